@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from service.db.session import make_engine
-from service.db.tables import Table
+from service.db.tables import TableBase
 from service.settings import load_settings
 
 
@@ -12,7 +12,7 @@ def migrate(connection: Connection) -> None:
     """Run the steps on this connection, in its transaction if it has one."""
     context.configure(
         connection=connection,
-        target_metadata=Table.metadata,
+        target_metadata=TableBase.metadata,
         render_as_batch=True,
         compare_type=True,
         transactional_ddl=True,

@@ -15,8 +15,8 @@ class Scope(StrEnum):
     ADMIN = "admin"  # all of these, and the audit log
 
 
-USUAL = (Scope.READ, Scope.TRAIN, Scope.PREDICT)
-OWN = "default"  # tenant of a service without keys, and of keys without a tenant
+DEFAULT_SCOPES = (Scope.READ, Scope.TRAIN, Scope.PREDICT)
+DEFAULT_TENANT = "default"  # tenant of a service without keys, and of keys without a tenant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +30,14 @@ class Caller:
         name: Label of that key, for the audit log.
     """
 
-    tenant: str = OWN
+    tenant: str = DEFAULT_TENANT
     scopes: frozenset[Scope] = frozenset(Scope)
     key_id: str | None = None
     name: str = "local"
 
-    def may(self, scope: Scope) -> bool:
+    def has_scope(self, scope: Scope) -> bool:
         """Whether the caller has this scope, or ``admin``."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
-LOCAL = Caller()  # without keys, on loopback, every caller has all scopes
+LOCAL_CALLER = Caller()  # without keys, on loopback, every caller has all scopes

@@ -18,16 +18,16 @@ from pathlib import Path
 import numpy as np
 import typer
 
-from service.cli.support.embedded_service import embedded_service
+from service.cli.support.embedded_service import run_embedded_service
 from service.client import ApiError, Client, ClientError, Dataset, Job, Model, Progress
 
 LAW = "exp(sin(pi*x1) + x2**2)"
 AIRFOIL = files("service") / "examples" / "airfoil_self_noise.csv"
 AIRFOIL_TARGET = "scaled_sound_pressure_level_db"
 AIRFOIL_UNITS = {"frequency_hz": "Hz", "angle_of_attack_deg": "deg", "scaled_sound_pressure_level_db": "dB"}
-PICTURES = Path("kan-demo")
-MEASUREMENTS_S = 45  # short for a demo; a longer search gives a better network
-JOB_WITHIN_S = 330  # a little more than a job's own default limit
+PICTURE_FOLDER = Path("kan-demo")
+AIRFOIL_MAX_SECONDS = 45  # short for a demo; a longer search gives a better network
+JOB_TIMEOUT_S = 330  # a little more than a job's own default limit
 
 
 class DemoFailed(Exception):
@@ -37,54 +37,58 @@ class DemoFailed(Exception):
 def main() -> int:
     """Run the demo; returns the exit code, 0 on success."""
     try:
-        with _service() as client:
+        with _run_service() as client:
             law, airfoil = _upload_law(client), _upload_airfoil(client)
             law_job = client.submit(law, "y")
-            airfoil_job = client.submit(airfoil, AIRFOIL_TARGET, max_seconds=MEASUREMENTS_S)
+            airfoil_job = client.submit(airfoil, AIRFOIL_TARGET, max_seconds=AIRFOIL_MAX_SECONDS)
             _show_law(client, law_job)
             _show_airfoil(client, airfoil_job, airfoil)
     except (DemoFailed, typer.Exit, ClientError) as error:
         typer.secho(f"\nThe demo failed: {error}", fg="red", err=True)
         return 1
-    _title("The demo succeeded and the service is stopped. Next: make serve")
+    _print_title("The demo succeeded and the service is stopped. Next: make serve")
     return 0
 
 
 def _show_law(client: Client, job: Job) -> None:
     """Raises ``DemoFailed`` unless the formula equals the law."""
-    _title(f"A law: 1,000 samples of y = {LAW}")
+    _print_title(f"A law: 1,000 samples of y = {LAW}")
     model = _wait_for_model(client, job)
     formula = client.symbolic(model)
     output = formula.outputs[0]
-    _say(f"formula:    y = {output.expression}")
-    _say(f"exact:      {'yes' if formula.exact else 'no'} (RMSE {output.rmse:.1e} on the hold-out rows)")
+    _print_line(f"formula:    y = {output.expression}")
+    _print_line(
+        f"exact:      {'yes' if formula.exact else 'no'} (RMSE {output.rmse:.1e} on the hold-out rows)"
+    )
     _show_metrics(model)
     _save_picture(client, model, "law")
     row = {"x1": 0.3, "x2": -0.7}
     value = client.predict(model, [row]).values[0]
     truth = float(np.exp(np.sin(np.pi * row["x1"]) + row["x2"] ** 2))
-    _say(f"prediction: y = {value:.9f} at {row}; the law gives {truth:.9f}")
+    _print_line(f"prediction: y = {value:.9f} at {row}; the law gives {truth:.9f}")
     if not formula.exact:
         raise DemoFailed(f"the formula is not exact: {output.expression}")
 
 
 def _show_airfoil(client: Client, job: Job, dataset: Dataset) -> None:
     """Raises ``DemoFailed`` unless the network beats the linear model: no law of these data is known."""
-    _title("Measurements: the noise of 1,503 airfoils in a wind tunnel (NASA 1989, CC BY 4.0)")
+    _print_title("Measurements: the noise of 1,503 airfoils in a wind tunnel (NASA 1989, CC BY 4.0)")
     model = _wait_for_model(client, job)
     _show_metrics(model)
     with suppress(ApiError):  # there may be no formula
         output = client.symbolic(model).outputs[0]
-        _say(f"formula:    {AIRFOIL_TARGET} ≈ {output.expression}")
-        _say(f"            shorter than the network and less exact: R² {output.r2:.4f} on the hold-out rows")
+        _print_line(f"formula:    {AIRFOIL_TARGET} ≈ {output.expression}")
+        _print_line(
+            f"            shorter than the network and less exact: R² {output.r2:.4f} on the hold-out rows"
+        )
     _save_picture(client, model, "airfoil")
     row = client.preview(dataset).rows[0]
     answer = client.predict(model, [row], interval=0.9)
     (value,), (interval,) = answer.values, answer.intervals or [None]
     low, high = interval or (None, None)
     known = "no interval" if low is None or high is None else f"90 % interval {low:.1f} to {high:.1f}"
-    _say(f"prediction: {value:.1f} dB, {known}; measured {row[AIRFOIL_TARGET]}")
-    if (model.metrics["r2"] or 0) <= _linear(model)["r2"]:
+    _print_line(f"prediction: {value:.1f} dB, {known}; measured {row[AIRFOIL_TARGET]}")
+    if (model.metrics["r2"] or 0) <= _linear_metrics(model)["r2"]:
         raise DemoFailed("the network does not beat the linear model")
 
 
@@ -102,47 +106,49 @@ def _wait_for_model(client: Client, job: Job) -> Model:
     """Print each stage of a job when it begins, and return the model."""
     started, stage = time.monotonic(), None
 
-    def tell(progress: Progress) -> None:
+    def print_stage(progress: Progress) -> None:
         nonlocal stage
         if progress.stage not in (stage, None):
             stage = progress.stage
-            _say(f"{time.monotonic() - started:6.1f} s   {stage:<12} {progress.message or ''}".rstrip())
+            _print_line(
+                f"{time.monotonic() - started:6.1f} s   {stage:<12} {progress.message or ''}".rstrip()
+            )
 
-    ended = client.wait(job, JOB_WITHIN_S, progress=tell)
-    _say(f"{time.monotonic() - started:6.1f} s   {ended.status}")
+    ended = client.wait(job, JOB_TIMEOUT_S, progress=print_stage)
+    _print_line(f"{time.monotonic() - started:6.1f} s   {ended.status}")
     return client.model(str(ended.model_id))
 
 
 def _show_metrics(model: Model) -> None:
-    _say(f"network:    KAN{model.network.width}, {model.network.parameters} parameters")
-    for name, of_whom in (("network", model.metrics), ("linear", _linear(model))):
-        _say(f"hold-out:   {name:<8} R² {of_whom['r2']:.4f}   RMSE {of_whom['rmse']:.3g}")
+    _print_line(f"network:    KAN{model.network.width}, {model.network.parameters} parameters")
+    for name, of_whom in (("network", model.metrics), ("linear", _linear_metrics(model))):
+        _print_line(f"hold-out:   {name:<8} R² {of_whom['r2']:.4f}   RMSE {of_whom['rmse']:.3g}")
 
 
-def _linear(model: Model) -> dict[str, float]:
+def _linear_metrics(model: Model) -> dict[str, float]:
     if "linear" not in model.baselines:
         raise DemoFailed("the job ended before it fitted the linear model")
     return dict(model.baselines["linear"]["metrics"])
 
 
 def _save_picture(client: Client, model: Model, name: str) -> None:
-    PICTURES.mkdir(exist_ok=True)
-    path = PICTURES / f"{name}.svg"
+    PICTURE_FOLDER.mkdir(exist_ok=True)
+    path = PICTURE_FOLDER / f"{name}.svg"
     client.plot(model, save=path)
-    _say(f"picture:    {path.resolve()}")
+    _print_line(f"picture:    {path.resolve()}")
 
 
 @contextmanager
-def _service() -> Iterator[Client]:
+def _run_service() -> Iterator[Client]:
     """Run a service with default settings over a fresh folder until the block ends; yields a client of it."""
     with tempfile.TemporaryDirectory(prefix="kan-demo-") as folder, (Path(folder) / "log").open("w+b") as log:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("KAN_")}
         try:
             with (
-                embedded_service(environment | {"KAN_DATA_DIR": folder}, log) as url,
+                run_embedded_service(environment | {"KAN_DATA_DIR": folder}, log) as url,
                 Client(url) as client,
             ):
-                _say(f"The service runs at {url}; its data are in {folder}.")
+                _print_line(f"The service runs at {url}; its data are in {folder}.")
                 yield client
         except BaseException:
             log.seek(0)
@@ -150,11 +156,11 @@ def _service() -> Iterator[Client]:
             raise
 
 
-def _title(text: str) -> None:
+def _print_title(text: str) -> None:
     typer.secho(f"\n{text}", bold=True)
 
 
-def _say(text: str) -> None:
+def _print_line(text: str) -> None:
     typer.echo(f"  {text}")
 
 

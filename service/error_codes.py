@@ -20,7 +20,7 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Code:
+class ErrorCode:
     """An error code with its statuses, meaning and remedy.
 
     Attributes:
@@ -34,49 +34,49 @@ class Code:
 
 
 @cache
-def known_errors(language: str = "en") -> dict[str, list[Code]]:
+def list_error_groups(language: str = "en") -> dict[str, list[ErrorCode]]:
     """The codes of error responses and of failed jobs, by the title of their group."""
-    groups = _table("en")["errors"]
+    groups = _load_table("en")["errors"]
     statuses = {name: told[0] for codes in groups.values() for name, told in codes.items()}
     return {
-        title: [Code(name, tuple(statuses[name]), *told[-2:]) for name, told in codes.items()]
-        for title, codes in _table(language)["errors"].items()
+        title: [ErrorCode(name, tuple(statuses[name]), *told[-2:]) for name, told in codes.items()]
+        for title, codes in _load_table(language)["errors"].items()
     }
 
 
 @cache
-def known_entries(language: str = "en") -> dict[str, dict[str, str]]:
+def list_entry_groups(language: str = "en") -> dict[str, dict[str, str]]:
     """The codes of error entries and warnings with their meaning, by the title of their group."""
-    return dict(_table(language)["entries"])
+    return dict(_load_table(language)["entries"])
 
 
-def as_markdown(language: str = "en") -> str:
+def render_error_codes(language: str = "en") -> str:
     """All codes as Markdown tables, with a heading for each group."""
-    return "\n".join([*_lines_of_errors(language), *_lines_of_entries(language)])
+    return "\n".join([*_render_errors(language), *_render_entries(language)])
 
 
-def _lines_of_errors(language: str) -> Iterator[str]:
+def _render_errors(language: str) -> Iterator[str]:
     code_, status, meaning, remedy = COLUMNS[language]
-    for title, codes in known_errors(language).items():
-        yield from _head(title, code_, status, meaning, remedy)
+    for title, codes in list_error_groups(language).items():
+        yield from _render_table_head(title, code_, status, meaning, remedy)
         for code in codes:
             statuses = ", ".join(map(str, code.statuses)) or "—"
             yield f"| `{code.name}` | {statuses} | {code.meaning} | {code.remedy} |"
 
 
-def _lines_of_entries(language: str) -> Iterator[str]:
+def _render_entries(language: str) -> Iterator[str]:
     code, _, meaning, _ = COLUMNS[language]
-    for title, entries in known_entries(language).items():
-        yield from _head(title, code, meaning)
+    for title, entries in list_entry_groups(language).items():
+        yield from _render_table_head(title, code, meaning)
         for name, told in entries.items():
             yield f"| `{name}` | {told} |"
 
 
-def _head(title: str, *columns: str) -> list[str]:
+def _render_table_head(title: str, *columns: str) -> list[str]:
     return ["", f"## {title}", "", f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
 
 
-def _table(language: str) -> dict[str, Any]:
+def _load_table(language: str) -> dict[str, Any]:
     if language == "en":
         return tomllib.loads(_read("error_codes.toml"))
     return dict(json.loads(_read(f"web/i18n/codes.{language}.json")))

@@ -104,7 +104,7 @@ class TooMany(ServiceError):
     status = 429
 
 
-class Unfaithful(ServiceError):
+class ExportMismatch(ServiceError):
     """An exported file does not reproduce its model."""
 
     status = 500

@@ -16,15 +16,15 @@ from service.db.tables import Worker
 from service.settings import Settings, load_settings
 
 TIMEOUT_S = 3
-SEEN_WITHIN = timedelta(seconds=30)
+MAX_HEARTBEAT_AGE = timedelta(seconds=30)
 
 
 def is_healthy(process: str, settings: Settings, host: str) -> bool:
     """Whether the ``api`` on this machine responds, or a ``worker`` of this host had a recent heartbeat."""
-    return _worker_seen(settings, host) if process == "worker" else _api_answers(settings.port)
+    return _is_worker_alive(settings, host) if process == "worker" else _is_api_alive(settings.port)
 
 
-def _api_answers(port: int) -> bool:
+def _is_api_alive(port: int) -> bool:
     try:
         url = f"http://127.0.0.1:{port}/health/live"
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
@@ -33,11 +33,11 @@ def _api_answers(port: int) -> bool:
         return False
 
 
-def _worker_seen(settings: Settings, host: str) -> bool:
+def _is_worker_alive(settings: Settings, host: str) -> bool:
     engine = make_engine(settings)
     try:
         with make_sessions(engine).read() as session:
-            since = clock(session) - SEEN_WITHIN
+            since = clock(session) - MAX_HEARTBEAT_AGE
             fresh = select(Worker.id).where(Worker.host == host, Worker.seen_at >= since)
             return session.scalars(fresh).first() is not None
     finally:

@@ -28,19 +28,19 @@ from service.caller import Caller
 from service.caller import Scope as Allowed
 from service.main import make_application
 from service.observability import logs
-from service.operations.prediction.open_inference import Statistics
-from service.operations.prediction.predict import compute_in_one_thread
+from service.operations.prediction.open_inference import InferenceStatistics
+from service.operations.prediction.predict import use_one_torch_thread
 from service.process_limits import limit_process
 from service.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
 
-IDLE_S = 600.0
-CPU_S = 60
-ALL_S = 5 * CPU_S  # wall-clock time; other processes may share the processor
+IDLE_TIMEOUT_S = 600.0
+CPU_TIMEOUT_S = 60
+WALL_TIMEOUT_S = 5 * CPU_TIMEOUT_S  # wall-clock time; other processes may share the processor
 CHUNK_BYTES = 2**20
-PER_BYTE = 24  # memory per byte of the largest body: a table takes about ten, empty lists thirty
-SPARE_BYTES = 128 * 2**20  # for the stacks of threads and the response
+MEMORY_PER_BODY_BYTE = 24  # memory per byte of the largest body: a table takes about ten, empty lists thirty
+BASE_MEMORY_BYTES = 128 * 2**20  # for the stacks of threads and the response
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def main() -> None:
     settings = load_settings()
     logs.configure(as_json=settings.log_format == "json")
     line = socket.socket(fileno=os.dup(sys.stdin.fileno()))
-    line.settimeout(IDLE_S)
+    line.settimeout(IDLE_TIMEOUT_S)
     application = make_application(settings)
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
@@ -62,25 +62,25 @@ def main() -> None:
         if not asked:
             return
         if asked == b"p":
-            compute_in_one_thread()  # imports torch once here instead of in every fork
+            use_one_torch_thread()  # imports torch once here instead of in every fork
         if not os.fork():
-            _answer_and_end(application, settings, files)
+            _handle_and_exit(application, settings, files)
         for file in files:
             os.close(file)
 
 
-def _answer_and_end(application: FastAPI, settings: Settings, files: list[int]) -> None:
+def _handle_and_exit(application: FastAPI, settings: Settings, files: list[int]) -> None:
     """Handle one request in the fork, and exit; never returns."""
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(ALL_S)
+        signal.alarm(WALL_TIMEOUT_S)
         gc.disable()  # JSON has no cycles; the collector would traverse millions of lists
         os.write(files[2], b"!")
-        limit_process(SPARE_BYTES + PER_BYTE * settings.max_json_bytes, CPU_S)
+        limit_process(BASE_MEMORY_BYTES + MEMORY_PER_BODY_BYTE * settings.max_json_bytes, CPU_TIMEOUT_S)
         with os.fdopen(files[0], "rb") as request, os.fdopen(files[1], "wb") as answer:
             request.seek(0)
-            done = asyncio.run(_answer(application, request, answer))
+            done = asyncio.run(_handle_request(application, request, answer))
         os.write(files[2], json.dumps(done).encode() + b"\n")
         os._exit(0)
     except MemoryError:
@@ -91,9 +91,9 @@ def _answer_and_end(application: FastAPI, settings: Settings, files: list[int]) 
         os._exit(1)
 
 
-async def _answer(application: FastAPI, request: BinaryIO, answer: BinaryIO) -> dict[str, Any]:
+async def _handle_request(application: FastAPI, request: BinaryIO, answer: BinaryIO) -> dict[str, Any]:
     told = json.loads(request.readline())
-    noted = _Noted()
+    noted = _CountRecorder()
     application.state.meters = application.state.statistics = noted
     scope = {
         "type": "http",
@@ -129,11 +129,11 @@ async def _answer(application: FastAPI, request: BinaryIO, answer: BinaryIO) -> 
             answer.write(message.get("body", b""))
 
     is_v2.set(told["scope"]["path"].startswith("/v2"))
-    with logs.facts(**told["facts"]):
+    with logs.bind_facts(**told["facts"]):
         try:
             await application(scope, receive, send)
         except Exception as error:  # the application has responded and logged, and raises it again
-            if _is_for_want_of_memory(error):
+            if _is_out_of_memory(error):
                 raise
     return noted.told | {
         "route": getattr(scope.get("route"), "path", "other"),
@@ -141,14 +141,14 @@ async def _answer(application: FastAPI, request: BinaryIO, answer: BinaryIO) -> 
     }
 
 
-def _is_for_want_of_memory(error: BaseException | None) -> bool:
+def _is_out_of_memory(error: BaseException | None) -> bool:
     """Whether a ``MemoryError`` is in the chain: libraries raise other errors from it."""
     while error is not None and not isinstance(error, MemoryError):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
-class _Noted(Statistics):
+class _CountRecorder(InferenceStatistics):
     """Records counts for the service, in place of its meters and its statistics."""
 
     def __init__(self) -> None:
@@ -156,7 +156,7 @@ class _Noted(Statistics):
         self.told: dict[str, list[Any]] = {"predictions": [], "inferences": []}
 
     @contextmanager
-    def predicting(self, call: str) -> Iterator[Any]:
+    def time_prediction(self, call: str) -> Iterator[Any]:
         since, counted = time.perf_counter(), list[float]()
         yield counted.append
         self.told["predictions"].append([call, sum(counted), time.perf_counter() - since])

@@ -27,7 +27,7 @@ def limit_process(memory_bytes: int, cpu_s: int) -> None:
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     for what, limit in (
-        (resource.RLIMIT_DATA, _data() + memory_bytes),
+        (resource.RLIMIT_DATA, _writable_bytes() + memory_bytes),
         (resource.RLIMIT_CPU, cpu_s),
         (resource.RLIMIT_CORE, 0),
     ):
@@ -36,7 +36,7 @@ def limit_process(memory_bytes: int, cpu_s: int) -> None:
             resource.setrlimit(what, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
 
 
-def _data() -> int:
+def _writable_bytes() -> int:
     """Size of the writable memory of this process in bytes, in use or not; 0 if unknown."""
     with suppress(OSError):
         return resource.getpagesize() * int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])

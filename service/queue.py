@@ -16,7 +16,7 @@ from service.settings import Settings
 log = logging.getLogger(__name__)
 
 JOB_TASK = "kan.job"
-QUEUE_OF: Mapping[str, str] = {  # by kind of job
+QUEUE_BY_KIND: Mapping[str, str] = {  # by kind of job
     "train": "train",
     "part": "train",
     "solve": "train",
@@ -24,7 +24,7 @@ QUEUE_OF: Mapping[str, str] = {  # by kind of job
     "study": "short",
     "predict": "batch",
 }
-EMBEDDED = "memory://"
+EMBEDDED_BROKER_URL = "memory://"
 REDIS_TRANSPORT = "kombu.transport.redis"
 
 JSON_ONLY: Mapping[str, Any] = {
@@ -32,20 +32,20 @@ JSON_ONLY: Mapping[str, Any] = {
     "accept_content": ["json"],
     "result_accept_content": ["json"],
     "task_ignore_result": True,
-    "task_default_queue": QUEUE_OF["train"],
+    "task_default_queue": QUEUE_BY_KIND["train"],
 }
 REDIS_OPTIONS: Mapping[str, Any] = {"global_keyprefix": "kan:", "socket_keepalive": True}
 PUBLISH_OPTIONS: Mapping[str, Any] = {"socket_timeout": 2, "socket_connect_timeout": 1, "max_retries": 0}
 
 
-def kinds_in(queues: Collection[str]) -> tuple[str, ...]:
+def list_kinds(queues: Collection[str]) -> tuple[str, ...]:
     """The kinds of jobs in these queues."""
-    return tuple(kind for kind, queue in QUEUE_OF.items() if queue in queues)
+    return tuple(kind for kind, queue in QUEUE_BY_KIND.items() if queue in queues)
 
 
-def kinds_beside(kind: str | None) -> tuple[str, ...]:
+def list_kinds_in_same_queue(kind: str | None) -> tuple[str, ...]:
     """The kinds of jobs in the queue of this kind; none for None."""
-    return () if kind is None else kinds_in((QUEUE_OF[kind],))
+    return () if kind is None else list_kinds((QUEUE_BY_KIND[kind],))
 
 
 class BrokenTransport(Exception):
@@ -55,20 +55,20 @@ class BrokenTransport(Exception):
 class TaskQueue(Protocol):
     """Notifies workers after an operation has committed a job."""
 
-    def ring(self, job_id: str, kind: str) -> bool:
+    def notify(self, job_id: str, kind: str) -> bool:
         """Notify workers of a queued job; false if no message was sent. Never raises, never waits long."""
         ...
 
 
-class NoBell:
+class EmbeddedQueue:
     """The queue of a single machine: the worker polls the database."""
 
-    def ring(self, job_id: str, kind: str) -> bool:  # noqa: ARG002
+    def notify(self, job_id: str, kind: str) -> bool:  # noqa: ARG002
         """Send nothing; always false."""
         return False
 
 
-class RedisBell:
+class RedisQueue:
     """Sends the id of a job to the Celery queue of its kind."""
 
     def __init__(self, broker_url: str) -> None:
@@ -77,13 +77,13 @@ class RedisBell:
         self._app = Celery("kan-service", broker=broker_url, set_as_current=False)
         self._app.conf.update(JSON_ONLY, broker_transport_options={**REDIS_OPTIONS, **PUBLISH_OPTIONS})
 
-    def ring(self, job_id: str, kind: str) -> bool:
+    def notify(self, job_id: str, kind: str) -> bool:
         """Send the message once; false if that fails: a sweeper sends lost messages again.
 
         No error of the broker or its driver is raised: the job is stored, and its client must learn so.
         """
         try:
-            self._app.send_task(JOB_TASK, (job_id,), queue=QUEUE_OF[kind], retry=False)
+            self._app.send_task(JOB_TASK, (job_id,), queue=QUEUE_BY_KIND[kind], retry=False)
         except Exception as error:  # lost connections, a missing driver, a refused command
             reason = f"{type(error).__name__}: {error}"
             log.warning("broker cannot be used", extra={"job_id": job_id, "reason": reason})
@@ -105,4 +105,4 @@ def load_transport() -> None:
 
 def make_queue(settings: Settings) -> TaskQueue:
     """The queue of the configured broker; it connects with the first message."""
-    return NoBell() if settings.broker_url == EMBEDDED else RedisBell(settings.broker_url)
+    return EmbeddedQueue() if settings.broker_url == EMBEDDED_BROKER_URL else RedisQueue(settings.broker_url)

@@ -39,19 +39,19 @@ class InvalidSettings(ValueError):
     """A variable of the environment is unknown or has an invalid value."""
 
 
-def _split(text: str) -> tuple[str, ...]:
+def _split_names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _check_queues(text: str) -> str:
-    names = _split(text)
+    names = _split_names(text)
     unknown = [name for name in names if name not in QUEUES]
     if unknown or not names:
         raise ValueError(f"name one or more of the queues {', '.join(QUEUES)}, with commas between")
     return text
 
 
-def _sqlite_in(settings: dict[str, Any]) -> str:
+def _make_sqlite_url(settings: dict[str, Any]) -> str:
     """URL of the default database, a file in the data folder."""
     return f"sqlite:///{settings['data_dir'] / 'kan.db'}"
 
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         description="folder of the default database, and of temporary files of uploads",
     )
     database_url: str = Field(
-        default_factory=_sqlite_in,
+        default_factory=_make_sqlite_url,
         repr=False,
         description="sqlite:///FILE (one in the data folder) or postgresql+psycopg://USER:PASSWORD@HOST/NAME",
     )
@@ -149,13 +149,13 @@ class Settings(BaseSettings):
 
         A foreign web page in a browser on this machine can reach loopback, but not choose the host name.
         """
-        given = _split(self.allowed_hosts)
+        given = _split_names(self.allowed_hosts)
         return given + LOOPBACK_NAMES if given or is_loopback(self.host) else ()
 
     @property
     def queues(self) -> tuple[str, ...]:
         """The queues that a worker takes jobs from."""
-        return _split(self.worker_queues)
+        return _split_names(self.worker_queues)
 
     @property
     def heartbeat_s(self) -> float:
@@ -171,9 +171,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """
     environ = os.environ if environ is None else environ
     given = {name: value for name, value in environ.items() if value and name.startswith(PREFIX)}
-    values = {_field(name): value for name, value in given.items() if not name.startswith(TEST_PREFIX)}
+    values = {_field_name(name): value for name, value in given.items() if not name.startswith(TEST_PREFIX)}
     for secret in SECRETS:
-        _take_from_file(values, secret)
+        _read_secret_file(values, secret)
     unknown = sorted(values.keys() - Settings.model_fields.keys())
     if unknown:
         names = ", ".join(f"{PREFIX}{name.upper()}" for name in unknown)
@@ -181,14 +181,14 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     try:
         return Settings(**values)  # type: ignore[arg-type]  # pydantic converts the text
     except ValidationError as error:
-        raise InvalidSettings(_explain(error)) from None
+        raise InvalidSettings(_format_validation_error(error)) from None
 
 
-def _field(variable: str) -> str:
+def _field_name(variable: str) -> str:
     return variable.removeprefix(PREFIX).lower()
 
 
-def _take_from_file(values: dict[str, str], secret: str) -> None:
+def _read_secret_file(values: dict[str, str], secret: str) -> None:
     """Replace ``<secret>_file`` by the content of that file."""
     path = values.pop(f"{secret}_file", None)
     if path is None:
@@ -202,6 +202,6 @@ def _take_from_file(values: dict[str, str], secret: str) -> None:
         raise InvalidSettings(f"{variable}_FILE cannot be read: {error.strerror}: {path}") from None
 
 
-def _explain(error: ValidationError) -> str:
+def _format_validation_error(error: ValidationError) -> str:
     """Name every invalid variable, without its value, which may be a secret."""
     return "; ".join(f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())

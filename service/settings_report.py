@@ -12,7 +12,9 @@ from service.settings import PREFIX, SECRETS, Settings
 
 log = logging.getLogger(__name__)
 
-LOGIN = re.compile(r"(://[^:@]*:).*@")  # up to the last @, which masks a password with an unescaped @ as well
+URL_PASSWORD = re.compile(
+    r"(://[^:@]*:).*@"
+)  # up to the last @, which masks a password with an unescaped @ as well
 SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
 MASK = r"\1***"
 COLUMNS = {
@@ -22,7 +24,7 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Told:
+class ReportedSetting:
     """A setting whose value contains no secret.
 
     Attributes:
@@ -40,12 +42,12 @@ class Told:
         return f"{self.variable}={self.value}  # {'default; ' if self.is_default else ''}{self.description}"
 
 
-def tell(settings: Settings) -> list[Told]:
+def report_settings(settings: Settings) -> list[ReportedSetting]:
     """All settings in the order of their definition, passwords masked."""
     return [
-        Told(
+        ReportedSetting(
             variable=f"{PREFIX}{name.upper()}",
-            value=_shown(name, getattr(settings, name)),
+            value=_mask_secret(name, getattr(settings, name)),
             is_default=name not in settings.model_fields_set,
             description=field.description or "",
         )
@@ -53,9 +55,9 @@ def tell(settings: Settings) -> list[Told]:
     ]
 
 
-def as_markdown(language: str = "en") -> str:
+def render_settings(language: str = "en") -> str:
     """All settings with their defaults as a Markdown table."""
-    words = described(language)
+    words = read_descriptions(language)
     lines = [f"| {' | '.join(COLUMNS[language])} |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         default = "" if field.default is PydanticUndefined else str(field.default)
@@ -64,7 +66,7 @@ def as_markdown(language: str = "en") -> str:
     return "\n".join(lines)
 
 
-def described(language: str) -> dict[str, str]:
+def read_descriptions(language: str) -> dict[str, str]:
     """Description of every setting in a language of the guide."""
     if language == "en":
         return {name: field.description or "" for name, field in Settings.model_fields.items()}
@@ -74,10 +76,10 @@ def described(language: str) -> dict[str, str]:
 
 def log_settings(settings: Settings) -> None:
     """Log the settings of this process, passwords masked."""
-    log.info("settings", extra={told.variable: told.value for told in tell(settings)})
+    log.info("settings", extra={told.variable: told.value for told in report_settings(settings)})
 
 
-def _shown(name: str, value: object) -> str:
+def _mask_secret(name: str, value: object) -> str:
     if name not in SECRETS:
         return str(value)
-    return SECRET_PARAMETER.sub(MASK, LOGIN.sub(rf"{MASK}@", str(value)))
+    return SECRET_PARAMETER.sub(MASK, URL_PASSWORD.sub(rf"{MASK}@", str(value)))

@@ -16,9 +16,9 @@ from service.errors import Malformed
 MAX_DEPTH = 64
 ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 SPACE_BEFORE_COLON = re.compile(rb'"\s+:')
-LONG = 19  # digits of the smallest integer that does not fit into 64 bits
-AS_ZEROS = bytes(code if code == ord(".") else 48 if 48 <= code < 58 else 32 for code in range(256))
-NO_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
+LONG_INTEGER_DIGITS = 19  # digits of the smallest integer that does not fit into 64 bits
+DIGITS_AS_ZEROS = bytes(code if code == ord(".") else 48 if 48 <= code < 58 else 32 for code in range(256))
+NON_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
 
 
 class _RepeatedKey(ValueError):
@@ -38,13 +38,13 @@ def parse(raw: bytes) -> Any:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise _malformed(raw, error) from None
+        raise _make_malformed_error(raw, error) from None
     if b"\\" in raw and ESCAPED_NUL.search(raw):
         raise Malformed("nul_character", "a text contains the character NUL (\\u0000); remove it")
     if _may_have_long_integers(raw) or _may_repeat_keys(raw, value):
-        value = _read_again(raw)
+        value = _parse_exactly(raw)
     if _may_be_too_deep(raw):
-        _refuse_depth(value)
+        _refuse_deep_nesting(value)
     return value
 
 
@@ -55,7 +55,7 @@ def pointer(path: list[str | int]) -> str:
 
 def _may_have_long_integers(raw: bytes) -> bool:
     """Whether the text has `LONG_INTEGER_DIGITS` digits in a row that do not follow a point."""
-    digits, long = raw.translate(AS_ZEROS), b"0" * LONG
+    digits, long = raw.translate(DIGITS_AS_ZEROS), b"0" * LONG_INTEGER_DIGITS
     start = digits.find(long)
     while start >= 0:
         if digits[start - 1 : start] != b".":
@@ -84,13 +84,13 @@ def _count_entries(value: Any, objects: int) -> int:
         found = [node for node in level if isinstance(node, dict)]
         objects -= len(found)
         entries += sum(map(len, found))
-        level = [child for parent in level for child in _containers(parent)] if objects else []
+        level = [child for parent in level for child in _child_containers(parent)] if objects else []
     return entries
 
 
-def _read_again(raw: bytes) -> Any:
+def _parse_exactly(raw: bytes) -> Any:
     try:
-        return json.loads(raw, object_pairs_hook=_once_each)
+        return json.loads(raw, object_pairs_hook=_reject_repeated_keys)
     except _RepeatedKey as error:
         raise Malformed(
             "duplicate_key", f"the key {str(error)!r} is given twice in one object; keep one"
@@ -99,7 +99,7 @@ def _read_again(raw: bytes) -> Any:
 
 def _may_be_too_deep(raw: bytes) -> bool:
     """Whether brackets are left after removing the allowed number of levels, innermost first."""
-    brackets = raw.translate(None, NO_BRACKETS)
+    brackets = raw.translate(None, NON_BRACKETS)
     for _ in range(MAX_DEPTH):
         if not brackets:
             return False
@@ -107,7 +107,7 @@ def _may_be_too_deep(raw: bytes) -> bool:
     return bool(brackets)
 
 
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         seen: set[str] = set()
@@ -118,10 +118,10 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _refuse_depth(value: Any) -> None:
+def _refuse_deep_nesting(value: Any) -> None:
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [child for parent in level for child in _containers(parent)]
+        level = [child for parent in level for child in _child_containers(parent)]
         if not level:
             return
     raise Malformed(
@@ -129,17 +129,17 @@ def _refuse_depth(value: Any) -> None:
     )
 
 
-def _containers(parent: Any) -> list[Any]:
+def _child_containers(parent: Any) -> list[Any]:
     children = parent.values() if isinstance(parent, dict) else parent if isinstance(parent, list) else ()
     return [child for child in children if isinstance(child, dict | list)]
 
 
-def _malformed(raw: bytes, error: orjson.JSONDecodeError) -> Malformed:
+def _make_malformed_error(raw: bytes, error: orjson.JSONDecodeError) -> Malformed:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
         return Malformed(
             "malformed_json", "the JSON begins with a byte order mark; send plain UTF-8 without one"
         )
-    path = _place_of_non_number(raw)
+    path = _locate_non_finite(raw)
     if path is not None:
         where = pointer(path)
         detail = f"{where} is no JSON number (NaN, Infinity or too large); send null for a missing value"
@@ -154,7 +154,7 @@ def _malformed(raw: bytes, error: orjson.JSONDecodeError) -> Malformed:
     )
 
 
-def _place_of_non_number(raw: bytes) -> list[str | int] | None:
+def _locate_non_finite(raw: bytes) -> list[str | int] | None:
     """Path of the first NaN or infinity; None if the text is invalid for another reason."""
     try:
         return _find_non_finite(json.loads(raw, parse_int=float))  # 10**400 overflows a double as 1e999 does

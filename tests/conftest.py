@@ -74,22 +74,22 @@ def small_dictionary() -> Iterator[None]:
     from kan_engine.symbolic import dictionary_regression
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dictionary_regression, "FACTORS", 8)
-        patch.setattr(dictionary_regression, "SINGLES", 2)
-        patch.setattr(dictionary_regression, "PAIRS", 3)
-        patch.setattr(dictionary_regression, "TRIPLES", 1)
-        patch.setattr(search, "GRIDS_OF_FEW", search.GRIDS)
-        patch.setattr(chebyshev_surrogate, "MOST_TERMS", 100)
-        dictionary_regression._nice_terms.cache_clear()
+        patch.setattr(dictionary_regression, "MAX_FACTORS", 8)
+        patch.setattr(dictionary_regression, "MAX_SINGLES", 2)
+        patch.setattr(dictionary_regression, "MAX_PAIRS", 3)
+        patch.setattr(dictionary_regression, "MAX_TRIPLES", 1)
+        patch.setattr(search, "FEW_INPUT_GRID_SIZES", search.GRID_SIZES)
+        patch.setattr(chebyshev_surrogate, "MAX_TERMS", 100)
+        dictionary_regression._build_nice_terms.cache_clear()
         yield
-    dictionary_regression._nice_terms.cache_clear()
+    dictionary_regression._build_nice_terms.cache_clear()
 
 
 @pytest.fixture(scope="module")
 def no_suggestions() -> Iterator[None]:
     """Fitting the library to every edge of a picture takes longer than a small training; it has own tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.documents.network_curves.SUGGESTED_EDGES", 0)
+        patch.setattr("service.documents.network_curves.MAX_SUGGESTED_EDGES", 0)
         yield
 
 

@@ -6,25 +6,33 @@ from typing import Any
 
 from celery import shared_task, signals
 
-from service.observability.tracing import job_span
+from service.observability.tracing import trace_job
 from service.queue import JOB_TASK
-from worker.execution.attempt import Work
+from worker.execution.attempt import JobHandler
 from worker.execution.runner import run_job
-from worker.runtime.child_process import ring, sessions, settings, until_terminated
+from worker.runtime.child_process import handle_termination, notify_workers, sessions, settings
 
 
 @shared_task(name=JOB_TASK)  # type: ignore[untyped-decorator]
 def work(job_id: str, token: str | None = None) -> None:
     """Execute a job. ``token`` is that of the dispatcher that claimed it; without one, claim the job here."""
-    with until_terminated() as termination, job_span(job_id):
-        run_job(job_id, token, sessions(), settings(), work_of=work_of, termination=termination, ring=ring)
+    with handle_termination() as termination, trace_job(job_id):
+        run_job(
+            job_id,
+            token,
+            sessions(),
+            settings(),
+            work_of=find_handler,
+            termination=termination,
+            ring=notify_workers,
+        )
 
 
-def work_of(kind: str) -> Work:
+def find_handler(kind: str) -> JobHandler:
     """Return the handler of a kind of job."""
-    from worker.jobs.registry import WORKS  # noqa: PLC0415
+    from worker.jobs.registry import HANDLERS  # noqa: PLC0415
 
-    return WORKS[kind]
+    return HANDLERS[kind]
 
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]

@@ -36,12 +36,14 @@ def read_numbers(name: str, values: np.ndarray, *, boolean: bool = False) -> Flo
     if values.dtype.kind in "fiu" or (boolean and values.dtype.kind == "b"):
         numbers = values.astype(np.float64)
     else:
-        numbers = np.array([_number(value, boolean) for value in _plain(values)], dtype=np.float64)
+        numbers = np.array(
+            [_parse_number(value, boolean) for value in _to_python_objects(values)], dtype=np.float64
+        )
     wrong = np.isinf(numbers)  # also values that ``_parse_number`` cannot convert
     if boolean:
         wrong |= ~np.isnan(numbers) & (numbers != 0) & (numbers != 1)
     if wrong.any():
-        raise _refusal(name, int(wrong.argmax()), "true or false" if boolean else "a finite number")
+        raise _invalid_value(name, int(wrong.argmax()), "true or false" if boolean else "a finite number")
     return numbers
 
 
@@ -54,36 +56,36 @@ def read_labels(name: str, values: np.ndarray) -> list[str | None]:
         InvalidData: A value is not text, a boolean or a finite number.
     """
     if values.dtype.kind == "f":
-        return _labels_of_numbers(name, values)
+        return _format_number_labels(name, values)
     labels: list[str | None] = []
-    for row, value in enumerate(_plain(values)):
+    for row, value in enumerate(_to_python_objects(values)):
         if value is None or isinstance(value, str):
             labels.append(value)
         elif isinstance(value, bool | int | float) and value not in (math.inf, -math.inf):
-            labels.append(_label(value))
+            labels.append(_format_label(value))
         else:
-            raise _refusal(name, row, "a category")
+            raise _invalid_value(name, row, "a category")
     return labels
 
 
-def _labels_of_numbers(name: str, values: np.ndarray) -> list[str | None]:
+def _format_number_labels(name: str, values: np.ndarray) -> list[str | None]:
     """Return the labels of floats; equal numbers share one string object, which saves memory."""
     infinite = np.isinf(values)
     if infinite.any():
-        raise _refusal(name, int(infinite.argmax()), "a category")
+        raise _invalid_value(name, int(infinite.argmax()), "a category")
     numbers, places = np.unique(values, return_inverse=True)
     labels = np.empty(len(numbers), dtype=object)
-    labels[:] = [_label(number) for number in numbers.tolist()]
+    labels[:] = [_format_label(number) for number in numbers.tolist()]
     shared: list[str | None] = labels[places].tolist()
     return shared
 
 
-def _plain(values: np.ndarray) -> list[object]:
+def _to_python_objects(values: np.ndarray) -> list[object]:
     """Convert the values to Python objects; an array of objects may hold NumPy scalars."""
     return [value.item() if isinstance(value, np.generic) else value for value in values.tolist()]
 
 
-def _number(value: object, boolean: bool) -> float:
+def _parse_number(value: object, boolean: bool) -> float:
     """Return a value as float: NaN if it is missing, infinity if it is not a number or too large for one."""
     if value is None:
         return math.nan
@@ -95,7 +97,7 @@ def _number(value: object, boolean: bool) -> float:
         return math.inf
 
 
-def _label(value: bool | int | float) -> str | None:
+def _format_label(value: bool | int | float) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if math.isnan(value):
@@ -103,5 +105,5 @@ def _label(value: bool | int | float) -> str | None:
     return str(int(value)) if value == int(value) else repr(value)
 
 
-def _refusal(name: str, row: int, wanted: str) -> InvalidData:
+def _invalid_value(name: str, row: int, wanted: str) -> InvalidData:
     return InvalidData(f"the column {name!r} needs {wanted} in row {row}", column=name, row=row)

@@ -24,45 +24,45 @@ from jaxtyping import Float
 from kan_engine.errors import InvalidData
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
-DAY = 86_400.0
-FIRST, LAST = -62_135_596_800.0, 253_402_300_799.0  # seconds from the year 1 to 9999
+SECONDS_PER_DAY = 86_400.0
+MIN_TIMESTAMP, MAX_TIMESTAMP = -62_135_596_800.0, 253_402_300_799.0  # seconds from the year 1 to 9999
 PERIODS = {"month": (1.0, 12.0), "weekday": (0.0, 7.0), "hour": (0.0, 24.0)}  # first value, and length
-ALL_AROUND = 0.75  # fraction of a cycle that the rows must span to be encoded as sine and cosine
+MIN_CYCLE_COVERAGE = 0.75  # fraction of a cycle that the rows must span to be encoded as sine and cosine
 WAVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"sin": np.sin, "cos": np.cos}
-PARTS = ("year", "month", "day", "weekday", "hour")
-NAMES = {"weekday": "day of the week"}
+PART_NAMES = ("year", "month", "day", "weekday", "hour")
+PART_TITLES = {"weekday": "day of the week"}
 
-Part = tuple[str, str]  # its name; "sin" or "cos" of a cycle, "" for a number
+DatetimePart = tuple[str, str]  # its name; "sin" or "cos" of a cycle, "" for a number
 
 
-def parts_of(seconds: Float[np.ndarray, " rows"]) -> tuple[Part, ...]:
+def find_varying_parts(seconds: Float[np.ndarray, " rows"]) -> tuple[DatetimePart, ...]:
     """Return the parts that vary over these times, which contain no NaN."""
-    found: list[list[Part]] = []
-    for part in PARTS:
-        values = part_of(seconds, part)
-        if values.min() == values.max() or (part == "day" and np.ptp(part_of(seconds, "month")) > 0):
+    found: list[list[DatetimePart]] = []
+    for part in PART_NAMES:
+        values = extract_part(seconds, part)
+        if values.min() == values.max() or (part == "day" and np.ptp(extract_part(seconds, "month")) > 0):
             continue
         _, period = PERIODS.get(part, (0.0, math.inf))
-        is_cycle = np.ptp(values) + (part != "hour") >= ALL_AROUND * period
+        is_cycle = np.ptp(values) + (part != "hour") >= MIN_CYCLE_COVERAGE * period
         found.append([(part, wave) for wave in WAVES] if is_cycle else [(part, "")])
     return tuple(chain.from_iterable(found))
 
 
-def encode_part(seconds: Float[np.ndarray, " rows"], part: Part) -> Float[np.ndarray, " rows"]:
+def encode_part(seconds: Float[np.ndarray, " rows"], part: DatetimePart) -> Float[np.ndarray, " rows"]:
     """Return a part as the network's input: the number, or the sine or cosine of its phase."""
     name, wave = part
-    values = part_of(seconds, name)
+    values = extract_part(seconds, name)
     if not wave:
         return values
     first, period = PERIODS[name]
     return np.asarray(WAVES[wave](2 * math.pi * (values - first) / period))
 
 
-def part_of(seconds: Float[np.ndarray, " rows"], name: str) -> Float[np.ndarray, " rows"]:
+def extract_part(seconds: Float[np.ndarray, " rows"], name: str) -> Float[np.ndarray, " rows"]:
     """Return a part of the times as a number."""
-    days = np.floor(seconds / DAY)
+    days = np.floor(seconds / SECONDS_PER_DAY)
     if name == "hour":
-        return np.asarray((seconds - days * DAY) / 3600)
+        return np.asarray((seconds - days * SECONDS_PER_DAY) / 3600)
     if name == "weekday":
         return np.asarray((days + 3) % 7)  # 1970 began on a Thursday
     dates = days.astype("datetime64[D]")
@@ -87,7 +87,7 @@ def read_times(name: str, values: np.ndarray, form: str | None) -> Float[np.ndar
     known: dict[object, float] = {None: math.nan}
     for row, value in enumerate(values.tolist()):
         if value not in known:
-            time = time_of(value, form)
+            time = parse_time(value, form)
             if time is None:
                 such = f"or one such as {datetime(2026, 1, 31, 18):{form}}" if form else ""
                 detail = f"the column {name!r} needs a time such as 2026-01-31T18:00:00 {such}".rstrip()
@@ -96,7 +96,7 @@ def read_times(name: str, values: np.ndarray, form: str | None) -> Float[np.ndar
     return np.array([known[value] for value in values.tolist()], dtype=np.float64)
 
 
-def time_of(value: object, form: str | None) -> float | None:
+def parse_time(value: object, form: str | None) -> float | None:
     """Return seconds since 1970, NaN for NaN, None if the value is not a time.
 
     A time with a zone is converted to UTC. With a format without ``%Y`` the date is 1970-01-01.
@@ -117,18 +117,18 @@ def time_of(value: object, form: str | None) -> float | None:
     return (time - EPOCH) / timedelta(seconds=1)
 
 
-def iso_of(seconds: float) -> str:
+def format_iso_time(seconds: float) -> str:
     """Return a time in ISO 8601, clipped to the years 1 to 9999."""
-    return (EPOCH + timedelta(seconds=min(max(seconds, FIRST), LAST))).isoformat()
+    return (EPOCH + timedelta(seconds=min(max(seconds, MIN_TIMESTAMP), MAX_TIMESTAMP))).isoformat()
 
 
-def told_part(name: str, part: Part) -> str:
+def part_column_name(name: str, part: DatetimePart) -> str:
     """Return the name of a part's encoded column: "sin of month of date"."""
-    what = f"{NAMES.get(part[0], part[0])} of {name}"
+    what = f"{PART_TITLES.get(part[0], part[0])} of {name}"
     return f"{part[1]} of {what}" if part[1] else what
 
 
-def meaning_of(name: str, part: Part) -> str:
+def describe_part(name: str, part: DatetimePart) -> str:
     """Return what the values of a part's encoded column are, with the formula of a sine or cosine."""
     what = {
         "year": "the year",

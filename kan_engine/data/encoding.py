@@ -27,10 +27,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from kan_engine.data.columns import row_count
-from kan_engine.data.feature import Feature, describe_feature, encode_feature, is_outside
+from kan_engine.data.feature import Feature, describe_feature, encode_feature, is_unseen
 from kan_engine.errors import InvalidConfig, InvalidData
 
-NAMES_LIMIT = 2**20  # of all features together: the header of a saved model holds the categories
+MAX_CATEGORY_CHARACTERS = 2**20  # of all features together: the header of a saved model holds the categories
 
 
 @dataclass(frozen=True)
@@ -74,17 +74,19 @@ class Encoding:
             InvalidData: A column has no values or values of another type, or the categories are too long.
         """
         row_count(columns)
-        return Encoding.of(Feature.fit(name, values, types[name]) for name, values in columns.items())
+        return Encoding.from_features(
+            Feature.fit(name, values, types[name]) for name, values in columns.items()
+        )
 
     @staticmethod
-    def of(features: Iterable[Feature]) -> Encoding:
+    def from_features(features: Iterable[Feature]) -> Encoding:
         """Build the encoding from fitted features; raise InvalidData if the categories are too long."""
         encoding = Encoding(tuple(features))
-        _refuse_long_names(encoding.features)
+        _check_category_characters(encoding.features)
         return encoding
 
     @cached_property
-    def _places(self) -> dict[str, int]:
+    def _column_offsets(self) -> dict[str, int]:
         """Index of the first encoded column of every feature."""
         widths = [len(feature.columns) for feature in self.features]
         starts = accumulate(widths[:-1], initial=0)
@@ -97,7 +99,9 @@ class Encoding:
         found = []
         for feature in self.features:
             for (name, meaning), definition in zip(feature.columns, feature.definitions, strict=True):
-                own = name if name == feature.name and feature.type != "category" else _unique(name, taken)
+                own = (
+                    name if name == feature.name and feature.type != "category" else _make_unique(name, taken)
+                )
                 found.append(EncodedColumn(own, feature.name, meaning, definition))
         return tuple(found)
 
@@ -122,7 +126,7 @@ class Encoding:
             elif feature.type == "datetime":
                 self.write(encoded, feature, np.array([None] * len(encoded), dtype=object))
             elif feature.type != "category":
-                encoded[:, self._places[feature.name]] = feature.fill
+                encoded[:, self._column_offsets[feature.name]] = feature.fill
         return encoded
 
     def write(self, encoded: Float[np.ndarray, "rows columns"], feature: Feature, values: np.ndarray) -> None:
@@ -136,20 +140,20 @@ class Encoding:
         Raises:
             InvalidData: A value is not of the feature's type.
         """
-        start = self._places[feature.name]
+        start = self._column_offsets[feature.name]
         encode_feature(encoded[:, start : start + len(feature.columns)], feature, values)
 
-    def outside_mask(self, columns: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "rows features"]:
+    def unseen_mask(self, columns: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "rows features"]:
         """Mark values outside the training rows' ranges and categories; False for an absent column."""
         mask = np.zeros((row_count(columns), len(self.features)), dtype=bool)
         for place, feature in enumerate(self.features):
             if feature.name in columns:
-                mask[:, place] = is_outside(feature, columns[feature.name])
+                mask[:, place] = is_unseen(feature, columns[feature.name])
         return mask
 
-    def outside(self, columns: Mapping[str, np.ndarray]) -> list[tuple[int, str]]:
+    def find_unseen_values(self, columns: Mapping[str, np.ndarray]) -> list[tuple[int, str]]:
         """Return row and feature of every marked value of ``unseen_mask``, ordered by row."""
-        places = np.argwhere(self.outside_mask(columns))
+        places = np.argwhere(self.unseen_mask(columns))
         return [(int(row), self.features[place].name) for row, place in places]
 
     def to_dict(self) -> dict[str, Any]:
@@ -171,17 +175,17 @@ class Encoding:
         )
 
 
-def _refuse_long_names(features: tuple[Feature, ...]) -> None:
+def _check_category_characters(features: tuple[Feature, ...]) -> None:
     lengths = {feature.name: sum(map(len, feature.categories + feature.rare)) for feature in features}
-    if sum(lengths.values()) > NAMES_LIMIT:
+    if sum(lengths.values()) > MAX_CATEGORY_CHARACTERS:
         longest = max(lengths, key=lengths.__getitem__)
         raise InvalidData(
-            f"the names of the categories have more than {NAMES_LIMIT} characters; "
+            f"the names of the categories have more than {MAX_CATEGORY_CHARACTERS} characters; "
             f"leave out {longest!r} or shorten its values",
             column=longest,
         )
 
 
-def _unique(name: str, taken: Counter[str]) -> str:
+def _make_unique(name: str, taken: Counter[str]) -> str:
     taken[name] += 1
-    return name if taken[name] == 1 else _unique(f"{name} ({taken[name]})", taken)
+    return name if taken[name] == 1 else _make_unique(f"{name} ({taken[name]})", taken)

@@ -13,24 +13,24 @@ from jaxtyping import Bool, Float
 
 from kan_engine.data.columns import read_labels, read_numbers
 from kan_engine.data.datetime_parts import (
-    FIRST,
-    LAST,
-    PARTS,
+    MAX_TIMESTAMP,
+    MIN_TIMESTAMP,
+    PART_NAMES,
     PERIODS,
     WAVES,
-    Part,
+    DatetimePart,
+    describe_part,
     encode_part,
-    meaning_of,
-    parts_of,
+    find_varying_parts,
+    part_column_name,
     read_times,
-    told_part,
 )
 from kan_engine.errors import InvalidConfig, InvalidData
 
 FeatureType = Literal["number", "boolean", "category", "datetime"]
-OWN_COLUMNS = 20  # one column for each of the most frequent categories
-REMEMBERED = 200  # next most frequent categories, stored by name; all others count as unseen
-_TYPES: dict[str, FeatureType] = {
+MAX_CATEGORY_COLUMNS = 20  # one column for each of the most frequent categories
+MAX_RARE_CATEGORIES = 200  # next most frequent categories, stored by name; all others count as unseen
+_FEATURE_TYPES: dict[str, FeatureType] = {
     "number": "number",
     "integer": "number",
     "boolean": "boolean",
@@ -38,7 +38,10 @@ _TYPES: dict[str, FeatureType] = {
     "text": "category",
     "datetime": "datetime",
 }
-_LATER = {"parts": (), "form": None}  # fields that models of earlier versions lack, with their defaults
+_ADDED_FIELD_DEFAULTS = {
+    "parts": (),
+    "form": None,
+}  # fields that models of earlier versions lack, with their defaults
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +69,12 @@ class Feature:
     rare: tuple[str, ...] = ()
     fill: float = 0.0
     has_missing: bool = False
-    parts: tuple[Part, ...] = ()
+    parts: tuple[DatetimePart, ...] = ()
     form: str | None = None
 
     def __post_init__(self) -> None:
         """Reject features that ``fit`` cannot return: a saved model may hold any value."""
-        if not isinstance(self.name, str) or self.type not in {*_TYPES.values()}:
+        if not isinstance(self.name, str) or self.type not in {*_FEATURE_TYPES.values()}:
             raise InvalidConfig(f"a feature needs a name and a type, got {self.name!r}, {self.type!r}")
         if not isinstance(self.has_missing, bool) or not _is_finite(self.fill):
             raise InvalidConfig(f"the rule for missing values of {self.name!r} is invalid")
@@ -97,9 +100,9 @@ class Feature:
         Raises:
             InvalidData: The column has no values, values of another type, or a type that cannot be a feature.
         """
-        if type_name not in _TYPES:
+        if type_name not in _FEATURE_TYPES:
             raise InvalidData(f"the column {name!r} of type {type_name} cannot be a feature", column=name)
-        kind = _TYPES[type_name]
+        kind = _FEATURE_TYPES[type_name]
         if kind == "datetime":
             return _fit_times(name, values, form)
         return _fit_category(name, values) if kind == "category" else _fit_number(name, values, kind)
@@ -118,7 +121,9 @@ class Feature:
         """Name and meaning of every encoded column."""
         missing = (f"{self.name} is missing", f"1 where {self.name} is missing, else 0")
         if self.type == "datetime":
-            found = [(told_part(self.name, part), meaning_of(self.name, part)) for part in self.parts]
+            found = [
+                (part_column_name(self.name, part), describe_part(self.name, part)) for part in self.parts
+            ]
             return (*found, *([missing] if self.has_missing else []))
         if self.type != "category":
             note = f", {self.fill:.6g} where it is missing" if self.has_missing else ""
@@ -150,7 +155,11 @@ class Feature:
 
 def describe_feature(feature: Feature) -> dict[str, Any]:
     """Return the feature as JSON, without fields of ``_ADDED_FIELD_DEFAULTS`` that have their default."""
-    return {name: value for name, value in asdict(feature).items() if _LATER.get(name, ...) != value}
+    return {
+        name: value
+        for name, value in asdict(feature).items()
+        if _ADDED_FIELD_DEFAULTS.get(name, ...) != value
+    }
 
 
 def _fit_times(name: str, values: np.ndarray, form: str | None) -> Feature:
@@ -158,7 +167,7 @@ def _fit_times(name: str, values: np.ndarray, form: str | None) -> Feature:
     seen = seconds[~np.isnan(seconds)]
     if not len(seen):
         raise InvalidData(f"the column {name!r} has no values; leave it out", column=name)
-    parts = parts_of(seen)
+    parts = find_varying_parts(seen)
     if not parts and len(seen) == len(seconds):
         raise InvalidData(f"the times in {name!r} are all the same; leave them out", column=name)
     return Feature(
@@ -195,12 +204,12 @@ def _fit_category(name: str, values: np.ndarray) -> Feature:
     if not counts:
         raise InvalidData(f"the column {name!r} has no values; leave it out", column=name)
     ranked = sorted(cast("Counter[str]", counts).items(), key=lambda item: (-item[1], item[0]))
-    ordered = [category for category, _ in ranked[: OWN_COLUMNS + REMEMBERED]]
+    ordered = [category for category, _ in ranked[: MAX_CATEGORY_COLUMNS + MAX_RARE_CATEGORIES]]
     return Feature(
         name=name,
         type="category",
-        categories=tuple(sorted(ordered[:OWN_COLUMNS])),
-        rare=tuple(sorted(ordered[OWN_COLUMNS:])),
+        categories=tuple(sorted(ordered[:MAX_CATEGORY_COLUMNS])),
+        rare=tuple(sorted(ordered[MAX_CATEGORY_COLUMNS:])),
         has_missing=has_missing,
     )
 
@@ -215,7 +224,7 @@ def encode_feature(block: np.ndarray, feature: Feature, values: np.ndarray) -> N
         for number in range(block.shape[1]):
             block[:, number] = places == first + number
         return
-    numbers = _numbers(feature, values)
+    numbers = _read_numeric(feature, values)
     missing = np.isnan(numbers)
     if feature.type == "datetime":
         filled = np.where(missing, feature.fill, numbers)
@@ -229,20 +238,20 @@ def encode_feature(block: np.ndarray, feature: Feature, values: np.ndarray) -> N
         block[:, 1] = missing
 
 
-def _numbers(feature: Feature, values: np.ndarray) -> Float[np.ndarray, " rows"]:
+def _read_numeric(feature: Feature, values: np.ndarray) -> Float[np.ndarray, " rows"]:
     """Return the values of a feature that is not a category, with NaN for missing ones."""
     if feature.type == "datetime":
         return read_times(feature.name, values, feature.form)
     return read_numbers(feature.name, values, boolean=feature.type == "boolean")
 
 
-def is_outside(feature: Feature, values: np.ndarray) -> Bool[np.ndarray, " rows"]:
+def is_unseen(feature: Feature, values: np.ndarray) -> Bool[np.ndarray, " rows"]:
     """Mark values outside the range or the categories of the training rows."""
     if feature.type == "category":
         return np.array(
             [label not in feature.slots for label in read_labels(feature.name, values)], dtype=bool
         )
-    numbers = _numbers(feature, values)
+    numbers = _read_numeric(feature, values)
     outside = (numbers < feature.min) | (numbers > feature.max)
     return outside if feature.has_missing else outside | np.isnan(numbers)
 
@@ -252,11 +261,14 @@ def _is_finite(value: object) -> bool:
 
 
 def _check_parts(feature: Feature) -> None:
-    known = {(part, wave) for part in PARTS for wave in ("", *(WAVES if part in PERIODS else ()))}
+    known = {(part, wave) for part in PART_NAMES for wave in ("", *(WAVES if part in PERIODS else ()))}
     is_none = not (feature.parts or feature.has_missing)
     if is_none or len(set(feature.parts)) != len(feature.parts) or not known >= {*feature.parts}:
         raise InvalidConfig(f"the parts of {feature.name!r} are not parts of a time: {feature.parts!r}")
-    if not all(FIRST <= number <= LAST for number in (feature.min or 0.0, feature.max or 0.0, feature.fill)):
+    if not all(
+        MIN_TIMESTAMP <= number <= MAX_TIMESTAMP
+        for number in (feature.min or 0.0, feature.max or 0.0, feature.fill)
+    ):
         raise InvalidConfig(f"the times of {feature.name!r} are not within the years 1 to 9999")
     if feature.form is not None and not isinstance(feature.form, str):
         raise InvalidConfig(f"the format of {feature.name!r} is not text")

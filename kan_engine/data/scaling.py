@@ -16,11 +16,11 @@ from kan_engine.errors import InvalidConfig, InvalidData
 
 Array = TypeVar("Array", np.ndarray, Tensor)
 
-QUANTILES = 257
-QUANTILE_ROWS = 100_000  # quantiles of more rows come from a sample, accurate to 0.2 % of all rows
-END = 1 / 16  # of the levels, at either end: their mean slope is that of the extrapolation
-SMALLEST = 1e-150  # a smaller one counts as 0: a quotient by it may overflow
-LARGEST = 1e150  # its square must be finite
+QUANTILE_COUNT = 257
+MAX_QUANTILE_ROWS = 100_000  # quantiles of more rows come from a sample, accurate to 0.2 % of all rows
+END_FRACTION = 1 / 16  # of the levels, at either end: their mean slope is that of the extrapolation
+MIN_HALF_RANGE = 1e-150  # a smaller one counts as 0: a quotient by it may overflow
+MAX_TRANSFORMED_TARGET = 1e150  # its square must be finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +64,8 @@ class Standardizer:
         scale = high / 2 - low / 2  # halves first: high - low may overflow
         return Standardizer(
             center=low + scale,
-            scale=np.where(scale > SMALLEST, scale, 1.0),
-            quantiles=_quantiles(x, low, high) if quantile else None,
+            scale=np.where(scale > MIN_HALF_RANGE, scale, 1.0),
+            quantiles=_compute_quantiles(x, low, high) if quantile else None,
         )
 
     def forward(self, x: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows d"]:
@@ -74,7 +74,7 @@ class Standardizer:
             z: np.ndarray = x - self.center
             z /= self.scale
             return z
-        return _column_by_column(x, self.curves)
+        return _map_columns(x, self.curves)
 
     def inverse(self, z: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows d"]:
         """Map the unit scale to raw units."""
@@ -82,29 +82,32 @@ class Standardizer:
             x: np.ndarray = z * self.scale
             x += self.center
             return x
-        return _column_by_column(z, [curve.inverse() for curve in self.curves])
+        return _map_columns(z, [curve.inverse() for curve in self.curves])
 
     @cached_property
-    def curves(self) -> list[Curve] | None:
+    def curves(self) -> list[PiecewiseLinearMap] | None:
         """The piecewise linear map of every input; None without ``quantiles``."""
         if self.quantiles is None:
             return None
-        return [Curve.through(*column) for column in zip(self.quantiles, 1 / self.scale, strict=True)]
+        return [
+            PiecewiseLinearMap.from_quantiles(*column)
+            for column in zip(self.quantiles, 1 / self.scale, strict=True)
+        ]
 
 
-def _quantiles(
+def _compute_quantiles(
     x: Float[np.ndarray, "rows d"], low: Float[np.ndarray, " d"], high: Float[np.ndarray, " d"]
 ) -> Float[np.ndarray, "d q"]:
     """Return the quantiles of every column; first and last are the extremes of all rows."""
-    if len(x) > QUANTILE_ROWS:  # at random, not every n-th row: rows may repeat a pattern
-        x = x[np.random.default_rng(0).choice(len(x), QUANTILE_ROWS, replace=False)]
-    table = np.quantile(x, np.linspace(0, 1, QUANTILES), axis=0).T
+    if len(x) > MAX_QUANTILE_ROWS:  # at random, not every n-th row: rows may repeat a pattern
+        x = x[np.random.default_rng(0).choice(len(x), MAX_QUANTILE_ROWS, replace=False)]
+    table = np.quantile(x, np.linspace(0, 1, QUANTILE_COUNT), axis=0).T
     table[:, 0], table[:, -1] = low, high
     return np.maximum.accumulate(table, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class PiecewiseLinearMap:
     """A piecewise linear map.
 
     Attributes:
@@ -118,7 +121,7 @@ class Curve:
     slopes: tuple[float, float]
 
     @staticmethod
-    def through(quantiles: np.ndarray, steepest: float) -> Curve:
+    def from_quantiles(quantiles: np.ndarray, steepest: float) -> PiecewiseLinearMap:
         """Return the map of one input to the levels of its quantiles in [-1, 1].
 
         Several quantiles may have one value, which then maps to the mean of their levels. The first value
@@ -130,19 +133,21 @@ class Curve:
         """
         values, places = np.unique(quantiles, return_inverse=True)
         if len(values) == 1:
-            return Curve(values, np.zeros(1), (steepest, steepest))
+            return PiecewiseLinearMap(values, np.zeros(1), (steepest, steepest))
         levels = np.linspace(-1, 1, len(quantiles))
         means = np.bincount(places, weights=levels) / np.bincount(places)
         means[0], means[-1] = -1.0, 1.0
-        low, high = np.interp([2 * END - 1, 1 - 2 * END], means, values)
-        shortest = 2 * END / steepest  # so that no slope is steeper
-        first, last = (2 * END / max(width, shortest) for width in (low - values[0], values[-1] - high))
-        return Curve(values, means, (first, last))
+        low, high = np.interp([2 * END_FRACTION - 1, 1 - 2 * END_FRACTION], means, values)
+        shortest = 2 * END_FRACTION / steepest  # so that no slope is steeper
+        first, last = (
+            2 * END_FRACTION / max(width, shortest) for width in (low - values[0], values[-1] - high)
+        )
+        return PiecewiseLinearMap(values, means, (first, last))
 
-    def inverse(self) -> Curve:
+    def inverse(self) -> PiecewiseLinearMap:
         """Return the inverse map."""
         first, last = self.slopes
-        return Curve(self.end, self.start, (1 / first, 1 / last))
+        return PiecewiseLinearMap(self.end, self.start, (1 / first, 1 / last))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Map values, of any shape."""
@@ -152,7 +157,7 @@ class Curve:
         return mapped
 
 
-def _column_by_column(x: np.ndarray, curves: list[Curve]) -> np.ndarray:
+def _map_columns(x: np.ndarray, curves: list[PiecewiseLinearMap]) -> np.ndarray:
     out = np.empty_like(x)
     for place, curve in enumerate(curves):
         out[:, place] = curve(x[:, place])
@@ -177,25 +182,37 @@ class Transform:
     reach: tuple[float, float] = (-np.inf, np.inf)
 
 
-ARC, POSITIVE = (-1.0, 1.0), (0.0, np.inf)
-OVERSHOOT = 0.02  # of T(y): a value beyond the range of T by less counts as the end of the range
+SINE_RANGE, NON_NEGATIVE_RANGE = (-1.0, 1.0), (0.0, np.inf)
+MAX_OVERSHOOT_STDS = 0.02  # of T(y): a value beyond the range of T by less counts as the end of the range
 
 TRANSFORMS: dict[str, Transform] = {
     "identity": Transform(lambda y: y, lambda t: t, np.isfinite),
-    "log": Transform(lambda y: _of(y).log(y), lambda t: _of(t).exp(t), lambda y: y > 0),
-    "log_neg": Transform(lambda y: _of(y).log(-y), lambda t: -_of(t).exp(t), lambda y: y < 0),
+    "log": Transform(lambda y: _namespace(y).log(y), lambda t: _namespace(t).exp(t), lambda y: y > 0),
+    "log_neg": Transform(lambda y: _namespace(y).log(-y), lambda t: -_namespace(t).exp(t), lambda y: y < 0),
     "reciprocal": Transform(lambda y: 1 / y, lambda t: 1 / t, lambda y: y != 0),
-    "square": Transform(lambda y: y * y, lambda t: _of(t).sqrt(t), lambda y: y >= 0, (0.0, np.inf), POSITIVE),
-    "sqrt": Transform(lambda y: _of(y).sqrt(y), lambda t: t * t, lambda y: y >= 0),
-    "exp": Transform(lambda y: _of(y).exp(y), lambda t: _of(t).log(t), np.isfinite, reach=POSITIVE),
+    "square": Transform(
+        lambda y: y * y, lambda t: _namespace(t).sqrt(t), lambda y: y >= 0, (0.0, np.inf), NON_NEGATIVE_RANGE
+    ),
+    "sqrt": Transform(lambda y: _namespace(y).sqrt(y), lambda t: t * t, lambda y: y >= 0),
+    "exp": Transform(
+        lambda y: _namespace(y).exp(y), lambda t: _namespace(t).log(t), np.isfinite, reach=NON_NEGATIVE_RANGE
+    ),
     "reciprocal_square": Transform(
-        lambda y: 1 / (y * y), lambda t: 1 / _of(t).sqrt(t), lambda y: y > 0, reach=POSITIVE
+        lambda y: 1 / (y * y), lambda t: 1 / _namespace(t).sqrt(t), lambda y: y > 0, reach=NON_NEGATIVE_RANGE
     ),
     "sin": Transform(
-        lambda y: _of(y).sin(y), lambda t: _arc(t, "sin"), lambda y: abs(y) < np.pi / 2, ARC, ARC
+        lambda y: _namespace(y).sin(y),
+        lambda t: _inverse_trigonometric(t, "sin"),
+        lambda y: abs(y) < np.pi / 2,
+        SINE_RANGE,
+        SINE_RANGE,
     ),
     "cos": Transform(
-        lambda y: _of(y).cos(y), lambda t: _arc(t, "cos"), lambda y: (y > 0) & (y < np.pi), ARC, ARC
+        lambda y: _namespace(y).cos(y),
+        lambda t: _inverse_trigonometric(t, "cos"),
+        lambda y: (y > 0) & (y < np.pi),
+        SINE_RANGE,
+        SINE_RANGE,
     ),
 }
 
@@ -239,7 +256,8 @@ class TargetScaler:
     def forward(self, y: Array) -> Array:
         """Map the client's units to the unit scale, [rows, m]."""
         with np.errstate(all="ignore"):
-            return (TRANSFORMS[self.transform].forward(y) - _like(self.mean, y)) / _like(self.std, y)  # type: ignore[no-any-return]
+            moved = TRANSFORMS[self.transform].forward(y)
+            return (moved - _convert_like(self.mean, y)) / _convert_like(self.std, y)  # type: ignore[no-any-return]
 
     def inverse(self, z: Array) -> Array:
         """Map the unit scale to the client's units, [rows, m]; not finite outside the range of T.
@@ -248,20 +266,20 @@ class TargetScaler:
         approximates the end only roughly. With bounds, every value beyond the range of T counts as its end,
         and the result is clipped to the bounds.
         """
-        transform, std = TRANSFORMS[self.transform], _like(self.std, z)
+        transform, std = TRANSFORMS[self.transform], _convert_like(self.std, z)
         with np.errstate(all="ignore"):
-            moved, reach = z * std + _like(self.mean, z), OVERSHOOT * std
+            moved, reach = z * std + _convert_like(self.mean, z), MAX_OVERSHOOT_STDS * std
             if self.bounds is not None:
-                values = transform.inverse(_of(moved).clip(moved, *transform.reach))
-                return _of(values).clip(values, *self.bounds)  # type: ignore[no-any-return]
+                values = transform.inverse(_namespace(moved).clip(moved, *transform.reach))
+                return _namespace(values).clip(values, *self.bounds)  # type: ignore[no-any-return]
             for end, outwards in zip(transform.ends, (-1, 1), strict=True):
                 if np.isfinite(end):
                     beyond = outwards * (moved - end)
-                    moved = _of(moved).where((beyond > 0) & (beyond < reach), moved * 0 + end, moved)
+                    moved = _namespace(moved).where((beyond > 0) & (beyond < reach), moved * 0 + end, moved)
             return transform.inverse(moved)  # type: ignore[no-any-return]
 
 
-def bounded(scaler: TargetScaler, y: Float[np.ndarray, "rows ..."]) -> TargetScaler:
+def add_bounds(scaler: TargetScaler, y: Float[np.ndarray, "rows ..."]) -> TargetScaler:
     """Return the scale with bounds: one range of these targets below their minimum and above their maximum.
 
     Activations extrapolate along their tangents, so that a network returns arbitrarily large values for a row
@@ -279,11 +297,11 @@ def is_defined(transform: str, y: Float[np.ndarray, "rows m"]) -> bool:
     """Whether a transform and its inverse are defined and finite for all targets; False for no targets."""
     with np.errstate(all="ignore"):
         moved = TRANSFORMS[transform].forward(y)
-    sane = np.abs(moved) < LARGEST  # false for NaN, too
+    sane = np.abs(moved) < MAX_TRANSFORMED_TARGET  # false for NaN, too
     return bool(len(y) and TRANSFORMS[transform].holds(y).all() and sane.all())
 
 
-def _arc(values: Any, name: str) -> Any:
+def _inverse_trigonometric(values: Any, name: str) -> Any:
     """Return the inverse of a trigonometric function, by torch or NumPy."""
     return (
         getattr(torch, f"a{name}")(values)
@@ -292,10 +310,10 @@ def _arc(values: Any, name: str) -> Any:
     )
 
 
-def _of(values: Any) -> Any:
+def _namespace(values: Any) -> Any:
     """Return the module that computes with these values: torch or NumPy."""
     return torch if isinstance(values, Tensor) else np
 
 
-def _like(table: np.ndarray, values: Array) -> Array:
+def _convert_like(table: np.ndarray, values: Array) -> Array:
     return torch.as_tensor(table) if isinstance(values, Tensor) else table

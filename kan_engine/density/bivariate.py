@@ -14,21 +14,22 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.density.bivariate_likelihood import Likelihood, ShouldStop, Trained, log_normaliser
-from kan_engine.density.bivariate_mesh import Frame, Places
-from kan_engine.network.grid_updates import follow_layer_
+from kan_engine.density.bivariate_likelihood import FittedBivariate, Likelihood, ShouldStop, log_normaliser
+from kan_engine.density.bivariate_mesh import BivariateMesh, WeightedPoints
+from kan_engine.network.grid_updates import update_misplaced_layer_grids_
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import SymbolicEdge
 
-LAMBS = tuple(10.0 ** (-2 * exponent / 3) for exponent in range(9))  # λ per row, in this order
-WORSE = 2  # λ that are worse than the best by `MIN_LIKELIHOOD_LOSS`, after which no smaller one is tried
-LOSS = 1.0  # in log-likelihood
-STEPS, LAST_STEPS = 6, 20  # for each λ in cross-validation; and finally with all rows
-REACH = 4.0  # initial scale of a hidden node
+CANDIDATE_LAMBS = tuple(10.0 ** (-2 * exponent / 3) for exponent in range(9))  # λ per row, in this order
+# Λ that are worse than the best by `MIN_LIKELIHOOD_LOSS`, after which no smaller one is tried
+LAMB_PATIENCE = 2
+MIN_LIKELIHOOD_LOSS = 1.0  # in log-likelihood
+STEPS_PER_LAMB, FINAL_STEPS = 6, 20  # for each λ in cross-validation; and finally with all rows
+STDS_PER_NODE_UNIT = 4.0  # initial scale of a hidden node
 
 
 @torch.no_grad()
-def begin(frame: Frame, nodes: int) -> KAN:
+def build_normal_network(frame: BivariateMesh, nodes: int) -> KAN:
     """Build a network that represents the normal distribution of the rows as far as its nodes allow.
 
     Hidden nodes are projections of the whitened rows on directions around the circle. The squares of at least
@@ -45,38 +46,38 @@ def begin(frame: Frame, nodes: int) -> KAN:
     for place, (mean, std) in enumerate(zip(frame.means, stds.tolist(), strict=True)):
         direct.symbolic[place, 0] = SymbolicEdge("x^2", 1 / std, -mean / std, -0.5, 0.0)
     if nodes:
-        _lay_normal_(network, frame, np.diag(1 / stds**2))
+        _set_normal_weights_(network, frame, np.diag(1 / stds**2))
     return network
 
 
-def _lay_normal_(network: KAN, frame: Frame, known: Float[np.ndarray, "2 2"]) -> None:
+def _set_normal_weights_(network: KAN, frame: BivariateMesh, known: Float[np.ndarray, "2 2"]) -> None:
     """Set projections, and parabolas of them that sum to the normal quadratic form minus ``known``."""
     first, last = network.stack
     nodes, order = first.out_dim, first.order
     angles = np.pi * np.arange(nodes) / nodes
     precision = np.linalg.inv(frame.covariance)
     root = np.linalg.cholesky(precision).T  # |root·x|² is the quadratic form of the normal distribution
-    directions = np.stack([np.cos(angles), np.sin(angles)], 1) @ root / REACH
+    directions = np.stack([np.cos(angles), np.sin(angles)], 1) @ root / STDS_PER_NODE_UNIT
     for place, mean in enumerate(frame.means):
         greville = first.knots[place, 1:-1].unfold(0, order, 1).mean(-1)  # coefficients of x itself
         slopes = torch.from_numpy(directions[:, place])
         first.weight[place, :-1] = (greville - mean)[:, None] * slopes
-    follow_layer_(last, frame.lattice.nodes(network))
+    update_misplaced_layer_grids_(last, frame.lattice.nodes(network))
     forms = np.stack([directions[:, 0] ** 2, 2 * directions[:, 0] * directions[:, 1], directions[:, 1] ** 2])
     wanted = (known - precision)[np.triu_indices(2)] * [1, 2, 1] / 2
     shares = np.linalg.lstsq(forms, wanted, rcond=None)[0]
     for node in range(nodes):
-        last.weight[node, :-1, 0] = float(shares[node]) * _square(last.knots[node], order)
+        last.weight[node, :-1, 0] = float(shares[node]) * _square_coefficients(last.knots[node], order)
 
 
-def _square(knots: Float[Tensor, " knots"], order: int) -> Float[Tensor, " basis"]:
+def _square_coefficients(knots: Float[Tensor, " knots"], order: int) -> Float[Tensor, " basis"]:
     """Coefficients of x²: the mean product of two different knots of each basis function (its blossom)."""
     inner = knots[1:-1].unfold(0, order, 1)
     return (inner.sum(-1).square() - inner.square().sum(-1)) / (order * (order - 1))
 
 
 @dataclass(frozen=True, eq=False)
-class PlaneFit:
+class BivariateSelection:
     """A network trained at the λ that maximises the cross-validated log-likelihood.
 
     Args:
@@ -92,13 +93,13 @@ class PlaneFit:
     steps: list[float]
 
 
-def best_plane(
-    frame: Frame,
-    rows: Places,
+def select_bivariate_network(
+    frame: BivariateMesh,
+    rows: WeightedPoints,
     part: Int[Tensor, " rows"],
     nodes: int,
     should_stop: ShouldStop,
-) -> PlaneFit:
+) -> BivariateSelection:
     """Choose λ by cross-validation, from the largest downwards, then train one of the networks on all rows.
 
     Args:
@@ -108,18 +109,21 @@ def best_plane(
         nodes: Number of hidden nodes; 0 makes the columns independent.
         should_stop: Once true, no further λ is tried and training ends.
     """
-    tried: list[_Priced] = []
-    for priced in _priced(frame, rows, part, nodes, should_stop):
+    tried: list[_PenaltyTrial] = []
+    for priced in _cross_validate(frame, rows, part, nodes, should_stop):
         tried.append(priced)
         best = max(tried, key=lambda each: each.score)
-        if sum(each.score < best.score - LOSS for each in tried[tried.index(best) :]) >= WORSE:
+        if (
+            sum(each.score < best.score - MIN_LIKELIHOOD_LOSS for each in tried[tried.index(best) :])
+            >= LAMB_PATIENCE
+        ):
             break
-    found = _learnt(Likelihood(frame, rows), best, should_stop)
-    return PlaneFit(found.network, best.lamb, best.held, found.steps)
+    found = _train_on_all_rows(Likelihood(frame, rows), best, should_stop)
+    return BivariateSelection(found.network, best.lamb, best.held, found.steps)
 
 
 @dataclass(frozen=True, eq=False)
-class _Priced:
+class _PenaltyTrial:
     """Networks fitted at one λ, each without one of the folds.
 
     Args:
@@ -127,35 +131,39 @@ class _Priced:
     """
 
     lamb: float
-    without: list[Trained]
+    without: list[FittedBivariate]
     held: Float[Tensor, " rows"]
     score: float
 
 
-def _priced(
-    frame: Frame, rows: Places, part: Int[Tensor, " rows"], nodes: int, should_stop: ShouldStop
-) -> Iterator[_Priced]:
+def _cross_validate(
+    frame: BivariateMesh,
+    rows: WeightedPoints,
+    part: Int[Tensor, " rows"],
+    nodes: int,
+    should_stop: ShouldStop,
+) -> Iterator[_PenaltyTrial]:
     """Yield the trial of each λ, until training changes none of the networks any more."""
     own = [(part == number).nonzero()[:, 0] for number in range(int(part.max()) + 1)]
     others = [Likelihood(frame, rows[(part != number).nonzero()[:, 0]]) for number in range(len(own))]
-    network = begin(frame, nodes)
-    without = [Trained(network, log_normaliser(network, frame.medium), [])] * len(own)
-    for lamb in LAMBS:
+    network = build_normal_network(frame, nodes)
+    without = [FittedBivariate(network, log_normaliser(network, frame.medium_rule), [])] * len(own)
+    for lamb in CANDIDATE_LAMBS:
         pairs, held = zip(others, without, strict=True), torch.empty_like(rows.weights)
-        now = [other.trained(before, lamb, STEPS, should_stop) for other, before in pairs]
+        now = [other.train(before, lamb, STEPS_PER_LAMB, should_stop) for other, before in pairs]
         for trained, chosen in zip(now, own, strict=True):
             held[chosen] = trained.log_densities(rows[chosen])
-        yield _Priced(lamb, now, held, float(rows.weights @ held))
+        yield _PenaltyTrial(lamb, now, held, float(rows.weights @ held))
         if should_stop() or all(a is b for a, b in zip(now, without, strict=True)):
             return
         without = now
 
 
-def _learnt(whole: Likelihood, best: _Priced, should_stop: ShouldStop) -> Trained:
+def _train_on_all_rows(whole: Likelihood, best: _PenaltyTrial, should_stop: ShouldStop) -> FittedBivariate:
     """Train the network that fits all rows best; take the next one if its integral becomes unreliable."""
-    starts = sorted(best.without, key=lambda each: whole.at(each.network, best.lamb).objective)
+    starts = sorted(best.without, key=lambda each: whole.evaluate(each.network, best.lamb).objective)
     for start in starts:
-        found = whole.trained(start, best.lamb, LAST_STEPS, should_stop)
+        found = whole.train(start, best.lamb, FINAL_STEPS, should_stop)
         if found is not start:
             return found
     return replace(starts[0], steps=[])

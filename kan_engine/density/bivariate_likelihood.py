@@ -19,34 +19,34 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.cost import JACOBIAN_BYTES
-from kan_engine.density.bivariate_mesh import LATTICE, Frame, Places
-from kan_engine.network.grid_updates import follow_layer_
-from kan_engine.network.kan import KAN, copied
-from kan_engine.training.gauss_newton import add_square_, flat, set_flat_, trainable_edges
+from kan_engine.density.bivariate_mesh import LATTICE_POINTS, BivariateMesh, WeightedPoints
+from kan_engine.network.grid_updates import update_misplaced_layer_grids_
+from kan_engine.network.kan import KAN, copy_network
+from kan_engine.training.gauss_newton import add_square_, flatten_weights, set_weights_, trainable_edges
 
-NEGLIGIBLE = 1e-10  # share of the probability mass; a step leaves out nodes with less
-UNRELIABLE = 0.01  # a larger difference means spikes between the quadrature nodes
-SLOWNESS = 0.02  # in log-likelihood of all rows; a step that gains less is the last
-LOST = 0.01  # increase of the objective above which an updated grid is undone
-TRIES = 12
-FLOOR = 1e-5  # of the damping scale, relative to its largest entry: limits weights with little effect
+NEGLIGIBLE_MASS = 1e-10  # share of the probability mass; a step leaves out nodes with less
+MAX_LOG_Z_ERROR = 0.01  # a larger difference means spikes between the quadrature nodes
+MIN_STEP_GAIN = 0.02  # in log-likelihood of all rows; a step that gains less is the last
+MAX_REGRID_LOSS = 0.01  # increase of the objective above which an updated grid is undone
+MAX_DAMPING_TRIES = 12
+DAMPING_FLOOR = 1e-5  # of the damping scale, relative to its largest entry: limits weights with little effect
 RIDGE = 1e-9  # penalty of a squared weight: selects small weights among equivalent networks
 
 ShouldStop = Callable[[], bool]
 
 
 @torch.no_grad()
-def log_normaliser(network: KAN, rule: Places) -> float:
+def log_normaliser(network: KAN, rule: WeightedPoints) -> float:
     """log Z, by a quadrature rule."""
     return _log_integral(rule.values(network), rule)
 
 
-def _log_integral(values: Float[Tensor, " places"], rule: Places) -> float:
+def _log_integral(values: Float[Tensor, " places"], rule: WeightedPoints) -> float:
     return float(torch.logsumexp(values + rule.weights.log(), 0))
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class FittedBivariate:
     """A network after training at one λ.
 
     Args:
@@ -60,13 +60,13 @@ class Trained:
     steps: list[float]
 
     @torch.no_grad()
-    def log_densities(self, rows: Places) -> Float[Tensor, " rows"]:
+    def log_densities(self, rows: WeightedPoints) -> Float[Tensor, " rows"]:
         """Log-density of rows inside the support."""
         return rows.values(self.network) - self.log_z
 
 
 @dataclass(frozen=True, eq=False)
-class Point:
+class ObjectiveEvaluation:
     """The objective of a network at its current weights.
 
     Args:
@@ -91,85 +91,94 @@ class Likelihood:
         rows: Rows to fit.
     """
 
-    frame: Frame
-    rows: Places
+    frame: BivariateMesh
+    rows: WeightedPoints
 
     @torch.no_grad()
-    def trained(self, start: Trained, lamb: float, most: int, should_stop: ShouldStop) -> Trained:
+    def train(
+        self, start: FittedBivariate, lamb: float, most: int, should_stop: ShouldStop
+    ) -> FittedBivariate:
         """Train a copy for ``most`` steps or fewer at this λ; returns ``start`` if log Z is unreliable."""
-        network = copied(start.network)
-        self._follow_(network, lamb)
-        steps = list(self._steps(network, lamb, most, should_stop))
-        coarse, medium = (log_normaliser(network, rule) for rule in (self.frame.coarse, self.frame.medium))
-        return Trained(network, medium, steps) if abs(coarse - medium) < UNRELIABLE else start
+        network = copy_network(start.network)
+        self._update_grids_(network, lamb)
+        steps = list(self._run_steps_(network, lamb, most, should_stop))
+        coarse, medium = (
+            log_normaliser(network, rule) for rule in (self.frame.coarse_rule, self.frame.medium_rule)
+        )
+        return FittedBivariate(network, medium, steps) if abs(coarse - medium) < MAX_LOG_Z_ERROR else start
 
     @torch.no_grad()
-    def at(self, network: KAN, lamb: float) -> Point:
+    def evaluate(self, network: KAN, lamb: float) -> ObjectiveEvaluation:
         """The objective of the network at this λ."""
-        rule, share = self.frame.coarse, self.rows.weights / self.rows.weights.sum()
-        values, bends = rule.values(network), _bends(self.frame.lattice.values(network)[:, None])[:, 0]
+        rule, share = self.frame.coarse_rule, self.rows.weights / self.rows.weights.sum()
+        values, bends = (
+            rule.values(network),
+            _third_differences(self.frame.lattice.values(network)[:, None])[:, 0],
+        )
         loss = _log_integral(values, rule) - float(share @ self.rows.values(network))
-        weights = flat(network, trainable_edges(network))
+        weights = flatten_weights(network, trainable_edges(network))
         price = lamb * float(bends @ bends) + RIDGE * float(weights @ weights)
-        return Point(values, bends, loss, loss + 0.5 * price)
+        return ObjectiveEvaluation(values, bends, loss, loss + 0.5 * price)
 
-    def _follow_(self, network: KAN, lamb: float) -> None:
+    def _update_grids_(self, network: KAN, lamb: float) -> None:
         """Move the grids to the values of their nodes, unless the objective increases too much."""
         for last in network.stack[1:]:
-            knots, weight, before = last.knots, last.weight, self.at(network, lamb)
-            is_moved = follow_layer_(last, self.frame.lattice.nodes(network))
-            if is_moved and self.at(network, lamb).objective > before.objective + LOST:
+            knots, weight, before = last.knots, last.weight, self.evaluate(network, lamb)
+            is_moved = update_misplaced_layer_grids_(last, self.frame.lattice.nodes(network))
+            if is_moved and self.evaluate(network, lamb).objective > before.objective + MAX_REGRID_LOSS:
                 last.knots, last.weight = knots, weight
 
-    def _steps(self, network: KAN, lamb: float, most: int, should_stop: ShouldStop) -> Iterator[float]:
+    def _run_steps_(self, network: KAN, lamb: float, most: int, should_stop: ShouldStop) -> Iterator[float]:
         """Train in place; yield the mean log-likelihood after every step that lowers the objective."""
-        damping, here = 1e-3, self.at(network, lamb)
+        damping, here = 1e-3, self.evaluate(network, lamb)
         for _ in range(most):
-            found = None if should_stop() else self._step_(network, lamb, damping, here)
+            found = None if should_stop() else self._take_step_(network, lamb, damping, here)
             if found is None:
                 return
             (damping, there), before = found, here.objective
             here = there
             yield -here.loss
-            if before - here.objective < SLOWNESS / len(self.rows):
+            if before - here.objective < MIN_STEP_GAIN / len(self.rows):
                 return
 
-    def _step_(self, network: KAN, lamb: float, damping: float, here: Point) -> tuple[float, Point] | None:
+    def _take_step_(
+        self, network: KAN, lamb: float, damping: float, here: ObjectiveEvaluation
+    ) -> tuple[float, ObjectiveEvaluation] | None:
         """The next damping, and the evaluation after a step that lowers the objective; None if none does."""
         edges = trainable_edges(network)
-        start = flat(network, edges)
-        matrix, gradient = self._slopes(network, lamb, start, here)
-        scale = matrix.diagonal().clamp_min(FLOOR * float(matrix.diagonal().max()))
-        for _ in range(TRIES):
+        start = flatten_weights(network, edges)
+        matrix, gradient = self._matrix_and_gradient(network, lamb, start, here)
+        scale = matrix.diagonal().clamp_min(DAMPING_FLOOR * float(matrix.diagonal().max()))
+        for _ in range(MAX_DAMPING_TRIES):
             factor, failed = torch.linalg.cholesky_ex(matrix + torch.diag(damping * scale))
             if not failed:
-                set_flat_(network, edges, start - torch.cholesky_solve(gradient[:, None], factor)[:, 0])
-                there = self.at(network, lamb)
+                set_weights_(network, edges, start - torch.cholesky_solve(gradient[:, None], factor)[:, 0])
+                there = self.evaluate(network, lamb)
                 if there.objective < here.objective:
                     return max(damping / 5, 1e-9), there
-                set_flat_(network, edges, start)
+                set_weights_(network, edges, start)
             damping *= 5
         return None
 
-    def _slopes(
-        self, network: KAN, lamb: float, weights: Float[Tensor, " P"], here: Point
+    def _matrix_and_gradient(
+        self, network: KAN, lamb: float, weights: Float[Tensor, " P"], here: ObjectiveEvaluation
     ) -> tuple[Float[Tensor, "P P"], Float[Tensor, " P"]]:
         """Gauss-Newton matrix and gradient of the objective."""
-        mean, matrix = self._moments(network, len(weights), here.values)
-        bends, price = _bends(self.frame.lattice.jacobian(network)), torch.zeros_like(matrix)
+        mean, matrix = self._jacobian_moments(network, len(weights), here.values)
+        bends, price = _third_differences(self.frame.lattice.jacobian(network)), torch.zeros_like(matrix)
         add_square_(price, bends)
         matrix.add_(price, alpha=lamb).diagonal().add_(RIDGE)
         gradient = mean - self.rows.mean_slopes(network) + lamb * here.bends @ bends + RIDGE * weights
         return matrix, gradient
 
-    def _moments(
+    def _jacobian_moments(
         self, network: KAN, count: int, values: Float[Tensor, " places"]
     ) -> tuple[Float[Tensor, " P"], Float[Tensor, "P P"]]:
         """Mean and covariance of the Jacobian under the density."""
-        rule = self.frame.coarse
+        rule = self.frame.coarse_rule
         p = torch.softmax(values + rule.weights.log(), 0)
         mean, second = p.new_zeros(count), p.new_zeros(count, count)
-        kept = (p > NEGLIGIBLE).nonzero()[:, 0]
+        kept = (p > NEGLIGIBLE_MASS).nonzero()[:, 0]
         for part in torch.split(kept, max(1, JACOBIAN_BYTES // (8 * count))):
             slopes = rule[part].jacobian(network)
             mean += p[part] @ slopes
@@ -177,9 +186,9 @@ class Likelihood:
         return mean, second - torch.outer(mean, mean)
 
 
-def _bends(values: Float[Tensor, "points terms"]) -> Float[Tensor, "bends terms"]:
+def _third_differences(values: Float[Tensor, "points terms"]) -> Float[Tensor, "bends terms"]:
     """All third differences of values on the lattice; the squares of mixed ones count three times."""
-    on = values.view(LATTICE, LATTICE, -1)
+    on = values.view(LATTICE_POINTS, LATTICE_POINTS, -1)
     mixed = 3**0.5
     parts = [
         on.diff(n=3, dim=0),

@@ -18,16 +18,16 @@ from kan_engine.network.kan import KAN
 from kan_engine.network.row_blocks import row_blocks
 from kan_engine.numerics.quadrature import gauss_legendre
 from kan_engine.splines.basis import uniform_spacing
-from kan_engine.splines.features import Features, activations
+from kan_engine.splines.features import Features, evaluate_activations
 from kan_engine.splines.knots import extend_knots
 
-TAIL = 4.0  # extent of integrals beyond the grid, in standard deviations
+TAIL_STDS = 4.0  # extent of integrals beyond the grid, in standard deviations
 TAIL_PANELS = 2  # quadrature panels over a tail, for each panel in a grid interval
-LATTICE = 21  # along each column
+LATTICE_POINTS = 21  # along each column
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class WeightedPoints:
     """Weighted points, with the parts of a network's evaluation that training does not change.
 
     Args:
@@ -44,12 +44,12 @@ class Places:
     def __len__(self) -> int:
         return len(self.parabolas)
 
-    def __getitem__(self, places: Int[Tensor, " _"]) -> Places:
+    def __getitem__(self, places: Int[Tensor, " _"]) -> WeightedPoints:
         """Selected points, as rows."""
         shape = self._shape
         row, column = places // shape[1], places % shape[1]
         one, other = (terms.expand(*shape, -1)[row, column][:, None] for terms in self.terms)
-        return Places((one, other), self.parabolas[places], self.weights[places])
+        return WeightedPoints((one, other), self.parabolas[places], self.weights[places])
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -70,7 +70,7 @@ class Places:
 
     def jacobian(self, network: KAN) -> Float[Tensor, "places P"]:
         """Derivatives of the output in every weight, in the order layer, in, out, term."""
-        features, slopes = self._last(network)
+        features, slopes = self._last_layer_terms(network)
         first = network.stack[0].weight[0].numel()
         found = slopes.new_empty(len(self), 2 * first + features.shape[1])
         for place, terms in enumerate(self.terms):
@@ -81,12 +81,14 @@ class Places:
 
     def mean_slopes(self, network: KAN) -> Float[Tensor, " P"]:
         """Weighted mean of the Jacobian over rows."""
-        features, slopes = self._last(network)
+        features, slopes = self._last_layer_terms(network)
         share = self.weights / self.weights.sum()
         first = [(share[:, None] * slopes).T @ terms[:, 0] for terms in self.terms]
         return torch.cat([*(part.flatten() for part in first), share @ features])
 
-    def _last(self, network: KAN) -> tuple[Float[Tensor, "places _"], Float[Tensor, "places nodes"]]:
+    def _last_layer_terms(
+        self, network: KAN
+    ) -> tuple[Float[Tensor, "places _"], Float[Tensor, "places nodes"]]:
         """Terms of the second layer, node by node, and slopes of the output in these nodes."""
         if len(network.stack) == 1:
             return self.parabolas.new_empty(len(self), 0), self.parabolas.new_ones(len(self), 1)
@@ -99,11 +101,13 @@ def _activations(
     network: KAN, nodes: Float[Tensor, "places nodes"], derivative: int = 0
 ) -> Float[Tensor, "places nodes"]:
     last = network.stack[1]
-    return activations(nodes, last.weight[:, :, 0], last.knots, last.order, last.spacing(), derivative)
+    return evaluate_activations(
+        nodes, last.weight[:, :, 0], last.knots, last.order, last.spacing(), derivative
+    )
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class BivariateMesh:
     """Grids, support and moments of two columns on the unit scale.
 
     Args:
@@ -131,51 +135,53 @@ class Frame:
         return np.sqrt(np.diag(self.covariance))
 
     @cached_property
-    def coarse(self) -> Places:
+    def coarse_rule(self) -> WeightedPoints:
         """Quadrature nodes over the support with their weights, for training."""
-        return self._rule(parts=1, points=5)
+        return self._quadrature_rule(parts=1, points=5)
 
     @cached_property
-    def medium(self) -> Places:
+    def medium_rule(self) -> WeightedPoints:
         """The same with more panels, for comparisons."""
-        return self._rule(parts=2, points=5)
+        return self._quadrature_rule(parts=2, points=5)
 
     @cached_property
-    def fine(self) -> Places:
+    def fine_rule(self) -> WeightedPoints:
         """The same with the most nodes, for the final density."""
-        return self._rule(parts=3, points=6)
+        return self._quadrature_rule(parts=3, points=6)
 
     @cached_property
-    def lattice(self) -> Places:
+    def lattice(self) -> WeightedPoints:
         """Lattice points of the penalty; they are dense where both grids are."""
-        axes = [_along(grid, LATTICE) for grid in self.points]
-        return self._mesh(axes, [np.ones(LATTICE)] * 2)
+        axes = [_resample_grid(grid, LATTICE_POINTS) for grid in self.points]
+        return self._combine_axes(axes, [np.ones(LATTICE_POINTS)] * 2)
 
-    def rows(self, x: Float[Tensor, "rows 2"], weights: Float[Tensor, " rows"]) -> Places:
+    def locate_rows(self, x: Float[Tensor, "rows 2"], weights: Float[Tensor, " rows"]) -> WeightedPoints:
         """Points for rows on the unit scale."""
-        (one, of_one), (other, of_other) = (self._column(place, x[:, place]) for place in (0, 1))
-        return Places((one[:, None], other[:, None]), of_one + of_other, weights)
+        (one, of_one), (other, of_other) = (self._column_terms(place, x[:, place]) for place in (0, 1))
+        return WeightedPoints((one[:, None], other[:, None]), of_one + of_other, weights)
 
-    def _rule(self, *, parts: int, points: int) -> Places:
+    def _quadrature_rule(self, *, parts: int, points: int) -> WeightedPoints:
         lines = [gauss_legendre(self._panels(place, parts), points) for place in (0, 1)]
-        return self._mesh([nodes for nodes, _ in lines], [weights for _, weights in lines])
+        return self._combine_axes([nodes for nodes, _ in lines], [weights for _, weights in lines])
 
     def _panels(self, place: int, parts: int) -> np.ndarray:
         grid, (low, high) = self.points[place], self.ends[place]
-        far = TAIL * self.stds[place] * np.linspace(0, 1, TAIL_PANELS * parts + 1)[1:]
+        far = TAIL_STDS * self.stds[place] * np.linspace(0, 1, TAIL_PANELS * parts + 1)[1:]
         below = grid[0] - far[::-1] if np.isinf(low) else np.zeros(0)
         above = grid[-1] + far if np.isinf(high) else np.zeros(0)
-        return np.concatenate([below, _along(grid, parts * (len(grid) - 1) + 1), above])
+        return np.concatenate([below, _resample_grid(grid, parts * (len(grid) - 1) + 1), above])
 
-    def _mesh(self, axes: list[np.ndarray], weights: list[np.ndarray]) -> Places:
+    def _combine_axes(self, axes: list[np.ndarray], weights: list[np.ndarray]) -> WeightedPoints:
         """All pairs of points of the two axes; weights are multiplied."""
         (one, of_one), (other, of_other) = (
-            self._column(place, torch.from_numpy(axis)) for place, axis in enumerate(axes)
+            self._column_terms(place, torch.from_numpy(axis)) for place, axis in enumerate(axes)
         )
         parabolas = (of_one[:, None] + of_other).flatten()
-        return Places((one[:, None], other[None]), parabolas, torch.from_numpy(np.outer(*weights).ravel()))
+        return WeightedPoints(
+            (one[:, None], other[None]), parabolas, torch.from_numpy(np.outer(*weights).ravel())
+        )
 
-    def _column(
+    def _column_terms(
         self, place: int, x: Float[Tensor, " places"]
     ) -> tuple[Float[Tensor, "places terms"], Float[Tensor, " places"]]:
         """First-layer terms and parabola of one column at these values."""
@@ -185,7 +191,7 @@ class Frame:
         return terms[:, 0], -0.5 * ((x - self.means[place]) / float(self.stds[place])) ** 2
 
 
-def _along(grid: np.ndarray, count: int) -> np.ndarray:
+def _resample_grid(grid: np.ndarray, count: int) -> np.ndarray:
     """``count`` points from the first to the last of a grid, with its local density."""
     places: np.ndarray = np.interp(np.linspace(0, len(grid) - 1, count), range(len(grid)), grid)
     return places

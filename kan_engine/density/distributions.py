@@ -8,17 +8,17 @@ import numpy as np
 from scipy import special
 
 from kan_engine import Expression, possible_ends
-from kan_engine.density.maximum_likelihood import Law, Vector
-from kan_engine.density.weighted_values import Values
+from kan_engine.density.maximum_likelihood import DistributionFamily, Vector
+from kan_engine.density.weighted_values import WeightedValues
 from kan_engine.expressions.evaluation import call, mul, number, power
 
-STEEP = 50.0  # from this shape on the usual formula of the gamma density overflows
-ROUNDS = 200  # of expectation maximisation
-NARROWEST = 0.05  # relative to the standard deviation of all rows
+LARGE_GAMMA_SHAPE = 50.0  # from this shape on the usual formula of the gamma density overflows
+MAX_EM_ROUNDS = 200  # of expectation maximisation
+MIN_COMPONENT_STD = 0.05  # relative to the standard deviation of all rows
 LOG_2PI = float(np.log(2 * np.pi))
 
 
-def laws_for(rows: Values, support: tuple[float, float]) -> Iterator[Law]:
+def candidate_families(rows: WeightedValues, support: tuple[float, float]) -> Iterator[DistributionFamily]:
     """Distribution families to try for a column whose density has this support, the most usual first."""
     yield from (_normal(), _uniform())
     ranges = {(0.0, 1.0): 0} if rows.low > 0 and rows.high < 1 else {}
@@ -39,44 +39,46 @@ def laws_for(rows: Values, support: tuple[float, float]) -> Iterator[Law]:
     yield from (_laplace(), _logistic(), _cauchy(), _gumbel(1), _gumbel(-1), _student(), _mixture())
 
 
-def _bell(x: Expression, mean: float, std: float) -> Expression:
+def _normal_density(x: Expression, mean: float, std: float) -> Expression:
     """The density of a normal distribution."""
     square = power(x - number(mean), 2)
     return mul(number(1 / (std * (2 * np.pi) ** 0.5)), call("exp", mul(number(-0.5 / std**2), square)))
 
 
-def _log_bell(u: Vector) -> Vector:
+def _standard_normal_log_density(u: Vector) -> Vector:
     found: Vector = -0.5 * (u * u + LOG_2PI)
     return found
 
 
-def _normal() -> Law:
-    return Law(
+def _normal() -> DistributionFamily:
+    return DistributionFamily(
         name="normal",
         parameters=("mean", "standard_deviation+"),
-        log_density=lambda t, x: _log_bell((x - t[0]) / t[1]) - np.log(t[1]),
+        log_density=lambda t, x: _standard_normal_log_density((x - t[0]) / t[1]) - np.log(t[1]),
         cumulative=lambda t, x: special.ndtr((x - t[0]) / t[1]),
         start=lambda rows: np.array([rows.mean, rows.std]),
         is_closed=True,
-        tree=lambda t, x: _bell(x, t[0], t[1]),
+        tree=lambda t, x: _normal_density(x, t[0], t[1]),
     )
 
 
-def _log_normal(low: float, chosen: int) -> Law:
-    def start(rows: Values) -> Vector | None:
+def _log_normal(low: float, chosen: int) -> DistributionFamily:
+    def start(rows: WeightedValues) -> Vector | None:
         if not rows.low > low:
             return None
-        logs = rows.of(np.log(rows.x - low))
+        logs = rows.replace_values(np.log(rows.x - low))
         return np.array([logs.mean, max(logs.std, 1e-9)])
 
     def tree(t: Vector, x: Expression) -> Expression:
-        return _bell(call("log", x - number(low)), t[0], t[1]) / (x - number(low))
+        return _normal_density(call("log", x - number(low)), t[0], t[1]) / (x - number(low))
 
-    return Law(
+    return DistributionFamily(
         name="log-normal",
         parameters=("mean_of_logarithm", "standard_deviation_of_logarithm+"),
-        log_density=lambda t, x: _beyond(
-            x, low, lambda y: _log_bell((np.log(y) - t[0]) / t[1]) - np.log(t[1]) - np.log(y)
+        log_density=lambda t, x: _log_density_above(
+            x,
+            low,
+            lambda y: _standard_normal_log_density((np.log(y) - t[0]) / t[1]) - np.log(t[1]) - np.log(y),
         ),
         cumulative=lambda t, x: special.ndtr((np.log(np.maximum(x - low, 1e-300)) - t[0]) / t[1]),
         start=start,
@@ -87,11 +89,11 @@ def _log_normal(low: float, chosen: int) -> Law:
     )
 
 
-def _exponential(low: float, chosen: int) -> Law:
-    return Law(
+def _exponential(low: float, chosen: int) -> DistributionFamily:
+    return DistributionFamily(
         name="exponential",
         parameters=("rate+",),
-        log_density=lambda t, x: _beyond(x, low, lambda y: np.log(t[0]) - t[0] * y),
+        log_density=lambda t, x: _log_density_above(x, low, lambda y: np.log(t[0]) - t[0] * y),
         cumulative=lambda t, x: -np.expm1(-t[0] * np.maximum(x - low, 0.0)),
         start=lambda rows: np.array([1 / (rows.mean - low)]) if rows.mean > low <= rows.low else None,
         tree=lambda t, x: mul(number(t[0]), call("exp", mul(number(-t[0]), x - number(low)))),
@@ -101,12 +103,12 @@ def _exponential(low: float, chosen: int) -> Law:
     )
 
 
-def _gamma(low: float, chosen: int) -> Law:
-    def start(rows: Values) -> Vector | None:
+def _gamma(low: float, chosen: int) -> DistributionFamily:
+    def start(rows: WeightedValues) -> Vector | None:
         if not rows.low > low:
             return None
         mean = rows.mean - low
-        s = max(float(np.log(mean)) - rows.of(np.log(rows.x - low)).mean, 1e-9)
+        s = max(float(np.log(mean)) - rows.replace_values(np.log(rows.x - low)).mean, 1e-9)
         shape = (3 - s + ((s - 3) ** 2 + 24 * s) ** 0.5) / (12 * s)  # Minka 2002, near the maximum
         return np.array([shape, mean / shape])
 
@@ -118,17 +120,17 @@ def _gamma(low: float, chosen: int) -> Law:
     def tree(t: Vector, x: Expression) -> Expression:
         k, scale = t
         y = x - number(low)
-        if k > STEEP:  # the usual factors overflow; with the mode m: top·(y/m·exp(1 - y/m))^(k-1)
+        if k > LARGE_GAMMA_SHAPE:  # the usual factors overflow; with the mode m: top·(y/m·exp(1 - y/m))^(k-1)
             top = number(float(np.exp(density(t, np.array([(k - 1) * scale]))[0])))
             u = mul(number(1 / ((k - 1) * scale)), y)
             return mul(top, power(mul(u, call("exp", 1 - u)), number(k - 1)))
         factor = float(np.exp(-special.gammaln(k) - k * np.log(scale)))
         return mul(number(factor), power(y, number(k - 1)), call("exp", mul(number(-1 / scale), y)))
 
-    return Law(
+    return DistributionFamily(
         name="gamma",
         parameters=("shape+", "scale+"),
-        log_density=lambda t, x: _beyond(x, low, lambda y: density(t, y)),
+        log_density=lambda t, x: _log_density_above(x, low, lambda y: density(t, y)),
         cumulative=lambda t, x: special.gammainc(t[0], np.maximum(x - low, 0.0) / t[1]),
         start=start,
         tree=tree,
@@ -137,11 +139,11 @@ def _gamma(low: float, chosen: int) -> Law:
     )
 
 
-def _weibull(low: float, chosen: int) -> Law:
-    def start(rows: Values) -> Vector | None:
+def _weibull(low: float, chosen: int) -> DistributionFamily:
+    def start(rows: WeightedValues) -> Vector | None:
         if not rows.low > low:
             return None
-        logs = rows.of(np.log(rows.x - low))
+        logs = rows.replace_values(np.log(rows.x - low))
         shape = 1.28255 / max(logs.std, 1e-9)  # π/√6 over the standard deviation of the logarithms
         return np.array([shape, np.exp(logs.mean + 0.57722 / shape)])
 
@@ -156,10 +158,10 @@ def _weibull(low: float, chosen: int) -> Law:
         y = mul(number(1 / scale), x - number(low))
         return mul(number(k / scale), power(y, number(k - 1)), call("exp", -power(y, number(k))))
 
-    return Law(
+    return DistributionFamily(
         name="Weibull",
         parameters=("shape+", "scale+"),
-        log_density=lambda t, x: _beyond(x, low, lambda y: density(t, y)),
+        log_density=lambda t, x: _log_density_above(x, low, lambda y: density(t, y)),
         cumulative=lambda t, x: -np.expm1(-((np.maximum(x - low, 0.0) / t[1]) ** t[0])),
         start=start,
         tree=tree,
@@ -168,17 +170,17 @@ def _weibull(low: float, chosen: int) -> Law:
     )
 
 
-def _beyond(x: Vector, low: float, density: Callable[[Vector], Vector]) -> Vector:
+def _log_density_above(x: Vector, low: float, density: Callable[[Vector], Vector]) -> Vector:
     """Log-density as a function of the distance above ``low``; minus infinity below it."""
     y = x - low
     found: Vector = np.where(y >= 0, density(np.maximum(y, 1e-300)), -np.inf)
     return found
 
 
-def _beta(low: float, high: float, chosen: int) -> Law:
+def _beta(low: float, high: float, chosen: int) -> DistributionFamily:
     width = high - low
 
-    def start(rows: Values) -> Vector | None:
+    def start(rows: WeightedValues) -> Vector | None:
         if not low < rows.low or not rows.high < high:
             return None
         mean, variance = (rows.mean - low) / width, (rows.std / width) ** 2
@@ -200,7 +202,7 @@ def _beta(low: float, high: float, chosen: int) -> Law:
             power(number(high) - x, number(t[1] - 1)),
         )
 
-    return Law(
+    return DistributionFamily(
         name="beta",
         parameters=("alpha+", "beta+"),
         log_density=density,
@@ -212,11 +214,11 @@ def _beta(low: float, high: float, chosen: int) -> Law:
     )
 
 
-def _uniform() -> Law:
+def _uniform() -> DistributionFamily:
     def density(t: Vector, x: Vector) -> Vector:
         return np.where((x >= t[0]) & (x <= t[1]), -np.log(t[1] - t[0]), -np.inf)
 
-    return Law(
+    return DistributionFamily(
         name="uniform",
         parameters=("low", "high"),
         log_density=density,
@@ -229,12 +231,12 @@ def _uniform() -> Law:
     )
 
 
-def _laplace() -> Law:
-    def start(rows: Values) -> Vector:
+def _laplace() -> DistributionFamily:
+    def start(rows: WeightedValues) -> Vector:
         middle = rows.quantile(0.5)
-        return np.array([middle, max(rows.of(np.abs(rows.x - middle)).mean, 1e-300)])
+        return np.array([middle, max(rows.replace_values(np.abs(rows.x - middle)).mean, 1e-300)])
 
-    return Law(
+    return DistributionFamily(
         name="Laplace",
         parameters=("location", "scale+"),
         log_density=lambda t, x: -np.abs(x - t[0]) / t[1] - np.log(2 * t[1]),
@@ -249,8 +251,8 @@ def _laplace() -> Law:
     )
 
 
-def _logistic() -> Law:
-    return Law(
+def _logistic() -> DistributionFamily:
+    return DistributionFamily(
         name="logistic",
         parameters=("location", "scale+"),
         log_density=lambda t, x: (
@@ -264,7 +266,7 @@ def _logistic() -> Law:
     )
 
 
-def _student() -> Law:
+def _student() -> DistributionFamily:
     def density(t: Vector, x: Vector) -> Vector:
         m, s, v = t
         constant = special.gammaln((v + 1) / 2) - special.gammaln(v / 2) - 0.5 * np.log(v * np.pi) - np.log(s)
@@ -277,7 +279,7 @@ def _student() -> Law:
         square = mul(number(1 / (v * s**2)), power(x - number(m), 2))
         return mul(number(factor), power(1 + square, number(-(v + 1) / 2)))
 
-    return Law(
+    return DistributionFamily(
         name="Student t",
         parameters=("location", "scale+", "degrees_of_freedom+"),
         log_density=density,
@@ -287,13 +289,13 @@ def _student() -> Law:
     )
 
 
-def _cauchy() -> Law:
+def _cauchy() -> DistributionFamily:
     def tree(t: Vector, x: Expression) -> Expression:
         return mul(
             number(1 / (np.pi * t[1])), 1 / (1 + mul(number(1 / t[1] ** 2), power(x - number(t[0]), 2)))
         )
 
-    return Law(
+    return DistributionFamily(
         name="Cauchy",
         parameters=("location", "scale+"),
         log_density=lambda t, x: -np.log1p(((x - t[0]) / t[1]) ** 2) - np.log(np.pi * t[1]),
@@ -303,7 +305,7 @@ def _cauchy() -> Law:
     )
 
 
-def _gumbel(sign: int) -> Law:
+def _gumbel(sign: int) -> DistributionFamily:
     """The limit distribution of the maximum of many values, or with sign -1 of the minimum."""
 
     def density(t: Vector, x: Vector) -> Vector:
@@ -319,7 +321,7 @@ def _gumbel(sign: int) -> Law:
         u = mul(number(-sign / t[1]), x - number(t[0]))
         return mul(number(1 / t[1]), call("exp", u - call("exp", u)))
 
-    return Law(
+    return DistributionFamily(
         name="Gumbel of maxima" if sign > 0 else "Gumbel of minima",
         parameters=("location", "scale+"),
         log_density=density,
@@ -329,11 +331,11 @@ def _gumbel(sign: int) -> Law:
     )
 
 
-def _mixture() -> Law:
+def _mixture() -> DistributionFamily:
     """A mixture of two normal distributions; expectation maximisation keeps its share between 0 and 1."""
 
-    def parts(t: Vector, x: Vector) -> tuple[Vector, Vector]:
-        one, other = (_log_bell((x - t[i]) / t[i + 1]) - np.log(t[i + 1]) for i in (1, 3))
+    def component_log_densities(t: Vector, x: Vector) -> tuple[Vector, Vector]:
+        one, other = (_standard_normal_log_density((x - t[i]) / t[i + 1]) - np.log(t[i + 1]) for i in (1, 3))
         with np.errstate(divide="ignore", invalid="ignore"):
             return one + np.log(t[0]), other + np.log1p(-t[0])
 
@@ -342,20 +344,21 @@ def _mixture() -> Law:
         found: Vector = t[0] * first + (1 - t[0]) * second
         return found
 
-    return Law(
+    return DistributionFamily(
         name="mixture of two normal laws",
         parameters=("share", "mean_1", "standard_deviation_1+", "mean_2", "standard_deviation_2+"),
-        log_density=lambda t, x: np.logaddexp(*parts(t, x)),
+        log_density=lambda t, x: np.logaddexp(*component_log_densities(t, x)),
         cumulative=cumulative,
-        start=_by_expectation,
+        start=_initial_mixture,
         is_closed=True,
         tree=lambda t, x: (
-            mul(number(t[0]), _bell(x, t[1], t[2])) + mul(number(1 - t[0]), _bell(x, t[3], t[4]))
+            mul(number(t[0]), _normal_density(x, t[1], t[2]))
+            + mul(number(1 - t[0]), _normal_density(x, t[3], t[4]))
         ),
     )
 
 
-def _by_expectation(rows: Values) -> Vector | None:
+def _initial_mixture(rows: WeightedValues) -> Vector | None:
     """Share, means and standard deviations by expectation maximisation, which starts from the halves.
 
     None if one component has less than 2 % of the rows.
@@ -363,7 +366,7 @@ def _by_expectation(rows: Values) -> Vector | None:
     middle = rows.quantile(0.5)
     share = np.where(rows.x < middle, 0.9, 0.1)
     theta = np.zeros(5)
-    for _ in range(ROUNDS):
+    for _ in range(MAX_EM_ROUNDS):
         before = theta
         weights = [rows.w * share, rows.w * (1 - share)]
         totals = [float(w.sum()) for w in weights]
@@ -371,11 +374,14 @@ def _by_expectation(rows: Values) -> Vector | None:
             return None
         means = [float(w @ rows.x) / total for w, total in zip(weights, totals, strict=True)]
         stds = [
-            max(float(w @ (rows.x - mean) ** 2 / total) ** 0.5, NARROWEST * rows.std)
+            max(float(w @ (rows.x - mean) ** 2 / total) ** 0.5, MIN_COMPONENT_STD * rows.std)
             for w, mean, total in zip(weights, means, totals, strict=True)
         ]
         theta = np.array([totals[0] / rows.count, means[0], stds[0], means[1], stds[1]])
-        one, other = (_log_bell((rows.x - theta[i]) / theta[i + 1]) - np.log(theta[i + 1]) for i in (1, 3))
+        one, other = (
+            _standard_normal_log_density((rows.x - theta[i]) / theta[i + 1]) - np.log(theta[i + 1])
+            for i in (1, 3)
+        )
         share = special.expit(one - other + special.logit(theta[0]))
         if np.abs(theta - before).max() < 1e-6 * rows.std:
             break

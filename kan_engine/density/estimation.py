@@ -16,38 +16,39 @@ from jaxtyping import Float, Int
 
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.scaling import Standardizer, TargetScaler
-from kan_engine.density.bivariate import best_plane
+from kan_engine.density.bivariate import select_bivariate_network
 from kan_engine.density.bivariate_likelihood import log_normaliser as plane_normaliser
-from kan_engine.density.bivariate_mesh import Frame
+from kan_engine.density.bivariate_mesh import BivariateMesh
 from kan_engine.density.support import possible_ends
 from kan_engine.density.univariate import (
-    BLOCK,
-    LineGrid,
-    PartSums,
-    Priced,
-    best_price,
+    BLOCK_ROWS,
+    FoldSums,
+    PenaltyChoice,
+    UnivariateGrid,
+    build_network,
     log_normaliser,
-    maximum,
-    network_of,
-    normal_start,
-    stretched_points,
-    uniform_points,
+    maximise_likelihood,
+    normal_coefficients,
+    place_stretched_points,
+    place_uniform_points,
+    select_penalty,
 )
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.kan import KAN
 
-FOLDS, PLANE_FOLDS = 5, 4
-SEARCH_ROWS = 50_000  # size of the sample that chooses grid, ends and λ
-LEAST_ORDER, HIGHEST_ORDER = 2, 5  # of the splines; tails continue along a slope
-FEW_ROWS, MANY_ROWS = 1_000, 10_000  # rows from which the second and third grid size apply
-LONG = 15.0  # range of a column over its interquartile range
-PLANE_SIZE = 10  # grid intervals for each of two columns
-PLANE_NODES = 4
-PLANE_ROWS = 40_000
-LINE_SIZES = 30, 50, 80  # grid intervals for few, more and many rows
-END_GAIN = 5.0  # in log-likelihood, of a bounded side of the support over a tail
-ZERO_GAIN = 2.0  # the same for an end at 0, where quantities often end
+UNIVARIATE_FOLDS, BIVARIATE_FOLDS = 5, 4
+MAX_SEARCH_ROWS = 50_000  # size of the sample that chooses grid, ends and λ
+MIN_ORDER, MAX_ORDER = 2, 5  # of the splines; tails continue along a slope
+# Rows from which the second and third grid size apply
+MEDIUM_GRID_MIN_ROWS, LARGE_GRID_MIN_ROWS = 1_000, 10_000
+LONG_TAIL_RATIO = 15.0  # range of a column over its interquartile range
+BIVARIATE_GRID_SIZE = 10  # grid intervals for each of two columns
+BIVARIATE_HIDDEN_NODES = 4
+MAX_BIVARIATE_ROWS = 40_000
+UNIVARIATE_GRID_SIZES = 30, 50, 80  # grid intervals for few, more and many rows
+MIN_END_GAIN = 5.0  # in log-likelihood, of a bounded side of the support over a tail
+MIN_ZERO_END_GAIN = 2.0  # the same for an end at 0, where quantities often end
 
 Support = tuple[tuple[float, float], ...]
 
@@ -76,7 +77,7 @@ class Density:
     lamb: float | None = None
     steps: tuple[float, ...] = ()
 
-    def predictor(self, encoding: Encoding, target: str) -> Predictor:
+    def to_predictor(self, encoding: Encoding, target: str) -> Predictor:
         """A predictor of the density at rows of the columns."""
         return Predictor(
             encoding=encoding,
@@ -108,14 +109,14 @@ class DensityConfig:
 
     def __post_init__(self) -> None:
         """Refuse orders outside of the supported range."""
-        if not LEAST_ORDER <= self.order <= HIGHEST_ORDER:
+        if not MIN_ORDER <= self.order <= MAX_ORDER:
             raise InvalidConfig(
-                f"the order of a density's splines must be between {LEAST_ORDER} and {HIGHEST_ORDER}, "
+                f"the order of a density's splines must be between {MIN_ORDER} and {MAX_ORDER}, "
                 f"got {self.order}"
             )
 
 
-def fit_line_density(
+def fit_univariate_density(
     x: Float[np.ndarray, " rows"],
     weights: Float[np.ndarray, " rows"],
     config: DensityConfig,
@@ -140,65 +141,77 @@ def fit_line_density(
     inputs, w = Standardizer.fit(x[:, None]), weights / weights.mean()
     z = inputs.forward(x[:, None])[:, 0]
     rng = np.random.default_rng(config.seed)
-    fold = rng.permutation(np.arange(len(x)) % FOLDS)
-    some = rng.choice(len(x), SEARCH_ROWS, replace=False) if len(x) > SEARCH_ROWS else np.arange(len(x))
+    fold = rng.permutation(np.arange(len(x)) % UNIVARIATE_FOLDS)
+    some = (
+        rng.choice(len(x), MAX_SEARCH_ROWS, replace=False) if len(x) > MAX_SEARCH_ROWS else np.arange(len(x))
+    )
     outer = possible_ends(x)
     near = inputs.forward(np.array(outer)[:, None])[:, 0].tolist()
-    ends = [Side(place, ZERO_GAIN if end == 0 else END_GAIN) for place, end in zip(near, outer, strict=True)]
-    chosen = _chosen(z[some], w[some], fold[some], (ends[0], ends[1]), config, should_stop)
+    ends = [
+        SupportEnd(place, MIN_ZERO_END_GAIN if end == 0 else MIN_END_GAIN)
+        for place, end in zip(near, outer, strict=True)
+    ]
+    chosen = _select_grid(z[some], w[some], fold[some], (ends[0], ends[1]), config, should_stop)
     grid = chosen.grid
-    rows = PartSums.of(grid, z, w, fold, FOLDS)
-    c = maximum(grid, *rows.without(None), chosen.lamb, _start(grid, z))
-    fitted = [maximum(grid, *rows.without(part), chosen.lamb, c) for part in range(FOLDS)]
+    rows = FoldSums.from_rows(grid, z, w, fold, UNIVARIATE_FOLDS)
+    c = maximise_likelihood(grid, *rows.sum_except(None), chosen.lamb, _initial_coefficients(grid, z))
+    fitted = [
+        maximise_likelihood(grid, *rows.sum_except(part), chosen.lamb, c) for part in range(UNIVARIATE_FOLDS)
+    ]
     unit = float(np.log(inputs.scale[0]))
     low, high = grid.has_tails
     return Density(
-        network=network_of(grid, c),
+        network=build_network(grid, c),
         inputs=inputs,
         log_constant=-log_normaliser(grid, c) - unit,
         support=((-np.inf if low else outer[0], np.inf if high else outer[1]),),
-        held=_held(grid, fitted, z, fold) - unit,
+        held=_evaluate_held_out_rows(grid, fitted, z, fold) - unit,
         lamb=chosen.lamb,
     )
 
 
 @dataclass(frozen=True)
-class Side:
+class SupportEnd:
     """A possible end of the support, and the gain in log-likelihood that it must bring."""
 
     place: float
     asked: float
 
 
-def _chosen(
+def _select_grid(
     z: np.ndarray,
     w: np.ndarray,
     fold: Int[np.ndarray, " rows"],
-    sides: tuple[Side, Side],
+    sides: tuple[SupportEnd, SupportEnd],
     config: DensityConfig,
     should_stop: Callable[[], bool],
-) -> Priced:
+) -> PenaltyChoice:
     """Select grid and λ; bound a side of the support only if the log-likelihood gains enough."""
-    size = config.grid_size or LINE_SIZES[(len(z) >= FEW_ROWS) + (len(z) >= MANY_ROWS)]
-    tried: list[tuple[float, Priced]] = []
+    size = (
+        config.grid_size
+        or UNIVARIATE_GRID_SIZES[(len(z) >= MEDIUM_GRID_MIN_ROWS) + (len(z) >= LARGE_GRID_MIN_ROWS)]
+    )
+    tried: list[tuple[float, PenaltyChoice]] = []
     for taken in product((False, True), repeat=2):
         ends = [side.place if is_taken else None for side, is_taken in zip(sides, taken, strict=True)]
         asked = sum(side.asked for side, is_taken in zip(sides, taken, strict=True) if is_taken)
-        for points in (uniform_points, stretched_points):
+        for points in (place_uniform_points, place_stretched_points):
             if tried and should_stop():
                 break
             has_tails = not taken[0], not taken[1]
-            grid = LineGrid(points(z, (ends[0], ends[1]), size), config.order, has_tails)
-            found = best_price(grid, PartSums.of(grid, z, w, fold, FOLDS), _start(grid, z))
+            grid = UnivariateGrid(points(z, (ends[0], ends[1]), size), config.order, has_tails)
+            found = select_penalty(
+                grid, FoldSums.from_rows(grid, z, w, fold, UNIVARIATE_FOLDS), _initial_coefficients(grid, z)
+            )
             tried.append((found.score - asked, found))
     return max(tried, key=lambda entry: entry[0])[1]
 
 
-def _start(grid: LineGrid, z: np.ndarray) -> np.ndarray:
-    return normal_start(grid, float(z.mean()), max(float(z.std()), 1e-3))
+def _initial_coefficients(grid: UnivariateGrid, z: np.ndarray) -> np.ndarray:
+    return normal_coefficients(grid, float(z.mean()), max(float(z.std()), 1e-3))
 
 
-def fit_plane_density(
+def fit_bivariate_density(
     x: Float[np.ndarray, "rows 2"],
     weights: Float[np.ndarray, " rows"],
     sides: tuple[Density, Density],
@@ -219,22 +232,22 @@ def fit_plane_density(
     """
     inputs, w = Standardizer.fit(x), torch.from_numpy(weights / weights.mean())
     z = inputs.forward(x)
-    size = config.grid_size or PLANE_SIZE
-    ends = [_scaled(side.support[0], inputs, place) for place, side in enumerate(sides)]
-    points = [_plane_points(z[:, place], ends[place], size) for place in (0, 1)]
-    frame = Frame(
+    size = config.grid_size or BIVARIATE_GRID_SIZE
+    ends = [_standardize_ends(side.support[0], inputs, place) for place, side in enumerate(sides)]
+    points = [_place_column_points(z[:, place], ends[place], size) for place in (0, 1)]
+    frame = BivariateMesh(
         points=(points[0], points[1]),
         ends=(ends[0], ends[1]),
         means=(float(z[:, 0].mean()), float(z[:, 1].mean())),
         covariance=np.cov(z.T, aweights=weights),
         order=config.order,
     )
-    some = np.random.default_rng(config.seed).permutation(len(z))[:PLANE_ROWS]
-    found = best_plane(
+    some = np.random.default_rng(config.seed).permutation(len(z))[:MAX_BIVARIATE_ROWS]
+    found = select_bivariate_network(
         frame=frame,
-        rows=frame.rows(torch.from_numpy(z[some]), w[some]),
-        part=torch.arange(len(some)) % PLANE_FOLDS,
-        nodes=PLANE_NODES if config.nodes is None else config.nodes,
+        rows=frame.locate_rows(torch.from_numpy(z[some]), w[some]),
+        part=torch.arange(len(some)) % BIVARIATE_FOLDS,
+        nodes=BIVARIATE_HIDDEN_NODES if config.nodes is None else config.nodes,
         should_stop=should_stop,
     )
     unit, held = float(np.log(inputs.scale).sum()), np.full(len(z), np.nan)
@@ -242,7 +255,7 @@ def fit_plane_density(
     return Density(
         network=found.network,
         inputs=inputs,
-        log_constant=-plane_normaliser(found.network, frame.fine) - unit,
+        log_constant=-plane_normaliser(found.network, frame.fine_rule) - unit,
         support=(sides[0].support[0], sides[1].support[0]),
         held=held,
         lamb=found.lamb,
@@ -250,29 +263,31 @@ def fit_plane_density(
     )
 
 
-def _plane_points(z: np.ndarray, ends: tuple[float, float], size: int) -> np.ndarray:
+def _place_column_points(z: np.ndarray, ends: tuple[float, float], size: int) -> np.ndarray:
     """Grid points of one of two columns: uniform, where parabolas have no penalty, unless tails are long."""
     lower, upper = np.quantile(z, [0.25, 0.75])
-    is_long = float(np.ptp(z)) > LONG * float(upper - lower)
+    is_long = float(np.ptp(z)) > LONG_TAIL_RATIO * float(upper - lower)
     low, high = (end if np.isfinite(end) else None for end in ends)
-    return (stretched_points if is_long else uniform_points)(z, (low, high), size)
+    return (place_stretched_points if is_long else place_uniform_points)(z, (low, high), size)
 
 
-def _scaled(ends: tuple[float, float], inputs: Standardizer, place: int) -> tuple[float, float]:
+def _standardize_ends(ends: tuple[float, float], inputs: Standardizer, place: int) -> tuple[float, float]:
     low, high = ((end - float(inputs.center[place])) / float(inputs.scale[place]) for end in ends)
     return low, high
 
 
-def _held(grid: LineGrid, fitted: list[np.ndarray], z: np.ndarray, fold: np.ndarray) -> np.ndarray:
+def _evaluate_held_out_rows(
+    grid: UnivariateGrid, fitted: list[np.ndarray], z: np.ndarray, fold: np.ndarray
+) -> np.ndarray:
     """Log-density of every row, fitted without its fold, on the unit scale."""
     held = np.empty(len(z))
     for part, c in enumerate(fitted):
         own = fold == part
-        held[own] = _values(grid, c, z[own]) - log_normaliser(grid, c)
+        held[own] = _evaluate_spline(grid, c, z[own]) - log_normaliser(grid, c)
     return held
 
 
-def _values(grid: LineGrid, c: np.ndarray, z: np.ndarray) -> np.ndarray:
+def _evaluate_spline(grid: UnivariateGrid, c: np.ndarray, z: np.ndarray) -> np.ndarray:
     """f at these points, a block of rows at a time."""
-    blocks = [grid.basis(z[start : start + BLOCK]) @ c for start in range(0, len(z), BLOCK)]
+    blocks = [grid.basis(z[start : start + BLOCK_ROWS]) @ c for start in range(0, len(z), BLOCK_ROWS)]
     return np.concatenate(blocks) if blocks else np.zeros(0)

@@ -14,22 +14,29 @@ import numpy as np
 from scipy import special
 
 from kan_engine import Expression, Variable, variables
-from kan_engine.density.distributions import laws_for
-from kan_engine.density.maximum_likelihood import LEVEL, Fitted, Parameter, fit, interval, intervals
-from kan_engine.density.weighted_values import Values, worth
+from kan_engine.density.distributions import candidate_families
+from kan_engine.density.maximum_likelihood import (
+    NORMAL_QUANTILE_95,
+    FittedDistribution,
+    Parameter,
+    confidence_interval,
+    confidence_intervals,
+    fit_family,
+)
+from kan_engine.density.weighted_values import WeightedValues, effective_sample_size
 from kan_engine.expressions.evaluation import call, mul, number
 
 FOLDS = 5
-MOST_ROWS = 100_000  # of more rows a sample is used
-EQUAL = 1.5  # in the halved BIC: within it the most usual law comes first
-CLOSE = 10.0  # in the halved BIC: laws further behind the best are not tested
-DOUBT = 2.326  # standard errors by which the KAN's density may be better; rejects 1 % of true laws
-LEAST_P = 0.01  # of the Kolmogorov-Smirnov test
-SLACK = 1e-3  # difference in the mean log-likelihood that is irrelevant in practice
+MAX_ROWS = 100_000  # of more rows a sample is used
+MAX_TIED_BIC_GAP = 1.5  # in the halved BIC: within it the most usual law comes first
+MAX_BIC_GAP = 10.0  # in the halved BIC: laws further behind the best are not tested
+REJECTION_Z = 2.326  # standard errors by which the KAN's density may be better; rejects 1 % of true laws
+MIN_P_VALUE = 0.01  # of the Kolmogorov-Smirnov test
+LOG_LIKELIHOOD_TOLERANCE = 1e-3  # difference in the mean log-likelihood that is irrelevant in practice
 
 
 @dataclass(frozen=True, eq=False)
-class Recognised:
+class RecognisedLaw:
     """A closed-form law that is compatible with the rows.
 
     Attributes:
@@ -52,18 +59,18 @@ class Recognised:
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
+class RecognitionResult:
     """Accepted laws, best first.
 
     Attributes:
         refused: Why the most likely law was rejected, as text; None if a law was accepted.
     """
 
-    accepted: list[Recognised] = field(default_factory=list)
+    accepted: list[RecognisedLaw] = field(default_factory=list)
     refused: str | None = None
 
 
-def line_laws(
+def recognise_univariate_laws(
     name: str,
     x: np.ndarray,
     weights: np.ndarray,
@@ -71,7 +78,7 @@ def line_laws(
     support: tuple[float, float],
     seed: int,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Verdict:
+) -> RecognitionResult:
     """Recognise laws of one column.
 
     Args:
@@ -83,45 +90,49 @@ def line_laws(
         seed: Seed of the random order of the rows.
         should_stop: Once true, no further law is tried.
     """
-    some = _sample(len(x), seed)
-    rows, held = Values.weighed(x[some], weights[some]), held[some]
-    tried = list(laws_for(rows, support))
-    fits = (fit(law, rows) for law in tried if not should_stop())
+    some = _sample_rows(len(x), seed)
+    rows, held = WeightedValues.from_weights(x[some], weights[some]), held[some]
+    tried = list(candidate_families(rows, support))
+    fits = (fit_family(law, rows) for law in tried if not should_stop())
     fitted = sorted(filter(None, fits), key=lambda one: -one.bic(rows.count))
     part = np.arange(len(some)) % FOLDS
     accepted, refused = [], None
     for one in fitted:
-        if fitted[0].bic(rows.count) - one.bic(rows.count) > CLOSE:
+        if fitted[0].bic(rows.count) - one.bic(rows.count) > MAX_BIC_GAP:
             break
-        own, share = _left_out(one, rows, part)
-        why, p_value = _doubts(held - own, rows.w, share)
+        own, share = _cross_validate_law(one, rows, part)
+        why, p_value = _test_law(held - own, rows.w, share)
         if why is not None:
             refused = refused or f"the most likely law, {one.law.name}, was rejected: {why}"
             continue
-        accepted.append(_recognised(name, one, rows, p_value))
-    return Verdict(_usual_first(accepted, [law.name for law in tried]), None if accepted else refused)
+        accepted.append(_describe_law(name, one, rows, p_value))
+    return RecognitionResult(
+        _prefer_usual_law(accepted, [law.name for law in tried]), None if accepted else refused
+    )
 
 
-def _usual_first(laws: list[Recognised], names: list[str]) -> list[Recognised]:
+def _prefer_usual_law(laws: list[RecognisedLaw], names: list[str]) -> list[RecognisedLaw]:
     """Move the most usual of the laws that are tied with the best to the front."""
     if not laws:
         return []
-    equal = [law for law in laws if laws[0].bic - law.bic <= EQUAL]
+    equal = [law for law in laws if laws[0].bic - law.bic <= MAX_TIED_BIC_GAP]
     first = min(equal, key=lambda law: names.index(law.name))
     return [first, *(law for law in laws if law is not first)]
 
 
-def _sample(count: int, seed: int) -> np.ndarray:
+def _sample_rows(count: int, seed: int) -> np.ndarray:
     """At most ``MAX_ROWS`` row numbers, in random order."""
-    return np.random.default_rng(seed).permutation(count)[:MOST_ROWS]
+    return np.random.default_rng(seed).permutation(count)[:MAX_ROWS]
 
 
-def _left_out(one: Fitted, rows: Values, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _cross_validate_law(
+    one: FittedDistribution, rows: WeightedValues, part: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Log-density and cumulative probability of every row under the law fitted without its fold."""
     law, density, share = one.law, np.full(len(part), -np.inf), np.full(len(part), np.nan)
     for fold in range(FOLDS):
         own = part == fold
-        found = one if law.is_support else fit(law, rows.where(~own))
+        found = one if law.is_support else fit_family(law, rows.select_rows(~own))
         if found is None:
             continue
         with np.errstate(all="ignore"):
@@ -130,7 +141,7 @@ def _left_out(one: Fitted, rows: Values, part: np.ndarray) -> tuple[np.ndarray, 
     return density, share
 
 
-def _doubts(ahead: np.ndarray, w: np.ndarray, share: np.ndarray) -> tuple[str | None, float]:
+def _test_law(ahead: np.ndarray, w: np.ndarray, share: np.ndarray) -> tuple[str | None, float]:
     """The reason to reject a law, or None, and the p-value of its fit.
 
     Args:
@@ -138,13 +149,13 @@ def _doubts(ahead: np.ndarray, w: np.ndarray, share: np.ndarray) -> tuple[str | 
         w: Weights of the rows.
         share: Cumulative probability of each row under the law.
     """
-    why, p_value = _behind(ahead, w), _spread_evenly(share, w)
-    if why is None and p_value < LEAST_P:
+    why, p_value = _compare_likelihoods(ahead, w), _kolmogorov_p_value(share, w)
+    if why is None and p_value < MIN_P_VALUE:
         why = f"its goodness of fit has a p-value of {p_value:.2g}"
     return why, p_value
 
 
-def _behind(ahead: np.ndarray, w: np.ndarray) -> str | None:
+def _compare_likelihoods(ahead: np.ndarray, w: np.ndarray) -> str | None:
     """The reason to reject a law by the log-likelihood of rows left out, or None."""
     known = np.isfinite(ahead) | np.isposinf(ahead)
     weight = w[known] / w[known].sum()
@@ -152,12 +163,12 @@ def _behind(ahead: np.ndarray, w: np.ndarray) -> str | None:
     if not np.isfinite(mean):
         return "some rows have a density of 0 under it"
     error = float(weight**2 @ (ahead[known] - mean) ** 2) ** 0.5
-    if mean > DOUBT * error + SLACK:
+    if mean > REJECTION_Z * error + LOG_LIKELIHOOD_TOLERANCE:
         return f"the mean log-likelihood of rows left out is lower by {mean:.3g} than under the KAN's density"
     return None
 
 
-def _spread_evenly(share: np.ndarray, w: np.ndarray) -> float:
+def _kolmogorov_p_value(share: np.ndarray, w: np.ndarray) -> float:
     """p-value of the Kolmogorov-Smirnov test that shares are uniform from 0 to 1."""
     if not np.isfinite(share).all():
         return 0.0
@@ -165,15 +176,15 @@ def _spread_evenly(share: np.ndarray, w: np.ndarray) -> float:
     upper = np.cumsum(w[order]) / w.sum()
     lower = upper - w[order] / w.sum()
     distance = float(max((upper - share[order]).max(), (share[order] - lower).max()))
-    count = worth(w)
+    count = effective_sample_size(w)
     return float(special.kolmogorov(distance * (count**0.5 + 0.12 + 0.11 / count**0.5)))
 
 
-def _recognised(name: str, one: Fitted, rows: Values, p_value: float) -> Recognised:
+def _describe_law(name: str, one: FittedDistribution, rows: WeightedValues, p_value: float) -> RecognisedLaw:
     law, theta = one.law, one.theta
-    return Recognised(
+    return RecognisedLaw(
         name=law.name,
-        parameters=intervals(one, rows),
+        parameters=confidence_intervals(one, rows),
         tree=law.tree(theta, Variable(name)),
         log_density=lambda x: law.log_density(theta, x[:, 0]),
         bic=one.bic(rows.count),
@@ -182,14 +193,14 @@ def _recognised(name: str, one: Fitted, rows: Values, p_value: float) -> Recogni
     )
 
 
-def plane_laws(
+def recognise_bivariate_laws(
     names: tuple[str, str],
     x: np.ndarray,
     weights: np.ndarray,
     held: np.ndarray,
-    sides: tuple[Verdict, Verdict],
+    sides: tuple[RecognitionResult, RecognitionResult],
     seed: int,
-) -> Verdict:
+) -> RecognitionResult:
     """Recognise laws of two columns: a bivariate normal distribution, or independent laws of each.
 
     Args:
@@ -200,32 +211,34 @@ def plane_laws(
         sides: Laws of each column alone.
         seed: Seed of the random order of the rows.
     """
-    some = _sample(len(x), seed)
+    some = _sample_rows(len(x), seed)
     some = some[~np.isnan(held[some])]
     points, w, ahead = x[some], weights[some], held[some]
     part = np.arange(len(some)) % FOLDS
-    tried = [_normal_pair(names, points, w, ahead, part)]
+    tried = [_fit_bivariate_normal(names, points, w, ahead, part)]
     if sides[0].accepted and sides[1].accepted:
-        tried.append(_independent(sides[0].accepted[0], sides[1].accepted[0], points, w, ahead))
+        tried.append(_combine_independent_laws(sides[0].accepted[0], sides[1].accepted[0], points, w, ahead))
     tried.sort(key=lambda entry: -entry[0].bic)
     accepted = [law for law, why in tried if why is None]
     first, why = tried[0]
-    return Verdict(accepted, None if accepted else f"the most likely law, {first.name}, was rejected: {why}")
+    return RecognitionResult(
+        accepted, None if accepted else f"the most likely law, {first.name}, was rejected: {why}"
+    )
 
 
-def _normal_pair(
+def _fit_bivariate_normal(
     names: tuple[str, str], x: np.ndarray, w: np.ndarray, held: np.ndarray, part: np.ndarray
-) -> tuple[Recognised, str | None]:
-    count, (mean, covariance) = worth(w), _moments(x, w)
+) -> tuple[RecognisedLaw, str | None]:
+    count, (mean, covariance) = effective_sample_size(w), _sample_moments(x, w)
     own, share = np.empty(len(x)), np.empty(len(x))
     for fold in range(FOLDS):
         left = part == fold
-        at = _moments(x[~left], w[~left])
+        at = _sample_moments(x[~left], w[~left])
         own[left] = _log_normal_density(x[left], *at)
-        share[left] = -np.expm1(-0.5 * _distance(x[left], *at))
-    why, p_value = _doubts(held - own, w, share)
+        share[left] = -np.expm1(-0.5 * _mahalanobis_squared(x[left], *at))
+    why, p_value = _test_law(held - own, w, share)
     likelihood = float(w @ _log_normal_density(x, mean, covariance)) * count / w.sum()
-    law = Recognised(
+    law = RecognisedLaw(
         name="bivariate normal",
         parameters=_normal_parameters(names, mean, covariance, count),
         tree=_normal_tree(names, mean, covariance),
@@ -237,11 +250,11 @@ def _normal_pair(
     return law, why
 
 
-def _moments(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _sample_moments(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.average(x, axis=0, weights=w), np.cov(x.T, aweights=w, bias=True)
 
 
-def _distance(x: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+def _mahalanobis_squared(x: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """Squared Mahalanobis distance."""
     found: np.ndarray = ((x - mean) * np.linalg.solve(covariance, (x - mean).T).T).sum(1)
     return found
@@ -249,7 +262,7 @@ def _distance(x: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.nda
 
 def _log_normal_density(x: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     found: np.ndarray = -0.5 * (
-        _distance(x, mean, covariance) + np.log(np.linalg.det(covariance)) + 2 * np.log(2 * np.pi)
+        _mahalanobis_squared(x, mean, covariance) + np.log(np.linalg.det(covariance)) + 2 * np.log(2 * np.pi)
     )
     return found
 
@@ -260,12 +273,14 @@ def _normal_parameters(
     found: list[Parameter] = []
     stds = np.sqrt(np.diag(covariance))
     for name, m, s in zip(names, mean.tolist(), stds.tolist(), strict=True):
-        found.append(interval(f"mean of {name}", m, s / count**0.5))
+        found.append(confidence_interval(f"mean of {name}", m, s / count**0.5))
         error = s / (2 * count) ** 0.5
-        found.append(interval(f"standard deviation of {name}", s, error, is_positive=True))
+        found.append(confidence_interval(f"standard deviation of {name}", s, error, is_positive=True))
     r = float(covariance[0, 1] / stds.prod())
-    ends = np.tanh(np.arctanh(r) + LEVEL / max(count - 3, 1) ** 0.5 * np.array([-1, 1]))  # Fisher's z
-    correlation = interval("correlation", r, (1 - r * r) / count**0.5)
+    ends = np.tanh(
+        np.arctanh(r) + NORMAL_QUANTILE_95 / max(count - 3, 1) ** 0.5 * np.array([-1, 1])
+    )  # Fisher's z
+    correlation = confidence_interval("correlation", r, (1 - r * r) / count**0.5)
     return [*found, correlation | {"low": float(ends[0]), "high": float(ends[1])}]
 
 
@@ -280,20 +295,20 @@ def _normal_tree(names: tuple[str, str], mean: np.ndarray, covariance: np.ndarra
     return mul(number(1 / (2 * np.pi * float(np.linalg.det(covariance)) ** 0.5)), call("exp", form))
 
 
-def _independent(
-    one: Recognised, other: Recognised, x: np.ndarray, w: np.ndarray, held: np.ndarray
-) -> tuple[Recognised, str | None]:
+def _combine_independent_laws(
+    one: RecognisedLaw, other: RecognisedLaw, x: np.ndarray, w: np.ndarray, held: np.ndarray
+) -> tuple[RecognisedLaw, str | None]:
     """The product of two laws, and the reason to reject it, or None; tested on the rows it was fitted to."""
 
     def log_density(rows: np.ndarray) -> np.ndarray:
         found: np.ndarray = one.log_density(rows[:, :1]) + other.log_density(rows[:, 1:])
         return found
 
-    why = _behind(held - log_density(x), w)
-    p_value = min(one.p_value, other.p_value, _independence(x, w))
-    if why is None and p_value < LEAST_P:
+    why = _compare_likelihoods(held - log_density(x), w)
+    p_value = min(one.p_value, other.p_value, _independence_p_value(x, w))
+    if why is None and p_value < MIN_P_VALUE:
         why = f"the columns depend on each other, with a p-value of {p_value:.2g}"
-    law = Recognised(
+    law = RecognisedLaw(
         name=f"{one.name} and {other.name}, independent",
         parameters=[
             {**entry, "name": f"{entry['name']} of {variables(law.tree)[0]}"}
@@ -311,10 +326,10 @@ def _independent(
     return law, why
 
 
-def _independence(x: np.ndarray, w: np.ndarray) -> float:
+def _independence_p_value(x: np.ndarray, w: np.ndarray) -> float:
     """Twice the smaller p-value of two Spearman correlations: of values, of distances from the medians."""
     ranks = np.argsort(np.argsort(x, axis=0), axis=0) / len(x) - 0.5
-    count, smallest = worth(w), 1.0
+    count, smallest = effective_sample_size(w), 1.0
     for values in (ranks, np.abs(ranks)):
         r = float(np.corrcoef(values.T)[0, 1])
         smallest = min(smallest, float(special.erfc(abs(r) * (count / 2) ** 0.5)))

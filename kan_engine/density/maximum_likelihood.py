@@ -14,11 +14,11 @@ import numpy as np
 from scipy.optimize import minimize
 
 from kan_engine import Expression
-from kan_engine.density.weighted_values import Values
+from kan_engine.density.weighted_values import WeightedValues
 
-LEVEL = 1.959963984540054  # standard errors on either side of a 95 % confidence interval
-STEP = 1e-4  # of central differences of the log-likelihood, relative to a parameter
-HUGE = 1e6  # of shapes and degrees of freedom: beyond it a simpler family applies
+NORMAL_QUANTILE_95 = 1.959963984540054  # standard errors on either side of a 95 % confidence interval
+RELATIVE_STEP = 1e-4  # of central differences of the log-likelihood, relative to a parameter
+MAX_POSITIVE_PARAMETER = 1e6  # of shapes and degrees of freedom: beyond it a simpler family applies
 
 Vector = np.ndarray
 Tree = Callable[[Vector, Expression], Expression]
@@ -26,7 +26,7 @@ Parameter = dict[str, float | str | None]
 
 
 @dataclass(frozen=True)
-class Law:
+class DistributionFamily:
     """A family of distributions.
 
     Attributes:
@@ -46,7 +46,7 @@ class Law:
     parameters: tuple[str, ...]
     log_density: Callable[[Vector, Vector], Vector]
     cumulative: Callable[[Vector, Vector], Vector]
-    start: Callable[[Values], Vector | None]
+    start: Callable[[WeightedValues], Vector | None]
     tree: Tree
     support: Callable[[Vector], tuple[float, float]] = lambda _: (-np.inf, np.inf)
     free: int | None = None
@@ -65,10 +65,10 @@ class Law:
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class FittedDistribution:
     """A family with its maximum-likelihood parameters."""
 
-    law: Law
+    law: DistributionFamily
     theta: Vector
     log_likelihood: float
 
@@ -78,64 +78,71 @@ class Fitted:
         return self.log_likelihood - 0.5 * free * float(np.log(rows))
 
 
-def fit(law: Law, rows: Values) -> Fitted | None:
+def fit_family(law: DistributionFamily, rows: WeightedValues) -> FittedDistribution | None:
     """Fit the parameters; None if the family does not apply to the rows or the likelihood has no maximum."""
     start = law.start(rows)
     if start is None:
         return None
-    theta = start if law.is_closed else _likeliest(law, rows, start)
+    theta = start if law.is_closed else _maximise_likelihood(law, rows, start)
     with np.errstate(all="ignore"):
         likelihood = float(rows.w @ law.log_density(theta, rows.x))
     good = (
-        np.isfinite(theta).all() and np.isfinite(likelihood) and (np.abs(theta[law.is_positive]) < HUGE).all()
+        np.isfinite(theta).all()
+        and np.isfinite(likelihood)
+        and (np.abs(theta[law.is_positive]) < MAX_POSITIVE_PARAMETER).all()
     )
-    return Fitted(law, theta, likelihood) if good else None
+    return FittedDistribution(law, theta, likelihood) if good else None
 
 
-def _likeliest(law: Law, rows: Values, start: Vector) -> Vector:
+def _maximise_likelihood(law: DistributionFamily, rows: WeightedValues, start: Vector) -> Vector:
     positive = law.is_positive
 
     def loss(u: Vector) -> float:
         with np.errstate(all="ignore"):
-            value = -float(rows.w @ law.log_density(_natural(u, positive), rows.x)) / rows.count
+            value = -float(rows.w @ law.log_density(_to_natural_scale(u, positive), rows.x)) / rows.count
         return value if np.isfinite(value) else 1e100
 
-    found = minimize(loss, _unbounded(start, positive), method="BFGS", options={"gtol": 1e-6})
-    return _natural(found.x, positive)
+    found = minimize(loss, _to_unbounded_scale(start, positive), method="BFGS", options={"gtol": 1e-6})
+    return _to_natural_scale(found.x, positive)
 
 
-def _natural(u: Vector, positive: Vector) -> Vector:
+def _to_natural_scale(u: Vector, positive: Vector) -> Vector:
     with np.errstate(over="ignore"):
         return np.where(positive, np.exp(np.where(positive, u, 0.0)), u)
 
 
-def _unbounded(theta: Vector, positive: Vector) -> Vector:
+def _to_unbounded_scale(theta: Vector, positive: Vector) -> Vector:
     return np.where(positive, np.log(np.where(positive, theta, 1.0)), theta)
 
 
-def intervals(fitted: Fitted, rows: Values) -> list[Parameter]:
+def confidence_intervals(fitted: FittedDistribution, rows: WeightedValues) -> list[Parameter]:
     """Every parameter with its standard error and its 95 % confidence interval."""
     law = fitted.law
     if law.is_support:
-        return _ends(fitted, rows)
+        return _uniform_intervals(fitted, rows)
     found = zip(
         law.names, fitted.theta.tolist(), _standard_errors(fitted, rows), law.is_positive, strict=True
     )
-    return [interval(name, value, error, is_positive=positive) for name, value, error, positive in found]
+    return [
+        confidence_interval(name, value, error, is_positive=positive)
+        for name, value, error, positive in found
+    ]
 
 
-def interval(name: str, value: float, error: float | None, *, is_positive: bool = False) -> Parameter:
+def confidence_interval(
+    name: str, value: float, error: float | None, *, is_positive: bool = False
+) -> Parameter:
     """A parameter with the 95 % confidence interval from its standard error."""
     low = high = None
     if error is not None and is_positive:
-        factor = float(np.exp(LEVEL * error / value))
+        factor = float(np.exp(NORMAL_QUANTILE_95 * error / value))
         low, high = value / factor, value * factor
     elif error is not None:
-        low, high = value - LEVEL * error, value + LEVEL * error
+        low, high = value - NORMAL_QUANTILE_95 * error, value + NORMAL_QUANTILE_95 * error
     return {"name": name, "value": value, "standard_error": error, "low": low, "high": high}
 
 
-def _ends(fitted: Fitted, rows: Values) -> list[Parameter]:
+def _uniform_intervals(fitted: FittedDistribution, rows: WeightedValues) -> list[Parameter]:
     """One-sided 95 % confidence intervals of the ends of a uniform distribution."""
     reach = (rows.high - rows.low) * (0.05 ** (-1 / rows.count) - 1)
     known = {"low": (rows.low - reach, rows.low), "high": (rows.high, rows.high + reach)}
@@ -145,11 +152,11 @@ def _ends(fitted: Fitted, rows: Values) -> list[Parameter]:
     ]
 
 
-def _standard_errors(fitted: Fitted, rows: Values) -> list[float | None]:
+def _standard_errors(fitted: FittedDistribution, rows: WeightedValues) -> list[float | None]:
     if fitted.law.name == "Laplace":  # its likelihood has a kink at the median; uses the expected information
         scale = float(fitted.theta[1])
         return [scale / rows.count**0.5] * 2
-    information = _information(fitted, rows)
+    information = _fisher_information(fitted, rows)
     try:
         variances = np.diag(np.linalg.inv(information))
     except np.linalg.LinAlgError:
@@ -157,10 +164,10 @@ def _standard_errors(fitted: Fitted, rows: Values) -> list[float | None]:
     return [float(variance**0.5) if variance > 0 else None for variance in variances.tolist()]
 
 
-def _information(fitted: Fitted, rows: Values) -> np.ndarray:
+def _fisher_information(fitted: FittedDistribution, rows: WeightedValues) -> np.ndarray:
     """The observed Fisher information, by central differences."""
     theta, count = fitted.theta, len(fitted.theta)
-    steps = STEP * np.maximum(np.abs(theta), float(rows.std) * 1e-2)
+    steps = RELATIVE_STEP * np.maximum(np.abs(theta), float(rows.std) * 1e-2)
 
     def loss(shift: Vector) -> float:
         with np.errstate(all="ignore"):

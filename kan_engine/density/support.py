@@ -7,8 +7,8 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-GAPS = 3  # mean gaps between values near an end, by which the support may extend beyond the last one
-NEAR = 0.05  # of the values
+END_GAPS = 3  # mean gaps between values near an end, by which the support may extend beyond the last one
+END_SHARE = 0.05  # of the values
 
 
 def possible_ends(x: Float[np.ndarray, " rows"]) -> tuple[float, float]:
@@ -20,13 +20,13 @@ def possible_ends(x: Float[np.ndarray, " rows"]) -> tuple[float, float]:
     """
     ordered = np.sort(x)
     low, high = float(ordered[0]), float(ordered[-1])
-    near = max(1, int(NEAR * len(ordered)))
+    near = max(1, int(END_SHARE * len(ordered)))
     below = (float(ordered[min(near, len(ordered) - 1)]) - low) / near
     above = (high - float(ordered[max(0, len(ordered) - 1 - near)])) / near
-    return simplest(low - GAPS * below, low), simplest(high, high + GAPS * above)
+    return simplest_number(low - END_GAPS * below, low), simplest_number(high, high + END_GAPS * above)
 
 
-def simplest(low: float, high: float) -> float:
+def simplest_number(low: float, high: float) -> float:
     """The number with the fewest digits in a range; of several the one nearest to the middle."""
     if low <= 0 <= high:
         return 0.0

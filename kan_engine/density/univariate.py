@@ -28,31 +28,31 @@ from jaxtyping import Float, Int
 from kan_engine.errors import TrainingDiverged
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.numerics.quadrature import gauss_legendre
-from kan_engine.splines.features import evaluate
+from kan_engine.splines.features import features_and_slopes
 from kan_engine.splines.knots import extend_knots
 
-POINTS = 10  # on every interval of the grid
-MARGIN = 0.25  # extent of the grid beyond the rows on an unbounded side, as a share of their range
-FAR_MARGIN = 0.5  # the same on the asinh scale
-LAMBS = tuple(10.0 ** (exponent / 2) for exponent in range(8, -17, -1))  # λ per row, in this order
-WORSE = 5  # consecutive λ that are worse than the best, after which no smaller one is tried
-NEWTON_STEPS = 60
-PRECISION = 1e-10  # expected gain in the mean log-likelihood per row at which Newton's method stops
-HALVINGS = 40
-PROMISED = 1e-4  # share of the decrease predicted by the slope that a step must achieve
-ROUNDING = 1e-12  # ridge relative to the largest penalty, since smaller terms are lost in rounding
+QUADRATURE_POINTS = 10  # on every interval of the grid
+GRID_MARGIN = 0.25  # extent of the grid beyond the rows on an unbounded side, as a share of their range
+STRETCHED_GRID_MARGIN = 0.5  # the same on the asinh scale
+CANDIDATE_LAMBS = tuple(10.0 ** (exponent / 2) for exponent in range(8, -17, -1))  # λ per row, in this order
+LAMB_PATIENCE = 5  # consecutive λ that are worse than the best, after which no smaller one is tried
+MAX_NEWTON_STEPS = 60
+NEWTON_TOLERANCE = 1e-10  # expected gain in the mean log-likelihood per row at which Newton's method stops
+MAX_HALVINGS = 40
+SUFFICIENT_DECREASE = 1e-4  # share of the decrease predicted by the slope that a step must achieve
+PENALTY_ROUNDING = 1e-12  # ridge relative to the largest penalty, since smaller terms are lost in rounding
 RIDGE = 1e-9  # added to Newton's matrix: coefficients without rows stay finite
-LONGEST_TAIL = 10.0  # mean of a tail's exponential distribution, in lengths of the grid
-FLATTEST = 200.0  # depth of the initial parabola below its top; deeper values make no difference
-BLOCK = 2**16  # rows at a time
-NARROWEST = 1e-6  # lower limit of half the interquartile range in a stretched grid
+MAX_TAIL_LENGTH = 10.0  # mean of a tail's exponential distribution, in lengths of the grid
+MAX_INITIAL_DEPTH = 200.0  # depth of the initial parabola below its top; deeper values make no difference
+BLOCK_ROWS = 2**16  # rows at a time
+MIN_SPREAD = 1e-6  # lower limit of half the interquartile range in a stretched grid
 
 Vector = Float[np.ndarray, " _"]
 Matrix = Float[np.ndarray, "_ _"]
 
 
 @dataclass(frozen=True, eq=False)
-class LineGrid:
+class UnivariateGrid:
     """A grid on the unit scale, with the quadrature rule and the tails of a density on it.
 
     Args:
@@ -72,29 +72,29 @@ class LineGrid:
 
     def basis(self, z: Vector) -> Matrix:
         """Values of the B_m; off the grid they continue along their tangents."""
-        return self._terms(z)[0]
+        return self._evaluate_terms(z)[0]
 
     @cached_property
-    def rule(self) -> tuple[Matrix, Vector]:
+    def quadrature_rule(self) -> tuple[Matrix, Vector]:
         """The B_m at the quadrature nodes, and the weights."""
-        nodes, weights = gauss_legendre(self.points, POINTS)
+        nodes, weights = gauss_legendre(self.points, QUADRATURE_POINTS)
         return self.basis(nodes), weights
 
     @cached_property
     def tails(self) -> list[tuple[Vector, Vector]]:
         """Values of the B_m at the start of each tail, and their outward slopes."""
-        values, slopes = self._terms(self.points[[0, -1]])
+        values, slopes = self._evaluate_terms(self.points[[0, -1]])
         sides = zip(self.has_tails, values, slopes, (-1.0, 1.0), strict=True)
         return [(value, sign * slope) for has_tail, value, slope, sign in sides if has_tail]
 
     @cached_property
-    def bends(self) -> Matrix:
+    def third_differences(self) -> Matrix:
         """The matrix D³ of third differences of neighbouring coefficients."""
         count = len(self.points) - 1 + self.order
         return np.diff(np.eye(count), n=min(3, count - 1), axis=0)
 
-    def _terms(self, z: Vector) -> tuple[Matrix, Matrix]:
-        values, slopes = evaluate(torch.from_numpy(z)[:, None], self.knots, self.order, None)
+    def _evaluate_terms(self, z: Vector) -> tuple[Matrix, Matrix]:
+        values, slopes = features_and_slopes(torch.from_numpy(z)[:, None], self.knots, self.order, None)
         return values[:, 0, :-1].numpy(), slopes[:, 0, :-1].numpy()
 
 
@@ -108,7 +108,7 @@ class Moments:
 
 
 @dataclass(frozen=True, eq=False)
-class PartSums:
+class FoldSums:
     """Sufficient statistics of the likelihood for every fold.
 
     Args:
@@ -120,33 +120,35 @@ class PartSums:
     weights: Vector
 
     @staticmethod
-    def of(grid: LineGrid, z: Vector, w: Vector, part: Int[np.ndarray, " rows"], parts: int) -> PartSums:
+    def from_rows(
+        grid: UnivariateGrid, z: Vector, w: Vector, part: Int[np.ndarray, " rows"], parts: int
+    ) -> FoldSums:
         """Sum over rows on the unit scale; ``part`` is the fold of each row."""
         sums = np.zeros((parts, len(grid.points) - 1 + grid.order))
-        for start in range(0, len(z), BLOCK):
-            block = slice(start, start + BLOCK)
+        for start in range(0, len(z), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
             basis, of_block = grid.basis(z[block]), part[block]
             for number in range(parts):
                 chosen = of_block == number
                 sums[number] += w[block][chosen] @ basis[chosen]
-        return PartSums(sums, np.bincount(part, w, parts))
+        return FoldSums(sums, np.bincount(part, w, parts))
 
-    def without(self, part: int | None) -> tuple[Vector, float]:
+    def sum_except(self, part: int | None) -> tuple[Vector, float]:
         """Sum over all folds except one, or over all folds for None."""
         kept = np.arange(len(self.weights)) != (-1 if part is None else part)
         return self.sums[kept].sum(0), float(self.weights[kept].sum())
 
 
-def moments(grid: LineGrid, c: Vector) -> Moments | None:
+def density_moments(grid: UnivariateGrid, c: Vector) -> Moments | None:
     """Integrals of the density with these coefficients; None for an infinite value or too slow a tail.
 
     With few rows at an end, the likelihood may favour a thin tail that never falls, whose integrals would
     dominate all others. Therefore the mean length of a tail is limited to ``MAX_TAIL_LENGTH``.
     """
-    basis, weights = grid.rule
+    basis, weights = grid.quadrature_rule
     values = basis @ c
     starts = [(float(value @ c), float(slope @ c)) for value, slope in grid.tails]
-    longest = LONGEST_TAIL * float(grid.points[-1] - grid.points[0])
+    longest = MAX_TAIL_LENGTH * float(grid.points[-1] - grid.points[0])
     if not np.isfinite(values).all() or any(not slope < -1 / longest for _, slope in starts):
         return None
     top = max([float(values.max()), *(value for value, _ in starts)])
@@ -165,7 +167,9 @@ def moments(grid: LineGrid, c: Vector) -> Moments | None:
     return Moments(top + float(np.log(z)), mean, second - np.outer(mean, mean))
 
 
-def maximum(grid: LineGrid, sums: Vector, weight: float, lamb: float, start: Vector) -> Vector:
+def maximise_likelihood(
+    grid: UnivariateGrid, sums: Vector, weight: float, lamb: float, start: Vector
+) -> Vector:
     """Coefficients that maximise the penalised likelihood, by Newton's method with step halving.
 
     A constant added to f does not change the density; the coefficients keep their mean.
@@ -180,32 +184,32 @@ def maximum(grid: LineGrid, sums: Vector, weight: float, lamb: float, start: Vec
     Raises:
         TrainingDiverged: The initial density has no integral.
     """
-    target, price = sums / weight, lamb * grid.bends.T @ grid.bends
-    ridge = RIDGE + ROUNDING * float(price.diagonal().max())
+    target, price = sums / weight, lamb * grid.third_differences.T @ grid.third_differences
+    ridge = RIDGE + PENALTY_ROUNDING * float(price.diagonal().max())
     held = price + np.full((len(start), len(start)), 1 / len(start)) + ridge * np.eye(len(start))
 
     def loss(c: Vector, at: Moments) -> float:
-        return float(at.log_z - target @ c + 0.5 * lamb * np.square(grid.bends @ c).sum())
+        return float(at.log_z - target @ c + 0.5 * lamb * np.square(grid.third_differences @ c).sum())
 
-    c, here = start, moments(grid, start)
+    c, here = start, density_moments(grid, start)
     if here is None:
         raise TrainingDiverged(0)
     now = loss(c, here)
-    for _ in range(NEWTON_STEPS):
+    for _ in range(MAX_NEWTON_STEPS):
         gradient = here.mean - target + price @ c
         step = -np.linalg.solve(here.covariance + held, gradient)
         expected = -float(gradient @ step)
-        if expected < PRECISION:
+        if expected < NEWTON_TOLERANCE:
             break
-        moved = _moved(grid, c, step, now, expected, loss)
+        moved = _backtrack(grid, c, step, now, expected, loss)
         if moved is None:
             break
         c, here, now = moved
     return c
 
 
-def _moved(
-    grid: LineGrid,
+def _backtrack(
+    grid: UnivariateGrid,
     c: Vector,
     step: Vector,
     now: float,
@@ -214,24 +218,24 @@ def _moved(
 ) -> tuple[Vector, Moments, float] | None:
     """Take the longest of step, step/2, … that decreases the loss sufficiently; None if none does."""
     share = 1.0
-    for _ in range(HALVINGS):
+    for _ in range(MAX_HALVINGS):
         there = c + share * step
-        at = moments(grid, there)
-        if at is not None and (value := loss(there, at)) <= now - PROMISED * share * expected:
+        at = density_moments(grid, there)
+        if at is not None and (value := loss(there, at)) <= now - SUFFICIENT_DECREASE * share * expected:
             return there, at, value
         share /= 2
     return None
 
 
-def normal_start(grid: LineGrid, mean: float, std: float) -> Vector:
+def normal_coefficients(grid: UnivariateGrid, mean: float, std: float) -> Vector:
     """Coefficients that approximate a normal distribution, with falling tails."""
     greville = grid.knots[0, 1:-1].unfold(0, grid.order, 1).mean(-1).numpy()
     c: Vector = -0.5 * np.square((greville - mean) / std)
-    return c if c.min() > -FLATTEST else c * (FLATTEST / -c.min())
+    return c if c.min() > -MAX_INITIAL_DEPTH else c * (MAX_INITIAL_DEPTH / -c.min())
 
 
 @dataclass(frozen=True, eq=False)
-class Priced:
+class PenaltyChoice:
     """A grid with the λ that maximises the cross-validated log-likelihood.
 
     Args:
@@ -239,33 +243,33 @@ class Priced:
         score: Log-likelihood of all rows, each under the density fitted without its fold.
     """
 
-    grid: LineGrid
+    grid: UnivariateGrid
     lamb: float
     score: float
 
 
-def best_price(grid: LineGrid, rows: PartSums, start: Vector) -> Priced:
+def select_penalty(grid: UnivariateGrid, rows: FoldSums, start: Vector) -> PenaltyChoice:
     """Choose λ by cross-validation, from the largest downwards."""
     now = [start] * len(rows.weights)
-    tried: list[Priced] = []
-    for lamb in LAMBS:
-        now = [maximum(grid, *rows.without(part), lamb, c) for part, c in enumerate(now)]
+    tried: list[PenaltyChoice] = []
+    for lamb in CANDIDATE_LAMBS:
+        now = [maximise_likelihood(grid, *rows.sum_except(part), lamb, c) for part, c in enumerate(now)]
         scores = (log_likelihood(grid, c, rows.sums[part], rows.weights[part]) for part, c in enumerate(now))
-        tried.append(Priced(grid, lamb, sum(scores)))
+        tried.append(PenaltyChoice(grid, lamb, sum(scores)))
         best = max(range(len(tried)), key=lambda place: tried[place].score)
-        if len(tried) - 1 - best >= WORSE:
+        if len(tried) - 1 - best >= LAMB_PATIENCE:
             break
     return max(tried, key=lambda entry: entry.score)
 
 
-def log_likelihood(grid: LineGrid, c: Vector, sums: Vector, weight: float) -> float:
+def log_likelihood(grid: UnivariateGrid, c: Vector, sums: Vector, weight: float) -> float:
     """Log-likelihood of rows with these sums, on the unit scale."""
     return float(sums @ c - weight * log_normaliser(grid, c))
 
 
-def log_normaliser(grid: LineGrid, c: Vector) -> float:
+def log_normaliser(grid: UnivariateGrid, c: Vector) -> float:
     """log Z; the density of the coefficients must have an integral."""
-    found = moments(grid, c)
+    found = density_moments(grid, c)
     assert found is not None  # noqa: S101 - Newton's method accepts no others
     return found.log_z
 
@@ -273,7 +277,7 @@ def log_normaliser(grid: LineGrid, c: Vector) -> float:
 Ends = tuple[float | None, float | None]
 
 
-def uniform_points(z: Vector, ends: Ends, size: int, margin: float = MARGIN) -> Vector:
+def place_uniform_points(z: Vector, ends: Ends, size: int, margin: float = GRID_MARGIN) -> Vector:
     """Points at equal distances over the rows and a margin; a bounded side stops at its end."""
     low, high = float(z.min()), float(z.max())
     reach = margin * (high - low)
@@ -281,19 +285,19 @@ def uniform_points(z: Vector, ends: Ends, size: int, margin: float = MARGIN) -> 
     return np.linspace(first, high + reach if ends[1] is None else ends[1], size + 1)
 
 
-def stretched_points(z: Vector, ends: Ends, size: int) -> Vector:
+def place_stretched_points(z: Vector, ends: Ends, size: int) -> Vector:
     """Points at equal distances in asinh((z - median) / spread): dense at the median, sparse far away."""
     lower, middle, upper = np.quantile(z, [0.25, 0.5, 0.75])
-    spread = max(float(upper - lower) / 2, NARROWEST)
+    spread = max(float(upper - lower) / 2, MIN_SPREAD)
     first, last = (None if end is None else float(np.arcsinh((end - middle) / spread)) for end in ends)
-    u = uniform_points(np.arcsinh((z - middle) / spread), (first, last), size, FAR_MARGIN)
+    u = place_uniform_points(np.arcsinh((z - middle) / spread), (first, last), size, STRETCHED_GRID_MARGIN)
     points: Vector = middle + spread * np.sinh(u)
     points[0] = points[0] if ends[0] is None else ends[0]
     points[-1] = points[-1] if ends[1] is None else ends[1]
     return points
 
 
-def network_of(grid: LineGrid, c: Vector) -> KAN:
+def build_network(grid: UnivariateGrid, c: Vector) -> KAN:
     """A KAN[1,1] whose activation has these coefficients."""
     network = KAN(KANConfig(width=(1, 1), grid_size=len(grid.points) - 1, order=grid.order))
     layer = network.stack[0]

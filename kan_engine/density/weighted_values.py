@@ -8,30 +8,30 @@ from functools import cached_property
 import numpy as np
 
 
-def worth(weights: np.ndarray) -> float:
+def effective_sample_size(weights: np.ndarray) -> float:
     """Effective sample size of weighted rows (Kish 1965)."""
     return float(weights.sum() ** 2 / np.square(weights).sum())
 
 
 @dataclass(frozen=True, eq=False)
-class Values:
+class WeightedValues:
     """Values of a column with weights that sum to their effective sample size."""
 
     x: np.ndarray
     w: np.ndarray
 
     @staticmethod
-    def weighed(x: np.ndarray, weights: np.ndarray) -> Values:
+    def from_weights(x: np.ndarray, weights: np.ndarray) -> WeightedValues:
         """Create from weights of any scale."""
-        return Values(x, weights * (worth(weights) / weights.sum()))
+        return WeightedValues(x, weights * (effective_sample_size(weights) / weights.sum()))
 
-    def of(self, values: np.ndarray) -> Values:
+    def replace_values(self, values: np.ndarray) -> WeightedValues:
         """Other values with the same weights."""
-        return Values(values, self.w)
+        return WeightedValues(values, self.w)
 
-    def where(self, chosen: np.ndarray) -> Values:
+    def select_rows(self, chosen: np.ndarray) -> WeightedValues:
         """The rows that the mask selects."""
-        return Values(self.x[chosen], self.w[chosen])
+        return WeightedValues(self.x[chosen], self.w[chosen])
 
     @cached_property
     def count(self) -> float:

@@ -14,38 +14,43 @@ from math import prod
 
 import numpy as np
 
-from kan_engine.differential.assembly import State
-from kan_engine.differential.collocation import Descent, descend
-from kan_engine.differential.problem import Problem
-from kan_engine.differential.residual_weights import MOST_BYTES, memory_bytes, system_of, work
+from kan_engine.differential.assembly import SolverState
+from kan_engine.differential.collocation import DescentResult, descend
+from kan_engine.differential.problem import DifferentialProblem
+from kan_engine.differential.residual_weights import (
+    MAX_STEP_BYTES,
+    build_system,
+    step_bytes,
+    step_multiplications,
+)
 from kan_engine.differential.solution import Solution
-from kan_engine.differential.time_marching import SLIGHT, march, split_axis
-from kan_engine.expressions.differentiation import derivative
+from kan_engine.differential.time_marching import MIN_WINDOW_DECREASE, march, split_axis
+from kan_engine.expressions.differentiation import differentiate
 from kan_engine.expressions.nodes import ONE, ZERO, Expression, Parameter, walk
-from kan_engine.splines.tensor_product import Axis, TensorSpline
+from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 
-FIRST_GRID = {1: 8, 2: 8, 3: 4}  # intervals along every axis, by the number of axes
-ORDERS = {1: 7, 2: 7, 3: 5}
-SPARE = 3  # orders of a spline beyond the highest derivative
-STEPS = 40
-LEVELS = 12
-RESOLVED = {1: 1e-11, 2: 1e-8, 3: 1e-5}  # relative to the unknowns; smaller jumps need no finer grid
-SHARES = (1e-2, 1e-1, 0.5)  # of the largest jump: intervals above it are halved; larger if too many
-CAREFUL = 1e-3  # of the largest jump: smaller steps are below the error of the grid and end the descent
-MOST_WORK = 3e10
+INITIAL_GRID_SIZES = {1: 8, 2: 8, 3: 4}  # intervals along every axis, by the number of axes
+DEFAULT_ORDERS = {1: 7, 2: 7, 3: 5}
+SPARE_ORDERS = 3  # orders of a spline beyond the highest derivative
+MAX_STEPS_PER_GRID = 40
+MAX_GRID_LEVELS = 12
+JUMP_TOLERANCES = {1: 1e-11, 2: 1e-8, 3: 1e-5}  # relative to the unknowns; smaller jumps need no finer grid
+SPLIT_SHARES = (1e-2, 1e-1, 0.5)  # of the largest jump: intervals above it are halved; larger if too many
+# Of the largest jump: smaller steps are below the error of the grid and end the descent
+STEP_TOLERANCE_SHARE = 1e-3
+MAX_STEP_MULTIPLICATIONS = 3e10
 # The search ends if the relative change between grids is below the first value but above this share
 # of the change before.
-SETTLED, STALLED = 1e-8, 0.5
-STARTS = (0.0, 1.0, -1.0)  # initial values of nonlinear problems that are not solved by time marching
-CONVERGED, SOLVED = (
-    1e-6,
-    1e-3,
-)  # largest change in the last step, and largest relative violation, of a solution
-MARCHED = 0.6  # estimate
+CHANGE_TOLERANCE, STALL_RATIO = 1e-8, 0.5
+# Initial values of nonlinear problems that are not solved by time marching
+START_CONSTANTS = 0.0, 1.0, -1.0
+# Largest change in the last step, and largest relative violation, of a solution
+CONVERGED_CHANGE, SOLVED_VIOLATION = 1e-6, 1e-3
+MARCHING_WORK_SHARE = 0.6  # estimate
 
 
 @dataclass(frozen=True)
-class Reached:
+class SolverProgress:
     """Progress of a solver.
 
     Attributes:
@@ -60,13 +65,13 @@ class Reached:
 
 
 def solve(
-    problem: Problem,
+    problem: DifferentialProblem,
     *,
     grid: int | None = None,
     order: int | None = None,
     steps: int | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Reached]:
+) -> Iterator[SolverProgress]:
     """Solve a problem.
 
     Args:
@@ -83,107 +88,115 @@ def solve(
     Raises:
         NoSolution: The solution of an initial value problem cannot be continued.
     """
-    turned, axes_order = _time_first(problem)
-    count, steps = len(problem.independent), steps or STEPS
-    axes = _first_axes(turned, grid, order)
-    state, found, fraction = _constant(turned, axes, 0.0), None, 0.0
+    turned, axes_order = _put_time_first(problem)
+    count, steps = len(problem.independent), steps or MAX_STEPS_PER_GRID
+    axes = _initial_axes(turned, grid, order)
+    state, found, fraction = _constant_state(turned, axes, 0.0), None, 0.0
     if not (linear := is_linear(turned)):
         if is_initial(turned, 0) and grid is None:
             for marched in march(turned, axes, steps=steps, should_stop=should_stop):
-                if isinstance(marched, State):
-                    state, fraction = marched, MARCHED
-                    turned = _as_far_as(turned, marched)
-                    found = _found(turned, Descent(marched, np.inf, 0.0, 1), axes_order, np.inf, linear)
+                if isinstance(marched, SolverState):
+                    state, fraction = marched, MARCHING_WORK_SHARE
+                    turned = _truncate_domain(turned, marched)
+                    found = _build_solution(
+                        turned, DescentResult(marched, np.inf, 0.0, 1), axes_order, np.inf, linear
+                    )
                 else:
-                    yield Reached(MARCHED * marched, None)
+                    yield SolverProgress(MARCHING_WORK_SHARE * marched, None)
         else:
-            started = _started(turned, axes, steps, should_stop)
+            started = _select_start(turned, axes, steps, should_stop)
             if started is not None:
-                state, found = started.state, _found(turned, started, axes_order, np.inf, linear)
-    before, change, worst = None, np.inf, _largest(jumps_of(state.spline))
-    for level in range(LEVELS):
-        if found is not None and memory_bytes(turned, state.spline.axes) > MOST_BYTES:
-            yield Reached(1.0, found, _intervals(found.spline))
+                state, found = started.state, _build_solution(turned, started, axes_order, np.inf, linear)
+    before, change, worst = None, np.inf, _largest_jump(relative_jumps(state.spline))
+    for level in range(MAX_GRID_LEVELS):
+        if found is not None and step_bytes(turned, state.spline.axes) > MAX_STEP_BYTES:
+            yield SolverProgress(1.0, found, _interval_counts(found.spline))
             return
         reached = descend(
-            system_of(turned, state.spline.axes, state),
+            build_system(turned, state.spline.axes, state),
             state,
             steps=steps,
-            settled=CAREFUL * worst,
-            slight=SLIGHT,
+            settled=STEP_TOLERANCE_SHARE * worst,
+            slight=MIN_WINDOW_DECREASE,
             should_stop=should_stop,
         )
         if not reached.steps and should_stop():
             if found is not None:
-                yield Reached(1.0, found, _intervals(found.spline))
+                yield SolverProgress(1.0, found, _interval_counts(found.spline))
             return
         state = reached.state
-        last, change = change, change_between(before, state.spline)
-        jumps = jumps_of(state.spline)
-        worst = _largest(jumps)
+        last, change = change, relative_change(before, state.spline)
+        jumps = relative_jumps(state.spline)
+        worst = _largest_jump(jumps)
         is_done = (
             grid is not None
             or should_stop()
-            or worst < RESOLVED[count]
-            or (change < SETTLED and change > STALLED * last)
+            or worst < JUMP_TOLERANCES[count]
+            or (change < CHANGE_TOLERANCE and change > STALL_RATIO * last)
         )
-        finer = None if is_done else finer_axes(turned, state.spline.axes, jumps)
-        fraction = 1.0 if finer is None else fraction + (1 - fraction) * (level + 1) / LEVELS
-        found = _found(turned, reached, axes_order, change, linear)
-        yield Reached(fraction, found, _intervals(found.spline))
+        finer = None if is_done else refine_axes(turned, state.spline.axes, jumps)
+        fraction = 1.0 if finer is None else fraction + (1 - fraction) * (level + 1) / MAX_GRID_LEVELS
+        found = _build_solution(turned, reached, axes_order, change, linear)
+        yield SolverProgress(fraction, found, _interval_counts(found.spline))
         if finer is None:
             return
-        before, state = state.spline, replace(state, spline=state.spline.moved(finer))
+        before, state = state.spline, replace(state, spline=state.spline.change_axes(finer))
 
 
-def first_cost(problem: Problem, grid: int | None = None, order: int | None = None) -> tuple[int, int]:
+def initial_grid_cost(
+    problem: DifferentialProblem, grid: int | None = None, order: int | None = None
+) -> tuple[int, int]:
     """Number of coefficients, and memory of a step in bytes, on the initial grid."""
-    turned, _ = _time_first(problem)
-    axes = _first_axes(turned, grid, order)
-    return len(problem.unknowns) * prod(axis.terms for axis in axes), int(memory_bytes(turned, axes))
+    turned, _ = _put_time_first(problem)
+    axes = _initial_axes(turned, grid, order)
+    return len(problem.unknowns) * prod(axis.terms for axis in axes), int(step_bytes(turned, axes))
 
 
-def _first_axes(problem: Problem, grid: int | None, order: int | None) -> tuple[Axis, ...]:
-    size, k = grid or FIRST_GRID[len(problem.independent)], order or spline_order(problem)
-    return tuple(Axis.uniform(low, high, size, k) for low, high in problem.domain)
+def _initial_axes(
+    problem: DifferentialProblem, grid: int | None, order: int | None
+) -> tuple[SplineAxis, ...]:
+    size, k = grid or INITIAL_GRID_SIZES[len(problem.independent)], order or spline_order(problem)
+    return tuple(SplineAxis.uniform(low, high, size, k) for low, high in problem.domain)
 
 
-def _found(problem: Problem, reached: Descent, order: Sequence[int], change: float, linear: bool) -> Solution:
+def _build_solution(
+    problem: DifferentialProblem, reached: DescentResult, order: Sequence[int], change: float, linear: bool
+) -> Solution:
     """Build the solution and estimate its error.
 
     The error is the change by the last refinement, or the largest jump if there was none. For nonlinear
     equations it is at least the square of the last step, which Newton's method leaves as its error.
     """
-    jumps = _largest(jumps_of(reached.state.spline))
+    jumps = _largest_jump(relative_jumps(reached.state.spline))
     error = max(change if np.isfinite(change) else jumps, 0.0 if linear else reached.moved**2)
-    return Solution.of(problem, reached.state, order, error)
+    return Solution.from_state(problem, reached.state, order, error)
 
 
-def _intervals(spline: TensorSpline) -> tuple[int, ...]:
+def _interval_counts(spline: TensorSpline) -> tuple[int, ...]:
     return tuple(axis.size for axis in spline.axes)
 
 
-def spline_order(problem: Problem) -> int:
+def spline_order(problem: DifferentialProblem) -> int:
     """Default order of the splines, well above the order of the equations."""
     count = len(problem.independent)
-    return max(ORDERS[count], SPARE + max(problem.order(axis) for axis in range(count)))
+    return max(DEFAULT_ORDERS[count], SPARE_ORDERS + max(problem.order(axis) for axis in range(count)))
 
 
-def _time_first(problem: Problem) -> tuple[Problem, tuple[int, ...]]:
+def _put_time_first(problem: DifferentialProblem) -> tuple[DifferentialProblem, tuple[int, ...]]:
     """The problem with its time axis first, if it has one, and the original number of every axis."""
     axes = range(len(problem.independent))
     time = next((axis for axis in axes if is_initial(problem, axis)), 0)
     order = (time, *(axis for axis in axes if axis != time))
-    return problem.permuted(order), order
+    return problem.permute_axes(order), order
 
 
-def _as_far_as(problem: Problem, state: State) -> Problem:
+def _truncate_domain(problem: DifferentialProblem, state: SolverState) -> DifferentialProblem:
     """The problem on the part of the first axis that the state covers."""
     low, high = (float(state.spline.axes[0].grid[end]) for end in (0, -1))
     return replace(problem, domain=((low, high), *problem.domain[1:]))
 
 
-def is_initial(problem: Problem, axis: int) -> bool:
+def is_initial(problem: DifferentialProblem, axis: int) -> bool:
     """Whether all conditions on an axis are at its start, and there are enough of them."""
     low = problem.domain[axis][0]
     places = [c.fixed[axis] for c in problem.conditions if axis in c.fixed]
@@ -191,78 +204,83 @@ def is_initial(problem: Problem, axis: int) -> bool:
     return 0 < needed <= len(places) and all(place == (low,) for place in places)
 
 
-def is_linear(problem: Problem) -> bool:
+def is_linear(problem: DifferentialProblem) -> bool:
     """Whether all unknowns and coefficients occur linearly everywhere."""
     return all(
-        not any(isinstance(node, Parameter) for node in walk(_slope(residual.tree, number)))
+        not any(isinstance(node, Parameter) for node in walk(_leaf_derivative(residual.tree, number)))
         for residual in (*problem.equations, *problem.conditions)
         for number, _ in enumerate(residual.leaves)
     )
 
 
-def _slope(tree: Expression, number: int) -> Expression:
-    return derivative(tree, lambda leaf: ONE if leaf == Parameter(number) else ZERO)
+def _leaf_derivative(tree: Expression, number: int) -> Expression:
+    return differentiate(tree, lambda leaf: ONE if leaf == Parameter(number) else ZERO)
 
 
-def _constant(problem: Problem, axes: Sequence[Axis], value: float) -> State:
+def _constant_state(problem: DifferentialProblem, axes: Sequence[SplineAxis], value: float) -> SolverState:
     spline = TensorSpline.zero(axes, len(problem.unknowns))
-    return State(replace(spline, coef=spline.coef + value), np.zeros(len(problem.coefficients)))
+    return SolverState(replace(spline, coef=spline.coef + value), np.zeros(len(problem.coefficients)))
 
 
-def _started(
-    problem: Problem, axes: Sequence[Axis], steps: int, should_stop: Callable[[], bool]
-) -> Descent | None:
+def _select_start(
+    problem: DifferentialProblem, axes: Sequence[SplineAxis], steps: int, should_stop: Callable[[], bool]
+) -> DescentResult | None:
     """The best result from ``START_CONSTANTS`` on the initial grid; None if no step was taken."""
     best, least = None, np.inf
-    for value in STARTS:
-        start = _constant(problem, axes, value)
-        reached = descend(system_of(problem, axes, start), start, steps=steps, should_stop=should_stop)
+    for value in START_CONSTANTS:
+        start = _constant_state(problem, axes, value)
+        reached = descend(build_system(problem, axes, start), start, steps=steps, should_stop=should_stop)
         if not reached.steps and should_stop():
             break
-        solution = Solution.of(problem, reached.state, range(len(axes)), np.inf)
+        solution = Solution.from_state(problem, reached.state, range(len(axes)), np.inf)
         violation = max(v.relative for part in solution.violations() for v in part)
         if best is None or violation < least:
             best, least = reached, violation
-        if reached.moved < CONVERGED and violation < SOLVED:
+        if reached.moved < CONVERGED_CHANGE and violation < SOLVED_VIOLATION:
             break
     return best
 
 
-def jumps_of(spline: TensorSpline) -> list[np.ndarray]:
+def relative_jumps(spline: TensorSpline) -> list[np.ndarray]:
     """The jumps at the knots along every axis, relative to the largest values of the unknowns."""
-    sizes = spline.sizes()[:, None]
-    return [(spline.jumps(axis) / sizes).max(0) for axis in range(len(spline.axes))]
+    sizes = spline.magnitudes()[:, None]
+    return [(spline.resolution_errors(axis) / sizes).max(0) for axis in range(len(spline.axes))]
 
 
-def _largest(jumps: Sequence[np.ndarray]) -> float:
+def _largest_jump(jumps: Sequence[np.ndarray]) -> float:
     return max(float(jump.max()) for jump in jumps)
 
 
-def change_between(before: TensorSpline | None, after: TensorSpline) -> float:
+def relative_change(before: TensorSpline | None, after: TensorSpline) -> float:
     """The largest change of an unknown, relative to its size; infinite without a spline before."""
     if before is None:
         return np.inf
-    places = [axis.interpolation() for axis in after.axes]
-    difference = np.abs(after.on_grid(places) - before.on_grid(places)).reshape(len(after.coef), -1).max(1)
-    return float((difference / after.sizes()).max())
+    places = [axis.interpolation_points() for axis in after.axes]
+    difference = (
+        np.abs(after.evaluate_grid(places) - before.evaluate_grid(places)).reshape(len(after.coef), -1).max(1)
+    )
+    return float((difference / after.magnitudes()).max())
 
 
-def finer_axes(
-    problem: Problem, axes: Sequence[Axis], jumps: Sequence[np.ndarray]
-) -> tuple[Axis, ...] | None:
+def refine_axes(
+    problem: DifferentialProblem, axes: Sequence[SplineAxis], jumps: Sequence[np.ndarray]
+) -> tuple[SplineAxis, ...] | None:
     """Halve the intervals whose jumps are too large; only the worst ones if all would cost too much.
 
     None if no jump is too large, or if any refinement would cost too much.
     """
-    worst, resolved = _largest(jumps), RESOLVED[len(axes)]
+    worst, resolved = _largest_jump(jumps), JUMP_TOLERANCES[len(axes)]
     if worst < resolved:
         return None
-    for share in SHARES:
+    for share in SPLIT_SHARES:
         limit = max(resolved, share * worst)
         finer = tuple(
             split_axis(axis, jump > limit) if (jump > limit).any() else axis
             for axis, jump in zip(axes, jumps, strict=True)
         )
-        if work(problem, finer) <= MOST_WORK and memory_bytes(problem, finer) <= MOST_BYTES:
+        if (
+            step_multiplications(problem, finer) <= MAX_STEP_MULTIPLICATIONS
+            and step_bytes(problem, finer) <= MAX_STEP_BYTES
+        ):
             return finer
     return None

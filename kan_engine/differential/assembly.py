@@ -12,22 +12,22 @@ import torch
 from jaxtyping import Float
 
 from kan_engine.differential.jets import Jet
-from kan_engine.differential.problem import Problem, Residual
+from kan_engine.differential.problem import DifferentialProblem, Residual
 from kan_engine.expressions.evaluation import evaluate, value_and_jacobian
-from kan_engine.splines.tensor_product import Axis, TensorSpline
+from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 
 Array = np.ndarray
-CHUNK = 2**22  # of a Jacobian that is assembled at a time
+MAX_CHUNK_NUMBERS = 2**22  # of a Jacobian that is assembled at a time
 
 
 @dataclass(frozen=True)
-class State:
+class SolverState:
     """The current unknowns and estimated coefficients."""
 
     spline: TensorSpline
     coefficients: Float[Array, " coefficients"]
 
-    def permuted(self, order: Sequence[int]) -> State:
+    def permute_axes(self, order: Sequence[int]) -> SolverState:
         """The state with its axes in another order."""
         axes = tuple(self.spline.axes[a] for a in order)
         coef = self.spline.coef.transpose(0, *(1 + a for a in order))
@@ -50,7 +50,7 @@ class Anchor:
     order: int
     values: Callable[[Sequence[Array]], Array]
 
-    def permuted(self, order: Sequence[int]) -> Anchor:
+    def permute_axes(self, order: Sequence[int]) -> Anchor:
         """The anchor with its axes in another order."""
         back = np.argsort(order)
 
@@ -61,7 +61,7 @@ class Anchor:
 
 
 @dataclass(frozen=True)
-class Reach:
+class AxisCells:
     """The cells of a residual along one axis: points, weights and basis functions.
 
     Attributes:
@@ -77,12 +77,14 @@ class Reach:
     values: dict[float | None, Array]
 
 
-def reach_of(axis: Axis, fixed: tuple[float, ...] | None, per_interval: int, highest: int) -> Reach:
+def locate_cells(
+    axis: SplineAxis, fixed: tuple[float, ...] | None, per_interval: int, highest: int
+) -> AxisCells:
     """The cells of a residual along an axis; with ``fixed`` places one cell with one point."""
     if fixed is None:
-        points, weights = axis.gauss(per_interval)
-        first, values = axis.local(points.reshape(-1), highest)
-        return Reach(
+        points, weights = axis.gauss_points(per_interval)
+        first, values = axis.local_values(points.reshape(-1), highest)
+        return AxisCells(
             points,
             weights,
             {None: first.reshape(points.shape)[:, 0]},
@@ -90,13 +92,13 @@ def reach_of(axis: Axis, fixed: tuple[float, ...] | None, per_interval: int, hig
         )
     firsts, all_values = dict[float | None, Array](), dict[float | None, Array]()
     for place in fixed:
-        first, values = axis.local(np.array([place]), highest)
+        first, values = axis.local_values(np.array([place]), highest)
         firsts[place], all_values[place] = first, values[:, None]
-    return Reach(np.full((1, 1), fixed[0]), np.ones((1, 1)), firsts, all_values)
+    return AxisCells(np.full((1, 1), fixed[0]), np.ones((1, 1)), firsts, all_values)
 
 
 @dataclass(frozen=True)
-class Layout:
+class FrontLayout:
     """Order of the unknowns in the front.
 
     Attributes:
@@ -115,11 +117,11 @@ class Layout:
         return self.block * self.width
 
 
-Part = tuple[int, torch.Tensor, torch.Tensor, torch.Tensor]
+Contribution = tuple[int, torch.Tensor, torch.Tensor, torch.Tensor]
 """Interval of the first axis, and the additions of its rows: squares, slopes, and indices in the front."""
 
 
-class Rows:
+class ResidualBlock:
     """Rows of one residual on given grids, and their dependence on the spline coefficients.
 
     Args:
@@ -132,9 +134,9 @@ class Rows:
 
     def __init__(
         self,
-        problem: Problem,
+        problem: DifferentialProblem,
         residual: Residual,
-        axes: Sequence[Axis],
+        axes: Sequence[SplineAxis],
         weight: float,
         *,
         anchor: Anchor | None = None,
@@ -143,7 +145,7 @@ class Rows:
         jets = residual.jets
         highest = [max((jet.orders[a] for jet in jets), default=0) for a in range(len(axes))]
         self.reaches = [
-            reach_of(axis, residual.fixed.get(number), points_per_interval(axis), highest[number])
+            locate_cells(axis, residual.fixed.get(number), points_per_interval(axis), highest[number])
             for number, axis in enumerate(axes)
         ]
         self.unknowns = sorted({jet.unknown for jet in jets})
@@ -167,58 +169,61 @@ class Rows:
         return dict(zip(self.problem.independent, grids, strict=True))
 
     @cached_property
-    def roots(self) -> Array:
+    def root_weights(self) -> Array:
         """Square roots of the quadrature weights of all points."""
         total = np.ones(())
         for reach in self.reaches:
             total = total[..., None] * reach.weights.reshape(-1)
         return np.sqrt(total)
 
-    def jet(self, jet: Jet, spline: TensorSpline) -> Array:
+    def jet_values(self, jet: Jet, spline: TensorSpline) -> Array:
         """Values of a jet at all points."""
         values = spline.coef[jet.unknown]
         for number, (reach, axis) in enumerate(zip(self.reaches, self.axes, strict=True)):
-            matrix = _dense(reach, jet.at[number], jet.orders[number], axis.terms)
+            matrix = _dense_matrix(reach, jet.at[number], jet.orders[number], axis.terms)
             values = np.moveaxis(np.tensordot(values, matrix, (number, 1)), -1, number)
         return np.broadcast_to(values, self.shape)
 
-    def _leaves(self, state: State) -> list[Array]:
+    def _leaf_values(self, state: SolverState) -> list[Array]:
         """Values of the residual's parameters at all points."""
         return [
-            self.jet(leaf, state.spline)
+            self.jet_values(leaf, state.spline)
             if isinstance(leaf, Jet)
             else np.asarray(state.coefficients[self.problem.coefficients.index(leaf)])
             for leaf in self.residual.leaves
         ]
 
-    def evaluate(self, state: State) -> tuple[Array, Array]:
+    def evaluate(self, state: SolverState) -> tuple[Array, Array]:
         """The unweighted residual at all points, and its derivatives in its leaves."""
-        values, slopes = value_and_jacobian(self.residual.tree, self.columns, self._leaves(state))
+        values, slopes = value_and_jacobian(self.residual.tree, self.columns, self._leaf_values(state))
         return values - self.target, slopes
 
-    def squares(self, state: State) -> float:
+    def sum_of_squares(self, state: SolverState) -> float:
         """Contribution to the objective."""
-        values = evaluate(self.residual.tree, self.columns, self._leaves(state)) - self.target
-        return float(np.square(self.weight * self.roots * values).sum())
+        values = evaluate(self.residual.tree, self.columns, self._leaf_values(state)) - self.target
+        return float(np.square(self.weight * self.root_weights * values).sum())
 
-    def parts(self, layout: Layout, state: State) -> Iterator[Part]:
+    def contributions(self, layout: FrontLayout, state: SolverState) -> Iterator[Contribution]:
         """Additions of the rows to the normal equations, in the order of the cells along the first axis."""
         values, slopes = self.evaluate(state)
-        weights = self.weight * self.roots
+        weights = self.weight * self.root_weights
         cells = [reach.points.shape for reach in self.reaches]
-        values, slopes = _by_cell(values * weights, cells), _by_cell(slopes * weights[..., None], cells)
+        values, slopes = (
+            _group_by_cell(values * weights, cells),
+            _group_by_cell(slopes * weights[..., None], cells),
+        )
         leaves = list(self.residual.leaves)
         slabs = next(iter(self.reaches[0].first.values()))  # interval of each cell along the first axis
         local = prod(reach.values[next(iter(reach.values))].shape[-1] for reach in self.reaches)
         numbers = values[0].size * local * len(self.unknowns) * len(self.groups)
-        chunk = max(1, CHUNK // max(numbers, 1))
+        chunk = max(1, MAX_CHUNK_NUMBERS // max(numbers, 1))
         borders = [number for number, leaf in enumerate(leaves) if not isinstance(leaf, Jet)]
         for start in range(0, len(slabs), chunk):
             part = slice(start, start + chunk)
             blocks, places = [], []
             for at in self.groups:
-                blocks.append(self._group(at, slopes[part], part, leaves))
-                places.append(self._places(layout, at, part))
+                blocks.append(self._group_jacobian(at, slopes[part], part, leaves))
+                places.append(self._front_indices(layout, at, part))
             for number in borders:
                 blocks.append(slopes[part][..., number : number + 1])
                 column = layout.border + self.problem.coefficients.index(leaves[number])
@@ -226,14 +231,16 @@ class Rows:
             jacobian = torch.from_numpy(np.concatenate(blocks, -1))
             where = torch.from_numpy(np.concatenate(places, -1))
             residuals = torch.from_numpy(np.ascontiguousarray(values[part]))
-            some = max(1, CHUNK // jacobian.shape[-1] ** 2)  # cells whose squares are in memory at a time
+            some = max(
+                1, MAX_CHUNK_NUMBERS // jacobian.shape[-1] ** 2
+            )  # cells whose squares are in memory at a time
             for number, slab in enumerate(slabs[part]):
                 pieces = (torch.split(each[number], some) for each in (jacobian, residuals, where))
                 for rows, left, own in zip(*pieces, strict=True):
                     across = rows.transpose(-1, -2)
                     yield int(slab), across @ rows, (across @ left[..., None])[..., 0], own
 
-    def _group(
+    def _group_jacobian(
         self, at: tuple[float | None, ...], slopes: Array, part: slice, leaves: list[Jet | str]
     ) -> Array:
         """Jacobian in the coefficients of the jets at one place; [slabs, cells, rows, terms]."""
@@ -255,7 +262,7 @@ class Rows:
         assert total is not None  # noqa: S101 - every group has at least one jet
         return total.reshape(*total.shape[:3], -1)
 
-    def _places(self, layout: Layout, at: tuple[float | None, ...], part: slice) -> Array:
+    def _front_indices(self, layout: FrontLayout, at: tuple[float | None, ...], part: slice) -> Array:
         """Index in the front of each term; [slabs, cells, terms]."""
         firsts = [reach.first[place] for reach, place in zip(self.reaches, at, strict=True)]
         order = [axis.order + 1 for axis in self.axes]
@@ -275,7 +282,7 @@ class Rows:
         return full.reshape(len(along), len(inner), -1)
 
 
-class Measured:
+class MeasurementBlock:
     """Rows of measured values of an unknown.
 
     Args:
@@ -290,7 +297,7 @@ class Measured:
 
     def __init__(
         self,
-        axes: Sequence[Axis],
+        axes: Sequence[SplineAxis],
         points: Float[Array, "rows axes"],
         unknown: int,
         values: Array,
@@ -299,20 +306,20 @@ class Measured:
         order = np.argsort(points[:, 0], kind="stable")
         self.axes, self.points, self.unknown = tuple(axes), points[order], unknown
         self.values, self.weight = values[order], weight / len(values) ** 0.5
-        local = [axis.local(self.points[:, number], 0) for number, axis in enumerate(axes)]
+        local = [axis.local_values(self.points[:, number], 0) for number, axis in enumerate(axes)]
         self.firsts = [first for first, _ in local]
         self.local = [values[0] for _, values in local]
 
-    def residuals(self, state: State) -> Float[Array, " rows"]:
+    def residuals(self, state: SolverState) -> Float[Array, " rows"]:
         """Unweighted differences between the unknown and the measurements."""
-        difference: Array = state.spline.at(self.points)[self.unknown] - self.values
+        difference: Array = state.spline.evaluate_points(self.points)[self.unknown] - self.values
         return difference
 
-    def squares(self, state: State) -> float:
+    def sum_of_squares(self, state: SolverState) -> float:
         """Contribution to the objective."""
         return float(np.square(self.weight * self.residuals(state)).sum())
 
-    def parts(self, layout: Layout, state: State) -> Iterator[Part]:
+    def contributions(self, layout: FrontLayout, state: SolverState) -> Iterator[Contribution]:
         """Additions of the rows to the normal equations, by interval of the first axis."""
         basis = self.local[0]
         place = self.firsts[0][:, None] % layout.stride + np.arange(self.axes[0].order + 1)
@@ -334,7 +341,7 @@ class Measured:
             yield int(slab), squares, slopes, torch.from_numpy(places[mine, 0])
 
 
-def _dense(reach: Reach, place: float | None, order: int, terms: int) -> Array:
+def _dense_matrix(reach: AxisCells, place: float | None, order: int, terms: int) -> Array:
     first, values = reach.first[place], reach.values[place][order]
     cells, points, local = values.shape
     dense = np.zeros((cells, points, terms))
@@ -343,12 +350,12 @@ def _dense(reach: Reach, place: float | None, order: int, terms: int) -> Array:
     return dense.reshape(cells * points, terms)
 
 
-def points_per_interval(axis: Axis) -> int:
+def points_per_interval(axis: SplineAxis) -> int:
     """Gauss points per interval, so that there are more points than basis functions."""
     return -(-axis.terms // axis.size) + 1
 
 
-def _by_cell(values: Array, cells: Sequence[tuple[int, int]]) -> Array:
+def _group_by_cell(values: Array, cells: Sequence[tuple[int, int]]) -> Array:
     """Reshape [points of axis 1, points of axis 2, …] to [cells of axis 1, other cells, points of a cell]."""
     extra = values.shape[len(cells) :]
     split = values.reshape(*(n for pair in cells for n in pair), *extra)

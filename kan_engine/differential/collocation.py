@@ -16,24 +16,26 @@ from operator import itemgetter
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine.differential.assembly import Layout, Measured, Rows, State
-from kan_engine.differential.problem import Problem
-from kan_engine.numerics.frontal_solver import TINY, Front, NotDefinite
-from kan_engine.splines.tensor_product import Axis
+from kan_engine.differential.assembly import FrontLayout, MeasurementBlock, ResidualBlock, SolverState
+from kan_engine.differential.problem import DifferentialProblem
+from kan_engine.numerics.frontal_solver import RELATIVE_PIVOT_SHIFT, Front, IndefiniteMatrix
+from kan_engine.splines.tensor_product import SplineAxis
 
 Array = np.ndarray
-ELIMINATED = 32  # at a time; few large eliminations are faster
-LARGE = 500  # from this size of the front, `should_stop` is called before every elimination
-GENTLE, STRONGEST = 1e-8, 1e6  # first damping after a failed step, and the largest one
-IN_VAIN = 2  # consecutive failures of undamped steps, after which none is tried any more
-NOTHING = 1e-20  # objective of a solution exact to rounding
-SETTLED = 1e-12  # relative to the unknowns; a smaller step is the last
-OPEN = 25 * TINY  # relative to the information with all unknowns fixed; less leaves a direction open
-TAKES_PART = 1e-6  # squared share of a coefficient in undetermined directions
-SLIGHT = 1e-3  # relative decrease of the objective; a step with less is the last
+MIN_ELIMINATED_UNKNOWNS = 32  # at a time; few large eliminations are faster
+LARGE_FRONT_UNKNOWNS = 500  # from this size of the front, `should_stop` is called before every elimination
+MIN_DAMPING, MAX_DAMPING = 1e-8, 1e6  # first damping after a failed step, and the largest one
+MAX_FAILED_FREE_STEPS = 2  # consecutive failures of undamped steps, after which none is tried any more
+ROUNDING_OBJECTIVE = 1e-20  # objective of a solution exact to rounding
+MIN_RELATIVE_STEP = 1e-12  # relative to the unknowns; a smaller step is the last
+UNDETERMINED_INFORMATION = (
+    25 * RELATIVE_PIVOT_SHIFT
+)  # relative to the information with all unknowns fixed; less leaves a direction open
+MAX_UNDETERMINED_SHARE = 1e-6  # squared share of a coefficient in undetermined directions
+MIN_RELATIVE_DECREASE = 1e-3  # relative decrease of the objective; a step with less is the last
 
 
-class System:
+class LeastSquaresSystem:
     """All rows of a problem on given grids.
 
     Args:
@@ -45,23 +47,25 @@ class System:
 
     def __init__(
         self,
-        problem: Problem,
-        axes: Sequence[Axis],
-        rows: Sequence[Rows | Measured],
+        problem: DifferentialProblem,
+        axes: Sequence[SplineAxis],
+        rows: Sequence[ResidualBlock | MeasurementBlock],
         order: Sequence[int],
     ) -> None:
         self.order = order
         self.problem, self.axes, self.rows = problem, tuple(axes), list(rows)
         block = len(problem.unknowns) * prod(axis.terms for axis in axes[1:])
         is_whole = any(each.is_tied for each in rows)
-        stride = axes[0].size if is_whole else max(1, ELIMINATED // block)
-        self._layout = Layout(block, stride, min(stride + axes[0].order, axes[0].terms))
+        stride = axes[0].size if is_whole else max(1, MIN_ELIMINATED_UNKNOWNS // block)
+        self._layout = FrontLayout(block, stride, min(stride + axes[0].order, axes[0].terms))
 
-    def objective(self, state: State) -> float:
+    def objective(self, state: SolverState) -> float:
         """Sum of the squares of all weighted residuals."""
-        return sum(rows.squares(state) for rows in self.rows)
+        return sum(rows.sum_of_squares(state) for rows in self.rows)
 
-    def step(self, state: State, damping: float, should_stop: Callable[[], bool] = lambda: False) -> State:
+    def step(
+        self, state: SolverState, damping: float, should_stop: Callable[[], bool] = lambda: False
+    ) -> SolverState:
         """Take a Gauss-Newton step.
 
         Args:
@@ -71,43 +75,43 @@ class System:
             NotDefinite: The damping is too weak.
             StepInterrupted: The step was not finished.
         """
-        front, blocks = self._front(state, damping, should_stop)
-        flat = front.solution(blocks).numpy()
+        front, blocks = self._assemble_front(state, damping, should_stop)
+        flat = front.solve(blocks).numpy()
         count = len(self.problem.coefficients)
         inner = flat[: len(flat) - count].reshape(self.axes[0].terms, len(self.problem.unknowns), -1)
         shift = inner.transpose(1, 0, 2).reshape(state.spline.coef.shape)
         moved = replace(state.spline, coef=state.spline.coef + shift)
-        return State(moved, state.coefficients + flat[len(flat) - count :])
+        return SolverState(moved, state.coefficients + flat[len(flat) - count :])
 
-    def variances(self, state: State) -> Float[Array, " coefficients"]:
+    def variances(self, state: SolverState) -> Float[Array, " coefficients"]:
         """Variances of the coefficients for residuals of variance 1; infinite for undetermined ones.
 
         The information about the coefficients is half the second derivative of the objective in them, where
         the unknowns minimise the objective for each value of the coefficients. Its inverse is the covariance.
         """
-        front, blocks = self._front(state.permuted(self.order), 0.0)
-        front.solution(blocks)
+        front, blocks = self._assemble_front(state.permute_axes(self.order), 0.0)
+        front.solve(blocks)
         information, whole = (each.numpy() for each in front.border_information())
         unit = np.sqrt(np.where(whole > 0, whole, 1.0))
         told, directions = np.linalg.eigh(information / np.outer(unit, unit))
-        shares, is_open = np.square(directions), told < OPEN
+        shares, is_open = np.square(directions), told < UNDETERMINED_INFORMATION
         variances: Array = shares[:, ~is_open] @ (1 / told[~is_open]) / unit**2
-        variances[shares[:, is_open].sum(1) > TAKES_PART] = np.inf
+        variances[shares[:, is_open].sum(1) > MAX_UNDETERMINED_SHARE] = np.inf
         return variances
 
-    def _front(
-        self, state: State, damping: float, should_stop: Callable[[], bool] = lambda: False
+    def _assemble_front(
+        self, state: SolverState, damping: float, should_stop: Callable[[], bool] = lambda: False
     ) -> tuple[Front, int]:
         """The front after all rows have been added, and its remaining number of blocks."""
         layout, first = self._layout, self.axes[0]
         front = Front(layout.block, layout.width, len(self.problem.coefficients), damping)
         start = 0
         # One interval of all rows at a time: the rows of a whole grid may need more memory than all else.
-        in_order = heapq.merge(*(rows.parts(layout, state) for rows in self.rows), key=itemgetter(0))
+        in_order = heapq.merge(*(rows.contributions(layout, state) for rows in self.rows), key=itemgetter(0))
         for slab, parts in groupby(in_order, key=itemgetter(0)):
             while slab >= start + layout.stride:
-                if len(front.gradient) > LARGE and should_stop():
-                    raise Interrupted
+                if len(front.gradient) > LARGE_FRONT_UNKNOWNS and should_stop():
+                    raise StepInterrupted
                 front.advance(layout.stride)
                 start += layout.stride
             for _, squares, slopes, places in parts:
@@ -118,12 +122,12 @@ class System:
         return front, first.terms - start
 
 
-class Interrupted(Exception):
+class StepInterrupted(Exception):
     """A step was interrupted by ``should_stop``."""
 
 
 @dataclass(frozen=True)
-class Descent:
+class DescentResult:
     """The result of Gauss-Newton steps.
 
     Attributes:
@@ -133,22 +137,22 @@ class Descent:
         steps: Number of steps.
     """
 
-    state: State
+    state: SolverState
     objective: float
     moved: float
     steps: int
 
 
 def descend(
-    system: System,
-    state: State,
+    system: LeastSquaresSystem,
+    state: SolverState,
     *,
     steps: int,
-    strongest: float = STRONGEST,
+    strongest: float = MAX_DAMPING,
     settled: float = 0.0,
-    slight: float = SLIGHT,
+    slight: float = MIN_RELATIVE_DECREASE,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Descent:
+) -> DescentResult:
     """Minimise the objective by Levenberg-Marquardt steps.
 
     Args:
@@ -161,40 +165,44 @@ def descend(
         slight: Relative decrease of the objective; a step with less is the last.
         should_stop: Called before and within every step; an interrupted step is discarded.
     """
-    reached = Descent(state.permuted(system.order), np.inf, np.inf, 0)
+    reached = DescentResult(state.permute_axes(system.order), np.inf, np.inf, 0)
     reached, damping, failed = replace(reached, objective=system.objective(reached.state)), 0.0, 0
     while reached.steps < steps and not should_stop():
-        fresh = _step(system, reached, damping, should_stop)
+        fresh = _try_step(system, reached, damping, should_stop)
         if not damping:
             failed = failed + 1 if fresh is None else 0
         while fresh is None and damping < strongest and not should_stop():
-            damping = max(GENTLE, 10 * damping)
-            fresh = _step(system, reached, damping, should_stop)
+            damping = max(MIN_DAMPING, 10 * damping)
+            fresh = _try_step(system, reached, damping, should_stop)
         if fresh is None:
-            if reached.objective < NOTHING:  # the initial state is the solution
+            if reached.objective < ROUNDING_OBJECTIVE:  # the initial state is the solution
                 reached = replace(reached, moved=0.0)
             break
         is_slight = reached.objective - fresh.objective < slight * reached.objective
-        reached, is_free = fresh, damping <= GENTLE
-        damping = damping / 30 if not is_free else GENTLE if failed >= IN_VAIN else 0.0
-        if fresh.moved < max(settled, SETTLED) or (is_slight and is_free and fresh.objective > NOTHING):
+        reached, is_free = fresh, damping <= MIN_DAMPING
+        damping = damping / 30 if not is_free else MIN_DAMPING if failed >= MAX_FAILED_FREE_STEPS else 0.0
+        if fresh.moved < max(settled, MIN_RELATIVE_STEP) or (
+            is_slight and is_free and fresh.objective > ROUNDING_OBJECTIVE
+        ):
             break
     back = [int(a) for a in np.argsort(system.order)]
-    return replace(reached, state=reached.state.permuted(back))
+    return replace(reached, state=reached.state.permute_axes(back))
 
 
-def _step(system: System, start: Descent, damping: float, should_stop: Callable[[], bool]) -> Descent | None:
+def _try_step(
+    system: LeastSquaresSystem, start: DescentResult, damping: float, should_stop: Callable[[], bool]
+) -> DescentResult | None:
     """Take a step; None if it does not lower the objective or is interrupted."""
     try:
         state = system.step(start.state, damping, should_stop)
-    except (NotDefinite, Interrupted):
+    except (IndefiniteMatrix, StepInterrupted):
         return None
     objective = system.objective(state)
-    is_rounding = max(objective, start.objective) < NOTHING
+    is_rounding = max(objective, start.objective) < ROUNDING_OBJECTIVE
     if not (objective < start.objective or is_rounding):
         return None
     before, after = start.state.spline, state.spline
-    moved = float((replace(after, coef=after.coef - before.coef).sizes() / after.sizes()).max())
+    moved = float((replace(after, coef=after.coef - before.coef).magnitudes() / after.magnitudes()).max())
     if is_rounding and moved > start.moved / 2:  # steps must get shorter where the objective is rounding
         return None
-    return Descent(state, objective, moved, start.steps + 1)
+    return DescentResult(state, objective, moved, start.steps + 1)

@@ -17,24 +17,24 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.data.scaling import Standardizer, TargetScaler
-from kan_engine.differential.distillation_plan import WantedShape
+from kan_engine.differential.distillation_plan import DistillationPlan
 from kan_engine.differential.jets import Jet
-from kan_engine.differential.low_rank_network import standardizer_of
+from kan_engine.differential.low_rank_network import box_standardizer
 from kan_engine.differential.solution import Solution, Violation
-from kan_engine.network.kan import KAN, KANConfig, copied
+from kan_engine.network.kan import KAN, KANConfig, copy_network
 from kan_engine.network.row_blocks import row_blocks
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.loop import train
 from kan_engine.training.multi_start import AUTO_STARTS, best_start
-from kan_engine.training.rows import Rows
+from kan_engine.training.rows import TrainingRows
 
 Array = np.ndarray
-STEPS = {"levenberg_marquardt": 40, "lbfgs": 400}
-WORTH_REFINING = 0.5  # distance relative to the grid before; a larger ratio ends the refinement
+MAX_STEPS_PER_GRID = {"levenberg_marquardt": 40, "lbfgs": 400}
+MAX_DISTANCE_RATIO = 0.5  # distance relative to the grid before; a larger ratio ends the refinement
 
 
 @dataclass(frozen=True)
-class Follower:
+class DistilledNetwork:
     """A network that approximates a solution.
 
     Attributes:
@@ -52,23 +52,23 @@ class Follower:
     @cached_property
     def distance(self) -> float:
         """Largest distance from the solution, relative to the size of each unknown."""
-        points, none = self.solution.checked, (0,) * len(self.inputs.center)
-        values, sizes = self.solution.values(points), self.solution.spline.sizes()
-        found = [self._values(Jet(unknown, none, ()), points) for unknown in range(len(values))]
+        points, none = self.solution.check_points, (0,) * len(self.inputs.center)
+        values, sizes = self.solution.values(points), self.solution.spline.magnitudes()
+        found = [self._jet_values(Jet(unknown, none, ()), points) for unknown in range(len(values))]
         return float((np.abs(found - values).max(1) / sizes).max())
 
     @cached_property
     def violations(self) -> tuple[list[Violation], list[Violation]]:
         """Violations of every equation and of every condition by the network."""
-        return self.solution.violations_with(self._values)
+        return self.solution.jet_violations(self._jet_values)
 
-    def _values(self, jet: Jet, points: Mapping[str, Array]) -> Float[Array, " rows"]:
+    def _jet_values(self, jet: Jet, points: Mapping[str, Array]) -> Float[Array, " rows"]:
         rows = torch.from_numpy(np.stack(list(points.values()), 1))
-        parts = [self._block(jet, rows[block]) for block in row_blocks(self.network, len(rows))]
+        parts = [self._block_values(jet, rows[block]) for block in row_blocks(self.network, len(rows))]
         values: Array = torch.cat(parts).numpy()
         return values
 
-    def _block(self, jet: Jet, rows: Float[Tensor, "rows axes"]) -> Float[Tensor, " rows"]:
+    def _block_values(self, jet: Jet, rows: Float[Tensor, "rows axes"]) -> Float[Tensor, " rows"]:
         x = rows.clone().requires_grad_()
         scaled = (x - torch.from_numpy(self.inputs.center)) / torch.from_numpy(self.inputs.scale)
         values = self.outputs.inverse(self.network(scaled))[:, jet.unknown]
@@ -80,13 +80,13 @@ class Follower:
         return detached
 
 
-def follow(
+def distill(
     solution: Solution,
-    shape: WantedShape,
+    shape: DistillationPlan,
     *,
     steps: int | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Follower]:
+) -> Iterator[DistilledNetwork]:
     """Train a network grid by grid, until its distance from the solution stops falling.
 
     Args:
@@ -98,11 +98,11 @@ def follow(
     Yields:
         Networks whose distance from the solution decreases.
     """
-    inputs = standardizer_of(solution.spline.axes)
-    z, values = _lesson(solution, inputs, shape.places)
+    inputs = box_standardizer(solution.spline.axes)
+    z, values = _sample_solution(solution, inputs, shape.places)
     outputs = TargetScaler.fit(values)
-    rows = Rows.of(torch.from_numpy(z), torch.from_numpy(outputs.forward(values)))
-    most = steps or STEPS[shape.method]
+    rows = TrainingRows.create(torch.from_numpy(z), torch.from_numpy(outputs.forward(values)))
+    most = steps or MAX_STEPS_PER_GRID[shape.method]
     training = TrainingConfig(optimizer=shape.method, steps=most, patience=most)  # no early stopping
     config = KANConfig(width=shape.width, grid_size=shape.grids[0], order=shape.order)
     generator = torch.Generator().manual_seed(0)
@@ -114,22 +114,22 @@ def follow(
         stage = replace(training, grid_schedule=(size,))
         for _ in train(network, rows, stage, should_stop=should_stop):
             pass
-        found = Follower(solution, copied(network), inputs, outputs)
+        found = DistilledNetwork(solution, copy_network(network), inputs, outputs)
         if not found.distance < before:
             return
         yield found
         is_there = found.distance < solution.error
-        if should_stop() or is_there or found.distance > WORTH_REFINING * before:
+        if should_stop() or is_there or found.distance > MAX_DISTANCE_RATIO * before:
             return
         before = found.distance
 
 
-def _lesson(
+def _sample_solution(
     solution: Solution, inputs: Standardizer, places: int
 ) -> tuple[Float[Array, "rows axes"], Float[Array, "rows unknowns"]]:
     """All combinations of Chebyshev points along the axes, with the ends, and the unknowns there."""
     along = -np.cos(np.linspace(0, np.pi, places))
     axes = list(zip(inputs.center, inputs.scale, strict=True))
     z = np.stack(np.meshgrid(*[along] * len(axes), indexing="ij"), -1).reshape(-1, len(axes))
-    values = solution.spline.on_grid([center + scale * along for center, scale in axes])
+    values = solution.spline.evaluate_grid([center + scale * along for center, scale in axes])
     return z, values.reshape(len(values), -1).T

@@ -10,17 +10,18 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from kan_engine.cost import Workload
-from kan_engine.differential.problem import Problem
+from kan_engine.differential.problem import DifferentialProblem
 
-PLACES = {1: 400, 2: 48, 3: 16}  # points along every axis, by the number of axes
-PER_INTERVAL = 2
-GRIDS = (3, 6, 12, 24, 48)  # each refines the one before exactly
-FIRST_ORDER_GRIDS = 2  # finer grids do not improve the result of first-order methods
-ORDER, SPARE, HIGHEST = 7, 3, 10  # of the splines: default, above the highest derivative, and maximum
+POINTS_PER_AXIS = {1: 400, 2: 48, 3: 16}  # points along every axis, by the number of axes
+MIN_POINTS_PER_INTERVAL = 2
+GRID_SIZES = (3, 6, 12, 24, 48)  # each refines the one before exactly
+MAX_FIRST_ORDER_GRIDS = 2  # finer grids do not improve the result of first-order methods
+# Of the splines: default, above the highest derivative, and maximum
+DEFAULT_ORDER, SPARE_ORDERS, MAX_ORDER = 7, 3, 10
 
 
 @dataclass(frozen=True)
-class WantedShape:
+class DistillationPlan:
     """Shape of a network and settings of its training.
 
     Attributes:
@@ -38,14 +39,14 @@ class WantedShape:
     method: Literal["levenberg_marquardt", "lbfgs"] = "levenberg_marquardt"
 
     @staticmethod
-    def of(
-        problem: Problem,
+    def from_problem(
+        problem: DifferentialProblem,
         hidden: Sequence[int],
         *,
         grid: int | None = None,
         order: int | None = None,
         is_second_order: bool = False,
-    ) -> WantedShape:
+    ) -> DistillationPlan:
         """Complete a plan from the hidden layers.
 
         Args:
@@ -56,11 +57,13 @@ class WantedShape:
             is_second_order: Whether to use a second-order method even if it is costly.
         """
         axes = len(problem.independent)
-        places = max(PLACES[axes], PER_INTERVAL * (grid or 0))
-        shape = WantedShape(
+        places = max(POINTS_PER_AXIS[axes], MIN_POINTS_PER_INTERVAL * (grid or 0))
+        shape = DistillationPlan(
             width=(axes, *hidden, len(problem.unknowns)),
-            order=order or min(HIGHEST, max(ORDER, problem.highest_derivative + SPARE)),
-            grids=(grid,) if grid else tuple(size for size in GRIDS if PER_INTERVAL * size <= places),
+            order=order or min(MAX_ORDER, max(DEFAULT_ORDER, problem.highest_derivative + SPARE_ORDERS)),
+            grids=(grid,)
+            if grid
+            else tuple(size for size in GRID_SIZES if MIN_POINTS_PER_INTERVAL * size <= places),
             places=places,
         )
         if is_second_order:
@@ -68,7 +71,7 @@ class WantedShape:
         cheap = tuple(size for size in shape.grids if shape.workload(size).method() == shape.method)
         if cheap:
             return replace(shape, grids=cheap)
-        return replace(shape, grids=shape.grids[:FIRST_ORDER_GRIDS], method="lbfgs")
+        return replace(shape, grids=shape.grids[:MAX_FIRST_ORDER_GRIDS], method="lbfgs")
 
     @property
     def rows(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from kan_engine.errors import InvalidEquation
-from kan_engine.expressions.differentiation import derivative
+from kan_engine.expressions.differentiation import differentiate
 from kan_engine.expressions.nodes import (
     ONE,
     ZERO,
@@ -20,7 +20,7 @@ from kan_engine.expressions.nodes import (
     walk,
 )
 
-HIGHEST_ORDER = 4  # in one variable
+MAX_DERIVATIVE_ORDER = 4  # in one variable
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Jet:
 
 
 @dataclass
-class Words:
+class SymbolTable:
     """The names that an equation may use, and the jets and coefficients that have occurred.
 
     Args:
@@ -55,7 +55,7 @@ class Words:
     leaves: list[Jet | str] = field(default_factory=list)
     _numbers: dict[Jet | str, int] = field(default_factory=dict, repr=False)
 
-    def leaf(self, leaf: Jet | str) -> Parameter:
+    def leaf_parameter(self, leaf: Jet | str) -> Parameter:
         """The parameter that represents a jet, or a coefficient by its name; new leaves are added."""
         place = self._numbers.setdefault(leaf, len(self.leaves))
         if place == len(self.leaves):
@@ -63,7 +63,7 @@ class Words:
         return Parameter(place)
 
 
-def total_derivative(tree: Expression, name: str, words: Words, place: int) -> Expression:
+def total_derivative(tree: Expression, name: str, words: SymbolTable, place: int) -> Expression:
     """The total derivative in an independent variable; the unknowns are functions of it.
 
     Raises:
@@ -71,7 +71,7 @@ def total_derivative(tree: Expression, name: str, words: Words, place: int) -> E
     """
     axis = words.independent.index(name)
 
-    def of_leaf(leaf: Expression) -> Expression:
+    def leaf_derivative(leaf: Expression) -> Expression:
         if isinstance(leaf, Parameter):
             jet = words.leaves[leaf.index]
             if isinstance(jet, str):
@@ -84,31 +84,31 @@ def total_derivative(tree: Expression, name: str, words: Words, place: int) -> E
                     place,
                 )
             orders = tuple(order + (number == axis) for number, order in enumerate(jet.orders))
-            if orders[axis] > HIGHEST_ORDER:
+            if orders[axis] > MAX_DERIVATIVE_ORDER:
                 raise InvalidEquation(
-                    f"derivatives have at most order {HIGHEST_ORDER}; add an unknown for a lower one",
+                    f"derivatives have at most order {MAX_DERIVATIVE_ORDER}; add an unknown for a lower one",
                     place,
                 )
-            return words.leaf(replace(jet, orders=orders))
+            return words.leaf_parameter(replace(jet, orders=orders))
         return ONE if leaf == Variable(name) else ZERO
 
-    return derivative(tree, of_leaf)
+    return differentiate(tree, leaf_derivative)
 
 
-def at_place(tree: Expression, name: str, place: float, words: Words) -> Expression:
+def fix_variable(tree: Expression, name: str, place: float, words: SymbolTable) -> Expression:
     """Set an independent variable to a value, also inside jets."""
     axis = words.independent.index(name)
     if isinstance(tree, Parameter):
         jet = words.leaves[tree.index]
         if isinstance(jet, str) or jet.at[axis] is not None:
             return tree
-        return words.leaf(
+        return words.leaf_parameter(
             replace(jet, at=tuple(place if number == axis else at for number, at in enumerate(jet.at)))
         )
     if tree == Variable(name):
         return number(place)
     parts = children(tree)
-    return rebuild(tree, [at_place(part, name, place, words) for part in parts]) if parts else tree
+    return rebuild(tree, [fix_variable(part, name, place, words) for part in parts]) if parts else tree
 
 
 def compact(tree: Expression, leaves: Sequence[Jet | str]) -> tuple[Expression, tuple[Jet | str, ...]]:

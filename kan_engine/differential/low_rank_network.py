@@ -17,41 +17,41 @@ from jaxtyping import Float
 from kan_engine.data.scaling import Standardizer
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import KANLayer, SymbolicEdge
-from kan_engine.splines.tensor_product import Axis, TensorSpline
+from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 
 Array = np.ndarray
 Term = tuple[Float[Array, " terms"], ...]  # coefficients of one factor along each axis
-MOST_NODES = 200
+MAX_NODES = 200
 
 
-def standardizer_of(axes: Sequence[Axis]) -> Standardizer:
+def box_standardizer(axes: Sequence[SplineAxis]) -> Standardizer:
     """The affine map of the box to [-1, 1]."""
     low, high = (np.array([axis.grid[end] for axis in axes]) for end in (0, -1))
     return Standardizer(center=(low + high) / 2, scale=(high - low) / 2)
 
 
-def network_of(spline: TensorSpline, precision: float) -> KAN:
+def build_spline_network(spline: TensorSpline, precision: float) -> KAN:
     """Build the network that represents the functions on standardised inputs.
 
     Args:
         spline: The functions, one per output.
         precision: Products smaller than this share of the largest value are left out.
     """
-    spline = spline.moved(_of_one_size(spline.axes))
+    spline = spline.change_axes(_equalise_grid_sizes(spline.axes))
     axes = spline.axes
     shape = {"grid_size": axes[0].size, "order": axes[0].order}
     if len(axes) == 1:
         network = KAN(KANConfig(width=(1, len(spline.coef)), **shape))  # type: ignore[arg-type]
-        _set_(network.stack[0], axes)
+        _reset_layer_(network.stack[0], axes)
         with torch.no_grad():
             network.stack[0].weight[0, :-1] = torch.from_numpy(spline.coef.T.copy())
         return network
-    terms = [separated(spline.coef[unknown], axes, precision) for unknown in range(len(spline.coef))]
+    terms = [separate_variables(spline.coef[unknown], axes, precision) for unknown in range(len(spline.coef))]
     nodes = [(unknown, term) for unknown, each in enumerate(terms) for term in each]
     width = (len(axes), len(nodes), len(spline.coef))
     network = KAN(KANConfig(width=width, products=len(nodes), **shape))  # type: ignore[arg-type]
     first, last = network.stack
-    _set_(first, axes)
+    _reset_layer_(first, axes)
     with torch.no_grad():
         last.mask[:] = False
         for node, (unknown, term) in enumerate(nodes):
@@ -62,16 +62,16 @@ def network_of(spline: TensorSpline, precision: float) -> KAN:
     return network
 
 
-def _set_(layer: KANLayer, axes: Sequence[Axis]) -> None:
+def _reset_layer_(layer: KANLayer, axes: Sequence[SplineAxis]) -> None:
     """Set the knots for the standardised inputs, and all weights to 0."""
-    inputs = standardizer_of(axes)
+    inputs = box_standardizer(axes)
     knots = [(axis.knots - inputs.center[n]) / inputs.scale[n] for n, axis in enumerate(axes)]
     with torch.no_grad():
         layer.knots = torch.from_numpy(np.stack(knots))
         layer.weight.zero_()
 
 
-def _of_one_size(axes: Sequence[Axis]) -> list[Axis]:
+def _equalise_grid_sizes(axes: Sequence[SplineAxis]) -> list[SplineAxis]:
     """Grids with equal numbers of intervals: the widest intervals of smaller grids are halved."""
     most, result = max(axis.size for axis in axes), []
     for axis in axes:
@@ -80,24 +80,28 @@ def _of_one_size(axes: Sequence[Axis]) -> list[Axis]:
             widths = np.diff(grid)
             widest = np.argsort(-widths, kind="stable")[: most - len(widths)]
             grid = np.sort(np.concatenate([grid, grid[widest] + widths[widest] / 2]))
-        result.append(axis if len(grid) == len(axis.grid) else Axis(grid, axis.order))
+        result.append(axis if len(grid) == len(axis.grid) else SplineAxis(grid, axis.order))
     return result
 
 
-def separated(coef: Float[Array, "*terms"], axes: Sequence[Axis], precision: float) -> list[Term]:
+def separate_variables(
+    coef: Float[Array, "*terms"], axes: Sequence[SplineAxis], precision: float
+) -> list[Term]:
     """Products of functions of one variable whose sum is the function, the largest first."""
     values = coef
     for number, axis in enumerate(axes):
-        matrix = axis.matrix(axis.interpolation())
+        matrix = axis.matrix(axis.interpolation_points())
         values = np.moveaxis(np.tensordot(values, matrix, (number, 1)), -1, number)
-    inverse = [np.linalg.inv(axis.matrix(axis.interpolation())) for axis in axes]
+    inverse = [np.linalg.inv(axis.matrix(axis.interpolation_points())) for axis in axes]
     largest = float(np.abs(values).max())
-    found = list(_products(values, precision * largest)) or [tuple(np.zeros(axis.terms) for axis in axes)]
-    found = found[:MOST_NODES]
+    found = list(_rank_one_terms(values, precision * largest)) or [
+        tuple(np.zeros(axis.terms) for axis in axes)
+    ]
+    found = found[:MAX_NODES]
     return [tuple(inverse[n] @ factor for n, factor in enumerate(term)) for term in found]
 
 
-def _products(values: Float[Array, "*points"], smallest: float) -> Iterator[Term]:
+def _rank_one_terms(values: Float[Array, "*points"], smallest: float) -> Iterator[Term]:
     """Vectors whose outer products sum to the array; terms that are smaller everywhere are left out."""
     if values.ndim == 1:
         yield (values,)
@@ -108,5 +112,7 @@ def _products(values: Float[Array, "*points"], smallest: float) -> Iterator[Term
         if whole <= smallest:
             continue
         root = size**0.5
-        for rest in _products(root * right[number].reshape(values.shape[1:]), smallest / max(root, 1e-300)):
+        for rest in _rank_one_terms(
+            root * right[number].reshape(values.shape[1:]), smallest / max(root, 1e-300)
+        ):
             yield (root * left[:, number], *rest)

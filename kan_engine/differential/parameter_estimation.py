@@ -17,32 +17,34 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine.differential.adaptive_solver import (
-    FIRST_GRID,
-    LEVELS,
-    Reached,
-    change_between,
-    finer_axes,
-    jumps_of,
+    INITIAL_GRID_SIZES,
+    MAX_GRID_LEVELS,
+    SolverProgress,
+    refine_axes,
+    relative_change,
+    relative_jumps,
     solve,
     spline_order,
 )
-from kan_engine.differential.assembly import State
-from kan_engine.differential.collocation import System, descend
+from kan_engine.differential.assembly import SolverState
+from kan_engine.differential.collocation import LeastSquaresSystem, descend
 from kan_engine.differential.jets import Jet, compact
-from kan_engine.differential.problem import Problem, Residual
-from kan_engine.differential.residual_weights import system_of
+from kan_engine.differential.problem import DifferentialProblem, Residual
+from kan_engine.differential.residual_weights import build_system
 from kan_engine.differential.solution import Estimate, Solution
 from kan_engine.errors import NoSolution
 from kan_engine.expressions.nodes import Expression, Parameter, number, substitute
-from kan_engine.splines.tensor_product import Axis, TensorSpline
+from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 
 Array = np.ndarray
 # Weights of the measurements relative to the equations, in this order.
-FIRST = (100.0, 10.0, 1.0, 0.1)  # on the initial grid
-THEN = (0.1, 0.01, 1e-3)  # the next one follows after a small change, since coarse grids violate equations
-FINAL = 1e-4  # in the last fit, after which the equations hold
-STEPS = 40
-LITTLE, SETTLED = 1e-2, 1e-8  # between grids, relative to the unknowns; the second one ends the search
+START_WEIGHTS = (100.0, 10.0, 1.0, 0.1)  # on the initial grid
+# The next one follows after a small change, since coarse grids violate equations
+REFINEMENT_WEIGHTS = 0.1, 0.01, 1e-3
+FINAL_WEIGHT = 1e-4  # in the last fit, after which the equations hold
+MAX_STEPS = 40
+# Between grids, relative to the unknowns; the second one ends the search
+SMALL_CHANGE, CHANGE_TOLERANCE = 1e-2, 1e-8
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,14 @@ class Measurements:
 
 
 def estimate(
-    problem: Problem,
+    problem: DifferentialProblem,
     measured: Mapping[int, Measurements],
     starts: Sequence[float],
     *,
     order: int | None = None,
     steps: int | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Reached]:
+) -> Iterator[SolverProgress]:
     """Solve a problem and estimate its coefficients.
 
     Args:
@@ -80,93 +82,106 @@ def estimate(
     Yields:
         Progress; the last one has the solution.
     """
-    data = _Data(problem, measured, steps or STEPS)
+    data = _MeasuredProblem(problem, measured, steps or MAX_STEPS)
     count = len(problem.independent)
-    size = max(FIRST_GRID[count], 16 if count == 1 else 8)
+    size = max(INITIAL_GRID_SIZES[count], 16 if count == 1 else 8)
     k = order or spline_order(problem)
-    axes = tuple(Axis.uniform(low, high, size, k) for low, high in problem.domain)
-    begun = [_near_the_measurements(data, axes, starts, should_stop)]
-    yield Reached(0.3, None)
-    begun += _from_the_starts(data, starts, should_stop)
-    yield Reached(0.6, None)
-    state = min(begun, key=lambda each: data.misfit(each, FIRST[-1]))
-    before, change, (weight, *lower) = None, np.inf, THEN
-    for level in range(LEVELS):
-        state = data.fitted(state, weight, should_stop)
-        change = change_between(before, state.spline)
-        jumps, finer = jumps_of(state.spline), None
-        if (change > SETTLED or lower) and not should_stop():
-            finer = finer_axes(problem, state.spline.axes, jumps)
+    axes = tuple(SplineAxis.uniform(low, high, size, k) for low, high in problem.domain)
+    begun = [_fit_measurements(data, axes, starts, should_stop)]
+    yield SolverProgress(0.3, None)
+    begun += _solve_at_starts(data, starts, should_stop)
+    yield SolverProgress(0.6, None)
+    state = min(begun, key=lambda each: data.misfit(each, START_WEIGHTS[-1]))
+    before, change, (weight, *lower) = None, np.inf, REFINEMENT_WEIGHTS
+    for level in range(MAX_GRID_LEVELS):
+        state = data.fit_state(state, weight, should_stop)
+        change = relative_change(before, state.spline)
+        jumps, finer = relative_jumps(state.spline), None
+        if (change > CHANGE_TOLERANCE or lower) and not should_stop():
+            finer = refine_axes(problem, state.spline.axes, jumps)
         is_done = should_stop() or (finer is None and not lower)
         if is_done:
-            state = data.fitted(state, FINAL, should_stop)
+            state = data.fit_state(state, FINAL_WEIGHT, should_stop)
         error = change if np.isfinite(change) else max(float(jump.max()) for jump in jumps)
-        solution = Solution.of(problem, state, range(count), error)
+        solution = Solution.from_state(problem, state, range(count), error)
         solution = replace(solution, estimates=data.estimates(state))
-        yield Reached(1.0 if is_done else 0.6 + 0.4 * (level + 1) / LEVELS, solution, _sizes(state))
+        yield SolverProgress(
+            1.0 if is_done else 0.6 + 0.4 * (level + 1) / MAX_GRID_LEVELS, solution, _interval_counts(state)
+        )
         if is_done:
             return
-        if lower and (finer is None or change < LITTLE):
+        if lower and (finer is None or change < SMALL_CHANGE):
             weight, *lower = lower
-        before, state = state.spline, replace(state, spline=state.spline.moved(finer or state.spline.axes))
+        before, state = (
+            state.spline,
+            replace(state, spline=state.spline.change_axes(finer or state.spline.axes)),
+        )
 
 
-def _sizes(state: State) -> tuple[int, ...]:
+def _interval_counts(state: SolverState) -> tuple[int, ...]:
     return tuple(axis.size for axis in state.spline.axes)
 
 
-class _Data:
+class _MeasuredProblem:
     """A problem with its measurements."""
 
-    def __init__(self, problem: Problem, measured: Mapping[int, Measurements], steps: int) -> None:
+    def __init__(
+        self, problem: DifferentialProblem, measured: Mapping[int, Measurements], steps: int
+    ) -> None:
         self.problem, self.measured, self.steps = problem, measured, steps
-        self.sizes = {u: _size(m.values) for u, m in measured.items()}
+        self.sizes = {u: _variation(m.values) for u, m in measured.items()}
 
-    def system(self, state: State, weight: float) -> System:
+    def build_system(self, state: SolverState, weight: float) -> LeastSquaresSystem:
         """The system of all rows, where measurements have this weight."""
         measured = [
             (unknown, each.points, each.values, weight / self.sizes[unknown])
             for unknown, each in self.measured.items()
         ]
-        return system_of(
-            self.problem, state.spline.axes, state, measured=measured, sizes=self._sizes_of_all(state)
+        return build_system(
+            self.problem, state.spline.axes, state, measured=measured, sizes=self._unknown_sizes(state)
         )
 
-    def _sizes_of_all(self, state: State) -> list[float]:
+    def _unknown_sizes(self, state: SolverState) -> list[float]:
         """Variation of every unknown: of its measurements, or of the current spline if it has none."""
         usual = float(np.exp(np.mean(np.log(list(self.sizes.values())))))
         reached = (
-            state.spline.sizes().tolist() if state.spline.coef.any() else [usual] * len(state.spline.coef)
+            state.spline.magnitudes().tolist()
+            if state.spline.coef.any()
+            else [usual] * len(state.spline.coef)
         )
         return [self.sizes.get(unknown, size) for unknown, size in enumerate(reached)]
 
-    def fitted(self, state: State, weight: float, should_stop: Callable[[], bool]) -> State:
+    def fit_state(self, state: SolverState, weight: float, should_stop: Callable[[], bool]) -> SolverState:
         """The state after Gauss-Newton steps."""
-        return descend(self.system(state, weight), state, steps=self.steps, should_stop=should_stop).state
+        return descend(
+            self.build_system(state, weight), state, steps=self.steps, should_stop=should_stop
+        ).state
 
-    def misfit(self, state: State, weight: float) -> float:
+    def misfit(self, state: SolverState, weight: float) -> float:
         """The objective of a state; infinite if it is undefined."""
-        system = self.system(state, weight)
-        value = system.objective(state.permuted(system.order))
+        system = self.build_system(state, weight)
+        value = system.objective(state.permute_axes(system.order))
         return value if np.isfinite(value) else np.inf
 
-    def estimates(self, state: State) -> tuple[Estimate, ...]:
+    def estimates(self, state: SolverState) -> tuple[Estimate, ...]:
         """The coefficients with standard errors from the scatter of the measurements.
 
         The errors are valid to first order for measurements with equal and independent errors. They are
         infinite if there are no more measurements than free numbers, or if other values of a coefficient fit
         as well.
         """
-        weight = THEN[-1]  # with smaller ones the contribution of the measurements is lost in rounding
+        weight = REFINEMENT_WEIGHTS[
+            -1
+        ]  # with smaller ones the contribution of the measurements is lost in rounding
         squares, rows = 0.0, 0
         for unknown, each in self.measured.items():
-            difference = state.spline.at(each.points)[unknown] - each.values
+            difference = state.spline.evaluate_points(each.points)[unknown] - each.values
             # the same weighting by variation and number of rows as in the system
             squares += float(np.sum((difference * weight / self.sizes[unknown]) ** 2)) / len(each.values)
             rows += len(each.values)
-        free = len(state.coefficients) + self._open_conditions()
+        free = len(state.coefficients) + self._degrees_of_freedom()
         scatter = squares / (rows - free) if rows > free else np.inf
-        variances = self.system(state, weight).variances(state)
+        variances = self.build_system(state, weight).variances(state)
         is_told = np.isfinite(variances)
         errors = np.sqrt(np.where(is_told, np.where(is_told, variances, 0.0) * scatter, np.inf))
         return tuple(
@@ -174,7 +189,7 @@ class _Data:
             for name, value, error in zip(self.problem.coefficients, state.coefficients, errors, strict=True)
         )
 
-    def _open_conditions(self) -> int:
+    def _degrees_of_freedom(self) -> int:
         """Free constants of the solution of ordinary equations that no condition determines."""
         if len(self.problem.independent) > 1:
             return 0
@@ -182,40 +197,45 @@ class _Data:
         return max(0, needed - len(self.problem.conditions))
 
 
-def _size(values: Float[Array, " rows"]) -> float:
+def _variation(values: Float[Array, " rows"]) -> float:
     """Standard deviation of the values; of constant values their size, or 1 for zeros."""
     return float(np.std(values)) or float(np.abs(values).max()) or 1.0
 
 
-def _near_the_measurements(
-    data: _Data, axes: Sequence[Axis], starts: Sequence[float], should_stop: Callable[[], bool]
-) -> State:
-    state = State(TensorSpline.zero(axes, len(data.problem.unknowns)), np.array(starts, dtype=float))
-    for weight in FIRST:
-        state = data.fitted(state, weight, should_stop)
+def _fit_measurements(
+    data: _MeasuredProblem,
+    axes: Sequence[SplineAxis],
+    starts: Sequence[float],
+    should_stop: Callable[[], bool],
+) -> SolverState:
+    state = SolverState(TensorSpline.zero(axes, len(data.problem.unknowns)), np.array(starts, dtype=float))
+    for weight in START_WEIGHTS:
+        state = data.fit_state(state, weight, should_stop)
     return state
 
 
-def _from_the_starts(
-    data: _Data, starts: Sequence[float], should_stop: Callable[[], bool]
-) -> Iterator[State]:
+def _solve_at_starts(
+    data: _MeasuredProblem, starts: Sequence[float], should_stop: Callable[[], bool]
+) -> Iterator[SolverState]:
     """Solve with the initial coefficients, then fit to the measurements; needs enough conditions."""
-    if data._open_conditions() or should_stop():
+    if data._degrees_of_freedom() or should_stop():
         return
     try:
-        *_, reached = solve(known(data.problem, starts), steps=data.steps, should_stop=should_stop)
+        *_, reached = solve(
+            substitute_coefficients(data.problem, starts), steps=data.steps, should_stop=should_stop
+        )
     except NoSolution:
         return
     if reached.solution is not None:
-        state = State(reached.solution.spline, np.array(starts, dtype=float))
-        yield data.fitted(state, THEN[-1], should_stop)
+        state = SolverState(reached.solution.spline, np.array(starts, dtype=float))
+        yield data.fit_state(state, REFINEMENT_WEIGHTS[-1], should_stop)
 
 
-def known(problem: Problem, values: Sequence[float]) -> Problem:
+def substitute_coefficients(problem: DifferentialProblem, values: Sequence[float]) -> DifferentialProblem:
     """Replace the coefficients of the problem by numbers."""
     numbers = dict(zip(problem.coefficients, values, strict=True))
 
-    def put(residual: Residual) -> Residual:
+    def substitute_residual(residual: Residual) -> Residual:
         places: dict[Expression, Expression] = {
             Parameter(index): number(float(numbers[leaf]))
             for index, leaf in enumerate(residual.leaves)
@@ -226,7 +246,7 @@ def known(problem: Problem, values: Sequence[float]) -> Problem:
 
     return replace(
         problem,
-        equations=tuple(map(put, problem.equations)),
-        conditions=tuple(map(put, problem.conditions)),
+        equations=tuple(map(substitute_residual, problem.equations)),
+        conditions=tuple(map(substitute_residual, problem.conditions)),
         coefficients=(),
     )

@@ -21,7 +21,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from kan_engine.differential.jets import HIGHEST_ORDER, Jet, Words, at_place, total_derivative
+from kan_engine.differential.jets import (
+    MAX_DERIVATIVE_ORDER,
+    Jet,
+    SymbolTable,
+    fix_variable,
+    total_derivative,
+)
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import (
@@ -41,21 +47,24 @@ from kan_engine.expressions.nodes import (
     walk,
 )
 
-LONGEST, DEEPEST = 10_000, 60  # of an equation; of nested brackets
-MOST_NODES = 500  # the size of a product's derivative grows with the square of the product's size
-LARGEST = 2_000  # each node is a number at every point of the grid
-LARGEST_EXPONENT = 10_000  # of a number; a short text could otherwise mean a huge one
+MAX_CHARACTERS, MAX_DEPTH = 10_000, 60  # of an equation; of nested brackets
+# The size of a product's derivative grows with the square of the product's size
+MAX_DIFFERENTIATED_NODES = 500
+MAX_EQUATION_NODES = 2_000  # each node is a number at every point of the grid
+MAX_EXPONENT = 10_000  # of a number; a short text could otherwise mean a huge one
 
 
-def parse_equation(text: str, words: Words) -> Expression:
+def parse_equation(text: str, words: SymbolTable) -> Expression:
     """Parse one equation to the formula that must vanish.
 
     Raises:
         InvalidEquation: The text is not in this language; ``place`` is the character.
     """
-    if len(text) > LONGEST:
-        raise InvalidEquation(f"an equation may have {LONGEST} characters, this one has {len(text)}", 0)
-    return _Parser(text, words).whole()
+    if len(text) > MAX_CHARACTERS:
+        raise InvalidEquation(
+            f"an equation may have {MAX_CHARACTERS} characters, this one has {len(text)}", 0
+        )
+    return _Parser(text, words).parse()
 
 
 @dataclass(frozen=True)
@@ -65,15 +74,15 @@ class _Token:
     place: int
 
 
-_TOKENS = re.compile(
+_TOKEN_PATTERN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d]\w*)|(?P<sign>\*\*|[-+*/(),=]))"
 )
 
 
-def _tokens(text: str) -> Iterator[_Token]:
+def _tokenise(text: str) -> Iterator[_Token]:
     place, end = 0, len(text.rstrip())
     while place < end:
-        found = _TOKENS.match(text, place)
+        found = _TOKEN_PATTERN.match(text, place)
         if found is None:
             wrong = text[place:].lstrip()
             hint = "; a power is written **" if wrong[:1] == "^" else ""
@@ -86,10 +95,13 @@ def _tokens(text: str) -> Iterator[_Token]:
     yield _Token("end", "", len(text))
 
 
-_LIBRARY = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh")
-_INVERSE = ("asin", "acos", "atan", "asinh", "acosh", "atanh")
+_LIBRARY_FUNCTIONS = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh")
+_INVERSE_FUNCTIONS = ("asin", "acos", "atan", "asinh", "acosh", "atanh")
 FUNCTIONS: Mapping[str, Callable[[Expression], Expression]] = {
-    **{name: lambda u, name=name: call(name, u) for name in (*_LIBRARY, *_INVERSE, "sign")},  # type: ignore[misc]
+    **{
+        name: lambda u, name=name: call(name, u)  # type: ignore[misc]
+        for name in (*_LIBRARY_FUNCTIONS, *_INVERSE_FUNCTIONS, "sign")
+    },
     "ln": lambda u: call("log", u),
     "Abs": lambda u: call("abs", u),
     "abs": lambda u: call("abs", u),
@@ -111,144 +123,146 @@ RESERVED = frozenset(
 class _Parser:
     """Recursive descent parser; one pass from left to right."""
 
-    def __init__(self, text: str, words: Words) -> None:
-        self._tokens = list(_tokens(text))
+    def __init__(self, text: str, words: SymbolTable) -> None:
+        self._tokens = list(_tokenise(text))
         self._at, self._depth, self._words = 0, 0, words
         self._forms: Mapping[str, Callable[[_Token], Expression]] = {
-            "Derivative": self._derivative,
-            "diff": self._derivative,
-            "Subs": self._subs,
-            "Rational": self._rational,
-            "Integer": self._integer,
-            "Float": self._number,
+            "Derivative": self._parse_derivative,
+            "diff": self._parse_derivative,
+            "Subs": self._parse_subs,
+            "Rational": self._parse_rational,
+            "Integer": self._parse_integer,
+            "Float": self._parse_float,
         }
 
-    def whole(self) -> Expression:
+    def parse(self) -> Expression:
         """Parse the whole equation to the formula that must vanish."""
-        if self._now.text == "Eq" and self._tokens[self._at + 1].text == "(":
+        if self._current.text == "Eq" and self._tokens[self._at + 1].text == "(":
             self._at += 2
-            tree = self._sum()
+            tree = self._parse_sum()
             self._expect(",")
-            tree = tree - self._sum()
+            tree = tree - self._parse_sum()
             self._expect(")")
         else:
-            tree = self._sum()
+            tree = self._parse_sum()
             if self._accept("="):
-                tree = tree - self._sum()
-        if self._now.kind != "end":
-            raise self._error(f"{self._now.text!r} was not expected here")
+                tree = tree - self._parse_sum()
+        if self._current.kind != "end":
+            raise self._error(f"{self._current.text!r} was not expected here")
         return tree
 
     @property
-    def _now(self) -> _Token:
+    def _current(self) -> _Token:
         return self._tokens[self._at]
 
     def _accept(self, sign: str) -> bool:
-        if self._now.kind == "sign" and self._now.text == sign:
+        if self._current.kind == "sign" and self._current.text == sign:
             self._at += 1
             return True
         return False
 
     def _expect(self, sign: str) -> None:
         if not self._accept(sign):
-            seen = repr(self._now.text) if self._now.text else "the end"
+            seen = repr(self._current.text) if self._current.text else "the end"
             raise self._error(f"{sign!r} was expected here, not {seen}")
 
     def _error(self, message: str, token: _Token | None = None) -> InvalidEquation:
-        return InvalidEquation(message, (token or self._now).place)
+        return InvalidEquation(message, (token or self._current).place)
 
-    def _checked(self, tree: Expression, token: _Token) -> Expression:
+    def _check_formula(self, tree: Expression, token: _Token) -> Expression:
         """Return the formula if its numbers are finite and it is not too large."""
         for count, node in enumerate(walk(tree)):
-            if count >= LARGEST:
-                raise self._error(f"an equation may have {LARGEST} operations and operands, not more", token)
+            if count >= MAX_EQUATION_NODES:
+                raise self._error(
+                    f"an equation may have {MAX_EQUATION_NODES} operations and operands, not more", token
+                )
             if isinstance(node, Number) and not math.isfinite(node.value):
                 raise self._error("a number in this is too large", token)
         return tree
 
-    def _sum(self) -> Expression:
+    def _parse_sum(self) -> Expression:
         self._depth += 1
-        if self._depth > DEEPEST:
-            raise self._error(f"brackets are nested deeper than {DEEPEST} levels")
-        start, terms = self._now, [self._product()]
-        while self._now.text in ("+", "-"):
-            sign = self._now.text
+        if self._depth > MAX_DEPTH:
+            raise self._error(f"brackets are nested deeper than {MAX_DEPTH} levels")
+        start, terms = self._current, [self._parse_product()]
+        while self._current.text in ("+", "-"):
+            sign = self._current.text
             self._at += 1
-            term = self._product()
+            term = self._parse_product()
             terms.append(term if sign == "+" else -term)
         self._depth -= 1
-        return self._checked(add(*terms), start)
+        return self._check_formula(add(*terms), start)
 
-    def _product(self) -> Expression:
-        start, factors = self._now, [self._signed()]
-        while self._now.text in ("*", "/"):
-            token = self._now
+    def _parse_product(self) -> Expression:
+        start, factors = self._current, [self._parse_sign()]
+        while self._current.text in ("*", "/"):
+            token = self._current
             self._at += 1
-            factor = self._signed()
+            factor = self._parse_sign()
             if token.text == "/" and factor == ZERO:
                 raise self._error("a division by 0", token)
             factors.append(factor if token.text == "*" else 1 / factor)
-        return self._checked(mul(*factors), start)
+        return self._check_formula(mul(*factors), start)
 
-    def _signed(self) -> Expression:
+    def _parse_sign(self) -> Expression:
         is_negative = False
-        while self._now.text in ("+", "-"):
-            is_negative ^= self._now.text == "-"
+        while self._current.text in ("+", "-"):
+            is_negative ^= self._current.text == "-"
             self._at += 1
-        tree = self._power()
+        tree = self._parse_power()
         return -tree if is_negative else tree
 
-    def _power(self) -> Expression:
-        base, token = self._atom(), self._now
+    def _parse_power(self) -> Expression:
+        base, token = self._parse_atom(), self._current
         if not self._accept("**"):
             return base
         self._depth += 1
-        if self._depth > DEEPEST:
-            raise self._error(f"powers are nested deeper than {DEEPEST} levels")
-        exponent = self._signed()
+        if self._depth > MAX_DEPTH:
+            raise self._error(f"powers are nested deeper than {MAX_DEPTH} levels")
+        exponent = self._parse_sign()
         self._depth -= 1
         if base == ZERO and isinstance(exponent, Number) and exponent.value < 0:
             raise self._error("a division by 0", token)
         return call("exp", exponent) if base == EULER else power(base, exponent)
 
-    def _atom(self) -> Expression:
-        token = self._now
+    def _parse_atom(self) -> Expression:
+        token = self._current
         self._at += 1
         if token.kind == "number":
             return _read_number(token)
         if token.kind == "name":
-            return self._named(token)
+            return self._parse_name(token)
         if token.text == "(":
-            tree = self._sum()
+            tree = self._parse_sum()
             self._expect(")")
             return tree
         self._at -= 1
         seen = repr(token.text) if token.text else "the end"
         raise self._error(f"a number, a name or a bracket was expected here, not {seen}")
 
-    def _named(self, token: _Token) -> Expression:
+    def _parse_name(self, token: _Token) -> Expression:
         name, words = token.text, self._words
         is_call = self._accept("(")
         if name in words.unknowns:
             if not is_call:
                 told = ", ".join(words.independent)
                 raise self._error(f"{name} is a function; write {name}({told})", token)
-            return self._unknown(token)
+            return self._parse_unknown(token)
         if name in words.independent or name in words.coefficients:
             if is_call:
                 raise self._error(f"{name} is not a function and takes no arguments", token)
-            return Variable(name) if name in words.independent else words.leaf(name)
+            return Variable(name) if name in words.independent else words.leaf_parameter(name)
         if is_call and name in self._forms:
             return self._forms[name](token)
         if is_call and name in FUNCTIONS:
-            argument = self._sum()
+            argument = self._parse_sum()
             self._expect(")")
             return FUNCTIONS[name](argument)
         if not is_call and name in CONSTANTS:
             return CONSTANTS[name]
-        raise self._error(self._unknown_name(name, is_call), token)
+        raise self._error(self._describe_unknown_name(name, is_call), token)
 
-    def _unknown_name(self, name: str, is_call: bool) -> str:
+    def _describe_unknown_name(self, name: str, is_call: bool) -> str:
         known = [*self._words.unknowns, *self._words.independent, *self._words.coefficients]
         kind = "function" if is_call else "name"
         if not is_call and name in FUNCTIONS:
@@ -258,18 +272,18 @@ class _Parser:
             f"{', '.join(sorted(FUNCTIONS))}"
         )
 
-    def _arguments(self) -> list[tuple[_Token, Expression]]:
+    def _parse_arguments(self) -> list[tuple[_Token, Expression]]:
         """Parse expressions up to the closing bracket, with their first tokens."""
         arguments = []
         while True:
-            arguments.append((self._now, self._sum()))
+            arguments.append((self._current, self._parse_sum()))
             if self._accept(")"):
                 return arguments
             self._expect(",")
 
-    def _unknown(self, token: _Token) -> Expression:
+    def _parse_unknown(self, token: _Token) -> Expression:
         words = self._words
-        arguments = self._arguments()
+        arguments = self._parse_arguments()
         if len(arguments) != len(words.independent):
             told = ", ".join(words.independent)
             raise self._error(f"{token.text} is a function of {told}; got {len(arguments)} arguments", token)
@@ -278,10 +292,14 @@ class _Parser:
             if argument == Variable(name):
                 at.append(None)
                 continue
-            at.append(self._constant(argument, f"{token.text} takes {name} or a number in this place", place))
-        return words.leaf(Jet(words.unknowns.index(token.text), (0,) * len(at), tuple(at)))
+            at.append(
+                self._evaluate_constant(
+                    argument, f"{token.text} takes {name} or a number in this place", place
+                )
+            )
+        return words.leaf_parameter(Jet(words.unknowns.index(token.text), (0,) * len(at), tuple(at)))
 
-    def _constant(self, tree: Expression, otherwise: str, token: _Token) -> float:
+    def _evaluate_constant(self, tree: Expression, otherwise: str, token: _Token) -> float:
         """The value of a constant formula."""
         if any(isinstance(node, Variable | Parameter) for node in walk(tree)):
             raise self._error(otherwise, token)
@@ -290,64 +308,66 @@ class _Parser:
             raise self._error("this number is not finite", token)
         return value
 
-    def _derivative(self, token: _Token) -> Expression:
-        tree = self._sum()
+    def _parse_derivative(self, token: _Token) -> Expression:
+        tree = self._parse_sum()
         variables: list[str] = []
         while self._accept(","):
-            variables += self._counted()
+            variables += self._parse_derivative_variables()
         self._expect(")")
         if not variables:
             raise self._error(f"{token.text} needs the variable of the derivative", token)
         for name in variables:
-            if sum(1 for _ in walk(tree)) > MOST_NODES:
+            if sum(1 for _ in walk(tree)) > MAX_DIFFERENTIATED_NODES:
                 raise self._error(
                     "this is too long to differentiate; introduce an unknown for a part of it", token
                 )
-            tree = self._checked(total_derivative(tree, name, self._words, token.place), token)
+            tree = self._check_formula(total_derivative(tree, name, self._words, token.place), token)
         return tree
 
-    def _counted(self) -> list[str]:
+    def _parse_derivative_variables(self) -> list[str]:
         """Parse ``x``, ``(x, 2)``, or ``x, 2`` after a comma; the variable is repeated."""
         bracket = self._accept("(")
-        token = self._now
+        token = self._current
         if token.kind != "name" or token.text not in self._words.independent:
             known = ", ".join(self._words.independent)
             raise self._error(f"derivatives are taken in {known}, not in {token.text!r}")
         self._at += 1
         times = 1
-        is_counted = self._now.text == "," and self._tokens[self._at + 1].kind == "number"
+        is_counted = self._current.text == "," and self._tokens[self._at + 1].kind == "number"
         if is_counted and (bracket or self._tokens[self._at + 2].text in (",", ")")):
             self._at += 1
-            counted = _read_number(self._now).value
-            if counted != int(counted) or not 1 <= counted <= HIGHEST_ORDER:
-                raise self._error(f"the order of a derivative is 1 to {HIGHEST_ORDER}, not {self._now.text}")
+            counted = _read_number(self._current).value
+            if counted != int(counted) or not 1 <= counted <= MAX_DERIVATIVE_ORDER:
+                raise self._error(
+                    f"the order of a derivative is 1 to {MAX_DERIVATIVE_ORDER}, not {self._current.text}"
+                )
             times = int(counted)
             self._at += 1
         if bracket:
             self._expect(")")
         return [token.text] * times
 
-    def _subs(self, token: _Token) -> Expression:
-        tree = self._sum()
+    def _parse_subs(self, token: _Token) -> Expression:
+        tree = self._parse_sum()
         self._expect(",")
-        names = self._listed_names()
+        names = self._parse_names()
         self._expect(",")
-        places = self._listed_numbers()
+        places = self._parse_numbers()
         self._expect(")")
         if len(names) != len(places):
             raise self._error(f"Subs has {len(names)} variables and {len(places)} values", token)
         for name, place in zip(names, places, strict=True):
-            tree = at_place(tree, name, place, self._words)
+            tree = fix_variable(tree, name, place, self._words)
         return tree
 
-    def _listed_names(self) -> list[str]:
+    def _parse_names(self) -> list[str]:
         bracket, names = self._accept("("), list[str]()
         while True:
-            if self._now.text not in self._words.independent:
+            if self._current.text not in self._words.independent:
                 raise self._error(
-                    f"Subs replaces {', '.join(self._words.independent)}, not {self._now.text!r}"
+                    f"Subs replaces {', '.join(self._words.independent)}, not {self._current.text!r}"
                 )
-            names.append(self._now.text)
+            names.append(self._current.text)
             self._at += 1
             if not bracket or self._accept(")"):
                 return names
@@ -355,19 +375,21 @@ class _Parser:
             if self._accept(")"):
                 return names
 
-    def _listed_numbers(self) -> list[float]:
+    def _parse_numbers(self) -> list[float]:
         bracket, places = self._accept("("), list[float]()
         while True:
-            token = self._now
-            places.append(self._constant(self._sum(), "Subs replaces a variable by a number", token))
+            token = self._current
+            places.append(
+                self._evaluate_constant(self._parse_sum(), "Subs replaces a variable by a number", token)
+            )
             if not bracket or self._accept(")"):
                 return places
             self._expect(",")
             if self._accept(")"):
                 return places
 
-    def _rational(self, token: _Token) -> Expression:
-        arguments = self._arguments()
+    def _parse_rational(self, token: _Token) -> Expression:
+        arguments = self._parse_arguments()
         values = [tree.value if isinstance(tree, Number) else None for _, tree in arguments]
         if len(values) not in (1, 2) or None in values or (values[-1] == 0 and len(values) == 2):
             raise self._error("Rational takes a numerator and a denominator that is not 0", token)
@@ -377,14 +399,14 @@ class _Parser:
         except OverflowError:
             raise self._error("this number is too large", token) from None
 
-    def _number(self, token: _Token) -> Expression:
-        arguments = self._arguments()
+    def _parse_float(self, token: _Token) -> Expression:
+        arguments = self._parse_arguments()
         if len(arguments) != 1 or not isinstance(arguments[0][1], Number):
             raise self._error(f"{token.text} takes one number", token)
         return arguments[0][1]
 
-    def _integer(self, token: _Token) -> Expression:
-        tree = self._number(token)
+    def _parse_integer(self, token: _Token) -> Expression:
+        tree = self._parse_float(token)
         if not isinstance(tree, Number) or tree.value != int(tree.value):
             raise self._error("Integer takes a whole number", token)
         return tree
@@ -392,7 +414,7 @@ class _Parser:
 
 def _read_number(token: _Token) -> Number:
     exponent = re.search(r"[eE]([+-]?\d+)$", token.text)
-    if len(token.text) > 400 or (exponent and abs(int(exponent[1])) > LARGEST_EXPONENT):
+    if len(token.text) > 400 or (exponent and abs(int(exponent[1])) > MAX_EXPONENT):
         raise InvalidEquation("this number has too many digits", token.place)
     if token.text.isdigit() and len(token.text) < 300:
         return number(Fraction(int(token.text)))

@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from kan_engine.differential.jets import Jet, Words, compact
+from kan_engine.differential.jets import Jet, SymbolTable, compact
 from kan_engine.differential.parser import RESERVED, parse_equation
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.nodes import Expression, Variable, number, substitute, variables
 
-MOST_INDEPENDENT, MOST_UNKNOWNS = 3, 10
-On = Mapping[str, float | Sequence[float]]
+MAX_INDEPENDENT, MAX_UNKNOWNS = 3, 10
+ConditionLocation = Mapping[str, float | Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Residual:
 
 
 @dataclass(frozen=True)
-class Problem:
+class DifferentialProblem:
     """Equations for unknown functions on a box, with conditions.
 
     Attributes:
@@ -67,11 +67,11 @@ class Problem:
         residuals = (*self.equations, *self.conditions)
         return max(sum(jet.orders) for residual in residuals for jet in residual.jets)
 
-    def permuted(self, order: Sequence[int]) -> Problem:
+    def permute_axes(self, order: Sequence[int]) -> DifferentialProblem:
         """The problem with its axes in another order."""
         where = {old: new for new, old in enumerate(order)}
 
-        def moved(residual: Residual) -> Residual:
+        def permute_residual(residual: Residual) -> Residual:
             leaves = tuple(
                 Jet(leaf.unknown, tuple(leaf.orders[a] for a in order), tuple(leaf.at[a] for a in order))
                 if isinstance(leaf, Jet)
@@ -84,21 +84,21 @@ class Problem:
             self,
             independent=tuple(self.independent[a] for a in order),
             domain=tuple(self.domain[a] for a in order),
-            equations=tuple(map(moved, self.equations)),
-            conditions=tuple(map(moved, self.conditions)),
+            equations=tuple(map(permute_residual, self.equations)),
+            conditions=tuple(map(permute_residual, self.conditions)),
         )
 
 
-def pose(
+def parse_problem(
     *,
     independent: Sequence[str],
     unknowns: Sequence[str],
     domain: Mapping[str, Sequence[float]],
     equations: Sequence[str],
-    conditions: Sequence[tuple[On, str]],
+    conditions: Sequence[tuple[ConditionLocation, str]],
     coefficients: Sequence[str] = (),
     measured: Sequence[str] = (),
-) -> Problem:
+) -> DifferentialProblem:
     """Parse a problem and check that it has enough equations and conditions.
 
     Args:
@@ -114,28 +114,28 @@ def pose(
         InvalidEquation: A part is invalid; ``path`` names it and ``place`` is the character.
     """
     _check_names(independent, unknowns, coefficients)
-    box = _box(independent, domain)
-    words = Words(tuple(independent), tuple(unknowns), tuple(coefficients))
+    box = _parse_domain(independent, domain)
+    words = SymbolTable(tuple(independent), tuple(unknowns), tuple(coefficients))
     if len(equations) < len(unknowns):
         raise InvalidEquation(
             f"{len(unknowns)} unknowns need as many equations, got {len(equations)}", None, ("equations",)
         )
-    inside = [_inside(text, number, words) for number, text in enumerate(equations)]
-    outer = [_condition(*given, number, words, box) for number, given in enumerate(conditions)]
-    problem = Problem(
+    inside = [_parse_interior_equation(text, number, words) for number, text in enumerate(equations)]
+    outer = [_parse_condition(*given, number, words, box) for number, given in enumerate(conditions)]
+    problem = DifferentialProblem(
         tuple(independent), tuple(unknowns), box, tuple(inside), tuple(outer), tuple(coefficients)
     )
-    _check_use(problem)
+    _check_occurrences(problem)
     if not measured:
-        _check_count(problem)
+        _check_condition_count(problem)
     return problem
 
 
 def _check_names(independent: Sequence[str], unknowns: Sequence[str], coefficients: Sequence[str]) -> None:
     for group, names, least, most in (
-        ("independent", independent, 1, MOST_INDEPENDENT),
-        ("unknowns", unknowns, 1, MOST_UNKNOWNS),
-        ("parameters", coefficients, 0, MOST_UNKNOWNS),
+        ("independent", independent, 1, MAX_INDEPENDENT),
+        ("unknowns", unknowns, 1, MAX_UNKNOWNS),
+        ("parameters", coefficients, 0, MAX_UNKNOWNS),
     ):
         if not least <= len(names) <= most:
             raise InvalidEquation(
@@ -156,7 +156,7 @@ def _check_names(independent: Sequence[str], unknowns: Sequence[str], coefficien
             raise InvalidEquation(f"the name {name!r} occurs twice", None, ("unknowns",))
 
 
-def _box(
+def _parse_domain(
     independent: Sequence[str], domain: Mapping[str, Sequence[float]]
 ) -> tuple[tuple[float, float], ...]:
     for name in domain:
@@ -180,9 +180,9 @@ def _box(
     return tuple(box)
 
 
-def _inside(text: str, place: int, words: Words) -> Residual:
+def _parse_interior_equation(text: str, place: int, words: SymbolTable) -> Residual:
     path = ("equations", place)
-    tree, leaves = _read(text, words, path)
+    tree, leaves = _parse_residual(text, words, path)
     for leaf in leaves:
         if isinstance(leaf, Jet) and any(at is not None for at in leaf.at):
             name = words.unknowns[leaf.unknown]
@@ -191,7 +191,9 @@ def _inside(text: str, place: int, words: Words) -> Residual:
     return Residual(tree, leaves, {})
 
 
-def _read(text: str, words: Words, path: tuple[str | int, ...]) -> tuple[Expression, tuple[Jet | str, ...]]:
+def _parse_residual(
+    text: str, words: SymbolTable, path: tuple[str | int, ...]
+) -> tuple[Expression, tuple[Jet | str, ...]]:
     try:
         tree, leaves = compact(parse_equation(text, words), words.leaves)
     except InvalidEquation as error:
@@ -204,7 +206,9 @@ def _read(text: str, words: Words, path: tuple[str | int, ...]) -> tuple[Express
     return tree, leaves
 
 
-def _condition(on: On, text: str, index: int, words: Words, box: tuple[tuple[float, float], ...]) -> Residual:
+def _parse_condition(
+    on: ConditionLocation, text: str, index: int, words: SymbolTable, box: tuple[tuple[float, float], ...]
+) -> Residual:
     path = ("conditions", index)
     fixed = {}
     for name, given in on.items():
@@ -221,7 +225,7 @@ def _condition(on: On, text: str, index: int, words: Words, box: tuple[tuple[flo
                     (*path, "on", name),
                 )
         fixed[axis] = places
-    tree, leaves = _read(text, words, (*path, "residual"))
+    tree, leaves = _parse_residual(text, words, (*path, "residual"))
     jets = [leaf for leaf in leaves if isinstance(leaf, Jet)]
     for axis, name in enumerate(words.independent):
         used = {jet.at[axis] for jet in jets}
@@ -248,7 +252,7 @@ def _condition(on: On, text: str, index: int, words: Words, box: tuple[tuple[flo
     return Residual(tree, leaves, fixed)
 
 
-def _check_use(problem: Problem) -> None:
+def _check_occurrences(problem: DifferentialProblem) -> None:
     jets = [jet for equation in problem.equations for jet in equation.jets]
     for place, name in enumerate(problem.unknowns):
         if not any(jet.unknown == place for jet in jets):
@@ -263,7 +267,7 @@ def _check_use(problem: Problem) -> None:
             raise InvalidEquation(f"{name!r} occurs in no equation", None, ("parameters", place))
 
 
-def _check_count(problem: Problem) -> None:
+def _check_condition_count(problem: DifferentialProblem) -> None:
     """Refuse a problem whose conditions are too few to determine the solution.
 
     An ordinary equation of order m needs m conditions. A partial one needs, along every axis, at least as

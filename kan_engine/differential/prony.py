@@ -17,22 +17,30 @@ from jaxtyping import Float
 from kan_engine.differential.prony_span import Wave, waves_in_span
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.nodes import Expression, Parameter, Variable, add, call, mul, power
-from kan_engine.symbolic.constant_fitting import Data, Form, error, refit
+from kan_engine.symbolic.constant_fitting import (
+    ColumnsAndTarget,
+    ParametricForm,
+    compute_rmse,
+    refit_constants,
+)
 
 Array = np.ndarray
-HIGHEST = 4  # of a linear relation between derivatives
-RELATED = 1e-5  # relative error of a relation that counts as exact
-EQUAL = 1e-2  # relative distance of two rates that count as a double rate
-TRIPLE = 1e-1  # the same for three, which rounding separates by its cube root
-SMALL = 1e-7  # relative size of rates and terms that count as 0
-STEPS = 60
-MOST_CHOICES, MOST_TERMS = 8, 64  # of sums that are fitted; of terms in one sum
-STEEP = 50.0  # steeper exponentials have their origin at one end of the axis
+MAX_RELATION_ORDER = 4  # of a linear relation between derivatives
+RELATION_TOLERANCE = 1e-5  # relative error of a relation that counts as exact
+DOUBLE_RATE_DISTANCE = 1e-2  # relative distance of two rates that count as a double rate
+TRIPLE_RATE_DISTANCE = 1e-1  # the same for three, which rounding separates by its cube root
+NEGLIGIBLE_SHARE = 1e-7  # relative size of rates and terms that count as 0
+MAX_REFIT_STEPS = 60
+MAX_CHOICES, MAX_TERMS = 8, 64  # of sums that are fitted; of terms in one sum
+MAX_LOG_EXPONENTIAL = 50.0  # steeper exponentials have their origin at one end of the axis
 
 
-def exponential_sum(
-    derivatives: Mapping[str, Float[Array, "orders rows"]], fit: Data, validation: Data, floor: float
-) -> Form | None:
+def fit_exponential_sum(
+    derivatives: Mapping[str, Float[Array, "orders rows"]],
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    floor: float,
+) -> ParametricForm | None:
     """Fit a sum of products of exponentials, oscillations and powers of each variable to a function.
 
     Args:
@@ -46,21 +54,25 @@ def exponential_sum(
         The sum with fitted constants; None if no sum is accurate enough.
     """
     columns, spread = fit[0], float(np.std(validation[1])) or 1.0
-    choices = [_choices(derivatives[name], places) for name, places in columns.items()]
-    for waves in chain(islice(product(*choices), MOST_CHOICES), _of_spans(derivatives, columns)):
-        form = _fitted(list(product(*waves)), fit)
-        if form is not None and error(form, validation) < floor * spread:
+    choices = [_wave_choices(derivatives[name], places) for name, places in columns.items()]
+    for waves in chain(islice(product(*choices), MAX_CHOICES), _span_waves(derivatives, columns)):
+        form = _fit_factors(list(product(*waves)), fit)
+        if form is not None and compute_rmse(form, validation) < floor * spread:
             return form
     return None
 
 
-def _choices(derivatives: Float[Array, "orders rows"], places: Array) -> list[list[Wave]]:
+def _wave_choices(derivatives: Float[Array, "orders rows"], places: Array) -> list[list[Wave]]:
     """Candidate waves along one column, the most likely first."""
     length = float(np.ptp(places))
-    return [list(_waves(terms, places)) for rates in _rates(derivatives) for terms in _terms(rates, length)]
+    return [
+        list(_waves(terms, places))
+        for rates in _characteristic_rates(derivatives)
+        for terms in _rate_multiplicities(rates, length)
+    ]
 
 
-def _of_spans(
+def _span_waves(
     derivatives: Mapping[str, Float[Array, "orders rows"]], columns: Mapping[str, Array]
 ) -> Iterator[list[list[Wave]]]:
     """Waves in the span of the functions of every column, if each column has several and all are found."""
@@ -71,25 +83,29 @@ def _of_spans(
             yield found
 
 
-def _rates(derivatives: Float[Array, "orders rows"]) -> Iterator[Array]:
+def _characteristic_rates(derivatives: Float[Array, "orders rows"]) -> Iterator[Array]:
     """Roots of the relations between derivatives, from the lowest order."""
-    for order in range(1, min(HIGHEST, len(derivatives) - 1) + 1):
+    for order in range(1, min(MAX_RELATION_ORDER, len(derivatives) - 1) + 1):
         sizes = np.sqrt(np.mean(derivatives[: order + 1] ** 2, axis=1)) + 1e-300
         scaled = (derivatives[: order + 1] / sizes[:, None]).T
         _, values, right = np.linalg.svd(scaled, full_matrices=False)
-        if values[-1] > RELATED * values[0] or (order < HIGHEST and abs(right[-1][-1]) < SMALL):
+        if values[-1] > RELATION_TOLERANCE * values[0] or (
+            order < MAX_RELATION_ORDER and abs(right[-1][-1]) < NEGLIGIBLE_SHARE
+        ):
             continue
         relation = right[-1] / sizes
         yield np.roots(relation[::-1])
 
 
-def _terms(rates: Array, length: float) -> Iterator[list[tuple[complex, int]]]:
+def _rate_multiplicities(rates: Array, length: float) -> Iterator[list[tuple[complex, int]]]:
     """Rates, each with a power of the variable: first with close rates as multiple ones, then all single."""
-    loosely, strictly = (list(_multiple(rates, length, near)) for near in (TRIPLE, EQUAL))
+    loosely, strictly = (
+        list(_merge_close_rates(rates, length, near)) for near in (TRIPLE_RATE_DISTANCE, DOUBLE_RATE_DISTANCE)
+    )
     if loosely != strictly:
         yield loosely
     yield strictly
-    small = SMALL / length
+    small = NEGLIGIBLE_SHARE / length
     plain = sorted(
         {
             (complex(round(r.real, 15), max(r.imag, 0.0) if abs(r.imag) > small else 0.0), 0)
@@ -102,7 +118,7 @@ def _terms(rates: Array, length: float) -> Iterator[list[tuple[complex, int]]]:
         yield plain
 
 
-def _multiple(rates: Array, length: float, close: float) -> Iterator[tuple[complex, int]]:
+def _merge_close_rates(rates: Array, length: float, close: float) -> Iterator[tuple[complex, int]]:
     """Replace close rates by their mean: rounding separates a multiple root in all directions around it."""
     groups: list[list[complex]] = []
     for rate in map(complex, rates):
@@ -113,14 +129,14 @@ def _multiple(rates: Array, length: float, close: float) -> Iterator[tuple[compl
         else:
             near.append(rate)
     for group in groups:
-        rate = _tidy(complex(np.mean(group)), length)
+        rate = _clear_rounding(complex(np.mean(group)), length)
         if rate.imag >= 0:
             yield from ((rate, exponent) for exponent in range(len(group)))
 
 
-def _tidy(rate: complex, length: float) -> complex:
+def _clear_rounding(rate: complex, length: float) -> complex:
     """Set real and imaginary parts that are rounding error to 0."""
-    limit = EQUAL * max(abs(rate), 0.1 / length)
+    limit = DOUBLE_RATE_DISTANCE * max(abs(rate), 0.1 / length)
     return complex(
         0.0 if abs(rate.real) < limit * 1e-3 else rate.real, 0.0 if abs(rate.imag) < limit else rate.imag
     )
@@ -133,21 +149,21 @@ def _waves(terms: Sequence[tuple[complex, int]], places: Array) -> Iterator[tupl
     """
     real = [rate.real for rate, exponent in terms if not rate.imag and not exponent]
     for rate, exponent in terms:
-        partner = [r for r in real if abs(r + rate.real) < EQUAL**2 * abs(rate.real)]
+        partner = [r for r in real if abs(r + rate.real) < DOUBLE_RATE_DISTANCE**2 * abs(rate.real)]
         if rate.imag:
             yield rate, exponent, "cos"
             yield rate, exponent, "sin"
-        elif exponent or not partner or _reference(rate, places):
+        elif exponent or not partner or _exponential_origin(rate, places):
             yield rate, exponent, ""
         elif rate.real > 0:  # stands for both rates of the pair
             yield complex(0, rate.real), 0, "cosh"
             yield complex(0, rate.real), 0, "sinh"
 
 
-def _fitted(terms: Sequence[tuple[Wave, ...]], fit: Data) -> Form | None:
+def _fit_factors(terms: Sequence[tuple[Wave, ...]], fit: ColumnsAndTarget) -> ParametricForm | None:
     """Fit the factors by least squares, drop negligible terms, then refit all constants."""
     columns, values = fit
-    if len(terms) > MOST_TERMS:
+    if len(terms) > MAX_TERMS:
         return None
     with np.errstate(over="ignore"):
         matrix = np.stack([_product(term, columns) for term in terms], 1)
@@ -155,22 +171,22 @@ def _fitted(terms: Sequence[tuple[Wave, ...]], fit: Data) -> Form | None:
         return None
     sizes = np.abs(matrix).max(0) + 1e-300
     shares = np.linalg.lstsq(matrix / sizes, values, rcond=1e-13)[0]
-    least = SMALL * float(np.abs(shares).max())
+    least = NEGLIGIBLE_SHARE * float(np.abs(shares).max())
     found = zip(terms, shares, sizes, strict=True)
     kept = {term: float(share / size) for term, share, size in found if abs(share) > least}
-    return refit(_written(kept, columns), fit, iterations=STEPS) if kept else None
+    return refit_constants(_build_form(kept, columns), fit, iterations=MAX_REFIT_STEPS) if kept else None
 
 
 def _product(term: Sequence[Wave], columns: Mapping[str, Array]) -> Array:
     total: Array = np.ones(())
     for (rate, exponent, wave), places in zip(term, columns.values(), strict=True):
-        total = total * places**exponent * np.exp(rate.real * (places - _reference(rate, places)))
+        total = total * places**exponent * np.exp(rate.real * (places - _exponential_origin(rate, places)))
         if wave:
             total = total * LIBRARY[wave].value(rate.imag * places)
     return total
 
 
-def _written(factors: Mapping[tuple[Wave, ...], float], columns: Mapping[str, Array]) -> Form:
+def _build_form(factors: Mapping[tuple[Wave, ...], float], columns: Mapping[str, Array]) -> ParametricForm:
     """The sum as a formula; products of oscillations become sums of angles where that is shorter."""
     parameters: list[float] = []
     known: dict[float, Expression] = {}
@@ -179,37 +195,39 @@ def _written(factors: Mapping[tuple[Wave, ...], float], columns: Mapping[str, Ar
         parameters.append(value)
         return Parameter(len(parameters) - 1)
 
-    def rate_of(value: float) -> Expression:
+    def rate_parameter(value: float) -> Expression:
         """The parameter of a rate; equal rates share one."""
         if value not in known:
             known[value] = parameter(value)
         return known[value]
 
     parts = []
-    for group, within in _grouped(factors).items():
+    for group, within in _group_terms(factors).items():
         pieces = []
         for name, (real, exponent, _) in zip(columns, group, strict=True):
             pieces.append(power(Variable(name), exponent))
             if real:
-                place, reference = Variable(name), _reference(complex(real), columns[name])
+                place, reference = Variable(name), _exponential_origin(complex(real), columns[name])
                 moved = add(place, -reference) if reference else place
-                pieces.append(call("exp", mul(rate_of(real), moved)))
+                pieces.append(call("exp", mul(rate_parameter(real), moved)))
         angles = [
-            mul(rate_of(b), Variable(name)) for name, (_, _, b) in zip(columns, group, strict=True) if b
+            mul(rate_parameter(b), Variable(name))
+            for name, (_, _, b) in zip(columns, group, strict=True)
+            if b
         ]
         for wave, factor in within.items():
             parts.append(mul(parameter(factor), *pieces, _oscillation(wave, angles)))
-    return Form(add(*parts), np.array(parameters))
+    return ParametricForm(add(*parts), np.array(parameters))
 
 
 def _oscillation(wave: tuple[str, ...], angles: Sequence[Expression]) -> Expression:
-    if wave and wave[0] in JOINED:
-        sign, function = JOINED[wave[0]]
+    if wave and wave[0] in ANGLE_SUMS:
+        sign, function = ANGLE_SUMS[wave[0]]
         return call(function, add(angles[0], mul(sign, angles[1])))
     return mul(*(call(function, angle) for function, angle in zip(wave, angles, strict=True)))
 
 
-def _grouped(
+def _group_terms(
     factors: Mapping[tuple[Wave, ...], float],
 ) -> dict[tuple[tuple[float, int, float], ...], dict[tuple[str, ...], float]]:
     """Group terms by rates, then by functions of the angles; two angles take the shorter form."""
@@ -219,25 +237,25 @@ def _grouped(
         groups.setdefault(key, {})[tuple(wave for _, _, wave in term if wave)] = factor
     for key, within in groups.items():
         if all(len(wave) == 2 and set(wave) <= {"cos", "sin"} for wave in within):
-            groups[key] = min((within, _joined(within)), key=len)
+            groups[key] = min((within, _combine_oscillations(within)), key=len)
     return groups
 
 
-JOINED = {"cos-": (-1, "cos"), "cos+": (1, "cos"), "sin+": (1, "sin"), "sin-": (-1, "sin")}
+ANGLE_SUMS = {"cos-": (-1, "cos"), "cos+": (1, "cos"), "sin+": (1, "sin"), "sin-": (-1, "sin")}
 
 
-def _joined(within: Mapping[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
+def _combine_oscillations(within: Mapping[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
     """A·sin·sin + B·cos·cos + … as oscillations of the sum and the difference of the angles."""
     ss, cc = within.get(("sin", "sin"), 0.0), within.get(("cos", "cos"), 0.0)
     sc, cs = within.get(("sin", "cos"), 0.0), within.get(("cos", "sin"), 0.0)
     joined = {"cos-": (cc + ss) / 2, "cos+": (cc - ss) / 2, "sin+": (sc + cs) / 2, "sin-": (sc - cs) / 2}
     largest = max(map(abs, joined.values()))
-    return {(name,): factor for name, factor in joined.items() if abs(factor) > SMALL * largest}
+    return {(name,): factor for name, factor in joined.items() if abs(factor) > NEGLIGIBLE_SHARE * largest}
 
 
-def _reference(rate: complex, places: Array) -> float:
+def _exponential_origin(rate: complex, places: Array) -> float:
     """The place where an exponential is 1: for a steep one its larger end, so that no factor is extreme."""
     low, high = float(places.min()), float(places.max())
-    if abs(rate.real) * max(abs(low), abs(high)) < STEEP:
+    if abs(rate.real) * max(abs(low), abs(high)) < MAX_LOG_EXPONENTIAL:
         return 0.0
     return round(high if rate.real > 0 else low, 3)

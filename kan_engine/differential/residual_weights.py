@@ -14,26 +14,32 @@ from math import prod
 
 import numpy as np
 
-from kan_engine.differential.assembly import Anchor, Measured, Rows, State, points_per_interval
-from kan_engine.differential.collocation import System
+from kan_engine.differential.assembly import (
+    Anchor,
+    MeasurementBlock,
+    ResidualBlock,
+    SolverState,
+    points_per_interval,
+)
+from kan_engine.differential.collocation import LeastSquaresSystem
 from kan_engine.differential.jets import Jet
-from kan_engine.differential.problem import Problem, Residual
+from kan_engine.differential.problem import DifferentialProblem, Residual
 from kan_engine.expressions.nodes import Parameter
-from kan_engine.splines.tensor_product import Axis
+from kan_engine.splines.tensor_product import SplineAxis
 
-COPIES = 4  # of the front, and of the rows of an interval, in memory during assembly
-MOST_BYTES = 2.0**31  # limits the refinement of grids
-FIRM = 10.0  # relative to equations
+WORKING_COPIES = 4  # of the front, and of the rows of an interval, in memory during assembly
+MAX_STEP_BYTES = 2.0**31  # limits the refinement of grids
+CONDITION_WEIGHT = 10.0  # relative to equations
 
 
-def system_of(
-    problem: Problem,
-    axes: Sequence[Axis],
-    state: State,
+def build_system(
+    problem: DifferentialProblem,
+    axes: Sequence[SplineAxis],
+    state: SolverState,
     anchors: Sequence[Anchor] = (),
     measured: Sequence[tuple[int, np.ndarray, np.ndarray, float]] = (),
     sizes: Sequence[float] | None = None,
-) -> System:
+) -> LeastSquaresSystem:
     """Build the least-squares system of a problem on given grids, with weights for the current state.
 
     Args:
@@ -46,24 +52,29 @@ def system_of(
     """
     sizes = sizes or [1.0] * len(problem.unknowns)
     order = front_order(problem, axes)
-    problem, axes, state = problem.permuted(order), [axes[a] for a in order], state.permuted(order)
-    rows: list[Rows | Measured] = [
-        _weighed(Rows(problem, equation, axes, 1.0), state, sizes) for equation in problem.equations
+    problem, axes, state = problem.permute_axes(order), [axes[a] for a in order], state.permute_axes(order)
+    rows: list[ResidualBlock | MeasurementBlock] = [
+        _normalise_weight(ResidualBlock(problem, equation, axes, 1.0), state, sizes)
+        for equation in problem.equations
     ]
     rows += [
-        _weighed(Rows(problem, condition, axes, _firmness(problem, condition, axes)), state, sizes)
+        _normalise_weight(
+            ResidualBlock(problem, condition, axes, _condition_weight(problem, condition, axes)), state, sizes
+        )
         for condition in problem.conditions
     ]
-    for anchor in (each.permuted(order) for each in anchors):
-        residual = residual_of(anchor, len(axes))
-        weight = _firmness(problem, residual, axes)
-        rows.append(_weighed(Rows(problem, residual, axes, weight, anchor=anchor), state, sizes))
+    for anchor in (each.permute_axes(order) for each in anchors):
+        residual = anchor_residual(anchor, len(axes))
+        weight = _condition_weight(problem, residual, axes)
+        rows.append(
+            _normalise_weight(ResidualBlock(problem, residual, axes, weight, anchor=anchor), state, sizes)
+        )
     for unknown, points, values, weight in measured:
-        rows.append(Measured(axes, points[:, list(order)], unknown, values, weight))
-    return System(problem, axes, rows, order)
+        rows.append(MeasurementBlock(axes, points[:, list(order)], unknown, values, weight))
+    return LeastSquaresSystem(problem, axes, rows, order)
 
 
-def front_order(problem: Problem, axes: Sequence[Axis]) -> tuple[int, ...]:
+def front_order(problem: DifferentialProblem, axes: Sequence[SplineAxis]) -> tuple[int, ...]:
     """Order of the axes: first the longest one along which no condition couples two places.
 
     The front moves along this axis.
@@ -74,14 +85,14 @@ def front_order(problem: Problem, axes: Sequence[Axis]) -> tuple[int, ...]:
     return (first, *(axis for axis in range(len(axes)) if axis != first))
 
 
-def work(problem: Problem, axes: Sequence[Axis]) -> float:
+def step_multiplications(problem: DifferentialProblem, axes: Sequence[SplineAxis]) -> float:
     """Estimated multiplications of a step, which are mainly those of the elimination."""
     first, *others = (axes[a] for a in front_order(problem, axes))
     block = len(problem.unknowns) * prod(axis.terms for axis in others)
     return float(first.terms * block * ((first.order + 1) * block) ** 2)
 
 
-def memory_bytes(problem: Problem, axes: Sequence[Axis]) -> float:
+def step_bytes(problem: DifferentialProblem, axes: Sequence[SplineAxis]) -> float:
     """Estimated memory of a step: the front, eliminated blocks, and one interval of all rows."""
     first, *others = (axes[a] for a in front_order(problem, axes))
     block = len(problem.unknowns) * prod(axis.terms for axis in others)
@@ -91,26 +102,26 @@ def memory_bytes(problem: Problem, axes: Sequence[Axis]) -> float:
     )
     points = prod(axis.size * points_per_interval(axis) for axis in others) * points_per_interval(first)
     local = len(problem.unknowns) * prod(axis.order + 1 for axis in axes)
-    rows = (len(problem.equations) + COPIES) * points * local
-    return 8.0 * (COPIES * side**2 + first.terms * block * (side + block) + rows)
+    rows = (len(problem.equations) + WORKING_COPIES) * points * local
+    return 8.0 * (WORKING_COPIES * side**2 + first.terms * block * (side + block) + rows)
 
 
-def residual_of(anchor: Anchor, axes: int) -> Residual:
+def anchor_residual(anchor: Anchor, axes: int) -> Residual:
     """The anchor as a condition."""
     orders = tuple(anchor.order if number == anchor.axis else 0 for number in range(axes))
     at = tuple(anchor.place if number == anchor.axis else None for number in range(axes))
     return Residual(Parameter(0), (Jet(anchor.unknown, orders, at),), {anchor.axis: (anchor.place,)})
 
 
-def _firmness(problem: Problem, condition: Residual, axes: Sequence[Axis]) -> float:
-    weight = FIRM
+def _condition_weight(problem: DifferentialProblem, condition: Residual, axes: Sequence[SplineAxis]) -> float:
+    weight = CONDITION_WEIGHT
     for axis in condition.fixed:
         taken = max(jet.orders[axis] for jet in condition.jets)
         weight *= axes[axis].size ** max(0.5, problem.order(axis) - taken - 0.5)
     return weight
 
 
-def _weighed(rows: Rows, state: State, sizes: Sequence[float]) -> Rows:
+def _normalise_weight(rows: ResidualBlock, state: SolverState, sizes: Sequence[float]) -> ResidualBlock:
     """Divide the weight in place by the RMS sensitivity to functions that vary by these sizes."""
     with np.errstate(all="ignore"):
         _, slopes = rows.evaluate(state)

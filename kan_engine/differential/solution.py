@@ -10,19 +10,20 @@ from math import comb
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine.differential.assembly import State
+from kan_engine.differential.assembly import SolverState
 from kan_engine.differential.jets import Jet
-from kan_engine.differential.problem import Problem, Residual
-from kan_engine.expressions.differentiation import derivative
+from kan_engine.differential.problem import DifferentialProblem, Residual
+from kan_engine.expressions.differentiation import differentiate
 from kan_engine.expressions.evaluation import evaluate, value_and_jacobian
 from kan_engine.expressions.nodes import ONE, ZERO, Expression, Variable
 from kan_engine.splines.tensor_product import TensorSpline
 
 Array = np.ndarray
 JetValues = Callable[[Jet, Mapping[str, Array]], Array]  # at points, by the names of the variables
-CHECKED = 4000
-STEP, STEPS = 0.02, 10  # towards the centre of the box, as a share of the distance; their number
-VANISHING = 1e-3  # least size of a derivative, relative to the unknown over the half widths
+CHECK_POINTS = 4000
+# Towards the centre of the box, as a share of the distance; their number
+CONTINUATION_STEP_SIZE, CONTINUATION_STEPS = 0.02, 10
+MIN_DERIVATIVE_SHARE = 1e-3  # least size of a derivative, relative to the unknown over the half widths
 
 
 @dataclass(frozen=True)
@@ -66,20 +67,22 @@ class Solution:
         estimates: The coefficients with their standard errors.
     """
 
-    problem: Problem
+    problem: DifferentialProblem
     spline: TensorSpline
     coefficients: Float[Array, " coefficients"]
     error: float
     estimates: tuple[Estimate, ...] = ()
 
     @staticmethod
-    def of(problem: Problem, state: State, order: Sequence[int], error: float) -> Solution:
+    def from_state(
+        problem: DifferentialProblem, state: SolverState, order: Sequence[int], error: float
+    ) -> Solution:
         """Create from the state of a solver that uses the axes in another order."""
         back = [int(axis) for axis in np.argsort(order)]
-        moved = state.permuted(back)
-        return Solution(problem.permuted(back), moved.spline, moved.coefficients, error)
+        moved = state.permute_axes(back)
+        return Solution(problem.permute_axes(back), moved.spline, moved.coefficients, error)
 
-    def points(self, count: int, seed: int) -> dict[str, Array]:
+    def sample_points(self, count: int, seed: int) -> dict[str, Array]:
         """Random points of the box, by variable."""
         random = np.random.default_rng(seed)
         return {
@@ -89,65 +92,65 @@ class Solution:
 
     def values(self, points: Mapping[str, Array]) -> Float[Array, "unknowns rows"]:
         """The unknowns at points of the box."""
-        return self._at(points)
+        return self._evaluate_derivative(points)
 
-    def _at(
+    def _evaluate_derivative(
         self, points: Mapping[str, Array], orders: Sequence[int] | None = None
     ) -> Float[Array, "unknowns rows"]:
-        return self.spline.at(np.stack(list(points.values()), 1), orders)
+        return self.spline.evaluate_points(np.stack(list(points.values()), 1), orders)
 
     def violations(self) -> tuple[list[Violation], list[Violation]]:
         """Violations of every equation and of every condition."""
 
-        def jet(jet: Jet, points: Mapping[str, Array]) -> Array:
-            values: Array = self._at(points, jet.orders)[jet.unknown]
+        def jet_values(jet: Jet, points: Mapping[str, Array]) -> Array:
+            values: Array = self._evaluate_derivative(points, jet.orders)[jet.unknown]
             return values
 
-        return self.violations_with(jet)
+        return self.jet_violations(jet_values)
 
-    def violations_by(self, laws: Sequence[Expression]) -> tuple[list[Violation], list[Violation]]:
+    def law_violations(self, laws: Sequence[Expression]) -> tuple[list[Violation], list[Violation]]:
         """The violations with these formulas in place of the unknowns."""
         known: dict[tuple[int, tuple[int, ...]], Expression] = {}
 
-        def jet(jet: Jet, points: Mapping[str, Array]) -> Array:
+        def jet_values(jet: Jet, points: Mapping[str, Array]) -> Array:
             key = jet.unknown, jet.orders
             if key not in known:
-                known[key] = derived(laws[jet.unknown], self.problem.independent, jet.orders)
+                known[key] = partial_derivative(laws[jet.unknown], self.problem.independent, jet.orders)
             values = evaluate(known[key], points)
-            return values if np.isfinite(values).all() else self._continued(known[key], points)
+            return values if np.isfinite(values).all() else self._extrapolate(known[key], points)
 
-        return self.violations_with(jet)
+        return self.jet_violations(jet_values)
 
-    def _continued(self, tree: Expression, points: Mapping[str, Array]) -> Array:
+    def _extrapolate(self, tree: Expression, points: Mapping[str, Array]) -> Array:
         """Values of a formula at removable singularities: sin(x)/x is 1 at 0.
 
         Extrapolates the polynomial through its values at equal steps away from each point. At a pole the
         result is an arbitrary number, which violates the equations.
         """
         ends = zip(self.problem.independent, self.problem.domain, strict=True)
-        way = {name: STEP * (sum(end) / 2 - points[name]) for name, end in ends}
+        way = {name: CONTINUATION_STEP_SIZE * (sum(end) / 2 - points[name]) for name, end in ends}
         total = np.zeros(len(next(iter(way.values()))))
-        for step in range(1, STEPS + 1):
+        for step in range(1, CONTINUATION_STEPS + 1):
             at = {name: points[name] + step * along for name, along in way.items()}
-            total -= (-1) ** step * comb(STEPS, step) * evaluate(tree, at)
+            total -= (-1) ** step * comb(CONTINUATION_STEPS, step) * evaluate(tree, at)
         return total
 
-    def violations_with(self, jet: JetValues) -> tuple[list[Violation], list[Violation]]:
+    def jet_violations(self, jet: JetValues) -> tuple[list[Violation], list[Violation]]:
         """The violations with this function for the values of jets."""
-        points = self.checked
+        points = self.check_points
         return (
             [self._violation(each, points, jet) for each in self.problem.equations],
             [self._violation(each, points, jet) for each in self.problem.conditions],
         )
 
     @cached_property
-    def checked(self) -> dict[str, Array]:
+    def check_points(self) -> dict[str, Array]:
         """The points at which equations are checked."""
-        return self.points(CHECKED, seed=0)
+        return self.sample_points(CHECK_POINTS, seed=0)
 
     @cached_property
-    def _sizes(self) -> Float[Array, " unknowns"]:
-        return self.spline.sizes()
+    def _unknown_sizes(self) -> Float[Array, " unknowns"]:
+        return self.spline.magnitudes()
 
     def _violation(
         self,
@@ -188,7 +191,9 @@ class Solution:
         if isinstance(leaf, str) or not any(leaf.orders):
             return 0.0
         halves = [(high - low) / 2 for low, high in self.problem.domain]
-        return VANISHING * float(self._sizes[leaf.unknown] / np.prod(np.power(halves, leaf.orders)))
+        return MIN_DERIVATIVE_SHARE * float(
+            self._unknown_sizes[leaf.unknown] / np.prod(np.power(halves, leaf.orders))
+        )
 
 
 def _mean_square(values: Array) -> float:
@@ -199,9 +204,9 @@ def _mean_square(values: Array) -> float:
     return float(finite.mean()) if finite.size else 0.0
 
 
-def derived(tree: Expression, names: Sequence[str], orders: Sequence[int]) -> Expression:
+def partial_derivative(tree: Expression, names: Sequence[str], orders: Sequence[int]) -> Expression:
     """The partial derivative of a formula, with these orders by name."""
     for name, order in zip(names, orders, strict=True):
         for _ in range(order):
-            tree = derivative(tree, lambda leaf, name=name: ONE if leaf == Variable(name) else ZERO)  # type: ignore[misc]
+            tree = differentiate(tree, lambda leaf, name=name: ONE if leaf == Variable(name) else ZERO)  # type: ignore[misc]
     return tree

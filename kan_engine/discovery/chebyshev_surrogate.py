@@ -12,18 +12,18 @@ from jaxtyping import Bool, Float, Int
 from numpy.polynomial import chebyshev
 
 from kan_engine.data.scaling import TRANSFORMS, is_defined
-from kan_engine.symbolic.constant_fitting import Array, Data
+from kan_engine.symbolic.constant_fitting import Array, ColumnsAndTarget
 
-LARGEST_SHARE = 0.5  # limits the number of terms
-MOST_TERMS, MOST_DEGREE = 400, 30
+MAX_TERMS_PER_ROW = 0.5  # limits the number of terms
+MAX_TERMS, MAX_DEGREE = 400, 30
 # Degree of T(y) in y, by transform; 0 for the logarithm.
-DEGREES = {"identity": 1.0, "log": 0.0, "reciprocal": -1.0, "square": 2.0}
+TRANSFORM_DEGREES = {"identity": 1.0, "log": 0.0, "reciprocal": -1.0, "square": 2.0}
 
 Columns = Mapping[str, Array]
 
 
 @dataclass(frozen=True, eq=False)
-class Basis:
+class ChebyshevBasis:
     """Products of Chebyshev polynomials of the columns, or of their logarithms, up to a total degree.
 
     Attributes:
@@ -39,21 +39,21 @@ class Basis:
     terms: Int[np.ndarray, "terms columns"]
 
     @staticmethod
-    def of(columns: Columns, is_log: tuple[bool, ...]) -> Basis:
+    def build(columns: Columns, is_log: tuple[bool, ...]) -> ChebyshevBasis:
         """Build a basis with as many terms as the number of rows allows."""
         rows = len(next(iter(columns.values())))
         moved = [np.log(v) if log else v for v, log in zip(columns.values(), is_log, strict=True)]
         ends = np.array([(v.min(), v.max() if v.max() > v.min() else v.min() + 1) for v in moved])
         count = len(ends)
-        most = min(LARGEST_SHARE * rows, MOST_TERMS)
-        degree = max((p for p in range(2, MOST_DEGREE + 1) if comb(count + p, p) <= most), default=1)
+        most = min(MAX_TERMS_PER_ROW * rows, MAX_TERMS)
+        degree = max((p for p in range(2, MAX_DEGREE + 1) if comb(count + p, p) <= most), default=1)
         chosen = [
             c for total in range(degree + 1) for c in combinations_with_replacement(range(count), total)
         ]
         terms = np.array([np.bincount(np.array(c, dtype=int), minlength=count) for c in chosen])
-        return Basis(tuple(columns), is_log, ends, terms)
+        return ChebyshevBasis(tuple(columns), is_log, ends, terms)
 
-    def unit(self, columns: Columns) -> Float[Array, "columns rows"]:
+    def to_unit_scale(self, columns: Columns) -> Float[Array, "columns rows"]:
         """Map the columns, or their logarithms, from ``ends`` to [-1, 1]."""
         moved = [
             np.log(columns[name]) if log else columns[name]
@@ -64,23 +64,25 @@ class Basis:
 
     def values(self, columns: Columns) -> Float[Array, "rows terms"]:
         """Evaluate the terms at some rows."""
-        return self._products([chebyshev.chebvander(z, self._degree) for z in self.unit(columns)])
+        return self._multiply_tables(
+            [chebyshev.chebvander(z, self._degree) for z in self.to_unit_scale(columns)]
+        )
 
     def slopes(self, columns: Columns) -> Iterator[Float[Array, "rows terms"]]:
         """Yield the derivatives of the terms, one matrix per column."""
-        tables = [chebyshev.chebvander(z, self._degree) for z in self.unit(columns)]
+        tables = [chebyshev.chebvander(z, self._degree) for z in self.to_unit_scale(columns)]
         lowered = np.vstack([chebyshev.chebder(np.eye(self._degree + 1)), np.zeros(self._degree + 1)])
         for place, name in enumerate(self.names):
             low, high = self.ends[place]
             inner = 2 / (high - low) / (columns[name] if self.is_log[place] else np.ones(len(tables[0])))
             derivative = (tables[place] @ lowered) * inner[:, None]
-            yield self._products([*tables[:place], derivative, *tables[place + 1 :]])
+            yield self._multiply_tables([*tables[:place], derivative, *tables[place + 1 :]])
 
     @property
     def _degree(self) -> int:
         return int(self.terms.max())
 
-    def _products(self, tables: list[Array]) -> Array:
+    def _multiply_tables(self, tables: list[Array]) -> Array:
         found = tables[0][:, self.terms[:, 0]]
         for table, degrees in zip(tables[1:], self.terms.T[1:], strict=True):
             found = found * table[:, degrees]
@@ -97,13 +99,15 @@ class Surrogate:
         error: RMSE of y on the validation rows, in the units of the target.
     """
 
-    basis: Basis
+    basis: ChebyshevBasis
     transform: str
     coefficients: Float[Array, " terms"]
     error: float
 
     @staticmethod
-    def fit(fit: Data, validation: Data, weights: Array | None = None) -> Surrogate | None:
+    def fit(
+        fit: ColumnsAndTarget, validation: ColumnsAndTarget, weights: Array | None = None
+    ) -> Surrogate | None:
         """Fit all degrees, transforms and scales; return the one with the lowest validation error.
 
         None if no fit is finite, or if the rows determine none.
@@ -115,11 +119,11 @@ class Surrogate:
         """
         columns, target = fit
         everything = np.concatenate([target, validation[1]])[:, None]
-        sides = [side for side in DEGREES if is_defined(side, everything)]
+        sides = [side for side in TRANSFORM_DEGREES if is_defined(side, everything)]
         wanted = np.stack([TRANSFORMS[side].forward(target) for side in sides], 1)
         best: Surrogate | None = None
-        for is_log in _scales(columns, validation[0]):
-            basis = Basis.of(columns, is_log)
+        for is_log in _iterate_log_choices(columns, validation[0]):
+            basis = ChebyshevBasis.build(columns, is_log)
             other, totals = basis.values(validation[0]), basis.terms.sum(1)
             directions, triangle = np.linalg.qr(basis.values(columns))
             rotated = directions.T @ wanted
@@ -127,9 +131,9 @@ class Surrogate:
                 count = int((totals <= degree).sum())  # terms are sorted by degree
                 if count > len(triangle):
                     break  # fewer rows than terms: undetermined
-                found = _solved(triangle[:count, :count], rotated[:count])
+                found = _solve_triangle(triangle[:count, :count], rotated[:count])
                 for side, coefficients in zip(sides, found.T, strict=True):
-                    error = _error(other[:, :count] @ coefficients, side, validation[1], weights)
+                    error = _target_rmse(other[:, :count] @ coefficients, side, validation[1], weights)
                     if np.isfinite(error) and (best is None or error < best.error):
                         best = Surrogate(basis, side, coefficients, error)
         return best
@@ -144,7 +148,7 @@ class Surrogate:
         return np.stack([terms[:, :count] @ self.coefficients for terms in self.basis.slopes(columns)])
 
 
-def _scales(columns: Columns, others: Columns) -> Iterator[tuple[bool, ...]]:
+def _iterate_log_choices(columns: Columns, others: Columns) -> Iterator[tuple[bool, ...]]:
     """Yield the columns as they are, then the logarithms of all positive columns."""
     has_log = tuple(bool(min(v.min(), others[name].min()) > 0) for name, v in columns.items())
     yield tuple(False for _ in has_log)
@@ -152,7 +156,7 @@ def _scales(columns: Columns, others: Columns) -> Iterator[tuple[bool, ...]]:
         yield has_log
 
 
-def _solved(triangle: Array, wanted: Array) -> Array:
+def _solve_triangle(triangle: Array, wanted: Array) -> Array:
     with np.errstate(all="ignore"):
         try:
             return np.asarray(np.linalg.solve(triangle, wanted))
@@ -160,13 +164,13 @@ def _solved(triangle: Array, wanted: Array) -> Array:
             return np.full_like(wanted, np.nan)
 
 
-def _error(values: Array, transform: str, target: Array, weights: Array | None) -> float:
+def _target_rmse(values: Array, transform: str, target: Array, weights: Array | None) -> float:
     with np.errstate(all="ignore"):
         residual = TRANSFORMS[transform].inverse(values) - target
         return float(np.sqrt(np.mean((residual if weights is None else residual * weights) ** 2)))
 
 
-def inside(basis: Basis, columns: Columns, share: float) -> Bool[np.ndarray, " rows"]:
+def find_interior_rows(basis: ChebyshevBasis, columns: Columns, share: float) -> Bool[np.ndarray, " rows"]:
     """Return the mask of the rows away from the ends of all columns, where derivatives are inaccurate.
 
     Args:
@@ -174,4 +178,4 @@ def inside(basis: Basis, columns: Columns, share: float) -> Bool[np.ndarray, " r
         columns: Values of the columns.
         share: Largest magnitude on the unit scale.
     """
-    return np.asarray(np.all(np.abs(basis.unit(columns)) < share, axis=0))
+    return np.asarray(np.all(np.abs(basis.to_unit_scale(columns)) < share, axis=0))

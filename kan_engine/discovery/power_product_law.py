@@ -13,18 +13,18 @@ from math import gcd
 
 import numpy as np
 
-from kan_engine.discovery.univariate_law import law_of_one
+from kan_engine.discovery.univariate_law import find_univariate_law
 from kan_engine.expressions.evaluation import Expression, Variable, mul, power
-from kan_engine.symbolic.constant_fitting import Data
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 
-MOST_INPUTS = 4
+MAX_INPUTS = 4
 EXPONENTS = range(-2, 3)
-SMOOTH = 0.1  # mean square of the steps over twice the variance; 1 if independent of the index
-CLEAR = 0.5  # largest quotient of the best and the second-best ratio
+MAX_SMOOTH_RATIO = 0.1  # mean square of the steps over twice the variance; 1 if independent of the index
+MAX_RATIO_TO_SECOND = 0.5  # largest quotient of the best and the second-best ratio
 
 
-def index_law(
-    fit: Data, validation: Data, should_stop: Callable[[], bool] = lambda: False
+def find_power_product_law(
+    fit: ColumnsAndTarget, validation: ColumnsAndTarget, should_stop: Callable[[], bool] = lambda: False
 ) -> Expression | None:
     """Return a law y = f(Π x^q) with integer q, or None if none holds to rounding error.
 
@@ -33,17 +33,17 @@ def index_law(
         validation: Columns and target of other rows, on which the law has to hold.
         should_stop: Called before every search for closed forms; once true, the search ends.
     """
-    index = _index(fit)
+    index = _find_index(fit)
     if index is None:
         return None
-    return law_of_one(index, fit, validation, should_stop)
+    return find_univariate_law(index, fit, validation, should_stop)
 
 
-def _index(fit: Data) -> Expression | None:
+def _find_index(fit: ColumnsAndTarget) -> Expression | None:
     """Return the product of powers along which the target is smooth, or None."""
     columns, target = fit
     names = list(columns)
-    if not 1 < len(names) <= MOST_INPUTS or min(float(v.min()) for v in columns.values()) <= 0:
+    if not 1 < len(names) <= MAX_INPUTS or min(float(v.min()) for v in columns.values()) <= 0:
         return None
     logs = np.stack([np.log(columns[name]) for name in names])
     candidates = [q for q in product(EXPONENTS, repeat=len(names)) if is_primitive(q)]
@@ -51,7 +51,7 @@ def _index(fit: Data) -> Expression | None:
     steps = np.diff(target[order], axis=1)
     ratios = np.mean(steps**2, axis=1) / (2 * float(np.var(target)) or 1.0)
     best, second = np.argsort(ratios)[:2]
-    if not ratios[best] < min(SMOOTH, CLEAR * ratios[second]):
+    if not ratios[best] < min(MAX_SMOOTH_RATIO, MAX_RATIO_TO_SECOND * ratios[second]):
         return None
     return mul(*(power(Variable(n), q) for n, q in zip(names, candidates[best], strict=True) if q))
 

@@ -26,23 +26,27 @@ from kan_engine.expressions.evaluation import (
     number,
 )
 from kan_engine.expressions.nice_constants import nice_constants
-from kan_engine.symbolic.constant_fitting import Data, Form, error
-from kan_engine.symbolic.constant_snapping import PROVED, polished
-from kan_engine.symbolic.extraction import UNDO
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm, compute_rmse
+from kan_engine.symbolic.constant_snapping import MAX_EXACT_ERROR, finalize_formula
+from kan_engine.symbolic.extraction import INVERSE_TRANSFORMS
 from kan_engine.symbolic.univariate_fit import Array
 
-DEGREES = [(p, q) for p in range(1, 7) for q in range(5)]
-LARGEST_SHARE = 0.7  # limits the number of columns of the matrix
-MOST_COLUMNS = 560
-NULL = 3e-13  # over the largest singular value
-NEGLIGIBLE = 1e-7  # over the largest coefficient on the unit scale; smaller terms are dropped
-MOST_TERMS = 14  # more terms are an approximation, however close
-SIDES = ("identity", "square", "cos", "sin")
-SMALL = 250  # limit of the columns of the matrix with angles
+QUOTIENT_DEGREES = [(p, q) for p in range(1, 7) for q in range(5)]
+MAX_COLUMNS_PER_ROW = 0.7  # limits the number of columns of the matrix
+MAX_COLUMNS = 560
+MAX_NULL_SINGULAR_VALUE = 3e-13  # over the largest singular value
+NEGLIGIBLE_COEFFICIENT = 1e-7  # over the largest coefficient on the unit scale; smaller terms are dropped
+MAX_TERMS = 14  # more terms are an approximation, however close
+TARGET_TRANSFORMS = ("identity", "square", "cos", "sin")
+MAX_ANGLE_COLUMNS = 250  # limit of the columns of the matrix with angles
 
 
-def implicit_law(
-    fit: Data, validation: Data, should_stop: Callable[[], bool] = lambda: False, *, angles: bool = False
+def find_rational_law(
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    angles: bool = False,
 ) -> Expression | None:
     """Return a law T⁻¹(P/Q) with few terms, or None if none holds to rounding error.
 
@@ -53,16 +57,16 @@ def implicit_law(
         angles: Whether one or two columns enter by their cosines and sines.
     """
     columns, target = fit
-    everything = _bases(list(columns))
+    everything = _iterate_variable_sets(list(columns))
     bases = islice(everything, 1, None) if angles else islice(everything, 1)
-    most = SMALL if angles else MOST_COLUMNS
+    most = MAX_ANGLE_COLUMNS if angles else MAX_COLUMNS
     for variables in bases:
         values = [evaluate(variable, columns) for variable in variables]
-        for transform in SIDES:
+        for transform in TARGET_TRANSFORMS:
             if not is_defined(transform, np.concatenate([target, validation[1]])[:, None]):
                 continue
-            terms = _null_vector(values, TRANSFORMS[transform].forward(target), most, should_stop)
-            tree = None if terms is None else _law(terms, variables, transform, fit, validation)
+            terms = _find_quotient(values, TRANSFORMS[transform].forward(target), most, should_stop)
+            tree = None if terms is None else _build_law(terms, variables, transform, fit, validation)
             if tree is not None:
                 return tree
             if should_stop():
@@ -70,7 +74,7 @@ def implicit_law(
     return None
 
 
-def _bases(names: list[str]) -> Iterator[list[Expression]]:
+def _iterate_variable_sets(names: list[str]) -> Iterator[list[Expression]]:
     """Yield the columns, then sets in which one or two columns are replaced by cosines and sines."""
     variables = [Variable(name) for name in names]
     yield list(variables)
@@ -85,7 +89,7 @@ def _bases(names: list[str]) -> Iterator[list[Expression]]:
 
 
 @dataclass(frozen=True)
-class _Terms:
+class _Quotient:
     """A quotient P/Q: coefficients by monomial, which is a tuple of the indices of its factors.
 
     Attributes:
@@ -97,31 +101,33 @@ class _Terms:
     below: dict[tuple[int, ...], float]
 
 
-def _null_vector(values: list[Array], y: Array, most: int, should_stop: Callable[[], bool]) -> _Terms | None:
+def _find_quotient(
+    values: list[Array], y: Array, most: int, should_stop: Callable[[], bool]
+) -> _Quotient | None:
     """Return the quotient for the smallest degrees that have a null vector, or None.
 
     Degrees are nested: if the largest degrees that the rows allow have no null vector, smaller degrees have
     none.
     """
-    system = _System(values, y)
-    limit = min(most, int(LARGEST_SHARE * len(y)))
-    sized = sorted((system.count(p, q), p, q) for p, q in DEGREES)
+    system = _MonomialSystem(values, y)
+    limit = min(most, int(MAX_COLUMNS_PER_ROW * len(y)))
+    sized = sorted((system.column_count(p, q), p, q) for p, q in QUOTIENT_DEGREES)
     sized = [entry for entry in sized if entry[0] <= limit]
     largest = [
         (p, q) for _, p, q in sized if not any(p <= r and q <= s and (p, q) != (r, s) for _, r, s in sized)
     ]
-    if not any(len(system.null(p, q)) for p, q in largest if not should_stop()):
+    if not any(len(system.null_space(p, q)) for p, q in largest if not should_stop()):
         return None
     for _, p, q in sized:
         if should_stop():
             return None
-        null = system.null(p, q)
+        null = system.null_space(p, q)
         if len(null):
-            return system.terms(null, p, q)
+            return system.build_quotient(null, p, q)
     return None
 
 
-class _System:
+class _MonomialSystem:
     """Matrix of the monomials of P, and of those of Q times -y, on the unit scale."""
 
     def __init__(self, values: list[Array], y: Array) -> None:
@@ -131,30 +137,30 @@ class _System:
         self._y = y / self._size
         self._known: dict[tuple[int, int], Array] = {}
 
-    def count(self, p: int, q: int) -> int:
+    def column_count(self, p: int, q: int) -> int:
         """Number of columns for degrees p of P and q of Q."""
         d = len(self._unit)
         return comb(d + p, p) + comb(d + q, q)
 
-    def null(self, p: int, q: int) -> Array:
+    def null_space(self, p: int, q: int) -> Array:
         """Orthonormal null vectors of the matrix with columns of length 1, up to rounding error."""
         if (p, q) not in self._known:
             matrix, _ = self._matrix(p, q)
             triangle = np.linalg.qr(matrix, mode="r")
             _, singular, right = np.linalg.svd(triangle)
-            self._known[p, q] = np.asarray(right[singular < NULL * singular[0]])
+            self._known[p, q] = np.asarray(right[singular < MAX_NULL_SINGULAR_VALUE * singular[0]])
         return self._known[p, q]
 
-    def terms(self, null: Array, p: int, q: int) -> _Terms:
+    def build_quotient(self, null: Array, p: int, q: int) -> _Quotient:
         """Reduce these null vectors to the sparsest one and return its quotient, in units of the columns."""
         above, below = _monomials(len(self._unit), p), _monomials(len(self._unit), q)
         _, norms = self._matrix(p, q)
         everything = [*above, *below]
-        vector = _lowest(null, np.array([len(m) for m in everything]))
+        vector = _eliminate_monomials(null, np.array([len(m) for m in everything]))
         units = norms * [np.prod([self._scales[i] for i in m]) for m in everything]
-        vector = np.where(np.abs(vector) > NEGLIGIBLE * np.abs(vector).max(), vector / units, 0.0)
+        vector = np.where(np.abs(vector) > NEGLIGIBLE_COEFFICIENT * np.abs(vector).max(), vector / units, 0.0)
         top, bottom = vector[: len(above)], vector[len(above) :] / self._size
-        return _Terms(
+        return _Quotient(
             {m: float(c) for m, c in zip(above, top, strict=True) if c},
             {m: float(c) for m, c in zip(below, bottom, strict=True) if c},
         )
@@ -176,7 +182,7 @@ def _product(values: list[Array], monomial: tuple[int, ...]) -> Array:
     return np.prod([values[i] for i in monomial], axis=0) if monomial else np.ones_like(values[0])
 
 
-def _lowest(null: Array, degrees: NDArray[np.int64]) -> Array:
+def _eliminate_monomials(null: Array, degrees: NDArray[np.int64]) -> Array:
     """Eliminate monomials, highest degrees first, until one null vector is left; return it."""
     rows = null[:, np.argsort(-degrees, kind="stable")].copy()
     column = 0
@@ -192,33 +198,37 @@ def _lowest(null: Array, degrees: NDArray[np.int64]) -> Array:
     return np.asarray(vector / np.abs(vector).max())
 
 
-def _law(
-    terms: _Terms, variables: list[Expression], transform: str, fit: Data, validation: Data
+def _build_law(
+    terms: _Quotient,
+    variables: list[Expression],
+    transform: str,
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
 ) -> Expression | None:
     """Return the law with snapped constants if it holds on the validation rows, else None."""
-    if not terms.above or not terms.below or len(terms.above) + len(terms.below) > MOST_TERMS:
+    if not terms.above or not terms.below or len(terms.above) + len(terms.below) > MAX_TERMS:
         return None
     values = np.array([*terms.above.values(), *terms.below.values()])
-    values = values / _nicest_unit(values)
+    values = values / _find_nicest_unit(values)
     free = [place for place, value in enumerate(values) if value != 1]
     slots: dict[int, Expression] = {place: Parameter(n) for n, place in enumerate(free)}
     factors = [slots.get(place, number(1)) for place in range(len(values))]
     monomials = [mul(*(variables[i] for i in m)) for m in (*terms.above, *terms.below)]
     parts = [mul(c, m) for c, m in zip(factors, monomials, strict=True)]
     count = len(terms.above)
-    tree = UNDO[transform](add(*parts[:count]) / add(*parts[count:]))
-    form = Form(tree, values[free])
+    tree = INVERSE_TRANSFORMS[transform](add(*parts[:count]) / add(*parts[count:]))
+    form = ParametricForm(tree, values[free])
     spread = float(np.std(validation[1])) or 1.0
-    if not error(form, validation) < PROVED * spread:
+    if not compute_rmse(form, validation) < MAX_EXACT_ERROR * spread:
         return None
-    return polished(form, fit, validation)
+    return finalize_formula(form, fit, validation)
 
 
-def _nicest_unit(values: Array) -> float:
+def _find_nicest_unit(values: Array) -> float:
     """Return the coefficient that, as a divisor, turns most of the others into nice numbers."""
 
-    def niceness(unit: float) -> tuple[int, float]:
+    def rate_unit(unit: float) -> tuple[int, float]:
         others = values / unit
         return sum(bool(nice_constants(float(v), 1e-8 * abs(float(v)))) for v in others), -abs(unit)
 
-    return max((float(v) for v in values), key=niceness)
+    return max((float(v) for v in values), key=rate_unit)

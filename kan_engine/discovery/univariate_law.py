@@ -13,23 +13,35 @@ import numpy as np
 
 from kan_engine.data.scaling import TRANSFORMS, is_defined
 from kan_engine.expressions.evaluation import Expression, Parameter, add, evaluate, power, substitute
-from kan_engine.symbolic.closed_forms import ENOUGH, SIMPLE, Effort, best_forms, closed_forms
-from kan_engine.symbolic.constant_fitting import Array, Data, Form, error, refit
-from kan_engine.symbolic.constant_snapping import polished
+from kan_engine.symbolic.closed_forms import (
+    MAX_CLOSE_COMPLEXITY,
+    MAX_PLAIN_COMPLEXITY,
+    Effort,
+    find_closed_forms,
+    select_best_forms,
+)
+from kan_engine.symbolic.constant_fitting import (
+    Array,
+    ColumnsAndTarget,
+    ParametricForm,
+    compute_rmse,
+    refit_constants,
+)
+from kan_engine.symbolic.constant_snapping import finalize_formula
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate
-from kan_engine.symbolic.extraction import UNDO
-from kan_engine.symbolic.noise_model import Precision
-from kan_engine.symbolic.univariate_fit import Axis
+from kan_engine.symbolic.extraction import INVERSE_TRANSFORMS
+from kan_engine.symbolic.noise_model import NoiseModel
+from kan_engine.symbolic.univariate_fit import FitPoints
 
-FLOOR = 1e-10  # over the spread of the target
-PRECISE = Precision.exact(FLOOR)
-TRIED = 3  # candidates refitted per class of forms, transform and variable
-PLAUSIBLE = 3e-3  # error of a form before its refit
-STEPS = 30
+ROUNDING_ERROR = 1e-10  # over the spread of the target
+NOISELESS = NoiseModel.exact(ROUNDING_ERROR)
+MAX_REFITS = 3  # candidates refitted per class of forms, transform and variable
+MAX_PLAUSIBLE_ERROR = 3e-3  # error of a form before its refit
+REFIT_ITERATIONS = 30
 # The noise check uses the closest 1 in 20 pairs of neighbours: the median step over the spread.
-NEAREST, ROUGH = 20, 5e-3
+NEAREST_GAP_DIVISOR, MAX_NOISELESS_STEP = 20, 5e-3
 # Transforms of the target under which sums of terms are searched.
-PLAIN_SIDES = (
+SUM_TRANSFORMS = (
     "identity",
     "log",
     "log_neg",
@@ -37,13 +49,13 @@ PLAIN_SIDES = (
 )
 
 
-def law_of_one(
+def find_univariate_law(
     variable: Expression,
-    fit: Data,
-    validation: Data,
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
     should_stop: Callable[[], bool] = lambda: False,
     *,
-    floor: float = FLOOR,
+    floor: float = ROUNDING_ERROR,
     squared: bool = False,
 ) -> Expression | None:
     """Return a law y = T⁻¹(f(variable)), or None if none holds to rounding error.
@@ -64,36 +76,40 @@ def law_of_one(
     if _is_noisy(evaluate(variable, columns), target):
         return None
     everything = np.concatenate([target, validation[1]])[:, None]
-    sides = [side for side in UNDO if is_defined(side, everything)]
+    sides = [side for side in INVERSE_TRANSFORMS if is_defined(side, everything)]
     axes = [
-        (tree, Axis(evaluate(tree, columns)))
-        for tree in _variables(variable, fit, validation, squared=squared)
+        (tree, FitPoints(evaluate(tree, columns)))
+        for tree in _iterate_variables(variable, fit, validation, squared=squared)
     ]
-    longer: list[tuple[int, Form]] = []
+    longer: list[tuple[int, ParametricForm]] = []
     for effort, side, (tree, axis) in product(Effort, sides, axes):
         if should_stop():
             break
-        if effort == Effort.SUMS and side not in PLAIN_SIDES:
+        if effort == Effort.SUMS and side not in SUM_TRANSFORMS:
             continue
         moved = np.asarray(TRANSFORMS[side].forward(target))
-        for edge in _plausible(axis, moved, effort):
-            better = refit(_whole(edge, tree, side), fit, iterations=STEPS)
-            if error(better, validation) < floor * spread:
-                if edge.complexity <= (SIMPLE if effort == Effort.PLAIN else ENOUGH):
-                    return polished(better, fit, validation)
+        for edge in _find_plausible_candidates(axis, moved, effort):
+            better = refit_constants(_build_form(edge, tree, side), fit, iterations=REFIT_ITERATIONS)
+            if compute_rmse(better, validation) < floor * spread:
+                if edge.complexity <= (
+                    MAX_PLAIN_COMPLEXITY if effort == Effort.PLAIN else MAX_CLOSE_COMPLEXITY
+                ):
+                    return finalize_formula(better, fit, validation)
                 longer.append((edge.complexity, better))
-    return polished(min(longer, key=lambda pair: pair[0])[1], fit, validation) if longer else None
+    return finalize_formula(min(longer, key=lambda pair: pair[0])[1], fit, validation) if longer else None
 
 
 def _is_noisy(u: Array, y: Array) -> bool:
     """Whether targets at nearly equal u differ; even a function with many periods is continuous there."""
     order = np.argsort(u, kind="stable")
     gaps, steps = np.diff(u[order]), np.abs(np.diff(y[order]))
-    nearest = np.argsort(gaps, kind="stable")[: max(1, len(gaps) // NEAREST)]
-    return bool(np.median(steps[nearest]) > ROUGH * float(np.std(y)))
+    nearest = np.argsort(gaps, kind="stable")[: max(1, len(gaps) // NEAREST_GAP_DIVISOR)]
+    return bool(np.median(steps[nearest]) > MAX_NOISELESS_STEP * float(np.std(y)))
 
 
-def _variables(variable: Expression, fit: Data, validation: Data, *, squared: bool) -> Iterator[Expression]:
+def _iterate_variables(
+    variable: Expression, fit: ColumnsAndTarget, validation: ColumnsAndTarget, *, squared: bool
+) -> Iterator[Expression]:
     """Yield the variable, its square if requested, and its inverse if it has one sign."""
     yield variable
     if squared:
@@ -103,11 +119,13 @@ def _variables(variable: Expression, fit: Data, validation: Data, *, squared: bo
         yield power(variable, -1)
 
 
-def _plausible(axis: Axis, moved: Array, effort: Effort) -> list[Candidate]:
-    found = closed_forms(axis, moved, known=PRECISE, effort=effort, raw=True)
-    return [edge for edge in best_forms(found, PRECISE, TRIED) if edge.error < PLAUSIBLE]
+def _find_plausible_candidates(axis: FitPoints, moved: Array, effort: Effort) -> list[Candidate]:
+    found = find_closed_forms(axis, moved, known=NOISELESS, effort=effort, raw=True)
+    return [
+        edge for edge in select_best_forms(found, NOISELESS, MAX_REFITS) if edge.error < MAX_PLAUSIBLE_ERROR
+    ]
 
 
-def _whole(edge: Candidate, variable: Expression, side: str) -> Form:
+def _build_form(edge: Candidate, variable: Expression, side: str) -> ParametricForm:
     inside = add(substitute(edge.tree, {PLACEHOLDER: variable}), Parameter(len(edge.parameters)))
-    return Form(UNDO[side](inside), np.array([*edge.parameters, edge.constant]))
+    return ParametricForm(INVERSE_TRANSFORMS[side](inside), np.array([*edge.parameters, edge.constant]))

@@ -18,24 +18,25 @@ from itertools import combinations, product
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine.discovery.chebyshev_surrogate import DEGREES, Columns, Surrogate, inside
+from kan_engine.discovery.chebyshev_surrogate import TRANSFORM_DEGREES, Columns, Surrogate, find_interior_rows
 from kan_engine.discovery.power_product_law import is_primitive
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, evaluate, mul, power, substitute
 from kan_engine.expressions.simplification.simplify import simplify
-from kan_engine.symbolic.constant_fitting import Array, Data
+from kan_engine.symbolic.constant_fitting import Array, ColumnsAndTarget
 
-INNER, FEWEST_ROWS = 0.9, 50  # gradients use this share of the unit scale, unless it has too few rows
-MOST_INPUTS = 8
-WIDEST = 5  # up to so many columns, exponents go from -2 to 2; with more, from -1 to 1
-SUITED = 0.2  # residual of a condition over the size of its terms
-TRIED = 8  # conditions with the lowest misfits, whose surrogates are fitted
-SLACK = 1.02  # factor by which the error may grow, as it does by chance under noise
-ALIKE = 10.0  # within this ratio of errors, the condition on the fewest columns wins
-POOR = 0.5  # over the spread; above it the gradients of a surrogate are useless
-ROUNDING = 1e-8  # over the spread; surrogates with lower errors are equally good
+# Gradients use this share of the unit scale, unless it has too few rows
+INTERIOR_SHARE, MIN_INTERIOR_ROWS = 0.9, 50
+MAX_INPUTS = 8
+MAX_COLUMNS_WITH_SQUARES = 5  # up to so many columns, exponents go from -2 to 2; with more, from -1 to 1
+MAX_MISFIT = 0.2  # residual of a condition over the size of its terms
+MAX_TRIED_CONDITIONS = 8  # conditions with the lowest misfits, whose surrogates are fitted
+MAX_ERROR_GROWTH = 1.02  # factor by which the error may grow, as it does by chance under noise
+SIMILAR_ERROR_RATIO = 10.0  # within this ratio of errors, the condition on the fewest columns wins
+MAX_SURROGATE_ERROR = 0.5  # over the spread; above it the gradients of a surrogate are useless
+ROUNDING_ERROR = 1e-8  # over the spread; surrogates with lower errors are equally good
 DENOMINATORS = 1, 2, 3  # of the degree b
 
-Changed = tuple[dict[str, Expression], Expression]
+GroupsAndFactor = tuple[dict[str, Expression], Expression]
 """Groups and factor of a reduction."""
 
 
@@ -51,23 +52,23 @@ class Reduction:
     groups: Mapping[str, Expression]
     factor: Expression = ONE
 
-    def data(self, data: Data) -> Data:
+    def reduce_data(self, data: ColumnsAndTarget) -> ColumnsAndTarget:
         """Return the values of the groups and of g."""
         columns, target = data
         groups = {name: evaluate(tree, columns) for name, tree in self.groups.items()}
         return groups, target / evaluate(self.factor, columns)
 
-    def weights(self, data: Data, weights: Float[Array, " rows"]) -> Float[Array, " rows"]:
+    def reduce_weights(self, data: ColumnsAndTarget, weights: Float[Array, " rows"]) -> Float[Array, " rows"]:
         """Return row weights for g that weight errors of y as ``weights`` do; their mean is 1."""
         squares = np.square(np.broadcast_to(evaluate(self.factor, data[0]), weights.shape)) * weights
         return np.asarray(squares / (squares.mean() or 1.0))
 
-    def whole(self, tree: Expression, columns: Columns) -> Expression:
+    def expand_law(self, tree: Expression, columns: Columns) -> Expression:
         """Convert a law in the groups to a law in the columns, simplified for their values."""
         known: dict[Expression, Expression] = {Variable(n): t for n, t in self.groups.items()}
         return simplify(mul(self.factor, substitute(tree, known)), columns)
 
-    def then(self, groups: Mapping[str, Expression], factor: Expression) -> Reduction:
+    def compose(self, groups: Mapping[str, Expression], factor: Expression) -> Reduction:
         """Apply a further reduction, given in the variables of g, after this one."""
         known: dict[Expression, Expression] = {Variable(n): t for n, t in self.groups.items()}
         return Reduction(
@@ -76,8 +77,8 @@ class Reduction:
         )
 
 
-def reduction(
-    fit: Data, validation: Data, should_stop: Callable[[], bool] = lambda: False
+def find_reduction(
+    fit: ColumnsAndTarget, validation: ColumnsAndTarget, should_stop: Callable[[], bool] = lambda: False
 ) -> Reduction | None:
     """Return a reduction to fewer variables, or None if there is none.
 
@@ -87,38 +88,42 @@ def reduction(
         should_stop: Called before every step; once true, the reduction found so far is returned.
     """
     names = list(fit[0])
-    if not 1 < len(names) <= MOST_INPUTS:
+    if not 1 < len(names) <= MAX_INPUTS:
         return None
     surrogate = Surrogate.fit(fit, validation)
     found = Reduction(groups={name: Variable(name) for name in names})
     spread = float(np.std(validation[1])) or 1.0
-    while surrogate is not None and surrogate.error < POOR * spread and len(found.groups) > 1:
+    while surrogate is not None and surrogate.error < MAX_SURROGATE_ERROR * spread and len(found.groups) > 1:
         if should_stop():
             break
-        step = _step(found, surrogate, fit, validation, ROUNDING * spread)
+        step = _eliminate_variable(found, surrogate, fit, validation, ROUNDING_ERROR * spread)
         if step is None:
             break
         found, surrogate = step
     return found if len(found.groups) < len(names) else None
 
 
-def _step(
-    found: Reduction, surrogate: Surrogate, fit: Data, validation: Data, rounding: float
+def _eliminate_variable(
+    found: Reduction,
+    surrogate: Surrogate,
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    rounding: float,
 ) -> tuple[Reduction, Surrogate] | None:
     """Eliminate one variable if the new surrogate is as accurate; else return None."""
-    reduced = found.data(fit)
-    conditions = [c for c in _conditions(surrogate, reduced[0]) if c.misfit < SUITED]
+    reduced = found.reduce_data(fit)
+    conditions = [c for c in _find_conditions(surrogate, reduced[0]) if c.misfit < MAX_MISFIT]
     conditions.sort(key=lambda c: c.misfit)
     passed = []
-    for condition in conditions[:TRIED]:
-        further = found.then(condition.groups, condition.factor)
-        there = further.data(validation)
-        other = Surrogate.fit(further.data(fit), there, evaluate(further.factor, validation[0]))
-        if other is not None and other.error <= max(SLACK * surrogate.error, rounding):
+    for condition in conditions[:MAX_TRIED_CONDITIONS]:
+        further = found.compose(condition.groups, condition.factor)
+        there = further.reduce_data(validation)
+        other = Surrogate.fit(further.reduce_data(fit), there, evaluate(further.factor, validation[0]))
+        if other is not None and other.error <= max(MAX_ERROR_GROWTH * surrogate.error, rounding):
             passed.append((condition.size, other.error, further, other))
     if not passed:
         return None
-    near = ALIKE * min(error for _, error, _, _ in passed)
+    near = SIMILAR_ERROR_RATIO * min(error for _, error, _, _ in passed)
     *_, further, other = min((p for p in passed if p[1] <= max(near, rounding)), key=lambda p: p[:2])
     return further, other
 
@@ -140,51 +145,53 @@ class _Condition:
     factor: Expression = ONE
 
 
-def _conditions(surrogate: Surrogate, columns: Columns) -> Iterator[_Condition]:
+def _find_conditions(surrogate: Surrogate, columns: Columns) -> Iterator[_Condition]:
     """Yield unused columns, scalings, and sums or differences of columns, each with its misfit."""
-    rows = inside(surrogate.basis, columns, INNER)
-    rows = rows if int(rows.sum()) >= FEWEST_ROWS else np.ones_like(rows)
+    rows = find_interior_rows(surrogate.basis, columns, INTERIOR_SHARE)
+    rows = rows if int(rows.sum()) >= MIN_INTERIOR_ROWS else np.ones_like(rows)
     here = {name: values[rows] for name, values in columns.items()}
     slopes, values = surrogate.slopes(here), surrogate.values(here)
     positive = [float(v.min()) > 0 for v in columns.values()]
-    yield from _idle(slopes, values, here)
-    yield from _scalings(
+    yield from _find_unused_columns(slopes, values, here)
+    yield from _find_scalings(
         slopes * np.stack(list(here.values())), values, surrogate.transform, list(here), positive
     )
-    yield from _pairs(slopes, here)
+    yield from _find_pair_conditions(slopes, here)
 
 
-def _idle(slopes: Array, values: Array, columns: Columns) -> Iterator[_Condition]:
+def _find_unused_columns(slopes: Array, values: Array, columns: Columns) -> Iterator[_Condition]:
     """Yield for each column the condition that the target does not depend on it."""
     spread = float(values.std()) or 1.0
     for name, slope in zip(columns, slopes, strict=True):
         left = float(np.ptp(columns[name]) * np.sqrt(np.mean(slope**2))) / spread
-        yield _Condition(misfit=left, size=1, groups=_without(columns, name))
+        yield _Condition(misfit=left, size=1, groups=_drop_column(columns, name))
 
 
-def _scalings(
+def _find_scalings(
     terms: Array, values: Array, transform: str, names: list[str], positive: list[bool]
 ) -> Iterator[_Condition]:
     """Yield conditions Σ aᵢ xᵢ ∂f/∂xᵢ = b f in which at least one of the columns is positive."""
-    count, degree = len(names), DEGREES[transform]
+    count, degree = len(names), TRANSFORM_DEGREES[transform]
     target = degree * values if degree else np.ones_like(values)
     gram = np.vstack([terms, target])
     gram = gram @ gram.T / gram.shape[1]
-    reach = range(-2, 3) if count <= WIDEST else range(-1, 2)
+    reach = range(-2, 3) if count <= MAX_COLUMNS_WITH_SQUARES else range(-1, 2)
     for exponents in product(reach, repeat=count):
         used = [k for k in range(count) if exponents[k]]
         if not is_primitive(exponents) or not any(positive[k] for k in used):
             continue
-        b = _rational(float(np.array(exponents) @ gram[:count, count] / gram[count, count]))
+        b = _nearest_rational(float(np.array(exponents) @ gram[:count, count] / gram[count, count]))
         vector = np.array([*exponents, -float(b)])
         size = float(vector**2 @ np.diag(gram)) or 1.0
         misfit = float(np.sqrt(max(vector @ gram @ vector, 0.0) / size))
         unit = min((k for k in used if positive[k]), key=lambda k: abs(exponents[k]))
-        groups, factor = _scaled(names, exponents, b, unit)
+        groups, factor = _build_scaling_groups(names, exponents, b, unit)
         yield _Condition(misfit=misfit, size=len(used), groups=groups, factor=factor)
 
 
-def _scaled(names: list[str], exponents: tuple[int, ...], b: Fraction, unit: int) -> Changed:
+def _build_scaling_groups(
+    names: list[str], exponents: tuple[int, ...], b: Fraction, unit: int
+) -> GroupsAndFactor:
     """Return the groups and the factor, with one column as the unit of the others."""
     measure = Variable(names[unit])
     groups = {
@@ -195,7 +202,7 @@ def _scaled(names: list[str], exponents: tuple[int, ...], b: Fraction, unit: int
     return groups, power(measure, b / exponents[unit])
 
 
-def _pairs(slopes: Array, columns: Columns) -> Iterator[_Condition]:
+def _find_pair_conditions(slopes: Array, columns: Columns) -> Iterator[_Condition]:
     """Yield conditions for sums and differences of two columns or of their squares."""
     values = list(columns.values())
     for (i, first), (k, second) in combinations(enumerate(columns), 2):
@@ -207,15 +214,15 @@ def _pairs(slopes: Array, columns: Columns) -> Iterator[_Condition]:
             for sign in (1, -1):
                 misfit = float(np.sqrt(np.mean((left - sign * right) ** 2))) / size
                 merged = add(power(Variable(first), power_), mul(sign, power(Variable(second), power_)))
-                groups = _without(columns, second) | {first: merged}
+                groups = _drop_column(columns, second) | {first: merged}
                 yield _Condition(misfit=misfit, size=2, groups=groups)
 
 
-def _without(columns: Columns, name: str) -> dict[str, Expression]:
+def _drop_column(columns: Columns, name: str) -> dict[str, Expression]:
     return {other: Variable(other) for other in columns if other != name}
 
 
-def _rational(value: float) -> Fraction:
+def _nearest_rational(value: float) -> Fraction:
     """Return the nearest whole number, half or third."""
     return min(
         (Fraction(round(value * q), q) for q in DENOMINATORS), key=lambda fraction: abs(fraction - value)

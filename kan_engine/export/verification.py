@@ -11,11 +11,12 @@ from jaxtyping import Float, Shaped
 from kan_engine.data.labels import class_name
 from kan_engine.inference.predictor import Predictor
 
-TIE = 1e-9  # relative difference of two weighted probabilities, below which either label is accepted
+# Relative difference of two weighted probabilities, below which either label is accepted
+TIE_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
-class Answers:
+class RowPredictions:
     """Predictions of some rows.
 
     Args:
@@ -27,15 +28,15 @@ class Answers:
     labels: Shaped[np.ndarray, " rows"] | None = None
 
 
-def answers_of(predictor: Predictor, columns: Mapping[str, np.ndarray]) -> Answers:
+def predict_rows(predictor: Predictor, columns: Mapping[str, np.ndarray]) -> RowPredictions:
     """The predictions of the model itself."""
     if predictor.classes is None:
-        return Answers(predictor.predict(columns).reshape(-1, predictor.network.config.width[-1]))
+        return RowPredictions(predictor.predict(columns).reshape(-1, predictor.network.config.width[-1]))
     probabilities = predictor.probabilities(columns)
-    return Answers(probabilities, predictor.labels(probabilities))
+    return RowPredictions(probabilities, predictor.labels(probabilities))
 
 
-def largest_difference(predictor: Predictor, expected: Answers, got: Answers) -> float:
+def largest_difference(predictor: Predictor, expected: RowPredictions, got: RowPredictions) -> float:
     """The largest relative difference of two numbers.
 
     Differences are relative to the absolute value of the expected number, but at least to 1 and to the median
@@ -48,10 +49,10 @@ def largest_difference(predictor: Predictor, expected: Answers, got: Answers) ->
     if (np.isfinite(got.numbers) != defined).any() or _has_other_label(predictor, expected, got):
         return np.inf
     columns = zip(expected.numbers.T, got.numbers.T, defined.T, strict=True)
-    return max(_difference(mine[known], theirs[known]) for mine, theirs, known in columns)
+    return max(_relative_difference(mine[known], theirs[known]) for mine, theirs, known in columns)
 
 
-def _difference(expected: Float[np.ndarray, " rows"], got: Float[np.ndarray, " rows"]) -> float:
+def _relative_difference(expected: Float[np.ndarray, " rows"], got: Float[np.ndarray, " rows"]) -> float:
     if not len(expected):
         return 0.0
     size = np.abs(expected)
@@ -59,11 +60,11 @@ def _difference(expected: Float[np.ndarray, " rows"], got: Float[np.ndarray, " r
     return float((np.abs(got - expected) / unit).max())
 
 
-def _has_other_label(predictor: Predictor, expected: Answers, got: Answers) -> bool:
+def _has_other_label(predictor: Predictor, expected: RowPredictions, got: RowPredictions) -> bool:
     if expected.labels is None or got.labels is None:
         return (expected.labels is None) != (got.labels is None)
     weighted = np.sort(expected.numbers * np.asarray(predictor.decision_weights or 1.0), axis=1)
-    is_clear = weighted[:, -1] - weighted[:, -2] > TIE * weighted[:, -1]
+    is_clear = weighted[:, -1] - weighted[:, -2] > TIE_TOLERANCE * weighted[:, -1]
     return any(
         theirs not in (mine, class_name(mine))
         for mine, theirs, clear in zip(expected.labels.tolist(), got.labels.tolist(), is_clear, strict=True)

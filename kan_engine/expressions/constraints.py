@@ -12,14 +12,14 @@ from kan_engine.expressions.library import LIBRARY
 MAX_EDGES = 24  # live edges of a network from which formulas are extracted
 MAX_HIDDEN_LAYERS = 1
 
-VISIBLE = tuple(name for name, f in LIBRARY.items() if f.elementary or f.exponent is not None)
+PRINTABLE_FUNCTIONS = tuple(name for name, f in LIBRARY.items() if f.elementary or f.exponent is not None)
 """Functions that occur in printed formulas; all other functions are written in terms of these."""
 
-_NAMES = {f.exponent: name for name, f in LIBRARY.items() if f.exponent is not None}
+_POWER_NAMES = {f.exponent: name for name, f in LIBRARY.items() if f.exponent is not None}
 
 
 @dataclass(frozen=True)
-class Limits:
+class FormulaConstraints:
     """A client's constraints on a formula.
 
     Attributes:
@@ -35,14 +35,14 @@ class Limits:
         return {"forbidden": sorted(self.forbidden), "max_complexity": self.max_complexity}
 
     @staticmethod
-    def from_dict(data: dict[str, Any]) -> Limits:
+    def from_dict(data: dict[str, Any]) -> FormulaConstraints:
         """Restore the constraints from ``to_dict``."""
-        return Limits(frozenset(data["forbidden"]), data["max_complexity"])
+        return FormulaConstraints(frozenset(data["forbidden"]), data["max_complexity"])
 
     def allow(self, tree: Expression) -> bool:
         """Whether a formula satisfies the constraints."""
         is_short = self.max_complexity is None or complexity(tree) <= self.max_complexity
-        return is_short and not self.forbidden & functions_of(tree)
+        return is_short and not self.forbidden & list_functions(tree)
 
     def allow_part(self, tree: Expression, *, is_exponent: bool) -> bool:
         """Whether a formula with this part can satisfy the constraints.
@@ -50,19 +50,19 @@ class Limits:
         A logarithm in an exponent is allowed, since simplification turns it into a power.
         """
         forbidden = self.forbidden - {"log"} if is_exponent else self.forbidden
-        return not forbidden or not forbidden & functions_of(tree)
+        return not forbidden or not forbidden & list_functions(tree)
 
 
-NO_LIMITS = Limits()
+NO_CONSTRAINTS = FormulaConstraints()
 
 
-def functions_of(tree: Expression) -> set[str]:
+def list_functions(tree: Expression) -> set[str]:
     """Return the library's names of all functions and powers in a formula."""
     found: set[str] = set()
     for node in walk(tree):
         match node:
             case Call(function, _):
                 found.add(function)
-            case Pow(_, Number(Fraction() as exponent)) if exponent in _NAMES:
-                found.add(_NAMES[exponent])
+            case Pow(_, Number(Fraction() as exponent)) if exponent in _POWER_NAMES:
+                found.add(_POWER_NAMES[exponent])
     return found

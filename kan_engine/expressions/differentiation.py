@@ -17,10 +17,10 @@ from kan_engine.expressions.nodes import (
     power,
 )
 
-Leaf = Callable[[Expression], Expression]
+LeafDerivative = Callable[[Expression], Expression]
 
 
-def derivative(tree: Expression, of_leaf: Leaf) -> Expression:
+def differentiate(tree: Expression, of_leaf: LeafDerivative) -> Expression:
     """Return the derivative of a formula by the sum, product, power and chain rules.
 
     Args:
@@ -30,7 +30,7 @@ def derivative(tree: Expression, of_leaf: Leaf) -> Expression:
     """
     if not children(tree):
         return of_leaf(tree)
-    slopes = [derivative(part, of_leaf) for part in children(tree)]
+    slopes = [differentiate(part, of_leaf) for part in children(tree)]
     match tree:
         case Add():
             return add(*slopes)
@@ -51,15 +51,15 @@ def derivative(tree: Expression, of_leaf: Leaf) -> Expression:
                 result = add(result, mul(tree, call("log", base), along_exponent))
             return result
         case Call(function, argument):
-            return ZERO if slopes[0] == ZERO else mul(_SLOPES[function](argument), slopes[0])
+            return ZERO if slopes[0] == ZERO else mul(_FUNCTION_DERIVATIVES[function](argument), slopes[0])
     raise TypeError(f"not a node of a formula: {tree!r}")
 
 
-def _root(u: Expression) -> Expression:
+def _sqrt(u: Expression) -> Expression:
     return power(u, HALF)
 
 
-_SLOPES: dict[str, Callable[[Expression], Expression]] = {
+_FUNCTION_DERIVATIVES: dict[str, Callable[[Expression], Expression]] = {
     "exp": lambda u: call("exp", u),
     "log": lambda u: 1 / u,
     "abs": lambda u: call("sign", u),
@@ -70,10 +70,10 @@ _SLOPES: dict[str, Callable[[Expression], Expression]] = {
     "sinh": lambda u: call("cosh", u),
     "cosh": lambda u: call("sinh", u),
     "tanh": lambda u: 1 - call("tanh", u) ** 2,
-    "asin": lambda u: 1 / _root(1 - u**2),
-    "acos": lambda u: -1 / _root(1 - u**2),
+    "asin": lambda u: 1 / _sqrt(1 - u**2),
+    "acos": lambda u: -1 / _sqrt(1 - u**2),
     "atan": lambda u: 1 / (1 + u**2),
-    "asinh": lambda u: 1 / _root(u**2 + 1),
-    "acosh": lambda u: 1 / _root(u**2 - 1),
+    "asinh": lambda u: 1 / _sqrt(u**2 + 1),
+    "acosh": lambda u: 1 / _sqrt(u**2 - 1),
     "atanh": lambda u: 1 / (1 - u**2),
 }

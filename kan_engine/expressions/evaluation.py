@@ -34,18 +34,18 @@ from kan_engine.expressions.nodes import (
     Variable,
     add,
     apply_function,
-    as_tree,
     bind,
     call,
     children,
-    free_constants,
     is_affine,
     is_constant,
     mul,
     number,
+    parametrize_floats,
     power,
     rebuild,
     substitute,
+    to_expression,
     variables,
     walk,
 )
@@ -69,21 +69,21 @@ __all__ = [
     "Variable",
     "add",
     "apply_function",
-    "as_tree",
     "bind",
     "call",
     "children",
     "complexity",
     "evaluate",
-    "free_constants",
     "from_json",
     "is_affine",
     "is_constant",
     "mul",
     "number",
+    "parametrize_floats",
     "power",
     "rebuild",
     "substitute",
+    "to_expression",
     "to_json",
     "value_and_jacobian",
     "variables",
@@ -106,8 +106,8 @@ def evaluate(
         Values of the broadcast shape; NaN or infinite where the formula is undefined, without a warning.
     """
     with np.errstate(all="ignore"):
-        value = _trace(tree, columns, parameters).value
-    return np.array(np.broadcast_to(value, _shape(value, columns)), dtype=np.float64)
+        value = _trace_values(tree, columns, parameters).value
+    return np.array(np.broadcast_to(value, _broadcast_shape(value, columns)), dtype=np.float64)
 
 
 def value_and_jacobian(
@@ -119,10 +119,10 @@ def value_and_jacobian(
     to its children, for all rows at once.
     """
     with np.errstate(all="ignore"):
-        trace = _trace(tree, columns, parameters)
+        trace = _trace_values(tree, columns, parameters)
         gradients: list[Values] = [0.0] * len(parameters)
-        _accumulate(trace, 1.0, gradients)
-    shape = _shape(trace.value, columns)
+        _accumulate_gradients(trace, 1.0, gradients)
+    shape = _broadcast_shape(trace.value, columns)
     jacobian = np.empty((*shape, len(parameters)))
     for index, gradient in enumerate(gradients):
         jacobian[..., index] = gradient
@@ -139,17 +139,17 @@ class _Trace:
     depends: bool  # whether the node contains a parameter
 
 
-def _shape(value: Values, columns: Mapping[str, NDArray[Any]]) -> tuple[int, ...]:
+def _broadcast_shape(value: Values, columns: Mapping[str, NDArray[Any]]) -> tuple[int, ...]:
     return np.broadcast_shapes(np.shape(value), *(np.shape(column) for column in columns.values()))
 
 
-def _trace(tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Any) -> _Trace:
-    parts = tuple(_trace(part, columns, parameters) for part in children(tree))
-    value = node_value(tree, [part.value for part in parts], columns, parameters)
+def _trace_values(tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Any) -> _Trace:
+    parts = tuple(_trace_values(part, columns, parameters) for part in children(tree))
+    value = evaluate_node(tree, [part.value for part in parts], columns, parameters)
     return _Trace(tree, value, parts, isinstance(tree, Parameter) or any(part.depends for part in parts))
 
 
-def node_value(
+def evaluate_node(
     tree: Expression, parts: Sequence[Values], columns: Mapping[str, NDArray[Any]], parameters: Any = ()
 ) -> Values:
     """Evaluate one node, given the values of its children."""
@@ -168,7 +168,7 @@ def node_value(
         case Mul():
             value = prod(parts[1:], start=parts[0])
         case Pow():
-            value = _power(parts[0], parts[1])
+            value = _evaluate_power(parts[0], parts[1])
         case Call(function, _):
             value = LIBRARY[function].of(parts[0])
         case _:
@@ -176,11 +176,11 @@ def node_value(
     return value
 
 
-def _power(base: Values, exponent: Values) -> Values:
+def _evaluate_power(base: Values, exponent: Values) -> Values:
     return power_value(base, exponent) if isinstance(exponent, float) else np.power(base, exponent)
 
 
-def _accumulate(trace: _Trace, adjoint: Values, gradients: list[Values]) -> None:
+def _accumulate_gradients(trace: _Trace, adjoint: Values, gradients: list[Values]) -> None:
     """Add the contribution of ``trace`` to the gradients, given ``adjoint`` = ∂v/∂trace."""
     if not trace.depends:
         return
@@ -189,23 +189,23 @@ def _accumulate(trace: _Trace, adjoint: Values, gradients: list[Values]) -> None
             gradients[index] = gradients[index] + adjoint
         case Add():
             for part in trace.parts:
-                _accumulate(part, adjoint, gradients)
+                _accumulate_gradients(part, adjoint, gradients)
         case Mul():
             for place, part in enumerate(trace.parts):
                 if part.depends:
                     others = [other.value for at, other in enumerate(trace.parts) if at != place]
-                    _accumulate(part, prod(others, start=adjoint), gradients)
+                    _accumulate_gradients(part, prod(others, start=adjoint), gradients)
         case Pow():
             base, exponent = trace.parts
             if base.depends:
-                lowered = _power(base.value, exponent.value - 1)
-                _accumulate(base, adjoint * exponent.value * lowered, gradients)
+                lowered = _evaluate_power(base.value, exponent.value - 1)
+                _accumulate_gradients(base, adjoint * exponent.value * lowered, gradients)
             if exponent.depends:
                 slope = np.where(trace.value == 0, 0.0, trace.value * np.log(base.value))  # 0^e stays 0
-                _accumulate(exponent, adjoint * slope, gradients)
+                _accumulate_gradients(exponent, adjoint * slope, gradients)
         case Call(function, _):
             argument = trace.parts[0]
-            _accumulate(argument, adjoint * LIBRARY[function].slope(argument.value), gradients)
+            _accumulate_gradients(argument, adjoint * LIBRARY[function].slope(argument.value), gradients)
 
 
 def complexity(tree: Expression) -> int:
@@ -270,7 +270,7 @@ def _is_negative(tree: Expression) -> bool:
     return isinstance(tree, Number) and tree.value < 0
 
 
-_DEEPEST = 200
+_MAX_DEPTH = 200
 
 
 def to_json(tree: Expression) -> dict[str, Any]:
@@ -300,16 +300,16 @@ def from_json(data: Any) -> Expression:
     Raises:
         ArtifactError: The data are not a formula, or it is nested too deeply.
     """
-    return _read(data, _DEEPEST)
+    return _parse_node(data, _MAX_DEPTH)
 
 
-def _read(data: Any, levels: int) -> Expression:
+def _parse_node(data: Any, levels: int) -> Expression:
     """Parse one node with at most ``levels`` levels of nodes below it."""
     if levels < 0:
-        raise ArtifactError(f"the formula is nested deeper than {_DEEPEST} levels")
+        raise ArtifactError(f"the formula is nested deeper than {_MAX_DEPTH} levels")
     match data:
         case {"number": str(text)}:
-            tree: Expression = _read_number(text)
+            tree: Expression = _parse_number(text)
         case {"constant": str(name)} if name in CONSTANTS:
             tree = Constant(name)
         case {"parameter": int(index)} if index >= 0:
@@ -317,19 +317,19 @@ def _read(data: Any, levels: int) -> Expression:
         case {"variable": str(name)}:
             tree = Variable(name)
         case {"call": str(function), "of": argument} if function in LIBRARY and LIBRARY[function].elementary:
-            tree = Call(function, _read(argument, levels - 1))
+            tree = Call(function, _parse_node(argument, levels - 1))
         case {"add": [_, _, *_] as terms}:
-            tree = Add(tuple(_read(term, levels - 1) for term in terms))
+            tree = Add(tuple(_parse_node(term, levels - 1) for term in terms))
         case {"mul": [_, _, *_] as factors}:
-            tree = Mul(tuple(_read(factor, levels - 1) for factor in factors))
+            tree = Mul(tuple(_parse_node(factor, levels - 1) for factor in factors))
         case {"pow": [base, exponent]}:
-            tree = Pow(_read(base, levels - 1), _read(exponent, levels - 1))
+            tree = Pow(_parse_node(base, levels - 1), _parse_node(exponent, levels - 1))
         case _:
             raise ArtifactError(f"this is not a node of a formula: {str(data)[:80]}")
     return tree
 
 
-def _read_number(text: str) -> Number:
+def _parse_number(text: str) -> Number:
     try:
         return Number(float(text) if set(text) & set(".enaif") else Fraction(text))
     except (ValueError, ZeroDivisionError) as error:

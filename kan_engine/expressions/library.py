@@ -65,44 +65,47 @@ def power_value(base: Values, exponent: float) -> Values:
     return np.power(base, exponent)
 
 
-def _everywhere(_low: float, _high: float) -> bool:
+def _accept_any_interval(_low: float, _high: float) -> bool:
     return True
 
 
-def _where_not_huge(low: float, high: float) -> bool:
+def _is_below_overflow(low: float, high: float) -> bool:
     return max(abs(low), abs(high)) < 700  # exp overflows beyond 709
 
 
-def _where_positive(low: float, _high: float) -> bool:
+def _is_positive(low: float, _high: float) -> bool:
     return low > 0
 
 
-def _where_not_negative(low: float, _high: float) -> bool:
+def _is_non_negative(low: float, _high: float) -> bool:
     return low >= 0
 
 
-def _where_not_zero(low: float, high: float) -> bool:
+def _is_nonzero(low: float, high: float) -> bool:
     return low > 0 or high < 0
 
 
-def _inside_one(low: float, high: float) -> bool:
+def _is_in_unit_interval(low: float, high: float) -> bool:
     return low >= -1 and high <= 1
 
 
-def _strictly_inside_one(low: float, high: float) -> bool:
+def _is_in_open_unit_interval(low: float, high: float) -> bool:
     return low > -1 and high < 1
 
 
-def _above_one(low: float, _high: float) -> bool:
+def _is_at_least_one(low: float, _high: float) -> bool:
     return low >= 1
 
 
-def _between_poles_of_tan(low: float, high: float) -> bool:
+def _is_between_tan_poles(low: float, high: float) -> bool:
     return bool(np.floor(low / np.pi + 0.5) == np.floor(high / np.pi + 0.5))
 
 
-def _power(
-    name: str, exponent: Fraction, complexity: int, defined: Callable[[float, float], bool] = _everywhere
+def _define_power(
+    name: str,
+    exponent: Fraction,
+    complexity: int,
+    defined: Callable[[float, float], bool] = _accept_any_interval,
 ) -> Function:
     p = float(exponent)
     return Function(
@@ -115,12 +118,12 @@ def _power(
     )
 
 
-def _elementary(
+def _define_elementary(
     name: str,
     of: NumpyFunction,
     slope: NumpyFunction,
     complexity: int,
-    defined: Callable[[float, float], bool] = _everywhere,
+    defined: Callable[[float, float], bool] = _accept_any_interval,
     *,
     sympy: str = "",
 ) -> Function:
@@ -135,12 +138,12 @@ def _elementary(
     )
 
 
-def _form(
+def _define_form(
     name: str,
     of: NumpyFunction,
     slope: NumpyFunction,
     complexity: int,
-    defined: Callable[[float, float], bool] = _everywhere,
+    defined: Callable[[float, float], bool] = _accept_any_interval,
 ) -> Function:
     return Function(name=name, of=of, slope=slope, complexity=complexity, defined=defined)
 
@@ -150,55 +153,63 @@ def _sigmoid(u: Any) -> Any:
 
 
 _POWERS = (
-    _power("x^2", Fraction(2), 2),
-    _power("x^3", Fraction(3), 3),
-    _power("x^4", Fraction(4), 3),
-    _power("x^5", Fraction(5), 3),
-    _power("x^6", Fraction(6), 3),
-    _power("1/x", Fraction(-1), 2, _where_not_zero),
-    _power("1/x^2", Fraction(-2), 2, _where_not_zero),
-    _power("1/x^3", Fraction(-3), 3, _where_not_zero),
-    _power("1/x^4", Fraction(-4), 4, _where_not_zero),
-    _power("sqrt", Fraction(1, 2), 2, _where_not_negative),
-    _power("1/sqrt", Fraction(-1, 2), 2, _where_positive),
-    _power("x^1.5", Fraction(3, 2), 4, _where_not_negative),
-    _power("1/x^1.5", Fraction(-3, 2), 4, _where_positive),
+    _define_power("x^2", Fraction(2), 2),
+    _define_power("x^3", Fraction(3), 3),
+    _define_power("x^4", Fraction(4), 3),
+    _define_power("x^5", Fraction(5), 3),
+    _define_power("x^6", Fraction(6), 3),
+    _define_power("1/x", Fraction(-1), 2, _is_nonzero),
+    _define_power("1/x^2", Fraction(-2), 2, _is_nonzero),
+    _define_power("1/x^3", Fraction(-3), 3, _is_nonzero),
+    _define_power("1/x^4", Fraction(-4), 4, _is_nonzero),
+    _define_power("sqrt", Fraction(1, 2), 2, _is_non_negative),
+    _define_power("1/sqrt", Fraction(-1, 2), 2, _is_positive),
+    _define_power("x^1.5", Fraction(3, 2), 4, _is_non_negative),
+    _define_power("1/x^1.5", Fraction(-3, 2), 4, _is_positive),
 )
 
 _ELEMENTARY = (
-    _elementary("exp", np.exp, np.exp, 2, _where_not_huge),
-    _elementary("log", np.log, lambda u: np.divide(1.0, u), 2, _where_positive),
-    _elementary("abs", np.abs, np.sign, 3, sympy="Abs"),
-    _elementary("sign", np.sign, lambda u: 0.0 * u, 3),
-    _elementary("sin", np.sin, np.cos, 2),
-    _elementary("cos", np.cos, lambda u: -np.sin(u), 2),
-    _elementary("tan", np.tan, lambda u: 1 + np.tan(u) ** 2, 3, _between_poles_of_tan),
-    _elementary("sinh", np.sinh, np.cosh, 3, _where_not_huge),
-    _elementary("cosh", np.cosh, np.sinh, 3, _where_not_huge),
-    _elementary("tanh", np.tanh, lambda u: 1 - np.tanh(u) ** 2, 3),
-    _elementary("asin", np.arcsin, lambda u: np.divide(1.0, np.sqrt(1 - u * u)), 4, _inside_one),
-    _elementary("acos", np.arccos, lambda u: np.divide(-1.0, np.sqrt(1 - u * u)), 4, _inside_one),
-    _elementary("atan", np.arctan, lambda u: 1 / (1 + u * u), 4),
-    _elementary("asinh", np.arcsinh, lambda u: 1 / np.sqrt(1 + u * u), 4),
-    _elementary("acosh", np.arccosh, lambda u: np.divide(1.0, np.sqrt(u * u - 1)), 4, _above_one),
-    _elementary("atanh", np.arctanh, lambda u: np.divide(1.0, 1 - u * u), 4, _strictly_inside_one),
+    _define_elementary("exp", np.exp, np.exp, 2, _is_below_overflow),
+    _define_elementary("log", np.log, lambda u: np.divide(1.0, u), 2, _is_positive),
+    _define_elementary("abs", np.abs, np.sign, 3, sympy="Abs"),
+    _define_elementary("sign", np.sign, lambda u: 0.0 * u, 3),
+    _define_elementary("sin", np.sin, np.cos, 2),
+    _define_elementary("cos", np.cos, lambda u: -np.sin(u), 2),
+    _define_elementary("tan", np.tan, lambda u: 1 + np.tan(u) ** 2, 3, _is_between_tan_poles),
+    _define_elementary("sinh", np.sinh, np.cosh, 3, _is_below_overflow),
+    _define_elementary("cosh", np.cosh, np.sinh, 3, _is_below_overflow),
+    _define_elementary("tanh", np.tanh, lambda u: 1 - np.tanh(u) ** 2, 3),
+    _define_elementary(
+        "asin", np.arcsin, lambda u: np.divide(1.0, np.sqrt(1 - u * u)), 4, _is_in_unit_interval
+    ),
+    _define_elementary(
+        "acos", np.arccos, lambda u: np.divide(-1.0, np.sqrt(1 - u * u)), 4, _is_in_unit_interval
+    ),
+    _define_elementary("atan", np.arctan, lambda u: 1 / (1 + u * u), 4),
+    _define_elementary("asinh", np.arcsinh, lambda u: 1 / np.sqrt(1 + u * u), 4),
+    _define_elementary(
+        "acosh", np.arccosh, lambda u: np.divide(1.0, np.sqrt(u * u - 1)), 4, _is_at_least_one
+    ),
+    _define_elementary(
+        "atanh", np.arctanh, lambda u: np.divide(1.0, 1 - u * u), 4, _is_in_open_unit_interval
+    ),
 )
 
 _FORMS = (
-    _form("x", lambda u: u, lambda u: 1.0 + 0.0 * u, 1),
-    _form("gaussian", lambda u: np.exp(-u * u), lambda u: -2 * u * np.exp(-u * u), 3),
-    _form("lorentzian", lambda u: 1 / (1 + u * u), lambda u: -2 * u / (1 + u * u) ** 2, 3),
-    _form("sigmoid", _sigmoid, lambda u: _sigmoid(u) * _sigmoid(-u), 3),
-    _form("softplus", lambda u: np.logaddexp(0.0, u), _sigmoid, 4),
-    _form("silu", lambda u: u * _sigmoid(u), lambda u: _sigmoid(u) * (1 + u * _sigmoid(-u)), 4),
-    _form(
+    _define_form("x", lambda u: u, lambda u: 1.0 + 0.0 * u, 1),
+    _define_form("gaussian", lambda u: np.exp(-u * u), lambda u: -2 * u * np.exp(-u * u), 3),
+    _define_form("lorentzian", lambda u: 1 / (1 + u * u), lambda u: -2 * u / (1 + u * u) ** 2, 3),
+    _define_form("sigmoid", _sigmoid, lambda u: _sigmoid(u) * _sigmoid(-u), 3),
+    _define_form("softplus", lambda u: np.logaddexp(0.0, u), _sigmoid, 4),
+    _define_form("silu", lambda u: u * _sigmoid(u), lambda u: _sigmoid(u) * (1 + u * _sigmoid(-u)), 4),
+    _define_form(
         "planck",
         lambda u: np.divide(1.0, np.expm1(u)),
         lambda u: np.divide(-0.25, np.sinh(u / 2) ** 2),
         4,
-        lambda low, high: _where_not_zero(low, high) and _where_not_huge(low, high),
+        lambda low, high: _is_nonzero(low, high) and _is_below_overflow(low, high),
     ),
-    _form("sqrt(1+x^2)", lambda u: np.sqrt(1 + u * u), lambda u: u / np.sqrt(1 + u * u), 4),
+    _define_form("sqrt(1+x^2)", lambda u: np.sqrt(1 + u * u), lambda u: u / np.sqrt(1 + u * u), 4),
 )
 
 LIBRARY: dict[str, Function] = {function.name: function for function in (*_FORMS, *_POWERS, *_ELEMENTARY)}

@@ -8,11 +8,11 @@ from math import gcd, inf, isfinite, log2, pi, sqrt
 
 from kan_engine.expressions.nodes import HALF, PI, ZERO, Expression, call, mul, number, power
 
-_LARGEST_DENOMINATOR = 12
-_LARGEST_OF_ALL = 500
-_LARGEST_MULTIPLE = 100  # numerator p of p/q times π and the other units, or of √(p/q)
-_LARGEST_INTEGER = 1e15
-_DIGITS = 6  # significant digits
+_MAX_SMALL_DENOMINATOR = 12
+_MAX_DENOMINATOR = 500
+_MAX_MULTIPLE = 100  # numerator p of p/q times π and the other units, or of √(p/q)
+_MAX_FRACTION_VALUE = 1e15
+_MAX_DECIMAL_DIGITS = 6  # significant digits
 _UNITS: tuple[tuple[Expression, float, float], ...] = (  # tree, value, bits
     (PI, pi, 3.0),
     (1 / PI, 1 / pi, 4.0),
@@ -28,7 +28,7 @@ _UNITS: tuple[tuple[Expression, float, float], ...] = (  # tree, value, bits
     (call("exp", -1), 1 / euler, 6.0),
 )
 _RELATIVE_ROUNDING = 4e-16
-_SURE_BITS = 24.0  # a constant of so few bits equals a float of 53 bits by chance only rarely
+_MAX_RECOGNISED_BITS = 24.0  # a constant of so few bits equals a float of 53 bits by chance only rarely
 
 
 def nice_constants(value: float, tolerance: float) -> list[Expression]:
@@ -43,60 +43,60 @@ def nice_constants(value: float, tolerance: float) -> list[Expression]:
         digits, p/q times π, 1/π, π², √π, e and √(p/q). Fractions that are decimals of one digit (0.3) are
         returned as decimals.
     """
-    return [tree for _, tree in priced(value, tolerance)]
+    return [tree for _, tree in rank_constants(value, tolerance)]
 
 
 @lru_cache(maxsize=4096)
-def recognised(value: float) -> Expression:
+def recognise_constant(value: float) -> Expression:
     """Return the constant that a float equals to within rounding, or the float if there is none."""
-    bits, tree = next(iter(priced(value, 0.0)), (inf, ZERO))
-    return tree if bits <= _SURE_BITS else number(value)
+    bits, tree = next(iter(rank_constants(value, 0.0)), (inf, ZERO))
+    return tree if bits <= _MAX_RECOGNISED_BITS else number(value)
 
 
-def priced(value: float, tolerance: float) -> list[tuple[float, Expression]]:
+def rank_constants(value: float, tolerance: float) -> list[tuple[float, Expression]]:
     """Return the constants of ``nice_constants``, each with its description length in bits."""
     if not isfinite(value):
         return []
     zero = [(0.0, ZERO)] if abs(value) <= tolerance or value == 0 else []
     tolerance = max(tolerance, _RELATIVE_ROUNDING * abs(value))
     found: dict[float, tuple[float, Callable[[], Expression]]] = {}
-    for bits, constant, write in _near(value):
+    for bits, constant, write in _generate_candidates(value):
         if constant != 0 and abs(constant - value) <= tolerance:
             found[constant] = min((bits, write), found.get(constant, (inf, write)), key=lambda pair: pair[0])
     return zero + sorted(((bits, write()) for bits, write in found.values()), key=lambda pair: pair[0])
 
 
-def _near(value: float) -> Iterator[tuple[float, float, Callable[[], Expression]]]:
+def _generate_candidates(value: float) -> Iterator[tuple[float, float, Callable[[], Expression]]]:
     """Yield (bits, value, function that builds the tree) of the nearest constants of every kind."""
-    for bits, p, q in _fractions(value):
-        yield bits, p / q, partial(_as_number, p, q)
-    for bits, decimal in _decimals(value):
-        yield bits, decimal, partial(_as_number, *decimal.as_integer_ratio())
+    for bits, p, q in _nearest_fractions(value):
+        yield bits, p / q, partial(_build_number, p, q)
+    for bits, decimal in _nearest_decimals(value):
+        yield bits, decimal, partial(_build_number, *decimal.as_integer_ratio())
     for unit, size, price in _UNITS:
-        for bits, p, q in _fractions(value / size):
-            if abs(p) <= _LARGEST_MULTIPLE:
+        for bits, p, q in _nearest_fractions(value / size):
+            if abs(p) <= _MAX_MULTIPLE:
                 yield bits + price, p / q * size, partial(mul, Fraction(p, q), unit)
     sign = -1 if value < 0 else 1
-    for bits, p, q in _fractions(value * value):
-        if 0 < p <= _LARGEST_MULTIPLE:
-            yield bits + 3.0, sign * sqrt(p / q), partial(_root, sign, p, q)
+    for bits, p, q in _nearest_fractions(value * value):
+        if 0 < p <= _MAX_MULTIPLE:
+            yield bits + 3.0, sign * sqrt(p / q), partial(_build_root, sign, p, q)
 
 
-def _root(sign: int, p: int, q: int) -> Expression:
+def _build_root(sign: int, p: int, q: int) -> Expression:
     """Return √(p/q) as √(p·q)/q."""
     return mul(Fraction(sign, q), power(p * q, HALF))
 
 
-def _fractions(value: float) -> Iterator[tuple[float, int, int]]:
+def _nearest_fractions(value: float) -> Iterator[tuple[float, int, int]]:
     """Yield (bits, p, q) of the nearest fraction of every denominator up to 12, and of the best up to 500."""
-    if abs(value) > _LARGEST_INTEGER:
+    if abs(value) > _MAX_FRACTION_VALUE:
         return
-    for q in range(1, _LARGEST_DENOMINATOR + 1):
+    for q in range(1, _MAX_SMALL_DENOMINATOR + 1):
         p = round(value * q)
         if gcd(p, q) == 1:
             yield _integer_bits(p) + (_integer_bits(q) if q > 1 else 0.0), p, q
-    best = Fraction(value).limit_denominator(_LARGEST_OF_ALL)
-    if best.denominator > _LARGEST_DENOMINATOR:
+    best = Fraction(value).limit_denominator(_MAX_DENOMINATOR)
+    if best.denominator > _MAX_SMALL_DENOMINATOR:
         yield (
             _integer_bits(best.numerator) + _integer_bits(best.denominator),
             best.numerator,
@@ -104,17 +104,17 @@ def _fractions(value: float) -> Iterator[tuple[float, int, int]]:
         )
 
 
-def _as_number(p: int, q: int) -> Expression:
+def _build_number(p: int, q: int) -> Expression:
     """Return p/q as a fraction or a decimal: 1/4 rather than 0.25, but 0.3 rather than 3/10, 2.5 than 5/2."""
     longer = len(repr(p / q)) - len(f"{p}/{q}")
-    is_decimal = q > _LARGEST_DENOMINATOR and 10**_DIGITS % q == 0
+    is_decimal = q > _MAX_SMALL_DENOMINATOR and 10**_MAX_DECIMAL_DIGITS % q == 0
     as_decimal = q in (5, 10) or is_decimal or longer < 0 or (longer == 0 and abs(p) > 3)
     return number(p / q) if as_decimal else number(Fraction(p, q))
 
 
-def _decimals(value: float) -> Iterator[tuple[float, float]]:
+def _nearest_decimals(value: float) -> Iterator[tuple[float, float]]:
     """Yield (bits, decimal): the value rounded to one, two, … six significant digits."""
-    for digits in range(1, _DIGITS + 1):
+    for digits in range(1, _MAX_DECIMAL_DIGITS + 1):
         text = f"{value:.{digits - 1}e}"
         exponent = int(text.partition("e")[2])
         if not isfinite(float(text)):  # rounding up the largest float overflows

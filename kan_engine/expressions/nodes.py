@@ -122,16 +122,16 @@ ZERO, ONE, MINUS_ONE, HALF = (
 )
 PI = Constant("pi")
 
-_LARGEST_EXACT = 10**15  # larger integers may not be exact as floats; larger fractions are unreadable
-_LARGEST_FOLDED_EXPONENT = 64
+_MAX_EXACT_INTEGER = 10**15  # larger integers may not be exact as floats; larger fractions are unreadable
+_MAX_FOLDED_EXPONENT = 64
 
 
 def number(value: Fraction | float) -> Number:
     """Return a Number: floats with an integer value become exact, fractions of large integers floats."""
     if isinstance(value, Fraction):
-        exact = abs(value.numerator) <= _LARGEST_EXACT and value.denominator <= _LARGEST_EXACT
+        exact = abs(value.numerator) <= _MAX_EXACT_INTEGER and value.denominator <= _MAX_EXACT_INTEGER
         return Number(value if exact else float(value))
-    if isfinite(value) and value == int(value) and abs(value) <= _LARGEST_EXACT:
+    if isfinite(value) and value == int(value) and abs(value) <= _MAX_EXACT_INTEGER:
         return Number(Fraction(int(value)))
     return Number(float(value))
 
@@ -153,7 +153,7 @@ def mul(*factors: Operand) -> Expression:
 
 def power(base: Operand, exponent: Operand) -> Expression:
     """Return base^exponent, with numbers folded if the result is exact or one of them is a float."""
-    base, exponent = as_tree(base), as_tree(exponent)
+    base, exponent = to_expression(base), to_expression(exponent)
     if exponent == ONE:
         return base
     if exponent == ZERO:
@@ -171,19 +171,19 @@ def call(function: str, argument: Operand) -> Expression:
     """
     if not LIBRARY[function].elementary:
         raise KeyError(function)
-    return Call(function, as_tree(argument))
+    return Call(function, to_expression(argument))
 
 
 def apply_function(name: str, argument: Operand) -> Expression:
     """Return any function of the library as a tree: ``gaussian`` of u is exp(-u**2)."""
-    u = as_tree(argument)
-    if name in _SPELLED_OUT:
-        return _SPELLED_OUT[name](u)
+    u = to_expression(argument)
+    if name in _FORM_BUILDERS:
+        return _FORM_BUILDERS[name](u)
     exponent = LIBRARY[name].exponent
     return call(name, u) if exponent is None else power(u, exponent)
 
 
-_SPELLED_OUT: dict[str, Callable[[Expression], Expression]] = {
+_FORM_BUILDERS: dict[str, Callable[[Expression], Expression]] = {
     "x": lambda u: u,
     "gaussian": lambda u: call("exp", -(u**2)),
     "lorentzian": lambda u: 1 / (1 + u**2),
@@ -195,7 +195,7 @@ _SPELLED_OUT: dict[str, Callable[[Expression], Expression]] = {
 }
 
 
-def as_tree(value: Operand) -> Expression:
+def to_expression(value: Operand) -> Expression:
     """Convert a number to a node; return a node unchanged."""
     return value if isinstance(value, Expression) else number(value)
 
@@ -213,7 +213,7 @@ def _fold(
     """
     kept: list[Expression | None] = []
     folded = neutral
-    for operand in (flat for given in operands for flat in _flat(as_tree(given), kind)):
+    for operand in (flat for given in operands for flat in _flatten(to_expression(given), kind)):
         if not isinstance(operand, Number):
             kept.append(operand)
             continue
@@ -223,7 +223,7 @@ def _fold(
     return kept, folded
 
 
-def _flat(tree: Expression, kind: type[Add] | type[Mul]) -> tuple[Expression, ...]:
+def _flatten(tree: Expression, kind: type[Add] | type[Mul]) -> tuple[Expression, ...]:
     return children(tree) if isinstance(tree, kind) else (tree,)
 
 
@@ -254,7 +254,7 @@ def _power_of_numbers(base: Number, exponent: Number) -> Expression:
 
 def _exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
     """Return base^exponent for exponents n and n/2 up to 64 if it is a fraction, else None."""
-    if exponent.denominator > 2 or abs(exponent) > _LARGEST_FOLDED_EXPONENT or (base == 0 and exponent < 0):
+    if exponent.denominator > 2 or abs(exponent) > _MAX_FOLDED_EXPONENT or (base == 0 and exponent < 0):
         return None
     if exponent.denominator == 2:
         if base < 0:
@@ -334,7 +334,7 @@ def bind(tree: Expression, parameters: Sequence[float]) -> Expression:
     return substitute(tree, {Parameter(i): number(float(value)) for i, value in enumerate(parameters)})
 
 
-def free_constants(tree: Expression) -> tuple[Expression, list[float]]:
+def parametrize_floats(tree: Expression) -> tuple[Expression, list[float]]:
     """Return the tree with a parameter for every measured (float) number, and the values of the parameters.
 
     Equal floats become separate parameters.

@@ -82,10 +82,10 @@ def from_sympy(expression: sympy.Expr, names: Mapping[str, str] | None = None) -
     if expression == sympy.E:
         return call("exp", ONE)
     parts = [from_sympy(part, names) for part in expression.args]
-    return _node(expression, parts)
+    return _build_node(expression, parts)
 
 
-def _node(expression: sympy.Expr, parts: list[Expression]) -> Expression:
+def _build_node(expression: sympy.Expr, parts: list[Expression]) -> Expression:
     if expression.is_Add:
         return add(*parts)
     if expression.is_Mul:

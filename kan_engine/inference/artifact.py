@@ -26,22 +26,22 @@ from kan_engine.expressions.library import LIBRARY
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.kan import KAN
 
-VERSION = 2  # adds decision weights
-WITH_SUPPORT = 3  # densities only: older programs would not set them to 0 outside their support
-WITH_BOUNDS = 4  # regressions only: older programs would return values outside the bounds
-READABLE = (1, 2, 3, 4)
+BASE_VERSION = 2  # adds decision weights
+SUPPORT_VERSION = 3  # densities only: older programs would not set them to 0 outside their support
+BOUNDS_VERSION = 4  # regressions only: older programs would return values outside the bounds
+READABLE_VERSIONS = (1, 2, 3, 4)
 HEADER_LIMIT = 8 * 2**20  # bytes; sufficient for thousands of columns with their categories
-MOST_ATTACHED = 16
-FEW_WEIGHTS = (
+MAX_ATTACHMENTS = 16
+MAX_PREALLOCATED_WEIGHTS = (
     2**20
 )  # 8 MB; a network on the meta device takes ten times as long, and one second on first use in a process
 
-_KEY = "kan"  # key of our header in the metadata of safetensors
-_NETWORK = "network."  # prefix of the tensors of the network
-_ATTACHED = "attached."  # prefix of arrays stored with the model
-_OF_FORMULA = _ATTACHED + "formula.residuals"  # older programs ignore attachments
+_METADATA_KEY = "kan"  # key of our header in the metadata of safetensors
+_NETWORK_PREFIX = "network."  # prefix of the tensors of the network
+_ATTACHMENT_PREFIX = "attached."  # prefix of arrays stored with the model
+_FORMULA_RESIDUALS = _ATTACHMENT_PREFIX + "formula.residuals"  # older programs ignore attachments
 _DTYPES = {torch.float64: "F64", torch.bool: "BOOL"}
-_BROKEN = (
+_READ_ERRORS = (
     ArithmeticError,
     AttributeError,
     IndexError,
@@ -72,7 +72,7 @@ def save(
         ArtifactError: The header exceeds ``HEADER_LIMIT``.
     """
     header = {
-        "version": VERSION,
+        "version": BASE_VERSION,
         "target": predictor.target,
         "classes": predictor.classes,
         "decision_weights": predictor.decision_weights,
@@ -83,11 +83,11 @@ def save(
     }
     if predictor.support is not None:
         ends = [[end if math.isfinite(end) else None for end in side] for side in predictor.support]
-        header |= {"version": WITH_SUPPORT, "support": ends}
+        header |= {"version": SUPPORT_VERSION, "support": ends}
     elif predictor.outputs is not None and predictor.outputs.bounds is not None:
-        header |= {"version": WITH_BOUNDS, "bounds": list(predictor.outputs.bounds)}
+        header |= {"version": BOUNDS_VERSION, "bounds": list(predictor.outputs.bounds)}
     text = json.dumps(header, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    data = save_tensors(_tensors(predictor) | _attachments(attached or {}), {_KEY: text})
+    data = save_tensors(_tensors(predictor) | _attachments(attached or {}), {_METADATA_KEY: text})
     if int.from_bytes(data[:8], "little") > HEADER_LIMIT:
         raise ArtifactError(f"the description of the model is over {HEADER_LIMIT} bytes; use fewer columns")
     return data
@@ -101,15 +101,15 @@ def load(data: bytes) -> Predictor:
     """
     try:
         header, shapes = _read_header(data)
-        network = _outline(header["network"], len(shapes), len(data))
-        _compare(shapes, header, network)
+        network = _build_network(header["network"], len(shapes), len(data))
+        _check_tensors(shapes, header, network)
         tensors = _read_tensors(data)
         network.load_state_dict(
-            {name: tensors[_NETWORK + name] for name in network.state_dict()}, assign=True
+            {name: tensors[_NETWORK_PREFIX + name] for name in network.state_dict()}, assign=True
         )
-        return _assemble(header, network, tensors)
-    except _BROKEN as error:
-        raise _no_model(error) from error
+        return _build_predictor(header, network, tensors)
+    except _READ_ERRORS as error:
+        raise _artifact_error(error) from error
 
 
 def read_header(data: bytes) -> dict[str, Any]:
@@ -120,8 +120,8 @@ def read_header(data: bytes) -> dict[str, Any]:
     """
     try:
         return _read_header(data)[0]
-    except _BROKEN as error:
-        raise _no_model(error) from error
+    except _READ_ERRORS as error:
+        raise _artifact_error(error) from error
 
 
 def read_metadata(data: bytes) -> dict[str, Any]:
@@ -133,16 +133,16 @@ def read_attached(data: bytes) -> dict[str, Float[np.ndarray, " _"]]:
     """The arrays that were saved with a predictor; call ``load`` first, which checks the bytes."""
     try:
         tensors = _read_tensors(data)
-    except _BROKEN as error:
-        raise _no_model(error) from error
+    except _READ_ERRORS as error:
+        raise _artifact_error(error) from error
     return {
-        name.removeprefix(_ATTACHED): tensor.numpy()
+        name.removeprefix(_ATTACHMENT_PREFIX): tensor.numpy()
         for name, tensor in tensors.items()
-        if name.startswith(_ATTACHED)
+        if name.startswith(_ATTACHMENT_PREFIX)
     }
 
 
-def _no_model(error: Exception) -> ArtifactError:
+def _artifact_error(error: Exception) -> ArtifactError:
     reason = f"its header lacks {error}" if isinstance(error, KeyError) else str(error)
     return ArtifactError(f"these bytes are not a saved model: {reason}")
 
@@ -154,7 +154,7 @@ def _tensors(predictor: Predictor) -> dict[str, Tensor]:
         "residuals": predictor.residuals,
     }
     if predictor.formula_residuals is not None:
-        arrays[_OF_FORMULA] = predictor.formula_residuals
+        arrays[_FORMULA_RESIDUALS] = predictor.formula_residuals
     if predictor.inputs.quantiles is not None:
         arrays["inputs.quantiles"] = predictor.inputs.quantiles
     if predictor.outputs is not None:
@@ -162,14 +162,14 @@ def _tensors(predictor: Predictor) -> dict[str, Tensor]:
     return {
         name: torch.from_numpy(np.array(array, np.float64, order="C")) for name, array in arrays.items()
     } | {
-        _NETWORK + name: tensor.detach().contiguous()
+        _NETWORK_PREFIX + name: tensor.detach().contiguous()
         for name, tensor in predictor.network.state_dict().items()
     }
 
 
 def _attachments(attached: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
     return {
-        _ATTACHED + name: torch.from_numpy(np.array(numbers, np.float64))
+        _ATTACHMENT_PREFIX + name: torch.from_numpy(np.array(numbers, np.float64))
         for name, numbers in attached.items()
     }
 
@@ -181,10 +181,10 @@ def _read_header(data: bytes) -> tuple[dict[str, Any], Shapes]:
         raise ArtifactError(
             "these bytes are not a saved model: they do not begin with the length of a header"
         )
-    outer = _parse(data[8 : 8 + length])
-    header = _parse(outer.pop("__metadata__")[_KEY])
-    if header["version"] not in READABLE:
-        known = ", ".join(map(str, READABLE))
+    outer = _parse_object(data[8 : 8 + length])
+    header = _parse_object(outer.pop("__metadata__")[_METADATA_KEY])
+    if header["version"] not in READABLE_VERSIONS:
+        known = ", ".join(map(str, READABLE_VERSIONS))
         raise ArtifactError(
             f"the model has the format version {header['version']!r}; this program reads the versions {known}"
         )
@@ -193,7 +193,7 @@ def _read_header(data: bytes) -> tuple[dict[str, Any], Shapes]:
     return header, {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in outer.items()}
 
 
-def _parse(text: bytes | str) -> dict[str, Any]:
+def _parse_object(text: bytes | str) -> dict[str, Any]:
     parsed = json.loads(text, parse_constant=_refuse_constant)
     if not isinstance(parsed, dict):
         raise TypeError("its header is not a JSON object")
@@ -204,7 +204,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"its header contains {name}, which is not valid JSON")
 
 
-def _outline(description: dict[str, Any], tensors: int, size: int) -> KAN:
+def _build_network(description: dict[str, Any], tensors: int, size: int) -> KAN:
     """The described network; large networks are created without memory for their tensors.
 
     In a valid file every node, edge and grid point takes at least one byte, and every layer three tensors. A
@@ -220,7 +220,7 @@ def _outline(description: dict[str, Any], tensors: int, size: int) -> KAN:
     ):
         raise ValueError("its width, grid_sizes or order are not valid counts")
     edges = sum(a * b for a, b in pairwise([*width, width[0]]))  # upper bound: direct edges may be absent
-    is_small = edges * (max(grid_sizes) + order + 1) <= FEW_WEIGHTS
+    is_small = edges * (max(grid_sizes) + order + 1) <= MAX_PREALLOCATED_WEIGHTS
     with torch.device("cpu" if is_small else "meta"):
         network = KAN.from_header(description)
     for layer in network.all_layers:
@@ -236,11 +236,11 @@ def _outline(description: dict[str, Any], tensors: int, size: int) -> KAN:
     return network
 
 
-def _compare(shapes: Shapes, header: dict[str, Any], network: KAN) -> None:
+def _check_tensors(shapes: Shapes, header: dict[str, Any], network: KAN) -> None:
     """Check that the tensors in the file are exactly those that the header describes."""
     wide, out = network.config.width[0], network.config.width[-1]
     expected: Shapes = {
-        _NETWORK + name: (_DTYPES[tensor.dtype], tuple(tensor.shape))
+        _NETWORK_PREFIX + name: (_DTYPES[tensor.dtype], tuple(tensor.shape))
         for name, tensor in network.state_dict().items()
     }
     expected |= {"inputs.center": ("F64", (wide,)), "inputs.scale": ("F64", (wide,))}
@@ -249,8 +249,10 @@ def _compare(shapes: Shapes, header: dict[str, Any], network: KAN) -> None:
         expected["inputs.quantiles"] = ("F64", (wide, shapes["inputs.quantiles"][1][1]))
     if header["transform"] is not None:
         expected |= {"outputs.mean": ("F64", (out,)), "outputs.std": ("F64", (out,))}
-    attached = [name for name, (_, shape) in shapes.items() if name.startswith(_ATTACHED) and len(shape) == 1]
-    expected |= {name: ("F64", shapes[name][1]) for name in attached[:MOST_ATTACHED]}
+    attached = [
+        name for name, (_, shape) in shapes.items() if name.startswith(_ATTACHMENT_PREFIX) and len(shape) == 1
+    ]
+    expected |= {name: ("F64", shapes[name][1]) for name in attached[:MAX_ATTACHMENTS]}
     for name in sorted(expected.keys() | shapes.keys()):
         if shapes.get(name) != expected.get(name):
             raise ValueError(f"the tensor {name!r} is {shapes.get(name)}, expected {expected.get(name)}")
@@ -266,14 +268,16 @@ def _read_tensors(data: bytes) -> dict[str, Tensor]:
             if array.max(initial=0) > 1:
                 raise ValueError(f"the tensor {name!r} holds values that are neither true nor false")
             array = array.view(np.bool_)
-        elif not (name.startswith(_ATTACHED) or np.isfinite(array).all()):
+        elif not (name.startswith(_ATTACHMENT_PREFIX) or np.isfinite(array).all()):
             raise ValueError(f"the tensor {name!r} holds values that are not finite")
         tensors[name] = torch.from_numpy(array)
     return tensors
 
 
-def _assemble(header: dict[str, Any], network: KAN, tensors: dict[str, Tensor]) -> Predictor:
-    arrays = {name: tensor.numpy() for name, tensor in tensors.items() if not name.startswith(_NETWORK)}
+def _build_predictor(header: dict[str, Any], network: KAN, tensors: dict[str, Tensor]) -> Predictor:
+    arrays = {
+        name: tensor.numpy() for name, tensor in tensors.items() if not name.startswith(_NETWORK_PREFIX)
+    }
     for layer in network.all_layers:
         if (layer.knots.diff() < 0).any():
             raise ValueError("its knots are decreasing")
@@ -287,7 +291,7 @@ def _assemble(header: dict[str, Any], network: KAN, tensors: dict[str, Tensor]) 
         raise TypeError("its decision weights are not numbers")
     outputs = None
     if header["transform"] is not None:
-        bounds = _bounds(header["bounds"]) if header["version"] == WITH_BOUNDS else None
+        bounds = _parse_bounds(header["bounds"]) if header["version"] == BOUNDS_VERSION else None
         outputs = TargetScaler(header["transform"], arrays["outputs.mean"], arrays["outputs.std"], bounds)
     return Predictor(
         encoding=Encoding.from_dict(header["encoding"]),
@@ -297,13 +301,13 @@ def _assemble(header: dict[str, Any], network: KAN, tensors: dict[str, Tensor]) 
         classes=None if classes is None else tuple(classes),
         target=header["target"],
         residuals=arrays["residuals"],
-        formula_residuals=arrays.get(_OF_FORMULA),
+        formula_residuals=arrays.get(_FORMULA_RESIDUALS),
         decision_weights=None if weights is None else tuple(weights),
-        support=_support(header["support"]) if header["version"] == WITH_SUPPORT else None,
+        support=_parse_support(header["support"]) if header["version"] == SUPPORT_VERSION else None,
     )
 
 
-def _support(sides: list[list[float | None]]) -> tuple[tuple[float, float], ...]:
+def _parse_support(sides: list[list[float | None]]) -> tuple[tuple[float, float], ...]:
     """Support of a density, one range per input; null means unbounded."""
     if any(not (end is None or type(end) is float) for side in sides for end in side):
         raise TypeError("the ends of its support are not numbers")
@@ -312,7 +316,7 @@ def _support(sides: list[list[float | None]]) -> tuple[tuple[float, float], ...]
     )
 
 
-def _bounds(ends: list[float]) -> tuple[float, float]:
+def _parse_bounds(ends: list[float]) -> tuple[float, float]:
     """Lower and upper bound of the predictions."""
     low, high = ends
     if type(low) is not float or type(high) is not float:

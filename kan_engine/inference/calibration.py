@@ -18,9 +18,9 @@ from kan_engine.network.layer import KANLayer
 from kan_engine.network.row_blocks import row_blocks
 
 FOLDS = 5
-SPREADS = (1.0, 0.5)  # standard deviations of the normal priors: of log s, and of every b
-NEWTON_STEPS = 50
-SETTLED = 1e-6  # Newton's method ends when a step lowers the objective by less (nats, all rows)
+PRIOR_DEVIATIONS = (1.0, 0.5)  # standard deviations of the normal priors: of log s, and of every b
+MAX_NEWTON_STEPS = 50
+MIN_DECREASE_NATS = 1e-6  # Newton's method ends when a step lowers the objective by less (nats, all rows)
 
 
 @dataclass(frozen=True)
@@ -63,20 +63,20 @@ def calibrate_(
     """
     with torch.no_grad():
         outputs = torch.cat([network(x[block]) for block in row_blocks(network, len(x))])
-    found = fit_calibration(as_logits(outputs), codes, weights, prior=-class_weights.log())
-    put_into_(network, found)
+    found = fit_calibration(to_logits(outputs), codes, weights, prior=-class_weights.log())
+    apply_calibration_(network, found)
     return found
 
 
-def put_into_(network: KAN, calibration: Calibration) -> None:
+def apply_calibration_(network: KAN, calibration: Calibration) -> None:
     """Apply a calibration to the weights of a classifier, in place."""
     shift = calibration.shift
     if network.config.width[-1] == 1:
         shift = shift[1:] - shift[:1]
-    rescale_(network, calibration.scale, shift)
+    rescale_outputs_(network, calibration.scale, shift)
 
 
-def as_logits(outputs: Float[Tensor, "rows out_dim"]) -> Float[Tensor, "rows classes"]:
+def to_logits(outputs: Float[Tensor, "rows out_dim"]) -> Float[Tensor, "rows classes"]:
     """One logit per class; a single output becomes the logits (0, output) of two classes."""
     if outputs.shape[1] > 1:
         return outputs
@@ -110,10 +110,10 @@ def fit_calibration(
             number of rows (Σw)² / Σw² (Kish, "Survey sampling", 1965).
         prior: Expected shift.
     """
-    rows = _Rows.of(logits, codes, weights)
+    rows = _CalibrationRows.create(logits, codes, weights)
     none = Calibration(1.0, prior)
     plain = _losses(rows, none)
-    scaled, shifted = (_cross_validated(rows, prior, with_shift) for with_shift in (False, True))
+    scaled, shifted = (_cross_validate(rows, prior, with_shift) for with_shift in (False, True))
     is_scaled = bool(scaled.sum() < plain.sum())
     gain = (scaled if is_scaled else plain) - shifted
     if float(gain.sum()) > float(gain.square().sum().sqrt()):  # one standard error of a sum
@@ -122,23 +122,23 @@ def fit_calibration(
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _CalibrationRows:
     logits: Float[Tensor, "rows classes"]
     codes: Int[Tensor, " rows"]
     weights: Float[Tensor, " rows"]
     doubt: float  # label smoothing: share of every row without a known class
 
     @staticmethod
-    def of(logits: Tensor, codes: Tensor, weights: Tensor) -> _Rows:
+    def create(logits: Tensor, codes: Tensor, weights: Tensor) -> _CalibrationRows:
         weights = weights * weights.sum() / weights.square().sum()
-        return _Rows(logits, codes, weights, 1 / (float(weights.sum()) + 1))
+        return _CalibrationRows(logits, codes, weights, 1 / (float(weights.sum()) + 1))
 
-    def where(self, mask: Tensor) -> _Rows:
+    def select(self, mask: Tensor) -> _CalibrationRows:
         return replace(self, logits=self.logits[mask], codes=self.codes[mask], weights=self.weights[mask])
 
 
-def _cross_validated(
-    rows: _Rows, prior: Float[Tensor, " classes"], with_shift: bool
+def _cross_validate(
+    rows: _CalibrationRows, prior: Float[Tensor, " classes"], with_shift: bool
 ) -> Float[Tensor, " rows"]:
     """Loss of every row with a calibration that was fitted without it.
 
@@ -149,11 +149,11 @@ def _cross_validated(
     losses = torch.empty_like(rows.weights)
     for fold in range(FOLDS):
         own = folds == fold
-        losses[own] = _losses(rows.where(own), _fit(rows.where(~own), prior, with_shift))
+        losses[own] = _losses(rows.select(own), _fit(rows.select(~own), prior, with_shift))
     return losses
 
 
-def _losses(rows: _Rows, calibration: Calibration) -> Float[Tensor, " rows"]:
+def _losses(rows: _CalibrationRows, calibration: Calibration) -> Float[Tensor, " rows"]:
     """Weighted log loss of every row, with smoothed labels."""
     per_row: Tensor = torch.nn.functional.cross_entropy(
         calibration(rows.logits), rows.codes, reduction="none", label_smoothing=rows.doubt
@@ -161,25 +161,25 @@ def _losses(rows: _Rows, calibration: Calibration) -> Float[Tensor, " rows"]:
     return per_row * rows.weights
 
 
-def _fit(rows: _Rows, prior: Float[Tensor, " classes"], with_shift: bool) -> Calibration:
+def _fit(rows: _CalibrationRows, prior: Float[Tensor, " classes"], with_shift: bool) -> Calibration:
     """Fit by Newton's method with the positive definite Fisher matrix and step halving."""
     now = Calibration(1.0, prior)
     reached = _objective(rows, now, prior)
-    for _ in range(NEWTON_STEPS):
+    for _ in range(MAX_NEWTON_STEPS):
         gradient, fisher = _derivatives(rows, now, prior)
         free = len(gradient) if with_shift else 1
         step = -torch.linalg.solve(fisher[:free, :free], gradient[:free])
         tried, objective = _line_search(
             rows, now, prior, torch.cat([step, step.new_zeros(len(gradient) - free)])
         )
-        if not objective < reached - SETTLED:
+        if not objective < reached - MIN_DECREASE_NATS:
             break
         now, reached = tried, objective
     return now
 
 
 def _line_search(
-    rows: _Rows, start: Calibration, prior: Tensor, step: Float[Tensor, " parameters"]
+    rows: _CalibrationRows, start: Calibration, prior: Tensor, step: Float[Tensor, " parameters"]
 ) -> tuple[Calibration, float]:
     """Halve the step until it lowers the objective; return the calibration and its objective."""
     before = _objective(rows, start, prior)
@@ -192,22 +192,22 @@ def _line_search(
     return start, before
 
 
-def _objective(rows: _Rows, now: Calibration, prior: Tensor) -> float:
-    offset, precision = _from_prior(now, prior)
+def _objective(rows: _CalibrationRows, now: Calibration, prior: Tensor) -> float:
+    offset, precision = _prior_offset(now, prior)
     return float(_losses(rows, now).sum() + (precision * offset.square()).sum() / 2)
 
 
-def _from_prior(
+def _prior_offset(
     now: Calibration, prior: Tensor
 ) -> tuple[Float[Tensor, " parameters"], Float[Tensor, " parameters"]]:
     """Offset of (log s, b) from the mean of the prior, and the precision of the prior."""
     log_scale = torch.tensor([now.scale], dtype=prior.dtype).log()
-    spreads = torch.tensor([SPREADS[0], *[SPREADS[1]] * len(prior)], dtype=prior.dtype)
+    spreads = torch.tensor([PRIOR_DEVIATIONS[0], *[PRIOR_DEVIATIONS[1]] * len(prior)], dtype=prior.dtype)
     return torch.cat([log_scale, now.shift - prior]), spreads**-2
 
 
 def _derivatives(
-    rows: _Rows, now: Calibration, prior: Tensor
+    rows: _CalibrationRows, now: Calibration, prior: Tensor
 ) -> tuple[Float[Tensor, " parameters"], Float[Tensor, "parameters parameters"]]:
     """Gradient and Fisher matrix of the objective in (log s, b).
 
@@ -224,12 +224,12 @@ def _derivatives(
     fisher = torch.diag(torch.cat([(w * p * q * q).sum()[None], (w * p).sum(0)]))
     fisher[1:, 1:] -= p.T @ (w * p)
     fisher[0, 1:] = fisher[1:, 0] = (w * p * q).sum(0)
-    offset, precision = _from_prior(now, prior)
+    offset, precision = _prior_offset(now, prior)
     return gradient + precision * offset, fisher + torch.diag(precision)
 
 
 @torch.no_grad()
-def rescale_(network: KAN, scale: float, shift: Float[Tensor, " out_dim"]) -> None:
+def rescale_outputs_(network: KAN, scale: float, shift: Float[Tensor, " out_dim"]) -> None:
     """Change the outputs f to ``scale · f + shift``, in place, inside and outside the grid.
 
     The scale multiplies all activations of the outputs. One activation of each output takes its shift: the
@@ -244,11 +244,11 @@ def rescale_(network: KAN, scale: float, shift: Float[Tensor, " out_dim"]) -> No
         for place, edge in layer.symbolic.items():
             layer.symbolic[place] = replace(edge, c=scale * edge.c, d=scale * edge.d)
     for output, constant in enumerate(shift.tolist()):
-        if constant and not any(_shift_(layer, output, constant) for layer in last):
+        if constant and not any(_add_constant_(layer, output, constant) for layer in last):
             raise InvalidConfig(f"output {output} has no live edge that can take a shift")
 
 
-def _shift_(layer: KANLayer, output: int, constant: float) -> bool:
+def _add_constant_(layer: KANLayer, output: int, constant: float) -> bool:
     """Add a constant to the first live activation of an output; return False if there is none."""
     entering = layer.mask[:, output].nonzero()[:, 0].tolist()
     if not entering:

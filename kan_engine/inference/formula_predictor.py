@@ -35,7 +35,7 @@ class FormulaPredictor(Predictor):
     within: tuple[float, float] | None = None
 
     @staticmethod
-    def of(
+    def from_predictor(
         predictor: Predictor,
         trees: Sequence[Expression],
         *,
@@ -68,7 +68,7 @@ class FormulaPredictor(Predictor):
                 predictor.residuals[:0] if largest_error is None else predictor.residuals * 0 + largest_error
             )
         if support is not None:
-            inherited["support"] = tuple(_ends(support.get(name, (None, None))) for name in names)
+            inherited["support"] = tuple(_to_range(support.get(name, (None, None))) for name in names)
         lacks = predictor.formula_residuals is None and len(residuals) < len(predictor.residuals)
         return FormulaPredictor(
             **inherited | {"residuals": residuals}, trees=tuple(trees), lacks_residuals=lacks
@@ -81,13 +81,13 @@ class FormulaPredictor(Predictor):
         used = {column.feature for column in self.encoding.names if column.name in read}
         return frozenset(feature.name for feature in self.encoding.features if feature.name not in used)
 
-    def raw(self, columns: Columns) -> Float[np.ndarray, "rows outputs"]:
+    def raw_outputs(self, columns: Columns) -> Float[np.ndarray, "rows outputs"]:
         """Values of the formulas: in the target's units, log-odds or logits; NaN where undefined."""
-        encoded = self._encoded(columns)
+        encoded = self._encode(columns)
         y = np.empty((len(encoded), len(self.trees)))
-        for start in range(0, len(encoded), self._rows_at_once):
-            block = slice(start, start + self._rows_at_once)
-            rows = {column.name: encoded[block, place] for place, column in self._read}
+        for start in range(0, len(encoded), self._formula_block_rows):
+            block = slice(start, start + self._formula_block_rows)
+            rows = {column.name: encoded[block, place] for place, column in self._input_columns}
             for output, tree in enumerate(self.trees):
                 y[block, output] = evaluate(tree, rows)
         y[~np.isfinite(y)] = np.nan
@@ -97,8 +97,8 @@ class FormulaPredictor(Predictor):
         """Values in the target's units, or labels; NaN or None where a formula is undefined."""
         if self.classes is not None:
             return super().predict(columns)
-        encoded = self._encoded(columns)
-        values = self.raw(encoded)
+        encoded = self._encode(columns)
+        values = self.raw_outputs(encoded)
         if self.support is not None:
             low, high = np.array(self.support).T
             values[((encoded < low) | (encoded > high)).any(1)] = 0.0
@@ -116,17 +116,17 @@ class FormulaPredictor(Predictor):
         return super().margin(level)
 
     @cached_property
-    def _read(self) -> list[tuple[int, Any]]:
+    def _input_columns(self) -> list[tuple[int, Any]]:
         """Index and column of every input that a formula uses."""
         read = {name for tree in self.trees for name in variables(tree)}
         return [entry for entry in enumerate(self.encoding.names) if entry[1].name in read]
 
     @cached_property
-    def _rows_at_once(self) -> int:
+    def _formula_block_rows(self) -> int:
         nodes = sum(1 for tree in self.trees for _ in walk(tree))
         return max(1, BLOCK_NUMBERS // nodes)
 
 
-def _ends(side: Sequence[float | None]) -> tuple[float, float]:
+def _to_range(side: Sequence[float | None]) -> tuple[float, float]:
     low, high = side
     return (-np.inf if low is None else low, np.inf if high is None else high)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 
-def decide(
+def choose_classes(
     probabilities: Float[np.ndarray, "rows classes"], weights: Sequence[float] | None
 ) -> Int[np.ndarray, " rows"]:
     """Index of the class with the largest weighted probability in every row; the first of equal ones.

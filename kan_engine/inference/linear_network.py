@@ -14,7 +14,7 @@ from kan_engine.network.kan import KAN, KANConfig
 
 
 @torch.no_grad()
-def straight_network(
+def build_linear_network(
     slopes: Float[np.ndarray, "d outputs"],
     intercepts: Float[np.ndarray, " outputs"],
     inputs: Standardizer,

@@ -13,7 +13,7 @@ FOLDS = 10
 MAX_ROWS = 1_000  # with more rows the bias is negligible: it fell from 5 % to 2 % from 20 to 50 rows
 
 
-class Contest:
+class OptimismCorrection:
     """Collects the validation errors of all candidates and corrects those of the selected network.
 
     Args:
@@ -26,13 +26,13 @@ class Contest:
         self.is_open = len(weights) <= MAX_ROWS
 
     @staticmethod
-    def closed() -> Contest:
+    def create_closed() -> OptimismCorrection:
         """A correction that records no errors, for networks that are not candidates."""
-        contest = Contest(np.empty(0))
+        contest = OptimismCorrection(np.empty(0))
         contest.is_open = False
         return contest
 
-    def enter(self, errors: Float[np.ndarray, " rows"]) -> None:
+    def record(self, errors: Float[np.ndarray, " rows"]) -> None:
         """Record the absolute errors of a candidate; errors that are not finite in float32 are ignored."""
         with np.errstate(over="ignore"):
             kept = errors.astype(np.float32)
@@ -44,15 +44,15 @@ class Contest:
         """Number of recorded candidates."""
         return len(self._errors)
 
-    def entries(self, first: int = 0) -> Float[np.ndarray, " numbers"]:
+    def export_errors(self, first: int = 0) -> Float[np.ndarray, " numbers"]:
         """Errors of the candidates from index ``first`` on, concatenated, for ``append_errors``."""
         return np.array(self._errors[first:], dtype=float).ravel()
 
-    def extend(self, entries: Float[np.ndarray, " numbers"]) -> None:
+    def append_errors(self, entries: Float[np.ndarray, " numbers"]) -> None:
         """Record errors that ``export_errors`` of another correction over the same rows returned."""
         self._errors.extend(entries.reshape(-1, len(self._weights)).astype(np.float32))
 
-    def without_luck(self, errors: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
+    def correct_errors(self, errors: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
         """Sorted errors, corrected for the selection of the network on the same rows.
 
         The selection is repeated without each tenth of the rows, and these rows take the errors of the

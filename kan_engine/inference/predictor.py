@@ -16,7 +16,7 @@ from kan_engine.data.encoding import Encoding
 from kan_engine.data.labels import Label
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.errors import InvalidConfig, InvalidData
-from kan_engine.inference.label_decision import decide
+from kan_engine.inference.label_decision import choose_classes
 from kan_engine.network.compiled.network import CompiledNetwork, compile_network
 from kan_engine.network.kan import KAN
 
@@ -97,7 +97,7 @@ class Predictor:
         used = {column.feature for column, is_live in lives if is_live}
         return frozenset(feature.name for feature in self.encoding.features if feature.name not in used)
 
-    def raw(self, columns: Columns) -> Float[np.ndarray, "rows outputs"]:
+    def raw_outputs(self, columns: Columns) -> Float[np.ndarray, "rows outputs"]:
         """Outputs of the network in its own scale: standardised targets, log-odds or logits.
 
         Args:
@@ -106,11 +106,11 @@ class Predictor:
         Raises:
             InvalidData: A column that the network uses is absent, or a value has the wrong type.
         """
-        encoded = self._encoded(columns)
+        encoded = self._encode(columns)
         y = np.empty((len(encoded), self.network.config.width[-1]))
-        for start in range(0, len(encoded), self._block):
-            block = slice(start, start + self._block)
-            y[block] = self._compiled(self.inputs.forward(encoded[block]))
+        for start in range(0, len(encoded), self._network_block_rows):
+            block = slice(start, start + self._network_block_rows)
+            y[block] = self._evaluator(self.inputs.forward(encoded[block]))
         return y
 
     def predict(self, columns: Columns) -> Shaped[np.ndarray, " rows *outputs"]:
@@ -121,8 +121,8 @@ class Predictor:
         """
         if self.outputs is None:
             return self.labels(self.probabilities(columns))
-        encoded = self._encoded(columns)
-        values: np.ndarray = self.outputs.inverse(self.raw(encoded))
+        encoded = self._encode(columns)
+        values: np.ndarray = self.outputs.inverse(self.raw_outputs(encoded))
         if self.support is not None:
             low, high = np.array(self.support).T
             values[((encoded < low) | (encoded > high)).any(1)] = 0.0
@@ -132,7 +132,7 @@ class Predictor:
         """Probability of every class, in the order of ``classes``."""
         if self.classes is None:
             raise InvalidData(f"{self.target!r} is a number: a regression has no probabilities")
-        logits = torch.from_numpy(self.raw(columns))
+        logits = torch.from_numpy(self.raw_outputs(columns))
         if len(self.classes) == 2:
             return torch.cat([torch.sigmoid(-logits), torch.sigmoid(logits)], 1).numpy()
         return torch.softmax(logits, 1).numpy()
@@ -142,7 +142,9 @@ class Predictor:
         names = np.empty(len(self.classes or ()) + 1, dtype=object)
         names[:-1] = self.classes
         defined = np.isfinite(probabilities).all(1)
-        labels: np.ndarray = names[np.where(defined, decide(probabilities, self.decision_weights), -1)]
+        labels: np.ndarray = names[
+            np.where(defined, choose_classes(probabilities, self.decision_weights), -1)
+        ]
         return labels
 
     @property
@@ -176,7 +178,7 @@ class Predictor:
         if rank > rows:
             highest = f"; ask for at most {math.floor(1e4 * rows / (rows + 1)) / 1e4}" if rows else ""
             raise InvalidData(f"{rows} validation rows are too few for intervals at {level}{highest}")
-        return float(self._sorted_residuals[rank - 1])
+        return float(self._order_statistics[rank - 1])
 
     def intervals(self, columns: Columns, level: float) -> Float[np.ndarray, "rows 2"]:
         """Lower and upper bound of the prediction interval of every row, see ``margin``."""
@@ -185,34 +187,34 @@ class Predictor:
         bounds: np.ndarray = np.stack([values - margin, values + margin], axis=1)
         return bounds
 
-    def outside_mask(self, columns: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "rows features"]:
+    def unseen_mask(self, columns: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "rows features"]:
         """Values outside the training ranges and categories, of features that the network uses."""
         read = np.array([feature.name not in self.unused for feature in self.encoding.features])
-        outside: np.ndarray = self.encoding.outside_mask(columns) & read
+        outside: np.ndarray = self.encoding.unseen_mask(columns) & read
         return outside
 
-    def outside(self, columns: Mapping[str, np.ndarray]) -> list[tuple[int, str]]:
+    def find_unseen_values(self, columns: Mapping[str, np.ndarray]) -> list[tuple[int, str]]:
         """Row and feature of every value in ``unseen_mask``, row by row."""
-        places = np.argwhere(self.outside_mask(columns))
+        places = np.argwhere(self.unseen_mask(columns))
         return [(int(row), self.encoding.features[place].name) for row, place in places]
 
-    def _encoded(self, columns: Columns) -> Float[np.ndarray, "rows inputs"]:
+    def _encode(self, columns: Columns) -> Float[np.ndarray, "rows inputs"]:
         if isinstance(columns, np.ndarray):
             return columns
         return self.encoding.transform(columns, optional=self.unused)
 
     @cached_property
-    def _compiled(self) -> CompiledNetwork:
+    def _evaluator(self) -> CompiledNetwork:
         """The compiled network; concurrent first calls may compile it twice, with equal results."""
         return compile_network(self.network)
 
     @cached_property
-    def _block(self) -> int:
+    def _network_block_rows(self) -> int:
         """Rows per block, so that memory does not grow with the number of rows."""
         return max(1, BLOCK_NUMBERS // self.network.config.width[0])
 
     @cached_property
-    def _sorted_residuals(self) -> Float[np.ndarray, " validation"]:
+    def _order_statistics(self) -> Float[np.ndarray, " validation"]:
         return np.sort(self.residuals)
 
 

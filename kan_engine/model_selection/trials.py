@@ -9,17 +9,17 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from kan_engine.cost import Workload
-from kan_engine.network.kan import KAN, KANConfig, copied, member
+from kan_engine.network.kan import KAN, KANConfig, copy_network, extract_group
 from kan_engine.network.pruning import prune
-from kan_engine.training.loop import Rows, Step, TrainingConfig, chosen_optimizer, train
+from kan_engine.training.loop import TrainingConfig, TrainingRows, TrainingStep, select_optimizer, train
 from kan_engine.training.losses import Loss, loss_per_row
-from kan_engine.training.multi_start import best_start, fresh_network
+from kan_engine.training.multi_start import best_start, create_network
 
-THRESHOLDS = (0.1, 0.02)  # relative to the largest edge score
-UNMISSED = 1.005  # of the validation losses after and before pruning
+PRUNING_THRESHOLDS = (0.1, 0.02)  # relative to the largest edge score
+MAX_PRUNING_LOSS_RATIO = 1.005  # of the validation losses after and before pruning
 REFIT_STEPS = 6
-SCORED_ROWS = 2000
-FEW_ROWS = 5000
+MAX_SCORED_ROWS = 2000
+MAX_ROWS_FOR_BOTH_SCALES = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trained:
+class TrialResult:
     """The trained network of a trial.
 
     Attributes:
@@ -73,7 +73,7 @@ class Trained:
     trial: Trial
     network: KAN
     loss: float
-    history: tuple[Step, ...]
+    history: tuple[TrainingStep, ...]
     optimizer: str
     fold_losses: Float[Tensor, " batch"] | None = None
     folds_loss: float | None = None
@@ -86,7 +86,7 @@ class Trained:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs:
+class UnscaledRows:
     """Rows with unscaled inputs.
 
     Attributes:
@@ -102,9 +102,9 @@ class Inputs:
     weights: Float[Tensor, " batch"]
     on_losses: Callable[[Tensor], None] | None = None
 
-    def rows(self, trial: Trial) -> Rows:
+    def rows(self, trial: Trial) -> TrainingRows:
         """Return the rows with the inputs scaled for a trial."""
-        return Rows(
+        return TrainingRows(
             x=self.scaled(trial.quantile),
             targets=self.targets,
             weights=self.weights,
@@ -114,15 +114,15 @@ class Inputs:
 
 def run_trial(
     trial: Trial,
-    fit: Inputs,
-    validation: Inputs,
+    fit: UnscaledRows,
+    validation: UnscaledRows,
     *,
     generator: torch.Generator,
     starts: int = 1,
     keeps_stages: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
-    on_step: Callable[[Step], None] = lambda _: None,
-) -> Trained:
+    on_step: Callable[[TrainingStep], None] = lambda _: None,
+) -> TrialResult:
     """Train one network, with several ``starts`` from the best of so many initializations on a coarse grid.
 
     Args:
@@ -138,7 +138,7 @@ def run_trial(
     rows, judge = fit.rows(trial), validation.rows(trial)
     training = trial.training
     if starts == 1:
-        network = fresh_network(trial.config, len(rows), training, generator)
+        network = create_network(trial.config, len(rows), training, generator)
     else:
         training = replace(training, grid_schedule=training.grid_schedule or (trial.config.grid_size,))
         network = best_start(
@@ -150,18 +150,18 @@ def run_trial(
             validation=judge,
             should_stop=should_stop,
         )
-    optimizer = chosen_optimizer(network, len(rows), training)
-    history, stages = list[Step](), dict[int, tuple[float, KAN]]()
+    optimizer = select_optimizer(network, len(rows), training)
+    history, stages = list[TrainingStep](), dict[int, tuple[float, KAN]]()
     steps = train(network, rows, training, validation=judge, generator=generator, should_stop=should_stop)
     judged = float("inf")  # a step without an evaluation repeats the validation loss of the previous step
     for step in steps:
         lowest, _ = stages.get(step.grid_size, (float("inf"), network))
         if keeps_stages and step.validation_loss != judged and step.validation_loss < lowest:
-            stages[step.grid_size] = step.validation_loss, copied(network)
+            stages[step.grid_size] = step.validation_loss, copy_network(network)
         judged = step.validation_loss
         history.append(step)
         on_step(step)
-    return Trained(
+    return TrialResult(
         trial=trial,
         network=network,
         loss=judge.loss(network, trial.training.loss),
@@ -173,14 +173,14 @@ def run_trial(
 
 def cross_validate(
     trial: Trial,
-    rows: Inputs,
+    rows: UnscaledRows,
     folds: Int[Tensor, " batch"],
     *,
     members: int,
     generator: torch.Generator,
     should_stop: Callable[[], bool] = lambda: False,
-    on_step: Callable[[Step], None] = lambda _: None,
-) -> Trained:
+    on_step: Callable[[TrainingStep], None] = lambda _: None,
+) -> TrialResult:
     """Cross-validate a trial: evaluate every row on networks that were not fitted to it.
 
     Parallel networks are trained together, each without one fold, and equally many without each fold. A
@@ -202,8 +202,8 @@ def cross_validate(
     everything, count = rows.rows(trial), int(folds.max()) + 1
     training = trial.training
 
-    def trained(learnt: Rows, training: TrainingConfig) -> tuple[KAN, list[Step]]:
-        network = fresh_network(trial.config, len(learnt), training, generator)
+    def train_once(learnt: TrainingRows, training: TrainingConfig) -> tuple[KAN, list[TrainingStep]]:
+        network = create_network(trial.config, len(learnt), training, generator)
         history = []
         for step in train(network, learnt, training, generator=generator, should_stop=should_stop):
             history.append(step)
@@ -213,16 +213,16 @@ def cross_validate(
     if trial.config.groups > 1:
         # Each network omits a fold of the batch; it is then fitted to as many rows as without folds.
         batched = replace(training, batch_size=round(training.batch_size * count / (count - 1)))
-        network, history = trained(replace(everything, folds=folds), batched)
-        alone = [member(network, group) for group in range(trial.config.groups)]
+        network, history = train_once(replace(everything, folds=folds), batched)
+        alone = [extract_group(network, group) for group in range(trial.config.groups)]
     else:
-        runs = [trained(everything[folds != fold], training) for fold in range(count)]
+        runs = [train_once(everything[folds != fold], training) for fold in range(count)]
         alone, history = [network for network, _ in runs], runs[0][1]
     losses = torch.empty_like(everything.weights)
     for fold in range(count):
         held = folds == fold
-        losses[held] = _expected_losses(alone[fold::count], everything[held], training.loss, members)
-    return Trained(
+        losses[held] = _estimate_ensemble_losses(alone[fold::count], everything[held], training.loss, members)
+    return TrialResult(
         trial=trial,
         network=alone[0],
         loss=everything[folds == 0].loss(alone[0], training.loss),
@@ -234,7 +234,9 @@ def cross_validate(
 
 
 @torch.no_grad()
-def _expected_losses(networks: list[KAN], rows: Rows, kind: Loss, members: int) -> Float[Tensor, " batch"]:
+def _estimate_ensemble_losses(
+    networks: list[KAN], rows: TrainingRows, kind: Loss, members: int
+) -> Float[Tensor, " batch"]:
     """Estimate the loss of every row for an ensemble of ``members`` networks from the networks given.
 
     The reduction of the loss by averaging m networks is proportional to 1 - 1/m for the squared error (Krogh
@@ -249,7 +251,7 @@ def _expected_losses(networks: list[KAN], rows: Rows, kind: Loss, members: int) 
     return single - saved * (1 - 1 / members) / (1 - 1 / len(networks))
 
 
-def given_trials(
+def generate_requested_trials(
     width: tuple[int, ...], grid: int, order: int, training: TrainingConfig, rows: int
 ) -> Iterator[Trial]:
     """Yield trials of a requested shape: scaled by quantiles and, unless Adam fits many rows, by ranges.
@@ -261,19 +263,19 @@ def given_trials(
     finest = max((grid, *training.grid_schedule))
     work = Workload(width=width, terms=finest + order + 1, rows=rows, is_sparse=training.lamb > 0)
     is_first_order = (work.method() if training.optimizer == "auto" else training.optimizer) == "adam"
-    for quantile in (True,) if is_first_order and rows > FEW_ROWS else (True, False):
+    for quantile in (True,) if is_first_order and rows > MAX_ROWS_FOR_BOTH_SCALES else (True, False):
         yield Trial(
             config=KANConfig(width=width, grid_size=grid, order=order), training=training, quantile=quantile
         )
 
 
-def prune_trained(
-    trained: Trained,
-    fit: Inputs,
-    validation: Inputs,
+def prune_result(
+    trained: TrialResult,
+    fit: UnscaledRows,
+    validation: UnscaledRows,
     *,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Trained:
+) -> TrialResult:
     """Remove edges and nodes whose removal hardly raises the validation loss.
 
     The thresholds of the edge score are tried from the largest to the smallest. After each, a network that
@@ -283,33 +285,33 @@ def prune_trained(
     rows, judge = fit.rows(trained.trial), validation.rows(trained.trial)
     training = replace(trained.trial.training, grid_schedule=(), steps=REFIT_STEPS)
     is_refitted = trained.optimizer != "adam"  # a few epochs of Adam would raise the loss
-    for threshold in THRESHOLDS:
-        network = prune(trained.network, rows.x[:SCORED_ROWS], threshold=threshold)
-        if network.edge_count == trained.network.edge_count or not _is_whole(network):
+    for threshold in PRUNING_THRESHOLDS:
+        network = prune(trained.network, rows.x[:MAX_SCORED_ROWS], threshold=threshold)
+        if network.edge_count == trained.network.edge_count or not _is_connected(network):
             continue
         if is_refitted:
             for _ in train(network, rows, training, validation=judge, should_stop=should_stop):
                 pass
         loss = judge.loss(network, training.loss)
-        if loss <= UNMISSED * trained.loss:
+        if loss <= MAX_PRUNING_LOSS_RATIO * trained.loss:
             return replace(trained, network=network, loss=loss)
     return trained
 
 
-def _is_whole(network: KAN) -> bool:
+def _is_connected(network: KAN) -> bool:
     """Whether every output has an incoming live edge, and every layer a live edge."""
     return all(bool(layer.mask.any()) for layer in network.stack) and bool(
         network.stack[-1].mask.any(0).all()
     )
 
 
-def train_on_all(
-    trained: Trained,
-    rows: Inputs,
+def retrain_on_all_rows(
+    trained: TrialResult,
+    rows: UnscaledRows,
     *,
     generator: torch.Generator,
     should_stop: Callable[[], bool] = lambda: False,
-    on_step: Callable[[Step], None] = lambda _: None,
+    on_step: Callable[[TrainingStep], None] = lambda _: None,
 ) -> KAN:
     """Train a new network in the same way on all rows, including validation rows, without the pruned edges.
 
@@ -321,7 +323,7 @@ def train_on_all(
     if not trained.trial.training.keep_last:
         return trained.network
     learnt, training = rows.rows(trained.trial), trained.trial.training
-    network = fresh_network(trained.network.config, len(learnt), training, generator)
+    network = create_network(trained.network.config, len(learnt), training, generator)
     for layer, judged in zip(network.all_layers, trained.network.all_layers, strict=True):
         layer.mask = judged.mask.clone()
     steps = train(

@@ -4,14 +4,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kan_engine.network.kan import KAN, copied
+from kan_engine.network.kan import KAN, copy_network
 from kan_engine.network.layer import KANLayer
 from kan_engine.network.row_blocks import row_blocks
 from kan_engine.splines.knots import extend_knots, fit_coef, grid_range, quantile_grid, uniform_grid
 
-FILLED = 0.8  # minimum share of a grid that its inputs should span
-NEAREST = 0.25  # share of the margin that must remain, for new rows outside the observed range
-MARGIN = 0.02  # margin of a grid as a share of the data's range: a new sample of 1000 rows lies inside
+MIN_FILLED_SHARE = 0.8  # minimum share of a grid that its inputs should span
+MIN_MARGIN_SHARE = 0.25  # share of the margin that must remain, for new rows outside the observed range
+GRID_MARGIN = 0.02  # margin of a grid as a share of the data's range: a new sample of 1000 rows lies inside
 
 
 @torch.no_grad()
@@ -37,14 +37,14 @@ def update_grid_(
     for layer in network.stack:
         blocks = [layer(h[block]) for block in row_blocks(network, len(h))]
         out = torch.cat(blocks)  # inputs of the next layer, before this grid moves
-        _regrid_(layer, h, uniform_share, grid_size)
+        _fit_grid_to_inputs_(layer, h, uniform_share, grid_size)
         h = out
     if network.direct is not None:
-        _regrid_(network.direct, x, uniform_share, grid_size)
+        _fit_grid_to_inputs_(network.direct, x, uniform_share, grid_size)
 
 
 @torch.no_grad()
-def follow_(network: KAN, x: Float[Tensor, "batch in_dim"]) -> bool:
+def update_misplaced_grids_(network: KAN, x: Float[Tensor, "batch in_dim"]) -> bool:
     """Move the grids whose inputs have left them or fill too little of them.
 
     All other grids remain exactly the same. Moving a grid loses digits, since the old spline is not in the
@@ -57,39 +57,43 @@ def follow_(network: KAN, x: Float[Tensor, "batch in_dim"]) -> bool:
     for layer in network.all_layers:
         h = x if layer is network.direct else h
         out = torch.cat([layer(h[block]) for block in row_blocks(network, len(h))])
-        has_moved |= follow_layer_(layer, h)
+        has_moved |= update_misplaced_layer_grids_(layer, h)
         h = out
     return has_moved
 
 
 @torch.no_grad()
-def follow_layer_(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> bool:
+def update_misplaced_layer_grids_(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> bool:
     """``update_misplaced_grids_`` for one layer with inputs ``h``."""
-    stray = _stray(layer, h)
+    stray = _find_misplaced_inputs(layer, h)
     if stray.any():
-        target = quantile_grid(h, layer.grid_size, uniform_share=1.0, margin=MARGIN)
-        _refit_(layer, torch.where(stray[:, None], target, _grid(layer)), stray)
+        target = quantile_grid(h, layer.grid_size, uniform_share=1.0, margin=GRID_MARGIN)
+        _replace_grid_(layer, torch.where(stray[:, None], target, _inner_grid(layer)), stray)
     return bool(stray.any())
 
 
 @torch.no_grad()
-def is_stray(network: KAN, x: Float[Tensor, "batch in_dim"]) -> bool:
+def has_misplaced_grids(network: KAN, x: Float[Tensor, "batch in_dim"]) -> bool:
     """Whether ``update_misplaced_grids_`` would move any grid."""
     seen = zip(network.all_layers, network.preacts(x), strict=True)
-    return any(bool(_stray(layer, h).any()) for layer, h in seen)
+    return any(bool(_find_misplaced_inputs(layer, h).any()) for layer, h in seen)
 
 
-def _stray(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> Bool[Tensor, " in_dim"]:
+def _find_misplaced_inputs(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> Bool[Tensor, " in_dim"]:
     """Inputs that reach an end of their grid or span less than ``MIN_FILLED_SHARE`` of it.
 
     A constant input is selected only if it lies outside its grid.
     """
     low, high = grid_range(layer.knots, layer.order)
     least, most = h.amin(0), h.amax(0)
-    reach = NEAREST * MARGIN * (high - low)
+    reach = MIN_MARGIN_SHARE * GRID_MARGIN * (high - low)
     outside = (least < low + reach) | (most > high - reach)
     varies = most - least > 1e-6 * (high - low)
-    return (least < low) | (most > high) | (varies & (outside | (most - least < FILLED * (high - low))))
+    return (
+        (least < low)
+        | (most > high)
+        | (varies & (outside | (most - least < MIN_FILLED_SHARE * (high - low))))
+    )
 
 
 def refine(network: KAN, grid_size: int) -> KAN:
@@ -98,7 +102,7 @@ def refine(network: KAN, grid_size: int) -> KAN:
     If ``grid_size`` is a multiple of the present size, the knots are nested and the functions are equal up to
     rounding. Otherwise they are equal up to the least-squares fit.
     """
-    finer = copied(network)
+    finer = copy_network(network)
     refine_(finer, grid_size)
     return finer
 
@@ -107,10 +111,10 @@ def refine(network: KAN, grid_size: int) -> KAN:
 def refine_(network: KAN, grid_size: int) -> None:
     """``refine`` in place."""
     for layer in network.all_layers:
-        _refit_(layer, _subdivide(_grid(layer), grid_size))
+        _replace_grid_(layer, _subdivide(_inner_grid(layer), grid_size))
 
 
-def _grid(layer: KANLayer) -> Float[Tensor, "in_dim grid"]:
+def _inner_grid(layer: KANLayer) -> Float[Tensor, "in_dim grid"]:
     """The G + 1 grid points, without the k extension knots on each side."""
     return layer.knots[:, layer.order : layer.knots.shape[1] - layer.order]
 
@@ -124,24 +128,24 @@ def _subdivide(grid: Float[Tensor, "in_dim grid"], size: int) -> Float[Tensor, "
 
 
 @torch.no_grad()
-def lay_grids_(network: KAN, x: Float[Tensor, "batch in_dim"], *, reach: float) -> None:
+def initialise_grids_(network: KAN, x: Float[Tensor, "batch in_dim"], *, reach: float) -> None:
     """Fit the grids of the inputs to the rows and set those of all hidden nodes to [-reach, reach]."""
     for layer in network.all_layers:
         if layer is network.stack[0] or layer is network.direct:
-            _regrid_(layer, x, 1.0, None)
+            _fit_grid_to_inputs_(layer, x, 1.0, None)
         else:
             high = torch.full_like(layer.knots[:, 0], reach)
-            _refit_(layer, uniform_grid(-high, high, layer.grid_size))
+            _replace_grid_(layer, uniform_grid(-high, high, layer.grid_size))
 
 
-def _regrid_(
+def _fit_grid_to_inputs_(
     layer: KANLayer, h: Float[Tensor, "batch in_dim"], uniform_share: float, grid_size: int | None
 ) -> None:
     size = grid_size or layer.grid_size
-    _refit_(layer, quantile_grid(h, size, uniform_share=uniform_share, margin=MARGIN))
+    _replace_grid_(layer, quantile_grid(h, size, uniform_share=uniform_share, margin=GRID_MARGIN))
 
 
-def _refit_(
+def _replace_grid_(
     layer: KANLayer, grid: Float[Tensor, "in_dim grid"], moved: Bool[Tensor, " in_dim"] | None = None
 ) -> None:
     """Replace the grid of a layer and refit its coefficients by least squares on a dense sample.

@@ -142,7 +142,7 @@ class KAN(nn.Module):
             )
             network = KAN(config)
             for layer, grid_size in zip(network.all_layers, header["grid_sizes"], strict=True):
-                resize_(layer, grid_size)
+                resize_grid_(layer, grid_size)
             for entry in header["symbolic"]:
                 edge = SymbolicEdge(entry["function"], *(float(entry[key]) for key in "abcd"))
                 network.all_layers[entry["layer"]].symbolic[entry["in"], entry["out"]] = edge
@@ -151,7 +151,7 @@ class KAN(nn.Module):
         return network
 
 
-def copied(network: KAN) -> KAN:
+def copy_network(network: KAN) -> KAN:
     """A deep copy of the network, with the same dtype and device."""
     twin = KAN.from_header(network.to_header()).to(network.stack[0].weight)
     twin.load_state_dict(network.state_dict())
@@ -159,7 +159,7 @@ def copied(network: KAN) -> KAN:
 
 
 @torch.no_grad()
-def member(network: KAN, group: int) -> KAN:
+def extract_group(network: KAN, group: int) -> KAN:
     """One of the parallel networks as a network of its own.
 
     Its outputs are scaled so that the outputs of ``network`` are the mean over all groups.
@@ -169,7 +169,7 @@ def member(network: KAN, group: int) -> KAN:
     alone = KAN(replace(config, width=(config.width[0], *inner, config.width[-1]), groups=1))
     alone.to(network.stack[0].weight)
     for number, (layer, whole) in enumerate(zip(alone.all_layers, network.all_layers, strict=True)):
-        resize_(layer, whole.grid_size)
+        resize_grid_(layer, whole.grid_size)
         is_inner_in, is_inner_out = layer.in_dim < whole.in_dim, layer.out_dim < whole.out_dim
         rows = slice(group * layer.in_dim, (group + 1) * layer.in_dim) if is_inner_in else slice(None)
         columns = slice(group * layer.out_dim, (group + 1) * layer.out_dim) if is_inner_out else slice(None)
@@ -179,7 +179,7 @@ def member(network: KAN, group: int) -> KAN:
     return alone
 
 
-def resize_(layer: KANLayer, grid_size: int) -> None:
+def resize_grid_(layer: KANLayer, grid_size: int) -> None:
     """Resize the tensors of a layer for another grid size; the caller must then set knots and weights."""
     fresh = KANLayer(layer.in_dim, layer.out_dim, grid_size=grid_size, order=layer.order).to(layer.weight)
     layer.knots = fresh.knots

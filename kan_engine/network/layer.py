@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from kan_engine.expressions.library import LIBRARY, NumpyFunction
 from kan_engine.numerics.malloc import keep_freed_memory
 from kan_engine.splines.basis import Spacing, uniform_spacing
-from kan_engine.splines.features import Features, evaluate
+from kan_engine.splines.features import Features, features_and_slopes
 from kan_engine.splines.knots import extend_knots, uniform_grid
 
 keep_freed_memory()
@@ -32,7 +32,7 @@ class SymbolicEdge:
 
 
 @dataclass(frozen=True)
-class Passage:
+class LayerDerivatives:
     """Features and derivatives of a layer at given rows.
 
     Attributes:
@@ -117,20 +117,20 @@ class KANLayer(nn.Module):
     def forward(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch out_dim"]:
         """Sum, or product, of the incoming activations of every output node."""
         if self.products:
-            return self.joined(self.postacts(x))
+            return self.combine_postacts(self.postacts(x))
         if self.groups == 1:
             out = self.features(x).flatten(1) @ self.effective_weight().flatten(0, 1)
         else:
-            out = self._group_by_group(x)
+            out = self._forward_groups(x)
         for (i, j), edge in self._live_symbolic():
-            out = out + _on_node(symbolic_value(edge, x[:, i]), j, self.out_dim)
+            out = out + _scatter_to_node(symbolic_value(edge, x[:, i]), j, self.out_dim)
         return out
 
-    def _group_by_group(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch out_dim"]:
+    def _forward_groups(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch out_dim"]:
         """Sums of the splines, as one matrix product per group."""
-        return self.by_group(x, self.groups, self.within_groups(self.effective_weight())).flatten(1)
+        return self.group_sums(x, self.groups, self.group_blocks(self.effective_weight())).flatten(1)
 
-    def within_groups(
+    def group_blocks(
         self, weight: Shaped[Tensor, "in_dim terms out_dim"]
     ) -> Shaped[Tensor, "in_dim terms _"]:
         """Part of a weight-shaped tensor within groups: for each input, the outputs of its own group."""
@@ -141,7 +141,7 @@ class KANLayer(nn.Module):
         return blocks.diagonal(dim1=0, dim2=3).permute(3, 0, 1, 2).flatten(0, 1)
 
     @torch.no_grad()
-    def set_within_groups_(self, within: Float[Tensor, "in_dim terms _"]) -> None:
+    def set_group_blocks_(self, within: Float[Tensor, "in_dim terms _"]) -> None:
         """Set the weights within groups, in the layout of ``group_blocks``."""
         inputs, size = self.in_dim // self.groups, within.shape[2]
         for group, part in enumerate(torch.split(within, inputs)):
@@ -152,7 +152,7 @@ class KANLayer(nn.Module):
             )
             self.weight[own] = part
 
-    def by_group(
+    def group_sums(
         self,
         x: Float[Tensor, "batch in_dim"],
         groups: int,
@@ -176,7 +176,9 @@ class KANLayer(nn.Module):
             values[:, i, j] = symbolic_value(edge, x[:, i])
         return values
 
-    def joined(self, postacts: Float[Tensor, "batch in_dim out_dim"]) -> Float[Tensor, "batch out_dim"]:
+    def combine_postacts(
+        self, postacts: Float[Tensor, "batch in_dim out_dim"]
+    ) -> Float[Tensor, "batch out_dim"]:
         """Node values: the sums or products of the given activations."""
         sums = self.out_dim - self.products
         total = postacts[:, :, :sums].sum(1)
@@ -186,7 +188,7 @@ class KANLayer(nn.Module):
         product = postacts[:, :, sums:].masked_fill(~alive, 1.0).prod(1) * alive.any(0)
         return torch.cat([total, product], 1)
 
-    def others(
+    def cofactors(
         self, postacts: Float[Tensor, "batch in_dim out_dim"]
     ) -> Float[Tensor, "batch in_dim out_dim"]:
         """∂node/∂φ of every activation φ: 1 in a sum; in a product, the product of all other activations."""
@@ -198,16 +200,16 @@ class KANLayer(nn.Module):
         return torch.cat([torch.ones_like(postacts[:, :, :sums]), before * after], 2)
 
     @torch.no_grad()
-    def passage(self, x: Float[Tensor, "batch in_dim"]) -> Passage:
+    def compute_derivatives(self, x: Float[Tensor, "batch in_dim"]) -> LayerDerivatives:
         """Features and derivatives at ``x``, for a backward pass."""
-        features, derivative = evaluate(x, self.knots, self.order, self.spacing())
+        features, derivative = features_and_slopes(x, self.knots, self.order, self.spacing())
         slopes = torch.einsum("nit,ito->nio", derivative, self.effective_weight())
         for (i, j), edge in self._live_symbolic():
             slopes[:, i, j] = symbolic_slope(edge, x[:, i])
         if not self.products:
-            return Passage(features, slopes)
-        others = self.others(self.postacts(x))
-        return Passage(features, slopes * others, others)
+            return LayerDerivatives(features, slopes)
+        others = self.cofactors(self.postacts(x))
+        return LayerDerivatives(features, slopes * others, others)
 
     def _live_symbolic(self) -> Iterator[tuple[tuple[int, int], SymbolicEdge]]:
         return ((place, edge) for place, edge in self.symbolic.items() if self.mask[place])
@@ -215,7 +217,7 @@ class KANLayer(nn.Module):
 
 def symbolic_value(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
     """c · f(a·x + b) + d; differentiable in x."""
-    value = edge.c * _library(LIBRARY[edge.function].value, edge, x) + edge.d
+    value = edge.c * _evaluate_library(LIBRARY[edge.function].value, edge, x) + edge.d
     if not x.requires_grad:
         return value
     # The library computes with NumPy; a zero term with the correct slope makes the value differentiable.
@@ -224,10 +226,10 @@ def symbolic_value(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tens
 
 def symbolic_slope(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
     """Derivative c · a · f'(a·x + b)."""
-    return edge.c * edge.a * _library(LIBRARY[edge.function].derivative, edge, x)
+    return edge.c * edge.a * _evaluate_library(LIBRARY[edge.function].derivative, edge, x)
 
 
-def _library(
+def _evaluate_library(
     function: NumpyFunction, edge: SymbolicEdge, x: Float[Tensor, " batch"]
 ) -> Float[Tensor, " batch"]:
     """Evaluate a function of the library at a·x + b in float64; returns dtype and device of x."""
@@ -235,5 +237,5 @@ def _library(
     return torch.as_tensor(function(inner), dtype=x.dtype, device=x.device)
 
 
-def _on_node(values: Float[Tensor, " batch"], node: int, nodes: int) -> Float[Tensor, "batch nodes"]:
+def _scatter_to_node(values: Float[Tensor, " batch"], node: int, nodes: int) -> Float[Tensor, "batch nodes"]:
     return values[:, None] * torch.eye(nodes, dtype=values.dtype, device=values.device)[node]

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.cost import FEATURE_BYTES
-from kan_engine.network.kan import KAN, copied
+from kan_engine.network.kan import KAN, copy_network
 from kan_engine.network.layer import KANLayer
 
 
@@ -20,8 +20,10 @@ def edge_scores(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Te
     node. It is propagated backwards from the outputs (KAN 2.0, arXiv:2408.10205, section 4), so that a node
     that varies but is not used scores 0. A constant activation scores 0: another edge can take its value.
     """
-    spreads = [_spread(layer, h) for layer, h in zip(network.stack, network.preacts(x), strict=False)]
-    direct = None if network.direct is None else _spread(network.direct, x)
+    spreads = [
+        _activation_deviations(layer, h) for layer, h in zip(network.stack, network.preacts(x), strict=False)
+    ]
+    direct = None if network.direct is None else _activation_deviations(network.direct, x)
     node = x.new_ones(network.config.width[-1])
     scores: list[Tensor] = []
     into_output = spreads[-1] if direct is None else torch.cat([spreads[-1], direct])
@@ -34,7 +36,9 @@ def edge_scores(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Te
     return scores if direct is None else [*scores, direct / total]
 
 
-def _spread(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "in_dim out_dim"]:
+def _activation_deviations(
+    layer: KANLayer, h: Float[Tensor, "batch in_dim"]
+) -> Float[Tensor, "in_dim out_dim"]:
     """Standard deviation that every activation contributes to its node.
 
     The rows are processed in blocks, since a wide layer has too many activations for memory.
@@ -43,14 +47,16 @@ def _spread(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> Float[Tensor, 
     blocks = [h[start : start + size] for start in range(0, len(h), size)]
     total = layer.weight.new_zeros(layer.in_dim, layer.out_dim)
     mean = sum((layer.postacts(block).sum(0) for block in blocks), total) / len(h)
-    squares = sum((_change(layer, layer.postacts(block), mean).square().sum(0) for block in blocks), total)
+    squares = sum(
+        (_node_changes(layer, layer.postacts(block), mean).square().sum(0) for block in blocks), total
+    )
     return (squares / len(h)).sqrt()
 
 
-def _change(layer: KANLayer, postacts: Tensor, mean: Tensor) -> Tensor:
+def _node_changes(layer: KANLayer, postacts: Tensor, mean: Tensor) -> Tensor:
     """Change of each node relative to the node with one activation replaced by its mean, per activation."""
     change = postacts - mean
-    return change * layer.others(postacts) if layer.products else change
+    return change * layer.cofactors(postacts) if layer.products else change
 
 
 def outgoing_score(scores: Float[Tensor, "in_dim out_dim"]) -> Float[Tensor, " in_dim"]:
@@ -71,7 +77,7 @@ def prune(network: KAN, x: Float[Tensor, "batch in_dim"], *, threshold: float = 
     remains if both its incoming and its outgoing score reach the threshold (eq. 2.21). Pruned edges are
     masked, and removed nodes are deleted from the tensors. Parallel networks keep all nodes in the tensors.
     """
-    pruned = copied(network)
+    pruned = copy_network(network)
     scores = [score / score.amax().clamp_min(1e-300) for score in edge_scores(network, x)]
     for layer, score in zip(pruned.all_layers, scores, strict=True):
         layer.mask &= score >= threshold
@@ -80,7 +86,7 @@ def prune(network: KAN, x: Float[Tensor, "batch in_dim"], *, threshold: float = 
         below.mask &= alive
         above.mask &= alive[:, None]
     drop_dead_edges_(pruned)
-    return pruned if network.config.groups > 1 else without_dead_nodes(pruned)
+    return pruned if network.config.groups > 1 else remove_dead_nodes(pruned)
 
 
 @torch.no_grad()
@@ -114,7 +120,7 @@ def _add_constants_(layer: KANLayer, constants: Float[Tensor, " out_dim"]) -> No
 
 
 @torch.no_grad()
-def without_dead_nodes(network: KAN) -> KAN:
+def remove_dead_nodes(network: KAN) -> KAN:
     """The same function without the hidden nodes that have neither incoming nor outgoing edges.
 
     Every layer keeps at least one node.
@@ -132,7 +138,7 @@ def without_dead_nodes(network: KAN) -> KAN:
     if header["width"] != list(network.config.width):
         header["groups"] = 1  # groups may differ in size now; the masks still separate them
     places = [{int(old): new for new, old in enumerate(nodes)} for nodes in kept]
-    moved = (_moved(entry, places) for entry in header["symbolic"])
+    moved = (_relocate_edge(entry, places) for entry in header["symbolic"])
     header["symbolic"] = [entry for entry in moved if entry is not None]
     smaller = KAN.from_header(header).to(layers[0].weight)
     for old, new, nodes_in, nodes_out in zip(layers, smaller.stack, kept, kept[1:], strict=False):
@@ -144,7 +150,7 @@ def without_dead_nodes(network: KAN) -> KAN:
     return smaller
 
 
-def _moved(entry: dict[str, Any], places: list[dict[int, int]]) -> dict[str, Any] | None:
+def _relocate_edge(entry: dict[str, Any], places: list[dict[int, int]]) -> dict[str, Any] | None:
     """A symbolic edge with the new indices of its nodes; None if one of them was removed."""
     number = entry["layer"]
     if number == len(places) - 1:  # a direct edge: inputs and outputs keep their indices

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-TINY = 1e-8
+EPSILON = 1e-8
 
 
 class AdamW:
@@ -26,7 +26,7 @@ class AdamW:
         self._means = [torch.zeros_like(p) for p in self._parameters]
         self._squares = [torch.zeros_like(p) for p in self._parameters]
 
-    def forget_gradients(self) -> None:
+    def clear_gradients(self) -> None:
         """Set the gradients of all parameters to None."""
         for parameter in self._parameters:
             parameter.grad = None
@@ -45,4 +45,4 @@ class AdamW:
             mean.lerp_(gradient, 1 - first)
             square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
             parameter.mul_(1 - rate * self._decay)
-            parameter.addcdiv_(mean, square.sqrt().mul_(unbias).add_(TINY), value=-size)
+            parameter.addcdiv_(mean, square.sqrt().mul_(unbias).add_(EPSILON), value=-size)

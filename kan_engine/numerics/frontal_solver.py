@@ -78,10 +78,12 @@ class Front:
         head, tail = slice(0, count), slice(count, None)
         matrix = self.matrix
         diagonal = (matrix.diagonal() + self._diagonal)[head]
-        pivot = matrix[head, head] + torch.diag((self.damping + TINY) * diagonal + NOTHING * diagonal.max())
+        pivot = matrix[head, head] + torch.diag(
+            (self.damping + RELATIVE_PIVOT_SHIFT) * diagonal + ABSOLUTE_PIVOT_SHIFT * diagonal.max()
+        )
         factor, failed = torch.linalg.cholesky_ex(pivot)
         if failed:
-            raise NotDefinite
+            raise IndefiniteMatrix
         below = torch.linalg.solve_triangular(factor, matrix[head, tail], upper=False)  # Lᵀ of the rest
         partial = torch.linalg.solve_triangular(factor, self.gradient[head, None], upper=False)[:, 0]
         before = matrix.diagonal()[tail].clone()
@@ -91,7 +93,7 @@ class Front:
         self.gradient[tail] -= below.T @ partial
         self._done.append((factor, below, partial))
 
-    def solution(self, blocks: int) -> Float[Tensor, " unknowns"]:
+    def solve(self, blocks: int) -> Float[Tensor, " unknowns"]:
         """Eliminate the remaining blocks and substitute back; return s of all blocks, then of the border."""
         inner, left = self.block * self.width, self.block * blocks
         kept = torch.cat([torch.arange(left), torch.arange(inner, len(self.gradient))])
@@ -119,11 +121,9 @@ class Front:
         return own @ own.T, self._border_diagonal
 
 
-TINY, NOTHING = (
-    4e-16,
-    1e-30,
-)  # times each diagonal entry, times the largest one: unknowns without effect stay eliminable
+# Times each diagonal entry, times the largest one: unknowns without effect stay eliminable
+RELATIVE_PIVOT_SHIFT, ABSOLUTE_PIVOT_SHIFT = 4e-16, 1e-30
 
 
-class NotDefinite(Exception):
+class IndefiniteMatrix(Exception):
     """The matrix is indefinite because of rounding errors; increase the damping."""

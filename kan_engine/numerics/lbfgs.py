@@ -11,14 +11,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-MEMORY = 20  # stored pairs of step and gradient change
-ARMIJO = 1e-4  # share of the predicted decrease that a step must reach
-HALVINGS = 25  # reductions of the step length in one line search
+MAX_PAIRS = 20  # stored pairs of step and gradient change
+ARMIJO_SHARE = 1e-4  # share of the predicted decrease that a step must reach
+MAX_LINE_SEARCH_STEPS = 25  # reductions of the step length in one line search
 
-Objective = Callable[[], Iterable[Tensor]]
+ObjectiveTerms = Callable[[], Iterable[Tensor]]
 
 
-class Minimiser:
+class LBFGS:
     """L-BFGS on a sequence of parameters, changed in place.
 
     Args:
@@ -26,9 +26,9 @@ class Minimiser:
         objective: Returns the differentiable terms of the objective; only one graph is in memory at a time.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], objective: Objective) -> None:
+    def __init__(self, parameters: Sequence[Tensor], objective: ObjectiveTerms) -> None:
         self._parameters, self._objective = parameters, objective
-        self._pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=MEMORY)
+        self._pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=MAX_PAIRS)
         self._reached: tuple[float, Tensor] | None = None  # objective and gradient at the parameters
 
     def advance_(self) -> float | None:
@@ -81,27 +81,27 @@ def _inverse_hessian_times(
 
 def _line_search(
     parameters: Sequence[Tensor],
-    objective: Objective,
+    objective: ObjectiveTerms,
     direction: Float[Tensor, " P"],
     value: float,
     slope: float,
     length: float,
 ) -> tuple[Tensor, float, Tensor] | None:
     """Step, objective and gradient at the first length that meets the Armijo condition; None if none does."""
-    start = _flat(parameters)
-    for _ in range(HALVINGS):
+    start = _flatten(parameters)
+    for _ in range(MAX_LINE_SEARCH_STEPS):
         step = length * direction
         _set_flat_(parameters, start + step)
         reached, gradient = _evaluate(parameters, objective)
-        if reached < value + ARMIJO * length * slope:  # strict, since the slope is 0 at a minimum
+        if reached < value + ARMIJO_SHARE * length * slope:  # strict, since the slope is 0 at a minimum
             return step, reached, gradient
         length *= 0.4
     _set_flat_(parameters, start)
     return None
 
 
-def _evaluate(parameters: Sequence[Tensor], objective: Objective) -> tuple[float, Tensor]:
-    value, total = 0.0, torch.zeros_like(_flat(parameters))
+def _evaluate(parameters: Sequence[Tensor], objective: ObjectiveTerms) -> tuple[float, Tensor]:
+    value, total = 0.0, torch.zeros_like(_flatten(parameters))
     for term in objective():
         gradients = torch.autograd.grad(term, parameters, materialize_grads=True)
         total += torch.cat([gradient.flatten() for gradient in gradients])
@@ -109,7 +109,7 @@ def _evaluate(parameters: Sequence[Tensor], objective: Objective) -> tuple[float
     return value, total
 
 
-def _flat(parameters: Sequence[Tensor]) -> Float[Tensor, " P"]:
+def _flatten(parameters: Sequence[Tensor]) -> Float[Tensor, " P"]:
     return torch.cat([parameter.detach().flatten() for parameter in parameters])
 
 

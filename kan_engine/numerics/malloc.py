@@ -2,7 +2,7 @@
 
 import torch
 
-LARGEST = 2**25 - 2**13  # the threshold ignores larger blocks, see mallopt(3), M_MMAP_THRESHOLD
+LARGE_BLOCK_BYTES = 2**25 - 2**13  # the threshold ignores larger blocks, see mallopt(3), M_MMAP_THRESHOLD
 
 
 def keep_freed_memory() -> None:
@@ -13,4 +13,4 @@ def keep_freed_memory() -> None:
     library raises its threshold once a larger block has been freed. Freeing one large, unused block is
     therefore sufficient. Other C libraries are not affected.
     """
-    torch.empty(LARGEST, dtype=torch.uint8)
+    torch.empty(LARGE_BLOCK_BYTES, dtype=torch.uint8)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from kan_engine.splines.knots import grid_range
 
-ROUNDING = 512  # machine epsilons, relative to an interval, by which uniform knots may deviate
+MAX_ROUNDING_STEPS = 512  # machine epsilons, relative to an interval, by which uniform knots may deviate
 
 
 @runtime_checkable
@@ -50,7 +50,7 @@ def local_basis(
         spacing: Result of ``uniform_spacing`` for these knots; None uses the recursion, which is
             correct for all knots.
     """
-    return _irregular(x, knots, order) if spacing is None else _uniform(x, knots, order, spacing)
+    return _irregular_basis(x, knots, order) if spacing is None else _uniform_basis(x, knots, order, spacing)
 
 
 @dataclass(frozen=True)
@@ -71,41 +71,41 @@ def uniform_spacing(knots: Float[Tensor, "in_dim knots"], order: int) -> Spacing
     step = ((high - low) / size).unsqueeze(1)
     places = torch.arange(-order, size + order + 1, dtype=knots.dtype, device=knots.device)
     off = (knots - (low.unsqueeze(1) + step * places)).abs()
-    is_uniform = bool((off < ROUNDING * torch.finfo(knots.dtype).eps * step).all())
+    is_uniform = bool((off < MAX_ROUNDING_STEPS * torch.finfo(knots.dtype).eps * step).all())
     return Spacing(low, 1 / step[:, 0]) if order >= 2 and is_uniform else None
 
 
-def spread(
+def scatter_local(
     local: Float[Tensor, "local batch in_dim"], first: Int[Tensor, "batch in_dim"], size: int
 ) -> Float[Tensor, "batch in_dim {size}"]:
     """Scatter local values into ``size`` terms, which are 0 elsewhere."""
     dense = torch.zeros(*first.shape, size, dtype=local.dtype, device=local.device)
-    flat, starts = dense.view(-1), _starts(first, size)
+    flat, starts = dense.view(-1), _flat_starts(first, size)
     for offset, values in enumerate(local):
         flat[offset:].scatter_(0, starts, values.reshape(-1))
     return dense
 
 
-def collect(
+def dot_local(
     dense: Float[Tensor, "batch in_dim size"],
     local: Float[Tensor, "local batch in_dim"],
     first: Int[Tensor, "batch in_dim"],
 ) -> Float[Tensor, "batch in_dim"]:
     """Sum of ``dense · scatter_local(local)`` over the terms, computed without the zeros."""
-    flat, starts = dense.reshape(-1), _starts(first, dense.shape[-1])
+    flat, starts = dense.reshape(-1), _flat_starts(first, dense.shape[-1])
     total = torch.zeros_like(starts, dtype=dense.dtype)
     for offset, values in enumerate(local):
         total.addcmul_(flat[offset:].index_select(0, starts), values.reshape(-1))
     return total.view(first.shape)
 
 
-def _starts(first: Int[Tensor, "batch in_dim"], size: int) -> Int[Tensor, " _"]:
+def _flat_starts(first: Int[Tensor, "batch in_dim"], size: int) -> Int[Tensor, " _"]:
     """Index of the first local value of every input in the flattened dense tensor."""
     return first.reshape(-1) + torch.arange(0, first.numel() * size, size, device=first.device)
 
 
 @dataclass(frozen=True)
-class _Uniform:
+class _UniformBasis:
     """Polynomials of the position u in [0, 1) between two knots."""
 
     first: Int[Tensor, "batch in_dim"]
@@ -124,12 +124,12 @@ class _Uniform:
         return total.mul_(self.density**derivative) if derivative else total
 
 
-def _uniform(x: Tensor, knots: Tensor, order: int, spacing: Spacing) -> _Uniform:
+def _uniform_basis(x: Tensor, knots: Tensor, order: int, spacing: Spacing) -> _UniformBasis:
     last = knots.shape[1] - 2 - 2 * order
     u = (x - spacing.low).mul_(spacing.density)
     interval = u.floor().clamp_(0, last)
     # A NaN is cast to an arbitrary integer, which must be a valid index; u remains NaN.
-    return _Uniform(interval.long().clamp_(0, last), u.sub_(interval), spacing.density, order)
+    return _UniformBasis(interval.long().clamp_(0, last), u.sub_(interval), spacing.density, order)
 
 
 @lru_cache(maxsize=256)
@@ -137,7 +137,7 @@ def cardinal_polynomials(
     order: int, derivative: int, dtype: torch.dtype, device: torch.device
 ) -> list[Float[Tensor, "local 1 1"]]:
     """Coefficients of the derivatives of the k + 1 polynomials, highest power first."""
-    rows = [list(row) for row in _cardinal(order)]
+    rows = [list(row) for row in _cardinal_coefficients(order)]
     for _ in range(derivative):
         rows = [[power * c for power, c in enumerate(row)][1:] or [Fraction(0)] for row in rows]
     table = torch.tensor([[float(c) for c in row] for row in rows], dtype=dtype, device=device)
@@ -145,7 +145,7 @@ def cardinal_polynomials(
 
 
 @lru_cache
-def _cardinal(order: int) -> list[list[Fraction]]:
+def _cardinal_coefficients(order: int) -> list[list[Fraction]]:
     """Coefficients, lowest power first, of B_{m-k} … B_{m} on [t_m, t_{m+1}] with t_m = 0 and t_{m+1} = 1.
 
     Cox-de Boor recursion with knots at the integers, where j = 0 … k numbers the functions:
@@ -154,7 +154,7 @@ def _cardinal(order: int) -> list[list[Fraction]]:
     if order == 0:
         return [[Fraction(1)]]
     zero = [Fraction(0)] * order
-    lower = [zero, *_cardinal(order - 1), zero]
+    lower = [zero, *_cardinal_coefficients(order - 1), zero]
     rows = []
     for j in range(order + 1):
         rising, falling = lower[j], lower[j + 1]
@@ -166,7 +166,7 @@ def _cardinal(order: int) -> list[list[Fraction]]:
 
 
 @dataclass(frozen=True)
-class _Irregular:
+class _IrregularBasis:
     """Values of the triangular scheme: ``levels[p]`` has the p + 1 functions of order p."""
 
     first: Int[Tensor, "batch in_dim"]
@@ -192,7 +192,7 @@ class _Irregular:
         return torch.stack(values)
 
 
-def _irregular(x: Tensor, knots: Tensor, order: int) -> _Irregular:
+def _irregular_basis(x: Tensor, knots: Tensor, order: int) -> _IrregularBasis:
     """Cox-de Boor recursion (de Boor, A Practical Guide to Splines, chapters IX and X).
 
     B_{m,0}(x) = 1 if t_m <= x < t_{m+1} else 0
@@ -213,7 +213,7 @@ def _irregular(x: Tensor, knots: Tensor, order: int) -> _Irregular:
             carried = (x - left) * share
         values = [*raised, carried]
         levels.append(values)
-    return _Irregular(interval - order, around, levels)
+    return _IrregularBasis(interval - order, around, levels)
 
 
 def _knots_around(knots: Tensor, interval: Tensor, order: int) -> list[Tensor]:

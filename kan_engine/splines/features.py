@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.splines.basis import LocalBasis, Spacing, collect, local_basis, spread
+from kan_engine.splines.basis import LocalBasis, Spacing, dot_local, local_basis, scatter_local
 from kan_engine.splines.knots import grid_range
 
 
@@ -28,12 +28,12 @@ class Features(torch.autograd.Function):
         ctx: Any, x: Tensor, knots: Tensor, order: int, spacing: Spacing | None, derivative: int = 0
     ) -> Float[Tensor, "batch in_dim terms"]:
         """Terms [batch, in, G+k+1] at ``x`` [batch, in]."""
-        terms = _Terms(x, knots, order, spacing)
+        terms = _FeatureTerms(x, knots, order, spacing)
         if ctx.needs_input_grad[0]:
-            slopes = terms.local(derivative + 1)
+            slopes = terms.local_terms(derivative + 1)
             ctx.save_for_backward(x, knots, terms.first, slopes.basis, slopes.base)
             ctx.how = order, spacing, derivative
-        return terms.dense(terms.local(derivative))
+        return terms.to_dense(terms.local_terms(derivative))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
@@ -43,22 +43,22 @@ class Features(torch.autograd.Function):
             order, spacing, derivative = ctx.how
             slopes = Features.apply(x, knots, order, spacing, derivative + 1)  # type: ignore[no-untyped-call]
             return (gradient * slopes).sum(-1), None, None, None, None
-        inner = collect(gradient, basis, first)
+        inner = dot_local(gradient, basis, first)
         return inner.addcmul_(gradient[..., -1], base), None, None, None, None
 
 
-def evaluate(
+def features_and_slopes(
     x: Float[Tensor, "batch in_dim"],
     knots: Float[Tensor, "in_dim knots"],
     order: int,
     spacing: Spacing | None,
 ) -> tuple[Float[Tensor, "batch in_dim terms"], Float[Tensor, "batch in_dim terms"]]:
     """Terms and their first derivatives."""
-    terms = _Terms(x, knots, order, spacing)
-    return terms.dense(terms.local(0)), terms.dense(terms.local(1))
+    terms = _FeatureTerms(x, knots, order, spacing)
+    return terms.to_dense(terms.local_terms(0)), terms.to_dense(terms.local_terms(1))
 
 
-def activations(
+def evaluate_activations(
     x: Float[Tensor, "batch in_dim"],
     weight: Float[Tensor, "in_dim terms"],
     knots: Float[Tensor, "in_dim knots"],
@@ -67,8 +67,8 @@ def activations(
     derivative: int = 0,
 ) -> Float[Tensor, "batch in_dim"]:
     """Activations of a layer with one activation per input, or their derivatives, from the nonzero terms."""
-    terms = _Terms(x, knots, order, spacing)
-    local = terms.local(derivative)
+    terms = _FeatureTerms(x, knots, order, spacing)
+    local = terms.local_terms(derivative)
     places = (terms.first + torch.arange(0, weight.numel(), weight.shape[1], device=x.device)).view(-1)
     flat, total = weight.reshape(-1), local.base * weight[:, -1]
     for offset, values in enumerate(local.basis):
@@ -77,14 +77,14 @@ def activations(
 
 
 @dataclass(frozen=True)
-class _Local:
+class _LocalTerms:
     """Nonzero basis functions and base function, or derivatives of both."""
 
     basis: Float[Tensor, "local batch in_dim"]
     base: Float[Tensor, "batch in_dim"]
 
 
-class _Terms:
+class _FeatureTerms:
     """Nonzero terms at given inputs."""
 
     def __init__(self, x: Tensor, knots: Tensor, order: int, spacing: Spacing | None) -> None:
@@ -99,20 +99,20 @@ class _Terms:
         """Index of the first nonzero term."""
         return self.splines.first
 
-    def local(self, derivative: int) -> _Local:
+    def local_terms(self, derivative: int) -> _LocalTerms:
         """Terms or derivatives, continued along the tangent outside the grid."""
         basis, base = self.splines.values(derivative), silu_derivative(self.inside, derivative)
         if self.all_inside or derivative == 1:
-            return _Local(basis, base)
+            return _LocalTerms(basis, base)
         if derivative > 1:
             inside = self.beyond == 0
-            return _Local(basis * inside, base * inside)
-        slopes = self.local(1)
-        return _Local(basis.addcmul_(slopes.basis, self.beyond), base.addcmul_(slopes.base, self.beyond))
+            return _LocalTerms(basis * inside, base * inside)
+        slopes = self.local_terms(1)
+        return _LocalTerms(basis.addcmul_(slopes.basis, self.beyond), base.addcmul_(slopes.base, self.beyond))
 
-    def dense(self, local: _Local) -> Float[Tensor, "batch in_dim terms"]:
+    def to_dense(self, local: _LocalTerms) -> Float[Tensor, "batch in_dim terms"]:
         """All terms, including those that are 0."""
-        terms = spread(local.basis, self.first, self.size)
+        terms = scatter_local(local.basis, self.first, self.size)
         terms[..., -1] = local.base
         return terms
 
@@ -122,20 +122,20 @@ def silu_derivative(x: Float[Tensor, "batch in_dim"], derivative: int) -> Float[
     if derivative == 0:
         return torch.nn.functional.silu(x)
     s = torch.sigmoid(x)
-    lower, upper = (_polynomial(_sigmoid(n), s) for n in (derivative - 1, derivative))
+    lower, upper = (_evaluate_polynomial(_sigmoid_polynomial(n), s) for n in (derivative - 1, derivative))
     return torch.addcmul(derivative * lower, x, upper)
 
 
 @lru_cache
-def _sigmoid(derivative: int) -> tuple[int, ...]:
+def _sigmoid_polynomial(derivative: int) -> tuple[int, ...]:
     """Coefficients of σ⁽ⁿ⁾ as a polynomial in σ, lowest power first, from σ′ = σ - σ² and the chain rule."""
     if derivative == 0:
         return 0, 1
-    slope = [power * c for power, c in enumerate(_sigmoid(derivative - 1))][1:]
+    slope = [power * c for power, c in enumerate(_sigmoid_polynomial(derivative - 1))][1:]
     return tuple(a - b for a, b in zip([0, *slope, 0], [0, 0, *slope], strict=True))
 
 
-def _polynomial(coefficients: tuple[int, ...], s: Tensor) -> Tensor:
+def _evaluate_polynomial(coefficients: tuple[int, ...], s: Tensor) -> Tensor:
     total = torch.full_like(s, coefficients[-1])
     for c in reversed(coefficients[:-1]):
         total = total.mul_(s).add_(c)

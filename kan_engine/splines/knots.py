@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-NARROWEST = 0.01  # minimum interval of a grid, as a share of the uniform interval
-ISOLATED = 1.0  # gap over the range of the other values, above which values at an end are isolated
-ISOLATING_ROWS = 50  # with fewer rows no value is treated as isolated
-MOST_ISOLATED = 0.02  # maximum share of isolated rows at either end of a column; at least one row
+MIN_INTERVAL_SHARE = 0.01  # minimum interval of a grid, as a share of the uniform interval
+MIN_ISOLATING_GAP = 1.0  # gap over the range of the other values, above which values at an end are isolated
+MIN_ROWS_FOR_ISOLATION = 50  # with fewer rows no value is treated as isolated
+MAX_ISOLATED_SHARE = 0.02  # maximum share of isolated rows at either end of a column; at least one row
 
 
 def uniform_grid(
@@ -23,7 +23,7 @@ def uniform_grid(
     0.5 on each side.
     """
     digit = torch.finfo(low.dtype).eps * (1 + torch.maximum(low.abs(), high.abs()))
-    narrow = high - low < 16 * digit * size / NARROWEST
+    narrow = high - low < 16 * digit * size / MIN_INTERVAL_SHARE
     low, high = torch.where(narrow, low - 0.5, low), torch.where(narrow, high + 0.5, high)
     steps = torch.linspace(0, 1, size + 1, dtype=low.dtype, device=low.device)
     return torch.lerp(low[:, None], high[:, None], steps)  # exact at both ends
@@ -53,16 +53,16 @@ def quantile_grid(
     places = torch.linspace(0, len(x) - 1, size + 1, dtype=torch.float64, device=x.device).round().long()
     quantiles = ordered[places].T.clone()
     quantiles[:, 0], quantiles[:, -1] = uniform[:, 0], uniform[:, -1]
-    return _apart(quantiles + uniform_share * (uniform - quantiles), uniform)
+    return _widen_intervals(quantiles + uniform_share * (uniform - quantiles), uniform)
 
 
-def _apart(
+def _widen_intervals(
     grid: Float[Tensor, "in_dim grid"], uniform: Float[Tensor, "in_dim grid"]
 ) -> Float[Tensor, "in_dim grid"]:
     """Mix in the smallest share of the uniform grid that makes every interval wide enough."""
     least, step = grid.diff(dim=1).amin(1, keepdim=True), uniform.diff(dim=1).amin(1, keepdim=True)
-    lacking = (NARROWEST * step - least).clamp_min(0)
-    share = lacking / (lacking + (1 - NARROWEST) * step)
+    lacking = (MIN_INTERVAL_SHARE * step - least).clamp_min(0)
+    share = lacking / (lacking + (1 - MIN_INTERVAL_SHARE) * step)
     return grid + share * (uniform - grid)
 
 
@@ -76,7 +76,7 @@ def robust_range(
     """
     ordered = x.sort(dim=0).values
     rows = len(ordered)
-    most = max(1, int(MOST_ISOLATED * rows)) if rows >= ISOLATING_ROWS else 0
+    most = max(1, int(MAX_ISOLATED_SHARE * rows)) if rows >= MIN_ROWS_FOR_ISOLATION else 0
     first = torch.zeros(x.shape[1], dtype=torch.long, device=x.device)
     last = torch.full_like(first, rows - 1)
     middle = ordered[most : rows - most]
@@ -84,8 +84,8 @@ def robust_range(
     for k in range(most, 0, -1):  # from the centre outwards: the first isolating gap counts
         above, below = ordered[rows - k] - ordered[rows - k - 1], ordered[k] - ordered[k - 1]
         spread = torch.where(inner > 0, ordered[rows - k - 1] - ordered[k], torch.inf)
-        last = torch.where((last == rows - 1) & (above > ISOLATED * spread), rows - k - 1, last)
-        first = torch.where((first == 0) & (below > ISOLATED * spread), k, first)
+        last = torch.where((last == rows - 1) & (above > MIN_ISOLATING_GAP * spread), rows - k - 1, last)
+        first = torch.where((first == 0) & (below > MIN_ISOLATING_GAP * spread), k, first)
     columns = torch.arange(x.shape[1], device=x.device)
     return ordered[first, columns], ordered[last, columns]
 

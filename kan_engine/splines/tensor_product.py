@@ -23,7 +23,7 @@ Array = np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
-class Axis:
+class SplineAxis:
     """B-splines along one axis.
 
     Args:
@@ -35,9 +35,9 @@ class Axis:
     order: int
 
     @staticmethod
-    def uniform(low: float, high: float, size: int, order: int) -> Axis:
+    def uniform(low: float, high: float, size: int, order: int) -> SplineAxis:
         """Axis of ``size`` equal intervals from ``low`` to ``high``."""
-        return Axis(np.linspace(low, high, size + 1), order)
+        return SplineAxis(np.linspace(low, high, size + 1), order)
 
     @property
     def size(self) -> int:
@@ -54,7 +54,7 @@ class Axis:
         """The grid extended by k points on each side, G + 1 + 2k."""
         return extend_knots(torch.from_numpy(self.grid)[None], self.order)[0].numpy()
 
-    def local(
+    def local_values(
         self, points: Float[Array, " points"], highest: int
     ) -> tuple[Int[Array, " points"], Float[Array, "derivatives points local"]]:
         """Index of the first of the k + 1 nonzero functions, and these with derivatives up to ``highest``."""
@@ -65,20 +65,22 @@ class Axis:
 
     def matrix(self, points: Float[Array, " points"], derivative: int = 0) -> Float[Array, "points terms"]:
         """All basis functions at the points, or a derivative of them."""
-        first, values = self.local(points, derivative)
+        first, values = self.local_values(points, derivative)
         dense = np.zeros((len(points), self.terms))
         columns = first[:, None] + np.arange(self.order + 1)
         np.put_along_axis(dense, columns, values[derivative], 1)
         return dense
 
-    def gauss(self, per_interval: int) -> tuple[Float[Array, "cells points"], Float[Array, "cells points"]]:
+    def gauss_points(
+        self, per_interval: int
+    ) -> tuple[Float[Array, "cells points"], Float[Array, "cells points"]]:
         """Gauss-Legendre points and weights of every interval; the weights of all intervals sum to 1."""
         nodes, weights = np.polynomial.legendre.leggauss(per_interval)
         middle, half = (self.grid[1:] + self.grid[:-1]) / 2, np.diff(self.grid) / 2
         points = middle[:, None] + half[:, None] * nodes
         return points, half[:, None] * weights / (self.grid[-1] - self.grid[0])
 
-    def interpolation(self) -> Float[Array, " terms"]:
+    def interpolation_points(self) -> Float[Array, " terms"]:
         """G + k points at which values determine a spline uniquely.
 
         These are the Greville points, the means of k neighbouring knots, where knots outside the grid are
@@ -101,15 +103,15 @@ class TensorSpline:
         coef: Coefficients C, [unknowns, terms of axis 1, …].
     """
 
-    axes: tuple[Axis, ...]
+    axes: tuple[SplineAxis, ...]
     coef: Float[Array, unknowns * terms]
 
     @staticmethod
-    def zero(axes: Sequence[Axis], unknowns: int) -> TensorSpline:
+    def zero(axes: Sequence[SplineAxis], unknowns: int) -> TensorSpline:
         """Unknowns that are 0 everywhere."""
         return TensorSpline(tuple(axes), np.zeros((unknowns, *(axis.terms for axis in axes))))
 
-    def on_grid(
+    def evaluate_grid(
         self, places: Sequence[Float[Array, " _"]], orders: Sequence[int] | None = None
     ) -> Float[Array, unknowns * points]:
         """Values, or a derivative, at all combinations of points along the axes.
@@ -124,7 +126,7 @@ class TensorSpline:
             values = np.moveaxis(np.tensordot(values, matrix, (number + 1, 1)), -1, number + 1)
         return values
 
-    def at(
+    def evaluate_points(
         self, points: Float[Array, "rows axes"], orders: Sequence[int] | None = None
     ) -> Float[Array, "unknowns rows"]:
         """Values, or a derivative, at given points.
@@ -142,36 +144,36 @@ class TensorSpline:
         result: Array = np.einsum(f"u{letters},{terms}->ur", self.coef, *matrices, optimize=True)
         return result
 
-    def moved(self, axes: Sequence[Axis]) -> TensorSpline:
+    def change_axes(self, axes: Sequence[SplineAxis]) -> TensorSpline:
         """The same functions on other grids, by interpolation; exact if these contain all present points."""
         values = self.coef
         for number, (old, new) in enumerate(zip(self.axes, axes, strict=True)):
             if old is new:
                 continue
-            places = new.interpolation()
+            places = new.interpolation_points()
             change = np.linalg.solve(new.matrix(places), old.matrix(places))
             values = np.moveaxis(np.tensordot(values, change, (number + 1, 1)), -1, number + 1)
         return replace(self, axes=tuple(axes), coef=values)
 
     @staticmethod
-    def through(axes: Sequence[Axis], values: Float[Array, unknowns * terms]) -> TensorSpline:
+    def interpolate(axes: Sequence[SplineAxis], values: Float[Array, unknowns * terms]) -> TensorSpline:
         """The functions that take these values at the interpolation points of the axes."""
         for number, axis in enumerate(axes):
-            inverse = np.linalg.inv(axis.matrix(axis.interpolation()))
+            inverse = np.linalg.inv(axis.matrix(axis.interpolation_points()))
             values = np.moveaxis(np.tensordot(values, inverse, (number + 1, 1)), -1, number + 1)
         return TensorSpline(tuple(axes), values)
 
-    def sizes(self) -> Float[Array, " unknowns"]:
+    def magnitudes(self) -> Float[Array, " unknowns"]:
         """Largest absolute value of every unknown at the interpolation points.
 
         The result is at least 1e-9 of the largest unknown's value, so that it can be a divisor.
         """
-        values = np.abs(self.on_grid([axis.interpolation() for axis in self.axes]))
+        values = np.abs(self.evaluate_grid([axis.interpolation_points() for axis in self.axes]))
         largest = values.reshape(len(values), -1).max(1)
         sizes: Array = np.maximum(largest, 1e-9 * largest.max() + 1e-300)
         return sizes
 
-    def jumps(self, axis: int) -> Float[Array, "unknowns intervals"]:
+    def resolution_errors(self, axis: int) -> Float[Array, "unknowns intervals"]:
         """Resolution error of each interval of an axis, in units of the unknowns.
 
         The k-th derivative of a spline is constant between knots. Its change between neighbouring intervals,
@@ -181,10 +183,11 @@ class TensorSpline:
         k = along.order
         middles = (along.grid[1:] + along.grid[:-1]) / 2
         places = [
-            middles if number == axis else each.interpolation() for number, each in enumerate(self.axes)
+            middles if number == axis else each.interpolation_points()
+            for number, each in enumerate(self.axes)
         ]
         orders = [k if number == axis else 0 for number in range(len(self.axes))]
-        highest = np.moveaxis(self.on_grid(places, orders), axis + 1, -1)
+        highest = np.moveaxis(self.evaluate_grid(places, orders), axis + 1, -1)
         width = np.diff(along.grid)
         change = np.abs(np.diff(highest, axis=-1))
         other = tuple(range(1, highest.ndim - 1))

@@ -9,141 +9,153 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.structure.batched_levenberg_marquardt import refined
-from kan_engine.structure.batched_networks import Bundle, passed, without_node
-from kan_engine.structure.search import GOOD_ENOUGH, Fit, Sample
+from kan_engine.structure.batched_levenberg_marquardt import subdivide_grids
+from kan_engine.structure.batched_networks import NetworkBatch, forward, remove_node
+from kan_engine.structure.search import ADEQUATE_ERROR, FittedStructure, StructureRows
 
-FINE_GRIDS = (32, 64)  # of the network that is served
-SHARPENING_STEPS = 12
+FINE_GRID_SIZES = (32, 64)  # of the network that is served
+REFINEMENT_STEPS = 12
 REFIT_STEPS = 8  # after a removal
-CROSS_STEPS = 12  # of a refit without one fold, which starts near its solution
-NEGLIGIBLE = 2e-5  # error that elimination may always reach
-TOLERATED = 2.5  # factor by which elimination may raise a tiny error
-HOPELESS = 1e3  # a first refit with an error above this multiple of the limit ends the trial
-STALLED = 0.9  # a finer grid has to lower the error to this share
+CROSS_VALIDATION_STEPS = 12  # of a refit without one fold, which starts near its solution
+NEGLIGIBLE_ERROR = 2e-5  # error that elimination may always reach
+MAX_ERROR_GROWTH = 2.5  # factor by which elimination may raise a tiny error
+HOPELESS_FACTOR = 1e3  # a first refit with an error above this multiple of the limit ends the trial
+MAX_ERROR_RATIO = 0.9  # a finer grid has to lower the error to this share
 
 
-def eliminate(
-    fit: Fit, training: Sample, validation: Sample, should_stop: Callable[[], bool] = lambda: False
-) -> Fit:
+def eliminate_edges(
+    fit: FittedStructure,
+    training: StructureRows,
+    validation: StructureRows,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> FittedStructure:
     """Remove edges, least important first, as long as the validation error stays within the limit.
 
     A short refit on the current grid follows each removal. Once ``should_stop`` returns true, the other
     edges stay.
     """
-    allowed = max(min(TOLERATED * fit.error, GOOD_ENOUGH), NEGLIGIBLE)
+    allowed = max(min(MAX_ERROR_GROWTH * fit.error, ADEQUATE_ERROR), NEGLIGIBLE_ERROR)
     inputs = len(training.x[0])
     there = list(range(len(fit.bundle.nodes)))  # first indices of the remaining nodes
-    for _, node, i in sorted(_ranked(fit, inputs)):
-        if should_stop() or len(_edges(fit.bundle, inputs)) == 1:
+    for _, node, i in sorted(_rank_edges(fit, inputs)):
+        if should_stop() or len(_live_edges(fit.bundle, inputs)) == 1:
             break
-        place = node if node == OUTPUT else there.index(node)
+        place = node if node == OUTPUT_PLACE else there.index(node)
         limit = max(1.01 * fit.error, allowed)
-        smaller = without_edge(fit.bundle, place, i, inputs)
+        smaller = remove_edge(fit.bundle, place, i, inputs)
         for steps in (2, REFIT_STEPS):
-            smaller = fit.trained(training, steps=steps, bundle=smaller, should_stop=should_stop)
-            error = fit.error_on(validation, smaller)
-            if error <= limit or not error < HOPELESS * limit:
+            smaller = fit.train_coefficients(training, steps=steps, bundle=smaller, should_stop=should_stop)
+            error = fit.relative_error(validation, smaller)
+            if error <= limit or not error < HOPELESS_FACTOR * limit:
                 break
         if error <= limit:
             if len(smaller.nodes) < len(there):
                 del there[place]
             dropped = {**fit.dropped}
-            if all(other != i for _, other in _edges(smaller, inputs)):
+            if all(other != i for _, other in _live_edges(smaller, inputs)):
                 dropped[i] = fit.error, error
             fit = replace(fit, bundle=smaller, errors=(error,), dropped=dropped)
-    return _without_idle_nodes(fit, training, validation, allowed)
+    return _replace_single_edge_nodes(fit, training, validation, allowed)
 
 
-def _ranked(fit: Fit, inputs: int) -> list[tuple[float, int, int]]:
-    return [(_share(fit, place, i), place, i) for place, i in _edges(fit.bundle, inputs)]
+def _rank_edges(fit: FittedStructure, inputs: int) -> list[tuple[float, int, int]]:
+    return [(_edge_importance(fit, place, i), place, i) for place, i in _live_edges(fit.bundle, inputs)]
 
 
-OUTPUT = -1
+OUTPUT_PLACE = -1
 """Index of the output, the target of the direct edges; hidden nodes have indices from 0."""
 
 
-def _edges(bundle: Bundle, inputs: int) -> list[tuple[int, int]]:
+def _live_edges(bundle: NetworkBatch, inputs: int) -> list[tuple[int, int]]:
     """Return (target node, input) of every live edge."""
-    ends = [*range(len(bundle.nodes)), *([OUTPUT] if bundle.direct.shape[1] else [])]
+    ends = [*range(len(bundle.nodes)), *([OUTPUT_PLACE] if bundle.direct.shape[1] else [])]
     return [
         (place, i)
         for place in ends
         for i in range(inputs)
-        if not bool(bundle.held[_places(bundle, place, i, inputs)].all())
+        if not bool(bundle.held[_coefficient_slice(bundle, place, i, inputs)].all())
     ]
 
 
-def _places(bundle: Bundle, place: int, i: int, inputs: int) -> slice:
+def _coefficient_slice(bundle: NetworkBatch, place: int, i: int, inputs: int) -> slice:
     """Return the slice of the coefficients of an edge in ``flat``."""
-    sizes = [part.shape[1] for part in bundle.parts]
-    start, size = (sum(sizes[:-2]), sizes[-2]) if place == OUTPUT else (sum(sizes[:place]), sizes[place])
+    sizes = [part.shape[1] for part in bundle.coefficient_groups]
+    start, size = (
+        (sum(sizes[:-2]), sizes[-2]) if place == OUTPUT_PLACE else (sum(sizes[:place]), sizes[place])
+    )
     return slice(start + i * size // inputs, start + (i + 1) * size // inputs)
 
 
-def without_edge(bundle: Bundle, place: int, i: int, inputs: int) -> Bundle:
+def remove_edge(bundle: NetworkBatch, place: int, i: int, inputs: int) -> NetworkBatch:
     """Hold an edge at 0, or at 1 in a product; remove a node that loses its last edge."""
-    own, flat, held = _places(bundle, place, i, inputs), bundle.flat.clone(), bundle.held.clone()
+    own, flat, held = _coefficient_slice(bundle, place, i, inputs), bundle.flat.clone(), bundle.held.clone()
     flat[:, own] = 0.0
-    if place != OUTPUT and bundle.nodes[place].is_product:
+    if place != OUTPUT_PLACE and bundle.nodes[place].is_product:
         flat[:, own if bundle.nodes[place].inner == "free" else own.start] = 1.0
     held[own] = True
-    smaller = replace(bundle.with_flat(flat), held=held)
-    is_idle = place != OUTPUT and not any(at == place for at, _ in _edges(smaller, inputs))
-    return without_node(smaller, place) if is_idle else smaller
+    smaller = replace(bundle.replace_coefficients(flat), held=held)
+    is_idle = place != OUTPUT_PLACE and not any(at == place for at, _ in _live_edges(smaller, inputs))
+    return remove_node(smaller, place) if is_idle else smaller
 
 
-def _without_idle_nodes(fit: Fit, training: Sample, validation: Sample, allowed: float) -> Fit:
+def _replace_single_edge_nodes(
+    fit: FittedStructure, training: StructureRows, validation: StructureRows, allowed: float
+) -> FittedStructure:
     """Replace nodes that have a single edge by a direct edge, if the structure has direct edges."""
     inputs = len(training.x[0])
     for place in reversed(range(len(fit.bundle.nodes))):
-        entering = [i for at, i in _edges(fit.bundle, inputs) if at == place]
+        entering = [i for at, i in _live_edges(fit.bundle, inputs) if at == place]
         if len(entering) > 1 or not fit.bundle.direct.shape[1]:
             continue
         held = fit.bundle.held.clone()
-        held[_places(fit.bundle, OUTPUT, entering[0], inputs)] = False
-        smaller = without_node(replace(fit.bundle, held=held), place)
-        smaller = fit.trained(training, steps=REFIT_STEPS, bundle=smaller)
-        error = fit.error_on(validation, smaller)
+        held[_coefficient_slice(fit.bundle, OUTPUT_PLACE, entering[0], inputs)] = False
+        smaller = remove_node(replace(fit.bundle, held=held), place)
+        smaller = fit.train_coefficients(training, steps=REFIT_STEPS, bundle=smaller)
+        error = fit.relative_error(validation, smaller)
         if error <= max(1.01 * fit.error, allowed):
             fit = replace(fit, bundle=smaller, errors=(error,))
     return fit
 
 
-def _share(fit: Fit, place: int, i: int) -> float:
+def _edge_importance(fit: FittedStructure, place: int, i: int) -> float:
     """Standard deviation of the change of the output if an edge is replaced by its mean."""
     bundle, terms = fit.bundle, fit.terms
     inputs = terms.values.shape[1]
-    if place == OUTPUT:
+    if place == OUTPUT_PLACE:
         return float((terms.values[:, i] @ bundle.direct[0].view(inputs, -1)[i]).std())
-    at = passed(bundle, terms)
-    values = terms.of_node(bundle.nodes[place])[:, i] @ bundle.inner[place][0].view(inputs, -1)[i]
+    at = forward(bundle, terms)
+    values = terms.inner_features(bundle.nodes[place])[:, i] @ bundle.inner[place][0].view(inputs, -1)[i]
     slope, rest = at.slopes[place][0], at.others[place]
     factor = slope if rest is None else slope * rest[0, :, i]
     return float(((values - values.mean()) * factor).std())
 
 
-def sharpen(
-    fit: Fit, training: Sample, validation: Sample, should_stop: Callable[[], bool] = lambda: False
-) -> Fit:
+def refine_structure(
+    fit: FittedStructure,
+    training: StructureRows,
+    validation: StructureRows,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> FittedStructure:
     """Refit the shape on finer grids, as long as the validation error falls and there are enough rows."""
-    while (grid := 2 * fit.terms.grid_size) <= FINE_GRIDS[-1] and not should_stop():
-        finer = replace(fit, bundle=refined(fit.bundle, fit.terms), terms=fit.frame.terms(training, grid))
+    while (grid := 2 * fit.terms.grid_size) <= FINE_GRID_SIZES[-1] and not should_stop():
+        finer = replace(
+            fit, bundle=subdivide_grids(fit.bundle, fit.terms), terms=fit.frame.terms(training, grid)
+        )
         if len(training.x) < 3 * int((~finer.bundle.held).sum()):
             break
         finer = replace(
-            finer, bundle=finer.trained(training, steps=SHARPENING_STEPS, should_stop=should_stop)
+            finer, bundle=finer.train_coefficients(training, steps=REFINEMENT_STEPS, should_stop=should_stop)
         )
-        error = finer.error_on(validation)
-        if error > STALLED * fit.error:
+        error = finer.relative_error(validation)
+        if error > MAX_ERROR_RATIO * fit.error:
             break
         fit = replace(finer, errors=(*fit.errors, error))
     return fit
 
 
 def cross_predict(
-    fit: Fit,
-    rows: Sample,
+    fit: FittedStructure,
+    rows: StructureRows,
     folds: Int[Tensor, " batch"],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Float[np.ndarray, " batch"]:
@@ -162,6 +174,6 @@ def cross_predict(
         held = folds == fold
         if not held.any():  # with few rows, a fold may be empty
             continue
-        again = fit.trained(rows[~held], steps=CROSS_STEPS, should_stop=should_stop)
+        again = fit.train_coefficients(rows[~held], steps=CROSS_VALIDATION_STEPS, should_stop=should_stop)
         predicted[held.numpy()] = fit.predict(rows[held], again)
     return predicted

@@ -18,10 +18,10 @@ from torch import Tensor
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import SymbolicEdge
 from kan_engine.splines.basis import uniform_spacing
-from kan_engine.splines.features import evaluate
+from kan_engine.splines.features import features_and_slopes
 from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
 
-Inner = Literal["free", "line", "log", "square"]
+InnerFunction = Literal["free", "line", "log", "square"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +36,12 @@ class Node:
     """
 
     is_product: bool = False
-    inner: Inner = "free"
+    inner: InnerFunction = "free"
     is_curved: bool = True
 
 
 @dataclass(frozen=True)
-class Terms:
+class InputTerms:
     """Basis values of the inputs and their knots, which all networks of a batch share.
 
     Attributes:
@@ -54,15 +54,15 @@ class Terms:
     curves: Mapping[str, Float[Tensor, "batch in_dim"]]
 
     @staticmethod
-    def of(
+    def build(
         x: Float[Tensor, "batch in_dim"],
         knots: Float[Tensor, "in_dim knots"],
         order: int,
         curves: Mapping[str, Float[Tensor, "batch in_dim"]] | None = None,
-    ) -> Terms:
+    ) -> InputTerms:
         """Evaluate the basis functions on the knots, without the base function."""
-        found, _ = evaluate(x, knots, order, uniform_spacing(knots, order))
-        return Terms(found[..., :-1].contiguous(), knots, order, curves or {})
+        found, _ = features_and_slopes(x, knots, order, uniform_spacing(knots, order))
+        return InputTerms(found[..., :-1].contiguous(), knots, order, curves or {})
 
     @property
     def flat(self) -> Float[Tensor, "batch _"]:
@@ -74,7 +74,7 @@ class Terms:
         """Number of grid intervals G."""
         return self.values.shape[2] - self.order
 
-    def of_node(self, node: Node) -> Float[Tensor, "batch in_dim _"]:
+    def inner_features(self, node: Node) -> Float[Tensor, "batch in_dim _"]:
         """Features that the inner coefficients of a node multiply."""
         if node.inner == "free":
             return self.values
@@ -83,7 +83,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Bundle:
+class NetworkBatch:
     """Coefficients of all networks of a batch.
 
     Attributes:
@@ -105,33 +105,33 @@ class Bundle:
     held: Bool[Tensor, " P"]
 
     @property
-    def parts(self) -> tuple[Tensor, ...]:
+    def coefficient_groups(self) -> tuple[Tensor, ...]:
         """All coefficients by group; the output is linear in all but the inner ones."""
         return *self.inner, *self.outer, self.direct, self.constant
 
     @property
     def flat(self) -> Float[Tensor, "start P"]:
         """All coefficients of each network, concatenated."""
-        return torch.cat(self.parts, 1)
+        return torch.cat(self.coefficient_groups, 1)
 
     @property
     def inner_size(self) -> int:
         """Number of inner coefficients, which precede the linear ones in ``flat``."""
         return sum(part.shape[1] for part in self.inner)
 
-    def with_flat(self, values: Float[Tensor, "start P"]) -> Bundle:
+    def replace_coefficients(self, values: Float[Tensor, "start P"]) -> NetworkBatch:
         """Return the networks with other coefficients.
 
         Args:
             values: Coefficients in the order of ``flat``.
         """
-        *nodes, direct, constant = torch.split(values, [part.shape[1] for part in self.parts], 1)
+        *nodes, direct, constant = torch.split(values, [part.shape[1] for part in self.coefficient_groups], 1)
         count = len(self.nodes)
         return replace(
             self, inner=tuple(nodes[:count]), outer=tuple(nodes[count:]), direct=direct, constant=constant
         )
 
-    def __getitem__(self, places: list[int]) -> Bundle:
+    def __getitem__(self, places: list[int]) -> NetworkBatch:
         """Return the networks with these indices."""
         return replace(
             self,
@@ -143,14 +143,14 @@ class Bundle:
         )
 
 
-def started(
+def initialize_networks(
     nodes: tuple[Node, ...],
-    terms: Terms,
+    terms: InputTerms,
     count: int,
     generator: torch.Generator,
     *,
     direct: bool,
-) -> Bundle:
+) -> NetworkBatch:
     """Return networks whose nodes start with random multiples of the given curves of their inputs.
 
     Nodes with free splines use the curves in turn, so that starts differ. Factors of a product start near 1,
@@ -165,7 +165,7 @@ def started(
     """
     inputs, size = terms.values.shape[1:]
     none = terms.values.new_zeros
-    offered = [curve_through(terms, values) for values in terms.curves.values()]
+    offered = [fit_curves(terms, values) for values in terms.curves.values()]
     inner = []
     for node in nodes:
         slopes = torch.empty(count, inputs, dtype=torch.float64).uniform_(-1, 1, generator=generator)
@@ -179,7 +179,7 @@ def started(
         else:
             inner.append(slopes)
     outer = [none(count, size if node.is_curved else 1) for node in nodes]
-    bundle = Bundle(
+    bundle = NetworkBatch(
         nodes=nodes,
         inner=tuple(inner),
         outer=tuple(outer),
@@ -192,7 +192,7 @@ def started(
 
 
 @dataclass(frozen=True)
-class Passed:
+class ForwardPass:
     """Intermediate results of a forward pass.
 
     Attributes:
@@ -208,7 +208,7 @@ class Passed:
     others: tuple[Float[Tensor, "start batch in_dim"] | None, ...]
 
 
-def passed(bundle: Bundle, terms: Terms) -> Passed:
+def forward(bundle: NetworkBatch, terms: InputTerms) -> ForwardPass:
     """Compute outputs and intermediate results at the rows."""
     total = bundle.constant.expand(-1, len(terms.values))
     if bundle.direct.shape[1]:
@@ -216,26 +216,26 @@ def passed(bundle: Bundle, terms: Terms) -> Passed:
     bases, slopes, others = [], [], []
     for place, (node, outer) in enumerate(zip(bundle.nodes, bundle.outer, strict=True)):
         value, rest = node_values(bundle, place, terms)
-        basis, derivative = _leaving(node, value, bundle.ends[:, place], terms)
+        basis, derivative = _evaluate_outer_basis(node, value, bundle.ends[:, place], terms)
         total = total + (basis @ outer[..., None])[..., 0]
         bases.append(basis)
         slopes.append((derivative @ outer[..., None])[..., 0])
         others.append(rest)
-    return Passed(total, tuple(bases), tuple(slopes), tuple(others))
+    return ForwardPass(total, tuple(bases), tuple(slopes), tuple(others))
 
 
-def outputs(bundle: Bundle, terms: Terms) -> Float[Tensor, "start batch"]:
+def compute_outputs(bundle: NetworkBatch, terms: InputTerms) -> Float[Tensor, "start batch"]:
     """Compute the outputs of the networks."""
-    return passed(bundle, terms).total
+    return forward(bundle, terms).total
 
 
-def node_values(bundle: Bundle, place: int, terms: Terms) -> tuple[Tensor, Tensor | None]:
+def node_values(bundle: NetworkBatch, place: int, terms: InputTerms) -> tuple[Tensor, Tensor | None]:
     """Return the values of a node [start, batch], and for a product all products of factors but one.
 
     The second result is [start, batch, in_dim], or None for an adding node.
     """
     node, inner = bundle.nodes[place], bundle.inner[place]
-    features = terms.of_node(node)
+    features = terms.inner_features(node)
     if not node.is_product:
         return inner @ features.flatten(1).T, None
     factors = torch.einsum("nit,sit->sni", features, inner.view(-1, *features.shape[1:]))
@@ -245,28 +245,32 @@ def node_values(bundle: Bundle, place: int, terms: Terms) -> tuple[Tensor, Tenso
     return factors.prod(2), before * after
 
 
-def _leaving(node: Node, value: Tensor, ends: Tensor, terms: Terms) -> tuple[Tensor, Tensor]:
+def _evaluate_outer_basis(
+    node: Node, value: Tensor, ends: Tensor, terms: InputTerms
+) -> tuple[Tensor, Tensor]:
     """Return the features of the outer coefficients and their derivatives in the node [start, batch, _]."""
     if not node.is_curved:
         return value[..., None], torch.ones_like(value)[..., None]
     knots = extend_knots(uniform_grid(ends[:, 0], ends[:, 1], terms.grid_size), terms.order)
-    found = evaluate(value.T.contiguous(), knots, terms.order, uniform_spacing(knots, terms.order))
+    found = features_and_slopes(value.T.contiguous(), knots, terms.order, uniform_spacing(knots, terms.order))
     basis, derivative = (part[..., :-1].transpose(0, 1) for part in found)
     return basis, derivative
 
 
-def jacobian(bundle: Bundle, terms: Terms, at: Passed) -> Float[Tensor, "start batch P"]:
+def jacobian(bundle: NetworkBatch, terms: InputTerms, at: ForwardPass) -> Float[Tensor, "start batch P"]:
     """Derivatives of the outputs in all coefficients, in the order of ``flat``."""
     inner = []
     for node, slope, rest in zip(bundle.nodes, at.slopes, at.others, strict=True):
         if rest is None:
-            inner.append(slope[..., None] * terms.of_node(node).flatten(1))
+            inner.append(slope[..., None] * terms.inner_features(node).flatten(1))
         else:
-            inner.append(((slope[..., None] * rest)[..., None] * terms.of_node(node)).flatten(2))
-    return torch.cat([*inner, linear(bundle, terms, at)], 2)
+            inner.append(((slope[..., None] * rest)[..., None] * terms.inner_features(node)).flatten(2))
+    return torch.cat([*inner, linear_jacobian(bundle, terms, at)], 2)
 
 
-def linear(bundle: Bundle, terms: Terms, at: Passed) -> Float[Tensor, "start batch _"]:
+def linear_jacobian(
+    bundle: NetworkBatch, terms: InputTerms, at: ForwardPass
+) -> Float[Tensor, "start batch _"]:
     """Derivatives of the outputs in the linear coefficients, which do not depend on these coefficients."""
     count, rows = at.total.shape
     shared = terms.flat if bundle.direct.shape[1] else terms.flat[:, :0]
@@ -274,14 +278,14 @@ def linear(bundle: Bundle, terms: Terms, at: Passed) -> Float[Tensor, "start bat
     return torch.cat([*at.bases, shared.expand(count, *shared.shape), ones], 2)
 
 
-def curve_through(terms: Terms, values: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "in_dim terms"]:
+def fit_curves(terms: InputTerms, values: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "in_dim terms"]:
     """Fit a spline per input to the given values; return its coefficients."""
     columns = [fit_coef(terms.values[:, i], values[:, i : i + 1], ridge=1e-9) for i in range(values.shape[1])]
     return torch.cat(columns, 1).T
 
 
 @torch.no_grad()
-def network_of(bundle: Bundle, place: int, terms: Terms) -> KAN:
+def extract_network(bundle: NetworkBatch, place: int, terms: InputTerms) -> KAN:
     """Convert one network to a KAN; splines on its grid approximate the given curves."""
     nodes = bundle.nodes
     inputs, size = terms.values.shape[1:]
@@ -294,7 +298,7 @@ def network_of(bundle: Bundle, place: int, terms: Terms) -> KAN:
         products=products,
     )
     network = KAN(config)
-    held = _held_edges(bundle, inputs)
+    held = _find_pruned_edges(bundle, inputs)
     if not nodes:
         only = network.stack[0]
         only.knots = terms.knots.clone()
@@ -311,7 +315,7 @@ def network_of(bundle: Bundle, place: int, terms: Terms) -> KAN:
     low, high = torch.tensor(grids, dtype=torch.float64).unbind(1)
     last.knots = extend_knots(uniform_grid(low, high, terms.grid_size), terms.order)
     for k, node in enumerate(nodes):
-        first.weight[:, :-1, k] = _inner_splines(bundle.inner[k][place], node, terms)
+        first.weight[:, :-1, k] = _inner_spline_coefficients(bundle.inner[k][place], node, terms)
         first.mask[:, k] = ~held[k]
         if node.is_curved:
             last.weight[k, :-1, 0] = bundle.outer[k][place] + bundle.constant[place] / len(nodes)
@@ -325,32 +329,34 @@ def network_of(bundle: Bundle, place: int, terms: Terms) -> KAN:
     return network
 
 
-def _inner_splines(coefficients: Tensor, node: Node, terms: Terms) -> Float[Tensor, "in_dim terms"]:
+def _inner_spline_coefficients(
+    coefficients: Tensor, node: Node, terms: InputTerms
+) -> Float[Tensor, "in_dim terms"]:
     inputs = terms.values.shape[1]
     if node.inner == "free":
         return coefficients.view(inputs, -1)
-    curves = curve_through(terms, terms.curves[node.inner])
+    curves = fit_curves(terms, terms.curves[node.inner])
     if node.is_product:
         constants, slopes = coefficients.view(inputs, 2).unbind(1)
         return constants[:, None] + slopes[:, None] * curves  # the basis values of an input sum to 1
     return coefficients[:, None] * curves
 
 
-def _held_edges(bundle: Bundle, inputs: int) -> list[Bool[Tensor, " in_dim"]]:
+def _find_pruned_edges(bundle: NetworkBatch, inputs: int) -> list[Bool[Tensor, " in_dim"]]:
     """Return the masks of pruned edges: those into each node, then the direct edges.
 
     An edge is pruned if all its coefficients are held.
     """
-    sizes = [part.shape[1] for part in bundle.parts]
+    sizes = [part.shape[1] for part in bundle.coefficient_groups]
     pieces = torch.split(bundle.held, sizes)
     edges = [pieces[k].view(inputs, -1).all(1) for k in range(len(bundle.nodes))]
     none = torch.zeros(inputs, dtype=torch.bool)
     return [*edges, pieces[-2].view(inputs, -1).all(1) if sizes[-2] else none]
 
 
-def without_node(bundle: Bundle, place: int) -> Bundle:
+def remove_node(bundle: NetworkBatch, place: int) -> NetworkBatch:
     """Return the networks without one hidden node."""
-    sizes = [part.shape[1] for part in bundle.parts]
+    sizes = [part.shape[1] for part in bundle.coefficient_groups]
     gone = place, place + len(bundle.nodes)
     kept = [piece for at, piece in enumerate(torch.split(bundle.held, sizes)) if at not in gone]
     others = [at for at in range(len(bundle.nodes)) if at != place]

@@ -19,35 +19,43 @@ from torch import Tensor
 from kan_engine.data.scaling import TRANSFORMS, TargetScaler, is_defined
 from kan_engine.network.kan import KAN
 from kan_engine.splines.knots import extend_knots, robust_range, uniform_grid
-from kan_engine.structure.batched_levenberg_marquardt import fitted, refined
-from kan_engine.structure.batched_networks import Bundle, Node, Terms, network_of, outputs, started
-from kan_engine.training.loop import Step
+from kan_engine.structure.batched_levenberg_marquardt import fit_batch, subdivide_grids
+from kan_engine.structure.batched_networks import (
+    InputTerms,
+    NetworkBatch,
+    Node,
+    compute_outputs,
+    extract_network,
+    initialize_networks,
+)
+from kan_engine.training.loop import TrainingStep
 
-GRIDS = (4, 8, 16)
-GRIDS_OF_FEW, FEW = (8, 16, 32), 2  # with so few inputs, finer grids are cheap
-FINE_GRIDS = (4, 8, 16, 32, 64)  # an additive fit is a linear problem on each
-STEPS = (25, 15, 12)  # per round, by grid
-ROUNDS = 2
+GRID_SIZES = (4, 8, 16)
+FEW_INPUT_GRID_SIZES, MAX_FEW_INPUTS = (8, 16, 32), 2  # with so few inputs, finer grids are cheap
+ADDITIVE_GRID_SIZES = (4, 8, 16, 32, 64)  # an additive fit is a linear problem on each
+STEPS_PER_GRID = (25, 15, 12)  # per round, by grid
+ROUNDS_PER_GRID = 2
 SCREENING_ROWS = 400  # enough for a coarse grid
 SCREENING_STEPS = 12  # per round
-STARTS = 4, 8, 8  # per shape and transform on the coarse grid, by number of nodes
-MARGIN = 0.01  # of the range of an input, added to its grid on both sides
-SCREENED = 10, 8  # starts kept after the coarse grid, of shapes with one node and with more
-SAME = 1.02  # between the errors of starts that led to the same network
-SIMPLER = 0.5  # factor on the error in the ranking, since given curves are less flexible
-GOOD_ENOUGH = 2e-4  # an error below this is adequate, however fast it falls
-HOPEFUL, SLOPE = 1.5e-3, 5.0  # also adequate: below this, and lower by this factor on the last grid
-STALLED = 0.7  # a doubling of the grid has to lower the error to this share
-SHARP = 3e-6  # an error that suffices to extract a formula; the grid is not refined further
-TRANSFORM_ROWS = 20  # with fewer rows, a transform may fit better by chance
+STARTS_PER_NODE_COUNT = 4, 8, 8  # per shape and transform on the coarse grid, by number of nodes
+GRID_MARGIN = 0.01  # of the range of an input, added to its grid on both sides
+MAX_SCREENED_STARTS = 10, 8  # starts kept after the coarse grid, of shapes with one node and with more
+MAX_DUPLICATE_RATIO = 1.02  # between the errors of starts that led to the same network
+SIMPLE_SHAPE_FACTOR = 0.5  # factor on the error in the ranking, since given curves are less flexible
+ADEQUATE_ERROR = 2e-4  # an error below this is adequate, however fast it falls
+# Also adequate: below this, and lower by this factor on the last grid
+PROMISING_ERROR, MIN_ERROR_DECREASE = 1.5e-3, 5.0
+MAX_ERROR_RATIO = 0.7  # a doubling of the grid has to lower the error to this share
+SUFFICIENT_ERROR = 3e-6  # an error that suffices to extract a formula; the grid is not refined further
+MIN_ROWS_FOR_TRANSFORMS = 20  # with fewer rows, a transform may fit better by chance
 
 FREE, LINE, SQUARE, LOG = (Node(inner=inner) for inner in ("free", "line", "square", "log"))
 PRODUCT, CURVED_PRODUCT = Node(is_product=True, is_curved=False), Node(is_product=True)
 LINE_PRODUCT = Node(is_product=True, inner="line", is_curved=False)
 CURVED_LINE_PRODUCT = Node(is_product=True, inner="line")
-ALIKE = 1.35  # within this ratio of errors, noise may have decided which is lower
+SIMILAR_ERROR_RATIO = 1.35  # within this ratio of errors, noise may have decided which is lower
 SIMPLE_TRANSFORMS = ("identity", "log", "log_neg", "square", "reciprocal")
-ANGLES = ("sin", "cos")
+ANGLE_TRANSFORMS = ("sin", "cos")
 
 Family = tuple[tuple[Node, ...], bool, tuple[str, ...]]
 """Hidden nodes, whether there are direct edges, and the transforms of the target to try."""
@@ -57,12 +65,12 @@ ONE_NODE: tuple[Family, ...] = (
     ((SQUARE,), True, SIMPLE_TRANSFORMS),
     ((LOG,), True, SIMPLE_TRANSFORMS),
     ((FREE,), True, SIMPLE_TRANSFORMS),
-    ((PRODUCT,), True, (*SIMPLE_TRANSFORMS, *ANGLES)),
+    ((PRODUCT,), True, (*SIMPLE_TRANSFORMS, *ANGLE_TRANSFORMS)),
     ((LINE,), False, ("identity",)),
     ((SQUARE,), False, ("identity",)),
     ((LOG,), False, ("identity",)),
     ((FREE,), False, ("identity",)),
-    ((CURVED_PRODUCT,), False, ("identity", *ANGLES)),
+    ((CURVED_PRODUCT,), False, ("identity", *ANGLE_TRANSFORMS)),
     ((CURVED_LINE_PRODUCT,), True, SIMPLE_TRANSFORMS),
 )
 TWO_NODES: tuple[Family, ...] = (
@@ -105,7 +113,7 @@ ADDITIVE = Shape()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample:
+class StructureRows:
     """Rows of the structure search.
 
     Attributes:
@@ -120,8 +128,10 @@ class Sample:
     y: Float[Tensor, "batch 1"]
     weights: Float[Tensor, " batch"]
 
-    def __getitem__(self, places: Tensor | slice) -> Sample:
-        return Sample(x=self.x[places], raw=self.raw[places], y=self.y[places], weights=self.weights[places])
+    def __getitem__(self, places: Tensor | slice) -> StructureRows:
+        return StructureRows(
+            x=self.x[places], raw=self.raw[places], y=self.y[places], weights=self.weights[places]
+        )
 
     @cached_property
     def spread(self) -> float:
@@ -130,31 +140,31 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class InputGrids:
     """Ranges of the input grids and scales of the given curves, both from the training rows.
 
     Isolated values do not extend the grids; curves continue to them along their tangents.
     """
 
-    training: Sample
+    training: StructureRows
     order: int
 
-    def terms(self, sample: Sample, grid: int) -> Terms:
+    def terms(self, sample: StructureRows, grid: int) -> InputTerms:
         """Evaluate the basis and the given curves at the rows of a sample."""
         knots = extend_knots(uniform_grid(*self._ends, grid), self.order)
         curves = {
             name: (kind(sample.raw) - mean) / deviation
-            for name, (kind, mean, deviation) in self._kinds.items()
+            for name, (kind, mean, deviation) in self._curve_scales.items()
         }
-        return Terms.of(sample.x, knots, self.order, curves)
+        return InputTerms.build(sample.x, knots, self.order, curves)
 
     @cached_property
     def _ends(self) -> tuple[Tensor, Tensor]:
         low, high = robust_range(self.training.x)
-        return low - MARGIN * (high - low), high + MARGIN * (high - low)
+        return low - GRID_MARGIN * (high - low), high + GRID_MARGIN * (high - low)
 
     @cached_property
-    def _kinds(self) -> dict[str, tuple[Callable[[Tensor], Tensor], Tensor, Tensor]]:
+    def _curve_scales(self) -> dict[str, tuple[Callable[[Tensor], Tensor], Tensor, Tensor]]:
         raw = self.training.raw
         kinds: dict[str, Callable[[Tensor], Tensor]] = {"line": lambda u: u, "square": torch.square}
         if float(raw.min()) > 0:
@@ -167,7 +177,7 @@ class Frame:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fit:
+class FittedStructure:
     """A fitted shape.
 
     Attributes:
@@ -179,18 +189,18 @@ class Fit:
     """
 
     shape: Shape
-    frame: Frame
-    bundle: Bundle
-    terms: Terms
+    frame: InputGrids
+    bundle: NetworkBatch
+    terms: InputTerms
     scaler: TargetScaler
     errors: tuple[float, ...]
-    history: tuple[Step, ...] = ()
+    history: tuple[TrainingStep, ...] = ()
     dropped: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
     @cached_property
     def network(self) -> KAN:
         """The structure as a KAN."""
-        return network_of(self.bundle, 0, self.terms)
+        return extract_network(self.bundle, 0, self.terms)
 
     @property
     def error(self) -> float:
@@ -203,34 +213,36 @@ class Fit:
 
         Its error is below ``ADEQUATE_ERROR``, or below ``PROMISING_ERROR`` and falling at the spline rate.
         """
-        if self.error < GOOD_ENOUGH:
+        if self.error < ADEQUATE_ERROR:
             return True
-        falling = len(self.errors) > 1 and self.errors[-1] * SLOPE < self.errors[-2]
-        return self.error < HOPEFUL and falling
+        falling = len(self.errors) > 1 and self.errors[-1] * MIN_ERROR_DECREASE < self.errors[-2]
+        return self.error < PROMISING_ERROR and falling
 
-    def predict(self, sample: Sample, bundle: Bundle | None = None) -> Float[np.ndarray, " batch"]:
+    def predict(
+        self, sample: StructureRows, bundle: NetworkBatch | None = None
+    ) -> Float[np.ndarray, " batch"]:
         """Predict the target at other rows, by these or other coefficients on the same grid."""
-        output = outputs(bundle or self.bundle, self.frame.terms(sample, self.terms.grid_size))
+        output = compute_outputs(bundle or self.bundle, self.frame.terms(sample, self.terms.grid_size))
         return self.scaler.inverse(output.T.numpy())[:, 0]
 
-    def predict_by_splines(self, sample: Sample) -> Float[np.ndarray, " batch"]:
+    def predict_by_splines(self, sample: StructureRows) -> Float[np.ndarray, " batch"]:
         """Predict the target by ``network``, in which splines replace the given curves."""
         with torch.no_grad():
             return np.asarray(self.scaler.inverse(self.network(sample.x).numpy())[:, 0])
 
-    def error_on(self, sample: Sample, bundle: Bundle | None = None) -> float:
+    def relative_error(self, sample: StructureRows, bundle: NetworkBatch | None = None) -> float:
         """RMSE over the spread of the target on other rows, by these or other coefficients."""
-        return error_of(self.predict(sample, bundle)[:, None], sample)
+        return relative_rmse(self.predict(sample, bundle)[:, None], sample)
 
-    def trained(
+    def train_coefficients(
         self,
-        rows: Sample,
+        rows: StructureRows,
         *,
         steps: int,
         rounds: int = 1,
-        bundle: Bundle | None = None,
+        bundle: NetworkBatch | None = None,
         should_stop: Callable[[], bool] = lambda: False,
-    ) -> Bundle:
+    ) -> NetworkBatch:
         """Train these or other coefficients on the same grid further and return them.
 
         Args:
@@ -241,10 +253,10 @@ class Fit:
             should_stop: Called after every step; once true, the training ends.
         """
         terms = self.terms if rows is self.frame.training else self.frame.terms(rows, self.terms.grid_size)
-        return fitted(
+        return fit_batch(
             bundle or self.bundle,
             terms,
-            targets_of(self.scaler, rows)[None],
+            scale_targets(self.scaler, rows)[None],
             rows.weights,
             steps=steps,
             rounds=rounds,
@@ -252,14 +264,14 @@ class Fit:
         )
 
 
-def search(
-    training: Sample,
-    validation: Sample,
+def search_structures(
+    training: StructureRows,
+    validation: StructureRows,
     *,
     generator: torch.Generator,
     order: int = 3,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Fit]:
+) -> Iterator[FittedStructure]:
     """Yield fitted structures, from simple to complex; within a stage, the most promising ones first.
 
     The search is lazy: a caller that obtains an exact formula from an early structure can stop there.
@@ -271,36 +283,36 @@ def search(
         order: Order of the splines.
         should_stop: Called after every step; once true, the search ends.
     """
-    stage = _Search(training, validation, generator, order, should_stop)
-    yield from _simplest_first(list(stage.additive()))
+    stage = _StructureSearch(training, validation, generator, order, should_stop)
+    yield from _order_by_simplicity(list(stage.fit_additive_shapes()))
     if training.x.shape[1] == 1:
         return
-    for families, kept in zip((ONE_NODE, TWO_NODES), SCREENED, strict=True):
-        screened = [rough for family in families for rough in stage.screened(family)]
-        for rough in _different(sorted(screened, key=lambda rough: rough.rank), kept):
+    for families, kept in zip((ONE_NODE, TWO_NODES), MAX_SCREENED_STARTS, strict=True):
+        screened = [rough for family in families for rough in stage.screen_family(family)]
+        for rough in _drop_duplicates(sorted(screened, key=lambda rough: rough.rank), kept):
             if should_stop():
                 return
-            yield stage.refined(rough.shape, rough.bundle)
+            yield stage.fit_on_grids(rough.shape, rough.bundle)
 
 
-def _different(screened: list[_Rough], count: int) -> list[_Rough]:
+def _drop_duplicates(screened: list[_ScreenedStart], count: int) -> list[_ScreenedStart]:
     """Return the first ``count`` starts, without those that led to the same network as an earlier one.
 
     Args:
         screened: Starts by rising rank.
         count: Maximum number of starts.
     """
-    found = list[_Rough]()
+    found = list[_ScreenedStart]()
     for rough in screened:
         alike = (other for other in found if other.shape == rough.shape)
-        if all(rough.rank > SAME * other.rank for other in alike):
+        if all(rough.rank > MAX_DUPLICATE_RATIO * other.rank for other in alike):
             found.append(rough)
     return found[:count]
 
 
-def _simplest_first(fits: list[Fit]) -> list[Fit]:
+def _order_by_simplicity(fits: list[FittedStructure]) -> list[FittedStructure]:
     """Sort by error; structures about as close as the closest come first, simplest transform first."""
-    near = ALIKE * min((fit.error for fit in fits), default=0.0)
+    near = SIMILAR_ERROR_RATIO * min((fit.error for fit in fits), default=0.0)
     names = list(TRANSFORMS)
     return sorted(
         fits,
@@ -308,14 +320,14 @@ def _simplest_first(fits: list[Fit]) -> list[Fit]:
     )
 
 
-def additive(
-    training: Sample,
-    validation: Sample,
+def fit_additive_structure(
+    training: StructureRows,
+    validation: StructureRows,
     generator: torch.Generator,
     should_stop: Callable[[], bool] = lambda: False,
     *,
     transform: str = "identity",
-) -> Fit:
+) -> FittedStructure:
     """Fit a structure without hidden nodes.
 
     Args:
@@ -325,12 +337,12 @@ def additive(
         should_stop: Called between grids; once true, the fit ends.
         transform: Name of the target transform.
     """
-    stage = _Search(training, validation, generator, ADDITIVE.order, should_stop)
+    stage = _StructureSearch(training, validation, generator, ADDITIVE.order, should_stop)
     return stage.fit_additive(transform)
 
 
 @dataclass(frozen=True)
-class _Rough:
+class _ScreenedStart:
     """A start after the coarse grid.
 
     Attributes:
@@ -339,108 +351,125 @@ class _Rough:
     """
 
     shape: Shape
-    bundle: Bundle
+    bundle: NetworkBatch
     rank: float
 
 
-class _Search:
+class _StructureSearch:
     """State of the search: rows, target scalers by transform, and a cache of basis values by grid."""
 
     def __init__(
         self,
-        training: Sample,
-        validation: Sample,
+        training: StructureRows,
+        validation: StructureRows,
         generator: torch.Generator,
         order: int,
         should_stop: Callable[[], bool],
     ) -> None:
         self.training, self.validation, self.generator = training, validation, generator
-        self.frame, self.should_stop = Frame(training, order), should_stop
-        self.grids = GRIDS if training.x.shape[1] > FEW else GRIDS_OF_FEW
+        self.frame, self.should_stop = InputGrids(training, order), should_stop
+        self.grids = GRID_SIZES if training.x.shape[1] > MAX_FEW_INPUTS else FEW_INPUT_GRID_SIZES
         seen = torch.cat([training.y, validation.y]).numpy()
-        offered = TRANSFORMS if len(training.x) >= TRANSFORM_ROWS else ("identity",)
+        offered = TRANSFORMS if len(training.x) >= MIN_ROWS_FOR_TRANSFORMS else ("identity",)
         self.scalers = {
             name: TargetScaler.fit(training.y.numpy(), name) for name in offered if is_defined(name, seen)
         }
-        self._terms: dict[int, Terms] = {}
+        self._terms: dict[int, InputTerms] = {}
 
-    def additive(self) -> Iterator[Fit]:
+    def fit_additive_shapes(self) -> Iterator[FittedStructure]:
         """Fit structures without hidden nodes, for every transform."""
         for transform in self.scalers:
             if self.should_stop():
                 return
             yield self.fit_additive(transform)
 
-    def fit_additive(self, transform: str) -> Fit:
+    def fit_additive(self, transform: str) -> FittedStructure:
         """Fit a structure without hidden nodes on one grid after the other, each a linear problem."""
         shape = replace(ADDITIVE, transform=transform, order=self.frame.order)
-        return self.refined(shape, started((), self.terms(FINE_GRIDS[0]), 1, self.generator, direct=True))
+        return self.fit_on_grids(
+            shape, initialize_networks((), self.terms(ADDITIVE_GRID_SIZES[0]), 1, self.generator, direct=True)
+        )
 
-    def screened(self, family: Family) -> Iterator[_Rough]:
+    def screen_family(self, family: Family) -> Iterator[_ScreenedStart]:
         """Fit all starts of a family on the coarse grid, for every transform, in one batch."""
         nodes, direct, transforms = family
         rows = self.training[:SCREENING_ROWS]
         terms, judged = (self.frame.terms(sample, self.grids[0]) for sample in (rows, self.validation))
-        names = [name for name in transforms if name in self.scalers for _ in range(STARTS[len(nodes) - 1])]
+        names = [
+            name
+            for name in transforms
+            if name in self.scalers
+            for _ in range(STARTS_PER_NODE_COUNT[len(nodes) - 1])
+        ]
         unknown = any(node.inner not in ("free", *terms.curves) for node in nodes)
         if self.should_stop() or unknown or not names:
             return
-        bundle = fitted(
-            started(nodes, terms, len(names), self.generator, direct=direct),
+        bundle = fit_batch(
+            initialize_networks(nodes, terms, len(names), self.generator, direct=direct),
             terms,
-            torch.stack([targets_of(self.scalers[name], rows) for name in names]),
+            torch.stack([scale_targets(self.scalers[name], rows) for name in names]),
             rows.weights,
             steps=SCREENING_STEPS,
-            rounds=ROUNDS,
+            rounds=ROUNDS_PER_GRID,
             should_stop=self.should_stop,
         )
-        found = outputs(bundle, judged)
+        found = compute_outputs(bundle, judged)
         for place, name in enumerate(names):
             shape = Shape(nodes=nodes, direct=direct, transform=name, order=self.frame.order)
-            error = error_of(self.scalers[name].inverse(found[place][:, None].numpy()), self.validation)
-            yield _Rough(shape, bundle[[place]], error * (SIMPLER if shape.is_simple else 1))
+            error = relative_rmse(self.scalers[name].inverse(found[place][:, None].numpy()), self.validation)
+            yield _ScreenedStart(
+                shape, bundle[[place]], error * (SIMPLE_SHAPE_FACTOR if shape.is_simple else 1)
+            )
 
-    def refined(self, shape: Shape, bundle: Bundle) -> Fit:
+    def fit_on_grids(self, shape: Shape, bundle: NetworkBatch) -> FittedStructure:
         """Fit one network on all rows, grid after grid; keep the fit with the lowest validation error."""
         rows, scaler = self.training, self.scalers[shape.transform]
-        best: Fit | None = None
-        errors, history = list[float](), list[Step]()
-        schedule = zip(self.grids, STEPS, strict=True) if shape.nodes else ((grid, 0) for grid in FINE_GRIDS)
+        best: FittedStructure | None = None
+        errors, history = list[float](), list[TrainingStep]()
+        schedule = (
+            zip(self.grids, STEPS_PER_GRID, strict=True)
+            if shape.nodes
+            else ((grid, 0) for grid in ADDITIVE_GRID_SIZES)
+        )
         for grid, steps in schedule:
             if len(rows.x) < 2 * rows.x.shape[1] * (grid + shape.order) and errors:
                 break  # too few rows for the coefficients of a finer grid
             if errors:
-                bundle = refined(bundle, self.terms(grid // 2))
-            fit = Fit(
+                bundle = subdivide_grids(bundle, self.terms(grid // 2))
+            fit = FittedStructure(
                 shape=shape, frame=self.frame, bundle=bundle, terms=self.terms(grid), scaler=scaler, errors=()
             )
-            bundle = fit.trained(rows, steps=steps, rounds=ROUNDS, should_stop=self.should_stop)
+            bundle = fit.train_coefficients(
+                rows, steps=steps, rounds=ROUNDS_PER_GRID, should_stop=self.should_stop
+            )
             fit = replace(fit, bundle=bundle)
-            errors.append(fit.error_on(self.validation))
-            loss = float((outputs(bundle, fit.terms) - targets_of(scaler, rows)).square().mean()) / 2
-            history.append(Step(len(history), grid, loss, errors[-1] ** 2 / 2))
+            errors.append(fit.relative_error(self.validation))
+            loss = (
+                float((compute_outputs(bundle, fit.terms) - scale_targets(scaler, rows)).square().mean()) / 2
+            )
+            history.append(TrainingStep(len(history), grid, loss, errors[-1] ** 2 / 2))
             if best is None or errors[-1] == min(errors):
                 best = fit
-            is_stalled = len(errors) > 1 and errors[-1] > STALLED * errors[-2]
-            is_linear = not shape.nodes and grid < GRIDS[-1]
-            if (is_stalled and not is_linear) or errors[-1] < SHARP or self.should_stop():
+            is_stalled = len(errors) > 1 and errors[-1] > MAX_ERROR_RATIO * errors[-2]
+            is_linear = not shape.nodes and grid < GRID_SIZES[-1]
+            if (is_stalled and not is_linear) or errors[-1] < SUFFICIENT_ERROR or self.should_stop():
                 break
         assert best is not None  # noqa: S101 - there is a first grid
         return replace(best, errors=tuple(errors), history=tuple(history))
 
-    def terms(self, grid: int) -> Terms:
+    def terms(self, grid: int) -> InputTerms:
         """Basis values of the training rows on a grid, cached."""
         if grid not in self._terms:
             self._terms[grid] = self.frame.terms(self.training, grid)
         return self._terms[grid]
 
 
-def targets_of(scaler: TargetScaler, rows: Sample) -> Float[Tensor, " batch"]:
+def scale_targets(scaler: TargetScaler, rows: StructureRows) -> Float[Tensor, " batch"]:
     """Return the targets of the network: T(y) on the unit scale."""
     return torch.from_numpy(scaler.forward(rows.y.numpy()))[:, 0]
 
 
-def error_of(predicted: Float[np.ndarray, "batch 1"], sample: Sample) -> float:
+def relative_rmse(predicted: Float[np.ndarray, "batch 1"], sample: StructureRows) -> float:
     """Weighted RMSE of the target over its spread; infinite if T⁻¹ is not finite."""
     with np.errstate(all="ignore"):
         squares = np.square(predicted - sample.y.numpy())[:, 0]

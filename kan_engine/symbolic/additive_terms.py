@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from kan_engine.expressions.constraints import Limits
+from kan_engine.expressions.constraints import FormulaConstraints
 from kan_engine.expressions.evaluation import (
     Expression,
     Variable,
@@ -26,19 +26,19 @@ from kan_engine.expressions.evaluation import (
 )
 from kan_engine.symbolic.constant_fitting import Array
 
-LARGEST_SHARE = 0.25  # of the squared deviation of a term that is no plain column
-FEW_ROWS = 12  # with fewer rows, one of them always has a large share
-RAREST = 3  # rows with the rarer value of a term that takes two values
-STEEPEST = 8.0  # largest exponent of a scaled exponential: a factor of 3,000
-TAIL = (5, 95)  # between them lies the usual range of a column
-KINKS = (25, 50, 75)  # where an absolute value may have its kink
-LARGEST_VALUE = 1e12
-SAME = 1e-9  # range of a term over its largest value; less is rounding error
-MOST_FACTORS = 6  # columns, and terms, that may be multiplied
+MAX_SINGLE_ROW_SHARE = 0.25  # of the squared deviation of a term that is no plain column
+MIN_ROWS_FOR_SHARE_CHECK = 12  # with fewer rows, one of them always has a large share
+MIN_ROWS_PER_LEVEL = 3  # rows with the rarer value of a term that takes two values
+MAX_EXPONENT_RANGE = 8.0  # largest exponent of a scaled exponential: a factor of 3,000
+TAIL_PERCENTILES = (5, 95)  # between them lies the usual range of a column
+KINK_PERCENTILES = (25, 50, 75)  # where an absolute value may have its kink
+MAX_TERM_VALUE = 1e12
+MIN_RELATIVE_RANGE = 1e-9  # range of a term over its largest value; less is rounding error
+MAX_FACTORS = 6  # columns, and terms, that may be multiplied
 
 
 @dataclass(frozen=True, eq=False)
-class Term:
+class AdditiveTerm:
     """A term of an additive form and its values at all rows."""
 
     tree: Expression
@@ -55,7 +55,9 @@ class Term:
         return frozenset(variables(self.tree))
 
 
-def terms_of(name: str, values: Array, rows: np.ndarray, limits: Limits) -> list[Term]:
+def build_column_terms(
+    name: str, values: Array, rows: np.ndarray, limits: FormulaConstraints
+) -> list[AdditiveTerm]:
     """Return the admissible terms of one column.
 
     Args:
@@ -65,18 +67,23 @@ def terms_of(name: str, values: Array, rows: np.ndarray, limits: Limits) -> list
         limits: What a formula may contain.
     """
     variable = Variable(name)
-    plain = Term(variable, values)
-    found = [plain] if is_offered(plain, rows, limits) else []
+    plain = AdditiveTerm(variable, values)
+    found = [plain] if is_admissible(plain, rows, limits) else []
     if len(np.unique(values[rows])) <= 2:
         return found
     columns = {name: values}
-    candidates = (Term(tree, evaluate(tree, columns)) for tree in _curves(variable, values, rows))
-    return found + [term for term in candidates if is_offered(term, rows, limits)]
+    candidates = (
+        AdditiveTerm(tree, evaluate(tree, columns)) for tree in _candidate_curves(variable, values, rows)
+    )
+    return found + [term for term in candidates if is_admissible(term, rows, limits)]
 
 
-def products_of(
-    terms: Sequence[Term], rows: np.ndarray, limits: Limits, known: dict[Expression, Term | None]
-) -> list[Term]:
+def build_product_terms(
+    terms: Sequence[AdditiveTerm],
+    rows: np.ndarray,
+    limits: FormulaConstraints,
+    known: dict[Expression, AdditiveTerm | None],
+) -> list[AdditiveTerm]:
     """Return the admissible products of two terms of different columns.
 
     Args:
@@ -91,31 +98,31 @@ def products_of(
             continue
         tree = mul(a.tree, b.tree)
         if tree not in known:
-            product = Term(tree, a.values * b.values)
-            known[tree] = product if is_offered(product, rows, limits) else None
+            product = AdditiveTerm(tree, a.values * b.values)
+            known[tree] = product if is_admissible(product, rows, limits) else None
         trees[tree] = known[tree]
     return [term for term in trees.values() if term is not None]
 
 
-def is_offered(term: Term, rows: np.ndarray, limits: Limits) -> bool:
+def is_admissible(term: AdditiveTerm, rows: np.ndarray, limits: FormulaConstraints) -> bool:
     """Whether a term is finite at all rows and depends on more than one of the rows of a fit."""
-    if not np.isfinite(term.values).all() or np.abs(term.values).max() > LARGEST_VALUE:
+    if not np.isfinite(term.values).all() or np.abs(term.values).max() > MAX_TERM_VALUE:
         return False
     if not limits.allow_part(term.tree, is_exponent=False):
         return False
     read = term.values[rows]
-    if np.ptp(read) <= SAME * np.abs(read).max():
+    if np.ptp(read) <= MIN_RELATIVE_RANGE * np.abs(read).max():
         return False
-    if len(read) < FEW_ROWS:
+    if len(read) < MIN_ROWS_FOR_SHARE_CHECK:
         return True
     levels, counts = np.unique(read, return_counts=True)
     if len(levels) == 2:
-        return bool(counts.min() >= RAREST)
+        return bool(counts.min() >= MIN_ROWS_PER_LEVEL)
     centred = (read - read.mean()) ** 2
-    return isinstance(term.tree, Variable) or bool(centred.max() <= LARGEST_SHARE * centred.sum())
+    return isinstance(term.tree, Variable) or bool(centred.max() <= MAX_SINGLE_ROW_SHARE * centred.sum())
 
 
-def _curves(x: Variable, values: Array, rows: np.ndarray) -> Iterator[Expression]:
+def _candidate_curves(x: Variable, values: Array, rows: np.ndarray) -> Iterator[Expression]:
     low, high = values.min(), values.max()
     yield x**2
     if low > 0:
@@ -126,16 +133,18 @@ def _curves(x: Variable, values: Array, rows: np.ndarray) -> Iterator[Expression
         yield apply_function("log", add(x, 1))
     if low > 0 or high < 0:
         yield apply_function("1/x", x)
-    first, last = np.percentile(values[rows], TAIL)
-    scale = _short((last - first) / 2)
-    if scale > 0 and max(abs(low), abs(high)) <= STEEPEST * scale:
+    first, last = np.percentile(values[rows], TAIL_PERCENTILES)
+    scale = _round_to_two_digits((last - first) / 2)
+    if scale > 0 and max(abs(low), abs(high)) <= MAX_EXPONENT_RANGE * scale:
         for sign in (1, -1):
             yield apply_function("exp", mul(sign / scale, x))
-    for kink in sorted({_short(value) for value in np.percentile(values[rows], KINKS)}):
+    for kink in sorted(
+        {_round_to_two_digits(value) for value in np.percentile(values[rows], KINK_PERCENTILES)}
+    ):
         if low < kink < high:
             yield apply_function("abs", add(x, number(-kink)))
 
 
-def _short(value: float) -> float:
+def _round_to_two_digits(value: float) -> float:
     """Round to two significant digits."""
     return float(f"{value:.1e}")

@@ -19,35 +19,36 @@ from kan_engine.expressions.evaluation import (
     mul,
     number,
 )
-from kan_engine.symbolic.damped_oscillations import sums_of_waves
+from kan_engine.symbolic.damped_oscillations import fit_oscillation_sums
 from kan_engine.symbolic.dictionary_regression import (
-    NEAR,
+    CLOSE_FLOOR_FACTOR,
     PLACEHOLDER,
     Candidate,
+    fit_term_sums,
     refit_candidate,
     relative_error,
-    sums_of_terms,
 )
-from kan_engine.symbolic.noise_model import Precision
+from kan_engine.symbolic.noise_model import NoiseModel
 from kan_engine.symbolic.univariate_fit import (
-    LARGEST,
+    MAX_FUNCTION_VALUE,
     SCALE_FREE,
     Array,
-    Axis,
+    FitPoints,
     Suggestion,
-    plain_fits,
+    fit_plain_functions,
     suggest,
 )
 
 # A close form of at most this complexity ends the search: among plain forms, and among all forms.
-SIMPLE, ENOUGH = 4, 10
-SURE = 1e-3  # below this floor of the noise model, ``CLOSE_FLOOR_FACTOR`` floors are close; above it, one
-DEGREES = range(2, 9)
-QUOTIENTS = ((1, 1), (0, 2), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2), (2, 3), (4, 1), (4, 2))
+MAX_PLAIN_COMPLEXITY, MAX_CLOSE_COMPLEXITY = 4, 10
+# Below this floor of the noise model, ``CLOSE_FLOOR_FACTOR`` floors are close; above it, one
+MAX_PRECISE_FLOOR = 1e-3
+POLYNOMIAL_DEGREES = range(2, 9)
+QUOTIENT_DEGREES = ((1, 1), (0, 2), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2), (2, 3), (4, 1), (4, 2))
 # Exponents p of u^p in the grid, and how many of the best are refitted.
-EXPONENTS, POWERS = [p / 4 for p in range(-32, 33) if p], 2
-POWER_PRICE = 4
-REWEIGHTINGS = 4  # of the linearised fit of a quotient (Sanathanan and Koerner, 1963)
+POWER_EXPONENTS, MAX_REFITTED_POWERS = [p / 4 for p in range(-32, 33) if p], 2
+POWER_COMPLEXITY = 4
+REWEIGHTING_STEPS = 4  # of the linearised fit of a quotient (Sanathanan and Koerner, 1963)
 
 
 class Effort(IntEnum):
@@ -62,8 +63,8 @@ class Effort(IntEnum):
     SUMS = 2
 
 
-def closed_forms(
-    axis: Axis, v: Array, *, known: Precision, effort: Effort, raw: bool = False
+def find_closed_forms(
+    axis: FitPoints, v: Array, *, known: NoiseModel, effort: Effort, raw: bool = False
 ) -> list[Candidate]:
     """Return the closed forms of one class for an edge; a constant for an edge that does not vary.
 
@@ -74,24 +75,24 @@ def closed_forms(
         effort: Class of the forms.
         raw: Whether u is a column of the client, so that inner constants are likely to be nice numbers.
     """
-    at = axis.thinned(v)
-    if not varies(at):
+    at = axis.subsample(v)
+    if not is_varying(at):
         return [Candidate(number(0), (), (), float(at.mean()), error=0.0, complexity=0)]
     if effort == Effort.PLAIN:
-        found = [as_candidate(fit) for fit in plain_fits(axis, v)]
-        if not is_settled(found, known, SIMPLE):
-            found += [*_polynomials(axis.u, at), *_quotients(axis.u, at)]
+        found = [to_candidate(fit) for fit in fit_plain_functions(axis, v)]
+        if not has_close_form(found, known, MAX_PLAIN_COMPLEXITY):
+            found += [*_fit_polynomials(axis.u, at), *_fit_quotients(axis.u, at)]
         return found
     if effort == Effort.SINGLE:
-        return [*(as_candidate(fit) for fit in suggest(axis, v)), *_powers(axis.u, at)]
-    waves = list(sums_of_waves(axis.u, at))
-    if not known.is_noisy and is_settled(waves, known):
+        return [*(to_candidate(fit) for fit in suggest(axis, v)), *_fit_powers(axis.u, at)]
+    waves = list(fit_oscillation_sums(axis.u, at))
+    if not known.is_noisy and has_close_form(waves, known):
         return waves
-    sums = sums_of_terms(axis, at, known=known, raw=raw)
+    sums = fit_term_sums(axis, at, known=known, raw=raw)
     return [*waves, *(refit_candidate(form, axis.u, at) for form in sums)]
 
 
-def best_forms(found: Iterable[Candidate], known: Precision, keep: int) -> list[Candidate]:
+def select_best_forms(found: Iterable[Candidate], known: NoiseModel, keep: int) -> list[Candidate]:
     """Return the ``keep`` forms with the best scores, best first, each tree once."""
     best = dict[Expression, Candidate]()
     for candidate in sorted(found, key=lambda candidate: candidate.score(known)):
@@ -99,18 +100,20 @@ def best_forms(found: Iterable[Candidate], known: Precision, keep: int) -> list[
     return list(best.values())[:keep]
 
 
-def is_settled(found: Iterable[Candidate], known: Precision, complexity: int = ENOUGH) -> bool:
+def has_close_form(
+    found: Iterable[Candidate], known: NoiseModel, complexity: int = MAX_CLOSE_COMPLEXITY
+) -> bool:
     """Whether a form of at most this complexity is as close as the precision of the curve allows."""
-    near = NEAR * known.floor if known.floor < SURE else known.floor
+    near = CLOSE_FLOOR_FACTOR * known.floor if known.floor < MAX_PRECISE_FLOOR else known.floor
     return any(c.error <= near for c in found if c.complexity <= complexity)
 
 
-def varies(values: Array) -> bool:
+def is_varying(values: Array) -> bool:
     """Whether values are finite and vary by more than rounding error."""
     return bool(np.isfinite(values).all() and np.std(values) > 1e-9 * np.abs(values).max())
 
 
-def as_candidate(fit: Suggestion) -> Candidate:
+def to_candidate(fit: Suggestion) -> Candidate:
     """Convert a suggestion to a candidate; constants that the suggestion fixes are not parameters."""
     argument: Expression = PLACEHOLDER
     parameters = [fit.c]
@@ -126,28 +129,31 @@ def as_candidate(fit: Suggestion) -> Candidate:
     return Candidate(tree, tuple(parameters), (0,), fit.d, fit.error, fit.complexity)
 
 
-def _powers(u: Array, v: Array) -> list[Candidate]:
+def _fit_powers(u: Array, v: Array) -> list[Candidate]:
     """Fit c·u^p + d with a real exponent p, starting from the best exponents of a grid."""
     if u[0] <= 0:
         return []
     fits = []
-    for p in EXPONENTS:
+    for p in POWER_EXPONENTS:
         with np.errstate(all="ignore"):
             power_ = (u / u[-1]) ** p
-        if power_[0] < LARGEST:
+        if power_[0] < MAX_FUNCTION_VALUE:
             matrix = np.stack([power_, np.ones_like(u)], 1)
             (c, d), *_ = np.linalg.lstsq(matrix, v, rcond=None)
             fits.append((relative_error(matrix @ (c, d) - v, v), p, float(c * u[-1] ** -p), float(d)))
     tree = mul(Parameter(0), PLACEHOLDER ** Parameter(1))
-    best = [Candidate(tree, (c, p), (0,), d, error, POWER_PRICE) for error, p, c, d in sorted(fits)[:POWERS]]
+    best = [
+        Candidate(tree, (c, p), (0,), d, error, POWER_COMPLEXITY)
+        for error, p, c, d in sorted(fits)[:MAX_REFITTED_POWERS]
+    ]
     return [refit_candidate(candidate, u, v) for candidate in best]
 
 
-def _polynomials(u: Array, v: Array) -> list[Candidate]:
+def _fit_polynomials(u: Array, v: Array) -> list[Candidate]:
     """Fit polynomials in the raw input by least squares on inputs divided by their largest magnitude."""
     found = []
     scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
-    for degree in DEGREES:
+    for degree in POLYNOMIAL_DEGREES:
         powers = (u[:, None] / scale) ** np.arange(degree + 1)
         coefficients, *_ = np.linalg.lstsq(powers, v, rcond=None)
         kept = [n for n in range(1, degree + 1) if abs(coefficients[n]) > 1e-9 * np.abs(coefficients).max()]
@@ -166,14 +172,14 @@ def _polynomials(u: Array, v: Array) -> list[Candidate]:
     return found
 
 
-def _quotients(u: Array, v: Array) -> list[Candidate]:
+def _fit_quotients(u: Array, v: Array) -> list[Candidate]:
     """Fit P(u)/Q(u) with Q = 1 + … by least squares on v·Q = P, reweighted by the previous Q."""
     found = []
     scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
     x, middle = u / scale, float(v.mean())
-    for above, below in QUOTIENTS:
+    for above, below in QUOTIENT_DEGREES:
         weight = np.ones_like(v)
-        for _ in range(REWEIGHTINGS):
+        for _ in range(REWEIGHTING_STEPS):
             columns = [
                 *(x**n for n in range(above + 1)),
                 *(-(v - middle) * x**n for n in range(1, below + 1)),
@@ -189,11 +195,11 @@ def _quotients(u: Array, v: Array) -> list[Candidate]:
                 weight = 1 / np.abs(bottom)
         else:
             if bottom.min() * bottom.max() > 0 and np.isfinite(weight).all():
-                found += _quotient(solution[: above + 1], solution[above + 1 :], scale, u, v)
+                found += _build_quotient(solution[: above + 1], solution[above + 1 :], scale, u, v)
     return found
 
 
-def _quotient(above: Array, below: Array, scale: float, u: Array, v: Array) -> list[Candidate]:
+def _build_quotient(above: Array, below: Array, scale: float, u: Array, v: Array) -> list[Candidate]:
     """Build P/Q in u from coefficients on the unit scale; empty if a value is not finite."""
     with np.errstate(all="ignore"):
         top: Array = above / scale ** np.arange(len(above))

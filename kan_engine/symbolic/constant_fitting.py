@@ -16,54 +16,54 @@ from kan_engine.expressions.evaluation import (
 )
 
 Array = NDArray[np.float64]
-Data = tuple[Mapping[str, Array], Array]
+ColumnsAndTarget = tuple[Mapping[str, Array], Array]
 """Columns by variable, and the target."""
 
-FEW_ROWS = 250
-LARGEST_SLOPE = 1e100  # derivative of a form in a constant; beyond it the normal equations overflow
+COARSE_FIT_ROWS = 250
+MAX_SLOPE = 1e100  # derivative of a form in a constant; beyond it the normal equations overflow
 
 
 @dataclass(frozen=True)
-class Form:
+class ParametricForm:
     """An expression tree with parameters, and their values."""
 
     tree: Expression
     values: Array
 
     @property
-    def bound(self) -> Expression:
+    def numeric_tree(self) -> Expression:
         """The tree with its parameters replaced by their values."""
         return bind(self.tree, list(self.values))
 
 
-def fixed(form: Form, index: int, constant: Expression) -> Form:
+def fix_parameter(form: ParametricForm, index: int, constant: Expression) -> ParametricForm:
     """Replace one parameter by a constant and renumber the later parameters."""
     moved: dict[Expression, Expression] = {
         Parameter(old): Parameter(old - (old > index)) for old in range(len(form.values)) if old != index
     }
     tree = substitute(form.tree, moved | {Parameter(index): constant})
-    return Form(tree, np.delete(form.values, index))
+    return ParametricForm(tree, np.delete(form.values, index))
 
 
-def together(first: Data, second: Data) -> Data:
+def concatenate_rows(first: ColumnsAndTarget, second: ColumnsAndTarget) -> ColumnsAndTarget:
     """Append the rows of the second table to those of the first."""
     columns = {name: np.concatenate([values, second[0][name]]) for name, values in first[0].items()}
     return columns, np.concatenate([first[1], second[1]])
 
 
-def few(data: Data) -> Data:
+def take_coarse_rows(data: ColumnsAndTarget) -> ColumnsAndTarget:
     """Return the first ``COARSE_FIT_ROWS`` rows, which suffice for a coarse fit."""
     columns, target = data
-    return {name: values[:FEW_ROWS] for name, values in columns.items()}, target[:FEW_ROWS]
+    return {name: values[:COARSE_FIT_ROWS] for name, values in columns.items()}, target[:COARSE_FIT_ROWS]
 
 
-def error(form: Form, data: Data) -> float:
+def compute_rmse(form: ParametricForm, data: ColumnsAndTarget) -> float:
     """RMSE on the given rows; infinite if the form is not finite at all of them."""
     columns, target = data
     return float(np.sqrt(_mean_square(evaluate(form.tree, columns, form.values) - target)))
 
 
-def refit(form: Form, data: Data, *, iterations: int) -> Form:
+def refit_constants(form: ParametricForm, data: ColumnsAndTarget, *, iterations: int) -> ParametricForm:
     """Fit all constants of a form to the target by Levenberg-Marquardt with adaptive damping.
 
     Steps to constants for which the form is not finite are rejected. Redundant constants are harmless:
@@ -78,7 +78,7 @@ def refit(form: Form, data: Data, *, iterations: int) -> Form:
     if not np.isfinite(lowest):  # no gradient where the form is not finite
         return form
     for _ in range(iterations):
-        if not np.isfinite(jacobian).all() or np.abs(jacobian).max() > LARGEST_SLOPE:
+        if not np.isfinite(jacobian).all() or np.abs(jacobian).max() > MAX_SLOPE:
             break
         matrix, gradient = jacobian.T @ jacobian, jacobian.T @ (v - target)
         diagonal = np.diag(matrix).copy()
@@ -97,7 +97,7 @@ def refit(form: Form, data: Data, *, iterations: int) -> Form:
             damping = min(damping * 5, 1e12)
         if not improved or lowest == 0 or (gain < 1e-10 and damping < 1e-8):
             break
-    return Form(form.tree, values)
+    return ParametricForm(form.tree, values)
 
 
 def _mean_square(residual: Array) -> float:
@@ -106,14 +106,14 @@ def _mean_square(residual: Array) -> float:
     return value if np.isfinite(value) else float("inf")
 
 
-def standard_errors(form: Form, data: Data) -> Array:
+def standard_errors(form: ParametricForm, data: ColumnsAndTarget) -> Array:
     """Return the marginal standard error of every constant; it is large for redundant constants.
 
     With more constants than rows, some combinations are undetermined and get the largest error.
     """
     columns, target = data
     v, jacobian = value_and_jacobian(form.tree, columns, form.values)
-    jacobian = np.nan_to_num(np.clip(jacobian, -LARGEST_SLOPE, LARGEST_SLOPE))
+    jacobian = np.nan_to_num(np.clip(jacobian, -MAX_SLOPE, MAX_SLOPE))
     scale = np.linalg.norm(jacobian, axis=0) + 1e-300
     _, singular, right = np.linalg.svd(np.linalg.qr(jacobian / scale, mode="r"))
     singular = np.pad(singular, (0, len(right) - len(singular)))

@@ -16,19 +16,19 @@ from kan_engine.expressions.library import LIBRARY
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate, refit_candidate
 from kan_engine.symbolic.univariate_fit import Array
 
-MOST_TERMS, PLACES_PER_TERM = 3, 15  # a term has up to four constants
-DAMPINGS = np.geomspace(0.5, 30.0, 12)  # rate × length of the range; exp(-0.5) is nearly a line
-PERIODS = np.array([0.0, *np.arange(0.5, 25.0, 0.25)])  # periods within the range
-STEEPEST = 50.0  # largest |rate·u|: the logarithm of an exponential's factor relative to u = 0
-ITERATIONS = 40
-WORTH = 0.8  # another term has to lower the error of a sum to this share at least
-SPARED = 1.05  # factor by which dropping a constant may raise the error
-CLEAN = 1e-9  # a relative error below this counts as zero
-NEW = 1e-6  # squared share of a column that must be independent of the other columns
+MAX_TERMS, MIN_POINTS_PER_TERM = 3, 15  # a term has up to four constants
+RATES_PER_RANGE = np.geomspace(0.5, 30.0, 12)  # rate × length of the range; exp(-0.5) is nearly a line
+PERIODS_PER_RANGE = np.array([0.0, *np.arange(0.5, 25.0, 0.25)])  # periods within the range
+MAX_EXPONENT = 50.0  # largest |rate·u|: the logarithm of an exponential's factor relative to u = 0
+REFIT_ITERATIONS = 40
+MAX_ERROR_RATIO = 0.8  # another term has to lower the error of a sum to this share at least
+MAX_ERROR_GROWTH = 1.05  # factor by which dropping a constant may raise the error
+NEGLIGIBLE_ERROR = 1e-9  # a relative error below this counts as zero
+MIN_INDEPENDENT_SHARE = 1e-6  # squared share of a column that must be independent of the other columns
 
 
 @dataclass(frozen=True)
-class _Wave:
+class _Oscillation:
     """``factor·exp(rate·u)·function(frequency·u + phase)``; an absent constant is None."""
 
     factor: float
@@ -42,18 +42,18 @@ class _Wave:
         """The constants that are present, in the order of their parameters in the tree."""
         return [value for value in astuple(self)[:-1] if value is not None]
 
-    def take_values(self, values: Iterator[float]) -> _Wave:
+    def replace_constants(self, values: Iterator[float]) -> _Oscillation:
         """Return the same term with the next constants from ``values``."""
 
-        def other(value: float | None) -> float | None:
+        def next_value(value: float | None) -> float | None:
             return None if value is None else next(values)
 
         return replace(
             self,
             factor=next(values),
-            rate=other(self.rate),
-            frequency=other(self.frequency),
-            phase=other(self.phase),
+            rate=next_value(self.rate),
+            frequency=next_value(self.frequency),
+            phase=next_value(self.phase),
         )
 
     def to_tree(self, first: int) -> Expression:
@@ -78,7 +78,7 @@ class _Wave:
             return [envelope]
         return [envelope * np.cos(self.frequency * u), envelope * np.sin(self.frequency * u)]
 
-    def drop_constants(self) -> Iterator[_Wave]:
+    def iterate_reduced(self) -> Iterator[_Oscillation]:
         """Yield the variants of the term with fewer constants."""
         if self.frequency is not None and self.rate is not None:
             yield replace(self, rate=None)
@@ -89,8 +89,8 @@ class _Wave:
 
 
 @dataclass(frozen=True)
-class _Sum:
-    waves: tuple[_Wave, ...]
+class _OscillationSum:
+    waves: tuple[_Oscillation, ...]
     constant: float
     error: float = np.inf
 
@@ -109,19 +109,19 @@ class _Sum:
         """Tree of the sum, without the additive constant."""
         return add(*(wave.to_tree(place) for wave, place in zip(self.waves, self.factors, strict=True)))
 
-    def fit(self, u: Array, v: Array) -> _Sum:
+    def fit(self, u: Array, v: Array) -> _OscillationSum:
         """Refit all constants jointly."""
-        better = refit_candidate(self.to_candidate(), u, v, ITERATIONS)
+        better = refit_candidate(self.to_candidate(), u, v, REFIT_ITERATIONS)
         values = iter(better.parameters)
-        waves = tuple(wave.take_values(values) for wave in self.waves)
-        return _Sum(waves, better.constant, better.error)
+        waves = tuple(wave.replace_constants(values) for wave in self.waves)
+        return _OscillationSum(waves, better.constant, better.error)
 
-    def shorten(self, u: Array, v: Array) -> _Sum:
+    def drop_spare_constants(self, u: Array, v: Array) -> _OscillationSum:
         """Drop constants as long as the error rises by at most ``MAX_ERROR_GROWTH``."""
-        allowed = max(SPARED * self.error, CLEAN)
+        allowed = max(MAX_ERROR_GROWTH * self.error, NEGLIGIBLE_ERROR)
         best, place = self, 0
         while place < len(best.waves):
-            for wave in best.waves[place].drop_constants():
+            for wave in best.waves[place].iterate_reduced():
                 waves = (*best.waves[:place], wave, *best.waves[place + 1 :])
                 trial = replace(best, waves=waves).fit(u, v)
                 if trial.error <= allowed:
@@ -133,16 +133,16 @@ class _Sum:
 
     def to_candidate(self) -> Candidate:
         """Convert to a closed form of an edge."""
-        price = sum(_price(wave) for wave in self.waves)
+        price = sum(_oscillation_complexity(wave) for wave in self.waves)
         return Candidate(self.tree, tuple(self.values), self.factors, self.constant, self.error, price)
 
 
-def _price(wave: _Wave) -> int:
+def _oscillation_complexity(wave: _Oscillation) -> int:
     functions = ["exp"] * (wave.rate is not None) + [wave.function] * (wave.frequency is not None)
     return sum(LIBRARY[name].complexity for name in functions) + len(functions) - 1 + len(wave.constants)
 
 
-def sums_of_waves(u: Array, v: Array) -> Iterator[Candidate]:
+def fit_oscillation_sums(u: Array, v: Array) -> Iterator[Candidate]:
     """Yield sums of one to three terms, as long as each term lowers the error enough.
 
     Each sum is followed by its variant with fewer constants, if there is one.
@@ -151,28 +151,28 @@ def sums_of_waves(u: Array, v: Array) -> Iterator[Candidate]:
         u: Points in ascending order.
         v: Values of the curve at these points.
     """
-    found = _Sum((), float(v.mean()), 1.0)
-    most = min(MOST_TERMS, len(u) // PLACES_PER_TERM) if np.isfinite(u).all() and u[-1] > u[0] else 0
-    while len(found.waves) < most and found.error > CLEAN:
-        wave = _best_wave(u, v, found.waves)
+    found = _OscillationSum((), float(v.mean()), 1.0)
+    most = min(MAX_TERMS, len(u) // MIN_POINTS_PER_TERM) if np.isfinite(u).all() and u[-1] > u[0] else 0
+    while len(found.waves) < most and found.error > NEGLIGIBLE_ERROR:
+        wave = _find_best_oscillation(u, v, found.waves)
         longer = replace(found, waves=(*found.waves, wave)).fit(u, v)
-        if not longer.error < WORTH * found.error:
+        if not longer.error < MAX_ERROR_RATIO * found.error:
             return
-        shorter = longer.shorten(u, v)
+        shorter = longer.drop_spare_constants(u, v)
         yield longer.to_candidate()
         if shorter.waves != longer.waves:
             yield shorter.to_candidate()
         found = shorter
 
 
-def _best_wave(u: Array, v: Array, others: tuple[_Wave, ...]) -> _Wave:
+def _find_best_oscillation(u: Array, v: Array, others: tuple[_Oscillation, ...]) -> _Oscillation:
     """Return the term of the grid that, with a free phase, explains most of the residual of ``others``."""
     length, far = float(u[-1] - u[0]), float(np.abs(u).max())
-    rates = np.array([0.0, *-DAMPINGS, *DAMPINGS]) / length
-    rates = rates[np.abs(rates) * far < STEEPEST]
+    rates = np.array([0.0, *-RATES_PER_RANGE, *RATES_PER_RANGE]) / length
+    rates = rates[np.abs(rates) * far < MAX_EXPONENT]
     origin = np.where(rates > 0, u[-1], u[0])
     envelopes = np.exp(rates[:, None] * (u - origin[:, None]))
-    angles = 2 * np.pi * PERIODS[:, None] / length * u
+    angles = 2 * np.pi * PERIODS_PER_RANGE[:, None] / length * u
     pairs = np.stack([np.cos(angles), np.sin(angles)], 1)  # [frequency, 2, place]
     columns = envelopes[:, None, None] * pairs  # [rate, frequency, 2, place]
     taken = np.linalg.qr(np.stack([np.ones_like(u), *(c for wave in others for c in wave.columns(u))], 1))[0]
@@ -180,11 +180,13 @@ def _best_wave(u: Array, v: Array, others: tuple[_Wave, ...]) -> _Wave:
     explained = _measure_gain(left, rest, np.square(columns).sum(-1))
     place = np.unravel_index(int(explained.argmax()), explained.shape)
     (a, b), *_ = np.linalg.lstsq(left[place].T, rest, rcond=1e-6)
-    rate, periods = float(rates[place[0]]), float(PERIODS[place[1]])
+    rate, periods = float(rates[place[0]]), float(PERIODS_PER_RANGE[place[1]])
     size = float(np.exp(-rate * origin[place[0]]))
     if not periods:
-        return _Wave(float(a) * size, rate, None, None)
-    return _Wave(float(np.hypot(a, b)) * size, rate, 2 * np.pi * periods / length, float(np.arctan2(-b, a)))
+        return _Oscillation(float(a) * size, rate, None, None)
+    return _Oscillation(
+        float(np.hypot(a, b)) * size, rate, 2 * np.pi * periods / length, float(np.arctan2(-b, a))
+    )
 
 
 def _measure_gain(left: Array, rest: Array, sizes: Array) -> Array:
@@ -193,11 +195,11 @@ def _measure_gain(left: Array, rest: Array, sizes: Array) -> Array:
     For a collinear pair: the reduction by the better column.
     """
     onto, own = left @ rest, np.square(left).sum(-1)
-    is_new = own > NEW * sizes
+    is_new = own > MIN_INDEPENDENT_SHARE * sizes
     one = np.where(is_new, onto**2 / np.where(is_new, own, 1.0), 0.0).max(-1)
     cross = (left[..., 0, :] * left[..., 1, :]).sum(-1)
     determinant = own.prod(-1) - cross**2
-    is_pair = is_new.all(-1) & (determinant > NEW * own.prod(-1))
+    is_pair = is_new.all(-1) & (determinant > MIN_INDEPENDENT_SHARE * own.prod(-1))
     both = own[..., 1] * onto[..., 0] ** 2 + own[..., 0] * onto[..., 1] ** 2 - 2 * cross * onto.prod(-1)
     better: Array = np.where(is_pair, both / np.where(is_pair, determinant, 1.0), one)
     return better

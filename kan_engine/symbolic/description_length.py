@@ -9,29 +9,29 @@ terms that cancel each other would cost almost nothing.
 import numpy as np
 
 from kan_engine.expressions.evaluation import complexity, value_and_jacobian
-from kan_engine.symbolic.constant_fitting import Data, Form
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm
 from kan_engine.symbolic.univariate_fit import Array
 
-NODE_BITS = 3.0
-ROUNDING = 1e-13  # over the spread; digits below it are rounding error
+BITS_PER_NODE = 3.0
+MIN_RELATIVE_RESIDUAL = 1e-13  # over the spread; digits below it are rounding error
 
 
-def description_length(form: Form, data: Data) -> float:
+def description_length(form: ParametricForm, data: ColumnsAndTarget) -> float:
     """Description length of the data in bits; infinite if the form is not finite.
 
     Only differences between forms on the same rows are meaningful.
     """
-    residuals, constants = bits_by_part(form, data)
-    return residuals + float(constants.sum()) + NODE_BITS * complexity(form.bound)
+    residuals, constants = residual_and_constant_bits(form, data)
+    return residuals + float(constants.sum()) + BITS_PER_NODE * complexity(form.numeric_tree)
 
 
-def bits_by_part(form: Form, data: Data) -> tuple[float, Array]:
+def residual_and_constant_bits(form: ParametricForm, data: ColumnsAndTarget) -> tuple[float, Array]:
     """Return the bits of the residuals and the bits of each free constant."""
     columns, target = data
     values, jacobian = value_and_jacobian(form.tree, columns, form.values)
     spread = float(np.std(target)) or 1.0
     with np.errstate(all="ignore"):
-        mean_square = float(np.mean(((values - target) / spread) ** 2)) + ROUNDING**2
+        mean_square = float(np.mean(((values - target) / spread) ** 2)) + MIN_RELATIVE_RESIDUAL**2
         steep = np.linalg.norm(jacobian / spread, axis=0)
         constants = np.log2(1 + np.abs(form.values) * steep / np.sqrt(mean_square)) + 1
         bits = len(target) / 2 * float(np.log2(mean_square))

@@ -29,25 +29,25 @@ from kan_engine.expressions.nodes import (
     number,
     substitute,
 )
-from kan_engine.symbolic.constant_fitting import Form, refit
-from kan_engine.symbolic.noise_model import Precision
-from kan_engine.symbolic.univariate_fit import LARGEST, SCALE_FREE, Array, Axis
+from kan_engine.symbolic.constant_fitting import ParametricForm, refit_constants
+from kan_engine.symbolic.noise_model import NoiseModel
+from kan_engine.symbolic.univariate_fit import MAX_FUNCTION_VALUE, SCALE_FREE, Array, FitPoints
 
 PLACEHOLDER = Variable("u")
 
-MOST_TERMS = 1000  # the cheapest terms, which form pairs
-FACTORS = 200  # the simplest terms, which are multiplied with each other
+MAX_PAIRED_TERMS = 1000  # the cheapest terms, which form pairs
+MAX_FACTORS = 200  # the simplest terms, which are multiplied with each other
 # Per dictionary and tail: sums kept of one and two terms, pairs extended to triples, triples kept.
-SINGLES, PAIRS, TRIPLED, TRIPLES = 4, 8, 24, 4
-CONSIDERED = 2000  # best pairs, before pairs of the same kinds are dropped
-TAILS = (1, 2, 4)  # number of powers 1, u, u², … (the tail) that a sum has besides its terms
-DEGENERATE = 1e-8  # length of a term orthogonal to the tail, over its length about its mean
-RESOLVED = 1e-7  # squared share of a term that must be independent of the other terms
-NEAR = 3.0  # an error below this multiple of the floor is close
+MAX_SINGLES, MAX_PAIRS, MAX_EXTENDED_PAIRS, MAX_TRIPLES = 4, 8, 24, 4
+MAX_CONSIDERED_PAIRS = 2000  # best pairs, before pairs of the same kinds are dropped
+TAIL_LENGTHS = (1, 2, 4)  # number of powers 1, u, u², … (the tail) that a sum has besides its terms
+MIN_SHARE_BEYOND_TAIL = 1e-8  # length of a term orthogonal to the tail, over its length about its mean
+MIN_INDEPENDENT_SHARE = 1e-7  # squared share of a term that must be independent of the other terms
+CLOSE_FLOOR_FACTOR = 3.0  # an error below this multiple of the floor is close
 
 
 @dataclass(frozen=True)
-class Term:
+class DictionaryTerm:
     """A term with its parameters and its complexity.
 
     Attributes:
@@ -79,7 +79,7 @@ class Candidate:
     error: float
     complexity: int
 
-    def score(self, known: Precision) -> float:
+    def score(self, known: NoiseModel) -> float:
         """Score under a noise model; lower is better."""
         return known.score(self.error, self.complexity)
 
@@ -89,8 +89,8 @@ def refit_candidate(candidate: Candidate, u: Array, v: Array, iterations: int = 
     if len(candidate.parameters) == len(candidate.linear):
         return candidate
     place = Parameter(len(candidate.parameters))
-    form = Form(add(candidate.tree, place), np.array([*candidate.parameters, candidate.constant]))
-    better = refit(form, ({PLACEHOLDER.name: u}, v), iterations=iterations)
+    form = ParametricForm(add(candidate.tree, place), np.array([*candidate.parameters, candidate.constant]))
+    better = refit_constants(form, ({PLACEHOLDER.name: u}, v), iterations=iterations)
     reached = evaluate(better.tree, {PLACEHOLDER.name: u}, better.values)
     *parameters, constant = map(float, better.values)
     error = relative_error(reached - v, v)
@@ -106,16 +106,16 @@ def relative_error(residual: Array, v: Array) -> float:
 class _Dictionary:
     """Terms with their values [terms, points]; terms of one kind differ only in their parameters."""
 
-    terms: list[Term]
+    terms: list[DictionaryTerm]
     values: Array
 
     @cached_property
-    def sizes(self) -> Array:
+    def lengths_about_mean(self) -> Array:
         """Norms of the terms after subtraction of their means."""
         return np.asarray(np.linalg.norm(self.values - self.values.mean(1, keepdims=True), axis=1))
 
     @cached_property
-    def prices(self) -> Array:
+    def complexities(self) -> Array:
         """Complexity of each term and its coefficient."""
         return np.array([term.price + 1.0 for term in self.terms])
 
@@ -126,7 +126,7 @@ class _Dictionary:
         return [numbers.setdefault(term.tree, len(numbers)) for term in self.terms]
 
 
-def sums_of_terms(axis: Axis, v: Array, *, known: Precision, raw: bool) -> Iterator[Candidate]:
+def fit_term_sums(axis: FitPoints, v: Array, *, known: NoiseModel, raw: bool) -> Iterator[Candidate]:
     """Yield the best sums of one, two and three terms, with and without low powers of u.
 
     Args:
@@ -135,25 +135,25 @@ def sums_of_terms(axis: Axis, v: Array, *, known: Precision, raw: bool) -> Itera
         known: Noise model of the curve.
         raw: Whether inner constants are likely to be nice numbers.
     """
-    for dictionary in _dictionaries(axis, raw):
-        for tail in TAILS:
-            chosen = _chosen(dictionary, axis.u, v, tail, known)
-            yield from (_sum(places, dictionary, axis.u, v, tail) for places in chosen)
+    for dictionary in _get_dictionaries(axis, raw):
+        for tail in TAIL_LENGTHS:
+            chosen = _select_sums(dictionary, axis.u, v, tail, known)
+            yield from (_build_sum(places, dictionary, axis.u, v, tail) for places in chosen)
 
 
-_known: WeakKeyDictionary[Axis, dict[bool, _Dictionary]] = WeakKeyDictionary()
+_dictionary_cache: WeakKeyDictionary[FitPoints, dict[bool, _Dictionary]] = WeakKeyDictionary()
 
 
-def _dictionaries(axis: Axis, raw: bool) -> Iterator[_Dictionary]:
-    known = _known.setdefault(axis, {})
+def _get_dictionaries(axis: FitPoints, raw: bool) -> Iterator[_Dictionary]:
+    known = _dictionary_cache.setdefault(axis, {})
     for nice in (True, False) if raw else (False,):
         if nice not in known:
-            terms = _nice_terms() if nice else _coarse_terms(axis)
-            known[nice] = _evaluated(terms, axis.u)
+            terms = _build_nice_terms() if nice else _build_coarse_terms(axis)
+            known[nice] = _evaluate_terms(terms, axis.u)
         yield known[nice]
 
 
-def _evaluated(terms: list[Term], u: Array) -> _Dictionary:
+def _evaluate_terms(terms: list[DictionaryTerm], u: Array) -> _Dictionary:
     """Evaluate the terms; keep those that are finite and vary, each curve once, cheapest first."""
     values = np.empty((len(terms), len(u)))
     with np.errstate(all="ignore"):
@@ -163,7 +163,7 @@ def _evaluated(terms: list[Term], u: Array) -> _Dictionary:
             else:
                 values[place] = values[term.factors[0]] * values[term.factors[1]]
     size = np.abs(values).max(1)
-    usable = size < LARGEST  # false for NaN
+    usable = size < MAX_FUNCTION_VALUE  # false for NaN
     centered = values[usable] - values[usable].mean(1, keepdims=True)
     length = np.linalg.norm(centered, axis=1)
     varied = length > 1e-9 * size[usable]
@@ -176,31 +176,33 @@ def _evaluated(terms: list[Term], u: Array) -> _Dictionary:
     return _Dictionary([terms[place] for place in kept], values[kept])
 
 
-def _chosen(
-    dictionary: _Dictionary, u: Array, v: Array, tail: int, known: Precision
+def _select_sums(
+    dictionary: _Dictionary, u: Array, v: Array, tail: int, known: NoiseModel
 ) -> list[tuple[int, ...]]:
     """Return the indices of the terms of the sums with the best scores."""
     if not dictionary.terms:
         return []
-    match = _Match.of(dictionary, _powers(u, tail), v, known)
+    match = _Projection.build(dictionary, _power_matrix(u, tail), v, known)
     singles = match.score(match.onto**2, match.prices)
-    chosen: list[tuple[int, ...]] = [(int(i),) for i in np.argsort(singles, kind="stable")[:SINGLES]]
-    if tail == TAILS[-1]:
+    chosen: list[tuple[int, ...]] = [(int(i),) for i in np.argsort(singles, kind="stable")[:MAX_SINGLES]]
+    if tail == TAIL_LENGTHS[-1]:
         return chosen
-    match = match.first(MOST_TERMS)
+    match = match.truncate(MAX_PAIRED_TERMS)
     gram = match.unit @ match.unit.T
-    pairs = _scores_of_pairs(match, gram)
-    best = _diverse(np.argsort(pairs, axis=None, kind="stable")[:CONSIDERED], pairs, dictionary)
-    chosen += best[:PAIRS]
+    pairs = _score_pairs(match, gram)
+    best = _select_diverse_pairs(
+        np.argsort(pairs, axis=None, kind="stable")[:MAX_CONSIDERED_PAIRS], pairs, dictionary
+    )
+    chosen += best[:MAX_PAIRS]
     if best and 10 ** (float(pairs[best[0]]) - known.price * float(match.prices[list(best[0])].sum())) > (
-        NEAR * known.noise
+        CLOSE_FLOOR_FACTOR * known.noise
     ):
-        chosen += _triples(best[:TRIPLED], match, gram)
+        chosen += _extend_pairs(best[:MAX_EXTENDED_PAIRS], match, gram)
     return chosen
 
 
 @dataclass(frozen=True, eq=False)
-class _Match:
+class _Projection:
     """A curve and a dictionary, both projected orthogonally to the tail.
 
     Attributes:
@@ -216,26 +218,29 @@ class _Match:
     target: Array
     left: float
     whole: float
-    known: Precision
+    known: NoiseModel
 
     @staticmethod
-    def of(dictionary: _Dictionary, powers: Array, v: Array, known: Precision) -> _Match:
+    def build(dictionary: _Dictionary, powers: Array, v: Array, known: NoiseModel) -> _Projection:
         low = np.linalg.qr(powers)[0]
         rest = dictionary.values - (dictionary.values @ low) @ low.T
         norms = np.linalg.norm(rest, axis=1)
-        unit = rest / np.where(norms > DEGENERATE * dictionary.sizes, norms, np.inf)[:, None]
+        unit = (
+            rest
+            / np.where(norms > MIN_SHARE_BEYOND_TAIL * dictionary.lengths_about_mean, norms, np.inf)[:, None]
+        )
         target = v - low @ (low.T @ v)
-        return _Match(
+        return _Projection(
             unit=unit,
             onto=unit @ target,
-            prices=dictionary.prices,
+            prices=dictionary.complexities,
             target=target,
             left=float(target @ target),
             whole=float(np.sum((v - v.mean()) ** 2)),
             known=known,
         )
 
-    def first(self, count: int) -> _Match:
+    def truncate(self, count: int) -> _Projection:
         """Keep only the first ``count`` terms."""
         return replace(self, unit=self.unit[:count], onto=self.onto[:count], prices=self.prices[:count])
 
@@ -245,9 +250,9 @@ class _Match:
         return 0.5 * np.log10(share + self.known.noise**2) + self.known.price * price
 
 
-def _scores_of_pairs(match: _Match, gram: Array) -> Array:
+def _score_pairs(match: _Projection, gram: Array) -> Array:
     onto, rest = match.onto, 1 - gram**2
-    usable = np.triu(rest > RESOLVED, 1)
+    usable = np.triu(rest > MIN_INDEPENDENT_SHARE, 1)
     with np.errstate(all="ignore"):
         both = (onto[:, None] ** 2 + onto**2 - 2 * gram * onto[:, None] * onto) / rest
     return np.where(
@@ -255,7 +260,9 @@ def _scores_of_pairs(match: _Match, gram: Array) -> Array:
     )
 
 
-def _diverse(places: NDArray[np.int64], pairs: Array, dictionary: _Dictionary) -> list[tuple[int, int]]:
+def _select_diverse_pairs(
+    places: NDArray[np.int64], pairs: Array, dictionary: _Dictionary
+) -> list[tuple[int, int]]:
     """Keep the first pair for every two kinds of terms: neighbours on a grid lead to the same form."""
     found: dict[tuple[int, int], tuple[int, int]] = {}
     for i, j in zip(*np.unravel_index(places, pairs.shape), strict=True):
@@ -263,7 +270,7 @@ def _diverse(places: NDArray[np.int64], pairs: Array, dictionary: _Dictionary) -
     return list(found.values())
 
 
-def _triples(pairs: list[tuple[int, int]], match: _Match, gram: Array) -> list[tuple[int, ...]]:
+def _extend_pairs(pairs: list[tuple[int, int]], match: _Projection, gram: Array) -> list[tuple[int, ...]]:
     """Add the best third term to each pair; return the best ``MAX_TRIPLES`` triples."""
     found = []
     for i, j in pairs:
@@ -271,24 +278,24 @@ def _triples(pairs: list[tuple[int, int]], match: _Match, gram: Array) -> list[t
         second = second / np.linalg.norm(second)
         a, b, along = gram[i], match.unit @ second, float(second @ match.target)
         rest = 1 - a**2 - b**2
-        good = rest > RESOLVED
+        good = rest > MIN_INDEPENDENT_SHARE
         more = (match.onto - a * match.onto[i] - b * along) ** 2 / np.where(good, rest, np.inf)
         scores = match.score(
             match.onto[i] ** 2 + along**2 + more, match.prices[i] + match.prices[j] + match.prices
         )
         k = int(np.argmin(np.where(good, scores, np.inf)))
         found.append((float(scores[k]), (i, j, k)))
-    return [triple for _, triple in sorted(found)[:TRIPLES]]
+    return [triple for _, triple in sorted(found)[:MAX_TRIPLES]]
 
 
-def _powers(u: Array, tail: int) -> Array:
+def _power_matrix(u: Array, tail: int) -> Array:
     scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
     return (u[:, None] / scale) ** np.arange(tail)
 
 
-def _sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Array, tail: int) -> Candidate:
+def _build_sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Array, tail: int) -> Candidate:
     terms = [dictionary.terms[place] for place in places]
-    low = _powers(u, tail)
+    low = _power_matrix(u, tail)
     columns = np.concatenate([dictionary.values[list(places)].T, low], 1)
     scales = np.linalg.norm(columns, axis=0)
     coefficients, *_ = np.linalg.lstsq(columns / scales, v, rcond=None)
@@ -315,7 +322,7 @@ def _sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Array, t
 
 
 @lru_cache(maxsize=1)
-def _nice_terms() -> list[Term]:
+def _build_nice_terms() -> list[DictionaryTerm]:
     """Build functions of nice arguments, then their products with powers of u and with each other."""
     u = PLACEHOLDER
     arguments: list[tuple[Expression, int]] = [(u, 0)]
@@ -342,51 +349,100 @@ def _nice_terms() -> list[Term]:
             (apply_function("exp", argument / -2), price + 3),
         ]
     singles.sort(key=lambda pair: pair[1])
-    simple = list(enumerate(singles[:FACTORS]))
+    simple = list(enumerate(singles[:MAX_FACTORS]))
     products = [
-        Term(mul(first, second), (), p + q + 1, (i, j))
+        DictionaryTerm(mul(first, second), (), p + q + 1, (i, j))
         for i, (first, p) in simple
         for j, (second, q) in simple[i:]
     ]
-    return [*(Term(tree, (), price) for tree, price in singles), *products]
+    return [*(DictionaryTerm(tree, (), price) for tree, price in singles), *products]
 
 
+# Fmt: skip
 NICE_FUNCTIONS = (
-    "exp", "log", "sin", "cos", "tanh", "atan", "sqrt", "1/x", "1/x^2", "1/sqrt", "sinh", "cosh", "abs",
-)  # fmt: skip
+    "exp",
+    "log",
+    "sin",
+    "cos",
+    "tanh",
+    "atan",
+    "sqrt",
+    "1/x",
+    "1/x^2",
+    "1/sqrt",
+    "sinh",
+    "cosh",
+    "abs",
+)
 
 
+# Fmt: skip
 COARSE_FUNCTIONS = (
-    "x", "x^2", "x^3", "1/x", "1/x^2", "sqrt", "1/sqrt", "log", "abs",
-    "exp", "sin", "cos", "tanh", "atan", "gaussian", "lorentzian",
-)  # fmt: skip
+    "x",
+    "x^2",
+    "x^3",
+    "1/x",
+    "1/x^2",
+    "sqrt",
+    "1/sqrt",
+    "log",
+    "abs",
+    "exp",
+    "sin",
+    "cos",
+    "tanh",
+    "atan",
+    "gaussian",
+    "lorentzian",
+)
 
+# Fmt: skip
 COARSE_EXPONENTS = (
-    -12.0, -9.0, -6.0, -4.5, -3.5, -2.5, -1.5, -0.7, -0.3,
-    0.2, 0.35, 0.7, 1.4, 2.5, 3.5, 4.5, 6.0, 8.0,
-)  # fmt: skip
-POWER_PRICE = 3
+    -12.0,
+    -9.0,
+    -6.0,
+    -4.5,
+    -3.5,
+    -2.5,
+    -1.5,
+    -0.7,
+    -0.3,
+    0.2,
+    0.35,
+    0.7,
+    1.4,
+    2.5,
+    3.5,
+    4.5,
+    6.0,
+    8.0,
+)
+POWER_COMPLEXITY = 3
 
 
-def _coarse_terms(axis: Axis) -> list[Term]:
+def _build_coarse_terms(axis: FitPoints) -> list[DictionaryTerm]:
     """Build functions with one inner constant from the grid of starts, alone and multiplied by u."""
     library, stride = list(LIBRARY), 2
     terms = []
-    for starts in (axis.plain, axis.scaled):
+    for starts in (axis.constant_free_starts, axis.one_constant_starts):
         for place in range(len(starts.a)):
             name = library[int(starts.function[place])]
             if name not in COARSE_FUNCTIONS or (
-                name in SCALE_FREE and starts is axis.scaled and place % stride
+                name in SCALE_FREE and starts is axis.one_constant_starts and place % stride
             ):
                 continue
             a, b = float(starts.a[place]), float(starts.b[place])
             if name not in SCALE_FREE:
-                term = Term(apply_function(name, mul(Parameter(0), PLACEHOLDER)), (a,), 1)
+                term = DictionaryTerm(apply_function(name, mul(Parameter(0), PLACEHOLDER)), (a,), 1)
             elif b:
-                term = Term(apply_function(name, add(mul(number(a), PLACEHOLDER), Parameter(0))), (b,), 1)
+                term = DictionaryTerm(
+                    apply_function(name, add(mul(number(a), PLACEHOLDER), Parameter(0))), (b,), 1
+                )
             else:
-                term = Term(apply_function(name, mul(number(a), PLACEHOLDER)), (), 0)
+                term = DictionaryTerm(apply_function(name, mul(number(a), PLACEHOLDER)), (), 0)
             terms.append(replace(term, price=term.price + LIBRARY[name].complexity))
     if float(axis.u[0]) > 0:
-        terms += [Term(PLACEHOLDER ** Parameter(0), (p,), POWER_PRICE) for p in COARSE_EXPONENTS]
-    return [*terms, *(Term(mul(PLACEHOLDER, t.tree), t.parameters, t.price + 1) for t in terms)]
+        terms += [
+            DictionaryTerm(PLACEHOLDER ** Parameter(0), (p,), POWER_COMPLEXITY) for p in COARSE_EXPONENTS
+        ]
+    return [*terms, *(DictionaryTerm(mul(PLACEHOLDER, t.tree), t.parameters, t.price + 1) for t in terms)]

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from kan_engine.data.scaling import TRANSFORMS
-from kan_engine.expressions.constraints import NO_LIMITS, Limits
+from kan_engine.expressions.constraints import NO_CONSTRAINTS, FormulaConstraints
 from kan_engine.expressions.evaluation import (
     Expression,
     Variable,
@@ -29,31 +29,40 @@ from kan_engine.expressions.evaluation import (
     substitute,
 )
 from kan_engine.symbolic.closed_forms import (
-    ENOUGH,
-    SIMPLE,
-    SURE,
+    MAX_CLOSE_COMPLEXITY,
+    MAX_PLAIN_COMPLEXITY,
+    MAX_PRECISE_FLOOR,
     Effort,
-    as_candidate,
-    best_forms,
-    closed_forms,
-    is_settled,
+    find_closed_forms,
+    has_close_form,
+    select_best_forms,
+    to_candidate,
 )
-from kan_engine.symbolic.constant_fitting import Data, Form, fixed
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm, fix_parameter
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate, refit_candidate
-from kan_engine.symbolic.noise_model import Precision
-from kan_engine.symbolic.univariate_fit import Array, Axis, suggest
+from kan_engine.symbolic.noise_model import NoiseModel
+from kan_engine.symbolic.univariate_fit import Array, FitPoints, suggest
 
-PER_EDGE, PER_NOISY_EDGE = 5, 24  # per edge; under noise more candidates have nearly equal scores
-FEW = 3  # closed forms of exp(s·v) per s
-POWERS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 0.25, -0.25)  # s in exp(s·v), which is fitted in place of v
-MOST_TOLD = 9  # noise hides more complex edges if there are several inputs
-OFFSET = 1e-4  # constant of a factor over its largest value; a smaller one is dropped
-ROUNDING = 1e-9  # error over the spread of values that do not come from a spline
-NOTHING_FIXED: Mapping[int, str] = MappingProxyType({})
+MAX_CANDIDATES, MAX_NOISY_CANDIDATES = 5, 24  # per edge; under noise more candidates have nearly equal scores
+MAX_EXPONENTIAL_FORMS = 3  # closed forms of exp(s·v) per s
+LOGARITHM_FACTORS = (
+    1.0,
+    -1.0,
+    2.0,
+    -2.0,
+    0.5,
+    -0.5,
+    0.25,
+    -0.25,
+)  # s in exp(s·v), which is fitted in place of v
+MAX_COMPLEXITY_UNDER_NOISE = 9  # noise hides more complex edges if there are several inputs
+MIN_RELATIVE_OFFSET = 1e-4  # constant of a factor over its largest value; a smaller one is dropped
+ROUNDING_ERROR = 1e-9  # error over the spread of values that do not come from a spline
+NO_FIXED_FUNCTIONS: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ExtractionContext:
     """Data, units and limits for the extraction of formulas from a network.
 
     Attributes:
@@ -72,15 +81,15 @@ class Reading:
     """
 
     names: tuple[str, ...]
-    fit: Data
-    validation: Data
+    fit: ColumnsAndTarget
+    validation: ColumnsAndTarget
     scaled: torch.Tensor
     output: int
     center: float
     scale: float
     transform: str
-    known: Precision
-    limits: Limits = NO_LIMITS
+    known: NoiseModel
+    limits: FormulaConstraints = NO_CONSTRAINTS
     fixed: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
     should_stop: Callable[[], bool] = lambda: False
 
@@ -90,10 +99,10 @@ class Reading:
 
         Under noise, sums of terms cannot be distinguished, unless there is only one input.
         """
-        return Effort.SUMS if self.known.floor < SURE or len(self.names) == 1 else Effort.SINGLE
+        return Effort.SUMS if self.known.floor < MAX_PRECISE_FLOOR or len(self.names) == 1 else Effort.SINGLE
 
     @cached_property
-    def transformed(self) -> Array:
+    def network_target(self) -> Array:
         """T(y) - ``center`` of the rows of ``fit``."""
         return np.asarray(TRANSFORMS[self.transform].forward(self.fit[1]) - self.center)
 
@@ -102,22 +111,24 @@ class Reading:
         """Whether T(y) is the logarithm of ±y."""
         return self.transform in ("log", "log_neg")
 
-    def offers(self, edge: Candidate) -> bool:
+    def accepts_candidate(self, edge: Candidate) -> bool:
         """Whether a candidate may be part of the formula.
 
         Under noise with several inputs, only simple candidates are accepted.
         """
-        is_hidden = self.known.is_noisy and len(self.names) > 1 and edge.complexity > MOST_TOLD
-        return not is_hidden and self.allows(edge.tree)
+        is_hidden = (
+            self.known.is_noisy and len(self.names) > 1 and edge.complexity > MAX_COMPLEXITY_UNDER_NOISE
+        )
+        return not is_hidden and self.allows_tree(edge.tree)
 
-    def allows(self, tree: Expression) -> bool:
+    def allows_tree(self, tree: Expression) -> bool:
         """Whether the limits allow the tree as a part of the formula."""
         return self.limits.allow_part(tree, is_exponent=self.is_log)
 
     @cached_property
-    def axes(self) -> list[Axis]:
+    def fit_points(self) -> list[FitPoints]:
         """Fit points of each raw column."""
-        return [Axis(self.fit[0][name]) for name in self.names]
+        return [FitPoints(self.fit[0][name]) for name in self.names]
 
 
 @dataclass(frozen=True)
@@ -136,8 +147,8 @@ class Choice:
     constant: float
 
 
-def edge_choices(
-    curves: dict[int, Array], reading: Reading, functions: Mapping[int, str] = NOTHING_FIXED
+def find_edge_choices(
+    curves: dict[int, Array], reading: ExtractionContext, functions: Mapping[int, str] = NO_FIXED_FUNCTIONS
 ) -> list[list[Choice]]:
     """Return the choices for each direct edge from an input to the output.
 
@@ -149,54 +160,60 @@ def edge_choices(
     parts = []
     whole = float(np.std(sum(curves.values()))) or 1.0
     for i, v in curves.items():
-        known = reading.known.of_part(float(np.std(v)), whole)
-        found = form_by(functions[i], v, i, reading) if i in functions else _direct(v, i, reading, known)
+        known = reading.known.scale_to_part(float(np.std(v)), whole)
+        found = (
+            fit_library_function(functions[i], v, i, reading)
+            if i in functions
+            else _find_direct_candidates(v, i, reading, known)
+        )
         parts.append([Choice(e.score(known), e.tree, e.parameters, e.constant) for e in found])
     return parts
 
 
-def _direct(v: Array, i: int, reading: Reading, known: Precision) -> list[Candidate]:
+def _find_direct_candidates(
+    v: Array, i: int, reading: ExtractionContext, known: NoiseModel
+) -> list[Candidate]:
     """Find candidates of a direct edge; if it is the whole network, fit the target values themselves."""
-    if v is reading.transformed:
-        rounded = Precision.exact(ROUNDING)
-        found = forms_of_column(v, i, reading, rounded, as_logarithm=reading.is_log)
-        if is_settled(found, rounded):
+    if v is reading.network_target:
+        rounded = NoiseModel.exact(ROUNDING_ERROR)
+        found = find_column_candidates(v, i, reading, rounded, as_logarithm=reading.is_log)
+        if has_close_form(found, rounded):
             return found
         known = replace(known, floor=max(known.floor, known.noise))
-    return forms_of_column(v, i, reading, known, as_logarithm=reading.is_log)
+    return find_column_candidates(v, i, reading, known, as_logarithm=reading.is_log)
 
 
-def forms_of_column(
-    v: Array, i: int, reading: Reading, known: Precision, *, as_logarithm: bool = False
+def find_column_candidates(
+    v: Array, i: int, reading: ExtractionContext, known: NoiseModel, *, as_logarithm: bool = False
 ) -> list[Candidate]:
     """Return candidates for the edge from input i, in the variable of that input."""
-    found = forms(
-        reading.axes[i],
+    found = search_forms(
+        reading.fit_points[i],
         v,
         known,
         as_logarithm=as_logarithm,
         most=reading.effort,
-        allows=reading.offers,
+        allows=reading.accepts_candidate,
         should_stop=reading.should_stop,
     )
-    return _of_variable(found, i, reading)
+    return _substitute_variable(found, i, reading)
 
 
-def form_by(function: str, v: Array, i: int, reading: Reading) -> list[Candidate]:
+def fit_library_function(function: str, v: Array, i: int, reading: ExtractionContext) -> list[Candidate]:
     """Return the best fit of one library function to the edge from input i; empty if it has none."""
-    fits = [fit for fit in suggest(reading.axes[i], v) if fit.function == function]
-    return _of_variable([as_candidate(fit) for fit in fits[:1]], i, reading)
+    fits = [fit for fit in suggest(reading.fit_points[i], v) if fit.function == function]
+    return _substitute_variable([to_candidate(fit) for fit in fits[:1]], i, reading)
 
 
-def _of_variable(found: list[Candidate], i: int, reading: Reading) -> list[Candidate]:
+def _substitute_variable(found: list[Candidate], i: int, reading: ExtractionContext) -> list[Candidate]:
     variable = Variable(reading.names[i])
     return [replace(edge, tree=substitute(edge.tree, {PLACEHOLDER: variable})) for edge in found]
 
 
-def forms(
-    axis: Axis,
+def search_forms(
+    axis: FitPoints,
     v: Array,
-    known: Precision,
+    known: NoiseModel,
     *,
     as_logarithm: bool,
     most: Effort,
@@ -216,20 +233,28 @@ def forms(
     """
     found: list[Candidate] = []
     for effort in list(Effort)[: most + 1]:
-        more = closed_forms(axis, v, known=known, effort=effort, raw=True)
-        is_wanted = as_logarithm and effort < Effort.SUMS and not is_settled([*found, *more], known, SIMPLE)
+        more = find_closed_forms(axis, v, known=known, effort=effort, raw=True)
+        is_wanted = (
+            as_logarithm
+            and effort < Effort.SUMS
+            and not has_close_form([*found, *more], known, MAX_PLAIN_COMPLEXITY)
+        )
         if is_wanted and not (more and should_stop()):
-            more += takewhile(lambda _: not should_stop(), logarithms(axis, v, known, effort))
+            more += takewhile(lambda _: not should_stop(), fit_logarithms(axis, v, known, effort))
         found += [edge for edge in more if allows(edge)]
-        if is_settled(found, known, SIMPLE if effort == Effort.PLAIN else ENOUGH) or (
-            found and should_stop()
-        ):
+        if has_close_form(
+            found, known, MAX_PLAIN_COMPLEXITY if effort == Effort.PLAIN else MAX_CLOSE_COMPLEXITY
+        ) or (found and should_stop()):
             break
-    return best_forms(found, known, PER_NOISY_EDGE if known.is_noisy else PER_EDGE)
+    return select_best_forms(found, known, MAX_NOISY_CANDIDATES if known.is_noisy else MAX_CANDIDATES)
 
 
-def logarithms(
-    axis: Axis, v: Array, known: Precision, effort: Effort, powers: tuple[float, ...] = POWERS
+def fit_logarithms(
+    axis: FitPoints,
+    v: Array,
+    known: NoiseModel,
+    effort: Effort,
+    powers: tuple[float, ...] = LOGARITHM_FACTORS,
 ) -> Iterator[Candidate]:
     """Yield fits v = log(F)/s with a simple F, for every s in ``powers``."""
     middle = float(v.mean())
@@ -240,15 +265,19 @@ def logarithms(
             continue
         factor = abs(s) * float(np.std(v)) * float(f.mean()) / float(np.std(f))
         near = replace(
-            known, floor=max(known.floor * factor, ROUNDING), noise=max(known.noise * factor, ROUNDING)
+            known,
+            floor=max(known.floor * factor, ROUNDING_ERROR),
+            noise=max(known.noise * factor, ROUNDING_ERROR),
         )
-        for edge in best_forms(closed_forms(axis, f, known=near, effort=effort), near, FEW):
-            found = _logarithm(edge, s, axis.u, axis.thinned(v))
+        for edge in select_best_forms(
+            find_closed_forms(axis, f, known=near, effort=effort), near, MAX_EXPONENTIAL_FORMS
+        ):
+            found = _build_logarithm(edge, s, axis.u, axis.subsample(v))
             if found is not None:  # the fit of F favours large F; log F has to fit everywhere
-                yield refit_candidate(found, axis.u, axis.thinned(v)) if known.is_noisy else found
+                yield refit_candidate(found, axis.u, axis.subsample(v)) if known.is_noisy else found
 
 
-def _logarithm(edge: Candidate, s: float, u: Array, v: Array) -> Candidate | None:
+def _build_logarithm(edge: Candidate, s: float, u: Array, v: Array) -> Candidate | None:
     """Return log(F)/s without the factor of F, which only shifts it.
 
     None for a single power F: its logarithm is a multiple of log u, which other fits find.
@@ -256,14 +285,16 @@ def _logarithm(edge: Candidate, s: float, u: Array, v: Array) -> Candidate | Non
     if not edge.linear:
         return None
     largest = float(np.abs(evaluate(edge.tree, {PLACEHOLDER.name: u}, edge.parameters)).max())
-    has_offset = abs(edge.constant) > OFFSET * largest
+    has_offset = abs(edge.constant) > MIN_RELATIVE_OFFSET * largest
     first = edge.linear[0]
     lead = edge.constant if has_offset else edge.parameters[first]
     if lead == 0 or not (has_offset or len(edge.linear) > 1):
         return None
     values = [p / abs(lead) if place in edge.linear else p for place, p in enumerate(edge.parameters)]
-    form, sign = Form(edge.tree, np.array(values)), number(Fraction(1 if lead > 0 else -1))
-    form = Form(add(sign, form.tree), form.values) if has_offset else fixed(form, first, sign)
+    form, sign = ParametricForm(edge.tree, np.array(values)), number(Fraction(1 if lead > 0 else -1))
+    form = (
+        ParametricForm(add(sign, form.tree), form.values) if has_offset else fix_parameter(form, first, sign)
+    )
     tree = mul(number(Fraction(1 / s).limit_denominator(4)), apply_function("log", form.tree))
     reached = evaluate(tree, {PLACEHOLDER.name: u}, form.values)
     if not np.isfinite(reached).all():

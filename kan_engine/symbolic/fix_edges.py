@@ -10,20 +10,20 @@ import torch
 
 from kan_engine.data.scaling import Standardizer
 from kan_engine.errors import InvalidData
-from kan_engine.network.kan import KAN, copied, resize_
+from kan_engine.network.kan import KAN, copy_network, resize_grid_
 from kan_engine.network.layer import KANLayer, SymbolicEdge
 from kan_engine.network.pruning import drop_dead_edges_
 from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
-from kan_engine.symbolic.univariate_fit import Axis, Suggestion, suggest
+from kan_engine.symbolic.univariate_fit import FitPoints, Suggestion, suggest
 
-Place = tuple[int, int, int]  # layer of ``all_layers``, input, output
+EdgePlace = tuple[int, int, int]  # layer of ``all_layers``, input, output
 
 RIDGE = 1e-9
 
 
-def without_inputs(network: KAN, inputs: list[int]) -> KAN:
+def remove_inputs(network: KAN, inputs: list[int]) -> KAN:
     """Return a copy of the network without the edges from these inputs."""
-    less = copied(network)
+    less = copy_network(network)
     for layer in (less.stack[0], less.direct):
         if layer is not None:
             layer.mask[inputs] = False
@@ -32,7 +32,7 @@ def without_inputs(network: KAN, inputs: list[int]) -> KAN:
 
 
 @torch.no_grad()
-def with_inputs(network: KAN, places: Sequence[int], count: int) -> KAN:
+def add_unused_inputs(network: KAN, places: Sequence[int], count: int) -> KAN:
     """Return the network with additional inputs that have no live edges.
 
     Args:
@@ -43,7 +43,7 @@ def with_inputs(network: KAN, places: Sequence[int], count: int) -> KAN:
     width = (count, *network.config.width[1:])
     wider = KAN(replace(network.config, width=width)).to(network.stack[0].weight)
     for layer, own in zip(wider.all_layers, network.all_layers, strict=True):
-        resize_(layer, own.grid_size)
+        resize_grid_(layer, own.grid_size)
         rows = list(places) if own is network.stack[0] or own is network.direct else list(range(own.in_dim))
         layer.mask[:] = False
         layer.knots[rows], layer.weight[rows], layer.mask[rows] = own.knots, own.weight, own.mask
@@ -52,7 +52,7 @@ def with_inputs(network: KAN, places: Sequence[int], count: int) -> KAN:
 
 
 @torch.no_grad()
-def on_scale(network: KAN, before: Standardizer, after: Standardizer, encoded: np.ndarray) -> KAN:
+def rescale_inputs(network: KAN, before: Standardizer, after: Standardizer, encoded: np.ndarray) -> KAN:
     """Convert a network to another standardization of its inputs.
 
     Least squares on the given rows fit the activations on the edges from the inputs.
@@ -63,15 +63,15 @@ def on_scale(network: KAN, before: Standardizer, after: Standardizer, encoded: n
         after: Standardizer of the inputs of the result.
         encoded: Encoded input rows, before standardization.
     """
-    moved = copied(network)
+    moved = copy_network(network)
     old, new = (torch.from_numpy(scale.forward(encoded)) for scale in (before, after))
     for layer in (moved.stack[0], moved.direct):
         if layer is not None:
-            _lay_over_(layer, old, new)
+            _refit_layer_(layer, old, new)
     return moved
 
 
-def _lay_over_(layer: KANLayer, old: torch.Tensor, new: torch.Tensor) -> None:
+def _refit_layer_(layer: KANLayer, old: torch.Tensor, new: torch.Tensor) -> None:
     values = layer.postacts(old)
     ends = torch.ones(layer.in_dim, dtype=values.dtype)
     layer.knots = extend_knots(uniform_grid(-ends, ends, layer.grid_size), layer.order)
@@ -82,7 +82,7 @@ def _lay_over_(layer: KANLayer, old: torch.Tensor, new: torch.Tensor) -> None:
 
 
 @torch.no_grad()
-def fix_(network: KAN, functions: Mapping[Place, str], x: torch.Tensor) -> dict[Place, float]:
+def fix_edges_(network: KAN, functions: Mapping[EdgePlace, str], x: torch.Tensor) -> dict[EdgePlace, float]:
     """Replace edges by their best fits c · f(a·h + b) + d.
 
     Args:
@@ -97,11 +97,11 @@ def fix_(network: KAN, functions: Mapping[Place, str], x: torch.Tensor) -> dict[
         InvalidData: A function is undefined on the inputs of its edge, or no better than a straight line.
     """
     entering = network.preacts(x)
-    found: dict[Place, Suggestion] = {}
+    found: dict[EdgePlace, Suggestion] = {}
     for (number, i, j), function in functions.items():
         h = entering[number][:, i]
         curve = network.all_layers[number].postacts(entering[number])[:, i, j]
-        fits = [fit for fit in suggest(Axis(h.numpy()), curve.numpy()) if fit.function == function]
+        fits = [fit for fit in suggest(FitPoints(h.numpy()), curve.numpy()) if fit.function == function]
         if not fits:
             raise InvalidData(
                 f"{function} does not fit the edge from {i} to {j} of layer {number}: on the inputs of the "

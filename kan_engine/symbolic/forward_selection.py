@@ -12,20 +12,20 @@ from scipy.linalg import solve_triangular
 
 from kan_engine.symbolic.constant_fitting import Array
 
-FOLDS = 5
-LONELY_ROWS = 10  # with fewer rows, each row is its own fold
-COLLINEAR = 1e-7  # squared share of a column that must be independent of the taken columns
-NOTHING_LEFT = 1e-13  # share of the square of the target that counts as rounding error
+FOLD_COUNT = 5
+MIN_ROWS_FOR_FOLDS = 10  # with fewer rows, each row is its own fold
+MIN_INDEPENDENT_SHARE = 1e-7  # squared share of a column that must be independent of the taken columns
+NEGLIGIBLE_SHARE = 1e-13  # share of the square of the target that counts as rounding error
 
 
-def folds_of(rows: int) -> np.ndarray:
+def assign_folds(rows: int) -> np.ndarray:
     """Return the fold of every row; it depends only on the number of rows."""
-    count = rows if rows < LONELY_ROWS else FOLDS
+    count = rows if rows < MIN_ROWS_FOR_FOLDS else FOLD_COUNT
     folds: np.ndarray = np.random.default_rng(0).permutation(rows) % max(count, 1)
     return folds
 
 
-def path(matrix: Array, target: Array, weights: Array, prices: Array, most: int) -> list[int]:
+def select_columns(matrix: Array, target: Array, weights: Array, prices: Array, most: int) -> list[int]:
     """Return the indices of the selected columns, in the order of their selection.
 
     Args:
@@ -45,13 +45,13 @@ def path(matrix: Array, target: Array, weights: Array, prices: Array, most: int)
     norms, first = np.diag(gram).copy(), np.diag(gram).copy()
     directions = np.zeros((len(gram), 0))
     taken: list[int] = []
-    while len(taken) < most and left > NOTHING_LEFT * whole:
-        is_open = norms > COLLINEAR * np.maximum(first, 1e-300)
+    while len(taken) < most and left > NEGLIGIBLE_SHARE * whole:
+        is_open = norms > MIN_INDEPENDENT_SHARE * np.maximum(first, 1e-300)
         is_open[taken] = False
         if not is_open.any():
             break
         gains = np.where(is_open, right**2 / np.where(is_open, norms, 1.0), 0.0)
-        remaining = np.maximum(left - gains, 0.1 * NOTHING_LEFT * whole)
+        remaining = np.maximum(left - gains, 0.1 * NEGLIGIBLE_SHARE * whole)
         bits = np.where(is_open, rows / 2 * np.log2(remaining / left) + prices, np.inf)
         best = int(bits.argmin())
         direction = (gram[:, best] - directions @ directions[best]) / np.sqrt(norms[best])
@@ -62,7 +62,7 @@ def path(matrix: Array, target: Array, weights: Array, prices: Array, most: int)
     return taken
 
 
-def solutions(matrix: Array, target: Array, weights: Array) -> list[Array]:
+def solve_nested_sums(matrix: Array, target: Array, weights: Array) -> list[Array]:
     """Solve weighted least squares with the first 0, 1, … columns; each result begins with the constant."""
     root = np.sqrt(weights)
     whole = np.hstack([np.ones((len(matrix), 1)), matrix]) * root[:, None]
@@ -73,7 +73,7 @@ def solutions(matrix: Array, target: Array, weights: Array) -> list[Array]:
     return [solve_triangular(triangle[:k, :k], rotated[:k]) / scale[:k] for k in sizes]
 
 
-def enough(losses: Array, weights: Array) -> int:
+def select_term_count(losses: Array, weights: Array) -> int:
     """Return the smallest number of terms within one standard error of the best number.
 
     Args:
@@ -94,7 +94,7 @@ def is_no_worse(losses: Array, others: Array, weights: Array, standard_errors: f
     return mean <= standard_errors * deviation
 
 
-def clipped_squares(errors: Array, target: Array) -> Array:
+def clip_squared_errors(errors: Array, target: Array) -> Array:
     """Square the errors and clip them at five robust standard deviations of the target.
 
     The clipping keeps a single row from deciding a comparison. NaN counts as the limit.
@@ -106,7 +106,7 @@ def clipped_squares(errors: Array, target: Array) -> Array:
     return np.asarray(np.where(np.isnan(squares), (5 * scale) ** 2, squares))
 
 
-def relevant(matrix: Array, target: Array, weights: Array, most: int) -> list[int]:
+def screen_columns(matrix: Array, target: Array, weights: Array, most: int) -> list[int]:
     """Return the indices of at most ``most`` relevant columns of a wide matrix, ascending.
 
     Orthogonal selection gives the first half of them. The other columns are the most correlated with the
@@ -118,29 +118,34 @@ def relevant(matrix: Array, target: Array, weights: Array, most: int) -> list[in
     wanted = (target - share @ target) * root
     wanted = wanted / (np.linalg.norm(wanted) or 1.0)
     ranks = np.argsort(np.argsort(matrix, axis=0, kind="stable"), axis=0).astype(float)
-    sides = [_unit(side, share) for side in (matrix, ranks, np.abs(matrix - np.median(matrix, axis=0)))]
+    sides = [
+        _normalize_columns(side, share)
+        for side in (matrix, ranks, np.abs(matrix - np.median(matrix, axis=0)))
+    ]
     alone = np.max([np.abs(wanted @ side) for side in sides], axis=0)
-    taken = _one_beside_another(sides[0], wanted, min(most // 2, len(target) // 2))
+    taken = _select_orthogonally(sides[0], wanted, min(most // 2, len(target) // 2))
     others = [int(place) for place in np.argsort(-alone, kind="stable") if place not in taken]
     return sorted([*taken, *others[: most - len(taken)]])
 
 
-def _unit(matrix: Array, share: Array) -> Array:
+def _normalize_columns(matrix: Array, share: Array) -> Array:
     """Center the columns and scale them to length 1; constant columns become 0."""
     centred = (matrix - share @ matrix) * np.sqrt(share)[:, None]
     norms = np.linalg.norm(centred, axis=0)
     return np.asarray(centred / np.where(norms > 0, norms, np.inf))
 
 
-def _one_beside_another(rest: Array, left: Array, most: int) -> list[int]:
+def _select_orthogonally(rest: Array, left: Array, most: int) -> list[int]:
     """Select columns one by one; each explains most of the residual of those before it."""
     taken: list[int] = []
     sizes = np.sum(rest**2, axis=0)
     while len(taken) < most:
-        gains = np.where(sizes > COLLINEAR, (left @ rest) ** 2 / np.maximum(sizes, COLLINEAR), 0.0)
+        gains = np.where(
+            sizes > MIN_INDEPENDENT_SHARE, (left @ rest) ** 2 / np.maximum(sizes, MIN_INDEPENDENT_SHARE), 0.0
+        )
         gains[taken] = 0.0
         best = int(gains.argmax())
-        if gains[best] <= NOTHING_LEFT:
+        if gains[best] <= NEGLIGIBLE_SHARE:
             break
         taken.append(best)
         direction = rest[:, best] / np.linalg.norm(rest[:, best])

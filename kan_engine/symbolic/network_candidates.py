@@ -11,18 +11,23 @@ import torch
 from kan_engine.expressions.evaluation import apply_function, complexity, evaluate, number
 from kan_engine.network.kan import KAN
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER
-from kan_engine.symbolic.edge_candidates import NOTHING_FIXED, Choice, Reading, edge_choices
-from kan_engine.symbolic.node_candidates import Node, node_choices, sum_choices
-from kan_engine.symbolic.univariate_fit import Array, Axis, suggest
+from kan_engine.symbolic.edge_candidates import (
+    NO_FIXED_FUNCTIONS,
+    Choice,
+    ExtractionContext,
+    find_edge_choices,
+)
+from kan_engine.symbolic.node_candidates import HiddenNode, find_node_choices, find_sum_choices
+from kan_engine.symbolic.univariate_fit import Array, FitPoints, suggest
 
-SHARED = 3  # functions tried for a node that shares a linear term with direct edges
-SHORTER = 8  # combinations from the simplest to the most accurate one
-MUCH_LESS = 0.8  # a longer combination has to lower the squared error to this share
-SLACK = 4  # complexity that simplification may save
+MAX_SHARED_FUNCTIONS = 3  # functions tried for a node that shares a linear term with direct edges
+MAX_SHORT_COMBINATIONS = 8  # combinations from the simplest to the most accurate one
+MAX_ERROR_RATIO = 0.8  # a longer combination has to lower the squared error to this share
+COMPLEXITY_SLACK = 4  # complexity that simplification may save
 
 
 @dataclass(frozen=True)
-class Part:
+class NetworkPart:
     """A hidden node or a direct edge.
 
     Attributes:
@@ -34,42 +39,46 @@ class Part:
     choices: list[Choice]
 
 
-def variants(network: KAN, reading: Reading) -> Iterator[list[Part]]:
+def iterate_part_variants(network: KAN, reading: ExtractionContext) -> Iterator[list[NetworkPart]]:
     """Yield the parts of a network: first as trained, then with linear terms moved to direct edges.
 
     If all inputs of an adding node have direct edges too, a multiple of its sum can move between the node and
     the direct edges. The later variants choose the multiple that makes the output edge of the node a single
     function.
     """
-    nodes, direct = _taken_apart(network, reading)
-    fixed = _fixed_into(len(network.all_layers) - 1, reading.output, reading)
-    parts = [Part(node.leaving, node_choices(node, reading)) for node in nodes]
-    yield [*parts, *_direct_parts(direct, reading, fixed)]
+    nodes, direct = _split_network(network, reading)
+    fixed = _select_fixed_functions(len(network.all_layers) - 1, reading.output, reading)
+    parts = [NetworkPart(node.leaving, find_node_choices(node, reading)) for node in nodes]
+    yield [*parts, *_build_direct_parts(direct, reading, fixed)]
     if reading.fixed:
         return
     for place, node in enumerate(nodes):
         if node.is_product or not set(node.inputs) <= set(direct):
             continue
-        fits = suggest(Axis(node.value), node.leaving, beside_a_line=True)
+        fits = suggest(FitPoints(node.value), node.leaving, beside_a_line=True)
         fits = [
-            f for f in fits if f.function != "x" and reading.allows(apply_function(f.function, PLACEHOLDER))
+            f
+            for f in fits
+            if f.function != "x" and reading.allows_tree(apply_function(f.function, PLACEHOLDER))
         ]
         fits.sort(key=lambda fit: reading.known.score(fit.error, fit.complexity))
-        for fit in fits[:SHARED]:
+        for fit in fits[:MAX_SHARED_FUNCTIONS]:
             moved = {i: v + fit.e * node.curves[:, i] if i in node.inputs else v for i, v in direct.items()}
-            own = sum_choices(node, reading, [replace(fit, e=0.0)])
-            part = Part(node.leaving - fit.e * node.value, own)
-            yield [part, *parts[:place], *parts[place + 1 :], *_direct_parts(moved, reading)]
+            own = find_sum_choices(node, reading, [replace(fit, e=0.0)])
+            part = NetworkPart(node.leaving - fit.e * node.value, own)
+            yield [part, *parts[:place], *parts[place + 1 :], *_build_direct_parts(moved, reading)]
 
 
-def _direct_parts(
-    curves: dict[int, Array], reading: Reading, functions: Mapping[int, str] = NOTHING_FIXED
-) -> list[Part]:
-    choices = edge_choices(curves, reading, functions)
-    return [Part(curve, offered) for curve, offered in zip(curves.values(), choices, strict=True)]
+def _build_direct_parts(
+    curves: dict[int, Array], reading: ExtractionContext, functions: Mapping[int, str] = NO_FIXED_FUNCTIONS
+) -> list[NetworkPart]:
+    choices = find_edge_choices(curves, reading, functions)
+    return [NetworkPart(curve, offered) for curve, offered in zip(curves.values(), choices, strict=True)]
 
 
-def short_combinations(parts: list[Part], reading: Reading, longest: int) -> list[tuple[Choice, ...]]:
+def find_short_combinations(
+    parts: list[NetworkPart], reading: ExtractionContext, longest: int
+) -> list[tuple[Choice, ...]]:
     """Return combinations of choices for all parts, simplest first.
 
     Each combination has a much lower error than the one before. A part may be replaced by its mean. The
@@ -83,24 +92,24 @@ def short_combinations(parts: list[Part], reading: Reading, longest: int) -> lis
     levels: dict[int, tuple[float, tuple[Choice, ...]]] = {0: (0.0, ())}
     for part in parts:
         longer: dict[int, tuple[float, tuple[Choice, ...]]] = {}
-        for loss, length, choice in _rated(part, reading):
+        for loss, length, choice in _rate_choices(part, reading):
             for before, (total, picks) in levels.items():
                 level = before + length
-                if level <= longest + SLACK and loss + total < longer.get(level, (np.inf, ()))[0]:
+                if level <= longest + COMPLEXITY_SLACK and loss + total < longer.get(level, (np.inf, ()))[0]:
                     longer[level] = loss + total, (*picks, choice)
         levels = longer
     noise = (reading.known.noise * float(np.std(sum(part.curve for part in parts)))) ** 2
     front: list[tuple[Choice, ...]] = []
     lowest = np.inf
     for _, (loss, picks) in sorted(levels.items()):
-        if any(choice.values for choice in picks) and loss + noise < MUCH_LESS * lowest:
+        if any(choice.values for choice in picks) and loss + noise < MAX_ERROR_RATIO * lowest:
             lowest = loss + noise
             front.append(picks)
-    steps = np.linspace(0, len(front) - 1, min(SHORTER, len(front)))
+    steps = np.linspace(0, len(front) - 1, min(MAX_SHORT_COMBINATIONS, len(front)))
     return [front[place] for place in np.unique(steps.round().astype(int))]
 
 
-def _rated(part: Part, reading: Reading) -> Iterator[tuple[float, int, Choice]]:
+def _rate_choices(part: NetworkPart, reading: ExtractionContext) -> Iterator[tuple[float, int, Choice]]:
     """Yield (mean squared error, complexity, choice) for the mean of the curve and for every choice."""
     middle = float(part.curve.mean())
     yield float(part.curve.var()), 0, Choice(0.0, number(0), (), middle)
@@ -111,12 +120,12 @@ def _rated(part: Part, reading: Reading) -> Iterator[tuple[float, int, Choice]]:
             yield loss, complexity(choice.tree) + 1, choice
 
 
-def _fixed_into(layer: int, node: int, reading: Reading) -> dict[int, str]:
+def _select_fixed_functions(layer: int, node: int, reading: ExtractionContext) -> dict[int, str]:
     """Return the required functions of the edges into a node, by input."""
     return {i: function for (number, i, j), function in reading.fixed.items() if (number, j) == (layer, node)}
 
 
-def _taken_apart(network: KAN, reading: Reading) -> tuple[list[Node], dict[int, Array]]:
+def _split_network(network: KAN, reading: ExtractionContext) -> tuple[list[HiddenNode], dict[int, Array]]:
     """Return the live hidden nodes, and the live direct edges as curves by input, in units of T(y).
 
     A network of a single edge gives the target values themselves.
@@ -127,19 +136,19 @@ def _taken_apart(network: KAN, reading: Reading) -> tuple[list[Node], dict[int, 
         if len(network.stack) == 1:
             alive = torch.nonzero(first.mask[:, reading.output])[:, 0].tolist()
             if len(alive) == 1:
-                return [], {alive[0]: reading.transformed}
+                return [], {alive[0]: reading.network_target}
             return [], {i: curves[:, i, reading.output] * reading.scale for i in alive}
         hidden = first(reading.scaled)
         outer = network.stack[1].postacts(hidden).numpy()
         direct = last.postacts(reading.scaled).numpy() if network.direct is not None else None
     nodes = [
-        Node(
+        HiddenNode(
             curves=curves[:, :, place],
             inputs=tuple(torch.nonzero(first.mask[:, place])[:, 0].tolist()),
             value=hidden[:, place].numpy(),
             leaving=outer[:, place, reading.output] * reading.scale,
             is_product=place >= first.out_dim - first.products,
-            functions=_fixed_into(0, place, reading),
+            functions=_select_fixed_functions(0, place, reading),
             outer=reading.fixed.get((1, place, reading.output)),
         )
         for place in range(first.out_dim)

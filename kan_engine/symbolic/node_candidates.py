@@ -26,36 +26,44 @@ from kan_engine.expressions.evaluation import (
     substitute,
     walk,
 )
-from kan_engine.symbolic.closed_forms import SIMPLE, Effort, best_forms, closed_forms, is_settled, varies
-from kan_engine.symbolic.constant_fitting import Form, fixed
-from kan_engine.symbolic.dictionary_regression import NEAR, PLACEHOLDER, Candidate
-from kan_engine.symbolic.edge_candidates import (
-    OFFSET,
-    POWERS,
-    Choice,
-    Reading,
-    form_by,
-    forms,
-    forms_of_column,
-    logarithms,
+from kan_engine.symbolic.closed_forms import (
+    MAX_PLAIN_COMPLEXITY,
+    Effort,
+    find_closed_forms,
+    has_close_form,
+    is_varying,
+    select_best_forms,
 )
-from kan_engine.symbolic.noise_model import Precision
-from kan_engine.symbolic.univariate_fit import Array, Axis, Suggestion, suggest
+from kan_engine.symbolic.constant_fitting import ParametricForm, fix_parameter
+from kan_engine.symbolic.dictionary_regression import CLOSE_FLOOR_FACTOR, PLACEHOLDER, Candidate
+from kan_engine.symbolic.edge_candidates import (
+    LOGARITHM_FACTORS,
+    MIN_RELATIVE_OFFSET,
+    Choice,
+    ExtractionContext,
+    find_column_candidates,
+    fit_library_function,
+    fit_logarithms,
+    search_forms,
+)
+from kan_engine.symbolic.noise_model import NoiseModel
+from kan_engine.symbolic.univariate_fit import Array, FitPoints, Suggestion, suggest
 
 T = TypeVar("T")
 
-PER_NODE = 24
-INNER, FUNCTIONS = 4, 5  # candidates per incoming edge, and functions of the output edge, to combine
-SHORT_LOGARITHM = SIMPLE + 2  # log F with a simple F
-LONGER = 3  # forms of the output edge that are not single functions
-LOG_LIKE = 3e-3  # error over the spread of the node below which an edge counts as a logarithm
-LARGEST_POWER = 6
-SHIFTS = (0, 1, -1, 2, -2)  # exponents t of w^t, which may move between a node and the direct edges
-SNAPPED, SNAPPED_BY_NOISE = 0.02, 0.12  # of an exponent from a whole number, half or third
+MAX_NODE_CHOICES = 24
+# Candidates per incoming edge, and functions of the output edge, to combine
+MAX_INNER_CANDIDATES, MAX_OUTER_FUNCTIONS = 4, 5
+MAX_SHORT_LOG_COMPLEXITY = MAX_PLAIN_COMPLEXITY + 2  # log F with a simple F
+MAX_OUTER_FORMS = 3  # forms of the output edge that are not single functions
+MAX_LOG_ERROR = 3e-3  # error over the spread of the node below which an edge counts as a logarithm
+MAX_EXPONENT = 6
+EXPONENT_SHIFTS = (0, 1, -1, 2, -2)  # exponents t of w^t, which may move between a node and the direct edges
+MAX_SNAP_DISTANCE, MAX_NOISY_SNAP_DISTANCE = 0.02, 0.12  # of an exponent from a whole number, half or third
 
 
 @dataclass(frozen=True, kw_only=True)
-class Node:
+class HiddenNode:
     """A hidden node of a network, with its values at the rows.
 
     Attributes:
@@ -76,37 +84,37 @@ class Node:
     functions: Mapping[int, str] = field(default_factory=dict)
     outer: str | None = None
 
-    def candidates(self, i: int, reading: Reading, known: Precision) -> list[Candidate]:
+    def find_edge_candidates(self, i: int, reading: ExtractionContext, known: NoiseModel) -> list[Candidate]:
         """Closed forms of the edge from input i."""
         v = self.curves[:, i]
         if i in self.functions:
-            return form_by(self.functions[i], v, i, reading)
-        return forms_of_column(v, i, reading, known)
+            return fit_library_function(self.functions[i], v, i, reading)
+        return find_column_candidates(v, i, reading, known)
 
-    def outer_fits(self, reading: Reading) -> list[Suggestion]:
+    def fit_outer_functions(self, reading: ExtractionContext) -> list[Suggestion]:
         """Fits of the output edge by library functions, best score first."""
-        fits = suggest(Axis(self.value), self.leaving)
+        fits = suggest(FitPoints(self.value), self.leaving)
         if self.outer is None:
-            fits = [f for f in fits if reading.allows(apply_function(f.function, PLACEHOLDER))]
+            fits = [f for f in fits if reading.allows_tree(apply_function(f.function, PLACEHOLDER))]
         else:
             fits = [f for f in fits if f.function == self.outer]
         return sorted(fits, key=lambda fit: reading.known.score(fit.error, fit.complexity))
 
-    def outer_forms(self, fits: list[Suggestion], reading: Reading) -> list[Candidate]:
+    def search_outer_forms(self, fits: list[Suggestion], reading: ExtractionContext) -> list[Candidate]:
         """Longer closed forms of the output edge; empty if a single function is close enough."""
-        near = NEAR * reading.known.floor
+        near = CLOSE_FLOOR_FACTOR * reading.known.floor
         if not self.is_free or reading.known.is_noisy or any(fit.error <= near for fit in fits):
             return []
-        found = forms(
-            Axis(self.value),
+        found = search_forms(
+            FitPoints(self.value),
             self.leaving,
             reading.known,
             as_logarithm=reading.is_log,
             most=reading.effort,
-            allows=reading.offers,
+            allows=reading.accepts_candidate,
             should_stop=reading.should_stop,
         )
-        return found[:LONGER]
+        return found[:MAX_OUTER_FORMS]
 
     @property
     def is_free(self) -> bool:
@@ -114,21 +122,23 @@ class Node:
         return not self.functions and self.outer is None
 
 
-def node_choices(node: Node, reading: Reading) -> list[Choice]:
+def find_node_choices(node: HiddenNode, reading: ExtractionContext) -> list[Choice]:
     """Return the best closed forms of a hidden node with its edges; empty if it has no inputs."""
     if not node.inputs:
         return []
     if node.is_product:
-        found = _of_product(node, reading)
+        found = _find_product_choices(node, reading)
     else:
-        found = sum_choices(node, reading)
+        found = find_sum_choices(node, reading)
         if node.is_free:
-            found += _of_powers(node, reading)
-    found = [choice for choice in found if reading.allows(choice.tree)]
-    return sorted(found, key=lambda choice: choice.score)[:PER_NODE]
+            found += _find_power_choices(node, reading)
+    found = [choice for choice in found if reading.allows_tree(choice.tree)]
+    return sorted(found, key=lambda choice: choice.score)[:MAX_NODE_CHOICES]
 
 
-def sum_choices(node: Node, reading: Reading, outer: list[Suggestion] | None = None) -> list[Choice]:
+def find_sum_choices(
+    node: HiddenNode, reading: ExtractionContext, outer: list[Suggestion] | None = None
+) -> list[Choice]:
     """Combine edge candidates to ``c · f(a · Σ edges + b)``.
 
     The linear parameters of the edges absorb the factor a.
@@ -141,31 +151,31 @@ def sum_choices(node: Node, reading: Reading, outer: list[Suggestion] | None = N
     known, whole = reading.known, float(np.std(node.value)) or 1.0
     inner, precisions = [], []
     for i in node.inputs:
-        precisions.append(known.of_part(float(np.std(node.curves[:, i])), whole))
-        inner.append(node.candidates(i, reading, precisions[-1])[:INNER])
+        precisions.append(known.scale_to_part(float(np.std(node.curves[:, i])), whole))
+        inner.append(node.find_edge_candidates(i, reading, precisions[-1])[:MAX_INNER_CANDIDATES])
     longer: list[Candidate] = []
     if outer is None:
-        outer = node.outer_fits(reading)
-        longer = node.outer_forms(outer, reading)
+        outer = node.fit_outer_functions(reading)
+        longer = node.search_outer_forms(outer, reading)
     ranked = [
         [(edge.score(near), edge) for edge in part] for part, near in zip(inner, precisions, strict=True)
     ]
     found = []
-    for picks in best_combinations(ranked, 2 * PER_NODE, lambda pair: pair[0]):
-        for fit in outer[:FUNCTIONS]:
+    for picks in select_best_combinations(ranked, 2 * MAX_NODE_CHOICES, lambda pair: pair[0]):
+        for fit in outer[:MAX_OUTER_FUNCTIONS]:
             score = known.score(fit.error, fit.complexity) + sum(own for own, _ in picks)
-            found.append(_function_of_sum([edge for _, edge in picks], fit, score))
+            found.append(_apply_function_to_sum([edge for _, edge in picks], fit, score))
         for form in longer:
             score = form.score(known) + sum(own for own, _ in picks)
-            found.append(_form_of_sum([edge for _, edge in picks], form, score))
+            found.append(_apply_form_to_sum([edge for _, edge in picks], form, score))
     return found
 
 
-def _function_of_sum(picks: list[Candidate], fit: Suggestion, score: float) -> Choice:
+def _apply_function_to_sum(picks: list[Candidate], fit: Suggestion, score: float) -> Choice:
     terms: list[Expression] = []
     values: list[float] = [fit.c]
     for edge in picks:
-        terms.append(renumbered(edge.tree, len(values)))
+        terms.append(renumber_parameters(edge.tree, len(values)))
         values += [v * fit.a if place in edge.linear else v for place, v in enumerate(edge.parameters)]
     shift = fit.b + fit.a * sum(edge.constant for edge in picks)
     if fit.function == "exp":  # a shift of the argument is a factor
@@ -176,43 +186,43 @@ def _function_of_sum(picks: list[Candidate], fit: Suggestion, score: float) -> C
     return Choice(score, mul(Parameter(0), apply_function(fit.function, add(*terms))), tuple(values), fit.d)
 
 
-def _form_of_sum(picks: list[Candidate], form: Candidate, score: float) -> Choice:
+def _apply_form_to_sum(picks: list[Candidate], form: Candidate, score: float) -> Choice:
     """Substitute the sum of the edges for u in a form."""
     values = list(form.parameters)
     terms: list[Expression] = []
     for edge in picks:
-        terms.append(renumbered(edge.tree, len(values)))
+        terms.append(renumber_parameters(edge.tree, len(values)))
         values += edge.parameters
     terms.append(Parameter(len(values)))
     values.append(sum(edge.constant for edge in picks))
     return Choice(score, substitute(form.tree, {PLACEHOLDER: add(*terms)}), tuple(values), form.constant)
 
 
-def _of_product(node: Node, reading: Reading) -> list[Choice]:
+def _find_product_choices(node: HiddenNode, reading: ExtractionContext) -> list[Choice]:
     """Combine edge candidates to ``c · f(a · Π (edge + offset) + b)``; negligible offsets are omitted."""
     known = reading.known
     inner = []
     for i in node.inputs:
         v = node.curves[:, i]
-        found = [e for e in node.candidates(i, reading, known) if e.linear]
+        found = [e for e in node.find_edge_candidates(i, reading, known) if e.linear]
         inner.append([(edge.score(known), edge, float(np.abs(v).max())) for edge in found])
-    outer = node.outer_fits(reading)
+    outer = node.fit_outer_functions(reading)
     if not all(inner) or not outer:
         return []
-    longer = node.outer_forms(outer, reading)
+    longer = node.search_outer_forms(outer, reading)
     choices = []
-    for picks in best_combinations(inner, 2 * PER_NODE, lambda triple: triple[0]):
-        for fit in outer[: 1 if outer[0].function == "x" else FUNCTIONS]:
+    for picks in select_best_combinations(inner, 2 * MAX_NODE_CHOICES, lambda triple: triple[0]):
+        for fit in outer[: 1 if outer[0].function == "x" else MAX_OUTER_FUNCTIONS]:
             score = known.score(fit.error, fit.complexity) + sum(own for own, _, _ in picks)
-            choices.append(_function_of_product([(edge, top) for _, edge, top in picks], fit, score))
+            choices.append(_apply_function_to_product([(edge, top) for _, edge, top in picks], fit, score))
         for form in longer:
             score = form.score(known) + sum(own for own, _, _ in picks)
-            choices.append(_form_of_product([(edge, top) for _, edge, top in picks], form, score))
+            choices.append(_apply_form_to_product([(edge, top) for _, edge, top in picks], form, score))
     return choices
 
 
-def _function_of_product(picks: list[tuple[Candidate, float]], fit: Suggestion, score: float) -> Choice:
-    factors, values, scale = _factors(picks, 0)
+def _apply_function_to_product(picks: list[tuple[Candidate, float]], fit: Suggestion, score: float) -> Choice:
+    factors, values, scale = _normalize_factors(picks, 0)
     scale *= fit.a
     if fit.function == "x":
         tree = mul(Parameter(len(values)), *factors)
@@ -226,15 +236,17 @@ def _function_of_product(picks: list[tuple[Candidate, float]], fit: Suggestion, 
     return Choice(score, tree, (*values, fit.c), fit.d)
 
 
-def _form_of_product(picks: list[tuple[Candidate, float]], form: Candidate, score: float) -> Choice:
+def _apply_form_to_product(picks: list[tuple[Candidate, float]], form: Candidate, score: float) -> Choice:
     """Substitute the product of the edges for u in a form."""
-    factors, values, scale = _factors(picks, len(form.parameters) + 1)
+    factors, values, scale = _normalize_factors(picks, len(form.parameters) + 1)
     inside = mul(Parameter(len(form.parameters)), *factors)
     tree = substitute(form.tree, {PLACEHOLDER: inside})
     return Choice(score, tree, (*form.parameters, scale, *values), form.constant)
 
 
-def _factors(picks: list[tuple[Candidate, float]], start: int) -> tuple[list[Expression], list[float], float]:
+def _normalize_factors(
+    picks: list[tuple[Candidate, float]], start: int
+) -> tuple[list[Expression], list[float], float]:
     """Divide each factor by its first linear parameter.
 
     Returns:
@@ -249,75 +261,79 @@ def _factors(picks: list[tuple[Candidate, float]], start: int) -> tuple[list[Exp
         unit = edge.parameters[first]
         scale *= unit
         scaled = [p / unit if place in edge.linear else p for place, p in enumerate(edge.parameters)]
-        form = fixed(Form(edge.tree, np.array(scaled)), first, number(1))
-        tree = renumbered(form.tree, start + len(values))
+        form = fix_parameter(ParametricForm(edge.tree, np.array(scaled)), first, number(1))
+        tree = renumber_parameters(form.tree, start + len(values))
         values += form.values.tolist()
-        if abs(edge.constant) > OFFSET * top:
+        if abs(edge.constant) > MIN_RELATIVE_OFFSET * top:
             tree = add(tree, Parameter(start + len(values)))
             values.append(edge.constant / unit)
         factors.append(tree)
     return factors, values, scale
 
 
-def _of_powers(node: Node, reading: Reading) -> Iterator[Choice]:
+def _find_power_choices(node: HiddenNode, reading: ExtractionContext) -> Iterator[Choice]:
     """Yield choices for a node whose incoming edges are all logarithms, as functions of w = Π x^q."""
     known = reading.known
-    slopes = [_slope(node, i, reading) for i in node.inputs]
-    if not all(error < max(LOG_LIKE, known.floor) and slope for slope, error in slopes):
+    slopes = [_fit_log_slope(node, i, reading) for i in node.inputs]
+    if not all(error < max(MAX_LOG_ERROR, known.floor) and slope for slope, error in slopes):
         return
     whole = float(np.std(node.value)) or 1.0
     inner = sum(
-        known.of_part(float(np.std(node.curves[:, i])), whole).score(error, 1)
+        known.scale_to_part(float(np.std(node.curves[:, i])), whole).score(error, 1)
         for i, (_, error) in zip(node.inputs, slopes, strict=True)
     )
-    near = SNAPPED_BY_NOISE if known.is_noisy else SNAPPED
+    near = MAX_NOISY_SNAP_DISTANCE if known.is_noisy else MAX_SNAP_DISTANCE
     smallest = min(abs(slope) for slope, _ in slopes)
     found: list[Candidate] = []
     units = smallest, -smallest, smallest / 2, -smallest / 2
     at_ends = replace(known, floor=2 * known.floor)  # splines are less accurate where values of w are rare
     for effort, unit in product((Effort.PLAIN, Effort.SINGLE), units):
-        w = _power_product(
+        w = _build_power_product(
             [slope / unit for slope, _ in slopes], [reading.names[i] for i in node.inputs], near
         )
         if w is not None:
-            found += _in_powers(w, node.leaving, reading, effort)
-        if is_settled(found, at_ends, SHORT_LOGARITHM):
+            found += _fit_power_product(w, node.leaving, reading, effort)
+        if has_close_form(found, at_ends, MAX_SHORT_LOG_COMPLEXITY):
             break
-    for edge in best_forms(filter(reading.offers, found), known, PER_NODE):
+    for edge in select_best_forms(filter(reading.accepts_candidate, found), known, MAX_NODE_CHOICES):
         yield Choice(edge.score(known) + inner, edge.tree, edge.parameters, edge.constant)
 
 
-def _power_product(exponents: list[float], names: list[str], near: float) -> Expression | None:
+def _build_power_product(exponents: list[float], names: list[str], near: float) -> Expression | None:
     """Return Π x^q with q snapped to whole numbers, halves and thirds.
 
     None if an exponent is not near such a number, or exceeds ``MAX_EXPONENT``.
     """
-    powers = [_as_power(exponent, near) for exponent in exponents]
-    if any(p is None or abs(p) > LARGEST_POWER for p in powers):
+    powers = [_snap_exponent(exponent, near) for exponent in exponents]
+    if any(p is None or abs(p) > MAX_EXPONENT for p in powers):
         return None
     return mul(*(power(Variable(n), number(p)) for n, p in zip(names, powers, strict=True) if p))
 
 
-def _in_powers(w: Expression, v: Array, reading: Reading, effort: Effort) -> Iterator[Candidate]:
+def _fit_power_product(
+    w: Expression, v: Array, reading: ExtractionContext, effort: Effort
+) -> Iterator[Candidate]:
     """Yield fits of v as a function of w; if T is a logarithm, also as log F(w) - t·log w."""
     values = evaluate(w, reading.fit[0])
-    if not varies(values):
+    if not is_varying(values):
         return
-    axis = Axis(values)
-    for edge in closed_forms(axis, v, known=reading.known, effort=effort):
+    axis = FitPoints(values)
+    for edge in find_closed_forms(axis, v, known=reading.known, effort=effort):
         yield replace(edge, tree=substitute(edge.tree, {PLACEHOLDER: w}))
     if not reading.is_log:
         return
-    for t in SHIFTS:
+    for t in EXPONENT_SHIFTS:
         shifted = v + t * np.log(values)
         back = mul(number(-t), apply_function("log", w)) if t else number(0)
-        for edge in logarithms(axis, shifted, reading.known, effort, POWERS[:2] if effort else POWERS):
+        for edge in fit_logarithms(
+            axis, shifted, reading.known, effort, LOGARITHM_FACTORS[:2] if effort else LOGARITHM_FACTORS
+        ):
             tree = add(substitute(edge.tree, {PLACEHOLDER: w}), back)
             price = edge.complexity + int(t != 0)
             yield replace(edge, tree=tree, complexity=price, constant=edge.constant)
 
 
-def _slope(node: Node, i: int, reading: Reading) -> tuple[float, float]:
+def _fit_log_slope(node: HiddenNode, i: int, reading: ExtractionContext) -> tuple[float, float]:
     """Return the slope of an edge in the log of its input, and the error over the spread of the node."""
     column, v = reading.fit[0][reading.names[i]], node.curves[:, i]
     if float(column.min()) <= 0:
@@ -328,13 +344,15 @@ def _slope(node: Node, i: int, reading: Reading) -> tuple[float, float]:
     return slope, float(np.std(v - slope * log) / (np.std(node.value) or 1.0))
 
 
-def _as_power(ratio: float, near: float) -> Fraction | None:
+def _snap_exponent(ratio: float, near: float) -> Fraction | None:
     """Return a nonzero whole number, half or third within ``near``, simplest first; else None."""
     nearest = (Fraction(round(ratio * q), q) for q in (1, 2, 3))
     return next((f for f in nearest if f and abs(float(f) - ratio) <= near), None)
 
 
-def best_combinations(parts: list[list[T]], count: int, score: Callable[[T], float]) -> list[tuple[T, ...]]:
+def select_best_combinations(
+    parts: list[list[T]], count: int, score: Callable[[T], float]
+) -> list[tuple[T, ...]]:
     """Beam search for the ``count`` combinations of one choice per part with the lowest summed scores."""
     beam: list[tuple[float, tuple[T, ...]]] = [(0.0, ())]
     for offered in parts:
@@ -343,7 +361,7 @@ def best_combinations(parts: list[list[T]], count: int, score: Callable[[T], flo
     return [picks for _, picks in beam[:count]]
 
 
-def renumbered(tree: Expression, by: int) -> Expression:
+def renumber_parameters(tree: Expression, by: int) -> Expression:
     """Return the tree with its parameters numbered from ``by``."""
     count = len({node for node in walk(tree) if isinstance(node, Parameter)})
     return substitute(tree, {Parameter(index): Parameter(index + by) for index in range(count)})

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-PRICE = 0.3  # digits by which a unit of complexity has to reduce the error, without noise
-UNIT_BITS = 8.0  # under noise
-MOST_UNSURE = 1e3  # limit of the ratio of the relative errors of a part and of the whole
+MAX_COMPLEXITY_PRICE = 0.3  # digits by which a unit of complexity has to reduce the error, without noise
+BITS_PER_COMPLEXITY = 8.0  # under noise
+MAX_PART_FACTOR = 1e3  # limit of the ratio of the relative errors of a part and of the whole
 
 
 @dataclass(frozen=True)
-class Precision:
+class NoiseModel:
     """Accuracy of the values of a curve.
 
     Attributes:
@@ -28,37 +28,39 @@ class Precision:
 
     floor: float
     noise: float
-    price: float = PRICE
+    price: float = MAX_COMPLEXITY_PRICE
 
     @staticmethod
-    def exact(floor: float) -> Precision:
+    def exact(floor: float) -> NoiseModel:
         """Model of a curve without noise."""
-        return Precision(floor, floor)
+        return NoiseModel(floor, floor)
 
     @staticmethod
-    def noisy(floor: float, noise: float, rows: int) -> Precision:
+    def noisy(floor: float, noise: float, rows: int) -> NoiseModel:
         """Model of a curve fitted to ``rows`` rows with this noise."""
-        return Precision(floor, noise, min(PRICE, UNIT_BITS / (rows * float(np.log2(10)))))
+        return NoiseModel(
+            floor, noise, min(MAX_COMPLEXITY_PRICE, BITS_PER_COMPLEXITY / (rows * float(np.log2(10))))
+        )
 
     @property
     def is_noisy(self) -> bool:
         """Whether the score is based on bits, so that many fits are nearly equal."""
-        return self.price < PRICE
+        return self.price < MAX_COMPLEXITY_PRICE
 
-    def views(self) -> list[Precision]:
+    def weightings(self) -> list[NoiseModel]:
         """Models to use one after the other: a noisy curve is first treated as exact."""
-        return [Precision.exact(self.floor), self] if self.is_noisy else [self]
+        return [NoiseModel.exact(self.floor), self] if self.is_noisy else [self]
 
     def score(self, error: float, complexity: float) -> float:
         """log₁₀ √(error² + noise²) plus the price of the complexity; lower is better."""
         return float(np.log10(np.hypot(error, self.noise))) + self.price * complexity
 
-    def of_part(self, part: float, whole: float) -> Precision:
+    def scale_to_part(self, part: float, whole: float) -> NoiseModel:
         """Model of a part of a curve: the relative errors of a small part are larger.
 
         Args:
             part: Spread of the part.
             whole: Spread of the whole curve.
         """
-        factor = max(1.0, min(whole / (part + 1e-300), MOST_UNSURE))
+        factor = max(1.0, min(whole / (part + 1e-300), MAX_PART_FACTOR))
         return replace(self, floor=self.floor * factor, noise=self.noise * factor)

@@ -15,7 +15,7 @@ from math import log2
 
 import numpy as np
 
-from kan_engine.expressions.constraints import NO_LIMITS, Limits
+from kan_engine.expressions.constraints import NO_CONSTRAINTS, FormulaConstraints
 from kan_engine.expressions.evaluation import (
     Expression,
     Number,
@@ -27,34 +27,46 @@ from kan_engine.expressions.evaluation import (
     power,
     variables,
 )
-from kan_engine.symbolic.additive_terms import MOST_FACTORS, Term, products_of, terms_of
-from kan_engine.symbolic.constant_fitting import Array, Data, error, refit, together
-from kan_engine.symbolic.constant_snapping import PROVED, as_form, polished, rounded
-from kan_engine.symbolic.description_length import NODE_BITS
+from kan_engine.symbolic.additive_terms import (
+    MAX_FACTORS,
+    AdditiveTerm,
+    build_column_terms,
+    build_product_terms,
+)
+from kan_engine.symbolic.constant_fitting import (
+    Array,
+    ColumnsAndTarget,
+    compute_rmse,
+    concatenate_rows,
+    refit_constants,
+)
+from kan_engine.symbolic.constant_snapping import MAX_EXACT_ERROR, finalize_formula, round_constants, to_form
+from kan_engine.symbolic.description_length import BITS_PER_NODE
 from kan_engine.symbolic.extraction import Formula
 from kan_engine.symbolic.forward_selection import (
-    NOTHING_LEFT,
-    clipped_squares,
-    enough,
-    folds_of,
+    NEGLIGIBLE_SHARE,
+    assign_folds,
+    clip_squared_errors,
     is_no_worse,
-    path,
-    relevant,
-    solutions,
+    screen_columns,
+    select_columns,
+    select_term_count,
+    solve_nested_sums,
 )
 
-MOST_TERMS = 12
-ROWS_PER_TERM = 2  # plus one row for the constant
-MOST_COLUMNS = 40  # of more columns, the most relevant ones are used
-CONSTANT_BITS = 5.0  # approximate
-NODES_OF_A_TERM = 3  # nodes of the sum, the product and the coefficient
-CROSS_STEPS = 5  # of a refit without one fold
-FAR, VERY_FAR = 10.0, 30.0  # distance of usual values from the median, in robust standard deviations
-MOST_EXTREME = 0.05  # share of the rows that may be excluded
+MAX_TERMS = 12
+MIN_ROWS_PER_TERM = 2  # plus one row for the constant
+MAX_COLUMNS = 40  # of more columns, the most relevant ones are used
+BITS_PER_COEFFICIENT = 5.0  # approximate
+EXTRA_NODES_PER_TERM = 3  # nodes of the sum, the product and the coefficient
+CROSS_VALIDATION_ITERATIONS = 5  # of a refit without one fold
+# Distance of usual values from the median, in robust standard deviations
+MAX_TARGET_DEVIATIONS, MAX_COLUMN_DEVIATIONS = 10.0, 30.0
+MAX_EXCLUDED_SHARE = 0.05  # share of the rows that may be excluded
 
 
 @dataclass(frozen=True, kw_only=True)
-class Additive:
+class AdditiveForms:
     """Sparse additive forms of a target.
 
     Attributes:
@@ -67,20 +79,20 @@ class Additive:
     """
 
     formulas: list[Formula]
-    fit: Data
-    validation: Data
+    fit: ColumnsAndTarget
+    validation: ColumnsAndTarget
     errors: Array
     losses: Array
 
 
-def additive_forms(
-    fit: Data,
-    validation: Data,
+def fit_additive_forms(
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
     weights: Array | None = None,
     *,
-    limits: Limits = NO_LIMITS,
+    limits: FormulaConstraints = NO_CONSTRAINTS,
     constant: float | None = None,
-) -> Additive:
+) -> AdditiveForms:
     """Fit forms of a target, from a constant to at most ``MAX_TERMS`` terms.
 
     Args:
@@ -90,22 +102,25 @@ def additive_forms(
         limits: What the forms may contain; a constant is always allowed.
         constant: Value of the shortest form; the mean of the target if not given.
     """
-    columns, target = together(fit, validation)
+    columns, target = concatenate_rows(fit, validation)
     weights = np.ones(len(target)) if weights is None else weights
-    names = columns_that_matter((columns, target), weights, MOST_COLUMNS)
-    table = _Table({name: columns[name] for name in names}, target, weights, limits)
-    plan = _choose(table)
-    first, second = (_some(fit, plan.rows[: len(fit[1])]), _some(validation, plan.rows[len(fit[1]) :]))
+    names = select_relevant_columns((columns, target), weights, MAX_COLUMNS)
+    table = _RegressionData({name: columns[name] for name in names}, target, weights, limits)
+    plan = _choose_plan(table)
+    first, second = (
+        _select_rows(fit, plan.rows[: len(fit[1])]),
+        _select_rows(validation, plan.rows[len(fit[1]) :]),
+    )
     if not len(first[1]) or not len(second[1]):
         first, second = fit, validation
     mean = float(np.average(target[plan.rows], weights=weights[plan.rows]))
-    shortest = constant_form(mean if constant is None else constant)
+    shortest = constant_formula(mean if constant is None else constant)
     trees = [shortest, *plan.trees()]  # the index of a tree is its number of terms
-    found = {size: _formula(tree, first, second, limits) for size, tree in enumerate(trees)}
+    found = {size: _build_formula(tree, first, second, limits) for size, tree in enumerate(trees)}
     allowed = [
         size for size, f in found.items() if size == 0 or (np.isfinite(f.error) and limits.allow(f.tree))
     ]
-    return Additive(
+    return AdditiveForms(
         formulas=[found[size] for size in reversed(allowed)],
         fit=first,
         validation=second,
@@ -114,48 +129,52 @@ def additive_forms(
     )
 
 
-def constant_form(value: float) -> Expression:
+def constant_formula(value: float) -> Expression:
     """Return a constant formula; its value counts as a measured constant."""
     return Number(float(value))
 
 
-def columns_that_matter(data: Data, weights: Array, most: int) -> list[str]:
+def select_relevant_columns(data: ColumnsAndTarget, weights: Array, most: int) -> list[str]:
     """Return the names of at most ``most`` relevant columns, in the order of the table."""
     columns, target = data
     names = list(columns)
     if len(names) <= most:
         return names
-    rows = _usual(target, FAR)
+    rows = _find_usual_rows(target, MAX_TARGET_DEVIATIONS)
     matrix = np.stack(list(columns.values()), 1)[rows]
-    return [names[place] for place in relevant(matrix, target[rows], weights[rows], most)]
+    return [names[place] for place in screen_columns(matrix, target[rows], weights[rows], most)]
 
 
-def cross_losses(tree: Expression, data: Data) -> Array:
+def cross_validation_losses(tree: Expression, data: ColumnsAndTarget) -> Array:
     """Return the clipped squared error at every row, with the constants fitted to the other folds."""
     target = data[1]
-    form, folds = as_form(tree), folds_of(len(target))
+    form, folds = to_form(tree), assign_folds(len(target))
     errors = np.empty(len(target))
     for fold in np.unique(folds):
         held = folds == fold
-        others = _some(data, ~held)
-        learnt = refit(form, others, iterations=CROSS_STEPS) if np.isfinite(error(form, others)) else form
-        errors[held] = evaluate(learnt.tree, _some(data, held)[0], learnt.values) - target[held]
-    return clipped_squares(errors, target)
+        others = _select_rows(data, ~held)
+        learnt = (
+            refit_constants(form, others, iterations=CROSS_VALIDATION_ITERATIONS)
+            if np.isfinite(compute_rmse(form, others))
+            else form
+        )
+        errors[held] = evaluate(learnt.tree, _select_rows(data, held)[0], learnt.values) - target[held]
+    return clip_squared_errors(errors, target)
 
 
 @dataclass(frozen=True, eq=False)
-class _Table:
+class _RegressionData:
     """Columns, target, row weights and limits of the search for forms."""
 
     columns: Mapping[str, Array]
     target: Array
     weights: Array
-    limits: Limits
+    limits: FormulaConstraints
 
     @cached_property
     def folds(self) -> np.ndarray:
         """Fold of every row."""
-        return folds_of(len(self.target))
+        return assign_folds(len(self.target))
 
     @cached_property
     def row_sets(self) -> list[np.ndarray]:
@@ -164,16 +183,16 @@ class _Table:
         A mask that excludes more than ``MAX_EXCLUDED_SHARE`` of the rows is omitted.
         """
         everything = np.ones(len(self.target), dtype=bool)
-        usual = _usual(self.target, FAR)
+        usual = _find_usual_rows(self.target, MAX_TARGET_DEVIATIONS)
         both = usual.copy()
         for values in self.columns.values():
-            both &= _usual(values, VERY_FAR)
+            both &= _find_usual_rows(values, MAX_COLUMN_DEVIATIONS)
         sets = {rows.tobytes(): rows for rows in (everything, usual, both)}
-        return [rows for rows in sets.values() if rows.mean() >= 1 - MOST_EXTREME]
+        return [rows for rows in sets.values() if rows.mean() >= 1 - MAX_EXCLUDED_SHARE]
 
 
 @dataclass(frozen=True, eq=False)
-class _Plan:
+class _SelectionPlan:
     """Settings of one selection of forms.
 
     Attributes:
@@ -185,20 +204,20 @@ class _Plan:
         products: Cache of products; None for an inadmissible one.
     """
 
-    table: _Table
+    table: _RegressionData
     rows: np.ndarray
-    singles: list[Term]
+    singles: list[AdditiveTerm]
     matrix: Array
     is_log: bool = False
     has_products: bool = False
-    products: dict[Expression, Term | None] = field(default_factory=dict)
+    products: dict[Expression, AdditiveTerm | None] = field(default_factory=dict)
 
     @cached_property
     def errors(self) -> Array:
         """Cross-validated errors of 0, 1, … terms at every row, [sizes, rows]."""
         target, folds = self.table.target, self.table.folds
         learning = [self.rows & (folds != fold) for fold in np.unique(folds)]
-        most = _most(min(int(rows.sum()) for rows in learning))
+        most = _max_term_count(min(int(rows.sum()) for rows in learning))
         errors = np.zeros((most + 1, len(target)))
         for fold, rows in zip(np.unique(folds), learning, strict=True):
             held = folds == fold
@@ -209,30 +228,32 @@ class _Plan:
     @cached_property
     def losses(self) -> Array:
         """Clipped squares of ``errors``."""
-        return clipped_squares(self.errors, self.table.target)
+        return clip_squared_errors(self.errors, self.table.target)
 
     @cached_property
-    def size(self) -> int:
+    def term_count(self) -> int:
         """Number of terms: by the one-standard-error rule, then by the bits of the coefficients."""
-        most = enough(self.losses, self.table.weights)
+        most = select_term_count(self.losses, self.table.weights)
         everything = self._predict(self.rows, self.rows, most)
         target, weights = self.table.target[self.rows], self.table.weights[self.rows]
-        left = [np.average(clipped_squares(value - target, target), weights=weights) for value in everything]
-        bits = len(target) / 2 * np.log2(np.maximum(left, NOTHING_LEFT * (left[0] or 1.0)))
+        left = [
+            np.average(clip_squared_errors(value - target, target), weights=weights) for value in everything
+        ]
+        bits = len(target) / 2 * np.log2(np.maximum(left, NEGLIGIBLE_SHARE * (left[0] or 1.0)))
         price = 1 + np.log2(len(target)) / 2
         return int(np.argmin(bits + price * np.arange(most + 1)))
 
     @property
-    def lowest(self) -> Array:
+    def selection_losses(self) -> Array:
         """Losses at every row with ``term_count`` terms."""
-        return np.asarray(self.losses[self.size])
+        return np.asarray(self.losses[self.term_count])
 
     def trees(self) -> list[Expression]:
         """Return the forms of 1, 2, … terms, fitted to all rows of the plan."""
-        if not self.size:
+        if not self.term_count:
             return []
         found = []
-        for terms, constant, coefficients in self._sums(self.rows, self.size):
+        for terms, constant, coefficients in self._fit_sums(self.rows, self.term_count):
             products = [mul(float(c), term.tree) for c, term in zip(coefficients, terms, strict=True)]
             tree = add(float(constant), *products)
             found.append(apply_function("exp", tree) if self.is_log else tree)
@@ -241,81 +262,91 @@ class _Plan:
     def _predict(self, learnt: np.ndarray, held: np.ndarray, most: int) -> list[Array]:
         """Predict the target of the rows ``held`` by sums of 0, 1, … terms fitted to the rows ``learnt``."""
         found = []
-        for terms, constant, coefficients in self._sums(learnt, most):
-            value = constant + _matrix(terms, held) @ coefficients
+        for terms, constant, coefficients in self._fit_sums(learnt, most):
+            value = constant + _term_matrix(terms, held) @ coefficients
             with np.errstate(over="ignore"):
                 found.append(np.exp(value) if self.is_log else value)
         return found + [found[-1]] * (most + 1 - len(found))
 
-    def _sums(self, rows: np.ndarray, most: int) -> Iterator[tuple[list[Term], float, Array]]:
+    def _fit_sums(self, rows: np.ndarray, most: int) -> Iterator[tuple[list[AdditiveTerm], float, Array]]:
         """Yield the terms, the constant and the coefficients of sums of 0, 1, … terms."""
         target, weights = self.table.target[rows], self.table.weights[rows]
         wanted = np.log(target) if self.is_log else target
-        first = _most(int(rows.sum()))  # a few products may replace many terms of single columns
-        terms = self._take(
+        first = _max_term_count(int(rows.sum()))  # a few products may replace many terms of single columns
+        terms = self._select_terms(
             self.singles, self.matrix[rows], rows, wanted, first if self.has_products else most
         )
         if self.has_products and len(terms) > 1:
-            products = self._products(terms)
-            wider = np.hstack([self.matrix[rows], _matrix(products, rows)])
-            terms = self._take([*self.singles, *products], wider, rows, wanted, most)
-        matrix = _matrix(terms, rows)
-        for size, found in enumerate(solutions(matrix, wanted, weights)):
+            products = self._product_terms(terms)
+            wider = np.hstack([self.matrix[rows], _term_matrix(products, rows)])
+            terms = self._select_terms([*self.singles, *products], wider, rows, wanted, most)
+        matrix = _term_matrix(terms, rows)
+        for size, found in enumerate(solve_nested_sums(matrix, wanted, weights)):
             constant, slopes = float(found[0]), found[1:]
             if self.is_log:  # smearing (Duan, JASA 78, 1983): E[exp(z)] is not exp(E[z])
                 fitted = np.exp(constant + matrix[:, :size] @ slopes)
                 constant += float(np.log(np.average(target / fitted, weights=weights)))
             yield terms[:size], constant, slopes
 
-    def _take(
-        self, offered: list[Term], matrix: Array, rows: np.ndarray, wanted: Array, most: int
-    ) -> list[Term]:
-        prices = np.array([NODE_BITS * (term.complexity + NODES_OF_A_TERM) for term in offered])
-        prices += CONSTANT_BITS + log2(len(offered) or 1)
-        return [offered[place] for place in path(matrix, wanted, self.table.weights[rows], prices, most)]
+    def _select_terms(
+        self, offered: list[AdditiveTerm], matrix: Array, rows: np.ndarray, wanted: Array, most: int
+    ) -> list[AdditiveTerm]:
+        prices = np.array([BITS_PER_NODE * (term.complexity + EXTRA_NODES_PER_TERM) for term in offered])
+        prices += BITS_PER_COEFFICIENT + log2(len(offered) or 1)
+        return [
+            offered[place] for place in select_columns(matrix, wanted, self.table.weights[rows], prices, most)
+        ]
 
-    def _products(self, terms: list[Term]) -> list[Term]:
-        names = list(dict.fromkeys(name for term in terms for name in variables(term.tree)))[:MOST_FACTORS]
+    def _product_terms(self, terms: list[AdditiveTerm]) -> list[AdditiveTerm]:
+        names = list(dict.fromkeys(name for term in terms for name in variables(term.tree)))[:MAX_FACTORS]
         simple = {tree for name in names for tree in (Variable(name), power(Variable(name), -1))}
         factors = [term for term in self.singles if term.tree in simple]
-        others = [term for term in terms[:MOST_FACTORS] if term.tree not in simple]
-        return products_of([*factors, *others], self.rows, self.table.limits, self.products)
+        others = [term for term in terms[:MAX_FACTORS] if term.tree not in simple]
+        return build_product_terms([*factors, *others], self.rows, self.table.limits, self.products)
 
 
-def _choose(table: _Table) -> _Plan:
+def _choose_plan(table: _RegressionData) -> _SelectionPlan:
     """Return the plan with the lowest cross-validated losses; a richer plan has to be clearly better."""
-    best: _Plan | None = None
+    best: _SelectionPlan | None = None
     for rows in table.row_sets:
         terms = [
-            t for name, values in table.columns.items() for t in terms_of(name, values, rows, table.limits)
+            t
+            for name, values in table.columns.items()
+            for t in build_column_terms(name, values, rows, table.limits)
         ]
-        best = _better(best, _Plan(table, rows, terms, _matrix(terms, np.ones(len(rows), dtype=bool))))
+        best = _choose_better_plan(
+            best, _SelectionPlan(table, rows, terms, _term_matrix(terms, np.ones(len(rows), dtype=bool)))
+        )
     assert best is not None  # noqa: S101 - all rows are a set
-    if best.size:
-        best = _better(best, replace(best, has_products=True))
+    if best.term_count:
+        best = _choose_better_plan(best, replace(best, has_products=True))
     if (table.target > 0).all() and "exp" not in table.limits.forbidden:
-        logarithm = _better(None, replace(best, is_log=True, has_products=False))
-        if logarithm.size:
-            logarithm = _better(logarithm, replace(logarithm, has_products=True))
-        best = _better(best, logarithm)
+        logarithm = _choose_better_plan(None, replace(best, is_log=True, has_products=False))
+        if logarithm.term_count:
+            logarithm = _choose_better_plan(logarithm, replace(logarithm, has_products=True))
+        best = _choose_better_plan(best, logarithm)
     return best
 
 
-def _better(known: _Plan | None, other: _Plan) -> _Plan:
-    if known is None or not is_no_worse(known.lowest, other.lowest, known.table.weights):
+def _choose_better_plan(known: _SelectionPlan | None, other: _SelectionPlan) -> _SelectionPlan:
+    if known is None or not is_no_worse(known.selection_losses, other.selection_losses, known.table.weights):
         return other
     return known
 
 
-def _formula(tree: Expression, fit: Data, validation: Data, limits: Limits) -> Formula:
+def _build_formula(
+    tree: Expression, fit: ColumnsAndTarget, validation: ColumnsAndTarget, limits: FormulaConstraints
+) -> Formula:
     """Build a formula with snapped constants if it is exact, else with rounded ones."""
-    form, spread = as_form(tree), float(np.std(validation[1])) or 1.0
-    if error(form, validation) / spread < PROVED:
-        return Formula.of(polished(form, fit, validation, limits.forbidden), fit, validation)
-    return Formula.of(rounded(form, together(fit, validation)).bound, fit, validation)
+    form, spread = to_form(tree), float(np.std(validation[1])) or 1.0
+    if compute_rmse(form, validation) / spread < MAX_EXACT_ERROR:
+        return Formula.measure(finalize_formula(form, fit, validation, limits.forbidden), fit, validation)
+    return Formula.measure(
+        round_constants(form, concatenate_rows(fit, validation)).numeric_tree, fit, validation
+    )
 
 
-def _usual(values: Array, far: float) -> np.ndarray:
+def _find_usual_rows(values: Array, far: float) -> np.ndarray:
     """Return the mask of the rows without extreme values; all rows if most values are equal."""
     middle = np.median(values)
     scale = 1.4826 * float(np.median(np.abs(values - middle)))
@@ -325,16 +356,16 @@ def _usual(values: Array, far: float) -> np.ndarray:
     return usual
 
 
-def _most(rows: int) -> int:
-    return max(0, min(MOST_TERMS, (rows - 1) // ROWS_PER_TERM))
+def _max_term_count(rows: int) -> int:
+    return max(0, min(MAX_TERMS, (rows - 1) // MIN_ROWS_PER_TERM))
 
 
-def _matrix(terms: list[Term], rows: np.ndarray) -> Array:
+def _term_matrix(terms: list[AdditiveTerm], rows: np.ndarray) -> Array:
     if not terms:
         return np.zeros((int(rows.sum()), 0))
     return np.asarray(np.stack([term.values for term in terms], 1)[rows])
 
 
-def _some(data: Data, rows: np.ndarray) -> Data:
+def _select_rows(data: ColumnsAndTarget, rows: np.ndarray) -> ColumnsAndTarget:
     columns, target = data
     return {name: values[rows] for name, values in columns.items()}, target[rows]

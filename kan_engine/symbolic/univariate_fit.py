@@ -17,14 +17,14 @@ from kan_engine.expressions.library import LIBRARY, Function, NumpyFunction
 
 Array = NDArray[np.float64]
 
-POINTS = 120  # points of a curve that a fit uses
-LARGEST = 1e100  # beyond it squares overflow
-STARTS = 3  # starts that are refined, per function and set of inner constants
-REFINEMENTS = 40
+MAX_POINTS = 120  # points of a curve that a fit uses
+MAX_FUNCTION_VALUE = 1e100  # beyond it squares overflow
+STARTS_PER_FUNCTION = 3  # starts that are refined, per function and set of inner constants
+MAX_ITERATIONS = 40
 RIDGE = 1e-12  # on the normal matrix of Jacobian columns of length 1
-SETTLED = 1e-3  # refinement ends once no start reduces its error by this share in a step
+MIN_RELATIVE_GAIN = 1e-3  # refinement ends once no start reduces its error by this share in a step
 FAR_SHIFTS = (6.0, 9.0, 14.0, 22.0, 34.0)  # over half the range
-FULL_SCALES, SCALES, CENTERS, PHASES = 14, 28, 7, 8
+FULL_SCALE_COUNT, SCALE_COUNT, CENTER_COUNT, PHASE_COUNT = 14, 28, 7, 8
 
 # An inner factor only multiplies these functions (or, for log, adds a constant), so a = ±1 suffices.
 SCALE_FREE = frozenset(
@@ -59,15 +59,15 @@ class Suggestion:
         return LIBRARY[self.function].complexity + int(abs(self.a) != 1) + int(self.b != 0)
 
 
-class Axis:
+class FitPoints:
     """Points u at which curves are fitted, and the values of all starts of all functions there."""
 
     def __init__(self, u: Array) -> None:
         order = np.argsort(u, kind="stable")
-        self.places = order[np.unique(np.linspace(0, len(u) - 1, POINTS).round().astype(int))]
+        self.places = order[np.unique(np.linspace(0, len(u) - 1, MAX_POINTS).round().astype(int))]
         self.u = u[self.places]
 
-    def thinned(self, v: Array) -> Array:
+    def subsample(self, v: Array) -> Array:
         """Values of a curve at the points.
 
         Args:
@@ -76,22 +76,22 @@ class Axis:
         return np.asarray(v[self.places])
 
     @cached_property
-    def plain(self) -> _Starts:
+    def constant_free_starts(self) -> _Starts:
         """Functions without inner constants."""
-        return _Starts.of(self.u, "plain")
+        return _Starts.build(self.u, "plain")
 
     @cached_property
-    def scaled(self) -> _Starts:
+    def one_constant_starts(self) -> _Starts:
         """Functions with one inner constant: a factor, or a shift for scale-free functions."""
-        return _Starts.of(self.u, "one")
+        return _Starts.build(self.u, "one")
 
     @cached_property
-    def full(self) -> _Starts:
+    def two_constant_starts(self) -> _Starts:
         """Functions with both inner constants, a factor and a shift."""
-        return _Starts.of(self.u, "both")
+        return _Starts.build(self.u, "both")
 
 
-def suggest(axis: Axis, v: Array, *, beside_a_line: bool = False) -> list[Suggestion]:
+def suggest(axis: FitPoints, v: Array, *, beside_a_line: bool = False) -> list[Suggestion]:
     """Return fits by every library function, lowest error first.
 
     Args:
@@ -99,18 +99,18 @@ def suggest(axis: Axis, v: Array, *, beside_a_line: bool = False) -> list[Sugges
         v: Outputs of the edge, one per row.
         beside_a_line: Whether the fit includes a linear term e·u.
     """
-    at = axis.thinned(v)
-    found = plain_fits(axis, v, beside_a_line=beside_a_line)
-    for starts in (axis.scaled, axis.full):
-        found += _fits(starts, axis.u, at, beside_a_line)
+    at = axis.subsample(v)
+    found = fit_plain_functions(axis, v, beside_a_line=beside_a_line)
+    for starts in (axis.one_constant_starts, axis.two_constant_starts):
+        found += _fit_functions(starts, axis.u, at, beside_a_line)
     return sorted(found, key=lambda fit: fit.error)
 
 
-def plain_fits(axis: Axis, v: Array, *, beside_a_line: bool = False) -> list[Suggestion]:
+def fit_plain_functions(axis: FitPoints, v: Array, *, beside_a_line: bool = False) -> list[Suggestion]:
     """Return fits by functions without inner constants, ``c · f(±u) + d``, solved in closed form."""
-    at = axis.thinned(v)
-    names, parameters = _started(axis.plain, 1, axis.u, at, beside_a_line)
-    return _suggestions(names, parameters, axis.u, at)
+    at = axis.subsample(v)
+    names, parameters = _fit_starts(axis.constant_free_starts, 1, axis.u, at, beside_a_line)
+    return _select_suggestions(names, parameters, axis.u, at)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,15 +132,15 @@ class _Starts:
     free: tuple[bool, bool]
 
     @staticmethod
-    def of(u: Array, constants: str) -> _Starts:
+    def build(u: Array, constants: str) -> _Starts:
         numbers, pairs, values = [], [], []
         for number, (name, function) in enumerate(LIBRARY.items()):
-            grid = _grid(name, u, constants)
+            grid = _constant_grid(name, u, constants)
             if len(grid):
                 with np.errstate(all="ignore"):
                     found = np.asarray(function.value(grid[:, :1] * u + grid[:, 1:]))
                 size = np.abs(found).max(1, initial=0.0)
-                good = size < LARGEST  # false for NaN
+                good = size < MAX_FUNCTION_VALUE  # false for NaN
                 good[good] = np.ptp(found[good], axis=1) > 1e-9 * size[good]
                 numbers.append(np.full(int(good.sum()), number))
                 pairs.append(grid[good])
@@ -157,11 +157,11 @@ class _Starts:
             free=(constants != "plain", constants == "both"),
         )
 
-    def names(self, places: NDArray[np.int64]) -> list[str]:
+    def function_names(self, places: NDArray[np.int64]) -> list[str]:
         library = list(LIBRARY)
         return [library[number] for number in self.function[places]]
 
-    def best(self, v: Array, count: int, line: Array | None) -> NDArray[np.int64]:
+    def select_best(self, v: Array, count: int, line: Array | None) -> NDArray[np.int64]:
         """Return the ``count`` best starts of each function for a curve, or for its residual to a line."""
         target = v - v.mean()
         explained = (self.unit @ target) ** 2
@@ -175,30 +175,30 @@ class _Starts:
         return order[rank < count]
 
 
-def _grid(name: str, u: Array, constants: str) -> Array:
+def _constant_grid(name: str, u: Array, constants: str) -> Array:
     """Return pairs (a, b) that scale with the interval of u; empty if a function has no such constants."""
     low, high = float(u[0]), float(u[-1])
     half = max((high - low) / 2, 1e-300)
     if name in SCALE_FREE:
-        return _grid_of_shifts(name, low, high, half, constants)
+        return _shift_grid(name, low, high, half, constants)
     if constants == "plain":
         return np.zeros((0, 2))
     top = 30.0 if name in PERIODIC else 8.0
     if constants == "one":
-        scales = np.geomspace(0.15, top, SCALES) / half
+        scales = np.geomspace(0.15, top, SCALE_COUNT) / half
         scales = np.concatenate([scales, -scales]) if name == "exp" else scales
         return np.stack([scales, np.zeros(len(scales))], 1)
     if name == "exp":  # a shift is a factor
         return np.zeros((0, 2))
-    scales = np.geomspace(0.15, top, SCALES if name in PERIODIC else FULL_SCALES) / half
+    scales = np.geomspace(0.15, top, SCALE_COUNT if name in PERIODIC else FULL_SCALE_COUNT) / half
     if name in PERIODIC:
-        phases = np.linspace(-np.pi, np.pi, PHASES + 1)[:-1]
+        phases = np.linspace(-np.pi, np.pi, PHASE_COUNT + 1)[:-1]
         return np.array([(scale, phase) for scale in scales for phase in phases])
-    centers = np.linspace(low - half, high + half, CENTERS)
+    centers = np.linspace(low - half, high + half, CENTER_COUNT)
     return np.array([(a, -a * center) for scale in scales for a in (scale, -scale) for center in centers])
 
 
-def _grid_of_shifts(name: str, low: float, high: float, half: float, constants: str) -> Array:
+def _shift_grid(name: str, low: float, high: float, half: float, constants: str) -> Array:
     if constants == "plain":
         return np.array([(1.0, 0.0), (-1.0, 0.0)] if name in SIGNED else [(1.0, 0.0)])
     if name == "x" or constants == "both":
@@ -210,17 +210,21 @@ def _grid_of_shifts(name: str, low: float, high: float, half: float, constants: 
     )
 
 
-def _fits(starts: _Starts, u: Array, v: Array, beside_a_line: bool) -> list[Suggestion]:
+def _fit_functions(starts: _Starts, u: Array, v: Array, beside_a_line: bool) -> list[Suggestion]:
     """Refine the best starts of every function and return the best fit of each function."""
-    names, parameters = _started(starts, STARTS, u, v, beside_a_line)
-    return _suggestions(names, _refined(names, parameters, u, v, (*starts.free, beside_a_line)), u, v)
+    names, parameters = _fit_starts(starts, STARTS_PER_FUNCTION, u, v, beside_a_line)
+    return _select_suggestions(
+        names, _refine_constants(names, parameters, u, v, (*starts.free, beside_a_line)), u, v
+    )
 
 
-def _started(starts: _Starts, count: int, u: Array, v: Array, beside_a_line: bool) -> tuple[list[str], Array]:
+def _fit_starts(
+    starts: _Starts, count: int, u: Array, v: Array, beside_a_line: bool
+) -> tuple[list[str], Array]:
     """Return the functions of the best starts and (a, b, c, d, e), with c, d and e by least squares."""
     length = float(np.linalg.norm(u - u.mean())) or 1.0
     line = (u - u.mean()) / length
-    best = starts.best(v, count, line if beside_a_line else None)
+    best = starts.select_best(v, count, line if beside_a_line else None)
     values = starts.values[best]
     centered, target = values - values.mean(1, keepdims=True), v - v.mean()
     if beside_a_line:
@@ -231,12 +235,12 @@ def _started(starts: _Starts, count: int, u: Array, v: Array, beside_a_line: boo
     rest = v - c[:, None] * values
     e = rest @ line / length if beside_a_line else np.zeros(len(c))
     d = (rest - e[:, None] * u).mean(1)
-    return starts.names(best), np.stack([starts.a[best], starts.b[best], c, d, e], 1)
+    return starts.function_names(best), np.stack([starts.a[best], starts.b[best], c, d, e], 1)
 
 
-def _suggestions(names: list[str], parameters: Array, u: Array, v: Array) -> list[Suggestion]:
+def _select_suggestions(names: list[str], parameters: Array, u: Array, v: Array) -> list[Suggestion]:
     """Return the best fit of each function, without degenerate ones."""
-    mse = _squared_error(names, parameters, u, v)
+    mse = _mean_square_error(names, parameters, u, v)
     spread = float(np.var(v)) or 1e-300
     found: dict[str, Suggestion] = {}
     for place in np.argsort(mse, kind="stable"):
@@ -249,29 +253,31 @@ def _suggestions(names: list[str], parameters: Array, u: Array, v: Array) -> lis
     return list(found.values())
 
 
-def _refined(names: list[str], parameters: Array, u: Array, v: Array, free: tuple[bool, bool, bool]) -> Array:
+def _refine_constants(
+    names: list[str], parameters: Array, u: Array, v: Array, free: tuple[bool, bool, bool]
+) -> Array:
     """Refine (a, b, c, d, e) of all starts in one batch; a of scale-free functions stays fixed."""
     may_move = np.ones_like(parameters)
     may_move[:, 0] = [free[0] and name not in SCALE_FREE for name in names]
     may_move[:, 1] = [free[1] or name in SCALE_FREE for name in names]
     may_move[:, 4] = free[2]
     damping = np.full(len(names), 1e-3)
-    error = _squared_error(names, parameters, u, v)
-    for number in range(REFINEMENTS):
+    error = _mean_square_error(names, parameters, u, v)
+    for number in range(MAX_ITERATIONS):
         before = error
         with np.errstate(over="ignore"):
-            trial = parameters + _step(names, parameters, u, v, damping, may_move)
-        reached = _squared_error(names, trial, u, v)
+            trial = parameters + _levenberg_marquardt_step(names, parameters, u, v, damping, may_move)
+        reached = _mean_square_error(names, trial, u, v)
         better = reached < error
         parameters = np.where(better[:, None], trial, parameters)
         error = np.where(better, reached, error)
         damping = np.where(better, damping * 0.1, damping * 8).clip(1e-14, 1e10)
-        if number > 4 and not (better & (error < (1 - SETTLED) * before)).any():
+        if number > 4 and not (better & (error < (1 - MIN_RELATIVE_GAIN) * before)).any():
             break
     return parameters
 
 
-def _each(names: list[str], inner: Array, of: Callable[[Function], NumpyFunction]) -> Array:
+def _apply_functions(names: list[str], inner: Array, of: Callable[[Function], NumpyFunction]) -> Array:
     """Apply to every row its library function; rows of one function are contiguous."""
     values = np.empty_like(inner)
     start = 0
@@ -284,20 +290,22 @@ def _each(names: list[str], inner: Array, of: Callable[[Function], NumpyFunction
     return values
 
 
-def _squared_error(names: list[str], parameters: Array, u: Array, v: Array) -> Array:
+def _mean_square_error(names: list[str], parameters: Array, u: Array, v: Array) -> Array:
     a, b, c, d, e = parameters.T[:, :, None]
     with np.errstate(all="ignore"):
-        fitted = c * _each(names, a * u + b, lambda f: f.value) + d + e * u
+        fitted = c * _apply_functions(names, a * u + b, lambda f: f.value) + d + e * u
         error = np.mean((fitted - v) ** 2, axis=1)
     return np.where(np.isfinite(error), error, np.inf)
 
 
-def _step(names: list[str], parameters: Array, u: Array, v: Array, damping: Array, free: Array) -> Array:
+def _levenberg_marquardt_step(
+    names: list[str], parameters: Array, u: Array, v: Array, damping: Array, free: Array
+) -> Array:
     a, b, c, d, e = parameters.T[:, :, None]
     with np.errstate(all="ignore"):
         inner = a * u + b
-        values = _each(names, inner, lambda f: f.value)
-        slopes = c * _each(names, inner, lambda f: f.derivative)
+        values = _apply_functions(names, inner, lambda f: f.value)
+        slopes = c * _apply_functions(names, inner, lambda f: f.derivative)
         ones = np.ones_like(values)
         jacobian = np.stack([slopes * u, slopes, values, ones, ones * u], axis=1) * free[:, :, None]
         jacobian[~np.isfinite(jacobian)] = 0.0

@@ -6,22 +6,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.network.grid_updates import lay_grids_, refine_, update_grid_
-from kan_engine.network.kan import KAN, copied
+from kan_engine.network.grid_updates import initialise_grids_, refine_, update_grid_
+from kan_engine.network.kan import KAN, copy_network
 from kan_engine.network.layer import KANLayer
 from kan_engine.numerics.adamw import AdamW
 from kan_engine.training.batch_norm import NodeScales
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.losses import loss_per_row
 from kan_engine.training.regularization import regularization
-from kan_engine.training.rows import Rows
+from kan_engine.training.rows import TrainingRows
 
-WARM_UP = 0.2  # share of the training in which the learning rate rises
-SETTLING = 0.1  # share of the peak rate below which patience counts epochs without improvement
-LOOKS = 25  # validations while the rate is high; with a low rate every epoch is validated
-SLICE_BATCHES, SLICE_WORK = 1000, 5e8  # limits of a slice: batches, weights times rows
+WARM_UP_SHARE = 0.2  # share of the training in which the learning rate rises
+LOW_RATE_SHARE = 0.1  # share of the peak rate below which patience counts epochs without improvement
+MAX_EARLY_VALIDATIONS = 25  # validations while the rate is high; with a low rate every epoch is validated
+MAX_SLICE_BATCHES, MAX_SLICE_WORK = 1000, 5e8  # limits of a slice: batches, weights times rows
 BETAS = 0.9, 0.99
-REACH = 2.0  # grids of hidden nodes are [-2, 2]; the nodes have standard deviation 1
+HIDDEN_GRID_REACH = 2.0  # grids of hidden nodes are [-2, 2]; the nodes have standard deviation 1
 
 
 class Adam:
@@ -35,17 +35,17 @@ class Adam:
     """
 
     def __init__(
-        self, network: KAN, rows: Rows, config: TrainingConfig, *, generator: torch.Generator
+        self, network: KAN, rows: TrainingRows, config: TrainingConfig, *, generator: torch.Generator
     ) -> None:
         dtype = torch.float64 if config.precision == "float64" else torch.float32
         self._network, self._config, self._generator = network, config, generator
         is_plain = bool(config.lamb) or any(layer.symbolic for layer in network.all_layers)
         self._groups = 1 if is_plain else network.config.groups
-        self._twin = copied(network).to(dtype)
+        self._twin = copy_network(network).to(dtype)
         with torch.no_grad():
             self._twin.stack[-1].weight.mul_(self._groups)  # the network's outputs are their mean
         self._scales = None if is_plain else NodeScales(self._twin)
-        self._rows = rows.to(dtype)
+        self._rows = rows.to_dtype(dtype)
         self._folds = 1 if rows.folds is None else int(rows.folds.max()) + 1
         self._mean_weight = self._rows.weights.mean()
         self._sizes = config.grid_schedule or (network.stack[0].grid_size,)
@@ -53,7 +53,7 @@ class Adam:
         self._batches = -(-len(rows) // config.batch_size)
         self._place, self._epoch, self._batch = -1, 0, 0
         self._order: tuple[Tensor, ...] = ()
-        self._fresh_()
+        self._reset_optimizer_()
 
     @property
     def grid_size(self) -> int:
@@ -63,32 +63,32 @@ class Adam:
     @property
     def is_judged(self) -> bool:
         """Whether an epoch is complete after which the validation loss is to be measured."""
-        is_looked_at = self._epoch % max(1, self._epochs // LOOKS) == 0 or self.is_settling
+        is_looked_at = self._epoch % max(1, self._epochs // MAX_EARLY_VALIDATIONS) == 0 or self.is_settling
         return self._batch == 0 and is_looked_at
 
     @property
     def is_settling(self) -> bool:
         """Whether the learning rate has fallen below ``LOW_RATE_SHARE`` of its peak."""
-        return self._share() > WARM_UP and one_cycle(self._share()) < SETTLING
+        return self._progress() > WARM_UP_SHARE and one_cycle(self._progress()) < LOW_RATE_SHARE
 
     def advance_(self) -> float | None:
         """Train on the next slice of an epoch; return the mean objective over it, or None at the end."""
         if self._place < 0:
-            self._lay_grids_()
+            self._initialise_grids_()
         if self._place < 0 or self._epoch == self._epochs:
             self._begin_grid_()
         if self._place == len(self._sizes):
             return None
         if self._batch == 0:
             self._begin_epoch_()
-        loss = self._slice_()
-        self._hand_over_()
+        loss = self._train_slice_()
+        self._export_weights_()
         with torch.no_grad():
-            return loss + float(self._config.penalty.price(self._twin)) / self._groups
+            return loss + float(self._config.penalty.value(self._twin)) / self._groups
 
-    def _lay_grids_(self) -> None:
+    def _initialise_grids_(self) -> None:
         if self._scales:
-            lay_grids_(self._twin, self._rows.x, reach=REACH)
+            initialise_grids_(self._twin, self._rows.x, reach=HIDDEN_GRID_REACH)
         else:
             update_grid_(self._twin, self._rows.x)
 
@@ -97,49 +97,49 @@ class Adam:
         if self._place < len(self._sizes):
             if self._sizes[self._place] != self._twin.stack[0].grid_size:
                 refine_(self._twin, self._sizes[self._place])
-            self._fresh_()
+            self._reset_optimizer_()
 
     def _begin_epoch_(self) -> None:
         is_rising = 0 < self._epoch <= self._epochs // 3 and self._epoch % max(1, self._epochs // 9) == 0
         if is_rising and not self._scales:
             update_grid_(self._twin, self._rows.x)
-            self._fresh_()
+            self._reset_optimizer_()
         order = torch.randperm(len(self._rows), generator=self._generator).to(self._rows.x.device)
         self._order = torch.tensor_split(order, self._batches)
 
-    def _slice_(self) -> float:
+    def _train_slice_(self) -> float:
         """Train on the next batches; return their mean objective without the weight penalty."""
         work = self._config.batch_size * max(1, self._network.parameter_count)
-        count = max(1, min(SLICE_BATCHES, int(SLICE_WORK / work), self._batches - self._batch))
+        count = max(1, min(MAX_SLICE_BATCHES, int(MAX_SLICE_WORK / work), self._batches - self._batch))
         charges = [self._config.penalty.matrix(layer) for layer in self._twin.all_layers]
         total, rows = self._rows.x.new_zeros(()), 0
         for batch in self._order[self._batch : self._batch + count]:
-            total += len(batch) * self._batch_step_(self._rows[batch], charges)
+            total += len(batch) * self._train_batch_(self._rows[batch], charges)
             rows += len(batch)
         if self._batch == self._batches:
             self._epoch, self._batch = self._epoch + 1, 0
         return float(total / rows)
 
-    def _batch_step_(self, part: Rows, charges: list[Tensor]) -> Tensor:
+    def _train_batch_(self, part: TrainingRows, charges: list[Tensor]) -> Tensor:
         """Take a step on one batch; return its objective without the weight penalty."""
         config = self._config
-        self._adamw.forget_gradients()
+        self._adamw.clear_gradients()
         outputs = self._outputs(part.x)
         targets = part.targets.expand(self._groups, *part.targets.shape).flatten(0, 1)
         per_row = loss_per_row(config.loss, outputs.flatten(0, 1), targets).view(self._groups, -1)
-        objective = (per_row * self._weights(part)).sum(1).mean() / (len(part) * self._mean_weight)
+        objective = (per_row * self._group_row_weights(part)).sum(1).mean() / (len(part) * self._mean_weight)
         if config.lamb:
             objective = objective + config.lamb * regularization(
                 self._twin, part.x, lamb_l1=config.lamb_l1, lamb_entropy=config.lamb_entropy
             )
         objective.backward()  # type: ignore[no-untyped-call]
-        if config.penalty.is_charged:
-            self._charge_(charges)
-        self._adamw.step_(config.learning_rate * one_cycle(self._share()))
+        if config.penalty.is_active:
+            self._add_penalty_gradient_(charges)
+        self._adamw.step_(config.learning_rate * one_cycle(self._progress()))
         self._batch += 1
         return objective.detach()
 
-    def _weights(self, part: Rows) -> Float[Tensor, "groups batch"]:
+    def _group_row_weights(self, part: TrainingRows) -> Float[Tensor, "groups batch"]:
         """Row weights for each parallel network; the mean over all folds equals the row's weight."""
         if part.folds is None:
             return part.weights.unsqueeze(0)
@@ -154,55 +154,54 @@ class Adam:
         *inner, last = self._twin.stack
         h = x
         for number, layer in enumerate(inner):
-            h = self._scales.normalised(
-                number, layer.by_group(h, layer.groups, self._live(number)).flatten(1)
-            )
-        alone = last.by_group(h, self._groups, self._live(len(inner))).transpose(0, 1)
+            sums = layer.group_sums(h, layer.groups, self._live_weights(number))
+            h = self._scales.normalise(number, sums.flatten(1))
+        alone = last.group_sums(h, self._groups, self._live_weights(len(inner))).transpose(0, 1)
         if self._twin.direct is not None:
             alone = alone + self._twin.direct(x)
         return alone
 
-    def _live(self, number: int) -> Float[Tensor, "in_dim terms _"]:
+    def _live_weights(self, number: int) -> Float[Tensor, "in_dim terms _"]:
         """Trained weights of a layer, with pruned edges set to 0."""
         mask = self._masks[number]
         return self._leaves[number] if mask is None else self._leaves[number] * mask
 
     @torch.no_grad()
-    def _charge_(self, charges: list[Tensor]) -> None:
+    def _add_penalty_gradient_(self, charges: list[Tensor]) -> None:
         """Add the gradient Qw of the weight penalty to the gradients of all activations."""
         for number, (leaf, matrix) in enumerate(zip(self._leaves, charges, strict=True)):
             if leaf.grad is not None:
-                leaf.grad += matrix @ self._live(number) / self._groups
+                leaf.grad += matrix @ self._live_weights(number) / self._groups
 
-    def _share(self) -> float:
+    def _progress(self) -> float:
         """Completed share of the training on this grid, from 0 to 1."""
         return (self._epoch * self._batches + self._batch) / (self._epochs * self._batches)
 
-    def _fresh_(self) -> None:
+    def _reset_optimizer_(self) -> None:
         """Create leaf tensors, masks and optimiser for the present weights of the copy."""
         layers = self._twin.all_layers
         masks = (layer.trainable_mask().unsqueeze(1).to(layer.weight) for layer in layers)
-        alive = [self._trained(layer, mask) for layer, mask in zip(layers, masks, strict=True)]
+        alive = [self._select_group_blocks(layer, mask) for layer, mask in zip(layers, masks, strict=True)]
         self._masks = [None if bool(mask.all()) else mask for mask in alive]
-        self._leaves = [self._leaf(layer) for layer in layers]
+        self._leaves = [self._create_leaf(layer) for layer in layers]
         self._adamw = AdamW(self._leaves, decay=self._config.weight_decay, betas=BETAS)
 
-    def _leaf(self, layer: KANLayer) -> Tensor:
+    def _create_leaf(self, layer: KANLayer) -> Tensor:
         """Trained tensor of a layer: its weights, or a copy of those within its groups."""
-        weight = self._trained(layer, layer.weight)
+        weight = self._select_group_blocks(layer, layer.weight)
         return weight if weight is layer.weight else weight.detach().clone().requires_grad_()
 
-    def _trained(self, layer: KANLayer, weight: Tensor) -> Tensor:
+    def _select_group_blocks(self, layer: KANLayer, weight: Tensor) -> Tensor:
         """Part of a weight tensor within groups, if parallel networks are trained independently."""
-        return weight if self._groups == 1 else layer.within_groups(weight)
+        return weight if self._groups == 1 else layer.group_blocks(weight)
 
     @torch.no_grad()
-    def _hand_over_(self) -> None:
+    def _export_weights_(self) -> None:
         """Write the trained weights of the copy into the network, with the normalisation folded in."""
         for layer, leaf in zip(self._twin.all_layers, self._leaves, strict=True):
             if leaf is not layer.weight:
-                layer.set_within_groups_(leaf)
-        folded = copied(self._twin)
+                layer.set_group_blocks_(leaf)
+        folded = copy_network(self._twin)
         if self._scales:
             self._scales.fold_(folded)
         folded.stack[-1].weight.div_(self._groups)
@@ -217,6 +216,6 @@ def one_cycle(share: float) -> float:
     Args:
         share: Completed share of the training, from 0 to 1.
     """
-    if share < WARM_UP:
-        return 0.04 + 0.96 * share / WARM_UP
-    return 0.5 * (1 + math.cos((share - WARM_UP) / (1 - WARM_UP) * math.pi))
+    if share < WARM_UP_SHARE:
+        return 0.04 + 0.96 * share / WARM_UP_SHARE
+    return 0.5 * (1 + math.cos((share - WARM_UP_SHARE) / (1 - WARM_UP_SHARE) * math.pi))

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from kan_engine.network.kan import KAN
 
-MEMORY = 0.95  # decay of the running statistics per batch, after the first 20 batches
-TINY = 1e-5  # added to every variance, so that it is positive for a constant node
+RUNNING_DECAY = 0.95  # decay of the running statistics per batch, after the first 20 batches
+EPSILON = 1e-5  # added to every variance, so that it is positive for a constant node
 
 
 class NodeScales:
@@ -23,23 +23,23 @@ class NodeScales:
         self.means, self.variances = hidden, [torch.ones_like(mean) for mean in hidden]
         self._batches = 0
 
-    def normalised(self, number: int, h: Float[Tensor, "batch nodes"]) -> Float[Tensor, "batch nodes"]:
+    def normalise(self, number: int, h: Float[Tensor, "batch nodes"]) -> Float[Tensor, "batch nodes"]:
         """Normalise the outputs of layer ``number`` by the batch statistics; update the running statistics.
 
         The first batches have equal weight in the running statistics, so that these are accurate after a
         short training. A single row has no variance: it is normalised by the running statistics.
         """
         self._batches += number == 0 and len(h) > 1
-        share = max(1 - MEMORY, 1 / max(1, self._batches))
+        share = max(1 - RUNNING_DECAY, 1 / max(1, self._batches))
         return torch.nn.functional.batch_norm(
-            h, self.means[number], self.variances[number], None, None, len(h) > 1, share, TINY
+            h, self.means[number], self.variances[number], None, None, len(h) > 1, share, EPSILON
         )
 
     @torch.no_grad()
     def fold_(self, network: KAN) -> None:
         """Fold the running statistics into the splines of the network, in place."""
         for layer, mean, variance in zip(network.stack, self.means, self.variances, strict=False):
-            deviation = (variance + TINY).sqrt()
+            deviation = (variance + EPSILON).sqrt()
             layer.weight.div_(deviation)
             entering = layer.mask.sum(0).clamp_min(1)
             layer.weight[:, :-1].sub_((mean / deviation / entering) * layer.mask.unsqueeze(1))

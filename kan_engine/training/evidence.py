@@ -18,11 +18,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kan_engine.network.kan import KAN
-from kan_engine.training.penalty import differences
+from kan_engine.training.penalty import difference_matrix
 
-STIFFEST = 1e4  # maximum λ, relative to the loss curvature: then a polynomial results
-LEAST_SHARE = 0.1  # minimum degrees of freedom of the residuals, as a share of the observations
-LEAST_DETERMINED = 1e-6  # minimum γ of an edge: smaller values are rounding errors
+MAX_RELATIVE_STRENGTH = 1e4  # maximum λ, relative to the loss curvature: then a polynomial results
+MIN_FREE_SHARE = 0.1  # minimum degrees of freedom of the residuals, as a share of the observations
+MIN_DETERMINED_COEFFICIENTS = 1e-6  # minimum γ of an edge: smaller values are rounding errors
 
 
 class Evidence:
@@ -37,20 +37,20 @@ class Evidence:
 
     def __init__(self, network: KAN, observations: float, *, is_noisy: bool) -> None:
         self._network, self._observations, self._is_noisy = network, observations, is_noisy
-        self.begin_()
+        self.reset_()
 
-    def begin_(self) -> None:
+    def reset_(self) -> None:
         """Set all λ to 0 and adapt to the present grid sizes."""
         layers = self._network.all_layers
         self._strengths = [layer.weight.new_zeros(layer.mask.shape) for layer in layers]
-        self._differences = [differences(layer, layer.order + 2) for layer in layers]
+        self._differences = [difference_matrix(layer, layer.order + 2) for layer in layers]
 
     @property
     def strengths(self) -> list[Float[Tensor, "_ _"]]:
         """λ of every edge of every layer."""
         return self._strengths
 
-    def price(self) -> float:
+    def penalty_value(self) -> float:
         """Value of the penalty, ½ Σ λ wᵀQw."""
         return sum(
             float((strength * rough).sum()) / 2
@@ -61,10 +61,12 @@ class Evidence:
         """Gradient λQw of the penalty for every edge."""
         return [
             strength.unsqueeze(1) * (d.T @ bends)
-            for strength, d, bends in zip(self._strengths, self._differences, self._bends(), strict=True)
+            for strength, d, bends in zip(
+                self._strengths, self._differences, self._coefficient_differences(), strict=True
+            )
         ]
 
-    def blocks(self, edges: Sequence[Bool[Tensor, "_ _"]]) -> list[Float[Tensor, "_ _ _"]]:
+    def penalty_blocks(self, edges: Sequence[Bool[Tensor, "_ _"]]) -> list[Float[Tensor, "_ _ _"]]:
         """Hessian blocks λQ of the penalty for these edges, layer by layer."""
         return [
             strength[alive][:, None, None] * (d.T @ d)
@@ -93,10 +95,10 @@ class Evidence:
             blocks = inverse[start:stop, start:stop].view(count, len(q), count, len(q))
             traces = torch.einsum("tse,ts->e", blocks.diagonal(dim1=0, dim2=2), q)
             gamma, bound = torch.zeros_like(strength), torch.zeros_like(strength)
-            gamma[alive] = (len(d) - strength[alive] * traces).clamp(LEAST_DETERMINED, len(d))
+            gamma[alive] = (len(d) - strength[alive] * traces).clamp(MIN_DETERMINED_COEFFICIENTS, len(d))
             bound[alive] = curvature[start:stop].view(count, len(q))[:, :-1].sum(1)
             determined.append(gamma)
-            bounds.append(STIFFEST * bound / q.trace())
+            bounds.append(MAX_RELATIVE_STRENGTH * bound / q.trace())
             start = stop
         variance = self._variance(loss, sum(float(gamma.sum()) for gamma in determined))
         self._strengths = [
@@ -108,13 +110,13 @@ class Evidence:
         """σ²/N; the mean loss is half the mean squared residual."""
         if not self._is_noisy:
             return 1 / self._observations
-        return 2 * loss / max(self._observations - determined, LEAST_SHARE * self._observations)
+        return 2 * loss / max(self._observations - determined, MIN_FREE_SHARE * self._observations)
 
     def _roughness(self) -> list[Float[Tensor, "_ _"]]:
         """wᵀQw of every edge, as a sum of squares: w·(Qw) would lose all digits for smooth w."""
-        return [bends.square().sum(1) for bends in self._bends()]
+        return [bends.square().sum(1) for bends in self._coefficient_differences()]
 
-    def _bends(self) -> list[Float[Tensor, "_ _ _"]]:
+    def _coefficient_differences(self) -> list[Float[Tensor, "_ _ _"]]:
         """Dw of every edge by repeated differences, which are more accurate than the matrix product."""
         orders = [len(d[0]) - 1 - len(d) for d in self._differences]
         weights = (layer.effective_weight().detach()[:, :-1] for layer in self._network.all_layers)

@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from kan_engine.cost import sparse_rows
+from kan_engine.cost import sparsity_rows
 from kan_engine.network.grid_updates import refine_, update_grid_
 from kan_engine.network.kan import KAN
 from kan_engine.network.row_blocks import row_blocks
-from kan_engine.numerics.lbfgs import Minimiser
+from kan_engine.numerics.lbfgs import LBFGS
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.losses import loss_per_row
 from kan_engine.training.regularization import regularization
-from kan_engine.training.rows import Rows
+from kan_engine.training.rows import TrainingRows
 
 
-class FullBatch:
+class FullBatchLBFGS:
     """L-BFGS on every grid of the schedule, in float64.
 
     Args:
@@ -27,12 +27,12 @@ class FullBatch:
     is_settling = True
 
     def __init__(
-        self, network: KAN, rows: Rows, config: TrainingConfig, *, sizes: tuple[int, ...], steps: int
+        self, network: KAN, rows: TrainingRows, config: TrainingConfig, *, sizes: tuple[int, ...], steps: int
     ) -> None:
         self._network, self._rows, self._config = network, rows, config
         self._sizes, self._steps = sizes, steps
         self._place, self._taken = -1, 0
-        self._minimiser = self._fresh()
+        self._minimiser = self._create_minimiser()
 
     @property
     def grid_size(self) -> int:
@@ -57,10 +57,10 @@ class FullBatch:
         self._place, self._taken = self._place + 1, 0
         if self._place < len(self._sizes) and self._sizes[self._place] != self.grid_size:
             refine_(self._network, self._sizes[self._place])
-        self._minimiser = self._fresh()
+        self._minimiser = self._create_minimiser()
 
-    def _fresh(self) -> Minimiser:
-        return Minimiser([layer.weight for layer in self._network.all_layers], self._objective)
+    def _create_minimiser(self) -> LBFGS:
+        return LBFGS([layer.weight for layer in self._network.all_layers], self._objective)
 
     def _objective(self) -> Iterator[Tensor]:
         """Terms of the objective: loss of each block of rows, weight penalty, sparsity penalty."""
@@ -69,11 +69,11 @@ class FullBatch:
         for block in row_blocks(network, len(rows)):
             part = rows[block]
             yield loss_per_row(config.loss, network(part.x), part.targets) @ part.weights / total
-        if config.penalty.is_charged:
-            yield config.penalty.price(network)
+        if config.penalty.is_active:
+            yield config.penalty.value(network)
         if config.lamb:
             edges = sum(layer.mask.numel() for layer in network.all_layers)
-            some = rows.x[:: -(-len(rows) // sparse_rows(edges))]
+            some = rows.x[:: -(-len(rows) // sparsity_rows(edges))]
             yield config.lamb * regularization(
                 network, some, lamb_l1=config.lamb_l1, lamb_entropy=config.lamb_entropy
             )

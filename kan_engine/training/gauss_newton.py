@@ -14,14 +14,14 @@ from torch import Tensor
 
 from kan_engine.cost import JACOBIAN_BYTES
 from kan_engine.network.kan import KAN
-from kan_engine.network.layer import Passage
+from kan_engine.network.layer import LayerDerivatives
 from kan_engine.network.row_blocks import row_blocks
 from kan_engine.training.losses import Loss, gradient_and_root
-from kan_engine.training.rows import Rows
+from kan_engine.training.rows import TrainingRows
 
-STRIDE = 0.1  # finite-difference step of second derivatives, as a share of the optimiser step
+DIFFERENCE_STEP = 0.1  # finite-difference step of second derivatives, as a share of the optimiser step
 
-Edges = Sequence[Bool[Tensor, "_ _"]]  # mask of the trained edges of every layer
+EdgeMasks = Sequence[Bool[Tensor, "_ _"]]  # mask of the trained edges of every layer
 
 
 def trainable_edges(network: KAN) -> list[Bool[Tensor, "_ _"]]:
@@ -30,8 +30,8 @@ def trainable_edges(network: KAN) -> list[Bool[Tensor, "_ _"]]:
 
 
 @torch.no_grad()
-def gauss_newton(
-    network: KAN, rows: Rows, loss: Loss, edges: Edges
+def gauss_newton_system(
+    network: KAN, rows: TrainingRows, loss: Loss, edges: EdgeMasks
 ) -> tuple[Float[Tensor, "P P"], Float[Tensor, " P"]]:
     """Gauss-Newton matrix and gradient of the weighted mean loss, in the order of ``flatten_weights``."""
     sizes = [
@@ -46,7 +46,9 @@ def gauss_newton(
     jacobian = rows.x.new_empty(min(block, len(rows)), roots, total)
     for start in range(0, len(rows), block):
         part = rows[start : start + block]
-        gradient += _fill_(jacobian[: len(part)], network, part, share[start : start + block], loss, edges)
+        gradient += _fill_jacobian_(
+            jacobian[: len(part)], network, part, share[start : start + block], loss, edges
+        )
         add_square_(matrix, jacobian[: len(part)].flatten(0, 1))
     return matrix, gradient
 
@@ -60,31 +62,31 @@ def add_square_(matrix: Float[Tensor, "P P"], jacobian: Float[Tensor, "_ P"]) ->
         matrix.addmm_(jacobian.T, jacobian)
 
 
-def _fill_(
+def _fill_jacobian_(
     jacobian: Float[Tensor, "block roots P"],
     network: KAN,
-    rows: Rows,
+    rows: TrainingRows,
     share: Float[Tensor, " block"],
     loss: Loss,
-    edges: Edges,
+    edges: EdgeMasks,
 ) -> Float[Tensor, " P"]:
     """Write the rows √share · R·J of a block; return its gradient Σ share · Jᵀ∂ℓ/∂f."""
-    passages, outputs = forward(network, rows.x)
+    passages, outputs = forward_pass(network, rows.x)
     first, root = gradient_and_root(loss, outputs, rows.targets)
     # The gradient is appended as one more root, so that a single backward pass computes both.
     delta = torch.cat([root * share.sqrt()[:, None, None], (first * share[:, None]).unsqueeze(1)], 1)
     gradient, start = [], 0
-    for passage, d, alive in zip(passages, backward(network, passages, delta), edges, strict=True):
+    for passage, d, alive in zip(passages, backward_pass(network, passages, delta), edges, strict=True):
         stop = start + int(alive.sum()) * passage.features.shape[2]
-        _outer_(jacobian[:, :, start:stop], passage, d[:, :-1], alive)
-        gradient.append(_summed(passage, d[:, -1], alive))
+        _write_outer_(jacobian[:, :, start:stop], passage, d[:, :-1], alive)
+        gradient.append(_edge_gradient(passage, d[:, -1], alive))
         start = stop
     return torch.cat(gradient)
 
 
 @torch.no_grad()
-def curvature(
-    network: KAN, rows: Rows, loss: Loss, edges: Edges, shift: Float[Tensor, " P"]
+def acceleration_gradient(
+    network: KAN, rows: TrainingRows, loss: Loss, edges: EdgeMasks, shift: Float[Tensor, " P"]
 ) -> Float[Tensor, " P"]:
     """Jᵀ H f″, the contribution of the second derivative f″ of the outputs along ``shift`` to the gradient.
 
@@ -92,38 +94,38 @@ def curvature(
     algorithm for nonlinear least-squares minimization", arXiv:1201.5885, section 4). The weights of the
     network are restored.
     """
-    start, share = flat(network, edges), rows.weights / rows.weights.sum()
+    start, share = flatten_weights(network, edges), rows.weights / rows.weights.sum()
     total = torch.zeros_like(start)
     for block in row_blocks(network, len(rows)):
         part = rows[block]
-        passages, outputs = forward(network, part.x)
-        set_flat_(network, edges, start + STRIDE * shift)
+        passages, outputs = forward_pass(network, part.x)
+        set_weights_(network, edges, start + DIFFERENCE_STEP * shift)
         ahead = network(part.x)
-        set_flat_(network, edges, start - STRIDE * shift)
-        second = (ahead - 2 * outputs + network(part.x)) / STRIDE**2
-        set_flat_(network, edges, start)
+        set_weights_(network, edges, start - DIFFERENCE_STEP * shift)
+        second = (ahead - 2 * outputs + network(part.x)) / DIFFERENCE_STEP**2
+        set_weights_(network, edges, start)
         _, root = gradient_and_root(loss, outputs, part.targets)
         bent = torch.einsum("nro,nrq,nq->no", root, root, second) * share[block, None]
-        deltas = backward(network, passages, bent.unsqueeze(1))
-        parts = [_summed(p, d[:, 0], e) for p, d, e in zip(passages, deltas, edges, strict=True)]
+        deltas = backward_pass(network, passages, bent.unsqueeze(1))
+        parts = [_edge_gradient(p, d[:, 0], e) for p, d, e in zip(passages, deltas, edges, strict=True)]
         total += torch.cat(parts)
     return total
 
 
-def forward(network: KAN, x: Tensor) -> tuple[list[Passage], Tensor]:
+def forward_pass(network: KAN, x: Tensor) -> tuple[list[LayerDerivatives], Tensor]:
     """Features and derivatives of each of ``all_layers``, and the outputs."""
     h, passages = x, []
     for layer in network.stack:
-        passages.append(layer.passage(h))
+        passages.append(layer.compute_derivatives(h))
         h = layer(h)
     if network.direct is not None:
-        passages.append(network.direct.passage(x))
+        passages.append(network.direct.compute_derivatives(x))
         h = h + network.direct(x)
     return passages, h
 
 
-def backward(
-    network: KAN, passages: Sequence[Passage], delta: Float[Tensor, "block roots out_dim"]
+def backward_pass(
+    network: KAN, passages: Sequence[LayerDerivatives], delta: Float[Tensor, "block roots out_dim"]
 ) -> list[Float[Tensor, "block roots _"]]:
     """δ at the outputs of each of ``all_layers``, from δ at the network's outputs."""
     deltas = [delta]
@@ -132,8 +134,8 @@ def backward(
     return deltas if network.direct is None else [*deltas, delta]
 
 
-def _summed(
-    passage: Passage, delta: Float[Tensor, "block out_dim"], alive: Bool[Tensor, "in_dim out_dim"]
+def _edge_gradient(
+    passage: LayerDerivatives, delta: Float[Tensor, "block out_dim"], alive: Bool[Tensor, "in_dim out_dim"]
 ) -> Float[Tensor, " _"]:
     """Σ_n F ⊗ δ of the live edges, in the order edge, term."""
     if passage.others is None:
@@ -141,9 +143,9 @@ def _summed(
     return torch.einsum("no,nio,nit->iot", delta, passage.others, passage.features)[alive].flatten()
 
 
-def _outer_(
+def _write_outer_(
     jacobian: Float[Tensor, "block roots _"],
-    passage: Passage,
+    passage: LayerDerivatives,
     delta: Float[Tensor, "block roots out_dim"],
     alive: Bool[Tensor, "in_dim out_dim"],
 ) -> None:
@@ -159,12 +161,12 @@ def _outer_(
     torch.mul(features[:, None, i], into[..., None], out=place)
 
 
-def flat(network: KAN, edges: Edges) -> Float[Tensor, " P"]:
+def flatten_weights(network: KAN, edges: EdgeMasks) -> Float[Tensor, " P"]:
     """Trained weights as one vector, in the order layer, in, out, term."""
-    return gathered([layer.weight.detach() for layer in network.all_layers], edges)
+    return flatten_edges([layer.weight.detach() for layer in network.all_layers], edges)
 
 
-def gathered(values: Sequence[Float[Tensor, "_ _ _"]], edges: Edges) -> Float[Tensor, " P"]:
+def flatten_edges(values: Sequence[Float[Tensor, "_ _ _"]], edges: EdgeMasks) -> Float[Tensor, " P"]:
     """One value per trained weight of every layer, as a vector in the order of ``flatten_weights``."""
     return torch.cat(
         [value.permute(0, 2, 1)[alive].flatten() for value, alive in zip(values, edges, strict=True)]
@@ -172,7 +174,7 @@ def gathered(values: Sequence[Float[Tensor, "_ _ _"]], edges: Edges) -> Float[Te
 
 
 @torch.no_grad()
-def set_flat_(network: KAN, edges: Edges, values: Float[Tensor, " P"]) -> None:
+def set_weights_(network: KAN, edges: EdgeMasks, values: Float[Tensor, " P"]) -> None:
     """Set the trained weights from a vector in the order of ``flatten_weights``."""
     for layer, alive in zip(network.all_layers, edges, strict=True):
         count = int(alive.sum())
@@ -181,8 +183,8 @@ def set_flat_(network: KAN, edges: Edges, values: Float[Tensor, " P"]) -> None:
         values = values[count * terms :]
 
 
-def add_per_edge_(
-    matrix: Float[Tensor, "P P"], edges: Edges, blocks: Sequence[Float[Tensor, "_ _ _"]]
+def add_edge_blocks_(
+    matrix: Float[Tensor, "P P"], edges: EdgeMasks, blocks: Sequence[Float[Tensor, "_ _ _"]]
 ) -> None:
     """Add a block [edges of the layer or 1, terms, terms] to the diagonal blocks of the matrix."""
     start = 0

@@ -1,20 +1,20 @@
 """Training by Levenberg-Marquardt, grid by grid."""
 
-from kan_engine.network.grid_updates import follow_, is_stray, refine_
+from kan_engine.network.grid_updates import has_misplaced_grids, refine_, update_misplaced_grids_
 from kan_engine.network.kan import KAN
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.evidence import Evidence
-from kan_engine.training.levenberg_marquardt import Damping, Problem, step_
-from kan_engine.training.rows import Rows
+from kan_engine.training.levenberg_marquardt import Damping, TrainingObjective, take_step_
+from kan_engine.training.rows import TrainingRows
 
-SLOW_STEPS = 3  # consecutive steps of small gain after which a grid has converged
-CRAWL = 0.1  # gain of a step below which the position of the grids is checked
-WORTH_FOLLOWING = 0.5  # another round follows if the loss is below this share of the last round's
-RESERVED_STEPS = 5  # reserved per grid, so that the final grids contain their hidden nodes
-LOOSE, FIRM = 1e-6, 1.0  # ``Damping.hold`` before the last round, and in it
+MAX_SLOW_STEPS = 3  # consecutive steps of small gain after which a grid has converged
+GRID_CHECK_GAIN = 0.1  # gain of a step below which the position of the grids is checked
+MAX_ROUND_LOSS_RATIO = 0.5  # another round follows if the loss is below this share of the last round's
+LAST_ROUND_STEPS = 5  # reserved per grid, so that the final grids contain their hidden nodes
+LOOSE_HOLD, FIRM_HOLD = 1e-6, 1.0  # ``Damping.hold`` before the last round, and in it
 
 
-class SecondOrder:
+class LevenbergMarquardt:
     """Levenberg-Marquardt on every grid of the schedule until it has converged there.
 
     Hidden nodes drift during training. Convergence is slow on grids that the nodes have left or hardly fill.
@@ -26,14 +26,16 @@ class SecondOrder:
     is_judged = True
     is_settling = True
 
-    def __init__(self, network: KAN, rows: Rows, config: TrainingConfig) -> None:
+    def __init__(self, network: KAN, rows: TrainingRows, config: TrainingConfig) -> None:
         self._network, self._config = network, config
         is_squared = config.loss == "squared"
         observations = float(rows.weights.sum() ** 2 / rows.weights.square().sum())
         if is_squared:
             observations *= network.config.width[-1]
         evidence = Evidence(network, observations, is_noisy=is_squared) if config.penalty.adaptive else None
-        self._problem = Problem(rows=rows, loss=config.loss, penalty=config.penalty, evidence=evidence)
+        self._problem = TrainingObjective(
+            rows=rows, loss=config.loss, penalty=config.penalty, evidence=evidence
+        )
         self._sizes = config.grid_schedule or (network.stack[0].grid_size,)
         self._place = -1  # index in the schedule; -1 before its first grid
         self._left = 0  # remaining steps on this grid
@@ -52,53 +54,59 @@ class SecondOrder:
     def advance_(self) -> float | None:
         """Take the next accepted step, on this grid or a later one; return the loss, or None at the end."""
         if self._place < 0:
-            follow_(self._network, self._problem.rows.x)
+            update_misplaced_grids_(self._network, self._problem.rows.x)
             self._begin_grid_()
         while self._place < len(self._sizes):
-            if self._goes_on() and self._step_():
+            if self._should_continue() and self._step_():
                 return self._loss
-            if not self._follow_again_():
+            if not self._update_grids_():
                 self._begin_grid_()
         return None
 
-    def _goes_on(self) -> bool:
+    def _should_continue(self) -> bool:
         """Whether the round takes another step."""
-        if self._left == 0 or self._slow == SLOW_STEPS:
+        if self._left == 0 or self._slow == MAX_SLOW_STEPS:
             return False
         if self._is_last:
-            return self._crawl < SLOW_STEPS
-        is_time = self._left == self._reserved or (self._crawl == SLOW_STEPS and self._pays())
-        return not (is_time and is_stray(self._network, self._problem.rows.x))
+            return self._crawl < MAX_SLOW_STEPS
+        is_time = self._left == self._last_round_steps or (
+            self._crawl == MAX_SLOW_STEPS and self._is_round_worthwhile()
+        )
+        return not (is_time and has_misplaced_grids(self._network, self._problem.rows.x))
 
     @property
-    def _reserved(self) -> int:
+    def _last_round_steps(self) -> int:
         """Steps reserved for the last round."""
-        return min(RESERVED_STEPS, self._config.steps // 5)
+        return min(LAST_ROUND_STEPS, self._config.steps // 5)
 
     def _step_(self) -> bool:
         """Take a step on this grid; return False if no step lowers the objective."""
         if self._loss is None:
             self._loss = self._problem.rows.loss(self._network, self._config.loss)
-        taken = step_(self._network, self._problem, self._damping, self._loss, weigh=True)
+        taken = take_step_(self._network, self._problem, self._damping, self._loss, weigh=True)
         if taken is None:
             return False
         self._slow = self._slow + 1 if taken.gain < self._config.gain else 0
-        self._crawl = self._crawl + 1 if taken.gain < CRAWL else 0
+        self._crawl = self._crawl + 1 if taken.gain < GRID_CHECK_GAIN else 0
         self._loss, self._left = taken.loss, self._left - 1
         return True
 
-    def _follow_again_(self) -> bool:
+    def _update_grids_(self) -> bool:
         """Move misplaced grids to their nodes; return whether any moved, so that another round begins."""
-        if self._left == 0 or self._is_last or not follow_(self._network, self._problem.rows.x):
+        if (
+            self._left == 0
+            or self._is_last
+            or not update_misplaced_grids_(self._network, self._problem.rows.x)
+        ):
             return False
-        self._is_last = self._left <= self._reserved or not self._pays()
+        self._is_last = self._left <= self._last_round_steps or not self._is_round_worthwhile()
         self._previous = self._loss
         self._begin_round_()
         return True
 
-    def _pays(self) -> bool:
+    def _is_round_worthwhile(self) -> bool:
         """Whether this round reached a much lower loss than the previous one."""
-        return self._previous is None or (self._loss or 0.0) < WORTH_FOLLOWING * self._previous
+        return self._previous is None or (self._loss or 0.0) < MAX_ROUND_LOSS_RATIO * self._previous
 
     def _begin_grid_(self) -> None:
         self._place += 1
@@ -107,10 +115,10 @@ class SecondOrder:
         if self._sizes[self._place] != self.grid_size:
             refine_(self._network, self._sizes[self._place])
         if self._problem.evidence:
-            self._problem.evidence.begin_()
+            self._problem.evidence.reset_()
         self._left, self._previous, self._is_last = self._config.steps, None, False
         self._begin_round_()
 
     def _begin_round_(self) -> None:
-        self._damping = Damping(hold=FIRM if self._is_last else LOOSE)
+        self._damping = Damping(hold=FIRM_HOLD if self._is_last else LOOSE_HOLD)
         self._slow, self._crawl, self._loss = 0, 0, None

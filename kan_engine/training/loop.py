@@ -5,21 +5,29 @@ from dataclasses import dataclass
 
 import torch
 
-from kan_engine.cost import automatic
+from kan_engine.cost import select_method
 from kan_engine.errors import TrainingDiverged
 from kan_engine.network.kan import KAN
 from kan_engine.training.adam import Adam
 from kan_engine.training.config import Optimizer, TrainingConfig
-from kan_engine.training.full_batch_lbfgs import FullBatch
-from kan_engine.training.grid_schedule_lm import SecondOrder
-from kan_engine.training.optimizer import InTurn, Method
-from kan_engine.training.rows import Rows
+from kan_engine.training.full_batch_lbfgs import FullBatchLBFGS
+from kan_engine.training.grid_schedule_lm import LevenbergMarquardt
+from kan_engine.training.optimizer import IterativeOptimizer, SequentialOptimizer
+from kan_engine.training.rows import TrainingRows
 
-__all__ = ["Optimizer", "Rows", "Step", "Training", "TrainingConfig", "chosen_optimizer", "train"]
+__all__ = [
+    "Optimizer",
+    "Training",
+    "TrainingConfig",
+    "TrainingRows",
+    "TrainingStep",
+    "select_optimizer",
+    "train",
+]
 
 
 @dataclass(frozen=True)
-class Step:
+class TrainingStep:
     """Result of one training step.
 
     Attributes:
@@ -36,23 +44,23 @@ class Step:
     validation_loss: float
 
 
-def chosen_optimizer(network: KAN, rows: int, config: TrainingConfig) -> Optimizer:
+def select_optimizer(network: KAN, rows: int, config: TrainingConfig) -> Optimizer:
     """The configured optimiser; for ``auto``, the one that the cost model selects."""
     if config.optimizer != "auto":
         return config.optimizer
     outputs, parameters = network.config.width[-1], network.parameter_count
-    return automatic(rows, outputs, parameters, is_sparse=config.lamb > 0)
+    return select_method(rows, outputs, parameters, is_sparse=config.lamb > 0)
 
 
 def train(
     network: KAN,
-    training: Rows,
+    training: TrainingRows,
     config: TrainingConfig,
     *,
-    validation: Rows | None = None,
+    validation: TrainingRows | None = None,
     generator: torch.Generator | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Step]:
+) -> Iterator[TrainingStep]:
     """Train a network in place and yield every step.
 
     At the end, and when the iterator is closed early, the network has the weights of the step with the lowest
@@ -94,10 +102,10 @@ class Training:
     def __init__(
         self,
         network: KAN,
-        rows: Rows,
+        rows: TrainingRows,
         config: TrainingConfig,
         *,
-        validation: Rows | None = None,
+        validation: TrainingRows | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         self.network, self.config = network, config
@@ -105,13 +113,13 @@ class Training:
         self._rows, self._validation = rows, validation
         for layer in network.all_layers:  # the memory layout determines the order of sums
             layer.weight = torch.nn.Parameter(layer.weight.detach().contiguous())
-        self._method = _method(network, rows, config, self.generator)
-        self._best = _Snapshot(network)
+        self._method = _create_optimizer(network, rows, config, self.generator)
+        self._best = _BestWeights(network)
         self._number, self._stale = 0, 0
         self._judged: float | None = None
         self._is_complete = False
 
-    def step(self) -> Step | None:
+    def step(self) -> TrainingStep | None:
         """Take the next step; return None at the end of the training.
 
         Raises:
@@ -123,11 +131,11 @@ class Training:
         if loss is None:
             self._is_complete = True
             return None
-        judged = self._judge_(loss)
+        judged = self._validate_(loss)
         if not (loss < float("inf") and judged < float("inf")):
             raise TrainingDiverged(self._number)
         self._number += 1
-        return Step(self._number - 1, self._method.grid_size, loss, judged)
+        return TrainingStep(self._number - 1, self._method.grid_size, loss, judged)
 
     def finish_(self) -> None:
         """Restore the weights of the best step, unless ``keep_last`` applies to a completed training."""
@@ -135,7 +143,7 @@ class Training:
             return
         self._best.restore_(self.network)
 
-    def _judge_(self, loss: float) -> float:
+    def _validate_(self, loss: float) -> float:
         """Measure the validation loss when the optimiser requests it; otherwise return the last one.
 
         Stores the best weights and counts validations without improvement.
@@ -144,40 +152,42 @@ class Training:
             return loss if self._judged is None else self._judged
         judged = loss if self._validation is None else self._validation.loss(self.network, self.config.loss)
         self._judged = judged
-        is_better = self._best.offer(self.network, judged)
+        is_better = self._best.keep_if_better(self.network, judged)
         self._stale = 0 if is_better or not self._method.is_settling else self._stale + 1
         return judged
 
 
-def _method(network: KAN, rows: Rows, config: TrainingConfig, generator: torch.Generator) -> Method:
-    optimizer = chosen_optimizer(network, len(rows), config)
+def _create_optimizer(
+    network: KAN, rows: TrainingRows, config: TrainingConfig, generator: torch.Generator
+) -> IterativeOptimizer:
+    optimizer = select_optimizer(network, len(rows), config)
     sizes = config.grid_schedule or (network.stack[0].grid_size,)
     if optimizer == "levenberg_marquardt":
-        return SecondOrder(network, rows, config)
+        return LevenbergMarquardt(network, rows, config)
     if optimizer == "lbfgs":
-        return FullBatch(network, rows, config, sizes=sizes, steps=config.steps)
+        return FullBatchLBFGS(network, rows, config, sizes=sizes, steps=config.steps)
     adam = Adam(network, rows, config, generator=generator)
     if not config.polish:
         return adam
-    return InTurn(adam, FullBatch(network, rows, config, sizes=(), steps=config.polish))
+    return SequentialOptimizer(adam, FullBatchLBFGS(network, rows, config, sizes=(), steps=config.polish))
 
 
-class _Snapshot:
+class _BestWeights:
     """Weights with the lowest loss so far."""
 
     def __init__(self, network: KAN) -> None:
         self._loss = float("inf")
-        self._keep_(network)
+        self._store_(network)
 
-    def offer(self, network: KAN, loss: float) -> bool:
+    def keep_if_better(self, network: KAN, loss: float) -> bool:
         """Store the weights if their loss is lower; return whether it is."""
         if not loss < self._loss:
             return False
         self._loss = loss
-        self._keep_(network)
+        self._store_(network)
         return True
 
-    def _keep_(self, network: KAN) -> None:
+    def _store_(self, network: KAN) -> None:
         self._layers = [(layer.knots.clone(), layer.weight.detach().clone()) for layer in network.all_layers]
 
     def restore_(self, network: KAN) -> None:

@@ -7,16 +7,16 @@ import torch
 
 from kan_engine.errors import InvalidConfig
 from kan_engine.network.kan import KAN, KANConfig, initialise_
-from kan_engine.training.loop import TrainingConfig, chosen_optimizer, train
-from kan_engine.training.rows import Rows
+from kan_engine.training.loop import TrainingConfig, select_optimizer, train
+from kan_engine.training.rows import TrainingRows
 
-NOISE = 0.3  # of the coefficients, for first-order methods; second-order methods start from lines
-COARSE = 3  # maximum grid size of the trials: few intervals have few bad minima
+INITIAL_NOISE = 0.3  # of the coefficients, for first-order methods; second-order methods start from lines
+TRIAL_GRID_SIZE = 3  # maximum grid size of the trials: few intervals have few bad minima
 AUTO_STARTS = 2  # default number of starts: a few percent of single starts reach only a bad minimum
 TRIAL_STEPS = 20  # sufficient to detect a start that reaches only a bad minimum
 
 
-def fresh_network(config: KANConfig, rows: int, training: TrainingConfig, generator: torch.Generator) -> KAN:
+def create_network(config: KANConfig, rows: int, training: TrainingConfig, generator: torch.Generator) -> KAN:
     """Create a randomly initialised network for the optimiser of the training.
 
     Second-order methods start from random lines: with random deviations they reach more bad minima, and they
@@ -29,19 +29,19 @@ def fresh_network(config: KANConfig, rows: int, training: TrainingConfig, genera
         generator: Source of the random numbers.
     """
     network = KAN(config)
-    is_second_order = chosen_optimizer(network, rows, training) == "levenberg_marquardt"
-    initialise_(network, generator, noise=0.0 if is_second_order else NOISE)
+    is_second_order = select_optimizer(network, rows, training) == "levenberg_marquardt"
+    initialise_(network, generator, noise=0.0 if is_second_order else INITIAL_NOISE)
     return network
 
 
 def best_start(
     config: KANConfig,
-    rows: Rows,
+    rows: TrainingRows,
     training: TrainingConfig,
     *,
     starts: int,
     generator: torch.Generator,
-    validation: Rows | None = None,
+    validation: TrainingRows | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> KAN:
     """The best of several random starts, each trained for ``TRIAL_STEPS`` steps on a coarse grid.
@@ -62,14 +62,14 @@ def best_start(
     """
     if starts < 1:
         raise InvalidConfig(f"starts must be at least 1, got {starts}")
-    best = fresh_network(config, len(rows), training, generator)
-    if chosen_optimizer(best, len(rows), training) != "levenberg_marquardt":
+    best = create_network(config, len(rows), training, generator)
+    if select_optimizer(best, len(rows), training) != "levenberg_marquardt":
         return best
-    coarse = replace(config, grid_size=min(COARSE, config.grid_size))
+    coarse = replace(config, grid_size=min(TRIAL_GRID_SIZE, config.grid_size))
     brief = replace(training, grid_schedule=(), steps=min(TRIAL_STEPS, training.steps))
     lowest, judge = float("inf"), validation or rows
     for _ in range(starts):
-        network = fresh_network(coarse, len(rows), training, generator)
+        network = create_network(coarse, len(rows), training, generator)
         for _ in train(network, rows, brief, validation=validation, should_stop=should_stop):
             pass
         loss = judge.loss(network, training.loss)

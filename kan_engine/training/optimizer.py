@@ -4,7 +4,7 @@ from typing import Protocol, runtime_checkable
 
 
 @runtime_checkable
-class Method(Protocol):
+class IterativeOptimizer(Protocol):
     """An optimiser that trains one network in place, step by step."""
 
     @property
@@ -23,35 +23,35 @@ class Method(Protocol):
         """Take one step and return the objective, or None at the end of the training."""
 
 
-class InTurn:
+class SequentialOptimizer:
     """Several optimisers, one after another."""
 
-    def __init__(self, *methods: Method) -> None:
+    def __init__(self, *methods: IterativeOptimizer) -> None:
         self._methods, self._place = methods, 0
 
     @property
-    def _now(self) -> Method:
+    def _current(self) -> IterativeOptimizer:
         return self._methods[min(self._place, len(self._methods) - 1)]
 
     @property
     def grid_size(self) -> int:
         """Grid size of the last step."""
-        return self._now.grid_size
+        return self._current.grid_size
 
     @property
     def is_judged(self) -> bool:
         """As in the current optimiser."""
-        return self._now.is_judged
+        return self._current.is_judged
 
     @property
     def is_settling(self) -> bool:
         """As in the current optimiser."""
-        return self._now.is_settling
+        return self._current.is_settling
 
     def advance_(self) -> float | None:
         """Take a step of the first optimiser that is not finished."""
         while self._place < len(self._methods):
-            reached = self._now.advance_()
+            reached = self._current.advance_()
             if reached is not None:
                 return reached
             self._place += 1

@@ -29,7 +29,7 @@ class Penalty:
     adaptive: bool = True
 
     @property
-    def is_charged(self) -> bool:
+    def is_active(self) -> bool:
         """Whether ``ridge`` or ``smoothness`` is positive."""
         return self.ridge > 0 or self.smoothness > 0
 
@@ -37,19 +37,19 @@ class Penalty:
         """Matrix Q of the penalty ½ wᵀQw of one activation of the layer."""
         terms = layer.weight.shape[1]
         eye = torch.eye(terms, dtype=layer.weight.dtype, device=layer.weight.device)
-        bends = differences(layer, 2)
+        bends = difference_matrix(layer, 2)
         return self.ridge * eye + self.smoothness * bends.T @ bends
 
-    def price(self, network: KAN) -> Float[Tensor, ""]:
+    def value(self, network: KAN) -> Float[Tensor, ""]:
         """Value of the penalty for all weights of a network; differentiable."""
         total = network.stack[0].weight.new_zeros(())
-        for layer in network.all_layers if self.is_charged else ():
+        for layer in network.all_layers if self.is_active else ():
             weight = layer.effective_weight()
             total = total + (weight * (self.matrix(layer) @ weight)).sum() / 2
         return total
 
 
-def differences(layer: KANLayer, order: int) -> Float[Tensor, "_ terms"]:
+def difference_matrix(layer: KANLayer, order: int) -> Float[Tensor, "_ terms"]:
     """Matrix D of the differences of order ``order`` of the spline coefficients.
 
     The base function is not included. The order is reduced if there are too few coefficients for it.

@@ -13,7 +13,7 @@ def edge_norms(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Ten
     for layer in network.stack:
         postacts = layer.postacts(h)
         norms.append(postacts.abs().mean(0))
-        h = layer.joined(postacts)
+        h = layer.combine_postacts(postacts)
     if network.direct is not None:
         norms.append(network.direct.postacts(x).abs().mean(0))
     return norms

@@ -12,27 +12,35 @@ from torch import Tensor
 
 from kan_engine.network.kan import KAN
 from kan_engine.network.layer import KANLayer
-from kan_engine.training.gauss_newton import Edges, backward, flat, forward, gathered
+from kan_engine.training.gauss_newton import (
+    EdgeMasks,
+    backward_pass,
+    flatten_edges,
+    flatten_weights,
+    forward_pass,
+)
 from kan_engine.training.losses import Loss, gradient_and_root
-from kan_engine.training.rows import Rows
+from kan_engine.training.rows import TrainingRows
 
-SOME_ROWS = 500  # evenly spaced rows on which mean and spread of the nodes are computed
+MAX_SAMPLE_ROWS = 500  # evenly spaced rows on which mean and spread of the nodes are computed
 
 
 @torch.no_grad()
-def gauge_rows(network: KAN, rows: Rows, loss: Loss, edges: Edges) -> Float[Tensor, "directions P"]:
+def symmetry_directions(
+    network: KAN, rows: TrainingRows, loss: Loss, edges: EdgeMasks
+) -> Float[Tensor, "directions P"]:
     """Derivatives of mean and spread of every hidden node, in the order of ``flatten_weights``.
 
     Each row is scaled by the derivative of the outputs with respect to its node. The square of row · step is
     the increase of the loss if no other activation compensates the change. Nodes next to a symbolic edge and
     multiplication nodes have no such symmetry and no row.
     """
-    some = rows[:: -(-len(rows) // SOME_ROWS)]
+    some = rows[:: -(-len(rows) // MAX_SAMPLE_ROWS)]
     share = some.weights / some.weights.sum()
-    passages, outputs = forward(network, some.x)
+    passages, outputs = forward_pass(network, some.x)
     _, root = gradient_and_root(loss, outputs, some.targets)
-    deltas = backward(network, passages, root)
-    found = [rows.x.new_zeros(0, len(flat(network, edges)))]
+    deltas = backward_pass(network, passages, root)
+    found = [rows.x.new_zeros(0, len(flatten_weights(network, edges)))]
     for number, (layer, after) in enumerate(zip(network.stack, network.stack[1:], strict=False)):
         features = passages[number].features
         h = torch.einsum("nit,ito->no", features, layer.effective_weight().detach())
@@ -42,7 +50,7 @@ def gauge_rows(network: KAN, rows: Rows, loss: Loss, edges: Edges) -> Float[Tens
         for moved in torch.ones_like(h), h / spread:
             effect = torch.einsum("nit,no->ito", features, share[:, None] * moved * slope)
             nodes = _free_nodes(layer, after).nonzero()[:, 0].tolist()
-            found += [_row(network, number, effect, node, edges) for node in nodes]
+            found += [_direction(network, number, effect, node, edges) for node in nodes]
     return torch.cat(found)
 
 
@@ -53,10 +61,10 @@ def _free_nodes(layer: KANLayer, after: KANLayer) -> Bool[Tensor, " out_dim"]:
     return is_open & (after.mask == after.trainable_mask()).all(1)
 
 
-def _row(
-    network: KAN, number: int, effect: Float[Tensor, "in_dim terms out_dim"], node: int, edges: Edges
+def _direction(
+    network: KAN, number: int, effect: Float[Tensor, "in_dim terms out_dim"], node: int, edges: EdgeMasks
 ) -> Float[Tensor, "1 P"]:
     """Row of one node: the effect of the weights of the layer before it, and 0 for all other weights."""
     effects = [torch.zeros_like(layer.weight) for layer in network.all_layers]
     effects[number][:, :, node] = effect[:, :, node]
-    return gathered(effects, edges)[None]
+    return flatten_edges(effects, edges)[None]

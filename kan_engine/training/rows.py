@@ -13,7 +13,7 @@ from kan_engine.training.losses import Loss, loss_per_row
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows:
+class TrainingRows:
     """Inputs, targets and weights of a set of rows.
 
     Attributes:
@@ -29,25 +29,25 @@ class Rows:
     on_losses: Callable[[Tensor], None] | None = None
 
     @staticmethod
-    def of(x: Tensor, targets: Tensor, weights: Tensor | None = None) -> "Rows":
+    def create(x: Tensor, targets: Tensor, weights: Tensor | None = None) -> "TrainingRows":
         """Create rows; the weights are 1 by default."""
-        return Rows(x=x, targets=targets, weights=x.new_ones(len(x)) if weights is None else weights)
+        return TrainingRows(x=x, targets=targets, weights=x.new_ones(len(x)) if weights is None else weights)
 
     def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, places: "Tensor | slice") -> "Rows":
-        return Rows(
+    def __getitem__(self, places: "Tensor | slice") -> "TrainingRows":
+        return TrainingRows(
             x=self.x[places],
             targets=self.targets[places],
             weights=self.weights[places],
             folds=None if self.folds is None else self.folds[places],
         )
 
-    def to(self, dtype: torch.dtype) -> "Rows":
+    def to_dtype(self, dtype: torch.dtype) -> "TrainingRows":
         """The same rows in another floating-point type; tensors of that type are shared."""
         numbers = {name: getattr(self, name).to(dtype) for name in ("x", "targets", "weights")}
-        return Rows(**numbers, folds=self.folds, on_losses=self.on_losses)
+        return TrainingRows(**numbers, folds=self.folds, on_losses=self.on_losses)
 
     @torch.no_grad()
     def loss(self, network: KAN, kind: Loss) -> float:

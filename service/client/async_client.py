@@ -14,7 +14,7 @@ import httpx
 
 from service.client import endpoints
 from service.client.endpoints import AnyDataset, AnyJob, AnyModel, Equations, Listing, ModelChanges, Status
-from service.client.progress_bar import Shown
+from service.client.progress_bar import ProgressOption
 from service.client.results import (
     Alias,
     AliasMove,
@@ -31,10 +31,10 @@ from service.client.results import (
     Usage,
 )
 from service.client.table_payloads import File, Table
-from service.client.transport import Outcome, Request, Steps, arriving, connection
+from service.client.transport import Outcome, Request, Steps, connection_options, write_atomically
 from service.schemas.figures import LanguageName, ThemeName
 from service.schemas.formulas import FormulaFormat
-from service.schemas.members import By
+from service.schemas.members import MemberChoice
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class AsyncClient:
         self, url: str = "http://127.0.0.1:8000", key: str | None = None, *, timeout: float = 60.0
     ) -> None:
         self._timeout = timeout
-        self._http = httpx.AsyncClient(**connection(url, key))
+        self._http = httpx.AsyncClient(**connection_options(url, key))
 
     async def __aenter__(self) -> Self:
         return self
@@ -73,23 +73,23 @@ class AsyncClient:
         missing: Mapping[str, Sequence[float | str]] | None = None,
     ) -> Dataset:
         """Add a dataset."""
-        return await self._do(endpoints.upload(table, name, units, missing))
+        return await self._run_steps(endpoints.upload(table, name, units, missing))
 
     async def dataset(self, dataset_id: str) -> Dataset:
         """One dataset."""
-        return await self._do(endpoints.dataset(dataset_id))
+        return await self._run_steps(endpoints.dataset(dataset_id))
 
     def datasets(self) -> AsyncIterator[Dataset]:
         """All datasets, newest first."""
-        return self._each(Listing(Dataset, "datasets"))
+        return self._iterate_pages(Listing(Dataset, "datasets"))
 
     async def preview(self, dataset: AnyDataset, limit: int = 20) -> Preview:
         """The first rows of a dataset as parsed."""
-        return await self._do(endpoints.preview(dataset, limit))
+        return await self._run_steps(endpoints.preview(dataset, limit))
 
     @overload
     async def train(
-        self, dataset: AnyDataset, target: str, *, progress: Shown = True, **body: Any
+        self, dataset: AnyDataset, target: str, *, progress: ProgressOption = True, **body: Any
     ) -> Model: ...
 
     @overload
@@ -100,19 +100,19 @@ class AsyncClient:
         *,
         task: Literal["density"],
         features: Sequence[str],
-        progress: Shown = True,
+        progress: ProgressOption = True,
         **body: Any,
     ) -> Model: ...
 
     async def train(
-        self, dataset: AnyDataset, target: str | None = None, *, progress: Shown = True, **body: Any
+        self, dataset: AnyDataset, target: str | None = None, *, progress: ProgressOption = True, **body: Any
     ) -> Model:
         """Train a network and wait for it. If the wait is interrupted, the job continues."""
-        return await self._do(endpoints.train(dataset, target, progress, body))
+        return await self._run_steps(endpoints.train(dataset, target, progress, body))
 
-    async def solve(self, *, progress: Shown = True, **body: Unpack[Equations]) -> Model:
+    async def solve(self, *, progress: ProgressOption = True, **body: Unpack[Equations]) -> Model:
         """Solve differential equations and wait for the model of their solution."""
-        return await self._do(endpoints.solve(body, progress))
+        return await self._run_steps(endpoints.solve(body, progress))
 
     async def submit(
         self,
@@ -123,41 +123,43 @@ class AsyncClient:
         **body: Any,
     ) -> Job:
         """Queue a job: a training, or another ``kind``."""
-        return await self._do(endpoints.submit(dataset, target, idempotency_key, body))
+        return await self._run_steps(endpoints.submit(dataset, target, idempotency_key, body))
 
-    async def wait(self, job: AnyJob, timeout: float | None = None, *, progress: Shown = True) -> Job:
+    async def wait(
+        self, job: AnyJob, timeout: float | None = None, *, progress: ProgressOption = True
+    ) -> Job:
         """Follow a job to its end; ``model_id`` is its model."""
-        return await self._do(endpoints.wait(job, timeout, progress))
+        return await self._run_steps(endpoints.wait(job, timeout, progress))
 
     async def job(self, job_id: str) -> Job:
         """The current state of a job."""
-        return await self._do(endpoints.job(job_id))
+        return await self._run_steps(endpoints.job(job_id))
 
     def jobs(self, status: Status | None = None) -> AsyncIterator[Job]:
         """All jobs, or those with a status, newest first."""
-        return self._each(Listing(Job, "jobs", status=status))
+        return self._iterate_pages(Listing(Job, "jobs", status=status))
 
     async def cancel(self, job: AnyJob, *, keep_best: bool = False) -> Job:
         """Stop a job; with ``keep_best`` the best network so far becomes its model."""
-        return await self._do(endpoints.cancel(job, keep_best))
+        return await self._run_steps(endpoints.cancel(job, keep_best))
 
     async def retry(self, job: AnyJob) -> Job:
         """Submit the request of a finished job again, as a new job."""
-        return await self._do(endpoints.retry(job))
+        return await self._run_steps(endpoints.retry(job))
 
     async def model(self, model: str) -> Model:
         """A model by its id, its name, or ``name@alias``."""
-        return await self._do(endpoints.model(model))
+        return await self._run_steps(endpoints.model(model))
 
     def models(self, name: str | None = None) -> AsyncIterator[Model]:
         """All models, or the versions of a name, newest first."""
-        return self._each(Listing(Model, "models", name=name))
+        return self._iterate_pages(Listing(Model, "models", name=name))
 
     async def predict(
-        self, model: AnyModel, rows: Table, interval: float | None = None, by: By = "auto"
+        self, model: AnyModel, rows: Table, interval: float | None = None, by: MemberChoice = "auto"
     ) -> Predictions:
         """Predict for rows as a list of dicts, columns as a dict, or a DataFrame."""
-        return await self._do(endpoints.predict(model, rows, interval, by))
+        return await self._run_steps(endpoints.predict(model, rows, interval, by))
 
     async def predict_dataset(
         self,
@@ -165,11 +167,11 @@ class AsyncClient:
         dataset: AnyDataset,
         path: str | PathLike[str],
         *,
-        progress: Shown = True,
+        progress: ProgressOption = True,
         **body: Any,
     ) -> Path:
         """Predict a whole dataset into a file. If the wait is interrupted, the job continues."""
-        return await self._do(endpoints.predict_dataset(model, dataset, path, progress, body))
+        return await self._run_steps(endpoints.predict_dataset(model, dataset, path, progress, body))
 
     async def study(
         self,
@@ -178,31 +180,31 @@ class AsyncClient:
         vary: Mapping[str, Sequence[Any]],
         path: str | PathLike[str],
         *,
-        progress: Shown = True,
+        progress: ProgressOption = True,
         **body: Any,
     ) -> Path:
         """Train with every combination of some settings, and write a table of the results."""
-        return await self._do(endpoints.study(dataset, target, vary, path, progress, body))
+        return await self._run_steps(endpoints.study(dataset, target, vary, path, progress, body))
 
     async def result(self, job: AnyJob, path: str | PathLike[str]) -> Path:
         """Write the result of a job to a file: predictions for a dataset, or the table of a study."""
-        return await self._do(endpoints.result(job, path))
+        return await self._run_steps(endpoints.result(job, path))
 
     async def formula(self, model: AnyModel, format: FormulaFormat = "text") -> str:
         """The formula of a model as text in the given format, one line per output."""
-        return await self._do(endpoints.formula(model, format))
+        return await self._run_steps(endpoints.formula(model, format))
 
     async def symbolic(self, model: AnyModel) -> Symbolic:
         """The formulas of a model with their errors, domains and alternatives."""
-        return await self._do(endpoints.symbolic(model))
+        return await self._run_steps(endpoints.symbolic(model))
 
     async def edges(self, model: AnyModel) -> Edges:
         """Every activation of a model as a curve, with the functions that fit it best."""
-        return await self._do(endpoints.edges(model))
+        return await self._run_steps(endpoints.edges(model))
 
     async def figures(self, model: AnyModel) -> Figures:
         """The data of the pictures of a model."""
-        return await self._do(endpoints.figures(model))
+        return await self._run_steps(endpoints.figures(model))
 
     async def plot(
         self,
@@ -215,69 +217,69 @@ class AsyncClient:
         width: int | None = None,
     ) -> str:
         """A picture as SVG; also written to the file ``save``, as PNG if its name ends with ``.png``."""
-        return await self._do(endpoints.plot(model, save, name, theme, lang, width))
+        return await self._run_steps(endpoints.plot(model, save, name, theme, lang, width))
 
     async def export(self, model: AnyModel, format: str, path: str | PathLike[str]) -> Path:
         """Write a model to a file, for example as ``safetensors``."""
-        return await self._do(endpoints.export(model, format, path))
+        return await self._run_steps(endpoints.export(model, format, path))
 
     async def import_model(self, file: File, name: str | None = None) -> Model:
         """Add a model from a ``safetensors`` file of ``export``, under its own name or ``name``."""
-        return await self._do(endpoints.import_model(file, name))
+        return await self._run_steps(endpoints.import_model(file, name))
 
     async def card(self, model: AnyModel) -> Card:
         """The model card: target, inputs, metrics, formula, valid range and training."""
-        return await self._do(endpoints.card(model))
+        return await self._run_steps(endpoints.card(model))
 
     async def card_text(self, model: AnyModel) -> str:
         """The model card as Markdown."""
-        return await self._do(endpoints.card_text(model))
+        return await self._run_steps(endpoints.card_text(model))
 
     async def compare(self, *models: AnyModel) -> Comparison:
         """Compare models of one target, with warnings where a difference of metrics may be insignificant."""
-        return await self._do(endpoints.compare(models))
+        return await self._run_steps(endpoints.compare(models))
 
     async def aliases(self, name: str) -> list[Alias]:
         """The current model of every alias of a name; ``change`` sets and removes aliases."""
-        return await self._do(endpoints.aliases(name))
+        return await self._run_steps(endpoints.aliases(name))
 
     def alias_history(self, name: str, alias: str | None = None) -> AsyncIterator[AliasMove]:
         """Changes of the aliases of a name, or of one alias, newest first."""
-        return self._each(Listing(AliasMove, "aliases", name=name, alias=alias))
+        return self._iterate_pages(Listing(AliasMove, "aliases", name=name, alias=alias))
 
     async def change(self, model: AnyModel, **changes: Unpack[ModelChanges]) -> Model:
         """Rename a model, replace its ``tags``, or set an ``alias``; ``alias=None`` removes its aliases."""
-        return await self._do(endpoints.change(model, changes))
+        return await self._run_steps(endpoints.change(model, changes))
 
     async def delete(self, thing: Dataset | Job | Model) -> None:
         """Delete a dataset, a finished job or a model permanently."""
-        await self._do(endpoints.delete(thing))
+        await self._run_steps(endpoints.delete(thing))
 
     async def usage(self) -> Usage:
         """Resource usage and limits."""
-        return await self._do(endpoints.usage())
+        return await self._run_steps(endpoints.usage())
 
-    async def _each(self, listing: Listing[Any]) -> AsyncIterator[Any]:
+    async def _iterate_pages(self, listing: Listing[Any]) -> AsyncIterator[Any]:
         while listing.has_more:
-            for item in await self._do(listing.next_page()):
+            for item in await self._run_steps(listing.fetch_page()):
                 yield item
 
-    async def _do(self, steps: Steps[T]) -> T:
+    async def _run_steps(self, steps: Steps[T]) -> T:
         with closing(steps):
             try:
                 request = next(steps)
                 while True:
-                    request = steps.send(await self._outcome(request))
+                    request = steps.send(await self._send_request(request))
             except StopIteration as end:
                 result: T = end.value
                 return result
 
-    async def _outcome(self, request: Request) -> Outcome:
+    async def _send_request(self, request: Request) -> Outcome:
         await anyio.sleep(request.after_s)
         try:
             async with self._http.stream(**request.options(self._timeout)) as response:
                 if response.is_success and request.into:
-                    with arriving(request.into) as file:
+                    with write_atomically(request.into) as file:
                         async for chunk in response.aiter_bytes():
                             file.write(chunk)
                     return response

@@ -15,8 +15,16 @@ import httpx
 
 from service.client.results import Job
 
-PROBLEM = "application/problem+json"
-MEMBERS = {"type", "title", "instance", "status", "code", "detail", "errors"}  # of every problem document
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+PROBLEM_MEMBERS = {
+    "type",
+    "title",
+    "instance",
+    "status",
+    "code",
+    "detail",
+    "errors",
+}  # of every problem document
 
 
 class ClientError(Exception):
@@ -81,12 +89,12 @@ class NotFinished(ClientError, TimeoutError):
         super().__init__(f"the job {job.id} is {job.status} after {timeout_s:g} s; it continues, wait longer")
 
 
-def refusal(response: httpx.Response) -> ApiError:
+def parse_refusal(response: httpx.Response) -> ApiError:
     """Convert an error response to an ``ApiError``."""
     usual = f"http_{response.status_code}"
-    if response.headers.get("content-type", "").startswith(PROBLEM):
+    if response.headers.get("content-type", "").startswith(PROBLEM_MEDIA_TYPE):
         told = response.json()
-        extra = {name: value for name, value in told.items() if name not in MEMBERS}
+        extra = {name: value for name, value in told.items() if name not in PROBLEM_MEMBERS}
         return ApiError(
             response.status_code, told.get("code", usual), told["detail"], told.get("errors", ()), extra
         )

@@ -7,18 +7,18 @@ from dataclasses import replace
 
 from service.client.errors import JobCancelled, JobFailed, NotFinished
 from service.client.results import Job, Progress
-from service.client.transport import Request, Steps, get, path, send
+from service.client.transport import Request, Steps, make_get_request, make_path, send
 
 EVENT_STREAM = "text/event-stream"
-QUIET_S = 20.0  # the service pings every 15 s; a longer silence means that the connection is dead
-POLL_S = 2.0
-ANSWER_S = 30.0  # regardless of the client's timeout: the service waits for the job before it responds
-TRIES = 9  # about a minute: a job survives a restart of the API, and so does waiting for it
+SILENCE_TIMEOUT_S = 20.0  # the service pings every 15 s; a longer silence means that the connection is dead
+POLL_INTERVAL_S = 2.0
+READ_TIMEOUT_S = 30.0  # regardless of the client's timeout: the service waits for the job before it responds
+MAX_TRIES = 9  # about a minute: a job survives a restart of the API, and so does waiting for it
 
-Show = Callable[[Progress], None]
+ProgressCallback = Callable[[Progress], None]
 
 
-def follow(job_id: str, timeout_s: float | None, show: Show) -> Steps[Job]:
+def follow_job(job_id: str, timeout_s: float | None, show: ProgressCallback) -> Steps[Job]:
     """Return the job as it ended; call ``show`` with each progress.
 
     An interrupted stream is resumed after its last event. A stream without any data is not requested again: a
@@ -30,31 +30,33 @@ def follow(job_id: str, timeout_s: float | None, show: Show) -> Steps[Job]:
         NotFinished: The job has not ended after ``timeout_s``.
     """
     ends_at = None if timeout_s is None else time.monotonic() + timeout_s
-    stream = Stream(job_id, show, ends_at)
+    stream = EventStream(job_id, show, ends_at)
     while True:
-        if stream.is_worth_it():
+        if stream.should_connect():
             yield stream.request()
-        wait_s = POLL_S if ends_at is None else max(0.0, min(POLL_S, ends_at - time.monotonic()))
-        look = replace(get("jobs", job_id, wait=wait_s), read_s=ANSWER_S)
-        job = Job.model_validate_json((yield from send(look, TRIES)).content)
+        wait_s = (
+            POLL_INTERVAL_S if ends_at is None else max(0.0, min(POLL_INTERVAL_S, ends_at - time.monotonic()))
+        )
+        look = replace(make_get_request("jobs", job_id, wait=wait_s), read_s=READ_TIMEOUT_S)
+        job = Job.model_validate_json((yield from send(look, MAX_TRIES)).content)
         if job.has_ended:
-            return _as_wanted(job)
+            return _check_outcome(job)
         show(Progress.model_validate(job.progress.model_dump()))
         if timeout_s is not None and wait_s == 0:
             raise NotFinished(job, timeout_s)
 
 
-class Stream:
+class EventStream:
     """The events of a job over successive connections."""
 
-    def __init__(self, job_id: str, show: Show, ends_at: float | None) -> None:
+    def __init__(self, job_id: str, show: ProgressCallback, ends_at: float | None) -> None:
         self._job_id, self._show = job_id, show
         self._ends_at = ends_at
         self._last_id = "0"
         self._has_come = True
         self._event: dict[str, str] = {}
 
-    def is_worth_it(self) -> bool:
+    def should_connect(self) -> bool:
         """Whether the previous connection sent data, and enough time is left for another one."""
         return self._has_come and not self._is_late()
 
@@ -63,8 +65,8 @@ class Stream:
         self._has_come = False
         self._event = {}
         headers = {"Accept": EVENT_STREAM, "Last-Event-ID": self._last_id}
-        where = path("jobs", self._job_id, "events")
-        return Request("GET", where, headers=headers, on_line=self.on_line, read_s=QUIET_S)
+        where = make_path("jobs", self._job_id, "events")
+        return Request("GET", where, headers=headers, on_line=self.on_line, read_s=SILENCE_TIMEOUT_S)
 
     def on_line(self, line: str) -> bool:
         """Process a line; return false if the job has ended or the time is nearly over."""
@@ -80,10 +82,10 @@ class Stream:
         return event.get("event") != "done" and not self._is_late()
 
     def _is_late(self) -> bool:
-        return self._ends_at is not None and self._ends_at - time.monotonic() < QUIET_S
+        return self._ends_at is not None and self._ends_at - time.monotonic() < SILENCE_TIMEOUT_S
 
 
-def _as_wanted(job: Job) -> Job:
+def _check_outcome(job: Job) -> Job:
     if job.status == "failed":
         raise JobFailed(job)
     if job.status == "cancelled" and job.model_id is None:

@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from service.client.job_progress import Show
+from service.client.job_progress import ProgressCallback
 from service.client.results import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-Shown = bool | Callable[[Progress], None]
+ProgressOption = bool | Callable[[Progress], None]
 
 
 @contextmanager
-def shown(progress: Shown) -> Iterator[Show]:
+def show_progress(progress: ProgressOption) -> Iterator[ProgressCallback]:
     """Yield a function that displays progress while the client waits for a job.
 
     Args:
@@ -26,14 +26,16 @@ def shown(progress: Shown) -> Iterator[Show]:
         from rich.console import Console  # noqa: PLC0415  # slow to import, and not always needed
 
         console = Console(stderr=True)
-        with _bar(console) if console.is_terminal or console.is_jupyter else _lines(console) as show:
+        with (
+            _show_bar(console) if console.is_terminal or console.is_jupyter else _print_lines(console) as show
+        ):
             yield show
     else:
         yield lambda _: None
 
 
 @contextmanager
-def _bar(console: "Console") -> Iterator[Show]:
+def _show_bar(console: "Console") -> Iterator[ProgressCallback]:
     from rich import progress as parts  # noqa: PLC0415
 
     columns = (
@@ -50,7 +52,7 @@ def _bar(console: "Console") -> Iterator[Show]:
             left = progress.eta_seconds
             bar.update(
                 task,
-                description=_said(progress),
+                description=_describe_stage(progress),
                 completed=progress.fraction,
                 left="" if left is None else f"{left:.0f} s left",
             )
@@ -60,7 +62,7 @@ def _bar(console: "Console") -> Iterator[Show]:
 
 
 @contextmanager
-def _lines(console: "Console") -> Iterator[Show]:
+def _print_lines(console: "Console") -> Iterator[ProgressCallback]:
     """Print one line per stage, so that logs do not get a line per step."""
     stage: str | None = None
 
@@ -68,11 +70,11 @@ def _lines(console: "Console") -> Iterator[Show]:
         nonlocal stage
         if progress.stage not in (stage, None):
             stage = progress.stage
-            line = f"{progress.fraction:4.0%}  {_said(progress)}"
+            line = f"{progress.fraction:4.0%}  {_describe_stage(progress)}"
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     yield show
 
 
-def _said(progress: Progress) -> str:
+def _describe_stage(progress: Progress) -> str:
     return ": ".join(word for word in (progress.stage or "queued", progress.message) if word)

@@ -14,7 +14,7 @@ import httpx
 
 from service.client import endpoints
 from service.client.endpoints import AnyDataset, AnyJob, AnyModel, Equations, Listing, ModelChanges, Status
-from service.client.progress_bar import Shown
+from service.client.progress_bar import ProgressOption
 from service.client.results import (
     Alias,
     AliasMove,
@@ -31,10 +31,10 @@ from service.client.results import (
     Usage,
 )
 from service.client.table_payloads import File, Table
-from service.client.transport import Outcome, Request, Steps, arriving, connection
+from service.client.transport import Outcome, Request, Steps, connection_options, write_atomically
 from service.schemas.figures import LanguageName, ThemeName
 from service.schemas.formulas import FormulaFormat
-from service.schemas.members import By
+from service.schemas.members import MemberChoice
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class Client:
         self, url: str = "http://127.0.0.1:8000", key: str | None = None, *, timeout: float = 60.0
     ) -> None:
         self._timeout = timeout
-        self._http = httpx.Client(**connection(url, key))
+        self._http = httpx.Client(**connection_options(url, key))
 
     def __enter__(self) -> Self:
         return self
@@ -93,22 +93,24 @@ class Client:
             units: Units by column, displayed in formulas and pictures.
             missing: Values that mean missing, by column or under ``*`` for all columns.
         """
-        return self._do(endpoints.upload(table, name, units, missing))
+        return self._run_steps(endpoints.upload(table, name, units, missing))
 
     def dataset(self, dataset_id: str) -> Dataset:
         """One dataset."""
-        return self._do(endpoints.dataset(dataset_id))
+        return self._run_steps(endpoints.dataset(dataset_id))
 
     def datasets(self) -> Iterator[Dataset]:
         """All datasets, newest first."""
-        return self._each(Listing(Dataset, "datasets"))
+        return self._iterate_pages(Listing(Dataset, "datasets"))
 
     def preview(self, dataset: AnyDataset, limit: int = 20) -> Preview:
         """The first rows of a dataset as parsed."""
-        return self._do(endpoints.preview(dataset, limit))
+        return self._run_steps(endpoints.preview(dataset, limit))
 
     @overload
-    def train(self, dataset: AnyDataset, target: str, *, progress: Shown = True, **body: Any) -> Model: ...
+    def train(
+        self, dataset: AnyDataset, target: str, *, progress: ProgressOption = True, **body: Any
+    ) -> Model: ...
 
     @overload
     def train(
@@ -118,12 +120,12 @@ class Client:
         *,
         task: Literal["density"],
         features: Sequence[str],
-        progress: Shown = True,
+        progress: ProgressOption = True,
         **body: Any,
     ) -> Model: ...
 
     def train(
-        self, dataset: AnyDataset, target: str | None = None, *, progress: Shown = True, **body: Any
+        self, dataset: AnyDataset, target: str | None = None, *, progress: ProgressOption = True, **body: Any
     ) -> Model:
         """Train a network and wait for it. If the wait is interrupted, the job continues.
 
@@ -137,9 +139,9 @@ class Client:
             JobFailed: The job failed.
             JobCancelled: The job was cancelled and has no model.
         """
-        return self._do(endpoints.train(dataset, target, progress, body))
+        return self._run_steps(endpoints.train(dataset, target, progress, body))
 
-    def solve(self, *, progress: Shown = True, **body: Unpack[Equations]) -> Model:
+    def solve(self, *, progress: ProgressOption = True, **body: Unpack[Equations]) -> Model:
         """Solve differential equations and wait for the model of their solution.
 
             kan.solve(
@@ -160,7 +162,7 @@ class Client:
             JobFailed: The job failed; its code is ``no_solution`` if no solution exists on the whole domain.
             JobCancelled: The job was cancelled and has no model.
         """
-        return self._do(endpoints.solve(body, progress))
+        return self._run_steps(endpoints.solve(body, progress))
 
     def submit(
         self,
@@ -177,9 +179,9 @@ class Client:
                 default every call makes exactly one job, even if its response is lost.
             body: As for ``train``.
         """
-        return self._do(endpoints.submit(dataset, target, idempotency_key, body))
+        return self._run_steps(endpoints.submit(dataset, target, idempotency_key, body))
 
-    def wait(self, job: AnyJob, timeout: float | None = None, *, progress: Shown = True) -> Job:
+    def wait(self, job: AnyJob, timeout: float | None = None, *, progress: ProgressOption = True) -> Job:
         """Follow a job to its end; ``model_id`` is its model.
 
         Raises:
@@ -187,34 +189,34 @@ class Client:
             JobCancelled: The job was cancelled and has no model.
             NotFinished: The job has not ended after ``timeout`` seconds; it continues.
         """
-        return self._do(endpoints.wait(job, timeout, progress))
+        return self._run_steps(endpoints.wait(job, timeout, progress))
 
     def job(self, job_id: str) -> Job:
         """The current state of a job."""
-        return self._do(endpoints.job(job_id))
+        return self._run_steps(endpoints.job(job_id))
 
     def jobs(self, status: Status | None = None) -> Iterator[Job]:
         """All jobs, or those with a status, newest first."""
-        return self._each(Listing(Job, "jobs", status=status))
+        return self._iterate_pages(Listing(Job, "jobs", status=status))
 
     def cancel(self, job: AnyJob, *, keep_best: bool = False) -> Job:
         """Stop a job; with ``keep_best`` the best network so far becomes its model."""
-        return self._do(endpoints.cancel(job, keep_best))
+        return self._run_steps(endpoints.cancel(job, keep_best))
 
     def retry(self, job: AnyJob) -> Job:
         """Submit the request of a finished job again, as a new job."""
-        return self._do(endpoints.retry(job))
+        return self._run_steps(endpoints.retry(job))
 
     def model(self, model: str) -> Model:
         """A model by its id, its name, or ``name@alias``."""
-        return self._do(endpoints.model(model))
+        return self._run_steps(endpoints.model(model))
 
     def models(self, name: str | None = None) -> Iterator[Model]:
         """All models, or the versions of a name, newest first."""
-        return self._each(Listing(Model, "models", name=name))
+        return self._iterate_pages(Listing(Model, "models", name=name))
 
     def predict(
-        self, model: AnyModel, rows: Table, interval: float | None = None, by: By = "auto"
+        self, model: AnyModel, rows: Table, interval: float | None = None, by: MemberChoice = "auto"
     ) -> Predictions:
         """Predict for rows as a list of dicts, columns as a dict, or a DataFrame.
 
@@ -223,7 +225,7 @@ class Client:
             by: The member to predict with: ``accurate``, the network, or ``formula``; ``auto`` selects an
                 exact formula, else the network. ``by`` of the result names the member used.
         """
-        return self._do(endpoints.predict(model, rows, interval, by))
+        return self._run_steps(endpoints.predict(model, rows, interval, by))
 
     def predict_dataset(
         self,
@@ -231,7 +233,7 @@ class Client:
         dataset: AnyDataset,
         path: str | PathLike[str],
         *,
-        progress: Shown = True,
+        progress: ProgressOption = True,
         **body: Any,
     ) -> Path:
         """Predict a whole dataset into a file. If the wait is interrupted, the job continues.
@@ -244,7 +246,7 @@ class Client:
             JobFailed: The job failed.
             JobCancelled: The job was cancelled.
         """
-        return self._do(endpoints.predict_dataset(model, dataset, path, progress, body))
+        return self._run_steps(endpoints.predict_dataset(model, dataset, path, progress, body))
 
     def study(
         self,
@@ -253,7 +255,7 @@ class Client:
         vary: Mapping[str, Sequence[Any]],
         path: str | PathLike[str],
         *,
-        progress: Shown = True,
+        progress: ProgressOption = True,
         **body: Any,
     ) -> Path:
         """Train with every combination of some settings, and write a table of the results.
@@ -268,27 +270,27 @@ class Client:
             JobFailed: None of the trainings succeeded.
             JobCancelled: The job was cancelled.
         """
-        return self._do(endpoints.study(dataset, target, vary, path, progress, body))
+        return self._run_steps(endpoints.study(dataset, target, vary, path, progress, body))
 
     def result(self, job: AnyJob, path: str | PathLike[str]) -> Path:
         """Write the result of a job to a file: predictions for a dataset, or the table of a study."""
-        return self._do(endpoints.result(job, path))
+        return self._run_steps(endpoints.result(job, path))
 
     def formula(self, model: AnyModel, format: FormulaFormat = "text") -> str:
         """The formula of a model as text in the given format, one line per output."""
-        return self._do(endpoints.formula(model, format))
+        return self._run_steps(endpoints.formula(model, format))
 
     def symbolic(self, model: AnyModel) -> Symbolic:
         """The formulas of a model with their errors, domains and alternatives."""
-        return self._do(endpoints.symbolic(model))
+        return self._run_steps(endpoints.symbolic(model))
 
     def edges(self, model: AnyModel) -> Edges:
         """Every activation of a model as a curve, with the functions that fit it best."""
-        return self._do(endpoints.edges(model))
+        return self._run_steps(endpoints.edges(model))
 
     def figures(self, model: AnyModel) -> Figures:
         """The data of the pictures of a model."""
-        return self._do(endpoints.figures(model))
+        return self._run_steps(endpoints.figures(model))
 
     def plot(
         self,
@@ -312,71 +314,71 @@ class Client:
             lang: Language of the texts and numbers, ``en`` or ``ru``.
             width: Width of a PNG in pixels.
         """
-        return self._do(endpoints.plot(model, save, name, theme, lang, width))
+        return self._run_steps(endpoints.plot(model, save, name, theme, lang, width))
 
     def export(self, model: AnyModel, format: str, path: str | PathLike[str]) -> Path:
         """Write a model to a file, for example as ``safetensors``."""
-        return self._do(endpoints.export(model, format, path))
+        return self._run_steps(endpoints.export(model, format, path))
 
     def import_model(self, file: File, name: str | None = None) -> Model:
         """Add a model from a ``safetensors`` file of ``export``, under its own name or ``name``."""
-        return self._do(endpoints.import_model(file, name))
+        return self._run_steps(endpoints.import_model(file, name))
 
     def card(self, model: AnyModel) -> Card:
         """The model card: target, inputs, metrics, formula, valid range and training."""
-        return self._do(endpoints.card(model))
+        return self._run_steps(endpoints.card(model))
 
     def card_text(self, model: AnyModel) -> str:
         """The model card as Markdown."""
-        return self._do(endpoints.card_text(model))
+        return self._run_steps(endpoints.card_text(model))
 
     def compare(self, *models: AnyModel) -> Comparison:
         """Compare models of one target, with warnings where a difference of metrics may be insignificant."""
-        return self._do(endpoints.compare(models))
+        return self._run_steps(endpoints.compare(models))
 
     def aliases(self, name: str) -> list[Alias]:
         """The current model of every alias of a name; ``change`` sets and removes aliases."""
-        return self._do(endpoints.aliases(name))
+        return self._run_steps(endpoints.aliases(name))
 
     def alias_history(self, name: str, alias: str | None = None) -> Iterator[AliasMove]:
         """Changes of the aliases of a name, or of one alias, newest first."""
-        return self._each(Listing(AliasMove, "aliases", name=name, alias=alias))
+        return self._iterate_pages(Listing(AliasMove, "aliases", name=name, alias=alias))
 
     def change(self, model: AnyModel, **changes: Unpack[ModelChanges]) -> Model:
         """Rename a model, replace its ``tags``, or set an ``alias``; ``alias=None`` removes its aliases.
 
         This requires the model or its id: a name may refer to another model by then.
         """
-        return self._do(endpoints.change(model, changes))
+        return self._run_steps(endpoints.change(model, changes))
 
     def delete(self, thing: Dataset | Job | Model) -> None:
         """Delete a dataset, a finished job or a model permanently."""
-        self._do(endpoints.delete(thing))
+        self._run_steps(endpoints.delete(thing))
 
     def usage(self) -> Usage:
         """Resource usage and limits."""
-        return self._do(endpoints.usage())
+        return self._run_steps(endpoints.usage())
 
-    def _each(self, listing: Listing[Any]) -> Iterator[Any]:
+    def _iterate_pages(self, listing: Listing[Any]) -> Iterator[Any]:
         while listing.has_more:
-            yield from self._do(listing.next_page())
+            yield from self._run_steps(listing.fetch_page())
 
-    def _do(self, steps: Steps[T]) -> T:
+    def _run_steps(self, steps: Steps[T]) -> T:
         with closing(steps):
             try:
                 request = next(steps)
                 while True:
-                    request = steps.send(self._outcome(request))
+                    request = steps.send(self._send_request(request))
             except StopIteration as end:
                 result: T = end.value
                 return result
 
-    def _outcome(self, request: Request) -> Outcome:
+    def _send_request(self, request: Request) -> Outcome:
         time.sleep(request.after_s)
         try:
             with self._http.stream(**request.options(self._timeout)) as response:
                 if response.is_success and request.into:
-                    with arriving(request.into) as file:
+                    with write_atomically(request.into) as file:
                         file.writelines(response.iter_bytes())
                     return response
                 if request.on_line is None or not response.is_success:

@@ -14,15 +14,15 @@ from urllib.parse import quote
 
 import httpx
 
-from service.client.errors import ClientError, Unreachable, refusal
+from service.client.errors import ClientError, Unreachable, parse_refusal
 
-TRIES = 4
+MAX_TRIES = 4
 FIRST_PAUSE_S = 0.5  # doubled after every try
 MAX_PAUSE_S = 60.0  # if Retry-After is longer, the client raises the error instead of waiting
-CONNECT_S = 10.0
-BUSY = (429, 503)
+CONNECT_TIMEOUT_S = 10.0
+BUSY_STATUSES = (429, 503)
 # Network failures. Other errors of httpx are mistakes in a URL or a header.
-LOST = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
+TRANSIENT_ERRORS = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
 
 T = TypeVar("T")
 Outcome = httpx.Response | httpx.TransportError
@@ -65,20 +65,22 @@ class Request:
             "content": content,
             "data": self.form or None,
             "files": self.files or None,
-            "timeout": httpx.Timeout(timeout, connect=min(timeout, CONNECT_S), read=self.read_s or timeout),
+            "timeout": httpx.Timeout(
+                timeout, connect=min(timeout, CONNECT_TIMEOUT_S), read=self.read_s or timeout
+            ),
         }
 
 
 Steps = Generator[Request, Outcome, T]
 
 
-def connection(url: str, key: str | None) -> dict[str, Any]:
+def connection_options(url: str, key: str | None) -> dict[str, Any]:
     """The arguments of ``httpx.Client`` and ``httpx.AsyncClient``."""
     return {"base_url": url, "headers": {"Authorization": f"Bearer {key}"} if key else {}}
 
 
 @contextmanager
-def arriving(at: Path) -> Iterator[IO[bytes]]:
+def write_atomically(at: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside ``at`` that replaces it when complete; it is deleted on failure."""
     part = at.with_name(f"{at.name}.part")
     try:
@@ -89,7 +91,7 @@ def arriving(at: Path) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
-def path(*parts: str) -> str:
+def make_path(*parts: str) -> str:
     """Join names to a URL path. Percent-encodes names, including ``.`` and ``..``, to prevent path traversal.
 
     Raises:
@@ -100,17 +102,17 @@ def path(*parts: str) -> str:
     return "".join("/" + (quote(part, safe="@") if part.strip(".") else "%2E" * len(part)) for part in parts)
 
 
-def get(*parts: str, **params: Any) -> Request:
+def make_get_request(*parts: str, **params: Any) -> Request:
     """Make a GET request, which may be repeated."""
-    return Request("GET", path(*parts), params, is_repeatable=True)
+    return Request("GET", make_path(*parts), params, is_repeatable=True)
 
 
-def ask(request: Request, read: Callable[[httpx.Response], T]) -> Steps[T]:
+def send_and_parse(request: Request, read: Callable[[httpx.Response], T]) -> Steps[T]:
     """Send a request and parse its response with ``read``."""
     return read((yield from send(request)))
 
 
-def send(request: Request, tries: int = TRIES) -> Steps[httpx.Response]:
+def send(request: Request, tries: int = MAX_TRIES) -> Steps[httpx.Response]:
     """Send a request; if it is repeatable, retry up to ``tries`` sends in total.
 
     Raises:
@@ -122,25 +124,27 @@ def send(request: Request, tries: int = TRIES) -> Steps[httpx.Response]:
         outcome = yield request
         if isinstance(outcome, httpx.Response) and outcome.is_success:
             return outcome
-        pause_s = _pause_s(outcome, number)
+        pause_s = _retry_pause_s(outcome, number)
         if pause_s is None or number >= tries or not request.is_repeatable:
-            raise failure(outcome) from None
+            raise make_error(outcome) from None
         request, number = replace(request, after_s=pause_s), number + 1
 
 
-def failure(outcome: Outcome) -> ClientError:
+def make_error(outcome: Outcome) -> ClientError:
     """Convert a failed outcome to an error."""
     if isinstance(outcome, httpx.Response):
-        return refusal(outcome)
+        return parse_refusal(outcome)
     reason = str(outcome) or type(outcome).__name__
     return Unreachable(f"the service cannot be reached: {reason}")
 
 
-def _pause_s(outcome: Outcome, number: int) -> float | None:
+def _retry_pause_s(outcome: Outcome, number: int) -> float | None:
     """Seconds to wait before another try; None if a retry is useless."""
     usual: float = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2 ** (number - 1))
     if isinstance(outcome, httpx.Response):
         wanted = outcome.headers.get("retry-after", "")
-        is_busy = outcome.status_code in BUSY and wanted.isdecimal() and int(wanted[:9]) <= MAX_PAUSE_S
+        is_busy = (
+            outcome.status_code in BUSY_STATUSES and wanted.isdecimal() and int(wanted[:9]) <= MAX_PAUSE_S
+        )
         return max(usual, int(wanted)) if is_busy else None
-    return usual if isinstance(outcome, LOST) else None
+    return usual if isinstance(outcome, TRANSIENT_ERRORS) else None

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, make_url, text
 from service.db.session import make_engine
 from service.settings import Settings
 
-LOCK = 5_317_011  # any number, the same in every process
-LOCK_WAIT_S = 600
+LOCK_ID = 5_317_011  # any number, the same in every process
+MAX_LOCK_WAIT_S = 600
 
 
 def upgrade(settings: Settings, revision: str = "head") -> None:
@@ -26,10 +26,10 @@ def upgrade(settings: Settings, revision: str = "head") -> None:
     engine = make_engine(settings)
     try:
         with engine.connect() as connection:
-            _prepare(connection)
+            _prepare_connection(connection)
             with connection.begin():
-                _lock(connection)
-                command.upgrade(_config(connection), revision)
+                _lock_upgrades(connection)
+                command.upgrade(_make_config(connection), revision)
                 _check_foreign_keys(connection)
     finally:
         engine.dispose()
@@ -40,9 +40,9 @@ def current_revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def revision_of(settings: Settings) -> str | None:
+def read_database_revision(settings: Settings) -> str | None:
     """The revision of the database of the settings; does not create a missing database."""
-    if not is_there(settings):
+    if not database_exists(settings):
         return None
     engine = make_engine(settings)
     try:
@@ -52,7 +52,7 @@ def revision_of(settings: Settings) -> str | None:
         engine.dispose()
 
 
-def is_there(settings: Settings) -> bool:
+def database_exists(settings: Settings) -> bool:
     """Whether the database exists, as far as can be determined without connecting."""
     url = make_url(settings.database_url)
     return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
@@ -61,15 +61,17 @@ def is_there(settings: Settings) -> bool:
 @cache
 def head_revision() -> str:
     """The revision that this code needs."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
+    return str(ScriptDirectory.from_config(_make_config()).get_current_head())
 
 
-def is_known(revision: str) -> bool:
+def is_known_revision(revision: str) -> bool:
     """Whether this code can upgrade from a revision; false for revisions of newer versions."""
-    return revision in {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return revision in {
+        step.revision for step in ScriptDirectory.from_config(_make_config()).walk_revisions()
+    }
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _make_config(connection: Connection | None = None) -> Config:
     """Alembic's configuration, independent of the working directory and of configuration files."""
     config = Config()
     config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
@@ -77,7 +79,7 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-def _prepare(connection: Connection) -> None:
+def _prepare_connection(connection: Connection) -> None:
     """Disable foreign keys and timeouts during an upgrade, on this connection only.
 
     SQLite alters a table by copying it and dropping the old one; with foreign keys on, the drop would delete
@@ -86,7 +88,7 @@ def _prepare(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         cursor = connection.connection.cursor()
         cursor.execute("PRAGMA foreign_keys=OFF")
-        cursor.execute(f"PRAGMA busy_timeout={LOCK_WAIT_S * 1000}")
+        cursor.execute(f"PRAGMA busy_timeout={MAX_LOCK_WAIT_S * 1000}")
         cursor.close()
     else:
         connection.execute(text("SET lock_timeout = 0"))
@@ -94,10 +96,10 @@ def _prepare(connection: Connection) -> None:
         connection.commit()
 
 
-def _lock(connection: Connection) -> None:
+def _lock_upgrades(connection: Connection) -> None:
     """Let one process upgrade at a time; on SQLite, BEGIN IMMEDIATE already ensures this."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK_ID})
 
 
 def _check_foreign_keys(connection: Connection) -> None:

@@ -21,8 +21,8 @@ from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from service.caller import LOCAL, Caller
-from service.db.tables import Owned
+from service.caller import LOCAL_CALLER, Caller
+from service.db.tables import TenantMixin
 from service.settings import Settings
 
 SessionFactory = sessionmaker[Session]
@@ -36,14 +36,14 @@ SQLITE_PRAGMAS = (
     "cell_size_check=ON",
 )
 # Raised by drivers while a database is unreachable, full, locked, or a read-only standby.
-UNUSABLE = (OperationalError, InternalError)
+UNAVAILABLE_ERRORS = (OperationalError, InternalError)
 
-FULL = (sqlite3.SQLITE_FULL, "53100")  # SQLite's code, and PostgreSQL's SQLSTATE disk_full
+DISK_FULL_CODES = (sqlite3.SQLITE_FULL, "53100")  # SQLite's code, and PostgreSQL's SQLSTATE disk_full
 
-CALLER = "caller"  # key of a session's info
+CALLER_KEY = "caller"  # key of a session's info
 # Row lock for a change or a deletion. Before PostgreSQL deletes a blob it locks the rows that refer to it.
 # Under a stronger lock, two deletions of the last such rows would deadlock.
-TO_CHANGE: Any = {"key_share": True}
+LOCK_FOR_CHANGE: Any = {"key_share": True}
 POSTGRES_OPTIONS = (
     "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
 )
@@ -65,28 +65,28 @@ class Sessions:
     @property
     def tenant(self) -> str:
         """The tenant of the rows; without a caller, the tenant of a service without keys."""
-        return (self.caller or LOCAL).tenant
+        return (self.caller or LOCAL_CALLER).tenant
 
-    def of(self, caller: Caller) -> Sessions:
+    def restrict_to(self, caller: Caller) -> Sessions:
         """The same transactions, restricted to a caller's tenant."""
         return replace(self, caller=caller)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
         """A transaction that may write: committed at the end of the block, rolled back on an error."""
-        with self.writing(info={CALLER: self.caller}) as session, session.begin():
+        with self.writing(info={CALLER_KEY: self.caller}) as session, session.begin():
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that only reads, from one consistent snapshot on SQLite."""
-        with self.reading(info={CALLER: self.caller}) as session:
+        with self.reading(info={CALLER_KEY: self.caller}) as session:
             yield session
 
 
-def caller_of(session: Session) -> Caller | None:
+def get_caller(session: Session) -> Caller | None:
     """The caller of a transaction; None for the service itself."""
-    caller: Caller | None = session.info.get(CALLER)
+    caller: Caller | None = session.info.get(CALLER_KEY)
     return caller
 
 
@@ -95,26 +95,26 @@ def make_sessions(engine: Engine) -> Sessions:
     reader = engine.execution_options(read_only=True, postgresql_readonly=True)
     makers = [sessionmaker(of, expire_on_commit=False) for of in (engine, reader)]
     for maker in makers:
-        event.listen(maker, "do_orm_execute", _see_own_rows_only)
-        event.listen(maker, "before_flush", _sign_new_rows)
+        event.listen(maker, "do_orm_execute", _filter_by_tenant)
+        event.listen(maker, "before_flush", _set_tenant)
     writing, reading = makers
     return Sessions(writing, reading)
 
 
-def _see_own_rows_only(state: ORMExecuteState) -> None:
+def _filter_by_tenant(state: ORMExecuteState) -> None:
     """Restrict every query to the caller's tenant, so that no query can omit the filter."""
-    caller = caller_of(state.session)
+    caller = get_caller(state.session)
     if caller is None or state.is_column_load or not (state.is_select or state.is_update or state.is_delete):
         return
     tenant = caller.tenant
-    own = with_loader_criteria(Owned, lambda table: table.tenant == tenant, include_aliases=True)
+    own = with_loader_criteria(TenantMixin, lambda table: table.tenant == tenant, include_aliases=True)
     state.statement = state.statement.options(own)
 
 
-def _sign_new_rows(session: Session, *_: Any) -> None:
-    caller = caller_of(session)
+def _set_tenant(session: Session, *_: Any) -> None:
+    caller = get_caller(session)
     for row in session.new:
-        if isinstance(row, Owned) and row.tenant is None and caller is not None:
+        if isinstance(row, TenantMixin) and row.tenant is None and caller is not None:
             row.tenant = caller.tenant
 
 
@@ -164,7 +164,7 @@ def _begin_sqlite(connection: Connection) -> None:
 def is_full(error: DBAPIError) -> bool:
     """Whether the database's disk was full."""
     code = getattr(error.orig, "sqlite_errorcode", None) or getattr(error.orig, "sqlstate", None)
-    return code in FULL
+    return code in DISK_FULL_CODES
 
 
 def clock(session: Session) -> datetime:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 
-NAMING = {
+NAMING_CONVENTION = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
     "ck": "ck_%(table_name)s_%(constraint_name)s",
@@ -37,7 +37,7 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
-PART = "part"  # kind of jobs that are subtasks of another one and hidden from clients
+SUBTASK_KIND = "part"  # kind of jobs that are subtasks of another one and hidden from clients
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
@@ -68,13 +68,13 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class Table(DeclarativeBase):
+class TableBase(DeclarativeBase):
     """Base of all tables."""
 
-    metadata = MetaData(naming_convention=NAMING)
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 
-class Owned:
+class TenantMixin:
     """Columns of rows that belong to a tenant; see ``service.db.session``."""
 
     tenant: Mapped[str] = mapped_column(String(64))
@@ -95,7 +95,7 @@ class JobStatus(StrEnum):
         return self in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
-class Blob(Table):
+class Blob(TableBase):
     """Immutable bytes, identified by their SHA-256."""
 
     __tablename__ = "blob"
@@ -105,7 +105,7 @@ class Blob(Table):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class BlobChunk(Table):
+class BlobChunk(TableBase):
     """At most 1 MiB of a blob."""
 
     __tablename__ = "blob_chunk"
@@ -115,7 +115,7 @@ class BlobChunk(Table):
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class Dataset(Owned, Table):
+class Dataset(TenantMixin, TableBase):
     """A typed table of a client; its content is a Parquet blob."""
 
     __tablename__ = "dataset"
@@ -131,7 +131,7 @@ class Dataset(Owned, Table):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Job(Owned, Table):
+class Job(TenantMixin, TableBase):
     """A job; this row is authoritative, not the message in the queue.
 
     ``token`` is the fencing token of the worker that claimed the job: every write to a running job is
@@ -192,7 +192,7 @@ class Job(Owned, Table):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class JobEvent(Table):
+class JobEvent(TableBase):
     """An event of a job, numbered from 1 without gaps."""
 
     __tablename__ = "job_event"
@@ -204,7 +204,7 @@ class JobEvent(Table):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Model(Owned, Table):
+class Model(TenantMixin, TableBase):
     """A trained network that the service keeps; one per job.
 
     ``record`` holds the body of ``GET /models/{id}`` beyond the columns here, ``symbolic`` the formulas (null
@@ -235,7 +235,7 @@ class Model(Owned, Table):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class ModelAlias(Owned, Table):
+class ModelAlias(TenantMixin, TableBase):
     """A name for one version of a model: ``name@alias``."""
 
     __tablename__ = "model_alias"
@@ -246,7 +246,7 @@ class ModelAlias(Owned, Table):
     model_id: Mapped[str] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), index=True)
 
 
-class AliasMove(Owned, Table):
+class AliasMove(TenantMixin, TableBase):
     """An alias was set to a model, or removed; rows never change.
 
     ``model_id`` and ``version`` are what the alias then referred to; null for nothing. They are not foreign
@@ -266,7 +266,7 @@ class AliasMove(Owned, Table):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Worker(Table):
+class Worker(TableBase):
     """A worker process that was alive at ``seen_at``."""
 
     __tablename__ = "worker"
@@ -278,7 +278,7 @@ class Worker(Table):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class ApiKey(Owned, Table):
+class ApiKey(TenantMixin, TableBase):
     """An API key of a client; only its hash is stored.
 
     ``last_used_at`` is accurate to the minute.
@@ -298,7 +298,7 @@ class ApiKey(Owned, Table):
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class AuditEntry(Owned, Table):
+class AuditEntry(TenantMixin, TableBase):
     """A change by a client, and the API key used; rows never change."""
 
     __tablename__ = "audit_entry"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import kan_engine
 from service.errors import Conflict
-from service.schemas.members import By, Member, verdict_of
+from service.schemas.members import Member, MemberChoice, read_verdict
 
 if TYPE_CHECKING:
     from kan_engine import FormulaPredictor, Predictor
@@ -31,7 +31,7 @@ class Members:
     serving: FormulaPredictor | None = None
 
     @staticmethod
-    def of(predictor: Predictor, symbolic: Mapping[str, Any] | None) -> Members:
+    def build(predictor: Predictor, symbolic: Mapping[str, Any] | None) -> Members:
         """Build the members from the network and the stored formulas.
 
         Raises:
@@ -39,25 +39,25 @@ class Members:
         """
         if symbolic is None:
             return Members(predictor)
-        is_exact, within = verdict_of(symbolic) == "exact", symbolic.get("serves_within")
-        formula = _formula(predictor, symbolic, is_exact=is_exact)
+        is_exact, within = read_verdict(symbolic) == "exact", symbolic.get("serves_within")
+        formula = _make_formula_predictor(predictor, symbolic, is_exact=is_exact)
         if is_exact or within is None:
             return Members(predictor, formula, formula if is_exact else None)
         low, high = within
         bounds = -math.inf if low is None else low, math.inf if high is None else high
         return Members(predictor, formula, replace(formula, within=bounds))
 
-    def answering(self, by: By) -> tuple[Member, Predictor]:
+    def select(self, by: MemberChoice) -> tuple[Member, Predictor]:
         """The member that answers, with its name.
 
         Raises:
             Conflict: The model does not have the requested member.
         """
         if by == "compact":
-            raise _refusal("no_compact_network", f"the model has no compact network; {self._remedy}")
+            raise _make_refusal("no_compact_network", f"the model has no compact network; {self._remedy}")
         if by == "formula" and self.formula is None:
             wanted = 'a job with "symbolic": true searches for one'
-            raise _refusal(
+            raise _make_refusal(
                 "no_formula", f"the model has no formula; {self._remedy}, or train again: {wanted}"
             )
         answering = self.formula if by == "formula" else self.serving if by == "auto" else None
@@ -71,15 +71,17 @@ class Members:
         return f'send "by": "auto", {others}'
 
 
-def _refusal(code: str, detail: str) -> Conflict:
+def _make_refusal(code: str, detail: str) -> Conflict:
     return Conflict(code, detail, errors=[{"pointer": "#/by", "code": code, "detail": detail}])
 
 
-def _formula(predictor: Predictor, symbolic: Mapping[str, Any], *, is_exact: bool) -> FormulaPredictor:
+def _make_formula_predictor(
+    predictor: Predictor, symbolic: Mapping[str, Any], *, is_exact: bool
+) -> FormulaPredictor:
     outputs = symbolic["outputs"]
     law, errors = outputs[0].get("law"), [output.get("max_error") for output in outputs]
     is_known = is_exact and None not in errors
-    return kan_engine.FormulaPredictor.of(
+    return kan_engine.FormulaPredictor.from_predictor(
         predictor,
         [kan_engine.from_json(output["tree"]) for output in outputs],
         support=law and law["support"],

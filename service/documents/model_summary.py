@@ -6,34 +6,34 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kan_engine import to_latex, to_text, variables
-from kan_engine.data.datetime_parts import iso_of
+from kan_engine.data.datetime_parts import format_iso_time
 
 if TYPE_CHECKING:
     from kan_engine import KAN, Encoding, Expression, Feature, Standardizer, TargetScaler
 
 
-def shown_features(encoding: Encoding) -> list[dict[str, Any]]:
+def describe_features(encoding: Encoding) -> list[dict[str, Any]]:
     """The input columns of the model, with their values in training."""
     return [
         {
             "name": feature.name,
             "type": feature.type,
-            "min": _shown(feature, feature.min),
-            "max": _shown(feature, feature.max),
+            "min": _format_value(feature, feature.min),
+            "max": _format_value(feature, feature.max),
             "categories": list(feature.categories) or None,
             "has_missing": feature.has_missing,
-            "fill": None if feature.type == "category" else _shown(feature, feature.fill),
+            "fill": None if feature.type == "category" else _format_value(feature, feature.fill),
         }
         for feature in encoding.features
     ]
 
 
-def _shown(feature: Feature, value: float | None) -> float | str | None:
+def _format_value(feature: Feature, value: float | None) -> float | str | None:
     """The number; for a time, its ISO 8601 text."""
-    return iso_of(value) if feature.type == "datetime" and value is not None else value
+    return format_iso_time(value) if feature.type == "datetime" and value is not None else value
 
 
-def shown_network(
+def describe_network(
     network: KAN, inputs: Standardizer, outputs: TargetScaler | None, optimizer: str | None
 ) -> dict[str, Any]:
     """Shape of the network, and the scaling of its inputs and target."""
@@ -51,7 +51,7 @@ def shown_network(
     }
 
 
-def shown_formula(tree: Expression, names: Mapping[str, str], encoding: Encoding | None) -> dict[str, Any]:
+def describe_formula(tree: Expression, names: Mapping[str, str], encoding: Encoding | None) -> dict[str, Any]:
     """A formula as clients read it, with the meaning of its variables.
 
     Args:
@@ -68,11 +68,11 @@ def shown_formula(tree: Expression, names: Mapping[str, str], encoding: Encoding
         "latex": to_latex(tree, names),
         "symbols": symbols | {names[name]: column.meaning for name, column in derived.items()},
         "derived": {name: column.definition for name, column in derived.items()},
-        "fills": _fills(used, encoding),
+        "fills": _collect_fill_values(used, encoding),
     }
 
 
-def _fills(used: tuple[str, ...], encoding: Encoding | None) -> dict[str, float]:
+def _collect_fill_values(used: tuple[str, ...], encoding: Encoding | None) -> dict[str, float]:
     """Values that replace missing ones, for columns that had missing values in training."""
     features = encoding.features if encoding else ()
     return {

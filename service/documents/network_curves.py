@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from kan_engine import KAN, Axis, Encoding, Standardizer, Suggestion, edge_scores, suggest
-from service.schemas.models import PICTURED_EDGES
+from kan_engine import KAN, Encoding, FitPoints, Standardizer, Suggestion, edge_scores, suggest
+from service.schemas.models import MAX_PICTURED_EDGES
 
-POINTS = 61  # per curve
-SUGGESTIONS = 8  # per edge
-SUGGESTED_EDGES = 24  # the strongest edges; more would delay the result
-SAMPLE = 2000
-SIMPLE = 0.8  # pykan's weight of complexity against fit in the total
-RESOLUTION = 1e-5  # pykan's value; smaller differences of 1 - R² are ignored
+CURVE_POINTS = 61  # per curve
+MAX_SUGGESTIONS = 8  # per edge
+MAX_SUGGESTED_EDGES = 24  # the strongest edges; more would delay the result
+MAX_SAMPLE_ROWS = 2000
+COMPLEXITY_WEIGHT = 0.8  # pykan's weight of complexity against fit in the total
+R2_RESOLUTION = 1e-5  # pykan's value; smaller differences of 1 - R² are ignored
 
 
-def portray(
+def describe_edges(
     network: KAN,
     inputs: Standardizer,
     encoding: Encoding,
@@ -39,69 +39,71 @@ def portray(
         outputs: Names of the outputs.
         should_stop: Once true, no further edge gets suggestions.
     """
-    rows = encoded[np.linspace(0, len(encoded) - 1, min(SAMPLE, len(encoded))).astype(int)]
+    rows = encoded[np.linspace(0, len(encoded) - 1, min(MAX_SAMPLE_ROWS, len(encoded))).astype(int)]
     x = torch.from_numpy(inputs.forward(rows))
     entering, scores = network.preacts(x), edge_scores(network, x)
     depth = len(network.stack)
-    shown = _shown([layer.mask for layer in network.all_layers], scores)
+    shown = _select_edges([layer.mask for layer in network.all_layers], scores)
     edges = []
     for number, (layer, h, score) in enumerate(zip(network.all_layers, entering, scores, strict=True)):
         source, target = (number, number + 1) if number < depth else (0, depth)
         seen = torch.from_numpy(rows) if source == 0 else h
-        at, curves = _curves(layer, h, seen)
+        at, curves = _sample_curves(layer, h, seen)
         for i, j in torch.nonzero(shown[number]).tolist():
             edges.append(
                 {"layer": source, "in": i, "to_layer": target, "out": j, "score": float(score[i, j])}
                 | {"x": at[:, i].tolist(), "y": curves[:, i, j].tolist(), "suggestions": []}
                 | {"function": layer.symbolic[i, j].function if (i, j) in layer.symbolic else None}
             )
-    _suggest(edges, should_stop)
-    return frame_of(network, encoding, outputs) | {"edges": edges}
+    _add_suggestions(edges, should_stop)
+    return describe_nodes(network, encoding, outputs) | {"edges": edges}
 
 
-def frame_of(network: KAN, encoding: Encoding, outputs: Sequence[str]) -> dict[str, Any]:
+def describe_nodes(network: KAN, encoding: Encoding, outputs: Sequence[str]) -> dict[str, Any]:
     """Inputs, outputs, width and nodes, without edges."""
     names = [column.name for column in encoding.names]
     return {
         "inputs": names,
         "outputs": list(outputs),
         "width": list(network.config.width),
-        "nodes": _nodes(network, names, outputs),
+        "nodes": _list_nodes(network, names, outputs),
     }
 
 
-def _shown(masks: list[torch.Tensor], scores: list[torch.Tensor]) -> list[torch.Tensor]:
+def _select_edges(masks: list[torch.Tensor], scores: list[torch.Tensor]) -> list[torch.Tensor]:
     """Masks of the active edges; if there are too many, of those with the highest scores."""
     live = torch.cat([score[mask] for score, mask in zip(scores, masks, strict=True)])
-    if len(live) <= PICTURED_EDGES:
+    if len(live) <= MAX_PICTURED_EDGES:
         return masks
-    least = live.topk(PICTURED_EDGES).values[-1]
+    least = live.topk(MAX_PICTURED_EDGES).values[-1]
     return [mask & (score >= least) for score, mask in zip(scores, masks, strict=True)]
 
 
-def _curves(layer: Any, h: torch.Tensor, seen: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+def _sample_curves(layer: Any, h: torch.Tensor, seen: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Activations [points, in, out] at points [points, in] over the range of ``seen``, in its units."""
     ordered, order = seen.sort(dim=0)
     shown, inside = ordered.numpy(), h.gather(0, order).numpy()
-    at = np.linspace(shown[0], shown[-1], POINTS)
+    at = np.linspace(shown[0], shown[-1], CURVE_POINTS)
     points = np.stack([np.interp(*column) for column in zip(at.T, shown.T, inside.T, strict=True)], axis=1)
     with torch.no_grad():
         return at, layer.postacts(torch.from_numpy(points)).numpy()
 
 
-def _suggest(edges: list[dict[str, Any]], should_stop: Callable[[], bool]) -> None:
+def _add_suggestions(edges: list[dict[str, Any]], should_stop: Callable[[], bool]) -> None:
     """Add ranked functions to the strongest edges, as in the table of pykan's ``suggest_symbolic``."""
-    for edge in sorted(edges, key=lambda edge: -edge["score"])[:SUGGESTED_EDGES]:
+    for edge in sorted(edges, key=lambda edge: -edge["score"])[:MAX_SUGGESTED_EDGES]:
         if should_stop():
             return
-        found = [_row(fit) for fit in suggest(Axis(np.array(edge["x"])), np.array(edge["y"]))]
+        found = [
+            _describe_suggestion(fit) for fit in suggest(FitPoints(np.array(edge["x"])), np.array(edge["y"]))
+        ]
         best = {row["function"]: row for row in sorted(found, key=lambda row: -row["total"])}
-        edge["suggestions"] = sorted(best.values(), key=lambda row: row["total"])[:SUGGESTIONS]
+        edge["suggestions"] = sorted(best.values(), key=lambda row: row["total"])[:MAX_SUGGESTIONS]
 
 
-def _row(fit: Suggestion) -> dict[str, Any]:
-    loss = float(np.log2(max(1 - fit.r2, 0.0) + RESOLUTION))
-    total = (1 - SIMPLE) * loss + SIMPLE * fit.complexity
+def _describe_suggestion(fit: Suggestion) -> dict[str, Any]:
+    loss = float(np.log2(max(1 - fit.r2, 0.0) + R2_RESOLUTION))
+    total = (1 - COMPLEXITY_WEIGHT) * loss + COMPLEXITY_WEIGHT * fit.complexity
     constants = {"a": fit.a, "b": fit.b, "c": fit.c, "d": fit.d}
     return {
         "function": fit.function,
@@ -112,7 +114,7 @@ def _row(fit: Suggestion) -> dict[str, Any]:
     } | constants
 
 
-def _nodes(network: KAN, inputs: Sequence[str], outputs: Sequence[str]) -> list[list[dict[str, str]]]:
+def _list_nodes(network: KAN, inputs: Sequence[str], outputs: Sequence[str]) -> list[list[dict[str, str]]]:
     """Names of all nodes, and the operation of every node except the inputs."""
     nodes = [[{"name": name} for name in inputs]]
     for depth, layer in enumerate(network.stack, start=1):

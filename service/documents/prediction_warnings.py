@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 OUTSIDE, UNSEEN, MISSING = "outside_training_range", "unseen_category", "unexpected_missing"
 NOT_FINITE = "not_finite"
-DOUBTS = (OUTSIDE, UNSEEN, MISSING, NOT_FINITE)
+WARNING_CODES = (OUTSIDE, UNSEEN, MISSING, NOT_FINITE)
 
 
-def doubt_about(feature: Feature, *, is_missing: bool) -> str:
+def select_warning_code(feature: Feature, *, is_missing: bool) -> str:
     """Warning code for a value that training did not see."""
     if is_missing:
         return MISSING

@@ -5,11 +5,11 @@ everything that was guessed. Input that cannot be taken literally is refused wit
 nothing is repaired silently.
 """
 
-from service.ingest.column_report import Ingested as Ingested
+from service.ingest.column_report import IngestedTable as IngestedTable
 from service.ingest.readers import read_columns as read_columns
 from service.ingest.readers import read_rows as read_rows
 from service.ingest.readers import read_upload as read_upload
-from service.ingest.subprocess_reader import Described as Described
-from service.ingest.subprocess_reader import convert as convert
-from service.ingest.subprocess_reader import is_harmless as is_harmless
-from service.ingest.subprocess_reader import write as write
+from service.ingest.subprocess_reader import TableDescription as TableDescription
+from service.ingest.subprocess_reader import convert_upload as convert_upload
+from service.ingest.subprocess_reader import is_safe_in_process as is_safe_in_process
+from service.ingest.subprocess_reader import write_parquet as write_parquet

@@ -5,10 +5,10 @@ from typing import Any
 from service.errors import Invalid
 from service.settings import Settings
 
-MAX_NAME = 200
-MAX_ENTRIES = 20
+MAX_NAME_LENGTH = 200
+MAX_ERROR_ENTRIES = 20
 CELL_BYTES = 28  # memory per cell while a table is read from text: an entry among texts, and a value
-NUMBER_BYTES = 12  # memory per cell of a number column in a file that stores numbers
+NUMBER_CELL_BYTES = 12  # memory per cell of a number column in a file that stores numbers
 
 
 def check_names(names: list[str], settings: Settings, *, may_be_empty: bool = False) -> list[str]:
@@ -33,12 +33,12 @@ def check_names(names: list[str], settings: Settings, *, may_be_empty: bool = Fa
     first_seen: dict[str, int] = {}
     errors: list[dict[str, Any]] = []
     for number, name in enumerate(names, start=1):
-        if fault := _fault(name, first_seen.get(name)):
-            errors.append({"column": name[:MAX_NAME], "column_number": number} | fault)
+        if fault := _find_fault(name, first_seen.get(name)):
+            errors.append({"column": name[:MAX_NAME_LENGTH], "column_number": number} | fault)
         first_seen.setdefault(name, number)
     if any(not may_be_empty or error["code"] != "empty_name" for error in errors):
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise Invalid("column_names", errors[0]["detail"] + more, errors=errors[:MAX_ENTRIES])
+        raise Invalid("column_names", errors[0]["detail"] + more, errors=errors[:MAX_ERROR_ENTRIES])
     return names
 
 
@@ -69,16 +69,16 @@ def check_size(
         )
 
 
-def _fault(name: str, first_seen: int | None) -> dict[str, Any] | None:
+def _find_fault(name: str, first_seen: int | None) -> dict[str, Any] | None:
     if not name:
         return {
             "code": "empty_name",
             "detail": "a column has no name; give every column one",
         }
-    if len(name) > MAX_NAME:
+    if len(name) > MAX_NAME_LENGTH:
         return {
             "code": "name_too_long",
-            "detail": f"a column name is over {MAX_NAME} characters long; shorten it",
+            "detail": f"a column name is over {MAX_NAME_LENGTH} characters long; shorten it",
         }
     if "\0" in name:
         return {"code": "nul_character", "detail": "a column name contains the character NUL; remove it"}

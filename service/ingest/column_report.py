@@ -11,27 +11,27 @@ import polars as pl
 
 from service.errors import Invalid
 from service.ingest.missing_codes import (
-    Missing,
-    about_codes,
-    about_proposals,
-    proposals,
-    refuse_unknown,
-    without_codes,
+    MissingCodes,
+    mask_codes,
+    propose_codes,
+    refuse_unknown_columns,
+    warn_declared_codes,
+    warn_proposed_codes,
 )
 
 EXACT_INTEGER = 2**53  # a double represents all integers up to here exactly
 MAX_CATEGORIES = 1_000
-FEW_CATEGORIES = 20
-TOP = 10
-BINS = 24  # of a histogram: enough to see two peaks, few enough for a thumbnail
-SHOWN_CHARACTERS = 100
-ID = re.compile(r"(?i:(^|[^a-z])(id|uuid|guid|index|idx|rownames?))$|[a-z](ID|Id)$")  # ends of names
+MAX_UNCONDITIONAL_CATEGORIES = 20
+MAX_TOP_VALUES = 10
+HISTOGRAM_BINS = 24  # of a histogram: enough to see two peaks, few enough for a thumbnail
+MAX_SHOWN_CHARACTERS = 100
+ID_NAME = re.compile(r"(?i:(^|[^a-z])(id|uuid|guid|index|idx|rownames?))$|[a-z](ID|Id)$")  # ends of names
 
 Warnings = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Raw:
+class RawTable:
     """A table as it was read; ``lines`` has the line of each row if the source is lines of text."""
 
     frame: pl.DataFrame
@@ -40,7 +40,7 @@ class Raw:
 
 
 @dataclass(frozen=True)
-class Ingested:
+class IngestedTable:
     """A typed table with the report of each column and the warnings."""
 
     frame: pl.DataFrame
@@ -48,7 +48,7 @@ class Ingested:
     warnings: Warnings
 
 
-def finish(raw: Raw, missing: Missing | None = None) -> Ingested:
+def check_and_describe(raw: RawTable, missing: MissingCodes | None = None) -> IngestedTable:
     """Check the values, and describe the table.
 
     Args:
@@ -58,26 +58,29 @@ def finish(raw: Raw, missing: Missing | None = None) -> Ingested:
     Raises:
         Invalid: A text contains NUL, which PostgreSQL cannot store, or ``missing`` names an unknown column.
     """
-    refuse_unknown(missing or {}, raw.frame.columns)
+    refuse_unknown_columns(missing or {}, raw.frame.columns)
     columns, warnings = [], list(raw.warnings)
     for column in raw.frame.iter_columns():
-        finite, found = _without_infinities(_without_nul(column))
-        columns.append(without_codes(finite, missing or {}))
-        warnings += found + about_codes(finite, columns[-1])
-    proposed = proposals(columns)
+        finite, found = _mask_infinities(_refuse_nul(column))
+        columns.append(mask_codes(finite, missing or {}))
+        warnings += found + warn_declared_codes(finite, columns[-1])
+    proposed = propose_codes(columns)
     forms = {warning["column"]: warning["form"] for warning in raw.warnings if "form" in warning}
     reports = [
-        _report(column) | {"possible_missing": proposed.get(column.name, []), "form": forms.get(column.name)}
+        _report_column(column)
+        | {"possible_missing": proposed.get(column.name, []), "form": forms.get(column.name)}
         for column in columns
     ]
     for report in reports:
-        warnings += _about(report)
-    warnings += about_proposals(proposed, columns)
-    warnings += _about_repeated(pl.DataFrame(columns))
-    return Ingested(pl.DataFrame(columns), reports, [_placed(warning, raw.lines) for warning in warnings])
+        warnings += _warn_unusable(report)
+    warnings += warn_proposed_codes(proposed, columns)
+    warnings += _warn_repeated_rows(pl.DataFrame(columns))
+    return IngestedTable(
+        pl.DataFrame(columns), reports, [_add_line(warning, raw.lines) for warning in warnings]
+    )
 
 
-def _about_repeated(table: pl.DataFrame) -> Warnings:
+def _warn_repeated_rows(table: pl.DataFrame) -> Warnings:
     """Warn about repeated rows, found by hashes: even for a large table these take little memory."""
     hashes = table.hash_rows()
     repeated = ~hashes.is_first_distinct()
@@ -88,20 +91,20 @@ def _about_repeated(table: pl.DataFrame) -> Warnings:
         f"{count} rows repeat an earlier row; test rows that also occur in training inflate the scores, "
         "so remove repeated rows unless they are separate measurements"
     )
-    return [{"code": "repeated_rows", "row": first_row(repeated), "detail": detail}]
+    return [{"code": "repeated_rows", "row": find_first_row(repeated), "detail": detail}]
 
 
-def _without_nul(column: pl.Series) -> pl.Series:
+def _refuse_nul(column: pl.Series) -> pl.Series:
     if column.dtype == pl.String:
         with_nul = column.str.contains("\0", literal=True)
         if with_nul.any():
-            entry = {"column": column.name, "row": first_row(with_nul), "code": "nul_character"}
+            entry = {"column": column.name, "row": find_first_row(with_nul), "code": "nul_character"}
             detail = f"a text in column {column.name!r} contains the character NUL; remove it"
             raise Invalid("nul_character", detail, errors=[entry | {"detail": detail}])
     return column
 
 
-def _without_infinities(column: pl.Series) -> tuple[pl.Series, Warnings]:
+def _mask_infinities(column: pl.Series) -> tuple[pl.Series, Warnings]:
     """Replace NaN and infinities by null; warn about infinities, since NaN only means missing."""
     if column.dtype != pl.Float64:
         return column, []
@@ -110,21 +113,23 @@ def _without_infinities(column: pl.Series) -> tuple[pl.Series, Warnings]:
     if not infinite.any():
         return finite, []
     detail = f"{infinite.sum()} infinite or too large values were read as missing"
-    return finite, [{"code": "infinite", "column": column.name, "row": first_row(infinite), "detail": detail}]
+    return finite, [
+        {"code": "infinite", "column": column.name, "row": find_first_row(infinite), "detail": detail}
+    ]
 
 
-def first_row(mask: pl.Series) -> int:
+def find_first_row(mask: pl.Series) -> int:
     """The first row, counted from 0, where a mask is true."""
     return int(mask.fill_null(value=False).arg_max() or 0)
 
 
-def _report(column: pl.Series) -> dict[str, Any]:
+def _report_column(column: pl.Series) -> dict[str, Any]:
     """The report of a column, as in ``GET /datasets/{id}``."""
     values = column.drop_nulls()
     distinct = values.n_unique()
     report = {
         "name": column.name,
-        "type": _type(column, len(values), distinct),
+        "type": _report_type(column, len(values), distinct),
         "missing": column.null_count(),
         "distinct": distinct,
         "min": None,
@@ -135,31 +140,31 @@ def _report(column: pl.Series) -> dict[str, Any]:
         "histogram": None,
     }
     is_told_apart = distinct == len(column) and values.dtype in (pl.Int64, pl.String)
-    report["is_id"] = is_told_apart and ID.search(column.name) is not None
+    report["is_id"] = is_told_apart and ID_NAME.search(column.name) is not None
     if len(values) and (values.dtype.is_numeric() or values.dtype == pl.Datetime):
-        report |= {"min": _plain(values.min()), "max": _plain(values.max())}
+        report |= {"min": _to_json_value(values.min()), "max": _to_json_value(values.max())}
     if len(values) and values.dtype.is_numeric():
-        report |= {"mean": _finite(values.mean()), "std": _finite(values.std())}
+        report |= {"mean": _finite_or_none(values.mean()), "std": _finite_or_none(values.std())}
         report["histogram"] = _histogram(values)
     if values.dtype not in (pl.Float64, pl.Datetime):
-        report["top"] = _top(values)
+        report["top"] = _top_values(values)
     return report
 
 
-def _type(column: pl.Series, present: int, distinct: int) -> str:
+def _report_type(column: pl.Series, present: int, distinct: int) -> str:
     """The type in the report: text with few distinct values, or each twice on average, is a category."""
     if column.dtype == pl.String:
-        is_category = distinct <= FEW_CATEGORIES or distinct <= min(MAX_CATEGORIES, present / 2)
+        is_category = distinct <= MAX_UNCONDITIONAL_CATEGORIES or distinct <= min(MAX_CATEGORIES, present / 2)
         return "category" if is_category else "text"
     names = {pl.Boolean: "boolean", pl.Int64: "integer", pl.Float64: "number"}
     return names.get(column.dtype.base_type(), "datetime")
 
 
-def _top(values: pl.Series) -> list[dict[str, Any]]:
+def _top_values(values: pl.Series) -> list[dict[str, Any]]:
     """The most frequent values; the smallest first among equally frequent ones."""
     counts = values.rename("value").value_counts()
-    top = counts.sort(["count", "value"], descending=[True, False]).head(TOP)
-    return [{"value": _plain(value), "count": count} for value, count in top.iter_rows()]
+    top = counts.sort(["count", "value"], descending=[True, False]).head(MAX_TOP_VALUES)
+    return [{"value": _to_json_value(value), "count": count} for value, count in top.iter_rows()]
 
 
 def _histogram(values: pl.Series) -> dict[str, Any] | None:
@@ -169,24 +174,24 @@ def _histogram(values: pl.Series) -> dict[str, Any] | None:
     if not 0 < high - low < math.inf:
         return None
     places = (numbers - low) / (high - low)  # scaled to [0, 1]: bins of the largest numbers would overflow
-    counts, _ = np.histogram(places, bins=BINS, range=(0.0, 1.0))
+    counts, _ = np.histogram(places, bins=HISTOGRAM_BINS, range=(0.0, 1.0))
     return {"low": low, "high": high, "counts": counts.tolist()}
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, str) and len(value) > SHOWN_CHARACTERS:
-        return value[:SHOWN_CHARACTERS] + "…"
+    if isinstance(value, str) and len(value) > MAX_SHOWN_CHARACTERS:
+        return value[:MAX_SHOWN_CHARACTERS] + "…"
     return value
 
 
-def _finite(value: Any) -> float | None:
+def _finite_or_none(value: Any) -> float | None:
     """The value, or None if a sum of very large numbers has overflowed."""
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def _about(report: dict[str, Any]) -> Warnings:
+def _warn_unusable(report: dict[str, Any]) -> Warnings:
     """Warn if a column cannot be used, or not exactly."""
     name = report["name"]
     if report["distinct"] == 0:
@@ -204,7 +209,7 @@ def _about(report: dict[str, Any]) -> Warnings:
     return []
 
 
-def _placed(warning: dict[str, Any], lines: "np.ndarray[Any, Any] | None") -> dict[str, Any]:
+def _add_line(warning: dict[str, Any], lines: "np.ndarray[Any, Any] | None") -> dict[str, Any]:
     """Add the line, counted from 1, to a warning that names a row, counted from 0."""
     if lines is None or "row" not in warning:
         return warning

@@ -16,24 +16,26 @@ import numpy as np
 import polars as pl
 
 from service.errors import Invalid
-from service.ingest.column_names import MAX_ENTRIES, check_names, check_size
-from service.ingest.column_report import Raw, Warnings
-from service.ingest.missing_codes import Missing, about_codes, without_codes
-from service.ingest.sniffing import encoding_of
-from service.ingest.type_inference import type_of_text
+from service.ingest.column_names import MAX_ERROR_ENTRIES, check_names, check_size
+from service.ingest.column_report import RawTable, Warnings
+from service.ingest.missing_codes import MissingCodes, mask_codes, warn_declared_codes
+from service.ingest.sniffing import detect_encoding
+from service.ingest.type_inference import infer_type
 from service.settings import Settings
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 SAMPLE_CHARACTERS = 64 * 1024
 SAMPLE_RECORDS = 100
-WHOLE_PART = re.compile("[+-]?[0-9]+")
+INTEGER_PART = re.compile("[+-]?[0-9]+")
 BLOCK_ROWS = 2_000  # few enough that Python's garbage collector does not traverse them repeatedly
 
 Record = tuple[list[str], int]  # cells, and the line on which the record begins
 Cells = dict[str, list[pl.Series]]  # text of the cells by column, in blocks
 
 
-def read(file: BinaryIO, filename: str | None, settings: Settings, missing: Missing | None = None) -> Raw:
+def read(
+    file: BinaryIO, filename: str | None, settings: Settings, missing: MissingCodes | None = None
+) -> RawTable:
     """Read a typed table, with warnings about everything that was guessed.
 
     The values in ``missing`` do not count for the type of their column.
@@ -41,45 +43,45 @@ def read(file: BinaryIO, filename: str | None, settings: Settings, missing: Miss
     Raises:
         Invalid: The text is not a table.
     """
-    encoding, warnings = encoding_of(file)
+    encoding, warnings = detect_encoding(file)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="")
     try:
-        separator = _separator_of(text.read(SAMPLE_CHARACTERS), filename)
+        separator = _detect_separator(text.read(SAMPLE_CHARACTERS), filename)
         text.seek(0)
         cells, lines, left_out = _read_cells(text, separator, settings)
     finally:
         text.detach()
-    typed, found = _typed(cells, separator, missing or {})
-    return Raw(typed, warnings + left_out + _about_layout(typed, separator) + found, lines)
+    typed, found = _infer_types(cells, separator, missing or {})
+    return RawTable(typed, warnings + left_out + _warn_layout(typed, separator) + found, lines)
 
 
-def _separator_of(sample: str, filename: str | None) -> str:
+def _detect_separator(sample: str, filename: str | None) -> str:
     """The separator with which most records have as many cells as the header, then with the widest header."""
     is_cut_off = len(sample) == SAMPLE_CHARACTERS
     lines = sample.splitlines(keepends=True)
     lines = lines[:-1] if is_cut_off and len(lines) > 1 else lines
     hinted = "\t" if (filename or "").lower().removesuffix(".gz").endswith((".tsv", ".tab")) else ","
 
-    def merit(separator: str) -> tuple[float, int, bool]:
-        widths = _widths(lines, separator)
+    def rate_separator(separator: str) -> tuple[float, int, bool]:
+        widths = _record_widths(lines, separator)
         if not widths or widths[0] < 2:
             return 0.0, 0, separator == hinted
         return widths.count(widths[0]) / len(widths), widths[0], separator == hinted
 
-    return max(SEPARATORS, key=merit)
+    return max(SEPARATORS, key=rate_separator)
 
 
-def _widths(lines: list[str], separator: str) -> list[int]:
+def _record_widths(lines: list[str], separator: str) -> list[int]:
     """Number of cells per record of the sample, up to the first record that cannot be read."""
     widths = []
     with suppress(Invalid):
-        for cells, _ in islice(_records(lines, separator), SAMPLE_RECORDS):
+        for cells, _ in islice(_iterate_records(lines, separator), SAMPLE_RECORDS):
             widths.append(len(cells))
     return widths
 
 
-def _records(lines: Iterable[str], separator: str) -> Iterator[Record]:
+def _iterate_records(lines: Iterable[str], separator: str) -> Iterator[Record]:
     """The records, without blank lines."""
     reader = csv.reader(lines, delimiter=separator, strict=True)
     while True:
@@ -104,7 +106,7 @@ def _read_cells(
     Spreadsheets write both where a cell was once used: separators at the end of every line, or lines of
     separators alone.
     """
-    records = _records(text, separator)
+    records = _iterate_records(text, separator)
     header, _ = next(records, ([], 0))
     if not header:
         raise Invalid("empty_file", "the file holds only blank lines; add a header and rows")
@@ -117,7 +119,7 @@ def _read_cells(
     while records_left := list(islice(records, BLOCK_ROWS)):
         block = [record for record in records_left if any(map(str.strip, record[0]))]
         empty_lines += [line for record, line in records_left if not any(map(str.strip, record))]
-        block = [_without_surplus(record, len(names)) for record in block]
+        block = [_drop_surplus_cells(record, len(names)) for record in block]
         _refuse_ragged(block, len(names), separator)
         _refuse_unnamed(block, names)
         rows += len(block)
@@ -130,10 +132,10 @@ def _read_cells(
         raise Invalid(
             "no_rows", f"the file has a header of {len(named)} columns and no rows; add at least one"
         )
-    return cells, np.concatenate(lines), _about_empty(len(names) - len(named), empty_lines)
+    return cells, np.concatenate(lines), _warn_empty(len(names) - len(named), empty_lines)
 
 
-def _without_surplus(record: Record, width: int) -> Record:
+def _drop_surplus_cells(record: Record, width: int) -> Record:
     """The record without cells beyond the header, if these are all empty."""
     cells, line = record
     return record if len(cells) <= width or any(map(str.strip, cells[width:])) else (cells[:width], line)
@@ -155,10 +157,10 @@ def _refuse_unnamed(block: list[Record], names: list[str]) -> None:
     }
     if errors:
         first = [errors[place] for place in sorted(errors)]
-        raise Invalid("column_names", str(first[0]["detail"]), errors=first[:MAX_ENTRIES])
+        raise Invalid("column_names", str(first[0]["detail"]), errors=first[:MAX_ERROR_ENTRIES])
 
 
-def _about_empty(columns: int, lines: list[int]) -> Warnings:
+def _warn_empty(columns: int, lines: list[int]) -> Warnings:
     warnings: Warnings = []
     if columns:
         detail = f"{columns} columns without a name and without any value were left out"
@@ -186,32 +188,34 @@ def _refuse_ragged(block: list[Record], width: int, separator: str) -> None:
         ragged = next(cells for cells, _ in block if len(cells) != width)
         if separator == "," and _could_be_decimal_commas(ragged, width):
             detail += "; if commas are decimal signs here, quote such numbers or separate the cells by ';'"
-        raise Invalid("ragged_rows", detail, errors=errors[:MAX_ENTRIES])
+        raise Invalid("ragged_rows", detail, errors=errors[:MAX_ERROR_ENTRIES])
 
 
 def _could_be_decimal_commas(cells: list[str], width: int) -> bool:
     """Whether joining neighbouring cells to numbers such as 1,5 can make the row as wide as the header."""
     joined, at = 0, 0
     while at + 1 < len(cells):
-        if WHOLE_PART.fullmatch(cells[at].strip()) and cells[at + 1].strip().isdecimal():
+        if INTEGER_PART.fullmatch(cells[at].strip()) and cells[at + 1].strip().isdecimal():
             joined, at = joined + 1, at + 1
         at += 1
     return joined >= len(cells) - width > 0
 
 
-def _typed(cells: Cells, separator: str, missing: Missing) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
+def _infer_types(
+    cells: Cells, separator: str, missing: MissingCodes
+) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
     """Convert each column to its type, and free its text at once: text takes more memory than numbers."""
     typed, warnings = [], []
     for name in list(cells):
         text = pl.concat(cells.pop(name)).str.strip_chars()
-        kept = without_codes(text, missing)
-        values, found = type_of_text(kept, comma_is_free=separator != ",")
+        kept = mask_codes(text, missing)
+        values, found = infer_type(kept, comma_is_free=separator != ",")
         typed.append(values)
-        warnings += about_codes(text, kept) + found
+        warnings += warn_declared_codes(text, kept) + found
     return pl.DataFrame(typed), warnings
 
 
-def _about_layout(table: pl.DataFrame, separator: str) -> list[dict[str, Any]]:
+def _warn_layout(table: pl.DataFrame, separator: str) -> list[dict[str, Any]]:
     warnings: list[dict[str, Any]] = []
     if separator != ",":
         name = SEPARATORS[separator]

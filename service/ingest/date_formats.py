@@ -11,13 +11,13 @@ TIME = r"^\d{1,2}(:\d{2}(:\d{2})?|\.\d{2}\.\d{2})$"
 MONTHS = 12
 
 
-def written_times(values: pl.Series) -> tuple[pl.Series | None, Notes]:
+def parse_times(values: pl.Series) -> tuple[pl.Series | None, Notes]:
     """Parse dates that end with the year, or times of day.
 
     Returns the times and a note with their format as ``form``; None and no note if a value has no such form.
     """
     if values.str.contains(TIME).all():
-        return _hours(values)
+        return _parse_times_of_day(values)
     if not values.str.contains(DATE).all():
         return None, []
     first, mark, second = (values.str.extract(DATE, group) for group in (1, 2, 3))
@@ -25,10 +25,12 @@ def written_times(values: pl.Series) -> tuple[pl.Series | None, Notes]:
         return None, []
     day_first, why = _is_day_first(values, first.cast(pl.Int64), second.cast(pl.Int64))
     separator = mark.drop_nulls()[0]
-    form = separator.join(["%d", "%m", "%Y"] if day_first else ["%m", "%d", "%Y"]) + _hours_form(values)
+    form = separator.join(["%d", "%m", "%Y"] if day_first else ["%m", "%d", "%Y"]) + _detect_time_suffix(
+        values
+    )
     times = values.str.to_datetime(form, time_unit="us", strict=False)
     order = "the day first" if day_first else "the month first"
-    return times, [_note(values, form, f"dates were read with {order}, {why}, as in")]
+    return times, [_make_note(values, form, f"dates were read with {order}, {why}, as in")]
 
 
 def _is_day_first(values: pl.Series, first: pl.Series, second: pl.Series) -> tuple[bool, str]:
@@ -50,28 +52,28 @@ def _is_day_first(values: pl.Series, first: pl.Series, second: pl.Series) -> tup
     ], "since the rows then follow each other more closely; both numbers could be months"
 
 
-def _hours_form(values: pl.Series) -> str:
+def _detect_time_suffix(values: pl.Series) -> str:
     """The format of the times behind the dates; empty if there are none."""
     hours = values.str.extract(DATE, 5).drop_nulls()
     if not len(hours):
         return ""
     between = "T" if values.str.contains("T", literal=True).any() else " "
-    return between + _form_of_hours(hours[0])
+    return between + _detect_time_format(hours[0])
 
 
-def _form_of_hours(text: str) -> str:
+def _detect_time_format(text: str) -> str:
     mark = ":" if ":" in text else "."
     return mark.join(["%H", "%M", "%S"][: text.count(mark) + 1])
 
 
-def _hours(values: pl.Series) -> tuple[pl.Series | None, Notes]:
-    form = _form_of_hours(values.drop_nulls()[0])
+def _parse_times_of_day(values: pl.Series) -> tuple[pl.Series | None, Notes]:
+    form = _detect_time_format(values.drop_nulls()[0])
     days = pl.Series(values.name, ["1970-01-01 "] * len(values)) + values
     times = days.str.to_datetime(f"%Y-%m-%d {form}", time_unit="us", strict=False)
-    return times, [_note(values, form, "times of day were read, as in")]
+    return times, [_make_note(values, form, "times of day were read, as in")]
 
 
-def _note(values: pl.Series, form: str, what: str) -> dict[str, object]:
+def _make_note(values: pl.Series, form: str, what: str) -> dict[str, object]:
     row = int(values.is_not_null().arg_max() or 0)
     detail = f"{what} {values[row]!r}"
     return {"code": "date_form", "column": values.name, "row": row, "form": form, "detail": detail}

@@ -11,19 +11,19 @@ import polars as pl
 from service import strict_json
 from service.errors import Invalid, Malformed
 from service.ingest.column_names import check_names, check_size
-from service.ingest.column_report import Raw, Warnings
-from service.ingest.sniffing import encoding_of
-from service.ingest.type_inference import time_of_text
+from service.ingest.column_report import RawTable, Warnings
+from service.ingest.sniffing import detect_encoding
+from service.ingest.type_inference import parse_iso_times
 from service.settings import MiB, Settings
 
 BLOCK_ROWS = 20_000
-MAX_LINE = 16 * MiB
+MAX_LINE_CHARACTERS = 16 * MiB
 KINDS = {bool: "boolean", int: "number", float: "number", str: "text"}
 
 Place = Callable[[int, str], dict[str, Any]]
 
 
-def read_columns(columns: dict[str, list[Any]], settings: Settings) -> Raw:
+def read_columns(columns: dict[str, list[Any]], settings: Settings) -> RawTable:
     """Read a table from ``{name: [values]}``."""
     if not columns:
         raise Invalid("no_columns", "the table has no columns; give at least one")
@@ -37,57 +37,62 @@ def read_columns(columns: dict[str, list[Any]], settings: Settings) -> Raw:
             entry = {"pointer": where, "column": name, "code": "ragged_columns", "detail": detail}
             raise Invalid("ragged_columns", detail, errors=[entry])
     check_size(rows, len(names), settings)
-    table = _Table(lambda row, name: {"pointer": strict_json.pointer(["columns", name, row])}, settings)
+    table = _TableBuilder(
+        lambda row, name: {"pointer": strict_json.pointer(["columns", name, row])}, settings
+    )
     table.add(columns, rows)
-    return table.done()
+    return table.build()
 
 
-def read_rows(rows: list[Any], settings: Settings) -> Raw:
+def read_rows(rows: list[Any], settings: Settings) -> RawTable:
     """Read a table from ``[{name: value}]``; an absent name is a missing value."""
 
-    def place(row: int, name: str) -> dict[str, Any]:
+    def locate_value(row: int, name: str) -> dict[str, Any]:
         return {"pointer": strict_json.pointer(["rows", row, name] if name else ["rows", row])}
 
-    return _gather(iter([rows]), place, settings)
+    return _build_table(iter([rows]), locate_value, settings)
 
 
-def read_lines(file: BinaryIO, settings: Settings) -> Raw:
+def read_lines(file: BinaryIO, settings: Settings) -> RawTable:
     """Read a table from a file with one JSON object per line; blank lines are skipped."""
-    encoding, warnings = encoding_of(file)
+    encoding, warnings = detect_encoding(file)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="\n")
     line_of: list[int] = []
 
-    def blocks() -> Iterator[list[Any]]:
-        values = _values_of_lines(text)
+    def read_blocks() -> Iterator[list[Any]]:
+        values = _parse_lines(text)
         while block := list(islice(values, BLOCK_ROWS)):
             line_of.extend(line for line, _ in block)
             yield [value for _, value in block]
 
     try:
-        raw = _gather(blocks(), lambda row, name: _line(line_of[row], name), settings)
+        raw = _build_table(read_blocks(), lambda row, name: _locate_line(line_of[row], name), settings)
     finally:
         text.detach()
-    return Raw(raw.frame, warnings + raw.warnings, np.array(line_of))
+    return RawTable(raw.frame, warnings + raw.warnings, np.array(line_of))
 
 
-def _line(line: int, name: str) -> dict[str, Any]:
+def _locate_line(line: int, name: str) -> dict[str, Any]:
     return {"line": line} | ({"column": name} if name else {})
 
 
-def _values_of_lines(text: io.TextIOWrapper) -> Iterator[tuple[int, Any]]:
+def _parse_lines(text: io.TextIOWrapper) -> Iterator[tuple[int, Any]]:
     line = 0
-    while content := text.readline(MAX_LINE):
+    while content := text.readline(MAX_LINE_CHARACTERS):
         line += 1
-        if len(content) == MAX_LINE:
-            detail = f"line {line} is over {MAX_LINE} characters long; put each object on a line of its own"
+        if len(content) == MAX_LINE_CHARACTERS:
+            detail = (
+                f"line {line} is over {MAX_LINE_CHARACTERS} characters long; put each object on a line of "
+                "its own"
+            )
             entry = {"line": line, "code": "line_too_long", "detail": detail}
             raise Invalid("line_too_long", detail, errors=[entry])
         if content.strip():
-            yield line, _value_of_line(content, line)
+            yield line, _parse_line(content, line)
 
 
-def _value_of_line(content: str, line: int) -> Any:
+def _parse_line(content: str, line: int) -> Any:
     try:
         return strict_json.parse(content.strip().encode())
     except Malformed as error:
@@ -99,20 +104,20 @@ def _value_of_line(content: str, line: int) -> Any:
         raise Invalid(error.code, f"line {line}: {fault}", errors=[entry]) from None
 
 
-def _gather(blocks: Iterator[list[Any]], place: Place, settings: Settings) -> Raw:
-    table = _Table(place, settings)
+def _build_table(blocks: Iterator[list[Any]], place: Place, settings: Settings) -> RawTable:
+    table = _TableBuilder(place, settings)
     for block in blocks:
         for number, row in enumerate(block):
             if not isinstance(row, dict):
-                raise _refusal(
+                raise _make_refusal(
                     "not_an_object", place(table.rows + number, ""), "a row must be an object {name: value}"
                 )
         names = dict.fromkeys(name for row in block for name in row)
         table.add({name: [row.get(name) for row in block] for name in names}, len(block))
-    return table.done()
+    return table.build()
 
 
-class _Table:
+class _TableBuilder:
     """Builds a table from blocks. A later block may have new names, and decimals in a column of integers."""
 
     def __init__(self, place: Place, settings: Settings) -> None:
@@ -129,12 +134,12 @@ class _Table:
             check_names(list(self._kinds | columns), self._settings)
         names = len(self._kinds | columns)
         check_size(self.rows + rows, names, self._settings, text_bytes=self._text_bytes)
-        block = pl.DataFrame([self._series(name, values) for name, values in columns.items()])
+        block = pl.DataFrame([self._make_series(name, values) for name, values in columns.items()])
         self._blocks.append(block)
         self._text_bytes += 2 * int(block.select(pl.selectors.string()).estimated_size())  # block and joined
         self.rows += rows
 
-    def done(self) -> Raw:
+    def build(self) -> RawTable:
         """The whole table."""
         if not self.rows:
             raise Invalid("no_rows", "the table has no rows; add at least one")
@@ -142,29 +147,31 @@ class _Table:
             raise Invalid("no_columns", "the rows have no fields; name at least one")
         frame = pl.concat(self._blocks, how="diagonal_relaxed", rechunk=True)
         frame.columns = check_names(frame.columns, self._settings)
-        settled = [_settled(column) for column in frame.iter_columns()]
+        settled = [_finalize_type(column) for column in frame.iter_columns()]
         columns = [column for column, _ in settled]
-        warnings = [warning for column, found in settled for warning in (*found, *_about_text(column))]
-        return Raw(pl.DataFrame(columns), warnings)
+        warnings = [
+            warning for column, found in settled for warning in (*found, *_warn_quoted_numbers(column))
+        ]
+        return RawTable(pl.DataFrame(columns), warnings)
 
-    def _series(self, name: str, values: list[Any]) -> pl.Series:
-        kinds = {self._kind(kind, name, values) for kind in set(map(type, values)) - {type(None)}}
+    def _make_series(self, name: str, values: list[Any]) -> pl.Series:
+        kinds = {self._check_kind(kind, name, values) for kind in set(map(type, values)) - {type(None)}}
         known = self._kinds.setdefault(name, "missing")
         kinds |= {known} - {"missing"}
         if len(kinds) > 1:
             self._refuse_mixture(name, values, known)
         self._kinds[name] = next(iter(kinds), "missing")
         if self._kinds[name] == "number":
-            return _numbers(name, values)
+            return _make_number_series(name, values)
         dtype = {"boolean": pl.Boolean, "text": pl.String, "missing": pl.Null}[self._kinds[name]]
         return pl.Series(name, values, dtype=dtype)
 
-    def _kind(self, kind: type, name: str, values: list[Any]) -> str:
+    def _check_kind(self, kind: type, name: str, values: list[Any]) -> str:
         if kind in KINDS:
             return KINDS[kind]
         row = next(number for number, value in enumerate(values) if type(value) is kind)
         detail = "a value must be a number, a text, true, false or null; split nested values into columns"
-        raise _refusal("nested_value", self._place(self.rows + row, name), detail)
+        raise _make_refusal("nested_value", self._place(self.rows + row, name), detail)
 
     def _refuse_mixture(self, name: str, values: list[Any], known: str) -> None:
         for row, value in enumerate(values):
@@ -173,10 +180,10 @@ class _Table:
                 known = kind
             if kind != known:
                 detail = f"column {name!r} holds {known} before and {kind} here; a column has one type"
-                raise _refusal("mixed_types", self._place(self.rows + row, name), detail)
+                raise _make_refusal("mixed_types", self._place(self.rows + row, name), detail)
 
 
-def _numbers(name: str, values: list[Any]) -> pl.Series:
+def _make_number_series(name: str, values: list[Any]) -> pl.Series:
     """A column of Int64 if all values are integers that fit, else of Float64."""
     is_integer = all(
         value is None or (isinstance(value, int) and -(2**63) <= value < 2**63) for value in values
@@ -186,24 +193,24 @@ def _numbers(name: str, values: list[Any]) -> pl.Series:
     return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
 
 
-def _settled(column: pl.Series) -> tuple[pl.Series, Warnings]:
+def _finalize_type(column: pl.Series) -> tuple[pl.Series, Warnings]:
     """The column in its final type: Float64 if it has no values, Datetime if all texts are times."""
     if column.dtype == pl.Null:
         return column.cast(pl.Float64), []
     if column.dtype != pl.String or column.null_count() == len(column):
         return column, []
-    times, found = time_of_text(column)
+    times, found = parse_iso_times(column)
     is_read = times is not None and times.null_count() == column.null_count()
     return (times, found) if times is not None and is_read else (column, [])
 
 
-def _about_text(column: pl.Series) -> list[dict[str, Any]]:
+def _warn_quoted_numbers(column: pl.Series) -> list[dict[str, Any]]:
     if column.dtype != pl.String or column.cast(pl.Float64, strict=False).null_count() > column.null_count():
         return []
     detail = "every value is a number in quotes and was read as text; send numbers without quotes"
     return [{"code": "numbers_as_text", "column": column.name, "detail": detail}]
 
 
-def _refusal(code: str, place: dict[str, Any], detail: str) -> Invalid:
+def _make_refusal(code: str, place: dict[str, Any], detail: str) -> Invalid:
     where = place.get("pointer") or f"line {place['line']}"
     return Invalid(code, f"{where}: {detail}", errors=[place | {"code": code, "detail": detail}])

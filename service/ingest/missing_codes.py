@@ -15,23 +15,23 @@ import polars as pl
 from service.errors import Invalid
 from service.strict_json import pointer
 
-Missing = Mapping[str, Sequence[float | str]]
+MissingCodes = Mapping[str, Sequence[float | str]]
 Notes = list[dict[str, Any]]
 
-EVERY = "*"  # in place of a column name
+ALL_COLUMNS = "*"  # in place of a column name
 NINES = (99, 999, 9999, 99999, 999999)
-CODES = {
+KNOWN_CODES = {
     *(float(sign * nines) for nines in NINES for sign in (1, -1)),
     *(-1.0, -9.0, -100.0, -200.0, -500.0, -888.0, -8888.0, -1000.0, -7777.0, -32767.0, -32768.0),
     *(-1e30, -1e20, 1e20, 1e30),
 }
-FEWEST = 5  # other distinct values: fewer show no range
-ALONE = 999  # least absolute value of a code that occurs only once
+MIN_OTHER_VALUES = 5  # other distinct values: fewer show no range
+MIN_SINGLE_CODE = 999  # least absolute value of a code that occurs only once
 
 
-def without_codes(column: pl.Series, missing: Missing) -> pl.Series:
+def mask_codes(column: pl.Series, missing: MissingCodes) -> pl.Series:
     """The column with null in place of the codes that the client declared."""
-    codes = {*missing.get(EVERY, ()), *missing.get(column.name, ())}
+    codes = {*missing.get(ALL_COLUMNS, ()), *missing.get(column.name, ())}
     if column.dtype.is_numeric():
         numbers = [float(code) for code in codes if not isinstance(code, str)]
         found = column.cast(pl.Float64).is_in(numbers) if numbers else None
@@ -42,26 +42,26 @@ def without_codes(column: pl.Series, missing: Missing) -> pl.Series:
     return column if found is None else column.set(found.fill_null(value=False), None)
 
 
-def refuse_unknown(missing: Missing, columns: Sequence[str]) -> None:
+def refuse_unknown_columns(missing: MissingCodes, columns: Sequence[str]) -> None:
     """Refuse ``missing`` with unknown columns.
 
     Raises:
         Invalid: The table does not have a column that ``missing`` names.
     """
     for name in missing:
-        if name != EVERY and name not in columns:
+        if name != ALL_COLUMNS and name not in columns:
             known = ", ".join(map(repr, columns[:10])) + (", …" if len(columns) > 10 else "")
             detail = f"missing names a column {name!r}, which the table does not have; it has {known}"
             entry = {"pointer": pointer(["missing", name]), "column": name, "code": "invalid_missing"}
             raise Invalid("invalid_missing", detail, errors=[entry | {"detail": detail}])
 
 
-def proposals(columns: Sequence[pl.Series]) -> dict[str, list[dict[str, Any]]]:
+def propose_codes(columns: Sequence[pl.Series]) -> dict[str, list[dict[str, Any]]]:
     """By column, the ``value`` and ``count`` of each code, most frequent first.
 
     A code must be far from the other values in one column; in further columns being apart is enough.
     """
-    sides = {column.name: _ends(column) for column in columns if column.dtype.is_numeric()}
+    sides = {column.name: _find_extreme_codes(column) for column in columns if column.dtype.is_numeric()}
     sure = {end.value for ends in sides.values() for end in ends if end.is_far}
     found = {name: [end for end in ends if end.is_far or end.value in sure] for name, ends in sides.items()}
     return {
@@ -71,7 +71,7 @@ def proposals(columns: Sequence[pl.Series]) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-class _End:
+class _ExtremeCode:
     """A code at an end of a column's range, and its distance from the other values.
 
     It is apart if the gap to the nearest value exceeds all gaps of the half of the values at that end. It is
@@ -87,17 +87,21 @@ class _End:
         gap = abs(distinct[0] - value)
         half = distinct[: len(distinct) // 2 + 1]
         typical = abs(float(rest.median() or 0.0) - distinct[0])  # type: ignore[arg-type]
-        is_frequent = self.count > 1 or abs(value) >= ALONE
+        is_frequent = self.count > 1 or abs(value) >= MIN_SINGLE_CODE
         self.is_apart = is_frequent and gap > float(half.diff().abs().max() or 0.0)  # type: ignore[arg-type]
         self.is_far = self.is_apart and gap > typical
 
 
-def _ends(column: pl.Series) -> list[_End]:
+def _find_extreme_codes(column: pl.Series) -> list[_ExtremeCode]:
     """The codes at both ends that are apart; after removing one, the next value may be another."""
-    values, found = column.drop_nulls().cast(pl.Float64), list[_End]()
-    while values.n_unique() > FEWEST:
+    values, found = column.drop_nulls().cast(pl.Float64), list[_ExtremeCode]()
+    while values.n_unique() > MIN_OTHER_VALUES:
         low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
-        ends = [_End(values, values.filter(values != end), end) for end in (low, high) if end in CODES]
+        ends = [
+            _ExtremeCode(values, values.filter(values != end), end)
+            for end in (low, high)
+            if end in KNOWN_CODES
+        ]
         apart = [end for end in ends if end.is_apart]
         if not apart:
             break
@@ -106,7 +110,7 @@ def _ends(column: pl.Series) -> list[_End]:
     return found
 
 
-def about_codes(before: pl.Series, after: pl.Series) -> Notes:
+def warn_declared_codes(before: pl.Series, after: pl.Series) -> Notes:
     """Warn about the values that became null as declared codes."""
     count = after.null_count() - before.null_count()
     if not count:
@@ -116,7 +120,7 @@ def about_codes(before: pl.Series, after: pl.Series) -> Notes:
     return [{"code": "declared_missing", "column": before.name, "row": row, "detail": detail}]
 
 
-def about_proposals(
+def warn_proposed_codes(
     proposed: Mapping[str, Sequence[Mapping[str, Any]]], columns: Sequence[pl.Series]
 ) -> Notes:
     """Warn about each proposed code, with its remedy."""
@@ -126,7 +130,7 @@ def about_proposals(
     for name, codes in proposed.items():
         for code in codes:
             value, count = code["value"], code["count"]
-            where = EVERY if often[value] > 1 else name
+            where = ALL_COLUMNS if often[value] > 1 else name
             detail = (
                 f"{value} is in {count} rows and is far from the other values: if it means missing, "
                 f'upload the table with missing = {{"{where}": [{value}]}}; otherwise it counts as a number'

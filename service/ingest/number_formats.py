@@ -8,12 +8,12 @@ import polars as pl
 
 from service.ingest.missing_codes import Notes
 
-Attempt = Callable[[pl.Series], tuple[pl.Series | None, Notes]]
+Parser = Callable[[pl.Series], tuple[pl.Series | None, Notes]]
 
-MARKS = "[$€£¥₽]"
-CELL = rf"^({MARKS})?\s*([+-]?[\d.,]*\d)\s*({MARKS}|[%‰°]?[A-Za-zµ°]{{0,6}})\+?$"
+CURRENCY_SIGNS = "[$€£¥₽]"
+CELL = rf"^({CURRENCY_SIGNS})?\s*([+-]?[\d.,]*\d)\s*({CURRENCY_SIGNS}|[%‰°]?[A-Za-zµ°]{{0,6}})\+?$"
 THOUSANDS = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9}
-FAMILIES: tuple[dict[str, float], ...] = (
+UNIT_FAMILIES: tuple[dict[str, float], ...] = (
     {"kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12},
     {"mg": 1e-3, "g": 1.0, "kg": 1e3, "t": 1e6},
     {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "km": 1e3},
@@ -23,7 +23,7 @@ FAMILIES: tuple[dict[str, float], ...] = (
 )
 
 
-def with_units(values: pl.Series, attempts: list[Attempt]) -> tuple[pl.Series | None, Notes]:
+def parse_units(values: pl.Series, attempts: list[Parser]) -> tuple[pl.Series | None, Notes]:
     """Parse a column of numbers with units.
 
     Args:
@@ -46,7 +46,7 @@ def with_units(values: pl.Series, attempts: list[Attempt]) -> tuple[pl.Series | 
         return None, []
     counts = units.filter(values.is_not_null() & (bare.cast(pl.Float64) != 0)).value_counts(sort=True)
     known = counts[units.name].to_list() if counts.height else [""]
-    row, scales = int((units != "").arg_max() or 0), _scales(known)
+    row, scales = int((units != "").arg_max() or 0), _find_scales(known)
     where = {"column": values.name, "row": row}
     if scales is None:
         listed = ", ".join(repr(unit) for unit in known[:5])
@@ -54,31 +54,34 @@ def with_units(values: pl.Series, attempts: list[Attempt]) -> tuple[pl.Series | 
         return None, [{"code": "mixed_units", "detail": detail} | where]
     factors = units.replace_strict(scales, default=1.0, return_dtype=pl.Float64)
     is_scaled = set(scales.values()) - {1.0}
-    detail = f"numbers were read without {_around(known)}, as in {values[row]!r}{_rule(known, scales)}"
+    detail = (
+        f"numbers were read without {_describe_units(known)}, as in "
+        f"{values[row]!r}{_describe_scales(known, scales)}"
+    )
     notes = [*notes, {"code": "units_in_cells", "detail": detail} | where]
     return (bare.cast(pl.Float64) * factors if is_scaled else bare), notes
 
 
-def _scales(units: list[str]) -> dict[str, float] | None:
+def _find_scales(units: list[str]) -> dict[str, float] | None:
     """Factor of each unit to the most frequent one, which comes first; None if they cannot be converted."""
     given = set(units)
     if given <= THOUSANDS.keys() | {""}:
         return {unit: THOUSANDS.get(unit, 1.0) for unit in units} if given != {"K"} else {"K": 1.0}  # kelvin
     if len(given) == 1:
         return {units[0]: 1.0}
-    family = next((family for family in FAMILIES if given <= family.keys()), None)
+    family = next((family for family in UNIT_FAMILIES if given <= family.keys()), None)
     return family and {unit: family[unit] / family[units[0]] for unit in units}
 
 
-def _around(units: list[str]) -> str:
+def _describe_units(units: list[str]) -> str:
     named = [repr(unit) for unit in units if unit]
     return f"their units {', '.join(named)}" if named else "the + behind them"
 
 
-def _rule(units: list[str], scales: dict[str, float]) -> str:
-    scaled = [f"{unit} = {scales[unit]:g}{_unit(units[0])}" for unit in units if scales[unit] != 1]
+def _describe_scales(units: list[str], scales: dict[str, float]) -> str:
+    scaled = [f"{unit} = {scales[unit]:g}{_format_unit(units[0])}" for unit in units if scales[unit] != 1]
     return f"; {', '.join(scaled)}" if scaled else ""
 
 
-def _unit(unit: str) -> str:
+def _format_unit(unit: str) -> str:
     return f" {unit}" if unit and unit not in THOUSANDS else ""

@@ -6,15 +6,15 @@ from typing import BinaryIO
 import polars as pl
 
 from service.errors import Invalid
-from service.ingest.column_names import NUMBER_BYTES, check_names, check_size
-from service.ingest.column_report import Raw
+from service.ingest.column_names import NUMBER_CELL_BYTES, check_names, check_size
+from service.ingest.column_report import RawTable
 from service.settings import Settings
 
-TEXT_BYTES = 40  # memory per cell of a text column
+TEXT_CELL_BYTES = 40  # memory per cell of a text column
 REMEDY = "write it again as plain Parquet, or send CSV"
 
 
-def read(file: BinaryIO, settings: Settings) -> Raw:
+def read(file: BinaryIO, settings: Settings) -> RawTable:
     """Read a table from a Parquet file; types and size are checked in its footer before any data is read."""
     try:
         schema = pl.read_parquet_schema(file)
@@ -22,7 +22,7 @@ def read(file: BinaryIO, settings: Settings) -> Raw:
         _refuse_foreign_types(schema)
         file.seek(0)
         rows = int(pl.scan_parquet(file).select(pl.len()).collect().item())
-        check_size(rows, len(names), settings, cell_bytes=_cell_bytes(schema))
+        check_size(rows, len(names), settings, cell_bytes=_mean_cell_bytes(schema))
         file.seek(0)
         frame = pl.read_parquet(file)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
@@ -31,7 +31,7 @@ def read(file: BinaryIO, settings: Settings) -> Raw:
     if not rows or not names:
         raise Invalid("no_rows", "the Parquet file has no rows; add at least one")
     frame.columns = names
-    return Raw(frame.select(_plain(name, dtype) for name, dtype in frame.schema.items()))
+    return RawTable(frame.select(_convert_column(name, dtype) for name, dtype in frame.schema.items()))
 
 
 def _refuse_foreign_types(schema: Mapping[str, pl.DataType]) -> None:
@@ -47,9 +47,9 @@ def _refuse_foreign_types(schema: Mapping[str, pl.DataType]) -> None:
         raise Invalid("unknown_type", detail, errors=errors[:20])
 
 
-def _cell_bytes(schema: Mapping[str, pl.DataType]) -> float:
+def _mean_cell_bytes(schema: Mapping[str, pl.DataType]) -> float:
     """Memory per cell in bytes, averaged over the columns."""
-    costs = [NUMBER_BYTES if dtype.is_numeric() else TEXT_BYTES for dtype in schema.values()]
+    costs = [NUMBER_CELL_BYTES if dtype.is_numeric() else TEXT_CELL_BYTES for dtype in schema.values()]
     return sum(costs) / max(1, len(costs))
 
 
@@ -59,7 +59,7 @@ def _is_known(dtype: pl.DataType) -> bool:
     )  # fmt: skip
 
 
-def _plain(name: str, dtype: pl.DataType) -> pl.Expr:
+def _convert_column(name: str, dtype: pl.DataType) -> pl.Expr:
     """The column converted to a type of ingested tables; a duration becomes seconds."""
     column = pl.col(name)
     if dtype in (pl.UInt64, pl.Null):

@@ -4,15 +4,15 @@ import tempfile
 from typing import Any, BinaryIO
 
 from service.ingest import csv_reader, json_reader, parquet_reader
-from service.ingest.column_report import Ingested, finish
-from service.ingest.missing_codes import Missing
-from service.ingest.sniffing import format_of, unpacked
+from service.ingest.column_report import IngestedTable, check_and_describe
+from service.ingest.missing_codes import MissingCodes
+from service.ingest.sniffing import decompress, detect_format
 from service.settings import Settings
 
 
 def read_upload(
-    file: BinaryIO, filename: str | None, settings: Settings, missing: Missing | None = None
-) -> Ingested:
+    file: BinaryIO, filename: str | None, settings: Settings, missing: MissingCodes | None = None
+) -> IngestedTable:
     """Read a CSV, TSV, JSON Lines or Parquet file, plain or gzipped.
 
     The content decides the format; the name only distinguishes text formats. ``missing`` has the values that
@@ -22,23 +22,23 @@ def read_upload(
         Invalid: The file holds no readable table; the error says where and what to do.
     """
     with tempfile.TemporaryFile(dir=settings.data_dir) as space:
-        plain = unpacked(file, space, settings.max_body_bytes)
-        match format_of(plain, filename):
+        plain = decompress(file, space, settings.max_body_bytes)
+        match detect_format(plain, filename):
             case "parquet":
-                return finish(parquet_reader.read(plain, settings), missing)
+                return check_and_describe(parquet_reader.read(plain, settings), missing)
             case "jsonl":
-                return finish(json_reader.read_lines(plain, settings), missing)
+                return check_and_describe(json_reader.read_lines(plain, settings), missing)
             case _:
-                return finish(csv_reader.read(plain, filename, settings, missing), missing)
+                return check_and_describe(csv_reader.read(plain, filename, settings, missing), missing)
 
 
 def read_columns(
-    columns: dict[str, list[Any]], settings: Settings, missing: Missing | None = None
-) -> Ingested:
+    columns: dict[str, list[Any]], settings: Settings, missing: MissingCodes | None = None
+) -> IngestedTable:
     """Read a table given as ``{name: [values]}``."""
-    return finish(json_reader.read_columns(columns, settings), missing)
+    return check_and_describe(json_reader.read_columns(columns, settings), missing)
 
 
-def read_rows(rows: list[Any], settings: Settings, missing: Missing | None = None) -> Ingested:
+def read_rows(rows: list[Any], settings: Settings, missing: MissingCodes | None = None) -> IngestedTable:
     """Read a table given as ``[{name: value}]``."""
-    return finish(json_reader.read_rows(rows, settings), missing)
+    return check_and_describe(json_reader.read_rows(rows, settings), missing)

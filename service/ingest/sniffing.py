@@ -14,7 +14,7 @@ CHUNK_BYTES = 2**20
 HEAD_BYTES = 64 * 1024
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
-FOREIGN = {
+FOREIGN_SIGNATURES = {
     b"PK\x03\x04": "a ZIP archive or an Excel file",
     b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
     GZIP: "a gzip file in a gzip file",
@@ -42,20 +42,20 @@ BYTE_ORDER_MARKS = {  # UTF-32 first: its mark begins with that of UTF-16
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 MAX_CONTROL_SHARE = 0.01
 MIN_NUL_SHARE = 0.5  # among every second byte: digits and separators are half of any UTF-16 table
 REMEDY = "upload CSV, TSV, JSON Lines or Parquet (each may be gzipped)"
 
 
-def unpacked(file: BinaryIO, space: BinaryIO, limit: int) -> BinaryIO:
+def decompress(file: BinaryIO, space: BinaryIO, limit: int) -> BinaryIO:
     """The file itself, or ``space`` with the content of a gzip file.
 
     Raises:
         TooLarge: The decompressed content is over the limit; a few megabytes can expand to a terabyte.
         Invalid: The gzip file is damaged.
     """
-    if _head(file, len(GZIP)) != GZIP:
+    if _read_head(file, len(GZIP)) != GZIP:
         return file
     written = 0
     try:
@@ -76,18 +76,18 @@ def unpacked(file: BinaryIO, space: BinaryIO, limit: int) -> BinaryIO:
     return space
 
 
-def format_of(file: BinaryIO, filename: str | None) -> str:
+def detect_format(file: BinaryIO, filename: str | None) -> str:
     """The format: ``parquet``, ``jsonl`` or ``csv``.
 
     Raises:
         Invalid: The file is empty, or its format is not supported.
     """
-    head = _head(file, HEAD_BYTES)
+    head = _read_head(file, HEAD_BYTES)
     if len(head) < HEAD_BYTES and not head.strip():
         raise Invalid("empty_file", f"the file is empty; {REMEDY}")
     if head.startswith(PARQUET):
         return "parquet"
-    for magic, kind in FOREIGN.items():
+    for magic, kind in FOREIGN_SIGNATURES.items():
         if head.startswith(magic):
             raise Invalid("not_a_table", f"the file is {kind}, not a table; {REMEDY}")
     begin = head.removeprefix(codecs.BOM_UTF8).lstrip()
@@ -99,31 +99,31 @@ def format_of(file: BinaryIO, filename: str | None) -> str:
     return "jsonl" if is_json else "csv"
 
 
-def encoding_of(file: BinaryIO) -> tuple[str, list[dict[str, Any]]]:
+def detect_encoding(file: BinaryIO) -> tuple[str, list[dict[str, Any]]]:
     """The encoding of a text file, and a warning if it was guessed.
 
     Raises:
         Invalid: The file is not text.
     """
-    head = _head(file, HEAD_BYTES)
+    head = _read_head(file, HEAD_BYTES)
     marked = next((name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)), None)
-    unmarked = None if marked else _unmarked_utf16(head)
+    unmarked = None if marked else _detect_utf16(head)
     _refuse_binary(head.decode(marked or unmarked or "latin-1", errors="replace"))
     encoding = marked or unmarked or "utf-8"
-    wrong = _first_wrong_line(file, encoding)
+    wrong = _find_undecodable_line(file, encoding)
     if wrong is None:
         if encoding.startswith("utf-8"):
             return encoding, []
         reason = "its byte order mark says so" if marked else "every second byte of it is NUL"
-        return encoding, [_read_as(encoding, reason)]
-    if encoding == "utf-8" and _first_wrong_line(file, "cp1252") is None:
-        return "cp1252", [_read_as("cp1252", f"line {wrong} is not UTF-8") | {"line": wrong}]
+        return encoding, [_make_encoding_warning(encoding, reason)]
+    if encoding == "utf-8" and _find_undecodable_line(file, "cp1252") is None:
+        return "cp1252", [_make_encoding_warning("cp1252", f"line {wrong} is not UTF-8") | {"line": wrong}]
     raise Invalid(
         "not_text", f"the file is neither UTF-8 nor UTF-16 text, see line {wrong}; {REMEDY}", line=wrong
     )
 
 
-def _unmarked_utf16(head: bytes) -> str | None:
+def _detect_utf16(head: bytes) -> str | None:
     """Detect UTF-16 without a byte order mark: every second byte of Latin characters is NUL."""
     even, odd = (head[start::2].count(0) / max(len(head) / 2, 1) for start in (0, 1))
     if max(even, odd) < MIN_NUL_SHARE or min(even, odd) > MAX_CONTROL_SHARE:
@@ -131,18 +131,18 @@ def _unmarked_utf16(head: bytes) -> str | None:
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def _read_as(encoding: str, reason: str) -> dict[str, Any]:
+def _make_encoding_warning(encoding: str, reason: str) -> dict[str, Any]:
     return {
         "code": "encoding",
         "detail": f"the file was read as {encoding}, because {reason}; UTF-8 is safest",
     }
 
 
-def _first_wrong_line(file: BinaryIO, encoding: str) -> int | None:
+def _find_undecodable_line(file: BinaryIO, encoding: str) -> int | None:
     """The first line that this encoding cannot decode; ``None`` if it decodes the whole file."""
     line = 1
     decoder = codecs.getincrementaldecoder(encoding)()
-    for chunk in _chunks(file):
+    for chunk in _iterate_chunks(file):
         try:
             text = decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
@@ -152,7 +152,7 @@ def _first_wrong_line(file: BinaryIO, encoding: str) -> int | None:
     return None
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
+def _iterate_chunks(file: BinaryIO) -> Iterator[bytes]:
     """The file in chunks; the last is empty."""
     file.seek(0)
     while chunk := file.read(CHUNK_BYTES):
@@ -161,7 +161,7 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _refuse_binary(beginning: str) -> None:
-    if len(CONTROL.findall(beginning)) > MAX_CONTROL_SHARE * len(beginning):
+    if len(CONTROL_CHARACTERS.findall(beginning)) > MAX_CONTROL_SHARE * len(beginning):
         raise Invalid("not_a_table", f"the file is binary, not a table in text; {REMEDY}")
 
 
@@ -172,7 +172,7 @@ def _refuse_nul(text: str, line: int) -> None:
         raise Invalid("nul_character", f"line {line} contains the character NUL; remove it", line=line)
 
 
-def _head(file: BinaryIO, size: int) -> bytes:
+def _read_head(file: BinaryIO, size: int) -> bytes:
     file.seek(0)
     head = file.read(size)
     file.seek(0)

@@ -17,26 +17,25 @@ from typing import Any, BinaryIO
 
 from service import errors
 from service.errors import Invalid, ServiceError
-from service.ingest.column_report import Ingested
-from service.ingest.missing_codes import Missing
+from service.ingest.column_report import IngestedTable
+from service.ingest.missing_codes import MissingCodes
 from service.ingest.readers import read_upload
 from service.ingest.sniffing import GZIP, PARQUET
 from service.process_limits import limit_process
 from service.settings import GiB, MiB, Settings
 
 COMMAND = (sys.executable, "-m", "service.ingest.subprocess_reader")
-SMALL_BYTES = 256 * 1024  # of plain text: read in less time than a process takes to start
-CPU_S = 10  # plus `CPU_S_PER_MIB` for every MiB of the file
-CPU_S_PER_MIB = (
-    5  # five times what usual gzipped tables take; stops early a small file that expands to a huge table
-)
-WAITS = 10  # wall-clock time per processor time: other processes may share the processor
-SPARE = 2  # hard limit of memory, in multiples of the estimate that a table may have
-LIMITS = ("data_dir", "max_body_bytes", "max_columns", "max_memory_bytes", "max_rows")
+MAX_IN_PROCESS_BYTES = 256 * 1024  # of plain text: read in less time than a process takes to start
+BASE_CPU_S = 10  # plus `CPU_S_PER_MIB` for every MiB of the file
+# Five times what usual gzipped tables take; stops early a small file that expands to a huge table
+CPU_S_PER_MIB = 5
+WALL_TIME_FACTOR = 10  # wall-clock time per processor time: other processes may share the processor
+MEMORY_FACTOR = 2  # hard limit of memory, in multiples of the estimate that a table may have
+LIMIT_SETTINGS = ("data_dir", "max_body_bytes", "max_columns", "max_memory_bytes", "max_rows")
 
 
 @dataclass(frozen=True)
-class Described:
+class TableDescription:
     """Description of a table that was written as Parquet."""
 
     rows: int
@@ -44,27 +43,27 @@ class Described:
     warnings: list[dict[str, Any]]
 
 
-def convert(
+def convert_upload(
     file: BinaryIO,
     filename: str | None,
     parquet: BinaryIO,
     settings: Settings,
-    missing: Missing | None = None,
-) -> Described:
+    missing: MissingCodes | None = None,
+) -> TableDescription:
     """Read an uploaded file, and write its table to ``parquet``.
 
     Raises:
         Invalid: The file holds no readable table, or reading it takes too much memory or time.
         TooLarge: The decompressed file is over the limit.
     """
-    if is_harmless(file):
-        return write(read_upload(file, filename, settings, missing), parquet)
-    cpu_s = CPU_S + file.seek(0, 2) * CPU_S_PER_MIB // MiB
+    if is_safe_in_process(file):
+        return write_parquet(read_upload(file, filename, settings, missing), parquet)
+    cpu_s = BASE_CPU_S + file.seek(0, 2) * CPU_S_PER_MIB // MiB
     asked = {
         "file": file.fileno(),
         "parquet": parquet.fileno(),
         "filename": filename,
-        "limits": settings.model_dump(mode="json", include=set(LIMITS)),
+        "limits": settings.model_dump(mode="json", include=set(LIMIT_SETTINGS)),
         "missing": missing or {},
         "cpu_s": cpu_s,
     }
@@ -76,7 +75,7 @@ def convert(
             stderr=subprocess.DEVNULL,  # a parser that fails prints the data it read
             pass_fds=(file.fileno(), parquet.fileno()),
             check=True,
-            timeout=WAITS * cpu_s,
+            timeout=WALL_TIME_FACTOR * cpu_s,
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
         raise Invalid(
@@ -84,47 +83,47 @@ def convert(
             "reading the file exceeded the limit of memory or time, or the file is damaged; "
             "write it again, or send fewer rows or columns",
         ) from None
-    return _understood(json.loads(finished.stdout))
+    return _parse_reply(json.loads(finished.stdout))
 
 
-def is_harmless(file: BinaryIO) -> bool:
+def is_safe_in_process(file: BinaryIO) -> bool:
     """Whether a file can be read in this process: small, not compressed, and not Parquet."""
     file.seek(0)
     head = file.read(len(PARQUET))
-    is_small = file.seek(0, 2) <= SMALL_BYTES
+    is_small = file.seek(0, 2) <= MAX_IN_PROCESS_BYTES
     file.seek(0)
     return is_small and not head.startswith((GZIP, PARQUET))
 
 
-def write(ingested: Ingested, parquet: BinaryIO) -> Described:
+def write_parquet(ingested: IngestedTable, parquet: BinaryIO) -> TableDescription:
     """Write a table as Parquet, and describe it."""
     ingested.frame.write_parquet(parquet)
-    return Described(ingested.frame.height, ingested.columns, ingested.warnings)
+    return TableDescription(ingested.frame.height, ingested.columns, ingested.warnings)
 
 
-def _understood(answer: dict[str, Any]) -> Described:
+def _parse_reply(answer: dict[str, Any]) -> TableDescription:
     if "bug" in answer:
         raise RuntimeError(answer["bug"])
     if "refusal" in answer:
         raise getattr(errors, answer["kind"])(**answer["refusal"])
-    return Described(**answer)
+    return TableDescription(**answer)
 
 
 def main() -> None:
     """Read the file named in the request on standard input, and reply on standard output."""
     asked = json.load(sys.stdin)
     settings = Settings(**asked["limits"])
-    limit_process(GiB + SPARE * settings.max_memory_bytes, asked["cpu_s"])
+    limit_process(GiB + MEMORY_FACTOR * settings.max_memory_bytes, asked["cpu_s"])
     with os.fdopen(asked["file"], "rb") as file, os.fdopen(asked["parquet"], "wb") as parquet:
-        answer = _answer(file, asked["filename"], parquet, settings, asked["missing"])
+        answer = _convert_in_child(file, asked["filename"], parquet, settings, asked["missing"])
     json.dump(answer, sys.stdout)
 
 
-def _answer(
-    file: BinaryIO, filename: str | None, parquet: BinaryIO, settings: Settings, missing: Missing
+def _convert_in_child(
+    file: BinaryIO, filename: str | None, parquet: BinaryIO, settings: Settings, missing: MissingCodes
 ) -> dict[str, Any]:
     try:
-        return asdict(write(read_upload(file, filename, settings, missing), parquet))
+        return asdict(write_parquet(read_upload(file, filename, settings, missing), parquet))
     except ServiceError as error:
         refusal = {"code": error.code, "detail": error.detail, "errors": error.errors}
         return {"kind": type(error).__name__, "refusal": refusal | error.extra}

@@ -6,12 +6,12 @@ from typing import Any
 
 import polars as pl
 
-from service.ingest.column_report import Warnings, first_row
-from service.ingest.date_formats import written_times
-from service.ingest.number_formats import with_units
+from service.ingest.column_report import Warnings, find_first_row
+from service.ingest.date_formats import parse_times
+from service.ingest.number_formats import parse_units
 
-MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")
-MOSTLY = 0.5
+MISSING_WORDS = ("", "na", "n/a", "nan", "null", "none", "?", "-")
+MAX_MIXED_SHARE = 0.5
 DATETIME = r"^\d{4}[-/]\d{2}[-/]\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 LOCAL_TIMES = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f")
 ZONED_TIMES = ("%Y-%m-%dT%H:%M%#z", "%Y-%m-%dT%H:%M:%S%.f%#z")
@@ -19,7 +19,7 @@ DECIMAL_COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)?,\d+([eE][+-]?\d+)?$"
 THOUSANDS_COMMA = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
 
 
-def type_of_text(column: pl.Series, *, comma_is_free: bool) -> tuple[pl.Series, Warnings]:
+def infer_type(column: pl.Series, *, comma_is_free: bool) -> tuple[pl.Series, Warnings]:
     """Convert a column of text to its inferred type.
 
     Args:
@@ -32,29 +32,29 @@ def type_of_text(column: pl.Series, *, comma_is_free: bool) -> tuple[pl.Series, 
         warnings about cells that were interpreted.
     """
     cells = column.str.strip_chars()
-    is_missing = cells.str.to_lowercase().is_in(MISSING)
+    is_missing = cells.str.to_lowercase().is_in(MISSING_WORDS)
     values = cells.set(is_missing, None)
-    warnings = _about_missing(cells, is_missing)
+    warnings = _warn_missing_words(cells, is_missing)
     if values.null_count() == len(values):
         return values.cast(pl.Float64), warnings
-    numbers = [_integer, _number, *_with_commas(comma_is_free)]
-    for attempt in (_boolean, *numbers, time_of_text):
+    numbers = [_parse_integers, _parse_numbers, *_comma_parsers(comma_is_free)]
+    for attempt in (_parse_booleans, *numbers, parse_iso_times):
         typed, found = attempt(values)
         if typed is not None and typed.null_count() == values.null_count():
             return typed, warnings + found
-    typed, found = with_units(values, numbers)
+    typed, found = parse_units(values, numbers)
     if typed is not None:
         return typed, warnings + found
-    return values, warnings + found + _about_mixed(values)
+    return values, warnings + found + _warn_mixed_types(values)
 
 
-def time_of_text(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
+def parse_iso_times(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     """Parse ISO 8601 dates and times, also with a space or slashes, or the forms of `parse_times`.
 
     Times with a zone are converted to UTC. None if the column holds no times; null for a value out of range.
     """
     if not values.str.contains(DATETIME).all():
-        return written_times(values)
+        return parse_times(values)
     text = values.str.replace_all("/", "-", literal=True).str.replace(" ", "T", literal=True)
     local = [text.str.to_datetime(form, time_unit="us", strict=False) for form in LOCAL_TIMES]
     zoned = [
@@ -65,50 +65,56 @@ def time_of_text(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     return parsed, []
 
 
-def _boolean(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
+def _parse_booleans(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     lower = values.str.to_lowercase()
     if not lower.is_in(("true", "false")).all():
         return None, []
     return lower == "true", []
 
 
-def _integer(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
+def _parse_integers(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     return values.cast(pl.Int64, strict=False), []
 
 
-def _number(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
+def _parse_numbers(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     return values.cast(pl.Float64, strict=False), []
 
 
-def _with_commas(comma_is_free: bool) -> list[Callable[[pl.Series], tuple[pl.Series | None, Warnings]]]:
-    return [_decimal_comma, _thousands_comma] if comma_is_free else [_thousands_comma, _decimal_comma]
+def _comma_parsers(comma_is_free: bool) -> list[Callable[[pl.Series], tuple[pl.Series | None, Warnings]]]:
+    return (
+        [_parse_decimal_commas, _parse_thousands_commas]
+        if comma_is_free
+        else [_parse_thousands_commas, _parse_decimal_commas]
+    )
 
 
-def _decimal_comma(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
+def _parse_decimal_commas(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     plain = values.cast(pl.Float64, strict=False).is_not_null() & ~values.str.contains(".", literal=True)
     if not (values.str.contains(DECIMAL_COMMA) | plain).all():
         return None, []
     text = values.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
-    return _number(text)[0], [_guess("decimal_comma", values, "commas were read as decimal signs")]
+    return _parse_numbers(text)[0], [
+        _make_comma_warning("decimal_comma", values, "commas were read as decimal signs")
+    ]
 
 
-def _thousands_comma(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
+def _parse_thousands_commas(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     plain = values.cast(pl.Float64, strict=False).is_not_null()
     if not (values.str.contains(THOUSANDS_COMMA) | plain).all():
         return None, []
     text = values.str.replace_all(",", "", literal=True)
-    return _number(text)[0], [
-        _guess("thousands_comma", values, "commas were read as marks between thousands")
+    return _parse_numbers(text)[0], [
+        _make_comma_warning("thousands_comma", values, "commas were read as marks between thousands")
     ]
 
 
-def _guess(code: str, values: pl.Series, what: str) -> dict[str, Any]:
-    row = first_row(values.str.contains(",", literal=True))
+def _make_comma_warning(code: str, values: pl.Series, what: str) -> dict[str, Any]:
+    row = find_first_row(values.str.contains(",", literal=True))
     example = values[row]
     return {"code": code, "column": values.name, "row": row, "detail": f"{what}, as in {example!r}"}
 
 
-def _about_missing(cells: pl.Series, is_missing: pl.Series) -> Warnings:
+def _warn_missing_words(cells: pl.Series, is_missing: pl.Series) -> Warnings:
     """Warn about words that were read as missing; empty cells need no warning."""
     spelled = is_missing & (cells != "")
     count = int(spelled.sum())
@@ -116,17 +122,17 @@ def _about_missing(cells: pl.Series, is_missing: pl.Series) -> Warnings:
         return []
     words = cells.filter(spelled).unique().sort().head(10).to_list()
     detail = f"read as missing: {', '.join(map(repr, words))}, {count} in all"
-    return [{"code": "missing_words", "column": cells.name, "row": first_row(spelled), "detail": detail}]
+    return [{"code": "missing_words", "column": cells.name, "row": find_first_row(spelled), "detail": detail}]
 
 
-def _about_mixed(values: pl.Series) -> Warnings:
+def _warn_mixed_types(values: pl.Series) -> Warnings:
     """Warn if a few words make a column of numbers text: probably an error in these cells."""
     present = values.is_not_null()
     odd = present & values.cast(pl.Float64, strict=False).is_null()
     count = int(odd.sum())
-    if count > MOSTLY * int(present.sum()):
+    if count > MAX_MIXED_SHARE * int(present.sum()):
         return []
-    row = first_row(odd)
+    row = find_first_row(odd)
     detail = (
         f"mostly numbers, but {count} not, such as {values[row][:40]!r}, "
         "so the column was read as text; correct them or leave them empty to get numbers"

@@ -11,25 +11,32 @@ from typing import Any
 
 import orjson
 
-PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # with text direction marks
+STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message",
+    "asctime",
+    "taskName",
+    "color_message",
+}
+CONTROL_CHARACTERS = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
+)  # with text direction marks
 
-_known: ContextVar[dict[str, Any]] = ContextVar("_known", default={})  # noqa: B039  # never changed in place
+_context_facts: ContextVar[dict[str, Any]] = ContextVar("_known", default={})  # noqa: B039  # never changed in place
 
 
 @contextmanager
-def facts(**known: Any) -> Iterator[None]:
+def bind_facts(**known: Any) -> Iterator[None]:
     """Add facts to every line logged in the context, also in threads started from it."""
-    token = _known.set(_known.get() | known)
+    token = _context_facts.set(_context_facts.get() | known)
     try:
         yield
     finally:
-        _known.reset(token)
+        _context_facts.reset(token)
 
 
-def known() -> dict[str, Any]:
+def current_facts() -> dict[str, Any]:
     """The facts that the current context adds to every line."""
-    return _known.get()
+    return _context_facts.get()
 
 
 class FactsFormatter(logging.Formatter):
@@ -37,9 +44,9 @@ class FactsFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name is logging's
         """Format the record as one line without control sequences, whatever the facts contain."""
-        told = [f"{name}={value}" for name, value in _facts_of(record).items()]
+        told = [f"{name}={value}" for name, value in _collect_facts(record).items()]
         line = " ".join([super().formatMessage(record), *told])
-        return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
+        return CONTROL_CHARACTERS.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
 
 
 class JsonFormatter(logging.Formatter):
@@ -52,7 +59,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **_facts_of(record),
+            **_collect_facts(record),
         }
         if record.exc_info:
             document["traceback"] = self.formatException(record.exc_info)
@@ -76,6 +83,6 @@ def configure(level: int = logging.INFO, *, as_json: bool = False) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-def _facts_of(record: logging.LogRecord) -> dict[str, Any]:
-    brought = {name: value for name, value in vars(record).items() if name not in PLAIN}
-    return _known.get() | brought
+def _collect_facts(record: logging.LogRecord) -> dict[str, Any]:
+    brought = {name: value for name, value in vars(record).items() if name not in STANDARD_FIELDS}
+    return _context_facts.get() | brought

@@ -24,20 +24,20 @@ ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 TIMEOUT_S = 2.0  # of a collector that does not answer: the end of a job waits for it
 
 
-def of_requests() -> TelemetryConfig:
+def make_telemetry_config() -> TelemetryConfig:
     """Telemetry options of FastAPI: one span per request; metrics go to Prometheus, errors to the log."""
-    return {"auto_configure": _is_wanted(), "metrics": False, "logs": False, "operation_spans": False}
+    return {"auto_configure": _is_enabled(), "metrics": False, "logs": False, "operation_spans": False}
 
 
 @contextmanager
-def job_span(job_id: str) -> Iterator[None]:
+def trace_job(job_id: str) -> Iterator[None]:
     """Record a span while a worker process runs a job."""
-    _export()
+    _configure_export()
     with trace.get_tracer("kan-service").start_as_current_span("job", attributes={"kan.job_id": job_id}):
         yield
 
 
-def _is_wanted() -> bool:
+def _is_enabled() -> bool:
     is_wanted = any(os.environ.get(variable) for variable in ENDPOINTS)
     if is_wanted:
         os.environ.setdefault("OTEL_SERVICE_NAME", "kan-service")
@@ -45,9 +45,9 @@ def _is_wanted() -> bool:
 
 
 @cache
-def _export() -> None:
+def _configure_export() -> None:
     """Export each span as soon as it ends: worker processes are killed when they are no longer needed."""
-    if not _is_wanted():
+    if not _is_enabled():
         return
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415

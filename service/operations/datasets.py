@@ -10,19 +10,19 @@ from service.db.repositories import Audit, Datasets
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, Dataset
 from service.errors import Conflict, Invalid
-from service.ingest import Described
-from service.ingest.missing_codes import Missing
-from service.operations.downloads import chunks_of
+from service.ingest import TableDescription
+from service.ingest.missing_codes import MissingCodes
+from service.operations.downloads import stream_blob
 from service.operations.entity_tags import refuse_stale
 from service.operations.quotas import refuse_more_bytes
-from service.schemas.datasets import MAX_UNIT, DatasetIn, DatasetOut
+from service.schemas.datasets import MAX_UNIT_CHARACTERS, DatasetIn, DatasetOut
 from service.settings import Settings
 from service.storage import blobs
 from service.storage.deletion import remove_dataset
-from service.storage.stored_table import first_rows, plain_rows
+from service.storage.stored_table import read_first_rows, to_json_rows
 
 DEFAULT_NAME = "dataset"
-MAX_NAME = 200
+MAX_NAME_LENGTH = 200
 
 
 def add_upload(
@@ -31,14 +31,14 @@ def add_upload(
     *,
     name: str | None,
     units: dict[str, str],
-    missing: Missing,
+    missing: MissingCodes,
     sessions: Sessions,
     settings: Settings,
 ) -> Dataset:
     """Store an uploaded file as a dataset; its default name is that of the file."""
     with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
-        described = ingest.convert(file, filename, parquet, settings, missing)
-        return _store(described, parquet, name or _name_of(filename), units, sessions, settings)
+        described = ingest.convert_upload(file, filename, parquet, settings, missing)
+        return _store(described, parquet, name or _name_from_filename(filename), units, sessions, settings)
 
 
 def add_body(body: DatasetIn, *, sessions: Sessions, settings: Settings) -> Dataset:
@@ -48,7 +48,7 @@ def add_body(body: DatasetIn, *, sessions: Sessions, settings: Settings) -> Data
     else:
         ingested = ingest.read_rows(body.rows or [], settings, body.missing)
     with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
-        described = ingest.write(ingested, parquet)
+        described = ingest.write_parquet(ingested, parquet)
         return _store(described, parquet, body.name or DEFAULT_NAME, body.units, sessions, settings)
 
 
@@ -62,7 +62,7 @@ def delete(dataset_id: str, sessions: Sessions, *, if_match: str | None = None) 
     """
     with sessions.begin() as session:
         datasets = Datasets(session)
-        dataset = datasets.hold_alone(dataset_id)
+        dataset = datasets.hold_exclusively(dataset_id)
         document = DatasetOut.model_validate(dataset)
         refuse_stale(document, if_match, what=f"dataset {dataset_id}", code="dataset_changed")
         if datasets.is_in_use(dataset_id):
@@ -76,20 +76,20 @@ def delete(dataset_id: str, sessions: Sessions, *, if_match: str | None = None) 
 def preview(dataset_id: str, rows: int, sessions: Sessions, settings: Settings) -> dict[str, Any]:
     """The columns and the first rows of a dataset, as JSON values."""
     with sessions.read() as session:
-        frame = first_rows(session, Datasets(session).get(dataset_id), rows, settings.data_dir)
-    return {"columns": frame.columns, "rows": plain_rows(frame)}
+        frame = read_first_rows(session, Datasets(session).get(dataset_id), rows, settings.data_dir)
+    return {"columns": frame.columns, "rows": to_json_rows(frame)}
 
 
-def content(dataset_id: str, sessions: Sessions) -> tuple[Dataset, int, Iterator[bytes]]:
+def open_content(dataset_id: str, sessions: Sessions) -> tuple[Dataset, int, Iterator[bytes]]:
     """The dataset, the size of its Parquet file in bytes, and the file in chunks."""
     with sessions.read() as session:
         dataset = Datasets(session).get(dataset_id)
         blob = session.get_one(Blob, dataset.blob_sha256)
-    return dataset, blob.size, chunks_of(dataset.blob_sha256, sessions)
+    return dataset, blob.size, stream_blob(dataset.blob_sha256, sessions)
 
 
 def _store(
-    described: Described,
+    described: TableDescription,
     parquet: BinaryIO,
     name: str,
     units: dict[str, str],
@@ -117,20 +117,23 @@ def _check_units(units: dict[str, str], columns: list[str]) -> None:
     for column, unit in units.items():
         fault = None
         if column not in columns:
-            fault = f"units name a column {column!r}, which the table does not have; it has {_some(columns)}"
-        elif len(unit) > MAX_UNIT:
-            fault = f"the unit of column {column!r} is over {MAX_UNIT} characters long; shorten it"
+            fault = (
+                f"units name a column {column!r}, which the table does not have; it has "
+                f"{_format_names(columns)}"
+            )
+        elif len(unit) > MAX_UNIT_CHARACTERS:
+            fault = f"the unit of column {column!r} is over {MAX_UNIT_CHARACTERS} characters long; shorten it"
         if fault:
             place = {"pointer": strict_json.pointer(["units", column]), "column": column}
             raise Invalid("invalid_units", fault, errors=[place | {"code": "invalid_units", "detail": fault}])
 
 
-def _some(names: list[str]) -> str:
+def _format_names(names: list[str]) -> str:
     return ", ".join(map(repr, names[:10])) + (", …" if len(names) > 10 else "")
 
 
-def _name_of(filename: str | None) -> str:
+def _name_from_filename(filename: str | None) -> str:
     """The name of a file without path and suffixes, as a label; ``DEFAULT_NAME`` if nothing is left."""
     base = (filename or "").replace("\\", "/").rpartition("/")[2]
     stem = PurePath(base.removesuffix(".gz")).stem.strip() if base.strip(".") else ""
-    return stem[:MAX_NAME] or DEFAULT_NAME
+    return stem[:MAX_NAME_LENGTH] or DEFAULT_NAME

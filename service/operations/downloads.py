@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.db.tables import Blob, Job
 from service.errors import Conflict
 from service.storage import blobs
 
 
-def chunks_of(sha256: str, sessions: Sessions) -> Iterator[bytes]:
+def stream_blob(sha256: str, sessions: Sessions) -> Iterator[bytes]:
     """The chunks of a blob, each read in its own transaction: a slow client must not keep one open."""
     number = 0
     while True:
@@ -21,7 +21,7 @@ def chunks_of(sha256: str, sessions: Sessions) -> Iterator[bytes]:
         number += 1
 
 
-def result_of(job_id: str, sessions: Sessions) -> tuple[Job, int, Iterator[bytes]]:
+def open_result(job_id: str, sessions: Sessions) -> tuple[Job, int, Iterator[bytes]]:
     """A job whose result is a file, the size of the file in bytes, and the file in chunks.
 
     Raises:
@@ -29,14 +29,14 @@ def result_of(job_id: str, sessions: Sessions) -> tuple[Job, int, Iterator[bytes
         Conflict: The job has no result file, or not yet.
     """
     with sessions.read() as session:
-        job = TrainingJobs(session).get(job_id)
+        job = Jobs(session).get(job_id)
         if job.result_sha256 is None:
-            raise Conflict("no_result", _why_not(job), job_status=job.status)
+            raise Conflict("no_result", _explain_missing_result(job), job_status=job.status)
         blob = session.get_one(Blob, job.result_sha256)
-    return job, blob.size, chunks_of(blob.sha256, sessions)
+    return job, blob.size, stream_blob(blob.sha256, sessions)
 
 
-def _why_not(job: Job) -> str:
+def _explain_missing_result(job: Job) -> str:
     if job.model_id is not None:
         return f"the result of job {job.id} is a model, not a file; it is at /models/{job.model_id}"
     if job.finished_at is not None:

@@ -12,7 +12,7 @@ def entity_tag(document: BaseModel) -> str:
     return f'"{hashlib.sha256(document.model_dump_json().encode()).hexdigest()[:32]}"'
 
 
-def is_among(tag: str, header: str) -> bool:
+def is_listed_tag(tag: str, header: str) -> bool:
     """Whether an If-Match or If-None-Match header lists this tag, or ``*``."""
     given = [one.strip() for one in header.split(",")]
     return "*" in given or tag in given
@@ -25,6 +25,6 @@ def refuse_stale(document: BaseModel, if_match: str | None, *, what: str, code: 
         Stale: ``if_match`` does not list the current tag.
     """
     tag = entity_tag(document)
-    if if_match is None or is_among(tag, if_match):
+    if if_match is None or is_listed_tag(tag, if_match):
         return
     raise Stale(code, f"{what} has changed; GET it again and send its ETag, now {tag}, as If-Match")

@@ -9,21 +9,21 @@ from sqlalchemy.orm import Session
 
 from service.db.repositories.job_queries import UNFINISHED
 from service.db.session import Sessions
-from service.db.tables import PART, Blob, Dataset, Job, JobStatus, Model
+from service.db.tables import SUBTASK_KIND, Blob, Dataset, Job, JobStatus, Model
 from service.errors import OutOfSpace, TooMany
 from service.settings import Settings
 
-CONTENTS = (Dataset.blob_sha256, Model.artifact_sha256, Job.result_sha256)
+BLOB_COLUMNS = (Dataset.blob_sha256, Model.artifact_sha256, Job.result_sha256)
 
 
 def read_usage(sessions: Sessions, settings: Settings) -> dict[str, Any]:
     """Number and size of datasets, models and results of the caller's tenant; its jobs and limits."""
     with sessions.read() as session:
-        datasets, dataset_bytes = _stored(session, Dataset.blob_sha256)
-        models, model_bytes = _stored(session, Model.artifact_sha256)
-        results, result_bytes = _stored(session, Job.result_sha256)
+        datasets, dataset_bytes = _count_stored(session, Dataset.blob_sha256)
+        models, model_bytes = _count_stored(session, Model.artifact_sha256)
+        results, result_bytes = _count_stored(session, Job.result_sha256)
         counts = session.execute(
-            select(Job.status, func.count()).where(Job.kind != PART).group_by(Job.status)
+            select(Job.status, func.count()).where(Job.kind != SUBTASK_KIND).group_by(Job.status)
         ).all()
         jobs = dict.fromkeys(JobStatus, 0) | {row[0]: row[1] for row in counts}
     return {
@@ -49,7 +49,7 @@ def refuse_more_bytes(session: Session, settings: Settings) -> None:
     """
     if not settings.quota_bytes:
         return
-    stored = sum(_stored(session, column)[1] for column in CONTENTS)
+    stored = sum(_count_stored(session, column)[1] for column in BLOB_COLUMNS)
     if stored > settings.quota_bytes:
         detail = (
             f"this would store {stored} bytes, the quota is {settings.quota_bytes}; "
@@ -73,7 +73,7 @@ def refuse_more_jobs(session: Session, settings: Settings) -> None:
         raise TooMany("too_many_jobs", detail, limit=settings.quota_jobs)
 
 
-def _stored(session: Session, column: Any) -> tuple[int, int]:
+def _count_stored(session: Session, column: Any) -> tuple[int, int]:
     rows = session.execute(
         select(func.count(), func.coalesce(func.sum(Blob.size), 0)).join_from(
             column.class_, Blob, Blob.sha256 == column

@@ -12,10 +12,10 @@ from latex2mathml.converter import convert
 
 from kan_engine.expressions.printing import latex
 
-_WORD = re.compile(r"\\(?:mathrm|textrm)\{((?:\\.|\$[^$]*\$|[^{}\\$])*)\}")
+_NAME_COMMAND = re.compile(r"\\(?:mathrm|textrm)\{((?:\\.|\$[^$]*\$|[^{}\\$])*)\}")
 _BETWEEN_FACTORS = re.compile(r"(?<![+-])(?<!\\cdot) (?![+-]|\\cdot)")
-_FIRST_PLACE = 0xE000  # code points for private use: each becomes one symbol, and no name contains them
-_PLACE = re.compile("<mi>([\ue000-\uf8ff])</mi>")
+_FIRST_PLACEHOLDER = 0xE000  # code points for private use: each becomes one symbol, and no name contains them
+_PLACEHOLDER = re.compile("<mi>([\ue000-\uf8ff])</mi>")
 
 
 def to_mathml(formula: str) -> str:
@@ -25,13 +25,13 @@ def to_mathml(formula: str) -> str:
     """
     names: list[str] = []
 
-    def keep(match: re.Match[str]) -> str:
-        names.append(latex.plain(match[1]))
-        return chr(_FIRST_PLACE + len(names) - 1)
+    def store_name(match: re.Match[str]) -> str:
+        names.append(latex.unescape_name(match[1]))
+        return chr(_FIRST_PLACEHOLDER + len(names) - 1)
 
-    placed = _BETWEEN_FACTORS.sub(r" \\, ", _WORD.sub(keep, formula))
-    return _PLACE.sub(lambda match: _name(names, match[1]), convert(placed, display="block"))
+    placed = _BETWEEN_FACTORS.sub(r" \\, ", _NAME_COMMAND.sub(store_name, formula))
+    return _PLACEHOLDER.sub(lambda match: _name_element(names, match[1]), convert(placed, display="block"))
 
 
-def _name(names: list[str], place: str) -> str:
-    return f'<mi mathvariant="normal">{escape(names[ord(place) - _FIRST_PLACE])}</mi>'
+def _name_element(names: list[str], place: str) -> str:
+    return f'<mi mathvariant="normal">{escape(names[ord(place) - _FIRST_PLACEHOLDER])}</mi>'

@@ -18,10 +18,10 @@ from service.errors import Invalid
 from service.process_limits import end_with_parent
 
 COMMAND = (sys.executable, "-m", "service.rendering.png")
-MOST_PIXELS = 40_000_000  # 160 MB during rendering
-MEMORY, SECONDS = 2**30, 60  # many times what the largest picture needs
+MAX_PIXELS = 40_000_000  # 160 MB during rendering
+MEMORY_LIMIT_BYTES, TIMEOUT_SECONDS = 2**30, 60  # many times what the largest picture needs
 FONT_FOLDER = ("web", "fonts")
-SIZE = re.compile(r'\A<svg [^>]*? width="([0-9.e+]+)" height="([0-9.e+]+)"')
+SVG_SIZE = re.compile(r'\A<svg [^>]*? width="([0-9.e+]+)" height="([0-9.e+]+)"')
 
 
 def to_png(svg: str, width: int) -> bytes:
@@ -34,16 +34,16 @@ def to_png(svg: str, width: int) -> bytes:
     Raises:
         Invalid: The picture would have more than ``MAX_PIXELS`` pixels.
     """
-    found = SIZE.match(svg)
+    found = SVG_SIZE.match(svg)
     assert found is not None  # noqa: S101 - all pictures of this service begin so
     height = round(float(found[2]) / float(found[1]) * width)
-    if width * height > MOST_PIXELS:
-        most = int((MOST_PIXELS * width / height) ** 0.5)
+    if width * height > MAX_PIXELS:
+        most = int((MAX_PIXELS * width / height) ** 0.5)
         detail = f"a PNG of {width} x {height} pixels is too large; ask for a width of at most {most}"
         entry = {"parameter": "width", "in": "query", "code": "picture_too_large", "detail": detail}
         raise Invalid("picture_too_large", detail, errors=[entry], limit=most)
     finished = subprocess.run(  # noqa: S603  # our own command
-        [*COMMAND, str(width)], input=svg.encode(), capture_output=True, check=True, timeout=SECONDS
+        [*COMMAND, str(width)], input=svg.encode(), capture_output=True, check=True, timeout=TIMEOUT_SECONDS
     )
     return finished.stdout
 
@@ -51,8 +51,8 @@ def to_png(svg: str, width: int) -> bytes:
 def main() -> None:
     """Read an SVG from standard input and write a PNG to standard output."""
     end_with_parent()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (TIMEOUT_SECONDS, TIMEOUT_SECONDS))
     with resources.as_file(resources.files("service").joinpath(*FONT_FOLDER)) as folder:
         png = resvg_py.svg_to_bytes(
             svg_string=sys.stdin.buffer.read().decode(),

@@ -49,9 +49,9 @@ class Theme:
         """Translate an English sentence of ``translations`` into the language of the picture."""
         return translations.say(self.language, sentence, **values)
 
-    def written(self, number: str) -> str:
+    def localise_number(self, number: str) -> str:
         """Convert a number in English notation to the notation of the language."""
-        return translations.written(self.language, number)
+        return translations.localise_number(self.language, number)
 
 
 LIGHT = Theme(
@@ -81,7 +81,7 @@ THEMES: dict[ThemeName, Theme] = {"light": LIGHT, "dark": DARK}
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2", "9 3 2 3 2 3", "1 2", "14 3 3 3", "6 6")
 
 
-def document(
+def svg_document(
     width: float, height: float, *, title: str, description: str, theme: Theme, body: Iterable[str]
 ) -> str:
     """Return a complete SVG document. Screen readers read ``title`` and ``description``."""
@@ -94,12 +94,12 @@ def _head(width: float, height: float, title: str, description: str, theme: Them
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(height)}" '
         f'{size} role="img" aria-labelledby="title description" font-family="{FONT}">'
     )
-    yield f'<title id="title">{text(title)}</title>'
-    yield f'<desc id="description">{text(description)}</desc>'
+    yield f'<title id="title">{escape_text(title)}</title>'
+    yield f'<desc id="description">{escape_text(description)}</desc>'
     yield f'<rect {size} fill="{theme.paper}"/>'
 
 
-def words(
+def text_element(
     label: str,
     x: float,
     y: float,
@@ -120,7 +120,7 @@ def words(
     bold = ' font-weight="bold"' if is_bold else ""
     return (
         f'<text x="{number(x)}" y="{number(y)}" font-size="{number(size)}" text-anchor="{anchor}" '
-        f'fill="{fill}"{bold}{turned}>{text(label)}</text>'
+        f'fill="{fill}"{bold}{turned}>{escape_text(label)}</text>'
     )
 
 
@@ -129,7 +129,7 @@ def number(value: float) -> str:
     return f"{round(value, 1) + 0.0:g}"
 
 
-def text(value: str) -> str:
+def escape_text(value: str) -> str:
     """Escape markup, and replace characters that XML forbids with U+FFFD."""
     return escape("".join(char if _is_xml(ord(char)) else "\ufffd" for char in value), {'"': "&quot;"})
 

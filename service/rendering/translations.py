@@ -9,7 +9,7 @@ import math
 
 from service.schemas.figures import LanguageName
 
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 RUSSIAN_DIGITS = str.maketrans({",": "\xa0", ".": ","})  # 20,000.5 becomes 20 000,5
 RUSSIAN = {
     # Diagram of a network
@@ -207,33 +207,33 @@ def say(language: LanguageName, sentence: str, **values: str | float | None) -> 
         **values: Values of the placeholders: texts unchanged, integers in full, other numbers with 3 digits.
     """
     told = sentence if language == "en" else RUSSIAN[sentence]
-    return told.format(**{name: _put(language, value) for name, value in values.items()})
+    return told.format(**{name: _format_value(language, value) for name, value in values.items()})
 
 
-def _put(language: LanguageName, value: str | float | None) -> str:
-    return str(value) if isinstance(value, str | int) else written(language, briefly(value))
+def _format_value(language: LanguageName, value: str | float | None) -> str:
+    return str(value) if isinstance(value, str | int) else localise_number(language, format_number(value))
 
 
-def written(language: LanguageName, number: str) -> str:
+def localise_number(language: LanguageName, number: str) -> str:
     """Convert a number in English notation to the notation of a language."""
     return number if language == "en" else number.translate(RUSSIAN_DIGITS)
 
 
-def briefly(value: float | None, digits: int = 3) -> str:
+def format_number(value: float | None, digits: int = 3) -> str:
     """Format a number for a sentence; ``?`` if it is missing or not finite."""
     if value is None or not math.isfinite(value):
         return "?"
     told = f"{value:.{digits}g}"
-    return power_of_ten(float(told)) if "e" in told else told.replace("-", "−")
+    return format_power_of_ten(float(told)) if "e" in told else told.replace("-", "−")
 
 
-def power_of_ten(value: float, digits: int = 3) -> str:
+def format_power_of_ten(value: float, digits: int = 3) -> str:
     """Format a number as a multiple of a power of ten."""
     if value == 0:
         return "0"
     mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
     mantissa = mantissa.rstrip("0").rstrip(".")
-    raised = f"10{str(int(exponent)).translate(RAISED)}"
+    raised = f"10{str(int(exponent)).translate(SUPERSCRIPTS)}"
     sign = "−" if mantissa.startswith("-") else ""
     factor = mantissa.lstrip("-")
     return f"{sign}{raised}" if factor == "1" else f"{sign}{factor}·{raised}"

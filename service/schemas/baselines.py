@@ -8,9 +8,9 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from service.schemas.common import RequestModel
 
-Name = Literal["linear", "mlp", "boosting", "kernel"]
-USUAL_HIDDEN = (64, 64)
-MOST_PARAMETERS = 1_000_000
+BaselineName = Literal["linear", "mlp", "boosting", "kernel"]
+DEFAULT_HIDDEN = (64, 64)
+MAX_PARAMETERS = 1_000_000
 
 
 class MlpBaseline(RequestModel):
@@ -20,27 +20,29 @@ class MlpBaseline(RequestModel):
     hidden: Annotated[list[Annotated[int, Field(ge=1, le=512)]], Field(min_length=1, max_length=5)] | None = (
         Field(default=None, description="Nodes of its inner layers.")
     )
-    parameters: Literal["matched"] | Annotated[int, Field(ge=1, le=MOST_PARAMETERS)] | None = Field(
+    parameters: Literal["matched"] | Annotated[int, Field(ge=1, le=MAX_PARAMETERS)] | None = Field(
         default=None,
         description="Two equal inner layers with about as many parameters; `matched`: as the KAN has.",
     )
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
+    def _check_one_size(self) -> Self:
         if self.hidden is not None and self.parameters is not None:
             raise ValueError("hidden and parameters both set the size of the MLP; give one of them")
         return self
 
 
-def _form(value: Any) -> str:
+def _read_tag(value: Any) -> str:
     return "name" if isinstance(value, str) else "mlp"
 
 
-Baseline = Annotated[Annotated[Name, Tag("name")] | Annotated[MlpBaseline, Tag("mlp")], Discriminator(_form)]
+Baseline = Annotated[
+    Annotated[BaselineName, Tag("name")] | Annotated[MlpBaseline, Tag("mlp")], Discriminator(_read_tag)
+]
 Baselines = Annotated[list[Baseline], Field(max_length=20)]
 
 
-def name_of(baseline: Name | MlpBaseline) -> str:
+def make_baseline_name(baseline: BaselineName | MlpBaseline) -> str:
     """Name of a baseline in results: ``mlp_29x29``, ``mlp_matched``, ``mlp_about_987``."""
     if isinstance(baseline, str):
         return baseline
@@ -51,12 +53,14 @@ def name_of(baseline: Name | MlpBaseline) -> str:
     return "mlp_matched" if baseline.parameters == "matched" else f"mlp_about_{baseline.parameters}"
 
 
-def is_matched(baseline: Name | MlpBaseline) -> bool:
+def is_matched(baseline: BaselineName | MlpBaseline) -> bool:
     """Whether the MLP has about as many parameters as the KAN."""
     return not isinstance(baseline, str) and baseline.parameters == "matched"
 
 
-def hidden_of(baseline: Name | MlpBaseline, inputs: int, outputs: int, matched: int) -> tuple[int, ...]:
+def compute_hidden_layers(
+    baseline: BaselineName | MlpBaseline, inputs: int, outputs: int, matched: int
+) -> tuple[int, ...]:
     """Widths of the inner layers of an MLP.
 
     Args:
@@ -66,21 +70,21 @@ def hidden_of(baseline: Name | MlpBaseline, inputs: int, outputs: int, matched: 
         matched: Number of parameters of the KAN, for a matched MLP.
     """
     if isinstance(baseline, str) or (baseline.hidden is None and baseline.parameters is None):
-        return USUAL_HIDDEN
+        return DEFAULT_HIDDEN
     if baseline.hidden is not None:
         return tuple(baseline.hidden)
     wanted = matched if baseline.parameters == "matched" else baseline.parameters
-    return _with_parameters(min(int(wanted or 1), MOST_PARAMETERS), inputs, outputs)
+    return _match_parameters(min(int(wanted or 1), MAX_PARAMETERS), inputs, outputs)
 
 
-def parameters_of(hidden: Sequence[int], inputs: int, outputs: int) -> int:
+def count_parameters(hidden: Sequence[int], inputs: int, outputs: int) -> int:
     """Number of weights and biases of an MLP."""
     return sum((before + 1) * after for before, after in pairwise((inputs, *hidden, outputs)))
 
 
-def _with_parameters(wanted: int, inputs: int, outputs: int) -> tuple[int, int]:
+def _match_parameters(wanted: int, inputs: int, outputs: int) -> tuple[int, int]:
     """Two equal layers of h nodes whose parameters, h² + (d + o + 2) h + o, are nearest to ``wanted``."""
     linear = inputs + outputs + 2
     size = max(1, int(((linear**2 + 4 * max(wanted - outputs, 0)) ** 0.5 - linear) / 2))
-    nearest = min((size, size + 1), key=lambda h: abs(parameters_of((h, h), inputs, outputs) - wanted))
+    nearest = min((size, size + 1), key=lambda h: abs(count_parameters((h, h), inputs, outputs) - wanted))
     return nearest, nearest

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-MAX_UNKNOWN = 100  # reported in one response
+MAX_UNKNOWN_FIELDS = 100  # reported in one response
 
 T = TypeVar("T")
-Label = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
-Tags = Annotated[dict[Label, Annotated[str, Field(max_length=1000)]], Field(max_length=64)]
+Tags = Annotated[dict[ShortText, Annotated[str, Field(max_length=1000)]], Field(max_length=64)]
 
 
 class RequestModel(BaseModel):
@@ -21,22 +21,22 @@ class RequestModel(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _few_unknown(cls, body: Any) -> Any:
+    def _limit_unknown_fields(cls, body: Any) -> Any:
         """Limit reported unknown fields: each is an error, and a megabyte of them would take seconds."""
-        if not isinstance(body, dict) or len(body) <= len(cls.model_fields) + MAX_UNKNOWN:
+        if not isinstance(body, dict) or len(body) <= len(cls.model_fields) + MAX_UNKNOWN_FIELDS:
             return body
         unknown = [name for name in body if name not in cls.model_fields]
-        return {name: body[name] for name in body.keys() - set(unknown[MAX_UNKNOWN:])}
+        return {name: body[name] for name in body.keys() - set(unknown[MAX_UNKNOWN_FIELDS:])}
 
 
-def first_wrong(kind: type) -> BeforeValidator:
+def report_first_wrong(kind: type) -> BeforeValidator:
     """Reduce an object to the first value of a wrong type, so that it causes one error, not one per value."""
 
-    def narrowed(given: Any) -> Any:
+    def keep_first_wrong(given: Any) -> Any:
         values = given.items() if isinstance(given, dict) else ()
         return next(({name: value} for name, value in values if not isinstance(value, kind)), given)
 
-    return BeforeValidator(narrowed)
+    return BeforeValidator(keep_first_wrong)
 
 
 def fingerprint(document: Any) -> str:
@@ -44,7 +44,7 @@ def fingerprint(document: Any) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
-def either(**types: str) -> dict[str, Any]:
+def require_one_of(**types: str) -> dict[str, Any]:
     """JSON schema for a body that must contain exactly one of these members, of its type."""
     choices = [{"required": [name], "properties": {name: {"type": kind}}} for name, kind in types.items()]
     return {"oneOf": choices}

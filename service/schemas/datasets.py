@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.schemas.common import Label, RequestModel, either, first_wrong
+from service.schemas.common import RequestModel, ShortText, report_first_wrong, require_one_of
 
-MAX_UNIT = 64
+MAX_UNIT_CHARACTERS = 64
 
 MissingValues = Annotated[
     dict[str, Annotated[list[int | float | str], Field(max_length=20)]],
@@ -21,20 +21,20 @@ MissingValues = Annotated[
 class DatasetIn(RequestModel):
     """A table in the request body, by columns or by rows; `null` is a missing value."""
 
-    model_config = ConfigDict(json_schema_extra=either(columns="object", rows="array"))
+    model_config = ConfigDict(json_schema_extra=require_one_of(columns="object", rows="array"))
 
-    name: Label | None = None
-    units: Annotated[dict[str, str], first_wrong(str)] = Field(
+    name: ShortText | None = None
+    units: Annotated[dict[str, str], report_first_wrong(str)] = Field(
         default={}, description="Units per column, shown in formulas and pictures."
     )
     missing: MissingValues = Field(default={})
-    columns: Annotated[dict[str, list[Any]], first_wrong(list)] | None = Field(
+    columns: Annotated[dict[str, list[Any]], report_first_wrong(list)] | None = Field(
         default=None, examples=[{"x": [0, 1, 2], "y": [0, 1, 4]}]
     )
     rows: list[Any] | None = Field(default=None, description="Objects {name: value}.")
 
     @model_validator(mode="after")
-    def _has_one_table(self) -> Self:
+    def _check_one_table(self) -> Self:
         if (self.columns is None) == (self.rows is None):
             raise ValueError("give the table either as columns or as rows")
         return self
@@ -43,8 +43,8 @@ class DatasetIn(RequestModel):
 class FormFields(RequestModel):
     """Form fields that may accompany an uploaded file."""
 
-    name: Label | None = None
-    units: Annotated[dict[str, str], first_wrong(str)]
+    name: ShortText | None = None
+    units: Annotated[dict[str, str], report_first_wrong(str)]
     missing: MissingValues = Field(default={})
 
 

@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from service.schemas.common import RequestModel, Tags, either
+from service.schemas.common import RequestModel, Tags, require_one_of
 from service.schemas.training import Column, ModelName, Priority, Size
 
-Text = Annotated[str, Field(min_length=1, max_length=10_000)]
-Ends = Annotated[list[float], Field(min_length=2, max_length=2)]
-Place = float | Ends
-HIGHEST_ORDER = 10  # order k of splines
+EquationText = Annotated[str, Field(min_length=1, max_length=10_000)]
+Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
+BoundaryPlace = float | Interval
+MAX_SPLINE_ORDER = 10  # order k of splines
 
 
 class ConditionOptions(RequestModel):
@@ -20,11 +20,11 @@ class ConditionOptions(RequestModel):
     kind: Literal["initial", "boundary", "periodic"] = Field(
         default="boundary", description="A label for readers; `on` defines where the condition holds."
     )
-    on: Annotated[dict[Column, Place], Field(min_length=1, max_length=3)] = Field(
+    on: Annotated[dict[Column, BoundaryPlace], Field(min_length=1, max_length=3)] = Field(
         description='Values of independent variables: `{"x": 0}`; for a periodic condition both ends, '
         '`{"x": [0, 1]}`.'
     )
-    residual: Text = Field(description="Expression that must be zero there: `u(0, t) - sin(t)`.")
+    residual: EquationText = Field(description="Expression that must be zero there: `u(0, t) - sin(t)`.")
 
 
 class SplineOptions(RequestModel):
@@ -40,7 +40,7 @@ class SplineOptions(RequestModel):
         default="auto",
         description="Equal intervals of every activation; `auto` adapts them to the solution.",
     )
-    order: Literal["auto"] | Annotated[int, Field(ge=2, le=HIGHEST_ORDER)] = Field(
+    order: Literal["auto"] | Annotated[int, Field(ge=2, le=MAX_SPLINE_ORDER)] = Field(
         default="auto", description="Order k of the splines, above that of the equations."
     )
 
@@ -61,7 +61,7 @@ class DescentOptions(RequestModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _only_these(cls, body: Any) -> Any:
+    def _refuse_other_options(cls, body: Any) -> Any:
         """Refuse training options that do not apply to equations."""
         others = sorted(set(body) - set(cls.model_fields)) if isinstance(body, dict) else []
         if others:
@@ -76,7 +76,7 @@ class DescentOptions(RequestModel):
 class MeasurementOptions(RequestModel):
     """Measured values of unknowns: a dataset, or columns named like variables and unknowns."""
 
-    model_config = ConfigDict(json_schema_extra=either(dataset_id="string", columns="object"))
+    model_config = ConfigDict(json_schema_extra=require_one_of(dataset_id="string", columns="object"))
 
     dataset_id: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     columns: dict[Column, Annotated[list[float | None], Field(min_length=1, max_length=100_000)]] | None = (
@@ -84,13 +84,13 @@ class MeasurementOptions(RequestModel):
     )
 
     @model_validator(mode="after")
-    def _one_way_round(self) -> Self:
+    def _check_one_source(self) -> Self:
         if (self.dataset_id is None) == (self.columns is None):
             raise ValueError("give either dataset_id or columns")
         return self
 
 
-DECAY: dict[str, Any] = {
+EXAMPLE_REQUEST: dict[str, Any] = {
     "kind": "solve",
     "independent": ["x"],
     "unknowns": ["y"],
@@ -116,10 +116,10 @@ class SolveRequest(RequestModel):
         description="Names of the unknown functions."
     )
     domain: Annotated[
-        dict[Column, Ends],
+        dict[Column, Interval],
         Field(min_length=1, max_length=3),
     ] = Field(description="Lowest and highest value of every independent variable.")
-    equations: Annotated[list[Text], Field(min_length=1, max_length=30)] = Field(
+    equations: Annotated[list[EquationText], Field(min_length=1, max_length=30)] = Field(
         description="Expressions that must be zero everywhere in the domain; at least as many as unknowns."
     )
     conditions: Annotated[list[ConditionOptions], Field(max_length=60)] = Field(
@@ -141,7 +141,7 @@ class SolveRequest(RequestModel):
     )
     tags: Tags = Field(default={})
 
-    model_config = ConfigDict(json_schema_extra={"examples": [DECAY]})
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_REQUEST]})
 
     @property
     def hidden(self) -> list[int] | None:
@@ -160,7 +160,7 @@ class SolveRequest(RequestModel):
         """Names of the predicted unknowns."""
         return ", ".join(self.unknowns)
 
-    def shape(self, hidden: list[int]) -> dict[str, Any]:
+    def shape_arguments(self, hidden: list[int]) -> dict[str, Any]:
         """Arguments of ``kan_engine.DistillationPlan.from_problem`` except the problem, for these layers."""
         network = self.network
         return {
@@ -170,7 +170,7 @@ class SolveRequest(RequestModel):
             "is_second_order": self.training.optimizer == "gauss_newton",
         }
 
-    def problem(self, measured: Collection[str] = ()) -> dict[str, Any]:
+    def problem_arguments(self, measured: Collection[str] = ()) -> dict[str, Any]:
         """Arguments of ``kan_engine.parse_problem``, given the names of the measured unknowns."""
         return {
             "coefficients": list(self.parameters),

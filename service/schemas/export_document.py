@@ -8,118 +8,118 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.schemas.datasets import MAX_UNIT
+from service.schemas.datasets import MAX_UNIT_CHARACTERS
 from service.schemas.formulas import ConstantOut, LawOut
-from service.schemas.models import PICTURED_EDGES, DecisionOut, DroppedOut, GridOut
+from service.schemas.models import MAX_PICTURED_EDGES, DecisionOut, DroppedOut, GridOut
 
-Number = int | float | None
-Numbers = dict[str, Number]
-Plain = str | int | float | bool | None
+OptionalNumber = int | float | None
+NumberMap = dict[str, OptionalNumber]
+Scalar = str | int | float | bool | None
 
 
-class Portable(BaseModel):
+class PortableSchema(BaseModel):
     """Base of the description; unknown fields are dropped."""
 
     model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False, populate_by_name=True)
 
 
-class PortableNetwork(Portable):
+class PortableNetwork(PortableSchema):
     """Facts about the network that it does not contain itself."""
 
     optimizer: str | None = None
 
 
-class PortableSource(Portable):
+class PortableSource(PortableSchema):
     """The dataset at the time of training."""
 
     name: str
     rows: int
 
 
-class PortableMember(Portable):
+class PortableMember(PortableSchema):
     """Metrics of the formula as a predictor; everything else is in the formula itself."""
 
-    metrics: Numbers
-    fidelity: Number = None
+    metrics: NumberMap
+    fidelity: OptionalNumber = None
 
 
-class PortableRecord(Portable):
+class PortableRecord(PortableSchema):
     """The body of ``GET /models/{id}``, except what follows from the network."""
 
     outputs: list[str]
     dataset: PortableSource | None = None
-    units: dict[str, Annotated[str, Field(max_length=MAX_UNIT)]] = {}
+    units: dict[str, Annotated[str, Field(max_length=MAX_UNIT_CHARACTERS)]] = {}
     ignored_columns: list[str] = []
     network: PortableNetwork = PortableNetwork()
-    metrics: Numbers = {}
-    network_metrics: Numbers = {}
-    threshold: Number = None
+    metrics: NumberMap = {}
+    network_metrics: NumberMap = {}
+    threshold: OptionalNumber = None
     decision: DecisionOut | None = None
-    per_class: dict[str, Numbers] = {}
-    training_metrics: Numbers = {}
-    baselines: dict[str, dict[str, Plain | Numbers | list[int]]] = {}
-    split: dict[str, Plain] = {}
-    history: list[Numbers] = []
+    per_class: dict[str, NumberMap] = {}
+    training_metrics: NumberMap = {}
+    baselines: dict[str, dict[str, Scalar | NumberMap | list[int]]] = {}
+    split: dict[str, Scalar] = {}
+    history: list[NumberMap] = []
     grids: list[GridOut] = []
     warnings: list[str | dict[str, Any]] = []
     formula_of: Literal["network", "law"] | None = None
     dropped: list[DroppedOut] = []
     members: dict[Literal["formula"], PortableMember] = {}
-    timings: Numbers = {}
+    timings: NumberMap = {}
 
 
-class PortablePareto(Portable):
+class PortablePareto(PortableSchema):
     """An alternative formula."""
 
     tree: dict[str, Any]
-    rmse: Number = None
-    r2: Number = None
+    rmse: OptionalNumber = None
+    r2: OptionalNumber = None
 
 
-class PortableFormula(Portable):
+class PortableFormula(PortableSchema):
     """A formula as a tree, with its errors; texts are printed again."""
 
     name: str
     tree: dict[str, Any]
-    r2: Number = None
-    rmse: Number = None
-    max_error: Number = None
+    r2: OptionalNumber = None
+    rmse: OptionalNumber = None
+    max_error: OptionalNumber = None
     domain: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
     constants: list[ConstantOut] | None = None
     law: LawOut | None = None
-    mean_log_likelihood: Number = None
+    mean_log_likelihood: OptionalNumber = None
     pareto: Annotated[list[PortablePareto], Field(max_length=1_000)] = []
 
 
-class PortableComparison(Portable):
+class PortableComparison(PortableSchema):
     """A model that the formula is compared with."""
 
-    rmse: Number = None
+    rmse: OptionalNumber = None
     is_better: bool
 
 
-class PortableReason(Portable):
+class PortableReason(PortableSchema):
     """Why a formula is not consistent."""
 
     code: Annotated[str, Field(max_length=100)]
     detail: Annotated[str, Field(max_length=1_000)]
 
 
-class PortableEvidence(Portable):
+class PortableEvidence(PortableSchema):
     """Evidence for a verdict."""
 
-    noise: Number = None
-    explained: Number = None
+    noise: OptionalNumber = None
+    explained: OptionalNumber = None
     rows: int
     constants: int
     compared_with: Annotated[dict[str, PortableComparison], Field(max_length=20)] = {}
-    p_value: Number = None
-    power: Number = None
-    stability: Number = None
+    p_value: OptionalNumber = None
+    power: OptionalNumber = None
+    stability: OptionalNumber = None
     reasons: Annotated[list[PortableReason], Field(max_length=20)] = []
 
 
-class PortableSymbolic(Portable):
+class PortableSymbolic(PortableSchema):
     """All formulas."""
 
     exact: bool
@@ -130,21 +130,21 @@ class PortableSymbolic(Portable):
     outputs: list[PortableFormula]
 
 
-class PortableSuggestion(Portable):
+class PortableSuggestion(PortableSchema):
     """A function that fits an edge."""
 
     function: str
-    r2: Number
-    loss: Number
+    r2: OptionalNumber
+    loss: OptionalNumber
     complexity: int
-    total: Number
-    a: Number
-    b: Number
-    c: Number
-    d: Number
+    total: OptionalNumber
+    a: OptionalNumber
+    b: OptionalNumber
+    c: OptionalNumber
+    d: OptionalNumber
 
 
-class PortableEdge(Portable):
+class PortableEdge(PortableSchema):
     """An edge; the points of its curve are attached to the artifact."""
 
     layer: int
@@ -157,10 +157,10 @@ class PortableEdge(Portable):
     suggestions: Annotated[list[PortableSuggestion], Field(max_length=100)] = []
 
 
-class PortableModel(Portable):
+class PortableModel(PortableSchema):
     """A model without its network."""
 
     name: str
     record: PortableRecord
     symbolic: PortableSymbolic | None = None
-    edges: Annotated[list[PortableEdge], Field(max_length=PICTURED_EDGES)] | None = None
+    edges: Annotated[list[PortableEdge], Field(max_length=MAX_PICTURED_EDGES)] | None = None

@@ -6,23 +6,23 @@ from pydantic import BaseModel, ConfigDict, Field
 
 ThemeName = Literal["light", "dark"]
 LanguageName = Literal["en", "ru"]
-Numbers = list[float | None]
+NumberList = list[float | None]
 
 
-class Told(BaseModel):
+class ExtensibleModel(BaseModel):
     """A response that may get further fields."""
 
     model_config = ConfigDict(extra="allow")
 
 
-class ParityOut(Told):
+class ParityOut(ExtensibleModel):
     """True and predicted values of the same rows, in the target's units; null without a prediction."""
 
-    true: Numbers
-    predicted: Numbers
+    true: NumberList
+    predicted: NumberList
 
 
-class ConfusionOut(Told):
+class ConfusionOut(ExtensibleModel):
     """Confusion matrix."""
 
     classes: list[str] = Field(description="If there are more than 40, the rarest share the last entry.")
@@ -31,7 +31,7 @@ class ConfusionOut(Told):
     )
 
 
-class RocOut(Told):
+class RocOut(ExtensibleModel):
     """ROC curve of a class, thinned to at most 200 points."""
 
     class_: str = Field(alias="class", description="This class against all others.")
@@ -40,28 +40,28 @@ class RocOut(Told):
     true_positive_rate: list[float]
 
 
-class ReliabilityOut(Told):
+class ReliabilityOut(ExtensibleModel):
     """Calibration curve: ten bins of equal width; null in bins without rows."""
 
     class_: str | None = Field(
         alias="class",
         description="The class of the probability; null if more than two classes are combined.",
     )
-    mean_probability: Numbers
-    observed_share: Numbers = Field(description="Share of the bin's rows that belong to the class.")
+    mean_probability: NumberList
+    observed_share: NumberList = Field(description="Share of the bin's rows that belong to the class.")
     count: list[int]
 
 
-class CurveOut(Told):
+class CurveOut(ExtensibleModel):
     """Predictions of one output over the values of a feature."""
 
     output: str = Field(description="The target, or the class of the probability.")
-    mean: Numbers = Field(description="Partial dependence: the mean over a sample of training rows.")
-    low: Numbers | None = Field(description="The 10 % quantile of the curves of single rows.")
-    high: Numbers | None = Field(description="The 90 % quantile.")
+    mean: NumberList = Field(description="Partial dependence: the mean over a sample of training rows.")
+    low: NumberList | None = Field(description="The 10 % quantile of the curves of single rows.")
+    high: NumberList | None = Field(description="The 90 % quantile.")
 
 
-class EffectOut(Told):
+class EffectOut(ExtensibleModel):
     """Effect of one feature on the predictions, with all other features as in rows of the data."""
 
     name: str
@@ -73,13 +73,13 @@ class EffectOut(Told):
         description="One curve, for the target or the second of two classes; for more classes one each, for "
         "the 12 most frequent, without quantiles."
     )
-    deciles: Numbers | None = Field(
+    deciles: NumberList | None = Field(
         description="For numbers: smallest value, nine deciles and largest value of the training rows."
     )
     shares: list[float] | None = Field(description="For other types: the share of training rows by value.")
 
 
-class WeightOut(Told):
+class WeightOut(ExtensibleModel):
     """Increase of the error when the values of a feature are shuffled among the rows."""
 
     name: str
@@ -87,7 +87,7 @@ class WeightOut(Told):
     std: float | None
 
 
-class ImportanceOut(Told):
+class ImportanceOut(ExtensibleModel):
     """Permutation importance, the most important feature first."""
 
     metric: Literal["rmse", "log_loss"] = Field(
@@ -100,7 +100,7 @@ class ImportanceOut(Told):
     left_out: int = Field(description="Number of features without a result, because there are too many.")
 
 
-class DensityOut(Told):
+class DensityOut(ExtensibleModel):
     """Density along one column, or over two."""
 
     columns: list[str]
@@ -117,7 +117,7 @@ class DensityOut(Told):
     dots: list[list[float]] | None = Field(description="For two columns: a sample of at most 1,000 rows.")
 
 
-class UnknownOut(Told):
+class UnknownOut(ExtensibleModel):
     """One of the unknown functions of the equations."""
 
     name: str
@@ -129,7 +129,7 @@ class UnknownOut(Told):
     )
 
 
-class SolutionOut(Told):
+class SolutionOut(ExtensibleModel):
     """The unknowns of solved equations over their domain, to about seven digits."""
 
     independent: list[str] = Field(description="The first two independent variables, or the only one.")
@@ -138,7 +138,7 @@ class SolutionOut(Told):
     unknowns: list[UnknownOut]
 
 
-class FiguresOut(Told):
+class FiguresOut(ExtensibleModel):
     """Data for the figures of a model."""
 
     model_id: str

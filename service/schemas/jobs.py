@@ -13,7 +13,7 @@ from service.schemas.study import StudyRequest
 from service.schemas.training import TrainRequest
 
 
-def _kind(body: Any) -> Any:
+def _read_kind(body: Any) -> Any:
     """Kind of a job request; ``train`` if the body has none."""
     return body.get("kind", "train") if isinstance(body, dict) else getattr(body, "kind", None)
 
@@ -25,7 +25,7 @@ JobRequest = Annotated[
     | Annotated[StudyRequest, Tag("study")]
     | Annotated[SolveRequest, Tag("solve")],
     Discriminator(
-        _kind,
+        _read_kind,
         custom_error_type="unknown_kind",
         custom_error_message="kind is train, symbolic, predict, study or solve; without it, train",
     ),
@@ -41,7 +41,7 @@ def read_request(stored: dict[str, Any]) -> AnyRequest:
     return _READER.validate_python(stored)
 
 
-class PartRequest(RequestModel):
+class SubtaskRequest(RequestModel):
     """A subtask of a training as stored in its row; no client sends this.
 
     Args:
@@ -96,7 +96,7 @@ class JobOut(BaseModel):
     cancel_requested_at: datetime | None
 
     @staticmethod
-    def of(job: Any) -> "JobOut":
+    def from_row(job: Any) -> "JobOut":
         """The current state of a job, from its row."""
         progress = ProgressOut(
             stage=job.stage, fraction=job.fraction, message=job.message, eta_seconds=job.eta_seconds
@@ -106,13 +106,13 @@ class JobOut(BaseModel):
         return JobOut(progress=progress, error=error, **{name: getattr(job, name) for name in rest})
 
     @staticmethod
-    def as_submitted(job: Any) -> "JobOut":
+    def from_submission(job: Any) -> "JobOut":
         """The job as at its submission, for a repeated submission."""
         unset = dict.fromkeys(
             ("model_id", "error", "cut_by", "started_at", "finished_at", "cancel_requested_at")
         )
         progress = ProgressOut(stage=None, fraction=0.0, message=None, eta_seconds=None)
-        return JobOut.of(job).model_copy(
+        return JobOut.from_row(job).model_copy(
             update={**unset, "status": "queued", "attempt": 0, "progress": progress}
         )
 

@@ -6,17 +6,17 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Member = Literal["accurate", "compact", "formula"]
-By = Literal["auto", "accurate", "compact", "formula"]
+MemberChoice = Literal["auto", "accurate", "compact", "formula"]
 
-BY = (
+BY_DESCRIPTION = (
     "Which member of the model answers: `accurate`, its network; `compact`, a network of few edges, which no "
     "model has yet; `formula`, which answers wherever it is defined, also outside the training range. `auto` "
     "selects the formula if its verdict is `exact` or its out-of-sample error is lower than the network's; "
     "otherwise it selects the network."
 )
 
-OF_OUTPUT = ("rmse", "r2", "mean_log_likelihood")  # stored with a formula by older versions
-OF_EQUATIONS = ("equation_residual", "condition_residual")
+OUTPUT_METRICS = ("rmse", "r2", "mean_log_likelihood")  # stored with a formula by older versions
+EQUATION_METRICS = ("equation_residual", "condition_residual")
 
 
 class FormulaMemberOut(BaseModel):
@@ -34,17 +34,17 @@ class FormulaMemberOut(BaseModel):
     )
 
 
-def verdict_of(symbolic: Mapping[str, Any]) -> str:
+def read_verdict(symbolic: Mapping[str, Any]) -> str:
     """The verdict of the formulas; models of older versions only record whether they are exact."""
     return symbolic.get("verdict") or ("exact" if symbolic["exact"] else "approximation")
 
 
-def serves(symbolic: Mapping[str, Any]) -> bool:
+def is_serving(symbolic: Mapping[str, Any]) -> bool:
     """Whether the formulas answer by default."""
-    return verdict_of(symbolic) == "exact" or symbolic.get("serves_within") is not None
+    return read_verdict(symbolic) == "exact" or symbolic.get("serves_within") is not None
 
 
-def formula_entry(
+def make_formula_entry(
     symbolic: Mapping[str, Any], metrics: Mapping[str, float | None], fidelity: float | None
 ) -> dict[str, Any]:
     """Describe the formulas of a model for ``members``.
@@ -57,8 +57,8 @@ def formula_entry(
     return {
         "metrics": dict(metrics),
         "complexity": sum(output["complexity"] for output in symbolic["outputs"]),
-        "verdict": verdict_of(symbolic),
-        "serves": serves(symbolic),
+        "verdict": read_verdict(symbolic),
+        "serves": is_serving(symbolic),
         "fidelity": fidelity,
     }
 
@@ -69,17 +69,19 @@ def describe_members(model: Any) -> dict[str, dict[str, Any]]:
     metrics = record.get("network_metrics") or record["metrics"]
     accurate = {"metrics": metrics, "network": record["network"]}
     told = record.get("members")
-    others = formula_members(model.symbolic, {}) if told is None else told
+    others = make_formula_members(model.symbolic, {}) if told is None else told
     known = {name: {"serves": entry["verdict"] == "exact", **entry} for name, entry in others.items()}
     return {"accurate": accurate, **known}
 
 
-def automatic_member(members: Mapping[str, Mapping[str, Any]]) -> Member:
+def select_automatic_member(members: Mapping[str, Mapping[str, Any]]) -> Member:
     """The member that answers by default, from the result of ``describe_members``."""
     return "formula" if members.get("formula", {}).get("serves") else "accurate"
 
 
-def formula_members(symbolic: Mapping[str, Any] | None, told: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def make_formula_members(
+    symbolic: Mapping[str, Any] | None, told: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
     """The member ``formula`` if there is one.
 
     Args:
@@ -90,9 +92,11 @@ def formula_members(symbolic: Mapping[str, Any] | None, told: Mapping[str, Any])
     if symbolic is None:
         return {}
     if "metrics" in told:
-        return {"formula": formula_entry(symbolic, told["metrics"], told.get("fidelity"))}
+        return {"formula": make_formula_entry(symbolic, told["metrics"], told.get("fidelity"))}
     output = symbolic["outputs"][0]
     is_one_number = len(symbolic["outputs"]) == 1 and output.get("quantity", "value") in ("value", "density")
-    metrics = {name: output[name] for name in OF_OUTPUT if is_one_number and output.get(name) is not None}
-    metrics |= {name: symbolic[name] for name in OF_EQUATIONS if name in symbolic}
-    return {"formula": formula_entry(symbolic, metrics, None)}
+    metrics = {
+        name: output[name] for name in OUTPUT_METRICS if is_one_number and output.get(name) is not None
+    }
+    metrics |= {name: symbolic[name] for name in EQUATION_METRICS if name in symbolic}
+    return {"formula": make_formula_entry(symbolic, metrics, None)}

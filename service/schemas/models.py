@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas.common import RequestModel, Tags
 from service.schemas.members import FormulaMemberOut, describe_members
-from service.schemas.training import ModelName, matches
+from service.schemas.training import ModelName, match_pattern
 
 Alias = Annotated[
     str,
-    matches(
+    match_pattern(
         r"\A[A-Za-z][A-Za-z0-9._-]{0,63}\Z",
         "an alias begins with a letter, followed by up to 63 letters, digits, '.', '_' and '-'",
     ),
@@ -22,7 +22,7 @@ Alias = Annotated[
 ]
 Metrics = dict[str, float | None]
 
-PICTURED_EDGES = 10_000  # more would be illegible, and the response as large as many datasets
+MAX_PICTURED_EDGES = 10_000  # more would be illegible, and the response as large as many datasets
 
 
 class FeatureOut(BaseModel):
@@ -202,7 +202,7 @@ class ModelOut(BaseModel):
         return round(sum(told), 3) if told else None
 
     @staticmethod
-    def of(model: Any, aliases: list[str]) -> "ModelOut":
+    def from_row(model: Any, aliases: list[str]) -> "ModelOut":
         """The current state of a model, from its row; the session must be open."""
         columns = ("id", "name", "version", "job_id", "dataset_id", "task", "target", "tags", "created_at")
         own = {name: getattr(model, name) for name in columns}

@@ -4,46 +4,46 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.schemas.members import BY, By
+from service.schemas.members import BY_DESCRIPTION, MemberChoice
 
-Name = Annotated[str, Field(min_length=1, max_length=300)]
+TensorName = Annotated[str, Field(min_length=1, max_length=300)]
 Parameters = dict[str, Any]
 
 
-class Lenient(BaseModel):
+class LenientModel(BaseModel):
     """A body of the protocol; members added by extensions are ignored."""
 
     model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
 
-class InputTensor(Lenient):
+class InputTensor(LenientModel):
     """A tensor, with its values in `data` or as bytes after the JSON."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
-    name: Name
+    name: TensorName
     shape: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, fail_fast=True)]
     datatype: str
     parameters: Parameters | None = None
 
 
-class OutputTensor(Lenient):
+class OutputTensor(LenientModel):
     """A requested output."""
 
-    name: Name
+    name: TensorName
     parameters: Parameters | None = None
 
 
-class InferParameters(Lenient):
+class InferParameters(LenientModel):
     """Parameters of the whole prediction."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
-    by: By = Field(default="auto", description=BY)
+    by: MemberChoice = Field(default="auto", description=BY_DESCRIPTION)
     binary_data_output: Any = None
 
 
-class InferRequest(Lenient):
+class InferRequest(LenientModel):
     """Rows to predict: a tensor per column, or one matrix with a column for every feature."""
 
     id: Annotated[str, Field(max_length=300)] | None = None

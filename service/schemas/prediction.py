@@ -4,20 +4,20 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.schemas.common import RequestModel, either, first_wrong
-from service.schemas.members import BY, By, Member
+from service.schemas.common import RequestModel, report_first_wrong, require_one_of
+from service.schemas.members import BY_DESCRIPTION, Member, MemberChoice
 from service.schemas.training import Priority
 
 
 class Rows(RequestModel):
     """Rows to predict, given by rows or by columns. A missing value is null."""
 
-    model_config = ConfigDict(json_schema_extra=either(columns="object", rows="array"))
+    model_config = ConfigDict(json_schema_extra=require_one_of(columns="object", rows="array"))
 
     rows: Annotated[list[dict[str, Any]], Field(min_length=1, fail_fast=True)] | None = Field(
         default=None, examples=[[{"x1": 0.1, "x2": 0.2}]]
     )
-    columns: Annotated[dict[str, list[Any]], Field(min_length=1), first_wrong(list)] | None = Field(
+    columns: Annotated[dict[str, list[Any]], Field(min_length=1), report_first_wrong(list)] | None = Field(
         default=None, examples=[{"x1": [0.1, 0.3], "x2": [0.2, 0.4]}]
     )
     interval: Annotated[float, Field(gt=0, lt=1)] | None = Field(
@@ -25,10 +25,10 @@ class Rows(RequestModel):
         description="Required share of true values inside the intervals, for a regression. It holds on "
         "average over rows from the same distribution as the training rows.",
     )
-    by: By = Field(default="auto", description=BY)
+    by: MemberChoice = Field(default="auto", description=BY_DESCRIPTION)
 
     @model_validator(mode="after")
-    def _one_way_round(self) -> Self:
+    def _check_one_layout(self) -> Self:
         if (self.rows is None) == (self.columns is None):
             raise ValueError("give either rows or columns")
         return self
@@ -100,7 +100,7 @@ class BatchRequest(RequestModel):
     interval: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None, description="Required share of true values inside the intervals, for a regression."
     )
-    by: By = Field(default="auto", description=BY)
+    by: MemberChoice = Field(default="auto", description=BY_DESCRIPTION)
     include_inputs: bool = Field(
         default=True, description="Whether the file includes the columns of the dataset."
     )

@@ -21,7 +21,7 @@ class FixedEdge(RequestModel):
     )
     function: str = Field(max_length=100, description="Name of a function, as in the suggestions.")
 
-    def place(self, width: Sequence[int]) -> tuple[int, int, int]:
+    def edge_index(self, width: Sequence[int]) -> tuple[int, int, int]:
         """Layer in the order of the network's ``all_layers``, input and output."""
         depth = len(width) - 1
         is_direct = depth > 1 and self.layer == 0 and self.to_layer == depth
@@ -60,13 +60,13 @@ class SymbolicRequest(RequestModel):
     tags: Tags | None = Field(default=None, description="Null for the tags of the model.")
 
     @model_validator(mode="after")
-    def _asks_for_something(self) -> Self:
+    def _check_changes(self) -> Self:
         changes = bool(self.fix or self.forbid or self.drop or self.max_complexity)
         if changes == (self.choose is not None):
             raise ValueError("give choose alone, or any of fix, forbid, max_complexity and drop")
         return self
 
-    def places(self, outputs: Sequence[str]) -> dict[str, int]:
+    def select_formulas(self, outputs: Sequence[str]) -> dict[str, int]:
         """Index of the formula to select, by output."""
         if isinstance(self.choose, dict):
             return self.choose

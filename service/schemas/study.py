@@ -9,10 +9,10 @@ from pydantic import Field
 
 from service.schemas.training import TrainRequest
 
-VARIED = Annotated[list[Any], Field(min_length=1, max_length=1000)]
-SETTING = r"^[a-z_]+(\.[a-z_]+)*$"
-GRID = "network.grid"
-SHARED = (
+VariedValues = Annotated[list[Any], Field(min_length=1, max_length=1000)]
+SETTING_PATTERN = r"^[a-z_]+(\.[a-z_]+)*$"
+GRID_PATH = "network.grid"
+SHARED_SETTINGS = (
     "kind",
     "dataset_id",
     "vary",
@@ -31,7 +31,7 @@ class StudyRequest(TrainRequest):
 
     kind: Literal["study"]  # type: ignore[assignment]
     vary: Annotated[
-        dict[Annotated[str, Field(pattern=SETTING, max_length=100)], VARIED],
+        dict[Annotated[str, Field(pattern=SETTING_PATTERN, max_length=100)], VariedValues],
         Field(min_length=1, max_length=20),
     ] = Field(
         description='Settings of a training by their path, with the values to try: `{"network.grid": [3, 5, '
@@ -56,40 +56,42 @@ class StudyRequest(TrainRequest):
     @property
     def count(self) -> int:
         """Number of trainings."""
-        return prod(len(values) for path, values in self.vary.items() if not (self.refine and path == GRID))
+        return prod(
+            len(values) for path, values in self.vary.items() if not (self.refine and path == GRID_PATH)
+        )
 
     @property
     def grids(self) -> list[Any]:
         """Grids of a refined network, from coarse to fine."""
-        return sorted(set(self.vary[GRID]))
+        return sorted(set(self.vary[GRID_PATH]))
 
     def combinations(self) -> Iterator[dict[str, Any]]:
         """The settings of every training, by path; the last path varies fastest."""
         for values in product(*(self.vary[path] for path in self.paths)):
             yield dict(zip(self.paths, values, strict=True))
 
-    def training_with(self, settings: dict[str, Any]) -> TrainRequest:
+    def make_training(self, settings: dict[str, Any]) -> TrainRequest:
         """The training with these settings; with ``refine``, through all grids.
 
         Raises:
             ValidationError: The settings are invalid for a training.
         """
-        training = self.training_alone(settings)
+        training = self.make_single_training(settings)
         if not self.refine:
             return training
         network = training.network.model_copy(update={"grid": self.grids[0]})
         schedule = training.training.model_copy(update={"grid_schedule": self.grids})
         return training.model_copy(update={"network": network, "training": schedule})
 
-    def training_alone(self, settings: dict[str, Any]) -> TrainRequest:
+    def make_single_training(self, settings: dict[str, Any]) -> TrainRequest:
         """The training from scratch with these settings.
 
         Raises:
             ValidationError: The settings are invalid for a training.
         """
-        return TrainRequest.model_validate(self._body(settings))
+        return TrainRequest.model_validate(self._make_body(settings))
 
-    def _body(self, settings: dict[str, Any]) -> dict[str, Any]:
+    def _make_body(self, settings: dict[str, Any]) -> dict[str, Any]:
         body = self.model_dump(mode="json", exclude={"kind", "vary", "refine", "format"}, exclude_unset=True)
         for path, value in settings.items():
             *groups, name = path.split(".")
@@ -101,7 +103,7 @@ class StudyRequest(TrainRequest):
         return body
 
 
-def trained_of(record: Mapping[str, Any], grid: int | None) -> dict[str, Any] | None:
+def summarize_training(record: Mapping[str, Any], grid: int | None) -> dict[str, Any] | None:
     """Parameters, seconds, metrics and baselines of a model, from its record.
 
     Args:

@@ -16,9 +16,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from service.schemas.baselines import Baselines
-from service.schemas.common import Label, RequestModel, Tags
+from service.schemas.common import RequestModel, ShortText, Tags
 
-MOST_GRIDS = 20  # in a schedule
+MAX_GRIDS = 20  # in a schedule
 
 # Far beyond any use: a submission that is too large is refused with its estimated cost.
 Size = Annotated[int, Field(ge=1, le=10**15)]
@@ -33,7 +33,7 @@ Value = bool | int | float | str
 ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
 
 
-def matches(pattern: str, words: str) -> AfterValidator:
+def match_pattern(pattern: str, words: str) -> AfterValidator:
     """Check a text against a pattern; the error explains the pattern in words."""
 
     def check(text: str) -> str:
@@ -45,13 +45,13 @@ def matches(pattern: str, words: str) -> AfterValidator:
 
 
 ModelName = Annotated[
-    Label,
-    matches(r"\A[^@/\x00-\x1f]+\Z", "a model's name must not contain @, / or control characters"),
+    ShortText,
+    match_pattern(r"\A[^@/\x00-\x1f]+\Z", "a model's name must not contain @, / or control characters"),
     Field(description="Without `@` and `/`.", json_schema_extra={"pattern": r"^[^@/\x00-\x1f]+$"}),
 ]
 
 
-def _switch(default: Any, off: Any) -> Callable[[Any], Any]:
+def _expand_switch(default: Any, off: Any) -> Callable[[Any], Any]:
     """Accept ``true`` for a stage's defaults, and ``false`` to skip the stage."""
 
     def read(value: Any) -> Any:
@@ -75,10 +75,8 @@ class TrainingOptions(RequestModel):
     """Training of the network."""
 
     optimizer: Literal["auto", "levenberg_marquardt", "adam", "lbfgs"] = "auto"
-    grid_schedule: Literal["auto"] | Annotated[list[Size], Field(min_length=1, max_length=MOST_GRIDS)] = (
-        Field(
-            default="auto", description="Grid sizes from coarse to fine; the first must equal `network.grid`."
-        )
+    grid_schedule: Literal["auto"] | Annotated[list[Size], Field(min_length=1, max_length=MAX_GRIDS)] = Field(
+        default="auto", description="Grid sizes from coarse to fine; the first must equal `network.grid`."
     )
     steps: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default="auto", description="Steps of a second-order optimizer on each grid, or epochs of Adam."
@@ -113,7 +111,7 @@ class SplitOptions(RequestModel):
     )
 
     @model_validator(mode="after")
-    def _column_is_complete(self) -> Self:
+    def _check_column(self) -> Self:
         given = self.column is not None, bool(self.test)
         if given != (self.kind == "column",) * 2:
             raise ValueError('column and test belong to the split kind "column", which needs both')
@@ -158,11 +156,11 @@ class TrainRequest(RequestModel):
     prune: bool = True
     symbolic: Annotated[
         SymbolicOptions | None,
-        BeforeValidator(_switch({}, None), json_schema_input_type=bool | SymbolicOptions | None),
+        BeforeValidator(_expand_switch({}, None), json_schema_input_type=bool | SymbolicOptions | None),
     ] = SymbolicOptions()
     baselines: Annotated[
         Baselines,
-        BeforeValidator(_switch(["linear"], []), json_schema_input_type=bool | Baselines),
+        BeforeValidator(_expand_switch(["linear"], []), json_schema_input_type=bool | Baselines),
     ] = Field(
         default=["linear"],
         description="Models that are fitted to the same rows: `linear`, `mlp` (two layers of 64 nodes), "
@@ -179,7 +177,7 @@ class TrainRequest(RequestModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _compare_densities(cls, body: Any) -> Any:
+    def _set_density_baselines(cls, body: Any) -> Any:
         """By default compare a density with a kernel estimate, the only baseline for it."""
         if isinstance(body, dict) and body.get("task") == "density" and body.get("baselines", True) is True:
             return {**body, "baselines": ["kernel"]}
@@ -187,7 +185,7 @@ class TrainRequest(RequestModel):
 
     @field_validator("target")
     @classmethod
-    def _target_is_given(cls, target: str | None, known: ValidationInfo) -> str | None:
+    def _check_target(cls, target: str | None, known: ValidationInfo) -> str | None:
         if target is None and known.data.get("task") != "density":
             raise PydanticCustomError("missing", "Field required")
         return target

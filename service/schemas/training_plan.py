@@ -6,24 +6,24 @@ from typing import Any, Literal
 
 from service.schemas.training import TrainRequest
 
-Task = Literal["regression", "classification", "density"]
-Report = dict[str, Any]
+TaskName = Literal["regression", "classification", "density"]
+ColumnReport = dict[str, Any]
 
-LABELS = ("category", "boolean", "text")
-NUMBERS = ("number", "integer")
-LARGEST, NARROWEST = 1e75, 1e-75  # of values and of their range: fourth powers must be finite
+LABEL_TYPES = ("category", "boolean", "text")
+NUMBER_TYPES = ("number", "integer")
+MAX_MAGNITUDE, MIN_RANGE = 1e75, 1e-75  # of values and of their range: fourth powers must be finite
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """A training request together with the reports of its columns."""
 
     request: TrainRequest
-    reports: dict[str, Report]
+    reports: dict[str, ColumnReport]
     rows: int
 
     @property
-    def target(self) -> Report:
+    def target(self) -> ColumnReport:
         """The report of the target; for a density, of its first column."""
         return self.reports[self.request.target or self.features[0]["name"]]
 
@@ -32,18 +32,18 @@ class Plan:
         """Types of all columns, with those that the request overrides."""
         wanted = {name: report["type"] for name, report in self.reports.items()} | self.request.types
         target = self.request.target
-        return {n: w if n == target else _to_learn_from(self.reports[n], w) for n, w in wanted.items()}
+        return {n: w if n == target else _select_encoding_type(self.reports[n], w) for n, w in wanted.items()}
 
     @property
-    def task(self) -> Task:
+    def task(self) -> TaskName:
         """Classification for labels and for two distinct values; regression for other numbers."""
         if self.request.task != "auto":
             return self.request.task
-        is_label = self.types[self.target["name"]] in LABELS or self.target["distinct"] == 2
+        is_label = self.types[self.target["name"]] in LABEL_TYPES or self.target["distinct"] == 2
         return "classification" if is_label else "regression"
 
     @cached_property
-    def features(self) -> list[Report]:
+    def features(self) -> list[ColumnReport]:
         """The requested columns, or all that distinguish rows and are not free text."""
         if self.request.features is not None:
             return [self.reports[name] for name in self.request.features]
@@ -51,8 +51,8 @@ class Plan:
         usable = [report for report in others if self._is_usable(report)]
         return [report for report in usable if not report.get("is_id")] or usable
 
-    def _is_usable(self, report: Report) -> bool:
-        is_told_apart = report["distinct"] > 1 and why_not_computed(report) is None
+    def _is_usable(self, report: ColumnReport) -> bool:
+        is_told_apart = report["distinct"] > 1 and explain_unusable_numbers(report) is None
         return is_told_apart and self.types[report["name"]] != "text"
 
     @property
@@ -81,25 +81,25 @@ class Plan:
         return classes if self.task == "classification" and classes > 2 else 1
 
 
-def why_not_computed(report: Report) -> str | None:
+def explain_unusable_numbers(report: ColumnReport) -> str | None:
     """Why the numbers of a column are too large or too close for a network; None if they are usable."""
-    if report["type"] not in NUMBERS or report["distinct"] < 2:
+    if report["type"] not in NUMBER_TYPES or report["distinct"] < 2:
         return None
     low, high = report["min"], report["max"]
-    if max(-low, high) > LARGEST:
-        return f"goes from {low:g} to {high:g}, beyond {LARGEST:g}"
-    return f"varies by {high - low:g}, less than {NARROWEST:g}" if 0 < high - low < NARROWEST else None
+    if max(-low, high) > MAX_MAGNITUDE:
+        return f"goes from {low:g} to {high:g}, beyond {MAX_MAGNITUDE:g}"
+    return f"varies by {high - low:g}, less than {MIN_RANGE:g}" if 0 < high - low < MIN_RANGE else None
 
 
-def _to_learn_from(report: Report, wanted: str) -> str:
+def _select_encoding_type(report: ColumnReport, wanted: str) -> str:
     """Type by which a column is encoded, given the type that the request asks for.
 
     Booleans are encoded as 0 and 1 even if requested as numbers, and predictions still accept true and false.
     Two numbers other than 0 and 1, requested as booleans, are encoded as categories: an indicator of one of
     them. Predictions still accept the original numbers.
     """
-    if report["type"] == "boolean" and wanted in NUMBERS:
+    if report["type"] == "boolean" and wanted in NUMBER_TYPES:
         return "boolean"
-    if report["type"] in NUMBERS and wanted == "boolean" and (report["min"], report["max"]) != (0, 1):
+    if report["type"] in NUMBER_TYPES and wanted == "boolean" and (report["min"], report["max"]) != (0, 1):
         return "category"
     return wanted

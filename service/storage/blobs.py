@@ -33,10 +33,10 @@ def put_bytes(session: Session, data: bytes) -> str:
 def put_file(session: Session, file: BinaryIO) -> str:
     """Store a whole file; returns its SHA-256. The file is read twice, in chunks."""
     file.seek(0)
-    sha256, size = _measure(file)
-    if _reserve(session, sha256, size):
+    sha256, size = _hash_file(file)
+    if _insert_blob(session, sha256, size):
         file.seek(0)
-        for number, data in enumerate(_chunks(file)):
+        for number, data in enumerate(_iterate_chunks(file)):
             session.execute(insert(BlobChunk).values(sha256=sha256, number=number, data=data))
     return sha256
 
@@ -72,13 +72,13 @@ def read_chunk(session: Session, sha256: str, number: int) -> bytes | None:
     )
 
 
-def hold(session: Session, *names: str) -> None:
+def lock_blobs(session: Session, *names: str) -> None:
     """Lock blobs: others who store or release them wait for the end of the transaction."""
     for sha256 in sorted(names):  # in a fixed order, which prevents deadlocks
         session.execute(select(Blob.sha256).where(Blob.sha256 == sha256).with_for_update())
 
 
-def release(session: Session, sha256: str) -> None:
+def release_blob(session: Session, sha256: str) -> None:
     """Delete a blob unless a row still refers to it, as its foreign keys tell."""
     session.flush()
     try:
@@ -88,20 +88,20 @@ def release(session: Session, sha256: str) -> None:
         return
 
 
-def _measure(file: BinaryIO) -> tuple[str, int]:
+def _hash_file(file: BinaryIO) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
-    for data in _chunks(file):
+    for data in _iterate_chunks(file):
         digest.update(data)
         size += len(data)
     return digest.hexdigest(), size
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
+def _iterate_chunks(file: BinaryIO) -> Iterator[bytes]:
     while data := file.read(CHUNK_BYTES):
         yield data
 
 
-def _reserve(session: Session, sha256: str, size: int) -> bool:
+def _insert_blob(session: Session, sha256: str, size: int) -> bool:
     """Insert the row of a blob; true if it is new and this transaction must store the chunks.
 
     An existing blob is locked, so that no one deletes it before the caller's row refers to it.

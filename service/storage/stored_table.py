@@ -16,11 +16,11 @@ from service.storage.blobs import read_chunks
 
 Array = np.ndarray[Any, Any]
 
-PIECE_ROWS = 100_000  # the texts of one block are in memory twice
+TEXT_BLOCK_ROWS = 100_000  # the texts of one block are in memory twice
 
 
 @dataclass(frozen=True)
-class Table:
+class StoredTable:
     """A table whose columns are read from the file on demand."""
 
     frame: pl.LazyFrame
@@ -31,10 +31,10 @@ class Table:
 
     def column(self, name: str) -> Array:
         """All values of a column."""
-        return values_of(self.frame.select(pl.col(name)).collect().to_series())
+        return column_values(self.frame.select(pl.col(name)).collect().to_series())
 
 
-def values_of(column: pl.Series) -> Array:
+def column_values(column: pl.Series) -> Array:
     """The values of a column, or of a part of it, as an array.
 
     Numbers and integers are float64 with NaN for missing values. All other types are object arrays with
@@ -43,11 +43,11 @@ def values_of(column: pl.Series) -> Array:
     """
     if column.dtype.is_numeric():
         return column.cast(pl.Float64).fill_null(float("nan")).to_numpy(writable=True)
-    return _objects(column)
+    return _to_objects(column)
 
 
 @contextmanager
-def stored_table(session: Session, dataset: Dataset, folder: Path) -> Iterator[Table]:
+def open_table(session: Session, dataset: Dataset, folder: Path) -> Iterator[StoredTable]:
     """Open a dataset until the context ends; the session may end earlier.
 
     The file is an unnamed temporary file in ``folder``: its bytes are not held in memory, and it vanishes
@@ -55,12 +55,12 @@ def stored_table(session: Session, dataset: Dataset, folder: Path) -> Iterator[T
     """
     reports = list(dataset.columns)
     types = {report["name"]: report["type"] for report in reports}
-    with unpacked(session, dataset, folder) as file:
-        yield Table(pl.scan_parquet(file), types, dict(dataset.units), dataset.rows, reports)
+    with open_parquet(session, dataset, folder) as file:
+        yield StoredTable(pl.scan_parquet(file), types, dict(dataset.units), dataset.rows, reports)
 
 
 @contextmanager
-def unpacked(session: Session, dataset: Dataset, folder: Path) -> Iterator[BinaryIO]:
+def open_parquet(session: Session, dataset: Dataset, folder: Path) -> Iterator[BinaryIO]:
     """Open the Parquet file of a dataset, copied to an unnamed temporary file in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
@@ -70,24 +70,24 @@ def unpacked(session: Session, dataset: Dataset, folder: Path) -> Iterator[Binar
         yield cast("BinaryIO", file)
 
 
-def first_rows(session: Session, dataset: Dataset, rows: int, folder: Path) -> pl.DataFrame:
+def read_first_rows(session: Session, dataset: Dataset, rows: int, folder: Path) -> pl.DataFrame:
     """The first rows of a dataset as it was ingested."""
-    with unpacked(session, dataset, folder) as file:
+    with open_parquet(session, dataset, folder) as file:
         return pl.scan_parquet(file).head(rows).collect()
 
 
-def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+def to_json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Rows as dictionaries of JSON values; times are ISO 8601 text."""
     times = pl.selectors.datetime()
     return frame.with_columns(times.dt.to_string("iso:strict")).rows(named=True)
 
 
-def _objects(column: pl.Series) -> Array:
+def _to_objects(column: pl.Series) -> Array:
     """Values as Python objects; equal values share one, so many rows of few categories take few texts."""
     values = np.empty(len(column), dtype=object)
     known: dict[Any, Any] = {}
-    for start in range(0, len(column), PIECE_ROWS):
-        piece = column.slice(start, PIECE_ROWS)
+    for start in range(0, len(column), TEXT_BLOCK_ROWS):
+        piece = column.slice(start, TEXT_BLOCK_ROWS)
         texts = piece.dt.to_string("iso:strict") if piece.dtype == pl.Datetime else piece
-        values[start : start + PIECE_ROWS] = [known.setdefault(text, text) for text in texts.to_list()]
+        values[start : start + TEXT_BLOCK_ROWS] = [known.setdefault(text, text) for text in texts.to_list()]
     return values

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import integrate, stats
 
-from kan_engine import DensityConfig, Encoding, fit_line_density, fit_plane_density
-from kan_engine.density.law_recognition import line_laws, plane_laws
-from worker.evaluation.kernel_density import Kernel
+from kan_engine import DensityConfig, Encoding, fit_bivariate_density, fit_univariate_density
+from kan_engine.density.law_recognition import recognise_bivariate_laws, recognise_univariate_laws
+from worker.evaluation.kernel_density import KernelDensity
 
 FRESH, FRESH_OF_KERNEL = 20_000, 5_000
 
@@ -108,23 +108,25 @@ def _sample(truth: Truth, rows: int, seed: int) -> tuple[float, float, float, fl
     true = truth.log_density(fresh if fresh.shape[1] > 1 else fresh[:, 0])
     w, names = np.ones(rows), tuple("xy"[: x.shape[1]])
     started = time.perf_counter()
-    sides = [fit_line_density(values, w, DensityConfig()) for values in x.T]
-    density = sides[0] if len(sides) == 1 else fit_plane_density(x, w, (sides[0], sides[1]), DensityConfig())
+    sides = [fit_univariate_density(values, w, DensityConfig()) for values in x.T]
+    density = (
+        sides[0] if len(sides) == 1 else fit_bivariate_density(x, w, (sides[0], sides[1]), DensityConfig())
+    )
     laws = [
-        line_laws(name, values, w, side.held, side.support[0], 0)
+        recognise_univariate_laws(name, values, w, side.held, side.support[0], 0)
         for name, values, side in zip(names, x.T, sides, strict=True)
     ]
     verdict = (
         laws[0]
         if len(laws) == 1
-        else plane_laws((names[0], names[1]), x, w, density.held, (laws[0], laws[1]), 0)
+        else recognise_bivariate_laws((names[0], names[1]), x, w, density.held, (laws[0], laws[1]), 0)
     )
     seconds = time.perf_counter() - started
     encoding = Encoding.fit(dict(zip(names, x.T, strict=True)), dict.fromkeys(names, "number"))
-    p = density.predictor(encoding, "p").predict(fresh)
+    p = density.to_predictor(encoding, "p").predict(fresh)
     inside = p > 0
     network = float((np.log(p[inside]) - true[inside]).mean())
-    kernel = Kernel.fit(x, w).log_density(fresh[:FRESH_OF_KERNEL])
+    kernel = KernelDensity.fit(x, w).log_density(fresh[:FRESH_OF_KERNEL])
     law = verdict.accepted[0] if verdict.accepted else None
     of_law = np.nan if law is None else float((law.log_density(fresh[inside]) - true[inside]).mean())
     return (

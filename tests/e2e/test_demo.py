@@ -11,7 +11,7 @@ from service import demo
 def _in_a_fresh_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(demo, "MEASUREMENTS_S", 6)
+    monkeypatch.setattr(demo, "AIRFOIL_MAX_SECONDS", 6)
 
 
 @pytest.mark.thorough

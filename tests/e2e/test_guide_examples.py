@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from service.api.routes.guide_pages import ENGLISH, PAGES, source_of
+from service.api.routes.guide_pages import ENGLISH, PAGES, read_source
 from service.schemas.training import TrainRequest
 from tests.support.servers import whole_service
 
@@ -104,7 +104,7 @@ def test_answers_that_differ_in_kind_are_noticed() -> None:
 
 def blocks(name: str) -> list[tuple[str, str]]:
     """The blocks of code of a page of the guide, with the words behind their fences."""
-    return fences(source_of(name, ENGLISH))
+    return fences(read_source(name, ENGLISH))
 
 
 def readme_blocks() -> list[tuple[str, str]]:

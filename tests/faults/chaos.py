@@ -22,9 +22,8 @@ from tests.faults.verdict import Verdict, judge
 CLIENTS = 8
 WORKERS = {ONE_MACHINE: 1, MANY_MACHINES: 2}
 LEASE_S = 2.0
-MAX_ATTEMPTS = (
-    50  # a job of one second may well lose its process three times here, which is no fault of its own
-)
+# A job of one second may well lose its process three times here, which is no fault of its own
+MAX_ATTEMPTS = 50
 GRACE_S = 120.0  # after the last kill
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from service.db.repositories import TrainedModels, TrainingJobs
+from service.db.repositories import Jobs, TrainedModels
 
 CLAIMED = "claimed"
 ADOPTED = "adopted"  # by the process that trains, from the dispatcher; with a broker it claims by itself
@@ -36,11 +36,11 @@ def arm() -> None:
     if not {"KAN_TEST_CRASH_AT", "KAN_TEST_HOLD_AT"} & os.environ.keys():
         return
     for verb, point in {"claim": CLAIMED, "claim_next": CLAIMED, "adopt": ADOPTED}.items():
-        _after(TrainingJobs, verb, lambda session, point=point: _when(session, "after_commit", point))
-    _after(TrainingJobs, "set_checkpoint", lambda _: reach(CHECKPOINT_WRITTEN))
+        _after(Jobs, verb, lambda session, point=point: _when(session, "after_commit", point))
+    _after(Jobs, "set_checkpoint", lambda _: reach(CHECKPOINT_WRITTEN))
     _after(TrainedModels, "add", lambda _: reach(ARTIFACT_WRITTEN))
-    _after(TrainingJobs, "succeed", lambda session: _when(session, "before_commit", BEFORE_THE_LAST_COMMIT))
-    _after(TrainingJobs, "succeed", lambda session: _when(session, "after_commit", AFTER_THE_LAST_COMMIT))
+    _after(Jobs, "succeed", lambda session: _when(session, "before_commit", BEFORE_THE_LAST_COMMIT))
+    _after(Jobs, "succeed", lambda session: _when(session, "after_commit", AFTER_THE_LAST_COMMIT))
 
 
 def reach(point: str) -> None:

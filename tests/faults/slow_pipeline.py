@@ -14,14 +14,14 @@ from celery import signals
 from sqlalchemy.orm import Session
 
 from service.schemas.training import TrainRequest
-from service.storage.stored_table import Table
+from service.storage.stored_table import StoredTable
 from tests.faults import points, troubles
 from tests.faults.points import note
 from worker import tasks
-from worker.execution.attempt import Attempt, Kept, Result
-from worker.execution.outcome import Outcome, Progress, Revised
-from worker.execution.subtasks import Parts
-from worker.jobs.train import training_works
+from worker.execution.attempt import Attempt, JobResult, StoredResult
+from worker.execution.outcome import JobProgress, Outcome, SourceModel
+from worker.execution.subtasks import SubtaskCache
+from worker.jobs.train import make_training_handlers
 
 MiB = 2**20
 STEPS, STEP_S = 40, 0.1
@@ -33,15 +33,15 @@ troubles.arm()
 
 
 def slow_pipeline(
-    table: Table,
+    table: StoredTable,
     request: TrainRequest,
     *,
-    report: Callable[[Progress], None],
+    report: Callable[[JobProgress], None],
     should_stop: Callable[[], bool],
     resume: bytes | None,
     checkpoint: Callable[[bytes], None],
-    revises: Revised | None,
-    parts: Parts,
+    revises: SourceModel | None,
+    parts: SubtaskCache,
 ) -> Outcome:
     first = int(resume or b"0")
     steps, step_s = int(request.tags.get("steps", STEPS)), float(request.tags.get("step_s", STEP_S))
@@ -54,7 +54,7 @@ def slow_pipeline(
     while "deaf" in request.tags:
         time.sleep(step_s)
     for step in range(first, steps):
-        report(Progress("slow", step / steps, f"step {step}"))
+        report(JobProgress("slow", step / steps, f"step {step}"))
         if should_stop():
             return outcome(cut_by="slow")
         time.sleep(step_s)
@@ -81,8 +81,8 @@ def outcome(cut_by: str | None = None) -> Outcome:
 class Nothing:
     """What a prediction makes here."""
 
-    def keep(self, _: Session) -> Kept:
-        return Kept()
+    def store(self, _: Session) -> StoredResult:
+        return StoredResult()
 
 
 def predict(_: Attempt) -> Nothing:
@@ -90,11 +90,11 @@ def predict(_: Attempt) -> Nothing:
     return Nothing()
 
 
-def study(attempt: Attempt) -> Result:
-    from worker.jobs.study import do_study  # as late as the worker imports it
+def study(attempt: Attempt) -> JobResult:
+    from worker.jobs.study import run_study  # as late as the worker imports it
 
-    return do_study(attempt)
+    return run_study(attempt)
 
 
-WORKS = {**training_works(slow_pipeline), "predict": predict, "study": study}
-tasks.work_of = WORKS.__getitem__
+WORKS = {**make_training_handlers(slow_pipeline), "predict": predict, "study": study}
+tasks.find_handler = WORKS.__getitem__

@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from service.db.repositories import TrainingJobs
-from service.db.repositories.subtasks import JobParts
+from service.db.repositories import Jobs
+from service.db.repositories.subtasks import JobSubtasks
 from service.db.tables import Job
 from tests.faults.workers import Workers, pid_in
 from tests.support.factories import make_job
@@ -32,7 +32,7 @@ def submit(workers: Workers) -> str:
 
 def trainings(workers: Workers, study_id: str) -> list[Job]:
     with workers.sessions.read() as session:
-        return JobParts(session, TrainingJobs(session).get(study_id)).trainings()
+        return JobSubtasks(session, Jobs(session).get(study_id)).trainings()
 
 
 def assert_all_done_once(workers: Workers, study_id: str) -> None:
@@ -69,7 +69,7 @@ def test_a_cancelled_study_stops_with_all_its_trainings(workers: Workers) -> Non
     study_id = submit(workers)
     workers.wait_for_note("start", times=2)
     with workers.sessions.begin() as session:
-        TrainingJobs(session).cancel(study_id)
+        Jobs(session).cancel(study_id)
     assert workers.wait_for_end(study_id).status == "cancelled"
     wait_until(lambda: {job.status for job in trainings(workers, study_id)} == {"cancelled"})
     assert workers.notes("end") == []

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from tests.faults.workers import ON_ONE_MACHINE_IN_EVERY_RUN, Workers
 
 MiB = 2**20
@@ -42,6 +42,6 @@ def test_a_job_that_does_not_notice_its_cancellation_is_ended(workers: Workers) 
     job_id = workers.submit(deaf="")
     workers.wait_for_note("start")
     with workers.sessions.begin() as session:
-        TrainingJobs(session).cancel(job_id)
+        Jobs(session).cancel(job_id)
     assert workers.wait_for_end(job_id).status == "cancelled"
     workers.assert_done_once(workers.submit(steps="1"))

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from tests.faults.deployment import idle_processes, training_processes
 from tests.faults.workers import ON_ONE_MACHINE_IN_EVERY_RUN, START_TIMEOUT_S, Workers, pid_in
 from tests.support.servers import wait_until
@@ -119,7 +119,7 @@ def test_a_cancelled_job_stops_and_the_worker_goes_on(workers: Workers) -> None:
     job_id, next_id = workers.submit(steps="3000"), workers.submit(steps="1")
     workers.wait_for_note("start")
     with workers.sessions.begin() as session:
-        TrainingJobs(session).cancel(job_id)
+        Jobs(session).cancel(job_id)
     began = time.monotonic()
     assert workers.wait_for_end(job_id).status == "cancelled"
     assert time.monotonic() - began < 10

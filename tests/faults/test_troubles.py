@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from service.queue import EMBEDDED, make_queue
+from service.queue import EMBEDDED_BROKER_URL, make_queue
 from tests.faults.conftest import LEASE_S
 from tests.faults.deployment import MANY_MACHINES, ONE_MACHINE, deployed
 from tests.faults.workers import Workers, pid_in
@@ -44,9 +44,9 @@ def test_a_message_that_comes_five_times_is_one_job(workers: Workers) -> None:
     for _ in range(2):
         workers.start(KAN_TEST_SEND_TIMES="5")
     first, second = workers.submit(steps="5"), workers.submit(steps="5")
-    if workers.settings.broker_url != EMBEDDED:
+    if workers.settings.broker_url != EMBEDDED_BROKER_URL:
         queue = make_queue(workers.settings)
-        assert all(queue.ring(job_id, "train") for job_id in (first, second) for _ in range(5))
+        assert all(queue.notify(job_id, "train") for job_id in (first, second) for _ in range(5))
     for job_id in (first, second):
         workers.assert_one_success(job_id, ("queued", None), ("running", None), ("succeeded", None))
     assert len(workers.notes("start")) == 2
@@ -155,7 +155,7 @@ def full_disk(pid: int, size: int) -> Iterator[None]:
 @contextmanager
 def read_only(workers: Workers) -> Iterator[None]:
     """A database as after a failover to a standby, or on a file system that was mounted read-only."""
-    if workers.settings.broker_url == EMBEDDED:
+    if workers.settings.broker_url == EMBEDDED_BROKER_URL:
         flag = workers.tell("read_only")
         yield
         flag.unlink()

@@ -21,7 +21,7 @@ def arm() -> None:
     if times := os.environ.get("KAN_TEST_SEND_TIMES"):
         _echo(int(times))
     if name := os.environ.get("KAN_TEST_MACHINE"):
-        process_identity.machine = lambda: name
+        process_identity.machine_id = lambda: name
     if "KAN_TEST_NOTES" in os.environ:
         _read_only_while(beside_the_notes("read_only"))
         _clock_ahead_by(beside_the_notes("clock"))

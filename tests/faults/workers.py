@@ -13,13 +13,13 @@ import polars as pl
 import pytest
 from sqlalchemy import func, select
 
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.db.tables import Blob, Dataset, Job, JobEvent, JobStatus, Model
 from service.settings import Settings
 from tests.support.factories import make_dataset, make_job
 from tests.support.servers import wait_until
-from worker.runtime.housekeeping import drop_checkpoints
+from worker.runtime.housekeeping import delete_finished_checkpoints
 
 START_TIMEOUT_S = 90.0  # processes start slowly when all cores are busy
 ON_ONE_MACHINE_IN_EVERY_RUN = pytest.mark.parametrize(
@@ -120,12 +120,12 @@ class Workers:
     def read(self, job_id: str) -> Job:
         """The job as it is now."""
         with self.sessions.read() as session:
-            return TrainingJobs(session).get(job_id)
+            return Jobs(session).get(job_id)
 
     def events(self, job_id: str) -> list[JobEvent]:
         """All that happened to a job."""
         with self.sessions.read() as session:
-            return list(TrainingJobs(session).events(job_id, limit=1000))
+            return list(Jobs(session).events(job_id, limit=1000))
 
     def statuses(self, job_id: str) -> list[tuple[str, str | None]]:
         """What became of a job, and why."""
@@ -150,7 +150,7 @@ class Workers:
 
     def assert_nothing_lies_about(self) -> None:
         """After the upkeep, every stored byte belongs to a dataset or a model."""
-        drop_checkpoints(self.sessions)
+        delete_finished_checkpoints(self.sessions)
         with self.sessions.read() as session:
             stored = set(session.scalars(select(Blob.sha256)))
             assert stored == set(session.scalars(select(Dataset.blob_sha256))) | set(

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from kan_engine.expressions.evaluation import Expression, Variable, call, evaluate
-from kan_engine.expressions.printing.derived_variables import Derivation, sql_names
+from kan_engine.expressions.printing.derived_variables import VariableDefinitions, sql_names
 from kan_engine.expressions.printing.infix import to_text
 from tests.support import languages
 from tests.support.servers import libpq_url
@@ -60,7 +60,7 @@ def test_columns_may_be_integers(postgres: psycopg.Connection, tree: Expression)
 def test_what_is_no_column_is_computed_from_one(
     postgres: psycopg.Connection, variable: str, expected: list[float]
 ) -> None:
-    derivation = Derivation(
+    derivation = VariableDefinitions(
         derived={
             "color is red": {"column": "color", "equals": "red"},
             "color is tricky": {"column": "color", "equals": TRICKY},

@@ -38,7 +38,7 @@ def test_save_then_load_is_bit_equal(options: dict[str, Any], metadata: dict[str
     twin = load(data)
     assert save(twin, metadata) == data
     assert read_metadata(data) == metadata
-    assert np.array_equal(twin.raw(some_columns(8)), predictor.raw(some_columns(8)))
+    assert np.array_equal(twin.raw_outputs(some_columns(8)), predictor.raw_outputs(some_columns(8)))
 
 
 @cache

@@ -7,17 +7,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kan_engine.structure.batched_levenberg_marquardt import fitted, refined, settled
+from kan_engine.structure.batched_levenberg_marquardt import fit_batch, standardize_nodes, subdivide_grids
 from kan_engine.structure.batched_networks import (
-    Bundle,
+    InputTerms,
+    NetworkBatch,
     Node,
-    Terms,
+    compute_outputs,
+    extract_network,
+    forward,
     jacobian,
-    network_of,
     node_values,
-    outputs,
-    passed,
-    without_node,
+    remove_node,
 )
 from tests.support.engine.bundles import (
     KINDS,
@@ -39,7 +39,7 @@ TARGET = torch.sin(2 * X[:, 0] + X[:, 1] ** 2)
 
 
 @st.composite
-def bundles(draw: st.DrawFn, kinds: list[Node] = KINDS, least: int = 0) -> tuple[Bundle, Terms]:
+def bundles(draw: st.DrawFn, kinds: list[Node] = KINDS, least: int = 0) -> tuple[NetworkBatch, InputTerms]:
     """Two networks of any shape, and the terms of ``X``."""
     nodes = draw(st.lists(st.sampled_from(kinds), min_size=least, max_size=3).map(tuple))
     nodes = tuple(sorted(nodes, key=lambda node: node.is_product))
@@ -50,14 +50,16 @@ def bundles(draw: st.DrawFn, kinds: list[Node] = KINDS, least: int = 0) -> tuple
 
 @few
 @given(bundles())
-def test_the_jacobian_is_the_derivative(drawn: tuple[Bundle, Terms]) -> None:
+def test_the_jacobian_is_the_derivative(drawn: tuple[NetworkBatch, InputTerms]) -> None:
     bundle, terms = drawn
-    slopes = jacobian(bundle, terms, passed(bundle, terms))
+    slopes = jacobian(bundle, terms, forward(bundle, terms))
     step = 1e-6
     for place in range(2):
         moves = step * torch.eye(bundle.flat.shape[1], dtype=torch.float64)  # one network per coefficient
         many = bundle[[place] * len(moves)]
-        up, down = (outputs(many.with_flat(many.flat + sign * moves), terms) for sign in (1, -1))
+        up, down = (
+            compute_outputs(many.replace_coefficients(many.flat + sign * moves), terms) for sign in (1, -1)
+        )
         expected = ((up - down) / (2 * step)).T
         scale = 1 + float(expected.abs().max())
         torch.testing.assert_close(slopes[place], expected, atol=1e-6 * scale, rtol=1e-5)
@@ -65,37 +67,37 @@ def test_the_jacobian_is_the_derivative(drawn: tuple[Bundle, Terms]) -> None:
 
 @few
 @given(bundles())
-def test_a_finer_grid_leaves_the_function_unchanged(drawn: tuple[Bundle, Terms]) -> None:
+def test_a_finer_grid_leaves_the_function_unchanged(drawn: tuple[NetworkBatch, InputTerms]) -> None:
     bundle, terms = drawn
     order, grid = terms.order, terms.grid_size
-    fine = refined(bundle, terms)
+    fine = subdivide_grids(bundle, terms)
     for place in range(2):
-        expected = outputs(bundle, terms_of(FRESH, order=order, grid=grid))[place]
+        expected = compute_outputs(bundle, terms_of(FRESH, order=order, grid=grid))[place]
         torch.testing.assert_close(
-            outputs(fine, terms_of(FRESH, order=order, grid=2 * grid))[place], expected
+            compute_outputs(fine, terms_of(FRESH, order=order, grid=2 * grid))[place], expected
         )
 
 
 @few
 @given(bundles(), st.integers(0, 99))
-def test_held_coefficients_never_move(drawn: tuple[Bundle, Terms], seed: int) -> None:
+def test_held_coefficients_never_move(drawn: tuple[NetworkBatch, InputTerms], seed: int) -> None:
     bundle, terms = drawn
     bundle = held_at_random(bundle, seed=seed)
     for place in range(len(bundle.nodes)):
         bundle = with_held_edge(bundle, place, seed % 2)
-    fit = fitted(bundle, terms, TARGET.expand(2, -1), WEIGHTS, steps=3, rounds=2)
+    fit = fit_batch(bundle, terms, TARGET.expand(2, -1), WEIGHTS, steps=3, rounds=2)
     assert torch.equal(fit.flat[:, bundle.held], bundle.flat[:, bundle.held])
     assert torch.equal(fit.held, bundle.held)
 
 
 @few
 @given(bundles([node for node in KINDS if node.inner != "log"]))
-def test_a_network_of_a_bundle_is_a_kan(drawn: tuple[Bundle, Terms]) -> None:
+def test_a_network_of_a_bundle_is_a_kan(drawn: tuple[NetworkBatch, InputTerms]) -> None:
     """Splines hold lines and squares, too, but for the pull towards 0 of those that are fitted."""
     bundle, terms = drawn
-    expected = outputs(bundle, terms_of(FRESH, order=terms.order, grid=terms.grid_size))
+    expected = compute_outputs(bundle, terms_of(FRESH, order=terms.order, grid=terms.grid_size))
     for place in range(2):
-        found = network_of(bundle, place, terms)(FRESH)[:, 0]
+        found = extract_network(bundle, place, terms)(FRESH)[:, 0]
         scale = 1 + float(expected[place].abs().max())
         torch.testing.assert_close(found, expected[place], atol=1e-5 * scale, rtol=1e-5)
 
@@ -103,37 +105,41 @@ def test_a_network_of_a_bundle_is_a_kan(drawn: tuple[Bundle, Terms]) -> None:
 @few
 @given(bundles(least=1), st.data())
 def test_an_edge_that_is_held_at_nothing_is_pruned_from_the_kan(
-    drawn: tuple[Bundle, Terms], data: st.DataObject
+    drawn: tuple[NetworkBatch, InputTerms], data: st.DataObject
 ) -> None:
     bundle, terms = drawn
     place, i = data.draw(st.integers(0, len(bundle.nodes) - 1)), data.draw(st.integers(0, 1))
     bundle = with_held_edge(bundle, place, i)
-    network = network_of(bundle, 0, terms)
-    expected, found = outputs(bundle, terms)[0], network(X)[:, 0]
+    network = extract_network(bundle, 0, terms)
+    expected, found = compute_outputs(bundle, terms)[0], network(X)[:, 0]
     assert not network.layers[0].mask[i, place]
-    assert network.edge_count == network_of(drawn[0], 0, terms).edge_count - 1
+    assert network.edge_count == extract_network(drawn[0], 0, terms).edge_count - 1
     torch.testing.assert_close(found, expected, atol=2e-2 * (1 + float(expected.abs().max())), rtol=0)
 
 
 @few
 @given(bundles(least=1), st.data())
-def test_a_node_that_nothing_leaves_can_go(drawn: tuple[Bundle, Terms], data: st.DataObject) -> None:
+def test_a_node_that_nothing_leaves_can_go(
+    drawn: tuple[NetworkBatch, InputTerms], data: st.DataObject
+) -> None:
     bundle, terms = drawn
     place = data.draw(st.integers(0, len(bundle.nodes) - 1))
     outer = [torch.zeros_like(part) if at == place else part for at, part in enumerate(bundle.outer)]
     bundle = held_at_random(replace(bundle, outer=tuple(outer)))
-    smaller = without_node(bundle, place)
+    smaller = remove_node(bundle, place)
     assert smaller.nodes == bundle.nodes[:place] + bundle.nodes[place + 1 :]
     assert len(smaller.held) == smaller.flat.shape[1]
-    torch.testing.assert_close(outputs(smaller, terms), outputs(bundle, terms))
+    torch.testing.assert_close(compute_outputs(smaller, terms), compute_outputs(bundle, terms))
 
 
 @few
 @given(bundles(least=1))
-def test_settled_nodes_have_deviation_1_and_lie_inside_their_grids(drawn: tuple[Bundle, Terms]) -> None:
+def test_settled_nodes_have_deviation_1_and_lie_inside_their_grids(
+    drawn: tuple[NetworkBatch, InputTerms],
+) -> None:
     bundle, terms = drawn
     noise = torch.randn(bundle.flat.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    bundle = settled(bundle.with_flat(bundle.flat + 0.1 * noise), terms)
+    bundle = standardize_nodes(bundle.replace_coefficients(bundle.flat + 0.1 * noise), terms)
     for place in range(len(bundle.nodes)):
         value, _ = node_values(bundle, place, terms)
         torch.testing.assert_close(value.std(1, correction=0), torch.ones(2, dtype=torch.float64))

@@ -4,8 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kan_engine.inference.calibration import as_logits, calibrate_, rescale_
-from kan_engine.network.kan import KAN, KANConfig, copied, initialise_
+from kan_engine.inference.calibration import calibrate_, rescale_outputs_, to_logits
+from kan_engine.network.kan import KAN, KANConfig, copy_network, initialise_
 from kan_engine.network.layer import SymbolicEdge
 
 networks = st.fixed_dictionaries(
@@ -51,7 +51,7 @@ def test_rescaling_gives_scale_times_output_plus_shift(
     shifts = shift * torch.arange(1, outputs + 1).double()
     x = points(network, 0)
     expected = scale * network(x) + shifts
-    rescale_(network, scale, shifts)
+    rescale_outputs_(network, scale, shifts)
     torch.testing.assert_close(network(x), expected, rtol=1e-11, atol=1e-11)
 
 
@@ -61,13 +61,13 @@ def test_a_calibrated_network_gives_the_probabilities_of_the_map_that_was_found(
     options: dict[str, object], seed: int, weight: float
 ) -> None:
     network = network_of(**options)  # type: ignore[arg-type]
-    x, before = points(network, seed), copied(network)
+    x, before = points(network, seed), copy_network(network)
     classes = max(2, network.config.width[-1])
     codes = torch.randint(classes, (len(x),), generator=torch.Generator().manual_seed(seed))
     ones = torch.ones(classes, dtype=torch.float64)
     found = calibrate_(network, x, codes, weights=torch.full((len(x),), weight).double(), class_weights=ones)
     assert found.scale > 0
     with torch.no_grad():
-        expected = torch.softmax(found(as_logits(before(x))), 1)
-        probabilities = torch.softmax(as_logits(network(x)), 1)
+        expected = torch.softmax(found(to_logits(before(x))), 1)
+        probabilities = torch.softmax(to_logits(network(x)), 1)
         torch.testing.assert_close(probabilities, expected, rtol=1e-9, atol=1e-12)

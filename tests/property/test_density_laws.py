@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kan_engine import Density, DensityConfig, Encoding, fit_line_density
+from kan_engine import Density, DensityConfig, Encoding, fit_univariate_density
 from kan_engine.numerics.quadrature import gauss_legendre
 
 KINDS = ("normal", "exponential", "uniform", "cauchy")
@@ -24,7 +24,7 @@ def sample(kind: str, seed: int, count: int) -> np.ndarray:
 
 def told(found: Density, x: np.ndarray, at: np.ndarray) -> np.ndarray:
     encoding = Encoding.fit({"x": x}, {"x": "number"})
-    return found.predictor(encoding, "p(x)").predict(at[:, None])
+    return found.to_predictor(encoding, "p(x)").predict(at[:, None])
 
 
 @settings(max_examples=6, deadline=None)
@@ -32,7 +32,7 @@ def told(found: Density, x: np.ndarray, at: np.ndarray) -> np.ndarray:
 @example("cauchy", 6, 20)  # whose likelihood asks for tails that never fall
 def test_a_density_integrates_to_one(kind: str, seed: int, count: int) -> None:
     x = sample(kind, seed, count)
-    found = fit_line_density(x, np.ones(count), DensityConfig(grid_size=12))
+    found = fit_univariate_density(x, np.ones(count), DensityConfig(grid_size=12))
     layer = found.network.stack[0]
     points = found.inputs.inverse(layer.knots[0, 3:-3].numpy()[:, None])[:, 0]
     far = float(np.ptp(points)) * np.geomspace(1e-4, 1e6, 300)
@@ -48,7 +48,9 @@ def test_a_density_integrates_to_one(kind: str, seed: int, count: int) -> None:
 def test_a_density_in_other_units_is_the_same_density(seed: int, factor: float, shift: float) -> None:
     x = sample("normal", seed, 80)
     config = DensityConfig(grid_size=12)
-    own, other = (fit_line_density(v, np.ones(80), config, lambda: True) for v in (x, factor * x + shift))
+    own, other = (
+        fit_univariate_density(v, np.ones(80), config, lambda: True) for v in (x, factor * x + shift)
+    )
     at = np.linspace(-2, 2, 9)
     moved = told(other, factor * x + shift, factor * at + shift) * abs(factor)
     assert moved == pytest.approx(told(own, x, at), rel=1e-3)

@@ -8,9 +8,9 @@ import sympy
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from kan_engine.differential.jets import Words
-from kan_engine.differential.parser import FUNCTIONS, LONGEST, parse_equation
-from kan_engine.differential.problem import pose
+from kan_engine.differential.jets import SymbolTable
+from kan_engine.differential.parser import FUNCTIONS, MAX_CHARACTERS, parse_equation
+from kan_engine.differential.problem import parse_problem
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.evaluation import evaluate
 
@@ -96,13 +96,13 @@ def test_arithmetic_means_what_it_means_to_sympy(text: str) -> None:
     theirs = complex(sympy.sympify(text).subs("x", PLACE).evalf())
     # Where rounding, or a step over numbers that are not real, hides nothing: Python then agrees.
     assume(theirs.imag == 0 and in_floats(text) == pytest.approx(theirs.real, rel=1e-11, abs=0))
-    mine = float(evaluate(parse_equation(text, Words(("x",), ("y",))), {"x": PLACE}))
+    mine = float(evaluate(parse_equation(text, SymbolTable(("x",), ("y",))), {"x": PLACE}))
     assert mine == pytest.approx(theirs.real, rel=1e-8, abs=0)
 
 
 def refusal(text: str) -> InvalidEquation | None:
     try:
-        parse_equation(text, Words(("x", "t"), ("u",), ("k",)))
+        parse_equation(text, SymbolTable(("x", "t"), ("u",), ("k",)))
     except InvalidEquation as error:
         return error
     return None
@@ -126,7 +126,7 @@ def test_any_row_of_words_is_read_or_refused_within_a_second(text: str) -> None:
     is_read_or_refused(text)
 
 
-@given(st.sampled_from(WORDS), st.sampled_from(WORDS), st.integers(1, LONGEST))
+@given(st.sampled_from(WORDS), st.sampled_from(WORDS), st.integers(1, MAX_CHARACTERS))
 def test_any_repetition_is_read_or_refused_within_a_second(first: str, second: str, times: int) -> None:
     is_read_or_refused((first + second) * (times // (len(first) + len(second)) + 1))
 
@@ -140,7 +140,7 @@ def test_a_word_put_in_anywhere_is_read_or_refused(text: str, word: str, data: s
 def path_of_refusal(equation: str, name: str, end: float) -> tuple[str | int, ...] | None:
     condition = f"u(x,0) - u(x,1) {equation}"
     try:
-        pose(
+        parse_problem(
             independent=["x", name],
             unknowns=["u"],
             domain={"x": [0, end], name: [0, 1]},

@@ -12,7 +12,7 @@ from kan_engine.data.scaling import TRANSFORMS, Standardizer, TargetScaler
 from kan_engine.export.onnx.export import run_onnx, to_onnx
 from kan_engine.export.probe_rows import probe_columns
 from kan_engine.export.python.export import run_python, to_python
-from kan_engine.export.verification import answers_of, largest_difference
+from kan_engine.export.verification import largest_difference, predict_rows
 from kan_engine.inference.predictor import Predictor
 from tests.support.engine.network_cases import CASES, Case, network_of
 from tests.support.runtimes import run_in_onnxruntime
@@ -102,7 +102,7 @@ LINE = Case(
 def test_exports_give_what_the_model_gives(case: Case, columns: Columns) -> None:
     predictor = predictor_of(case, columns)
     rows = probe_columns(predictor.encoding)
-    expected = answers_of(predictor, rows)
+    expected = predict_rows(predictor, rows)
     graph = to_onnx(predictor)
     for got in (
         run_in_onnxruntime(graph, predictor, rows),

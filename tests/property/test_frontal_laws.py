@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kan_engine.numerics.frontal_solver import Front, NotDefinite
+from kan_engine.numerics.frontal_solver import Front, IndefiniteMatrix
 
 BLOCK, REACH = 2, 3  # unknowns of a block, blocks that a row touches
 
@@ -33,7 +33,7 @@ def by_front(
         inner = torch.arange(BLOCK * REACH) + (first - start) * BLOCK
         places = torch.cat([inner, torch.arange(border) + BLOCK * width])
         front.add_squares((rows.T @ rows)[None], (rows.T @ torch.from_numpy(residuals))[None], places[None])
-    return front.solution(blocks - start).numpy()
+    return front.solve(blocks - start).numpy()
 
 
 def by_all(
@@ -71,7 +71,7 @@ def test_unknowns_that_occur_twice_in_a_cell_add_up() -> None:
     squares = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 2.0]]], dtype=torch.float64)
     slopes = torch.tensor([[1.0, 2.0, 4.0]], dtype=torch.float64)
     front.add_squares(squares, slopes, torch.tensor([[0, 0, 1]]))
-    np.testing.assert_allclose(front.solution(2), [-1.5, -2.0])
+    np.testing.assert_allclose(front.solve(2), [-1.5, -2.0])
 
 
 def test_an_unknown_without_effect_stays_where_it_is() -> None:
@@ -81,7 +81,7 @@ def test_an_unknown_without_effect_stays_where_it_is() -> None:
         torch.tensor([[8.0]], dtype=torch.float64),
         torch.tensor([[1]]),
     )
-    np.testing.assert_allclose(front.solution(2), [0.0, -2.0])
+    np.testing.assert_allclose(front.solve(2), [0.0, -2.0])
 
 
 def test_what_is_not_definite_is_refused() -> None:
@@ -91,5 +91,5 @@ def test_what_is_not_definite_is_refused() -> None:
         torch.tensor([[1.0]], dtype=torch.float64),
         torch.tensor([[0]]),
     )
-    with pytest.raises(NotDefinite):
-        front.solution(1)
+    with pytest.raises(IndefiniteMatrix):
+        front.solve(1)

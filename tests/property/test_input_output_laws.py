@@ -67,7 +67,7 @@ def test_different_categories_get_different_rows(train: list[str | None]) -> Non
     encoding = Encoding.fit({"c": column(list(seen))}, {"c": "category"})
     encoded = encoding.transform({"c": column(list(seen))})
     assert len(np.unique(encoded, axis=0)) == len(seen)
-    assert encoding.outside({"c": column(list(seen))}) == []
+    assert encoding.find_unseen_values({"c": column(list(seen))}) == []
 
 
 @given(maybe_numbers, maybe_numbers)

@@ -18,15 +18,15 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
-from service.db.repositories import TrainingJobs
-from service.db.repositories.subtasks import JobParts
+from service.db.repositories import Jobs
+from service.db.repositories.subtasks import JobSubtasks
 from service.db.session import clock, make_sessions
-from service.db.tables import PART, Blob, Job, JobStatus
+from service.db.tables import SUBTASK_KIND, Blob, Job, JobStatus
 from service.errors import Conflict, NotFound
 from service.storage.blobs import put_bytes
 from tests.support.factories import make_job
 from tests.support.state_machines import Claim, claim_of, empty, run_machine
-from worker.runtime.housekeeping import drop_parts
+from worker.runtime.housekeeping import delete_finished_subtasks
 
 LEASE = 60.0
 MAX_ATTEMPTS = 3
@@ -55,7 +55,7 @@ class JobFamilies(RuleBasedStateMachine):
     @rule(target=claims)
     def claim_next(self) -> Any:
         with self.sessions.begin() as session:
-            return claim_of(TrainingJobs(session).claim_next(kinds=("train", PART), lease_s=LEASE))
+            return claim_of(Jobs(session).claim_next(kinds=("train", SUBTASK_KIND), lease_s=LEASE))
 
     @rule(target=claims, claim=claims, key=KEYS)
     def offer_and_claim(self, claim: Claim, key: str) -> Any:
@@ -76,13 +76,13 @@ class JobFamilies(RuleBasedStateMachine):
 
     @rule(claim=claims, key=KEYS)
     def withdraw(self, claim: Claim, key: str) -> None:
-        self._held(claim, lambda session, job: JobParts(session, job).withdraw(key))
+        self._held(claim, lambda session, job: JobSubtasks(session, job).withdraw(key))
 
     @rule(claim=claims, key=KEYS)
     def record(self, claim: Claim, key: str) -> None:
         def record(session: Session, job: Job) -> None:
-            if key not in {part.request_sha256 for part in JobParts(session, job).all()}:
-                JobParts(session, job).record(key, {}, put_bytes(session, b"found"))
+            if key not in {part.request_sha256 for part in JobSubtasks(session, job).all()}:
+                JobSubtasks(session, job).record(key, {}, put_bytes(session, b"found"))
 
         self._held(claim, record)
 
@@ -90,8 +90,8 @@ class JobFamilies(RuleBasedStateMachine):
     def wait(self, claim: Claim, keys: set[str]) -> None:
         def wait(session: Session, job: Job) -> None:
             for key in keys:
-                JobParts(session, job).wait_for(key)
-            assert TrainingJobs(session).wait(*claim, message="") is not None
+                JobSubtasks(session, job).wait_for(key)
+            assert Jobs(session).wait(*claim, message="") is not None
 
         if not self._is_part(claim[0]):
             self._held(claim, wait)
@@ -100,26 +100,26 @@ class JobFamilies(RuleBasedStateMachine):
     def succeed(self, claim: Claim) -> None:
         def succeed(session: Session, job: Job) -> None:
             if job.cancel_requested_at is None:
-                TrainingJobs(session).succeed(*claim, result_sha256=put_bytes(session, b"result"))
+                Jobs(session).succeed(*claim, result_sha256=put_bytes(session, b"result"))
             else:
-                TrainingJobs(session).release(*claim)
+                Jobs(session).release(*claim)
 
         self._held(claim, succeed)
 
     @rule(claim=claims)
     def fail(self, claim: Claim) -> None:
         with self.sessions.begin() as session:
-            TrainingJobs(session).fail(*claim, code="invalid_data", detail="odd")
+            Jobs(session).fail(*claim, code="invalid_data", detail="odd")
 
     @rule(claim=claims)
     def drain(self, claim: Claim) -> None:
         with self.sessions.begin() as session:
-            TrainingJobs(session).release(*claim)
+            Jobs(session).release(*claim)
 
     @rule(claim=claims, keep_best=st.booleans())
     def cancel(self, claim: Claim, keep_best: bool) -> None:
         with suppress(Conflict, NotFound), self.sessions.begin() as session:
-            TrainingJobs(session).cancel(claim[0], keep_best=keep_best)
+            Jobs(session).cancel(claim[0], keep_best=keep_best)
 
     @rule(claim=claims)
     def lose_worker(self, claim: Claim) -> None:
@@ -127,11 +127,11 @@ class JobFamilies(RuleBasedStateMachine):
             past = clock(session) - timedelta(seconds=1)
             held = Job.id == claim[0], Job.token.is_not(None)
             session.execute(update(Job).where(*held).values(lease_until=past))
-            TrainingJobs(session).reap(max_attempts=MAX_ATTEMPTS)
+            Jobs(session).reap(max_attempts=MAX_ATTEMPTS)
 
     @rule()
     def clean_up(self) -> None:
-        drop_parts(self.sessions)
+        delete_finished_subtasks(self.sessions)
 
     @invariant()
     def families_are_sound(self) -> None:
@@ -161,11 +161,11 @@ class JobFamilies(RuleBasedStateMachine):
         with self.sessions.begin() as session:
             session.execute(update(Job).where(Job.token.is_not(None)).values(lease_until=clock(session)))
         with self.sessions.begin() as session:
-            TrainingJobs(session).reap(max_attempts=MAX_ATTEMPTS)
+            Jobs(session).reap(max_attempts=MAX_ATTEMPTS)
         while isinstance(claim := self.claim_next(), tuple):
             self.succeed(claim)
         self.families_are_sound()
-        drop_parts(self.sessions)
+        delete_finished_subtasks(self.sessions)
         with self.sessions.read() as session:
             left = session.scalars(select(Job)).all()
             assert all(job.kind == "train" and JobStatus(job.status).is_final for job in left)
@@ -174,23 +174,23 @@ class JobFamilies(RuleBasedStateMachine):
 
     def _claimed(self, job_id: str) -> Any:
         with self.sessions.begin() as session:
-            return claim_of(TrainingJobs(session).claim(job_id, lease_s=LEASE))
+            return claim_of(Jobs(session).claim(job_id, lease_s=LEASE))
 
     def _held(self, claim: Claim, verb: Callable[[Session, Job], Any]) -> Any:
         """Do it if the token is still good."""
         with self.sessions.begin() as session:
-            job = TrainingJobs(session).hold(*claim)
+            job = Jobs(session).hold(*claim)
             return None if job is None else verb(session, job)
 
     def _is_part(self, job_id: str) -> bool:
         with self.sessions.read() as session:
-            return session.scalar(select(Job.kind).where(Job.id == job_id)) == PART
+            return session.scalar(select(Job.kind).where(Job.id == job_id)) == SUBTASK_KIND
 
 
 def offer(session: Session, job: Job, key: str) -> str | None:
     """Only a job has parts, and each once."""
-    parts = JobParts(session, job)
-    if job.kind == PART or key in {part.request_sha256 for part in parts.all()}:
+    parts = JobSubtasks(session, job)
+    if job.kind == SUBTASK_KIND or key in {part.request_sha256 for part in parts.all()}:
         return None
     return parts.offer({key: {}})[0].id
 

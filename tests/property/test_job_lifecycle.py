@@ -25,21 +25,21 @@ from sqlalchemy import Engine, event, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service.caller import LOCAL
-from service.db.repositories import TrainedModels, TrainingJobs
-from service.db.session import CALLER, clock, make_sessions
-from service.db.tables import Blob, Dataset, Job, JobStatus, Model, Table
+from service.caller import LOCAL_CALLER
+from service.db.repositories import Jobs, TrainedModels
+from service.db.session import CALLER_KEY, clock, make_sessions
+from service.db.tables import Blob, Dataset, Job, JobStatus, Model, TableBase
 from service.errors import Conflict, Invalid, NotFound
 from service.operations import datasets
 from service.operations.jobs import lifecycle
 from service.operations.prediction.predictor_cache import PredictorCache
-from service.queue import NoBell
+from service.queue import EmbeddedQueue
 from service.schemas.training import TrainRequest
 from service.settings import Settings
-from service.storage.blobs import put_bytes, release
+from service.storage.blobs import put_bytes, release_blob
 from tests.support.factories import column, make_dataset
 from tests.support.state_machines import Claim, claim_of, empty, run_machine
-from worker.runtime.housekeeping import drop_checkpoints
+from worker.runtime.housekeeping import delete_finished_checkpoints
 
 LEASE = 60.0
 HOLDER = "machine/1/1"
@@ -71,8 +71,8 @@ class JobLifecycle(RuleBasedStateMachine):
         super().__init__()
         self.engine = engine
         self.sessions = make_sessions(engine)
-        self.clients = self.sessions.of(LOCAL)
-        self.service = self.clients, NoBell(), Settings(), PredictorCache(0)
+        self.clients = self.sessions.restrict_to(LOCAL_CALLER)
+        self.service = self.clients, EmbeddedQueue(), Settings(), PredictorCache(0)
         self.accepted: set[str] = set()
         self.final: dict[str, tuple[str, str | None]] = {}
         self.cancel_accepted: set[str] = set()
@@ -163,16 +163,16 @@ class JobLifecycle(RuleBasedStateMachine):
     @rule(target=tokens, job_id=jobs)
     def claim(self, job_id: str) -> Any:
         with self.sessions.begin() as session:
-            return claim_of(TrainingJobs(session).claim(job_id, lease_s=LEASE, holder=HOLDER))
+            return claim_of(Jobs(session).claim(job_id, lease_s=LEASE, holder=HOLDER))
 
     @rule(target=tokens)
     def claim_next(self) -> Any:
         with self.sessions.begin() as session:
-            return claim_of(TrainingJobs(session).claim_next(kinds=("train",), lease_s=LEASE))
+            return claim_of(Jobs(session).claim_next(kinds=("train",), lease_s=LEASE))
 
     @rule(target=tokens, claim=tokens)
     def adopt(self, claim: Claim) -> Any:
-        return claim_of(self._act(claim, lambda s, c: TrainingJobs(s).adopt(*c, lease_s=LEASE)))
+        return claim_of(self._act(claim, lambda s, c: Jobs(s).adopt(*c, lease_s=LEASE)))
 
     @rule(claim=tokens)
     def beat(self, claim: Claim) -> None:
@@ -185,7 +185,7 @@ class JobLifecycle(RuleBasedStateMachine):
     @rule(claim=tokens)
     def drain(self, claim: Claim) -> None:
         before = self._read(claim[0])
-        job = self._act(claim, lambda session, claim: TrainingJobs(session).release(*claim))
+        job = self._act(claim, lambda session, claim: Jobs(session).release(*claim))
         if job is not None and job.status == JobStatus.QUEUED:
             assert job.attempt == before.attempt - 1
 
@@ -195,11 +195,11 @@ class JobLifecycle(RuleBasedStateMachine):
 
     @rule(claim=tokens)
     def finish_without_a_look_at_cancellations(self, claim: Claim) -> None:
-        self._act(claim, lambda session, claim: store(session, claim, TrainingJobs(session).succeed))
+        self._act(claim, lambda session, claim: store(session, claim, Jobs(session).succeed))
 
     @rule(claim=tokens)
     def fail(self, claim: Claim) -> None:
-        self._act(claim, lambda s, c: TrainingJobs(s).fail(*c, code="invalid_data", detail="odd"))
+        self._act(claim, lambda s, c: Jobs(s).fail(*c, code="invalid_data", detail="odd"))
 
     def _act(self, claim: Claim, verb: Verb) -> Any:
         """Do it in a transaction; with a token that is not the job's any more it must change nothing."""
@@ -238,7 +238,7 @@ class JobLifecycle(RuleBasedStateMachine):
     def lose_a_machine(self) -> None:
         """All jobs of its processes, but no others, can be done elsewhere at once."""
         with self.sessions.begin() as session:
-            jobs = TrainingJobs(session)
+            jobs = Jobs(session)
             held = set(session.scalars(select(Job.id).where(Job.holder.is_not(None))))
             assert {job.id for job in jobs.reap(max_attempts=MAX_ATTEMPTS, gone=jobs.holders())} >= held
             assert not jobs.holders()
@@ -246,7 +246,7 @@ class JobLifecycle(RuleBasedStateMachine):
     @rule()
     def reap(self) -> None:
         with self.sessions.begin() as session:
-            TrainingJobs(session).reap(max_attempts=MAX_ATTEMPTS)
+            Jobs(session).reap(max_attempts=MAX_ATTEMPTS)
 
     @rule()
     def reap_twice_at_once(self) -> None:
@@ -255,7 +255,7 @@ class JobLifecycle(RuleBasedStateMachine):
         def run() -> list[str]:
             barrier.wait()
             with self.sessions.begin() as session:
-                return [job.id for job in TrainingJobs(session).reap(max_attempts=MAX_ATTEMPTS)]
+                return [job.id for job in Jobs(session).reap(max_attempts=MAX_ATTEMPTS)]
 
         with ThreadPoolExecutor(2) as pool:
             first, second = pool.submit(run), pool.submit(run)
@@ -263,7 +263,7 @@ class JobLifecycle(RuleBasedStateMachine):
 
     @rule()
     def clean_up(self) -> None:
-        drop_checkpoints(self.sessions)
+        delete_finished_checkpoints(self.sessions)
 
     # What always holds
 
@@ -293,9 +293,9 @@ class JobLifecycle(RuleBasedStateMachine):
         if not status.is_final:
             assert session.get(Dataset, job.dataset_id) is not None
         assert 0 <= job.attempt <= MAX_ATTEMPTS
-        self._check_events(TrainingJobs(session), job)
+        self._check_events(Jobs(session), job)
 
-    def _check_events(self, jobs: TrainingJobs, job: Job) -> None:
+    def _check_events(self, jobs: Jobs, job: Job) -> None:
         events = jobs.events(job.id, limit=1000)
         assert [event.number for event in events] == list(range(1, len(events) + 1))
         assert events[-1].data["status"] == job.status
@@ -308,7 +308,7 @@ class JobLifecycle(RuleBasedStateMachine):
         self.reap()
         while isinstance(claim := self.claim_next(), tuple):
             self.finish(claim)
-        drop_checkpoints(self.sessions)
+        delete_finished_checkpoints(self.sessions)
         self.jobs_are_sound()
         assert self.final.keys() == self.accepted
         with self.sessions.read() as session:
@@ -328,30 +328,30 @@ class JobLifecycle(RuleBasedStateMachine):
 
     def _everything(self) -> list[Any]:
         with self.sessions.read() as session:
-            tables = Table.metadata.sorted_tables
+            tables = TableBase.metadata.sorted_tables
             return [
                 session.execute(select(table).order_by(*table.primary_key.columns)).all() for table in tables
             ]
 
 
 def beat(session: Session, claim: Claim) -> None:
-    TrainingJobs(session).heartbeat(*claim, lease_s=LEASE, stage="train", fraction=0.5)
+    Jobs(session).heartbeat(*claim, lease_s=LEASE, stage="train", fraction=0.5)
 
 
 def save_checkpoint(session: Session, claim: Claim, content: bytes = b"middle") -> None:
     """As ``worker.jobs.train`` does it."""
-    jobs = TrainingJobs(session)
+    jobs = Jobs(session)
     job = jobs.hold(*claim)
     if job is not None:
         before = job.checkpoint_sha256
         jobs.set_checkpoint(job, put_bytes(session, content))
         if before is not None and before != job.checkpoint_sha256:
-            release(session, before)
+            release_blob(session, before)
 
 
 def finish(session: Session, claim: Claim) -> Job | None:
     """As ``worker.jobs.train`` does it: the artifact, the model, the verdict."""
-    jobs = TrainingJobs(session)
+    jobs = Jobs(session)
     job = jobs.hold(*claim)
     if job is None:
         return None
@@ -361,7 +361,7 @@ def finish(session: Session, claim: Claim) -> Job | None:
 
 
 def store(session: Session, claim: Claim, end: Callable[..., Job | None]) -> Job:
-    session.info[CALLER] = LOCAL
+    session.info[CALLER_KEY] = LOCAL_CALLER
     model = TrainedModels(session).add(
         name="law",
         job_id=claim[0],
@@ -387,10 +387,10 @@ VERBS: tuple[Verb, ...] = (
     finish,
     save_checkpoint,
     beat,
-    lambda session, claim: TrainingJobs(session).release(*claim),
-    lambda session, claim: TrainingJobs(session).fail(*claim, code="c", detail="d"),
-    lambda session, claim: TrainingJobs(session).claim(claim[0], lease_s=LEASE),
-    lambda session, _: TrainingJobs(session).reap(max_attempts=MAX_ATTEMPTS),
+    lambda session, claim: Jobs(session).release(*claim),
+    lambda session, claim: Jobs(session).fail(*claim, code="c", detail="d"),
+    lambda session, claim: Jobs(session).claim(claim[0], lease_s=LEASE),
+    lambda session, _: Jobs(session).reap(max_attempts=MAX_ATTEMPTS),
 )
 
 

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kan_engine.network.grid_updates import refine, update_grid_
-from kan_engine.network.kan import KAN, KANConfig, copied, initialise_
+from kan_engine.network.kan import KAN, KANConfig, copy_network, initialise_
 from kan_engine.network.pruning import prune
-from kan_engine.training.levenberg_marquardt import Damping, Problem, step_
+from kan_engine.training.levenberg_marquardt import Damping, TrainingObjective, take_step_
 from kan_engine.training.penalty import Penalty
-from kan_engine.training.rows import Rows
+from kan_engine.training.rows import TrainingRows
 
 WIDTHS = st.sampled_from([(1, 1), (2, 1), (3, 2, 1), (2, 3, 2), (2, 2, 2, 1)])
 SEEDS = st.integers(0, 2**31)
@@ -42,7 +42,7 @@ def test_refine_by_a_multiple_leaves_the_function_unchanged(
 def test_moving_the_grid_keeps_a_function_that_the_new_grid_can_represent(seed: int) -> None:
     network = KAN(KANConfig(width=(2, 2, 1), grid_size=3))
     initialise_(network, torch.Generator().manual_seed(seed), noise=0.0)  # lines fit every grid
-    before = copied(network)
+    before = copy_network(network)
     x = 0.8 * rows((2,), seed)
     update_grid_(network, x)
     torch.testing.assert_close(network(x), before(x), rtol=1e-9, atol=1e-9)
@@ -53,7 +53,7 @@ def test_a_copy_has_the_same_function_and_no_shared_weights(
     width: tuple[int, ...], seed: int, direct: bool
 ) -> None:
     network = random_network(width, seed, direct=direct)
-    twin, x = copied(network), rows(width, seed)
+    twin, x = copy_network(network), rows(width, seed)
     assert torch.equal(twin(x), network(x))
     twin.layers[0].weight.data.add_(1.0)
     assert not torch.equal(twin(x), network(x))
@@ -69,9 +69,9 @@ def test_pruning_nothing_leaves_the_function_unchanged(width: tuple[int, ...], s
 def test_a_step_of_levenberg_marquardt_never_raises_the_objective(width: tuple[int, ...], seed: int) -> None:
     network, x = random_network(width, seed), rows(width, seed)
     y = torch.sin(3 * x[:, :1]).repeat(1, width[-1])
-    problem = Problem(rows=Rows.of(x, y), loss="squared", penalty=Penalty(ridge=1e-6))
+    problem = TrainingObjective(rows=TrainingRows.create(x, y), loss="squared", penalty=Penalty(ridge=1e-6))
     before = problem.rows.loss(network, "squared")
-    objective = before + problem.price(network)
-    taken = step_(network, problem, Damping(), before)
+    objective = before + problem.penalty_value(network)
+    taken = take_step_(network, problem, Damping(), before)
     after = problem.rows.loss(network, "squared")
-    assert taken is None or (taken.loss == after and after + problem.price(network) < objective)
+    assert taken is None or (taken.loss == after and after + problem.penalty_value(network) < objective)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from kan_engine import load
 from service.errors import Invalid
-from service.operations.jobs.training_checks import check
+from service.operations.jobs.training_checks import check_training
 from tests.support.tables import request_for, table_of
 from worker.execution.outcome import Outcome
-from worker.execution.subtasks import Alone, Part
+from worker.execution.subtasks import InProcess, Subtask
 from worker.pipelines.tabular import run_pipeline
 
 pytestmark = [
@@ -27,10 +27,27 @@ pytestmark = [
 T = TypeVar("T")
 
 SECONDS = 1.5  # of a search, before it is to end with what it has
+# Fmt: skip
 COLUMNS = (
-    "smooth", "noisy", "constant", "few", "binary", "category", "gaps", "outlier", "large", "huge", "tiny",
-    "close", "almost constant", "empty", "text", "time", "repeated", "integer",
-)  # fmt: skip
+    "smooth",
+    "noisy",
+    "constant",
+    "few",
+    "binary",
+    "category",
+    "gaps",
+    "outlier",
+    "large",
+    "huge",
+    "tiny",
+    "close",
+    "almost constant",
+    "empty",
+    "text",
+    "time",
+    "repeated",
+    "integer",
+)
 
 
 def column(kind: str, rows: int, rng: np.random.Generator) -> list[Any]:
@@ -59,12 +76,12 @@ def column(kind: str, rows: int, rng: np.random.Generator) -> list[Any]:
     return values if isinstance(values, list) else list(values.tolist())
 
 
-class Kept(Alone):
+class Kept(InProcess):
     """Parts of a job that pass through bytes, as those do that another worker may read."""
 
-    def result(
+    def get_or_compute(
         self,
-        part: Part,
+        part: Subtask,
         work: Callable[[], T],
         *,
         write: Callable[[T], bytes],
@@ -77,7 +94,7 @@ def outcome_of(columns: dict[str, list[Any]], **body: Any) -> Outcome | None:
     """What becomes of a job; None if it is refused at submission."""
     table, request = table_of(**columns), request_for(**body)
     try:
-        check(request, table.reports, table.rows)
+        check_training(request, table.reports, table.rows)
     except Invalid:
         return None
     kept: list[bytes] = []

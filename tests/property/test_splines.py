@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.interpolate import BSpline
 
-from kan_engine.splines.basis import collect, local_basis, spread, uniform_spacing
-from kan_engine.splines.knots import NARROWEST, extend_knots, fit_coef, quantile_grid, uniform_grid
+from kan_engine.splines.basis import dot_local, local_basis, scatter_local, uniform_spacing
+from kan_engine.splines.knots import MIN_INTERVAL_SHARE, extend_knots, fit_coef, quantile_grid, uniform_grid
 
 ORDERS = st.integers(0, 5)
 SIZES = st.integers(1, 12)
@@ -41,7 +41,7 @@ def basis(
     """Every basis function, or its derivative, at every input."""
     spacing = uniform_spacing(knots, order) if is_uniform else None
     local = local_basis(x, knots, order, spacing)
-    return spread(local.values(derivative), local.first, knots.shape[1] - order - 1)
+    return scatter_local(local.values(derivative), local.first, knots.shape[1] - order - 1)
 
 
 @given(SEEDS, SIZES, ORDERS)
@@ -109,8 +109,8 @@ def test_collecting_sums_over_the_terms_that_do_not_vanish(
     knots = (uniform_knots if is_uniform else random_knots)(seed, size, order)
     local = local_basis(inside(seed, knots, order), knots, order, uniform_spacing(knots, order))
     dense = torch.from_numpy(np.random.default_rng(seed).normal(size=(30, 2, size + order)))
-    expected = (dense * spread(local.values(), local.first, size + order)).sum(-1)
-    torch.testing.assert_close(collect(dense, local.values(), local.first), expected)
+    expected = (dense * scatter_local(local.values(), local.first, size + order)).sum(-1)
+    torch.testing.assert_close(dot_local(dense, local.values(), local.first), expected)
 
 
 @given(SEEDS, SIZES, st.integers(1, 4))
@@ -148,7 +148,7 @@ def test_a_grid_keeps_its_points_apart_whatever_the_data(
     assert (low[:, 0] <= x.amin(0)).all()
     assert (x.amax(0) <= high[:, 0]).all()
     rounding = 1e-15 * (low.abs() + high.abs())
-    assert (grid.diff(dim=1) >= NARROWEST * (high - low) / size - rounding).all()
+    assert (grid.diff(dim=1) >= MIN_INTERVAL_SHARE * (high - low) / size - rounding).all()
     assert (grid.diff(dim=1) > 0).all()
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import ServiceError
-from service.ingest import Ingested, read_columns, read_rows, read_upload
+from service.ingest import IngestedTable, read_columns, read_rows, read_upload
 from service.settings import Settings
 
 SETTINGS = Settings(data_dir=Path(tempfile.gettempdir()))
@@ -39,7 +39,7 @@ def as_csv(columns: dict[str, list[Any]], separator: str, newline: str, quoting:
     return text.getvalue().encode()
 
 
-def same(table: Ingested, columns: dict[str, list[Any]]) -> bool:
+def same(table: IngestedTable, columns: dict[str, list[Any]]) -> bool:
     """Equal to the last bit, the sign of zero included; integers may have become decimals."""
     return all(
         repr(list(map(float, table.frame[name]))) == repr(list(map(float, columns[name]))) for name in "ni"

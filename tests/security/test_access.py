@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from service.api.http.auth import needs_key, require_a_key
+from service.api.http.auth import check_key_exists, needs_key
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app
@@ -46,7 +46,7 @@ def test_every_other_address_needs_a_key(host: str) -> None:
 
 def test_an_open_address_is_refused_while_there_is_no_key(sessions: Sessions) -> None:
     with pytest.raises(InvalidSettings, match="keys create"):
-        require_a_key("0.0.0.0", sessions)
+        check_key_exists("0.0.0.0", sessions)
 
 
 def test_an_open_address_is_refused_when_all_keys_are_revoked(sessions: Sessions) -> None:
@@ -55,16 +55,16 @@ def test_an_open_address_is_refused_when_all_keys_are_revoked(sessions: Sessions
         ApiKeys(session).revoke(key.id)
 
     with pytest.raises(InvalidSettings):
-        require_a_key("0.0.0.0", sessions)
+        check_key_exists("0.0.0.0", sessions)
 
 
 @pytest.mark.usefixtures("key")
 def test_an_open_address_is_fine_once_there_is_a_key(sessions: Sessions) -> None:
-    require_a_key("0.0.0.0", sessions)
+    check_key_exists("0.0.0.0", sessions)
 
 
 def test_loopback_starts_without_a_key(sessions: Sessions) -> None:
-    require_a_key("127.0.0.1", sessions)
+    check_key_exists("127.0.0.1", sessions)
 
 
 def test_loopback_requests_need_no_key(client: TestClient) -> None:

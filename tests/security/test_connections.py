@@ -97,8 +97,8 @@ def has_ended(connection: socket.socket, within_s: float = 10) -> bool:
 def test_a_connection_ends_on_which_nothing_more_comes(
     settings: Settings, beginning: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uvicorn_protocol, "HEAD_S", 0.5)
-    monkeypatch.setattr(uvicorn_protocol, "SILENT_S", 0.5)
+    monkeypatch.setattr(uvicorn_protocol, "HEAD_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(uvicorn_protocol, "IDLE_TIMEOUT_S", 0.5)
     with serving(create_app(settings)) as url, crowd(int(url.rpartition(":")[2]), 1, beginning) as (alone,):
         assert has_ended(alone)
 
@@ -106,7 +106,7 @@ def test_a_connection_ends_on_which_nothing_more_comes(
 def test_a_head_that_comes_byte_by_byte_has_an_end(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uvicorn_protocol, "HEAD_S", 0.5)
+    monkeypatch.setattr(uvicorn_protocol, "HEAD_TIMEOUT_S", 0.5)
     with serving(create_app(settings)) as url, crowd(int(url.rpartition(":")[2]), 1, b"GET /") as (alone,):
         ends_at = time.monotonic() + 20
         is_open = True
@@ -134,8 +134,8 @@ async def _answers_late(scope: Any, receive: Any, send: Any) -> None:
 def test_an_answer_that_takes_longer_than_a_client_may_be_silent_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(uvicorn_protocol, "HEAD_S", 0.5)
-    monkeypatch.setattr(uvicorn_protocol, "SILENT_S", 0.5)
+    monkeypatch.setattr(uvicorn_protocol, "HEAD_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(uvicorn_protocol, "IDLE_TIMEOUT_S", 0.5)
     with serving(_answers_late) as url:
         assert httpx.get(url, timeout=30).status_code == 200
 
@@ -143,7 +143,7 @@ def test_an_answer_that_takes_longer_than_a_client_may_be_silent_is_waited_for(
 def test_where_all_connections_are_busy_probes_are_answered_and_nobody_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(uvicorn_protocol, "most_connections", lambda: 5)
+    monkeypatch.setattr(uvicorn_protocol, "max_connections", lambda: 5)
     busy = b"GET /jobs/x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     with serving(_answers_late) as url, crowd(int(url.rpartition(":")[2]), 5, busy) as connections:
         time.sleep(0.5)

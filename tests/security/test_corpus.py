@@ -21,11 +21,41 @@ from tests.support.peak import forget_peak, own_peak
 HEADER_LENGTH = "Inference-Header-Content-Length"
 JSON = {"content-type": "application/json"}
 ROOM = 32 * 2**20
+# Fmt: skip
 PIECES = (
-    b"", b"\0", b"\xff", b"\xfe\xff", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\r", b"\n", b'"', b"\\",
-    b"\\u0000", b"\\ud800", b"{", b"}", b"[", b"]", b",", b":", b"-", b"1e999", b"NaN", b"-0", b"null",
-    b"true", b"9" * 400, b"[" * 200, b"\x1f\x8b", b"PAR1", b"=1+1", b"%s%n", b"\xe2\x80\xae", b"\xef\xbb\xbf",
-)  # fmt: skip
+    b"",
+    b"\0",
+    b"\xff",
+    b"\xfe\xff",
+    b"\xed\xa0\x80",
+    b"\xf4\x90\x80\x80",
+    b"\r",
+    b"\n",
+    b'"',
+    b"\\",
+    b"\\u0000",
+    b"\\ud800",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"-",
+    b"1e999",
+    b"NaN",
+    b"-0",
+    b"null",
+    b"true",
+    b"9" * 400,
+    b"[" * 200,
+    b"\x1f\x8b",
+    b"PAR1",
+    b"=1+1",
+    b"%s%n",
+    b"\xe2\x80\xae",
+    b"\xef\xbb\xbf",
+)
 
 TABLE = b'{"name": "t", "units": {"x": "m"}, "columns": {"x": [1, 2.5, null], "y": ["a", "b", "\\u00e9"]}}'
 ROWS = b'{"rows": [{"x": 1, "y": true}, {"x": -2e-3, "y": null}]}'

@@ -32,7 +32,7 @@ def in_sqlite(sqlite_url: str, tmp_path: Path) -> Settings:
 def test_a_stream_ends_when_its_key_is_revoked(
     settings: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_stream, "PING_S", 0.3)
+    monkeypatch.setattr(event_stream, "PING_INTERVAL_S", 0.3)
     job_id = make_job(sessions).id
     with sessions.begin() as session:
         key, secret = ApiKeys(session).add("lab")
@@ -55,7 +55,7 @@ def test_a_stream_ends_when_its_key_is_revoked(
 def test_streams_that_begin_together_are_no_more_than_there_may_be(
     server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_watch, "MAX_STREAMS", 4)
+    monkeypatch.setattr(job_watch, "MAX_STREAMS_PER_TENANT", 4)
     job_id = make_job(sessions).id
     statuses: list[int] = []
     are_open, are_over = threading.Barrier(13), threading.Event()

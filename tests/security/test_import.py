@@ -27,7 +27,7 @@ RECORD = {"outputs": ["y"], "units": {"x1": "m"}, "metrics": {"rmse": 1.0}}
 FORMULA = {"name": "y", "tree": TREE, "pareto": [{"tree": TREE}], "expression": "__import__('os')"}
 LAW = {"name": "normal", "parameters": [], "level": 0.95, "support": {"x1": [0.0]}, "p_value": 0.5}
 CURVE = {key: value for key, value in EDGE.items() if key not in "xy"} | {"points": 3, "function": None}
-ATTACHED = {export_document.X: np.arange(3.0), export_document.Y: np.arange(3.0)}
+ATTACHED = {export_document.CURVES_X: np.arange(3.0), export_document.CURVES_Y: np.arange(3.0)}
 
 
 def description() -> dict[str, Any]:
@@ -45,14 +45,14 @@ def description() -> dict[str, Any]:
 @cache
 def artifact(attached: bool = True) -> bytes:
     return kan_engine.save(
-        make_predictor(), {export_document.KEY: description()}, ATTACHED if attached else None
+        make_predictor(), {export_document.METADATA_KEY: description()}, ATTACHED if attached else None
     )
 
 
 def changed(change: Callable[[dict[str, Any]], Any]) -> bytes:
     """The artifact with another description."""
     outer, header, body = taken_apart(artifact())
-    change(header["metadata"][export_document.KEY])
+    change(header["metadata"][export_document.METADATA_KEY])
     return put_together(outer, header, body)
 
 
@@ -258,7 +258,7 @@ class TestWhatIsKept:
         predictor = make_predictor({column: [0.0, 1.0, 2.0]})
         told = description() | {"edges": None, "record": RECORD | {"units": {column: "</svg>"}}}
         told["symbolic"]["outputs"][0] |= {"tree": {"variable": column}, "pareto": []}
-        model = keep(kan_engine.save(predictor, {export_document.KEY: told}))
+        model = keep(kan_engine.save(predictor, {export_document.METADATA_KEY: told}))
         answer = client.get(f"/models/{model['id']}{part}")
         assert answer.status_code == 200
         if part == "/plot.svg":

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from service.api.http.rate_limit import LocalRates, RedisRates, make_rates
+from service.api.http.rate_limit import LocalRateLimiter, RedisRateLimiter, make_rate_limiter
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from tests.support.servers import ValkeyServer
@@ -94,7 +94,7 @@ def test_loopback_has_no_rate(start: Callable[..., TestClient]) -> None:
 
 def test_a_bucket_fills_again_and_is_never_fuller_than_full() -> None:
     now = [0.0]
-    rates = LocalRates(60, clock=lambda: now[0])
+    rates = LocalRateLimiter(60, clock=lambda: now[0])
     assert all(rates.take("a").is_allowed for _ in range(60))
     refused = rates.take("a")
     assert (refused.is_allowed, refused.retry_after_s) == (False, 1)
@@ -106,9 +106,9 @@ def test_a_bucket_fills_again_and_is_never_fuller_than_full() -> None:
 
 
 def test_buckets_that_are_full_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.api.http.rate_limit.FORGET_FULL_AT", 10)
+    monkeypatch.setattr("service.api.http.rate_limit.MAX_BUCKETS_BEFORE_CLEANUP", 10)
     now = [0.0]
-    rates = LocalRates(60, clock=lambda: now[0])
+    rates = LocalRateLimiter(60, clock=lambda: now[0])
     for number in range(1000):
         now[0] += 2
         rates.take(str(number))
@@ -116,7 +116,7 @@ def test_buckets_that_are_full_are_forgotten(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_all_processes_count_together_where_there_is_a_redis(redis_url: str) -> None:
-    first, second = RedisRates(2, redis_url), RedisRates(2, redis_url)
+    first, second = RedisRateLimiter(2, redis_url), RedisRateLimiter(2, redis_url)
     taken = [rates.take("a") for rates in (first, second, first)]
     assert [t.is_allowed for t in taken if t] == [True, True, False]
     assert taken[2] is not None
@@ -124,7 +124,7 @@ def test_all_processes_count_together_where_there_is_a_redis(redis_url: str) -> 
 
 
 def test_requests_pass_while_redis_is_away(valkey: ValkeyServer) -> None:
-    rates = make_rates(1, valkey.url)
+    rates = make_rate_limiter(1, valkey.url)
     assert rates is not None
     assert rates.take("a")
     valkey.kill()

@@ -18,10 +18,10 @@ from schemathesis.checks import CHECKS
 from schemathesis.core.parameters import ParameterLocation
 
 from kan_engine.expressions.evaluation import Variable, to_json
-from service.api.http.large_bodies import LARGE_OTHER
-from service.caller import LOCAL, OWN, Scope
+from service.api.http.large_bodies import MAX_INLINE_OTHER_BYTES
+from service.caller import DEFAULT_TENANT, LOCAL_CALLER, Scope
 from service.db.migrate import upgrade
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.db.tables import Worker
@@ -57,7 +57,7 @@ class House:
         with sessions.begin() as session:
             far = datetime.now(UTC) + timedelta(days=1)
             session.add(Worker(id="w", host="h", pid=1, slots=1, seen_at=far))
-            secret = ApiKeys(session).add("a client", tenant=OWN, scopes=tuple(Scope))[1]
+            secret = ApiKeys(session).add("a client", tenant=DEFAULT_TENANT, scopes=tuple(Scope))[1]
         self.headers = {"Authorization": f"Bearer {secret}"}
         self.ids = {name: make() for name, make in self._makers().items()}
         self._stop_job(self.ids["job_id"])  # or whoever waits for its end would wait
@@ -71,7 +71,7 @@ class House:
 
     def _start_reader(self) -> None:
         """The first large body starts the process that reads them, which takes longer than other requests."""
-        large = {"kind": "x" * LARGE_OTHER}
+        large = {"kind": "x" * MAX_INLINE_OTHER_BYTES}
         answer = httpx.post(f"{self.url}/jobs", json=large, headers=self.headers, timeout=60)
         assert answer.status_code == 422, answer.text
 
@@ -93,8 +93,8 @@ class House:
         ).id
 
     def _stop_job(self, job_id: str) -> None:
-        with self._sessions.of(LOCAL).begin() as session:
-            TrainingJobs(session).cancel(job_id)
+        with self._sessions.restrict_to(LOCAL_CALLER).begin() as session:
+            Jobs(session).cancel(job_id)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from anyio import to_thread
 from fastapi.testclient import TestClient
 
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.db.tables import Blob
 from service.main import create_app
@@ -57,11 +57,11 @@ def test_of_cancelling_and_finishing_one_comes_first_and_the_other_hears_of_it(
     for _ in range(ROUNDS):
         job_id = make_job(sessions).id
         with sessions.begin() as session:
-            token = TrainingJobs(session).claim(job_id, lease_s=60).token
+            token = Jobs(session).claim(job_id, lease_s=60).token
 
         def finish(job_id: str = job_id, token: str = token) -> Any:
             with sessions.begin() as session:
-                return TrainingJobs(session).succeed(job_id, token, model_id="m")
+                return Jobs(session).succeed(job_id, token, model_id="m")
 
         cancelled, finished = at_once(lambda job_id=job_id: client.post(f"/jobs/{job_id}/cancel"), finish)
         status = client.get(f"/jobs/{job_id}").json()["status"]

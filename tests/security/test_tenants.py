@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from service.caller import LOCAL, OWN, Caller, Scope
+from service.caller import DEFAULT_TENANT, LOCAL_CALLER, Caller, Scope
 from service.db.migrate import upgrade
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
@@ -56,10 +56,12 @@ class House:
     def __init__(self, client: TestClient, sessions: Sessions) -> None:
         self.client, self._sessions = client, sessions
         table = {name: [0.0, 1.0, 2.0] for name in ("x1", "x2", "y")}
-        dataset_id = self.call(self.key(OWN), ("post", "/datasets"), {}, columns=table).json()["id"]
+        dataset_id = self.call(self.key(DEFAULT_TENANT), ("post", "/datasets"), {}, columns=table).json()[
+            "id"
+        ]
         job = make_job(sessions, dataset_id=dataset_id, idempotency_key="mine")
         model = make_model(sessions, make_predictor(), dataset_id=dataset_id, name="law", edges=EDGES)
-        change_model(model.id, ModelPatch(alias="live"), sessions.of(LOCAL))
+        change_model(model.id, ModelPatch(alias="live"), sessions.restrict_to(LOCAL_CALLER))
         self.ids = {"dataset_id": dataset_id, "job_id": job.id, "model_id": model.id}
         self.ids |= {"name": model.id, "version": "1", "plot": "history", "study_plot": "error_by_grid"}
 
@@ -71,7 +73,7 @@ class House:
         return self.client.request(method, url, params=query, json=body and body | change, headers=headers)
 
     def of(self, tenant: str) -> Sessions:
-        return self._sessions.of(Caller(tenant=tenant, name="a test"))
+        return self._sessions.restrict_to(Caller(tenant=tenant, name="a test"))
 
     def key(self, tenant: str, *scopes: Scope) -> str:
         with self._sessions.begin() as session:
@@ -111,7 +113,7 @@ def test_a_key_opens_what_its_scope_allows_and_nothing_else(
     house: House, operation: Operation, scope: Scope
 ) -> None:
     ids = dict.fromkeys(house.ids, "none")
-    answer = house.call(house.key(OWN, scope), operation, ids)
+    answer = house.call(house.key(DEFAULT_TENANT, scope), operation, ids)
     assert (answer.status_code != 403) is (scope in scopes_of(operation) or scope is Scope.ADMIN)
     if answer.status_code == 403:
         assert answer.json()["code"] == "scope_missing"
@@ -130,7 +132,7 @@ def test_what_another_tenant_owns_is_answered_like_what_there_is_not(
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if "{" in o[1] and o[0] == "get"], ids=" ".join)
 def test_its_owner_sees_it(house: House, operation: Operation) -> None:
-    assert house.call(house.key(OWN), operation, house.ids).status_code != 404
+    assert house.call(house.key(DEFAULT_TENANT), operation, house.ids).status_code != 404
 
 
 @pytest.mark.parametrize(
@@ -148,14 +150,14 @@ def test_lists_of_another_tenant_are_empty(house: House, path: str) -> None:
 
 def test_the_history_of_aliases_is_the_owner_s_alone(house: House, stranger: str) -> None:
     aliases = ("get", "/aliases")
-    mine, theirs = (house.call(key, aliases, {}).json() for key in (house.key(OWN), stranger))
+    mine, theirs = (house.call(key, aliases, {}).json() for key in (house.key(DEFAULT_TENANT), stranger))
     for listed in ("aliases", "items"):
         assert [entry["alias"] for entry in mine[listed]] == ["live"]
     assert (theirs["aliases"], theirs["items"]) == ([], [])
 
 
 def test_models_of_another_tenant_cannot_be_compared(house: House, stranger: str) -> None:
-    assert house.call(house.key(OWN), ("get", "/models/compare"), {}).status_code == 200
+    assert house.call(house.key(DEFAULT_TENANT), ("get", "/models/compare"), {}).status_code == 200
     for ids in ("law,law@live", ",".join([house.ids["model_id"]] * 2)):
         headers = {"Authorization": f"Bearer {stranger}"}
         answer = house.client.get("/models/compare", params={"ids": ids}, headers=headers)
@@ -165,7 +167,7 @@ def test_models_of_another_tenant_cannot_be_compared(house: House, stranger: str
 def test_the_index_of_another_tenant_is_empty(house: House) -> None:
     index = ("post", "/v2/repository/index")
     assert house.call(house.key("nobody"), index, {}).json() == []
-    assert [entry["name"] for entry in house.call(house.key(OWN), index, {}).json()] == ["law"]
+    assert [entry["name"] for entry in house.call(house.key(DEFAULT_TENANT), index, {}).json()] == ["law"]
 
 
 @pytest.mark.parametrize("reference", ["law", "law@live", "law@default"])

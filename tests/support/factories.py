@@ -11,8 +11,8 @@ import kan_engine
 from kan_engine.expressions.evaluation import Expression, complexity, to_json
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.network.kan import initialise_
-from service.caller import LOCAL
-from service.db.repositories import Datasets, TrainedModels, TrainingJobs
+from service.caller import LOCAL_CALLER
+from service.db.repositories import Datasets, Jobs, TrainedModels
 from service.db.session import Sessions, clock
 from service.db.tables import Dataset, Job, Model
 from service.storage.blobs import put_bytes
@@ -77,7 +77,7 @@ def make_dataset(
     units: dict[str, str] | None = None,
 ) -> str:
     """A dataset that jobs can refer to; its bytes are a table only if ``content`` is one."""
-    with sessions.of(LOCAL).begin() as session:
+    with sessions.restrict_to(LOCAL_CALLER).begin() as session:
         dataset = Dataset(
             name="data",
             rows=rows,
@@ -94,14 +94,14 @@ def make_job(sessions: Sessions, **fields: Any) -> Job:
     """A queued job."""
     request = fields.pop("request", {"dataset_id": "d", "target": "y"})
     usual = {"kind": "train", "request": request, "request_sha256": "0" * 64, "dataset_id": "d"}
-    with sessions.of(LOCAL).begin() as session:
-        return TrainingJobs(session).add(**{**usual, **fields})
+    with sessions.restrict_to(LOCAL_CALLER).begin() as session:
+        return Jobs(session).add(**{**usual, **fields})
 
 
 def start_job(sessions: Sessions, job_id: str) -> str:
     """Take a queued job as a worker does; the token that it is held by."""
     with sessions.begin() as session:
-        job = TrainingJobs(session).claim(job_id, lease_s=60)
+        job = Jobs(session).claim(job_id, lease_s=60)
     assert job is not None
     assert job.token is not None
     return job.token
@@ -110,7 +110,7 @@ def start_job(sessions: Sessions, job_id: str) -> str:
 def report_progress(sessions: Sessions, job_id: str, token: str, **data: object) -> None:
     """An event of a job that is held."""
     with sessions.begin() as session:
-        jobs = TrainingJobs(session)
+        jobs = Jobs(session)
         job = jobs.hold(job_id, token)
         assert job is not None
         jobs.record_progress(job, **data)
@@ -119,7 +119,7 @@ def report_progress(sessions: Sessions, job_id: str, token: str, **data: object)
 def finish_job(sessions: Sessions, job_id: str, token: str, *, model_id: str = "m") -> None:
     """The end of a job that is held."""
     with sessions.begin() as session:
-        TrainingJobs(session).succeed(job_id, token, model_id=model_id)
+        Jobs(session).succeed(job_id, token, model_id=model_id)
 
 
 def make_predictor(
@@ -204,7 +204,7 @@ def make_model(sessions: Sessions, predictor: kan_engine.Predictor | None = None
         "symbolic": None,
         "edges": {},
     }
-    with (sessions if sessions.caller else sessions.of(LOCAL)).begin() as session:
+    with (sessions if sessions.caller else sessions.restrict_to(LOCAL_CALLER)).begin() as session:
         artifact = put_bytes(session, kan_engine.save(predictor))
         return TrainedModels(session).add(**{"artifact_sha256": artifact, **usual, **fields})
 

@@ -28,9 +28,14 @@ from latex2sympy2_extended import latex2sympy
 
 from kan_engine.expressions.evaluation import Expression, variables
 from kan_engine.expressions.printing.identifiers import safe_names
-from kan_engine.expressions.printing.infix import Names, quoted_column, to_excel, to_sql, to_text
+from kan_engine.expressions.printing.infix import Names, quote_column, to_excel, to_sql, to_text
 from kan_engine.expressions.printing.latex import to_latex
-from kan_engine.expressions.printing.source_files import Function, c_module, javascript_module, python_module
+from kan_engine.expressions.printing.source_files import (
+    SourceFunction,
+    c_module,
+    javascript_module,
+    python_module,
+)
 
 Columns = Mapping[str, np.ndarray]
 
@@ -41,20 +46,20 @@ MATH_H = "double pow(double, double);\n" + "".join(f"double {name}(double);\n" f
 
 def in_python(tree: Expression, columns: Columns) -> list[float]:
     namespace: dict[str, Any] = {}
-    exec(python_module([Function(name="formula", tree=tree)]), namespace)
+    exec(python_module([SourceFunction(name="formula", tree=tree)]), namespace)
     return [namespace["formula"](*row) for row in arguments(tree, columns)]
 
 
 def in_numpy(tree: Expression, columns: Columns) -> np.ndarray:
     namespace: dict[str, Any] = {}
-    exec(python_module([Function(name="formula", tree=tree)], arrays=True), namespace)
+    exec(python_module([SourceFunction(name="formula", tree=tree)], arrays=True), namespace)
     with np.errstate(all="ignore"):
         value = namespace["formula"](*(columns[name] for name in variables(tree)))
     return np.broadcast_to(value, row_count(columns))
 
 
 def in_c(tree: Expression, columns: Columns) -> list[float]:
-    function = compiled(c_module([Function(name="formula", tree=tree)])).formula
+    function = compiled(c_module([SourceFunction(name="formula", tree=tree)])).formula
     function.restype = ctypes.c_double
     function.argtypes = [ctypes.c_double] * len(variables(tree))
     return [function(*row) for row in arguments(tree, columns)]
@@ -72,7 +77,7 @@ def compiled(source: str) -> ctypes.CDLL:
 
 def in_javascript(tree: Expression, columns: Columns) -> list[float]:
     context = quickjs.Context()
-    context.eval(f'"use strict";\n{javascript_module([Function(name="formula", tree=tree)])}')
+    context.eval(f'"use strict";\n{javascript_module([SourceFunction(name="formula", tree=tree)])}')
     return [context.get("formula")(*row) for row in arguments(tree, columns)]
 
 
@@ -94,7 +99,7 @@ def selected(connection: Any, placeholder: str, text: str, columns: Columns) -> 
     """The value of an SQL expression in every row of a table that has the columns."""
     row = f"({', '.join([placeholder] * len(columns))})"
     rows, values = ", ".join([row] * row_count(columns)), zip(*lists(columns), strict=True)
-    head = ", ".join(map(quoted_column, columns))
+    head = ", ".join(map(quote_column, columns))
     if placeholder == "%s":
         head, text = head.replace("%", "%%"), text.replace("%", "%%")
     query = f"WITH t({head}) AS (VALUES {rows}) SELECT {text} FROM t"

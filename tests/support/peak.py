@@ -26,7 +26,7 @@ def training(width: list[int], grid: int, rows: int, validation_rows: int, **con
     """Train a network on noise."""
     import torch
 
-    from kan_engine import KAN, KANConfig, Rows, TrainingConfig, train
+    from kan_engine import KAN, KANConfig, TrainingConfig, TrainingRows, train
     from kan_engine.network.kan import initialise_
 
     generator = torch.Generator().manual_seed(0)
@@ -34,7 +34,9 @@ def training(width: list[int], grid: int, rows: int, validation_rows: int, **con
     initialise_(network, generator)
     whole = torch.empty(rows + validation_rows, width[0] + width[-1], dtype=torch.float64)
     whole.uniform_(-1, 1, generator=generator)
-    sets = [Rows.of(part[:, : width[0]], part[:, width[0] :]) for part in (whole[:rows], whole[rows:])]
+    sets = [
+        TrainingRows.create(part[:, : width[0]], part[:, width[0] :]) for part in (whole[:rows], whole[rows:])
+    ]
     for _ in train(network, sets[0], TrainingConfig(**config), validation=sets[1], generator=generator):
         pass
 
@@ -43,7 +45,7 @@ def job(parquet: str, reports: list[dict[str, Any]], body: dict[str, Any]) -> No
     """Run a job as the worker does."""
     import polars as pl
 
-    from service.storage.stored_table import Table
+    from service.storage.stored_table import StoredTable
     from tests.support.tables import request_for
     from worker.pipelines.tabular import run_pipeline
 
@@ -51,18 +53,18 @@ def job(parquet: str, reports: list[dict[str, Any]], body: dict[str, Any]) -> No
     with Path(parquet).open("rb") as file:
         frame = pl.scan_parquet(file)
         rows = frame.select(pl.len()).collect().item()
-        run_pipeline(Table(frame, types, {}, rows, reports), request_for(**body))
+        run_pipeline(StoredTable(frame, types, {}, rows, reports), request_for(**body))
 
 
 def solution(body: dict[str, Any], seconds: float) -> None:
     """Solve equations, for so long."""
     import time
 
-    from kan_engine import pose, solve
+    from kan_engine import parse_problem, solve
     from service.schemas.equations import SolveRequest
 
     ends_at = time.monotonic() + seconds
-    problem = pose(**SolveRequest.model_validate(body).problem())
+    problem = parse_problem(**SolveRequest.model_validate(body).problem_arguments())
     for _ in solve(problem, should_stop=lambda: time.monotonic() > ends_at):
         pass
 
@@ -71,10 +73,10 @@ def column(parquet: str, name: str) -> None:
     """Read one column of a stored table."""
     import polars as pl
 
-    from service.storage.stored_table import Table
+    from service.storage.stored_table import StoredTable
 
     with Path(parquet).open("rb") as file:
-        Table(pl.scan_parquet(file), {}, {}, 0, []).column(name)
+        StoredTable(pl.scan_parquet(file), {}, {}, 0, []).column(name)
 
 
 def own_peak() -> int:

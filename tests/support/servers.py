@@ -214,12 +214,12 @@ def _has_ended(process: subprocess.Popen[bytes]) -> str | None:
 @contextlib.contextmanager
 def serving(app: Any) -> Iterator[str]:
     """URL of an application that answers on a free port, as ``kan-service api`` has it answer."""
-    from service.api.http.uvicorn_protocol import BoundedHttp
+    from service.api.http.uvicorn_protocol import BoundedHttpProtocol
 
     config = uvicorn.Config(
         app,
         port=0,
-        http=BoundedHttp,
+        http=BoundedHttpProtocol,
         log_config=None,
         lifespan="on",
         server_header=False,

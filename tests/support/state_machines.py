@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, multiple, run_state_machi
 from sqlalchemy import Engine
 
 from service.db.session import Sessions, make_engine
-from service.db.tables import Job, Table
+from service.db.tables import Job, TableBase
 from service.settings import Settings
 
 Claim = tuple[str, str]  # a job and a token
@@ -18,7 +18,7 @@ Claim = tuple[str, str]  # a job and a token
 def empty(sessions: Sessions) -> None:
     """Delete every row."""
     with sessions.begin() as session:
-        for table in reversed(Table.metadata.sorted_tables):
+        for table in reversed(TableBase.metadata.sorted_tables):
             session.execute(table.delete())
 
 

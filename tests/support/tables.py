@@ -4,15 +4,15 @@ from typing import Any
 
 import polars as pl
 
-from service.ingest.column_report import Raw, finish
+from service.ingest.column_report import RawTable, check_and_describe
 from service.schemas.training import TrainRequest
-from service.storage.stored_table import Table
+from service.storage.stored_table import StoredTable
 
 
-def table_of(**columns: Any) -> Table:
+def table_of(**columns: Any) -> StoredTable:
     """A table of these columns, typed and described as an upload would be."""
-    ingested = finish(Raw(pl.DataFrame(columns)))
-    return Table(
+    ingested = check_and_describe(RawTable(pl.DataFrame(columns)))
+    return StoredTable(
         frame=ingested.frame.lazy(),
         types={report["name"]: report["type"] for report in ingested.columns},
         units={},

@@ -7,7 +7,7 @@ import numpy as np
 
 from service.db.session import Sessions
 from service.db.tables import Worker
-from service.schemas.equations import DECAY
+from service.schemas.equations import EXAMPLE_REQUEST
 from tests.tour.noting import Document, Tour
 
 
@@ -116,7 +116,7 @@ def see_other_kinds(tour: Tour, ids: Document, work: Callable[[], None]) -> None
 
 def see_equations(tour: Tour, work: Callable[[], None]) -> None:
     """One that is solved, and some that pose no problem."""
-    tour.call("POST", "/jobs", json=DECAY, title="solve: a differential equation")
+    tour.call("POST", "/jobs", json=EXAMPLE_REQUEST, title="solve: a differential equation")
     work()
     changes: dict[str, Document] = {
         "invalid_equation": {"equations": ["Derivative(y(x), x) + z(x)"]},
@@ -124,7 +124,7 @@ def see_equations(tour: Tour, work: Callable[[], None]) -> None:
         "invalid_domain": {"domain": {"x": [5, 0]}},
     }
     for code, change in changes.items():
-        tour.refused("POST", "/jobs", code, json=DECAY | change)
+        tour.refused("POST", "/jobs", code, json=EXAMPLE_REQUEST | change)
 
 
 def see_study(tour: Tour, ids: Document, work: Callable[[], None]) -> None:

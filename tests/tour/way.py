@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from service.db.migrate import upgrade
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.db.tables import Job
 from service.main import create_app
@@ -15,7 +15,7 @@ from tests.tour.noting import Document, Tour, settled
 from tests.tour.refusals import meet_failures, meet_strangers, refuse_everywhere
 from tests.tour.things import see_datasets, see_ends, see_health, see_jobs, see_models, see_protocol
 from worker.execution.runner import run_job
-from worker.jobs.registry import WORKS
+from worker.jobs.registry import HANDLERS
 
 KINDS = ("train", "predict", "study", "solve")
 
@@ -33,7 +33,7 @@ def make_tour(folder: Path) -> Document:
 
         def work() -> None:
             while job := next_job(sessions):
-                run_job(job.id, job.token, sessions, settings, work_of=WORKS.__getitem__)
+                run_job(job.id, job.token, sessions, settings, work_of=HANDLERS.__getitem__)
 
         ids = see_jobs(tour, see_datasets(tour), work)
         see_models(tour, ids)
@@ -48,4 +48,4 @@ def make_tour(folder: Path) -> Document:
 def next_job(sessions: Sessions) -> Job | None:
     """What a worker would do next."""
     with sessions.begin() as session:
-        return TrainingJobs(session).claim_next(kinds=KINDS, lease_s=60)
+        return Jobs(session).claim_next(kinds=KINDS, lease_s=60)

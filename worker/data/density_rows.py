@@ -9,12 +9,13 @@ import numpy as np
 
 from kan_engine import Encoding, Feature, InvalidData
 from service.schemas.training import TrainRequest
-from service.storage.stored_table import Table
+from service.storage.stored_table import StoredTable
 from worker.data.splitting import split_rows
 
-LEAST_ROWS = 20
-ON_A_LINE = 1 - 1e-12  # absolute correlation above which two columns count as collinear
-FEW_VALUES = 0.5  # share of distinct values among the rows below which a warning reports repeated values
+MIN_ROWS = 20
+COLLINEAR_CORRELATION = 1 - 1e-12  # absolute correlation above which two columns count as collinear
+# Share of distinct values among the rows below which a warning reports repeated values
+MIN_DISTINCT_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,20 +40,20 @@ class DensityRows:
     def encoding(self) -> Encoding:
         """The columns as numbers, without a transformation."""
         columns = zip(self.names, self.training.T, strict=True)
-        return Encoding.of(Feature.fit(name, values, "number") for name, values in columns)
+        return Encoding.from_features(Feature.fit(name, values, "number") for name, values in columns)
 
     @property
-    def measured(self) -> np.ndarray:
+    def evaluation_values(self) -> np.ndarray:
         """Rows that figures and formulas are measured on: the hold-out rows, or else the training rows."""
         return self.test if len(self.test) else self.training
 
     @property
-    def measured_on(self) -> str:
+    def evaluation_split(self) -> str:
         """Name of the rows in ``evaluation_values``: ``hold-out`` or ``training``."""
         return "hold-out" if len(self.test) else "training"
 
 
-def density_rows(table: Table, request: TrainRequest) -> DensityRows:
+def read_density_rows(table: StoredTable, request: TrainRequest) -> DensityRows:
     """Read and split the columns of a density.
 
     Rows with a missing value or the weight 0 are left out.
@@ -78,14 +79,14 @@ def density_rows(table: Table, request: TrainRequest) -> DensityRows:
         columns={column: table.column(column)[present]} if column is not None else {},
     )
     fit, test = present[sides.train_rows], present[sides.test_rows]
-    if len(fit) < LEAST_ROWS:
+    if len(fit) < MIN_ROWS:
         raise InvalidData(
-            f"{len(fit)} training rows are left, but a density needs at least {LEAST_ROWS}; upload more rows"
+            f"{len(fit)} training rows are left, but a density needs at least {MIN_ROWS}; upload more rows"
         )
     for name, column_values in zip(names, values[fit].T, strict=True):
         if not column_values.min() < column_values.max():
             raise InvalidData(f"column {name!r} is constant over the training rows", column=name)
-    if len(names) > 1 and abs(np.corrcoef(values[fit].T)[0, 1]) > ON_A_LINE:
+    if len(names) > 1 and abs(np.corrcoef(values[fit].T)[0, 1]) > COLLINEAR_CORRELATION:
         raise InvalidData(
             f"columns {names[0]!r} and {names[1]!r} are collinear and have no joint density; "
             "leave one of them out",
@@ -96,14 +97,14 @@ def density_rows(table: Table, request: TrainRequest) -> DensityRows:
         warnings.append(
             f"{len(values) - len(present)} rows with a missing value or the weight 0 are left out"
         )
-    warnings += [_of_steps(name, values[fit, place]) for place, name in enumerate(names)]
+    warnings += [_repetition_warning(name, values[fit, place]) for place, name in enumerate(names)]
     return DensityRows(names, values[fit], weights[fit], values[test], tuple(filter(None, warnings)))
 
 
-def _of_steps(name: str, values: np.ndarray) -> str:
+def _repetition_warning(name: str, values: np.ndarray) -> str:
     """Return a warning if the values of a column repeat, else an empty string."""
     distinct = len(np.unique(values))
-    if distinct >= FEW_VALUES * len(values):
+    if distinct >= MIN_DISTINCT_SHARE * len(values):
         return ""
     return (
         f"column {name!r} has {distinct} distinct values in {len(values)} rows: it is discrete or "

@@ -16,16 +16,16 @@ import numpy as np
 from kan_engine import KAN, Encoding, Feature, InvalidData, Predictor, Standardizer, TargetScaler
 from kan_engine.data.labels import Label, class_name
 from service.schemas.training import TrainRequest
-from service.schemas.training_plan import Plan, why_not_computed
-from service.storage.stored_table import Table
-from worker.data.splitting import Split, coded, split_rows, validation_rows
+from service.schemas.training_plan import TrainingPlan, explain_unusable_numbers
+from service.storage.stored_table import StoredTable
+from worker.data.splitting import Split, encode_labels, split_rows, split_training_rows
 
-CONSTANT = "no column varies over the training rows: the model predicts only the mean of the target"
-NAMED = 20  # names that a message lists
+NO_FEATURE_WARNING = "no column varies over the training rows: the model predicts only the mean of the target"
+MAX_LISTED_NAMES = 20  # names that a message lists
 
 
 @dataclass(frozen=True)
-class Portion:
+class RowSet:
     """Rows of a dataset.
 
     Attributes:
@@ -43,11 +43,11 @@ class Portion:
     def __len__(self) -> int:
         return len(self.y)
 
-    def __getitem__(self, rows: slice | np.ndarray) -> Portion:
+    def __getitem__(self, rows: slice | np.ndarray) -> RowSet:
         """Select rows: a view for a slice, a copy for an array of row numbers."""
-        return Portion(self.encoded[rows], self.y[rows], self.targets[rows], self.weights[rows])
+        return RowSet(self.encoded[rows], self.y[rows], self.targets[rows], self.weights[rows])
 
-    def sample(self, most: int, seed: int) -> Portion:
+    def sample(self, most: int, seed: int) -> RowSet:
         """Draw at most ``most`` rows at random, in their order.
 
         Every n-th row would be biased where the rows have a periodic pattern.
@@ -63,7 +63,7 @@ def name_columns(encoded: np.ndarray, names: Sequence[str]) -> dict[str, np.ndar
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedData:
     """The data that the later stages need.
 
     Attributes:
@@ -76,9 +76,9 @@ class Prepared:
         numbers: Row number of every row in the dataset, from 0.
     """
 
-    plan: Plan
+    plan: TrainingPlan
     encoding: Encoding
-    rows: Portion
+    rows: RowSet
     fit_count: int
     validation_count: int
     classes: tuple[Label, ...] | None
@@ -87,22 +87,22 @@ class Prepared:
     numbers: np.ndarray
 
     @cached_property
-    def fit(self) -> Portion:
+    def fit(self) -> RowSet:
         """Rows to fit networks on."""
         return self.rows[: self.fit_count]
 
     @cached_property
-    def validation(self) -> Portion:
+    def validation(self) -> RowSet:
         """Rows for every choice between models."""
         return self.rows[self.fit_count : self.fit_count + self.validation_count]
 
     @cached_property
-    def training(self) -> Portion:
+    def training(self) -> RowSet:
         """Fit and validation rows together."""
         return self.rows[: self.fit_count + self.validation_count]
 
     @cached_property
-    def test(self) -> Portion:
+    def test(self) -> RowSet:
         """Hold-out rows, read once: for the reported metrics."""
         return self.rows[self.fit_count + self.validation_count :]
 
@@ -119,11 +119,11 @@ class Prepared:
         return "logistic" if len(self.classes) == 2 else "softmax"
 
     @property
-    def outputs(self) -> int:
+    def output_count(self) -> int:
         """Number of outputs of a network for this target."""
         return len(self.classes) if self.classes is not None and len(self.classes) > 2 else 1
 
-    def predictor(self, network: KAN, inputs: Standardizer, outputs: TargetScaler | None) -> Predictor:
+    def make_predictor(self, network: KAN, inputs: Standardizer, outputs: TargetScaler | None) -> Predictor:
         """Combine a network with the encoding and scaling of its inputs and outputs."""
         return Predictor(
             encoding=self.encoding,
@@ -136,17 +136,17 @@ class Prepared:
         )
 
     @cached_property
-    def repeated_count(self) -> int:
+    def duplicate_count(self) -> int:
         """Number of hold-out rows whose encoded columns and target equal those of a training row."""
-        hashes = _hashes(self.rows)
+        hashes = _hash_rows(self.rows)
         split = len(self.training)
         return int(np.isin(hashes[split:], hashes[:split]).sum())
 
-    def codes(self, part: Portion) -> np.ndarray:
+    def target_column(self, part: RowSet) -> np.ndarray:
         """Return the target as a column of numbers or class indices [n, 1]."""
         return part.targets[:, None]
 
-    def row_weights(self, part: Portion) -> np.ndarray:
+    def row_weights(self, part: RowSet) -> np.ndarray:
         """Return the weights of rows [n] without the class weights."""
         if self.class_weights is None:
             return part.weights
@@ -154,7 +154,7 @@ class Prepared:
         return weights
 
 
-def prepare(table: Table, request: TrainRequest) -> Prepared:
+def prepare_data(table: StoredTable, request: TrainRequest) -> PreparedData:
     """Read, split and encode the rows of a table as a request asks.
 
     Rows without a target or with the weight 0 are left out. The encoding (ranges, medians, categories) is
@@ -163,26 +163,26 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
     Raises:
         InvalidData: No model can be trained on the remaining rows.
     """
-    plan = Plan(request, {report["name"]: report for report in table.reports}, table.rows)
-    target, present = _target(table, plan)
-    split = _split(table, plan, target, present)
-    fit_rows, judge_rows = validation_rows(
+    plan = TrainingPlan(request, {report["name"]: report for report in table.reports}, table.rows)
+    target, present = _read_target(table, plan)
+    split = _split_table(table, plan, target, present)
+    fit_rows, judge_rows = split_training_rows(
         split.train_rows, target.numbers, plan.task, request.seed, kind=request.split.kind
     )
-    encoding, warnings = _learnt(table, plan, present[split.train_rows])
-    warnings += _possibly_missing(plan, encoding)
+    encoding, warnings = _fit_encoding(table, plan, present[split.train_rows])
+    warnings += _sentinel_warnings(plan, encoding)
     if split.is_rescued:
         warnings.append(
             "a random split left only one class in the training rows; the hold-out rows were drawn by class"
         )
     classes, known = None, split.test_rows
     if target.labels is not None:
-        target, classes, known = _of_training(target, split)
+        target, classes, known = _order_classes(target, split)
     if len(known) < len(split.test_rows):
         lost = len(split.test_rows) - len(known)
         warnings.append(f"{lost} hold-out rows have classes that no training row has")
     weights = table.column(request.weight)[present].astype(float) if request.weight else np.ones(len(present))
-    class_weights = _class_weights(request, target, classes, split.train_rows)
+    class_weights = _compute_class_weights(request, target, classes, split.train_rows)
     if class_weights is not None:
         weights = weights * np.append(class_weights, 1.0)[np.minimum(target.numbers, len(class_weights))]
     for rows, purpose in ((fit_rows, "fit"), (judge_rows, "validation")):
@@ -193,11 +193,11 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
             )
     fit_rows, judge_rows, known = (rows[weights[rows] > 0] for rows in (fit_rows, judge_rows, known))
     order = np.concatenate([fit_rows, judge_rows, known])
-    return Prepared(
+    return PreparedData(
         plan=plan,
         encoding=encoding,
-        rows=Portion(
-            encoded=_encoded(table, encoding, present[order]),
+        rows=RowSet(
+            encoded=_encode_rows(table, encoding, present[order]),
             y=target.values(order),
             targets=target.numbers[order].astype(float),
             weights=weights[order],
@@ -228,7 +228,7 @@ class _Target:
         return values
 
 
-def _target(table: Table, plan: Plan) -> tuple[_Target, np.ndarray]:
+def _read_target(table: StoredTable, plan: TrainingPlan) -> tuple[_Target, np.ndarray]:
     """Return the target where it is not missing, and the numbers of those rows."""
     name = plan.request.goal
     values, kind = table.column(name), table.types[name]
@@ -236,7 +236,7 @@ def _target(table: Table, plan: Plan) -> tuple[_Target, np.ndarray]:
     values = values[present]
     if plan.task == "regression":
         return _Target(values.astype(float)), present
-    labels, codes = coded(values)
+    labels, codes = encode_labels(values)
     if values.dtype.kind == "f" and (kind == "integer" or all(label.is_integer() for label in labels)):
         labels = [int(label) for label in labels]
     return _Target(codes, tuple(labels)), present
@@ -249,7 +249,7 @@ def _is_missing(values: np.ndarray) -> np.ndarray:
     return np.fromiter((value is None for value in values), bool, len(values))
 
 
-def _split(table: Table, plan: Plan, target: _Target, present: np.ndarray) -> Split:
+def _split_table(table: StoredTable, plan: TrainingPlan, target: _Target, present: np.ndarray) -> Split:
     split = plan.request.split
     is_named = split.kind == "column" and split.column in table.types
     return split_rows(
@@ -264,11 +264,11 @@ def _split(table: Table, plan: Plan, target: _Target, present: np.ndarray) -> Sp
     )
 
 
-def _learnt(table: Table, plan: Plan, rows: np.ndarray) -> tuple[Encoding, list[str]]:
+def _fit_encoding(table: StoredTable, plan: TrainingPlan, rows: np.ndarray) -> tuple[Encoding, list[str]]:
     """Fit the encoding of the features, and return it with a warning for each column that is left out."""
     chosen = [report["name"] for report in plan.features]
     warnings = [
-        f"column {name!r} is left out: {_why_not(report, plan)}"
+        f"column {name!r} is left out: {_exclusion_reason(report, plan)}"
         for name, report in plan.reports.items()
         if name not in chosen and name not in plan.roles and plan.request.features is None
     ]
@@ -280,32 +280,32 @@ def _learnt(table: Table, plan: Plan, rows: np.ndarray) -> tuple[Encoding, list[
         else:
             warnings.append(f"column {name!r} is left out: it is the same in all training rows")
     if not features:
-        return _encode_constant(table, plan, rows), [*warnings, CONSTANT]
-    return Encoding.of(features), warnings
+        return _encode_constant(table, plan, rows), [*warnings, NO_FEATURE_WARNING]
+    return Encoding.from_features(features), warnings
 
 
-def _encode_constant(table: Table, plan: Plan, rows: np.ndarray) -> Encoding:
+def _encode_constant(table: StoredTable, plan: TrainingPlan, rows: np.ndarray) -> Encoding:
     """Encode the first column that has a value, because a network needs an input."""
     for report in plan.features:
         values = table.column(report["name"])[rows]
         if not _is_missing(values).all():
             kind = "text" if plan.types[report["name"]] == "datetime" else plan.types[report["name"]]
-            return Encoding.of([Feature.fit(report["name"], values, kind)])
+            return Encoding.from_features([Feature.fit(report["name"], values, kind)])
     raise InvalidData("no column has a value in the training rows; upload rows with values")
 
 
-def _why_not(report: dict[str, Any], plan: Plan) -> str:
+def _exclusion_reason(report: dict[str, Any], plan: TrainingPlan) -> str:
     if report["distinct"] in (0, 1):
         return "it is constant" if report["distinct"] else "it has no values"
     kind = plan.types[str(report["name"])]
-    if reason := why_not_computed(report):
+    if reason := explain_unusable_numbers(report):
         return f"it {reason}; upload it in another unit"
     if report.get("is_id"):
         return "it identifies the rows: each has another value; list it in features to use it"
     return f"it is {kind} with {report['distinct']} distinct values; give it another type to use it"
 
 
-def _possibly_missing(plan: Plan, encoding: Encoding) -> list[str]:
+def _sentinel_warnings(plan: TrainingPlan, encoding: Encoding) -> list[str]:
     """Return warnings about numbers in the target and the features that may encode missing values."""
     holders: dict[float, dict[str, int]] = {}
     for name in (plan.request.goal, *(feature.name for feature in encoding.features)):
@@ -320,11 +320,13 @@ def _possibly_missing(plan: Plan, encoding: Encoding) -> list[str]:
 
 
 def _list_counts(counts: Mapping[str, int]) -> str:
-    shown = ", ".join(f"{name!r} ({count} rows)" for name, count in list(counts.items())[:NAMED])
-    return shown + (f" and {len(counts) - NAMED} more columns" if len(counts) > NAMED else "")
+    shown = ", ".join(f"{name!r} ({count} rows)" for name, count in list(counts.items())[:MAX_LISTED_NAMES])
+    return shown + (
+        f" and {len(counts) - MAX_LISTED_NAMES} more columns" if len(counts) > MAX_LISTED_NAMES else ""
+    )
 
 
-def _hashes(rows: Portion) -> np.ndarray:
+def _hash_rows(rows: RowSet) -> np.ndarray:
     """Return a 64-bit hash of every row [n]; different rows have different hashes, except for collisions."""
     hashes = np.zeros(len(rows), np.uint64)
     for values in (*rows.encoded.T, rows.targets):
@@ -341,7 +343,7 @@ def _varies(values: np.ndarray) -> bool:
     return len(set(values.tolist())) > 1
 
 
-def _encoded(table: Table, encoding: Encoding, rows: np.ndarray) -> np.ndarray:
+def _encode_rows(table: StoredTable, encoding: Encoding, rows: np.ndarray) -> np.ndarray:
     """Encode rows of the table, column by column [rows, encoded columns]."""
     encoded = np.zeros((len(rows), len(encoding.names)))
     for feature in encoding.features:
@@ -349,7 +351,7 @@ def _encoded(table: Table, encoding: Encoding, rows: np.ndarray) -> np.ndarray:
     return encoded
 
 
-def _of_training(target: _Target, split: Split) -> tuple[_Target, tuple[Label, ...], np.ndarray]:
+def _order_classes(target: _Target, split: Split) -> tuple[_Target, tuple[Label, ...], np.ndarray]:
     """Reorder the classes so that those of the training rows come first.
 
     Returns the target, the classes of the training rows, and the hold-out rows that have one of them.
@@ -364,7 +366,7 @@ def _of_training(target: _Target, split: Split) -> tuple[_Target, tuple[Label, .
     return moved, moved.labels[: len(seen)], known
 
 
-def _class_weights(
+def _compute_class_weights(
     request: TrainRequest, target: _Target, classes: tuple[Label, ...] | None, train_rows: np.ndarray
 ) -> np.ndarray | None:
     """Return the weight of every class, or None if not requested.
@@ -385,7 +387,9 @@ def _refuse_unknown_classes(weights: Mapping[str, float], labels: tuple[Label, .
     known = sorted({class_name(label) for label in labels})
     unknown = [name for name in weights if name not in known]
     if unknown:
-        shown = ", ".join(map(repr, known[:NAMED])) + (" and more" if known[NAMED:] else "")
+        shown = ", ".join(map(repr, known[:MAX_LISTED_NAMES])) + (
+            " and more" if known[MAX_LISTED_NAMES:] else ""
+        )
         raise InvalidData(
             f"class_weight names a class {unknown[0]!r} that the target does not have; it has {shown}"
         )

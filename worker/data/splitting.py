@@ -17,7 +17,7 @@ from kan_engine.data.columns import read_labels
 from kan_engine.errors import InvalidData
 
 VALIDATION_SHARE = 0.2
-NAMED = 10  # values that a message lists
+MAX_LISTED_VALUES = 10  # values that a message lists
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,13 @@ def split_rows(
     if kind == "none":
         return Split(rows, rows[:0])
     if kind == "column":
-        return _by_column(column or "", test or (), columns or {})
+        return _split_by_column(column or "", test or (), columns or {})
     if len(y) < 2:
         raise InvalidData(f"a split needs at least 2 rows, got {len(y)}")
     if kind == "tail":
-        held = _tail(y, task, test_fraction)
+        held = _last_rows(y, task, test_fraction)
     else:
-        held = _sampled(y, task, test_fraction, seed, stratified=kind == "stratified")
+        held = _sample_rows(y, task, test_fraction, seed, stratified=kind == "stratified")
     if not 0 < len(held) < len(y):
         raise InvalidData(
             f"test_fraction {test_fraction} of {len(y)} rows leaves one side of the split empty; change it"
@@ -81,11 +81,11 @@ def split_rows(
     if kind == "random" and task == "classification" and len(set(np.delete(y, held).tolist())) == 1:
         by_class = _sample_by_class(y, test_fraction, seed)
         if by_class is not None:
-            return Split(*_sides(rows, by_class), is_rescued=True)
-    return Split(*_sides(rows, held))
+            return Split(*_divide_rows(rows, by_class), is_rescued=True)
+    return Split(*_divide_rows(rows, held))
 
 
-def validation_rows(
+def split_training_rows(
     train_rows: np.ndarray, y: np.ndarray, task: str, seed: int, *, kind: str = "random"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide the training rows into fit and validation rows.
@@ -104,11 +104,11 @@ def validation_rows(
     if len(train_rows) < 2:
         raise InvalidData(f"training needs at least 2 rows, got {len(train_rows)}")
     own = y[train_rows]
-    held = _tail(own, task, VALIDATION_SHARE) if kind == "tail" else _validation_sample(own, task, seed)
-    return _sides(train_rows, held)
+    held = _last_rows(own, task, VALIDATION_SHARE) if kind == "tail" else _sample_validation(own, task, seed)
+    return _divide_rows(train_rows, held)
 
 
-def fold_numbers(y: np.ndarray, task: str, seed: int, count: int, *, kind: str = "random") -> np.ndarray:
+def assign_folds(y: np.ndarray, task: str, seed: int, count: int, *, kind: str = "random") -> np.ndarray:
     """Return the fold of each row [n], from 0 to ``count`` - 1.
 
     The rows of every class are spread over the folds as evenly as possible. After a ``tail`` split the
@@ -123,7 +123,7 @@ def fold_numbers(y: np.ndarray, task: str, seed: int, count: int, *, kind: str =
     """
     is_tail = kind == "tail"
     order = np.arange(len(y)) if is_tail else np.random.default_rng(seed).permutation(len(y))
-    codes = coded(y)[1] if task == "classification" else np.zeros(len(y), int)
+    codes = encode_labels(y)[1] if task == "classification" else np.zeros(len(y), int)
     order = order[np.argsort(codes[order], kind="stable")]
     numbers = np.empty(len(y), int)
     if is_tail:
@@ -135,7 +135,7 @@ def fold_numbers(y: np.ndarray, task: str, seed: int, count: int, *, kind: str =
     return numbers
 
 
-def coded(y: np.ndarray) -> tuple[list[Any], np.ndarray]:
+def encode_labels(y: np.ndarray) -> tuple[list[Any], np.ndarray]:
     """Return the distinct labels, sorted, and the index of the label of every row [n]."""
     if y.dtype != object:
         labels, codes = np.unique(y, return_inverse=True)
@@ -145,7 +145,7 @@ def coded(y: np.ndarray) -> tuple[list[Any], np.ndarray]:
     return list(places), np.fromiter((places[value] for value in values), int, len(values))
 
 
-def _by_column(column: str, test: Sequence[object], columns: Mapping[str, np.ndarray]) -> Split:
+def _split_by_column(column: str, test: Sequence[object], columns: Mapping[str, np.ndarray]) -> Split:
     if column not in columns:
         raise InvalidData(f"the split uses a column {column!r} that the dataset does not have", column=column)
     wanted = np.empty(len(test), dtype=object)
@@ -153,36 +153,42 @@ def _by_column(column: str, test: Sequence[object], columns: Mapping[str, np.nda
     names = set(read_labels(column, wanted))
     held = np.array([label in names for label in read_labels(column, columns[column])], dtype=bool)
     if held.all() or not held.any():
-        raise InvalidData(_why_useless(column, columns[column], is_all=bool(held.all())), column=column)
+        raise InvalidData(
+            _explain_one_sided_split(column, columns[column], is_all=bool(held.all())), column=column
+        )
     return Split(np.flatnonzero(~held), np.flatnonzero(held))
 
 
-def _why_useless(column: str, values: np.ndarray, *, is_all: bool) -> str:
+def _explain_one_sided_split(column: str, values: np.ndarray, *, is_all: bool) -> str:
     if is_all:
         return f"every row has one of the test values in the column {column!r}; list fewer of its values"
     found = sorted({label for label in read_labels(column, values) if label is not None})
-    shown = ", ".join(map(repr, found[:NAMED])) + (f" and {len(found) - NAMED} more" if found[NAMED:] else "")
+    shown = ", ".join(map(repr, found[:MAX_LISTED_VALUES])) + (
+        f" and {len(found) - MAX_LISTED_VALUES} more" if found[MAX_LISTED_VALUES:] else ""
+    )
     return (
         f"no row has one of the test values in the column {column!r}; its values are {shown or 'all missing'}"
     )
 
 
-def _tail(y: np.ndarray, task: str, fraction: float) -> np.ndarray:
+def _last_rows(y: np.ndarray, task: str, fraction: float) -> np.ndarray:
     """Return the last rows, for a classification the last of every class; never all rows of a class."""
     if task != "classification":
-        return np.arange(len(y))[len(y) - _share(len(y), fraction) :]
-    labels, codes = coded(y)
+        return np.arange(len(y))[len(y) - _test_count(len(y), fraction) :]
+    labels, codes = encode_labels(y)
     by_class = np.argsort(codes, kind="stable")
     groups = np.split(by_class, np.bincount(codes, minlength=len(labels)).cumsum()[:-1])
-    return np.sort(np.concatenate([group[len(group) - _share(len(group), fraction) :] for group in groups]))
+    return np.sort(
+        np.concatenate([group[len(group) - _test_count(len(group), fraction) :] for group in groups])
+    )
 
 
-def _share(count: int, fraction: float) -> int:
+def _test_count(count: int, fraction: float) -> int:
     """Return how many of ``count`` rows to hold out: rounded up as in scikit-learn, but never all."""
     return min(int(np.ceil(fraction * count)), count - 1)
 
 
-def _sampled(y: np.ndarray, task: str, fraction: float, seed: int, *, stratified: bool) -> np.ndarray:
+def _sample_rows(y: np.ndarray, task: str, fraction: float, seed: int, *, stratified: bool) -> np.ndarray:
     if stratified and task != "classification":
         raise InvalidData("a stratified split needs classes; for a numeric target use the kind random")
     try:
@@ -190,7 +196,7 @@ def _sampled(y: np.ndarray, task: str, fraction: float, seed: int, *, stratified
             np.arange(len(y)),
             test_size=fraction,
             random_state=seed,
-            stratify=coded(y)[1] if stratified else None,
+            stratify=encode_labels(y)[1] if stratified else None,
         )
     except ValueError as error:
         remedy = "; use the kind random, or leave the smallest classes out" if stratified else "; change it"
@@ -198,23 +204,25 @@ def _sampled(y: np.ndarray, task: str, fraction: float, seed: int, *, stratified
     return np.asarray(held)
 
 
-def _validation_sample(y: np.ndarray, task: str, seed: int) -> np.ndarray:
+def _sample_validation(y: np.ndarray, task: str, seed: int) -> np.ndarray:
     by_class = _sample_by_class(y, VALIDATION_SHARE, seed) if task == "classification" else None
-    return _sampled(y, task, VALIDATION_SHARE, seed, stratified=False) if by_class is None else by_class
+    return _sample_rows(y, task, VALIDATION_SHARE, seed, stratified=False) if by_class is None else by_class
 
 
 def _sample_by_class(y: np.ndarray, fraction: float, seed: int) -> np.ndarray | None:
     """Draw rows of every class that has at least two; None if the sample has fewer rows than such classes."""
-    codes = coded(y)[1]
+    codes = encode_labels(y)[1]
     counts = np.bincount(codes)
     sharing = np.flatnonzero(counts[codes] > 1)
-    if not _share(len(sharing), fraction) >= (counts > 1).sum() > 0:
+    if not _test_count(len(sharing), fraction) >= (counts > 1).sum() > 0:
         return None
-    held: np.ndarray = sharing[_sampled(codes[sharing], "classification", fraction, seed, stratified=True)]
+    held: np.ndarray = sharing[
+        _sample_rows(codes[sharing], "classification", fraction, seed, stratified=True)
+    ]
     return held
 
 
-def _sides(rows: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _divide_rows(rows: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows that are not held out and those that are, in the order of the dataset."""
     is_held = np.zeros(len(rows), dtype=bool)
     is_held[held] = True

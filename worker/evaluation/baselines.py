@@ -22,20 +22,21 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kan_engine.data.labels import Label
-from service.schemas.baselines import MlpBaseline, Name, hidden_of, name_of
+from service.schemas.baselines import BaselineName, MlpBaseline, compute_hidden_layers, make_baseline_name
 from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
-from worker.evaluation.mlp import Learnt, Mlp, fit_mlp
+from worker.evaluation.mlp import Mlp, MlpRows, fit_mlp
 
-JUDGING = 5  # one in so many rows validates an MLP if the caller does not say which
+VALIDATION_DIVISOR = 5  # one in so many rows validates an MLP if the caller does not say which
 BOOSTING_ROUNDS = 300
 BOOSTING_STEP = 25  # rounds between two calls of should_stop
-SMALL = 200_000  # values below which one thread is faster: on a busy machine threads wait for each other
+# Values below which one thread is faster: on a busy machine threads wait for each other
+MAX_SINGLE_THREAD_VALUES = 200_000
 
 ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True)
-class Rows:
+class BaselineRows:
     """Encoded rows [n, d], their targets [n] (numbers or labels), and their weights [n] if there are any."""
 
     x: np.ndarray
@@ -44,9 +45,9 @@ class Rows:
 
 
 def run_baselines(
-    baselines: Iterable[Name | MlpBaseline],
-    train: Rows,
-    test: Rows,
+    baselines: Iterable[BaselineName | MlpBaseline],
+    train: BaselineRows,
+    test: BaselineRows,
     *,
     fit_count: int | None = None,
     matched: int = 0,
@@ -76,13 +77,13 @@ def run_baselines(
         By baseline: ``metrics``, ``seconds`` of the fit, ``parameters`` (their number), and for an MLP
         ``hidden``, the nodes of its inner layers.
     """
-    inputs = _Scale.fit(train.x)
+    inputs = _StandardScaler.fit(train.x)
     targets = (
-        _Scale.fit(train.y.astype(float))
+        _StandardScaler.fit(train.y.astype(float))
         if classes is None
-        else _Codes(classes, class_weights, decision_weights)
+        else _LabelEncoder(classes, class_weights, decision_weights)
     )
-    learnt = Rows(inputs.forward(train.x), targets.forward(train.y), train.weight)
+    learnt = BaselineRows(inputs.forward(train.x), targets.forward(train.y), train.weight)
     found: dict[str, dict[str, Any]] = {}
     for baseline in baselines:
         started = time.perf_counter()
@@ -93,26 +94,26 @@ def run_baselines(
         elif baseline == "boosting":
             model = _fit_boosting(learnt, classes is not None, seed, should_stop)
         else:
-            hidden = hidden_of(baseline, train.x.shape[1], _outputs(classes), matched)
+            hidden = compute_hidden_layers(baseline, train.x.shape[1], _output_count(classes), matched)
             model = _fit_mlp(hidden, learnt, fit_count, classes, seed, should_stop)
         if model is None:
             break
         seconds = time.perf_counter() - started
-        found[name_of(baseline)] = {
-            "metrics": _metrics(model, inputs.forward(test.x), test.y, targets),
+        found[make_baseline_name(baseline)] = {
+            "metrics": _compute_metrics(model, inputs.forward(test.x), test.y, targets),
             "seconds": round(seconds, 3),
-            "parameters": _parameter_count(model),
+            "parameters": _count_parameters(model),
         }
-        if isinstance(model, _Network):
-            found[name_of(baseline)]["hidden"] = list(model.hidden)
+        if isinstance(model, _MlpEstimator):
+            found[make_baseline_name(baseline)]["hidden"] = list(model.hidden)
     return found
 
 
-def _outputs(classes: Sequence[Label] | None) -> int:
+def _output_count(classes: Sequence[Label] | None) -> int:
     return 1 if classes is None or len(classes) == 2 else len(classes)
 
 
-def _fit_linear(rows: Rows, classify: bool) -> Any:
+def _fit_linear(rows: BaselineRows, classify: bool) -> Any:
     """Fit least squares, or a logistic regression with scikit-learn's default penalty."""
     model = LogisticRegression(max_iter=1_000) if classify else LinearRegression()
     with warnings.catch_warnings():
@@ -122,28 +123,28 @@ def _fit_linear(rows: Rows, classify: bool) -> Any:
 
 def _fit_mlp(
     hidden: tuple[int, ...],
-    rows: Rows,
+    rows: BaselineRows,
     fit_count: int | None,
     classes: Sequence[Label] | None,
     seed: int,
     should_stop: ShouldStop,
-) -> _Network | None:
+) -> _MlpEstimator | None:
     """Fit an MLP with these inner layers, stopped early by its validation rows; None if interrupted."""
     weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
     order = np.arange(len(rows.y)) if fit_count else np.random.default_rng(seed).permutation(len(rows.y))
-    parted = fit_count or len(order) - max(1, len(order) // JUDGING)
+    parted = fit_count or len(order) - max(1, len(order) // VALIDATION_DIVISOR)
     fit, judging = (
-        Learnt(rows.x[part], rows.y[part], weight[part]) for part in (order[:parted], order[parted:])
+        MlpRows(rows.x[part], rows.y[part], weight[part]) for part in (order[:parted], order[parted:])
     )
     if not (fit.weight.any() and judging.weight.any()):
-        fit = judging = Learnt(rows.x, rows.y, weight)
+        fit = judging = MlpRows(rows.x, rows.y, weight)
     count = None if classes is None else len(classes)
     mlp = fit_mlp(hidden, fit, judging, classes=count, seed=seed, should_stop=should_stop)
-    return None if mlp is None else _Network(mlp, hidden, count)
+    return None if mlp is None else _MlpEstimator(mlp, hidden, count)
 
 
 @dataclass(frozen=True)
-class _Network:
+class _MlpEstimator:
     """An MLP with the interface of scikit-learn's estimators."""
 
     mlp: Mlp
@@ -157,18 +158,18 @@ class _Network:
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Predict standardised targets [n]."""
-        return self.mlp.outputs(x)[:, 0]
+        return self.mlp.evaluate(x)[:, 0]
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
         """Predict class probabilities [n, classes]."""
-        logits = self.mlp.outputs(x).astype(float)
+        logits = self.mlp.evaluate(x).astype(float)
         if self.count == 2:
             logits = np.hstack([np.zeros_like(logits), logits])
         probabilities: np.ndarray = softmax(logits, axis=1)
         return probabilities
 
 
-def _fit_boosting(rows: Rows, classify: bool, seed: int, should_stop: ShouldStop) -> Any:
+def _fit_boosting(rows: BaselineRows, classify: bool, seed: int, should_stop: ShouldStop) -> Any:
     """Fit histogram gradient boosting in steps of a few rounds, since scikit-learn cannot be interrupted.
 
     Returns None if ``should_stop`` interrupted the fit.
@@ -178,15 +179,17 @@ def _fit_boosting(rows: Rows, classify: bool, seed: int, should_stop: ShouldStop
     while True:
         if should_stop():
             return None
-        with threadpool_limits(1 if rows.x.size < SMALL else None):
+        with threadpool_limits(1 if rows.x.size < MAX_SINGLE_THREAD_VALUES else None):
             model.fit(rows.x, rows.y, sample_weight=rows.weight)
         if model.n_iter_ < model.max_iter or model.max_iter >= BOOSTING_ROUNDS:
             return model
         model.max_iter += BOOSTING_STEP
 
 
-def _metrics(model: Any, x: np.ndarray, y: np.ndarray, targets: _Scale | _Codes) -> Metrics:
-    if isinstance(targets, _Scale):
+def _compute_metrics(
+    model: Any, x: np.ndarray, y: np.ndarray, targets: _StandardScaler | _LabelEncoder
+) -> Metrics:
+    if isinstance(targets, _StandardScaler):
         predicted = targets.inverse(model.predict(x)) if len(x) else np.empty(0)
         return regression_metrics(y, predicted)
     probabilities = np.zeros((len(x), len(targets.classes)))
@@ -198,26 +201,26 @@ def _metrics(model: Any, x: np.ndarray, y: np.ndarray, targets: _Scale | _Codes)
     return classification_metrics(y, probabilities, targets.classes, targets.decision_weights)
 
 
-def _parameter_count(model: Any) -> int:
+def _count_parameters(model: Any) -> int:
     """Return the number of fitted parameters; every node of a tree (a threshold or a leaf) counts as one."""
-    if isinstance(model, _Network):
-        return model.mlp.parameters
+    if isinstance(model, _MlpEstimator):
+        return model.mlp.parameter_count
     if hasattr(model, "coef_"):
         return int(np.size(model.coef_) + np.size(model.intercept_))
     return sum(len(tree.nodes) for trees in model._predictors for tree in trees)
 
 
 @dataclass(frozen=True)
-class _Scale:
+class _StandardScaler:
     """Scales columns to mean 0 and standard deviation 1; a constant column is only centred."""
 
     mean: np.ndarray
     std: np.ndarray
 
     @staticmethod
-    def fit(values: np.ndarray) -> _Scale:
+    def fit(values: np.ndarray) -> _StandardScaler:
         std = values.std(0)
-        return _Scale(values.mean(0), np.where(std > 0, std, 1.0))
+        return _StandardScaler(values.mean(0), np.where(std > 0, std, 1.0))
 
     def forward(self, values: np.ndarray) -> np.ndarray:
         scaled: np.ndarray = (values - self.mean) / self.std
@@ -229,7 +232,7 @@ class _Scale:
 
 
 @dataclass(frozen=True)
-class _Codes:
+class _LabelEncoder:
     """Encodes labels as class indices, and holds the weights that turn probabilities back into labels."""
 
     classes: Sequence[Label]

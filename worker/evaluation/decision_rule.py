@@ -12,11 +12,11 @@ from typing import Literal
 import numpy as np
 import torch
 
-from kan_engine import KAN, Predictor, Standardizer, calibrate_, f1_threshold, put_into_
+from kan_engine import KAN, Predictor, Standardizer, apply_calibration_, calibrate_, f1_threshold
 from kan_engine.data.labels import class_name
-from worker.data.preparation import Prepared
+from worker.data.preparation import PreparedData
 
-IMBALANCED = 0.2
+RARE_CLASS_SHARE = 0.2
 """Share of the rarer of two classes below which accuracy is not informative: a constant guess of the other
 class is right in four of five rows. Google's machine learning glossary calls this a moderate imbalance."""
 
@@ -36,7 +36,7 @@ class Decision:
     reason: str
 
 
-def calibrate_on_validation_(network: KAN, judged: KAN, inputs: Standardizer, data: Prepared) -> None:
+def calibrate_on_validation_(network: KAN, judged: KAN, inputs: Standardizer, data: PreparedData) -> None:
     """Calibrate the network's probabilities on the validation rows, in place.
 
     Args:
@@ -56,10 +56,10 @@ def calibrate_on_validation_(network: KAN, judged: KAN, inputs: Standardizer, da
         class_weights=torch.from_numpy(class_weights),
     )
     if network is not judged:
-        put_into_(network, calibration)
+        apply_calibration_(network, calibration)
 
 
-def choose_decision(predictor: Predictor, data: Prepared) -> Decision:
+def choose_decision(predictor: Predictor, data: PreparedData) -> Decision:
     """Choose the decision rule of a classifier.
 
     With class weights from the client, these decide: a class of weight 3 wins if it is a third as likely
@@ -74,11 +74,11 @@ def choose_decision(predictor: Predictor, data: Prepared) -> Decision:
     shares = np.bincount(data.training.targets.astype(int), data.training.weights)
     shares = shares / shares.sum()
     rare = int(shares.argmin())
-    if len(data.classes) > 2 or shares[rare] >= IMBALANCED:
+    if len(data.classes) > 2 or shares[rare] >= RARE_CLASS_SHARE:
         return Decision("likeliest", None, "the likeliest class, which maximises the accuracy")
     name, share = class_name(data.classes[rare]), f"{shares[rare]:.3g}"
     p = predictor.probabilities(data.validation.encoded)
-    if not _tells_more(p, data, shares):
+    if not _beats_class_shares(p, data, shares):
         why = f"the likeliest class: the network predicts {name!r} no better than its share of {share} does"
         return Decision("likeliest", None, why)
     threshold = f1_threshold(p[:, rare], data.validation.weights)
@@ -87,7 +87,7 @@ def choose_decision(predictor: Predictor, data: Prepared) -> Decision:
     return Decision("f1", (weights[0], weights[1]), f"the highest F1 of {name!r}, whose share is {share}")
 
 
-def _tells_more(p: np.ndarray, data: Prepared, shares: np.ndarray) -> bool:
+def _beats_class_shares(p: np.ndarray, data: PreparedData, shares: np.ndarray) -> bool:
     """Return whether the log loss is lower than that of the class shares by more than a standard error."""
     part = data.validation
     own = part.targets.astype(int)

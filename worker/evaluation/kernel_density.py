@@ -9,16 +9,25 @@ import numpy as np
 from scipy import special
 from scipy.spatial.distance import cdist
 
-from kan_engine.density.weighted_values import worth
+from kan_engine.density.weighted_values import effective_sample_size
 from worker.data.density_rows import DensityRows, mean_or_none
 
-FACTORS = (0.1, 0.15, 0.22, 0.33, 0.5, 0.7, 1.0, 1.4)  # multiples of Scott's bandwidth to choose from
-SOUGHT_ROWS = 2_000  # rows that choose the bandwidth, by leave-one-out cross-validation
-BLOCK = 4_000_000  # distances computed at a time
-MOST_ROWS = 20_000  # training rows, and hold-out rows, drawn at random
+BANDWIDTH_FACTORS = (
+    0.1,
+    0.15,
+    0.22,
+    0.33,
+    0.5,
+    0.7,
+    1.0,
+    1.4,
+)  # multiples of Scott's bandwidth to choose from
+MAX_BANDWIDTH_ROWS = 2_000  # rows that choose the bandwidth, by leave-one-out cross-validation
+BLOCK_DISTANCES = 4_000_000  # distances computed at a time
+MAX_ROWS = 20_000  # training rows, and hold-out rows, drawn at random
 
 
-def kernel_baseline(rows: DensityRows, seed: int) -> dict[str, Any]:
+def fit_kernel_baseline(rows: DensityRows, seed: int) -> dict[str, Any]:
     """Fit the kernel estimate and report it like the other baselines: metrics, seconds and parameters.
 
     The metric is the mean log-likelihood of the hold-out rows. The bandwidth is the multiple of Scott's rule
@@ -27,9 +36,9 @@ def kernel_baseline(rows: DensityRows, seed: int) -> dict[str, Any]:
     """
     started = time.perf_counter()
     rng = np.random.default_rng(seed)
-    some = rng.permutation(len(rows.training))[:MOST_ROWS]
-    test = rows.test[rng.permutation(len(rows.test))[:MOST_ROWS]]
-    kernel = Kernel.fit(rows.training[some], rows.weights[some])
+    some = rng.permutation(len(rows.training))[:MAX_ROWS]
+    test = rows.test[rng.permutation(len(rows.test))[:MAX_ROWS]]
+    kernel = KernelDensity.fit(rows.training[some], rows.weights[some])
     seconds = time.perf_counter() - started
     return {
         "kernel": {
@@ -40,7 +49,7 @@ def kernel_baseline(rows: DensityRows, seed: int) -> dict[str, Any]:
     }
 
 
-class Kernel:
+class KernelDensity:
     """A Gaussian kernel density estimate: the weighted mean of normal densities around rows.
 
     Args:
@@ -53,26 +62,29 @@ class Kernel:
         self._whitened, self._log_weights, self._root = whitened, np.log(weights), root
 
     @staticmethod
-    def fit(x: np.ndarray, weights: np.ndarray) -> Kernel:
+    def fit(x: np.ndarray, weights: np.ndarray) -> KernelDensity:
         """Fit the estimate with the bandwidth of the highest leave-one-out likelihood."""
         w = weights / weights.sum()
         covariance = np.atleast_2d(np.cov(x.T, aweights=w))
         covariance = covariance + 1e-12 * np.trace(covariance) * np.eye(len(covariance))
         root = np.linalg.inv(np.linalg.cholesky(covariance)).T
-        scott = worth(w) ** (-1 / (x.shape[1] + 4))
-        some = slice(0, SOUGHT_ROWS)
+        scott = effective_sample_size(w) ** (-1 / (x.shape[1] + 4))
+        some = slice(0, MAX_BANDWIDTH_ROWS)
         own, rest = x[some] @ root, w[some] / w[some].sum()
         shrink = (len(own) / len(x)) ** (-1 / (x.shape[1] + 4))  # fewer rows need a wider kernel
         best = max(
-            FACTORS, key=lambda factor: _left_out(own / (factor * scott * shrink), rest, factor * scott)
+            BANDWIDTH_FACTORS,
+            key=lambda factor: _leave_one_out_likelihood(
+                own / (factor * scott * shrink), rest, factor * scott
+            ),
         )
         scaled = root / (best * scott)
-        return Kernel(x @ scaled, w, scaled)
+        return KernelDensity(x @ scaled, w, scaled)
 
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """Return the logarithm of the estimate at rows [n]."""
         found = np.empty(len(x))
-        at_once = max(1, BLOCK // len(self._whitened))
+        at_once = max(1, BLOCK_DISTANCES // len(self._whitened))
         constant = np.log(abs(np.linalg.det(self._root))) - 0.5 * x.shape[1] * np.log(2 * np.pi)
         for start in range(0, len(x), at_once):
             part = x[start : start + at_once] @ self._root
@@ -81,7 +93,7 @@ class Kernel:
         return found
 
 
-def _left_out(x: np.ndarray, w: np.ndarray, width: float) -> float:
+def _leave_one_out_likelihood(x: np.ndarray, w: np.ndarray, width: float) -> float:
     """Return the weighted mean log-density of each row under the kernels of all others, up to a constant."""
     logs = -0.5 * cdist(x, x, "sqeuclidean") + np.log(w)
     np.fill_diagonal(logs, -np.inf)

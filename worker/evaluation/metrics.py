@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn import metrics
 
-from kan_engine import decide
+from kan_engine import choose_classes
 from kan_engine.data.labels import Label, class_name
 
 Metrics = dict[str, float | None]
@@ -24,7 +24,7 @@ def regression_metrics(y: np.ndarray, predicted: np.ndarray) -> Metrics:
         return {"mae": None, "rmse": None, "r2": None}
     error = predicted - y
     spread = float(((y - y.mean()) ** 2).sum())
-    return _finite(
+    return _replace_undefined(
         {
             "mae": float(np.abs(error).mean()),
             "rmse": float(np.sqrt((error**2).mean())),
@@ -58,8 +58,8 @@ def classification_metrics(
     names = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
     if not len(y) or not np.isfinite(probabilities).all():
         return dict.fromkeys((*names, "roc_auc", "average_precision", "log_loss"))
-    guessed = decide(probabilities, decision_weights)
-    true, probabilities = _coded(y, probabilities, classes)
+    guessed = choose_classes(probabilities, decision_weights)
+    true, probabilities = _encode_labels(y, probabilities, classes)
     positive = [1] if len(classes) == 2 else None
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         true, guessed, labels=positive, average="macro", zero_division=0
@@ -67,21 +67,23 @@ def classification_metrics(
     present = np.unique(true)
     recalls = metrics.recall_score(true, guessed, labels=present, average=None, zero_division=0)
     ranked = positive or range(probabilities.shape[1])
-    return _finite(
+    return _replace_undefined(
         {
             "accuracy": float((true == guessed).mean()),
             "balanced_accuracy": float(recalls.mean()),
             "precision": float(precision),
             "recall": float(recall),
             "f1": float(f1),
-            "roc_auc": _mean([_roc_auc(true == c, probabilities[:, c]) for c in ranked]),
-            "average_precision": _mean([_average_precision(true == c, probabilities[:, c]) for c in ranked]),
+            "roc_auc": _mean_defined([_roc_auc(true == c, probabilities[:, c]) for c in ranked]),
+            "average_precision": _mean_defined(
+                [_average_precision(true == c, probabilities[:, c]) for c in ranked]
+            ),
             "log_loss": float(metrics.log_loss(true, probabilities, labels=range(probabilities.shape[1]))),
         }
     )
 
 
-def per_class(
+def class_metrics(
     y: np.ndarray,
     probabilities: np.ndarray,
     classes: Sequence[Label],
@@ -90,13 +92,13 @@ def per_class(
     """Compute precision, recall, f1, roc_auc, average_precision and support of every class, by class name."""
     if not len(y) or not np.isfinite(probabilities).all():
         return {}
-    guessed = decide(probabilities, decision_weights)
-    true, probabilities = _coded(y, probabilities, classes)
+    guessed = choose_classes(probabilities, decision_weights)
+    true, probabilities = _encode_labels(y, probabilities, classes)
     scores = metrics.precision_recall_fscore_support(
         true, guessed, labels=range(len(classes)), zero_division=0
     )
     return {
-        class_name(label): _finite(
+        class_name(label): _replace_undefined(
             {
                 "precision": float(scores[0][c]),
                 "recall": float(scores[1][c]) if scores[3][c] else math.nan,
@@ -119,7 +121,7 @@ def constant_guess_accuracy(y_train: np.ndarray, y: np.ndarray) -> float | None:
     return float(y.tolist().count(guess) / len(y))
 
 
-def _coded(
+def _encode_labels(
     y: np.ndarray, probabilities: np.ndarray, classes: Sequence[Label]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Convert labels to column indices; labels that are not in ``classes`` get columns of probability 0."""
@@ -139,10 +141,10 @@ def _average_precision(is_class: np.ndarray, score: np.ndarray) -> float:
     return float(metrics.average_precision_score(is_class, score))
 
 
-def _mean(values: list[float]) -> float:
+def _mean_defined(values: list[float]) -> float:
     defined = [value for value in values if not math.isnan(value)]
     return sum(defined) / len(defined) if defined else math.nan
 
 
-def _finite(values: dict[str, float]) -> Metrics:
+def _replace_undefined(values: dict[str, float]) -> Metrics:
     return {name: value if math.isfinite(value) else None for name, value in values.items()}

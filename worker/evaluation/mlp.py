@@ -15,23 +15,27 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kan_engine import Minimiser
-from service.schemas.baselines import parameters_of
+from kan_engine import LBFGS
+from service.schemas.baselines import count_parameters
 
-FULL_WORK, FULL_PARAMETERS = 5_000_000, 20_000  # L-BFGS up to these: parameters times rows, and parameters
-FULL_STEPS, FULL_PATIENCE = 2_000, 200  # steps of L-BFGS: at most, and without a lower validation loss
-LOOK = 5  # steps of L-BFGS between two validations
-FULL_GAIN, GAIN = 0.99, 0.999  # factors by which the loss has to fall to reset the patience: L-BFGS, Adam
-BATCH_ROWS, RATES = 256, (5e-3, 1e-3, 2e-4)  # of Adam: each learning rate until the loss stops falling
-EPOCHS, EPOCHS_PATIENCE = 200, 10
-PREDICTED_ROWS = 4_096  # rows per forward pass
+# L-BFGS up to these: parameters times rows, and parameters
+MAX_LBFGS_WORK, MAX_LBFGS_PARAMETERS = 5_000_000, 20_000
+# Steps of L-BFGS: at most, and without a lower validation loss
+LBFGS_STEPS, LBFGS_PATIENCE_STEPS = 2_000, 200
+VALIDATION_PERIOD_STEPS = 5  # steps of L-BFGS between two validations
+# Factors by which the loss has to fall to reset the patience: L-BFGS, Adam
+LBFGS_GAIN, ADAM_GAIN = 0.99, 0.999
+# Of Adam: each learning rate until the loss stops falling
+BATCH_ROWS, LEARNING_RATES = 256, (5e-3, 1e-3, 2e-4)
+MAX_EPOCHS, PATIENCE_EPOCHS = 200, 10
+PREDICTION_BATCH_ROWS = 4_096  # rows per forward pass
 
 ShouldStop = Callable[[], bool]
 Loss = Callable[[Tensor, Tensor], Tensor]  # of outputs [n, outputs] and targets [n], for every row
 
 
 @dataclass(frozen=True)
-class Learnt:
+class MlpRows:
     """Rows for an MLP: inputs [n, d], targets [n] (numbers or class indices), weights [n]."""
 
     x: np.ndarray
@@ -41,9 +45,9 @@ class Learnt:
     def __len__(self) -> int:
         return len(self.y)
 
-    def with_those(self, others: Learnt) -> Learnt:
+    def concatenate(self, others: MlpRows) -> MlpRows:
         """Return these rows followed by others."""
-        return Learnt(
+        return MlpRows(
             np.concatenate([self.x, others.x]),
             np.concatenate([self.y, others.y]),
             np.concatenate([self.weight, others.weight]),
@@ -58,14 +62,17 @@ class Mlp:
     width: int
 
     @property
-    def parameters(self) -> int:
+    def parameter_count(self) -> int:
         """Number of trained parameters."""
         return sum(weight.numel() for weight in self.network.parameters())
 
     @torch.inference_mode()
-    def outputs(self, x: np.ndarray) -> np.ndarray:
+    def evaluate(self, x: np.ndarray) -> np.ndarray:
         """Evaluate the network [n, outputs]: numbers, or the logits of classes."""
-        parts = [_tensor(x[start : start + PREDICTED_ROWS], self._dtype) for start in _starts(len(x))]
+        parts = [
+            _to_tensor(x[start : start + PREDICTION_BATCH_ROWS], self._dtype)
+            for start in _batch_starts(len(x))
+        ]
         return np.concatenate([np.zeros((0, self.width)), *(self.network(part).numpy() for part in parts)])
 
     @property
@@ -75,8 +82,8 @@ class Mlp:
 
 def fit_mlp(
     hidden: Sequence[int],
-    rows: Learnt,
-    judging: Learnt,
+    rows: MlpRows,
+    judging: MlpRows,
     *,
     classes: int | None,
     seed: int,
@@ -95,16 +102,18 @@ def fit_mlp(
     outputs = 1 if classes is None or classes == 2 else classes
     generator = torch.Generator().manual_seed(seed)
     width = (rows.x.shape[1], *hidden, outputs)
-    loss = _squared if classes is None else _binary if classes == 2 else _cross_entropy
-    size = parameters_of(hidden, rows.x.shape[1], outputs)
-    if size * len(rows) <= FULL_WORK and size <= FULL_PARAMETERS:
-        network = _fresh(width, nn.SiLU, generator)
-        best = _Best(network, FULL_GAIN)
-        steps = _by_lbfgs(network, rows, judging, loss, best)
+    loss = (
+        _half_squared_error if classes is None else _binary_cross_entropy if classes == 2 else _cross_entropy
+    )
+    size = count_parameters(hidden, rows.x.shape[1], outputs)
+    if size * len(rows) <= MAX_LBFGS_WORK and size <= MAX_LBFGS_PARAMETERS:
+        network = _make_network(width, nn.SiLU, generator)
+        best = _BestWeights(network, LBFGS_GAIN)
+        steps = _train_lbfgs(network, rows, judging, loss, best)
     else:
-        network = _fresh(width, nn.ReLU, generator).float()
-        best = _Best(network, GAIN)
-        steps = _by_adam(network, rows, judging, loss, best, generator)
+        network = _make_network(width, nn.ReLU, generator).float()
+        best = _BestWeights(network, ADAM_GAIN)
+        steps = _train_adam(network, rows, judging, loss, best, generator)
     for _ in steps:
         if should_stop():
             return None
@@ -112,7 +121,7 @@ def fit_mlp(
     return Mlp(network, outputs)
 
 
-def _fresh(
+def _make_network(
     width: Sequence[int], activation: Callable[[], nn.Module], generator: torch.Generator
 ) -> nn.Sequential:
     """Return a network with Glorot's initial weights.
@@ -129,69 +138,71 @@ def _fresh(
     return nn.Sequential(*layers[:-1])
 
 
-def _by_lbfgs(
-    network: nn.Sequential, rows: Learnt, judging: Learnt, loss: Loss, best: _Best
+def _train_lbfgs(
+    network: nn.Sequential, rows: MlpRows, judging: MlpRows, loss: Loss, best: _BestWeights
 ) -> Iterator[None]:
     """Train on all rows at once until the validation loss stops falling.
 
     If early stopping ended the training, train once more from the start, for the best number of steps, on
     the validation rows as well.
     """
-    start, liked = _weights(network), 0
-    for step in _steps(network, rows, loss, FULL_STEPS):
+    start, liked = _copy_weights(network), 0
+    for step in _run_lbfgs(network, rows, loss, LBFGS_STEPS):
         yield
-        if step % LOOK == 0:
-            is_stale = best.is_stale(_judged(network, judging, loss), FULL_PATIENCE // LOOK)
+        if step % VALIDATION_PERIOD_STEPS == 0:
+            is_stale = best.record_loss(
+                _mean_loss(network, judging, loss), LBFGS_PATIENCE_STEPS // VALIDATION_PERIOD_STEPS
+            )
             liked = step if best.is_now else liked
             if is_stale:
                 break
     else:
         return
-    _put_(network, start)
-    for _ in _steps(network, rows.with_those(judging), loss, liked):
+    _set_weights_(network, start)
+    for _ in _run_lbfgs(network, rows.concatenate(judging), loss, liked):
         yield
     best.keep_()
 
 
-def _steps(network: nn.Sequential, rows: Learnt, loss: Loss, count: int) -> Iterator[int]:
+def _run_lbfgs(network: nn.Sequential, rows: MlpRows, loss: Loss, count: int) -> Iterator[int]:
     """Take at most ``count`` steps of L-BFGS, fewer if it reaches a minimum."""
-    x, y, weight = _tensors(rows, torch.float64)
+    x, y, weight = _to_tensors(rows, torch.float64)
     weight = weight / weight.sum()
-    minimiser = Minimiser(list(network.parameters()), lambda: [loss(network(x), y) @ weight])
+    minimiser = LBFGS(list(network.parameters()), lambda: [loss(network(x), y) @ weight])
     for step in range(1, count + 1):
         if minimiser.advance_() is None:
             return
         yield step
 
 
-def _by_adam(
+def _train_adam(
     network: nn.Sequential,
-    rows: Learnt,
-    judging: Learnt,
+    rows: MlpRows,
+    judging: MlpRows,
     loss: Loss,
-    best: _Best,
+    best: _BestWeights,
     generator: torch.Generator,
 ) -> Iterator[None]:
     """Train in batches, with one learning rate after the other.
 
     Once the validation loss stops falling, continue from the best weights at the next lower rate.
     """
-    x, y, weight = _tensors(rows, torch.float32)
+    x, y, weight = _to_tensors(rows, torch.float32)
     weight = weight / weight.mean()
-    for rate in RATES:
+    for rate in LEARNING_RATES:
         optimiser = torch.optim.Adam(network.parameters(), lr=rate)
-        for _ in range(EPOCHS):
+        for _ in range(MAX_EPOCHS):
             for batch in torch.randperm(len(x), generator=generator).split(BATCH_ROWS):  # type: ignore[no-untyped-call]
                 optimiser.zero_grad()
                 (loss(network(x[batch]), y[batch]) * weight[batch]).mean().backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
                 yield
-            if best.is_stale(_judged(network, judging, loss), EPOCHS_PATIENCE):
+            if best.record_loss(_mean_loss(network, judging, loss), PATIENCE_EPOCHS):
                 break
         best.restore_()
 
 
-class _Best:
+class _BestWeights:
     """The weights with the lowest validation loss so far.
 
     Attributes:
@@ -204,7 +215,7 @@ class _Best:
         self.is_now = False
         self.keep_()
 
-    def is_stale(self, judged: float, patience: int) -> bool:
+    def record_loss(self, judged: float, patience: int) -> bool:
         """Record a validation loss, keep the weights if it is the lowest, and return whether to stop."""
         self.is_now = judged < self._lowest
         if self.is_now:
@@ -218,41 +229,41 @@ class _Best:
 
     def keep_(self) -> None:
         """Keep the current weights as the best."""
-        self._kept = _weights(self._network)
+        self._kept = _copy_weights(self._network)
 
     def restore_(self) -> None:
         """Put the best weights back and reset the patience."""
         self._stale = 0
-        _put_(self._network, self._kept)
+        _set_weights_(self._network, self._kept)
 
 
-def _weights(network: nn.Sequential) -> list[Tensor]:
+def _copy_weights(network: nn.Sequential) -> list[Tensor]:
     return [weight.detach().clone() for weight in network.parameters()]
 
 
 @torch.no_grad()
-def _put_(network: nn.Sequential, weights: Sequence[Tensor]) -> None:
+def _set_weights_(network: nn.Sequential, weights: Sequence[Tensor]) -> None:
     for weight, other in zip(network.parameters(), weights, strict=True):
         weight.copy_(other)
 
 
 @torch.inference_mode()
-def _judged(network: nn.Sequential, rows: Learnt, loss: Loss) -> float:
+def _mean_loss(network: nn.Sequential, rows: MlpRows, loss: Loss) -> float:
     """Return the weighted mean loss over rows."""
     total = 0.0
     dtype = next(network.parameters()).dtype
-    for start in _starts(len(rows)):
-        part = slice(start, start + PREDICTED_ROWS)
-        x, y, weight = _tensors(Learnt(rows.x[part], rows.y[part], rows.weight[part]), dtype)
+    for start in _batch_starts(len(rows)):
+        part = slice(start, start + PREDICTION_BATCH_ROWS)
+        x, y, weight = _to_tensors(MlpRows(rows.x[part], rows.y[part], rows.weight[part]), dtype)
         total += float(loss(network(x), y) @ weight)
     return total / float(rows.weight.sum())
 
 
-def _squared(outputs: Tensor, targets: Tensor) -> Tensor:
+def _half_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
     return (outputs[:, 0] - targets).square() / 2
 
 
-def _binary(outputs: Tensor, targets: Tensor) -> Tensor:
+def _binary_cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     return nn.functional.binary_cross_entropy_with_logits(outputs[:, 0], targets, reduction="none")
 
 
@@ -260,13 +271,13 @@ def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     return nn.functional.cross_entropy(outputs, targets.long(), reduction="none")
 
 
-def _tensors(rows: Learnt, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    return _tensor(rows.x, dtype), _tensor(rows.y, dtype), _tensor(rows.weight, dtype)
+def _to_tensors(rows: MlpRows, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    return _to_tensor(rows.x, dtype), _to_tensor(rows.y, dtype), _to_tensor(rows.weight, dtype)
 
 
-def _tensor(values: np.ndarray, dtype: torch.dtype) -> Tensor:
+def _to_tensor(values: np.ndarray, dtype: torch.dtype) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, dtype=float)).to(dtype)
 
 
-def _starts(count: int) -> range:
-    return range(0, count, PREDICTED_ROWS)
+def _batch_starts(count: int) -> range:
+    return range(0, count, PREDICTION_BATCH_ROWS)

@@ -8,25 +8,26 @@ import numpy as np
 
 from kan_engine import Predictor
 from kan_engine.data.labels import class_name
-from worker.data.preparation import Portion, Prepared
+from worker.data.preparation import PreparedData, RowSet
 from worker.evaluation.decision_rule import Decision
 from worker.evaluation.metrics import (
+    class_metrics,
     classification_metrics,
     constant_guess_accuracy,
-    per_class,
     regression_metrics,
 )
 
-TOLD_ROWS = 100_000  # training rows for the training metrics: more delay the result and change it little
-UNEXPECTED = 2.0  # multiple of the validation RMSE above which a hold-out RMSE needs an explanation
-CHANCE = 4.0  # standard errors of the mean square within which a difference counts as chance
-EXACT = 1e-7  # share of the target's standard deviation below which errors are rounding errors
-MOSTLY = 0.5  # share of the squared error that one cause has to explain
-OUTLYING = 10.0  # multiple of the validation RMSE above which a single row counts as an outlier
-OF_LABELS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # depend on the decision rule
+# Training rows for the training metrics: more delay the result and change it little
+MAX_TRAINING_METRIC_ROWS = 100_000
+MAX_RMSE_RATIO = 2.0  # multiple of the validation RMSE above which a hold-out RMSE needs an explanation
+CHANCE_STANDARD_ERRORS = 4.0  # standard errors of the mean square within which a difference counts as chance
+ROUNDING_ERROR = 1e-7  # share of the target's standard deviation below which errors are rounding errors
+MAIN_CAUSE_SHARE = 0.5  # share of the squared error that one cause has to explain
+OUTLIER_RMSE_RATIO = 10.0  # multiple of the validation RMSE above which a single row counts as an outlier
+LABEL_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # depend on the decision rule
 
 
-def measure(predictor: Predictor, data: Prepared, decision: Decision | None) -> dict[str, Any]:
+def measure_model(predictor: Predictor, data: PreparedData, decision: Decision | None) -> dict[str, Any]:
     """Measure a model, and return the part of its record with the metrics.
 
     Args:
@@ -34,12 +35,16 @@ def measure(predictor: Predictor, data: Prepared, decision: Decision | None) -> 
         data: Its rows.
         decision: The decision rule of a classifier; None for a regression.
     """
-    return _regression(predictor, data) if decision is None else _classifier(predictor, data, decision)
+    return (
+        _measure_regression(predictor, data)
+        if decision is None
+        else _measure_classifier(predictor, data, decision)
+    )
 
 
-def _regression(predictor: Predictor, data: Prepared) -> dict[str, Any]:
-    training = data.training.sample(TOLD_ROWS, 0)
-    predicted, learnt = (_values(predictor, part) for part in (data.test, training))
+def _measure_regression(predictor: Predictor, data: PreparedData) -> dict[str, Any]:
+    training = data.training.sample(MAX_TRAINING_METRIC_ROWS, 0)
+    predicted, learnt = (_predict_values(predictor, part) for part in (data.test, training))
     truth = data.test.y.astype(float)
     lost = int((~np.isfinite(predicted)).sum())
     return {
@@ -50,19 +55,19 @@ def _regression(predictor: Predictor, data: Prepared) -> dict[str, Any]:
         "decision": None,
         "warnings": [f"the network has no finite prediction for {lost} of {len(predicted)} hold-out rows"]
         if lost
-        else _unexpected(predictor, data, predicted - truth),
+        else _large_error_warnings(predictor, data, predicted - truth),
     }
 
 
-def _unexpected(predictor: Predictor, data: Prepared, errors: np.ndarray) -> list[str]:
+def _large_error_warnings(predictor: Predictor, data: PreparedData, errors: np.ndarray) -> list[str]:
     """Return a warning with a likely cause if the hold-out error is far above the validation error."""
     promised, squares = predictor.residuals**2, errors**2
     if not len(squares) or not len(promised):
         return []
     expected, found = float(promised.mean()), float(squares.mean())
     chance = float(promised.std()) / len(squares) ** 0.5
-    is_expected = found <= UNEXPECTED**2 * expected or found <= expected + CHANCE * chance
-    if is_expected or found <= float(data.training.y.astype(float).var()) * EXACT**2:
+    is_expected = found <= MAX_RMSE_RATIO**2 * expected or found <= expected + CHANCE_STANDARD_ERRORS * chance
+    if is_expected or found <= float(data.training.y.astype(float).var()) * ROUNDING_ERROR**2:
         return []
     told = (
         f"the RMSE on the hold-out rows, {found**0.5:.4g}, is far above that on validation, "
@@ -71,32 +76,32 @@ def _unexpected(predictor: Predictor, data: Prepared, errors: np.ndarray) -> lis
     return [f"{told}: {_likely_cause(data, squares, expected)}"]
 
 
-def _likely_cause(data: Prepared, squares: np.ndarray, expected: float) -> str:
+def _likely_cause(data: PreparedData, squares: np.ndarray, expected: float) -> str:
     low, high = data.training.encoded.min(0), data.training.encoded.max(0)
     outside = ((data.test.encoded < low) | (data.test.encoded > high)).any(1)
-    if outside.any() and squares[outside].sum() > MOSTLY * squares.sum():
-        rest = _rmse(squares[~outside])
+    if outside.any() and squares[outside].sum() > MAIN_CAUSE_SHARE * squares.sum():
+        rest = _describe_rmse(squares[~outside])
         return f"{int(outside.sum())} of {len(squares)} rows lie outside the range of the training rows{rest}"
     worst = int(squares.argmax())
-    if squares[worst] > MOSTLY * squares.sum() or squares[worst] > OUTLYING**2 * expected:
+    if squares[worst] > MAIN_CAUSE_SHARE * squares.sum() or squares[worst] > OUTLIER_RMSE_RATIO**2 * expected:
         number = int(data.numbers[len(data.training) + worst]) + 1
-        rest = _rmse(np.delete(squares, worst))
+        rest = _describe_rmse(np.delete(squares, worst))
         return f"row {number} of the dataset, counted from 1, may be an outlier{rest}"
     return "they may come from another distribution than the training rows; check how the rows were split"
 
 
-def _rmse(squares: np.ndarray) -> str:
+def _describe_rmse(squares: np.ndarray) -> str:
     return f"; on the other rows it is {squares.mean() ** 0.5:.4g}" if len(squares) else ""
 
 
-def _values(predictor: Predictor, part: Portion) -> np.ndarray:
+def _predict_values(predictor: Predictor, part: RowSet) -> np.ndarray:
     return predictor.predict(part.encoded).astype(float) if len(part) else np.zeros(0)
 
 
-def _classifier(predictor: Predictor, data: Prepared, decision: Decision) -> dict[str, Any]:
+def _measure_classifier(predictor: Predictor, data: PreparedData, decision: Decision) -> dict[str, Any]:
     classes, weights = data.classes or (), predictor.decision_weights
-    training = data.training.sample(TOLD_ROWS, 0)
-    p, learnt = (_probabilities(predictor, part) for part in (data.test, training))
+    training = data.training.sample(MAX_TRAINING_METRIC_ROWS, 0)
+    p, learnt = (_predict_probabilities(predictor, part) for part in (data.test, training))
     found = classification_metrics(data.test.y, p, classes, weights)
     likeliest = classification_metrics(data.test.y, p, classes)
     names = [class_name(label) for label in classes]
@@ -105,24 +110,24 @@ def _classifier(predictor: Predictor, data: Prepared, decision: Decision) -> dic
         "reason": decision.reason,
         "weights": dict(zip(names, weights or (1.0,) * len(names), strict=True)),
         "positive_class": names[1] if len(names) == 2 else None,
-        "likeliest": {name: likeliest[name] for name in OF_LABELS},
+        "likeliest": {name: likeliest[name] for name in LABEL_METRICS},
         "constant_guess_accuracy": constant_guess_accuracy(data.training.y, data.test.y),
     }
     return {
         "metrics": found,
-        "per_class": per_class(data.test.y, p, classes, weights),
+        "per_class": class_metrics(data.test.y, p, classes, weights),
         "training_metrics": classification_metrics(training.y, learnt, classes, weights),
         "threshold": predictor.threshold,
         "decision": told,
-        "warnings": _no_better_than_a_guess(found["accuracy"], told),
+        "warnings": _low_accuracy_warnings(found["accuracy"], told),
     }
 
 
-def _probabilities(predictor: Predictor, part: Portion) -> np.ndarray:
+def _predict_probabilities(predictor: Predictor, part: RowSet) -> np.ndarray:
     return predictor.probabilities(part.encoded) if len(part) else np.zeros((0, len(predictor.classes or ())))
 
 
-def _no_better_than_a_guess(accuracy: float | None, told: dict[str, Any]) -> list[str]:
+def _low_accuracy_warnings(accuracy: float | None, told: dict[str, Any]) -> list[str]:
     guess, likeliest = told["constant_guess_accuracy"], told["likeliest"]["accuracy"]
     if accuracy is None or guess is None or accuracy > guess:
         return []

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from kan_engine import Feature, Predictor
-from worker.data.preparation import Portion, Prepared
+from worker.data.preparation import PreparedData, RowSet
 
-ROWS, FEWEST_ROWS = 2_000, 100
+MAX_ROWS, MIN_ROWS = 2_000, 100
 SHUFFLES = 5
-LEAST = 1e-15  # lower bound of a probability in the log loss, as in scikit-learn
+MIN_PROBABILITY = 1e-15  # lower bound of a probability in the log loss, as in scikit-learn
 
 
-def importance_of(
+def compute_importance(
     predictor: Predictor,
-    part: Portion,
-    data: Prepared,
+    part: RowSet,
+    data: PreparedData,
     features: Sequence[Feature],
     rows_each: int,
     should_stop: Callable[[], bool],
@@ -38,8 +38,8 @@ def importance_of(
         should_stop: Once it returns true, the remaining features are left out.
     """
     seed = data.plan.request.seed
-    part = part.sample(min(ROWS, max(FEWEST_ROWS, rows_each // SHUFFLES)), seed)
-    usual = _error(predictor, part.encoded, part)
+    part = part.sample(min(MAX_ROWS, max(MIN_ROWS, rows_each // SHUFFLES)), seed)
+    usual = _prediction_error(predictor, part.encoded, part)
     found = [
         {"name": feature.name, "mean": 0.0, "std": 0.0}
         for feature in data.encoding.features
@@ -49,7 +49,10 @@ def importance_of(
         if should_stop():
             break
         random = np.random.default_rng((seed, number))
-        rises = [_shuffled(predictor, part, _columns(feature, data), random) - usual for _ in range(SHUFFLES)]
+        rises = [
+            _shuffle_error(predictor, part, _feature_places(feature, data), random) - usual
+            for _ in range(SHUFFLES)
+        ]
         found.append({"name": feature.name, "mean": float(np.mean(rises)), "std": float(np.std(rises))})
     return {
         "metric": "rmse" if predictor.classes is None else "log_loss",
@@ -61,20 +64,22 @@ def importance_of(
     }
 
 
-def _columns(feature: Feature, data: Prepared) -> list[int]:
+def _feature_places(feature: Feature, data: PreparedData) -> list[int]:
     """Return the indices of the encoded columns of a feature."""
     return [place for place, column in enumerate(data.encoding.names) if column.feature == feature.name]
 
 
-def _shuffled(predictor: Predictor, part: Portion, columns: list[int], random: np.random.Generator) -> float:
+def _shuffle_error(
+    predictor: Predictor, part: RowSet, columns: list[int], random: np.random.Generator
+) -> float:
     encoded = part.encoded.copy()
     encoded[:, columns] = part.encoded[random.permutation(len(part))][:, columns]
-    return _error(predictor, encoded, part)
+    return _prediction_error(predictor, encoded, part)
 
 
-def _error(predictor: Predictor, encoded: np.ndarray, part: Portion) -> float:
+def _prediction_error(predictor: Predictor, encoded: np.ndarray, part: RowSet) -> float:
     if predictor.classes is None:
         return float(np.sqrt(np.mean((predictor.predict(encoded).astype(float) - part.y.astype(float)) ** 2)))
     probabilities = predictor.probabilities(encoded)
     told = probabilities[np.arange(len(part)), part.targets.astype(int)]
-    return float(-np.log(np.clip(told, LEAST, 1.0)).mean())
+    return float(-np.log(np.clip(told, MIN_PROBABILITY, 1.0)).mean())

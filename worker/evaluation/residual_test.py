@@ -31,18 +31,19 @@ Array = NDArray[np.float64]
 # Significance level. Measured on 1,246 true formulas with 3 or 5 fitted constants (30 to 750 rows; 1, 3, 8
 # columns; noise normal, Student's t with 3 degrees of freedom, growing, exponential): 2.6 % false positives,
 # without tangents 1.2 %; ``signal_left`` at its threshold has 12 %, at 60 and 150 rows about 20 %.
-LEVEL = 0.03
-LEAST_POWER = 0.8  # power from which on a test that does not reject means clean residuals
-LEAST_FREE = 10  # rows beyond the fitted constants; with fewer, random signs hardly reach the level
-MOST_ROWS = 750  # rows tested: a sample if there are more
-MOST_PAIRED = 12  # columns whose pairs are tested: a sample if there are more
-SIGNS, PLANTS = 300, 100  # draws under the null hypothesis, and with a planted signal
-CLIP = 3.0  # robust standard deviations at which residuals are clipped
-ORDERS = (1, 2, 4, 8, 16)  # numbers of cosines of one column in a sum
-SQUARES = (1, 2, 3)  # numbers of cosines of each of two columns whose products are in a sum
-NEIGHBOURS = (1, 6)  # neighbours of every row by one column, or by all columns
-PAIR_NEIGHBOURS = (3,)  # neighbours of every row by two columns
-WIDTHS = (0.5, 1.0)  # widths of the Gaussian kernel of all columns, over the median distance of rows
+SIGNIFICANCE_LEVEL = 0.03
+MIN_POWER = 0.8  # power from which on a test that does not reject means clean residuals
+# Rows beyond the fitted constants; with fewer, random signs hardly reach the level
+MIN_DEGREES_OF_FREEDOM = 10
+MAX_ROWS = 750  # rows tested: a sample if there are more
+MAX_PAIRED_COLUMNS = 12  # columns whose pairs are tested: a sample if there are more
+BOOTSTRAP_DRAWS, POWER_DRAWS = 300, 100  # draws under the null hypothesis, and with a planted signal
+CLIP_DEVIATIONS = 3.0  # robust standard deviations at which residuals are clipped
+COSINE_COUNTS = (1, 2, 4, 8, 16)  # numbers of cosines of one column in a sum
+PRODUCT_COUNTS = (1, 2, 3)  # numbers of cosines of each of two columns whose products are in a sum
+NEIGHBOUR_COUNTS = (1, 6)  # neighbours of every row by one column, or by all columns
+PAIR_NEIGHBOUR_COUNTS = (3,)  # neighbours of every row by two columns
+KERNEL_WIDTHS = (0.5, 1.0)  # widths of the Gaussian kernel of all columns, over the median distance of rows
 TINY = 1e-300
 
 
@@ -65,7 +66,7 @@ class ResidualTest:
     @property
     def is_clean(self) -> bool:
         """Whether the test does not reject, although its power is at least ``MIN_POWER``."""
-        return self.p_value > LEVEL and self.power >= LEAST_POWER
+        return self.p_value > SIGNIFICANCE_LEVEL and self.power >= MIN_POWER
 
 
 def examine_residuals(
@@ -99,34 +100,36 @@ def examine_residuals(
         return ResidualTest(p_value=0.0, power=1.0, rows=len(rows))
     generator = np.random.default_rng(seed)
     rows = rows[np.lexsort((residuals[rows], *x[rows].T))]  # an order that depends only on the values
-    if len(rows) > MOST_ROWS:
-        rows = np.sort(generator.choice(rows, MOST_ROWS, replace=False))
+    if len(rows) > MAX_ROWS:
+        rows = np.sort(generator.choice(rows, MAX_ROWS, replace=False))
         rows = rows[np.lexsort((residuals[rows], *x[rows].T))]
     roots = np.sqrt(weights[rows] / weights[rows].mean())
-    basis = _basis(roots, None if tangents is None else tangents[rows])
+    basis = _tangent_basis(roots, None if tangents is None else tangents[rows])
     observed = _project(_clip(roots * residuals[rows], roots), basis)
     spread = float(np.sqrt(np.mean(observed**2)))
-    ranks = _ranks(x[rows])
-    if len(rows) - basis.shape[1] < LEAST_FREE:
+    ranks = _column_ranks(x[rows])
+    if len(rows) - basis.shape[1] < MIN_DEGREES_OF_FREEDOM:
         return ResidualTest(p_value=1.0, power=0.0, rows=len(rows))
     if spread == 0 or not ranks.shape[1]:  # no residuals, or no column that varies
         return ResidualTest(p_value=1.0, power=1.0, rows=len(rows))
-    flipped = generator.choice((-1.0, 1.0), (len(rows), SIGNS)) * observed[:, None]
-    signals = np.stack([_signal(ranks, kind, generator) for kind in range(PLANTS)], 1)
+    flipped = generator.choice((-1.0, 1.0), (len(rows), BOOTSTRAP_DRAWS)) * observed[:, None]
+    signals = np.stack([_draw_signal(ranks, kind, generator) for kind in range(POWER_DRAWS)], 1)
     signals = _scale(_project(roots[:, None] * signals, basis), np.sqrt(size) * spread)
-    noise = generator.permuted(np.repeat(observed[:, None], PLANTS, 1), axis=0)
+    noise = generator.permuted(np.repeat(observed[:, None], POWER_DRAWS, 1), axis=0)
     planted = _project(_clip(noise + signals, roots[:, None]), basis)
     s = np.column_stack([_scale(_project(flipped, basis), spread), observed, planted]) / spread
-    families = np.stack(list(_families(s, ranks, roots, generator)))
-    middle, high = np.quantile(families[:, :SIGNS], (0.5, 0.95), axis=1)
+    families = np.stack(list(_family_statistics(s, ranks, roots, generator)))
+    middle, high = np.quantile(families[:, :BOOTSTRAP_DRAWS], (0.5, 0.95), axis=1)
     largest = ((families - middle[:, None]) / (high - middle + TINY)[:, None]).max(0)
-    p_values = (1 + (largest[:SIGNS, None] >= largest[SIGNS:]).sum(0)) / (1 + SIGNS)
+    p_values = (1 + (largest[:BOOTSTRAP_DRAWS, None] >= largest[BOOTSTRAP_DRAWS:]).sum(0)) / (
+        1 + BOOTSTRAP_DRAWS
+    )
     return ResidualTest(
-        p_value=float(p_values[0]), power=float(np.mean(p_values[1:] <= LEVEL)), rows=len(rows)
+        p_value=float(p_values[0]), power=float(np.mean(p_values[1:] <= SIGNIFICANCE_LEVEL)), rows=len(rows)
     )
 
 
-def _basis(roots: Array, tangents: Array | None) -> Array:
+def _tangent_basis(roots: Array, tangents: Array | None) -> Array:
     """Return orthonormal columns [n, rank] that span the weighted tangents and the constant."""
     spanning = (
         np.ones((len(roots), 1)) if tangents is None else np.column_stack([np.ones(len(roots)), tangents])
@@ -151,16 +154,16 @@ def _clip(residuals: Array, roots: Array) -> Array:
     middle = np.median(plain, axis=0)
     spread = 1.4826 * np.median(np.abs(plain - middle), axis=0)
     spread = np.where(spread > 0, spread, np.std(plain, axis=0))
-    return roots * np.clip(plain, middle - CLIP * spread, middle + CLIP * spread)
+    return roots * np.clip(plain, middle - CLIP_DEVIATIONS * spread, middle + CLIP_DEVIATIONS * spread)
 
 
-def _ranks(x: Array) -> Array:
+def _column_ranks(x: Array) -> Array:
     """Return the ranks of all columns that vary, scaled to (0, 1)."""
     varying = x[:, np.ptp(x, axis=0) > 0]
     return np.asarray((rankdata(varying, axis=0) - 0.5) / len(x))
 
 
-def _signal(ranks: Array, kind: int, generator: np.random.Generator) -> Array:
+def _draw_signal(ranks: Array, kind: int, generator: np.random.Generator) -> Array:
     """Draw a function of one or two columns [n], of a kind that formulas often miss."""
     count = ranks.shape[1]
     u = ranks[:, generator.integers(count)]
@@ -180,66 +183,84 @@ def _signal(ranks: Array, kind: int, generator: np.random.Generator) -> Array:
             return np.asarray(np.sin(2 * np.pi * periods / 2 * (v - w) + phase))
 
 
-def _families(s: Array, ranks: Array, roots: Array, generator: np.random.Generator) -> Iterator[Array]:
+def _family_statistics(
+    s: Array, ranks: Array, roots: Array, generator: np.random.Generator
+) -> Iterator[Array]:
     """Yield the largest statistic of every family, by draw: minus the logarithm of an approximate p-value."""
     count = ranks.shape[1]
-    cosines = np.cos(np.pi * ranks[:, :, None] * np.arange(1, max(ORDERS) + 1))  # [n, d, orders]
-    yield _largest(_sums(s, cosines[:, place], roots, ORDERS) for place in range(count))
-    pairs = list(combinations(sorted(generator.permutation(count)[:MOST_PAIRED]), 2))
+    cosines = np.cos(np.pi * ranks[:, :, None] * np.arange(1, max(COSINE_COUNTS) + 1))  # [n, d, orders]
+    yield _largest_statistic(
+        _cosine_statistics(s, cosines[:, place], roots, COSINE_COUNTS) for place in range(count)
+    )
+    pairs = list(combinations(sorted(generator.permutation(count)[:MAX_PAIRED_COLUMNS]), 2))
     if pairs:
-        yield _largest(_products(s, cosines[:, one], cosines[:, other], roots) for one, other in pairs)
-    near = [_near(s, ranks[:, [place]], NEIGHBOURS) for place in range(count)]
-    yield _largest([*near, *(_near(s, ranks[:, pair], PAIR_NEIGHBOURS) for pair in map(list, pairs))])
+        yield _largest_statistic(
+            _product_statistics(s, cosines[:, one], cosines[:, other], roots) for one, other in pairs
+        )
+    near = [_neighbour_statistics(s, ranks[:, [place]], NEIGHBOUR_COUNTS) for place in range(count)]
+    yield _largest_statistic(
+        [
+            *near,
+            *(_neighbour_statistics(s, ranks[:, pair], PAIR_NEIGHBOUR_COUNTS) for pair in map(list, pairs)),
+        ]
+    )
     if count > 1:
-        yield _largest([_joint(s, ranks)])
+        yield _largest_statistic([_joint_statistics(s, ranks)])
 
 
-def _largest(statistics: Iterator[Array] | list[Array]) -> Array:
+def _largest_statistic(statistics: Iterator[Array] | list[Array]) -> Array:
     return np.asarray(reduce(np.maximum, (part.max(0) for part in statistics)))
 
 
-def _squares(s: Array, features: Array, roots: Array) -> Array:
+def _projection_squares(s: Array, features: Array, roots: Array) -> Array:
     """Return t² of every feature and draw [features, draws]; 0 for a constant feature."""
     features = roots[:, None] * (features - np.average(features, axis=0, weights=roots**2))
-    norms = _weighted((features**2).T, s)
+    norms = _multiply_squares((features**2).T, s)
     return np.where(norms > 1e-12 * len(s), (features.T @ s) ** 2 / (norms + TINY), 0.0)
 
 
-def _sums(s: Array, cosines: Array, roots: Array, orders: tuple[int, ...]) -> Array:
+def _cosine_statistics(s: Array, cosines: Array, roots: Array, orders: tuple[int, ...]) -> Array:
     """Compute the statistics of the first cosines of one column [orders, draws]."""
-    sums = np.cumsum(_squares(s, cosines, roots), axis=0)
-    return np.stack([_surprise(order, sums[order - 1]) for order in orders])
+    sums = np.cumsum(_projection_squares(s, cosines, roots), axis=0)
+    return np.stack([_negative_log_p(order, sums[order - 1]) for order in orders])
 
 
-def _products(s: Array, one: Array, other: Array, roots: Array) -> Array:
+def _product_statistics(s: Array, one: Array, other: Array, roots: Array) -> Array:
     """Compute the statistics of products of the first cosines of two columns [orders, draws]."""
-    most = max(SQUARES)
+    most = max(PRODUCT_COUNTS)
     products = (one[:, :most, None] * other[:, None, :most]).reshape(len(s), -1)
-    squares = _squares(s, products, roots).reshape(most, most, -1)
-    return np.stack([_surprise(order**2, squares[:order, :order].sum((0, 1))) for order in SQUARES])
+    squares = _projection_squares(s, products, roots).reshape(most, most, -1)
+    return np.stack(
+        [_negative_log_p(order**2, squares[:order, :order].sum((0, 1))) for order in PRODUCT_COUNTS]
+    )
 
 
-def _near(s: Array, ranks: Array, counts: tuple[int, ...]) -> Array:
+def _neighbour_statistics(s: Array, ranks: Array, counts: tuple[int, ...]) -> Array:
     """Compute the statistics of nearest neighbours by these columns [counts, draws]."""
     _, places = KDTree(ranks).query(ranks, max(counts) + 1)
-    return np.stack([_graph(s, places[:, 1 : 1 + count]) for count in counts])
+    return np.stack([_graph_statistic(s, places[:, 1 : 1 + count]) for count in counts])
 
 
-def _graph(s: Array, places: NDArray[np.int64]) -> Array:
+def _graph_statistic(s: Array, places: NDArray[np.int64]) -> Array:
     rows = np.repeat(np.arange(len(s)), places.shape[1])
     shape = (len(s), len(s))
     near = sparse.csr_array((np.ones(len(rows)), (rows, places.ravel())), shape=shape)
     near = near + near.T
     near.setdiag(0)
-    return _quadratic(s, near, near.power(2))
+    return _quadratic_statistic(s, near, near.power(2))
 
 
-def _joint(s: Array, ranks: Array) -> Array:
+def _joint_statistics(s: Array, ranks: Array) -> Array:
     """Compute the statistics of all columns together: Gaussian kernels and nearest neighbours."""
     distances = ((ranks[:, None] - ranks) ** 2).sum(-1)
     middle = np.median(distances)
-    kernels = [_center(np.exp(-distances / (2 * width**2 * middle))) for width in WIDTHS]
-    return np.stack([*(_quadratic(s, kernel, kernel**2) for kernel in kernels), *_near(s, ranks, NEIGHBOURS)])
+    kernels = [_center(np.exp(-distances / (2 * width**2 * middle))) for width in KERNEL_WIDTHS]
+    return np.stack(
+        [
+            *(_quadratic_statistic(s, kernel, kernel**2) for kernel in kernels),
+            *_neighbour_statistics(s, ranks, NEIGHBOUR_COUNTS),
+        ]
+    )
 
 
 def _center(kernel: Array) -> Array:
@@ -250,18 +271,18 @@ def _center(kernel: Array) -> Array:
     return kernel
 
 
-def _quadratic(s: Array, kernel: Array, squared: Array) -> Array:
+def _quadratic_statistic(s: Array, kernel: Array, squared: Array) -> Array:
     """Compute s'Ks over its standard deviation under random signs, as minus the logarithm of a p-value."""
     values = (s * (kernel @ s)).sum(0)
-    spread = np.sqrt(2 * (s**2 * _weighted(squared, s)).sum(0))
+    spread = np.sqrt(2 * (s**2 * _multiply_squares(squared, s)).sum(0))
     return np.asarray(-np.log(np.maximum(ndtr(-values / (spread + TINY)), TINY)))
 
 
-def _weighted(matrix: Array, s: Array) -> Array:
+def _multiply_squares(matrix: Array, s: Array) -> Array:
     """Multiply a matrix by s². Random signs do not change s², so the observed column is used for them."""
-    own = matrix @ s[:, SIGNS:] ** 2
-    return np.column_stack([np.repeat(own[:, :1], SIGNS, axis=1), own])
+    own = matrix @ s[:, BOOTSTRAP_DRAWS:] ** 2
+    return np.column_stack([np.repeat(own[:, :1], BOOTSTRAP_DRAWS, axis=1), own])
 
 
-def _surprise(degrees: int, sums: Array) -> Array:
+def _negative_log_p(degrees: int, sums: Array) -> Array:
     return np.asarray(-np.log(np.maximum(chdtrc(degrees, sums), TINY)))

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from service.db.repositories import Datasets
 from service.db.session import Sessions
 from service.db.tables import Job
-from service.schemas.jobs import AnyRequest, PartRequest
-from service.storage.stored_table import Table, stored_table
-from worker.execution.outcome import Progress
+from service.schemas.jobs import AnyRequest, SubtaskRequest
+from service.storage.stored_table import StoredTable, open_table
+from worker.execution.outcome import JobProgress
 
 
 @dataclass(frozen=True)
@@ -39,35 +39,35 @@ class Attempt:
     """
 
     job_id: str
-    request: AnyRequest | PartRequest
+    request: AnyRequest | SubtaskRequest
     resume: bytes | None
     sessions: Sessions
     hold: Callable[[Session], Job]
     folder: Path
     files: ExitStack
-    report: Callable[[Progress], None]
+    report: Callable[[JobProgress], None]
     should_stop: Callable[[], bool]
     checkpoint: Callable[[bytes], None]
     seconds_left: Callable[[], float]
     ring: Callable[[], None]
 
-    def temporary_file(self) -> BinaryIO:
+    def open_temporary_file(self) -> BinaryIO:
         """Open an unnamed file, for a result that does not fit in memory."""
         file = TemporaryFile(dir=self.folder)  # noqa: SIM115 - ``files`` closes it
         return cast("BinaryIO", self.files.enter_context(file))
 
     @contextmanager
-    def table(self, dataset_id: str) -> Iterator[Table]:
+    def open_table(self, dataset_id: str) -> Iterator[StoredTable]:
         """Open the table of a dataset. No transaction stays open inside the block."""
         with ExitStack() as stack:
             with self.sessions.read() as session:
                 dataset = Datasets(session).get(dataset_id)
-                table = stack.enter_context(stored_table(session, dataset, self.folder))
+                table = stack.enter_context(open_table(session, dataset, self.folder))
             yield table
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
+class StoredResult:
     """Fields of a job's row that refer to its result; see ``TrainingJobs.succeed``."""
 
     model_id: str | None = None
@@ -77,12 +77,12 @@ class Kept:
     cut_by: str | None = None
 
 
-class Result(Protocol):
+class JobResult(Protocol):
     """The result of a job handler."""
 
-    def keep(self, session: Session) -> Kept:
+    def store(self, session: Session) -> StoredResult:
         """Store the result in the transaction that ends the job; called again if that transaction fails."""
         ...
 
 
-Work = Callable[[Attempt], Result]
+JobHandler = Callable[[Attempt], JobResult]

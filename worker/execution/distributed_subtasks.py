@@ -14,22 +14,22 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.db.repositories.subtasks import JobParts, free_slots
-from service.db.session import UNUSABLE, Sessions
+from service.db.repositories.subtasks import JobSubtasks, count_free_slots
+from service.db.session import UNAVAILABLE_ERRORS, Sessions
 from service.db.tables import Job, JobStatus
-from service.schemas.jobs import PartRequest
+from service.schemas.jobs import SubtaskRequest
 from service.schemas.training import TrainRequest
 from service.storage.blobs import put_bytes, read_bytes
-from worker.execution.outcome import Waiting
-from worker.execution.subtasks import Part, T
+from worker.execution.outcome import JobWaiting
+from worker.execution.subtasks import Subtask, T
 
 log = logging.getLogger(__name__)
 
-KEPT_FROM_S = 1.0  # a subtask that took less is faster to repeat than to store
-LOOK_S = 2.0  # between two checks for free workers; a job that ends sooner needs no help
+MIN_STORED_DURATION_S = 1.0  # a subtask that took less is faster to repeat than to store
+OFFER_PERIOD_S = 2.0  # between two checks for free workers; a job that ends sooner needs no help
 
 
-class SharedParts:
+class DistributedSubtasks:
     """The subtasks of a job that this process holds.
 
     Args:
@@ -51,33 +51,33 @@ class SharedParts:
     ) -> None:
         self._sessions, self._hold, self._training = sessions, hold, training
         self._seconds_left, self._ring = seconds_left, ring
-        self._probable: list[Callable[[], Sequence[Part]]] = []
+        self._probable: list[Callable[[], Sequence[Subtask]]] = []
         self._looked_at = time.monotonic()
         self._here = set[str]()  # keys of subtasks that this process has started
         with sessions.begin() as session:
             self._job = hold(session)
-            parts = JobParts(session, self._job).all()
+            parts = JobSubtasks(session, self._job).all()
         self._done = {part.request_sha256: part.result_sha256 for part in parts if part.result_sha256}
         self._offered = {part.request_sha256 for part in parts if not JobStatus(part.status).is_final}
 
-    def result(
-        self, part: Part, work: Callable[[], T], *, write: Callable[[T], bytes], read: Callable[[bytes], T]
+    def get_or_compute(
+        self, part: Subtask, work: Callable[[], T], *, write: Callable[[T], bytes], read: Callable[[bytes], T]
     ) -> T:
         """See ``SubtaskCache``.
 
         A result cut short by the time limit is not stored: with more time it would be different.
         """
-        known = self._taken_back(part) if part.key in self._offered else self.peek(part)
+        known = self._reclaim(part) if part.key in self._offered else self.peek(part)
         if known is not None:
             return read(known)
         started = time.monotonic()
         self._here.add(part.key)
         found = work()
-        if time.monotonic() - started >= KEPT_FROM_S and self._seconds_left() > 0:
-            self._keep(part, write(found))
+        if time.monotonic() - started >= MIN_STORED_DURATION_S and self._seconds_left() > 0:
+            self._store_result(part, write(found))
         return found
 
-    def peek(self, part: Part) -> bytes | None:
+    def peek(self, part: Subtask) -> bytes | None:
         """See ``SubtaskCache``."""
         sha256 = self._done.get(part.key)
         if sha256 is None:
@@ -86,7 +86,7 @@ class SharedParts:
             return read_bytes(session, sha256)
 
     @contextmanager
-    def ahead(self, probable: Callable[[], Sequence[Part]]) -> Iterator[None]:
+    def prefetch(self, probable: Callable[[], Sequence[Subtask]]) -> Iterator[None]:
         """See ``SubtaskCache``."""
         self._probable.append(probable)
         try:
@@ -94,38 +94,38 @@ class SharedParts:
         finally:
             self._probable.pop()
 
-    def look(self) -> None:
+    def offer_if_due(self) -> None:
         """Offer the next probable subtasks to idle workers, at most once in ``OFFER_PERIOD_S``.
 
         It may be called often.
         """
-        if time.monotonic() - self._looked_at >= LOOK_S:
+        if time.monotonic() - self._looked_at >= OFFER_PERIOD_S:
             self._looked_at = time.monotonic()
-            self._offer()
+            self._offer_subtasks()
 
-    def _offer(self, own: int = 0) -> None:
+    def _offer_subtasks(self, own: int = 0) -> None:
         """Offer one subtask for each free process, and for each of ``own`` processes about to become free."""
         try:
             with self._sessions.read() as session:
-                free = free_slots(session) + own
+                free = count_free_slots(session) + own
             if free > 0:
-                self._refresh()
-                self._add(free)
-        except UNUSABLE as error:
+                self._load_results()
+                self._queue_subtasks(free)
+        except UNAVAILABLE_ERRORS as error:
             log.warning("parts not offered", extra={"reason": str(error.orig)})
 
-    def _add(self, count: int) -> None:
+    def _queue_subtasks(self, count: int) -> None:
         known = self._done.keys() | self._offered | self._here
         probable = chain.from_iterable(parts() for parts in reversed(self._probable))
         wanted = islice((part for part in probable if part.key not in known), count)
-        requests = {part.key: self._request(part) for part in wanted}
+        requests = {part.key: self._make_request(part) for part in wanted}
         if requests:
             with self._sessions.begin() as session:
-                JobParts(session, self._hold(session)).offer(requests)
+                JobSubtasks(session, self._hold(session)).offer(requests)
             self._offered |= requests.keys()
             self._ring()
 
-    def _refresh(self) -> None:
+    def _load_results(self) -> None:
         """Load the results of subtasks that others have finished.
 
         No lock is needed, because a finished subtask stays finished.
@@ -133,36 +133,36 @@ class SharedParts:
         if not self._offered:
             return
         with self._sessions.read() as session:
-            results = JobParts(session, self._job).results(self._offered)
+            results = JobSubtasks(session, self._job).results(self._offered)
         self._done |= results
         self._offered -= results.keys()
 
-    def _taken_back(self, part: Part) -> bytes | None:
+    def _reclaim(self, part: Subtask) -> bytes | None:
         """Return the result of an offered subtask, or withdraw it and return None: then compute it here.
 
         Raises:
             JobWaiting: Another worker executes the subtask. This process is then free for another subtask.
         """
         with self._sessions.begin() as session:
-            parts = JobParts(session, self._hold(session))
+            parts = JobSubtasks(session, self._hold(session))
             is_elsewhere = not parts.withdraw(part.key) and parts.wait_for(part.key)
             self._done |= parts.results({part.key})
         if is_elsewhere:
-            self._offer(own=1)
-            raise Waiting(f"waiting for another worker to finish the subtask {part.name}")
+            self._offer_subtasks(own=1)
+            raise JobWaiting(f"waiting for another worker to finish the subtask {part.name}")
         self._offered.discard(part.key)
         return self.peek(part)
 
-    def _keep(self, part: Part, result: bytes) -> None:
+    def _store_result(self, part: Subtask, result: bytes) -> None:
         try:
             with self._sessions.begin() as session:
-                parts = JobParts(session, self._hold(session))
-                parts.record(part.key, self._request(part), put_bytes(session, result))
-        except UNUSABLE as error:
+                parts = JobSubtasks(session, self._hold(session))
+                parts.record(part.key, self._make_request(part), put_bytes(session, result))
+        except UNAVAILABLE_ERRORS as error:
             log.warning("part not kept", extra={"job_id": self._job.id, "reason": str(error.orig)})
 
-    def _request(self, part: Part) -> dict[str, Any]:
-        request = PartRequest(
+    def _make_request(self, part: Subtask) -> dict[str, Any]:
+        request = SubtaskRequest(
             name=part.name, input=part.input, training=self._training, max_seconds=self._seconds_left()
         )
         return request.model_dump(mode="json")

@@ -18,23 +18,21 @@ from typing import Any, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.settings import Settings
-from worker.execution.memory_limit import LOOKS_OFTEN, MemoryLimit
-from worker.execution.outcome import Progress, Stopped
+from worker.execution.memory_limit import CAN_POLL_MEMORY, MemoryLimit
+from worker.execution.outcome import JobProgress, JobStopped
 
 log = logging.getLogger(__name__)
 
-BEAT_S = 1.0  # longest time between two beats, and so until a cancellation is noticed
-LOOK_S = 0.1  # between two checks for a reason to beat at once
-AGAIN_S = 0.1  # between attempts to release the job
-CANCEL_S = 10.0  # for a cancelled job to stop
-GRACE_SHARE, GRACE_S = (
-    0.13,
-    4.0,
-)  # share of max_seconds, plus seconds, from the deadline to ending the process
-ETA_FROM = 0.1  # completed share below which an estimate of the remaining time is too uncertain
+MAX_BEAT_PERIOD_S = 1.0  # longest time between two beats, and so until a cancellation is noticed
+POLL_PERIOD_S = 0.1  # between two checks for a reason to beat at once
+RETRY_PERIOD_S = 0.1  # between attempts to release the job
+CANCEL_GRACE_S = 10.0  # for a cancelled job to stop
+# Share of max_seconds, plus seconds, from the deadline to ending the process
+GRACE_SHARE, GRACE_S = 0.13, 4.0
+MIN_ETA_FRACTION = 0.1  # completed share below which an estimate of the remaining time is too uncertain
 
 
 end_process = os._exit
@@ -100,7 +98,7 @@ class Heartbeat:
         self._thread.join()
 
     @contextmanager
-    def pausing_clock(self) -> Iterator[None]:
+    def pause_clock(self) -> Iterator[None]:
         """Stop the clock of the job during the block, while its modules are imported."""
         since, ends_at, self._ends_at = time.monotonic(), self._ends_at, math.inf
         yield
@@ -114,18 +112,18 @@ class Heartbeat:
         return self._is_lost or self._is_cancelled or self._winds_down or self._termination.requested
 
     @property
-    def pending(self) -> list[dict[str, Any]]:
+    def progress_buffer(self) -> list[dict[str, Any]]:
         """Progress that no beat has stored."""
         with self._lock:
             return list(self._pending)
 
-    def report(self, progress: Progress) -> None:
+    def report(self, progress: JobProgress) -> None:
         """Buffer progress for the next beat; of each stage only the latest report with the lowest error."""
         with self._lock:
             self._has_news |= progress.stage != self._latest.get("stage")
             error = progress.error
             if self._pending and self._pending[-1]["stage"] == progress.stage:
-                error = _lower(error, self._pending.pop()["error"])
+                error = _lowest_error(error, self._pending.pop()["error"])
             eta_seconds = self._eta_seconds(progress.fraction)
             self._latest = {**asdict(progress), "error": error, "eta_seconds": eta_seconds}
             self._pending.append(self._latest)
@@ -137,7 +135,7 @@ class Heartbeat:
             JobStopped: The result of this run would be discarded.
         """
         if self._is_lost or self._is_cancelled or self._termination.requested:
-            raise Stopped
+            raise JobStopped
         return self.seconds_left() <= 0
 
     def seconds_left(self) -> float:
@@ -162,29 +160,29 @@ class Heartbeat:
                 self.beat()
                 self._pause()
             except MemoryError:  # the job has used the memory, and its own next allocation fails, too
-                time.sleep(AGAIN_S)
+                time.sleep(RETRY_PERIOD_S)
             if self._termination.requested:
-                time.sleep(AGAIN_S)
+                time.sleep(RETRY_PERIOD_S)
 
     def _pause(self) -> None:
         """Wait until the next beat is due, or until a new stage, a termination or the end of the job."""
-        self._enforce()
-        due_at = time.monotonic() + min(BEAT_S, self._settings.heartbeat_s)
+        self._enforce_limits()
+        due_at = time.monotonic() + min(MAX_BEAT_PERIOD_S, self._settings.heartbeat_s)
         while not self._has_news and (left_s := due_at - time.monotonic()) > 0:
-            if LOOKS_OFTEN and self._memory is not None and self._memory.is_exceeded:
-                self._enforce()
-            if self._termination.wake.wait(min(LOOK_S, left_s)):
+            if CAN_POLL_MEMORY and self._memory is not None and self._memory.is_exceeded:
+                self._enforce_limits()
+            if self._termination.wake.wait(min(POLL_PERIOD_S, left_s)):
                 return
 
-    def _enforce(self) -> None:
+    def _enforce_limits(self) -> None:
         """End this process if the job exceeds its limits."""
         now = time.monotonic()
         if self._memory is not None and self._memory.is_exceeded:
-            self._end_process(code="out_of_memory", detail=self._memory.words())
+            self._end_process(code="out_of_memory", detail=self._memory.describe_excess())
         elif now > self._ends_at:
             detail = f"the job did not end within max_seconds = {self._max_seconds:g}; raise max_seconds"
             self._end_process(code="time_limit", detail=detail)
-        elif now > self._cancelled_at + CANCEL_S:
+        elif now > self._cancelled_at + CANCEL_GRACE_S:
             self._end_process(code="time_limit", detail="the job did not stop after it was cancelled")
 
     def _end_process(self, *, code: str, detail: str) -> None:
@@ -192,13 +190,13 @@ class Heartbeat:
         if self._has_ended:
             return
         with suppress(SQLAlchemyError), self._sessions.begin() as session:
-            TrainingJobs(session).fail(self._job_id, self._token, code=code, detail=detail)
+            Jobs(session).fail(self._job_id, self._token, code=code, detail=detail)
         log.error("process of a job ended", extra={"job_id": self._job_id, "code": code, "reason": detail})
         end_process(1)
 
     def _write(self, batch: list[dict[str, Any]], latest: dict[str, Any]) -> None:
         with self._sessions.begin() as session:
-            jobs = TrainingJobs(session)
+            jobs = Jobs(session)
             if self._termination.requested:
                 jobs.release(self._job_id, self._token)
                 self._is_lost = True
@@ -217,12 +215,12 @@ class Heartbeat:
                     self._cancelled_at = min(self._cancelled_at, time.monotonic())
 
     def _eta_seconds(self, fraction: float) -> float | None:
-        if fraction < ETA_FROM:
+        if fraction < MIN_ETA_FRACTION:
             return None
         elapsed = time.monotonic() - self._began
         left = max(0.0, self._deadline - time.monotonic())
         return round(min(left, elapsed * (1 - fraction) / fraction), 1)
 
 
-def _lower(*errors: float | None) -> float | None:
+def _lowest_error(*errors: float | None) -> float | None:
     return min((error for error in errors if error is not None), default=None)

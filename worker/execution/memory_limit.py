@@ -18,18 +18,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 STATM = Path("/proc/self/statm")  # Linux only, in pages: the second number is resident memory, the sixth data
-PAGE = resource.getpagesize()
-LOOKS_OFTEN = STATM.exists()  # on other systems each measurement starts a process
-BEYOND = 1.1  # multiple of the limit at which the process is ended, so that allocations fail before that
-REFUSED = re.compile(r"can't allocate memory|not enough memory|bad_alloc|unable to allocate", re.IGNORECASE)
-ASKED_FOR = re.compile(r"allocate (\d+) bytes")
+PAGE_BYTES = resource.getpagesize()
+CAN_POLL_MEMORY = STATM.exists()  # on other systems each measurement starts a process
+KILL_RATIO = 1.1  # multiple of the limit at which the process is ended, so that allocations fail before that
+REFUSAL_PATTERN = re.compile(
+    r"can't allocate memory|not enough memory|bad_alloc|unable to allocate", re.IGNORECASE
+)
+REQUEST_PATTERN = re.compile(r"allocate (\d+) bytes")
 GiB = 2**30
 
 
 def resident_bytes() -> int:
     """Return the resident memory of this process."""
     if STATM.exists():
-        return _pages(1) * PAGE
+        return _read_pages(1) * PAGE_BYTES
     told = subprocess.run(  # noqa: S603  # our own command
         ["/bin/ps", "-o", "rss=", "-p", str(os.getpid())], capture_output=True, text=True, check=False
     )
@@ -48,41 +50,45 @@ class MemoryLimit:
     limit: int
     before: int = field(default_factory=resident_bytes)
 
-    def begin(self) -> None:
+    def set_baseline(self) -> None:
         """Count memory from now on: what the process has imported so far does not belong to the job."""
         self.before = resident_bytes()
 
     @property
-    def taken(self) -> int:
+    def memory_use_bytes(self) -> int:
         """Bytes that the job uses."""
         return max(0, resident_bytes() - self.before)
 
     @property
     def is_exceeded(self) -> bool:
         """Whether the job exceeds the limit so far that its process has to be ended."""
-        return self.taken > BEYOND * self.limit
+        return self.memory_use_bytes > KILL_RATIO * self.limit
 
-    def words(self, asked: int | None = None) -> str:
+    def describe_excess(self, asked: int | None = None) -> str:
         """Return a message with the memory that the job needed, the limit, and what to do.
 
         Args:
             asked: Bytes of the allocation that failed; None if no allocation failed.
         """
-        needed = f"used {_told(self.taken)}" if asked is None else f"needed {_told(asked)} more in one step"
+        needed = (
+            f"used {_format_size(self.memory_use_bytes)}"
+            if asked is None
+            else f"needed {_format_size(asked)} more in one step"
+        )
         return (
-            f"the job {needed}, but a job may use {_told(self.limit)} (KAN_MAX_MEMORY_BYTES); "
+            f"the job {needed}, but a job may use {_format_size(self.limit)} (KAN_MAX_MEMORY_BYTES); "
             "use a smaller network, a coarser grid, fewer rows or fewer columns, or raise the limit"
         )
 
 
 @contextmanager
-def refusing(limit: int) -> Iterator[None]:
+def limit_allocations(limit: int) -> Iterator[None]:
     """Make allocations beyond the limit fail inside the block, on Linux."""
     if sys.platform != "linux":
         yield
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = _pages(5) * PAGE + limit
+    wanted = _read_pages(5) * PAGE_BYTES + limit
     ends = [bound for bound in (soft, hard) if bound != resource.RLIM_INFINITY]
     resource.setrlimit(resource.RLIMIT_DATA, (min([wanted, *ends]), hard))
     try:
@@ -94,22 +100,22 @@ def refusing(limit: int) -> Iterator[None]:
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error is a failed allocation, of Python or of any library."""
     return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and bool(REFUSED.search(str(error)))
+        isinstance(error, RuntimeError) and bool(REFUSAL_PATTERN.search(str(error)))
     )
 
 
-def asked_for(error: BaseException) -> int | None:
+def allocation_size(error: BaseException) -> int | None:
     """Return the bytes of the allocation that failed; None if the error does not contain them."""
     shape, dtype = getattr(error, "shape", None), getattr(error, "dtype", None)
     if shape is not None and dtype is not None:
         return int(math.prod(shape) * dtype.itemsize)
-    found = ASKED_FOR.search(str(error))
+    found = REQUEST_PATTERN.search(str(error))
     return int(found[1]) if found else None
 
 
-def _pages(place: int) -> int:
+def _read_pages(place: int) -> int:
     return int(STATM.read_text().split()[place])
 
 
-def _told(size: float) -> str:
+def _format_size(size: float) -> str:
     return f"{size / GiB:.3g} GiB"

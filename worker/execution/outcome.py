@@ -6,7 +6,7 @@ from typing import Any
 from service.db.repositories.revisions import Revision
 
 
-class Stopped(Exception):
+class JobStopped(Exception):
     """The job has to stop, and there is no result to store.
 
     Args:
@@ -18,12 +18,12 @@ class Stopped(Exception):
         self.lacking = lacking
 
 
-class Waiting(Exception):
+class JobWaiting(Exception):
     """The job has to wait for its subtasks; any worker continues it once they have ended."""
 
 
 @dataclass(frozen=True)
-class Progress:
+class JobProgress:
     """Progress of a job.
 
     Args:
@@ -41,7 +41,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Revised:
+class SourceModel:
     """The model that a symbolic job revises, and the bytes of its artifact."""
 
     model: Revision

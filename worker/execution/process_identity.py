@@ -12,35 +12,38 @@ from pathlib import Path
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 PID_NAMESPACE = Path("/proc/self/ns/pid")
-AFTER_THE_NAME = ") "  # end of the process name, the second field, which may contain any characters
-ENDED = ("Z", "X")  # zombies and dead processes: they have ended, but their parent has not read the status
+NAME_END = ") "  # end of the process name, the second field, which may contain any characters
+# Zombies and dead processes: they have ended, but their parent has not read the status
+ENDED_STATES = "Z", "X"
 
 
-def this_process() -> str | None:
+def current_holder() -> str | None:
     """Return the calling process as a holder; None if the system is not Linux."""
-    return _holder(machine(), os.getpid())
+    return _read_holder(machine_id(), os.getpid())
 
 
-def gone(holders: Collection[str]) -> list[str]:
+def find_ended(holders: Collection[str]) -> list[str]:
     """Return the holders that were processes of this machine and have ended."""
-    here = machine()
-    return [holder for holder in holders if here and holder.startswith(f"{here}/") and not _is_there(holder)]
+    here = machine_id()
+    return [
+        holder for holder in holders if here and holder.startswith(f"{here}/") and not _is_running(holder)
+    ]
 
 
-def machine() -> str | None:
+def machine_id() -> str | None:
     """Return ``boot id/process namespace`` of this machine; None if the system is not Linux."""
     with suppress(OSError):
         return f"{BOOT_ID.read_text().strip()}/{PID_NAMESPACE.stat().st_ino}"
     return None
 
 
-def _is_there(holder: str) -> bool:
+def _is_running(holder: str) -> bool:
     here, pid, _ = holder.rsplit("/", 2)
-    return _holder(here, int(pid)) == holder
+    return _read_holder(here, int(pid)) == holder
 
 
-def _holder(here: str | None, pid: int) -> str | None:
+def _read_holder(here: str | None, pid: int) -> str | None:
     with suppress(OSError):
-        state, *facts = Path(f"/proc/{pid}/stat").read_text().rpartition(AFTER_THE_NAME)[2].split()
-        return None if here is None or state in ENDED else f"{here}/{pid}/{facts[18]}"
+        state, *facts = Path(f"/proc/{pid}/stat").read_text().rpartition(NAME_END)[2].split()
+        return None if here is None or state in ENDED_STATES else f"{here}/{pid}/{facts[18]}"
     return None

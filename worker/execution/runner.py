@@ -17,26 +17,26 @@ from sqlalchemy.orm import Session
 
 from kan_engine.errors import KANEngineError
 from service.caller import Caller
-from service.db.repositories import TrainingJobs
-from service.db.session import UNUSABLE, Sessions
-from service.db.tables import PART, Job
+from service.db.repositories import Jobs
+from service.db.session import UNAVAILABLE_ERRORS, Sessions
+from service.db.tables import SUBTASK_KIND, Job
 from service.errors import ServiceError, is_disk_full
-from service.queue import kinds_beside
-from service.schemas.jobs import AnyRequest, PartRequest, read_request
+from service.queue import list_kinds_in_same_queue
+from service.schemas.jobs import AnyRequest, SubtaskRequest, read_request
 from service.settings import Settings
-from service.storage.blobs import put_bytes, read_bytes, release
-from worker.execution.attempt import Attempt, Result, Work
+from service.storage.blobs import put_bytes, read_bytes, release_blob
+from worker.execution.attempt import Attempt, JobHandler, JobResult
 from worker.execution.heartbeat import Heartbeat, Termination
-from worker.execution.memory_limit import MemoryLimit, asked_for, is_out_of_memory, refusing
-from worker.execution.outcome import Stopped, Waiting
-from worker.execution.process_identity import this_process
+from worker.execution.memory_limit import MemoryLimit, allocation_size, is_out_of_memory, limit_allocations
+from worker.execution.outcome import JobStopped, JobWaiting
+from worker.execution.process_identity import current_holder
 
 log = logging.getLogger(__name__)
 
-WORKING_SHARE = 0.95  # of max_seconds, until should_stop; the rest is for evaluating and storing the result
-FINISH_S = 1.0  # least rest in short jobs: for the fallback formula, for evaluating and storing
-LEAST_SHARE = 0.5  # least share of max_seconds until should_stop, in the shortest jobs
-PAUSES_S = (0.1, 0.5, 1, 2, 4, 8, 15, 15)  # between attempts to write, while a database restarts
+WORK_TIME_SHARE = 0.95  # of max_seconds, until should_stop; the rest is for evaluating and storing the result
+MIN_FINISH_S = 1.0  # least rest in short jobs: for the fallback formula, for evaluating and storing
+MIN_WORK_TIME_SHARE = 0.5  # least share of max_seconds until should_stop, in the shortest jobs
+RETRY_PAUSES_S = (0.1, 0.5, 1, 2, 4, 8, 15, 15)  # between attempts to write, while a database restarts
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ def run_job(
     sessions: Sessions,
     settings: Settings,
     *,
-    work_of: Callable[[str], Work],
+    work_of: Callable[[str], JobHandler],
     termination: Termination | None = None,
     ring: Callable[[], None] = lambda: None,
 ) -> None:
@@ -62,7 +62,7 @@ def run_job(
         termination: Reports when this process has to end.
         ring: Notifies workers that jobs were queued.
     """
-    held = _persist(lambda session: _take(job_id, token, session, settings), sessions)
+    held = _commit_with_retries(lambda session: _claim_or_adopt(job_id, token, session, settings), sessions)
     if held is None:
         log.info("job not taken", extra={"job_id": job_id})
         return
@@ -78,7 +78,7 @@ def run_job(
         memory=memory,
         termination=termination or Termination(),
     )
-    own = sessions.of(held.owner)
+    own = sessions.restrict_to(held.owner)
     with ExitStack() as files:
         attempt = Attempt(
             job_id=held.job_id,
@@ -89,19 +89,19 @@ def run_job(
             files=files,
             report=beat.report,
             should_stop=beat.should_stop,
-            hold=lambda session: _held_row(held, session),
+            hold=lambda session: _lock_row(held, session),
             checkpoint=lambda data: _save_checkpoint(data, held, sessions),
             seconds_left=beat.seconds_left,
             ring=ring,
         )
         with beat:
-            verdict = _done(lambda: work_of(held.kind), attempt, beat, memory)
-        _persist(lambda session: _store(verdict, held, beat, session), own)
+            verdict = _run_handler(lambda: work_of(held.kind), attempt, beat, memory)
+        _commit_with_retries(lambda session: _store_verdict(verdict, held, beat, session), own)
     ring()
 
 
 @dataclass(frozen=True)
-class _Held:
+class _ClaimedJob:
     """A job that this process has claimed.
 
     Attributes:
@@ -114,41 +114,47 @@ class _Held:
     token: str
     kind: str
     owner: Caller
-    request: AnyRequest | PartRequest
+    request: AnyRequest | SubtaskRequest
     seconds_left: float
     resume: bytes | None
 
 
-def _take(job_id: str, token: str | None, session: Session, settings: Settings) -> _Held | None:
+def _claim_or_adopt(
+    job_id: str, token: str | None, session: Session, settings: Settings
+) -> _ClaimedJob | None:
     """Claim the next job, or adopt the claim of the dispatcher; None if neither is possible."""
-    jobs, lease_s, holder = TrainingJobs(session), settings.lease_s, this_process()
+    jobs, lease_s, holder = Jobs(session), settings.lease_s, current_holder()
     if token is not None:
         job = jobs.adopt(job_id, token, lease_s=lease_s, holder=holder)
     else:
-        job = jobs.claim_next(kinds=kinds_beside(jobs.kind_of(job_id)), lease_s=lease_s, holder=holder)
+        job = jobs.claim_next(
+            kinds=list_kinds_in_same_queue(jobs.kind_of(job_id)), lease_s=lease_s, holder=holder
+        )
     if job is None or job.token is None:
         return None
-    return _Held(
+    return _ClaimedJob(
         job_id=job.id,
         token=job.token,
         kind=job.kind,
         owner=Caller(tenant=job.tenant, name="worker"),
-        request=PartRequest.model_validate(job.request) if job.kind == PART else read_request(job.request),
-        seconds_left=_seconds_left(job, jobs),
+        request=SubtaskRequest.model_validate(job.request)
+        if job.kind == SUBTASK_KIND
+        else read_request(job.request),
+        seconds_left=_attempt_seconds(job, jobs),
         resume=read_bytes(session, job.checkpoint_sha256) if job.checkpoint_sha256 else None,
     )
 
 
-def _seconds_left(job: Job, jobs: TrainingJobs) -> float:
+def _attempt_seconds(job: Job, jobs: Jobs) -> float:
     """Return the time for this attempt.
 
     Without a checkpoint or subtasks of earlier attempts it is the whole time until ``should_stop``, otherwise
     what earlier attempts left of it.
     """
     earlier, present = jobs.seconds_worked(job.id)
-    spent = present + (earlier if job.checkpoint_sha256 or jobs.has_parts(job.id) else 0.0)
+    spent = present + (earlier if job.checkpoint_sha256 or jobs.has_subtasks(job.id) else 0.0)
     whole = float(job.request["max_seconds"])
-    working = max(LEAST_SHARE * whole, min(WORKING_SHARE * whole, whole - FINISH_S))
+    working = max(MIN_WORK_TIME_SHARE * whole, min(WORK_TIME_SHARE * whole, whole - MIN_FINISH_S))
     return max(0.0, working - spent)
 
 
@@ -160,33 +166,35 @@ class _Failure:
     detail: str
 
 
-Verdict = Result | _Failure | Waiting | None
+Verdict = JobResult | _Failure | JobWaiting | None
 """How an attempt ended; None if it was stopped and its result is discarded."""
 
 
-def _done(work: Callable[[], Work], attempt: Attempt, beat: Heartbeat, memory: MemoryLimit) -> Verdict:
+def _run_handler(
+    work: Callable[[], JobHandler], attempt: Attempt, beat: Heartbeat, memory: MemoryLimit
+) -> Verdict:
     try:
-        with beat.pausing_clock():
+        with beat.pause_clock():
             do = work()
-        memory.begin()
-        with refusing(memory.limit):
+        memory.set_baseline()
+        with limit_allocations(memory.limit):
             return do(attempt)
-    except Waiting as waiting:
+    except JobWaiting as waiting:
         return waiting
-    except Stopped as stopped:
+    except JobStopped as stopped:
         if beat.is_interrupted:
             return None
         limit = attempt.request.max_seconds
         detail = f"{stopped.lacking} within max_seconds = {limit:g}; raise max_seconds"
         return _Failure("time_limit", detail)
-    except UNUSABLE as error:
+    except UNAVAILABLE_ERRORS as error:
         log.warning("database failed", extra={"job_id": attempt.job_id, "reason": str(error.orig)})
         return None
     except Exception as error:
-        return _failure(error, attempt.job_id, memory)
+        return _to_failure(error, attempt.job_id, memory)
 
 
-def _failure(error: Exception, job_id: str, memory: MemoryLimit) -> _Failure:
+def _to_failure(error: Exception, job_id: str, memory: MemoryLimit) -> _Failure:
     """Convert an exception to a failure for the client, and log it if it is not the client's error."""
     if isinstance(error, ServiceError):
         return _Failure(error.code, error.detail)
@@ -194,7 +202,7 @@ def _failure(error: Exception, job_id: str, memory: MemoryLimit) -> _Failure:
         return _Failure(_snake_case(type(error).__name__), str(error))
     if is_out_of_memory(error):
         log.warning("job ran out of memory", extra={"job_id": job_id, "reason": str(error)})
-        return _Failure("out_of_memory", memory.words(asked_for(error)))
+        return _Failure("out_of_memory", memory.describe_excess(allocation_size(error)))
     if is_disk_full(error):
         return _Failure("disk_full", "the disk of the worker is full; retry the job once there is space")
     log.error("job failed", exc_info=error, extra={"job_id": job_id})
@@ -206,61 +214,61 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
-def _save_checkpoint(data: bytes, held: _Held, sessions: Sessions) -> None:
+def _save_checkpoint(data: bytes, held: _ClaimedJob, sessions: Sessions) -> None:
     """Store the checkpoint of a job in place of its last one."""
     try:
         with sessions.begin() as session:
-            jobs = TrainingJobs(session)
+            jobs = Jobs(session)
             job = jobs.hold(held.job_id, held.token)
             if job is None:
                 return
             before = job.checkpoint_sha256
             jobs.set_checkpoint(job, put_bytes(session, data))
             if before is not None and before != job.checkpoint_sha256:
-                release(session, before)
-    except UNUSABLE as error:
+                release_blob(session, before)
+    except UNAVAILABLE_ERRORS as error:
         log.warning("checkpoint not stored", extra={"job_id": held.job_id, "reason": str(error.orig)})
 
 
-def _held_row(held: _Held, session: Session) -> Job:
-    job = TrainingJobs(session).hold(held.job_id, held.token)
+def _lock_row(held: _ClaimedJob, session: Session) -> Job:
+    job = Jobs(session).hold(held.job_id, held.token)
     if job is None:
-        raise Stopped
+        raise JobStopped
     return job
 
 
-def _store(verdict: Verdict, held: _Held, beat: Heartbeat, session: Session) -> None:
+def _store_verdict(verdict: Verdict, held: _ClaimedJob, beat: Heartbeat, session: Session) -> None:
     """Store the result and the final state of a job; do nothing if another process holds it."""
-    jobs = TrainingJobs(session)
+    jobs = Jobs(session)
     job = jobs.hold(held.job_id, held.token)
     if job is None:
         log.info("job given up", extra={"job_id": held.job_id})
         return
-    for progress in beat.pending:
+    for progress in beat.progress_buffer:
         jobs.record_progress(job, **progress)
     if verdict is None or (job.cancel_requested_at and not job.keep_best):
         ended = jobs.release(held.job_id, held.token)
-    elif isinstance(verdict, Waiting):
+    elif isinstance(verdict, JobWaiting):
         ended = jobs.wait(held.job_id, held.token, message=str(verdict))
     elif isinstance(verdict, _Failure):
         ended = jobs.fail(held.job_id, held.token, code=verdict.code, detail=verdict.detail)
     else:
         end = jobs.stop if job.cancel_requested_at else jobs.succeed
-        ended = end(held.job_id, held.token, **asdict(verdict.keep(session)))
+        ended = end(held.job_id, held.token, **asdict(verdict.store(session)))
     log.info("job ended", extra={"job_id": held.job_id, "status": ended and ended.status})
 
 
-def _persist(work: Callable[[Session], T], sessions: Sessions) -> T:
+def _commit_with_retries(work: Callable[[Session], T], sessions: Sessions) -> T:
     """Run a transaction, and repeat it for a while if it fails, so that an outage does not lose a result.
 
     ``IntegrityError`` occurs if two jobs add a version of the same model at the same time; the slower job
     gets it.
     """
-    for pause in PAUSES_S:
+    for pause in RETRY_PAUSES_S:
         try:
             with sessions.begin() as session:
                 return work(session)
-        except (*UNUSABLE, IntegrityError) as error:
+        except (*UNAVAILABLE_ERRORS, IntegrityError) as error:
             log.warning("not stored yet", extra={"reason": str(error.orig)})
             time.sleep(pause)
     with sessions.begin() as session:

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from worker.execution.outcome import Progress
+from worker.execution.outcome import JobProgress
 
 
-class Watch:
+class StageTimer:
     """Measures and reports the stages of a job.
 
     Attributes:
@@ -17,7 +17,7 @@ class Watch:
         cut_by: The stage in which the time ran out; None if it did not.
     """
 
-    def __init__(self, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> None:
+    def __init__(self, report: Callable[[JobProgress], None], should_stop: Callable[[], bool]) -> None:
         self._report, self._should_stop, self._now = report, should_stop, "prepare"
         self.seconds: dict[str, float] = {}
         self.cut_by: str | None = None
@@ -26,16 +26,16 @@ class Watch:
     @contextmanager
     def stage(self, name: str, fraction: float, message: str) -> Iterator[None]:
         """Report a stage, and measure how long the block takes."""
-        self.tell(name, fraction, message)
+        self.report(name, fraction, message)
         started = time.monotonic()
         yield
         self.seconds[name] = round(time.monotonic() - started, 3)
 
-    def tell(self, stage: str, fraction: float, message: str, error: float | None = None) -> None:
+    def report(self, stage: str, fraction: float, message: str, error: float | None = None) -> None:
         """Report progress within a stage; the reported fraction never falls."""
         self._now = stage
         self._furthest = max(self._furthest, fraction)  # nested searches may report a smaller one
-        self._report(Progress(stage, self._furthest, message, error))
+        self._report(JobProgress(stage, self._furthest, message, error))
 
     def should_stop(self) -> bool:
         """Return whether the time is up, and record the stage in which that was first seen."""

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Part:
+class Subtask:
     """A subtask of a job.
 
     Args:
@@ -35,11 +35,11 @@ class Part:
         return fingerprint([self.name, self.input])
 
 
-class Parts(Protocol):
+class SubtaskCache(Protocol):
     """Results of the subtasks of a job."""
 
-    def result(
-        self, part: Part, work: Callable[[], T], *, write: Callable[[T], bytes], read: Callable[[bytes], T]
+    def get_or_compute(
+        self, part: Subtask, work: Callable[[], T], *, write: Callable[[T], bytes], read: Callable[[bytes], T]
     ) -> T:
         """Return the result of a subtask; compute it if it is not known.
 
@@ -54,11 +54,11 @@ class Parts(Protocol):
         """
         ...
 
-    def peek(self, part: Part) -> bytes | None:
+    def peek(self, part: Subtask) -> bytes | None:
         """Return the serialised result of a subtask, or None if it is not known."""
         ...
 
-    def ahead(self, probable: Callable[[], Sequence[Part]]) -> AbstractContextManager[None]:
+    def prefetch(self, probable: Callable[[], Sequence[Subtask]]) -> AbstractContextManager[None]:
         """Declare the subtasks that are probably needed next while the block runs, the most probable first.
 
         They take precedence over those of enclosing blocks.
@@ -66,12 +66,12 @@ class Parts(Protocol):
         ...
 
 
-class Alone:
+class InProcess:
     """Computes every subtask in this process when it is needed, and stores no results."""
 
-    def result(
+    def get_or_compute(
         self,
-        part: Part,  # noqa: ARG002
+        part: Subtask,  # noqa: ARG002
         work: Callable[[], T],
         *,
         write: Callable[[T], bytes],  # noqa: ARG002
@@ -80,10 +80,10 @@ class Alone:
         """Compute the result."""
         return work()
 
-    def peek(self, part: Part) -> bytes | None:  # noqa: ARG002
+    def peek(self, part: Subtask) -> bytes | None:  # noqa: ARG002
         """Return None: no results are stored."""
         return None
 
-    def ahead(self, probable: Callable[[], Sequence[Part]]) -> AbstractContextManager[None]:  # noqa: ARG002
+    def prefetch(self, probable: Callable[[], Sequence[Subtask]]) -> AbstractContextManager[None]:  # noqa: ARG002
         """Do nothing: no other worker takes part."""
         return nullcontext()

@@ -7,22 +7,22 @@ CSV injection). Numbers are not changed.
 
 import polars as pl
 
-FORMULA = r"^(\s*[=+\-@＝＋－＠\t\r\n])"  # \s matches the no-break space, too
+FORMULA_PATTERN = r"^(\s*[=+\-@＝＋－＠\t\r\n])"  # \s matches the no-break space, too
 
 
-def harmless(frames: pl.LazyFrame) -> pl.LazyFrame:
+def neutralize_formulas(frames: pl.LazyFrame) -> pl.LazyFrame:
     """Prepare a table for a CSV file.
 
     Times are written in ISO 8601. Texts and column names that look like formulas get a leading ``'``.
     """
     texts, times = pl.selectors.string(), pl.selectors.datetime()
     safe = frames.with_columns(times.dt.to_string("iso:strict"))
-    return safe.with_columns(texts.str.replace(FORMULA, "'${1}")).rename(_harmless_names(frames))
+    return safe.with_columns(texts.str.replace(FORMULA_PATTERN, "'${1}")).rename(_neutralize_names(frames))
 
 
-def _harmless_names(frames: pl.LazyFrame) -> dict[str, str]:
+def _neutralize_names(frames: pl.LazyFrame) -> dict[str, str]:
     names = frames.collect_schema().names()
-    dangerous = pl.Series(names, dtype=pl.String).str.contains(FORMULA)
+    dangerous = pl.Series(names, dtype=pl.String).str.contains(FORMULA_PATTERN)
     found: dict[str, str] = {}
     for name in [name for name, is_one in zip(names, dangerous, strict=True) if is_one]:
         safe = f"'{name}"

@@ -10,14 +10,14 @@ import polars as pl
 
 from kan_engine import Feature, Predictor
 from kan_engine.data.labels import Label, class_name
-from service.documents.prediction_warnings import DOUBTS, NOT_FINITE, doubt_about
-from service.storage.stored_table import values_of
+from service.documents.prediction_warnings import NOT_FINITE, WARNING_CODES, select_warning_code
+from service.storage.stored_table import column_values
 
-INT64 = range(-(2**63), 2**63)
-LABELS = {bool: pl.Boolean, int: pl.Int64, float: pl.Float64, str: pl.String}
+INT64_RANGE = range(-(2**63), 2**63)
+LABEL_TYPES = {bool: pl.Boolean, int: pl.Int64, float: pl.Float64, str: pl.String}
 
 
-class Answers:
+class PredictionColumns:
     """Predicts blocks of a table as columns with unique names.
 
     Args:
@@ -36,32 +36,34 @@ class Answers:
         self._predictor, self._outputs = predictor, outputs
         self._margin = None if interval is None else predictor.margin(interval)
         self.schema: dict[str, pl.DataType] = {}
-        for name, kind in self._columns():
+        for name, kind in self._column_types():
             self.schema[_free_name(name, {*taken, *self.schema})] = kind
 
-    def to(self, block: pl.DataFrame) -> pl.DataFrame:
+    def predict_block(self, block: pl.DataFrame) -> pl.DataFrame:
         """Predict a block that has the columns of the model; return the columns of ``schema``."""
         predictor = self._predictor
-        columns = {f.name: _values(block[f.name], f) for f in predictor.encoding.features if f.name in block}
-        outside = predictor.outside_mask(columns)
+        columns = {
+            f.name: _feature_values(block[f.name], f) for f in predictor.encoding.features if f.name in block
+        }
+        outside = predictor.unseen_mask(columns)
         found: list[pl.Series]
         if predictor.classes is None:
             values = predictor.predict(columns).reshape(block.height, -1)
-            found = [_finite(values[:, place]) for place in range(values.shape[1])]
+            found = [_finite_series(values[:, place]) for place in range(values.shape[1])]
         else:
             probabilities = predictor.probabilities(columns)
             labels = predictor.labels(probabilities).tolist()
-            found = [self._label_column(labels), *map(_finite, probabilities.T)]
+            found = [self._label_column(labels), *map(_finite_series, probabilities.T)]
         undefined = found[0].is_null().to_numpy()
         for series in found[1:]:
             undefined = undefined | series.is_null().to_numpy()
         if self._margin is not None:  # an interval is valid only inside the range of the training rows
             known = np.where(outside.any(1), np.nan, values[:, 0])
-            found += [_finite(known - self._margin), _finite(known + self._margin)]
-        found.append(self._warnings(block, outside, undefined))
+            found += [_finite_series(known - self._margin), _finite_series(known + self._margin)]
+        found.append(self._make_warning_column(block, outside, undefined))
         return pl.DataFrame([series.alias(name) for name, series in zip(self.schema, found, strict=True)])
 
-    def _columns(self) -> list[tuple[str, pl.DataType]]:
+    def _column_types(self) -> list[tuple[str, pl.DataType]]:
         """Return the names and types of the columns, before names are made unique."""
         target, classes, number = self._predictor.target, self._predictor.classes, pl.Float64()
         if classes is not None:
@@ -78,8 +80,8 @@ class Answers:
         """Type of the labels; text if they have several types, or integers beyond 64 bits."""
         labels = self._predictor.classes or ()
         kinds = {type(label) for label in labels}
-        is_known = len(kinds) == 1 and (kinds != {int} or all(label in INT64 for label in labels))
-        return LABELS[kinds.pop()]() if is_known else pl.String()
+        is_known = len(kinds) == 1 and (kinds != {int} or all(label in INT64_RANGE for label in labels))
+        return LABEL_TYPES[kinds.pop()]() if is_known else pl.String()
 
     def _label_column(self, labels: Sequence[Label | None]) -> pl.Series:
         if self._label_type == pl.String:
@@ -88,28 +90,30 @@ class Answers:
             )
         return pl.Series(labels, dtype=self._label_type)
 
-    def _warnings(self, block: pl.DataFrame, outside: np.ndarray, undefined: np.ndarray) -> pl.Series:
+    def _make_warning_column(
+        self, block: pl.DataFrame, outside: np.ndarray, undefined: np.ndarray
+    ) -> pl.Series:
         """Return the warning codes of each row, separated by spaces; null without warnings."""
-        found = {code: np.zeros(block.height, dtype=bool) for code in DOUBTS}
+        found = {code: np.zeros(block.height, dtype=bool) for code in WARNING_CODES}
         for place, feature in enumerate(self._predictor.encoding.features):
             if outside[:, place].any():
                 missing = block[feature.name].is_null().to_numpy()
                 for is_missing, rows in ((True, missing), (False, ~missing)):
-                    found[doubt_about(feature, is_missing=is_missing)] |= outside[:, place] & rows
+                    found[select_warning_code(feature, is_missing=is_missing)] |= outside[:, place] & rows
         found[NOT_FINITE] |= undefined
-        told = [pl.when(pl.col(code)).then(pl.lit(code)) for code in DOUBTS]
+        told = [pl.when(pl.col(code)).then(pl.lit(code)) for code in WARNING_CODES]
         joined = pl.DataFrame(found).select(pl.concat_str(told, separator=" ", ignore_nulls=True))
         return joined.to_series().replace("", None)
 
 
-def _values(column: pl.Series, feature: Feature) -> np.ndarray:
+def _feature_values(column: pl.Series, feature: Feature) -> np.ndarray:
     """Convert a column to the type of its feature; a column without values may have any type."""
     if feature.type in ("category", "datetime"):
-        return values_of(column)
-    return values_of(column.cast(pl.Float64))
+        return column_values(column)
+    return column_values(column.cast(pl.Float64))
 
 
-def _finite(values: np.ndarray) -> pl.Series:
+def _finite_series(values: np.ndarray) -> pl.Series:
     """Return a series with null in place of numbers that are not finite."""
     series = pl.Series(values)
     return series.set(~series.is_finite(), None)

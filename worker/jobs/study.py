@@ -11,19 +11,19 @@ from typing import Any
 import polars as pl
 from sqlalchemy.orm import Session
 
-from service.db.repositories import Datasets, TrainedModels, TrainingJobs
-from service.db.repositories.subtasks import JobParts
+from service.db.repositories import Datasets, Jobs, TrainedModels
+from service.db.repositories.subtasks import JobSubtasks
 from service.db.tables import Job, JobStatus, Model
 from service.errors import Invalid
 from service.schemas.common import fingerprint
-from service.schemas.study import GRID, StudyRequest, trained_of
+from service.schemas.study import GRID_PATH, StudyRequest, summarize_training
 from service.schemas.training import TrainRequest
 from worker.execution.attempt import Attempt
-from worker.execution.outcome import Waiting
-from worker.jobs.batch_predict import Predictions as Table
-from worker.jobs.csv_injection import harmless
+from worker.execution.outcome import JobWaiting
+from worker.jobs.batch_predict import ResultFile as Table
+from worker.jobs.csv_injection import neutralize_formulas
 
-TOLD = {  # columns in addition to settings and metrics
+RESULT_COLUMNS = {  # columns in addition to settings and metrics
     "job_id": pl.String,
     "status": pl.String,
     "model_id": pl.String,
@@ -37,7 +37,7 @@ TOLD = {  # columns in addition to settings and metrics
 }
 
 
-def do_study(attempt: Attempt) -> Table:
+def run_study(attempt: Attempt) -> Table:
     """Queue the trainings of a study; once they have ended, write the table of their results.
 
     Raises:
@@ -48,27 +48,27 @@ def do_study(attempt: Attempt) -> Table:
     assert isinstance(request, StudyRequest)  # noqa: S101 - this is its kind
     with attempt.sessions.begin() as session:
         study = attempt.hold(session)
-        jobs = JobParts(session, study).trainings() or _submitted(request, study, session)
-        models = TrainedModels(session).of_jobs([job.id for job in jobs])
+        jobs = JobSubtasks(session, study).trainings() or _submit_trainings(request, study, session)
+        models = TrainedModels(session).find_by_jobs([job.id for job in jobs])
         name = f"{Datasets(session).get(request.dataset_id).name}-study.{request.format}"
     if not all(JobStatus(job.status).is_final for job in jobs):
-        raise Waiting(f"{len(jobs)} trainings")
-    _refuse_failure(jobs)
-    frame = _table(request, {job.request_sha256: (job, models.get(job.id)) for job in jobs})
-    file = attempt.temporary_file()
+        raise JobWaiting(f"{len(jobs)} trainings")
+    _raise_if_all_failed(jobs)
+    frame = _build_table(request, {job.request_sha256: (job, models.get(job.id)) for job in jobs})
+    file = attempt.open_temporary_file()
     if request.format == "csv":
-        harmless(frame.lazy()).sink_csv(file)
+        neutralize_formulas(frame.lazy()).sink_csv(file)
     else:
         frame.write_parquet(file)
     return Table(file, request.format, name)
 
 
-def _submitted(request: StudyRequest, study: Job, session: Session) -> list[Job]:
+def _submit_trainings(request: StudyRequest, study: Job, session: Session) -> list[Job]:
     """Queue a job for every distinct training; the study waits for them."""
-    trainings = map(request.training_with, request.combinations())
-    different = {_key(training): training for training in trainings}
+    trainings = map(request.make_training, request.combinations())
+    different = {_request_key(training): training for training in trainings}
     return [
-        TrainingJobs(session).add(
+        Jobs(session).add(
             kind="train",
             request=training.model_dump(mode="json"),
             request_sha256=key,
@@ -81,11 +81,11 @@ def _submitted(request: StudyRequest, study: Job, session: Session) -> list[Job]
     ]
 
 
-def _key(training: TrainRequest) -> str:
+def _request_key(training: TrainRequest) -> str:
     return fingerprint(training.model_dump(mode="json"))
 
 
-def _refuse_failure(jobs: Sequence[Job]) -> None:
+def _raise_if_all_failed(jobs: Sequence[Job]) -> None:
     """Raise ``Invalid`` if all trainings of a study have failed."""
     failed = [job for job in jobs if job.status == JobStatus.FAILED]
     if len(failed) == len(jobs):
@@ -94,7 +94,7 @@ def _refuse_failure(jobs: Sequence[Job]) -> None:
         raise Invalid(first.error_code or "internal_error", detail)
 
 
-def _table(request: StudyRequest, made: Mapping[str, tuple[Job, Model | None]]) -> pl.DataFrame:
+def _build_table(request: StudyRequest, made: Mapping[str, tuple[Job, Model | None]]) -> pl.DataFrame:
     """Build the table of a study.
 
     It has a row for every combination, with number, settings, metrics, ``RESULT_COLUMNS`` and baselines.
@@ -105,33 +105,39 @@ def _table(request: StudyRequest, made: Mapping[str, tuple[Job, Model | None]]) 
     """
     combinations = list(request.combinations())
     rows = [
-        _row(made.get(_key(request.training_with(settings))), _grid_of(request, settings))
+        _make_row(made.get(_request_key(request.make_training(settings))), _row_grid(request, settings))
         for settings in combinations
     ]
     return pl.DataFrame(
         [
             pl.Series("training", range(1, len(combinations) + 1), pl.Int64),
-            *(_setting(path, [settings[path] for settings in combinations]) for path in request.paths),
-            *_numbers([row.metrics for row in rows]),
-            *(pl.Series(name, [row.told[name] for row in rows], kind) for name, kind in TOLD.items()),
-            *_numbers([row.baselines for row in rows]),
+            *(
+                _make_setting_column(path, [settings[path] for settings in combinations])
+                for path in request.paths
+            ),
+            *_number_columns([row.metrics for row in rows]),
+            *(
+                pl.Series(name, [row.told[name] for row in rows], kind)
+                for name, kind in RESULT_COLUMNS.items()
+            ),
+            *_number_columns([row.baselines for row in rows]),
         ]
     )
 
 
-def _grid_of(request: StudyRequest, settings: Mapping[str, Any]) -> int | None:
+def _row_grid(request: StudyRequest, settings: Mapping[str, Any]) -> int | None:
     """Return the grid of a row if the networks are refined through several grids, else None."""
-    return settings[GRID] if request.refine else None
+    return settings[GRID_PATH] if request.refine else None
 
 
-def _numbers(rows: Sequence[Mapping[str, Any]]) -> list[pl.Series]:
+def _number_columns(rows: Sequence[Mapping[str, Any]]) -> list[pl.Series]:
     """Return a column of numbers for every name in the rows."""
     names = dict.fromkeys(chain(*rows))
     return [pl.Series(name, [row.get(name) for row in rows], pl.Float64) for name in names]
 
 
 @dataclass(frozen=True)
-class _Row:
+class _StudyRow:
     """Result of a training, or of a network on one grid.
 
     Attributes:
@@ -145,29 +151,31 @@ class _Row:
     baselines: dict[str, Any] = field(default_factory=dict)
 
 
-def _row(made: tuple[Job, Model | None] | None, grid: int | None) -> _Row:
+def _make_row(made: tuple[Job, Model | None] | None, grid: int | None) -> _StudyRow:
     if made is None:
-        return _Row(dict.fromkeys(TOLD) | {"status": "deleted"})
+        return _StudyRow(dict.fromkeys(RESULT_COLUMNS) | {"status": "deleted"})
     job, model = made
     seconds = job.finished_at - job.started_at if job.finished_at and job.started_at else None
-    told: dict[str, Any] = dict.fromkeys(TOLD) | {
+    told: dict[str, Any] = dict.fromkeys(RESULT_COLUMNS) | {
         "job_id": job.id,
         "status": job.status,
         "seconds": seconds and round(seconds.total_seconds(), 3),
         "error": job.error_code and f"{job.error_code}: {job.error_detail}",
     }
     if model is None:
-        return _Row(told)
-    trained = trained_of(model.record, grid)
+        return _StudyRow(told)
+    trained = summarize_training(model.record, grid)
     if trained is None:
-        return _Row(told | {"error": f"time_limit: there was no time for grid {grid}; raise max_seconds"})
+        return _StudyRow(
+            told | {"error": f"time_limit: there was no time for grid {grid}; raise max_seconds"}
+        )
     told |= {"parameters": trained["parameters"], "training_seconds": trained["seconds"]}
     if grid is None or grid == model.record["network"]["grid"]:
-        told |= _served(model)
-    return _Row(told, trained["metrics"], _beside(trained["baselines"]))
+        told |= _model_columns(model)
+    return _StudyRow(told, trained["metrics"], _flatten_baselines(trained["baselines"]))
 
 
-def _served(model: Model) -> dict[str, Any]:
+def _model_columns(model: Model) -> dict[str, Any]:
     """Return the columns that describe the model of a training."""
     symbolic = model.symbolic or {"outputs": []}
     formulas = [f"{output['name']} = {output['expression']}" for output in symbolic["outputs"]]
@@ -179,7 +187,7 @@ def _served(model: Model) -> dict[str, Any]:
     }
 
 
-def _beside(baselines: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _flatten_baselines(baselines: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Flatten metrics, parameters and seconds of baselines to names like ``linear.rmse``."""
     return {
         f"{name}.{what}": value
@@ -192,7 +200,7 @@ def _beside(baselines: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _setting(path: str, values: list[Any]) -> pl.Series:
+def _make_setting_column(path: str, values: list[Any]) -> pl.Series:
     """Return the column of a setting: JSON texts, unless all values are numbers, Booleans or texts."""
     kinds = {type(value) for value in values}
     is_plain = kinds <= {int, float} or kinds in ({bool}, {str})

@@ -8,88 +8,92 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from kan_engine import Limits, Trial
-from service.schemas.jobs import PartRequest
+from kan_engine import FormulaConstraints, Trial
+from service.schemas.jobs import SubtaskRequest
 from service.storage.blobs import put_bytes
-from worker.data.preparation import prepare
-from worker.execution.attempt import Attempt, Kept
-from worker.execution.outcome import Progress, Stopped
-from worker.execution.subtasks import Alone, Part, T
-from worker.search.context import Run
-from worker.search.extraction_subtask import do_reading
-from worker.search.law_subtask import small_law
-from worker.search.network_search import task_of
-from worker.search.outliers import set_outliers_aside
-from worker.search.search_rows import Grounds
-from worker.search.trials import Trials
+from worker.data.preparation import prepare_data
+from worker.execution.attempt import Attempt, StoredResult
+from worker.execution.outcome import JobProgress, JobStopped
+from worker.execution.subtasks import InProcess, Subtask, T
+from worker.search.context import SearchContext
+from worker.search.extraction_subtask import run_extraction_subtask
+from worker.search.law_subtask import find_small_law
+from worker.search.network_search import make_task
+from worker.search.outliers import exclude_outliers
+from worker.search.search_rows import SearchRows
+from worker.search.trials import TrialRunner
 
 
 @dataclass(frozen=True)
-class Piece:
+class SubtaskResult:
     """The serialised result of a subtask."""
 
     content: bytes
 
-    def keep(self, session: Session) -> Kept:
+    def store(self, session: Session) -> StoredResult:
         """Store the result."""
-        return Kept(result_sha256=put_bytes(session, self.content))
+        return StoredResult(result_sha256=put_bytes(session, self.content))
 
 
-def do_part(attempt: Attempt) -> Piece:
+def run_subtask(attempt: Attempt) -> SubtaskResult:
     """Execute one subtask of a job.
 
     Raises:
         JobStopped: The time ran out. The job cannot use an incomplete result.
     """
     request = attempt.request
-    assert isinstance(request, PartRequest)  # noqa: S101 - this is its kind
-    limits = Limits.from_dict(request.input["limits"]) if "limits" in request.input else Limits()
-    attempt.report(Progress("prepare", 0.0, "reading the table"))
-    with attempt.table(request.training.dataset_id) as table:
-        data = set_outliers_aside(prepare(table, request.training))
-    taken = _Taken()
-    run = Run.of(
+    assert isinstance(request, SubtaskRequest)  # noqa: S101 - this is its kind
+    limits = (
+        FormulaConstraints.from_dict(request.input["limits"])
+        if "limits" in request.input
+        else FormulaConstraints()
+    )
+    attempt.report(JobProgress("prepare", 0.0, "reading the table"))
+    with attempt.open_table(request.training.dataset_id) as table:
+        data = exclude_outliers(prepare_data(table, request.training))
+    taken = _ResultRecorder()
+    run = SearchContext.create(
         data,
         request.training,
         limits,
-        lambda *told: attempt.report(Progress(*told)),
+        lambda *told: attempt.report(JobProgress(*told)),
         attempt.should_stop,
         taken,
     )
-    PIECES[request.name](run, request.input)
+    SUBTASK_HANDLERS[request.name](run, request.input)
     if attempt.should_stop():
-        raise Stopped("the subtask was not finished")
-    return Piece(taken.content)
+        raise JobStopped("the subtask was not finished")
+    return SubtaskResult(taken.content)
 
 
-def _law(run: Run, options: dict[str, Any]) -> None:
-    small_law(run, options["seconds"])
+def _run_law_search(run: SearchContext, options: dict[str, Any]) -> None:
+    find_small_law(run, options["seconds"])
 
 
-def _network(run: Run, trial: dict[str, Any]) -> None:
-    Trials(run, Grounds.of(run)).run(Trial.from_dict(trial))
+def _train_network(run: SearchContext, trial: dict[str, Any]) -> None:
+    TrialRunner(run, SearchRows.prepare(run)).run(Trial.from_dict(trial))
 
 
-def _folds(run: Run, trial: dict[str, Any]) -> None:
-    Trials(run, Grounds.of(run)).climb(Trial.from_dict(trial), task_of(run))
+def _cross_validate(run: SearchContext, trial: dict[str, Any]) -> None:
+    TrialRunner(run, SearchRows.prepare(run)).run_step(Trial.from_dict(trial), make_task(run))
 
 
-PIECES: Mapping[str, Callable[[Run, dict[str, Any]], None]] = {
-    "law": _law,
-    "reading": do_reading,
-    "network": _network,
-    "folds": _folds,
+SUBTASK_HANDLERS: Mapping[str, Callable[[SearchContext, dict[str, Any]], None]] = {
+    "law": _run_law_search,
+    "reading": run_extraction_subtask,
+    "network": _train_network,
+    "folds": _cross_validate,
 }
 
 
-class _Taken(Alone):
+class _ResultRecorder(InProcess):
     """Computes the subtask and keeps its serialised result in ``content``."""
 
     content = b""
 
-    def result(
+    def get_or_compute(
         self,
-        part: Part,  # noqa: ARG002
+        part: Subtask,  # noqa: ARG002
         work: Callable[[], T],
         *,
         write: Callable[[T], bytes],

@@ -12,12 +12,12 @@ from service.db.repositories.revisions import read_revision
 from service.schemas.revision import SymbolicRequest
 from service.schemas.training import TrainRequest
 from service.storage.blobs import put_bytes, read_bytes
-from service.storage.stored_table import Table
-from worker.execution.attempt import Attempt, Kept, Work
-from worker.execution.distributed_subtasks import SharedParts
-from worker.execution.outcome import Outcome, Progress, Revised
-from worker.execution.subtasks import Parts
-from worker.results.lineage import lineage_of, usual_name
+from service.storage.stored_table import StoredTable
+from worker.execution.attempt import Attempt, JobHandler, StoredResult
+from worker.execution.distributed_subtasks import DistributedSubtasks
+from worker.execution.outcome import JobProgress, Outcome, SourceModel
+from worker.execution.subtasks import SubtaskCache
+from worker.results.lineage import describe_lineage, make_default_name
 
 
 class Pipeline(Protocol):
@@ -25,27 +25,27 @@ class Pipeline(Protocol):
 
     def __call__(
         self,
-        table: Table,
+        table: StoredTable,
         request: TrainRequest,
         *,
-        report: Callable[[Progress], None],
+        report: Callable[[JobProgress], None],
         should_stop: Callable[[], bool],
         resume: bytes | None,
         checkpoint: Callable[[bytes], None],
-        revises: Revised | None,
-        parts: Parts,
+        revises: SourceModel | None,
+        parts: SubtaskCache,
     ) -> Outcome:
         """Train; may raise the errors of the engine, and ``JobStopped``."""
         ...
 
 
-def training_works(pipeline: Pipeline) -> Mapping[str, Work]:
+def make_training_handlers(pipeline: Pipeline) -> Mapping[str, JobHandler]:
     """Return the handlers of the kinds of jobs that make a model, for a pipeline."""
-    return dict.fromkeys(("train", "symbolic"), partial(_train, pipeline))
+    return dict.fromkeys(("train", "symbolic"), partial(_run_training, pipeline))
 
 
 @dataclass(frozen=True)
-class _Trained:
+class _TrainingResult:
     """The result of a training or a symbolic job.
 
     Attributes:
@@ -55,15 +55,17 @@ class _Trained:
 
     job_id: str
     request: TrainRequest
-    revises: Revised | None
+    revises: SourceModel | None
     outcome: Outcome
 
-    def keep(self, session: Session) -> Kept:
+    def store(self, session: Session) -> StoredResult:
         """Store the artifact and the model."""
         request, outcome = self.request, self.outcome
-        lineage = lineage_of(session, self.job_id, request, request.dataset_id, _revises(self.revises))
+        lineage = describe_lineage(
+            session, self.job_id, request, request.dataset_id, _describe_revision(self.revises)
+        )
         model = TrainedModels(session).add(
-            name=request.name or usual_name(request.goal, self.job_id),
+            name=request.name or make_default_name(request.goal, self.job_id),
             job_id=self.job_id,
             dataset_id=request.dataset_id,
             task=outcome.task,
@@ -75,20 +77,20 @@ class _Trained:
             artifact_sha256=put_bytes(session, outcome.artifact),
             tags=request.tags,
         )
-        return Kept(model_id=model.id, cut_by=outcome.cut_by)
+        return StoredResult(model_id=model.id, cut_by=outcome.cut_by)
 
 
-def _train(pipeline: Pipeline, attempt: Attempt) -> _Trained:
-    request, revises = _read(attempt)
-    parts = SharedParts(
+def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
+    request, revises = _read_request(attempt)
+    parts = DistributedSubtasks(
         attempt.sessions, attempt.hold, request, seconds_left=attempt.seconds_left, ring=attempt.ring
     )
 
-    def report(progress: Progress) -> None:
+    def report(progress: JobProgress) -> None:
         attempt.report(progress)
-        parts.look()
+        parts.offer_if_due()
 
-    with attempt.table(request.dataset_id) as table:
+    with attempt.open_table(request.dataset_id) as table:
         outcome = pipeline(
             table,
             request,
@@ -99,21 +101,21 @@ def _train(pipeline: Pipeline, attempt: Attempt) -> _Trained:
             revises=revises,
             parts=parts,
         )
-    return _Trained(attempt.job_id, request, revises, outcome)
+    return _TrainingResult(attempt.job_id, request, revises, outcome)
 
 
-def _read(attempt: Attempt) -> tuple[TrainRequest, Revised | None]:
+def _read_request(attempt: Attempt) -> tuple[TrainRequest, SourceModel | None]:
     """Return the training of a job, and the model that it revises (None for a training)."""
     request = attempt.request
     if isinstance(request, SymbolicRequest):
         with attempt.sessions.read() as session:
             revision = read_revision(request, session)
-            return revision.request, Revised(revision, read_bytes(session, revision.artifact_sha256))
+            return revision.request, SourceModel(revision, read_bytes(session, revision.artifact_sha256))
     assert isinstance(request, TrainRequest)  # noqa: S101 - these are the kinds above
     return request, None
 
 
-def _revises(revised: Revised | None) -> dict[str, Any] | None:
+def _describe_revision(revised: SourceModel | None) -> dict[str, Any] | None:
     """Return the revised model and the changes, for the lineage; None for a training."""
     if revised is None:
         return None

@@ -11,55 +11,64 @@ from kan_engine import (
     Density,
     DensityConfig,
     Predictor,
-    fit_line_density,
-    fit_plane_density,
+    fit_bivariate_density,
+    fit_univariate_density,
     save,
 )
-from kan_engine.density.law_recognition import Recognised, Verdict, line_laws, plane_laws
+from kan_engine.density.law_recognition import (
+    RecognisedLaw,
+    RecognitionResult,
+    recognise_bivariate_laws,
+    recognise_univariate_laws,
+)
 from service.documents.answering_member import Members
-from service.documents.model_summary import shown_features, shown_network
-from service.documents.network_curves import portray
+from service.documents.model_summary import describe_features, describe_network
+from service.documents.network_curves import describe_edges
 from service.schemas.training import TrainRequest
-from service.storage.stored_table import Table
-from worker.data.density_rows import DensityRows, density_rows, mean_or_none
-from worker.evaluation.kernel_density import kernel_baseline
+from service.storage.stored_table import StoredTable
+from worker.data.density_rows import DensityRows, mean_or_none, read_density_rows
+from worker.evaluation.kernel_density import fit_kernel_baseline
 from worker.execution.outcome import Outcome
-from worker.execution.stage_timer import Watch
-from worker.results.density_document import density_document
-from worker.results.density_figures import density_figures
-from worker.results.formula_member import entries
+from worker.execution.stage_timer import StageTimer
+from worker.results.density_document import make_density_document
+from worker.results.density_figures import make_density_figures
+from worker.results.formula_member import describe_formula_member
 
-TOLD_ROWS = 100_000  # training rows for the training metrics
-METRIC, OF_LAW = "mean_log_likelihood", "law_mean_log_likelihood"
+MAX_TRAINING_METRIC_ROWS = 100_000  # training rows for the training metrics
+LIKELIHOOD_METRIC, LAW_LIKELIHOOD_METRIC = "mean_log_likelihood", "law_mean_log_likelihood"
 
 ShouldStop = Callable[[], bool]
 
 
-def run_density(table: Table, request: TrainRequest, watch: Watch) -> Outcome:
+def run_density(table: StoredTable, request: TrainRequest, watch: StageTimer) -> Outcome:
     """Fit a density to one or two columns, recognise its law, and measure both and a kernel estimate.
 
     Raises:
         InvalidData: There are too few rows, or a column is constant over the training rows.
     """
     with watch.stage("prepare", 0.0, "reading the table"):
-        rows = density_rows(table, request)
+        rows = read_density_rows(table, request)
     with watch.stage("train", 0.05, "fitting the density"):
-        sides, found = _fitted(rows, request, watch.should_stop)
-        predictor = found.predictor(rows.encoding, request.goal)
+        sides, found = _fit_densities(rows, request, watch.should_stop)
+        predictor = found.to_predictor(rows.encoding, request.goal)
     with watch.stage("symbolic", 0.8, "looking for its law"):
-        verdict = _laws(rows, sides, found, request, watch.should_stop) if request.symbolic else Verdict()
+        verdict = (
+            _recognise_laws(rows, sides, found, request, watch.should_stop)
+            if request.symbolic
+            else RecognitionResult()
+        )
     law = verdict.accepted[0] if verdict.accepted else None
     with watch.stage("evaluate", 0.88, "measuring on the hold-out rows"):
-        record = _record(rows, predictor, found, verdict, request)
-        symbolic = density_document(verdict.accepted, rows, request.goal)
-        record["members"] = _members(predictor, symbolic, record["metrics"], rows)
+        record = _make_record(rows, predictor, found, verdict, request)
+        symbolic = make_density_document(verdict.accepted, rows, request.goal)
+        record["members"] = _make_members(predictor, symbolic, record["metrics"], rows)
     with watch.stage("figures", 0.92, "drawing the density"):
-        figures = density_figures(predictor, rows, law)
-        picture = portray(
+        figures = make_density_figures(predictor, rows, law)
+        picture = describe_edges(
             predictor.network, found.inputs, rows.encoding, rows.training, [request.goal], watch.should_stop
         )
     with watch.stage("baselines", 0.95, "fitting the kernel estimate"):
-        record["baselines"] = kernel_baseline(rows, request.seed) if request.baselines else {}
+        record["baselines"] = fit_kernel_baseline(rows, request.seed) if request.baselines else {}
     record["timings"] = watch.seconds
     return Outcome(
         artifact=save(predictor),
@@ -72,7 +81,7 @@ def run_density(table: Table, request: TrainRequest, watch: Watch) -> Outcome:
     )
 
 
-def _fitted(
+def _fit_densities(
     rows: DensityRows, request: TrainRequest, should_stop: ShouldStop
 ) -> tuple[list[Density], Density]:
     """Fit the density of each column alone, and the joint density."""
@@ -82,33 +91,37 @@ def _fitted(
     config = DensityConfig(grid_size=asked, order=network.order, seed=request.seed, nodes=nodes)
     is_line = len(rows.names) == 1
     alone = config if is_line else DensityConfig(order=network.order, seed=request.seed)
-    sides = [fit_line_density(x, rows.weights, alone, should_stop) for x in rows.training.T]
+    sides = [fit_univariate_density(x, rows.weights, alone, should_stop) for x in rows.training.T]
     if is_line:
         return sides, sides[0]
-    return sides, fit_plane_density(rows.training, rows.weights, (sides[0], sides[1]), config, should_stop)
+    return sides, fit_bivariate_density(
+        rows.training, rows.weights, (sides[0], sides[1]), config, should_stop
+    )
 
 
-def _laws(
+def _recognise_laws(
     rows: DensityRows, sides: list[Density], found: Density, request: TrainRequest, should_stop: ShouldStop
-) -> Verdict:
+) -> RecognitionResult:
     verdicts = [
-        line_laws(name, x, rows.weights, side.held, side.support[0], request.seed, should_stop)
+        recognise_univariate_laws(
+            name, x, rows.weights, side.held, side.support[0], request.seed, should_stop
+        )
         for name, x, side in zip(rows.names, rows.training.T, sides, strict=True)
     ]
     if len(verdicts) == 1:
         return verdicts[0]
     names = rows.names[0], rows.names[1]
     pair = verdicts[0], verdicts[1]
-    return plane_laws(names, rows.training, rows.weights, found.held, pair, request.seed)
+    return recognise_bivariate_laws(names, rows.training, rows.weights, found.held, pair, request.seed)
 
 
-def _record(
-    rows: DensityRows, predictor: Predictor, found: Density, verdict: Verdict, request: TrainRequest
+def _make_record(
+    rows: DensityRows, predictor: Predictor, found: Density, verdict: RecognitionResult, request: TrainRequest
 ) -> dict[str, Any]:
     """Return the document of ``GET /models/{id}`` for a density."""
     law = verdict.accepted[0] if verdict.accepted else None
-    told = rows.training[np.random.default_rng(0).permutation(len(rows.training))[:TOLD_ROWS]]
-    metrics = _metrics(predictor, law, rows.test)
+    told = rows.training[np.random.default_rng(0).permutation(len(rows.training))[:MAX_TRAINING_METRIC_ROWS]]
+    metrics = _compute_metrics(predictor, law, rows.test)
     lost = int((predictor.predict(rows.test) <= 0).sum()) if len(rows.test) else 0
     warnings = [*rows.warnings, *([verdict.refused] if verdict.refused else [])]
     if lost:
@@ -116,18 +129,18 @@ def _record(
             f"{lost} of {len(rows.test)} hold-out rows lie where the density is 0: their likelihood is 0"
         )
     return {
-        "features": shown_features(rows.encoding),
+        "features": describe_features(rows.encoding),
         "outputs": [request.goal],
         "classes": None,
-        "network": shown_network(found.network, found.inputs, predictor.outputs, "newton"),
+        "network": describe_network(found.network, found.inputs, predictor.outputs, "newton"),
         "formula_of": "law" if law else None,
         "dropped": [],
         "metrics": metrics,
         "per_class": {},
-        "training_metrics": _metrics(predictor, law, told),
+        "training_metrics": _compute_metrics(predictor, law, told),
         "threshold": None,
         "decision": None,
-        "density": {"support": [_ends(side) for side in found.support], "smoothness": found.lamb},
+        "density": {"support": [_finite_ends(side) for side in found.support], "smoothness": found.lamb},
         "split": {
             "kind": request.split.kind,
             "seed": request.split.seed,
@@ -135,35 +148,39 @@ def _record(
             "validation_rows": 0,
             "test_rows": len(rows.test),
         },
-        "history": _history(found, predictor),
+        "history": _loss_history(found, predictor),
         "warnings": warnings,
     }
 
 
-def _members(
+def _make_members(
     predictor: Predictor, symbolic: dict[str, Any] | None, metrics: dict[str, float | None], rows: DensityRows
 ) -> dict[str, Any]:
     """Return the entry of the law among the members of the model; empty without a law."""
-    formula = Members.of(predictor, symbolic).formula
+    formula = Members.build(predictor, symbolic).formula
     if formula is None or symbolic is None:
         return {}
-    return entries(symbolic, {METRIC: metrics[OF_LAW]}, predictor, formula, rows.test)
+    return describe_formula_member(
+        symbolic, {LIKELIHOOD_METRIC: metrics[LAW_LIKELIHOOD_METRIC]}, predictor, formula, rows.test
+    )
 
 
-def _ends(side: tuple[float, float]) -> list[float | None]:
+def _finite_ends(side: tuple[float, float]) -> list[float | None]:
     return [end if np.isfinite(end) else None for end in side]
 
 
-def _metrics(predictor: Predictor, law: Recognised | None, x: np.ndarray) -> dict[str, float | None]:
+def _compute_metrics(
+    predictor: Predictor, law: RecognisedLaw | None, x: np.ndarray
+) -> dict[str, float | None]:
     """Compute the mean log-likelihood of rows; None without rows, or if the density of one is 0."""
     with np.errstate(divide="ignore"):
-        found = {METRIC: mean_or_none(np.log(predictor.predict(x))) if len(x) else None}
+        found = {LIKELIHOOD_METRIC: mean_or_none(np.log(predictor.predict(x))) if len(x) else None}
         if law is not None:
-            found[OF_LAW] = mean_or_none(law.log_density(x)) if len(x) else None
+            found[LAW_LIKELIHOOD_METRIC] = mean_or_none(law.log_density(x)) if len(x) else None
     return found
 
 
-def _history(found: Density, predictor: Predictor) -> list[dict[str, float | None]]:
+def _loss_history(found: Density, predictor: Predictor) -> list[dict[str, float | None]]:
     """Return minus the mean log-likelihood after every step, in the columns' units."""
     unit = float(np.log(found.inputs.scale).sum())
     grid = predictor.network.stack[0].grid_size

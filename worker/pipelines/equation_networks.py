@@ -9,25 +9,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kan_engine import KAN, Follower, Solution, TargetScaler, WantedShape, follow, network_of
+from kan_engine import (
+    KAN,
+    DistillationPlan,
+    DistilledNetwork,
+    Solution,
+    TargetScaler,
+    build_spline_network,
+    distill,
+)
 from service.schemas.equations import SolveRequest
 from worker.execution.attempt import Attempt
-from worker.execution.outcome import Progress
+from worker.execution.outcome import JobProgress
 
 if TYPE_CHECKING:
     from kan_engine.differential.solution import Violation
 
-PRECISION = 1e-13  # smallest relative error up to which products may be left out
-TRAINED_FROM, TRAINED_BY = 0.5, 0.95  # progress of the job at the start and the end of the training
-UNSOLVED = 1e-3  # relative violation of an equation above which a warning says that it is not solved
-COARSE, FAR = (
-    1e-4,
-    10.0,
-)  # a warning needs a violation by the network above both: this, and times the solution's
+MIN_PRODUCT_PRECISION = 1e-13  # smallest relative error up to which products may be left out
+TRAINING_START, TRAINING_END = 0.5, 0.95  # progress of the job at the start and the end of the training
+MAX_VIOLATION = 1e-3  # relative violation of an equation above which a warning says that it is not solved
+# A warning needs a violation by the network above both: this, and times the solution's
+MIN_REPORTED_VIOLATION, MAX_VIOLATION_RATIO = 1e-4, 10.0
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedNetwork:
     """A network of the unknown functions, and its record.
 
     Attributes:
@@ -47,36 +53,38 @@ class Served:
     warnings: list[str]
 
 
-def as_found(solution: Solution, history: list[dict[str, Any]]) -> Served:
+def convert_solution(solution: Solution, history: list[dict[str, Any]]) -> ServedNetwork:
     """Convert the solution to a network."""
     equations, conditions = solution.violations()
     count = len(solution.problem.unknowns)
-    return Served(
-        network=network_of(solution.spline, max(PRECISION, solution.error / 10)),
+    return ServedNetwork(
+        network=build_spline_network(solution.spline, max(MIN_PRODUCT_PRECISION, solution.error / 10)),
         outputs=TargetScaler("identity", np.zeros(count), np.ones(count)),
         equations=equations,
         conditions=conditions,
         error=solution.error,
         optimizer="gauss_newton",
         history=history,
-        warnings=_of_solution(solution),
+        warnings=_solution_warnings(solution),
     )
 
 
-def trained(request: SolveRequest, hidden: list[int], solution: Solution, attempt: Attempt) -> Served:
+def train_on_solution(
+    request: SolveRequest, hidden: list[int], solution: Solution, attempt: Attempt
+) -> ServedNetwork:
     """Train a network with the inner layers ``hidden`` on the solution."""
-    shape = WantedShape.of(solution.problem, **request.shape(hidden))
+    shape = DistillationPlan.from_problem(solution.problem, **request.shape_arguments(hidden))
     told = f"training a network of shape {list(shape.width)}"
-    attempt.report(Progress("train", TRAINED_FROM, told))
+    attempt.report(JobProgress("train", TRAINING_START, told))
     history = list[dict[str, Any]]()
-    for found in follow(solution, shape, steps=request.steps, should_stop=attempt.should_stop):
+    for found in distill(solution, shape, steps=request.steps, should_stop=attempt.should_stop):
         best, grid = found, found.network.stack[0].grid_size
         history.append({"step": len(history) + 1, "grid": grid, "error": found.distance})
-        done = TRAINED_FROM + (TRAINED_BY - TRAINED_FROM) * len(history) / len(shape.grids)
+        done = TRAINING_START + (TRAINING_END - TRAINING_START) * len(history) / len(shape.grids)
         message = f"{told}: on {grid} intervals, error {found.distance:.1e}"
-        attempt.report(Progress("train", done, message, found.distance))
+        attempt.report(JobProgress("train", done, message, found.distance))
     equations, conditions = best.violations
-    return Served(
+    return ServedNetwork(
         network=best.network,
         outputs=best.outputs,
         equations=equations,
@@ -84,18 +92,18 @@ def trained(request: SolveRequest, hidden: list[int], solution: Solution, attemp
         error=best.distance + solution.error,
         optimizer=shape.method,
         history=history,
-        warnings=[*_of_solution(solution), *_of_shape(best)],
+        warnings=[*_solution_warnings(solution), *_network_warnings(best)],
     )
 
 
-def worst(violations: tuple[Sequence[Violation], Sequence[Violation]]) -> float:
+def largest_violation(violations: tuple[Sequence[Violation], Sequence[Violation]]) -> float:
     """Return the largest relative violation of any equation or condition."""
     return max(each.relative for each in chain(*violations))
 
 
-def _of_solution(solution: Solution) -> list[str]:
-    violation = worst(solution.violations())
-    if violation < UNSOLVED:
+def _solution_warnings(solution: Solution) -> list[str]:
+    violation = largest_violation(solution.violations())
+    if violation < MAX_VIOLATION:
         return []
     return [
         f"equations or conditions are violated by {violation:.1e} relative to their terms: they contradict "
@@ -103,9 +111,9 @@ def _of_solution(solution: Solution) -> list[str]:
     ]
 
 
-def _of_shape(found: Follower) -> list[str]:
-    mine, its = worst(found.violations), worst(found.solution.violations())
-    if mine < max(COARSE, FAR * its):
+def _network_warnings(found: DistilledNetwork) -> list[str]:
+    mine, its = largest_violation(found.violations), largest_violation(found.solution.violations())
+    if mine < max(MIN_REPORTED_VIOLATION, MAX_VIOLATION_RATIO * its):
         return []
     width = list(found.network.config.width)
     return [

@@ -21,42 +21,48 @@ from kan_engine import (
     InvalidData,
     Measurements,
     Predictor,
-    Reached,
     Solution,
+    SolverProgress,
+    box_standardizer,
     estimate,
     find_laws,
-    pose,
+    parse_problem,
     save,
     solve,
-    standardizer_of,
 )
 from service.db.repositories import TrainedModels
 from service.documents.answering_member import Members
-from service.documents.model_summary import shown_features, shown_network
-from service.documents.network_curves import portray
+from service.documents.model_summary import describe_features, describe_network
+from service.documents.network_curves import describe_edges
 from service.schemas.equations import SolveRequest
-from service.schemas.members import OF_EQUATIONS
+from service.schemas.members import EQUATION_METRICS
 from service.storage.blobs import put_bytes
-from worker.execution.attempt import Attempt, Kept
-from worker.execution.outcome import Progress, Stopped
-from worker.pipelines.equation_networks import Served, as_found, trained, worst
-from worker.pipelines.solution_law import hunted_law
-from worker.results.formula_member import entries
-from worker.results.lineage import lineage_of, usual_name
-from worker.results.solution_figures import ValuesAt, solution_figures
-from worker.results.symbolic_document import symbolic_document
+from worker.execution.attempt import Attempt, StoredResult
+from worker.execution.outcome import JobProgress, JobStopped
+from worker.pipelines.equation_networks import (
+    ServedNetwork,
+    convert_solution,
+    largest_violation,
+    train_on_solution,
+)
+from worker.pipelines.solution_law import find_exact_law
+from worker.results.formula_member import describe_formula_member
+from worker.results.lineage import describe_lineage, make_default_name
+from worker.results.solution_figures import EvaluateSolution, make_solution_figures
+from worker.results.symbolic_document import make_symbolic_document
 
 TASK = "equation"
-SOLVING = 0.7  # progress of the job once the functions are found
-BEFORE_TRAINING = 0.4  # the same if a network is trained on them; then also the share of the time to solve
-ROWS = 1000  # points at which formulas are compared with the functions
+SOLVED_PROGRESS = 0.7  # progress of the job once the functions are found
+# The same if a network is trained on them; then also the share of the time to solve
+SOLVED_PROGRESS_BEFORE_TRAINING = 0.4
+COMPARISON_POINTS = 1000  # points at which formulas are compared with the functions
 NORMAL_95 = 1.959964  # half-width of a 95 % confidence interval, in standard errors
 
-Measured = dict[int, Measurements]
+MeasurementsByUnknown = dict[int, Measurements]
 
 
 @dataclass(frozen=True)
-class _Solved:
+class _SolveResult:
     """The result of a solve job: a model of the unknown functions."""
 
     job_id: str
@@ -68,13 +74,13 @@ class _Solved:
     figures: dict[str, Any]
     cut_by: str | None
 
-    def keep(self, session: Session) -> Kept:
+    def store(self, session: Session) -> StoredResult:
         """Store the artifact and the model."""
         request = self.request
         dataset_id = request.measurements.dataset_id if request.measurements else None
-        lineage = lineage_of(session, self.job_id, request, dataset_id)
+        lineage = describe_lineage(session, self.job_id, request, dataset_id)
         model = TrainedModels(session).add(
-            name=request.name or usual_name("-".join(request.unknowns), self.job_id),
+            name=request.name or make_default_name("-".join(request.unknowns), self.job_id),
             job_id=self.job_id,
             dataset_id=dataset_id,
             task=TASK,
@@ -86,10 +92,10 @@ class _Solved:
             artifact_sha256=put_bytes(session, self.artifact),
             tags=request.tags,
         )
-        return Kept(model_id=model.id, cut_by=self.cut_by)
+        return StoredResult(model_id=model.id, cut_by=self.cut_by)
 
 
-def solve_equations(attempt: Attempt) -> _Solved:
+def solve_equations(attempt: Attempt) -> _SolveResult:
     """Solve the equations, search for a law, and measure how well the equations are satisfied.
 
     Raises:
@@ -99,57 +105,57 @@ def solve_equations(attempt: Attempt) -> _Solved:
     request = attempt.request
     assert isinstance(request, SolveRequest)  # noqa: S101 - this is its kind
     started = time.monotonic()
-    hidden, measured = request.hidden, _measured(request, attempt)
-    solving, should_stop = SOLVING, attempt.should_stop
+    hidden, measured = request.hidden, _read_measurements(request, attempt)
+    solving, should_stop = SOLVED_PROGRESS, attempt.should_stop
     if hidden is not None:
-        solving, should_stop = BEFORE_TRAINING, _time_for_training(attempt)
-    solution, history = _solution(request, measured, attempt.report, solving, should_stop)
+        solving, should_stop = SOLVED_PROGRESS_BEFORE_TRAINING, _make_solve_deadline(attempt)
+    solution, history = _find_solution(request, measured, attempt.report, solving, should_stop)
     cut_by = "solve" if should_stop() else None
     timings = {"solve": round(time.monotonic() - started, 3)}
-    attempt.report(Progress("symbolic", solving, "looking for an exact formula"))
-    symbolic = _symbolic(request, solution, should_stop) if request.symbolic and not cut_by else None
+    attempt.report(JobProgress("symbolic", solving, "looking for an exact formula"))
+    symbolic = _find_symbolic(request, solution, should_stop) if request.symbolic and not cut_by else None
     if request.symbolic and should_stop():
         cut_by = cut_by or "symbolic"
     timings["symbolic"] = round(time.monotonic() - started - timings["solve"], 3)
     if hidden is None:
-        served = as_found(solution, history)
+        served = convert_solution(solution, history)
     else:
-        served = trained(request, hidden, solution, attempt)
+        served = train_on_solution(request, hidden, solution, attempt)
         timings["train"] = round(time.monotonic() - started - sum(timings.values()), 3)
         cut_by = cut_by or ("train" if attempt.should_stop() else None)
-    predictor = _predictor(request, solution, served)
-    attempt.report(Progress("figures", 0.95, "drawing the network and the solution"))
-    points = np.stack(list(solution.points(ROWS, seed=2).values()), 1)
-    edges = portray(
+    predictor = _make_predictor(request, solution, served)
+    attempt.report(JobProgress("figures", 0.95, "drawing the network and the solution"))
+    points = np.stack(list(solution.sample_points(COMPARISON_POINTS, seed=2).values()), 1)
+    edges = describe_edges(
         predictor.network, predictor.inputs, predictor.encoding, points, request.unknowns, attempt.should_stop
     )
-    members = _members(predictor, symbolic, points)
-    record = _record(request, solution, predictor, served) | {"members": members, "timings": timings}
-    figures = solution_figures(solution, _values_at(predictor), request.unknowns, measured)
-    return _Solved(attempt.job_id, request, save(predictor), record, symbolic, edges, figures, cut_by)
+    members = _make_members(predictor, symbolic, points)
+    record = _make_record(request, solution, predictor, served) | {"members": members, "timings": timings}
+    figures = make_solution_figures(solution, _make_evaluator(predictor), request.unknowns, measured)
+    return _SolveResult(attempt.job_id, request, save(predictor), record, symbolic, edges, figures, cut_by)
 
 
-def _values_at(predictor: Predictor) -> ValuesAt:
+def _make_evaluator(predictor: Predictor) -> EvaluateSolution:
     """Return a function that predicts the unknowns at all combinations of coordinates [unknowns, points]."""
 
-    def values(places: Sequence[np.ndarray]) -> np.ndarray:
+    def evaluate_grid(places: Sequence[np.ndarray]) -> np.ndarray:
         rows = np.stack(np.meshgrid(*places, indexing="ij"), -1).reshape(-1, len(places))
         predicted: np.ndarray = predictor.predict(rows).reshape(len(rows), -1).T
         return predicted
 
-    return values
+    return evaluate_grid
 
 
-def _time_for_training(attempt: Attempt) -> Callable[[], bool]:
+def _make_solve_deadline(attempt: Attempt) -> Callable[[], bool]:
     """Return a function that becomes true once the remaining time is needed for training a network."""
-    left = (1 - BEFORE_TRAINING) * attempt.seconds_left()
+    left = (1 - SOLVED_PROGRESS_BEFORE_TRAINING) * attempt.seconds_left()
     return lambda: attempt.should_stop() or attempt.seconds_left() < left
 
 
-def _solution(
+def _find_solution(
     request: SolveRequest,
-    measured: Measured,
-    report: Callable[[Progress], None],
+    measured: MeasurementsByUnknown,
+    report: Callable[[JobProgress], None],
     share: float,
     should_stop: Callable[[], bool],
 ) -> tuple[Solution, list[dict[str, Any]]]:
@@ -159,27 +165,29 @@ def _solution(
         share: Progress of the job once the solution is found.
     """
     solution, history = None, list[dict[str, Any]]()
-    for reached in _search(request, measured, should_stop):
+    for reached in _start_solver(request, measured, should_stop):
         message, error = "continuing the solution from its start", None
         if reached.solution is not None:
-            solution, error = reached.solution, worst(reached.solution.violations())
+            solution, error = reached.solution, largest_violation(reached.solution.violations())
             message = f"{' x '.join(map(str, reached.intervals))} intervals: violation {error:.1e}"
             history.append({"step": len(history) + 1, "grid": max(reached.intervals), "error": error})
-        report(Progress("solve", share * reached.fraction, message, error))
+        report(JobProgress("solve", share * reached.fraction, message, error))
     if solution is None:
-        raise Stopped("no solution was found")
+        raise JobStopped("no solution was found")
     return solution, history
 
 
-def _search(request: SolveRequest, measured: Measured, should_stop: Callable[[], bool]) -> Iterator[Reached]:
+def _start_solver(
+    request: SolveRequest, measured: MeasurementsByUnknown, should_stop: Callable[[], bool]
+) -> Iterator[SolverProgress]:
     network, is_itself = request.network, request.hidden is None
     order = network.order if is_itself and network.order != "auto" else None
     if measured:
-        problem = pose(**request.problem([request.unknowns[place] for place in measured]))
+        problem = parse_problem(**request.problem_arguments([request.unknowns[place] for place in measured]))
         starts = list(request.parameters.values())
         return estimate(problem, measured, starts, order=order, steps=request.steps, should_stop=should_stop)
     return solve(
-        pose(**request.problem()),
+        parse_problem(**request.problem_arguments()),
         grid=network.grid if is_itself and network.grid != "auto" else None,
         order=order,
         steps=request.steps,
@@ -187,7 +195,7 @@ def _search(request: SolveRequest, measured: Measured, should_stop: Callable[[],
     )
 
 
-def _measured(request: SolveRequest, attempt: Attempt) -> Measured:
+def _read_measurements(request: SolveRequest, attempt: Attempt) -> MeasurementsByUnknown:
     """Read the measurements of the unknowns, by index of the unknown; empty without measurements."""
     if request.measurements is None:
         return {}
@@ -196,7 +204,7 @@ def _measured(request: SolveRequest, attempt: Attempt) -> Measured:
     if dataset_id is None:
         values = {name: np.array(columns[name], dtype=float) for name in names if name in columns}
     else:
-        with attempt.table(dataset_id) as table:
+        with attempt.open_table(dataset_id) as table:
             values = {name: table.column(name).astype(float) for name in names if name in table.types}
     points = np.stack([values[name] for name in request.independent], 1)
     found = {}
@@ -210,14 +218,14 @@ def _measured(request: SolveRequest, attempt: Attempt) -> Measured:
     return found
 
 
-def _predictor(request: SolveRequest, solution: Solution, served: Served) -> Predictor:
+def _make_predictor(request: SolveRequest, solution: Solution, served: ServedNetwork) -> Predictor:
     features = tuple(
         Feature(name=name, type="number", min=low, max=high, fill=(low + high) / 2)
         for name, (low, high) in zip(solution.problem.independent, solution.problem.domain, strict=True)
     )
     return Predictor(
-        encoding=Encoding.of(features),
-        inputs=standardizer_of(solution.spline.axes),
+        encoding=Encoding.from_features(features),
+        inputs=box_standardizer(solution.spline.axes),
         network=served.network,
         outputs=served.outputs,
         classes=None,
@@ -226,30 +234,30 @@ def _predictor(request: SolveRequest, solution: Solution, served: Served) -> Pre
     )
 
 
-def _symbolic(
+def _find_symbolic(
     request: SolveRequest, solution: Solution, should_stop: Callable[[], bool]
 ) -> dict[str, Any] | None:
     """Search for laws that satisfy equations and conditions to rounding error.
 
     Returns the symbolic document; None without laws.
     """
-    laws = find_laws(solution, should_stop, partial(hunted_law, should_stop=should_stop))
-    return None if laws is None else _document(request.unknowns, solution, laws)
+    laws = find_laws(solution, should_stop, partial(find_exact_law, should_stop=should_stop))
+    return None if laws is None else _make_symbolic_document(request.unknowns, solution, laws)
 
 
-def _document(
+def _make_symbolic_document(
     unknowns: Sequence[str], solution: Solution, laws: Sequence[Expression]
 ) -> dict[str, Any] | None:
-    points = solution.points(ROWS, seed=2)
+    points = solution.sample_points(COMPARISON_POINTS, seed=2)
     values = dict(zip(unknowns, solution.values(points), strict=True))
     formulas = {name: [Formula(law, 0.0)] for name, law in zip(unknowns, laws, strict=True)}
     sides = zip(solution.problem.independent, solution.problem.domain, strict=True)
-    document = symbolic_document(
+    document = make_symbolic_document(
         formulas, points, values, seen={name: np.array(ends) for name, ends in sides}
     )
     if document is None:
         return None
-    by_equation, by_condition = solution.violations_by(laws)
+    by_equation, by_condition = solution.law_violations(laws)
     return document | {
         "exact": not solution.estimates,
         "verdict": "consistent" if solution.estimates else "exact",
@@ -259,16 +267,20 @@ def _document(
     }
 
 
-def _members(predictor: Predictor, symbolic: dict[str, Any] | None, points: np.ndarray) -> dict[str, Any]:
+def _make_members(
+    predictor: Predictor, symbolic: dict[str, Any] | None, points: np.ndarray
+) -> dict[str, Any]:
     """Return the entry of the laws among the members of the model; empty without laws."""
-    formula = Members.of(predictor, symbolic).formula
+    formula = Members.build(predictor, symbolic).formula
     if formula is None or symbolic is None:
         return {}
-    return entries(symbolic, {name: symbolic[name] for name in OF_EQUATIONS}, predictor, formula, points)
+    return describe_formula_member(
+        symbolic, {name: symbolic[name] for name in EQUATION_METRICS}, predictor, formula, points
+    )
 
 
-def _record(
-    request: SolveRequest, solution: Solution, predictor: Predictor, served: Served
+def _make_record(
+    request: SolveRequest, solution: Solution, predictor: Predictor, served: ServedNetwork
 ) -> dict[str, Any]:
     """Return the document of ``GET /models/{id}``."""
     metrics = {
@@ -277,26 +289,32 @@ def _record(
         "estimated_error": served.error,
     }
     return {
-        "features": shown_features(predictor.encoding),
+        "features": describe_features(predictor.encoding),
         "outputs": request.unknowns,
         "ignored_columns": request.unknowns,
         "classes": None,
-        "network": shown_network(predictor.network, predictor.inputs, predictor.outputs, served.optimizer),
+        "network": describe_network(predictor.network, predictor.inputs, predictor.outputs, served.optimizer),
         "formula_of": "law",
         "dropped": [],
         "metrics": metrics,
         "residuals": {
-            "equations": _told(request.equations, served.equations),
-            "conditions": _told([condition.residual for condition in request.conditions], served.conditions),
+            "equations": _violation_entries(request.equations, served.equations),
+            "conditions": _violation_entries(
+                [condition.residual for condition in request.conditions], served.conditions
+            ),
         },
-        "parameters": {each.name: _number(each) for each in solution.estimates},
+        "parameters": {each.name: _estimate_entry(each) for each in solution.estimates},
         "split": {"kind": "none", "seed": None, "training_rows": 0, "validation_rows": 0, "test_rows": 0},
         "history": served.history,
-        "warnings": [*_ended_early(request, solution), *served.warnings, *_open(solution.estimates)],
+        "warnings": [
+            *_short_domain_warnings(request, solution),
+            *served.warnings,
+            *_uncertain_estimate_warnings(solution.estimates),
+        ],
     }
 
 
-def _number(estimate: Estimate) -> dict[str, Any]:
+def _estimate_entry(estimate: Estimate) -> dict[str, Any]:
     """Return an estimated parameter with its standard error and 95 % confidence interval.
 
     Both are None if the measurements do not determine the error.
@@ -310,7 +328,7 @@ def _number(estimate: Estimate) -> dict[str, Any]:
     }
 
 
-def _open(estimates: Sequence[Estimate]) -> list[str]:
+def _uncertain_estimate_warnings(estimates: Sequence[Estimate]) -> list[str]:
     """Return a warning about parameters whose error the measurements do not determine."""
     names = [each.name for each in estimates if not math.isfinite(each.standard_error)]
     if not names:
@@ -321,14 +339,14 @@ def _open(estimates: Sequence[Estimate]) -> list[str]:
     ]
 
 
-def _told(texts: Sequence[str], violations: Iterable[Any]) -> list[dict[str, Any]]:
+def _violation_entries(texts: Sequence[str], violations: Iterable[Any]) -> list[dict[str, Any]]:
     return [
         {"residual": text, "largest": each.largest, "rms": each.rms, "relative": each.relative}
         for text, each in zip(texts, violations, strict=True)
     ]
 
 
-def _ended_early(request: SolveRequest, solution: Solution) -> list[str]:
+def _short_domain_warnings(request: SolveRequest, solution: Solution) -> list[str]:
     """Return a warning for each variable in which the solution ends before the end of its domain."""
     return [
         f"the solution ends at {name} = {high:g}: beyond it predictions are extrapolated; raise max_seconds "

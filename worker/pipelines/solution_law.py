@@ -8,18 +8,29 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from kan_engine import Contest, Data, Encoding, Expression, Feature, Limits, Standardizer
+from kan_engine import (
+    ColumnsAndTarget,
+    Encoding,
+    Expression,
+    Feature,
+    FormulaConstraints,
+    OptimismCorrection,
+    Standardizer,
+)
 from service.schemas.training import TrainRequest
-from service.schemas.training_plan import Plan
-from worker.data.preparation import Portion, Prepared
-from worker.search.context import Run
-from worker.search.law_search import exact_law
+from service.schemas.training_plan import TrainingPlan
+from worker.data.preparation import PreparedData, RowSet
+from worker.search.context import SearchContext
+from worker.search.law_search import search_exact_law
 
-SECONDS = 10.0  # time limit of the search
-TARGET = "the solution"  # placeholder for the dataset id and the target, which a solution does not have
+TIMEOUT_S = 10.0  # time limit of the search
+# Placeholder for the dataset id and the target, which a solution does not have
+PLACEHOLDER_NAME = "the solution"
 
 
-def hunted_law(fit: Data, validation: Data, should_stop: Callable[[], bool]) -> Expression | None:
+def find_exact_law(
+    fit: ColumnsAndTarget, validation: ColumnsAndTarget, should_stop: Callable[[], bool]
+) -> Expression | None:
     """Search for a formula that is exact to rounding error; None if none is found.
 
     Args:
@@ -27,22 +38,22 @@ def hunted_law(fit: Data, validation: Data, should_stop: Callable[[], bool]) -> 
         validation: The same at other points.
         should_stop: Once it returns true, the search ends.
     """
-    data, until = _prepared(fit, validation), time.monotonic() + SECONDS
-    run = Run(
+    data, until = _make_data(fit, validation), time.monotonic() + TIMEOUT_S
+    run = SearchContext(
         data=data,
         request=data.plan.request,
         names=data.names,
         inputs=Standardizer.fit(data.training.encoded),
         generator=torch.Generator().manual_seed(0),
-        report=_untold,
+        report=_ignore_progress,
         should_stop=lambda: should_stop() or time.monotonic() > until,
-        contest=Contest.closed(),
-        limits=Limits(),
+        contest=OptimismCorrection.create_closed(),
+        limits=FormulaConstraints(),
     )
-    return exact_law(run)
+    return search_exact_law(run)
 
 
-def _prepared(fit: Data, validation: Data) -> Prepared:
+def _make_data(fit: ColumnsAndTarget, validation: ColumnsAndTarget) -> PreparedData:
     """Convert points and values to the prepared rows of a table."""
     columns = {name: np.concatenate([own, validation[0][name]]) for name, own in fit[0].items()}
     values = np.concatenate([fit[1], validation[1]])
@@ -50,13 +61,13 @@ def _prepared(fit: Data, validation: Data) -> Prepared:
         Feature(name=name, type="number", min=float(v.min()), max=float(v.max()), fill=float(np.median(v)))
         for name, v in columns.items()
     )
-    rows = Portion(
+    rows = RowSet(
         encoded=np.stack(list(columns.values()), 1), y=values, targets=values, weights=np.ones(len(values))
     )
-    request = TrainRequest(dataset_id=TARGET, target=TARGET, task="regression")
-    return Prepared(
-        plan=Plan(request, {}, len(values)),
-        encoding=Encoding.of(features),
+    request = TrainRequest(dataset_id=PLACEHOLDER_NAME, target=PLACEHOLDER_NAME, task="regression")
+    return PreparedData(
+        plan=TrainingPlan(request, {}, len(values)),
+        encoding=Encoding.from_features(features),
         rows=rows,
         fit_count=len(fit[1]),
         validation_count=len(validation[1]),
@@ -67,5 +78,5 @@ def _prepared(fit: Data, validation: Data) -> Prepared:
     )
 
 
-def _untold(stage: str, fraction: float, message: str, error: float | None = None) -> None:
+def _ignore_progress(stage: str, fraction: float, message: str, error: float | None = None) -> None:
     """Ignore progress: the solver reports that of the job."""

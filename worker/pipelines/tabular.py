@@ -6,37 +6,41 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from kan_engine import Limits, load, read_attached, read_metadata, save
-from service.documents.network_curves import portray
-from service.schemas.baselines import Baseline, is_matched, name_of
+from kan_engine import FormulaConstraints, load, read_attached, read_metadata, save
+from service.documents.network_curves import describe_edges
+from service.schemas.baselines import Baseline, is_matched, make_baseline_name
 from service.schemas.training import TrainRequest
-from service.storage.stored_table import Table
-from worker.data.preparation import Prepared, prepare
-from worker.evaluation.baselines import Rows, run_baselines
+from service.storage.stored_table import StoredTable
+from worker.data.preparation import PreparedData, prepare_data
+from worker.evaluation.baselines import BaselineRows, run_baselines
 from worker.evaluation.decision_rule import Decision
-from worker.execution.outcome import Outcome, Progress, Revised
-from worker.execution.stage_timer import Watch
-from worker.execution.subtasks import Parts
+from worker.execution.outcome import JobProgress, Outcome, SourceModel
+from worker.execution.stage_timer import StageTimer
+from worker.execution.subtasks import SubtaskCache
 from worker.pipelines.density import run_density
-from worker.pipelines.revision import revised
-from worker.results.figures import figures_of
-from worker.results.formula_member import answering, with_formula, worth_of
-from worker.results.model_record import assembled, formulas_of, output_names, record_of
+from worker.pipelines.revision import revise_model
+from worker.results.figures import compute_figures
+from worker.results.formula_member import (
+    add_formula_member,
+    measure_answering_member,
+    select_answering_member,
+)
+from worker.results.model_record import assemble_predictor, describe_formulas, make_record, output_names
 from worker.search.model_search import find_network
-from worker.search.outliers import set_outliers_aside
-from worker.search.result import errors_of, from_metadata, to_metadata
+from worker.search.outliers import exclude_outliers
+from worker.search.result import collect_errors, restore_result, to_metadata
 
 
 def run_pipeline(
-    table: Table,
+    table: StoredTable,
     request: TrainRequest,
     *,
-    report: Callable[[Progress], None] = lambda _: None,
+    report: Callable[[JobProgress], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
     resume: bytes | None = None,
     checkpoint: Callable[[bytes], None] = lambda _: None,
-    revises: Revised | None = None,
-    parts: Parts | None = None,
+    revises: SourceModel | None = None,
+    parts: SubtaskCache | None = None,
 ) -> Outcome:
     """Prepare rows, search and train a network, extract formulas and measure; or revise a model.
 
@@ -54,39 +58,39 @@ def run_pipeline(
         InvalidData: No model can be trained on the rows.
         TrainingDiverged: The loss is not finite.
     """
-    watch = Watch(report, should_stop)
+    watch = StageTimer(report, should_stop)
     if request.task == "density":
         return run_density(table, request, watch)
     with watch.stage("prepare", 0.0, "reading the table"):
-        data = set_outliers_aside(prepare(table, request))
-    limits = _limits(request, revises)
-    if revises is not None and not revises.model.searches_anew:
+        data = exclude_outliers(prepare_data(table, request))
+    limits = _make_limits(request, revises)
+    if revises is not None and not revises.model.needs_new_network:
         with watch.stage("symbolic", 0.1, "changing the formula"):
-            outcome = revised(revises, data, limits, watch.tell, watch.should_stop)
+            outcome = revise_model(revises, data, limits, watch.report, watch.should_stop)
         return replace(outcome, record=outcome.record | {"timings": watch.seconds}, cut_by=watch.cut_by)
     if resume is None:
         with watch.stage("train", 0.05, "looking for a structure"):
-            found = find_network(data, request, limits, watch.tell, watch.should_stop, parts)
-        predictor, decision = assembled(found, data)
+            found = find_network(data, request, limits, watch.report, watch.should_stop, parts)
+        predictor, decision = assemble_predictor(found, data)
         if watch.cut_by is None:
             kept = to_metadata(found) | {"decision": decision and asdict(decision)}
-            checkpoint(save(predictor, kept, errors_of(found)))
+            checkpoint(save(predictor, kept, collect_errors(found)))
     else:
         predictor, kept = load(resume), read_metadata(resume)
-        found = from_metadata(kept, predictor, read_attached(resume))
+        found = restore_result(kept, predictor, read_attached(resume))
         decision = kept["decision"] and Decision(**kept["decision"])
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
-        symbolic = formulas_of(found, predictor, data)
+        symbolic = describe_formulas(found, predictor, data)
         is_known = (
             symbolic is not None and "evidence" in symbolic
         )  # then the errors belong to the first formula
-        predictor, members = with_formula(
+        predictor, members = add_formula_member(
             predictor, symbolic, data, found.formula_errors if is_known else None
         )
-        worth = worth_of(predictor, symbolic, data, decision)
-        record = record_of(found, worth, symbolic, data, request)
+        worth = measure_answering_member(predictor, symbolic, data, decision)
+        record = make_record(found, worth, symbolic, data, request)
     with watch.stage("symbolic", 0.92, "looking for functions that fit the activations"):
-        picture = portray(
+        picture = describe_edges(
             found.network,
             found.inputs,
             data.encoding,
@@ -95,9 +99,11 @@ def run_pipeline(
             watch.should_stop,
         )
     with watch.stage("figures", 0.94, "drawing what the model has learnt"):
-        figures = figures_of(answering(predictor, symbolic), data, picture, watch.should_stop)
+        figures = compute_figures(
+            select_answering_member(predictor, symbolic), data, picture, watch.should_stop
+        )
     with watch.stage("baselines", 0.95, "fitting the baselines"):
-        record |= _baselines(data, request, record, predictor.decision_weights, watch.should_stop)
+        record |= _make_baseline_record(data, request, record, predictor.decision_weights, watch.should_stop)
     record |= {"members": members, "timings": watch.seconds}
     return Outcome(
         artifact=save(predictor),
@@ -110,14 +116,14 @@ def run_pipeline(
     )
 
 
-def _limits(request: TrainRequest, revises: Revised | None) -> Limits:
+def _make_limits(request: TrainRequest, revises: SourceModel | None) -> FormulaConstraints:
     longest = request.symbolic.max_complexity if request.symbolic else None
     forbidden = revises.model.changes.forbid if revises else ()
-    return Limits(forbidden=frozenset(forbidden), max_complexity=longest)
+    return FormulaConstraints(forbidden=frozenset(forbidden), max_complexity=longest)
 
 
-def _baselines(
-    data: Prepared,
+def _make_baseline_record(
+    data: PreparedData,
     request: TrainRequest,
     record: dict[str, Any],
     decision_weights: tuple[float, ...] | None,
@@ -128,8 +134,8 @@ def _baselines(
     def run(baselines: Sequence[Baseline], parameters: int) -> dict[str, Any]:
         return run_baselines(
             baselines,
-            Rows(data.training.encoded, data.training.y, data.training.weights),
-            Rows(data.test.encoded, data.test.y),
+            BaselineRows(data.training.encoded, data.training.y, data.training.weights),
+            BaselineRows(data.test.encoded, data.test.y),
             fit_count=data.fit_count,
             matched=parameters,
             classes=data.classes,
@@ -141,7 +147,9 @@ def _baselines(
 
     if not request.baselines:
         return {"baselines": {}}
-    matched = {name_of(baseline): baseline for baseline in request.baselines if is_matched(baseline)}
+    matched = {
+        make_baseline_name(baseline): baseline for baseline in request.baselines if is_matched(baseline)
+    }
     size = record["network"]["parameters"]
     beside = run(request.baselines, size)
     if not matched:

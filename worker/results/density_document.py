@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from kan_engine import complexity, evaluate, safe_names, to_json, to_text, variables
-from kan_engine.density.law_recognition import Recognised
-from service.documents.model_summary import shown_formula
+from kan_engine.density.law_recognition import RecognisedLaw
+from service.documents.model_summary import describe_formula
 from worker.data.density_rows import DensityRows
 
 
-def density_document(laws: Sequence[Recognised], rows: DensityRows, goal: str) -> dict[str, Any] | None:
+def make_density_document(
+    laws: Sequence[RecognisedLaw], rows: DensityRows, goal: str
+) -> dict[str, Any] | None:
     """The ``symbolic`` resource without its model id; None without a law.
 
     A density has no true values to compare with: ``rmse``, ``r2`` and ``max_error`` are null, and
@@ -26,8 +28,8 @@ def density_document(laws: Sequence[Recognised], rows: DensityRows, goal: str) -
     seen = dict(zip(rows.names, rows.training.T, strict=True))
     output = {
         "name": goal,
-        **shown_formula(best.tree, names, rows.encoding),
-        **_told(best, rows),
+        **describe_formula(best.tree, names, rows.encoding),
+        **_describe_law(best, rows),
         "max_error": None,
         "domain": {names[name]: [float(seen[name].min()), float(seen[name].max())] for name in used},
         "law": {
@@ -43,8 +45,8 @@ def density_document(laws: Sequence[Recognised], rows: DensityRows, goal: str) -
         "constants": [],
         "pareto": [
             {"expression": to_text(law.tree, names), "tree": to_json(law.tree), "law": law.name}
-            | _told(law, rows)
-            for law in _front(laws)
+            | _describe_law(law, rows)
+            for law in _select_front(laws)
         ],
         "tree": to_json(best.tree),
         "quantity": "density",
@@ -53,26 +55,26 @@ def density_document(laws: Sequence[Recognised], rows: DensityRows, goal: str) -
         "exact": False,
         "verdict": "consistent",
         "outputs": [output],
-        "measured_on": rows.measured_on,
+        "measured_on": rows.evaluation_split,
     }
 
 
-def _front(laws: Sequence[Recognised]) -> list[Recognised]:
+def _select_front(laws: Sequence[RecognisedLaw]) -> list[RecognisedLaw]:
     """Accepted laws where less complexity means less likelihood, simplest first; the best law is last."""
-    front: list[Recognised] = []
+    front: list[RecognisedLaw] = []
     for law in laws:
         if not front or complexity(law.tree) < complexity(front[-1].tree):
             front.append(law)
     return front[::-1]
 
 
-def _told(law: Recognised, rows: DensityRows) -> dict[str, Any]:
+def _describe_law(law: RecognisedLaw, rows: DensityRows) -> dict[str, Any]:
     """Complexity of a law, and mean log-likelihood of its formula as printed."""
-    values = evaluate(law.tree, dict(zip(rows.names, rows.measured.T, strict=True)))
+    values = evaluate(law.tree, dict(zip(rows.names, rows.evaluation_values.T, strict=True)))
     with np.errstate(all="ignore"):
-        logs = np.log(np.broadcast_to(values, len(rows.measured)))
+        logs = np.log(np.broadcast_to(values, len(rows.evaluation_values)))
     ends = np.array(law.support).T
-    outside = ((rows.measured < ends[0]) | (rows.measured > ends[1])).any(1)
+    outside = ((rows.evaluation_values < ends[0]) | (rows.evaluation_values > ends[1])).any(1)
     is_defined = bool(np.isfinite(logs).all()) and not outside.any()
     return {
         "complexity": complexity(law.tree),

@@ -7,19 +7,24 @@ from typing import Any
 import numpy as np
 
 from kan_engine import Predictor
-from kan_engine.density.law_recognition import Recognised
+from kan_engine.density.law_recognition import RecognisedLaw
 from worker.data.density_rows import DensityRows
 
-POINTS, PLANE_POINTS = 241, 61
-MOST_BARS = 60
-DOTS = 1_000
-SHOWN = 0.002, 0.998  # range of a figure; with long tails the full range would hide the middle
-ROOM = 0.15  # on each side, as a share of the distance between the quantiles
+LINE_POINTS, PLANE_POINTS = 241, 61
+MAX_BARS = 60
+MAX_DOTS = 1_000
+SHOWN_QUANTILES = 0.002, 0.998  # range of a figure; with long tails the full range would hide the middle
+MARGIN_SHARE = 0.15  # on each side, as a share of the distance between the quantiles
 
 
-def density_figures(predictor: Predictor, rows: DensityRows, law: Recognised | None) -> dict[str, Any]:
+def make_density_figures(
+    predictor: Predictor, rows: DensityRows, law: RecognisedLaw | None
+) -> dict[str, Any]:
     """The body of ``GET /models/{id}/figures`` for a density."""
-    axes = [_axis(values, POINTS if len(rows.names) == 1 else PLANE_POINTS) for values in rows.training.T]
+    axes = [
+        _make_axis(values, LINE_POINTS if len(rows.names) == 1 else PLANE_POINTS)
+        for values in rows.training.T
+    ]
     mesh = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
     places = mesh.reshape(-1, len(axes))
     shape = mesh.shape[:-1]
@@ -31,8 +36,8 @@ def density_figures(predictor: Predictor, rows: DensityRows, law: Recognised | N
         "law_density": None if law is None else np.exp(law.log_density(places)).reshape(shape).tolist(),
     }
     return {
-        "measured_on": rows.measured_on,
-        "rows": len(rows.measured),
+        "measured_on": rows.evaluation_split,
+        "rows": len(rows.evaluation_values),
         "parity": None,
         "confusion": None,
         "roc": None,
@@ -40,29 +45,35 @@ def density_figures(predictor: Predictor, rows: DensityRows, law: Recognised | N
         "effects": [],
         "importance": None,
         "density": told
-        | (_histogram(rows.measured[:, 0], axes[0]) if len(axes) == 1 else _dots(rows.measured)),
+        | (
+            _make_histogram(rows.evaluation_values[:, 0], axes[0])
+            if len(axes) == 1
+            else _sample_dots(rows.evaluation_values)
+        ),
     }
 
 
-def _axis(values: np.ndarray, points: int) -> np.ndarray:
+def _make_axis(values: np.ndarray, points: int) -> np.ndarray:
     """Points over the range of nearly all rows plus a margin, which ends just beyond the outermost rows."""
-    low, high = np.quantile(values, SHOWN)
-    room = ROOM * float(high - low)
-    return np.linspace(max(low - room, _beyond(values, -1)), min(high + room, _beyond(values, 1)), points)
+    low, high = np.quantile(values, SHOWN_QUANTILES)
+    room = MARGIN_SHARE * float(high - low)
+    return np.linspace(
+        max(low - room, _extend_range(values, -1)), min(high + room, _extend_range(values, 1)), points
+    )
 
 
-def _beyond(values: np.ndarray, side: int) -> float:
+def _extend_range(values: np.ndarray, side: int) -> float:
     """The outermost value on one side, extended by 5 % of the range."""
     last = float(values.max() if side > 0 else values.min())
     return last + side * 0.05 * float(np.ptp(values))
 
 
-def _histogram(values: np.ndarray, axis: np.ndarray) -> dict[str, Any]:
+def _make_histogram(values: np.ndarray, axis: np.ndarray) -> dict[str, Any]:
     """Density of the rows in bars of equal width (Freedman and Diaconis 1981)."""
     lower, upper = np.quantile(values, [0.25, 0.75])
     width = 2 * float(upper - lower) * len(values) ** (-1 / 3)
     reach = float(np.ptp(axis))
-    bars = int(np.clip(np.ceil(reach / width) if width > 0 else 1, 5, MOST_BARS))
+    bars = int(np.clip(np.ceil(reach / width) if width > 0 else 1, 5, MAX_BARS))
     counts, edges = np.histogram(values, bars, (axis[0], axis[-1]))
     return {
         "edges": edges.tolist(),
@@ -71,7 +82,7 @@ def _histogram(values: np.ndarray, axis: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _dots(rows: np.ndarray) -> dict[str, Any]:
+def _sample_dots(rows: np.ndarray) -> dict[str, Any]:
     """A random sample of the rows."""
-    some = rows[np.random.default_rng(0).permutation(len(rows))[:DOTS]]
+    some = rows[np.random.default_rng(0).permutation(len(rows))[:MAX_DOTS]]
     return {"edges": None, "bars": None, "dots": some.tolist()}

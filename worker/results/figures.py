@@ -10,18 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kan_engine import Feature, Predictor
-from worker.data.preparation import Prepared
-from worker.evaluation.diagnostics import beside_truth
-from worker.evaluation.partial_dependence import effects_of
-from worker.evaluation.permutation_importance import importance_of
+from worker.data.preparation import PreparedData
+from worker.evaluation.diagnostics import compute_diagnostics
+from worker.evaluation.partial_dependence import compute_partial_dependence
+from worker.evaluation.permutation_importance import compute_importance
 
-MOST_FEATURES = 50
-WORK = 150_000_000  # per kind of figure: about half a second
+MAX_FEATURES = 50
+MAX_ACTIVATIONS = 150_000_000  # per kind of figure: about half a second
 
 
-def figures_of(
+def compute_figures(
     predictor: Predictor,
-    data: Prepared,
+    data: PreparedData,
     picture: Mapping[str, Any],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
@@ -36,18 +36,18 @@ def figures_of(
     """
     is_measured = len(data.test) > 0
     part = data.test if is_measured else data.training
-    stop, work = (_never, WORK // 10) if should_stop() else (should_stop, WORK)
+    stop, work = (_never, MAX_ACTIVATIONS // 10) if should_stop() else (should_stop, MAX_ACTIVATIONS)
     used = [feature for feature in data.encoding.features if feature.name not in predictor.unused]
-    shown = _strongest(used, picture, data)
+    shown = _select_features(used, picture, data)
     # Rows to predict per feature.
     each = work // max(1, predictor.network.edge_count * len(shown))
-    importance = importance_of(predictor, part, data, shown, each, stop)
+    importance = compute_importance(predictor, part, data, shown, each, stop)
     weights = {entry["name"]: entry["mean"] for entry in importance["features"]}
     by_weight = sorted(shown, key=lambda feature: -(weights.get(feature.name) or 0.0))
-    effects = effects_of(predictor, data, by_weight, each, stop)
+    effects = compute_partial_dependence(predictor, data, by_weight, each, stop)
     return {
         "measured_on": "hold-out" if is_measured else "training",
-        **beside_truth(predictor, part, data.plan.request.seed),
+        **compute_diagnostics(predictor, part, data.plan.request.seed),
         "effects": effects,
         "importance": importance,
     }
@@ -57,14 +57,16 @@ def _never() -> bool:
     return False
 
 
-def _strongest(used: Sequence[Feature], picture: Mapping[str, Any], data: Prepared) -> list[Feature]:
+def _select_features(
+    used: Sequence[Feature], picture: Mapping[str, Any], data: PreparedData
+) -> list[Feature]:
     """All features that the network uses; of very many, those whose edges have the highest scores."""
-    if len(used) <= MOST_FEATURES:
+    if len(used) <= MAX_FEATURES:
         return list(used)
     scores: dict[str, float] = {}
     for edge in picture["edges"]:
         if edge["layer"] == 0:
             name = data.encoding.names[edge["in"]].feature
             scores[name] = scores.get(name, 0.0) + (edge["score"] or 0.0)
-    strongest = sorted(used, key=lambda feature: -scores.get(feature.name, 0.0))[:MOST_FEATURES]
+    strongest = sorted(used, key=lambda feature: -scores.get(feature.name, 0.0))[:MAX_FEATURES]
     return [feature for feature in used if feature in strongest]

@@ -10,20 +10,23 @@ import numpy as np
 
 from kan_engine import FormulaPredictor, Predictor
 from service.documents.answering_member import Members
-from service.schemas.members import formula_entry
-from worker.data.preparation import Portion, Prepared
+from service.schemas.members import make_formula_entry
+from worker.data.preparation import PreparedData, RowSet
 from worker.evaluation.decision_rule import Decision
 from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
-from worker.evaluation.model_metrics import measure
-from worker.search.law_search import SURE
+from worker.evaluation.model_metrics import measure_model
+from worker.search.law_search import MAX_LOG_ODDS
 
-Document = Mapping[str, Any]
-Entries = dict[str, dict[str, Any]]  # of ``members`` in the record of a model
+SymbolicDocument = Mapping[str, Any]
+MemberEntries = dict[str, dict[str, Any]]  # of ``members`` in the record of a model
 
 
-def with_formula(
-    predictor: Predictor, symbolic: Document | None, data: Prepared, errors: np.ndarray | None = None
-) -> tuple[Predictor, Entries]:
+def add_formula_member(
+    predictor: Predictor,
+    symbolic: SymbolicDocument | None,
+    data: PreparedData,
+    errors: np.ndarray | None = None,
+) -> tuple[Predictor, MemberEntries]:
     """Add the formula's residuals to the network, and describe the formula for the record.
 
     Args:
@@ -36,35 +39,35 @@ def with_formula(
     Returns:
         The network, and ``members`` of the record.
     """
-    formula = Members.of(predictor, symbolic).formula
+    formula = Members.build(predictor, symbolic).formula
     if formula is None or symbolic is None:
         return replace(predictor, formula_residuals=None), {}
-    metrics = _metrics(formula, data)
-    told = entries(symbolic, metrics, predictor, formula, data.test.encoded)
+    metrics = _measure_formula(formula, data)
+    told = describe_formula_member(symbolic, metrics, predictor, formula, data.test.encoded)
     known = np.zeros(0) if errors is None else errors[~np.isnan(errors)]
     is_finite = len(known) > 0 and bool(np.isfinite(known).all())
-    residuals = np.sort(known) if is_finite else formula_residuals(formula, data.validation)
+    residuals = np.sort(known) if is_finite else compute_formula_residuals(formula, data.validation)
     return replace(predictor, formula_residuals=residuals), told
 
 
-def answering(predictor: Predictor, symbolic: Document | None) -> Predictor:
+def select_answering_member(predictor: Predictor, symbolic: SymbolicDocument | None) -> Predictor:
     """The member that answers by default."""
-    _, found = Members.of(predictor, symbolic).answering("auto")
+    _, found = Members.build(predictor, symbolic).select("auto")
     return found
 
 
-def worth_of(
-    predictor: Predictor, symbolic: Document | None, data: Prepared, decision: Decision | None
+def measure_answering_member(
+    predictor: Predictor, symbolic: SymbolicDocument | None, data: PreparedData, decision: Decision | None
 ) -> dict[str, Any]:
     """Hold-out metrics of the member that answers, and of the network if a formula answers."""
-    own = measure(predictor, data, decision)
-    found = answering(predictor, symbolic)
+    own = measure_model(predictor, data, decision)
+    found = select_answering_member(predictor, symbolic)
     if found is predictor:
         return own | {"network_metrics": {}}
-    return measure(found, data, decision) | {"network_metrics": own["metrics"]}
+    return measure_model(found, data, decision) | {"network_metrics": own["metrics"]}
 
 
-def formula_residuals(formula: FormulaPredictor, validation: Portion) -> np.ndarray | None:
+def compute_formula_residuals(formula: FormulaPredictor, validation: RowSet) -> np.ndarray | None:
     """Sorted absolute errors where the formula is defined; elsewhere it has no prediction or interval."""
     if formula.classes is not None:
         return None
@@ -72,9 +75,13 @@ def formula_residuals(formula: FormulaPredictor, validation: Portion) -> np.ndar
     return np.sort(errors[np.isfinite(errors)])
 
 
-def entries(
-    symbolic: Document, metrics: Metrics, predictor: Predictor, formula: FormulaPredictor, rows: np.ndarray
-) -> Entries:
+def describe_formula_member(
+    symbolic: SymbolicDocument,
+    metrics: Metrics,
+    predictor: Predictor,
+    formula: FormulaPredictor,
+    rows: np.ndarray,
+) -> MemberEntries:
     """The record's entry for the formula.
 
     Args:
@@ -84,31 +91,31 @@ def entries(
         formula: The formulas as a predictor.
         rows: Encoded rows on which both are compared.
     """
-    return {"formula": formula_entry(symbolic, metrics, fidelity(predictor, formula, rows))}
+    return {"formula": make_formula_entry(symbolic, metrics, measure_fidelity(predictor, formula, rows))}
 
 
-def fidelity(predictor: Predictor, formula: FormulaPredictor, rows: np.ndarray) -> float | None:
+def measure_fidelity(predictor: Predictor, formula: FormulaPredictor, rows: np.ndarray) -> float | None:
     """R² of the formula against the network, averaged over the outputs; None where either is undefined.
 
     Log-odds and logits are clamped to ``±MAX_LOG_ODDS``, beyond which probabilities hardly differ.
     """
     if not len(rows):
         return None
-    network, other = _answers(predictor, rows), _answers(formula, rows)
+    network, other = _predict_comparable(predictor, rows), _predict_comparable(formula, rows)
     spread = network.var(0)
     if not (np.isfinite(network).all() and np.isfinite(other).all() and (spread > 0).all()):
         return None
     return float(np.mean(1 - ((other - network) ** 2).mean(0) / spread))
 
 
-def _answers(predictor: Predictor, rows: np.ndarray) -> np.ndarray:
+def _predict_comparable(predictor: Predictor, rows: np.ndarray) -> np.ndarray:
     if predictor.classes is None:
         return predictor.predict(rows).astype(float).reshape(len(rows), -1)
-    bounded: np.ndarray = np.clip(predictor.raw(rows), -SURE, SURE)
+    bounded: np.ndarray = np.clip(predictor.raw_outputs(rows), -MAX_LOG_ODDS, MAX_LOG_ODDS)
     return bounded
 
 
-def _metrics(formula: FormulaPredictor, data: Prepared) -> Metrics:
+def _measure_formula(formula: FormulaPredictor, data: PreparedData) -> Metrics:
     test, classes = data.test, formula.classes
     if classes is None:
         predicted = formula.predict(test.encoded).astype(float) if len(test) else np.zeros(0)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from service.db.tables import Dataset
 
 
-def lineage_of(
+def describe_lineage(
     session: Session,
     job_id: str,
     request: BaseModel,
@@ -36,7 +36,7 @@ def lineage_of(
     }
 
 
-def usual_name(target: str, job_id: str) -> str:
+def make_default_name(target: str, job_id: str) -> str:
     """The target, and the last six characters of the job id."""
     readable = re.sub(r"[^\w.-]+", "-", target)[:100]
     return f"{readable}-{job_id[-6:]}"

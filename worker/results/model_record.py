@@ -8,57 +8,57 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import Predictor, TargetScaler, bounded, from_json, is_affine
+from kan_engine import Predictor, TargetScaler, add_bounds, from_json, is_affine
 from kan_engine.data.labels import class_name
-from service.documents.model_summary import shown_features, shown_network
+from service.documents.model_summary import describe_features, describe_network
 from service.schemas.training import TrainRequest
-from worker.data.preparation import Portion, Prepared, name_columns
+from worker.data.preparation import PreparedData, RowSet, name_columns
 from worker.evaluation.decision_rule import Decision, choose_decision
-from worker.results.symbolic_document import symbolic_document
-from worker.search.cross_validation import say_formula_is_better
-from worker.search.law_search import SURE
-from worker.search.result import Found
+from worker.results.symbolic_document import make_symbolic_document
+from worker.search.cross_validation import describe_formula_gain
+from worker.search.law_search import MAX_LOG_ODDS
+from worker.search.result import SearchResult
 from worker.search.sparse_additive import is_weak
 
-HISTORY_POINTS = 500
+MAX_HISTORY_POINTS = 500
 
 
-def assembled(found: Found, data: Prepared) -> tuple[Predictor, Decision | None]:
+def assemble_predictor(found: SearchResult, data: PreparedData) -> tuple[Predictor, Decision | None]:
     """The complete predictor from client columns to answers, and the decision rule of a classifier."""
     scaler = found.scaler
     if scaler is not None and not (found.is_straight and scaler.transform == "identity"):
-        scaler = bounded(scaler, data.training.y.astype(float))
-    predictor = data.predictor(found.network, found.inputs, scaler)
+        scaler = add_bounds(scaler, data.training.y.astype(float))
+    predictor = data.make_predictor(found.network, found.inputs, scaler)
     judged = replace(predictor, network=found.judged)
     if data.classes is not None:
         decision = choose_decision(judged, data)
         return replace(predictor, decision_weights=decision.weights), decision
-    return replace(predictor, residuals=_residuals(found, judged, data)), None
+    return replace(predictor, residuals=_compute_residuals(found, judged, data)), None
 
 
-def _residuals(found: Found, judged: Predictor, data: Prepared) -> np.ndarray:
+def _compute_residuals(found: SearchResult, judged: Predictor, data: PreparedData) -> np.ndarray:
     """Sorted out-of-sample absolute errors: of all training rows if known, else of the validation rows."""
     if len(found.errors) and np.isfinite(found.errors).all():
         return np.sort(found.errors)
     residuals = np.abs(judged.predict(data.validation.encoded) - data.validation.y.astype(float))
     if not np.isfinite(residuals).all():  # the network is not finite at some validation row
         return np.zeros(0)  # without residuals there are no intervals
-    return np.sort(residuals) if found.contest is None else found.contest.without_luck(residuals)
+    return np.sort(residuals) if found.contest is None else found.contest.correct_errors(residuals)
 
 
-def record_of(
-    found: Found,
+def make_record(
+    found: SearchResult,
     worth: dict[str, Any],
     symbolic: dict[str, Any] | None,
-    data: Prepared,
+    data: PreparedData,
     request: TrainRequest,
 ) -> dict[str, Any]:
     """The body of ``GET /models/{id}`` for the network, with its metrics."""
     return {
-        "features": shown_features(data.encoding),
+        "features": describe_features(data.encoding),
         "outputs": output_names(data, request),
         "classes": None if data.classes is None else list(data.classes),
-        "network": shown_network(found.network, found.inputs, found.scaler, found.optimizer),
+        "network": describe_network(found.network, found.inputs, found.scaler, found.optimizer),
         "formula_of": found.formula_of,
         "dropped": [
             {"input": name, "error_with": with_it, "error_without": without}
@@ -71,31 +71,31 @@ def record_of(
             "training_rows": len(data.fit),
             "validation_rows": len(data.validation),
             "test_rows": len(data.test),
-            "repeated_rows": data.repeated_count,
+            "repeated_rows": data.duplicate_count,
         },
-        "history": _history(found),
+        "history": _thin_history(found),
         "grids": list(found.grids),
         "warnings": [
             *data.warnings,
             *found.warnings,
-            *_say_formula_answers(found, symbolic, data),
+            *_warn_of_formula(found, symbolic, data),
             *worth["warnings"],
-            *_warn_of_repeats(data),
-            *_cut(found),
+            *_warn_of_repeated_rows(data),
+            *_warn_of_cut(found),
         ],
     }
 
 
-def _say_formula_answers(found: Found, symbolic: dict[str, Any] | None, data: Prepared) -> list[str]:
+def _warn_of_formula(found: SearchResult, symbolic: dict[str, Any] | None, data: PreparedData) -> list[str]:
     """Report that an inexact formula answers, which requires a value at every hold-out row."""
     if symbolic is None or symbolic.get("serves_within") is None:
         return []
-    told = say_formula_is_better(found.formula_errors, found.errors, data.training.weights)
+    told = describe_formula_gain(found.formula_errors, found.errors, data.training.weights)
     return [f"{told}; the formula answers"]
 
 
-def _warn_of_repeats(data: Prepared) -> list[str]:
-    count, rows = data.repeated_count, len(data.test)
+def _warn_of_repeated_rows(data: PreparedData) -> list[str]:
+    count, rows = data.duplicate_count, len(data.test)
     if not count:
         return []
     return [
@@ -105,22 +105,22 @@ def _warn_of_repeats(data: Prepared) -> list[str]:
     ]
 
 
-def _cut(found: Found) -> list[str]:
+def _warn_of_cut(found: SearchResult) -> list[str]:
     if not found.is_cut:
         return []
     return ["the law search was ended early to leave time for larger networks; increase max_seconds"]
 
 
-def output_names(data: Prepared, request: TrainRequest) -> list[str]:
+def output_names(data: PreparedData, request: TrainRequest) -> list[str]:
     """Names of the network's outputs: the target, or the classes if there are more than two."""
     if data.classes is None or len(data.classes) == 2:
         return [request.goal]
     return [class_name(label) for label in data.classes]
 
 
-def _history(found: Found) -> list[dict[str, float | None]]:
+def _thin_history(found: SearchResult) -> list[dict[str, float | None]]:
     """Losses per step, thinned for a plot; null where a validation row had no finite prediction."""
-    stride = -(-len(found.history) // HISTORY_POINTS) or 1
+    stride = -(-len(found.history) // MAX_HISTORY_POINTS) or 1
     return [
         {
             "step": s.number,
@@ -132,7 +132,7 @@ def _history(found: Found) -> list[dict[str, float | None]]:
     ]
 
 
-def formulas_of(found: Found, predictor: Predictor, data: Prepared) -> dict[str, Any] | None:
+def describe_formulas(found: SearchResult, predictor: Predictor, data: PreparedData) -> dict[str, Any] | None:
     """Formulas rated on the hold-out rows, or on the training rows if none are held out.
 
     A classifier's formulas are those of its log-odds. They are rated against the network's log-odds, clamped
@@ -141,10 +141,10 @@ def formulas_of(found: Found, predictor: Predictor, data: Prepared) -> dict[str,
     part = data.test if len(data.test) else data.training
     columns = name_columns(part.encoded, data.names)
     outputs = output_names(data, data.plan.request)
-    truth = dict(zip(outputs, told_by_formulas(predictor, part).T, strict=True))
+    truth = dict(zip(outputs, compute_formula_targets(predictor, part).T, strict=True))
     if len(found.formulas) != len(outputs):
         return None
-    document = symbolic_document(
+    document = make_symbolic_document(
         dict(zip(outputs, found.formulas, strict=True)),
         columns,
         truth,
@@ -159,7 +159,7 @@ def formulas_of(found: Found, predictor: Predictor, data: Prepared) -> dict[str,
         and document
         and from_json(document["outputs"][0]["tree"]) == found.formulas[0][0].tree
     ):
-        within = None if is_affine(found.formulas[0][0].tree) else _bounds_of_answers(data.training.y)
+        within = None if is_affine(found.formulas[0][0].tree) else _compute_answer_bounds(data.training.y)
         document = document | {"serves_within": within or [None, None]}
     if document is not None and not document["exact"] and "evidence" not in document:
         trees = [from_json(output["tree"]) for output in document["outputs"]]
@@ -168,15 +168,15 @@ def formulas_of(found: Found, predictor: Predictor, data: Prepared) -> dict[str,
     return document and document | {"measured_on": "hold-out" if len(data.test) else "training"}
 
 
-def _bounds_of_answers(targets: np.ndarray) -> tuple[float, float] | None:
+def _compute_answer_bounds(targets: np.ndarray) -> tuple[float, float] | None:
     """Bounds of a formula's answers, the same as for a network; not used for a line."""
     values = targets[:, None].astype(float)
-    return bounded(TargetScaler.fit(values), values).bounds
+    return add_bounds(TargetScaler.fit(values), values).bounds
 
 
-def told_by_formulas(predictor: Predictor, part: Portion) -> np.ndarray:
+def compute_formula_targets(predictor: Predictor, part: RowSet) -> np.ndarray:
     """Values that formulas should give [n, outputs]: the target, or the network's clamped log-odds."""
     if predictor.classes is None:
         return part.y.astype(float)[:, None]
-    bounded: np.ndarray = np.clip(predictor.raw(part.encoded), -SURE, SURE)
+    bounded: np.ndarray = np.clip(predictor.raw_outputs(part.encoded), -MAX_LOG_ODDS, MAX_LOG_ODDS)
     return bounded

@@ -9,14 +9,14 @@ import numpy as np
 
 from kan_engine import Measurements, Solution
 
-ValuesAt = Callable[[Sequence[np.ndarray]], np.ndarray]
-POINTS, PLANE_POINTS = 401, 61  # per axis
-MOST_MEASURED = 1_000
-DIGITS = 7  # of the largest value; smaller digits are noise that contour lines would follow
+EvaluateSolution = Callable[[Sequence[np.ndarray]], np.ndarray]
+LINE_POINTS, PLANE_POINTS = 401, 61  # per axis
+MAX_MEASUREMENTS = 1_000
+SIGNIFICANT_DIGITS = 7  # of the largest value; smaller digits are noise that contour lines would follow
 
 
-def solution_figures(
-    solution: Solution, values_at: ValuesAt, unknowns: list[str], measured: Mapping[int, Measurements]
+def make_solution_figures(
+    solution: Solution, values_at: EvaluateSolution, unknowns: list[str], measured: Mapping[int, Measurements]
 ) -> dict[str, Any]:
     """The body of ``GET /models/{id}/figures`` for a solution; a third variable is fixed at its middle.
 
@@ -28,7 +28,7 @@ def solution_figures(
     """
     box = dict(zip(solution.problem.independent, solution.problem.domain, strict=True))
     drawn, at = list(box)[:2], {name: sum(box[name]) / 2 for name in list(box)[2:]}
-    axes = [np.linspace(*box[name], POINTS if len(box) == 1 else PLANE_POINTS) for name in drawn]
+    axes = [np.linspace(*box[name], LINE_POINTS if len(box) == 1 else PLANE_POINTS) for name in drawn]
     places = [*axes, *(np.array([place]) for place in at.values())]
     values = values_at(places).reshape(-1, *map(len, axes))
     return {
@@ -47,8 +47,10 @@ def solution_figures(
             "unknowns": [
                 {
                     "name": name,
-                    "values": _rounded(values[place]).tolist(),
-                    "measured": _dots(measured.get(place), list(box.values())) if not at else None,
+                    "values": _round_values(values[place]).tolist(),
+                    "measured": _sample_measurements(measured.get(place), list(box.values()))
+                    if not at
+                    else None,
                 }
                 for place, name in enumerate(unknowns)
             ],
@@ -56,18 +58,20 @@ def solution_figures(
     }
 
 
-def _rounded(values: np.ndarray) -> np.ndarray:
+def _round_values(values: np.ndarray) -> np.ndarray:
     largest = float(np.abs(values).max())
-    return np.round(values, DIGITS - int(np.ceil(np.log10(largest)))) + 0.0 if largest else values
+    return np.round(values, SIGNIFICANT_DIGITS - int(np.ceil(np.log10(largest)))) + 0.0 if largest else values
 
 
-def _dots(measured: Measurements | None, box: Sequence[tuple[float, float]]) -> list[list[float]] | None:
+def _sample_measurements(
+    measured: Measurements | None, box: Sequence[tuple[float, float]]
+) -> list[list[float]] | None:
     """A random sample of the measurements of an unknown inside the domain, each as point and value."""
     if measured is None:
         return None
     low, high = np.transpose(box)
     is_inside = ((low <= measured.points) & (measured.points <= high)).all(1)
     rows = np.column_stack([measured.points, measured.values])[is_inside]
-    some = np.random.default_rng(0).permutation(len(rows))[:MOST_MEASURED]
+    some = np.random.default_rng(0).permutation(len(rows))[:MAX_MEASUREMENTS]
     kept: list[list[float]] = rows[np.sort(some)].tolist()
     return kept

@@ -9,26 +9,26 @@ import numpy as np
 
 from kan_engine import (
     Encoding,
-    Form,
     Formula,
-    clipped_squares,
+    ParametricForm,
+    clip_squared_errors,
     complexity,
     evaluate,
-    free_constants,
     from_json,
+    parametrize_floats,
     safe_names,
     standard_errors,
     to_json,
     to_text,
     variables,
 )
-from service.documents.model_summary import shown_formula
-from worker.search.formula_evidence import Evidence
+from service.documents.model_summary import describe_formula
+from worker.search.formula_evidence import FormulaEvidence
 
-EXACT = 1e-7  # RMSE over the target's standard deviation
+MAX_EXACT_ERROR = 1e-7  # RMSE over the target's standard deviation
 
 
-def symbolic_document(
+def make_symbolic_document(
     formulas: Mapping[str, list[Formula]],
     columns: Mapping[str, np.ndarray],
     truth: Mapping[str, np.ndarray],
@@ -36,7 +36,7 @@ def symbolic_document(
     quantity: str = "value",
     seen: Mapping[str, np.ndarray] | None = None,
     learnt: Mapping[str, np.ndarray] | None = None,
-    evidence: Evidence | None = None,
+    evidence: FormulaEvidence | None = None,
     encoding: Encoding | None = None,
 ) -> dict[str, Any] | None:
     """The ``symbolic`` resource without its model id; None if an output has no useful formula.
@@ -53,27 +53,27 @@ def symbolic_document(
     """
     outputs = []
     for name, found in formulas.items():
-        rated = [_rate(formula, columns, truth[name]) for formula in found]
+        rated = [_rate_formula(formula, columns, truth[name]) for formula in found]
         rated = [entry for entry in rated if entry["rmse"] is not None]
         rated = [entry for entry in rated if not _is_worthless(entry)]
         if not rated:
             return None
         evidence = evidence if rated[0]["tree"] == found[0].tree else None
-        output = _output(name, rated, seen or columns, encoding) | {"quantity": quantity}
+        output = _describe_output(name, rated, seen or columns, encoding) | {"quantity": quantity}
         if seen is not None and learnt is not None:
-            output["constants"] = _constants(rated[0], seen, learnt[name])
+            output["constants"] = _describe_constants(rated[0], seen, learnt[name])
         outputs.append(output)
     if not outputs:
         return None
     spreads = [float(np.std(truth[output["name"]])) for output in outputs]
-    close = all(o["rmse"] < EXACT * spread for o, spread in zip(outputs, spreads, strict=True))
-    is_exact = close and quantity == "value" and _is_exact_on(seen, learnt, outputs)
+    close = all(o["rmse"] < MAX_EXACT_ERROR * spread for o, spread in zip(outputs, spreads, strict=True))
+    is_exact = close and quantity == "value" and _is_exact_in_training(seen, learnt, outputs)
     verdict = "exact" if is_exact else "approximation" if evidence is None else evidence.verdict
     told = {} if evidence is None else {"evidence": evidence.to_dict() | {"reasons": evidence.reasons}}
     return {"exact": is_exact, "verdict": verdict, **told, "outputs": outputs}
 
 
-def _is_exact_on(
+def _is_exact_in_training(
     seen: Mapping[str, np.ndarray] | None,
     learnt: Mapping[str, np.ndarray] | None,
     outputs: list[dict[str, Any]],
@@ -86,8 +86,8 @@ def _is_exact_on(
         if truth is None:
             continue
         error = evaluate(tree, seen) - truth
-        is_close = np.sqrt(np.mean(error**2)) < EXACT * np.std(truth)
-        if not is_close or len(free_constants(tree)[1]) >= len(truth):
+        is_close = np.sqrt(np.mean(error**2)) < MAX_EXACT_ERROR * np.std(truth)
+        if not is_close or len(parametrize_floats(tree)[1]) >= len(truth):
             return False
     return True
 
@@ -97,7 +97,7 @@ def _is_worthless(entry: dict[str, Any]) -> bool:
     return bool(entry["is_worse"] and variables(entry["tree"]))
 
 
-def _output(
+def _describe_output(
     name: str,
     rated: list[dict[str, Any]],
     columns: Mapping[str, np.ndarray],
@@ -111,11 +111,11 @@ def _output(
     front = [
         {"expression": to_text(entry["tree"], names), "tree": to_json(entry["tree"])}
         | {key: entry[key] for key in ("complexity", "rmse", "r2")}
-        for entry in _front(rated)
+        for entry in _select_front(rated)
     ]
     return {
         "name": name,
-        **shown_formula(best["tree"], names, encoding),
+        **describe_formula(best["tree"], names, encoding),
         **own,
         "domain": domain,
         "pareto": front,
@@ -123,19 +123,19 @@ def _output(
     }
 
 
-def _constants(
+def _describe_constants(
     best: dict[str, Any], seen: Mapping[str, np.ndarray], learnt: np.ndarray
 ) -> list[dict[str, float]]:
     """Measured constants in the order of the formula, with their standard errors."""
-    tree, values = free_constants(best["tree"])
+    tree, values = parametrize_floats(best["tree"])
     used = {name: seen[name] for name in variables(best["tree"])}
     if not used or not values:
         return []
-    errors = standard_errors(Form(tree, np.array(values)), (used, learnt)).tolist()
+    errors = standard_errors(ParametricForm(tree, np.array(values)), (used, learnt)).tolist()
     return [{"value": v, "standard_error": error} for v, error in zip(values, errors, strict=True)]
 
 
-def _rate(formula: Formula, columns: Mapping[str, np.ndarray], truth: np.ndarray) -> dict[str, Any]:
+def _rate_formula(formula: Formula, columns: Mapping[str, np.ndarray], truth: np.ndarray) -> dict[str, Any]:
     tree = formula.tree
     error = evaluate(tree, columns) - truth
     good = bool(len(error)) and bool(np.isfinite(error).all())
@@ -147,18 +147,18 @@ def _rate(formula: Formula, columns: Mapping[str, np.ndarray], truth: np.ndarray
         "complexity": complexity(tree),
         "rmse": mse**0.5 if good else None,
         "r2": 1 - mse / spread if good and spread else None,
-        "is_worse": good and bool(spread) and _is_worse_than_the_mean(error, truth),
+        "is_worse": good and bool(spread) and _is_worse_than_mean(error, truth),
         "max_error": float(np.abs(error).max()) if good else None,
     }
 
 
-def _is_worse_than_the_mean(error: np.ndarray, truth: np.ndarray) -> bool:
+def _is_worse_than_mean(error: np.ndarray, truth: np.ndarray) -> bool:
     """Compare clipped squared errors, so that a single wrong value does not decide."""
-    own, means = (clipped_squares(values, truth).mean() for values in (error, truth - truth.mean()))
+    own, means = (clip_squared_errors(values, truth).mean() for values in (error, truth - truth.mean()))
     return bool(own > means)
 
 
-def _front(rated: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _select_front(rated: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Formulas that no other beats in both complexity and validation error, simplest first.
 
     The validation error also selects the best formula, which is therefore always the last one.

@@ -18,14 +18,14 @@ from celery.exceptions import SecurityWarning
 from celery.loaders.app import AppLoader
 from celery.worker import state
 
-from service.queue import EMBEDDED, JSON_ONLY, REDIS_OPTIONS
+from service.queue import EMBEDDED_BROKER_URL, JSON_ONLY, REDIS_OPTIONS
 from service.settings import Settings
 
-TASKS = ("worker.tasks",)
+TASK_MODULES = ("worker.tasks",)
 JOBS_PER_PROCESS = 8  # until a process is replaced, which bounds memory leaks of libraries
-LOOK_S = 0.1
-IDLE_LOOKS = 3  # consecutive checks until a stopping worker counts as idle: a message may be in transit
-START_S = 120.0  # for a process to start: importing torch is slow on a busy machine
+POLL_PERIOD_S = 0.1
+MIN_IDLE_POLLS = 3  # consecutive checks until a stopping worker counts as idle: a message may be in transit
+START_TIMEOUT_S = 120.0  # for a process to start: importing torch is slow on a busy machine
 
 WORKER_OPTIONS: Mapping[str, Any] = {
     "task_acks_late": True,
@@ -34,7 +34,7 @@ WORKER_OPTIONS: Mapping[str, Any] = {
     "task_acks_on_timeout": True,
     "worker_pool": "worker.runtime.process_pool:SlotPool",
     "worker_max_tasks_per_child": JOBS_PER_PROCESS,
-    "worker_proc_alive_timeout": START_S,
+    "worker_proc_alive_timeout": START_TIMEOUT_S,
     "worker_enable_remote_control": False,
     "worker_send_task_events": False,
     "worker_hijack_root_logger": False,
@@ -45,7 +45,7 @@ WORKER_OPTIONS: Mapping[str, Any] = {
 }
 
 
-class Loader(AppLoader):  # type: ignore[misc]  # celery has no types
+class ModuleLoader(AppLoader):  # type: ignore[misc]  # celery has no types
     """Imports modules as Python does; Celery's own loader searches the working folder first."""
 
     def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> Any:  # noqa: ARG002
@@ -53,21 +53,21 @@ class Loader(AppLoader):  # type: ignore[misc]  # celery has no types
         return self.import_module(module, package=package)
 
 
-def make_app(settings: Settings, tasks: Sequence[str] = TASKS) -> Celery:
+def make_app(settings: Settings, tasks: Sequence[str] = TASK_MODULES) -> Celery:
     """Make the Celery app for the broker in the settings, without a connection.
 
     Args:
         tasks: Modules that every process of the worker imports.
     """
-    broker_url = "memory://localhost/" if settings.broker_url == EMBEDDED else settings.broker_url
-    app = Celery("kan-worker", broker=broker_url, include=list(tasks), loader=Loader)
+    broker_url = "memory://localhost/" if settings.broker_url == EMBEDDED_BROKER_URL else settings.broker_url
+    app = Celery("kan-worker", broker=broker_url, include=list(tasks), loader=ModuleLoader)
     app.conf.update(
         **JSON_ONLY,
         **WORKER_OPTIONS,
         **_slot_options(settings),
         broker_transport_options=_transport_options(settings),
         worker_concurrency=settings.worker_slots,
-        task_time_limit=settings.max_job_seconds + START_S,
+        task_time_limit=settings.max_job_seconds + START_TIMEOUT_S,
     )
     return app
 
@@ -81,13 +81,13 @@ def run_worker(app: Celery, *, queues: Sequence[str], on_stop: Callable[[], None
         drain_s: Time for running jobs to be released; after it the process ends in any case.
     """
 
-    def on_signal(**_: Any) -> None:
+    def start_drain(**_: Any) -> None:
         if drain.ident is None:  # a second signal changes nothing
             drain.start()
 
     # The warning does not apply, because only JSON is accepted: no content of a message is executed.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    signals.worker_shutting_down.connect(on_signal, weak=False)
+    signals.worker_shutting_down.connect(start_drain, weak=False)
     signals.worker_ready.connect(_stop_on_interrupt, weak=False)
     worker = app.Worker(
         queues=queues,
@@ -98,7 +98,7 @@ def run_worker(app: Celery, *, queues: Sequence[str], on_stop: Callable[[], None
         without_heartbeat=True,
     )
     end = (on_stop, worker.pool.terminate, drain_s)
-    drain = threading.Thread(target=_drain, args=end, name="drain", daemon=True)
+    drain = threading.Thread(target=_drain_jobs, args=end, name="drain", daemon=True)
     os.environ.pop(
         "_MP_FORK_LOGLEVEL_", None
     )  # else children log in another format until they have read the settings
@@ -112,13 +112,13 @@ def _slot_options(settings: Settings) -> dict[str, Any]:
     With Redis the worker counts free processes, not unacknowledged messages. If an acknowledgement fails
     because the broker is down, the message stays unacknowledged for ever and would block its slot.
     """
-    if settings.broker_url == EMBEDDED:
+    if settings.broker_url == EMBEDDED_BROKER_URL:
         return {"worker_prefetch_multiplier": 1}
     return {"worker_prefetch_multiplier": 0, "worker_disable_prefetch": True}
 
 
 def _transport_options(settings: Settings) -> dict[str, Any]:
-    if settings.broker_url == EMBEDDED:
+    if settings.broker_url == EMBEDDED_BROKER_URL:
         return {"polling_interval": settings.poll_s}
     return {
         **REDIS_OPTIONS,
@@ -134,7 +134,7 @@ def _stop_on_interrupt(**_: Any) -> None:
     signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
 
 
-def _drain(on_stop: Callable[[], None], end_processes: Callable[[], None], drain_s: float) -> None:
+def _drain_jobs(on_stop: Callable[[], None], end_processes: Callable[[], None], drain_s: float) -> None:
     """Signal every busy child process to release its job, then end this process.
 
     Celery's warm shutdown waits for jobs without notifying them, so each child process gets a signal. The
@@ -147,12 +147,12 @@ def _drain(on_stop: Callable[[], None], end_processes: Callable[[], None], drain
     stopping.start()  # in a thread, because waiting for the database must not delay the signals
     told: set[int] = set()
     idle = 0
-    while idle < IDLE_LOOKS:
+    while idle < MIN_IDLE_POLLS:
         for pid in {request.worker_pid for request in tuple(state.active_requests)} - told - {None}:
             told.add(pid)
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-        time.sleep(LOOK_S)
+        time.sleep(POLL_PERIOD_S)
         idle = 0 if state.reserved_requests else idle + 1
     stopping.join()
     end_processes()

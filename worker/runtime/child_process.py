@@ -9,12 +9,12 @@ from typing import Any
 
 from celery import signals
 
-from service.db.session import UNUSABLE, Sessions, make_engine, make_sessions
+from service.db.session import UNAVAILABLE_ERRORS, Sessions, make_engine, make_sessions
 from service.observability import logs
-from service.queue import EMBEDDED, TaskQueue, make_queue
+from service.queue import EMBEDDED_BROKER_URL, TaskQueue, make_queue
 from service.settings import Settings, load_settings
 from worker.execution.heartbeat import Termination
-from worker.runtime.housekeeping import ring_again
+from worker.runtime.housekeeping import republish_jobs
 
 
 @cache
@@ -29,11 +29,11 @@ def sessions() -> Sessions:
     return make_sessions(make_engine(settings()))
 
 
-def ring() -> None:
+def notify_workers() -> None:
     """Announce queued jobs that have no message. Without a broker nothing is needed: the dispatcher polls."""
-    if settings().broker_url != EMBEDDED:
-        with suppress(*UNUSABLE):  # the housekeeping of a worker repeats it
-            ring_again(sessions(), _queue())
+    if settings().broker_url != EMBEDDED_BROKER_URL:
+        with suppress(*UNAVAILABLE_ERRORS):  # the housekeeping of a worker repeats it
+            republish_jobs(sessions(), _queue())
 
 
 @cache
@@ -42,15 +42,15 @@ def _queue() -> TaskQueue:
 
 
 @contextmanager
-def until_terminated() -> Iterator[Termination]:
+def handle_termination() -> Iterator[Termination]:
     """Handle SIGTERM inside the block: the first signal releases the job, the second ends the process."""
     termination = Termination()
 
-    def on_signal(_: int, __: FrameType | None) -> None:
+    def request_termination(_: int, __: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, before)
         termination.request()
 
-    before = signal.signal(signal.SIGTERM, on_signal)
+    before = signal.signal(signal.SIGTERM, request_termination)
     try:
         yield termination
     finally:
@@ -58,6 +58,6 @@ def until_terminated() -> Iterator[Termination]:
 
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
-def _log(**_: Any) -> None:
+def _configure_logging(**_: Any) -> None:
     """Configure logging in the parent and its children; with this signal connected, Celery does not."""
     logs.configure(as_json=settings().log_format == "json")

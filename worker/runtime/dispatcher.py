@@ -9,17 +9,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.db.repositories import TrainingJobs
-from service.db.repositories.jobs import adopted
+from service.db.repositories import Jobs
+from service.db.repositories.jobs import derive_token
 from service.db.session import Sessions
-from service.queue import kinds_in
+from service.queue import list_kinds
 from service.settings import Settings
-from worker.execution.process_identity import this_process
+from worker.execution.process_identity import current_holder
 
 log = logging.getLogger(__name__)
 
 STUCK_AFTER_S = 30.0
-ADOPTED_WITHIN_S = 120.0  # a process may first have to start, or to end a job that it has lost
+ADOPTION_TIMEOUT_S = 120.0  # a process may first have to start, or to end a job that it has lost
 
 
 @dataclass
@@ -44,12 +44,12 @@ class Dispatcher:
 
     def __init__(self, sessions: Sessions, settings: Settings, send: Callable[[str, str, str], None]) -> None:
         self._sessions, self._settings, self._send = sessions, settings, send
-        self._kinds = kinds_in(settings.queues)
+        self._kinds = list_kinds(settings.queues)
         self._claims: dict[str, Claim] = {}
 
     def dispatch(self) -> None:
         """Run one round: drop ended jobs, renew jobs that are not adopted yet, and send new jobs."""
-        self._look()
+        self._update_claims()
         while len(self._claims) < self._settings.worker_slots and self._claim_next():
             pass
 
@@ -63,35 +63,35 @@ class Dispatcher:
         """Release the jobs that no process has adopted."""
         for job_id, claim in self._claims.items():
             with self._sessions.begin() as session:
-                TrainingJobs(session).release(job_id, claim.token)
+                Jobs(session).release(job_id, claim.token)
 
-    def _look(self) -> None:
+    def _update_claims(self) -> None:
         if not self._claims:
             return
         with self._sessions.read() as session:
-            tokens = TrainingJobs(session).claims(list(self._claims))
+            tokens = Jobs(session).get_tokens(list(self._claims))
         for job_id, claim in list(self._claims.items()):
             if tokens.get(job_id) == claim.token:
-                self._renew(job_id, claim)
-            elif tokens.get(job_id) == adopted(claim.token):
+                self._renew_if_due(job_id, claim)
+            elif tokens.get(job_id) == derive_token(claim.token):
                 claim.is_taken = True
             else:
                 del self._claims[job_id]
 
-    def _renew(self, job_id: str, claim: Claim) -> None:
+    def _renew_if_due(self, job_id: str, claim: Claim) -> None:
         now = time.monotonic()
         is_due = now - claim.renewed_at >= self._settings.heartbeat_s
-        if is_due and now - claim.claimed_at < ADOPTED_WITHIN_S:
+        if is_due and now - claim.claimed_at < ADOPTION_TIMEOUT_S:
             claim.renewed_at = now
             with self._sessions.begin() as session:
-                TrainingJobs(session).heartbeat(job_id, claim.token, lease_s=self._settings.lease_s)
+                Jobs(session).heartbeat(job_id, claim.token, lease_s=self._settings.lease_s)
 
     def _claim_next(self) -> bool:
         if not self._is_anything_queued():
             return False
         with self._sessions.begin() as session:
-            job = TrainingJobs(session).claim_next(
-                kinds=self._kinds, lease_s=self._settings.lease_s, holder=this_process()
+            job = Jobs(session).claim_next(
+                kinds=self._kinds, lease_s=self._settings.lease_s, holder=current_holder()
             )
         if job is None or job.token is None:
             return False
@@ -104,4 +104,4 @@ class Dispatcher:
     def _is_anything_queued(self) -> bool:
         """Check with a read, so that an idle worker does not take SQLite's write lock ten times a second."""
         with self._sessions.read() as session:
-            return TrainingJobs(session).is_any_queued(self._kinds)
+            return Jobs(session).is_any_queued(self._kinds)

@@ -10,26 +10,26 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.db.repositories import TrainingJobs, Workers
-from service.db.repositories.subtasks import left_over
+from service.db.repositories import Jobs, Workers
+from service.db.repositories.subtasks import list_orphans
 from service.db.session import Sessions
 from service.db.tables import new_id
 from service.queue import TaskQueue
 from service.settings import Settings
-from service.storage.blobs import release
-from worker.execution.process_identity import gone
+from service.storage.blobs import release_blob
+from worker.execution.process_identity import find_ended
 
 log = logging.getLogger(__name__)
 
-REPORT_S = 5.0
-CLEAN_UP_S = 60.0
-RING_S = 1.0
-RING_AGAIN_S = 60.0  # a shorter time floods the queue with messages about jobs that wait their turn
+REPORT_PERIOD_S = 5.0
+CLEANUP_PERIOD_S = 60.0
+REPUBLISH_PERIOD_S = 1.0
+REPUBLISH_AFTER_S = 60.0  # a shorter time floods the queue with messages about jobs that wait their turn
 PAUSE_AFTER_FAILURE_S = 2.0
 
 
 @dataclass
-class Chore:
+class PeriodicTask:
     """A task to run every ``every_s`` seconds."""
 
     every_s: float
@@ -37,10 +37,10 @@ class Chore:
     due_at: float = 0.0
 
 
-class Upkeep(threading.Thread):
+class HousekeepingThread(threading.Thread):
     """Runs periodic tasks until it is stopped. A failing task is retried and does not delay the others."""
 
-    def __init__(self, chores: Sequence[Chore], *, pause_s: float) -> None:
+    def __init__(self, chores: Sequence[PeriodicTask], *, pause_s: float) -> None:
         super().__init__(name="upkeep", daemon=True)
         self._chores, self._pause_s = chores, pause_s
         self._stopped = threading.Event()
@@ -50,7 +50,7 @@ class Upkeep(threading.Thread):
         while not self._stopped.wait(self._pause_s):
             for chore in self._chores:
                 if time.monotonic() >= chore.due_at and not self._stopped.is_set():
-                    chore.due_at = time.monotonic() + _do(chore)
+                    chore.due_at = time.monotonic() + _run_task(chore)
 
     def stop(self) -> None:
         """Stop the thread after its current task, and wait for it."""
@@ -58,7 +58,7 @@ class Upkeep(threading.Thread):
         self.join()
 
 
-def _do(chore: Chore) -> float:
+def _run_task(chore: PeriodicTask) -> float:
     """Run a task, and return the pause after it in seconds."""
     try:
         chore.do()
@@ -71,7 +71,7 @@ def _do(chore: Chore) -> float:
     return max(chore.every_s, PAUSE_AFTER_FAILURE_S)
 
 
-class Presence:
+class WorkerRegistration:
     """This worker's row in the database, which the readiness check counts."""
 
     def __init__(self, sessions: Sessions, settings: Settings) -> None:
@@ -89,43 +89,43 @@ class Presence:
             Workers(session).remove(self._id)
 
 
-def reap(sessions: Sessions, settings: Settings) -> None:
+def requeue_lost_jobs(sessions: Sessions, settings: Settings) -> None:
     """Take jobs away from processes that have ended or no longer send heartbeats."""
     with sessions.begin() as session:
-        jobs = TrainingJobs(session)
-        reaped = jobs.reap(max_attempts=settings.max_attempts, gone=gone(jobs.holders()))
+        jobs = Jobs(session)
+        reaped = jobs.reap(max_attempts=settings.max_attempts, gone=find_ended(jobs.holders()))
     for job in reaped:
         log.warning("job taken from a lost worker", extra={"job_id": job.id, "status": str(job.status)})
 
 
-def ring_again(sessions: Sessions, queue: TaskQueue) -> None:
+def republish_jobs(sessions: Sessions, queue: TaskQueue) -> None:
     """Publish messages for queued jobs that have none, as far as the database shows."""
     with sessions.read() as session:
-        silent = TrainingJobs(session).to_ring(again_after_s=RING_AGAIN_S)
+        silent = Jobs(session).list_unpublished(again_after_s=REPUBLISH_AFTER_S)
     for job_id, kind in silent:
-        if not queue.ring(job_id, kind):
+        if not queue.notify(job_id, kind):
             return
         with sessions.begin() as session:
-            TrainingJobs(session).set_published(job_id)
+            Jobs(session).set_published(job_id)
 
 
-def drop_parts(sessions: Sessions) -> None:
+def delete_finished_subtasks(sessions: Sessions) -> None:
     """Delete the subtasks of ended jobs, with their results."""
     with sessions.begin() as session:
-        jobs = TrainingJobs(session)
-        for part in left_over(session):
-            blobs = jobs.blobs(part)
+        jobs = Jobs(session)
+        for part in list_orphans(session):
+            blobs = jobs.list_blobs(part)
             jobs.delete(part)
             for sha256 in blobs:
-                release(session, sha256)
+                release_blob(session, sha256)
 
 
-def drop_checkpoints(sessions: Sessions) -> None:
+def delete_finished_checkpoints(sessions: Sessions) -> None:
     """Delete the checkpoints of finished jobs."""
     with sessions.begin() as session:
-        jobs = TrainingJobs(session)
-        for job in jobs.finished_with_checkpoint():
+        jobs = Jobs(session)
+        for job in jobs.list_with_stale_checkpoint():
             sha256 = job.checkpoint_sha256
             jobs.set_checkpoint(job, None)
             if sha256 is not None:
-                release(session, sha256)
+                release_blob(session, sha256)

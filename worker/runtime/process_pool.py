@@ -28,21 +28,20 @@ from celery.concurrency.prefork import process_initializer
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.1  # between two checks whether an idle process is alive
-END_S = 5.0  # for a process to end after it was asked to
-FIRST_PAUSE_S, LONGEST_PAUSE_S = (
-    0.1,
-    30.0,
-)  # before the next start, if processes repeatedly fail to start
+POLL_PERIOD_S = 0.1  # between two checks whether an idle process is alive
+END_TIMEOUT_S = 5.0  # for a process to end after it was asked to
+# Before the next start, if processes repeatedly fail to start
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 30.0
 READY, BEGUN = "ready", "begun"
-GONE = (EOFError, OSError)  # raised by a pipe whose other end is closed
-SPAWNED = "FORKED_BY_MULTIPROCESSING"  # environment variable: this process shares no memory with its parent
+PIPE_CLOSED_ERRORS = (EOFError, OSError)  # raised by a pipe whose other end is closed
+# Environment variable: this process shares no memory with its parent
+SPAWN_VARIABLE = "FORKED_BY_MULTIPROCESSING"
 
 spawn = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
-class Call:
+class PoolCall:
     """A call that Celery requests in a process, and the callbacks for its outcome."""
 
     target: Callable[..., Any]
@@ -60,8 +59,8 @@ class SlotPool(BasePool):  # type: ignore[misc]  # celery has no types
 
     def on_start(self) -> None:
         """Start one process per slot."""
-        os.environ[SPAWNED] = "1"
-        self._calls: SimpleQueue[Call] = SimpleQueue()
+        os.environ[SPAWN_VARIABLE] = "1"
+        self._calls: SimpleQueue[PoolCall] = SimpleQueue()
         self._closing = threading.Event()
         self._slots = [
             Slot(self._calls, self._closing, number=number, **self.options) for number in range(self.limit)
@@ -69,11 +68,11 @@ class SlotPool(BasePool):  # type: ignore[misc]  # celery has no types
         for slot in self._slots:
             slot.start()
 
-    def on_apply(self, target: Callable[..., Any], args: Any, kwargs: Any, **options: Any) -> Call:
+    def on_apply(self, target: Callable[..., Any], args: Any, kwargs: Any, **options: Any) -> PoolCall:
         """Queue a call for the next free process."""
         names = ("accept_callback", "callback", "error_callback", "timeout_callback")
         timeout = options["timeout"] or self.options["timeout"]
-        call = Call(target, args, kwargs, **{name: options[name] for name in names}, timeout=timeout)
+        call = PoolCall(target, args, kwargs, **{name: options[name] for name in names}, timeout=timeout)
         self._calls.put(call)
         return call
 
@@ -107,7 +106,7 @@ class Slot(threading.Thread):
 
     def __init__(
         self,
-        calls: SimpleQueue[Call],
+        calls: SimpleQueue[PoolCall],
         closing: threading.Event,
         *,
         number: int,
@@ -119,24 +118,24 @@ class Slot(threading.Thread):
         self._calls, self._closing = calls, closing
         self._initargs, self._calls_per_process = initargs, maxtasksperchild
         self._start_s = float(initargs[0].conf.worker_proc_alive_timeout)
-        self._process: Process | None = None
+        self._process: PoolProcess | None = None
 
     def run(self) -> None:
         """Keep a process running until the pool closes."""
         pause_s = FIRST_PAUSE_S
         while not self._closing.is_set():
             try:
-                self._process = Process(self._initargs)
-                if self._process.is_ready(self._start_s):
+                self._process = PoolProcess(self._initargs)
+                if self._process.wait_until_ready(self._start_s):
                     pause_s = FIRST_PAUSE_S
-                    self._use(self._process)
+                    self._serve_calls(self._process)
                     continue
                 log.error("process did not start", extra={"exit_code": self._process.exit_code})
             except Exception:
                 log.exception("slot failed")
             finally:
-                self._end()
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                self._end_process()
+            pause_s = min(2 * pause_s, MAX_PAUSE_S)
             self._closing.wait(pause_s)
 
     def kill(self) -> None:
@@ -144,41 +143,41 @@ class Slot(threading.Thread):
         if self._process is not None:
             self._process.kill()
 
-    def _use(self, process: Process) -> None:
+    def _serve_calls(self, process: PoolProcess) -> None:
         """Send calls to a process until it ends or has had ``maxtasksperchild`` calls."""
         for _ in range(self._calls_per_process):
-            call = self._next(process)
+            call = self._take_call(process)
             if call is None:
                 return
             if not process.begin(call, self._start_s):
                 log.warning("process ended before it began a job", extra={"exit_code": process.exit_code})
                 self._calls.put(call)
                 return
-            if not _finish(process, call):
+            if not _await_result(process, call):
                 return
 
-    def _next(self, process: Process) -> Call | None:
+    def _take_call(self, process: PoolProcess) -> PoolCall | None:
         """Return the next call; None if the process has ended or the pool is closing."""
         while not self._closing.is_set():
             if not process.is_alive:
                 log.warning("idle process ended", extra={"exit_code": process.exit_code})
                 return None
             with suppress(Empty):
-                return self._calls.get(timeout=LOOK_S)
+                return self._calls.get(timeout=POLL_PERIOD_S)
         return None
 
-    def _end(self) -> None:
+    def _end_process(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.end()
 
 
-class Process:
+class PoolProcess:
     """A child process, and this end of its pipe."""
 
     def __init__(self, initargs: tuple[Any, ...]) -> None:
         self._pipe, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_serve, args=(theirs, *initargs), daemon=True)
+        self._process = spawn.Process(target=_execute_calls, args=(theirs, *initargs), daemon=True)
         try:
             self._process.start()
         finally:
@@ -197,19 +196,19 @@ class Process:
     @property
     def exit_code(self) -> int | None:
         """Exit code, negative for a signal; None if the process does not end within ``END_TIMEOUT_S``."""
-        self._process.join(END_S)
+        self._process.join(END_TIMEOUT_S)
         return self._process.exitcode
 
-    def is_ready(self, within_s: float) -> bool:
+    def wait_until_ready(self, within_s: float) -> bool:
         """Wait until the process has started; if it does not in time, kill it and return false."""
-        with suppress(*GONE):
+        with suppress(*PIPE_CLOSED_ERRORS):
             return bool(self.receive(within_s) == READY)
         self.kill()
         return False
 
-    def begin(self, call: Call, within_s: float) -> bool:
+    def begin(self, call: PoolCall, within_s: float) -> bool:
         """Send a call and wait until it begins; if it does not in time, kill the process and return false."""
-        with suppress(*GONE):
+        with suppress(*PIPE_CLOSED_ERRORS):
             self._pipe.send((call.target, call.args, call.kwargs))
             return bool(self.receive(within_s) == BEGUN)
         self.kill()
@@ -234,14 +233,14 @@ class Process:
     def end(self) -> None:
         """Close the pipe, on which the process ends; kill it if it does not in time."""
         self._pipe.close()
-        self._process.join(END_S)
+        self._process.join(END_TIMEOUT_S)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
         self._process.close()
 
 
-def _finish(process: Process, call: Call) -> bool:
+def _await_result(process: PoolProcess, call: PoolCall) -> bool:
     """Wait for a call to end and report it to Celery; false if the process ended, too."""
     call.accept_callback(process.pid, time.monotonic())
     try:
@@ -249,15 +248,15 @@ def _finish(process: Process, call: Call) -> bool:
     except TimeoutError:
         process.kill()
         call.timeout_callback(False, call.timeout)
-    except GONE:
-        call.error_callback(_failure(WorkerLostError(f"process ended with {process.exit_code}")))
+    except PIPE_CLOSED_ERRORS:
+        call.error_callback(_wrap_error(WorkerLostError(f"process ended with {process.exit_code}")))
     else:
-        call.callback((has_failed, _failure(RuntimeError(text)) if has_failed else text, seconds))
+        call.callback((has_failed, _wrap_error(RuntimeError(text)) if has_failed else text, seconds))
         return True
     return False
 
 
-def _failure(error: Exception) -> ExceptionInfo:
+def _wrap_error(error: Exception) -> ExceptionInfo:
     """Wrap an error, with a traceback, in the form that Celery expects."""
     try:
         raise error  # noqa: TRY301  # raised to get a traceback
@@ -265,18 +264,18 @@ def _failure(error: Exception) -> ExceptionInfo:
         return ExceptionInfo()
 
 
-def _serve(pipe: Connection, *initargs: Any) -> None:
+def _execute_calls(pipe: Connection, *initargs: Any) -> None:
     """Execute calls in the child process until the other end of the pipe is closed."""
     process_initializer(*initargs)
-    with suppress(*GONE):
+    with suppress(*PIPE_CLOSED_ERRORS):
         pipe.send(READY)
         while True:
             target, args, kwargs = pipe.recv()
             pipe.send(BEGUN)
-            pipe.send(_result(target, args, kwargs))
+            pipe.send(_execute_call(target, args, kwargs))
 
 
-def _result(target: Callable[..., Any], args: Any, kwargs: Any) -> tuple[bool, str, float]:
+def _execute_call(target: Callable[..., Any], args: Any, kwargs: Any) -> tuple[bool, str, float]:
     """Execute a call; return whether it failed, its value or error as text, and its seconds.
 
     Errors are sent as text, because not every exception can be pickled.

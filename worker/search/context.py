@@ -14,43 +14,43 @@ import torch
 from kan_engine import (
     FOLDS,
     KAN,
-    Contest,
-    Data,
-    Fit,
+    ColumnsAndTarget,
+    ExtractionContext,
+    FittedStructure,
     Formula,
-    Limits,
-    Precision,
-    Reading,
-    Sample,
+    FormulaConstraints,
+    NoiseModel,
+    OptimismCorrection,
     Standardizer,
-    columns_that_matter,
-    eliminate,
-    read_formulas,
-    shorter_formulas,
+    StructureRows,
+    eliminate_edges,
+    extract_formulas,
+    extract_shorter_formulas,
+    select_relevant_columns,
 )
 from service.schemas.training import TrainRequest
-from worker.data.preparation import Portion, Prepared
-from worker.data.splitting import fold_numbers
-from worker.execution.subtasks import Alone, Parts
-from worker.search.residual_signal import signal_left
+from worker.data.preparation import PreparedData, RowSet
+from worker.data.splitting import assign_folds
+from worker.execution.subtasks import InProcess, SubtaskCache
+from worker.search.residual_signal import measure_residual_signal
 
 MAX_STRUCTURE_INPUTS = 40  # encoded columns, beyond which a law search uses a selection
-OF_WIDE_TABLES = 20  # size of that selection; formulas are extracted from at most 24 edges
-SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which law is selected
-EXACT = 1e-9  # validation error over the target's spread, below which a formula ends the search
-TRAINING_SHARE = 0.85  # of a job's time; the rest is for checking the result
-NOTHING = 0.03  # share of the squared residuals; less explained by boosting counts as no signal
-ROUGH = 0.03  # upper bound of the error within which fits of an edge's curve count as equal
+MAX_SELECTED_COLUMNS = 20  # size of that selection; formulas are extracted from at most 24 edges
+MAX_SEARCH_ROWS, MAX_SEARCH_VALIDATION_ROWS = 1500, 750  # more rows do not change which law is selected
+MAX_EXACT_ERROR = 1e-9  # validation error over the target's spread, below which a formula ends the search
+SEARCH_TIME_SHARE = 0.85  # of a job's time; the rest is for checking the result
+MIN_SIGNAL_SHARE = 0.03  # share of the squared residuals; less explained by boosting counts as no signal
+MAX_CURVE_TOLERANCE = 0.03  # upper bound of the error within which fits of an edge's curve count as equal
 
 
-class Report(Protocol):
+class ReportProgress(Protocol):
     """Callback that takes the stage, fraction, message and error of a job; see ``JobProgress``."""
 
     def __call__(self, stage: str, fraction: float, message: str, error: float | None = None) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class SearchContext:
     """Data, settings and callbacks that every step of a search needs.
 
     Attributes:
@@ -65,51 +65,51 @@ class Run:
         simple: Cached errors of simple models; see ``worker.search.cross_validation``.
     """
 
-    data: Prepared
+    data: PreparedData
     request: TrainRequest
     names: tuple[str, ...]
     inputs: Standardizer
     generator: torch.Generator
-    report: Report
+    report: ReportProgress
     should_stop: Callable[[], bool]
-    contest: Contest
-    limits: Limits
-    parts: Parts = field(default_factory=Alone)
+    contest: OptimismCorrection
+    limits: FormulaConstraints
+    parts: SubtaskCache = field(default_factory=InProcess)
     simple: dict[str, np.ndarray] = field(default_factory=dict)
 
     @staticmethod
-    def of(
-        data: Prepared,
+    def create(
+        data: PreparedData,
         request: TrainRequest,
-        limits: Limits,
-        report: Report,
+        limits: FormulaConstraints,
+        report: ReportProgress,
         should_stop: Callable[[], bool],
-        parts: Parts | None = None,
-    ) -> Run:
+        parts: SubtaskCache | None = None,
+    ) -> SearchContext:
         """Create the context at the start of a search."""
-        return Run(
+        return SearchContext(
             data=data,
             request=request,
             names=data.names,
             inputs=Standardizer.fit(data.training.encoded),
             report=report,
             should_stop=should_stop,
-            contest=Contest(data.validation.weights),
+            contest=OptimismCorrection(data.validation.weights),
             limits=limits,
             generator=torch.Generator().manual_seed(request.seed),
-            parts=parts or Alone(),
+            parts=parts or InProcess(),
         )
 
-    def fresh_generator(self) -> torch.Generator:
+    def make_generator(self) -> torch.Generator:
         """A generator with the job's seed, so that subtasks do not affect each other's random numbers."""
         return torch.Generator().manual_seed(self.request.seed)
 
-    def leaving_time(self) -> Run:
+    def limit_search_time(self) -> SearchContext:
         """A copy that stops at ``SEARCH_TIME_SHARE`` of the job's time, to leave time for checks."""
-        until = time.monotonic() + TRAINING_SHARE * self.request.max_seconds
+        until = time.monotonic() + SEARCH_TIME_SHARE * self.request.max_seconds
         return replace(self, should_stop=lambda: self.should_stop() or time.monotonic() > until)
 
-    def narrowed(self) -> tuple[Run, list[int]]:
+    def select_columns(self) -> tuple[SearchContext, list[int]]:
         """The context on the most relevant columns, and their indices.
 
         With at most ``MAX_STRUCTURE_INPUTS`` columns all are kept. With more, a law search would not end in
@@ -117,13 +117,13 @@ class Run:
         """
         if len(self.names) <= MAX_STRUCTURE_INPUTS:
             return self, list(range(len(self.names)))
-        parts = searched(self)
+        parts = sample_search_rows(self)
         encoded, targets, weights = (
             np.concatenate([getattr(part, name) for part in parts])
             for name in ("encoded", "targets", "weights")
         )
         columns = dict(zip(self.names, encoded.T, strict=True))
-        kept = columns_that_matter((columns, targets), weights, OF_WIDE_TABLES)
+        kept = select_relevant_columns((columns, targets), weights, MAX_SELECTED_COLUMNS)
         places = [self.names.index(name) for name in kept]
         rows = replace(self.data.rows, encoded=self.data.rows.encoded[:, places])
         data = replace(self.data, rows=rows)
@@ -137,14 +137,14 @@ class Run:
         A network trained without fold 0 can therefore be judged by the validation rows.
         """
         data, request = self.data, self.request
-        others = fold_numbers(
+        others = assign_folds(
             data.fit.targets, data.plan.task, request.seed, FOLDS - 1, kind=request.split.kind
         )
         return torch.from_numpy(np.concatenate([1 + others, np.zeros(len(data.validation), int)]))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Law:
+class FoundLaw:
     """A small structure and its formulas.
 
     Attributes:
@@ -153,7 +153,7 @@ class Law:
         is_cut: Whether the search was ended early to leave time for larger networks.
     """
 
-    fit: Fit
+    fit: FittedStructure
     formulas: list[Formula]
     is_read: bool = True
     is_cut: bool = False
@@ -169,29 +169,33 @@ class Law:
         return self.formulas[0].bits if self.formulas else float("inf")
 
 
-def searched(run: Run) -> tuple[Portion, Portion]:
+def sample_search_rows(run: SearchContext) -> tuple[RowSet, RowSet]:
     """Samples of the fit and validation rows for the law search."""
     seed = run.request.seed
-    return run.data.fit.sample(SEARCH_ROWS, seed), run.data.validation.sample(SEARCH_VALIDATION, seed)
+    return run.data.fit.sample(MAX_SEARCH_ROWS, seed), run.data.validation.sample(
+        MAX_SEARCH_VALIDATION_ROWS, seed
+    )
 
 
-def sample_of(part: Portion, inputs: Standardizer) -> Sample:
+def to_sample(part: RowSet, inputs: Standardizer) -> StructureRows:
     """Rows with scaled inputs, as the structure search takes them."""
-    return _sample(part.encoded, part.y.astype(float), part.weights, inputs)
+    return _make_sample(part.encoded, part.y.astype(float), part.weights, inputs)
 
 
-def samples_of(*parts: tuple[Data, np.ndarray]) -> list[Sample]:
+def to_samples(*parts: tuple[ColumnsAndTarget, np.ndarray]) -> list[StructureRows]:
     """Samples from columns and weights; inputs are scaled by the ranges of the first sample."""
     raw = [np.stack(list(columns.values()), 1) for (columns, _), _ in parts]
     inputs = Standardizer.fit(raw[0])
     return [
-        _sample(values, target, weights, inputs)
+        _make_sample(values, target, weights, inputs)
         for values, ((_, target), weights) in zip(raw, parts, strict=True)
     ]
 
 
-def _sample(raw: np.ndarray, target: np.ndarray, weights: np.ndarray, inputs: Standardizer) -> Sample:
-    return Sample(
+def _make_sample(
+    raw: np.ndarray, target: np.ndarray, weights: np.ndarray, inputs: Standardizer
+) -> StructureRows:
+    return StructureRows(
         x=torch.from_numpy(inputs.forward(raw)),
         raw=torch.from_numpy(raw),
         y=torch.from_numpy(target)[:, None],
@@ -199,53 +203,61 @@ def _sample(raw: np.ndarray, target: np.ndarray, weights: np.ndarray, inputs: St
     )
 
 
-def enter(fit: Fit, run: Run) -> None:
+def record_validation_errors(fit: FittedStructure, run: SearchContext) -> None:
     """Record a structure's absolute errors on the validation rows for the optimism correction."""
     part = run.data.validation
     if run.contest.is_open:
         with torch.no_grad():
             outputs = fit.network(torch.from_numpy(run.inputs.forward(part.encoded))).numpy()
         with np.errstate(all="ignore"):
-            run.contest.enter(np.abs(fit.scaler.inverse(outputs)[:, 0] - part.y))
+            run.contest.record(np.abs(fit.scaler.inverse(outputs)[:, 0] - part.y))
 
 
-def read_law(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
+def extract_law(
+    structure: FittedStructure, fit: StructureRows, validation: StructureRows, run: SearchContext
+) -> FoundLaw:
     """Prune a structure and extract its formulas."""
     if run.request.prune:
-        structure = eliminate(structure, fit, validation, run.should_stop)
+        structure = eliminate_edges(structure, fit, validation, run.should_stop)
     if not run.request.symbolic:
-        return Law(fit=structure, formulas=[])
-    reading = _reading(structure, fit, validation, run)
-    formulas = read_formulas(structure.network, reading)
+        return FoundLaw(fit=structure, formulas=[])
+    reading = _make_extraction_context(structure, fit, validation, run)
+    formulas = extract_formulas(structure.network, reading)
     if run.limits.max_complexity is not None:
-        formulas += shorter_formulas(structure.network, reading)
-    return Law(fit=structure, formulas=in_order(formulas))
+        formulas += extract_shorter_formulas(structure.network, reading)
+    return FoundLaw(fit=structure, formulas=sort_formulas(formulas))
 
 
-def with_shorter(law: Law, fit: Sample, validation: Sample, run: Run) -> Law:
+def add_shorter_formulas(
+    law: FoundLaw, fit: StructureRows, validation: StructureRows, run: SearchContext
+) -> FoundLaw:
     """Add shorter, less accurate formulas to a law that is not exact."""
-    if not law.formulas or law.error < EXACT:
+    if not law.formulas or law.error < MAX_EXACT_ERROR:
         return law
-    shorter = shorter_formulas(law.fit.network, _reading(law.fit, fit, validation, run))
-    return replace(law, formulas=in_order([*law.formulas, *shorter]))
+    shorter = extract_shorter_formulas(
+        law.fit.network, _make_extraction_context(law.fit, fit, validation, run)
+    )
+    return replace(law, formulas=sort_formulas([*law.formulas, *shorter]))
 
 
-def in_order(formulas: list[Formula]) -> list[Formula]:
+def sort_formulas(formulas: list[Formula]) -> list[Formula]:
     """Remove duplicate formulas and sort the rest by description length."""
     return sorted({formula.tree: formula for formula in formulas}.values(), key=lambda formula: formula.bits)
 
 
-def _reading(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Reading:
-    return Reading(
+def _make_extraction_context(
+    structure: FittedStructure, fit: StructureRows, validation: StructureRows, run: SearchContext
+) -> ExtractionContext:
+    return ExtractionContext(
         names=run.names,
-        fit=columns_of(run.names, fit),
-        validation=columns_of(run.names, validation),
+        fit=to_columns(run.names, fit),
+        validation=to_columns(run.names, validation),
         scaled=fit.x,
         output=0,
         center=float(structure.scaler.mean[0]),
         scale=float(structure.scaler.std[0]),
         transform=structure.scaler.transform,
-        known=precision_of(
+        known=estimate_precision(
             structure.error, structure.network, len(fit.x), is_noisy=not structure.is_adequate
         ),
         limits=run.limits,
@@ -253,27 +265,29 @@ def _reading(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Readi
     )
 
 
-def precision_of(error: float, network: KAN, rows: int, *, is_noisy: bool) -> Precision:
+def estimate_precision(error: float, network: KAN, rows: int, *, is_noisy: bool) -> NoiseModel:
     """Precision of a network's curves: that of the network itself, unless its error is noise."""
     if not is_noisy:
-        return Precision.exact(_bounded(error))
+        return NoiseModel.exact(_clamp_error(error))
     spared = min(1.0, network.parameter_count / rows) ** 0.5  # share of the noise that the fit retains
-    return Precision.noisy(_bounded(error * spared), error, rows)
+    return NoiseModel.noisy(_clamp_error(error * spared), error, rows)
 
 
-def _bounded(error: float) -> float:
-    return min(max(2 * error, 1e-6), ROUGH)
+def _clamp_error(error: float) -> float:
+    return min(max(2 * error, 1e-6), MAX_CURVE_TOLERANCE)
 
 
-def columns_of(names: tuple[str, ...], sample: Sample) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def to_columns(names: tuple[str, ...], sample: StructureRows) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Columns by variable, and the target, as formulas take them."""
     columns = {name: sample.raw[:, place].numpy() for place, name in enumerate(names)}
     return columns, sample.y[:, 0].numpy()
 
 
-def leaves_noise(formulas: list[Formula], fit: Sample, validation: Sample, run: Run) -> bool:
+def leaves_only_noise(
+    formulas: list[Formula], fit: StructureRows, validation: StructureRows, run: SearchContext
+) -> bool:
     """Whether the residuals of the best formula hold no detectable signal and exceed rounding error."""
-    if not formulas or formulas[0].error < EXACT:
+    if not formulas or formulas[0].error < MAX_EXACT_ERROR:
         return False
-    rows, others = columns_of(run.names, fit), columns_of(run.names, validation)
-    return signal_left(formulas[0].tree, rows, others) < NOTHING
+    rows, others = to_columns(run.names, fit), to_columns(run.names, validation)
+    return measure_residual_signal(formulas[0].tree, rows, others) < MIN_SIGNAL_SHARE

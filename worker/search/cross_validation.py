@@ -18,42 +18,42 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import GammaRegressor, LogisticRegression, RidgeCV
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from kan_engine import CROSSED_ROWS, Expression, Form, evaluate, free_constants
-from kan_engine.symbolic.constant_fitting import refit
-from worker.data.preparation import Portion, name_columns
-from worker.search.context import Run
+from kan_engine import MAX_CROSS_VALIDATION_ROWS, Expression, ParametricForm, evaluate, parametrize_floats
+from kan_engine.symbolic.constant_fitting import refit_constants
+from worker.data.preparation import RowSet, name_columns
+from worker.search.context import SearchContext
 
-ALPHAS = 10.0 ** np.arange(-9, 5)  # on standardised columns; the lowest are negligible
-SKEWED = 0.5  # standard deviation of log y, above which the exponential of a line is a candidate
-ROWS_PER_CONSTANT = 10  # p constants from n rows add an error of noise * sqrt(p / n): a third of it
-PENALTY = 1e-4  # of slopes on standardised columns; small, but needed for duplicate columns
-STRENGTHS = (0.01, 1.0, 100.0)  # of logistic regression on standardised columns: inverse penalties
-LEARNT_ROWS = 10_000  # for fitting a model; more rows change its errors by less than noise
-FORM_STEPS = 20  # of Levenberg-Marquardt, starting from the constants found on all rows
-NEGLIGIBLE = 0.02  # of the mean squared error; a smaller gain is ignored
-CAUTIOUS_ROWS = 100  # with so many rows a gain must be two standard errors, with many more rows one
-SEEN_SHARE = 2.0  # above one half, for the share of rows on which a candidate is better
+RIDGE_PENALTIES = 10.0 ** np.arange(-9, 5)  # on standardised columns; the lowest are negligible
+MIN_LOG_STD = 0.5  # standard deviation of log y, above which the exponential of a line is a candidate
+MIN_ROWS_PER_CONSTANT = 10  # p constants from n rows add an error of noise * sqrt(p / n): a third of it
+GAMMA_PENALTY = 1e-4  # of slopes on standardised columns; small, but needed for duplicate columns
+LOGISTIC_STRENGTHS = (0.01, 1.0, 100.0)  # of logistic regression on standardised columns: inverse penalties
+MAX_FIT_ROWS = 10_000  # for fitting a model; more rows change its errors by less than noise
+MAX_REFIT_STEPS = 20  # of Levenberg-Marquardt, starting from the constants found on all rows
+MIN_RELATIVE_GAIN = 0.02  # of the mean squared error; a smaller gain is ignored
+SMALL_SAMPLE_ROWS = 100  # with so many rows a gain must be two standard errors, with many more rows one
+MIN_SHARE_STANDARD_ERRORS = 2.0  # above one half, for the share of rows on which a candidate is better
 
-Fit = Callable[[Portion], Callable[[np.ndarray], np.ndarray]]
+ModelFitter = Callable[[RowSet], Callable[[np.ndarray], np.ndarray]]
 """Fits a model to training rows; returns a function of encoded rows [n, d]."""
 
 
-def held_rows(run: Run) -> Iterator[np.ndarray]:
+def iterate_fold_masks(run: SearchContext) -> Iterator[np.ndarray]:
     """Yield, for every fold, the mask [rows] of training rows that are predicted together."""
     folds = run.folds.numpy()
-    if len(folds) > CROSSED_ROWS:
+    if len(folds) > MAX_CROSS_VALIDATION_ROWS:
         yield folds == 0
         return
     for fold in np.unique(folds):
         yield folds == fold
 
 
-def cross_errors(fit: Fit, run: Run) -> np.ndarray:
+def measure_fold_errors(fit: ModelFitter, run: SearchContext) -> np.ndarray:
     """Errors of the values or class probabilities that ``fit`` predicts; infinite where these are NaN."""
     rows = run.data.training
     errors = np.full(len(rows), np.nan)
-    for held in held_rows(run):
-        learnt, judged = rows[_some(~held)], rows[_places(held)]
+    for held in iterate_fold_masks(run):
+        learnt, judged = rows[_sample_indices(~held)], rows[_to_slice_or_indices(held)]
         with np.errstate(all="ignore"):
             predicted = fit(learnt)(judged.encoded)
             if predicted.ndim == 1:
@@ -65,92 +65,94 @@ def cross_errors(fit: Fit, run: Run) -> np.ndarray:
     return errors
 
 
-def _some(chosen: np.ndarray) -> np.ndarray:
+def _sample_indices(chosen: np.ndarray) -> np.ndarray:
     """Indices of at most ``MAX_FIT_ROWS`` of the chosen rows, so that only these are copied."""
     places = np.flatnonzero(chosen)
-    if len(places) > LEARNT_ROWS:
-        places = np.sort(np.random.default_rng(0).choice(places, LEARNT_ROWS, replace=False))
+    if len(places) > MAX_FIT_ROWS:
+        places = np.sort(np.random.default_rng(0).choice(places, MAX_FIT_ROWS, replace=False))
     return places
 
 
-def _places(chosen: np.ndarray) -> slice | np.ndarray:
+def _to_slice_or_indices(chosen: np.ndarray) -> slice | np.ndarray:
     """The chosen rows as a slice, which copies nothing, where they are contiguous; else their indices."""
     places = np.flatnonzero(chosen)
     first, last = int(places[0]), int(places[-1])
     return slice(first, last + 1) if last + 1 - first == len(places) else places
 
 
-def simple_errors(run: Run) -> dict[str, np.ndarray]:
+def measure_simple_models(run: SearchContext) -> dict[str, np.ndarray]:
     """Errors of a constant, a line and, for a skewed target, the exponential of a line."""
     if (classes := run.data.classes) is not None:
-        shares = _remember("constant", partial(fit_shares, len(classes)), run)
-        return {"constant": shares, "linear": _log_odds_errors(best_strength(run), run)}
-    fits: dict[str, Fit] = {"constant": fit_constant, "linear": fit_line}
+        shares = _measure_once("constant", partial(fit_class_shares, len(classes)), run)
+        return {"constant": shares, "linear": _measure_log_odds_model(select_strength(run), run)}
+    fits: dict[str, ModelFitter] = {"constant": fit_constant, "linear": fit_line}
     if _is_skewed(run.data.training):
         fits["log_linear"] = fit_log_line
-    return {name: _remember(name, fit, run) for name, fit in fits.items()}
+    return {name: _measure_once(name, fit, run) for name, fit in fits.items()}
 
 
-def _is_skewed(rows: Portion) -> bool:
+def _is_skewed(rows: RowSet) -> bool:
     """Whether the target is positive and varies by factors rather than by differences."""
     y = rows.y.astype(float)
-    has_rows = len(rows) >= ROWS_PER_CONSTANT * (1 + rows.encoded.shape[1])
-    return has_rows and bool(y.min() > 0) and float(np.std(np.log(y))) > SKEWED
+    has_rows = len(rows) >= MIN_ROWS_PER_CONSTANT * (1 + rows.encoded.shape[1])
+    return has_rows and bool(y.min() > 0) and float(np.std(np.log(y))) > MIN_LOG_STD
 
 
-def best_strength(run: Run) -> float:
+def select_strength(run: SearchContext) -> float:
     """The strength with the lowest out-of-sample log loss of logistic regression.
 
     Nearly separable classes need a high strength: the default 1 gives probabilities that are too close to
     equal.
     """
     weights = run.data.training.weights
-    return min(STRENGTHS, key=lambda strength: rmse_of(_log_odds_errors(strength, run), weights))
+    return min(
+        LOGISTIC_STRENGTHS, key=lambda strength: compute_rmse(_measure_log_odds_model(strength, run), weights)
+    )
 
 
-def _log_odds_errors(strength: float, run: Run) -> np.ndarray:
+def _measure_log_odds_model(strength: float, run: SearchContext) -> np.ndarray:
     fit = partial(fit_log_odds, len(run.data.classes or ()), strength)
-    return _remember(f"linear {strength}", fit, run)
+    return _measure_once(f"linear {strength}", fit, run)
 
 
-def boosting_errors(run: Run) -> np.ndarray:
+def measure_boosting(run: SearchContext) -> np.ndarray:
     """Errors of boosting, which takes a second or two and is therefore fitted last."""
-    return _remember("boosting", fit_boosting, run)
+    return _measure_once("boosting", fit_boosting, run)
 
 
-def _remember(name: str, fit: Fit, run: Run) -> np.ndarray:
+def _measure_once(name: str, fit: ModelFitter, run: SearchContext) -> np.ndarray:
     """Errors of a simple model, measured once per search."""
     if name not in run.simple:
-        run.simple[name] = cross_errors(fit, run)
+        run.simple[name] = measure_fold_errors(fit, run)
     return run.simple[name]
 
 
-def fit_constant(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
+def fit_constant(rows: RowSet) -> Callable[[np.ndarray], np.ndarray]:
     """Fit the weighted mean."""
     mean = float(np.average(rows.y.astype(float), weights=rows.weights))
     return lambda x: np.full(len(x), mean)
 
 
-def fit_line(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
+def fit_line(rows: RowSet) -> Callable[[np.ndarray], np.ndarray]:
     """Fit a line; see ``fit_ridge_regression``."""
-    return line_through(rows).predict
+    return fit_ridge_regression(rows).predict
 
 
-def fit_log_line(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
+def fit_log_line(rows: RowSet) -> Callable[[np.ndarray], np.ndarray]:
     """Fit the exponential of a line; see ``fit_gamma_regression``."""
-    line = log_line_through(rows)
+    line = fit_gamma_regression(rows)
     return lambda x: np.exp(line.predict(x))
 
 
-def fit_shares(classes: int, rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
+def fit_class_shares(classes: int, rows: RowSet) -> Callable[[np.ndarray], np.ndarray]:
     """Fit the weighted share of every class, with half a row added to each class."""
     counts = np.bincount(rows.targets.astype(int), rows.weights, minlength=classes) + 0.5
     return lambda x: np.tile(counts / counts.sum(), (len(x), 1))
 
 
-def fit_log_odds(classes: int, strength: float, rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
+def fit_log_odds(classes: int, strength: float, rows: RowSet) -> Callable[[np.ndarray], np.ndarray]:
     """Fit class probabilities; see ``fit_logistic_regression``."""
-    line = log_odds_through(rows, classes, strength)
+    line = fit_logistic_regression(rows, classes, strength)
 
     def predict(x: np.ndarray) -> np.ndarray:
         values = line.predict(x)
@@ -161,7 +163,7 @@ def fit_log_odds(classes: int, strength: float, rows: Portion) -> Callable[[np.n
 
 
 @dataclass(frozen=True)
-class Line:
+class LinearModel:
     """A linear function of encoded columns: slopes [d] and an intercept, or [d, C] and [C] for classes."""
 
     slopes: np.ndarray
@@ -173,14 +175,14 @@ class Line:
         return values
 
 
-def line_through(rows: Portion) -> Line:
+def fit_ridge_regression(rows: RowSet) -> LinearModel:
     """Ridge regression on standardised columns; the penalty by generalised cross-validation (Golub 1979)."""
     x, y = rows.encoded, rows.y.astype(float)
     center, scale = _center_and_scale(x)
     with threadpool_limits(1):
-        ridge = RidgeCV(alphas=ALPHAS).fit((x - center) / scale, y, sample_weight=rows.weights)
+        ridge = RidgeCV(alphas=RIDGE_PENALTIES).fit((x - center) / scale, y, sample_weight=rows.weights)
     slopes = ridge.coef_ / scale
-    return Line(slopes, float(ridge.intercept_ - center @ slopes))
+    return LinearModel(slopes, float(ridge.intercept_ - center @ slopes))
 
 
 def _center_and_scale(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -189,7 +191,7 @@ def _center_and_scale(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x.mean(0), np.where(scale > 0, scale, 1.0)
 
 
-def log_line_through(rows: Portion) -> Line:
+def fit_gamma_regression(rows: RowSet) -> LinearModel:
     """Logarithm of the mean target by gamma regression, whose errors are proportional to the mean.
 
     If targets vary by factors, least squares of the targets fits only the largest ones, and least squares of
@@ -197,14 +199,14 @@ def log_line_through(rows: Portion) -> Line:
     """
     x, y = rows.encoded, rows.y.astype(float)
     (center, scale), size = _center_and_scale(x), float(np.average(y, weights=rows.weights))
-    model = GammaRegressor(alpha=PENALTY, solver="newton-cholesky", max_iter=1_000)
+    model = GammaRegressor(alpha=GAMMA_PENALTY, solver="newton-cholesky", max_iter=1_000)
     with threadpool_limits(1):
         model.fit((x - center) / scale, y / size, sample_weight=rows.weights)
     slopes = model.coef_ / scale
-    return Line(slopes, float(model.intercept_ - center @ slopes + np.log(size)))
+    return LinearModel(slopes, float(model.intercept_ - center @ slopes + np.log(size)))
 
 
-def log_odds_through(rows: Portion, classes: int, strength: float) -> Line:
+def fit_logistic_regression(rows: RowSet, classes: int, strength: float) -> LinearModel:
     """Logistic regression on standardised columns; ``strength`` is scikit-learn's ``C``.
 
     Returns the log-odds of the second of two classes, or one logit per class. A class without rows is as rare
@@ -228,11 +230,11 @@ def log_odds_through(rows: Portion, classes: int, strength: float) -> Line:
         slopes[:, present] = coefficients.T / scale[:, None]
         intercepts[present] = levels - center @ slopes[:, present]
     if classes == 2:
-        return Line(slopes[:, 1] - slopes[:, 0], float(intercepts[1] - intercepts[0]))
-    return Line(slopes, intercepts)
+        return LinearModel(slopes[:, 1] - slopes[:, 0], float(intercepts[1] - intercepts[0]))
+    return LinearModel(slopes, intercepts)
 
 
-def fit_boosting(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
+def fit_boosting(rows: RowSet) -> Callable[[np.ndarray], np.ndarray]:
     """Fit histogram gradient boosting with scikit-learn's defaults, in one thread."""
     model = HistGradientBoostingRegressor(early_stopping=False, random_state=0)
     with threadpool_limits(1):
@@ -246,39 +248,39 @@ def fit_boosting(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
     return predict
 
 
-def fit_formula(tree: Expression, names: tuple[str, ...]) -> Fit:
+def fit_formula(tree: Expression, names: tuple[str, ...]) -> ModelFitter:
     """A fitter of the formula's form: it refits the measured constants to the rows."""
-    form, values = free_constants(tree)
+    form, values = parametrize_floats(tree)
 
-    def fit(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
-        again = refit(
-            Form(form, np.array(values)),
+    def fit(rows: RowSet) -> Callable[[np.ndarray], np.ndarray]:
+        again = refit_constants(
+            ParametricForm(form, np.array(values)),
             (name_columns(rows.encoded, names), rows.targets),
-            iterations=FORM_STEPS,
+            iterations=MAX_REFIT_STEPS,
         )
         return lambda x: np.broadcast_to(evaluate(again.tree, name_columns(x, names), again.values), len(x))
 
     return fit
 
 
-def rmse_of(errors: np.ndarray, weights: np.ndarray) -> float:
+def compute_rmse(errors: np.ndarray, weights: np.ndarray) -> float:
     """Root of the weighted mean square over the rows with known errors."""
     known = ~np.isnan(errors)
     with np.errstate(over="ignore"):
         return float(np.sqrt(np.average(errors[known] ** 2, weights=weights[known])))
 
 
-def say_formula_is_better(errors: np.ndarray, of_network: np.ndarray, weights: np.ndarray) -> str:
+def describe_formula_gain(errors: np.ndarray, of_network: np.ndarray, weights: np.ndarray) -> str:
     """Message with the errors by which a formula is better than the network."""
-    own, other = measure_paired(errors, of_network, weights)
+    own, other = compute_paired_rmse(errors, of_network, weights)
     rmses = f"RMSE {own:.4g}, of the network {other:.4g}"
     return f"the formula is better than the network by cross-validation ({rmses})"
 
 
-def measure_paired(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+def compute_paired_rmse(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
     """RMSE of two candidates on the rows where both errors are known."""
     known = ~(np.isnan(errors) | np.isnan(others))
-    return rmse_of(errors[known], weights[known]), rmse_of(others[known], weights[known])
+    return compute_rmse(errors[known], weights[known]), compute_rmse(others[known], weights[known])
 
 
 def is_better(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> bool:
@@ -298,8 +300,8 @@ def is_better(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> bo
         return True
     gains = (theirs**2 - mine**2) * (w / w.mean())
     gain, rows = float(gains.mean()), len(gains)
-    if gain <= NEGLIGIBLE * float(np.average(theirs**2, weights=w)):
+    if gain <= MIN_RELATIVE_GAIN * float(np.average(theirs**2, weights=w)):
         return False
     ahead = float(np.average(mine < theirs, weights=w))
-    chance = (1 + CAUTIOUS_ROWS / rows) * float(gains.std()) / rows**0.5
-    return bool(gain > chance or ahead > 0.5 + SEEN_SHARE * 0.5 / rows**0.5)
+    chance = (1 + SMALL_SAMPLE_ROWS / rows) * float(gains.std()) / rows**0.5
+    return bool(gain > chance or ahead > 0.5 + MIN_SHARE_STANDARD_ERRORS * 0.5 / rows**0.5)

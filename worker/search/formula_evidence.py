@@ -15,35 +15,42 @@ from typing import Any, Literal
 import numpy as np
 from scipy.stats import spearmanr
 
-from kan_engine import Data, Form, Formula, evaluate, free_constants, value_and_jacobian
+from kan_engine import (
+    ColumnsAndTarget,
+    Formula,
+    ParametricForm,
+    evaluate,
+    parametrize_floats,
+    value_and_jacobian,
+)
 from kan_engine.expressions.evaluation import apply_function
-from kan_engine.symbolic.constant_fitting import refit
+from kan_engine.symbolic.constant_fitting import refit_constants
 from worker.data.preparation import name_columns
-from worker.evaluation.residual_test import LEAST_POWER, LEVEL, ResidualTest, examine_residuals
-from worker.search.context import Run
+from worker.evaluation.residual_test import MIN_POWER, SIGNIFICANCE_LEVEL, ResidualTest, examine_residuals
+from worker.search.context import SearchContext
 from worker.search.cross_validation import (
-    FORM_STEPS,
-    ROWS_PER_CONSTANT,
-    boosting_errors,
-    cross_errors,
+    MAX_REFIT_STEPS,
+    MIN_ROWS_PER_CONSTANT,
+    compute_rmse,
     fit_formula,
     is_better,
-    rmse_of,
+    measure_boosting,
+    measure_fold_errors,
 )
 
 Verdict = Literal["consistent", "approximation", "weak"]
 
-HALF_THE_NOISE, TENTH_OF_THE_SPREAD = 0.25, 0.01  # as shares of variances
-SURELY = 1e-3  # below which errors are taken to grow with the fitted values
-CLEARLY_LOWER = 0.7  # of RMSEs, below which a model is better without a test
-RESAMPLINGS = 4
-ALIKE = 0.5  # share of the RMS residual, within which two formulas predict similarly
-STABLE = 0.75  # required share of resamplings that lead to similar predictions
+MIN_SIGNAL_PER_NOISE, MIN_SIGNAL_PER_SPREAD = 0.25, 0.01  # as shares of variances
+MAX_RELATIVE_NOISE_P_VALUE = 1e-3  # below which errors are taken to grow with the fitted values
+CLEAR_RMSE_RATIO = 0.7  # of RMSEs, below which a model is better without a test
+MAX_RESAMPLINGS = 4
+MAX_PREDICTION_DIFFERENCE = 0.5  # share of the RMS residual, within which two formulas predict similarly
+MIN_STABILITY = 0.75  # required share of resamplings that lead to similar predictions
 NETWORK, BOOSTING = "network", "boosting"  # keys of models that a formula is compared with
 
 
 @dataclass(frozen=True)
-class Evidence:
+class FormulaEvidence:
     """Measured evidence for a formula.
 
     Attributes:
@@ -80,14 +87,14 @@ class Evidence:
     def objections(self) -> dict[str, str]:
         """Reasons against the formula, by code."""
         better = ", ".join(name for name, told in self.compared_with.items() if told["is_better"])
-        sees_signal = self.p_value is not None and self.p_value <= LEVEL
-        is_blind = self.power is not None and self.power < LEAST_POWER
-        is_stable = self.stability is None or self.stability >= STABLE
+        sees_signal = self.p_value is not None and self.p_value <= SIGNIFICANCE_LEVEL
+        is_blind = self.power is not None and self.power < MIN_POWER
+        is_stable = self.stability is None or self.stability >= MIN_STABILITY
         checks = (
             (not self.beats_constant, "no_better_than_constant", "a constant is as good by cross-validation"),
             (bool(better), "others_better", f"better on the same folds: {better}"),
             (
-                self.rows < ROWS_PER_CONSTANT * self.constants,
+                self.rows < MIN_ROWS_PER_CONSTANT * self.constants,
                 "too_many_constants",
                 f"{self.rows} training rows are few for {self.constants} measured constants",
             ),
@@ -113,23 +120,23 @@ class Evidence:
         return asdict(self)
 
     @staticmethod
-    def from_dict(data: dict[str, Any]) -> Evidence:
+    def from_dict(data: dict[str, Any]) -> FormulaEvidence:
         """The inverse of ``to_dict``."""
-        return Evidence(**data)
+        return FormulaEvidence(**data)
 
 
-def formula_errors(formula: Formula, run: Run) -> np.ndarray:
+def measure_formula_errors(formula: Formula, run: SearchContext) -> np.ndarray:
     """Absolute errors on rows that the constants were not fitted to."""
-    return cross_errors(fit_formula(formula.tree, run.names), run)
+    return measure_fold_errors(fit_formula(formula.tree, run.names), run)
 
 
-def assess(
+def assess_formula(
     formula: Formula,
     errors: np.ndarray,
     others: Mapping[str, np.ndarray],
-    run: Run,
+    run: SearchContext,
     stability: Callable[[], float | None] | None = None,
-) -> Evidence:
+) -> FormulaEvidence:
     """Collect the evidence for a formula.
 
     Args:
@@ -143,19 +150,19 @@ def assess(
     """
     rows = run.data.training
     y, weights = rows.targets, rows.weights
-    noise, variance = rmse_of(errors, weights), float(np.cov(y, aweights=weights, ddof=0))
-    evidence = Evidence(
-        noise=_finite(noise),
+    noise, variance = compute_rmse(errors, weights), float(np.cov(y, aweights=weights, ddof=0))
+    evidence = FormulaEvidence(
+        noise=_none_unless_finite(noise),
         explained=1 - noise**2 / variance if variance > 0 and np.isfinite(noise) else None,
         rows=len(rows),
-        constants=len(free_constants(formula.tree)[1]),
-        compared_with=_comparisons(errors, others, weights),
+        constants=len(parametrize_floats(formula.tree)[1]),
+        compared_with=_compare_errors(errors, others, weights),
         beats_constant=is_better(errors, others["constant"], weights),
     )
     if run.should_stop():  # without further tests the formula cannot be consistent
         return evidence
     if not evidence.objections:
-        evidence = compare(evidence, errors, {BOOSTING: boosting_errors(run)}, run)
+        evidence = add_comparisons(evidence, errors, {BOOSTING: measure_boosting(run)}, run)
     if not evidence.objections:
         found = _test_residuals(formula, run)
         evidence = replace(evidence, p_value=found.p_value, power=found.power)
@@ -165,7 +172,10 @@ def assess(
 
 
 def measure_stability(
-    formula: Formula, rows: Data, find: Callable[[np.ndarray, np.ndarray], Formula | None], run: Run
+    formula: Formula,
+    rows: ColumnsAndTarget,
+    find: Callable[[np.ndarray, np.ndarray], Formula | None],
+    run: SearchContext,
 ) -> float | None:
     """Share of resamplings that lead to a formula with similar predictions.
 
@@ -180,12 +190,12 @@ def measure_stability(
     """
     columns, target = rows
     expected = evaluate(formula.tree, columns)
-    allowed = ALIKE * float(np.sqrt(np.mean((target - expected) ** 2)))
-    generator, alike, needed = np.random.default_rng(run.request.seed), 0, STABLE * RESAMPLINGS
-    for number in range(RESAMPLINGS):
+    allowed = MAX_PREDICTION_DIFFERENCE * float(np.sqrt(np.mean((target - expected) ** 2)))
+    generator, alike, needed = np.random.default_rng(run.request.seed), 0, MIN_STABILITY * MAX_RESAMPLINGS
+    for number in range(MAX_RESAMPLINGS):
         if run.should_stop():
             return None
-        if alike >= needed or alike + RESAMPLINGS - number < needed:
+        if alike >= needed or alike + MAX_RESAMPLINGS - number < needed:
             return alike / number
         order = generator.permutation(len(target))
         part = len(order) // 3
@@ -193,53 +203,55 @@ def measure_stability(
         if again is not None:
             difference = evaluate(again.tree, columns) - expected
             alike += bool(np.sqrt(np.mean(difference**2)) <= allowed)
-    return alike / RESAMPLINGS
+    return alike / MAX_RESAMPLINGS
 
 
-def compare(evidence: Evidence, errors: np.ndarray, others: Mapping[str, np.ndarray], run: Run) -> Evidence:
+def add_comparisons(
+    evidence: FormulaEvidence, errors: np.ndarray, others: Mapping[str, np.ndarray], run: SearchContext
+) -> FormulaEvidence:
     """The evidence with further models to compare with."""
-    further = _comparisons(errors, others, run.data.training.weights)
+    further = _compare_errors(errors, others, run.data.training.weights)
     return replace(evidence, compared_with={**evidence.compared_with, **further})
 
 
-def _comparisons(
+def _compare_errors(
     errors: np.ndarray, others: Mapping[str, np.ndarray], weights: np.ndarray
 ) -> dict[str, dict[str, Any]]:
-    own, found = rmse_of(errors, weights), {}
+    own, found = compute_rmse(errors, weights), {}
     for name, other in others.items():
-        rmse = rmse_of(other, weights)
+        rmse = compute_rmse(other, weights)
         # If one row has an absurd error, the gain is no larger than its standard error, so the RMSEs decide.
-        is_ahead = is_better(other, errors, weights) or rmse < CLEARLY_LOWER * own
-        found[name] = {"rmse": _finite(rmse), "is_better": is_ahead}
+        is_ahead = is_better(other, errors, weights) or rmse < CLEAR_RMSE_RATIO * own
+        found[name] = {"rmse": _none_unless_finite(rmse), "is_better": is_ahead}
     return found
 
 
-def _finite(value: float) -> float | None:
+def _none_unless_finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _test_residuals(formula: Formula, run: Run) -> ResidualTest:
+def _test_residuals(formula: Formula, run: SearchContext) -> ResidualTest:
     """Test whether the formula's residuals on the training rows depend on the columns."""
     rows = run.data.training
     columns, y = name_columns(rows.encoded, run.names), rows.targets
-    tree, values = free_constants(formula.tree)
-    form = refit(Form(tree, np.array(values)), (columns, y), iterations=FORM_STEPS)
+    tree, values = parametrize_floats(formula.tree)
+    form = refit_constants(ParametricForm(tree, np.array(values)), (columns, y), iterations=MAX_REFIT_STEPS)
     fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
-    if y.min() > 0 and _is_relative(y - fitted, fitted):
-        y, form = np.log(y), Form(apply_function("log", tree), form.values)
-        form = refit(form, (columns, y), iterations=FORM_STEPS)
+    if y.min() > 0 and _is_noise_relative(y - fitted, fitted):
+        y, form = np.log(y), ParametricForm(apply_function("log", tree), form.values)
+        form = refit_constants(form, (columns, y), iterations=MAX_REFIT_STEPS)
         fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
     return examine_residuals(
         y - fitted,
         rows.encoded,
         rows.weights,
         tangents=tangents if np.isfinite(tangents).all() else None,
-        size=_size_that_matters(y, fitted),
+        size=_relevant_signal_variance(y, fitted),
         seed=run.request.seed,
     )
 
 
-def _is_relative(left: np.ndarray, fitted: np.ndarray) -> bool:
+def _is_noise_relative(left: np.ndarray, fitted: np.ndarray) -> bool:
     """Whether errors grow with the fitted values, so that the largest rows would dominate a test.
 
     Uses the rank correlation (Spearman 1904) of absolute residuals and fitted values.
@@ -247,10 +259,10 @@ def _is_relative(left: np.ndarray, fitted: np.ndarray) -> bool:
     if not (np.isfinite(fitted).all() and fitted.min() > 0):
         return False
     found = spearmanr(np.abs(left), fitted)
-    return bool(found.statistic > 0 and found.pvalue < SURELY)
+    return bool(found.statistic > 0 and found.pvalue < MAX_RELATIVE_NOISE_P_VALUE)
 
 
-def _size_that_matters(y: np.ndarray, fitted: np.ndarray) -> float:
+def _relevant_signal_variance(y: np.ndarray, fitted: np.ndarray) -> float:
     """Variance of a signal that the test should detect, relative to the variance of the residuals.
 
     It is ``MIN_SIGNAL_PER_NOISE``, a quarter of the noise variance (half the noise), or
@@ -258,4 +270,4 @@ def _size_that_matters(y: np.ndarray, fitted: np.ndarray) -> float:
     """
     noise = float(np.mean((y - fitted) ** 2))
     spread = float(np.var(y))
-    return max(HALF_THE_NOISE, min(1.0, TENTH_OF_THE_SPREAD * spread / noise)) if noise > 0 else 1.0
+    return max(MIN_SIGNAL_PER_NOISE, min(1.0, MIN_SIGNAL_PER_SPREAD * spread / noise)) if noise > 0 else 1.0

@@ -8,12 +8,12 @@ from typing import Any
 
 from kan_engine import KAN
 from worker.evaluation.decision_rule import calibrate_on_validation_, choose_decision
-from worker.evaluation.model_metrics import measure
-from worker.search.search_rows import Grounds
+from worker.evaluation.model_metrics import measure_model
+from worker.search.search_rows import SearchRows
 
 
-def measured_grids(
-    stages: Sequence[KAN], seconds: Callable[[int], float], quantile: bool, grounds: Grounds
+def measure_grids(
+    stages: Sequence[KAN], seconds: Callable[[int], float], quantile: bool, grounds: SearchRows
 ) -> tuple[dict[str, Any], ...]:
     """Measure one network, refined from grid to grid, on every grid.
 
@@ -31,19 +31,19 @@ def measured_grids(
             "grid": stage.stack[0].grid_size,
             "parameters": stage.parameter_count,
             "seconds": round(seconds(stage.stack[0].grid_size), 3),
-            "metrics": _metrics(stage, quantile, grounds),
+            "metrics": _measure_stage(stage, quantile, grounds),
         }
         for stage in stages
     )
 
 
-def _metrics(stage: KAN, quantile: bool, grounds: Grounds) -> dict[str, float | None]:
+def _measure_stage(stage: KAN, quantile: bool, grounds: SearchRows) -> dict[str, float | None]:
     data, inputs, decision = grounds.data, grounds.scales[quantile], None
     if data.classes is not None:
         calibrate_on_validation_(stage, stage, inputs, data)
-    predictor = data.predictor(stage, inputs, grounds.scaler)
+    predictor = data.make_predictor(stage, inputs, grounds.scaler)
     if data.classes is not None:
         decision = choose_decision(predictor, data)
         predictor = replace(predictor, decision_weights=decision.weights)
-    metrics: dict[str, float | None] = measure(predictor, data, decision)["metrics"]
+    metrics: dict[str, float | None] = measure_model(predictor, data, decision)["metrics"]
     return metrics

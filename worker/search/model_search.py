@@ -7,105 +7,115 @@ from dataclasses import replace
 
 import numpy as np
 
-from kan_engine import Limits
+from kan_engine import FormulaConstraints
 from service.schemas.training import TrainRequest
-from worker.data.preparation import Prepared
+from worker.data.preparation import PreparedData
 from worker.evaluation.decision_rule import calibrate_on_validation_
-from worker.execution.subtasks import Parts
-from worker.search.context import EXACT, Report, Run
+from worker.execution.subtasks import SubtaskCache
+from worker.search.context import MAX_EXACT_ERROR, ReportProgress, SearchContext
 from worker.search.cross_validation import (
+    compute_paired_rmse,
+    compute_rmse,
+    describe_formula_gain,
     is_better,
-    measure_paired,
-    rmse_of,
-    say_formula_is_better,
-    simple_errors,
+    measure_simple_models,
 )
-from worker.search.formula_evidence import CLEARLY_LOWER, NETWORK, assess, compare, formula_errors
-from worker.search.hill_climb import probable_parts
-from worker.search.law_search import log_odds_formulas
-from worker.search.law_subtask import SmallLaw, law_part, small_law
-from worker.search.linear_model import Kind, straight_classifier, straight_found
-from worker.search.network_search import task_of, train_network
-from worker.search.result import Found
-from worker.search.sparse_additive import with_additive_forms
+from worker.search.formula_evidence import (
+    CLEAR_RMSE_RATIO,
+    NETWORK,
+    add_comparisons,
+    assess_formula,
+    measure_formula_errors,
+)
+from worker.search.hill_climb import predict_subtasks
+from worker.search.law_search import find_log_odds_formulas
+from worker.search.law_subtask import SmallLaw, find_small_law, make_law_subtask
+from worker.search.linear_model import LinearKind, make_linear_classifier, make_linear_regression
+from worker.search.network_search import make_task, train_network
+from worker.search.result import SearchResult
+from worker.search.sparse_additive import add_additive_formulas
 
-NEGLIGIBLE = 1e-6  # RMSE over the target's spread, attributed to rounding
-FEW_ROWS_LOWER = 0.1  # of RMSEs, below which even a formula with many constants is better
-ENDED_EARLY = "the training of larger networks was ended early to leave time for checks; increase max_seconds"
-SIMPLE = {
+MAX_ROUNDING_ERROR = 1e-6  # RMSE over the target's spread, attributed to rounding
+FEW_ROWS_RMSE_RATIO = 0.1  # of RMSEs, below which even a formula with many constants is better
+ENDED_EARLY_WARNING = (
+    "the training of larger networks was ended early to leave time for checks; increase max_seconds"
+)
+SIMPLE_MODEL_NAMES = {
     "constant": "a constant",
     "linear": "a straight line",
     "log_linear": "the exponential of a straight line",
 }
-LAW_SHARE = 0.6  # of a job's time, after which a law search without success ends
+LAW_TIME_SHARE = 0.6  # of a job's time, after which a law search without success ends
 
 
 def find_network(
-    data: Prepared,
+    data: PreparedData,
     request: TrainRequest,
-    limits: Limits,
-    report: Report,
+    limits: FormulaConstraints,
+    report: ReportProgress,
     should_stop: Callable[[], bool],
-    parts: Parts | None = None,
-) -> Found:
+    parts: SubtaskCache | None = None,
+) -> SearchResult:
     """Search for a law, train networks and extract formulas.
 
     A small law that explains the data is served itself. Otherwise the best larger network is served, and the
     formula is the best small law: a trade-off whose error is reported. Where neither is better than a line or
     a constant by cross-validation, a linear network is served.
     """
-    run = Run.of(data, request, limits, report, should_stop, parts)
+    run = SearchContext.create(data, request, limits, report, should_stop, parts)
     if data.classes is not None:
-        found = _classifier(run)
+        found = _find_classifier(run)
         calibrate_on_validation_(found.network, found.judged, found.inputs, data)
-        formulas = log_odds_formulas(found.network, found.inputs, run)
-        return with_additive_forms(replace(found, formulas=formulas, formula_of="law"), run)
-    found = _free_regression(run) if _is_free(request) else _asked_regression(run)
-    return replace(best_member(with_additive_forms(found, run), run), contest=run.contest)
+        formulas = find_log_odds_formulas(found.network, found.inputs, run)
+        return add_additive_formulas(replace(found, formulas=formulas, formula_of="law"), run)
+    found = _find_regression(run) if _is_automatic(request) else _find_requested_regression(run)
+    return replace(select_member(add_additive_formulas(found, run), run), contest=run.contest)
 
 
-def _classifier(run: Run) -> Found:
+def _find_classifier(run: SearchContext) -> SearchResult:
     """The best network, or logistic regression if that is as good and no network was requested."""
     found, weights = train_network(run), run.data.training.weights
-    simple = simple_errors(run)
+    simple = measure_simple_models(run)
     if is_better(found.errors, simple["linear"], weights) or is_better(
         simple["constant"], simple["linear"], weights
     ):
         return found
     losses = " and ".join(
-        f"{rmse**2:.4g}" for rmse in measure_paired(found.errors, simple["linear"], weights)
+        f"{rmse**2:.4g}" for rmse in compute_paired_rmse(found.errors, simple["linear"], weights)
     )
     told = f"no network is better than logistic regression by cross-validation (log losses {losses})"
-    if not _is_free(run.request):
+    if not _is_automatic(run.request):
         return replace(found, warnings=(told,))
-    return replace(straight_classifier(run, simple["linear"]), warnings=(f"{told}: a linear network serves",))
+    return replace(
+        make_linear_classifier(run, simple["linear"]), warnings=(f"{told}: a linear network serves",)
+    )
 
 
-def _free_regression(run: Run) -> Found:
+def _find_regression(run: SearchContext) -> SearchResult:
     """The small law if it explains the data or no larger network is better; else the best network."""
-    task, losses = task_of(run), dict[str, float]()
-    training = run.leaving_time()
-    with run.parts.ahead(lambda: probable_parts(run.parts, task, losses)):
-        law = small_law(run, LAW_SHARE * run.request.max_seconds)
+    task, losses = make_task(run), dict[str, float]()
+    training = run.limit_search_time()
+    with run.parts.prefetch(lambda: predict_subtasks(run.parts, task, losses)):
+        law = find_small_law(run, LAW_TIME_SHARE * run.request.max_seconds)
     if law is not None and law.is_clear:
         found = law.found
     else:
         found = train_network(training)
         if training.should_stop() and not run.should_stop():
-            found = replace(found, warnings=(ENDED_EARLY,))
+            found = replace(found, warnings=(ENDED_EARLY_WARNING,))
         weights = run.data.training.weights
         if law is not None:
-            of_law, of_network = measure_paired(law.found.errors, found.errors, weights)
-            found = law.found if of_law <= of_network else _with_formulas(found, law, run)
-    return _not_worse_than_a_line(found, law, run)
+            of_law, of_network = compute_paired_rmse(law.found.errors, found.errors, weights)
+            found = law.found if of_law <= of_network else _add_law_formulas(found, law, run)
+    return _fall_back_to_line(found, law, run)
 
 
-def _with_formulas(found: Found, law: SmallLaw, run: Run) -> Found:
+def _add_law_formulas(found: SearchResult, law: SmallLaw, run: SearchContext) -> SearchResult:
     """Add the formulas of a small law to a larger network."""
     known = law.found
     evidence = known.evidence
     if evidence is not None:
-        evidence = compare(evidence, known.formula_errors, {NETWORK: found.errors}, run)
+        evidence = add_comparisons(evidence, known.formula_errors, {NETWORK: found.errors}, run)
     return replace(
         found,
         formulas=known.formulas,
@@ -116,29 +126,29 @@ def _with_formulas(found: Found, law: SmallLaw, run: Run) -> Found:
     )
 
 
-def _not_worse_than_a_line(found: Found, law: SmallLaw | None, run: Run) -> Found:
+def _fall_back_to_line(found: SearchResult, law: SmallLaw | None, run: SearchContext) -> SearchResult:
     """The result if it is better than a line, its exponential and a constant; else the best of these."""
-    simple, weights = simple_errors(run), run.data.training.weights
-    kind: Kind = "constant"
+    simple, weights = measure_simple_models(run), run.data.training.weights
+    kind: LinearKind = "constant"
     for other in ("linear", "log_linear"):
         if other in simple and is_better(simple[other], simple[kind], weights):
             kind = other
     if is_better(found.errors, simple[kind], weights):
         return found
-    base = straight_found(run, simple[kind], kind)
+    base = make_linear_regression(run, simple[kind], kind)
     straight = [formula for part in base.formulas for formula in part]
     known = law.found.formulas[0] if law is not None and law.found.formulas else []
     formulas, evidence = [*known, *straight], law.found.evidence if law is not None else None
     errors = law.found.formula_errors if known and law is not None else simple[kind]
-    is_exact = bool(known) and known[0].error < EXACT
+    is_exact = bool(known) and known[0].error < MAX_EXACT_ERROR
     if straight and not is_exact and (evidence is None or evidence.verdict != "consistent"):
-        of_line = simple[kind] if kind == "log_linear" else formula_errors(straight[0], run)
-        own = assess(straight[0], of_line, simple, run, lambda: 1.0)  # other rows lead to a line, too
+        of_line = simple[kind] if kind == "log_linear" else measure_formula_errors(straight[0], run)
+        own = assess_formula(straight[0], of_line, simple, run, lambda: 1.0)  # other rows lead to a line, too
         is_first = evidence is None or evidence.verdict == "weak" or own.verdict == "consistent"
         if is_first or (kind == "log_linear" and not is_better(errors, of_line, weights)):
             formulas, evidence, errors = [*straight, *known], own, of_line
-    told = SIMPLE[kind]
-    of_network, of_simple = measure_paired(found.errors, simple[kind], weights)
+    told = SIMPLE_MODEL_NAMES[kind]
+    of_network, of_simple = compute_paired_rmse(found.errors, simple[kind], weights)
     warning = (
         f"no network is better than {told} by cross-validation (RMSE {of_network:.4g}, "
         f"of {told} {of_simple:.4g}): {told} serves"
@@ -154,7 +164,7 @@ def _not_worse_than_a_line(found: Found, law: SmallLaw | None, run: Run) -> Foun
     )
 
 
-def best_member(found: Found, run: Run) -> Found:
+def select_member(found: SearchResult, run: SearchContext) -> SearchResult:
     """Let the formula serve if it is better than the network; if the network was requested, warn instead.
 
     The errors of a formula are measured with its constants refitted per fold. That its form was selected on
@@ -164,39 +174,39 @@ def best_member(found: Found, run: Run) -> Found:
     evidence, weights = found.evidence, run.data.training.weights
     if evidence is None or not len(found.errors) or not len(found.formula_errors):
         return found
-    of_formula, of_network = measure_paired(found.formula_errors, found.errors, weights)
+    of_formula, of_network = compute_paired_rmse(found.formula_errors, found.errors, weights)
     against = evidence.objections.keys() - {"rows_cannot_tell"}
     # If one row has an absurd error, the gain is no larger than its standard error, so the RMSEs decide.
-    factor = FEW_ROWS_LOWER if "too_many_constants" in against else CLEARLY_LOWER
+    factor = FEW_ROWS_RMSE_RATIO if "too_many_constants" in against else CLEAR_RMSE_RATIO
     is_far_better = of_formula < factor * of_network
     is_known = found.counts_choice or not against
     if not is_far_better and not (is_known and is_better(found.formula_errors, found.errors, weights)):
         return found
-    if _is_free(run.request):
+    if _is_automatic(run.request):
         return replace(found, formula_serves=True)
-    told = say_formula_is_better(found.formula_errors, found.errors, weights)
+    told = describe_formula_gain(found.formula_errors, found.errors, weights)
     return replace(found, warnings=(*found.warnings, f"{told}; predict by the formula"))
 
 
-def _asked_regression(run: Run) -> Found:
+def _find_requested_regression(run: SearchContext) -> SearchResult:
     """Train the requested network; search for a small law in the remaining time."""
-    found = train_network(run, [law_part(run.limits, None)] if run.request.symbolic else [])
-    law = small_law(run) if run.request.symbolic and not run.should_stop() else None
-    simple, weights = simple_errors(run), run.data.training.weights
+    found = train_network(run, [make_law_subtask(run.limits, None)] if run.request.symbolic else [])
+    law = find_small_law(run) if run.request.symbolic and not run.should_stop() else None
+    simple, weights = measure_simple_models(run), run.data.training.weights
     spread = float(np.std(run.data.training.y.astype(float)))
-    is_exact = rmse_of(found.errors, weights) < NEGLIGIBLE * spread
+    is_exact = compute_rmse(found.errors, weights) < MAX_ROUNDING_ERROR * spread
     if not is_exact and is_better(simple["linear"], found.errors, weights):
-        of_line, of_network = measure_paired(simple["linear"], found.errors, weights)
+        of_line, of_network = compute_paired_rmse(simple["linear"], found.errors, weights)
         warning = (
             f"a straight line is better by cross-validation (RMSE {of_line:.4g}) "
             f"than the requested network ({of_network:.4g}): "
             "omit its shape so that the service chooses it"
         )
         found = replace(found, warnings=(warning,))
-    return found if law is None else _with_formulas(found, law, run)
+    return found if law is None else _add_law_formulas(found, law, run)
 
 
-def _is_free(request: TrainRequest) -> bool:
+def _is_automatic(request: TrainRequest) -> bool:
     """Whether no shape, grid or training option was requested, so that all are chosen automatically."""
     network, training = request.network, request.training
     asked = (

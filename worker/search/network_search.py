@@ -9,70 +9,70 @@ import numpy as np
 import torch
 
 from kan_engine import (
-    Task,
-    Trained,
+    SelectionTask,
     TrainingConfig,
+    TrialResult,
     affordable_grids,
-    climbing_time,
-    given_trials,
-    prune_trained,
-    train_on_all,
+    allot_climb_seconds,
+    generate_requested_trials,
+    prune_result,
+    retrain_on_all_rows,
 )
 from kan_engine.training.losses import loss_per_row
 from service.schemas.training import TrainRequest
-from worker.data.preparation import Prepared
-from worker.execution.subtasks import Part
-from worker.search.context import Run
-from worker.search.grid_stages import measured_grids
-from worker.search.hill_climb import probable_parts, tuned
-from worker.search.result import Found
-from worker.search.search_rows import Grounds
-from worker.search.trials import Trials, has_stages
+from worker.data.preparation import PreparedData
+from worker.execution.subtasks import Subtask
+from worker.search.context import SearchContext
+from worker.search.grid_stages import measure_grids
+from worker.search.hill_climb import predict_subtasks, tune_network
+from worker.search.result import SearchResult
+from worker.search.search_rows import SearchRows
+from worker.search.trials import TrialRunner, has_stages
 
 
-def train_network(run: Run, then: Sequence[Part] = ()) -> Found:
+def train_network(run: SearchContext, then: Sequence[Subtask] = ()) -> SearchResult:
     """Select the network with the lowest validation loss, then train it on all training rows.
 
     Args:
         run: The search context.
         then: Subtasks that will be needed afterwards.
     """
-    grounds, request = Grounds.of(run), run.request
-    trials, hidden = Trials(run, grounds), request.network.hidden
-    with run.parts.ahead(lambda: then):
+    grounds, request = SearchRows.prepare(run), run.request
+    trials, hidden = TrialRunner(run, grounds), request.network.hidden
+    with run.parts.prefetch(lambda: then):
         if hidden == "auto":
-            task = task_of(run)
+            task = make_task(run)
             losses: dict[str, float] = {}
-            with run.parts.ahead(lambda: probable_parts(run.parts, task, losses)):
-                best = tuned(trials, task)
+            with run.parts.prefetch(lambda: predict_subtasks(run.parts, task, losses)):
+                best = tune_network(trials, task)
         else:
-            best = _given(trials, hidden, run)
+            best = _train_requested_shape(trials, hidden, run)
     stages = best.stages
     if request.prune and not run.should_stop():
         run.report("prune", 0.72, "pruning the network")
-        best = prune_trained(best, grounds.fit, grounds.validation, should_stop=run.should_stop)
+        best = prune_result(best, grounds.fit, grounds.validation, should_stop=run.should_stop)
     network, scaler = best.network, grounds.scaler
     if not run.should_stop():
-        network = train_on_all(
+        network = retrain_on_all_rows(
             best,
             grounds.everything,
-            generator=run.fresh_generator(),
+            generator=run.make_generator(),
             should_stop=run.should_stop,
-            on_step=trials.watch("training on all training rows", (0.75, 0.86)),
+            on_step=trials.make_step_reporter("training on all training rows", (0.75, 0.86)),
         )
-    return Found(
+    return SearchResult(
         network=network,
         judged=best.network,
         inputs=grounds.scales[best.trial.quantile],
         scaler=scaler,
         history=best.history,
         optimizer=best.optimizer,
-        errors=_errors(best, grounds, run),
-        grids=measured_grids(stages, trials.seconds, best.trial.quantile, grounds),
+        errors=_measure_errors(best, grounds, run),
+        grids=measure_grids(stages, trials.measure_seconds, best.trial.quantile, grounds),
     )
 
 
-def _errors(best: Trained, grounds: Grounds, run: Run) -> np.ndarray:
+def _measure_errors(best: TrialResult, grounds: SearchRows, run: SearchContext) -> np.ndarray:
     """Out-of-sample errors on the training rows, NaN for other rows.
 
     Training minimises half a squared error, or a log loss; see ``worker.search.cross_validation``. Errors on
@@ -86,37 +86,37 @@ def _errors(best: Trained, grounds: Grounds, run: Run) -> np.ndarray:
         losses = loss_per_row(best.trial.training.loss, best.network(judge.x), judge.targets)
     errors = np.full(len(run.data.training), np.nan)
     own = losses.sqrt().numpy() * unit
-    fair = run.contest.without_luck(own)
+    fair = run.contest.correct_errors(own)
     with np.errstate(all="ignore"):
         luck = np.sqrt(np.mean(fair**2) / np.mean(own**2))
     errors[len(run.data.fit) :] = own * (luck if luck > 1 else 1.0)
     return errors
 
 
-def _given(trials: Trials, hidden: list[int], run: Run) -> Trained:
+def _train_requested_shape(trials: TrialRunner, hidden: list[int], run: SearchContext) -> TrialResult:
     """Train networks of the requested shape and return the best."""
     data, request = run.data, run.request
-    training, order = _training_config(data, request), request.network.order
-    width = (data.fit.encoded.shape[1], *hidden, data.outputs)
+    training, order = _make_training_config(data, request), request.network.order
+    width = (data.fit.encoded.shape[1], *hidden, data.output_count)
     schedule = training.grid_schedule
     grid = schedule[0] if schedule else 5 if request.network.grid == "auto" else request.network.grid
     if not schedule and request.network.grid == "auto":
         training = replace(training, grid_schedule=affordable_grids(width, order, len(data.fit)))
         grid = training.grid_schedule[0]
-    found = trials.best_of(given_trials(width, grid, order, training, len(data.fit)))
+    found = trials.run_best(generate_requested_trials(width, grid, order, training, len(data.fit)))
     assert found is not None  # noqa: S101 - there is at least one trial
     return found
 
 
-def task_of(run: Run) -> Task:
+def make_task(run: SearchContext) -> SelectionTask:
     """The learning task: sizes of the data and settings of the request."""
     data, request = run.data, run.request
-    training = _training_config(data, request)
+    training = _make_training_config(data, request)
     schedule, grid = training.grid_schedule, request.network.grid
     asked = request.training
-    return Task(
+    return SelectionTask(
         inputs=data.fit.encoded.shape[1],
-        outputs=data.outputs,
+        outputs=data.output_count,
         rows=len(data.fit),
         training=training,
         order=request.network.order,
@@ -124,11 +124,11 @@ def task_of(run: Run) -> Task:
         steps=None if asked.steps == "auto" else asked.steps,
         restarts=None if asked.restarts == "auto" else asked.restarts,
         is_sparse=training.lamb > 0,
-        seconds=climbing_time(request.max_seconds, data.rows.encoded.size),
+        seconds=allot_climb_seconds(request.max_seconds, data.rows.encoded.size),
     )
 
 
-def _training_config(data: Prepared, request: TrainRequest) -> TrainingConfig:
+def _make_training_config(data: PreparedData, request: TrainRequest) -> TrainingConfig:
     asked = request.training
     config = TrainingConfig(
         loss=data.loss,  # type: ignore[arg-type]

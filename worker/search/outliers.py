@@ -15,29 +15,29 @@ from sklearn.linear_model import HuberRegressor
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kan_engine import robust_range
-from worker.data.preparation import Portion, Prepared
-from worker.data.splitting import fold_numbers
-from worker.search.cross_validation import line_through
+from worker.data.preparation import PreparedData, RowSet
+from worker.data.splitting import assign_folds
+from worker.search.cross_validation import fit_ridge_regression
 
-LEAST_ROWS = 20  # fewer rows do not show which values are usual
-MOST_ROWS = 10_000  # among more rows a few errors have little effect
-MOST_OUTLIERS = 0.01  # of the rows; at least one row may be an outlier
-GROSS = 30.0  # robust standard deviations of the residuals
-APART = 5.0  # to the largest residual of all other rows
-FOLDS, TREES = 5, 50
-BETTER_FOLDS = 4  # folds in which excluding the outliers must improve the predictions
-BETTER = 0.95  # of the mean squared errors without and with the outliers
-NAMED = 10  # in a warning
+MIN_ROWS = 20  # fewer rows do not show which values are usual
+MAX_ROWS = 10_000  # among more rows a few errors have little effect
+MAX_OUTLIER_SHARE = 0.01  # of the rows; at least one row may be an outlier
+MIN_GROSS_DEVIATIONS = 30.0  # robust standard deviations of the residuals
+MIN_DISTANCE_RATIO = 5.0  # to the largest residual of all other rows
+FOLD_COUNT, TREE_COUNT = 5, 50
+MIN_BETTER_FOLDS = 4  # folds in which excluding the outliers must improve the predictions
+MAX_ERROR_RATIO = 0.95  # of the mean squared errors without and with the outliers
+MAX_NAMED_ROWS = 10  # in a warning
 
 
-def set_outliers_aside(data: Prepared) -> Prepared:
+def exclude_outliers(data: PreparedData) -> PreparedData:
     """Exclude training rows with gross errors from the data of a regression; warnings name them."""
     rows = data.training
-    if data.classes is not None or not LEAST_ROWS <= len(rows) <= MOST_ROWS:
+    if data.classes is not None or not MIN_ROWS <= len(rows) <= MAX_ROWS:
         return data
     y = rows.y.astype(float)
     residuals, usual = _robust_residuals(rows)
-    far = _find_gross(residuals)
+    far = _find_gross_errors(residuals)
     isolated = _find_isolated(rows.encoded) & ~far
     groups = ((far, "its target"), (isolated, "a value of its columns"))
     away = np.zeros(len(rows), dtype=bool)
@@ -45,7 +45,7 @@ def set_outliers_aside(data: Prepared) -> Prepared:
     for group, what in groups:
         if group.any() and _is_better_without(group, rows, data):
             away |= group
-            warnings.append(_describe(group, what, data, y, usual))
+            warnings.append(_describe_outliers(group, what, data, y, usual))
     if not away.any():
         return data
     kept = np.flatnonzero(~away)
@@ -60,7 +60,7 @@ def set_outliers_aside(data: Prepared) -> Prepared:
     )
 
 
-def _robust_residuals(rows: Portion) -> tuple[np.ndarray, float]:
+def _robust_residuals(rows: RowSet) -> tuple[np.ndarray, float]:
     """Smaller absolute residual of a robust line and of cross-validated trees, per row; and their scale."""
     x, y = rows.encoded, rows.y.astype(float)
     center = np.median(x, 0)
@@ -70,36 +70,42 @@ def _robust_residuals(rows: Portion) -> tuple[np.ndarray, float]:
     z, t = (x - center) / scale, (y - middle) / spread
     line = t - HuberRegressor(max_iter=500, alpha=1e-6).fit(z, t, sample_weight=rows.weights).predict(z)
     smallest = np.abs(line)
-    if (smallest > GROSS * _deviation(line)).any():
+    if (smallest > MIN_GROSS_DEVIATIONS * _robust_deviation(line)).any():
         smallest = np.minimum(smallest, np.abs(t - _predict_by_trees(x, t, rows.weights)))
-    return smallest * spread, _deviation(smallest) * spread
+    return smallest * spread, _robust_deviation(smallest) * spread
 
 
 def _predict_by_trees(x: np.ndarray, t: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    folds = np.arange(len(t)) % FOLDS
+    folds = np.arange(len(t)) % FOLD_COUNT
     predicted = np.empty(len(t))
     with threadpool_limits(1):
-        for fold in range(FOLDS):
+        for fold in range(FOLD_COUNT):
             held = folds == fold
-            model = HistGradientBoostingRegressor(max_iter=TREES, random_state=0, early_stopping=False)
-            model.fit(x[~held], np.clip(t[~held], -GROSS, GROSS), sample_weight=weights[~held])
+            model = HistGradientBoostingRegressor(max_iter=TREE_COUNT, random_state=0, early_stopping=False)
+            model.fit(
+                x[~held],
+                np.clip(t[~held], -MIN_GROSS_DEVIATIONS, MIN_GROSS_DEVIATIONS),
+                sample_weight=weights[~held],
+            )
             predicted[held] = model.predict(x[held])
     return predicted
 
 
-def _deviation(residuals: np.ndarray) -> float:
+def _robust_deviation(residuals: np.ndarray) -> float:
     """Standard deviation estimated by the median of absolute values, for normal residuals."""
     return 1.4826 * float(np.median(np.abs(residuals)))
 
 
-def _find_gross(residuals: np.ndarray) -> np.ndarray:
+def _find_gross_errors(residuals: np.ndarray) -> np.ndarray:
     """Mask of the few rows whose residuals are far larger than all others."""
     order = np.argsort(residuals)
-    most = max(1, int(MOST_OUTLIERS * len(residuals)))
+    most = max(1, int(MAX_OUTLIER_SHARE * len(residuals)))
     found = np.zeros(len(residuals), dtype=bool)
     for count in range(1, most + 1):
         lowest, highest_of_others = residuals[order[-count]], residuals[order[-count - 1]]
-        if lowest > max(GROSS * _deviation(residuals), APART * highest_of_others):
+        if lowest > max(
+            MIN_GROSS_DEVIATIONS * _robust_deviation(residuals), MIN_DISTANCE_RATIO * highest_of_others
+        ):
             found[order[-count:]] = True
             break
     return found
@@ -109,30 +115,32 @@ def _find_isolated(x: np.ndarray) -> np.ndarray:
     """Mask of rows with a value that at least doubles the range of its column."""
     low, high = (ends.numpy() for ends in robust_range(torch.from_numpy(x)))
     found: np.ndarray = np.asarray(((x < low) | (x > high)).any(1))
-    is_few = int(found.sum()) <= max(1, MOST_OUTLIERS * len(x))
+    is_few = int(found.sum()) <= max(1, MAX_OUTLIER_SHARE * len(x))
     return found if is_few else np.zeros_like(found)
 
 
-def _is_better_without(group: np.ndarray, rows: Portion, data: Prepared) -> bool:
+def _is_better_without(group: np.ndarray, rows: RowSet, data: PreparedData) -> bool:
     """Whether a line fitted without these rows predicts the other rows better in most folds."""
     seed, kind = data.plan.request.seed, data.plan.request.split.kind
-    folds = fold_numbers(rows.targets, data.plan.task, seed, FOLDS, kind=kind)
-    errors = np.zeros((2, FOLDS))
-    for fold in range(FOLDS):
+    folds = assign_folds(rows.targets, data.plan.task, seed, FOLD_COUNT, kind=kind)
+    errors = np.zeros((2, FOLD_COUNT))
+    for fold in range(FOLD_COUNT):
         judged = rows[(folds == fold) & ~group]
         for place, learnt in enumerate((folds != fold, (folds != fold) & ~group)):
             if not len(judged) or not learnt.any():
                 return False
-            residuals = line_through(rows[learnt]).predict(judged.encoded) - judged.y.astype(float)
+            residuals = fit_ridge_regression(rows[learnt]).predict(judged.encoded) - judged.y.astype(float)
             errors[place, fold] = float(np.mean(residuals**2))
     with_them, without = errors
-    return bool((without < with_them).sum() >= BETTER_FOLDS and without.sum() < BETTER * with_them.sum())
+    return bool(
+        (without < with_them).sum() >= MIN_BETTER_FOLDS and without.sum() < MAX_ERROR_RATIO * with_them.sum()
+    )
 
 
-def _describe(group: np.ndarray, what: str, data: Prepared, y: np.ndarray, usual: float) -> str:
+def _describe_outliers(group: np.ndarray, what: str, data: PreparedData, y: np.ndarray, usual: float) -> str:
     numbers = data.numbers[: len(group)][group]
-    named = ", ".join(str(number + 1) for number in numbers[:NAMED].tolist())
-    more = f" and {len(numbers) - NAMED} more" if len(numbers) > NAMED else ""
+    named = ", ".join(str(number + 1) for number in numbers[:MAX_NAMED_ROWS].tolist())
+    more = f" and {len(numbers) - MAX_NAMED_ROWS} more" if len(numbers) > MAX_NAMED_ROWS else ""
     is_one = len(numbers) == 1
     values = (
         f", {y[group][0]:.6g} where a robust fit has errors of about {usual:.3g}"

@@ -7,12 +7,14 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from kan_engine import Expression, evaluate
 
-Data = tuple[dict[str, np.ndarray], np.ndarray]
-ROUNDS = 60  # slow enough that boosting hardly fits noise
-RATE, LEAVES, LEAST_ROWS = 0.05, 8, 20
+ColumnsAndTarget = tuple[dict[str, np.ndarray], np.ndarray]
+BOOSTING_ROUNDS = 60  # slow enough that boosting hardly fits noise
+LEARNING_RATE, MAX_LEAVES, MIN_LEAF_ROWS = 0.05, 8, 20
 
 
-def signal_left(formula: Expression, fit: Data, validation: Data) -> float:
+def measure_residual_signal(
+    formula: Expression, fit: ColumnsAndTarget, validation: ColumnsAndTarget
+) -> float:
     """Share of the squared residuals on the validation rows that boosting on the fit rows explains.
 
     At most 0 where the residuals are noise; near 1 where the formula misses most of the signal.
@@ -22,10 +24,10 @@ def signal_left(formula: Expression, fit: Data, validation: Data) -> float:
     if not (np.isfinite(residuals).all() and np.isfinite(whole)):
         return 1.0
     model = HistGradientBoostingRegressor(
-        max_iter=ROUNDS,
-        learning_rate=RATE,
-        max_leaf_nodes=LEAVES,
-        min_samples_leaf=LEAST_ROWS,
+        max_iter=BOOSTING_ROUNDS,
+        learning_rate=LEARNING_RATE,
+        max_leaf_nodes=MAX_LEAVES,
+        min_samples_leaf=MIN_LEAF_ROWS,
         early_stopping=False,
         random_state=0,
     )

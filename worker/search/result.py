@@ -9,12 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import KAN, Contest, Formula, Predictor, Standardizer, Step, TargetScaler, from_json, to_json
-from worker.search.formula_evidence import Evidence
+from kan_engine import (
+    KAN,
+    Formula,
+    OptimismCorrection,
+    Predictor,
+    Standardizer,
+    TargetScaler,
+    TrainingStep,
+    from_json,
+    to_json,
+)
+from worker.search.formula_evidence import FormulaEvidence
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class SearchResult:
     """The network to serve, with its formulas and errors.
 
     Attributes:
@@ -43,10 +53,10 @@ class Found:
     scaler: TargetScaler | None
     judged: KAN
     is_straight: bool = False
-    history: tuple[Step, ...] = ()
+    history: tuple[TrainingStep, ...] = ()
     optimizer: str = "levenberg_marquardt"
     formulas: list[list[Formula]] = field(default_factory=list)
-    evidence: Evidence | None = None
+    evidence: FormulaEvidence | None = None
     formula_errors: np.ndarray = field(default_factory=lambda: np.zeros(0))
     counts_choice: bool = False
     formula_serves: bool = False
@@ -54,18 +64,21 @@ class Found:
     formula_of: str = "network"
     errors: np.ndarray = field(default_factory=lambda: np.zeros(0))
     warnings: tuple[str, ...] = ()
-    contest: Contest | None = None
+    contest: OptimismCorrection | None = None
     dropped: dict[str, tuple[float, float]] = field(default_factory=dict)
     grids: tuple[dict[str, Any], ...] = ()
 
 
-def to_metadata(found: Found) -> dict[str, Any]:
+def to_metadata(found: SearchResult) -> dict[str, Any]:
     """The fields that are not part of the predictor, as JSON."""
     return {
-        "history": [{name: _finite(value) for name, value in vars(step).items()} for step in found.history],
+        "history": [
+            {name: _null_unless_finite(value) for name, value in vars(step).items()} for step in found.history
+        ],
         "optimizer": found.optimizer,
         "formulas": [
-            [{"tree": to_json(f.tree), "error": _finite(f.error)} for f in part] for part in found.formulas
+            [{"tree": to_json(f.tree), "error": _null_unless_finite(f.error)} for f in part]
+            for part in found.formulas
         ],
         "evidence": None if found.evidence is None else found.evidence.to_dict(),
         "formula_serves": found.formula_serves,
@@ -73,30 +86,38 @@ def to_metadata(found: Found) -> dict[str, Any]:
         "is_cut": found.is_cut,
         "is_straight": found.is_straight,
         "formula_of": found.formula_of,
-        "dropped": {name: [_finite(error) for error in errors] for name, errors in found.dropped.items()},
+        "dropped": {
+            name: [_null_unless_finite(error) for error in errors] for name, errors in found.dropped.items()
+        },
         "grids": list(found.grids),
     }
 
 
-def errors_of(found: Found) -> dict[str, np.ndarray]:
+def collect_errors(found: SearchResult) -> dict[str, np.ndarray]:
     """The arrays of a result, which are too large for JSON."""
     return {"errors": found.errors, "formula_errors": found.formula_errors}
 
 
-def from_metadata(data: dict[str, Any], predictor: Predictor, numbers: Mapping[str, np.ndarray]) -> Found:
+def restore_result(
+    data: dict[str, Any], predictor: Predictor, numbers: Mapping[str, np.ndarray]
+) -> SearchResult:
     """The inverse of ``to_metadata`` and ``collect_errors``."""
     none = np.zeros(0)
-    return Found(
+    return SearchResult(
         network=predictor.network,
         judged=predictor.network,
         inputs=predictor.inputs,
         scaler=predictor.outputs,
-        history=tuple(Step(**{name: _number(value) for name, value in s.items()}) for s in data["history"]),
+        history=tuple(
+            TrainingStep(**{name: _infinity_if_null(value) for name, value in s.items()})
+            for s in data["history"]
+        ),
         optimizer=data["optimizer"],
         formulas=[
-            [Formula(from_json(f["tree"]), _number(f["error"])) for f in part] for part in data["formulas"]
+            [Formula(from_json(f["tree"]), _infinity_if_null(f["error"])) for f in part]
+            for part in data["formulas"]
         ],
-        evidence=None if data.get("evidence") is None else Evidence.from_dict(data["evidence"]),
+        evidence=None if data.get("evidence") is None else FormulaEvidence.from_dict(data["evidence"]),
         errors=numbers.get("errors", none),
         formula_errors=numbers.get("formula_errors", none),
         formula_serves=data.get("formula_serves", False),
@@ -104,16 +125,18 @@ def from_metadata(data: dict[str, Any], predictor: Predictor, numbers: Mapping[s
         is_cut=data.get("is_cut", False),
         is_straight=data.get("is_straight", False),
         formula_of=data["formula_of"],
-        dropped={n: (_number(w), _number(wo)) for n, (w, wo) in data.get("dropped", {}).items()},
+        dropped={
+            n: (_infinity_if_null(w), _infinity_if_null(wo)) for n, (w, wo) in data.get("dropped", {}).items()
+        },
         grids=tuple(data.get("grids", ())),
     )
 
 
-def _finite(value: Any) -> Any:
+def _null_unless_finite(value: Any) -> Any:
     """The number, or null for JSON where it is infinite or NaN."""
     return value if math.isfinite(value) else None
 
 
-def _number(value: Any) -> Any:
+def _infinity_if_null(value: Any) -> Any:
     """The inverse of ``_null_unless_finite``."""
     return math.inf if value is None else value

@@ -7,13 +7,13 @@ from functools import partial
 
 import torch
 
-from kan_engine import Contest, Inputs, Standardizer, TargetScaler
-from worker.data.preparation import Portion, Prepared
-from worker.search.context import Run
+from kan_engine import OptimismCorrection, Standardizer, TargetScaler, UnscaledRows
+from worker.data.preparation import PreparedData, RowSet
+from worker.search.context import SearchContext
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grounds:
+class SearchRows:
     """Rows before scaling, and both scales of the inputs.
 
     Attributes:
@@ -24,42 +24,42 @@ class Grounds:
         scaler: Of the target; None for a classifier.
     """
 
-    data: Prepared
-    fit: Inputs
-    validation: Inputs
-    everything: Inputs
+    data: PreparedData
+    fit: UnscaledRows
+    validation: UnscaledRows
+    everything: UnscaledRows
     scales: tuple[Standardizer, Standardizer]
     scaler: TargetScaler | None
 
     @staticmethod
-    def of(run: Run) -> Grounds:
+    def prepare(run: SearchContext) -> SearchRows:
         """Prepare the rows of a search."""
         data = run.data
         scales = run.inputs, Standardizer.fit(data.training.encoded, quantile=True)
         scaler = TargetScaler.fit(data.training.y[:, None].astype(float)) if data.classes is None else None
         fit, validation, everything = (
-            _inputs(part, data, scales, scaler) for part in (data.fit, data.validation, data.training)
+            _make_inputs(part, data, scales, scaler) for part in (data.fit, data.validation, data.training)
         )
         if scaler is not None:
-            validation = replace(validation, on_losses=partial(_enter, run.contest, scaler))
-        return Grounds(
+            validation = replace(validation, on_losses=partial(_record_losses, run.contest, scaler))
+        return SearchRows(
             data=data, fit=fit, validation=validation, everything=everything, scales=scales, scaler=scaler
         )
 
 
-def _enter(contest: Contest, scaler: TargetScaler, losses: torch.Tensor) -> None:
+def _record_losses(contest: OptimismCorrection, scaler: TargetScaler, losses: torch.Tensor) -> None:
     """Convert losses, half a squared error in scaled units, to absolute errors and record them."""
-    contest.enter((2 * losses).sqrt().numpy() * scaler.std)
+    contest.record((2 * losses).sqrt().numpy() * scaler.std)
 
 
-def _inputs(
-    part: Portion,
-    data: Prepared,
+def _make_inputs(
+    part: RowSet,
+    data: PreparedData,
     scales: tuple[Standardizer, Standardizer],
     scaler: TargetScaler | None,
-) -> Inputs:
-    targets = data.codes(part)
-    return Inputs(
+) -> UnscaledRows:
+    targets = data.target_column(part)
+    return UnscaledRows(
         scaled=lambda quantile: torch.from_numpy(scales[quantile].forward(part.encoded)),
         targets=torch.from_numpy(targets if scaler is None else scaler.forward(targets)),
         weights=torch.from_numpy(part.weights),

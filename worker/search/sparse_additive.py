@@ -7,62 +7,64 @@ from dataclasses import replace
 import numpy as np
 
 from kan_engine import (
-    Additive,
-    Data,
+    AdditiveForms,
+    ColumnsAndTarget,
     Expression,
     Formula,
-    additive_forms,
-    constant_form,
-    cross_losses,
+    concatenate_rows,
+    constant_formula,
+    cross_validation_losses,
+    fit_additive_forms,
     is_no_worse,
-    together,
     variables,
 )
-from worker.data.preparation import Portion, Prepared, name_columns
-from worker.search.context import EXACT, Run, searched
-from worker.search.cross_validation import is_better, simple_errors
-from worker.search.formula_evidence import NETWORK, assess, formula_errors, measure_stability
-from worker.search.law_search import SHORT, SURE, bounded_logits
-from worker.search.result import Found
+from worker.data.preparation import PreparedData, RowSet, name_columns
+from worker.search.context import MAX_EXACT_ERROR, SearchContext, sample_search_rows
+from worker.search.cross_validation import is_better, measure_simple_models
+from worker.search.formula_evidence import NETWORK, assess_formula, measure_formula_errors, measure_stability
+from worker.search.law_search import MAX_LOG_ODDS, MAX_SHORT_COMPLEXITY, compute_bounded_logits
+from worker.search.result import SearchResult
 
-CHANCE = 2.0  # allows for the selection bias among many formulas
-STOPPED_ROWS, STOPPED_VALIDATION = 400, 200  # after the time limit; takes a tenth of a second
+CHANCE_STANDARD_ERRORS = 2.0  # allows for the selection bias among many formulas
+MAX_STOPPED_ROWS, MAX_STOPPED_VALIDATION_ROWS = 400, 200  # after the time limit; takes a tenth of a second
 
 
-def with_additive_forms(found: Found, run: Run) -> Found:
+def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResult:
     """Add sparse sums of terms to the formulas, if formulas were requested and there is one output.
 
     An exact law needs none. Another formula stays first if it predicts left-out rows as well as the best sum
     of terms, and is short or significantly better. The work is bounded and ignores the time limit: a stopped
     job uses fewer rows.
     """
-    if not run.request.symbolic or run.data.outputs > 1:
+    if not run.request.symbolic or run.data.output_count > 1:
         return found
     known = [formula for part in found.formulas for formula in part if variables(formula.tree)]
-    if known and known[0].error < EXACT:
+    if known and known[0].error < MAX_EXACT_ERROR:
         return found
-    parts = _rows(run)
+    parts = _sample_rows(run)
     weights = np.concatenate([run.data.row_weights(part) for part in parts])
-    fit, validation = (_data(part, found, run) for part in parts)
-    constant = None if run.data.classes is None else _log_odds(run.data)
-    sums = additive_forms(fit, validation, weights, limits=run.limits, constant=constant)
-    rows = together(fit, validation)
-    if known and (_is_exponential(found, sums, run) or _stays(known[0], sums, rows, weights)):
+    fit, validation = (_make_formula_data(part, found, run) for part in parts)
+    constant = None if run.data.classes is None else _compute_base_log_odds(run.data)
+    sums = fit_additive_forms(fit, validation, weights, limits=run.limits, constant=constant)
+    rows = concatenate_rows(fit, validation)
+    if known and (_is_exponential_line(found, sums, run) or _ranks_first(known[0], sums, rows, weights)):
         return replace(found, formulas=[[*known, *sums.formulas]])
     found = replace(found, formulas=[[*sums.formulas, *known]], formula_of="law", evidence=None)
     found = replace(found, formula_errors=np.zeros(0))
     if run.data.classes is not None:
         return found
-    best, others = sums.formulas[0], simple_errors(run)
+    best, others = sums.formulas[0], measure_simple_models(run)
     counts_choice = len(sums.errors) == len(run.data.training)
-    errors = np.nan_to_num(np.abs(sums.errors), nan=np.inf) if counts_choice else formula_errors(best, run)
+    errors = (
+        np.nan_to_num(np.abs(sums.errors), nan=np.inf) if counts_choice else measure_formula_errors(best, run)
+    )
     if len(found.errors):
         others |= {NETWORK: found.errors}
-    evidence = assess(best, errors, others, run, lambda: _measure_stability(best, rows, run))
+    evidence = assess_formula(best, errors, others, run, lambda: _measure_stability(best, rows, run))
     return replace(found, evidence=evidence, formula_errors=errors, counts_choice=counts_choice)
 
 
-def _measure_stability(best: Formula, rows: Data, run: Run) -> float | None:
+def _measure_stability(best: Formula, rows: ColumnsAndTarget, run: SearchContext) -> float | None:
     """Share of resamplings that select a sum of terms with similar predictions."""
     columns, target = rows
 
@@ -71,12 +73,12 @@ def _measure_stability(best: Formula, rows: Data, run: Run) -> float | None:
             ({name: values[some] for name, values in columns.items()}, target[some])
             for some in (learnt, judged)
         )
-        return additive_forms(first, second, limits=run.limits).formulas[0]
+        return fit_additive_forms(first, second, limits=run.limits).formulas[0]
 
     return measure_stability(best, rows, select, run)
 
 
-def _is_exponential(found: Found, sums: Additive, run: Run) -> bool:
+def _is_exponential_line(found: SearchResult, sums: AdditiveForms, run: SearchContext) -> bool:
     """Whether the formula is the served exponential of a line, and no sum of terms is better.
 
     Its constants do not come from least squares, by which other formulas are judged.
@@ -90,43 +92,50 @@ def _is_exponential(found: Found, sums: Additive, run: Run) -> bool:
     )
 
 
-def _stays(law: Formula, sums: Additive, rows: Data, weights: np.ndarray) -> bool:
-    losses = cross_losses(law.tree, rows)
+def _ranks_first(law: Formula, sums: AdditiveForms, rows: ColumnsAndTarget, weights: np.ndarray) -> bool:
+    losses = cross_validation_losses(law.tree, rows)
     if not is_no_worse(losses, sums.losses, weights):
         return False
     is_shorter = sums.formulas[0].complexity < law.complexity
-    return law.complexity <= SHORT or not (is_shorter and is_no_worse(sums.losses, losses, weights))
+    return law.complexity <= MAX_SHORT_COMPLEXITY or not (
+        is_shorter and is_no_worse(sums.losses, losses, weights)
+    )
 
 
-def is_weak(tree: Expression, data: Prepared) -> bool:
+def is_weak(tree: Expression, data: PreparedData) -> bool:
     """Whether a formula is constant, or no better than a constant on left-out training rows."""
     if not variables(tree):
         return True
     if data.classes is not None:  # fitted to log-odds of a network that was trained on all of these rows
         return False
-    part = data.training.sample(STOPPED_ROWS + STOPPED_VALIDATION, data.plan.request.seed)
+    part = data.training.sample(MAX_STOPPED_ROWS + MAX_STOPPED_VALIDATION_ROWS, data.plan.request.seed)
     rows = name_columns(part.encoded, data.names), part.targets
-    constant = constant_form(float(np.average(part.targets, weights=part.weights)))
-    return is_no_worse(cross_losses(constant, rows), cross_losses(tree, rows), part.weights, CHANCE)
+    constant = constant_formula(float(np.average(part.targets, weights=part.weights)))
+    return is_no_worse(
+        cross_validation_losses(constant, rows),
+        cross_validation_losses(tree, rows),
+        part.weights,
+        CHANCE_STANDARD_ERRORS,
+    )
 
 
-def _rows(run: Run) -> tuple[Portion, Portion]:
-    fit, validation = searched(run)
+def _sample_rows(run: SearchContext) -> tuple[RowSet, RowSet]:
+    fit, validation = sample_search_rows(run)
     if not run.should_stop():
         return fit, validation
     seed = run.request.seed
-    return fit.sample(STOPPED_ROWS, seed), validation.sample(STOPPED_VALIDATION, seed)
+    return fit.sample(MAX_STOPPED_ROWS, seed), validation.sample(MAX_STOPPED_VALIDATION_ROWS, seed)
 
 
-def _data(part: Portion, found: Found, run: Run) -> Data:
+def _make_formula_data(part: RowSet, found: SearchResult, run: SearchContext) -> ColumnsAndTarget:
     """Columns, and the values that formulas should give."""
     columns = name_columns(part.encoded, run.names)
     if run.data.classes is None:
         return columns, part.targets
-    return columns, bounded_logits(found.network, found.inputs, part)[:, 0]
+    return columns, compute_bounded_logits(found.network, found.inputs, part)[:, 0]
 
 
-def _log_odds(data: Prepared) -> float:
+def _compute_base_log_odds(data: PreparedData) -> float:
     """Log-odds of the second class among the training rows, clamped to ``±MAX_LOG_ODDS``."""
     share = float(np.average(data.training.targets, weights=data.row_weights(data.training)))
-    return float(np.clip(np.log(share) - np.log1p(-share), -SURE, SURE))
+    return float(np.clip(np.log(share) - np.log1p(-share), -MAX_LOG_ODDS, MAX_LOG_ODDS))

@@ -7,11 +7,20 @@ from dataclasses import astuple
 import numpy as np
 import torch
 
-from kan_engine import Step, Trained, Trial, copied, load, read_attached, read_metadata, save
-from worker.search.search_rows import Grounds
+from kan_engine import (
+    TrainingStep,
+    Trial,
+    TrialResult,
+    copy_network,
+    load,
+    read_attached,
+    read_metadata,
+    save,
+)
+from worker.search.search_rows import SearchRows
 
 
-def trained_to_bytes(trained: Trained, grounds: Grounds, entries: np.ndarray) -> bytes:
+def serialize_trained(trained: TrialResult, grounds: SearchRows, entries: np.ndarray) -> bytes:
     """Serialize a trained network completely, so that another process continues as if it had trained it.
 
     Args:
@@ -22,7 +31,7 @@ def trained_to_bytes(trained: Trained, grounds: Grounds, entries: np.ndarray) ->
     folds_loss = np.nan if trained.folds_loss is None else trained.folds_loss
     history = [astuple(step) for step in trained.history]
     return save(
-        grounds.data.predictor(trained.network, grounds.scales[trained.trial.quantile], grounds.scaler),
+        grounds.data.make_predictor(trained.network, grounds.scales[trained.trial.quantile], grounds.scaler),
         {"trial": trained.trial.to_dict(), "optimizer": trained.optimizer},
         {
             "losses": np.array([trained.loss, folds_loss]),
@@ -33,16 +42,16 @@ def trained_to_bytes(trained: Trained, grounds: Grounds, entries: np.ndarray) ->
     )
 
 
-def trained_from_bytes(data: bytes) -> tuple[Trained, np.ndarray]:
+def deserialize_trained(data: bytes) -> tuple[TrialResult, np.ndarray]:
     """The inverse of ``serialize_trained``: the network and its validation errors."""
     predictor, metadata, attached = load(data), read_metadata(data), read_attached(data)
     loss, folds_loss = attached["losses"].tolist()
     steps = attached["history"].reshape(-1, 4).tolist()
-    trained = Trained(
+    trained = TrialResult(
         trial=Trial.from_dict(metadata["trial"]),
-        network=copied(predictor.network),  # tensors loaded from bytes are read-only
+        network=copy_network(predictor.network),  # tensors loaded from bytes are read-only
         loss=loss,
-        history=tuple(Step(int(number), int(grid), *losses) for number, grid, *losses in steps),
+        history=tuple(TrainingStep(int(number), int(grid), *losses) for number, grid, *losses in steps),
         optimizer=metadata["optimizer"],
         fold_losses=torch.tensor(attached["fold_losses"]) if len(attached["fold_losses"]) else None,
         folds_loss=None if np.isnan(folds_loss) else folds_loss,
@@ -50,7 +59,7 @@ def trained_from_bytes(data: bytes) -> tuple[Trained, np.ndarray]:
     return trained, attached["entries"]
 
 
-def expected_loss(data: bytes) -> float:
+def read_expected_loss(data: bytes) -> float:
     """The expected loss on fresh rows, from a serialized network."""
     loss, folds_loss = read_attached(data)["losses"].tolist()
     return float(loss if np.isnan(folds_loss) else folds_loss)

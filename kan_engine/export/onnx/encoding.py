@@ -8,21 +8,23 @@ from onnx import TensorProto
 
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.feature import Feature
-from kan_engine.data.scaling import Curve, Standardizer
-from kan_engine.export.onnx.graph import LABELS, Graph, tensor
+from kan_engine.data.scaling import PiecewiseLinearMap, Standardizer
+from kan_engine.export.onnx.graph import LABELS_DOMAIN, Graph, describe_tensor
 
-UNKNOWN = -1  # index of a category that training never saw
+UNKNOWN_CATEGORY = -1  # index of a category that training never saw
 
 
-def inputs_of(encoding: Encoding, units: dict[str, str]) -> list[onnx.ValueInfoProto]:
+def describe_inputs(encoding: Encoding, units: dict[str, str]) -> list[onnx.ValueInfoProto]:
     """One tensor [rows] per feature, with its description."""
     return [
-        tensor(feature.name, _kind(feature), ["rows"], meaning_of(feature, units.get(feature.name)))
+        describe_tensor(
+            feature.name, _tensor_type(feature), ["rows"], describe_feature(feature, units.get(feature.name))
+        )
         for feature in encoding.features
     ]
 
 
-def meaning_of(feature: Feature, unit: str | None) -> str:
+def describe_feature(feature: Feature, unit: str | None) -> str:
     """Description of a feature for users."""
     if feature.type == "number":
         missing = "; NaN for missing values" if feature.has_missing else ""
@@ -30,11 +32,11 @@ def meaning_of(feature: Feature, unit: str | None) -> str:
         return f"a number{f' in {unit}' if unit else ''}, {seen}{missing}"
     if feature.type == "boolean":
         return "1, 0, or NaN for missing values" if feature.has_missing else "true or false"
-    missing = f"; {missing_text(feature)!r} for missing values" if feature.has_missing else ""
+    missing = f"; {placeholder_text(feature)!r} for missing values" if feature.has_missing else ""
     return f"a category; numbers as '3' and '0.5', booleans as 'true' and 'false'{missing}"
 
 
-def missing_text(feature: Feature) -> str:
+def placeholder_text(feature: Feature) -> str:
     """The text for a missing category: empty, unless that is a category itself."""
     text = ""
     while text in feature.categories + feature.rare:
@@ -42,7 +44,7 @@ def missing_text(feature: Feature) -> str:
     return text
 
 
-def _kind(feature: Feature) -> int:
+def _tensor_type(feature: Feature) -> int:
     """Data type of an input; boolean columns with missing values are numeric, since BOOL has no NaN."""
     if feature.type == "category":
         return int(TensorProto.STRING)
@@ -52,55 +54,59 @@ def _kind(feature: Feature) -> int:
 
 def write_encoding(g: Graph, encoding: Encoding) -> str:
     """The encoded table [rows, columns]; see ``Encoding``."""
-    return g.beside(*(_write_feature(g, feature) for feature in encoding.features))
+    return g.concatenate(*(_write_feature(g, feature) for feature in encoding.features))
 
 
 def _write_feature(g: Graph, feature: Feature) -> str:
     x = g.add("Unsqueeze", feature.name, g.integers(1))
     if feature.type == "category":
         return _write_category(g, feature)
-    if _kind(feature) == TensorProto.BOOL:
-        return g.as_numbers(x)
+    if _tensor_type(feature) == TensorProto.BOOL:
+        return g.cast_to_numbers(x)
     is_missing = g.add("IsNaN", x)
     filled = g.add("Where", is_missing, g.constant(feature.fill), x)
-    return g.beside(filled, g.as_numbers(is_missing)) if feature.has_missing else filled
+    return g.concatenate(filled, g.cast_to_numbers(is_missing)) if feature.has_missing else filled
 
 
 def _write_category(g: Graph, feature: Feature) -> str:
     """Compare the index of each category with the indices of the columns."""
-    slots = {missing_text(feature) if name is None else name: place for name, place in feature.slots.items()}
+    slots = {
+        placeholder_text(feature) if name is None else name: place for name, place in feature.slots.items()
+    }
     place = g.add(
         "LabelEncoder",
         feature.name,
-        domain=LABELS,
+        domain=LABELS_DOMAIN,
         keys_strings=list(slots),
         values_int64s=list(slots.values()),
-        default_int64=len(feature.categories) if feature.rare else UNKNOWN,
+        default_int64=len(feature.categories) if feature.rare else UNKNOWN_CATEGORY,
     )
     width = len(feature.columns)
     first = 1 if width == 1 and max(slots.values()) == 1 else 0
     columns = g.constant(np.arange(first, first + width), np.int64)
-    return g.as_numbers(g.add("Equal", g.add("Unsqueeze", place, g.integers(1)), columns))
+    return g.cast_to_numbers(g.add("Equal", g.add("Unsqueeze", place, g.integers(1)), columns))
 
 
 def write_scale(g: Graph, inputs: Standardizer, x: str) -> str:
     """Scale from raw units to the unit scale; see ``Standardizer``."""
     if inputs.curves is None:
-        return g.add("Div", g.shifted(x, -inputs.center), g.constant(inputs.scale))
-    columns = [_write_curve(g, curve, g.columns(x, [place])) for place, curve in enumerate(inputs.curves)]
-    return g.beside(*columns)
+        return g.add("Div", g.shift(x, -inputs.center), g.constant(inputs.scale))
+    columns = [
+        _write_curve(g, curve, g.select_columns(x, [place])) for place, curve in enumerate(inputs.curves)
+    ]
+    return g.concatenate(*columns)
 
 
-def _write_curve(g: Graph, curve: Curve, x: str) -> str:
+def _write_curve(g: Graph, curve: PiecewiseLinearMap, x: str) -> str:
     """Linear interpolation between points, with fixed slopes beyond the ends; x is [rows, 1]."""
     start, end = curve.start, curve.end
-    inside = g.clipped(x, start[0], start[-1])
+    inside = g.clip(x, start[0], start[-1])
     beyond = g.add("Sub", x, inside)
     first, last = (g.constant(slope) for slope in curve.slopes)
     slope = g.add("Where", g.add("Less", beyond, g.constant(0.0)), first, last)
     off = g.add("Mul", beyond, slope)
     if len(start) == 1:
-        return g.shifted(off, end[0])
+        return g.shift(off, end[0])
     passed = g.add("GreaterOrEqual", inside, g.constant(start[1:-1]))
     piece = g.add("ReduceSum", g.add("Cast", passed, to=TensorProto.INT64), g.integers(1))
     origin, width, value, rise = (

@@ -12,20 +12,20 @@ from onnx.reference import ReferenceEvaluator
 
 from kan_engine.data.feature import Feature
 from kan_engine.data.labels import Label, class_name
-from kan_engine.data.scaling import OVERSHOOT, TRANSFORMS, TargetScaler
+from kan_engine.data.scaling import MAX_OVERSHOOT_STDS, TRANSFORMS, TargetScaler
 from kan_engine.errors import NotExportable
-from kan_engine.export.onnx.encoding import inputs_of, missing_text, write_encoding, write_scale
+from kan_engine.export.onnx.encoding import describe_inputs, placeholder_text, write_encoding, write_scale
 from kan_engine.export.onnx.functions import arccos, arcsin, write_power
-from kan_engine.export.onnx.graph import Graph, tensor, to_bytes
+from kan_engine.export.onnx.graph import Graph, describe_tensor, serialize_model
 from kan_engine.export.onnx.layers import write_network
-from kan_engine.export.unused_features import used_part
-from kan_engine.export.verification import Answers
+from kan_engine.export.unused_features import drop_unused_features
+from kan_engine.export.verification import RowPredictions
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.compiled.network import compile_network
 
 VALUE, LABEL, PROBABILITIES = "value", "label", "probabilities"
-MOST_FIXED = 5_000  # each edge is about a dozen nodes
-MOST_EXACT = 2**53  # float64 represents all integers up to here exactly
+MAX_SYMBOLIC_EDGES = 5_000  # each edge is about a dozen nodes
+MAX_EXACT_INTEGER = 2**53  # float64 represents all integers up to here exactly
 
 
 def to_onnx(predictor: Predictor, *, units: Mapping[str, str] | None = None) -> bytes:
@@ -42,8 +42,8 @@ def to_onnx(predictor: Predictor, *, units: Mapping[str, str] | None = None) -> 
     Raises:
         NotExportable: ONNX cannot express it.
     """
-    part = used_part(predictor)
-    _refuse_what_onnx_cannot(part)
+    part = drop_unused_features(predictor)
+    _check_exportable(part)
     names = [feature.name for feature in part.encoding.features]
     wanted = (VALUE,) if part.classes is None else (LABEL, PROBABILITIES)
     outputs = output_names(names, wanted)
@@ -51,13 +51,13 @@ def to_onnx(predictor: Predictor, *, units: Mapping[str, str] | None = None) -> 
     encoded = write_encoding(g, part.encoding)
     raw = write_network(g, compile_network(part.network), write_scale(g, part.inputs, encoded))
     if part.outputs is not None:
-        is_zero = None if part.support is None else _write_outside(g, encoded, part.support)
+        is_zero = None if part.support is None else _write_support_test(g, encoded, part.support)
         described = _write_values(g, part.outputs, raw, outputs[0], part.target, is_zero)
     else:
         described = _write_classes(g, part, raw, outputs)
-    return to_bytes(
+    return serialize_model(
         g,
-        inputs_of(part.encoding, dict(units or {})),
+        describe_inputs(part.encoding, dict(units or {})),
         described,
         meaning=f"A Kolmogorov-Arnold network that predicts {part.target!r}.",
         metadata={
@@ -72,14 +72,14 @@ def to_onnx(predictor: Predictor, *, units: Mapping[str, str] | None = None) -> 
 def output_names(features: list[str], wanted: tuple[str, ...]) -> list[str]:
     """Output names that differ from all inputs."""
     taken = set(features)
-    return [_free(name, taken) for name in wanted]
+    return [_available_name(name, taken) for name in wanted]
 
 
-def _free(name: str, taken: set[str]) -> str:
-    return _free(f"{name}_", taken) if name in taken else name
+def _available_name(name: str, taken: set[str]) -> str:
+    return _available_name(f"{name}_", taken) if name in taken else name
 
 
-def run_onnx(data: bytes, predictor: Predictor, columns: Mapping[str, np.ndarray]) -> Answers:
+def run_onnx(data: bytes, predictor: Predictor, columns: Mapping[str, np.ndarray]) -> RowPredictions:
     """Predictions of an exported model, with ONNX's reference implementation of the operators.
 
     Args:
@@ -88,37 +88,41 @@ def run_onnx(data: bytes, predictor: Predictor, columns: Mapping[str, np.ndarray
         columns: Columns as ``probe_columns`` returns them.
     """
     evaluator = ReferenceEvaluator(onnx.load_from_string(data))
-    feed = tensors(predictor, columns)
+    feed = to_tensors(predictor, columns)
     with np.errstate(all="ignore"):
         first, *others = evaluator.run(None, {name: feed[name] for name in evaluator.input_names})
     if predictor.classes is None:
-        return Answers(np.asarray(first).reshape(-1, predictor.network.config.width[-1]))
-    return Answers(np.asarray(others[0]), np.asarray(first))
+        return RowPredictions(np.asarray(first).reshape(-1, predictor.network.config.width[-1]))
+    return RowPredictions(np.asarray(others[0]), np.asarray(first))
 
 
-def tensors(predictor: Predictor, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def to_tensors(predictor: Predictor, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Convert columns to the input tensors of an exported model."""
-    return {feature.name: _tensor(feature, columns[feature.name]) for feature in predictor.encoding.features}
+    return {
+        feature.name: _to_tensor(feature, columns[feature.name]) for feature in predictor.encoding.features
+    }
 
 
-def _tensor(feature: Feature, values: np.ndarray) -> np.ndarray:
+def _to_tensor(feature: Feature, values: np.ndarray) -> np.ndarray:
     if feature.type == "category":
-        missing = missing_text(feature)
+        missing = placeholder_text(feature)
         return np.array([missing if value is None else value for value in values.tolist()], dtype=object)
     if feature.type == "boolean" and not feature.has_missing:
         return values.astype(bool)
     return np.array([np.nan if value is None else value for value in values.tolist()], dtype=np.float64)
 
 
-def _refuse_what_onnx_cannot(predictor: Predictor) -> None:
+def _check_exportable(predictor: Predictor) -> None:
     if any(not feature.name for feature in predictor.encoding.features):
         raise NotExportable("an ONNX input needs a name; rename the column without one")
     times = [feature.name for feature in predictor.encoding.features if feature.type == "datetime"]
     if times:
         raise NotExportable(f"ONNX cannot parse the times in {times[0]!r}; export the model as python")
     fixed = sum(len(layer.symbolic) for layer in predictor.network.all_layers)
-    if fixed > MOST_FIXED:
-        raise NotExportable(f"{fixed} edges are symbolic functions; an ONNX graph may have {MOST_FIXED}")
+    if fixed > MAX_SYMBOLIC_EDGES:
+        raise NotExportable(
+            f"{fixed} edges are symbolic functions; an ONNX graph may have {MAX_SYMBOLIC_EDGES}"
+        )
 
 
 def _write_values(
@@ -126,37 +130,37 @@ def _write_values(
 ) -> list[onnx.ValueInfoProto]:
     """Values in the target's units; see ``TargetScaler.inverse``. A density is 0 outside of its support."""
     transform = TRANSFORMS[scaler.transform]
-    moved = g.shifted(g.scaled(raw, scaler.std), scaler.mean)
+    moved = g.shift(g.scale(raw, scaler.std), scaler.mean)
     if scaler.bounds is not None and np.isfinite(transform.reach).any():
-        moved = g.add("Where", g.add("IsNaN", moved), moved, g.clipped(moved, *transform.reach))
+        moved = g.add("Where", g.add("IsNaN", moved), moved, g.clip(moved, *transform.reach))
     for end, outwards in zip(transform.ends, (-1.0, 1.0), strict=True):
         if np.isfinite(end) and scaler.bounds is None:
-            beyond = g.scaled(g.shifted(moved, -end), outwards)
+            beyond = g.scale(g.shift(moved, -end), outwards)
             is_over = g.add("Greater", beyond, g.constant(0.0))
-            is_near = g.add("Less", beyond, g.constant(OVERSHOOT * scaler.std))
+            is_near = g.add("Less", beyond, g.constant(MAX_OVERSHOOT_STDS * scaler.std))
             moved = g.add("Where", g.add("And", is_over, is_near), g.constant(end), moved)
-    value = _inverse(g, scaler.transform, moved)
+    value = _write_inverse(g, scaler.transform, moved)
     if scaler.bounds is not None:
         is_undefined = g.add("IsNaN", moved)  # the result of Max and Min for NaN depends on the runtime
-        value = g.add("Where", is_undefined, moved, g.clipped(value, *scaler.bounds))
+        value = g.add("Where", is_undefined, moved, g.clip(value, *scaler.bounds))
     if is_zero is not None:
         value = g.add("Where", is_zero, g.constant(0.0), value)
     if len(scaler.mean) == 1:
         g.add("Squeeze", value, g.integers(1), name=name)
-        return [tensor(name, TensorProto.DOUBLE, ["rows"], target)]
+        return [describe_tensor(name, TensorProto.DOUBLE, ["rows"], target)]
     g.add("Identity", value, name=name)
-    return [tensor(name, TensorProto.DOUBLE, ["rows", len(scaler.mean)], target)]
+    return [describe_tensor(name, TensorProto.DOUBLE, ["rows", len(scaler.mean)], target)]
 
 
-def _write_outside(g: Graph, encoded: str, support: tuple[tuple[float, float], ...]) -> str:
+def _write_support_test(g: Graph, encoded: str, support: tuple[tuple[float, float], ...]) -> str:
     """Whether each row is outside of the support, [rows, 1]."""
     low, high = (g.constant(ends) for ends in np.array(support).T)
     is_beyond = g.add("Or", g.add("Less", encoded, low), g.add("Greater", encoded, high))
-    count = g.add("ReduceSum", g.as_numbers(is_beyond), g.integers(1), keepdims=1)
+    count = g.add("ReduceSum", g.cast_to_numbers(is_beyond), g.integers(1), keepdims=1)
     return g.add("Greater", count, g.constant(0.0))
 
 
-def _inverse(g: Graph, transform: str, t: str) -> str:
+def _write_inverse(g: Graph, transform: str, t: str) -> str:
     """The inverse of a transform in ``TRANSFORMS``."""
     inverses = {
         "identity": lambda: t,
@@ -186,13 +190,13 @@ def _write_classes(g: Graph, part: Predictor, raw: str, names: list[str]) -> lis
         g.add("Softmax", raw, axis=1, name=probabilities)
     weighted = probabilities
     if part.decision_weights is not None:
-        weighted = g.scaled(probabilities, part.decision_weights)
+        weighted = g.scale(probabilities, part.decision_weights)
     chosen = g.add("ArgMax", weighted, axis=1, keepdims=0)
-    kind, table = _labels(g, classes)
+    kind, table = _write_labels(g, classes)
     g.add("Gather", table, chosen, axis=0, name=label)
     return [
-        tensor(label, kind, ["rows"], part.target),
-        tensor(
+        describe_tensor(label, kind, ["rows"], part.target),
+        describe_tensor(
             probabilities,
             TensorProto.DOUBLE,
             ["rows", len(classes)],
@@ -201,12 +205,14 @@ def _write_classes(g: Graph, part: Predictor, raw: str, names: list[str]) -> lis
     ]
 
 
-def _labels(g: Graph, classes: tuple[Label, ...]) -> tuple[int, str]:
+def _write_labels(g: Graph, classes: tuple[Label, ...]) -> tuple[int, str]:
     """The labels as a tensor: of their own type if ONNX has it and all share it, else as texts."""
     kinds = {type(label) for label in classes}
     if kinds == {bool}:
         return int(TensorProto.BOOL), g.constant(classes, np.bool_)
-    if kinds <= {int, float} and all(abs(label) <= MOST_EXACT for label in classes if type(label) is int):
+    if kinds <= {int, float} and all(
+        abs(label) <= MAX_EXACT_INTEGER for label in classes if type(label) is int
+    ):
         if kinds == {int}:
             return int(TensorProto.INT64), g.constant(classes, np.int64)
         return int(TensorProto.DOUBLE), g.constant(classes)

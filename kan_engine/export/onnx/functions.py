@@ -17,7 +17,7 @@ from kan_engine.expressions.library import LIBRARY
 
 Writer = Callable[[Graph, str], str]
 
-FAR = 1e18  # beyond it the arc tangent equals ±π/2 in float64
+MAX_ARCTAN_ARGUMENT = 1e18  # beyond it the arc tangent equals ±π/2 in float64
 
 
 def write_function(graph: Graph, name: str, u: str) -> str:
@@ -49,7 +49,7 @@ def write_power(g: Graph, u: str, exponent: float) -> str:
 
 def silu(g: Graph, x: str) -> str:
     """x / (1 + exp(-x))."""
-    return g.add("Div", x, g.shifted(g.add("Exp", g.add("Neg", x)), 1.0))
+    return g.add("Div", x, g.shift(g.add("Exp", g.add("Neg", x)), 1.0))
 
 
 def arctan(g: Graph, u: str) -> str:
@@ -57,9 +57,9 @@ def arctan(g: Graph, u: str) -> str:
 
     The argument of the correction is below 1e-6, where an arc tangent equals its argument in float64.
     """
-    near = g.clipped(u, -FAR, FAR)
+    near = g.clip(u, -MAX_ARCTAN_ARGUMENT, MAX_ARCTAN_ARGUMENT)
     rough = g.add("Atan", g.add("Cast", near, to=TensorProto.FLOAT))
-    y = g.as_numbers(rough)
+    y = g.cast_to_numbers(rough)
     sine, cosine = g.add("Sin", y), g.add("Cos", y)
     above = g.add("Sub", g.add("Mul", near, cosine), sine)
     below = g.add("Add", cosine, g.add("Mul", near, sine))
@@ -69,108 +69,108 @@ def arctan(g: Graph, u: str) -> str:
 
 def arccos(g: Graph, u: str) -> str:
     """2 · atan √((1 - u) / (1 + u))."""
-    ratio = g.add("Div", _one_minus(g, u), g.shifted(u, 1.0))
-    return g.scaled(arctan(g, g.add("Sqrt", ratio)), 2.0)
+    ratio = g.add("Div", _one_minus(g, u), g.shift(u, 1.0))
+    return g.scale(arctan(g, g.add("Sqrt", ratio)), 2.0)
 
 
 def arcsin(g: Graph, u: str) -> str:
     """2 · atan(u / (1 + √((1 - u)(1 + u))))."""
-    root = g.add("Sqrt", g.add("Mul", _one_minus(g, u), g.shifted(u, 1.0)))
-    return g.scaled(arctan(g, g.add("Div", u, g.shifted(root, 1.0))), 2.0)
+    root = g.add("Sqrt", g.add("Mul", _one_minus(g, u), g.shift(u, 1.0)))
+    return g.scale(arctan(g, g.add("Div", u, g.shift(root, 1.0))), 2.0)
 
 
 def _one_minus(g: Graph, u: str) -> str:
     return g.add("Sub", g.constant(1.0), u)
 
 
-def _log_of_more(g: Graph, z: str) -> str:
+def _log1p(g: Graph, z: str) -> str:
     """log(1 + z) with full precision for small z: z · log w / (w - 1) with w = 1 + z rounded (Kahan)."""
-    w = g.shifted(z, 1.0)
-    rest = g.shifted(w, -1.0)
+    w = g.shift(z, 1.0)
+    rest = g.shift(w, -1.0)
     is_lost = g.add("Equal", rest, g.constant(0.0))
     safe = g.add("Where", is_lost, g.constant(1.0), rest)
     scaled = g.add("Mul", g.add("Log", w), g.add("Div", z, safe))
     return g.add("Where", is_lost, z, scaled)
 
 
-def _exp_less_one(g: Graph, u: str) -> str:
+def _expm1(g: Graph, u: str) -> str:
     """exp(u) - 1 = tanh(u/2) · (exp(u) + 1), with full precision for small u."""
-    return g.add("Mul", g.add("Tanh", g.scaled(u, 0.5)), g.shifted(g.add("Exp", u), 1.0))
+    return g.add("Mul", g.add("Tanh", g.scale(u, 0.5)), g.shift(g.add("Exp", u), 1.0))
 
 
 def _sinh(g: Graph, u: str) -> str:
     """(exp(u) - exp(-u)) / 2; near 0, where this cancels, 2t / (1 - t²) with t = tanh(u/2)."""
-    far = g.scaled(g.add("Sub", g.add("Exp", u), g.add("Exp", g.add("Neg", u))), 0.5)
-    t = g.add("Tanh", g.scaled(u, 0.5))
-    near = g.add("Div", g.scaled(t, 2.0), _one_minus(g, g.add("Mul", t, t)))
+    far = g.scale(g.add("Sub", g.add("Exp", u), g.add("Exp", g.add("Neg", u))), 0.5)
+    t = g.add("Tanh", g.scale(u, 0.5))
+    near = g.add("Div", g.scale(t, 2.0), _one_minus(g, g.add("Mul", t, t)))
     return g.add("Where", g.add("Less", g.add("Abs", u), g.constant(1.0)), near, far)
 
 
 def _cosh(g: Graph, u: str) -> str:
-    return g.scaled(g.add("Add", g.add("Exp", u), g.add("Exp", g.add("Neg", u))), 0.5)
+    return g.scale(g.add("Add", g.add("Exp", u), g.add("Exp", g.add("Neg", u))), 0.5)
 
 
 def _arsinh(g: Graph, u: str) -> str:
     """± log(1 + a + a² / (1 + √(1 + a²))) with a = |u|."""
     a = g.add("Abs", u)
     square = g.add("Mul", a, a)
-    root = g.add("Sqrt", g.shifted(square, 1.0))
-    small = g.add("Add", a, g.add("Div", square, g.shifted(root, 1.0)))
+    root = g.add("Sqrt", g.shift(square, 1.0))
+    small = g.add("Add", a, g.add("Div", square, g.shift(root, 1.0)))
     # Where the square overflows, log 2a is equal in float64.
-    large = g.shifted(g.add("Log", a), float(np.log(2.0)))
-    value = g.add("Where", g.add("Less", a, g.constant(1e9)), _log_of_more(g, small), large)
+    large = g.shift(g.add("Log", a), float(np.log(2.0)))
+    value = g.add("Where", g.add("Less", a, g.constant(1e9)), _log1p(g, small), large)
     return g.add("Mul", g.add("Sign", u), value)
 
 
 def _arcosh(g: Graph, u: str) -> str:
     """log(1 + t + √t · √(u + 1)) with t = u - 1."""
-    t = g.shifted(u, -1.0)
-    root = g.add("Mul", g.add("Sqrt", t), g.add("Sqrt", g.shifted(u, 1.0)))
-    return _log_of_more(g, g.add("Add", t, root))
+    t = g.shift(u, -1.0)
+    root = g.add("Mul", g.add("Sqrt", t), g.add("Sqrt", g.shift(u, 1.0)))
+    return _log1p(g, g.add("Add", t, root))
 
 
 def _artanh(g: Graph, u: str) -> str:
     """log(1 + 2u / (1 - u)) / 2."""
-    return g.scaled(_log_of_more(g, g.add("Div", g.scaled(u, 2.0), _one_minus(g, u))), 0.5)
+    return g.scale(_log1p(g, g.add("Div", g.scale(u, 2.0), _one_minus(g, u))), 0.5)
 
 
 def _softplus(g: Graph, u: str) -> str:
     """max(u, 0) + log(1 + exp(-|u|))."""
-    falling = _log_of_more(g, g.add("Exp", g.add("Neg", g.add("Abs", u))))
+    falling = _log1p(g, g.add("Exp", g.add("Neg", g.add("Abs", u))))
     return g.add("Add", g.add("Max", u, g.constant(0.0)), falling)
 
 
 def _sigmoid(g: Graph, u: str) -> str:
-    return g.shifted(g.scaled(g.add("Tanh", g.scaled(u, 0.5)), 0.5), 0.5)
+    return g.shift(g.scale(g.add("Tanh", g.scale(u, 0.5)), 0.5), 0.5)
 
 
-def _square_and_one(g: Graph, u: str) -> str:
-    return g.shifted(g.add("Mul", u, u), 1.0)
+def _one_plus_square(g: Graph, u: str) -> str:
+    return g.shift(g.add("Mul", u, u), 1.0)
 
 
-def _named(operator: str) -> Writer:
+def _node_writer(operator: str) -> Writer:
     return lambda g, u: g.add(operator, u)
 
 
 WRITERS: dict[str, Writer] = {
-    "x": _named("Identity"),
+    "x": _node_writer("Identity"),
     "gaussian": lambda g, u: g.add("Exp", g.add("Neg", g.add("Mul", u, u))),
-    "lorentzian": lambda g, u: g.add("Reciprocal", _square_and_one(g, u)),
+    "lorentzian": lambda g, u: g.add("Reciprocal", _one_plus_square(g, u)),
     "sigmoid": _sigmoid,
     "softplus": _softplus,
     "silu": lambda g, u: g.add("Mul", u, _sigmoid(g, u)),
-    "planck": lambda g, u: g.add("Reciprocal", _exp_less_one(g, u)),
-    "sqrt(1+x^2)": lambda g, u: g.add("Sqrt", _square_and_one(g, u)),
-    "exp": _named("Exp"),
-    "log": _named("Log"),
-    "abs": _named("Abs"),
-    "sign": _named("Sign"),
-    "sin": _named("Sin"),
-    "cos": _named("Cos"),
+    "planck": lambda g, u: g.add("Reciprocal", _expm1(g, u)),
+    "sqrt(1+x^2)": lambda g, u: g.add("Sqrt", _one_plus_square(g, u)),
+    "exp": _node_writer("Exp"),
+    "log": _node_writer("Log"),
+    "abs": _node_writer("Abs"),
+    "sign": _node_writer("Sign"),
+    "sin": _node_writer("Sin"),
+    "cos": _node_writer("Cos"),
     "tan": lambda g, u: g.add("Div", g.add("Sin", u), g.add("Cos", u)),
     "sinh": _sinh,
     "cosh": _cosh,
-    "tanh": _named("Tanh"),
+    "tanh": _node_writer("Tanh"),
     "asin": arcsin,
     "acos": arccos,
     "atan": arctan,

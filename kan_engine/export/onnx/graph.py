@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 28  # the newest that onnxruntime 1.32 takes
 LABELS_OPSET = 5  # of the domain with LabelEncoder
-LABELS = "ai.onnx.ml"
+LABELS_DOMAIN = "ai.onnx.ml"
 
 Shape = list[int | str | None]
 
@@ -33,7 +33,7 @@ class Graph:
 
     def add(self, operator: str, *inputs: str, domain: str = "", name: str = "", **attributes: Any) -> str:
         """Add a node with one output."""
-        name = name or self._new()
+        name = name or self._new_name()
         self.nodes.append(helper.make_node(operator, inputs, [name], domain=domain or None, **attributes))
         return name
 
@@ -42,7 +42,7 @@ class Graph:
         array = np.array(value, dtype=dtype, order="C")
         key = array.dtype.str, array.shape, array.tobytes()
         if key not in self._known:
-            self._known[key] = self._new()
+            self._known[key] = self._new_name()
             self.constants.append(numpy_helper.from_array(array, self._known[key]))
         return self._known[key]
 
@@ -52,7 +52,7 @@ class Graph:
 
     def texts(self, *values: str) -> str:
         """Add a list of strings."""
-        name = self._new()
+        name = self._new_name()
         self.constants.append(numpy_helper.from_array(np.array(values, dtype=object), name))
         return name
 
@@ -62,36 +62,36 @@ class Graph:
             first = self.add("Add", first, other)
         return first
 
-    def scaled(self, x: str, factor: Any) -> str:
+    def scale(self, x: str, factor: Any) -> str:
         """x · factor."""
         return self.add("Mul", x, self.constant(factor))
 
-    def shifted(self, x: str, term: Any) -> str:
+    def shift(self, x: str, term: Any) -> str:
         """x + term."""
         return self.add("Add", x, self.constant(term))
 
-    def clipped(self, x: str, low: Any, high: Any) -> str:
+    def clip(self, x: str, low: Any, high: Any) -> str:
         """Clip x to bounds, which may differ by column; the result for NaN depends on the runtime."""
         return self.add("Min", self.add("Max", x, self.constant(low)), self.constant(high))
 
-    def index(self, x: str) -> str:
+    def cast_to_index(self, x: str) -> str:
         """Convert whole numbers to integers; NaN becomes 0, since indices must be valid."""
         number = self.add("Where", self.add("IsNaN", x), self.constant(0.0), x)
         return self.add("Cast", number, to=TensorProto.INT64)
 
-    def as_numbers(self, truths: str) -> str:
+    def cast_to_numbers(self, truths: str) -> str:
         """1 where true, else 0."""
         return self.add("Cast", truths, to=TensorProto.DOUBLE)
 
-    def columns(self, x: str, places: Iterable[int]) -> str:
+    def select_columns(self, x: str, places: Iterable[int]) -> str:
         """Selected columns of a matrix."""
         return self.add("Gather", x, self.integers(*places), axis=1)
 
-    def beside(self, *parts: str) -> str:
+    def concatenate(self, *parts: str) -> str:
         """Concatenate matrices along the columns."""
         return parts[0] if len(parts) == 1 else self.add("Concat", *parts, axis=1)
 
-    def filled_like(self, x: str, value: float, columns: int) -> str:
+    def fill_like(self, x: str, value: float, columns: int) -> str:
         """A matrix of one value, with as many rows as x."""
         rows = self.add("Shape", x, start=0, end=1)
         shape = self.add("Concat", rows, self.integers(columns), axis=0)
@@ -99,16 +99,16 @@ class Graph:
             "ConstantOfShape", shape, value=helper.make_tensor("", TensorProto.DOUBLE, [1], [value])
         )
 
-    def _new(self) -> str:
+    def _new_name(self) -> str:
         return f"{self._prefix}{len(self.nodes) + len(self.constants)}"
 
 
-def tensor(name: str, kind: int, shape: Shape, meaning: str) -> onnx.ValueInfoProto:
+def describe_tensor(name: str, kind: int, shape: Shape, meaning: str) -> onnx.ValueInfoProto:
     """An input or output."""
     return helper.make_tensor_value_info(name, kind, shape, doc_string=meaning)
 
 
-def to_bytes(
+def serialize_model(
     graph: Graph,
     inputs: list[onnx.ValueInfoProto],
     outputs: list[onnx.ValueInfoProto],
@@ -118,7 +118,7 @@ def to_bytes(
 ) -> bytes:
     """Serialise and check the model; equal graphs give equal bytes."""
     body = helper.make_graph(graph.nodes, "kan", inputs, outputs, graph.constants, doc_string=meaning)
-    domains = [helper.make_opsetid("", OPSET), helper.make_opsetid(LABELS, LABELS_OPSET)]
+    domains = [helper.make_opsetid("", OPSET), helper.make_opsetid(LABELS_DOMAIN, LABELS_OPSET)]
     model = helper.make_model(body, opset_imports=domains, producer_name="kan-service")
     helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)

@@ -11,7 +11,7 @@ from kan_engine.export.onnx.functions import silu, write_function
 from kan_engine.export.onnx.graph import Graph
 from kan_engine.network.compiled.basis_layer import BasisLayer
 from kan_engine.network.compiled.network import CompiledLayer, CompiledNetwork
-from kan_engine.network.compiled.piecewise_layer import IrregularPieces, PieceLayer, UniformPieces
+from kan_engine.network.compiled.piecewise_layer import IrregularPieces, PiecewiseLayer, UniformPieces
 from kan_engine.network.layer import SymbolicEdge
 
 
@@ -28,57 +28,61 @@ def write_network(g: Graph, network: CompiledNetwork, x: str) -> str:
 
 def _write_layer(g: Graph, layer: CompiledLayer, h: str) -> str:
     if layer.splines is None:
-        y = g.filled_like(h, 0.0, layer.out_dim)
+        y = g.fill_like(h, 0.0, layer.out_dim)
     else:
-        read = h if layer.inputs is None else g.columns(h, layer.inputs.tolist())
+        read = h if layer.inputs is None else g.select_columns(h, layer.inputs.tolist())
         y = _write_splines(g, layer.splines, read)
     if layer.fixed:
-        y = _with_fixed(g, layer, h, y)
-    return _multiplied(g, layer, y) if layer.factors else y
+        y = _add_symbolic_edges(g, layer, h, y)
+    return _append_products(g, layer, y) if layer.factors else y
 
 
-def _write_splines(g: Graph, splines: PieceLayer | BasisLayer, x: str) -> str:
-    return _write_pieces(g, splines, x) if isinstance(splines, PieceLayer) else _write_basis(g, splines, x)
+def _write_splines(g: Graph, splines: PiecewiseLayer | BasisLayer, x: str) -> str:
+    return (
+        _write_pieces(g, splines, x) if isinstance(splines, PiecewiseLayer) else _write_basis(g, splines, x)
+    )
 
 
-def _with_fixed(g: Graph, layer: CompiledLayer, h: str, y: str) -> str:
+def _add_symbolic_edges(g: Graph, layer: CompiledLayer, h: str, y: str) -> str:
     """Add c · f(a·h + b) + d of every symbolic edge to its column of y."""
-    columns = [[g.columns(y, [place])] for place in range(layer.out_dim)]
+    columns = [[g.select_columns(y, [place])] for place in range(layer.out_dim)]
     for i, j, edge in layer.fixed:
-        columns[j].append(_write_edge(g, edge, g.columns(h, [i])))
-    return g.beside(*(g.sum(*column) for column in columns))
+        columns[j].append(_write_edge(g, edge, g.select_columns(h, [i])))
+    return g.concatenate(*(g.sum(*column) for column in columns))
 
 
 def _write_edge(g: Graph, edge: SymbolicEdge, h: str) -> str:
-    inner = g.shifted(g.scaled(h, edge.a), edge.b)
-    return g.shifted(g.scaled(write_function(g, edge.function, inner), edge.c), edge.d)
+    inner = g.shift(g.scale(h, edge.a), edge.b)
+    return g.shift(g.scale(write_function(g, edge.function, inner), edge.c), edge.d)
 
 
-def _multiplied(g: Graph, layer: CompiledLayer, y: str) -> str:
+def _append_products(g: Graph, layer: CompiledLayer, y: str) -> str:
     """The sum nodes, followed by the products of the last columns."""
     first = layer.out_dim - sum(layer.factors)
-    parts = [_between(g, y, 0, first)] if first else []
+    parts = [_slice_columns(g, y, 0, first)] if first else []
     for count in layer.factors:
         parts.append(_product(g, y, range(first, first + count)))
         first += count
-    return g.beside(*parts)
+    return g.concatenate(*parts)
 
 
-def _between(g: Graph, y: str, start: int, end: int) -> str:
+def _slice_columns(g: Graph, y: str, start: int, end: int) -> str:
     return g.add("Slice", y, g.integers(start), g.integers(end), g.integers(1))
 
 
 def _product(g: Graph, y: str, places: Sequence[int]) -> str:
-    product = g.columns(y, [places[0]])
+    product = g.select_columns(y, [places[0]])
     for place in places[1:]:
-        product = g.add("Mul", product, g.columns(y, [place]))
+        product = g.add("Mul", product, g.select_columns(y, [place]))
     return product
 
 
-def _write_pieces(g: Graph, layer: PieceLayer, x: str) -> str:
+def _write_pieces(g: Graph, layer: PiecewiseLayer, x: str) -> str:
     """Multiply powers and coefficients for every row; see ``PieceLayer``."""
     find = layer.find
-    rows, u = _uniform(g, find, x) if isinstance(find, UniformPieces) else _irregular(g, find, x)
+    rows, u = (
+        _locate_uniform(g, find, x) if isinstance(find, UniformPieces) else _locate_irregular(g, find, x)
+    )
     inputs, powers = len(layer.low), layer.powers
     outputs = layer.table.shape[1] // powers
     found = g.add("Gather", g.constant(layer.table), rows, axis=0)
@@ -87,18 +91,18 @@ def _write_pieces(g: Graph, layer: PieceLayer, x: str) -> str:
     y = g.add("Squeeze", g.add("MatMul", sides, coefficients), g.integers(1))
     if layer.base is None:
         return y
-    inside = g.clipped(x, layer.low.T, layer.high.T)
+    inside = g.clip(x, layer.low.T, layer.high.T)
     return g.add("Add", y, g.add("MatMul", silu(g, inside), g.constant(layer.base)))
 
 
-def _uniform(g: Graph, find: UniformPieces, x: str) -> tuple[str, str]:
+def _locate_uniform(g: Graph, find: UniformPieces, x: str) -> tuple[str, str]:
     """Row of the table, and position in the piece, for every input."""
-    u = g.add("Mul", g.shifted(x, -find.low.T), g.constant(find.density.T))
-    piece = g.clipped(g.add("Floor", u), -1.0, find.size)
-    return g.index(g.shifted(piece, find.intervals.T)), g.add("Sub", u, piece)
+    u = g.add("Mul", g.shift(x, -find.low.T), g.constant(find.density.T))
+    piece = g.clip(g.add("Floor", u), -1.0, find.size)
+    return g.cast_to_index(g.shift(piece, find.intervals.T)), g.add("Sub", u, piece)
 
 
-def _irregular(g: Graph, find: IrregularPieces, x: str) -> tuple[str, str]:
+def _locate_irregular(g: Graph, find: IrregularPieces, x: str) -> tuple[str, str]:
     """The same for irregular grids, by counting the grid points that are not above an input."""
     grids = np.stack(find.grids)
     passed = g.add("GreaterOrEqual", g.add("Unsqueeze", x, g.integers(2)), g.constant(grids))
@@ -117,7 +121,7 @@ def _powers(g: Graph, u: str, count: int) -> str:
     one = helper.make_tensor("", TensorProto.DOUBLE, [1], [1.0])
     powers = [g.add("ConstantOfShape", g.add("Shape", deep), value=one), deep]
     if count > 2:
-        near = g.clipped(deep, -1.0, 1.0)
+        near = g.clip(deep, -1.0, 1.0)
         powers.append(g.add("Mul", near, near))
         while len(powers) < count:
             powers.append(g.add("Mul", powers[-1], near))
@@ -128,9 +132,9 @@ def _write_basis(g: Graph, layer: BasisLayer, x: str) -> str:
     """Evaluate basis functions of uniform grids and multiply once for all edges; see ``BasisLayer``."""
     inputs, size = len(layer.low), len(layer.weight)
     terms, count = size // inputs, len(layer.polynomials)
-    inside = g.clipped(x, layer.low, layer.high)
+    inside = g.clip(x, layer.low, layer.high)
     beyond = g.add("Sub", x, inside)
-    u = g.add("Mul", g.shifted(inside, -layer.low), g.constant(layer.density))
+    u = g.add("Mul", g.shift(inside, -layer.low), g.constant(layer.density))
     last = terms - count - 1.0
     interval = g.add("Min", g.add("Floor", u), g.constant(last))
     u = g.add("Unsqueeze", g.add("Sub", u, interval), g.integers(2))
@@ -138,7 +142,7 @@ def _write_basis(g: Graph, layer: BasisLayer, x: str) -> str:
     slopes = g.add("Mul", _horner(g, layer.slopes, u), steps)
     local = g.add("Add", _horner(g, layer.polynomials, u), slopes)
     base = g.add("Add", silu(g, inside), g.add("Mul", _silu_slope(g, inside), beyond))
-    first = g.index(g.clipped(interval, 0.0, last))
+    first = g.cast_to_index(g.clip(interval, 0.0, last))
     places = g.add("Add", g.add("Unsqueeze", first, g.integers(2)), g.constant(np.arange(count), np.int64))
     shape = g.add("Concat", g.add("Shape", x), g.integers(terms - 1), axis=0)
     zero = helper.make_tensor("", TensorProto.DOUBLE, [1], [0.0])
@@ -151,14 +155,14 @@ def _write_basis(g: Graph, layer: BasisLayer, x: str) -> str:
 def _horner(g: Graph, coefficients: tuple[np.ndarray, ...], u: str) -> str:
     """Evaluate all polynomials at once, [rows, inputs, local]."""
     highest, *rest = (c.reshape(-1) for c in coefficients)
-    total = g.scaled(u, highest)
+    total = g.scale(u, highest)
     for c in rest[:-1]:
-        total = g.add("Mul", g.shifted(total, c), u)
-    return g.shifted(total, rest[-1])
+        total = g.add("Mul", g.shift(total, c), u)
+    return g.shift(total, rest[-1])
 
 
 def _silu_slope(g: Graph, x: str) -> str:
     """s · (1 + x · (1 - s)) with s = 1 / (1 + exp(-x))."""
-    s = g.add("Reciprocal", g.shifted(g.add("Exp", g.add("Neg", x)), 1.0))
+    s = g.add("Reciprocal", g.shift(g.add("Exp", g.add("Neg", x)), 1.0))
     rest = g.add("Mul", x, g.add("Sub", g.constant(1.0), s))
-    return g.add("Mul", s, g.shifted(rest, 1.0))
+    return g.add("Mul", s, g.shift(rest, 1.0))

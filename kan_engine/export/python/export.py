@@ -15,23 +15,23 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine.data.datetime_parts import PERIODS, iso_of
+from kan_engine.data.datetime_parts import PERIODS, format_iso_time
 from kan_engine.data.feature import Feature
 from kan_engine.data.scaling import Standardizer
 from kan_engine.errors import NotExportable
 from kan_engine.export.python import template
-from kan_engine.export.unused_features import used_part
-from kan_engine.export.verification import Answers
+from kan_engine.export.unused_features import drop_unused_features
+from kan_engine.export.verification import RowPredictions
 from kan_engine.expressions.evaluation import Expression, to_json, variables
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.compiled.network import CompiledLayer, compile_network
-from kan_engine.network.compiled.piecewise_layer import IrregularPieces, PieceLayer, UniformPieces
+from kan_engine.network.compiled.piecewise_layer import IrregularPieces, PiecewiseLayer, UniformPieces
 
 Model = dict[str, Any]
 
-SLOT = "MODEL: Model = {}"  # line of the template that the data replace
-FEW = 12  # longer arrays are encoded in base64
-WRAP = 88
+MODEL_SLOT = "MODEL: Model = {}"  # line of the template that the data replace
+MAX_INLINE_NUMBERS = 12  # longer arrays are encoded in base64
+LINE_WIDTH = 88
 
 
 def to_python(
@@ -54,14 +54,14 @@ def to_python(
     Raises:
         NotExportable: The data read back from the text differ from the model.
     """
-    part = used_part(predictor)
+    part = drop_unused_features(predictor)
     names = [column.name for column in part.encoding.names]
     formulas = [to_json(tree) for tree in trees if set(variables(tree)) <= set(names)]
     formulas = formulas if len(formulas) == len(trees) else []
-    model = _model_of(part) | {"encoded": names if formulas else [], "formulas": formulas}
+    model = _model_data(part) | {"encoded": names if formulas else [], "formulas": formulas}
     description = "\n".join(_description(part, title, dict(units or {}), has_formula=bool(formulas)))
-    before, after = _code_of_template().split(SLOT)
-    text = f'"""{_inside_quotes(description)}"""{before}MODEL: Model = {_literal(model)}{after}'
+    before, after = _template_code().split(MODEL_SLOT)
+    text = f'"""{_escape_docstring(description)}"""{before}MODEL: Model = {_literal(model)}{after}'
     if read_back(text) != model:
         raise NotExportable("a Python file would change the data of this model; export it as safetensors")
     return text
@@ -73,8 +73,8 @@ def read_back(text: str) -> Model:
     Raises:
         NotExportable: The code differs from the template, or the file has no data.
     """
-    code, model = _taken_apart(text)
-    if code != _taken_apart(f'""{_code_of_template()}')[0]:
+    code, model = _split_program(text)
+    if code != _split_program(f'""{_template_code()}')[0]:
         raise NotExportable("the code of the Python file differs from the template")
     data: Model = ast.literal_eval(model)
     return data
@@ -82,27 +82,27 @@ def read_back(text: str) -> Model:
 
 def run_formula(text: str, columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
     """Values of the formula in an exported file; None if the file has no formula."""
-    model = template.decoded(read_back(text))
+    model = template.decode(read_back(text))
     return template.formula_values(columns, model) if model["formulas"] else None
 
 
-def run_python(text: str, columns: Mapping[str, np.ndarray]) -> Answers:
+def run_python(text: str, columns: Mapping[str, np.ndarray]) -> RowPredictions:
     """Predictions of an exported file without executing it: its code is the template's, its data are read."""
-    model = template.decoded(read_back(text))
-    values, probabilities = template.answers(columns, model)
+    model = template.decode(read_back(text))
+    values, probabilities = template.predict_rows(columns, model)
     if probabilities is None:
-        return Answers(values.reshape(len(values), -1))
-    return Answers(probabilities, values)
+        return RowPredictions(values.reshape(len(values), -1))
+    return RowPredictions(probabilities, values)
 
 
 @cache
-def _code_of_template() -> str:
+def _template_code() -> str:
     """The template without its docstring."""
     text = files("kan_engine.export.python").joinpath("template.py").read_text(encoding="utf-8")
     return text.split('"""', 2)[2]
 
 
-def _taken_apart(text: str) -> tuple[str, ast.expr]:
+def _split_program(text: str) -> tuple[str, ast.expr]:
     """The code of a program without docstring and data, as a syntax tree dump, and the data."""
     _, *code = ast.parse(text).body
     for statement in code:
@@ -131,60 +131,60 @@ def _description(part: Predictor, title: str, units: dict[str, str], *, has_form
     yield "As a module it has predict(columns), where columns maps these names to lists or arrays:"
     yield ""
     for feature in part.encoding.features:
-        yield f"    {feature.name!r}: {_meaning(feature, units.get(feature.name))}"
+        yield f"    {feature.name!r}: {_describe_feature(feature, units.get(feature.name))}"
     if part.classes is not None:
         yield ""
         yield f"predict returns labels; the columns of probabilities(columns) are {list(part.classes)!r}."
     yield ""
 
 
-def _meaning(feature: Feature, unit: str | None) -> str:
+def _describe_feature(feature: Feature, unit: str | None) -> str:
     if feature.type == "number":
         return f"a number{f' in {unit}' if unit else ''}, {feature.min!r} to {feature.max!r} in training"
     if feature.type == "boolean":
         return "true or false"
     if feature.type == "datetime":
-        seen = f"{iso_of(feature.min or 0.0)} to {iso_of(feature.max or 0.0)} in training"
+        seen = f"{format_iso_time(feature.min or 0.0)} to {format_iso_time(feature.max or 0.0)} in training"
         return f"a time in ISO 8601{f' or in the format {feature.form!r}' if feature.form else ''}, {seen}"
     return f"a category, such as {feature.categories[0]!r}"
 
 
-def _inside_quotes(text: str) -> str:
+def _escape_docstring(text: str) -> str:
     """Escape the text for a triple-quoted docstring in ASCII."""
     plain = text.replace("\\", "\\\\").replace('"', '\\"')
     return "".join(c if c == "\n" or " " <= c <= "~" else ascii(c)[1:-1] for c in plain)
 
 
-def _model_of(part: Predictor) -> Model:
+def _model_data(part: Predictor) -> Model:
     network = compile_network(part.network)
     return {
         "target": part.target,
-        "features": [_feature(feature) for feature in part.encoding.features],
-        "scale": _scale(part.inputs),
-        "layers": [_layer(layer) for layer in network.layers],
-        "direct": None if network.direct is None else _layer(network.direct),
-        "answer": _answer(part),
+        "features": [_feature_data(feature) for feature in part.encoding.features],
+        "scale": _scale_data(part.inputs),
+        "layers": [_layer_data(layer) for layer in network.layers],
+        "direct": None if network.direct is None else _layer_data(network.direct),
+        "answer": _output_data(part),
     }
 
 
-def _answer(part: Predictor) -> Model:
+def _output_data(part: Predictor) -> Model:
     if part.outputs is not None:
         scaler = part.outputs
         told = {
             "transform": scaler.transform,
-            "mean": _array(scaler.mean),
-            "std": _array(scaler.std),
+            "mean": _array_data(scaler.mean),
+            "std": _array_data(scaler.std),
             "bounds": None if scaler.bounds is None else list(scaler.bounds),
         }
         if part.support is None:
             return told
         low, high = np.array(part.support).T
-        return told | {"low": _array(low), "high": _array(high)}
+        return told | {"low": _array_data(low), "high": _array_data(high)}
     weights = part.decision_weights
     return {"classes": list(part.classes or ()), "weights": None if weights is None else list(weights)}
 
 
-def _feature(feature: Feature) -> Model:
+def _feature_data(feature: Feature) -> Model:
     known: Model = {"name": feature.name, "type": feature.type, "has_missing": feature.has_missing}
     if feature.type == "category":
         return known | {"categories": list(feature.categories), "rare": list(feature.rare)}
@@ -194,14 +194,14 @@ def _feature(feature: Feature) -> Model:
     return known | {"fill": feature.fill}
 
 
-def _scale(inputs: Standardizer) -> Model:
+def _scale_data(inputs: Standardizer) -> Model:
     if inputs.curves is None:
-        return {"center": _array(inputs.center), "scale": _array(inputs.scale)}
+        return {"center": _array_data(inputs.center), "scale": _array_data(inputs.scale)}
     return {
         "curves": [
             {
-                "start": _array(curve.start),
-                "end": _array(curve.end),
+                "start": _array_data(curve.start),
+                "end": _array_data(curve.end),
                 "slopes": [float(s) for s in curve.slopes],
             }
             for curve in inputs.curves
@@ -209,53 +209,53 @@ def _scale(inputs: Standardizer) -> Model:
     }
 
 
-def _layer(layer: CompiledLayer) -> Model:
+def _layer_data(layer: CompiledLayer) -> Model:
     return {
         "columns": layer.out_dim,
         "inputs": None if layer.inputs is None else layer.inputs.tolist(),
-        "splines": _splines(layer),
+        "splines": _spline_data(layer),
         "fixed": [[i, j, e.function, e.a, e.b, e.c, e.d] for i, j, e in layer.fixed],
         "factors": list(layer.factors),
     }
 
 
-def _splines(layer: CompiledLayer) -> Model | None:
+def _spline_data(layer: CompiledLayer) -> Model | None:
     splines = layer.splines
     if splines is None:
         return None
-    if isinstance(splines, PieceLayer):
+    if isinstance(splines, PiecewiseLayer):
         shape = len(splines.table), splines.powers, splines.table.shape[1] // splines.powers
         return {
-            "find": _find(splines.find),
-            "table": _array(splines.table.reshape(shape)),
-            "low": _array(splines.low[:, 0]),
-            "high": _array(splines.high[:, 0]),
-            "base": None if splines.base is None else _array(splines.base),
+            "find": _piece_data(splines.find),
+            "table": _array_data(splines.table.reshape(shape)),
+            "low": _array_data(splines.low[:, 0]),
+            "high": _array_data(splines.high[:, 0]),
+            "base": None if splines.base is None else _array_data(splines.base),
         }
     inputs, outputs = len(splines.low), splines.weight.shape[1]
-    named = {name: _array(getattr(splines, name)) for name in ("low", "high", "density")}
+    named = {name: _array_data(getattr(splines, name)) for name in ("low", "high", "density")}
     return named | {
-        "polynomials": _array(np.stack([c.reshape(-1) for c in splines.polynomials])),
-        "slopes": _array(np.stack([c.reshape(-1) for c in splines.slopes])),
-        "weight": _array(splines.weight.reshape(inputs, -1, outputs)),
+        "polynomials": _array_data(np.stack([c.reshape(-1) for c in splines.polynomials])),
+        "slopes": _array_data(np.stack([c.reshape(-1) for c in splines.slopes])),
+        "weight": _array_data(splines.weight.reshape(inputs, -1, outputs)),
     }
 
 
-def _find(find: UniformPieces | IrregularPieces) -> Model:
+def _piece_data(find: UniformPieces | IrregularPieces) -> Model:
     if isinstance(find, UniformPieces):
-        named = {name: _array(getattr(find, name)[:, 0]) for name in ("low", "density", "intervals")}
+        named = {name: _array_data(getattr(find, name)[:, 0]) for name in ("low", "density", "intervals")}
         return named | {"size": find.size}
     return {
-        "grids": _array(np.stack(find.grids)),
-        "origins": _array(find.origins),
-        "densities": _array(find.densities),
+        "grids": _array_data(np.stack(find.grids)),
+        "origins": _array_data(find.origins),
+        "densities": _array_data(find.densities),
     }
 
 
-def _array(values: np.ndarray) -> Model:
+def _array_data(values: np.ndarray) -> Model:
     """Short arrays as numbers, long ones in base64."""
     array = np.ascontiguousarray(values, "<f8")
-    is_short = array.size <= FEW and bool(np.isfinite(array).all())
+    is_short = array.size <= MAX_INLINE_NUMBERS and bool(np.isfinite(array).all())
     data = array.ravel().tolist() if is_short else base64.b64encode(array.tobytes()).decode()
     return {"shape": list(array.shape), "float64": data}
 
@@ -270,13 +270,13 @@ def _literal(value: Any, indent: str = "") -> str:
         return "[\n" + "".join(f"{inner}{_literal(part, inner)},\n" for part in value) + indent + "]"
     if (
         isinstance(value, dict)
-        and len(text := str(value["float64"])) > WRAP
+        and len(text := str(value["float64"])) > LINE_WIDTH
         and isinstance(value["float64"], str)
     ):
-        wrapped = "".join(f"{inner}{line!a}\n" for line in _cut(text))
+        wrapped = "".join(f"{inner}{line!a}\n" for line in _split_lines(text))
         return f'{{"shape": {value["shape"]!a}, "float64": (\n{wrapped}{indent})}}'
     return ascii(value)
 
 
-def _cut(text: str) -> Sequence[str]:
-    return [text[start : start + WRAP] for start in range(0, len(text), WRAP)]
+def _split_lines(text: str) -> Sequence[str]:
+    return [text[start : start + LINE_WIDTH] for start in range(0, len(text), LINE_WIDTH)]

@@ -29,12 +29,12 @@ def predict(columns: Columns) -> Array:
         columns: Values by column name, all of the same length; None or NaN for missing values. Columns that
             are not features are ignored.
     """
-    return answers(columns, _model())[0]
+    return predict_rows(columns, _load_model())[0]
 
 
 def probabilities(columns: Columns) -> Array:
     """The probability of every class, [rows, classes], in the order of ``classes``; only for a classifier."""
-    found = answers(columns, _model())[1]
+    found = predict_rows(columns, _load_model())[1]
     if found is None:
         raise ValueError("the target is a number: there are no probabilities")
     return found
@@ -42,34 +42,34 @@ def probabilities(columns: Columns) -> Array:
 
 def formula(columns: Columns) -> Array:
     """The value of the formula in every row, NaN where it is not defined; only for a model with a formula."""
-    return formula_values(columns, _model())
+    return formula_values(columns, _load_model())
 
 
-def answers(columns: Columns, model: Model) -> tuple[Array, Array | None]:
+def predict_rows(columns: Columns, model: Model) -> tuple[Array, Array | None]:
     """Values and None, or labels and probabilities."""
-    encoded = _encoded(columns, model["features"])
+    encoded = _encode_columns(columns, model["features"])
     blocks = [
-        _network(_scaled(encoded[start : start + ROWS_AT_A_TIME], model["scale"]), model)
+        _evaluate_network(_standardize(encoded[start : start + ROWS_AT_A_TIME], model["scale"]), model)
         for start in range(0, max(1, len(encoded)), ROWS_AT_A_TIME)
     ]
     raw, end = np.concatenate(blocks), model["answer"]
     if "transform" in end:
-        values = _inverse(end["transform"], raw, end["mean"], end["std"], end["bounds"])
+        values = _invert_transform(end["transform"], raw, end["mean"], end["std"], end["bounds"])
         if "low" in end:  # a density, which is 0 outside of its support
             values[((encoded < end["low"]) | (encoded > end["high"])).any(axis=1)] = 0.0
         return (values[:, 0] if values.shape[1] == 1 else values), None
-    chances = _chances(raw)
-    return _labels(chances, end["classes"], end["weights"]), chances
+    chances = _class_probabilities(raw)
+    return _select_labels(chances, end["classes"], end["weights"]), chances
 
 
 def formula_values(columns: Columns, model: Model) -> Array:
     """Values of the formulas: a number per row, or a column for each of several outputs."""
     if not model["formulas"]:
         raise ValueError("this file has no formula: the model has none, or none that is exact")
-    encoded = _encoded(columns, model["features"])
+    encoded = _encode_columns(columns, model["features"])
     named = dict(zip(model["encoded"], encoded.T, strict=True))
     with np.errstate(all="ignore"):
-        parts = [np.broadcast_to(_value(tree, named), len(encoded)) for tree in model["formulas"]]
+        parts = [np.broadcast_to(_evaluate_tree(tree, named), len(encoded)) for tree in model["formulas"]]
     values = np.stack(parts, axis=1)
     values = np.where(np.isfinite(values), values, np.nan)
     return values[:, 0] if len(parts) == 1 else values
@@ -78,7 +78,7 @@ def formula_values(columns: Columns, model: Model) -> Array:
 # Encoding of columns
 
 
-def _encoded(columns: Columns, features: list[Model]) -> Array:
+def _encode_columns(columns: Columns, features: list[Model]) -> Array:
     missing = [feature["name"] for feature in features if feature["name"] not in columns]
     if missing:
         raise ValueError(f"the column {missing[0]!r} is absent")
@@ -90,13 +90,13 @@ def _encoded(columns: Columns, features: list[Model]) -> Array:
 
 
 def _encode_numbers(values: Values, feature: Model) -> Array:
-    numbers = np.array([_number(value, feature["name"]) for value in values], dtype=np.float64)
+    numbers = np.array([_check_number(value, feature["name"]) for value in values], dtype=np.float64)
     missing = np.isnan(numbers)
     filled = np.where(missing, feature["fill"], numbers)
     return np.stack([filled, missing] if feature["has_missing"] else [filled], axis=1)
 
 
-def _number(value: Any, name: str) -> float:
+def _check_number(value: Any, name: str) -> float:
     if value is None:
         return np.nan
     number = np.nan if isinstance(value, str) else float(value)
@@ -112,13 +112,13 @@ def _encode_categories(values: Values, feature: Model) -> Array:
     if feature["has_missing"]:
         places[None] = len(own) + bool(rare)
     other = len(own) if rare else -1
-    found = np.array([places.get(_category(value), other) for value in values], dtype=int)
+    found = np.array([places.get(_format_category(value), other) for value in values], dtype=int)
     count = max(places.values()) + 1
     first = 1 if count == 2 else 0  # of two columns the second is sufficient
     return np.array(found[:, None] == np.arange(first, count), dtype=np.float64)
 
 
-def _category(value: Any) -> str | None:
+def _format_category(value: Any) -> str | None:
     """A category as text; equal numbers give the same text."""
     value = value.item() if isinstance(value, np.generic) else value
     if value is None or isinstance(value, str):
@@ -132,18 +132,18 @@ def _category(value: Any) -> str | None:
 
 def _encode_times(values: Values, feature: Model) -> Array:
     """The parts of times that varied in training, cyclic ones as sine or cosine."""
-    seconds = np.array([_time(value, feature) for value in values], dtype=np.float64)
+    seconds = np.array([_parse_time(value, feature) for value in values], dtype=np.float64)
     missing = np.isnan(seconds)
     filled = np.where(missing, feature["fill"], seconds)
     columns = []
     for name, wave, first, period in feature["parts"]:
-        part = np.array([_part(second, name) for second in filled.tolist()])
+        part = np.array([_time_part(second, name) for second in filled.tolist()])
         angle = 2 * np.pi * (part - first) / period
         columns.append(np.sin(angle) if wave == "sin" else np.cos(angle) if wave == "cos" else part)
     return np.stack([*columns, missing] if feature["has_missing"] else columns, axis=1)
 
 
-def _time(value: Any, feature: Model) -> float:
+def _parse_time(value: Any, feature: Model) -> float:
     """Seconds since 1970."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return np.nan
@@ -162,7 +162,7 @@ def _time(value: Any, feature: Model) -> float:
 _EPOCH = datetime(1970, 1, 1)
 
 
-def _part(seconds: float, name: str) -> float:
+def _time_part(seconds: float, name: str) -> float:
     time = _EPOCH + timedelta(days=seconds // 86400)
     if name == "hour":
         return (seconds - seconds // 86400 * 86400) / 3600
@@ -177,15 +177,15 @@ _ENCODERS = {
 }
 
 
-def _scaled(x: Array, scale: Model) -> Array:
+def _standardize(x: Array, scale: Model) -> Array:
     """Scale from the units of the columns to the inputs of the network."""
     if "center" in scale:
         return np.asarray((x - scale["center"]) / scale["scale"])
-    columns = [_along(x[:, place], **curve) for place, curve in enumerate(scale["curves"])]
+    columns = [_interpolate(x[:, place], **curve) for place, curve in enumerate(scale["curves"])]
     return np.stack(columns, axis=1)
 
 
-def _along(x: Array, start: Array, end: Array, slopes: list[float]) -> Array:
+def _interpolate(x: Array, start: Array, end: Array, slopes: list[float]) -> Array:
     """Linear interpolation between points, with fixed slopes beyond the ends."""
     beyond = x - np.clip(x, start[0], start[-1])
     return np.asarray(np.interp(x, start, end) + beyond * np.where(beyond < 0, *slopes))
@@ -194,20 +194,20 @@ def _along(x: Array, start: Array, end: Array, slopes: list[float]) -> Array:
 # The network: in every layer, nodes add or multiply the outputs of activations
 
 
-def _network(x: Array, model: Model) -> Array:
+def _evaluate_network(x: Array, model: Model) -> Array:
     with np.errstate(all="ignore"):
         h = x
         for layer in model["layers"]:
-            h = _layer(h, layer)
+            h = _evaluate_layer(h, layer)
         if model["direct"] is not None:
-            h = h + _layer(x, model["direct"])
+            h = h + _evaluate_layer(x, model["direct"])
     return np.where(np.isfinite(x).all(axis=1, keepdims=True), h, np.nan)
 
 
-def _layer(h: Array, layer: Model) -> Array:
+def _evaluate_layer(h: Array, layer: Model) -> Array:
     y = np.zeros((len(h), layer["columns"]))
     if layer["splines"] is not None:
-        splines = _pieces if "table" in layer["splines"] else _basis
+        splines = _evaluate_pieces if "table" in layer["splines"] else _evaluate_basis
         y = splines(h if layer["inputs"] is None else h[:, layer["inputs"]], **layer["splines"])
     for i, j, name, a, b, c, d in layer["fixed"]:
         y[:, j] += c * _FUNCTIONS[name](a * h[:, i] + b) + d
@@ -218,12 +218,14 @@ def _layer(h: Array, layer: Model) -> Array:
     return np.column_stack([y[:, : layer["columns"] - sum(layer["factors"])], *nodes])
 
 
-def _pieces(x: Array, find: Model, table: Array, low: Array, high: Array, base: Array | None) -> Array:
+def _evaluate_pieces(
+    x: Array, find: Model, table: Array, low: Array, high: Array, base: Array | None
+) -> Array:
     """Splines as piecewise polynomials; the first and the last piece are the lines beyond the grid.
 
     ``table`` is [rows, powers, outputs]: the coefficients of all activations of an input, piece by piece.
     """
-    rows, u = _uniform(x, **find) if "low" in find else _irregular(x, **find)
+    rows, u = _locate_uniform(x, **find) if "low" in find else _locate_irregular(x, **find)
     near = np.clip(u, -1.0, 1.0)
     powers = [np.ones_like(u), u, near * near]
     while len(powers) < table.shape[1]:
@@ -234,21 +236,23 @@ def _pieces(x: Array, find: Model, table: Array, low: Array, high: Array, base: 
     return y if base is None else y + _silu(np.clip(x, low, high)) @ base
 
 
-def _uniform(x: Array, low: Array, density: Array, size: float, intervals: Array) -> tuple[Array, Array]:
+def _locate_uniform(
+    x: Array, low: Array, density: Array, size: float, intervals: Array
+) -> tuple[Array, Array]:
     """Row of the table, and position u in its piece, for every input; in an interval u is 0 to 1."""
     u = (x - low) * density
     piece = np.clip(np.floor(u), -1.0, size)
     return np.nan_to_num(piece + intervals).astype(int), u - piece
 
 
-def _irregular(x: Array, grids: Array, origins: Array, densities: Array) -> tuple[Array, Array]:
+def _locate_irregular(x: Array, grids: Array, origins: Array, densities: Array) -> tuple[Array, Array]:
     """The same for grids with unequal intervals."""
     places = [np.searchsorted(grid, x[:, i], side="right") for i, grid in enumerate(grids)]
     rows = np.stack(places, axis=1) + np.arange(len(grids)) * (grids.shape[1] + 1)
     return rows, (x - origins[rows]) * densities[rows]
 
 
-def _basis(
+def _evaluate_basis(
     x: Array, low: Array, high: Array, density: Array, polynomials: Array, slopes: Array, weight: Array
 ) -> Array:
     """Splines as basis functions of uniform grids; beyond the grid they continue along their tangents.
@@ -333,7 +337,7 @@ _FUNCTIONS: dict[str, Any] = {
 # Evaluation of formulas: numbers, columns, functions, sums, products and powers
 
 
-def _value(tree: Model, named: Mapping[str, Array]) -> Any:
+def _evaluate_tree(tree: Model, named: Mapping[str, Array]) -> Any:
     if "number" in tree:
         return float(Fraction(tree["number"]))
     if "constant" in tree:
@@ -341,9 +345,9 @@ def _value(tree: Model, named: Mapping[str, Array]) -> Any:
     if "variable" in tree:
         return named[tree["variable"]]
     if "call" in tree:
-        return _FUNCTIONS[tree["call"]](_value(tree["of"], named))
+        return _FUNCTIONS[tree["call"]](_evaluate_tree(tree["of"], named))
     ((kind, parts),) = tree.items()
-    first, *others = [_value(part, named) for part in parts]
+    first, *others = [_evaluate_tree(part, named) for part in parts]
     for other in others:
         first = _OPERATIONS[kind](first, other)
     return first
@@ -355,7 +359,9 @@ _OPERATIONS: dict[str, Any] = {"add": np.add, "mul": np.multiply, "pow": np.floa
 # Conversion of the outputs of the network to predictions
 
 
-def _inverse(transform: str, raw: Array, mean: Array, std: Array, bounds: list[float] | None) -> Array:
+def _invert_transform(
+    transform: str, raw: Array, mean: Array, std: Array, bounds: list[float] | None
+) -> Array:
     """Invert the transform of the target that the network was trained on.
 
     Outputs just beyond the range of the transform are set to its end; with bounds, all outputs beyond it are.
@@ -364,7 +370,7 @@ def _inverse(transform: str, raw: Array, mean: Array, std: Array, bounds: list[f
     with np.errstate(all="ignore"):
         moved = raw * std + mean
         if bounds is not None:
-            (low, high), (lowest, highest) = _REACH.get(transform, ends), bounds
+            (low, high), (lowest, highest) = _TRANSFORM_REACH.get(transform, ends), bounds
             return np.asarray(np.clip(back(np.clip(moved, low, high)), lowest, highest))
         for end, outwards in zip(ends, (-1, 1), strict=True):
             beyond = outwards * (moved - end)
@@ -372,7 +378,7 @@ def _inverse(transform: str, raw: Array, mean: Array, std: Array, bounds: list[f
         return np.asarray(back(moved))
 
 
-_REACH = {"exp": (0.0, np.inf), "reciprocal_square": (0.0, np.inf)}  # with bounds, if not the range
+_TRANSFORM_REACH = {"exp": (0.0, np.inf), "reciprocal_square": (0.0, np.inf)}  # with bounds, if not the range
 
 _INVERSES: dict[str, tuple[Any, tuple[float, float]]] = {
     "identity": (lambda t: t, (-np.inf, np.inf)),
@@ -388,7 +394,7 @@ _INVERSES: dict[str, tuple[Any, tuple[float, float]]] = {
 }
 
 
-def _chances(logits: Array) -> Array:
+def _class_probabilities(logits: Array) -> Array:
     """Probabilities of two classes from one logit, of more classes from one logit each."""
     with np.errstate(all="ignore"):
         if logits.shape[1] == 1:
@@ -397,7 +403,7 @@ def _chances(logits: Array) -> Array:
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def _labels(chances: Array, classes: list[Any], weights: list[float] | None) -> Array:
+def _select_labels(chances: Array, classes: list[Any], weights: list[float] | None) -> Array:
     """The class with the largest weighted probability; None in rows without probabilities."""
     labels = np.empty(len(classes) + 1, dtype=object)
     labels[:-1] = classes
@@ -409,15 +415,15 @@ def _labels(chances: Array, classes: list[Any], weights: list[float] | None) -> 
 
 
 @cache
-def _model() -> Model:
-    model: Model = decoded(MODEL)
+def _load_model() -> Model:
+    model: Model = decode(MODEL)
     return model
 
 
-def decoded(value: Any) -> Any:
+def decode(value: Any) -> Any:
     """Decode arrays of float64 numbers in the data; long ones are in base64."""
     if isinstance(value, list):
-        return [decoded(part) for part in value]
+        return [decode(part) for part in value]
     if not isinstance(value, dict):
         return value
     if "float64" in value:
@@ -426,19 +432,21 @@ def decoded(value: Any) -> Any:
             np.frombuffer(base64.b64decode(data), "<f8") if isinstance(data, str) else np.array(data, float)
         )
         return numbers.reshape(value["shape"])
-    return {key: decoded(part) for key, part in value.items()}
+    return {key: decode(part) for key, part in value.items()}
 
 
 def main(path: str, out: TextIO) -> None:
     """Read rows from a CSV file and print their predictions as CSV."""
     with Path(path).open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
-    model = _model()
+    model = _load_model()
     columns = {
-        feature["name"]: [_cell(row.get(feature["name"]), feature, number) for number, row in enumerate(rows)]
+        feature["name"]: [
+            _parse_cell(row.get(feature["name"]), feature, number) for number, row in enumerate(rows)
+        ]
         for feature in model["features"]
     }
-    values, chances = answers(columns, model)
+    values, chances = predict_rows(columns, model)
     head = [model["target"]] + [f"probability of {label}" for label in model["answer"].get("classes", [])]
     if values.ndim > 1:
         head = [f"{model['target']} {place + 1}" for place in range(values.shape[1])]
@@ -449,7 +457,7 @@ def main(path: str, out: TextIO) -> None:
         writer.writerow([cell for part in parts for cell in part.tolist()])
 
 
-def _cell(text: str | None, feature: Model, row: int) -> Any:
+def _parse_cell(text: str | None, feature: Model, row: int) -> Any:
     """Convert a cell to a value of a feature; an empty cell is a missing value."""
     if text is None:
         raise SystemExit(f"row {row} has no column {feature['name']!r}")

@@ -9,16 +9,16 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kan_engine.data.datetime_parts import meaning_of
+from kan_engine.data.datetime_parts import describe_part
 from kan_engine.errors import NotExportable
-from kan_engine.expressions.printing.infix import Names, quoted_column, table_column
+from kan_engine.expressions.printing.infix import Names, quote_column, table_column
 
-TOLD = 60  # of a name or a category in a comment or message
-LONGEST_TEXT = 255  # of a text literal in a spreadsheet formula
+MAX_QUOTED_CHARACTERS = 60  # of a name or a category in a comment or message
+MAX_SPREADSHEET_TEXT_CHARACTERS = 255  # of a text literal in a spreadsheet formula
 
 
 @dataclass(frozen=True, kw_only=True)
-class Derivation:
+class VariableDefinitions:
     """How the variables of a formula follow from the client's columns; all others are the columns themselves.
 
     Args:
@@ -33,16 +33,16 @@ class Derivation:
     booleans: Collection[str] = ()
 
 
-def sql_names(columns: Iterable[str], derivation: Derivation) -> Names:
+def sql_names(columns: Iterable[str], derivation: VariableDefinitions) -> Names:
     """Return an SQL expression for each variable."""
-    return {column: _sql(column, derivation) for column in columns}
+    return {column: _sql_expression(column, derivation) for column in columns}
 
 
-def _sql(variable: str, derivation: Derivation) -> str:
+def _sql_expression(variable: str, derivation: VariableDefinitions) -> str:
     definition, fill = derivation.derived.get(variable), derivation.fills.get(variable)
-    column = quoted_column(definition["column"] if definition else variable)
+    column = quote_column(definition["column"] if definition else variable)
     if definition:
-        _refuse_time(definition, "SQL")
+        _reject_time_part(definition, "SQL")
         return f"CASE WHEN {_sql_condition(column, definition)} THEN 1.0 ELSE 0.0 END"
     if variable in derivation.booleans:
         missing = "" if fill is None else f"WHEN {column} IS NULL THEN {float(fill)!r} "
@@ -50,36 +50,37 @@ def _sql(variable: str, derivation: Derivation) -> str:
     return column if fill is None else f"COALESCE({column}, {float(fill)!r})"
 
 
-def _refuse_time(definition: Mapping[str, Any], language: str) -> None:
+def _reject_time_part(definition: Mapping[str, Any], language: str) -> None:
     if "part" in definition:
         raise NotExportable(
-            f"the formula contains the {definition['part']} of {told(definition['column'])}, and {language} "
+            f"the formula contains the {definition['part']} of {quote_value(definition['column'])}, and "
+            f"{language} "
             "has no portable function for the parts of times; export it as python, numpy, c or javascript"
         )
 
 
 def _sql_condition(column: str, definition: Mapping[str, Any]) -> str:
     if "equals" in definition:
-        return f"{column} = {_sql_text(definition['equals'])}"
+        return f"{column} = {_quote_sql_text(definition['equals'])}"
     if definition.get("other_than"):
-        return f"{column} NOT IN ({', '.join(map(_sql_text, definition['other_than']))})"
+        return f"{column} NOT IN ({', '.join(map(_quote_sql_text, definition['other_than']))})"
     return f"{column} IS NULL" if definition.get("missing") else f"{column} IS NOT NULL"
 
 
-def _sql_text(value: Any) -> str:
+def _quote_sql_text(value: Any) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
-def table_names(columns: Iterable[str], derivation: Derivation) -> Names:
+def table_names(columns: Iterable[str], derivation: VariableDefinitions) -> Names:
     """Return a spreadsheet expression for each variable, over the columns of a spreadsheet table."""
-    return {column: _cell(column, derivation) for column in columns}
+    return {column: _cell_expression(column, derivation) for column in columns}
 
 
-def _cell(variable: str, derivation: Derivation) -> str:
+def _cell_expression(variable: str, derivation: VariableDefinitions) -> str:
     definition, fill = derivation.derived.get(variable), derivation.fills.get(variable)
     cell = table_column(definition["column"] if definition else variable)
     if definition:
-        _refuse_time(definition, "a spreadsheet")
+        _reject_time_part(definition, "a spreadsheet")
         return f"IF({_cell_condition(cell, definition)},1,0)"
     return cell if fill is None else f"IF(ISBLANK({cell}),{float(fill)!r},{cell})"
 
@@ -87,44 +88,51 @@ def _cell(variable: str, derivation: Derivation) -> str:
 def _cell_condition(cell: str, definition: Mapping[str, Any]) -> str:
     """Compare by ``EXACT``: to ``=``, "Red" equals "red" and the number 1 differs from the category "1"."""
     if "equals" in definition:
-        return f"EXACT({cell},{_cell_text(definition['equals'])})"
-    others = [f"NOT(EXACT({cell},{_cell_text(value)}))" for value in definition.get("other_than", ())]
+        return f"EXACT({cell},{_quote_cell_text(definition['equals'])})"
+    others = [f"NOT(EXACT({cell},{_quote_cell_text(value)}))" for value in definition.get("other_than", ())]
     blank = f"ISBLANK({cell})"
     return blank if definition.get("missing") else f"AND({','.join([f'NOT({blank})', *others])})"
 
 
-def _cell_text(value: Any) -> str:
+def _quote_cell_text(value: Any) -> str:
     """Return a quoted text, as a concatenation of literals if it is too long for one."""
     text = str(value)
-    pieces = [text[start : start + LONGEST_TEXT] for start in range(0, len(text), LONGEST_TEXT)] or [""]
+    pieces = [
+        text[start : start + MAX_SPREADSHEET_TEXT_CHARACTERS]
+        for start in range(0, len(text), MAX_SPREADSHEET_TEXT_CHARACTERS)
+    ] or [""]
     return "&".join('"' + piece.replace('"', '""') + '"' for piece in pieces)
 
 
-def meanings(columns: Iterable[str], derivation: Derivation) -> Names:
+def describe_variables(columns: Iterable[str], derivation: VariableDefinitions) -> Names:
     """Describe the value to pass for each variable that is not just a column."""
-    found = {column: _meaning(column, derivation) for column in columns}
+    found = {column: _describe_variable(column, derivation) for column in columns}
     return {column: meaning for column, meaning in found.items() if meaning}
 
 
-def _meaning(variable: str, derivation: Derivation) -> str:
+def _describe_variable(variable: str, derivation: VariableDefinitions) -> str:
     if definition := derivation.derived.get(variable):
         if "part" in definition:
-            return meaning_of(told(definition["column"]), (definition["part"], definition["wave"] or ""))
-        return f"1 where {told(definition['column'])} {_condition(definition)}, else 0"
+            return describe_part(
+                quote_value(definition["column"]), (definition["part"], definition["wave"] or "")
+            )
+        return f"1 where {quote_value(definition['column'])} {_describe_condition(definition)}, else 0"
     if variable in derivation.fills:
-        return f"{told(variable)}, and {float(derivation.fills[variable])!r} where it is missing"
+        return f"{quote_value(variable)}, and {float(derivation.fills[variable])!r} where it is missing"
     return ""
 
 
-def _condition(definition: Mapping[str, Any]) -> str:
+def _describe_condition(definition: Mapping[str, Any]) -> str:
     if "equals" in definition:
-        return f"is {told(definition['equals'])}"
+        return f"is {quote_value(definition['equals'])}"
     if "other_than" in definition:
-        return "is none of " + ", ".join(map(told, definition["other_than"]))
+        return "is none of " + ", ".join(map(quote_value, definition["other_than"]))
     return "is missing"
 
 
-def told(value: Any) -> str:
+def quote_value(value: Any) -> str:
     """Return a name or a category in quotes, truncated to ``MAX_QUOTED_CHARACTERS``."""
     text = str(value)
-    return "'" + (text if len(text) <= TOLD else text[: TOLD - 1] + "…") + "'"
+    return (
+        "'" + (text if len(text) <= MAX_QUOTED_CHARACTERS else text[: MAX_QUOTED_CHARACTERS - 1] + "…") + "'"
+    )

@@ -25,11 +25,11 @@ SYMPY_WORDS = (
 """
 
 
-def _words(text: str) -> frozenset[str]:
+def _split_words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-C_WORDS = _words("""
+C_WORDS = _split_words("""
     alignas alignof asm auto bool break case char const constexpr continue default do double else enum extern
     false float for goto if inline int long main nullptr register restrict return short signed sizeof static
     static_assert struct switch thread_local true typedef typeof typeof_unqual union unsigned void volatile
@@ -42,20 +42,20 @@ C_WORDS = _words("""
 """)
 """Reserved words of C, the functions in formulas, and macros of compilers and of <math.h>."""
 
-_MATHEMATICAL = _words("""
+_MATH_FUNCTIONS = _split_words("""
     abs acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh div drem erf erfc exp exp10 exp2
     expm1 fabs fdim floor fma fmax fmin fmod frexp gamma hypot ilogb j0 j1 jn labs ldexp lgamma llrint llround
     log log10 log1p log2 logb lrint lround modf nan nearbyint nextafter nexttoward pow pow10 remainder remquo
     rint round scalb scalbln scalbn significand sin sinh sqrt tan tanh tgamma trunc y0 y1 yn
 """)
 
-C_FUNCTIONS = frozenset(name + kind for name in _MATHEMATICAL for kind in ("", "f", "l")) | _words("""
+C_FUNCTIONS = frozenset(name + kind for name in _MATH_FUNCTIONS for kind in ("", "f", "l")) | _split_words("""
     finite finitef finitel fpclassify isfinite isgreater isgreaterequal isinf isinff isinfl isless islessequal
     islessgreater isnan isnanf isnanl isnormal isunordered lgamma_r lgammaf_r lgammal_r signbit signgam
 """)
 """Functions of <math.h> for float, double and long double: no other function may have their names."""
 
-JAVASCRIPT_WORDS = _words("""
+JAVASCRIPT_WORDS = _split_words("""
     arguments async await break case catch class const continue debugger default delete do else enum eval
     export extends false finally for function if implements import in instanceof interface let new null
     package private protected public return static super switch this throw true try typeof undefined var void
@@ -80,7 +80,7 @@ def safe_names(
     taken = set(good) | reserved
     for column in columns:
         if column not in good:
-            names[column] = _substitute(column, taken)
+            names[column] = _make_identifier(column, taken)
             taken.add(names[column])
     return {column: names[column] for column in columns}
 
@@ -96,7 +96,7 @@ def _is_safe(name: str, reserved: frozenset[str], ascii_only: bool) -> bool:
     )
 
 
-def _substitute(column: str, taken: set[str] | frozenset[str]) -> str:
+def _make_identifier(column: str, taken: set[str] | frozenset[str]) -> str:
     decomposed = unicodedata.normalize("NFKD", column).encode("ascii", "ignore").decode()
     stem = re.sub(r"\W+", "_", decomposed).strip("_")[:40]
     if not stem or not stem[0].isalpha():

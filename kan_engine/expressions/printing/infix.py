@@ -124,7 +124,7 @@ class _Writer:
     def write(self, tree: Expression) -> str:
         return self.piece(tree)[0]
 
-    def within(self, tree: Expression, needed: int) -> str:
+    def write_operand(self, tree: Expression, needed: int) -> str:
         text, precedence = self.piece(tree)
         return text if precedence >= needed else f"({text})"
 
@@ -142,7 +142,7 @@ class _Writer:
                 result = self.call(function, argument), ATOM
             case _:
                 negative, body = split_sign(tree)
-                result = (self.negated(body), SUM) if negative else self.product(body)
+                result = (self.write_negated(body), SUM) if negative else self.product(body)
         return result
 
     def sum(self, terms: tuple[Expression, ...]) -> str:
@@ -151,20 +151,24 @@ class _Writer:
         first = next((at for at, (negative, _) in enumerate(signed) if not negative), 0)
         signed.insert(0, signed.pop(first))
         negative, body = signed[0]
-        text = self.negated(body) if negative else self.within(body, PRODUCT)
+        text = self.write_negated(body) if negative else self.write_operand(body, PRODUCT)
         for negative, body in signed[1:]:
-            text += (" - " if negative else " + ") + self.within(body, PRODUCT)
+            text += (" - " if negative else " + ") + self.write_operand(body, PRODUCT)
         return text
 
-    def negated(self, body: Expression) -> str:
-        text = self.within(body, PRODUCT)
+    def write_negated(self, body: Expression) -> str:
+        text = self.write_operand(body, PRODUCT)
         return (self.dialect.minus_power if "^" in text else "-") + text
 
     def product(self, tree: Expression) -> tuple[str, int]:
         """Write a positive number, a power or a product."""
         above, below = split_quotient(tree)
         if below:
-            above = self.guarded(above) if len(above) == len(below) == 1 and not is_real(below[0]) else above
+            above = (
+                self.guard_integers(above)
+                if len(above) == len(below) == 1 and not is_real(below[0])
+                else above
+            )
             return f"{self.factors(above)}/{self.divisor(below)}", PRODUCT
         if len(above) > 1:
             return self.factors(above), PRODUCT
@@ -178,10 +182,10 @@ class _Writer:
         return self.piece(above[0])
 
     def factors(self, factors: tuple[Expression, ...]) -> str:
-        factors = self.guarded(factors) if len(factors) > 1 else factors
-        return "*".join(self.within(factor, PRODUCT) for factor in factors)
+        factors = self.guard_integers(factors) if len(factors) > 1 else factors
+        return "*".join(self.write_operand(factor, PRODUCT) for factor in factors)
 
-    def guarded(self, factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
+    def guard_integers(self, factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
         """Return the factors, preceded by 1.0 if the first two may be integers."""
         needed = self.dialect.guards_integers and not any(map(is_real, factors[:2]))
         return (ONE, *factors) if needed else factors
@@ -196,7 +200,9 @@ class _Writer:
             return self.call("sqrt", tree.base), ATOM
         template = self.dialect.power if is_whole(tree.exponent) else self.dialect.real_power
         is_call = template.endswith(")")
-        base, exponent = (self.within(part, SUM if is_call else ATOM) for part in (tree.base, tree.exponent))
+        base, exponent = (
+            self.write_operand(part, SUM if is_call else ATOM) for part in (tree.base, tree.exponent)
+        )
         return template.format(base=base, exponent=exponent), ATOM if is_call else POWER
 
     def call(self, function: str, argument: Expression) -> str:
@@ -250,7 +256,7 @@ def is_whole(tree: Expression) -> bool:
     return isinstance(tree, Number) and isinstance(tree.value, Fraction) and tree.value.denominator == 1
 
 
-def quoted_column(column: str) -> str:
+def quote_column(column: str) -> str:
     """Return the delimited SQL identifier of a column."""
     return '"' + column.replace('"', '""') + '"'
 
@@ -261,12 +267,14 @@ def table_column(column: str) -> str:
     return f"[@{name}]" if column.isalnum() else f"[@[{name}]]"
 
 
-def _each(write: Callable[[str], str], columns: Iterable[str]) -> Names:
+def _map_names(write: Callable[[str], str], columns: Iterable[str]) -> Names:
     return {column: write(column) for column in columns}
 
 
-_UPPER = {name: name.upper() for name, function in LIBRARY.items() if function.elementary}
-_ARC = {name: name.replace("a", "arc", 1) for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh")}
+_UPPERCASE_FUNCTIONS = {name: name.upper() for name, function in LIBRARY.items() if function.elementary}
+_ARC_FUNCTIONS = {
+    name: name.replace("a", "arc", 1) for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh")
+}
 _SIGN = "(({0} > 0) - ({0} < 0))"
 
 _TEXT = Dialect(
@@ -284,7 +292,7 @@ _PYTHON = Dialect(
 _NUMPY = Dialect(
     names=partial(safe_names, reserved=PYTHON_WORDS),
     function="np.{name}({})",
-    functions=_ARC,
+    functions=_ARC_FUNCTIONS,
     pi="np.pi",
 )
 _C = Dialect(
@@ -302,8 +310,8 @@ _JAVASCRIPT = Dialect(
     pi="Math.PI",
 )
 _SQL = Dialect(
-    names=partial(_each, quoted_column),
-    functions=_UPPER | {"sqrt": "SQRT", "log": "LN"},
+    names=partial(_map_names, quote_column),
+    functions=_UPPERCASE_FUNCTIONS | {"sqrt": "SQRT", "log": "LN"},
     power="POWER({base}, {exponent})",
     real_power="POWER({base}, {exponent})",
     pi="PI()",
@@ -311,8 +319,8 @@ _SQL = Dialect(
     guards_integers=True,
 )
 _EXCEL = Dialect(
-    names=partial(_each, table_column),
-    functions=_UPPER | {"sqrt": "SQRT", "log": "LN"},
+    names=partial(_map_names, table_column),
+    functions=_UPPERCASE_FUNCTIONS | {"sqrt": "SQRT", "log": "LN"},
     power="{base}^{exponent}",
     real_power="{base}^{exponent}",
     pi="PI()",

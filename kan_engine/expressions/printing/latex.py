@@ -36,12 +36,12 @@ _FUNCTIONS = {
     "acosh": r"\operatorname{arcosh}",
     "atanh": r"\operatorname{artanh}",
 }
-_LETTERS = (
+_GREEK_LETTERS = (
     "α alpha β beta γ gamma δ delta ε epsilon ζ zeta η eta θ theta ι iota κ kappa λ lambda μ mu ν nu ξ xi "
     "π pi ρ rho σ sigma τ tau υ upsilon φ phi χ chi ψ psi ω omega "
     "Γ Gamma Δ Delta Θ Theta Λ Lambda Ξ Xi Π Pi Σ Sigma Υ Upsilon Φ Phi Ψ Psi Ω Omega"
 )  # LaTeX has no commands for Greek capitals that look like Latin ones
-_GREEK = {letter: f"\\{name}" for letter, name in re.findall(r"(\w) (\w+)", _LETTERS)}
+_GREEK = {letter: f"\\{name}" for letter, name in re.findall(r"(\w) (\w+)", _GREEK_LETTERS)}
 _ESCAPED = {
     "\\": r"\textbackslash ",
     "^": r"\textasciicircum ",
@@ -52,9 +52,9 @@ _ESCAPED = {
     **{character: f"\\{character}" for character in "{}$&#_%"},
     **{letter: f"${command}$" for letter, command in _GREEK.items()},
 }
-_PLAIN = {escaped: character for character, escaped in _ESCAPED.items()}
-_ESCAPES = re.compile("|".join(map(re.escape, sorted(_PLAIN, key=len, reverse=True))))
-_WORD = (r"\mathrm", r"\textrm")
+_UNESCAPED = {escaped: character for character, escaped in _ESCAPED.items()}
+_ESCAPE_PATTERN = re.compile("|".join(map(re.escape, sorted(_UNESCAPED, key=len, reverse=True))))
+_WORD_COMMANDS = (r"\mathrm", r"\textrm")
 
 
 def to_latex(tree: Expression, names: Mapping[str, str] | None = None) -> str:
@@ -79,7 +79,7 @@ def symbols(names: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     taken = {r"\pi", "e"}  # constants: columns of these names are set in upright letters
     for column, name in sorted(names.items(), key=lambda item: item[0] != item[1]):
-        spelled = _spelled(name)
+        spelled = _typeset_upright(name)
         numbered = (f"{spelled}_{{({number})}}" for number in count(2))
         found[column] = next(text for text in chain([symbol(name), spelled], numbered) if text not in taken)
         taken.add(found[column])
@@ -101,16 +101,18 @@ def _piece(tree: Expression, symbols: Mapping[str, str]) -> tuple[str, int]:
             result = _call(function, _piece(argument, symbols)[0])
         case _:
             negative, body = split_sign(tree)
-            result = (f"- {_within(body, PRODUCT, symbols)}", SUM) if negative else _product(body, symbols)
+            result = (
+                (f"- {_write_operand(body, PRODUCT, symbols)}", SUM) if negative else _product(body, symbols)
+            )
     return result
 
 
-def _within(tree: Expression, needed: int, symbols: Mapping[str, str]) -> str:
+def _write_operand(tree: Expression, needed: int, symbols: Mapping[str, str]) -> str:
     text, precedence = _piece(tree, symbols)
-    return text if precedence >= needed else _parenthesised(text)
+    return text if precedence >= needed else _parenthesise(text)
 
 
-def _parenthesised(text: str) -> str:
+def _parenthesise(text: str) -> str:
     return rf"\left({text}\right)"
 
 
@@ -120,7 +122,7 @@ def _sum(terms: tuple[Expression, ...], symbols: Mapping[str, str]) -> str:
     first = next((at for at, (negative, _) in enumerate(signed) if not negative), 0)
     signed.insert(0, signed.pop(first))
     text = "".join(
-        (" - " if negative else " + ") + _within(body, PRODUCT, symbols) for negative, body in signed
+        (" - " if negative else " + ") + _write_operand(body, PRODUCT, symbols) for negative, body in signed
     )
     return text.removeprefix(" + ").lstrip()
 
@@ -144,21 +146,25 @@ def _factors(factors: tuple[Expression, ...], symbols: Mapping[str, str]) -> str
     """Write factors side by side, with a dot between those that would be ambiguous."""
     if len(factors) == 1:
         return _piece(factors[0], symbols)[0]
-    pieces = [_within(factor, PRODUCT, symbols) for factor in factors]
+    pieces = [_write_operand(factor, PRODUCT, symbols) for factor in factors]
     text = pieces[0]
     for left, right in pairwise(pieces):
-        text += (r" \cdot " if _run_together(left, right) else " ") + right
+        text += (r" \cdot " if _needs_dot(left, right) else " ") + right
     return text
 
 
-def _run_together(left: str, right: str) -> bool:
+def _needs_dot(left: str, right: str) -> bool:
     """Whether two adjacent factors need a dot between them.
 
     These are a number after any factor, a word next to anything but a number, and a fraction after a number,
     since 2 1/3 does not mean 2/3.
     """
-    is_fraction, is_word = right.startswith((r"\frac", r"\left(\frac")), right.startswith(_WORD)
-    return right[0].isdigit() or left.startswith(_WORD) or (is_fraction if left[-1].isdigit() else is_word)
+    is_fraction, is_word = right.startswith((r"\frac", r"\left(\frac")), right.startswith(_WORD_COMMANDS)
+    return (
+        right[0].isdigit()
+        or left.startswith(_WORD_COMMANDS)
+        or (is_fraction if left[-1].isdigit() else is_word)
+    )
 
 
 def _number(text: str) -> tuple[str, int]:
@@ -174,9 +180,9 @@ def _power(tree: Pow, symbols: Mapping[str, str]) -> tuple[str, int]:
     if tree.exponent == HALF:
         return rf"\sqrt{{{_piece(tree.base, symbols)[0]}}}", ATOM
     if isinstance(tree.base, Call) and tree.base.function not in ("exp", "abs") and is_whole(tree.exponent):
-        name, argument = _function(tree.base.function), _piece(tree.base.argument, symbols)[0]
-        return f"{name}^{{{exponent}}}{_parenthesised(argument)}", POWER
-    return f"{_within(tree.base, ATOM, symbols)}^{{{exponent}}}", POWER
+        name, argument = _function_command(tree.base.function), _piece(tree.base.argument, symbols)[0]
+        return f"{name}^{{{exponent}}}{_parenthesise(argument)}", POWER
+    return f"{_write_operand(tree.base, ATOM, symbols)}^{{{exponent}}}", POWER
 
 
 def _call(function: str, argument: str) -> tuple[str, int]:
@@ -184,10 +190,10 @@ def _call(function: str, argument: str) -> tuple[str, int]:
         return f"e^{{{argument}}}", POWER
     if function == "abs":
         return rf"\left|{argument}\right|", ATOM
-    return _function(function) + _parenthesised(argument), POWER
+    return _function_command(function) + _parenthesise(argument), POWER
 
 
-def _function(name: str) -> str:
+def _function_command(name: str) -> str:
     return _FUNCTIONS.get(name, f"\\{name}")
 
 
@@ -195,7 +201,7 @@ def symbol(name: str) -> str:
     """Typeset a column's name as a symbol: x1 → x_{1}, theta → \\theta, MedInc → \\mathrm{MedInc}."""
     match = re.fullmatch(rf"([A-Za-z]+|[{''.join(_GREEK)}])_?([0-9]*|(?<=_)[A-Za-z0-9]+)_?", name)
     if match is None:
-        return _spelled(name)
+        return _typeset_upright(name)
     stem, index = match.groups()
     return _letters(stem) + (f"_{{{_letters(index)}}}" if index else "")
 
@@ -206,7 +212,7 @@ def _letters(text: str) -> str:
     return text if len(text) == 1 or text.isdigit() else rf"\mathrm{{{text}}}"
 
 
-def _spelled(name: str) -> str:
+def _typeset_upright(name: str) -> str:
     """Typeset a name in upright letters, with unprintable characters such as line breaks as spaces.
 
     Only ASCII words are set in mathematical mode, which typesets ``-`` as a minus and does not accept ``ö``.
@@ -217,6 +223,6 @@ def _spelled(name: str) -> str:
     return rf"\{style}{{{''.join(_ESCAPED.get(character, character) for character in plain)}}}"
 
 
-def plain(spelled: str) -> str:
+def unescape_name(spelled: str) -> str:
     """Undo the escaping of the text inside ``\\mathrm{…}`` or ``\\textrm{…}``."""
-    return _ESCAPES.sub(lambda match: _PLAIN[match[0]], spelled)
+    return _ESCAPE_PATTERN.sub(lambda match: _UNESCAPED[match[0]], spelled)

@@ -15,7 +15,7 @@ from kan_engine.expressions.printing.infix import Names, to_c, to_javascript, to
 
 
 @dataclass(frozen=True, kw_only=True)
-class Function:
+class SourceFunction:
     """The function of one output.
 
     Args:
@@ -31,7 +31,7 @@ class Function:
     meanings: Names | None = None
 
 
-def python_module(functions: Sequence[Function], *, arrays: bool = False) -> str:
+def python_module(functions: Sequence[SourceFunction], *, arrays: bool = False) -> str:
     """Return Python functions of the columns, for one row (``math``) or for arrays (NumPy).
 
     Functions of arrays first convert them to floats: in NumPy true + true is true, and large integers
@@ -39,38 +39,42 @@ def python_module(functions: Sequence[Function], *, arrays: bool = False) -> str
     """
     head, write = ("import numpy as np", to_numpy) if arrays else ("import math", to_python)
 
-    def text(name: str, function: Function, arguments: Names) -> str:
+    def write_function(name: str, function: SourceFunction, arguments: Names) -> str:
         floats = [f"    {argument} = np.float64({argument})\n" for argument in arguments.values() if arrays]
         signature = f"def {name}({', '.join(arguments.values())}):\n"
         return f"{signature}{''.join(floats)}    return {write(function.tree, arguments)}\n"
 
     words = PYTHON_WORDS
-    return f"{head}\n\n\n" + "\n\n".join(_written(functions, text, "#", words, ascii_only=False))
+    return f"{head}\n\n\n" + "\n\n".join(
+        _write_functions(functions, write_function, "#", words, ascii_only=False)
+    )
 
 
-def c_module(functions: Sequence[Function]) -> str:
+def c_module(functions: Sequence[SourceFunction]) -> str:
     """Return C functions of the columns."""
 
-    def text(name: str, function: Function, arguments: Names) -> str:
+    def write_function(name: str, function: SourceFunction, arguments: Names) -> str:
         taken = ", ".join(f"double {argument}" for argument in arguments.values()) or "void"
         return f"double {name}({taken}) {{\n    return {to_c(function.tree, arguments)};\n}}\n"
 
-    return "#include <math.h>\n\n" + "\n".join(_written(functions, text, "//", C_WORDS, C_FUNCTIONS))
+    return "#include <math.h>\n\n" + "\n".join(
+        _write_functions(functions, write_function, "//", C_WORDS, C_FUNCTIONS)
+    )
 
 
-def javascript_module(functions: Sequence[Function]) -> str:
+def javascript_module(functions: Sequence[SourceFunction]) -> str:
     """Return JavaScript functions of the columns."""
 
-    def text(name: str, function: Function, arguments: Names) -> str:
+    def write_function(name: str, function: SourceFunction, arguments: Names) -> str:
         body = to_javascript(function.tree, arguments)
         return f"function {name}({', '.join(arguments.values())}) {{\n  return {body};\n}}\n"
 
-    return "\n".join(_written(functions, text, "//", JAVASCRIPT_WORDS))
+    return "\n".join(_write_functions(functions, write_function, "//", JAVASCRIPT_WORDS))
 
 
-def _written(
-    functions: Sequence[Function],
-    text: Callable[[str, Function, Names], str],
+def _write_functions(
+    functions: Sequence[SourceFunction],
+    text: Callable[[str, SourceFunction, Names], str],
     comment: str,
     words: frozenset[str],
     library: frozenset[str] = frozenset(),
@@ -87,12 +91,12 @@ def _written(
     for function, own in zip(functions, arguments, strict=True):
         meanings = function.meanings or {}
         told = [f"{own[column]}: {meaning}" for column, meaning in meanings.items() if column in own]
-        lines = [f"{comment} {one_line(line)}\n" for line in [*function.remarks, *told]]
+        lines = [f"{comment} {to_single_line(line)}\n" for line in [*function.remarks, *told]]
         written.append("".join(lines) + text(names[function.name], function, own))
     return written
 
 
-def one_line(text: str) -> str:
+def to_single_line(text: str) -> str:
     """Return the text as the content of a line comment.
 
     Characters that end, continue or reorder the line are replaced.

@@ -22,35 +22,35 @@ from kan_engine.expressions.printing.infix import is_whole
 from kan_engine.expressions.simplification.ordering import factor_order
 
 
-def finished(tree: Expression) -> Expression:
+def to_display_form(tree: Expression) -> Expression:
     """Combine factors with equal non-integer exponents: √x·√y/√z → √(x·y/z) and √2/(2·√π) → 1/√(2·π)."""
-    parts = [finished(part) for part in children(tree)]
+    parts = [to_display_form(part) for part in children(tree)]
     node = rebuild(tree, parts) if parts else tree
-    return _gathered(node.factors) if isinstance(node, Mul) else node
+    return _gather_roots(node.factors) if isinstance(node, Mul) else node
 
 
-def _gathered(factors: tuple[Expression, ...]) -> Expression:
+def _gather_roots(factors: tuple[Expression, ...]) -> Expression:
     groups: dict[Expression, list[tuple[Expression, int]]] = {}
     others: list[Expression] = []
-    for factor in _with_root_below(factors):
+    for factor in _move_root_to_denominator(factors):
         match factor:
             case Pow(base, Number(value)) if not is_whole(factor.exponent):
                 sign = 1 if value > 0 else -1
                 groups.setdefault(number(sign * value), []).append((base, sign))
             case _:
                 others.append(factor)
-    others += [_root(bases, exponent) for exponent, bases in groups.items()]
+    others += [_build_root(bases, exponent) for exponent, bases in groups.items()]
     return mul(*sorted(others, key=factor_order))
 
 
-def _root(bases: list[tuple[Expression, int]], exponent: Expression) -> Expression:
+def _build_root(bases: list[tuple[Expression, int]], exponent: Expression) -> Expression:
     """Return (Π base^±1)^exponent, as 1/(…)^exponent if all signs are negative."""
     sign = max(sign for _, sign in bases)
     inner = sorted((base if s == sign else power(base, MINUS_ONE) for base, s in bases), key=factor_order)
     return Pow(mul(*inner), mul(sign, exponent))
 
 
-def _with_root_below(factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
+def _move_root_to_denominator(factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
     """Rewrite a/(b·n)·√n as a/(b·√n) for an integer n."""
     match factors:
         case (Number(Fraction() as coefficient), *rest):

@@ -11,7 +11,7 @@ from math import pi
 
 import numpy as np
 
-from kan_engine.expressions.nice_constants import recognised, root_of_fraction
+from kan_engine.expressions.nice_constants import recognise_constant, root_of_fraction
 from kan_engine.expressions.nodes import (
     HALF,
     MINUS_ONE,
@@ -33,74 +33,76 @@ from kan_engine.expressions.nodes import (
     rebuild,
 )
 from kan_engine.expressions.printing.infix import is_whole
-from kan_engine.expressions.simplification.numeric_equivalence import Sample
+from kan_engine.expressions.simplification.numeric_equivalence import CheckRows
 from kan_engine.expressions.simplification.ordering import factor_order, term_order
 from kan_engine.expressions.simplification.terms import (
+    contains_float,
     flat_parts,
-    holds_float,
     is_all_negative,
     is_even,
-    negated,
+    negate,
     split_coefficient,
     starts_negative,
 )
 
 ODD = frozenset({"sin", "tan", "tanh", "sinh", "asinh", "asin", "atan", "atanh", "sign"})
 EVEN = frozenset({"cos", "cosh", "abs"})
-_LEFT_INVERSES = {  # outer(inner(u)) = u wherever inner(u) is defined
+_INVERSE_PAIRS = {  # outer(inner(u)) = u wherever inner(u) is defined
     ("log", "exp"), ("exp", "log"), ("sin", "asin"), ("cos", "acos"), ("tan", "atan"),
     ("sinh", "asinh"), ("asinh", "sinh"), ("cosh", "acosh"), ("tanh", "atanh"), ("atanh", "tanh"),
 }  # fmt: skip
-_NEGLIGIBLE = 1e-15
-_LARGEST_SHIFT = 100.0  # largest |c| for which exp(c + …) becomes exp(c)·exp(…)
+_NEGLIGIBLE_RATIO = 1e-15
+_MAX_EXPONENT_SHIFT = 100.0  # largest |c| for which exp(c + …) becomes exp(c)·exp(…)
 
 
-def tidy(tree: Expression, sample: Sample) -> Expression:
+def canonicalize(tree: Expression, sample: CheckRows) -> Expression:
     """Return the canonical form of the tree, built node by node from the leaves."""
     if tree not in sample.tidied:
-        result = _tidy(tree, sample)
+        result = _canonicalize_node(tree, sample)
         sample.tidied[tree] = sample.tidied[result] = result
     return sample.tidied[tree]
 
 
-def _tidy(tree: Expression, sample: Sample) -> Expression:
-    parts = [tidy(part, sample) for part in children(tree)]
+def _canonicalize_node(tree: Expression, sample: CheckRows) -> Expression:
+    parts = [canonicalize(part, sample) for part in children(tree)]
     node = rebuild(tree, parts) if parts else tree
     match node:
         case Number(value):
-            tidied = recognised(value) if isinstance(value, float) else node
+            tidied = recognise_constant(value) if isinstance(value, float) else node
         case Add(terms):
-            tidied = total(terms, sample)
+            tidied = canonical_sum(terms, sample)
         case Mul(factors):
-            tidied = product(factors, sample)
+            tidied = canonical_product(factors, sample)
         case Pow(base, exponent):
-            tidied = raised(base, exponent, sample)
+            tidied = canonical_power(base, exponent, sample)
         case Call(function, argument):
-            tidied = applied(function, argument, sample)
+            tidied = canonical_call(function, argument, sample)
         case _:
             tidied = node
-    return tidied if tidied == node or sample.same(node, tidied) else node
+    return tidied if tidied == node or sample.are_equal(node, tidied) else node
 
 
 # --- sums -------------------------------------------------------------------------------------------
 
 
-def total(terms: Iterable[Expression], sample: Sample) -> Expression:
+def canonical_sum(terms: Iterable[Expression], sample: CheckRows) -> Expression:
     """Return the sum of canonical terms, with like terms collected."""
     groups: dict[Expression, dict[Expression, list[Fraction | float]]] = {}
     for term in flat_parts(terms, Add):
         coefficient, symbolic, varying = split_coefficient(term)
         groups.setdefault(varying, {}).setdefault(symbolic, []).append(coefficient)
     collected = [
-        product([coefficient, varying], sample)
+        canonical_product([coefficient, varying], sample)
         for varying, coefficients in groups.items()
-        for coefficient in _added(coefficients, sample)
+        for coefficient in _add_constants(coefficients, sample)
     ]
     collected = [term for term in flat_parts(collected, Add) if term != ZERO]
-    return add(*sorted(_without_negligible(collected, sample), key=term_order))
+    return add(*sorted(_drop_negligible(collected, sample), key=term_order))
 
 
-def _added(coefficients: Mapping[Expression, list[Fraction | float]], sample: Sample) -> list[Expression]:
+def _add_constants(
+    coefficients: Mapping[Expression, list[Fraction | float]], sample: CheckRows
+) -> list[Expression]:
     """Add constants: exact ones of one kind (3π + 2π), or all as one float if one of them is a float."""
     if any(isinstance(value, float) for values in coefficients.values() for value in values):
         parts = [
@@ -110,11 +112,11 @@ def _added(coefficients: Mapping[Expression, list[Fraction | float]], sample: Sa
         ]
         summed = sum(parts)
         cancelled = abs(summed) <= 4e-16 * len(parts) * max(map(abs, parts))
-        return [ZERO if cancelled else recognised(summed)]
+        return [ZERO if cancelled else recognise_constant(summed)]
     return [mul(number(sum(values, Fraction(0))), kind) for kind, values in coefficients.items()]
 
 
-def _without_negligible(terms: list[Expression], sample: Sample) -> list[Expression]:
+def _drop_negligible(terms: list[Expression], sample: CheckRows) -> list[Expression]:
     """Drop terms that are below the rounding error of the largest term."""
     sizes = []
     for term in terms:
@@ -122,13 +124,15 @@ def _without_negligible(terms: list[Expression], sample: Sample) -> list[Express
         values = values[np.isfinite(values)]
         sizes.append(float(values.max()) if values.size else float("inf"))
     largest = max(sizes, default=0.0)
-    return [term for term, size in zip(terms, sizes, strict=True) if size > _NEGLIGIBLE * largest] or terms
+    return [
+        term for term, size in zip(terms, sizes, strict=True) if size > _NEGLIGIBLE_RATIO * largest
+    ] or terms
 
 
 # --- products ---------------------------------------------------------------------------------------
 
 
-def product(factors: Iterable[Expression], sample: Sample) -> Expression:
+def canonical_product(factors: Iterable[Expression], sample: CheckRows) -> Expression:
     """Return the product of canonical factors, with the exponents of equal bases and of exp added."""
     flat = flat_parts(factors, Mul)
     coefficient: Fraction | float = Fraction(1)
@@ -145,13 +149,13 @@ def product(factors: Iterable[Expression], sample: Sample) -> Expression:
                 exponents.setdefault(factor, []).append(ONE)
     if coefficient == 0:
         return ZERO
-    merged = [_merged(base, found, sample) for base, found in exponents.items()]
+    merged = [_merge_powers(base, found, sample) for base, found in exponents.items()]
     if any(isinstance(factor, Number | Mul) for factor in merged):  # to be merged again: √2·√2·x
-        return product([number(coefficient), *merged], sample)
+        return canonical_product([number(coefficient), *merged], sample)
     constants = [factor for factor in merged if is_constant(factor)]
-    if isinstance(coefficient, float) or any(holds_float(factor) for factor in constants):
+    if isinstance(coefficient, float) or any(contains_float(factor) for factor in constants):
         value = float(coefficient) * float(np.prod([sample.values(factor) for factor in constants]))
-        merged = [recognised(value), *(factor for factor in merged if factor not in constants)]
+        merged = [recognise_constant(value), *(factor for factor in merged if factor not in constants)]
         coefficient = Fraction(1)
     return mul(number(coefficient), *sorted(flat_parts(merged, Mul), key=factor_order))
 
@@ -159,135 +163,141 @@ def product(factors: Iterable[Expression], sample: Sample) -> Expression:
 _EULER = Call("exp", ONE)
 
 
-def _merged(base: Expression, exponents: list[Expression], sample: Sample) -> Expression:
+def _merge_powers(base: Expression, exponents: list[Expression], sample: CheckRows) -> Expression:
     if base == _EULER:
         return (
             call("exp", exponents[0])
             if len(exponents) == 1
-            else applied("exp", total(exponents, sample), sample)
+            else canonical_call("exp", canonical_sum(exponents, sample), sample)
         )
     if len(exponents) == 1:
         return power(base, exponents[0])
-    return raised(base, total(exponents, sample), sample)
+    return canonical_power(base, canonical_sum(exponents, sample), sample)
 
 
 # --- powers -----------------------------------------------------------------------------------------
 
 
-def raised(base: Expression, exponent: Expression, sample: Sample) -> Expression:
+def canonical_power(base: Expression, exponent: Expression, sample: CheckRows) -> Expression:
     """Return base^exponent, with exponents of nested powers multiplied if the signs in the data allow."""
     match base:
         case Call("exp", argument):
-            result = applied("exp", product([exponent, argument], sample), sample)
+            result = canonical_call("exp", canonical_product([exponent, argument], sample), sample)
         case Call("abs", argument) if is_even(exponent):
-            result = raised(argument, exponent, sample)
+            result = canonical_power(argument, exponent, sample)
         case Pow(inner, first) if is_whole(exponent) or sample.sign(inner) == 1:
-            result = raised(inner, product([first, exponent], sample), sample)
+            result = canonical_power(inner, canonical_product([first, exponent], sample), sample)
         case Pow(inner, first) if is_even(first):
-            result = raised(applied("abs", inner, sample), product([first, exponent], sample), sample)
+            result = canonical_power(
+                canonical_call("abs", inner, sample), canonical_product([first, exponent], sample), sample
+            )
         case Mul(factors):
-            result = _raised_product(factors, exponent, sample)
+            result = _power_of_product(factors, exponent, sample)
         case Number(Fraction() as square) if exponent in (HALF, _MINUS_HALF) and square:
             result = root_of_fraction(square if exponent == HALF else 1 / square)
         case _:
             result = power(base, exponent)
     match result:
         case Number(float() as value):
-            return recognised(value)
+            return recognise_constant(value)
     return result
 
 
 _MINUS_HALF = Number(Fraction(-1, 2))
 
 
-def _raised_product(factors: tuple[Expression, ...], exponent: Expression, sample: Sample) -> Expression:
+def _power_of_product(factors: tuple[Expression, ...], exponent: Expression, sample: CheckRows) -> Expression:
     """Return (Π f)^e as Π f^e for an integer e.
 
     For other exponents, positive factors are taken out of the power, and the negative ones if their number is
     even and no factor has an unknown sign.
     """
     if is_whole(exponent):
-        return product([raised(factor, exponent, sample) for factor in factors], sample)
+        return canonical_product([canonical_power(factor, exponent, sample) for factor in factors], sample)
     signs = [sample.sign(factor) for factor in factors]
     negative = signs.count(-1)
     if 0 not in signs and negative % 2 == 0:
-        return product(
-            [_raised_factor(f, sign, exponent, sample) for f, sign in zip(factors, signs, strict=True)],
+        return canonical_product(
+            [_power_of_factor(f, sign, exponent, sample) for f, sign in zip(factors, signs, strict=True)],
             sample,
         )
     leaving = [factor for factor, sign in zip(factors, signs, strict=True) if sign == 1]
     rest = mul(*(factor for factor, sign in zip(factors, signs, strict=True) if sign != 1))
-    return product([*(raised(factor, exponent, sample) for factor in leaving), power(rest, exponent)], sample)
+    return canonical_product(
+        [*(canonical_power(factor, exponent, sample) for factor in leaving), power(rest, exponent)], sample
+    )
 
 
-def _raised_factor(factor: Expression, sign: int, exponent: Expression, sample: Sample) -> Expression:
+def _power_of_factor(factor: Expression, sign: int, exponent: Expression, sample: CheckRows) -> Expression:
     """Return |factor|^exponent; a negative factor other than a number or a sum is negated inside: √(-x)."""
     if sign == 1 or isinstance(factor, Number | Add):
-        return raised(negated(factor) if sign < 0 else factor, exponent, sample)
-    return power(negated(factor), exponent)
+        return canonical_power(negate(factor) if sign < 0 else factor, exponent, sample)
+    return power(negate(factor), exponent)
 
 
 # --- functions --------------------------------------------------------------------------------------
 
 
-def applied(function: str, argument: Expression, sample: Sample) -> Expression:
+def canonical_call(function: str, argument: Expression, sample: CheckRows) -> Expression:
     """Return a function of a canonical argument."""
     if is_constant(argument):
-        return _of_constant(function, argument, sample)
-    if isinstance(argument, Call) and (function, argument.function) in _LEFT_INVERSES:
+        return _fold_constant_call(function, argument, sample)
+    if isinstance(argument, Call) and (function, argument.function) in _INVERSE_PAIRS:
         return argument.argument
     if function in ODD and is_all_negative(argument):
-        return product([MINUS_ONE, applied(function, negated(argument), sample)], sample)
+        return canonical_product([MINUS_ONE, canonical_call(function, negate(argument), sample)], sample)
     if function in EVEN and starts_negative(argument):
-        argument = negated(argument)
-    rule = _RULES.get(function)
+        argument = negate(argument)
+    rule = _CALL_RULES.get(function)
     return call(function, argument) if rule is None else rule(argument, sample)
 
 
-def _of_constant(function: str, argument: Expression, sample: Sample) -> Expression:
+def _fold_constant_call(function: str, argument: Expression, sample: CheckRows) -> Expression:
     """Return a number if the argument is measured or the value is simple (cos π = -1), else the call."""
     node = call(function, argument)
     value = float(sample.values(node))
     if not np.isfinite(value):
         return node
-    known = recognised(value)
-    if holds_float(argument):
+    known = recognise_constant(value)
+    if contains_float(argument):
         return known
-    return known if isinstance(known, Number) and abs(known.value) in _SIMPLE else node
+    return known if isinstance(known, Number) and abs(known.value) in _EXACT_VALUES else node
 
 
-_SIMPLE = (0, 1, Fraction(1, 2), 2)
+_EXACT_VALUES = (0, 1, Fraction(1, 2), 2)
 
 
-def _exponential(argument: Expression, sample: Sample) -> Expression:
+def _canonical_exp(argument: Expression, sample: CheckRows) -> Expression:
     """Rewrite exp(c + a·log u + …) as e^c · u^a · exp(…)."""
     factors, rest = [], []
-    for term in _distributed(argument, sample):
-        match _as_multiple_of_log(term):
+    for term in _distribute(argument, sample):
+        match _match_multiple_of_log(term):
             case (exponent, inner):
-                factors.append(raised(inner, exponent, sample))
+                factors.append(canonical_power(inner, exponent, sample))
             case _ if (
                 isinstance(term, Number)
                 and isinstance(term.value, float)
-                and abs(term.value) < _LARGEST_SHIFT
+                and abs(term.value) < _MAX_EXPONENT_SHIFT
             ):
-                factors.append(recognised(float(np.exp(term.value))))
+                factors.append(recognise_constant(float(np.exp(term.value))))
             case _:
                 rest.append(term)
     if not factors:
         return call("exp", argument)
-    return product([*factors, applied("exp", total(rest, sample), sample)] if rest else factors, sample)
+    return canonical_product(
+        [*factors, canonical_call("exp", canonical_sum(rest, sample), sample)] if rest else factors, sample
+    )
 
 
-def _distributed(argument: Expression, sample: Sample) -> list[Expression]:
+def _distribute(argument: Expression, sample: CheckRows) -> list[Expression]:
     """Return the terms of a sum, or of a number times a sum."""
     match argument:
         case Mul((Number() as coefficient, Add(terms))):
-            return [product([coefficient, term], sample) for term in terms]
+            return [canonical_product([coefficient, term], sample) for term in terms]
     return flat_parts([argument], Add)
 
 
-def _as_multiple_of_log(term: Expression) -> tuple[Expression, Expression] | None:
+def _match_multiple_of_log(term: Expression) -> tuple[Expression, Expression] | None:
     """Return (a, u) if the term is a·log(u), else None."""
     factors = term.factors if isinstance(term, Mul) else (term,)
     logs = [factor for factor in factors if isinstance(factor, Call) and factor.function == "log"]
@@ -295,67 +305,71 @@ def _as_multiple_of_log(term: Expression) -> tuple[Expression, Expression] | Non
     return (others, logs[0].argument) if len(logs) == 1 else None
 
 
-def _logarithm(argument: Expression, sample: Sample) -> Expression:
+def _canonical_log(argument: Expression, sample: CheckRows) -> Expression:
     """Rewrite log(u^p) as p·log u and log(e^v·u) as v + log u."""
     match argument:
         case Pow(base, exponent):
             if is_even(exponent) and sample.sign(base) != 1:
-                base = applied("abs", base, sample)
+                base = canonical_call("abs", base, sample)
             if sample.sign(base) == 1:
-                return product([exponent, applied("log", base, sample)], sample)
+                return canonical_product([exponent, canonical_call("log", base, sample)], sample)
         case Mul(factors):
             shifts = [
                 factor.argument for factor in factors if isinstance(factor, Call) and factor.function == "exp"
             ]
             if shifts:
                 rest = mul(*(f for f in factors if not (isinstance(f, Call) and f.function == "exp")))
-                return total([*shifts, applied("log", rest, sample)], sample)
+                return canonical_sum([*shifts, canonical_call("log", rest, sample)], sample)
     return call("log", argument)
 
 
-def _absolute(argument: Expression, sample: Sample) -> Expression:
+def _canonical_abs(argument: Expression, sample: CheckRows) -> Expression:
     """Take factors with a constant sign in the data out of the absolute value."""
     signs = {factor: sample.sign(factor) for factor in flat_parts([argument], Mul)}
-    known = [negated(factor) if sign < 0 else factor for factor, sign in signs.items() if sign]
+    known = [negate(factor) if sign < 0 else factor for factor, sign in signs.items() if sign]
     rest = [factor for factor, sign in signs.items() if not sign]
-    return product([*known, call("abs", product(rest, sample))] if rest else known, sample)
+    return canonical_product(
+        [*known, call("abs", canonical_product(rest, sample))] if rest else known, sample
+    )
 
 
-def _signum(argument: Expression, sample: Sample) -> Expression:
+def _canonical_sign(argument: Expression, sample: CheckRows) -> Expression:
     sign = sample.sign(argument)
     return number(Fraction(sign)) if sign else call("sign", argument)
 
 
-def _sine(argument: Expression, sample: Sample) -> Expression:
-    quarters, rest = _without_quarter_turns(argument, sample, 4)
+def _canonical_sin(argument: Expression, sample: CheckRows) -> Expression:
+    quarters, rest = _split_quarter_turns(argument, sample, 4)
     function, sign = (("sin", 1), ("cos", 1), ("sin", -1), ("cos", -1))[quarters]
     if function in sample.forbidden:
         return call("sin", argument)
-    return _turned(function, sign, quarters, rest, sample)
+    return _apply_turn(function, sign, quarters, rest, sample)
 
 
-def _cosine(argument: Expression, sample: Sample) -> Expression:
-    quarters, rest = _without_quarter_turns(argument, sample, 4)
+def _canonical_cos(argument: Expression, sample: CheckRows) -> Expression:
+    quarters, rest = _split_quarter_turns(argument, sample, 4)
     function, sign = (("cos", 1), ("sin", -1), ("cos", -1), ("sin", 1))[quarters]
     if function in sample.forbidden:
         return call("cos", argument)
-    return _turned(function, sign, quarters, rest, sample)
+    return _apply_turn(function, sign, quarters, rest, sample)
 
 
-def _tangent(argument: Expression, sample: Sample) -> Expression:
-    quarters, rest = _without_quarter_turns(argument, sample, 2)
+def _canonical_tan(argument: Expression, sample: CheckRows) -> Expression:
+    quarters, rest = _split_quarter_turns(argument, sample, 2)
     if quarters == 0:
-        return _turned("tan", 1, quarters, rest, sample)
-    return product([MINUS_ONE, raised(applied("tan", rest, sample), MINUS_ONE, sample)], sample)
+        return _apply_turn("tan", 1, quarters, rest, sample)
+    return canonical_product(
+        [MINUS_ONE, canonical_power(canonical_call("tan", rest, sample), MINUS_ONE, sample)], sample
+    )
 
 
-def _turned(function: str, sign: int, quarters: int, rest: Expression, sample: Sample) -> Expression:
+def _apply_turn(function: str, sign: int, quarters: int, rest: Expression, sample: CheckRows) -> Expression:
     """Return the function after ``quarters`` quarter turns; without any, its sign is canonical already."""
-    node = applied(function, rest, sample) if quarters else call(function, rest)
-    return product([number(Fraction(sign)), node], sample)
+    node = canonical_call(function, rest, sample) if quarters else call(function, rest)
+    return canonical_product([number(Fraction(sign)), node], sample)
 
 
-def _without_quarter_turns(argument: Expression, sample: Sample, period: int) -> tuple[int, Expression]:
+def _split_quarter_turns(argument: Expression, sample: CheckRows, period: int) -> tuple[int, Expression]:
     """Split the argument into quarter turns (kπ/2) of its constant term, modulo ``period``, and the rest.
 
     Other measured phases are reduced to one period.
@@ -366,19 +380,19 @@ def _without_quarter_turns(argument: Expression, sample: Sample, period: int) ->
     shift = float(sum(sample.values(term) for term in phase))
     quarters = round(shift / (pi / 2))
     if quarters and abs(shift - quarters * pi / 2) <= 1e-14 * abs(shift) + 1e-15:
-        return quarters % period, total(rest, sample)
+        return quarters % period, canonical_sum(rest, sample)
     turns = round(shift / (period * pi / 2))
-    if turns and any(holds_float(term) for term in phase):
-        return 0, total([*rest, recognised(shift - turns * period * pi / 2)], sample)
+    if turns and any(contains_float(term) for term in phase):
+        return 0, canonical_sum([*rest, recognise_constant(shift - turns * period * pi / 2)], sample)
     return 0, argument
 
 
-_RULES: dict[str, Callable[[Expression, Sample], Expression]] = {
-    "exp": _exponential,
-    "log": _logarithm,
-    "abs": _absolute,
-    "sign": _signum,
-    "sin": _sine,
-    "cos": _cosine,
-    "tan": _tangent,
+_CALL_RULES: dict[str, Callable[[Expression, CheckRows], Expression]] = {
+    "exp": _canonical_exp,
+    "log": _canonical_log,
+    "abs": _canonical_abs,
+    "sign": _canonical_sign,
+    "sin": _canonical_sin,
+    "cos": _canonical_cos,
+    "tan": _canonical_tan,
 }

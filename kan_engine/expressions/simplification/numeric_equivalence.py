@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kan_engine.expressions.evaluation import node_value
+from kan_engine.expressions.evaluation import evaluate_node
 from kan_engine.expressions.nodes import Expression, children
 
-_RELATIVE = 1e-12
-_OF_THE_LARGEST = 2e-14  # relative to the largest value: rounding errors where a sum crosses zero
+_RELATIVE_TOLERANCE = 1e-12
+_PEAK_TOLERANCE = 2e-14  # relative to the largest value: rounding errors where a sum crosses zero
 
 
-class Sample:
+class CheckRows:
     """Rows on which signs are determined and rewritten formulas are checked, with caches of results.
 
     Attributes:
@@ -34,7 +34,7 @@ class Sample:
         if tree not in self._values:
             parts = [self.values(part) for part in children(tree)]
             with np.errstate(all="ignore"):
-                self._values[tree] = node_value(tree, parts, self._columns)
+                self._values[tree] = evaluate_node(tree, parts, self._columns)
         return self._values[tree]
 
     def sign(self, tree: Expression) -> int:
@@ -45,7 +45,7 @@ class Sample:
             return 0
         return 1 if (values > 0).all() else -1 if (values < 0).all() else 0
 
-    def same(self, before: Expression, after: Expression) -> bool:
+    def are_equal(self, before: Expression, after: Expression) -> bool:
         """Whether both have the same values, to rounding, where the first is finite; False if it never is."""
         old, new = np.broadcast_arrays(self.values(before), self.values(after))
         good = np.isfinite(old)
@@ -53,5 +53,5 @@ class Sample:
             return False
         old, new = old[good], new[good]
         with np.errstate(all="ignore"):
-            allowed = _RELATIVE * np.abs(old) + _OF_THE_LARGEST * np.abs(old).max()
+            allowed = _RELATIVE_TOLERANCE * np.abs(old) + _PEAK_TOLERANCE * np.abs(old).max()
             return bool((np.abs(new - old) <= allowed).all())  # false for NaN

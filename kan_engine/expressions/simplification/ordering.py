@@ -12,7 +12,7 @@ from kan_engine.expressions.printing.infix import is_whole, to_text
 @lru_cache(maxsize=10_000)
 def term_order(term: Expression) -> tuple[Any, ...]:
     """Return a sort key: constants last, else by variables, higher degrees first: x**2 + x + x*y + y + 1."""
-    return is_constant(term), _natural(sorted(variables(term))), -_degree(term), to_text(term)
+    return is_constant(term), _natural_key(sorted(variables(term))), -_degree(term), to_text(term)
 
 
 @lru_cache(maxsize=10_000)
@@ -21,7 +21,7 @@ def factor_order(factor: Expression) -> tuple[Any, ...]:
 
     Example: 3*pi*x*(y + 1)*sqrt(z)*exp(t).
     """
-    return _rank(factor), _natural(sorted(variables(factor))), to_text(factor)
+    return _rank(factor), _natural_key(sorted(variables(factor))), to_text(factor)
 
 
 def _rank(factor: Expression) -> int:
@@ -31,7 +31,7 @@ def _rank(factor: Expression) -> int:
     return {Variable: 2, Add: 3, Pow: 4}.get(type(base), 5)
 
 
-def _natural(names: Iterable[str]) -> tuple[Any, ...]:
+def _natural_key(names: Iterable[str]) -> tuple[Any, ...]:
     """Return a sort key with x2 before x10."""
     return tuple(
         tuple(

@@ -30,38 +30,42 @@ from kan_engine.expressions.nodes import (
     rebuild,
 )
 from kan_engine.expressions.printing.infix import is_whole
-from kan_engine.expressions.simplification.normal_form import product, raised, total
-from kan_engine.expressions.simplification.numeric_equivalence import Sample
+from kan_engine.expressions.simplification.normal_form import (
+    canonical_power,
+    canonical_product,
+    canonical_sum,
+)
+from kan_engine.expressions.simplification.numeric_equivalence import CheckRows
 from kan_engine.expressions.simplification.terms import split_coefficient
 
-_MOST_TERMS = 36  # of an expanded sum
-_LARGEST_EXPANDED_POWER = 6
-_MOST_TERMS_IN_PAIRS = 12
-_MOST_FACTORS_TRIED = 6
-_SHORT = 4  # characters of a number: 2.4, 0.25, 15.0
+_MAX_EXPANDED_TERMS = 36  # of an expanded sum
+_MAX_EXPANDED_POWER = 6
+_MAX_PAIRED_TERMS = 12
+_MAX_FACTORS_TRIED = 6
+_MAX_NUMBER_CHARACTERS = 4  # characters of a number: 2.4, 0.25, 15.0
 
 
-def alternatives(node: Expression, sample: Sample) -> Iterator[Expression]:
+def generate_rewrites(node: Expression, sample: CheckRows) -> Iterator[Expression]:
     """Yield other forms of a canonical node; rules for its children alone are not applied."""
     match node:
         case Add():
-            yield from _of_sum(node, sample)
+            yield from _rewrite_sum(node, sample)
         case Mul(factors):
-            yield from _of_product(factors, sample)
+            yield from _rewrite_product(factors, sample)
         case Pow(Add() as base, exponent):
-            yield from _of_power(base, exponent, sample)
+            yield from _rewrite_power(base, exponent, sample)
     if isinstance(node, Pow | Call):
-        yield from _inside(node, sample)
+        yield from _rewrite_inner_sum(node, sample)
 
 
-def _inside(node: Pow | Call, sample: Sample) -> Iterator[Expression]:
+def _rewrite_inner_sum(node: Pow | Call, sample: CheckRows) -> Iterator[Expression]:
     """Yield the node with other forms of the sum inside it, which may be longer by themselves."""
     inner, *others = children(node)
     if isinstance(inner, Add):
         for form in (
-            common_factor_out(inner, sample),
-            over_one_denominator(inner, sample),
-            expanded(inner, sample),
+            factor_out_common(inner, sample),
+            combine_fractions(inner, sample),
+            expand_tree(inner, sample),
         ):
             if form is not None:
                 yield rebuild(node, [form, *others])
@@ -70,62 +74,64 @@ def _inside(node: Pow | Call, sample: Sample) -> Iterator[Expression]:
 # --- sums -------------------------------------------------------------------------------------------
 
 
-def _of_sum(node: Add, sample: Sample) -> Iterator[Expression]:
-    for whole in (expanded, common_factor_out, over_one_denominator, merged_logarithms):
+def _rewrite_sum(node: Add, sample: CheckRows) -> Iterator[Expression]:
+    for whole in (expand_tree, factor_out_common, combine_fractions, merge_logarithms):
         form = whole(node, sample)
         if form is not None:
             yield form
-    yield from _without_a_common_number(node, sample)
-    yield from _with_partly_common_factors(node, sample)
-    if len(node.terms) <= _MOST_TERMS_IN_PAIRS:
-        yield from _with_pairs_joined(node.terms, sample)
-        yield from _with_squares_completed(node.terms, sample)
+    yield from _factor_out_number(node, sample)
+    yield from _factor_out_partially(node, sample)
+    if len(node.terms) <= _MAX_PAIRED_TERMS:
+        yield from _join_pairs(node.terms, sample)
+        yield from _complete_squares(node.terms, sample)
 
 
-def expanded(tree: Expression, sample: Sample) -> Expression | None:
+def expand_tree(tree: Expression, sample: CheckRows) -> Expression | None:
     """Expand products and integer powers of sums; None if the result is too long or unchanged."""
-    terms = _expand(tree, sample)
-    result = None if terms is None else total(terms, sample)
+    terms = _expand_terms(tree, sample)
+    result = None if terms is None else canonical_sum(terms, sample)
     return None if result == tree else result
 
 
-def _expand(tree: Expression, sample: Sample) -> tuple[Expression, ...] | None:
+def _expand_terms(tree: Expression, sample: CheckRows) -> tuple[Expression, ...] | None:
     if tree not in sample.expansions:
-        sample.expansions[tree] = _fresh_expansion(tree, sample)
+        sample.expansions[tree] = _compute_expansion(tree, sample)
     return sample.expansions[tree]
 
 
-def _fresh_expansion(tree: Expression, sample: Sample) -> tuple[Expression, ...] | None:
+def _compute_expansion(tree: Expression, sample: CheckRows) -> tuple[Expression, ...] | None:
     match tree:
         case Add(terms):
-            parts = [_expand(term, sample) for term in terms]
+            parts = [_expand_terms(term, sample) for term in terms]
             flat = tuple(term for part in parts if part is not None for term in part)
-            return None if None in parts or len(flat) > _MOST_TERMS else flat
+            return None if None in parts or len(flat) > _MAX_EXPANDED_TERMS else flat
         case Mul(factors):
-            return _multiplied([_expand(factor, sample) for factor in factors], sample)
+            return _multiply_sums([_expand_terms(factor, sample) for factor in factors], sample)
         case Pow(Add() as base, Number(exponent)) if (
-            2 <= exponent <= _LARGEST_EXPANDED_POWER and exponent % 1 == 0
+            2 <= exponent <= _MAX_EXPANDED_POWER and exponent % 1 == 0
         ):
-            return _multiplied([_expand(base, sample)] * int(exponent), sample)
+            return _multiply_sums([_expand_terms(base, sample)] * int(exponent), sample)
     return (tree,)
 
 
-def _multiplied(
-    factors: list[tuple[Expression, ...] | None], sample: Sample
+def _multiply_sums(
+    factors: list[tuple[Expression, ...] | None], sample: CheckRows
 ) -> tuple[Expression, ...] | None:
     """Return the terms of a product of sums, with like terms collected after each factor."""
     if all(factor is not None and len(factor) == 1 for factor in factors):
-        return (product([factor[0] for factor in factors if factor is not None], sample),)
+        return (canonical_product([factor[0] for factor in factors if factor is not None], sample),)
     terms: tuple[Expression, ...] = (ONE,)
     for factor in factors:
-        if factor is None or len(terms) * len(factor) > _MOST_TERMS:
+        if factor is None or len(terms) * len(factor) > _MAX_EXPANDED_TERMS:
             return None
-        summed = total([product([term, other], sample) for term in terms for other in factor], sample)
+        summed = canonical_sum(
+            [canonical_product([term, other], sample) for term in terms for other in factor], sample
+        )
         terms = summed.terms if isinstance(summed, Add) else (summed,)
     return terms
 
 
-def common_factor_out(tree: Expression, sample: Sample) -> Expression | None:
+def factor_out_common(tree: Expression, sample: CheckRows) -> Expression | None:
     """Factor out what all terms have in common, with the largest possible exponents.
 
     A number is factored out if all coefficients have the same absolute value.
@@ -134,14 +140,18 @@ def common_factor_out(tree: Expression, sample: Sample) -> Expression | None:
     shared = dict(_bases(terms[0]))
     for term in terms[1:]:
         bases = dict(_bases(term))
-        shared = {base: _smaller(exponent, bases[base]) for base, exponent in shared.items() if base in bases}
+        shared = {
+            base: _common_exponent(exponent, bases[base])
+            for base, exponent in shared.items()
+            if base in bases
+        }
     factor = mul(*(power(base, number(exponent)) for base, exponent in shared.items() if exponent))
-    sizes: set[Fraction | float] = {_size(split_coefficient(term)[0]) for term in terms}
+    sizes: set[Fraction | float] = {_magnitude(split_coefficient(term)[0]) for term in terms}
     if len(sizes) == 1:
         factor = mul(number(sizes.pop()), factor)
-    if _all_negative(terms):
+    if _are_all_negative(terms):
         factor = mul(MINUS_ONE, factor)
-    return None if factor == ONE or len(terms) < 2 else _with_factor(factor, terms, (), sample)
+    return None if factor == ONE or len(terms) < 2 else _factor_out(factor, terms, (), sample)
 
 
 def _bases(term: Expression) -> Iterator[tuple[Expression, Fraction | float]]:
@@ -156,55 +166,59 @@ def _bases(term: Expression) -> Iterator[tuple[Expression, Fraction | float]]:
                 yield factor, Fraction(1)
 
 
-def _smaller(a: Fraction | float, b: Fraction | float) -> Fraction | float:
+def _common_exponent(a: Fraction | float, b: Fraction | float) -> Fraction | float:
     """Return the common exponent of two powers of one base; 0 if their signs differ."""
-    return Fraction(0) if a * b < 0 else a if _size(a) <= _size(b) else b
+    return Fraction(0) if a * b < 0 else a if _magnitude(a) <= _magnitude(b) else b
 
 
-def _size(value: Fraction | float) -> Fraction | float:
+def _magnitude(value: Fraction | float) -> Fraction | float:
     return -value if value < 0 else value
 
 
-def _all_negative(terms: tuple[Expression, ...]) -> bool:
+def _are_all_negative(terms: tuple[Expression, ...]) -> bool:
     return all(split_coefficient(term)[0] < 0 for term in terms)
 
 
-def _with_factor(
-    factor: Expression, terms: tuple[Expression, ...], rest: tuple[Expression, ...], sample: Sample
+def _factor_out(
+    factor: Expression, terms: tuple[Expression, ...], rest: tuple[Expression, ...], sample: CheckRows
 ) -> Expression:
     """Return factor · (Σ terms / factor) + Σ rest."""
-    inverse = raised(factor, MINUS_ONE, sample)
-    inner = total([product([term, inverse], sample) for term in terms], sample)
+    inverse = canonical_power(factor, MINUS_ONE, sample)
+    inner = canonical_sum([canonical_product([term, inverse], sample) for term in terms], sample)
     return add(mul(factor, inner), *rest)
 
 
-def _without_a_common_number(node: Add, sample: Sample) -> Iterator[Expression]:
+def _factor_out_number(node: Add, sample: CheckRows) -> Iterator[Expression]:
     """Yield c · (…) for coefficients c of several terms, if no long numbers result."""
-    sizes = Counter(_size(split_coefficient(term)[0]) for term in node.terms)
+    sizes = Counter(_magnitude(split_coefficient(term)[0]) for term in node.terms)
     for size, count in sizes.items():
-        if size != 1 and count > 1 and all(len(repr(float(other / size))) <= _SHORT for other in sizes):
-            yield _with_factor(number(size), node.terms, (), sample)
+        if (
+            size != 1
+            and count > 1
+            and all(len(repr(float(other / size))) <= _MAX_NUMBER_CHARACTERS for other in sizes)
+        ):
+            yield _factor_out(number(size), node.terms, (), sample)
 
 
-def _with_partly_common_factors(node: Add, sample: Sample) -> Iterator[Expression]:
+def _factor_out_partially(node: Add, sample: CheckRows) -> Iterator[Expression]:
     """Yield b · (…) + rest for the most common bases of several terms: x*y + x*z + w → x*(y + z) + w."""
     bases = [dict(_bases(term)) for term in node.terms]
     counts = Counter(base for found in bases for base in found if not is_constant(base))
-    for base, count in counts.most_common(_MOST_FACTORS_TRIED):
+    for base, count in counts.most_common(_MAX_FACTORS_TRIED):
         if not count > 1:
             break
         for sign in (1, -1):
             having = [found.get(base, 0) * sign > 0 for found in bases]
             if sum(having) > 1:
                 exponent = reduce(
-                    _smaller, (found[base] for found, has in zip(bases, having, strict=True) if has)
+                    _common_exponent, (found[base] for found, has in zip(bases, having, strict=True) if has)
                 )
                 chosen = tuple(term for term, has in zip(node.terms, having, strict=True) if has)
                 rest = tuple(term for term, has in zip(node.terms, having, strict=True) if not has)
-                yield _with_factor(power(base, number(exponent)), chosen, rest, sample)
+                yield _factor_out(power(base, number(exponent)), chosen, rest, sample)
 
 
-def over_one_denominator(tree: Expression, sample: Sample) -> Expression | None:
+def combine_fractions(tree: Expression, sample: CheckRows) -> Expression | None:
     """Rewrite a/b + c/d as (a·d + c·b)/(b·d); None without a denominator."""
     terms = tree.terms if isinstance(tree, Add) else (tree,)
     below: dict[Expression, Fraction | float] = {}
@@ -215,11 +229,11 @@ def over_one_denominator(tree: Expression, sample: Sample) -> Expression | None:
     if not below or len(terms) < 2:
         return None
     denominator = mul(*(power(base, number(exponent)) for base, exponent in below.items()))
-    above = total([product([term, denominator], sample) for term in terms], sample)
-    return mul(expanded(above, sample) or above, power(denominator, MINUS_ONE))
+    above = canonical_sum([canonical_product([term, denominator], sample) for term in terms], sample)
+    return mul(expand_tree(above, sample) or above, power(denominator, MINUS_ONE))
 
 
-def merged_logarithms(tree: Expression, sample: Sample) -> Expression | None:
+def merge_logarithms(tree: Expression, sample: CheckRows) -> Expression | None:
     """Rewrite a·log u ± a·log v as a·log(u·v^±1); None without two such terms."""
     groups: dict[Expression, list[tuple[int, Expression]]] = {}
     others = []
@@ -228,15 +242,17 @@ def merged_logarithms(tree: Expression, sample: Sample) -> Expression | None:
         if log is None:
             others.append(term)
             continue
-        front = product([term, power(log, MINUS_ONE)], sample)
+        front = canonical_product([term, power(log, MINUS_ONE)], sample)
         negative = split_coefficient(front)[0] < 0
-        front = product([MINUS_ONE, front], sample) if negative else front
+        front = canonical_product([MINUS_ONE, front], sample) if negative else front
         groups.setdefault(front, []).append((-1 if negative else 1, log.argument))
     if all(len(group) < 2 for group in groups.values()):
         return None
     for front, group in groups.items():
         sign = max(sign for sign, _ in group)
-        inner = product([raised(u, number(Fraction(s * sign)), sample) for s, u in group], sample)
+        inner = canonical_product(
+            [canonical_power(u, number(Fraction(s * sign)), sample) for s, u in group], sample
+        )
         others.append(mul(sign, front, call("log", inner)))
     return add(*others)
 
@@ -245,58 +261,65 @@ def _factors(term: Expression) -> tuple[Expression, ...]:
     return term.factors if isinstance(term, Mul) else (term,)
 
 
-def _with_pairs_joined(terms: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:
+def _join_pairs(terms: tuple[Expression, ...], sample: CheckRows) -> Iterator[Expression]:
     """Yield the sum with two of its terms combined by an identity."""
     for first, second in permutations(terms, 2):
         for call_factor in _factors(first):
-            for joined in _joined(first, second, call_factor, sample):
+            for joined in _apply_identities(first, second, call_factor, sample):
                 yield add(*(term for term in terms if term not in (first, second)), joined)
 
 
-def _joined(
-    first: Expression, second: Expression, factor: Expression, sample: Sample
+def _apply_identities(
+    first: Expression, second: Expression, factor: Expression, sample: CheckRows
 ) -> Iterator[Expression]:
     """Yield forms of ``first`` + ``second`` by identities, where ``first`` is r times ``factor``.
 
     With ``second`` = r·s, the identities for ``factor`` + s are sin² + cos² = 1, 1 ± cos v = 2 cos²(v/2) or
     2 sin²(v/2), 1 + tanh v = 2/(1 + e^(-2v)), and e^u ± e^(-u) = 2 cosh u or 2 sinh u.
     """
-    rest = product([first, raised(factor, MINUS_ONE, sample)], sample)
-    ratio = product([second, raised(rest, MINUS_ONE, sample)], sample)
-    double = product([number(Fraction(2)), rest], sample)
+    rest = canonical_product([first, canonical_power(factor, MINUS_ONE, sample)], sample)
+    ratio = canonical_product([second, canonical_power(rest, MINUS_ONE, sample)], sample)
+    double = canonical_product([number(Fraction(2)), rest], sample)
     match factor:
         case Pow(Call("sin" | "cos" as name, u), Number(exponent)) if exponent == 2:
-            other = power(call(_PARTNER[name], u), 2)
+            other = power(call(_COFUNCTIONS[name], u), 2)
             if ratio == other:
                 yield rest
             elif ratio == MINUS_ONE:
-                yield product([MINUS_ONE, rest, other], sample)
+                yield canonical_product([MINUS_ONE, rest, other], sample)
         case Call("cos", v) if ratio in (ONE, MINUS_ONE):
-            half = call("cos" if ratio == ONE else "sin", product([HALF, v], sample))
-            yield product([double, ratio, power(half, 2)], sample)
+            half = call("cos" if ratio == ONE else "sin", canonical_product([HALF, v], sample))
+            yield canonical_product([double, ratio, power(half, 2)], sample)
         case Call("tanh", v) if ratio in (ONE, MINUS_ONE):
             sign = -2 if ratio == ONE else 2
             yield mul(
-                double, ratio, power(add(1, call("exp", product([number(Fraction(sign)), v], sample))), -1)
+                double,
+                ratio,
+                power(add(1, call("exp", canonical_product([number(Fraction(sign)), v], sample))), -1),
             )
-        case Call("exp", u) if ratio in (_reflected(u, 1, sample), _reflected(u, -1, sample)):
-            yield mul(double, call("cosh" if ratio == _reflected(u, 1, sample) else "sinh", u))
+        case Call("exp", u) if ratio in (
+            _reciprocal_exponential(u, 1, sample),
+            _reciprocal_exponential(u, -1, sample),
+        ):
+            yield mul(double, call("cosh" if ratio == _reciprocal_exponential(u, 1, sample) else "sinh", u))
 
 
-_PARTNER = {"sin": "cos", "cos": "sin"}
+_COFUNCTIONS = {"sin": "cos", "cos": "sin"}
 
 
-def _reflected(u: Expression, sign: int, sample: Sample) -> Expression:
-    return product([number(Fraction(sign)), call("exp", product([MINUS_ONE, u], sample))], sample)
+def _reciprocal_exponential(u: Expression, sign: int, sample: CheckRows) -> Expression:
+    return canonical_product(
+        [number(Fraction(sign)), call("exp", canonical_product([MINUS_ONE, u], sample))], sample
+    )
 
 
-def _with_squares_completed(terms: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:
+def _complete_squares(terms: tuple[Expression, ...], sample: CheckRows) -> Iterator[Expression]:
     """Rewrite p² ± 2pq + q² as (p ± q)²."""
     roots = {term: root for term in terms if (root := _square_root(term)) is not None}
     for (first, p), (second, q) in combinations(roots.items(), 2):
-        mixed = product([number(Fraction(2)), p, q], sample)
+        mixed = canonical_product([number(Fraction(2)), p, q], sample)
         for sign in (1, -1):
-            third = product([number(Fraction(sign)), mixed], sample)
+            third = canonical_product([number(Fraction(sign)), mixed], sample)
             if third in terms:
                 rest = (term for term in terms if term not in (first, second, third))
                 yield add(power(add(p, mul(sign, q)), 2), *rest)
@@ -319,37 +342,39 @@ def _square_root(term: Expression) -> Expression | None:
 # --- products ---------------------------------------------------------------------------------------
 
 
-def _of_product(factors: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:
+def _rewrite_product(factors: tuple[Expression, ...], sample: CheckRows) -> Iterator[Expression]:
     node = Mul(factors)
-    form = expanded(node, sample)
+    form = expand_tree(node, sample)
     if form is not None:
         yield form
-    yield from _with_one_factor_in_a_sum(factors, sample)
-    yield from _with_trigonometric_pairs(factors, sample)
-    yield _with_one_absolute_value(factors)
+    yield from _distribute_factors(factors, sample)
+    yield from _join_function_pairs(factors, sample)
+    yield _merge_absolute_values(factors)
     for factor in factors:
         match factor:
             case Pow(Add() as base, exponent):
-                for inner in _of_power(base, exponent, sample):
+                for inner in _rewrite_power(base, exponent, sample):
                     yield mul(*(other for other in factors if other != factor), inner)
             case Add():
-                front = common_factor_out(factor, sample)
+                front = factor_out_common(factor, sample)
                 if front is not None:
                     yield mul(*(other for other in factors if other != factor), front)
 
 
-def _with_one_factor_in_a_sum(factors: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:
+def _distribute_factors(factors: tuple[Expression, ...], sample: CheckRows) -> Iterator[Expression]:
     """Rewrite f·(a + b) as (f·a + f·b) for each factor and sum, and e^x/(1 + e^x) as 1/(e^-x + 1)."""
     sums: list[tuple[Expression, int]] = [(f, 1) for f in factors if isinstance(f, Add)]
     sums += [
         (f, -1) for f in factors if isinstance(f, Pow) and isinstance(f.base, Add) and f.exponent == MINUS_ONE
     ]
-    for holder, sign in sums[:_MOST_FACTORS_TRIED]:
+    for holder, sign in sums[:_MAX_FACTORS_TRIED]:
         others = [f for f in factors if f != holder and (sign == 1 or _is_exponential(f))]
-        for factor in others[:_MOST_FACTORS_TRIED]:
-            moved = factor if sign == 1 else raised(factor, MINUS_ONE, sample)
+        for factor in others[:_MAX_FACTORS_TRIED]:
+            moved = factor if sign == 1 else canonical_power(factor, MINUS_ONE, sample)
             inner = holder if isinstance(holder, Add) else children(holder)[0]
-            summed = total([product([term, moved], sample) for term in children(inner)], sample)
+            summed = canonical_sum(
+                [canonical_product([term, moved], sample) for term in children(inner)], sample
+            )
             if sign == 1 and complexity(summed) > complexity(
                 inner
             ):  # x*(x + 1) is better than x**2 + x within a product
@@ -361,26 +386,28 @@ def _is_exponential(tree: Expression) -> bool:
     return isinstance(tree, Call) and tree.function == "exp"
 
 
-def _with_one_absolute_value(factors: tuple[Expression, ...]) -> Expression:
+def _merge_absolute_values(factors: tuple[Expression, ...]) -> Expression:
     """Rewrite |u|·|v| as |u·v|."""
     inside = [factor.argument for factor in factors if isinstance(factor, Call) and factor.function == "abs"]
     others = [factor for factor in factors if not (isinstance(factor, Call) and factor.function == "abs")]
     return mul(*others, call("abs", mul(*inside))) if len(inside) > 1 else Mul(factors)
 
 
-def _with_trigonometric_pairs(factors: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:
+def _join_function_pairs(factors: tuple[Expression, ...], sample: CheckRows) -> Iterator[Expression]:
     """Apply sin·cos → sin(2u)/2, sin/cos → tan, tan·cos → sin, sinh/cosh → tanh, tanh·cosh → sinh."""
     bases = [(b, e) for f in factors for b, e in _bases(f) if isinstance(b, Call)]
     for (first, a), (second, b) in permutations(bases, 2):
-        rule = _PRODUCTS.get((first.function, second.function, a == b)) if abs(a) == abs(b) else None
+        rule = _PAIR_IDENTITIES.get((first.function, second.function, a == b)) if abs(a) == abs(b) else None
         if rule is not None and first.argument == second.argument:
-            joined = raised(rule(first.argument, sample), number(a), sample)
+            joined = canonical_power(rule(first.argument, sample), number(a), sample)
             gone = (power(first, number(a)), power(second, number(b)))
             yield mul(*(factor for factor in factors if factor not in gone), joined)
 
 
-_PRODUCTS: dict[tuple[str, str, bool], Callable[[Expression, Sample], Expression]] = {
-    ("sin", "cos", True): lambda u, sample: mul(HALF, call("sin", product([number(Fraction(2)), u], sample))),
+_PAIR_IDENTITIES: dict[tuple[str, str, bool], Callable[[Expression, CheckRows], Expression]] = {
+    ("sin", "cos", True): lambda u, sample: mul(
+        HALF, call("sin", canonical_product([number(Fraction(2)), u], sample))
+    ),
     ("sin", "cos", False): lambda u, _: call("tan", u),
     ("tan", "cos", True): lambda u, _: call("sin", u),
     ("sinh", "cosh", False): lambda u, _: call("tanh", u),
@@ -391,9 +418,9 @@ _PRODUCTS: dict[tuple[str, str, bool], Callable[[Expression, Sample], Expression
 # --- powers -----------------------------------------------------------------------------------------
 
 
-def _of_power(base: Add, exponent: Expression, sample: Sample) -> Iterator[Expression]:
+def _rewrite_power(base: Add, exponent: Expression, sample: CheckRows) -> Iterator[Expression]:
     """Rewrite (c·s)^e as c^e·s^e, where s is the sum without the common factor c."""
-    forms = [common_factor_out(base, sample), *_without_a_common_number(base, sample)]
+    forms = [factor_out_common(base, sample), *_factor_out_number(base, sample)]
     for form in forms:
         if isinstance(form, Mul):
-            yield raised(form, exponent, sample)
+            yield canonical_power(form, exponent, sample)

@@ -14,7 +14,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from kan_engine.expressions.constraints import functions_of
+from kan_engine.expressions.constraints import list_functions
 from kan_engine.expressions.evaluation import complexity
 from kan_engine.expressions.nice_constants import nice_constants
 from kan_engine.expressions.nodes import (
@@ -32,21 +32,21 @@ from kan_engine.expressions.nodes import (
     variables,
     walk,
 )
-from kan_engine.expressions.simplification.display_form import finished
-from kan_engine.expressions.simplification.normal_form import tidy
-from kan_engine.expressions.simplification.numeric_equivalence import Sample
-from kan_engine.expressions.simplification.rewrites import alternatives
+from kan_engine.expressions.simplification.display_form import to_display_form
+from kan_engine.expressions.simplification.normal_form import canonicalize
+from kan_engine.expressions.simplification.numeric_equivalence import CheckRows
+from kan_engine.expressions.simplification.rewrites import generate_rewrites
 from kan_engine.expressions.sympy_bridge import from_sympy, to_sympy
 
 __all__ = ["from_sympy", "nice_constants", "simplify", "snap_floats", "to_sympy"]
 
 _SAMPLE_ROWS = 60
-_MOST_TRIALS = 200  # forms tried for one formula
-_LARGEST_FOR_SYMPY = 80  # SymPy may take seconds for larger formulas
-_MOST_TERMS_TO_FACTOR = 12
-_ROUNDS = 4
-_TIDINESS = 1  # by which the result may be longer than the formula: exp(3*x) for exp(x)**3
-_LONGEST_DETOUR = 3  # by which a form may be longer before its children are simplified
+_MAX_TRIALS = 200  # forms tried for one formula
+_MAX_SYMPY_NODES = 80  # SymPy may take seconds for larger formulas
+_MAX_FACTORED_TERMS = 12
+_MAX_ROUNDS = 4
+_MAX_EXTRA_NODES = 1  # by which the result may be longer than the formula: exp(3*x) for exp(x)**3
+_MAX_DETOUR_NODES = 3  # by which a form may be longer before its children are simplified
 
 
 def simplify(
@@ -70,15 +70,15 @@ def simplify(
     if any(isinstance(node, Parameter) for node in walk(tree)) or not variables(tree):
         return tree
     used = {name: np.asarray(columns[name], dtype=np.float64) for name in variables(tree)}
-    unwanted = forbidden - functions_of(tree)
-    every_row = Sample(used, unwanted)
-    if not every_row.same(tree, tree):  # no finite value
+    unwanted = forbidden - list_functions(tree)
+    every_row = CheckRows(used, unwanted)
+    if not every_row.are_equal(tree, tree):  # no finite value
         return tree
-    for sample in (Sample(_some_rows(used), unwanted), every_row):
-        for form in _attempts(tree, sample, should_stop):
-            for result in (finished(form), form):
-                is_short = complexity(result) <= complexity(tree) + _TIDINESS
-                if is_short and every_row.same(tree, result) and not unwanted & functions_of(result):
+    for sample in (CheckRows(_select_rows(used), unwanted), every_row):
+        for form in _generate_forms(tree, sample, should_stop):
+            for result in (to_display_form(form), form):
+                is_short = complexity(result) <= complexity(tree) + _MAX_EXTRA_NODES
+                if is_short and every_row.are_equal(tree, result) and not unwanted & list_functions(result):
                     return result
     return tree
 
@@ -94,21 +94,21 @@ def snap_floats(
         node.value for node in walk(tree) if isinstance(node, Number) and isinstance(node.value, float)
     ]:
         for constant in nice_constants(value, relative_tolerance * abs(value)):
-            candidate = _replaced(tree, Number(value), constant)
+            candidate = _replace_part(tree, Number(value), constant)
             if candidate != tree and accepts(candidate):
                 tree = candidate
                 break
     return tree
 
 
-def _replaced(tree: Expression, old: Expression, new: Expression) -> Expression:
+def _replace_part(tree: Expression, old: Expression, new: Expression) -> Expression:
     if tree == old:
         return new
     parts = children(tree)
-    return rebuild(tree, [_replaced(part, old, new) for part in parts]) if parts else tree
+    return rebuild(tree, [_replace_part(part, old, new) for part in parts]) if parts else tree
 
 
-def _some_rows(columns: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+def _select_rows(columns: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
     """Return evenly spaced rows of the table, and those with the extremes of each column."""
     rows = min(len(column) for column in columns.values())
     chosen = set(np.linspace(0, rows - 1, min(rows, _SAMPLE_ROWS)).astype(int).tolist())
@@ -119,16 +119,18 @@ def _some_rows(columns: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[
     return {name: column[sorted(chosen)] for name, column in columns.items()}
 
 
-def _attempts(tree: Expression, sample: Sample, should_stop: Callable[[], bool]) -> Iterator[Expression]:
+def _generate_forms(
+    tree: Expression, sample: CheckRows, should_stop: Callable[[], bool]
+) -> Iterator[Expression]:
     """Yield results, best first; all are equal on the rows of ``sample``, but maybe not on other rows."""
-    start = tidy(tree, sample)
+    start = canonicalize(tree, sample)
     search = _Search(sample, should_stop)
-    best = search.shortest(start)
-    if complexity(best) <= _LARGEST_FOR_SYMPY and not should_stop():
+    best = search.find_shortest(start)
+    if complexity(best) <= _MAX_SYMPY_NODES and not should_stop():
         for form in _sympy_forms(best):
-            candidate = tidy(form, sample)
-            if sample.same(best, candidate):
-                best = min(best, search.shortest(candidate), key=cost)
+            candidate = canonicalize(form, sample)
+            if sample.are_equal(best, candidate):
+                best = min(best, search.find_shortest(candidate), key=cost)
     yield best
     yield start
 
@@ -138,7 +140,7 @@ def cost(tree: Expression) -> tuple[int, int]:
 
     Counting sums prefers x**2 + x*y + y**2 to x*(x + y) + y**2.
     """
-    nodes = list(walk(finished(tree)))
+    nodes = list(walk(to_display_form(tree)))
     digits = sum(
         len(repr(abs(n.value))) for n in nodes if isinstance(n, Number) and isinstance(n.value, float)
     )
@@ -148,13 +150,13 @@ def cost(tree: Expression) -> tuple[int, int]:
 class _Search:
     """Greedy descent over the forms of every node, with a limited number of trials."""
 
-    def __init__(self, sample: Sample, should_stop: Callable[[], bool]) -> None:
+    def __init__(self, sample: CheckRows, should_stop: Callable[[], bool]) -> None:
         self._sample = sample
         self._should_stop = should_stop
-        self._trials = _MOST_TRIALS
+        self._trials = _MAX_TRIALS
         self._known: dict[Expression, Expression] = {}
 
-    def shortest(self, tree: Expression) -> Expression:
+    def find_shortest(self, tree: Expression) -> Expression:
         """Return the form with the lowest ``cost`` found for a canonical tree."""
         if tree not in self._known:
             self._known[tree] = tree  # ends the recursion if rewriting leads back to the tree
@@ -162,39 +164,39 @@ class _Search:
         return self._known[tree]
 
     def _descend(self, tree: Expression) -> Expression:
-        parts = [self.shortest(part) for part in children(tree)]
-        best = self._tidied(rebuild(tree, parts), tree) if parts else tree
-        for _ in range(_ROUNDS):
-            better = self._improved(best)
+        parts = [self.find_shortest(part) for part in children(tree)]
+        best = self._canonicalize_checked(rebuild(tree, parts), tree) if parts else tree
+        for _ in range(_MAX_ROUNDS):
+            better = self._improve(best)
             if better == best:
                 break
             best = better
         return best
 
-    def _improved(self, node: Expression) -> Expression:
+    def _improve(self, node: Expression) -> Expression:
         """Return the best of the node and its rewrites, each with simplified children."""
         best = node
-        for form in alternatives(node, self._sample):
+        for form in generate_rewrites(node, self._sample):
             if self._trials <= 0 or self._should_stop():
                 break
             self._trials -= 1
-            candidate = self._tidied(form, node)
-            if self._sample.forbidden & functions_of(candidate):
+            candidate = self._canonicalize_checked(form, node)
+            if self._sample.forbidden & list_functions(candidate):
                 continue
-            if candidate != node and complexity(candidate) <= complexity(node) + _LONGEST_DETOUR:
-                candidate = self._with_short_parts(candidate)
+            if candidate != node and complexity(candidate) <= complexity(node) + _MAX_DETOUR_NODES:
+                candidate = self._shorten_parts(candidate)
                 best = min(best, candidate, key=cost)
         return best
 
-    def _with_short_parts(self, tree: Expression) -> Expression:
+    def _shorten_parts(self, tree: Expression) -> Expression:
         parts = children(tree)
         if not parts:
             return tree
-        return self._tidied(rebuild(tree, [self.shortest(part) for part in parts]), tree)
+        return self._canonicalize_checked(rebuild(tree, [self.find_shortest(part) for part in parts]), tree)
 
-    def _tidied(self, form: Expression, otherwise: Expression) -> Expression:
-        result = tidy(form, self._sample)
-        return result if self._sample.same(otherwise, result) else otherwise
+    def _canonicalize_checked(self, form: Expression, otherwise: Expression) -> Expression:
+        result = canonicalize(form, self._sample)
+        return result if self._sample.are_equal(otherwise, result) else otherwise
 
 
 def _sympy_forms(tree: Expression) -> Iterator[Expression]:
@@ -202,14 +204,14 @@ def _sympy_forms(tree: Expression) -> Iterator[Expression]:
     symbols = {name: sympy.Symbol(f"x{place}") for place, name in enumerate(variables(tree))}
     names = {symbol.name: name for name, symbol in symbols.items()}
     for step in (sympy.factor_terms, sympy.together):
-        yield from _changed(tree, step, symbols, names)
+        yield from _apply_sympy(tree, step, symbols, names)
     for node in dict.fromkeys(walk(tree)):
-        if isinstance(node, Add) and len(node.terms) <= _MOST_TERMS_TO_FACTOR and _is_polynomial(node):
-            for factored in _changed(node, sympy.factor, symbols, names):
+        if isinstance(node, Add) and len(node.terms) <= _MAX_FACTORED_TERMS and _is_polynomial(node):
+            for factored in _apply_sympy(node, sympy.factor, symbols, names):
                 yield substitute(tree, {node: factored})
 
 
-def _changed(
+def _apply_sympy(
     tree: Expression,
     step: Callable[[sympy.Expr], sympy.Expr],
     symbols: Mapping[str, sympy.Symbol],
@@ -233,8 +235,8 @@ def _is_polynomial(tree: Expression) -> bool:
         case Add() | Mul():
             return all(map(_is_polynomial, children(tree)))
         case Pow(base, exponent):
-            return _is_polynomial(base) and exponent in _WHOLE
+            return _is_polynomial(base) and exponent in _FACTORED_EXPONENTS
     return False
 
 
-_WHOLE = frozenset(number(Fraction(n)) for n in range(2, 9))
+_FACTORED_EXPONENTS = frozenset(number(Fraction(n)) for n in range(2, 9))

@@ -31,11 +31,11 @@ def split_coefficient(term: Expression) -> tuple[Fraction | float, Expression, E
     return coefficient, mul(*symbolic), mul(*varying)
 
 
-def holds_float(tree: Expression) -> bool:
+def contains_float(tree: Expression) -> bool:
     """Whether a tree contains a measured (float) number."""
     if isinstance(tree, Number):
         return isinstance(tree.value, float)
-    return any(holds_float(part) for part in children(tree))
+    return any(contains_float(part) for part in children(tree))
 
 
 def is_even(exponent: Expression) -> bool:
@@ -43,7 +43,7 @@ def is_even(exponent: Expression) -> bool:
     return isinstance(exponent, Number) and exponent.value % 2 == 0
 
 
-def negated(tree: Expression) -> Expression:
+def negate(tree: Expression) -> Expression:
     """Return the negated tree; a sum is negated term by term."""
     if isinstance(tree, Add):
         return add(*(mul(MINUS_ONE, term) for term in tree.terms))

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.network.compiled.piecewise_layer import frozen, silu
+from kan_engine.network.compiled.piecewise_layer import silu, to_readonly_array
 from kan_engine.splines.basis import Spacing, cardinal_polynomials
 from kan_engine.splines.knots import grid_range
 
@@ -61,20 +61,22 @@ class BasisLayer:
         return y
 
 
-def basis_layer(knots: Tensor, weight: Tensor, order: int, spacing: Spacing) -> BasisLayer:
+def compile_basis_layer(knots: Tensor, weight: Tensor, order: int, spacing: Spacing) -> BasisLayer:
     """Compile a layer on uniform grids; the tensors must be float64 on the CPU."""
     low, high = grid_range(knots, order)
     polynomials, slopes = (
-        tuple(frozen(c) for c in cardinal_polynomials(order, derivative, torch.float64, knots.device))
+        tuple(
+            to_readonly_array(c) for c in cardinal_polynomials(order, derivative, torch.float64, knots.device)
+        )
         for derivative in (0, 1)
     )
     return BasisLayer(
-        low=frozen(low),
-        high=frozen(high),
-        density=frozen(spacing.density),
+        low=to_readonly_array(low),
+        high=to_readonly_array(high),
+        density=to_readonly_array(spacing.density),
         polynomials=polynomials,
         slopes=slopes,
-        weight=frozen(weight.flatten(0, 1)),
+        weight=to_readonly_array(weight.flatten(0, 1)),
     )
 
 

@@ -20,7 +20,7 @@ from kan_engine.splines.features import silu_derivative
 
 
 @dataclass(frozen=True, eq=False)
-class PieceLayer:
+class PiecewiseLayer:
     """Evaluates a layer by looking up the coefficients of all edges that leave an input at once.
 
     Args:
@@ -128,17 +128,19 @@ def _powers(u: Float[np.ndarray, "inputs rows"], count: int) -> Float[np.ndarray
     return powers
 
 
-def piece_layer(knots: Tensor, weight: Tensor, order: int, spacing: Spacing | None) -> PieceLayer:
+def compile_piecewise_layer(
+    knots: Tensor, weight: Tensor, order: int, spacing: Spacing | None
+) -> PiecewiseLayer:
     """Compile a layer; the tensors must be float64 on the CPU."""
     grid = knots[:, order : knots.shape[1] - order]
     table = _piece_table(knots, grid, weight, order)  # (in_dim, G + 2, powers, out_dim)
     base = weight[:, -1]
-    return PieceLayer(
+    return PiecewiseLayer(
         find=_irregular_pieces(grid) if spacing is None else _uniform_pieces(grid, spacing),
-        table=frozen(table.flatten(0, 1).flatten(1)),
-        low=frozen(grid[:, :1]),
-        high=frozen(grid[:, -1:]),
-        base=frozen(base) if bool(base.any()) else None,
+        table=to_readonly_array(table.flatten(0, 1).flatten(1)),
+        low=to_readonly_array(grid[:, :1]),
+        high=to_readonly_array(grid[:, -1:]),
+        base=to_readonly_array(base) if bool(base.any()) else None,
         powers=table.shape[2],
     )
 
@@ -146,7 +148,7 @@ def piece_layer(knots: Tensor, weight: Tensor, order: int, spacing: Spacing | No
 def _uniform_pieces(grid: Float[Tensor, "in_dim points"], spacing: Spacing) -> UniformPieces:
     in_dim, points = grid.shape
     rows = torch.arange(1, in_dim * (points + 1), points + 1, dtype=grid.dtype)
-    low, density, intervals = (frozen(v[:, None]) for v in (spacing.low, spacing.density, rows))
+    low, density, intervals = (to_readonly_array(v[:, None]) for v in (spacing.low, spacing.density, rows))
     return UniformPieces(low, density, float(points - 1), intervals)
 
 
@@ -154,7 +156,11 @@ def _irregular_pieces(grid: Float[Tensor, "in_dim points"]) -> IrregularPieces:
     steps = grid.diff(dim=1)
     steps = torch.cat([steps[:, :1], steps, steps[:, -1:]], 1)
     origins = torch.cat([grid[:, :1] - steps[:, :1], grid], 1)
-    return IrregularPieces(tuple(map(frozen, grid)), frozen(origins.flatten()), frozen(1 / steps.flatten()))
+    return IrregularPieces(
+        tuple(map(to_readonly_array, grid)),
+        to_readonly_array(origins.flatten()),
+        to_readonly_array(1 / steps.flatten()),
+    )
 
 
 def _piece_table(
@@ -195,7 +201,7 @@ def silu(x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows inputs"
     return values
 
 
-def frozen(values: Tensor) -> np.ndarray:
+def to_readonly_array(values: Tensor) -> np.ndarray:
     """A read-only NumPy copy."""
     array = values.numpy().copy()
     array.flags.writeable = False

@@ -13,12 +13,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.http.problems import problem
-from service.api.http.rate_limit import Allowance, Rates
+from service.api.http.problems import problem_response
+from service.api.http.rate_limit import Allowance, RateLimiter
 from service.caller import Caller
 from service.caller import Scope as Allowed
 from service.db.repositories.api_keys import ApiKeys
-from service.db.session import UNUSABLE, Sessions
+from service.db.session import UNAVAILABLE_ERRORS, Sessions
 from service.errors import ServiceError, TooMany, Unauthorized, Unavailable
 from service.settings import InvalidSettings, is_loopback
 
@@ -33,7 +33,7 @@ def needs_key(host: str) -> bool:
     return not is_loopback(host)
 
 
-def require_a_key(host: str, sessions: Sessions) -> None:
+def check_key_exists(host: str, sessions: Sessions) -> None:
     """Refuse to bind to an address that other machines can reach while no valid key exists.
 
     Raises:
@@ -42,17 +42,17 @@ def require_a_key(host: str, sessions: Sessions) -> None:
     if not needs_key(host):
         return
     with sessions.read() as session:
-        if not ApiKeys(session).any_valid():
+        if not ApiKeys(session).has_valid_key():
             raise InvalidSettings(
                 f"other machines can reach {host!r}, and no valid key exists; "
                 "make one with 'kan-service keys create NAME', or bind to 127.0.0.1"
             )
 
 
-class RequireKey:
+class ApiKeyMiddleware:
     """ASGI middleware that refuses requests without a key before routing, so that they reveal nothing."""
 
-    def __init__(self, app: ASGIApp, sessions: Sessions, rates: Rates | None) -> None:
+    def __init__(self, app: ASGIApp, sessions: Sessions, rates: RateLimiter | None) -> None:
         self.app = app
         self._sessions, self._rates = sessions, rates
 
@@ -64,12 +64,14 @@ class RequireKey:
             authorization = Headers(scope=scope).getlist("authorization")
             caller, allowance = await run_in_threadpool(self._admit, authorization)
         except ServiceError as error:
-            return await problem(error)(scope, receive, send)
+            return await problem_response(error)(scope, receive, send)
         scope.setdefault("state", {})["caller"] = caller
         if allowance is None:
             return await self.app(scope, receive, send)
         if not allowance.is_allowed:
-            return await problem(_too_often(allowance), headers=allowance.headers)(scope, receive, send)
+            return await problem_response(_rate_limit_error(allowance), headers=allowance.headers)(
+                scope, receive, send
+            )
 
         async def send_with_allowance(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -79,20 +81,20 @@ class RequireKey:
         return await self.app(scope, receive, send_with_allowance)
 
     def _admit(self, headers: list[str]) -> tuple[Caller, Allowance | None]:
-        caller = self._caller(headers)
+        caller = self._identify_caller(headers)
         return caller, self._rates.take(str(caller.key_id)) if self._rates else None
 
-    def _caller(self, headers: list[str]) -> Caller:
-        secret = _bearer(headers)
+    def _identify_caller(self, headers: list[str]) -> Caller:
+        secret = _parse_bearer_key(headers)
         try:
             with self._sessions.read() as session:
                 keys = ApiKeys(session)
                 key = keys.find(secret)
-                is_to_be_noted = key is not None and keys.is_use_to_be_noted(key)
+                is_to_be_noted = key is not None and keys.is_use_record_due(key)
             if key is not None and is_to_be_noted:
                 with self._sessions.begin() as session:
-                    ApiKeys(session).note_use(key.id)
-        except UNUSABLE as error:
+                    ApiKeys(session).record_use(key.id)
+        except UNAVAILABLE_ERRORS as error:
             detail = "the key cannot be checked because the database is unavailable; try again"
             raise Unavailable("database_unavailable", detail) from error
         if key is None:
@@ -106,13 +108,13 @@ def _is_open(path: str) -> bool:
     return unversioned in PAGE_PATHS or unversioned.startswith(OPEN_PATHS)
 
 
-def _too_often(allowance: Allowance) -> TooMany:
+def _rate_limit_error(allowance: Allowance) -> TooMany:
     wait_s = allowance.retry_after_s
     detail = f"this key may send {allowance.limit} requests a minute; try again in {wait_s} s"
     return TooMany("rate_limited", detail, limit=allowance.limit, retry_after=wait_s)
 
 
-def _bearer(headers: list[str]) -> str:
+def _parse_bearer_key(headers: list[str]) -> str:
     """The key from the Authorization header, of which there must be exactly one."""
     scheme, _, secret = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not secret.strip():

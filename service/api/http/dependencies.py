@@ -30,75 +30,81 @@ from starlette.datastructures import Headers
 from service import strict_json
 from service.api.http.slots import Slots
 from service.api.live.job_watch import JobWatch
-from service.api.telemetry.request_metrics import Meters
-from service.caller import LOCAL, Caller, Scope
+from service.api.telemetry.request_metrics import RequestMetrics
+from service.caller import LOCAL_CALLER, Caller, Scope
 from service.db import session
 from service.errors import Forbidden, Invalid, UnsupportedMedia
-from service.operations.prediction.model_resolver import ModelDirectory
-from service.operations.prediction.open_inference import Statistics
+from service.operations.prediction.model_resolver import ModelResolver
+from service.operations.prediction.open_inference import InferenceStatistics
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.queue import TaskQueue
 from service.settings import Settings
 
-MAX_ENTRIES = 100
+MAX_ERROR_ENTRIES = 100
 BEARER = HTTPBearer(
     scheme_name="key",
     description="A key from `kan-service keys create`. None is needed where the service listens on loopback.",
     auto_error=False,
 )
-LARGE_BODY = 64 * 1024  # larger bodies are parsed in a thread: parsing would block the event loop too long
+LARGE_BODY_BYTES = (
+    64 * 1024
+)  # larger bodies are parsed in a thread: parsing would block the event loop too long
 
 
-async def _caller(request: Request) -> Caller:
+async def _get_caller(request: Request) -> Caller:
     """The owner of the request's key; ``LOCAL_CALLER`` for every caller if the service asks for no keys."""
-    return getattr(request.state, "caller", LOCAL)
+    return getattr(request.state, "caller", LOCAL_CALLER)
 
 
 async def _authorize(
-    needed: SecurityScopes, caller: Annotated[Caller, Depends(_caller)], _: Annotated[Any, Depends(BEARER)]
+    needed: SecurityScopes,
+    caller: Annotated[Caller, Depends(_get_caller)],
+    _: Annotated[Any, Depends(BEARER)],
 ) -> None:
-    if not any(caller.may(Scope(scope)) for scope in needed.scopes):
+    if not any(caller.has_scope(Scope(scope)) for scope in needed.scopes):
         wanted = " or ".join(f"`{scope}`" for scope in needed.scopes)
         has = ", ".join(sorted(caller.scopes))
         detail = f"this needs a key with the scope {wanted}, and yours has {has}; use another"
         raise Forbidden("scope_missing", detail)
 
 
-async def _sessions(request: Request, caller: Annotated[Caller, Depends(_caller)]) -> session.Sessions:
+async def _get_sessions(
+    request: Request, caller: Annotated[Caller, Depends(_get_caller)]
+) -> session.Sessions:
     everything = cast("session.Sessions", request.app.state.sessions)
-    return everything.of(caller)
+    return everything.restrict_to(caller)
 
 
-async def _here(request: Request) -> Callable[[str], str]:
+async def _get_versioned_path(request: Request) -> Callable[[str], str]:
     """A function that adds the caller's prefix to a path, so that a client of ``/v1`` gets ``/v1`` paths."""
     version = "/v1" if request.scope["path"].startswith("/v1/") else ""
     root = str(request.scope.get("root_path", "")).rstrip("/")
     return lambda path: root + version + path
 
 
-def _held(name: str) -> Any:
+def _app_state(name: str) -> Any:
     """The dependency on the object that ``create_app`` put into ``app.state`` under this name."""
 
-    async def held(request: Request) -> Any:
+    async def get_value(request: Request) -> Any:
         return getattr(request.app.state, name)
 
-    return Depends(held)
+    return Depends(get_value)
 
 
 READ, TRAIN, PREDICT, ADMIN = (Security(_authorize, scopes=[scope]) for scope in Scope)
-LOOK_AT_MODELS = Security(_authorize, scopes=[Scope.READ, Scope.PREDICT])
-Sessions = Annotated[session.Sessions, Depends(_sessions)]
-Config = Annotated[Settings, _held("settings")]
-Queue = Annotated[TaskQueue, _held("queue")]
-Parsing = Annotated[Slots, _held("parsing")]
-Drawing = Annotated[CapacityLimiter, _held("drawing")]
-Predictors = Annotated[PredictorCache, _held("predictors")]
-Watch = Annotated[JobWatch, _held("watch")]
-Directory = Annotated[ModelDirectory, _held("directory")]
-Metered = Annotated[Meters, _held("meters")]
-Who = Annotated[Caller, Depends(_caller)]
-Stats = Annotated[Statistics, _held("statistics")]
-Here = Annotated[Callable[[str], str], Depends(_here)]
+READ_OR_PREDICT = Security(_authorize, scopes=[Scope.READ, Scope.PREDICT])
+Sessions = Annotated[session.Sessions, Depends(_get_sessions)]
+Config = Annotated[Settings, _app_state("settings")]
+Queue = Annotated[TaskQueue, _app_state("queue")]
+Parsing = Annotated[Slots, _app_state("parsing")]
+Drawing = Annotated[CapacityLimiter, _app_state("drawing")]
+Predictors = Annotated[PredictorCache, _app_state("predictors")]
+Watch = Annotated[JobWatch, _app_state("watch")]
+Directory = Annotated[ModelResolver, _app_state("directory")]
+Metrics = Annotated[RequestMetrics, _app_state("meters")]
+CurrentCaller = Annotated[Caller, Depends(_get_caller)]
+Stats = Annotated[InferenceStatistics, _app_state("statistics")]
+VersionedPath = Annotated[Callable[[str], str], Depends(_get_versioned_path)]
 
 
 class StrictRequest(Request):
@@ -112,7 +118,7 @@ class StrictRequest(Request):
         """
         if not hasattr(self, "_strict"):
             raw = await self.body()
-            in_thread = len(raw) > LARGE_BODY
+            in_thread = len(raw) > LARGE_BODY_BYTES
             self._strict = (
                 await run_in_threadpool(strict_json.parse, raw) if in_thread else strict_json.parse(raw)
             )
@@ -162,14 +168,14 @@ def _refuse_unknown_parameters(request: Request, known: set[str]) -> None:
             "code": "extra_forbidden",
             "detail": f"unknown query parameter {name[:100]!r}; {possible}",
         }
-        for name in unknown[:MAX_ENTRIES]
+        for name in unknown[:MAX_ERROR_ENTRIES]
     ]
     raise Invalid("validation_failed", entries[0]["detail"], errors=entries)
 
 
 def media_type(content_type: str) -> str:
     """``type/subtype`` of a Content-Type, in lower case, without parameters."""
-    return _parsed(content_type).get_content_type() if content_type else ""
+    return _parse_content_type(content_type).get_content_type() if content_type else ""
 
 
 def is_json(content_type: str) -> bool:
@@ -185,12 +191,12 @@ def _require_json(content_type: str) -> None:
             f"the body must be JSON, got {content_type or 'no Content-Type'!r}; "
             "send Content-Type: application/json",
         )
-    charset = _parsed(content_type).get_content_charset("utf-8")
+    charset = _parse_content_type(content_type).get_content_charset("utf-8")
     if charset not in ("utf-8", "utf8"):
         raise UnsupportedMedia("unsupported_charset", f"JSON must be in UTF-8, got charset {charset!r}")
 
 
-def _parsed(content_type: str) -> Message:
+def _parse_content_type(content_type: str) -> Message:
     message = Message()
     message["content-type"] = content_type
     return message

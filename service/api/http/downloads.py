@@ -6,7 +6,7 @@ from urllib.parse import quote
 from fastapi.responses import StreamingResponse
 
 
-def download(
+def make_download_response(
     chunks: Iterable[bytes],
     *,
     name: str,

@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-class AnswerHead:
+class HeadRequestMiddleware:
     """ASGI middleware that has GET routes answer HEAD, and drops the body."""
 
     def __init__(self, app: ASGIApp) -> None:

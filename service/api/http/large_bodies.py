@@ -26,33 +26,33 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.http.dependencies import is_json
-from service.api.http.problems import problem
+from service.api.http.problems import problem_response
 from service.api.http.slots import Slots
-from service.api.telemetry.request_metrics import Meters
-from service.caller import LOCAL, Caller
+from service.api.telemetry.request_metrics import RequestMetrics
+from service.caller import LOCAL_CALLER, Caller
 from service.errors import Malformed, OutOfSpace, ServiceError, TooLarge, is_disk_full
 from service.observability import logs
-from service.operations.prediction.open_inference import Statistics
+from service.operations.prediction.open_inference import InferenceStatistics
 from service.settings import PREFIX, TEST_PREFIX, MiB, Settings
 
-COMMAND = (sys.executable, "-m", "service.large_requests")
-BRINGS_TABLE = re.compile(r"(/v1)?/(datasets|predict|models/[^/]+/predict)|/v2/models/.+/infer")
-PREDICTS = re.compile(r"/(predict|infer)\Z")
-LARGE_TABLE = MiB
+READER_COMMAND = (sys.executable, "-m", "service.large_requests")
+TABLE_PATHS = re.compile(r"(/v1)?/(datasets|predict|models/[^/]+/predict)|/v2/models/.+/infer")
+PREDICTION_PATHS = re.compile(r"/(predict|infer)\Z")
+MAX_INLINE_TABLE_BYTES = MiB
 """Largest body with a table that this process parses. Its schema stops at the first mistake, so this takes
 less than 0.1 s; the other process would need as long to start."""
-MAX_CONTAINERS = 20_000
+MAX_INLINE_CONTAINERS = 20_000
 """Most lists and objects that this process parses: they take twenty times as long as numbers and texts."""
-LARGE_OTHER = 64 * 1024  # other bodies: their schemas report every mistake
+MAX_INLINE_OTHER_BYTES = 64 * 1024  # other bodies: their schemas report every mistake
 CHUNK_BYTES = MiB
 
 
-def brings_table(path: str) -> bool:
+def accepts_table(path: str) -> bool:
     """Whether bodies sent to this path may hold rows."""
-    return BRINGS_TABLE.fullmatch(path) is not None
+    return TABLE_PATHS.fullmatch(path) is not None
 
 
-class LargeBodies:
+class LargeBodyMiddleware:
     """ASGI middleware that hands large bodies to another process. It comes after the key and size checks.
 
     Args:
@@ -67,9 +67,9 @@ class LargeBodies:
         app: ASGIApp,
         folder: Path,
         slots: Slots,
-        reader: Reader,
-        meters: Meters,
-        statistics: Statistics,
+        reader: LargeBodyReader,
+        meters: RequestMetrics,
+        statistics: InferenceStatistics,
     ) -> None:
         self.app = app
         self._folder, self._slots, self._reader = folder, slots, reader
@@ -80,42 +80,45 @@ class LargeBodies:
         if scope["type"] != "http" or not _may_be_large(scope):
             return await self.app(scope, receive, send)
         try:
-            limit = LARGE_TABLE if brings_table(scope["path"]) else LARGE_OTHER
-            beginning, is_whole = await _beginning(receive, limit)
-            if is_whole and _is_light(beginning, limit):
+            limit = MAX_INLINE_TABLE_BYTES if accepts_table(scope["path"]) else MAX_INLINE_OTHER_BYTES
+            beginning, is_whole = await _read_beginning(receive, limit)
+            if is_whole and _is_cheap_to_parse(beginning, limit):
                 return await self.app(scope, _replay(beginning, receive), send)
-            with self._file() as body, self._file() as answer:
-                await _keep(scope, beginning, None if is_whole else receive, body)
-                async with self._slots.one(_caller_of(scope).tenant):
+            with self._open_temporary_file() as body, self._open_temporary_file() as answer:
+                await _store_request(scope, beginning, None if is_whole else receive, body)
+                async with self._slots.hold(_caller_of(scope).tenant):
                     done = await run_in_threadpool(
-                        self._reader.answer, body, answer, predicts=PREDICTS.search(scope["path"]) is not None
+                        self._reader.answer,
+                        body,
+                        answer,
+                        predicts=PREDICTION_PATHS.search(scope["path"]) is not None,
                     )
-                self._note(scope, done)
-                await _pass_on(answer, send)
+                self._record_metrics(scope, done)
+                await _send_answer(answer, send)
         except ServiceError as error:
-            await problem(error, headers={"Connection": "close"})(scope, receive, send)
+            await problem_response(error, headers={"Connection": "close"})(scope, receive, send)
         except OSError as error:
             if not is_disk_full(error):
                 raise
             detail = "the disk of the service is full; send the body again when there is space"
-            await problem(OutOfSpace("disk_full", detail))(scope, receive, send)
+            await problem_response(OutOfSpace("disk_full", detail))(scope, receive, send)
 
-    def _file(self) -> BinaryIO:
+    def _open_temporary_file(self) -> BinaryIO:
         return cast("BinaryIO", tempfile.TemporaryFile(dir=self._folder))
 
-    def _note(self, scope: Scope, done: dict[str, Any]) -> None:
+    def _record_metrics(self, scope: Scope, done: dict[str, Any]) -> None:
         """Count the work of the other process as this process's own."""
         scope["route"] = SimpleNamespace(path=done["route"])
         if done["error_code"]:
             scope["state"]["error_code"] = done["error_code"]
         for call, rows, seconds in done["predictions"]:
-            self._meters.note_prediction(call, rows, seconds)
+            self._meters.count_prediction(call, rows, seconds)
         for model_id, rows, nanoseconds in done["inferences"]:
             self._statistics.add(model_id, rows, nanoseconds)
 
 
 def _caller_of(scope: Scope) -> Caller:
-    caller: Caller = scope["state"].get("caller", LOCAL)
+    caller: Caller = scope["state"].get("caller", LOCAL_CALLER)
     return caller
 
 
@@ -123,11 +126,11 @@ def _may_be_large(scope: Scope) -> bool:
     headers = Headers(scope=scope)
     is_read_as_json = is_json(headers.get("content-type", "")) or scope["path"].startswith("/v2")
     length = headers.get("content-length")
-    is_small = length is not None and length.isdecimal() and int(length[:20]) <= LARGE_OTHER
+    is_small = length is not None and length.isdecimal() and int(length[:20]) <= MAX_INLINE_OTHER_BYTES
     return is_read_as_json and not is_small and (length is not None or "transfer-encoding" in headers)
 
 
-async def _beginning(receive: Receive, limit: int) -> tuple[list[Message], bool]:
+async def _read_beginning(receive: Receive, limit: int) -> tuple[list[Message], bool]:
     """The first messages of a body, up to its end or just over the limit; and whether that is the end."""
     messages, received = [], 0
     while received <= limit:
@@ -138,11 +141,11 @@ async def _beginning(receive: Receive, limit: int) -> tuple[list[Message], bool]
     return messages, False
 
 
-def _is_light(messages: list[Message], limit: int) -> bool:
+def _is_cheap_to_parse(messages: list[Message], limit: int) -> bool:
     """Whether a body is small enough, and has few enough lists and objects, to parse in this process."""
     bodies = [message.get("body", b"") for message in messages]
     containers = sum(body.count(b"[") + body.count(b"{") for body in bodies)
-    return sum(map(len, bodies)) <= limit and containers <= MAX_CONTAINERS
+    return sum(map(len, bodies)) <= limit and containers <= MAX_INLINE_CONTAINERS
 
 
 def _replay(messages: list[Message], receive: Receive) -> Receive:
@@ -154,7 +157,9 @@ def _replay(messages: list[Message], receive: Receive) -> Receive:
     return receive_again
 
 
-async def _keep(scope: Scope, beginning: list[Message], receive: Receive | None, file: BinaryIO) -> None:
+async def _store_request(
+    scope: Scope, beginning: list[Message], receive: Receive | None, file: BinaryIO
+) -> None:
     """Write a JSON line that describes the request, then its body.
 
     Args:
@@ -167,7 +172,7 @@ async def _keep(scope: Scope, beginning: list[Message], receive: Receive | None,
         "query_string": scope["query_string"].decode("latin-1"),
         "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]],
         "caller": asdict(caller) | {"scopes": sorted(caller.scopes)},
-        "facts": logs.known(),
+        "facts": logs.current_facts(),
     }
     file.write(json.dumps(told).encode() + b"\n")
     for message in beginning:
@@ -182,7 +187,7 @@ async def _keep(scope: Scope, beginning: list[Message], receive: Receive | None,
     await run_in_threadpool(file.flush)
 
 
-async def _pass_on(answer: BinaryIO, send: Send) -> None:
+async def _send_answer(answer: BinaryIO, send: Send) -> None:
     answer.seek(0)
     start = json.loads(answer.readline())
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in start["headers"]]
@@ -192,7 +197,7 @@ async def _pass_on(answer: BinaryIO, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-class Reader:
+class LargeBodyReader:
     """The process that answers large requests. It starts on demand and ends when idle."""
 
     def __init__(self, settings: Settings) -> None:
@@ -225,7 +230,7 @@ class Reader:
     def close(self) -> None:
         """End the process."""
         with self._lock:
-            self._hang_up()
+            self._stop()
 
     def _ask(self, body: BinaryIO, answer: BinaryIO, *, predicts: bool) -> bytes:
         """The process's report: empty if it did not start, without a final newline if it was terminated."""
@@ -244,18 +249,18 @@ class Reader:
             with suppress(OSError):
                 socket.send_fds(self._line, [word], descriptors)
                 return
-            self._hang_up()
+            self._stop()
         raise RuntimeError("the process that reads large bodies does not start")
 
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair()
-        others = {name: value for name, value in os.environ.items() if _is_no_setting(name)}
+        others = {name: value for name, value in os.environ.items() if _is_not_setting(name)}
         with theirs:
-            environment = others | _list_variables(self._settings)
-            self._process = subprocess.Popen(COMMAND, env=environment, stdin=theirs.fileno())  # noqa: S603  # our own
+            environment = others | _make_environment(self._settings)
+            self._process = subprocess.Popen(READER_COMMAND, env=environment, stdin=theirs.fileno())  # noqa: S603  # our own
         return ours
 
-    def _hang_up(self) -> None:
+    def _stop(self) -> None:
         """Close the socket, which ends the process, and wait for it."""
         if self._line is not None:
             self._line.close()
@@ -265,11 +270,11 @@ class Reader:
             self._process = None
 
 
-def _is_no_setting(name: str) -> bool:
+def _is_not_setting(name: str) -> bool:
     return not name.startswith(PREFIX) or name.startswith(TEST_PREFIX)
 
 
-def _list_variables(settings: Settings) -> dict[str, str]:
+def _make_environment(settings: Settings) -> dict[str, str]:
     """The settings as environment variables; all users of the machine can read command-line arguments."""
     given = settings.model_dump(mode="json")
     return {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items()}

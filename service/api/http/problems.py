@@ -18,8 +18,8 @@ from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 from kan_engine.errors import InvalidData, KANEngineError
-from service.api.openapi.document import PROBLEM
-from service.db.session import UNUSABLE, is_full
+from service.api.openapi.document import PROBLEM_MEDIA_TYPE
+from service.db.session import UNAVAILABLE_ERRORS, is_full
 from service.errors import (
     Invalid,
     Malformed,
@@ -34,12 +34,17 @@ from service.strict_json import pointer
 
 log = logging.getLogger(__name__)
 
-MAX_ENTRIES = 100
-MAX_CHARACTERS = 2_000
+MAX_ERROR_ENTRIES = 100
+MAX_TEXT_CHARACTERS = 2_000
 is_v2: ContextVar[bool] = ContextVar("is_v2", default=False)  # its clients expect a member `error`
 RETRY_AFTER_S = 5
-CODES = {400: "malformed_request", 404: "path_not_found", 405: "method_not_allowed", 413: "body_too_large"}
-REMEDIES = {
+CODES_BY_STATUS = {
+    400: "malformed_request",
+    404: "path_not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+}
+DETAILS_BY_TYPE = {
     "extra_forbidden": "unknown field; remove it or correct its name",
     "missing": "required, but missing",
 }
@@ -47,17 +52,17 @@ REMEDIES = {
 
 def register(app: FastAPI) -> None:
     """Register handlers that turn every error, expected or not, into a problem."""
-    app.exception_handler(ServiceError)(_on_service_error)
-    app.exception_handler(KANEngineError)(_on_engine_error)
-    app.exception_handler(RequestValidationError)(_on_validation_error)
-    app.exception_handler(HTTPException)(_on_http_exception)
-    app.exception_handler(ClientDisconnect)(_on_disconnect)
-    for unusable in UNUSABLE:
-        app.exception_handler(unusable)(_on_database_error)
-    app.exception_handler(Exception)(_on_unexpected_error)
+    app.exception_handler(ServiceError)(_handle_service_error)
+    app.exception_handler(KANEngineError)(_handle_engine_error)
+    app.exception_handler(RequestValidationError)(_handle_validation_error)
+    app.exception_handler(HTTPException)(_handle_http_exception)
+    app.exception_handler(ClientDisconnect)(_handle_disconnect)
+    for unusable in UNAVAILABLE_ERRORS:
+        app.exception_handler(unusable)(_handle_database_error)
+    app.exception_handler(Exception)(_handle_unexpected_error)
 
 
-def problem(
+def problem_response(
     error: ServiceError, *, headers: dict[str, str] | None = None, instance: str | None = None
 ) -> Response:
     """The response to an error.
@@ -67,32 +72,32 @@ def problem(
         instance: URI of this occurrence, as logged; a new one if None.
     """
     entries = [
-        {name: _shortened(value) for name, value in entry.items()} for entry in error.errors[:MAX_ENTRIES]
+        {name: _shorten(value) for name, value in entry.items()} for entry in error.errors[:MAX_ERROR_ENTRIES]
     ]
     return _render(
         error.status,
-        {"code": error.code, "detail": _shortened(error.detail), "errors": entries} | error.extra,
+        {"code": error.code, "detail": _shorten(error.detail), "errors": entries} | error.extra,
         headers=_headers(error) | (headers or {}),
         instance=instance,
     )
 
 
-def _shortened(value: Any) -> Any:
+def _shorten(value: Any) -> Any:
     """Truncate a long text: a name from a client may be a megabyte long."""
-    is_long = isinstance(value, str) and len(value) > MAX_CHARACTERS
-    return f"{value[:MAX_CHARACTERS]}…" if is_long else value
+    is_long = isinstance(value, str) and len(value) > MAX_TEXT_CHARACTERS
+    return f"{value[:MAX_TEXT_CHARACTERS]}…" if is_long else value
 
 
-def validation_failed(errors: list[Any], body: Any) -> Invalid:
+def validation_error(errors: list[Any], body: Any) -> Invalid:
     """Pydantic's errors as one error, without the values sent: they may be NaN, huge or secret."""
-    errors = _without_idle_alternatives(errors)
-    entries = [_entry(error, body) for error in errors[:MAX_ENTRIES]]
-    first = f"{_where(entries[0])}: {entries[0]['detail']}"
+    errors = _merge_literal_alternatives(errors)
+    entries = [_make_entry(error, body) for error in errors[:MAX_ERROR_ENTRIES]]
+    first = f"{_location_text(entries[0])}: {entries[0]['detail']}"
     detail = first if len(errors) == 1 else f"{len(errors)} problems in the request; the first: {first}"
     return Invalid("validation_failed", detail, errors=entries)
 
 
-def _without_idle_alternatives(errors: list[Any]) -> list[Any]:
+def _merge_literal_alternatives(errors: list[Any]) -> list[Any]:
     """Merge the errors of alternatives: a value that is neither `"auto"` nor a number is one mistake."""
     words = {
         error["loc"][:-1]: error["msg"].removeprefix("Input should be ")
@@ -115,18 +120,18 @@ def _render(
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "instance": instance or _new_instance(),
+        "instance": instance or _make_instance(),
         **members,
     }
     if is_v2.get():
         document["error"] = document["detail"]
     content = json.dumps(document, ensure_ascii=False)  # orjson fails above 64 bits, as estimates may be
-    answer = _Problem(content, status_code=status, media_type=PROBLEM, headers=headers)
+    answer = _ProblemResponse(content, status_code=status, media_type=PROBLEM_MEDIA_TYPE, headers=headers)
     answer.code = members["code"]
     return answer
 
 
-class _Problem(Response):
+class _ProblemResponse(Response):
     """Stores its code in the request's state, where `ResponseHeadersMiddleware` counts it."""
 
     code: str
@@ -136,7 +141,7 @@ class _Problem(Response):
         await super().__call__(scope, receive, send)
 
 
-def _new_instance() -> str:
+def _make_instance() -> str:
     return f"urn:uuid:{uuid_utils.uuid7()}"
 
 
@@ -148,43 +153,43 @@ def _headers(error: ServiceError) -> dict[str, str]:
     return {}
 
 
-def _on_service_error(_: Request, error: ServiceError) -> Response:
-    return problem(error)
+def _handle_service_error(_: Request, error: ServiceError) -> Response:
+    return problem_response(error)
 
 
-def _on_engine_error(_: Request, error: KANEngineError) -> Response:
+def _handle_engine_error(_: Request, error: KANEngineError) -> Response:
     """Errors of the engine come from the client's request: 422."""
     code = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
     entries = []
     if isinstance(error, InvalidData):
         place = {"column": error.column, "row": error.row}
         entries = [{k: v for k, v in place.items() if v is not None} | {"code": code, "detail": str(error)}]
-    return problem(Invalid(code, str(error), errors=entries))
+    return problem_response(Invalid(code, str(error), errors=entries))
 
 
-def _on_validation_error(_: Request, error: RequestValidationError) -> Response:
-    return problem(validation_failed(list(error.errors()), error.body))
+def _handle_validation_error(_: Request, error: RequestValidationError) -> Response:
+    return problem_response(validation_error(list(error.errors()), error.body))
 
 
-def _on_http_exception(request: Request, error: HTTPException) -> Response:
+def _handle_http_exception(request: Request, error: HTTPException) -> Response:
     """Errors of the framework: unknown paths, wrong methods, malformed forms."""
     details = {
         404: f"there is nothing at {request.url.path}; /docs lists every path",
         405: f"{request.method} is not possible at {request.url.path}; see the header Allow",
     }
     members = {
-        "code": CODES.get(error.status_code, f"http_{error.status_code}"),
+        "code": CODES_BY_STATUS.get(error.status_code, f"http_{error.status_code}"),
         "detail": details.get(error.status_code, str(error.detail)),
         "errors": [],
     }
     headers = dict(error.headers or {})
     if error.status_code == 405:
-        methods = _methods_at(request)
+        methods = _list_methods(request)
         headers["Allow"] = ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
     return _render(error.status_code, members, headers=headers)
 
 
-def _methods_at(request: Request) -> set[str]:
+def _list_methods(request: Request) -> set[str]:
     """All methods of a path; the framework names only those of the first matching route.
 
     If a route has exactly this path (`/models/compare`), routes with parameters do not count.
@@ -199,29 +204,31 @@ def _methods_at(request: Request) -> set[str]:
     return {method for route in spelt_out or routes for method in route.methods or ()}
 
 
-def _on_disconnect(_: Request, __: ClientDisconnect) -> Response:
+def _handle_disconnect(_: Request, __: ClientDisconnect) -> Response:
     """The client has disconnected and reads no response, but this is no error of the service."""
-    return problem(Malformed("incomplete_body", "the request ended before its body did; send it again"))
+    return problem_response(
+        Malformed("incomplete_body", "the request ended before its body did; send it again")
+    )
 
 
-def _on_database_error(request: Request, error: DBAPIError) -> Response:
+def _handle_database_error(request: Request, error: DBAPIError) -> Response:
     """The database is down, restarting, full or not migrated: the client may try again."""
-    instance = _new_instance()
+    instance = _make_instance()
     log.error("database failed", exc_info=error, extra={"instance": instance, "path": request.url.path})
     if is_full(error):
         detail = "the database has no space left and stored nothing; try again when there is space"
-        return problem(OutOfSpace("disk_full", detail), instance=instance)
+        return problem_response(OutOfSpace("disk_full", detail), instance=instance)
     detail = "the database is unavailable; try again, and see /health/ready"
-    return problem(Unavailable("database_unavailable", detail), instance=instance)
+    return problem_response(Unavailable("database_unavailable", detail), instance=instance)
 
 
-def _on_unexpected_error(request: Request, error: Exception) -> Response:
+def _handle_unexpected_error(request: Request, error: Exception) -> Response:
     """Errors of the service itself: 500 with the traceback in the log and not in the body."""
-    instance = _new_instance()
+    instance = _make_instance()
     log.error("request failed", exc_info=error, extra={"instance": instance, "path": request.url.path})
     if is_disk_full(error):
         detail = "the disk of the service is full, so nothing was stored; try again when there is space"
-        return problem(OutOfSpace("disk_full", detail), instance=instance)
+        return problem_response(OutOfSpace("disk_full", detail), instance=instance)
     members = {
         "code": "internal_error",
         "detail": "the service failed; its log has the details under this instance",
@@ -230,21 +237,21 @@ def _on_unexpected_error(request: Request, error: Exception) -> Response:
     return _render(500, members, headers={}, instance=instance)
 
 
-def _entry(error: dict[str, Any], body: Any) -> dict[str, Any]:
+def _make_entry(error: dict[str, Any], body: Any) -> dict[str, Any]:
     kind, (source, *path) = error["type"], error["loc"]
-    detail = REMEDIES.get(kind, str(error["msg"]).removeprefix("Value error, "))
-    return _place(source, path, body, kind) | {"code": kind, "detail": detail}
+    detail = DETAILS_BY_TYPE.get(kind, str(error["msg"]).removeprefix("Value error, "))
+    return _locate(source, path, body, kind) | {"code": kind, "detail": detail}
 
 
-def _place(source: str, path: list[str | int], body: Any, kind: str) -> dict[str, Any]:
+def _locate(source: str, path: list[str | int], body: Any, kind: str) -> dict[str, Any]:
     if source == "body":
-        return {"pointer": pointer(_path_in(body, path, kind))}
+        return {"pointer": pointer(_client_path(body, path, kind))}
     if source == "form":
         return {"field": path[0]}
     return {"parameter": ".".join(map(str, path)), "in": source}
 
 
-def _path_in(body: Any, path: list[str | int], kind: str) -> list[str | int]:
+def _client_path(body: Any, path: list[str | int], kind: str) -> list[str | int]:
     """The path of the client's own keys, without the names of union members that Pydantic inserts."""
     kept: list[str | int] = []
     for number, part in enumerate(path):
@@ -259,5 +266,5 @@ def _path_in(body: Any, path: list[str | int], kind: str) -> list[str | int]:
     return kept
 
 
-def _where(entry: dict[str, Any]) -> str:
+def _location_text(entry: dict[str, Any]) -> str:
     return str(entry.get("pointer") or entry.get("field") or entry.get("parameter"))

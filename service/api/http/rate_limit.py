@@ -19,11 +19,12 @@ import redis
 log = logging.getLogger(__name__)
 
 WINDOW_S = 60
-TIMEOUT_S = 0.2
-PAUSE_S = 5.0  # without another attempt after Redis was unreachable: not every request should wait for it
-FORGET_FULL_AT = 10_000  # number of buckets above which full ones are dropped
+REDIS_TIMEOUT_S = 0.2
+# Without another attempt after Redis was unreachable: not every request should wait for it
+REDIS_RETRY_PAUSE_S = 5.0
+MAX_BUCKETS_BEFORE_CLEANUP = 10_000  # number of buckets above which full ones are dropped
 
-TAKE = """
+BUCKET_SCRIPT = """
 local size, rate = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
@@ -69,7 +70,7 @@ class Allowance:
         return max(1, math.ceil((1 - self.tokens) * WINDOW_S / self.limit))
 
 
-class Rates(Protocol):
+class RateLimiter(Protocol):
     """Token buckets by key."""
 
     def take(self, who: str) -> Allowance | None:
@@ -77,7 +78,7 @@ class Rates(Protocol):
         ...
 
 
-class LocalRates:
+class LocalRateLimiter:
     """Token buckets of this process alone."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -89,28 +90,30 @@ class LocalRates:
         """Take a token."""
         with self._lock:
             now = self._clock()
-            tokens = self._filled(*self._buckets.get(who, (float(self._limit), now)), now)
+            tokens = self._compute_tokens(*self._buckets.get(who, (float(self._limit), now)), now)
             is_allowed = tokens >= 1
             self._buckets[who] = tokens - is_allowed, now
-            if len(self._buckets) > FORGET_FULL_AT:
-                self._forget_full(now)
+            if len(self._buckets) > MAX_BUCKETS_BEFORE_CLEANUP:
+                self._drop_full_buckets(now)
         return Allowance(is_allowed, self._limit, tokens - is_allowed)
 
-    def _filled(self, tokens: float, at: float, now: float) -> float:
+    def _compute_tokens(self, tokens: float, at: float, now: float) -> float:
         return min(self._limit, tokens + (now - at) * self._limit / WINDOW_S)
 
-    def _forget_full(self, now: float) -> None:
+    def _drop_full_buckets(self, now: float) -> None:
         buckets = self._buckets.items()
-        self._buckets = {who: b for who, b in buckets if self._filled(*b, now) < self._limit}
+        self._buckets = {who: b for who, b in buckets if self._compute_tokens(*b, now) < self._limit}
 
 
-class RedisRates:
+class RedisRateLimiter:
     """Token buckets in Redis, which all processes share; timed by the clock of Redis."""
 
     def __init__(self, limit: int, url: str) -> None:
         self._limit, self._silent_until = limit, 0.0
-        client = redis.Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
-        self._take = client.register_script(TAKE)
+        client = redis.Redis.from_url(
+            url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
+        )
+        self._take = client.register_script(BUCKET_SCRIPT)
 
     def take(self, who: str) -> Allowance | None:
         """Take a token; None while Redis is unreachable."""
@@ -119,16 +122,16 @@ class RedisRates:
         try:
             answer = self._take(keys=[f"kan:rate:{who}"], args=[self._limit, self._limit / WINDOW_S])
         except redis.RedisError as error:
-            self._silent_until = time.monotonic() + PAUSE_S
+            self._silent_until = time.monotonic() + REDIS_RETRY_PAUSE_S
             log.warning("requests are not counted", extra={"reason": type(error).__name__})
             return None
         is_allowed, tokens = cast("tuple[int, bytes]", answer)
         return Allowance(bool(is_allowed), self._limit, float(tokens))
 
 
-def make_rates(limit: int, broker_url: str) -> Rates | None:
+def make_rate_limiter(limit: int, broker_url: str) -> RateLimiter | None:
     """Return a limiter for ``limit`` requests per minute and key; None if ``limit`` is 0."""
     if not limit:
         return None
     is_shared = broker_url.startswith(("redis://", "rediss://"))
-    return RedisRates(limit, broker_url) if is_shared else LocalRates(limit)
+    return RedisRateLimiter(limit, broker_url) if is_shared else LocalRateLimiter(limit)

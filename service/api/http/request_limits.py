@@ -4,13 +4,13 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.http.dependencies import is_json
-from service.api.http.large_bodies import brings_table
-from service.api.http.problems import problem
+from service.api.http.large_bodies import accepts_table
+from service.api.http.problems import problem_response
 from service.errors import Malformed, ServiceError, TooLarge, UnsupportedMedia
 from service.settings import Settings
 
 
-class RequestLimits:
+class RequestLimitMiddleware:
     """ASGI middleware that limits bodies by the bytes received and refuses what no route accepts."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -23,25 +23,25 @@ class RequestLimits:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        limit = self._limit(headers, scope["path"])
+        limit = self._max_body_bytes(headers, scope["path"])
         try:
-            _check(scope, headers, limit)
+            _check_request(scope, headers, limit)
         except ServiceError as error:
-            await problem(error, headers={"Connection": "close"})(scope, receive, send)
+            await problem_response(error, headers={"Connection": "close"})(scope, receive, send)
             return
-        await self.app(scope, _counting(receive, limit), send)
+        await self.app(scope, _count_bytes(receive, limit), send)
 
-    def _limit(self, headers: Headers, path: str) -> int:
+    def _max_body_bytes(self, headers: Headers, path: str) -> int:
         is_read_as_json = is_json(headers.get("content-type", "")) or path.startswith("/v2")
         limits = [self.settings.max_body_bytes]
         if is_read_as_json:
             limits.append(self.settings.max_json_bytes)
-            if not brings_table(path):
+            if not accepts_table(path):
                 limits.append(self.settings.max_request_bytes)
         return min(limits)
 
 
-def _check(scope: Scope, headers: Headers, limit: int) -> None:
+def _check_request(scope: Scope, headers: Headers, limit: int) -> None:
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
         raise Malformed("nul_character", "the URL contains the character NUL; remove it")
     encoding = headers.get("content-encoding", "identity")
@@ -52,10 +52,10 @@ def _check(scope: Scope, headers: Headers, limit: int) -> None:
         )
     length = headers.get("content-length", "0")
     if length.isdecimal() and int(length[:20]) > limit:
-        raise _too_large(limit)
+        raise _too_large_error(limit)
 
 
-def _counting(receive: Receive, limit: int) -> Receive:
+def _count_bytes(receive: Receive, limit: int) -> Receive:
     received = 0
 
     async def receive_counted() -> Message:
@@ -63,11 +63,11 @@ def _counting(receive: Receive, limit: int) -> Receive:
         message = await receive()
         received += len(message.get("body", b""))
         if received > limit:
-            raise _too_large(limit)
+            raise _too_large_error(limit)
         return message
 
     return receive_counted
 
 
-def _too_large(limit: int) -> TooLarge:
+def _too_large_error(limit: int) -> TooLarge:
     return TooLarge("body_too_large", f"the body is over the limit of {limit} bytes; send less", limit=limit)

@@ -12,8 +12,8 @@ import uuid_utils
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.http.problems import is_v2, problem
-from service.api.telemetry.request_metrics import Meters
+from service.api.http.problems import is_v2, problem_response
+from service.api.telemetry.request_metrics import RequestMetrics
 from service.errors import Forbidden, Malformed, ServiceError
 from service.observability import logs
 from service.settings import LOOPBACK_NAMES
@@ -21,10 +21,10 @@ from service.settings import LOOPBACK_NAMES
 log = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
-SAFE = ("GET", "HEAD", "OPTIONS")  # methods that change nothing
-QUIET = ("/health/live", "/health/ready", "/metrics")  # machines request them every few seconds
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # methods that change nothing
+QUIET_PATHS = ("/health/live", "/health/ready", "/metrics")  # machines request them every few seconds
 # Defaults; pages and pictures set their own.
-HEADERS = {
+DEFAULT_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -33,7 +33,7 @@ HEADERS = {
 }
 
 
-class Frame:
+class ResponseHeadersMiddleware:
     """Outermost ASGI middleware.
 
     Args:
@@ -42,7 +42,7 @@ class Frame:
         meters: Count every response.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Sequence[str], meters: Meters) -> None:
+    def __init__(self, app: ASGIApp, hosts: Sequence[str], meters: RequestMetrics) -> None:
         self.app = app
         self._meters = meters
         self._hosts = frozenset(host.lower() for host in hosts)
@@ -57,44 +57,46 @@ class Frame:
         given = headers.get("x-request-id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
 
-        async def send_framed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 answered = MutableHeaders(raw=message["headers"])
                 answered["X-Request-ID"] = request_id
-                for name, value in HEADERS.items():
+                for name, value in DEFAULT_HEADERS.items():
                     answered.setdefault(name, value)
                 if status in (307, 308):
-                    answered["Location"] = _on_this_host(answered["Location"])
+                    answered["Location"] = _make_relative(answered["Location"])
             await send(message)
 
         scope.setdefault("state", {})  # before the scope is copied, so that all copies share it
         is_v2.set(scope["path"].startswith("/v2"))
-        with logs.facts(request_id=request_id):
+        with logs.bind_facts(request_id=request_id):
             try:
-                if refusal := self._refusal(scope["method"], headers):
-                    await problem(refusal, headers={"Connection": "close"})(scope, receive, send_framed)
+                if refusal := self._find_refusal(scope["method"], headers):
+                    await problem_response(refusal, headers={"Connection": "close"})(
+                        scope, receive, send_with_headers
+                    )
                 else:
-                    await self.app(scope, receive, send_framed)
+                    await self.app(scope, receive, send_with_headers)
             finally:
                 seconds = time.perf_counter() - since
-                self._meters.answered(scope, status, seconds)
-                self._tell(scope, status, seconds)
+                self._meters.count_request(scope, status, seconds)
+                self._log_request(scope, status, seconds)
 
-    def _refusal(self, method: str, headers: Headers) -> ServiceError | None:
-        if self._hosts and _name_of(headers.get("host", "")) not in self._hosts:
-            return _wrong_host()
+    def _find_refusal(self, method: str, headers: Headers) -> ServiceError | None:
+        if self._hosts and _host_name(headers.get("host", "")) not in self._hosts:
+            return _host_error()
         if len(headers.getlist("host")) > 1:
             return Malformed("malformed_request", "the request has more than one Host; send one")
         coding = headers.get("transfer-encoding")
         if coding is not None and (coding.lower() != "chunked" or "content-length" in headers):
-            return _unclear_end()
-        if method not in SAFE and self._is_from_elsewhere(headers):
-            return _cross_site()
+            return _framing_error()
+        if method not in SAFE_METHODS and self._is_cross_site(headers):
+            return _cross_site_error()
         return None
 
-    def _is_from_elsewhere(self, headers: Headers) -> bool:
+    def _is_cross_site(self, headers: Headers) -> bool:
         """Whether a page of another origin sends this; programs send neither Sec-Fetch-Site nor Origin."""
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if site is not None:
@@ -102,14 +104,14 @@ class Frame:
         if origin is None:
             return False
         scheme, _, authority = origin.lower().partition("://")
-        if _name_of(authority) in self._named:  # a proxy may have changed the Host
+        if _host_name(authority) in self._named:  # a proxy may have changed the Host
             return False
         usual = {"http": ":80", "https": ":443"}.get(scheme, "")
         return authority.removesuffix(usual) != headers.get("host", "").lower().removesuffix(usual)
 
-    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+    def _log_request(self, scope: Scope, status: int, seconds: float) -> None:
         path = scope["path"].removeprefix("/v1")
-        level = logging.DEBUG if path in QUIET else logging.INFO
+        level = logging.DEBUG if path in QUIET_PATHS else logging.INFO
         caller = scope.get("state", {}).get("caller")
         whose = {"tenant": caller.tenant, "key_id": caller.key_id} if caller else {}
         facts = {"method": scope["method"], "path": scope["path"], "status": status}
@@ -117,27 +119,27 @@ class Frame:
         log.log(level, "answered", extra=facts | whose)
 
 
-def _name_of(host: str) -> str:
+def _host_name(host: str) -> str:
     """The lower-case host name of a Host header, without its port."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.rpartition(":")[0].lower() if ":" in host else host.lower()
 
 
-def _on_this_host(location: str) -> str:
+def _make_relative(location: str) -> str:
     """The path and query of a URL. The host came from the client and could name another service."""
     split = urlsplit(location)
     return urlunsplit(("", "", "/" + split.path.lstrip("/\\"), split.query, ""))
 
 
-def _wrong_host() -> Malformed:
+def _host_error() -> Malformed:
     detail = (
         "the host name is not allowed; use the service's own address, or add the name to KAN_ALLOWED_HOSTS"
     )
     return Malformed("host_not_allowed", detail)
 
 
-def _cross_site() -> Forbidden:
+def _cross_site_error() -> Forbidden:
     detail = (
         "a page of another site sent this request, and only pages of this service may change data; "
         "send it from a program, or through your own server"
@@ -145,7 +147,7 @@ def _cross_site() -> Forbidden:
     return Forbidden("cross_site_request", detail)
 
 
-def _unclear_end() -> Malformed:
+def _framing_error() -> Malformed:
     """The end of the body is ambiguous, which allows request smuggling through a proxy."""
     detail = "send either a Content-Length, or 'Transfer-Encoding: chunked' alone"
     return Malformed("malformed_request", detail)

@@ -16,7 +16,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
-def told_of_shutdown(tell: Callable[[], None], delay_s: float = 0.0) -> Iterator[None]:
+def notify_on_shutdown(tell: Callable[[], None], delay_s: float = 0.0) -> Iterator[None]:
     """Call ``tell`` on the event loop on SIGTERM or SIGINT, and then the previous signal handler.
 
     Args:
@@ -30,7 +30,7 @@ def told_of_shutdown(tell: Callable[[], None], delay_s: float = 0.0) -> Iterator
 
     is_told = False
 
-    def on_signal(number: int, frame: FrameType | None) -> None:
+    def handle_signal(number: int, frame: FrameType | None) -> None:
         nonlocal is_told
         waits, is_told = bool(delay_s) and not is_told, True
         loop.call_soon_threadsafe(tell)
@@ -43,7 +43,7 @@ def told_of_shutdown(tell: Callable[[], None], delay_s: float = 0.0) -> Iterator
             handler(number, frame)
 
     for number in SIGNALS:
-        signal.signal(number, on_signal)
+        signal.signal(number, handle_signal)
     try:
         yield
     finally:

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 from service.errors import TooMany, Unavailable
 
-PATIENCE_S = 30.0
-MAX_WAITING = 32  # requests of a tenant: each has its body on disk while it waits
+SLOT_TIMEOUT_S = 30.0
+MAX_WAITING_PER_TENANT = 32  # requests of a tenant: each has its body on disk while it waits
 
 
 class Slots:
@@ -22,26 +22,29 @@ class Slots:
         patience_s: How long a request waits for a slot before it is refused.
     """
 
-    def __init__(self, total: int, of_tenant: int, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, total: int, of_tenant: int, patience_s: float = SLOT_TIMEOUT_S) -> None:
         self._all = asyncio.Semaphore(total)
         self._own = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(of_tenant))
         self._present = defaultdict[str, int](int)
         self._patience_s = patience_s
 
     @asynccontextmanager
-    async def one(self, tenant: str) -> AsyncIterator[None]:
+    async def hold(self, tenant: str) -> AsyncIterator[None]:
         """Hold a slot within the block.
 
         Raises:
             TooMany: Too many requests of this tenant hold a slot or wait for one.
             Unavailable: No slot became free in time.
         """
-        if self._present[tenant] >= MAX_WAITING:
-            detail = f"{MAX_WAITING} of your large requests are in progress; send them one after the other"
-            raise TooMany("too_many_large_requests", detail, limit=MAX_WAITING)
+        if self._present[tenant] >= MAX_WAITING_PER_TENANT:
+            detail = (
+                f"{MAX_WAITING_PER_TENANT} of your large requests are in progress; send them one after "
+                "the other"
+            )
+            raise TooMany("too_many_large_requests", detail, limit=MAX_WAITING_PER_TENANT)
         self._present[tenant] += 1
         try:
-            async with self._held(tenant):
+            async with self._acquire(tenant):
                 yield
         finally:
             self._present[tenant] -= 1
@@ -50,7 +53,7 @@ class Slots:
                 self._own.pop(tenant, None)
 
     @asynccontextmanager
-    async def _held(self, tenant: str) -> AsyncIterator[None]:
+    async def _acquire(self, tenant: str) -> AsyncIterator[None]:
         own, holds_own = self._own[tenant], False
         try:
             async with asyncio.timeout(self._patience_s):

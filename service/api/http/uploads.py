@@ -17,19 +17,19 @@ from starlette.concurrency import run_in_threadpool
 
 from service.errors import Invalid, Malformed
 
-FILE = "file"
-TABLE = ("name", "units", "missing")  # optional fields beside a table
-MODEL = ("name",)
+FILE_FIELD = "file"
+TABLE_FIELDS = ("name", "units", "missing")  # optional fields beside a table
+MODEL_FIELDS = ("name",)
 MAX_FIELD_BYTES = 2**20
-MAX_BOUNDARY = 200  # RFC 2046 allows 70
+MAX_BOUNDARY_CHARACTERS = 200  # RFC 2046 allows 70
 MAX_HEADER_BYTES = 8 * 1024  # per header of a part
-MAX_HEADERS = 16
+MAX_HEADERS_PER_PART = 16
 
 T = TypeVar("T", bound=BaseModel)
 
 
 @dataclass
-class Form:
+class UploadForm:
     """A received form: its file, the client's name for the file, and the text fields."""
 
     file: BinaryIO
@@ -38,7 +38,7 @@ class Form:
 
 
 @asynccontextmanager
-async def received(request: Request, folder: Path, fields: Sequence[str]) -> AsyncIterator[Form]:
+async def receive_upload(request: Request, folder: Path, fields: Sequence[str]) -> AsyncIterator[UploadForm]:
     """Receive a form with the field ``file`` and optionally some of ``fields``.
 
     The temporary file has no name on disk, so the system frees it even if the process dies.
@@ -48,24 +48,26 @@ async def received(request: Request, folder: Path, fields: Sequence[str]) -> Asy
         Invalid: The file is missing, or a field is unknown, repeated, too long or not a text.
     """
     with tempfile.TemporaryFile(dir=folder) as file:
-        receiver = _Receiver(cast("BinaryIO", file), fields)
+        receiver = _FormReceiver(cast("BinaryIO", file), fields)
         try:
             with PushMultipartParser(
-                _boundary(request), max_header_size=MAX_HEADER_BYTES, max_header_count=MAX_HEADERS
+                _parse_boundary(request),
+                max_header_size=MAX_HEADER_BYTES,
+                max_header_count=MAX_HEADERS_PER_PART,
             ) as parser:
                 async for chunk in request.stream():
                     if chunk and not parser.closed:  # RFC 2046: ignore what follows the last boundary
                         await run_in_threadpool(receiver.take, parser.parse(chunk))
         except MultipartError as error:
             raise _form_error(str(error)) from None
-        yield receiver.form()
+        yield receiver.build_form()
 
 
-def _boundary(request: Request) -> str:
+def _parse_boundary(request: Request) -> str:
     _, options = parse_options_header(request.headers.get("content-type", ""))
     boundary: str = options.get("boundary", "")
-    if not 1 <= len(boundary) <= MAX_BOUNDARY:
-        raise _form_error(f"the Content-Type has no boundary of 1 to {MAX_BOUNDARY} characters")
+    if not 1 <= len(boundary) <= MAX_BOUNDARY_CHARACTERS:
+        raise _form_error(f"the Content-Type has no boundary of 1 to {MAX_BOUNDARY_CHARACTERS} characters")
     return boundary
 
 
@@ -75,7 +77,7 @@ def _form_error(reason: str) -> Malformed:
     )
 
 
-class _Receiver:
+class _FormReceiver:
     """Collects the parts that the parser finds."""
 
     def __init__(self, file: BinaryIO, fields: Sequence[str]) -> None:
@@ -93,61 +95,63 @@ class _Receiver:
             elif event is not None:
                 self._add_data(event)
 
-    def form(self) -> Form:
+    def build_form(self) -> UploadForm:
         """The complete form.
 
         Raises:
             Invalid: The file is missing, or a text field is not UTF-8 or contains NUL.
         """
-        if FILE not in self._parts:
-            raise _refusal(FILE, "missing", "the form needs a field 'file' that holds the file")
+        if FILE_FIELD not in self._parts:
+            raise _field_error(FILE_FIELD, "missing", "the form needs a field 'file' that holds the file")
         self._file.seek(0)
-        fields = {name: _text(name, value) for name, value in self._parts.items() if name != FILE}
-        return Form(self._file, self._filename, fields)
+        fields = {
+            name: _decode_text(name, value) for name, value in self._parts.items() if name != FILE_FIELD
+        }
+        return UploadForm(self._file, self._filename, fields)
 
     def _begin_part(self, part: MultipartSegment) -> None:
         self._part = part.name or ""
-        if self._part == FILE:
+        if self._part == FILE_FIELD:
             self._filename = part.filename
-        if self._part not in (FILE, *self._fields):
-            known = ", ".join((FILE, *self._fields))
-            raise _refusal(
+        if self._part not in (FILE_FIELD, *self._fields):
+            known = ", ".join((FILE_FIELD, *self._fields))
+            raise _field_error(
                 self._part, "extra_forbidden", f"unknown field {self._part[:100]!r}; known are {known}"
             )
         if self._part in self._parts:
-            raise _refusal(
+            raise _field_error(
                 self._part, "duplicate_field", f"the field {self._part!r} is given twice; keep one"
             )
         self._parts[self._part] = bytearray()
 
     def _add_data(self, data: bytearray | bytes) -> None:
-        if self._part == FILE:
+        if self._part == FILE_FIELD:
             self._file.write(data)
             return
         value = self._parts[self._part]
         value += data
         if len(value) > MAX_FIELD_BYTES:
             detail = f"the field {self._part!r} is over {MAX_FIELD_BYTES} bytes long; shorten it"
-            raise _refusal(self._part, "too_long", detail)
+            raise _field_error(self._part, "too_long", detail)
 
 
-def _text(name: str, value: bytearray) -> str:
+def _decode_text(name: str, value: bytearray) -> str:
     try:
         text = value.decode()
     except UnicodeDecodeError:
-        raise _refusal(name, "not_utf8", f"the field {name!r} is not UTF-8; send it as UTF-8") from None
+        raise _field_error(name, "not_utf8", f"the field {name!r} is not UTF-8; send it as UTF-8") from None
     if "\0" in text:
-        raise _refusal(name, "nul_character", f"the field {name!r} contains the character NUL; remove it")
+        raise _field_error(name, "nul_character", f"the field {name!r} contains the character NUL; remove it")
     return text
 
 
-def _refusal(name: str, code: str, detail: str) -> Invalid:
+def _field_error(name: str, code: str, detail: str) -> Invalid:
     return Invalid(
         "validation_failed", detail, errors=[{"field": name[:100], "code": code, "detail": detail}]
     )
 
 
-def validated(schema: type[T], body: Any, *, source: str = "body") -> T:
+def validate_body(schema: type[T], body: Any, *, source: str = "body") -> T:
     """Validate a body that FastAPI has not parsed itself, with the same errors.
 
     Raises:

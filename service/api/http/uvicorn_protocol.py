@@ -12,29 +12,29 @@ from functools import cache
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.api.http.problems import problem
+from service.api.http.problems import problem_response
 from service.errors import Unavailable
 
 MAX_PENDING_BYTES = 64 * 1024  # as uvicorn's parser in Python has it
 READ_AHEAD_BYTES = 2**20
 """Bytes of a body that are buffered before its route reads them. uvicorn pauses at 64 KiB until the route
 reads on: ten turns of the event loop for the 640 kB of 10,000 rows, each of which waits on a busy machine."""
-HEAD_S = 20.0  # from the start of a connection, or the previous response, to the end of a head
-SILENT_S = 60.0  # without any byte of a body received, or of a response sent
-LOOK_S = 1.0
+HEAD_TIMEOUT_S = 20.0  # from the start of a connection, or the previous response, to the end of a head
+IDLE_TIMEOUT_S = 60.0  # without any byte of a body received, or of a response sent
+CHECK_INTERVAL_S = 1.0
 MAX_CONNECTIONS = 10_000
-FOR_PROBES = 16  # connections beyond the limit, which serve health probes only
-PROBES = (b"/health/", b"/v1/health/", b"/v2/health/")
+PROBE_CONNECTIONS = 16  # connections beyond the limit, which serve health probes only
+PROBE_PATHS = (b"/health/", b"/v1/health/", b"/v2/health/")
 
 
 @cache
-def most_connections() -> int:
+def max_connections() -> int:
     """The limit on connections, which leaves the process a quarter of its open-file limit for other files."""
     may_open, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MAX_CONNECTIONS if may_open == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, may_open * 3 // 4)
 
 
-class BoundedHttp(HttpToolsProtocol):
+class BoundedHttpProtocol(HttpToolsProtocol):
     """Closes connections that exceed the byte or time limits, and idle ones when the limit is reached."""
 
     _pending = 0
@@ -46,9 +46,9 @@ class BoundedHttp(HttpToolsProtocol):
         """Accept a connection; close an idle one if there are too many."""
         super().connection_made(transport)
         self._since = self.loop.time()
-        self._looks = self.loop.call_later(LOOK_S, self._look)
-        if len(self.connections) > most_connections():
-            self._make_place()
+        self._looks = self.loop.call_later(CHECK_INTERVAL_S, self._check_idle)
+        if len(self.connections) > max_connections():
+            self._evict_idle_connection()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timer of the connection."""
@@ -69,8 +69,8 @@ class BoundedHttp(HttpToolsProtocol):
         """Reset the limits at the end of a head; choose whether to serve the request."""
         self._pending, self._since = 0, self.loop.time()
         if self._is_beyond:
-            is_taken = self.url.startswith(PROBES) or len(self.connections) <= most_connections()
-            self.app = self.config.loaded_app if is_taken else _refuse
+            is_taken = self.url.startswith(PROBE_PATHS) or len(self.connections) <= max_connections()
+            self.app = self.config.loaded_app if is_taken else _refuse_request
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -105,28 +105,34 @@ class BoundedHttp(HttpToolsProtocol):
             return False
         return (self.cycle.more_body and not self.flow.read_paused) or self.flow.write_paused
 
-    def _look(self) -> None:
+    def _check_idle(self) -> None:
         """Close the connection if the client has been idle for too long; else check again later."""
         silent_s = self.loop.time() - self._since
-        if (self._is_waiting() and silent_s > HEAD_S) or (self._is_receiving() and silent_s > SILENT_S):
+        if (self._is_waiting() and silent_s > HEAD_TIMEOUT_S) or (
+            self._is_receiving() and silent_s > IDLE_TIMEOUT_S
+        ):
             self.transport.abort()
         else:
-            self._looks = self.loop.call_later(LOOK_S, self._look)
+            self._looks = self.loop.call_later(CHECK_INTERVAL_S, self._check_idle)
 
-    def _make_place(self) -> None:
+    def _evict_idle_connection(self) -> None:
         """Close the connection that has been idle longest; if none is idle, this one serves probes only."""
-        others = [other for other in self.connections if isinstance(other, BoundedHttp) and other is not self]
+        others = [
+            other
+            for other in self.connections
+            if isinstance(other, BoundedHttpProtocol) and other is not self
+        ]
         idle = [other for other in others if not other.transport.is_closing()]
-        for is_idle in (BoundedHttp._is_waiting, BoundedHttp._is_receiving):
+        for is_idle in (BoundedHttpProtocol._is_waiting, BoundedHttpProtocol._is_receiving):
             if found := [other for other in idle if is_idle(other)]:
                 min(found, key=lambda other: other._since).transport.abort()
                 return
         self._is_beyond = True
-        if len(others) >= most_connections() + FOR_PROBES:
+        if len(others) >= max_connections() + PROBE_CONNECTIONS:
             self.transport.abort()
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse_request(scope: Scope, receive: Receive, send: Send) -> None:
     detail = "all connections of this service are in use; close some, or try again later"
-    answer = problem(Unavailable("too_many_connections", detail), headers={"Connection": "close"})
+    answer = problem_response(Unavailable("too_many_connections", detail), headers={"Connection": "close"})
     await answer(scope, receive, send)

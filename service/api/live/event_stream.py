@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from service.api.live.job_watch import JobWatch
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.db.tables import JobStatus
@@ -23,29 +23,31 @@ from service.errors import NotFound, Unauthorized
 from service.schemas.jobs import EventOut
 
 MEDIA_TYPE = "text/event-stream"
-PAGE = 200
-PING_S = 15.0  # proxies close idle connections
-COME_BACK_MS = 2000
-HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+MAX_EVENTS_PER_READ = 200
+PING_INTERVAL_S = 15.0  # proxies close idle connections
+RECONNECT_MS = 2000
+STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
-def stream(job_id: str, after: int, sessions: Sessions, watch: JobWatch) -> Response:
+def stream_events(job_id: str, after: int, sessions: Sessions, watch: JobWatch) -> Response:
     """Stream the events after this number, including future ones; 204 if a finished job has none.
 
     Raises:
         NotFound: There is no such job.
     """
-    events, ended = _read(job_id, after, sessions)
+    events, ended = _read_events(job_id, after, sessions)
     if ended is not None and not events:
         return Response(status_code=204)
-    return _Stream(job_id, after, sessions, watch)
+    return _EventStreamResponse(job_id, after, sessions, watch)
 
 
-class _Stream(StreamingResponse):
+class _EventStreamResponse(StreamingResponse):
     """Checks the limit and counts the stream in one step, or else concurrent routes could exceed it."""
 
     def __init__(self, job_id: str, after: int, sessions: Sessions, watch: JobWatch) -> None:
-        super().__init__(_follow(job_id, after, sessions, watch), media_type=MEDIA_TYPE, headers=HEADERS)
+        super().__init__(
+            _follow_events(job_id, after, sessions, watch), media_type=MEDIA_TYPE, headers=STREAM_HEADERS
+        )
         self._tenant, self._watch = sessions.tenant, watch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,40 +56,42 @@ class _Stream(StreamingResponse):
         Raises:
             TooMany: The tenant has too many open streams.
         """
-        with self._watch.streaming(self._tenant):
+        with self._watch.hold_stream(self._tenant):
             await super().__call__(scope, receive, send)
 
 
-async def _follow(job_id: str, number: int, sessions: Sessions, watch: JobWatch) -> AsyncIterator[bytes]:
+async def _follow_events(
+    job_id: str, number: int, sessions: Sessions, watch: JobWatch
+) -> AsyncIterator[bytes]:
     """Past events, then new ones as they occur, until the job, the service or the key ends."""
-    yield format_sse_event(data_str=None, retry=COME_BACK_MS)
+    yield format_sse_event(data_str=None, retry=RECONNECT_MS)
     while not watch.is_closed:
         try:
-            events, ended = await run_in_threadpool(_read, job_id, number, sessions)
+            events, ended = await run_in_threadpool(_read_events, job_id, number, sessions)
         except (NotFound, Unauthorized):  # deleted or expired meanwhile; a reconnect gets the error
             return
         for event in events:
             number = event.number
             yield format_sse_event(data_str=event.model_dump_json(), event=event.kind, id=str(number))
-        if len(events) == PAGE:
+        if len(events) == MAX_EVENTS_PER_READ:
             continue
         if ended is not None:
             yield format_sse_event(data_str=f'{{"status":"{ended}"}}', event="done")
             return
-        if not await watch.has_news(job_id, number, within_s=PING_S):
+        if not await watch.wait_for_events(job_id, number, within_s=PING_INTERVAL_S):
             yield format_sse_event(data_str=None, comment="ping")
 
 
-def _read(job_id: str, after: int, sessions: Sessions) -> tuple[list[EventOut], str | None]:
+def _read_events(job_id: str, after: int, sessions: Sessions) -> tuple[list[EventOut], str | None]:
     """Up to ``MAX_EVENTS_PER_READ`` events after this number, and the status of the job if it has ended.
 
     The status is read before the events, so that the events of an ended job include its last one.
     """
     with sessions.read() as session:
         if sessions.caller is not None and sessions.caller.key_id is not None:
-            ApiKeys(session).refuse_ended(sessions.caller.key_id)
-        jobs = TrainingJobs(session)
+            ApiKeys(session).refuse_invalid(sessions.caller.key_id)
+        jobs = Jobs(session)
         status = JobStatus(jobs.get(job_id).status)
-        events = jobs.events(job_id, after=after, limit=PAGE)[:PAGE]
+        events = jobs.events(job_id, after=after, limit=MAX_EVENTS_PER_READ)[:MAX_EVENTS_PER_READ]
         found = [EventOut.model_validate(event, from_attributes=True) for event in events]
     return found, status if status.is_final else None

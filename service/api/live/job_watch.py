@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.errors import TooMany
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.2
-MAX_STREAMS = 200  # in one process: each stream holds a connection
+POLL_INTERVAL_S = 0.2
+MAX_STREAMS_PER_TENANT = 200  # in one process: each stream holds a connection
 
 
 class JobWatch:
@@ -39,25 +39,28 @@ class JobWatch:
         self.is_closed = False
 
     @contextmanager
-    def streaming(self, tenant: str) -> Iterator[None]:
+    def hold_stream(self, tenant: str) -> Iterator[None]:
         """Count a stream of a tenant within the block.
 
         Raises:
             TooMany: The tenant has ``MAX_STREAMS_PER_TENANT`` open streams.
         """
-        if self._streams[tenant] >= MAX_STREAMS:
-            detail = f"{MAX_STREAMS} event streams are open already; close some, or request events in pages"
-            raise TooMany("too_many_streams", detail, limit=MAX_STREAMS)
+        if self._streams[tenant] >= MAX_STREAMS_PER_TENANT:
+            detail = (
+                f"{MAX_STREAMS_PER_TENANT} event streams are open already; close some, or request events "
+                "in pages"
+            )
+            raise TooMany("too_many_streams", detail, limit=MAX_STREAMS_PER_TENANT)
         self._streams[tenant] += 1
         try:
             yield
         finally:
             self._streams[tenant] -= 1
 
-    async def has_news(self, job_id: str, number: int, *, within_s: float) -> bool:
+    async def wait_for_events(self, job_id: str, number: int, *, within_s: float) -> bool:
         """Wait until a job has events after this number; false on timeout or shutdown."""
         ends_at = time.monotonic() + within_s
-        with self._watching(job_id):
+        with self._watch_job(job_id):
             while self._newest.get(job_id, 0) <= number:
                 left_s = ends_at - time.monotonic()
                 if left_s <= 0 or self.is_closed:
@@ -74,10 +77,10 @@ class JobWatch:
         self._next_look.set()
 
     @contextmanager
-    def _watching(self, job_id: str) -> Iterator[None]:
+    def _watch_job(self, job_id: str) -> Iterator[None]:
         self._watched[job_id] += 1
         if self._looking is None:
-            self._looking = asyncio.create_task(self._look_while_watched())
+            self._looking = asyncio.create_task(self._poll_while_watched())
         try:
             yield
         finally:
@@ -86,22 +89,22 @@ class JobWatch:
                 del self._watched[job_id]
                 self._newest.pop(job_id, None)
 
-    async def _look_while_watched(self) -> None:
+    async def _poll_while_watched(self) -> None:
         try:
             while self._watched and not self.is_closed:
-                await self._look()
-                await asyncio.sleep(LOOK_S)
+                await self._poll()
+                await asyncio.sleep(POLL_INTERVAL_S)
         finally:
             self._looking = None
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         try:
-            self._newest |= await run_in_threadpool(self._read, list(self._watched))
+            self._newest |= await run_in_threadpool(self._read_newest_events, list(self._watched))
         except SQLAlchemyError as error:
             log.warning("events cannot be read", extra={"reason": type(error).__name__})
         looked, self._next_look = self._next_look, asyncio.Event()
         looked.set()
 
-    def _read(self, job_ids: list[str]) -> dict[str, int]:
+    def _read_newest_events(self, job_ids: list[str]) -> dict[str, int]:
         with self._sessions.read() as session:
-            return TrainingJobs(session).newest_events(job_ids)
+            return Jobs(session).newest_events(job_ids)

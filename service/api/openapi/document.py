@@ -14,34 +14,38 @@ from service.schemas.common import Problem
 from service.schemas.datasets import DatasetIn
 from service.schemas.open_inference import InferRequest
 
-PROBLEM = "application/problem+json"
-SCHEMAS = "#/components/schemas/{model}"
-READ_BY_ROUTES: tuple[type[BaseModel], ...] = (DatasetIn, InferRequest, Problem)
-NULL = {"type": "null"}
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+SCHEMA_REFERENCE = "#/components/schemas/{model}"
+ROUTE_SCHEMAS: tuple[type[BaseModel], ...] = (DatasetIn, InferRequest, Problem)
+NULL_SCHEMA = {"type": "null"}
 
 Schema = dict[str, Any]
 
 
-def reference(model: type[BaseModel]) -> Schema:
+def schema_reference(model: type[BaseModel]) -> Schema:
     """A reference to the model's schema in the components of the document."""
-    return {"$ref": SCHEMAS.format(model=model.__name__)}
+    return {"$ref": SCHEMA_REFERENCE.format(model=model.__name__)}
 
 
-def problems(description: str, **more: Any) -> Schema:
+def describe_problem(description: str, **more: Any) -> Schema:
     """Describe an error response.
 
     Args:
         more: Further members of the response object, such as ``headers``.
     """
-    return {"description": description, "content": {PROBLEM: {"schema": reference(Problem)}}, **more}
+    return {
+        "description": description,
+        "content": {PROBLEM_MEDIA_TYPE: {"schema": schema_reference(Problem)}},
+        **more,
+    }
 
 
-def file(media_type: str) -> Schema:
+def describe_file(media_type: str) -> Schema:
     """Describe a response of bytes or text."""
     return {"content": {media_type: {"schema": {"type": "string"}}}}
 
 
-def upload(file: str, fields: dict[str, str], **others: Schema) -> Schema:
+def describe_upload(file: str, fields: dict[str, str], **others: Schema) -> Schema:
     """Describe the body of a route that takes a multipart form with a file, or other media types.
 
     Args:
@@ -62,47 +66,51 @@ def upload(file: str, fields: dict[str, str], **others: Schema) -> Schema:
     }
 
 
-RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
-RESPONSES: dict[int | str, Schema] = {
-    "4XX": problems("The request is refused; `code` says why"),
-    503: problems("A dependency of the service is unavailable; try again later", headers=RETRY_AFTER),
-    "5XX": problems("The service failed; its log has the details under `instance`"),
+RETRY_AFTER_HEADER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+ERROR_RESPONSES: dict[int | str, Schema] = {
+    "4XX": describe_problem("The request is refused; `code` says why"),
+    503: describe_problem(
+        "A dependency of the service is unavailable; try again later", headers=RETRY_AFTER_HEADER
+    ),
+    "5XX": describe_problem("The service failed; its log has the details under `instance`"),
 }
-NO_SPACE: dict[int | str, Schema] = {507: problems("The request would exceed the storage quota")}
+QUOTA_RESPONSES: dict[int | str, Schema] = {
+    507: describe_problem("The request would exceed the storage quota")
+}
 
 
-def complete(app: FastAPI) -> None:
+def extend_openapi(app: FastAPI) -> None:
     """Replace ``app.openapi`` by a function that returns the extended document."""
     describe = app.openapi
 
-    def described() -> Schema:
+    def build_document() -> Schema:
         if app.openapi_schema is None:
             document = describe()
             _add_schemas(document)
-            for parameter in _parameters(document):
-                parameter["schema"] = _without_null(parameter["schema"])
-            add_examples(document, PROBLEM)
+            for parameter in _list_parameters(document):
+                parameter["schema"] = _remove_null(parameter["schema"])
+            add_examples(document, PROBLEM_MEDIA_TYPE)
         return describe()
 
-    app.openapi = described  # type: ignore[method-assign]  # FastAPI's way to extend the document
+    app.openapi = build_document  # type: ignore[method-assign]  # FastAPI's way to extend the document
 
 
 def _add_schemas(document: Schema) -> None:
     schemas = document["components"].setdefault("schemas", {})
-    for model in READ_BY_ROUTES:
-        schema = model.model_json_schema(ref_template=SCHEMAS)
+    for model in ROUTE_SCHEMAS:
+        schema = model.model_json_schema(ref_template=SCHEMA_REFERENCE)
         schemas |= schema.pop("$defs", {})
         schemas[model.__name__] = schema
 
 
-def _parameters(document: Schema) -> list[Schema]:
+def _list_parameters(document: Schema) -> list[Schema]:
     operations = [operation for item in document["paths"].values() for operation in item.values()]
     return [parameter for operation in operations for parameter in operation.get("parameters", [])]
 
 
-def _without_null(schema: Schema) -> Schema:
-    if NULL not in schema.get("anyOf", []):
+def _remove_null(schema: Schema) -> Schema:
+    if NULL_SCHEMA not in schema.get("anyOf", []):
         return schema
-    kept = [choice for choice in schema["anyOf"] if choice != NULL]
+    kept = [choice for choice in schema["anyOf"] if choice != NULL_SCHEMA]
     rest = {name: value for name, value in schema.items() if name != "anyOf"}
     return rest | (kept[0] if len(kept) == 1 else {"anyOf": kept})

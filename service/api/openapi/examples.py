@@ -7,12 +7,12 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from service.error_codes import known_errors
+from service.error_codes import list_error_groups
 
 Document = dict[str, Any]
 
-EVERYWHERE = ("host_not_allowed", "database_unavailable", "internal_error")
-WITH_A_KEY = ("key_required", "invalid_key", "scope_missing", "rate_limited")
+COMMON_CODES = ("host_not_allowed", "database_unavailable", "internal_error")
+AUTH_CODES = ("key_required", "invalid_key", "scope_missing", "rate_limited")
 
 
 def add_examples(document: Document, problem: str) -> None:
@@ -23,18 +23,18 @@ def add_examples(document: Document, problem: str) -> None:
         problem: Media type of error responses.
     """
     noted = json.loads(files("service.api.openapi").joinpath("examples.json").read_text(encoding="utf-8"))
-    document["components"]["examples"] = _told(noted["problems"])
+    document["components"]["examples"] = _describe_problems(noted["problems"])
     for item in document["paths"].values():
         for operation in item.values():
             seen = noted["operations"].get(operation["operationId"])
             if seen is not None:
                 _add_bodies(operation, seen["bodies"])
                 _add_answers(operation, seen["answers"])
-                _add_problems(operation, _codes(operation, seen["codes"]), noted["problems"], problem)
+                _add_problems(operation, _list_codes(operation, seen["codes"]), noted["problems"], problem)
 
 
-def _told(problems: Document) -> Document:
-    meanings = {code.name: code.meaning for codes in known_errors().values() for code in codes}
+def _describe_problems(problems: Document) -> Document:
+    meanings = {code.name: code.meaning for codes in list_error_groups().values() for code in codes}
     return {code: {"summary": meanings[code], "value": example} for code, example in problems.items()}
 
 
@@ -52,8 +52,8 @@ def _add_answers(operation: Document, answers: Document) -> None:
                 content["example"] = by_media_type[plain]
 
 
-def _codes(operation: Document, seen: list[str]) -> list[str]:
-    return [*seen, *(WITH_A_KEY if operation.get("security") else ()), *EVERYWHERE]
+def _list_codes(operation: Document, seen: list[str]) -> list[str]:
+    return [*seen, *(AUTH_CODES if operation.get("security") else ()), *COMMON_CODES]
 
 
 def _add_problems(operation: Document, codes: list[str], problems: Document, media_type: str) -> None:
@@ -61,11 +61,13 @@ def _add_problems(operation: Document, codes: list[str], problems: Document, med
         content = response.get("content", {}).get(media_type)
         if content is not None:
             fitting = [
-                code for code in dict.fromkeys(codes) if _is(problems[code]["status"], status, operation)
+                code
+                for code in dict.fromkeys(codes)
+                if _documents_status(problems[code]["status"], status, operation)
             ]
             content["examples"] = {code: {"$ref": f"#/components/examples/{code}"} for code in fitting}
 
 
-def _is(status: int, documented: str, operation: Document) -> bool:
+def _documents_status(status: int, documented: str, operation: Document) -> bool:
     """Whether a response key documents a status: the status itself if present, else ``4XX`` or ``5XX``."""
     return documented == (str(status) if str(status) in operation["responses"] else f"{status // 100}XX")

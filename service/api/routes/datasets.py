@@ -9,22 +9,22 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from service import ingest, strict_json
-from service.api.http.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, tagged
+from service.api.http.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, respond_with_etag
 from service.api.http.dependencies import (
     READ,
     TRAIN,
     Config,
-    Here,
     Parsing,
     Sessions,
     StrictRoute,
+    VersionedPath,
     is_json,
     media_type,
 )
-from service.api.http.downloads import download
+from service.api.http.downloads import make_download_response
 from service.api.http.pagination import MAX_LIMIT, Paging
-from service.api.http.uploads import TABLE, Form, received, validated
-from service.api.openapi.document import NO_SPACE, file, reference, upload
+from service.api.http.uploads import TABLE_FIELDS, UploadForm, receive_upload, validate_body
+from service.api.openapi.document import QUOTA_RESPONSES, describe_file, describe_upload, schema_reference
 from service.db.repositories import Datasets
 from service.db.tables import Dataset
 from service.errors import Invalid, Malformed, UnsupportedMedia
@@ -32,17 +32,17 @@ from service.operations import datasets
 from service.schemas.common import Page
 from service.schemas.datasets import DatasetIn, DatasetOut, FormFields, PreviewOut
 
-BODIES = upload(
+UPLOAD_BODIES = describe_upload(
     "CSV, TSV, JSON Lines or Parquet; may be gzipped.",
     {
         "name": "A label; the file's name if absent.",
         "units": 'JSON: `{"column": "unit"}`.',
         "missing": 'JSON: values that stand for missing ones, `{"column": [-999]}`, or `{"*": [-999]}`.',
     },
-    **{"application/json": reference(DatasetIn)},
+    **{"application/json": schema_reference(DatasetIn)},
 )
 JSON_FIELDS = {"units": '{"column": "unit"}', "missing": '{"column": [-999]}'}
-PARQUET = "application/vnd.apache.parquet"
+PARQUET_MEDIA_TYPE = "application/vnd.apache.parquet"
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=StrictRoute)
 
@@ -52,8 +52,8 @@ router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=StrictRout
     dependencies=[TRAIN],
     status_code=201,
     response_model=DatasetOut,
-    responses=NO_SPACE,
-    openapi_extra=BODIES,
+    responses=QUOTA_RESPONSES,
+    openapi_extra=UPLOAD_BODIES,
     summary="Add a dataset",
 )
 async def add_dataset(
@@ -63,7 +63,7 @@ async def add_dataset(
     sessions: Sessions,
     settings: Config,
     parsing: Parsing,
-    here: Here,
+    here: VersionedPath,
 ) -> Dataset:
     """Send a table: a file as multipart form, or columns or rows as JSON.
 
@@ -71,10 +71,10 @@ async def add_dataset(
     """
     content_type = request.headers.get("content-type", "")
     if media_type(content_type) == "multipart/form-data":
-        async with received(request, settings.data_dir, TABLE) as form:
+        async with receive_upload(request, settings.data_dir, TABLE_FIELDS) as form:
             add = partial(_add_form, form, sessions=sessions, settings=settings)
-            is_small = ingest.is_harmless(form.file)
-            async with nullcontext() if is_small else parsing.one(sessions.tenant):
+            is_small = ingest.is_safe_in_process(form.file)
+            async with nullcontext() if is_small else parsing.hold(sessions.tenant):
                 dataset = await run_in_threadpool(add)
     elif is_json(content_type):
         dataset = await run_in_threadpool(
@@ -93,7 +93,7 @@ async def add_dataset(
 def list_datasets(sessions: Sessions, paging: Paging) -> Page[DatasetOut]:
     """All datasets, newest first."""
     with sessions.read() as session:
-        rows, next_cursor = paging.cut(Datasets(session).page(paging.limit, paging.after))
+        rows, next_cursor = paging.take_page(Datasets(session).page(paging.limit, paging.after))
     return Page(items=[DatasetOut.model_validate(row) for row in rows], next_cursor=next_cursor)
 
 
@@ -110,7 +110,7 @@ def show_dataset(
     """Its columns with their types and statistics, and warnings about suspicious values."""
     with sessions.read() as session:
         dataset = Datasets(session).get(dataset_id)
-    return tagged(DatasetOut.model_validate(dataset), response, if_none_match)
+    return respond_with_etag(DatasetOut.model_validate(dataset), response, if_none_match)
 
 
 @router.get(
@@ -130,14 +130,18 @@ def preview_dataset(
     "/{dataset_id}/content",
     dependencies=[READ],
     response_class=StreamingResponse,
-    responses={200: file(PARQUET)},
+    responses={200: describe_file(PARQUET_MEDIA_TYPE)},
     summary="Download as Parquet",
 )
 def download_dataset(dataset_id: str, sessions: Sessions) -> StreamingResponse:
     """The whole table with its types, as jobs read it."""
-    dataset, size, chunks = datasets.content(dataset_id, sessions)
-    return download(
-        chunks, name=f"{dataset.name}.parquet", size=size, sha256=dataset.blob_sha256, media_type=PARQUET
+    dataset, size, chunks = datasets.open_content(dataset_id, sessions)
+    return make_download_response(
+        chunks,
+        name=f"{dataset.name}.parquet",
+        size=size,
+        sha256=dataset.blob_sha256,
+        media_type=PARQUET_MEDIA_TYPE,
     )
 
 
@@ -147,9 +151,9 @@ def delete_dataset(dataset_id: str, sessions: Sessions, if_match: IfMatch = None
     datasets.delete(dataset_id, sessions, if_match=if_match)
 
 
-def _add_form(form: Form, *, sessions: Sessions, settings: Config) -> Dataset:
-    told = form.fields | {name: _json_of(form, name, such) for name, such in JSON_FIELDS.items()}
-    fields = validated(FormFields, told, source="form")
+def _add_form(form: UploadForm, *, sessions: Sessions, settings: Config) -> Dataset:
+    told = form.fields | {name: _parse_json_field(form, name, such) for name, such in JSON_FIELDS.items()}
+    fields = validate_body(FormFields, told, source="form")
     return datasets.add_upload(
         form.file,
         form.filename,
@@ -161,7 +165,7 @@ def _add_form(form: Form, *, sessions: Sessions, settings: Config) -> Dataset:
     )
 
 
-def _json_of(form: Form, name: str, such: str) -> Any:
+def _parse_json_field(form: UploadForm, name: str, such: str) -> Any:
     """Parse a form field that holds JSON text; ``{}`` if it is absent or empty.
 
     Args:
@@ -179,4 +183,4 @@ def _json_of(form: Form, name: str, such: str) -> Any:
 
 
 def _add_body(body: Any, *, sessions: Sessions, settings: Config) -> Dataset:
-    return datasets.add_body(validated(DatasetIn, body), sessions=sessions, settings=settings)
+    return datasets.add_body(validate_body(DatasetIn, body), sessions=sessions, settings=settings)

@@ -17,7 +17,7 @@ ASSETS = {
     "swagger-ui.css": "text/css",
     "favicon-32x32.png": "image/png",
 }
-PAGE = {
+PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 }
@@ -28,7 +28,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/docs")
 def docs(request: Request) -> HTMLResponse:
     """Swagger UI for the OpenAPI document of this service."""
-    root = _root(request)
+    root = _root_path(request)
     page = get_swagger_ui_html(
         openapi_url=f"{root}/openapi.json",
         title="KAN service: the API",
@@ -37,7 +37,7 @@ def docs(request: Request) -> HTMLResponse:
         swagger_favicon_url=f"{root}/docs/assets/favicon-32x32.png",
         swagger_ui_parameters={"validatorUrl": None, "tryItOutEnabled": True},
     )
-    page.headers.update(PAGE)
+    page.headers.update(PAGE_HEADERS)
     return page
 
 
@@ -50,5 +50,5 @@ def asset(name: str) -> Response:
     return Response(content, media_type=ASSETS[name], headers={"Cache-Control": "public, max-age=86400"})
 
 
-def _root(request: Request) -> str:
+def _root_path(request: Request) -> str:
     return str(request.scope.get("root_path", "")).rstrip("/")

@@ -12,16 +12,16 @@ from service.api.http.dependencies import (
     TRAIN,
     Config,
     Directory,
-    Here,
     Parsing,
     Predictors,
     Sessions,
     StrictRoute,
+    VersionedPath,
     media_type,
 )
-from service.api.http.downloads import download
-from service.api.http.uploads import MODEL, received, validated
-from service.api.openapi.document import upload
+from service.api.http.downloads import make_download_response
+from service.api.http.uploads import MODEL_FIELDS, receive_upload, validate_body
+from service.api.openapi.document import describe_upload
 from service.api.routes.models import Reference
 from service.db.tables import Model
 from service.errors import UnsupportedMedia
@@ -32,12 +32,12 @@ from service.schemas.models import ImportFields, ModelOut
 from service.schemas.training import ModelName
 from service.settings import Settings
 
-DIFFERENCE, MEMBERS = "X-Max-Difference", "X-Members"
-RAW = "application/octet-stream"
-BODIES = upload(
+DIFFERENCE_HEADER, MEMBERS_HEADER = "X-Max-Difference", "X-Members"
+RAW_MEDIA_TYPE = "application/octet-stream"
+IMPORT_BODIES = describe_upload(
     "A model that was exported with `format=safetensors`.",
     {"name": "Name of the model; by default the name in the file."},
-    **{RAW: {"type": "string", "format": "binary"}},
+    **{RAW_MEDIA_TYPE: {"type": "string", "format": "binary"}},
 )
 
 router = APIRouter(tags=["models"], route_class=StrictRoute)
@@ -50,14 +50,14 @@ router = APIRouter(tags=["models"], route_class=StrictRoute)
     response_class=Response,
     responses={
         200: {
-            "content": {RAW: {}, "text/x-python": {}},
+            "content": {RAW_MEDIA_TYPE: {}, "text/x-python": {}},
             "headers": {
-                DIFFERENCE: {
+                DIFFERENCE_HEADER: {
                     "schema": {"type": "number"},
                     "description": "The largest difference between a prediction of the file and of the "
                     "model, relative to the prediction, 1 or the median prediction, whichever is largest.",
                 },
-                MEMBERS: {
+                MEMBERS_HEADER: {
                     "schema": {"type": "string"},
                     "description": "Members of the model in the file: `accurate`, or `accurate, formula`.",
                 },
@@ -80,13 +80,13 @@ def export_model(
 ) -> Response:
     """The file is first checked: its predictions over the range of the inputs must match the model's."""
     export = exports.export_model(model_id, format, sessions, predictors)
-    return download(
+    return make_download_response(
         [export.data],
         name=export.filename,
         size=len(export.data),
         sha256=export.sha256,
         media_type=export.media_type,
-        headers={DIFFERENCE: f"{export.difference:.3g}", MEMBERS: ", ".join(export.members)},
+        headers={DIFFERENCE_HEADER: f"{export.difference:.3g}", MEMBERS_HEADER: ", ".join(export.members)},
     )
 
 
@@ -95,7 +95,7 @@ def export_model(
     dependencies=[TRAIN],
     status_code=201,
     response_model=ModelOut,
-    openapi_extra=BODIES,
+    openapi_extra=IMPORT_BODIES,
     summary="Add a model from a file",
 )
 async def import_model(
@@ -105,7 +105,7 @@ async def import_model(
     sessions: Sessions,
     settings: Config,
     parsing: Parsing,
-    here: Here,
+    here: VersionedPath,
     directory: Directory,
     name: Annotated[
         ModelName | None, Query(description="Name for a raw body; by default the name in the file.")
@@ -117,33 +117,35 @@ async def import_model(
     """
     content_type = request.headers.get("content-type", "")
     if media_type(content_type) == "multipart/form-data":
-        async with received(request, settings.data_dir, MODEL) as form:
-            given = validated(ImportFields, form.fields, source="form").name or name
-            keep = partial(_keep, form.file, form.filename, given, sessions=sessions, settings=settings)
-            async with parsing.one(sessions.tenant):
+        async with receive_upload(request, settings.data_dir, MODEL_FIELDS) as form:
+            given = validate_body(ImportFields, form.fields, source="form").name or name
+            keep = partial(
+                _import_file, form.file, form.filename, given, sessions=sessions, settings=settings
+            )
+            async with parsing.hold(sessions.tenant):
                 out = await run_in_threadpool(keep)
-    elif media_type(content_type) == RAW:
+    elif media_type(content_type) == RAW_MEDIA_TYPE:
         with tempfile.TemporaryFile(dir=settings.data_dir) as file:
             async for chunk in request.stream():
                 await run_in_threadpool(file.write, chunk)
             file.seek(0)
             body = cast("BinaryIO", file)
-            keep = partial(_keep, body, None, name, sessions=sessions, settings=settings)
-            async with parsing.one(sessions.tenant):
+            keep = partial(_import_file, body, None, name, sessions=sessions, settings=settings)
+            async with parsing.hold(sessions.tenant):
                 out = await run_in_threadpool(keep)
     else:
         raise UnsupportedMedia(
             "unsupported_media_type",
-            f"got {content_type or 'no Content-Type'!r}; send multipart/form-data or {RAW}",
+            f"got {content_type or 'no Content-Type'!r}; send multipart/form-data or {RAW_MEDIA_TYPE}",
         )
-    directory.forget()
+    directory.clear()
     response.headers["Location"] = here(f"/models/{out.id}")
     response.headers["ETag"] = entity_tag(out)
     return out
 
 
-def _keep(
+def _import_file(
     file: BinaryIO, filename: str | None, name: str | None, *, sessions: Sessions, settings: Settings
 ) -> ModelOut:
     model: Model = imports.import_model(file, filename, name=name, sessions=sessions, settings=settings)
-    return ModelOut.of(model, [])
+    return ModelOut.from_row(model, [])

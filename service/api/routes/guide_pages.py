@@ -21,10 +21,10 @@ from markdown_it.token import Token
 from mdit_py_plugins.anchors import anchors_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-from service.error_codes import as_markdown as codes_as_markdown
-from service.rendering.translations import written
+from service.error_codes import render_error_codes as codes_as_markdown
+from service.rendering.translations import localise_number
 from service.schemas.figures import LanguageName
-from service.settings_report import as_markdown as settings_as_markdown
+from service.settings_report import render_settings as settings_as_markdown
 
 PAGES = (
     "first-formula",
@@ -43,15 +43,15 @@ PAGES = (
 ENGLISH: Final = "en"
 RUSSIAN: Final = "ru"
 FOLDER = files("service").joinpath("guide")
-TITLE = re.compile(r"# (.+)\n")
-TO_A_PAGE = re.compile(r"([a-z-]+)\.md(#.*)?")
-GENERATED = {"[[codes]]": codes_as_markdown, "[[settings]]": settings_as_markdown}
-MEASURED = re.compile(r"\[\[([a-z][^\]\s]*\.[^\]\s]+)\]\]")
-TO_A_PICTURE = re.compile(r"pictures/([\w-]+\.svg)")
+TITLE_PATTERN = re.compile(r"# (.+)\n")
+PAGE_LINK_PATTERN = re.compile(r"([a-z-]+)\.md(#.*)?")
+GENERATED_SECTIONS = {"[[codes]]": codes_as_markdown, "[[settings]]": settings_as_markdown}
+MEASUREMENT_PATTERN = re.compile(r"\[\[([a-z][^\]\s]*\.[^\]\s]+)\]\]")
+PICTURE_LINK_PATTERN = re.compile(r"pictures/([\w-]+\.svg)")
 
 
 @dataclass(frozen=True)
-class Words:
+class PageLabels:
     """Labels around the text of a page, in one language."""
 
     name: str
@@ -61,8 +61,8 @@ class Words:
 
 
 LANGUAGES = {
-    ENGLISH: Words("English", "Skip to the text", "Pages of the guide", "Previous and next page"),
-    RUSSIAN: Words(
+    ENGLISH: PageLabels("English", "Skip to the text", "Pages of the guide", "Previous and next page"),
+    RUSSIAN: PageLabels(
         "Русский",
         "Перейти к тексту",
         "Страницы руководства",
@@ -72,7 +72,7 @@ LANGUAGES = {
 
 
 @lru_cache(maxsize=128)
-def page(name: str, language: LanguageName, *, root: str, is_asked_for: bool) -> str:
+def render_page(name: str, language: LanguageName, *, root: str, is_asked_for: bool) -> str:
     """Render a page of the guide as HTML.
 
     Args:
@@ -86,43 +86,43 @@ def page(name: str, language: LanguageName, *, root: str, is_asked_for: bool) ->
     template = FOLDER.joinpath("page.html").read_text(encoding="utf-8")
     return Template(template).substitute(
         language=language,
-        title=escape(title_of(name, language)),
+        title=escape(read_title(name, language)),
         root=escape(root),
         skip=words.skip,
-        languages=_languages(name, language, root),
+        languages=_language_links(name, language, root),
         pages_label=words.pages,
-        pages="\n".join(_entry(other, name, language, root, query) for other in PAGES),
-        content=_rendered(_tokens(name, language), language, root, query),
+        pages="\n".join(_page_entry(other, name, language, root, query) for other in PAGES),
+        content=_render_tokens(_parse_page(name, language), language, root, query),
         turn_label=words.turn,
-        turn=_turn(name, language, root, query),
+        turn=_neighbour_links(name, language, root, query),
     )
 
 
-def title_of(name: str, language: LanguageName) -> str:
+def read_title(name: str, language: LanguageName) -> str:
     """The title of a page, from its first line."""
-    found = TITLE.match(source_of(name, language))
+    found = TITLE_PATTERN.match(read_source(name, language))
     assert found is not None, f"{name} begins without a heading"  # noqa: S101  # a file of ours
     return found[1]
 
 
-def source_of(name: str, language: LanguageName) -> str:
+def read_source(name: str, language: LanguageName) -> str:
     """The Markdown of a page, with marks replaced by generated sections and measured numbers."""
     source = FOLDER.joinpath(language, f"{name}.md").read_text(encoding="utf-8")
-    for mark, make in GENERATED.items():
+    for mark, make in GENERATED_SECTIONS.items():
         if mark in source:
             source = source.replace(mark, make(language))
-    return MEASURED.sub(lambda found: measured(found[1], language), source)
+    return MEASUREMENT_PATTERN.sub(lambda found: format_measurement(found[1], language), source)
 
 
 @lru_cache(maxsize=1)
-def gallery() -> dict[str, Any]:
+def load_gallery() -> dict[str, Any]:
     """Numbers measured by ``make gallery``, by the name of the gallery's job."""
     return dict(json.loads(FOLDER.joinpath("gallery.json").read_text(encoding="utf-8")))
 
 
-def measured(path: str, language: LanguageName) -> str:
+def format_measurement(path: str, language: LanguageName) -> str:
     """Format a number of the gallery, which a page names as ``[[california.metrics.mae]]``."""
-    place: Any = gallery()
+    place: Any = load_gallery()
     for name in path.split("."):
         place = place[int(name)] if isinstance(place, list) else place[name]
     if not isinstance(place, float) or not place:
@@ -130,22 +130,22 @@ def measured(path: str, language: LanguageName) -> str:
     size = abs(place)
     if not 1e-3 <= size < 1e5:
         digits, exponent = f"{place:.1e}".split("e")
-        return written(language, f"{digits}e{int(exponent)}")
-    return f"{place:.0f}" if size >= 100 else written(language, f"{place:#.3g}")
+        return localise_number(language, f"{digits}e{int(exponent)}")
+    return f"{place:.0f}" if size >= 100 else localise_number(language, f"{place:#.3g}")
 
 
-def pictures(language: LanguageName) -> dict[str, bytes]:
+def load_pictures(language: LanguageName) -> dict[str, bytes]:
     """The pictures of the gallery by file name."""
     folder = FOLDER.joinpath(language, "pictures")
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def _tokens(name: str, language: LanguageName) -> list[Token]:
+def _parse_page(name: str, language: LanguageName) -> list[Token]:
     """Parse a page. Headings of a translation get the anchors of the English page, so that links work."""
-    tokens = MARKDOWN.parse(source_of(name, language))
+    tokens = MARKDOWN.parse(read_source(name, language))
     if language != ENGLISH:
-        original = _headings(MARKDOWN.parse(source_of(name, ENGLISH)))
-        for (heading, words), (same, _) in zip(_headings(tokens), original, strict=True):
+        original = _find_headings(MARKDOWN.parse(read_source(name, ENGLISH)))
+        for (heading, words), (same, _) in zip(_find_headings(tokens), original, strict=True):
             anchor = str(same.attrGet("id"))
             heading.attrSet("id", anchor)
             to_itself = [child for child in words.children or () if child.attrGet("class") == "header-anchor"]
@@ -153,54 +153,54 @@ def _tokens(name: str, language: LanguageName) -> list[Token]:
     return tokens
 
 
-def _headings(tokens: Sequence[Token]) -> list[tuple[Token, Token]]:
+def _find_headings(tokens: Sequence[Token]) -> list[tuple[Token, Token]]:
     """Every heading that has an anchor, with the token of its text."""
     return [(token, after) for token, after in pairwise(tokens) if token.tag != "h1" and token.attrGet("id")]
 
 
-def _rendered(tokens: Sequence[Token], language: LanguageName, root: str, query: str) -> str:
-    for token in _inner(tokens):
+def _render_tokens(tokens: Sequence[Token], language: LanguageName, root: str, query: str) -> str:
+    for token in _child_tokens(tokens):
         for attribute in ("href", "src"):
             target = token.attrGet(attribute)
             if isinstance(target, str):
-                token.attrSet(attribute, _address(target, language, root, query))
+                token.attrSet(attribute, _resolve_link(target, language, root, query))
     return str(MARKDOWN.renderer.render(tokens, MARKDOWN.options, {}))
 
 
-def _inner(tokens: Sequence[Token]) -> list[Token]:
+def _child_tokens(tokens: Sequence[Token]) -> list[Token]:
     return [child for token in tokens for child in token.children or ()]
 
 
-def _address(target: str, language: LanguageName, root: str, query: str) -> str:
+def _resolve_link(target: str, language: LanguageName, root: str, query: str) -> str:
     """Convert a link between files to a path of the service."""
-    if TO_A_PICTURE.fullmatch(target):
+    if PICTURE_LINK_PATTERN.fullmatch(target):
         return f"{root}/guide/{language}/{target}"
-    if found := TO_A_PAGE.fullmatch(target):
+    if found := PAGE_LINK_PATTERN.fullmatch(target):
         return f"{root}/guide/{found[1]}{query}{found[2] or ''}"
     if target.endswith(".svg"):
         return f"{root}/guide/assets/{target.rpartition('/')[2]}"
     return root + target if target.startswith("/") else target
 
 
-def _entry(name: str, present: str, language: LanguageName, root: str, query: str) -> str:
+def _page_entry(name: str, present: str, language: LanguageName, root: str, query: str) -> str:
     here = ' aria-current="page"' if name == present else ""
-    return f"<li>{_link(name, language, root, query, here)}</li>"
+    return f"<li>{_page_link(name, language, root, query, here)}</li>"
 
 
-def _turn(name: str, language: LanguageName, root: str, query: str) -> str:
+def _neighbour_links(name: str, language: LanguageName, root: str, query: str) -> str:
     place = PAGES.index(name)
     before, after = PAGES[max(place - 1, 0) : place], PAGES[place + 1 : place + 2]
-    links = [_link(other, language, root, query, ' rel="prev"', "← ") for other in before]
-    links += [_link(other, language, root, query, ' rel="next"', "→ ") for other in after]
+    links = [_page_link(other, language, root, query, ' rel="prev"', "← ") for other in before]
+    links += [_page_link(other, language, root, query, ' rel="next"', "→ ") for other in after]
     return "\n".join(links)
 
 
-def _link(name: str, language: LanguageName, root: str, query: str, more: str, arrow: str = "") -> str:
+def _page_link(name: str, language: LanguageName, root: str, query: str, more: str, arrow: str = "") -> str:
     href = escape(f"{root}/guide/{name}{query}")
-    return f'<a href="{href}"{more}>{arrow}{escape(title_of(name, language))}</a>'
+    return f'<a href="{href}"{more}>{arrow}{escape(read_title(name, language))}</a>'
 
 
-def _languages(name: str, present: str, root: str) -> str:
+def _language_links(name: str, present: str, root: str) -> str:
     return "".join(
         f"<strong>{words.name}</strong>"
         if language == present
@@ -210,18 +210,18 @@ def _languages(name: str, present: str, root: str) -> str:
     )
 
 
-def _mathml(tex: str, how: dict[str, Any]) -> str:
+def _convert_to_mathml(tex: str, how: dict[str, Any]) -> str:
     return str(convert(tex, display="block" if how["display_mode"] else "inline"))
 
 
-def _markdown() -> MarkdownIt:
+def _make_markdown() -> MarkdownIt:
     """A renderer for CommonMark with tables and formulas, without HTML. Keyboards can scroll wide tables."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    markdown.use(dollarmath_plugin, renderer=_mathml, double_inline=True, allow_digits=False)
+    markdown.use(dollarmath_plugin, renderer=_convert_to_mathml, double_inline=True, allow_digits=False)
     markdown.use(anchors_plugin, min_level=2, max_level=3, permalink=True, permalinkSymbol="#")
     markdown.renderer.rules["table_open"] = lambda *_: '<div class="wide" tabindex="0"><table>\n'  # type: ignore[attr-defined]
     markdown.renderer.rules["table_close"] = lambda *_: "</table></div>\n"  # type: ignore[attr-defined]
     return markdown
 
 
-MARKDOWN = _markdown()
+MARKDOWN = _make_markdown()

@@ -11,15 +11,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.api.http import dependencies
 from service.api.live.job_watch import JobWatch
 from service.db.migrate import current_revision, head_revision
-from service.db.repositories import TrainingJobs
-from service.db.repositories.workers import SEEN_WITHIN, Workers
+from service.db.repositories import Jobs
+from service.db.repositories.workers import MAX_SILENCE, Workers
 from service.db.session import Sessions
 from service.errors import Unavailable
 from service.queue import BrokenTransport, load_transport
 from service.settings import Settings
 
 BROKER_TIMEOUT_S = 1.0
-TAKEN_WITHIN_S = 30.0  # age of the oldest queued job while no job runs
+MAX_QUEUE_WAIT_S = 30.0  # age of the oldest queued job while no job runs
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -41,12 +41,12 @@ def ready(
     A process that is shutting down is not ready either.
     """
     checks = {
-        "process": _check(lambda: _process(watch)),
-        "database": _check(lambda: _database(sessions)),
-        "migrations": _check(lambda: _migrations(sessions)),
-        "broker": _check(lambda: _broker(settings)),
-        "worker": _check(lambda: _worker(sessions)),
-        "queue": _check(lambda: _queue(sessions)),
+        "process": _run_check(lambda: _check_process(watch)),
+        "database": _run_check(lambda: _check_database(sessions)),
+        "migrations": _run_check(lambda: _check_migrations(sessions)),
+        "broker": _run_check(lambda: _check_broker(settings)),
+        "worker": _run_check(lambda: _check_worker(sessions)),
+        "queue": _run_check(lambda: _check_queue(sessions)),
     }
     failed = [name for name, check in checks.items() if not check["ok"]]
     if failed:
@@ -58,7 +58,7 @@ class _NotReady(Exception):
     """A check failed; the message gives the reason."""
 
 
-def _check(probe: Callable[[], str]) -> dict[str, Any]:
+def _run_check(probe: Callable[[], str]) -> dict[str, Any]:
     """Run a check. Of driver errors only the type is returned: their text may contain addresses and names."""
     try:
         return {"ok": True, "detail": probe()}
@@ -68,19 +68,19 @@ def _check(probe: Callable[[], str]) -> dict[str, Any]:
         return {"ok": False, "detail": f"cannot be reached ({type(error).__name__})"}
 
 
-def _process(watch: JobWatch) -> str:
+def _check_process(watch: JobWatch) -> str:
     if watch.is_closed:
         raise _NotReady("draining: the process is shutting down")
     return "serving"
 
 
-def _database(sessions: Sessions) -> str:
+def _check_database(sessions: Sessions) -> str:
     with sessions.read() as session:
         session.execute(text("SELECT 1"))
         return session.get_bind().dialect.name
 
 
-def _migrations(sessions: Sessions) -> str:
+def _check_migrations(sessions: Sessions) -> str:
     with sessions.read() as session:
         current = current_revision(session.connection())
     if current != head_revision():
@@ -91,7 +91,7 @@ def _migrations(sessions: Sessions) -> str:
     return current
 
 
-def _broker(settings: Settings) -> str:
+def _check_broker(settings: Settings) -> str:
     if not settings.broker_url.startswith(("redis://", "rediss://")):
         return "none needed: the worker polls the database"
     try:
@@ -105,23 +105,23 @@ def _broker(settings: Settings) -> str:
     return "redis"
 
 
-def _worker(sessions: Sessions) -> str:
+def _check_worker(sessions: Sessions) -> str:
     with sessions.read() as session:
-        seen = Workers(session).presence()
+        seen = Workers(session).count_live()
     newest = "none ever was" if seen.newest is None else f"the newest {seen.newest.total_seconds():.0f} s ago"
     if not seen.count:
         raise _NotReady(
-            f"no worker was seen in the last {SEEN_WITHIN.seconds} s ({newest}); "
+            f"no worker was seen in the last {MAX_SILENCE.seconds} s ({newest}); "
             "start one with `kan-service worker`"
         )
-    return f"{seen.count} seen in the last {SEEN_WITHIN.seconds} s, {newest}"
+    return f"{seen.count} seen in the last {MAX_SILENCE.seconds} s, {newest}"
 
 
-def _queue(sessions: Sessions) -> str:
+def _check_queue(sessions: Sessions) -> str:
     """Workers may be alive and yet take no jobs."""
     with sessions.read() as session:
-        waiting_s = TrainingJobs(session).neglected_for().total_seconds()
-    if waiting_s > TAKEN_WITHIN_S:
+        waiting_s = Jobs(session).measure_stall().total_seconds()
+    if waiting_s > MAX_QUEUE_WAIT_S:
         raise _NotReady(
             f"jobs have been waiting for {waiting_s:.0f} s, and no worker takes one; "
             "restart `kan-service worker`, and check that every queue has a worker"

@@ -12,17 +12,17 @@ from service.api.http.dependencies import (
     READ,
     TRAIN,
     Config,
-    Here,
     Predictors,
     Queue,
     Sessions,
     StrictRoute,
+    VersionedPath,
     Watch,
 )
-from service.api.http.downloads import download
+from service.api.http.downloads import make_download_response
 from service.api.http.pagination import DEFAULT_LIMIT, MAX_LIMIT, Paging
 from service.api.live import event_stream
-from service.db.repositories.jobs import TrainingJobs
+from service.db.repositories.jobs import Jobs
 from service.db.session import Sessions as AnySessions
 from service.db.tables import Job, JobStatus
 from service.operations import downloads
@@ -33,7 +33,7 @@ from service.schemas.jobs import EventOut, EventPage, JobOut, JobRequest
 
 POLL_AFTER_S = 1
 MAX_WAIT_S = 60
-MAX_EVENT = 2**31 - 1
+MAX_EVENT_NUMBER = 2**31 - 1
 MEDIA_TYPES = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8"}
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=StrictRoute)
@@ -60,27 +60,27 @@ def submit_job(
     queue: Queue,
     settings: Config,
     predictors: Predictors,
-    here: Here,
+    here: VersionedPath,
     idempotency_key: IdempotencyKey = None,
 ) -> JobOut:
     """Queue a job; `GET` its Location until it has ended. `kind` selects the job; a training by default."""
     submitted = lifecycle.submit(
         request, sessions, queue, settings, predictors, idempotency_key=idempotency_key
     )
-    _point_to(submitted.job, response, here)
+    _add_location(submitted.job, response, here)
     if submitted.is_replay:
         response.headers["Idempotency-Replayed"] = "true"
-    return JobOut.as_submitted(submitted.job)
+    return JobOut.from_submission(submitted.job)
 
 
 @router.get("", dependencies=[READ], summary="List jobs")
 def list_jobs(sessions: Sessions, window: Paging, status: JobStatus | None = None) -> Page[JobOut]:
     """Newest first."""
     with sessions.read() as session:
-        jobs, cursor = window.cut(
-            TrainingJobs(session).page(limit=window.limit, after=window.after, status=status)
+        jobs, cursor = window.take_page(
+            Jobs(session).page(limit=window.limit, after=window.after, status=status)
         )
-    return Page(items=[JobOut.of(job) for job in jobs], next_cursor=cursor)
+    return Page(items=[JobOut.from_row(job) for job in jobs], next_cursor=cursor)
 
 
 @router.get("/{job_id}", dependencies=[READ], summary="One job")
@@ -97,19 +97,19 @@ async def get_job(
     """Its status and progress. With `wait`, the answer comes when the job has ended, or after that time."""
     ends_at = time.monotonic() + wait
     while True:
-        job, number = await run_in_threadpool(_now, job_id, sessions)
+        job, number = await run_in_threadpool(_read_job, job_id, sessions)
         left_s = ends_at - time.monotonic()
-        if JobStatus(job.status).is_final or not await watch.has_news(job_id, number, within_s=left_s):
+        if JobStatus(job.status).is_final or not await watch.wait_for_events(job_id, number, within_s=left_s):
             response.headers["ETag"] = entity_tag(job)
             return job
 
 
-def _now(job_id: str, sessions: AnySessions) -> tuple[JobOut, int]:
+def _read_job(job_id: str, sessions: AnySessions) -> tuple[JobOut, int]:
     """The job, and the number of its newest event (0 if it has none)."""
     with sessions.read() as session:
-        jobs = TrainingJobs(session)
+        jobs = Jobs(session)
         number = jobs.newest_events([job_id]).get(job_id, 0)
-        return JobOut.of(jobs.get(job_id)), number
+        return JobOut.from_row(jobs.get(job_id)), number
 
 
 @router.delete("/{job_id}", dependencies=[TRAIN], status_code=204, summary="Delete a job")
@@ -135,10 +135,10 @@ def list_events(
     watch: Watch,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
     cursor: Annotated[
-        int, Query(ge=0, le=MAX_EVENT, description="Number of the last event that you received.")
+        int, Query(ge=0, le=MAX_EVENT_NUMBER, description="Number of the last event that you received.")
     ] = 0,
     last_event_id: Annotated[
-        int | None, Header(ge=0, le=MAX_EVENT, description="The same as `cursor`; browsers send it.")
+        int | None, Header(ge=0, le=MAX_EVENT_NUMBER, description="The same as `cursor`; browsers send it.")
     ] = None,
 ) -> Response | EventPage:
     """Oldest first: past events as a page, or with `Accept: text/event-stream` all events as a stream.
@@ -146,11 +146,11 @@ def list_events(
     The stream continues until the job ends and closes with an event `done`. A client can resume it.
     """
     if event_stream.MEDIA_TYPE in request.headers.get("accept", ""):
-        return event_stream.stream(
+        return event_stream.stream_events(
             job_id, cursor if last_event_id is None else last_event_id, sessions, watch
         )
     with sessions.read() as session:
-        jobs = TrainingJobs(session)
+        jobs = Jobs(session)
         jobs.get(job_id)
         events = jobs.events(job_id, after=cursor, limit=limit)
     items = [EventOut.model_validate(event, from_attributes=True) for event in events[:limit]]
@@ -166,8 +166,8 @@ def list_events(
 )
 def download_result(job_id: str, sessions: Sessions) -> StreamingResponse:
     """The predictions for a dataset, or the table of a study. 409 `no_result` if there is none."""
-    job, size, chunks = downloads.result_of(job_id, sessions)
-    return download(
+    job, size, chunks = downloads.open_result(job_id, sessions)
+    return make_download_response(
         chunks,
         name=job.result_name or job.id,
         size=size,
@@ -181,15 +181,15 @@ def cancel_job(
     job_id: str,
     response: Response,
     sessions: Sessions,
-    here: Here,
+    here: VersionedPath,
     keep: Annotated[
         Literal["best"] | None, Query(description="`best` keeps the best network so far as a model.")
     ] = None,
 ) -> JobOut:
     """A queued job is cancelled immediately, a running job within seconds."""
     job = lifecycle.cancel(job_id, sessions, keep_best=keep == "best")
-    _point_to(job, response, here)
-    return JobOut.of(job)
+    _add_location(job, response, here)
+    return JobOut.from_row(job)
 
 
 @router.post("/{job_id}/retry", dependencies=[TRAIN], status_code=202, summary="Do a finished job again")
@@ -201,14 +201,14 @@ def retry_job(
     queue: Queue,
     settings: Config,
     predictors: Predictors,
-    here: Here,
+    here: VersionedPath,
 ) -> JobOut:
     """Submits the same request as a new job."""
     job = lifecycle.retry(job_id, sessions, queue, settings, predictors)
-    _point_to(job, response, here)
-    return JobOut.of(job)
+    _add_location(job, response, here)
+    return JobOut.from_row(job)
 
 
-def _point_to(job: Job, response: Response, here: Here) -> None:
+def _add_location(job: Job, response: Response, here: VersionedPath) -> None:
     response.headers["Location"] = here(f"/jobs/{job.id}")
     response.headers["Retry-After"] = str(POLL_AFTER_S)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 
-from service.api.http.dependencies import ADMIN, Metered, StrictRoute, Who
-from service.caller import OWN
+from service.api.http.dependencies import ADMIN, CurrentCaller, Metrics, StrictRoute
+from service.caller import DEFAULT_TENANT
 from service.errors import Forbidden
 
 router = APIRouter(tags=["operations"], route_class=StrictRoute)
@@ -18,10 +18,10 @@ router = APIRouter(tags=["operations"], route_class=StrictRoute)
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}},
 )
-def get_metrics(meters: Metered, who: Who, accept: Annotated[str, Header()] = "") -> Response:
+def get_metrics(meters: Metrics, who: CurrentCaller, accept: Annotated[str, Header()] = "") -> Response:
     """The metrics cover all tenants, so they need an `admin` key of the tenant `default`, the operator's."""
-    if who.tenant != OWN:
-        detail = f"these metrics cover all tenants; they need an admin key of the tenant {OWN!r}"
+    if who.tenant != DEFAULT_TENANT:
+        detail = f"these metrics cover all tenants; they need an admin key of the tenant {DEFAULT_TENANT!r}"
         raise Forbidden("not_the_operator", detail)
-    content, media_type = meters.tell(accept)
+    content, media_type = meters.render(accept)
     return Response(content, headers={"Content-Type": media_type})

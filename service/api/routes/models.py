@@ -6,10 +6,10 @@ import orjson
 from fastapi import APIRouter, Path, Query, Response
 
 from kan_engine.expressions.library import LIBRARY
-from service.api.http.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, tagged
-from service.api.http.dependencies import LOOK_AT_MODELS, READ, TRAIN, Directory, Sessions, StrictRoute
+from service.api.http.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, respond_with_etag
+from service.api.http.dependencies import READ, READ_OR_PREDICT, TRAIN, Directory, Sessions, StrictRoute
 from service.api.http.pagination import Paging
-from service.api.openapi.document import file
+from service.api.openapi.document import describe_file
 from service.db.repositories.models import TrainedModels
 from service.operations.entity_tags import entity_tag
 from service.operations.models import formulas as symbolic
@@ -23,7 +23,7 @@ router = APIRouter(tags=["models"], route_class=StrictRoute)
 Reference = Annotated[str, Path(description="Id, name or `name@alias`.")]
 
 
-@router.get("/models", dependencies=[LOOK_AT_MODELS], summary="List models")
+@router.get("/models", dependencies=[READ_OR_PREDICT], summary="List models")
 def list_models(
     sessions: Sessions,
     window: Paging,
@@ -32,14 +32,14 @@ def list_models(
     """Newest first."""
     with sessions.read() as session:
         repository = TrainedModels(session)
-        page, cursor = window.cut(repository.page(limit=window.limit, after=window.after, name=name))
-        aliases = repository.aliases(page)
-        return Page(items=[ModelOut.of(model, aliases[model.id]) for model in page], next_cursor=cursor)
+        page, cursor = window.take_page(repository.page(limit=window.limit, after=window.after, name=name))
+        aliases = repository.list_aliases(page)
+        return Page(items=[ModelOut.from_row(model, aliases[model.id]) for model in page], next_cursor=cursor)
 
 
 @router.get(
     "/models/{model_id}",
-    dependencies=[LOOK_AT_MODELS],
+    dependencies=[READ_OR_PREDICT],
     response_model=ModelOut,
     responses=NOT_MODIFIED,
     summary="One model",
@@ -51,8 +51,8 @@ def get_model(
     with sessions.read() as session:
         repository = TrainedModels(session)
         model = repository.get(model_id)
-        out = ModelOut.of(model, repository.aliases([model])[model.id])
-    return tagged(out, response, if_none_match)
+        out = ModelOut.from_row(model, repository.list_aliases([model])[model.id])
+    return respond_with_etag(out, response, if_none_match)
 
 
 @router.patch("/models/{model_id}", dependencies=[TRAIN], summary="Rename, tag or alias a model")
@@ -67,7 +67,7 @@ def change_model(
 ) -> ModelOut:
     """Changes only the given fields. Requires the id: a name may refer to another model by then."""
     out = management.change_model(model_id, patch, sessions, if_match=if_match)
-    directory.forget()
+    directory.clear()
     response.headers["ETag"] = entity_tag(out)
     return out
 
@@ -76,7 +76,7 @@ def change_model(
 def delete_model(model_id: str, sessions: Sessions, directory: Directory, if_match: IfMatch = None) -> None:
     """Cannot be undone. Requires the id, as a change does."""
     management.delete_model(model_id, sessions, if_match=if_match)
-    directory.forget()
+    directory.clear()
 
 
 @router.get(
@@ -84,13 +84,13 @@ def delete_model(model_id: str, sessions: Sessions, directory: Directory, if_mat
     dependencies=[READ],
     summary="The model as formulas",
     response_model=SymbolicOut,
-    responses={200: file("text/plain")},
+    responses={200: describe_file("text/plain")},
 )
 def get_formulas(model_id: Reference, sessions: Sessions, format: FormulaFormat = "json") -> Response:
     """JSON with errors and domains, or text in the requested language with one formula per output."""
     formulas = symbolic.read_formulas(model_id, sessions)
     if format == "json":
-        return _json(symbolic.without_trees(formulas))
+        return _json_response(symbolic.drop_hidden_fields(formulas))
     return Response(symbolic.write_formulas(formulas, format), media_type="text/plain")
 
 
@@ -104,9 +104,9 @@ def get_edges(model_id: Reference, sessions: Sessions) -> Response:
     """Curve, score and fitted functions of every edge."""
     with sessions.read() as session:
         model = TrainedModels(session).get(model_id)
-        return _json({"model_id": model.id, **model.edges, "functions": list(LIBRARY)})
+        return _json_response({"model_id": model.id, **model.edges, "functions": list(LIBRARY)})
 
 
-def _json(document: Any) -> Response:
+def _json_response(document: Any) -> Response:
     """Serialize without validation by Pydantic, which would take longer than a prediction."""
     return Response(orjson.dumps(document), media_type="application/json")

@@ -18,19 +18,19 @@ from service.api.http.dependencies import (
     PREDICT,
     Config,
     Directory,
-    Metered,
+    Metrics,
     Predictors,
     Sessions,
     Stats,
     Watch,
 )
-from service.api.http.problems import validation_failed
-from service.api.openapi.document import file, reference
+from service.api.http.problems import validation_error
+from service.api.openapi.document import describe_file, schema_reference
 from service.api.routes import health
 from service.db.tables import Model
 from service.errors import Malformed
 from service.operations.prediction import open_inference
-from service.operations.prediction.predict import predictor_of
+from service.operations.prediction.predict import load_predictor
 from service.schemas.open_inference import (
     IndexEntry,
     InferRequest,
@@ -41,13 +41,13 @@ from service.schemas.open_inference import (
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 EXTENSIONS = ["binary_tensor_data", "model_repository", "statistics"]
-BYTES = "application/octet-stream"
-BODY = {
+BYTES_MEDIA_TYPE = "application/octet-stream"
+INFER_BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": reference(InferRequest)},
-            BYTES: {"schema": {"type": "string", "format": "binary"}},
+            "application/json": {"schema": schema_reference(InferRequest)},
+            BYTES_MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}},
         },
     }
 }
@@ -62,12 +62,12 @@ HeaderLength = Annotated[
 ]
 
 
-async def _whole_body(request: Request) -> bytes:
+async def _read_body(request: Request) -> bytes:
     return await request.body()
 
 
 @dataclass(frozen=True)
-class _Serving:
+class _InferenceDependencies:
     """Dependencies of a prediction."""
 
     sessions: Sessions
@@ -75,11 +75,11 @@ class _Serving:
     directory: Directory
     statistics: Stats
     settings: Config
-    meters: Metered
+    meters: Metrics
 
 
-Body = Annotated[bytes, Depends(_whole_body)]
-Serving = Annotated[_Serving, Depends()]
+Body = Annotated[bytes, Depends(_read_body)]
+InferenceDependencies = Annotated[_InferenceDependencies, Depends()]
 
 
 @router.get("/health/live", summary="Is the server alive?")
@@ -109,7 +109,7 @@ def describe_server() -> ServerMetadata:
 )
 def index_models(sessions: Sessions) -> list[dict[str, Any]]:
     """All models are ready; each is loaded on its first request."""
-    return open_inference.index(sessions)
+    return open_inference.list_versions(sessions)
 
 
 @router.post(
@@ -120,7 +120,7 @@ def index_models(sessions: Sessions) -> list[dict[str, Any]]:
 )
 def load(name: Name, sessions: Sessions, directory: Directory, predictors: Predictors) -> Response:
     """The first prediction then does not wait for the model to load."""
-    predictor_of(directory.get(name, sessions), sessions, predictors)
+    load_predictor(directory.get(name, sessions), sessions, predictors)
     return Response()
 
 
@@ -139,7 +139,7 @@ def unload(name: Name, sessions: Sessions, directory: Directory, predictors: Pre
 @router.get("/models/{name}", dependencies=[PREDICT], summary="Inputs and outputs of a model")
 def describe_model(name: Name, sessions: Sessions, directory: Directory) -> ModelMetadata:
     """Its inputs and outputs with their types."""
-    return _describe(directory.get(name, sessions), sessions)
+    return _make_metadata(directory.get(name, sessions), sessions)
 
 
 @router.get(
@@ -147,7 +147,7 @@ def describe_model(name: Name, sessions: Sessions, directory: Directory) -> Mode
 )
 def describe_version(name: Name, version: Version, sessions: Sessions) -> ModelMetadata:
     """Its inputs and outputs with their types."""
-    return _describe(open_inference.find_version(name, version, sessions), sessions)
+    return _make_metadata(open_inference.find_version(name, version, sessions), sessions)
 
 
 @router.get("/models/{name}/ready", dependencies=[PREDICT], summary="Is a model ready?")
@@ -165,7 +165,7 @@ def version_ready(name: Name, version: Version, sessions: Sessions) -> dict[str,
 @router.get("/models/{name}/stats", dependencies=[PREDICT], summary="Inference statistics of a model")
 def model_stats(name: Name, sessions: Sessions, directory: Directory, statistics: Stats) -> dict[str, Any]:
     """Counts requests of this protocol to this process."""
-    return open_inference.tell(directory.get(name, sessions), statistics)
+    return open_inference.report_statistics(directory.get(name, sessions), statistics)
 
 
 @router.get(
@@ -175,7 +175,7 @@ def model_stats(name: Name, sessions: Sessions, directory: Directory, statistics
 )
 def version_stats(name: Name, version: Version, sessions: Sessions, statistics: Stats) -> dict[str, Any]:
     """Counts requests of this protocol to this process."""
-    return open_inference.tell(open_inference.find_version(name, version, sessions), statistics)
+    return open_inference.report_statistics(open_inference.find_version(name, version, sessions), statistics)
 
 
 @router.post(
@@ -183,10 +183,12 @@ def version_stats(name: Name, version: Version, sessions: Sessions, statistics: 
     dependencies=[PREDICT],
     summary="Predict",
     response_model=InferResponse,
-    responses={200: file(BYTES)},
-    openapi_extra=BODY,
+    responses={200: describe_file(BYTES_MEDIA_TYPE)},
+    openapi_extra=INFER_BODY,
 )
-def infer(name: Name, body: Body, serving: Serving, header_length: HeaderLength = None) -> Response:
+def infer(
+    name: Name, body: Body, serving: InferenceDependencies, header_length: HeaderLength = None
+) -> Response:
     """A tensor of shape [rows] for every column, or one of [rows, features] for all."""
     return _infer(serving.directory.get(name, serving.sessions), body, header_length, serving)
 
@@ -196,21 +198,25 @@ def infer(name: Name, body: Body, serving: Serving, header_length: HeaderLength 
     dependencies=[PREDICT],
     summary="Predict with a version",
     response_model=InferResponse,
-    responses={200: file(BYTES)},
-    openapi_extra=BODY,
+    responses={200: describe_file(BYTES_MEDIA_TYPE)},
+    openapi_extra=INFER_BODY,
 )
 def infer_version(
-    name: Name, version: Version, body: Body, serving: Serving, header_length: HeaderLength = None
+    name: Name,
+    version: Version,
+    body: Body,
+    serving: InferenceDependencies,
+    header_length: HeaderLength = None,
 ) -> Response:
     """A tensor of shape [rows] for every column, or one of [rows, features] for all."""
     return _infer(open_inference.find_version(name, version, serving.sessions), body, header_length, serving)
 
 
-def _describe(model: Model, sessions: Sessions) -> ModelMetadata:
-    return ModelMetadata.model_validate(open_inference.describe(model, sessions))
+def _make_metadata(model: Model, sessions: Sessions) -> ModelMetadata:
+    return ModelMetadata.model_validate(open_inference.describe_model(model, sessions))
 
 
-def _infer(model: Model, body: bytes, header_length: int | None, serving: _Serving) -> Response:
+def _infer(model: Model, body: bytes, header_length: int | None, serving: _InferenceDependencies) -> Response:
     length = len(body) if header_length is None else header_length
     if length > len(body):
         detail = f"{HEADER_LENGTH} is {length}, but the body has {len(body)} bytes; correct the header"
@@ -220,8 +226,8 @@ def _infer(model: Model, body: bytes, header_length: int | None, serving: _Servi
         asked = InferRequest.model_validate(header)
     except ValidationError as error:
         found = [{**entry, "loc": ("body", *entry["loc"])} for entry in error.errors(include_url=False)]
-        raise validation_failed(found, header) from None
-    with serving.meters.predicting("infer") as count:
+        raise validation_error(found, header) from None
+    with serving.meters.time_prediction("infer") as count:
         document, behind = open_inference.infer(
             model,
             asked,
@@ -236,4 +242,4 @@ def _infer(model: Model, body: bytes, header_length: int | None, serving: _Servi
     if not behind:
         return Response(told, media_type="application/json")
     headers = {HEADER_LENGTH: str(len(told))}
-    return Response(b"".join([told, *behind]), media_type=BYTES, headers=headers)
+    return Response(b"".join([told, *behind]), media_type=BYTES_MEDIA_TYPE, headers=headers)

@@ -23,12 +23,12 @@ PICTURE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
 }
-AS_SVG: dict[str, Any] = {
+SVG_ROUTE: dict[str, Any] = {
     "dependencies": [READ],
     "response_class": Response,
     "responses": {200: {"content": {SVG: {"schema": {"type": "string"}}}}},
 }
-AS_PNG: dict[str, Any] = AS_SVG | {
+PNG_ROUTE: dict[str, Any] = SVG_ROUTE | {
     "responses": {200: {"content": {PNG: {"schema": {"type": "string", "format": "binary"}}}}}
 }
 Width = Annotated[int, Query(ge=200, le=4000, description="Pixels across; the height follows.")]
@@ -48,32 +48,34 @@ StudyPlot = Annotated[
     Path(
         description="Error of the trainings over grid intervals; or over parameters, together with the MLPs; "
         "or training time over grid intervals.",
-        json_schema_extra={"enum": list(plots.OF_STUDIES)},
+        json_schema_extra={"enum": list(plots.STUDY_PLOTS)},
     ),
 ]
 
 
-async def _look(
+async def _get_theme(
     theme: Annotated[ThemeName, Query(description="Colours for a light or a dark background.")] = "light",
     lang: Annotated[LanguageName, Query(description="Language of the texts and numbers.")] = "en",
 ) -> Theme:
     return replace(THEMES[theme], language=lang)
 
 
-Look = Annotated[Theme, Depends(_look)]
+ThemeQuery = Annotated[Theme, Depends(_get_theme)]
 router = APIRouter(tags=["pictures"], route_class=StrictRoute)
 
 
 # SVG and PNG routes share the parameters of a picture; the routes call the returned function to draw it.
-async def _network(model_id: Reference, sessions: Sessions, look: Look) -> Draw:
+async def _prepare_network(model_id: Reference, sessions: Sessions, look: ThemeQuery) -> Draw:
     return partial(management.draw_model, model_id, sessions, look)
 
 
-async def _plot(model_id: Reference, plot: Plot, sessions: Sessions, look: Look) -> Draw:
+async def _prepare_plot(model_id: Reference, plot: Plot, sessions: Sessions, look: ThemeQuery) -> Draw:
     return partial(plots.draw_plot, model_id, plot, sessions, look)
 
 
-async def _study_plot(job_id: str, study_plot: StudyPlot, sessions: Sessions, look: Look) -> Draw:
+async def _prepare_study_plot(
+    job_id: str, study_plot: StudyPlot, sessions: Sessions, look: ThemeQuery
+) -> Draw:
     return partial(plots.draw_study_plot, job_id, study_plot, sessions, look)
 
 
@@ -90,53 +92,53 @@ def get_figures(model_id: Reference, sessions: Sessions) -> Response:
     return Response(orjson.dumps(plots.read_figures(model_id, sessions)), media_type="application/json")
 
 
-@router.get("/models/{model_id}/plot.svg", summary="The network as a picture", **AS_SVG)
-def get_network(draw: Annotated[Draw, Depends(_network)]) -> Response:
+@router.get("/models/{model_id}/plot.svg", summary="The network as a picture", **SVG_ROUTE)
+def get_network(draw: Annotated[Draw, Depends(_prepare_network)]) -> Response:
     """Every edge with its activation; more important edges are drawn stronger."""
-    return _svg(draw)
+    return _svg_response(draw)
 
 
-@router.get("/models/{model_id}/plot.png", summary="The network as PNG", **AS_PNG)
+@router.get("/models/{model_id}/plot.png", summary="The network as PNG", **PNG_ROUTE)
 async def get_network_png(
-    draw: Annotated[Draw, Depends(_network)], drawing: Drawing, width: Width = 1200
+    draw: Annotated[Draw, Depends(_prepare_network)], drawing: Drawing, width: Width = 1200
 ) -> Response:
     """The same picture in pixels."""
-    return await _png(draw, width, drawing)
+    return await _png_response(draw, width, drawing)
 
 
-@router.get("/models/{model_id}/plots/{plot}.svg", summary="A picture of a model", **AS_SVG)
-def get_plot(draw: Annotated[Draw, Depends(_plot)]) -> Response:
+@router.get("/models/{model_id}/plots/{plot}.svg", summary="A picture of a model", **SVG_ROUTE)
+def get_plot(draw: Annotated[Draw, Depends(_prepare_plot)]) -> Response:
     """A plot of what the model learnt, or of its quality. 409 if the model lacks the data."""
-    return _svg(draw)
+    return _svg_response(draw)
 
 
-@router.get("/models/{model_id}/plots/{plot}.png", summary="A picture of a model as PNG", **AS_PNG)
+@router.get("/models/{model_id}/plots/{plot}.png", summary="A picture of a model as PNG", **PNG_ROUTE)
 async def get_plot_png(
-    draw: Annotated[Draw, Depends(_plot)], drawing: Drawing, width: Width = 1200
+    draw: Annotated[Draw, Depends(_prepare_plot)], drawing: Drawing, width: Width = 1200
 ) -> Response:
     """The same picture in pixels."""
-    return await _png(draw, width, drawing)
+    return await _png_response(draw, width, drawing)
 
 
-@router.get("/jobs/{job_id}/plots/{study_plot}.svg", summary="A picture of a study", **AS_SVG)
-def get_study_plot(draw: Annotated[Draw, Depends(_study_plot)]) -> Response:
+@router.get("/jobs/{job_id}/plots/{study_plot}.svg", summary="A picture of a study", **SVG_ROUTE)
+def get_study_plot(draw: Annotated[Draw, Depends(_prepare_study_plot)]) -> Response:
     """Error or time of its trainings on logarithmic axes. 409 `no_plot` without grids or before its end."""
-    return _svg(draw)
+    return _svg_response(draw)
 
 
-@router.get("/jobs/{job_id}/plots/{study_plot}.png", summary="A picture of a study as PNG", **AS_PNG)
+@router.get("/jobs/{job_id}/plots/{study_plot}.png", summary="A picture of a study as PNG", **PNG_ROUTE)
 async def get_study_plot_png(
-    draw: Annotated[Draw, Depends(_study_plot)], drawing: Drawing, width: Width = 1200
+    draw: Annotated[Draw, Depends(_prepare_study_plot)], drawing: Drawing, width: Width = 1200
 ) -> Response:
     """The same picture in pixels."""
-    return await _png(draw, width, drawing)
+    return await _png_response(draw, width, drawing)
 
 
-def _svg(draw: Draw) -> Response:
+def _svg_response(draw: Draw) -> Response:
     return Response(draw(), media_type=SVG, headers=PICTURE_HEADERS)
 
 
-async def _png(draw: Draw, width: int, drawing: CapacityLimiter) -> Response:
+async def _png_response(draw: Draw, width: int, drawing: CapacityLimiter) -> Response:
     """Draw a PNG in a thread. Requests beyond the limit wait here without occupying a thread."""
     png = await to_thread.run_sync(lambda: to_png(draw(), width), limiter=drawing)
     return Response(png, media_type=PNG, headers=PICTURE_HEADERS)

@@ -10,35 +10,35 @@ from service.api.http.dependencies import (
     PREDICT,
     Config,
     Directory,
-    Metered,
+    Metrics,
     Predictors,
     Sessions,
     StrictRoute,
 )
 from service.api.routes.models import Reference
-from service.api.telemetry.request_metrics import Meters
+from service.api.telemetry.request_metrics import RequestMetrics
 from service.operations.prediction import predict as prediction
-from service.operations.prediction.predict import Serving
+from service.operations.prediction.predict import PredictionContext
 from service.schemas.prediction import PredictionOut, PredictRequest, Rows
 
-FEW_ROWS = 32  # up to here predicting takes less time than a thread switch
+MAX_ROWS_ON_EVENT_LOOP = 32  # up to here predicting takes less time than a thread switch
 
 router = APIRouter(tags=["predictions"], route_class=StrictRoute)
 
 
-async def _serving(
+async def _get_serving(
     sessions: Sessions, predictors: Predictors, directory: Directory, settings: Config
-) -> Serving:
-    return Serving(sessions, predictors, directory, settings.max_predict_rows)
+) -> PredictionContext:
+    return PredictionContext(sessions, predictors, directory, settings.max_predict_rows)
 
 
-Ready = Annotated[Serving, Depends(_serving)]
+ServingContext = Annotated[PredictionContext, Depends(_get_serving)]
 
 
 @router.post("/predict", dependencies=[PREDICT], summary="Predict with a model", response_model=PredictionOut)
-async def predict(request: PredictRequest, serving: Ready, meters: Metered) -> Response:
+async def predict(request: PredictRequest, serving: ServingContext, meters: Metrics) -> Response:
     """`model` is an id, a name, or `name@alias`."""
-    return await _answer(request.model, request, serving, meters)
+    return await _predict_rows(request.model, request, serving, meters)
 
 
 @router.post(
@@ -47,16 +47,20 @@ async def predict(request: PredictRequest, serving: Ready, meters: Metered) -> R
     summary="Predict with this model",
     response_model=PredictionOut,
 )
-async def predict_with(model_id: Reference, request: Rows, serving: Ready, meters: Metered) -> Response:
+async def predict_with(
+    model_id: Reference, request: Rows, serving: ServingContext, meters: Metrics
+) -> Response:
     """As `/predict`, with the model in the path."""
-    return await _answer(model_id, request, serving, meters)
+    return await _predict_rows(model_id, request, serving, meters)
 
 
-async def _answer(reference: str, request: Rows, serving: Serving, meters: Meters) -> Response:
+async def _predict_rows(
+    reference: str, request: Rows, serving: PredictionContext, meters: RequestMetrics
+) -> Response:
     """Predict a few rows of a loaded model on the event loop, everything else in a thread."""
-    is_quick = request.row_count <= FEW_ROWS and serving.has_at_hand(reference)
+    is_quick = request.row_count <= MAX_ROWS_ON_EVENT_LOOP and serving.is_cached(reference)
     document: Any
-    with meters.predicting("predict") as count:
+    with meters.time_prediction("predict") as count:
         if is_quick:
             document = prediction.predict(reference, request, serving)
         else:

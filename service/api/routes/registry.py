@@ -8,15 +8,15 @@ from service.api.http.dependencies import READ, Sessions, StrictRoute
 from service.api.http.pagination import Paging
 from service.api.routes.models import Reference
 from service.db.repositories.aliases import Aliases
-from service.operations.models.comparison import FEWEST, MOST, compare_models
+from service.operations.models.comparison import MAX_MODELS, MIN_MODELS, compare_models
 from service.operations.models.model_card import read_card
-from service.operations.models.model_card_markdown import write_card
+from service.operations.models.model_card_markdown import render_card
 from service.schemas.model_card import CardOut
 from service.schemas.registry import AliasMoveOut, AliasOut, AliasPage, CompareOut
 
 MARKDOWN = "text/markdown"
 # Documented here, checked by `compare_models`.
-SOME: dict[str, Any] = {"pattern": f"^[^,]+(,[^,]+){{{FEWEST - 1},{MOST - 1}}}$"}
+MODEL_LIST_SCHEMA: dict[str, Any] = {"pattern": f"^[^,]+(,[^,]+){{{MIN_MODELS - 1},{MAX_MODELS - 1}}}$"}
 
 router = APIRouter(tags=["models"], route_class=StrictRoute)
 
@@ -31,8 +31,10 @@ def list_aliases(
     """The current model of every alias; and each setting and removal, with its time and key."""
     with sessions.read() as session:
         aliases = Aliases(session)
-        moves, cursor = window.cut(aliases.moves(name, alias=alias, limit=window.limit, after=window.after))
-        now = aliases.now(name)
+        moves, cursor = window.take_page(
+            aliases.list_moves(name, alias=alias, limit=window.limit, after=window.after)
+        )
+        now = aliases.list_current(name)
     return AliasPage(
         name=name,
         aliases=[AliasOut(alias=alias, model_id=id_, version=version) for alias, id_, version in now],
@@ -47,8 +49,8 @@ def compare(
     ids: Annotated[
         str,
         Query(
-            max_length=MOST * 301,
-            json_schema_extra=SOME,
+            max_length=MAX_MODELS * 301,
+            json_schema_extra=MODEL_LIST_SCHEMA,
             description="2 to 20 models, separated by commas: ids, names or `name@alias`. Give the id of a "
             "model whose name contains a comma.",
             examples=["law@live,law"],
@@ -80,6 +82,6 @@ def get_card(
     card = read_card(model_id, sessions)
     accepted = request.headers.get("accept", "")
     if format == "markdown" or (format is None and MARKDOWN in accepted):
-        return Response(write_card(card), media_type=MARKDOWN, headers={"Vary": "Accept"})
+        return Response(render_card(card), media_type=MARKDOWN, headers={"Vary": "Accept"})
     response.headers["Vary"] = "Accept"
     return card

@@ -19,7 +19,7 @@ router = APIRouter(tags=["operations"], route_class=StrictRoute)
 def list_audit(sessions: Sessions, window: Paging) -> Page[AuditOut]:
     """Every change to datasets, jobs, models and keys of the tenant, newest first."""
     with sessions.read() as session:
-        entries, cursor = window.cut(Audit(session).page(limit=window.limit, after=window.after))
+        entries, cursor = window.take_page(Audit(session).page(limit=window.limit, after=window.after))
     return Page(items=[AuditOut.model_validate(entry) for entry in entries], next_cursor=cursor)
 
 

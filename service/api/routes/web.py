@@ -13,11 +13,11 @@ from fastapi.responses import HTMLResponse
 
 from service.api.http.conditional import IfNoneMatch
 from service.errors import NotFound
-from service.operations.entity_tags import is_among
+from service.operations.entity_tags import is_listed_tag
 
-WEB = files("service") / "web"
+WEB_FOLDER = files("service") / "web"
 LANGUAGES = ("en", "ru")
-TYPES = {
+MEDIA_TYPES = {
     "css": "text/css",
     "js": "text/javascript",
     "json": "application/json",
@@ -36,30 +36,30 @@ router = APIRouter(include_in_schema=False)
 def page(request: Request, accept_language: Annotated[str, Header()] = "") -> HTMLResponse:
     """The HTML document; scripts create its content through the API."""
     root = str(request.scope.get("root_path", "")).rstrip("/")
-    return HTMLResponse(document(preferred(accept_language), root), headers=PAGE_HEADERS)
+    return HTMLResponse(render_document(choose_language(accept_language), root), headers=PAGE_HEADERS)
 
 
 @router.get("/assets/{path:path}")
 def asset(path: str, if_none_match: IfNoneMatch = None) -> Response:
     """A script, a style sheet, a translation or a picture."""
-    kind = TYPES.get(path.rpartition(".")[2])
-    if kind is None or path not in _paths():
+    kind = MEDIA_TYPES.get(path.rpartition(".")[2])
+    if kind is None or path not in _asset_paths():
         raise NotFound("path_not_found", f"there is no asset {path!r}")
-    content = _read(path)
+    content = _read_asset(path)
     headers = {"ETag": f'"{sha256(content).hexdigest()}"', "Cache-Control": "no-cache"}
-    if if_none_match is not None and is_among(headers["ETag"], if_none_match.replace("W/", "")):
+    if if_none_match is not None and is_listed_tag(headers["ETag"], if_none_match.replace("W/", "")):
         return Response(status_code=304, headers=headers)
     return Response(content, media_type=kind, headers=headers)
 
 
-def preferred(accept_language: str) -> str:
+def choose_language(accept_language: str) -> str:
     """The most preferred supported language (RFC 9110, 12.5.4); English if none is supported."""
-    wanted = [_weighed(part) for part in accept_language.split(",")]
+    wanted = [_parse_preference(part) for part in accept_language.split(",")]
     known = [(weight, language) for weight, language in wanted if language in LANGUAGES and weight > 0]
     return max(known, key=lambda found: found[0])[1] if known else LANGUAGES[0]
 
 
-def _weighed(part: str) -> tuple[float, str]:
+def _parse_preference(part: str) -> tuple[float, str]:
     tag, _, parameters = part.partition(";")
     try:
         weight = float(parameters.partition("q=")[2] or 1)
@@ -68,32 +68,32 @@ def _weighed(part: str) -> tuple[float, str]:
     return weight, tag.strip().lower().partition("-")[0]
 
 
-def document(language: str, root: str) -> str:
+def render_document(language: str, root: str) -> str:
     """Render the HTML document.
 
     Args:
         language: One of ``LANGUAGES``.
         root: Path prefix of the service behind a proxy.
     """
-    words = json.loads(_read(f"i18n/{language}.json"))
+    words = json.loads(_read_asset(f"i18n/{language}.json"))
     told = {key: escape(text, {'"': "&quot;"}) for key, text in words.items() if isinstance(text, str)}
-    page = Template(_read("index.html").decode())
+    page = Template(_read_asset("index.html").decode())
     return page.substitute(told, language=language, root=escape(root, {'"': "&quot;"}))
 
 
 @cache
-def _paths() -> frozenset[str]:
+def _asset_paths() -> frozenset[str]:
     """All files of the page; no other path is ever opened."""
-    return frozenset(_below(""))
+    return frozenset(_list_files(""))
 
 
-def _below(folder: str) -> list[str]:
+def _list_files(folder: str) -> list[str]:
     found = []
-    for entry in (WEB / folder if folder else WEB).iterdir():
+    for entry in (WEB_FOLDER / folder if folder else WEB_FOLDER).iterdir():
         path = f"{folder}/{entry.name}" if folder else entry.name
-        found += _below(path) if entry.is_dir() else [path]
+        found += _list_files(path) if entry.is_dir() else [path]
     return found
 
 
-def _read(path: str) -> bytes:
-    return WEB.joinpath(*path.split("/")).read_bytes()
+def _read_asset(path: str) -> bytes:
+    return WEB_FOLDER.joinpath(*path.split("/")).read_bytes()

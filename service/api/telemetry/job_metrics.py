@@ -11,16 +11,22 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.db.session import Sessions
-from service.operations.job_statistics import RUN_BOUNDS, WAIT_BOUNDS, Figures, JobFigures, Spread
+from service.operations.job_statistics import (
+    RUN_BOUNDS,
+    WAIT_BOUNDS,
+    DurationHistogram,
+    JobStatistics,
+    JobStatisticsReader,
+)
 
 log = logging.getLogger(__name__)
 
 
-class JobMeters(Collector):
+class JobMetricsCollector(Collector):
     """Reads the database; if it is unavailable, reports only that."""
 
     def __init__(self, sessions: Sessions) -> None:
-        self._figures = JobFigures(sessions)
+        self._figures = JobStatisticsReader(sessions)
 
     def collect(self) -> Iterator[Metric]:
         """The current metrics."""
@@ -35,11 +41,11 @@ class JobMeters(Collector):
         yield GaugeMetricFamily(
             "kan_worker_slots", "Capacity of workers in jobs.", value=figures.workers.slots
         )
-        yield from _queue(figures)
-        yield from _ended(figures)
+        yield from _queue_metrics(figures)
+        yield from _outcome_metrics(figures)
 
 
-def _queue(figures: Figures) -> Iterator[Metric]:
+def _queue_metrics(figures: JobStatistics) -> Iterator[Metric]:
     jobs = GaugeMetricFamily("kan_jobs", "Jobs queued and running.", labels=["kind", "status"])
     for (kind, status), count in figures.unfinished.items():
         jobs.add_metric([kind, status], count)
@@ -52,18 +58,20 @@ def _queue(figures: Figures) -> Iterator[Metric]:
     yield oldest
 
 
-def _ended(figures: Figures) -> Iterator[Metric]:
+def _outcome_metrics(figures: JobStatistics) -> Iterator[Metric]:
     ended = CounterMetricFamily("kan_jobs_finished", "Jobs that have ended.", labels=["kind", "status"])
     for (kind, status), count in figures.finished.items():
         ended.add_metric([kind, status], count)
     yield ended
-    yield _histogram(
+    yield _make_histogram(
         "kan_job_wait_seconds", "From submission to the first start.", figures.waits, WAIT_BOUNDS
     )
-    yield _histogram("kan_job_run_seconds", "From the first start to the end.", figures.runs, RUN_BOUNDS)
+    yield _make_histogram("kan_job_run_seconds", "From the first start to the end.", figures.runs, RUN_BOUNDS)
 
 
-def _histogram(name: str, words: str, spreads: dict[str, Spread], bounds: Sequence[float]) -> Metric:
+def _make_histogram(
+    name: str, words: str, spreads: dict[str, DurationHistogram], bounds: Sequence[float]
+) -> Metric:
     family = HistogramMetricFamily(name, f"{words} Of jobs that have ended.", labels=["kind"])
     for kind, spread in spreads.items():
         edges = [*(f"{float(bound)}" for bound in bounds), "+Inf"]

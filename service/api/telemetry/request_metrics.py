@@ -19,13 +19,13 @@ from prometheus_client.registry import Collector
 from starlette.types import Scope
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-OTHER = "other"  # label of requests without a route, and of unknown methods
+OTHER_LABEL = "other"  # label of requests without a route, and of unknown methods
 REQUEST_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 PREDICTION_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-Call = Literal["predict", "infer"]
+PredictionCall = Literal["predict", "infer"]
 
 
-class Meters:
+class RequestMetrics:
     """The counters of this process.
 
     Args:
@@ -55,21 +55,23 @@ class Meters:
             registry=own,
         )
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._told = _all_processes(own)
+        self._told = _combine_processes(own)
         self._told.register(others)
 
-    def answered(self, scope: Scope, status: int, seconds: float) -> None:
+    def count_request(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request under its path template and method, with its duration and its error code."""
-        route = getattr(scope.get("route"), "path", OTHER)
-        method = scope["method"] if scope["method"] in METHODS else OTHER
-        series = self._series.get((route, method, status // 100)) or self._find(route, method, status // 100)
+        route = getattr(scope.get("route"), "path", OTHER_LABEL)
+        method = scope["method"] if scope["method"] in METHODS else OTHER_LABEL
+        series = self._series.get((route, method, status // 100)) or self._get_series(
+            route, method, status // 100
+        )
         series[0].inc()
         series[1].observe(seconds)
         if status >= 400:
-            code = scope["state"].get("error_code", "internal_error" if status >= 500 else OTHER)
+            code = scope["state"].get("error_code", "internal_error" if status >= 500 else OTHER_LABEL)
             self._errors.labels(code).inc()
 
-    def _find(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    def _get_series(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
         """Find a series by its labels and cache it, because the lookup takes longer than counting."""
         series = (
             self._requests.labels(route, method, f"{status}xx"),
@@ -79,24 +81,24 @@ class Meters:
         return series
 
     @contextmanager
-    def predicting(self, call: Call) -> Iterator[Callable[[float], None]]:
+    def time_prediction(self, call: PredictionCall) -> Iterator[Callable[[float], None]]:
         """Time a prediction within the block; yields a function that counts rows. Failures are not timed."""
         since = perf_counter()
         yield self._rows.labels(call).inc
         self._prediction_seconds.labels(call).observe(perf_counter() - since)
 
-    def note_prediction(self, call: Call, rows: float, seconds: float) -> None:
+    def count_prediction(self, call: PredictionCall, rows: float, seconds: float) -> None:
         """Count a prediction that another process made."""
         self._rows.labels(call).inc(rows)
         self._prediction_seconds.labels(call).observe(seconds)
 
-    def tell(self, accept: str) -> tuple[bytes, str]:
+    def render(self, accept: str) -> tuple[bytes, str]:
         """All metrics as text with its media type, in the format that ``accept`` asks for."""
         encode, media_type = choose_encoder(accept)
         return encode(self._told), media_type
 
 
-def _all_processes(own: CollectorRegistry) -> CollectorRegistry:
+def _combine_processes(own: CollectorRegistry) -> CollectorRegistry:
     """The registry of this process, or of all processes that count into the same folder."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         ProcessCollector(registry=own)

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from service.cli.support.errors import explained
-from service.cli.support.output import AsJson, show
+from service.cli.support.errors import report_setup_errors
+from service.cli.support.output import AsJson, print_result
 from service.db.backup import backup as backups
 from service.settings import load_settings
-from service.settings_report import tell
+from service.settings_report import report_settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,10 +21,10 @@ def add_to(app: typer.Typer) -> None:
 
 def settings(as_json: AsJson = False) -> None:
     """Print every setting with its value and its meaning; passwords are masked."""
-    with explained():
-        told = tell(load_settings())
+    with report_setup_errors():
+        told = report_settings(load_settings())
     document = {"settings": [asdict(setting) for setting in told]}
-    show(document, as_json, lambda: typer.echo("\n".join(map(str, told))))
+    print_result(document, as_json, lambda: typer.echo("\n".join(map(str, told))))
 
 
 def backup(
@@ -32,11 +32,11 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Write all data of the service to a file, while the service keeps running."""
-    with explained():
+    with report_setup_errors():
         revision = backups.back_up(load_settings(), file)
     size = file.stat().st_size
     told = f"wrote {file}: {size} bytes, revision {revision}"
-    show({"file": str(file), "bytes": size, "revision": revision}, as_json, lambda: typer.echo(told))
+    print_result({"file": str(file), "bytes": size, "revision": revision}, as_json, lambda: typer.echo(told))
 
 
 def restore(
@@ -47,7 +47,7 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Fill the database from a backup; stop the service first."""
-    with explained():
+    with report_setup_errors():
         revision = backups.restore(load_settings(), file, force=force)
     told = f"restored {file}; the database is at revision {revision}"
-    show({"file": str(file), "revision": revision}, as_json, lambda: typer.echo(told))
+    print_result({"file": str(file), "revision": revision}, as_json, lambda: typer.echo(told))

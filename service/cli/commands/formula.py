@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from service.cli.support.completion import Model
-from service.cli.support.connection import Key, Server, connected
-from service.cli.support.output import AsJson, show
+from service.cli.support.connection import Key, Server, connect
+from service.cli.support.output import AsJson, print_result
 from service.schemas.formulas import FormulaFormat
 
 
@@ -23,8 +23,8 @@ def formula(
     key: Key = None,
 ) -> None:
     """Print the formula of a model."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         if as_json:
-            show(client.symbolic(model), as_json, lambda: None)
+            print_result(client.symbolic(model), as_json, lambda: None)
         else:
             typer.echo(client.formula(model, form))

@@ -4,15 +4,15 @@ from typing import Annotated
 
 import typer
 
-from service.cli.support.connection import Key, Server, connected
-from service.cli.support.groups import group
-from service.cli.support.output import AsJson, readable, show, show_list
+from service.cli.support.connection import Key, Server, connect
+from service.cli.support.groups import make_group
+from service.cli.support.output import AsJson, clean_text, print_list, print_result
 from service.client import Job
 from service.client.endpoints import Status
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a job, as listed.")]
 
-app = group("Trainings and other jobs.")
+app = make_group("Trainings and other jobs.")
 
 
 @app.command("list")
@@ -23,16 +23,16 @@ def list_all(
     key: Key = None,
 ) -> None:
     """List the jobs, newest first."""
-    with connected(server, key) as client:
-        show_list(client.jobs(status), as_json, ["id", "kind", "status", "done", "created", "model"], _cells)
+    with connect(server, key) as client:
+        print_list(client.jobs(status), as_json, ["id", "kind", "status", "done", "created", "model"], _cells)
 
 
 @app.command("show")
 def show_one(job: Id, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
     """Show the status and progress of a job."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         found = client.job(job)
-    show(found, as_json, lambda: _tell(found))
+    print_result(found, as_json, lambda: _print_job(found))
 
 
 @app.command()
@@ -44,18 +44,18 @@ def cancel(
     key: Key = None,
 ) -> None:
     """Stop a job."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         found = client.cancel(job, keep_best=keep_best)
     what = "finishes with the best network so far" if keep_best else "is cancelled"
-    show(found, as_json, lambda: typer.echo(f"the job {found.id} {what}"))
+    print_result(found, as_json, lambda: typer.echo(f"the job {found.id} {what}"))
 
 
 @app.command()
 def retry(job: Id, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
     """Submit a finished job again, as a new job."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         found = client.retry(job)
-    show(
+    print_result(
         found,
         as_json,
         lambda: typer.echo(f"queued the job {found.id}; 'kan-service jobs show' shows its progress"),
@@ -66,7 +66,7 @@ def _cells(job: Job) -> list[object]:
     return [job.id, job.kind, job.status, f"{job.progress.fraction:.0%}", job.created_at, job.model_id]
 
 
-def _tell(job: Job) -> None:
+def _print_job(job: Job) -> None:
     now = job.progress
     stage = ": ".join(word for word in (now.stage, now.message) if word) if not job.has_ended else None
     facts = {
@@ -87,4 +87,4 @@ def _tell(job: Job) -> None:
     }
     for name, value in facts.items():
         if value is not None:
-            typer.echo(f"{name + ':':<10}{readable(str(value))}")
+            typer.echo(f"{name + ':':<10}{clean_text(str(value))}")

@@ -9,15 +9,15 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel, ConfigDict
 
-from service.caller import OWN, USUAL, Scope
-from service.cli.support.errors import WRONG_USE, explained, failed
-from service.cli.support.output import AsJson, say, show, show_list
+from service.caller import DEFAULT_SCOPES, DEFAULT_TENANT, Scope
+from service.cli.support.errors import EXIT_WRONG_USE, report_failure, report_setup_errors
+from service.cli.support.output import AsJson, print_list, print_message, print_result
 from service.db.migrate import current_revision, head_revision
 from service.db.repositories import ApiKeys, Audit
 from service.db.session import Sessions, make_engine, make_sessions
 from service.settings import load_settings
 
-TENANT = re.compile(r"[\w.-]{1,64}", re.ASCII)
+TENANT_PATTERN = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 class KeyOut(BaseModel):
@@ -44,7 +44,7 @@ def create(
     name: Annotated[str, typer.Argument(help="A label, such as the user's name; it need not be unique.")],
     tenant: Annotated[
         str, typer.Option(help="Tenant whose data it can access: 1 to 64 letters, digits, '-', '_' or '.'.")
-    ] = OWN,
+    ] = DEFAULT_TENANT,
     scope: Annotated[
         list[Scope] | None, typer.Option(help="Permission; may be repeated [default: read train predict]")
     ] = None,
@@ -54,27 +54,29 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create a key and print it; it cannot be shown again."""
-    if not TENANT.fullmatch(tenant):
+    if not TENANT_PATTERN.fullmatch(tenant):
         raise typer.BadParameter("1 to 64 letters, digits, '-', '_' or '.'", param_hint="--tenant")
     lifetime = None if days is None else timedelta(days=days)
-    with _sessions() as sessions, sessions.begin() as session:
-        key, secret = ApiKeys(session).add(name, tenant=tenant, scopes=scope or USUAL, lifetime=lifetime)
+    with _open_sessions() as sessions, sessions.begin() as session:
+        key, secret = ApiKeys(session).add(
+            name, tenant=tenant, scopes=scope or DEFAULT_SCOPES, lifetime=lifetime
+        )
         Audit(session).add("key.create", key.id, tenant=tenant, name=name, scopes=key.scopes)
-    show(
+    print_result(
         KeyOut.model_validate(key).model_dump(mode="json") | {"key": secret},
         as_json,
         lambda: typer.echo(secret),
     )
-    say("Save the key: it is not shown again. Clients send 'Authorization: Bearer <key>'.")
+    print_message("Save the key: it is not shown again. Clients send 'Authorization: Bearer <key>'.")
 
 
 @app.command("list")
 def list_all(as_json: AsJson = False) -> None:
     """List the keys, each with its first characters."""
-    with _sessions() as sessions, sessions.read() as session:
+    with _open_sessions() as sessions, sessions.read() as session:
         keys = ApiKeys(session).list()
     names = ["key", "name", "state", "tenant", "scopes", "created", "last used"]
-    show_list([KeyOut.model_validate(key) for key in keys], as_json, names, _cells)
+    print_list([KeyOut.model_validate(key) for key in keys], as_json, names, _cells)
 
 
 @app.command()
@@ -83,41 +85,51 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Revoke a key permanently."""
-    with _sessions() as sessions, sessions.begin() as session:
+    with _open_sessions() as sessions, sessions.begin() as session:
         revoked = ApiKeys(session).revoke(key.removesuffix("…"))
         if revoked is not None:
             Audit(session).add("key.revoke", revoked.id, tenant=revoked.tenant, name=revoked.name)
     if revoked is None:
-        raise failed(f"there is no key {key!r}; 'kan-service keys list' shows them")
+        raise report_failure(f"there is no key {key!r}; 'kan-service keys list' shows them")
     told = f"revoked {revoked.prefix}… ({revoked.name})"
-    show(KeyOut.model_validate(revoked), as_json, lambda: typer.echo(told))
+    print_result(KeyOut.model_validate(revoked), as_json, lambda: typer.echo(told))
 
 
 def _cells(key: KeyOut) -> list[object]:
     used = key.last_used_at or "never"
-    return [f"{key.prefix}…", key.name, _state(key), key.tenant, ",".join(key.scopes), key.created_at, used]
+    return [
+        f"{key.prefix}…",
+        key.name,
+        _key_state(key),
+        key.tenant,
+        ",".join(key.scopes),
+        key.created_at,
+        used,
+    ]
 
 
-def _state(key: KeyOut) -> str:
+def _key_state(key: KeyOut) -> str:
     if key.revoked_at:
         return f"revoked {key.revoked_at:%Y-%m-%d}"
     return f"until {key.expires_at:%Y-%m-%d}" if key.expires_at else "valid"
 
 
 @contextmanager
-def _sessions() -> Iterator[Sessions]:
+def _open_sessions() -> Iterator[Sessions]:
     """Open the configured database.
 
     Raises:
         Exit: The database is not at the revision of this version.
     """
-    with explained():
+    with report_setup_errors():
         engine = make_engine(load_settings())
         try:
             with engine.connect() as connection:
                 is_current = current_revision(connection) == head_revision()
             if not is_current:
-                raise failed("the database is not up to date; run 'kan-service migrate' first", WRONG_USE)
+                raise report_failure(
+                    "the database is not up to date; run 'kan-service migrate' first", EXIT_WRONG_USE
+                )
             yield make_sessions(engine)
         finally:
             engine.dispose()

@@ -6,18 +6,18 @@ from typing import Annotated, Literal
 import typer
 
 from service.cli.support.completion import Model
-from service.cli.support.connection import Key, Server, connected
-from service.cli.support.files import file_name, unused
-from service.cli.support.groups import group
-from service.cli.support.metric_tables import NAMES
-from service.cli.support.model_report import formulas_of, report
-from service.cli.support.output import AsJson, show, show_list
+from service.cli.support.connection import Key, Server, connect
+from service.cli.support.files import find_unused_path, make_file_name
+from service.cli.support.groups import make_group
+from service.cli.support.metric_tables import METRIC_NAMES
+from service.cli.support.model_report import fetch_formulas, print_report
+from service.cli.support.output import AsJson, print_list, print_result
 from service.client import Model as Trained
 
-ENDINGS = {"safetensors": ".safetensors", "onnx": ".onnx", "python": ".py"}
-TOLD = ("r2", "accuracy", "mean_log_likelihood", "equation_residual")  # one per kind of model
+FILE_ENDINGS = {"safetensors": ".safetensors", "onnx": ".onnx", "python": ".py"}
+QUALITY_METRICS = ("r2", "accuracy", "mean_log_likelihood", "equation_residual")  # one per kind of model
 
-app = group("Trained networks.")
+app = make_group("Trained networks.")
 
 
 @app.command("list")
@@ -29,25 +29,25 @@ def list_all(
 ) -> None:
     """List the models, newest first."""
     names = ["id", "name", "version", "quality", "target", "trained"]
-    with connected(server, key) as client:
-        show_list(client.models(name), as_json, names, _cells)
+    with connect(server, key) as client:
+        print_list(client.models(name), as_json, names, _cells)
 
 
 @app.command("show")
 def show_one(model: Model, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
     """Show the metrics of a model, and its formula."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         found = client.model(model)
-        formulas = None if as_json else formulas_of(client, found)
-    show(found, as_json, lambda: report(found, formulas))
+        formulas = None if as_json else fetch_formulas(client, found)
+    print_result(found, as_json, lambda: print_report(found, formulas))
 
 
 @app.command()
 def card(model: Model, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
     """Print the model card as Markdown."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         if as_json:
-            show(client.card(model), as_json, lambda: None)
+            print_result(client.card(model), as_json, lambda: None)
         else:
             typer.echo(client.card_text(model), nl=False)
 
@@ -55,11 +55,11 @@ def card(model: Model, as_json: AsJson = False, server: Server = None, key: Key 
 @app.command()
 def delete(model: Model, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
     """Delete a model permanently."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         found = client.model(model)
         client.delete(found)
     told = f"deleted {found.name}, version {found.version} ({found.id})"
-    show({"deleted": found.id}, as_json, lambda: typer.echo(told))
+    print_result({"deleted": found.id}, as_json, lambda: typer.echo(told))
 
 
 @app.command()
@@ -76,13 +76,15 @@ def export(
     key: Key = None,
 ) -> None:
     """Write a model to a file, for use outside the service."""
-    path = out or unused(Path(file_name(model) + ENDINGS[form]))
-    with connected(server, key) as client:
+    path = out or find_unused_path(Path(make_file_name(model) + FILE_ENDINGS[form]))
+    with connect(server, key) as client:
         client.export(model, form, path)
-    show({"out": str(path), "format": form}, as_json, lambda: typer.echo(str(path.resolve())))
+    print_result({"out": str(path), "format": form}, as_json, lambda: typer.echo(str(path.resolve())))
 
 
 def _cells(model: Trained) -> list[object]:
-    measure = next((name for name in TOLD if model.metrics.get(name) is not None), None)
-    quality = measure and f"{NAMES.get(measure, measure.replace('_', ' '))} {model.metrics[measure]:.4g}"
+    measure = next((name for name in QUALITY_METRICS if model.metrics.get(name) is not None), None)
+    quality = (
+        measure and f"{METRIC_NAMES.get(measure, measure.replace('_', ' '))} {model.metrics[measure]:.4g}"
+    )
     return [model.id, model.name, model.version, quality, model.target, model.created_at]

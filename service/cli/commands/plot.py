@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 import typer
 
 from service.cli.support.completion import Model
-from service.cli.support.connection import Key, Server, connected
-from service.cli.support.files import as_picture, file_name, unused
-from service.cli.support.output import AsJson, show
+from service.cli.support.connection import Key, Server, connect
+from service.cli.support.files import check_picture_path, find_unused_path, make_file_name
+from service.cli.support.output import AsJson, print_result
 from service.schemas.figures import LanguageName, ThemeName
 
-NETWORK = "network"
-OF_STUDIES = ("error_by_grid", "error_by_parameters", "time_by_grid")
+NETWORK_PLOT = "network"
+STUDY_PLOTS = ("error_by_grid", "error_by_parameters", "time_by_grid")
 Name = Literal[
     "network",
     "history",
@@ -51,13 +51,15 @@ def plot(
     key: Key = None,
 ) -> None:
     """Draw a model: its network, its training, its quality, or the effects of its columns."""
-    path = as_picture(out, "--out") if out else unused(Path(_usual_name(model, name)))
-    with connected(server, key) as client:
-        thing = client.job(model) if name in OF_STUDIES else model
+    path = (
+        check_picture_path(out, "--out") if out else find_unused_path(Path(_default_file_name(model, name)))
+    )
+    with connect(server, key) as client:
+        thing = client.job(model) if name in STUDY_PLOTS else model
         client.plot(thing, path, name, theme=theme, lang=lang, width=width)
-    show({"picture": str(path)}, as_json, lambda: typer.echo(str(path.resolve())))
+    print_result({"picture": str(path)}, as_json, lambda: typer.echo(str(path.resolve())))
 
 
-def _usual_name(model: str, name: str) -> str:
-    what = "" if name == NETWORK else f"-{name}"
-    return f"{file_name(model)}{what}.svg"
+def _default_file_name(model: str, name: str) -> str:
+    what = "" if name == NETWORK_PLOT else f"-{name}"
+    return f"{make_file_name(model)}{what}.svg"

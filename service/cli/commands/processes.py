@@ -15,11 +15,11 @@ from typing import Annotated
 import httpx
 import typer
 
-from service.cli.support.errors import explained
-from service.cli.support.output import AsJson, show
-from service.cli.support.running_service import announced
+from service.cli.support.errors import report_setup_errors
+from service.cli.support.output import AsJson, print_result
+from service.cli.support.running_service import announce_service
 from service.cli.support.supervisor import Supervisor
-from service.db.migrate import head_revision, revision_of, upgrade
+from service.db.migrate import head_revision, read_database_revision, upgrade
 from service.db.session import make_engine, make_sessions
 from service.observability import logs
 from service.settings import InvalidSettings, Settings, load_settings
@@ -35,7 +35,7 @@ Unannounced = Annotated[
 
 OpenPage = Annotated[bool, typer.Option("--open", help="Open the page in a browser if there is a desktop.")]
 
-COUNTS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it at import
+METRICS_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it at import
 
 BANNER = """
 KAN service: open {url} in a browser.
@@ -62,29 +62,29 @@ def serve(
     unannounced: Unannounced = False,
 ) -> None:
     """Run the whole service on this machine: API and worker."""
-    with explained():
-        settings = _settings(host, port)
+    with report_setup_errors():
+        settings = _load_settings(host, port)
         logs.configure(logging.WARNING)
         upgrade(settings)
         _check_keys(settings)
-        port = _bindable_port(settings)
+        port = _find_port(settings)
     settings = settings.model_copy(update={"port": port})
-    commands = {name: _own_command(name) for name in ("api", "worker")}
-    url = f"http://{_shown(settings.host)}:{port}"
+    commands = {name: _make_command(name) for name in ("api", "worker")}
+    url = f"http://{_client_host(settings.host)}:{port}"
     with ExitStack() as until_it_ends:
 
         def greet() -> bool:
-            if not _answers(url):
+            if not _is_alive(url):
                 return False
             if not unannounced:
-                until_it_ends.enter_context(announced(url, settings))
+                until_it_ends.enter_context(announce_service(url, settings))
             typer.echo(BANNER.format(url=url, data=settings.data_dir))
             if open_page and _has_desktop():
                 webbrowser.open(url)
             return True
 
         supervisor = Supervisor(
-            commands, os.environ | _environment(settings), drain_s=settings.drain_s, on_look=greet
+            commands, os.environ | _make_environment(settings), drain_s=settings.drain_s, on_look=greet
         )
         raise typer.Exit(supervisor.run())
 
@@ -93,15 +93,15 @@ def api(host: Host = None, port: Port = None) -> None:
     """Run the API alone."""
     import uvicorn  # noqa: PLC0415  # the other commands do not need it
 
-    from service.api.http.uvicorn_protocol import BoundedHttp  # noqa: PLC0415
+    from service.api.http.uvicorn_protocol import BoundedHttpProtocol  # noqa: PLC0415
 
-    with explained():
-        settings = _settings(host, port)
+    with report_setup_errors():
+        settings = _load_settings(host, port)
         _check_keys(settings)
-    os.environ |= _environment(settings)
+    os.environ |= _make_environment(settings)
     logs.configure(as_json=settings.log_format == "json")
     log_settings(settings)
-    with _counting_together(settings):
+    with _share_metrics_folder(settings):
         uvicorn.run(
             "service.main:create_app",
             factory=True,
@@ -110,7 +110,7 @@ def api(host: Host = None, port: Port = None) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
-            http=BoundedHttp,
+            http=BoundedHttpProtocol,
             timeout_graceful_shutdown=int(settings.drain_s),
         )
 
@@ -125,9 +125,9 @@ def migrate(
     as_json: AsJson = False,
 ) -> None:
     """Create or upgrade the database."""
-    with explained():
+    with report_setup_errors():
         settings = load_settings()
-        before, needed = revision_of(settings), head_revision()
+        before, needed = read_database_revision(settings), head_revision()
         is_to_be_done = before != needed and not dry_run
         if is_to_be_done:
             upgrade(settings)
@@ -136,7 +136,7 @@ def migrate(
         if is_to_be_done
         else f"the database is at revision {before or 'none'}, this version needs {needed}"
     )
-    show(
+    print_result(
         {"before": before, "needed": needed, "is_upgraded": is_to_be_done},
         as_json,
         lambda: typer.echo(told),
@@ -144,43 +144,43 @@ def migrate(
 
 
 @contextmanager
-def _counting_together(settings: Settings) -> Iterator[None]:
+def _share_metrics_folder(settings: Settings) -> Iterator[None]:
     """Give several API processes of uvicorn (``WEB_CONCURRENCY``) a common folder for their metrics.
 
     Prometheus reaches only one process at a time; each process then reports the metrics of all.
     """
-    if os.environ.get("WEB_CONCURRENCY", "1") == "1" or COUNTS_FOLDER in os.environ:
+    if os.environ.get("WEB_CONCURRENCY", "1") == "1" or METRICS_FOLDER_VARIABLE in os.environ:
         yield
         return
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="metrics-", dir=settings.data_dir) as folder:
-        os.environ[COUNTS_FOLDER] = folder
+        os.environ[METRICS_FOLDER_VARIABLE] = folder
         yield
 
 
-def _settings(host: str | None, port: int | None) -> Settings:
+def _load_settings(host: str | None, port: int | None) -> Settings:
     given = {"KAN_HOST": host, "KAN_PORT": port}
     return load_settings(
         os.environ | {name: str(value) for name, value in given.items() if value is not None}
     )
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def _make_environment(settings: Settings) -> dict[str, str]:
     """Host and port as environment variables for the child processes."""
     return {"KAN_HOST": settings.host, "KAN_PORT": str(settings.port)}
 
 
 def _check_keys(settings: Settings) -> None:
-    from service.api.http.auth import require_a_key  # noqa: PLC0415  # imports FastAPI
+    from service.api.http.auth import check_key_exists  # noqa: PLC0415  # imports FastAPI
 
     engine = make_engine(settings)
     try:
-        require_a_key(settings.host, make_sessions(engine))
+        check_key_exists(settings.host, make_sessions(engine))
     finally:
         engine.dispose()
 
 
-def _bindable_port(settings: Settings) -> int:
+def _find_port(settings: Settings) -> int:
     """Return the configured port after a test bind, or a free port for 0.
 
     Raises:
@@ -203,7 +203,7 @@ def _has_desktop() -> bool:
     return not is_unix or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
 
 
-def _own_command(name: str) -> list[str]:
+def _make_command(name: str) -> list[str]:
     """The command line of ``kan-service NAME``, as installed or from a source folder."""
     installed = [Path(sys.argv[0]), Path(sys.executable).with_name("kan-service")]
     for script in installed:
@@ -212,13 +212,13 @@ def _own_command(name: str) -> list[str]:
     return [sys.executable, "-m", "service.cli", name]
 
 
-def _answers(url: str) -> bool:
+def _is_alive(url: str) -> bool:
     with suppress(httpx.TransportError):
         return httpx.get(f"{url}/health/live", timeout=1.0).is_success
     return False
 
 
-def _shown(host: str) -> str:
+def _client_host(host: str) -> str:
     """The host for URLs of clients on this machine."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # no address to bind to
     return f"[{reachable}]" if ":" in reachable else reachable

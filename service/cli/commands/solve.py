@@ -10,13 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.support import training_options
-from service.cli.support.connection import Key, Server, connected
-from service.cli.support.dataset_upload import table_of
-from service.cli.support.errors import UnusableInput, answered
-from service.cli.support.files import as_picture
-from service.cli.support.job_result import tell_trained
+from service.cli.support.connection import Key, Server, connect
+from service.cli.support.dataset_upload import upload_dataset
+from service.cli.support.errors import UnusableInput, report_client_errors
+from service.cli.support.files import check_picture_path
+from service.cli.support.job_result import print_trained_model
 from service.cli.support.output import AsJson
-from service.cli.support.waiting import ended_job
+from service.cli.support.waiting import wait_for_job
 from service.client import ApiError
 
 STDIN = Path("-")
@@ -58,20 +58,22 @@ def solve(
     key: Key = None,
 ) -> None:
     """Solve differential equations; print the residuals and the formula. Ctrl-C cancels the job."""
-    wished = training_options.body_of(name=name, max_seconds=max_seconds, no_formula=no_formula)
-    picture = picture and as_picture(picture, "--picture")
-    with answered():
-        body = _read(file)
-    with connected(server, key) as client:
-        with table_of(client, measurements) if measurements else nullcontext() as dataset:
+    wished = training_options.make_body(name=name, max_seconds=max_seconds, no_formula=no_formula)
+    picture = picture and check_picture_path(picture, "--picture")
+    with report_client_errors():
+        body = _read_body(file)
+    with connect(server, key) as client:
+        with upload_dataset(client, measurements) if measurements else nullcontext() as dataset:
             wished |= {"measurements": {"dataset_id": dataset.id}} if dataset else {}
-            with _placed(file, wished):
+            with _locate_errors(file, wished):
                 job = client.submit(**body | wished | {"kind": KIND})
-        ended = ended_job(client, job, dataset, keep_best=keep_best)
-        tell_trained(client, ended, picture=picture, no_picture=no_picture, as_json=as_json, server=server)
+        ended = wait_for_job(client, job, dataset, keep_best=keep_best)
+        print_trained_model(
+            client, ended, picture=picture, no_picture=no_picture, as_json=as_json, server=server
+        )
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read_body(file: Path) -> dict[str, Any]:
     """Read the body of the job.
 
     Raises:
@@ -83,18 +85,18 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         body = json.loads(sys.stdin.read() if file == STDIN else file.read_text(encoding="utf-8-sig"))
     except ValueError as error:
-        raise UnusableInput(f"{_called(file)} is not valid JSON: {error}; correct it") from None
+        raise UnusableInput(f"{_input_name(file)} is not valid JSON: {error}; correct it") from None
     if not isinstance(body, dict):
-        raise UnusableInput(f"{_called(file)} is not a JSON object; give one such as {EXAMPLE}")
+        raise UnusableInput(f"{_input_name(file)} is not a JSON object; give one such as {EXAMPLE}")
     if body.get("kind", KIND) != KIND:
         raise UnusableInput(
-            f"{_called(file)} is a job of the kind {body['kind']!r}; omit kind, or set it to {KIND!r}"
+            f"{_input_name(file)} is a job of the kind {body['kind']!r}; omit kind, or set it to {KIND!r}"
         )
     return body
 
 
 @contextmanager
-def _placed(file: Path, options: Collection[str]) -> Iterator[None]:
+def _locate_errors(file: Path, options: Collection[str]) -> Iterator[None]:
     """Add the file and the place in it to errors of the service, unless they concern an option."""
     try:
         yield
@@ -103,9 +105,9 @@ def _placed(file: Path, options: Collection[str]) -> Iterator[None]:
         if not pointer or pointer.removeprefix("#/").partition("/")[0] in options:
             raise
         where = "" if pointer in error.detail else f"{pointer}: "
-        detail = f"{_called(file)}: {where}{error.detail}"
+        detail = f"{_input_name(file)}: {where}{error.detail}"
         raise ApiError(error.status, error.code, detail, error.errors, error.extra) from None
 
 
-def _called(file: Path) -> str:
+def _input_name(file: Path) -> str:
     return "standard input" if file == STDIN else file.name

@@ -8,19 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.commands.plot import OF_STUDIES
+from service.cli.commands.plot import STUDY_PLOTS
 from service.cli.support import training_options
-from service.cli.support.connection import Key, Server, connected
-from service.cli.support.dataset_upload import TableFile, table_of
-from service.cli.support.files import as_table, file_name, read_columns, unused
-from service.cli.support.job_result import say_next
-from service.cli.support.output import AsJson, say, show
-from service.cli.support.study_table import tell_rows
-from service.cli.support.waiting import ended_job
+from service.cli.support.connection import Key, Server, connect
+from service.cli.support.dataset_upload import TableFile, upload_dataset
+from service.cli.support.files import check_table_path, find_unused_path, make_file_name, read_columns
+from service.cli.support.job_result import print_next_commands
+from service.cli.support.output import AsJson, print_message, print_result
+from service.cli.support.study_table import print_rows
+from service.cli.support.waiting import wait_for_job
 from service.client import ApiError, Client, Job
-from service.schemas.study import GRID
+from service.schemas.study import GRID_PATH
 
-COMMA = re.compile(r",(?![^\[]*\])")  # a comma outside brackets
+COMMA_PATTERN = re.compile(r",(?![^\[]*\])")  # a comma outside brackets
 
 Vary = Annotated[
     list[str],
@@ -76,7 +76,7 @@ def study(
 ) -> None:
     """Train on a file with every combination of settings, and print a table of the results."""
     training_options.check_goal(target, task, features)
-    body = training_options.body_of(
+    body = training_options.make_body(
         name=name,
         max_seconds=max_seconds,
         task=task,
@@ -87,34 +87,34 @@ def study(
         no_formula=no_formula,
         baselines=baselines,
     )
-    varied = _varied(vary)
-    out = out and as_table(out, "--out")
-    with connected(server, key) as client:
-        with table_of(client, file) as dataset:
-            body |= training_options.features_of(dataset, target, features, drop)
+    varied = _parse_variations(vary)
+    out = out and check_table_path(out, "--out")
+    with connect(server, key) as client:
+        with upload_dataset(client, file) as dataset:
+            body |= training_options.select_features(dataset, target, features, drop)
             body |= {"vary": varied, "refine": refine}
-            path = out or unused(Path(f"{file_name(dataset.name)}-study.csv"))
+            path = out or find_unused_path(Path(f"{make_file_name(dataset.name)}-study.csv"))
             form = path.suffix.lower().removeprefix(".")
             job = client.submit(dataset, target, kind="study", format=form, **body)
-        ended = ended_job(client, job, None, keep_best=keep_best)
+        ended = wait_for_job(client, job, None, keep_best=keep_best)
         client.result(ended, path)
-        drawn = list(_drawn(client, ended, path)) if pictures else []
+        drawn = list(_draw_pictures(client, ended, path)) if pictures else []
         columns = read_columns(path)
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     result = {"job": ended, "table": str(path), "pictures": [str(each) for each in drawn], "rows": rows}
-    show(result, as_json, lambda: tell_rows(rows, list(varied)))
+    print_result(result, as_json, lambda: print_rows(rows, list(varied)))
     for row in rows:
         if row["error"]:
-            say(f"training {row['training']}: {row['error']}")
+            print_message(f"training {row['training']}: {row['error']}")
     for written in (path, *drawn):
-        say(f"wrote {written.resolve()}")
+        print_message(f"wrote {written.resolve()}")
     if not as_json:
         hints = ["predict MODEL_ID ROWS.csv"]
-        hints += [] if pictures or GRID not in varied else [f"plot {ended.id} --name error_by_grid"]
-        say_next(hints, server)
+        hints += [] if pictures or GRID_PATH not in varied else [f"plot {ended.id} --name error_by_grid"]
+        print_next_commands(hints, server)
 
 
-def _varied(given: Sequence[str]) -> dict[str, list[Any]]:
+def _parse_variations(given: Sequence[str]) -> dict[str, list[Any]]:
     varied: dict[str, list[Any]] = {}
     for text in given:
         path, _, values = (part.strip() for part in text.partition("="))
@@ -124,19 +124,19 @@ def _varied(given: Sequence[str]) -> dict[str, list[Any]]:
         if path in varied:
             words = f"{path} is given twice; give all its values at once, as in {path}=3,10"
             raise typer.BadParameter(words, param_hint="--vary")
-        varied[path] = _values(values)
+        varied[path] = _parse_values(values)
     return varied
 
 
-def _values(text: str) -> list[Any]:
+def _parse_values(text: str) -> list[Any]:
     """Parse JSON values separated by commas; strings need no quotes."""
     try:
         return list(json.loads(f"[{text}]"))
     except ValueError:
-        return [_value(part.strip()) for part in COMMA.split(text)]
+        return [_parse_value(part.strip()) for part in COMMA_PATTERN.split(text)]
 
 
-def _value(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
@@ -146,15 +146,15 @@ def _value(text: str) -> Any:
         return text
 
 
-def _drawn(client: Client, job: Job, table: Path) -> Iterator[Path]:
+def _draw_pictures(client: Client, job: Job, table: Path) -> Iterator[Path]:
     """Draw the pictures of a study into the folder of its table; print each reason for a missing one once."""
     reasons = set()
-    for name in OF_STUDIES:
-        path = unused(table.with_name(f"{table.stem}-{name}.svg"))
+    for name in STUDY_PLOTS:
+        path = find_unused_path(table.with_name(f"{table.stem}-{name}.svg"))
         try:
             client.plot(job, path, name)
             yield path
         except ApiError as error:
             reasons.add(error.detail)
     for reason in reasons:
-        say(f"no picture: {reason}")
+        print_message(f"no picture: {reason}")

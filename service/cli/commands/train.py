@@ -3,12 +3,12 @@
 import typer
 
 from service.cli.support import training_options
-from service.cli.support.connection import Key, Server, connected
-from service.cli.support.dataset_upload import TableFile, table_of
-from service.cli.support.files import as_picture
-from service.cli.support.job_result import tell_trained
+from service.cli.support.connection import Key, Server, connect
+from service.cli.support.dataset_upload import TableFile, upload_dataset
+from service.cli.support.files import check_picture_path
+from service.cli.support.job_result import print_trained_model
 from service.cli.support.output import AsJson
-from service.cli.support.waiting import ended_job
+from service.cli.support.waiting import wait_for_job
 
 
 def add_to(app: typer.Typer) -> None:
@@ -40,7 +40,7 @@ def train(
 ) -> None:
     """Train a network on a file; print its metrics and its formula. Ctrl-C cancels the job."""
     training_options.check_goal(target, task, features)
-    body = training_options.body_of(
+    body = training_options.make_body(
         name=name,
         max_seconds=max_seconds,
         task=task,
@@ -51,10 +51,12 @@ def train(
         no_formula=no_formula,
         baselines=baselines,
     )
-    picture = picture and as_picture(picture, "--picture")
-    with connected(server, key) as client:
-        with table_of(client, file) as dataset:
-            columns = training_options.features_of(dataset, target, features, drop)
+    picture = picture and check_picture_path(picture, "--picture")
+    with connect(server, key) as client:
+        with upload_dataset(client, file) as dataset:
+            columns = training_options.select_features(dataset, target, features, drop)
             job = client.submit(dataset, target, **body | columns)
-        ended = ended_job(client, job, dataset, keep_best=keep_best)
-        tell_trained(client, ended, picture=picture, no_picture=no_picture, as_json=as_json, server=server)
+        ended = wait_for_job(client, job, dataset, keep_best=keep_best)
+        print_trained_model(
+            client, ended, picture=picture, no_picture=no_picture, as_json=as_json, server=server
+        )

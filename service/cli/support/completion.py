@@ -7,32 +7,32 @@ from typing import Annotated
 import httpx
 import typer
 
-from service.cli.support.running_service import running_url
+from service.cli.support.running_service import find_service_url
 from service.settings import load_settings
 
-ANSWER_S = 0.5  # completion has to be fast
-LOOKED_AT = 200
+TIMEOUT_S = 0.5  # completion has to be fast
+MAX_MODELS = 200
 
 
 def model_names(context: typer.Context, incomplete: str) -> list[str]:
     """Names and aliases that start with ``incomplete``; none on any error. Starts no service."""
     with suppress(Exception):
         given = context.params
-        url = given.get("server") or os.environ.get("KANSERVICE_URL") or running_url(load_settings())
+        url = given.get("server") or os.environ.get("KANSERVICE_URL") or find_service_url(load_settings())
         key = given.get("key") or os.environ.get("KANSERVICE_KEY")
-        return [name for name in _names(url, key) if name.startswith(incomplete)] if url else []
+        return [name for name in _fetch_names(url, key) if name.startswith(incomplete)] if url else []
     return []
 
 
-def _names(url: str, key: str | None) -> list[str]:
+def _fetch_names(url: str, key: str | None) -> list[str]:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    answer = httpx.get(f"{url}/models", params={"limit": LOOKED_AT}, headers=headers, timeout=ANSWER_S)
+    answer = httpx.get(f"{url}/models", params={"limit": MAX_MODELS}, headers=headers, timeout=TIMEOUT_S)
     models = answer.raise_for_status().json()["items"]
-    names = [name for model in models for name in (model["name"], *_aliased(model))]
+    names = [name for model in models for name in (model["name"], *_alias_names(model))]
     return list(dict.fromkeys(names))
 
 
-def _aliased(model: dict[str, list[str]]) -> list[str]:
+def _alias_names(model: dict[str, list[str]]) -> list[str]:
     return [f"{model['name']}@{alias}" for alias in model["aliases"]]
 
 

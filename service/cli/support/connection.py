@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from service.cli.support.embedded_service import embedded_service
-from service.cli.support.errors import answered, explained
-from service.cli.support.running_service import running_url
+from service.cli.support.embedded_service import run_embedded_service
+from service.cli.support.errors import report_client_errors, report_setup_errors
+from service.cli.support.running_service import find_service_url
 from service.client import ApiError, Client, Dataset
 from service.settings import load_settings
 
 TIMEOUT_S = 300.0
-ABOUT_FILES = (413, 415, 422)
+FILE_ERROR_STATUSES = (413, 415, 422)
 
 Server = Annotated[
     str | None,
@@ -33,27 +33,27 @@ Key = Annotated[
 
 
 @contextmanager
-def connected(server: str | None, key: str | None) -> Iterator[Client]:
+def connect(server: str | None, key: str | None) -> Iterator[Client]:
     """Yield a client. Errors of the service end the command with a message and without a traceback."""
-    with explained(), answered():
-        known = _address(server) if server else running_url(load_settings())
+    with report_setup_errors(), report_client_errors():
+        known = _check_url(server) if server else find_service_url(load_settings())
         with (
-            nullcontext(known) if known else embedded_service() as url,
+            nullcontext(known) if known else run_embedded_service() as url,
             Client(url, key, timeout=TIMEOUT_S) as client,
         ):
             yield client
 
 
-def uploaded(client: Client, file: Path) -> Dataset:
+def upload_table(client: Client, file: Path) -> Dataset:
     """Upload a table; errors about its content name the file."""
     try:
         return client.upload(file)
     except ApiError as error:
-        detail = f"{file.name}: {error.detail}" if error.status in ABOUT_FILES else error.detail
+        detail = f"{file.name}: {error.detail}" if error.status in FILE_ERROR_STATUSES else error.detail
         raise ApiError(error.status, error.code, detail, error.errors, error.extra) from None
 
 
-def _address(server: str) -> str:
+def _check_url(server: str) -> str:
     if not server.startswith(("http://", "https://")):
         raise typer.BadParameter("give a URL, such as http://127.0.0.1:8000", param_hint="--server")
     return server.rstrip("/")

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from service.cli.support.connection import uploaded
-from service.cli.support.errors import place
-from service.cli.support.output import say
+from service.cli.support.connection import upload_table
+from service.cli.support.errors import describe_place
+from service.cli.support.output import print_message
 from service.client import ApiError, Client, ClientError, Dataset
 
-SHOWN_WARNINGS = 5
+MAX_WARNINGS = 5
 
 TableFile = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, help="CSV, TSV, JSON Lines or Parquet; also .gz.")
@@ -20,10 +20,10 @@ TableFile = Annotated[
 
 
 @contextmanager
-def table_of(client: Client, file: Path) -> Iterator[Dataset]:
+def upload_dataset(client: Client, file: Path) -> Iterator[Dataset]:
     """Upload a table and yield its dataset; delete it if submitting the job within the block fails."""
-    dataset = uploaded(client, file)
-    _tell_warnings(dataset)
+    dataset = upload_table(client, file)
+    _print_warnings(dataset)
     try:
         yield dataset
     except (ApiError, typer.BadParameter):
@@ -32,12 +32,12 @@ def table_of(client: Client, file: Path) -> Iterator[Dataset]:
         raise
 
 
-def _tell_warnings(dataset: Dataset) -> None:
+def _print_warnings(dataset: Dataset) -> None:
     """Print the size and warnings of a table before its job starts."""
     columns = "1 column" if len(dataset.columns) == 1 else f"{len(dataset.columns)} columns"
-    say(f"{dataset.name}: {dataset.rows:,} rows, {columns}")
-    for warning in dataset.warnings[:SHOWN_WARNINGS]:
-        say(f"  warning: {place(warning)}{warning.get('detail')}")
-    if len(dataset.warnings) > SHOWN_WARNINGS:
-        more = len(dataset.warnings) - SHOWN_WARNINGS
-        say(f"  and {more} more warnings; 'kan-service datasets show {dataset.id}' shows all")
+    print_message(f"{dataset.name}: {dataset.rows:,} rows, {columns}")
+    for warning in dataset.warnings[:MAX_WARNINGS]:
+        print_message(f"  warning: {describe_place(warning)}{warning.get('detail')}")
+    if len(dataset.warnings) > MAX_WARNINGS:
+        more = len(dataset.warnings) - MAX_WARNINGS
+        print_message(f"  and {more} more warnings; 'kan-service datasets show {dataset.id}' shows all")

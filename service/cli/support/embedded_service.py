@@ -17,17 +17,17 @@ from typing import IO
 
 import httpx
 
-from service.cli.support.errors import failed
+from service.cli.support.errors import report_failure
 from service.process_limits import end_with_parent
 
-READY_WITHIN_S = 60.0
-POLL_S = 0.3
-STOP_WITHIN_S = 30.0
-LOG_LINES = 20  # printed if the service does not start
+START_TIMEOUT_S = 60.0
+POLL_INTERVAL_S = 0.3
+STOP_TIMEOUT_S = 30.0
+MAX_LOG_LINES = 20  # printed if the service does not start
 
 
 @contextmanager
-def embedded_service(
+def run_embedded_service(
     environment: Mapping[str, str] | None = None, log: IO[bytes] | None = None
 ) -> Iterator[str]:
     """Run a service within the block; yield its URL.
@@ -36,7 +36,7 @@ def embedded_service(
         environment: Environment that configures the service; by default this process's own.
         log: File for the log; by default a temporary file, of which the end is printed on failure.
     """
-    port = _free_port()
+    port = _find_free_port()
     where = ["--host", "127.0.0.1", "--port", str(port)]
     command = [sys.executable, "-m", "service.cli", "serve", "--unannounced", *where]
     with (
@@ -52,33 +52,33 @@ def embedded_service(
         ) as process,
     ):
         try:
-            if not _gets_ready(f"http://127.0.0.1:{port}", process):
-                raise failed(f"the service did not start:\n{_tail(output)}")
+            if not _wait_until_ready(f"http://127.0.0.1:{port}", process):
+                raise report_failure(f"the service did not start:\n{_read_tail(output)}")
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_WITHIN_S)
+                process.wait(STOP_TIMEOUT_S)
 
 
-def _gets_ready(url: str, process: subprocess.Popen[bytes]) -> bool:
-    deadline = time.monotonic() + READY_WITHIN_S
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> bool:
+    deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(httpx.TransportError):
             if httpx.get(f"{url}/health/ready").is_success:
                 return True
-        time.sleep(POLL_S)
+        time.sleep(POLL_INTERVAL_S)
     return False
 
 
-def _tail(output: IO[bytes]) -> str:
+def _read_tail(output: IO[bytes]) -> str:
     if not output.readable():
         return "its log shows why"
     output.seek(0)
-    return "\n".join(output.read().decode(errors="replace").splitlines()[-LOG_LINES:])
+    return "\n".join(output.read().decode(errors="replace").splitlines()[-MAX_LOG_LINES:])
 
 
-def _free_port() -> int:
+def _find_free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

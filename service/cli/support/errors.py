@@ -9,13 +9,13 @@ import httpx
 import typer
 from sqlalchemy.exc import OperationalError
 
-from service.cli.support.output import say
+from service.cli.support.output import print_message
 from service.client import ApiError, ClientError
 from service.db.backup.errors import BackupError
 from service.settings import InvalidSettings
 
-FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
-MORE_SHOWN = 2  # entries of one error, after the first
+EXIT_FAILED, EXIT_WRONG_USE, EXIT_INTERRUPTED = 1, 2, 130
+MAX_FURTHER_MISTAKES = 2  # entries of one error, after the first
 
 
 class UnusableInput(Exception):
@@ -23,51 +23,53 @@ class UnusableInput(Exception):
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def report_setup_errors() -> Iterator[None]:
     """Report errors of settings, backup and database within the block, without a traceback."""
     try:
         yield
     except (InvalidSettings, BackupError) as error:
-        raise failed(str(error), WRONG_USE) from None
+        raise report_failure(str(error), EXIT_WRONG_USE) from None
     except OperationalError:
-        raise failed("the database cannot be used; 'kan-service doctor' shows why") from None
+        raise report_failure("the database cannot be used; 'kan-service doctor' shows why") from None
 
 
 @contextmanager
-def answered() -> Iterator[None]:
+def report_client_errors() -> Iterator[None]:
     """Report errors of the service, of input and of files within the block, without a traceback."""
     try:
         yield
     except ApiError as error:
-        raise failed(_told(error)) from None
+        raise report_failure(_describe_refusal(error)) from None
     except (ClientError, UnusableInput, httpx.InvalidURL) as error:
-        raise failed(str(error)) from None
+        raise report_failure(str(error)) from None
     except OSError as error:
         if error.errno == errno.EPIPE:
             raise
         where = f": {error.filename}" if error.filename else ""
-        raise failed(f"{error.strerror or error}{where}") from None
+        raise report_failure(f"{error.strerror or error}{where}") from None
 
 
-def failed(reason: str, code: int = FAILED) -> typer.Exit:
+def report_failure(reason: str, code: int = EXIT_FAILED) -> typer.Exit:
     """Print the reason on standard error; return the exception to raise."""
-    say(f"kan-service: {reason}")
+    print_message(f"kan-service: {reason}")
     return typer.Exit(code)
 
 
-def _told(error: ApiError) -> str:
+def _describe_refusal(error: ApiError) -> str:
     """The message of the service, with the places of the first mistakes if there are several."""
     lines = [error.detail]
-    others = [entry for entry in error.errors[1 : 1 + MORE_SHOWN] if entry.get("detail") not in lines]
-    lines += [f"  also {place(entry)}{entry.get('detail')}" for entry in others]
-    if len(error.errors) > 1 + MORE_SHOWN:
-        lines.append(f"  and {len(error.errors) - 1 - MORE_SHOWN} more")
+    others = [
+        entry for entry in error.errors[1 : 1 + MAX_FURTHER_MISTAKES] if entry.get("detail") not in lines
+    ]
+    lines += [f"  also {describe_place(entry)}{entry.get('detail')}" for entry in others]
+    if len(error.errors) > 1 + MAX_FURTHER_MISTAKES:
+        lines.append(f"  and {len(error.errors) - 1 - MAX_FURTHER_MISTAKES} more")
     if error.status == httpx.codes.UNAUTHORIZED:
         lines.append("  give the key with --key, or in KANSERVICE_KEY")
     return "\n".join(lines)
 
 
-def place(entry: Mapping[str, Any]) -> str:
+def describe_place(entry: Mapping[str, Any]) -> str:
     """The line, row, column or pointer of an entry, as far as its detail does not contain them."""
     detail = str(entry.get("detail"))
     words = [f"line {entry['line']}"] if "line" in entry else []

@@ -10,8 +10,8 @@ import typer
 
 from service.cli.support.errors import UnusableInput
 
-PICTURES = (".svg", ".png")
-TABLES = (".csv", ".parquet")
+PICTURE_ENDINGS = (".svg", ".png")
+TABLE_ENDINGS = (".csv", ".parquet")
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
@@ -30,25 +30,25 @@ def read_columns(file: Path) -> dict[str, list[Any]]:
         elif kind == ".parquet":
             frame = pl.read_parquet(file)
         else:
-            return _columns_of(file)
+            return _read_json_lines(file)
     except pl.exceptions.PolarsError as error:
         reason = str(error).strip().splitlines()[0]
         raise UnusableInput(f"{file} cannot be read as a table: {reason}") from None
     return frame.to_dict(as_series=False)
 
 
-def _columns_of(file: Path) -> dict[str, list[Any]]:
+def _read_json_lines(file: Path) -> dict[str, list[Any]]:
     """Read the columns of JSON Lines; absent values become None."""
     content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(content.decode("utf-8", errors="replace").splitlines(), 1):
         if line.strip():
-            rows.append(_row(file, number, line))
+            rows.append(_parse_row(file, number, line))
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
 
 
-def _row(file: Path, number: int, line: str) -> dict[str, Any]:
+def _parse_row(file: Path, number: int, line: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except ValueError:
@@ -59,36 +59,40 @@ def _row(file: Path, number: int, line: str) -> dict[str, Any]:
     return row
 
 
-def file_name(name: str) -> str:
+def make_file_name(name: str) -> str:
     """Convert a model's name, which may contain any characters, to a file name of at most 100 characters."""
     return re.sub(r"[^\w-]+", "_", name).strip("_")[:100] or "model"
 
 
-def as_picture(path: Path, option: str) -> Path:
+def check_picture_path(path: Path, option: str) -> Path:
     """Return the path of a picture after checking its ending.
 
     Raises:
         BadParameter: The ending is not one of ``PICTURE_ENDINGS``.
     """
-    if path.suffix.lower() not in PICTURES:
-        raise typer.BadParameter(f"the file name must end with {' or '.join(PICTURES)}", param_hint=option)
+    if path.suffix.lower() not in PICTURE_ENDINGS:
+        raise typer.BadParameter(
+            f"the file name must end with {' or '.join(PICTURE_ENDINGS)}", param_hint=option
+        )
     return path
 
 
-def as_table(path: Path, option: str) -> Path:
+def check_table_path(path: Path, option: str) -> Path:
     """Return the path of a table to write after checking its ending and folder, before a long job starts.
 
     Raises:
         BadParameter: The ending is not one of ``TABLE_ENDINGS``, or the folder does not exist.
     """
-    if path.suffix.lower() not in TABLES:
-        raise typer.BadParameter(f"the file name must end with {' or '.join(TABLES)}", param_hint=option)
+    if path.suffix.lower() not in TABLE_ENDINGS:
+        raise typer.BadParameter(
+            f"the file name must end with {' or '.join(TABLE_ENDINGS)}", param_hint=option
+        )
     if not path.parent.is_dir():
         raise typer.BadParameter(f"the folder {path.parent} does not exist", param_hint=option)
     return path
 
 
-def unused(path: Path) -> Path:
+def find_unused_path(path: Path) -> Path:
     """The path, or the first free path with a number if the file exists, so that nothing is overwritten."""
     number, tried = 1, path
     while tried.exists():

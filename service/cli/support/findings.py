@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-INSTALL = "run `make install`, or `pip install kan-service` into this Python"
+INSTALL_HINT = "run `make install`, or `pip install kan-service` into this Python"
 
 State = Literal["ok", "warning", "broken"]
 
@@ -18,16 +18,16 @@ class Finding(BaseModel):
     remedy: str | None = None
 
 
-def ok(what: str, fact: str) -> Finding:
+def report_ok(what: str, fact: str) -> Finding:
     """The check passes."""
     return Finding(what=what, state="ok", fact=fact)
 
 
-def warning(what: str, fact: str, remedy: str) -> Finding:
+def report_warning(what: str, fact: str, remedy: str) -> Finding:
     """The service works, but perhaps with limitations."""
     return Finding(what=what, state="warning", fact=fact, remedy=remedy)
 
 
-def broken(what: str, fact: str, remedy: str) -> Finding:
+def report_broken(what: str, fact: str, remedy: str) -> Finding:
     """The service cannot work."""
     return Finding(what=what, state="broken", fact=fact, remedy=remedy)

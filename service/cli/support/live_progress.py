@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from service.client import Progress
-from service.client.progress_bar import Shown
+from service.client.progress_bar import ProgressOption
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,13 +28,13 @@ STAGES = {
     "solve": "Solving the equations",
     "study": "Training with every setting",
 }
-BARS = "▁▂▃▄▅▆▇█"
-MARGIN = 3  # columns for the ^C that a terminal prints; a wrapped line would break the display
-KEPT = 32  # errors in the sparkline
+SPARKLINE_LEVELS = "▁▂▃▄▅▆▇█"
+RIGHT_MARGIN = 3  # columns for the ^C that a terminal prints; a wrapped line would break the display
+SPARKLINE_LENGTH = 32  # errors in the sparkline
 
 
 @contextmanager
-def followed(kind: str = "train") -> Iterator[Shown]:
+def show_live_progress(kind: str = "train") -> Iterator[ProgressOption]:
     """Yield the client's argument ``progress``: a live view in a terminal, else True for a line per stage.
 
     Args:
@@ -46,12 +46,12 @@ def followed(kind: str = "train") -> Iterator[Shown]:
     from rich.console import Console  # noqa: PLC0415  # slow to import, and not always needed
     from rich.live import Live  # noqa: PLC0415
 
-    view = View(kind)
+    view = ProgressView(kind)
     with Live(console=Console(stderr=True), get_renderable=view.render, refresh_per_second=8, transient=True):
         yield view.take
 
 
-class View:
+class ProgressView:
     """The latest progress of a job, rendered for a terminal."""
 
     def __init__(self, kind: str = "train") -> None:
@@ -73,7 +73,7 @@ class View:
     def take(self, progress: Progress) -> None:
         """Store the latest progress."""
         self._now = progress
-        left = "" if progress.eta_seconds is None else f"about {_duration(progress.eta_seconds)} left"
+        left = "" if progress.eta_seconds is None else f"about {_format_duration(progress.eta_seconds)} left"
         self._bar.update(self._task, completed=progress.fraction, left=left)
         if progress.error is not None:
             self._errors.append(progress.error)
@@ -92,9 +92,9 @@ class View:
             stage.append(f"  {self._now.message}", style="dim")
         parts: list[RenderableType] = [stage, self._bar]
         if self._errors:
-            curve = f"  error {sparkline(self._errors[-KEPT:])}  best {min(self._errors):.3g}"
+            curve = f"  error {sparkline(self._errors[-SPARKLINE_LENGTH:])}  best {min(self._errors):.3g}"
             parts.append(Text(curve, **line))  # type: ignore[arg-type]
-        return Constrain(Group(*parts), shutil.get_terminal_size().columns - MARGIN)
+        return Constrain(Group(*parts), shutil.get_terminal_size().columns - RIGHT_MARGIN)
 
 
 def sparkline(values: Sequence[float]) -> str:
@@ -102,9 +102,9 @@ def sparkline(values: Sequence[float]) -> str:
     logs = [math.log10(value) if value > 0 else -math.inf for value in values]
     finite = [height for height in logs if math.isfinite(height)]
     low, high = min(finite, default=0.0), max(finite, default=0.0)
-    step = (high - low) / (len(BARS) - 1) or 1.0
-    return "".join(BARS[round((max(height, low) - low) / step)] for height in logs)
+    step = (high - low) / (len(SPARKLINE_LEVELS) - 1) or 1.0
+    return "".join(SPARKLINE_LEVELS[round((max(height, low) - low) / step)] for height in logs)
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

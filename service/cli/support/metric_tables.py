@@ -6,11 +6,11 @@ from typing import Any
 
 import typer
 
-from service.cli.support.output import readable, tell
+from service.cli.support.output import clean_text, print_field
 from service.client import Model, Symbolic
 from service.schemas.formulas import LawOut
 
-NAMES = {
+METRIC_NAMES = {
     "r2": "R²",
     "mae": "MAE",
     "rmse": "RMSE",
@@ -18,55 +18,57 @@ NAMES = {
     "roc_auc": "ROC AUC",
     "mean_log_likelihood": "log-likelihood",
 }
-RESIDUALS = ("equation_residual", "condition_residual", "estimated_error")
-OF_LAW = "law_mean_log_likelihood"  # printed in the column of the law
-MOST_DECIMALS = 9
+RESIDUAL_METRICS = ("equation_residual", "condition_residual", "estimated_error")
+LAW_METRIC = "law_mean_log_likelihood"  # printed in the column of the law
+MAX_DECIMALS = 9
 
 
-def tell_quality(model: Model, formulas: Symbolic | None) -> None:
+def print_quality(model: Model, formulas: Symbolic | None) -> None:
     """Print the metrics of the network, its formula and the baselines on the same rows; or the residuals."""
     if all(value is None for value in model.metrics.values()):
         has_rows = bool(model.split.get("test_rows"))
         reason = "the warnings say why" if has_rows else "no rows were held out"
-        tell("hold-out", f"no metrics: {reason}")
+        print_field("hold-out", f"no metrics: {reason}")
     elif model.task == "equation":
-        _tell_residuals(model)
+        _print_residuals(model)
     else:
-        _show_columns(_metrics(model, formulas))
+        _print_columns(_metric_rows(model, formulas))
 
 
-def tell_estimates(model: Model) -> None:
+def print_estimates(model: Model) -> None:
     """Print the parameters of equations that were estimated from measurements."""
     if model.parameters:
         told = [
             (name, found["value"], found["standard_error"], *(found["interval"] or (None, None)))
             for name, found in model.parameters.items()
         ]
-        _show_columns(_numbers("estimates:", told))
+        _print_columns(_estimate_rows("estimates:", told))
 
 
-def tell_law(law: LawOut) -> None:
+def print_law(law: LawOut) -> None:
     """Print the law of a density with its parameters."""
-    tell("law", f"{law.name} (p = {law.p_value:.2g} in a test of its fit)")
+    print_field("law", f"{law.name} (p = {law.p_value:.2g} in a test of its fit)")
     told = [
         (number.name.replace("_", " "), number.value, number.standard_error, number.low, number.high)
         for number in law.parameters
     ]
-    _show_columns(_numbers("", told))
+    _print_columns(_estimate_rows("", told))
 
 
-def _tell_residuals(model: Model) -> None:
+def _print_residuals(model: Model) -> None:
     """Print the largest residuals, relative to the terms that cancel, and the error of the solution."""
-    equations, conditions, error = (model.metrics.get(name) for name in RESIDUALS)
-    told = f"equations hold to {_number(equations, 2)} of their terms"
+    equations, conditions, error = (model.metrics.get(name) for name in RESIDUAL_METRICS)
+    told = f"equations hold to {_format_number(equations, 2)} of their terms"
     if model.residuals.get("conditions"):
-        told += ", conditions exactly" if conditions == 0 else f", conditions to {_number(conditions, 2)}"
-    tell("residuals", f"{told}, at the worst of many random points")
+        told += (
+            ", conditions exactly" if conditions == 0 else f", conditions to {_format_number(conditions, 2)}"
+        )
+    print_field("residuals", f"{told}, at the worst of many random points")
     if error is not None:
-        tell("error", f"about {error:.1e} of the solution: its change in the last refinement")
+        print_field("error", f"about {error:.1e} of the solution: its change in the last refinement")
 
 
-def _metrics(model: Model, formulas: Symbolic | None) -> Iterator[list[str]]:
+def _metric_rows(model: Model, formulas: Symbolic | None) -> Iterator[list[str]]:
     """Rows of the table: one per metric, with a column per model."""
     measured: dict[str, Mapping[str, Any]] = {"network": model.metrics}
     if formulas is not None and len(formulas.outputs) == 1:
@@ -76,42 +78,42 @@ def _metrics(model: Model, formulas: Symbolic | None) -> Iterator[list[str]]:
     measured |= {name: told["metrics"] for name, told in model.baselines.items()}
     yield ["hold-out:", *measured]
     for metric in model.metrics:
-        if metric != OF_LAW:
-            name = NAMES.get(metric, metric.replace("_", " "))
-            yield [f"  {name}", *(_number(of.get(metric)) for of in measured.values())]
-    yield from _costs(model, measured)
+        if metric != LAW_METRIC:
+            name = METRIC_NAMES.get(metric, metric.replace("_", " "))
+            yield [f"  {name}", *(_format_number(of.get(metric)) for of in measured.values())]
+    yield from _cost_rows(model, measured)
 
 
-def _costs(model: Model, measured: Iterable[str]) -> Iterator[list[str]]:
+def _cost_rows(model: Model, measured: Iterable[str]) -> Iterator[list[str]]:
     """Rows with the number of parameters and the training time of every model."""
     of: dict[str, Mapping[str, Any]] = {
         "network": {"parameters": model.network.parameters, "seconds": model.timings.get("train")},
         **model.baselines,
     }
     for what in ("parameters", "seconds"):
-        yield [f"  {what}", *(_number(of.get(name, {}).get(what)) for name in measured)]
+        yield [f"  {what}", *(_format_number(of.get(name, {}).get(what)) for name in measured)]
 
 
-def _numbers(title: str, numbers: Iterable[Sequence[Any]]) -> Iterator[list[str]]:
+def _estimate_rows(title: str, numbers: Iterable[Sequence[Any]]) -> Iterator[list[str]]:
     """Rows of estimates: value, standard error, and ends of the 95 % interval."""
     yield [title, "value", "std. error", "95 % from", "to"]
     for name, *values in numbers:
-        yield [f"  {readable(name)}", *_meant(values, values[1])]
+        yield [f"  {clean_text(name)}", *_format_by_error(values, values[1])]
 
 
-def _meant(values: Iterable[float | None], error: float | None) -> Iterator[str]:
+def _format_by_error(values: Iterable[float | None], error: float | None) -> Iterator[str]:
     """Format values with the decimals that are significant given the standard error: two digits of it."""
     decimals = 1 - math.floor(math.log10(error)) if error else -1
     for value in values:
-        is_plain = value is not None and 0 <= decimals <= MOST_DECIMALS
-        yield f"{value:.{decimals}f}" if is_plain else _number(value, 6)
+        is_plain = value is not None and 0 <= decimals <= MAX_DECIMALS
+        yield f"{value:.{decimals}f}" if is_plain else _format_number(value, 6)
 
 
-def _number(value: float | None, digits: int = 4) -> str:
+def _format_number(value: float | None, digits: int = 4) -> str:
     return "" if value is None else f"{value:.{digits}g}"
 
 
-def _show_columns(rows: Iterable[Sequence[str]]) -> None:
+def _print_columns(rows: Iterable[Sequence[str]]) -> None:
     lines = list(rows)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for name, *cells in lines:

@@ -14,46 +14,46 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel
 
-GAP = 2  # between columns of a table
-WIDEST = 40  # characters of a table cell; an id has 36
-INDENT = 11  # column at which the text after a label starts
+COLUMN_GAP = 2  # between columns of a table
+MAX_CELL_WIDTH = 40  # characters of a table cell; an id has 36
+LABEL_WIDTH = 11  # column at which the text after a label starts
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print only one JSON document.")]
 
 
-def say(text: str) -> None:
+def print_message(text: str) -> None:
     """Print a message on standard error."""
-    typer.echo(readable(text), err=True)
+    typer.echo(clean_text(text), err=True)
 
 
-def readable(text: str) -> str:
+def clean_text(text: str) -> str:
     """Replace control characters, such as in column names: they can move the cursor or reverse the text."""
     return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text)
 
 
-def show(result: Any, as_json: bool, tell: Callable[[], None]) -> None:
+def print_result(result: Any, as_json: bool, tell: Callable[[], None]) -> None:
     """Print a result as JSON, or by calling ``tell``."""
     if as_json:
-        typer.echo(json.dumps(_plain(result), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(_to_plain(result), indent=2, ensure_ascii=False))
     else:
         tell()
 
 
-def tell(label: str, text: str) -> None:
+def print_field(label: str, text: str) -> None:
     """Print a text after its label on one line; in a terminal, wrapped and indented."""
-    start = (f"{label}:" if label else "").ljust(INDENT)
-    text = readable(text).replace("\n", " ")
+    start = (f"{label}:" if label else "").ljust(LABEL_WIDTH)
+    text = clean_text(text).replace("\n", " ")
     if not sys.stdout.isatty():
         typer.echo(f"{start}{text}")
         return
     width = max(40, shutil.get_terminal_size().columns)
-    lines = textwrap.wrap(text, width - INDENT, break_on_hyphens=False) or [""]
+    lines = textwrap.wrap(text, width - LABEL_WIDTH, break_on_hyphens=False) or [""]
     typer.echo(typer.style(start, bold=True) + lines[0])
     for line in lines[1:]:
-        typer.echo(" " * INDENT + line)
+        typer.echo(" " * LABEL_WIDTH + line)
 
 
-def show_list(
+def print_list(
     items: Iterable[BaseModel], as_json: bool, names: Sequence[str], cells: Callable[[Any], Sequence[Any]]
 ) -> None:
     """Print a list: as JSON, as a table in a terminal, else as tab-separated lines with complete cells.
@@ -63,57 +63,65 @@ def show_list(
         cells: Returns the cells of an item.
     """
     if as_json:
-        typer.echo(json.dumps({"items": [_plain(item) for item in items]}, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps({"items": [_to_plain(item) for item in items]}, indent=2, ensure_ascii=False))
     elif sys.stdout.isatty():
-        _show_table(names, [[_cell(cell) for cell in cells(item)] for item in items])
+        _print_table(names, [[_format_cell(cell) for cell in cells(item)] for item in items])
     else:
-        show_lines(cells(item) for item in items)
+        print_lines(cells(item) for item in items)
 
 
-def show_lines(rows: Iterable[Sequence[Any]]) -> None:
+def print_lines(rows: Iterable[Sequence[Any]]) -> None:
     """Print one line per row, with cells separated by tabs."""
     for row in rows:
-        typer.echo("\t".join(map(_exact, row)))
+        typer.echo("\t".join(map(_format_exact, row)))
 
 
-def _show_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print as many columns as fit; the last ones are least important."""
     if not rows:
-        say("there are none yet")
+        print_message("there are none yet")
         return
-    columns = [[name, *map(_cut, cells)] for name, cells in zip(names, zip(*rows, strict=True), strict=True)]
+    columns = [
+        [name, *map(_truncate, cells)] for name, cells in zip(names, zip(*rows, strict=True), strict=True)
+    ]
     widths = [max(map(len, column)) for column in columns]
     room = shutil.get_terminal_size().columns
-    fitting = [number for number in range(len(names)) if sum(widths[: number + 1]) + GAP * number <= room]
+    fitting = [
+        number for number in range(len(names)) if sum(widths[: number + 1]) + COLUMN_GAP * number <= room
+    ]
     shown = len(fitting) or 1
     for number, line in enumerate(zip(*columns[:shown], strict=True)):
-        text = (" " * GAP).join(cell.ljust(width) for cell, width in zip(line, widths, strict=False)).rstrip()
+        text = (
+            (" " * COLUMN_GAP)
+            .join(cell.ljust(width) for cell, width in zip(line, widths, strict=False))
+            .rstrip()
+        )
         typer.echo(text if number else typer.style(text, bold=True))
     if shown < len(names):
-        say(f"(columns not shown: {', '.join(names[shown:])}; --json shows all)")
+        print_message(f"(columns not shown: {', '.join(names[shown:])}; --json shows all)")
 
 
-def _cut(cell: str) -> str:
-    return cell if len(cell) <= WIDEST else f"{cell[: WIDEST - 1]}…"
+def _truncate(cell: str) -> str:
+    return cell if len(cell) <= MAX_CELL_WIDTH else f"{cell[: MAX_CELL_WIDTH - 1]}…"
 
 
-def _cell(value: Any) -> str:
+def _format_cell(value: Any) -> str:
     """Format a value for people."""
     if isinstance(value, float):
         return f"{value:.6g}"
-    return f"{value.astimezone():%Y-%m-%d %H:%M}" if isinstance(value, datetime) else _exact(value)
+    return f"{value.astimezone():%Y-%m-%d %H:%M}" if isinstance(value, datetime) else _format_exact(value)
 
 
-def _exact(value: Any) -> str:
+def _format_exact(value: Any) -> str:
     """Format a value for programs, on one line and without control characters."""
     text = value.isoformat() if isinstance(value, datetime) else "" if value is None else str(value)
-    return readable(text).replace("\n", " ")
+    return clean_text(text).replace("\n", " ")
 
 
-def _plain(result: Any) -> Any:
+def _to_plain(result: Any) -> Any:
     """Convert a result and the models in it to JSON types."""
     if isinstance(result, BaseModel):
         return result.model_dump(mode="json")
     if isinstance(result, dict):
-        return {name: _plain(value) for name, value in result.items()}
+        return {name: _to_plain(value) for name, value in result.items()}
     return result

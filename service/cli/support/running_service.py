@@ -12,27 +12,27 @@ from typing import IO
 
 from service.settings import Settings
 
-FILE = "service.json"
-UNREADABLE = (OSError, ValueError, KeyError, ImportError)  # treated as no running service
+ADDRESS_FILE = "service.json"
+READ_ERRORS = (OSError, ValueError, KeyError, ImportError)  # treated as no running service
 
 
 @contextmanager
-def announced(url: str, settings: Settings) -> Iterator[None]:
+def announce_service(url: str, settings: Settings) -> Iterator[None]:
     """Let commands find the service within the block; they find the first service of a data folder."""
     with ExitStack() as while_it_runs:
         with suppress(OSError):  # the service also runs if the folder is not writable
-            while_it_runs.enter_context(_left(url, settings))
+            while_it_runs.enter_context(_write_address(url, settings))
         yield
 
 
 @contextmanager
-def _left(url: str, settings: Settings) -> Iterator[None]:
+def _write_address(url: str, settings: Settings) -> Iterator[None]:
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = settings.data_dir / FILE
+    path = settings.data_dir / ADDRESS_FILE
     with path.open("a", encoding="utf-8") as file:
-        _lock(file, is_shared=False)
+        _lock_file(file, is_shared=False)
         file.truncate(0)
-        json.dump({"url": url, "database": _database(settings)}, file)
+        json.dump({"url": url, "database": _hash_database_url(settings)}, file)
         file.flush()
         try:
             yield
@@ -40,18 +40,18 @@ def _left(url: str, settings: Settings) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def running_url(settings: Settings) -> str | None:
+def find_service_url(settings: Settings) -> str | None:
     """The URL of the running service with this data folder and database; None if there is none."""
-    with suppress(*UNREADABLE), (settings.data_dir / FILE).open(encoding="utf-8") as file:
+    with suppress(*READ_ERRORS), (settings.data_dir / ADDRESS_FILE).open(encoding="utf-8") as file:
         try:
-            _lock(file, is_shared=True)
+            _lock_file(file, is_shared=True)
         except BlockingIOError:
             told = json.load(file)
-            return str(told["url"]) if told["database"] == _database(settings) else None
+            return str(told["url"]) if told["database"] == _hash_database_url(settings) else None
     return None
 
 
-def _lock(file: IO[str], *, is_shared: bool) -> None:
+def _lock_file(file: IO[str], *, is_shared: bool) -> None:
     """Lock a file until it is closed.
 
     Raises:
@@ -62,6 +62,6 @@ def _lock(file: IO[str], *, is_shared: bool) -> None:
     fcntl.flock(file, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
 
 
-def _database(settings: Settings) -> str:
+def _hash_database_url(settings: Settings) -> str:
     """A hash that identifies the database without revealing its password."""
     return hashlib.sha256(settings.database_url.encode()).hexdigest()

@@ -6,56 +6,58 @@ Of driver errors only the type is printed: their text may contain addresses, nam
 import redis
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from service.cli.support.findings import INSTALL, Finding, broken, ok, warning
-from service.db.migrate import head_revision, is_known, is_there, revision_of
-from service.db.repositories.workers import SEEN_WITHIN, Workers
+from service.cli.support.findings import INSTALL_HINT, Finding, report_broken, report_ok, report_warning
+from service.db.migrate import database_exists, head_revision, is_known_revision, read_database_revision
+from service.db.repositories.workers import MAX_SILENCE, Workers
 from service.db.session import make_engine, make_sessions
 from service.queue import BrokenTransport, load_transport
 from service.settings import InvalidSettings, Settings, load_settings
 
 BROKER_TIMEOUT_S = 2.0
-START = "run `kan-service serve`, or `kan-service worker` if the API already runs"
+START_HINT = "run `kan-service serve`, or `kan-service worker` if the API already runs"
 
 
-def settings() -> tuple[Finding, Settings | None]:
+def check_settings() -> tuple[Finding, Settings | None]:
     """Check the settings in the environment; return them if they are valid."""
     try:
         read = load_settings()
     except InvalidSettings as error:
-        return broken(
+        return report_broken(
             "settings", str(error), "correct these settings; `kan-service settings` then lists all"
         ), None
     set_here = len(read.model_fields_set)
-    return ok("settings", f"valid, {set_here} set by KAN_ variables; `kan-service settings` shows all"), read
+    return report_ok(
+        "settings", f"valid, {set_here} set by KAN_ variables; `kan-service settings` shows all"
+    ), read
 
 
-def database(read: Settings) -> Finding:
+def check_database(read: Settings) -> Finding:
     """Check that the database is reachable and at the revision of this version."""
     kind = read.database_url.partition(":")[0].partition("+")[0]
-    if not is_there(read):
-        return ok("database", f"{kind}: does not exist yet; `kan-service serve` creates it")
+    if not database_exists(read):
+        return report_ok("database", f"{kind}: does not exist yet; `kan-service serve` creates it")
     try:
-        revision = revision_of(read)
+        revision = read_database_revision(read)
     except (SQLAlchemyError, ArgumentError, ImportError) as error:
         remedy = "check that it runs, and that KAN_DATABASE_URL has its address, user and password"
-        return broken("database", f"{kind}: cannot be used ({type(error).__name__})", remedy)
+        return report_broken("database", f"{kind}: cannot be used ({type(error).__name__})", remedy)
     fact = f"{kind}: at revision {revision or 'none'}"
     if revision == head_revision():
-        return ok("database", fact)
+        return report_ok("database", fact)
     fact += f", this version needs {head_revision()}"
-    if revision is not None and not is_known(revision):
-        return broken("database", fact, "a newer version created it; install that version")
-    return warning("database", fact, "run `kan-service migrate`")
+    if revision is not None and not is_known_revision(revision):
+        return report_broken("database", fact, "a newer version created it; install that version")
+    return report_warning("database", fact, "run `kan-service migrate`")
 
 
-def broker(read: Settings) -> Finding:
+def check_broker(read: Settings) -> Finding:
     """Check that the broker is reachable, if one is configured."""
     if not read.broker_url.startswith(("redis://", "rediss://")):
-        return ok("broker", "none needed: workers poll the database")
+        return report_ok("broker", "none needed: workers poll the database")
     try:
         load_transport()
     except BrokenTransport as error:
-        return broken("broker", str(error), INSTALL)
+        return report_broken("broker", str(error), INSTALL_HINT)
     try:
         with redis.Redis.from_url(
             read.broker_url, socket_timeout=BROKER_TIMEOUT_S, socket_connect_timeout=BROKER_TIMEOUT_S
@@ -63,20 +65,24 @@ def broker(read: Settings) -> Finding:
             client.ping()
     except (redis.RedisError, ValueError) as error:
         remedy = "check that it runs, and that KAN_BROKER_URL has its address and password"
-        return broken("broker", f"redis cannot be reached ({type(error).__name__})", remedy)
-    return ok("broker", "redis answers")
+        return report_broken("broker", f"redis cannot be reached ({type(error).__name__})", remedy)
+    return report_ok("broker", "redis answers")
 
 
-def worker(read: Settings) -> Finding:
+def check_worker(read: Settings) -> Finding:
     """Check that a worker is alive."""
     engine = make_engine(read)
     try:
         with make_sessions(engine).read() as session:
-            seen = Workers(session).presence()
+            seen = Workers(session).count_live()
     except SQLAlchemyError:
-        return warning("worker", "unknown, because the database cannot be read", "repair the database first")
+        return report_warning(
+            "worker", "unknown, because the database cannot be read", "repair the database first"
+        )
     finally:
         engine.dispose()
     if seen.count:
-        return ok("worker", f"{seen.count} alive, for {seen.slots} jobs at a time")
-    return warning("worker", f"none was seen in the last {SEEN_WITHIN.seconds} s: jobs would wait", START)
+        return report_ok("worker", f"{seen.count} alive, for {seen.slots} jobs at a time")
+    return report_warning(
+        "worker", f"none was seen in the last {MAX_SILENCE.seconds} s: jobs would wait", START_HINT
+    )

@@ -18,10 +18,10 @@ from service.process_limits import end_with_parent
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.1
+CHECK_INTERVAL_S = 0.1
 FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0
-STEADY_S = 60.0  # a child that ran this long restarts after the shortest pause
+MAX_PAUSE_S = 30.0
+MIN_STEADY_RUN_S = 60.0  # a child that ran this long restarts after the shortest pause
 KILL_AFTER_S = 5.0  # after the time that a child may take to drain
 
 
@@ -46,12 +46,14 @@ class Child:
             preexec_fn=partial(end_with_parent, signal.SIGTERM),  # noqa: PLW1509
         )
 
-    def note_end(self) -> None:
+    def schedule_restart(self) -> None:
         """Schedule the restart; the pause doubles with each early end, up to ``MAX_PAUSE_S``."""
         assert self.process is not None  # noqa: S101
         lived_s = time.monotonic() - self.started_at
         self.pause_s = (
-            FIRST_PAUSE_S if lived_s >= STEADY_S else min(LONGEST_PAUSE_S, self.pause_s * 2 or FIRST_PAUSE_S)
+            FIRST_PAUSE_S
+            if lived_s >= MIN_STEADY_RUN_S
+            else min(MAX_PAUSE_S, self.pause_s * 2 or FIRST_PAUSE_S)
         )
         self.starts_at = time.monotonic() + self.pause_s
         facts = {"command": self.name, "exit_code": self.process.returncode, "pause_s": self.pause_s}
@@ -84,22 +86,22 @@ class Supervisor:
     def run(self) -> int:
         """Start the children, restart those that end, stop all on SIGTERM or SIGINT; return the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+            signal.signal(number, self._handle_signal)
         is_satisfied = False
         try:
             while not self._stopped.is_set():
-                self.look()
+                self.check_children()
                 is_satisfied = is_satisfied or self._on_look()
-                self._stopped.wait(LOOK_S)
+                self._stopped.wait(CHECK_INTERVAL_S)
         finally:
             self.stop()
         return 0
 
-    def look(self) -> None:
+    def check_children(self) -> None:
         """Notice ended children, and start those that are due."""
         for child in self._children:
             if child.process is not None and child.process.poll() is not None:
-                child.note_end()
+                child.schedule_restart()
             if child.process is None and time.monotonic() >= child.starts_at:
                 child.start(self._environment)
 
@@ -116,5 +118,5 @@ class Supervisor:
                 process.kill()
                 process.wait()
 
-    def _on_signal(self, _: int, __: FrameType | None) -> None:
+    def _handle_signal(self, _: int, __: FrameType | None) -> None:
         self._stopped.set()

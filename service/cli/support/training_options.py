@@ -73,7 +73,7 @@ def check_goal(target: str | None, task: str, features: Sequence[str] | None) ->
         raise typer.BadParameter(words, param_hint="--features")
 
 
-def body_of(**wishes: Any) -> dict[str, Any]:
+def make_body(**wishes: Any) -> dict[str, Any]:
     """Make the part of the body that does not depend on the table. Options that are None are left out."""
     given = {name: value for name, value in wishes.items() if value is not None}
     if given.get("task") == "auto":
@@ -81,7 +81,7 @@ def body_of(**wishes: Any) -> dict[str, Any]:
     body: dict[str, Any] = {
         name: given[name] for name in ("name", "max_seconds", "task", "seed") if name in given
     }
-    network = {"hidden": _sizes(given["hidden"])} if "hidden" in given else {}
+    network = {"hidden": _parse_sizes(given["hidden"])} if "hidden" in given else {}
     network |= {"grid": given["grid"]} if "grid" in given else {}
     body |= {"network": network} if network else {}
     if "test_fraction" in given:
@@ -89,11 +89,13 @@ def body_of(**wishes: Any) -> dict[str, Any]:
     if given.get("no_formula"):
         body["symbolic"] = False
     if "baselines" in given:
-        body["baselines"] = [_baseline(name) for name in _split(given["baselines"]) if name != NOTHING]
+        body["baselines"] = [
+            _parse_baseline(name) for name in _split_text(given["baselines"]) if name != NOTHING
+        ]
     return body
 
 
-def _baseline(text: str) -> str | dict[str, Any]:
+def _parse_baseline(text: str) -> str | dict[str, Any]:
     """Convert ``mlp:29x29``, ``mlp:987`` or ``mlp:matched`` to a member of the body; other texts are names.
 
     Raises:
@@ -114,7 +116,7 @@ def _baseline(text: str) -> str | dict[str, Any]:
     return {"kind": "mlp", "hidden": [int(part) for part in numbers]}
 
 
-def features_of(
+def select_features(
     dataset: Dataset, target: str | None, features: Sequence[str] | None, drop: Sequence[str] | None
 ) -> dict[str, list[str]]:
     """Make the member ``features`` of the body; empty if neither option is given.
@@ -124,12 +126,12 @@ def features_of(
     """
     names = [column.name for column in dataset.columns]
     if features:
-        chosen = _columns(features, names)
+        chosen = _parse_columns(features, names)
     elif drop:
         chosen = [column.name for column in dataset.columns if column.name != target and _is_usable(column)]
     else:
         return {}
-    dropped = _columns(drop or [], names)
+    dropped = _parse_columns(drop or [], names)
     for name in dropped:
         if name not in names:
             known = ", ".join(map(repr, names))
@@ -145,19 +147,19 @@ def _is_usable(column: Any) -> bool:
     return bool(varies and column.type != "text" and not getattr(column, "is_id", False))
 
 
-def _columns(given: Sequence[str], names: Sequence[str]) -> list[str]:
+def _parse_columns(given: Sequence[str], names: Sequence[str]) -> list[str]:
     """Split names at commas, except a text that is itself a name."""
-    return [name for text in given for name in ([text] if text in names else _split(text))]
+    return [name for text in given for name in ([text] if text in names else _split_text(text))]
 
 
-def _sizes(text: str) -> list[int]:
+def _parse_sizes(text: str) -> list[int]:
     try:
-        return [int(size) for size in _split(text) if size != NOTHING]
+        return [int(size) for size in _split_text(text) if size != NOTHING]
     except ValueError:
         raise typer.BadParameter(
             "give numbers separated by commas, such as 10,5", param_hint="--hidden"
         ) from None
 
 
-def _split(text: str) -> list[str]:
+def _split_text(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]

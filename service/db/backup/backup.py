@@ -13,10 +13,16 @@ from sqlalchemy import Engine, inspect, literal, make_url, select
 
 from service.db.backup import postgres, sqlite
 from service.db.backup.errors import BackupError
-from service.db.migrate import head_revision, is_known, is_there, revision_of, upgrade
+from service.db.migrate import (
+    database_exists,
+    head_revision,
+    is_known_revision,
+    read_database_revision,
+    upgrade,
+)
 from service.db.repositories.workers import Workers
 from service.db.session import make_engine, make_sessions
-from service.db.tables import Table, Worker
+from service.db.tables import TableBase, Worker
 from service.settings import Settings
 
 TOOLS: dict[str, ModuleType] = {"sqlite": sqlite, "postgresql": postgres}
@@ -30,7 +36,7 @@ def back_up(settings: Settings, file: Path) -> str:
     """
     if file.exists():
         raise BackupError(f"{file} already exists; choose another file")
-    revision = revision_of(settings)
+    revision = read_database_revision(settings)
     if revision is None:
         raise BackupError("there is nothing to back up: the database has no tables yet")
     try:
@@ -39,7 +45,7 @@ def back_up(settings: Settings, file: Path) -> str:
         raise BackupError(f"cannot write to {file.absolute().parent}: {error.strerror}") from None
     part = Path(name)
     try:
-        _tool(settings).dump(settings.database_url, part)
+        _select_tool(settings).dump(settings.database_url, part)
         os.fsync(handle)
         part.rename(file)
     finally:
@@ -57,12 +63,12 @@ def restore(settings: Settings, file: Path, *, force: bool = False) -> str:
     Raises:
         BackupError: The file is no backup for this database, or the database is in use or not empty.
     """
-    tool = _tool(settings)
+    tool = _select_tool(settings)
     with file.open("rb") as opened:
         if not opened.read(len(tool.MAGIC)).startswith(tool.MAGIC):
             raise BackupError(f"{file} is no backup of a {tool.NAME} database, which KAN_DATABASE_URL names")
     revision = tool.revision_in(file)
-    if revision is None or not is_known(revision):
+    if revision is None or not is_known_revision(revision):
         made = (
             "was made by a newer version of the service" if revision else "holds no database of the service"
         )
@@ -73,16 +79,16 @@ def restore(settings: Settings, file: Path, *, force: bool = False) -> str:
     return head_revision()
 
 
-def _tool(settings: Settings) -> ModuleType:
+def _select_tool(settings: Settings) -> ModuleType:
     return TOOLS[make_url(settings.database_url).get_backend_name()]
 
 
 def _refuse_to_overwrite(settings: Settings, *, force: bool) -> None:
-    if not is_there(settings):
+    if not database_exists(settings):
         return
     engine = make_engine(settings)
     try:
-        filled = _filled_tables(engine)
+        filled = _find_nonempty_tables(engine)
         if Worker.__tablename__ in filled:
             _refuse_while_in_use(engine)
     finally:
@@ -93,12 +99,12 @@ def _refuse_to_overwrite(settings: Settings, *, force: bool) -> None:
         raise BackupError(f"the database is not empty: it has rows in {names}; --force replaces them all")
 
 
-def _filled_tables(engine: Engine) -> set[str]:
+def _find_nonempty_tables(engine: Engine) -> set[str]:
     present = set(inspect(engine).get_table_names())
     with engine.connect().execution_options(read_only=True) as connection:
         return {
             table.name
-            for table in Table.metadata.sorted_tables
+            for table in TableBase.metadata.sorted_tables
             if table.name in present
             and connection.execute(select(literal(1)).select_from(table).limit(1)).first()
         }
@@ -106,5 +112,5 @@ def _filled_tables(engine: Engine) -> set[str]:
 
 def _refuse_while_in_use(engine: Engine) -> None:
     with make_sessions(engine).read() as session:
-        if Workers(session).presence().count:
+        if Workers(session).count_live().count:
             raise BackupError("a worker is using this database; stop the service first")

@@ -13,15 +13,22 @@ from service.db.backup.errors import BackupError
 
 NAME = "PostgreSQL"
 MAGIC = b"PGDMP"
-DUMP = ("pg_dump", "--format=custom", "--no-owner", "--no-privileges")
-RESTORE = ("pg_restore", "--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction")
-READ_REVISION = ("pg_restore", "--data-only", "--table=alembic_version", "--file=-")
-REVISION = re.compile(r"^COPY [^\n]*alembic_version[^\n]*\n(\w+)\n", re.MULTILINE)
+DUMP_COMMAND = ("pg_dump", "--format=custom", "--no-owner", "--no-privileges")
+RESTORE_COMMAND = (
+    "pg_restore",
+    "--clean",
+    "--if-exists",
+    "--no-owner",
+    "--no-privileges",
+    "--single-transaction",
+)
+REVISION_COMMAND = ("pg_restore", "--data-only", "--table=alembic_version", "--file=-")
+REVISION_PATTERN = re.compile(r"^COPY [^\n]*alembic_version[^\n]*\n(\w+)\n", re.MULTILINE)
 
 
 def dump(url: str, target: Path) -> None:
     """Write a snapshot of the database into a file."""
-    _run([*DUMP, f"--file={target}"], url)
+    _run_program([*DUMP_COMMAND, f"--file={target}"], url)
 
 
 def revision_in(file: Path) -> str | None:
@@ -30,16 +37,16 @@ def revision_in(file: Path) -> str | None:
     Raises:
         BackupError: The file is damaged.
     """
-    found = REVISION.search(_run([*READ_REVISION, str(file)]))
+    found = REVISION_PATTERN.search(_run_program([*REVISION_COMMAND, str(file)]))
     return found[1] if found else None
 
 
 def load(url: str, file: Path) -> None:
     """Replace all tables in one transaction."""
-    _run([*RESTORE, str(file)], url)
+    _run_program([*RESTORE_COMMAND, str(file)], url)
 
 
-def _run(command: list[str], url: str | None = None) -> str:
+def _run_program(command: list[str], url: str | None = None) -> str:
     """Run a PostgreSQL program; the password goes by the environment, since arguments are visible to all."""
     environment = dict(os.environ)
     if url is not None:

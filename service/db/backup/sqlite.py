@@ -16,7 +16,7 @@ MAGIC = b"SQLite format 3\0"
 def dump(url: str, target: Path) -> None:
     """Copy the database into an empty file without blocking writers."""
     try:
-        with closing(sqlite3.connect(f"{_path(url).as_uri()}?mode=ro", uri=True)) as source:
+        with closing(sqlite3.connect(f"{_get_path(url).as_uri()}?mode=ro", uri=True)) as source:
             source.execute("VACUUM INTO ?", (str(target),))
     except sqlite3.Error as error:
         raise BackupError(f"SQLite cannot write the backup: {error}") from None
@@ -44,7 +44,7 @@ def revision_in(file: Path) -> str | None:
 
 def load(url: str, file: Path) -> None:
     """Replace all pages of the database in one transaction; others see the old or the new content."""
-    path = _path(url)
+    path = _get_path(url)
     make_private(path)
     with (
         closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as source,
@@ -53,7 +53,7 @@ def load(url: str, file: Path) -> None:
         source.backup(target)
 
 
-def _path(url: str) -> Path:
+def _get_path(url: str) -> Path:
     path = make_url(url).database
     if not path:
         raise BackupError("a database in memory cannot be backed up or restored")

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.caller import LOCAL
-from service.db.session import caller_of, clock
+from service.caller import LOCAL_CALLER
+from service.db.session import clock, get_caller
 from service.db.tables import AliasMove, Model, ModelAlias
 
 
@@ -16,9 +16,9 @@ class Aliases:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def note(self, model: Model, alias: str, *, is_set: bool) -> None:
+    def record_move(self, model: Model, alias: str, *, is_set: bool) -> None:
         """Record, in the transaction of the change, that an alias was set to a model or removed from it."""
-        caller = caller_of(self._session) or LOCAL
+        caller = get_caller(self._session) or LOCAL_CALLER
         self._session.add(
             AliasMove(
                 tenant=model.tenant,
@@ -32,7 +32,7 @@ class Aliases:
             )
         )
 
-    def moves(
+    def list_moves(
         self, name: str, *, alias: str | None = None, limit: int, after: str | None = None
     ) -> Sequence[AliasMove]:
         """Up to ``limit + 1`` moves, newest first, older than the move ``after``."""
@@ -43,7 +43,7 @@ class Aliases:
             query = query.where(AliasMove.id < after)
         return self._session.scalars(query.limit(limit + 1)).all()
 
-    def now(self, name: str) -> Sequence[tuple[str, str, int]]:
+    def list_current(self, name: str) -> Sequence[tuple[str, str, int]]:
         """The current aliases of a name, sorted, each with the id and the version of its model."""
         query = (
             select(ModelAlias.alias, Model.id, Model.version)

@@ -8,14 +8,14 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from service.caller import OWN, USUAL, Scope
+from service.caller import DEFAULT_SCOPES, DEFAULT_TENANT, Scope
 from service.db.session import clock
 from service.db.tables import ApiKey
 from service.errors import Unauthorized
 
 SCHEME = "kan_"
-SHOWN = 12  # of a key that lists show, including the scheme
-NOTED_EVERY = timedelta(minutes=1)  # per key, so that not every request writes
+PREFIX_CHARACTERS = 12  # of a key that lists show, including the scheme
+USE_RECORD_INTERVAL = timedelta(minutes=1)  # per key, so that not every request writes
 
 
 class ApiKeys:
@@ -32,8 +32,8 @@ class ApiKeys:
         self,
         name: str,
         *,
-        tenant: str = OWN,
-        scopes: Collection[Scope] = USUAL,
+        tenant: str = DEFAULT_TENANT,
+        scopes: Collection[Scope] = DEFAULT_SCOPES,
         lifetime: timedelta | None = None,
     ) -> tuple[ApiKey, str]:
         """Make a key; the second value is the only copy of the secret."""
@@ -41,7 +41,7 @@ class ApiKeys:
         key = ApiKey(
             tenant=tenant,
             name=name,
-            prefix=secret[:SHOWN],
+            prefix=secret[:PREFIX_CHARACTERS],
             sha256=_digest(secret),
             scopes=sorted(scopes),
             created_at=now,
@@ -59,7 +59,7 @@ class ApiKeys:
         """The valid key with this secret, if there is one."""
         return self._session.scalar(select(ApiKey).where(ApiKey.sha256 == _digest(secret), self._is_valid()))
 
-    def refuse_ended(self, key_id: str) -> None:
+    def refuse_invalid(self, key_id: str) -> None:
         """Refuse to continue a request whose key has become invalid since the request began.
 
         Raises:
@@ -68,15 +68,15 @@ class ApiKeys:
         if not self._session.scalar(select(exists().where(ApiKey.id == key_id, self._is_valid()))):
             raise Unauthorized("invalid_key", "this key is expired or revoked; ask for a new one")
 
-    def is_use_to_be_noted(self, key: ApiKey) -> bool:
+    def is_use_record_due(self, key: ApiKey) -> bool:
         """Whether the recorded last use is older than ``USE_RECORD_INTERVAL``."""
-        return key.last_used_at is None or key.last_used_at < clock(self._session) - NOTED_EVERY
+        return key.last_used_at is None or key.last_used_at < clock(self._session) - USE_RECORD_INTERVAL
 
-    def note_use(self, key_id: str) -> None:
+    def record_use(self, key_id: str) -> None:
         """Record that a key is in use."""
         self._session.get_one(ApiKey, key_id).last_used_at = clock(self._session)
 
-    def any_valid(self) -> bool:
+    def has_valid_key(self) -> bool:
         """Whether there is a valid key."""
         return bool(self._session.scalar(select(exists().where(self._is_valid()))))
 

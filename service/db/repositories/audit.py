@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.caller import LOCAL
-from service.db.session import caller_of, clock
+from service.caller import LOCAL_CALLER
+from service.db.session import clock, get_caller
 from service.db.tables import AuditEntry
 
 
@@ -19,7 +19,7 @@ class Audit:
 
     def add(self, action: str, object_id: str, *, tenant: str | None = None, **detail: Any) -> None:
         """Record an action of the caller on an object."""
-        caller = caller_of(self._session) or LOCAL
+        caller = get_caller(self._session) or LOCAL_CALLER
         self._session.add(
             AuditEntry(
                 tenant=tenant or caller.tenant,

@@ -6,7 +6,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from service.db.repositories.job_queries import UNFINISHED
-from service.db.session import TO_CHANGE
+from service.db.session import LOCK_FOR_CHANGE
 from service.db.tables import Dataset, Job
 from service.errors import NotFound
 
@@ -29,7 +29,7 @@ class Datasets:
         Raises:
             NotFound: There is none.
         """
-        return _required(self._session.get(Dataset, dataset_id), dataset_id)
+        return _require(self._session.get(Dataset, dataset_id), dataset_id)
 
     def hold(self, dataset_id: str) -> Dataset:
         """The dataset, which nobody can delete until this transaction ends.
@@ -37,15 +37,15 @@ class Datasets:
         For a transaction that is about to refer to it: otherwise a concurrent deletion would leave a job
         without its data.
         """
-        return _required(self._session.get(Dataset, dataset_id, with_for_update={"read": True}), dataset_id)
+        return _require(self._session.get(Dataset, dataset_id, with_for_update={"read": True}), dataset_id)
 
-    def hold_alone(self, dataset_id: str) -> Dataset:
+    def hold_exclusively(self, dataset_id: str) -> Dataset:
         """The dataset, for its deletion: nobody can delete or refer to it until this transaction ends.
 
         Raises:
             NotFound: There is none.
         """
-        return _required(self._session.get(Dataset, dataset_id, with_for_update=TO_CHANGE), dataset_id)
+        return _require(self._session.get(Dataset, dataset_id, with_for_update=LOCK_FOR_CHANGE), dataset_id)
 
     def page(self, limit: int, after: str | None) -> Sequence[Dataset]:
         """Up to ``limit + 1`` datasets, newest first, that come after this id in the list."""
@@ -59,13 +59,13 @@ class Datasets:
 
     def delete(self, dataset_id: str) -> Dataset:
         """Delete the dataset's row and return it; the caller has to release its blob."""
-        dataset = self.hold_alone(dataset_id)
+        dataset = self.hold_exclusively(dataset_id)
         self._session.delete(dataset)
         self._session.flush()
         return dataset
 
 
-def _required(dataset: Dataset | None, dataset_id: str) -> Dataset:
+def _require(dataset: Dataset | None, dataset_id: str) -> Dataset:
     if dataset is None:
         raise NotFound("dataset_not_found", f"there is no dataset {dataset_id!r}; GET /datasets lists them")
     return dataset

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased
 from service.db.tables import Job, JobStatus
 
 
-def in_turn(session: Session, kinds: Collection[str]) -> Sequence[str]:
+def order_tenants(session: Session, kinds: Collection[str]) -> Sequence[str]:
     """Tenants with queued jobs of these kinds.
 
     Tenants with the fewest running jobs come first; among these, those without any started job, then the one
@@ -27,7 +27,7 @@ def in_turn(session: Session, kinds: Collection[str]) -> Sequence[str]:
     return session.scalars(select(tenant).order_by(*order)).all()
 
 
-def first_of(tenant: str, kinds: Collection[str]) -> ScalarSelect[str]:
+def select_first_job(tenant: str, kinds: Collection[str]) -> ScalarSelect[str]:
     """Id of a tenant's next queued job; skips jobs that another transaction has locked.
 
     The highest priority comes first, then the oldest; a subtask has the age of its parent.

@@ -7,15 +7,15 @@ from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session, undefer
 
 from service.db.session import clock
-from service.db.tables import PART, Job, JobEvent, JobStatus
+from service.db.tables import SUBTASK_KIND, Job, JobEvent, JobStatus
 from service.errors import NotFound
 
 FINAL = tuple(status for status in JobStatus if status.is_final)
 UNFINISHED = tuple(status for status in JobStatus if not status.is_final)
-NAMED = undefer(Job.dataset_name)  # loads the dataset's name in the same query
+WITH_DATASET_NAME = undefer(Job.dataset_name)  # loads the dataset's name in the same query
 
 
-class JobReads:
+class JobQueries:
     """Jobs and their events."""
 
     def __init__(self, session: Session) -> None:
@@ -27,16 +27,22 @@ class JobReads:
         Raises:
             NotFound: There is none.
         """
-        return shown(self._session.get(Job, job_id, options=[NAMED]), job_id)
+        return require_visible(self._session.get(Job, job_id, options=[WITH_DATASET_NAME]), job_id)
 
-    def named(self, job: Job) -> Job:
+    def load_dataset_name(self, job: Job) -> Job:
         """The job, with the name of its dataset loaded."""
         self._session.refresh(job, ["dataset_name"])
         return job
 
     def page(self, *, limit: int, after: str | None = None, status: str | None = None) -> Sequence[Job]:
         """Up to ``limit + 1`` jobs, newest first, older than the job ``after``."""
-        jobs = select(Job).where(Job.kind != PART).order_by(Job.id.desc()).limit(limit + 1).options(NAMED)
+        jobs = (
+            select(Job)
+            .where(Job.kind != SUBTASK_KIND)
+            .order_by(Job.id.desc())
+            .limit(limit + 1)
+            .options(WITH_DATASET_NAME)
+        )
         if after is not None:
             jobs = jobs.where(Job.id < after)
         if status is not None:
@@ -52,7 +58,7 @@ class JobReads:
         queued = select(exists().where(Job.status == JobStatus.QUEUED, Job.kind.in_(kinds)))
         return bool(self._session.scalar(queued))
 
-    def neglected_for(self) -> timedelta:
+    def measure_stall(self) -> timedelta:
         """How long queued jobs have waited while no job runs; zero if none is queued or one runs."""
         at_work = exists().where(Job.status == JobStatus.RUNNING, Job.token.is_not(None))
         queued = select(Job.id).where(Job.status == JobStatus.QUEUED)
@@ -68,7 +74,7 @@ class JobReads:
         times = [at for query in newest if (at := self._session.scalar(query)) is not None]
         return max(timedelta(), clock(self._session) - max(times)) if times else timedelta()
 
-    def to_ring(self, *, again_after_s: float, limit: int = 100) -> Sequence[tuple[str, str]]:
+    def list_unpublished(self, *, again_after_s: float, limit: int = 100) -> Sequence[tuple[str, str]]:
         """Ids and kinds of queued jobs never sent to the queue, or sent long ago: messages may be lost."""
         long_ago = clock(self._session) - timedelta(seconds=again_after_s)
         silent = or_(Job.published_at.is_(None), Job.published_at < long_ago)
@@ -76,12 +82,12 @@ class JobReads:
         oldest = self._session.execute(waiting.order_by(Job.created_at).limit(limit))
         return [(job_id, kind) for job_id, kind in oldest]
 
-    def claims(self, job_ids: Sequence[str]) -> dict[str, str]:
+    def get_tokens(self, job_ids: Sequence[str]) -> dict[str, str]:
         """Tokens of the running jobs among these."""
         running = select(Job.id, Job.token).where(Job.id.in_(job_ids), Job.status == JobStatus.RUNNING)
         return {job_id: token for job_id, token in self._session.execute(running) if token is not None}
 
-    def has_parts(self, job_id: str) -> bool:
+    def has_subtasks(self, job_id: str) -> bool:
         """Whether a job has subtasks or trainings."""
         return bool(self._session.scalar(select(exists().where(Job.parent_id == job_id))))
 
@@ -107,17 +113,17 @@ class JobReads:
         rows = self._session.execute(newest.group_by(JobEvent.job_id))
         return {job_id: number or 0 for job_id, number in rows}
 
-    def blobs(self, job: Job) -> list[str]:
+    def list_blobs(self, job: Job) -> list[str]:
         """Hashes of the blobs to which only this job refers; whoever deletes the row releases them."""
         return [sha256 for sha256 in (job.checkpoint_sha256, job.result_sha256) if sha256 is not None]
 
 
-def shown(job: Job | None, job_id: str) -> Job:
+def require_visible(job: Job | None, job_id: str) -> Job:
     """The job, if clients may see it.
 
     Raises:
         NotFound: There is none, or it is a subtask.
     """
-    if job is None or job.kind == PART:
+    if job is None or job.kind == SUBTASK_KIND:
         raise NotFound("job_not_found", f"there is no job {job_id!r}; GET /jobs lists them")
     return job

@@ -16,15 +16,21 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
-from service.db.repositories.fair_share import first_of, in_turn
-from service.db.repositories.job_queries import FINAL, NAMED, UNFINISHED, JobReads, shown
-from service.db.session import TO_CHANGE, clock
-from service.db.tables import PART, Job, JobEvent, JobStatus
+from service.db.repositories.fair_share import order_tenants, select_first_job
+from service.db.repositories.job_queries import (
+    FINAL,
+    UNFINISHED,
+    WITH_DATASET_NAME,
+    JobQueries,
+    require_visible,
+)
+from service.db.session import LOCK_FOR_CHANGE, clock
+from service.db.tables import SUBTASK_KIND, Job, JobEvent, JobStatus
 from service.errors import Conflict
 
-NOT_RUNNING: Mapping[str, Any] = {"token": None, "lease_until": None, "holder": None, "eta_seconds": None}
-WAITING: Mapping[str, Any] = {
-    **NOT_RUNNING,
+CLEARED_VALUES: Mapping[str, Any] = {"token": None, "lease_until": None, "holder": None, "eta_seconds": None}
+QUEUED_VALUES: Mapping[str, Any] = {
+    **CLEARED_VALUES,
     "status": JobStatus.QUEUED,
     "stage": None,
     "message": None,
@@ -33,12 +39,12 @@ WAITING: Mapping[str, Any] = {
 }
 
 
-def adopted(token: str) -> str:
+def derive_token(token: str) -> str:
     """The token of the process that runs the job, derived from the dispatcher's token."""
     return str(uuid5(NAMESPACE_URL, token))
 
 
-class TrainingJobs(JobReads):
+class Jobs(JobQueries):
     """Jobs and their events, and the verbs that change them. Nothing here commits."""
 
     def add(
@@ -71,10 +77,10 @@ class TrainingJobs(JobReads):
         )
         self._session.add(job)
         self._session.flush()
-        self._record(job, "status", status=JobStatus.QUEUED)
+        self._record_event(job, "status", status=JobStatus.QUEUED)
         return job
 
-    def under_key(self, idempotency_key: str, *, since: datetime) -> Job | None:
+    def find_by_key(self, idempotency_key: str, *, since: datetime) -> Job | None:
         """The job submitted with this idempotency key; keys from before ``since`` are freed."""
         self._session.execute(
             update(Job)
@@ -82,7 +88,7 @@ class TrainingJobs(JobReads):
             .values(idempotency_key=None)
         )
         under = select(Job).where(Job.idempotency_key == idempotency_key)
-        return self._session.scalar(under.options(NAMED))
+        return self._session.scalar(under.options(WITH_DATASET_NAME))
 
     def claim(self, job_id: str, *, lease_s: float, holder: str | None = None) -> Job | None:
         """Claim this job if it is queued; the returned row has the caller's ``token``."""
@@ -90,8 +96,10 @@ class TrainingJobs(JobReads):
 
     def claim_next(self, *, kinds: Collection[str], lease_s: float, holder: str | None = None) -> Job | None:
         """Claim the next job of these kinds; see ``fair_share``."""
-        tenants = in_turn(self._session, kinds)
-        claims = (self._claim(Job.id == first_of(tenant, kinds), lease_s, holder) for tenant in tenants)
+        tenants = order_tenants(self._session, kinds)
+        claims = (
+            self._claim(Job.id == select_first_job(tenant, kinds), lease_s, holder) for tenant in tenants
+        )
         return next((job for job in claims if job is not None), None)
 
     def adopt(self, job_id: str, token: str, *, lease_s: float, holder: str | None = None) -> Job | None:
@@ -102,7 +110,10 @@ class TrainingJobs(JobReads):
         """
         lease_until = clock(self._session) + timedelta(seconds=lease_s)
         return self._change(
-            *_held(job_id, token), token=adopted(token), lease_until=lease_until, holder=holder
+            *_token_conditions(job_id, token),
+            token=derive_token(token),
+            lease_until=lease_until,
+            holder=holder,
         )
 
     def heartbeat(self, job_id: str, token: str, *, lease_s: float, **progress: Any) -> Job | None:
@@ -112,17 +123,17 @@ class TrainingJobs(JobReads):
             progress: Any of ``stage``, ``fraction``, ``message`` and ``eta_seconds``.
         """
         lease_until = clock(self._session) + timedelta(seconds=lease_s)
-        return self._change(*_held(job_id, token), lease_until=lease_until, **progress)
+        return self._change(*_token_conditions(job_id, token), lease_until=lease_until, **progress)
 
     def hold(self, job_id: str, token: str) -> Job | None:
         """The job, locked until the transaction ends, if the token is still valid."""
         self._lock_parent(job_id)
-        held = select(Job).where(*_held(job_id, token)).with_for_update()
+        held = select(Job).where(*_token_conditions(job_id, token)).with_for_update()
         return self._session.scalar(held, execution_options={"populate_existing": True})
 
     def record_progress(self, job: Job, **data: Any) -> None:
         """Add a progress event to a job that this transaction has locked."""
-        self._record(job, "progress", **data)
+        self._record_event(job, "progress", **data)
 
     def set_checkpoint(self, job: Job, sha256: str | None) -> None:
         """Set the blob with the intermediate state of a held job."""
@@ -133,16 +144,16 @@ class TrainingJobs(JobReads):
         """Queue a job again whose worker is stopping; this does not count as an attempt."""
         if cancelled := self.stop(job_id, token):
             return cancelled
-        job = self._change(*_held(job_id, token), **WAITING, attempt=Job.attempt - 1)
-        return job and self._recorded(job, status=JobStatus.QUEUED, reason="worker_stopped")
+        job = self._change(*_token_conditions(job_id, token), **QUEUED_VALUES, attempt=Job.attempt - 1)
+        return job and self._record_status(job, status=JobStatus.QUEUED, reason="worker_stopped")
 
     def wait(self, job_id: str, token: str, *, message: str) -> Job | None:
         """Leave the worker until every awaited subtask has ended; the last of them queues the job again."""
-        job = self._change(*_held(job_id, token), **NOT_RUNNING, message=message)
+        job = self._change(*_token_conditions(job_id, token), **CLEARED_VALUES, message=message)
         if job is None:
             return None
-        self._record(job, "progress", stage=job.stage, fraction=job.fraction, message=message)
-        return self._continue(job_id) or job
+        self._record_event(job, "progress", stage=job.stage, fraction=job.fraction, message=message)
+        return self._queue_or_end_parent(job_id) or job
 
     def succeed(self, job_id: str, token: str, **result: Any) -> Job | None:
         """End a job that has its result, unless its cancellation was accepted (see ``stop``).
@@ -151,13 +162,13 @@ class TrainingJobs(JobReads):
             result: ``model_id``; or ``result_sha256``, ``result_format`` and ``result_name`` of a file; and
                 ``cut_by``.
         """
-        conditions = (*_held(job_id, token), Job.cancel_requested_at.is_(None))
+        conditions = (*_token_conditions(job_id, token), Job.cancel_requested_at.is_(None))
         done = {"fraction": 1.0, "stage": "done", "message": None}
         return self._finish(job_id, conditions, JobStatus.SUCCEEDED, **result, **done)
 
     def stop(self, job_id: str, token: str, **result: Any) -> Job | None:
         """End a job whose cancellation was requested; ``result`` is the best one so far, if requested."""
-        conditions = (*_held(job_id, token), Job.cancel_requested_at.is_not(None))
+        conditions = (*_token_conditions(job_id, token), Job.cancel_requested_at.is_not(None))
         return self._finish(job_id, conditions, JobStatus.CANCELLED, **result)
 
     def fail(self, job_id: str, token: str, *, code: str, detail: str) -> Job | None:
@@ -165,7 +176,7 @@ class TrainingJobs(JobReads):
         if cancelled := self.stop(job_id, token):
             return cancelled
         error = {"error_code": code, "error_detail": detail}
-        return self._finish(job_id, _held(job_id, token), JobStatus.FAILED, **error)
+        return self._finish(job_id, _token_conditions(job_id, token), JobStatus.FAILED, **error)
 
     def cancel(self, job_id: str, *, keep_best: bool = False) -> Job:
         """Cancel a queued job at once; request a running job to stop.
@@ -181,26 +192,26 @@ class TrainingJobs(JobReads):
         if job.status != JobStatus.RUNNING:
             raise Conflict(
                 "job_already_finished",
-                f"job {job_id} has already {_ended(job.status)}; there is nothing left to cancel",
+                f"job {job_id} has already {_describe_end(job.status)}; there is nothing left to cancel",
             )
         is_first = job.cancel_requested_at is None
         job.cancel_requested_at = job.cancel_requested_at or clock(self._session)
         job.keep_best = keep_best
         self._session.flush()
         if is_first:
-            self._record(job, "status", status=job.status, reason="cancel_requested")
-        self._cancel_parts(job)
+            self._record_event(job, "status", status=job.status, reason="cancel_requested")
+        self._cancel_subtasks(job)
         return job
 
-    def finished(self, job_id: str, *, hold: bool = False) -> Job:
+    def get_finished(self, job_id: str, *, hold: bool = False) -> Job:
         """The finished job; with ``hold``, nobody else can delete it until this transaction ends.
 
         Raises:
             NotFound: There is no such job.
             Conflict: It has not finished.
         """
-        found = self._session.get(Job, job_id, with_for_update=TO_CHANGE if hold else None)
-        job = shown(found, job_id)
+        found = self._session.get(Job, job_id, with_for_update=LOCK_FOR_CHANGE if hold else None)
+        job = require_visible(found, job_id)
         if not JobStatus(job.status).is_final:
             detail = f"job {job_id} is {job.status}; cancel it first, or wait for its end"
             raise Conflict("job_not_finished", detail)
@@ -228,14 +239,14 @@ class TrainingJobs(JobReads):
         is_lost = or_(Job.lease_until < clock(self._session), Job.holder.in_(gone))
         lapsed = (Job.status == JobStatus.RUNNING, is_lost)
         job_ids = self._session.scalars(select(Job.id).where(*lapsed).order_by(Job.id)).all()
-        reaped = (self._reap(job_id, lapsed, max_attempts) for job_id in job_ids if self._is_free(job_id))
+        reaped = (self._reap(job_id, lapsed, max_attempts) for job_id in job_ids if self._try_lock(job_id))
         return [job for job in reaped if job is not None]
 
     def set_published(self, job_id: str) -> None:
         """Record that a job was sent to the queue."""
         self._change(Job.id == job_id, Job.status == JobStatus.QUEUED, published_at=clock(self._session))
 
-    def finished_with_checkpoint(self, limit: int = 100) -> Sequence[Job]:
+    def list_with_stale_checkpoint(self, limit: int = 100) -> Sequence[Job]:
         """Finished jobs that still refer to a checkpoint, which is no longer needed."""
         left = select(Job).where(Job.checkpoint_sha256.is_not(None), Job.status.in_(FINAL))
         return self._session.scalars(
@@ -255,9 +266,9 @@ class TrainingJobs(JobReads):
             started_at=func.coalesce(Job.started_at, now),
             stage="starting",
         )
-        return job and self._recorded(job, status=JobStatus.RUNNING, attempt=job.attempt)
+        return job and self._record_status(job, status=JobStatus.RUNNING, attempt=job.attempt)
 
-    def _is_free(self, job_id: str) -> bool:
+    def _try_lock(self, job_id: str) -> bool:
         """Lock a job after its parent; return false if another transaction has locked either."""
         parent_id = self._session.scalar(select(Job.parent_id).where(Job.id == job_id))
         family = [job_id] if parent_id is None else [parent_id, job_id]
@@ -277,8 +288,8 @@ class TrainingJobs(JobReads):
         failed = self._finish(job_id, (*lapsed, Job.attempt >= max_attempts), JobStatus.FAILED, **error)
         if failed:
             return failed
-        job = self._change(*lapsed, **WAITING)
-        return job and self._recorded(job, status=JobStatus.QUEUED, reason="worker_lost")
+        job = self._change(*lapsed, **QUEUED_VALUES)
+        return job and self._record_status(job, status=JobStatus.QUEUED, reason="worker_lost")
 
     def _finish(
         self, job_id: str, conditions: tuple[ColumnElement[bool], ...], status: JobStatus, **result: Any
@@ -286,16 +297,22 @@ class TrainingJobs(JobReads):
         """End a job, cancel its subtasks, and queue its parent if that need not wait any longer."""
         parent_id = self._lock_parent(job_id)
         now = clock(self._session)
-        job = self._change(*conditions, **NOT_RUNNING, status=status, finished_at=now, **result)
+        job = self._change(*conditions, **CLEARED_VALUES, status=status, finished_at=now, **result)
         if job is None:
             return None
-        self._record(job, "status", status=status, **{k: v for k, v in result.items() if k in SHOWN and v})
-        self._cancel_parts(job)
-        if parent_id is not None and self._continue(parent_id) is None and job.kind != PART:
-            self._count_trainings(parent_id)
+        self._record_event(
+            job, "status", status=status, **{k: v for k, v in result.items() if k in EVENT_FIELDS and v}
+        )
+        self._cancel_subtasks(job)
+        if (
+            parent_id is not None
+            and self._queue_or_end_parent(parent_id) is None
+            and job.kind != SUBTASK_KIND
+        ):
+            self._report_study_progress(parent_id)
         return job
 
-    def _count_trainings(self, job_id: str) -> None:
+    def _report_study_progress(self, job_id: str) -> None:
         """Report how many trainings of a study have ended."""
         awaited = Job.parent_id == job_id, Job.is_awaited
         ended = func.sum(case((Job.status.in_(FINAL), 1), else_=0))
@@ -304,14 +321,14 @@ class TrainingJobs(JobReads):
         told = {"fraction": (done or 0) / (total or 1), "message": f"{done} of {total} trainings have ended"}
         job = self._change(*study, **told)
         if job is not None:
-            self._record(job, "progress", stage=job.stage, **told)
+            self._record_event(job, "progress", stage=job.stage, **told)
 
     def _cancel_queued(self, job_id: str) -> Job | None:
         queued = (Job.id == job_id, Job.status == JobStatus.QUEUED)
         now = clock(self._session)
         return self._finish(job_id, queued, JobStatus.CANCELLED, cancel_requested_at=now)
 
-    def _cancel_parts(self, job: Job) -> None:
+    def _cancel_subtasks(self, job: Job) -> None:
         """Cancel queued subtasks; request running ones to stop in the same way as the job."""
         unfinished = Job.parent_id == job.id, Job.status.in_(UNFINISHED)
         parts = self._session.execute(select(Job.id, Job.status).where(*unfinished).order_by(Job.id)).all()
@@ -323,7 +340,7 @@ class TrainingJobs(JobReads):
             asked = func.coalesce(Job.cancel_requested_at, now)
             self._change(*running, cancel_requested_at=asked, keep_best=job.keep_best)
 
-    def _continue(self, job_id: str) -> Job | None:
+    def _queue_or_end_parent(self, job_id: str) -> Job | None:
         """Queue a job that waits for its subtasks, or end it if cancelled, once it need not wait.
 
         The transaction has locked the job: if two subtasks end at once, the second sees the end of the first.
@@ -340,7 +357,7 @@ class TrainingJobs(JobReads):
         has_all = ~or_(exists().where(*unfinished, part.is_awaited), and_(*is_cancelled))
         values = {"status": JobStatus.QUEUED, "published_at": None, "attempt": Job.attempt - 1}
         job = self._change(*waits, has_all, **values)
-        return job and self._recorded(job, status=JobStatus.QUEUED, reason="parts_done")
+        return job and self._record_status(job, status=JobStatus.QUEUED, reason="parts_done")
 
     def _change(self, *conditions: ColumnElement[bool], **values: Any) -> Job | None:
         """The conditional UPDATE; ``None`` if no row met the conditions."""
@@ -351,7 +368,7 @@ class TrainingJobs(JobReads):
     def _lock(self, job_id: str) -> Job:
         locked = select(Job).where(Job.id == job_id).with_for_update()
         job = self._session.scalar(locked, execution_options={"populate_existing": True})
-        return shown(job, job_id)
+        return require_visible(job, job_id)
 
     def _lock_parent(self, job_id: str) -> str | None:
         """Lock the parent of a job, if any, and return its id."""
@@ -360,11 +377,11 @@ class TrainingJobs(JobReads):
             self._session.execute(select(Job.id).where(Job.id == parent_id).with_for_update())
         return parent_id
 
-    def _recorded(self, job: Job, **data: Any) -> Job:
-        self._record(job, "status", **data)
+    def _record_status(self, job: Job, **data: Any) -> Job:
+        self._record_event(job, "status", **data)
         return job
 
-    def _record(self, job: Job, kind: str, **data: Any) -> None:
+    def _record_event(self, job: Job, kind: str, **data: Any) -> None:
         """Add the next event of a job whose row this transaction has locked."""
         last = self._session.scalar(select(func.max(JobEvent.number)).where(JobEvent.job_id == job.id))
         number = (last or 0) + 1
@@ -374,12 +391,12 @@ class TrainingJobs(JobReads):
         self._session.flush()
 
 
-SHOWN = ("model_id", "cut_by", "error_code", "error_detail")
+EVENT_FIELDS = ("model_id", "cut_by", "error_code", "error_detail")
 
 
-def _held(job_id: str, token: str) -> tuple[ColumnElement[bool], ...]:
+def _token_conditions(job_id: str, token: str) -> tuple[ColumnElement[bool], ...]:
     return Job.id == job_id, Job.token == token, Job.status == JobStatus.RUNNING
 
 
-def _ended(status: str) -> str:
+def _describe_end(status: str) -> str:
     return "been cancelled" if status == JobStatus.CANCELLED else str(status)

@@ -7,11 +7,11 @@ from sqlalchemy.orm import Session
 
 from service.db.tables import Dataset, Model
 
-LONGEST = 100  # longer chains are truncated
+MAX_ANCESTORS = 100  # longer chains are truncated
 
 
 @dataclass(frozen=True)
-class Step:
+class Ancestor:
     """A model from which another was derived, and the changes; ``model`` is None if it was deleted."""
 
     model_id: str
@@ -30,16 +30,16 @@ class Lineage:
         """The dataset that the model was trained on, unless deleted."""
         return self._session.get(Dataset, model.dataset_id) if model.dataset_id else None
 
-    def steps(self, model: Model | None) -> list[Step]:
+    def list_ancestors(self, model: Model | None) -> list[Ancestor]:
         """The ancestors of a model, the nearest first, up to one that was trained or was deleted."""
-        found: list[Step] = []
+        found: list[Ancestor] = []
         seen: set[str] = set()
-        while model is not None and len(found) < LONGEST:
+        while model is not None and len(found) < MAX_ANCESTORS:
             revises = dict(model.record.get("lineage", {}).get("revises") or {})
             model_id, version = revises.pop("model_id", None), revises.pop("version", None)
             if not isinstance(model_id, str) or model_id in seen:  # an imported file may contain anything
                 break
             seen.add(model_id)
             model = self._session.get(Model, model_id)
-            found.append(Step(model_id, version, model, revises))
+            found.append(Ancestor(model_id, version, model, revises))
         return found

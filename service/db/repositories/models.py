@@ -8,12 +8,12 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session, undefer
 
 from service.db.repositories.aliases import Aliases
-from service.db.session import TO_CHANGE, clock
+from service.db.session import LOCK_FOR_CHANGE, clock
 from service.db.tables import Dataset, Job, Model, ModelAlias
 from service.errors import NotFound
 
 DEFAULT_ALIAS = "default"
-MAX_DIGITS = 10  # beyond any version number, and beyond the range of the column
+MAX_VERSION_DIGITS = 10  # beyond any version number, and beyond the range of the column
 
 
 class TrainedModels:
@@ -44,15 +44,15 @@ class TrainedModels:
         dataset = self._session.get(Dataset, dataset_id) if dataset_id else None
         model = Model(
             name=name,
-            version=self._next_version(name),
+            version=self._allocate_version(name),
             job_id=job_id,
             dataset_id=dataset_id,
             task=task,
             target=target,
-            record=_of_dataset(dataset, record, target) | _finite(record),
-            symbolic=_finite(symbolic),
-            edges=_finite(edges),
-            figures=_finite(figures),
+            record=_describe_dataset(dataset, record, target) | _replace_nonfinite(record),
+            symbolic=_replace_nonfinite(symbolic),
+            edges=_replace_nonfinite(edges),
+            figures=_replace_nonfinite(figures),
             artifact_sha256=artifact_sha256,
             tags=tags or {},
             created_at=clock(self._session),
@@ -69,17 +69,17 @@ class TrainedModels:
         Raises:
             NotFound: There is none.
         """
-        model = self._session.get(Model, reference) or self._named(reference)
+        model = self._session.get(Model, reference) or self._find_by_reference(reference)
         if model is None:
-            raise _not_found(reference)
+            raise _make_not_found_error(reference)
         return model
 
-    def of_jobs(self, job_ids: Sequence[str]) -> dict[str, Model]:
+    def find_by_jobs(self, job_ids: Sequence[str]) -> dict[str, Model]:
         """The models that these jobs made, with their formulas, by job id."""
         made = select(Model).where(Model.job_id.in_(job_ids)).options(undefer(Model.symbolic))
         return {model.job_id: model for model in self._session.scalars(made)}
 
-    def with_id(self, model_id: str) -> Model:
+    def get_by_id(self, model_id: str) -> Model:
         """The model with this id; names and aliases are ignored.
 
         Raises:
@@ -87,16 +87,16 @@ class TrainedModels:
         """
         model = self._session.get(Model, model_id)
         if model is None:
-            raise _not_found(model_id)
+            raise _make_not_found_error(model_id)
         return model
 
-    def version(self, name: str, version: str) -> Model:
+    def get_version(self, name: str, version: str) -> Model:
         """The model with this name or id, and this version.
 
         Raises:
             NotFound: There is none.
         """
-        number = int(version) if version.isdecimal() and len(version) < MAX_DIGITS else 0
+        number = int(version) if version.isdecimal() and len(version) < MAX_VERSION_DIGITS else 0
         named = or_(Model.name == name, Model.id == name)
         model = self._session.scalar(select(Model).where(named, Model.version == number))
         if model is None:
@@ -104,7 +104,7 @@ class TrainedModels:
             raise NotFound("model_not_found", detail)
         return model
 
-    def versions(self) -> Sequence[tuple[str, int]]:
+    def list_versions(self) -> Sequence[tuple[str, int]]:
         """Names and versions of all models, sorted."""
         rows = self._session.execute(select(Model.name, Model.version).order_by(Model.name, Model.version))
         return [(name, version) for name, version in rows]
@@ -115,10 +115,12 @@ class TrainedModels:
         Raises:
             NotFound: There is none.
         """
-        model = self._session.get(Model, model_id, with_for_update=TO_CHANGE)
+        model = self._session.get(Model, model_id, with_for_update=LOCK_FOR_CHANGE)
         if model is None:
-            named = self._named(model_id)
-            raise _not_found(model_id) if named is None else _id_needed(model_id, named)
+            named = self._find_by_reference(model_id)
+            raise (
+                _make_not_found_error(model_id) if named is None else _make_id_required_error(model_id, named)
+            )
         return model
 
     def page(self, *, limit: int, after: str | None = None, name: str | None = None) -> Sequence[Model]:
@@ -135,7 +137,7 @@ class TrainedModels:
             self._session.scalars(formulas).all()
         return models
 
-    def aliases(self, models: Sequence[Model]) -> dict[str, list[str]]:
+    def list_aliases(self, models: Sequence[Model]) -> dict[str, list[str]]:
         """Aliases of these models, sorted, by model id."""
         ids = [model.id for model in models]
         found: dict[str, list[str]] = {model_id: [] for model_id in ids}
@@ -149,7 +151,7 @@ class TrainedModels:
         if name == model.name:
             return
         self.clear_aliases(model)
-        model.version = self._next_version(name)
+        model.version = self._allocate_version(name)
         model.name = name
         self._session.flush()
 
@@ -163,14 +165,14 @@ class TrainedModels:
             row = ModelAlias(tenant=model.tenant, name=model.name, alias=alias)
             self._session.add(row)
         row.model_id = model.id
-        Aliases(self._session).note(model, alias, is_set=True)
+        Aliases(self._session).record_move(model, alias, is_set=True)
         self._session.flush()
 
     def clear_aliases(self, model: Model) -> None:
         """Remove all aliases of a model."""
         of_model = delete(ModelAlias).where(ModelAlias.model_id == model.id).returning(ModelAlias.alias)
         for alias in sorted(self._session.scalars(of_model)):
-            Aliases(self._session).note(model, alias, is_set=False)
+            Aliases(self._session).record_move(model, alias, is_set=False)
 
     def keep_request(self, job: Job) -> None:
         """Before a job is deleted, copy its request to a model of an older version that lacks it."""
@@ -185,7 +187,7 @@ class TrainedModels:
         self._session.delete(model)
         self._session.flush()
 
-    def _named(self, reference: str) -> Model | None:
+    def _find_by_reference(self, reference: str) -> Model | None:
         name, at, alias = reference.partition("@")
         aliased = self._session.scalar(
             select(Model)
@@ -197,7 +199,7 @@ class TrainedModels:
         newest = select(Model).where(Model.name == name).order_by(Model.version.desc()).limit(1)
         return self._session.scalar(newest)
 
-    def _next_version(self, name: str) -> int:
+    def _allocate_version(self, name: str) -> int:
         self._lock_name(name)
         newest = self._session.scalar(select(func.max(Model.version)).where(Model.name == name))
         return (newest or 0) + 1
@@ -211,7 +213,7 @@ class TrainedModels:
             self._session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 
-def _of_dataset(dataset: Dataset | None, record: dict[str, Any], target: str) -> dict[str, Any]:
+def _describe_dataset(dataset: Dataset | None, record: dict[str, Any], target: str) -> dict[str, Any]:
     """Name, rows and units of the dataset, and its unused columns, which predictions accept."""
     if dataset is None:
         return {"dataset": None, "units": {}, "ignored_columns": []}
@@ -224,19 +226,19 @@ def _of_dataset(dataset: Dataset | None, record: dict[str, Any], target: str) ->
     }
 
 
-def _finite(value: Any) -> Any:
+def _replace_nonfinite(value: Any) -> Any:
     """JSON with null for NaN and infinities, which PostgreSQL refuses and clients cannot parse."""
     if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
+        return {key: _replace_nonfinite(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
+        return [_replace_nonfinite(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _id_needed(reference: str, model: Model) -> NotFound:
+def _make_id_required_error(reference: str, model: Model) -> NotFound:
     detail = f"a model is changed and deleted by its id; {reference!r} currently refers to {model.id}"
     return NotFound("model_not_found", detail)
 
 
-def _not_found(reference: str) -> NotFound:
+def _make_not_found_error(reference: str) -> NotFound:
     return NotFound("model_not_found", f"there is no model {reference!r}; GET /models lists them")

@@ -15,23 +15,23 @@ from service.db.repositories.job_queries import FINAL, UNFINISHED
 from service.db.session import clock
 from service.db.tables import Dataset, Job, Model, ModelAlias
 
-Found = Sequence[tuple[str, str]]
-MODEL_NAMED_BY = ("model_id", "model")  # in symbolic jobs and in predictions of datasets
+TenantsAndIds = Sequence[tuple[str, str]]
+MODEL_REFERENCE_FIELDS = ("model_id", "model")  # in symbolic jobs and in predictions of datasets
 
 
-class Expired:
+class ExpiredRows:
     """Tenants and ids of rows that may be deleted."""
 
     def __init__(self, session: Session, *, limit: int) -> None:
         self._session, self._limit = session, limit
 
-    def jobs(self, days: int, *, only: str | None = None) -> Found:
+    def jobs(self, days: int, *, only: str | None = None) -> TenantsAndIds:
         """Jobs that finished more than ``days`` ago."""
         since = clock(self._session) - timedelta(days=days)
         finished = Job.status.in_(FINAL), Job.created_at < since, Job.finished_at < since
-        return self._found(Job, select(Job.tenant, Job.id).where(*finished), only)
+        return self._list_rows(Job, select(Job.tenant, Job.id).where(*finished), only)
 
-    def datasets(self, days: int, *, only: str | None = None) -> Found:
+    def datasets(self, days: int, *, only: str | None = None) -> TenantsAndIds:
         """Datasets added more than ``days`` ago that no job has used since and no model was trained on.
 
         The dataset of a model is kept, because changing the model's formula needs its rows.
@@ -43,22 +43,22 @@ class Expired:
             ~exists().where(Job.dataset_id == Dataset.id, is_recent),
             ~exists().where(Model.dataset_id == Dataset.id),
         )
-        return self._found(Dataset, select(Dataset.tenant, Dataset.id).where(*unused), only)
+        return self._list_rows(Dataset, select(Dataset.tenant, Dataset.id).where(*unused), only)
 
-    def models(self, keep: int, *, only: str | None = None) -> Found:
+    def models(self, keep: int, *, only: str | None = None) -> TenantsAndIds:
         """Models beyond the newest ``keep`` of their name, without an alias, that no unfinished job uses."""
         place = func.row_number().over(partition_by=(Model.tenant, Model.name), order_by=Model.version.desc())
         ranked = select(Model.id, place.label("place")).subquery()
-        named = or_(*(Job.request[name].as_string() == Model.id for name in MODEL_NAMED_BY))
+        named = or_(*(Job.request[name].as_string() == Model.id for name in MODEL_REFERENCE_FIELDS))
         superseded = (
             ranked.c.place > keep,
             ~exists().where(ModelAlias.model_id == Model.id),
             ~exists().where(Job.status.in_(UNFINISHED), named),
         )
         query = select(Model.tenant, Model.id).join(ranked, ranked.c.id == Model.id).where(*superseded)
-        return self._found(Model, query, only)
+        return self._list_rows(Model, query, only)
 
-    def _found(self, table: Any, query: Select[str, str], only: str | None) -> Found:
+    def _list_rows(self, table: Any, query: Select[str, str], only: str | None) -> TenantsAndIds:
         query = query.order_by(table.id).limit(self._limit)
         rows = self._session.execute(query if only is None else query.where(table.id == only))
         return [(tenant, row_id) for tenant, row_id in rows]

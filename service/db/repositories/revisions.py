@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.db.repositories.jobs import TrainingJobs
+from service.db.repositories.jobs import Jobs
 from service.db.repositories.models import TrainedModels
 from service.db.tables import Dataset, Model
 from service.errors import Conflict
@@ -39,7 +39,7 @@ class Revision:
     edges: dict[str, Any]
 
     @property
-    def searches_anew(self) -> bool:
+    def needs_new_network(self) -> bool:
         """Whether the change requires a new network."""
         return bool(self.changes.drop) and not self.changes.fix
 
@@ -57,7 +57,7 @@ def read_revision(changes: SymbolicRequest, session: Session) -> Revision:
         raise Conflict("dataset_deleted", detail)
     return Revision(
         changes=changes,
-        request=_changed(_trained_by(model, session), changes, model),
+        request=_change_request(_read_training_request(model, session), changes, model),
         model_id=model.id,
         version=model.version,
         task=model.task,
@@ -68,15 +68,15 @@ def read_revision(changes: SymbolicRequest, session: Session) -> Revision:
     )
 
 
-def _trained_by(model: Model, session: Session) -> TrainRequest:
+def _read_training_request(model: Model, session: Session) -> TrainRequest:
     """The training request of a model; for models of older versions it is stored only in their job."""
-    kept = model.record["lineage"].get("request") or TrainingJobs(session).get(model.job_id).request
+    kept = model.record["lineage"].get("request") or Jobs(session).get(model.job_id).request
     request = read_request(kept)
     assert isinstance(request, TrainRequest)  # noqa: S101 - symbolic jobs store the equivalent training
     return request
 
 
-def _changed(request: TrainRequest, changes: SymbolicRequest, model: Model) -> TrainRequest:
+def _change_request(request: TrainRequest, changes: SymbolicRequest, model: Model) -> TrainRequest:
     symbolic = request.symbolic or SymbolicOptions()
     features = [feature["name"] for feature in model.record["features"]]
     if not changes.fix:

@@ -11,13 +11,13 @@ from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from service.db.repositories.job_queries import FINAL, UNFINISHED
-from service.db.repositories.jobs import TrainingJobs
+from service.db.repositories.jobs import Jobs
 from service.db.repositories.workers import Workers
 from service.db.session import clock
-from service.db.tables import PART, Job, JobStatus
+from service.db.tables import SUBTASK_KIND, Job, JobStatus
 
 
-class JobParts:
+class JobSubtasks:
     """The subtasks of one job, which the transaction has locked. Nothing here commits."""
 
     def __init__(self, session: Session, job: Job) -> None:
@@ -25,7 +25,7 @@ class JobParts:
 
     def all(self) -> Sequence[Job]:
         """All subtasks in any status."""
-        return self._session.scalars(select(Job).where(*self._own()).order_by(Job.id)).all()
+        return self._session.scalars(select(Job).where(*self._own_conditions()).order_by(Job.id)).all()
 
     def trainings(self) -> list[Job]:
         """The trainings of a study, in the order of their creation."""
@@ -36,7 +36,7 @@ class JobParts:
         """Hashes of the result blobs by key, for those subtasks that have a result."""
         has_one = Job.request_sha256.in_(keys), Job.result_sha256.is_not(None)
         rows = self._session.execute(
-            select(Job.request_sha256, Job.result_sha256).where(*self._own(), *has_one)
+            select(Job.request_sha256, Job.result_sha256).where(*self._own_conditions(), *has_one)
         )
         return {key: sha256 for key, sha256 in rows if sha256 is not None}
 
@@ -46,12 +46,14 @@ class JobParts:
 
     def withdraw(self, key: str) -> bool:
         """Delete a queued subtask; false if a worker has claimed it."""
-        queued = delete(Job).where(*self._own(key), Job.status == JobStatus.QUEUED).returning(Job.id)
+        queued = (
+            delete(Job).where(*self._own_conditions(key), Job.status == JobStatus.QUEUED).returning(Job.id)
+        )
         return self._session.scalar(queued) is not None
 
     def wait_for(self, key: str) -> bool:
         """Mark a subtask as awaited by the job; false if it has already ended."""
-        pending = (*self._own(key), Job.status.in_(UNFINISHED))
+        pending = (*self._own_conditions(key), Job.status.in_(UNFINISHED))
         awaited = update(Job).where(*pending).values(is_awaited=True).returning(Job.id)
         options = {"synchronize_session": False}
         return self._session.scalar(awaited, execution_options=options) is not None
@@ -64,8 +66,8 @@ class JobParts:
         self._session.flush()
 
     def _add(self, key: str, request: dict[str, Any]) -> Job:
-        return TrainingJobs(self._session).add(
-            kind=PART,
+        return Jobs(self._session).add(
+            kind=SUBTASK_KIND,
             request=request,
             request_sha256=key,
             dataset_id=self._job.dataset_id,
@@ -74,21 +76,21 @@ class JobParts:
             tenant=self._job.tenant,
         )
 
-    def _own(self, key: str | None = None) -> tuple[Any, ...]:
-        own = Job.parent_id == self._job.id, Job.kind == PART
+    def _own_conditions(self, key: str | None = None) -> tuple[Any, ...]:
+        own = Job.parent_id == self._job.id, Job.kind == SUBTASK_KIND
         return own if key is None else (*own, Job.request_sha256 == key)
 
 
-def free_slots(session: Session) -> int:
+def count_free_slots(session: Session) -> int:
     """Number of worker slots that no running or queued job needs."""
     taken = or_(Job.status == JobStatus.QUEUED, and_(Job.status == JobStatus.RUNNING, Job.token.is_not(None)))
     busy = session.scalar(select(func.count()).select_from(Job).where(taken)) or 0
-    return Workers(session).presence().slots - busy
+    return Workers(session).count_live().slots - busy
 
 
-def left_over(session: Session, limit: int = 100) -> Sequence[Job]:
+def list_orphans(session: Session, limit: int = 100) -> Sequence[Job]:
     """Finished subtasks of finished or deleted jobs, locked."""
     parent = aliased(Job)
     needed = select(parent.id).where(parent.id == Job.parent_id, parent.status.in_(UNFINISHED))
-    ended = select(Job).where(Job.kind == PART, Job.status.in_(FINAL), ~needed.exists())
+    ended = select(Job).where(Job.kind == SUBTASK_KIND, Job.status.in_(FINAL), ~needed.exists())
     return session.scalars(ended.order_by(Job.id).limit(limit).with_for_update(skip_locked=True)).all()

@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 from service.db.session import clock
 from service.db.tables import Worker
 
-FORGOTTEN_AFTER = timedelta(hours=1)
-SEEN_WITHIN = timedelta(seconds=15)  # three missed reports: the worker counts as dead
+FORGET_AFTER = timedelta(hours=1)
+MAX_SILENCE = timedelta(seconds=15)  # three missed reports: the worker counts as dead
 
 
 @dataclass(frozen=True)
-class Presence:
+class LiveWorkers:
     """The live workers.
 
     Attributes:
@@ -37,12 +37,12 @@ class Workers:
         """Record that this worker is alive, and delete workers that died long ago."""
         now = clock(self._session)
         self._session.merge(Worker(id=worker_id, host=host, pid=pid, slots=slots, seen_at=now))
-        self._session.execute(delete(Worker).where(Worker.seen_at < now - FORGOTTEN_AFTER))
+        self._session.execute(delete(Worker).where(Worker.seen_at < now - FORGET_AFTER))
 
-    def presence(self) -> Presence:
+    def count_live(self) -> LiveWorkers:
         """The workers that reported within ``MAX_SILENCE``."""
         now = clock(self._session)
-        is_there = Worker.seen_at >= now - SEEN_WITHIN
+        is_there = Worker.seen_at >= now - MAX_SILENCE
         count, slots, seen_at = self._session.execute(
             select(
                 func.coalesce(func.sum(case((is_there, 1), else_=0)), 0),
@@ -50,7 +50,7 @@ class Workers:
                 func.max(Worker.seen_at),
             )
         ).one()
-        return Presence(count, slots, None if seen_at is None else max(timedelta(), now - seen_at))
+        return LiveWorkers(count, slots, None if seen_at is None else max(timedelta(), now - seen_at))
 
     def remove(self, worker_id: str) -> None:
         """Record that this worker has stopped."""

@@ -2,16 +2,16 @@
 
 from service.db.tables import Dataset
 from service.errors import Invalid
-from service.operations.jobs.cost_estimate import estimate, refuse_too_costly
-from service.operations.jobs.training_checks import check
+from service.operations.jobs.cost_estimate import estimate_cost, refuse_too_costly
+from service.operations.jobs.training_checks import check_training
 from service.schemas.training import TrainRequest
 from service.settings import Settings
 
 
-def refuse_hopeless(request: TrainRequest, dataset: Dataset, settings: Settings) -> None:
+def refuse_untrainable(request: TrainRequest, dataset: Dataset, settings: Settings) -> None:
     """Refuse a training that this dataset does not allow, or that exceeds the limits of cost."""
-    plan = check(request, dataset.columns, dataset.rows)
-    refuse_too_costly(estimate(plan), settings, request.max_seconds)
+    plan = check_training(request, dataset.columns, dataset.rows)
+    refuse_too_costly(estimate_cost(plan), settings, request.max_seconds)
 
 
 def refuse_too_long(max_seconds: float, settings: Settings) -> None:

@@ -11,32 +11,32 @@ from sqlalchemy.orm import Session
 from service.db.repositories import Datasets, TrainedModels
 from service.db.session import Sessions
 from service.errors import Invalid, NotFound
-from service.operations.jobs.validation_errors import listed
-from service.operations.prediction.input_columns import TAKEN
-from service.operations.prediction.predict import margin_of, members_of
+from service.operations.jobs.validation_errors import format_names
+from service.operations.prediction.input_columns import ACCEPTED_VALUES
+from service.operations.prediction.predict import interval_margin, load_members
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.schemas.jobs import AnyRequest
 from service.schemas.prediction import BatchRequest
-from service.schemas.training_plan import NUMBERS, Report
+from service.schemas.training_plan import NUMBER_TYPES, ColumnReport
 
 if TYPE_CHECKING:
     from kan_engine.data.feature import Feature
 
-FITTING = {
-    "number": NUMBERS,
+ACCEPTED_TYPES = {
+    "number": NUMBER_TYPES,
     "boolean": ("boolean",),
-    "category": ("category", "text", "boolean", *NUMBERS),
+    "category": ("category", "text", "boolean", *NUMBER_TYPES),
     "datetime": ("datetime",),
 }
 
 
-def load_ahead(request: AnyRequest, sessions: Sessions, predictors: PredictorCache) -> None:
+def preload_members(request: AnyRequest, sessions: Sessions, predictors: PredictorCache) -> None:
     """Load the network before the transaction: on SQLite a long transaction blocks all others."""
     if isinstance(request, BatchRequest):
         with suppress(NotFound):
             with sessions.read() as session:
                 model = TrainedModels(session).get(request.model)
-            members_of(model, sessions, predictors)
+            load_members(model, sessions, predictors)
 
 
 def check_batch(
@@ -53,15 +53,15 @@ def check_batch(
     """
     model = TrainedModels(session).get(request.model)
     dataset = Datasets(session).hold(request.dataset_id)
-    by, predictor = members_of(model, sessions, predictors).answering(request.by)
+    by, predictor = load_members(model, sessions, predictors).select(request.by)
     if request.interval is not None:
-        margin_of(predictor, request.interval)
+        interval_margin(predictor, request.interval)
     check_columns(dataset.columns, predictor.encoding.features, optional=predictor.unused)
     return request.model_copy(update={"model": model.id, "by": by})
 
 
 def check_columns(
-    reports: Sequence[Report], features: Sequence[Feature], *, optional: Collection[str]
+    reports: Sequence[ColumnReport], features: Sequence[Feature], *, optional: Collection[str]
 ) -> None:
     """Refuse columns that ``/predict`` would refuse; additional columns are ignored.
 
@@ -79,35 +79,40 @@ def check_columns(
         missing = [feature.name for feature in features]  # optional features, too: no column can be used
     if missing:
         detail = (
-            f"the dataset lacks columns that the model needs: {listed(missing)}; it has {listed(given)}; "
+            f"the dataset lacks columns that the model needs: {format_names(missing)}; it has "
+            f"{format_names(given)}; "
             "upload a table with them"
         )
         raise Invalid(
-            "missing_columns", detail, errors=_entries("missing_column", dict.fromkeys(missing, detail))
+            "missing_columns", detail, errors=_make_entries("missing_column", dict.fromkeys(missing, detail))
         )
     wrong = {
-        f.name: _wrong(f, given[f.name]) for f in features if f.name in given and not _fits(f, given[f.name])
+        f.name: _describe_mismatch(f, given[f.name])
+        for f in features
+        if f.name in given and not _accepts_column(f, given[f.name])
     }
     if wrong:
-        raise Invalid("invalid_values", next(iter(wrong.values())), errors=_entries("invalid_value", wrong))
+        raise Invalid(
+            "invalid_values", next(iter(wrong.values())), errors=_make_entries("invalid_value", wrong)
+        )
 
 
-def _fits(feature: Feature, report: Report) -> bool:
+def _accepts_column(feature: Feature, report: ColumnReport) -> bool:
     """Whether the feature accepts all values of the column."""
-    if report["distinct"] == 0 or report["type"] in FITTING[feature.type]:
+    if report["distinct"] == 0 or report["type"] in ACCEPTED_TYPES[feature.type]:
         return True
-    is_binary = report["type"] in NUMBERS and {report["min"], report["max"]} <= {0, 1}
+    is_binary = report["type"] in NUMBER_TYPES and {report["min"], report["max"]} <= {0, 1}
     return feature.type == "boolean" and is_binary and report["distinct"] <= 2
 
 
-def _wrong(feature: Feature, report: Report) -> str:
+def _describe_mismatch(feature: Feature, report: ColumnReport) -> str:
     return (
         f"the column {feature.name!r} of the dataset is {report['type']}, and the model needs "
-        f"{TAKEN[feature.type][1]} in it; upload the table with such values"
+        f"{ACCEPTED_VALUES[feature.type][1]} in it; upload the table with such values"
     )
 
 
-def _entries(code: str, details: dict[str, str]) -> list[dict[str, Any]]:
+def _make_entries(code: str, details: dict[str, str]) -> list[dict[str, Any]]:
     return [
         {"pointer": "#/dataset_id", "column": name, "code": code, "detail": detail}
         for name, detail in details.items()

@@ -4,33 +4,44 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from kan_engine import Climb, Problem, WantedShape, Workload, affordable_grids, climbing_time, first_cost
+from kan_engine import (
+    ClimbLimits,
+    DifferentialProblem,
+    DistillationPlan,
+    Workload,
+    affordable_grids,
+    allot_climb_seconds,
+    initial_grid_cost,
+)
 from service.errors import Invalid
-from service.schemas.baselines import Baseline, hidden_of, parameters_of
-from service.schemas.models import PICTURED_EDGES
-from service.schemas.training_plan import LABELS, Plan
+from service.schemas.baselines import Baseline, compute_hidden_layers, count_parameters
+from service.schemas.models import MAX_PICTURED_EDGES
+from service.schemas.training_plan import LABEL_TYPES, TrainingPlan
 from service.settings import Settings
 
 Method = Literal["levenberg_marquardt", "adam", "lbfgs"]
 
-DOUBLE = 8
+DOUBLE_BYTES = 8
 MAX_LAYERS = 32
-MOST_PARTS = 7  # inputs of a time: the year, and sine and cosine of three cycles
-OWN_COLUMNS = 20  # categories that the engine encodes as a column each
+MAX_TIME_INPUTS = 7  # inputs of a time: the year, and sine and cosine of three cycles
+MAX_ENCODED_CATEGORIES = 20  # categories that the engine encodes as a column each
 VALIDATION_SHARE = 0.2  # of the training rows
-ROW_NUMBERS = 14  # per row besides the inputs: target, weight, places in the table, a column being read
+# Per row besides the inputs: target, weight, places in the table, a column being read
+EXTRA_NUMBERS_PER_ROW = 14
 LABEL_BYTES = 200  # of a text, shared by all rows with it
 BASELINE_COPIES = 4  # of the training rows: scaled, centred, and two in the solver
 MLP_VECTORS = 54  # of its parameters: L-BFGS if they are few, else Adam in single precision
-MLP_ROW_COPIES, MLP_ROWS = 6, 5_000_000  # copies of the hidden nodes at all rows; limit of rows times nodes
-ANSWER_COPIES = 8  # of the probabilities, while metrics are computed
+# Copies of the hidden nodes at all rows; limit of rows times nodes
+MLP_ROW_COPIES, MAX_MLP_NODE_VALUES = 6, 5_000_000
+PREDICTION_COPIES = 8  # of the probabilities, while metrics are computed
 EDGE_BYTES = 8_000  # of an activation in the picture: its curve as numbers and as text
-CHECK_COPIES, CHECKED_ROWS = 7, 100_000  # copies of the encoded rows, measured with this many rows
-SEARCH_BYTES = 32 * 2**20  # measured: what a search takes beyond the estimate of its largest network
+# Copies of the encoded rows, measured with this many rows
+COMPARISON_COPIES, MAX_COMPARISON_ROWS = 7, 100_000
+SEARCH_OVERHEAD_BYTES = 32 * 2**20  # measured: what a search takes beyond the estimate of its largest network
 DENSITY_NODES = 4  # of the hidden layer for two columns
 DENSITY_GRIDS = 80, 10  # finest grid for one column and for two
 DENSITY_POINTS, DENSITY_MARGIN = 10, 6  # quadrature points per interval; intervals beyond the grid
-DENSITY_ROWS = 40_000  # most rows that the density of two columns is fitted to
+MAX_DENSITY_ROWS = 40_000  # most rows that the density of two columns is fitted to
 VALUE_SECONDS = 1e-7  # to read and encode a value
 
 
@@ -51,31 +62,31 @@ class Cost:
     seconds: float
 
 
-def estimate(plan: Plan) -> Cost:
+def estimate_cost(plan: TrainingPlan) -> Cost:
     """Cost of the requested network.
 
     If the search chooses the shape, memory is for the largest network that ``max_seconds`` allows, and all
     else for the smallest: time and parameters limit how far the search gets, not whether it finds a network.
     """
     if plan.task == "density":
-        return _of_density(plan)
-    inputs = encoded_inputs(plan.features, plan.types)
-    networks = list(_networks(plan, inputs))
-    beyond = SEARCH_BYTES * (len(networks) > 1)
+        return _estimate_density(plan)
+    inputs = count_encoded_inputs(plan.features, plan.types)
+    networks = list(_list_networks(plan, inputs))
+    beyond = SEARCH_OVERHEAD_BYTES * (len(networks) > 1)
     smallest = networks[0].finest
     training = beyond + max(network.memory_bytes for network in networks)
     reading = VALUE_SECONDS * plan.rows * (inputs + 1)
     return Cost(
         layers=len(smallest.width) - 1,
         parameters=smallest.parameters,
-        memory_bytes=_held_bytes(plan, inputs)
-        + _check_bytes(plan, inputs)
-        + max(training, _later_bytes(plan, networks)),
+        memory_bytes=_table_bytes(plan, inputs)
+        + _comparison_bytes(plan, inputs)
+        + max(training, _evaluation_bytes(plan, networks)),
         seconds=float(f"{reading + min(network.seconds for network in networks):.3g}"),
     )
 
 
-def _of_density(plan: Plan) -> Cost:
+def _estimate_density(plan: TrainingPlan) -> Cost:
     """Cost of a density: integrals over the grid, or the product of two grids, for every parameter."""
     network, columns = plan.request.network, len(plan.features)
     nodes = 0 if columns == 1 else DENSITY_NODES if network.hidden == "auto" else sum(network.hidden)
@@ -83,25 +94,26 @@ def _of_density(plan: Plan) -> Cost:
     edges = (columns + 1) * nodes or columns
     parameters = edges * (grid + network.order + 1)
     places = (DENSITY_POINTS * (grid + DENSITY_MARGIN)) ** columns
-    rows = min(plan.rows, DENSITY_ROWS) if columns > 1 else 0
+    rows = min(plan.rows, MAX_DENSITY_ROWS) if columns > 1 else 0
     return Cost(
         layers=2 if nodes else 1,
         parameters=parameters,
-        memory_bytes=DOUBLE * (plan.rows * (columns + ROW_NUMBERS) + places * parameters + parameters**2),
+        memory_bytes=DOUBLE_BYTES
+        * (plan.rows * (columns + EXTRA_NUMBERS_PER_ROW) + places * parameters + parameters**2),
         seconds=float(f"{VALUE_SECONDS * plan.rows * columns + 1e-9 * (places + rows) * parameters:.3g}"),
     )
 
 
-def estimate_grid(problem: Problem, grid: int | None, order: int | None) -> Cost:
+def estimate_grid(problem: DifferentialProblem, grid: int | None, order: int | None) -> Cost:
     """Cost of the first grid of the solution of equations, the least that gives a result.
 
     The solver refines it as far as memory and time allow.
     """
-    coefficients, memory = first_cost(problem, grid, order)
+    coefficients, memory = initial_grid_cost(problem, grid, order)
     return Cost(layers=1, parameters=coefficients, memory_bytes=memory, seconds=0.0)
 
 
-def estimate_shape(shape: WantedShape) -> Cost:
+def estimate_shape(shape: DistillationPlan) -> Cost:
     """Cost of a network of a given shape that is fitted to the solution of equations."""
     finest = shape.workload(shape.grids[-1])
     return Cost(
@@ -123,31 +135,31 @@ def refuse_too_costly(cost: Cost, settings: Settings, max_seconds: float) -> Non
     if not over:
         return
     excess = " and ".join(
-        f"{getattr(cost, name):,} {_WORDS[name]} (at most {getattr(limits, name):,})" for name in over
+        f"{getattr(cost, name):,} {_COST_LABELS[name]} (at most {getattr(limits, name):,})" for name in over
     )
-    detail = f"the network would need {excess}; {_remedy(over)}"
+    detail = f"the network would need {excess}; {_suggest_remedy(over)}"
     pointer = "#/max_seconds" if over == ["seconds"] else "#/network"
     entry = {"pointer": pointer, "code": "cost_too_high", "detail": detail}
     raise Invalid("cost_too_high", detail, errors=[entry], estimate=asdict(cost), limit=asdict(limits))
 
 
-def encoded_inputs(columns: list[dict[str, Any]], types: dict[str, str]) -> int:
+def count_encoded_inputs(columns: list[dict[str, Any]], types: dict[str, str]) -> int:
     """Upper bound of the network's inputs for these columns."""
-    return sum(_encoded(column, types[column["name"]]) for column in columns)
+    return sum(_count_inputs(column, types[column["name"]]) for column in columns)
 
 
-def _encoded(column: dict[str, Any], kind: str) -> int:
+def _count_inputs(column: dict[str, Any], kind: str) -> int:
     missing = int(column["missing"] > 0)
     if kind == "datetime":
-        return MOST_PARTS + missing
+        return MAX_TIME_INPUTS + missing
     if kind not in ("category", "text"):
         return 1 + missing
     distinct = int(column["distinct"])
-    return max(1, min(distinct, OWN_COLUMNS + 1) + missing)
+    return max(1, min(distinct, MAX_ENCODED_CATEGORIES + 1) + missing)
 
 
 @dataclass(frozen=True)
-class _Network:
+class _NetworkWorkload:
     """Workloads of a network on its first and on its finest grid."""
 
     first: Workload
@@ -157,69 +169,69 @@ class _Network:
 
     @property
     def memory_bytes(self) -> int:
-        return self.finest.memory_bytes(self.method) + DOUBLE * self.kept
+        return self.finest.memory_bytes(self.method) + DOUBLE_BYTES * self.kept
 
     @property
     def seconds(self) -> float:
         return self.first.seconds(self.method)
 
 
-def _networks(plan: Plan, inputs: int) -> Iterator[_Network]:
+def _list_networks(plan: TrainingPlan, inputs: int) -> Iterator[_NetworkWorkload]:
     """The requested network, or those that the search may try, smallest first."""
     hidden = plan.request.network.hidden
     if hidden == "auto":
-        yield from _searched(plan, inputs)
+        yield from _list_searched_networks(plan, inputs)
     else:
-        yield _given(plan, (inputs, *hidden, plan.outputs))
+        yield _make_requested_network(plan, (inputs, *hidden, plan.outputs))
 
 
-def _given(plan: Plan, width: tuple[int, ...]) -> _Network:
+def _make_requested_network(plan: TrainingPlan, width: tuple[int, ...]) -> _NetworkWorkload:
     network, training = plan.request.network, plan.request.training
-    asked = _asked_grids(plan)
-    grids = asked or affordable_grids(width, network.order, _fitted(plan))
+    asked = _requested_grids(plan)
+    grids = asked or affordable_grids(width, network.order, _count_fitting_rows(plan))
     first = Workload(
         width=width,
         terms=grids[0] + network.order + 1,
-        rows=_fitted(plan),
-        validation_rows=plan.training_rows - _fitted(plan),
+        rows=_count_fitting_rows(plan),
+        validation_rows=plan.training_rows - _count_fitting_rows(plan),
         is_sparse=_is_sparse(plan),
     )
     finest = replace(first, terms=grids[-1] + network.order + 1)
     kept = first.edges * sum(grid + network.order + 1 for grid in asked) if len(asked) > 1 else 0
     method = first.method() if training.optimizer == "auto" else training.optimizer
-    return _Network(first, finest, method, kept)
+    return _NetworkWorkload(first, finest, method, kept)
 
 
-def _searched(plan: Plan, inputs: int) -> Iterator[_Network]:
+def _list_searched_networks(plan: TrainingPlan, inputs: int) -> Iterator[_NetworkWorkload]:
     """The smallest and the largest networks of the search in ``worker.search.model_search``."""
-    request, training, grids = plan.request, plan.request.training, _asked_grids(plan)
-    climb = Climb(
+    request, training, grids = plan.request, plan.request.training, _requested_grids(plan)
+    climb = ClimbLimits(
         inputs=inputs,
         outputs=plan.outputs,
-        rows=_fitted(plan),
+        rows=_count_fitting_rows(plan),
         order=request.network.order,
         grid=grids[0] if grids else None,
         steps=None if training.steps == "auto" else training.steps,
         restarts=None if training.restarts == "auto" else training.restarts,
         is_sparse=_is_sparse(plan),
-        seconds=climbing_time(request.max_seconds, plan.rows * inputs),
+        seconds=allot_climb_seconds(request.max_seconds, plan.rows * inputs),
     )
 
-    def network(work: Workload, method: Method) -> _Network:
-        first = replace(work, validation_rows=plan.training_rows - _fitted(plan))
+    def make_network(work: Workload, method: Method) -> _NetworkWorkload:
+        first = replace(work, validation_rows=plan.training_rows - _count_fitting_rows(plan))
         finest = replace(first, terms=grids[-1] + request.network.order + 1) if grids else first
-        return _Network(first, finest, method)
+        return _NetworkWorkload(first, finest, method)
 
     if training.optimizer in ("levenberg_marquardt", "lbfgs"):
-        yield network(climb.fixed, training.optimizer)
+        yield make_network(climb.small_workload, training.optimizer)
         return
-    if training.optimizer == "auto" and climb.is_fixed_tried:
-        yield network(climb.fixed, "levenberg_marquardt")
-    yield network(climb.first, "adam")
-    yield from (network(work, "adam") for work in climb.largest())
+    if training.optimizer == "auto" and climb.is_second_order_tried:
+        yield make_network(climb.small_workload, "levenberg_marquardt")
+    yield make_network(climb.first_workload, "adam")
+    yield from (make_network(work, "adam") for work in climb.largest_workloads())
 
 
-def _asked_grids(plan: Plan) -> tuple[int, ...]:
+def _requested_grids(plan: TrainingPlan) -> tuple[int, ...]:
     """The requested grids from coarse to fine; empty if they are chosen automatically."""
     grid, schedule = plan.request.network.grid, plan.request.training.grid_schedule
     if schedule != "auto":
@@ -227,48 +239,55 @@ def _asked_grids(plan: Plan) -> tuple[int, ...]:
     return () if grid == "auto" else (grid,)
 
 
-def _fitted(plan: Plan) -> int:
+def _count_fitting_rows(plan: TrainingPlan) -> int:
     return max(1, round(plan.training_rows * (1 - VALIDATION_SHARE)))
 
 
-def _is_sparse(plan: Plan) -> bool:
+def _is_sparse(plan: TrainingPlan) -> bool:
     return plan.request.training.lamb not in ("auto", 0)
 
 
-def _held_bytes(plan: Plan, inputs: int) -> int:
+def _table_bytes(plan: TrainingPlan, inputs: int) -> int:
     """Memory of all encoded rows, which the job holds from start to end."""
     read = [*plan.features, plan.target]
-    labels = max(report["distinct"] * (plan.types[report["name"]] in LABELS) for report in read)
-    return DOUBLE * plan.rows * (inputs + ROW_NUMBERS) + LABEL_BYTES * int(labels)
+    labels = max(report["distinct"] * (plan.types[report["name"]] in LABEL_TYPES) for report in read)
+    return DOUBLE_BYTES * plan.rows * (inputs + EXTRA_NUMBERS_PER_ROW) + LABEL_BYTES * int(labels)
 
 
-def _check_bytes(plan: Plan, inputs: int) -> int:
+def _comparison_bytes(plan: TrainingPlan, inputs: int) -> int:
     """Memory of the comparisons with simple models, on a sample of at most ``MAX_COMPARISON_ROWS`` rows."""
-    return CHECK_COPIES * DOUBLE * min(plan.rows, CHECKED_ROWS) * (inputs + ROW_NUMBERS)
+    return (
+        COMPARISON_COPIES
+        * DOUBLE_BYTES
+        * min(plan.rows, MAX_COMPARISON_ROWS)
+        * (inputs + EXTRA_NUMBERS_PER_ROW)
+    )
 
 
-def _later_bytes(plan: Plan, networks: list[_Network]) -> int:
+def _evaluation_bytes(plan: TrainingPlan, networks: list[_NetworkWorkload]) -> int:
     """Memory after training, when its rows have been freed: the maximum over the later stages."""
     is_compared = bool(plan.request.baselines)
-    baselines = is_compared * BASELINE_COPIES * DOUBLE * plan.training_rows * networks[0].first.width[0]
+    baselines = is_compared * BASELINE_COPIES * DOUBLE_BYTES * plan.training_rows * networks[0].first.width[0]
     baselines += max((_mlp_bytes(mlp, plan, networks) for mlp in plan.request.baselines), default=0)
-    answers = ANSWER_COPIES * DOUBLE * plan.rows * (plan.outputs + 1)
-    pictured = min(PICTURED_EDGES, max(network.first.edges for network in networks))
+    answers = PREDICTION_COPIES * DOUBLE_BYTES * plan.rows * (plan.outputs + 1)
+    pictured = min(MAX_PICTURED_EDGES, max(network.first.edges for network in networks))
     return max(baselines + answers, EDGE_BYTES * pictured)
 
 
-def _mlp_bytes(baseline: Baseline, plan: Plan, networks: list[_Network]) -> int:
+def _mlp_bytes(baseline: Baseline, plan: TrainingPlan, networks: list[_NetworkWorkload]) -> int:
     """Memory of training an MLP; 0 for other baselines."""
     if baseline in ("linear", "boosting"):
         return 0
     inputs = networks[0].first.width[0]
     matched = max(network.finest.parameters for network in networks)
-    hidden = hidden_of(baseline, inputs, plan.outputs, matched)
-    nodes = min(plan.training_rows * sum(hidden), MLP_ROWS)
-    return DOUBLE * (MLP_VECTORS * parameters_of(hidden, inputs, plan.outputs) + MLP_ROW_COPIES * nodes)
+    hidden = compute_hidden_layers(baseline, inputs, plan.outputs, matched)
+    nodes = min(plan.training_rows * sum(hidden), MAX_MLP_NODE_VALUES)
+    return DOUBLE_BYTES * (
+        MLP_VECTORS * count_parameters(hidden, inputs, plan.outputs) + MLP_ROW_COPIES * nodes
+    )
 
 
-def _remedy(over: list[str]) -> str:
+def _suggest_remedy(over: list[str]) -> str:
     remedies = ["give hidden fewer layers"] if "layers" in over else []
     if {"parameters", "memory_bytes"} & set(over):
         remedies.append("lower hidden or grid, or use fewer features or rows")
@@ -277,7 +296,7 @@ def _remedy(over: list[str]) -> str:
     return "; ".join(remedies)
 
 
-_WORDS = {
+_COST_LABELS = {
     "layers": "layers",
     "parameters": "parameters",
     "memory_bytes": "bytes of memory",

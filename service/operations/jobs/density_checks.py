@@ -1,49 +1,49 @@
 """Checks that a density can be trained on a dataset, from its column report alone."""
 
-from service.operations.jobs.validation_errors import Mistakes, Path, listed
-from service.schemas.baselines import name_of
+from service.operations.jobs.validation_errors import Mistakes, Path, format_names
+from service.schemas.baselines import make_baseline_name
 from service.schemas.training import TrainingOptions
-from service.schemas.training_plan import NUMBERS, Plan
+from service.schemas.training_plan import NUMBER_TYPES, TrainingPlan
 
-LEAST_ROWS = 20
-MOST_COLUMNS = 2
-LOWEST_ORDER, HIGHEST_ORDER = 2, 5
+MIN_ROWS = 20
+MAX_COLUMNS = 2
+MIN_ORDER, MAX_ORDER = 2, 5
 
 
-def of_columns(plan: Plan) -> Mistakes:
+def check_columns(plan: TrainingPlan) -> Mistakes:
     """Check for one or two columns of numbers and no target."""
     request, names = plan.request, plan.request.features or []
     if request.target is not None:
         detail = "a density has no target; leave it out, and name its one or two columns in features"
         yield "density_has_no_target", ["target"], detail
-    if not 1 <= len(names) <= MOST_COLUMNS:
+    if not 1 <= len(names) <= MAX_COLUMNS:
         detail = f"a density has one or two number columns, but features names {len(names)}; name one or two"
         yield "density_columns", ["features"], detail
         return
     for place, name in enumerate(names):
-        yield from _of_column(plan, name, ["features", place], is_repeated=name in names[:place])
+        yield from _check_column(plan, name, ["features", place], is_repeated=name in names[:place])
 
 
-def _of_column(plan: Plan, name: str, path: Path, *, is_repeated: bool) -> Mistakes:
+def _check_column(plan: TrainingPlan, name: str, path: Path, *, is_repeated: bool) -> Mistakes:
     report, kind = plan.reports[name], plan.types[name]
     if is_repeated:
         yield "duplicate_feature", path, f"column {name!r} is listed twice; keep one"
     elif name in plan.roles:
         yield "feature_has_other_role", path, f"column {name!r} is the {plan.roles[name]}; leave it out here"
-    elif kind not in NUMBERS:
+    elif kind not in NUMBER_TYPES:
         detail = f"column {name!r} is {kind}, but a density needs numbers; name a column of numbers"
         yield "density_not_numeric", path, detail
     elif report["distinct"] < 2:
         yield "feature_constant", path, f"column {name!r} has one value in all rows; leave it out"
-    elif plan.rows - report["missing"] < LEAST_ROWS:
+    elif plan.rows - report["missing"] < MIN_ROWS:
         detail = (
             f"column {name!r} has {plan.rows - report['missing']} values, but a density needs at least "
-            f"{LEAST_ROWS}; upload more rows"
+            f"{MIN_ROWS}; upload more rows"
         )
         yield "too_few_rows", path, detail
 
 
-def of_options(plan: Plan) -> Mistakes:
+def check_options(plan: TrainingPlan) -> Mistakes:
     """Check that no option is set that does not apply to a density."""
     request, usual = plan.request, TrainingOptions()
     for name in TrainingOptions.model_fields:
@@ -55,19 +55,18 @@ def of_options(plan: Plan) -> Mistakes:
     if request.split.kind == "stratified":
         detail = "a stratified split needs classes; use the kind random for a density"
         yield "stratified_without_classes", ["split", "kind"], detail
-    others = [name_of(baseline) for baseline in request.baselines if baseline != "kernel"]
+    others = [make_baseline_name(baseline) for baseline in request.baselines if baseline != "kernel"]
     if others:
-        detail = f"a density is compared with a kernel estimate, not with {listed(others)}; name kernel"
+        detail = f"a density is compared with a kernel estimate, not with {format_names(others)}; name kernel"
         yield "not_for_densities", ["baselines"], detail
 
 
-def of_network(plan: Plan) -> Mistakes:
+def check_network(plan: TrainingPlan) -> Mistakes:
     """Check that the network can represent the logarithm of a density."""
     network, columns = plan.request.network, len(plan.request.features or ())
-    if not LOWEST_ORDER <= network.order <= HIGHEST_ORDER:
+    if not MIN_ORDER <= network.order <= MAX_ORDER:
         detail = (
-            f"the splines of a density need an order from {LOWEST_ORDER} to {HIGHEST_ORDER}, "
-            f"got {network.order}"
+            f"the splines of a density need an order from {MIN_ORDER} to {MAX_ORDER}, got {network.order}"
         )
         yield "not_for_densities", ["network", "order"], detail
     most = max(0, columns - 1)  # hidden layers

@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kan_engine import InvalidEquation, Problem, WantedShape, pose
+from kan_engine import DifferentialProblem, DistillationPlan, InvalidEquation, parse_problem
 from service.db.tables import Dataset
 from service.errors import Invalid
 from service.operations.jobs.cost_estimate import estimate_grid, estimate_shape, refuse_too_costly
-from service.operations.jobs.validation_errors import Mistake, Mistakes, Path, refuse
-from service.schemas.equations import HIGHEST_ORDER, SolveRequest
+from service.operations.jobs.validation_errors import Mistake, Mistakes, Path, refuse_mistakes
+from service.schemas.equations import MAX_SPLINE_ORDER, SolveRequest
 from service.settings import Settings
 from service.strict_json import pointer
 
-MOST_COEFFICIENTS = 30_000  # of a requested grid: the solver factors their normal matrix
-MOST_POINTS = 100_000  # at which a network of a given shape is fitted to the solution
+MAX_COEFFICIENTS = 30_000  # of a requested grid: the solver factors their normal matrix
+MAX_POINTS = 100_000  # at which a network of a given shape is fitted to the solution
 NUMBERS = ("number", "integer")
 
 Ranges = Mapping[str, tuple[float, float] | None]
@@ -31,25 +31,27 @@ def check_problem(request: SolveRequest, dataset: Dataset | None, settings: Sett
     Raises:
         Invalid: The equations cannot be solved; the error names the wrong part and the remedy.
     """
-    ranges = _ranges(request, dataset)
-    refuse(_of_measurements(request, ranges))
+    ranges = _find_ranges(request, dataset)
+    refuse_mistakes(_check_measurements(request, ranges))
     try:
-        problem = pose(**request.problem([name for name in request.unknowns if name in ranges]))
+        problem = parse_problem(
+            **request.problem_arguments([name for name in request.unknowns if name in ranges])
+        )
     except InvalidEquation as error:
-        raise _refusal(error) from error
+        raise _make_refusal(error) from error
     if request.hidden is None:
-        refuse(_of_grid(request, problem))
+        refuse_mistakes(_check_grid(request, problem))
         grid, order = request.network.grid, request.network.order
         own = None if grid == "auto" else grid, None if order == "auto" else order
         refuse_too_costly(estimate_grid(problem, *own), settings, request.max_seconds)
         return
     refuse_too_costly(estimate_grid(problem, None, None), settings, request.max_seconds)
-    shape = WantedShape.of(problem, **request.shape(request.hidden))
-    refuse(_of_shape(problem, shape))
+    shape = DistillationPlan.from_problem(problem, **request.shape_arguments(request.hidden))
+    refuse_mistakes(_check_shape(problem, shape))
     refuse_too_costly(estimate_shape(shape), settings, request.max_seconds)
 
 
-def _refusal(error: InvalidEquation) -> Invalid:
+def _make_refusal(error: InvalidEquation) -> Invalid:
     """The error with its place: the path of the text and the character in it, counted from 1."""
     entry: dict[str, Any] = {"pointer": pointer(list(error.path)), "code": error.code, "detail": str(error)}
     if error.place is not None:
@@ -57,7 +59,7 @@ def _refusal(error: InvalidEquation) -> Invalid:
     return Invalid(error.code, str(error), errors=[entry])
 
 
-def _ranges(request: SolveRequest, dataset: Dataset | None) -> Ranges:
+def _find_ranges(request: SolveRequest, dataset: Dataset | None) -> Ranges:
     if dataset is not None:
         return {
             column["name"]: (column["min"], column["max"]) if column["type"] in NUMBERS else None
@@ -68,7 +70,7 @@ def _ranges(request: SolveRequest, dataset: Dataset | None) -> Ranges:
     return {name: (min(values), max(values)) if values else None for name, values in present.items()}
 
 
-def _of_measurements(request: SolveRequest, ranges: Ranges) -> Mistakes:
+def _check_measurements(request: SolveRequest, ranges: Ranges) -> Mistakes:
     if request.measurements is None:
         return
     path: Path = ["measurements"]
@@ -98,37 +100,37 @@ def _of_measurements(request: SolveRequest, ranges: Ranges) -> Mistakes:
             yield "invalid_domain", ["domain", name], detail
 
 
-def _of_grid(request: SolveRequest, problem: Problem) -> Mistakes:
+def _check_grid(request: SolveRequest, problem: DifferentialProblem) -> Mistakes:
     order, grid = request.network.order, request.network.grid
     highest = max(problem.order(axis) for axis in range(len(problem.independent)))
     if order != "auto" and order <= highest:
-        yield _too_low(order, highest)
+        yield _make_order_mistake(order, highest)
     if grid != "auto":
         count = len(problem.unknowns) * (grid + (7 if order == "auto" else order)) ** len(problem.independent)
-        if count > MOST_COEFFICIENTS:
-            limit = f"{MOST_COEFFICIENTS:,}"
+        if count > MAX_COEFFICIENTS:
+            limit = f"{MAX_COEFFICIENTS:,}"
             detail = f"this grid has {count:,} coefficients, the limit is {limit}; use a coarser grid"
             yield "cost_too_high", ["network", "grid"], detail
 
 
-def _of_shape(problem: Problem, shape: WantedShape) -> Mistakes:
+def _check_shape(problem: DifferentialProblem, shape: DistillationPlan) -> Mistakes:
     highest = problem.highest_derivative
-    if highest >= HIGHEST_ORDER:
+    if highest >= MAX_SPLINE_ORDER:
         detail = (
             f"derivatives of order {highest} need splines of order {highest + 1} in every layer, but the "
-            f"highest order is {HIGHEST_ORDER}; leave hidden out"
+            f"highest order is {MAX_SPLINE_ORDER}; leave hidden out"
         )
         yield "invalid_config", ["network", "hidden"], detail
     elif shape.order <= highest:
-        yield _too_low(shape.order, highest)
-    if shape.rows > MOST_POINTS:
+        yield _make_order_mistake(shape.order, highest)
+    if shape.rows > MAX_POINTS:
         detail = (
-            f"this grid is fitted at {shape.rows:,} points, the limit is {MOST_POINTS:,}; use a coarser grid"
+            f"this grid is fitted at {shape.rows:,} points, the limit is {MAX_POINTS:,}; use a coarser grid"
         )
         yield "cost_too_high", ["network", "grid"], detail
 
 
-def _too_low(order: int, highest: int) -> Mistake:
+def _make_order_mistake(order: int, highest: int) -> Mistake:
     detail = (
         f"splines of order {order} have no continuous derivative of order {highest}; "
         f"use {highest + 1} or more"

@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 
 from service.db.repositories.audit import Audit
 from service.db.repositories.datasets import Datasets
-from service.db.repositories.jobs import TrainingJobs
+from service.db.repositories.jobs import Jobs
 from service.db.repositories.revisions import read_revision
 from service.db.session import Sessions, clock
 from service.db.tables import Job
 from service.errors import Invalid
 from service.operations.entity_tags import refuse_stale
-from service.operations.jobs.admission import refuse_hopeless, refuse_too_long
-from service.operations.jobs.batch_checks import check_batch, load_ahead
+from service.operations.jobs.admission import refuse_too_long, refuse_untrainable
+from service.operations.jobs.batch_checks import check_batch, preload_members
 from service.operations.jobs.equation_checks import check_problem
 from service.operations.jobs.revision_checks import check_revision
 from service.operations.jobs.study_checks import check_study
@@ -34,11 +34,13 @@ from service.settings import Settings
 from service.storage.deletion import remove_job
 
 KEY_LIFETIME = timedelta(hours=24)
-KEY = re.compile(r'"?([ -!#-\[\]-~]{1,255})"?')  # a structured-field string, or the same without quotes
+IDEMPOTENCY_KEY = re.compile(
+    r'"?([ -!#-\[\]-~]{1,255})"?'
+)  # a structured-field string, or the same without quotes
 
 
 @dataclass(frozen=True)
-class Submitted:
+class Submission:
     """A job, and whether an earlier request submitted it under the same idempotency key."""
 
     job: Job
@@ -53,7 +55,7 @@ def submit(
     predictors: PredictorCache,
     *,
     idempotency_key: str | None = None,
-) -> Submitted:
+) -> Submission:
     """Check a job against its dataset or model, record it, and notify workers.
 
     The job is committed before it is queued: a worker quicker than the commit would look for a row
@@ -68,13 +70,13 @@ def submit(
         TooMany: The tenant has too many unfinished jobs.
     """
     key = _read_key(idempotency_key)
-    load_ahead(request, sessions, predictors)
+    preload_members(request, sessions, predictors)
     try:
-        submitted = _record(request, sessions, settings, predictors, key)
+        submitted = _record_job(request, sessions, settings, predictors, key)
     except IntegrityError:  # another request recorded its job under the key at the same moment
-        submitted = _record(request, sessions, settings, predictors, key)
+        submitted = _record_job(request, sessions, settings, predictors, key)
     if not submitted.is_replay:
-        _ring(submitted.job, sessions, queue)
+        _notify_workers(submitted.job, sessions, queue)
     return submitted
 
 
@@ -86,10 +88,10 @@ def cancel(job_id: str, sessions: Sessions, *, keep_best: bool) -> Job:
         Conflict: The job has finished.
     """
     with sessions.begin() as session:
-        jobs = TrainingJobs(session)
+        jobs = Jobs(session)
         job = jobs.cancel(job_id, keep_best=keep_best)
         Audit(session).add("job.cancel", job_id, keep_best=keep_best)
-        return jobs.named(job)
+        return jobs.load_dataset_name(job)
 
 
 def retry(
@@ -102,12 +104,12 @@ def retry(
         Conflict: The job has not finished.
     """
     with sessions.read() as session:
-        earlier = TrainingJobs(session).finished(job_id)
+        earlier = Jobs(session).get_finished(job_id)
     request = read_request(earlier.request)
-    load_ahead(request, sessions, predictors)
+    preload_members(request, sessions, predictors)
     with sessions.begin() as session:
-        job = _add(request, session, sessions, settings, predictors, retry_of=job_id)
-    _ring(job, sessions, queue)
+        job = _add_job(request, session, sessions, settings, predictors, retry_of=job_id)
+    _notify_workers(job, sessions, queue)
     return job
 
 
@@ -120,31 +122,31 @@ def delete(job_id: str, sessions: Sessions, *, if_match: str | None = None) -> N
         Stale: Its entity tag is not in ``if_match``.
     """
     with sessions.begin() as session:
-        job = TrainingJobs(session).finished(job_id, hold=True)
-        refuse_stale(JobOut.of(job), if_match, what=f"job {job_id}", code="job_changed")
+        job = Jobs(session).get_finished(job_id, hold=True)
+        refuse_stale(JobOut.from_row(job), if_match, what=f"job {job_id}", code="job_changed")
         remove_job(session, job)
 
 
-def _record(
+def _record_job(
     request: AnyRequest, sessions: Sessions, settings: Settings, predictors: PredictorCache, key: str | None
-) -> Submitted:
+) -> Submission:
     with sessions.begin() as session:
-        jobs = TrainingJobs(session)
-        earlier = key and jobs.under_key(key, since=clock(session) - KEY_LIFETIME)
+        jobs = Jobs(session)
+        earlier = key and jobs.find_by_key(key, since=clock(session) - KEY_LIFETIME)
         if earlier:
             return _replay(earlier, request)
-        job = _add(request, session, sessions, settings, predictors, idempotency_key=key)
-        return Submitted(job, is_replay=False)
+        job = _add_job(request, session, sessions, settings, predictors, idempotency_key=key)
+        return Submission(job, is_replay=False)
 
 
-def _replay(earlier: Job, request: AnyRequest) -> Submitted:
+def _replay(earlier: Job, request: AnyRequest) -> Submission:
     if earlier.request_sha256 != fingerprint(request.model_dump(mode="json")):
         detail = "this Idempotency-Key was used for another request; send a new key with a new request"
         raise Invalid("idempotency_key_reused", detail)
-    return Submitted(earlier, is_replay=True)
+    return Submission(earlier, is_replay=True)
 
 
-def _add(
+def _add_job(
     request: AnyRequest,
     session: Session,
     sessions: Sessions,
@@ -155,7 +157,7 @@ def _add(
     retry_of: str | None = None,
 ) -> Job:
     refuse_more_jobs(session, settings)
-    bounded = _within_job_time(request, settings)
+    bounded = _limit_job_time(request, settings)
     checked: AnyRequest = bounded
     dataset_id: str | None = None
     if isinstance(bounded, SolveRequest):
@@ -171,7 +173,7 @@ def _add(
         dataset_id = bounded.dataset_id
     else:
         checked, dataset_id = _check_training(bounded, session, settings)
-    jobs = TrainingJobs(session)
+    jobs = Jobs(session)
     job = jobs.add(
         kind=request.kind,
         request=checked.model_dump(mode="json", by_alias=True),
@@ -182,7 +184,7 @@ def _add(
         priority=checked.priority,
     )
     Audit(session).add("job.submit", job.id, kind=request.kind, retry_of=retry_of)
-    return jobs.named(job)
+    return jobs.load_dataset_name(job)
 
 
 def _check_training(
@@ -195,11 +197,11 @@ def _check_training(
         check_revision(revision)
         training, request = revision.request, request.model_copy(update={"model_id": revision.model_id})
     assert isinstance(training, TrainRequest)  # noqa: S101 - one or the other
-    refuse_hopeless(training, Datasets(session).hold(training.dataset_id), settings)
+    refuse_untrainable(training, Datasets(session).hold(training.dataset_id), settings)
     return request, training.dataset_id
 
 
-def _within_job_time(request: AnyRequest, settings: Settings) -> AnyRequest:
+def _limit_job_time(request: AnyRequest, settings: Settings) -> AnyRequest:
     """Refuse ``max_seconds`` over the limit of the service; reduce a default to the limit."""
     if "max_seconds" not in request.model_fields_set and request.max_seconds > settings.max_job_seconds:
         return request.model_copy(update={"max_seconds": settings.max_job_seconds})
@@ -207,17 +209,17 @@ def _within_job_time(request: AnyRequest, settings: Settings) -> AnyRequest:
     return request
 
 
-def _ring(job: Job, sessions: Sessions, queue: TaskQueue) -> None:
+def _notify_workers(job: Job, sessions: Sessions, queue: TaskQueue) -> None:
     """Notify workers, and record it, so that no sweeper soon notifies them of this job again."""
-    if queue.ring(job.id, job.kind):
+    if queue.notify(job.id, job.kind):
         with sessions.begin() as session:
-            TrainingJobs(session).set_published(job.id)
+            Jobs(session).set_published(job.id)
 
 
 def _read_key(header: str | None) -> str | None:
     if header is None:
         return None
-    found = KEY.fullmatch(header.strip())
+    found = IDEMPOTENCY_KEY.fullmatch(header.strip())
     if found is None:
         detail = (
             "an Idempotency-Key has 1 to 255 printable ASCII characters, with or without surrounding quotes"

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from kan_engine.expressions.constraints import MAX_EDGES, MAX_HIDDEN_LAYERS, VISIBLE
+from kan_engine.expressions.constraints import MAX_EDGES, MAX_HIDDEN_LAYERS, PRINTABLE_FUNCTIONS
 from kan_engine.expressions.library import LIBRARY
 from service.db.repositories.revisions import Revision
-from service.operations.jobs.validation_errors import Mistakes, Path, listed, refuse
+from service.operations.jobs.validation_errors import Mistakes, Path, format_names, refuse_mistakes
 
 Check = Callable[[Revision], Mistakes]
 
@@ -17,12 +17,12 @@ def check_revision(revision: Revision) -> None:
         Invalid: With every mistake found; its code is that of the first.
     """
     if revision.task == "density":
-        refuse(_of_density(revision))
-    checks: tuple[Check, ...] = (_of_fix, _of_forbid, _of_drop, _of_choice)
-    refuse(mistake for find in checks for mistake in find(revision))
+        refuse_mistakes(_refuse_density(revision))
+    checks: tuple[Check, ...] = (_check_fix, _check_forbid, _check_drop, _check_choice)
+    refuse_mistakes(mistake for find in checks for mistake in find(revision))
 
 
-def _of_density(revision: Revision) -> Mistakes:
+def _refuse_density(revision: Revision) -> Mistakes:
     detail = (
         f"model {revision.model_id} is a density: its formula is a recognised distribution and cannot be "
         "searched again; train it with other columns or rows"
@@ -30,7 +30,7 @@ def _of_density(revision: Revision) -> Mistakes:
     yield "not_for_densities", ["model_id"], detail
 
 
-def _of_fix(revision: Revision) -> Mistakes:
+def _check_fix(revision: Revision) -> Mistakes:
     changes, width, edges = revision.changes, revision.edges["width"], revision.edges["edges"]
     if not changes.fix:
         return
@@ -55,36 +55,37 @@ def _of_fix(revision: Revision) -> Mistakes:
             yield "edge_fixed_twice", path, "an edge can have only one function; name it once"
         seen.add(key)
         if edge.function not in LIBRARY:
-            yield "unknown_function", [*path, "function"], _unknown(edge.function, LIBRARY)
+            yield "unknown_function", [*path, "function"], _describe_unknown_function(edge.function, LIBRARY)
 
 
-def _of_forbid(revision: Revision) -> Mistakes:
+def _check_forbid(revision: Revision) -> Mistakes:
     for place, name in enumerate(revision.changes.forbid):
         path: Path = ["forbid", place]
         if name not in LIBRARY:
-            yield "unknown_function", path, _unknown(name, VISIBLE)
-        elif name not in VISIBLE:
+            yield "unknown_function", path, _describe_unknown_function(name, PRINTABLE_FUNCTIONS)
+        elif name not in PRINTABLE_FUNCTIONS:
             detail = (
-                f"formulas write {name!r} with other functions; forbid one of these: {', '.join(VISIBLE)}"
+                f"formulas write {name!r} with other functions; forbid one of these: "
+                f"{', '.join(PRINTABLE_FUNCTIONS)}"
             )
             yield "function_not_visible", path, detail
 
 
-def _unknown(name: str, known: Iterable[str]) -> str:
+def _describe_unknown_function(name: str, known: Iterable[str]) -> str:
     return f"there is no function {name!r}; the functions are {', '.join(known)}"
 
 
-def _of_drop(revision: Revision) -> Mistakes:
+def _check_drop(revision: Revision) -> Mistakes:
     changes, names = revision.changes, [feature["name"] for feature in revision.record["features"]]
     for place, name in enumerate(changes.drop):
         if name not in names:
-            detail = f"the model has no feature {name!r}; its features are {listed(names)}"
+            detail = f"the model has no feature {name!r}; its features are {format_names(names)}"
             yield "unknown_column", ["drop", place], detail
     if set(names) <= set(changes.drop):
         yield "no_features", ["drop"], "no feature would be left; drop fewer"
 
 
-def _of_choice(revision: Revision) -> Mistakes:
+def _check_choice(revision: Revision) -> Mistakes:
     changes = revision.changes
     if changes.choose is None:
         return
@@ -93,9 +94,9 @@ def _of_choice(revision: Revision) -> Mistakes:
         yield "no_formula", path, "the model has no formulas to choose from; see forbid, fix and drop"
         return
     fronts = {output["name"]: output["pareto"] for output in revision.symbolic["outputs"]}
-    for name, place in changes.places(list(fronts)).items():
+    for name, place in changes.select_formulas(list(fronts)).items():
         if name not in fronts:
-            detail = f"the model has no output {name!r}; it has {listed(fronts)}"
+            detail = f"the model has no output {name!r}; it has {format_names(fronts)}"
             yield "unknown_output", path, detail
         elif place >= len(fronts[name]):
             detail = (

@@ -7,10 +7,10 @@ from pydantic import ValidationError
 
 from service.db.tables import Dataset
 from service.errors import Invalid
-from service.operations.jobs.admission import refuse_hopeless, refuse_too_long
-from service.operations.jobs.validation_errors import Mistakes, refuse
-from service.schemas.study import GRID, SHARED, StudyRequest
-from service.schemas.training import MOST_GRIDS, TrainRequest
+from service.operations.jobs.admission import refuse_too_long, refuse_untrainable
+from service.operations.jobs.validation_errors import Mistakes, refuse_mistakes
+from service.schemas.study import GRID_PATH, SHARED_SETTINGS, StudyRequest
+from service.schemas.training import MAX_GRIDS, TrainRequest
 from service.settings import Settings
 
 
@@ -27,43 +27,47 @@ def check_study(request: StudyRequest, dataset: Dataset, settings: Settings) -> 
         )
         entry = {"pointer": "#/vary", "code": "study_too_large", "detail": detail}
         raise Invalid("study_too_large", detail, errors=[entry], limit=settings.max_study_trainings)
-    refuse(_shared(request))
+    refuse_mistakes(_check_shared_settings(request))
     if request.refine:
-        refuse(_grids(request))
+        refuse_mistakes(_check_grids(request))
     for combination in request.combinations():
-        training = _read(request, combination)
+        training = _read_training(request, combination)
         if request.refine:
-            refuse(_refined(request, combination))
+            refuse_mistakes(_check_refinement(request, combination))
         try:
             refuse_too_long(training.max_seconds, settings)
-            refuse_hopeless(training, dataset, settings)
+            refuse_untrainable(training, dataset, settings)
         except Invalid as error:
-            raise _of_training(error, combination) from None
+            raise _make_training_error(error, combination) from None
 
 
-def _shared(request: StudyRequest) -> Mistakes:
+def _check_shared_settings(request: StudyRequest) -> Mistakes:
     for path in request.vary:
-        if path.split(".")[0] in SHARED:
+        if path.split(".")[0] in SHARED_SETTINGS:
             detail = f"{path} is the same for all trainings of a study; submit a study for each"
             yield "invalid_setting", ["vary", path], detail
 
 
-def _grids(request: StudyRequest) -> Mistakes:
+def _check_grids(request: StudyRequest) -> Mistakes:
     """Check the grids that a network is refined through."""
-    grids = request.vary.get(GRID, [])
+    grids = request.vary.get(GRID_PATH, [])
     if any(type(grid) is not int or grid < 1 for grid in grids):
-        yield "invalid_setting", ["vary", GRID], f"a network is refined through whole numbers, got {grids}"
+        yield (
+            "invalid_setting",
+            ["vary", GRID_PATH],
+            f"a network is refined through whole numbers, got {grids}",
+        )
     elif len(set(grids)) < 2:
         detail = "refine takes one network through several grids; vary network.grid, such as [3, 5, 10]"
         yield "invalid_setting", ["refine"], detail
-    elif len(set(grids)) > MOST_GRIDS:
-        detail = f"a network is refined through at most {MOST_GRIDS} grids, got {len(set(grids))}"
-        yield "invalid_setting", ["vary", GRID], detail
+    elif len(set(grids)) > MAX_GRIDS:
+        detail = f"a network is refined through at most {MAX_GRIDS} grids, got {len(set(grids))}"
+        yield "invalid_setting", ["vary", GRID_PATH], detail
 
 
-def _refined(request: StudyRequest, combination: dict[str, Any]) -> Mistakes:
+def _check_refinement(request: StudyRequest, combination: dict[str, Any]) -> Mistakes:
     """Check the settings of a network that is refined through several grids."""
-    training = request.training_alone(combination)
+    training = request.make_single_training(combination)
     if training.training.grid_schedule != "auto":
         detail = "refine takes the grid_schedule from the values of network.grid; leave one of the two out"
         yield "invalid_setting", ["training", "grid_schedule"], detail
@@ -74,15 +78,15 @@ def _refined(request: StudyRequest, combination: dict[str, Any]) -> Mistakes:
         yield "invalid_setting", ["network", "hidden"], detail
 
 
-def _read(request: StudyRequest, combination: dict[str, Any]) -> TrainRequest:
+def _read_training(request: StudyRequest, combination: dict[str, Any]) -> TrainRequest:
     try:
-        return request.training_with(combination)
+        return request.make_training(combination)
     except ValidationError as error:
-        refuse(_invalid_settings(error, combination))
+        refuse_mistakes(_list_invalid_settings(error, combination))
         raise
 
 
-def _invalid_settings(error: ValidationError, combination: dict[str, Any]) -> Iterator[Any]:
+def _list_invalid_settings(error: ValidationError, combination: dict[str, Any]) -> Iterator[Any]:
     for entry in error.errors(include_url=False, include_context=False, include_input=False):
         place = ".".join(map(str, entry["loc"]))
         path = next((path for path in combination if place.startswith(path) or path.startswith(place)), None)
@@ -92,6 +96,6 @@ def _invalid_settings(error: ValidationError, combination: dict[str, Any]) -> It
         yield "invalid_setting", ["vary", *([path] if path else [])], detail
 
 
-def _of_training(error: Invalid, combination: dict[str, Any]) -> Invalid:
+def _make_training_error(error: Invalid, combination: dict[str, Any]) -> Invalid:
     detail = f"the training with {combination} is invalid: {error.detail}"
     return Invalid(error.code, detail, errors=error.errors, **error.extra)

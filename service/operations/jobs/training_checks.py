@@ -6,9 +6,9 @@ from math import ceil
 
 from kan_engine.data.labels import class_name
 from service.operations.jobs import density_checks
-from service.operations.jobs.validation_errors import Mistakes, Path, listed, refuse
+from service.operations.jobs.validation_errors import Mistakes, Path, format_names, refuse_mistakes
 from service.schemas.training import TrainRequest
-from service.schemas.training_plan import NUMBERS, Plan, Report, why_not_computed
+from service.schemas.training_plan import NUMBER_TYPES, ColumnReport, TrainingPlan, explain_unusable_numbers
 
 MIN_ROWS = 5
 MIN_TRAINING_ROWS = 2  # one for fitting and one for validation
@@ -22,31 +22,36 @@ READABLE_AS = {
 }
 
 
-def check(request: TrainRequest, columns: list[Report], rows: int) -> Plan:
+def check_training(request: TrainRequest, columns: list[ColumnReport], rows: int) -> TrainingPlan:
     """Check a request against a dataset with these columns; returns the plan of the training.
 
     Raises:
         Invalid: With every mistake found; its code is that of the first.
     """
-    plan = Plan(request, {column["name"]: column for column in columns}, rows)
-    refuse(_unknown_columns(plan))
-    checks: list[Callable[[Plan], Mistakes]] = [
-        _of_types,
-        _of_target,
-        _of_features,
-        _of_weight,
-        _of_grid,
-        _of_options,
-        _of_split,
-        _of_classes,
+    plan = TrainingPlan(request, {column["name"]: column for column in columns}, rows)
+    refuse_mistakes(_check_columns_exist(plan))
+    checks: list[Callable[[TrainingPlan], Mistakes]] = [
+        _check_types,
+        _check_target,
+        _check_features,
+        _check_weight,
+        _check_grid_schedule,
+        _check_options,
+        _check_split,
+        _check_class_weights,
     ]
     if plan.request.task == "density":
-        checks = [density_checks.of_columns, _of_weight, density_checks.of_options, density_checks.of_network]
-    refuse(mistake for find in checks for mistake in find(plan))
+        checks = [
+            density_checks.check_columns,
+            _check_weight,
+            density_checks.check_options,
+            density_checks.check_network,
+        ]
+    refuse_mistakes(mistake for find in checks for mistake in find(plan))
     return plan
 
 
-def _unknown_columns(plan: Plan) -> Mistakes:
+def _check_columns_exist(plan: TrainingPlan) -> Mistakes:
     request = plan.request
     named: list[tuple[Path, str | None]] = [(["target"], request.target), (["weight"], request.weight)]
     named += [(["features", place], name) for place, name in enumerate(request.features or [])]
@@ -54,21 +59,21 @@ def _unknown_columns(plan: Plan) -> Mistakes:
     named += [(["split", "column"], request.split.column)]
     for path, name in named:
         if name is not None and name not in plan.reports:
-            known = listed(list(plan.reports))
+            known = format_names(list(plan.reports))
             yield "unknown_column", path, f"there is no column {name!r}; the columns are {known}"
 
 
-def _of_types(plan: Plan) -> Mistakes:
+def _check_types(plan: TrainingPlan) -> Mistakes:
     for name, wanted in plan.request.types.items():
         report = plan.reports[name]
-        is_two_valued = wanted == "boolean" and report["distinct"] == 2 and report["type"] in NUMBERS
+        is_two_valued = wanted == "boolean" and report["distinct"] == 2 and report["type"] in NUMBER_TYPES
         if wanted not in READABLE_AS[report["type"]] and not is_two_valued:
             known = " or ".join(READABLE_AS[report["type"]])
             detail = f"column {name!r} is {report['type']} and cannot be read as {wanted}; possible: {known}"
             yield "invalid_type", ["types", name], detail
 
 
-def _of_target(plan: Plan) -> Mistakes:
+def _check_target(plan: TrainingPlan) -> Mistakes:
     path: Path = ["target"]
     name, kind, classes = repr(plan.request.target), plan.types[plan.request.goal], plan.target["distinct"]
     if plan.usable_rows == 0:
@@ -77,10 +82,10 @@ def _of_target(plan: Plan) -> Mistakes:
         yield "target_constant", path, f"the target {name} has one value in all rows; choose another column"
     elif kind == "datetime":
         yield "target_not_usable", path, f"the target {name} is a time; upload it as a number"
-    elif plan.task == "regression" and kind not in (*NUMBERS, "boolean"):
+    elif plan.task == "regression" and kind not in (*NUMBER_TYPES, "boolean"):
         detail = f"the target {name} is {kind}, but regression needs a number; choose the task classification"
         yield "target_not_numeric", path, detail
-    elif plan.task == "regression" and (reason := why_not_computed(plan.target)):
+    elif plan.task == "regression" and (reason := explain_unusable_numbers(plan.target)):
         yield "target_not_usable", path, f"the target {name} {reason}; upload it in another unit"
     elif plan.usable_rows < MIN_ROWS:
         detail = f"only {plan.usable_rows} rows have a target, the minimum is {MIN_ROWS}; upload more"
@@ -93,14 +98,19 @@ def _of_target(plan: Plan) -> Mistakes:
         yield "more_classes_than_rows", path, detail
 
 
-def _of_features(plan: Plan) -> Mistakes:
+def _check_features(plan: TrainingPlan) -> Mistakes:
     if not plan.features:
         detail = (
             "no column can be a feature: constants and free text are not used; "
             "upload a table with further columns, or give a column another type"
         )
         yield "no_features", ["features"], detail
-    elif 0 < (most := _most_values(plan)) <= plan.usable_rows - plan.training_rows < plan.usable_rows:
+    elif (
+        0
+        < (most := _count_guaranteed_values(plan))
+        <= plan.usable_rows - plan.training_rows
+        < plan.usable_rows
+    ):
         detail = (
             f"the fullest feature may have only {most} values in the {plan.usable_rows} rows with a target, "
             "and the hold-out may take all of these; upload a table with fewer missing values"
@@ -121,24 +131,24 @@ def _of_features(plan: Plan) -> Mistakes:
             yield "feature_all_missing", path, f"column {name!r} has no values; leave it out"
         elif plan.reports[name]["distinct"] == 1 and not plan.reports[name]["missing"]:
             yield "feature_constant", path, f"column {name!r} has one value in all rows; leave it out"
-        elif reason := why_not_computed(plan.reports[name]):
+        elif reason := explain_unusable_numbers(plan.reports[name]):
             yield "feature_not_usable", path, f"column {name!r} {reason}; upload it in another unit"
         seen.add(name)
 
 
-def _most_values(plan: Plan) -> int:
+def _count_guaranteed_values(plan: TrainingPlan) -> int:
     """Number of values that the fullest feature has at least in the rows with a target."""
     return max(plan.usable_rows - int(report["missing"]) for report in plan.features)
 
 
-def _of_weight(plan: Plan) -> Mistakes:
+def _check_weight(plan: TrainingPlan) -> Mistakes:
     name = plan.request.weight
     if name is None:
         return
     report = plan.reports[name]
     if name == plan.request.target:
         problem = f"column {name!r} is the target and cannot be the weight; name another column or none"
-    elif report["type"] not in NUMBERS:
+    elif report["type"] not in NUMBER_TYPES:
         problem = f"weights must be numbers, column {name!r} is {report['type']}; name another or none"
     elif report["missing"]:
         problem = f"every row needs a weight, column {name!r} lacks {report['missing']}; 0 leaves a row out"
@@ -153,7 +163,7 @@ def _of_weight(plan: Plan) -> Mistakes:
     yield "invalid_weight", ["weight"], problem
 
 
-def _of_grid(plan: Plan) -> Mistakes:
+def _check_grid_schedule(plan: TrainingPlan) -> Mistakes:
     """Check that the schedule goes from coarse to fine and begins with the requested grid."""
     schedule, grid = plan.request.training.grid_schedule, plan.request.network.grid
     path: Path = ["training", "grid_schedule"]
@@ -166,7 +176,7 @@ def _of_grid(plan: Plan) -> Mistakes:
         yield "invalid_grid_schedule", path, detail
 
 
-def _of_options(plan: Plan) -> Mistakes:
+def _check_options(plan: TrainingPlan) -> Mistakes:
     training, split = plan.request.training, plan.request.split
     if training.optimizer == "levenberg_marquardt" and training.lamb not in ("auto", 0):
         detail = "levenberg_marquardt cannot minimise the sparsity penalty; use adam or lbfgs, or lamb 0"
@@ -182,11 +192,11 @@ def _of_options(plan: Plan) -> Mistakes:
         yield "kernel_without_density", ["baselines"], detail
 
 
-def _of_split(plan: Plan) -> Mistakes:
+def _check_split(plan: TrainingPlan) -> Mistakes:
     """Check the split by the number of rows of each side, before any row is read."""
     split, rows = plan.request.split, plan.usable_rows
     if split.kind == "column":
-        yield from _of_split_column(plan)
+        yield from _check_split_column(plan)
     if split.kind in ("column", "none") or rows < MIN_ROWS:
         return
     held = ceil(split.test_fraction * rows)
@@ -197,10 +207,10 @@ def _of_split(plan: Plan) -> Mistakes:
         )
         yield "invalid_test_fraction", ["split", "test_fraction"], detail
     elif plan.task == "classification" and split.kind == "stratified":
-        yield from _of_strata(plan, held)
+        yield from _check_strata(plan, held)
 
 
-def _of_split_column(plan: Plan) -> Mistakes:
+def _check_split_column(plan: TrainingPlan) -> Mistakes:
     name = plan.request.split.column
     path: Path = ["split", "column"]
     if name == plan.request.target:
@@ -213,7 +223,7 @@ def _of_split_column(plan: Plan) -> Mistakes:
         yield "invalid_split_column", path, detail
 
 
-def _of_strata(plan: Plan, held: int) -> Mistakes:
+def _check_strata(plan: TrainingPlan, held: int) -> Mistakes:
     path: Path = ["split", "kind"]
     classes = plan.target["distinct"]
     alone = [top["value"] for top in plan.target["top"] if top["count"] < 2]
@@ -232,7 +242,7 @@ def _of_strata(plan: Plan, held: int) -> Mistakes:
         yield "invalid_test_fraction", ["split", "test_fraction"], detail
 
 
-def _of_classes(plan: Plan) -> Mistakes:
+def _check_class_weights(plan: TrainingPlan) -> Mistakes:
     """Check that class weights name classes of the target, if the report lists all classes."""
     weights, top = plan.request.training.class_weight, plan.target["top"]
     is_known = len(top) > 0 and len(top) == plan.target["distinct"] and plan.task == "classification"
@@ -241,5 +251,7 @@ def _of_classes(plan: Plan) -> Mistakes:
     classes = [class_name(entry["value"]) for entry in top]
     for name in weights:
         if name not in classes and not any(known.endswith("…") for known in classes):
-            detail = f"there is no class {name!r} in the target; the classes are {listed(sorted(classes))}"
+            detail = (
+                f"there is no class {name!r} in the target; the classes are {format_names(sorted(classes))}"
+            )
             yield "unknown_class", ["training", "class_weight", name], detail

@@ -9,10 +9,10 @@ Path = list[str | int]
 Mistake = tuple[str, Path, str]  # code, path in the request, what is wrong and what to do
 Mistakes = Iterator[Mistake]
 
-NAMED = 20  # in a message
+MAX_LISTED_NAMES = 20  # in a message
 
 
-def refuse(mistakes: Mistakes) -> None:
+def refuse_mistakes(mistakes: Mistakes) -> None:
     """Refuse the request if there are mistakes.
 
     Raises:
@@ -24,8 +24,8 @@ def refuse(mistakes: Mistakes) -> None:
         raise Invalid(found[0]["code"], found[0]["detail"] + more, errors=found)
 
 
-def listed(names: Iterable[str]) -> str:
+def format_names(names: Iterable[str]) -> str:
     """The first ``MAX_LISTED_NAMES`` names for a message, and the number of the others."""
     known = list(names)
-    more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
-    return f"{', '.join(map(repr, known[:NAMED]))}{more}"
+    more = f" and {len(known) - MAX_LISTED_NAMES} more" if len(known) > MAX_LISTED_NAMES else ""
+    return f"{', '.join(map(repr, known[:MAX_LISTED_NAMES]))}{more}"

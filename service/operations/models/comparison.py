@@ -7,11 +7,11 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.errors import Invalid
-from service.schemas.members import verdict_of
+from service.schemas.members import read_verdict
 from service.schemas.models import Metrics, ModelOut
 from service.schemas.registry import ComparedFormula, ComparedOut, CompareOut
 
-FEWEST, MOST = 2, 20
+MIN_MODELS, MAX_MODELS = 2, 20
 OTHER_ROWS = (
     "the models were evaluated on different hold-out rows: their metrics may differ because of the rows and "
     "not of the models; to compare the models, train them on the same dataset with the same split"
@@ -29,29 +29,32 @@ def compare_models(references: Sequence[str], sessions: Sessions) -> CompareOut:
         NotFound: There is no such model.
         Invalid: There are too few or too many models, or their targets or tasks differ.
     """
-    if not FEWEST <= len(references) <= MOST:
-        detail = f"{FEWEST} to {MOST} models can be compared, got {len(references)}; separate them by commas"
-        raise _invalid("wrong_number_of_models", detail)
+    if not MIN_MODELS <= len(references) <= MAX_MODELS:
+        detail = (
+            f"{MIN_MODELS} to {MAX_MODELS} models can be compared, got {len(references)}; separate them "
+            "by commas"
+        )
+        raise _make_invalid("wrong_number_of_models", detail)
     with sessions.read() as session:
         repository = TrainedModels(session)
         rows = [repository.get(reference) for reference in references]
-        aliases = repository.aliases(rows)
-        models = [ModelOut.of(row, aliases[row.id]) for row in rows]
+        aliases = repository.list_aliases(rows)
+        models = [ModelOut.from_row(row, aliases[row.id]) for row in rows]
         compared = [
-            _compared(reference, model, row)
+            _describe_compared(reference, model, row)
             for reference, model, row in zip(references, models, rows, strict=True)
         ]
     _refuse_different(references, models)
-    same_data, same_rows = _all_equal(map(_data, models)), _all_equal(map(_hold_out, models))
+    same_data, same_rows = _all_equal(map(_dataset_sha256, models)), _all_equal(map(_hold_out_key, models))
     return CompareOut(
         task=models[0].task,
         target=models[0].target,
         models=compared,
-        metrics=_side_by_side([model.metrics for model in models]),
-        training_metrics=_side_by_side([model.training_metrics for model in models]),
+        metrics=_tabulate_metrics([model.metrics for model in models]),
+        training_metrics=_tabulate_metrics([model.training_metrics for model in models]),
         same_data=same_data,
         same_rows=same_rows,
-        warnings=_warnings(references, models, same_rows),
+        warnings=_collect_warnings(references, models, same_rows),
     )
 
 
@@ -67,51 +70,51 @@ def _refuse_different(references: Sequence[str], models: Sequence[ModelOut]) -> 
             f"only models of the same target and task can be compared; {references[0]!r} predicts "
             f"{first.target!r} ({first.task}), but {', '.join(others)}"
         )
-        raise _invalid("not_comparable", detail)
+        raise _make_invalid("not_comparable", detail)
 
 
-def _invalid(code: str, detail: str) -> Invalid:
+def _make_invalid(code: str, detail: str) -> Invalid:
     return Invalid(code, detail, errors=[{"parameter": "ids", "in": "query", "code": code, "detail": detail}])
 
 
-def _compared(reference: str, model: ModelOut, row: Model) -> ComparedOut:
+def _describe_compared(reference: str, model: ModelOut, row: Model) -> ComparedOut:
     outputs = row.symbolic["outputs"] if row.symbolic else []
     formulas = [ComparedFormula.model_validate(output) for output in outputs]
     return ComparedOut(
         reference=reference,
-        **{name: getattr(model, name) for name in SHARED},
-        verdict=verdict_of(row.symbolic) if row.symbolic else None,
+        **{name: getattr(model, name) for name in SHARED_FIELDS},
+        verdict=read_verdict(row.symbolic) if row.symbolic else None,
         formulas=formulas,
         complexity=sum(formula.complexity for formula in formulas) if formulas else None,
         seconds=model.seconds,
-        dataset_sha256=_data(model),
+        dataset_sha256=_dataset_sha256(model),
     )
 
 
-SHARED = ("id", "name", "version", "aliases", "network", "dataset_id", "split", "created_at")
+SHARED_FIELDS = ("id", "name", "version", "aliases", "network", "dataset_id", "split", "created_at")
 
 
-def _side_by_side(metrics: Sequence[Metrics]) -> dict[str, list[float | None]]:
+def _tabulate_metrics(metrics: Sequence[Metrics]) -> dict[str, list[float | None]]:
     names = dict.fromkeys(name for of_model in metrics for name in of_model)
     return {name: [of_model.get(name) for of_model in metrics] for name in names}
 
 
-def _data(model: ModelOut) -> str | None:
+def _dataset_sha256(model: ModelOut) -> str | None:
     """SHA-256 of the dataset that a model was trained on, if known."""
     return model.lineage.get("dataset_sha256")
 
 
-def _hold_out(model: ModelOut) -> tuple[Any, ...] | None:
+def _hold_out_key(model: ModelOut) -> tuple[Any, ...] | None:
     """Everything that determines the hold-out rows; None if any of it is not known."""
     request = model.lineage.get("request") or {}
-    asked, sha256 = request.get("split") or {}, _data(model)
+    asked, sha256 = request.get("split") or {}, _dataset_sha256(model)
     if not asked or not model.split or sha256 is None:
         return None
-    decisive = [asked.get(name) for name in DECISIVE.get(asked.get("kind", ""), ())]
+    decisive = [asked.get(name) for name in HOLD_OUT_SETTINGS.get(asked.get("kind", ""), ())]
     return sha256, asked.get("kind"), decisive, request.get("weight"), model.split.get("test_rows")
 
 
-DECISIVE = {
+HOLD_OUT_SETTINGS = {
     "random": ("test_fraction", "seed"),
     "stratified": ("test_fraction", "seed"),
     "tail": ("test_fraction",),
@@ -128,7 +131,9 @@ def _all_equal(values: Iterable[Any]) -> bool | None:
     return True if len(known) == len(values) else None
 
 
-def _warnings(references: Sequence[str], models: Sequence[ModelOut], same_rows: bool | None) -> list[str]:
+def _collect_warnings(
+    references: Sequence[str], models: Sequence[ModelOut], same_rows: bool | None
+) -> list[str]:
     found = [] if same_rows else [UNKNOWN_ROWS if same_rows is None else OTHER_ROWS]
     empty = [
         reference

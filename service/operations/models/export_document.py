@@ -13,7 +13,7 @@ from kan_engine import complexity, from_json, safe_names, to_json, to_text, vari
 from kan_engine.errors import ArtifactError
 from kan_engine.expressions.evaluation import Number, Parameter, walk
 from service.db.tables import Model
-from service.documents.model_summary import shown_features, shown_formula, shown_network
+from service.documents.model_summary import describe_features, describe_formula, describe_network
 from service.schemas.export_document import (
     PortableEdge,
     PortableFormula,
@@ -26,50 +26,52 @@ if TYPE_CHECKING:
     from kan_engine import Encoding, Expression, Predictor
 
 Document = dict[str, Any]
-Attached = Mapping[str, np.ndarray]
+AttachedArrays = Mapping[str, np.ndarray]
 
-KEY = "model"  # of the description in the metadata of an artifact
-X, Y = "edges.x", "edges.y"  # the concatenated curves of all edges
+METADATA_KEY = "model"  # of the description in the metadata of an artifact
+CURVES_X, CURVES_Y = "edges.x", "edges.y"  # the concatenated curves of all edges
 MAX_NODES = 5_000  # of a formula
 
 
-def describe(model: Model) -> tuple[Document, Attached]:
+def describe_model(model: Model) -> tuple[Document, AttachedArrays]:
     """Metadata and attached arrays for the artifact of a model."""
     edges = model.edges.get("edges")
-    curves = {X: [edge["x"] for edge in edges or ()], Y: [edge["y"] for edge in edges or ()]}
+    curves = {CURVES_X: [edge["x"] for edge in edges or ()], CURVES_Y: [edge["y"] for edge in edges or ()]}
     told = {
         "name": model.name,
         "record": {key: value for key, value in model.record.items() if key != "lineage"},
         "symbolic": model.symbolic,
-        "edges": edges and [_without_curve(edge) for edge in edges],
+        "edges": edges and [_drop_curve(edge) for edge in edges],
     }
-    return {KEY: told}, {name: _joined(parts) for name, parts in curves.items()} if edges else {}
+    return {METADATA_KEY: told}, {
+        name: _concatenate(parts) for name, parts in curves.items()
+    } if edges else {}
 
 
-def _without_curve(edge: Document) -> Document:
+def _drop_curve(edge: Document) -> Document:
     return {key: value for key, value in edge.items() if key not in "xy"} | {"points": len(edge["x"])}
 
 
-def _joined(parts: list[list[float | None]]) -> np.ndarray:
+def _concatenate(parts: list[list[float | None]]) -> np.ndarray:
     """The concatenated lists, with NaN for None."""
     return np.array([math.nan if value is None else value for value in chain(*parts)], dtype=np.float64)
 
 
-def record_of(predictor: Predictor, told: PortableModel | None) -> Document:
+def build_record(predictor: Predictor, told: PortableModel | None) -> Document:
     """The record of a model, from its network and from the imported description."""
-    record = told.record if told else PortableRecord(outputs=default_outputs(predictor))
+    record = told.record if told else PortableRecord(outputs=make_output_names(predictor))
     carried = record.model_dump(exclude={"network", "decision", "members"})
-    shape = shown_network(predictor.network, predictor.inputs, predictor.outputs, record.network.optimizer)
+    shape = describe_network(predictor.network, predictor.inputs, predictor.outputs, record.network.optimizer)
     return carried | {
         "decision": record.decision and record.decision.model_dump(exclude_unset=True),
         "threshold": predictor.threshold,
-        "features": shown_features(predictor.encoding),
+        "features": describe_features(predictor.encoding),
         "classes": None if predictor.classes is None else list(predictor.classes),
         "network": shape,
     }
 
 
-def default_outputs(predictor: Predictor) -> list[str]:
+def make_output_names(predictor: Predictor) -> list[str]:
     """Names of the outputs: the target for one, the classes or numbered names for several."""
     classes, count = predictor.classes or (), predictor.network.config.width[-1]
     if len(classes) > 2:
@@ -77,7 +79,9 @@ def default_outputs(predictor: Predictor) -> list[str]:
     return [predictor.target] if count == 1 else [f"{predictor.target} {place + 1}" for place in range(count)]
 
 
-def symbolic_of(predictor: Predictor, told: PortableSymbolic | None, outputs: list[str]) -> Document | None:
+def build_symbolic(
+    predictor: Predictor, told: PortableSymbolic | None, outputs: list[str]
+) -> Document | None:
     """The imported formulas, printed again from their trees.
 
     Raises:
@@ -88,7 +92,9 @@ def symbolic_of(predictor: Predictor, told: PortableSymbolic | None, outputs: li
     if [formula.name for formula in told.outputs] != outputs:
         raise ArtifactError(f"its formulas do not match the outputs {outputs}")
     quantity = _quantity(predictor, len(outputs))
-    formulas = [_formula(formula, predictor.encoding) | {"quantity": quantity} for formula in told.outputs]
+    formulas = [
+        _print_formula(formula, predictor.encoding) | {"quantity": quantity} for formula in told.outputs
+    ]
     kept = {"exact", "verdict", "evidence", "serves_within", "measured_on"}
     return told.model_dump(include=kept, exclude_none=True) | {"outputs": formulas}
 
@@ -100,14 +106,14 @@ def _quantity(predictor: Predictor, outputs: int) -> str:
     return "log-odds" if outputs == 1 else "logit"
 
 
-def _formula(told: PortableFormula, encoding: Encoding) -> Document:
+def _print_formula(told: PortableFormula, encoding: Encoding) -> Document:
     names = safe_names([column.name for column in encoding.names])
-    tree = _tree(told.tree, names)
+    tree = _read_tree(told.tree, names)
     known = {feature.name: [feature.min or 0.0, feature.max or 0.0] for feature in encoding.features}
     used = variables(tree)
     return {
         "name": told.name,
-        **shown_formula(tree, names, encoding),
+        **describe_formula(tree, names, encoding),
         "complexity": complexity(tree),
         "r2": told.r2,
         "rmse": told.rmse,
@@ -117,14 +123,14 @@ def _formula(told: PortableFormula, encoding: Encoding) -> Document:
             {"expression": to_text(other, names), "tree": to_json(other), "complexity": complexity(other)}
             | {"rmse": entry.rmse, "r2": entry.r2}
             for entry in told.pareto
-            for other in [_tree(entry.tree, names)]
+            for other in [_read_tree(entry.tree, names)]
         ],
         "tree": to_json(tree),
         **told.model_dump(include={"constants", "law", "mean_log_likelihood"}, exclude_none=True),
     }
 
 
-def _tree(data: Document, names: Mapping[str, str]) -> Expression:
+def _read_tree(data: Document, names: Mapping[str, str]) -> Expression:
     tree = from_json(data)
     for count, node in enumerate(walk(tree)):
         if count > MAX_NODES:
@@ -138,8 +144,8 @@ def _tree(data: Document, names: Mapping[str, str]) -> Expression:
     return tree
 
 
-def edges_of(
-    predictor: Predictor, told: list[PortableEdge] | None, attached: Attached, outputs: list[str]
+def build_edges(
+    predictor: Predictor, told: list[PortableEdge] | None, attached: AttachedArrays, outputs: list[str]
 ) -> Document:
     """Every edge with its curve: imported, or computed from the network over the range of its inputs.
 
@@ -147,16 +153,20 @@ def edges_of(
         ArtifactError: The network has no such edge, or the curves do not match the edges.
     """
     from kan_engine import probe_columns  # noqa: PLC0415  # as below
-    from service.documents.network_curves import frame_of, portray  # noqa: PLC0415  # imports torch
+    from service.documents.network_curves import describe_edges, describe_nodes  # noqa: PLC0415  # imports torch
 
     network, encoding = predictor.network, predictor.encoding
     if told is None:
         rows = encoding.transform(probe_columns(encoding))
-        return portray(network, predictor.inputs, encoding, rows, outputs, lambda: True)
-    return frame_of(network, encoding, outputs) | {"edges": list(_edges(predictor, told, attached))}
+        return describe_edges(network, predictor.inputs, encoding, rows, outputs, lambda: True)
+    return describe_nodes(network, encoding, outputs) | {
+        "edges": list(_match_edges(predictor, told, attached))
+    }
 
 
-def _edges(predictor: Predictor, told: list[PortableEdge], attached: Attached) -> Iterator[Document]:
+def _match_edges(
+    predictor: Predictor, told: list[PortableEdge], attached: AttachedArrays
+) -> Iterator[Document]:
     network, start = predictor.network, 0
     depth = len(network.stack)
     places = {
@@ -164,7 +174,7 @@ def _edges(predictor: Predictor, told: list[PortableEdge], attached: Attached) -
         for number, layer in enumerate(network.all_layers)
         for i, j in layer.mask.nonzero().tolist()
     }
-    x, y = (attached.get(name, np.zeros(0)) for name in (X, Y))
+    x, y = (attached.get(name, np.zeros(0)) for name in (CURVES_X, CURVES_Y))
     if not len(x) == len(y) == sum(edge.points for edge in told):
         raise ArtifactError("its curves do not match its edges")
     for edge in told:
@@ -172,9 +182,9 @@ def _edges(predictor: Predictor, told: list[PortableEdge], attached: Attached) -
             raise ArtifactError(f"it has no edge from {edge.source} to {edge.out} of layer {edge.layer}")
         part = slice(start, start + edge.points)
         start += edge.points
-        curve = {"x": _listed(x[part]), "y": _listed(y[part])}
+        curve = {"x": _to_list(x[part]), "y": _to_list(y[part])}
         yield edge.model_dump(by_alias=True, exclude={"points"}) | curve
 
 
-def _listed(values: np.ndarray) -> list[float | None]:
+def _to_list(values: np.ndarray) -> list[float | None]:
     return [value if math.isfinite(value) else None for value in values.tolist()]

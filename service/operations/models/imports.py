@@ -20,21 +20,21 @@ from service.documents.answering_member import Members
 from service.errors import Invalid, TooLarge
 from service.operations.models import export_document
 from service.operations.models import formulas as symbolic
-from service.operations.prediction.predict import compute_in_one_thread
+from service.operations.prediction.predict import use_one_torch_thread
 from service.operations.quotas import refuse_more_bytes
 from service.schemas.export_document import PortableModel
-from service.schemas.members import formula_members
+from service.schemas.members import make_formula_members
 from service.settings import Settings
 from service.storage import blobs
 
 if TYPE_CHECKING:
     from kan_engine import Predictor
 
-CODE = "artifact_error"  # of every error in a file
+ERROR_CODE = "artifact_error"  # of every error in a file
 MAX_DEPTH = 100  # of the JSON in the file
 MAX_INTEGER = 2**53  # beyond it JSON readers differ
-MAX_NAME = 200
-UNPRINTABLE = (ArithmeticError, KANEngineError, LookupError, RecursionError, TypeError, ValueError)
+MAX_NAME_LENGTH = 200
+FORMULA_ERRORS = (ArithmeticError, KANEngineError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def import_model(
@@ -48,17 +48,17 @@ def import_model(
         Invalid: The description of the model is invalid.
         OutOfSpace: The tenant is over its storage quota.
     """
-    data = _read(file, settings.max_artifact_bytes)
-    compute_in_one_thread()
+    data = _read_limited(file, settings.max_artifact_bytes)
+    use_one_torch_thread()
     predictor = kan_engine.load(data)
     header = kan_engine.read_header(data)
     _refuse_strange_json(header)
     _refuse_strange_names(predictor)
-    told = _described(header["metadata"], predictor)
-    sha256, label = hashlib.sha256(data).hexdigest(), _label(filename)
-    model = _shown(predictor, told, kan_engine.read_attached(data))
+    told = _read_description(header["metadata"], predictor)
+    sha256, label = hashlib.sha256(data).hexdigest(), _make_label(filename)
+    model = _build_fields(predictor, told, kan_engine.read_attached(data))
     model["record"]["lineage"] = {"imported": {"sha256": sha256, "filename": label}}
-    called = name or _usual_name(told.name if told else label or predictor.target)
+    called = name or _make_model_name(told.name if told else label or predictor.target)
     with sessions.begin() as session:
         artifact = blobs.put_bytes(session, kan_engine.save(predictor))
         ids: dict[str, Any] = {"job_id": new_id(), "dataset_id": None, "artifact_sha256": artifact}
@@ -69,7 +69,7 @@ def import_model(
         return added
 
 
-def _read(file: BinaryIO, limit: int) -> bytes:
+def _read_limited(file: BinaryIO, limit: int) -> bytes:
     data = file.read(limit + 1)
     if len(data) > limit:
         raise TooLarge(
@@ -86,13 +86,13 @@ def _refuse_strange_json(header: Any) -> None:
     for _ in range(MAX_DEPTH):
         for value in level:
             _refuse_strange_value(value)
-        level = [child for value in level for child in _children(value)]
+        level = [child for value in level for child in _child_values(value)]
         if not level:
             return
-    raise _refusal(f"its description is nested deeper than {MAX_DEPTH} levels")
+    raise _make_refusal(f"its description is nested deeper than {MAX_DEPTH} levels")
 
 
-def _children(value: Any) -> list[Any]:
+def _child_values(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return [*value, *value.values()]
     return value if isinstance(value, list) else []
@@ -100,11 +100,11 @@ def _children(value: Any) -> list[Any]:
 
 def _refuse_strange_value(value: Any) -> None:
     if isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
-        raise _refusal("a text in its description contains NUL or a lone surrogate")
+        raise _make_refusal("a text in its description contains NUL or a lone surrogate")
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
-        raise _refusal(f"an integer in its description is larger than {MAX_INTEGER}")
+        raise _make_refusal(f"an integer in its description is larger than {MAX_INTEGER}")
     if isinstance(value, float) and not math.isfinite(value):
-        raise _refusal("a number in its description is not finite")
+        raise _make_refusal("a number in its description is not finite")
 
 
 def _is_unicode(text: str) -> bool:
@@ -118,77 +118,77 @@ def _is_unicode(text: str) -> bool:
 def _refuse_strange_names(predictor: Predictor) -> None:
     names = [feature.name for feature in predictor.encoding.features]
     if predictor.target in names or not all([predictor.target, *names]):
-        raise _refusal("its target and its features need distinct names that are not empty")
+        raise _make_refusal("its target and its features need distinct names that are not empty")
 
 
-def _described(metadata: dict[str, Any], predictor: Predictor) -> PortableModel | None:
+def _read_description(metadata: dict[str, Any], predictor: Predictor) -> PortableModel | None:
     """The description of the model in the metadata; None if there is none."""
-    if export_document.KEY not in metadata:
+    if export_document.METADATA_KEY not in metadata:
         return None
     try:
-        told = PortableModel.model_validate(metadata[export_document.KEY])
+        told = PortableModel.model_validate(metadata[export_document.METADATA_KEY])
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise _refusal(f"its description is wrong at {place!r}: {first['msg']}") from None
+        raise _make_refusal(f"its description is wrong at {place!r}: {first['msg']}") from None
     outputs, count = told.record.outputs, predictor.network.config.width[-1]
     if len(set(outputs)) != count or len(outputs) != count:
-        raise _refusal(f"its network has {count} outputs, but its description names {outputs[:10]}")
+        raise _make_refusal(f"its network has {count} outputs, but its description names {outputs[:10]}")
     return told
 
 
-def _shown(
-    predictor: Predictor, told: PortableModel | None, attached: export_document.Attached
+def _build_fields(
+    predictor: Predictor, told: PortableModel | None, attached: export_document.AttachedArrays
 ) -> dict[str, Any]:
     """The columns of a model's row in the database, without its artifact."""
-    record = export_document.record_of(predictor, told)
-    formulas = export_document.symbolic_of(predictor, told.symbolic if told else None, record["outputs"])
+    record = export_document.build_record(predictor, told)
+    formulas = export_document.build_symbolic(predictor, told.symbolic if told else None, record["outputs"])
     members = told.record.members if told else {}
-    record["members"] = formula_members(formulas, members["formula"].model_dump() if members else {})
+    record["members"] = make_formula_members(formulas, members["formula"].model_dump() if members else {})
     if formulas is not None:
-        _refuse_what_cannot_be_printed(formulas, record)
-        _refuse_what_cannot_predict(formulas, predictor)
+        _refuse_unprintable_formulas(formulas, record)
+        _refuse_unusable_formulas(formulas, predictor)
     return {
         "task": predictor.task,
         "target": predictor.target,
         "record": record,
         "symbolic": formulas,
-        "edges": export_document.edges_of(
+        "edges": export_document.build_edges(
             predictor, told.edges if told else None, attached, record["outputs"]
         ),
     }
 
 
-def _refuse_what_cannot_be_printed(formulas: dict[str, Any], record: dict[str, Any]) -> None:
+def _refuse_unprintable_formulas(formulas: dict[str, Any], record: dict[str, Any]) -> None:
     """Print the formulas in every language now: a crafted file must not fail later."""
     try:
-        complete = symbolic.completed(formulas, record)
+        complete = symbolic.complete_formulas(formulas, record)
         for write in symbolic.WRITERS.values():
             write(complete["outputs"])
-    except UNPRINTABLE as error:
-        raise _refusal(f"a formula cannot be printed: {error}") from error
+    except FORMULA_ERRORS as error:
+        raise _make_refusal(f"a formula cannot be printed: {error}") from error
 
 
-def _refuse_what_cannot_predict(formulas: dict[str, Any], predictor: Predictor) -> None:
+def _refuse_unusable_formulas(formulas: dict[str, Any], predictor: Predictor) -> None:
     """Load the formulas now, since they predict as the network does."""
     try:
-        Members.of(predictor, formulas)
-    except UNPRINTABLE as error:
-        raise _refusal(f"a formula cannot predict: {error}") from error
+        Members.build(predictor, formulas)
+    except FORMULA_ERRORS as error:
+        raise _make_refusal(f"a formula cannot predict: {error}") from error
 
 
-def _label(filename: str | None) -> str | None:
+def _make_label(filename: str | None) -> str | None:
     """The name of a file without its path, as a label."""
     base = (filename or "").replace("\\", "/").rpartition("/")[2]
-    return "".join(filter(str.isprintable, base)).strip()[:MAX_NAME] or None
+    return "".join(filter(str.isprintable, base)).strip()[:MAX_NAME_LENGTH] or None
 
 
-def _usual_name(text: str) -> str:
+def _make_model_name(text: str) -> str:
     """A text as a valid name of a model."""
     stem = text.removesuffix(PurePath(text).suffix) if text.endswith(".safetensors") else text
-    return re.sub(r"[@/\x00-\x1f]+", "-", stem).strip()[:MAX_NAME].strip() or "model"
+    return re.sub(r"[@/\x00-\x1f]+", "-", stem).strip()[:MAX_NAME_LENGTH].strip() or "model"
 
 
-def _refusal(reason: str) -> Invalid:
+def _make_refusal(reason: str) -> Invalid:
     detail = f"the file does not contain a valid model: {reason}"
-    return Invalid(CODE, detail, errors=[{"code": CODE, "detail": detail}])
+    return Invalid(ERROR_CODE, detail, errors=[{"code": ERROR_CODE, "detail": detail}])

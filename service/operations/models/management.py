@@ -24,7 +24,7 @@ def change_model(
     """
     with sessions.begin() as session:
         models = TrainedModels(session)
-        model = _hold(model_id, models, if_match)
+        model = _lock_model(model_id, models, if_match)
         if patch.name is not None:
             models.rename(model, patch.name)
         if patch.tags is not None:
@@ -34,7 +34,7 @@ def change_model(
         elif "alias" in patch.model_fields_set:
             models.clear_aliases(model)
         Audit(session).add("model.change", model_id, **patch.model_dump(exclude_unset=True))
-        return _show(model, models)
+        return _to_schema(model, models)
 
 
 def delete_model(model_id: str, sessions: Sessions, *, if_match: str | None = None) -> None:
@@ -46,18 +46,18 @@ def delete_model(model_id: str, sessions: Sessions, *, if_match: str | None = No
     """
     with sessions.begin() as session:
         models = TrainedModels(session)
-        remove_model(session, _hold(model_id, models, if_match))
+        remove_model(session, _lock_model(model_id, models, if_match))
 
 
-def _hold(model_id: str, models: TrainedModels, if_match: str | None) -> Model:
+def _lock_model(model_id: str, models: TrainedModels, if_match: str | None) -> Model:
     """Lock a model; refuses a stale ``if_match``."""
     model = models.hold(model_id)
-    refuse_stale(_show(model, models), if_match, what=f"model {model_id}", code="model_changed")
+    refuse_stale(_to_schema(model, models), if_match, what=f"model {model_id}", code="model_changed")
     return model
 
 
-def _show(model: Model, models: TrainedModels) -> ModelOut:
-    return ModelOut.of(model, models.aliases([model])[model.id])
+def _to_schema(model: Model, models: TrainedModels) -> ModelOut:
+    return ModelOut.from_row(model, models.list_aliases([model])[model.id])
 
 
 def draw_model(reference: str, sessions: Sessions, theme: Theme = LIGHT) -> str:
@@ -69,11 +69,11 @@ def draw_model(reference: str, sessions: Sessions, theme: Theme = LIGHT) -> str:
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
         picture, record = model.edges, model.record
-    before, after = _around_outputs(record, theme)
+    before, after = _find_output_affixes(record, theme)
     return draw_network(picture, units=record["units"], before=before, after=after, theme=theme)
 
 
-def _around_outputs(record: dict[str, Any], theme: Theme) -> tuple[str, str]:
+def _find_output_affixes(record: dict[str, Any], theme: Theme) -> tuple[str, str]:
     """Text before and after the name of an output, if the network gives a transform of the output."""
     classes: list[Any] = record.get("classes") or []
     if len(classes) == 2:
@@ -82,20 +82,22 @@ def _around_outputs(record: dict[str, Any], theme: Theme) -> tuple[str, str]:
         return f"{theme.say('logit of')} ", ""
     transform = record["network"].get("target_transform", "identity")
     is_one_word = all(name.isidentifier() and not record["units"].get(name) for name in record["outputs"])
-    return (OF_A_WORD if is_one_word else OF_WORDS).get(transform) or OF_ANY.get(transform, ("", ""))
+    return (WORD_AFFIXES if is_one_word else PHRASE_AFFIXES).get(transform) or FUNCTION_AFFIXES.get(
+        transform, ("", "")
+    )
 
 
-OF_ANY = {
+FUNCTION_AFFIXES = {
     "log": ("log(", ")"),
     "log_neg": ("log(-", ")"),
     "exp": ("exp(", ")"),
     "sin": ("sin(", ")"),
     "cos": ("cos(", ")"),
 }
-OF_A_WORD = {
+WORD_AFFIXES = {
     "reciprocal": ("1 / ", ""),
     "square": ("", "²"),
     "sqrt": ("√", ""),
     "reciprocal_square": ("1 / ", "²"),
 }
-OF_WORDS = {name: (f"{before}(", f"){after}") for name, (before, after) in OF_A_WORD.items()}
+PHRASE_AFFIXES = {name: (f"{before}(", f"){after}") for name, (before, after) in WORD_AFFIXES.items()}

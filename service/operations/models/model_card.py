@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from service.db.repositories.lineage import Lineage, Step
+from service.db.repositories.lineage import Ancestor, Lineage
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Dataset
-from service.schemas.members import automatic_member, describe_members, verdict_of
+from service.schemas.members import describe_members, read_verdict, select_automatic_member
 from service.schemas.model_card import (
     CardBaseline,
     CardData,
@@ -19,7 +19,7 @@ from service.schemas.model_card import (
 )
 from service.schemas.models import FeatureOut, ModelOut
 
-FEW_ROWS = 50  # with fewer hold-out rows metrics are unreliable
+MIN_RELIABLE_ROWS = 50  # with fewer hold-out rows metrics are unreliable
 
 
 def read_card(reference: str, sessions: Sessions) -> CardOut:
@@ -31,11 +31,11 @@ def read_card(reference: str, sessions: Sessions) -> CardOut:
     with sessions.read() as session:
         repository = TrainedModels(session)
         row = repository.get(reference)
-        model = ModelOut.of(row, repository.aliases([row])[row.id])
-        by = automatic_member(describe_members(row))
+        model = ModelOut.from_row(row, repository.list_aliases([row])[row.id])
+        by = select_automatic_member(describe_members(row))
         lineage = Lineage(session)
-        dataset, steps, symbolic = lineage.dataset(row), lineage.steps(row), row.symbolic
-    formulas = _formulas(symbolic)
+        dataset, steps, symbolic = lineage.dataset(row), lineage.list_ancestors(row), row.symbolic
+    formulas = _make_formulas(symbolic)
     return CardOut(
         model_id=model.id,
         name=model.name,
@@ -46,42 +46,42 @@ def read_card(reference: str, sessions: Sessions) -> CardOut:
         target=model.target,
         unit=model.units.get(model.target),
         classes=model.classes,
-        data=_data(model, dataset),
-        features=[_feature(feature, model) for feature in model.features],
+        data=_make_data(model, dataset),
+        features=[_make_feature(feature, model) for feature in model.features],
         by=by,
         members=model.members,
         metrics=model.metrics,
         parameters=model.network.parameters,
-        training_seconds=_seconds(model.timings.get("train")),
+        training_seconds=_seconds_or_none(model.timings.get("train")),
         baselines=[
-            _baseline(name, baseline)
+            _make_baseline(name, baseline)
             for name, baseline in model.baselines.items()
             if isinstance(baseline.get("metrics"), dict)  # an imported file may contain anything
         ],
         formulas=formulas,
         warnings=model.warnings,
-        limits=_limits(model, formulas, is_kept=dataset is not None),
-        made=_making(model),
-        lineage=[_step(step) for step in steps],
+        limits=_list_limits(model, formulas, is_kept=dataset is not None),
+        made=_make_provenance(model),
+        lineage=[_make_step(step) for step in steps],
         created_at=model.created_at,
     )
 
 
-def _baseline(name: str, baseline: dict[str, Any]) -> CardBaseline:
+def _make_baseline(name: str, baseline: dict[str, Any]) -> CardBaseline:
     parameters = baseline.get("parameters")
     return CardBaseline(
         name=name,
         metrics=baseline["metrics"],
         parameters=parameters if isinstance(parameters, int) else None,
-        seconds=_seconds(baseline.get("seconds")),
+        seconds=_seconds_or_none(baseline.get("seconds")),
     )
 
 
-def _seconds(told: Any) -> float | None:
+def _seconds_or_none(told: Any) -> float | None:
     return float(told) if isinstance(told, int | float) else None
 
 
-def _data(model: ModelOut, dataset: Dataset | None) -> CardData:
+def _make_data(model: ModelOut, dataset: Dataset | None) -> CardData:
     known = dataset or model.dataset
     return CardData(
         dataset_id=model.dataset_id,
@@ -93,7 +93,7 @@ def _data(model: ModelOut, dataset: Dataset | None) -> CardData:
     )
 
 
-def _feature(feature: FeatureOut, model: ModelOut) -> CardFeature:
+def _make_feature(feature: FeatureOut, model: ModelOut) -> CardFeature:
     return CardFeature(
         name=feature.name,
         type=feature.type,
@@ -101,11 +101,11 @@ def _feature(feature: FeatureOut, model: ModelOut) -> CardFeature:
         min=feature.min,
         max=feature.max,
         categories=feature.categories,
-        missing=_missing(feature),
+        missing=_describe_missing_values(feature),
     )
 
 
-def _missing(feature: FeatureOut) -> str:
+def _describe_missing_values(feature: FeatureOut) -> str:
     """How ``kan_engine.data.encoding`` treats a missing value, as text."""
     if feature.has_missing is None:
         return "not recorded"
@@ -113,21 +113,21 @@ def _missing(feature: FeatureOut) -> str:
         counts = "counts as a separate category" if feature.has_missing else "counts as no known category"
     else:
         told = ", and an indicator input is set" if feature.has_missing else ""
-        counts = f"counts as {_value(feature)}{told}"
+        counts = f"counts as {_format_fill(feature)}{told}"
     return counts if feature.has_missing else f"{counts}, with a warning: no value was missing in training"
 
 
-def _value(feature: FeatureOut) -> str:
+def _format_fill(feature: FeatureOut) -> str:
     if feature.type == "boolean":
         return "true" if feature.fill else "false"
     return feature.fill if isinstance(feature.fill, str) else f"{feature.fill:.6g}"
 
 
-def _formulas(symbolic: dict[str, Any] | None) -> CardFormulas | None:
+def _make_formulas(symbolic: dict[str, Any] | None) -> CardFormulas | None:
     if symbolic is None:
         return None
     return CardFormulas(
-        verdict=verdict_of(symbolic),
+        verdict=read_verdict(symbolic),
         exact=symbolic["exact"],
         reasons=[reason["detail"] for reason in (symbolic.get("evidence") or {}).get("reasons", [])],
         measured_on=symbolic.get("measured_on"),
@@ -137,7 +137,7 @@ def _formulas(symbolic: dict[str, Any] | None) -> CardFormulas | None:
     )
 
 
-def _limits(model: ModelOut, formulas: CardFormulas | None, *, is_kept: bool) -> list[str]:
+def _list_limits(model: ModelOut, formulas: CardFormulas | None, *, is_kept: bool) -> list[str]:
     """The limits of use that apply; the sentences contain no text from clients."""
     told = model.split.get("test_rows")
     held_out = told if isinstance(told, int) else None  # an imported file may contain anything
@@ -147,9 +147,8 @@ def _limits(model: ModelOut, formulas: CardFormulas | None, *, is_kept: bool) ->
         "an exact law holds there; it has a warning and no interval.": True,
         "It describes associations in these rows, not causes.": True,
         "No rows were held out: its error on unseen rows is not known.": held_out == 0,
-        f"Fewer than {FEW_ROWS} rows were held out: other rows could give quite different metrics.": bool(
-            held_out and held_out < FEW_ROWS
-        ),
+        f"Fewer than {MIN_RELIABLE_ROWS} rows were held out: other rows could give quite different "
+        "metrics.": bool(held_out and held_out < MIN_RELIABLE_ROWS),
         "Prediction intervals have their coverage on average over rows like the validation rows, not for "
         "every row or every group of rows.": model.task == "regression",
         "Probabilities are calibrated to the class frequencies of the validation rows; with other "
@@ -165,7 +164,7 @@ def _limits(model: ModelOut, formulas: CardFormulas | None, *, is_kept: bool) ->
     return [sentence for sentence, holds in limits.items() if holds]
 
 
-def _making(model: ModelOut) -> CardMaking:
+def _make_provenance(model: ModelOut) -> CardMaking:
     request = model.lineage.get("request")
     return CardMaking(
         job_id=model.job_id,
@@ -177,7 +176,7 @@ def _making(model: ModelOut) -> CardMaking:
     )
 
 
-def _step(step: Step) -> CardStep:
+def _make_step(step: Ancestor) -> CardStep:
     return CardStep(
         model_id=step.model_id,
         name=step.model.name if step.model else None,

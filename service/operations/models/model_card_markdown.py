@@ -13,8 +13,10 @@ from typing import Any
 from service.schemas.model_card import CardData, CardFeature, CardFormula, CardMaking, CardOut, CardStep
 from service.schemas.models import Metrics
 
-SHOWN = 20  # categories, classes or names in a list
-NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")  # with text direction marks
+MAX_LISTED_VALUES = 20  # categories, classes or names in a list
+CONTROL_CHARACTERS = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+"
+)  # with text direction marks
 MEMBERS = {
     "accurate": "its network",
     "compact": "its compact network",
@@ -29,18 +31,18 @@ VERDICTS = {
 }
 
 
-def write_card(card: CardOut) -> str:
+def render_card(card: CardOut) -> str:
     """The card as Markdown."""
     parts = (
-        ("", _summary(card)),
-        ("Data", _data(card.data)),
-        ("Features", map(_feature, card.features)),
-        ("Metrics", _metrics(card)),
-        ("Formula", _formulas(card)),
-        ("Warnings", [f"- {code(_told(warning))}" for warning in card.warnings] or ["None."]),
+        ("", _render_summary(card)),
+        ("Data", _render_data(card.data)),
+        ("Features", map(_render_feature, card.features)),
+        ("Metrics", _render_metrics(card)),
+        ("Formula", _render_formulas(card)),
+        ("Warnings", [f"- {format_code(_to_text(warning))}" for warning in card.warnings] or ["None."]),
         ("Limits of use", [f"- {limit}" for limit in card.limits]),
-        ("Training", [*_making(card.made), f"- Date: {card.created_at:%Y-%m-%d %H:%M} UTC"]),
-        ("Lineage", map(_step, card.lineage)),
+        ("Training", [*_render_provenance(card.made), f"- Date: {card.created_at:%Y-%m-%d %H:%M} UTC"]),
+        ("Lineage", map(_render_step, card.lineage)),
     )
     blocks = []
     for title, lines in parts:
@@ -50,9 +52,9 @@ def write_card(card: CardOut) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def code(text: object) -> str:
+def format_code(text: object) -> str:
     """Any text from a client as a code span on one line."""
-    line = NO_TEXT.sub(" ", str(text))
+    line = CONTROL_CHARACTERS.sub(" ", str(text))
     if not line.strip():
         return "(empty)"
     fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
@@ -60,51 +62,54 @@ def code(text: object) -> str:
     return f"{fence}{pad}{line}{pad}{fence}"
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """A number with six significant digits; "unknown" for None."""
     return "unknown" if value is None else f"{value:.6g}"
 
 
-def _summary(card: CardOut) -> Iterator[str]:
-    yield f"# Model {code(card.name)}, version {card.version}"
+def _render_summary(card: CardOut) -> Iterator[str]:
+    yield f"# Model {format_code(card.name)}, version {card.version}"
     yield ""
-    unit = f", in {code(card.unit)}" if card.unit else ""
-    yield f"Predicts {code(card.target)}{unit}, from {len(card.features)} columns; a {_word(card.task)}."
+    unit = f", in {format_code(card.unit)}" if card.unit else ""
+    task = f"{len(card.features)} columns; a {_to_words(card.task)}"
+    yield f"Predicts {format_code(card.target)}{unit}, from {task}."
     yield ""
-    yield f"- Id: {code(card.model_id)}"
-    others = "" if len(card.members) < 2 else f"; a request chooses with `by`: {_some(card.members)}"
+    yield f"- Id: {format_code(card.model_id)}"
+    others = "" if len(card.members) < 2 else f"; a request chooses with `by`: {_format_list(card.members)}"
     yield f"- Predictions come from: {MEMBERS[card.by]}{others}"
     if card.classes:
-        yield f"- Classes: {_some(card.classes)}"
+        yield f"- Classes: {_format_list(card.classes)}"
     if card.aliases:
-        yield f"- Aliases: {_some(card.aliases)}"
+        yield f"- Aliases: {_format_list(card.aliases)}"
     for name, value in card.tags.items():
-        yield f"- Tag {code(name)}: {code(value)}"
+        yield f"- Tag {format_code(name)}: {format_code(value)}"
 
 
-def _data(data: CardData) -> Iterator[str]:
-    yield f"- Dataset: {code(data.name) if data.name is not None else 'unknown'}" + (
+def _render_data(data: CardData) -> Iterator[str]:
+    yield f"- Dataset: {format_code(data.name) if data.name is not None else 'unknown'}" + (
         "" if data.is_kept else ", which is not in this service"
     )
-    yield f"- SHA-256 of its content: {code(data.sha256) if data.sha256 else 'unknown'}"
+    yield f"- SHA-256 of its content: {format_code(data.sha256) if data.sha256 else 'unknown'}"
     yield f"- Rows: {'unknown' if data.rows is None else data.rows}"
     for name, value in data.split.items():
-        yield f"- Split, {_word(name)}: {code(value)}"
+        yield f"- Split, {_to_words(name)}: {format_code(value)}"
 
 
-def _feature(feature: CardFeature) -> str:
-    of = [_word(feature.type)]
+def _render_feature(feature: CardFeature) -> str:
+    of = [_to_words(feature.type)]
     if feature.unit:
-        of.append(f"in {code(feature.unit)}")
+        of.append(f"in {format_code(feature.unit)}")
     if feature.min is not None and feature.max is not None:
-        low, high = (end if isinstance(end, str) else number(end) for end in (feature.min, feature.max))
+        low, high = (
+            end if isinstance(end, str) else format_number(end) for end in (feature.min, feature.max)
+        )
         of.append(f"from {low} to {high}")
     if feature.categories:
-        of.append(f"one of {_some(feature.categories)}")
-    return f"- {code(feature.name)}: {', '.join(of)}. A missing value: {feature.missing}."
+        of.append(f"one of {_format_list(feature.categories)}")
+    return f"- {format_code(feature.name)}: {', '.join(of)}. A missing value: {feature.missing}."
 
 
-def _metrics(card: CardOut) -> Iterator[str]:
+def _render_metrics(card: CardOut) -> Iterator[str]:
     if not any(value is not None for value in card.metrics.values()):
         yield "There are no metrics on unseen rows."
         return
@@ -117,21 +122,21 @@ def _metrics(card: CardOut) -> Iterator[str]:
         (b.name, {**b.metrics, "parameters": b.parameters, "seconds of training": b.seconds})
         for b in card.baselines
     ]
-    yield from _table([("this model", own), *others])
+    yield from _render_table([("this model", own), *others])
 
 
-def _table(columns: Sequence[tuple[str, Metrics]]) -> Iterator[str]:
-    yield _row(["metric", *(_word(name) for name, _ in columns)])
-    yield _row(["---"] * (len(columns) + 1))
+def _render_table(columns: Sequence[tuple[str, Metrics]]) -> Iterator[str]:
+    yield _render_row(["metric", *(_to_words(name) for name, _ in columns)])
+    yield _render_row(["---"] * (len(columns) + 1))
     for metric in columns[0][1]:
-        yield _row([_word(metric), *(number(told.get(metric)) for _, told in columns)])
+        yield _render_row([_to_words(metric), *(format_number(told.get(metric)) for _, told in columns)])
 
 
-def _row(cells: Iterable[str]) -> str:
+def _render_row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _formulas(card: CardOut) -> Iterator[str]:
+def _render_formulas(card: CardOut) -> Iterator[str]:
     if card.formulas is None:
         yield "None was requested, or none was found."
         return
@@ -142,52 +147,55 @@ def _formulas(card: CardOut) -> Iterator[str]:
         yield "Its errors are on the training rows: no rows were held out."
     yield ""
     for formula in card.formulas.outputs:
-        yield from _formula(formula)
+        yield from _render_formula(formula)
 
 
-def _formula(formula: CardFormula) -> Iterator[str]:
-    of = "" if formula.quantity == "value" else f", the {_word(formula.quantity)}"
-    yield f"- {code(formula.name)}{of}: {code(formula.expression)}"
+def _render_formula(formula: CardFormula) -> Iterator[str]:
+    of = "" if formula.quantity == "value" else f", the {_to_words(formula.quantity)}"
+    yield f"- {format_code(formula.name)}{of}: {format_code(formula.expression)}"
     if formula.quantity == "density":
-        errors = f"mean log-likelihood {number(formula.mean_log_likelihood)}"
+        errors = f"mean log-likelihood {format_number(formula.mean_log_likelihood)}"
     else:
-        errors = f"R² {number(formula.r2)}, RMSE {number(formula.rmse)}, at most {number(formula.max_error)}"
+        errors = (
+            f"R² {format_number(formula.r2)}, RMSE {format_number(formula.rmse)}, at most "
+            f"{format_number(formula.max_error)}"
+        )
     yield f"  - Errors: {errors}; complexity {formula.complexity}"
     for name, seen in formula.domain.items():
-        meaning = f", which is {code(formula.symbols[name])}" if name in formula.symbols else ""
-        yield f"  - Training range of {code(name)}{meaning}: {code(_told(seen))}"
+        meaning = f", which is {format_code(formula.symbols[name])}" if name in formula.symbols else ""
+        yield f"  - Training range of {format_code(name)}{meaning}: {format_code(_to_text(seen))}"
 
 
-def _making(made: CardMaking) -> Iterator[str]:
+def _render_provenance(made: CardMaking) -> Iterator[str]:
     if made.imported is not None:
-        yield f"- Imported: {code(_told(made.imported))}"
-    yield f"- Job: {code(made.job_id)}"
-    yield f"- Version of the code: {code(made.code_version) if made.code_version else 'unknown'}"
+        yield f"- Imported: {format_code(_to_text(made.imported))}"
+    yield f"- Job: {format_code(made.job_id)}"
+    yield f"- Version of the code: {format_code(made.code_version) if made.code_version else 'unknown'}"
     yield f"- Seed: {'unknown' if made.seed is None else made.seed}"
-    yield f"- Seconds: {number(made.seconds)}"
+    yield f"- Seconds: {format_number(made.seconds)}"
     if made.request is not None:
-        yield f"- Request: {code(_told(made.request))}"
+        yield f"- Request: {format_code(_to_text(made.request))}"
 
 
-def _step(step: CardStep) -> str:
-    name = "a deleted model" if step.name is None else code(step.name)
+def _render_step(step: CardStep) -> str:
+    name = "a deleted model" if step.name is None else format_code(step.name)
     version = "" if step.version is None else f", version {step.version}"
-    return f"- {name}{version} ({code(step.model_id)}), by {code(_told(step.changes))}"
+    return f"- {name}{version} ({format_code(step.model_id)}), by {format_code(_to_text(step.changes))}"
 
 
-def _some(listed: Iterable[Any]) -> str:
+def _format_list(listed: Iterable[Any]) -> str:
     values = list(listed)
-    more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
-    return ", ".join(code(_told(value)) for value in values[:SHOWN]) + more
+    more = f" and {len(values) - MAX_LISTED_VALUES} more" if len(values) > MAX_LISTED_VALUES else ""
+    return ", ".join(format_code(_to_text(value)) for value in values[:MAX_LISTED_VALUES]) + more
 
 
-def _told(value: Any) -> str:
+def _to_text(value: Any) -> str:
     """A text as it is, the `detail` of a document that has one, anything else as JSON on one line."""
     if isinstance(value, Mapping) and isinstance(value.get("detail"), str):
         return str(value["detail"])
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _word(text: str) -> str:
+def _to_words(text: str) -> str:
     """A name with spaces for underscores; an imported file may contain any text, so signs become ``?``."""
     return re.sub(r"[^\w -]", "?", text).replace("_", " ")

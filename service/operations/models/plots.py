@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from service.db.repositories import TrainedModels, TrainingJobs
-from service.db.repositories.subtasks import JobParts
+from service.db.repositories import Jobs, TrainedModels
+from service.db.repositories.subtasks import JobSubtasks
 from service.db.session import Sessions
 from service.db.tables import Dataset, Job, JobStatus, Model
 from service.errors import Conflict, NotFound
@@ -18,13 +18,13 @@ from service.rendering.charts.importance import draw_importance
 from service.rendering.charts.parity import draw_parity, draw_residuals
 from service.rendering.charts.reliability_and_roc import draw_probabilities
 from service.rendering.charts.solution import draw_solution
-from service.rendering.charts.study import Trained, View, draw_study
+from service.rendering.charts.study import StudyTraining, StudyView, draw_study
 from service.rendering.svg import Theme
-from service.schemas.study import StudyRequest, trained_of
+from service.schemas.study import StudyRequest, summarize_training
 
-Figures = Mapping[str, Any]
-ALONG_AXIS = ("grid", "grid_schedule", "seed")
-OF_STUDIES = ("error_by_grid", "error_by_parameters", "time_by_grid")
+PlotData = Mapping[str, Any]
+AXIS_SETTINGS = ("grid", "grid_schedule", "seed")
+STUDY_PLOTS = ("error_by_grid", "error_by_parameters", "time_by_grid")
 
 
 def read_figures(reference: str, sessions: Sessions) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def read_figures(reference: str, sessions: Sessions) -> dict[str, Any]:
     """
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
-        return {"model_id": model.id, **_kept(model)}
+        return {"model_id": model.id, **_stored_figures(model)}
 
 
 def draw_plot(reference: str, name: str, sessions: Sessions, theme: Theme) -> str:
@@ -49,83 +49,83 @@ def draw_plot(reference: str, name: str, sessions: Sessions, theme: Theme) -> st
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
         if name not in PLOTS:
-            raise _unknown_plot(name, PLOTS)
-        figures = {} if name == "history" else _kept(model)
+            raise _make_unknown_plot_error(name, PLOTS)
+        figures = {} if name == "history" else _stored_figures(model)
     return PLOTS[name](model, figures, theme)
 
 
-def _history(model: Model, figures: Figures, theme: Theme) -> str:
+def _draw_history(model: Model, figures: PlotData, theme: Theme) -> str:
     steps = model.record.get("history") or ()
     history = [entry for entry in steps if entry.get("loss", entry.get("error")) is not None]
     if not history:
         detail = f"model {model.id} has no recorded training steps; train a network to record them"
         raise Conflict("no_history", detail)
-    return draw_history(history, _subject(model, figures, theme), theme)
+    return draw_history(history, _make_subject(model, figures, theme), theme)
 
 
-def _density(model: Model, figures: Figures, theme: Theme) -> str:
+def _draw_density(model: Model, figures: PlotData, theme: Theme) -> str:
     if figures.get("density") is None:
-        raise _not_of(model, "it is not a density")
-    return draw_density(figures, _subject(model, figures, theme), theme)
+        raise _make_no_plot_error(model, "it is not a density")
+    return draw_density(figures, _make_subject(model, figures, theme), theme)
 
 
-def _solution(model: Model, figures: Figures, theme: Theme) -> str:
+def _draw_solution(model: Model, figures: PlotData, theme: Theme) -> str:
     if figures.get("solution") is None:
-        raise _not_of(model, "it is not a solution of equations")
-    return draw_solution(figures, _subject(model, figures, theme), theme)
+        raise _make_no_plot_error(model, "it is not a solution of equations")
+    return draw_solution(figures, _make_subject(model, figures, theme), theme)
 
 
-def _parity(model: Model, figures: Figures, theme: Theme) -> str:
-    _of_a_column(model)
+def _draw_parity(model: Model, figures: PlotData, theme: Theme) -> str:
+    _require_column(model)
     draw = draw_parity if figures["parity"] is not None else draw_confusion
-    return draw(figures, _subject(model, figures, theme), theme)
+    return draw(figures, _make_subject(model, figures, theme), theme)
 
 
-def _residuals(model: Model, figures: Figures, theme: Theme) -> str:
-    _of_a_column(model)
+def _draw_residuals(model: Model, figures: PlotData, theme: Theme) -> str:
+    _require_column(model)
     draw = draw_residuals if figures["parity"] is not None else draw_probabilities
-    return draw(figures, _subject(model, figures, theme), theme)
+    return draw(figures, _make_subject(model, figures, theme), theme)
 
 
-def _effects(model: Model, figures: Figures, theme: Theme) -> str:
-    _of_a_column(model)
+def _draw_effects(model: Model, figures: PlotData, theme: Theme) -> str:
+    _require_column(model)
     if not figures["effects"]:
         detail = (
             f"the network of model {model.id} uses no feature, or its job ended before it computed any effect"
         )
         raise Conflict("no_figures", f"{detail}; train again with a longer max_seconds")
-    return draw_effects(figures["effects"], _subject(model, figures, theme), theme)
+    return draw_effects(figures["effects"], _make_subject(model, figures, theme), theme)
 
 
-def _importance(model: Model, figures: Figures, theme: Theme) -> str:
-    _of_a_column(model)
-    return draw_importance(figures["importance"], _subject(model, figures, theme), theme)
+def _draw_importance(model: Model, figures: PlotData, theme: Theme) -> str:
+    _require_column(model)
+    return draw_importance(figures["importance"], _make_subject(model, figures, theme), theme)
 
 
-def _of_a_column(model: Model) -> None:
+def _require_column(model: Model) -> None:
     """Refuse a model that does not predict a column of a table."""
     if model.task == "density":
-        raise _not_of(model, "it is a density, which has no true values and no features")
+        raise _make_no_plot_error(model, "it is a density, which has no true values and no features")
     if model.task == "equation":
-        raise _not_of(model, "it solves equations and has no table with true values")
+        raise _make_no_plot_error(model, "it solves equations and has no table with true values")
 
 
-def _not_of(model: Model, why: str) -> Conflict:
+def _make_no_plot_error(model: Model, why: str) -> Conflict:
     return Conflict("no_figures", f"model {model.id} does not have this plot: {why}; choose another plot")
 
 
-PLOTS: dict[str, Callable[[Model, Figures, Theme], str]] = {
-    "history": _history,
-    "parity": _parity,
-    "residuals": _residuals,
-    "effects": _effects,
-    "importance": _importance,
-    "density": _density,
-    "solution": _solution,
+PLOTS: dict[str, Callable[[Model, PlotData, Theme], str]] = {
+    "history": _draw_history,
+    "parity": _draw_parity,
+    "residuals": _draw_residuals,
+    "effects": _draw_effects,
+    "importance": _draw_importance,
+    "density": _draw_density,
+    "solution": _draw_solution,
 }
 
 
-def _kept(model: Model) -> dict[str, Any]:
+def _stored_figures(model: Model) -> dict[str, Any]:
     if model.figures is None:
         detail = (
             f"model {model.id} was imported, or trained by a version that did not keep the data of plots; "
@@ -135,7 +135,7 @@ def _kept(model: Model) -> dict[str, Any]:
     return model.figures
 
 
-def _subject(model: Model, figures: Figures, theme: Theme) -> Subject:
+def _make_subject(model: Model, figures: PlotData, theme: Theme) -> Subject:
     return Subject(
         name=theme.say("{name}, version {version}", name=model.name, version=model.version),
         target=model.target,
@@ -153,19 +153,19 @@ def draw_study_plot(job_id: str, name: str, sessions: Sessions, theme: Theme) ->
         Conflict: The job is not a study, has not finished, or its trainings do not differ in their grid.
     """
     with sessions.read() as session:
-        job = TrainingJobs(session).get(job_id)
-        if name not in OF_STUDIES:
-            raise _unknown_plot(name, OF_STUDIES)
-        request = _study_of(job)
-        jobs = JobParts(session, job).trainings()
-        models = TrainedModels(session).of_jobs([training.id for training in jobs])
+        job = Jobs(session).get(job_id)
+        if name not in STUDY_PLOTS:
+            raise _make_unknown_plot_error(name, STUDY_PLOTS)
+        request = _read_study(job)
+        jobs = JobSubtasks(session, job).trainings()
+        models = TrainedModels(session).find_by_jobs([training.id for training in jobs])
         made = [(training, models[training.id]) for training in jobs if training.id in models]
         dataset = session.get(Dataset, request.dataset_id)
     title = theme.say("Study of {target}", target=request.goal)
     if dataset:
         title = theme.say("Study of {target} in {dataset}", target=request.goal, dataset=dataset.name)
-    view = _view(name, [model for _, model in made])
-    trainings = [trained for each in made for trained in _of_training(request, *each)]
+    view = _make_view(name, [model for _, model in made])
+    trainings = [trained for each in made for trained in _list_training_results(request, *each)]
     drawn = [trained for trained in trainings if view.y(trained) is not None]
     if len({view.x(trained) for trained in drawn}) < 2:
         detail = (
@@ -173,16 +173,18 @@ def draw_study_plot(job_id: str, name: str, sessions: Sessions, theme: Theme) ->
             "vary network.grid, such as [3, 5, 10, 20]"
         )
         raise Conflict("no_plot", detail)
-    if view.across == "parameters" and (mlps := [mlp for _, model in made for mlp in _mlps(request, model)]):
+    if view.across == "parameters" and (
+        mlps := [mlp for _, model in made for mlp in _list_mlp_results(request, model)]
+    ):
         drawn = [replace(each, settings=", ".join(filter(None, ("KAN", each.settings)))) for each in drawn]
         drawn += mlps
     return draw_study(drawn, view, title=title, theme=theme)
 
 
-def _view(name: str, models: list[Model]) -> View:
+def _make_view(name: str, models: list[Model]) -> StudyView:
     has_classes = any("log_loss" in model.record["metrics"] for model in models)
     is_error = name != "time_by_grid"
-    return View(
+    return StudyView(
         across="parameters" if name == "error_by_parameters" else "grid",
         up="error" if is_error else "seconds",
         metric="log loss" if has_classes else "RMSE",
@@ -190,7 +192,7 @@ def _view(name: str, models: list[Model]) -> View:
     )
 
 
-def _study_of(job: Job) -> StudyRequest:
+def _read_study(job: Job) -> StudyRequest:
     if job.kind != "study":
         detail = f"job {job.id} is of the kind {job.kind}; only studies have these plots"
         raise Conflict("no_plot", detail)
@@ -200,12 +202,12 @@ def _study_of(job: Job) -> StudyRequest:
     return StudyRequest.model_validate(job.request)
 
 
-def _of_training(request: StudyRequest, job: Job, model: Model) -> Iterator[Trained]:
+def _list_training_results(request: StudyRequest, job: Job, model: Model) -> Iterator[StudyTraining]:
     """The result of a training on each of its grids; none without an error to plot."""
-    settings, network = ", ".join(_settings(request, job)), model.record["network"]
-    for grid, told in _stages(request, model):
-        if error := _error(told["metrics"]):
-            yield Trained(
+    settings, network = ", ".join(_list_varied_settings(request, job)), model.record["network"]
+    for grid, told in _list_grid_results(request, model):
+        if error := _error_metric(told["metrics"]):
+            yield StudyTraining(
                 settings=settings,
                 grid=grid or network["grid"],
                 order=network["order"],
@@ -215,37 +217,37 @@ def _of_training(request: StudyRequest, job: Job, model: Model) -> Iterator[Trai
             )
 
 
-def _mlps(request: StudyRequest, model: Model) -> Iterator[Trained]:
+def _list_mlp_results(request: StudyRequest, model: Model) -> Iterator[StudyTraining]:
     """The results of the MLP baselines of a training."""
-    for _, told in _stages(request, model):
+    for _, told in _list_grid_results(request, model):
         for baseline in told["baselines"].values():
-            if "hidden" in baseline and (error := _error(baseline["metrics"])):
-                yield Trained("MLP", grid=0, order=None, parameters=baseline["parameters"], error=error)
+            if "hidden" in baseline and (error := _error_metric(baseline["metrics"])):
+                yield StudyTraining("MLP", grid=0, order=None, parameters=baseline["parameters"], error=error)
 
 
-def _stages(request: StudyRequest, model: Model) -> Iterator[tuple[int | None, dict[str, Any]]]:
+def _list_grid_results(request: StudyRequest, model: Model) -> Iterator[tuple[int | None, dict[str, Any]]]:
     """The result on each grid that a network was refined through, or that of the final network."""
     for grid in request.grids if request.refine else [None]:
-        if (told := trained_of(model.record, grid)) is not None:
+        if (told := summarize_training(model.record, grid)) is not None:
             yield grid, told
 
 
-def _error(metrics: Mapping[str, Any]) -> float | None:
+def _error_metric(metrics: Mapping[str, Any]) -> float | None:
     error: float | None = metrics.get("rmse", metrics.get("log_loss"))
     return error
 
 
-def _settings(request: StudyRequest, job: Job) -> Iterator[str]:
+def _list_varied_settings(request: StudyRequest, job: Job) -> Iterator[str]:
     """The varied settings of a training, as text, without the grid and the seed."""
     for path in request.paths:
         value: Any = job.request
         for name in path.split("."):
             value = value.get(name) if isinstance(value, dict) else None
         if isinstance(value, dict):
-            yield from (f"{name} = {part}" for name, part in value.items() if name not in ALONG_AXIS)
-        elif (name := path.rpartition(".")[2]) not in ALONG_AXIS:
+            yield from (f"{name} = {part}" for name, part in value.items() if name not in AXIS_SETTINGS)
+        elif (name := path.rpartition(".")[2]) not in AXIS_SETTINGS:
             yield f"{name} = {value}"
 
 
-def _unknown_plot(name: str, known: Iterable[str]) -> NotFound:
+def _make_unknown_plot_error(name: str, known: Iterable[str]) -> NotFound:
     return NotFound("plot_not_found", f"there is no plot {name[:100]!r}; the plots are {', '.join(known)}")

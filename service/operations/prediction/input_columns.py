@@ -20,9 +20,9 @@ from service.strict_json import pointer
 if TYPE_CHECKING:
     from kan_engine.data.feature import Feature
 
-MAX_ENTRIES = 100
-NAMED = 20  # columns in a message
-TAKEN: dict[str, tuple[set[type], str]] = {
+MAX_ERROR_ENTRIES = 100
+MAX_LISTED_NAMES = 20  # columns in a message
+ACCEPTED_VALUES: dict[str, tuple[set[type], str]] = {
     "number": ({int, float}, "a number"),
     "boolean": ({bool, int, float}, "true or false"),
     "category": ({str, bool, int, float}, "a category: a text, a number, true or false"),
@@ -53,16 +53,16 @@ def read_columns(
         TooLarge: There are too many rows.
         Invalid: Columns are missing, unknown or of unequal length, or values are of the wrong type.
     """
-    table = _as_columns(request, [feature.name for feature in features], optional, ignored, max_rows)
+    table = _extract_columns(request, [feature.name for feature in features], optional, ignored, max_rows)
     given = {feature.name: feature for feature in features if feature.name in table}
     _refuse_missing(
         request, (feature.name for feature in features if feature.name not in given.keys() | optional)
     )
-    _refuse_wrong(request, table, given)
-    return {name: _array(table[name], feature.type) for name, feature in given.items()}
+    _refuse_wrong_values(request, table, given)
+    return {name: _to_array(table[name], feature.type) for name, feature in given.items()}
 
 
-def _as_columns(
+def _extract_columns(
     request: Rows, features: Sequence[str], optional: Collection[str], ignored: Collection[str], max_rows: int
 ) -> Columns:
     """The request as columns. An optional column that only some rows have counts as absent."""
@@ -75,14 +75,14 @@ def _as_columns(
     rows = request.rows or []
     _refuse_too_many(len(rows), max_rows)
     counts = Counter(name for row in rows for name in row)
-    _refuse_unknown(_first_places(rows, counts), features, ignored)
+    _refuse_unknown(_find_first_places(rows, counts), features, ignored)
     may_lack = {*optional, *ignored}
     names = [name for name, count in counts.items() if count == len(rows) or name not in may_lack]
     _refuse_gaps(rows, [name for name in names if counts[name] < len(rows)])
     return {name: [row[name] for row in rows] for name in names}
 
 
-def _first_places(rows: list[dict[str, Any]], names: Collection[str]) -> dict[str, Place]:
+def _find_first_places(rows: list[dict[str, Any]], names: Collection[str]) -> dict[str, Place]:
     """Path of the first occurrence of each name."""
     first: dict[str, Place] = {}
     for number, row in enumerate(rows):
@@ -103,10 +103,12 @@ def _refuse_unequal(lengths: dict[str, int]) -> None:
     expected = next(iter(lengths.values()))
     wrong = {name: length for name, length in lengths.items() if length != expected}
     if wrong or not expected:
-        told = _listed(f"{name!r} has {length}" for name, length in islice(lengths.items(), NAMED))
+        told = _join_names(
+            f"{name!r} has {length}" for name, length in islice(lengths.items(), MAX_LISTED_NAMES)
+        )
         detail = f"all columns need the same number of values, at least one: {told}"
         places: dict[str, Place] = {name: ["columns", name] for name in wrong or lengths}
-        raise Invalid("unequal_columns", detail, errors=_entries("unequal_columns", detail, places))
+        raise Invalid("unequal_columns", detail, errors=_make_entries("unequal_columns", detail, places))
 
 
 def _refuse_gaps(rows: list[dict[str, Any]], names: Collection[str]) -> None:
@@ -120,7 +122,7 @@ def _refuse_gaps(rows: list[dict[str, Any]], names: Collection[str]) -> None:
             "code": "missing_column",
             "detail": f"row {row} has no {name!r}, other rows do; send null for a missing value",
         }
-        for row, name in islice(gaps, MAX_ENTRIES)
+        for row, name in islice(gaps, MAX_ERROR_ENTRIES)
     ]
     if entries:
         raise Invalid("missing_columns", str(entries[0]["detail"]), errors=entries)
@@ -131,25 +133,31 @@ def _refuse_unknown(places: dict[str, Place], features: Sequence[str], ignored: 
     unknown = {name: place for name, place in places.items() if name not in known}
     if unknown:
         detail = (
-            f"the model has no {_columns(list(unknown))}; correct or remove {_them(unknown)}. "
-            f"Its columns are {_listed(map(repr, features))}"
+            f"the model has no {_format_columns(list(unknown))}; correct or remove "
+            f"{_choose_pronoun(unknown)}. "
+            f"Its columns are {_join_names(map(repr, features))}"
         )
-        raise Invalid("unknown_columns", detail, errors=_entries("unknown_column", detail, unknown))
+        raise Invalid("unknown_columns", detail, errors=_make_entries("unknown_column", detail, unknown))
 
 
 def _refuse_missing(request: Rows, names: Iterable[str]) -> None:
     missing = list(names)
     if missing:
         detail = (
-            f"the model needs the {_columns(missing)}; send {_them(missing)}, with null for missing values"
+            f"the model needs the {_format_columns(missing)}; send {_choose_pronoun(missing)}, with null "
+            "for missing values"
         )
         whole: Place = ["columns"] if request.columns is not None else ["rows", 0]
         places = dict.fromkeys(missing, whole)
-        raise Invalid("missing_columns", detail, errors=_entries("missing_column", detail, places))
+        raise Invalid("missing_columns", detail, errors=_make_entries("missing_column", detail, places))
 
 
-def _refuse_wrong(request: Rows, table: Columns, features: dict[str, Feature]) -> None:
-    wrong = ((row, name) for name, feature in features.items() for row in _wrong(table[name], feature.type))
+def _refuse_wrong_values(request: Rows, table: Columns, features: dict[str, Feature]) -> None:
+    wrong = (
+        (row, name)
+        for name, feature in features.items()
+        for row in _find_wrong_rows(table[name], feature.type)
+    )
     entries = [
         {
             "pointer": pointer(
@@ -158,17 +166,18 @@ def _refuse_wrong(request: Rows, table: Columns, features: dict[str, Feature]) -
             "row": row,
             "column": name,
             "code": "invalid_value",
-            "detail": f"{name!r} needs {TAKEN[features[name].type][1]} in row {row}, or null if missing",
+            "detail": f"{name!r} needs {ACCEPTED_VALUES[features[name].type][1]} in row {row}, "
+            "or null if missing",
         }
-        for row, name in islice(wrong, MAX_ENTRIES)
+        for row, name in islice(wrong, MAX_ERROR_ENTRIES)
     ]
     if entries:
         raise Invalid("invalid_values", str(entries[0]["detail"]), errors=entries)
 
 
-def _wrong(values: list[Any], kind: str) -> Iterator[int]:
+def _find_wrong_rows(values: list[Any], kind: str) -> Iterator[int]:
     """Rows with values that a feature of this kind does not accept."""
-    taken = TAKEN[kind][0] | {type(None)}
+    taken = ACCEPTED_VALUES[kind][0] | {type(None)}
     if kind != "boolean" and set(map(type, values)) <= taken:
         return
     for row, value in enumerate(values):
@@ -176,7 +185,7 @@ def _wrong(values: list[Any], kind: str) -> Iterator[int]:
             yield row
 
 
-def _array(values: list[Any], kind: str) -> np.ndarray:
+def _to_array(values: list[Any], kind: str) -> np.ndarray:
     if kind == "number":
         return np.array(values, dtype=np.float64)  # None becomes NaN
     array = np.empty(len(values), dtype=object)
@@ -184,23 +193,23 @@ def _array(values: list[Any], kind: str) -> np.ndarray:
     return array
 
 
-def _entries(code: str, detail: str, places: dict[str, Place]) -> list[dict[str, Any]]:
+def _make_entries(code: str, detail: str, places: dict[str, Place]) -> list[dict[str, Any]]:
     return [
         {"pointer": pointer(place), "column": name, "code": code, "detail": detail}
-        for name, place in islice(places.items(), MAX_ENTRIES)
+        for name, place in islice(places.items(), MAX_ERROR_ENTRIES)
     ]
 
 
-def _columns(names: Sequence[str]) -> str:
-    return f"column{'s' if len(names) > 1 else ''} {_listed(map(repr, names))}"
+def _format_columns(names: Sequence[str]) -> str:
+    return f"column{'s' if len(names) > 1 else ''} {_join_names(map(repr, names))}"
 
 
-def _them(names: Collection[str]) -> str:
+def _choose_pronoun(names: Collection[str]) -> str:
     return "them" if len(names) > 1 else "it"
 
 
-def _listed(names: Iterable[str]) -> str:
+def _join_names(names: Iterable[str]) -> str:
     """The first ``MAX_LISTED_NAMES`` names, and the number of the others."""
     all_of_them = list(names)
-    rest = len(all_of_them) - NAMED
-    return ", ".join(all_of_them[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(all_of_them) - MAX_LISTED_NAMES
+    return ", ".join(all_of_them[:MAX_LISTED_NAMES]) + (f" and {rest} more" if rest > 0 else "")

@@ -13,11 +13,11 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 
-TRUSTED_S = 1.0
-MOST = 10_000  # the cache is cleared when it is full
+MAX_AGE_S = 1.0
+MAX_ENTRIES = 10_000  # the cache is cleared when it is full
 
 
-class ModelDirectory:
+class ModelResolver:
     """Models by tenant and reference; thread-safe, since entries are only replaced."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -30,26 +30,26 @@ class ModelDirectory:
         Raises:
             NotFound: There is no such model.
         """
-        known = self.at_hand(reference, sessions)
+        known = self.get_cached(reference, sessions)
         if known is not None:
             return known
         looked_up_at = self._clock()
         with sessions.read() as session:
             model = TrainedModels(session).get(reference)
-        if len(self._known) >= MOST:
-            self.forget()
-        self._known[_key(reference, sessions)] = looked_up_at, model
+        if len(self._known) >= MAX_ENTRIES:
+            self.clear()
+        self._known[_make_key(reference, sessions)] = looked_up_at, model
         return model
 
-    def at_hand(self, reference: str, sessions: Sessions) -> Model | None:
+    def get_cached(self, reference: str, sessions: Sessions) -> Model | None:
         """The same from the cache alone; None if the database has to be queried."""
-        looked_up_at, model = self._known.get(_key(reference, sessions), (-TRUSTED_S, None))
-        return model if self._clock() - looked_up_at < TRUSTED_S else None
+        looked_up_at, model = self._known.get(_make_key(reference, sessions), (-MAX_AGE_S, None))
+        return model if self._clock() - looked_up_at < MAX_AGE_S else None
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Clear the cache, after this process has changed a model."""
         self._known = {}
 
 
-def _key(reference: str, sessions: Sessions) -> tuple[str, str]:
+def _make_key(reference: str, sessions: Sessions) -> tuple[str, str]:
     return sessions.tenant, reference

@@ -17,15 +17,15 @@ from service.db.session import Sessions
 from service.db.tables import Model
 from service.errors import Invalid, TooLarge
 from service.operations.prediction.open_inference_tensors import (
-    NUMBERS,
-    Tensor,
+    NUMBER_DTYPES,
+    NamedTensor,
     read_tensors,
     to_bytes,
     to_json,
 )
-from service.operations.prediction.predict import members_of
+from service.operations.prediction.predict import load_members
 from service.operations.prediction.predictor_cache import PredictorCache
-from service.schemas.members import Member, automatic_member, describe_members
+from service.schemas.members import Member, describe_members, select_automatic_member
 from service.schemas.open_inference import InferParameters, InferRequest
 
 if TYPE_CHECKING:
@@ -33,13 +33,18 @@ if TYPE_CHECKING:
 
 PLATFORM = "pytorch_kan"
 DATATYPES = {"number": "FP64", "boolean": "BOOL", "category": "BYTES", "datetime": "BYTES"}
-TAKEN = {"number": "fiu", "boolean": "biu", "category": "Obiu", "datetime": "O"}  # kinds of NumPy types
+ACCEPTED_DTYPE_KINDS = {
+    "number": "fiu",
+    "boolean": "biu",
+    "category": "Obiu",
+    "datetime": "O",
+}  # kinds of NumPy types
 PROBABILITIES = "probabilities"
 Document = dict[str, Any]
 
 
 @dataclass
-class Counts:
+class InferenceCounts:
     """Counts of a model's inference requests in this process."""
 
     requests: int = 0
@@ -51,10 +56,10 @@ class Counts:
 
 
 @dataclass
-class Statistics:
+class InferenceStatistics:
     """Counts by model id."""
 
-    by_model: defaultdict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
+    by_model: defaultdict[str, InferenceCounts] = field(default_factory=lambda: defaultdict(InferenceCounts))
     lock: Lock = field(default_factory=Lock)
 
     def add(self, model_id: str, rows: int | None, nanoseconds: int) -> None:
@@ -78,29 +83,29 @@ def find_version(name: str, version: str, sessions: Sessions) -> Model:
         NotFound: There is no such version.
     """
     with sessions.read() as session:
-        return TrainedModels(session).version(name, version)
+        return TrainedModels(session).get_version(name, version)
 
 
-def index(sessions: Sessions) -> list[Document]:
+def list_versions(sessions: Sessions) -> list[Document]:
     """All versions of all models, as in the protocol's repository index."""
     with sessions.read() as session:
-        versions = TrainedModels(session).versions()
+        versions = TrainedModels(session).list_versions()
     return [
         {"name": name, "version": str(version), "state": "READY", "reason": ""} for name, version in versions
     ]
 
 
-def describe(model: Model, sessions: Sessions) -> Document:
+def describe_model(model: Model, sessions: Sessions) -> Document:
     """The inputs, outputs and members of a model, as the protocol's model metadata."""
     with sessions.read() as session:
-        members = describe_members(TrainedModels(session).with_id(model.id))
+        members = describe_members(TrainedModels(session).get_by_id(model.id))
     features, record = model.record["features"], model.record
     inputs = [(feature["name"], DATATYPES[feature["type"]], [-1]) for feature in features]
     classes: list[Any] = record.get("classes") or []
     if classes:
         outputs = [
-            (model.target, _datatype_of(classes), [-1]),
-            (_name_of_probabilities(model.target), "FP64", [-1, len(classes)]),
+            (model.target, _find_class_datatype(classes), [-1]),
+            (_make_probabilities_name(model.target), "FP64", [-1, len(classes)]),
         ]
     else:
         outputs = [(name, "FP64", [-1]) for name in record["outputs"]]
@@ -110,7 +115,7 @@ def describe(model: Model, sessions: Sessions) -> Document:
         "platform": PLATFORM,
         "inputs": [dict(zip(("name", "datatype", "shape"), entry, strict=True)) for entry in inputs],
         "outputs": [dict(zip(("name", "datatype", "shape"), entry, strict=True)) for entry in outputs],
-        "parameters": {"by": automatic_member(members), "members": list(members)}
+        "parameters": {"by": select_automatic_member(members), "members": list(members)}
         | ({"classes": [class_name(label) for label in classes]} if classes else {}),
     }
 
@@ -121,7 +126,7 @@ def infer(
     raw: memoryview,
     sessions: Sessions,
     cache: PredictorCache,
-    statistics: Statistics,
+    statistics: InferenceStatistics,
     max_rows: int,
 ) -> tuple[Document, list[bytes]]:
     """Predict; returns the JSON response and the binary tensors that follow it.
@@ -133,18 +138,18 @@ def infer(
     """
     started, rows = time.perf_counter_ns(), None
     try:
-        by, predictor = members_of(model, sessions, cache).answering(_parameters_of(request).by)
+        by, predictor = load_members(model, sessions, cache).select(_get_parameters(request).by)
         tensors = read_tensors([given.model_dump() for given in request.inputs], raw)
-        columns = _columns(tensors, predictor, model, max_rows)
-        outputs = _outputs(predictor, columns, model)
-        answer = _answer(model, by, request, outputs)
+        columns = _collect_columns(tensors, predictor, model, max_rows)
+        outputs = _predict_outputs(predictor, columns, model)
+        answer = _build_response(model, by, request, outputs)
         rows = len(next(iter(outputs.values())))
     finally:
         statistics.add(model.id, rows, time.perf_counter_ns() - started)
     return answer
 
 
-def tell(model: Model, statistics: Statistics) -> Document:
+def report_statistics(model: Model, statistics: InferenceStatistics) -> Document:
     """The counts of a model, in the form of the protocol's statistics extension."""
     counts = statistics.by_model[model.id]
     success = {"count": counts.requests, "ns": counts.success_ns}
@@ -160,28 +165,31 @@ def tell(model: Model, statistics: Statistics) -> Document:
     return {"model_stats": [entry]}
 
 
-def _columns(
-    tensors: Sequence[Tensor], predictor: Predictor, model: Model, max_rows: int
+def _collect_columns(
+    tensors: Sequence[NamedTensor], predictor: Predictor, model: Model, max_rows: int
 ) -> dict[str, np.ndarray]:
     """Columns by feature, from one tensor for each or from one matrix of all."""
     features = predictor.encoding.features
     named = {feature.name: feature for feature in features}
     if len(tensors) == 1 and tensors[0].name not in named and tensors[0].values.ndim == 2:
-        tensors = _split(tensors[0], features)
+        tensors = _split_matrix(tensors[0], features)
     given: dict[str, np.ndarray] = {}
     ignored = {model.target, *model.record["ignored_columns"]}
     for tensor in tensors:
         if tensor.name in given:
             raise Invalid("repeated_input", f"input {tensor.name!r} is given twice; keep one")
         if tensor.name in named:
-            given[tensor.name] = _column(tensor, named[tensor.name])
+            given[tensor.name] = _convert_column(tensor, named[tensor.name])
         elif tensor.name not in ignored:
-            detail = f"the model has no input {tensor.name!r}; it takes {_some(named)}, or one matrix of all"
+            detail = (
+                f"the model has no input {tensor.name!r}; it takes {_format_names(named)}, or one matrix "
+                "of all"
+            )
             raise Invalid("unknown_columns", detail)
     missing = [name for name in named if name not in given and name not in predictor.unused]
     if missing:
         raise Invalid(
-            "missing_columns", f"the model needs the inputs {_some(missing)}; send a tensor for each"
+            "missing_columns", f"the model needs the inputs {_format_names(missing)}; send a tensor for each"
         )
     lengths = {name: len(values) for name, values in given.items()}
     if len(set(lengths.values())) != 1 or not next(iter(lengths.values())):
@@ -193,18 +201,18 @@ def _columns(
     return given
 
 
-def _split(matrix: Tensor, features: Sequence[Feature]) -> list[Tensor]:
+def _split_matrix(matrix: NamedTensor, features: Sequence[Feature]) -> list[NamedTensor]:
     """Split a matrix into its columns, one for each feature in order."""
     width = matrix.values.shape[1]
     if width != len(features):
         detail = f"input {matrix.name!r} has {width} columns, the model has {len(features)} features"
         raise Invalid(
-            "unequal_columns", f"{detail}; send these in order: {_some([f.name for f in features])}"
+            "unequal_columns", f"{detail}; send these in order: {_format_names([f.name for f in features])}"
         )
-    return [Tensor(feature.name, matrix.values[:, place]) for place, feature in enumerate(features)]
+    return [NamedTensor(feature.name, matrix.values[:, place]) for place, feature in enumerate(features)]
 
 
-def _column(tensor: Tensor, feature: Feature) -> np.ndarray:
+def _convert_column(tensor: NamedTensor, feature: Feature) -> np.ndarray:
     """The values of a feature: numbers as float64, everything else as Python objects, as in training."""
     values = tensor.values
     if values.ndim == 2 and values.shape[1] == 1:
@@ -214,7 +222,7 @@ def _column(tensor: Tensor, feature: Feature) -> np.ndarray:
         raise Invalid(
             "invalid_tensor", f"input {tensor.name!r} needs the shape [rows], got {list(values.shape)}"
         )
-    if kind not in TAKEN[feature.type]:
+    if kind not in ACCEPTED_DTYPE_KINDS[feature.type]:
         detail = f"input {tensor.name!r} needs {DATATYPES[feature.type]}, got {tensor.datatype}"
         raise Invalid("invalid_tensor", detail)
     if feature.type == "number":
@@ -224,31 +232,33 @@ def _column(tensor: Tensor, feature: Feature) -> np.ndarray:
     return objects
 
 
-def _outputs(predictor: Predictor, columns: Mapping[str, np.ndarray], model: Model) -> dict[str, np.ndarray]:
+def _predict_outputs(
+    predictor: Predictor, columns: Mapping[str, np.ndarray], model: Model
+) -> dict[str, np.ndarray]:
     if predictor.classes is None:
         values = predictor.predict(dict(columns))
         table = values[:, None] if values.ndim == 1 else values
         return {name: table[:, place] for place, name in enumerate(model.record["outputs"])}
     probabilities = predictor.probabilities(dict(columns))
     labels = predictor.labels(probabilities)
-    datatype = _datatype_of(predictor.classes)
+    datatype = _find_class_datatype(predictor.classes)
     is_text = datatype == "BYTES" or any(label is None for label in labels)  # no number can represent "none"
-    typed = labels if is_text else labels.astype(NUMBERS[datatype])
-    return {model.target: typed, _name_of_probabilities(model.target): probabilities}
+    typed = labels if is_text else labels.astype(NUMBER_DTYPES[datatype])
+    return {model.target: typed, _make_probabilities_name(model.target): probabilities}
 
 
-def _answer(
+def _build_response(
     model: Model, by: Member, request: InferRequest, outputs: Mapping[str, np.ndarray]
 ) -> tuple[Document, list[bytes]]:
-    all_binary = bool(_parameters_of(request).binary_data_output)
+    all_binary = bool(_get_parameters(request).binary_data_output)
     wanted = {output.name: output.parameters or {} for output in request.outputs or ()}
     told, behind = [], list[bytes]()
     for name, parameters in (wanted or dict.fromkeys(outputs, Document())).items():
         if name not in outputs:
             raise Invalid(
-                "unknown_output", f"the model has no output {name!r}; it has {_some(list(outputs))}"
+                "unknown_output", f"the model has no output {name!r}; it has {_format_names(list(outputs))}"
             )
-        tensor = Tensor(name, outputs[name])
+        tensor = NamedTensor(name, outputs[name])
         if parameters.get("binary_data", all_binary):
             described, data = to_bytes(tensor)
             behind.append(data)
@@ -260,19 +270,19 @@ def _answer(
     return document if request.id is None else document | {"id": request.id}, behind
 
 
-def _parameters_of(request: InferRequest) -> InferParameters:
+def _get_parameters(request: InferRequest) -> InferParameters:
     return request.parameters or InferParameters()
 
 
-def _datatype_of(classes: Sequence[Any]) -> str:
+def _find_class_datatype(classes: Sequence[Any]) -> str:
     kinds = set(map(type, classes))
     return "BOOL" if kinds == {bool} else "INT64" if kinds == {int} else "BYTES"
 
 
-def _name_of_probabilities(target: str) -> str:
+def _make_probabilities_name(target: str) -> str:
     return PROBABILITIES if target != PROBABILITIES else f"{PROBABILITIES} of classes"
 
 
-def _some(names: Sequence[str] | Mapping[str, Any]) -> str:
+def _format_names(names: Sequence[str] | Mapping[str, Any]) -> str:
     listed = list(names)
     return ", ".join(map(repr, listed[:20])) + (f" and {len(listed) - 20} more" if len(listed) > 20 else "")

@@ -18,19 +18,19 @@ import numpy as np
 
 from service.errors import Invalid
 
-NUMBERS: dict[str, np.dtype[Any]] = {
+NUMBER_DTYPES: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype("?"),
     **{f"UINT{8 * size}": np.dtype(f"<u{size}") for size in (1, 2, 4, 8)},
     **{f"INT{8 * size}": np.dtype(f"<i{size}") for size in (1, 2, 4, 8)},
     **{f"FP{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
 }
-TEXT = "BYTES"
+TEXT_DATATYPE = "BYTES"
 JSON_TYPES: dict[str, set[type]] = {"b": {bool}, "u": {int}, "i": {int}, "f": {int, float, type(None)}}
 MAX_DIMENSIONS = 8
 
 
 @dataclass(frozen=True)
-class Tensor:
+class NamedTensor:
     """A named tensor; texts are an object array, all other values have their NumPy type."""
 
     name: str
@@ -39,10 +39,12 @@ class Tensor:
     @property
     def datatype(self) -> str:
         """The protocol's name of its type."""
-        return next((name for name, dtype in NUMBERS.items() if dtype == self.values.dtype), TEXT)
+        return next(
+            (name for name, dtype in NUMBER_DTYPES.items() if dtype == self.values.dtype), TEXT_DATATYPE
+        )
 
 
-def read_tensors(inputs: list[dict[str, Any]], raw: memoryview) -> list[Tensor]:
+def read_tensors(inputs: list[dict[str, Any]], raw: memoryview) -> list[NamedTensor]:
     """Read the input tensors of a request.
 
     Args:
@@ -56,11 +58,13 @@ def read_tensors(inputs: list[dict[str, Any]], raw: memoryview) -> list[Tensor]:
     for place, given in enumerate(inputs):
         size = (given.get("parameters") or {}).get("binary_data_size")
         if size is None:
-            tensors.append(_from_json(given, place))
+            tensors.append(_parse_json_tensor(given, place))
             continue
         if type(size) is not int or not 0 <= size <= len(raw) - start:
-            raise _wrong(given, place, f"binary_data_size is {size!r}, but {len(raw) - start} bytes are left")
-        tensors.append(_from_bytes(given, place, raw[start : start + size]))
+            raise _make_refusal(
+                given, place, f"binary_data_size is {size!r}, but {len(raw) - start} bytes are left"
+            )
+        tensors.append(_parse_binary_tensor(given, place, raw[start : start + size]))
         start += size
     if start < len(raw):
         detail = f"{len(raw) - start} bytes follow the last tensor; correct binary_data_size"
@@ -68,114 +72,116 @@ def read_tensors(inputs: list[dict[str, Any]], raw: memoryview) -> list[Tensor]:
     return tensors
 
 
-def to_json(tensor: Tensor) -> dict[str, Any]:
+def to_json(tensor: NamedTensor) -> dict[str, Any]:
     """An output with its values in a flat list; None for values that are not finite."""
     flat = tensor.values.reshape(-1)
     if flat.dtype.kind == "f" and not np.isfinite(flat).all():
         gaps, flat = ~np.isfinite(flat), flat.astype(object)
         flat[gaps] = None
-    return _described(tensor) | {"data": flat.tolist()}
+    return _describe_tensor(tensor) | {"data": flat.tolist()}
 
 
-def to_bytes(tensor: Tensor) -> tuple[dict[str, Any], bytes]:
+def to_bytes(tensor: NamedTensor) -> tuple[dict[str, Any], bytes]:
     """An output without its values, and its values as bytes."""
-    if tensor.datatype == TEXT:
+    if tensor.datatype == TEXT_DATATYPE:
         texts = (str(value).encode() for value in tensor.values.reshape(-1))
         data = b"".join(struct.pack("<I", len(text)) + text for text in texts)
     else:
         data = tensor.values.tobytes()
-    return _described(tensor) | {"parameters": {"binary_data_size": len(data)}}, data
+    return _describe_tensor(tensor) | {"parameters": {"binary_data_size": len(data)}}, data
 
 
-def _described(tensor: Tensor) -> dict[str, Any]:
+def _describe_tensor(tensor: NamedTensor) -> dict[str, Any]:
     return {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.values.shape)}
 
 
-def _from_json(given: dict[str, Any], place: int) -> Tensor:
+def _parse_json_tensor(given: dict[str, Any], place: int) -> NamedTensor:
     if "data" not in given:
-        raise _wrong(given, place, "it has neither data nor binary_data_size; give one of them")
-    flat, dtype = _flat(given["data"]), _dtype(given, place)
-    if len(flat) != _count(given, place):
-        needed = f"the shape {given['shape']} needs {_count(given, place)}; correct one of them"
-        raise _wrong(given, place, f"data has {len(flat)} values, {needed}")
+        raise _make_refusal(given, place, "it has neither data nor binary_data_size; give one of them")
+    flat, dtype = _flatten(given["data"]), _find_dtype(given, place)
+    if len(flat) != _count_values(given, place):
+        needed = f"the shape {given['shape']} needs {_count_values(given, place)}; correct one of them"
+        raise _make_refusal(given, place, f"data has {len(flat)} values, {needed}")
     taken = JSON_TYPES[dtype.kind] if dtype is not None else {str}
     strange = set(map(type, flat)) - taken
     if strange:
         number = next(i for i, value in enumerate(flat) if type(value) in strange)
-        raise _wrong(given, place, f"value {number} is not of type {given['datatype']}")
+        raise _make_refusal(given, place, f"value {number} is not of type {given['datatype']}")
     if dtype is None:
-        return Tensor(given["name"], _objects(flat).reshape(given["shape"]))
+        return NamedTensor(given["name"], _to_object_array(flat).reshape(given["shape"]))
     try:
         numbers = [math.nan if value is None else value for value in flat] if None in flat else flat
-        return Tensor(given["name"], np.array(numbers, dtype=dtype).reshape(given["shape"]))
+        return NamedTensor(given["name"], np.array(numbers, dtype=dtype).reshape(given["shape"]))
     except OverflowError:
-        raise _wrong(given, place, f"a value is out of range for {given['datatype']}") from None
+        raise _make_refusal(given, place, f"a value is out of range for {given['datatype']}") from None
 
 
-def _from_bytes(given: dict[str, Any], place: int, raw: memoryview) -> Tensor:
-    dtype, count = _dtype(given, place), _count(given, place)
+def _parse_binary_tensor(given: dict[str, Any], place: int, raw: memoryview) -> NamedTensor:
+    dtype, count = _find_dtype(given, place), _count_values(given, place)
     if dtype is None:
-        texts = list(_texts(given, place, raw))
+        texts = list(_parse_texts(given, place, raw))
         if len(texts) != count:
-            raise _wrong(
+            raise _make_refusal(
                 given,
                 place,
                 f"there are {len(texts)} texts, the shape {given['shape']} needs {count}; correct one",
             )
-        return Tensor(given["name"], _objects(texts).reshape(given["shape"]))
+        return NamedTensor(given["name"], _to_object_array(texts).reshape(given["shape"]))
     if len(raw) != count * dtype.itemsize:
         needed = count * dtype.itemsize
-        raise _wrong(
+        raise _make_refusal(
             given,
             place,
             f"its {len(raw)} bytes are not the {needed} of the shape {given['shape']}; correct one",
         )
-    return Tensor(given["name"], np.frombuffer(raw, dtype).reshape(given["shape"]))
+    return NamedTensor(given["name"], np.frombuffer(raw, dtype).reshape(given["shape"]))
 
 
-def _texts(given: dict[str, Any], place: int, raw: memoryview) -> Iterator[str]:
+def _parse_texts(given: dict[str, Any], place: int, raw: memoryview) -> Iterator[str]:
     start = 0
     while start < len(raw):
         end = start + 4
         size = int.from_bytes(raw[start:end], "little")
         if end + size > len(raw):
-            raise _wrong(given, place, "a text is longer than what is left of the tensor")
+            raise _make_refusal(given, place, "a text is longer than what is left of the tensor")
         try:
             yield str(raw[end : end + size], "utf-8")
         except UnicodeDecodeError:
-            raise _wrong(given, place, "a text is not UTF-8; send it as UTF-8") from None
+            raise _make_refusal(given, place, "a text is not UTF-8; send it as UTF-8") from None
         start = end + size
 
 
-def _dtype(given: dict[str, Any], place: int) -> np.dtype[Any] | None:
+def _find_dtype(given: dict[str, Any], place: int) -> np.dtype[Any] | None:
     """The NumPy type of an input; None for texts."""
     datatype = given["datatype"]
-    if datatype != TEXT and datatype not in NUMBERS:
-        raise _wrong(given, place, f"datatype {datatype!r} is not one of {', '.join([*NUMBERS, TEXT])}")
-    return NUMBERS.get(datatype)
+    if datatype != TEXT_DATATYPE and datatype not in NUMBER_DTYPES:
+        raise _make_refusal(
+            given, place, f"datatype {datatype!r} is not one of {', '.join([*NUMBER_DTYPES, TEXT_DATATYPE])}"
+        )
+    return NUMBER_DTYPES.get(datatype)
 
 
-def _count(given: dict[str, Any], place: int) -> int:
+def _count_values(given: dict[str, Any], place: int) -> int:
     shape = given["shape"]
     if len(shape) > MAX_DIMENSIONS:
-        raise _wrong(given, place, f"its shape has {len(shape)} dimensions; send one or two")
+        raise _make_refusal(given, place, f"its shape has {len(shape)} dimensions; send one or two")
     return math.prod(shape)
 
 
-def _flat(data: Any) -> list[Any]:
+def _flatten(data: Any) -> list[Any]:
     """The values row by row, from nested lists or a flat list."""
     while isinstance(data, list) and data and all(isinstance(entry, list) for entry in data):
         data = list(chain.from_iterable(data))
     return data if isinstance(data, list) else [data]
 
 
-def _objects(values: list[Any]) -> np.ndarray:
+def _to_object_array(values: list[Any]) -> np.ndarray:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
 
 
-def _wrong(given: dict[str, Any], place: int, why: str) -> Invalid:
+def _make_refusal(given: dict[str, Any], place: int, why: str) -> Invalid:
     detail = f"input {given['name']!r}: {why}"
     entry = {"pointer": f"#/inputs/{place}", "code": "invalid_tensor", "detail": detail}
     return Invalid("invalid_tensor", detail, errors=[entry])

@@ -16,10 +16,10 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.documents.answering_member import Members
-from service.documents.prediction_warnings import NOT_FINITE, doubt_about
+from service.documents.prediction_warnings import NOT_FINITE, select_warning_code
 from service.errors import Invalid
 from service.operations.prediction.input_columns import read_columns
-from service.operations.prediction.model_resolver import ModelDirectory
+from service.operations.prediction.model_resolver import ModelResolver
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.schemas.prediction import Rows
 from service.storage import blobs
@@ -36,21 +36,21 @@ Finding = tuple[int, str, str]  # row, column, code
 
 
 @dataclass(frozen=True)
-class Serving:
+class PredictionContext:
     """Sessions, caches and limits for predictions."""
 
     sessions: Sessions
     predictors: PredictorCache
-    directory: ModelDirectory
+    directory: ModelResolver
     max_rows: int
 
-    def has_at_hand(self, reference: str) -> bool:
+    def is_cached(self, reference: str) -> bool:
         """Whether the model is cached and loaded, so that a prediction needs no database."""
-        model = self.directory.at_hand(reference, self.sessions)
+        model = self.directory.get_cached(reference, self.sessions)
         return model is not None and self.predictors.has(model.id)
 
 
-def predict(reference: str, request: Rows, serving: Serving) -> Document:
+def predict(reference: str, request: Rows, serving: PredictionContext) -> Document:
     """Predictions of a model for rows, as the JSON of ``PredictionOut``.
 
     Raises:
@@ -60,9 +60,9 @@ def predict(reference: str, request: Rows, serving: Serving) -> Document:
         Invalid: The rows do not have the columns and values that the model reads.
     """
     model = serving.directory.get(reference, serving.sessions)
-    members = members_of(model, serving.sessions, serving.predictors)
-    by, predictor = members.answering(request.by)
-    margin = None if request.interval is None else margin_of(predictor, request.interval)
+    members = load_members(model, serving.sessions, serving.predictors)
+    by, predictor = members.select(request.by)
+    margin = None if request.interval is None else interval_margin(predictor, request.interval)
     columns = read_columns(
         request,
         predictor.encoding.features,
@@ -70,39 +70,43 @@ def predict(reference: str, request: Rows, serving: Serving) -> Document:
         ignored={model.target, *model.record["ignored_columns"]},
         max_rows=serving.max_rows,
     )
-    return {"model_id": model.id, "by": by, **_answer(predictor, columns, model.record["outputs"], margin)}
+    return {
+        "model_id": model.id,
+        "by": by,
+        **_predict_columns(predictor, columns, model.record["outputs"], margin),
+    }
 
 
-def predictor_of(model: Model, sessions: Sessions, cache: PredictorCache) -> Predictor:
+def load_predictor(model: Model, sessions: Sessions, cache: PredictorCache) -> Predictor:
     """The network of a model, from `load_members`."""
-    return members_of(model, sessions, cache).accurate
+    return load_members(model, sessions, cache).accurate
 
 
-def members_of(model: Model, sessions: Sessions, cache: PredictorCache) -> Members:
+def load_members(model: Model, sessions: Sessions, cache: PredictorCache) -> Members:
     """The network of a model and its formulas, from the cache or loaded into it.
 
     Raises:
         NotFound: The model has been deleted, and is not in the cache.
     """
-    return cache.get(model.id, lambda: _load(model, sessions))
+    return cache.get(model.id, lambda: _load_stored_members(model, sessions))
 
 
-def _load(model: Model, sessions: Sessions) -> tuple[Members, int]:
+def _load_stored_members(model: Model, sessions: Sessions) -> tuple[Members, int]:
     """Load the network and the formulas of a model, with their size in bytes; imports torch at first.
 
     Raises:
         NotFound: The model has been deleted.
     """
-    compute_in_one_thread()
+    use_one_torch_thread()
     with sessions.read() as session:
         try:
             data = blobs.read_bytes(session, model.artifact_sha256)
         except blobs.DamagedBlob:
-            TrainedModels(session).with_id(model.id)  # it may have been deleted since it was looked up
+            TrainedModels(session).get_by_id(model.id)  # it may have been deleted since it was looked up
             raise
-        symbolic = TrainedModels(session).with_id(model.id).symbolic
+        symbolic = TrainedModels(session).get_by_id(model.id).symbolic
     try:
-        return Members.of(kan_engine.load(data), symbolic), len(data) + OVERHEAD_BYTES
+        return Members.build(kan_engine.load(data), symbolic), len(data) + OVERHEAD_BYTES
     except (
         kan_engine.ArtifactError,
         kan_engine.InvalidConfig,
@@ -111,7 +115,7 @@ def _load(model: Model, sessions: Sessions) -> tuple[Members, int]:
 
 
 @cache
-def compute_in_one_thread() -> None:
+def use_one_torch_thread() -> None:
     """Let torch use one thread: requests run in parallel already and would compete for the cores.
 
     100,000 rows on [8, 10, 1] took 11 s in a request's thread on two cores; with one thread they take 1.3 s.
@@ -121,7 +125,7 @@ def compute_in_one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def margin_of(predictor: Predictor, level: float) -> float:
+def interval_margin(predictor: Predictor, level: float) -> float:
     """Half the width of the prediction intervals of a level.
 
     Raises:
@@ -134,24 +138,28 @@ def margin_of(predictor: Predictor, level: float) -> float:
         raise Invalid("no_interval", str(error), errors=[entry]) from error
 
 
-def _answer(predictor: Predictor, columns: Columns, outputs: Sequence[str], margin: float | None) -> Document:
+def _predict_columns(
+    predictor: Predictor, columns: Columns, outputs: Sequence[str], margin: float | None
+) -> Document:
     probabilities = None if predictor.classes is None else predictor.probabilities(columns)
     values = predictor.predict(columns) if probabilities is None else predictor.labels(probabilities)
-    predictions = _listed(values)
+    predictions = _to_list(values)
     gaps = [(row, predictor.target, NOT_FINITE) for row, v in enumerate(predictions) if _has_gap(v)]
-    outside = predictor.outside_mask(columns)
-    strange, strange_count = _strange_values(predictor, columns, outside)
+    outside = predictor.unseen_mask(columns)
+    strange, strange_count = _find_outside_values(predictor, columns, outside)
     warnings = sorted(strange + gaps, key=lambda finding: finding[0])[:MAX_WARNINGS]
     return {
-        "predictions": _by_output(predictions, outputs),
-        "probabilities": None if probabilities is None else _by_class(probabilities, predictor.classes or ()),
-        "intervals": None if margin is None else _around(values, margin, outside),
+        "predictions": _group_by_output(predictions, outputs),
+        "probabilities": None
+        if probabilities is None
+        else _group_by_class(probabilities, predictor.classes or ()),
+        "intervals": None if margin is None else _build_intervals(values, margin, outside),
         "warnings": [{"row": row, "column": column, "code": code} for row, column, code in warnings],
         "warning_count": strange_count + len(gaps),
     }
 
 
-def _listed(values: np.ndarray) -> list[Any]:
+def _to_list(values: np.ndarray) -> list[Any]:
     """The values as a list, None for those that are not finite."""
     plain = values.astype(object)
     if values.dtype.kind == "f":
@@ -160,7 +168,7 @@ def _listed(values: np.ndarray) -> list[Any]:
     return listed
 
 
-def _around(values: np.ndarray, margin: float, outside: np.ndarray) -> list[Any]:
+def _build_intervals(values: np.ndarray, margin: float, outside: np.ndarray) -> list[Any]:
     """Intervals; None for rows outside the range of training and for rows without a finite value."""
     has_none = outside.any(axis=1) | ~np.isfinite(values)
     bounds = np.stack([values - margin, values + margin], axis=1).tolist()
@@ -171,30 +179,32 @@ def _has_gap(value: Any) -> bool:
     return value is None or (isinstance(value, list) and None in value)
 
 
-def _by_output(predictions: list[Any], outputs: Sequence[str]) -> list[Any]:
+def _group_by_output(predictions: list[Any], outputs: Sequence[str]) -> list[Any]:
     """A flat list for one output, dictionaries by output name for several."""
     if not isinstance(predictions[0], list):
         return predictions
     return [dict(zip(outputs, values, strict=True)) for values in predictions]
 
 
-def _by_class(probabilities: np.ndarray, classes: Sequence[Any]) -> list[Document]:
+def _group_by_class(probabilities: np.ndarray, classes: Sequence[Any]) -> list[Document]:
     names = [class_name(label) for label in classes]
-    return [dict(zip(names, row, strict=True)) for row in _listed(probabilities)]
+    return [dict(zip(names, row, strict=True)) for row in _to_list(probabilities)]
 
 
-def _strange_values(predictor: Predictor, columns: Columns, mask: np.ndarray) -> tuple[list[Finding], int]:
+def _find_outside_values(
+    predictor: Predictor, columns: Columns, mask: np.ndarray
+) -> tuple[list[Finding], int]:
     """The first values outside the range of training, and the number of all."""
     features = predictor.encoding.features
     rows = np.flatnonzero(mask.any(1))[:MAX_WARNINGS].tolist()
     found = [
-        (row, features[place].name, _doubt(features[place], columns[features[place].name][row]))
+        (row, features[place].name, _find_warning_code(features[place], columns[features[place].name][row]))
         for row in rows
         for place in np.flatnonzero(mask[row]).tolist()
     ]
     return found, int(mask.sum())
 
 
-def _doubt(feature: Feature, value: Any) -> str:
+def _find_warning_code(feature: Feature, value: Any) -> str:
     is_missing = value is None or (isinstance(value, float) and math.isnan(value))
-    return doubt_about(feature, is_missing=is_missing)
+    return select_warning_code(feature, is_missing=is_missing)

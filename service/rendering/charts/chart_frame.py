@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from service.rendering.charts.axes import Panel, Value, fitted, stroke, text_width
-from service.rendering.network.labels import label_of
-from service.rendering.svg import DASHES, Theme, words
+from service.rendering.charts.axes import Panel, Value, draw_path, shorten_text, text_width
+from service.rendering.network.labels import format_label
+from service.rendering.svg import DASHES, Theme, text_element
 
 MARGIN = 16.0
-TITLE, NOTE = 15.0, 11.5
-LINE = 16.0
+TITLE_SIZE, NOTE_SIZE = 15.0, 11.5
+LINE_HEIGHT = 16.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,79 +32,83 @@ class Subject:
 
     def label(self, name: str) -> str:
         """Return the name of a column with its unit."""
-        return label_of(name, self.units)
+        return format_label(name, self.units)
 
-    def rows(self, count: int, theme: Theme) -> str:
+    def format_row_count(self, count: int, theme: Theme) -> str:
         """Return the number and kind of the measured rows as text."""
         if self.measured_on == "training":
             return theme.say("{count} training rows", count=count)
         return theme.say("{count} hold-out rows", count=count)
 
     @property
-    def of_target(self) -> str:
+    def target_label(self) -> str:
         """The name of the target with its unit."""
         return self.label(self.target)
 
 
-def headline(title: str, notes: Sequence[str], width: float, theme: Theme) -> tuple[list[str], float]:
+def draw_headline(title: str, notes: Sequence[str], width: float, theme: Theme) -> tuple[list[str], float]:
     """Draw the title and the notes above the axes, and return their height."""
     room = width - 2 * MARGIN
-    drawn = [words(fitted(title, TITLE, room), MARGIN, 28, size=TITLE, fill=theme.ink, is_bold=True)]
-    lines = wrapped(notes, NOTE, room)
-    for place, line in enumerate(lines):
-        drawn.append(words(line, MARGIN, 47 + LINE * place, size=NOTE, fill=theme.quiet))
-    return drawn, 42 + LINE * len(lines)
-
-
-def footnote(notes: Sequence[str], top: float, width: float, theme: Theme) -> tuple[list[str], float]:
-    """Draw the notes below the axes, and return the y of their lower end."""
-    lines = wrapped(notes, NOTE, width - 2 * MARGIN)
     drawn = [
-        words(line, MARGIN, top + LINE * (place + 1), size=NOTE, fill=theme.quiet)
+        text_element(
+            shorten_text(title, TITLE_SIZE, room), MARGIN, 28, size=TITLE_SIZE, fill=theme.ink, is_bold=True
+        )
+    ]
+    lines = wrap_text(notes, NOTE_SIZE, room)
+    for place, line in enumerate(lines):
+        drawn.append(text_element(line, MARGIN, 47 + LINE_HEIGHT * place, size=NOTE_SIZE, fill=theme.quiet))
+    return drawn, 42 + LINE_HEIGHT * len(lines)
+
+
+def draw_footnote(notes: Sequence[str], top: float, width: float, theme: Theme) -> tuple[list[str], float]:
+    """Draw the notes below the axes, and return the y of their lower end."""
+    lines = wrap_text(notes, NOTE_SIZE, width - 2 * MARGIN)
+    drawn = [
+        text_element(line, MARGIN, top + LINE_HEIGHT * (place + 1), size=NOTE_SIZE, fill=theme.quiet)
         for place, line in enumerate(lines)
     ]
-    return drawn, top + LINE * len(lines) + 14
+    return drawn, top + LINE_HEIGHT * len(lines) + 14
 
 
-def wrapped(sentences: Iterable[str], size: float, room: float) -> list[str]:
+def wrap_text(sentences: Iterable[str], size: float, room: float) -> list[str]:
     """Break sentences between words into lines that fit into ``room`` pixels."""
     lines = [""]
     for word in " ".join(sentence for sentence in sentences if sentence).split(" "):
         longer = f"{lines[-1]} {word}".strip()
         if text_width(longer, size) <= room or not lines[-1]:
-            lines[-1] = fitted(longer, size, room)
+            lines[-1] = shorten_text(longer, size, room)
         else:
-            lines.append(fitted(word, size, room))
+            lines.append(shorten_text(word, size, room))
     return [line for line in lines if line]
 
 
-def legend(
+def draw_legend(
     entries: Sequence[str], left: float, top: float, room: float, theme: Theme
 ) -> tuple[list[str], float]:
     """Draw a line sample with a name for every series, in rows that fit, and return the total height."""
     drawn: list[str] = []
     x, y = left, top + 12
     for place, entry in enumerate(entries):
-        label = fitted(entry, NOTE, min(room - 44, 300))
-        taken = 34 + text_width(label, NOTE) + 16
+        label = shorten_text(entry, NOTE_SIZE, min(room - 44, 300))
+        taken = 34 + text_width(label, NOTE_SIZE) + 16
         if x > left and x + taken > left + room:
-            x, y = left, y + LINE + 2
-        colour, dash = series(place, theme)
-        drawn.append(stroke(f"M{x:.1f},{y - 4:.1f}h28", colour, dash, 2.2))
-        drawn.append(words(label, x + 34, y, size=NOTE, fill=theme.ink))
+            x, y = left, y + LINE_HEIGHT + 2
+        colour, dash = series_style(place, theme)
+        drawn.append(draw_path(f"M{x:.1f},{y - 4:.1f}h28", colour, dash, 2.2))
+        drawn.append(text_element(label, x + 34, y, size=NOTE_SIZE, fill=theme.ink))
         x += taken
     return drawn, y + 6 - top if entries else 0.0
 
 
-def lines(
+def draw_lines(
     panel: Panel, curves: Iterable[tuple[Sequence[Value], Sequence[Value]]], width: float = 1.8
 ) -> Iterator[str]:
     """Draw a line for every series in the style of the legend."""
     for place, (xs, ys) in enumerate(curves):
-        colour, dash = series(place, panel.theme)
-        yield panel.line(xs, ys, colour=colour, dash=dash, width=width)
+        colour, dash = series_style(place, panel.theme)
+        yield panel.draw_line(xs, ys, colour=colour, dash=dash, width=width)
 
 
-def series(place: int, theme: Theme) -> tuple[str, str]:
+def series_style(place: int, theme: Theme) -> tuple[str, str]:
     """Return colour and dashes of a series. The first 70 combinations are distinct."""
     return theme.series[place % len(theme.series)], DASHES[place % len(DASHES)]

@@ -3,15 +3,16 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from service.rendering.charts.axes import fitted, text_width
-from service.rendering.charts.chart_frame import MARGIN, Subject, footnote, headline
-from service.rendering.network.labels import label_of
-from service.rendering.svg import Theme, document, number, text, words
+from service.rendering.charts.axes import shorten_text, text_width
+from service.rendering.charts.chart_frame import MARGIN, Subject, draw_footnote, draw_headline
+from service.rendering.network.labels import format_label
+from service.rendering.svg import Theme, escape_text, number, svg_document, text_element
 
-LARGEST, SMALLEST, COUNTED = 66.0, 14.0, 26.0  # sides of a cell: largest, smallest, least with a count
-LONGEST = 150.0
-ROOM = 560.0
-SLANT, STEEP = -40, -65
+# Sides of a cell: largest, smallest, least with a count
+MAX_CELL_SIDE, MIN_CELL_SIDE, MIN_COUNTED_SIDE = 66.0, 14.0, 26.0
+MAX_NAME_WIDTH = 150.0
+MATRIX_WIDTH = 560.0
+SLANT_DEGREES, STEEP_DEGREES = -40, -65
 
 
 def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
@@ -24,30 +25,32 @@ def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     """
     classes: list[str] = figures["confusion"]["classes"]
     counts: list[list[int]] = figures["confusion"]["counts"]
-    side = max(SMALLEST, min(LARGEST, ROOM / len(classes)))
+    side = max(MIN_CELL_SIDE, min(MAX_CELL_SIDE, MATRIX_WIDTH / len(classes)))
     size = min(12.0, max(8.0, side - 3))
-    labels = [fitted(name, size, LONGEST) for name in classes]
+    labels = [shorten_text(name, size, MAX_NAME_WIDTH) for name in classes]
     longest = max(text_width(label, size) for label in labels)
     left = 44 + longest
     is_slanted = longest > side - 6
     above = 34 + (longest * (0.68 if side >= 20 else 0.95) if is_slanted else 8)
     reach = longest * 0.78 if is_slanted else 0.0
     width = max(left + side * len(classes) + max(24.0, reach), 380.0)
-    told = _told(classes, counts, subject, theme)
-    head, top = headline(theme.say("Confusion matrix"), told, width, theme)
-    body = [*head, *_names(labels, left, top + above, side, size, theme, is_slanted=is_slanted)]
-    body += _cells(classes, counts, (left, top + above), side, theme)
+    told = _summarise_counts(classes, counts, subject, theme)
+    head, top = draw_headline(theme.say("Confusion matrix"), told, width, theme)
+    body = [*head, *_draw_names(labels, left, top + above, side, size, theme, is_slanted=is_slanted)]
+    body += _draw_cells(classes, counts, (left, top + above), side, theme)
     bottom = top + above + side * len(classes)
     centre, middle = left + side * len(classes) / 2, top + above + side * len(classes) / 2
     body.append(
-        words(theme.say("predicted class"), centre, top + 16, size=11, anchor="middle", fill=theme.quiet)
+        text_element(
+            theme.say("predicted class"), centre, top + 16, size=11, anchor="middle", fill=theme.quiet
+        )
     )
     body.append(
-        words(
+        text_element(
             theme.say("true class"), MARGIN + 8, middle, size=11, anchor="middle", fill=theme.quiet, turn=-90
         )
     )
-    notes, end = footnote(
+    notes, end = draw_footnote(
         [
             theme.say(
                 "The colour of a cell shows its share of the row; the diagonal has the correct predictions."
@@ -57,7 +60,7 @@ def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
         width,
         theme,
     )
-    return document(
+    return svg_document(
         width,
         end,
         title=theme.say("Confusion matrix of {name} for {target}", name=subject.name, target=subject.target),
@@ -67,15 +70,18 @@ def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     )
 
 
-def _told(classes: list[str], counts: list[list[int]], subject: Subject, theme: Theme) -> list[str]:
+def _summarise_counts(
+    classes: list[str], counts: list[list[int]], subject: Subject, theme: Theme
+) -> list[str]:
     total, right = sum(map(sum, counts)), sum(counts[place][place] for place in range(len(classes)))
     told = [
         theme.say(
             "{name}, {rows}: {right} classified correctly ({percent} %).",
-            name=subject.name, rows=subject.rows(total, theme), right=right, percent=100 * right / total,
+            name=subject.name, rows=subject.format_row_count(total, theme),
+            right=right, percent=100 * right / total,
         )
         if total
-        else f"{subject.name}, {subject.rows(0, theme)}."
+        else f"{subject.name}, {subject.format_row_count(0, theme)}."
     ]  # fmt: skip
     wrong = [
         (counts[t][d], classes[t], classes[d])
@@ -88,26 +94,26 @@ def _told(classes: list[str], counts: list[list[int]], subject: Subject, theme: 
         told.append(
             theme.say(
                 "Most frequent error, {count} times: {true} predicted as {decided}.",
-                count=count, true=label_of(true, {}), decided=label_of(decided, {}),
+                count=count, true=format_label(true, {}), decided=format_label(decided, {}),
             )
         )  # fmt: skip
     return told
 
 
-def _names(
+def _draw_names(
     labels: list[str], left: float, top: float, side: float, size: float, theme: Theme, *, is_slanted: bool
 ) -> Iterator[str]:
-    slant = SLANT if side >= 20 else STEEP  # so that names of narrow columns do not overlap
+    slant = SLANT_DEGREES if side >= 20 else STEEP_DEGREES  # so that names of narrow columns do not overlap
     for place, label in enumerate(labels):
         at = side * (place + 0.5)
-        yield words(label, left - 8, top + at + size / 3, size=size, anchor="end", fill=theme.ink)
+        yield text_element(label, left - 8, top + at + size / 3, size=size, anchor="end", fill=theme.ink)
         if is_slanted:
-            yield words(label, left + at + 2, top - 8, size=size, fill=theme.ink, turn=slant)
+            yield text_element(label, left + at + 2, top - 8, size=size, fill=theme.ink, turn=slant)
         else:
-            yield words(label, left + at, top - 8, size=size, anchor="middle", fill=theme.ink)
+            yield text_element(label, left + at, top - 8, size=size, anchor="middle", fill=theme.ink)
 
 
-def _cells(
+def _draw_cells(
     classes: list[str], counts: list[list[int]], corner: tuple[float, float], side: float, theme: Theme
 ) -> Iterator[str]:
     for t, row in enumerate(counts):
@@ -121,14 +127,14 @@ def _cells(
             )  # fmt: skip
             fill = f'{theme.spline}" fill-opacity="{0.06 + 0.9 * share:.2f}' if share else theme.paper
             yield (
-                f"<g><title>{text(told)}</title>"
+                f"<g><title>{escape_text(told)}</title>"
                 f'<rect x="{number(x)}" y="{number(y)}" width="{number(side)}" height="{number(side)}" '
                 f'stroke="{theme.grid}" fill="{fill}"/>'
             )
-            if side >= COUNTED and count:
+            if side >= MIN_COUNTED_SIDE and count:
                 ink = theme.paper if share > 0.5 else theme.ink
                 size = min(13.0, side / (0.72 * max(3, len(str(count)))))
-                yield words(
+                yield text_element(
                     str(count), x + side / 2, y + side / 2 + size / 3, size=size, anchor="middle", fill=ink
                 )
             yield "</g>"

@@ -14,7 +14,7 @@ Line = list[Point]
 def level_path(panel: Panel, lines: Iterable[Line]) -> str:
     """Return contour lines as the data of an SVG path."""
     return "".join(
-        "M" + "L".join(f"{number(panel.across(x))},{number(panel.up(y))}" for x, y in line) for line in lines
+        "M" + "L".join(f"{number(panel.to_x(x))},{number(panel.to_y(y))}" for x, y in line) for line in lines
     )
 
 
@@ -30,11 +30,11 @@ def level_lines(
     def is_on_side(point: Point) -> bool:
         return point[0] in (xs[0], xs[-1]) or point[1] in (ys[0], ys[-1])
 
-    pieces = _pieces(xs, ys, values, level)
-    return list(_chained(piece for piece in pieces if not all(map(is_on_side, piece))))
+    pieces = _level_segments(xs, ys, values, level)
+    return list(_join_segments(piece for piece in pieces if not all(map(is_on_side, piece))))
 
 
-def _pieces(
+def _level_segments(
     xs: Sequence[float], ys: Sequence[float], values: Sequence[Sequence[float]], level: float
 ) -> Iterator[tuple[Point, Point]]:
     for i in range(len(xs) - 1):
@@ -44,10 +44,12 @@ def _pieces(
             ]
             if min(c[2] for c in corner) <= level <= max(c[2] for c in corner):
                 for triangle in ((corner[0], corner[1], corner[2]), (corner[0], corner[2], corner[3])):
-                    yield from _crossed(triangle, level)
+                    yield from _cross_triangle(triangle, level)
 
 
-def _crossed(triangle: Sequence[tuple[float, float, float]], level: float) -> Iterator[tuple[Point, Point]]:
+def _cross_triangle(
+    triangle: Sequence[tuple[float, float, float]], level: float
+) -> Iterator[tuple[Point, Point]]:
     found: list[Point] = []
     for ends in zip(triangle, (*triangle[1:], triangle[0]), strict=True):
         start, end = sorted(ends)  # so that triangles with a common side find the same point on it
@@ -58,7 +60,7 @@ def _crossed(triangle: Sequence[tuple[float, float, float]], level: float) -> It
         yield found[0], found[1]
 
 
-def _chained(pieces: Iterable[tuple[Point, Point]]) -> Iterator[Line]:
+def _join_segments(pieces: Iterable[tuple[Point, Point]]) -> Iterator[Line]:
     """Join segments with common ends into lines, so that dashes continue along a line."""
     beside: dict[Point, list[Point]] = defaultdict(list)
     for one, other in pieces:

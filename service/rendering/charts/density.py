@@ -4,17 +4,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from service.rendering.charts.axes import Panel, Scale, marks_width, stroke
-from service.rendering.charts.chart_frame import MARGIN, Subject, footnote, headline, legend, lines, series
+from service.rendering.charts.axes import Panel, Scale, draw_path, marks_width
+from service.rendering.charts.chart_frame import (
+    MARGIN,
+    Subject,
+    draw_footnote,
+    draw_headline,
+    draw_legend,
+    draw_lines,
+    series_style,
+)
 from service.rendering.charts.contours import level_lines, level_path
-from service.rendering.svg import Theme, document, number
+from service.rendering.svg import Theme, number, svg_document
 
 WIDTH, HEIGHT = 640.0, 330.0
-SIDE = 430.0
-LEVELS = 7  # contour levels of the density
+MAP_SIDE = 430.0
+DENSITY_LEVELS = 7  # contour levels of the density
 LAW_LEVELS = 3
-HIGH_SHARE = 0.98  # upper bound of the levels as a share of the largest density
-LOW_SHARE = 0.02
+MAX_LEVEL_SHARE = 0.98  # upper bound of the levels as a share of the largest density
+MIN_LEVEL_SHARE = 0.02
 
 Figures = Mapping[str, Any]
 
@@ -27,24 +35,26 @@ def draw_density(figures: Figures, subject: Subject, theme: Theme) -> str:
         subject: The model.
         theme: Colours and language.
     """
-    return (_line if len(figures["density"]["columns"]) == 1 else _plane)(figures, subject, theme)
+    return (_draw_univariate if len(figures["density"]["columns"]) == 1 else _draw_bivariate)(
+        figures, subject, theme
+    )
 
 
-def _line(figures: Figures, subject: Subject, theme: Theme) -> str:
+def _draw_univariate(figures: Figures, subject: Subject, theme: Theme) -> str:
     told = figures["density"]
     axis, column = told["axes"][0], told["columns"][0]
     curves = [told["density"], *([told["law_density"]] if told["law_density"] else [])]
     heights = [value for curve in [*curves, told["bars"]] for value in curve]
-    notes = _told(figures, subject, theme)
-    head, top = headline(_title(theme), notes, WIDTH, theme)
-    key, height = legend(_names(told, theme), MARGIN, top, WIDTH - 2 * MARGIN, theme)
-    y = Scale(0.0, Scale.over([0.0, *heights]).high)
+    notes = _describe_fit(figures, subject, theme)
+    head, top = draw_headline(_title(theme), notes, WIDTH, theme)
+    key, height = draw_legend(_legend_entries(told, theme), MARGIN, top, WIDTH - 2 * MARGIN, theme)
+    y = Scale(0.0, Scale.from_values([0.0, *heights]).high)
     left = 46 + marks_width(y, 6)
     panel = Panel(
         left=left, top=top + height + 20, width=WIDTH - left - 24, height=HEIGHT,
         x=Scale(axis[0], axis[-1]), y=y, theme=theme,
     )  # fmt: skip
-    return document(
+    return svg_document(
         WIDTH,
         panel.bottom + 50,
         title=_caption(subject, theme),
@@ -53,27 +63,27 @@ def _line(figures: Figures, subject: Subject, theme: Theme) -> str:
         body=[
             *head,
             *key,
-            _bars(told["edges"], told["bars"], panel),
-            *panel.frame(subject.label(column), theme.say("density")),
-            *lines(panel, ((axis, curve) for curve in curves), width=2.2),
+            _draw_histogram(told["edges"], told["bars"], panel),
+            *panel.draw_frame(subject.label(column), theme.say("density")),
+            *draw_lines(panel, ((axis, curve) for curve in curves), width=2.2),
         ],
     )
 
 
-def _plane(figures: Figures, subject: Subject, theme: Theme) -> str:
+def _draw_bivariate(figures: Figures, subject: Subject, theme: Theme) -> str:
     told = figures["density"]
     across, up = told["axes"]
     y = Scale(up[0], up[-1])
     left = 46 + marks_width(y, 6)
-    width = left + SIDE + 28
-    notes = _told(figures, subject, theme)
-    head, top = headline(_title(theme), notes, width, theme)
-    key, height = legend(_names(told, theme), MARGIN, top, width - 2 * MARGIN, theme)
+    width = left + MAP_SIDE + 28
+    notes = _describe_fit(figures, subject, theme)
+    head, top = draw_headline(_title(theme), notes, width, theme)
+    key, height = draw_legend(_legend_entries(told, theme), MARGIN, top, width - 2 * MARGIN, theme)
     panel = Panel(
-        left=left, top=top + height + 16, width=SIDE, height=SIDE,
+        left=left, top=top + height + 16, width=MAP_SIDE, height=MAP_SIDE,
         x=Scale(across[0], across[-1]), y=y, theme=theme, x_most=6,
     )  # fmt: skip
-    remarks, bottom = footnote(
+    remarks, bottom = draw_footnote(
         [theme.say("Dots: rows; lines: contours of equal density, wider where the density is higher.")],
         panel.bottom + 40,
         width,
@@ -81,7 +91,7 @@ def _plane(figures: Figures, subject: Subject, theme: Theme) -> str:
     )
     dots = [dot for dot in told["dots"] if across[0] <= dot[0] <= across[-1] and up[0] <= dot[1] <= up[-1]]
     xs, ys = [x for x, _ in dots], [y for _, y in dots]
-    return document(
+    return svg_document(
         width,
         bottom,
         title=_caption(subject, theme),
@@ -90,10 +100,10 @@ def _plane(figures: Figures, subject: Subject, theme: Theme) -> str:
         body=[
             *head,
             *key,
-            *panel.frame(subject.label(told["columns"][0]), subject.label(told["columns"][1])),
-            panel.dots(xs, ys, colour=theme.quiet, radius=1.5, opacity=0.45),
-            *_contours(panel, told, told["density"], LEVELS, 0),
-            *(_contours(panel, told, told["law_density"], LAW_LEVELS, 1) if told["law"] else []),
+            *panel.draw_frame(subject.label(told["columns"][0]), subject.label(told["columns"][1])),
+            panel.draw_dots(xs, ys, colour=theme.quiet, radius=1.5, opacity=0.45),
+            *_draw_contours(panel, told, told["density"], DENSITY_LEVELS, 0),
+            *(_draw_contours(panel, told, told["law_density"], LAW_LEVELS, 1) if told["law"] else []),
             *remarks,
         ],
     )
@@ -107,13 +117,13 @@ def _caption(subject: Subject, theme: Theme) -> str:
     return theme.say("Density {target} of {name}", target=subject.target, name=subject.name)
 
 
-def _names(told: Figures, theme: Theme) -> list[str]:
+def _legend_entries(told: Figures, theme: Theme) -> list[str]:
     """Return the names of the curves for the legend."""
     return [theme.say("network"), *([theme.say("law: {name}", name=told["law"])] if told["law"] else [])]
 
 
-def _told(figures: Figures, subject: Subject, theme: Theme) -> list[str]:
-    told = [f"{subject.name}, {subject.rows(figures['rows'], theme)}."]
+def _describe_fit(figures: Figures, subject: Subject, theme: Theme) -> list[str]:
+    told = [f"{subject.name}, {subject.format_row_count(figures['rows'], theme)}."]
     mean, law = (subject.metrics.get(f"{of}mean_log_likelihood") for of in ("", "law_"))
     if mean is not None:
         told.append(theme.say("Mean log-likelihood of the network: {mean}.", mean=mean))
@@ -122,25 +132,25 @@ def _told(figures: Figures, subject: Subject, theme: Theme) -> list[str]:
     return told
 
 
-def _bars(edges: Sequence[float], bars: Sequence[float], panel: Panel) -> str:
+def _draw_histogram(edges: Sequence[float], bars: Sequence[float], panel: Panel) -> str:
     """Draw the histogram."""
     path = "".join(
-        f"M{number(panel.across(low) + 0.5)},{number(panel.bottom)}V{number(panel.up(height))}"
-        f"H{number(panel.across(high) - 0.5)}V{number(panel.bottom)}Z"
+        f"M{number(panel.to_x(low) + 0.5)},{number(panel.bottom)}V{number(panel.to_y(height))}"
+        f"H{number(panel.to_x(high) - 0.5)}V{number(panel.bottom)}Z"
         for (low, high), height in zip(pairwise(edges), bars, strict=True)
         if height
     )
     return f'<path d="{path}" fill="{panel.theme.quiet}" fill-opacity="0.28"/>'
 
 
-def _contours(
+def _draw_contours(
     panel: Panel, told: Figures, values: Sequence[Sequence[float]], count: int, place: int
 ) -> Iterator[str]:
     """Draw contours of equal density, wider for higher levels."""
     (across, up), most = told["axes"], max(max(row) for row in values)
-    colour, dash = series(place, panel.theme)
+    colour, dash = series_style(place, panel.theme)
     for step in range(count):
-        share = LOW_SHARE * (HIGH_SHARE / LOW_SHARE) ** ((step + 0.5) / count)
+        share = MIN_LEVEL_SHARE * (MAX_LEVEL_SHARE / MIN_LEVEL_SHARE) ** ((step + 0.5) / count)
         path = level_path(panel, level_lines(across, up, values, share * most))
         if path:
-            yield stroke(path, colour, dash, 0.9 + 1.2 * step / count)
+            yield draw_path(path, colour, dash, 0.9 + 1.2 * step / count)

@@ -3,17 +3,32 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.rendering.charts.axes import SMALLEST, Panel, Scale, fitted, marks_width, stroke, text_width
-from service.rendering.charts.chart_frame import MARGIN, Subject, footnote, headline, legend, series
-from service.rendering.network.labels import label_of
-from service.rendering.svg import Theme, document, number, text, words
-from service.rendering.translations import briefly
+from service.rendering.charts.axes import (
+    MARK_SIZE,
+    Panel,
+    Scale,
+    draw_path,
+    marks_width,
+    shorten_text,
+    text_width,
+)
+from service.rendering.charts.chart_frame import (
+    MARGIN,
+    Subject,
+    draw_footnote,
+    draw_headline,
+    draw_legend,
+    series_style,
+)
+from service.rendering.network.labels import format_label
+from service.rendering.svg import Theme, escape_text, number, svg_document, text_element
+from service.rendering.translations import format_number
 
-MOST = 12
-ACROSS = 3
-PANEL, HEIGHT, BETWEEN = 216.0, 150.0, 26.0
-SLANTED, UPRIGHT = 62.0, 22.0  # height of slanted category names, and of horizontal labels
-LONGEST = 84.0  # pixels for the name of a category
+MAX_FEATURES = 12
+PANELS_PER_ROW = 3
+PANEL_WIDTH, PANEL_HEIGHT, PANEL_GAP = 216.0, 150.0, 26.0
+SLANTED_LABEL_HEIGHT, LABEL_HEIGHT = 62.0, 22.0  # height of slanted category names, and of horizontal labels
+MAX_CATEGORY_WIDTH = 84.0  # pixels for the name of a category
 
 
 def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> str:
@@ -24,16 +39,16 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
         subject: The model.
         theme: Colours and language.
     """
-    shown = effects[:MOST]
+    shown = effects[:MAX_FEATURES]
     outputs = [curve["output"] for curve in shown[0]["curves"]]
     is_probability = bool(subject.metrics) and "log_loss" in subject.metrics
-    y = _range(shown, is_probability)
+    y = _shared_scale(shown, is_probability)
     left = 46 + marks_width(y, 5)
-    columns = min(ACROSS, len(shown))
-    width = max(left + columns * (PANEL + BETWEEN), 470.0)
-    what = _what(outputs, subject, is_probability, theme)
-    told = _told(shown, what, subject, theme)
-    head, top = headline(
+    columns = min(PANELS_PER_ROW, len(shown))
+    width = max(left + columns * (PANEL_WIDTH + PANEL_GAP), 470.0)
+    what = _predicted_quantity(outputs, subject, is_probability, theme)
+    told = _describe_effects(shown, what, subject, theme)
+    head, top = draw_headline(
         theme.say("Effects of the features"),
         [
             theme.say(
@@ -45,21 +60,21 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
         width,
         theme,
     )
-    key, height = legend(outputs if len(outputs) > 1 else [], MARGIN, top, width - 2 * MARGIN, theme)
+    key, height = draw_legend(outputs if len(outputs) > 1 else [], MARGIN, top, width - 2 * MARGIN, theme)
     rows = [shown[start : start + columns] for start in range(0, len(shown), columns)]
     body, at = [*head, *key], top + height + 34
     for row in rows:
-        below = SLANTED if any(_is_slanted(effect, theme) for effect in row) else UPRIGHT
+        below = SLANTED_LABEL_HEIGHT if any(_is_slanted(effect, theme) for effect in row) else LABEL_HEIGHT
         for place, effect in enumerate(row):
-            x = Scale.over(effect["values"]) if effect["type"] == "number" else _places(effect)
+            x = Scale.from_values(effect["values"]) if effect["type"] == "number" else _category_scale(effect)
             panel = Panel(
-                left=left + place * (PANEL + BETWEEN), top=at, width=PANEL, height=HEIGHT,
+                left=left + place * (PANEL_WIDTH + PANEL_GAP), top=at, width=PANEL_WIDTH, height=PANEL_HEIGHT,
                 x=x, y=y, theme=theme, x_most=5, y_most=5,
             )  # fmt: skip
-            body += _panel(effect, panel, subject, what if place == 0 else "", is_first=place == 0)
-        at += HEIGHT + below + 34
-    notes, end = footnote(_notes(effects, outputs, theme), at - 34, width, theme)
-    return document(
+            body += _draw_panel(effect, panel, subject, what if place == 0 else "", is_first=place == 0)
+        at += PANEL_HEIGHT + below + 34
+    notes, end = draw_footnote(_notes(effects, outputs, theme), at - 34, width, theme)
+    return svg_document(
         width,
         end,
         title=theme.say(
@@ -71,27 +86,27 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     )
 
 
-def _range(shown: Sequence[Mapping[str, Any]], is_probability: bool) -> Scale:
+def _shared_scale(shown: Sequence[Mapping[str, Any]], is_probability: bool) -> Scale:
     """Return one range for all panels, so that they are comparable."""
     parts = [
         curve[key] or () for effect in shown for curve in effect["curves"] for key in ("mean", "low", "high")
     ]
     values = [value for part in parts for value in part]
     if not is_probability:
-        return Scale.over(values)
+        return Scale.from_values(values)
     highest = max((value for value in values if value is not None), default=1.0)
     return Scale(0.0, 1.0 if highest > 0.6 else 1.05 * highest)
 
 
-def _what(outputs: Sequence[str], subject: Subject, is_probability: bool, theme: Theme) -> str:
+def _predicted_quantity(outputs: Sequence[str], subject: Subject, is_probability: bool, theme: Theme) -> str:
     if not is_probability:
-        return theme.say("predicted {target}", target=subject.of_target)
+        return theme.say("predicted {target}", target=subject.target_label)
     if len(outputs) > 1:
         return theme.say("probability")
-    return theme.say("probability of {name}", name=label_of(outputs[0], {}))
+    return theme.say("probability of {name}", name=format_label(outputs[0], {}))
 
 
-def _told(shown: Sequence[Mapping[str, Any]], what: str, subject: Subject, theme: Theme) -> str:
+def _describe_effects(shown: Sequence[Mapping[str, Any]], what: str, subject: Subject, theme: Theme) -> str:
     parts = []
     for effect in shown:
         means = [
@@ -106,7 +121,7 @@ def _told(shown: Sequence[Mapping[str, Any]], what: str, subject: Subject, theme
             theme.say(
                 "{name}: from {low} at {lowest} to {high} at {highest}",
                 name=effect["name"], low=low[1], high=high[1],
-                lowest=_value(low[0], theme), highest=_value(high[0], theme),
+                lowest=_format_value(low[0], theme), highest=_format_value(high[0], theme),
             )
         )  # fmt: skip
     if len(shown[0]["curves"]) > 1:
@@ -115,81 +130,85 @@ def _told(shown: Sequence[Mapping[str, Any]], what: str, subject: Subject, theme
     return f"{told} {'; '.join(parts)}."
 
 
-def _value(value: Any, theme: Theme) -> str:
+def _format_value(value: Any, theme: Theme) -> str:
     if value is None:
         return theme.say("missing")
     if isinstance(value, bool):
         return theme.say("true") if value else theme.say("false")
-    return theme.written(briefly(float(value))) if isinstance(value, int | float) else str(value)
+    return (
+        theme.localise_number(format_number(float(value))) if isinstance(value, int | float) else str(value)
+    )
 
 
-def _places(effect: Mapping[str, Any]) -> Scale:
+def _category_scale(effect: Mapping[str, Any]) -> Scale:
     """Return a scale with the categories at 0, 1, 2, …"""
     return Scale(-0.5, len(effect["values"]) - 0.5)
 
 
-def _labels(effect: Mapping[str, Any], theme: Theme) -> list[str]:
-    return [fitted(_value(value, theme), SMALLEST, LONGEST) for value in effect["values"]]
+def _category_labels(effect: Mapping[str, Any], theme: Theme) -> list[str]:
+    return [
+        shorten_text(_format_value(value, theme), MARK_SIZE, MAX_CATEGORY_WIDTH) for value in effect["values"]
+    ]
 
 
 def _is_slanted(effect: Mapping[str, Any], theme: Theme) -> bool:
     if effect["type"] == "number":
         return False
-    labels = _labels(effect, theme)
-    return max(text_width(label, SMALLEST) for label in labels) > PANEL / len(labels) - 4
+    labels = _category_labels(effect, theme)
+    return max(text_width(label, MARK_SIZE) for label in labels) > PANEL_WIDTH / len(labels) - 4
 
 
-def _panel(
+def _draw_panel(
     effect: Mapping[str, Any], panel: Panel, subject: Subject, y_label: str, *, is_first: bool
 ) -> list[str]:
-    name = fitted(subject.label(effect["name"]), 12, panel.width)
-    head = words(name, panel.left, panel.top - 8, size=12, fill=panel.theme.ink, is_bold=True)
-    drawn = [f"<g><title>{text(effect['name'])}</title>{head}"]
+    name = shorten_text(subject.label(effect["name"]), 12, panel.width)
+    head = text_element(name, panel.left, panel.top - 8, size=12, fill=panel.theme.ink, is_bold=True)
+    drawn = [f"<g><title>{escape_text(effect['name'])}</title>{head}"]
     is_number = effect["type"] == "number"
-    drawn += panel.frame(y_label=y_label, x_marks=is_number, y_marks=is_first)
-    drawn += _curves(effect, panel) if is_number else _steps(effect, panel)
+    drawn += panel.draw_frame(y_label=y_label, x_marks=is_number, y_marks=is_first)
+    drawn += _draw_curves(effect, panel) if is_number else _draw_categories(effect, panel)
     return [*drawn, "</g>"]
 
 
-def _curves(effect: Mapping[str, Any], panel: Panel) -> list[str]:
+def _draw_curves(effect: Mapping[str, Any], panel: Panel) -> list[str]:
     """Draw the curves of a numeric feature, and marks at the deciles of the training rows."""
     drawn = []
     for place, curve in enumerate(effect["curves"]):
-        colour, dash = series(place, panel.theme)
+        colour, dash = series_style(place, panel.theme)
         if curve["low"]:
-            drawn.append(panel.band(effect["values"], curve["low"], curve["high"], colour=colour))
-        drawn.append(panel.line(effect["values"], curve["mean"], colour=colour, dash=dash))
+            drawn.append(panel.draw_band(effect["values"], curve["low"], curve["high"], colour=colour))
+        drawn.append(panel.draw_line(effect["values"], curve["mean"], colour=colour, dash=dash))
     marks = "".join(
-        f"M{number(panel.across(value))},{number(panel.bottom)}v-7"
+        f"M{number(panel.to_x(value))},{number(panel.bottom)}v-7"
         for value in effect["deciles"] or ()
         if value is not None
     )
-    return [*drawn, stroke(marks, panel.theme.ink, width=1.1) if marks else ""]
+    return [*drawn, draw_path(marks, panel.theme.ink, width=1.1) if marks else ""]
 
 
-def _steps(effect: Mapping[str, Any], panel: Panel) -> list[str]:
+def _draw_categories(effect: Mapping[str, Any], panel: Panel) -> list[str]:
     """Draw a dot per category with its band as a bar, and the name of the category."""
     drawn, places = [], list(range(len(effect["values"])))
     apart = min(7.0, panel.width / len(places) / (len(effect["curves"]) + 1))
     for number_of, curve in enumerate(effect["curves"]):
-        colour, dash = series(number_of, panel.theme)
-        aside = panel.beside(left=panel.left + apart * (number_of - (len(effect["curves"]) - 1) / 2))
+        colour, dash = series_style(number_of, panel.theme)
+        aside = panel.copy_with(left=panel.left + apart * (number_of - (len(effect["curves"]) - 1) / 2))
         for place, low, high in zip(places, curve["low"] or (), curve["high"] or (), strict=False):
             if low is not None and high is not None:
-                x, top, bottom = aside.across(place), aside.up(high), aside.up(low)
+                x, top, bottom = aside.to_x(place), aside.to_y(high), aside.to_y(low)
                 path = f"M{number(x)},{number(top)}V{number(bottom)}"
                 drawn.append(f'<path d="{path}" stroke="{colour}" stroke-opacity="0.35" stroke-width="7"/>')
         if len(effect["curves"]) > 1:  # colour alone does not distinguish them
-            drawn.append(aside.line(places, curve["mean"], colour=colour, dash=dash, width=1.0))
+            drawn.append(aside.draw_line(places, curve["mean"], colour=colour, dash=dash, width=1.0))
         radius = 3.6 if len(effect["curves"]) == 1 else 2.6
-        drawn.append(aside.dots(places, curve["mean"], colour=colour, radius=radius))
+        drawn.append(aside.draw_dots(places, curve["mean"], colour=colour, radius=radius))
     turn = _is_slanted(effect, panel.theme)
-    for place, label in zip(places, _labels(effect, panel.theme), strict=True):
-        x, y = panel.across(place), panel.bottom + 15
+    for place, label in zip(places, _category_labels(effect, panel.theme), strict=True):
+        x, y = panel.to_x(place), panel.bottom + 15
         drawn.append(
-            words(label, x + 3, y - 3, size=SMALLEST, anchor="end", fill=panel.theme.quiet, turn=-40)
+            text_element(label, x + 3, y - 3, size=MARK_SIZE, anchor="end", fill=panel.theme.quiet, turn=-40)
             if turn
-            else panel.mark(label, x, y, "middle")
+            else panel.draw_mark(label, x, y, "middle")
         )
     return drawn
 
@@ -198,10 +217,14 @@ def _notes(effects: Sequence[Mapping[str, Any]], outputs: Sequence[str], theme: 
     notes = []
     if len(outputs) == 1:
         notes.append(theme.say("Line: mean; band: 10 % to 90 % quantile of the rows."))
-    if any(effect["type"] == "number" for effect in effects[:MOST]):
+    if any(effect["type"] == "number" for effect in effects[:MAX_FEATURES]):
         notes.append(theme.say("Short marks: minimum, deciles and maximum of the training rows."))
-    if len(effects) > MOST:
+    if len(effects) > MAX_FEATURES:
         notes.append(
-            theme.say("The {shown} most important of {all} features are drawn.", shown=MOST, all=len(effects))
+            theme.say(
+                "The {shown} most important of {all} features are drawn.",
+                shown=MAX_FEATURES,
+                all=len(effects),
+            )
         )
     return notes

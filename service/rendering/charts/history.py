@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from service.rendering.charts.axes import Panel, Scale, marks_width, stroke
-from service.rendering.charts.chart_frame import Subject, headline, legend, lines
-from service.rendering.svg import Theme, document, number, words
+from service.rendering.charts.axes import Panel, Scale, draw_path, marks_width
+from service.rendering.charts.chart_frame import Subject, draw_headline, draw_legend, draw_lines
+from service.rendering.svg import Theme, number, svg_document, text_element
 
 WIDTH, HEIGHT = 680.0, 330.0
-NARROWEST_LABEL = 34.0  # pixels; grid refinements closer than this get a line without a label
+MIN_LABEL_SPACING = 34.0  # pixels; grid refinements closer than this get a line without a label
 
 
 @dataclass(frozen=True)
-class Course:
+class HistoryTexts:
     """The texts of a history chart.
 
     Attributes:
@@ -43,22 +43,22 @@ def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     steps = [float(entry["step"]) for entry in history]
     if any(b <= a for a, b in pairwise(steps)):
         steps = [float(place) for place in range(len(history))]  # steps restart in every round of training
-    course = (_of_equations if "error" in history[0] else _of_training)(history, subject, theme)
+    course = (_equation_texts if "error" in history[0] else _training_texts)(history, subject, theme)
     losses = {
         course.values: [entry.get(course.name) for entry in history],
         theme.say("validation loss"): [entry.get("validation_loss") for entry in history],
     }
     shown = {name: values for name, values in losses.items() if any(value for value in values)}
-    told = _told(history, course, subject, theme)
-    head, top = headline(course.heading, [told], WIDTH, theme)
-    key, height = legend(list(shown), 70, top, WIDTH - 90, theme)
-    y = Scale.over([value for values in shown.values() for value in values], is_log=True)
+    told = _describe_history(history, course, subject, theme)
+    head, top = draw_headline(course.heading, [told], WIDTH, theme)
+    key, height = draw_legend(list(shown), 70, top, WIDTH - 90, theme)
+    y = Scale.from_values([value for values in shown.values() for value in values], is_log=True)
     left = 42 + marks_width(y, 6)
     panel = Panel(
         left=left, top=top + height + 22, width=WIDTH - left - 24, height=HEIGHT,
-        x=Scale.over(steps, room=0.02), y=y, theme=theme, x_most=min(7, max(2, len(steps))),
+        x=Scale.from_values(steps, room=0.02), y=y, theme=theme, x_most=min(7, max(2, len(steps))),
     )  # fmt: skip
-    return document(
+    return svg_document(
         WIDTH,
         panel.bottom + 48,
         title=course.title,
@@ -67,16 +67,16 @@ def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: 
         body=[
             *head,
             *key,
-            *panel.frame(theme.say("step"), course.unit),
-            *_grids(history, steps, panel),
-            *lines(panel, ((steps, values) for values in shown.values())),
+            *panel.draw_frame(theme.say("step"), course.unit),
+            *_draw_refinements(history, steps, panel),
+            *draw_lines(panel, ((steps, values) for values in shown.values())),
         ],
     )
 
 
-def _of_training(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> Course:
+def _training_texts(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> HistoryTexts:
     first, last = history[0]["loss"], history[-1]["loss"]
-    return Course(
+    return HistoryTexts(
         name="loss",
         heading=theme.say("Loss during training"),
         title=theme.say("Loss during the training of {name}", name=subject.name),
@@ -91,9 +91,9 @@ def _of_training(history: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     )  # fmt: skip
 
 
-def _of_equations(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> Course:
+def _equation_texts(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> HistoryTexts:
     first, last = history[0]["error"], history[-1]["error"]
-    return Course(
+    return HistoryTexts(
         name="error",
         heading=theme.say("Error during the solution of the equations"),
         title=theme.say("Error during the solution of the equations of {name}", name=subject.name),
@@ -108,7 +108,9 @@ def _of_equations(history: Sequence[Mapping[str, Any]], subject: Subject, theme:
     )  # fmt: skip
 
 
-def _told(history: Sequence[Mapping[str, Any]], course: Course, subject: Subject, theme: Theme) -> str:
+def _describe_history(
+    history: Sequence[Mapping[str, Any]], course: HistoryTexts, subject: Subject, theme: Theme
+) -> str:
     grids = list(dict.fromkeys(str(entry["grid"]) for entry in history))
     valued = [entry["validation_loss"] for entry in history if entry.get("validation_loss") is not None]
     told = [f"{subject.name}: {course.told}."]
@@ -118,19 +120,23 @@ def _told(history: Sequence[Mapping[str, Any]], course: Course, subject: Subject
     return " ".join([*told, refined if len(grids) > 1 else f"G = {grids[0]}."])
 
 
-def _grids(history: Sequence[Mapping[str, Any]], steps: Sequence[float], panel: Panel) -> list[str]:
+def _draw_refinements(
+    history: Sequence[Mapping[str, Any]], steps: Sequence[float], panel: Panel
+) -> list[str]:
     """Draw a line where the grid was refined, with the new number of intervals."""
     drawn: list[str] = []
     labelled = 0.0
     for step, before, entry in zip(steps[1:], history, history[1:], strict=False):
         if entry["grid"] == before["grid"]:
             continue
-        x = panel.across(step)
+        x = panel.to_x(step)
         drawn.append(
-            stroke(f"M{number(x)},{number(panel.top)}V{number(panel.bottom)}", panel.theme.line, "3 3", 1)
+            draw_path(f"M{number(x)},{number(panel.top)}V{number(panel.bottom)}", panel.theme.line, "3 3", 1)
         )
-        if x - labelled > NARROWEST_LABEL:
+        if x - labelled > MIN_LABEL_SPACING:
             labelled = x
             label = f"G = {entry['grid']}"
-            drawn.append(words(label, x, panel.top - 5, size=10, anchor="middle", fill=panel.theme.quiet))
+            drawn.append(
+                text_element(label, x, panel.top - 5, size=10, anchor="middle", fill=panel.theme.quiet)
+            )
     return drawn

@@ -4,14 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.rendering.charts.axes import Panel, Scale, marks_width, stroke
-from service.rendering.charts.chart_frame import Subject, footnote, headline
-from service.rendering.svg import Theme, document, number, words
-from service.rendering.translations import briefly
+from service.rendering.charts.axes import Panel, Scale, draw_path, marks_width
+from service.rendering.charts.chart_frame import Subject, draw_footnote, draw_headline
+from service.rendering.svg import Theme, number, svg_document, text_element
+from service.rendering.translations import format_number
 
 SIDE = 420.0
-WIDE, LOW = 470.0, 330.0  # width and height of the panel of residuals
-BINS = 24
+RESIDUALS_WIDTH, RESIDUALS_HEIGHT = 470.0, 330.0  # width and height of the panel of residuals
+HISTOGRAM_BINS = 24
 Pairs = list[tuple[float, float]]
 
 
@@ -23,23 +23,23 @@ def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> s
         subject: The model.
         theme: Colours and language.
     """
-    pairs, lost = _pairs(figures)
-    scale = Scale.over([value for pair in pairs for value in pair])
+    pairs, lost = _known_pairs(figures)
+    scale = Scale.from_values([value for pair in pairs for value in pair])
     left = 46 + marks_width(scale, 6)
     width = left + SIDE + 28
-    told = _told(pairs, lost, subject, theme)
-    head, top = headline(theme.say("Predicted and true values"), told, width, theme)
+    told = _describe_errors(pairs, lost, subject, theme)
+    head, top = draw_headline(theme.say("Predicted and true values"), told, width, theme)
     panel = Panel(
         left=left, top=top + 12, width=SIDE, height=SIDE, x=scale, y=scale, theme=theme, x_most=6
     )  # fmt: skip
     diagonal = f"M{number(panel.left)},{number(panel.bottom)}L{number(panel.right)},{number(panel.top)}"
-    notes, bottom = footnote(
+    notes, bottom = draw_footnote(
         [theme.say("On the dashed diagonal, predictions equal the true values.")],
         panel.bottom + 40,
         width,
         theme,
     )
-    return document(
+    return svg_document(
         width,
         bottom,
         title=theme.say("Predicted and true {target} of {name}", target=subject.target, name=subject.name),
@@ -47,12 +47,12 @@ def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> s
         theme=theme,
         body=[
             *head,
-            *panel.frame(
-                theme.say("true {target}", target=subject.of_target),
-                theme.say("predicted {target}", target=subject.of_target),
+            *panel.draw_frame(
+                theme.say("true {target}", target=subject.target_label),
+                theme.say("predicted {target}", target=subject.target_label),
             ),
-            stroke(diagonal, theme.quiet, "6 4", 1.4),
-            _dots(panel, pairs, theme),
+            draw_path(diagonal, theme.quiet, "6 4", 1.4),
+            _draw_dots(panel, pairs, theme),
             *notes,
         ],
     )
@@ -66,56 +66,56 @@ def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
         subject: The model.
         theme: Colours and language.
     """
-    pairs, lost = _pairs(figures)
+    pairs, lost = _known_pairs(figures)
     left_over = [(predicted, true - predicted) for true, predicted in pairs]
     residuals = [residual for _, residual in left_over]
     unit = subject.units.get(subject.target)
-    y = Scale.over([0.0, *residuals])
+    y = Scale.from_values([0.0, *residuals])
     left = 46 + marks_width(y, 6)
-    width = left + WIDE + 150
-    told = _told(pairs, lost, subject, theme)
-    head, top = headline(theme.say("Residuals: true minus predicted"), told, width, theme)
+    width = left + RESIDUALS_WIDTH + 150
+    told = _describe_errors(pairs, lost, subject, theme)
+    head, top = draw_headline(theme.say("Residuals: true minus predicted"), told, width, theme)
     panel = Panel(
-        left=left, top=top + 28, width=WIDE, height=LOW,
-        x=Scale.over([predicted for predicted, _ in left_over]), y=y, theme=theme,
+        left=left, top=top + 28, width=RESIDUALS_WIDTH, height=RESIDUALS_HEIGHT,
+        x=Scale.from_values([predicted for predicted, _ in left_over]), y=y, theme=theme,
     )  # fmt: skip
-    zero = f"M{number(panel.left)},{number(panel.up(0))}H{number(panel.right + 120)}"
-    return document(
+    zero = f"M{number(panel.left)},{number(panel.to_y(0))}H{number(panel.right + 120)}"
+    return svg_document(
         width,
         panel.bottom + 50,
         title=theme.say("Residuals of {name} for {target}", name=subject.name, target=subject.target),
-        description=" ".join([*told, _balance(residuals, theme)]),
+        description=" ".join([*told, _describe_balance(residuals, theme)]),
         theme=theme,
         body=[
             *head,
-            *panel.frame(
-                theme.say("predicted {target}", target=subject.of_target),
+            *panel.draw_frame(
+                theme.say("predicted {target}", target=subject.target_label),
                 theme.say("true − predicted") + (f" [{unit}]" if unit else ""),
             ),
-            _dots(panel, left_over, theme),
-            *_histogram(residuals, panel, theme),
-            stroke(zero, theme.quiet, "6 4", 1.4),
+            _draw_dots(panel, left_over, theme),
+            *_draw_histogram(residuals, panel, theme),
+            draw_path(zero, theme.quiet, "6 4", 1.4),
         ],
     )
 
 
-def _pairs(figures: Mapping[str, Any]) -> tuple[Pairs, int]:
+def _known_pairs(figures: Mapping[str, Any]) -> tuple[Pairs, int]:
     """Return pairs of true and predicted values, and the number of rows without such a pair."""
     every = list(zip(figures["parity"]["true"], figures["parity"]["predicted"], strict=True))
     known = [(float(t), float(p)) for t, p in every if t is not None and p is not None]
     return known, len(every) - len(known)
 
 
-def _told(pairs: Pairs, lost: int, subject: Subject, theme: Theme) -> list[str]:
+def _describe_errors(pairs: Pairs, lost: int, subject: Subject, theme: Theme) -> list[str]:
     """Describe the errors in sentences."""
     errors = sorted(abs(true - predicted) for true, predicted in pairs)
     metrics = [
-        f"{name} {theme.written(briefly(subject.metrics[key]))}"
+        f"{name} {theme.localise_number(format_number(subject.metrics[key]))}"
         for key, name in (("rmse", "RMSE"), ("mae", "MAE"), ("r2", "R²"))
         if subject.metrics.get(key) is not None
     ]
     of = f": {', '.join(metrics)}" if metrics else ""
-    told = [f"{subject.name}, {subject.rows(len(pairs), theme)}{of}."]
+    told = [f"{subject.name}, {subject.format_row_count(len(pairs), theme)}{of}."]
     if errors:
         half, most = errors[len(errors) // 2], errors[min(len(errors) - 1, math.ceil(0.9 * len(errors)))]
         told.append(
@@ -126,23 +126,23 @@ def _told(pairs: Pairs, lost: int, subject: Subject, theme: Theme) -> list[str]:
     return told
 
 
-def _balance(residuals: Sequence[float], theme: Theme) -> str:
+def _describe_balance(residuals: Sequence[float], theme: Theme) -> str:
     above = sum(residual > 0 for residual in residuals)
     return theme.say("{count} of {all} predictions are too low.", count=above, all=len(residuals))
 
 
-def _dots(panel: Panel, pairs: Pairs, theme: Theme) -> str:
+def _draw_dots(panel: Panel, pairs: Pairs, theme: Theme) -> str:
     xs, ys = [x for x, _ in pairs], [y for _, y in pairs]
     radius, opacity = (3.0, 0.65) if len(pairs) <= 300 else (2.2, 0.45)
-    return panel.dots(xs, ys, colour=theme.series[0], radius=radius, opacity=opacity)
+    return panel.draw_dots(xs, ys, colour=theme.series[0], radius=radius, opacity=opacity)
 
 
-def _histogram(residuals: Sequence[float], panel: Panel, theme: Theme) -> list[str]:
+def _draw_histogram(residuals: Sequence[float], panel: Panel, theme: Theme) -> list[str]:
     """Draw the histogram of residuals as bars to the right of the panel."""
-    counts = [0] * BINS
+    counts = [0] * HISTOGRAM_BINS
     for residual in residuals:
-        counts[min(BINS - 1, max(0, int(panel.y.share(residual) * BINS)))] += 1
-    high, left, room = panel.height / BINS, panel.right + 14, 106.0
+        counts[min(HISTOGRAM_BINS - 1, max(0, int(panel.y.share(residual) * HISTOGRAM_BINS)))] += 1
+    high, left, room = panel.height / HISTOGRAM_BINS, panel.right + 14, 106.0
     bars = "".join(
         f"M{number(left)},{number(panel.bottom - high * (place + 1) + 0.8)}"
         f"h{number(room * count / max(counts))}v{number(high - 1.6)}H{number(left)}Z"
@@ -151,8 +151,8 @@ def _histogram(residuals: Sequence[float], panel: Panel, theme: Theme) -> list[s
     )
     return [
         f'<path d="{bars}" fill="{theme.series[0]}" fill-opacity="0.75"/>',
-        words(theme.say("count"), left, panel.top - 8, size=10, fill=theme.quiet),
-        words(
+        text_element(theme.say("count"), left, panel.top - 8, size=10, fill=theme.quiet),
+        text_element(
             theme.say("maximum: {count}", count=max(counts)),
             left,
             panel.bottom + 15,

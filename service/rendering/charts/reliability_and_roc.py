@@ -3,14 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.rendering.charts.axes import Panel, Scale, stroke, text_width
-from service.rendering.charts.chart_frame import MARGIN, NOTE, Subject, headline, legend, lines
-from service.rendering.svg import Theme, document, number, words
-from service.rendering.translations import briefly
+from service.rendering.charts.axes import Panel, Scale, draw_path, text_width
+from service.rendering.charts.chart_frame import (
+    MARGIN,
+    NOTE_SIZE,
+    Subject,
+    draw_headline,
+    draw_legend,
+    draw_lines,
+)
+from service.rendering.svg import Theme, number, svg_document, text_element
+from service.rendering.translations import format_number
 
-SIDE, GAP = 300.0, 84.0
-UNIT = Scale(0.0, 1.0)
-MOST_CURVES = 10
+PANEL_SIDE, PANEL_GAP = 300.0, 84.0
+UNIT_SCALE = Scale(0.0, 1.0)
+MAX_CURVES = 10
 
 
 def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
@@ -22,8 +29,8 @@ def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Them
         theme: Colours and language.
     """
     bins, curves = figures["reliability"], figures["roc"]
-    shown = sorted(curves, key=lambda curve: -curve["auc"])[:MOST_CURVES]
-    width = 62 + SIDE + GAP + SIDE + 26
+    shown = sorted(curves, key=lambda curve: -curve["auc"])[:MAX_CURVES]
+    width = 62 + PANEL_SIDE + PANEL_GAP + PANEL_SIDE + 26
     of_any = bins["class"] is None
     across = (
         theme.say("probability of any class")
@@ -31,16 +38,18 @@ def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Them
         else theme.say("probability of {name}", name=bins["class"])
     )
     told = [
-        f"{subject.name}, {subject.rows(figures['rows'], theme)}.",
-        _reliability_told(bins, theme),
-        _roc_told(shown, len(curves), theme),
+        f"{subject.name}, {subject.format_row_count(figures['rows'], theme)}.",
+        _describe_reliability(bins, theme),
+        _describe_roc(shown, len(curves), theme),
     ]
-    head, top = headline(theme.say("Reliability diagram and ROC curves"), told, width, theme)
-    left = Panel(left=62, top=top + 34, width=SIDE, height=SIDE, x=UNIT, y=UNIT, theme=theme)
-    right = left.beside(left=left.right + GAP)
-    entries = [f"AUC {_area(curve, theme)}: {curve['class']}" for curve in shown]
-    key, height = legend(entries, MARGIN, left.bottom + 48, width - 2 * MARGIN, theme)
-    return document(
+    head, top = draw_headline(theme.say("Reliability diagram and ROC curves"), told, width, theme)
+    left = Panel(
+        left=62, top=top + 34, width=PANEL_SIDE, height=PANEL_SIDE, x=UNIT_SCALE, y=UNIT_SCALE, theme=theme
+    )
+    right = left.copy_with(left=left.right + PANEL_GAP)
+    entries = [f"AUC {_format_area(curve, theme)}: {curve['class']}" for curve in shown]
+    key, height = draw_legend(entries, MARGIN, left.bottom + 48, width - 2 * MARGIN, theme)
+    return svg_document(
         width,
         left.bottom + 62 + height,
         title=theme.say("Probabilities of {name} for {target}", name=subject.name, target=subject.target),
@@ -48,35 +57,42 @@ def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Them
         theme=theme,
         body=[
             *head,
-            words(
-                theme.say("Reliability"), left.left, left.top - 10, size=NOTE, fill=theme.ink, is_bold=True
+            text_element(
+                theme.say("Reliability"),
+                left.left,
+                left.top - 10,
+                size=NOTE_SIZE,
+                fill=theme.ink,
+                is_bold=True,
             ),
-            *left.frame(across, theme.say("observed share")),
-            _diagonal(left),
-            *_bins(bins, left),
-            words("ROC", right.left, right.top - 10, size=NOTE, fill=theme.ink, is_bold=True),
-            *right.frame(theme.say("false positive rate"), theme.say("true positive rate")),
-            _diagonal(right),
-            *lines(right, ((curve["false_positive_rate"], curve["true_positive_rate"]) for curve in shown)),
+            *left.draw_frame(across, theme.say("observed share")),
+            _draw_diagonal(left),
+            *_draw_bins(bins, left),
+            text_element("ROC", right.left, right.top - 10, size=NOTE_SIZE, fill=theme.ink, is_bold=True),
+            *right.draw_frame(theme.say("false positive rate"), theme.say("true positive rate")),
+            _draw_diagonal(right),
+            *draw_lines(
+                right, ((curve["false_positive_rate"], curve["true_positive_rate"]) for curve in shown)
+            ),
             *key,
         ],
     )
 
 
-def _reliability_told(bins: Mapping[str, Any], theme: Theme) -> str:
+def _describe_reliability(bins: Mapping[str, Any], theme: Theme) -> str:
     parts = zip(bins["mean_probability"], bins["observed_share"], bins["count"], strict=True)
     known = [(abs(p - share), count) for p, share, count in parts if p is not None and share is not None]
     total = sum(count for _, count in known)
     if not total:
         return theme.say("No probability is defined.")
-    error = theme.written(briefly(sum(d * n for d, n in known) / total, 2))
+    error = theme.localise_number(format_number(sum(d * n for d, n in known) / total, 2))
     return theme.say("The expected calibration error is {error}.", error=error)
 
 
-def _roc_told(shown: Sequence[Mapping[str, Any]], count: int, theme: Theme) -> str:
+def _describe_roc(shown: Sequence[Mapping[str, Any]], count: int, theme: Theme) -> str:
     if not shown:
         return theme.say("There is no ROC curve: all rows have the same class.")
-    most, least = _area(shown[0], theme), _area(shown[-1], theme)
+    most, least = _format_area(shown[0], theme), _format_area(shown[-1], theme)
     if count == 1:
         return theme.say("The area under the ROC curve is {area}.", area=most)
     told = theme.say(
@@ -89,29 +105,29 @@ def _roc_told(shown: Sequence[Mapping[str, Any]], count: int, theme: Theme) -> s
     return f"{told} {theme.say('The {shown} largest of {all} are drawn.', shown=len(shown), all=count)}"
 
 
-def _area(curve: Mapping[str, Any], theme: Theme) -> str:
-    return theme.written(f"{curve['auc']:.3f}")
+def _format_area(curve: Mapping[str, Any], theme: Theme) -> str:
+    return theme.localise_number(f"{curve['auc']:.3f}")
 
 
-def _diagonal(panel: Panel) -> str:
+def _draw_diagonal(panel: Panel) -> str:
     path = f"M{number(panel.left)},{number(panel.bottom)}L{number(panel.right)},{number(panel.top)}"
-    return stroke(path, panel.theme.quiet, "2 4", 1.2)
+    return draw_path(path, panel.theme.quiet, "2 4", 1.2)
 
 
-def _bins(bins: Mapping[str, Any], panel: Panel) -> list[str]:
+def _draw_bins(bins: Mapping[str, Any], panel: Panel) -> list[str]:
     """Draw the reliability curve with the row count of each bin. The area of a dot grows with the count."""
     colour = panel.theme.series[0]
     xs, ys, counts = bins["mean_probability"], bins["observed_share"], bins["count"]
     pairs = [(x, y, count) for x, y, count in zip(xs, ys, counts, strict=True) if x is not None]
-    drawn = [panel.line([x for x, _, _ in pairs], [y for _, y, _ in pairs], colour=colour)]
+    drawn = [panel.draw_line([x for x, _, _ in pairs], [y for _, y, _ in pairs], colour=colour)]
     most = max(counts, default=0) or 1
     radii = [3.0 + 5.0 * (count / most) ** 0.5 for _, _, count in pairs]
     for (x, y, _), radius in zip(pairs, radii, strict=True):
-        drawn.append(panel.dots([x], [y], colour=colour, radius=radius, opacity=0.85))
+        drawn.append(panel.draw_dots([x], [y], colour=colour, radius=radius, opacity=0.85))
     for (x, y, count), radius in zip(pairs, radii, strict=True):
-        label, above = str(count), panel.up(y) - panel.top > 24
-        place = panel.up(y) + (-radius - 4 if above else radius + 11)
+        label, above = str(count), panel.to_y(y) - panel.top > 24
+        place = panel.to_y(y) + (-radius - 4 if above else radius + 11)
         room = text_width(label, 9) / 2
-        across = min(panel.right - room, max(panel.left + room, panel.across(x)))
-        drawn.append(words(label, across, place, size=9, anchor="middle", fill=panel.theme.quiet))
+        across = min(panel.right - room, max(panel.left + room, panel.to_x(x)))
+        drawn.append(text_element(label, across, place, size=9, anchor="middle", fill=panel.theme.quiet))
     return drawn

@@ -4,28 +4,37 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from service.rendering.charts.axes import SMALLEST, Panel, Scale, fitted, marks_width, stroke, text_width
-from service.rendering.charts.chart_frame import Subject, footnote, headline
+from service.rendering.charts.axes import (
+    MARK_SIZE,
+    Panel,
+    Scale,
+    draw_path,
+    marks_width,
+    shorten_text,
+    text_width,
+)
+from service.rendering.charts.chart_frame import Subject, draw_footnote, draw_headline
 from service.rendering.charts.contours import Line, level_lines, level_path
 from service.rendering.charts.ticks import nice_ticks, tick_labels
-from service.rendering.svg import Theme, document, number, words
-from service.rendering.translations import briefly
+from service.rendering.svg import Theme, number, svg_document, text_element
+from service.rendering.translations import format_number
 
 WIDTH = 640.0
-HEIGHT, LOWER = 330.0, 150.0  # height of a single curve, and of one of several
-SIDE, SMALLER = 430.0, 270.0  # side of a single map, and of one of several
-ACROSS, BETWEEN = 2, 28.0  # maps per row, and the gap between them in pixels
-LEVELS = 9  # most contour levels of a map
-ROOM = 0.02  # share of the range of values at both ends that has no levels
-BELOW = "5 3"  # dashes of levels below 0
-FROM_SIDE, FROM_LABEL, FROM_LINE = 20.0, 40.0, 8.0  # least distance of a label to each, in pixels
-EVERY = 4  # every so many points of a line are candidates for the position of its label
+SINGLE_HEIGHT, MULTIPLE_HEIGHT = 330.0, 150.0  # height of a single curve, and of one of several
+SINGLE_SIDE, MULTIPLE_SIDE = 430.0, 270.0  # side of a single map, and of one of several
+MAPS_PER_ROW, MAP_GAP = 2, 28.0  # maps per row, and the gap between them in pixels
+MAX_LEVELS = 9  # most contour levels of a map
+LEVEL_MARGIN_SHARE = 0.02  # share of the range of values at both ends that has no levels
+NEGATIVE_DASHES = "5 3"  # dashes of levels below 0
+# Least distance of a label to each, in pixels
+MIN_SIDE_DISTANCE, MIN_LABEL_DISTANCE, MIN_LINE_DISTANCE = 20.0, 40.0, 8.0
+POINT_STRIDE = 4  # every so many points of a line are candidates for the position of its label
 
-Told = Mapping[str, Any]
+SolutionFigures = Mapping[str, Any]
 Point = tuple[float, float]
 
 
-def draw_solution(figures: Told, subject: Subject, theme: Theme) -> str:
+def draw_solution(figures: SolutionFigures, subject: Subject, theme: Theme) -> str:
     """Draw the unknowns over one or two independent variables.
 
     Args:
@@ -33,65 +42,69 @@ def draw_solution(figures: Told, subject: Subject, theme: Theme) -> str:
         subject: The model.
         theme: Colours and language.
     """
-    return (_curves if len(figures["solution"]["axes"]) == 1 else _maps)(figures["solution"], subject, theme)
+    return (_draw_curves if len(figures["solution"]["axes"]) == 1 else _draw_maps)(
+        figures["solution"], subject, theme
+    )
 
 
-def _curves(solution: Told, subject: Subject, theme: Theme) -> str:
+def _draw_curves(solution: SolutionFigures, subject: Subject, theme: Theme) -> str:
     unknowns, axis = solution["unknowns"], solution["axes"][0]
-    scales = [Scale.over([*each["values"], *(y for _, y in each["measured"] or ())]) for each in unknowns]
+    scales = [
+        Scale.from_values([*each["values"], *(y for _, y in each["measured"] or ())]) for each in unknowns
+    ]
     left = 46 + max(marks_width(scale, 6) for scale in scales)
-    head, at = headline(
+    head, at = draw_headline(
         theme.say("Solution of the equations"), _notes(solution, subject, theme), WIDTH, theme
     )
-    height, body = HEIGHT if len(unknowns) == 1 else LOWER, [*head]
+    height, body = SINGLE_HEIGHT if len(unknowns) == 1 else MULTIPLE_HEIGHT, [*head]
     for each, scale in zip(unknowns, scales, strict=True):
         panel = Panel(
             left=left, top=at + 12, width=WIDTH - left - 24, height=height,
-            x=Scale(axis[0], axis[-1]), y=scale, theme=theme, y_most=6 if height == HEIGHT else 4,
+            x=Scale(axis[0], axis[-1]), y=scale, theme=theme, y_most=6 if height == SINGLE_HEIGHT else 4,
         )  # fmt: skip
         is_last = each is unknowns[-1]
-        body += panel.frame(
+        body += panel.draw_frame(
             subject.label(solution["independent"][0]) if is_last else "", subject.label(each["name"])
         )
-        body.append(panel.line(axis, each["values"], colour=theme.series[0], width=2.2))
+        body.append(panel.draw_line(axis, each["values"], colour=theme.series[0], width=2.2))
         if each["measured"]:
             xs, ys = zip(*each["measured"], strict=True)
-            body.append(panel.dots(xs, ys, colour=theme.series[1], radius=3.0, opacity=0.75))
+            body.append(panel.draw_dots(xs, ys, colour=theme.series[1], radius=3.0, opacity=0.75))
         at = panel.bottom + 20
     is_measured = any(each["measured"] for each in unknowns)
     remark = theme.say("Line: solution; dots: measurements.") if is_measured else ""
-    remarks, bottom = footnote([remark], at + 20, WIDTH, theme)
-    return _sheet(WIDTH, bottom, [*body, *remarks], solution, subject, theme)
+    remarks, bottom = draw_footnote([remark], at + 20, WIDTH, theme)
+    return _build_document(WIDTH, bottom, [*body, *remarks], solution, subject, theme)
 
 
-def _maps(solution: Told, subject: Subject, theme: Theme) -> str:
+def _draw_maps(solution: SolutionFigures, subject: Subject, theme: Theme) -> str:
     (across, up), unknowns = solution["axes"], solution["unknowns"]
-    side = SIDE if len(unknowns) == 1 else SMALLER
+    side = SINGLE_SIDE if len(unknowns) == 1 else MULTIPLE_SIDE
     x, y = Scale(across[0], across[-1]), Scale(up[0], up[-1])
     left = 46 + marks_width(y, 6)
-    width = left + min(ACROSS, len(unknowns)) * (side + BETWEEN)
-    head, top = headline(
+    width = left + min(MAPS_PER_ROW, len(unknowns)) * (side + MAP_GAP)
+    head, top = draw_headline(
         theme.say("Solution of the equations"), _notes(solution, subject, theme), width, theme
     )
     body, bottom = [*head], top
     for place, each in enumerate(unknowns):
-        row, column = divmod(place, ACROSS)
+        row, column = divmod(place, MAPS_PER_ROW)
         panel = Panel(
-            left=left + column * (side + BETWEEN), top=top + 30 + row * (side + 76), width=side, height=side,
-            x=x, y=y, theme=theme, x_most=6 if side == SIDE else 4,
+            left=left + column * (side + MAP_GAP), top=top + 30 + row * (side + 76), width=side, height=side,
+            x=x, y=y, theme=theme, x_most=6 if side == SINGLE_SIDE else 4,
         )  # fmt: skip
         labels = [subject.label(name) for name in solution["independent"]]
-        body += panel.frame(labels[0], "" if column else labels[1], y_marks=not column)
-        body += _map(each, solution["axes"], panel, subject)
+        body += panel.draw_frame(labels[0], "" if column else labels[1], y_marks=not column)
+        body += _draw_map(each, solution["axes"], panel, subject)
         if each["measured"]:
             xs, ys, _ = zip(*each["measured"], strict=True)
-            body.append(panel.dots(xs, ys, colour=theme.series[1], radius=2.5, opacity=0.75))
+            body.append(panel.draw_dots(xs, ys, colour=theme.series[1], radius=2.5, opacity=0.75))
         bottom = panel.bottom + 40
-    remarks, bottom = footnote(
+    remarks, bottom = draw_footnote(
         [
             theme.say("Lines: contours, labelled with their values, wider where the value is higher."),
             theme.say("Dashed lines: values below 0.")
-            if any(_ends(each)[0][0] < 0 for each in unknowns)
+            if any(_find_extremes(each)[0][0] < 0 for each in unknowns)
             else "",
             theme.say("Dots: points of measurement.") if any(each["measured"] for each in unknowns) else "",
         ],
@@ -99,14 +112,19 @@ def _maps(solution: Told, subject: Subject, theme: Theme) -> str:
         width,
         theme,
     )
-    return _sheet(width, bottom, [*body, *remarks], solution, subject, theme)
+    return _build_document(width, bottom, [*body, *remarks], solution, subject, theme)
 
 
-def _sheet(
-    width: float, height: float, body: Iterable[str], solution: Told, subject: Subject, theme: Theme
+def _build_document(
+    width: float,
+    height: float,
+    body: Iterable[str],
+    solution: SolutionFigures,
+    subject: Subject,
+    theme: Theme,
 ) -> str:
-    told = "; ".join(_spread(each, solution, theme) for each in solution["unknowns"])
-    return document(
+    told = "; ".join(_describe_range(each, solution, theme) for each in solution["unknowns"])
+    return svg_document(
         width,
         height,
         title=theme.say("Solution {target} of {name}", target=subject.target, name=subject.name),
@@ -116,7 +134,7 @@ def _sheet(
     )
 
 
-def _notes(solution: Told, subject: Subject, theme: Theme) -> list[str]:
+def _notes(solution: SolutionFigures, subject: Subject, theme: Theme) -> list[str]:
     equation, condition = (subject.metrics.get(f"{of}_residual") for of in ("equation", "condition"))
     notes = [f"{subject.name}."]
     if equation is not None and condition is not None:
@@ -129,28 +147,33 @@ def _notes(solution: Told, subject: Subject, theme: Theme) -> list[str]:
         )
     if solution["at"]:
         notes.append(
-            theme.say("Slice at {place}, the middle of the range.", place=_place(solution["at"], theme))
+            theme.say(
+                "Slice at {place}, the middle of the range.", place=_format_place(solution["at"], theme)
+            )
         )
     return notes
 
 
-def _spread(each: Told, solution: Told, theme: Theme) -> str:
+def _describe_range(each: SolutionFigures, solution: SolutionFigures, theme: Theme) -> str:
     """Describe the minimum and the maximum of an unknown with their positions."""
-    (low, lowest), (high, highest) = _ends(each)
+    (low, lowest), (high, highest) = _find_extremes(each)
     if low == high:
         return theme.say("{name} is {value} everywhere", name=each["name"], value=low)
     names, axes = solution["independent"], solution["axes"]
 
-    def place(found: Sequence[int]) -> str:
-        return _place({name: axis[n] for name, axis, n in zip(names, axes, found, strict=True)}, theme)
+    def format_position(found: Sequence[int]) -> str:
+        return _format_place({name: axis[n] for name, axis, n in zip(names, axes, found, strict=True)}, theme)
 
     return theme.say(
         "{name}: from {low} at {lowest} to {high} at {highest}",
-        name=each["name"], low=low, lowest=place(lowest), high=high, highest=place(highest),
+        name=each["name"],
+        low=low, lowest=format_position(lowest), high=high, highest=format_position(highest),
     )  # fmt: skip
 
 
-def _ends(each: Told) -> tuple[tuple[float, tuple[int, ...]], tuple[float, tuple[int, ...]]]:
+def _find_extremes(
+    each: SolutionFigures,
+) -> tuple[tuple[float, tuple[int, ...]], tuple[float, tuple[int, ...]]]:
     """Return the minimum and the maximum, each with its indices on the axes."""
     rows = each["values"]
     if isinstance(rows[0], list):
@@ -160,54 +183,64 @@ def _ends(each: Told) -> tuple[tuple[float, tuple[int, ...]], tuple[float, tuple
     return min(along), max(along)
 
 
-def _place(at: Mapping[str, float], theme: Theme) -> str:
-    return ", ".join(f"{name} = {theme.written(briefly(value))}" for name, value in at.items())
+def _format_place(at: Mapping[str, float], theme: Theme) -> str:
+    return ", ".join(f"{name} = {theme.localise_number(format_number(value))}" for name, value in at.items())
 
 
-def _map(each: Told, axes: Sequence[Sequence[float]], panel: Panel, subject: Subject) -> Iterator[str]:
+def _draw_map(
+    each: SolutionFigures, axes: Sequence[Sequence[float]], panel: Panel, subject: Subject
+) -> Iterator[str]:
     theme = panel.theme
-    (low, _), (high, _) = _ends(each)
-    name = fitted(subject.label(each["name"]), 12, panel.width)
-    yield words(name, panel.left, panel.top - 8, size=12, fill=theme.ink, is_bold=True)
+    (low, _), (high, _) = _find_extremes(each)
+    name = shorten_text(subject.label(each["name"]), 12, panel.width)
+    yield text_element(name, panel.left, panel.top - 8, size=12, fill=theme.ink, is_bold=True)
     if low == high:
         told = theme.say("{name} is {value} everywhere", name=each["name"], value=low)
         middle = panel.left + panel.width / 2, panel.top + panel.height / 2
-        yield words(fitted(told, 12, panel.width), *middle, size=12, anchor="middle", fill=theme.ink)
+        yield text_element(
+            shorten_text(told, 12, panel.width), *middle, size=12, anchor="middle", fill=theme.ink
+        )
         return
-    room = ROOM * (high - low)
-    levels = nice_ticks(low + room, high - room, LEVELS)
+    room = LEVEL_MARGIN_SHARE * (high - low)
+    levels = nice_ticks(low + room, high - room, MAX_LEVELS)
     found = [level_lines(axes[0], axes[1], each["values"], level) for level in levels]
     for level, lines in zip(levels, found, strict=True):
         width = 1.0 + 1.1 * (level - low) / (high - low)
-        yield stroke(level_path(panel, lines), theme.series[0], BELOW if level < 0 else "", width)
-    yield from _values(panel, found, [theme.written(label) for label in tick_labels(levels)])
+        yield draw_path(
+            level_path(panel, lines), theme.series[0], NEGATIVE_DASHES if level < 0 else "", width
+        )
+    yield from _label_levels(panel, found, [theme.localise_number(label) for label in tick_labels(levels)])
 
 
-def _values(panel: Panel, found: Sequence[Sequence[Line]], labels: Sequence[str]) -> Iterator[str]:
+def _label_levels(panel: Panel, found: Sequence[Sequence[Line]], labels: Sequence[str]) -> Iterator[str]:
     """Label each level with its value where the label hides no line of another level."""
-    points = [[(panel.across(x), panel.up(y)) for line in lines for x, y in line[::EVERY]] for lines in found]
+    points = [
+        [(panel.to_x(x), panel.to_y(y)) for line in lines for x, y in line[::POINT_STRIDE]] for lines in found
+    ]
     taken: list[Point] = []
     for own, label in zip(points, labels, strict=True):
         others = [point for each in points if each is not own for point in each]
         free = [
             point
             for point in own
-            if FROM_SIDE <= point[0] - panel.left <= panel.width - FROM_SIDE
-            and FROM_SIDE <= point[1] - panel.top <= panel.height - FROM_SIDE
-            and _distance(point, taken) >= FROM_LABEL
+            if MIN_SIDE_DISTANCE <= point[0] - panel.left <= panel.width - MIN_SIDE_DISTANCE
+            and MIN_SIDE_DISTANCE <= point[1] - panel.top <= panel.height - MIN_SIDE_DISTANCE
+            and _nearest_distance(point, taken) >= MIN_LABEL_DISTANCE
         ]
-        best = max(free, key=lambda point: _distance(point, others), default=None)
-        if best is None or _distance(best, others) < FROM_LINE:
+        best = max(free, key=lambda point: _nearest_distance(point, others), default=None)
+        if best is None or _nearest_distance(best, others) < MIN_LINE_DISTANCE:
             continue
         taken.append(best)
-        room = text_width(label, SMALLEST) + 4
+        room = text_width(label, MARK_SIZE) + 4
         yield (
             f'<rect x="{number(best[0] - room / 2)}" y="{number(best[1] - 6.5)}" width="{number(room)}" '
             f'height="13" fill="{panel.theme.paper}"/>'
         )
-        yield words(label, best[0], best[1] + 3.5, size=SMALLEST, anchor="middle", fill=panel.theme.ink)
+        yield text_element(
+            label, best[0], best[1] + 3.5, size=MARK_SIZE, anchor="middle", fill=panel.theme.ink
+        )
 
 
-def _distance(point: Point, others: Iterable[Point]) -> float:
+def _nearest_distance(point: Point, others: Iterable[Point]) -> float:
     """Return the distance to the nearest of other points, infinite without any."""
     return min((math.dist(point, other) for other in others), default=math.inf)

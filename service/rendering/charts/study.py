@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from service.rendering.charts.axes import Panel, Scale, marks_width, stroke
-from service.rendering.charts.chart_frame import MARGIN, headline, legend, series
-from service.rendering.svg import Theme, document, number, words
-from service.rendering.translations import RAISED
+from service.rendering.charts.axes import Panel, Scale, draw_path, marks_width
+from service.rendering.charts.chart_frame import MARGIN, draw_headline, draw_legend, series_style
+from service.rendering.svg import Theme, number, svg_document, text_element
+from service.rendering.translations import SUPERSCRIPTS
 
 WIDTH, HEIGHT = 520.0, 400.0
-MOST_SERIES = 10
-BAR = 3.0  # half the width of the end of a range bar, in pixels
-Axis = Literal["grid", "parameters"]
-Height = Literal["error", "seconds"]
+MAX_SERIES = 10
+BAR_END_HALF_WIDTH = 3.0  # half the width of the end of a range bar, in pixels
+XQuantity = Literal["grid", "parameters"]
+YQuantity = Literal["error", "seconds"]
 
 
 @dataclass(frozen=True)
-class Trained:
+class StudyTraining:
     """A training of a study.
 
     Attributes:
@@ -37,7 +37,7 @@ class Trained:
 
 
 @dataclass(frozen=True, kw_only=True)
-class View:
+class StudyView:
     """The quantities that the chart shows.
 
     Attributes:
@@ -47,23 +47,23 @@ class View:
         has_slope: Whether to draw the theoretical convergence rate.
     """
 
-    across: Axis
-    up: Height = "error"
+    across: XQuantity
+    up: YQuantity = "error"
     metric: str
     has_slope: bool
 
-    def x(self, training: Trained) -> float:
+    def x(self, training: StudyTraining) -> float:
         """Return the x value of a training."""
         return float(training.grid if self.across == "grid" else training.parameters)
 
-    def y(self, training: Trained) -> float | None:
+    def y(self, training: StudyTraining) -> float | None:
         """Return the y value of a training; None if it is 0 or unknown."""
         value = training.error if self.up == "error" else training.seconds
         return value or None  # a logarithmic axis has no 0
 
 
 @dataclass(frozen=True)
-class _Place:
+class _SeriesPoint:
     """The median and the range of the trainings with equal settings and equal x."""
 
     x: float
@@ -72,7 +72,7 @@ class _Place:
     high: float
 
 
-def draw_study(trainings: Sequence[Trained], view: View, *, title: str, theme: Theme) -> str:
+def draw_study(trainings: Sequence[StudyTraining], view: StudyView, *, title: str, theme: Theme) -> str:
     """Draw error or time against grid intervals or parameters, both axes logarithmic.
 
     The error of splines of order k decreases as G^-(k+1) (theorem 2.1 of the KAN paper). For a fixed shape,
@@ -85,32 +85,32 @@ def draw_study(trainings: Sequence[Trained], view: View, *, title: str, theme: T
         title: Title of the study.
         theme: Colours and language.
     """
-    groups = _groups(trainings, view)
-    shown = dict(sorted(groups.items(), key=lambda item: min(p.middle for p in item[1]))[:MOST_SERIES])
+    groups = _group_by_settings(trainings, view)
+    shown = dict(sorted(groups.items(), key=lambda item: min(p.middle for p in item[1]))[:MAX_SERIES])
     places = [place for group in shown.values() for place in group]
-    orders = _orders(trainings, shown) if view.has_slope else {}
-    y = Scale.over([end for p in places for end in (p.low, p.high)], is_log=True, room=0.08)
+    orders = _slope_origins(trainings, shown) if view.has_slope else {}
+    y = Scale.from_values([end for p in places for end in (p.low, p.high)], is_log=True, room=0.08)
     left = 46 + marks_width(y, 7)
     width = left + WIDTH + 70
-    across, up = _across(view, theme), _up(view, theme)
-    told = list(_told(shown, len(groups), view, across, theme))
-    head, top = headline(title, told, width, theme)
-    key, height = legend(_entries(shown), MARGIN, top, width - 2 * MARGIN, theme)
+    across, up = _x_label(view, theme), _y_label(view, theme)
+    told = list(_describe_study(shown, len(groups), view, across, theme))
+    head, top = draw_headline(title, told, width, theme)
+    key, height = draw_legend(_legend_entries(shown), MARGIN, top, width - 2 * MARGIN, theme)
     panel = Panel(
         left=left, top=top + height + 14, width=WIDTH, height=HEIGHT,
-        x=Scale.over([place.x for place in places], is_log=True, room=0.08),
+        x=Scale.from_values([place.x for place in places], is_log=True, room=0.08),
         y=y, theme=theme, y_most=7,
     )  # fmt: skip
-    body = [*head, *key, *panel.frame(across, up)]
+    body = [*head, *key, *panel.draw_frame(across, up)]
     for order, settings in sorted(orders.items()):
-        body += _slope(order, shown[settings][0], view.across, panel)
+        body += _draw_slope(order, shown[settings][0], view.across, panel)
     for place, group in enumerate(shown.values()):
-        body += _series(group, place, panel)
-    return document(
+        body += _draw_series(group, place, panel)
+    return svg_document(
         width,
         panel.bottom + 50,
         title=theme.say(
-            "{title}: {metric} against {axis}", title=title, metric=_what(view, theme), axis=across
+            "{title}: {metric} against {axis}", title=title, metric=_y_quantity(view, theme), axis=across
         ),
         description=" ".join(told),
         theme=theme,
@@ -118,7 +118,7 @@ def draw_study(trainings: Sequence[Trained], view: View, *, title: str, theme: T
     )
 
 
-def _groups(trainings: Sequence[Trained], view: View) -> dict[str, list[_Place]]:
+def _group_by_settings(trainings: Sequence[StudyTraining], view: StudyView) -> dict[str, list[_SeriesPoint]]:
     """Return the median and the range of the trainings at each x, by settings."""
     found: dict[str, dict[float, list[float]]] = {}
     for training in sorted(trainings, key=lambda each: (each.settings, view.x(each))):
@@ -126,12 +126,12 @@ def _groups(trainings: Sequence[Trained], view: View) -> dict[str, list[_Place]]
         if y is not None:
             found.setdefault(training.settings, {}).setdefault(view.x(training), []).append(y)
     return {
-        settings: [_Place(x, median(ys), min(ys), max(ys)) for x, ys in places.items()]
+        settings: [_SeriesPoint(x, median(ys), min(ys), max(ys)) for x, ys in places.items()]
         for settings, places in found.items()
     }
 
 
-def _orders(trainings: Sequence[Trained], shown: Mapping[str, object]) -> dict[int, str]:
+def _slope_origins(trainings: Sequence[StudyTraining], shown: Mapping[str, object]) -> dict[int, str]:
     """Return, by order, the settings at whose first point the slope line starts: the best ones drawn."""
     order_of = {training.settings: training.order for training in trainings}
     found: dict[int, str] = {}
@@ -142,28 +142,30 @@ def _orders(trainings: Sequence[Trained], shown: Mapping[str, object]) -> dict[i
     return found
 
 
-def _across(view: View, theme: Theme) -> str:
+def _x_label(view: StudyView, theme: Theme) -> str:
     return theme.say("grid intervals G") if view.across == "grid" else theme.say("parameters")
 
 
-def _up(view: View, theme: Theme) -> str:
+def _y_label(view: StudyView, theme: Theme) -> str:
     if view.up == "seconds":
         return theme.say("seconds of training")
     return theme.say("{metric} on the hold-out rows", metric=view.metric)
 
 
-def _what(view: View, theme: Theme) -> str:
+def _y_quantity(view: StudyView, theme: Theme) -> str:
     return theme.say("seconds of training") if view.up == "seconds" else view.metric
 
 
-def _entries(shown: Mapping[str, object]) -> list[str]:
+def _legend_entries(shown: Mapping[str, object]) -> list[str]:
     return list(shown) if len(shown) > 1 or next(iter(shown)) else []
 
 
-def _told(
-    shown: Mapping[str, Sequence[_Place]], count: int, view: View, across: str, theme: Theme
+def _describe_study(
+    shown: Mapping[str, Sequence[_SeriesPoint]], count: int, view: StudyView, across: str, theme: Theme
 ) -> list[str]:
-    told = [_ends(group, settings, view, across, theme) for settings, group in list(shown.items())[:4]]
+    told = [
+        _describe_ends(group, settings, view, across, theme) for settings, group in list(shown.items())[:4]
+    ]
     if count > len(shown):
         told.append(theme.say("The {shown} best of {all} settings are drawn.", shown=len(shown), all=count))
     if any(place.low < place.high for group in shown.values() for place in group):
@@ -175,47 +177,51 @@ def _told(
     return told
 
 
-def _ends(group: Sequence[_Place], settings: str, view: View, across: str, theme: Theme) -> str:
+def _describe_ends(
+    group: Sequence[_SeriesPoint], settings: str, view: StudyView, across: str, theme: Theme
+) -> str:
     first, last = group[0], group[-1]
     told = theme.say(
         "{metric} {error} at {first} and {less} at {last} {axis}.",
-        metric=_what(view, theme), error=first.middle, less=last.middle,
+        metric=_y_quantity(view, theme), error=first.middle, less=last.middle,
         first=f"{first.x:g}", last=f"{last.x:g}", axis=across,
     )  # fmt: skip
     return f"{settings}: {told}" if settings else told
 
 
-def _series(group: Sequence[_Place], place: int, panel: Panel) -> list[str]:
+def _draw_series(group: Sequence[_SeriesPoint], place: int, panel: Panel) -> list[str]:
     """Draw a line through the medians, and the range of each."""
-    colour, dash = series(place, panel.theme)
+    colour, dash = series_style(place, panel.theme)
     xs, middles = [p.x for p in group], [p.middle for p in group]
-    ranges = "".join(_range(p, panel) for p in group if p.low < p.high)
-    dots = panel.dots(xs, middles, colour=colour, radius=3.6, opacity=0.85)
+    ranges = "".join(_range_path(p, panel) for p in group if p.low < p.high)
+    dots = panel.draw_dots(xs, middles, colour=colour, radius=3.6, opacity=0.85)
     return [
-        *([stroke(ranges, colour, "", 1.1)] if ranges else []),
-        panel.line(xs, middles, colour=colour, dash=dash),
+        *([draw_path(ranges, colour, "", 1.1)] if ranges else []),
+        panel.draw_line(xs, middles, colour=colour, dash=dash),
         dots,
     ]
 
 
-def _range(place: _Place, panel: Panel) -> str:
+def _range_path(place: _SeriesPoint, panel: Panel) -> str:
     """Return the path of a vertical bar with ends."""
-    x, low, high = panel.across(place.x), panel.up(place.low), panel.up(place.high)
-    ends = "".join(f"M{number(x - BAR)},{number(y)}h{number(2 * BAR)}" for y in (low, high))
+    x, low, high = panel.to_x(place.x), panel.to_y(place.low), panel.to_y(place.high)
+    ends = "".join(
+        f"M{number(x - BAR_END_HALF_WIDTH)},{number(y)}h{number(2 * BAR_END_HALF_WIDTH)}" for y in (low, high)
+    )
     return f"M{number(x)},{number(low)}V{number(high)}{ends}"
 
 
-def _slope(order: int, start: _Place, axis: Axis, panel: Panel) -> list[str]:
+def _draw_slope(order: int, start: _SeriesPoint, axis: XQuantity, panel: Panel) -> list[str]:
     """Draw a line with the slope -(k + 1) on the logarithmic axes, clipped to the panel."""
     theme, power = panel.theme, order + 1
     end = min(panel.x.high, start.x * (start.middle / panel.y.low) ** (1 / power))
     error = start.middle * (end / start.x) ** -power
-    x, y = panel.across(end), panel.up(error)
-    path = f"M{number(panel.across(start.x))},{number(panel.up(start.middle))}L{number(x)},{number(y)}"
+    x, y = panel.to_x(end), panel.to_y(error)
+    path = f"M{number(panel.to_x(start.x))},{number(panel.to_y(start.middle))}L{number(x)},{number(y)}"
     letter = "G" if axis == "grid" else "P"
-    label = f"∝ {letter}{str(-power).translate(RAISED)}"
+    label = f"∝ {letter}{str(-power).translate(SUPERSCRIPTS)}"
     is_below = y > panel.bottom - 14
     return [
-        stroke(path, theme.quiet, "6 4", 1.4),
-        words(label, x + 6, y - 4 if is_below else y + 4, size=11, fill=theme.quiet),
+        draw_path(path, theme.quiet, "6 4", 1.4),
+        text_element(label, x + 6, y - 4 if is_below else y + 4, size=11, fill=theme.quiet),
     ]

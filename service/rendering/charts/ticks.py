@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from service.rendering.translations import power_of_ten
+from service.rendering.translations import format_power_of_ten
 
-NICE = (1, 2, 5)
-EVERY_DIGIT = 18  # exclusive; 17 digits distinguish any two doubles
+NICE_FACTORS = (1, 2, 5)
+DIGITS_STOP = 18  # exclusive; 17 digits distinguish any two doubles
 
 
 def nice_ticks(low: float, high: float, most: int) -> list[float]:
@@ -21,7 +21,7 @@ def nice_ticks(low: float, high: float, most: int) -> list[float]:
     below, above = Fraction(low), Fraction(high)
     power = math.floor(_log10((above - below) / most))
     while True:
-        for nice in NICE:
+        for nice in NICE_FACTORS:
             step = nice * Fraction(10) ** power
             first, last = math.ceil(below / step), math.floor(above / step)
             if last - first < most:
@@ -40,7 +40,7 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
     between = [
         nice * 10.0**power
         for power in range(first - 1, last + 1)
-        for nice in NICE
+        for nice in NICE_FACTORS
         if low <= nice * 10.0**power <= high
     ]
     if 2 < len(between) <= most:
@@ -53,7 +53,7 @@ def tick_labels(ticks: Sequence[float], *, is_log: bool = False) -> list[str]:
     largest = max((abs(tick) for tick in ticks), default=0.0)
     is_wide = is_log and (largest >= 1e4 or min(ticks, default=1.0) < 1e-2)
     if is_wide or (largest and not 1e-3 <= largest < 1e6):
-        return _powers(ticks)
+        return _power_labels(ticks)
     steps = [b - a for a, b in pairwise(ticks)] or [largest or 1.0]
     smallest = min(*ticks, *steps) if is_log and ticks else min(steps)
     decimals = max(0, min(12, -math.floor(math.log10(abs(smallest) or 1.0) + 1e-9)))
@@ -63,9 +63,9 @@ def tick_labels(ticks: Sequence[float], *, is_log: bool = False) -> list[str]:
     return [told.replace("-", "−") for told in texts]
 
 
-def _powers(ticks: Sequence[float]) -> list[str]:
+def _power_labels(ticks: Sequence[float]) -> list[str]:
     """Return powers of ten with the fewest digits, at least three, that keep the labels distinct."""
-    told = ([power_of_ten(tick, digits) for tick in ticks] for digits in range(3, EVERY_DIGIT))
+    told = ([format_power_of_ten(tick, digits) for tick in ticks] for digits in range(3, DIGITS_STOP))
     return next((texts for texts in told if len(set(texts)) == len(set(ticks))), list(map(repr, ticks)))
 
 

@@ -7,15 +7,15 @@ passes the boxes above on their right. No line runs behind a box.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-GAP = 9.0  # pixels between boxes
-LINES_APART = 1.6  # pixels between lines beside a column; less where the gap would exceed `MAX_COLUMN_GAP`
-WIDEST_GAP = 16.0
+BOX_GAP = 9.0  # pixels between boxes
+LINE_SPACING = 1.6  # pixels between lines beside a column; less where the gap would exceed `MAX_COLUMN_GAP`
+MAX_COLUMN_GAP = 16.0
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Item:
+class LayerItem:
     """A node of a layer, or, with ``passes``, the edge ``number`` that skips the layer."""
 
     layer: int
@@ -30,7 +30,7 @@ class Block:
     ``name_room`` is the width of its name.
     """
 
-    item: Item
+    item: LayerItem
     edges: tuple[int, ...]
     most_rows: int
     name_room: float = 0.0
@@ -45,7 +45,7 @@ class Block:
         """Number of boxes in the highest column."""
         return max(1, -(-len(self.edges) // self.columns))
 
-    def order(self) -> Iterator[tuple[int, int, int]]:
+    def box_positions(self) -> Iterator[tuple[int, int, int]]:
         """Yield the column of every box, and the numbers of boxes below and above it.
 
         The heights of columns differ by at most one box.
@@ -59,7 +59,7 @@ class Block:
     @property
     def gap(self) -> float:
         """Gap between columns, with room for the lines past all boxes on both sides."""
-        return min(WIDEST_GAP, max(GAP, 2 * self.most_rows * LINES_APART))
+        return min(MAX_COLUMN_GAP, max(BOX_GAP, 2 * self.most_rows * LINE_SPACING))
 
     def width(self, side: float) -> float:
         """Return the width of the block with boxes of width ``side``."""
@@ -67,7 +67,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Place:
+class BoxPlacement:
     """The centre of a box, and the lines to and from it."""
 
     box: Point
@@ -75,9 +75,9 @@ class Place:
     leaves: tuple[Point, ...]
 
 
-def places(
+def place_boxes(
     block: Block, node: Point, bottom: float, top: float, box: tuple[float, float], step: float
-) -> dict[int, Place]:
+) -> dict[int, BoxPlacement]:
     """Return the placements of the boxes of a block by edge, column by column from below.
 
     Args:
@@ -91,14 +91,16 @@ def places(
     width, height = box
     apart = (step - width) / (2 * block.most_rows)  # distance between lines beside a column
     found = {}
-    for n, (column, below, above) in zip(block.edges, block.order(), strict=True):
+    for n, (column, below, above) in zip(block.edges, block.box_positions(), strict=True):
         x = node[0] + (column - (block.columns - 1) / 2) * step
-        low = bottom - below * (height + GAP)
+        low = bottom - below * (height + BOX_GAP)
         high = low - height
         left, right = x - width / 2 - below * apart, x + width / 2 + above * apart
-        past_those_below = ((left, bottom), (left, low + GAP)) if below else ()
-        past_those_above = ((right, high - GAP), (right, top)) if above else ((x, top),) if high > top else ()
-        found[n] = Place(
+        past_those_below = ((left, bottom), (left, low + BOX_GAP)) if below else ()
+        past_those_above = (
+            ((right, high - BOX_GAP), (right, top)) if above else ((x, top),) if high > top else ()
+        )
+        found[n] = BoxPlacement(
             box=(x, low - height / 2),
             enters=(node, *past_those_below, (x, low)),
             leaves=((x, high), *past_those_above),

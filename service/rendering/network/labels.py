@@ -4,48 +4,48 @@ from collections.abc import Mapping
 from typing import Any
 from unicodedata import east_asian_width
 
-from service.rendering.network.layout import Edge, Layout, function_of
+from service.rendering.network.layout import Edge, NetworkLayout, edge_function
 from service.rendering.svg import Theme
 
 FONT_SIZE, CAPTION_SIZE = 13.0, 11.0
-CHARACTER = 0.6  # mean width of a character as a share of the font size; the reader's font is unknown
-LONGEST_NAME = 40
+CHARACTER_WIDTH = 0.6  # mean width of a character as a share of the font size; the reader's font is unknown
+MAX_NAME_LENGTH = 40
 
 
-def label_of(name: str, units: Mapping[str, str]) -> str:
+def format_label(name: str, units: Mapping[str, str]) -> str:
     """Return a name with its unit, each cut to ``MAX_NAME_LENGTH`` characters."""
     unit = units.get(name)
-    return _shortened(name) + (f" [{_shortened(unit)}]" if unit else "")
+    return _shorten(name) + (f" [{_shorten(unit)}]" if unit else "")
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_NAME_LENGTH else text[: MAX_NAME_LENGTH - 1] + "…"
 
 
-def width_of(label: str) -> float:
+def label_width(label: str) -> float:
     """Estimate the width of a label in pixels; wide East Asian characters count twice."""
-    return FONT_SIZE * CHARACTER * sum(2 if east_asian_width(char) in "WF" else 1 for char in label)
+    return FONT_SIZE * CHARACTER_WIDTH * sum(2 if east_asian_width(char) in "WF" else 1 for char in label)
 
 
-def describe(picture: Mapping[str, Any], theme: Theme) -> str:
+def describe_network(picture: Mapping[str, Any], theme: Theme) -> str:
     """Describe the diagram for screen readers."""
     edges = picture["edges"]
     strongest = sorted(edges, key=lambda edge: -(edge["score"] or 0.0))[:5]
     told = [
         theme.say("Inputs at the bottom: {inputs}.", inputs=", ".join(picture["inputs"][:30])),
         theme.say("Outputs at the top: {outputs}.", outputs=", ".join(picture["outputs"][:30])),
-        _products(picture, theme),
+        _describe_products(picture, theme),
         theme.say(
             "{count} edges, each with its activation as a curve; the strongest: {edges}.",
             count=len(edges),
-            edges="; ".join(tell(edge, picture, theme) for edge in strongest) or theme.say("none"),
+            edges="; ".join(describe_edge(edge, picture, theme) for edge in strongest) or theme.say("none"),
         ),
     ]
     return " ".join(sentence for sentence in told if sentence)
 
 
-def _products(picture: Mapping[str, Any], theme: Theme) -> str:
-    names = [node["name"] for layer in picture["nodes"] for node in layer if multiplies(node)]
+def _describe_products(picture: Mapping[str, Any], theme: Theme) -> str:
+    names = [node["name"] for layer in picture["nodes"] for node in layer if is_product_node(node)]
     if not names:
         return ""
     return theme.say(
@@ -53,22 +53,22 @@ def _products(picture: Mapping[str, Any], theme: Theme) -> str:
     )
 
 
-def multiplies(node: Mapping[str, Any]) -> bool:
+def is_product_node(node: Mapping[str, Any]) -> bool:
     """Whether a node multiplies its inputs. Documents of older models lack ``operation``: their nodes add."""
     return bool(node.get("operation", "sum") == "product")
 
 
-def tell(edge: Edge, picture: Mapping[str, Any], theme: Theme) -> str:
+def describe_edge(edge: Edge, picture: Mapping[str, Any], theme: Theme) -> str:
     """Return the end nodes, the function and the score of an edge as text."""
-    source = name_of(picture, edge["layer"], edge["in"])
-    target = name_of(picture, edge["to_layer"], edge["out"])
-    function = function_of(edge)
-    score = theme.written(f"{edge['score'] or 0.0:.2g}")
+    source = node_name(picture, edge["layer"], edge["in"])
+    target = node_name(picture, edge["to_layer"], edge["out"])
+    function = edge_function(edge)
+    score = theme.localise_number(f"{edge['score'] or 0.0:.2g}")
     way = f"{source} → {target}, {function}" if function else f"{source} → {target}"
     return theme.say("{edge}, score {score}", edge=way, score=score)
 
 
-def name_of(picture: Mapping[str, Any], layer: int, node: int) -> str:
+def node_name(picture: Mapping[str, Any], layer: int, node: int) -> str:
     """Return the full name of a node."""
     if layer == 0:
         return str(picture["inputs"][node])
@@ -77,12 +77,12 @@ def name_of(picture: Mapping[str, Any], layer: int, node: int) -> str:
     return str(picture["nodes"][layer][node]["name"])
 
 
-def caption_of(picture: Mapping[str, Any], layout: Layout, theme: Theme) -> list[str]:
+def build_caption(picture: Mapping[str, Any], layout: NetworkLayout, theme: Theme) -> list[str]:
     """Explain how to read the diagram and what it omits, in lines that fit its width."""
     told = [theme.say("The more opaque an edge, the higher its score within its layer.")]
-    if any(multiplies(picture["nodes"][layer][node]) for layer, node in layout.nodes):
+    if any(is_product_node(picture["nodes"][layer][node]) for layer, node in layout.nodes):
         told.append(theme.say("Nodes with × multiply their inputs; all others add."))
-    if any(placed.skips for placed in layout.edges):
+    if any(placed.skips_layers for placed in layout.edges):
         told.append(theme.say("Dashed edges skip layers."))
     if layout.hidden_edges:
         told.append(theme.say("{count} weaker edges are not drawn.", count=layout.hidden_edges))
@@ -96,7 +96,7 @@ def caption_of(picture: Mapping[str, Any], layout: Layout, theme: Theme) -> list
     lines = [told[0]]
     for sentence in told[1:]:
         longer = f"{lines[-1]} {sentence}"
-        if len(longer) * CHARACTER * CAPTION_SIZE <= layout.width:
+        if len(longer) * CHARACTER_WIDTH * CAPTION_SIZE <= layout.width:
             lines[-1] = longer
         else:
             lines.append(sentence)

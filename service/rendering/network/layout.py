@@ -9,18 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.rendering.network.edge_blocks import GAP, Block, Item, Place, Point, places
+from service.rendering.network.edge_blocks import BOX_GAP, Block, BoxPlacement, LayerItem, Point, place_boxes
 
 MAX_EDGES = 400  # more edges cannot be distinguished, and the file would grow without bound
 MAX_IDLE_INPUTS = 24  # inputs without an edge are drawn unless there are more inputs than this
-BOXES_PER_ROW = 36
-ROOM = 1_400.0  # pixels; a layer that needs more gets boxes of the smallest width
-SMALLEST_BOX, LARGEST_BOX = 24.0, 58.0
-WITHOUT_DOUBT = 1 - 1e-8  # least R² of a function that names a curve; no noisy curve reaches it
-LABEL = 13.0  # height of the name of a function in its box
+MAX_BOXES_PER_ROW = 36
+MAX_BOXES_WIDTH = 1_400.0  # pixels; a layer that needs more gets boxes of the smallest width
+MIN_BOX_WIDTH, MAX_BOX_WIDTH = 24.0, 58.0
+MIN_NAMING_R2 = 1 - 1e-8  # least R² of a function that names a curve; no noisy curve reaches it
+LABEL_HEIGHT = 13.0  # height of the name of a function in its box
 MARGIN = 26.0
-TOP = 54.0
-NARROWEST = 420.0
+TOP_MARGIN = 54.0
+MIN_WIDTH = 420.0
 
 Edge = Mapping[str, Any]
 
@@ -45,13 +45,13 @@ class PlacedEdge:
     strength: float
 
     @property
-    def skips(self) -> bool:
+    def skips_layers(self) -> bool:
         """Whether the edge skips a layer of nodes."""
         return is_skip(self.edge)
 
 
 @dataclass(frozen=True)
-class Layout:
+class NetworkLayout:
     """Positions in pixels from the upper left corner.
 
     ``box`` is the width and height of a box. ``height`` includes the names of the inputs.
@@ -66,11 +66,11 @@ class Layout:
     hidden_inputs: int
 
 
-def function_of(edge: Edge) -> str:
+def edge_function(edge: Edge) -> str:
     """Return the function fixed on an edge, or its simplest suggestion with R² ≥ ``MIN_NAMING_R2``, or ""."""
     if edge.get("function"):
         return str(edge["function"])
-    sure = [fit for fit in edge.get("suggestions", ()) if (fit["r2"] or 0.0) >= WITHOUT_DOUBT]
+    sure = [fit for fit in edge.get("suggestions", ()) if (fit["r2"] or 0.0) >= MIN_NAMING_R2]
     return str(min(sure, key=lambda fit: fit["complexity"])["function"]) if sure else ""
 
 
@@ -86,7 +86,7 @@ def lay_out(
     output_room: float,
     label_room: float,
     left_room: float = 0.0,
-) -> Layout:
+) -> NetworkLayout:
     """Compute the positions of all nodes and edges of a network.
 
     Args:
@@ -97,30 +97,32 @@ def lay_out(
         left_room: Width of the name of the first input left of the network.
     """
     sizes, every = list(picture["width"]), list(picture["edges"])
-    strengths = _strengths(every)
+    strengths = _relative_scores(every)
     strongest = sorted(range(len(every)), key=lambda n: (-strengths[n], n))[:MAX_EDGES]
     edges = {n: every[n] for n in sorted(strongest)}
-    layers = [_blocks(layer, sizes, edges, 0 if layer else input_room) for layer in range(len(sizes) - 1)]
+    layers = [
+        _build_blocks(layer, sizes, edges, 0 if layer else input_room) for layer in range(len(sizes) - 1)
+    ]
 
-    side = min(_side(blocks) for blocks in layers)
-    box = (side, side + (LABEL if any(map(function_of, edges.values())) else 0))
+    side = min(_box_width(blocks) for blocks in layers)
+    box = (side, side + (LABEL_HEIGHT if any(map(edge_function, edges.values())) else 0))
     natural = [sum(block.width(side) for block in blocks) for blocks in layers]
-    width = max(NARROWEST, sizes[-1] * output_room, *natural)
-    heights = _heights(layers, width, box)
-    base, left = TOP + heights[-1], MARGIN + left_room
+    width = max(MIN_WIDTH, sizes[-1] * output_room, *natural)
+    heights = _layer_heights(layers, width, box)
+    base, left = TOP_MARGIN + heights[-1], MARGIN + left_room
 
-    tops = [base - height + _lead(width) for height in heights]  # of the boxes below a layer of nodes
-    nodes: dict[Item, Point] = {}
-    placed: dict[int, Place] = {}
+    tops = [base - height + _lead_height(width) for height in heights]  # of the boxes below a layer of nodes
+    nodes: dict[LayerItem, Point] = {}
+    placed: dict[int, BoxPlacement] = {}
     for layer, blocks in enumerate(layers):
         boxes = {n: place.box for n, place in placed.items()}
-        for block, x, step in _across(_ordered(blocks, edges, nodes, boxes), side, left, width):
+        for block, x, step in _place_blocks(_order_blocks(blocks, edges, nodes, boxes), side, left, width):
             node = nodes[block.item] = (x, base - heights[layer])
-            placed |= places(block, node, node[1] - _lead(width), tops[layer + 1], box, step)
+            placed |= place_boxes(block, node, node[1] - _lead_height(width), tops[layer + 1], box, step)
     for output in range(sizes[-1]):
-        nodes[Item(len(layers), output)] = (left + (output + 0.5) / sizes[-1] * width, TOP)
+        nodes[LayerItem(len(layers), output)] = (left + (output + 0.5) / sizes[-1] * width, TOP_MARGIN)
 
-    return Layout(
+    return NetworkLayout(
         width=left + width + MARGIN,
         height=base + 24 + label_room,
         box=box,
@@ -131,7 +133,7 @@ def lay_out(
                 box=placed[n].box,
                 enters=placed[n].enters,
                 leaves=placed[n].leaves,
-                way=_way(n, edge, nodes, tops),
+                way=_route_edge(n, edge, nodes, tops),
                 strength=strengths[n],
             )
             for n, edge in edges.items()
@@ -141,7 +143,7 @@ def lay_out(
     )
 
 
-def _strengths(edges: list[Edge]) -> list[float]:
+def _relative_scores(edges: list[Edge]) -> list[float]:
     """Return scores as shares of the highest score of the layer; deep or wide layers have small scores."""
     strongest: dict[tuple[int, int], float] = {}
     for edge in edges:
@@ -150,10 +152,10 @@ def _strengths(edges: list[Edge]) -> list[float]:
     return [(edge["score"] or 0.0) / (strongest[edge["layer"], edge["to_layer"]] or 1.0) for edge in edges]
 
 
-def _blocks(layer: int, sizes: list[int], edges: dict[int, Edge], name_room: float) -> list[Block]:
+def _build_blocks(layer: int, sizes: list[int], edges: dict[int, Edge], name_room: float) -> list[Block]:
     """Return the blocks of a layer. Nodes without edges get none, except idle inputs if these are drawn."""
     leaving = {n: edge for n, edge in edges.items() if edge["layer"] == layer}
-    rows = max(1, -(-len(leaving) // BOXES_PER_ROW))
+    rows = max(1, -(-len(leaving) // MAX_BOXES_PER_ROW))
     of_node: dict[int, list[int]] = {}
     if layer == 0 and sizes[0] <= MAX_IDLE_INPUTS:
         of_node = {node: [] for node in range(sizes[0])}
@@ -162,12 +164,17 @@ def _blocks(layer: int, sizes: list[int], edges: dict[int, Edge], name_room: flo
         of_node.setdefault(edge["in"], []).append(n)
     passing = [n for n, edge in edges.items() if edge["layer"] < layer < edge["to_layer"]]
     return [
-        Block(Item(layer, node), _outer_first(numbers, edges, node < sizes[layer] / 2), rows, name_room)
+        Block(
+            LayerItem(layer, node),
+            _sort_outer_first(numbers, edges, node < sizes[layer] / 2),
+            rows,
+            name_room,
+        )
         for node, numbers in sorted(of_node.items())
-    ] + [Block(Item(layer, n, passes=True), (), rows) for n in passing]
+    ] + [Block(LayerItem(layer, n, passes=True), (), rows) for n in passing]
 
 
-def _outer_first(numbers: list[int], edges: dict[int, Edge], is_left: bool) -> tuple[int, ...]:
+def _sort_outer_first(numbers: list[int], edges: dict[int, Edge], is_left: bool) -> tuple[int, ...]:
     """Sort edges by the node that they enter, with skipping edges on the side nearer to the margin."""
 
     def key(n: int) -> tuple[bool, int]:
@@ -176,47 +183,49 @@ def _outer_first(numbers: list[int], edges: dict[int, Edge], is_left: bool) -> t
     return tuple(sorted(numbers, key=key))
 
 
-def _side(blocks: list[Block]) -> int:
+def _box_width(blocks: list[Block]) -> int:
     """Return the width of the boxes of a layer that fits all of them, within the allowed range."""
     columns = max(sum(block.columns for block in blocks), 1)
-    gap = max((block.gap for block in blocks), default=GAP)
-    return round(min(LARGEST_BOX, max(SMALLEST_BOX, ROOM / columns - gap)))
+    gap = max((block.gap for block in blocks), default=BOX_GAP)
+    return round(min(MAX_BOX_WIDTH, max(MIN_BOX_WIDTH, MAX_BOXES_WIDTH / columns - gap)))
 
 
-def _lead(width: float) -> float:
+def _lead_height(width: float) -> float:
     """Return the height of the lines between nodes and boxes: wider networks need more for steep lines."""
     return max(40.0, min(160.0, width * 0.075))
 
 
-def _heights(layers: list[list[Block]], width: float, box: tuple[float, float]) -> list[float]:
+def _layer_heights(layers: list[list[Block]], width: float, box: tuple[float, float]) -> list[float]:
     """Return the height of every layer of nodes above the inputs."""
     heights = [0.0]
     for blocks in layers:
         rows = max((block.rows for block in blocks), default=1)
-        heights.append(heights[-1] + 2 * _lead(width) + rows * (box[1] + GAP) - GAP)
+        heights.append(heights[-1] + 2 * _lead_height(width) + rows * (box[1] + BOX_GAP) - BOX_GAP)
     return heights
 
 
-def _ordered(
-    blocks: list[Block], edges: dict[int, Edge], nodes: dict[Item, Point], boxes: dict[int, Point]
+def _order_blocks(
+    blocks: list[Block], edges: dict[int, Edge], nodes: dict[LayerItem, Point], boxes: dict[int, Point]
 ) -> list[Block]:
     """Sort the blocks of a hidden layer by the mean x of their incoming boxes, so that few lines cross."""
     if not blocks or blocks[0].item.layer == 0:
         return blocks
 
-    def centre(block: Block) -> float:
+    def mean_x(block: Block) -> float:
         layer, number = block.item.layer, block.item.number
         if block.item.passes:
-            return nodes.get(Item(layer - 1, number, passes=True), boxes[number])[0]
+            return nodes.get(LayerItem(layer - 1, number, passes=True), boxes[number])[0]
         entering = [
             boxes[n][0] for n, edge in edges.items() if (edge["to_layer"], edge["out"]) == (layer, number)
         ]
         return sum(entering) / len(entering) if entering else 0.0
 
-    return sorted(blocks, key=lambda block: (round(centre(block), 3), block.item.number))
+    return sorted(blocks, key=lambda block: (round(mean_x(block), 3), block.item.number))
 
 
-def _across(blocks: list[Block], side: float, left: float, width: float) -> list[tuple[Block, float, float]]:
+def _place_blocks(
+    blocks: list[Block], side: float, left: float, width: float
+) -> list[tuple[Block, float, float]]:
     """Return the centre of each block and the step between its columns; the blocks fill the whole width."""
     stretch = width / max(sum(block.width(side) for block in blocks), 1.0)
     placed, x = [], left
@@ -227,10 +236,10 @@ def _across(blocks: list[Block], side: float, left: float, width: float) -> list
     return placed
 
 
-def _way(n: int, edge: Edge, nodes: dict[Item, Point], tops: list[float]) -> tuple[Point, ...]:
+def _route_edge(n: int, edge: Edge, nodes: dict[LayerItem, Point], tops: list[float]) -> tuple[Point, ...]:
     """Return the points from the boxes to the node, vertical beside the boxes of each skipped layer."""
     way: list[Point] = []
     for layer in range(edge["layer"] + 1, edge["to_layer"]):
-        x, y = nodes[Item(layer, n, passes=True)]
+        x, y = nodes[LayerItem(layer, n, passes=True)]
         way += [(x, y), (x, tops[layer + 1])]
-    return (*way, nodes[Item(edge["to_layer"], edge["out"])])
+    return (*way, nodes[LayerItem(edge["to_layer"], edge["out"])])

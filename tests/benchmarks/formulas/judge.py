@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import sympy
 
-from kan_engine.expressions.evaluation import complexity, evaluate, free_constants, from_json, walk
+from kan_engine.expressions.evaluation import complexity, evaluate, from_json, parametrize_floats, walk
 from kan_engine.expressions.nodes import Expression, Number
 from kan_engine.expressions.sympy_bridge import from_sympy, to_sympy
-from kan_engine.symbolic.constant_fitting import Form, refit
-from kan_engine.symbolic.constant_fitting import error as rmse_of
+from kan_engine.symbolic.constant_fitting import ParametricForm, refit_constants
+from kan_engine.symbolic.constant_fitting import compute_rmse as rmse_of
 from tests.benchmarks.formulas.lines import Drawn, Line
 from tests.benchmarks.rows import Values
 
@@ -81,9 +81,9 @@ def _rounded(expression: sympy.Expr) -> sympy.Expr:
 
 def _on_truth(tree: Expression, drawn: Drawn) -> tuple[np.ndarray, float]:
     """Measured constants refitted to the truth, and the error over its spread that is left."""
-    free, values = free_constants(tree)
+    free, values = parametrize_floats(tree)
     truth = drawn.fresh, drawn.truth
-    form = refit(Form(free, np.array(values)), truth, iterations=100)
+    form = refit_constants(ParametricForm(free, np.array(values)), truth, iterations=100)
     return form.values, rmse_of(form, truth) / (float(drawn.truth.std()) or 1.0)
 
 

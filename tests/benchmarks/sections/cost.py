@@ -54,14 +54,14 @@ def trained(method: Method, width: tuple[int, ...], grid: int, rows: int) -> int
     """Train on a smooth function with noise; how many epochs or steps that took."""
     import torch
 
-    from kan_engine import KAN, KANConfig, Rows, TrainingConfig, train
+    from kan_engine import KAN, KANConfig, TrainingConfig, TrainingRows, train
     from kan_engine.network.kan import initialise_
 
     generator = torch.Generator().manual_seed(0)
     x = torch.empty(rows + rows // 4, width[0], dtype=torch.float64).uniform_(-1, 1, generator=generator)
     y = torch.sin(3 * x[:, :1]).repeat(1, width[-1])
     y += 0.1 * torch.randn(y.shape, dtype=torch.float64, generator=generator)
-    fit, validation = (Rows.of(x[part], y[part]) for part in (slice(rows), slice(rows, None)))
+    fit, validation = (TrainingRows.create(x[part], y[part]) for part in (slice(rows), slice(rows, None)))
     network = KAN(KANConfig(width=width, grid_size=grid))
     initialise_(network, generator)
     config = TrainingConfig(optimizer=method, steps=STEPS, patience=1000)

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from service.api.http.auth import RequireKey
+from service.api.http.auth import ApiKeyMiddleware
 from service.db.session import make_engine, make_sessions
 from service.schemas.prediction import PredictionOut, PredictRequest
 from service.settings import load_settings
@@ -19,7 +19,7 @@ def create_app() -> FastAPI:
     """The API over the database of the settings, for its keys alone."""
     settings = load_settings()
     app = FastAPI()
-    app.add_middleware(RequireKey, sessions=make_sessions(make_engine(settings)), rates=None)
+    app.add_middleware(ApiKeyMiddleware, sessions=make_sessions(make_engine(settings)), rates=None)
 
     @app.post("/predict", response_model=PredictionOut)
     def predict(request: PredictRequest) -> dict[str, Any]:

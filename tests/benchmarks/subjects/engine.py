@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from kan_engine.network.kan import KAN, KANConfig
-from kan_engine.training.loop import Rows, TrainingConfig, train
-from kan_engine.training.multi_start import AUTO_STARTS, best_start, fresh_network
+from kan_engine.training.loop import TrainingConfig, TrainingRows, train
+from kan_engine.training.multi_start import AUTO_STARTS, best_start, create_network
 
 
 def trained(
@@ -28,11 +28,14 @@ def trained(
     """
     config = KANConfig(width=tuple(width), grid_size=grids[0], order=order)
     training = TrainingConfig(grid_schedule=tuple(grids), patience=1000)
-    rows, generator = Rows.of(torch.from_numpy(x), torch.from_numpy(y)), torch.Generator().manual_seed(seed)
+    rows, generator = (
+        TrainingRows.create(torch.from_numpy(x), torch.from_numpy(y)),
+        torch.Generator().manual_seed(seed),
+    )
     if restarts:
         network = best_start(config, rows, training, starts=AUTO_STARTS, generator=generator)
     else:
-        network = fresh_network(config, len(rows), training, generator)
+        network = create_network(config, len(rows), training, generator)
     for step in train(network, rows, training):
         yield step.grid_size, network
 

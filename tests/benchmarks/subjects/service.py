@@ -14,11 +14,11 @@ import httpx
 import numpy as np
 import polars as pl
 
-from service.cli.support.embedded_service import embedded_service
-from service.ingest.column_report import Raw, finish
-from service.operations.jobs.cost_estimate import Cost, estimate
+from service.cli.support.embedded_service import run_embedded_service
+from service.ingest.column_report import RawTable, check_and_describe
+from service.operations.jobs.cost_estimate import Cost, estimate_cost
 from service.schemas.training import TrainRequest
-from service.schemas.training_plan import Plan
+from service.schemas.training_plan import TrainingPlan
 from tests.benchmarks.rows import Values
 
 POLL_S = 0.1
@@ -30,7 +30,7 @@ def running() -> Iterator[httpx.Client]:
     with (
         tempfile.TemporaryDirectory() as folder,
         (Path(folder) / "log").open("wb") as log,
-        embedded_service({**os.environ, "KAN_DATA_DIR": folder}, log) as url,
+        run_embedded_service({**os.environ, "KAN_DATA_DIR": folder}, log) as url,
         httpx.Client(base_url=url, timeout=600) as client,
     ):
         yield client
@@ -71,9 +71,9 @@ def trained(
 
 def estimated(table: pl.DataFrame, body: Mapping[str, Any]) -> Cost:
     """What a job on this table is admitted by."""
-    reports = {report["name"]: report for report in finish(Raw(table)).columns}
+    reports = {report["name"]: report for report in check_and_describe(RawTable(table)).columns}
     request = TrainRequest.model_validate({"dataset_id": "d", **body})
-    return estimate(Plan(request, reports, table.height))
+    return estimate_cost(TrainingPlan(request, reports, table.height))
 
 
 def upload(client: httpx.Client, table: pl.DataFrame) -> str:

@@ -32,9 +32,9 @@ WARM_UP = 30
 START_S = 60.0
 SERVE = """
 import sys, uvicorn
-from service.api.http.uvicorn_protocol import BoundedHttp
+from service.api.http.uvicorn_protocol import BoundedHttpProtocol
 app, port = sys.argv[1:]
-as_the_service_does = {"http": BoundedHttp, "access_log": False, "log_level": "warning"}
+as_the_service_does = {"http": BoundedHttpProtocol, "access_log": False, "log_level": "warning"}
 uvicorn.run(app, factory=True, host="0.0.0.0", port=int(port), **as_the_service_does)
 """
 Headers = Mapping[str, str]

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from service.caller import LOCAL, Caller
+from service.caller import LOCAL_CALLER, Caller
 from service.db.repositories import Aliases
 from service.db.session import Sessions
 from service.db.tables import Model
@@ -20,14 +20,14 @@ def models(sessions: Sessions) -> list[Model]:
     return [make_model(sessions), make_model(sessions)]
 
 
-def set_alias(sessions: Sessions, model: Model, alias: str | None, caller: Caller = LOCAL) -> None:
-    change_model(model.id, ModelPatch(alias=alias), sessions.of(caller))
+def set_alias(sessions: Sessions, model: Model, alias: str | None, caller: Caller = LOCAL_CALLER) -> None:
+    change_model(model.id, ModelPatch(alias=alias), sessions.restrict_to(caller))
 
 
 def history(sessions: Sessions, name: str = "law") -> list[tuple[str, str | None, int | None]]:
     """Oldest first."""
-    with sessions.of(LOCAL).read() as session:
-        moves = Aliases(session).moves(name, limit=99)
+    with sessions.restrict_to(LOCAL_CALLER).read() as session:
+        moves = Aliases(session).list_moves(name, limit=99)
     return [(move.alias, move.model_id, move.version) for move in reversed(moves)]
 
 
@@ -36,8 +36,8 @@ def test_every_move_of_an_alias_is_kept_with_whose_it_was(sessions: Sessions, mo
     set_alias(sessions, first, "live", ANNE)
     set_alias(sessions, second, "live")
     assert history(sessions) == [("live", first.id, 1), ("live", second.id, 2)]
-    with sessions.of(LOCAL).read() as session:
-        moves = Aliases(session).moves("law", limit=99)
+    with sessions.restrict_to(LOCAL_CALLER).read() as session:
+        moves = Aliases(session).list_moves("law", limit=99)
     assert [(move.key_name, move.key_id) for move in moves] == [("local", None), ("Anne", ANNE.key_id)]
 
 
@@ -58,18 +58,18 @@ def test_an_alias_that_is_taken_away_stands_for_nothing_from_then_on(
 def test_a_renamed_model_leaves_its_aliases_with_a_trace(sessions: Sessions, models: list[Model]) -> None:
     for alias in ("live", "best"):
         set_alias(sessions, models[0], alias)
-    change_model(models[0].id, ModelPatch(name="other", alias="live"), sessions.of(LOCAL))
+    change_model(models[0].id, ModelPatch(name="other", alias="live"), sessions.restrict_to(LOCAL_CALLER))
     assert history(sessions)[2:] == [("best", None, None), ("live", None, None)]
     assert history(sessions, "other") == [("live", models[0].id, 1)]
 
 
 def test_the_history_outlives_the_model(sessions: Sessions, models: list[Model]) -> None:
     set_alias(sessions, models[0], "live")
-    delete_model(models[0].id, sessions.of(ANNE))
+    delete_model(models[0].id, sessions.restrict_to(ANNE))
     assert history(sessions) == [("live", models[0].id, 1), ("live", None, None)]
-    with sessions.of(LOCAL).read() as session:
-        assert Aliases(session).moves("law", limit=1)[0].key_name == "Anne"
-        assert Aliases(session).now("law") == []
+    with sessions.restrict_to(LOCAL_CALLER).read() as session:
+        assert Aliases(session).list_moves("law", limit=1)[0].key_name == "Anne"
+        assert Aliases(session).list_current("law") == []
 
 
 def test_a_move_that_is_not_committed_leaves_no_trace(sessions: Sessions, models: list[Model]) -> None:
@@ -82,6 +82,6 @@ def test_a_move_that_is_not_committed_leaves_no_trace(sessions: Sessions, models
 
 def test_another_tenant_has_a_history_of_its_own(sessions: Sessions, models: list[Model]) -> None:
     set_alias(sessions, models[0], "live")
-    with sessions.of(Caller(tenant="other")).read() as session:
-        assert Aliases(session).moves("law", limit=99) == []
-        assert Aliases(session).now("law") == []
+    with sessions.restrict_to(Caller(tenant="other")).read() as session:
+        assert Aliases(session).list_moves("law", limit=99) == []
+        assert Aliases(session).list_current("law") == []

@@ -56,7 +56,7 @@ def test_a_revoked_key_is_not_found_any_more(sessions: Sessions) -> None:
 
     with sessions.read() as session:
         assert ApiKeys(session).find(secret) is None
-        assert not ApiKeys(session).any_valid()
+        assert not ApiKeys(session).has_valid_key()
 
 
 def test_revoking_twice_keeps_the_first_time(sessions: Sessions) -> None:

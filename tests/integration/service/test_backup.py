@@ -16,8 +16,8 @@ from sqlalchemy import make_url, text
 
 from service.db.backup.backup import back_up, restore
 from service.db.backup.errors import BackupError
-from service.db.migrate import _config, head_revision, upgrade
-from service.db.repositories import ApiKeys, TrainingJobs, Workers
+from service.db.migrate import _make_config, head_revision, upgrade
+from service.db.repositories import ApiKeys, Jobs, Workers
 from service.db.session import Sessions, make_engine, make_sessions
 from service.main import create_app
 from service.settings import Settings
@@ -63,7 +63,7 @@ def work_until(
     """What a worker does all the time: beats, progress, checkpoints."""
     while not stopped.is_set():
         with sessions.begin() as session:
-            jobs = TrainingJobs(session)
+            jobs = Jobs(session)
             job = jobs.heartbeat(job_id, token, lease_s=60, fraction=0.5)
             assert job is not None
             jobs.record_progress(job, stage="train", fraction=0.5)
@@ -78,7 +78,7 @@ def test_a_backup_that_is_taken_while_a_job_runs_brings_everything_back(
     dataset_id, job_id = make_dataset(sessions, content=os.urandom(3 * 2**20)), make_job(sessions).id
     with sessions.begin() as session:
         key = ApiKeys(session).add("lab")[1]
-        job = TrainingJobs(session).claim(job_id, lease_s=60)
+        job = Jobs(session).claim(job_id, lease_s=60)
     assert job is not None
     stopped, done = threading.Event(), list[int]()
     worker = threading.Thread(target=work_until, args=(stopped, sessions, job_id, job.token, done))
@@ -98,16 +98,16 @@ def test_a_backup_that_is_taken_while_a_job_runs_brings_everything_back(
     restored = make_sessions(engine)
     with restored.begin() as session:
         assert ApiKeys(session).find(key) is not None
-        job = TrainingJobs(session).get(job_id)
+        job = Jobs(session).get(job_id)
         assert (job.status, job.checkpoint_sha256 is not None) == ("running", True)
-        events = TrainingJobs(session).events(job_id, limit=100_000)
+        events = Jobs(session).events(job_id, limit=100_000)
         assert [event.number for event in events] == list(range(1, len(events) + 1))
         assert read_bytes(session, str(job.checkpoint_sha256))
         for blob in session.scalars(text("SELECT sha256 FROM blob")).all():
             read_bytes(session, blob)  # compares the hash of its bytes
         job.lease_until = job.created_at
     with restored.begin() as session:
-        (job,) = TrainingJobs(session).reap(max_attempts=3)
+        (job,) = Jobs(session).reap(max_attempts=3)
         assert (job.id, job.status) == (job_id, "queued")  # it goes on as after a crash
         assert session.scalar(text("SELECT dataset.id FROM dataset")) == dataset_id
     engine.dispose()
@@ -135,7 +135,7 @@ def test_a_database_that_is_not_empty_is_replaced_only_by_force(
         restore(settings, file)
     restore(settings, file, force=True)
     with sessions.read() as session:
-        assert [job.id for job in TrainingJobs(session).page(limit=10)] == [earlier]
+        assert [job.id for job in Jobs(session).page(limit=10)] == [earlier]
     assert later != earlier
 
 
@@ -171,7 +171,7 @@ def test_a_backup_of_a_newer_version_is_refused(settings: Settings, fresh: Setti
 def test_an_older_backup_is_upgraded(settings: Settings, fresh: Settings, tmp_path: Path) -> None:
     engine = make_engine(settings)
     with engine.begin() as connection:
-        command.downgrade(_config(connection), "-1")
+        command.downgrade(_make_config(connection), "-1")
     engine.dispose()
     assert back_up(settings, tmp_path / "kan.backup") != head_revision()
     assert restore(fresh, tmp_path / "kan.backup") == head_revision()
@@ -221,7 +221,7 @@ def test_a_database_of_something_else_is_refused(sqlite: Settings, tmp_path: Pat
 def test_a_backup_that_fails_leaves_nothing_and_tells_no_password(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.db.backup.backup.revision_of", lambda _: head_revision())
+    monkeypatch.setattr("service.db.backup.backup.read_database_revision", lambda _: head_revision())
     with pytest.raises(BackupError, match=r"pg_dump failed.*refused") as refused:
         back_up(settings.model_copy(update={"database_url": AWAY}), tmp_path / "kan.backup")
     assert "hush" not in str(refused.value)
@@ -232,7 +232,7 @@ def test_where_a_program_is_missing_its_command_is_told(
     sqlite: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("service.db.backup.backup.revision_of", lambda _: head_revision())
+    monkeypatch.setattr("service.db.backup.backup.read_database_revision", lambda _: head_revision())
     with pytest.raises(BackupError, match=r"pg_dump --format=custom .*postgresql://kan@127") as missing:
         back_up(sqlite.model_copy(update={"database_url": AWAY}), tmp_path / "kan.backup")
     assert "hush" not in str(missing.value)
@@ -246,7 +246,7 @@ def test_the_password_is_no_argument(
     program.write_text('#!/bin/sh\necho "$PGPASSWORD" "$@" >&2\nexit 1\n')
     program.chmod(0o700)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr("service.db.backup.backup.revision_of", lambda _: head_revision())
+    monkeypatch.setattr("service.db.backup.backup.read_database_revision", lambda _: head_revision())
     with pytest.raises(BackupError) as failed:
         back_up(sqlite.model_copy(update={"database_url": AWAY}), tmp_path / "kan.backup")
     password, *arguments = str(failed.value).removeprefix("pg_dump failed: ").split()

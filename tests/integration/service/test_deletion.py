@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select
 
-from service.caller import LOCAL, Caller
-from service.db.repositories import Datasets, TrainedModels, TrainingJobs
+from service.caller import LOCAL_CALLER, Caller
+from service.db.repositories import Datasets, Jobs, TrainedModels
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, BlobChunk, Dataset, JobEvent
 from service.errors import Conflict, NotFound, Stale
@@ -64,7 +64,7 @@ DELETE = {"dataset": datasets.delete, "model": management.delete_model}
 def finished_job(sessions: Sessions, checkpoint: bytes = CONTENT) -> str:
     job_id = make_job(sessions).id
     with sessions.begin() as session:
-        jobs = TrainingJobs(session)
+        jobs = Jobs(session)
         job = jobs.claim(job_id, lease_s=60)
         assert job is not None
         assert job.token is not None
@@ -85,7 +85,7 @@ def stored(sessions: Sessions) -> tuple[int, int]:
 @pytest.mark.parametrize("second", [ONE, OTHER], ids=["same tenant", "another tenant"])
 @pytest.mark.parametrize("kind", ["dataset", "model"])
 def test_shared_bytes_go_with_the_last_row(sessions: Sessions, kind: str, second: Caller) -> None:
-    owners = [sessions.of(ONE), sessions.of(second)]
+    owners = [sessions.restrict_to(ONE), sessions.restrict_to(second)]
     ids = [ADD[kind](owner) for owner in owners]
     assert stored(sessions) == (1, 2)
     DELETE[kind](ids[0], owners[0])
@@ -98,7 +98,7 @@ def test_shared_bytes_go_with_the_last_row(sessions: Sessions, kind: str, second
 
 
 def test_bytes_may_be_shared_by_rows_of_different_kinds(sessions: Sessions) -> None:
-    mine = sessions.of(LOCAL)
+    mine = sessions.restrict_to(LOCAL_CALLER)
     dataset_id, model_id, job_id = add_dataset(mine), add_model(mine), finished_job(mine)
     assert stored(sessions) == (1, 2)
     lifecycle.delete(job_id, mine)
@@ -112,7 +112,7 @@ def test_bytes_may_be_shared_by_rows_of_different_kinds(sessions: Sessions) -> N
 def test_of_two_who_delete_the_last_rows_at_once_neither_fails_and_nothing_is_left(
     sessions: Sessions, kind: str
 ) -> None:
-    mine = sessions.of(LOCAL)
+    mine = sessions.restrict_to(LOCAL_CALLER)
     for _ in range(5):
         ids, ready = [ADD[kind](mine) for _ in range(4)], Barrier(4)
 
@@ -126,21 +126,21 @@ def test_of_two_who_delete_the_last_rows_at_once_neither_fails_and_nothing_is_le
 
 
 def test_a_deleted_job_is_gone_with_its_events_and_its_checkpoint(sessions: Sessions) -> None:
-    mine = sessions.of(LOCAL)
+    mine = sessions.restrict_to(LOCAL_CALLER)
     job_id = finished_job(mine)
     lifecycle.delete(job_id, mine)
     with sessions.read() as session:
         assert session.scalar(select(func.count()).select_from(JobEvent)) == 0
         with pytest.raises(NotFound):
-            TrainingJobs(session).get(job_id)
+            Jobs(session).get(job_id)
     assert stored(sessions) == (0, 0)
 
 
 def test_equal_results_of_two_jobs_go_with_the_last_of_them(sessions: Sessions) -> None:
-    mine, job_ids = sessions.of(LOCAL), [make_job(sessions).id for _ in range(2)]
+    mine, job_ids = sessions.restrict_to(LOCAL_CALLER), [make_job(sessions).id for _ in range(2)]
     for job_id in job_ids:
         with sessions.begin() as session:
-            jobs = TrainingJobs(session)
+            jobs = Jobs(session)
             job = jobs.claim(job_id, lease_s=60)
             assert job is not None
             assert job.token is not None
@@ -153,28 +153,28 @@ def test_equal_results_of_two_jobs_go_with_the_last_of_them(sessions: Sessions) 
 
 
 def test_a_job_that_has_not_finished_cannot_be_deleted(sessions: Sessions) -> None:
-    job_id, mine = make_job(sessions).id, sessions.of(LOCAL)
+    job_id, mine = make_job(sessions).id, sessions.restrict_to(LOCAL_CALLER)
     for status in ("queued", "running"):
         with pytest.raises(Conflict, match=status) as refusal:
             lifecycle.delete(job_id, mine)
         assert refusal.value.code == "job_not_finished"
         with mine.begin() as session:
-            TrainingJobs(session).claim(job_id, lease_s=60)
+            Jobs(session).claim(job_id, lease_s=60)
 
 
 def test_a_job_is_deleted_only_as_it_is_known(sessions: Sessions) -> None:
-    mine = sessions.of(LOCAL)
+    mine = sessions.restrict_to(LOCAL_CALLER)
     job_id = finished_job(mine)
     with pytest.raises(Stale) as refusal:
         lifecycle.delete(job_id, mine, if_match='"other"')
     assert refusal.value.code == "job_changed"
     with mine.read() as session:
-        known = entity_tag(JobOut.of(TrainingJobs(session).get(job_id)))
+        known = entity_tag(JobOut.from_row(Jobs(session).get(job_id)))
     lifecycle.delete(job_id, mine, if_match=known)
 
 
 def test_a_model_of_before_requests_were_kept_gets_that_of_its_deleted_job(sessions: Sessions) -> None:
-    mine = sessions.of(LOCAL)
+    mine = sessions.restrict_to(LOCAL_CALLER)
     job_id = finished_job(mine)
     model = make_model(sessions, job_id=job_id)
     lifecycle.delete(job_id, mine)

@@ -3,21 +3,21 @@
 import pytest
 
 from service.caller import Caller
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.db.tables import Job
 from tests.support.factories import start_job
 
 
 def submit(sessions: Sessions, tenant: str, **fields: object) -> str:
-    with sessions.of(Caller(tenant=tenant, name="test")).begin() as session:
+    with sessions.restrict_to(Caller(tenant=tenant, name="test")).begin() as session:
         usual = {"kind": "train", "request": {}, "request_sha256": "0" * 64, "dataset_id": None}
-        return TrainingJobs(session).add(**{**usual, **fields}).id  # type: ignore[arg-type]
+        return Jobs(session).add(**{**usual, **fields}).id  # type: ignore[arg-type]
 
 
 def take(sessions: Sessions) -> Job | None:
     with sessions.begin() as session:
-        return TrainingJobs(session).claim_next(kinds=("train", "part"), lease_s=60)
+        return Jobs(session).claim_next(kinds=("train", "part"), lease_s=60)
 
 
 def take_all(sessions: Sessions, *, finish: bool) -> list[str]:
@@ -27,7 +27,7 @@ def take_all(sessions: Sessions, *, finish: bool) -> list[str]:
         tenants.append(job.tenant)
         if finish:
             with sessions.begin() as session:
-                TrainingJobs(session).succeed(job.id, job.token or "")
+                Jobs(session).succeed(job.id, job.token or "")
     return tenants
 
 
@@ -66,7 +66,7 @@ def test_a_job_that_waits_for_its_parts_counts_as_nobodys_share(sessions: Sessio
     token = start_job(sessions, waiting)
     submit(sessions, "a", kind="part", parent_id=waiting, is_awaited=True)
     with sessions.begin() as session:
-        TrainingJobs(session).wait(waiting, token, message="")
+        Jobs(session).wait(waiting, token, message="")
     submit(sessions, "b")
     start_job(sessions, submit(sessions, "b"))
     assert [job.tenant for _ in range(2) if (job := take(sessions))] == ["a", "b"]

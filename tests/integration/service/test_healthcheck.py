@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from service.db.session import Sessions, clock
 from service.db.tables import Worker, new_id
-from service.healthcheck import SEEN_WITHIN, is_healthy
+from service.healthcheck import MAX_HEARTBEAT_AGE, is_healthy
 from service.settings import Settings
 from tests.support.servers import free_port
 
@@ -22,7 +22,7 @@ def test_a_worker_seen_just_now_is_healthy(settings: Settings, sessions: Session
 
 
 def test_a_worker_not_seen_for_a_while_is_not_healthy(settings: Settings, sessions: Sessions) -> None:
-    _saw_a_worker(sessions, "here", SEEN_WITHIN + timedelta(seconds=1))
+    _saw_a_worker(sessions, "here", MAX_HEARTBEAT_AGE + timedelta(seconds=1))
 
     assert not is_healthy("worker", settings, "here")
 

@@ -13,10 +13,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import DateTime, Engine, MetaData, inspect, select, text
 from sqlalchemy.orm import Session
 
-from service.caller import OWN
-from service.db.migrate import _config, current_revision, head_revision, upgrade
+from service.caller import DEFAULT_TENANT
+from service.db.migrate import _make_config, current_revision, head_revision, upgrade
 from service.db.session import make_engine
-from service.db.tables import Owned, Table
+from service.db.tables import TableBase, TenantMixin
 from service.settings import Settings
 
 
@@ -61,10 +61,10 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(settings: Settings, 
     upgrade(settings)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, Table.metadata) == []
+        assert compare_metadata(context, TableBase.metadata) == []
 
 
-EARLIER = [step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()][1:]
+EARLIER = [step.revision for step in ScriptDirectory.from_config(_make_config()).walk_revisions()][1:]
 TENANTS_SINCE = "0002"  # rows of before belong to the tenant of a service without keys
 VALUES: dict[type, Any] = {str: "queued", int: 1, float: 0.5, bool: False, bytes: b"bytes"}
 
@@ -94,12 +94,12 @@ def test_a_database_of_every_earlier_revision_is_upgraded_with_all_its_rows(
     with engine.connect() as connection:
         after = {name: connection.scalar(text(f"SELECT count(*) FROM {name}")) for name in before}
     assert after == before
-    owner = OWN if revision < TENANTS_SINCE else VALUES[str]
+    owner = DEFAULT_TENANT if revision < TENANTS_SINCE else VALUES[str]
     with Session(engine) as session:
-        for mapper in Table.registry.mappers:
+        for mapper in TableBase.registry.mappers:
             if mapper.local_table.name in before:  # type: ignore[union-attr]
                 (row,) = session.scalars(select(mapper.class_)).all()
-                assert not isinstance(row, Owned) or row.tenant == owner
+                assert not isinstance(row, TenantMixin) or row.tenant == owner
 
 
 def test_every_step_can_be_undone(settings: Settings, engine: Engine) -> None:
@@ -109,7 +109,7 @@ def test_every_step_can_be_undone(settings: Settings, engine: Engine) -> None:
 
     upgrade(settings)
     with engine.begin() as connection:
-        command.downgrade(migrate._config(connection), "base")
+        command.downgrade(migrate._make_config(connection), "base")
     assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
 
 

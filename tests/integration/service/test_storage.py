@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, select, update
 
-from service.caller import LOCAL
+from service.caller import LOCAL_CALLER
 from service.db.session import Sessions
 from service.db.tables import Blob, BlobChunk, Dataset
 from service.storage import blobs
@@ -18,7 +18,7 @@ DATA = bytes(range(256)) * 10_000  # 2.4 MiB: three chunks
 @pytest.fixture
 def sessions(sessions: Sessions) -> Sessions:
     """On behalf of a tenant: what is added here needs an owner."""
-    return sessions.of(LOCAL)
+    return sessions.restrict_to(LOCAL_CALLER)
 
 
 def dataset_of(sha256: str) -> Dataset:
@@ -69,7 +69,7 @@ def test_a_missing_blob_is_reported(sessions: Sessions) -> None:
 
 def test_release_deletes_a_blob_with_its_chunks(sessions: Sessions) -> None:
     with sessions.begin() as session:
-        blobs.release(session, blobs.put_bytes(session, DATA))
+        blobs.release_blob(session, blobs.put_bytes(session, DATA))
         assert session.scalar(select(func.count()).select_from(Blob)) == 0
         assert session.scalar(select(func.count()).select_from(BlobChunk)) == 0
 
@@ -78,7 +78,7 @@ def test_release_keeps_a_blob_that_another_row_needs(sessions: Sessions) -> None
     with sessions.begin() as session:
         sha256 = blobs.put_bytes(session, DATA)
         session.add(dataset_of(sha256))
-        blobs.release(session, sha256)
+        blobs.release_blob(session, sha256)
         assert blobs.read_bytes(session, sha256) == DATA
 
 
@@ -88,7 +88,7 @@ def test_a_blob_put_again_survives_its_release_elsewhere(sessions: Sessions) -> 
 
     def release() -> None:
         with sessions.begin() as session:
-            blobs.release(session, sha256)
+            blobs.release_blob(session, sha256)
 
     with sessions.begin() as session:
         blobs.put_bytes(session, DATA)

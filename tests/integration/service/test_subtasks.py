@@ -4,10 +4,10 @@ from threading import Barrier, Thread
 
 from sqlalchemy import func, select
 
-from service.db.repositories import TrainingJobs
-from service.db.repositories.subtasks import JobParts, left_over
+from service.db.repositories import Jobs
+from service.db.repositories.subtasks import JobSubtasks, list_orphans
 from service.db.session import Sessions
-from service.db.tables import PART, Job, JobStatus
+from service.db.tables import SUBTASK_KIND, Job, JobStatus
 from tests.support.factories import make_job, start_job
 
 LEASE = 60.0
@@ -15,18 +15,18 @@ LEASE = 60.0
 
 def offer(sessions: Sessions, job_id: str, token: str, *keys: str) -> list[str]:
     with sessions.begin() as session:
-        job = TrainingJobs(session).hold(job_id, token)
+        job = Jobs(session).hold(job_id, token)
         assert job is not None
-        return [part.id for part in JobParts(session, job).offer({key: {} for key in keys})]
+        return [part.id for part in JobSubtasks(session, job).offer({key: {} for key in keys})]
 
 
 def wait_for(sessions: Sessions, job_id: str, token: str, *keys: str) -> Job:
     with sessions.begin() as session:
-        jobs = TrainingJobs(session)
+        jobs = Jobs(session)
         job = jobs.hold(job_id, token)
         assert job is not None
         for key in keys:
-            JobParts(session, job).wait_for(key)
+            JobSubtasks(session, job).wait_for(key)
         waiting = jobs.wait(job_id, token, message="2 parts are with other workers")
     assert waiting is not None
     return waiting
@@ -41,7 +41,7 @@ def started(sessions: Sessions, *keys: str) -> tuple[str, str, list[str]]:
 
 def succeed(sessions: Sessions, job_id: str, token: str) -> None:
     with sessions.begin() as session:
-        jobs = TrainingJobs(session)
+        jobs = Jobs(session)
         assert jobs.hold(job_id, token)
         assert jobs.succeed(job_id, token)
 
@@ -60,7 +60,7 @@ def test_a_job_that_waits_is_running_and_belongs_to_no_worker(sessions: Sessions
     waiting = wait_for(sessions, job_id, token, "one")
     assert (waiting.status, waiting.token, waiting.lease_until) == (JobStatus.RUNNING, None, None)
     with sessions.begin() as session:
-        assert not TrainingJobs(session).reap(max_attempts=3)
+        assert not Jobs(session).reap(max_attempts=3)
 
 
 def test_the_last_awaited_part_queues_the_job_again_and_costs_it_no_attempt(sessions: Sessions) -> None:
@@ -85,10 +85,10 @@ def test_a_job_whose_part_has_ended_meanwhile_does_not_wait(sessions: Sessions) 
     job_id, token, (one,) = started(sessions, "one")
     succeed(sessions, one, start_job(sessions, one))
     with sessions.begin() as session:
-        job = TrainingJobs(session).hold(job_id, token)
+        job = Jobs(session).hold(job_id, token)
         assert job is not None
-        assert not JobParts(session, job).wait_for("one")
-        queued = TrainingJobs(session).wait(job_id, token, message="")
+        assert not JobSubtasks(session, job).wait_for("one")
+        queued = Jobs(session).wait(job_id, token, message="")
     assert queued is not None
     assert queued.status == JobStatus.QUEUED
 
@@ -118,7 +118,7 @@ def test_a_part_that_is_cancelled_or_fails_lets_the_job_go_on(sessions: Sessions
     wait_for(sessions, job_id, token, "one")
     held = start_job(sessions, one)
     with sessions.begin() as session:
-        TrainingJobs(session).fail(one, held, code="invalid_data", detail="odd")
+        Jobs(session).fail(one, held, code="invalid_data", detail="odd")
     assert statuses(sessions, job_id, one) == ["queued", "failed"]
 
 
@@ -126,12 +126,12 @@ def test_a_part_whose_worker_is_lost_is_queued_again_and_the_job_waits_on(sessio
     job_id, token, (one,) = started(sessions, "one")
     wait_for(sessions, job_id, token, "one")
     with sessions.begin() as session:
-        jobs = TrainingJobs(session)
+        jobs = Jobs(session)
         assert jobs.claim(one, lease_s=-1)
         jobs.reap(max_attempts=3)
     assert statuses(sessions, job_id, one) == ["running", "queued"]
     with sessions.begin() as session:
-        jobs = TrainingJobs(session)
+        jobs = Jobs(session)
         for _ in range(2):
             assert jobs.claim(one, lease_s=-1)
             jobs.reap(max_attempts=3)
@@ -143,14 +143,14 @@ def test_cancelling_a_job_that_waits_stops_its_parts_and_ends_with_the_last(sess
     wait_for(sessions, job_id, token, "one", "two")
     held, other = start_job(sessions, one), start_job(sessions, ahead)
     with sessions.begin() as session:
-        TrainingJobs(session).cancel(job_id)
+        Jobs(session).cancel(job_id)
     assert statuses(sessions, job_id, one, two, ahead) == ["running", "running", "cancelled", "running"]
     assert read(sessions, one).cancel_requested_at is not None
     with sessions.begin() as session:
-        TrainingJobs(session).release(one, held)
+        Jobs(session).release(one, held)
     assert statuses(sessions, job_id, one) == ["running", "cancelled"]
     with sessions.begin() as session:
-        TrainingJobs(session).release(ahead, other)
+        Jobs(session).release(ahead, other)
     assert statuses(sessions, job_id, ahead) == ["cancelled", "cancelled"]
 
 
@@ -158,7 +158,7 @@ def test_cancelling_a_job_that_waits_for_parts_nobody_has_begun_ends_it_at_once(
     job_id, token, (one,) = started(sessions, "one")
     wait_for(sessions, job_id, token, "one")
     with sessions.begin() as session:
-        assert TrainingJobs(session).cancel(job_id).status == JobStatus.CANCELLED
+        assert Jobs(session).cancel(job_id).status == JobStatus.CANCELLED
     assert statuses(sessions, one) == ["cancelled"]
 
 
@@ -167,10 +167,10 @@ def test_cancelling_with_the_best_kept_lets_the_job_end_by_itself(sessions: Sess
     wait_for(sessions, job_id, token, "one")
     held = start_job(sessions, one)
     with sessions.begin() as session:
-        TrainingJobs(session).cancel(job_id, keep_best=True)
+        Jobs(session).cancel(job_id, keep_best=True)
     assert read(sessions, one).keep_best
     with sessions.begin() as session:
-        assert TrainingJobs(session).stop(one, held)
+        assert Jobs(session).stop(one, held)
     assert statuses(sessions, job_id, one) == ["queued", "cancelled"]
 
 
@@ -186,9 +186,9 @@ def test_only_a_part_that_nobody_has_taken_can_be_withdrawn(sessions: Sessions) 
     job_id, token, (one, _) = started(sessions, "one", "two")
     start_job(sessions, one)
     with sessions.begin() as session:
-        job = TrainingJobs(session).hold(job_id, token)
+        job = Jobs(session).hold(job_id, token)
         assert job is not None
-        parts = JobParts(session, job)
+        parts = JobSubtasks(session, job)
         assert [parts.withdraw(key) for key in ("one", "two", "two")] == [False, True, False]
         assert [part.id for part in parts.all()] == [one]
 
@@ -197,16 +197,16 @@ def test_parts_are_swept_away_once_their_job_has_ended(sessions: Sessions) -> No
     job_id, token, (one, _) = started(sessions, "one", "two")
     held = start_job(sessions, one)
     with sessions.begin() as session:
-        assert not left_over(session)
+        assert not list_orphans(session)
     succeed(sessions, job_id, token)
     with sessions.begin() as session:
-        assert len(left_over(session)) == 1
-        TrainingJobs(session).release(one, held)
-        assert len(left_over(session)) == 2
+        assert len(list_orphans(session)) == 1
+        Jobs(session).release(one, held)
+        assert len(list_orphans(session)) == 2
 
 
 def test_clients_see_nothing_of_parts(sessions: Sessions) -> None:
     job_id, _, _ = started(sessions, "one")
     with sessions.read() as session:
-        assert [job.id for job in TrainingJobs(session).page(limit=10)] == [job_id]
-        assert session.scalar(select(func.count()).select_from(Job).where(Job.kind == PART)) == 1
+        assert [job.id for job in Jobs(session).page(limit=10)] == [job_id]
+        assert session.scalar(select(func.count()).select_from(Job).where(Job.kind == SUBTASK_KIND)) == 1

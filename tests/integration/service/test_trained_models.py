@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from service.caller import LOCAL
+from service.caller import LOCAL_CALLER
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Blob, Model
@@ -21,7 +21,7 @@ from tests.support.factories import column, make_dataset
 @pytest.fixture
 def sessions(sessions: Sessions) -> Sessions:
     """On behalf of a tenant: what is added here needs an owner."""
-    return sessions.of(LOCAL)
+    return sessions.restrict_to(LOCAL_CALLER)
 
 
 def add_model(

@@ -12,17 +12,17 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
 
 from kan_engine import Predictor
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, Job
 from service.settings import Settings
-from service.storage.blobs import release
+from service.storage.blobs import release_blob
 from tests.support.factories import make_model, make_predictor
 from worker.execution.heartbeat import Termination
 from worker.execution.runner import run_job
 from worker.jobs import batch_predict
-from worker.jobs.prediction_columns import Answers
-from worker.jobs.registry import WORKS
+from worker.jobs.prediction_columns import PredictionColumns
+from worker.jobs.registry import HANDLERS
 
 COLUMNS = {"x1": [i / 50 for i in range(50)], "x2": [i / 50 - 1 for i in range(50)], "id": [*range(50)]}
 
@@ -62,7 +62,7 @@ def submit(client: TestClient, sessions: Sessions, predictor: Predictor) -> Call
 @pytest.fixture
 def work(sessions: Sessions, settings: Settings) -> Callable[..., Job]:
     def work(job_id: str, **options: Any) -> Job:
-        run_job(job_id, None, sessions, settings, work_of=WORKS.__getitem__, **options)
+        run_job(job_id, None, sessions, settings, work_of=HANDLERS.__getitem__, **options)
         return read(sessions, job_id)
 
     return work
@@ -70,7 +70,7 @@ def work(sessions: Sessions, settings: Settings) -> Callable[..., Job]:
 
 def read(sessions: Sessions, job_id: str) -> Job:
     with sessions.read() as session:
-        return TrainingJobs(session).get(job_id)
+        return Jobs(session).get(job_id)
 
 
 def blobs(sessions: Sessions) -> int:
@@ -83,18 +83,18 @@ def at_first_block(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], ob
     """Blocks of five rows, and something that happens after the first of them."""
 
     def install(happen: Callable[[], object]) -> None:
-        monkeypatch.setattr(batch_predict, "MOST_BLOCK_ROWS", 5)
-        monkeypatch.setattr(batch_predict, "FEWEST_BLOCK_ROWS", 5)
-        predict, left = Answers.to, [happen]
+        monkeypatch.setattr(batch_predict, "MAX_BLOCK_ROWS", 5)
+        monkeypatch.setattr(batch_predict, "MIN_BLOCK_ROWS", 5)
+        predict, left = PredictionColumns.predict_block, [happen]
 
-        def to(self: Answers, block: pl.DataFrame) -> pl.DataFrame:
+        def to(self: PredictionColumns, block: pl.DataFrame) -> pl.DataFrame:
             found = predict(self, block)
             if left:
                 left.pop()()
                 time.sleep(0.25)  # so that a heartbeat can learn of it
             return found
 
-        monkeypatch.setattr(Answers, "to", to)
+        monkeypatch.setattr(PredictionColumns, "predict_block", to)
 
     return install
 
@@ -118,9 +118,9 @@ def test_many_small_blocks_give_what_one_block_gives(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, submit: Any, work: Any
 ) -> None:
     whole = client.get(f"/jobs/{work(submit()).id}/result").content
-    monkeypatch.setattr(batch_predict, "MOST_READ_ROWS", 12)
-    monkeypatch.setattr(batch_predict, "MOST_BLOCK_ROWS", 5)
-    monkeypatch.setattr(batch_predict, "FEWEST_BLOCK_ROWS", 5)
+    monkeypatch.setattr(batch_predict, "MAX_READ_ROWS", 12)
+    monkeypatch.setattr(batch_predict, "MAX_BLOCK_ROWS", 5)
+    monkeypatch.setattr(batch_predict, "MIN_BLOCK_ROWS", 5)
     parts = client.get(f"/jobs/{work(submit()).id}/result").content
     assert pl.read_parquet(io.BytesIO(parts)).equals(pl.read_parquet(io.BytesIO(whole)))
     assert len(parts) > len(whole)  # every piece that was read is a group of its own
@@ -135,7 +135,7 @@ def test_a_cancelled_job_stops_and_leaves_no_result(
 
     def cancel() -> None:
         with sessions.begin() as session:
-            TrainingJobs(session).cancel(job_id)
+            Jobs(session).cancel(job_id)
 
     at_first_block(cancel)
     job = work(job_id)
@@ -153,7 +153,7 @@ def test_a_result_that_comes_after_the_job_was_lost_is_dropped(
         with sessions.begin() as session:
             past = clock(session) - timedelta(seconds=1)
             session.execute(update(Job).where(Job.id == job_id).values(lease_until=past))
-            TrainingJobs(session).reap(max_attempts=3)
+            Jobs(session).reap(max_attempts=3)
         finished.append(work(job_id))
 
     at_first_block(lose_and_let_another_do_it)
@@ -199,8 +199,8 @@ def test_whoever_deletes_a_job_can_release_its_result(sessions: Sessions, submit
     assert blobs(sessions) == before + 1
     with sessions.begin() as session:
         job = session.get_one(Job, job_id)
-        left = TrainingJobs(session).blobs(job)
+        left = Jobs(session).list_blobs(job)
         session.delete(job)
         for sha256 in left:
-            release(session, sha256)
+            release_blob(session, sha256)
     assert blobs(sessions) == before

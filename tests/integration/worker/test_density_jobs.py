@@ -14,7 +14,7 @@ from service.main import create_app
 from service.settings import Settings
 from tests.support.servers import LOOPBACK
 from worker.execution.runner import run_job
-from worker.jobs.registry import WORKS
+from worker.jobs.registry import HANDLERS
 
 Document = dict[str, Any]
 
@@ -46,7 +46,7 @@ def model(api: TestClient, dataset: str, settings: Settings) -> Document:
     body = {"task": "density", "dataset_id": dataset, "features": ["wait"], "name": "waits"}
     job = api.post("/jobs", json=body).json()
     sessions = api.app.state.sessions  # type: ignore[attr-defined]  # the app is a FastAPI
-    run_job(job["id"], None, sessions, settings, work_of=WORKS.__getitem__)
+    run_job(job["id"], None, sessions, settings, work_of=HANDLERS.__getitem__)
     done = api.get(f"/jobs/{job['id']}").json()
     assert done["status"] == "succeeded", done["error"]
     return dict(api.get(f"/models/{done['model_id']}").json())

@@ -1,6 +1,6 @@
 import pytest
 
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.db.tables import Job
 from service.settings import Settings
@@ -33,12 +33,12 @@ def settings(settings: Settings) -> Settings:
 
 def read(sessions: Sessions, job_id: str) -> Job:
     with sessions.read() as session:
-        return TrainingJobs(session).get(job_id)
+        return Jobs(session).get(job_id)
 
 
 def adopt(sessions: Sessions, job_id: str, token: str) -> str:
     with sessions.begin() as session:
-        job = TrainingJobs(session).adopt(job_id, token, lease_s=60)
+        job = Jobs(session).adopt(job_id, token, lease_s=60)
     assert job is not None
     assert job.token is not None
     return job.token
@@ -64,7 +64,7 @@ def test_a_job_that_runs_keeps_its_slot_and_frees_it_at_its_end(
     dispatcher.dispatch()
     assert len(sent) == 2
     with sessions.begin() as session:
-        TrainingJobs(session).fail(jobs[0], token, code="c", detail="d")
+        Jobs(session).fail(jobs[0], token, code="c", detail="d")
     dispatcher.dispatch()
     assert [job_id for job_id, _ in sent] == jobs
 
@@ -89,7 +89,7 @@ def test_a_claim_is_renewed_until_a_process_takes_the_job(
 def test_a_claim_that_no_process_takes_for_too_long_is_let_go(
     sessions: Sessions, settings: Settings, sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatcher, "ADOPTED_WITHIN_S", 0.0)
+    monkeypatch.setattr(dispatcher, "ADOPTION_TIMEOUT_S", 0.0)
     make_job(sessions)
     impatient = Dispatcher(sessions, settings.model_copy(update={"lease_s": 1e-6}), sent)
     impatient.dispatch()
@@ -103,7 +103,7 @@ def test_a_lost_job_is_claimed_anew(sessions: Sessions, settings: Settings, sent
     dispatcher = Dispatcher(sessions, settings.model_copy(update={"lease_s": -1.0}), sent)
     dispatcher.dispatch()
     with sessions.begin() as session:
-        TrainingJobs(session).reap(max_attempts=3)
+        Jobs(session).reap(max_attempts=3)
     dispatcher.dispatch()
     assert [sent_id for sent_id, _ in sent] == [job_id, job_id]
     assert sent[0][1] != sent[1][1]

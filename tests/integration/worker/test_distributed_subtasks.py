@@ -6,20 +6,20 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from service.caller import LOCAL
-from service.db.repositories import TrainingJobs, Workers
-from service.db.repositories.subtasks import JobParts
+from service.caller import LOCAL_CALLER
+from service.db.repositories import Jobs, Workers
+from service.db.repositories.subtasks import JobSubtasks
 from service.db.session import Sessions
 from service.db.tables import Job
 from service.storage.blobs import put_bytes
 from tests.support.factories import make_job, start_job
 from tests.support.tables import request_for
 from worker.execution import distributed_subtasks
-from worker.execution.distributed_subtasks import SharedParts
-from worker.execution.outcome import Waiting
-from worker.execution.subtasks import Part
+from worker.execution.distributed_subtasks import DistributedSubtasks
+from worker.execution.outcome import JobWaiting
+from worker.execution.subtasks import Subtask
 
-FIRST, SECOND, THIRD = (Part("network", {"number": number}) for number in range(3))
+FIRST, SECOND, THIRD = (Subtask("network", {"number": number}) for number in range(3))
 
 
 @pytest.fixture
@@ -33,47 +33,51 @@ def job_id(sessions: Sessions) -> str:
 
 
 @pytest.fixture
-def shared(sessions: Sessions, job_id: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SharedParts]:
+def shared(
+    sessions: Sessions, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., DistributedSubtasks]:
     """The parts of a job that this process holds, beside workers with so many slots."""
-    monkeypatch.setattr(distributed_subtasks, "LOOK_S", 0.0)
+    monkeypatch.setattr(distributed_subtasks, "OFFER_PERIOD_S", 0.0)
     token = start_job(sessions, job_id)
 
     def hold(session: Session) -> Job:
-        job = TrainingJobs(session).hold(job_id, token)
+        job = Jobs(session).hold(job_id, token)
         assert job is not None
         return job
 
-    def make(slots: int = 2, kept_from_s: float = 1e9) -> SharedParts:
-        monkeypatch.setattr(distributed_subtasks, "KEPT_FROM_S", kept_from_s)
+    def make(slots: int = 2, kept_from_s: float = 1e9) -> DistributedSubtasks:
+        monkeypatch.setattr(distributed_subtasks, "MIN_STORED_DURATION_S", kept_from_s)
         with sessions.begin() as session:
             Workers(session).report("w", host="h", pid=1, slots=slots)
-        own = sessions.of(LOCAL)
-        return SharedParts(own, hold, request_for(), seconds_left=lambda: 60.0, ring=lambda: None)
+        own = sessions.restrict_to(LOCAL_CALLER)
+        return DistributedSubtasks(own, hold, request_for(), seconds_left=lambda: 60.0, ring=lambda: None)
 
     return make
 
 
 def rows(sessions: Sessions, job_id: str) -> dict[str, Job]:
     with sessions.read() as session:
-        return {part.request_sha256: part for part in JobParts(session, session.get_one(Job, job_id)).all()}
+        return {
+            part.request_sha256: part for part in JobSubtasks(session, session.get_one(Job, job_id)).all()
+        }
 
 
-def result(parts: SharedParts, part: Part) -> str:
+def result(parts: DistributedSubtasks, part: Subtask) -> str:
     """The result of a part, which says who did it."""
-    return parts.result(part, lambda: "here", write=str.encode, read=bytes.decode)
+    return parts.get_or_compute(part, lambda: "here", write=str.encode, read=bytes.decode)
 
 
 def take(sessions: Sessions) -> Job:
     """Another worker takes a part."""
     with sessions.begin() as session:
-        job = TrainingJobs(session).claim_next(kinds=("part",), lease_s=60)
+        job = Jobs(session).claim_next(kinds=("part",), lease_s=60)
     assert job is not None
     return job
 
 
 def end(sessions: Sessions, job: Job) -> None:
     with sessions.begin() as session:
-        jobs = TrainingJobs(session)
+        jobs = Jobs(session)
         assert jobs.hold(job.id, job.token or "")
         jobs.succeed(job.id, job.token or "", result_sha256=put_bytes(session, b"elsewhere"))
 
@@ -130,7 +134,7 @@ def test_a_part_that_is_at_work_elsewhere_is_waited_for_and_the_process_may_do_a
     with parts.ahead(lambda: [FIRST, SECOND, THIRD]):
         parts.look()
         taken = take(sessions)
-        with pytest.raises(Waiting):
+        with pytest.raises(JobWaiting):
             result(parts, FIRST)
     found = rows(sessions, job_id)
     assert (found[FIRST.key].id, found[FIRST.key].is_awaited) == (taken.id, True)
@@ -151,5 +155,5 @@ def test_a_part_that_failed_elsewhere_is_done_here(sessions: Sessions, shared: A
         parts.look()
     taken = take(sessions)
     with sessions.begin() as session:
-        TrainingJobs(session).fail(taken.id, taken.token or "", code="invalid_data", detail="odd")
+        Jobs(session).fail(taken.id, taken.token or "", code="invalid_data", detail="odd")
     assert result(parts, FIRST) == "here"

@@ -10,15 +10,15 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from kan_engine.differential import time_marching
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.main import create_app
-from service.schemas.equations import DECAY
+from service.schemas.equations import EXAMPLE_REQUEST
 from service.settings import Settings
 from tests.support.flows import taylor_green
 from tests.support.servers import LOOPBACK
 from worker.execution.runner import run_job
-from worker.jobs.registry import WORKS
+from worker.jobs.registry import HANDLERS
 
 HEAT: dict[str, Any] = {
     "kind": "solve",
@@ -65,9 +65,9 @@ def solve(client: TestClient, sessions: Sessions, settings: Settings) -> Callabl
         answer = client.post("/jobs", json=body | changes)
         assert answer.status_code == 202, answer.text
         with sessions.begin() as session:
-            job = TrainingJobs(session).claim_next(kinds=("solve",), lease_s=settings.lease_s)
+            job = Jobs(session).claim_next(kinds=("solve",), lease_s=settings.lease_s)
         assert job is not None
-        run_job(job.id, job.token, sessions, settings, work_of=WORKS.__getitem__)
+        run_job(job.id, job.token, sessions, settings, work_of=HANDLERS.__getitem__)
         return dict(client.get(f"/jobs/{job.id}").json())
 
     return solve
@@ -81,7 +81,7 @@ def model_of(client: TestClient, job: dict[str, Any]) -> dict[str, Any]:
 def test_a_solved_equation_is_a_model_of_its_unknown(
     client: TestClient, solve: Callable[..., dict[str, Any]]
 ) -> None:
-    model = model_of(client, solve(DECAY, name="decay"))
+    model = model_of(client, solve(EXAMPLE_REQUEST, name="decay"))
     assert (model["task"], model["target"], model["outputs"]) == ("equation", "y", ["y"])
     assert [(f["name"], f["min"], f["max"]) for f in model["features"]] == [("x", 0.0, 5.0)]
     assert model["metrics"]["equation_residual"] < 1e-10
@@ -96,7 +96,7 @@ def test_a_solved_equation_is_a_model_of_its_unknown(
 def test_its_formula_proves_itself_in_the_equation(
     client: TestClient, solve: Callable[..., dict[str, Any]]
 ) -> None:
-    job = solve(DECAY)
+    job = solve(EXAMPLE_REQUEST)
     formulas = client.get(f"/models/{job['model_id']}/symbolic").json()
     assert (formulas["exact"], formulas["verdict"]) == (True, "exact")
     assert formulas["outputs"][0]["expression"] == "exp(-x)"
@@ -120,7 +120,7 @@ def test_a_partial_equation_becomes_a_network_whose_nodes_multiply(
 def test_a_shape_that_is_asked_for_follows_the_solution_and_keeps_its_formula(
     client: TestClient, solve: Callable[..., dict[str, Any]]
 ) -> None:
-    model = model_of(client, solve(DECAY, network={"hidden": [3]}))
+    model = model_of(client, solve(EXAMPLE_REQUEST, network={"hidden": [3]}))
     assert (model["network"]["width"], model["network"]["products"]) == ([1, 3, 1], 0)
     assert model["warnings"] == []
     assert model["metrics"]["estimated_error"] < 1e-8
@@ -156,14 +156,14 @@ def test_a_shape_that_cannot_be_the_solution_says_so(
 def test_a_spline_of_one_variable_is_the_solution_itself(
     client: TestClient, solve: Callable[..., dict[str, Any]]
 ) -> None:
-    model = model_of(client, solve(DECAY, network={"hidden": []}, symbolic=False))
+    model = model_of(client, solve(EXAMPLE_REQUEST, network={"hidden": []}, symbolic=False))
     assert (model["network"]["width"], model["network"]["optimizer"]) == ([1, 1], "gauss_newton")
 
 
 def test_a_shape_whose_time_is_up_is_kept_as_far_as_it_came(
     client: TestClient, solve: Callable[..., dict[str, Any]]
 ) -> None:
-    job = solve(DECAY, network={"hidden": [40, 40]}, max_seconds=4, symbolic=False)
+    job = solve(EXAMPLE_REQUEST, network={"hidden": [40, 40]}, max_seconds=4, symbolic=False)
     assert job["cut_by"] == "train"
     assert model_of(client, job)["network"]["width"] == [1, 40, 40, 1]
 
@@ -182,14 +182,14 @@ def test_a_system_predicts_each_of_its_unknowns(
 def test_without_symbolic_no_formula_is_looked_for(
     client: TestClient, solve: Callable[..., dict[str, Any]]
 ) -> None:
-    model = model_of(client, solve(DECAY, symbolic=False))
+    model = model_of(client, solve(EXAMPLE_REQUEST, symbolic=False))
     assert client.get(f"/models/{model['id']}/symbolic").json()["code"] == "no_formula"
 
 
 def test_its_picture_is_drawn_and_those_of_rows_are_refused(
     client: TestClient, solve: Callable[..., dict[str, Any]]
 ) -> None:
-    path = f"/models/{solve(DECAY, symbolic=False)['model_id']}"
+    path = f"/models/{solve(EXAMPLE_REQUEST, symbolic=False)['model_id']}"
     told = client.get(f"{path}/figures").json()["solution"]
     assert (told["independent"], told["axes"][0][0], told["axes"][0][-1]) == (["x"], 0.0, 5.0)
     (unknown,) = told["unknowns"]
@@ -208,7 +208,7 @@ def test_steps_that_are_given_end_the_search(
     bent = {"equations": ["Derivative(y(x), (x, 2)) + exp(y(x))"], "conditions": boundary}
     training = {"optimizer": "gauss_newton", "steps": 1}
     few, enough = (
-        model_of(client, solve(DECAY, domain={"x": [0, 1]}, symbolic=False, **bent, **changes))
+        model_of(client, solve(EXAMPLE_REQUEST, domain={"x": [0, 1]}, symbolic=False, **bent, **changes))
         for changes in ({"network": {"grid": 8}, "training": training}, {"network": {"grid": 8}})
     )
     assert few["metrics"]["equation_residual"] > 10 * enough["metrics"]["equation_residual"]
@@ -225,7 +225,9 @@ def test_a_number_in_an_equation_is_estimated_from_measurements(
         dataset = client.post("/datasets", json={"name": "measured", "columns": columns}).json()
         measurements = {"dataset_id": dataset["id"]}
     equations = ["Derivative(y(x), x) + k*y(x)"]
-    job = solve(DECAY, equations=equations, conditions=[], parameters={"k": 2.0}, measurements=measurements)
+    job = solve(
+        EXAMPLE_REQUEST, equations=equations, conditions=[], parameters={"k": 2.0}, measurements=measurements
+    )
     model = model_of(client, job)
     found = model["parameters"]["k"]
     assert found["interval"][0] < 0.7 < found["interval"][1]
@@ -263,7 +265,7 @@ def test_numbers_that_measurements_do_not_tell_have_no_error_and_a_warning(
 ) -> None:
     columns = {"x": TIMES.tolist(), "y": (2 * np.exp(-0.7 * TIMES)).tolist()}
     job = solve(
-        DECAY,
+        EXAMPLE_REQUEST,
         equations=["Derivative(y(x), x) + (a + b)*y(x)"],
         conditions=[],
         parameters={"a": 1.0, "b": 2.0},
@@ -279,9 +281,9 @@ def test_numbers_that_measurements_do_not_tell_have_no_error_and_a_warning(
 def test_a_solution_that_ends_fails_the_job_and_says_where(
     solve: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(time_marching, "SHORTEST", 1e-3)  # gives up sooner, for time
-    monkeypatch.setattr(time_marching, "ROUGH", {1: 1e-3})
-    job = solve(DECAY, equations=["Derivative(y(x), x) - y(x)**2"])
+    monkeypatch.setattr(time_marching, "MIN_WINDOW_SHARE", 1e-3)  # gives up sooner, for time
+    monkeypatch.setattr(time_marching, "ROUGH_WINDOW_SHARES", {1: 1e-3})
+    job = solve(EXAMPLE_REQUEST, equations=["Derivative(y(x), x) - y(x)**2"])
     assert (job["status"], job["error"]["code"]) == ("failed", "no_solution")
     place = float(re.findall(r"beyond x = ([0-9.]+)", job["error"]["detail"])[0])
     assert place == pytest.approx(1, abs=0.1)  # a pole is approached by ever shorter windows
@@ -290,8 +292,8 @@ def test_a_solution_that_ends_fails_the_job_and_says_where(
 def test_conditions_that_contradict_each_other_are_told(
     client: TestClient, solve: Callable[..., dict[str, Any]]
 ) -> None:
-    twice = [*DECAY["conditions"], {"on": {"x": 5}, "residual": "y(5) - 1"}]
-    model = model_of(client, solve(DECAY, conditions=twice))
+    twice = [*EXAMPLE_REQUEST["conditions"], {"on": {"x": 5}, "residual": "y(5) - 1"}]
+    model = model_of(client, solve(EXAMPLE_REQUEST, conditions=twice))
     assert "contradict" in model["warnings"][0]
     assert len(model["residuals"]["conditions"]) == 2
 
@@ -319,7 +321,7 @@ def test_conditions_that_contradict_each_other_are_told(
         ({"network": {"hidden": [3], "grid": 10**6}}, "cost_too_high", "#/network/grid"),
         (
             {"network": {"hidden": [3], "order": 2}, "equations": ["Derivative(y(x), (x, 2)) + y(x)"]}
-            | {"conditions": DECAY["conditions"] * 2},
+            | {"conditions": EXAMPLE_REQUEST["conditions"] * 2},
             "invalid_config",
             "#/network/order",
         ),
@@ -343,7 +345,7 @@ def test_conditions_that_contradict_each_other_are_told(
 def test_what_poses_no_problem_is_refused_with_its_place(
     client: TestClient, changes: dict[str, Any], code: str, pointer: str
 ) -> None:
-    answer: Response = client.post("/jobs", json=DECAY | changes)
+    answer: Response = client.post("/jobs", json=EXAMPLE_REQUEST | changes)
     assert answer.status_code == 422, answer.text
     problem = answer.json()
     assert problem["code"] == code, problem["detail"]
@@ -351,20 +353,20 @@ def test_what_poses_no_problem_is_refused_with_its_place(
 
 
 def test_what_trains_on_tables_only_is_refused_with_what_solves_equations(client: TestClient) -> None:
-    answer = client.post("/jobs", json=DECAY | {"training": {"lamb": 0.1, "restarts": 3}})
+    answer = client.post("/jobs", json=EXAMPLE_REQUEST | {"training": {"lamb": 0.1, "restarts": 3}})
     assert "training takes optimizer" in answer.json()["detail"]
     assert answer.json()["detail"].endswith("but not lamb, restarts")
 
 
 def test_the_place_of_a_mistake_is_told_to_the_character(client: TestClient) -> None:
-    told = client.post("/jobs", json=DECAY | {"equations": ["Derivative(y(x), x) + why(x)"]}).json()
+    told = client.post("/jobs", json=EXAMPLE_REQUEST | {"equations": ["Derivative(y(x), x) + why(x)"]}).json()
     assert "unknown function 'why'" in told["detail"]
     assert "(character 23)" in told["detail"]
     assert told["errors"][0]["character"] == 23
 
 
 def test_measurements_of_a_dataset_that_is_not_there_are_not_found(client: TestClient) -> None:
-    answer = client.post("/jobs", json=DECAY | {"measurements": {"dataset_id": "nothing"}})
+    answer = client.post("/jobs", json=EXAMPLE_REQUEST | {"measurements": {"dataset_id": "nothing"}})
     assert (answer.status_code, answer.json()["code"]) == (404, "dataset_not_found")
 
 
@@ -372,7 +374,7 @@ def test_equations_that_need_too_much_memory_are_refused_with_the_estimate(setti
     little = settings.model_copy(update={"max_memory_bytes": 100 * 2**20})
     with TestClient(create_app(little), base_url=LOOPBACK) as client:
         answer = client.post("/jobs", json=taylor_green())
-        assert client.post("/jobs", json=DECAY).status_code == 202
+        assert client.post("/jobs", json=EXAMPLE_REQUEST).status_code == 202
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (422, "cost_too_high")
     assert problem["estimate"]["memory_bytes"] > problem["limit"]["memory_bytes"] == 100 * 2**20

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from kan_engine import Workload
-from service.ingest.column_report import Raw, finish
-from service.operations.jobs.cost_estimate import estimate
-from service.schemas.training_plan import Plan
+from service.ingest.column_report import RawTable, check_and_describe
+from service.operations.jobs.cost_estimate import estimate_cost
+from service.schemas.training_plan import TrainingPlan
 from service.settings import Settings
 from tests.support.flows import taylor_green
 from tests.support.peak import peak_bytes
@@ -47,14 +47,14 @@ SEARCHED = {"network": {"grid": 8}, "training": {"steps": 1}, "max_seconds": 8}
 def test_a_job_takes_the_memory_that_was_estimated(
     body: dict[str, Any], classes: int, tmp_path: Path
 ) -> None:
-    table = finish(Raw(rows_of(ROWS, classes)))
+    table = check_and_describe(RawTable(rows_of(ROWS, classes)))
     table.frame.write_parquet(tmp_path / "table.parquet")
     body = body | {"baselines": ["linear"]}
     found = peak_bytes(
         "job", parquet=str(tmp_path / "table.parquet"), reports=table.columns, body=body | {"symbolic": False}
     )
-    plan = Plan(request_for(**body), {report["name"]: report for report in table.columns}, ROWS)
-    assert LEAST < found / estimate(plan).memory_bytes < 1
+    plan = TrainingPlan(request_for(**body), {report["name"]: report for report in table.columns}, ROWS)
+    assert LEAST < found / estimate_cost(plan).memory_bytes < 1
 
 
 def test_reading_a_column_does_not_take_the_memory_of_the_table(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from service.caller import LOCAL
-from service.db.repositories import TrainingJobs
+from service.caller import LOCAL_CALLER
+from service.db.repositories import Jobs
 from service.db.session import Sessions, clock
 from service.db.tables import AuditEntry, Blob, Dataset, Job, JobEvent, Model
 from service.operations.models.management import change_model
@@ -16,7 +16,7 @@ from service.settings import Settings
 from service.storage.blobs import put_bytes
 from tests.support.factories import make_dataset, make_job, make_model, make_predictor
 from worker.runtime import retention
-from worker.runtime.retention import retain
+from worker.runtime.retention import delete_expired
 
 PREDICTOR = make_predictor()
 
@@ -36,7 +36,7 @@ def age(sessions: Sessions, table: type[Any], row_id: str, days: float) -> None:
 def finished_job(sessions: Sessions, days: float, **fields: Any) -> str:
     job_id = make_job(sessions, **fields).id
     with sessions.begin() as session:
-        jobs = TrainingJobs(session)
+        jobs = Jobs(session)
         job = jobs.claim(job_id, lease_s=60)
         assert job is not None
         assert job.token is not None
@@ -56,7 +56,7 @@ def test_by_default_everything_is_kept(sessions: Sessions, settings: Settings) -
     age(sessions, Dataset, make_dataset(sessions), days=9999)
     for _ in range(2):
         make_model(sessions, PREDICTOR)
-    retain(sessions, settings)
+    delete_expired(sessions, settings)
     assert [len(ids(sessions, table)) for table in (Job, Dataset, Model)] == [1, 1, 2]
 
 
@@ -66,7 +66,7 @@ def test_jobs_go_with_their_events_and_checkpoints_when_they_finished_long_ago(
     old, young = finished_job(sessions, days=31), finished_job(sessions, days=29)
     waiting = make_job(sessions).id
     age(sessions, Job, waiting, days=99)  # queued, whatever its times say
-    retain(sessions, settings_with(settings, retention_days_jobs=30))
+    delete_expired(sessions, settings_with(settings, retention_days_jobs=30))
     assert ids(sessions, Job) == sorted([young, waiting])
     with sessions.read() as session:
         assert old not in session.scalars(select(JobEvent.job_id)).all()
@@ -75,7 +75,7 @@ def test_jobs_go_with_their_events_and_checkpoints_when_they_finished_long_ago(
 
 def test_the_model_of_a_deleted_job_stays(sessions: Sessions, settings: Settings) -> None:
     model = make_model(sessions, PREDICTOR, job_id=finished_job(sessions, days=31))
-    retain(sessions, settings_with(settings, retention_days_jobs=30))
+    delete_expired(sessions, settings_with(settings, retention_days_jobs=30))
     assert (ids(sessions, Job), ids(sessions, Model)) == ([], [model.id])
 
 
@@ -88,7 +88,7 @@ def test_datasets_go_when_nothing_was_made_of_them_for_long(sessions: Sessions, 
     finished_job(sessions, days=9, dataset_id=made["used lately"])
     finished_job(sessions, days=31, dataset_id=made["used long ago"])
     make_model(sessions, PREDICTOR, dataset_id=made["of a model"])
-    retain(sessions, settings_with(settings, retention_days_datasets=30))
+    delete_expired(sessions, settings_with(settings, retention_days_datasets=30))
     assert ids(sessions, Dataset) == sorted(
         made[name] for name in ("young", "queued", "used lately", "of a model")
     )
@@ -103,11 +103,11 @@ def test_the_newest_versions_stay_and_those_with_an_alias_or_a_job(
 ) -> None:
     made = [make_model(sessions, PREDICTOR) for _ in range(6)]
     other = make_model(sessions, PREDICTOR, name="other")
-    change_model(made[0].id, ModelPatch(alias="live"), sessions.of(LOCAL))
+    change_model(made[0].id, ModelPatch(alias="live"), sessions.restrict_to(LOCAL_CALLER))
     make_job(sessions, kind="symbolic", request={"kind": "symbolic", "model_id": made[1].id})
     make_job(sessions, kind="predict", request={"kind": "predict", "model": made[2].id})
     finished_job(sessions, days=1, request={"kind": "symbolic", "model_id": made[3].id})
-    retain(sessions, settings_with(settings, keep_versions=1))
+    delete_expired(sessions, settings_with(settings, keep_versions=1))
     assert ids(sessions, Model) == [*(made[place].id for place in (0, 1, 2, 5)), other.id]
 
 
@@ -115,7 +115,7 @@ def test_the_versions_of_another_tenant_do_not_count(sessions: Sessions, setting
     made = [make_model(sessions, PREDICTOR) for _ in range(2)]
     with sessions.begin() as session:
         session.execute(update(Model).where(Model.id == made[1].id).values(tenant="other"))
-    retain(sessions, settings_with(settings, keep_versions=1))
+    delete_expired(sessions, settings_with(settings, keep_versions=1))
     assert len(ids(sessions, Model)) == 2
 
 
@@ -124,7 +124,7 @@ def test_a_dataset_goes_after_the_last_model_that_needed_it(sessions: Sessions, 
     age(sessions, Dataset, dataset_id, days=31)
     make_model(sessions, PREDICTOR, dataset_id=dataset_id)
     make_model(sessions, PREDICTOR)
-    retain(sessions, settings_with(settings, retention_days_datasets=30, keep_versions=1))
+    delete_expired(sessions, settings_with(settings, retention_days_datasets=30, keep_versions=1))
     assert ids(sessions, Dataset) == []
 
 
@@ -132,8 +132,8 @@ def test_the_audit_log_tells_what_went_in_the_name_of_retention(
     sessions: Sessions, settings: Settings
 ) -> None:
     job_id = finished_job(sessions, days=31)
-    retain(sessions, settings_with(settings, retention_days_jobs=30))
-    with sessions.of(LOCAL).read() as session:
+    delete_expired(sessions, settings_with(settings, retention_days_jobs=30))
+    with sessions.restrict_to(LOCAL_CALLER).read() as session:
         (entry,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "job.delete"))
     assert (entry.object_id, entry.key_name, entry.key_id) == (job_id, "retention", None)
 
@@ -141,12 +141,12 @@ def test_the_audit_log_tells_what_went_in_the_name_of_retention(
 def test_a_round_removes_a_batch_and_the_next_round_the_rest(
     sessions: Sessions, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "BATCH", 2)
+    monkeypatch.setattr(retention, "BATCH_ROWS", 2)
     made = sorted(finished_job(sessions, days=31) for _ in range(3))
     change = settings_with(settings, retention_days_jobs=30)
-    retain(sessions, change)
+    delete_expired(sessions, change)
     assert ids(sessions, Job) == made[2:]
-    retain(sessions, change)
+    delete_expired(sessions, change)
     assert ids(sessions, Job) == []
 
 
@@ -155,12 +155,12 @@ def test_what_came_into_use_meanwhile_stays(
 ) -> None:
     dataset_id = make_dataset(sessions)
     age(sessions, Dataset, dataset_id, days=31)
-    remove = retention._remove
+    remove = retention._delete_row
 
     def remove_late(*given: Any) -> bool:
         make_job(sessions, dataset_id=dataset_id)
         return remove(*given)
 
-    monkeypatch.setattr(retention, "_remove", remove_late)
-    retain(sessions, settings_with(settings, retention_days_datasets=30))
+    monkeypatch.setattr(retention, "_delete_row", remove_late)
+    delete_expired(sessions, settings_with(settings, retention_days_datasets=30))
     assert ids(sessions, Dataset) == [dataset_id]

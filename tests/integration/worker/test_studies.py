@@ -10,14 +10,14 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.operations.quotas import refuse_more_jobs
 from service.settings import Settings
 from tests.support.databases import ON_ONE_DATABASE
 from worker.execution.runner import run_job
-from worker.jobs.registry import WORKS
-from worker.jobs.train import training_works
+from worker.jobs.registry import HANDLERS
+from worker.jobs.train import make_training_handlers
 from worker.pipelines.tabular import run_pipeline
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")
@@ -56,11 +56,11 @@ def work(sessions: Sessions, settings: Settings) -> Callable[[], list[str]]:
         while True:
             with sessions.begin() as session:
                 kinds = ("study", "train", "part")
-                job = TrainingJobs(session).claim_next(kinds=kinds, lease_s=settings.lease_s)
+                job = Jobs(session).claim_next(kinds=kinds, lease_s=settings.lease_s)
             if job is None:
                 return done
             done.append(job.kind)
-            run_job(job.id, job.token, sessions, settings, work_of=WORKS.__getitem__)
+            run_job(job.id, job.token, sessions, settings, work_of=HANDLERS.__getitem__)
 
     return work
 
@@ -124,7 +124,7 @@ def test_a_training_that_fails_is_a_row_of_the_table_and_no_end_of_the_study(
             raise MemoryError
         return run_pipeline(table, request, **options)
 
-    monkeypatch.setitem(WORKS, "train", training_works(fails_once)["train"])  # type: ignore[arg-type]
+    monkeypatch.setitem(HANDLERS, "train", make_training_handlers(fails_once)["train"])  # type: ignore[arg-type]
     study = submit({"seed": [0, 1]}).json()
     work()
     found = table(client, study)
@@ -142,7 +142,7 @@ def test_cancelling_a_study_cancels_its_trainings(
     client: TestClient, submit: Any, sessions: Sessions, settings: Settings
 ) -> None:
     study = submit({"seed": [0, 1]}).json()
-    run_job(study["id"], None, sessions, settings, work_of=WORKS.__getitem__)
+    run_job(study["id"], None, sessions, settings, work_of=HANDLERS.__getitem__)
     assert client.get(f"/jobs/{study['id']}").json()["status"] == "running"
     assert client.post(f"/jobs/{study['id']}/cancel").json()["status"] == "cancelled"
     statuses = {job["status"] for job in client.get("/jobs").json()["items"]}
@@ -187,7 +187,7 @@ def test_a_network_is_refined_from_grid_to_grid_and_each_is_a_row(
 def test_an_mlp_as_large_as_the_network_stands_beside_every_grid(
     client: TestClient, submit: Any, work: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.evaluation.mlp.FULL_STEPS", 30)
+    monkeypatch.setattr("worker.evaluation.mlp.LBFGS_STEPS", 30)
     baselines = ["linear", {"kind": "mlp", "parameters": "matched"}]
     study = submit({"network.grid": [3, 30]}, refine=True, baselines=baselines).json()
     work()
@@ -257,7 +257,7 @@ def test_a_study_counts_as_one_job(client: TestClient, submit: Any, sessions: Se
 
     study = submit({"seed": [0, 1, 2]}).json()
     settings = Settings(quota_jobs=2)
-    run_job(study["id"], None, sessions, settings, work_of=WORKS.__getitem__)
+    run_job(study["id"], None, sessions, settings, work_of=HANDLERS.__getitem__)
     with sessions.read() as session:
         refuse_more_jobs(session, settings)
 

@@ -13,18 +13,18 @@ import polars as pl
 import pytest
 from sqlalchemy import select, update
 
-from kan_engine import Trained
-from service.db.repositories import TrainingJobs, Workers
+from kan_engine import TrialResult
+from service.db.repositories import Jobs, Workers
 from service.db.session import Sessions, clock
-from service.db.tables import PART, Job, Model
+from service.db.tables import SUBTASK_KIND, Job, Model
 from service.settings import Settings
 from service.storage.blobs import read_bytes
 from tests.support.factories import column, make_dataset, make_job
 from worker.execution import distributed_subtasks
 from worker.execution.runner import run_job
-from worker.jobs.registry import WORKS
+from worker.jobs.registry import HANDLERS
 from worker.runtime import housekeeping
-from worker.search.trials import Trials
+from worker.search.trials import TrialRunner
 
 pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions", "in_a_hurry")
 
@@ -49,12 +49,12 @@ def database_url(sqlite_url: str) -> str:
 @pytest.fixture
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every part is kept, and workers without work are looked for all the time."""
-    monkeypatch.setattr(distributed_subtasks, "KEPT_FROM_S", 0.0)
-    monkeypatch.setattr(distributed_subtasks, "LOOK_S", 0.0)
+    monkeypatch.setattr(distributed_subtasks, "MIN_STORED_DURATION_S", 0.0)
+    monkeypatch.setattr(distributed_subtasks, "OFFER_PERIOD_S", 0.0)
     monkeypatch.setattr(
-        "worker.execution.runner.WORKING_SHARE", 100.0
+        "worker.execution.runner.WORK_TIME_SHARE", 100.0
     )  # no neighbour of the tests cuts a job short
-    monkeypatch.setattr("worker.execution.runner.FINISH_S", -1e5)
+    monkeypatch.setattr("worker.execution.runner.MIN_FINISH_S", -1e5)
 
 
 @pytest.fixture
@@ -80,11 +80,11 @@ def work(sessions: Sessions, settings: Settings, *kinds: str) -> int:
     done = 0
     while True:
         with sessions.begin() as session:
-            job = TrainingJobs(session).claim_next(kinds=kinds, lease_s=settings.lease_s)
+            job = Jobs(session).claim_next(kinds=kinds, lease_s=settings.lease_s)
         if job is None:
             return done
         done += 1
-        run_job(job.id, job.token, sessions, settings, work_of=WORKS.__getitem__)
+        run_job(job.id, job.token, sessions, settings, work_of=HANDLERS.__getitem__)
 
 
 def artifact(sessions: Sessions, job_id: str) -> bytes:
@@ -95,7 +95,7 @@ def artifact(sessions: Sessions, job_id: str) -> bytes:
 
 def parts(sessions: Sessions) -> list[Job]:
     with sessions.read() as session:
-        return list(session.scalars(select(Job).where(Job.kind == PART)))
+        return list(session.scalars(select(Job).where(Job.kind == SUBTASK_KIND)))
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def another_worker(sessions: Sessions, settings: Settings) -> Iterator[list[int]
 
     def run() -> None:
         while not has_ended.is_set():
-            done[0] += work(sessions, settings, PART)
+            done[0] += work(sessions, settings, SUBTASK_KIND)
             time.sleep(0.01)
 
     thread = threading.Thread(target=run)
@@ -160,7 +160,7 @@ def test_a_job_whose_parts_others_do_gives_the_model_that_it_gives_alone(
 def times_queued_again(sessions: Sessions, job_id: str) -> int:
     """How often a job went on after it had waited for a part."""
     with sessions.read() as session:
-        events = TrainingJobs(session).events(job_id, limit=1000)
+        events = Jobs(session).events(job_id, limit=1000)
     return [event.data.get("reason") for event in events].count("parts_done")
 
 
@@ -182,7 +182,7 @@ def status(sessions: Sessions, job_id: str) -> str:
 def test_without_a_worker_that_has_nothing_to_do_no_part_is_offered(
     sessions: Sessions, settings: Settings, submit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(distributed_subtasks, "KEPT_FROM_S", 1e9)
+    monkeypatch.setattr(distributed_subtasks, "MIN_STORED_DURATION_S", 1e9)
     with sessions.begin() as session:
         Workers(session).report("this", host="h", pid=1, slots=1)
     submit()
@@ -194,9 +194,9 @@ def test_a_job_that_lost_its_worker_does_no_part_twice(
     sessions: Sessions, settings: Settings, submit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Any] = []
-    crossed = Trials._crossed
+    crossed = TrialRunner._cross_validate
 
-    def counted(self: Trials, trial: Any, task: Any) -> Trained:
+    def counted(self: TrialRunner, trial: Any, task: Any) -> TrialResult:
         made.append(trial)
         if len(made) == 3:
             raise KeyboardInterrupt  # as if the process had died
@@ -204,14 +204,14 @@ def test_a_job_that_lost_its_worker_does_no_part_twice(
 
     alone = submit()
     work(sessions, settings, "train")
-    monkeypatch.setattr(Trials, "_crossed", counted)
+    monkeypatch.setattr(TrialRunner, "_cross_validate", counted)
     lost = submit()
     with pytest.raises(KeyboardInterrupt):
         work(sessions, settings, "train")
     with sessions.begin() as session:
         past = clock(session) - timedelta(seconds=1)
         session.execute(update(Job).where(Job.id == lost).values(lease_until=past))
-        TrainingJobs(session).reap(max_attempts=3)
+        Jobs(session).reap(max_attempts=3)
     work(sessions, settings, "train")
     assert made[2] == made[3]
     assert len(set(made[3:])) == len(made) - 3
@@ -223,5 +223,5 @@ def test_parts_go_with_their_job(sessions: Sessions, settings: Settings, submit:
     submit()
     work(sessions, settings, "train")
     assert parts(sessions)
-    housekeeping.drop_parts(sessions)
+    housekeeping.delete_finished_subtasks(sessions)
     assert parts(sessions) == []

@@ -14,7 +14,7 @@ from service.main import create_app
 from service.settings import Settings
 from tests.support.servers import LOOPBACK
 from worker.execution.runner import run_job
-from worker.jobs.registry import WORKS
+from worker.jobs.registry import HANDLERS
 
 pytestmark = pytest.mark.usefixtures("small_dictionary")
 
@@ -40,7 +40,7 @@ class Service:
         return str(self.client.post("/datasets", json=body).json()["id"])
 
     def work(self, job_id: str) -> Document:
-        run_job(job_id, None, self.sessions, self._settings, work_of=WORKS.__getitem__)
+        run_job(job_id, None, self.sessions, self._settings, work_of=HANDLERS.__getitem__)
         return self.get(f"/jobs/{job_id}")
 
     def model(self, **body: Any) -> Document:
@@ -63,7 +63,7 @@ class Service:
 @pytest.fixture(scope="module", autouse=True)
 def _few_structures_are_read() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("worker.search.law_search.CONTENDERS", 1)
+        patch.setattr("worker.search.law_search.MAX_CANDIDATES", 1)
         yield
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from kan_engine.errors import InvalidData, TrainingDiverged
 from service.caller import Caller
-from service.db.repositories import Datasets, TrainedModels, TrainingJobs
+from service.db.repositories import Datasets, Jobs, TrainedModels
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, Job, JobEvent, Model
 from service.settings import Settings
@@ -27,10 +27,10 @@ from tests.support.factories import make_dataset, make_job
 from worker.execution import runner
 from worker.execution.attempt import Attempt
 from worker.execution.heartbeat import Termination
-from worker.execution.outcome import Outcome, Progress, Revised, Stopped
+from worker.execution.outcome import JobProgress, JobStopped, Outcome, SourceModel
 from worker.execution.runner import run_job
-from worker.execution.subtasks import Parts
-from worker.jobs.train import Pipeline, training_works
+from worker.execution.subtasks import SubtaskCache
+from worker.jobs.train import Pipeline, make_training_handlers
 
 LEASE_S = 0.3  # beats every 0.1 s
 
@@ -57,7 +57,7 @@ class ToyPipeline:
     lasts_s: float = 0.0
     has_best: bool = True
     resumed: list[bytes | None] = field(default_factory=list)
-    revised: list[Revised | None] = field(default_factory=list)
+    revised: list[SourceModel | None] = field(default_factory=list)
     tables: list[Any] = field(default_factory=list)
 
     def __call__(
@@ -65,24 +65,24 @@ class ToyPipeline:
         table: Any,
         request: Any,
         *,
-        report: Callable[[Progress], None],
+        report: Callable[[JobProgress], None],
         should_stop: Callable[[], bool],
         resume: bytes | None,
         checkpoint: Callable[[bytes], None],
-        revises: Revised | None,
-        parts: Parts,
+        revises: SourceModel | None,
+        parts: SubtaskCache,
     ) -> Outcome:
         self.resumed.append(resume)
         self.revised.append(revises)
         self.tables.append(table)
-        report(Progress("fit", 0.5, "half", error=0.25))
+        report(JobProgress("fit", 0.5, "half", error=0.25))
         self.during(checkpoint)
         ends_at = time.monotonic() + self.lasts_s
         while time.monotonic() < ends_at:
             if should_stop():
                 if self.has_best:
                     return outcome(b"best so far", cut_by="fit")
-                raise Stopped
+                raise JobStopped
             time.sleep(0.01)
         return outcome()
 
@@ -111,7 +111,9 @@ def submit(sessions: Sessions, dataset_id: str) -> Callable[..., str]:
 @pytest.fixture
 def run(sessions: Sessions, settings: Settings) -> Callable[..., Job]:
     def run(job_id: str, pipeline: Pipeline, token: str | None = None, **options: Any) -> Job:
-        run_job(job_id, token, sessions, settings, work_of=training_works(pipeline).__getitem__, **options)
+        run_job(
+            job_id, token, sessions, settings, work_of=make_training_handlers(pipeline).__getitem__, **options
+        )
         return read(sessions, job_id)
 
     return run
@@ -119,24 +121,24 @@ def run(sessions: Sessions, settings: Settings) -> Callable[..., Job]:
 
 def read(sessions: Sessions, job_id: str) -> Job:
     with sessions.read() as session:
-        return TrainingJobs(session).get(job_id)
+        return Jobs(session).get(job_id)
 
 
 def events(sessions: Sessions, job_id: str) -> list[JobEvent]:
     with sessions.read() as session:
-        return list(TrainingJobs(session).events(job_id, limit=200))
+        return list(Jobs(session).events(job_id, limit=200))
 
 
 def cancel(sessions: Sessions, job_id: str, *, keep_best: bool = False) -> None:
     with sessions.begin() as session:
-        TrainingJobs(session).cancel(job_id, keep_best=keep_best)
+        Jobs(session).cancel(job_id, keep_best=keep_best)
 
 
 def lose(sessions: Sessions, job_id: str) -> None:
     with sessions.begin() as session:
         past = clock(session) - timedelta(seconds=1)
         session.execute(update(Job).where(Job.id == job_id).values(lease_until=past))
-        TrainingJobs(session).reap(max_attempts=3)
+        Jobs(session).reap(max_attempts=3)
 
 
 def artifacts(sessions: Sessions) -> list[bytes]:
@@ -196,7 +198,7 @@ def test_a_model_without_a_name_gets_one_from_its_target(sessions: Sessions, sub
 def test_a_message_delivered_twice_is_done_once(sessions: Sessions, submit: Any, run: Any) -> None:
     job_id, pipeline = submit(), ToyPipeline()
     with sessions.begin() as session:
-        claimed = TrainingJobs(session).claim(job_id, lease_s=60)
+        claimed = Jobs(session).claim(job_id, lease_s=60)
     assert claimed is not None
     for _ in range(2):
         run(job_id, pipeline, claimed.token)
@@ -207,7 +209,7 @@ def test_a_message_delivered_twice_is_done_once(sessions: Sessions, submit: Any,
 def test_a_job_that_someone_else_has_is_left_alone(sessions: Sessions, submit: Any, run: Any) -> None:
     job_id, pipeline = submit(), ToyPipeline()
     with sessions.begin() as session:
-        TrainingJobs(session).claim(job_id, lease_s=60)
+        Jobs(session).claim(job_id, lease_s=60)
     assert run(job_id, pipeline).status == "running"
     assert not pipeline.resumed
 
@@ -261,7 +263,7 @@ def test_a_part_of_the_time_is_kept_for_the_formula_and_the_measuring(
 
     def work(attempt: Attempt) -> Any:
         left.append(attempt.seconds_left())
-        raise Stopped
+        raise JobStopped
 
     run_job(submit(max_seconds=limit), None, sessions, settings, work_of=lambda _: work)
     assert most - 2 < left[0] <= most  # the start of a busy machine counts as work
@@ -274,7 +276,7 @@ def test_what_a_process_that_has_just_started_imports_takes_nothing_of_the_time(
 
     def work(attempt: Attempt) -> Any:
         left.append(attempt.seconds_left())
-        raise Stopped
+        raise JobStopped
 
     def work_of(_: str) -> Any:
         time.sleep(2.5)
@@ -415,7 +417,7 @@ class Flaky:
         self._failures = times
 
     def of(self, caller: Caller) -> Self:
-        self._sessions = self._sessions.of(caller)
+        self._sessions = self._sessions.restrict_to(caller)
         return self
 
     @contextmanager
@@ -438,7 +440,7 @@ class Flaky:
 
 @pytest.fixture
 def quick_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "PAUSES_S", (0.01,) * 8)
+    monkeypatch.setattr(runner, "RETRY_PAUSES_S", (0.01,) * 8)
 
 
 @pytest.mark.usefixtures("quick_tries")
@@ -447,7 +449,7 @@ def test_a_database_that_restarts_costs_no_result(
 ) -> None:
     flaky, job_id = Flaky(sessions), submit()
     pipeline = ToyPipeline(during=lambda _: flaky.fail(3))
-    run_job(job_id, None, flaky, settings, work_of=training_works(pipeline).__getitem__)  # type: ignore[arg-type]
+    run_job(job_id, None, flaky, settings, work_of=make_training_handlers(pipeline).__getitem__)  # type: ignore[arg-type]
     assert read(sessions, job_id).status == "succeeded"
 
 
@@ -462,7 +464,7 @@ def test_a_checkpoint_that_cannot_be_stored_stops_nothing(
         checkpoint(b"halfway")
 
     pipeline = ToyPipeline(during=save_without_database)
-    run_job(job_id, None, flaky, settings, work_of=training_works(pipeline).__getitem__)  # type: ignore[arg-type]
+    run_job(job_id, None, flaky, settings, work_of=make_training_handlers(pipeline).__getitem__)  # type: ignore[arg-type]
     assert read(sessions, job_id).status == "succeeded"
 
 
@@ -472,7 +474,7 @@ def test_a_database_that_fails_within_the_pipeline_sends_the_job_back(
 ) -> None:
     job_id = submit()
     pipeline = raising(OperationalError("SELECT 1", {}, ConnectionError("gone")))
-    run_job(job_id, None, sessions, settings, work_of=training_works(pipeline).__getitem__)
+    run_job(job_id, None, sessions, settings, work_of=make_training_handlers(pipeline).__getitem__)
     job = read(sessions, job_id)
     assert (job.status, job.attempt) == ("queued", 0)
 
@@ -483,7 +485,7 @@ def test_jobs_that_end_together_give_one_name_its_versions(
     job_ids = [submit(name="law") for _ in range(4)]
 
     def run_one(job_id: str) -> None:
-        run_job(job_id, None, sessions, settings, work_of=training_works(ToyPipeline()).__getitem__)
+        run_job(job_id, None, sessions, settings, work_of=make_training_handlers(ToyPipeline()).__getitem__)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(run_one, job_ids))

@@ -92,7 +92,7 @@ def test_what_is_in_no_form_that_a_path_takes_is_not_even_received(path: str, se
     ids=["rows that are none", "columns that are none", "unknown fields"],
 )
 def test_the_mistakes_of_a_body_of_a_megabyte_are_told_at_once(body: bytes, client: TestClient) -> None:
-    assert len(body) < large_bodies.LARGE_TABLE
+    assert len(body) < large_bodies.MAX_INLINE_TABLE_BYTES
     since = time.monotonic()
     answer = client.post("/predict", content=body, headers=JSON)
     assert time.monotonic() - since < 2

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine.differential.adaptive_solver import Reached, solve
-from kan_engine.differential.problem import Problem, pose
+from kan_engine.differential.adaptive_solver import SolverProgress, solve
+from kan_engine.differential.problem import DifferentialProblem, parse_problem
 from kan_engine.differential.solution import Solution
 
 Condition = tuple[Mapping[str, Any], str]
@@ -33,9 +33,9 @@ class Case:
     unknowns: tuple[str, ...] = ("y",)
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def problem(self) -> Problem:
+    def problem(self) -> DifferentialProblem:
         """What the engine solves."""
-        return pose(
+        return parse_problem(
             independent=list(self.domain),
             unknowns=self.unknowns,
             domain=self.domain,
@@ -45,12 +45,12 @@ class Case:
 
     def error(self, solution: Solution) -> float:
         """Largest error at random points, relative to the size of each unknown."""
-        points = solution.points(500, seed=9)
+        points = solution.sample_points(500, seed=9)
         pairs = zip(solution.values(points), self.exact(**points), strict=True)
         return max(float(np.abs(mine - its).max() / np.abs(its).max()) for mine, its in pairs)
 
 
-def last(problem: Problem, **options: Any) -> Reached:
+def last(problem: DifferentialProblem, **options: Any) -> SolverProgress:
     """Where the search ends."""
     *_, reached = solve(problem, **options)
     return reached

@@ -7,20 +7,22 @@ import numpy as np
 import torch
 
 from kan_engine.data.scaling import TargetScaler
-from kan_engine.structure.batched_levenberg_marquardt import fitted
-from kan_engine.structure.batched_networks import Node, outputs, started
-from kan_engine.structure.search import Fit, Frame, Sample, Shape, targets_of
+from kan_engine.structure.batched_levenberg_marquardt import fit_batch
+from kan_engine.structure.batched_networks import Node, compute_outputs, initialize_networks
+from kan_engine.structure.search import FittedStructure, InputGrids, Shape, StructureRows, scale_targets
 
 Law = Callable[..., np.ndarray]
 Ends = float | tuple[float, ...]
 
 
-def sampled(law: Law, inputs: int, rows: int, *, seed: int = 0, low: Ends = 0.5, high: Ends = 2.0) -> Sample:
+def sampled(
+    law: Law, inputs: int, rows: int, *, seed: int = 0, low: Ends = 0.5, high: Ends = 2.0
+) -> StructureRows:
     """Rows of ``law``, every input uniform between its ends, or those of all."""
     low, high = np.broadcast_to(low, inputs), np.broadcast_to(high, inputs)
     raw = np.random.default_rng(seed).uniform(low, high, (rows, inputs))
     middle, half = (low + high) / 2, (high - low) / 2
-    return Sample(
+    return StructureRows(
         x=torch.from_numpy((raw - middle) / half),
         raw=torch.from_numpy(raw),
         y=torch.from_numpy(law(*raw.T))[:, None],
@@ -30,22 +32,22 @@ def sampled(law: Law, inputs: int, rows: int, *, seed: int = 0, low: Ends = 0.5,
 
 def fit_of(
     nodes: tuple[Node, ...],
-    training: Sample,
-    validation: Sample,
+    training: StructureRows,
+    validation: StructureRows,
     *,
     direct: bool = True,
     transform: str = "identity",
     grid: int = 8,
-) -> Fit:
+) -> FittedStructure:
     """The best of eight starts of a shape on one grid."""
-    frame = Frame(training, 3)
+    frame = InputGrids(training, 3)
     scaler = TargetScaler.fit(training.y.numpy(), transform)
     terms = frame.terms(training, grid)
-    bundle = started(nodes, terms, 8, torch.Generator().manual_seed(0), direct=direct)
-    targets = targets_of(scaler, training).expand(8, -1)
-    bundle = fitted(bundle, terms, targets, training.weights, steps=25, rounds=2)
+    bundle = initialize_networks(nodes, terms, 8, torch.Generator().manual_seed(0), direct=direct)
+    targets = scale_targets(scaler, training).expand(8, -1)
+    bundle = fit_batch(bundle, terms, targets, training.weights, steps=25, rounds=2)
     shape = Shape(nodes=nodes, direct=direct, transform=transform)
-    fit = Fit(shape=shape, frame=frame, bundle=bundle, terms=terms, scaler=scaler, errors=())
-    losses = (outputs(bundle, terms) - targets).square().mean(1)
+    fit = FittedStructure(shape=shape, frame=frame, bundle=bundle, terms=terms, scaler=scaler, errors=())
+    losses = (compute_outputs(bundle, terms) - targets).square().mean(1)
     best = bundle[[int(losses.argmin())]]
-    return replace(fit, bundle=best, errors=(fit.error_on(validation, best),))
+    return replace(fit, bundle=best, errors=(fit.relative_error(validation, best),))

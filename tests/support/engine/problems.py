@@ -5,12 +5,12 @@ import torch
 from kan_engine.network.kan import KAN, KANConfig, initialise_
 from kan_engine.network.layer import SymbolicEdge
 from kan_engine.training.losses import Loss
-from kan_engine.training.rows import Rows
+from kan_engine.training.rows import TrainingRows
 
 OUTPUTS: dict[Loss, int] = {"squared": 2, "logistic": 1, "softmax": 3}
 
 
-def rows_of(loss: Loss, count: int = 40) -> Rows:
+def rows_of(loss: Loss, count: int = 40) -> TrainingRows:
     """Rows with unequal weights; targets as the loss wants them, in the number of ``OUTPUTS``."""
     generator = torch.Generator().manual_seed(1)
     x = torch.rand(count, 2, dtype=torch.float64, generator=generator) * 2 - 1
@@ -20,7 +20,7 @@ def rows_of(loss: Loss, count: int = 40) -> Rows:
         "softmax": torch.randint(0, OUTPUTS[loss], (count, 1), generator=generator).double(),
     }[loss]
     weights = torch.rand(count, dtype=torch.float64, generator=generator) + 0.5
-    return Rows.of(x, targets, weights)
+    return TrainingRows.create(x, targets, weights)
 
 
 def mixed_network(loss: Loss, *, direct: bool = False, products: int = 0) -> KAN:

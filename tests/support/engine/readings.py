@@ -2,20 +2,20 @@
 
 import numpy as np
 
-from kan_engine.structure.search import Sample
-from kan_engine.symbolic.edge_candidates import Reading
-from kan_engine.symbolic.noise_model import Precision
+from kan_engine.structure.search import StructureRows
+from kan_engine.symbolic.edge_candidates import ExtractionContext
+from kan_engine.symbolic.noise_model import NoiseModel
 
 
-def reading_of(fit: Sample, validation: Sample | None = None) -> Reading:
+def reading_of(fit: StructureRows, validation: StructureRows | None = None) -> ExtractionContext:
     """Of inputs x1, x2, …; the same rows validate unless others are given."""
     names = tuple(f"x{i + 1}" for i in range(fit.raw.shape[1]))
 
-    def data(sample: Sample) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def data(sample: StructureRows) -> tuple[dict[str, np.ndarray], np.ndarray]:
         columns = {name: sample.raw[:, i].numpy() for i, name in enumerate(names)}
         return columns, sample.y[:, 0].numpy()
 
-    return Reading(
+    return ExtractionContext(
         names=names,
         fit=data(fit),
         validation=data(validation or fit),
@@ -24,5 +24,5 @@ def reading_of(fit: Sample, validation: Sample | None = None) -> Reading:
         center=0.0,
         scale=1.0,
         transform="identity",
-        known=Precision.exact(1e-9),
+        known=NoiseModel.exact(1e-9),
     )

@@ -7,7 +7,14 @@ import re
 import polars as pl
 import pytest
 
-from service.api.routes.guide_pages import ENGLISH, FOLDER, LANGUAGES, gallery, measured, pictures
+from service.api.routes.guide_pages import (
+    ENGLISH,
+    FOLDER,
+    LANGUAGES,
+    format_measurement,
+    load_gallery,
+    load_pictures,
+)
 from service.schemas.jobs import read_request
 from tests.benchmarks.subjects.baselines import precision_at
 from tests.gallery.experiments import Experiment, experiments, of_study, shown
@@ -22,20 +29,20 @@ def test_every_job_that_is_shown_is_one(each: Experiment) -> None:
 
 
 def test_every_job_has_its_numbers_and_no_number_is_of_another() -> None:
-    assert gallery().keys() == {each.name for each in shown()} | {"equations", "run"}
+    assert load_gallery().keys() == {each.name for each in shown()} | {"equations", "run"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_picture_that_is_shown_is_there_and_no_other(language: str) -> None:
     asked = {f"{each.name}-{plot}.svg" for each in shown() for plot in each.plots}
     assert set(re.findall(r"pictures/([^)]+)", PAGE)) == asked
-    assert pictures(language).keys() == asked
+    assert load_pictures(language).keys() == asked
 
 
 def test_numbers_are_told_with_the_digits_that_people_read(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = {"a": {"mae": 0.33012, "error": 5.87e-5, "zero": 0.0, "time": 156.23, "rows": 987, "word": "x"}}
-    monkeypatch.setattr("service.api.routes.guide_pages.gallery", lambda: numbers)
-    told = [[measured(f"a.{name}", language) for name in numbers["a"]] for language in ("en", "ru")]
+    monkeypatch.setattr("service.api.routes.guide_pages.load_gallery", lambda: numbers)
+    told = [[format_measurement(f"a.{name}", language) for name in numbers["a"]] for language in ("en", "ru")]
     assert told[0] == ["0.330", "5.9e-5", "0", "156", "987", "x"]
     assert told[1] == ["0,330", "5,9e-5", "0", "156", "987", "x"]
 

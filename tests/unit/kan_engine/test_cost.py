@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from kan_engine.cost import Method, Workload, affordable_grids, sparse_rows
+from kan_engine.cost import Method, Workload, affordable_grids, sparsity_rows
 from kan_engine.network.kan import KAN, KANConfig
-from kan_engine.training.loop import TrainingConfig, chosen_optimizer
+from kan_engine.training.loop import TrainingConfig, select_optimizer
 
 METHODS: list[Method] = ["levenberg_marquardt", "adam", "lbfgs"]
 MILLION = Workload(width=(20, 10, 1), terms=9, rows=1_000_000, validation_rows=200_000)
@@ -94,7 +94,7 @@ def test_costly_steps_and_sparsity_are_left_to_the_first_order(workload: Workloa
 def test_auto_is_what_the_cost_suggests(rows: int, lamb: float) -> None:
     network = KAN(KANConfig(width=(20, 10, 1), grid_size=5, order=3))
     workload = Workload(width=(20, 10, 1), terms=9, rows=rows, is_sparse=lamb > 0)
-    assert chosen_optimizer(network, rows, TrainingConfig(lamb=lamb)) == workload.method()
+    assert select_optimizer(network, rows, TrainingConfig(lamb=lamb)) == workload.method()
 
 
 def test_grids_get_finer_while_the_rows_outnumber_the_weights() -> None:
@@ -107,7 +107,7 @@ def test_there_is_a_grid_however_few_the_rows_are() -> None:
 
 
 def test_the_more_edges_the_fewer_rows_tell_how_sparse_they_are() -> None:
-    assert [sparse_rows(edges) for edges in (0, 10, 1_000, 10**6)] == [20_000, 20_000, 4_194, 1_000]
+    assert [sparsity_rows(edges) for edges in (0, 10, 1_000, 10**6)] == [20_000, 20_000, 4_194, 1_000]
 
 
 def test_whoever_only_asks_for_the_cost_does_not_wait_for_torch() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kan_engine.network.grid_updates import refine, refine_, update_grid_
-from kan_engine.network.kan import KAN, KANConfig, copied, initialise_, resize_
+from kan_engine.network.kan import KAN, KANConfig, copy_network, initialise_, resize_grid_
 from kan_engine.network.layer import SymbolicEdge
 from kan_engine.network.pruning import prune
 from tests.support.engine.networks import random_network, uniform_rows
@@ -15,7 +15,7 @@ from tests.support.engine.networks import random_network, uniform_rows
 def both_precisions() -> tuple[KAN, KAN]:
     network = random_network((3, 4, 2), direct=True)
     network.layers[0].symbolic[0, 1] = SymbolicEdge("exp", 0.5, 0.1, 0.3, 0.2)
-    return copied(network).float(), network
+    return copy_network(network).float(), network
 
 
 def dtypes(network: KAN) -> set[torch.dtype]:
@@ -34,7 +34,7 @@ def refined_in_place(network: KAN, x: torch.Tensor) -> KAN:
 
 CHANGES: list[Callable[[KAN, torch.Tensor], KAN]] = [
     lambda network, x: network,
-    lambda network, x: copied(network),
+    lambda network, x: copy_network(network),
     updated,
     refined_in_place,
     lambda network, x: refine(network, 8),
@@ -65,7 +65,7 @@ def test_networks_begin_with_the_same_numbers_in_both_precisions() -> None:
 
 def test_another_grid_size_keeps_the_precision() -> None:
     narrow, _ = both_precisions()
-    resize_(narrow.layers[0], 11)
+    resize_grid_(narrow.layers[0], 11)
     assert dtypes(narrow) == {torch.float32}
     assert narrow.layers[0].grid_size == 11
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from kan_engine.network.grid_updates import refine
-from kan_engine.network.kan import KAN, KANConfig, copied, initialise_, member
+from kan_engine.network.kan import KAN, KANConfig, copy_network, extract_group, initialise_
 from kan_engine.network.layer import KANLayer
-from kan_engine.network.pruning import prune, without_dead_nodes
+from kan_engine.network.pruning import prune, remove_dead_nodes
 from tests.support.engine.networks import random_network, uniform_rows
 
 GROUPS = 2
@@ -21,13 +21,15 @@ def of(width: tuple[int, ...]) -> torch.Tensor:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_outputs_are_the_mean_of_the_networks_alone(width: tuple[int, ...]) -> None:
     network, x = random_network(width, groups=GROUPS), of(width)
-    outputs = torch.stack([member(network, group)(x) for group in range(GROUPS)])
+    outputs = torch.stack([extract_group(network, group)(x) for group in range(GROUPS)])
     torch.testing.assert_close(network(x), outputs.mean(0))
 
 
 def test_direct_edges_are_added_once() -> None:
     network, x = random_network((2, 4, 2, 1), groups=GROUPS, direct=True), of((2,))
-    outputs = torch.stack([member(network, group)(x) for group in range(GROUPS)])  # with direct edges, too
+    outputs = torch.stack(
+        [extract_group(network, group)(x) for group in range(GROUPS)]
+    )  # with direct edges, too
     torch.testing.assert_close(network(x), outputs.mean(0))
 
 
@@ -65,7 +67,7 @@ def test_a_pruned_edge_within_a_group_gives_nothing() -> None:
 def test_weights_within_groups_are_put_back_where_they_were(groups: int) -> None:
     layer = random_network((2, 6, 12, 1), groups=groups).stack[1]
     other = KANLayer(6, 12, grid_size=4, order=3, groups=groups)
-    other.set_within_groups_(layer.within_groups(layer.weight))
+    other.set_group_blocks_(layer.group_blocks(layer.weight))
     assert torch.equal(other.weight, layer.weight * layer.mask.unsqueeze(1))
 
 
@@ -73,8 +75,8 @@ def test_weights_within_groups_are_put_back_where_they_were(groups: int) -> None
 def test_weights_that_were_put_within_groups_are_found_there(groups: int) -> None:
     layer = KANLayer(6, 12, grid_size=4, order=3, groups=groups)
     within = torch.randn(6, 8, 12 // groups, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    layer.set_within_groups_(within)
-    assert torch.equal(layer.within_groups(layer.weight), within)
+    layer.set_group_blocks_(within)
+    assert torch.equal(layer.group_blocks(layer.weight), within)
 
 
 def test_weights_and_edges_are_counted_within_groups() -> None:
@@ -98,7 +100,7 @@ def test_a_header_from_before_there_were_groups_describes_one_network() -> None:
 
 def test_a_copy_keeps_groups_and_function() -> None:
     network, x = random_network((2, 4, 6, 1), groups=GROUPS), of((2,))
-    assert torch.equal(copied(network)(x), network(x))
+    assert torch.equal(copy_network(network)(x), network(x))
 
 
 def test_a_finer_grid_keeps_groups_and_function() -> None:
@@ -119,7 +121,7 @@ def test_each_network_side_by_side_starts_as_wide_as_it_would_alone() -> None:
     one = KAN(KANConfig(width=(3, 20, 20, 2)))
     initialise_(together, torch.Generator().manual_seed(0))
     initialise_(one, torch.Generator().manual_seed(1))
-    found, wanted = deviations(member(together, 4)), deviations(one)
+    found, wanted = deviations(extract_group(together, 4)), deviations(one)
     assert found == pytest.approx(wanted, rel=0.3)  # three inputs and two outputs: some dozens of lines
 
 
@@ -137,7 +139,7 @@ def test_groups_are_given_up_where_dead_nodes_leave_them_unequal() -> None:
     network, x = random_network((2, 4, 4, 1), groups=GROUPS), of((2,))
     network.stack[0].mask[:, 1] = False
     network.stack[1].mask[1] = False
-    smaller = without_dead_nodes(network)
+    smaller = remove_dead_nodes(network)
     assert smaller.config.width == (2, 3, 4, 1)
     assert smaller.config.groups == 1
     torch.testing.assert_close(smaller(x), network(x))

@@ -5,7 +5,7 @@ import torch
 
 from kan_engine.inference.calibration import fit_calibration
 from kan_engine.network.kan import KAN, KANConfig, initialise_
-from kan_engine.training.loop import Optimizer, Rows, TrainingConfig, train
+from kan_engine.training.loop import Optimizer, TrainingConfig, TrainingRows, train
 from kan_engine.training.losses import Loss
 from kan_engine.training.penalty import Penalty
 from tests.support.engine.networks import uniform_rows
@@ -30,7 +30,7 @@ def sample(loss: Loss) -> tuple[torch.Tensor, torch.Tensor]:
     return x, (value > 0).double() if loss == "logistic" else (value > 0).double() + (value > 1)
 
 
-def trained(rows: Rows, loss: Loss, optimizer: Optimizer, steps: int = 6) -> KAN:
+def trained(rows: TrainingRows, loss: Loss, optimizer: Optimizer, steps: int = 6) -> KAN:
     hidden = () if optimizer == "adam" else (2,)  # it scales hidden nodes by rows, whatever their weights
     network = KAN(KANConfig(width=(2, *hidden, 3 if loss == "softmax" else 1), grid_size=3))
     initialise_(network, torch.Generator().manual_seed(0))
@@ -52,10 +52,10 @@ def trained(rows: Rows, loss: Loss, optimizer: Optimizer, steps: int = 6) -> KAN
 @pytest.mark.parametrize("loss", ["squared", "logistic", "softmax"])
 def test_a_row_of_weight_two_trains_like_the_row_twice(loss: Loss, optimizer: Optimizer) -> None:
     x, targets = sample(loss)
-    weighted = Rows.of(x, targets, DOUBLE)
-    repeated = Rows.of(torch.cat([x, x[TWICE]]), torch.cat([targets, targets[TWICE]]))
+    weighted = TrainingRows.create(x, targets, DOUBLE)
+    repeated = TrainingRows.create(torch.cat([x, x[TWICE]]), torch.cat([targets, targets[TWICE]]))
     one, other = (trained(rows, loss, optimizer) for rows in (weighted, repeated))
-    plain = trained(Rows.of(x, targets), loss, optimizer)
+    plain = trained(TrainingRows.create(x, targets), loss, optimizer)
     with torch.no_grad():
         distance = (one(x) - other(x)).abs().max()
         assert distance < CLOSE[optimizer]
@@ -66,8 +66,8 @@ def test_with_prices_by_evidence_a_row_of_weight_two_trains_nearly_like_the_row_
     x = uniform_rows(300, 1)
     noise = 0.3 * torch.randn(300, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     targets, twice = torch.sin(3 * x) + noise, torch.arange(300) % 3 == 0
-    weighted = Rows.of(x, targets, 1 + twice.double())
-    repeated = Rows.of(torch.cat([x, x[twice]]), torch.cat([targets, targets[twice]]))
+    weighted = TrainingRows.create(x, targets, 1 + twice.double())
+    repeated = TrainingRows.create(torch.cat([x, x[twice]]), torch.cat([targets, targets[twice]]))
     found = []
     for rows in (weighted, repeated):
         network = KAN(KANConfig(width=(1, 1), grid_size=10))
@@ -80,7 +80,10 @@ def test_with_prices_by_evidence_a_row_of_weight_two_trains_nearly_like_the_row_
 @pytest.mark.parametrize("optimizer", CLOSE)
 def test_only_ratios_of_weights_matter_in_training(optimizer: Optimizer) -> None:
     x, targets = sample("logistic")
-    one, other = (trained(Rows.of(x, targets, scale * DOUBLE), "logistic", optimizer) for scale in (1.0, 1e3))
+    one, other = (
+        trained(TrainingRows.create(x, targets, scale * DOUBLE), "logistic", optimizer)
+        for scale in (1.0, 1e3)
+    )
     with torch.no_grad():
         assert (one(x) - other(x)).abs().max() < CLOSE[optimizer]
 
@@ -94,7 +97,9 @@ def test_a_heavier_class_is_found_more_often(optimizer: Optimizer) -> None:
         float((network(x) > 0)[targets > 0].double().mean())
         for weight in (1.0, 6.0)
         for network in [
-            trained(Rows.of(x, targets, 1 + (weight - 1) * targets[:, 0]), "logistic", optimizer, 30)
+            trained(
+                TrainingRows.create(x, targets, 1 + (weight - 1) * targets[:, 0]), "logistic", optimizer, 30
+            )
         ]
     ]
     assert found[1] > found[0] + 0.3

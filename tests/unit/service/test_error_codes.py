@@ -11,8 +11,8 @@ import pytest
 from kan_engine.errors import EQUATION_CODES
 from service import errors
 from service.api.http import problems
-from service.documents.prediction_warnings import DOUBTS
-from service.error_codes import Code, as_markdown, known_entries, known_errors
+from service.documents.prediction_warnings import WARNING_CODES
+from service.error_codes import ErrorCode, list_entry_groups, list_error_groups, render_error_codes
 from worker.execution.runner import _snake_case
 
 ROOT = Path(__file__).parents[3]
@@ -23,7 +23,14 @@ CLASSES = {
     if isinstance(kind, type) and issubclass(kind, errors.ServiceError)
 }
 # Functions whose first text is the code of an entry, a warning, or the end of a job.
-HELPERS = {"_refusal", "_entries", "_guess", "_invalid", "_Failure"}
+HELPERS = {
+    "_make_refusal",
+    "_make_entries",
+    "_make_comma_warning",
+    "_make_invalid",
+    "_field_error",
+    "_Failure",
+}
 ENGINE = (
     "InvalidConfig",
     "InvalidData",
@@ -47,7 +54,7 @@ def raised() -> dict[str, set[int]]:
     for node in sources():
         for code, status in codes_in(node):
             found[code] |= {status} if status else set()
-    for status, code in problems.CODES.items():
+    for status, code in problems.CODES_BY_STATUS.items():
         found[code].add(status)
     for name in ENGINE:
         found[_snake_case(name)] |= set()
@@ -79,20 +86,20 @@ def words(node: ast.expr) -> Iterator[str]:
 
 
 def test_every_code_in_the_source_is_told_of() -> None:
-    told = {code.name for codes in known_errors().values() for code in codes}
-    told |= {name for entries in known_entries().values() for name in entries}
+    told = {code.name for codes in list_error_groups().values() for code in codes}
+    told |= {name for entries in list_entry_groups().values() for name in entries}
     assert raised().keys() - told == set()
 
 
 def test_every_code_that_is_told_of_is_in_the_source() -> None:
-    found = raised().keys() | set(DOUBTS)
-    told = [code.name for codes in known_errors().values() for code in codes]
-    told += [name for entries in known_entries().values() for name in entries]
+    found = raised().keys() | set(WARNING_CODES)
+    told = [code.name for codes in list_error_groups().values() for code in codes]
+    told += [name for entries in list_entry_groups().values() for name in entries]
     assert [name for name in told if name not in found] == []
 
 
 def test_statuses_are_those_of_the_errors_that_carry_a_code() -> None:
-    statuses = {code.name: set(code.statuses) for codes in known_errors().values() for code in codes}
+    statuses = {code.name: set(code.statuses) for codes in list_error_groups().values() for code in codes}
     wrong = {
         code: (found, statuses[code])
         for code, found in raised().items()
@@ -102,25 +109,25 @@ def test_statuses_are_those_of_the_errors_that_carry_a_code() -> None:
 
 
 def test_no_code_stands_in_the_table_of_errors_twice() -> None:
-    told = [code.name for codes in known_errors().values() for code in codes]
+    told = [code.name for codes in list_error_groups().values() for code in codes]
     assert len(told) == len(set(told))
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_every_error_says_what_it_means_and_what_to_do(language: str) -> None:
-    lines = [line for line in as_markdown(language).splitlines() if line.startswith("| `")]
+    lines = [line for line in render_error_codes(language).splitlines() if line.startswith("| `")]
     assert len(lines) > 100
     assert [line for line in lines if any(not cell.strip() for cell in line.strip("|").split("|"))] == []
 
 
 def test_every_code_has_russian_words_in_the_same_group() -> None:
     """In the same order: headings of the guide go by their places."""
-    for known in (known_errors, known_entries):
+    for known in (list_error_groups, list_entry_groups):
         english, russian = (list(known(language).values()) for language in ("en", "ru"))
         assert [names(group) for group in russian] == [names(group) for group in english]
 
 
-def names(group: list[Code] | dict[str, str]) -> list[str]:
+def names(group: list[ErrorCode] | dict[str, str]) -> list[str]:
     return [code.name for code in group] if isinstance(group, list) else list(group)
 
 
@@ -131,5 +138,7 @@ def test_russian_words_name_the_same_fields_and_settings() -> None:
 
 
 def quoted(language: str) -> dict[str, set[str]]:
-    told = {code.name: f"{code.meaning} {code.remedy}" for g in known_errors(language).values() for code in g}
+    told = {
+        code.name: f"{code.meaning} {code.remedy}" for g in list_error_groups(language).values() for code in g
+    }
     return {name: set(re.findall(r"`[^`]+`", words)) for name, words in told.items()}

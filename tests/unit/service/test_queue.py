@@ -3,22 +3,22 @@ import time
 import pytest
 import redis
 
-from service.queue import QUEUE_OF, NoBell, RedisBell, kinds_in, make_queue
+from service.queue import QUEUE_BY_KIND, EmbeddedQueue, RedisQueue, list_kinds, make_queue
 from service.settings import QUEUES, Settings
 from tests.support.servers import ValkeyServer, free_port
 
 
 def test_one_machine_has_no_bell() -> None:
     queue = make_queue(Settings())
-    assert isinstance(queue, NoBell)
-    assert queue.ring("job", "train") is False
+    assert isinstance(queue, EmbeddedQueue)
+    assert queue.notify("job", "train") is False
 
 
 def test_a_dead_broker_is_reported_quickly_and_raises_nothing() -> None:
     queue = make_queue(Settings(broker_url=f"redis://127.0.0.1:{free_port()}/0"))
-    assert isinstance(queue, RedisBell)
+    assert isinstance(queue, RedisQueue)
     began = time.monotonic()
-    assert queue.ring("job", "train") is False
+    assert queue.notify("job", "train") is False
     assert time.monotonic() - began < 5
 
 
@@ -26,17 +26,17 @@ def test_a_broker_whose_driver_cannot_be_loaded_raises_nothing(
     no_redis_transport: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     queue = make_queue(Settings(broker_url=f"redis://127.0.0.1:{free_port()}/0"))
-    assert queue.ring("job", "train") is False
+    assert queue.notify("job", "train") is False
     assert "packaging" in caplog.records[-1].__dict__["reason"]
 
 
 def test_a_broker_that_refuses_the_message_raises_nothing(valkey: ValkeyServer) -> None:
     with redis.Redis.from_url(valkey.url) as client:
         client.config_set("maxmemory", "1")  # as a full one
-    assert make_queue(Settings(broker_url=valkey.url)).ring("job", "train") is False
+    assert make_queue(Settings(broker_url=valkey.url)).notify("job", "train") is False
 
 
 def test_every_kind_of_job_has_a_queue_that_workers_know() -> None:
-    assert set(QUEUE_OF.values()) == set(QUEUES)
-    assert set(kinds_in(QUEUES)) == set(QUEUE_OF)
-    assert kinds_in(["batch"]) == ("predict",)
+    assert set(QUEUE_BY_KIND.values()) == set(QUEUES)
+    assert set(list_kinds(QUEUES)) == set(QUEUE_BY_KIND)
+    assert list_kinds(["batch"]) == ("predict",)

@@ -6,23 +6,25 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings, load_settings
-from service.settings_report import COLUMNS, as_markdown, described, log_settings, tell
+from service.settings_report import COLUMNS, log_settings, read_descriptions, render_settings, report_settings
 
 
 def shown(variable: str, value: str) -> str:
-    (told,) = [told for told in tell(load_settings({variable: value})) if told.variable == variable]
+    (told,) = [
+        told for told in report_settings(load_settings({variable: value})) if told.variable == variable
+    ]
     return told.value
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 @pytest.mark.parametrize("language", COLUMNS)
 def test_every_setting_is_explained(name: str, language: str) -> None:
-    assert described(language)[name]
+    assert read_descriptions(language)[name]
 
 
 @pytest.mark.parametrize("language", COLUMNS)
 def test_nothing_is_explained_that_is_no_setting(language: str) -> None:
-    assert described(language).keys() == Settings.model_fields.keys()
+    assert read_descriptions(language).keys() == Settings.model_fields.keys()
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,9 @@ def test_passwords_are_masked_and_the_rest_is_not(variable: str, url: str, as_sh
 
 
 def test_what_nobody_has_set_is_marked() -> None:
-    defaults = {told.variable: told.is_default for told in tell(load_settings({"KAN_PORT": "8000"}))}
+    defaults = {
+        told.variable: told.is_default for told in report_settings(load_settings({"KAN_PORT": "8000"}))
+    }
     assert [variable for variable, is_default in defaults.items() if not is_default] == ["KAN_PORT"]
 
 
@@ -57,7 +61,7 @@ def test_the_log_has_every_setting_on_one_line(caplog: pytest.LogCaptureFixture)
     (record,) = caplog.records
     assert record.__dict__["KAN_BROKER_URL"] == "redis://:***@r/0"
     assert {name for name in record.__dict__ if name.startswith("KAN_")} == {
-        told.variable for told in tell(Settings())
+        told.variable for told in report_settings(Settings())
     }
 
 
@@ -65,7 +69,7 @@ def test_the_guide_tells_all_settings_with_their_defaults_and_not_what_is_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("KAN_BROKER_URL", "redis://:hush@r:6379/0")
-    lines = [line for line in as_markdown().splitlines() if line.startswith("| `KAN_")]
+    lines = [line for line in render_settings().splitlines() if line.startswith("| `KAN_")]
     assert len(lines) == len(Settings.model_fields)
     assert [line for line in lines if "hush" in line or str(Path.cwd()) in line] == []
     assert any(line.startswith("| `KAN_PORT` | `8000` |") for line in lines)

@@ -13,14 +13,14 @@ from kan_engine import InvalidData, Predictor, load
 from service.errors import Invalid
 from service.ingest import read_upload
 from service.operations.jobs.batch_checks import check_columns
-from service.operations.jobs.training_checks import READABLE_AS, check
+from service.operations.jobs.training_checks import READABLE_AS, check_training
 from service.operations.prediction.input_columns import read_columns
 from service.schemas.prediction import Rows
-from service.schemas.training_plan import LABELS
+from service.schemas.training_plan import LABEL_TYPES
 from service.settings import Settings
-from service.storage.stored_table import Table, values_of
+from service.storage.stored_table import StoredTable, column_values
 from tests.support.tables import request_for, table_of
-from worker.jobs.prediction_columns import Answers
+from worker.jobs.prediction_columns import PredictionColumns
 from worker.pipelines.tabular import run_pipeline
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")
@@ -48,10 +48,10 @@ PAIRS = [(kind, wanted) for kind, readings in READABLE_AS.items() for wanted in 
 TWO = {"0 and 1": (0, 1), "1 and 2": (1, 2), "9 and 10": (9, 10), "fractions": (-0.5, 2.5)}
 
 
-def learnt(table: Table, **body: Any) -> Predictor:
+def learnt(table: StoredTable, **body: Any) -> Predictor:
     """What a job that passes the checks makes of a table."""
     request = request_for(**BARE | body)
-    check(request, table.reports, table.rows)
+    check_training(request, table.reports, table.rows)
     return load(run_pipeline(table, request).artifact)
 
 
@@ -79,11 +79,11 @@ def test_a_feature_is_learnt_from_as_it_was_read_and_predicts_from_the_clients_o
     assert (predictor.encoding.features[1].type == "category") == (wanted in ("category", "text"))
     columns = asked(predictor, a=A.tolist(), v=values)
     if kind != "text":  # where each row has its own, there is nothing to tell of others
-        assert not predictor.outside_mask(columns)[:, 1].any()
+        assert not predictor.unseen_mask(columns)[:, 1].any()
         np.testing.assert_allclose(predictor.predict(columns), table.column("y"), atol=0.2)
     check_columns(table.reports, predictor.encoding.features, optional=[])
-    in_a_file = Answers(predictor, ["y"], None, []).to(table.frame.collect())
-    np.testing.assert_array_equal(values_of(in_a_file["y"]), predictor.predict(columns))
+    in_a_file = PredictionColumns(predictor, ["y"], None, []).predict_block(table.frame.collect())
+    np.testing.assert_array_equal(column_values(in_a_file["y"]), predictor.predict(columns))
 
 
 @pytest.mark.parametrize(("kind", "wanted"), PAIRS)
@@ -95,7 +95,7 @@ def test_a_target_keeps_the_values_of_the_table_however_it_was_read(kind: str, w
             learnt(table, types={"y": wanted})
         return
     predictor = learnt(table, types={"y": wanted})
-    if wanted in LABELS or kind == "boolean":
+    if wanted in LABEL_TYPES or kind == "boolean":
         labels = predictor.classes or ()
         assert [(type(label), label) for label in labels] == [(type(v), v) for v in sorted(set(values))]
     else:
@@ -115,7 +115,7 @@ def test_two_numbers_that_are_read_as_boolean_are_told_apart_under_their_own_nam
     assert set(encoded[:, 1]) == {0.0, 1.0}
     columns = asked(predictor, a=A.tolist(), v=given)
     np.testing.assert_allclose(predictor.predict(columns), table.column("y"), atol=0.1)
-    assert not predictor.outside_mask(columns)[:, 1].any()
+    assert not predictor.unseen_mask(columns)[:, 1].any()
     assert learnt(table_of(a=A, y=given), types={"y": "boolean"}).classes == values
 
 
@@ -152,7 +152,7 @@ def test_dates_predict_from_the_texts_that_the_table_had() -> None:
     ingested = read_upload(content, "sensors.csv", settings, {"*": [-200]})
     assert [column["type"] for column in ingested.columns] == ["datetime", "datetime", "number"]
     assert ingested.columns[2]["missing"] == 8
-    table = Table(
+    table = StoredTable(
         frame=ingested.frame.lazy(),
         types={column["name"]: column["type"] for column in ingested.columns},
         units={},

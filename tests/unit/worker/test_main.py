@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from service.db.session import make_engine, make_sessions
-from service.db.tables import Table, Worker
+from service.db.tables import TableBase, Worker
 from service.settings import Settings
 from worker import __main__
 from worker.__main__ import THREAD_VARIABLES, main
@@ -12,7 +12,7 @@ from worker.__main__ import THREAD_VARIABLES, main
 @pytest.fixture
 def settings(tmp_path: Any) -> Settings:
     settings = Settings(data_dir=tmp_path, poll_s=0.01, worker_threads=3)
-    Table.metadata.create_all(make_engine(settings))
+    TableBase.metadata.create_all(make_engine(settings))
     return settings
 
 
@@ -52,9 +52,9 @@ def test_every_process_gets_its_share_of_the_cores(
     settings: Settings, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(__main__.os, "cpu_count", lambda: 8)
-    __main__._share_cores(settings)
+    __main__._set_thread_counts(settings)
     assert {environment[name] for name in THREAD_VARIABLES} == {"3"}
-    __main__._share_cores(settings.model_copy(update={"worker_threads": 0, "worker_slots": 2}))
+    __main__._set_thread_counts(settings.model_copy(update={"worker_threads": 0, "worker_slots": 2}))
     assert {environment[name] for name in THREAD_VARIABLES} == {"4"}
 
 
@@ -68,5 +68,5 @@ def test_jobs_are_sent_to_the_queue_of_their_kind(
             sent.append((message, options))
 
     sessions = make_sessions(make_engine(settings))
-    __main__._dispatcher(App(), sessions, settings)._send("predict", "job", "token")  # type: ignore[arg-type]
+    __main__._make_dispatcher(App(), sessions, settings)._send("predict", "job", "token")  # type: ignore[arg-type]
     assert sent == [(("kan.job", ("job", "token")), {"queue": "batch"})]

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from service.queue import QUEUE_OF
+from service.queue import QUEUE_BY_KIND
 from worker import tasks
-from worker.jobs.registry import WORKS
+from worker.jobs.registry import HANDLERS
 from worker.runtime import child_process
 
 
@@ -18,11 +18,13 @@ def test_the_task_unpacks_and_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "sessions", lambda: "sessions")
     monkeypatch.setattr(tasks, "settings", lambda: "settings")
     tasks.work("job", "token")
-    assert calls == [("job", "token", "sessions", "settings", WORKS["train"], False, child_process.ring)]
+    assert calls == [
+        ("job", "token", "sessions", "settings", HANDLERS["train"], False, child_process.notify_workers)
+    ]
 
 
 def test_there_is_work_for_every_kind_of_job_that_has_a_queue() -> None:
-    assert WORKS.keys() == QUEUE_OF.keys()
+    assert HANDLERS.keys() == QUEUE_BY_KIND.keys()
 
 
 def test_a_process_reads_its_settings_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

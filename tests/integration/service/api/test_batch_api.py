@@ -14,7 +14,7 @@ from service.db.session import Sessions
 from service.settings import Settings
 from tests.support.factories import make_model, make_predictor
 from worker.execution.runner import run_job
-from worker.jobs.registry import WORKS
+from worker.jobs.registry import HANDLERS
 
 COLUMNS = {"x1": [0.1, 0.9], "x2": [1.0, 7.0], "=note": ["=1+1", 'a, "b"\n'], "y": [1, 2]}
 
@@ -45,7 +45,7 @@ def result(
 ) -> Callable[..., Response]:
     def result(**body: Any) -> Response:
         job_id = submit(**body).json()["id"]
-        run_job(job_id, None, sessions, settings, work_of=WORKS.__getitem__)
+        run_job(job_id, None, sessions, settings, work_of=HANDLERS.__getitem__)
         return client.get(f"/jobs/{job_id}/result")
 
     return result
@@ -104,7 +104,7 @@ def test_the_model_is_the_one_that_the_name_stood_for_at_submission(
 ) -> None:
     job_id = submit(include_inputs=False).json()["id"]
     make_model(sessions, make_predictor(seed=1))
-    run_job(job_id, None, sessions, settings, work_of=WORKS.__getitem__)
+    run_job(job_id, None, sessions, settings, work_of=HANDLERS.__getitem__)
     frame = pl.read_parquet(io.BytesIO(client.get(f"/jobs/{job_id}/result").content))
     rows = [{"x1": 0.1, "x2": 1.0}, {"x1": 0.9, "x2": 7.0}]
     first = client.get("/models?name=law").json()["items"][-1]["id"]

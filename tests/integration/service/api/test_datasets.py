@@ -14,11 +14,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
-from service.caller import LOCAL
-from service.db.repositories import Datasets, TrainingJobs
+from service.caller import LOCAL_CALLER
+from service.db.repositories import Datasets, Jobs
 from service.db.session import Sessions
 from service.db.tables import Blob, JobStatus
-from service.storage.stored_table import stored_table
+from service.storage.stored_table import open_table
 from tests.support.databases import ON_ONE_DATABASE
 from tests.support.factories import make_job
 
@@ -188,7 +188,7 @@ def test_the_worker_reads_the_same_table(client: TestClient, sessions: Sessions,
     with ExitStack() as stack:
         with sessions.read() as session:
             stored = Datasets(session).get(dataset["id"])
-            table = stack.enter_context(stored_table(session, stored, tmp_path / "worker"))
+            table = stack.enter_context(open_table(session, stored, tmp_path / "worker"))
         columns = {name: table.column(name) for name in table.types}
     assert list((tmp_path / "worker").iterdir()) == []
     assert (table.rows, table.units) == (2, {"x": "m"})
@@ -258,11 +258,11 @@ def test_a_dataset_cannot_be_deleted_while_a_job_is_being_submitted(
     dataset_id = upload(client).json()["id"]
     statuses: list[int] = []
     deleting = Thread(target=lambda: statuses.append(client.delete(f"/datasets/{dataset_id}").status_code))
-    with sessions.of(LOCAL).begin() as session:
+    with sessions.restrict_to(LOCAL_CALLER).begin() as session:
         Datasets(session).hold(dataset_id)
         deleting.start()
         deleting.join(0.3)  # it waits for this transaction
-        TrainingJobs(session).add(kind="train", request={}, request_sha256="0" * 64, dataset_id=dataset_id)
+        Jobs(session).add(kind="train", request={}, request_sha256="0" * 64, dataset_id=dataset_id)
     deleting.join()
     assert statuses == [409]
 

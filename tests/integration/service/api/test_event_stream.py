@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from service.api.live import event_stream, job_watch
-from service.caller import LOCAL
-from service.db.repositories import TrainingJobs
+from service.caller import LOCAL_CALLER
+from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.settings import Settings
 from tests.support.databases import ON_ONE_DATABASE
@@ -68,12 +68,12 @@ def test_a_stream_tells_what_happened_and_what_happens_until_the_end(server: str
 def test_the_stream_of_a_job_that_is_deleted_ends(
     server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.api.live.event_stream.PING_S", 0.2)
+    monkeypatch.setattr("service.api.live.event_stream.PING_INTERVAL_S", 0.2)
     job_id = make_job(sessions).id
     with followed(server, job_id) as events:
         assert next(events)["event"] == "status"
         with sessions.begin() as session:
-            jobs = TrainingJobs(session)
+            jobs = Jobs(session)
             jobs.delete(jobs.cancel(job_id))  # at once, before the stream can tell that it has ended
         assert [event for event in events if "data" in event] == []
 
@@ -81,16 +81,16 @@ def test_the_stream_of_a_job_that_is_deleted_ends(
 def test_one_look_at_the_database_brings_an_event_to_the_stream(
     server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job_id, read = make_job(sessions).id, job_watch.JobWatch._read
+    job_id, read = make_job(sessions).id, job_watch.JobWatch._read_newest_events
 
     def read_the_news_once(self: job_watch.JobWatch, job_ids: list[str]) -> dict[str, int]:
         newest = read(self, job_ids)
         if newest.get(job_id, 0) > 1:
-            monkeypatch.setattr(job_watch, "LOOK_S", 3600)
+            monkeypatch.setattr(job_watch, "POLL_INTERVAL_S", 3600)
         return newest
 
-    monkeypatch.setattr(job_watch.JobWatch, "_read", read_the_news_once)
-    monkeypatch.setattr(event_stream, "PING_S", 3600)
+    monkeypatch.setattr(job_watch.JobWatch, "_read_newest_events", read_the_news_once)
+    monkeypatch.setattr(event_stream, "PING_INTERVAL_S", 3600)
     with followed(server, job_id) as events:
         next(events)
         start_job(sessions, job_id)
@@ -115,7 +115,7 @@ def test_a_client_that_was_cut_off_misses_nothing_and_gets_nothing_twice(
 def test_more_events_than_a_page_all_come(
     server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_stream, "PAGE", 2)
+    monkeypatch.setattr(event_stream, "MAX_EVENTS_PER_READ", 2)
     job_id = make_job(sessions).id
     token = start_job(sessions, job_id)
     for fraction in (0.1, 0.2, 0.3):
@@ -137,7 +137,7 @@ def test_a_stream_of_a_job_that_has_nothing_more_to_tell_is_not_to_be_opened_aga
 
 
 def test_a_quiet_stream_pings(server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_stream, "PING_S", 0.2)
+    monkeypatch.setattr(event_stream, "PING_INTERVAL_S", 0.2)
     with followed(server, make_job(sessions).id) as events:
         next(events)
         assert next(events) == {"": "ping"}
@@ -146,7 +146,7 @@ def test_a_quiet_stream_pings(server: str, sessions: Sessions, monkeypatch: pyte
 def test_streams_are_counted_and_those_beyond_the_limit_refused(
     server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_watch, "MAX_STREAMS", 1)
+    monkeypatch.setattr(job_watch, "MAX_STREAMS_PER_TENANT", 1)
     job_id = make_job(sessions).id
     url = f"{server}/jobs/{job_id}/events"
     with followed(server, job_id) as events:
@@ -154,8 +154,8 @@ def test_streams_are_counted_and_those_beyond_the_limit_refused(
         refused = httpx.get(url, headers=STREAM)
         assert (refused.status_code, refused.json()["code"]) == (429, "too_many_streams")
         assert int(refused.headers["retry-after"]) > 0
-    with sessions.of(LOCAL).begin() as session:
-        TrainingJobs(session).cancel(job_id)
+    with sessions.restrict_to(LOCAL_CALLER).begin() as session:
+        Jobs(session).cancel(job_id)
     until = time.monotonic() + 10
     while httpx.get(url, headers=STREAM).status_code == 429 and time.monotonic() < until:
         time.sleep(0.1)  # until the server has noticed that the first is gone
@@ -182,13 +182,13 @@ def test_all_who_wait_share_one_query(
     server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
-    read = job_watch.JobWatch._read
+    read = job_watch.JobWatch._read_newest_events
 
     def counted(self: job_watch.JobWatch, job_ids: list[str]) -> dict[str, int]:
         looks.append(len(job_ids))
         return read(self, job_ids)
 
-    monkeypatch.setattr(job_watch.JobWatch, "_read", counted)
+    monkeypatch.setattr(job_watch.JobWatch, "_read_newest_events", counted)
     jobs = [make_job(sessions).id for _ in range(20)]
 
     def wait(job_id: str) -> None:

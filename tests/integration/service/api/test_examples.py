@@ -7,8 +7,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from service.api.openapi.document import PROBLEM
-from service.error_codes import known_errors
+from service.api.openapi.document import PROBLEM_MEDIA_TYPE
+from service.error_codes import list_error_groups
 from service.main import create_app
 from service.settings import Settings
 from tests.tour.noting import BINARY
@@ -54,7 +54,7 @@ def successes(name: str) -> dict[str, Any]:
 
 def refusals(name: str) -> dict[str, Any]:
     responses = OPERATIONS[name]["responses"]
-    return {status: r["content"][PROBLEM] for status, r in responses.items() if status[0] in "45"}
+    return {status: r["content"][PROBLEM_MEDIA_TYPE] for status, r in responses.items() if status[0] in "45"}
 
 
 @every_operation
@@ -69,7 +69,7 @@ def test_an_operation_has_an_example_of_each_body_and_each_answer(name: str) -> 
 
 @every_operation
 def test_an_operation_has_examples_of_its_errors_with_codes_that_there_are(name: str) -> None:
-    known = {code.name: code.statuses for codes in known_errors().values() for code in codes}
+    known = {code.name: code.statuses for codes in list_error_groups().values() for code in codes}
     for status, content in refusals(name).items():
         assert content["examples"], status
         for code, reference in content["examples"].items():

@@ -17,10 +17,10 @@ from kan_engine.expressions.evaluation import Variable, call
 from kan_engine.network.layer import SymbolicEdge
 from service.db.session import Sessions
 from service.db.tables import Model
-from service.documents.network_curves import portray
+from service.documents.network_curves import describe_edges
 from tests.support.factories import make_model, make_predictor, make_symbolic
 from tests.support.runtimes import run_in_onnxruntime
-from worker.results.symbolic_document import symbolic_document
+from worker.results.symbolic_document import make_symbolic_document
 
 OWN = {"id", "name", "version", "job_id", "dataset_id", "lineage", "aliases", "tags", "created_at"}
 TABLE: dict[str, list[Any]] = {
@@ -47,12 +47,12 @@ def example() -> tuple[kan_engine.Predictor, dict[str, Any] | None, dict[str, An
     trees = [call("sin", Variable(name)) + 2 * Variable(name) ** 2, 3 * Variable(name)]
     truth = seen[name] ** 2 * 2
     formulas = {"y": [Formula(tree, float(place)) for place, tree in enumerate(trees)]}
-    symbolic = symbolic_document(
+    symbolic = make_symbolic_document(
         formulas, seen, {"y": truth}, seen=seen, learnt={"y": truth}, encoding=encoding
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.documents.network_curves.SUGGESTED_EDGES", 2)
-        picture = portray(predictor.network, predictor.inputs, encoding, encoded, ["y"])
+        patch.setattr("service.documents.network_curves.MAX_SUGGESTED_EDGES", 2)
+        picture = describe_edges(predictor.network, predictor.inputs, encoding, encoded, ["y"])
     picture["edges"][0]["y"][3] = None
     return predictor, symbolic, picture
 
@@ -129,7 +129,7 @@ def test_a_file_that_differs_from_the_model_is_not_offered(
     client: TestClient, sessions: Sessions, monkeypatch: pytest.MonkeyPatch, format_: str
 ) -> None:
     model = make_model(sessions)
-    monkeypatch.setattr("service.operations.models.exports.MOST", -1.0)
+    monkeypatch.setattr("service.operations.models.exports.MAX_DIFFERENCE", -1.0)
     answer = client.get(f"/models/{model.id}/export", params={"format": format_})
     assert (answer.status_code, answer.json()["code"]) == (500, "export_differs")
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
-from service.api.routes.guide_pages import ENGLISH, FOLDER, LANGUAGES, PAGES, RUSSIAN, source_of
+from service.api.routes.guide_pages import ENGLISH, FOLDER, LANGUAGES, PAGES, RUSSIAN, read_source
 from service.main import create_app
 from service.settings import Settings
 from tests.support.servers import LOOPBACK
@@ -147,7 +147,7 @@ def test_a_translation_has_the_examples_of_the_original(name: str) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_translation_names_the_same_settings_and_links(name: str) -> None:
-    original, translation = (source_of(name, language) for language in (ENGLISH, RUSSIAN))
+    original, translation = (read_source(name, language) for language in (ENGLISH, RUSSIAN))
     for things in (r"`(?:KAN_|[a-z]+[._/])[^`]*`", r"\]\([^)]+\)", r"^\| `[^`]+`"):
         found = [
             sorted(set(re.findall(things, text, flags=re.MULTILINE))) for text in (original, translation)

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from service.caller import OWN, Scope
-from service.db.repositories import TrainingJobs, Workers
+from service.caller import DEFAULT_TENANT, Scope
+from service.db.repositories import Jobs, Workers
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app
@@ -106,9 +106,9 @@ def test_jobs_and_workers_are_told_as_the_database_has_them(client: TestClient, 
     job_id = make_job(sessions).id
     with sessions.begin() as session:
         Workers(session).report("w", host="h", pid=1, slots=4)
-        job = TrainingJobs(session).claim(job_id, lease_s=60)
+        job = Jobs(session).claim(job_id, lease_s=60)
         assert job is not None
-        TrainingJobs(session).succeed(job_id, str(job.token), model_id="m")
+        Jobs(session).succeed(job_id, str(job.token), model_id="m")
     samples = scrape(client)
 
     def of(name: str, **labels: str) -> float:
@@ -141,7 +141,7 @@ def test_who_speaks_openmetrics_gets_it(client: TestClient) -> None:
 
 @pytest.mark.parametrize(
     ("tenant", "scope", "status"),
-    [(OWN, Scope.ADMIN, 200), (OWN, Scope.READ, 403), ("lab", Scope.ADMIN, 403)],
+    [(DEFAULT_TENANT, Scope.ADMIN, 200), (DEFAULT_TENANT, Scope.READ, 403), ("lab", Scope.ADMIN, 403)],
 )
 def test_only_an_admin_of_the_service_s_own_tenant_sees_numbers_of_all(
     settings: Settings, sessions: Sessions, tenant: str, scope: Scope, status: int
@@ -158,22 +158,22 @@ def test_only_an_admin_of_the_service_s_own_tenant_sees_numbers_of_all(
 COUNT_IN_TWO_PROCESSES = """
 import os
 from prometheus_client import CollectorRegistry
-from service.api.telemetry.request_metrics import Meters
+from service.api.telemetry.request_metrics import RequestMetrics
 
 class Nothing:
     def collect(self):
         return ()
 
 def answer():
-    meters = Meters(Nothing())
-    meters.answered({"method": "GET", "state": {}}, 200, 0.1)
+    meters = RequestMetrics(Nothing())
+    meters.count_request({"method": "GET", "state": {}}, 200, 0.1)
     return meters
 
 if os.fork() == 0:
     answer()
     os._exit(0)
 os.wait()
-print(answer().tell("")[0].decode())
+print(answer().render("")[0].decode())
 """
 
 

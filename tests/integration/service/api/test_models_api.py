@@ -154,7 +154,9 @@ def test_a_change_that_cannot_be_is_refused(
     assert response.json()["code"] == "validation_failed"
 
 
-@pytest.mark.parametrize(("field", "said"), [("name", "must not contain @, /"), ("alias", "begins with a letter")])
+@pytest.mark.parametrize(
+    ("field", "said"), [("name", "must not contain @, /"), ("alias", "begins with a letter")]
+)
 def test_what_cannot_be_a_name_or_an_alias_is_refused_in_words(
     client: TestClient, sessions: Sessions, field: str, said: str
 ) -> None:

@@ -23,8 +23,8 @@ from service.db.tables import Model
 from service.errors import Invalid
 from service.main import create_app
 from service.operations.prediction.open_inference_tensors import (
-    NUMBERS,
-    Tensor,
+    NUMBER_DTYPES,
+    NamedTensor,
     read_tensors,
     to_bytes,
     to_json,
@@ -260,13 +260,13 @@ def test_any_bytes_behind_the_json_are_tensors_or_a_refusal(raw: bytes, size: in
 
 @given(
     arrays.arrays(
-        st.sampled_from(list(NUMBERS.values())),
+        st.sampled_from(list(NUMBER_DTYPES.values())),
         arrays.array_shapes(max_dims=3, max_side=4),
         elements={"allow_nan": False, "allow_infinity": False},
     )
 )
 def test_numbers_come_back_as_they_were_sent_in_both_forms(values: np.ndarray) -> None:
-    tensor = Tensor("x", values)
+    tensor = NamedTensor("x", values)
     described, data = to_bytes(tensor)
     for given_, raw in ((described, data), (to_json(tensor), b"")):
         (read,) = read_tensors([given_], memoryview(raw))
@@ -278,7 +278,7 @@ def test_numbers_come_back_as_they_were_sent_in_both_forms(values: np.ndarray) -
 def test_texts_come_back_as_they_were_sent_in_both_forms(texts: list[str]) -> None:
     values = np.empty(len(texts), dtype=object)
     values[:] = texts
-    tensor = Tensor("x", values)
+    tensor = NamedTensor("x", values)
     described, data = to_bytes(tensor)
     for given_, raw in ((described, data), (to_json(tensor), b"")):
         (read,) = read_tensors([given_], memoryview(raw))
@@ -298,6 +298,6 @@ def test_a_text_that_is_no_utf_8_or_too_long_is_refused() -> None:
 
 
 def test_what_is_not_finite_is_null_in_json_and_itself_in_bytes() -> None:
-    tensor = Tensor("x", np.array([1.0, np.nan, np.inf]))
+    tensor = NamedTensor("x", np.array([1.0, np.nan, np.inf]))
     assert to_json(tensor)["data"] == [1.0, None, None]
     assert np.frombuffer(to_bytes(tensor)[1])[1:].tolist()[1] == np.inf

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from service.db.session import Sessions
 from service.db.tables import Model
-from service.operations.models.plots import OF_STUDIES, PLOTS
+from service.operations.models.plots import PLOTS, STUDY_PLOTS
 from tests.support.factories import EDGES, FIGURES, finish_job, make_job, make_model, start_job
 from tests.support.pictures import all_words, english_in
 
@@ -131,7 +131,7 @@ def test_a_picture_that_there_is_not_is_not_found(
     client: TestClient, sessions: Sessions, model: Model, suffix: str
 ) -> None:
     job = make_job(sessions)
-    for path, known in ((f"/models/{model.id}", PLOTS), (f"/jobs/{job.id}", OF_STUDIES)):
+    for path, known in ((f"/models/{model.id}", PLOTS), (f"/jobs/{job.id}", STUDY_PLOTS)):
         missing = client.get(f"{path}/plots/nothing.{suffix}")
         assert (missing.status_code, missing.json()["code"]) == (404, "plot_not_found")
         assert all(name in missing.json()["detail"] for name in known)

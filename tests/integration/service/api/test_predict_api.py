@@ -14,7 +14,7 @@ from kan_engine import Predictor
 from service.db.session import Sessions
 from service.db.tables import BlobChunk
 from service.main import create_app
-from service.operations.prediction.model_resolver import ModelDirectory
+from service.operations.prediction.model_resolver import ModelResolver
 from service.operations.prediction.predict import MAX_WARNINGS
 from service.settings import Settings
 from service.storage.blobs import put_bytes
@@ -281,7 +281,7 @@ def test_a_model_that_was_just_deleted_by_another_process_is_not_found(
 ) -> None:
     model = make_model(sessions)
     reference = model.name if is_named else model.id
-    client.app.state.directory = ModelDirectory(clock=lambda: 0.0)  # type: ignore[attr-defined]  # no time goes by
+    client.app.state.directory = ModelResolver(clock=lambda: 0.0)  # type: ignore[attr-defined]  # no time goes by
     assert client.get(f"/v2/models/{reference}").status_code == 200
     with TestClient(create_app(settings), base_url=LOOPBACK) as other:
         assert other.delete(f"/models/{model.id}").status_code == 204

@@ -17,7 +17,7 @@ from service.db.tables import Job, Model
 from service.settings import Settings
 from tests.support.factories import make_model, make_predictor, make_symbolic
 from worker.execution.runner import run_job
-from worker.jobs.registry import WORKS
+from worker.jobs.registry import HANDLERS
 
 X1, X2 = Variable("x1"), Variable("x2")
 LAW = call("exp", call("sin", X1) - X2**2)
@@ -194,7 +194,7 @@ def test_a_job_predicts_by_the_member_that_was_asked(
     job_id = submit(client, model, interval=0.9, **asked).json()["id"]
     with sessions.begin() as session:
         assert session.scalar(select(Job.request).where(Job.id == job_id))["by"] == by
-    run_job(job_id, None, sessions, settings, work_of=WORKS.__getitem__)
+    run_job(job_id, None, sessions, settings, work_of=HANDLERS.__getitem__)
     frame = pl.read_parquet(io.BytesIO(client.get(f"/jobs/{job_id}/result").content))
     single = predict(client, model, by=by, interval=0.9).json()
     assert frame["y"].to_list() == single["predictions"]

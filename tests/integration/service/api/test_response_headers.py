@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from kan_engine.errors import InvalidConfig, InvalidData
 from service.api.http.dependencies import StrictRoute
 from service.db.migrate import head_revision
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.db.tables import JobEvent, Worker
 from service.main import RESOURCES, create_app
@@ -392,6 +392,6 @@ def test_not_ready_while_jobs_wait_and_none_is_taken(client: TestClient, app: Fa
     token = start_job(sessions, working.id)
     assert client.get("/health/ready").status_code == 200
     with sessions.begin() as session:
-        TrainingJobs(session).fail(working.id, token, code="c", detail="d")
+        Jobs(session).fail(working.id, token, code="c", detail="d")
     assert client.get("/health/ready").status_code == 200
     assert waiting.status == "queued"

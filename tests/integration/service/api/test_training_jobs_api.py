@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from sqlalchemy import event
 
-from service.db.repositories import Datasets, TrainingJobs
+from service.db.repositories import Datasets, Jobs
 from service.db.session import Sessions
 from service.main import create_app
 from service.settings import Settings
@@ -35,7 +35,7 @@ def submit(client: TestClient, dataset_id: str, *, key: str | None = None, **bod
 
 def run(client: TestClient, job_id: str) -> str:
     with sessions_of(client).begin() as session:
-        job = TrainingJobs(session).claim(job_id, lease_s=60)
+        job = Jobs(session).claim(job_id, lease_s=60)
     assert job is not None
     assert job.token is not None
     return job.token
@@ -44,7 +44,7 @@ def run(client: TestClient, job_id: str) -> str:
 def finish(client: TestClient, job_id: str) -> None:
     token = run(client, job_id)
     with sessions_of(client).begin() as session:
-        TrainingJobs(session).succeed(job_id, token, model_id="m", cut_by="symbolic")
+        Jobs(session).succeed(job_id, token, model_id="m", cut_by="symbolic")
 
 
 def test_a_submitted_job_is_queued_and_found_under_its_location(client: TestClient, dataset_id: str) -> None:
@@ -170,7 +170,7 @@ def test_a_default_longer_than_the_service_allows_is_shortened(database_url: str
         dataset_id = make_dataset(sessions_of(client), *COLUMNS)
         job_id = submit(client, dataset_id).json()["id"]
         with sessions_of(client).read() as session:
-            assert TrainingJobs(session).get(job_id).request["max_seconds"] == 60
+            assert Jobs(session).get(job_id).request["max_seconds"] == 60
 
 
 def test_submitting_again_under_a_key_gives_the_same_answer(client: TestClient, dataset_id: str) -> None:
@@ -276,7 +276,7 @@ def test_a_finished_job_can_be_done_again(client: TestClient, dataset_id: str) -
     assert (job["status"], job["retry_of"]) == ("queued", earlier)
     assert job["id"] != earlier
     with sessions_of(client).read() as session:
-        assert TrainingJobs(session).get(job["id"]).request["seed"] == 3
+        assert Jobs(session).get(job["id"]).request["seed"] == 3
 
 
 def test_an_unfinished_job_cannot_be_done_again(client: TestClient, dataset_id: str) -> None:
@@ -311,7 +311,7 @@ class RecordingQueue:
     def __init__(self) -> None:
         self.rung: list[str] = []
 
-    def ring(self, job_id: str, kind: str) -> bool:
+    def notify(self, job_id: str, kind: str) -> bool:
         self.rung.append(job_id)
         return True
 
@@ -322,4 +322,4 @@ def test_the_queue_is_told_once_and_the_job_notes_it(client: TestClient, dataset
     submit(client, dataset_id, key="k")
     assert queue.rung == [job_id]
     with sessions_of(client).read() as session:
-        assert TrainingJobs(session).get(job_id).published_at is not None
+        assert Jobs(session).get(job_id).published_at is not None

@@ -5,7 +5,7 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
-from service.api.routes.web import preferred
+from service.api.routes.web import choose_language
 from service.main import create_app
 from service.settings import Settings
 from tests.support.servers import LOOPBACK
@@ -33,7 +33,7 @@ def database_url(sqlite_url: str) -> str:
 def test_the_page_speaks_the_language_that_the_browser_prefers(
     accepted: str, language: str, client: TestClient
 ) -> None:
-    assert preferred(accepted) == language
+    assert choose_language(accepted) == language
     page = client.get("/", headers={"Accept-Language": accepted} if accepted else {})
     assert f'<html lang="{language}">' in page.text
     assert page.headers["vary"] == "Accept-Language"

@@ -149,7 +149,7 @@ def test_many_rows_are_asked_for_in_parts(
 ) -> None:
     (tmp_path / "rows.csv").write_text("x1,x2\n0.1,1\n0.9,-1.5\n0.5,0\n30,0\n0.1,0.1\n")
     whole = document(kan("predict", law.name, "rows.csv", "--json"))
-    monkeypatch.setattr("service.cli.commands.predict.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("service.cli.commands.predict.MAX_ROWS_PER_REQUEST", 2)
     assert document(kan("predict", law.name, "rows.csv", "--json")) == whole
 
 
@@ -193,9 +193,11 @@ def test_a_bad_table_is_told_with_its_lines(kan: Kan, tmp_path: Path) -> None:
 
 
 def test_equations_that_are_refused_are_told_with_their_place(kan: Kan, tmp_path: Path) -> None:
-    from service.schemas.equations import DECAY
+    from service.schemas.equations import EXAMPLE_REQUEST
 
-    (tmp_path / "decay.json").write_text(json.dumps(DECAY | {"equations": ["Derivative(y(x), x) + z(x)"]}))
+    (tmp_path / "decay.json").write_text(
+        json.dumps(EXAMPLE_REQUEST | {"equations": ["Derivative(y(x), x) + z(x)"]})
+    )
     refused = kan("solve", "decay.json")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr.startswith("kan-service: decay.json: #/equations/0: unknown function 'z'")

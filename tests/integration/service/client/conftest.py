@@ -96,12 +96,12 @@ def worked_on(sessions: Sessions, settings: Settings) -> Mishap:
     """A worker does the job before the client hears that it is queued."""
     from anyio import to_thread
 
-    from service.db.repositories import TrainingJobs
+    from service.db.repositories import Jobs
 
     async def worked_on(app: Any, *request: Any) -> None:
         await app(*request)
         with sessions.read() as session:
-            newest = TrainingJobs(session).page(limit=1)[0].id
+            newest = Jobs(session).page(limit=1)[0].id
         await to_thread.run_sync(partial(_work, newest, sessions, settings))
 
     return worked_on
@@ -109,16 +109,16 @@ def worked_on(sessions: Sessions, settings: Settings) -> Mishap:
 
 def _work(job_id: str, sessions: Sessions, settings: Settings) -> None:
     """Do a job, with all that it makes of itself."""
-    from service.db.repositories import TrainingJobs
+    from service.db.repositories import Jobs
     from worker.execution.runner import run_job
-    from worker.jobs.registry import WORKS
+    from worker.jobs.registry import HANDLERS
 
     is_queued = True
     while is_queued:
-        run_job(job_id, None, sessions, settings, work_of=WORKS.__getitem__)
+        run_job(job_id, None, sessions, settings, work_of=HANDLERS.__getitem__)
         with sessions.read() as session:
-            is_queued = TrainingJobs(session).is_any_queued(("train", "study"))
-            waiting = TrainingJobs(session).page(limit=1, status="queued")
+            is_queued = Jobs(session).is_any_queued(("train", "study"))
+            waiting = Jobs(session).page(limit=1, status="queued")
         job_id = waiting[0].id if waiting else job_id
 
 

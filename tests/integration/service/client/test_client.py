@@ -108,7 +108,7 @@ def test_a_dataset_without_a_name_has_that_of_its_file(kan: Any, tmp_path: Path)
 
 
 def test_lists_go_on_over_all_pages(kan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoints, "MAX_PAGE", 2)
+    monkeypatch.setattr(endpoints, "MAX_PAGE_ITEMS", 2)
     uploaded = [kan.upload({"x": [1.0, 2.0]}).id for _ in range(5)]
     ids = [dataset.id for dataset in kan.datasets()]
     assert ids[:5] == uploaded[::-1]
@@ -327,7 +327,7 @@ def test_it_is_not_asked_for_ever(kan: Any, way: Way, mishap: Any, error: type[E
     way.mishaps["GET /usage"] = [mishap] * 99
     with pytest.raises(error):
         kan.usage()
-    assert len(way.asked("GET /usage")) == transport.TRIES
+    assert len(way.asked("GET /usage")) == transport.MAX_TRIES
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_a_file_that_never_comes_leaves_what_was_there(
 ) -> None:
     (tmp_path / "law.safetensors").write_text("of yesterday")
     model = make_model(sessions)
-    way.mishaps[f"GET /models/{model.id}/export"] = [break_off] * transport.TRIES
+    way.mishaps[f"GET /models/{model.id}/export"] = [break_off] * transport.MAX_TRIES
     with pytest.raises(Unreachable):
         kan.export(model.id, "safetensors", tmp_path / "law.safetensors")
     assert [file.read_text() for file in tmp_path.iterdir()] == ["of yesterday"]

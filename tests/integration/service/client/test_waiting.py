@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from service.api.live import job_watch
-from service.caller import LOCAL
+from service.caller import LOCAL_CALLER
 from service.client import JobCancelled, JobFailed, NotFinished, Progress, job_progress, transport
-from service.db.repositories import TrainingJobs
+from service.db.repositories import Jobs
 from service.db.session import Sessions
 from tests.integration.service.client.conftest import Way, answer, cut_after, hang_up, lose_the_answer
 from tests.support.factories import finish_job, make_job, make_model, report_progress, start_job
@@ -17,7 +17,7 @@ from tests.support.factories import finish_job, make_job, make_model, report_pro
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(job_progress, "POLL_S", 0.05)
+    monkeypatch.setattr(job_progress, "POLL_INTERVAL_S", 0.05)
 
 
 class Running:
@@ -40,7 +40,7 @@ class Running:
             fraction = self._ahead.pop(0)
             with self._sessions.begin() as session:
                 beat = {"stage": "train", "fraction": fraction}
-                TrainingJobs(session).heartbeat(self.id, self._token, lease_s=60, **beat)
+                Jobs(session).heartbeat(self.id, self._token, lease_s=60, **beat)
             report_progress(self._sessions, self.id, self._token, **beat, eta_seconds=3.0)
         else:
             finish_job(self._sessions, self.id, self._token)
@@ -81,7 +81,7 @@ def test_where_no_stream_comes_through_the_job_is_asked_again_and_again(
 ) -> None:
     job = Running(sessions, 0.1, 0.5, 0.9)
     if mishap == "too many":
-        monkeypatch.setattr(job_watch, "MAX_STREAMS", 0)
+        monkeypatch.setattr(job_watch, "MAX_STREAMS_PER_TENANT", 0)
     else:
         way.mishaps[events_of(job)] = [mishap] * 99
     assert kan.wait(job.id, progress=job.saw).status == "succeeded"
@@ -92,7 +92,7 @@ def test_where_no_stream_comes_through_the_job_is_asked_again_and_again(
 def test_a_line_that_is_dead_is_given_up(
     kan: Any, sessions: Sessions, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_progress, "QUIET_S", 0.2)
+    monkeypatch.setattr(job_progress, "SILENCE_TIMEOUT_S", 0.2)
     job_id = make_job(sessions).id
     request = f"GET /jobs/{job_id}/events"
     with pytest.raises(NotFinished):
@@ -103,7 +103,7 @@ def test_a_line_that_is_dead_is_given_up(
 def test_a_service_that_is_away_for_a_while_is_waited_for(kan: Any, sessions: Sessions, way: Way) -> None:
     job = Running(sessions, 0.1, 0.5)
     way.mishaps[events_of(job)] = [cut_after('"fraction":0.1')]
-    way.mishaps[f"GET /jobs/{job.id}"] = [lose_the_answer] * (job_progress.TRIES - 1)
+    way.mishaps[f"GET /jobs/{job.id}"] = [lose_the_answer] * (job_progress.MAX_TRIES - 1)
     assert kan.wait(job.id, progress=job.saw).status == "succeeded"
 
 
@@ -115,7 +115,7 @@ def test_a_job_that_has_long_ended_is_answered_at_once(kan: Any, sessions: Sessi
 def test_what_has_failed_is_raised_with_its_reason(kan: Any, sessions: Sessions) -> None:
     job_id = make_job(sessions).id
     with sessions.begin() as session:
-        jobs = TrainingJobs(session)
+        jobs = Jobs(session)
         job = jobs.claim(job_id, lease_s=60)
         assert job is not None
         jobs.fail(job_id, str(job.token), code="invalid_data", detail="row 3 is odd")
@@ -135,8 +135,8 @@ def test_a_cancelled_job_is_raised_unless_its_best_network_was_kept(kan: Any, se
     running = make_job(sessions).id
     token = start_job(sessions, running)
     assert kan.cancel(running, keep_best=True).cancel_requested_at is not None
-    with sessions.of(LOCAL).begin() as session:
-        TrainingJobs(session).stop(running, token, model_id="the best")
+    with sessions.restrict_to(LOCAL_CALLER).begin() as session:
+        Jobs(session).stop(running, token, model_id="the best")
     assert kan.wait(running, progress=False).model_id == "the best"
 
 
@@ -167,7 +167,7 @@ def test_a_training_ends_with_its_model(kan: Any, sessions: Sessions, way: Way) 
     async def worked_on(app: Any, *request: Any) -> None:
         await app(*request)
         with sessions.read() as session:
-            newest = TrainingJobs(session).page(limit=1)[0].id
+            newest = Jobs(session).page(limit=1)[0].id
         finish_job(sessions, newest, start_job(sessions, newest), model_id=model.id)
 
     way.mishaps["POST /jobs"] = [worked_on]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kan_engine.data.datetime_parts import PARTS, part_of, parts_of, read_times
+from kan_engine.data.datetime_parts import PART_NAMES, extract_part, find_varying_parts, read_times
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.feature import Feature
 from kan_engine.errors import InvalidConfig, InvalidData, NotExportable
@@ -36,17 +36,17 @@ MONTH = [timedelta(days=number) for number in range(28)]
 )
 def test_parts_are_those_of_the_calendar(time: datetime) -> None:
     second = np.array([(time - datetime(1970, 1, 1)).total_seconds()])
-    found = [float(part_of(second, part)[0]) for part in PARTS]
+    found = [float(extract_part(second, part)[0]) for part in PART_NAMES]
     hour = time.hour + time.minute / 60 + time.second / 3600
     assert found == pytest.approx([time.year, time.month, time.day, time.weekday(), hour], abs=1e-9)
 
 
 def test_only_what_varies_is_a_part_and_whole_cycles_are_waves() -> None:
     waves = [(part, wave) for part in ("month", "weekday", "hour") for wave in ("sin", "cos")]
-    assert parts_of(seconds(*YEARS)) == (("year", ""), *waves)
-    assert parts_of(seconds(*MONTH)) == (("day", ""), *waves[2:4])
-    assert parts_of(seconds(*(timedelta(hours=number) for number in range(6)))) == (("hour", ""),)
-    assert parts_of(seconds(timedelta(), timedelta())) == ()
+    assert find_varying_parts(seconds(*YEARS)) == (("year", ""), *waves)
+    assert find_varying_parts(seconds(*MONTH)) == (("day", ""), *waves[2:4])
+    assert find_varying_parts(seconds(*(timedelta(hours=number) for number in range(6)))) == (("hour", ""),)
+    assert find_varying_parts(seconds(timedelta(), timedelta())) == ()
 
 
 def test_december_is_next_to_january() -> None:
@@ -95,7 +95,9 @@ def test_a_feature_that_no_times_give_is_refused(fault: dict[str, Any]) -> None:
 
 def test_times_beyond_those_seen_are_outside() -> None:
     encoding = Encoding.fit({"t": texts(*MONTH)}, {"t": "datetime"})
-    assert encoding.outside({"t": np.array(["2024-01-05", "2030-01-01"], dtype=object)}) == [(1, "t")]
+    assert encoding.find_unseen_values({"t": np.array(["2024-01-05", "2030-01-01"], dtype=object)}) == [
+        (1, "t")
+    ]
 
 
 def test_the_python_export_reads_times_as_the_model_does_and_onnx_refuses_them() -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from kan_engine.data.encoding import NAMES_LIMIT, Encoding
-from kan_engine.data.feature import OWN_COLUMNS, REMEMBERED, Feature
+from kan_engine.data.encoding import MAX_CATEGORY_CHARACTERS, Encoding
+from kan_engine.data.feature import MAX_CATEGORY_COLUMNS, MAX_RARE_CATEGORIES, Feature
 from kan_engine.errors import InvalidConfig, InvalidData
 
 
@@ -85,10 +85,10 @@ def test_an_unseen_category_is_none_of_them() -> None:
 
 
 def test_rare_and_unseen_categories_share_one_column() -> None:
-    train = objects(*(f"c{i:02}" for i in range(OWN_COLUMNS) for _ in range(2)), "rare")
+    train = objects(*(f"c{i:02}" for i in range(MAX_CATEGORY_COLUMNS) for _ in range(2)), "rare")
     names, rows = encode(train, "category", objects("rare", "unseen", "c00"))
     assert names[-1] == "x is other"
-    assert [row.index(1.0) for row in rows] == [OWN_COLUMNS, OWN_COLUMNS, 0]
+    assert [row.index(1.0) for row in rows] == [MAX_CATEGORY_COLUMNS, MAX_CATEGORY_COLUMNS, 0]
 
 
 def test_a_number_can_be_a_category_whatever_carries_it() -> None:
@@ -134,7 +134,7 @@ def test_a_column_of_one_time_is_refused() -> None:
 
 
 def test_category_names_too_long_to_save_are_refused_by_column() -> None:
-    columns = {"short": objects("a", "b"), "long": objects("a", "b" * NAMES_LIMIT)}
+    columns = {"short": objects("a", "b"), "long": objects("a", "b" * MAX_CATEGORY_CHARACTERS)}
     with pytest.raises(InvalidData, match="leave out 'long'") as caught:
         Encoding.fit(columns, dict.fromkeys(columns, "category"))
     assert caught.value.column == "long"
@@ -177,22 +177,22 @@ def test_columns_that_make_no_table_are_refused(columns: dict[str, np.ndarray]) 
 
 def test_values_unlike_the_training_rows_are_reported_row_by_row() -> None:
     columns = {"n": np.array([0.9, 1.0, 5.1, np.nan]), "c": objects("d", "a", "b", None)}
-    assert two_columns().outside(columns) == [(0, "n"), (0, "c"), (2, "n"), (3, "n"), (3, "c")]
+    assert two_columns().find_unseen_values(columns) == [(0, "n"), (0, "c"), (2, "n"), (3, "n"), (3, "c")]
 
 
 def test_missing_values_are_not_reported_where_training_had_some() -> None:
     train = {"n": np.array([1.0, np.nan]), "c": objects("a", None)}
-    assert Encoding.fit(train, {"n": "number", "c": "category"}).outside(train) == []
+    assert Encoding.fit(train, {"n": "number", "c": "category"}).find_unseen_values(train) == []
 
 
 def test_rare_categories_are_not_reported_but_unseen_ones_are() -> None:
-    train = objects(*(f"c{i:04}" for i in range(OWN_COLUMNS + REMEMBERED + 1)))
+    train = objects(*(f"c{i:04}" for i in range(MAX_CATEGORY_COLUMNS + MAX_RARE_CATEGORIES + 1)))
     encoding = Encoding.fit({"x": train}, {"x": "category"})
-    assert encoding.outside({"x": train}) == [(OWN_COLUMNS + REMEMBERED, "x")]
+    assert encoding.find_unseen_values({"x": train}) == [(MAX_CATEGORY_COLUMNS + MAX_RARE_CATEGORIES, "x")]
 
 
 def test_absent_columns_are_not_reported() -> None:
-    assert two_columns().outside({"n": np.array([1.0])}) == []
+    assert two_columns().find_unseen_values({"n": np.array([1.0])}) == []
 
 
 def test_every_encoded_column_says_what_it_means() -> None:

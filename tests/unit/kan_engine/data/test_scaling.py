@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine.data.scaling import TRANSFORMS, Standardizer, TargetScaler, bounded, is_defined
+from kan_engine.data.scaling import TRANSFORMS, Standardizer, TargetScaler, add_bounds, is_defined
 from kan_engine.errors import InvalidConfig, InvalidData
 
 
@@ -29,7 +29,7 @@ def test_a_scale_can_be_undone(quantile: bool) -> None:
 
 def test_quantiles_of_very_many_rows_are_those_of_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     every = Standardizer.fit(skewed(), quantile=True).forward(skewed())
-    monkeypatch.setattr("kan_engine.data.scaling.QUANTILE_ROWS", 500)
+    monkeypatch.setattr("kan_engine.data.scaling.MAX_QUANTILE_ROWS", 500)
     some = Standardizer.fit(skewed(), quantile=True).forward(skewed())
     assert np.abs(some - every).max() < 0.1
     assert (some.min(), some.max()) == pytest.approx((-1, 1))  # the ends are those of all rows
@@ -120,7 +120,7 @@ def test_with_bounds_every_number_has_an_answer_within_a_range_of_the_targets(
     transform: str, z: float
 ) -> None:
     y = targets(transform)
-    scaler = bounded(TargetScaler.fit(y, transform), y)
+    scaler = add_bounds(TargetScaler.fit(y, transform), y)
     reach = y.max() - y.min()
     for answer in (scaler.inverse(np.array([[z]])), scaler.inverse(torch.tensor([[z]])).numpy()):
         assert y.min() - reach <= answer.item() <= y.max() + reach
@@ -130,7 +130,7 @@ def test_with_bounds_every_number_has_an_answer_within_a_range_of_the_targets(
 
 def test_what_is_undefined_stays_undefined_with_bounds() -> None:
     y = targets("identity")
-    assert np.isnan(bounded(TargetScaler.fit(y), y).inverse(np.array([[np.nan]]))).all()
+    assert np.isnan(add_bounds(TargetScaler.fit(y), y).inverse(np.array([[np.nan]]))).all()
 
 
 @pytest.mark.parametrize(

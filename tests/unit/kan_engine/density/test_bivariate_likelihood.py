@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from kan_engine.density.bivariate import begin
-from kan_engine.density.bivariate_likelihood import SLOWNESS, Likelihood, Trained, log_normaliser
-from kan_engine.density.bivariate_mesh import Frame
+from kan_engine.density.bivariate import build_normal_network
+from kan_engine.density.bivariate_likelihood import MIN_STEP_GAIN, FittedBivariate, Likelihood, log_normaliser
+from kan_engine.density.bivariate_mesh import BivariateMesh
 
 COVARIANCE = np.array([[0.2, 0.12], [0.12, 0.3]])
 
@@ -17,13 +17,15 @@ def likelihood() -> Likelihood:
     """A narrow ring of rows on a coarse grid."""
     angles = np.random.default_rng(0).uniform(0, 2 * np.pi, 80)
     x = 0.6 * np.stack([np.cos(angles), np.sin(angles)], 1)
-    frame = Frame((np.linspace(-1.5, 1.5, 6),) * 2, ((-np.inf, np.inf),) * 2, (0.1, -0.1), COVARIANCE, 3)
-    return Likelihood(frame, frame.rows(torch.from_numpy(x), torch.ones(80, dtype=torch.float64)))
+    frame = BivariateMesh(
+        (np.linspace(-1.5, 1.5, 6),) * 2, ((-np.inf, np.inf),) * 2, (0.1, -0.1), COVARIANCE, 3
+    )
+    return Likelihood(frame, frame.locate_rows(torch.from_numpy(x), torch.ones(80, dtype=torch.float64)))
 
 
-def begun(likelihood: Likelihood) -> Trained:
-    network = begin(likelihood.frame, 4)
-    return Trained(network, log_normaliser(network, likelihood.frame.medium), [])
+def begun(likelihood: Likelihood) -> FittedBivariate:
+    network = build_normal_network(likelihood.frame, 4)
+    return FittedBivariate(network, log_normaliser(network, likelihood.frame.medium_rule), [])
 
 
 def normal(x: Tensor) -> np.ndarray:
@@ -34,7 +36,7 @@ def normal(x: Tensor) -> np.ndarray:
 
 def test_a_network_begins_as_the_normal_law(likelihood: Likelihood) -> None:
     x = torch.tensor([[0.1, -0.1], [1.0, 1.0], [-0.5, 0.8]], dtype=torch.float64)
-    rows = likelihood.frame.rows(x, torch.ones(3, dtype=torch.float64))
+    rows = likelihood.frame.locate_rows(x, torch.ones(3, dtype=torch.float64))
     assert begun(likelihood).log_densities(rows).numpy() == pytest.approx(
         normal(x),
         abs=1e-3,  # off the grid, three deviations out, the law goes on along tangents
@@ -43,30 +45,30 @@ def test_a_network_begins_as_the_normal_law(likelihood: Likelihood) -> None:
 
 def test_the_normal_law_has_no_price(likelihood: Likelihood) -> None:
     network = begun(likelihood).network
-    at = likelihood.at(network, 1e6)
+    at = likelihood.evaluate(network, 1e6)
     assert at.objective == pytest.approx(at.loss, abs=1e-6)
 
 
 def test_every_step_but_the_last_gains_what_counts(likelihood: Likelihood) -> None:
     start = begun(likelihood)
-    found = likelihood.trained(start, 1e-3, 8, lambda: False)
-    before, after = (likelihood.at(each.network, 1e-3) for each in (start, found))
+    found = likelihood.train(start, 1e-3, 8, lambda: False)
+    before, after = (likelihood.evaluate(each.network, 1e-3) for each in (start, found))
     assert len(found.steps) > 1
     assert found.steps[-1] == pytest.approx(-after.loss)
-    assert after.objective < before.objective - (len(found.steps) - 1) * SLOWNESS / 80
+    assert after.objective < before.objective - (len(found.steps) - 1) * MIN_STEP_GAIN / 80
 
 
 def test_training_leaves_the_network_that_it_began_with(likelihood: Likelihood) -> None:
     start = begun(likelihood)
-    before = likelihood.at(start.network, 0.1).objective
-    likelihood.trained(start, 0.1, 1, lambda: False)
-    assert likelihood.at(start.network, 0.1).objective == before
+    before = likelihood.evaluate(start.network, 0.1).objective
+    likelihood.train(start, 0.1, 1, lambda: False)
+    assert likelihood.evaluate(start.network, 0.1).objective == before
 
 
 def test_the_lower_the_price_the_likelier_are_the_rows(likelihood: Likelihood) -> None:
     start = begun(likelihood)
     losses = [
-        likelihood.at(likelihood.trained(start, lamb, 3, lambda: False).network, lamb).loss
+        likelihood.evaluate(likelihood.train(start, lamb, 3, lambda: False).network, lamb).loss
         for lamb in (1e4, 1.0, 1e-3)
     ]
     assert losses[0] > losses[1] > losses[2]
@@ -74,7 +76,7 @@ def test_the_lower_the_price_the_likelier_are_the_rows(likelihood: Likelihood) -
 
 def test_without_time_nothing_changes(likelihood: Likelihood) -> None:
     start = begun(likelihood)
-    found = likelihood.trained(start, 1e-3, 8, lambda: True)
+    found = likelihood.train(start, 1e-3, 8, lambda: True)
     assert found.steps == []
     assert found.log_z == pytest.approx(start.log_z, abs=1e-9)
 
@@ -82,6 +84,6 @@ def test_without_time_nothing_changes(likelihood: Likelihood) -> None:
 def test_where_the_quadrature_misses_a_spike_the_network_stays_as_it_was(
     likelihood: Likelihood, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kan_engine.density.bivariate_likelihood.UNRELIABLE", 0.0)
+    monkeypatch.setattr("kan_engine.density.bivariate_likelihood.MAX_LOG_Z_ERROR", 0.0)
     start = begun(likelihood)
-    assert likelihood.trained(start, 1e-3, 2, lambda: False) is start
+    assert likelihood.train(start, 1e-3, 2, lambda: False) is start

@@ -12,11 +12,11 @@ from kan_engine import (
     Encoding,
     InvalidData,
     Predictor,
-    answers_of,
-    fit_line_density,
-    fit_plane_density,
+    fit_bivariate_density,
+    fit_univariate_density,
     largest_difference,
     load,
+    predict_rows,
     probe_columns,
     run_onnx,
     run_python,
@@ -24,10 +24,16 @@ from kan_engine import (
     to_onnx,
     to_python,
 )
-from kan_engine.density.bivariate import LAMBS
-from kan_engine.density.estimation import LINE_SIZES
-from kan_engine.density.support import possible_ends, simplest
-from kan_engine.density.univariate import LineGrid, log_normaliser, maximum, normal_start, uniform_points
+from kan_engine.density.bivariate import CANDIDATE_LAMBS
+from kan_engine.density.estimation import UNIVARIATE_GRID_SIZES
+from kan_engine.density.support import possible_ends, simplest_number
+from kan_engine.density.univariate import (
+    UnivariateGrid,
+    log_normaliser,
+    maximise_likelihood,
+    normal_coefficients,
+    place_uniform_points,
+)
 from kan_engine.errors import InvalidConfig
 from kan_engine.inference.artifact import ArtifactError
 from kan_engine.numerics.quadrature import gauss_legendre
@@ -44,12 +50,12 @@ SAMPLES: dict[str, np.ndarray] = {
 
 
 def density_of(x: np.ndarray, **config: int) -> Density:
-    return fit_line_density(x, np.ones(len(x)), DensityConfig(**config))
+    return fit_univariate_density(x, np.ones(len(x)), DensityConfig(**config))
 
 
 def predictor_of(found: Density, x: np.ndarray) -> Predictor:
     columns = {f"x{place}": values for place, values in enumerate(x.reshape(len(x), -1).T)}
-    return found.predictor(Encoding.fit(columns, dict.fromkeys(columns, "number")), "p(x)")
+    return found.to_predictor(Encoding.fit(columns, dict.fromkeys(columns, "number")), "p(x)")
 
 
 def integral(predictor: Predictor, ends: np.ndarray) -> float:
@@ -125,8 +131,8 @@ def test_two_bumps_are_two(fitted: Fitted) -> None:
 
 def test_at_a_high_price_the_density_is_the_normal_law_of_the_rows() -> None:
     z = RNG.normal(0.1, 0.3, 200).clip(-1, 1)
-    grid = LineGrid(uniform_points(z, (None, None), 20), 3, (True, True))
-    c = maximum(grid, grid.basis(z).sum(0), len(z), 1e6, normal_start(grid, 0.0, 0.5))
+    grid = UnivariateGrid(place_uniform_points(z, (None, None), 20), 3, (True, True))
+    c = maximise_likelihood(grid, grid.basis(z).sum(0), len(z), 1e6, normal_coefficients(grid, 0.0, 0.5))
     at = np.linspace(-1, 1, 9)
     found = grid.basis(at) @ c - log_normaliser(grid, c)
     law = -0.5 * ((at - z.mean()) / z.std()) ** 2 - np.log(z.std() * np.sqrt(2 * np.pi))
@@ -136,11 +142,13 @@ def test_at_a_high_price_the_density_is_the_normal_law_of_the_rows() -> None:
 def test_a_row_of_weight_two_counts_like_two() -> None:
     x = RNG.normal(size=60)
     weights = np.where(x > 0, 2.0, 1.0)
-    grid = LineGrid(uniform_points(x, (None, None), 15), 3, (True, True))
-    start = normal_start(grid, 0.0, 1.0)
-    weighed = maximum(grid, weights @ grid.basis(x), weights.sum(), 0.1, start)
+    grid = UnivariateGrid(place_uniform_points(x, (None, None), 15), 3, (True, True))
+    start = normal_coefficients(grid, 0.0, 1.0)
+    weighed = maximise_likelihood(grid, weights @ grid.basis(x), weights.sum(), 0.1, start)
     twice = np.repeat(x, weights.astype(int))
-    assert weighed == pytest.approx(maximum(grid, grid.basis(twice).sum(0), len(twice), 0.1, start), abs=1e-6)
+    assert weighed == pytest.approx(
+        maximise_likelihood(grid, grid.basis(twice).sum(0), len(twice), 0.1, start), abs=1e-6
+    )
 
 
 def test_the_asked_grid_and_order_are_those_of_the_network() -> None:
@@ -150,12 +158,12 @@ def test_the_asked_grid_and_order_are_those_of_the_network() -> None:
 
 def test_the_grid_is_the_finer_the_more_rows_there_are() -> None:
     few, many = (density_of(RNG.normal(size=count)).network.stack[0].grid_size for count in (100, 1_000))
-    assert (few, many) == LINE_SIZES[:2]
+    assert (few, many) == UNIVARIATE_GRID_SIZES[:2]
 
 
 @pytest.mark.parametrize("order", [1, 6])
 def test_splines_without_slopes_and_stiff_ones_are_refused(order: int) -> None:
-    with pytest.raises(InvalidConfig, match="order from 2 to 5"):
+    with pytest.raises(InvalidConfig, match="between 2 and 5"):
         DensityConfig(order=order)
 
 
@@ -166,7 +174,7 @@ def test_a_constant_column_has_no_density() -> None:
 
 def test_once_time_is_up_the_first_grid_is_kept() -> None:
     x = SAMPLES["exponential"]
-    found = fit_line_density(x, np.ones(len(x)), DensityConfig(), should_stop=lambda: True)
+    found = fit_univariate_density(x, np.ones(len(x)), DensityConfig(), should_stop=lambda: True)
     assert found.support == ((-np.inf, np.inf),)
 
 
@@ -182,7 +190,7 @@ def test_exports_say_what_the_density_says(fitted: Fitted, name: str) -> None:
     found, x = fitted(name)
     predictor = predictor_of(found, x)
     columns = probe_columns(predictor.encoding)
-    own = answers_of(predictor, columns)
+    own = predict_rows(predictor, columns)
     assert largest_difference(predictor, own, run_onnx(to_onnx(predictor), predictor, columns)) < 1e-12
     assert largest_difference(predictor, own, run_python(to_python(predictor), columns)) < 1e-12
 
@@ -218,7 +226,7 @@ def test_a_density_has_no_intervals(fitted: Fitted) -> None:
     [(-0.1, 0.2, 0.0), (1.93, 2.04, 2.0), (0.0123, 0.0178, 0.015), (-7.4, -6.8, -7.0)],
 )
 def test_the_simplest_number_of_a_range_has_the_fewest_digits(low: float, high: float, number: float) -> None:
-    assert simplest(low, high) == pytest.approx(number, rel=1e-12)
+    assert simplest_number(low, high) == pytest.approx(number, rel=1e-12)
 
 
 def test_ends_lie_beyond_all_rows() -> None:
@@ -237,8 +245,8 @@ def plane() -> tuple[Density, np.ndarray]:
 def of_two(x: np.ndarray, should_stop: Callable[[], bool] = lambda: False, **config: int) -> Density:
     """On a coarse grid; of either column alone it matters only whether it ends, and none does."""
     w = np.ones(len(x))
-    one, other = (fit_line_density(values, w, DensityConfig(), lambda: True) for values in x.T)
-    return fit_plane_density(x, w, (one, other), DensityConfig(grid_size=5, **config), should_stop)
+    one, other = (fit_univariate_density(values, w, DensityConfig(), lambda: True) for values in x.T)
+    return fit_bivariate_density(x, w, (one, other), DensityConfig(grid_size=5, **config), should_stop)
 
 
 def test_the_density_of_two_columns_integrates_to_one(plane: tuple[Density, np.ndarray]) -> None:
@@ -270,13 +278,13 @@ def test_a_plane_without_hidden_nodes_has_independent_columns() -> None:
 def test_a_plane_that_time_cuts_is_still_a_density() -> None:
     x = np.random.default_rng(3).normal(size=(100, 2))
     found = of_two(x, should_stop=lambda: True)
-    assert found.lamb == LAMBS[0]
+    assert found.lamb == CANDIDATE_LAMBS[0]
     assert predictor_of(found, x).predict(np.zeros((1, 2)))[0] == pytest.approx(1 / (2 * np.pi), rel=0.3)
 
 
 def test_exports_of_a_plane_say_what_it_says(plane: tuple[Density, np.ndarray]) -> None:
     predictor = predictor_of(*plane)
     columns = probe_columns(predictor.encoding)
-    own = answers_of(predictor, columns)
+    own = predict_rows(predictor, columns)
     assert largest_difference(predictor, own, run_onnx(to_onnx(predictor), predictor, columns)) < 1e-12
     assert largest_difference(predictor, own, run_python(to_python(predictor), columns)) < 1e-12

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from kan_engine.differential import adaptive_solver, time_marching
-from kan_engine.differential.adaptive_solver import STEPS, is_initial, is_linear, solve
-from kan_engine.differential.assembly import State
-from kan_engine.differential.collocation import Descent, descend
-from kan_engine.differential.problem import Problem, pose
-from kan_engine.differential.residual_weights import system_of
+from kan_engine.differential.adaptive_solver import MAX_STEPS_PER_GRID, is_initial, is_linear, solve
+from kan_engine.differential.assembly import SolverState
+from kan_engine.differential.collocation import DescentResult, descend
+from kan_engine.differential.problem import DifferentialProblem, parse_problem
+from kan_engine.differential.residual_weights import build_system
 from kan_engine.differential.solution import Solution
 from kan_engine.errors import NoSolution
-from kan_engine.splines.tensor_product import Axis, TensorSpline
+from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 from tests.support.engine.differential import CASES, ORDINARY, PARTIAL, Case, last, solved
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -27,8 +27,8 @@ def test_the_solution_is_found_to_the_digits_that_its_grid_resolves(case: Case) 
     assert max(each.relative for part in solution.violations() for each in part) < 100 * case.tolerance
 
 
-def ordinary(equation: str, *conditions: str, high: float = 2.0) -> Problem:
-    return pose(
+def ordinary(equation: str, *conditions: str, high: float = 2.0) -> DifferentialProblem:
+    return parse_problem(
         independent=["x"],
         unknowns=["y"],
         domain={"x": [0, high]},
@@ -40,8 +40,8 @@ def ordinary(equation: str, *conditions: str, high: float = 2.0) -> Problem:
 @pytest.fixture
 def early(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows that give up sooner: the last digits of the place take as long as all before."""
-    monkeypatch.setattr(time_marching, "SHORTEST", 3e-3)
-    monkeypatch.setattr(time_marching, "ROUGH", {1: 3e-3, 2: 1e-2, 3: 1e-2})
+    monkeypatch.setattr(time_marching, "MIN_WINDOW_SHARE", 3e-3)
+    monkeypatch.setattr(time_marching, "ROUGH_WINDOW_SHARES", {1: 3e-3, 2: 1e-2, 3: 1e-2})
 
 
 @pytest.mark.usefixtures("early")
@@ -53,12 +53,12 @@ def test_a_solution_that_blows_up_is_refused_near_the_place() -> None:
 def test_a_solution_before_it_blows_up_is_found() -> None:
     solution = last(ordinary("Derivative(y(x), x) - y(x)**2", "y(0) - 1", high=0.8)).solution
     assert solution is not None
-    points = solution.points(200, 0)
+    points = solution.sample_points(200, 0)
     np.testing.assert_allclose(solution.values(points)[0], 1 / (1 - points["x"]), 1e-9)
 
 
 def test_grids_become_finer_where_the_solution_bends() -> None:
-    steep = pose(
+    steep = parse_problem(
         independent=["x"],
         unknowns=["y"],
         domain={"x": [0, 1]},
@@ -69,7 +69,7 @@ def test_grids_become_finer_where_the_solution_bends() -> None:
     assert solution is not None
     grid = solution.spline.axes[0].grid
     assert np.diff(grid)[grid[:-1] < 0.05].max() < np.diff(grid).max() / 10
-    points = solution.points(300, 0)
+    points = solution.sample_points(300, 0)
     np.testing.assert_allclose(solution.values(points)[0], np.exp(-100 * points["x"]), 0, 1e-9)
 
 
@@ -135,7 +135,7 @@ def test_a_search_that_is_stopped_ends_with_what_there_is_and_tells_how_good_it_
 def test_no_descent_takes_more_steps_than_it_may(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
 
-    def counted(*args: Any, **options: Any) -> Descent:
+    def counted(*args: Any, **options: Any) -> DescentResult:
         reached = descend(*args, **options)
         taken.append(reached.steps)
         return reached
@@ -156,13 +156,13 @@ def test_no_descent_takes_more_steps_than_it_may(name: str, monkeypatch: pytest.
     ],  # of what can be solved, and of what the grid is too coarse for
 )
 def test_a_descent_ends_where_a_step_is_not_worth_another(order: int, enough: dict[str, float]) -> None:
-    problem, axes = CASES["Bratu"].problem(), [Axis.uniform(0, 1, 2, order)]
-    start = State(TensorSpline.zero(axes, 1), np.zeros(0))
-    all_the_way = descend(system_of(problem, axes, start), start, steps=STEPS)
-    early = descend(system_of(problem, axes, start), start, steps=STEPS, **enough)
+    problem, axes = CASES["Bratu"].problem(), [SplineAxis.uniform(0, 1, 2, order)]
+    start = SolverState(TensorSpline.zero(axes, 1), np.zeros(0))
+    all_the_way = descend(build_system(problem, axes, start), start, steps=MAX_STEPS_PER_GRID)
+    early = descend(build_system(problem, axes, start), start, steps=MAX_STEPS_PER_GRID, **enough)
     assert early.steps < all_the_way.steps
     assert early.moved < 0.01
-    assert CASES["Bratu"].error(Solution.of(problem, early.state, [0], 0.0)) < 1e-2
+    assert CASES["Bratu"].error(Solution.from_state(problem, early.state, [0], 0.0)) < 1e-2
 
 
 def test_a_solution_that_too_few_steps_cannot_follow_is_told_so(early: None) -> None:
@@ -224,7 +224,9 @@ def test_what_rounding_leaves_of_derivatives_that_all_vanish_violates_no_equatio
     equation = "Derivative(u(x,y),x,2) + Derivative(u(x,y),y,2)"
     given = [({name: at}, f"u(x,y) - ({law})".replace(name, str(at))) for name in "xy" for at in (0, 1)]
     box = {"x": [0, 1], "y": [0, 1]}
-    problem = pose(independent=["x", "y"], unknowns=["u"], domain=box, equations=[equation], conditions=given)
+    problem = parse_problem(
+        independent=["x", "y"], unknowns=["u"], domain=box, equations=[equation], conditions=given
+    )
     solution = last(problem).solution
     assert solution is not None
     assert max(each.relative for part in solution.violations() for each in part) < 1e-6

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from kan_engine.differential.distillation_plan import WantedShape
-from kan_engine.differential.problem import pose
+from kan_engine.differential.distillation_plan import DistillationPlan
+from kan_engine.differential.problem import parse_problem
 from tests.support.engine.differential import CASES
 
 
-def shape(name: str, hidden: Sequence[int], **given: Any) -> WantedShape:
-    return WantedShape.of(CASES[name].problem(), hidden, **given)
+def shape(name: str, hidden: Sequence[int], **given: Any) -> DistillationPlan:
+    return DistillationPlan.from_problem(CASES[name].problem(), hidden, **given)
 
 
 def test_its_ends_are_variables_and_unknowns() -> None:
@@ -22,7 +22,7 @@ def test_its_ends_are_variables_and_unknowns() -> None:
 
 def test_derivatives_of_all_axes_together_raise_the_order() -> None:
     assert shape("heat", [3]).order == 7
-    beam = pose(
+    beam = parse_problem(
         independent=["x", "t"],
         unknowns=["u"],
         domain={"x": [0, 1], "t": [0, 1]},
@@ -30,7 +30,7 @@ def test_derivatives_of_all_axes_together_raise_the_order() -> None:
         conditions=[({"x": 0}, "u(0, t)")] * 4 + [({"t": 0}, "u(x, 0)")],
     )
     assert beam.highest_derivative == 5
-    assert WantedShape.of(beam, [3]).order == 8
+    assert DistillationPlan.from_problem(beam, [3]).order == 8
 
 
 def test_grids_are_no_finer_than_the_points_that_they_are_learnt_at() -> None:

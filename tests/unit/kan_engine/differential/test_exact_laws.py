@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kan_engine.differential.exact_laws import find_laws, proved
-from kan_engine.differential.problem import pose
-from kan_engine.differential.solution import Solution, derived
+from kan_engine.differential.exact_laws import find_laws, prove_laws
+from kan_engine.differential.problem import parse_problem
+from kan_engine.differential.solution import Solution, partial_derivative
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Expression, Variable, call, number
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.splines.tensor_product import Axis, TensorSpline
-from kan_engine.symbolic.constant_fitting import Data
+from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 from tests.support.engine.differential import CASES, ORDINARY, PARTIAL, Case, solved
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
@@ -49,16 +49,16 @@ def test_a_wave_of_any_shape_is_found_by_its_direction() -> None:
 def known(equation: str, u: Callable[..., np.ndarray]) -> Solution:
     """A function of x from -1 to 1 and t from 0 to 1 that solves an equation, as if it had been found."""
     corners = [{"x": x, "t": t} for x in (-1, 1) for t in (0, 1)]
-    problem = pose(
+    problem = parse_problem(
         independent=["x", "t"],
         unknowns=["u"],
         domain={"x": (-1, 1), "t": (0, 1)},
         equations=[equation],
         conditions=[(at, f"u({at['x']}, {at['t']}) - ({u(**at)})") for at in corners],
     )
-    axes = [Axis.uniform(*ends, 16, 7) for ends in problem.domain]
-    x, t = (axis.interpolation() for axis in axes)
-    return Solution(problem, TensorSpline.through(axes, u(x[:, None], t)[None]), np.zeros(0), 1e-10)
+    axes = [SplineAxis.uniform(*ends, 16, 7) for ends in problem.domain]
+    x, t = (axis.interpolation_points() for axis in axes)
+    return Solution(problem, TensorSpline.interpolate(axes, u(x[:, None], t)[None]), np.zeros(0), 1e-10)
 
 
 LAPLACE = "Derivative(u(x, t), (x, 2)) + Derivative(u(x, t), (t, 2))"
@@ -100,7 +100,7 @@ def test_the_kink_of_sine_gordon_is_found_by_the_tangent_of_its_quarter() -> Non
 def test_a_hunt_is_asked_for_what_is_of_no_kind_known_here() -> None:
     asked = []
 
-    def hunt(fit: Data, validation: Data) -> Expression | None:
+    def hunt(fit: ColumnsAndTarget, validation: ColumnsAndTarget) -> Expression | None:
         asked.append((fit, validation))
         return call("log", (X + 2) ** 2 + (T + 1) ** 2)
 
@@ -142,9 +142,9 @@ def of(case: Case, *functions: str) -> Solution:
     """These formulas of x as the solution of a case, on the grid of its own."""
     solution = solved(case)
     axis = solution.spline.axes[0]
-    space = {"x": axis.interpolation(), "np": np}
+    space = {"x": axis.interpolation_points(), "np": np}
     values = np.stack([eval(text, space) for text in functions])
-    return replace(solution, spline=TensorSpline.through([axis], values))
+    return replace(solution, spline=TensorSpline.interpolate([axis], values))
 
 
 def test_the_exact_solution_violates_nothing() -> None:
@@ -175,15 +175,15 @@ def test_a_violation_has_the_size_of_the_residual() -> None:
 def test_violations_by_formulas_are_those_of_the_functions() -> None:
     solution = solved(PARTIAL["heat"])
     exact = call("exp", -number(np.pi**2) * T) * call("sin", number(np.pi) * X)
-    for part in solution.violations_by([exact]):
+    for part in solution.law_violations([exact]):
         assert max(each.relative for each in part) < 1e-12
-    equations, conditions = solution.violations_by([call("sin", number(np.pi) * X)])
+    equations, conditions = solution.law_violations([call("sin", number(np.pi) * X)])
     assert equations[0].relative > 0.1
     assert max(each.relative for each in conditions) < 1e-12
 
 
 def test_an_infinite_slope_hides_no_violation() -> None:
-    problem = pose(
+    problem = parse_problem(
         independent=["x"],
         unknowns=["y"],
         domain={"x": [0, 5]},
@@ -191,15 +191,15 @@ def test_an_infinite_slope_hides_no_violation() -> None:
         conditions=[({"x": 0}, "sqrt(y(0)) - 5")],
     )
     solution = replace(solved(ORDINARY["decay"]), problem=problem)
-    _, (condition,) = solution.violations_by([X])
+    _, (condition,) = solution.law_violations([X])
     assert condition.relative == 5
-    assert proved(solution, [X]) is None
+    assert prove_laws(solution, [X]) is None
 
 
 def test_a_formula_that_is_not_real_violates_everything() -> None:
     solution = solved(ORDINARY["decay"])
-    ((equation,), _) = solution.violations_by([call("log", X - 10)])
-    ((often,), _) = solution.violations_by([call("log", X - 1)])
+    ((equation,), _) = solution.law_violations([call("log", X - 10)])
+    ((often,), _) = solution.law_violations([call("log", X - 1)])
     assert equation.relative == often.relative == np.inf
 
 
@@ -208,7 +208,7 @@ def test_a_law_that_is_0_by_0_at_a_place_of_a_condition_is_continued_to_it(
     law: Expression, holds: bool
 ) -> None:
     """Both solve the equation of Lane and Emden for n = 1; one of them has a pole at 0."""
-    problem = pose(
+    problem = parse_problem(
         independent=["x"],
         unknowns=["y"],
         domain={"x": [0, 5]},
@@ -216,7 +216,7 @@ def test_a_law_that_is_0_by_0_at_a_place_of_a_condition_is_continued_to_it(
         conditions=[({"x": 0}, "y(0) - 1"), ({"x": 0}, "Subs(Derivative(y(x), x), x, 0)")],
     )
     solution = replace(solved(ORDINARY["decay"]), problem=problem)
-    assert (proved(solution, [law]) is not None) is holds
+    assert (prove_laws(solution, [law]) is not None) is holds
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_a_law_that_is_0_by_0_at_a_place_of_a_condition_is_continued_to_it(
     ],
 )
 def test_a_law_is_proved_by_all_equations_and_conditions(law: Expression, holds: bool) -> None:
-    laws = proved(solved(ORDINARY["decay"]), [law])
+    laws = prove_laws(solved(ORDINARY["decay"]), [law])
     assert (laws is not None) is holds
     if laws is not None:
         assert to_text(laws[0]) == "exp(-x)"
@@ -241,18 +241,22 @@ def test_a_law_is_proved_by_all_equations_and_conditions(law: Expression, holds:
 def test_a_law_that_violates_a_boundary_condition_is_refused() -> None:
     solution = solved(PARTIAL["heat"])
     one = call("exp", -number(np.pi**2) * T)
-    assert proved(solution, [one * call("sin", number(np.pi) * X)]) is not None
-    assert proved(solution, [one * call("cos", number(np.pi) * X)]) is None  # of the equation all the same
+    assert prove_laws(solution, [one * call("sin", number(np.pi) * X)]) is not None
+    assert (
+        prove_laws(solution, [one * call("cos", number(np.pi) * X)]) is None
+    )  # of the equation all the same
 
 
 def test_derivatives_of_formulas_are_taken_in_several_variables() -> None:
     tree = X**3 * T**2
-    assert to_text(derived(tree, ("x", "t"), (2, 1))) == to_text(derived(6 * X * T**2, ("x", "t"), (0, 1)))
+    assert to_text(partial_derivative(tree, ("x", "t"), (2, 1))) == to_text(
+        partial_derivative(6 * X * T**2, ("x", "t"), (0, 1))
+    )
 
 
 def test_points_of_a_solution_lie_in_its_domain_and_are_the_same_again() -> None:
     solution = solved(PARTIAL["heat"])
-    points = solution.points(50, 3)
+    points = solution.sample_points(50, 3)
     assert {name: bool((v >= 0).all()) for name, v in points.items()} == {"x": True, "t": True}
     assert points["t"].max() <= 0.1 < points["x"].max()
-    np.testing.assert_array_equal(points["x"], solution.points(50, 3)["x"])
+    np.testing.assert_array_equal(points["x"], solution.sample_points(50, 3)["x"])

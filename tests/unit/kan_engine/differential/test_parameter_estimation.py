@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import curve_fit
 
-from kan_engine.differential.adaptive_solver import Reached, solve
-from kan_engine.differential.parameter_estimation import Measurements, estimate, known
-from kan_engine.differential.problem import On, Problem, pose
+from kan_engine.differential.adaptive_solver import SolverProgress, solve
+from kan_engine.differential.parameter_estimation import Measurements, estimate, substitute_coefficients
+from kan_engine.differential.problem import ConditionLocation, DifferentialProblem, parse_problem
 from kan_engine.differential.solution import Estimate, Solution
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -22,11 +22,11 @@ COOLING = "Derivative(y(t), t) + k*(y(t) - room)"
 def posed(
     equations: str | Sequence[str],
     *numbers: str,
-    conditions: Sequence[tuple[On, str]] = (),
+    conditions: Sequence[tuple[ConditionLocation, str]] = (),
     unknowns: Sequence[str] = ("y",),
     high: float = 5.0,
-) -> Problem:
-    return pose(
+) -> DifferentialProblem:
+    return parse_problem(
         independent=["t"],
         unknowns=unknowns,
         domain={"t": [0, high]},
@@ -41,13 +41,17 @@ def at(times: np.ndarray, values: np.ndarray) -> Measurements:
     return Measurements(times[:, None], values)
 
 
-def solution_of(reached: Sequence[Reached]) -> Solution:
+def solution_of(reached: Sequence[SolverProgress]) -> Solution:
     assert reached[-1].solution is not None
     return reached[-1].solution
 
 
 def found(
-    problem: Problem, values: np.ndarray, *starts: float, times: np.ndarray = TIMES, place: int = 0
+    problem: DifferentialProblem,
+    values: np.ndarray,
+    *starts: float,
+    times: np.ndarray = TIMES,
+    place: int = 0,
 ) -> dict[str, Estimate]:
     solution = solution_of(list(estimate(problem, {place: at(times, values)}, starts)))
     return {each.name: each for each in solution.estimates}
@@ -67,7 +71,7 @@ def noisy() -> Mapping[str, Estimate]:
 
 
 @pytest.mark.parametrize("conditions", [[], [({"t": 0}, "y(0) - 2")]], ids=["no conditions", "its start"])
-def test_exact_measurements_give_a_rate_exactly(conditions: list[tuple[On, str]]) -> None:
+def test_exact_measurements_give_a_rate_exactly(conditions: list[tuple[ConditionLocation, str]]) -> None:
     rate = found(posed(DECAY, "k", conditions=conditions), fallen(0.7), 1.0)["k"]
     assert rate.value == pytest.approx(0.7, rel=1e-12)
     assert rate.standard_error < 1e-12
@@ -169,7 +173,7 @@ def test_once_time_is_up_there_is_a_solution_all_the_same() -> None:
 
 
 def test_numbers_that_are_known_stand_in_the_equations() -> None:
-    problem = known(posed(DECAY, "k", conditions=[({"t": 0}, "y(0) - 2")]), [0.7])
+    problem = substitute_coefficients(posed(DECAY, "k", conditions=[({"t": 0}, "y(0) - 2")]), [0.7])
     assert problem.coefficients == ()
     *_, reached = solve(problem)
     assert reached.solution is not None

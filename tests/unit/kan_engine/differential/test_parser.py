@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from kan_engine.differential.jets import Jet, Words, at_place
-from kan_engine.differential.parser import FUNCTIONS, LONGEST, parse_equation
+from kan_engine.differential.jets import Jet, SymbolTable, fix_variable
+from kan_engine.differential.parser import FUNCTIONS, MAX_CHARACTERS, parse_equation
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Expression, Number, Variable, substitute
@@ -14,30 +14,30 @@ from kan_engine.expressions.printing.infix import to_text
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")  # nothing here has a shape
 
 
-def ordinary() -> Words:
-    return Words(("x",), ("y", "z"), ("k",))
+def ordinary() -> SymbolTable:
+    return SymbolTable(("x",), ("y", "z"), ("k",))
 
 
-def partial() -> Words:
-    return Words(("x", "t"), ("u", "v"))
+def partial() -> SymbolTable:
+    return SymbolTable(("x", "t"), ("u", "v"))
 
 
-def told(tree: Expression, words: Words) -> str:
+def told(tree: Expression, words: SymbolTable) -> str:
     """The formula with jets as ``y``, ``y_x``, ``y[0]``: derivatives, then places."""
     names: dict[Expression, Expression] = {
-        words.leaf(leaf): Variable(leaf if isinstance(leaf, str) else _name(leaf, words))
+        words.leaf_parameter(leaf): Variable(leaf if isinstance(leaf, str) else _name(leaf, words))
         for leaf in words.leaves
     }
     return to_text(substitute(tree, names))
 
 
-def _name(jet: Jet, words: Words) -> str:
+def _name(jet: Jet, words: SymbolTable) -> str:
     slopes = "".join(name * order for name, order in zip(words.independent, jet.orders, strict=True))
     places = "".join(f"_at_{at:g}" for at in jet.at if at is not None)
     return words.unknowns[jet.unknown] + (f"_{slopes}" if slopes else "") + places
 
 
-def read(text: str, words: Words | None = None) -> str:
+def read(text: str, words: SymbolTable | None = None) -> str:
     words = words or ordinary()
     return told(parse_equation(text, words), words)
 
@@ -145,7 +145,7 @@ def test_a_partial_equation_is_read(text: str, meant: str) -> None:
 def test_a_value_at_a_place_stays_where_another_is_put_in() -> None:
     words = ordinary()
     tree = parse_equation("y(0) + y(x)", words)
-    assert told(at_place(tree, "x", 1.0, words), words) == "y_at_0 + y_at_1"
+    assert told(fix_variable(tree, "x", 1.0, words), words) == "y_at_0 + y_at_1"
 
 
 def test_one_jet_is_one_leaf_however_it_is_spelled() -> None:
@@ -266,7 +266,7 @@ def test_what_is_large_and_allowed_is_read_at_once(text: str) -> None:
         ("y(10**10**10)", "not finite"),
         ("Derivative(1e308*x**1e10, x)", "too large"),
         ("Rational(1e300*1e300, 1)", "too large"),
-        ("x" * (LONGEST + 1), "may have 10000 characters"),
+        ("x" * (MAX_CHARACTERS + 1), "may have 10000 characters"),
         ("(" * 100 + "x" + ")" * 100, "deeper than 60"),
         ("sin(" * 100 + "x" + ")" * 100, "deeper than 60"),
         ("x**" * 100 + "x", "deeper than 60"),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kan_engine.differential.jets import Jet
-from kan_engine.differential.problem import Problem, pose
+from kan_engine.differential.problem import DifferentialProblem, parse_problem
 from kan_engine.errors import InvalidEquation
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -34,8 +34,8 @@ PAIR: Mapping[str, Any] = {
 }
 
 
-def posed(base: Mapping[str, Any] = DECAY, **changes: Any) -> Problem:
-    return pose(**{**base, **changes})
+def posed(base: Mapping[str, Any] = DECAY, **changes: Any) -> DifferentialProblem:
+    return parse_problem(**{**base, **changes})
 
 
 @pytest.mark.parametrize("base", [DECAY, HEAT, PAIR])
@@ -54,12 +54,12 @@ def test_orders_are_the_highest_derivatives_along_an_axis() -> None:
 
 def test_permuted_axes_are_the_same_problem_in_another_order() -> None:
     problem = posed(HEAT)
-    turned = problem.permuted((1, 0))
+    turned = problem.permute_axes((1, 0))
     assert turned.independent == ("t", "x")
     assert turned.domain == ((0, 2), (0, 1))
     assert {jet.orders for jet in turned.equations[0].jets} == {(1, 0), (0, 2)}
     assert turned.conditions[0].fixed == {1: (0.0,)}
-    assert turned.permuted((1, 0)) == problem
+    assert turned.permute_axes((1, 0)) == problem
 
 
 def test_a_variable_has_its_value_where_a_condition_fixes_it() -> None:

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from kan_engine.differential.prony import exponential_sum
+from kan_engine.differential.prony import fit_exponential_sum
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.splines.tensor_product import Axis, TensorSpline
-from kan_engine.symbolic.constant_fitting import Data, Form
-from kan_engine.symbolic.constant_snapping import polished
+from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm
+from kan_engine.symbolic.constant_snapping import finalize_formula
 from tests.support.engine.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -16,26 +16,30 @@ FLOOR = 1e-9  # above what the spline below is wrong by
 
 
 def spline_of(law: Law, low: float, high: float) -> TensorSpline:
-    axis = Axis.uniform(low, high, 64, 9)
-    return TensorSpline.through([axis], law(axis.interpolation())[None])
+    axis = SplineAxis.uniform(low, high, 64, 9)
+    return TensorSpline.interpolate([axis], law(axis.interpolation_points())[None])
 
 
-def samples(spline: TensorSpline) -> tuple[np.ndarray, Data, Data]:
+def samples(spline: TensorSpline) -> tuple[np.ndarray, ColumnsAndTarget, ColumnsAndTarget]:
     """Derivatives at places, the values there, and those at other places."""
     random, grid = np.random.default_rng(0), spline.axes[0].grid
     fit, validation = (random.uniform(grid[0], grid[-1], rows)[:, None] for rows in (500, 200))
-    slopes = np.stack([spline.at(fit, [order])[0] for order in range(5)])
-    return slopes, ({"x": fit[:, 0]}, slopes[0]), ({"x": validation[:, 0]}, spline.at(validation)[0])
+    slopes = np.stack([spline.evaluate_points(fit, [order])[0] for order in range(5)])
+    return (
+        slopes,
+        ({"x": fit[:, 0]}, slopes[0]),
+        ({"x": validation[:, 0]}, spline.evaluate_points(validation)[0]),
+    )
 
 
 def found(law: Law, low: float = 0.0, high: float = 5.0) -> str | None:
     slopes, fit, validation = samples(spline_of(law, low, high))
-    form = exponential_sum({"x": slopes}, fit, validation, FLOOR)
+    form = fit_exponential_sum({"x": slopes}, fit, validation, FLOOR)
     return None if form is None else written(form, fit, validation)
 
 
-def written(form: Form, fit: Data, validation: Data) -> str:
-    tree = polished(form, fit, validation)
+def written(form: ParametricForm, fit: ColumnsAndTarget, validation: ColumnsAndTarget) -> str:
+    tree = finalize_formula(form, fit, validation)
     return to_text(tree)
 
 
@@ -90,7 +94,7 @@ def test_what_is_no_such_sum_is_declined(law: Law) -> None:
     assert found(law) is None
 
 
-def of_two(law: Law, along: dict[str, list[Law]]) -> Form | None:
+def of_two(law: Law, along: dict[str, list[Law]]) -> ParametricForm | None:
     """A function of x and t, with functions of each that span it."""
     random = np.random.default_rng(0)
     derivatives = {}
@@ -98,10 +102,12 @@ def of_two(law: Law, along: dict[str, list[Law]]) -> Form | None:
     for name, functions in along.items():
         splines = [spline_of(function, 0.0, 4.0) for function in functions]
         places = sets[0][name][:, None]
-        slopes = [np.stack([each.at(places, [order])[0] for each in splines], 1) for order in range(5)]
+        slopes = [
+            np.stack([each.evaluate_points(places, [order])[0] for each in splines], 1) for order in range(5)
+        ]
         derivatives[name] = np.stack(slopes).reshape(5, -1)
     fit, validation = ((columns, np.asarray(law(**columns))) for columns in sets)
-    return exponential_sum(derivatives, fit, validation, FLOOR)
+    return fit_exponential_sum(derivatives, fit, validation, FLOOR)
 
 
 def test_a_damped_wave_is_an_oscillation_of_one_angle() -> None:
@@ -114,7 +120,7 @@ def test_a_damped_wave_is_an_oscillation_of_one_angle() -> None:
     )
     assert form is not None
     np.testing.assert_allclose(sorted(np.abs(form.values)), [0.1, 1, 1, 2], 1e-9)
-    text = to_text(form.bound)
+    text = to_text(form.numeric_tree)
     assert (text.count("sin"), text.count("cos"), text.count("exp")) == (1, 0, 1)
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from kan_engine.differential import collocation
-from kan_engine.differential.adaptive_solver import STEPS, solve
-from kan_engine.differential.assembly import State
+from kan_engine.differential.adaptive_solver import MAX_STEPS_PER_GRID, solve
+from kan_engine.differential.assembly import SolverState
 from kan_engine.differential.collocation import descend
-from kan_engine.differential.problem import pose
-from kan_engine.differential.residual_weights import system_of
+from kan_engine.differential.problem import parse_problem
+from kan_engine.differential.residual_weights import build_system
 from kan_engine.differential.time_marching import march
-from kan_engine.splines.tensor_product import Axis, TensorSpline
+from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
@@ -19,7 +19,7 @@ DIFFUSION = 0.5
 
 def test_windows_grow_again_behind_a_start_that_its_conditions_bend() -> None:
     """x² has a kink where it is continued periodically; diffusion smooths it."""
-    kinked = pose(
+    kinked = parse_problem(
         independent=["t", "x"],
         unknowns=["u"],
         domain={"t": [0, 0.5], "x": [-1, 1]},
@@ -30,11 +30,13 @@ def test_windows_grow_again_behind_a_start_that_its_conditions_bend() -> None:
             ({"x": [-1, 1]}, "Subs(Derivative(u(t, x), x), x, -1) - Subs(Derivative(u(t, x), x), x, 1)"),
         ],
     )
-    *windows, reached = march(kinked, [Axis.uniform(0, 0.5, 8, 7), Axis.uniform(-1, 1, 8, 7)], steps=STEPS)
-    assert isinstance(reached, State)
+    *windows, reached = march(
+        kinked, [SplineAxis.uniform(0, 0.5, 8, 7), SplineAxis.uniform(-1, 1, 8, 7)], steps=MAX_STEPS_PER_GRID
+    )
+    assert isinstance(reached, SolverState)
     assert len(windows) < 40
     x, truth = by_fourier()
-    found = reached.spline.on_grid([np.array([0.5]), x])[0, 0]
+    found = reached.spline.evaluate_grid([np.array([0.5]), x])[0, 0]
     np.testing.assert_allclose(found, truth, atol=1e-3 * np.abs(truth).max())
 
 
@@ -53,7 +55,7 @@ def by_fourier(count: int = 256, steps: int = 2_000) -> tuple[np.ndarray, np.nda
 @pytest.mark.thorough
 def test_a_kink_and_the_fronts_that_form_later_are_resolved_together() -> None:
     """The equation of Allen and Cahn as papers on neural solvers have it (Raissi et al. 2019)."""
-    problem = pose(
+    problem = parse_problem(
         independent=["x", "t"],
         unknowns=["u"],
         domain={"x": [-1, 1], "t": [0, 1]},
@@ -85,30 +87,32 @@ def sharp_fronts(count: int = 2048, steps: int = 10_000) -> tuple[np.ndarray, np
 
 
 def test_a_step_that_is_not_finished_in_time_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    problem = pose(
+    problem = parse_problem(
         independent=["t", "x"],
         unknowns=["u"],
         domain={"t": [0, 1], "x": [0, 1]},
         equations=["Derivative(u(t, x), t) + Derivative(u(t, x), x)"],
         conditions=[({"t": 0}, "u(0, x) - sin(x)"), ({"x": 0}, "u(t, 0) + sin(t)")],
     )
-    axes = [Axis.uniform(0, 1, 8, 5), Axis.uniform(0, 1, 8, 5)]
-    monkeypatch.setattr(collocation, "LARGE", 0)
-    start = State(TensorSpline.zero(axes, 1), np.zeros(0))
+    axes = [SplineAxis.uniform(0, 1, 8, 5), SplineAxis.uniform(0, 1, 8, 5)]
+    monkeypatch.setattr(collocation, "LARGE_FRONT_UNKNOWNS", 0)
+    start = SolverState(TensorSpline.zero(axes, 1), np.zeros(0))
     asked = iter([False, False, True])
-    reached = descend(system_of(problem, axes, start), start, steps=5, should_stop=lambda: next(asked, True))
+    reached = descend(
+        build_system(problem, axes, start), start, steps=5, should_stop=lambda: next(asked, True)
+    )
     assert reached.steps == 0
     assert next(asked, None) is None
-    assert descend(system_of(problem, axes, start), start, steps=5).steps > 0
+    assert descend(build_system(problem, axes, start), start, steps=5).steps > 0
 
 
 def test_no_window_is_finished_when_time_is_up() -> None:
-    problem = pose(
+    problem = parse_problem(
         independent=["t", "x"],
         unknowns=["u"],
         domain={"t": [0, 1], "x": [-1, 1]},
         equations=["Derivative(u(t, x), t) - Derivative(u(t, x), (x, 2)) + u(t, x)**3"],
         conditions=[({"t": 0}, "u(0, x) - cos(x)"), ({"x": -1}, "u(t, -1) - 1"), ({"x": 1}, "u(t, 1) - 1")],
     )
-    axes = [Axis.uniform(0, 1, 8, 7), Axis.uniform(-1, 1, 8, 7)]
-    assert list(march(problem, axes, steps=STEPS, should_stop=lambda: True)) == []
+    axes = [SplineAxis.uniform(0, 1, 8, 7), SplineAxis.uniform(-1, 1, 8, 7)]
+    assert list(march(problem, axes, steps=MAX_STEPS_PER_GRID, should_stop=lambda: True)) == []

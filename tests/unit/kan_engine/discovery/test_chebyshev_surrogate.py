@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from kan_engine.discovery.chebyshev_surrogate import Basis, Surrogate, inside
-from kan_engine.symbolic.constant_fitting import Data
+from kan_engine.discovery.chebyshev_surrogate import ChebyshevBasis, Surrogate, find_interior_rows
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 from tests.support.engine.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 
-def rows(law: Law, count: int, seed: int, low: float = 0.5, high: float = 2.0) -> Data:
+def rows(law: Law, count: int, seed: int, low: float = 0.5, high: float = 2.0) -> ColumnsAndTarget:
     generator = np.random.default_rng(seed)
     columns = {name: generator.uniform(low, high, count) for name in "ab"}
     return columns, np.asarray(law(*columns.values()))
@@ -72,7 +72,7 @@ def test_noise_is_not_imitated() -> None:
 
 def test_terms_never_outnumber_half_of_the_rows() -> None:
     columns, _ = rows(lambda a, b: a, 30, 0)
-    assert len(Basis.of(columns, (False, False)).terms) <= 15
+    assert len(ChebyshevBasis.build(columns, (False, False)).terms) <= 15
 
 
 def test_a_column_that_does_not_vary_does_no_harm() -> None:
@@ -94,8 +94,8 @@ def test_errors_are_weighed_by_what_the_target_was_divided_by() -> None:
 
 def test_rows_near_the_end_of_any_column_are_not_inside() -> None:
     columns = {"a": np.array([0.0, 5.0, 5.0, 10.0]), "b": np.array([5.0, 5.0, 0.2, 10.0])}
-    basis = Basis.of(columns, (False, False))
-    assert inside(basis, columns, 0.9).tolist() == [False, True, False, False]
+    basis = ChebyshevBasis.build(columns, (False, False))
+    assert find_interior_rows(basis, columns, 0.9).tolist() == [False, True, False, False]
 
 
 def test_fewer_rows_than_columns_have_no_polynomial() -> None:

@@ -5,16 +5,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from kan_engine.discovery.power_product_law import index_law
+from kan_engine.discovery.power_product_law import find_power_product_law
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.symbolic.constant_fitting import Data
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 Law = Callable[..., np.ndarray]
 
 
-def rows(law: Law, inputs: str, count: int, seed: int, low: float = 1.0) -> Data:
+def rows(law: Law, inputs: str, count: int, seed: int, low: float = 1.0) -> ColumnsAndTarget:
     generator = np.random.default_rng(seed)
     columns = {name: generator.uniform(low, low + 2, count) for name in inputs}
     return columns, law(*columns.values())
@@ -30,7 +30,7 @@ def rows(law: Law, inputs: str, count: int, seed: int, low: float = 1.0) -> Data
 def test_a_law_of_many_periods_is_found_where_several_inputs_share_an_index(
     law: Law, text: str | None
 ) -> None:
-    tree = index_law(rows(law, "abc", 700, 0), rows(law, "abc", 200, 1))
+    tree = find_power_product_law(rows(law, "abc", 700, 0), rows(law, "abc", 200, 1))
     if text is None:
         assert tree is not None
         assert to_text(tree) == "exp(-a**2)"
@@ -41,7 +41,7 @@ def test_a_law_of_many_periods_is_found_where_several_inputs_share_an_index(
 
 def test_no_index_is_found_where_there_is_none() -> None:
     data = rows(lambda a, b: a + b**2, "ab", 300, 0)
-    assert index_law(data, data) is None
+    assert find_power_product_law(data, data) is None
 
 
 def test_a_function_of_an_index_that_has_no_closed_form_is_no_law() -> None:
@@ -49,15 +49,15 @@ def test_a_function_of_an_index_that_has_no_closed_form_is_no_law() -> None:
         w = a * b
         return np.asarray(np.sin(w) ** 3 * np.log(1.3 + w) ** 1.7 / (w**0.3 + 2.1))
 
-    assert index_law(rows(law, "ab", 300, 0), rows(law, "ab", 100, 1)) is None
+    assert find_power_product_law(rows(law, "ab", 300, 0), rows(law, "ab", 100, 1)) is None
 
 
 @pytest.mark.parametrize(("inputs", "low"), [("a", 1.0), ("abcde", 1.0), ("ab", -1.0)])
 def test_indices_are_of_two_to_four_positive_inputs(inputs: str, low: float) -> None:
     data = rows(lambda a, *_: np.asarray(a**2), inputs, 60, 0, low)
-    assert index_law(data, data) is None
+    assert find_power_product_law(data, data) is None
 
 
 def test_once_it_is_to_stop_the_search_goes_no_further() -> None:
     data = rows(lambda a, b: np.sin(9 * a * b) + a * b, "ab", 200, 0)
-    assert index_law(data, data, lambda: True) is None
+    assert find_power_product_law(data, data, lambda: True) is None

@@ -5,16 +5,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from kan_engine.discovery.rational_law import implicit_law
+from kan_engine.discovery.rational_law import find_rational_law
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.symbolic.constant_fitting import Data
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 Law = Callable[..., np.ndarray]
 
 
-def rows(law: Law, inputs: str, count: int, seed: int, noise: float = 0.0) -> Data:
+def rows(law: Law, inputs: str, count: int, seed: int, noise: float = 0.0) -> ColumnsAndTarget:
     generator = np.random.default_rng(seed)
     columns = {name: generator.uniform(1, 3, count) for name in inputs}
     clean = law(*columns.values())
@@ -22,7 +22,7 @@ def rows(law: Law, inputs: str, count: int, seed: int, noise: float = 0.0) -> Da
 
 
 def found(law: Law, inputs: str, *, noise: float = 0.0, angles: bool = False) -> str | None:
-    tree = implicit_law(rows(law, inputs, 300, 0, noise), rows(law, inputs, 80, 1, noise), angles=angles)
+    tree = find_rational_law(rows(law, inputs, 300, 0, noise), rows(law, inputs, 80, 1, noise), angles=angles)
     return None if tree is None else to_text(tree)
 
 
@@ -67,4 +67,4 @@ def test_a_law_that_is_no_quotient_is_not_found() -> None:
 
 def test_the_search_ends_when_it_is_told_to() -> None:
     data = rows(lambda a, b: a / b, "ab", 100, 0)
-    assert implicit_law(data, data, lambda: True) is None
+    assert find_rational_law(data, data, lambda: True) is None

@@ -3,22 +3,22 @@
 import numpy as np
 import pytest
 
-from kan_engine.discovery.univariate_law import law_of_one
+from kan_engine.discovery.univariate_law import find_univariate_law
 from kan_engine.expressions.nodes import Expression, Variable
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.symbolic.constant_fitting import Data
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 from tests.support.engine.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 
-def rows(law: Law, count: int, seed: int, low: float, high: float) -> Data:
+def rows(law: Law, count: int, seed: int, low: float, high: float) -> ColumnsAndTarget:
     a = np.random.default_rng(seed).uniform(low, high, count)
     return {"a": a}, np.asarray(law(a))
 
 
 def found(law: Law, low: float = 0.5, high: float = 3.0) -> Expression | None:
-    return law_of_one(Variable("a"), rows(law, 300, 0, low, high), rows(law, 100, 1, low, high))
+    return find_univariate_law(Variable("a"), rows(law, 300, 0, low, high), rows(law, 100, 1, low, high))
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_what_has_no_closed_form_is_no_law() -> None:
 
 def test_it_can_be_stopped() -> None:
     data = rows(np.sin, 50, 0, 0.0, 1.0)
-    assert law_of_one(Variable("a"), data, data, should_stop=lambda: True) is None
+    assert find_univariate_law(Variable("a"), data, data, should_stop=lambda: True) is None

@@ -3,24 +3,24 @@
 import numpy as np
 import pytest
 
-from kan_engine.discovery.variable_groups import Reduction, reduction
+from kan_engine.discovery.variable_groups import Reduction, find_reduction
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Variable, call
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.symbolic.constant_fitting import Data
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 from tests.support.engine.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 
-def rows(law: Law, names: str, count: int, seed: int, low: float = 1.0) -> Data:
+def rows(law: Law, names: str, count: int, seed: int, low: float = 1.0) -> ColumnsAndTarget:
     generator = np.random.default_rng(seed)
     columns = {name: generator.uniform(low, low + 2, count) for name in names}
     return columns, np.asarray(law(*columns.values()))
 
 
 def reduced(law: Law, names: str, low: float = 1.0) -> Reduction | None:
-    return reduction(rows(law, names, 500, 0, low), rows(law, names, 200, 1, low))
+    return find_reduction(rows(law, names, 500, 0, low), rows(law, names, 200, 1, low))
 
 
 def told(found: Reduction | None) -> tuple[str, list[str]]:
@@ -76,11 +76,11 @@ def test_one_variable_is_none_to_reduce_and_of_many_there_are_too_few_rows(names
 
 def test_a_law_in_groups_is_one_in_the_columns() -> None:
     fit, validation = (rows(lambda a, b, c: a * np.sin(b / c), "abc", n, n) for n in (400, 200))
-    found = reduction(fit, validation)
+    found = find_reduction(fit, validation)
     assert found is not None
     (name,) = found.groups
-    inner, target = found.data(validation)
-    whole = found.whole(call("sin", 1 / Variable(name)), validation[0])
+    inner, target = found.reduce_data(validation)
+    whole = found.expand_law(call("sin", 1 / Variable(name)), validation[0])
     assert to_text(whole) == "a*sin(b/c)"
     np.testing.assert_allclose(np.sin(1 / inner[name]), target)
     np.testing.assert_allclose(evaluate(whole, validation[0]), validation[1])
@@ -88,7 +88,7 @@ def test_a_law_in_groups_is_one_in_the_columns() -> None:
 
 def test_it_can_be_stopped() -> None:
     data = rows(lambda a, b: a * b, "ab", 300, 0)
-    assert reduction(data, data, should_stop=lambda: True) is None
+    assert find_reduction(data, data, should_stop=lambda: True) is None
 
 
 def test_noise_does_not_invent_groups_that_fit_worse() -> None:
@@ -97,11 +97,11 @@ def test_noise_does_not_invent_groups_that_fit_worse() -> None:
     noisy = [
         (columns, target + generator.normal(0, 0.02, len(target))) for columns, target in (fit, validation)
     ]
-    assert reduction(noisy[0], noisy[1]) is None
+    assert find_reduction(noisy[0], noisy[1]) is None
 
 
 def test_rows_where_the_target_is_zero_do_no_harm() -> None:
     data = [rows(lambda a, b: a * np.sin(b), "ab", count, count) for count in (300, 150)]
     for columns, target in data:
         columns["b"][:3] = target[:3] = 0.0  # type: ignore[index]
-    assert told(reduction(data[0], data[1])) == ("a", ["b"])
+    assert told(find_reduction(data[0], data[1])) == ("a", ["b"])

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from kan_engine.data.encoding import Encoding
-from kan_engine.data.feature import OWN_COLUMNS
-from kan_engine.export.probe_rows import UNSEEN, probe_columns
-from kan_engine.export.verification import Answers, answers_of, largest_difference
+from kan_engine.data.feature import MAX_CATEGORY_COLUMNS
+from kan_engine.export.probe_rows import UNSEEN_CATEGORY, probe_columns
+from kan_engine.export.verification import RowPredictions, largest_difference, predict_rows
 from tests.support.predictors import make_predictor, some_columns
 
 
 def difference(expected: list[float], got: list[float]) -> float:
-    columns = [Answers(np.array(values)[:, None]) for values in (expected, got)]
+    columns = [RowPredictions(np.array(values)[:, None]) for values in (expected, got)]
     return largest_difference(make_predictor(), *columns)
 
 
@@ -42,20 +42,20 @@ def test_a_difference_is_measured_in_units_of_what_differs(
 def test_a_label_may_differ_only_where_two_are_equally_likely(labels: list[Any] | None, agrees: bool) -> None:
     predictor = make_predictor(classes=("a", "b"))
     chances = np.array([[0.5, 0.5], [0.4, 0.6]])
-    expected = Answers(chances, np.array(["a", "b"], dtype=object))
-    got = Answers(chances, None if labels is None else np.array(labels, dtype=object))
+    expected = RowPredictions(chances, np.array(["a", "b"], dtype=object))
+    got = RowPredictions(chances, None if labels is None else np.array(labels, dtype=object))
     assert (largest_difference(predictor, expected, got) == 0) is agrees
 
 
 def test_a_model_agrees_with_itself() -> None:
     predictor = make_predictor(classes=(1, 2, 3))
-    answers = answers_of(predictor, probe_columns(predictor.encoding))
+    answers = predict_rows(predictor, probe_columns(predictor.encoding))
     assert largest_difference(predictor, answers, answers) == 0
 
 
 def test_probes_are_the_same_rows_each_time_and_reach_beyond_what_was_seen() -> None:
     columns = some_columns()
-    columns["c"] = np.array([str(place % (OWN_COLUMNS + 10)) for place in range(40)], dtype=object)
+    columns["c"] = np.array([str(place % (MAX_CATEGORY_COLUMNS + 10)) for place in range(40)], dtype=object)
     encoding = Encoding.fit(columns, {"x": "number", "n": "integer", "b": "boolean", "c": "category"})
     rows = probe_columns(encoding)
     again = probe_columns(encoding)
@@ -64,7 +64,7 @@ def test_probes_are_the_same_rows_each_time_and_reach_beyond_what_was_seen() -> 
     outside = (rows["x"] < low) | (rows["x"] > high)
     assert {low, high} <= set(rows["x"].tolist())
     assert 4 <= outside.sum() < 10
-    assert set(rows["c"].tolist()) == {*columns["c"].tolist(), UNSEEN}
+    assert set(rows["c"].tolist()) == {*columns["c"].tolist(), UNSEEN_CATEGORY}
     assert set(rows["b"].tolist()) == {False, True}
     assert np.isnan(rows["n"]).any()
     assert not np.isnan(rows["x"]).any()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 
-from kan_engine.expressions.differentiation import derivative
+from kan_engine.expressions.differentiation import differentiate
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.nodes import (
@@ -33,7 +33,7 @@ TREES = plain_trees(["x", "y"])
 
 
 def slope(tree: Expression, name: str = "x") -> Expression:
-    return derivative(tree, lambda leaf: ONE if leaf == Variable(name) else ZERO)
+    return differentiate(tree, lambda leaf: ONE if leaf == Variable(name) else ZERO)
 
 
 def difference(tree: Expression, places: np.ndarray) -> np.ndarray:

@@ -21,12 +21,12 @@ from kan_engine.expressions.evaluation import (
     call,
     complexity,
     evaluate,
-    free_constants,
     from_json,
     is_affine,
     is_constant,
     mul,
     number,
+    parametrize_floats,
     power,
     substitute,
     to_json,
@@ -128,7 +128,7 @@ def test_binding_puts_numbers_for_parameters():
 
 
 def test_free_constants_are_the_floats():
-    tree, values = free_constants(0.1 * x**2 + Fraction(1, 3) * y + 0.1)
+    tree, values = parametrize_floats(0.1 * x**2 + Fraction(1, 3) * y + 0.1)
     assert values == [0.1, 0.1]
     assert tree == p0 * x**2 + Fraction(1, 3) * y + p1
 

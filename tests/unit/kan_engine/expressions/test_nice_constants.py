@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kan_engine.expressions.evaluation import PI, Number, evaluate, is_constant, number
-from kan_engine.expressions.nice_constants import nice_constants, recognised
+from kan_engine.expressions.nice_constants import nice_constants, recognise_constant
 from kan_engine.expressions.printing.infix import to_text
 
 
@@ -65,12 +65,12 @@ def test_every_constant_lies_within_the_tolerance(value):
 
 
 def test_a_float_is_recognised_only_to_rounding():
-    assert recognised(pi) == PI
-    assert recognised(pi + 1e-12) == Number(pi + 1e-12)
-    assert recognised(0.1 + 0.2) == Number(0.3)
-    assert recognised(2 / 3) == Number(Fraction(2, 3))
+    assert recognise_constant(pi) == PI
+    assert recognise_constant(pi + 1e-12) == Number(pi + 1e-12)
+    assert recognise_constant(0.1 + 0.2) == Number(0.3)
+    assert recognise_constant(2 / 3) == Number(Fraction(2, 3))
 
 
 @pytest.mark.parametrize("value", np.random.default_rng(1).normal(size=200))
 def test_arbitrary_floats_are_not_mistaken_for_nice_ones(value):
-    assert recognised(value) == Number(float(value))
+    assert recognise_constant(value) == Number(float(value))

@@ -16,7 +16,7 @@ from kan_engine.errors import ArtifactError
 from kan_engine.inference import artifact
 from kan_engine.inference.artifact import load, read_attached, read_metadata, save
 from kan_engine.inference.predictor import Predictor
-from kan_engine.network.kan import resize_
+from kan_engine.network.kan import resize_grid_
 from kan_engine.network.layer import SymbolicEdge
 from tests.support.artifacts import put_together, taken_apart
 from tests.support.predictors import make_predictor, some_columns
@@ -29,7 +29,7 @@ def pruned_and_partly_symbolic() -> Predictor:
     first, second = predictor.network.layers
     first.mask[0, 1] = False
     second.symbolic[1, 0] = SymbolicEdge("sin", 1.5, 0.1, -2.0, 1 / 3)
-    resize_(second, 11)
+    resize_grid_(second, 11)
     return predictor
 
 
@@ -48,7 +48,7 @@ KINDS: dict[str, Callable[[], Predictor]] = {
 def test_a_loaded_model_predicts_the_same_bit_for_bit(kind: str) -> None:
     predictor = KINDS[kind]()
     twin = load(save(predictor))
-    assert np.array_equal(twin.raw(some_columns()), predictor.raw(some_columns()))
+    assert np.array_equal(twin.raw_outputs(some_columns()), predictor.raw_outputs(some_columns()))
     assert np.array_equal(twin.predict(some_columns()), predictor.predict(some_columns()))
 
 

@@ -6,13 +6,13 @@ import torch
 
 from kan_engine.errors import InvalidConfig
 from kan_engine.inference.calibration import (
-    SPREADS,
+    PRIOR_DEVIATIONS,
     Calibration,
-    as_logits,
+    apply_calibration_,
     calibrate_,
     fit_calibration,
-    put_into_,
-    rescale_,
+    rescale_outputs_,
+    to_logits,
 )
 from kan_engine.network.kan import KAN, KANConfig, initialise_
 from tests.support.engine.networks import random_network, uniform_rows
@@ -68,7 +68,7 @@ def test_the_fit_is_a_stationary_point_of_loss_and_prior() -> None:
     loss = torch.nn.functional.cross_entropy(
         u.exp() * outputs + b, codes, reduction="sum", label_smoothing=1 / (ROWS + 1)
     )
-    (loss + (u / SPREADS[0]).square() / 2 + (b / SPREADS[1]).square().sum() / 2).backward()  # type: ignore[no-untyped-call]
+    (loss + (u / PRIOR_DEVIATIONS[0]).square() / 2 + (b / PRIOR_DEVIATIONS[1]).square().sum() / 2).backward()  # type: ignore[no-untyped-call]
     assert u.grad is not None
     assert b.grad is not None
     assert torch.cat([u.grad[None], b.grad]).abs().max() < 0.02  # its Newton step would gain 1e-6 nats
@@ -118,7 +118,9 @@ def test_what_classes_weighed_in_training_is_taken_off(classes: int) -> None:
     codes = torch.multinomial(torch.softmax(logits, 1), 1, generator=generator)[:, 0]
     weights = torch.tensor([4.0, 1.0, 0.5], dtype=torch.float64)[:classes]
     bend = weights.log()
-    rescale_(network, 3.0, bend[1:] - bend[0] if classes == 2 else bend)  # what weighted training tends to
+    rescale_outputs_(
+        network, 3.0, bend[1:] - bend[0] if classes == 2 else bend
+    )  # what weighted training tends to
     ones = torch.ones(ROWS, dtype=torch.float64)
     calibrate_(network, x, codes, weights=ones, class_weights=weights)
     with torch.no_grad():
@@ -135,13 +137,13 @@ def test_an_output_without_an_edge_cannot_be_shifted() -> None:
     network = KAN(KANConfig(width=(2, 2)))
     network.stack[0].mask[:, 1] = False
     with pytest.raises(InvalidConfig, match="output 1 has no live edge"):
-        rescale_(network, 1.0, torch.tensor([0.0, 1.0]).double())
+        rescale_outputs_(network, 1.0, torch.tensor([0.0, 1.0]).double())
 
 
 def test_a_shift_is_carried_by_a_direct_edge_where_no_other_is_left() -> None:
     network = KAN(KANConfig(width=(2, 2, 1), direct=True))
     network.stack[-1].mask[:] = False
-    rescale_(network, 1.0, torch.tensor([0.5]).double())
+    rescale_outputs_(network, 1.0, torch.tensor([0.5]).double())
     x = torch.tensor([[0.2, -0.3], [9.0, -9.0]]).double()
     assert network(x)[:, 0].tolist() == pytest.approx([0.5, 0.5])
 
@@ -169,13 +171,13 @@ def test_a_calibration_that_was_put_into_a_network_gives_its_probabilities(outpu
     network, x = random_network((2, 4, outputs), groups=groups), uniform_rows(30, 2)
     shift = torch.tensor([0.5, -1.0, 0.2][: max(2, outputs)], dtype=torch.float64)
     calibration = Calibration(0.7, shift)
-    wanted = torch.softmax(calibration(as_logits(network(x))), 1)
-    put_into_(network, calibration)
-    torch.testing.assert_close(torch.softmax(as_logits(network(x)), 1), wanted)
+    wanted = torch.softmax(calibration(to_logits(network(x))), 1)
+    apply_calibration_(network, calibration)
+    torch.testing.assert_close(torch.softmax(to_logits(network(x)), 1), wanted)
 
 
 def test_a_calibration_that_changes_nothing_leaves_the_network_as_it_is() -> None:
     network, x = random_network((2, 3, 1)), uniform_rows(30, 2)
     before = network(x)
-    put_into_(network, Calibration(1.0, torch.zeros(2, dtype=torch.float64)))
+    apply_calibration_(network, Calibration(1.0, torch.zeros(2, dtype=torch.float64)))
     assert torch.equal(network(x), before)

@@ -14,7 +14,7 @@ X, N, RED = Variable("x"), Variable("n"), Variable("c is red")
 
 
 def formula(*trees: Expression, predictor: Predictor | None = None, **more: object) -> FormulaPredictor:
-    return FormulaPredictor.of(predictor or make_predictor(), trees, **more)  # type: ignore[arg-type]
+    return FormulaPredictor.from_predictor(predictor or make_predictor(), trees, **more)  # type: ignore[arg-type]
 
 
 def rows(**given: list[object]) -> dict[str, np.ndarray]:
@@ -41,7 +41,7 @@ def test_columns_that_no_formula_reads_may_be_absent() -> None:
     own = formula(X**2)
     assert own.unused == {"n", "b", "c"}
     assert own.predict(rows(x=[3.0])).tolist() == [9.0]
-    assert own.outside(rows(x=[99.0], n=[1e9])) == [(0, "x")]
+    assert own.find_unseen_values(rows(x=[99.0], n=[1e9])) == [(0, "x")]
 
 
 def test_the_formula_of_two_classes_is_the_log_odds_of_the_second() -> None:

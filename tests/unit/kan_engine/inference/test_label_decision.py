@@ -6,15 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from kan_engine.inference.label_decision import decide, f1_threshold
+from kan_engine.inference.label_decision import choose_classes, f1_threshold
 
 probabilities = st.lists(st.floats(0.001, 0.999), min_size=1, max_size=40).map(np.array)
 
 
 def test_the_likeliest_class_is_chosen_unless_weights_say_otherwise() -> None:
     p = np.array([[0.5, 0.3, 0.2], [0.2, 0.4, 0.4]])
-    assert decide(p, None).tolist() == [0, 1]
-    assert decide(p, (1.0, 1.0, 3.0)).tolist() == [2, 2]
+    assert choose_classes(p, None).tolist() == [0, 1]
+    assert choose_classes(p, (1.0, 1.0, 3.0)).tolist() == [2, 2]
 
 
 @given(probabilities)

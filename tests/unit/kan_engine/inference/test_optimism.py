@@ -5,32 +5,32 @@ import pytest
 from scipy.stats import norm
 
 from kan_engine.inference import optimism
-from kan_engine.inference.optimism import Contest
+from kan_engine.inference.optimism import OptimismCorrection
 
 ROWS = 30
 
 
-def of(*entries: list[float] | np.ndarray, weights: np.ndarray | None = None) -> Contest:
-    contest = Contest(np.ones(len(entries[0])) if weights is None else weights)
+def of(*entries: list[float] | np.ndarray, weights: np.ndarray | None = None) -> OptimismCorrection:
+    contest = OptimismCorrection(np.ones(len(entries[0])) if weights is None else weights)
     for errors in entries:
-        contest.enter(np.array(errors))
+        contest.record(np.array(errors))
     return contest
 
 
 def test_without_entries_errors_are_only_sorted() -> None:
-    assert Contest(np.ones(3)).without_luck(np.array([3.0, 1.0, 2.0])).tolist() == [1, 2, 3]
+    assert OptimismCorrection(np.ones(3)).correct_errors(np.array([3.0, 1.0, 2.0])).tolist() == [1, 2, 3]
 
 
 def test_an_entry_that_wins_without_any_of_the_rows_keeps_its_errors() -> None:
     good, bad = np.linspace(0.1, 0.2, ROWS), np.linspace(1, 2, ROWS)
-    np.testing.assert_allclose(of(bad, good).without_luck(good), good, rtol=1e-6)
+    np.testing.assert_allclose(of(bad, good).correct_errors(good), good, rtol=1e-6)
 
 
 def test_rows_that_decide_take_the_errors_of_what_is_chosen_without_them() -> None:
     lucky, other = np.full(ROWS, 1.0), np.full(ROWS, 0.95)
     lucky[0] = 0.0  # it wins by this row alone
     other[0] = 4.0
-    fair = of(lucky, other).without_luck(lucky)
+    fair = of(lucky, other).correct_errors(lucky)
     assert fair[-1] == pytest.approx(4.0)
     assert fair.sum() == pytest.approx(lucky.sum() + 4.0 - 2 * 0.05, abs=0.2)  # a tenth of the rows: three
 
@@ -38,27 +38,27 @@ def test_rows_that_decide_take_the_errors_of_what_is_chosen_without_them() -> No
 def test_what_serves_keeps_its_lead_over_the_winner() -> None:
     entries = np.abs(np.random.default_rng(0).normal(size=(50, ROWS)))
     winner = entries[(entries**2).sum(1).argmin()]
-    fair = of(*entries).without_luck(winner)
-    np.testing.assert_allclose(of(*entries).without_luck(winner + 1), fair + 1, rtol=1e-5)
+    fair = of(*entries).correct_errors(winner)
+    np.testing.assert_allclose(of(*entries).correct_errors(winner + 1), fair + 1, rtol=1e-5)
 
 
 def test_errors_never_fall_below_zero() -> None:
     entries = np.abs(np.random.default_rng(0).normal(size=(50, ROWS)))
-    assert of(*entries).without_luck(np.zeros(ROWS)).min() >= 0
+    assert of(*entries).correct_errors(np.zeros(ROWS)).min() >= 0
 
 
 def test_rows_count_as_much_as_they_weigh() -> None:
     one, other = np.full(ROWS, 1.0), np.full(ROWS, 1.0)
     one[:5], other[5:] = 0.0, 0.9
     weights = np.where(np.arange(ROWS) < 5, 100.0, 1.0)
-    np.testing.assert_allclose(of(one, other, weights=weights).without_luck(one), np.sort(one))
+    np.testing.assert_allclose(of(one, other, weights=weights).correct_errors(one), np.sort(one))
 
 
 def test_an_entry_that_is_not_finite_cannot_win() -> None:
     good = np.linspace(0.1, 0.2, ROWS)
     broken = np.zeros(ROWS)
     broken[0] = np.nan
-    np.testing.assert_allclose(of(broken, good).without_luck(good), good, rtol=1e-6)
+    np.testing.assert_allclose(of(broken, good).correct_errors(good), good, rtol=1e-6)
 
 
 def test_with_many_rows_there_is_no_contest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_with_many_rows_there_is_no_contest(monkeypatch: pytest.MonkeyPatch) -> 
     lucky = np.linspace(0, 1, 11)
     contest = of(lucky, lucky[::-1].copy())
     assert not contest.is_open
-    assert contest.without_luck(lucky).tolist() == lucky.tolist()
+    assert contest.correct_errors(lucky).tolist() == lucky.tolist()
 
 
 def test_quantiles_of_the_errors_of_the_best_of_many_cover_fresh_rows_as_promised() -> None:
@@ -81,14 +81,14 @@ def test_quantiles_of_the_errors_of_the_best_of_many_cover_fresh_rows_as_promise
         noise = generator.normal(size=ROWS)
         entries = np.abs(noise + generator.normal(size=(200, ROWS)))
         winner = entries[(entries**2).sum(1).argmin()]
-        for name, errors in (("apparent", np.sort(winner)), ("fair", of(*entries).without_luck(winner))):
+        for name, errors in (("apparent", np.sort(winner)), ("fair", of(*entries).correct_errors(winner))):
             covered[name].append(2 * norm.cdf(errors[27] / np.sqrt(2)) - 1)  # fresh errors: variance 2
     assert np.mean(covered["apparent"]) < 28 / 31 - 0.07
     assert np.mean(covered["fair"]) == pytest.approx(28 / 31, abs=0.02)
 
 
 def test_what_does_not_serve_takes_no_part() -> None:
-    contest = Contest.closed()
-    contest.enter(np.ones(3))
+    contest = OptimismCorrection.create_closed()
+    contest.record(np.ones(3))
     assert not contest.is_open
-    np.testing.assert_array_equal(contest.without_luck(np.array([2.0, 1.0])), [1.0, 2.0])
+    np.testing.assert_array_equal(contest.correct_errors(np.array([2.0, 1.0])), [1.0, 2.0])

@@ -58,7 +58,7 @@ def test_no_rows_give_no_predictions() -> None:
 
 def test_one_output_is_the_log_odds_of_the_second_class() -> None:
     predictor = make_predictor(classes=(False, True))
-    odds = np.exp(predictor.raw(some_columns())[:, 0])
+    odds = np.exp(predictor.raw_outputs(some_columns())[:, 0])
     probabilities = predictor.probabilities(some_columns())
     assert probabilities[:, 1] == pytest.approx(odds / (1 + odds))
     assert probabilities.sum(1) == pytest.approx(1)
@@ -66,7 +66,7 @@ def test_one_output_is_the_log_odds_of_the_second_class() -> None:
 
 def test_many_outputs_are_logits() -> None:
     predictor = make_predictor(classes=("a", "b", "c"))
-    weights = np.exp(predictor.raw(some_columns()))
+    weights = np.exp(predictor.raw_outputs(some_columns()))
     assert predictor.probabilities(some_columns()) == pytest.approx(weights / weights.sum(1, keepdims=True))
 
 
@@ -204,8 +204,8 @@ def test_a_feature_that_leads_only_to_a_dead_node_is_not_read() -> None:
 
 def test_values_unlike_the_training_rows_are_reported_for_features_that_are_read() -> None:
     row = one_row(c="purple") | {"x": np.array([99.0])}
-    assert make_predictor().outside(row) == [(0, "x"), (0, "c")]
-    assert without(0).outside(row) == [(0, "c")]
+    assert make_predictor().find_unseen_values(row) == [(0, "x"), (0, "c")]
+    assert without(0).find_unseen_values(row) == [(0, "c")]
 
 
 @pytest.mark.parametrize(

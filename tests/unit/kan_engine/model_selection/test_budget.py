@@ -9,23 +9,23 @@ import pytest
 
 from kan_engine.cost import Workload
 from kan_engine.model_selection.budget import (
-    CLIMBING,
+    CLIMB_TIME_FRACTION,
     FOLDS,
-    MOST_NODES,
-    TRIED_GROUPS,
-    Climb,
-    batch_rows,
-    climbing_time,
-    is_lean,
+    INITIAL_GROUPS,
+    MAX_HIDDEN_NODES,
+    ClimbLimits,
+    allot_climb_seconds,
+    choose_batch_rows,
+    is_size_allowed,
 )
 from kan_engine.model_selection.moves import (
-    Task,
-    changes,
-    estimated_seconds,
+    SelectionTask,
+    estimate_seconds,
     final_trial,
     first_trial,
-    fixed_trials,
-    is_within_reach,
+    generate_fixed_trials,
+    is_affordable,
+    list_moves,
 )
 from kan_engine.model_selection.trials import Trial
 from kan_engine.training.config import TrainingConfig
@@ -48,9 +48,9 @@ TASKS: dict[str, dict[str, Any]] = {
 }
 
 
-def task(**body: Any) -> Task:
+def task(**body: Any) -> SelectionTask:
     training = body.get("training", TrainingConfig())
-    return Task(**{"outputs": 1} | body | {"training": training, "is_sparse": training.lamb > 0})
+    return SelectionTask(**{"outputs": 1} | body | {"training": training, "is_sparse": training.lamb > 0})
 
 
 def workload(trial: Trial, rows: int) -> Workload:
@@ -65,18 +65,18 @@ def workload(trial: Trial, rows: int) -> Workload:
     )
 
 
-def reached(on: Task) -> Iterator[Trial]:
+def reached(on: SelectionTask) -> Iterator[Trial]:
     """Every trial to which changes that the time allows lead, and what would be the last after each.
 
     How strict a trial is and how inputs are scaled does not change what it costs.
     """
-    reaches = partial(is_within_reach, task=on, is_passing=on.is_crossed)
+    reaches = partial(is_affordable, task=on, is_passing=on.is_cross_validated)
     waiting, seen = [first_trial(on)], set()
     while waiting:
         trial = waiting.pop()
         yield trial
         yield final_trial(trial, on)
-        for change in changes(on):
+        for change in list_moves(on):
             changed = change(trial)
             if changed is not None and reaches(changed):
                 plain = replace(changed.training, weight_decay=trial.training.weight_decay)
@@ -90,27 +90,27 @@ def reached(on: Task) -> Iterator[Trial]:
 @pytest.mark.parametrize("name", TASKS)
 def test_no_network_of_a_climb_takes_more_memory_than_the_largest(name: str) -> None:
     on = task(**TASKS[name])
-    most = max(work.memory_bytes("adam") for work in (on.first, *on.largest()))
+    most = max(work.memory_bytes("adam") for work in (on.first_workload, *on.largest_workloads()))
     assert max(workload(trial, on.rows).memory_bytes("adam") for trial in reached(on)) <= most
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_the_largest_network_of_a_climb_is_not_far_beyond_what_it_may_come_to(name: str) -> None:
     on = task(**TASKS[name])
-    most = max(work.features for work in (on.first, *on.largest()))
+    most = max(work.features for work in (on.first_workload, *on.largest_workloads()))
     assert max(workload(trial, on.rows).features for trial in reached(on)) >= most / 2
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_climb_begins_with_the_network_that_was_said(name: str) -> None:
     on = task(**TASKS[name])
-    assert workload(first_trial(on), on.rows) == on.first
+    assert workload(first_trial(on), on.rows) == on.first_workload
 
 
 @pytest.mark.parametrize("name", [name for name in TASKS if name != "hasty"])
 def test_the_first_network_takes_half_of_the_time_at_most(name: str) -> None:
     on = task(**TASKS[name])
-    assert estimated_seconds(first_trial(on), on.rows) <= on.seconds / 2
+    assert estimate_seconds(first_trial(on), on.rows) <= on.seconds / 2
 
 
 def test_without_time_the_first_network_sees_every_row_once() -> None:
@@ -122,19 +122,19 @@ def test_epochs_that_were_asked_for_are_taken() -> None:
 
 
 def test_second_order_is_tried_on_both_scales_where_it_is_cheap() -> None:
-    assert [trial.quantile for trial in fixed_trials(task(inputs=2, rows=100))] == [False, True]
+    assert [trial.quantile for trial in generate_fixed_trials(task(inputs=2, rows=100))] == [False, True]
 
 
 @pytest.mark.parametrize("body", [MILLION, SMALL | {"training": TrainingConfig(optimizer="adam")}])
 def test_second_order_is_not_tried_where_it_is_costly_or_another_method_was_asked_for(
     body: dict[str, Any],
 ) -> None:
-    assert list(fixed_trials(task(**body))) == []
+    assert list(generate_fixed_trials(task(**body))) == []
 
 
 def test_the_second_order_that_was_asked_for_is_tried_whatever_it_costs() -> None:
     asked = TrainingConfig(optimizer="levenberg_marquardt")
-    trials = list(fixed_trials(task(**MILLION | {"training": asked})))
+    trials = list(generate_fixed_trials(task(**MILLION | {"training": asked})))
     assert {trial.training.optimizer for trial in trials} == {"levenberg_marquardt"}
 
 
@@ -160,13 +160,13 @@ def test_where_there_is_no_time_for_more_the_network_of_the_climb_serves() -> No
 def test_a_climb_widens_no_network_beyond_what_is_lean(name: str) -> None:
     on = task(**TASKS[name] | {"seconds": 1e9})
     widest = [(trial.config.width, trial.config.grid_size + 4) for trial in reached(on)]
-    assert all(is_lean(*size, is_passing=on.is_crossed) for size in widest)
+    assert all(is_size_allowed(*size, is_passing=on.is_cross_validated) for size in widest)
 
 
 def test_what_serves_is_lean_even_if_the_climb_went_wider() -> None:
     on = task(**SMALL | {"seconds": 1e9})
     last = [final_trial(trial, on) for trial in reached(on)]
-    assert all(is_lean(trial.config.width, trial.config.grid_size + 4) for trial in last)
+    assert all(is_size_allowed(trial.config.width, trial.config.grid_size + 4) for trial in last)
 
 
 @pytest.mark.parametrize(
@@ -176,27 +176,27 @@ def test_few_rows_are_judged_by_folds_unless_one_network_is_to_be_sparse(
     rows: int, lamb: float, expected: bool
 ) -> None:
     on = task(**SMALL | {"rows": rows, "training": TrainingConfig(lamb=lamb)})
-    assert on.is_crossed is expected
+    assert on.is_cross_validated is expected
     assert (on.climb_seconds > on.seconds) is expected
 
 
 def test_a_climb_leaves_time_to_measure_many_values_but_never_takes_none() -> None:
-    few, many, most = (climbing_time(300.0, values) for values in (1_000, 20_000_000, 10**12))
-    assert few == pytest.approx(CLIMBING * 300, rel=1e-3)
-    assert few > many > most == CLIMBING * 150
+    few, many, most = (allot_climb_seconds(300.0, values) for values in (1_000, 20_000_000, 10**12))
+    assert few == pytest.approx(CLIMB_TIME_FRACTION * 300, rel=1e-3)
+    assert few > many > most == CLIMB_TIME_FRACTION * 150
 
 
 def test_folds_are_tried_with_as_many_networks_whatever_serves_in_the_end() -> None:
     assert {first_trial(task(**SMALL, restarts=count)).config.groups for count in (1, 3, 12)} == {
-        FOLDS * TRIED_GROUPS
+        FOLDS * INITIAL_GROUPS
     }
 
 
 @pytest.mark.parametrize(
     ("width", "expected"),
     [
-        ((2000, MOST_NODES, 1), True),
-        ((2, MOST_NODES + 1, 1), False),
+        ((2000, MAX_HIDDEN_NODES, 1), True),
+        ((2, MAX_HIDDEN_NODES + 1, 1), False),
         ((2, 256, 128, 1), True),
         ((2, 256, 256, 1), False),
         ((2, 1), True),
@@ -205,14 +205,20 @@ def test_folds_are_tried_with_as_many_networks_whatever_serves_in_the_end() -> N
 def test_it_is_lean_to_have_few_hidden_nodes_and_few_weights_between_them(
     width: tuple[int, ...], expected: bool
 ) -> None:
-    assert is_lean(width, 12) is expected
+    assert is_size_allowed(width, 12) is expected
 
 
 def test_batches_grow_with_the_rows_in_powers_of_two() -> None:
-    assert [batch_rows(rows) for rows in (8, 1_000, 4_000, 50_000, 200_000)] == [32, 32, 128, 256, 1024]
+    assert [choose_batch_rows(rows) for rows in (8, 1_000, 4_000, 50_000, 200_000)] == [
+        32,
+        32,
+        128,
+        256,
+        1024,
+    ]
 
 
 def test_more_time_reaches_larger_networks() -> None:
-    brief, long = (Climb(inputs=20, outputs=1, rows=640_000, seconds=time) for time in (10.0, 200.0))
-    largest = [max(sum(work.width) for work in climb.largest()) for climb in (brief, long)]
+    brief, long = (ClimbLimits(inputs=20, outputs=1, rows=640_000, seconds=time) for time in (10.0, 200.0))
+    largest = [max(sum(work.width) for work in climb.largest_workloads()) for climb in (brief, long)]
     assert largest[0] < largest[1]

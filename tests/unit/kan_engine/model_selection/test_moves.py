@@ -7,32 +7,32 @@ from typing import Any
 import pytest
 
 from kan_engine.model_selection.budget import (
-    COARSEST,
-    DENSE_WEIGHTS,
     FIXED_STEPS,
     FOLDS,
-    LARGE_BATCH,
-    LARGEST_BATCH,
-    LEAST_EPOCHS,
-    MANY_ROWS,
-    MOST_EPOCHS,
-    MOST_GROUPS,
-    SMALLEST_BATCH,
-    TRIED_GROUPS,
+    INITIAL_GROUPS,
+    LARGE_TABLE_BATCH_ROWS,
+    LARGE_TABLE_ROWS,
+    MAX_BATCH_ROWS,
+    MAX_EPOCHS,
+    MAX_GROUPS,
+    MAX_LAYER_WEIGHTS,
+    MIN_BATCH_ROWS,
+    MIN_EPOCHS,
+    MIN_GRID,
 )
 from kan_engine.model_selection.moves import (
-    BEGINNING,
-    LENGTHENED,
-    STRICTNESS,
-    Task,
-    changes,
-    climbing_seconds,
-    estimated_seconds,
+    EPOCHS_FACTOR,
+    REGULARIZATION_LEVELS,
+    SETUP_SECONDS,
+    SelectionTask,
+    climb_step_seconds,
+    estimate_seconds,
     final_trial,
     first_trial,
-    fixed_trials,
-    is_freer,
-    side_by_side,
+    generate_fixed_trials,
+    is_more_flexible,
+    list_moves,
+    replicate_networks,
 )
 from kan_engine.model_selection.trials import Trial
 from kan_engine.network.kan import KAN, KANConfig
@@ -43,15 +43,15 @@ ENDLESS = 1e9  # seconds
 SPARSE = TrainingConfig(lamb=1e-3)
 
 
-def task(**known: Any) -> Task:
+def task(**known: Any) -> SelectionTask:
     usual = {"inputs": 5, "outputs": 1, "rows": 3_000, "training": TrainingConfig(), "seconds": ENDLESS}
     given = {**usual, **known}
-    return Task(**given, is_sparse=given["training"].lamb > 0)
+    return SelectionTask(**given, is_sparse=given["training"].lamb > 0)
 
 
-def climbed(start: Trial, change: str, asked: Task) -> list[Trial]:
+def climbed(start: Trial, change: str, asked: SelectionTask) -> list[Trial]:
     """The trials that one change leads to, made again and again."""
-    step = next(step for step in changes(asked) if step.__name__ == change)
+    step = next(step for step in list_moves(asked) if step.__name__ == change)
     found = [start]
     while (trial := step(found[-1])) is not None and len(found) < 20:
         found.append(trial)
@@ -64,40 +64,40 @@ def strictness(trial: Trial) -> tuple[float, float]:
 
 def test_the_climb_starts_with_two_networks_side_by_side_by_adam_on_quantiles() -> None:
     trial = first_trial(task())
-    assert (trial.config.groups, trial.training.optimizer, trial.quantile) == (TRIED_GROUPS, "adam", True)
+    assert (trial.config.groups, trial.training.optimizer, trial.quantile) == (INITIAL_GROUPS, "adam", True)
     assert (trial.config.width[0], trial.config.width[-1]) == (5, 1)
 
 
 @pytest.mark.parametrize(
     ("rows", "batch"),
     [
-        (10, SMALLEST_BATCH),
+        (10, MIN_BATCH_ROWS),
         (24 * 64, 64),
         (24 * 120, 128),
-        (MANY_ROWS, LARGEST_BATCH),
-        (MANY_ROWS + 1, LARGE_BATCH),
-        (10_000_000, LARGE_BATCH),
+        (LARGE_TABLE_ROWS, MAX_BATCH_ROWS),
+        (LARGE_TABLE_ROWS + 1, LARGE_TABLE_BATCH_ROWS),
+        (10_000_000, LARGE_TABLE_BATCH_ROWS),
     ],
 )
 def test_batches_grow_with_the_rows_within_bounds(rows: int, batch: int) -> None:
     assert first_trial(task(rows=rows)).training.batch_size == batch
 
 
-@pytest.mark.parametrize(("rows", "epochs"), [(10, MOST_EPOCHS), (16_000, 48), (10_000_000, LEAST_EPOCHS)])
+@pytest.mark.parametrize(("rows", "epochs"), [(10, MAX_EPOCHS), (16_000, 48), (10_000_000, MIN_EPOCHS)])
 def test_epochs_fall_with_the_rows_within_bounds(rows: int, epochs: int) -> None:
     assert task(rows=rows).epochs == epochs
 
 
 def test_the_climb_begins_with_brief_trainings_and_lengthens_them_to_the_longest() -> None:
     start, asked = first_trial(task()), task()
-    lengths = [trial.training.steps for trial in climbed(start, "longer", asked)]
-    assert start.training.steps == -(-asked.epochs // LENGTHENED)
+    lengths = [trial.training.steps for trial in climbed(start, "train_longer", asked)]
+    assert start.training.steps == -(-asked.epochs // EPOCHS_FACTOR)
     assert lengths == [asked.epochs]
 
 
 def test_the_length_of_a_training_that_was_asked_for_is_not_changed() -> None:
     asked = task(steps=9)
-    tried = [trial for change in changes(asked) if (trial := change(first_trial(asked))) is not None]
+    tried = [trial for change in list_moves(asked) if (trial := change(first_trial(asked))) is not None]
     assert {trial.training.steps for trial in tried} == {9}
 
 
@@ -105,7 +105,7 @@ def test_little_time_leaves_fewer_epochs() -> None:
     brief = task(rows=20_000, seconds=10.0)
     trial = first_trial(brief)
     assert 1 < trial.training.steps < first_trial(task(rows=20_000)).training.steps
-    assert estimated_seconds(trial, brief.rows) <= brief.seconds
+    assert estimate_seconds(trial, brief.rows) <= brief.seconds
 
 
 def test_there_is_an_epoch_however_little_time_there_is() -> None:
@@ -130,16 +130,16 @@ def test_the_order_and_the_grid_are_those_that_were_asked_for() -> None:
 
 def test_the_loss_that_was_asked_for_is_minimised_by_every_trial() -> None:
     asked = task(training=TrainingConfig(loss="softmax"), outputs=3)
-    trials = [first_trial(asked), *fixed_trials(asked), final_trial(first_trial(asked), asked)]
+    trials = [first_trial(asked), *generate_fixed_trials(asked), final_trial(first_trial(asked), asked)]
     assert {trial.training.loss for trial in trials} == {"softmax"}
 
 
-@pytest.mark.parametrize(("restarts", "groups"), [(1, 1), (2, 2), (5, TRIED_GROUPS)])
+@pytest.mark.parametrize(("restarts", "groups"), [(1, 1), (2, 2), (5, INITIAL_GROUPS)])
 def test_no_more_networks_are_tried_than_were_asked_for(restarts: int, groups: int) -> None:
     assert first_trial(task(restarts=restarts)).config.groups == groups
 
 
-@pytest.mark.parametrize(("restarts", "groups"), [(None, MOST_GROUPS), (1, 1), (3, 3), (7, 7)])
+@pytest.mark.parametrize(("restarts", "groups"), [(None, MAX_GROUPS), (1, 1), (3, 3), (7, 7)])
 def test_as_many_networks_as_were_asked_for_stand_side_by_side_in_the_end(
     restarts: int | None, groups: int
 ) -> None:
@@ -155,22 +155,22 @@ def test_a_sparse_network_stays_alone() -> None:
 
 def test_networks_side_by_side_are_as_wide_as_the_one_was() -> None:
     start = first_trial(task())
-    more = side_by_side(start, 6)
+    more = replicate_networks(start, 6)
     assert more.config.groups == 6
     assert [6 * nodes for nodes in start.config.width[1:-1]] == [
         start.config.groups * nodes for nodes in more.config.width[1:-1]
     ]
-    assert side_by_side(more, start.config.groups) == start
+    assert replicate_networks(more, start.config.groups) == start
 
 
 def test_a_network_without_hidden_nodes_stays_alone() -> None:
     trial = replace(first_trial(task()), config=KANConfig(width=(5, 1)))
-    assert side_by_side(trial, 4) == trial
+    assert replicate_networks(trial, 4) == trial
 
 
 def test_the_last_training_grows_as_far_as_the_time_allows() -> None:
     start = first_trial(task())
-    enough = estimated_seconds(side_by_side(start, 5), 3_000)
+    enough = estimate_seconds(replicate_networks(start, 5), 3_000)
     assert final_trial(start, task(seconds=enough)).config.groups == 5
 
 
@@ -184,23 +184,23 @@ def test_the_last_training_has_no_layer_with_more_weights_than_are_lean() -> Non
     wide = replace(start, config=replace(start.config, width=(5, 256, 128, 1)))
     config = final_trial(wide, task(restarts=50)).config
     kept = KAN(config).stack[1].weight.numel()
-    grown = KAN(side_by_side(wide, config.groups + 1).config).stack[1].weight.numel()
-    assert kept <= DENSE_WEIGHTS < grown
+    grown = KAN(replicate_networks(wide, config.groups + 1).config).stack[1].weight.numel()
+    assert kept <= MAX_LAYER_WEIGHTS < grown
 
 
 def test_smoothing_and_decay_rise_to_the_strictest_and_end_there() -> None:
-    trials = climbed(first_trial(task()), "_smoother", task())
-    assert [strictness(trial) for trial in trials] == list(STRICTNESS[2:])
+    trials = climbed(first_trial(task()), "_strengthen_regularization", task())
+    assert [strictness(trial) for trial in trials] == list(REGULARIZATION_LEVELS[2:])
 
 
 def test_smoothing_and_decay_fall_to_the_least_strict_and_end_there() -> None:
-    trials = climbed(first_trial(task()), "_rougher", task())
-    assert [strictness(trial) for trial in trials] == [STRICTNESS[0]]
+    trials = climbed(first_trial(task()), "_weaken_regularization", task())
+    assert [strictness(trial) for trial in trials] == [REGULARIZATION_LEVELS[0]]
 
 
 def test_layers_are_left_out_until_the_network_is_additive_and_alone() -> None:
     start = first_trial(task())
-    configs = [trial.config for trial in climbed(start, "_shallower", task())]
+    configs = [trial.config for trial in climbed(start, "_remove_layer", task())]
     first, *_ = start.config.width[1:]
     assert [(config.width, config.groups) for config in configs] == [
         ((5, first, 1), start.config.groups),
@@ -209,45 +209,45 @@ def test_layers_are_left_out_until_the_network_is_additive_and_alone() -> None:
 
 
 def test_grids_are_halved_down_to_the_coarsest() -> None:
-    grids = [trial.config.grid_size for trial in climbed(first_trial(task()), "_coarser", task())]
-    assert grids == [COARSEST]
+    grids = [trial.config.grid_size for trial in climbed(first_trial(task()), "_halve_grid", task())]
+    assert grids == [MIN_GRID]
 
 
 @pytest.mark.parametrize("asked", [{"grid": 8}, {"training": TrainingConfig(grid_schedule=(3, 8))}])
 def test_a_grid_that_was_asked_for_is_not_changed(asked: dict[str, Any]) -> None:
     known = task(**asked)
     start = first_trial(known)
-    tried = [trial for change in changes(known) if (trial := change(start)) is not None]
+    tried = [trial for change in list_moves(known) if (trial := change(start)) is not None]
     assert {trial.config.grid_size for trial in tried} == {start.config.grid_size}
 
 
 def test_quantiles_are_given_up_once() -> None:
-    assert [trial.quantile for trial in climbed(first_trial(task()), "_affine", task())] == [False]
+    assert [trial.quantile for trial in climbed(first_trial(task()), "_use_affine_scale", task())] == [False]
 
 
 def test_hidden_layers_are_doubled() -> None:
     start = first_trial(task())
-    wider = next(iter(climbed(start, "_wider", task())))
+    wider = next(iter(climbed(start, "_double_width", task())))
     assert wider.config.width == (5, *(2 * nodes for nodes in start.config.width[1:-1]), 1)
     assert wider.config.groups == start.config.groups
 
 
 def test_a_network_without_hidden_nodes_grows_no_wider_and_no_shallower() -> None:
     additive = replace(first_trial(task()), config=KANConfig(width=(5, 1)))
-    assert climbed(additive, "_wider", task()) == climbed(additive, "_shallower", task()) == []
+    assert climbed(additive, "_double_width", task()) == climbed(additive, "_remove_layer", task()) == []
 
 
 def test_a_trial_is_freer_if_it_is_less_strict_or_longer_than_another() -> None:
     start = first_trial(task())
-    freer = {change.__name__: change(start) for change in changes(task())}
-    assert {name for name, trial in freer.items() if trial and is_freer(trial, start)} == {
-        "_rougher",
-        "longer",
+    freer = {change.__name__: change(start) for change in list_moves(task())}
+    assert {name for name, trial in freer.items() if trial and is_more_flexible(trial, start)} == {
+        "_weaken_regularization",
+        "train_longer",
     }
 
 
 def test_all_hidden_layers_are_left_out_at_once() -> None:
-    trials = climbed(first_trial(task()), "_additive", task())
+    trials = climbed(first_trial(task()), "_make_additive", task())
     assert [(trial.config.width, trial.config.groups) for trial in trials] == [((5, 1), 1)]
 
 
@@ -257,14 +257,14 @@ def test_a_step_of_the_climb_without_networks_side_by_side_takes_as_many_trainin
     crossed, whole = task(rows=1_000), task()
     additive = replace(first_trial(crossed), config=KANConfig(width=(5, 1)))
     for known, times in ((crossed, FOLDS), (whole, 1)):
-        expected = times * estimated_seconds(additive, known.rows)
-        assert climbing_seconds(additive, known) == pytest.approx(expected)
+        expected = times * estimate_seconds(additive, known.rows)
+        assert climb_step_seconds(additive, known) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("place", [0, 1, 2, 3, 5, 6, 7, 8])
 def test_one_setting_is_changed_at_a_time(place: int) -> None:
     start = first_trial(task())
-    changed = changes(task())[place](start)
+    changed = list_moves(task())[place](start)
     assert changed is not None
     settings = [
         (trial.config.width, trial.config.grid_size, strictness(trial), trial.training.steps, trial.quantile)
@@ -276,26 +276,26 @@ def test_one_setting_is_changed_at_a_time(place: int) -> None:
 def test_twice_the_epochs_take_twice_the_time_once_a_training_has_begun() -> None:
     trial = first_trial(task())
     twice = replace(trial, training=replace(trial.training, steps=2 * trial.training.steps))
-    times = [estimated_seconds(each, 2_000) - BEGINNING for each in (trial, twice)]
+    times = [estimate_seconds(each, 2_000) - SETUP_SECONDS for each in (trial, twice)]
     assert times[1] == pytest.approx(2 * times[0])
 
 
 def test_a_price_of_sparsity_takes_time() -> None:
     trial = first_trial(task())
     sparse = replace(trial, training=replace(trial.training, lamb=1e-3))
-    assert estimated_seconds(sparse, 2_000) > estimated_seconds(trial, 2_000)
+    assert estimate_seconds(sparse, 2_000) > estimate_seconds(trial, 2_000)
 
 
 def test_more_networks_side_by_side_take_more_time_but_less_than_one_as_wide() -> None:
-    trial = side_by_side(first_trial(task()), 1)
-    more = side_by_side(trial, 8)
+    trial = replicate_networks(first_trial(task()), 1)
+    more = replicate_networks(trial, 8)
     one = replace(more, config=replace(more.config, groups=1))
-    times = [estimated_seconds(each, 2_000) for each in (trial, more, one)]
+    times = [estimate_seconds(each, 2_000) for each in (trial, more, one)]
     assert times == sorted(set(times))
 
 
 def test_small_tables_are_tried_by_second_order_on_both_scales() -> None:
-    trials = list(fixed_trials(task()))
+    trials = list(generate_fixed_trials(task()))
     assert [trial.quantile for trial in trials] == [False, True]
     assert {(trial.training.optimizer, trial.training.steps) for trial in trials} == {
         ("levenberg_marquardt", FIXED_STEPS)
@@ -312,23 +312,24 @@ def test_small_tables_are_tried_by_second_order_on_both_scales() -> None:
     ],
 )
 def test_second_order_is_not_tried_where_it_is_costly_or_not_wanted(asked: dict[str, Any]) -> None:
-    assert list(fixed_trials(task(**asked))) == []
+    assert list(generate_fixed_trials(task(**asked))) == []
 
 
 @pytest.mark.parametrize("optimizer", ["levenberg_marquardt", "lbfgs"])
 def test_a_method_that_was_asked_for_is_tried_whatever_it_costs(optimizer: Any) -> None:
     training = TrainingConfig(optimizer=optimizer)
-    trials = fixed_trials(task(rows=10_000_000, seconds=0.0, training=training))
+    trials = generate_fixed_trials(task(rows=10_000_000, seconds=0.0, training=training))
     assert [trial.training.optimizer for trial in trials] == [optimizer] * 2
 
 
 def test_fixed_shapes_have_the_grid_the_order_and_the_steps_that_were_asked_for() -> None:
-    trial = next(iter(islice(fixed_trials(task(grid=5, order=2, steps=9)), 1)))
+    trial = next(iter(islice(generate_fixed_trials(task(grid=5, order=2, steps=9)), 1)))
     assert (trial.config.grid_size, trial.config.order, trial.training.steps) == (5, 2, 9)
 
 
 def test_a_price_that_was_asked_for_is_paid_by_fixed_shapes() -> None:
     price = Penalty(ridge=1e-4)
     assert {
-        trial.training.penalty for trial in fixed_trials(task(training=TrainingConfig(penalty=price)))
+        trial.training.penalty
+        for trial in generate_fixed_trials(task(training=TrainingConfig(penalty=price)))
     } == {price}

@@ -7,21 +7,21 @@ import pytest
 import torch
 
 from kan_engine.model_selection.trials import (
-    FEW_ROWS,
-    THRESHOLDS,
-    UNMISSED,
-    Inputs,
-    Trained,
+    MAX_PRUNING_LOSS_RATIO,
+    MAX_ROWS_FOR_BOTH_SCALES,
+    PRUNING_THRESHOLDS,
     Trial,
+    TrialResult,
+    UnscaledRows,
     cross_validate,
-    given_trials,
-    prune_trained,
+    generate_requested_trials,
+    prune_result,
+    retrain_on_all_rows,
     run_trial,
-    train_on_all,
 )
 from kan_engine.network.kan import KAN, KANConfig
-from kan_engine.training.loop import Step, TrainingConfig
-from kan_engine.training.multi_start import COARSE
+from kan_engine.training.loop import TrainingConfig, TrainingStep
+from kan_engine.training.multi_start import TRIAL_GRID_SIZE
 from tests.support.engine.networks import uniform_rows
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -30,11 +30,11 @@ BRIEF = TrainingConfig(steps=8, patience=8)
 BY_ADAM = TrainingConfig(optimizer="adam", steps=30, batch_size=16, patience=30, keep_last=True)
 
 
-def inputs(rows: int = 80, *, seed: int = 0) -> Inputs:
+def inputs(rows: int = 80, *, seed: int = 0) -> UnscaledRows:
     """sin(3a) with an idle b; the quantile scale stands for any other one."""
     x = uniform_rows(rows, 2, seed=seed)
     ones = torch.ones(rows, dtype=torch.float64)
-    return Inputs(
+    return UnscaledRows(
         scaled=lambda quantile: x.pow(3) if quantile else x, targets=torch.sin(3 * x[:, :1]), weights=ones
     )
 
@@ -45,22 +45,22 @@ def trial(
     return Trial(config=KANConfig(width=width, grid_size=4), training=training, quantile=quantile)
 
 
-def trained(chosen: Trial) -> Trained:
+def trained(chosen: Trial) -> TrialResult:
     return run_trial(chosen, inputs(), inputs(40, seed=1), generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture(scope="module")
-def fitted() -> Trained:
+def fitted() -> TrialResult:
     return trained(trial((2, 1)))
 
 
 @pytest.fixture(scope="module")
-def by_adam() -> Trained:
+def by_adam() -> TrialResult:
     return trained(trial((2, 4, 1), training=BY_ADAM))
 
 
-def on_all(trained: Trained, rows: Inputs, **calls: Any) -> KAN:
-    return train_on_all(trained, rows, generator=torch.Generator().manual_seed(0), **calls)
+def on_all(trained: TrialResult, rows: UnscaledRows, **calls: Any) -> KAN:
+    return retrain_on_all_rows(trained, rows, generator=torch.Generator().manual_seed(0), **calls)
 
 
 def test_the_loss_of_every_validation_row_is_heard_after_every_step() -> None:
@@ -79,7 +79,7 @@ def test_a_trial_with_several_starts_ends_on_the_grid_that_was_asked_for() -> No
     judges = inputs(40, seed=1)
     result = run_trial(chosen, inputs(), judges, generator=torch.Generator().manual_seed(0), starts=2)
     assert {step.grid_size for step in result.history} == {chosen.config.grid_size}
-    assert chosen.config.grid_size > COARSE
+    assert chosen.config.grid_size > TRIAL_GRID_SIZE
 
 
 @pytest.mark.parametrize("quantile", [False, True])
@@ -88,14 +88,14 @@ def test_a_trial_sees_the_rows_on_its_own_scale(quantile: bool) -> None:
     assert torch.equal(own, inputs().scaled(quantile))
 
 
-def test_a_trained_network_comes_with_its_validation_loss_and_history(fitted: Trained) -> None:
+def test_a_trained_network_comes_with_its_validation_loss_and_history(fitted: TrialResult) -> None:
     assert fitted.loss == inputs(40, seed=1).rows(fitted.trial).loss(fitted.network, "squared")
     assert fitted.loss == min(step.validation_loss for step in fitted.history)
     assert fitted.optimizer == "levenberg_marquardt"
 
 
 def test_every_step_of_a_trial_is_told() -> None:
-    told: list[Step] = []
+    told: list[TrainingStep] = []
     result = run_trial(
         trial((2, 1)), inputs(), inputs(seed=1), generator=torch.Generator(), on_step=told.append
     )
@@ -112,7 +112,7 @@ def test_a_trial_ends_after_the_step_in_which_it_is_told_to() -> None:
 FOLDS = torch.arange(80) % 4
 
 
-def crossed(width: tuple[int, ...], groups: int = 1, *, members: int = 1, **changes: Any) -> Trained:
+def crossed(width: tuple[int, ...], groups: int = 1, *, members: int = 1, **changes: Any) -> TrialResult:
     config = KANConfig(width=width, grid_size=4, groups=groups)
     return cross_validate(
         Trial(config=config, training=BY_ADAM, quantile=False),
@@ -166,17 +166,17 @@ def test_more_members_are_expected_to_be_better_as_far_as_two_agree_less_than_on
 @pytest.mark.parametrize(
     ("rows", "optimizer", "scales"),
     [
-        (FEW_ROWS, "adam", [True, False]),
-        (FEW_ROWS + 1, "adam", [True]),
-        (FEW_ROWS + 1, "levenberg_marquardt", [True, False]),
-        (FEW_ROWS + 1, "auto", [True, False]),  # few weights: second order is cheap
+        (MAX_ROWS_FOR_BOTH_SCALES, "adam", [True, False]),
+        (MAX_ROWS_FOR_BOTH_SCALES + 1, "adam", [True]),
+        (MAX_ROWS_FOR_BOTH_SCALES + 1, "levenberg_marquardt", [True, False]),
+        (MAX_ROWS_FOR_BOTH_SCALES + 1, "auto", [True, False]),  # few weights: second order is cheap
         (10**9, "auto", [True]),
     ],
 )
 def test_a_shape_that_was_asked_for_is_tried_on_both_scales_but_by_adam_on_many_rows(
     rows: int, optimizer: Any, scales: list[bool]
 ) -> None:
-    trials = list(given_trials((2, 7, 1), 6, 2, replace(BRIEF, optimizer=optimizer), rows))
+    trials = list(generate_requested_trials((2, 7, 1), 6, 2, replace(BRIEF, optimizer=optimizer), rows))
     assert {(trial.config.width, trial.config.grid_size, trial.config.order) for trial in trials} == {
         ((2, 7, 1), 6, 2)
     }
@@ -196,59 +196,63 @@ def test_a_network_is_kept_as_it_was_on_every_grid_of_its_schedule() -> None:
         assert judge.loss(stage, "squared") == min(step.validation_loss for step in on_grid)
 
 
-def test_what_the_validation_rows_do_not_miss_is_pruned(fitted: Trained) -> None:
-    pruned = prune_trained(fitted, inputs(), inputs(40, seed=1))
+def test_what_the_validation_rows_do_not_miss_is_pruned(fitted: TrialResult) -> None:
+    pruned = prune_result(fitted, inputs(), inputs(40, seed=1))
     assert pruned.network.edge_count < fitted.network.edge_count
-    assert pruned.loss <= UNMISSED * fitted.loss
+    assert pruned.loss <= MAX_PRUNING_LOSS_RATIO * fitted.loss
     assert pruned.loss == inputs(40, seed=1).rows(fitted.trial).loss(pruned.network, "squared")
     assert pruned.history == fitted.history
 
 
-def test_a_network_whose_edges_are_all_missed_stays(monkeypatch: pytest.MonkeyPatch, fitted: Trained) -> None:
-    monkeypatch.setattr("kan_engine.model_selection.trials.UNMISSED", 0.0)
-    assert prune_trained(fitted, inputs(), inputs(40, seed=1)) is fitted
+def test_a_network_whose_edges_are_all_missed_stays(
+    monkeypatch: pytest.MonkeyPatch, fitted: TrialResult
+) -> None:
+    monkeypatch.setattr("kan_engine.model_selection.trials.MAX_PRUNING_LOSS_RATIO", 0.0)
+    assert prune_result(fitted, inputs(), inputs(40, seed=1)) is fitted
 
 
-def test_pruning_that_drops_nothing_is_not_refitted(monkeypatch: pytest.MonkeyPatch, fitted: Trained) -> None:
-    monkeypatch.setattr("kan_engine.model_selection.trials.THRESHOLDS", (0.0,))
+def test_pruning_that_drops_nothing_is_not_refitted(
+    monkeypatch: pytest.MonkeyPatch, fitted: TrialResult
+) -> None:
+    monkeypatch.setattr("kan_engine.model_selection.trials.PRUNING_THRESHOLDS", (0.0,))
     monkeypatch.setattr("kan_engine.model_selection.trials.train", None)
-    assert prune_trained(fitted, inputs(), inputs(40, seed=1)) is fitted
+    assert prune_result(fitted, inputs(), inputs(40, seed=1)) is fitted
 
 
 def test_an_output_never_loses_all_its_edges(monkeypatch: pytest.MonkeyPatch) -> None:
     x = uniform_rows(60, 2)
     # The second output hardly varies, so its edges fall below the threshold of their layer.
     targets = torch.cat([torch.sin(3 * x[:, :1]), 1e-6 * x[:, 1:]], 1)
-    rows = Inputs(scaled=lambda _: x, targets=targets, weights=torch.ones(60, dtype=torch.float64))
+    rows = UnscaledRows(scaled=lambda _: x, targets=targets, weights=torch.ones(60, dtype=torch.float64))
     result = run_trial(trial((2, 2)), rows, rows, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         result.network.layers[0].weight[:, :, 1] = 0.0
-    monkeypatch.setattr("kan_engine.model_selection.trials.UNMISSED", float("inf"))
-    assert prune_trained(result, rows, rows) is result
+    monkeypatch.setattr("kan_engine.model_selection.trials.MAX_PRUNING_LOSS_RATIO", float("inf"))
+    assert prune_result(result, rows, rows) is result
 
 
-def test_a_refit_after_pruning_stops_when_it_is_told_to(fitted: Trained) -> None:
+def test_a_refit_after_pruning_stops_when_it_is_told_to(fitted: TrialResult) -> None:
     looks = []
 
     def should_stop() -> bool:
         looks.append(True)
         return True
 
-    prune_trained(fitted, inputs(), inputs(40, seed=1), should_stop=should_stop)
-    assert 1 <= len(looks) <= len(THRESHOLDS)  # one step for each refit
+    prune_result(fitted, inputs(), inputs(40, seed=1), should_stop=should_stop)
+    assert 1 <= len(looks) <= len(PRUNING_THRESHOLDS)  # one step for each refit
 
 
 def test_after_pruning_a_network_of_first_order_is_not_trained_again(
-    monkeypatch: pytest.MonkeyPatch, by_adam: Trained
+    monkeypatch: pytest.MonkeyPatch, by_adam: TrialResult
 ) -> None:
-    monkeypatch.setattr("kan_engine.model_selection.trials.UNMISSED", float("inf"))
+    monkeypatch.setattr("kan_engine.model_selection.trials.MAX_PRUNING_LOSS_RATIO", float("inf"))
     monkeypatch.setattr("kan_engine.model_selection.trials.train", None)
-    pruned = prune_trained(by_adam, inputs(), inputs(40, seed=1))
+    pruned = prune_result(by_adam, inputs(), inputs(40, seed=1))
     assert pruned.network.edge_count < by_adam.network.edge_count
     assert pruned.loss == inputs(40, seed=1).rows(by_adam.trial).loss(pruned.network, "squared")
 
 
-def test_training_on_all_rows_learns_from_those_that_were_held_out(by_adam: Trained) -> None:
+def test_training_on_all_rows_learns_from_those_that_were_held_out(by_adam: TrialResult) -> None:
     others = inputs(40, seed=1)
     shifted = replace(others, targets=others.targets + 1)
     losses = [
@@ -259,7 +263,7 @@ def test_training_on_all_rows_learns_from_those_that_were_held_out(by_adam: Trai
     assert losses[1] > 0.3
 
 
-def test_training_on_all_rows_begins_afresh(by_adam: Trained) -> None:
+def test_training_on_all_rows_begins_afresh(by_adam: TrialResult) -> None:
     networks = [
         on_all(trained, inputs())
         for trained in (by_adam, replace(by_adam, network=KAN(by_adam.network.config)))
@@ -267,13 +271,13 @@ def test_training_on_all_rows_begins_afresh(by_adam: Trained) -> None:
     assert torch.equal(networks[0].stack[0].weight, networks[1].stack[0].weight)
 
 
-def test_training_on_all_rows_leaves_the_network_given_as_it_is(by_adam: Trained) -> None:
+def test_training_on_all_rows_leaves_the_network_given_as_it_is(by_adam: TrialResult) -> None:
     before = by_adam.network.stack[0].weight.detach().clone()
     assert on_all(by_adam, inputs()) is not by_adam.network
     assert torch.equal(by_adam.network.stack[0].weight, before)
 
 
-def test_training_on_all_rows_keeps_pruned_edges_away(by_adam: Trained) -> None:
+def test_training_on_all_rows_keeps_pruned_edges_away(by_adam: TrialResult) -> None:
     network = KAN.from_header(by_adam.network.to_header())
     network.load_state_dict(by_adam.network.state_dict())
     network.stack[0].mask[1] = False
@@ -281,18 +285,18 @@ def test_training_on_all_rows_keeps_pruned_edges_away(by_adam: Trained) -> None:
     assert not trained.stack[0].mask[1].any()
 
 
-def test_every_step_on_all_rows_is_told(by_adam: Trained) -> None:
-    told: list[Step] = []
+def test_every_step_on_all_rows_is_told(by_adam: TrialResult) -> None:
+    told: list[TrainingStep] = []
     on_all(by_adam, inputs(), on_step=told.append)
     assert [step.number for step in told] == list(range(BY_ADAM.steps))
 
 
-def test_a_training_on_all_rows_that_is_stopped_leaves_the_network_as_it_was(by_adam: Trained) -> None:
+def test_a_training_on_all_rows_that_is_stopped_leaves_the_network_as_it_was(by_adam: TrialResult) -> None:
     assert on_all(by_adam, inputs(), should_stop=lambda: True) is by_adam.network
 
 
 def test_a_training_that_was_judged_at_its_best_moment_is_not_repeated_on_all_rows(
-    monkeypatch: pytest.MonkeyPatch, by_adam: Trained
+    monkeypatch: pytest.MonkeyPatch, by_adam: TrialResult
 ) -> None:
     monkeypatch.setattr("kan_engine.model_selection.trials.train", None)
     trial = replace(by_adam.trial, training=replace(BY_ADAM, keep_last=False))
@@ -300,12 +304,12 @@ def test_a_training_that_was_judged_at_its_best_moment_is_not_repeated_on_all_ro
 
 
 def test_a_network_of_second_order_is_not_trained_on_all_rows(
-    monkeypatch: pytest.MonkeyPatch, fitted: Trained
+    monkeypatch: pytest.MonkeyPatch, fitted: TrialResult
 ) -> None:
     monkeypatch.setattr("kan_engine.model_selection.trials.train", None)
     assert on_all(fitted, inputs()) is fitted.network
 
 
-def test_a_network_of_second_order_that_had_nothing_to_learn_stays(fitted: Trained) -> None:
+def test_a_network_of_second_order_that_had_nothing_to_learn_stays(fitted: TrialResult) -> None:
     """It began at its minimum, so there was no step."""
     assert on_all(replace(fitted, history=()), inputs()) is fitted.network

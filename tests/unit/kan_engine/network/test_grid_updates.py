@@ -5,8 +5,14 @@ from itertools import pairwise
 import pytest
 import torch
 
-from kan_engine.network.grid_updates import MARGIN, follow_, is_stray, refine, update_grid_
-from kan_engine.network.kan import KAN, copied
+from kan_engine.network.grid_updates import (
+    GRID_MARGIN,
+    has_misplaced_grids,
+    refine,
+    update_grid_,
+    update_misplaced_grids_,
+)
+from kan_engine.network.kan import KAN, copy_network
 from kan_engine.network.layer import KANLayer
 from kan_engine.splines.knots import grid_range, quantile_grid, uniform_grid
 from tests.support.engine.networks import random_network, uniform_rows
@@ -53,7 +59,7 @@ def test_every_grid_reaches_a_little_beyond_what_its_layer_sees() -> None:
     update_grid_(network, x)
     for layer, h in zip(network.all_layers, seen, strict=True):
         low, high = range_of(layer)
-        reach = MARGIN * (h.amax(0) - h.amin(0))
+        reach = GRID_MARGIN * (h.amax(0) - h.amin(0))
         torch.testing.assert_close(low, h.amin(0) - reach)
         torch.testing.assert_close(high, h.amax(0) + reach)
 
@@ -83,7 +89,7 @@ def test_the_base_function_keeps_its_weight_when_the_grid_moves() -> None:
 
 def test_a_refined_network_is_another_object() -> None:
     network = random_network((2, 2, 1), grid_size=3)
-    before = copied(network)
+    before = copy_network(network)
     assert refine(network, 7).layers[0].grid_size == 7
     assert torch.equal(network.layers[0].weight, before.layers[0].weight)
 
@@ -109,16 +115,16 @@ def test_refining_follows_an_uneven_grid() -> None:
 def fitting(width: tuple[int, ...] = (2, 3, 1)) -> tuple[KAN, torch.Tensor]:
     """A network whose grids fit all that they see."""
     network, x = random_network(width, direct=True), uniform_rows(100, 2)
-    while follow_(network, x):
+    while update_misplaced_grids_(network, x):
         pass
     return network, x
 
 
 def test_grids_that_fit_are_left_alone_to_the_bit() -> None:
     network, x = fitting()
-    before = copied(network).state_dict()
-    assert not follow_(network, x)
-    assert not is_stray(network, x)
+    before = copy_network(network).state_dict()
+    assert not update_misplaced_grids_(network, x)
+    assert not has_misplaced_grids(network, x)
     assert all(torch.equal(network.state_dict()[name], before[name]) for name in before)
 
 
@@ -126,9 +132,9 @@ def test_only_the_grid_of_the_node_that_left_it_moves() -> None:
     network, x = fitting()
     with torch.no_grad():
         network.layers[0].weight[:, :, 1] *= 3.0
-    before, outputs = copied(network), network(x)
-    assert is_stray(network, x)
-    assert follow_(network, x)
+    before, outputs = copy_network(network), network(x)
+    assert has_misplaced_grids(network, x)
+    assert update_misplaced_grids_(network, x)
     assert torch.equal(network.layers[0].knots, before.layers[0].knots)
     layer, old = network.layers[1], before.layers[1]
     for node, stays in enumerate([True, False, True]):
@@ -151,11 +157,13 @@ def test_only_the_grid_of_the_node_that_left_it_moves() -> None:
 )
 def test_a_grid_follows_rows_that_leave_it_or_hardly_fill_it(low: float, high: float, moves: bool) -> None:
     network = random_network((1, 1))
-    assert follow_(network, torch.linspace(low, high, 50, dtype=torch.float64)[:, None]) is moves
+    assert (
+        update_misplaced_grids_(network, torch.linspace(low, high, 50, dtype=torch.float64)[:, None]) is moves
+    )
 
 
 @pytest.mark.parametrize(("value", "moves"), [(0.3, False), (1.0, False), (1.5, True)])
 def test_a_constant_moves_its_grid_only_from_outside(value: float, moves: bool) -> None:
     network = random_network((1, 1))
-    assert follow_(network, torch.full((20, 1), value, dtype=torch.float64)) is moves
-    assert not follow_(network, torch.full((20, 1), value, dtype=torch.float64))
+    assert update_misplaced_grids_(network, torch.full((20, 1), value, dtype=torch.float64)) is moves
+    assert not update_misplaced_grids_(network, torch.full((20, 1), value, dtype=torch.float64))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kan_engine.errors import ArtifactError, InvalidConfig
-from kan_engine.network.kan import KAN, KANConfig, copied, initialise_
+from kan_engine.network.kan import KAN, KANConfig, copy_network, initialise_
 from kan_engine.network.layer import SymbolicEdge
 from tests.support.engine.networks import random_network, uniform_rows
 
@@ -101,7 +101,7 @@ def test_a_copy_keeps_fixed_functions_and_pruned_edges() -> None:
     network, x = random_network((2, 3, 1)), uniform_rows(10, 2)
     network.layers[0].mask[0, 0] = False
     network.layers[0].symbolic[1, 1] = SymbolicEdge("cos", 2.0, 0.0, 1.0, 0.0)
-    assert torch.equal(copied(network)(x), network(x))
+    assert torch.equal(copy_network(network)(x), network(x))
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3])

@@ -54,7 +54,7 @@ def test_the_slopes_of_a_product_are_its_derivatives_even_where_two_factors_vani
     layer.products, layer.mask[:] = 2, True
     with torch.no_grad():
         layer.weight[1:, :, 1] = 0.0
-    passage = layer.passage(x.detach())
+    passage = layer.compute_derivatives(x.detach())
     for node in range(2):
         (expected,) = torch.autograd.grad(layer(x)[:, node].sum(), x)
         torch.testing.assert_close(passage.slopes[:, :, node], expected)
@@ -87,7 +87,7 @@ def test_only_live_splines_are_trained() -> None:
 def test_beyond_the_grid_an_activation_goes_on_along_its_tangent(order: int, side: float) -> None:
     layer = random_layer(order=order)
     edge, step = torch.full((1, 3), side, dtype=torch.float64), 0.5 * side
-    slopes = layer.passage(edge).slopes
+    slopes = layer.compute_derivatives(edge).slopes
     live = layer.trainable_mask()
     gained = (layer.postacts(edge + step) - layer.postacts(edge))[0]
     torch.testing.assert_close(gained[live], (slopes * step)[0][live])
@@ -96,7 +96,7 @@ def test_beyond_the_grid_an_activation_goes_on_along_its_tangent(order: int, sid
 @pytest.mark.parametrize("reach", [1.0, 3.0])  # inside the grid, and beyond it
 def test_slopes_are_the_derivatives_of_the_activations(reach: float) -> None:
     layer, x = random_layer(), reach * uniform_rows(20, 3)
-    slopes = layer.passage(x).slopes
+    slopes = layer.compute_derivatives(x).slopes
     h = 1e-6
     difference = (layer.postacts(x + h) - layer.postacts(x - h)) / (2 * h)
     torch.testing.assert_close(slopes, difference.detach(), rtol=1e-6, atol=1e-6)  # of central differences

@@ -11,7 +11,7 @@ from kan_engine.network.pruning import (
     incoming_score,
     outgoing_score,
     prune,
-    without_dead_nodes,
+    remove_dead_nodes,
 )
 from tests.support.engine.networks import random_network, uniform_rows
 
@@ -155,7 +155,7 @@ def test_dropping_dead_nodes_leaves_sums_and_products_apart(place: int) -> None:
     network = random_network((2, 3, 1), products=2)
     network.layers[0].mask[:, place] = False
     network.layers[1].mask[place] = False
-    smaller = without_dead_nodes(network)
+    smaller = remove_dead_nodes(network)
     assert smaller.config.products == (2 if place == 0 else 1)
     torch.testing.assert_close(smaller(X), network(X))
 
@@ -170,7 +170,7 @@ def test_dropping_dead_nodes_leaves_the_function_unchanged(direct: bool) -> None
         network.direct.symbolic[1, 0] = SymbolicEdge("cos", 1.0, 0.0, 1.0, 0.0)
     for node in (0, 1):
         network.layers[0].mask[:, node] = network.layers[1].mask[node] = False
-    smaller = without_dead_nodes(network)
+    smaller = remove_dead_nodes(network)
     assert smaller.config.width == (2, 2, 3, 1)
     torch.testing.assert_close(smaller(X), network(X))
 
@@ -178,4 +178,4 @@ def test_dropping_dead_nodes_leaves_the_function_unchanged(direct: bool) -> None
 def test_a_layer_keeps_a_node_even_if_all_are_dead() -> None:
     network = random_network((2, 3, 1))
     network.layers[0].mask[:] = network.layers[1].mask[:] = False
-    assert without_dead_nodes(network).config.width == (2, 1, 1)
+    assert remove_dead_nodes(network).config.width == (2, 1, 1)

@@ -21,7 +21,7 @@ def loss(ps: list[torch.Tensor]) -> torch.Tensor:
 
 def take_(steps: AdamW, ps: list[torch.Tensor], rates: tuple[float, ...] = RATES) -> None:
     for rate in rates:
-        steps.forget_gradients()
+        steps.clear_gradients()
         loss(ps).backward()  # type: ignore[no-untyped-call]
         steps.step_(rate)
 
@@ -53,5 +53,5 @@ def test_gradients_are_forgotten_and_not_added_up() -> None:
     ps = parameters()
     steps = AdamW(ps, decay=0.0, betas=BETAS)
     loss(ps).backward()  # type: ignore[no-untyped-call]
-    steps.forget_gradients()
+    steps.clear_gradients()
     assert [p.grad for p in ps] == [None, None]

@@ -6,7 +6,7 @@ from itertools import pairwise, takewhile
 import pytest
 import torch
 
-from kan_engine.numerics.lbfgs import MEMORY, Minimiser
+from kan_engine.numerics.lbfgs import LBFGS, MAX_PAIRS
 
 ENOUGH = 300  # steps; a minimiser that does not end reaches them all
 
@@ -24,10 +24,10 @@ def rosenbrock(x: torch.Tensor) -> torch.Tensor:
 
 
 def minimised(objective: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> list[float]:
-    return steps_of(Minimiser([x], lambda: [objective(x)]))
+    return steps_of(LBFGS([x], lambda: [objective(x)]))
 
 
-def steps_of(minimiser: Minimiser) -> list[float]:
+def steps_of(minimiser: LBFGS) -> list[float]:
     """Objectives that a minimiser reaches until it ends, or for long enough."""
     reached = (minimiser.advance_() for _ in range(ENOUGH))
     return [value for value in takewhile(lambda value: value is not None, reached) if value is not None]
@@ -41,9 +41,9 @@ def test_the_minimum_of_a_curved_valley_is_found_in_few_steps() -> None:
 
 
 def test_an_ill_conditioned_bowl_is_minimised_although_more_steps_are_taken_than_are_remembered() -> None:
-    x = point(*[1.0] * (MEMORY + 10))
+    x = point(*[1.0] * (MAX_PAIRS + 10))
     values = minimised(bowl, x)
-    assert len(values) > MEMORY
+    assert len(values) > MAX_PAIRS
     assert values[-1] < 1e-12
 
 
@@ -78,12 +78,12 @@ def test_a_step_across_negative_curvature_does_no_harm() -> None:
 
 def test_several_parameters_of_any_shape_and_several_summands_are_minimised_together() -> None:
     first, second = point(1.0, 2.0), torch.ones(2, 2, dtype=torch.float64, requires_grad=True)
-    steps_of(Minimiser([first, second], lambda: [(first.sum() - 1) ** 2, second.square().sum()]))
+    steps_of(LBFGS([first, second], lambda: [(first.sum() - 1) ** 2, second.square().sum()]))
     assert float(first.detach().sum()) == pytest.approx(1)
     assert second.detach().abs().max() < 1e-6
 
 
 def test_a_parameter_that_the_objective_does_not_use_stays() -> None:
     used, idle = point(1.0), point(7.0)
-    steps_of(Minimiser([used, idle], lambda: [used.square().sum()]))
+    steps_of(LBFGS([used, idle], lambda: [used.square().sum()]))
     assert float(idle.detach()) == 7.0

@@ -8,25 +8,25 @@ import pytest
 import torch
 
 from kan_engine.data.scaling import TargetScaler
-from kan_engine.structure.batched_levenberg_marquardt import fitted
-from kan_engine.structure.batched_networks import Bundle, Node, Terms
+from kan_engine.structure.batched_levenberg_marquardt import fit_batch
+from kan_engine.structure.batched_networks import InputTerms, NetworkBatch, Node
 from kan_engine.structure.search import (
     ADDITIVE,
+    FEW_INPUT_GRID_SIZES,
     FREE,
-    GRIDS,
-    GRIDS_OF_FEW,
+    GRID_SIZES,
     LINE,
     LOG,
+    MAX_SCREENED_STARTS,
+    MIN_ROWS_FOR_TRANSFORMS,
     PRODUCT,
-    SCREENED,
     SQUARE,
-    TRANSFORM_ROWS,
-    Fit,
-    Frame,
+    FittedStructure,
+    InputGrids,
     Shape,
-    additive,
-    error_of,
-    search,
+    fit_additive_structure,
+    relative_rmse,
+    search_structures,
 )
 from tests.support.engine.laws import Law, sampled
 
@@ -42,19 +42,19 @@ def product_law(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def fit() -> Fit:
+def fit() -> FittedStructure:
     """a + b."""
     sample = sampled(lambda a, b: a + b, 2, 30)
-    return additive(sample, sample, generator())
+    return fit_additive_structure(sample, sample, generator())
 
 
 @pytest.fixture
 def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hardly any training: enough where a test is about the order of things."""
-    monkeypatch.setattr("kan_engine.structure.search.STARTS", (1, 1, 1))
-    monkeypatch.setattr("kan_engine.structure.search.STEPS", (1, 1, 1))
+    monkeypatch.setattr("kan_engine.structure.search.STARTS_PER_NODE_COUNT", (1, 1, 1))
+    monkeypatch.setattr("kan_engine.structure.search.STEPS_PER_GRID", (1, 1, 1))
     monkeypatch.setattr("kan_engine.structure.search.SCREENING_STEPS", 1)
-    monkeypatch.setattr("kan_engine.structure.search.SCREENED", (100, 100))
+    monkeypatch.setattr("kan_engine.structure.search.MAX_SCREENED_STARTS", (100, 100))
     monkeypatch.setattr(
         "kan_engine.structure.search.is_defined", lambda transform, y: transform == "identity"
     )
@@ -71,16 +71,16 @@ def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_shape_is_adequate_if_its_error_is_tiny_or_small_and_falling(
-    fit: Fit, errors: tuple[float, ...], is_adequate: bool
+    fit: FittedStructure, errors: tuple[float, ...], is_adequate: bool
 ) -> None:
     assert replace(fit, errors=errors).is_adequate is is_adequate
 
 
-def test_the_error_of_a_fit_is_that_of_its_best_grid(fit: Fit) -> None:
+def test_the_error_of_a_fit_is_that_of_its_best_grid(fit: FittedStructure) -> None:
     assert replace(fit, errors=(0.3, 0.1, 0.2)).error == 0.1
 
 
-def test_a_shape_without_hidden_nodes_is_additive(fit: Fit) -> None:
+def test_a_shape_without_hidden_nodes_is_additive(fit: FittedStructure) -> None:
     assert (fit.shape, fit.network.config.width) == (ADDITIVE, (2, 1))
 
 
@@ -105,7 +105,7 @@ def test_a_target_that_does_not_vary_has_spread_1() -> None:
 @pytest.mark.parametrize(("low", "curves"), [(-1.0, {"line", "square"}), (0.5, {"line", "square", "log"})])
 def test_nodes_are_given_logarithms_too_where_all_inputs_are_positive(low: float, curves: set[str]) -> None:
     sample = sampled(lambda a, b: a - b, 2, 40, low=low, high=1.0)
-    given = Frame(sample, 3).terms(sample, 4).curves
+    given = InputGrids(sample, 3).terms(sample, 4).curves
     assert set(given) == curves
     for curve in given.values():
         torch.testing.assert_close(curve.mean(0), torch.zeros(2, dtype=torch.float64))
@@ -113,7 +113,7 @@ def test_nodes_are_given_logarithms_too_where_all_inputs_are_positive(low: float
 
 
 def test_other_rows_are_seen_on_the_scales_of_the_training_rows() -> None:
-    frame = Frame(sampled(lambda a, b: a - b, 2, 40), 3)
+    frame = InputGrids(sampled(lambda a, b: a - b, 2, 40), 3)
     other = sampled(lambda a, b: a - b, 2, 20, seed=1)
     both = replace(
         other, x=torch.cat([frame.training.x, other.x]), raw=torch.cat([frame.training.raw, other.raw])
@@ -125,22 +125,22 @@ def test_other_rows_are_seen_on_the_scales_of_the_training_rows() -> None:
 
 def test_additive_shapes_are_found_best_transform_first() -> None:
     training, validation = sampled(product_law, 2, 100), sampled(product_law, 2, 50, seed=1)
-    found = list(islice(search(training, validation, generator=generator()), 6))
+    found = list(islice(search_structures(training, validation, generator=generator()), 6))
     assert found[0].shape.transform == "log"
     assert [fit.error for fit in found] == sorted(fit.error for fit in found)
     assert not any(fit.shape.nodes for fit in found)
 
 
-@pytest.mark.parametrize(("rows", "transforms"), [(TRANSFORM_ROWS - 1, {"identity"}), (40, None)])
+@pytest.mark.parametrize(("rows", "transforms"), [(MIN_ROWS_FOR_TRANSFORMS - 1, {"identity"}), (40, None)])
 def test_few_rows_cannot_tell_a_transform_from_chance(rows: int, transforms: set[str] | None) -> None:
     sample = sampled(lambda a: a, 1, rows)
-    found = {fit.shape.transform for fit in search(sample, sample, generator=generator())}
+    found = {fit.shape.transform for fit in search_structures(sample, sample, generator=generator())}
     assert found == transforms if transforms else len(found) > 5
 
 
 def test_of_one_input_there_are_only_additive_shapes() -> None:
     sample = sampled(lambda a: np.sin(9 * a), 1, 60)
-    assert not any(fit.shape.nodes for fit in search(sample, sample, generator=generator()))
+    assert not any(fit.shape.nodes for fit in search_structures(sample, sample, generator=generator()))
 
 
 LAWS: dict[str, tuple[Law, int]] = {
@@ -155,15 +155,19 @@ LAWS: dict[str, tuple[Law, int]] = {
 @pytest.mark.parametrize("law", LAWS)
 def test_an_adequate_shape_of_a_small_law_is_found(law: str) -> None:
     training, validation = (sampled(*LAWS[law], rows, seed=rows) for rows in (240, 80))
-    found = next(fit for fit in search(training, validation, generator=generator()) if fit.is_adequate)
-    assert found.error == pytest.approx(found.error_on(validation))
+    found = next(
+        fit for fit in search_structures(training, validation, generator=generator()) if fit.is_adequate
+    )
+    assert found.error == pytest.approx(found.relative_error(validation))
     assert len(found.shape.nodes) == (0 if law.startswith("sqrt") else 1)
 
 
 def test_a_law_of_an_angle_is_found_by_its_sine() -> None:
     law, inputs = LAWS["asin(a * b / 4.1)"]
     training, validation = (sampled(law, inputs, rows, seed=rows) for rows in (240, 80))
-    found = next(fit for fit in search(training, validation, generator=generator()) if fit.is_adequate)
+    found = next(
+        fit for fit in search_structures(training, validation, generator=generator()) if fit.is_adequate
+    )
     assert found.shape.transform == "sin"
     assert found.error < 1e-6
 
@@ -174,7 +178,7 @@ def test_shapes_come_from_few_nodes_to_many_and_without_logarithms_of_what_is_no
     low: float,
 ) -> None:
     sample = sampled(lambda a, b: a - b, 2, 40, low=low, high=1.0)
-    shapes = [fit.shape for fit in search(sample, sample, generator=generator())]
+    shapes = [fit.shape for fit in search_structures(sample, sample, generator=generator())]
     assert [min(len(shape.nodes), 2) for shape in shapes] == sorted(min(len(s.nodes), 2) for s in shapes)
     assert any("log" in [node.inner for node in shape.nodes] for shape in shapes) is (low > 0)
     assert {SQUARE, LINE, FREE, PRODUCT} <= {node for shape in shapes for node in shape.nodes}
@@ -182,9 +186,9 @@ def test_shapes_come_from_few_nodes_to_many_and_without_logarithms_of_what_is_no
 
 @pytest.mark.usefixtures("_brief")
 def test_only_so_many_shapes_survive_the_coarse_grid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kan_engine.structure.search.SCREENED", (3, 2))
+    monkeypatch.setattr("kan_engine.structure.search.MAX_SCREENED_STARTS", (3, 2))
     sample = sampled(lambda a, b: a - b, 2, 40)
-    counts = [len(fit.shape.nodes) for fit in search(sample, sample, generator=generator())]
+    counts = [len(fit.shape.nodes) for fit in search_structures(sample, sample, generator=generator())]
     assert [sum(c == 1 for c in counts), sum(c > 1 for c in counts)] == [3, 2]
 
 
@@ -193,9 +197,13 @@ def test_only_so_many_shapes_survive_the_coarse_grid(monkeypatch: pytest.MonkeyP
 def test_shapes_that_cannot_imitate_as_much_have_an_advantage(
     advantage: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kan_engine.structure.search.SIMPLER", advantage)
+    monkeypatch.setattr("kan_engine.structure.search.SIMPLE_SHAPE_FACTOR", advantage)
     sample = sampled(lambda a, b: np.sin(3 * a * b), 2, 40)
-    nodes = [fit.shape for fit in search(sample, sample, generator=generator()) if len(fit.shape.nodes) == 1]
+    nodes = [
+        fit.shape
+        for fit in search_structures(sample, sample, generator=generator())
+        if len(fit.shape.nodes) == 1
+    ]
     simple = [shape.is_simple for shape in nodes]
     assert simple == sorted(simple, reverse=not advantage)
 
@@ -204,7 +212,7 @@ def test_few_rows_are_not_fitted_on_a_fine_grid() -> None:
     def law(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.asarray(np.sin(3 * a) + b)
 
-    fit = additive(sampled(law, 2, 60), sampled(law, 2, 40, seed=1), generator())
+    fit = fit_additive_structure(sampled(law, 2, 60), sampled(law, 2, 40, seed=1), generator())
     assert [step.grid_size for step in fit.history] == [4, 8]  # 16 would need 76 rows
 
 
@@ -212,9 +220,9 @@ def test_an_additive_shape_is_fitted_on_finer_grids_while_that_helps() -> None:
     training, validation = (
         sampled(lambda a: np.exp(np.sin(3 * a)), 1, rows, seed=rows) for rows in (300, 90)
     )
-    fit = additive(training, validation, generator())
-    assert fit.terms.grid_size > GRIDS[-1]
-    assert fit.error == min(fit.errors) == pytest.approx(fit.error_on(validation))
+    fit = fit_additive_structure(training, validation, generator())
+    assert fit.terms.grid_size > GRID_SIZES[-1]
+    assert fit.error == min(fit.errors) == pytest.approx(fit.relative_error(validation))
     assert [step.number for step in fit.history] == list(range(len(fit.errors)))
 
 
@@ -223,51 +231,55 @@ def test_of_grids_that_do_not_help_the_best_is_kept() -> None:
         sampled(lambda a: np.random.default_rng(len(a)).normal(size=len(a)), 1, rows, seed=rows)
         for rows in (200, 100)
     )
-    fit = additive(training, validation, generator())
+    fit = fit_additive_structure(training, validation, generator())
     assert fit.terms.grid_size == 4
-    assert fit.error_on(validation) == pytest.approx(fit.errors[0]) == pytest.approx(fit.error)
+    assert fit.relative_error(validation) == pytest.approx(fit.errors[0]) == pytest.approx(fit.error)
 
 
 def test_an_additive_shape_may_be_of_a_transform_of_the_target() -> None:
     sample = sampled(product_law, 2, 100)
-    fit = additive(sample, sample, generator(), transform="log")
+    fit = fit_additive_structure(sample, sample, generator(), transform="log")
     assert fit.shape.transform == fit.scaler.transform == "log"
     assert fit.error < 1e-4
 
 
 def test_a_single_validation_row_still_gives_an_error_to_judge_by() -> None:
     sample = sampled(lambda a: a**2, 1, 30)
-    assert additive(sample, sample[:1], generator()).error < 1e-3
+    assert fit_additive_structure(sample, sample[:1], generator()).error < 1e-3
 
 
 def test_rows_without_weight_do_not_count_in_an_error() -> None:
     sample = sampled(lambda a: a, 1, 4)
     weighted = replace(sample, weights=torch.tensor([1.0, 1.0, 0.0, 0.0], dtype=torch.float64))
     wrong = sample.y.numpy() + np.array([[0.0], [0.0], [5.0], [5.0]])
-    assert (error_of(wrong, weighted), error_of(wrong, sample) > 1) == (0.0, True)
+    assert (relative_rmse(wrong, weighted), relative_rmse(wrong, sample) > 1) == (0.0, True)
 
 
 def test_predictions_that_are_no_numbers_are_infinitely_wrong() -> None:
     sample = sampled(lambda a: a, 1, 20)
     root = TargetScaler("square", -np.ones(1), np.ones(1))  # the inverse takes the root of -1
-    assert error_of(root.inverse(np.zeros((20, 1))), sample) == float("inf")
+    assert relative_rmse(root.inverse(np.zeros((20, 1))), sample) == float("inf")
 
 
-def test_a_fit_can_be_trained_further_on_other_rows(fit: Fit) -> None:
+def test_a_fit_can_be_trained_further_on_other_rows(fit: FittedStructure) -> None:
     other = sampled(lambda a, b: a - b, 2, 60, seed=1)
-    assert fit.error_on(other) > 1e-3 > fit.error_on(other, fit.trained(other, steps=5))
+    assert (
+        fit.relative_error(other) > 1e-3 > fit.relative_error(other, fit.train_coefficients(other, steps=5))
+    )
 
 
 def test_the_search_ends_when_it_is_told_to() -> None:
     fit = sampled(lambda a, b: a + b, 2, 20)
-    assert list(search(fit, fit, generator=generator(), should_stop=lambda: True)) == []
+    assert list(search_structures(fit, fit, generator=generator(), should_stop=lambda: True)) == []
 
 
 @pytest.mark.usefixtures("_brief")
 @pytest.mark.parametrize("enough", [1, 2, 12])
 def test_a_stop_between_two_fits_ends_the_search(enough: int) -> None:
-    sample, found = sampled(np.hypot, 2, 30, low=-1.0), list[Fit]()
-    for fit in search(sample, sample, generator=generator(), should_stop=lambda: len(found) >= enough):
+    sample, found = sampled(np.hypot, 2, 30, low=-1.0), list[FittedStructure]()
+    for fit in search_structures(
+        sample, sample, generator=generator(), should_stop=lambda: len(found) >= enough
+    ):
         found.append(fit)
     assert len(found) == enough
 
@@ -275,27 +287,29 @@ def test_a_stop_between_two_fits_ends_the_search(enough: int) -> None:
 def test_a_fit_is_cut_after_the_step_in_which_it_is_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def counted(bundle: Bundle, terms: Terms, *args: object, **options: object) -> Bundle:
+    def counted(bundle: NetworkBatch, terms: InputTerms, *args: object, **options: object) -> NetworkBatch:
         calls.append(terms.grid_size)
-        return fitted(bundle, terms, *args, **options)  # type: ignore[arg-type]
+        return fit_batch(bundle, terms, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("kan_engine.structure.search.fitted", counted)
+    monkeypatch.setattr("kan_engine.structure.search.fit_batch", counted)
     sample = sampled(lambda a, b: a * b, 2, 400)
-    additive(sample, sample, generator(), lambda: True)
+    fit_additive_structure(sample, sample, generator(), lambda: True)
     assert calls == [4]
 
 
 def test_starts_that_led_to_one_network_are_refined_once() -> None:
     sample = sampled(lambda a, b, c: a * b + c, 3, 100)
-    fits = [fit for fit in search(sample, sample, generator=generator()) if len(fit.shape.nodes) == 1]
-    assert len(fits) == SCREENED[0]
+    fits = [
+        fit for fit in search_structures(sample, sample, generator=generator()) if len(fit.shape.nodes) == 1
+    ]
+    assert len(fits) == MAX_SCREENED_STARTS[0]
     errors = [(fit.shape, round(float(np.log10(fit.error)), 1)) for fit in fits if fit.error > 1e-3]
     assert len(set(errors)) == len(errors)
 
 
 @pytest.mark.usefixtures("_brief")
-@pytest.mark.parametrize(("inputs", "grids"), [(2, GRIDS_OF_FEW), (3, GRIDS)])
+@pytest.mark.parametrize(("inputs", "grids"), [(2, FEW_INPUT_GRID_SIZES), (3, GRID_SIZES)])
 def test_two_inputs_are_looked_at_on_finer_grids(inputs: int, grids: tuple[int, ...]) -> None:
     sample = sampled(lambda *x: np.prod(x, axis=0), inputs, 300)
-    hidden = next(fit for fit in search(sample, sample, generator=generator()) if fit.shape.nodes)
+    hidden = next(fit for fit in search_structures(sample, sample, generator=generator()) if fit.shape.nodes)
     assert hidden.history[0].grid_size == grids[0]

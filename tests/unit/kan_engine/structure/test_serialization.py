@@ -8,18 +8,25 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine import fit_from_json, fit_to_json, search
-from kan_engine.structure.search import CURVED_LINE_PRODUCT, LOG, ONE_NODE, Fit, Sample, _Search
-from kan_engine.training.loop import Step
+from kan_engine import search_structures, structure_from_json, structure_to_json
+from kan_engine.structure.search import (
+    CURVED_LINE_PRODUCT,
+    LOG,
+    ONE_NODE,
+    FittedStructure,
+    StructureRows,
+    _StructureSearch,
+)
+from kan_engine.training.loop import TrainingStep
 
 RNG = np.random.default_rng(0)
 
 
-def sample(rows: int) -> Sample:
+def sample(rows: int) -> StructureRows:
     raw = RNG.uniform(0.5, 2, (rows, 2))
     y = raw[:, :1] * raw[:, 1:] + RNG.normal(0, 0.1, (rows, 1))
     scaled = torch.from_numpy(2 * (raw - 0.5) / 1.5 - 1)
-    return Sample(
+    return StructureRows(
         x=scaled,
         raw=torch.from_numpy(raw),
         y=torch.from_numpy(y),
@@ -30,23 +37,23 @@ def sample(rows: int) -> Sample:
 TRAINING, VALIDATION = sample(60), sample(30)
 
 
-def fits() -> list[Fit]:
+def fits() -> list[FittedStructure]:
     """One without hidden nodes, one whose node adds logarithms, one whose node multiplies."""
-    additive = next(search(TRAINING, VALIDATION, generator=torch.Generator().manual_seed(0)))
-    stage = _Search(TRAINING, VALIDATION, torch.Generator().manual_seed(0), 3, lambda: False)
+    additive = next(search_structures(TRAINING, VALIDATION, generator=torch.Generator().manual_seed(0)))
+    stage = _StructureSearch(TRAINING, VALIDATION, torch.Generator().manual_seed(0), 3, lambda: False)
     found = [additive]
     for node in (LOG, CURVED_LINE_PRODUCT):
         family = next(family for family in ONE_NODE if family[0] == (node,))
-        (rough,) = islice(stage.screened(family), 1)
-        found.append(stage.refined(rough.shape, rough.bundle))
+        (rough,) = islice(stage.screen_family(family), 1)
+        found.append(stage.fit_on_grids(rough.shape, rough.bundle))
     return found
 
 
 @pytest.mark.parametrize("fit", fits(), ids=["additive", "logarithms", "product"])
-def test_a_fit_comes_back_from_json_bit_for_bit(fit: Fit) -> None:
-    odd = replace(fit, history=(*fit.history, Step(9, 4, 0.1, float("inf"))), dropped={1: (0.1, 0.2)})
-    text = json.dumps(fit_to_json(odd), allow_nan=False)
-    back = fit_from_json(json.loads(text), TRAINING)
+def test_a_fit_comes_back_from_json_bit_for_bit(fit: FittedStructure) -> None:
+    odd = replace(fit, history=(*fit.history, TrainingStep(9, 4, 0.1, float("inf"))), dropped={1: (0.1, 0.2)})
+    text = json.dumps(structure_to_json(odd), allow_nan=False)
+    back = structure_from_json(json.loads(text), TRAINING)
     assert (back.shape, back.errors, back.history, back.dropped) == (
         odd.shape,
         odd.errors,
@@ -57,11 +64,11 @@ def test_a_fit_comes_back_from_json_bit_for_bit(fit: Fit) -> None:
     assert torch.equal(back.bundle.held, fit.bundle.held)
     with torch.no_grad():
         assert torch.equal(back.network(VALIDATION.x), fit.network(VALIDATION.x))
-    assert back.error_on(VALIDATION) == fit.error_on(VALIDATION)
+    assert back.relative_error(VALIDATION) == fit.relative_error(VALIDATION)
 
 
 def test_a_fit_that_came_back_is_trained_on_as_the_one_that_stayed() -> None:
     fit = fits()[2]
-    back = fit_from_json(json.loads(json.dumps(fit_to_json(fit))), TRAINING)
-    again, there = (each.trained(TRAINING, steps=3) for each in (fit, back))
+    back = structure_from_json(json.loads(json.dumps(structure_to_json(fit))), TRAINING)
+    again, there = (each.train_coefficients(TRAINING, steps=3) for each in (fit, back))
     assert torch.equal(again.flat, there.flat)

@@ -8,35 +8,35 @@ import pytest
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.symbolic.closed_forms import (
-    ENOUGH,
+    MAX_CLOSE_COMPLEXITY,
     Candidate,
     Effort,
-    as_candidate,
-    best_forms,
-    closed_forms,
-    is_settled,
-    varies,
+    find_closed_forms,
+    has_close_form,
+    is_varying,
+    select_best_forms,
+    to_candidate,
 )
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER
-from kan_engine.symbolic.noise_model import Precision
-from kan_engine.symbolic.univariate_fit import Array, Axis, suggest
+from kan_engine.symbolic.noise_model import NoiseModel
+from kan_engine.symbolic.univariate_fit import Array, FitPoints, suggest
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 U = np.linspace(0.4, 2.1, 300)
-AXIS = Axis(U)
+AXIS = FitPoints(U)
 
 
 def values_of(form: Candidate, u: Array = U) -> Array:
     return evaluate(form.tree, {PLACEHOLDER.name: u}, form.parameters) + form.constant
 
 
-FINE, KNOWN, ROUGH = (Precision.exact(floor) for floor in (1e-9, 1e-6, 1e-3))
+FINE, KNOWN, ROUGH = (NoiseModel.exact(floor) for floor in (1e-9, 1e-6, 1e-3))
 
 
-def best(v: Array, effort: Effort, *, floor: float = 1e-9, axis: Axis = AXIS) -> Candidate:
-    known = Precision.exact(floor)
-    return best_forms(closed_forms(axis, v, known=known, effort=effort), known, 1)[0]
+def best(v: Array, effort: Effort, *, floor: float = 1e-9, axis: FitPoints = AXIS) -> Candidate:
+    known = NoiseModel.exact(floor)
+    return select_best_forms(find_closed_forms(axis, v, known=known, effort=effort), known, 1)[0]
 
 
 def form(error: float, complexity: int = 1) -> Candidate:
@@ -45,7 +45,7 @@ def form(error: float, complexity: int = 1) -> Candidate:
 
 @pytest.mark.parametrize("effort", Effort)
 def test_a_curve_that_does_not_vary_is_a_constant(effort: Effort) -> None:
-    (constant,) = closed_forms(AXIS, np.full(len(U), 2.5), known=KNOWN, effort=effort)
+    (constant,) = find_closed_forms(AXIS, np.full(len(U), 2.5), known=KNOWN, effort=effort)
     assert (to_text(constant.tree), constant.parameters, constant.constant) == ("0", (), 2.5)
 
 
@@ -54,12 +54,12 @@ def test_a_curve_that_does_not_vary_is_a_constant(effort: Effort) -> None:
     [([1.0, 2.0], True), ([1.0, 1.0 + 1e-12], False), ([0.0, 0.0], False), ([1.0, np.nan], False)],
 )
 def test_values_vary_if_they_are_different_numbers(values: list[float], expected: bool) -> None:
-    assert varies(np.array(values)) is expected
+    assert is_varying(np.array(values)) is expected
 
 
 @pytest.mark.parametrize("unit", [1e-100, 1e-60, 1e60, 1e100])
 def test_powers_that_leave_the_numbers_are_no_candidates(unit: float) -> None:
-    found = closed_forms(Axis(unit * U), np.sin(U) * U**3, known=KNOWN, effort=Effort.PLAIN)
+    found = find_closed_forms(FitPoints(unit * U), np.sin(U) * U**3, known=KNOWN, effort=Effort.PLAIN)
     assert found
     assert all(np.isfinite(candidate.parameters).all() and all(candidate.parameters) for candidate in found)
 
@@ -75,15 +75,15 @@ def test_a_more_complex_form_has_to_earn_its_price() -> None:
 
 
 def test_a_form_stands_where_the_best_of_its_fits_does() -> None:
-    first, second = (as_candidate(fit) for fit in suggest(AXIS, U)[:2])
+    first, second = (to_candidate(fit) for fit in suggest(AXIS, U)[:2])
     assert first.tree != second.tree
     fits = [replace(first, error=1.0), replace(second, error=0.1), replace(first, error=1e-6)]
-    assert [kept.error for kept in best_forms(fits, KNOWN, 2)] == [1e-6, 0.1]
+    assert [kept.error for kept in select_best_forms(fits, KNOWN, 2)] == [1e-6, 0.1]
 
 
 def test_the_best_forms_are_sorted_by_score_cut_and_different() -> None:
-    found = closed_forms(AXIS, np.exp(U), known=KNOWN, effort=Effort.SINGLE)
-    kept = best_forms([*found, *found], KNOWN, 4)
+    found = find_closed_forms(AXIS, np.exp(U), known=KNOWN, effort=Effort.SINGLE)
+    kept = select_best_forms([*found, *found], KNOWN, 4)
     scores = [candidate.score(KNOWN) for candidate in kept]
     assert scores == sorted(scores)
     assert scores[0] == min(candidate.score(KNOWN) for candidate in found)
@@ -93,8 +93,8 @@ def test_the_best_forms_are_sorted_by_score_cut_and_different() -> None:
 @pytest.mark.parametrize(
     ("error", "complexity", "floor", "settled"),
     [
-        (1e-9, ENOUGH, 1e-9, True),
-        (1e-9, ENOUGH + 1, 1e-9, False),  # too complex to need no rivals
+        (1e-9, MAX_CLOSE_COMPLEXITY, 1e-9, True),
+        (1e-9, MAX_CLOSE_COMPLEXITY + 1, 1e-9, False),  # too complex to need no rivals
         (1e-7, 1, 1e-9, False),
         (2e-9, 1, 1e-9, True),
         (2e-2, 1, 1e-2, False),  # too rough for a near miss to tell
@@ -104,7 +104,7 @@ def test_the_best_forms_are_sorted_by_score_cut_and_different() -> None:
 def test_the_search_is_settled_by_a_simple_form_that_is_as_close_as_can_be_told(
     error: float, complexity: int, floor: float, settled: bool
 ) -> None:
-    assert is_settled([form(0.1), form(error, complexity)], Precision.exact(floor)) is settled
+    assert has_close_form([form(0.1), form(error, complexity)], NoiseModel.exact(floor)) is settled
 
 
 @pytest.mark.parametrize(
@@ -143,13 +143,13 @@ def test_a_quotient_is_found_with_its_coefficients(law: object) -> None:
 
 def test_a_quotient_with_a_pole_among_the_rows_is_no_form() -> None:
     u = np.linspace(-1.0, 1.0, 200)  # no row at the pole itself
-    found = closed_forms(Axis(u), 1 / (u - 0.3), known=FINE, effort=Effort.PLAIN)
+    found = find_closed_forms(FitPoints(u), 1 / (u - 0.3), known=FINE, effort=Effort.PLAIN)
     assert all(np.isfinite(values_of(candidate, u)).all() for candidate in found)
 
 
 def test_a_quotient_that_a_single_row_makes_infinite_is_no_form() -> None:
-    axis = Axis(np.array([-2.0, -1.0, 0.0, 1.0, 2.0]))
-    found = closed_forms(axis, np.array([1.0, 1.0, 1.0, 1.0, 5.0]), known=FINE, effort=Effort.PLAIN)
+    axis = FitPoints(np.array([-2.0, -1.0, 0.0, 1.0, 2.0]))
+    found = find_closed_forms(axis, np.array([1.0, 1.0, 1.0, 1.0, 5.0]), known=FINE, effort=Effort.PLAIN)
     assert all(np.isfinite(values_of(candidate, axis.u)).all() for candidate in found)
 
 
@@ -159,7 +159,7 @@ def test_a_power_beyond_the_library_is_found_as_a_polynomial() -> None:
 
 def test_a_curve_of_which_no_polynomial_explains_anything_has_none() -> None:
     v = 1e8 + 0.2 * np.sin(2 * np.pi * 30 * (U - U[0]) / (U[-1] - U[0]))
-    found = closed_forms(AXIS, v, known=ROUGH, effort=Effort.PLAIN)
+    found = find_closed_forms(AXIS, v, known=ROUGH, effort=Effort.PLAIN)
     assert all(candidate.linear for candidate in found)
 
 
@@ -171,7 +171,7 @@ def test_a_suggestion_is_a_tree_whose_first_parameter_scales_it(
     a, b = constants
     fits = suggest(AXIS, 2 * np.sin(a * U + b) + 1)
     fit = next(fit for fit in fits if fit.function == name)
-    found = as_candidate(fit)
+    found = to_candidate(fit)
     np.testing.assert_allclose(values_of(found) - found.constant, fit.c * _function(name, fit.a * U + fit.b))
     assert (found.linear, found.constant, found.error) == ((0,), fit.d, fit.error)
     assert found.parameters[0] == fit.c
@@ -182,7 +182,7 @@ def _function(name: str, u: Array) -> Array:
 
 
 def test_a_function_of_the_opposite_has_no_parameter_for_its_sign() -> None:
-    axis = Axis(-U)
+    axis = FitPoints(-U)
     found = best(np.sqrt(U), Effort.PLAIN, axis=axis)
     assert (to_text(found.tree), found.parameters) == ("c0*sqrt(-u)", pytest.approx((1.0,)))
 
@@ -197,7 +197,10 @@ def test_a_function_of_the_opposite_has_no_parameter_for_its_sign() -> None:
 )
 def test_more_effort_finds_more(law: object, effort: Effort, expected: str) -> None:
     v = law(U)  # type: ignore[operator]
-    found = {level: best_forms(closed_forms(AXIS, v, known=FINE, effort=level), FINE, 50) for level in Effort}
+    found = {
+        level: select_best_forms(find_closed_forms(AXIS, v, known=FINE, effort=level), FINE, 50)
+        for level in Effort
+    }
     with_it = [level for level, forms in found.items() if expected in [to_text(form.tree) for form in forms]]
     assert with_it[0] == effort
     assert to_text(found[effort][0].tree) == expected
@@ -205,7 +208,7 @@ def test_more_effort_finds_more(law: object, effort: Effort, expected: str) -> N
 
 
 def test_a_plain_function_that_is_close_has_no_polynomials_as_rivals() -> None:
-    close, far = (closed_forms(AXIS, v, known=FINE, effort=Effort.PLAIN) for v in (np.log(U), np.sin(U)))
+    close, far = (find_closed_forms(AXIS, v, known=FINE, effort=Effort.PLAIN) for v in (np.log(U), np.sin(U)))
     assert max(len(candidate.parameters) for candidate in close) == 1
     assert max(len(candidate.parameters) for candidate in far) > 1
 
@@ -227,7 +230,7 @@ def test_a_power_with_any_exponent_is_found(exponent: float) -> None:
 
 def test_a_logarithm_that_hardly_bends_is_found() -> None:
     u = np.linspace(0.01, 0.1, 200)
-    fits = closed_forms(Axis(u), np.log(1 + u), known=FINE, effort=Effort.SINGLE)
+    fits = find_closed_forms(FitPoints(u), np.log(1 + u), known=FINE, effort=Effort.SINGLE)
     assert min(form.error for form in fits if to_text(form.tree) == "c0*log(u + c1)") < 1e-12
 
 

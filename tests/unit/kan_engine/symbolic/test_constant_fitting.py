@@ -5,7 +5,15 @@ import pytest
 
 from kan_engine.expressions.evaluation import Parameter, Variable, apply_function, mul, number
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.symbolic.constant_fitting import FEW_ROWS, Form, error, few, fixed, refit, standard_errors
+from kan_engine.symbolic.constant_fitting import (
+    COARSE_FIT_ROWS,
+    ParametricForm,
+    compute_rmse,
+    fix_parameter,
+    refit_constants,
+    standard_errors,
+    take_coarse_rows,
+)
 
 X1 = Variable("x1")
 EXPONENTIAL = mul(Parameter(0), apply_function("exp", mul(Parameter(1), X1)))
@@ -13,39 +21,45 @@ U = {"x1": np.linspace(0.0, 2.0, 50)}
 
 
 def test_refitted_constants_are_those_of_the_data() -> None:
-    form = refit(Form(EXPONENTIAL, np.array([1.0, 0.1])), (U, 3 * np.exp(-1.2 * U["x1"])), iterations=50)
+    form = refit_constants(
+        ParametricForm(EXPONENTIAL, np.array([1.0, 0.1])), (U, 3 * np.exp(-1.2 * U["x1"])), iterations=50
+    )
     np.testing.assert_allclose(form.values, [3.0, -1.2], rtol=1e-9)
 
 
 def test_redundant_constants_do_no_harm() -> None:
     twice = mul(Parameter(0), Parameter(1), X1)
-    form = refit(Form(twice, np.array([1.0, 1.0])), (U, 6 * U["x1"]), iterations=50)
+    form = refit_constants(ParametricForm(twice, np.array([1.0, 1.0])), (U, 6 * U["x1"]), iterations=50)
     assert form.values[0] * form.values[1] == pytest.approx(6)
 
 
 def test_a_step_into_a_place_without_numbers_is_refused() -> None:
     root = apply_function("sqrt", Parameter(0) + X1)  # a number only above p0 = 0
-    form = refit(Form(root, np.array([5.0])), (U, np.sqrt(U["x1"] + 0.01)), iterations=100)
+    form = refit_constants(
+        ParametricForm(root, np.array([5.0])), (U, np.sqrt(U["x1"] + 0.01)), iterations=100
+    )
     assert form.values[0] == pytest.approx(0.01, rel=1e-6)
 
 
 @pytest.mark.parametrize("start", [[], [float("nan"), 1.0]])
 def test_a_form_that_cannot_be_refitted_stays(start: list[float]) -> None:
-    form = Form(EXPONENTIAL if start else X1, np.array(start))
-    np.testing.assert_array_equal(refit(form, (U, U["x1"]), iterations=5).values, start)
+    form = ParametricForm(EXPONENTIAL if start else X1, np.array(start))
+    np.testing.assert_array_equal(refit_constants(form, (U, U["x1"]), iterations=5).values, start)
 
 
 def test_the_error_is_the_root_of_the_mean_square() -> None:
-    assert error(Form(X1, np.array([])), (U, U["x1"] + 0.5)) == pytest.approx(0.5)
+    assert compute_rmse(ParametricForm(X1, np.array([])), (U, U["x1"] + 0.5)) == pytest.approx(0.5)
 
 
 def test_a_form_that_is_no_number_somewhere_is_infinitely_wrong() -> None:
-    assert error(Form(apply_function("log", X1), np.array([])), (U, U["x1"])) == float("inf")  # log(0)
+    assert compute_rmse(ParametricForm(apply_function("log", X1), np.array([])), (U, U["x1"])) == float(
+        "inf"
+    )  # log(0)
 
 
 def test_a_coarse_fit_sees_the_first_rows() -> None:
-    columns, target = few(({"x1": np.arange(1000.0)}, np.arange(1000.0)))
-    assert len(columns["x1"]) == len(target) == FEW_ROWS
+    columns, target = take_coarse_rows(({"x1": np.arange(1000.0)}, np.arange(1000.0)))
+    assert len(columns["x1"]) == len(target) == COARSE_FIT_ROWS
 
 
 def noisy(values: np.ndarray) -> np.ndarray:
@@ -54,7 +68,9 @@ def noisy(values: np.ndarray) -> np.ndarray:
 
 def test_a_constant_is_as_uncertain_as_regression_says() -> None:
     target = noisy(2 * U["x1"] + 1)
-    form = refit(Form(mul(Parameter(0), X1) + Parameter(1), np.array([1.0, 0.0])), (U, target), iterations=20)
+    form = refit_constants(
+        ParametricForm(mul(Parameter(0), X1) + Parameter(1), np.array([1.0, 0.0])), (U, target), iterations=20
+    )
     design = np.stack([U["x1"], np.ones(50)], axis=1)
     residual = design @ form.values - target
     expected = np.sqrt(np.diag(np.linalg.inv(design.T @ design)) * np.mean(residual**2))
@@ -62,16 +78,16 @@ def test_a_constant_is_as_uncertain_as_regression_says() -> None:
 
 
 def test_constants_that_can_stand_for_each_other_are_very_uncertain() -> None:
-    twice = Form(mul(Parameter(0), Parameter(1), X1), np.array([2.0, 3.0]))
+    twice = ParametricForm(mul(Parameter(0), Parameter(1), X1), np.array([2.0, 3.0]))
     assert standard_errors(twice, (U, noisy(6 * U["x1"]))).min() > 1e3
 
 
 def test_more_constants_than_rows_are_very_uncertain() -> None:
-    line = Form(mul(Parameter(0), X1) + Parameter(1), np.array([2.0, 3.0]))
+    line = ParametricForm(mul(Parameter(0), X1) + Parameter(1), np.array([2.0, 3.0]))
     assert standard_errors(line, ({"x1": np.array([1.0])}, np.array([5.5]))).min() > 1e6
 
 
 def test_a_parameter_that_becomes_a_number_is_none_any_more() -> None:
-    form = fixed(Form(EXPONENTIAL + Parameter(2), np.array([2.0, -0.5, 7.0])), 1, number(3))
+    form = fix_parameter(ParametricForm(EXPONENTIAL + Parameter(2), np.array([2.0, -0.5, 7.0])), 1, number(3))
     assert to_text(form.tree) == "c0*exp(3*x1) + c1"
     np.testing.assert_array_equal(form.values, [2.0, 7.0])

@@ -8,20 +8,22 @@ import pytest
 from kan_engine.expressions.evaluation import Expression, Parameter, Variable, apply_function, mul, walk
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.symbolic.constant_fitting import Data, Form
-from kan_engine.symbolic.constant_snapping import polished
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm
+from kan_engine.symbolic.constant_snapping import finalize_formula
 
 X = Variable("x")
 LINE = mul(Parameter(0), X) + Parameter(1)
 
 
-def rows(law: Callable[[np.ndarray], np.ndarray], count: int, seed: int) -> Data:
+def rows(law: Callable[[np.ndarray], np.ndarray], count: int, seed: int) -> ColumnsAndTarget:
     x = np.random.default_rng(seed).uniform(0.5, 2.0, count)
     return {"x": x}, law(x)
 
 
 def text(tree: Expression, values: list[float], law: Callable[[np.ndarray], np.ndarray]) -> str:
-    return to_text(polished(Form(tree, np.array(values)), rows(law, 80, 0), rows(law, 40, 1)))
+    return to_text(
+        finalize_formula(ParametricForm(tree, np.array(values)), rows(law, 80, 0), rows(law, 40, 1))
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,8 +58,8 @@ def test_nice_numbers_that_would_raise_the_error_are_not_taken() -> None:
 
 def test_a_misfit_earns_as_few_digits_as_do_no_harm() -> None:
     noise = np.random.default_rng(2).normal(0, 0.05, 80)
-    tree = polished(
-        Form(LINE, np.array([1.0000123, 0.3333321])),
+    tree = finalize_formula(
+        ParametricForm(LINE, np.array([1.0000123, 0.3333321])),
         rows(lambda x: x + 1 / 3 + noise[: len(x)], 80, 0),
         rows(lambda x: x + 1 / 3 + noise[: len(x)], 40, 1),
     )
@@ -68,8 +70,8 @@ def test_a_misfit_earns_as_few_digits_as_do_no_harm() -> None:
 def test_a_small_misfit_keeps_more_digits(error: float) -> None:
     noise = np.random.default_rng(2).normal(0, error, 80)
     slope = 1.23456789
-    tree = polished(
-        Form(LINE, np.array([slope, 0.0])),
+    tree = finalize_formula(
+        ParametricForm(LINE, np.array([slope, 0.0])),
         rows(lambda x: slope * x + noise[: len(x)], 80, 0),
         rows(lambda x: slope * x + noise[: len(x)], 40, 1),
     )

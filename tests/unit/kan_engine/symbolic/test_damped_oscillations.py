@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kan_engine.discovery.univariate_law import law_of_one
+from kan_engine.discovery.univariate_law import find_univariate_law
 from kan_engine.expressions.evaluation import Variable, evaluate
-from kan_engine.symbolic.damped_oscillations import sums_of_waves
+from kan_engine.symbolic.damped_oscillations import fit_oscillation_sums
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate
 from tests.support.engine.laws import Law
 
@@ -21,7 +21,7 @@ def values_of(found: Candidate, u: np.ndarray) -> np.ndarray:
 
 
 def nearest(law: Law, u: np.ndarray = U) -> Candidate:
-    return min(sums_of_waves(u, law(u)), key=lambda found: found.error)
+    return min(fit_oscillation_sums(u, law(u)), key=lambda found: found.error)
 
 
 @given(
@@ -59,7 +59,7 @@ def test_sums_are_found_without_the_constants_that_they_do_not_need(law: Law, co
 
 def test_under_noise_the_short_form_is_hardly_worse() -> None:
     noise = 0.05 * np.random.default_rng(1).normal(size=len(U))
-    long, short = sums_of_waves(U, np.exp(-0.4 * U) * np.cos(4 * U) + noise)
+    long, short = fit_oscillation_sums(U, np.exp(-0.4 * U) * np.cos(4 * U) + noise)
     assert short.parameters == pytest.approx([1, -0.4, 4], rel=0.1)
     assert long.error < short.error < 1.05 * long.error
 
@@ -73,12 +73,12 @@ def test_far_from_zero_no_factor_leaves_the_numbers() -> None:
 
 @pytest.mark.parametrize("u", [U[:14], np.ones(120), np.append(U, np.inf)], ids=["few", "one", "infinite"])
 def test_places_that_can_tell_no_oscillation_give_none(u: np.ndarray) -> None:
-    assert list(sums_of_waves(u, np.random.default_rng(0).normal(size=len(u)))) == []
+    assert list(fit_oscillation_sums(u, np.random.default_rng(0).normal(size=len(u)))) == []
 
 
 def test_a_damped_oscillation_is_the_law_of_a_table_of_one_column() -> None:
     t = np.random.default_rng(2).uniform(0, 5, 200)
     y = 2.3 * np.exp(-0.7 * t) * np.cos(3 * t + 0.4) + 1.3
-    law = law_of_one(Variable("t"), ({"t": t[:150]}, y[:150]), ({"t": t[150:]}, y[150:]))
+    law = find_univariate_law(Variable("t"), ({"t": t[:150]}, y[:150]), ({"t": t[150:]}, y[150:]))
     assert law is not None
     assert evaluate(law, {"t": t}) == pytest.approx(y, rel=1e-9)

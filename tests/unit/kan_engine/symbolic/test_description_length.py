@@ -3,8 +3,8 @@
 import numpy as np
 
 from kan_engine.expressions.evaluation import Parameter, Variable
-from kan_engine.symbolic.constant_fitting import Form
-from kan_engine.symbolic.description_length import bits_by_part, description_length
+from kan_engine.symbolic.constant_fitting import ParametricForm
+from kan_engine.symbolic.description_length import description_length, residual_and_constant_bits
 
 X = Variable("x")
 RNG = np.random.default_rng(0)
@@ -12,8 +12,8 @@ DATA = ({"x": RNG.uniform(1, 2, 200)}, np.zeros(200))
 DATA = (DATA[0], 3 * DATA[0]["x"] + RNG.normal(0, 0.1, 200))
 
 
-def line(*values: float) -> Form:
-    return Form(Parameter(0) * X, np.array(values))
+def line(*values: float) -> ParametricForm:
+    return ParametricForm(Parameter(0) * X, np.array(values))
 
 
 def test_a_closer_form_is_described_in_fewer_bits() -> None:
@@ -21,20 +21,20 @@ def test_a_closer_form_is_described_in_fewer_bits() -> None:
 
 
 def test_a_needless_term_costs_bits() -> None:
-    longer = Form(Parameter(0) * X + Parameter(1), np.array([3.0, 1e-4]))
+    longer = ParametricForm(Parameter(0) * X + Parameter(1), np.array([3.0, 1e-4]))
     assert description_length(line(3.0), DATA) < description_length(longer, DATA)
 
 
 def test_a_constant_costs_the_digits_that_the_data_give_it() -> None:
     few = ({"x": DATA[0]["x"][:20]}, DATA[1][:20])
-    assert bits_by_part(line(3.0), few)[1] < bits_by_part(line(3.0), DATA)[1]
+    assert residual_and_constant_bits(line(3.0), few)[1] < residual_and_constant_bits(line(3.0), DATA)[1]
 
 
 def test_the_unit_of_the_target_changes_nothing_for_its_constants() -> None:
-    larger = bits_by_part(line(300.0), (DATA[0], 100 * DATA[1]))[1]
-    np.testing.assert_allclose(larger, bits_by_part(line(3.0), DATA)[1])
+    larger = residual_and_constant_bits(line(300.0), (DATA[0], 100 * DATA[1]))[1]
+    np.testing.assert_allclose(larger, residual_and_constant_bits(line(3.0), DATA)[1])
 
 
 def test_what_is_no_number_takes_infinitely_many_bits() -> None:
-    root = Form((Parameter(0) * X) ** 0.5, np.array([-1.0]))
+    root = ParametricForm((Parameter(0) * X) ** 0.5, np.array([-1.0]))
     assert description_length(root, DATA) == float("inf")

@@ -6,24 +6,24 @@ import pytest
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.symbolic.dictionary_regression import (
-    PAIRS,
+    MAX_PAIRS,
+    MAX_SINGLES,
+    MAX_TRIPLES,
     PLACEHOLDER,
-    SINGLES,
-    TRIPLES,
     Candidate,
-    sums_of_terms,
+    fit_term_sums,
 )
-from kan_engine.symbolic.noise_model import Precision
-from kan_engine.symbolic.univariate_fit import Array, Axis
+from kan_engine.symbolic.noise_model import NoiseModel
+from kan_engine.symbolic.univariate_fit import Array, FitPoints
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 U = np.linspace(0.4, 2.1, 120)
-AXIS = Axis(U)  # of all tests: its dictionaries are made once
+AXIS = FitPoints(U)  # of all tests: its dictionaries are made once
 
 
-def best(v: Array, *, raw: bool = True, axis: Axis = AXIS) -> Candidate:
-    found = sums_of_terms(axis, v, known=Precision.exact(1e-9), raw=raw)
+def best(v: Array, *, raw: bool = True, axis: FitPoints = AXIS) -> Candidate:
+    found = fit_term_sums(axis, v, known=NoiseModel.exact(1e-9), raw=raw)
     return min(found, key=lambda s: np.log10(s.error + 1e-9) + 0.3 * s.complexity)
 
 
@@ -69,8 +69,8 @@ def test_low_powers_may_stand_beside_the_terms(power: int) -> None:
 
 
 def test_of_any_curve_constants_inside_come_from_a_grid() -> None:
-    starts = AXIS.scaled
-    names = starts.names(np.arange(len(starts.a)))
+    starts = AXIS.one_constant_starts
+    names = starts.function_names(np.arange(len(starts.a)))
     scales = sorted(a for name, a in zip(names, starts.a.tolist(), strict=True) if name == "tanh" and a > 0)
     a = scales[len(scales) // 2]
     v = np.tanh(a * U) - 0.3 * np.log(U)
@@ -95,22 +95,22 @@ def test_linear_parameters_scale_the_sum() -> None:
 
 def test_the_error_is_that_of_the_sum_over_the_spread_of_the_curve() -> None:
     v = np.sin(9 * U) ** 3 + U
-    for found in list(sums_of_terms(AXIS, v, known=Precision.exact(1e-3), raw=False))[:10]:
+    for found in list(fit_term_sums(AXIS, v, known=NoiseModel.exact(1e-3), raw=False))[:10]:
         error = np.sqrt(np.mean((values_of(found) - v) ** 2)) / np.std(v)
         assert found.error == pytest.approx(error, rel=1e-6)
 
 
 def test_triples_are_looked_for_only_where_no_pair_is_close() -> None:
     close, far = (
-        list(sums_of_terms(AXIS, v, known=Precision.exact(1e-7), raw=False))
+        list(fit_term_sums(AXIS, v, known=NoiseModel.exact(1e-7), raw=False))
         for v in (np.log(U) + 1 / U, np.sin(9 * U) ** 3)
     )
-    assert len(close) == 3 * SINGLES + 2 * PAIRS
-    assert len(far) == len(close) + 2 * TRIPLES
+    assert len(close) == 3 * MAX_SINGLES + 2 * MAX_PAIRS
+    assert len(far) == len(close) + 2 * MAX_TRIPLES
 
 
 def test_terms_that_are_no_numbers_take_no_part() -> None:
-    axis = Axis(np.linspace(-1.0, 1.0, 121))  # with 0, where logarithms and poles are none
+    axis = FitPoints(np.linspace(-1.0, 1.0, 121))  # with 0, where logarithms and poles are none
     v = axis.u**2 + axis.u**3 + np.abs(axis.u)
     found = best(v, axis=axis, raw=False)
     assert found.error < 1e-9
@@ -120,8 +120,8 @@ def test_terms_that_are_no_numbers_take_no_part() -> None:
 def test_over_a_single_point_there_are_no_sums() -> None:
     assert (
         list(
-            sums_of_terms(
-                Axis(np.full(20, 2.0)), np.linspace(0, 1, 1), known=Precision.exact(1e-9), raw=False
+            fit_term_sums(
+                FitPoints(np.full(20, 2.0)), np.linspace(0, 1, 1), known=NoiseModel.exact(1e-9), raw=False
             )
         )
         == []

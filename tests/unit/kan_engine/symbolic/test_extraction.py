@@ -8,18 +8,18 @@ import pytest
 import torch
 
 from kan_engine.data.scaling import TRANSFORMS
-from kan_engine.expressions.constraints import Limits, functions_of
+from kan_engine.expressions.constraints import FormulaConstraints, list_functions
 from kan_engine.expressions.evaluation import Variable, apply_function, complexity, evaluate, variables, walk
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import SymbolicEdge
 from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
-from kan_engine.structure.backward_elimination import eliminate
-from kan_engine.structure.search import Fit, Sample, search
-from kan_engine.symbolic.edge_candidates import Reading
-from kan_engine.symbolic.extraction import MAX_EDGES, Formula, read_formulas, shorter_formulas
-from kan_engine.symbolic.noise_model import Precision
+from kan_engine.structure.backward_elimination import eliminate_edges
+from kan_engine.structure.search import FittedStructure, StructureRows, search_structures
+from kan_engine.symbolic.edge_candidates import ExtractionContext
+from kan_engine.symbolic.extraction import MAX_EDGES, Formula, extract_formulas, extract_shorter_formulas
+from kan_engine.symbolic.noise_model import NoiseModel
 from kan_engine.symbolic.univariate_fit import Array
 from tests.support.engine.laws import Ends, Law, sampled
 from tests.support.engine.readings import reading_of
@@ -27,23 +27,23 @@ from tests.support.engine.readings import reading_of
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 
-def formulas_of(structure: Fit, fit: Sample, validation: Sample) -> list[Formula]:
+def formulas_of(structure: FittedStructure, fit: StructureRows, validation: StructureRows) -> list[Formula]:
     """Those of a structure, without the edges that it can do without."""
-    structure = eliminate(structure, fit, validation)
+    structure = eliminate_edges(structure, fit, validation)
     reading = replace(
         reading_of(fit, validation),
         center=float(structure.scaler.mean[0]),
         scale=float(structure.scaler.std[0]),
         transform=structure.scaler.transform,
-        known=Precision.exact(max(2 * structure.error, 1e-6)),
+        known=NoiseModel.exact(max(2 * structure.error, 1e-6)),
     )
-    return read_formulas(structure.network, reading)
+    return extract_formulas(structure.network, reading)
 
 
 def found(law: Law, inputs: int, *, low: Ends = 0.5, high: Ends = 2.0) -> Formula:
     """The best formula of the first adequate structure of a law."""
     fit, validation = (sampled(law, inputs, rows, seed=rows, low=low, high=high) for rows in (240, 80))
-    structures = search(fit, validation, generator=torch.Generator().manual_seed(0))
+    structures = search_structures(fit, validation, generator=torch.Generator().manual_seed(0))
     structure = next(structure for structure in structures if structure.is_adequate)
     return formulas_of(structure, fit, validation)[0]
 
@@ -106,7 +106,9 @@ def test_a_formula_has_only_the_inputs_that_elimination_left() -> None:
 
 
 def test_shapes_that_cannot_represent_the_data_are_not_adequate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kan_engine.structure.search.SCREENED", (2, 2))  # the most promising are refined
+    monkeypatch.setattr(
+        "kan_engine.structure.search.MAX_SCREENED_STARTS", (2, 2)
+    )  # the most promising are refined
     noise = np.random.default_rng(5).normal(size=100)
 
     def law(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -114,7 +116,9 @@ def test_shapes_that_cannot_represent_the_data_are_not_adequate(monkeypatch: pyt
 
     fit, validation = sampled(law, 2, 60), sampled(law, 2, 60, seed=1)
     generator = torch.Generator().manual_seed(0)
-    assert not any(structure.is_adequate for structure in search(fit, validation, generator=generator))
+    assert not any(
+        structure.is_adequate for structure in search_structures(fit, validation, generator=generator)
+    )
 
 
 # --- Networks whose activations are known --------------------------------------------------------------
@@ -141,7 +145,7 @@ def edge(function: str, a: float = 1.0, b: float = 0.0, c: float = 1.0, d: float
     return SymbolicEdge(function, a, b, c, d)
 
 
-def on_raw(law: Law, inputs: int, rows: int, seed: int = 0) -> Sample:
+def on_raw(law: Law, inputs: int, rows: int, seed: int = 0) -> StructureRows:
     """Rows whose network inputs are the raw ones."""
     sample = sampled(law, inputs, rows, seed=seed)
     return replace(sample, x=sample.raw)
@@ -150,7 +154,7 @@ def on_raw(law: Law, inputs: int, rows: int, seed: int = 0) -> Sample:
 def read(network: KAN, law: Law, **changes: object) -> list[Formula]:
     inputs = network.config.width[0]
     fit, validation = on_raw(law, inputs, 100), on_raw(law, inputs, 50, seed=1)
-    return read_formulas(network, replace(reading_of(fit, validation), **changes))  # type: ignore[arg-type]
+    return extract_formulas(network, replace(reading_of(fit, validation), **changes))  # type: ignore[arg-type]
 
 
 ADDITIVE = network_of((2, 1), {(0, 0, 0): edge("sin", 2.0), (0, 1, 0): edge("x^2", c=3.0)})
@@ -215,8 +219,8 @@ def test_a_line_between_a_node_and_direct_edges_may_lie_in_either(share: float) 
         last.weight = torch.nn.Parameter(torch.zeros(1, 44, 1, dtype=torch.float64))
         target = torch.exp(node) + share * node
         last.weight[:, :-1, 0] = fit_coef(last.features(node[:, None])[:, 0, :-1], target[:, None]).T
-    formulas = read_formulas(
-        network, replace(reading_of(fit, on_raw(law, 2, 50, seed=1)), known=Precision.exact(1e-5))
+    formulas = extract_formulas(
+        network, replace(reading_of(fit, on_raw(law, 2, 50, seed=1)), known=NoiseModel.exact(1e-5))
     )
     assert to_text(formulas[0].tree) == "2*x1 + exp(x1 - x2)"
 
@@ -255,10 +259,12 @@ def test_a_network_with_too_many_edges_or_layers_has_no_formula(width: tuple[int
 
 def test_reading_that_is_told_to_stop_still_gives_a_formula(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "kan_engine.symbolic.extraction.SOLVED", 0.0
+        "kan_engine.symbolic.extraction.MAX_SOLVED_ERROR", 0.0
     )  # nothing proves itself: all would be tried
     fit, validation = on_raw(additive_law, 2, 100), on_raw(additive_law, 2, 50, seed=1)
-    assert len(read_formulas(ADDITIVE, replace(reading_of(fit, validation), should_stop=lambda: True))) == 1
+    assert (
+        len(extract_formulas(ADDITIVE, replace(reading_of(fit, validation), should_stop=lambda: True))) == 1
+    )
 
 
 @pytest.fixture
@@ -267,7 +273,7 @@ def of_noisy_rows(small_dictionary: None) -> list[Formula]:
     return read(
         ADDITIVE,
         lambda a, b: additive_law(a, b) + rng.normal(0, 0.05, len(a)),
-        known=Precision.noisy(0.01, 0.05, 200),
+        known=NoiseModel.noisy(0.01, 0.05, 200),
     )
 
 
@@ -278,20 +284,20 @@ def test_of_noisy_rows_the_law_itself_is_found(of_noisy_rows: list[Formula]) -> 
     assert float(np.std(evaluate(tree, columns) - truth)) < 0.02
 
 
-def noisy_reading(**changes: Any) -> Reading:
+def noisy_reading(**changes: Any) -> ExtractionContext:
     rng = np.random.default_rng(0)
 
     def law(a: Array, b: Array) -> Array:
         return np.asarray(additive_law(a, b) + rng.normal(0, 0.05, len(a)))
 
     fit, validation = on_raw(law, 2, 200), on_raw(law, 2, 80, seed=1)
-    known = Precision.noisy(0.01, 0.05, 200)
+    known = NoiseModel.noisy(0.01, 0.05, 200)
     return replace(reading_of(fit, validation), known=known, **changes)
 
 
 def test_shorter_formulas_leave_parts_out_and_are_further_off() -> None:
     reading = noisy_reading()
-    front = sorted(shorter_formulas(ADDITIVE, reading), key=lambda formula: formula.complexity)
+    front = sorted(extract_shorter_formulas(ADDITIVE, reading), key=lambda formula: formula.complexity)
     assert len(front) > 2
     assert len(variables(front[0].tree)) == 1
     assert len(variables(front[-1].tree)) == 2
@@ -301,23 +307,23 @@ def test_shorter_formulas_leave_parts_out_and_are_further_off() -> None:
 
 @pytest.mark.parametrize("most", [5, 9])
 def test_no_formula_is_longer_than_the_limit(most: int) -> None:
-    reading = noisy_reading(limits=Limits(max_complexity=most))
-    formulas = [*read_formulas(ADDITIVE, reading), *shorter_formulas(ADDITIVE, reading)]
+    reading = noisy_reading(limits=FormulaConstraints(max_complexity=most))
+    formulas = [*extract_formulas(ADDITIVE, reading), *extract_shorter_formulas(ADDITIVE, reading)]
     assert formulas
     assert all(formula.complexity <= most for formula in formulas)
 
 
 @pytest.mark.parametrize("forbidden", [("exp",), ("x^2", "sqrt"), ("sin", "cos", "exp")])
 def test_no_formula_has_a_forbidden_function(forbidden: tuple[str, ...]) -> None:
-    reading = noisy_reading(limits=Limits(forbidden=frozenset(forbidden)))
-    formulas = read_formulas(ADDITIVE, reading)
+    reading = noisy_reading(limits=FormulaConstraints(forbidden=frozenset(forbidden)))
+    formulas = extract_formulas(ADDITIVE, reading)
     assert formulas
-    assert all(not functions_of(formula.tree) & set(forbidden) for formula in formulas)
+    assert all(not list_functions(formula.tree) & set(forbidden) for formula in formulas)
 
 
 def test_a_fixed_edge_is_read_as_its_function_alone() -> None:
     reading = noisy_reading(fixed={(0, 0, 0): "tanh"})
-    assert all("tanh" in functions_of(formula.tree) for formula in read_formulas(ADDITIVE, reading))
+    assert all("tanh" in list_functions(formula.tree) for formula in extract_formulas(ADDITIVE, reading))
 
 
 def test_the_edge_that_leaves_a_node_can_be_fixed_too() -> None:
@@ -325,7 +331,7 @@ def test_the_edge_that_leaves_a_node_can_be_fixed_too() -> None:
     fixed = {(1, 0, 0): "cosh", (0, 0, 0): "x", (0, 1, 0): "x"}
     formulas = read(network, lambda a, b: np.exp(a + b), fixed=fixed)
     assert formulas
-    assert all("cosh" in functions_of(formula.tree) for formula in formulas)
+    assert all("cosh" in list_functions(formula.tree) for formula in formulas)
 
 
 def test_formulas_come_best_first(of_noisy_rows: list[Formula]) -> None:
@@ -343,7 +349,7 @@ def test_formulas_that_are_no_numbers_on_the_validation_rows_are_passed_over() -
     network = network_of((1, 1), {(0, 0, 0): edge("log")})
     fit, beyond = on_raw(np.log, 1, 100), on_raw(np.log, 1, 50, seed=1)
     beyond = replace(beyond, raw=-beyond.raw)  # where the logarithm is not defined
-    formulas = read_formulas(network, reading_of(fit, beyond))
+    formulas = extract_formulas(network, reading_of(fit, beyond))
     assert all(np.isfinite(formula.error) for formula in formulas)
     assert all(np.isfinite(evaluate(f.tree, {"x1": beyond.raw[:, 0].numpy()})).all() for f in formulas)
 

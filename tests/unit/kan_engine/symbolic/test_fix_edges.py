@@ -6,14 +6,14 @@ import torch
 
 from kan_engine import (
     InvalidData,
-    Rows,
     Standardizer,
     TrainingConfig,
-    fix_,
-    on_scale,
+    TrainingRows,
+    add_unused_inputs,
+    fix_edges_,
+    remove_inputs,
+    rescale_inputs,
     train,
-    with_inputs,
-    without_inputs,
 )
 from kan_engine.network.kan import KAN
 from tests.support.engine.networks import random_network
@@ -30,7 +30,7 @@ def test_a_fixed_edge_follows_its_curve_and_all_others_stay(network: KAN) -> Non
     layer = network.stack[0]
     before = network(X)
     curve = layer.postacts(X).detach()[:, 0, 1]
-    r2 = fix_(network, {(0, 0, 1): "tanh"}, X)
+    r2 = fix_edges_(network, {(0, 0, 1): "tanh"}, X)
     assert set(r2) == {(0, 0, 1)}
     fixed = layer.postacts(X).detach()[:, 0, 1]
     assert 1 - float(((fixed - curve) ** 2).mean() / curve.var(correction=0)) == pytest.approx(
@@ -41,7 +41,7 @@ def test_a_fixed_edge_follows_its_curve_and_all_others_stay(network: KAN) -> Non
 
 
 def test_a_direct_edge_can_be_fixed(network: KAN) -> None:
-    fix_(network, {(2, 1, 0): "x"}, X)
+    fix_edges_(network, {(2, 1, 0): "x"}, X)
     assert network.direct is not None
     assert network.direct.symbolic[1, 0].function == "x"
 
@@ -53,12 +53,12 @@ def test_a_function_without_a_place_on_an_edge_is_refused_in_words(network: KAN)
         line = X[:, 0].clone()
         network.stack[0].postacts = lambda x: line[:, None, None].expand(len(x), 2, 2)  # type: ignore[method-assign]
     with pytest.raises(InvalidData, match="exp does not fit the edge from 0 to 0 of layer 0"):
-        fix_(network, {(0, 0, 0): "exp"}, X)
+        fix_edges_(network, {(0, 0, 0): "exp"}, X)
 
 
 def test_training_moves_all_but_the_fixed_edges(network: KAN) -> None:
-    fix_(network, {(0, 0, 0): "sin"}, X)
-    rows = Rows.of(X, torch.exp(X[:, :1]) + X[:, 1:] ** 2)
+    fix_edges_(network, {(0, 0, 0): "sin"}, X)
+    rows = TrainingRows.create(X, torch.exp(X[:, :1]) + X[:, 1:] ** 2)
     config = TrainingConfig(optimizer="levenberg_marquardt", steps=15)
     before, fixed = rows.loss(network, "squared"), dict(network.stack[0].symbolic)
     for _ in train(network, rows, config):
@@ -68,7 +68,7 @@ def test_training_moves_all_but_the_fixed_edges(network: KAN) -> None:
 
 
 def test_a_network_without_an_input_does_not_depend_on_it(network: KAN) -> None:
-    less = without_inputs(network, [1])
+    less = remove_inputs(network, [1])
     moved = X.clone()
     moved[:, 1] = 0.3
     assert torch.equal(less(X), less(moved))
@@ -80,7 +80,7 @@ def test_on_another_scale_a_network_gives_nearly_the_same() -> None:
     rows = np.stack([rng.uniform(1, 3, 400), rng.uniform(0, 1, 400) ** 1.2], 1)
     before, after = Standardizer.fit(rows, quantile=True), Standardizer.fit(rows)
     network = random_network((2, 2, 1), direct=True, grid_size=8)
-    moved = on_scale(network, before, after, rows)
+    moved = rescale_inputs(network, before, after, rows)
     with torch.no_grad():
         old = network(torch.from_numpy(before.forward(rows)))
         new = moved(torch.from_numpy(after.forward(rows)))
@@ -90,7 +90,7 @@ def test_on_another_scale_a_network_gives_nearly_the_same() -> None:
 @pytest.mark.parametrize("direct", [False, True])
 def test_a_network_among_more_inputs_gives_the_same_and_reads_only_its_own(direct: bool) -> None:
     network = random_network((2, 2, 1), direct=direct)
-    wider = with_inputs(network, [3, 1], 5)
+    wider = add_unused_inputs(network, [3, 1], 5)
     rows = torch.randn(90, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
     torch.testing.assert_close(wider(rows), network(rows[:, [3, 1]]), rtol=0, atol=1e-12)
     assert wider.edge_count == network.edge_count

@@ -10,26 +10,28 @@ import torch
 from kan_engine.expressions.evaluation import evaluate, variables
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.network.kan import KAN
-from kan_engine.structure.search import FREE, LINE, LINE_PRODUCT, PRODUCT, Fit, Sample
-from kan_engine.symbolic.network_candidates import SHARED, Part, variants
-from kan_engine.symbolic.node_candidates import best_combinations
-from kan_engine.symbolic.noise_model import Precision
+from kan_engine.structure.search import FREE, LINE, LINE_PRODUCT, PRODUCT, FittedStructure, StructureRows
+from kan_engine.symbolic.network_candidates import MAX_SHARED_FUNCTIONS, NetworkPart, iterate_part_variants
+from kan_engine.symbolic.node_candidates import select_best_combinations
+from kan_engine.symbolic.noise_model import NoiseModel
 from tests.support.engine.laws import Law, fit_of, sampled
 from tests.support.engine.readings import reading_of
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 
-def ways(network: KAN, sample: Sample, **changes: object) -> Iterator[list[Part]]:
-    return variants(network, replace(reading_of(sample), known=Precision.exact(5e-4), **changes))  # type: ignore[arg-type]
+def ways(network: KAN, sample: StructureRows, **changes: object) -> Iterator[list[NetworkPart]]:
+    return iterate_part_variants(
+        network, replace(reading_of(sample), known=NoiseModel.exact(5e-4), **changes)
+    )  # type: ignore[arg-type]
 
 
-def fitted(law: Law, *nodes: object, direct: bool = True) -> tuple[Fit, Sample]:
+def fitted(law: Law, *nodes: object, direct: bool = True) -> tuple[FittedStructure, StructureRows]:
     sample = sampled(law, 2, 150)
     return fit_of(nodes, sample, sample, direct=direct), sample  # type: ignore[arg-type]
 
 
-def scaled(fit: Fit) -> dict[str, object]:
+def scaled(fit: FittedStructure) -> dict[str, object]:
     return {"center": float(fit.scaler.mean[0]), "scale": float(fit.scaler.std[0])}
 
 
@@ -58,7 +60,7 @@ def test_a_single_edge_is_as_exact_as_the_values() -> None:
 def test_choices_are_in_the_units_of_the_target() -> None:
     fit, sample = fitted(lambda a, b: 1e4 * (a**2 + b), LINE_PRODUCT)
     parts = next(ways(fit.network, sample, **scaled(fit)))
-    picks = best_combinations([part.choices for part in parts], 1, lambda choice: choice.score)[0]
+    picks = select_best_combinations([part.choices for part in parts], 1, lambda choice: choice.score)[0]
     columns = {f"x{i + 1}": sample.raw[:, i].numpy() for i in range(2)}
     total = sum(evaluate(pick.tree, columns, pick.values) + pick.constant for pick in picks)
     y = sample.y[:, 0].numpy()
@@ -83,7 +85,7 @@ def test_a_node_that_leads_nowhere_is_passed_over() -> None:
 def test_a_line_that_a_node_shares_with_direct_edges_is_shared_in_several_ways() -> None:
     fit, sample = fitted(lambda a, b: np.exp(0.6 * (a - b)) + 2 * a, LINE)
     found = list(ways(fit.network, sample, **scaled(fit)))
-    assert len(found) == 1 + SHARED
+    assert len(found) == 1 + MAX_SHARED_FUNCTIONS
     firsts = [to_text(parts[0].choices[0].tree) for parts in found[1:]]
     assert "c0*exp(c1*x1 + c2*x2)" in firsts
 

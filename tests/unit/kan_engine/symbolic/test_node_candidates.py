@@ -9,16 +9,16 @@ import torch
 
 from kan_engine.expressions.evaluation import Expression, Parameter, Variable, apply_function, evaluate
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.symbolic.edge_candidates import Choice, Reading
+from kan_engine.symbolic.edge_candidates import Choice, ExtractionContext
 from kan_engine.symbolic.node_candidates import (
-    PER_NODE,
-    Node,
-    best_combinations,
-    node_choices,
-    renumbered,
-    sum_choices,
+    MAX_NODE_CHOICES,
+    HiddenNode,
+    find_node_choices,
+    find_sum_choices,
+    renumber_parameters,
+    select_best_combinations,
 )
-from kan_engine.symbolic.univariate_fit import Array, Axis, suggest
+from kan_engine.symbolic.univariate_fit import Array, FitPoints, suggest
 from tests.support.engine.laws import Law, sampled
 from tests.support.engine.readings import reading_of
 
@@ -30,16 +30,16 @@ READING = reading_of(SAMPLE)
 OF_LOG = replace(READING, transform="log")
 
 
-def node_of(*curves: Array, leaving: Law, is_product: bool = False) -> Node:
+def node_of(*curves: Array, leaving: Law, is_product: bool = False) -> HiddenNode:
     edges = np.stack(curves, 1)
     value = edges.prod(1) if is_product else edges.sum(1)
     inputs = tuple(range(len(curves)))
-    return Node(curves=edges, inputs=inputs, value=value, leaving=leaving(value), is_product=is_product)
+    return HiddenNode(curves=edges, inputs=inputs, value=value, leaving=leaving(value), is_product=is_product)
 
 
-def best(node: Node, reading: Reading = READING) -> str:
+def best(node: HiddenNode, reading: ExtractionContext = READING) -> str:
     """The first choice, which must give what leaves the node."""
-    choice = node_choices(node, reading)[0]
+    choice = find_node_choices(node, reading)[0]
     np.testing.assert_allclose(values_of(choice), node.leaving, atol=1e-7 * np.abs(node.leaving).max())
     return to_text(choice.tree)
 
@@ -65,8 +65,8 @@ def test_a_node_that_adds_is_a_function_of_a_sum(
 
 def test_only_the_functions_that_are_given_leave_a_node() -> None:
     node = node_of(A, B, leaving=np.exp)
-    cosine = next(fit for fit in suggest(Axis(node.value), node.leaving) if fit.function == "cos")
-    choices = sum_choices(node, READING, [cosine])
+    cosine = next(fit for fit in suggest(FitPoints(node.value), node.leaving) if fit.function == "cos")
+    choices = find_sum_choices(node, READING, [cosine])
     assert {"cos" in to_text(choice.tree) for choice in choices} == {True}
 
 
@@ -88,7 +88,7 @@ def test_a_node_that_multiplies_has_factors_with_the_offsets_that_they_need(
 
 
 def test_a_factor_that_does_not_vary_makes_no_product() -> None:
-    assert node_choices(node_of(A, np.ones_like(B), leaving=lambda z: z, is_product=True), READING) == []
+    assert find_node_choices(node_of(A, np.ones_like(B), leaving=lambda z: z, is_product=True), READING) == []
 
 
 LOG_A, LOG_B = np.log(A), np.log(B)
@@ -129,13 +129,15 @@ def test_a_node_that_adds_logarithms_is_a_function_of_a_product_of_powers(
 def test_where_the_network_gives_a_logarithm_such_a_node_is_one_of_a_simple_function(
     curves: tuple[Array, ...], leaving: Law, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kan_engine.symbolic.node_candidates.SHIFTS", (0,))  # the next test is about these
+    monkeypatch.setattr(
+        "kan_engine.symbolic.node_candidates.EXPONENT_SHIFTS", (0,)
+    )  # the next test is about these
     assert best(node_of(*curves, leaving=leaving), OF_LOG) == expected
 
 
 def test_powers_may_move_between_a_node_and_direct_edges() -> None:
     shifted = node_of(LOG_A, -LOG_B, leaving=lambda z: np.log(1 + np.exp(z)) - z)
-    choices = [to_text(choice.tree) for choice in node_choices(shifted, OF_LOG)]
+    choices = [to_text(choice.tree) for choice in find_node_choices(shifted, OF_LOG)]
     assert any(tree.endswith("- log(x1/x2)") for tree in choices)
 
 
@@ -149,7 +151,7 @@ def test_powers_may_move_between_a_node_and_direct_edges() -> None:
     ],
 )
 def test_other_nodes_are_no_products_of_powers(curves: tuple[Array, ...], reason: str) -> None:
-    choices = node_choices(node_of(*curves, leaving=lambda z: z), READING)
+    choices = find_node_choices(node_of(*curves, leaving=lambda z: z), READING)
     w = "x1*x2", "x1/x2", "x2/x1", "x1**"
     assert choices, reason
     assert not any(part in to_text(choice.tree) for choice in choices for part in w), reason
@@ -158,7 +160,7 @@ def test_other_nodes_are_no_products_of_powers(curves: tuple[Array, ...], reason
 def test_over_inputs_that_are_not_positive_there_are_no_products_of_powers() -> None:
     sample = sampled(lambda a, b: a + b, 2, 150, low=-1.0, high=1.0)
     a, b = sample.raw.numpy().T
-    choices = node_choices(node_of(a, b, leaving=np.exp), reading_of(sample))
+    choices = find_node_choices(node_of(a, b, leaving=np.exp), reading_of(sample))
     assert to_text(choices[0].tree) == "c0*exp(c1*x1 + c2*x2)"
 
 
@@ -166,46 +168,47 @@ def test_a_product_that_is_one_number_on_all_rows_is_none_to_read() -> None:
     raw = torch.stack([SAMPLE.raw[:, 0], 1 / SAMPLE.raw[:, 0]], 1)
     reading = reading_of(replace(SAMPLE, raw=raw))
     node = replace(node_of(LOG_A, -LOG_A, leaving=lambda z: z), leaving=A)
-    assert not any("x1*x2" in to_text(choice.tree) for choice in node_choices(node, reading))
+    assert not any("x1*x2" in to_text(choice.tree) for choice in find_node_choices(node, reading))
 
 
 def test_choices_come_best_first_and_not_too_many() -> None:
-    choices = node_choices(node_of(LOG_A, -LOG_B, leaving=np.sin), READING)
+    choices = find_node_choices(node_of(LOG_A, -LOG_B, leaving=np.sin), READING)
     scores = [choice.score for choice in choices]
     assert scores == sorted(scores)
-    assert len(scores) == PER_NODE
+    assert len(scores) == MAX_NODE_CHOICES
 
 
 @pytest.mark.parametrize("count", [1, 3, 100])
 def test_combinations_come_in_the_order_of_their_sums(count: int) -> None:
     parts = [[0.0, 0.3, 0.9], [0.0, 0.5], [0.1, 0.2]]
     expected = sorted(product(*parts), key=sum)[:count]
-    found = best_combinations(parts, count, lambda score: score)
+    found = select_best_combinations(parts, count, lambda score: score)
     assert [sum(picks) for picks in found] == pytest.approx([sum(picks) for picks in expected])
 
 
 def test_renumbered_parameters_keep_their_order() -> None:
     tree: Expression = Parameter(0) * apply_function("sin", Parameter(1) * Variable("x1"))
-    assert to_text(renumbered(tree, 3)) == "c3*sin(c4*x1)"
+    assert to_text(renumber_parameters(tree, 3)) == "c3*sin(c4*x1)"
 
 
 def test_what_leaves_a_node_that_multiplies_may_be_a_sum() -> None:
     node = node_of(A - 1, B - 1, leaving=lambda z: z + np.sin(z), is_product=True)
     assert any(
-        "sin" in to_text(choice.tree) and is_exact(choice, node) for choice in node_choices(node, READING)
+        "sin" in to_text(choice.tree) and is_exact(choice, node)
+        for choice in find_node_choices(node, READING)
     )
 
 
 def test_what_leaves_a_node_that_adds_may_be_a_logarithm_of_a_function() -> None:
     node = node_of(A, -B, leaving=lambda z: 2 * np.log(np.cos(z / 2)))
-    choices = node_choices(node, OF_LOG)
+    choices = find_node_choices(node, OF_LOG)
     assert any("cos(" in to_text(choice.tree) and is_exact(choice, node) for choice in choices)
 
 
-def is_exact(choice: Choice, node: Node) -> bool:
+def is_exact(choice: Choice, node: HiddenNode) -> bool:
     return bool(np.abs(values_of(choice) - node.leaving).max() < 1e-6)
 
 
 def test_longer_forms_are_not_looked_for_where_one_function_will_do() -> None:
     node = node_of(A, B, leaving=np.exp)
-    assert node.outer_forms(node.outer_fits(READING), READING) == []
+    assert node.search_outer_forms(node.fit_outer_functions(READING), READING) == []

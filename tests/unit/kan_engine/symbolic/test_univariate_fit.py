@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 
 from kan_engine.expressions.library import LIBRARY
-from kan_engine.symbolic.univariate_fit import POINTS, SCALE_FREE, Axis, Suggestion, plain_fits, suggest
+from kan_engine.symbolic.univariate_fit import (
+    MAX_POINTS,
+    SCALE_FREE,
+    FitPoints,
+    Suggestion,
+    fit_plain_functions,
+    suggest,
+)
 
 U = np.linspace(0.4, 2.1, 300)
-AXIS = Axis(U)
+AXIS = FitPoints(U)
 
 LAWS = {
     "x": (1.0, 0.0),
@@ -54,7 +61,7 @@ def test_a_wrong_function_is_orders_of_magnitude_behind(name: str) -> None:
 
 def test_what_is_suggested_is_defined_on_the_whole_curve() -> None:
     u = np.linspace(-1, 1, 101)
-    fits = suggest(Axis(u), u**3)
+    fits = suggest(FitPoints(u), u**3)
     assert "1/x" in {fit.function for fit in fits}  # with its pole beyond the curve
     assert all(np.isfinite(LIBRARY[fit.function].value(fit.a * u + fit.b)).all() for fit in fits)
 
@@ -71,7 +78,7 @@ def test_a_curve_that_does_not_vary_needs_no_function() -> None:
 
 
 def test_nothing_is_suggested_over_an_input_that_does_not_vary() -> None:
-    assert suggest(Axis(np.full(50, 1.5)), np.linspace(0, 1, 50)) == []
+    assert suggest(FitPoints(np.full(50, 1.5)), np.linspace(0, 1, 50)) == []
 
 
 def test_complexity_counts_the_constants_that_are_no_ones_or_zeros() -> None:
@@ -81,23 +88,23 @@ def test_complexity_counts_the_constants_that_are_no_ones_or_zeros() -> None:
 
 def test_rows_are_compared_in_the_order_of_what_enters() -> None:
     u = np.random.default_rng(0).permutation(U)
-    axis = Axis(u)
-    assert len(axis.u) == POINTS
+    axis = FitPoints(u)
+    assert len(axis.u) == MAX_POINTS
     assert (np.diff(axis.u) > 0).all()
-    np.testing.assert_array_equal(axis.thinned(u**2), axis.u**2)
+    np.testing.assert_array_equal(axis.subsample(u**2), axis.u**2)
 
 
 def test_few_rows_are_all_compared() -> None:
-    np.testing.assert_array_equal(Axis(np.array([3.0, 1.0, 2.0])).u, [1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(FitPoints(np.array([3.0, 1.0, 2.0])).u, [1.0, 2.0, 3.0])
 
 
 def test_the_order_of_the_rows_does_not_matter() -> None:
     u = np.random.default_rng(0).permutation(U)
-    assert suggest(Axis(u), np.tanh(2 * u - 1)) == suggest(AXIS, np.tanh(2 * U - 1))
+    assert suggest(FitPoints(u), np.tanh(2 * u - 1)) == suggest(AXIS, np.tanh(2 * U - 1))
 
 
 def test_plain_fits_are_functions_without_constants_inside() -> None:
-    fits = plain_fits(AXIS, 2 * np.sqrt(U) + 3)
+    fits = fit_plain_functions(AXIS, 2 * np.sqrt(U) + 3)
     assert {(abs(fit.a), fit.b, fit.e) for fit in fits} == {(1.0, 0.0, 0.0)}
     best = min(fits, key=lambda fit: fit.error)
     assert best.function == "sqrt"
@@ -105,7 +112,7 @@ def test_plain_fits_are_functions_without_constants_inside() -> None:
 
 
 def test_a_root_of_what_is_negative_is_that_of_its_opposite() -> None:
-    fit = min(plain_fits(Axis(-U), np.sqrt(U)), key=lambda fit: fit.error)
+    fit = min(fit_plain_functions(FitPoints(-U), np.sqrt(U)), key=lambda fit: fit.error)
     assert (fit.function, fit.a, fit.c) == ("sqrt", -1.0, pytest.approx(1))
 
 
@@ -124,7 +131,7 @@ AROUND = np.linspace(-1.0, 2.0, 200)
 )
 def test_a_function_is_found_beside_a_line(name: str, a: float, b: float, c: float, e: float) -> None:
     v = c * LIBRARY[name].value(a * AROUND + b) + 0.7 + e * AROUND
-    best = next(f for f in suggest(Axis(AROUND), v, beside_a_line=True) if f.function == name)
+    best = next(f for f in suggest(FitPoints(AROUND), v, beside_a_line=True) if f.function == name)
     fitted = best.c * LIBRARY[name].value(best.a * AROUND + best.b) + best.d + best.e * AROUND
     assert best.error < 1e-7
     assert best.e == pytest.approx(e, abs=1e-5)
@@ -133,13 +140,13 @@ def test_a_function_is_found_beside_a_line(name: str, a: float, b: float, c: flo
 
 def test_a_line_is_added_only_where_it_may_be() -> None:
     v = np.exp(1.3 * AROUND) - 2 * AROUND
-    alone, beside = (suggest(Axis(AROUND), v, beside_a_line=may) for may in (False, True))
+    alone, beside = (suggest(FitPoints(AROUND), v, beside_a_line=may) for may in (False, True))
     assert {fit.e for fit in alone} == {0.0}
     assert beside[0].error < 1e-7 < alone[0].error
 
 
 @pytest.mark.parametrize("unit", [1e-40, 1e-19, 1e-6, 1e6, 1e19, 1e40])
 def test_the_unit_of_the_input_does_not_matter(unit: float) -> None:
-    best = suggest(Axis(unit * U), np.sin(3 * U))[0]
+    best = suggest(FitPoints(unit * U), np.sin(3 * U))[0]
     assert best.function in {"sin", "cos"}
     assert best.error < 1e-7

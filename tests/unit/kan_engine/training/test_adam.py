@@ -5,20 +5,20 @@ from dataclasses import replace
 import pytest
 import torch
 
-from kan_engine.network.kan import KAN, KANConfig, initialise_, member
+from kan_engine.network.kan import KAN, KANConfig, extract_group, initialise_
 from kan_engine.network.layer import SymbolicEdge
-from kan_engine.training.adam import SETTLING, one_cycle
+from kan_engine.training.adam import LOW_RATE_SHARE, one_cycle
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.loop import Training, train
 from kan_engine.training.penalty import Penalty
-from kan_engine.training.rows import Rows
+from kan_engine.training.rows import TrainingRows
 from tests.support.engine.networks import random_network, uniform_rows
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 GROUPS = 2
 X = uniform_rows(90, 2)  # the last batch is smaller
-ROWS = Rows.of(X, torch.sin(3 * X[:, :1]) + X[:, 1:] ** 2)
+ROWS = TrainingRows.create(X, torch.sin(3 * X[:, :1]) + X[:, 1:] ** 2)
 CONFIG = TrainingConfig(
     optimizer="adam",
     steps=6,
@@ -38,7 +38,7 @@ def fresh(width: tuple[int, ...] = (2, 6, 4, 1), *, groups: int = GROUPS, direct
     return network
 
 
-def losses(network: KAN, config: TrainingConfig = CONFIG, rows: Rows = ROWS) -> list[float]:
+def losses(network: KAN, config: TrainingConfig = CONFIG, rows: TrainingRows = ROWS) -> list[float]:
     """Of all steps; the network is left as the last one made it."""
     run = Training(network, rows, config, generator=torch.Generator().manual_seed(1))
     found = []
@@ -50,7 +50,7 @@ def losses(network: KAN, config: TrainingConfig = CONFIG, rows: Rows = ROWS) -> 
 @pytest.mark.parametrize("width", [(2, 6, 1), (2, 6, 4, 1), (2, 2, 4, 2, 1)])
 def test_networks_side_by_side_end_as_the_mean_of_those_trained_alone(width: tuple[int, ...]) -> None:
     network = fresh(width)
-    ones = [member(network, group) for group in range(GROUPS)]
+    ones = [extract_group(network, group) for group in range(GROUPS)]
     losses(network)
     for one in ones:
         losses(one)
@@ -61,7 +61,7 @@ def test_networks_side_by_side_end_as_the_mean_of_those_trained_alone(width: tup
 
 def test_the_loss_of_networks_side_by_side_is_the_mean_of_their_losses_with_their_prices() -> None:
     network = fresh()
-    ones = [losses(member(network, group)) for group in range(GROUPS)]
+    ones = [losses(extract_group(network, group)) for group in range(GROUPS)]
     wanted = [sum(pair) / GROUPS for pair in zip(*ones, strict=True)]
     assert losses(network) == pytest.approx(wanted, abs=CLOSE)
 
@@ -75,8 +75,8 @@ def test_what_a_network_learns_does_not_depend_on_the_one_beside_it() -> None:
         losses(network)
     x = uniform_rows(20, 2, seed=5)
     with torch.no_grad():
-        torch.testing.assert_close(member(second, 0)(x), member(first, 0)(x))
-        assert (member(second, 1)(x) - member(first, 1)(x)).abs().max() > 0.1
+        torch.testing.assert_close(extract_group(second, 0)(x), extract_group(first, 0)(x))
+        assert (extract_group(second, 1)(x) - extract_group(first, 1)(x)).abs().max() > 0.1
 
 
 def test_nothing_grows_between_networks_side_by_side() -> None:
@@ -94,7 +94,7 @@ def test_what_training_hands_over_is_a_network_with_the_loss_that_it_tells(group
     network = fresh(groups=groups, direct=direct)
     config = replace(CONFIG, steps=120, batch_size=1_000, learning_rate=1e-12, penalty=Penalty())
     told = losses(network, config)[-1]
-    outputs = torch.stack([member(network, group)(X) for group in range(groups)]).detach()
+    outputs = torch.stack([extract_group(network, group)(X) for group in range(groups)]).detach()
     found = (outputs - ROWS.targets).square().mean() / 2
     assert told == pytest.approx(float(found), rel=0.02)  # variances: of 90 rows, or of 89
 
@@ -117,7 +117,7 @@ def test_every_layer_of_networks_side_by_side_is_trained_where_sparsity_has_a_pr
 
 
 def test_a_price_of_sparsity_shrinks_the_edges_that_the_target_does_not_need() -> None:
-    network, target = fresh((2, 1), groups=1), Rows.of(X, torch.sin(2 * X[:, :1]))
+    network, target = fresh((2, 1), groups=1), TrainingRows.create(X, torch.sin(2 * X[:, :1]))
     losses(network, TrainingConfig(optimizer="adam", steps=60, batch_size=16, lamb=1e-2), target)
     size = network.stack[0].postacts(X).detach().abs().mean(0)[:, 0]
     assert float(size[1] / size[0]) < 0.1
@@ -159,7 +159,7 @@ def test_a_network_whose_hidden_nodes_are_wide_is_left_on_grids_that_hold_them()
 
 
 def test_the_validation_rows_are_asked_of_the_network_that_is_handed_over() -> None:
-    network, judge = fresh(), Rows.of(X[:40], ROWS.targets[:40])
+    network, judge = fresh(), TrainingRows.create(X[:40], ROWS.targets[:40])
     steps = train(network, ROWS, CONFIG, validation=judge, generator=torch.Generator().manual_seed(1))
     told = [step.validation_loss for step in steps]
     assert judge.loss(network, "squared") == pytest.approx(min(told))
@@ -171,7 +171,7 @@ def test_the_rate_rises_to_its_peak_and_falls_to_nothing(share: float, rate: flo
 
 
 def test_the_rate_has_settled_before_the_end() -> None:
-    assert one_cycle(0.9) < SETTLING < one_cycle(0.7)
+    assert one_cycle(0.9) < LOW_RATE_SHARE < one_cycle(0.7)
 
 
 def test_a_network_of_random_splines_keeps_its_function_until_its_first_step() -> None:

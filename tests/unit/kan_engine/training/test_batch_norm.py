@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from kan_engine.network.kan import KAN, copied
-from kan_engine.training.batch_norm import MEMORY, NodeScales
+from kan_engine.network.kan import KAN, copy_network
+from kan_engine.training.batch_norm import RUNNING_DECAY, NodeScales
 from tests.support.engine.networks import random_network, uniform_rows
 
 WIDTHS = [(2, 3, 1), (2, 3, 4, 2)]
@@ -15,7 +15,7 @@ def outputs(network: KAN, scales: NodeScales, x: torch.Tensor) -> torch.Tensor:
     *inner, last = network.stack
     h = x
     for number, layer in enumerate(inner):
-        h = scales.normalised(number, layer(h))
+        h = scales.normalise(number, layer(h))
     return last(h).detach()
 
 
@@ -33,7 +33,7 @@ def row_by_row(network: KAN, scales: NodeScales, x: torch.Tensor) -> torch.Tenso
 
 def test_a_batch_has_mean_0_and_deviation_1() -> None:
     scales = NodeScales(random_network((2, 3, 1)))
-    h = scales.normalised(0, 5 + 2 * uniform_rows(50, 3))
+    h = scales.normalise(0, 5 + 2 * uniform_rows(50, 3))
     torch.testing.assert_close(h.mean(0), torch.zeros(3, dtype=torch.float64))
     torch.testing.assert_close(
         h.std(0, correction=0), torch.ones(3, dtype=torch.float64), rtol=1e-5, atol=0
@@ -42,36 +42,36 @@ def test_a_batch_has_mean_0_and_deviation_1() -> None:
 
 def test_the_first_batch_is_the_running_scale() -> None:
     scales, h = NodeScales(random_network((2, 3, 1))), 5 + 2 * uniform_rows(50, 3)
-    scales.normalised(0, h)
+    scales.normalise(0, h)
     torch.testing.assert_close(scales.means[0], h.mean(0))
     torch.testing.assert_close(scales.variances[0], h.var(0))
 
 
 def test_a_later_batch_moves_the_running_scale_by_its_share() -> None:
     scales, h = NodeScales(random_network((2, 3, 1))), uniform_rows(50, 3)
-    for _ in range(round(1 / (1 - MEMORY))):
-        scales.normalised(0, h)
-    scales.normalised(0, 5 + 2 * h)
-    moved = MEMORY * h.mean(0) + (1 - MEMORY) * (5 + 2 * h).mean(0)
+    for _ in range(round(1 / (1 - RUNNING_DECAY))):
+        scales.normalise(0, h)
+    scales.normalise(0, 5 + 2 * h)
+    moved = RUNNING_DECAY * h.mean(0) + (1 - RUNNING_DECAY) * (5 + 2 * h).mean(0)
     torch.testing.assert_close(scales.means[0], moved)
 
 
 def test_a_single_row_is_taken_on_the_running_scale() -> None:
     scales, row = NodeScales(random_network((2, 3, 1))), uniform_rows(1, 3)
-    torch.testing.assert_close(scales.normalised(0, row), row, rtol=1e-5, atol=0)  # 0 and 1, and TINY
+    torch.testing.assert_close(scales.normalise(0, row), row, rtol=1e-5, atol=0)  # 0 and 1, and TINY
 
 
 def test_a_single_row_teaches_nothing() -> None:
     scales = learnt(random_network((2, 3, 1)))
     before = [scale.clone() for scale in scales.means + scales.variances]
-    scales.normalised(0, uniform_rows(1, 3))
+    scales.normalise(0, uniform_rows(1, 3))
     assert all(map(torch.equal, scales.means + scales.variances, before))
 
 
 def test_a_constant_node_gives_zeros() -> None:
     scales = NodeScales(random_network((2, 3, 1)))
     constant = torch.full((10, 3), 7.0, dtype=torch.float64)
-    assert not scales.normalised(0, constant).any()
+    assert not scales.normalise(0, constant).any()
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -79,7 +79,7 @@ def test_a_plain_network_gives_what_the_normalised_one_gives_on_running_scales(
     width: tuple[int, ...],
 ) -> None:
     network, x = random_network(width), 2 * uniform_rows(20, 2, seed=9)  # on its grids and off them
-    scales, folded = learnt(network), copied(network)
+    scales, folded = learnt(network), copy_network(network)
     scales.fold_(folded)
     torch.testing.assert_close(folded(x), row_by_row(network, scales, x))
 
@@ -88,20 +88,20 @@ def test_pruned_edges_take_no_part_in_the_folding() -> None:
     network, x = random_network((2, 3, 4, 1)), uniform_rows(20, 2, seed=9)
     network.stack[0].mask[1, 2] = False
     network.stack[1].mask[:2, 3] = False
-    scales, folded = learnt(network), copied(network)
+    scales, folded = learnt(network), copy_network(network)
     scales.fold_(folded)
     torch.testing.assert_close(folded(x), row_by_row(network, scales, x))
 
 
 def test_networks_side_by_side_are_folded_each_for_itself() -> None:
     network, x = random_network((2, 4, 6, 1), groups=2), uniform_rows(20, 2, seed=9)
-    scales, folded = learnt(network), copied(network)
+    scales, folded = learnt(network), copy_network(network)
     scales.fold_(folded)
     torch.testing.assert_close(folded(x), row_by_row(network, scales, x))
 
 
 def test_a_network_without_hidden_nodes_has_nothing_to_fold() -> None:
     network = random_network((2, 1))
-    folded = copied(network)
+    folded = copy_network(network)
     NodeScales(network).fold_(folded)
     assert torch.equal(folded.stack[0].weight, network.stack[0].weight)

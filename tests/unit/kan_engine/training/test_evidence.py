@@ -4,26 +4,26 @@ import pytest
 import torch
 
 from kan_engine.network.kan import KAN, KANConfig
-from kan_engine.training.evidence import STIFFEST, Evidence
-from kan_engine.training.gauss_newton import add_per_edge_, gauss_newton, trainable_edges
+from kan_engine.training.evidence import MAX_RELATIVE_STRENGTH, Evidence
+from kan_engine.training.gauss_newton import add_edge_blocks_, gauss_newton_system, trainable_edges
 from kan_engine.training.loop import Training, TrainingConfig
 from kan_engine.training.losses import Loss
 from kan_engine.training.penalty import Penalty
-from kan_engine.training.rows import Rows
+from kan_engine.training.rows import TrainingRows
 from tests.support.engine.networks import random_network, uniform_rows
 
 ROWS = 300
 
 
-def noisy(size: float, rows: int = ROWS, seed: int = 0) -> Rows:
+def noisy(size: float, rows: int = ROWS, seed: int = 0) -> TrainingRows:
     """sin 3x with normal noise."""
     x = uniform_rows(rows, 1, seed=seed)
     noise = torch.randn(rows, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    return Rows.of(x, torch.sin(3 * x) + size * noise)
+    return TrainingRows.create(x, torch.sin(3 * x) + size * noise)
 
 
 def trained(
-    rows: Rows, *, loss: Loss = "squared", adaptive: bool = True, grid: int = 20
+    rows: TrainingRows, *, loss: Loss = "squared", adaptive: bool = True, grid: int = 20
 ) -> tuple[KAN, Evidence]:
     """One activation trained to the end, and the evidence that it was trained with."""
     network = KAN(KANConfig(width=(1, 1), grid_size=grid))
@@ -35,7 +35,7 @@ def trained(
     return network, evidence
 
 
-def error(network: KAN, truth: Rows) -> float:
+def error(network: KAN, truth: TrainingRows) -> float:
     return float((2 * truth.loss(network, "squared")) ** 0.5)
 
 
@@ -59,9 +59,9 @@ def test_without_noise_the_price_costs_no_digits() -> None:
 
 def test_the_price_vanishes_with_the_residuals() -> None:
     x = uniform_rows(ROWS, 1)
-    network, evidence = trained(Rows.of(x, x**3))  # a cubic spline is this very function
-    assert evidence.price() < 1e-15
-    assert error(network, Rows.of(x, x**3)) < 1e-7
+    network, evidence = trained(TrainingRows.create(x, x**3))  # a cubic spline is this very function
+    assert evidence.penalty_value() < 1e-15
+    assert error(network, TrainingRows.create(x, x**3)) < 1e-7
 
 
 def test_where_no_row_lies_an_activation_goes_on_smoothly() -> None:
@@ -77,10 +77,10 @@ def test_prices_satisfy_their_fixed_point_equation(size: float) -> None:
     rows = noisy(size)
     network, evidence = trained(rows)
     lamb, (edges,) = float(evidence.strengths[0]), [trainable_edges(network)]
-    matrix, _ = gauss_newton(network, rows, "squared", edges)
-    add_per_edge_(matrix, edges, evidence.blocks(edges))
+    matrix, _ = gauss_newton_system(network, rows, "squared", edges)
+    add_edge_blocks_(matrix, edges, evidence.penalty_blocks(edges))
     matrix += 1e-13 * torch.eye(len(matrix), dtype=torch.float64)  # the ridge
-    q = evidence.blocks(edges)[0][0] / lamb
+    q = evidence.penalty_blocks(edges)[0][0] / lamb
     weight = network.layers[0].weight.detach()[0, :, 0]
     gamma = torch.linalg.matrix_rank(q, tol=1e-9) - lamb * torch.trace(torch.linalg.solve(matrix, q))
     variance = 2 * rows.loss(network, "squared") * ROWS / (ROWS - float(gamma))
@@ -91,7 +91,7 @@ def test_prices_satisfy_their_fixed_point_equation(size: float) -> None:
 @pytest.mark.parametrize("units", [1e-3, 1e3])
 def test_the_units_of_the_target_do_not_matter(units: float) -> None:
     rows = noisy(0.3)
-    scaled = Rows.of(rows.x, units * rows.targets)
+    scaled = TrainingRows.create(rows.x, units * rows.targets)
     one, other = trained(rows)[0](rows.x).detach(), trained(scaled)[0](rows.x).detach()
     torch.testing.assert_close(other / units, one, rtol=1e-3, atol=1e-3)
 
@@ -99,10 +99,10 @@ def test_the_units_of_the_target_do_not_matter(units: float) -> None:
 def test_a_line_in_noise_is_a_polynomial_with_a_price_at_its_bound() -> None:
     x = uniform_rows(ROWS, 1)
     noise = torch.randn(ROWS, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
-    network, evidence = trained(Rows.of(x, x + noise))
-    matrix, _ = gauss_newton(network, Rows.of(x, x), "squared", trainable_edges(network))
-    (q,) = evidence.blocks(trainable_edges(network))[0] / evidence.strengths[0]
-    bound = STIFFEST * matrix.diagonal()[:-1].sum() / q.trace()
+    network, evidence = trained(TrainingRows.create(x, x + noise))
+    matrix, _ = gauss_newton_system(network, TrainingRows.create(x, x), "squared", trainable_edges(network))
+    (q,) = evidence.penalty_blocks(trainable_edges(network))[0] / evidence.strengths[0]
+    bound = MAX_RELATIVE_STRENGTH * matrix.diagonal()[:-1].sum() / q.trace()
     assert float(evidence.strengths[0]) == pytest.approx(float(bound), rel=0.01)
 
 
@@ -112,7 +112,7 @@ def test_class_probabilities_are_nearer_to_the_truth_with_a_price(loss: Loss, ou
     generator, x = torch.Generator().manual_seed(0), uniform_rows(ROWS, 1)
     logits = torch.cat([torch.zeros_like(x), 2 * torch.sin(3 * x), 2 * x][: max(outputs, 2)], 1)
     truth = torch.softmax(logits, 1)
-    rows = Rows.of(x, torch.multinomial(truth, 1, generator=generator).double())
+    rows = TrainingRows.create(x, torch.multinomial(truth, 1, generator=generator).double())
 
     def distance(adaptive: bool) -> float:
         network = KAN(KANConfig(width=(1, outputs), grid_size=40))
@@ -129,7 +129,7 @@ def test_class_probabilities_are_nearer_to_the_truth_with_a_price(loss: Loss, ou
 
 def test_the_price_of_classes_that_never_overlap_leaves_them_apart() -> None:
     x = uniform_rows(ROWS, 1)
-    network, evidence = trained(Rows.of(x, (x.abs() > 0.5).double()), loss="logistic")
+    network, evidence = trained(TrainingRows.create(x, (x.abs() > 0.5).double()), loss="logistic")
     assert bool(((network(x) > 0) == (x.abs() > 0.5)).all())
     assert 0 < float(evidence.strengths[0]) < float("inf")
 
@@ -140,7 +140,7 @@ def test_the_rows_of_a_cross_entropy_are_its_only_scale() -> None:
     def strength(observations: int) -> float:
         network, x = random_network((1, 1), seed=4), uniform_rows(50, 1)
         edges = trainable_edges(network)
-        matrix, _ = gauss_newton(network, Rows.of(x, (x > 0).double()), "logistic", edges)
+        matrix, _ = gauss_newton_system(network, TrainingRows.create(x, (x > 0).double()), "logistic", edges)
         evidence = Evidence(network, observations, is_noisy=False)
         eye = torch.eye(len(matrix), dtype=torch.float64)
         factor = torch.linalg.cholesky(matrix + 1e-9 * eye)
@@ -153,7 +153,7 @@ def test_the_rows_of_a_cross_entropy_are_its_only_scale() -> None:
 def test_pruned_edges_have_no_price() -> None:
     network, x = random_network((2, 1)), uniform_rows(60, 2)
     network.layers[0].mask[1, 0] = False
-    run = Training(network, Rows.of(x, torch.sin(3 * x[:, :1])), TrainingConfig())
+    run = Training(network, TrainingRows.create(x, torch.sin(3 * x[:, :1])), TrainingConfig())
     for _ in range(2):
         run.step()
     strengths = run._method._problem.evidence.strengths[0]  # type: ignore[attr-defined]
@@ -164,7 +164,7 @@ def test_pruned_edges_have_no_price() -> None:
 def test_gradients_are_those_of_the_price() -> None:
     network, evidence = trained(noisy(0.1))
     layer = network.layers[0]
-    q = evidence.blocks(trainable_edges(network))[0][0]
+    q = evidence.penalty_blocks(trainable_edges(network))[0][0]
     weight = layer.weight.detach()[0, :, 0]
     torch.testing.assert_close(evidence.gradients()[0][0, :, 0], q @ weight, rtol=1e-6, atol=1e-9)
-    assert evidence.price() == pytest.approx(float(weight @ q @ weight) / 2, rel=1e-4)
+    assert evidence.penalty_value() == pytest.approx(float(weight @ q @ weight) / 2, rel=1e-4)

@@ -5,16 +5,16 @@ import torch
 
 from kan_engine.network.kan import KAN
 from kan_engine.training.gauss_newton import (
-    add_per_edge_,
-    curvature,
-    flat,
-    gathered,
-    gauss_newton,
-    set_flat_,
+    acceleration_gradient,
+    add_edge_blocks_,
+    flatten_edges,
+    flatten_weights,
+    gauss_newton_system,
+    set_weights_,
     trainable_edges,
 )
 from kan_engine.training.losses import Loss, loss_per_row
-from kan_engine.training.rows import Rows
+from kan_engine.training.rows import TrainingRows
 from tests.support.engine.problems import OUTPUTS, mixed_network, rows_of
 
 each_loss = pytest.mark.parametrize("loss", OUTPUTS)
@@ -25,7 +25,7 @@ def gradient_of(network: KAN, value: torch.Tensor) -> torch.Tensor:
     """∂ value/∂ weights by autograd, in the order of ``flat``."""
     weights = [layer.weight for layer in network.all_layers]
     gradients = torch.autograd.grad(value, weights, retain_graph=True, materialize_grads=True)
-    return gathered(gradients, trainable_edges(network))
+    return flatten_edges(gradients, trainable_edges(network))
 
 
 def hessian_of_row(loss: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -39,7 +39,7 @@ def hessian_of_row(loss: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> 
 @each_loss
 def test_the_gradient_is_that_of_the_weighted_mean_loss(loss: Loss, direct: bool, products: int) -> None:
     network, rows = mixed_network(loss, direct=direct, products=products), rows_of(loss)
-    _, gradient = gauss_newton(network, rows, loss, trainable_edges(network))
+    _, gradient = gauss_newton_system(network, rows, loss, trainable_edges(network))
     losses = loss_per_row(loss, network(rows.x), rows.targets)
     torch.testing.assert_close(gradient, gradient_of(network, losses @ rows.weights / rows.weights.sum()))
 
@@ -50,7 +50,7 @@ def test_the_matrix_is_the_weighted_mean_of_jacobians_around_the_hessian_of_the_
     loss: Loss, direct: bool, products: int
 ) -> None:
     network, rows = mixed_network(loss, direct=direct, products=products), rows_of(loss)
-    matrix, _ = gauss_newton(network, rows, loss, trainable_edges(network))
+    matrix, _ = gauss_newton_system(network, rows, loss, trainable_edges(network))
     outputs, expected = network(rows.x), torch.zeros_like(matrix)
     for row, share in enumerate(rows.weights / rows.weights.sum()):
         jacobian = torch.stack([gradient_of(network, value) for value in outputs[row]])
@@ -63,11 +63,13 @@ def test_the_matrix_is_the_weighted_mean_of_jacobians_around_the_hessian_of_the_
 def test_blocks_of_rows_add_up_to_the_whole(loss: Loss, monkeypatch: pytest.MonkeyPatch) -> None:
     network, rows = mixed_network(loss, direct=True), rows_of(loss)
     edges = trainable_edges(network)
-    whole = gauss_newton(network, rows, loss, edges)
+    whole = gauss_newton_system(network, rows, loss, edges)
     monkeypatch.setattr(
         "kan_engine.training.gauss_newton.JACOBIAN_BYTES", 8 * len(whole[1]) * OUTPUTS[loss] * 7
     )
-    torch.testing.assert_close(gauss_newton(network, rows, loss, edges), whole)  # six blocks, the last of 5
+    torch.testing.assert_close(
+        gauss_newton_system(network, rows, loss, edges), whole
+    )  # six blocks, the last of 5
 
 
 @each_network
@@ -77,42 +79,42 @@ def test_curvature_is_what_the_second_derivative_along_a_step_adds_to_the_gradie
 ) -> None:
     """Beside it stands the Jacobian at each row, by autograd, and f″ by a much shorter difference."""
     network, rows = mixed_network(loss, direct=direct, products=products), rows_of(loss, 12)
-    edges, start = trainable_edges(network), flat(network, trainable_edges(network))
+    edges, start = trainable_edges(network), flatten_weights(network, trainable_edges(network))
     shift = 0.02 * torch.randn(len(start), dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     expected, step = torch.zeros_like(start), 1e-3
 
     def outputs_at(place: float) -> torch.Tensor:
-        set_flat_(network, edges, start + place * shift)
+        set_weights_(network, edges, start + place * shift)
         with torch.no_grad():
             return network(rows.x)  # type: ignore[no-any-return]
 
     second = (outputs_at(step) - 2 * outputs_at(0.0) + outputs_at(-step)) / step**2
-    set_flat_(network, edges, start)
+    set_weights_(network, edges, start)
     outputs = network(rows.x)
     for row, share in enumerate(rows.weights / rows.weights.sum()):
         jacobian = torch.stack([gradient_of(network, value) for value in outputs[row]])
         expected += share * jacobian.T @ hessian_of_row(loss, outputs[row], rows.targets[row]) @ second[row]
-    found = curvature(network, rows, loss, edges, shift)
+    found = acceleration_gradient(network, rows, loss, edges, shift)
     assert float((found - expected).norm() / expected.norm()) < 1e-3
-    assert torch.equal(flat(network, edges), start)
+    assert torch.equal(flatten_weights(network, edges), start)
 
 
 def test_curvature_vanishes_where_the_outputs_are_linear_in_the_weights() -> None:
     network, rows = mixed_network("squared"), rows_of("squared")
     network.layers[0].mask[:] = False
     edges = trainable_edges(network)
-    shift = torch.ones_like(flat(network, edges))
-    assert float(curvature(network, rows, "squared", edges, shift).abs().max()) < 1e-10
+    shift = torch.ones_like(flatten_weights(network, edges))
+    assert float(acceleration_gradient(network, rows, "squared", edges, shift).abs().max()) < 1e-10
 
 
 def test_only_live_splines_have_a_place_in_the_vector_of_weights() -> None:
     network = mixed_network("squared", direct=True)
     edges = trainable_edges(network)
-    values = flat(network, edges)
+    values = flatten_weights(network, edges)
     assert len(values) == network.parameter_count
     frozen = network.layers[0].weight.detach().clone()
-    set_flat_(network, edges, torch.arange(len(values)).double())
-    assert torch.equal(flat(network, edges), torch.arange(len(values)).double())
+    set_weights_(network, edges, torch.arange(len(values)).double())
+    assert torch.equal(flatten_weights(network, edges), torch.arange(len(values)).double())
     assert torch.equal(network.layers[0].weight[0, :, 1], frozen[0, :, 1])
     assert torch.equal(network.layers[0].weight[1, :, 2], frozen[1, :, 2])
 
@@ -123,14 +125,14 @@ def test_blocks_of_single_edges_are_added_where_their_weights_stand() -> None:
     counts = [int(alive.sum()) for alive in edges]
     blocks = [torch.rand(count, 7, 7, dtype=torch.float64) for count in counts]
     matrix = torch.zeros(network.parameter_count, network.parameter_count, dtype=torch.float64)
-    add_per_edge_(matrix, edges, blocks)
+    add_edge_blocks_(matrix, edges, blocks)
     assert torch.equal(matrix, torch.block_diag(*(block for layer in blocks for block in layer)))
 
 
 def test_rows_of_weight_zero_have_no_say() -> None:
     network, rows = mixed_network("softmax"), rows_of("softmax")
     kept = rows.weights > 1
-    some = Rows.of(rows.x, rows.targets, rows.weights * kept)
+    some = TrainingRows.create(rows.x, rows.targets, rows.weights * kept)
     edges = trainable_edges(network)
-    found = gauss_newton(network, some, "softmax", edges)
-    torch.testing.assert_close(found, gauss_newton(network, rows[kept], "softmax", edges))
+    found = gauss_newton_system(network, some, "softmax", edges)
+    torch.testing.assert_close(found, gauss_newton_system(network, rows[kept], "softmax", edges))

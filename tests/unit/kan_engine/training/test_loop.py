@@ -6,13 +6,13 @@ import torch
 
 from kan_engine.errors import InvalidConfig, TrainingDiverged
 from kan_engine.network.kan import KAN, KANConfig, initialise_
-from kan_engine.training.loop import Optimizer, Rows, TrainingConfig, chosen_optimizer, train
+from kan_engine.training.loop import Optimizer, TrainingConfig, TrainingRows, select_optimizer, train
 
 
-def law(rows: int, seed: int) -> Rows:
+def law(rows: int, seed: int) -> TrainingRows:
     """exp(sin x1 - x2²), the survey's first formula."""
     x = torch.from_numpy(np.random.default_rng(seed).uniform(-1, 1, (rows, 2)))
-    return Rows.of(x, torch.exp(torch.sin(x[:, :1]) - x[:, 1:] ** 2))
+    return TrainingRows.create(x, torch.exp(torch.sin(x[:, :1]) - x[:, 1:] ** 2))
 
 
 def fresh(width: tuple[int, ...] = (2, 1, 1), grid_size: int = 3, seed: int = 0) -> KAN:
@@ -44,7 +44,7 @@ def test_first_order_methods_reach_a_fair_fit(optimizer: Optimizer, steps: int, 
 
 def test_the_sparsity_penalty_shrinks_the_edges_that_the_target_does_not_need() -> None:
     rows = law(300, 0)
-    target = Rows.of(rows.x, torch.sin(2 * rows.x[:, :1]))
+    target = TrainingRows.create(rows.x, torch.sin(2 * rows.x[:, :1]))
     network = fresh((2, 1), 5)
     config = TrainingConfig(optimizer="lbfgs", steps=80, lamb=1e-2, patience=1000)
     for _ in train(network, target, config):
@@ -55,7 +55,7 @@ def test_the_sparsity_penalty_shrinks_the_edges_that_the_target_does_not_need() 
 
 def test_a_classifier_is_trained_by_the_gauss_newton_matrix() -> None:
     rows = law(300, 0)
-    labels = Rows.of(rows.x, (rows.x[:, :1] + rows.x[:, 1:] ** 2 > 0.3).double())
+    labels = TrainingRows.create(rows.x, (rows.x[:, :1] + rows.x[:, 1:] ** 2 > 0.3).double())
     network = fresh((2, 1), 5)
     for _ in train(network, labels, TrainingConfig(loss="logistic", steps=15)):
         pass
@@ -105,7 +105,7 @@ def test_the_same_seed_gives_the_same_network_bit_for_bit() -> None:
 
 def test_a_loss_that_is_not_finite_stops_training_at_its_step() -> None:
     rows = law(50, 0)
-    broken = Rows.of(rows.x, torch.full((50, 1), float("nan"), dtype=torch.float64))
+    broken = TrainingRows.create(rows.x, torch.full((50, 1), float("nan"), dtype=torch.float64))
     with pytest.raises(TrainingDiverged) as caught:
         list(train(fresh(), broken, TrainingConfig(optimizer="adam", steps=3)))
     assert caught.value.step == 0
@@ -113,9 +113,9 @@ def test_a_loss_that_is_not_finite_stops_training_at_its_step() -> None:
 
 def test_auto_takes_second_order_for_small_networks_and_adam_for_large_ones() -> None:
     config = TrainingConfig()
-    assert chosen_optimizer(fresh(), 1000, config) == "levenberg_marquardt"
-    assert chosen_optimizer(fresh((20, 40, 10)), 100_000, config) == "adam"
-    assert chosen_optimizer(fresh(), 1000, TrainingConfig(lamb=0.1)) == "adam"
+    assert select_optimizer(fresh(), 1000, config) == "levenberg_marquardt"
+    assert select_optimizer(fresh((20, 40, 10)), 100_000, config) == "adam"
+    assert select_optimizer(fresh(), 1000, TrainingConfig(lamb=0.1)) == "adam"
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,6 @@ def test_a_round_of_second_order_steps_ends_when_three_in_a_row_gain_little() ->
 
 def test_a_network_at_its_minimum_is_left_alone() -> None:
     network, rows = KAN(KANConfig(width=(2, 1))), law(20, 0)
-    nothing = Rows.of(rows.x, torch.zeros(20, 1, dtype=torch.float64))
+    nothing = TrainingRows.create(rows.x, torch.zeros(20, 1, dtype=torch.float64))
     assert list(train(network, nothing, TrainingConfig())) == []
     assert not network(rows.x).any()

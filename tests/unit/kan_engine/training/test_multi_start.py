@@ -9,8 +9,8 @@ import torch
 from kan_engine.errors import InvalidConfig
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.training.loop import TrainingConfig, train
-from kan_engine.training.multi_start import best_start, fresh_network
-from kan_engine.training.rows import Rows
+from kan_engine.training.multi_start import best_start, create_network
+from kan_engine.training.rows import TrainingRows
 from tests.support.engine.networks import uniform_rows
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -19,10 +19,10 @@ CONFIG = KANConfig(width=(2, 1, 1), grid_size=10)
 SECOND_ORDER = TrainingConfig(grid_schedule=(10,), patience=1000)
 
 
-def law(rows: int, seed: int = 0) -> Rows:
+def law(rows: int, seed: int = 0) -> TrainingRows:
     """exp(sin x1 - x2²)."""
     x = uniform_rows(rows, 2, seed=seed)
-    return Rows.of(x, torch.exp(torch.sin(x[:, :1]) - x[:, 1:] ** 2))
+    return TrainingRows.create(x, torch.exp(torch.sin(x[:, :1]) - x[:, 1:] ** 2))
 
 
 def started(starts: int, seed: int, **options: Any) -> KAN:
@@ -39,7 +39,7 @@ def bends(network: KAN) -> float:
 
 def test_second_order_starts_from_lines_and_other_methods_from_wiggles() -> None:
     def start(training: TrainingConfig) -> KAN:
-        return fresh_network(CONFIG, 200, training, torch.Generator().manual_seed(0))
+        return create_network(CONFIG, 200, training, torch.Generator().manual_seed(0))
 
     assert bends(start(SECOND_ORDER)) < 1e-12
     assert bends(start(TrainingConfig(optimizer="adam"))) > 0.1

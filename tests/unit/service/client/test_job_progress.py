@@ -1,11 +1,11 @@
 import pytest
 
-from service.client.job_progress import follow
+from service.client.job_progress import follow_job
 
 
 @pytest.mark.parametrize("timeout_s", [None, 1.0, 100.0])
 def test_an_impatient_client_still_gets_answers_that_wait_for_news(timeout_s: float | None) -> None:
-    steps = follow("a job", timeout_s, lambda _: None)
+    steps = follow_job("a job", timeout_s, lambda _: None)
     request = next(steps)
     patience = request.options(timeout=0.01)["timeout"]
     assert patience.read > max(request.params.get("wait", 0), 15)  # a quiet stream pings that often

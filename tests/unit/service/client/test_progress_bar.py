@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from service.client import Progress
-from service.client.progress_bar import shown
+from service.client.progress_bar import show_progress
 
 STEPS = [
     Progress(stage=None, fraction=0.0),
@@ -14,7 +14,7 @@ STEPS = [
 
 
 def said(capsys: pytest.CaptureFixture[str], progress: Any) -> str:
-    with shown(progress) as show:
+    with show_progress(progress) as show:
         for step in STEPS:
             show(step)
     told = capsys.readouterr()
@@ -33,7 +33,7 @@ def _in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def give_up_at(step: Progress) -> None:
-    with shown(True) as show:
+    with show_progress(True) as show:
         show(step)
         raise KeyboardInterrupt
 

@@ -2,12 +2,12 @@ import httpx
 import pytest
 
 from service.client import Unreachable, transport
-from service.client.transport import get, send
+from service.client.transport import make_get_request, send
 
 
 def pauses(*outcomes: transport.Outcome) -> list[float]:
     """How long a request waits before each further try."""
-    steps = send(get("usage"), tries=len(outcomes) + 1)
+    steps = send(make_get_request("usage"), tries=len(outcomes) + 1)
     next(steps)
     return [steps.send(outcome).after_s for outcome in outcomes]
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kan_engine import KAN, Encoding, Standardizer
-from service.documents.network_curves import POINTS, SUGGESTIONS, portray
+from service.documents.network_curves import CURVE_POINTS, MAX_SUGGESTIONS, describe_edges
 from tests.support.engine.networks import random_network
 
 X = np.random.default_rng(0).uniform([10.0, -3.0], [20.0, -1.0], (200, 2))
@@ -19,14 +19,14 @@ INPUTS = Standardizer.fit(X)
 @pytest.fixture(autouse=True)
 def _no_suggestions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fitting the library takes longest; tests that are about it turn it on."""
-    monkeypatch.setattr("service.documents.network_curves.SUGGESTED_EDGES", 0)
+    monkeypatch.setattr("service.documents.network_curves.MAX_SUGGESTED_EDGES", 0)
 
 
 @pytest.fixture(scope="module")
 def suggested() -> list[dict[str, Any]]:
     """Edges of a network, two of which get suggestions."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.documents.network_curves.SUGGESTED_EDGES", 2)
+        patch.setattr("service.documents.network_curves.MAX_SUGGESTED_EDGES", 2)
         edges: list[dict[str, Any]] = portrait(random_network((2, 2, 1)))["edges"]
     return edges
 
@@ -34,7 +34,7 @@ def suggested() -> list[dict[str, Any]]:
 def portrait(
     network: KAN, inputs: Standardizer = INPUTS, outputs: tuple[str, ...] = ("y",)
 ) -> dict[str, Any]:
-    return portray(network, inputs, ENCODING, X, outputs)
+    return describe_edges(network, inputs, ENCODING, X, outputs)
 
 
 def edge_of(picture: dict[str, Any], layer: int, i: int, j: int) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def test_every_live_edge_is_shown_and_no_pruned_one() -> None:
 def test_of_too_many_edges_the_strongest_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     network = random_network((2, 2, 1))
     every = sorted(edge["score"] for edge in portrait(network)["edges"])
-    monkeypatch.setattr("service.documents.network_curves.PICTURED_EDGES", 4)
+    monkeypatch.setattr("service.documents.network_curves.MAX_PICTURED_EDGES", 4)
     assert sorted(edge["score"] for edge in portrait(network)["edges"]) == every[-4:]
 
 
@@ -88,7 +88,7 @@ def test_direct_edges_lead_from_the_inputs_to_the_last_layer() -> None:
 def test_a_curve_of_the_first_layer_is_drawn_over_the_clients_units(quantile: bool) -> None:
     network, inputs = random_network((2, 1)), Standardizer.fit(X, quantile=quantile)
     curve = edge_of(portrait(network, inputs), 0, 0, 0)
-    rows = np.column_stack([curve["x"], np.full(POINTS, -2.0)])
+    rows = np.column_stack([curve["x"], np.full(CURVE_POINTS, -2.0)])
     expected = network.layers[0].postacts(torch.from_numpy(inputs.forward(rows)))[:, 0, 0].detach()
     assert (curve["x"][0], curve["x"][-1]) == (X[:, 0].min(), X[:, 0].max())
     np.testing.assert_allclose(
@@ -110,7 +110,7 @@ def test_a_layer_is_evaluated_once_for_the_curves_of_all_its_edges(monkeypatch: 
         whole = layer.postacts
         monkeypatch.setattr(layer, "postacts", lambda x, f=whole: asked.append(len(x)) or f(x))
     assert len(portrait(network)["edges"]) == 90
-    assert asked.count(POINTS) == 2
+    assert asked.count(CURVE_POINTS) == 2
 
 
 def test_scores_lie_between_zero_and_one() -> None:
@@ -127,7 +127,7 @@ def test_only_the_strongest_edges_get_suggestions(suggested: list[dict[str, Any]
 def test_each_function_is_suggested_once_and_the_lowest_total_first(suggested: list[dict[str, Any]]) -> None:
     rows = next(e["suggestions"] for e in suggested if e["suggestions"])
     totals = [row["total"] for row in rows]
-    assert len({row["function"] for row in rows}) == len(rows) == SUGGESTIONS
+    assert len({row["function"] for row in rows}) == len(rows) == MAX_SUGGESTIONS
     assert totals == sorted(totals)
 
 
@@ -140,13 +140,16 @@ def test_a_total_weighs_fit_against_complexity_as_pykan_does(suggested: list[dic
 def test_a_picture_that_is_told_to_stop_has_curves_but_no_suggestions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("service.documents.network_curves.SUGGESTED_EDGES", 2)
-    edges = portray(random_network((2, 1)), INPUTS, ENCODING, X, ["y"], lambda: True)["edges"]
-    assert [(len(edge["y"]), edge["suggestions"]) for edge in edges] == [(POINTS, []), (POINTS, [])]
+    monkeypatch.setattr("service.documents.network_curves.MAX_SUGGESTED_EDGES", 2)
+    edges = describe_edges(random_network((2, 1)), INPUTS, ENCODING, X, ["y"], lambda: True)["edges"]
+    assert [(len(edge["y"]), edge["suggestions"]) for edge in edges] == [
+        (CURVE_POINTS, []),
+        (CURVE_POINTS, []),
+    ]
 
 
 def test_a_straight_edge_is_suggested_to_be_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.documents.network_curves.SUGGESTED_EDGES", 1)
+    monkeypatch.setattr("service.documents.network_curves.MAX_SUGGESTED_EDGES", 1)
     network = random_network((2, 1))
     with torch.no_grad():
         greville = network.layers[0].knots[:, 1:-1].unfold(1, 3, 1).mean(-1)
@@ -159,7 +162,7 @@ def test_a_straight_edge_is_suggested_to_be_a_line(monkeypatch: pytest.MonkeyPat
 
 def test_a_column_that_does_not_vary_in_the_rows_shown_has_a_flat_curve() -> None:
     rows = np.column_stack([X[:, 0], np.full(len(X), -2.0)])
-    picture = portray(random_network((2, 1)), INPUTS, ENCODING, rows, ["y"])
+    picture = describe_edges(random_network((2, 1)), INPUTS, ENCODING, rows, ["y"])
     curve = edge_of(picture, 0, 1, 0)
     assert set(curve["x"]) == {-2.0}
     assert len(set(curve["y"])) == 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.errors import Invalid
-from service.ingest import Ingested, read_upload
+from service.ingest import IngestedTable, read_upload
 from service.ingest.column_names import CELL_BYTES
 from service.settings import Settings
 
@@ -17,7 +17,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path, max_columns=2_000, max_rows=100)
 
 
-def read(content: str | bytes, settings: Settings, filename: str = "data.csv") -> Ingested:
+def read(content: str | bytes, settings: Settings, filename: str = "data.csv") -> IngestedTable:
     content = content.encode() if isinstance(content, str) else content
     return read_upload(io.BytesIO(content), filename, settings)
 
@@ -28,11 +28,11 @@ def refusal(content: str | bytes, settings: Settings, filename: str = "data.csv"
     return refused.value
 
 
-def warning(table: Ingested, code: str) -> dict[str, Any]:
+def warning(table: IngestedTable, code: str) -> dict[str, Any]:
     return next(warning for warning in table.warnings if warning["code"] == code)
 
 
-def codes(table: Ingested) -> list[str]:
+def codes(table: IngestedTable) -> list[str]:
     return [warning["code"] for warning in table.warnings]
 
 

@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 
-from service.ingest import Ingested, read_columns, read_upload
+from service.ingest import IngestedTable, read_columns, read_upload
 from service.settings import Settings
 
 SETTINGS = Settings(data_dir=Path())
 
 
-def read(*cells: str) -> Ingested:
+def read(*cells: str) -> IngestedTable:
     rows = "\n".join(f"{cell};{number}" for number, cell in enumerate(cells))
     return read_upload(io.BytesIO(f"t;y\n{rows}\n".encode()), "t.csv", SETTINGS)
 
 
-def first(table: Ingested) -> str:
+def first(table: IngestedTable) -> str:
     return str(table.frame["t"][0].isoformat())
 
 
-def note(table: Ingested) -> dict[str, Any]:
+def note(table: IngestedTable) -> dict[str, Any]:
     return next(warning for warning in table.warnings if warning["code"] == "date_form")
 
 

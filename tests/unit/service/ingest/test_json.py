@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.errors import Invalid
-from service.ingest import Ingested, read_columns, read_rows, read_upload
+from service.ingest import IngestedTable, read_columns, read_rows, read_upload
 from service.ingest.column_names import CELL_BYTES
 from service.settings import Settings
 
@@ -17,12 +17,12 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path, max_columns=5, max_rows=30_000)
 
 
-def read_lines(content: str | bytes, settings: Settings) -> Ingested:
+def read_lines(content: str | bytes, settings: Settings) -> IngestedTable:
     content = content.encode() if isinstance(content, str) else content
     return read_upload(io.BytesIO(content), "data.jsonl", settings)
 
 
-def kinds(table: Ingested) -> list[str]:
+def kinds(table: IngestedTable) -> list[str]:
     return [column["type"] for column in table.columns]
 
 

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from service.errors import Invalid
-from service.ingest import Ingested, read_columns
+from service.ingest import IngestedTable, read_columns
 from service.settings import Settings
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare
+from worker.data.preparation import prepare_data
 
 RNG = np.random.default_rng(0)
 USUAL = RNG.normal(20, 5, 60).round(1).tolist()
 WIDE = RNG.integers(550, 2800, 60).tolist()
 
 
-def read(columns: dict[str, list[Any]], **options: Any) -> Ingested:
+def read(columns: dict[str, list[Any]], **options: Any) -> IngestedTable:
     return read_columns(columns, Settings(data_dir=Path()), **options)
 
 
@@ -83,7 +83,7 @@ def test_a_column_that_there_is_not_has_no_missing_values() -> None:
 
 def test_a_model_that_learns_from_a_code_says_so() -> None:
     x = [*USUAL, -999.0, -999.0]
-    data = prepare(table_of(x=x, y=[2 * value for value in x]), request_for())
+    data = prepare_data(table_of(x=x, y=[2 * value for value in x]), request_for())
     (warning,) = data.warnings
     assert warning.startswith("-999 stands apart from the other values of 'x' (2 rows)")
     assert '{"x": [-999]}' in warning

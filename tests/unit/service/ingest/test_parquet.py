@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from service.errors import Invalid
-from service.ingest import Ingested, read_upload
-from service.ingest.column_names import NUMBER_BYTES
+from service.ingest import IngestedTable, read_upload
+from service.ingest.column_names import NUMBER_CELL_BYTES
 from service.settings import Settings
 
 
@@ -25,7 +25,7 @@ def parquet(columns: dict[str, Any]) -> bytes:
     return file.getvalue()
 
 
-def read(content: bytes, settings: Settings) -> Ingested:
+def read(content: bytes, settings: Settings) -> IngestedTable:
     return read_upload(io.BytesIO(content), "data.csv", settings)  # the name is only a hint
 
 
@@ -103,7 +103,7 @@ def test_damage_anywhere_in_the_file_never_gets_past(settings: Settings) -> None
 
 
 def test_numbers_leave_room_for_more_cells_than_texts(tmp_path: Path) -> None:
-    small = Settings(data_dir=tmp_path, max_memory_bytes=NUMBER_BYTES * 10)
+    small = Settings(data_dir=tmp_path, max_memory_bytes=NUMBER_CELL_BYTES * 10)
     assert read(parquet({"x": [1.0] * 10}), small).frame.height == 10
     assert refusal(parquet({"x": [1.0] * 11}), small).code == "too_many_cells"
     assert refusal(parquet({"x": ["a"] * 10}), small).code == "too_many_cells"

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from service.errors import Invalid, ServiceError, TooLarge
-from service.ingest import convert, subprocess_reader
+from service.ingest import convert_upload, subprocess_reader
 from service.ingest.readers import read_upload
 from service.settings import MiB, Settings
 from tests.support.peak import forget_peak, own_peak
@@ -22,10 +22,10 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path, max_rows=200_000, max_body_bytes=10 * MiB)
 
 
-def converted(content: bytes, settings: Settings) -> tuple[pl.DataFrame, subprocess_reader.Described]:
+def converted(content: bytes, settings: Settings) -> tuple[pl.DataFrame, subprocess_reader.TableDescription]:
     with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as parquet:
         file.write(content)
-        described = convert(file, "a.csv", parquet, settings)
+        described = convert_upload(file, "a.csv", parquet, settings)
         parquet.seek(0)
         return pl.read_parquet(parquet), described
 
@@ -34,7 +34,7 @@ def test_a_table_and_its_description_are_the_same(settings: Settings) -> None:
     here = read_upload(io.BytesIO(TABLE), "a.csv", settings)
     frame, described = converted(gzip.compress(TABLE), settings)
     assert frame.equals(here.frame)
-    assert described == subprocess_reader.Described(3, here.columns, here.warnings)
+    assert described == subprocess_reader.TableDescription(3, here.columns, here.warnings)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_large_text_takes_no_memory_of_this_process(settings: Settings) -> Non
     before = own_peak()
     with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as parquet:
         file.write(content)
-        assert convert(file, "a.csv", parquet, settings).rows == 190_000
+        assert convert_upload(file, "a.csv", parquet, settings).rows == 190_000
     assert own_peak() - before < MiB
 
 
@@ -68,4 +68,4 @@ def test_a_large_text_takes_no_memory_of_this_process(settings: Settings) -> Non
     ("content", "is_harmless"), [(TABLE, True), (TABLE * 10_000, False), (b"PAR1", False)]
 )
 def test_only_what_is_small_and_plain_is_read_here(content: bytes, is_harmless: bool) -> None:
-    assert subprocess_reader.is_harmless(io.BytesIO(content)) is is_harmless
+    assert subprocess_reader.is_safe_in_process(io.BytesIO(content)) is is_harmless

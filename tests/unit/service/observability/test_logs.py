@@ -39,7 +39,7 @@ def test_lines_for_programs_are_json_with_all_facts() -> None:
     record = logging.getLogger("test").makeRecord(
         "test", logging.WARNING, __file__, 1, "job %s", ("lost",), None, extra={"job_id": "j", "at": {1: 2}}
     )
-    with logs.facts(request_id="r"):
+    with logs.bind_facts(request_id="r"):
         document = json.loads(logs.JsonFormatter().format(record))
     assert document.pop("time").endswith("+00:00")
     assert document == {
@@ -65,6 +65,6 @@ def test_a_traceback_stays_on_its_line() -> None:
 
 
 def test_facts_are_told_within_their_block_and_in_blocks_within_it() -> None:
-    with logs.facts(job_id="j"), logs.facts(request_id="r"):
+    with logs.bind_facts(job_id="j"), logs.bind_facts(request_id="r"):
         assert line("read") == "INFO test: read job_id=j request_id=r"
     assert line("read") == "INFO test: read"

@@ -37,9 +37,9 @@ class RecordingTracer:
 def test_requests_are_traced_only_where_there_is_somewhere_to_send_it(
     monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
-    assert tracing.of_requests()["auto_configure"]
+    assert tracing.make_telemetry_config()["auto_configure"]
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
-    assert not tracing.of_requests()["auto_configure"]
+    assert not tracing.make_telemetry_config()["auto_configure"]
 
 
 @pytest.mark.usefixtures("endpoint")
@@ -50,15 +50,15 @@ def test_the_service_works_where_the_extra_is_missing(
         monkeypatch.setitem(sys.modules, module, None)
     with TestClient(create_app(Settings(data_dir=tmp_path)), base_url=LOOPBACK) as client:
         assert client.get("/health/live").status_code == 200
-    tracing._export.cache_clear()
-    with tracing.job_span("j"):
+    tracing._configure_export.cache_clear()
+    with tracing.trace_job("j"):
         assert any("install the extra" in record.message for record in caplog.records)
-    tracing._export.cache_clear()
+    tracing._configure_export.cache_clear()
 
 
 def test_the_span_of_a_job_has_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
     tracer: Any = RecordingTracer()
     monkeypatch.setattr(trace, "get_tracer", lambda _: tracer)
-    with tracing.job_span("0199"):
+    with tracing.trace_job("0199"):
         pass
     assert tracer.spans == [("job", {"kan.job_id": "0199"})]

@@ -7,13 +7,13 @@ import pytest
 
 from service.errors import Invalid
 from service.rendering.png import to_png
-from service.rendering.svg import LIGHT, document, words
+from service.rendering.svg import LIGHT, svg_document, text_element
 
 SIGNS = "x̄ φ λ Ж ² √ − × · ≤ ∝ → ⁻⁴ ‰"
 
 
 def picture(*body: str, width: float = 300, height: float = 100) -> str:
-    return document(width, height, title="t", description="d", theme=LIGHT, body=body)
+    return svg_document(width, height, title="t", description="d", theme=LIGHT, body=body)
 
 
 def pixels(png: bytes) -> tuple[int, int, set[bytes]]:
@@ -37,13 +37,13 @@ def test_a_png_has_the_width_that_was_asked_for_and_the_shape_of_the_picture(wid
 
 def test_text_is_drawn_without_any_font_of_the_machine() -> None:
     blank = pixels(to_png(picture(), 300))[2]
-    written = pixels(to_png(picture(words("Temperature", 20, 50, fill=LIGHT.ink)), 300))[2]
+    written = pixels(to_png(picture(text_element("Temperature", 20, 50, fill=LIGHT.ink)), 300))[2]
     assert len(written) > len(blank) + 5
 
 
 @pytest.mark.parametrize("sign", SIGNS.split())
 def test_the_font_has_the_signs_that_we_write(sign: str) -> None:
-    unknown, known = (to_png(picture(words(c, 20, 50, fill=LIGHT.ink)), 300) for c in ("\u5730", sign))
+    unknown, known = (to_png(picture(text_element(c, 20, 50, fill=LIGHT.ink)), 300) for c in ("\u5730", sign))
     assert unknown != known
 
 

@@ -7,7 +7,7 @@ from string import Formatter
 
 import pytest
 
-from service.rendering.translations import RUSSIAN, say, written
+from service.rendering.translations import RUSSIAN, localise_number, say
 
 SERVICE = Path(__file__).parents[4] / "service"
 
@@ -43,8 +43,8 @@ def values(sentence: str) -> set[str | None]:
     [("20,000.5", "20\xa0000,5"), ("−3.5·10⁻⁷", "−3,5·10⁻⁷"), ("7", "7")],
 )
 def test_numbers_are_written_as_in_the_language(english: str, russian: str) -> None:
-    assert written("en", english) == english
-    assert written("ru", english) == russian
+    assert localise_number("en", english) == english
+    assert localise_number("ru", english) == russian
 
 
 def test_names_stay_as_they_are_and_numbers_do_not() -> None:

@@ -103,6 +103,6 @@ def test_a_failed_job_shows_its_error() -> None:
     job = Job(id="j", kind="train", status=JobStatus.FAILED, fraction=0.5, attempt=1, priority=0)
     job.error_code, job.error_detail = "invalid_data", "row 3"
     job.created_at = job.finished_at = datetime.now(UTC)
-    shown = JobOut.of(job)
+    shown = JobOut.from_row(job)
     assert shown.error is not None
     assert (shown.status, shown.error.code, shown.error.detail) == ("failed", "invalid_data", "row 3")

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from service.schemas.training_plan import Plan
+from service.schemas.training_plan import TrainingPlan
 from tests.support.factories import column
 from tests.support.tables import request_for
 
 
-def plan(*columns: dict[str, Any], rows: int = 100, **body: Any) -> Plan:
-    return Plan(request_for(**body), {report["name"]: report for report in columns}, rows)
+def plan(*columns: dict[str, Any], rows: int = 100, **body: Any) -> TrainingPlan:
+    return TrainingPlan(request_for(**body), {report["name"]: report for report in columns}, rows)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from kan_engine import InvalidData
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import CONSTANT, Prepared, prepare
+from worker.data.preparation import NO_FEATURE_WARNING, PreparedData, prepare_data
 from worker.data.splitting import split_rows
 
 ROWS = 40
@@ -16,8 +16,8 @@ RAMP = [float(i) for i in range(ROWS)]
 TAIL = {"kind": "tail", "test_fraction": 0.25}  # the last 10 rows; the 6 before them validate
 
 
-def prepared(columns: dict[str, Any], **body: Any) -> Prepared:
-    return prepare(table_of(**columns), request_for(**body))
+def prepared(columns: dict[str, Any], **body: Any) -> PreparedData:
+    return prepare_data(table_of(**columns), request_for(**body))
 
 
 # --- Features ------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def test_a_column_that_is_one_value_or_missing_is_a_feature() -> None:
 def test_of_rows_that_show_no_differences_the_mean_can_be_learnt() -> None:
     data = prepared({"a": [0.0] * 30 + RAMP[:10], "y": RAMP}, split=TAIL)
     assert data.names == ("a",)
-    assert CONSTANT in data.warnings
+    assert NO_FEATURE_WARNING in data.warnings
 
 
 def test_without_any_value_nothing_can_be_learnt() -> None:
@@ -184,14 +184,14 @@ def test_classes_are_labels_of_the_targets_own_type_in_order(
 )
 def test_the_target_decides_loss_and_outputs(target: list[Any], loss: str, outputs: int) -> None:
     data = prepared({"a": RAMP, "y": target})
-    assert (data.loss, data.outputs) == (loss, outputs)
+    assert (data.loss, data.output_count) == (loss, outputs)
 
 
 def test_labels_are_coded_by_their_places_and_numbers_by_themselves() -> None:
     labels = prepared({"a": RAMP, "y": ["q", "r", "p", "r"] * 10}, split=TAIL)
-    assert labels.codes(labels.test).tolist() == [["pqr".index(label)] for label in labels.test.y]
+    assert labels.target_column(labels.test).tolist() == [["pqr".index(label)] for label in labels.test.y]
     numbers = prepared({"a": RAMP, "y": RAMP}, split=TAIL)
-    assert numbers.codes(numbers.test)[:2].tolist() == [[30.0], [31.0]]
+    assert numbers.target_column(numbers.test)[:2].tolist() == [[30.0], [31.0]]
 
 
 def test_hold_out_rows_of_a_class_that_training_never_saw_are_left_out_with_a_warning() -> None:
@@ -289,9 +289,9 @@ def test_hold_out_rows_that_repeat_training_rows_are_counted() -> None:
     data = prepared(
         {"a": RAMP[:30] + RAMP[:4] + RAMP[34:], "y": RAMP[:30] + RAMP[:4] + RAMP[34:]}, split=TAIL
     )
-    assert data.repeated_count == 4
+    assert data.duplicate_count == 4
 
 
 def test_a_row_with_another_target_repeats_nothing() -> None:
     data = prepared({"a": [*RAMP[:30], *RAMP[:10]], "y": RAMP}, split=TAIL)
-    assert data.repeated_count == 0
+    assert data.duplicate_count == 0

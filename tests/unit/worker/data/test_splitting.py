@@ -7,7 +7,7 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from kan_engine.errors import InvalidData
-from worker.data.splitting import Split, fold_numbers, split_rows, validation_rows
+from worker.data.splitting import Split, assign_folds, split_rows, split_training_rows
 
 
 def classes(*counts: int) -> np.ndarray:
@@ -110,61 +110,63 @@ def test_a_split_that_leaves_nothing_to_learn_or_measure_is_refused(
 def test_validation_rows_are_a_fifth_of_the_training_rows(task: str) -> None:
     y = classes(60, 40)
     train_rows = np.arange(0, 100, 2)
-    fit, validation = validation_rows(train_rows, y, task, seed=0)
+    fit, validation = split_training_rows(train_rows, y, task, seed=0)
     assert sorted([*fit, *validation]) == train_rows.tolist()
     assert len(validation) == 10
 
 
 def test_validation_rows_hold_every_class_in_proportion() -> None:
     y = classes(50, 30, 20)
-    _, validation = validation_rows(np.arange(100), y, "classification", seed=3)
+    _, validation = split_training_rows(np.arange(100), y, "classification", seed=3)
     assert np.unique(y[validation], return_counts=True)[1].tolist() == [10, 6, 4]
 
 
 def test_a_class_of_one_row_is_fitted_on() -> None:
     y = classes(20, 20, 1)
-    fit, _ = validation_rows(np.arange(41), y, "classification", seed=0)
+    fit, _ = split_training_rows(np.arange(41), y, "classification", seed=0)
     assert "c2" in y[fit]
 
 
 def test_many_small_classes_are_validated_on_a_plain_sample() -> None:
-    fit, validation = validation_rows(np.arange(20), classes(*[2] * 10), "classification", seed=0)
+    fit, validation = split_training_rows(np.arange(20), classes(*[2] * 10), "classification", seed=0)
     assert (len(fit), len(validation)) == (16, 4)
 
 
 def test_after_a_tail_split_the_last_training_rows_validate() -> None:
-    _, validation = validation_rows(np.arange(10), np.arange(10.0), "regression", seed=0, kind="tail")
+    _, validation = split_training_rows(np.arange(10), np.arange(10.0), "regression", seed=0, kind="tail")
     assert validation.tolist() == [8, 9]
 
 
 def test_the_same_seed_validates_on_the_same_rows() -> None:
-    first, second = (validation_rows(np.arange(50), np.arange(50.0), "regression", seed=5) for _ in range(2))
+    first, second = (
+        split_training_rows(np.arange(50), np.arange(50.0), "regression", seed=5) for _ in range(2)
+    )
     assert np.array_equal(first[1], second[1])
 
 
 def test_one_row_cannot_be_validated() -> None:
     with pytest.raises(InvalidData, match="at least 2 rows"):
-        validation_rows(np.arange(1), np.zeros(1), "regression", seed=0)
+        split_training_rows(np.arange(1), np.zeros(1), "regression", seed=0)
 
 
 @pytest.mark.parametrize("kind", ["random", "tail"])
 @pytest.mark.parametrize("counts", [(40,), (20, 13, 7), (3, 2)])
 def test_every_fold_has_its_share_of_the_rows_of_every_class(kind: str, counts: tuple[int, ...]) -> None:
     y = classes(*counts)
-    folds = fold_numbers(y, "classification", 0, 3, kind=kind)
+    folds = assign_folds(y, "classification", 0, 3, kind=kind)
     for name in set(y.tolist()):
         shares = np.bincount(folds[y == name], minlength=3)
         assert shares.max() - shares.min() <= 1
 
 
 def test_folds_of_a_number_are_of_equal_size_and_decided_by_the_seed() -> None:
-    first, second, other = (fold_numbers(np.arange(30.0), "regression", seed, 4) for seed in (1, 1, 2))
+    first, second, other = (assign_folds(np.arange(30.0), "regression", seed, 4) for seed in (1, 1, 2))
     assert np.bincount(first).tolist() == [8, 8, 7, 7]
     assert np.array_equal(first, second)
     assert not np.array_equal(first, other)
 
 
 def test_folds_after_a_tail_split_are_stretches_of_neighbours() -> None:
-    assert fold_numbers(np.arange(7.0), "regression", 0, 3, kind="tail").tolist() == [0, 0, 0, 1, 1, 2, 2]
+    assert assign_folds(np.arange(7.0), "regression", 0, 3, kind="tail").tolist() == [0, 0, 0, 1, 1, 2, 2]
     y = np.array(["a", "b"] * 4, dtype=object)
-    assert fold_numbers(y, "classification", 0, 2, kind="tail").tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert assign_folds(y, "classification", 0, 2, kind="tail").tolist() == [0, 0, 0, 0, 1, 1, 1, 1]

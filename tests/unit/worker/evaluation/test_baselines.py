@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from service.schemas.baselines import MlpBaseline
-from worker.evaluation.baselines import Rows, run_baselines
+from worker.evaluation.baselines import BaselineRows, run_baselines
 from worker.evaluation.metrics import regression_metrics
 
 ALL = ("linear", "mlp", "boosting")
@@ -16,21 +16,21 @@ ALL = ("linear", "mlp", "boosting")
 @pytest.fixture(autouse=True)
 def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are enough for all that is learnt here."""
-    monkeypatch.setattr("worker.evaluation.mlp.FULL_STEPS", 300)
+    monkeypatch.setattr("worker.evaluation.mlp.LBFGS_STEPS", 300)
 
 
-def line(rows: int = 200, seed: int = 0) -> Rows:
+def line(rows: int = 200, seed: int = 0) -> BaselineRows:
     """A noiseless plane in two inputs of very different size."""
     x = np.random.default_rng(seed).normal(size=(rows, 2)) * [1, 1_000]
-    return Rows(x, 3 * x[:, 0] - x[:, 1] / 500 + 7)
+    return BaselineRows(x, 3 * x[:, 0] - x[:, 1] / 500 + 7)
 
 
-def blobs(rows: int = 200, seed: int = 0) -> Rows:
+def blobs(rows: int = 200, seed: int = 0) -> BaselineRows:
     """Three classes in three corners."""
     generator = np.random.default_rng(seed)
     kind = generator.integers(0, 3, rows)
     x = generator.normal(size=(rows, 2)) + np.array([[0, 0], [6, 0], [0, 6]])[kind]
-    return Rows(x, np.array(["a", "b", "c"], dtype=object)[kind])
+    return BaselineRows(x, np.array(["a", "b", "c"], dtype=object)[kind])
 
 
 class StopAfter:
@@ -46,7 +46,7 @@ class StopAfter:
 
 def test_linear_is_least_squares() -> None:
     train, test = line(seed=0), line(seed=1)
-    noisy = Rows(train.x, train.y + np.random.default_rng(2).normal(size=200))
+    noisy = BaselineRows(train.x, train.y + np.random.default_rng(2).normal(size=200))
     predicted = LinearRegression().fit(noisy.x, noisy.y).predict(test.x)
     got = run_baselines(["linear"], noisy, test)["linear"]
     assert got["metrics"] == pytest.approx(regression_metrics(test.y, predicted))
@@ -57,7 +57,7 @@ def test_linear_is_least_squares() -> None:
 @pytest.mark.parametrize("name", ["mlp", "boosting"])
 def test_a_flexible_baseline_learns_what_a_line_cannot(name: str) -> None:
     train, test = line(seed=0), line(seed=1)
-    curved, held = Rows(train.x, np.abs(train.x[:, 0])), Rows(test.x, np.abs(test.x[:, 0]))
+    curved, held = BaselineRows(train.x, np.abs(train.x[:, 0])), BaselineRows(test.x, np.abs(test.x[:, 0]))
     got = run_baselines(["linear", name], curved, held)
     assert got[name]["metrics"]["r2"] > 0.8 > got["linear"]["metrics"]["r2"]
     assert got[name]["parameters"] > 100
@@ -74,7 +74,7 @@ def test_two_classes_of_any_type_are_told_apart(labels: tuple[object, object]) -
     rows = blobs()
     y = np.empty(200, dtype=object)
     y[:] = [labels[label == "a"] for label in rows.y]
-    got = run_baselines(["linear"], Rows(rows.x, y), Rows(rows.x, y), classes=labels)
+    got = run_baselines(["linear"], BaselineRows(rows.x, y), BaselineRows(rows.x, y), classes=labels)
     assert got["linear"]["metrics"]["roc_auc"] > 0.95
     assert got["linear"]["parameters"] == 3
 
@@ -85,10 +85,10 @@ def test_the_weights_of_classes_change_the_labels_and_hardly_the_probabilities()
     y = np.where(generator.random(4_000) < 1 / (1 + np.exp(3 - x[:, 0])), "yes", "no").astype(object)
     weights = np.array([1.0, 12.0])
     train, test = (
-        Rows(x[:2_000], y[:2_000], weights[(y[:2_000] == "yes").astype(int)]),
-        Rows(x[2_000:], y[2_000:]),
+        BaselineRows(x[:2_000], y[:2_000], weights[(y[:2_000] == "yes").astype(int)]),
+        BaselineRows(x[2_000:], y[2_000:]),
     )
-    plain = run_baselines(["linear"], Rows(train.x, train.y), test, classes=("no", "yes"))["linear"][
+    plain = run_baselines(["linear"], BaselineRows(train.x, train.y), test, classes=("no", "yes"))["linear"][
         "metrics"
     ]
     got = run_baselines(
@@ -106,14 +106,14 @@ def test_the_weights_of_classes_change_the_labels_and_hardly_the_probabilities()
 def test_a_class_that_training_lacks_has_probability_0() -> None:
     rows = blobs()
     known = rows.y != "c"
-    got = run_baselines(["linear"], Rows(rows.x[known], rows.y[known]), rows, classes=("a", "b", "c"))
+    got = run_baselines(["linear"], BaselineRows(rows.x[known], rows.y[known]), rows, classes=("a", "b", "c"))
     assert 0.5 < got["linear"]["metrics"]["accuracy"] < 0.8
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_weightless_rows_do_not_count(name: str) -> None:
     good, bad = line(seed=0), line(seed=1)
-    both = Rows(
+    both = BaselineRows(
         np.vstack([good.x, bad.x]),
         np.append(good.y, -bad.y),
         np.repeat([1.0, 0.0], [len(good.y), len(bad.y)]),
@@ -131,13 +131,13 @@ def test_the_same_seed_gives_the_same_metrics(name: str) -> None:
 @pytest.mark.parametrize("classes", [None, ("a", "b", "c")])
 def test_without_rows_to_measure_on_a_baseline_has_no_metrics(classes: tuple[str, ...] | None) -> None:
     train = line() if classes is None else blobs()
-    got = run_baselines(["linear"], train, Rows(train.x[:0], train.y[:0]), classes=classes)
+    got = run_baselines(["linear"], train, BaselineRows(train.x[:0], train.y[:0]), classes=classes)
     assert set(got["linear"]["metrics"].values()) == {None}
 
 
-def curve(rows: int, seed: int) -> Rows:
+def curve(rows: int, seed: int) -> BaselineRows:
     x = np.random.default_rng(seed).uniform(-1, 1, (rows, 2))
-    return Rows(x, np.exp(np.sin(x[:, 0]) - x[:, 1] ** 2))
+    return BaselineRows(x, np.exp(np.sin(x[:, 0]) - x[:, 1] ** 2))
 
 
 def test_an_mlp_of_a_few_hundred_numbers_learns_a_smooth_function_well() -> None:
@@ -167,8 +167,8 @@ def test_an_mlp_has_the_shape_or_the_size_that_was_asked_for(
 
 def test_an_mlp_stops_where_the_rows_that_judge_like_it_best() -> None:
     noise = np.random.default_rng(3).normal(size=(60, 8))
-    train = Rows(noise, np.random.default_rng(4).normal(size=60))
-    got = run_baselines(["mlp"], train, Rows(noise[:40], train.y[:40]), fit_count=40)["mlp"]
+    train = BaselineRows(noise, np.random.default_rng(4).normal(size=60))
+    got = run_baselines(["mlp"], train, BaselineRows(noise[:40], train.y[:40]), fit_count=40)["mlp"]
     assert got["metrics"]["r2"] < 0.5  # of the rows that it was fitted on: it has not learnt them by heart
 
 
@@ -189,5 +189,5 @@ def test_boosting_can_be_stopped_between_its_rounds() -> None:
 
 def test_an_input_that_does_not_vary_does_no_harm() -> None:
     rows = line()
-    flat = Rows(np.hstack([rows.x, np.ones((200, 1))]), rows.y)
+    flat = BaselineRows(np.hstack([rows.x, np.ones((200, 1))]), rows.y)
     assert run_baselines(["linear"], flat, flat)["linear"]["metrics"]["r2"] == pytest.approx(1)

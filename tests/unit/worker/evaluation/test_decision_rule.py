@@ -8,9 +8,9 @@ import pytest
 
 from kan_engine import KAN, KANConfig, Predictor, Standardizer
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import Prepared, prepare
+from worker.data.preparation import PreparedData, prepare_data
 from worker.evaluation.decision_rule import calibrate_on_validation_, choose_decision
-from worker.evaluation.model_metrics import measure
+from worker.evaluation.model_metrics import measure_model
 
 ROWS = 3_000
 SPLIT = {"kind": "random", "test_fraction": 0.5}
@@ -20,13 +20,13 @@ def log_odds(x: np.ndarray, offset: float) -> np.ndarray:
     return 2.5 * x + offset
 
 
-def prepared(*, offset: float = 0.0, labels: tuple[str, str] = ("no", "yes"), **body: Any) -> Prepared:
+def prepared(*, offset: float = 0.0, labels: tuple[str, str] = ("no", "yes"), **body: Any) -> PreparedData:
     """Rows of one column x in [-1, 1]; the second label is drawn with these log-odds."""
     generator = np.random.default_rng(0)
     x = generator.uniform(-1, 1, ROWS)
     is_second = generator.random(ROWS) < 1 / (1 + np.exp(-log_odds(x, offset)))
     y = [labels[int(second)] for second in is_second]
-    return prepare(table_of(x=x, y=y), request_for(split=SPLIT, **body))
+    return prepare_data(table_of(x=x, y=y), request_for(split=SPLIT, **body))
 
 
 def line(slope: float, offset: float) -> KAN:
@@ -36,7 +36,7 @@ def line(slope: float, offset: float) -> KAN:
     return network
 
 
-def predictor_of(data: Prepared, network: KAN) -> Predictor:
+def predictor_of(data: PreparedData, network: KAN) -> Predictor:
     return Predictor(
         encoding=data.encoding,
         inputs=Standardizer(np.zeros(1), np.ones(1)),
@@ -48,11 +48,11 @@ def predictor_of(data: Prepared, network: KAN) -> Predictor:
     )
 
 
-def decided(data: Prepared, network: KAN) -> tuple[Predictor, dict[str, Any]]:
+def decided(data: PreparedData, network: KAN) -> tuple[Predictor, dict[str, Any]]:
     predictor = predictor_of(data, network)
     decision = choose_decision(predictor, data)
     predictor = replace(predictor, decision_weights=decision.weights)
-    return predictor, measure(predictor, data, decision)
+    return predictor, measure_model(predictor, data, decision)
 
 
 def test_classes_of_like_size_are_decided_for_the_likeliest() -> None:
@@ -74,7 +74,9 @@ def test_a_rare_class_is_called_where_that_promises_its_highest_f1(
     assert worth["decision"]["positive_class"] == labels[1]
     assert 0 < abs(worth["threshold"] - 0.5) < 0.4
     data = prepared(offset=offset, labels=labels)
-    likeliest = measure(replace(predictor, decision_weights=None), data, choose_decision(predictor, data))
+    likeliest = measure_model(
+        replace(predictor, decision_weights=None), data, choose_decision(predictor, data)
+    )
     assert worth["per_class"][rare]["f1"] > likeliest["per_class"][rare]["f1"] + 0.05
     assert worth["decision"]["likeliest"]["f1"] == likeliest["metrics"]["f1"]
 
@@ -142,7 +144,7 @@ def test_rows_count_in_calibration_as_often_as_they_weigh() -> None:
     x = generator.uniform(-1, 1, ROWS)
     y = np.where(generator.random(ROWS) < 0.5, "yes", "no")
     weights = np.where(y == "yes", 3.0, 1.0)
-    data = prepare(table_of(x=x, y=y.tolist(), w=weights), request_for(split=SPLIT, weight="w"))
+    data = prepare_data(table_of(x=x, y=y.tolist(), w=weights), request_for(split=SPLIT, weight="w"))
     network = line(0.0, 0.0)
     calibrate_on_validation_(network, network, Standardizer(np.zeros(1), np.ones(1)), data)
     assert predictor_of(data, network).probabilities(np.zeros((1, 1)))[0, 1] == pytest.approx(0.75, abs=0.03)
@@ -150,7 +152,7 @@ def test_rows_count_in_calibration_as_often_as_they_weigh() -> None:
 
 @pytest.mark.parametrize("told", [500, ROWS])
 def test_training_metrics_are_of_a_sample_of_many_rows(told: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.evaluation.model_metrics.TOLD_ROWS", told)
+    monkeypatch.setattr("worker.evaluation.model_metrics.MAX_TRAINING_METRIC_ROWS", told)
     asked: list[int] = []
     wanted = Predictor.probabilities
 
@@ -162,6 +164,6 @@ def test_training_metrics_are_of_a_sample_of_many_rows(told: int, monkeypatch: p
     predictor = predictor_of(data, line(2.5, 0.0))
     decision = choose_decision(predictor, data)
     monkeypatch.setattr(Predictor, "probabilities", counted)
-    worth = measure(predictor, data, decision)
+    worth = measure_model(predictor, data, decision)
     assert sorted(asked) == sorted([len(data.test), min(told, len(data.training))])
     assert worth["training_metrics"]["log_loss"] == pytest.approx(worth["metrics"]["log_loss"], rel=0.15)

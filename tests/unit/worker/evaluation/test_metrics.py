@@ -5,9 +5,9 @@ import pytest
 from sklearn import metrics
 
 from worker.evaluation.metrics import (
+    class_metrics,
     classification_metrics,
     constant_guess_accuracy,
-    per_class,
     regression_metrics,
 )
 
@@ -82,7 +82,7 @@ def test_labels_are_decided_by_the_weights_and_ranking_is_not() -> None:
     assert got["accuracy"] == pytest.approx(metrics.accuracy_score(true, guessed))
     assert got["recall"] == pytest.approx(metrics.recall_score(true, guessed))
     assert {got[name] == plain[name] for name in ("roc_auc", "average_precision", "log_loss")} == {True}
-    alone = per_class(true == 1, p, (False, True), weights)
+    alone = class_metrics(true == 1, p, (False, True), weights)
     assert (alone["true"]["precision"], alone["true"]["f1"]) == (got["precision"], got["f1"])
 
 
@@ -128,12 +128,12 @@ def test_a_class_that_nothing_was_predicted_as_has_precision_0() -> None:
 def test_a_classifier_without_rows_or_finite_predictions_is_not_measured(p: np.ndarray) -> None:
     y = labels(*["a"] * len(p))
     assert set(classification_metrics(y, p, ("a", "b")).values()) == {None}
-    assert per_class(y, p, ("a", "b")) == {}
+    assert class_metrics(y, p, ("a", "b")) == {}
 
 
 def test_every_class_is_measured_alone() -> None:
     true, p = guesses(3)
-    got = per_class(np.array(CLASSES, dtype=object)[true], p, CLASSES)["b"]
+    got = class_metrics(np.array(CLASSES, dtype=object)[true], p, CLASSES)["b"]
     assert got == pytest.approx(
         {
             "precision": metrics.precision_score(true == 1, p.argmax(1) == 1),
@@ -147,7 +147,7 @@ def test_every_class_is_measured_alone() -> None:
 
 
 def test_a_class_that_the_rows_lack_has_no_recall() -> None:
-    got = per_class(labels("a", "b"), np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]]), CLASSES)["c"]
+    got = class_metrics(labels("a", "b"), np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]]), CLASSES)["c"]
     assert (got["recall"], got["roc_auc"], got["support"]) == (None, None, 0)
 
 

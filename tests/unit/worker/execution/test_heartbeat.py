@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError
 
 from service.settings import Settings
 from worker.execution.heartbeat import Heartbeat, Termination
-from worker.execution.outcome import Progress, Stopped
+from worker.execution.outcome import JobProgress, JobStopped
 
 
 class NoDatabase:
@@ -30,30 +30,30 @@ def heartbeat(seconds: float = 60.0, termination: Termination | None = None) -> 
 def test_within_a_stage_only_the_latest_word_counts_and_no_stage_is_lost() -> None:
     beat = heartbeat()
     for stage, message in [("a", "1"), ("a", "2"), ("b", "3"), ("a", "4")]:
-        beat.report(Progress(stage, 0.5, message))
-    assert [(p["stage"], p["message"]) for p in beat.pending] == [("a", "2"), ("b", "3"), ("a", "4")]
+        beat.report(JobProgress(stage, 0.5, message))
+    assert [(p["stage"], p["message"]) for p in beat.progress_buffer] == [("a", "2"), ("b", "3"), ("a", "4")]
 
 
 def test_within_a_stage_the_lowest_error_counts() -> None:
     beat = heartbeat()
     for stage, error in [("a", None), ("a", 0.1), ("a", 0.3), ("a", None), ("b", None)]:
-        beat.report(Progress(stage, 0.5, error=error))
-    assert [p["error"] for p in beat.pending] == [0.1, None]
+        beat.report(JobProgress(stage, 0.5, error=error))
+    assert [p["error"] for p in beat.progress_buffer] == [0.1, None]
 
 
 def test_every_word_tells_the_time_left_once_that_can_be_guessed() -> None:
     beat = heartbeat(seconds=60)
     for stage, fraction in [("a", 0.0), ("b", 0.5)]:
-        beat.report(Progress(stage, fraction))
-    assert [p["eta_seconds"] is None for p in beat.pending] == [True, False]
+        beat.report(JobProgress(stage, fraction))
+    assert [p["eta_seconds"] is None for p in beat.progress_buffer] == [True, False]
 
 
 def test_progress_waits_for_a_database_that_is_away(caplog: pytest.LogCaptureFixture) -> None:
     beat = heartbeat()
-    beat.report(Progress("a", 0.5))
+    beat.report(JobProgress("a", 0.5))
     with caplog.at_level(logging.WARNING):
         beat.beat()
-    assert [p["stage"] for p in beat.pending] == ["a"]
+    assert [p["stage"] for p in beat.progress_buffer] == ["a"]
     assert "heartbeat failed" in caplog.text
     assert beat.should_stop() is False
 
@@ -70,12 +70,12 @@ def test_a_new_stage_is_told_at_once_and_further_words_of_it_at_the_next_beat(
 ) -> None:
     beat = heartbeat()
     monkeypatch.setattr(beat, "_settings", Settings(lease_s=60.0))
-    monkeypatch.setattr("worker.execution.heartbeat.BEAT_S", 60.0)
+    monkeypatch.setattr("worker.execution.heartbeat.MAX_BEAT_PERIOD_S", 60.0)
     told: list[str] = []
     monkeypatch.setattr(beat, "_write", lambda batch, latest: told.extend(p["message"] for p in batch))
     with beat:
         for stage, message in [("prepare", "1"), ("train", "2"), ("train", "3")]:
-            beat.report(Progress(stage, 0.5, message))
+            beat.report(JobProgress(stage, 0.5, message))
             time.sleep(0.5)
         assert told == ["1", "2"]
 
@@ -90,14 +90,14 @@ def test_a_termination_wants_nothing_of_this_run() -> None:
     termination.request()
     beat = heartbeat(termination=termination)
     assert beat.is_interrupted
-    with pytest.raises(Stopped):
+    with pytest.raises(JobStopped):
         beat.should_stop()
 
 
 @pytest.mark.parametrize(("fraction", "is_known"), [(0.01, False), (0.5, True)])
 def test_the_time_left_is_estimated_once_it_can_be(fraction: float, is_known: bool) -> None:
     beat = heartbeat()
-    beat.report(Progress("a", fraction))
+    beat.report(JobProgress("a", fraction))
     eta = beat._latest["eta_seconds"]
     assert (eta is not None) == is_known
     assert eta is None or 0 <= eta <= 60

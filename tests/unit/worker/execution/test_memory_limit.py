@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from worker.execution.memory_limit import MemoryLimit, asked_for, is_out_of_memory, refusing
+from worker.execution.memory_limit import MemoryLimit, allocation_size, is_out_of_memory, limit_allocations
 
 GiB = 2**30
 
@@ -16,10 +16,10 @@ GiB = 2**30
     ids=["numpy", "torch", "python"],
 )
 def test_what_leads_beyond_the_limit_is_refused(allocate: Callable[[], Any]) -> None:
-    with pytest.raises((MemoryError, RuntimeError)) as caught, refusing(GiB // 4):
+    with pytest.raises((MemoryError, RuntimeError)) as caught, limit_allocations(GiB // 4):
         allocate()
     assert is_out_of_memory(caught.value)
-    assert asked_for(caught.value) in (GiB, None)
+    assert allocation_size(caught.value) in (GiB, None)
     assert len(allocate()) > 0  # the limit has gone with the job
 
 
@@ -30,9 +30,9 @@ def test_an_error_of_another_kind_is_none_of_memory() -> None:
 
 def test_what_a_job_takes_is_counted_from_its_beginning() -> None:
     memory = MemoryLimit(100 * 2**20)
-    memory.begin()
+    memory.set_baseline()
     taken = np.ones(GiB // 32)
-    assert memory.taken > taken.nbytes // 2
+    assert memory.memory_use_bytes > taken.nbytes // 2
     assert memory.is_exceeded
-    assert "0.0977 GiB" in memory.words()
-    assert "needed 1 GiB more in one step" in memory.words(GiB)
+    assert "0.0977 GiB" in memory.describe_excess()
+    assert "needed 1 GiB more in one step" in memory.describe_excess(GiB)

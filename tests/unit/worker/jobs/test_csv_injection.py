@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from worker.jobs.csv_injection import harmless
+from worker.jobs.csv_injection import neutralize_formulas
 
 TRIGGERS = ("=", "+", "-", "@", "\t", "\r", "\n")
 TEXTS = st.text(
@@ -22,7 +22,7 @@ TEXTS = st.text(
 def written(frame: pl.DataFrame) -> list[list[str]]:
     """Header and rows as a CSV reader has them."""
     file = io.BytesIO()
-    harmless(frame.lazy()).sink_csv(file)
+    neutralize_formulas(frame.lazy()).sink_csv(file)
     return list(csv.reader(io.StringIO(file.getvalue().decode(), newline="")))
 
 

@@ -6,19 +6,21 @@ import numpy as np
 import pytest
 
 from kan_engine import InvalidData, Variable, evaluate, from_json, load
-from kan_engine.density.distributions import laws_for
-from kan_engine.density.maximum_likelihood import fit, intervals
-from kan_engine.density.weighted_values import Values
+from kan_engine.density.distributions import candidate_families
+from kan_engine.density.maximum_likelihood import confidence_intervals, fit_family
+from kan_engine.density.weighted_values import WeightedValues
 from service.schemas.training import TrainRequest
 from tests.support.tables import table_of
-from worker.data.density_rows import density_rows
-from worker.evaluation.kernel_density import Kernel
+from worker.data.density_rows import read_density_rows
+from worker.evaluation.kernel_density import KernelDensity
 from worker.execution.outcome import Outcome
 from worker.pipelines.tabular import run_pipeline
 
 RNG = np.random.default_rng(11)
 HEIGHTS = RNG.normal(172, 7, 600)
-LAWS = list(laws_for(Values.weighed(np.linspace(0.01, 0.99, 99), np.ones(99)), (0.0, 1.0)))
+LAWS = list(
+    candidate_families(WeightedValues.from_weights(np.linspace(0.01, 0.99, 99), np.ones(99)), (0.0, 1.0))
+)
 
 
 def request(*columns: str, **body: Any) -> TrainRequest:
@@ -146,36 +148,36 @@ def test_independent_columns_have_a_product_of_laws() -> None:
 
 def test_rows_without_a_value_or_weight_are_left_out() -> None:
     values = [*HEIGHTS[:100].tolist(), None, 170.0]
-    rows = density_rows(table_of(x=values, w=[1.0] * 101 + [0.0]), request("x", weight="w"))
+    rows = read_density_rows(table_of(x=values, w=[1.0] * 101 + [0.0]), request("x", weight="w"))
     assert len(rows.training) + len(rows.test) == 100
     assert "2 rows with a missing value or the weight 0" in rows.warnings[0]
 
 
 def test_a_rounded_column_is_told_to_be_one_of_steps() -> None:
-    rows = density_rows(table_of(x=HEIGHTS.round(0)), request("x"))
+    rows = read_density_rows(table_of(x=HEIGHTS.round(0)), request("x"))
     assert "discrete or rounded" in rows.warnings[0]
 
 
 def test_too_few_rows_are_refused() -> None:
     with pytest.raises(InvalidData, match="needs at least 20"):
-        density_rows(table_of(x=HEIGHTS[:22]), request("x"))
+        read_density_rows(table_of(x=HEIGHTS[:22]), request("x"))
 
 
 def test_a_column_that_is_constant_where_it_is_learnt_from_is_refused() -> None:
     table = table_of(x=[1.0] * 40 + [2.0] * 10)
     with pytest.raises(InvalidData, match="is constant over"):
-        density_rows(table, request("x", split={"kind": "tail", "test_fraction": 0.2}))
+        read_density_rows(table, request("x", split={"kind": "tail", "test_fraction": 0.2}))
 
 
 def test_two_columns_on_a_line_are_refused() -> None:
     with pytest.raises(InvalidData, match="are collinear"):
-        density_rows(table_of(x=HEIGHTS, y=2 * HEIGHTS + 1), request("x", "y"))
+        read_density_rows(table_of(x=HEIGHTS, y=2 * HEIGHTS + 1), request("x", "y"))
 
 
 def test_a_column_can_tell_the_hold_out_rows() -> None:
     table = table_of(x=HEIGHTS[:60], part=["a"] * 40 + ["b"] * 20)
     split = {"kind": "column", "column": "part", "test": ["b"]}
-    rows = density_rows(table, request("x", split=split))
+    rows = read_density_rows(table, request("x", split=split))
     assert (len(rows.training), len(rows.test)) == (40, 20)
 
 
@@ -202,15 +204,15 @@ def test_of_laws_that_the_rows_do_not_tell_apart_the_most_usual_is_named() -> No
 
 
 def test_a_kernel_estimate_integrates_to_one() -> None:
-    kernel = Kernel.fit(HEIGHTS[:200, None], np.ones(200))
+    kernel = KernelDensity.fit(HEIGHTS[:200, None], np.ones(200))
     places = np.linspace(100, 250, 2_001)
     assert np.trapezoid(np.exp(kernel.log_density(places[:, None])), places) == pytest.approx(1, abs=1e-6)
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
 def test_every_law_is_a_density_with_its_formula_and_shares(law: Any) -> None:
-    rows = Values.weighed(np.sort(np.random.default_rng(0).beta(2, 3, 300)), np.ones(300))
-    found = fit(law, rows)
+    rows = WeightedValues.from_weights(np.sort(np.random.default_rng(0).beta(2, 3, 300)), np.ones(300))
+    found = fit_family(law, rows)
     assert found is not None
     low, high = law.support(found.theta)
     places = np.linspace(max(low, -4) + 1e-9, min(high, 5) - 1e-9, 40_001)
@@ -220,4 +222,4 @@ def test_every_law_is_a_density_with_its_formula_and_shares(law: Any) -> None:
 
     printed = evaluate(law.tree(found.theta, Variable("x")), {"x": rows.x})
     assert printed == pytest.approx(np.exp(law.log_density(found.theta, rows.x)), rel=1e-9)
-    assert len(intervals(found, rows)) == len(law.parameters)
+    assert len(confidence_intervals(found, rows)) == len(law.parameters)

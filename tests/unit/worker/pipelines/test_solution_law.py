@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from kan_engine import Data, to_text
-from worker.pipelines.solution_law import hunted_law
+from kan_engine import ColumnsAndTarget, to_text
+from worker.pipelines.solution_law import find_exact_law
 
 
-def rows(count: int, seed: int) -> Data:
+def rows(count: int, seed: int) -> ColumnsAndTarget:
     """A distance from a point off the plane."""
     x, y = np.random.default_rng(seed).uniform(-1, 1, (2, count))
     return {"x": x, "y": y}, np.sqrt(x**2 + y**2 + 1)
 
 
 def test_a_law_is_found_as_behind_a_table() -> None:
-    law = hunted_law(rows(1000, 0), rows(500, 1), lambda: False)
+    law = find_exact_law(rows(1000, 0), rows(500, 1), lambda: False)
     assert law is not None
     assert to_text(law) == "sqrt(x**2 + y**2 + 1)"
 
@@ -22,9 +22,9 @@ def test_a_law_is_found_as_behind_a_table() -> None:
 @pytest.mark.parametrize("column", ["x", "the solution"])
 def test_any_name_of_a_variable_is_fine(column: str) -> None:
     fit, validation = (({column: values["x"]}, 3 * values["x"]) for values, _ in (rows(200, 0), rows(100, 1)))
-    law = hunted_law(fit, validation, lambda: False)
+    law = find_exact_law(fit, validation, lambda: False)
     assert law is not None
 
 
 def test_a_hunt_that_is_stopped_finds_nothing_that_it_would_have_found() -> None:
-    assert hunted_law(rows(1000, 0), rows(500, 1), lambda: True) is None
+    assert find_exact_law(rows(1000, 0), rows(500, 1), lambda: True) is None

@@ -11,7 +11,7 @@ import pytest
 
 from kan_engine import (
     AUTO_STARTS,
-    Fit,
+    FittedStructure,
     Predictor,
     evaluate,
     from_json,
@@ -19,16 +19,16 @@ from kan_engine import (
     read_metadata,
     run_trial,
     save,
-    search,
+    search_structures,
 )
 from service.documents.answering_member import Members
-from service.storage.stored_table import Table
+from service.storage.stored_table import StoredTable
 from tests.support.engine.networks import random_network
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import Prepared, prepare
-from worker.execution.outcome import Outcome, Progress
+from worker.data.preparation import PreparedData, prepare_data
+from worker.execution.outcome import JobProgress, Outcome
 from worker.pipelines.tabular import run_pipeline
-from worker.search.law_search import SURE
+from worker.search.law_search import MAX_LOG_ODDS
 
 pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions")
 
@@ -43,10 +43,10 @@ BARE: dict[str, Any] = {**BRIEF, "symbolic": False}
 class Job:
     """A pipeline run, and all it was given and said."""
 
-    table: Table
+    table: StoredTable
     body: dict[str, Any]
     outcome: Outcome
-    reports: list[Progress] = field(default_factory=list)
+    reports: list[JobProgress] = field(default_factory=list)
     checkpoints: list[bytes] = field(default_factory=list)
 
     @property
@@ -58,8 +58,8 @@ class Job:
         return load(self.outcome.artifact)
 
     @property
-    def data(self) -> Prepared:
-        return prepare(self.table, request_for(**self.body))
+    def data(self) -> PreparedData:
+        return prepare_data(self.table, request_for(**self.body))
 
     @property
     def test_columns(self) -> dict[str, np.ndarray]:
@@ -72,13 +72,13 @@ class Job:
 
 
 def run(
-    table: Table,
+    table: StoredTable,
     *,
     resume: bytes | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     **body: Any,
 ) -> Job:
-    reports: list[Progress] = []
+    reports: list[JobProgress] = []
     checkpoints: list[bytes] = []
     outcome = run_pipeline(
         table,
@@ -91,7 +91,7 @@ def run(
     return Job(table, body, outcome, reports, checkpoints)
 
 
-def additive_table() -> Table:
+def additive_table() -> StoredTable:
     """a² + 3·cos b, with an idle c."""
     return table_of(a=A, b=B, c=C, y=A**2 + 3 * np.cos(B))
 
@@ -158,9 +158,9 @@ def test_the_formula_equals_the_network_within_their_stated_errors(law: Job) -> 
 
 
 def test_stated_errors_are_those_on_the_hold_out_rows(law: Job) -> None:
-    test, members = law.data.test, Members.of(law.predictor, law.outcome.symbolic)
+    test, members = law.data.test, Members.build(law.predictor, law.outcome.symbolic)
     for by, name in (("auto", "metrics"), ("accurate", "network_metrics")):
-        _, predictor = members.answering(by)  # type: ignore[arg-type]
+        _, predictor = members.select(by)  # type: ignore[arg-type]
         errors = np.abs(predictor.predict(test.encoded) - test.y)
         assert law.record[name]["mae"] == pytest.approx(errors.mean())
     assert law.record["split"]["test_rows"] == len(test) == ROWS // 5
@@ -174,7 +174,7 @@ def test_intervals_come_from_all_training_rows_each_predicted_by_what_has_not_se
 
 
 def test_the_formula_is_a_member_with_its_own_errors_beside_those_of_the_network(law: Job) -> None:
-    formula = Members.of(law.predictor, law.outcome.symbolic).formula
+    formula = Members.build(law.predictor, law.outcome.symbolic).formula
     assert formula is not None
     validation, test = law.data.validation, law.data.test
     errors = np.sort(np.abs(formula.predict(validation.encoded) - validation.y.astype(float)))
@@ -204,7 +204,7 @@ def test_intervals_allow_for_the_luck_of_the_network_that_won_on_the_validation_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "worker.search.network_search.train_on_all", lambda trained, *_, **__: trained.network
+        "worker.search.network_search.retrain_on_all_rows", lambda trained, *_, **__: trained.network
     )
     noisy = A + np.random.default_rng(3).normal(0, 0.3, ROWS)
     body = BARE | {"network": {}, "training": {"optimizer": "adam", "steps": 8, "restarts": 1}}
@@ -296,12 +296,12 @@ def test_inputs_that_a_law_in_fewer_variables_does_without_leave_the_network() -
 def _only_additive(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search for a law gives up early, and there is little time for larger networks."""
 
-    def first(*args: Any, **options: Any) -> Iterator[Fit]:
-        return islice(search(*args, **options), 1)
+    def first(*args: Any, **options: Any) -> Iterator[FittedStructure]:
+        return islice(search_structures(*args, **options), 1)
 
-    monkeypatch.setattr("kan_engine.symbolic.extraction.COMBINATIONS", 2)
-    monkeypatch.setattr("worker.search.law_search.search", first)
-    monkeypatch.setattr("kan_engine.model_selection.budget.CLIMBING", 1e-3)
+    monkeypatch.setattr("kan_engine.symbolic.extraction.MAX_COMBINATIONS", 2)
+    monkeypatch.setattr("worker.search.law_search.search_structures", first)
+    monkeypatch.setattr("kan_engine.model_selection.budget.CLIMB_TIME_FRACTION", 1e-3)
 
 
 def test_a_network_that_was_asked_for_keeps_its_shape_and_grid() -> None:
@@ -395,7 +395,7 @@ def test_a_law_of_a_wide_table_is_found_and_served_by_the_columns_that_matter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("worker.search.context.MAX_STRUCTURE_INPUTS", 2)
-    monkeypatch.setattr("worker.search.context.OF_WIDE_TABLES", 2)
+    monkeypatch.setattr("worker.search.context.MAX_SELECTED_COLUMNS", 2)
     job = run(additive_table())
     assert job.formulas[0]["expression"] == "a**2 + 3*cos(b)"
     assert job.record["network"]["width"][0] == 3
@@ -433,7 +433,7 @@ def test_without_symbolic_no_sum_of_terms_is_looked_for_either() -> None:
 
 
 def test_a_long_history_is_thinned_to_what_a_plot_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.results.model_record.HISTORY_POINTS", 2)
+    monkeypatch.setattr("worker.results.model_record.MAX_HISTORY_POINTS", 2)
     body = BARE | {"training": {"steps": 6, "optimizer": "adam"}}  # which takes all of its steps
     history = run(additive_table(), **body).record["history"]
     assert [step["step"] for step in history] == [0, 3]
@@ -462,7 +462,7 @@ def test_the_formulas_of_a_classifier_are_those_of_its_log_odds(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     job: Job = request.getfixturevalue(name)
-    raw = job.predictor.raw(job.data.test.encoded).clip(-SURE, SURE)
+    raw = job.predictor.raw_outputs(job.data.test.encoded).clip(-MAX_LOG_ODDS, MAX_LOG_ODDS)
     assert [formula["name"] for formula in job.formulas] == job.record["outputs"]
     for place, formula in enumerate(job.formulas):
         values = evaluate(from_json(formula["tree"]), job.test_columns)
@@ -499,7 +499,7 @@ def test_a_classifier_of_many_inputs_has_a_formula(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("worker.search.context.MAX_STRUCTURE_INPUTS", 1)
-    monkeypatch.setattr("worker.search.context.OF_WIDE_TABLES", 1)
+    monkeypatch.setattr("worker.search.context.MAX_SELECTED_COLUMNS", 1)
     job = run(table_of(a=A, b=B, y=labels(2)), **BRIEF)
     assert job.formulas[0]["r2"] > 0.5
 
@@ -507,7 +507,7 @@ def test_a_classifier_of_many_inputs_has_a_formula(
 def test_log_odds_of_two_classes_have_a_formula_where_none_can_be_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("worker.search.model_search.log_odds_formulas", lambda *_: [])
+    monkeypatch.setattr("worker.search.model_search.find_log_odds_formulas", lambda *_: [])
     job = run(table_of(a=A, b=B, y=labels(2)), **BRIEF)
     assert job.outcome.symbolic is not None
     assert job.formulas[0]["quantity"] == "log-odds"
@@ -518,7 +518,7 @@ def test_log_odds_of_two_classes_have_a_formula_where_none_can_be_read(
 
 
 def test_three_classes_without_a_formula_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.search.model_search.log_odds_formulas", lambda *_: [])
+    monkeypatch.setattr("worker.search.model_search.find_log_odds_formulas", lambda *_: [])
     assert run(table_of(a=A, b=B, y=labels(3)), **BRIEF).outcome.symbolic is None
 
 

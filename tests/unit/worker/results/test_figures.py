@@ -9,10 +9,10 @@ from sklearn import metrics
 from kan_engine import KAN, KANConfig, Predictor, Standardizer, TargetScaler
 from kan_engine.network.kan import initialise_
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import Prepared, prepare
-from worker.evaluation.partial_dependence import OTHER
+from worker.data.preparation import PreparedData, prepare_data
+from worker.evaluation.partial_dependence import OTHER_CATEGORIES
 from worker.results import figures as module
-from worker.results.figures import MOST_FEATURES, figures_of
+from worker.results.figures import MAX_FEATURES, compute_figures
 
 ROWS = 200
 RNG = np.random.default_rng(0)
@@ -28,7 +28,7 @@ class Straight:
     unused = frozenset({"idle"})
     decision_weights = None
 
-    def __init__(self, data: Prepared) -> None:
+    def __init__(self, data: PreparedData) -> None:
         self.classes = data.classes
         self.network = KAN(KANConfig(width=(len(data.encoding.names), 1)))
         self.asked = 0
@@ -46,13 +46,13 @@ class Straight:
         return np.column_stack([1 - p, p])
 
 
-def data_of(y: Any, **body: Any) -> Prepared:
+def data_of(y: Any, **body: Any) -> PreparedData:
     columns = {"a": A, "colour": COLOURS, "flag": FLAGS, "idle": IDLE}
-    return prepare(table_of(**columns, y=y), request_for(**body))
+    return prepare_data(table_of(**columns, y=y), request_for(**body))
 
 
-def figures(data: Prepared, model: Any = None, **options: Any) -> dict[str, Any]:
-    return figures_of(model or Straight(data), data, NONE, **options)
+def figures(data: PreparedData, model: Any = None, **options: Any) -> dict[str, Any]:
+    return compute_figures(model or Straight(data), data, NONE, **options)
 
 
 def effect(found: dict[str, Any], name: str) -> dict[str, Any]:
@@ -115,8 +115,8 @@ def test_categories_and_truths_have_all_their_values_and_that_they_are_missing()
 
 def test_rare_categories_share_a_place() -> None:
     names = [f"town {place % 40}" for place in range(ROWS)]
-    data = prepare(table_of(a=A, town=names, y=2 * A), request_for())
-    assert effect(figures(data), "town")["values"][-1] == OTHER
+    data = prepare_data(table_of(a=A, town=names, y=2 * A), request_for())
+    assert effect(figures(data), "town")["values"][-1] == OTHER_CATEGORIES
 
 
 def test_a_feature_that_decides_matters_and_one_that_is_not_read_does_not() -> None:
@@ -180,7 +180,7 @@ def test_answers_that_are_not_numbers_are_kept_apart() -> None:
 
 
 def test_who_has_no_time_left_gets_a_tenth_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WORK", 100_000)
+    monkeypatch.setattr(module, "MAX_ACTIVATIONS", 100_000)
     patient, hurried = Straight(REGRESSION), Straight(REGRESSION)
     figures(REGRESSION, patient)
     found = figures(REGRESSION, hurried, should_stop=lambda: True)
@@ -196,12 +196,12 @@ def test_once_time_is_up_further_features_are_left_out() -> None:
 
 
 def test_of_very_many_features_those_with_the_strongest_edges_are_looked_at() -> None:
-    columns = {f"x{place}": RNG.normal(size=60) for place in range(MOST_FEATURES + 10)}
-    data = prepare(table_of(**columns, y=columns["x0"]), request_for())
+    columns = {f"x{place}": RNG.normal(size=60) for place in range(MAX_FEATURES + 10)}
+    data = prepare_data(table_of(**columns, y=columns["x0"]), request_for())
     edges = [{"layer": 0, "in": place, "score": float(place)} for place in range(len(columns))]
-    found = figures_of(Straight(data), data, {"edges": edges})  # type: ignore[arg-type]
+    found = compute_figures(Straight(data), data, {"edges": edges})  # type: ignore[arg-type]
     looked_at = {each["name"] for each in found["effects"]}
-    assert looked_at == {f"x{place}" for place in range(10, MOST_FEATURES + 10)}
+    assert looked_at == {f"x{place}" for place in range(10, MAX_FEATURES + 10)}
     assert found["importance"]["left_out"] == 10
 
 
@@ -211,8 +211,11 @@ def test_a_real_network_is_measured_without_being_changed() -> None:
     data = REGRESSION
     network = KAN(KANConfig(width=(len(data.encoding.names), 2, 1)))
     initialise_(network, torch.Generator().manual_seed(0))
-    inputs, scaler = Standardizer.fit(data.training.encoded), TargetScaler.fit(data.codes(data.training))
-    predictor: Predictor = data.predictor(network, inputs, scaler)
+    inputs, scaler = (
+        Standardizer.fit(data.training.encoded),
+        TargetScaler.fit(data.target_column(data.training)),
+    )
+    predictor: Predictor = data.make_predictor(network, inputs, scaler)
     before = predictor.predict(data.test.encoded)
     found = figures(data, predictor)
     assert found["parity"]["predicted"] == before.tolist()

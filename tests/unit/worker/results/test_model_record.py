@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from kan_engine import KAN, Expression, Formula, KANConfig, Limits, TargetScaler, Variable
+from kan_engine import KAN, Expression, Formula, FormulaConstraints, KANConfig, TargetScaler, Variable
 from kan_engine.expressions.evaluation import add, mul
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare
-from worker.results.model_record import assembled, formulas_of
-from worker.search.context import Run
-from worker.search.result import Found
+from worker.data.preparation import prepare_data
+from worker.results.model_record import assemble_predictor, describe_formulas
+from worker.search.context import SearchContext
+from worker.search.result import SearchResult
 
 A, B = np.random.default_rng(0).uniform(0.5, 3.0, (2, 150))
 X, Y = Variable("a"), Variable("b")
@@ -16,10 +16,12 @@ X, Y = Variable("a"), Variable("b")
 
 def bounds_of(tree: Expression) -> list[float | None]:
     noisy = A + B + np.random.default_rng(1).normal(0, 0.01, len(A))
-    data = prepare(table_of(a=A, b=B, y=noisy), request_for())
-    run = Run.of(data, data.plan.request, Limits(), lambda *_: None, should_stop=lambda: False)
+    data = prepare_data(table_of(a=A, b=B, y=noisy), request_for())
+    run = SearchContext.create(
+        data, data.plan.request, FormulaConstraints(), lambda *_: None, should_stop=lambda: False
+    )
     network = KAN(KANConfig(width=(2, 1)))
-    found = Found(
+    found = SearchResult(
         network=network,
         judged=network,
         inputs=run.inputs,
@@ -27,7 +29,7 @@ def bounds_of(tree: Expression) -> list[float | None]:
         formulas=[[Formula(tree, 0.1)]],
         formula_serves=True,
     )
-    symbolic = formulas_of(found, assembled(found, data)[0], data)
+    symbolic = describe_formulas(found, assemble_predictor(found, data)[0], data)
     assert symbolic is not None
     return list(symbolic["serves_within"])
 

@@ -3,29 +3,29 @@
 import numpy as np
 import pytest
 
-from kan_engine import Measurements, Solution, pose
-from kan_engine.splines.tensor_product import Axis, TensorSpline
-from worker.results.solution_figures import DIGITS, MOST_MEASURED, solution_figures
+from kan_engine import Measurements, Solution, parse_problem
+from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
+from worker.results.solution_figures import MAX_MEASUREMENTS, SIGNIFICANT_DIGITS, make_solution_figures
 
 
 def solution(*names: str, scale: float = 1.0) -> Solution:
     """Some function of variables from 1 to 3, as if it solved an equation."""
     told = ", ".join(names)
-    problem = pose(
+    problem = parse_problem(
         independent=names,
         unknowns=["u"],
         domain=dict.fromkeys(names, (1.0, 3.0)),
         equations=[f"Derivative(u({told}), {names[0]})"],
         conditions=[({names[0]: 1.0}, f"u({', '.join(['1', *names[1:]])})")],
     )
-    axes = [Axis.uniform(1.0, 3.0, 2, 3)] * len(names)
+    axes = [SplineAxis.uniform(1.0, 3.0, 2, 3)] * len(names)
     coef = scale * np.random.default_rng(0).normal(size=(1, *(axis.terms for axis in axes)))
     return Solution(problem, TensorSpline(tuple(axes), coef), np.zeros(0), 0.0)
 
 
 def test_of_three_variables_the_slice_half_way_along_the_last_is_kept() -> None:
     solved = solution("x", "y", "z")
-    told = solution_figures(solved, solved.spline.on_grid, ["u"], {})["solution"]
+    told = make_solution_figures(solved, solved.spline.evaluate_grid, ["u"], {})["solution"]
     assert (told["independent"], told["at"]) == (["x", "y"], {"z": 2.0})
     xs, ys = (np.array(axis) for axis in told["axes"])
     (kept,) = told["unknowns"]
@@ -37,26 +37,28 @@ def test_of_three_variables_the_slice_half_way_along_the_last_is_kept() -> None:
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 def test_noise_far_below_the_largest_value_is_not_kept(scale: float) -> None:
     solved = solution("x", scale=scale)
-    (kept,) = solution_figures(solved, solved.spline.on_grid, ["u"], {})["solution"]["unknowns"]
+    (kept,) = make_solution_figures(solved, solved.spline.evaluate_grid, ["u"], {})["solution"]["unknowns"]
     (exact,) = solved.values({"x": np.linspace(1, 3, len(kept["values"]))})
     largest = np.abs(exact).max()
     wrong = np.abs(np.array(kept["values"]) - exact).max()
-    assert 0 < wrong < 10.0 ** (1 - DIGITS) * largest
+    assert 0 < wrong < 10.0 ** (1 - SIGNIFICANT_DIGITS) * largest
 
 
 def test_a_solution_that_is_0_is_kept_as_it_is() -> None:
     solved = solution("x", scale=0.0)
-    (kept,) = solution_figures(solved, solved.spline.on_grid, ["u"], {})["solution"]["unknowns"]
+    (kept,) = make_solution_figures(solved, solved.spline.evaluate_grid, ["u"], {})["solution"]["unknowns"]
     assert set(kept["values"]) == {0.0}
 
 
 def test_many_measurements_are_thinned_and_those_beyond_the_solution_left_out() -> None:
-    x = np.linspace(0, 3, 3 * MOST_MEASURED)
+    x = np.linspace(0, 3, 3 * MAX_MEASUREMENTS)
     measured = {0: Measurements(x[:, None], 2 * x)}
     solved = solution("x")
-    (kept,) = solution_figures(solved, solved.spline.on_grid, ["u"], measured)["solution"]["unknowns"]
+    (kept,) = make_solution_figures(solved, solved.spline.evaluate_grid, ["u"], measured)["solution"][
+        "unknowns"
+    ]
     pairs = np.array(kept["measured"])
-    assert pairs.shape == (MOST_MEASURED, 2)
+    assert pairs.shape == (MAX_MEASUREMENTS, 2)
     assert pairs[:, 0].min() >= 1
     np.testing.assert_array_equal(pairs[:, 1], 2 * pairs[:, 0])
     assert (np.diff(pairs[:, 0]) > 0).all()
@@ -66,8 +68,8 @@ def test_measurements_of_two_variables_are_kept_with_both_places_and_those_of_th
     rows = np.array([[1.0, 3.0], [2.0, 2.5], [2.0, 3.5], [0.5, 2.0]])
     flat, deep = solution("x", "y"), solution("x", "y", "z")
     measured = {0: Measurements(rows, np.array([5.0, 6.0, 7.0, 8.0]))}
-    (kept,) = solution_figures(flat, flat.spline.on_grid, ["u"], measured)["solution"]["unknowns"]
+    (kept,) = make_solution_figures(flat, flat.spline.evaluate_grid, ["u"], measured)["solution"]["unknowns"]
     assert kept["measured"] == [[1.0, 3.0, 5.0], [2.0, 2.5, 6.0]]
     measured = {0: Measurements(np.full((1, 3), 2.0), np.array([5.0]))}
-    (kept,) = solution_figures(deep, deep.spline.on_grid, ["u"], measured)["solution"]["unknowns"]
+    (kept,) = make_solution_figures(deep, deep.spline.evaluate_grid, ["u"], measured)["solution"]["unknowns"]
     assert kept["measured"] is None

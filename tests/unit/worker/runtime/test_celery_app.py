@@ -56,13 +56,13 @@ def test_draining_tells_each_busy_process_once_and_waits_for_it(
     request = SimpleNamespace(worker_pid=4711)
     state: Any = SimpleNamespace(active_requests=[request], reserved_requests=[request])
     monkeypatch.setattr(celery_app, "state", state)
-    monkeypatch.setattr(celery_app, "LOOK_S", 0.001)
+    monkeypatch.setattr(celery_app, "POLL_PERIOD_S", 0.001)
     monkeypatch.setattr(os, "kill", lambda pid, number: told.append((pid, number)))
     threading.Timer(0.1, state.reserved_requests.clear).start()
     stopped: list[bool] = []
     ended: list[bool] = []
     with pytest.raises(Exited):
-        celery_app._drain(lambda: stopped.append(True), lambda: ended.append(True), drain_s=30)
+        celery_app._drain_jobs(lambda: stopped.append(True), lambda: ended.append(True), drain_s=30)
     assert ended == [True]
     assert told == [(4711, signal.SIGTERM)]
     assert (stopped, exits) == ([True], [0])
@@ -74,7 +74,9 @@ def test_a_process_that_does_not_stop_holds_up_the_end_only_for_the_time_to_drai
     request = SimpleNamespace(worker_pid=None)
     state: Any = SimpleNamespace(active_requests=[request], reserved_requests=[request])
     monkeypatch.setattr(celery_app, "state", state)
-    drain = threading.Thread(target=celery_app._drain, args=(lambda: None, lambda: None, 0.05), daemon=True)
+    drain = threading.Thread(
+        target=celery_app._drain_jobs, args=(lambda: None, lambda: None, 0.05), daemon=True
+    )
     drain.start()
     while not exits:
         pass
@@ -104,7 +106,7 @@ def test_a_worker_drains_once_however_many_signals_come(
             while not exits:
                 pass
 
-    monkeypatch.setattr(celery_app, "LOOK_S", 0.001)
+    monkeypatch.setattr(celery_app, "POLL_PERIOD_S", 0.001)
     app: Any = SimpleNamespace(Worker=FakeWorker)
     try:
         assert (

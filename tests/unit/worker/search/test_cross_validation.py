@@ -3,22 +3,22 @@
 import numpy as np
 import pytest
 
-from kan_engine import Limits
+from kan_engine import FormulaConstraints
 from kan_engine.expressions import evaluation
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare
-from worker.search.context import Run
+from worker.data.preparation import prepare_data
+from worker.search.context import SearchContext
 from worker.search.cross_validation import (
-    best_strength,
-    cross_errors,
+    compute_rmse,
     fit_constant,
     fit_formula,
+    fit_gamma_regression,
+    fit_logistic_regression,
+    fit_ridge_regression,
     is_better,
-    line_through,
-    log_line_through,
-    log_odds_through,
-    rmse_of,
-    simple_errors,
+    measure_fold_errors,
+    measure_simple_models,
+    select_strength,
 )
 
 ROWS = 150
@@ -28,10 +28,10 @@ NOISE = RNG.normal(size=ROWS)
 ONES = np.ones(ROWS)
 
 
-def run_of(y: object, **body: object) -> Run:
+def run_of(y: object, **body: object) -> SearchContext:
     request = request_for(**body)
-    data = prepare(table_of(a=X[:, 0], b=X[:, 1], y=y), request)
-    return Run.of(data, request, Limits(), lambda *_: None, lambda: False)
+    data = prepare_data(table_of(a=X[:, 0], b=X[:, 1], y=y), request)
+    return SearchContext.create(data, request, FormulaConstraints(), lambda *_: None, lambda: False)
 
 
 def test_every_training_row_is_predicted_by_what_has_not_seen_it() -> None:
@@ -42,16 +42,16 @@ def test_every_training_row_is_predicted_by_what_has_not_seen_it() -> None:
         seen.append(len(rows))
         return fit_constant(rows)
 
-    errors = cross_errors(fit, run)
+    errors = measure_fold_errors(fit, run)
     assert np.isfinite(errors).all()
     assert len(errors) == len(run.data.training)
     assert sum(len(errors) - count for count in seen) == len(errors)
 
 
 def test_of_very_many_rows_the_validation_rows_alone_are_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.search.cross_validation.CROSSED_ROWS", 10)
+    monkeypatch.setattr("worker.search.cross_validation.MAX_CROSS_VALIDATION_ROWS", 10)
     run = run_of(NOISE)
-    errors = cross_errors(fit_constant, run)
+    errors = measure_fold_errors(fit_constant, run)
     assert np.isnan(errors[: len(run.data.fit)]).all()
     assert np.isfinite(errors[len(run.data.fit) :]).all()
 
@@ -59,11 +59,11 @@ def test_of_very_many_rows_the_validation_rows_alone_are_predicted(monkeypatch: 
 def test_of_skewed_targets_the_exponential_of_a_line_is_a_candidate() -> None:
     y = np.exp(2 + X[:, 0] - X[:, 1] / 2 + NOISE / 2)
     run = run_of(y)
-    simple, weights = simple_errors(run), run.data.training.weights
+    simple, weights = measure_simple_models(run), run.data.training.weights
     assert is_better(simple["log_linear"], simple["linear"], weights)
-    line = log_line_through(run.data.training)
+    line = fit_gamma_regression(run.data.training)
     np.testing.assert_allclose([*line.slopes, line.intercept], [1, -0.5, 2 + 1 / 8], atol=0.2)
-    larger = log_line_through(run_of(1e9 * y).data.training)
+    larger = fit_gamma_regression(run_of(1e9 * y).data.training)
     np.testing.assert_allclose(larger.slopes, line.slopes, rtol=1e-6)
     assert larger.intercept == pytest.approx(line.intercept + np.log(1e9), rel=1e-6)
 
@@ -72,23 +72,23 @@ def test_of_skewed_targets_the_exponential_of_a_line_is_a_candidate() -> None:
     "y", [10 + 0.5 * X[:, 0] + 0.1 * NOISE, np.exp(X[:, 0]) - 1], ids=["even", "negative"]
 )
 def test_of_other_targets_it_is_not(y: np.ndarray) -> None:
-    assert simple_errors(run_of(y)).keys() == {"constant", "linear"}
+    assert measure_simple_models(run_of(y)).keys() == {"constant", "linear"}
 
 
 def test_a_line_is_found_as_it_is_and_beats_the_constant() -> None:
     run = run_of(2 * X[:, 0] - X[:, 1] + 5 + 0.1 * NOISE)
-    line = line_through(run.data.training)
+    line = fit_ridge_regression(run.data.training)
     np.testing.assert_allclose([*line.slopes, line.intercept], [2, -1, 5], atol=0.05)
-    errors, weights = simple_errors(run), run.data.training.weights
+    errors, weights = measure_simple_models(run), run.data.training.weights
     assert is_better(errors["linear"], errors["constant"], weights)
-    assert rmse_of(errors["linear"], weights) == pytest.approx(0.1, rel=0.2)
+    assert compute_rmse(errors["linear"], weights) == pytest.approx(0.1, rel=0.2)
 
 
 def test_more_columns_than_rows_still_give_a_line() -> None:
     rows = run_of(NOISE).data.training
     wide = rows[:10]
     x = np.random.default_rng(1).normal(size=(10, 30))
-    line = line_through(type(wide)(x, wide.y, wide.targets, wide.weights))
+    line = fit_ridge_regression(type(wide)(x, wide.y, wide.targets, wide.weights))
     assert np.isfinite([*line.slopes, line.intercept]).all()
 
 
@@ -96,31 +96,36 @@ def test_more_columns_than_rows_still_give_a_line() -> None:
 def test_logistic_regression_gives_log_odds_or_logits_in_raw_units(classes: int) -> None:
     labels = np.digitize(X[:, 0], [0.0] if classes == 2 else [-0.5, 0.5])
     run = run_of([f"class {label}" for label in labels])
-    line = log_odds_through(run.data.training, classes, strength=1.0)
+    line = fit_logistic_regression(run.data.training, classes, strength=1.0)
     guessed = line.predict(X)
     found = (guessed > 0).astype(int) if classes == 2 else guessed.argmax(1)
     assert np.mean(found == labels) > 0.9
-    errors, weights = simple_errors(run), run.data.training.weights
+    errors, weights = measure_simple_models(run), run.data.training.weights
     assert is_better(errors["linear"], errors["constant"], weights)
 
 
 @pytest.mark.parametrize(("noise", "strength"), [(0.02, 100.0), (8.0, 0.01)], ids=["parted cleanly", "noise"])
 def test_the_odds_of_logistic_regression_are_as_sharp_as_the_rows_say(noise: float, strength: float) -> None:
     run = run_of([f"class {value > 0}" for value in X[:, 0] + X[:, 1] + noise * NOISE])
-    assert best_strength(run) == strength
+    assert select_strength(run) == strength
 
 
 def test_a_class_that_a_fold_lacks_is_rare_to_logistic_regression() -> None:
     run = run_of(["a" if value > 0 else "b" for value in X[:, 0]])
     only = run.data.training[run.data.training.targets == 0]
-    assert log_odds_through(only, 2, strength=1.0).predict(X[:3]) == pytest.approx(np.log(0.5 / len(only)))
+    assert fit_logistic_regression(only, 2, strength=1.0).predict(X[:3]) == pytest.approx(
+        np.log(0.5 / len(only))
+    )
 
 
 def test_a_formula_is_fitted_again_without_each_fold() -> None:
     run = run_of(3.0 * X[:, 0] ** 2 + 0.1 * NOISE)
     a = evaluation.Variable("a")
     tree = evaluation.mul(evaluation.number(0.5), evaluation.power(a, 2))  # its constant is far off
-    assert rmse_of(cross_errors(fit_formula(tree, ("a", "b")), run), run.data.training.weights) < 0.15
+    assert (
+        compute_rmse(measure_fold_errors(fit_formula(tree, ("a", "b")), run), run.data.training.weights)
+        < 0.15
+    )
 
 
 def test_equal_errors_are_not_better_and_clearly_lower_ones_are() -> None:

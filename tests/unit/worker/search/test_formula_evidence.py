@@ -5,13 +5,19 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from kan_engine import Formula, Limits
+from kan_engine import Formula, FormulaConstraints
 from kan_engine.expressions.evaluation import Expression, Variable, add, call, mul, number
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare
-from worker.search.context import Run
-from worker.search.cross_validation import simple_errors
-from worker.search.formula_evidence import Evidence, assess, compare, formula_errors, measure_stability
+from worker.data.preparation import prepare_data
+from worker.search.context import SearchContext
+from worker.search.cross_validation import measure_simple_models
+from worker.search.formula_evidence import (
+    FormulaEvidence,
+    add_comparisons,
+    assess_formula,
+    measure_formula_errors,
+    measure_stability,
+)
 
 ROWS = 400
 RNG = np.random.default_rng(0)
@@ -25,10 +31,10 @@ def law(x: np.ndarray) -> np.ndarray:
     return np.asarray(2 * np.sin(1.5 * x[:, 0]) + 0.5 * x[:, 1])
 
 
-def run_of(y: np.ndarray, rows: int = ROWS) -> Run:
+def run_of(y: np.ndarray, rows: int = ROWS) -> SearchContext:
     request = request_for()
-    data = prepare(table_of(a=X[:rows, 0], b=X[:rows, 1], y=y[:rows]), request)
-    return Run.of(data, request, Limits(), lambda *_: None, lambda: False)
+    data = prepare_data(table_of(a=X[:rows, 0], b=X[:rows, 1], y=y[:rows]), request)
+    return SearchContext.create(data, request, FormulaConstraints(), lambda *_: None, lambda: False)
 
 
 def judge(
@@ -36,26 +42,28 @@ def judge(
     y: np.ndarray,
     rows: int = ROWS,
     stability: Callable[[], float | None] | None = lambda: 1.0,
-) -> Evidence:
+) -> FormulaEvidence:
     run, formula = run_of(y, rows), Formula(tree, 0.0)
-    return assess(formula, formula_errors(formula, run), simple_errors(run), run, stability)
+    return assess_formula(
+        formula, measure_formula_errors(formula, run), measure_simple_models(run), run, stability
+    )
 
 
-def codes(evidence: Evidence) -> set[str]:
+def codes(evidence: FormulaEvidence) -> set[str]:
     return {reason["code"] for reason in evidence.reasons}
 
 
 @pytest.fixture(scope="module")
-def of_the_law() -> Evidence:
+def of_the_law() -> FormulaEvidence:
     return judge(LAW, law(X) + NOISE)
 
 
-def test_the_law_behind_noise_is_consistent_and_its_noise_is_known(of_the_law: Evidence) -> None:
+def test_the_law_behind_noise_is_consistent_and_its_noise_is_known(of_the_law: FormulaEvidence) -> None:
     assert (of_the_law.verdict, of_the_law.reasons) == ("consistent", [])
     assert of_the_law.noise == pytest.approx(0.3, rel=0.15)
     assert of_the_law.power is not None
     assert of_the_law.power >= 0.8
-    assert Evidence.from_dict(of_the_law.to_dict()) == of_the_law
+    assert FormulaEvidence.from_dict(of_the_law.to_dict()) == of_the_law
 
 
 def test_a_line_through_a_sine_is_not_consistent() -> None:
@@ -73,13 +81,13 @@ def test_errors_in_proportion_to_the_target_hide_no_column_that_lacks(
     y = np.exp(4 * X[:, 0] + 0.25 * X[:, 1] + np.random.default_rng(3).normal(0, 0.7, ROWS))
     whole, short = (call("exp", add(mul(number(4.0), A), *more)) for more in ([mul(number(0.25), B)], []))
     monkeypatch.setattr(
-        "worker.search.formula_evidence.boosting_errors", lambda run: np.full(len(run.folds), np.inf)
+        "worker.search.formula_evidence.measure_boosting", lambda run: np.full(len(run.folds), np.inf)
     )
     run = run_of(y, 200)
 
     def reasons(tree: Expression) -> set[str]:
-        formula, others = Formula(tree, 0.0), {"constant": simple_errors(run)["constant"]}
-        return codes(assess(formula, formula_errors(formula, run), others, run, lambda: 1.0))
+        formula, others = Formula(tree, 0.0), {"constant": measure_simple_models(run)["constant"]}
+        return codes(assess_formula(formula, measure_formula_errors(formula, run), others, run, lambda: 1.0))
 
     assert reasons(whole) == set()
     assert reasons(short) == {"signal_left"}
@@ -139,12 +147,12 @@ def test_resamplings_are_not_made_where_something_else_speaks_against_the_formul
     assert judge(mul(number(0.01), A), NOISE, stability=never).stability is None
 
 
-def test_a_better_network_takes_the_verdict_back(of_the_law: Evidence) -> None:
+def test_a_better_network_takes_the_verdict_back(of_the_law: FormulaEvidence) -> None:
     run = run_of(law(X) + NOISE)
-    errors = formula_errors(Formula(LAW, 0.0), run)
-    beside = compare(of_the_law, errors, {"network": 0.3 * errors}, run)
+    errors = measure_formula_errors(Formula(LAW, 0.0), run)
+    beside = add_comparisons(of_the_law, errors, {"network": 0.3 * errors}, run)
     assert (beside.verdict, codes(beside)) == ("approximation", {"others_better"})
-    assert compare(of_the_law, errors, {"network": errors}, run).verdict == "consistent"
+    assert add_comparisons(of_the_law, errors, {"network": errors}, run).verdict == "consistent"
 
 
 def test_a_formula_that_is_no_number_at_some_rows_is_told_in_json() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.schemas.study import trained_of
+from service.schemas.study import summarize_training
 from tests.support.tables import request_for, table_of
 from worker.evaluation.mlp import fit_mlp
 from worker.execution.outcome import Outcome
@@ -54,7 +54,7 @@ def test_an_mlp_as_large_as_one_that_was_fitted_is_not_fitted_again(monkeypatch:
         return fit_mlp(hidden, *rows, **options)
 
     monkeypatch.setattr("worker.evaluation.baselines.fit_mlp", fit)
-    monkeypatch.setattr("worker.evaluation.mlp.FULL_STEPS", 30)
+    monkeypatch.setattr("worker.evaluation.mlp.LBFGS_STEPS", 30)
     body = QUICK | {"baselines": ["linear", {"kind": "mlp", "parameters": "matched"}]}
     training = {"steps": 5, "restarts": 1, "grid_schedule": [3, 6]}
     request = request_for(network={"hidden": [1], "grid": 3}, training=training, **body)
@@ -69,10 +69,10 @@ def test_without_a_schedule_there_is_nothing_to_tell_of_grids() -> None:
     request = request_for(network={"hidden": [1], "grid": 3}, training={"steps": 2, "restarts": 1}, **QUICK)
     record = run_pipeline(table_of(x=X, y=X**2), request).record
     assert record["grids"] == []
-    assert trained_of(record, None) == {
+    assert summarize_training(record, None) == {
         "parameters": record["network"]["parameters"],
         "seconds": record["timings"]["train"],
         "metrics": record["metrics"],
         "baselines": {},
     }
-    assert trained_of(record, 3) is None
+    assert summarize_training(record, 3) is None

@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine import Limits, Predictor, load, search
+from kan_engine import FormulaConstraints, Predictor, load, search_structures
 from service.documents.answering_member import Members
-from service.storage.stored_table import Table
+from service.storage.stored_table import StoredTable
 from tests.support.factories import make_predictor
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import Prepared, prepare
+from worker.data.preparation import PreparedData, prepare_data
 from worker.evaluation.decision_rule import choose_decision
-from worker.execution.subtasks import Part
+from worker.execution.subtasks import Subtask
 from worker.pipelines.tabular import run_pipeline
-from worker.search.context import Run
-from worker.search.cross_validation import rmse_of
-from worker.search.formula_evidence import Evidence
-from worker.search.law_search import law_errors
-from worker.search.model_search import best_member, find_network
+from worker.search.context import SearchContext
+from worker.search.cross_validation import compute_rmse
+from worker.search.formula_evidence import FormulaEvidence
+from worker.search.law_search import measure_law_errors
+from worker.search.model_search import find_network, select_member
 from worker.search.network_search import train_network
-from worker.search.result import Found
+from worker.search.result import SearchResult
 
 pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions")
 
@@ -51,7 +51,7 @@ def noisy(rows: int, seed: int) -> dict[str, np.ndarray]:
     return x | {"y": np.sin(3 * x["a"]) + x["b"] * x["c"] + noise}
 
 
-def rare(rows: int, seed: int) -> Table:
+def rare(rows: int, seed: int) -> StoredTable:
     """Three inputs and two classes, one of them rare, none of them sure."""
     x = inputs(rows, seed)
     p = 1 / (1 + np.exp(3 - 2 * x["a"] - x["b"]))
@@ -59,14 +59,14 @@ def rare(rows: int, seed: int) -> Table:
     return table_of(**x, y=np.where(is_rare, "rare", "usual").tolist())
 
 
-def served(table: Table, **body: Any) -> Predictor:
+def served(table: StoredTable, **body: Any) -> Predictor:
     return load(run_pipeline(table, request_for(**QUICK | body)).artifact)
 
 
-def searched(table: Table, **body: Any) -> tuple[Found, Prepared]:
+def searched(table: StoredTable, **body: Any) -> tuple[SearchResult, PreparedData]:
     request = request_for(**QUICK | body)
-    data = prepare(table, request)
-    return find_network(data, request, Limits(), lambda *_: None, lambda: False), data
+    data = prepare_data(table, request)
+    return find_network(data, request, FormulaConstraints(), lambda *_: None, lambda: False), data
 
 
 def test_intervals_hold_on_fresh_rows_as_often_as_they_say() -> None:
@@ -77,7 +77,7 @@ def test_intervals_hold_on_fresh_rows_as_often_as_they_say() -> None:
 
 
 @pytest.fixture(scope="module")
-def rare_search() -> tuple[Found, Prepared]:
+def rare_search() -> tuple[SearchResult, PreparedData]:
     return searched(rare(ROWS, 0))
 
 
@@ -96,8 +96,8 @@ def test_residuals_are_errors_on_rows_not_seen_of_all_training_rows_where_these_
 def test_residuals_of_many_rows_are_those_of_the_network_that_has_not_seen_the_validation_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("kan_engine.model_selection.budget.CROSSED_ROWS", 100)
-    monkeypatch.setattr("worker.search.cross_validation.CROSSED_ROWS", 100)
+    monkeypatch.setattr("kan_engine.model_selection.budget.MAX_CROSS_VALIDATION_ROWS", 100)
+    monkeypatch.setattr("worker.search.cross_validation.MAX_CROSS_VALIDATION_ROWS", 100)
     table = table_of(**noisy(300, 0))
     found, data = searched(table)
     assert found.contest is not None
@@ -107,12 +107,12 @@ def test_residuals_of_many_rows_are_those_of_the_network_that_has_not_seen_the_v
         outputs = [network(scaled).numpy() for network in (found.judged, found.network)]
     assert found.scaler is not None
     errors, seen = (np.abs(found.scaler.inverse(out)[:, 0] - validation.y) for out in outputs)
-    np.testing.assert_allclose(served(table).residuals, found.contest.without_luck(errors))
+    np.testing.assert_allclose(served(table).residuals, found.contest.correct_errors(errors))
     assert seen.mean() < errors.mean()
 
 
 def test_the_threshold_is_that_of_the_network_that_has_not_seen_the_validation_rows(
-    rare_search: tuple[Found, Prepared],
+    rare_search: tuple[SearchResult, PreparedData],
 ) -> None:
     found, data = rare_search
     predictor = served(rare(ROWS, 0))
@@ -138,7 +138,7 @@ def test_a_very_small_table_gives_a_model_with_all_defaults(
 ) -> None:
     """Laws apart, which tests of their own look for."""
     monkeypatch.setattr("worker.search.law_subtask.find_law", lambda *_: None)
-    monkeypatch.setattr("worker.search.model_search.log_odds_formulas", lambda *_: [])
+    monkeypatch.setattr("worker.search.model_search.find_log_odds_formulas", lambda *_: [])
     x = inputs(rows, 0)
     rank = np.arange(rows) % max(classes, 1)
     y = [f"class {place}" for place in rank] if classes else x["a"] + x["b"] * x["c"]
@@ -152,38 +152,39 @@ def test_a_law_serves_where_its_error_on_rows_not_seen_is_no_larger(
     factor: float, serves: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "worker.search.law_search.search", lambda *args, **options: islice(search(*args, **options), 1)
+        "worker.search.law_search.search_structures",
+        lambda *args, **options: islice(search_structures(*args, **options), 1),
     )
     monkeypatch.setattr(
-        "worker.search.law_subtask.law_errors", lambda _, run: np.full(len(run.folds), factor * 0.01)
+        "worker.search.law_subtask.measure_law_errors", lambda _, run: np.full(len(run.folds), factor * 0.01)
     )
 
-    def trained(run: Run, then: Sequence[Part] = ()) -> Found:
+    def trained(run: SearchContext, then: Sequence[Subtask] = ()) -> SearchResult:
         return replace(train_network(run, then), errors=np.full(len(run.folds), 0.01))
 
     monkeypatch.setattr("worker.search.model_search.train_network", trained)
-    monkeypatch.setattr("worker.search.context.TRAINING_SHARE", 100.0)  # nothing is ended by the clock
+    monkeypatch.setattr("worker.search.context.SEARCH_TIME_SHARE", 100.0)  # nothing is ended by the clock
     found, _ = searched(table_of(**noisy(120, 0)), network={}, training={}, max_seconds=4)
     assert (len(found.network.config.width) == 2 and found.network.config.groups == 1) is (serves == "law")
     assert (found.judged is found.network) is (serves == "law")
 
 
 def test_the_errors_of_a_law_count_how_badly_its_splines_follow_its_functions() -> None:
-    data = prepare(table_of(**noisy(400, 0)), request_for(**QUICK))
-    run = Run.of(data, data.plan.request, Limits(), lambda *_: None, lambda: False)
+    data = prepare_data(table_of(**noisy(400, 0)), request_for(**QUICK))
+    run = SearchContext.create(data, data.plan.request, FormulaConstraints(), lambda *_: None, lambda: False)
     right = SimpleNamespace(
         is_adequate=True,
         predict=lambda rows: rows.y[:, 0].numpy(),
         predict_by_splines=lambda rows: rows.y[:, 0].numpy() + 3,
     )
-    errors = law_errors(SimpleNamespace(fit=right), run)  # type: ignore[arg-type]
+    errors = measure_law_errors(SimpleNamespace(fit=right), run)  # type: ignore[arg-type]
     np.testing.assert_allclose(errors[~np.isnan(errors)], 3)
 
 
 WORSE = np.random.default_rng(3).uniform(0.9, 1.1, 120)
 
 
-OBSERVED = Evidence(
+OBSERVED = FormulaEvidence(
     noise=1.0,
     explained=0.5,
     rows=120,
@@ -196,12 +197,14 @@ OBSERVED = Evidence(
 )
 
 
-def serves_formula(evidence: Evidence, factor: float, counts_choice: bool = False, **asked: Any) -> bool:
+def serves_formula(
+    evidence: FormulaEvidence, factor: float, counts_choice: bool = False, **asked: Any
+) -> bool:
     """Whether a formula answers whose errors are so much of the network's."""
-    data = prepare(table_of(**noisy(150, 0)), request_for(**{"network": {}, **asked}))
-    run = Run.of(data, data.plan.request, Limits(), lambda *_: None, lambda: False)
+    data = prepare_data(table_of(**noisy(150, 0)), request_for(**{"network": {}, **asked}))
+    run = SearchContext.create(data, data.plan.request, FormulaConstraints(), lambda *_: None, lambda: False)
     predictor = make_predictor()
-    found = Found(
+    found = SearchResult(
         network=predictor.network,
         judged=predictor.network,
         inputs=predictor.inputs,
@@ -211,7 +214,7 @@ def serves_formula(evidence: Evidence, factor: float, counts_choice: bool = Fals
         formula_errors=factor * WORSE,
         counts_choice=counts_choice,
     )
-    return best_member(found, run).formula_serves
+    return select_member(found, run).formula_serves
 
 
 @pytest.mark.parametrize(
@@ -248,7 +251,7 @@ def test_larger_networks_get_their_share_of_the_time_unless_a_law_shows(
 ) -> None:
     clock = SimpleNamespace(monotonic=count().__next__)  # every look at it is a second later
     monkeypatch.setattr("worker.search.law_search.time", clock)
-    monkeypatch.setattr("worker.search.model_search.LAW_SHARE", 10.0)
+    monkeypatch.setattr("worker.search.model_search.LAW_TIME_SHARE", 10.0)
     x = inputs(150, 0)
     y = np.exp(x["a"]) + x["b"] + np.random.default_rng(1).normal(0, noise, 150)
     record = run_pipeline(table_of(**x, y=y), request_for(baselines=False, max_seconds=2.0)).record
@@ -264,7 +267,7 @@ def test_the_expected_error_of_a_network_is_about_its_error_on_fresh_rows(rows: 
         outputs = found.network(torch.from_numpy(found.inputs.forward(x))).numpy()
     assert found.scaler is not None
     error = np.sqrt(np.mean((found.scaler.inverse(outputs)[:, 0] - fresh["y"]) ** 2))
-    assert rmse_of(found.errors, data.training.weights) == pytest.approx(error, rel=0.15)
+    assert compute_rmse(found.errors, data.training.weights) == pytest.approx(error, rel=0.15)
 
 
 def test_where_nothing_beats_a_line_a_network_of_straight_lines_serves_and_says_so() -> None:
@@ -312,7 +315,7 @@ def test_a_shape_that_was_asked_for_serves_though_a_line_is_better_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "worker.search.model_search.simple_errors",
+        "worker.search.model_search.measure_simple_models",
         lambda run: {"linear": np.zeros(len(run.folds), dtype=float)},
     )
     asked = {"network": {"hidden": [2], "grid": 3}, "training": {"steps": 2}}
@@ -352,8 +355,10 @@ def test_a_single_restart_serves_a_single_network() -> None:
 def test_as_many_networks_serve_side_by_side_as_restarts_say(
     rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.search.hill_climb.LUCK", 1e9)
-    monkeypatch.setattr("worker.search.hill_climb.changes", lambda _: ())  # nor does an additive network win
+    monkeypatch.setattr("worker.search.hill_climb.SELECTION_BIAS_FACTOR", 1e9)
+    monkeypatch.setattr(
+        "worker.search.hill_climb.list_moves", lambda _: ()
+    )  # nor does an additive network win
     training = {"steps": 3, "restarts": 3, "optimizer": "adam"}
     predictor = served(table_of(**noisy(rows, 0)), training=training, max_seconds=20)
     assert predictor.network.config.groups == 3
@@ -368,7 +373,7 @@ def test_a_network_without_a_shape_is_trained_as_was_asked_for() -> None:
 def test_networks_side_by_side_are_trained_on_without_what_was_pruned(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("kan_engine.model_selection.trials.UNMISSED", 1e9)
+    monkeypatch.setattr("kan_engine.model_selection.trials.MAX_PRUNING_LOSS_RATIO", 1e9)
     x = inputs(ROWS, 0)
     table = table_of(**x, y=np.sin(3 * x["a"]) + x["b"])
     training = {"restarts": 2, "optimizer": "adam"}
@@ -397,6 +402,6 @@ def test_columns_over_many_decades_are_answered_by_their_formula() -> None:
     assert outcome.record["network_metrics"] != outcome.record["metrics"]
     fresh = draw(1)
     y = fresh.pop("y")
-    _, serving = Members.of(load(outcome.artifact), outcome.symbolic).answering("auto")
+    _, serving = Members.build(load(outcome.artifact), outcome.symbolic).select("auto")
     assert np.corrcoef(serving.predict(fresh), y)[0, 1] > 0.99
     assert 0.8 < np.mean(np.abs(serving.predict(fresh) - y) <= serving.margin(0.9)) < 0.99

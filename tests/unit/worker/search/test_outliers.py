@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import Prepared, prepare
-from worker.search.outliers import set_outliers_aside
+from worker.data.preparation import PreparedData, prepare_data
+from worker.search.outliers import exclude_outliers
 
 ROWS = 160
 WRONG = 17  # a row that a random split with seed 0 leaves among the training rows
@@ -17,9 +17,9 @@ def rows(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return x, x @ np.array([1.0, 2.0, 3.0]) + 0.3 * generator.normal(size=ROWS)
 
 
-def prepared(x: np.ndarray, y: np.ndarray, **body: object) -> Prepared:
+def prepared(x: np.ndarray, y: np.ndarray, **body: object) -> PreparedData:
     columns = {f"x{place}": x[:, place] for place in range(x.shape[1])}
-    data = prepare(table_of(**columns, y=y), request_for(**body))
+    data = prepare_data(table_of(**columns, y=y), request_for(**body))
     assert WRONG in data.numbers[: len(data.training)]
     return data
 
@@ -28,7 +28,7 @@ def test_a_target_of_a_million_among_tens_is_named_by_its_row_and_set_aside() ->
     x, y = rows()
     y[WRONG] = 1e6
     before = prepared(x, y)
-    after = set_outliers_aside(before)
+    after = exclude_outliers(before)
     assert len(after.training) == len(before.training) - 1
     assert WRONG not in after.numbers
     assert len(after.test) == len(before.test)
@@ -39,7 +39,7 @@ def test_a_target_of_a_million_among_tens_is_named_by_its_row_and_set_aside() ->
 def test_a_typing_error_in_a_column_is_set_aside_too() -> None:
     x, y = rows()
     x[WRONG, 1] = 500.0
-    assert WRONG not in set_outliers_aside(prepared(x, y)).numbers
+    assert WRONG not in exclude_outliers(prepared(x, y)).numbers
 
 
 def test_a_row_far_away_that_obeys_the_law_of_the_others_stays() -> None:
@@ -47,7 +47,7 @@ def test_a_row_far_away_that_obeys_the_law_of_the_others_stays() -> None:
     x[WRONG] *= 100
     y[WRONG] = x[WRONG] @ np.array([1.0, 2.0, 3.0])
     data = prepared(x, y)
-    assert set_outliers_aside(data) is data
+    assert exclude_outliers(data) is data
 
 
 @pytest.mark.parametrize("kind", ["normal", "heavy tails", "lognormal", "pole"])
@@ -61,12 +61,12 @@ def test_clean_tables_lose_no_row(kind: str) -> None:
         "pole": 1 / (np.abs(x[:, 0]) + 0.05),
     }[kind]
     data = prepared(x, y)
-    assert set_outliers_aside(data) is data
+    assert exclude_outliers(data) is data
 
 
 def test_classes_and_very_few_rows_are_left_as_they_are() -> None:
     x, y = rows()
-    few = prepare(table_of(a=x[:12, 0], y=[*y[:11], 1e6]), request_for())
-    assert set_outliers_aside(few) is few
+    few = prepare_data(table_of(a=x[:12, 0], y=[*y[:11], 1e6]), request_for())
+    assert exclude_outliers(few) is few
     classes = prepared(x, np.where(y > 0, "up", "down"))
-    assert set_outliers_aside(classes) is classes
+    assert exclude_outliers(classes) is classes

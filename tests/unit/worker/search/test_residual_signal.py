@@ -4,19 +4,19 @@ import numpy as np
 
 from kan_engine import Expression
 from kan_engine.expressions.nodes import Variable
-from worker.search.residual_signal import Data, signal_left
+from worker.search.residual_signal import ColumnsAndTarget, measure_residual_signal
 
 X, Y = Variable("x"), Variable("y")
 
 
-def rows(count: int, seed: int) -> Data:
+def rows(count: int, seed: int) -> ColumnsAndTarget:
     generator = np.random.default_rng(seed)
     columns = {name: generator.uniform(-1, 1, count) for name in "xy"}
     return columns, columns["x"] + columns["y"] ** 2 + generator.normal(0, 0.05, count)
 
 
 def left(formula: Expression) -> float:
-    return signal_left(formula, rows(600, 0), rows(200, 1))
+    return measure_residual_signal(formula, rows(600, 0), rows(200, 1))
 
 
 def test_the_law_behind_the_rows_leaves_no_signal() -> None:

@@ -5,26 +5,26 @@ import math
 
 import numpy as np
 
-from kan_engine import Formula, Step
+from kan_engine import Formula, TrainingStep
 from kan_engine.expressions.nodes import Number
 from tests.support.factories import make_predictor
-from worker.search.result import Found, errors_of, from_metadata, to_metadata
+from worker.search.result import SearchResult, collect_errors, restore_result, to_metadata
 
 
 def test_what_is_infinite_comes_back_although_json_knows_no_infinity() -> None:
     predictor = make_predictor()
-    found = Found(
+    found = SearchResult(
         network=predictor.network,
         judged=predictor.network,
         inputs=predictor.inputs,
         scaler=predictor.outputs,
-        history=(Step(0, 4, 0.5, math.inf), Step(1, 8, 0.25, 0.125)),
+        history=(TrainingStep(0, 4, 0.5, math.inf), TrainingStep(1, 8, 0.25, 0.125)),
         formulas=[[Formula(Number(2), math.inf)]],
         dropped={"c": (0.1, math.inf)},
         errors=np.array([0.5, math.inf, math.nan]),
     )
     written = json.dumps(to_metadata(found), allow_nan=False)
-    again = from_metadata(json.loads(written), predictor, errors_of(found))
+    again = restore_result(json.loads(written), predictor, collect_errors(found))
     assert again.history == found.history
     assert again.dropped == found.dropped
     assert again.formulas[0][0].error == math.inf

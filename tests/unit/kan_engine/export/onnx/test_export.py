@@ -14,9 +14,9 @@ from kan_engine.errors import NotExportable
 from kan_engine.export.onnx import functions
 from kan_engine.export.onnx.export import to_onnx
 from kan_engine.export.onnx.functions import write_function
-from kan_engine.export.onnx.graph import Graph, tensor, to_bytes
+from kan_engine.export.onnx.graph import Graph, describe_tensor, serialize_model
 from kan_engine.export.probe_rows import probe_columns
-from kan_engine.export.verification import answers_of, largest_difference
+from kan_engine.export.verification import largest_difference, predict_rows
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.layer import SymbolicEdge
@@ -37,8 +37,8 @@ def kinds(data: bytes) -> dict[str, int]:
 def test_every_function_of_the_library_has_the_same_digits_as_here(name: str) -> None:
     g = Graph(["u", "f"])
     g.add("Identity", write_function(g, name, "u"), name="f")
-    put = [tensor(part, TensorProto.DOUBLE, ["rows"], "") for part in ("u", "f")]
-    session = session_of(to_bytes(g, put[:1], put[1:], meaning="", metadata={}))
+    put = [describe_tensor(part, TensorProto.DOUBLE, ["rows"], "") for part in ("u", "f")]
+    session = session_of(serialize_model(g, put[:1], put[1:], meaning="", metadata={}))
     (found,) = session.run(None, {"u": ARGUMENTS})
     expected = np.asarray(LIBRARY[name].value(ARGUMENTS))
     defined = np.isfinite(expected)
@@ -56,7 +56,7 @@ def test_every_transform_of_the_target_is_undone(transform: str) -> None:
     predictor = make_predictor(transform=transform)
     rows = probe_columns(predictor.encoding)
     found = run_in_onnxruntime(to_onnx(predictor), predictor, rows)
-    assert largest_difference(predictor, answers_of(predictor, rows), found) < 1e-12
+    assert largest_difference(predictor, predict_rows(predictor, rows), found) < 1e-12
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
@@ -66,7 +66,7 @@ def test_answers_within_bounds_are_the_same_in_onnx(transform: str) -> None:
     predictor = replace(free, outputs=replace(free.outputs, bounds=(0.1, 0.6)))
     rows = probe_columns(predictor.encoding)
     found = run_in_onnxruntime(to_onnx(predictor), predictor, rows)
-    assert largest_difference(predictor, answers_of(predictor, rows), found) < 1e-12
+    assert largest_difference(predictor, predict_rows(predictor, rows), found) < 1e-12
     assert (predictor.predict(rows) == 0.1).any() or (predictor.predict(rows) == 0.6).any()
 
 
@@ -103,7 +103,7 @@ def test_columns_that_the_network_does_not_look_at_are_no_inputs() -> None:
     assert [*kinds(to_onnx(predictor))] == ["x2", "value"]
     rows = probe_columns(predictor.encoding)
     found = run_in_onnxruntime(to_onnx(predictor), predictor, {"x1": rows["x1"], "x2": rows["x2"]})
-    assert largest_difference(predictor, answers_of(predictor, rows), found) < 1e-12
+    assert largest_difference(predictor, predict_rows(predictor, rows), found) < 1e-12
 
 
 def test_a_constant_still_has_an_input_that_counts_its_rows() -> None:
@@ -111,7 +111,7 @@ def test_a_constant_still_has_an_input_that_counts_its_rows() -> None:
     rows = probe_columns(predictor.encoding)
     found = run_in_onnxruntime(to_onnx(predictor), predictor, rows)
     assert len(found.numbers) == len(rows["x1"])
-    assert largest_difference(predictor, answers_of(predictor, rows), found) < 1e-12
+    assert largest_difference(predictor, predict_rows(predictor, rows), found) < 1e-12
 
 
 @pytest.mark.parametrize(

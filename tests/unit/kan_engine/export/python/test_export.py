@@ -122,15 +122,15 @@ def test_transforms_are_undone_as_here(transform: str, bounds: tuple[float, floa
     scaler = TargetScaler(transform, np.array([0.5]), np.array([0.25]), bounds)
     raw = np.concatenate([np.linspace(-4, 4, 33), [2.001, 2.1, -2.001, -6.01]])[:, None]
     ends = None if bounds is None else list(bounds)
-    found = template._inverse(transform, raw, scaler.mean, scaler.std, ends)
+    found = template._invert_transform(transform, raw, scaler.mean, scaler.std, ends)
     np.testing.assert_array_equal(found, scaler.inverse(raw))
 
 
 def test_more_rows_than_are_computed_at_a_time_are_no_different(monkeypatch: pytest.MonkeyPatch) -> None:
     predictor = make_predictor()
-    model = template.decoded(read_back(to_python(predictor)))
+    model = template.decode(read_back(to_python(predictor)))
     monkeypatch.setattr(template, "ROWS_AT_A_TIME", 7)
-    found, _ = template.answers(some_columns(), model)
+    found, _ = template.predict_rows(some_columns(), model)
     np.testing.assert_allclose(found, predictor.predict(some_columns()), rtol=1e-12)
 
 
@@ -163,7 +163,7 @@ def test_an_exact_formula_stands_beside_the_network() -> None:
     predictor = make_predictor(outputs=2)
     space = module_of(to_python(predictor, trees=trees))
     rows = some_columns() | {"x": np.linspace(-100, 100, 40)}
-    expected = FormulaPredictor.of(predictor, trees).predict(rows)
+    expected = FormulaPredictor.from_predictor(predictor, trees).predict(rows)
     np.testing.assert_allclose(space["formula"](rows), expected, rtol=1e-14)
     np.testing.assert_allclose(space["predict"](rows), predictor.predict(rows), rtol=1e-12)
     assert "formula(columns)" in space["__doc__"]

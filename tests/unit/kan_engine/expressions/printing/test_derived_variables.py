@@ -8,12 +8,17 @@ import pytest
 
 from kan_engine.errors import NotExportable
 from kan_engine.expressions.evaluation import Variable
-from kan_engine.expressions.printing.derived_variables import Derivation, meanings, sql_names, table_names
-from kan_engine.expressions.printing.infix import quoted_column, to_excel, to_sql
+from kan_engine.expressions.printing.derived_variables import (
+    VariableDefinitions,
+    describe_variables,
+    sql_names,
+    table_names,
+)
+from kan_engine.expressions.printing.infix import quote_column, to_excel, to_sql
 from tests.support import languages
 
 BROWN = "o'br\"own"
-DERIVATION = Derivation(
+DERIVATION = VariableDefinitions(
     derived={
         "color is red": {"column": "color", "equals": "red"},
         "color is other": {"column": "color", "other_than": ["red", BROWN]},
@@ -93,9 +98,9 @@ def test_a_spreadsheet_computes_each_variable_from_its_columns(name, text):
 
 @pytest.mark.parametrize("evil", ["'; DROP TABLE t; --", '"; DROP TABLE t; --', "\\' OR 1=1 --", '"")+1'])
 def test_a_category_cannot_leave_its_quotes(evil):
-    derivation = Derivation(derived={"v": {"column": evil, "equals": evil}})
+    derivation = VariableDefinitions(derived={"v": {"column": evil, "equals": evil}})
     connection = sqlite3.connect(":memory:")
-    connection.execute(f"CREATE TABLE t ({quoted_column(evil)} TEXT)")
+    connection.execute(f"CREATE TABLE t ({quote_column(evil)} TEXT)")
     connection.executemany("INSERT INTO t VALUES (?)", [(evil,), ("other",)])
     assert connection.execute(f"SELECT {sql('v', derivation)} FROM t").fetchall() == [(1.0,), (0.0,)]
     assert excel("v", derivation).endswith(',"' + evil.replace('"', '""') + '"),1,0)')
@@ -104,7 +109,7 @@ def test_a_category_cannot_leave_its_quotes(evil):
 @pytest.mark.parametrize("length", [0, 255, 256, 600])
 def test_a_category_may_be_longer_than_a_text_of_a_spreadsheet_s_formula(length):
     category = '"' * length
-    derivation = Derivation(derived={"v": {"column": "color", "equals": category}})
+    derivation = VariableDefinitions(derived={"v": {"column": "color", "equals": category}})
     longest = max(map(len, re.findall('"((?:""|[^"])*)"', excel("v", derivation))))
     assert longest <= 2 * 255
     columns = {"color": np.array([category, "other"], dtype=object)}
@@ -112,7 +117,7 @@ def test_a_category_may_be_longer_than_a_text_of_a_spreadsheet_s_formula(length)
 
 
 def test_what_to_pass_is_told_for_variables_that_are_no_columns():
-    assert meanings([*VALUES, "x"], DERIVATION) == {
+    assert describe_variables([*VALUES, "x"], DERIVATION) == {
         "color is red": "1 where 'color' is 'red', else 0",
         "color is other": "1 where 'color' is none of 'red', 'o'br\"own', else 0",
         "color is missing": "1 where 'color' is missing, else 0",
@@ -122,7 +127,7 @@ def test_what_to_pass_is_told_for_variables_that_are_no_columns():
     }
 
 
-TIME = Derivation(derived={"sin of month of day": {"column": "day", "part": "month", "wave": "sin"}})
+TIME = VariableDefinitions(derived={"sin of month of day": {"column": "day", "part": "month", "wave": "sin"}})
 
 
 @pytest.mark.parametrize("write", [sql_names, table_names])
@@ -132,5 +137,5 @@ def test_parts_of_times_are_refused_where_languages_differ(write):
 
 
 def test_programs_are_told_what_to_pass_for_a_part_of_a_time():
-    (meaning,) = meanings(["sin of month of day"], TIME).values()
+    (meaning,) = describe_variables(["sin of month of day"], TIME).values()
     assert meaning == "sin(2*pi*(month - 1)/12) of the month, 1 to 12, of 'day'"

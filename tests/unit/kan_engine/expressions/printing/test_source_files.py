@@ -10,11 +10,11 @@ import quickjs
 from kan_engine.expressions.evaluation import Variable, call, number
 from kan_engine.expressions.printing.identifiers import C_FUNCTIONS, C_WORDS, JAVASCRIPT_WORDS, PYTHON_WORDS
 from kan_engine.expressions.printing.source_files import (
-    Function,
+    SourceFunction,
     c_module,
     javascript_module,
-    one_line,
     python_module,
+    to_single_line,
 )
 from tests.support import languages
 
@@ -23,7 +23,7 @@ MODULES = [python_module, c_module, javascript_module]
 
 
 def named(**trees):
-    return [Function(name=name, tree=tree) for name, tree in trees.items()]
+    return [SourceFunction(name=name, tree=tree) for name, tree in trees.items()]
 
 
 def defined(source):
@@ -31,7 +31,7 @@ def defined(source):
 
 
 def test_the_python_function_runs():
-    source = python_module([Function(name="my y", tree=call("exp", x) * odd)])
+    source = python_module([SourceFunction(name="my y", tree=call("exp", x) * odd)])
     assert defined(source) == ["my_y"]
     namespace = {}
     exec(source, namespace)
@@ -54,9 +54,9 @@ def test_the_numpy_function_computes_with_floats_whatever_it_is_given():
 
 def test_outputs_with_similar_names_are_different_functions():
     outputs = [
-        Function(name="a b", tree=x),
-        Function(name="a_b", tree=x + 1),
-        Function(name="a-b", tree=x + 2),
+        SourceFunction(name="a b", tree=x),
+        SourceFunction(name="a_b", tree=x + 1),
+        SourceFunction(name="a-b", tree=x + 2),
     ]
     source = python_module(outputs)
     namespace = {}
@@ -90,7 +90,9 @@ def test_the_javascript_function_is_one():
 
 def test_comments_say_what_arguments_mean_by_the_names_that_they_have():
     tree = Variable("color is red") * x
-    function = Function(name="y", tree=tree, remarks=["A law."], meanings={"color is red": "1 where so"})
+    function = SourceFunction(
+        name="y", tree=tree, remarks=["A law."], meanings={"color is red": "1 where so"}
+    )
     assert "\n# A law.\n# color_is_red: 1 where so\ndef y(" in python_module([function])
     assert "\n// A law.\n// color_is_red: 1 where so\ndouble y(" in c_module([function])
 
@@ -108,12 +110,12 @@ def test_comments_say_what_arguments_mean_by_the_names_that_they_have():
     ],
 )
 def test_words_of_a_language_are_no_names_in_it(write, run, words):
-    run(write([Function(name=word, tree=Variable(word) + 1) for word in sorted(words)]))
+    run(write([SourceFunction(name=word, tree=Variable(word) + 1) for word in sorted(words)]))
 
 
 @pytest.mark.parametrize("text", ["a\nimport os", "a\r\u2028\x85b", "ends in \\", "\u202eback"])
 def test_a_comment_cannot_end_or_go_on_after_its_line(text):
-    line = one_line(text)
+    line = to_single_line(text)
     assert len(line.splitlines()) == 1
     assert not line.endswith("\\")
     assert line.isprintable()

@@ -21,7 +21,7 @@ from kan_engine.expressions.evaluation import (
     power,
 )
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.expressions.simplification.display_form import finished
+from kan_engine.expressions.simplification.display_form import to_display_form
 from kan_engine.expressions.simplification.simplify import simplify, snap_floats
 from kan_engine.expressions.sympy_bridge import from_sympy, to_sympy
 
@@ -258,7 +258,7 @@ def test_nothing_is_snapped_that_the_caller_refuses():
     ],
 )
 def test_roots_are_gathered_for_printing(tree, expected):
-    assert to_text(finished(tree)) == expected
+    assert to_text(to_display_form(tree)) == expected
 
 
 def test_sympy_and_back_is_the_same_formula():

@@ -10,7 +10,7 @@ import torch
 
 from kan_engine.network.compiled.basis_layer import BasisLayer
 from kan_engine.network.compiled.network import compile_network
-from kan_engine.network.compiled.piecewise_layer import IrregularPieces, PieceLayer, UniformPieces
+from kan_engine.network.compiled.piecewise_layer import IrregularPieces, PiecewiseLayer, UniformPieces
 from kan_engine.network.grid_updates import refine_, update_grid_
 from kan_engine.network.kan import KAN
 from kan_engine.network.layer import SymbolicEdge
@@ -41,21 +41,21 @@ def test_few_edges_are_looked_up_and_many_computed() -> None:
             type(layer.splines) for layer in compile_network(random_network(width, grid_size=size)).layers
         ]
 
-    assert layers(4, 5, 1) == [PieceLayer, PieceLayer]
+    assert layers(4, 5, 1) == [PiecewiseLayer, PiecewiseLayer]
     assert layers(64, 64, 64) == [BasisLayer, BasisLayer]
-    assert layers(64, 64, size=100) == [PieceLayer]
+    assert layers(64, 64, size=100) == [PiecewiseLayer]
 
 
 def test_grids_that_are_not_uniform_are_bisected() -> None:
     network = random_network((2, 20, 1))
     update_grid_(network, uniform_rows(100, 2), uniform_share=0.2)
     found = [layer.splines for layer in compile_network(network).layers]
-    assert all(isinstance(splines, PieceLayer) for splines in found)
+    assert all(isinstance(splines, PiecewiseLayer) for splines in found)
     assert all(isinstance(splines.find, IrregularPieces) for splines in found)
     network = random_network((2, 1))
     refine_(network, 8)
     (layer,) = compile_network(network).layers
-    assert isinstance(layer.splines, PieceLayer)
+    assert isinstance(layer.splines, PiecewiseLayer)
     assert isinstance(layer.splines.find, UniformPieces)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.api.http.shutdown import told_of_shutdown
+from service.api.http.shutdown import notify_on_shutdown
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def happened() -> Iterator[list[str]]:
 
 
 async def terminate(happened: list[str], *, times: int, delay_s: float, wait_s: float = 0.0) -> None:
-    with told_of_shutdown(lambda: happened.append("told"), delay_s):
+    with notify_on_shutdown(lambda: happened.append("told"), delay_s):
         for _ in range(times):
             signal.raise_signal(signal.SIGTERM)
         await asyncio.sleep(wait_s)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.api.http.slots import MAX_WAITING, Slots
+from service.api.http.slots import MAX_WAITING_PER_TENANT, Slots
 from service.errors import TooMany, Unavailable
 
 
@@ -25,13 +25,13 @@ async def test_one_tenant_leaves_a_slot_for_another() -> None:
     slots = Slots(3, 2, patience_s=0.05)
     async with AsyncExitStack() as held:
         for _ in range(2):
-            await held.enter_async_context(slots.one("a"))
+            await held.enter_async_context(slots.hold("a"))
         with pytest.raises(Unavailable, match="try again later"):
-            await held.enter_async_context(slots.one("a"))
-        await held.enter_async_context(slots.one("b"))
+            await held.enter_async_context(slots.hold("a"))
+        await held.enter_async_context(slots.hold("b"))
         with pytest.raises(Unavailable):
-            await held.enter_async_context(slots.one("c"))
-    async with slots.one("c"), slots.one("a"), slots.one("a"):
+            await held.enter_async_context(slots.hold("c"))
+    async with slots.hold("c"), slots.hold("a"), slots.hold("a"):
         pass
 
 
@@ -41,7 +41,7 @@ async def test_who_waits_gets_the_slot_that_comes_free() -> None:
     order = []
 
     async def work(name: str) -> None:
-        async with slots.one(name):
+        async with slots.hold(name):
             order.append(name)
             await asyncio.sleep(0.01)
 
@@ -52,8 +52,8 @@ async def test_who_waits_gets_the_slot_that_comes_free() -> None:
 @in_a_loop
 async def test_more_than_so_many_of_a_tenant_do_not_even_wait() -> None:
     slots = Slots(1, 1)
-    async with slots.one("a"):
-        waiting = [asyncio.create_task(_hold(slots)) for _ in range(MAX_WAITING - 1)]
+    async with slots.hold("a"):
+        waiting = [asyncio.create_task(_hold(slots)) for _ in range(MAX_WAITING_PER_TENANT - 1)]
         await asyncio.sleep(0)
         with pytest.raises(TooMany):
             await _hold(slots)
@@ -62,5 +62,5 @@ async def test_more_than_so_many_of_a_tenant_do_not_even_wait() -> None:
 
 
 async def _hold(slots: Slots) -> None:
-    async with slots.one("a"):
+    async with slots.hold("a"):
         pass

@@ -5,7 +5,7 @@ import pytest
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from service.api.http.uvicorn_protocol import READ_AHEAD_BYTES, BoundedHttp
+from service.api.http.uvicorn_protocol import READ_AHEAD_BYTES, BoundedHttpProtocol
 
 HEAD = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 10000000\r\n\r\n"
 
@@ -37,7 +37,7 @@ def test_a_body_is_read_ahead_of_its_route_up_to_a_limit(size: int, is_read: boo
     async def after_a_body() -> bool:
         config = Config(never_asks, lifespan="off", log_config=None)
         config.load()
-        line, connection = Line(), BoundedHttp(config, ServerState(), app_state={})
+        line, connection = Line(), BoundedHttpProtocol(config, ServerState(), app_state={})
         connection.connection_made(line)
         connection.data_received(HEAD)
         for start in range(0, size, 2**16):

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from service.cli import app
 from service.cli.support import machine_checks
-from service.cli.support.findings import ok
-from service.cli.support.running_service import announced
+from service.cli.support.findings import report_ok
+from service.cli.support.running_service import announce_service
 from service.db.migrate import head_revision
 from service.db.repositories.workers import Workers
 from service.db.session import make_engine, make_sessions
@@ -29,8 +29,8 @@ REDIS = "redis://:hush@127.0.0.1:{port}/0"
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAN_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("KAN_PORT", str(free_port()))
-    looked_at = ok("packages", "they have their own test, and take long to import")
-    monkeypatch.setattr(machine_checks, "packages", lambda: looked_at)
+    looked_at = report_ok("packages", "they have their own test, and take long to import")
+    monkeypatch.setattr(machine_checks, "check_packages", lambda: looked_at)
 
 
 def findings(exit_code: int = 0) -> dict[str, dict[str, str]]:
@@ -83,20 +83,20 @@ def test_a_package_that_cannot_be_imported_is_named(
 ) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(machine_checks, "MODULES", modules)
-    finding = machine_checks.packages()
+    finding = machine_checks.check_packages()
     assert finding.state == state
     assert ("no_such_package (ModuleNotFoundError" in finding.fact) == (state == "broken")
 
 
 def test_an_old_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_checks, "OLDEST_PYTHON", (4, 0))
-    assert machine_checks.python().state == "broken"
+    monkeypatch.setattr(machine_checks, "MIN_PYTHON", (4, 0))
+    assert machine_checks.check_python().state == "broken"
 
 
 @pytest.mark.parametrize(("free", "state"), [(2 * GiB, "ok"), (100 * MiB, "warning"), (MiB, "broken")])
 def test_little_room_is_said(monkeypatch: pytest.MonkeyPatch, free: int, state: str) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10 * GiB, 0, free))
-    assert machine_checks.data_folder(load_settings()).state == state
+    assert machine_checks.check_data_folder(load_settings()).state == state
 
 
 def test_a_folder_that_cannot_be_written_to_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_a_folder_that_cannot_be_written_to_is_said(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_port_is_held_by_another_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_checks, "ANSWER_S", 0.05)
+    monkeypatch.setattr(machine_checks, "PROBE_TIMEOUT_S", 0.05)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", load_settings().port))
         listener.listen()
@@ -115,7 +115,7 @@ def test_a_port_is_held_by_another_program(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_port_is_held_by_the_service_of_this_folder() -> None:
     settings = load_settings()
-    with socket.socket() as listener, announced(f"http://127.0.0.1:{settings.port}", settings):
+    with socket.socket() as listener, announce_service(f"http://127.0.0.1:{settings.port}", settings):
         listener.bind(("127.0.0.1", settings.port))
         listener.listen()
         port = findings()["port"]

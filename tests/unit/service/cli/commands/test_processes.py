@@ -79,13 +79,13 @@ def test_the_installed_script_is_what_children_run(monkeypatch: Any, tmp_path: P
     script = tmp_path / "kan-service"
     script.touch()
     monkeypatch.setattr(sys, "argv", [str(script), "serve"])
-    assert processes._own_command("api") == [sys.executable, str(script), "api"]
+    assert processes._make_command("api") == [sys.executable, str(script), "api"]
 
 
 def test_a_source_folder_works_without_a_script(monkeypatch: Any, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "argv", ["cli.py"])
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    assert processes._own_command("api")[1:] == ["-m", "service.cli", "api"]
+    assert processes._make_command("api")[1:] == ["-m", "service.cli", "api"]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_source_folder_works_without_a_script(monkeypatch: Any, tmp_path: Path
     [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]")],
 )
 def test_the_url_that_is_shown_can_be_used(host: str, shown: str) -> None:
-    assert processes._shown(host) == shown
+    assert processes._client_host(host) == shown
 
 
 def test_the_worker_is_started_by_its_name(monkeypatch: Any, kan: Any) -> None:
@@ -108,13 +108,13 @@ def test_the_worker_is_started_by_its_name(monkeypatch: Any, kan: Any) -> None:
 def test_the_api_listens_where_it_was_told_to(monkeypatch: Any, kan: Any) -> None:
     import uvicorn
 
-    from service.api.http.uvicorn_protocol import BoundedHttp
+    from service.api.http.uvicorn_protocol import BoundedHttpProtocol
 
     calls: list[dict[str, Any]] = []
     monkeypatch.setattr(uvicorn, "run", lambda app, **options: calls.append(options))
     assert kan("api", "--port", "8123").exit_code == 0
     assert (calls[0]["host"], calls[0]["port"]) == ("127.0.0.1", 8123)
-    assert calls[0]["http"] is BoundedHttp  # as in the tests of hostile requests
+    assert calls[0]["http"] is BoundedHttpProtocol  # as in the tests of hostile requests
 
 
 def test_the_greeting_waits_for_the_service(
@@ -149,7 +149,7 @@ def test_the_page_is_opened_where_there_is_a_desktop(
             self.run = lambda: int(not on_look())
 
     monkeypatch.setattr(processes, "Supervisor", Looking)
-    monkeypatch.setattr(processes, "_answers", lambda _: True)
+    monkeypatch.setattr(processes, "_is_alive", lambda _: True)
     monkeypatch.setattr(processes.webbrowser, "open", opened.append)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setenv("DISPLAY", desktop)
@@ -187,10 +187,10 @@ def test_several_processes_of_one_api_count_into_one_folder(
 
     folders: list[str | None] = []
     monkeypatch.setenv("WEB_CONCURRENCY", count)
-    monkeypatch.setenv(processes.COUNTS_FOLDER, "")
-    monkeypatch.delenv(processes.COUNTS_FOLDER)
+    monkeypatch.setenv(processes.METRICS_FOLDER_VARIABLE, "")
+    monkeypatch.delenv(processes.METRICS_FOLDER_VARIABLE)
     monkeypatch.setattr(
-        uvicorn, "run", lambda *_, **__: folders.append(os.environ.get(processes.COUNTS_FOLDER))
+        uvicorn, "run", lambda *_, **__: folders.append(os.environ.get(processes.METRICS_FOLDER_VARIABLE))
     )
     assert kan("api").exit_code == 0
     assert [folder is not None for folder in folders] == [together]

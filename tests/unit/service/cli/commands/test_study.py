@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.cli.support.files import read_columns
-from service.cli.support.study_table import tell_rows
+from service.cli.support.study_table import print_rows
 from service.client import ClientError, JobCancelled
 from tests.unit.service.cli.played import JOB, STUDY, Played
 
@@ -118,7 +118,7 @@ def test_a_terminal_gets_what_people_read(
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "120")
-    tell_rows(rows_of(tmp_path), ["network.grid", "network.hidden", "seed"])
+    print_rows(rows_of(tmp_path), ["network.grid", "network.hidden", "seed"])
     shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
     head, first, second = (re.split(" {2,}", line.strip()) for line in shown.splitlines())
     assert head == [
@@ -150,7 +150,7 @@ def test_no_number_is_cut_off_where_there_is_little_room(
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", str(width))
-    tell_rows(rows_of(tmp_path), ["network.grid", "network.hidden", "seed"])
+    print_rows(rows_of(tmp_path), ["network.grid", "network.hidden", "seed"])
     shown = capsys.readouterr()
     plain = re.sub(r"\x1b\[[\d;]*m", "", shown.out)
     assert plain.splitlines()[0].split()[-1] == last

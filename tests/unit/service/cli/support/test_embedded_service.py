@@ -14,7 +14,7 @@ def test_a_service_that_cannot_start_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("KAN_LEASES", "3")
-    with pytest.raises(typer.Exit), embedded_service.embedded_service():
+    with pytest.raises(typer.Exit), embedded_service.run_embedded_service():
         pass
     shown = capsys.readouterr().err
     assert "did not start" in shown
@@ -30,7 +30,7 @@ def test_a_service_for_one_command_hears_no_interrupt_of_the_terminal(monkeypatc
 
     subprocess_popen = subprocess.Popen
     monkeypatch.setattr(embedded_service.subprocess, "Popen", sleep)
-    monkeypatch.setattr(embedded_service, "_gets_ready", lambda *_: True)
-    with embedded_service.embedded_service():
+    monkeypatch.setattr(embedded_service, "_wait_until_ready", lambda *_: True)
+    with embedded_service.run_embedded_service():
         assert os.getpgid(started[0].pid) != os.getpgid(0)
     assert started[0].returncode == -signal.SIGTERM

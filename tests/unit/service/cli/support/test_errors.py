@@ -2,13 +2,13 @@ import pytest
 import typer
 from sqlalchemy.exc import OperationalError
 
-from service.cli.support.errors import answered, explained, place
+from service.cli.support.errors import describe_place, report_client_errors, report_setup_errors
 from service.client import ApiError
 from service.settings import InvalidSettings
 
 
 def refused(capsys: pytest.CaptureFixture[str], error: Exception) -> tuple[int, str]:
-    with pytest.raises(typer.Exit) as ended, explained(), answered():
+    with pytest.raises(typer.Exit) as ended, report_setup_errors(), report_client_errors():
         raise error
     return ended.value.exit_code, capsys.readouterr().err
 
@@ -45,18 +45,18 @@ def test_what_someone_can_mend_is_one_line(
 
 
 def test_a_fault_of_ours_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError), explained(), answered():
+    with pytest.raises(ZeroDivisionError), report_setup_errors(), report_client_errors():
         raise ZeroDivisionError
 
 
 def test_a_reader_that_has_left_is_no_failure_to_explain() -> None:
-    with pytest.raises(BrokenPipeError), answered():
+    with pytest.raises(BrokenPipeError), report_client_errors():
         raise BrokenPipeError(32, "Broken pipe")
 
 
 def test_a_place_is_not_said_twice() -> None:
-    assert place({"line": 3, "column": "x", "detail": "line 3 is odd"}) == "column 'x': "
-    assert place({"row": 2, "detail": "odd"}) == "row 2: "
+    assert describe_place({"line": 3, "column": "x", "detail": "line 3 is odd"}) == "column 'x': "
+    assert describe_place({"row": 2, "detail": "odd"}) == "row 2: "
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_a_place_is_not_said_twice() -> None:
     ],
 )
 def test_a_place_in_a_body_is_told_unless_the_text_names_it(pointer: str, detail: str, told: str) -> None:
-    assert place({"pointer": pointer, "detail": detail}) == told
+    assert describe_place({"pointer": pointer, "detail": detail}) == told

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from service.cli.support.errors import UnusableInput
-from service.cli.support.files import file_name, read_columns, unused
+from service.cli.support.files import find_unused_path, make_file_name, read_columns
 
 ROWS = {"x": [1.5, None], "kind": ["a", "b"]}
 
@@ -58,12 +58,12 @@ def test_what_is_no_table_is_said_with_its_place(tmp_path: Path, name: str, cont
     ],
 )
 def test_a_name_leads_to_no_other_folder(name: str, file: str) -> None:
-    assert file_name(name) == file
+    assert make_file_name(name) == file
 
 
 def test_a_number_is_added_to_a_name_that_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "a.svg"
-    assert unused(path) == path
+    assert find_unused_path(path) == path
     path.touch()
     (tmp_path / "a-2.svg").touch()
-    assert unused(path).name == "a-3.svg"
+    assert find_unused_path(path).name == "a-3.svg"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from service.cli.support.live_progress import View, followed, sparkline
+from service.cli.support.live_progress import ProgressView, show_live_progress, sparkline
 from service.client import Progress
 
 
@@ -19,7 +19,7 @@ def test_a_curve_falls_with_the_order_of_magnitude() -> None:
 @pytest.mark.parametrize("width", [40, 100])
 def test_the_view_is_as_wide_as_the_terminal_at_most(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    view = View()
+    view = ProgressView()
     for error in (1.0, 0.01, 0.5):
         message = "KAN [8, 5, 1], step 3: loss 0.0001"
         view.take(Progress(stage="train", fraction=0.5, message=message, eta_seconds=7.2, error=error))
@@ -35,7 +35,7 @@ def test_the_view_is_as_wide_as_the_terminal_at_most(width: int, monkeypatch: py
 
 def test_without_an_error_there_is_no_curve(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    view = View()
+    view = ProgressView()
     view.take(Progress(stage="prepare", fraction=0.1, message="300 rows: loss 3"))
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(view.render())
@@ -49,7 +49,7 @@ def test_a_study_is_told_by_its_trainings(
     monkeypatch: pytest.MonkeyPatch, stage: str | None, told: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    view = View("study")
+    view = ProgressView("study")
     view.take(Progress(stage=stage, fraction=0.5, message="1 of 2 trainings have ended"))
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(view.render())
@@ -57,14 +57,14 @@ def test_a_study_is_told_by_its_trainings(
 
 
 def test_where_there_is_no_terminal_the_client_tells_the_stages() -> None:
-    with followed() as progress:
+    with show_live_progress() as progress:
         assert progress is True
 
 
 def test_a_terminal_is_left_as_it_was(monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setenv("FORCE_COLOR", "1")
-    with followed() as progress:
+    with show_live_progress() as progress:
         assert callable(progress)
         progress(Progress(stage="symbolic", fraction=math.pi / 4))
     shown = capsys.readouterr()

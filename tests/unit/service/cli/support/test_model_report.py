@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from service.cli.support.model_report import report, rounded
+from service.cli.support.model_report import print_report, round_numbers
 from service.client import Symbolic
 from tests.unit.service.cli.played import DENSITY, FORMULAS, MODEL, OF_DENSITY, SOLUTION
 
@@ -19,21 +19,21 @@ from tests.unit.service.cli.played import DENSITY, FORMULAS, MODEL, OF_DENSITY, 
     ],
 )
 def test_a_formula_is_shown_with_as_many_digits_as_people_read(printed: str, read: str) -> None:
-    assert rounded(printed) == read
+    assert round_numbers(printed) == read
 
 
 def test_a_terminal_gets_lines_that_fit(monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "50")
     long = FORMULAS.outputs[0].model_copy(update={"expression": " + ".join(f"x{n}" for n in range(40))})
-    report(MODEL, FORMULAS.model_copy(update={"outputs": [long]}))
+    print_report(MODEL, FORMULAS.model_copy(update={"outputs": [long]}))
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 50 + len("\x1b[1m\x1b[0m")
     assert any(line.startswith("           x") for line in lines)
 
 
 def test_nobody_is_told_of_metrics_that_are_not_there(capsys: pytest.CaptureFixture[str]) -> None:
-    report(MODEL.model_copy(update={"metrics": {"rmse": None, "r2": None}}), None)
+    print_report(MODEL.model_copy(update={"metrics": {"rmse": None, "r2": None}}), None)
     assert "no rows were held out" in capsys.readouterr().out
 
 
@@ -41,7 +41,7 @@ def test_what_a_formula_of_a_class_gives_is_said(capsys: pytest.CaptureFixture[s
     output = FORMULAS.outputs[0].model_copy(
         update={"quantity": "log-odds", "symbols": {"kind_a": "kind = a"}, "domain": {"kind": ["a", "b"]}}
     )
-    report(MODEL, Symbolic.model_validate(FORMULAS.model_dump() | {"outputs": [output.model_dump()]}))
+    print_report(MODEL, Symbolic.model_validate(FORMULAS.model_dump() | {"outputs": [output.model_dump()]}))
     shown = capsys.readouterr().out
     assert "log-odds of y = " in shown
     assert "where kind_a is kind = a" in shown
@@ -50,7 +50,7 @@ def test_what_a_formula_of_a_class_gives_is_said(capsys: pytest.CaptureFixture[s
 
 
 def test_a_density_is_told_with_its_law_beside_the_kernel(capsys: pytest.CaptureFixture[str]) -> None:
-    report(DENSITY, FORMULAS.model_copy(update={"outputs": [OF_DENSITY]}))
+    print_report(DENSITY, FORMULAS.model_copy(update={"outputs": [OF_DENSITY]}))
     lines = capsys.readouterr().out.splitlines()
     assert lines[2:6] == [
         "hold-out:         network    law  kernel",
@@ -69,7 +69,7 @@ def test_a_density_is_told_with_its_law_beside_the_kernel(capsys: pytest.Capture
 
 
 def test_a_density_without_a_law_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    report(DENSITY, None)
+    print_report(DENSITY, None)
     assert (
         "formula:   none: not requested, or the rows follow none of the known laws" in capsys.readouterr().out
     )
@@ -77,17 +77,17 @@ def test_a_density_without_a_law_says_so(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_rows_that_have_no_likelihood_are_no_missing_rows(capsys: pytest.CaptureFixture[str]) -> None:
     nothing = {"metrics": {"mean_log_likelihood": None}, "split": {"test_rows": 3}}
-    report(DENSITY.model_copy(update=nothing), None)
+    print_report(DENSITY.model_copy(update=nothing), None)
     assert "no metrics: the warnings say why" in capsys.readouterr().out
 
 
 def test_a_weak_formula_is_told_to_be_one(capsys: pytest.CaptureFixture[str]) -> None:
-    report(MODEL, FORMULAS.model_copy(update={"verdict": "weak"}))
+    print_report(MODEL, FORMULAS.model_copy(update={"verdict": "weak"}))
     assert "verdict:   a constant, or no better than one" in capsys.readouterr().out
 
 
 def test_a_solution_is_told_by_its_residuals_and_numbers(capsys: pytest.CaptureFixture[str]) -> None:
-    report(SOLUTION, FORMULAS)
+    print_report(SOLUTION, FORMULAS)
     lines = capsys.readouterr().out.splitlines()
     assert lines[2:6] == [
         "residuals: equations hold to 4.6e-12 of their terms, conditions to 2e-15, at the worst of many "
@@ -101,7 +101,7 @@ def test_a_solution_is_told_by_its_residuals_and_numbers(capsys: pytest.CaptureF
 
 def test_a_number_without_an_error_is_told_alone(capsys: pytest.CaptureFixture[str]) -> None:
     told = {"k": {"value": 0.25, "standard_error": None, "interval": None}}
-    report(SOLUTION.model_copy(update={"parameters": told}), None)
+    print_report(SOLUTION.model_copy(update={"parameters": told}), None)
     assert "  k          0.25" in [line.rstrip() for line in capsys.readouterr().out.splitlines()]
 
 
@@ -113,7 +113,7 @@ def test_conditions_are_told_if_there_are_any(
     capsys: pytest.CaptureFixture[str], conditions: Any, told: str
 ) -> None:
     metrics = SOLUTION.metrics | {"condition_residual": 0.0, "estimated_error": None}
-    report(SOLUTION.model_copy(update={"metrics": metrics, "residuals": conditions}), None)
+    print_report(SOLUTION.model_copy(update={"metrics": metrics, "residuals": conditions}), None)
     shown = capsys.readouterr().out
     assert told in shown
     assert "error:" not in shown

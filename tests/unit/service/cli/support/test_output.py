@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.cli.support.output import say, show_list
+from service.cli.support.output import print_list, print_message
 from service.client import Progress
 
 ITEMS = [
@@ -16,7 +16,7 @@ WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def listed(capsys: pytest.CaptureFixture[str], as_json: bool = False, items: Any = ITEMS) -> str:
-    show_list(items, as_json, ["stage", "fraction", "when"], lambda item: [item.stage, item.fraction, WHEN])
+    print_list(items, as_json, ["stage", "fraction", "when"], lambda item: [item.stage, item.fraction, WHEN])
     return capsys.readouterr().out
 
 
@@ -33,7 +33,7 @@ def test_a_program_gets_one_document(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_a_name_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
-    say("no column 'a\x1b[2Jb\r\u202ec'\n  in größe²")
+    print_message("no column 'a\x1b[2Jb\r\u202ec'\n  in größe²")
     assert capsys.readouterr().err == "no column 'a [2Jb  c'\n  in größe²\n"
 
 
@@ -47,7 +47,7 @@ def test_a_terminal_gets_the_columns_that_fit(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     be_a_terminal(monkeypatch)
-    show_list(ITEMS, False, ["fraction", "stage", "when"], lambda item: [item.fraction, item.stage, WHEN])
+    print_list(ITEMS, False, ["fraction", "stage", "when"], lambda item: [item.fraction, item.stage, WHEN])
     shown = capsys.readouterr()
     assert re.sub(r"\x1b\[\d*m", "", shown.out).splitlines() == [
         "fraction  stage",
@@ -62,7 +62,7 @@ def test_a_cell_that_is_cut_says_so(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, length: int
 ) -> None:
     be_a_terminal(monkeypatch)
-    show_list(ITEMS[:1], False, ["a"], lambda _: ["x" * length])
+    print_list(ITEMS[:1], False, ["a"], lambda _: ["x" * length])
     assert capsys.readouterr().out.splitlines()[1] == ("x" * 40 if length == 40 else "x" * 39 + "…")
 
 
@@ -70,6 +70,6 @@ def test_nothing_is_said_to_be_nothing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     be_a_terminal(monkeypatch)
-    show_list([], False, ["a"], lambda _: [])
+    print_list([], False, ["a"], lambda _: [])
     shown = capsys.readouterr()
     assert (shown.out, "none" in shown.err) == ("", True)

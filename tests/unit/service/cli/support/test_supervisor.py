@@ -36,7 +36,7 @@ def is_running(pid: int) -> bool:
 def test_children_are_started_in_the_group_of_their_parent_and_stopped(tmp_path: Path) -> None:
     log = tmp_path / "pids"
     supervisor = supervise(*[write_pid_then(log, "time.sleep(60)")] * 2)
-    supervisor.look()
+    supervisor.check_children()
     wait_until(lambda: len(pids(log)) == 2)
     assert {os.getpgid(pid) for pid in pids(log)} == {os.getpgid(0)}
     supervisor.stop()
@@ -47,13 +47,13 @@ def test_a_child_that_ends_is_started_again_later_and_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervision, "FIRST_PAUSE_S", 0.05)
-    monkeypatch.setattr(supervision, "LONGEST_PAUSE_S", 0.1)
+    monkeypatch.setattr(supervision, "MAX_PAUSE_S", 0.1)
     log = tmp_path / "pids"
     supervisor = supervise(write_pid_then(log, "raise SystemExit(3)"))
     pauses = set()
 
     def has_started_thrice() -> bool:
-        supervisor.look()
+        supervisor.check_children()
         pauses.add(supervisor._children[0].pause_s)
         return len(pids(log)) >= 3
 
@@ -65,13 +65,13 @@ def test_a_child_that_ends_is_started_again_later_and_later(
 def test_a_child_that_has_run_long_starts_again_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervision, "STEADY_S", 0.0)
+    monkeypatch.setattr(supervision, "MIN_STEADY_RUN_S", 0.0)
     log = tmp_path / "pids"
     supervisor = supervise(write_pid_then(log, "raise SystemExit(0)"))
     supervisor._children[0].pause_s = 30.0
-    supervisor.look()
-    wait_until(lambda: supervisor._children[0].process is None or not supervisor.look())
-    wait_until(lambda: supervisor.look() is None and len(pids(log)) >= 2)
+    supervisor.check_children()
+    wait_until(lambda: supervisor._children[0].process is None or not supervisor.check_children())
+    wait_until(lambda: supervisor.check_children() is None and len(pids(log)) >= 2)
     supervisor.stop()
 
 
@@ -80,7 +80,7 @@ def test_a_child_that_ignores_the_signal_is_killed(tmp_path: Path, monkeypatch: 
     log = tmp_path / "pids"
     ignore = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     supervisor = supervise(ignore + write_pid_then(log, "time.sleep(60)"), drain_s=0.1)
-    supervisor.look()
+    supervisor.check_children()
     wait_until(lambda: len(pids(log)) == 1)
     supervisor.stop()
     assert not is_running(pids(log)[0])

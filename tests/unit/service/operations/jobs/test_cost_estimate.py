@@ -4,13 +4,13 @@ import pytest
 
 from service.errors import Invalid
 from service.operations.jobs.cost_estimate import (
-    SEARCH_BYTES,
+    SEARCH_OVERHEAD_BYTES,
     Cost,
-    encoded_inputs,
-    estimate,
+    count_encoded_inputs,
+    estimate_cost,
     refuse_too_costly,
 )
-from service.schemas.training_plan import Plan
+from service.schemas.training_plan import TrainingPlan
 from service.settings import Settings
 from tests.support.factories import column
 from tests.support.tables import request_for
@@ -21,7 +21,9 @@ GiB = 2**30
 def cost(inputs: int = 8, rows: int = 1000, target: dict[str, Any] | None = None, **body: Any) -> Cost:
     """The estimate for a table of so many columns of numbers, and a target."""
     columns = [*(column(f"x{place}") for place in range(inputs)), target or column("y")]
-    return estimate(Plan(request_for(**body), {report["name"]: report for report in columns}, rows))
+    return estimate_cost(
+        TrainingPlan(request_for(**body), {report["name"]: report for report in columns}, rows)
+    )
 
 
 def wide(hidden: list[int]) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def test_a_grid_left_to_us_is_the_finest_that_the_rows_allow() -> None:
 def test_a_free_shape_has_the_weights_of_the_smallest_network_and_the_memory_of_the_largest() -> None:
     free, small, large = (cost(rows=8_000, **body) for body in ({}, {"max_seconds": 0.1}, wide([256, 128])))
     assert (free.layers, free.parameters) == (3, small.parameters)
-    assert small.memory_bytes < free.memory_bytes == large.memory_bytes + SEARCH_BYTES
+    assert small.memory_bytes < free.memory_bytes == large.memory_bytes + SEARCH_OVERHEAD_BYTES
 
 
 @pytest.mark.parametrize(("optimizer", "hidden"), [("levenberg_marquardt", [10]), ("lbfgs", [10])])
@@ -163,7 +165,9 @@ def test_the_probabilities_of_many_classes_are_charged() -> None:
 
 def test_texts_that_differ_are_charged_each() -> None:
     reports = (column("x", "category", distinct=count) for count in (1_000, 1_001_000))
-    few, many = (estimate(Plan(request_for(), {"x": x, "y": column("y")}, 2_000_000)) for x in reports)
+    few, many = (
+        estimate_cost(TrainingPlan(request_for(), {"x": x, "y": column("y")}, 2_000_000)) for x in reports
+    )
     assert many.memory_bytes > few.memory_bytes + 50 * 1_000_000  # more than an empty text takes
 
 
@@ -195,4 +199,4 @@ def test_a_small_table_is_admitted_however_little_time_there_is(max_seconds: flo
     ],
 )
 def test_inputs_are_counted_as_the_engine_encodes_them(report: dict[str, Any], inputs: int) -> None:
-    assert encoded_inputs([report], {"x": report["type"]}) == inputs
+    assert count_encoded_inputs([report], {"x": report["type"]}) == inputs

@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 
 from service.errors import Invalid
-from service.operations.jobs.cost_estimate import estimate
-from service.operations.jobs.training_checks import check
+from service.operations.jobs.cost_estimate import estimate_cost
+from service.operations.jobs.training_checks import check_training
 from service.schemas.training import TrainRequest
-from service.schemas.training_plan import Plan
+from service.schemas.training_plan import TrainingPlan
 from tests.support.factories import column
 
 COLUMNS = [
@@ -21,9 +21,9 @@ COLUMNS = [
 ]
 
 
-def plan(rows: int = 100, **body: Any) -> Plan:
+def plan(rows: int = 100, **body: Any) -> TrainingPlan:
     body = {"dataset_id": "d", "task": "density", "features": ["x"], **body}
-    return check(TrainRequest.model_validate(body), COLUMNS, rows)
+    return check_training(TrainRequest.model_validate(body), COLUMNS, rows)
 
 
 def refusal(**body: Any) -> tuple[str, str]:
@@ -75,11 +75,11 @@ def test_a_kernel_estimate_beside_a_regression_is_refused() -> None:
 
 
 def test_two_columns_cost_more_than_one() -> None:
-    one, two = (estimate(plan(features=features)) for features in (["x"], ["x", "y"]))
+    one, two = (estimate_cost(plan(features=features)) for features in (["x"], ["x", "y"]))
     assert one.seconds < two.seconds < 1
     assert (one.layers, two.layers) == (1, 2)
     assert one.memory_bytes < two.memory_bytes < 2**30
 
 
 def test_a_plane_on_a_huge_grid_costs_too_much() -> None:
-    assert estimate(plan(features=["x", "y"], network={"grid": 1_000})).memory_bytes > 2**35
+    assert estimate_cost(plan(features=["x", "y"], network={"grid": 1_000})).memory_bytes > 2**35

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from service.operations.models.model_card_markdown import code, number, write_card
+from service.operations.models.model_card_markdown import format_code, format_number, render_card
 from service.schemas.model_card import (
     CardBaseline,
     CardData,
@@ -147,7 +147,7 @@ def tokens(markdown: str, reader: str) -> list[Token]:
 
 def assert_only_ours(markdown: str, reader: str) -> None:
     """No markup but what the card itself is made of, and as much of it as in a harmless card."""
-    found, harmless = tokens(markdown, reader), tokens(write_card(card_of("x")), reader)
+    found, harmless = tokens(markdown, reader), tokens(render_card(card_of("x")), reader)
     kinds = [token.type.removesuffix("_open").removesuffix("_close") for token in found]
     assert set(kinds) <= OURS | TEXT
     for kind in OURS:
@@ -157,20 +157,22 @@ def assert_only_ours(markdown: str, reader: str) -> None:
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("text", ATTACKS)
 def test_nothing_that_a_client_wrote_becomes_markup(text: str, reader: str) -> None:
-    assert_only_ours(write_card(card_of(text)), reader)
+    assert_only_ours(render_card(card_of(text)), reader)
 
 
 @settings(max_examples=25)
 @given(st.text(alphabet=st.sampled_from("`\\|<>[]()!#*_~&:\n\r \t-=+.a1\u00a0\u2028"), max_size=30))
 def test_no_text_at_all_becomes_markup(text: str) -> None:
     for reader in READERS:
-        assert_only_ours(write_card(card_of(text)), reader)
+        assert_only_ours(render_card(card_of(text)), reader)
 
 
 @settings(max_examples=25)
 @given(st.text(max_size=30))
 def test_a_text_is_shown_as_it_is_but_for_what_ends_a_line(text: str) -> None:
-    (paragraph,) = (token for token in READERS["CommonMark"].parse(f"- {code(text)}") if token.children)
+    (paragraph,) = (
+        token for token in READERS["CommonMark"].parse(f"- {format_code(text)}") if token.children
+    )
     shown = "".join(token.content for token in paragraph.children or [])
     if text.isprintable() and text.strip():
         assert shown == text
@@ -178,15 +180,15 @@ def test_a_text_is_shown_as_it_is_but_for_what_ends_a_line(text: str) -> None:
 
 
 def test_a_card_has_its_headings_in_order() -> None:
-    found = READERS["CommonMark"].parse(write_card(card_of("x")))
+    found = READERS["CommonMark"].parse(render_card(card_of("x")))
     titles = [found[place + 1].content for place, token in enumerate(found) if token.type == "heading_open"]
     assert titles == ["Model `x`, version 1", *HEADINGS]
 
 
 def test_a_long_list_of_categories_is_cut_short_and_says_so() -> None:
-    assert "and 10 more" in write_card(card_of("x"))
+    assert "and 10 more" in render_card(card_of("x"))
 
 
 @pytest.mark.parametrize(("value", "shown"), [(None, "unknown"), (0.123456789, "0.123457"), (1e-9, "1e-09")])
 def test_numbers_are_written_as_people_write_them(value: float | None, shown: str) -> None:
-    assert number(value) == shown
+    assert format_number(value) == shown

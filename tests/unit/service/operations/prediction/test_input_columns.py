@@ -8,7 +8,7 @@ import pytest
 
 from kan_engine.data.feature import Feature
 from service.errors import Invalid, ServiceError, TooLarge
-from service.operations.prediction.input_columns import MAX_ENTRIES, read_columns
+from service.operations.prediction.input_columns import MAX_ERROR_ENTRIES, read_columns
 from service.schemas.prediction import Rows
 
 FEATURES = (
@@ -80,7 +80,7 @@ def test_a_list_is_no_category() -> None:
 
 def test_every_wrong_value_is_named_up_to_a_limit() -> None:
     error = refusal(columns={"x": ["?"] * 500, "on": [True] * 500, "kind": ["a"] * 500})
-    assert len(error.errors) == MAX_ENTRIES
+    assert len(error.errors) == MAX_ERROR_ENTRIES
 
 
 def test_missing_columns_are_named_with_the_remedy() -> None:
@@ -136,13 +136,13 @@ def test_unknown_columns_are_named_with_those_that_are_known(body: dict[str, Any
     error = refusal(**body)
     assert error.code == "unknown_columns"
     assert [entry["column"] for entry in error.errors] == ["X", "z"]
-    assert "It takes 'x', 'on', 'kind', 'idle'" in error.detail
+    assert "Its columns are 'x', 'on', 'kind', 'idle'" in error.detail
 
 
 def test_a_message_lists_only_as_many_columns_as_a_person_reads() -> None:
     error = refusal(rows=[{**GOOD, **{f"z{i}": 0 for i in range(900)}}])
     assert "and 880 more" in error.detail
-    assert len(error.errors) == MAX_ENTRIES
+    assert len(error.errors) == MAX_ERROR_ENTRIES
 
 
 @pytest.mark.parametrize(

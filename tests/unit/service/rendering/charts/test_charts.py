@@ -12,13 +12,13 @@ import pytest
 from service.rendering.charts.chart_frame import Subject
 from service.rendering.charts.confusion import draw_confusion
 from service.rendering.charts.density import draw_density
-from service.rendering.charts.effects import MOST, draw_effects
+from service.rendering.charts.effects import MAX_FEATURES, draw_effects
 from service.rendering.charts.history import draw_history
 from service.rendering.charts.importance import draw_importance
 from service.rendering.charts.parity import draw_parity, draw_residuals
 from service.rendering.charts.reliability_and_roc import draw_probabilities
 from service.rendering.charts.solution import draw_solution
-from service.rendering.charts.study import Trained, View, draw_study
+from service.rendering.charts.study import StudyTraining, StudyView, draw_study
 from service.rendering.svg import DARK, LIGHT, Theme
 from tests.support.pictures import english_in
 
@@ -113,9 +113,9 @@ def maps(
     return {"solution": told}
 
 
-def trained(order: int = 3, settings: str = "hidden = [2]") -> list[Trained]:
+def trained(order: int = 3, settings: str = "hidden = [2]") -> list[StudyTraining]:
     return [
-        Trained(
+        StudyTraining(
             settings=settings,
             grid=g,
             order=order,
@@ -127,10 +127,10 @@ def trained(order: int = 3, settings: str = "hidden = [2]") -> list[Trained]:
     ]
 
 
-def study(trainings: list[Trained], theme: Theme = LIGHT, **options: Any) -> str:
+def study(trainings: list[StudyTraining], theme: Theme = LIGHT, **options: Any) -> str:
     usual: dict[str, Any] = {"across": "grid", "metric": "RMSE", "has_slope": True}
     title = options.pop("title", "Study of y")
-    return draw_study(trainings, View(**usual | options), title=title, theme=theme)
+    return draw_study(trainings, StudyView(**usual | options), title=title, theme=theme)
 
 
 PICTURES: dict[str, Callable[[str, Theme], str]] = {
@@ -294,9 +294,9 @@ def test_counts_are_written_into_the_confusion_matrix_as_long_as_they_fit() -> N
 
 
 def test_at_most_twelve_effects_are_drawn_and_it_is_said() -> None:
-    effects = [effect(f"x{place}", "y") for place in range(MOST + 3)]
+    effects = [effect(f"x{place}", "y") for place in range(MAX_FEATURES + 3)]
     shown = texts(draw_effects(effects, subject(), LIGHT))
-    assert sum(label.startswith("x") for label in shown) == MOST
+    assert sum(label.startswith("x") for label in shown) == MAX_FEATURES
     assert "The 12 most important of 15 features are drawn." in " ".join(shown)
 
 
@@ -428,7 +428,8 @@ def test_seeds_are_one_dot_at_their_median_with_their_range() -> None:
 
 def test_an_mlp_beside_the_networks_has_no_slope_of_splines() -> None:
     mlps = [
-        Trained("MLP", grid=0, order=None, parameters=each.parameters, error=each.error) for each in trained()
+        StudyTraining("MLP", grid=0, order=None, parameters=each.parameters, error=each.error)
+        for each in trained()
     ]
     svg = study([*trained(), *mlps], across="parameters")
     assert [text for text in texts(svg) if "∝" in text] == ["∝ P⁻⁴"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from service.rendering.charts.axes import Scale
 from service.rendering.charts.ticks import log_ticks, nice_ticks, tick_labels
-from service.rendering.translations import briefly
+from service.rendering.translations import format_number
 
 NUMBERS = st.floats(-1e300, 1e300)
 POSITIVE = st.floats(1e-290, 1e290)
@@ -83,7 +83,7 @@ def test_logarithmic_marks_are_powers_where_they_are_far_from_one(
 def test_every_value_that_can_be_shown_lies_within_the_scale(
     values: list[float | None], is_log: bool
 ) -> None:
-    scale = Scale.over(values, is_log=is_log)
+    scale = Scale.from_values(values, is_log=is_log)
     assert scale.low < scale.high
     assert scale.ticks(6)
     for value in values:
@@ -95,4 +95,4 @@ def test_every_value_that_can_be_shown_lies_within_the_scale(
     ("value", "told"), [(1234.5, "1.23·10³"), (0.02, "0.02"), (-1.5, "−1.5"), (None, "?"), (math.nan, "?")]
 )
 def test_numbers_in_sentences_are_brief(value: float | None, told: str) -> None:
-    assert briefly(value) == told
+    assert format_number(value) == told

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from service.rendering.network.drawing import draw_network
-from service.rendering.network.labels import CAPTION_SIZE, CHARACTER, width_of
-from service.rendering.network.layout import MAX_EDGES, MAX_IDLE_INPUTS, PlacedEdge, function_of, lay_out
+from service.rendering.network.labels import CAPTION_SIZE, CHARACTER_WIDTH, label_width
+from service.rendering.network.layout import MAX_EDGES, MAX_IDLE_INPUTS, PlacedEdge, edge_function, lay_out
 from service.rendering.svg import DARK, LIGHT
 from tests.support.pictures import english_in
 
@@ -104,7 +104,7 @@ def test_a_skipping_edge_is_dashed_and_keeps_away_from_hidden_nodes() -> None:
     layout = lay_out(picture, **ROOMS)
     hidden = layout.nodes[1, 0]
     for placed in layout.edges:
-        if placed.skips:
+        if placed.skips_layers:
             assert placed.way[0][1] == hidden[1]
             assert abs(placed.way[0][0] - hidden[0]) > layout.box[0]
     assert draw_network(picture).count("stroke-dasharray") == 2
@@ -134,7 +134,7 @@ def test_no_line_runs_behind_a_box(width: tuple[int, ...], direct: bool) -> None
 def test_direct_edges_keep_away_from_hidden_nodes(width: tuple[int, ...]) -> None:
     layout = lay_out(with_products(*width, direct=True), **ROOMS)
     hidden = [place for (layer, _), place in layout.nodes.items() if layer == 1]
-    skipping = [placed for placed in layout.edges if placed.skips]
+    skipping = [placed for placed in layout.edges if placed.skips_layers]
     assert len(skipping) == width[0] * width[2]
     for placed in skipping:
         assert min(math.dist(point, node) for point in along(placed) for node in hidden) > 20
@@ -182,7 +182,7 @@ def test_the_caption_fits_even_the_narrowest_picture() -> None:
     caption = [text for text in root.iter(f"{SVG}text") if text.attrib["font-size"] == f"{CAPTION_SIZE:g}"]
     assert " ".join(text.text or "" for text in caption).endswith("Dashed edges skip layers.")
     room, height = float(root.attrib["width"]), float(root.attrib["height"])
-    assert all(len(text.text or "") * CHARACTER * CAPTION_SIZE < room for text in caption)
+    assert all(len(text.text or "") * CHARACTER_WIDTH * CAPTION_SIZE < room for text in caption)
     assert max(float(text.attrib["y"]) for text in caption) < height
 
 
@@ -227,7 +227,7 @@ def test_a_curve_is_named_after_the_simplest_function_that_it_is_without_doubt(
 ) -> None:
     fits = [("cos", 1 - 1e-12, 4), ("sin", r2, 3), ("x", 0.99, 1)] if name else [("sin", r2, 3)]
     edge = make_edge(0, 0, 1, 0, suggestions=[{"function": f, "r2": r, "complexity": c} for f, r, c in fits])
-    assert function_of(edge) == name
+    assert edge_function(edge) == name
 
 
 def test_the_picture_describes_itself_in_words() -> None:
@@ -336,7 +336,7 @@ def test_names_beside_each_other_do_not_overlap(name: str) -> None:
     picture["edges"] = [edge for edge in picture["edges"] if edge["layer"] == 1 or edge["in"] != 2]
     words = [element for element in parsed(picture).iter(f"{SVG}text") if element.text == names[0]]
     centres = sorted(float(element.attrib["x"]) for element in words)
-    assert min(b - a for a, b in pairwise(centres)) > width_of(name)
+    assert min(b - a for a, b in pairwise(centres)) > label_width(name)
 
 
 def test_long_names_are_slanted_and_shortened() -> None:
