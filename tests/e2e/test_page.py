@@ -378,6 +378,13 @@ def test_a_job_is_followed_where_no_stream_gets_through(page: Page, api: httpx.C
     assert formula_of(reached_model(page), api) == (LAW, True)
 
 
+def test_an_address_without_a_view_says_so_and_leads_to_the_start(page: Page) -> None:
+    show(page, "/nowhere")
+    expect(page.get_by_role("heading", level=1)).to_have_text("This page does not exist")
+    page.get_by_role("link", name="To the start").click()
+    expect(page.locator("#drop-file")).to_be_attached()
+
+
 def test_a_table_is_deleted_after_a_question(page: Page, api: httpx.Client, law: Path) -> None:
     dataset_id = uploaded(api, law)
     show(page, f"/datasets/{dataset_id}")

@@ -26,7 +26,7 @@ async function show() {
   leaving = new AbortController();
   const { signal } = leaving;
   const [path, search = ""] = (location.hash.slice(1) || "/").split("?");
-  const [pattern, name] = VIEWS.find(([known]) => known.test(path)) || [null, "lost"];
+  const [pattern, name] = VIEWS.find(([known]) => known.test(path)) || [null, "not_found"];
   const root = document.createElement("div");
   root.className = `view view-${name}`;
   markCurrentLink(path);
