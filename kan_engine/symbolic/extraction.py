@@ -8,6 +8,7 @@ rounding error.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,9 @@ from kan_engine.expressions.evaluation import (
     add,
     apply_function,
     complexity,
+    from_json,
     parametrize_floats,
+    to_json,
 )
 from kan_engine.network.kan import KAN
 from kan_engine.symbolic.constant_fitting import (
@@ -82,6 +85,19 @@ class Formula:
         free, values = parametrize_floats(tree)
         form = refit_constants(ParametricForm(free, np.array(values)), fit, iterations=MAX_REFIT_ITERATIONS)
         return Formula.measure(finalize_formula(form, fit, validation, forbidden), fit, validation)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The formula as JSON; an error or length that is not finite is null."""
+        numbers = {"error": self.error, "bits": self.bits}
+        return {"tree": to_json(self.tree)} | {
+            name: value if np.isfinite(value) else None for name, value in numbers.items()
+        }
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> "Formula":
+        """The inverse of ``to_dict``; null becomes infinity."""
+        error, bits = (np.inf if data[name] is None else data[name] for name in ("error", "bits"))
+        return Formula(from_json(data["tree"]), error, bits)
 
     @property
     def complexity(self) -> int:

@@ -28,7 +28,7 @@ from worker.results.formula_member import (
 from worker.results.model_record import assemble_predictor, describe_formulas, make_record, output_names
 from worker.search.model_search import find_network
 from worker.search.outliers import exclude_outliers
-from worker.search.result import collect_errors, restore_result, to_metadata
+from worker.search.serialization import collect_errors, restore_result, to_metadata
 
 
 def run_pipeline(

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from kan_engine import (
     FittedStructure,
-    Formula,
     FormulaConstraints,
     StructureRows,
-    from_json,
     structure_from_json,
     structure_to_json,
-    to_json,
 )
 from worker.execution.subtasks import Subtask
 from worker.search.context import FoundLaw, SearchContext, extract_law, sample_search_rows, to_sample
+from worker.search.serialization import deserialize_found_law, serialize_found_law
 
 
 def make_extraction_subtask(structure: FittedStructure, limits: FormulaConstraints) -> Subtask:
@@ -31,8 +28,8 @@ def extract_law_once(
     return run.parts.get_or_compute(
         make_extraction_subtask(structure, run.limits),
         lambda: extract_law(structure, fit, validation, run),
-        write=_serialize,
-        read=lambda data: _deserialize(data, fit),
+        write=serialize_found_law,
+        read=lambda data: deserialize_found_law(data, fit),
     )
 
 
@@ -41,17 +38,3 @@ def run_extraction_subtask(run: SearchContext, options: dict[str, Any]) -> None:
     run, _ = run.select_columns()
     fit, validation = (to_sample(part, run.inputs) for part in sample_search_rows(run))
     extract_law_once(structure_from_json(options["fit"], fit), fit, validation, run)
-
-
-def _serialize(law: FoundLaw) -> bytes:
-    formulas = [
-        {"tree": to_json(formula.tree), "error": formula.error, "bits": formula.bits}
-        for formula in law.formulas
-    ]
-    return json.dumps({"fit": structure_to_json(law.fit), "formulas": formulas}).encode()
-
-
-def _deserialize(data: bytes, fit: StructureRows) -> FoundLaw:
-    found = json.loads(data)
-    formulas = [Formula(from_json(f["tree"]), f["error"], f["bits"]) for f in found["formulas"]]
-    return FoundLaw(fit=structure_from_json(found["fit"], fit), formulas=formulas)

@@ -16,7 +16,7 @@ from kan_engine import (
     list_moves,
 )
 from worker.execution.subtasks import Subtask, SubtaskCache
-from worker.search.trial_serialization import read_expected_loss
+from worker.search.serialization import read_expected_loss
 from worker.search.trials import ClimbBudget, TrialRunner, make_step_subtask
 
 MIN_SECOND_ORDER_GAIN = 1.5  # of losses, by which a second-order network must be better; see ``tune_network``

@@ -1,8 +1,8 @@
-"""The law search as a subtask of the job, and the serialization of its result."""
+"""The law search as a subtask of the job."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,10 +11,6 @@ from kan_engine import (
     Formula,
     FormulaConstraints,
     add_unused_inputs,
-    load,
-    read_attached,
-    read_metadata,
-    save,
 )
 from worker.execution.subtasks import Subtask
 from worker.search.context import (
@@ -29,22 +25,10 @@ from worker.search.context import (
 from worker.search.cross_validation import is_better, measure_simple_models
 from worker.search.formula_evidence import NETWORK, assess_formula, measure_formula_errors, measure_stability
 from worker.search.law_search import find_law, measure_law_errors
-from worker.search.result import SearchResult, collect_errors, restore_result, to_metadata
+from worker.search.result import SearchResult, SmallLaw
+from worker.search.serialization import deserialize_small_law, serialize_small_law
 
 MAX_RESAMPLING_STEPS = 12  # when a structure is refitted to some of its rows
-
-
-@dataclass(frozen=True, kw_only=True)
-class SmallLaw:
-    """A small law as a network that can serve.
-
-    Attributes:
-        found: The network with its formulas, and the out-of-sample errors of both.
-        is_clear: Whether it explains the data, so that no larger network is needed.
-    """
-
-    found: SearchResult
-    is_clear: bool
 
 
 def make_law_subtask(limits: FormulaConstraints, seconds: float | None) -> Subtask:
@@ -62,13 +46,13 @@ def find_small_law(run: SearchContext, seconds: float | None = None) -> SmallLaw
     before = run.contest.count
 
     def write(law: SmallLaw | None) -> bytes:
-        return b"" if law is None else _serialize(law, run, run.contest.export_errors(before))
+        return b"" if law is None else serialize_small_law(law, run, run.contest.export_errors(before))
 
     return run.parts.get_or_compute(
         make_law_subtask(run.limits, seconds),
         lambda: _search_small_law(run, seconds),
         write=write,
-        read=lambda data: _deserialize(data, run) if data else None,
+        read=lambda data: deserialize_small_law(data, run) if data else None,
     )
 
 
@@ -127,19 +111,3 @@ def _to_search_result(law: FoundLaw, run: SearchContext) -> SearchResult:
         dropped={run.names[i]: errors for i, errors in law.fit.dropped.items()},
         errors=measure_law_errors(law, run),
     )
-
-
-def _serialize(law: SmallLaw, run: SearchContext, entries: np.ndarray) -> bytes:
-    found = law.found
-    predictor = run.data.make_predictor(found.network, found.inputs, found.scaler)
-    return save(
-        predictor,
-        to_metadata(found) | {"is_clear": law.is_clear},
-        {**collect_errors(found), "entries": entries},
-    )
-
-
-def _deserialize(data: bytes, run: SearchContext) -> SmallLaw:
-    metadata, numbers = read_metadata(data), read_attached(data)
-    run.contest.append_errors(numbers["entries"])
-    return SmallLaw(found=restore_result(metadata, load(data), numbers), is_clear=metadata["is_clear"])

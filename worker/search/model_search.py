@@ -29,10 +29,10 @@ from worker.search.formula_evidence import (
 )
 from worker.search.hill_climb import predict_subtasks
 from worker.search.law_search import find_log_odds_formulas
-from worker.search.law_subtask import SmallLaw, find_small_law, make_law_subtask
+from worker.search.law_subtask import find_small_law, make_law_subtask
 from worker.search.linear_model import LinearKind, make_linear_classifier, make_linear_regression
 from worker.search.network_search import make_task, train_network
-from worker.search.result import SearchResult
+from worker.search.result import SearchResult, SmallLaw
 from worker.search.sparse_additive import add_additive_formulas
 
 MAX_ROUNDING_ERROR = 1e-6  # RMSE over the target's spread, attributed to rounding

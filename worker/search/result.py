@@ -1,9 +1,7 @@
-"""The result of a search, and its serialization beside a saved predictor."""
+"""The results of the searches: a network to serve, or a small law."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +11,9 @@ from kan_engine import (
     KAN,
     Formula,
     OptimismCorrection,
-    Predictor,
     Standardizer,
     TargetScaler,
     TrainingStep,
-    from_json,
-    to_json,
 )
 from worker.search.formula_evidence import FormulaEvidence
 
@@ -69,74 +64,14 @@ class SearchResult:
     grids: tuple[dict[str, Any], ...] = ()
 
 
-def to_metadata(found: SearchResult) -> dict[str, Any]:
-    """The fields that are not part of the predictor, as JSON."""
-    return {
-        "history": [
-            {name: _null_unless_finite(value) for name, value in vars(step).items()} for step in found.history
-        ],
-        "optimizer": found.optimizer,
-        "formulas": [
-            [{"tree": to_json(f.tree), "error": _null_unless_finite(f.error)} for f in part]
-            for part in found.formulas
-        ],
-        "evidence": None if found.evidence is None else found.evidence.to_dict(),
-        "formula_serves": found.formula_serves,
-        "warnings": list(found.warnings),
-        "is_cut": found.is_cut,
-        "is_straight": found.is_straight,
-        "formula_of": found.formula_of,
-        "dropped": {
-            name: [_null_unless_finite(error) for error in errors] for name, errors in found.dropped.items()
-        },
-        "grids": list(found.grids),
-    }
+@dataclass(frozen=True, kw_only=True)
+class SmallLaw:
+    """A small law as a network that can serve.
 
+    Attributes:
+        found: The network with its formulas, and the out-of-sample errors of both.
+        is_clear: Whether it explains the data, so that no larger network is needed.
+    """
 
-def collect_errors(found: SearchResult) -> dict[str, np.ndarray]:
-    """The arrays of a result, which are too large for JSON."""
-    return {"errors": found.errors, "formula_errors": found.formula_errors}
-
-
-def restore_result(
-    data: dict[str, Any], predictor: Predictor, numbers: Mapping[str, np.ndarray]
-) -> SearchResult:
-    """The inverse of ``to_metadata`` and ``collect_errors``."""
-    none = np.zeros(0)
-    return SearchResult(
-        network=predictor.network,
-        judged=predictor.network,
-        inputs=predictor.inputs,
-        scaler=predictor.outputs,
-        history=tuple(
-            TrainingStep(**{name: _infinity_if_null(value) for name, value in s.items()})
-            for s in data["history"]
-        ),
-        optimizer=data["optimizer"],
-        formulas=[
-            [Formula(from_json(f["tree"]), _infinity_if_null(f["error"])) for f in part]
-            for part in data["formulas"]
-        ],
-        evidence=None if data.get("evidence") is None else FormulaEvidence.from_dict(data["evidence"]),
-        errors=numbers.get("errors", none),
-        formula_errors=numbers.get("formula_errors", none),
-        formula_serves=data.get("formula_serves", False),
-        warnings=tuple(data.get("warnings", ())),
-        is_cut=data.get("is_cut", False),
-        is_straight=data.get("is_straight", False),
-        formula_of=data["formula_of"],
-        dropped={
-            n: (_infinity_if_null(w), _infinity_if_null(wo)) for n, (w, wo) in data.get("dropped", {}).items()
-        },
-        grids=tuple(data.get("grids", ())),
-    )
-
-
-def _null_unless_finite(value: Any) -> Any:
-    """The number, or null for JSON where it is infinite or NaN."""
-    return value if math.isfinite(value) else None
-
-
-def _infinity_if_null(value: Any) -> Any:
-    """The inverse of ``_null_unless_finite``."""
-    return math.inf if value is None else value
+    found: SearchResult
+    is_clear: bool

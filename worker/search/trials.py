@@ -23,7 +23,7 @@ from service.schemas.training import TrainRequest
 from worker.execution.subtasks import Subtask
 from worker.search.context import SearchContext
 from worker.search.search_rows import SearchRows
-from worker.search.trial_serialization import deserialize_trained, serialize_trained
+from worker.search.serialization import deserialize_trained, serialize_trained
 
 MAX_LOSS_FACTOR, MIN_STEPS = 1.1, 15  # of the best loss, above which a trial is stopped after these steps
 

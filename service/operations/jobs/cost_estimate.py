@@ -1,4 +1,4 @@
-"""Estimate the cost of a training job before it is queued, so that a job over the limits never waits."""
+"""Estimate the cost of a job before it is queued, and refuse what exceeds the limits: it never waits."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -13,9 +13,12 @@ from kan_engine import (
     allot_climb_seconds,
     initial_grid_cost,
 )
+from service.db.tables import Dataset
 from service.errors import Invalid
+from service.operations.jobs.training_checks import check_training
 from service.schemas.baselines import Baseline, compute_hidden_layers, count_parameters
 from service.schemas.models import MAX_PICTURED_EDGES
+from service.schemas.training import TrainRequest
 from service.schemas.training_plan import LABEL_TYPES, TrainingPlan
 from service.settings import Settings
 
@@ -302,3 +305,18 @@ _COST_LABELS = {
     "memory_bytes": "bytes of memory",
     "seconds": "seconds for the first epoch",
 }
+
+
+def refuse_untrainable(request: TrainRequest, dataset: Dataset, settings: Settings) -> None:
+    """Refuse a training that this dataset does not allow, or that exceeds the limits of cost."""
+    plan = check_training(request, dataset.columns, dataset.rows)
+    refuse_too_costly(estimate_cost(plan), settings, request.max_seconds)
+
+
+def refuse_too_long(max_seconds: float, settings: Settings) -> None:
+    """Refuse a job whose ``max_seconds`` is over the limit of the service."""
+    limit = settings.max_job_seconds
+    if max_seconds > limit:
+        detail = f"max_seconds may be at most {limit:g} here, got {max_seconds:g}; ask for less"
+        entry = {"pointer": "#/max_seconds", "code": "max_seconds_too_large", "detail": detail}
+        raise Invalid("max_seconds_too_large", detail, errors=[entry], limit=limit)

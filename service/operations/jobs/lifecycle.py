@@ -15,8 +15,8 @@ from service.db.session import Sessions, clock
 from service.db.tables import Job
 from service.errors import Invalid
 from service.operations.entity_tags import refuse_stale
-from service.operations.jobs.admission import refuse_too_long, refuse_untrainable
 from service.operations.jobs.batch_checks import check_batch, preload_members
+from service.operations.jobs.cost_estimate import refuse_too_long, refuse_untrainable
 from service.operations.jobs.equation_checks import check_problem
 from service.operations.jobs.revision_checks import check_revision
 from service.operations.jobs.study_checks import check_study

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from service.db.tables import Dataset
 from service.errors import Invalid
-from service.operations.jobs.admission import refuse_too_long, refuse_untrainable
+from service.operations.jobs.cost_estimate import refuse_too_long, refuse_untrainable
 from service.operations.jobs.validation_errors import Mistakes, refuse_mistakes
 from service.schemas.study import GRID_PATH, SHARED_SETTINGS, StudyRequest
 from service.schemas.training import MAX_GRIDS, TrainRequest

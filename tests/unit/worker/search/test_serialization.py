@@ -8,7 +8,8 @@ import numpy as np
 from kan_engine import Formula, TrainingStep
 from kan_engine.expressions.nodes import Number
 from tests.support.factories import make_predictor
-from worker.search.result import SearchResult, collect_errors, restore_result, to_metadata
+from worker.search.result import SearchResult
+from worker.search.serialization import collect_errors, restore_result, to_metadata
 
 
 def test_what_is_infinite_comes_back_although_json_knows_no_infinity() -> None:
