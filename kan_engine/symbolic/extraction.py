@@ -95,8 +95,8 @@ class Formula:
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> "Formula":
-        """The inverse of ``to_dict``; null becomes infinity."""
-        error, bits = (np.inf if data[name] is None else data[name] for name in ("error", "bits"))
+        """The inverse of ``to_dict``; null becomes infinity, also where an older version stored no bits."""
+        error, bits = (np.inf if data.get(name) is None else data[name] for name in ("error", "bits"))
         return Formula(from_json(data["tree"]), error, bits)
 
     @property
