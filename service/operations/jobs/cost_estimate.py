@@ -11,7 +11,6 @@ from kan_engine import (
     Workload,
     affordable_grids,
     allot_climb_seconds,
-    initial_grid_cost,
 )
 from service.db.tables import Dataset
 from service.errors import Invalid
@@ -112,6 +111,8 @@ def estimate_grid(problem: DifferentialProblem, grid: int | None, order: int | N
 
     The solver refines it as far as memory and time allow.
     """
+    from kan_engine import initial_grid_cost  # noqa: PLC0415  # imports torch, and the API starts without
+
     coefficients, memory = initial_grid_cost(problem, grid, order)
     return Cost(layers=1, parameters=coefficients, memory_bytes=memory, seconds=0.0)
 
