@@ -86,9 +86,9 @@ def test_the_most_probable_parts_are_offered_to_those_who_have_nothing_to_do(
     sessions: Sessions, job_id: str, shared: Any
 ) -> None:
     parts = shared(slots=2)
-    with parts.ahead(lambda: [FIRST, SECOND]):
-        parts.look()
-        parts.look()
+    with parts.prefetch(lambda: [FIRST, SECOND]):
+        parts.offer_if_due()
+        parts.offer_if_due()
     assert rows(sessions, job_id).keys() == {FIRST.key}
 
 
@@ -96,33 +96,33 @@ def test_what_is_at_work_here_is_not_offered(sessions: Sessions, job_id: str, sh
     parts = shared(slots=3)
 
     def work() -> str:
-        parts.look()
+        parts.offer_if_due()
         return "here"
 
-    with parts.ahead(lambda: [FIRST, SECOND]):
-        parts.result(FIRST, work, write=str.encode, read=bytes.decode)
+    with parts.prefetch(lambda: [FIRST, SECOND]):
+        parts.get_or_compute(FIRST, work, write=str.encode, read=bytes.decode)
     assert rows(sessions, job_id).keys() == {SECOND.key}
 
 
 def test_parts_of_an_inner_block_come_first(sessions: Sessions, job_id: str, shared: Any) -> None:
     parts = shared(slots=3)
-    with parts.ahead(lambda: [FIRST, SECOND]), parts.ahead(lambda: [THIRD]):
-        parts.look()
+    with parts.prefetch(lambda: [FIRST, SECOND]), parts.prefetch(lambda: [THIRD]):
+        parts.offer_if_due()
     assert rows(sessions, job_id).keys() == {THIRD.key, FIRST.key}
 
 
 def test_a_part_that_nobody_has_taken_is_done_here(sessions: Sessions, job_id: str, shared: Any) -> None:
     parts = shared()
-    with parts.ahead(lambda: [FIRST]):
-        parts.look()
+    with parts.prefetch(lambda: [FIRST]):
+        parts.offer_if_due()
     assert result(parts, FIRST) == "here"
     assert rows(sessions, job_id) == {}
 
 
 def test_a_part_that_was_done_elsewhere_is_not_done_again(sessions: Sessions, shared: Any) -> None:
     parts = shared()
-    with parts.ahead(lambda: [FIRST]):
-        parts.look()
+    with parts.prefetch(lambda: [FIRST]):
+        parts.offer_if_due()
     end(sessions, take(sessions))
     assert result(parts, FIRST) == "elsewhere"
 
@@ -131,8 +131,8 @@ def test_a_part_that_is_at_work_elsewhere_is_waited_for_and_the_process_may_do_a
     sessions: Sessions, job_id: str, shared: Any
 ) -> None:
     parts = shared()
-    with parts.ahead(lambda: [FIRST, SECOND, THIRD]):
-        parts.look()
+    with parts.prefetch(lambda: [FIRST, SECOND, THIRD]):
+        parts.offer_if_due()
         taken = take(sessions)
         with pytest.raises(JobWaiting):
             result(parts, FIRST)
@@ -146,13 +146,13 @@ def test_a_part_that_took_long_is_there_for_the_next_attempt(sessions: Sessions,
     assert result(shared(kept_from_s=0.0), FIRST) == "here"
     again = shared()
     assert again.peek(FIRST) == b"here"
-    assert again.result(FIRST, lambda: "again", write=str.encode, read=bytes.decode) == "here"
+    assert again.get_or_compute(FIRST, lambda: "again", write=str.encode, read=bytes.decode) == "here"
 
 
 def test_a_part_that_failed_elsewhere_is_done_here(sessions: Sessions, shared: Any) -> None:
     parts = shared()
-    with parts.ahead(lambda: [FIRST]):
-        parts.look()
+    with parts.prefetch(lambda: [FIRST]):
+        parts.offer_if_due()
     taken = take(sessions)
     with sessions.begin() as session:
         Jobs(session).fail(taken.id, taken.token or "", code="invalid_data", detail="odd")

@@ -136,8 +136,8 @@ def test_a_job_whose_parts_others_do_gives_the_model_that_it_gives_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for share in (
-        "model_search.LAW_SHARE",
-        "context.TRAINING_SHARE",
+        "model_search.LAW_TIME_SHARE",
+        "context.SEARCH_TIME_SHARE",
     ):  # what a clock ends is not the same twice
         monkeypatch.setattr(f"worker.search.{share}", 100.0)
     alone = submit(**body)

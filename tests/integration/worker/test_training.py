@@ -416,7 +416,7 @@ class Flaky:
     def fail(self, times: int) -> None:
         self._failures = times
 
-    def of(self, caller: Caller) -> Self:
+    def restrict_to(self, caller: Caller) -> Self:
         self._sessions = self._sessions.restrict_to(caller)
         return self
 
