@@ -98,7 +98,7 @@ def train_a_little() -> None:
 def read_a_little() -> None:
     import polars as pl
 
-    from worker import pipeline  # noqa: F401
+    from worker.pipelines import tabular  # noqa: F401
 
     buffer = BytesIO()
     pl.DataFrame({"x": [0.0]}).write_parquet(buffer)
