@@ -17,8 +17,10 @@ ServiceError
 """
 
 import errno
+from collections.abc import Iterable
 from typing import Any
 
+MAX_LISTED_TEXTS = 20  # in a message
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -129,3 +131,15 @@ def is_disk_full(error: Exception) -> bool:
     """
     words = (f"(os error {number})" for number in DISK_FULL)
     return getattr(error, "errno", None) in DISK_FULL or any(word in str(error) for word in words)
+
+
+def join_texts(texts: Iterable[str]) -> str:
+    """The first ``MAX_LISTED_TEXTS`` texts for a message, and the number of the others."""
+    known = list(texts)
+    more = f" and {len(known) - MAX_LISTED_TEXTS} more" if len(known) > MAX_LISTED_TEXTS else ""
+    return ", ".join(known[:MAX_LISTED_TEXTS]) + more
+
+
+def format_names(names: Iterable[str]) -> str:
+    """The first names for a message, in quotes, and the number of the others."""
+    return join_texts(map(repr, names))

@@ -50,9 +50,8 @@ def main() -> None:
     line = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     line.settimeout(IDLE_TIMEOUT_S)
     application = make_application(settings)
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # a terminal sends it to all processes; the service ends this one
+    # A terminal sends it to all processes; the service ends this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no one waits for the exit status of a fork
     while True:
         try:

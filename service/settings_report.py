@@ -12,9 +12,8 @@ from service.settings import PREFIX, SECRETS, Settings
 
 log = logging.getLogger(__name__)
 
-URL_PASSWORD = re.compile(
-    r"(://[^:@]*:).*@"
-)  # up to the last @, which masks a password with an unescaped @ as well
+# Up to the last @, which masks a password with an unescaped @ as well
+URL_PASSWORD = re.compile(r"(://[^:@]*:).*@")
 SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
 MASK = r"\1***"
 COLUMNS = {

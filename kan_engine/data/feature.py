@@ -38,10 +38,8 @@ _FEATURE_TYPES: dict[str, FeatureType] = {
     "text": "category",
     "datetime": "datetime",
 }
-_ADDED_FIELD_DEFAULTS = {
-    "parts": (),
-    "form": None,
-}  # fields that models of earlier versions lack, with their defaults
+# Fields that models of earlier versions lack, with their defaults
+_ADDED_FIELD_DEFAULTS = {"parts": (), "form": None}
 
 
 @dataclass(frozen=True, kw_only=True)

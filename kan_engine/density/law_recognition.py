@@ -277,9 +277,8 @@ def _normal_parameters(
         error = s / (2 * count) ** 0.5
         found.append(confidence_interval(f"standard deviation of {name}", s, error, is_positive=True))
     r = float(covariance[0, 1] / stds.prod())
-    ends = np.tanh(
-        np.arctanh(r) + NORMAL_QUANTILE_95 / max(count - 3, 1) ** 0.5 * np.array([-1, 1])
-    )  # Fisher's z
+    # Fisher's z
+    ends = np.tanh(np.arctanh(r) + NORMAL_QUANTILE_95 / max(count - 3, 1) ** 0.5 * np.array([-1, 1]))
     correlation = confidence_interval("correlation", r, (1 - r * r) / count**0.5)
     return [*found, correlation | {"low": float(ends[0]), "high": float(ends[1])}]
 

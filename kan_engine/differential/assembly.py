@@ -231,9 +231,8 @@ class ResidualBlock:
             jacobian = torch.from_numpy(np.concatenate(blocks, -1))
             where = torch.from_numpy(np.concatenate(places, -1))
             residuals = torch.from_numpy(np.ascontiguousarray(values[part]))
-            some = max(
-                1, MAX_CHUNK_NUMBERS // jacobian.shape[-1] ** 2
-            )  # cells whose squares are in memory at a time
+            # Cells whose squares are in memory at a time
+            some = max(1, MAX_CHUNK_NUMBERS // jacobian.shape[-1] ** 2)
             for number, slab in enumerate(slabs[part]):
                 pieces = (torch.split(each[number], some) for each in (jacobian, residuals, where))
                 for rows, left, own in zip(*pieces, strict=True):

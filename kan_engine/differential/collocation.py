@@ -28,9 +28,8 @@ MIN_DAMPING, MAX_DAMPING = 1e-8, 1e6  # first damping after a failed step, and t
 MAX_FAILED_FREE_STEPS = 2  # consecutive failures of undamped steps, after which none is tried any more
 ROUNDING_OBJECTIVE = 1e-20  # objective of a solution exact to rounding
 MIN_RELATIVE_STEP = 1e-12  # relative to the unknowns; a smaller step is the last
-UNDETERMINED_INFORMATION = (
-    25 * RELATIVE_PIVOT_SHIFT
-)  # relative to the information with all unknowns fixed; less leaves a direction open
+# Relative to the information with all unknowns fixed; less leaves a direction open
+UNDETERMINED_INFORMATION = 25 * RELATIVE_PIVOT_SHIFT
 MAX_UNDETERMINED_SHARE = 1e-6  # squared share of a coefficient in undetermined directions
 MIN_RELATIVE_DECREASE = 1e-3  # relative decrease of the objective; a step with less is the last
 

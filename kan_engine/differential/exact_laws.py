@@ -46,9 +46,8 @@ from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricFor
 from kan_engine.symbolic.constant_snapping import finalize_formula
 
 Array = np.ndarray
-LawFinder = Callable[
-    [ColumnsAndTarget, ColumnsAndTarget], Expression | None
-]  # from data for the fit and for its validation
+# From data for the fit and for its validation
+LawFinder = Callable[[ColumnsAndTarget, ColumnsAndTarget], Expression | None]
 SAMPLE_ROWS = 1000  # of the sample that a law is fitted to
 MIN_ERROR = 1e-10  # of a solution exact to rounding
 MAX_SEARCH_ERROR = 1e-6  # of a solution accurate enough to determine constants for a proof

@@ -170,9 +170,8 @@ class _MeasuredProblem:
         infinite if there are no more measurements than free numbers, or if other values of a coefficient fit
         as well.
         """
-        weight = REFINEMENT_WEIGHTS[
-            -1
-        ]  # with smaller ones the contribution of the measurements is lost in rounding
+        # With smaller ones the contribution of the measurements is lost in rounding
+        weight = REFINEMENT_WEIGHTS[-1]
         squares, rows = 0.0, 0
         for unknown, each in self.measured.items():
             difference = state.spline.evaluate_points(each.points)[unknown] - each.values

@@ -26,11 +26,8 @@ MIN_GROWTH, MAX_GROWTH = 0.25, 2.0  # length of a window relative to the one bef
 MIN_WINDOW_SHARE = 1e-7  # of the whole length; a shorter window ends the marching
 # Tolerance where neither shorter windows nor finer grids reduce the jumps.
 MAX_JUMP_TOLERANCES = {1: 0.0, 2: 1e-3, 3: 1e-3}
-ROUGH_WINDOW_SHARES = {
-    1: 1e-7,
-    2: 1e-3,
-    3: 1e-2,
-}  # of the whole length; shorter windows are accepted with their jumps
+# Of the whole length; shorter windows are accepted with their jumps
+ROUGH_WINDOW_SHARES = {1: 1e-7, 2: 1e-3, 3: 1e-2}
 # Of the other axes: intervals; relative width of one that is halved
 MAX_CROSS_INTERVALS, MIN_SPLIT_SHARE = 192, 2e-3
 
@@ -83,9 +80,8 @@ def march(
             break
         scale = np.maximum(largest, spline.magnitudes())
         along, *across = (_largest_jump(spline, scale, axis) for axis in range(len(axes)))
-        if (
-            end - place <= shortest or before / 2 < along < MAX_JUMP_TOLERANCES[len(axes)]
-        ):  # shorter windows do not help
+        # Shorter windows do not help
+        if end - place <= shortest or before / 2 < along < MAX_JUMP_TOLERANCES[len(axes)]:
             noise = 2 * along
         tolerated = max(resolved, min(MAX_JUMP_TOLERANCES[len(axes)], max([noise, *across])))
         finer = _refine_cross_axes(spline, scale, resolved) if is_solved and along < 1e6 * resolved else None
@@ -201,9 +197,8 @@ def _refine_cross_axes(
     for number, axis in enumerate(spline.axes[1:], 1):
         jumps = (spline.resolution_errors(number) / scale[:, None]).max(0)
         wide = np.diff(axis.grid) > MIN_SPLIT_SHARE * (axis.grid[-1] - axis.grid[0])
-        worst = jumps[wide].max(
-            initial=0.0
-        )  # without narrow intervals, so that a kink does not prevent refinement elsewhere
+        # Without narrow intervals, so that a kink does not prevent refinement elsewhere
+        worst = jumps[wide].max(initial=0.0)
         split = (jumps > max(10 * resolved, 1e-2 * worst)) & wide
         if split.any() and axis.size < MAX_CROSS_INTERVALS:
             finer.append(split_axis(axis, split))

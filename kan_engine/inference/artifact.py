@@ -32,9 +32,8 @@ BOUNDS_VERSION = 4  # regressions only: older programs would return values outsi
 READABLE_VERSIONS = (1, 2, 3, 4)
 HEADER_LIMIT = 8 * 2**20  # bytes; sufficient for thousands of columns with their categories
 MAX_ATTACHMENTS = 16
-MAX_PREALLOCATED_WEIGHTS = (
-    2**20
-)  # 8 MB; a network on the meta device takes ten times as long, and one second on first use in a process
+# 8 MB; a network on the meta device takes ten times as long, and one second on first use in a process
+MAX_PREALLOCATED_WEIGHTS = 2**20
 
 _METADATA_KEY = "kan"  # key of our header in the metadata of safetensors
 _NETWORK_PREFIX = "network."  # prefix of the tensors of the network

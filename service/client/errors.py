@@ -16,15 +16,8 @@ import httpx
 from service.client.results import Job
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
-PROBLEM_MEMBERS = {
-    "type",
-    "title",
-    "instance",
-    "status",
-    "code",
-    "detail",
-    "errors",
-}  # of every problem document
+# Of every problem document
+PROBLEM_MEMBERS = {"type", "title", "instance", "status", "code", "detail", "errors"}
 
 
 class ClientError(Exception):

@@ -17,9 +17,8 @@ STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {
     "taskName",
     "color_message",
 }
-CONTROL_CHARACTERS = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
-)  # with text direction marks
+# With text direction marks
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 _context_facts: ContextVar[dict[str, Any]] = ContextVar("_known", default={})  # noqa: B039  # never changed in place
 

@@ -9,7 +9,7 @@ from service import ingest, strict_json
 from service.db.repositories import Audit, Datasets
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, Dataset
-from service.errors import Conflict, Invalid
+from service.errors import Conflict, Invalid, format_names
 from service.ingest import TableDescription
 from service.ingest.missing_codes import MissingCodes
 from service.operations.downloads import stream_blob
@@ -119,17 +119,13 @@ def _check_units(units: dict[str, str], columns: list[str]) -> None:
         if column not in columns:
             fault = (
                 f"units name a column {column!r}, which the table does not have; it has "
-                f"{_format_names(columns)}"
+                f"{format_names(columns)}"
             )
         elif len(unit) > MAX_UNIT_CHARACTERS:
             fault = f"the unit of column {column!r} is over {MAX_UNIT_CHARACTERS} characters long; shorten it"
         if fault:
             place = {"pointer": strict_json.pointer(["units", column]), "column": column}
             raise Invalid("invalid_units", fault, errors=[place | {"code": "invalid_units", "detail": fault}])
-
-
-def _format_names(names: list[str]) -> str:
-    return ", ".join(map(repr, names[:10])) + (", …" if len(names) > 10 else "")
 
 
 def _name_from_filename(filename: str | None) -> str:

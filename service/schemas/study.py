@@ -12,14 +12,8 @@ from service.schemas.training import TrainRequest
 VariedValues = Annotated[list[Any], Field(min_length=1, max_length=1000)]
 SETTING_PATTERN = r"^[a-z_]+(\.[a-z_]+)*$"
 GRID_PATH = "network.grid"
-SHARED_SETTINGS = (
-    "kind",
-    "dataset_id",
-    "vary",
-    "refine",
-    "format",
-    "priority",
-)  # settings that cannot differ between trainings
+# Settings that cannot differ between trainings
+SHARED_SETTINGS = ("kind", "dataset_id", "vary", "refine", "format", "priority")
 
 
 class StudyRequest(TrainRequest):

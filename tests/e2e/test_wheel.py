@@ -112,9 +112,8 @@ def test_modules_that_lie_about_are_left_alone(installed: Path, tmp_path: Path) 
     for name in PACKAGES:
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise RuntimeError('not this one')")
-    environment = _environment(installed, tmp_path) | {
-        "PYTHONSAFEPATH": "1"
-    }  # as an installed command has it
+    # As an installed command has it
+    environment = _environment(installed, tmp_path) | {"PYTHONSAFEPATH": "1"}
     command = [
         sys.executable,
         "-m",

@@ -129,9 +129,8 @@ def with_what_is_there(case: schemathesis.Case, house: House) -> schemathesis.Ca
 def not_meant(case: schemathesis.Case) -> list[Any]:
     """Checks that ask for too much of an operation."""
     names = []
-    if (
-        case.operation.body
-    ):  # no JSON schema can say that columns are of one length, or that the model has them
+    # No JSON schema can say that columns are of one length, or that the model has them
+    if case.operation.body:
         names.append("positive_data_acceptance")
     if case.meta.is_negative_at(ParameterLocation.HEADER):  # by a key that is lacking, and sent all the same
         names.append("negative_data_rejection")

@@ -25,9 +25,8 @@ from worker.jobs.csv_injection import neutralize_formulas
 from worker.jobs.prediction_columns import PredictionColumns
 
 MAX_READ_CELLS, MAX_READ_ROWS = 2**23, 2**16  # read at a time: 64 MB of numbers
-MAX_BLOCK_ACTIVATIONS = (
-    2**22
-)  # activations (edges times rows) between two calls of should_stop: half a second
+# Activations (edges times rows) between two calls of should_stop: half a second
+MAX_BLOCK_ACTIVATIONS = 2**22
 MAX_BLOCK_ROWS, MIN_BLOCK_ROWS = 50_000, 16
 
 

@@ -81,9 +81,8 @@ def run_pipeline(
         decision = kept["decision"] and Decision(**kept["decision"])
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
         symbolic = describe_formulas(found, predictor, data)
-        is_known = (
-            symbolic is not None and "evidence" in symbolic
-        )  # then the errors belong to the first formula
+        # Then the errors belong to the first formula
+        is_known = symbolic is not None and "evidence" in symbolic
         predictor, members = add_formula_member(
             predictor, symbolic, data, found.formula_errors if is_known else None
         )

@@ -99,9 +99,8 @@ def run_worker(app: Celery, *, queues: Sequence[str], on_stop: Callable[[], None
     )
     end = (on_stop, worker.pool.terminate, drain_s)
     drain = threading.Thread(target=_drain_jobs, args=end, name="drain", daemon=True)
-    os.environ.pop(
-        "_MP_FORK_LOGLEVEL_", None
-    )  # else children log in another format until they have read the settings
+    # Else children log in another format until they have read the settings
+    os.environ.pop("_MP_FORK_LOGLEVEL_", None)
     worker.start()
     return int(worker.exitcode or 0)
 

@@ -139,6 +139,5 @@ def _make_training_config(data: PreparedData, request: TrainRequest) -> Training
     )
     if not has_stages(request):
         return config
-    return replace(
-        config, patience=config.steps * len(config.grid_schedule)
-    )  # training must reach every grid
+    # Training must reach every grid
+    return replace(config, patience=config.steps * len(config.grid_schedule))

@@ -375,9 +375,8 @@ def _distribute_factors(factors: tuple[Expression, ...], sample: CheckRows) -> I
             summed = canonical_sum(
                 [canonical_product([term, moved], sample) for term in children(inner)], sample
             )
-            if sign == 1 and complexity(summed) > complexity(
-                inner
-            ):  # x*(x + 1) is better than x**2 + x within a product
+            # x*(x + 1) is better than x**2 + x within a product
+            if sign == 1 and complexity(summed) > complexity(inner):
                 continue
             yield mul(*(f for f in factors if f not in (holder, factor)), power(summed, sign))
 

@@ -46,9 +46,8 @@ BEARER = HTTPBearer(
     description="A key from `kan-service keys create`. None is needed where the service listens on loopback.",
     auto_error=False,
 )
-LARGE_BODY_BYTES = (
-    64 * 1024
-)  # larger bodies are parsed in a thread: parsing would block the event loop too long
+# Larger bodies are parsed in a thread: parsing would block the event loop too long
+LARGE_BODY_BYTES = 64 * 1024
 
 
 async def _get_caller(request: Request) -> Caller:

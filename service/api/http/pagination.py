@@ -13,9 +13,8 @@ from service.errors import Invalid
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
-CURSOR_SCHEMA: dict[str, Any] = {
-    "pattern": "^[A-Za-z0-9_-]{22}$"
-}  # documented here, checked by `_decode_cursor`
+# Documented here, checked by `_decode_cursor`
+CURSOR_SCHEMA: dict[str, Any] = {"pattern": "^[A-Za-z0-9_-]{22}$"}
 
 
 class HasId(Protocol):

@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.db.repositories import Datasets, TrainedModels
 from service.db.session import Sessions
-from service.errors import Invalid, NotFound
-from service.operations.jobs.validation_errors import format_names
+from service.errors import Invalid, NotFound, format_names
 from service.operations.prediction.input_columns import ACCEPTED_VALUES
 from service.operations.prediction.predict import interval_margin, load_members
 from service.operations.prediction.predictor_cache import PredictorCache

@@ -191,7 +191,7 @@ def _list_networks(plan: TrainingPlan, inputs: int) -> Iterator[_NetworkWorkload
 
 def _make_requested_network(plan: TrainingPlan, width: tuple[int, ...]) -> _NetworkWorkload:
     network, training = plan.request.network, plan.request.training
-    asked = _requested_grids(plan)
+    asked = _list_grids(plan)
     grids = asked or affordable_grids(width, network.order, _count_fitting_rows(plan))
     first = Workload(
         width=width,
@@ -208,7 +208,7 @@ def _make_requested_network(plan: TrainingPlan, width: tuple[int, ...]) -> _Netw
 
 def _list_searched_networks(plan: TrainingPlan, inputs: int) -> Iterator[_NetworkWorkload]:
     """The smallest and the largest networks of the search in ``worker.search.model_search``."""
-    request, training, grids = plan.request, plan.request.training, _requested_grids(plan)
+    request, training, grids = plan.request, plan.request.training, _list_grids(plan)
     climb = ClimbLimits(
         inputs=inputs,
         outputs=plan.outputs,
@@ -235,7 +235,7 @@ def _list_searched_networks(plan: TrainingPlan, inputs: int) -> Iterator[_Networ
     yield from (make_network(work, "adam") for work in climb.largest_workloads())
 
 
-def _requested_grids(plan: TrainingPlan) -> tuple[int, ...]:
+def _list_grids(plan: TrainingPlan) -> tuple[int, ...]:
     """The requested grids from coarse to fine; empty if they are chosen automatically."""
     grid, schedule = plan.request.network.grid, plan.request.training.grid_schedule
     if schedule != "auto":

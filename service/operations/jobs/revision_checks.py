@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from kan_engine.expressions.constraints import MAX_EDGES, MAX_HIDDEN_LAYERS, PRINTABLE_FUNCTIONS
 from kan_engine.expressions.library import LIBRARY
 from service.db.repositories.revisions import Revision
-from service.operations.jobs.validation_errors import Mistakes, Path, format_names, refuse_mistakes
+from service.errors import format_names
+from service.operations.jobs.validation_errors import Mistakes, Path, refuse_mistakes
 
 Check = Callable[[Revision], Mistakes]
 

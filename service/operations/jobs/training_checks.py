@@ -5,8 +5,9 @@ from itertools import pairwise
 from math import ceil
 
 from kan_engine.data.labels import class_name
+from service.errors import format_names
 from service.operations.jobs import density_checks
-from service.operations.jobs.validation_errors import Mistakes, Path, format_names, refuse_mistakes
+from service.operations.jobs.validation_errors import Mistakes, Path, refuse_mistakes
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import NUMBER_TYPES, ColumnReport, TrainingPlan, explain_unusable_numbers
 

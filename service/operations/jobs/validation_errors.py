@@ -1,6 +1,6 @@
 """Mistakes in a request, reported together in one error."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from service.errors import Invalid
 from service.strict_json import pointer
@@ -8,8 +8,6 @@ from service.strict_json import pointer
 Path = list[str | int]
 Mistake = tuple[str, Path, str]  # code, path in the request, what is wrong and what to do
 Mistakes = Iterator[Mistake]
-
-MAX_LISTED_NAMES = 20  # in a message
 
 
 def refuse_mistakes(mistakes: Mistakes) -> None:
@@ -22,10 +20,3 @@ def refuse_mistakes(mistakes: Mistakes) -> None:
     if found:
         more = f" (and {len(found) - 1} more, see errors)" if len(found) > 1 else ""
         raise Invalid(found[0]["code"], found[0]["detail"] + more, errors=found)
-
-
-def format_names(names: Iterable[str]) -> str:
-    """The first ``MAX_LISTED_NAMES`` names for a message, and the number of the others."""
-    known = list(names)
-    more = f" and {len(known) - MAX_LISTED_NAMES} more" if len(known) > MAX_LISTED_NAMES else ""
-    return f"{', '.join(map(repr, known[:MAX_LISTED_NAMES]))}{more}"

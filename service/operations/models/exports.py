@@ -30,9 +30,8 @@ ExportFormat = Literal["safetensors", "onnx", "python"]
 
 MAX_DIFFERENCE = 1e-9  # between the predictions of an export and of its model
 
-WrittenExport = tuple[
-    bytes, dict[Member, "RowPredictions"]
-]  # a file, and the predictions of each member in it
+# A file, and the predictions of each member in it
+WrittenExport = tuple[bytes, dict[Member, "RowPredictions"]]
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from service.errors import join_texts
 from service.schemas.model_card import CardData, CardFeature, CardFormula, CardMaking, CardOut, CardStep
 from service.schemas.models import Metrics
 
-MAX_LISTED_VALUES = 20  # categories, classes or names in a list
-CONTROL_CHARACTERS = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+"
-)  # with text direction marks
+# With text direction marks
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
 MEMBERS = {
     "accurate": "its network",
     "compact": "its compact network",
@@ -184,9 +183,7 @@ def _render_step(step: CardStep) -> str:
 
 
 def _format_list(listed: Iterable[Any]) -> str:
-    values = list(listed)
-    more = f" and {len(values) - MAX_LISTED_VALUES} more" if len(values) > MAX_LISTED_VALUES else ""
-    return ", ".join(format_code(_to_text(value)) for value in values[:MAX_LISTED_VALUES]) + more
+    return join_texts(format_code(_to_text(value)) for value in listed)
 
 
 def _to_text(value: Any) -> str:

@@ -36,7 +36,7 @@ def read_figures(reference: str, sessions: Sessions) -> dict[str, Any]:
     """
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
-        return {"model_id": model.id, **_stored_figures(model)}
+        return {"model_id": model.id, **_load_figures(model)}
 
 
 def draw_plot(reference: str, name: str, sessions: Sessions, theme: Theme) -> str:
@@ -50,7 +50,7 @@ def draw_plot(reference: str, name: str, sessions: Sessions, theme: Theme) -> st
         model = TrainedModels(session).get(reference)
         if name not in PLOTS:
             raise _make_unknown_plot_error(name, PLOTS)
-        figures = {} if name == "history" else _stored_figures(model)
+        figures = {} if name == "history" else _load_figures(model)
     return PLOTS[name](model, figures, theme)
 
 
@@ -125,7 +125,7 @@ PLOTS: dict[str, Callable[[Model, PlotData, Theme], str]] = {
 }
 
 
-def _stored_figures(model: Model) -> dict[str, Any]:
+def _load_figures(model: Model) -> dict[str, Any]:
     if model.figures is None:
         detail = (
             f"model {model.id} was imported, or trained by a version that did not keep the data of plots; "

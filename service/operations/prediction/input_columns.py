@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from service.errors import Invalid, TooLarge
+from service.errors import Invalid, TooLarge, format_names, join_texts
 from service.schemas.prediction import Rows
 from service.strict_json import pointer
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from kan_engine.data.feature import Feature
 
 MAX_ERROR_ENTRIES = 100
-MAX_LISTED_NAMES = 20  # columns in a message
 ACCEPTED_VALUES: dict[str, tuple[set[type], str]] = {
     "number": ({int, float}, "a number"),
     "boolean": ({bool, int, float}, "true or false"),
@@ -103,9 +102,7 @@ def _refuse_unequal(lengths: dict[str, int]) -> None:
     expected = next(iter(lengths.values()))
     wrong = {name: length for name, length in lengths.items() if length != expected}
     if wrong or not expected:
-        told = _join_names(
-            f"{name!r} has {length}" for name, length in islice(lengths.items(), MAX_LISTED_NAMES)
-        )
+        told = join_texts(f"{name!r} has {length}" for name, length in lengths.items())
         detail = f"all columns need the same number of values, at least one: {told}"
         places: dict[str, Place] = {name: ["columns", name] for name in wrong or lengths}
         raise Invalid("unequal_columns", detail, errors=_make_entries("unequal_columns", detail, places))
@@ -135,7 +132,7 @@ def _refuse_unknown(places: dict[str, Place], features: Sequence[str], ignored: 
         detail = (
             f"the model has no {_format_columns(list(unknown))}; correct or remove "
             f"{_choose_pronoun(unknown)}. "
-            f"Its columns are {_join_names(map(repr, features))}"
+            f"Its columns are {format_names(features)}"
         )
         raise Invalid("unknown_columns", detail, errors=_make_entries("unknown_column", detail, unknown))
 
@@ -201,15 +198,8 @@ def _make_entries(code: str, detail: str, places: dict[str, Place]) -> list[dict
 
 
 def _format_columns(names: Sequence[str]) -> str:
-    return f"column{'s' if len(names) > 1 else ''} {_join_names(map(repr, names))}"
+    return f"column{'s' if len(names) > 1 else ''} {format_names(names)}"
 
 
 def _choose_pronoun(names: Collection[str]) -> str:
     return "them" if len(names) > 1 else "it"
-
-
-def _join_names(names: Iterable[str]) -> str:
-    """The first ``MAX_LISTED_NAMES`` names, and the number of the others."""
-    all_of_them = list(names)
-    rest = len(all_of_them) - MAX_LISTED_NAMES
-    return ", ".join(all_of_them[:MAX_LISTED_NAMES]) + (f" and {rest} more" if rest > 0 else "")

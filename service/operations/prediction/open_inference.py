@@ -15,7 +15,7 @@ from kan_engine.data.labels import class_name
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
-from service.errors import Invalid, TooLarge
+from service.errors import Invalid, TooLarge, format_names
 from service.operations.prediction.open_inference_tensors import (
     NUMBER_DTYPES,
     NamedTensor,
@@ -33,12 +33,8 @@ if TYPE_CHECKING:
 
 PLATFORM = "pytorch_kan"
 DATATYPES = {"number": "FP64", "boolean": "BOOL", "category": "BYTES", "datetime": "BYTES"}
-ACCEPTED_DTYPE_KINDS = {
-    "number": "fiu",
-    "boolean": "biu",
-    "category": "Obiu",
-    "datetime": "O",
-}  # kinds of NumPy types
+# Kinds of NumPy types
+ACCEPTED_DTYPE_KINDS = {"number": "fiu", "boolean": "biu", "category": "Obiu", "datetime": "O"}
 PROBABILITIES = "probabilities"
 Document = dict[str, Any]
 
@@ -182,14 +178,14 @@ def _collect_columns(
             given[tensor.name] = _convert_column(tensor, named[tensor.name])
         elif tensor.name not in ignored:
             detail = (
-                f"the model has no input {tensor.name!r}; it takes {_format_names(named)}, or one matrix "
+                f"the model has no input {tensor.name!r}; it takes {format_names(named)}, or one matrix "
                 "of all"
             )
             raise Invalid("unknown_columns", detail)
     missing = [name for name in named if name not in given and name not in predictor.unused]
     if missing:
         raise Invalid(
-            "missing_columns", f"the model needs the inputs {_format_names(missing)}; send a tensor for each"
+            "missing_columns", f"the model needs the inputs {format_names(missing)}; send a tensor for each"
         )
     lengths = {name: len(values) for name, values in given.items()}
     if len(set(lengths.values())) != 1 or not next(iter(lengths.values())):
@@ -207,7 +203,7 @@ def _split_matrix(matrix: NamedTensor, features: Sequence[Feature]) -> list[Name
     if width != len(features):
         detail = f"input {matrix.name!r} has {width} columns, the model has {len(features)} features"
         raise Invalid(
-            "unequal_columns", f"{detail}; send these in order: {_format_names([f.name for f in features])}"
+            "unequal_columns", f"{detail}; send these in order: {format_names([f.name for f in features])}"
         )
     return [NamedTensor(feature.name, matrix.values[:, place]) for place, feature in enumerate(features)]
 
@@ -256,7 +252,7 @@ def _build_response(
     for name, parameters in (wanted or dict.fromkeys(outputs, Document())).items():
         if name not in outputs:
             raise Invalid(
-                "unknown_output", f"the model has no output {name!r}; it has {_format_names(list(outputs))}"
+                "unknown_output", f"the model has no output {name!r}; it has {format_names(outputs)}"
             )
         tensor = NamedTensor(name, outputs[name])
         if parameters.get("binary_data", all_binary):
@@ -281,8 +277,3 @@ def _find_class_datatype(classes: Sequence[Any]) -> str:
 
 def _make_probabilities_name(target: str) -> str:
     return PROBABILITIES if target != PROBABILITIES else f"{PROBABILITIES} of classes"
-
-
-def _format_names(names: Sequence[str] | Mapping[str, Any]) -> str:
-    listed = list(names)
-    return ", ".join(map(repr, listed[:20])) + (f" and {len(listed) - 20} more" if len(listed) > 20 else "")

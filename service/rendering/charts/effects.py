@@ -42,11 +42,11 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     shown = effects[:MAX_FEATURES]
     outputs = [curve["output"] for curve in shown[0]["curves"]]
     is_probability = bool(subject.metrics) and "log_loss" in subject.metrics
-    y = _shared_scale(shown, is_probability)
+    y = _make_common_scale(shown, is_probability)
     left = 46 + marks_width(y, 5)
     columns = min(PANELS_PER_ROW, len(shown))
     width = max(left + columns * (PANEL_WIDTH + PANEL_GAP), 470.0)
-    what = _predicted_quantity(outputs, subject, is_probability, theme)
+    what = _describe_prediction(outputs, subject, is_probability, theme)
     told = _describe_effects(shown, what, subject, theme)
     head, top = draw_headline(
         theme.say("Effects of the features"),
@@ -86,7 +86,7 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     )
 
 
-def _shared_scale(shown: Sequence[Mapping[str, Any]], is_probability: bool) -> Scale:
+def _make_common_scale(shown: Sequence[Mapping[str, Any]], is_probability: bool) -> Scale:
     """Return one range for all panels, so that they are comparable."""
     parts = [
         curve[key] or () for effect in shown for curve in effect["curves"] for key in ("mean", "low", "high")
@@ -98,7 +98,7 @@ def _shared_scale(shown: Sequence[Mapping[str, Any]], is_probability: bool) -> S
     return Scale(0.0, 1.0 if highest > 0.6 else 1.05 * highest)
 
 
-def _predicted_quantity(outputs: Sequence[str], subject: Subject, is_probability: bool, theme: Theme) -> str:
+def _describe_prediction(outputs: Sequence[str], subject: Subject, is_probability: bool, theme: Theme) -> str:
     if not is_probability:
         return theme.say("predicted {target}", target=subject.target_label)
     if len(outputs) > 1:

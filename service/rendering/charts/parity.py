@@ -23,7 +23,7 @@ def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> s
         subject: The model.
         theme: Colours and language.
     """
-    pairs, lost = _known_pairs(figures)
+    pairs, lost = _select_known_pairs(figures)
     scale = Scale.from_values([value for pair in pairs for value in pair])
     left = 46 + marks_width(scale, 6)
     width = left + SIDE + 28
@@ -66,7 +66,7 @@ def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
         subject: The model.
         theme: Colours and language.
     """
-    pairs, lost = _known_pairs(figures)
+    pairs, lost = _select_known_pairs(figures)
     left_over = [(predicted, true - predicted) for true, predicted in pairs]
     residuals = [residual for _, residual in left_over]
     unit = subject.units.get(subject.target)
@@ -99,7 +99,7 @@ def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     )
 
 
-def _known_pairs(figures: Mapping[str, Any]) -> tuple[Pairs, int]:
+def _select_known_pairs(figures: Mapping[str, Any]) -> tuple[Pairs, int]:
     """Return pairs of true and predicted values, and the number of rows without such a pair."""
     every = list(zip(figures["parity"]["true"], figures["parity"]["predicted"], strict=True))
     known = [(float(t), float(p)) for t, p in every if t is not None and p is not None]

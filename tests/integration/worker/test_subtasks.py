@@ -51,9 +51,8 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every part is kept, and workers without work are looked for all the time."""
     monkeypatch.setattr(distributed_subtasks, "MIN_STORED_DURATION_S", 0.0)
     monkeypatch.setattr(distributed_subtasks, "OFFER_PERIOD_S", 0.0)
-    monkeypatch.setattr(
-        "worker.execution.runner.WORK_TIME_SHARE", 100.0
-    )  # no neighbour of the tests cuts a job short
+    # No neighbour of the tests cuts a job short
+    monkeypatch.setattr("worker.execution.runner.WORK_TIME_SHARE", 100.0)
     monkeypatch.setattr("worker.execution.runner.MIN_FINISH_S", -1e5)
 
 
@@ -135,10 +134,8 @@ def test_a_job_whose_parts_others_do_gives_the_model_that_it_gives_alone(
     body: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for share in (
-        "model_search.LAW_TIME_SHARE",
-        "context.SEARCH_TIME_SHARE",
-    ):  # what a clock ends is not the same twice
+    # What a clock ends is not the same twice
+    for share in ("model_search.LAW_TIME_SHARE", "context.SEARCH_TIME_SHARE"):
         monkeypatch.setattr(f"worker.search.{share}", 100.0)
     alone = submit(**body)
     work(sessions, settings, "train")

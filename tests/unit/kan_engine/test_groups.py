@@ -27,9 +27,8 @@ def test_outputs_are_the_mean_of_the_networks_alone(width: tuple[int, ...]) -> N
 
 def test_direct_edges_are_added_once() -> None:
     network, x = random_network((2, 4, 2, 1), groups=GROUPS, direct=True), of((2,))
-    outputs = torch.stack(
-        [extract_group(network, group)(x) for group in range(GROUPS)]
-    )  # with direct edges, too
+    # With direct edges, too
+    outputs = torch.stack([extract_group(network, group)(x) for group in range(GROUPS)])
     torch.testing.assert_close(network(x), outputs.mean(0))
 
 

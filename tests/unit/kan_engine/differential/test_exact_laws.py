@@ -242,9 +242,8 @@ def test_a_law_that_violates_a_boundary_condition_is_refused() -> None:
     solution = solved(PARTIAL["heat"])
     one = call("exp", -number(np.pi**2) * T)
     assert prove_laws(solution, [one * call("sin", number(np.pi) * X)]) is not None
-    assert (
-        prove_laws(solution, [one * call("cos", number(np.pi) * X)]) is None
-    )  # of the equation all the same
+    # Of the equation all the same
+    assert prove_laws(solution, [one * call("cos", number(np.pi) * X)]) is None
 
 
 def test_derivatives_of_formulas_are_taken_in_several_variables() -> None:

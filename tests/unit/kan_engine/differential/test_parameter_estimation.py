@@ -96,9 +96,8 @@ def test_numbers_and_their_errors_are_those_of_a_fit_of_the_law(noisy: Mapping[s
 def test_errors_grow_with_the_noise(noisy: Mapping[str, Estimate]) -> None:
     quiet = found(posed(COOLING, "k", "room"), cooled(0.03), 1.0, 10.0)
     for name, each in noisy.items():
-        assert each.standard_error == pytest.approx(
-            10 * quiet[name].standard_error, rel=0.1
-        )  # to first order
+        # To first order
+        assert each.standard_error == pytest.approx(10 * quiet[name].standard_error, rel=0.1)
 
 
 def test_units_change_nothing_but_the_numbers_themselves(noisy: Mapping[str, Estimate]) -> None:

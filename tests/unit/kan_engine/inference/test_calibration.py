@@ -118,9 +118,8 @@ def test_what_classes_weighed_in_training_is_taken_off(classes: int) -> None:
     codes = torch.multinomial(torch.softmax(logits, 1), 1, generator=generator)[:, 0]
     weights = torch.tensor([4.0, 1.0, 0.5], dtype=torch.float64)[:classes]
     bend = weights.log()
-    rescale_outputs_(
-        network, 3.0, bend[1:] - bend[0] if classes == 2 else bend
-    )  # what weighted training tends to
+    # What weighted training tends to
+    rescale_outputs_(network, 3.0, bend[1:] - bend[0] if classes == 2 else bend)
     ones = torch.ones(ROWS, dtype=torch.float64)
     calibrate_(network, x, codes, weights=ones, class_weights=weights)
     with torch.no_grad():

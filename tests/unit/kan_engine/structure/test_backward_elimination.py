@@ -118,9 +118,8 @@ def test_edges_of_a_node_are_tried_after_a_node_before_it_has_gone() -> None:
 def test_a_node_with_a_single_edge_becomes_a_direct_edge(node: Node) -> None:
     training, validation = rows_of(lambda a, b: np.exp(a) + b**2, 2)
     fit = fit_of((node,), training, validation)
-    only = remove_edge(
-        remove_edge(fit.bundle, 0, 1, 2), OUTPUT_PLACE, 0, 2
-    )  # a enters the node, b the output
+    # The column a enters the node, b the output
+    only = remove_edge(remove_edge(fit.bundle, 0, 1, 2), OUTPUT_PLACE, 0, 2)
     bundle = fit.train_coefficients(training, steps=20, bundle=only)
     fit = replace(fit, bundle=bundle, errors=(fit.relative_error(validation, bundle),))
     assert live(fit)[0] == [[True], [False]]

@@ -56,9 +56,8 @@ def test_every_network_is_fitted_as_if_it_were_alone() -> None:
     bundle = start(Node(), Node(is_product=True, is_curved=False), direct=True)
     together = fit(bundle)
     for place in range(STARTS):
-        expected = compute_outputs(fit(bundle[[place]]), TERMS)[
-            0
-        ]  # coefficients may differ where they hardly matter
+        # Coefficients may differ where they hardly matter
+        expected = compute_outputs(fit(bundle[[place]]), TERMS)[0]
         torch.testing.assert_close(compute_outputs(together, TERMS)[place], expected, atol=1e-4, rtol=0)
 
 

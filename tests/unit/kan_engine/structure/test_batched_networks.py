@@ -92,9 +92,8 @@ def test_a_network_keeps_its_order_grid_and_kinds_of_edges_as_a_kan(nodes: tuple
     network = extract_network(random_bundle(nodes, terms), 1, terms)
     assert (network.config.order, network.layers[0].grid_size) == (2, 5)
     assert network.config.products == sum(node.is_product for node in nodes)
-    assert (network.direct is not None) is bool(
-        nodes
-    )  # without hidden nodes the direct edges are the network
+    # Without hidden nodes the direct edges are the network
+    assert (network.direct is not None) is bool(nodes)
 
 
 def test_what_leaves_a_node_without_a_curve_is_a_line() -> None:

@@ -139,9 +139,8 @@ def test_a_single_edge_is_read_off_the_values_themselves() -> None:
     def law(a: Array) -> Array:
         return np.asarray(np.sin(a**2) + a)
 
-    reading = replace(
-        reading_of(sampled(law, 1, 120)), known=NoiseModel.exact(1e-4)
-    )  # what a spline would know
+    # What a spline would know
+    reading = replace(reading_of(sampled(law, 1, 120)), known=NoiseModel.exact(1e-4))
     (found,) = find_edge_choices({0: reading.network_target}, reading)
     assert to_text(found[0].tree) == "c0*x1 + c1*sin(x1**2)"
 

@@ -106,9 +106,8 @@ def test_a_formula_has_only_the_inputs_that_elimination_left() -> None:
 
 
 def test_shapes_that_cannot_represent_the_data_are_not_adequate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "kan_engine.structure.search.MAX_SCREENED_STARTS", (2, 2)
-    )  # the most promising are refined
+    # The most promising are refined
+    monkeypatch.setattr("kan_engine.structure.search.MAX_SCREENED_STARTS", (2, 2))
     noise = np.random.default_rng(5).normal(size=100)
 
     def law(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -258,9 +257,8 @@ def test_a_network_with_too_many_edges_or_layers_has_no_formula(width: tuple[int
 
 
 def test_reading_that_is_told_to_stop_still_gives_a_formula(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "kan_engine.symbolic.extraction.MAX_SOLVED_ERROR", 0.0
-    )  # nothing proves itself: all would be tried
+    # Nothing proves itself: all would be tried
+    monkeypatch.setattr("kan_engine.symbolic.extraction.MAX_SOLVED_ERROR", 0.0)
     fit, validation = on_raw(additive_law, 2, 100), on_raw(additive_law, 2, 50, seed=1)
     assert (
         len(extract_formulas(ADDITIVE, replace(reading_of(fit, validation), should_stop=lambda: True))) == 1

@@ -35,9 +35,8 @@ def test_a_batch_has_mean_0_and_deviation_1() -> None:
     scales = NodeScales(random_network((2, 3, 1)))
     h = scales.normalise(0, 5 + 2 * uniform_rows(50, 3))
     torch.testing.assert_close(h.mean(0), torch.zeros(3, dtype=torch.float64))
-    torch.testing.assert_close(
-        h.std(0, correction=0), torch.ones(3, dtype=torch.float64), rtol=1e-5, atol=0
-    )  # TINY is in the variance
+    # TINY is in the variance
+    torch.testing.assert_close(h.std(0, correction=0), torch.ones(3, dtype=torch.float64), rtol=1e-5, atol=0)
 
 
 def test_the_first_batch_is_the_running_scale() -> None:

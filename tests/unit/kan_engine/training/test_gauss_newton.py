@@ -67,9 +67,8 @@ def test_blocks_of_rows_add_up_to_the_whole(loss: Loss, monkeypatch: pytest.Monk
     monkeypatch.setattr(
         "kan_engine.training.gauss_newton.JACOBIAN_BYTES", 8 * len(whole[1]) * OUTPUTS[loss] * 7
     )
-    torch.testing.assert_close(
-        gauss_newton_system(network, rows, loss, edges), whole
-    )  # six blocks, the last of 5
+    # Six blocks, the last of 5
+    torch.testing.assert_close(gauss_newton_system(network, rows, loss, edges), whole)
 
 
 @each_network

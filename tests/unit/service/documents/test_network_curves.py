@@ -91,9 +91,8 @@ def test_a_curve_of_the_first_layer_is_drawn_over_the_clients_units(quantile: bo
     rows = np.column_stack([curve["x"], np.full(CURVE_POINTS, -2.0)])
     expected = network.layers[0].postacts(torch.from_numpy(inputs.forward(rows)))[:, 0, 0].detach()
     assert (curve["x"][0], curve["x"][-1]) == (X[:, 0].min(), X[:, 0].max())
-    np.testing.assert_allclose(
-        curve["y"], expected, atol=0.02 if quantile else 1e-9
-    )  # between two rows: a line
+    # Between two rows: a line
+    np.testing.assert_allclose(curve["y"], expected, atol=0.02 if quantile else 1e-9)
 
 
 def test_a_curve_of_a_hidden_node_is_drawn_over_what_the_node_gave() -> None:

@@ -356,9 +356,8 @@ def test_as_many_networks_serve_side_by_side_as_restarts_say(
     rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.search.hill_climb.SELECTION_BIAS_FACTOR", 1e9)
-    monkeypatch.setattr(
-        "worker.search.hill_climb.list_moves", lambda _: ()
-    )  # nor does an additive network win
+    # Nor does an additive network win
+    monkeypatch.setattr("worker.search.hill_climb.list_moves", lambda _: ())
     training = {"steps": 3, "restarts": 3, "optimizer": "adam"}
     predictor = served(table_of(**noisy(rows, 0)), training=training, max_seconds=20)
     assert predictor.network.config.groups == 3
