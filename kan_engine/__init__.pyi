@@ -102,8 +102,8 @@ from .splines.knots import robust_range as robust_range
 from .structure.backward_elimination import cross_predict as cross_predict
 from .structure.backward_elimination import eliminate_edges as eliminate_edges
 from .structure.backward_elimination import refine_structure as refine_structure
-from .structure.search import FittedStructure as FittedStructure
-from .structure.search import StructureRows as StructureRows
+from .structure.fitted_structure import FittedStructure as FittedStructure
+from .structure.fitted_structure import StructureRows as StructureRows
 from .structure.search import fit_additive_structure as fit_additive_structure
 from .structure.search import search_structures as search_structures
 from .structure.serialization import structure_from_json as structure_from_json

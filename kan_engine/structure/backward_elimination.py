@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kan_engine.structure.batched_levenberg_marquardt import subdivide_grids
 from kan_engine.structure.batched_networks import NetworkBatch, forward, remove_node
-from kan_engine.structure.search import ADEQUATE_ERROR, FittedStructure, StructureRows
+from kan_engine.structure.fitted_structure import ADEQUATE_ERROR, FittedStructure, StructureRows
 
 FINE_GRID_SIZES = (32, 64)  # of the network that is served
 REFINEMENT_STEPS = 12

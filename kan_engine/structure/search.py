@@ -7,26 +7,27 @@ activations into a sum. All starts of a shape, on all transforms, are one batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from kan_engine.data.scaling import TRANSFORMS, TargetScaler, is_defined
-from kan_engine.network.kan import KAN
-from kan_engine.splines.knots import extend_knots, robust_range, uniform_grid
 from kan_engine.structure.batched_levenberg_marquardt import fit_batch, subdivide_grids
 from kan_engine.structure.batched_networks import (
     InputTerms,
     NetworkBatch,
     Node,
     compute_outputs,
-    extract_network,
     initialize_networks,
+)
+from kan_engine.structure.fitted_structure import (
+    FittedStructure,
+    InputGrids,
+    Shape,
+    StructureRows,
+    relative_rmse,
+    scale_targets,
 )
 from kan_engine.training.loop import TrainingStep
 
@@ -38,13 +39,9 @@ ROUNDS_PER_GRID = 2
 SCREENING_ROWS = 400  # enough for a coarse grid
 SCREENING_STEPS = 12  # per round
 STARTS_PER_NODE_COUNT = 4, 8, 8  # per shape and transform on the coarse grid, by number of nodes
-GRID_MARGIN = 0.01  # of the range of an input, added to its grid on both sides
 MAX_SCREENED_STARTS = 10, 8  # starts kept after the coarse grid, of shapes with one node and with more
 MAX_DUPLICATE_RATIO = 1.02  # between the errors of starts that led to the same network
 SIMPLE_SHAPE_FACTOR = 0.5  # factor on the error in the ranking, since given curves are less flexible
-ADEQUATE_ERROR = 2e-4  # an error below this is adequate, however fast it falls
-# Also adequate: below this, and lower by this factor on the last grid
-PROMISING_ERROR, MIN_ERROR_DECREASE = 1.5e-3, 5.0
 MAX_ERROR_RATIO = 0.7  # a doubling of the grid has to lower the error to this share
 SUFFICIENT_ERROR = 3e-6  # an error that suffices to extract a formula; the grid is not refined further
 MIN_ROWS_FOR_TRANSFORMS = 20  # with fewer rows, a transform may fit better by chance
@@ -87,181 +84,7 @@ TWO_NODES: tuple[Family, ...] = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """Shape of a small network.
-
-    Attributes:
-        nodes: Hidden nodes.
-        direct: Whether direct edges connect the inputs to the output.
-        transform: Name of the target transform T.
-        order: Order of the splines.
-    """
-
-    nodes: tuple[Node, ...] = ()
-    direct: bool = True
-    transform: str = "identity"
-    order: int = 3
-
-    @property
-    def is_simple(self) -> bool:
-        """Whether a node uses given curves instead of free splines."""
-        return any(node.inner != "free" for node in self.nodes)
-
-
 ADDITIVE = Shape()
-
-
-@dataclass(frozen=True, kw_only=True)
-class StructureRows:
-    """Rows of the structure search.
-
-    Attributes:
-        x: Scaled inputs.
-        raw: Raw inputs.
-        y: Raw target.
-        weights: Weights of the rows.
-    """
-
-    x: Float[Tensor, "batch in_dim"]
-    raw: Float[Tensor, "batch in_dim"]
-    y: Float[Tensor, "batch 1"]
-    weights: Float[Tensor, " batch"]
-
-    def __getitem__(self, places: Tensor | slice) -> StructureRows:
-        return StructureRows(
-            x=self.x[places], raw=self.raw[places], y=self.y[places], weights=self.weights[places]
-        )
-
-    @cached_property
-    def spread(self) -> float:
-        """Standard deviation of the target; 1 if it does not vary."""
-        return float(self.y.std(correction=0)) or 1.0
-
-
-@dataclass(frozen=True, eq=False)
-class InputGrids:
-    """Ranges of the input grids and scales of the given curves, both from the training rows.
-
-    Isolated values do not extend the grids; curves continue to them along their tangents.
-    """
-
-    training: StructureRows
-    order: int
-
-    def terms(self, sample: StructureRows, grid: int) -> InputTerms:
-        """Evaluate the basis and the given curves at the rows of a sample."""
-        knots = extend_knots(uniform_grid(*self._ends, grid), self.order)
-        curves = {
-            name: (kind(sample.raw) - mean) / deviation
-            for name, (kind, mean, deviation) in self._curve_scales.items()
-        }
-        return InputTerms.build(sample.x, knots, self.order, curves)
-
-    @cached_property
-    def _ends(self) -> tuple[Tensor, Tensor]:
-        low, high = robust_range(self.training.x)
-        return low - GRID_MARGIN * (high - low), high + GRID_MARGIN * (high - low)
-
-    @cached_property
-    def _curve_scales(self) -> dict[str, tuple[Callable[[Tensor], Tensor], Tensor, Tensor]]:
-        raw = self.training.raw
-        kinds: dict[str, Callable[[Tensor], Tensor]] = {"line": lambda u: u, "square": torch.square}
-        if float(raw.min()) > 0:
-            kinds["log"] = torch.log
-        values = {name: kind(raw) for name, kind in kinds.items()}
-        return {
-            name: (kinds[name], v.mean(0), v.std(0, correction=0).clamp_min(1e-300))
-            for name, v in values.items()
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class FittedStructure:
-    """A fitted shape.
-
-    Attributes:
-        bundle: Coefficients, as a batch of one network.
-        terms: Basis values of the training rows on the current grid.
-        errors: Validation RMSE over the spread of the target, after every grid of the schedule.
-        history: Losses after each grid, on the unit scale of T(y).
-        dropped: For every input that lost its last edge, the errors before and after the removal.
-    """
-
-    shape: Shape
-    frame: InputGrids
-    bundle: NetworkBatch
-    terms: InputTerms
-    scaler: TargetScaler
-    errors: tuple[float, ...]
-    history: tuple[TrainingStep, ...] = ()
-    dropped: Mapping[int, tuple[float, float]] = field(default_factory=dict)
-
-    @cached_property
-    def network(self) -> KAN:
-        """The structure as a KAN."""
-        return extract_network(self.bundle, 0, self.terms)
-
-    @property
-    def error(self) -> float:
-        """Lowest validation error, which is the error of the kept network."""
-        return min(self.errors)
-
-    @property
-    def is_adequate(self) -> bool:
-        """Whether the shape can represent the data.
-
-        Its error is below ``ADEQUATE_ERROR``, or below ``PROMISING_ERROR`` and falling at the spline rate.
-        """
-        if self.error < ADEQUATE_ERROR:
-            return True
-        falling = len(self.errors) > 1 and self.errors[-1] * MIN_ERROR_DECREASE < self.errors[-2]
-        return self.error < PROMISING_ERROR and falling
-
-    def predict(
-        self, sample: StructureRows, bundle: NetworkBatch | None = None
-    ) -> Float[np.ndarray, " batch"]:
-        """Predict the target at other rows, by these or other coefficients on the same grid."""
-        output = compute_outputs(bundle or self.bundle, self.frame.terms(sample, self.terms.grid_size))
-        return self.scaler.inverse(output.T.numpy())[:, 0]
-
-    def predict_by_splines(self, sample: StructureRows) -> Float[np.ndarray, " batch"]:
-        """Predict the target by ``network``, in which splines replace the given curves."""
-        with torch.no_grad():
-            return np.asarray(self.scaler.inverse(self.network(sample.x).numpy())[:, 0])
-
-    def relative_error(self, sample: StructureRows, bundle: NetworkBatch | None = None) -> float:
-        """RMSE over the spread of the target on other rows, by these or other coefficients."""
-        return relative_rmse(self.predict(sample, bundle)[:, None], sample)
-
-    def train_coefficients(
-        self,
-        rows: StructureRows,
-        *,
-        steps: int,
-        rounds: int = 1,
-        bundle: NetworkBatch | None = None,
-        should_stop: Callable[[], bool] = lambda: False,
-    ) -> NetworkBatch:
-        """Train these or other coefficients on the same grid further and return them.
-
-        Args:
-            rows: Rows to fit.
-            steps: Maximum number of steps of a round.
-            rounds: Number of rounds.
-            bundle: Starting coefficients, if not those of the fit.
-            should_stop: Called after every step; once true, the training ends.
-        """
-        terms = self.terms if rows is self.frame.training else self.frame.terms(rows, self.terms.grid_size)
-        return fit_batch(
-            bundle or self.bundle,
-            terms,
-            scale_targets(self.scaler, rows)[None],
-            rows.weights,
-            steps=steps,
-            rounds=rounds,
-            should_stop=should_stop,
-        )
 
 
 def search_structures(
@@ -462,16 +285,3 @@ class _StructureSearch:
         if grid not in self._terms:
             self._terms[grid] = self.frame.terms(self.training, grid)
         return self._terms[grid]
-
-
-def scale_targets(scaler: TargetScaler, rows: StructureRows) -> Float[Tensor, " batch"]:
-    """Return the targets of the network: T(y) on the unit scale."""
-    return torch.from_numpy(scaler.forward(rows.y.numpy()))[:, 0]
-
-
-def relative_rmse(predicted: Float[np.ndarray, "batch 1"], sample: StructureRows) -> float:
-    """Weighted RMSE of the target over its spread; infinite if T⁻¹ is not finite."""
-    with np.errstate(all="ignore"):
-        squares = np.square(predicted - sample.y.numpy())[:, 0]
-        error = float(np.sqrt(np.average(squares, weights=sample.weights.numpy())))
-    return error / sample.spread if np.isfinite(error) else float("inf")

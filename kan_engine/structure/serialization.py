@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kan_engine.data.scaling import TargetScaler
 from kan_engine.structure.batched_networks import NetworkBatch, Node
-from kan_engine.structure.search import FittedStructure, InputGrids, Shape, StructureRows
+from kan_engine.structure.fitted_structure import FittedStructure, InputGrids, Shape, StructureRows
 from kan_engine.training.loop import TrainingStep
 
 

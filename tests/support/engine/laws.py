@@ -9,7 +9,13 @@ import torch
 from kan_engine.data.scaling import TargetScaler
 from kan_engine.structure.batched_levenberg_marquardt import fit_batch
 from kan_engine.structure.batched_networks import Node, compute_outputs, initialize_networks
-from kan_engine.structure.search import FittedStructure, InputGrids, Shape, StructureRows, scale_targets
+from kan_engine.structure.fitted_structure import (
+    FittedStructure,
+    InputGrids,
+    Shape,
+    StructureRows,
+    scale_targets,
+)
 
 Law = Callable[..., np.ndarray]
 Ends = float | tuple[float, ...]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kan_engine.structure.search import StructureRows
+from kan_engine.structure.fitted_structure import StructureRows
 from kan_engine.symbolic.edge_candidates import ExtractionContext
 from kan_engine.symbolic.noise_model import NoiseModel
 

@@ -15,16 +15,8 @@ from kan_engine.structure.backward_elimination import (
     remove_edge,
 )
 from kan_engine.structure.batched_networks import Node, compute_outputs
-from kan_engine.structure.search import (
-    FREE,
-    LINE,
-    LINE_PRODUCT,
-    LOG,
-    PRODUCT,
-    FittedStructure,
-    StructureRows,
-    fit_additive_structure,
-)
+from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
+from kan_engine.structure.search import FREE, LINE, LINE_PRODUCT, LOG, PRODUCT, fit_additive_structure
 from tests.support.engine.laws import Law, fit_of, sampled
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

@@ -10,6 +10,7 @@ import torch
 from kan_engine.data.scaling import TargetScaler
 from kan_engine.structure.batched_levenberg_marquardt import fit_batch
 from kan_engine.structure.batched_networks import InputTerms, NetworkBatch, Node
+from kan_engine.structure.fitted_structure import FittedStructure, InputGrids, Shape, relative_rmse
 from kan_engine.structure.search import (
     ADDITIVE,
     FEW_INPUT_GRID_SIZES,
@@ -21,11 +22,7 @@ from kan_engine.structure.search import (
     MIN_ROWS_FOR_TRANSFORMS,
     PRODUCT,
     SQUARE,
-    FittedStructure,
-    InputGrids,
-    Shape,
     fit_additive_structure,
-    relative_rmse,
     search_structures,
 )
 from tests.support.engine.laws import Law, sampled
@@ -291,7 +288,7 @@ def test_a_fit_is_cut_after_the_step_in_which_it_is_told_to_stop(monkeypatch: py
         calls.append(terms.grid_size)
         return fit_batch(bundle, terms, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("kan_engine.structure.search.fit_batch", counted)
+    monkeypatch.setattr("kan_engine.structure.fitted_structure.fit_batch", counted)
     sample = sampled(lambda a, b: a * b, 2, 400)
     fit_additive_structure(sample, sample, generator(), lambda: True)
     assert calls == [4]

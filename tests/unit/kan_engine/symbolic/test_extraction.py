@@ -16,7 +16,8 @@ from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import SymbolicEdge
 from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
 from kan_engine.structure.backward_elimination import eliminate_edges
-from kan_engine.structure.search import FittedStructure, StructureRows, search_structures
+from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
+from kan_engine.structure.search import search_structures
 from kan_engine.symbolic.edge_candidates import ExtractionContext
 from kan_engine.symbolic.extraction import MAX_EDGES, Formula, extract_formulas, extract_shorter_formulas
 from kan_engine.symbolic.noise_model import NoiseModel

@@ -10,7 +10,8 @@ import torch
 from kan_engine.expressions.evaluation import evaluate, variables
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.network.kan import KAN
-from kan_engine.structure.search import FREE, LINE, LINE_PRODUCT, PRODUCT, FittedStructure, StructureRows
+from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
+from kan_engine.structure.search import FREE, LINE, LINE_PRODUCT, PRODUCT
 from kan_engine.symbolic.network_candidates import MAX_SHARED_FUNCTIONS, NetworkPart, iterate_part_variants
 from kan_engine.symbolic.node_candidates import select_best_combinations
 from kan_engine.symbolic.noise_model import NoiseModel
