@@ -77,7 +77,7 @@ def revise_model(
     changes, predictor = revises.model.changes, load(revises.artifact)
     if changes.fix:
         return _fix_functions(revises, predictor, run)
-    found = _make_result(predictor)
+    found = SearchResult.from_predictor(predictor)
     if changes.choose is not None:
         found = replace(found, formulas=_reorder_formulas(revises, predictor, run))
     else:
@@ -100,11 +100,6 @@ def revise_model(
             select_answering_member(predictor, symbolic), data, revises.model.edges, should_stop
         ),
     )
-
-
-def _make_result(predictor: Predictor) -> SearchResult:
-    network = predictor.network
-    return SearchResult(network=network, judged=network, inputs=predictor.inputs, scaler=predictor.outputs)
 
 
 def _make_symbolic(found: SearchResult, predictor: Predictor, run: SearchContext) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from kan_engine import (
     KAN,
     Formula,
     OptimismCorrection,
+    Predictor,
     Standardizer,
     TargetScaler,
     TrainingStep,
@@ -62,6 +63,14 @@ class SearchResult:
     contest: OptimismCorrection | None = None
     dropped: dict[str, tuple[float, float]] = field(default_factory=dict)
     grids: tuple[dict[str, Any], ...] = ()
+
+    @staticmethod
+    def from_predictor(predictor: Predictor, **fields: Any) -> SearchResult:
+        """A result that serves the network of a predictor, with these further fields."""
+        network = predictor.network
+        return SearchResult(
+            network=network, judged=network, inputs=predictor.inputs, scaler=predictor.outputs, **fields
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

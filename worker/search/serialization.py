@@ -67,11 +67,8 @@ def restore_result(
 ) -> SearchResult:
     """The inverse of ``to_metadata`` and ``collect_errors``."""
     none = np.zeros(0)
-    return SearchResult(
-        network=predictor.network,
-        judged=predictor.network,
-        inputs=predictor.inputs,
-        scaler=predictor.outputs,
+    return SearchResult.from_predictor(
+        predictor,
         history=tuple(
             TrainingStep(**{name: _infinity_if_null(value) for name, value in s.items()})
             for s in data["history"]

@@ -204,11 +204,8 @@ def serves_formula(
     data = prepare_data(table_of(**noisy(150, 0)), request_for(**{"network": {}, **asked}))
     run = SearchContext.create(data, data.plan.request, FormulaConstraints(), lambda *_: None, lambda: False)
     predictor = make_predictor()
-    found = SearchResult(
-        network=predictor.network,
-        judged=predictor.network,
-        inputs=predictor.inputs,
-        scaler=predictor.outputs,
+    found = SearchResult.from_predictor(
+        predictor,
         evidence=evidence,
         errors=WORSE,
         formula_errors=factor * WORSE,

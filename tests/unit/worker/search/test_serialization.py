@@ -14,11 +14,8 @@ from worker.search.serialization import collect_errors, restore_result, to_metad
 
 def test_what_is_infinite_comes_back_although_json_knows_no_infinity() -> None:
     predictor = make_predictor()
-    found = SearchResult(
-        network=predictor.network,
-        judged=predictor.network,
-        inputs=predictor.inputs,
-        scaler=predictor.outputs,
+    found = SearchResult.from_predictor(
+        predictor,
         history=(TrainingStep(0, 4, 0.5, math.inf), TrainingStep(1, 8, 0.25, 0.125)),
         formulas=[[Formula(Number(2), math.inf)]],
         dropped={"c": (0.1, math.inf)},
@@ -29,3 +26,9 @@ def test_what_is_infinite_comes_back_although_json_knows_no_infinity() -> None:
     assert again.history == found.history
     assert again.dropped == found.dropped
     assert again.formulas[0][0].error == math.inf
+
+
+def test_a_formula_that_an_older_version_stored_is_read() -> None:
+    stored = Formula(Number(2), 0.5, 7.0).to_dict()
+    del stored["bits"]
+    assert Formula.from_dict(stored) == Formula(Number(2), 0.5, math.inf)
