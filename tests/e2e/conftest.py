@@ -1,4 +1,4 @@
-"""What the tests of the page share: a service and a browser, once for each file."""
+"""What the tests of the page share: one service, and a browser for each file."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.support.browser import running_browser
 from tests.support.servers import whole_service
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with whole_service(tmp_path_factory.mktemp("page")) as serving:
         yield serving.url
@@ -22,7 +22,7 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def api(url: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=url, timeout=90) as client:
         yield client

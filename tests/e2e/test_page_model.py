@@ -18,7 +18,7 @@ JOB_TIMEOUT_S = 60
 @pytest.fixture(scope="module")
 def law(api: httpx.Client) -> str:
     """A model of the law, by its id."""
-    x1, x2 = np.random.default_rng(0).uniform(-1, 1, (2, 400))
+    x1, x2 = np.random.default_rng(0).uniform(-1, 1, (2, 200))
     columns = {"x1": x1, "x2": x2, "y": np.exp(np.sin(np.pi * x1) + x2**2)}
     return trained(api, columns, target="y", name="law", units={"y": "kJ"})
 
