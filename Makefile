@@ -18,9 +18,10 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 PIP  := $(VENV)/bin/pip --disable-pip-version-check
 LOCK := --constraint service/constraints.txt
-PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(JOBS) --dist worksteal
+# Tests start hundreds of processes: without compiled files each would compile the project anew.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(VENV)/bin/pytest --dist worksteal -n
 
-.PHONY: install demo serve test parts covered coverage test-faults browser chaos check gallery bench bench-service \
+.PHONY: install demo serve test coverage test-faults browser chaos check gallery bench bench-service \
 	bench-formulas lock sbom secrets
 
 install: $(VENV)/installed
@@ -38,26 +39,22 @@ check: $(VENV)/installed-test
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/python .ci/folders.py
 
-# COVERAGE=yes measures what the tests of the parts reach, and fails below what it is to be.
-test: parts
+# One process more than there are processors: many of these tests wait for other processes.
+test: $(VENV)/installed-test
 	-@$(MAKE) --no-print-directory browser
-	KAN_TEST_SHAPES=off $(PYTEST) -m 'not thorough' tests/e2e tests/faults tests/property tests/security
+	$(PYTEST) $(JOBS) -m shaped tests/unit/kan_engine
+	KAN_TEST_SHAPES=off $(PYTEST) $$(($(JOBS) + 1)) -m 'not shaped and not thorough' tests
 
-parts: $(VENV)/installed-test
-	$(PYTEST) -m shaped $(if $(COVERAGE),--cov --cov-report=) tests/unit/kan_engine
-	KAN_TEST_SHAPES=off $(PYTEST) -m 'not shaped and not thorough' \
-		$(if $(COVERAGE),--cov --cov-append --cov-report=) tests/unit tests/integration
-	$(if $(COVERAGE),$(MAKE) --no-print-directory covered)
-
-covered:
+# What the tests of the parts reach.
+coverage: $(VENV)/installed-test
+	$(PYTEST) $(JOBS) -m shaped --cov --cov-report= tests/unit/kan_engine
+	KAN_TEST_SHAPES=off $(PYTEST) $(JOBS) -m 'not shaped and not thorough' --cov --cov-append --cov-report= \
+		tests/unit tests/integration
 	$(VENV)/bin/coverage report --skip-covered --show-missing --include='kan_engine/*' --fail-under=95
 	$(VENV)/bin/coverage report --skip-covered --show-missing --include='service/*,worker/*' --fail-under=90
 
-coverage: COVERAGE := yes
-coverage: parts
-
 test-faults: $(VENV)/installed-test
-	KAN_TEST_SHAPES=off $(PYTEST) -m thorough
+	KAN_TEST_SHAPES=off $(PYTEST) $(JOBS) -m thorough
 
 # For the tests of the page. Wheels carry no browser, so it is the system's; without one these tests fail.
 browser:
