@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from kan_engine import (
     save,
     solve,
 )
+from kan_engine.errors import NoSolution
 from service.db.repositories import TrainedModels
 from service.documents.answering_member import Members
 from service.documents.model_summary import describe_features, describe_network
@@ -174,7 +176,23 @@ def _find_solution(
         report(JobProgress("solve", share * reached.fraction, message, error))
     if solution is None:
         raise JobStopped("no solution was found")
+    _check_values_exist(request, solution)
     return solution, history
+
+
+def _check_values_exist(request: SolveRequest, solution: Solution) -> None:
+    """Check that every equation and condition has a value: a residual that is not a number cannot be small.
+
+    Raises:
+        NoSolution: One has none on a part of the domain.
+    """
+    residuals = [*request.equations, *(condition.residual for condition in request.conditions)]
+    for residual, violation in zip(residuals, chain(*solution.violations()), strict=True):
+        if not math.isfinite(violation.largest):
+            raise NoSolution(
+                f"{residual!r} has no real value on a part of the domain: check the domains of its "
+                "functions, such as log and sqrt, and its divisions"
+            )
 
 
 def _start_solver(

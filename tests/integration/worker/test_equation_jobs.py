@@ -289,6 +289,17 @@ def test_a_solution_that_ends_fails_the_job_and_says_where(
     assert place == pytest.approx(1, abs=0.1)  # a pole is approached by ever shorter windows
 
 
+@pytest.mark.parametrize("right", ["log(x - 6)", "sqrt(x - 2)"])
+def test_an_equation_that_has_no_value_on_a_part_of_the_domain_has_no_solution(
+    right: str, solve: Callable[..., dict[str, Any]]
+) -> None:
+    job = solve(EXAMPLE_REQUEST, equations=[f"Derivative(y(x), x) = {right}"])
+    assert (job["status"], job["error"]["code"], job["model_id"]) == ("failed", "no_solution", None)
+    assert (
+        f"'Derivative(y(x), x) = {right}' has no real value on a part of the domain" in job["error"]["detail"]
+    )
+
+
 def test_conditions_that_contradict_each_other_are_told(
     client: TestClient, solve: Callable[..., dict[str, Any]]
 ) -> None:
