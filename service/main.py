@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 
 from service.api.http import problems
 from service.api.http.auth import ApiKeyMiddleware, needs_key
@@ -98,8 +100,6 @@ def make_application(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        generate_unique_id_function=lambda route: route.name,
-        responses=document.ERROR_RESPONSES,
         telemetry=tracing.make_telemetry_config(),
     )
     app.state.settings = settings
@@ -115,8 +115,18 @@ def make_application(settings: Settings) -> FastAPI:
     app.state.meters = RequestMetrics(JobMetricsCollector(app.state.sessions))
     problems.register(app)
     document.extend_openapi(app)
-    for router in [*RESOURCES, open_inference.router, docs.router, guide.router, web.router, health.router]:
-        app.include_router(router)
-    for router in [*RESOURCES, docs.router, guide.router, web.router, health.router]:
-        app.include_router(router, prefix="/v1", include_in_schema=False)
+    app.router.routes.extend(_make_routes())
     return app
+
+
+@cache
+def _make_routes() -> tuple[BaseRoute, ...]:
+    """Make the routes, which applications of a process share: FastAPI builds each on its first request."""
+    routes = APIRouter(
+        generate_unique_id_function=lambda route: route.name, responses=document.ERROR_RESPONSES
+    )
+    for router in [*RESOURCES, open_inference.router, docs.router, guide.router, web.router, health.router]:
+        routes.include_router(router)
+    for router in [*RESOURCES, docs.router, guide.router, web.router, health.router]:
+        routes.include_router(router, prefix="/v1", include_in_schema=False)
+    return tuple(routes.routes)
