@@ -1,9 +1,13 @@
 """Checks of a table's size and of the names of its columns."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from service.errors import Invalid
-from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.settings import Settings
 
 MAX_NAME_LENGTH = 200
 MAX_ERROR_ENTRIES = 20

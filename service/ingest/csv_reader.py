@@ -4,13 +4,15 @@ Python's reader splits the records. It is slower than others, but it knows the l
 errors and warnings need, and it accepts every quoted newline.
 """
 
+from __future__ import annotations
+
 import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 import polars as pl
@@ -21,7 +23,9 @@ from service.ingest.column_report import RawTable, Warnings
 from service.ingest.missing_codes import MissingCodes, mask_codes, warn_declared_codes
 from service.ingest.sniffing import detect_encoding
 from service.ingest.type_inference import infer_type
-from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.settings import Settings
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 SAMPLE_CHARACTERS = 64 * 1024

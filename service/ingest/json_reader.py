@@ -1,9 +1,11 @@
 """Read tables as JSON: JSON Lines files, and columns or rows in a body. A column has one JSON type."""
 
+from __future__ import annotations
+
 import io
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import polars as pl
@@ -14,10 +16,12 @@ from service.ingest.column_names import check_names, check_size
 from service.ingest.column_report import RawTable, Warnings
 from service.ingest.sniffing import detect_encoding
 from service.ingest.type_inference import parse_iso_times
-from service.settings import MiB, Settings
+
+if TYPE_CHECKING:
+    from service.settings import Settings
 
 BLOCK_ROWS = 20_000
-MAX_LINE_CHARACTERS = 16 * MiB
+MAX_LINE_CHARACTERS = 16 * 2**20
 KINDS = {bool: "boolean", int: "number", float: "number", str: "text"}
 
 Place = Callable[[int, str], dict[str, Any]]

@@ -1,14 +1,18 @@
 """Read Parquet files with supported column types."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import polars as pl
 
 from service.errors import Invalid
 from service.ingest.column_names import NUMBER_CELL_BYTES, check_names, check_size
 from service.ingest.column_report import RawTable
-from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.settings import Settings
 
 TEXT_CELL_BYTES = 40  # memory per cell of a text column
 REMEDY = "write it again as plain Parquet, or send CSV"

@@ -1,13 +1,17 @@
 """Read a table from an uploaded file, or from columns or rows in a request body."""
 
+from __future__ import annotations
+
 import tempfile
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from service.ingest import csv_reader, json_reader, parquet_reader
 from service.ingest.column_report import IngestedTable, check_and_describe
 from service.ingest.missing_codes import MissingCodes
 from service.ingest.sniffing import decompress, detect_format
-from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.settings import Settings
 
 
 def read_upload(

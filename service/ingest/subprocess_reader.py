@@ -2,7 +2,8 @@
 
 A small file can expand to a huge table, and a native parser can crash its process. Large, compressed and
 Parquet files are therefore read by a child process. It receives the open file, and returns a Parquet file and
-its description. The table takes no memory of the API.
+its description. The table takes no memory of the API. The package does not import the settings, so that the
+child starts quickly: pydantic takes as long as polars.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import subprocess
 import sys
 import traceback
 from dataclasses import asdict, dataclass
-from typing import Any, BinaryIO
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from service import errors
 from service.errors import Invalid, ServiceError
@@ -22,10 +24,13 @@ from service.ingest.missing_codes import MissingCodes
 from service.ingest.readers import read_upload
 from service.ingest.sniffing import GZIP, PARQUET
 from service.process_limits import limit_process
-from service.settings import GiB, MiB, Settings
+
+if TYPE_CHECKING:
+    from service.settings import Settings
 
 COMMAND = (sys.executable, "-m", "service.ingest.subprocess_reader")
 MAX_IN_PROCESS_BYTES = 256 * 1024  # of plain text: read in less time than a process takes to start
+MiB, GiB = 2**20, 2**30
 BASE_CPU_S = 10  # plus `CPU_S_PER_MIB` for every MiB of the file
 # Five times what usual gzipped tables take; stops early a small file that expands to a huge table
 CPU_S_PER_MIB = 5
@@ -112,7 +117,7 @@ def _parse_reply(answer: dict[str, Any]) -> TableDescription:
 def main() -> None:
     """Read the file named in the request on standard input, and reply on standard output."""
     asked = json.load(sys.stdin)
-    settings = Settings(**asked["limits"])
+    settings = cast("Settings", SimpleNamespace(**asked["limits"]))
     limit_process(GiB + MEMORY_FACTOR * settings.max_memory_bytes, asked["cpu_s"])
     with os.fdopen(asked["file"], "rb") as file, os.fdopen(asked["parquet"], "wb") as parquet:
         answer = _convert_in_child(file, asked["filename"], parquet, settings, asked["missing"])
