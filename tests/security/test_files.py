@@ -172,7 +172,7 @@ def test_a_hostile_text_is_a_table_of_texts_or_refused(
         assert client.get(f"/datasets/{answer.json()['id']}/preview").status_code == 200
 
 
-@pytest.mark.parametrize("protocol", [0, 2, pickle.HIGHEST_PROTOCOL])
+@pytest.mark.parametrize("protocol", [0, pickle.HIGHEST_PROTOCOL])
 def test_a_pickle_is_never_loaded(
     settings: Settings, sessions: Sessions, tmp_path: Path, protocol: int
 ) -> None:

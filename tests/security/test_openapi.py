@@ -125,7 +125,9 @@ def make_filter() -> Callable[[Any, schemathesis.Case], bool]:
         varied = case.meta.phase.data
         if not isinstance(varied, CoveragePhaseData):
             return True
-        if varied.scenario is CoverageScenario.INCORRECT_TYPE:  # what follows three is no number, truth or null
+        if (
+            varied.scenario is CoverageScenario.INCORRECT_TYPE
+        ):  # what follows three is no number, truth or null
             tried[case.operation.label, varied.parameter, varied.location] += 1
             if tried[case.operation.label, varied.parameter, varied.location] > 3:
                 return False

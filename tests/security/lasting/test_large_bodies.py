@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from service.api.http import large_bodies
@@ -17,7 +18,7 @@ from service.main import create_app
 from service.settings import MiB, Settings
 from tests.support.factories import make_model, make_predictor
 from tests.support.peak import forget_peak, own_peak
-from tests.support.servers import LOOPBACK, serving
+from tests.support.servers import LOOPBACK
 
 JSON = {"content-type": "application/json"}
 MANY_MISTAKES = b'{"model": "x", "rows": [' + b"1," * 2 * MiB + b"1]}"
@@ -158,12 +159,6 @@ def test_a_large_inference_is_the_same_and_is_counted(
 
 
 @pytest.fixture
-def keyed(settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(settings.model_copy(update={"host": "0.0.0.0"})), base_url=LOOPBACK) as client:
-        yield client
-
-
-@pytest.fixture
 def key_of(sessions: Sessions) -> Callable[..., dict[str, str]]:
     def made(tenant: str, **more: Any) -> dict[str, str]:
         with sessions.begin() as session:
@@ -172,10 +167,15 @@ def key_of(sessions: Sessions) -> Callable[..., dict[str, str]]:
     return made
 
 
+def with_keys(settings: Settings) -> TestClient:
+    return TestClient(create_app(settings.model_copy(update={"host": "0.0.0.0"})), base_url=LOOPBACK)
+
+
 def test_a_large_body_comes_from_the_tenant_of_its_key(
-    keyed: TestClient, key_of: Callable[..., dict[str, str]]
+    app: FastAPI, settings: Settings, key_of: Callable[..., dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine, theirs = key_of("mine"), key_of("theirs")
+    monkeypatch.setattr("service.main.LargeBodyReader", lambda _: app.state.reader)  # it knows no keys
+    keyed, mine, theirs = with_keys(settings), key_of("mine"), key_of("theirs")
     body = {"columns": {"x": [number / 7 for number in range(100_000)]}}
     made = keyed.post("/datasets", json=body, headers=mine)
     assert made.status_code == 201
@@ -183,19 +183,15 @@ def test_a_large_body_comes_from_the_tenant_of_its_key(
     assert keyed.get(made.headers["location"], headers=theirs).status_code == 404
 
 
-def test_nothing_of_a_large_body_is_kept_for_one_without_a_key(keyed: TestClient) -> None:
-    assert keyed.post("/datasets", content=MANY_MISTAKES, headers=JSON).status_code == 401
-    assert keyed.app.state.reader._process is None  # type: ignore[attr-defined]
+def test_nothing_of_a_large_body_is_kept_for_one_without_a_key(settings: Settings) -> None:
+    with with_keys(settings) as keyed:
+        assert keyed.post("/datasets", content=MANY_MISTAKES, headers=JSON).status_code == 401
+        assert keyed.app.state.reader._process is None  # type: ignore[attr-defined]
 
 
-def test_the_process_that_reads_is_started_anew_when_it_has_died(server_app: Any) -> None:
-    with serving(server_app) as url, patient(url) as client:
-        for _ in range(2):
-            assert client.post("/predict", content=pieces(MANY_MISTAKES), headers=JSON).status_code == 422
-            server_app.state.reader._process.kill()
-            server_app.state.reader._process.wait()
-
-
-@pytest.fixture
-def server_app(settings: Settings) -> Any:
-    return create_app(settings)
+def test_the_process_that_reads_is_started_anew_when_it_has_died(client: TestClient, app: FastAPI) -> None:
+    body = b"[" + b"1," * large_bodies.MAX_INLINE_OTHER_BYTES + b"1]"
+    assert client.post("/jobs", content=body, headers=JSON).status_code == 422
+    app.state.reader._process.kill()
+    app.state.reader._process.wait()
+    assert client.post("/jobs", content=body, headers=JSON).status_code == 422
