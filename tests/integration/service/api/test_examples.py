@@ -32,11 +32,13 @@ class Logged(logging.Handler):
 
 
 @pytest.fixture(scope="module")
-def tour(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the service takes and answers now."""
+def tour(tmp_path_factory: pytest.TempPathFactory, small_dictionary: None) -> dict[str, Any]:
+    """What the service takes and answers now; of small searches, since values are not compared."""
     logged = Logged(logging.WARNING)
     logging.getLogger().addHandler(logged)
-    made = make_tour(tmp_path_factory.mktemp("tour"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("worker.evaluation.mlp.LBFGS_STEPS", 50)
+        made = make_tour(tmp_path_factory.mktemp("tour"))
     logging.getLogger().removeHandler(logged)
     assert logged.lines == [], "what would look like a failure of the tour"
     assert made["operations"].keys() == OPERATIONS.keys(), "an operation that tests/tour does not call"
