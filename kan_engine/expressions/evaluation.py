@@ -60,6 +60,7 @@ __all__ = [
     "Add",
     "Call",
     "Constant",
+    "Evaluation",
     "Expression",
     "Mul",
     "Number",
@@ -118,15 +119,8 @@ def value_and_jacobian(
     The derivatives come from one backward pass (reverse accumulation): every node passes its adjoint ∂v/∂node
     to its children, for all rows at once.
     """
-    with np.errstate(all="ignore"):
-        trace = _trace_values(tree, columns, parameters)
-        gradients: list[Values] = [0.0] * len(parameters)
-        _accumulate_gradients(trace, 1.0, gradients)
-    shape = _broadcast_shape(trace.value, columns)
-    jacobian = np.empty((*shape, len(parameters)))
-    for index, gradient in enumerate(gradients):
-        jacobian[..., index] = gradient
-    return np.array(np.broadcast_to(trace.value, shape), dtype=np.float64), jacobian
+    evaluation = Evaluation.at(tree, columns, parameters)
+    return evaluation.values(), evaluation.jacobian()
 
 
 @dataclass(slots=True)
@@ -139,6 +133,47 @@ class _Trace:
     depends: bool  # whether the node contains a parameter
 
 
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A formula evaluated in every row with one set of parameters."""
+
+    _trace: _Trace
+    _columns: Mapping[str, NDArray[Any]]
+    _parameters: Sequence[Any] | NDArray[Any]
+
+    @staticmethod
+    def at(
+        tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Sequence[Any] | NDArray[Any]
+    ) -> "Evaluation":
+        """Evaluate the formula."""
+        with np.errstate(all="ignore"):
+            return Evaluation(_trace_values(tree, columns, parameters), columns, parameters)
+
+    def move(self, parameters: Sequence[Any] | NDArray[Any]) -> "Evaluation":
+        """Evaluate the formula with other parameters; parts without a parameter keep their values."""
+        with np.errstate(all="ignore"):
+            trace = _retrace_values(self._trace, self._columns, parameters)
+        return Evaluation(trace, self._columns, parameters)
+
+    def values(self) -> NDArray[np.float64]:
+        """Return the values [N]."""
+        return np.array(np.broadcast_to(self._trace.value, self._shape), dtype=np.float64)
+
+    def jacobian(self) -> NDArray[np.float64]:
+        """Return the derivatives with respect to the parameters [N, P]."""
+        gradients: list[Values] = [0.0] * len(self._parameters)
+        with np.errstate(all="ignore"):
+            _accumulate_gradients(self._trace, 1.0, gradients)
+        jacobian = np.empty((*self._shape, len(gradients)))
+        for index, gradient in enumerate(gradients):
+            jacobian[..., index] = gradient
+        return jacobian
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return _broadcast_shape(self._trace.value, self._columns)
+
+
 def _broadcast_shape(value: Values, columns: Mapping[str, NDArray[Any]]) -> tuple[int, ...]:
     return np.broadcast_shapes(np.shape(value), *(np.shape(column) for column in columns.values()))
 
@@ -147,6 +182,14 @@ def _trace_values(tree: Expression, columns: Mapping[str, NDArray[Any]], paramet
     parts = tuple(_trace_values(part, columns, parameters) for part in children(tree))
     value = evaluate_node(tree, [part.value for part in parts], columns, parameters)
     return _Trace(tree, value, parts, isinstance(tree, Parameter) or any(part.depends for part in parts))
+
+
+def _retrace_values(trace: _Trace, columns: Mapping[str, NDArray[Any]], parameters: Any) -> _Trace:
+    if not trace.depends:
+        return trace
+    parts = tuple(_retrace_values(part, columns, parameters) for part in trace.parts)
+    value = evaluate_node(trace.tree, [part.value for part in parts], columns, parameters)
+    return _Trace(trace.tree, value, parts, depends=True)
 
 
 def evaluate_node(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kan_engine.expressions.evaluation import (
+    Evaluation,
     Expression,
     Parameter,
     bind,
@@ -73,25 +74,28 @@ def refit_constants(form: ParametricForm, data: ColumnsAndTarget, *, iterations:
     values, damping = np.asarray(form.values, dtype=float), 1e-3
     if not len(values):
         return form
-    v, jacobian = value_and_jacobian(form.tree, columns, values)
-    lowest = _mean_square(v - target)
+    here = Evaluation.at(form.tree, columns, values)
+    residual = here.values() - target
+    lowest = _mean_square(residual)
     if not np.isfinite(lowest):  # no gradient where the form is not finite
         return form
     for _ in range(iterations):
+        jacobian = here.jacobian()
         if not np.isfinite(jacobian).all() or np.abs(jacobian).max() > MAX_SLOPE:
             break
-        matrix, gradient = jacobian.T @ jacobian, jacobian.T @ (v - target)
+        matrix, gradient = jacobian.T @ jacobian, jacobian.T @ residual
         diagonal = np.diag(matrix).copy()
         diagonal = np.maximum(diagonal, 1e-14 * diagonal.max() + 1e-300)
         improved = False
         for _try in range(10):
             step = np.linalg.lstsq(matrix + np.diag(damping * diagonal), -gradient, rcond=None)[0]
-            trial = values + step
-            v_trial, jacobian_trial = value_and_jacobian(form.tree, columns, trial)
-            reached = _mean_square(v_trial - target)
+            moved = values + step
+            trial = here.move(moved)
+            rest = trial.values() - target
+            reached = _mean_square(rest)
             if reached < lowest:
                 gain = (lowest - reached) / lowest
-                values, v, jacobian, lowest, improved = trial, v_trial, jacobian_trial, reached, True
+                values, here, residual, lowest, improved = moved, trial, rest, reached, True
                 damping = max(damping * 0.2, 1e-15)
                 break
             damping = min(damping * 5, 1e12)

@@ -9,6 +9,7 @@ from kan_engine.expressions.evaluation import (
     HALF,
     PI,
     Call,
+    Evaluation,
     Expression,
     Mul,
     Number,
@@ -240,6 +241,14 @@ def test_zero_factors_do_not_spoil_the_jacobian():
 def test_zero_to_a_parameter_has_slope_zero():
     _, jacobian = value_and_jacobian(x**p0, {"x": np.array([0.0, 1.0])}, [2.0])
     np.testing.assert_array_equal(jacobian, np.zeros((2, 1)))
+
+
+def test_other_parameters_give_the_bits_of_a_new_evaluation():
+    tree = call("exp", p0 * call("sin", x)) + call("log", z) * (y + 2) ** p1
+    moved = Evaluation.at(tree, COLUMNS, np.array([0.7, 1.3])).move(np.array([-0.2, 0.4]))
+    values, jacobian = value_and_jacobian(tree, COLUMNS, np.array([-0.2, 0.4]))
+    np.testing.assert_array_equal(moved.values(), values)
+    np.testing.assert_array_equal(moved.jacobian(), jacobian)
 
 
 # --- storing
