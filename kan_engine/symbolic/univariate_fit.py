@@ -6,14 +6,14 @@ Levenberg-Marquardt refines them, with the starts of all functions in one batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kan_engine.expressions.library import LIBRARY, Function, NumpyFunction
+from kan_engine.expressions.library import LIBRARY, Function
 
 Array = NDArray[np.float64]
 
@@ -240,7 +240,7 @@ def _fit_starts(
 
 def _select_suggestions(names: list[str], parameters: Array, u: Array, v: Array) -> list[Suggestion]:
     """Return the best fit of each function, without degenerate ones."""
-    mse = _mean_square_error(names, parameters, u, v)
+    mse = _mean_square_errors(_apply_functions(_group_functions(names), parameters, u), parameters, u, v)
     spread = float(np.var(v)) or 1e-300
     found: dict[str, Suggestion] = {}
     for place in np.argsort(mse, kind="stable"):
@@ -262,14 +262,20 @@ def _refine_constants(
     may_move[:, 1] = [free[1] or name in SCALE_FREE for name in names]
     may_move[:, 4] = free[2]
     damping = np.full(len(names), 1e-3)
-    error = _mean_square_error(names, parameters, u, v)
+    groups = _group_functions(names)
+    values = _apply_functions(groups, parameters, u)
+    error = _mean_square_errors(values, parameters, u, v)
     for number in range(MAX_ITERATIONS):
         before = error
         with np.errstate(over="ignore"):
-            trial = parameters + _levenberg_marquardt_step(names, parameters, u, v, damping, may_move)
-        reached = _mean_square_error(names, trial, u, v)
+            trial = parameters + _levenberg_marquardt_step(
+                groups, values, parameters, u, v, damping, may_move
+            )
+        trial_values = _apply_functions(groups, trial, u)
+        reached = _mean_square_errors(trial_values, trial, u, v)
         better = reached < error
         parameters = np.where(better[:, None], trial, parameters)
+        values = np.where(better[:, None], trial_values, values)
         error = np.where(better, reached, error)
         damping = np.where(better, damping * 0.1, damping * 8).clip(1e-14, 1e10)
         if number > 4 and not (better & (error < (1 - MIN_RELATIVE_GAIN) * before)).any():
@@ -277,35 +283,47 @@ def _refine_constants(
     return parameters
 
 
-def _apply_functions(names: list[str], inner: Array, of: Callable[[Function], NumpyFunction]) -> Array:
-    """Apply to every row its library function; rows of one function are contiguous."""
-    values = np.empty_like(inner)
-    start = 0
-    while start < len(names):
-        stop = start
-        while stop < len(names) and names[stop] == names[start]:
-            stop += 1
-        values[start:stop] = of(LIBRARY[names[start]])(inner[start:stop])
-        start = stop
+def _group_functions(names: list[str]) -> list[tuple[Function, slice]]:
+    """Neighbouring rows of one library function, with the function."""
+    stops = list(accumulate(len(list(rows)) for _, rows in groupby(names)))
+    return [
+        (LIBRARY[names[start]], slice(start, stop)) for start, stop in zip([0, *stops], stops, strict=False)
+    ]
+
+
+def _apply_functions(groups: list[tuple[Function, slice]], parameters: Array, u: Array) -> Array:
+    """Values f(a·u + b) of every row."""
+    with np.errstate(all="ignore"):
+        inner = parameters[:, :1] * u + parameters[:, 1:2]
+        values = np.empty_like(inner)
+        for function, rows in groups:
+            values[rows] = function.of(inner[rows])
     return values
 
 
-def _mean_square_error(names: list[str], parameters: Array, u: Array, v: Array) -> Array:
-    a, b, c, d, e = parameters.T[:, :, None]
+def _mean_square_errors(values: Array, parameters: Array, u: Array, v: Array) -> Array:
+    _, _, c, d, e = parameters.T[:, :, None]
     with np.errstate(all="ignore"):
-        fitted = c * _apply_functions(names, a * u + b, lambda f: f.value) + d + e * u
-        error = np.mean((fitted - v) ** 2, axis=1)
+        error = np.mean((c * values + d + e * u - v) ** 2, axis=1)
     return np.where(np.isfinite(error), error, np.inf)
 
 
 def _levenberg_marquardt_step(
-    names: list[str], parameters: Array, u: Array, v: Array, damping: Array, free: Array
+    groups: list[tuple[Function, slice]],
+    values: Array,
+    parameters: Array,
+    u: Array,
+    v: Array,
+    damping: Array,
+    free: Array,
 ) -> Array:
     a, b, c, d, e = parameters.T[:, :, None]
     with np.errstate(all="ignore"):
         inner = a * u + b
-        values = _apply_functions(names, inner, lambda f: f.value)
-        slopes = c * _apply_functions(names, inner, lambda f: f.derivative)
+        slopes = np.empty_like(inner)
+        for function, rows in groups:
+            slopes[rows] = function.slope(inner[rows])
+        slopes *= c
         ones = np.ones_like(values)
         jacobian = np.stack([slopes * u, slopes, values, ones, ones * u], axis=1) * free[:, :, None]
         jacobian[~np.isfinite(jacobian)] = 0.0
