@@ -84,12 +84,14 @@ def find_closed_forms(
             found += [*_fit_polynomials(axis.u, at), *_fit_quotients(axis.u, at)]
         return found
     if effort == Effort.SINGLE:
-        return [*(to_candidate(fit) for fit in suggest(axis, v)), *_fit_powers(axis.u, at)]
-    waves = list(fit_oscillation_sums(axis.u, at))
+        powers = axis.fit_once(at, "powers", lambda: _fit_powers(axis.u, at))
+        return [*(to_candidate(fit) for fit in suggest(axis, v)), *powers]
+    waves = axis.fit_once(at, "oscillations", lambda: fit_oscillation_sums(axis.u, at))
     if not known.is_noisy and has_close_form(waves, known):
         return waves
     sums = fit_term_sums(axis, at, known=known, raw=raw)
-    return [*waves, *(refit_candidate(form, axis.u, at) for form in sums)]
+    refitted = (refit_candidate(form, axis.u, at) for form in sums)
+    return [*waves, *axis.fit_once(at, ("sums", known, raw), lambda: refitted)]
 
 
 def select_best_forms(found: Iterable[Candidate], known: NoiseModel, keep: int) -> list[Candidate]:

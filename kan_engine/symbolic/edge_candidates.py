@@ -78,6 +78,7 @@ class ExtractionContext:
         limits: What the formula may contain.
         fixed: Required library function of an edge, by layer of ``all_layers``, input and output.
         should_stop: Called between fits and refits; once it returns true, no more candidates are searched.
+        axes: Fit points by column, made when needed; copies of the context share them and their fits.
     """
 
     names: tuple[str, ...]
@@ -92,6 +93,7 @@ class ExtractionContext:
     limits: FormulaConstraints = NO_CONSTRAINTS
     fixed: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
     should_stop: Callable[[], bool] = lambda: False
+    axes: dict[str, FitPoints] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def effort(self) -> Effort:
@@ -125,10 +127,12 @@ class ExtractionContext:
         """Whether the limits allow the tree as a part of the formula."""
         return self.limits.allow_part(tree, is_exponent=self.is_log)
 
-    @cached_property
-    def fit_points(self) -> list[FitPoints]:
-        """Fit points of each raw column."""
-        return [FitPoints(self.fit[0][name]) for name in self.names]
+    def get_fit_points(self, i: int) -> FitPoints:
+        """Fit points of the raw column of input i."""
+        name = self.names[i]
+        if name not in self.axes:
+            self.axes[name] = FitPoints(self.fit[0][name])
+        return self.axes[name]
 
 
 @dataclass(frozen=True)
@@ -188,7 +192,7 @@ def find_column_candidates(
 ) -> list[Candidate]:
     """Return candidates for the edge from input i, in the variable of that input."""
     found = search_forms(
-        reading.fit_points[i],
+        reading.get_fit_points(i),
         v,
         known,
         as_logarithm=as_logarithm,
@@ -201,7 +205,7 @@ def find_column_candidates(
 
 def fit_library_function(function: str, v: Array, i: int, reading: ExtractionContext) -> list[Candidate]:
     """Return the best fit of one library function to the edge from input i; empty if it has none."""
-    fits = [fit for fit in suggest(reading.fit_points[i], v) if fit.function == function]
+    fits = [fit for fit in suggest(reading.get_fit_points(i), v) if fit.function == function]
     return _substitute_variable([to_candidate(fit) for fit in fits[:1]], i, reading)
 
 

@@ -6,9 +6,11 @@ Levenberg-Marquardt refines them, with the starts of all functions in one batch.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, groupby
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from kan_engine.expressions.library import LIBRARY, Function
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 
 MAX_POINTS = 120  # points of a curve that a fit uses
 MAX_FUNCTION_VALUE = 1e100  # beyond it squares overflow
@@ -60,12 +63,13 @@ class Suggestion:
 
 
 class FitPoints:
-    """Points u at which curves are fitted, and the values of all starts of all functions there."""
+    """Points u at which curves are fitted, with the values of all starts there and the fits made so far."""
 
     def __init__(self, u: Array) -> None:
         order = np.argsort(u, kind="stable")
         self.places = order[np.unique(np.linspace(0, len(u) - 1, MAX_POINTS).round().astype(int))]
         self.u = u[self.places]
+        self._known: dict[Hashable, list[Any]] = {}
 
     def subsample(self, v: Array) -> Array:
         """Values of a curve at the points.
@@ -74,6 +78,21 @@ class FitPoints:
             v: Values at all rows.
         """
         return np.asarray(v[self.places])
+
+    def fit_once(self, at: Array, kind: Hashable, fit: Callable[[], Iterable[T]]) -> list[T]:
+        """Return the results of ``fit``, which is called once for each curve and kind of fit.
+
+        A search under another noise model, or for shorter formulas, needs the same fits again.
+
+        Args:
+            at: Values of the curve at the points.
+            kind: What the results depend on besides the curve.
+            fit: Fits the curve.
+        """
+        key = kind, at.tobytes()
+        if key not in self._known:
+            self._known[key] = list(fit())
+        return list(self._known[key])
 
     @cached_property
     def constant_free_starts(self) -> _Starts:
@@ -100,10 +119,14 @@ def suggest(axis: FitPoints, v: Array, *, beside_a_line: bool = False) -> list[S
         beside_a_line: Whether the fit includes a linear term e·u.
     """
     at = axis.subsample(v)
-    found = fit_plain_functions(axis, v, beside_a_line=beside_a_line)
-    for starts in (axis.one_constant_starts, axis.two_constant_starts):
-        found += _fit_functions(starts, axis.u, at, beside_a_line)
-    return sorted(found, key=lambda fit: fit.error)
+
+    def fit() -> list[Suggestion]:
+        found = fit_plain_functions(axis, v, beside_a_line=beside_a_line)
+        for starts in (axis.one_constant_starts, axis.two_constant_starts):
+            found += _fit_functions(starts, axis.u, at, beside_a_line)
+        return sorted(found, key=lambda fit: fit.error)
+
+    return axis.fit_once(at, ("functions", beside_a_line), fit)
 
 
 def fit_plain_functions(axis: FitPoints, v: Array, *, beside_a_line: bool = False) -> list[Suggestion]:
