@@ -125,9 +125,8 @@ def make_filter() -> Callable[[Any, schemathesis.Case], bool]:
         varied = case.meta.phase.data
         if not isinstance(varied, CoveragePhaseData):
             return True
-        if (
-            varied.scenario is CoverageScenario.INCORRECT_TYPE
-        ):  # what follows three is no number, truth or null
+        if varied.scenario is CoverageScenario.INCORRECT_TYPE:
+            # A number, a truth value and null; texts that are neither follow
             tried[case.operation.label, varied.parameter, varied.location] += 1
             if tried[case.operation.label, varied.parameter, varied.location] > 3:
                 return False
