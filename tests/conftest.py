@@ -8,6 +8,7 @@ that can have neither fails. Every xdist worker has its own servers.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import sys
@@ -99,6 +100,16 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("KAN_", "KANSERVICE_")) and not name.startswith("KAN_TEST_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_tls_context() -> Iterator[None]:
+    """No test speaks TLS, but every client of httpx would read the certificates of all authorities."""
+    from httpx._transports import default
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(default, "create_ssl_context", functools.cache(default.create_ssl_context))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -49,11 +49,15 @@ def new_database(server_url: str) -> Iterator[str]:
 
 
 class MigratedDatabases:
-    """Databases with tables and no rows. To make one takes longer than most tests, so they are used again."""
+    """Databases with tables and no rows. To make one takes longer than most tests, so they are used again.
+
+    Each is emptied through one connection, since a new one would have to read the catalogs first.
+    """
 
     def __init__(self, server_url: str, migrate: Callable[[str], None]) -> None:
         self._server_url, self._migrate = server_url, migrate
         self._free: list[str] = []
+        self._connections: dict[str, psycopg.Connection] = {}
         self._shape: object = None
 
     @contextmanager
@@ -64,31 +68,35 @@ class MigratedDatabases:
         if self._is_as_made(name):
             self._free.append(name)
         else:
-            _drop(self._server_url, name)
+            self._drop(name)
 
     def close(self) -> None:
         """Drop them."""
         for name in self._free:
-            _drop(self._server_url, name)
+            self._drop(name)
 
     def _made(self) -> str:
         name = _make(self._server_url)
         url = _url_of(self._server_url, name)
         self._migrate(url)
-        with _connected(url) as connection:
-            self._shape = _first(connection, SHAPE)
+        self._connections[name] = _connected(url)
+        self._shape = _first(self._connections[name], SHAPE)
         return name
 
     def _is_as_made(self, name: str) -> bool:
-        """Whether it is, once its rows, its settings and whoever is still connected are gone."""
-        _execute(self._server_url, f"ALTER DATABASE {name} RESET ALL")
+        """Whether it is, once its rows, its settings and whoever else is still connected are gone."""
+        connection = self._connections[name]
         try:
-            with _connected(_url_of(self._server_url, name)) as connection:
-                connection.execute(HANG_UP)
-                connection.execute(cast("LiteralString", _first(connection, TO_EMPTY)))
-                return _first(connection, SHAPE) == self._shape
+            connection.execute(cast("LiteralString", f"ALTER DATABASE {name} RESET ALL"))
+            connection.execute(HANG_UP)
+            connection.execute(cast("LiteralString", _first(connection, TO_EMPTY)))
+            return _first(connection, SHAPE) == self._shape
         except psycopg.Error:
             return False
+
+    def _drop(self, name: str) -> None:
+        self._connections.pop(name).close()
+        _drop(self._server_url, name)
 
 
 def _make(server_url: str) -> str:
