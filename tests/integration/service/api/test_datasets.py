@@ -52,6 +52,7 @@ def test_a_dataset_tells_name_type_and_statistics_of_its_columns(client: TestCli
 CODES = "x,y\n" + "".join(f"{number},{number}.5\n" for number in range(8)) + "-999,1\n-999,2\n"
 
 
+@ON_ONE_DATABASE
 def test_codes_for_missing_values_are_proposed_and_taken_when_an_upload_names_them(
     client: TestClient,
 ) -> None:
@@ -168,7 +169,7 @@ def test_the_content_is_the_whole_table_as_parquet(client: TestClient) -> None:
 
 
 def test_a_large_table_travels_in_chunks(client: TestClient) -> None:
-    values = np.random.default_rng(0).standard_normal((50_000, 5))
+    values = np.random.default_rng(0).standard_normal((30_000, 5))
     lines = "\n".join(",".join(map(repr, row)) for row in values.tolist())
     dataset = upload(client, f"a,b,c,d,e\n{lines}\n".encode()).json()
     content = client.get(f"/datasets/{dataset['id']}/content").content

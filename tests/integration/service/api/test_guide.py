@@ -1,7 +1,8 @@
 """The guide over HTTP: its pages, its languages, its links, and what a browser may do with it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
@@ -31,6 +32,12 @@ def at_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def get(guide: TestClient) -> Callable[[str], Any]:
+    """An answer of the guide, which is the same each time."""
+    return cache(guide.get)
+
+
 class Read(HTMLParser):
     """What of a page the tests look at."""
 
@@ -50,6 +57,9 @@ class Read(HTMLParser):
         return {given.get("id") for _, given in self.tags}
 
 
+read = cache(Read)
+
+
 def pages(language: str) -> list[Any]:
     return [pytest.param(f"/guide/{name}?lang={language}", id=f"{language} {name}") for name in PAGES]
 
@@ -58,21 +68,23 @@ EVERY_PAGE = pytest.mark.parametrize("url", [page for language in LANGUAGES for 
 
 
 @EVERY_PAGE
-def test_a_page_needs_no_key_no_script_and_nothing_from_elsewhere(guide: TestClient, url: str) -> None:
-    answer = guide.get(url)
+def test_a_page_needs_no_key_no_script_and_nothing_from_elsewhere(
+    get: Callable[[str], Any], url: str
+) -> None:
+    answer = get(url)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; style-src 'self'; img-src 'self'")
     assert "unsafe" not in policy
-    page = Read(answer.text)
+    page = read(answer.text)
     assert not {"script", "style", "iframe", "merror"} & {tag for tag, _ in page.tags}
     assert not [given for _, given in page.tags if any(name.startswith(("on", "style")) for name in given)]
     assert not [url for url in page.all("img", "src") + page.all("link", "href") if urlsplit(url).netloc]
 
 
 @EVERY_PAGE
-def test_a_page_can_be_read_without_eyes_and_without_a_mouse(guide: TestClient, url: str) -> None:
-    page = Read(guide.get(url).text)
+def test_a_page_can_be_read_without_eyes_and_without_a_mouse(get: Callable[[str], Any], url: str) -> None:
+    page = read(get(url).text)
     (main,) = [given for tag, given in page.tags if tag == "main"]
     first = next(given for tag, given in page.tags if tag == "a")
     assert (first["href"], main["id"]) == ("#content", "content")
@@ -83,21 +95,21 @@ def test_a_page_can_be_read_without_eyes_and_without_a_mouse(guide: TestClient, 
 
 
 @EVERY_PAGE
-def test_every_link_leads_somewhere(guide: TestClient, at_home: TestClient, url: str) -> None:
-    for target in links(guide.get(url).text):
+def test_every_link_leads_somewhere(get: Callable[[str], Any], at_home: TestClient, url: str) -> None:
+    for target in links(get(url).text):
         address = urlsplit(target)
         if address.netloc:
             assert address.scheme == "https"
         elif address.path.startswith("/guide") or target.startswith("#"):
-            there = guide.get(urljoin(url, target).partition("#")[0])
+            there = get(urljoin(url, target).partition("#")[0])
             assert there.status_code == 200, target
-            assert not address.fragment or unquote(address.fragment) in Read(there.text).ids, target
+            assert not address.fragment or unquote(address.fragment) in read(there.text).ids, target
         else:
             assert at_home.get(target).status_code == 200, target
 
 
 def links(content: str) -> list[str]:
-    page = Read(content)
+    page = read(content)
     return [
         url for tag, name in (("a", "href"), ("img", "src"), ("link", "href")) for url in page.all(tag, name)
     ]

@@ -171,6 +171,10 @@ def way(service: tuple[str, Way]) -> Iterator[Way]:
     service[1].requests.clear()
 
 
+# For tests of what both clients share, and of what takes a training.
+WITH_ONE_CLIENT = pytest.mark.parametrize("kan", ["sync"], indirect=True)
+
+
 @pytest.fixture(params=["sync", "async"])
 def kan(request: pytest.FixtureRequest, service: tuple[str, Way], way: Way) -> Iterator[Any]:
     url, _ = service

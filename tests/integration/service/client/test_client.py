@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -62,22 +63,26 @@ def as_file(path: Path) -> Path:
     return path
 
 
+FORMS: dict[str, Callable[[Path], Any]] = {
+    "path": lambda folder: as_file(folder / "table.parquet"),
+    "text": lambda folder: str(as_file(folder / "table.parquet")),
+    "open file": lambda folder: as_file(folder / "table.parquet").open("rb"),
+    "columns": lambda _: COLUMNS,
+    "rows": lambda _: [dict(zip(COLUMNS, row, strict=True)) for row in zip(*COLUMNS.values(), strict=True)],
+    "polars": lambda _: pl.DataFrame(COLUMNS),
+    "pandas": lambda _: pd.DataFrame(COLUMNS).astype({"n": "Int64", "is_new": "boolean"}),
+    "series": lambda _: dict(pd.DataFrame(COLUMNS).astype({"n": "Int64", "is_new": "boolean"}).items()),
+}
+
+
+# Both clients make the same requests of a table; each sends them by itself, with a file and without.
 @pytest.mark.parametrize(
-    "form",
-    [
-        lambda folder: as_file(folder / "table.parquet"),
-        lambda folder: str(as_file(folder / "table.parquet")),
-        lambda folder: as_file(folder / "table.parquet").open("rb"),
-        lambda _: COLUMNS,
-        lambda _: [dict(zip(COLUMNS, row, strict=True)) for row in zip(*COLUMNS.values(), strict=True)],
-        lambda _: pl.DataFrame(COLUMNS),
-        lambda _: pd.DataFrame(COLUMNS).astype({"n": "Int64", "is_new": "boolean"}),
-        lambda _: dict(pd.DataFrame(COLUMNS).astype({"n": "Int64", "is_new": "boolean"}).items()),
-    ],
-    ids=["path", "text", "open file", "columns", "rows", "polars", "pandas", "series"],
+    ("kan", "form"),
+    [*(("sync", form) for form in FORMS), ("async", "open file"), ("async", "columns")],
+    indirect=["kan"],
 )
-def test_a_table_is_taken_in_every_form(kan: Any, tmp_path: Path, form: Any) -> None:
-    table = form(tmp_path)
+def test_a_table_is_taken_in_every_form(kan: Any, tmp_path: Path, form: str) -> None:
+    table = FORMS[form](tmp_path)
     dataset = kan.upload(table, name="mine", units={"x": "m"})
     if hasattr(table, "close"):
         table.close()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.client import ApiError, endpoints
-from tests.integration.service.client.conftest import Mishap, Way
+from tests.integration.service.client.conftest import WITH_ONE_CLIENT, Mishap, Way
 
 DECAY: endpoints.Equations = {
     "independent": ["x"],
@@ -30,6 +30,7 @@ def test_solved_equations_are_a_model(kan: Any, way: Way, worked_on: Mishap) -> 
     assert kan.predict(model, {"x": [1.0]}).values == pytest.approx([math.exp(-1)], rel=1e-10)
 
 
+@WITH_ONE_CLIENT
 def test_numbers_of_equations_are_estimated_from_a_dataset(kan: Any, way: Way, worked_on: Mishap) -> None:
     values = [2 * math.exp(-0.7 * x) + 0.01 * math.cos(99 * x) for x in TIMES]
     measured = kan.upload({"x": TIMES, "y": values}, name="measured")
@@ -40,6 +41,7 @@ def test_numbers_of_equations_are_estimated_from_a_dataset(kan: Any, way: Way, w
     assert model.dataset_id == measured.id
 
 
+@WITH_ONE_CLIENT
 def test_a_density_is_trained_without_a_target(kan: Any, way: Way, worked_on: Mishap) -> None:
     dataset = kan.upload({"x": [math.tan((place - 50) / 40) for place in range(101)]})
     way.mishaps["POST /jobs"] = [worked_on]
