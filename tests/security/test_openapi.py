@@ -212,7 +212,7 @@ def test_the_stream_of_events_does_what_its_description_says(case: schemathesis.
 
 
 @WITHOUT_KEY.parametrize()
-@settings(few, max_examples=2)
+@settings(few, max_examples=1)
 def test_nothing_is_told_to_whoever_has_no_key(case: schemathesis.Case, house: House) -> None:
     answer = with_what_is_there(case, house).call(house.url, house.connection)
     assert answer.status_code == 401

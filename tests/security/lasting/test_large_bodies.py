@@ -72,6 +72,11 @@ def test_a_body_that_takes_too_much_memory_is_refused_and_the_next_is_read(serve
         assert client.post("/predict", content=pieces(MANY_MISTAKES), headers=JSON).status_code == 422
 
 
+def test_nesting_without_end_is_refused(client: TestClient) -> None:
+    answer = client.post("/datasets", content=b'{"columns": ' * 100_000, headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
+
+
 @pytest.mark.parametrize("path", ["/predict", "/jobs", "/datasets", "/models/import"])
 def test_what_is_in_no_form_that_a_path_takes_is_not_even_received(path: str, server: str) -> None:
     body = bytes(64 * MiB)
