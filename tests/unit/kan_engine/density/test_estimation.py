@@ -1,6 +1,6 @@
 """Densities of one and two columns: they integrate to 1, follow the rows, and end where these do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +24,7 @@ from kan_engine import (
     to_onnx,
     to_python,
 )
+from kan_engine.density import estimation, univariate
 from kan_engine.density.bivariate import CANDIDATE_LAMBS
 from kan_engine.density.estimation import UNIVARIATE_GRID_SIZES
 from kan_engine.density.support import possible_ends, simplest_number
@@ -49,8 +50,18 @@ SAMPLES: dict[str, np.ndarray] = {
 }
 
 
-def density_of(x: np.ndarray, **config: int) -> Density:
-    return fit_univariate_density(x, np.ones(len(x)), DensityConfig(**config))
+@pytest.fixture(autouse=True, scope="module")
+def _coarse_choice() -> Iterator[None]:
+    """Every third λ and three folds: what is held here of a density holds of any λ near the best one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(univariate, "CANDIDATE_LAMBS", univariate.CANDIDATE_LAMBS[::3])
+        patch.setattr(univariate, "LAMB_PATIENCE", 2)
+        patch.setattr(estimation, "UNIVARIATE_FOLDS", 3)
+        yield
+
+
+def density_of(x: np.ndarray, should_stop: Callable[[], bool] = lambda: False, **config: int) -> Density:
+    return fit_univariate_density(x, np.ones(len(x)), DensityConfig(**config), should_stop)
 
 
 def predictor_of(found: Density, x: np.ndarray) -> Predictor:
@@ -152,13 +163,13 @@ def test_a_row_of_weight_two_counts_like_two() -> None:
 
 
 def test_the_asked_grid_and_order_are_those_of_the_network() -> None:
-    network = density_of(SAMPLES["normal"], grid_size=12, order=2).network
+    network = density_of(SAMPLES["normal"], lambda: True, grid_size=12, order=2).network
     assert (network.config.width, network.stack[0].grid_size, network.config.order) == ((1, 1), 12, 2)
 
 
 def test_the_grid_is_the_finer_the_more_rows_there_are() -> None:
-    few, many = (density_of(RNG.normal(size=count)).network.stack[0].grid_size for count in (100, 1_000))
-    assert (few, many) == UNIVARIATE_GRID_SIZES[:2]
+    found = [density_of(RNG.normal(size=count), lambda: True) for count in (100, 1_000)]
+    assert tuple(each.network.stack[0].grid_size for each in found) == UNIVARIATE_GRID_SIZES[:2]
 
 
 @pytest.mark.parametrize("order", [1, 6])
@@ -173,8 +184,7 @@ def test_a_constant_column_has_no_density() -> None:
 
 
 def test_once_time_is_up_the_first_grid_is_kept() -> None:
-    x = SAMPLES["exponential"]
-    found = fit_univariate_density(x, np.ones(len(x)), DensityConfig(), should_stop=lambda: True)
+    found = density_of(SAMPLES["exponential"], lambda: True)
     assert found.support == ((-np.inf, np.inf),)
 
 
@@ -245,7 +255,7 @@ def plane() -> tuple[Density, np.ndarray]:
 def of_two(x: np.ndarray, should_stop: Callable[[], bool] = lambda: False, **config: int) -> Density:
     """On a coarse grid; of either column alone it matters only whether it ends, and none does."""
     w = np.ones(len(x))
-    one, other = (fit_univariate_density(values, w, DensityConfig(), lambda: True) for values in x.T)
+    one, other = (density_of(values, lambda: True) for values in x.T)
     return fit_bivariate_density(x, w, (one, other), DensityConfig(grid_size=5, **config), should_stop)
 
 

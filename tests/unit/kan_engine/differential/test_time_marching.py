@@ -31,7 +31,7 @@ def test_windows_grow_again_behind_a_start_that_its_conditions_bend() -> None:
         ],
     )
     *windows, reached = march(
-        kinked, [SplineAxis.uniform(0, 0.5, 8, 7), SplineAxis.uniform(-1, 1, 8, 7)], steps=MAX_STEPS_PER_GRID
+        kinked, [SplineAxis.uniform(0, 0.5, 6, 5), SplineAxis.uniform(-1, 1, 6, 5)], steps=MAX_STEPS_PER_GRID
     )
     assert isinstance(reached, SolverState)
     assert len(windows) < 40

@@ -115,7 +115,7 @@ FOLDS = torch.arange(80) % 4
 def crossed(width: tuple[int, ...], groups: int = 1, *, members: int = 1, **changes: Any) -> TrialResult:
     config = KANConfig(width=width, grid_size=4, groups=groups)
     return cross_validate(
-        Trial(config=config, training=BY_ADAM, quantile=False),
+        Trial(config=config, training=replace(BY_ADAM, steps=8), quantile=False),
         replace(inputs(), **changes),
         FOLDS,
         members=members,

@@ -1,6 +1,7 @@
 """The search for small shapes: what it calls adequate, in which order it looks, and how it stops."""
 
 from dataclasses import replace
+from functools import cache
 from itertools import islice
 
 import numpy as np
@@ -10,7 +11,13 @@ import torch
 from kan_engine.data.scaling import TargetScaler
 from kan_engine.structure.batched_levenberg_marquardt import fit_batch
 from kan_engine.structure.batched_networks import InputTerms, NetworkBatch, Node
-from kan_engine.structure.fitted_structure import FittedStructure, InputGrids, Shape, relative_rmse
+from kan_engine.structure.fitted_structure import (
+    FittedStructure,
+    InputGrids,
+    Shape,
+    StructureRows,
+    relative_rmse,
+)
 from kan_engine.structure.search import (
     ADDITIVE,
     FEW_INPUT_GRID_SIZES,
@@ -149,22 +156,23 @@ LAWS: dict[str, tuple[Law, int]] = {
 }
 
 
+@cache
+def first_adequate(law: str) -> tuple[FittedStructure, StructureRows]:
+    """The first adequate structure of a law, and the validation rows."""
+    training, validation = (sampled(*LAWS[law], rows, seed=rows) for rows in (240, 80))
+    found = search_structures(training, validation, generator=generator())
+    return next(fit for fit in found if fit.is_adequate), validation
+
+
 @pytest.mark.parametrize("law", LAWS)
 def test_an_adequate_shape_of_a_small_law_is_found(law: str) -> None:
-    training, validation = (sampled(*LAWS[law], rows, seed=rows) for rows in (240, 80))
-    found = next(
-        fit for fit in search_structures(training, validation, generator=generator()) if fit.is_adequate
-    )
+    found, validation = first_adequate(law)
     assert found.error == pytest.approx(found.relative_error(validation))
     assert len(found.shape.nodes) == (0 if law.startswith("sqrt") else 1)
 
 
 def test_a_law_of_an_angle_is_found_by_its_sine() -> None:
-    law, inputs = LAWS["asin(a * b / 4.1)"]
-    training, validation = (sampled(law, inputs, rows, seed=rows) for rows in (240, 80))
-    found = next(
-        fit for fit in search_structures(training, validation, generator=generator()) if fit.is_adequate
-    )
+    found, _ = first_adequate("asin(a * b / 4.1)")
     assert found.shape.transform == "sin"
     assert found.error < 1e-6
 

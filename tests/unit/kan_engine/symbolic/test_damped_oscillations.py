@@ -13,7 +13,7 @@ from tests.support.engine.laws import Law
 
 U = np.sort(np.random.default_rng(0).uniform(0, 5, 120))
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 
 def values_of(found: Candidate, u: np.ndarray) -> np.ndarray:

@@ -57,18 +57,18 @@ def test_a_shortest_form_that_is_given_takes_the_place_of_the_mean() -> None:
 
 def test_noise_is_a_constant() -> None:
     sizes = []
-    for seed in range(20):
+    for seed in range(10):
         columns = normal(80, *"abcdefgh", seed=seed)
         target = np.random.default_rng(1000 + seed).normal(size=80)
         sizes.append(len(fit_additive_forms(*halves(columns, target)).formulas))
-    assert sizes.count(1) >= 16
+    assert sizes.count(1) >= 8
 
 
 def test_errors_are_those_of_fresh_rows_though_terms_were_chosen() -> None:
     told, fresh = [], []
-    for seed in range(12):
+    for seed in range(6):
         columns = normal(2060, *"abcdefgh", seed=seed)
-        target = columns["a"] + 0.5 * columns["b"] ** 2 + np.random.default_rng(seed).normal(size=2060)
+        target = columns["a"] + 0.5 * columns["b"] ** 2 + np.random.default_rng(1000 + seed).normal(size=2060)
         few = {name: values[:60] for name, values in columns.items()}
         sums = fit_additive_forms(*halves(few, target[:60]))
         told.append(np.sqrt(np.mean(sums.errors**2)))

@@ -17,12 +17,12 @@ from tests.support.engine.networks import random_network, uniform_rows
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 GROUPS = 2
-X = uniform_rows(90, 2)  # the last batch is smaller
+X = uniform_rows(50, 2)  # the last batch is smaller
 ROWS = TrainingRows.create(X, torch.sin(3 * X[:, :1]) + X[:, 1:] ** 2)
 CONFIG = TrainingConfig(
     optimizer="adam",
-    steps=6,
-    batch_size=16,
+    steps=4,
+    batch_size=20,
     precision="float64",
     weight_decay=0.1,
     penalty=Penalty(ridge=1e-3, smoothness=1e-2),
@@ -92,11 +92,11 @@ def test_nothing_grows_between_networks_side_by_side() -> None:
 def test_what_training_hands_over_is_a_network_with_the_loss_that_it_tells(groups: int, direct: bool) -> None:
     """With one batch of all rows and hardly a step, running scales and those of the batch are the same."""
     network = fresh(groups=groups, direct=direct)
-    config = replace(CONFIG, steps=120, batch_size=1_000, learning_rate=1e-12, penalty=Penalty())
+    config = replace(CONFIG, steps=60, batch_size=1_000, learning_rate=1e-12, penalty=Penalty())
     told = losses(network, config)[-1]
     outputs = torch.stack([extract_group(network, group)(X) for group in range(groups)]).detach()
     found = (outputs - ROWS.targets).square().mean() / 2
-    assert told == pytest.approx(float(found), rel=0.02)  # variances: of 90 rows, or of 89
+    assert told == pytest.approx(float(found), rel=0.02)  # variances: of 50 rows, or of 49
 
 
 @pytest.mark.parametrize("groups", [1, 2])
@@ -104,7 +104,7 @@ def test_what_training_hands_over_is_a_network_with_the_loss_that_it_tells(group
 def test_a_network_learns_with_and_without_a_price_of_sparsity(groups: int, lamb: float) -> None:
     network = fresh(groups=groups)
     before = ROWS.loss(network, "squared")
-    losses(network, TrainingConfig(optimizer="adam", steps=25, batch_size=16, lamb=lamb))
+    losses(network, TrainingConfig(optimizer="adam", steps=25, batch_size=20, lamb=lamb))
     assert ROWS.loss(network, "squared") < 0.3 * before
 
 
@@ -118,7 +118,7 @@ def test_every_layer_of_networks_side_by_side_is_trained_where_sparsity_has_a_pr
 
 def test_a_price_of_sparsity_shrinks_the_edges_that_the_target_does_not_need() -> None:
     network, target = fresh((2, 1), groups=1), TrainingRows.create(X, torch.sin(2 * X[:, :1]))
-    losses(network, TrainingConfig(optimizer="adam", steps=60, batch_size=16, lamb=1e-2), target)
+    losses(network, TrainingConfig(optimizer="adam", steps=60, batch_size=20, lamb=1e-2), target)
     size = network.stack[0].postacts(X).detach().abs().mean(0)[:, 0]
     assert float(size[1] / size[0]) < 0.1
 
@@ -128,7 +128,7 @@ def test_a_fixed_function_stays_while_the_splines_around_it_learn(groups: int) -
     network, edge = fresh(groups=groups), SymbolicEdge("sin", 1.5, 0.2, 0.7, 0.1)
     network.stack[0].symbolic[1, 0] = edge
     before = ROWS.loss(network, "squared")
-    losses(network, TrainingConfig(optimizer="adam", steps=25, batch_size=16))
+    losses(network, TrainingConfig(optimizer="adam", steps=25, batch_size=20))
     assert network.stack[0].symbolic == {(1, 0): edge}
     assert ROWS.loss(network, "squared") < 0.3 * before
 

@@ -8,6 +8,7 @@ import torch
 
 from kan_engine.errors import InvalidConfig
 from kan_engine.network.kan import KAN, KANConfig
+from kan_engine.training import multi_start
 from kan_engine.training.loop import TrainingConfig, train
 from kan_engine.training.multi_start import best_start, create_network
 from kan_engine.training.rows import TrainingRows
@@ -17,6 +18,12 @@ pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 CONFIG = KANConfig(width=(2, 1, 1), grid_size=10)
 SECOND_ORDER = TrainingConfig(grid_schedule=(10,), patience=1000)
+
+
+@pytest.fixture
+def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials too short to tell a bad minimum, where a test is not about what they find."""
+    monkeypatch.setattr(multi_start, "TRIAL_STEPS", 4)
 
 
 def law(rows: int, seed: int = 0) -> TrainingRows:
@@ -45,20 +52,21 @@ def test_second_order_starts_from_lines_and_other_methods_from_wiggles() -> None
     assert bends(start(TrainingConfig(optimizer="adam"))) > 0.1
 
 
+@pytest.mark.usefixtures("_brief")
 def test_more_starts_never_begin_worse_on_the_rows_that_judge() -> None:
     judge = law(100, seed=1)
-    found = [started(starts, 0, validation=judge) for starts in (1, 4)]
-    one, best_of_four = (judge.loss(network, "squared") for network in found)
-    assert best_of_four <= one
+    found = [started(starts, 0, validation=judge) for starts in (1, 3)]
+    one, best_of_three = (judge.loss(network, "squared") for network in found)
+    assert best_of_three <= one
 
 
+@pytest.mark.usefixtures("_brief")
 def test_the_same_seed_finds_the_same_start_bit_for_bit() -> None:
     one, other = (started(2, 5).state_dict() for _ in range(2))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("order", [2, 5])
+@pytest.mark.parametrize(("order", "seed"), [(2, 0), (5, 1)])
 def test_training_from_the_best_of_two_coarse_starts_finds_the_law(order: int, seed: int) -> None:
     """Of single starts on the fine grid some end at errors above 0.1."""
     config, rows = KANConfig(width=(2, 1, 1), grid_size=10, order=order), law(300)
