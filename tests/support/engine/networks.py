@@ -22,6 +22,13 @@ def random_network(
     return network
 
 
+def fresh_network(width: tuple[int, ...] = (2, 1, 1), grid_size: int = 3) -> KAN:
+    """A network as training begins with it."""
+    network = KAN(KANConfig(width=width, grid_size=grid_size))
+    initialise_(network, torch.Generator().manual_seed(0))
+    return network
+
+
 def uniform_rows(count: int, inputs: int, *, seed: int = 0) -> torch.Tensor:
     """Rows of [-1, 1]^inputs."""
     generator = torch.Generator().manual_seed(seed)

@@ -1,5 +1,6 @@
-"""Small problems for second-order training: weighted rows, and a network with all kinds of edges."""
+"""Small problems for training: rows of a law, weighted rows, and a network with all kinds of edges."""
 
+import numpy as np
 import torch
 
 from kan_engine.network.kan import KAN, KANConfig, initialise_
@@ -8,6 +9,12 @@ from kan_engine.training.losses import Loss
 from kan_engine.training.rows import TrainingRows
 
 OUTPUTS: dict[Loss, int] = {"squared": 2, "logistic": 1, "softmax": 3}
+
+
+def law_rows(rows: int, seed: int) -> TrainingRows:
+    """exp(sin x1 - x2²), the survey's first formula."""
+    x = torch.from_numpy(np.random.default_rng(seed).uniform(-1, 1, (rows, 2)))
+    return TrainingRows.create(x, torch.exp(torch.sin(x[:, :1]) - x[:, 1:] ** 2))
 
 
 def rows_of(loss: Loss, count: int = 40) -> TrainingRows:

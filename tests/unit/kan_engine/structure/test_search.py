@@ -64,6 +64,12 @@ def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.fixture
+def _one_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No shapes of several nodes, which take as long as all others."""
+    monkeypatch.setattr("kan_engine.structure.search.TWO_NODES", ())
+
+
 @pytest.mark.parametrize(
     ("errors", "is_adequate"),
     [
@@ -197,7 +203,7 @@ def test_only_so_many_shapes_survive_the_coarse_grid(monkeypatch: pytest.MonkeyP
     assert [sum(c == 1 for c in counts), sum(c > 1 for c in counts)] == [3, 2]
 
 
-@pytest.mark.usefixtures("_brief")
+@pytest.mark.usefixtures("_brief", "_one_node")
 @pytest.mark.parametrize("advantage", [0.0, 1e9])
 def test_shapes_that_cannot_imitate_as_much_have_an_advantage(
     advantage: float, monkeypatch: pytest.MonkeyPatch
@@ -302,6 +308,7 @@ def test_a_fit_is_cut_after_the_step_in_which_it_is_told_to_stop(monkeypatch: py
     assert calls == [4]
 
 
+@pytest.mark.usefixtures("_one_node")
 def test_starts_that_led_to_one_network_are_refined_once() -> None:
     sample = sampled(lambda a, b, c: a * b + c, 3, 100)
     fits = [

@@ -12,6 +12,8 @@ from kan_engine.training.penalty import Penalty
 from kan_engine.training.rows import TrainingRows
 from tests.support.engine.networks import random_network, uniform_rows
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 ROWS = 300
 
 

@@ -43,9 +43,9 @@ def test_a_step_with_high_damping_goes_down_the_gradient_of_loss_and_price(loss:
 
 @pytest.mark.parametrize("loss", OUTPUTS)
 def test_steps_lead_to_a_point_where_the_gradient_vanishes(loss: Loss) -> None:
-    problem, network = problem_of(loss, Penalty(ridge=0.1)), mixed_network(loss, direct=True)
+    problem, network = problem_of(loss, Penalty(ridge=0.5)), mixed_network(loss, direct=True)
     damping, reached = Damping(), loss_of(problem, network)
-    for _ in range(70):
+    for _ in range(40):
         taken = take_step_(network, problem, damping, reached)
         if taken is None:
             break
