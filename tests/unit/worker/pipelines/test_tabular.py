@@ -15,6 +15,7 @@ from kan_engine import (
     Predictor,
     evaluate,
     from_json,
+    list_moves,
     load,
     read_metadata,
     run_trial,
@@ -30,7 +31,7 @@ from worker.execution.outcome import JobProgress, Outcome
 from worker.pipelines.tabular import run_pipeline
 from worker.search.law_search import MAX_LOG_ODDS
 
-pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions")
+pytestmark = pytest.mark.usefixtures("few_candidates", "no_suggestions")
 
 ROWS = 120
 RNG = np.random.default_rng(0)
@@ -200,6 +201,13 @@ def test_the_formulas_of_a_classifier_are_measured_as_its_network_is(
     assert job.predictor.formula_residuals is None
 
 
+@pytest.fixture
+def _few_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The climb to better settings tries two changes of them."""
+    monkeypatch.setattr("worker.search.hill_climb.list_moves", lambda task: list_moves(task)[:2])
+
+
+@pytest.mark.usefixtures("_few_moves")
 def test_intervals_allow_for_the_luck_of_the_network_that_won_on_the_validation_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -262,7 +270,9 @@ def test_the_same_seed_gives_the_same_model_bit_for_bit(law: Job) -> None:
 
 @pytest.fixture(scope="module")
 def in_groups() -> Job:
-    return run(table_of(a=A, b=B, c=C, y=A * np.tanh(B / C)), baselines=False)
+    """a·tanh(b/c), with an idle d."""
+    a, b, c, idle = np.random.default_rng(3).uniform(0.5, 2.0, (4, 2 * ROWS))
+    return run(table_of(a=a, b=b, c=c, d=idle, y=a * np.tanh(b / c)), baselines=False)
 
 
 def test_a_law_in_fewer_variables_is_written_in_the_columns(in_groups: Job) -> None:
@@ -273,7 +283,7 @@ def test_a_law_in_fewer_variables_is_written_in_the_columns(in_groups: Job) -> N
 
 def test_beside_a_law_in_fewer_variables_a_network_of_all_of_them_serves(in_groups: Job) -> None:
     assert in_groups.record["formula_of"] == "law"
-    assert in_groups.record["network"]["width"][0] == 3
+    assert in_groups.record["network"]["width"][0] == 4
     assert in_groups.record["metrics"]["r2"] > 0.999
 
 
@@ -282,11 +292,8 @@ def test_progress_never_falls_though_one_search_runs_within_another(in_groups: J
     assert fractions == sorted(fractions)
 
 
-def test_inputs_that_a_law_in_fewer_variables_does_without_leave_the_network() -> None:
-    a, b, c, idle = np.random.default_rng(3).uniform(0.5, 2.0, (4, 2 * ROWS))
-    job = run(table_of(a=a, b=b, c=c, d=idle, y=a * np.tanh(b / c)), baselines=False)
-    assert job.formulas[0]["expression"] == "a*tanh(b/c)"
-    assert job.predictor.unused == {"d"}
+def test_inputs_that_a_law_in_fewer_variables_does_without_leave_the_network(in_groups: Job) -> None:
+    assert in_groups.predictor.unused == {"d"}
 
 
 # --- Networks ------------------------------------------------------------------------------------------
@@ -478,6 +485,7 @@ def test_a_classifier_of_three_has_an_output_and_a_probability_for_each(three: J
     assert set(three.record["per_class"]) == {"low", "mid", "top"}
 
 
+@pytest.mark.usefixtures("_few_moves")
 def test_a_classifier_without_a_shape_is_the_best_of_several() -> None:
     body = BARE | {"network": {}, "training": {"steps": 2, "restarts": 2}, "prune": False}
     job = run(table_of(a=A, b=B, y=labels(2)), **body)
@@ -627,16 +635,20 @@ def test_columns_that_were_left_out_are_told() -> None:
 # --- Cuts ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("y", [A * B - 1, labels(3)], ids=["regression", "classification"])
-def test_a_job_that_is_stopped_at_once_still_gives_a_model(y: Any) -> None:
-    job = run(table_of(a=A, b=B, y=y), should_stop=lambda: True)
-    assert job.outcome.cut_by is not None
-    assert len(job.predictor.predict({"a": A, "b": B})) == ROWS
-    assert (job.outcome.symbolic is None) == (job.outcome.task == "classification")  # of three classes
+@pytest.fixture(scope="module", params=[A * B - 1, labels(3)], ids=["regression", "classification"])
+def stopped(request: pytest.FixtureRequest) -> Job:
+    return run(table_of(a=A, b=B, y=request.param), should_stop=lambda: True)
 
 
-def test_a_cut_network_is_no_checkpoint() -> None:
-    assert run(additive_table(), should_stop=lambda: True).checkpoints == []
+def test_a_job_that_is_stopped_at_once_still_gives_a_model(stopped: Job) -> None:
+    assert stopped.outcome.cut_by is not None
+    assert len(stopped.predictor.predict({"a": A, "b": B})) == ROWS
+    is_classifier = stopped.outcome.task == "classification"  # of three classes
+    assert (stopped.outcome.symbolic is None) == is_classifier
+
+
+def test_a_cut_network_is_no_checkpoint(stopped: Job) -> None:
+    assert stopped.checkpoints == []
 
 
 def test_the_stage_that_was_cut_is_the_first_in_which_a_stop_was_seen() -> None:

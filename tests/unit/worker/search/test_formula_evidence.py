@@ -37,13 +37,15 @@ def run_of(y: np.ndarray, rows: int = ROWS) -> SearchContext:
     return SearchContext.create(data, request, FormulaConstraints(), lambda *_: None, lambda: False)
 
 
+NOISY_LAW = run_of(law(X) + NOISE)  # of many tests: the models that formulas are compared with are fitted once
+
+
 def judge(
     tree: Expression,
-    y: np.ndarray,
-    rows: int = ROWS,
+    run: SearchContext = NOISY_LAW,
     stability: Callable[[], float | None] | None = lambda: 1.0,
 ) -> FormulaEvidence:
-    run, formula = run_of(y, rows), Formula(tree, 0.0)
+    formula = Formula(tree, 0.0)
     return assess_formula(
         formula, measure_formula_errors(formula, run), measure_simple_models(run), run, stability
     )
@@ -55,7 +57,7 @@ def codes(evidence: FormulaEvidence) -> set[str]:
 
 @pytest.fixture(scope="module")
 def of_the_law() -> FormulaEvidence:
-    return judge(LAW, law(X) + NOISE)
+    return judge(LAW)
 
 
 def test_the_law_behind_noise_is_consistent_and_its_noise_is_known(of_the_law: FormulaEvidence) -> None:
@@ -67,11 +69,11 @@ def test_the_law_behind_noise_is_consistent_and_its_noise_is_known(of_the_law: F
 
 
 def test_a_line_through_a_sine_is_not_consistent() -> None:
-    assert judge(add(mul(number(1.0), A), mul(number(0.5), B)), law(X) + NOISE).verdict != "consistent"
+    assert judge(add(mul(number(1.0), A), mul(number(0.5), B))).verdict != "consistent"
 
 
 def test_a_formula_that_lacks_a_column_leaves_signal_or_loses_to_others() -> None:
-    found = judge(mul(number(2.0), call("sin", mul(number(1.5), A))), law(X) + NOISE)
+    found = judge(mul(number(2.0), call("sin", mul(number(1.5), A))))
     assert codes(found) & {"signal_left", "others_better"}
 
 
@@ -112,31 +114,31 @@ def test_rows_are_resampled_until_the_answer_is_certain(answers: str, share: flo
 
 
 def test_a_formula_no_better_than_a_constant_is_weak() -> None:
-    found = judge(mul(number(0.01), A), NOISE)
+    found = judge(mul(number(0.01), A), run_of(NOISE))
     assert found.verdict == "weak"
     assert "no_better_than_constant" in codes(found)
 
 
 def test_a_formula_that_a_line_beats_is_weak() -> None:
-    found = judge(mul(number(2.0), A), 2 * X[:, 0] + 3 * X[:, 1] + NOISE)
+    found = judge(mul(number(2.0), A), run_of(2 * X[:, 0] + 3 * X[:, 1] + NOISE))
     assert found.verdict == "weak"
 
 
 def test_few_rows_tell_nothing_of_what_is_left() -> None:
-    found = judge(LAW, law(X) + NOISE * 3, rows=50)
+    found = judge(LAW, run_of(law(X) + NOISE * 3, 50))
     assert found.verdict != "consistent"
     assert codes(found) & {"rows_cannot_tell", "no_better_than_constant", "too_many_constants"}
 
 
 def test_a_formula_with_many_constants_needs_many_rows() -> None:
     waves = [mul(number(0.1 + k), call("sin", mul(number(float(k)), A))) for k in range(1, 9)]
-    found = judge(add(LAW, *waves), law(X) + NOISE, rows=120)
+    found = judge(add(LAW, *waves), run_of(law(X) + NOISE, 120))
     assert "too_many_constants" in codes(found)
 
 
 @pytest.mark.parametrize(("stability", "code"), [(0.5, "unstable"), (None, "not_resampled")])
 def test_a_formula_that_does_not_come_back_is_an_approximation(stability: float | None, code: str) -> None:
-    found = judge(LAW, law(X) + NOISE, stability=lambda: stability)
+    found = judge(LAW, stability=lambda: stability)
     assert (found.verdict, codes(found)) == ("approximation", {code})
 
 
@@ -144,11 +146,11 @@ def test_resamplings_are_not_made_where_something_else_speaks_against_the_formul
     def never() -> float:
         raise AssertionError
 
-    assert judge(mul(number(0.01), A), NOISE, stability=never).stability is None
+    assert judge(mul(number(0.01), A), run_of(NOISE), never).stability is None
 
 
 def test_a_better_network_takes_the_verdict_back(of_the_law: FormulaEvidence) -> None:
-    run = run_of(law(X) + NOISE)
+    run = NOISY_LAW
     errors = measure_formula_errors(Formula(LAW, 0.0), run)
     beside = add_comparisons(of_the_law, errors, {"network": 0.3 * errors}, run)
     assert (beside.verdict, codes(beside)) == ("approximation", {"others_better"})
@@ -156,6 +158,6 @@ def test_a_better_network_takes_the_verdict_back(of_the_law: FormulaEvidence) ->
 
 
 def test_a_formula_that_is_no_number_at_some_rows_is_told_in_json() -> None:
-    found = judge(call("log", A), law(X) + NOISE)
+    found = judge(call("log", A))
     assert found.noise is None
     assert found.verdict == "weak"

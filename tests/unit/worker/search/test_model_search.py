@@ -1,7 +1,7 @@
 """Free searches: what serves has learnt from all training rows, what tells its worth has not."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count, islice
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +17,7 @@ from tests.support.factories import make_predictor
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
 from worker.evaluation.decision_rule import choose_decision
+from worker.execution.outcome import Outcome
 from worker.execution.subtasks import Subtask
 from worker.pipelines.tabular import run_pipeline
 from worker.search.context import SearchContext
@@ -27,7 +28,7 @@ from worker.search.model_search import find_network, select_member
 from worker.search.network_search import train_network
 from worker.search.result import SearchResult
 
-pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions")
+pytestmark = pytest.mark.usefixtures("few_candidates", "no_suggestions")
 
 QUICK: dict[str, Any] = {
     "network": {"grid": 8},  # with a grid that was asked for, no law is looked for
@@ -69,6 +70,35 @@ def searched(table: StoredTable, **body: Any) -> tuple[SearchResult, PreparedDat
     return find_network(data, request, FormulaConstraints(), lambda *_: None, lambda: False), data
 
 
+@dataclass
+class Job:
+    """A pipeline run, with the result of its search."""
+
+    table: StoredTable
+    outcome: Outcome
+    found: SearchResult
+    data: PreparedData
+    checkpoints: list[bytes]
+
+    @staticmethod
+    def run(table: StoredTable) -> "Job":
+        searches, checkpoints = list[tuple[SearchResult, PreparedData]](), list[bytes]()
+
+        def spied(data: PreparedData, *args: Any) -> SearchResult:
+            found = find_network(data, *args)
+            searches.append((found, data))
+            return found
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("worker.pipelines.tabular.find_network", spied)
+            outcome = run_pipeline(table, request_for(**QUICK), checkpoint=checkpoints.append)
+        return Job(table, outcome, *searches[0], checkpoints)
+
+    @property
+    def predictor(self) -> Predictor:
+        return load(self.outcome.artifact)
+
+
 def test_intervals_hold_on_fresh_rows_as_often_as_they_say() -> None:
     predictor, fresh = served(table_of(**noisy(ROWS, 0))), noisy(5_000, 1)
     y = fresh.pop("y")
@@ -77,14 +107,13 @@ def test_intervals_hold_on_fresh_rows_as_often_as_they_say() -> None:
 
 
 @pytest.fixture(scope="module")
-def rare_search() -> tuple[SearchResult, PreparedData]:
-    return searched(rare(ROWS, 0))
+def of_a_rare_class() -> Job:
+    return Job.run(rare(ROWS, 0))
 
 
 def test_residuals_are_errors_on_rows_not_seen_of_all_training_rows_where_these_are_few() -> None:
-    table = table_of(**noisy(300, 0))
-    found, data = searched(table)
-    residuals = served(table).residuals
+    job = Job.run(table_of(**noisy(300, 0)))
+    found, data, residuals = job.found, job.data, job.predictor.residuals
     assert len(residuals) == len(data.training)
     np.testing.assert_allclose(residuals, np.sort(found.errors))
     with torch.no_grad():
@@ -98,35 +127,33 @@ def test_residuals_of_many_rows_are_those_of_the_network_that_has_not_seen_the_v
 ) -> None:
     monkeypatch.setattr("kan_engine.model_selection.budget.MAX_CROSS_VALIDATION_ROWS", 100)
     monkeypatch.setattr("worker.search.cross_validation.MAX_CROSS_VALIDATION_ROWS", 100)
-    table = table_of(**noisy(300, 0))
-    found, data = searched(table)
+    job = Job.run(table_of(**noisy(300, 0)))
+    found, validation = job.found, job.data.validation
     assert found.contest is not None
-    validation = data.validation
     scaled = torch.from_numpy(found.inputs.forward(validation.encoded))
     with torch.no_grad():
         outputs = [network(scaled).numpy() for network in (found.judged, found.network)]
     assert found.scaler is not None
     errors, seen = (np.abs(found.scaler.inverse(out)[:, 0] - validation.y) for out in outputs)
-    np.testing.assert_allclose(served(table).residuals, found.contest.correct_errors(errors))
+    np.testing.assert_allclose(job.predictor.residuals, found.contest.correct_errors(errors))
     assert seen.mean() < errors.mean()
 
 
 def test_the_threshold_is_that_of_the_network_that_has_not_seen_the_validation_rows(
-    rare_search: tuple[SearchResult, PreparedData],
+    of_a_rare_class: Job,
 ) -> None:
-    found, data = rare_search
-    predictor = served(rare(ROWS, 0))
-    networks = found.judged, found.network
-    decisions = [choose_decision(replace(predictor, network=network), data) for network in networks]
+    found, predictor = of_a_rare_class.found, of_a_rare_class.predictor
+    decisions = [
+        choose_decision(replace(predictor, network=network), of_a_rare_class.data)
+        for network in (found.judged, found.network)
+    ]
     assert decisions[0].rule == "f1"
     assert predictor.decision_weights == decisions[0].weights != decisions[1].weights
 
 
-def test_a_resumed_classifier_decides_as_before_the_crash() -> None:
-    kept: list[bytes] = []
-    request = request_for(**QUICK)
-    before = run_pipeline(rare(ROWS, 0), request, checkpoint=kept.append)
-    after = run_pipeline(rare(ROWS, 0), request, resume=kept[0])
+def test_a_resumed_classifier_decides_as_before_the_crash(of_a_rare_class: Job) -> None:
+    before, (checkpoint,) = of_a_rare_class.outcome, of_a_rare_class.checkpoints
+    after = run_pipeline(of_a_rare_class.table, request_for(**QUICK), resume=checkpoint)
     assert before.record["decision"]["rule"] == "f1"
     assert after.record["decision"] == before.record["decision"]
     assert after.artifact == before.artifact
@@ -163,6 +190,7 @@ def test_a_law_serves_where_its_error_on_rows_not_seen_is_no_larger(
         return replace(train_network(run, then), errors=np.full(len(run.folds), 0.01))
 
     monkeypatch.setattr("worker.search.model_search.train_network", trained)
+    monkeypatch.setattr("worker.search.hill_climb.list_moves", lambda _: ())
     monkeypatch.setattr("worker.search.context.SEARCH_TIME_SHARE", 100.0)  # nothing is ended by the clock
     found, _ = searched(table_of(**noisy(120, 0)), network={}, training={}, max_seconds=4)
     assert (len(found.network.config.width) == 2 and found.network.config.groups == 1) is (serves == "law")
@@ -325,7 +353,7 @@ def test_two_classes_that_a_line_tells_apart_are_told_apart_by_logistic_regressi
     x = inputs(90, 0)
     y = np.where(x["a"] + 0.5 * x["b"] + np.random.default_rng(1).normal(0, 0.5, 90) > 0, "up", "down")
     outcome = run_pipeline(
-        table_of(**x, y=y.tolist()), request_for(baselines=False, symbolic=False, max_seconds=3)
+        table_of(**x, y=y.tolist()), request_for(baselines=False, symbolic=False, max_seconds=1)
     )
     assert "logistic regression" in " ".join(outcome.record["warnings"])
     fresh = inputs(500, 5)
@@ -333,12 +361,18 @@ def test_two_classes_that_a_line_tells_apart_are_told_apart_by_logistic_regressi
     assert np.mean((guessed == "up") == (fresh["a"] + 0.5 * fresh["b"] > 0)) > 0.85
 
 
+@pytest.fixture(scope="module")
+def of_noisy_rows() -> Predictor:
+    return served(table_of(**noisy(200, 0)))
+
+
 @pytest.mark.parametrize("scale", [30.0, 1e6])
-def test_answers_far_outside_stay_within_a_range_of_the_targets(scale: float) -> None:
+def test_answers_far_outside_stay_within_a_range_of_the_targets(
+    of_noisy_rows: Predictor, scale: float
+) -> None:
     table = noisy(200, 0)
-    predictor = served(table_of(**table))
     y = table.pop("y")
-    answers = predictor.predict({name: scale * values for name, values in table.items()}).astype(float)
+    answers = of_noisy_rows.predict({name: scale * values for name, values in table.items()}).astype(float)
     assert answers.min() >= y.min() - np.ptp(y)
     assert answers.max() <= y.max() + np.ptp(y)
 
@@ -348,10 +382,12 @@ def test_a_single_restart_serves_a_single_network() -> None:
     assert predictor.network.config.groups == 1
 
 
-@pytest.mark.parametrize("rows", [100, 4_000])
+@pytest.mark.parametrize("rows", [100, 300])
 def test_as_many_networks_serve_side_by_side_as_restarts_say(
     rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("kan_engine.model_selection.budget.MAX_CROSS_VALIDATION_ROWS", 100)
+    monkeypatch.setattr("worker.search.cross_validation.MAX_CROSS_VALIDATION_ROWS", 100)
     monkeypatch.setattr("worker.search.hill_climb.SELECTION_BIAS_FACTOR", 1e9)
     # Nor does an additive network win
     monkeypatch.setattr("worker.search.hill_climb.list_moves", lambda _: ())

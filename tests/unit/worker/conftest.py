@@ -1,0 +1,35 @@
+"""Fixtures of the worker's tests."""
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def few_candidates(small_dictionary: None) -> Iterator[None]:
+    """Few closed forms of every edge, in few combinations: what is found in them has tests of its own."""
+    from kan_engine.structure import search
+    from kan_engine.symbolic import (
+        damped_oscillations,
+        dictionary_regression,
+        edge_candidates,
+        extraction,
+        network_candidates,
+    )
+    from worker.search import formula_evidence, law_search
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(damped_oscillations, "MAX_TERMS", 1)
+        patch.setattr(edge_candidates, "MAX_NOISY_CANDIDATES", 8)
+        patch.setattr(edge_candidates, "LOGARITHM_FACTORS", (1.0,))
+        patch.setattr(dictionary_regression, "TAIL_LENGTHS", (1, 2))
+        patch.setattr(network_candidates, "MAX_SHORT_COMBINATIONS", 3)
+        patch.setattr(extraction, "MAX_COMBINATIONS", 8)
+        patch.setattr(extraction, "MAX_CLOSE_FORMS", 4)
+        patch.setattr(extraction, "MAX_FINAL_FORMS", 1)
+        patch.setattr(extraction, "MAX_NOISY_FINAL_FORMS", 2)
+        patch.setattr(search, "STARTS_PER_NODE_COUNT", (2, 2, 2))
+        patch.setattr(search, "MAX_SCREENED_STARTS", (4, 2))
+        patch.setattr(law_search, "MAX_CANDIDATES", 2)
+        patch.setattr(formula_evidence, "MAX_RESAMPLINGS", 2)
+        yield
