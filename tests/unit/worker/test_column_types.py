@@ -2,6 +2,7 @@
 
 import io
 import tempfile
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from tests.support.tables import request_for, table_of
 from worker.jobs.prediction_columns import PredictionColumns
 from worker.pipelines.tabular import run_pipeline
 
-pytestmark = pytest.mark.usefixtures("no_suggestions")
+pytestmark = pytest.mark.usefixtures("no_suggestions", "_one_logistic_regression")
 
 ROWS = 42
 A = np.random.default_rng(0).uniform(0.5, 2.0, ROWS)
@@ -46,6 +47,14 @@ COLUMNS: dict[str, tuple[list[Any], list[float]]] = {
 }
 PAIRS = [(kind, wanted) for kind, readings in READABLE_AS.items() for wanted in readings]
 TWO = {"0 and 1": (0, 1), "1 and 2": (1, 2), "9 and 10": (9, 10), "fractions": (-0.5, 2.5)}
+
+
+@pytest.fixture(scope="module")
+def _one_logistic_regression() -> Iterator[None]:
+    """Beside every classifier, instead of the best of three."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("worker.search.cross_validation.LOGISTIC_STRENGTHS", (1.0,))
+        yield
 
 
 def learnt(table: StoredTable, **body: Any) -> Predictor:

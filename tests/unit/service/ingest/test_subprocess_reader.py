@@ -19,7 +19,7 @@ TABLE = b"x,t,w\n1,2024-01-02,a\n2.5,2024-01-03,\n-inf,2024-01-04,c\n"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path, max_rows=200_000, max_body_bytes=10 * MiB)
+    return Settings(data_dir=tmp_path, max_rows=20_000, max_body_bytes=MiB)
 
 
 def converted(content: bytes, settings: Settings) -> tuple[pl.DataFrame, subprocess_reader.TableDescription]:
@@ -41,8 +41,8 @@ def test_a_table_and_its_description_are_the_same(settings: Settings) -> None:
     ("content", "kind"),
     [
         (b"x,y\n1,2\n3\n", Invalid),
-        (b"x\n" + b"1\n" * 200_001, Invalid),
-        (b"x\n" + b"1\n" * 6 * MiB, TooLarge),
+        (b"x\n" + b"1\n" * 20_001, Invalid),
+        (b"x\n" + b"1\n" * MiB, TooLarge),
     ],
 )
 def test_a_refusal_is_the_same(content: bytes, kind: type[ServiceError], settings: Settings) -> None:
@@ -54,7 +54,8 @@ def test_a_refusal_is_the_same(content: bytes, kind: type[ServiceError], setting
     assert vars(there.value) == vars(here.value)
 
 
-def test_a_large_text_takes_no_memory_of_this_process(settings: Settings) -> None:
+def test_a_large_text_takes_no_memory_of_this_process(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
     content = b"x,y\n" + b"0.123456789,9.87654321\n" * 190_000
     forget_peak()
     before = own_peak()

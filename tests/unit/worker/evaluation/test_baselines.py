@@ -17,6 +17,7 @@ ALL = ("linear", "mlp", "boosting")
 def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are enough for all that is learnt here."""
     monkeypatch.setattr("worker.evaluation.mlp.LBFGS_STEPS", 300)
+    monkeypatch.setattr("worker.evaluation.baselines.BOOSTING_ROUNDS", 100)
 
 
 def line(rows: int = 200, seed: int = 0) -> BaselineRows:
@@ -172,9 +173,10 @@ def test_an_mlp_stops_where_the_rows_that_judge_like_it_best() -> None:
     assert got["metrics"]["r2"] < 0.5  # of the rows that it was fitted on: it has not learnt them by heart
 
 
-def test_many_rows_are_learnt_in_batches() -> None:
-    asked = MlpBaseline(kind="mlp", hidden=[200, 200])
-    got = run_baselines([asked], line(400), line(400, 1))["mlp_200x200"]
+def test_many_rows_are_learnt_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.evaluation.mlp.MAX_LBFGS_PARAMETERS", 1_000)
+    asked = MlpBaseline(kind="mlp", hidden=[50, 50])
+    got = run_baselines([asked], line(400), line(400, 1))["mlp_50x50"]
     assert got["metrics"]["r2"] > 0.99
 
 

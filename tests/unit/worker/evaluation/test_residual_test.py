@@ -28,6 +28,13 @@ SIGNALS = {
 }
 
 
+@pytest.fixture
+def _no_power(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half the time of a test is that of its power."""
+    monkeypatch.setattr("worker.evaluation.residual_test.POWER_DRAWS", 1)
+
+
+@pytest.mark.usefixtures("_no_power")
 @pytest.mark.parametrize("kind", ["normal", "heavy", "growing", "skewed"])
 def test_noise_alone_is_rarely_a_finding(kind: str) -> None:
     found = 0
@@ -96,6 +103,7 @@ def test_the_stated_power_is_the_share_of_signals_found() -> None:
     assert abs(np.mean(found) - np.mean(stated)) < 0.15
 
 
+@pytest.mark.usefixtures("_no_power")
 def test_the_tangents_of_fitted_constants_keep_the_level() -> None:
     """Eight constants fitted on 40 rows take a fifth of the noise along; without tangents p is too large."""
     with_tangents, without = [], []

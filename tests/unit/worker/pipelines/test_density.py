@@ -1,11 +1,13 @@
 """Jobs for densities, from a table to a model: the law that is named, what is measured, what is refused."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from kan_engine import InvalidData, Variable, evaluate, from_json, load
+from kan_engine.density import univariate
 from kan_engine.density.distributions import candidate_families
 from kan_engine.density.maximum_likelihood import confidence_intervals, fit_family
 from kan_engine.density.weighted_values import WeightedValues
@@ -16,11 +18,22 @@ from worker.evaluation.kernel_density import KernelDensity
 from worker.execution.outcome import Outcome
 from worker.pipelines.tabular import run_pipeline
 
+pytestmark = pytest.mark.usefixtures("no_suggestions", "_few_penalties")
+
 RNG = np.random.default_rng(11)
 HEIGHTS = RNG.normal(172, 7, 600)
 LAWS = list(
     candidate_families(WeightedValues.from_weights(np.linspace(0.01, 0.99, 99), np.ones(99)), (0.0, 1.0))
 )
+
+
+@pytest.fixture(scope="module")
+def _few_penalties() -> Iterator[None]:
+    """Of a density of one column: each is tried on eight grids and five parts of the rows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(univariate, "CANDIDATE_LAMBS", univariate.CANDIDATE_LAMBS[::4])
+        patch.setattr(univariate, "LAMB_PATIENCE", 1)
+        yield
 
 
 def request(*columns: str, **body: Any) -> TrainRequest:

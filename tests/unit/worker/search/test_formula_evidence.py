@@ -37,7 +37,9 @@ def run_of(y: np.ndarray, rows: int = ROWS) -> SearchContext:
     return SearchContext.create(data, request, FormulaConstraints(), lambda *_: None, lambda: False)
 
 
-NOISY_LAW = run_of(law(X) + NOISE)  # of many tests: the models that formulas are compared with are fitted once
+NOISY_LAW = run_of(
+    law(X) + NOISE
+)  # of many tests: the models that formulas are compared with are fitted once
 
 
 def judge(

@@ -25,7 +25,7 @@ def trained(y: Any, grids: list[int], **training: Any) -> Outcome:
 
 @pytest.mark.parametrize("optimizer", ["levenberg_marquardt", "adam", "lbfgs"])
 def test_every_grid_of_a_schedule_is_told_with_its_size_its_time_and_its_error(optimizer: str) -> None:
-    told = trained(np.exp(X), [3, 6, 12], optimizer=optimizer, steps=8).record["grids"]
+    told = trained(np.exp(X), [3, 6, 12], optimizer=optimizer, steps=4).record["grids"]
     assert [stage["grid"] for stage in told] == [3, 6, 12]
     assert [stage["parameters"] for stage in told] == [14, 20, 32]
     assert sorted(stage["seconds"] for stage in told) == [stage["seconds"] for stage in told]
@@ -41,7 +41,7 @@ def test_the_classes_of_every_grid_are_told_apart_with_calibrated_probabilities(
 
 def test_a_grid_is_reached_even_if_the_validation_rows_liked_the_one_before() -> None:
     noise = np.random.default_rng(2).normal(size=80)
-    outcome = trained(noise, [2, 4, 8, 16], steps=15)
+    outcome = trained(noise, [2, 4, 8, 16], steps=5)
     assert [stage["grid"] for stage in outcome.record["grids"]] == [2, 4, 8, 16]
     assert outcome.record["network"]["grid"] < 16
 
