@@ -7,7 +7,14 @@ from torch import Tensor
 from kan_engine.network.kan import KAN, copy_network
 from kan_engine.network.layer import KANLayer
 from kan_engine.network.row_blocks import row_blocks
-from kan_engine.splines.knots import extend_knots, fit_coef, grid_range, quantile_grid, uniform_grid
+from kan_engine.splines.knots import (
+    extend_knots,
+    factorize_features,
+    grid_range,
+    quantile_grid,
+    solve_coef,
+    uniform_grid,
+)
 
 MIN_FILLED_SHARE = 0.8  # minimum share of a grid that its inputs should span
 MIN_MARGIN_SHARE = 0.25  # share of the margin that must remain, for new rows outside the observed range
@@ -167,8 +174,11 @@ def _replace_grid_(
     if moved is not None:
         weight[~moved], knots[~moved] = layer.weight[~moved], layer.knots[~moved]
     layer.knots = knots
-    features = layer.features(x)
+    features, basis = layer.features(x), None
     for i in range(layer.in_dim) if moved is None else moved.nonzero()[:, 0].tolist():
+        if basis is None or not torch.equal(features[:, i, :-1], basis):  # hidden nodes often share a grid
+            basis = features[:, i, :-1]
+            factors = factorize_features(basis)
         rest = values[:, i] - features[:, i, -1:] * weight[i, -1]
-        weight[i, :-1] = fit_coef(features[:, i, :-1], rest)
+        weight[i, :-1] = solve_coef(factors, rest)
     layer.weight = torch.nn.Parameter(weight)

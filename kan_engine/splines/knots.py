@@ -114,11 +114,26 @@ def fit_coef(
     Solved in float64 by QR of the rows [F; √ridge·I], which keeps twice as many digits as the normal
     equations. The ridge, relative to the mean squared norm of the columns, determines terms without data.
     """
+    return solve_coef(factorize_features(features, ridge), values).to(features.dtype)
+
+
+def factorize_features(
+    features: Float[Tensor, "batch terms"], ridge: float = 1e-12
+) -> tuple[Float[Tensor, "rows terms"], Float[Tensor, "terms terms"]]:
+    """The factors Q and R in ``fit_coef``, of batch + terms rows, for several fits to the same features."""
     wide = features.double()
     scale = wide.square().sum(0).mean().clamp_min(1e-300)
     damp = (ridge * scale).sqrt() * torch.eye(wide.shape[1], dtype=wide.dtype, device=wide.device)
-    stacked = torch.cat([wide, damp])
-    targets = torch.cat([values.double(), values.new_zeros(wide.shape[1], values.shape[1]).double()])
-    q, r = torch.linalg.qr(stacked)
+    q, r = torch.linalg.qr(torch.cat([wide, damp]))
+    return q, r
+
+
+def solve_coef(
+    factors: tuple[Float[Tensor, "rows terms"], Float[Tensor, "terms terms"]],
+    values: Float[Tensor, "batch out_dim"],
+) -> Float[Tensor, "terms out_dim"]:
+    """The coefficients in ``fit_coef`` in float64, from the factors of the features."""
+    q, r = factors
+    targets = torch.cat([values.double(), values.new_zeros(len(r), values.shape[1]).double()])
     solution: Tensor = torch.linalg.solve_triangular(r, q.T @ targets, upper=True)
-    return solution.to(features.dtype)
+    return solution
