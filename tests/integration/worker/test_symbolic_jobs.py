@@ -1,5 +1,7 @@
 """Symbolic jobs from the request to the next version of a model: what a person knows changes the formula."""
 
+import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,6 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from service.db.migrate import upgrade
 from service.db.session import Sessions
 from service.main import create_app
 from service.settings import Settings
@@ -16,12 +17,14 @@ from tests.support.servers import LOOPBACK
 from worker.execution.runner import run_job
 from worker.jobs.registry import HANDLERS
 
-pytestmark = pytest.mark.usefixtures("small_dictionary")
+pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions")
 
 ROWS = 150
 A, B = np.random.default_rng(0).uniform(-2, 2, (2, ROWS))
 NOISE = np.random.default_rng(1).normal(0, 0.05, ROWS)
 EDGE = {"layer": 0, "in": 0, "out": 0}
+SHORT = {"restarts": 1, "steps": 10}
+LIMITED = {"forbid": ["sin", "cos"], "max_complexity": 9, "name": "other"}
 Document = dict[str, Any]
 
 
@@ -61,17 +64,32 @@ class Service:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _few_structures_are_read() -> Iterator[None]:
+def _short_searches() -> Iterator[None]:
+    """Few structures are fitted and read, of few samples, and few forms and starts of each are tried."""
+    from kan_engine.structure import search
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "ONE_NODE", search.ONE_NODE[:1])
+        patch.setattr(search, "TWO_NODES", ())
         patch.setattr("worker.search.law_search.MAX_CANDIDATES", 1)
+        patch.setattr("worker.search.formula_evidence.MAX_RESAMPLINGS", 1)
+        patch.setattr("kan_engine.symbolic.extraction.MAX_COMBINATIONS", 6)
+        patch.setattr("kan_engine.symbolic.extraction.MAX_CLOSE_FORMS", 3)
+        patch.setattr("kan_engine.symbolic.univariate_fit.STARTS_PER_FUNCTION", 1)
+        patch.setattr("kan_engine.symbolic.univariate_fit.MAX_POINTS", 60)
         yield
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory, small_dictionary: None) -> Iterator[Service]:
-    folder: Path = tmp_path_factory.mktemp("symbolic")
-    settings = Settings(data_dir=folder, database_url=f"sqlite:///{folder / 'kan.db'}")
-    upgrade(settings)
+def service(
+    _sqlite_template: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    small_dictionary: None,
+    no_suggestions: None,
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("symbolic")
+    database = shutil.copy(_sqlite_template, folder / "kan.db")
+    settings = Settings(data_dir=folder, database_url=f"sqlite:///{database}")
     with TestClient(create_app(settings), base_url=LOOPBACK) as client:
         yield Service(client, settings)
 
@@ -84,15 +102,35 @@ def model(service: Service) -> Document:
         dataset_id=dataset_id,
         target="y",
         network={"hidden": []},
+        training=SHORT,
         baselines=False,
         name="law",
         tags={"by": "me"},
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def change(service: Service, model: Document) -> Callable[..., Document]:
-    return lambda **changes: service.model(kind="symbolic", model_id=model["id"], **changes)
+    """The model with these changes, which are made once for all tests."""
+    made: dict[str, Document] = {}
+
+    def change(**changes: Any) -> Document:
+        key = json.dumps(changes)
+        if key not in made:
+            made[key] = service.model(kind="symbolic", model_id=model["id"], **changes)
+        return made[key]
+
+    return change
+
+
+@pytest.fixture(scope="module")
+def without_a(service: Service) -> Document:
+    """A model of y = 1 - b² from which a column was dropped; without noise its formula is found soon."""
+    dataset_id = service.upload(a=A, b=B, y=1 - B**2)
+    network = {"hidden": [], "grid": 3}
+    made = service.model(dataset_id=dataset_id, target="y", network=network, training=SHORT, baselines=False)
+    assert [feature["name"] for feature in made["features"]] == ["a", "b"]
+    return service.model(kind="symbolic", model_id=made["id"], drop=["a"])
 
 
 def test_a_fixed_edge_is_the_function_in_network_and_formula(
@@ -118,11 +156,12 @@ def test_a_fixed_edge_is_the_function_in_network_and_formula(
 
 
 def test_the_lineage_tells_what_was_changed(model: Document, change: Callable[..., Document]) -> None:
-    lineage = change(forbid=["sin", "cos"], name="other")["lineage"]
+    lineage = change(**LIMITED)["lineage"]
     assert lineage["revises"] == {
         "model_id": model["id"],
         "version": model["version"],
         "forbid": ["sin", "cos"],
+        "max_complexity": 9,
     }
     assert lineage["request"]["target"] == "y"
     assert lineage["dataset_sha256"] == model["lineage"]["dataset_sha256"]
@@ -133,15 +172,15 @@ def test_a_function_that_does_not_follow_its_curve_is_warned_of(change: Callable
     assert any("exp on the edge from 1" in warning for warning in changed["warnings"])
 
 
-@pytest.mark.parametrize("forbidden", [["sin"], ["sin", "cos"]])
+@pytest.mark.parametrize("changes", [{"forbid": ["sin"]}, LIMITED], ids=["one", "two"])
 def test_forbidden_functions_are_in_no_formula_and_the_network_stays(
-    service: Service, model: Document, change: Callable[..., Document], forbidden: list[str]
+    service: Service, model: Document, change: Callable[..., Document], changes: Document
 ) -> None:
-    changed = change(forbid=forbidden)
+    changed = change(**changes)
     formula = service.formula(changed)
     assert formula["r2"] > 0.9
     for entry in (formula, *formula["pareto"]):
-        assert not any(name in entry["expression"] for name in forbidden)
+        assert not any(name in entry["expression"] for name in changes["forbid"])
     assert changed["metrics"] == model["metrics"]
     assert changed["network"] == model["network"]
     mine, theirs = (service.get(f"/models/{each['id']}/figures") for each in (changed, model))
@@ -149,7 +188,7 @@ def test_forbidden_functions_are_in_no_formula_and_the_network_stays(
 
 
 def test_no_formula_is_longer_than_allowed(service: Service, change: Callable[..., Document]) -> None:
-    formula = service.formula(change(max_complexity=9))
+    formula = service.formula(change(**LIMITED))
     assert all(entry["complexity"] <= 9 for entry in (formula, *formula["pareto"]))
 
 
@@ -169,12 +208,11 @@ def test_a_formula_that_cannot_be_is_a_failure_in_words(service: Service, model:
 
 
 def test_a_model_without_a_column_needs_it_no_more_and_still_accepts_it(
-    service: Service, change: Callable[..., Document]
+    service: Service, without_a: Document
 ) -> None:
-    changed = change(drop=["a"])
-    assert [feature["name"] for feature in changed["features"]] == ["b"]
+    assert [feature["name"] for feature in without_a["features"]] == ["b"]
     for row in ({"b": 1.0}, {"a": 0.5, "b": 1.0}):
-        answer = service.client.post(f"/models/{changed['id']}/predict", json={"rows": [row]})
+        answer = service.client.post(f"/models/{without_a['id']}/predict", json={"rows": [row]})
         assert answer.status_code == 200, answer.text
 
 
@@ -206,18 +244,22 @@ def test_a_formula_with_its_tree_is_not_shown(service: Service, model: Document)
     assert all("tree" not in entry for entry in (formula, *formula["pareto"]))
 
 
-def test_a_changed_model_can_be_changed_again(service: Service, change: Callable[..., Document]) -> None:
-    once = change(drop=["a"])
-    twice = service.model(kind="symbolic", model_id=once["id"], choose=0)
+def test_a_changed_model_can_be_changed_again(service: Service, without_a: Document) -> None:
+    twice = service.model(kind="symbolic", model_id=without_a["id"], choose=0)
     assert [feature["name"] for feature in twice["features"]] == ["b"]
     assert twice["lineage"]["request"]["features"] == ["b"]
 
 
 def test_a_classifier_can_be_fixed_too(service: Service) -> None:
     is_in = 3 * np.sin(2 * A) + B > np.random.default_rng(2).logistic(size=ROWS)
-    dataset_id = service.upload(a=A, b=B, ok=is_in)
-    network = {"hidden": [], "grid": 3}
-    made = service.model(dataset_id=dataset_id, target="ok", network=network, baselines=False)
+    made = service.model(
+        dataset_id=service.upload(a=A, b=B, ok=is_in),
+        target="ok",
+        network={"hidden": [], "grid": 3},
+        training=SHORT,
+        symbolic=False,
+        baselines=False,
+    )
     changed = service.model(
         kind="symbolic",
         model_id=made["id"],
@@ -264,10 +306,8 @@ def test_an_unknown_model_is_not_found(service: Service) -> None:
     assert (response.status_code, response.json()["code"]) == (404, "model_not_found")
 
 
-def test_a_job_whose_model_is_gone_fails_and_says_so(
-    service: Service, change: Callable[..., Document]
-) -> None:
-    doomed = change(choose=0)
+def test_a_job_whose_model_is_gone_fails_and_says_so(service: Service, model: Document) -> None:
+    doomed = service.model(kind="symbolic", model_id=model["id"], choose=0)
     job = service.client.post(
         "/jobs", json={"kind": "symbolic", "model_id": doomed["id"], "choose": 0}
     ).json()
@@ -278,17 +318,15 @@ def test_a_job_whose_model_is_gone_fails_and_says_so(
 
 def test_a_model_without_its_dataset_cannot_be_changed(service: Service) -> None:
     dataset_id = service.upload(x=A, y=A)
-    made = service.model(
-        dataset_id=dataset_id, target="y", network={"hidden": [], "grid": 3}, baselines=False
-    )
+    network = {"hidden": [], "grid": 3}
+    made = service.model(dataset_id=dataset_id, target="y", network=network, training=SHORT, baselines=False)
     assert service.client.delete(f"/datasets/{dataset_id}").status_code == 204
     response = service.client.post("/jobs", json={"kind": "symbolic", "model_id": made["id"], "choose": 0})
     assert (response.status_code, response.json()["code"]) == (409, "dataset_deleted")
 
 
 def test_a_symbolic_job_can_be_done_again(service: Service, model: Document) -> None:
-    fix = [{**EDGE, "function": "sin"}]
-    job = service.client.post("/jobs", json={"kind": "symbolic", "model_id": model["id"], "fix": fix}).json()
+    job = service.client.post("/jobs", json={"kind": "symbolic", "model_id": model["id"], "choose": 0}).json()
     service.work(job["id"])
     again = service.client.post(f"/jobs/{job['id']}/retry").json()
     assert (again["kind"], service.work(again["id"])["status"]) == ("symbolic", "succeeded")
