@@ -1,11 +1,15 @@
 """Parts of a training: whoever does them, the model is the same."""
 
 import io
+import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +19,7 @@ from sqlalchemy import select, update
 
 from kan_engine import TrialResult
 from service.db.repositories import Jobs, Workers
-from service.db.session import Sessions, clock
+from service.db.session import Sessions, clock, make_engine, make_sessions
 from service.db.tables import SUBTASK_KIND, Job, Model
 from service.settings import Settings
 from service.storage.blobs import read_bytes
@@ -35,7 +39,7 @@ BODY: dict[str, Any] = {
     "symbolic": False,
     "baselines": False,
     "prune": False,
-    "max_seconds": 3,  # estimated ones, which bound the search
+    "max_seconds": 2.5,  # estimated ones, which bound the search
     "training": {"restarts": 2, "steps": 3, "optimizer": "adam"},
 }
 
@@ -46,18 +50,27 @@ def database_url(sqlite_url: str) -> str:
     return sqlite_url
 
 
-@pytest.fixture
-def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def in_a_hurry() -> Iterator[None]:
     """Every part is kept, and workers without work are looked for all the time."""
-    monkeypatch.setattr(distributed_subtasks, "MIN_STORED_DURATION_S", 0.0)
-    monkeypatch.setattr(distributed_subtasks, "OFFER_PERIOD_S", 0.0)
-    # No neighbour of the tests cuts a job short
-    monkeypatch.setattr("worker.execution.runner.WORK_TIME_SHARE", 100.0)
-    monkeypatch.setattr("worker.execution.runner.MIN_FINISH_S", -1e5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distributed_subtasks, "MIN_STORED_DURATION_S", 0.0)
+        patch.setattr(distributed_subtasks, "OFFER_PERIOD_S", 0.0)
+        # No neighbour of the tests cuts a job short, and what a clock ends is not the same twice
+        patch.setattr("worker.execution.runner.WORK_TIME_SHARE", 100.0)
+        patch.setattr("worker.execution.runner.MIN_FINISH_S", -1e5)
+        for share in ("model_search.LAW_TIME_SHARE", "context.SEARCH_TIME_SHARE"):
+            patch.setattr(f"worker.search.{share}", 100.0)
+        yield
 
 
 @pytest.fixture
 def submit(sessions: Sessions) -> Callable[..., str]:
+    return make_submit(sessions)
+
+
+def make_submit(sessions: Sessions) -> Callable[..., str]:
+    """A function that submits jobs on one table."""
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, (2, ROWS))
     content = io.BytesIO()
@@ -74,6 +87,48 @@ def submit(sessions: Sessions) -> Callable[..., str]:
     return submit
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What a job gave, and the parts that are stored then."""
+
+    artifact: bytes
+    symbolic: Any
+    cut_by: str | None
+    parts: list[Job]
+
+
+@pytest.fixture(scope="module")
+def train_alone(
+    _sqlite_template: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    small_dictionary: None,
+    no_suggestions: None,
+    in_a_hurry: None,
+) -> Iterator[Callable[..., Trained]]:
+    """Do a job where no other worker helps; the same one once for all tests."""
+    folder = tmp_path_factory.mktemp("alone")
+    database = shutil.copy(_sqlite_template, folder / "kan.db")
+    settings = Settings(data_dir=folder, database_url=f"sqlite:///{database}")
+    engine = make_engine(settings)
+    sessions, made = make_sessions(engine), dict[str, Trained]()
+    submit = make_submit(sessions)
+    with sessions.begin() as session:
+        Workers(session).report("this", host="h", pid=1, slots=1)
+
+    def train_alone(**body: Any) -> Trained:
+        key = json.dumps(body)
+        if key not in made:
+            job_id = submit(**body)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(distributed_subtasks, "MIN_STORED_DURATION_S", 1e9)
+                work(sessions, settings, "train")
+            made[key] = result_of(sessions, job_id)
+        return made[key]
+
+    yield train_alone
+    engine.dispose()
+
+
 def work(sessions: Sessions, settings: Settings, *kinds: str) -> int:
     """Do what is queued of these kinds; the answer is how many jobs that were."""
     done = 0
@@ -86,10 +141,12 @@ def work(sessions: Sessions, settings: Settings, *kinds: str) -> int:
         run_job(job.id, job.token, sessions, settings, work_of=HANDLERS.__getitem__)
 
 
-def artifact(sessions: Sessions, job_id: str) -> bytes:
+def result_of(sessions: Sessions, job_id: str) -> Trained:
     with sessions.read() as session:
         model = session.scalars(select(Model).where(Model.job_id == job_id)).one()
-        return read_bytes(session, model.artifact_sha256)
+        artifact = read_bytes(session, model.artifact_sha256)
+        cut_by = session.get_one(Job, job_id).cut_by
+        return Trained(artifact, model.symbolic, cut_by, parts(sessions))
 
 
 def parts(sessions: Sessions) -> list[Job]:
@@ -105,7 +162,7 @@ def another_worker(sessions: Sessions, settings: Settings) -> Iterator[list[int]
     def run() -> None:
         while not has_ended.is_set():
             done[0] += work(sessions, settings, SUBTASK_KIND)
-            time.sleep(0.01)
+            time.sleep(0.05)
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -128,17 +185,8 @@ def another_worker(sessions: Sessions, settings: Settings) -> Iterator[list[int]
     ],
 )
 def test_a_job_whose_parts_others_do_gives_the_model_that_it_gives_alone(
-    sessions: Sessions,
-    settings: Settings,
-    submit: Any,
-    body: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
+    sessions: Sessions, settings: Settings, submit: Any, body: dict[str, Any], train_alone: Any
 ) -> None:
-    # What a clock ends is not the same twice
-    for share in ("model_search.LAW_TIME_SHARE", "context.SEARCH_TIME_SHARE"):
-        monkeypatch.setattr(f"worker.search.{share}", 100.0)
-    alone = submit(**body)
-    work(sessions, settings, "train")
     together = submit(**body)
     with sessions.begin() as session:
         Workers(session).report("other", host="h", pid=1, slots=4)
@@ -146,12 +194,13 @@ def test_a_job_whose_parts_others_do_gives_the_model_that_it_gives_alone(
         ends_at = time.monotonic() + 60
         while not work(sessions, settings, "train") or status(sessions, together) != "succeeded":
             assert time.monotonic() < ends_at
-            time.sleep(0.01)
+            time.sleep(0.05)
     assert done[0] > 0
-    assert (cut_by(sessions, alone), cut_by(sessions, together)) == (None, None)
-    assert times_queued_again(sessions, together) == sum(part.is_awaited for part in parts(sessions))
-    assert artifact(sessions, together) == artifact(sessions, alone)
-    assert symbolic(sessions, together) == symbolic(sessions, alone)
+    found, alone = result_of(sessions, together), train_alone(**body)
+    assert (alone.cut_by, found.cut_by) == (None, None)
+    assert times_queued_again(sessions, together) == sum(part.is_awaited for part in found.parts)
+    assert found.artifact == alone.artifact
+    assert found.symbolic == alone.symbolic
 
 
 def times_queued_again(sessions: Sessions, job_id: str) -> int:
@@ -161,46 +210,32 @@ def times_queued_again(sessions: Sessions, job_id: str) -> int:
     return [event.data.get("reason") for event in events].count("parts_done")
 
 
-def symbolic(sessions: Sessions, job_id: str) -> Any:
-    with sessions.read() as session:
-        return session.scalars(select(Model).where(Model.job_id == job_id)).one().symbolic
-
-
-def cut_by(sessions: Sessions, job_id: str) -> str | None:
-    with sessions.read() as session:
-        return session.get_one(Job, job_id).cut_by
-
-
 def status(sessions: Sessions, job_id: str) -> str:
     with sessions.read() as session:
         return session.get_one(Job, job_id).status
 
 
-def test_without_a_worker_that_has_nothing_to_do_no_part_is_offered(
-    sessions: Sessions, settings: Settings, submit: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(distributed_subtasks, "MIN_STORED_DURATION_S", 1e9)
-    with sessions.begin() as session:
-        Workers(session).report("this", host="h", pid=1, slots=1)
-    submit()
-    work(sessions, settings, "train")
-    assert parts(sessions) == []
+def test_without_a_worker_that_has_nothing_to_do_no_part_is_offered(train_alone: Any) -> None:
+    assert train_alone().parts == []
 
 
 def test_a_job_that_lost_its_worker_does_no_part_twice(
-    sessions: Sessions, settings: Settings, submit: Any, monkeypatch: pytest.MonkeyPatch
+    sessions: Sessions,
+    settings: Settings,
+    submit: Any,
+    train_alone: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[Any] = []
     crossed = TrialRunner._cross_validate
 
     def counted(self: TrialRunner, trial: Any, task: Any) -> TrialResult:
         made.append(trial)
-        if len(made) == 3:
+        if len(made) == 2:
             raise KeyboardInterrupt  # as if the process had died
         return crossed(self, trial, task)
 
-    alone = submit()
-    work(sessions, settings, "train")
+    alone = train_alone()
     monkeypatch.setattr(TrialRunner, "_cross_validate", counted)
     lost = submit()
     with pytest.raises(KeyboardInterrupt):
@@ -210,14 +245,14 @@ def test_a_job_that_lost_its_worker_does_no_part_twice(
         session.execute(update(Job).where(Job.id == lost).values(lease_until=past))
         Jobs(session).reap(max_attempts=3)
     work(sessions, settings, "train")
-    assert made[2] == made[3]
-    assert len(set(made[3:])) == len(made) - 3
-    assert not set(made[:2]) & set(made[3:])
-    assert artifact(sessions, lost) == artifact(sessions, alone)
+    assert made[1] == made[2]
+    assert len(set(made[2:])) == len(made) - 2
+    assert made[0] not in made[2:]
+    assert result_of(sessions, lost).artifact == alone.artifact
 
 
 def test_parts_go_with_their_job(sessions: Sessions, settings: Settings, submit: Any) -> None:
-    submit()
+    submit(max_seconds=1)
     work(sessions, settings, "train")
     assert parts(sessions)
     housekeeping.delete_finished_subtasks(sessions)
