@@ -1,5 +1,6 @@
 """Densities from the request to the model: predictions, formula, pictures, files, and what is refused."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ import pytest
 from fastapi.testclient import TestClient
 from sympy import sympify
 
-from service.db.migrate import upgrade
 from service.main import create_app
 from service.settings import Settings
 from tests.support.servers import LOOPBACK
@@ -20,11 +20,10 @@ Document = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder: Path = tmp_path_factory.mktemp("density")
-    settings = Settings(data_dir=folder, database_url=f"sqlite:///{folder / 'kan.db'}")
-    upgrade(settings)
-    return settings
+def settings(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("density")
+    database = shutil.copy(_sqlite_template, folder / "kan.db")
+    return Settings(data_dir=folder, database_url=f"sqlite:///{database}")
 
 
 @pytest.fixture(scope="module")
