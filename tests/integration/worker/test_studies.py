@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("no_suggestions")
 X = np.linspace(-1, 1, 60)
 QUICK = {
     "network": {"hidden": [1], "grid": 3},
-    "training": {"steps": 2, "restarts": 1, "optimizer": "levenberg_marquardt"},
+    "training": {"steps": 1, "restarts": 1, "optimizer": "levenberg_marquardt"},
     "symbolic": False,
     "baselines": False,
     "prune": False,
@@ -34,7 +34,7 @@ QUICK = {
 
 @pytest.fixture
 def dataset_id(client: TestClient) -> str:
-    columns = {"x": X.tolist(), "y": (X**2).tolist(), "=z": X.tolist()}
+    columns = {"x": X.tolist(), "y": (X**2 - 0.5).tolist(), "=z": X.tolist()}
     return str(client.post("/datasets", json={"name": "table", "columns": columns}).json()["id"])
 
 
@@ -93,17 +93,18 @@ def test_a_study_trains_every_combination_and_tells_what_came_of_each(
 def test_a_training_of_a_study_is_the_training_that_would_have_been_submitted_alone(
     client: TestClient, submit: Any, work: Any, dataset_id: str
 ) -> None:
-    study = submit({"network.grid": [3, 5]}).json()
+    study = submit({"network.grid": [5]}).json()
     body = QUICK | {"network": {"hidden": [1], "grid": 5}}
     alone = client.post(
         "/jobs", json={"dataset_id": dataset_id, "target": "y", "features": ["x"], **body}
     ).json()
     work()
-    model_ids = [table(client, study)["model_id"][1], client.get(f"/jobs/{alone['id']}").json()["model_id"]]
+    model_ids = [table(client, study)["model_id"][0], client.get(f"/jobs/{alone['id']}").json()["model_id"]]
     exports = [client.get(f"/models/{model_id}/edges").json()["edges"] for model_id in model_ids]
     assert exports[0] == exports[1]
 
 
+@ON_ONE_DATABASE
 def test_a_study_says_how_many_of_its_trainings_have_ended(
     client: TestClient, submit: Any, work: Any
 ) -> None:
@@ -153,9 +154,9 @@ def test_cancelling_a_study_cancels_its_trainings(
 def test_a_setting_that_is_no_number_stands_as_json_in_the_table(
     client: TestClient, submit: Any, work: Any
 ) -> None:
-    study = submit({"network.hidden": [[1], [2]], "prune": [False]}).json()
+    study = submit({"network.hidden": [[2]], "prune": [False]}).json()
     work()
-    assert table(client, study)["network.hidden"].to_list() == ["[1]", "[2]"]
+    assert table(client, study)["network.hidden"].to_list() == ["[2]"]
 
 
 @ON_ONE_DATABASE
