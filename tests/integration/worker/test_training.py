@@ -1,4 +1,7 @@
-"""run_job() around small pipelines: whatever happens, the job row tells the truth."""
+"""run_job() around small pipelines: whatever happens, the job row tells the truth.
+
+What SQL decides is tested on both dialects.
+"""
 
 import errno
 import time
@@ -23,6 +26,7 @@ from service.db.session import Sessions, clock
 from service.db.tables import Blob, Job, JobEvent, Model
 from service.settings import Settings
 from service.storage.blobs import read_bytes
+from tests.support.databases import ON_ONE_DATABASE
 from tests.support.factories import make_dataset, make_job
 from worker.execution import runner
 from worker.execution.attempt import Attempt
@@ -172,6 +176,7 @@ def test_the_events_of_a_job_are_in_order(sessions: Sessions, submit: Any, run: 
     ]
 
 
+@ON_ONE_DATABASE
 def test_events_tell_the_error_of_what_was_fitted(sessions: Sessions, submit: Any, run: Any) -> None:
     job = run(submit(), ToyPipeline())
     assert [e.data["error"] for e in events(sessions, job.id) if e.kind == "progress"] == [0.25]
@@ -189,6 +194,7 @@ def test_progress_is_visible_while_the_job_runs(sessions: Sessions, submit: Any,
     assert seen[0].eta_seconds is not None
 
 
+@ON_ONE_DATABASE
 def test_a_model_without_a_name_gets_one_from_its_target(sessions: Sessions, submit: Any, run: Any) -> None:
     job = run(submit(target="a@b / c"), ToyPipeline())
     with sessions.read() as session:
@@ -239,6 +245,7 @@ def test_a_cancelled_job_keeps_its_best_network_if_asked(sessions: Sessions, sub
     assert artifacts(sessions) == [b"best so far"]
 
 
+@ON_ONE_DATABASE
 def test_a_cancelled_job_that_has_nothing_yet_keeps_nothing(
     sessions: Sessions, submit: Any, run: Any
 ) -> None:
@@ -250,11 +257,13 @@ def test_a_cancelled_job_that_has_nothing_yet_keeps_nothing(
     assert (job.status, job.model_id) == ("cancelled", None)
 
 
+@ON_ONE_DATABASE
 def test_the_time_limit_cuts_the_job_and_keeps_the_best(submit: Any, run: Any) -> None:
     job = run(submit(max_seconds=0.5), ToyPipeline(lasts_s=30))
     assert (job.status, job.cut_by) == ("succeeded", "fit")
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize(("limit", "most"), [(0.5, 0.25), (4, 3.0), (300, 285.0)])
 def test_a_part_of_the_time_is_kept_for_the_formula_and_the_measuring(
     sessions: Sessions, settings: Settings, submit: Any, limit: float, most: float
@@ -269,6 +278,7 @@ def test_a_part_of_the_time_is_kept_for_the_formula_and_the_measuring(
     assert most - 2 < left[0] <= most  # the start of a busy machine counts as work
 
 
+@ON_ONE_DATABASE
 def test_what_a_process_that_has_just_started_imports_takes_nothing_of_the_time(
     sessions: Sessions, settings: Settings, submit: Any
 ) -> None:
@@ -286,6 +296,7 @@ def test_what_a_process_that_has_just_started_imports_takes_nothing_of_the_time(
     assert 1 < left[0] <= 3
 
 
+@ON_ONE_DATABASE
 def test_a_time_limit_too_short_for_any_network_is_said(submit: Any, run: Any) -> None:
     job = run(submit(max_seconds=0.5), ToyPipeline(lasts_s=30, has_best=False))
     assert (job.status, job.error_code) == ("failed", "time_limit")
@@ -298,6 +309,7 @@ def raising(error: Exception) -> ToyPipeline:
     return ToyPipeline(during=fail)
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -443,6 +455,7 @@ def quick_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "RETRY_PAUSES_S", (0.01,) * 8)
 
 
+@ON_ONE_DATABASE
 @pytest.mark.usefixtures("quick_tries")
 def test_a_database_that_restarts_costs_no_result(
     sessions: Sessions, settings: Settings, submit: Any
@@ -453,6 +466,7 @@ def test_a_database_that_restarts_costs_no_result(
     assert read(sessions, job_id).status == "succeeded"
 
 
+@ON_ONE_DATABASE
 @pytest.mark.usefixtures("quick_tries")
 def test_a_checkpoint_that_cannot_be_stored_stops_nothing(
     sessions: Sessions, settings: Settings, submit: Any
@@ -468,6 +482,7 @@ def test_a_checkpoint_that_cannot_be_stored_stops_nothing(
     assert read(sessions, job_id).status == "succeeded"
 
 
+@ON_ONE_DATABASE
 @pytest.mark.usefixtures("quick_tries")
 def test_a_database_that_fails_within_the_pipeline_sends_the_job_back(
     sessions: Sessions, settings: Settings, submit: Any
