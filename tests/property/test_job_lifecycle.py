@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 from service.caller import LOCAL_CALLER
 from service.db.repositories import Jobs, TrainedModels
 from service.db.session import CALLER_KEY, clock, make_sessions
-from service.db.tables import Blob, Dataset, Job, JobStatus, Model, TableBase
+from service.db.tables import Blob, Dataset, Job, JobEvent, JobStatus, Model, TableBase
 from service.errors import Conflict, Invalid, NotFound
 from service.operations import datasets
 from service.operations.jobs import lifecycle
@@ -271,11 +271,15 @@ class JobLifecycle(RuleBasedStateMachine):
     def jobs_are_sound(self) -> None:
         with self.sessions.read() as session:
             there = {job.id: job for job in session.scalars(select(Job))}
+            events: dict[str, list[JobEvent]] = {job_id: [] for job_id in there}
+            for each in session.scalars(select(JobEvent).order_by(JobEvent.number)):
+                events[each.job_id].append(each)
             models = dict(session.execute(select(Model.job_id, Model.id)).all())
             assert session.scalar(select(func.count()).select_from(Model)) == len(models)
             assert there.keys() == self.accepted
             for job in there.values():
                 self._check(job, models.get(job.id), session)
+                self._check_events(job, events[job.id])
 
     def _check(self, job: Job, model_id: str | None, session: Session) -> None:
         status = JobStatus(job.status)
@@ -293,10 +297,8 @@ class JobLifecycle(RuleBasedStateMachine):
         if not status.is_final:
             assert session.get(Dataset, job.dataset_id) is not None
         assert 0 <= job.attempt <= MAX_ATTEMPTS
-        self._check_events(Jobs(session), job)
 
-    def _check_events(self, jobs: Jobs, job: Job) -> None:
-        events = jobs.events(job.id, limit=1000)
+    def _check_events(self, job: Job, events: list[JobEvent]) -> None:
         assert [event.number for event in events] == list(range(1, len(events) + 1))
         assert events[-1].data["status"] == job.status
         assert not any(JobStatus(event.data["status"]).is_final for event in events[:-1])
