@@ -55,7 +55,7 @@ def test_rescaling_gives_scale_times_output_plus_shift(
     torch.testing.assert_close(network(x), expected, rtol=1e-11, atol=1e-11)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(networks, st.integers(0, 2**31), st.floats(0.01, 100))
 def test_a_calibrated_network_gives_the_probabilities_of_the_map_that_was_found(
     options: dict[str, object], seed: int, weight: float

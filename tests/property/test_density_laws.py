@@ -27,7 +27,7 @@ def told(found: Density, x: np.ndarray, at: np.ndarray) -> np.ndarray:
     return found.to_predictor(encoding, "p(x)").predict(at[:, None])
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.sampled_from(KINDS), st.integers(0, 10**6), st.integers(20, 120))
 @example("cauchy", 6, 20)  # whose likelihood asks for tails that never fall
 def test_a_density_integrates_to_one(kind: str, seed: int, count: int) -> None:
