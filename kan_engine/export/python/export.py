@@ -74,7 +74,7 @@ def read_back(text: str) -> Model:
         NotExportable: The code differs from the template, or the file has no data.
     """
     code, model = _split_program(text)
-    if code != _split_program(f'""{_template_code()}')[0]:
+    if code != _template_tree():
         raise NotExportable("the code of the Python file differs from the template")
     data: Model = ast.literal_eval(model)
     return data
@@ -100,6 +100,12 @@ def _template_code() -> str:
     """The template without its docstring."""
     text = files("kan_engine.export.python").joinpath("template.py").read_text(encoding="utf-8")
     return text.split('"""', 2)[2]
+
+
+@cache
+def _template_tree() -> str:
+    """The code of the template as a syntax tree dump."""
+    return _split_program(f'""{_template_code()}')[0]
 
 
 def _split_program(text: str) -> tuple[str, ast.expr]:
