@@ -209,7 +209,7 @@ def _find_axis_law(
 ) -> Expression | None:
     """Find the closed form of a function of one variable whose relative error is ``floor``."""
     random, variable = np.random.default_rng(0), Variable(name)
-    size = float(np.abs(axis.matrix(axis.interpolation_points()) @ coef).max()) or 1.0
+    size = float(np.abs(axis.interpolation_matrix @ coef).max()) or 1.0
     samples = []
     for rows in (SAMPLE_ROWS, SAMPLE_ROWS // 2):
         places = random.uniform(axis.grid[0], axis.grid[-1], rows)

@@ -90,9 +90,9 @@ def separate_variables(
     """Products of functions of one variable whose sum is the function, the largest first."""
     values = coef
     for number, axis in enumerate(axes):
-        matrix = axis.matrix(axis.interpolation_points())
+        matrix = axis.interpolation_matrix
         values = np.moveaxis(np.tensordot(values, matrix, (number, 1)), -1, number)
-    inverse = [np.linalg.inv(axis.matrix(axis.interpolation_points())) for axis in axes]
+    inverse = [np.linalg.inv(axis.interpolation_matrix) for axis in axes]
     largest = float(np.abs(values).max())
     found = list(_rank_one_terms(values, precision * largest)) or [
         tuple(np.zeros(axis.terms) for axis in axes)

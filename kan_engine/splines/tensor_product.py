@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from kan_engine.splines.basis import local_basis
+from kan_engine.splines.basis import LocalBasis, local_basis
 from kan_engine.splines.knots import extend_knots
 
 Array = np.ndarray
@@ -58,18 +58,26 @@ class SplineAxis:
         self, points: Float[Array, " points"], highest: int
     ) -> tuple[Int[Array, " points"], Float[Array, "derivatives points local"]]:
         """Index of the first of the k + 1 nonzero functions, and these with derivatives up to ``highest``."""
-        knots = torch.from_numpy(self.knots)[None]
-        basis = local_basis(torch.from_numpy(points)[:, None].clone(), knots, self.order, None)
+        basis = self._local_basis(points)
         values = np.stack([basis.values(m)[:, :, 0].numpy().T for m in range(highest + 1)])
         return basis.first[:, 0].numpy(), values
 
+    def _local_basis(self, points: Float[Array, " points"]) -> LocalBasis:
+        knots = torch.from_numpy(self.knots)[None]
+        return local_basis(torch.from_numpy(points)[:, None].clone(), knots, self.order, None)
+
     def matrix(self, points: Float[Array, " points"], derivative: int = 0) -> Float[Array, "points terms"]:
         """All basis functions at the points, or a derivative of them."""
-        first, values = self.local_values(points, derivative)
+        basis = self._local_basis(points)
         dense = np.zeros((len(points), self.terms))
-        columns = first[:, None] + np.arange(self.order + 1)
-        np.put_along_axis(dense, columns, values[derivative], 1)
+        columns = basis.first.numpy() + np.arange(self.order + 1)
+        np.put_along_axis(dense, columns, basis.values(derivative)[:, :, 0].numpy().T, 1)
         return dense
+
+    @cached_property
+    def interpolation_matrix(self) -> Float[Array, "terms terms"]:
+        """All basis functions at the interpolation points."""
+        return self.matrix(self.interpolation_points())
 
     def gauss_points(
         self, per_interval: int
@@ -120,9 +128,15 @@ class TensorSpline:
             places: Points along every axis.
             orders: Order of the derivative along every axis; None for values.
         """
+        pairs = enumerate(zip(self.axes, places, strict=True))
+        return self._transform(
+            [axis.matrix(points, orders[number] if orders else 0) for number, (axis, points) in pairs]
+        )
+
+    def _transform(self, matrices: Sequence[Float[Array, "_ _"]]) -> Array:
+        """The coefficients, multiplied by one matrix along every axis."""
         values = self.coef
-        for number, (axis, points) in enumerate(zip(self.axes, places, strict=True)):
-            matrix = axis.matrix(points, orders[number] if orders else 0)
+        for number, matrix in enumerate(matrices):
             values = np.moveaxis(np.tensordot(values, matrix, (number + 1, 1)), -1, number + 1)
         return values
 
@@ -150,8 +164,7 @@ class TensorSpline:
         for number, (old, new) in enumerate(zip(self.axes, axes, strict=True)):
             if old is new:
                 continue
-            places = new.interpolation_points()
-            change = np.linalg.solve(new.matrix(places), old.matrix(places))
+            change = np.linalg.solve(new.interpolation_matrix, old.matrix(new.interpolation_points()))
             values = np.moveaxis(np.tensordot(values, change, (number + 1, 1)), -1, number + 1)
         return replace(self, axes=tuple(axes), coef=values)
 
@@ -159,7 +172,7 @@ class TensorSpline:
     def interpolate(axes: Sequence[SplineAxis], values: Float[Array, unknowns * terms]) -> TensorSpline:
         """The functions that take these values at the interpolation points of the axes."""
         for number, axis in enumerate(axes):
-            inverse = np.linalg.inv(axis.matrix(axis.interpolation_points()))
+            inverse = np.linalg.inv(axis.interpolation_matrix)
             values = np.moveaxis(np.tensordot(values, inverse, (number + 1, 1)), -1, number + 1)
         return TensorSpline(tuple(axes), values)
 
@@ -168,7 +181,7 @@ class TensorSpline:
 
         The result is at least 1e-9 of the largest unknown's value, so that it can be a divisor.
         """
-        values = np.abs(self.evaluate_grid([axis.interpolation_points() for axis in self.axes]))
+        values = np.abs(self._transform([axis.interpolation_matrix for axis in self.axes]))
         largest = values.reshape(len(values), -1).max(1)
         sizes: Array = np.maximum(largest, 1e-9 * largest.max() + 1e-300)
         return sizes
