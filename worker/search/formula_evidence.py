@@ -256,9 +256,10 @@ def _is_noise_relative(left: np.ndarray, fitted: np.ndarray) -> bool:
 
     Uses the rank correlation (Spearman 1904) of absolute residuals and fitted values.
     """
-    if not (np.isfinite(fitted).all() and fitted.min() > 0):
+    errors = np.abs(left)
+    if not (np.isfinite(fitted).all() and fitted.min() > 0 and np.ptp(errors) > 0 and np.ptp(fitted) > 0):
         return False
-    found = spearmanr(np.abs(left), fitted)
+    found = spearmanr(errors, fitted)
     return bool(found.statistic > 0 and found.pvalue < MAX_RELATIVE_NOISE_P_VALUE)
 
 

@@ -37,9 +37,8 @@ def run_of(y: np.ndarray, rows: int = ROWS) -> SearchContext:
     return SearchContext.create(data, request, FormulaConstraints(), lambda *_: None, lambda: False)
 
 
-NOISY_LAW = run_of(
-    law(X) + NOISE
-)  # of many tests: the models that formulas are compared with are fitted once
+# Of many tests: the models that formulas are compared with are fitted once
+NOISY_LAW = run_of(law(X) + NOISE)
 
 
 def judge(
@@ -130,6 +129,12 @@ def test_few_rows_tell_nothing_of_what_is_left() -> None:
     found = judge(LAW, run_of(law(X) + NOISE * 3, 50))
     assert found.verdict != "consistent"
     assert codes(found) & {"rows_cannot_tell", "no_better_than_constant", "too_many_constants"}
+
+
+def test_a_law_without_any_error_needs_no_test_of_its_residuals() -> None:
+    tree = call("exp", A)
+    found = judge(tree, run_of(np.exp(X[:, 0])))  # positive: errors of none may grow with the fitted values
+    assert found.verdict == "consistent"
 
 
 def test_a_formula_with_many_constants_needs_many_rows() -> None:
