@@ -26,6 +26,7 @@ from tests.support.databases import MigratedDatabases, new_database
 from tests.support.servers import LOOPBACK, PostgresServer, ValkeyServer, serving
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
     from fastapi.testclient import TestClient
 
     from service.db.session import Sessions
@@ -232,8 +233,19 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def sessions(settings: Settings) -> Iterator[Sessions]:
-    """Transactions on that database."""
+def app(settings: Settings) -> FastAPI:
+    """The API on that database; no worker runs."""
+    from service.main import create_app
+
+    return create_app(settings)
+
+
+@pytest.fixture
+def sessions(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Sessions]:
+    """Transactions on that database: through the engine of the API, where the test has one."""
+    if "app" in request.fixturenames:
+        yield request.getfixturevalue("app").state.sessions
+        return
     from service.db.session import make_engine, make_sessions
 
     engine = make_engine(settings)
@@ -242,22 +254,18 @@ def sessions(settings: Settings) -> Iterator[Sessions]:
 
 
 @pytest.fixture
-def client(settings: Settings) -> Iterator[TestClient]:
-    """The API on that database; no worker runs."""
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """A client of the API."""
     from fastapi.testclient import TestClient
 
-    from service.main import create_app
-
-    with TestClient(create_app(settings), base_url=LOOPBACK) as test_client:
+    with TestClient(app, base_url=LOOPBACK) as test_client:
         yield test_client
 
 
 @pytest.fixture
-def server(settings: Settings) -> Iterator[str]:
-    """URL of the API on that database, on a socket."""
-    from service.main import create_app
-
-    with serving(create_app(settings)) as url:
+def server(app: FastAPI) -> Iterator[str]:
+    """URL of the API on a socket."""
+    with serving(app) as url:
         yield url
 
 
