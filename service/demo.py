@@ -78,9 +78,7 @@ def _show_airfoil(client: Client, job: Job, dataset: Dataset) -> None:
     with suppress(ApiError):  # there may be no formula
         output = client.symbolic(model).outputs[0]
         _print_line(f"formula:    {AIRFOIL_TARGET} ≈ {output.expression}")
-        _print_line(
-            f"            shorter than the network and less exact: R² {output.r2:.4f} on the hold-out rows"
-        )
+        _print_line(f"            an approximation: R² {output.r2:.4f} on the hold-out rows")
     _save_picture(client, model, "airfoil")
     row = client.preview(dataset).rows[0]
     answer = client.predict(model, [row], interval=0.9)

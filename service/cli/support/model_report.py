@@ -11,8 +11,8 @@ from service.client import ApiError, Client, Model, Symbolic
 VERDICTS = {
     "exact": "exact: as printed, its error on hold-out rows is at most 1e-7 of the spread of the target",
     "consistent": "explains the data: its residuals cannot be distinguished from noise",
-    "approximation": "an approximation, shorter than the network and less exact: no compact formula was "
-    "found that explains the data",
+    "approximation": "an approximation: the best compromise between error and length, without the evidence "
+    "to be called consistent",
     "weak": "a constant, or no better than one: the rows show no relation of the target to the columns",
 }
 TASK_VERDICTS = {  # by task, where the meaning differs
