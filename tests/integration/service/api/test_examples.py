@@ -38,6 +38,7 @@ def tour(tmp_path_factory: pytest.TempPathFactory, small_dictionary: None) -> di
     logging.getLogger().addHandler(logged)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("worker.evaluation.mlp.LBFGS_STEPS", 50)
+        patch.setattr("kan_engine.training.multi_start.TRIAL_STEPS", 2)
         made = make_tour(tmp_path_factory.mktemp("tour"))
     logging.getLogger().removeHandler(logged)
     assert logged.lines == [], "what would look like a failure of the tour"
