@@ -32,6 +32,7 @@ from service.main import create_app
 from service.schemas.training import TrainRequest
 from service.settings import Settings
 from tests.support.factories import EDGES, FIGURES, make_job, make_model, make_predictor, start_job
+from tests.support.openapi import openapi_document
 from tests.support.servers import serving
 
 SCHEMA = schemathesis.pytest.from_fixture("schema")
@@ -103,13 +104,8 @@ def _node_id(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
-    return create_app(Settings()).openapi()
-
-
-@pytest.fixture(scope="module")
-def schema(document: dict[str, Any]) -> schemathesis.BaseSchema:
-    schema = schemathesis.openapi.from_dict(document)
+def schema() -> schemathesis.BaseSchema:
+    schema = schemathesis.openapi.from_dict(openapi_document())
     schema.config.phases.coverage.unexpected_methods = {"get", "post", "put"}  # others are as unknown as PUT
     acceptance = schema.config.checks.positive_data_acceptance
     acceptance.expected_statuses = [*acceptance.expected_statuses, "412"]  # no made-up ETag is the right one
@@ -144,8 +140,8 @@ def make_filter() -> Callable[[Any, schemathesis.Case], bool]:
 
 
 @pytest.fixture(scope="module")
-def schema_without_key(document: dict[str, Any]) -> schemathesis.BaseSchema:
-    schema = schemathesis.openapi.from_dict(document)
+def schema_without_key() -> schemathesis.BaseSchema:
+    schema = schemathesis.openapi.from_dict(openapi_document())
     schema.config.phases.coverage.enabled = (
         False  # whoever has no key is not told what is wrong with the rest
     )

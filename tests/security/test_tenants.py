@@ -20,6 +20,7 @@ from service.operations.models.management import change_model
 from service.schemas.models import ModelPatch
 from service.settings import Settings
 from tests.support.factories import EDGES, make_job, make_model, make_predictor
+from tests.support.openapi import openapi_document
 from tests.support.servers import LOOPBACK
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -41,7 +42,7 @@ QUERIES: dict[tuple[str, str], dict[str, str]] = {
     ("get", "/models/compare"): {"ids": "law,law@live"},
 }
 Operation = tuple[str, str]
-DOCUMENT: dict[str, Any] = create_app(Settings()).openapi()
+DOCUMENT = openapi_document()
 OPERATIONS: dict[Operation, dict[str, Any]] = {
     (method, path): operation
     for path, item in DOCUMENT["paths"].items()

@@ -1,6 +1,7 @@
 """Plain functions that make what tests need."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -180,7 +181,7 @@ def make_symbolic(
 
 def make_model(sessions: Sessions, predictor: kan_engine.Predictor | None = None, **fields: Any) -> Model:
     """A model that predicts, with the record that a training job would give it."""
-    predictor = predictor or make_predictor()
+    predictor = predictor or _usual_predictor()
     features = [
         {"name": f.name, "type": f.type, "min": f.min, "max": f.max} for f in predictor.encoding.features
     ]
@@ -207,6 +208,11 @@ def make_model(sessions: Sessions, predictor: kan_engine.Predictor | None = None
     with (sessions if sessions.caller else sessions.restrict_to(LOCAL_CALLER)).begin() as session:
         artifact = put_bytes(session, kan_engine.save(predictor))
         return TrainedModels(session).add(**{"artifact_sha256": artifact, **usual, **fields})
+
+
+@cache
+def _usual_predictor() -> kan_engine.Predictor:
+    return make_predictor()
 
 
 def _array(values: Sequence[Any]) -> np.ndarray:

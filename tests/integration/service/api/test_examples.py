@@ -9,12 +9,11 @@ import pytest
 
 from service.api.openapi.document import PROBLEM_MEDIA_TYPE
 from service.error_codes import list_error_groups
-from service.main import create_app
-from service.settings import Settings
+from tests.support.openapi import openapi_document
 from tests.tour.noting import BINARY
 from tests.tour.way import make_tour
 
-DOCUMENT: dict[str, Any] = create_app(Settings()).openapi()
+DOCUMENT = openapi_document()
 OPERATIONS = {
     operation["operationId"]: operation for item in DOCUMENT["paths"].values() for operation in item.values()
 }

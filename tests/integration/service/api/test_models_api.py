@@ -17,6 +17,7 @@ from kan_engine.expressions.printing.infix import to_text
 from kan_engine.expressions.printing.latex import to_latex
 from service.db.session import Sessions
 from tests.support.factories import EDGES, make_model
+from tests.support.openapi import openapi_document
 
 X1, X2 = Variable("x1"), Variable("x2")
 LAW = call("exp", call("sin", X1) - X2**2)
@@ -86,8 +87,8 @@ def test_a_model_says_how_many_of_its_nodes_multiply(client: TestClient, session
 
 
 @pytest.mark.parametrize("member", ["history", "classes", "warnings", "formula_of"])
-def test_what_a_training_records_is_named_in_the_schema(client: TestClient, member: str) -> None:
-    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+def test_what_a_training_records_is_named_in_the_schema(member: str) -> None:
+    schemas = openapi_document()["components"]["schemas"]
     assert schemas["ModelOut"]["properties"][member]["description"]
 
 
