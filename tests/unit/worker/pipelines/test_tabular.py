@@ -211,6 +211,8 @@ def _few_moves(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_intervals_allow_for_the_luck_of_the_network_that_won_on_the_validation_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("kan_engine.model_selection.budget.MAX_CROSS_VALIDATION_ROWS", 50)
+    monkeypatch.setattr("worker.search.cross_validation.MAX_CROSS_VALIDATION_ROWS", 50)
     monkeypatch.setattr(
         "worker.search.network_search.retrain_on_all_rows", lambda trained, *_, **__: trained.network
     )
