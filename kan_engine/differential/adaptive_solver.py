@@ -233,7 +233,7 @@ def _select_start(
         if not reached.steps and should_stop():
             break
         solution = Solution.from_state(problem, reached.state, range(len(axes)), np.inf)
-        violation = max(v.relative for part in solution.violations() for v in part)
+        violation = max(v.relative for part in solution.violations for v in part)
         if best is None or violation < least:
             best, least = reached, violation
         if reached.moved < CONVERGED_CHANGE and violation < SOLVED_VIOLATION:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from kan_engine.differential.jets import Jet
 from kan_engine.differential.problem import DifferentialProblem, Residual
 from kan_engine.expressions.evaluation import evaluate, value_and_jacobian
-from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
+from kan_engine.splines.tensor_product import SplineAxis, TensorSpline, multiply_axes
 
 Array = np.ndarray
 MAX_CHUNK_NUMBERS = 2**22  # of a Jacobian that is assembled at a time
@@ -178,11 +178,11 @@ class ResidualBlock:
 
     def jet_values(self, jet: Jet, spline: TensorSpline) -> Array:
         """Values of a jet at all points."""
-        values = spline.coef[jet.unknown]
-        for number, (reach, axis) in enumerate(zip(self.reaches, self.axes, strict=True)):
-            matrix = _dense_matrix(reach, jet.at[number], jet.orders[number], axis.terms)
-            values = np.moveaxis(np.tensordot(values, matrix, (number, 1)), -1, number)
-        return np.broadcast_to(values, self.shape)
+        matrices = [
+            _dense_matrix(reach, jet.at[number], jet.orders[number], axis.terms)
+            for number, (reach, axis) in enumerate(zip(self.reaches, self.axes, strict=True))
+        ]
+        return np.broadcast_to(multiply_axes(spline.coef[jet.unknown], matrices), self.shape)
 
     def _leaf_values(self, state: SolverState) -> list[Array]:
         """Values of the residual's parameters at all points."""

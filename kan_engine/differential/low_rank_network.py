@@ -17,7 +17,7 @@ from jaxtyping import Float
 from kan_engine.data.scaling import Standardizer
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import KANLayer, SymbolicEdge
-from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
+from kan_engine.splines.tensor_product import SplineAxis, TensorSpline, multiply_axes
 
 Array = np.ndarray
 Term = tuple[Float[Array, " terms"], ...]  # coefficients of one factor along each axis
@@ -88,10 +88,7 @@ def separate_variables(
     coef: Float[Array, "*terms"], axes: Sequence[SplineAxis], precision: float
 ) -> list[Term]:
     """Products of functions of one variable whose sum is the function, the largest first."""
-    values = coef
-    for number, axis in enumerate(axes):
-        matrix = axis.interpolation_matrix
-        values = np.moveaxis(np.tensordot(values, matrix, (number, 1)), -1, number)
+    values = multiply_axes(coef, [axis.interpolation_matrix for axis in axes])
     inverse = [np.linalg.inv(axis.interpolation_matrix) for axis in axes]
     largest = float(np.abs(values).max())
     found = list(_rank_one_terms(values, precision * largest)) or [

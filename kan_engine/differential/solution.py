@@ -99,6 +99,7 @@ class Solution:
     ) -> Float[Array, "unknowns rows"]:
         return self.spline.evaluate_points(np.stack(list(points.values()), 1), orders)
 
+    @cached_property
     def violations(self) -> tuple[list[Violation], list[Violation]]:
         """Violations of every equation and of every condition."""
 

@@ -139,7 +139,7 @@ class Evaluation:
 
     _trace: _Trace
     _columns: Mapping[str, NDArray[Any]]
-    _parameters: Sequence[Any] | NDArray[Any]
+    _parameter_count: int
 
     @staticmethod
     def at(
@@ -147,13 +147,13 @@ class Evaluation:
     ) -> "Evaluation":
         """Evaluate the formula."""
         with np.errstate(all="ignore"):
-            return Evaluation(_trace_values(tree, columns, parameters), columns, parameters)
+            return Evaluation(_trace_values(tree, columns, parameters), columns, len(parameters))
 
     def move(self, parameters: Sequence[Any] | NDArray[Any]) -> "Evaluation":
         """Evaluate the formula with other parameters; parts without a parameter keep their values."""
         with np.errstate(all="ignore"):
             trace = _retrace_values(self._trace, self._columns, parameters)
-        return Evaluation(trace, self._columns, parameters)
+        return Evaluation(trace, self._columns, len(parameters))
 
     def values(self) -> NDArray[np.float64]:
         """Return the values [N]."""
@@ -161,7 +161,7 @@ class Evaluation:
 
     def jacobian(self) -> NDArray[np.float64]:
         """Return the derivatives with respect to the parameters [N, P]."""
-        gradients: list[Values] = [0.0] * len(self._parameters)
+        gradients: list[Values] = [0.0] * self._parameter_count
         with np.errstate(all="ignore"):
             _accumulate_gradients(self._trace, 1.0, gradients)
         jacobian = np.empty((*self._shape, len(gradients)))

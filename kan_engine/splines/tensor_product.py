@@ -8,7 +8,7 @@ With one variable this is a KAN without hidden nodes. With more it is a KAN whos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -128,17 +128,14 @@ class TensorSpline:
             places: Points along every axis.
             orders: Order of the derivative along every axis; None for values.
         """
-        pairs = enumerate(zip(self.axes, places, strict=True))
-        return self._transform(
-            [axis.matrix(points, orders[number] if orders else 0) for number, (axis, points) in pairs]
-        )
+        return multiply_axes(self.coef, self._matrices(places, orders))
 
-    def _transform(self, matrices: Sequence[Float[Array, "_ _"]]) -> Array:
-        """The coefficients, multiplied by one matrix along every axis."""
-        values = self.coef
-        for number, matrix in enumerate(matrices):
-            values = np.moveaxis(np.tensordot(values, matrix, (number + 1, 1)), -1, number + 1)
-        return values
+    def _matrices(self, places: Iterable[Float[Array, " _"]], orders: Sequence[int] | None) -> list[Array]:
+        """All basis functions along every axis at places of its own, or derivatives of them."""
+        derivatives = orders or [0] * len(self.axes)
+        return [
+            axis.matrix(at, order) for axis, at, order in zip(self.axes, places, derivatives, strict=True)
+        ]
 
     def evaluate_points(
         self, points: Float[Array, "rows axes"], orders: Sequence[int] | None = None
@@ -150,10 +147,7 @@ class TensorSpline:
             orders: Order of the derivative along every axis; None for values.
         """
         letters = "abcdefgh"[: len(self.axes)]
-        matrices = [
-            axis.matrix(points[:, number], orders[number] if orders else 0)
-            for number, axis in enumerate(self.axes)
-        ]
+        matrices = self._matrices(points.T, orders)
         terms = ",".join(f"r{letter}" for letter in letters)
         result: Array = np.einsum(f"u{letters},{terms}->ur", self.coef, *matrices, optimize=True)
         return result
@@ -161,27 +155,24 @@ class TensorSpline:
     def change_axes(self, axes: Sequence[SplineAxis]) -> TensorSpline:
         """The same functions on other grids, by interpolation; exact if these contain all present points."""
         values = self.coef
-        for number, (old, new) in enumerate(zip(self.axes, axes, strict=True)):
-            if old is new:
-                continue
-            change = np.linalg.solve(new.interpolation_matrix, old.matrix(new.interpolation_points()))
-            values = np.moveaxis(np.tensordot(values, change, (number + 1, 1)), -1, number + 1)
+        for number, (old, new) in enumerate(zip(self.axes, axes, strict=True), 1):
+            if old is not new:
+                change = np.linalg.solve(new.interpolation_matrix, old.matrix(new.interpolation_points()))
+                values = _multiply_axis(values, change, number)
         return replace(self, axes=tuple(axes), coef=values)
 
     @staticmethod
     def interpolate(axes: Sequence[SplineAxis], values: Float[Array, unknowns * terms]) -> TensorSpline:
         """The functions that take these values at the interpolation points of the axes."""
-        for number, axis in enumerate(axes):
-            inverse = np.linalg.inv(axis.interpolation_matrix)
-            values = np.moveaxis(np.tensordot(values, inverse, (number + 1, 1)), -1, number + 1)
-        return TensorSpline(tuple(axes), values)
+        inverses = [np.linalg.inv(axis.interpolation_matrix) for axis in axes]
+        return TensorSpline(tuple(axes), multiply_axes(values, inverses))
 
     def magnitudes(self) -> Float[Array, " unknowns"]:
         """Largest absolute value of every unknown at the interpolation points.
 
         The result is at least 1e-9 of the largest unknown's value, so that it can be a divisor.
         """
-        values = np.abs(self._transform([axis.interpolation_matrix for axis in self.axes]))
+        values = np.abs(multiply_axes(self.coef, [axis.interpolation_matrix for axis in self.axes]))
         largest = values.reshape(len(values), -1).max(1)
         sizes: Array = np.maximum(largest, 1e-9 * largest.max() + 1e-300)
         return sizes
@@ -210,3 +201,14 @@ class TensorSpline:
         factorial = float(np.prod(np.arange(1, k + 1)))
         result: Array = np.maximum(padded[:, 1:], padded[:, :-1]) * width**k / factorial
         return result
+
+
+def multiply_axes(values: Array, matrices: Sequence[Array]) -> Array:
+    """The values, multiplied by one matrix along each of their last axes."""
+    for number, matrix in enumerate(matrices, values.ndim - len(matrices)):
+        values = _multiply_axis(values, matrix, number)
+    return values
+
+
+def _multiply_axis(values: Array, matrix: Array, axis: int) -> Array:
+    return np.moveaxis(np.tensordot(values, matrix, (axis, 1)), -1, axis)

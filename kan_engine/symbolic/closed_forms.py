@@ -5,7 +5,7 @@ Cheap forms come first. The search ends as soon as a form is as close as the pre
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 
 import numpy as np
@@ -89,9 +89,11 @@ def find_closed_forms(
     waves = axis.fit_once(at, "oscillations", lambda: fit_oscillation_sums(axis.u, at))
     if not known.is_noisy and has_close_form(waves, known):
         return waves
-    sums = fit_term_sums(axis, at, known=known, raw=raw)
-    refitted = (refit_candidate(form, axis.u, at) for form in sums)
-    return [*waves, *axis.fit_once(at, ("sums", known, raw), lambda: refitted)]
+
+    def fit_sums() -> Iterator[Candidate]:
+        return (refit_candidate(form, axis.u, at) for form in fit_term_sums(axis, at, known=known, raw=raw))
+
+    return [*waves, *axis.fit_once(at, ("sums", known, raw), fit_sums)]
 
 
 def select_best_forms(found: Iterable[Candidate], known: NoiseModel, keep: int) -> list[Candidate]:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,16 +140,10 @@ def fit_term_sums(axis: FitPoints, v: Array, *, known: NoiseModel, raw: bool) ->
             yield from (_build_sum(places, dictionary, axis.u, v, tail) for places in chosen)
 
 
-_dictionary_cache: WeakKeyDictionary[FitPoints, dict[bool, _Dictionary]] = WeakKeyDictionary()
-
-
 def _get_dictionaries(axis: FitPoints, raw: bool) -> Iterator[_Dictionary]:
-    known = _dictionary_cache.setdefault(axis, {})
-    for nice in (True, False) if raw else (False,):
-        if nice not in known:
-            terms = _build_nice_terms() if nice else _build_coarse_terms(axis)
-            known[nice] = _evaluate_terms(terms, axis.u)
-        yield known[nice]
+    if raw:
+        yield axis.compute_once("nice terms", lambda: _evaluate_terms(_build_nice_terms(), axis.u))
+    yield axis.compute_once("coarse terms", lambda: _evaluate_terms(_build_coarse_terms(axis), axis.u))
 
 
 def _evaluate_terms(terms: list[DictionaryTerm], u: Array) -> _Dictionary:

@@ -63,13 +63,13 @@ class Suggestion:
 
 
 class FitPoints:
-    """Points u at which curves are fitted, with the values of all starts there and the fits made so far."""
+    """Points u at which curves are fitted, with what was computed there so far."""
 
     def __init__(self, u: Array) -> None:
         order = np.argsort(u, kind="stable")
         self.places = order[np.unique(np.linspace(0, len(u) - 1, MAX_POINTS).round().astype(int))]
         self.u = u[self.places]
-        self._known: dict[Hashable, list[Any]] = {}
+        self._known: dict[Hashable, Any] = {}
 
     def subsample(self, v: Array) -> Array:
         """Values of a curve at the points.
@@ -89,10 +89,14 @@ class FitPoints:
             kind: What the results depend on besides the curve.
             fit: Fits the curve.
         """
-        key = kind, at.tobytes()
+        return list(self.compute_once((kind, at.tobytes()), lambda: list(fit())))
+
+    def compute_once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return the result of ``compute``, which is called once for each key."""
         if key not in self._known:
-            self._known[key] = list(fit())
-        return list(self._known[key])
+            self._known[key] = compute()
+        result: T = self._known[key]
+        return result
 
     @cached_property
     def constant_free_starts(self) -> _Starts:

@@ -55,7 +55,7 @@ class ServedNetwork:
 
 def convert_solution(solution: Solution, history: list[dict[str, Any]]) -> ServedNetwork:
     """Convert the solution to a network."""
-    equations, conditions = solution.violations()
+    equations, conditions = solution.violations
     count = len(solution.problem.unknowns)
     return ServedNetwork(
         network=build_spline_network(solution.spline, max(MIN_PRODUCT_PRECISION, solution.error / 10)),
@@ -102,7 +102,7 @@ def largest_violation(violations: tuple[Sequence[Violation], Sequence[Violation]
 
 
 def _solution_warnings(solution: Solution) -> list[str]:
-    violation = largest_violation(solution.violations())
+    violation = largest_violation(solution.violations)
     if violation < MAX_VIOLATION:
         return []
     return [
@@ -112,7 +112,7 @@ def _solution_warnings(solution: Solution) -> list[str]:
 
 
 def _network_warnings(found: DistilledNetwork) -> list[str]:
-    mine, its = largest_violation(found.violations), largest_violation(found.solution.violations())
+    mine, its = largest_violation(found.violations), largest_violation(found.solution.violations)
     if mine < max(MIN_REPORTED_VIOLATION, MAX_VIOLATION_RATIO * its):
         return []
     width = list(found.network.config.width)

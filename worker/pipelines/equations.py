@@ -170,7 +170,7 @@ def _find_solution(
     for reached in _start_solver(request, measured, should_stop):
         message, error = "continuing the solution from its start", None
         if reached.solution is not None:
-            solution, error = reached.solution, largest_violation(reached.solution.violations())
+            solution, error = reached.solution, largest_violation(reached.solution.violations)
             message = f"{' x '.join(map(str, reached.intervals))} intervals: violation {error:.1e}"
             history.append({"step": len(history) + 1, "grid": max(reached.intervals), "error": error})
         report(JobProgress("solve", share * reached.fraction, message, error))
@@ -187,7 +187,7 @@ def _check_values_exist(request: SolveRequest, solution: Solution) -> None:
         NoSolution: One has none on a part of the domain.
     """
     residuals = [*request.equations, *(condition.residual for condition in request.conditions)]
-    for residual, violation in zip(residuals, chain(*solution.violations()), strict=True):
+    for residual, violation in zip(residuals, chain(*solution.violations), strict=True):
         if not math.isfinite(violation.largest):
             raise NoSolution(
                 f"{residual!r} has no real value on a part of the domain: check the domains of its "

@@ -24,7 +24,7 @@ def test_the_solution_is_found_to_the_digits_that_its_grid_resolves(case: Case) 
     solution = solved(case)
     assert case.error(solution) < case.tolerance
     assert case.error(solution) < max(100 * solution.error, 1e-11)  # and it tells how many those are
-    assert max(each.relative for part in solution.violations() for each in part) < 100 * case.tolerance
+    assert max(each.relative for part in solution.violations for each in part) < 100 * case.tolerance
 
 
 def ordinary(equation: str, *conditions: str, high: float = 2.0) -> DifferentialProblem:
@@ -210,7 +210,7 @@ def test_time_is_the_axis_with_all_conditions_at_its_start(name: str, axes: list
 def test_equations_that_contradict_their_conditions_are_left_violated() -> None:
     solution = last(ordinary("Derivative(y(x), x)", "y(0)", "y(0) - 1")).solution
     assert solution is not None
-    assert max(each.relative for each in solution.violations()[1]) > 0.1
+    assert max(each.relative for each in solution.violations[1]) > 0.1
 
 
 def test_more_conditions_than_needed_that_agree_do_no_harm() -> None:
@@ -229,7 +229,7 @@ def test_what_rounding_leaves_of_derivatives_that_all_vanish_violates_no_equatio
     )
     solution = last(problem).solution
     assert solution is not None
-    assert max(each.relative for part in solution.violations() for each in part) < 1e-6
+    assert max(each.relative for part in solution.violations for each in part) < 1e-6
 
 
 def test_three_variables_are_solved() -> None:

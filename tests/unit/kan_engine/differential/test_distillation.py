@@ -39,7 +39,7 @@ def test_the_network_that_is_the_solution_violates_as_much_as_the_solution(name:
         TargetScaler("identity", np.zeros(count), np.ones(count)),
     )
     assert itself.distance < 1e-10
-    found = [each.relative for each in chain(*solution.violations())]
+    found = [each.relative for each in chain(*solution.violations)]
     np.testing.assert_allclose(relative(itself), found, rtol=0.01, atol=1e-9)  # rounding of derivatives
 
 

@@ -153,13 +153,13 @@ def of(case: Case, *functions: str) -> Solution:
 
 
 def test_the_exact_solution_violates_nothing() -> None:
-    equations, conditions = of(ORDINARY["system"], "np.sin(x)", "np.cos(x)").violations()
+    equations, conditions = of(ORDINARY["system"], "np.sin(x)", "np.cos(x)").violations
     assert max(each.relative for each in equations) < 1e-9  # of a derivative of interpolated values
     assert max(each.relative for each in conditions) < 1e-12
 
 
 def test_a_wrong_function_violates_what_it_does_not_satisfy() -> None:
-    equations, conditions = of(ORDINARY["system"], "np.sin(x)", "np.cos(x) + 1").violations()
+    equations, conditions = of(ORDINARY["system"], "np.sin(x)", "np.cos(x) + 1").violations
     assert equations[0].relative > 0.1  # y' = z
     assert equations[1].relative < 1e-9  # z' = -y
     assert [each.relative > 0.1 for each in conditions] == [False, True]
@@ -167,7 +167,7 @@ def test_a_wrong_function_violates_what_it_does_not_satisfy() -> None:
 
 def test_a_violation_has_the_size_of_the_residual() -> None:
     solution = of(ORDINARY["decay"], "np.exp(-x) + 0.001")
-    ((equation,), (condition,)) = solution.violations()
+    ((equation,), (condition,)) = solution.violations
     assert equation.largest == pytest.approx(0.001, rel=1e-6)
     assert equation.rms == pytest.approx(0.001, rel=1e-6)
     assert condition.largest == pytest.approx(0.001, rel=1e-6)

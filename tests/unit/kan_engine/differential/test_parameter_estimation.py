@@ -153,7 +153,7 @@ def test_as_many_numbers_as_measurements_leave_no_scatter_to_tell_an_error_by() 
 def test_the_equations_hold_whatever_was_measured() -> None:
     values = fallen(0.7) + 0.3 * NOISE
     solution = solution_of(list(estimate(posed(DECAY, "k"), {0: at(TIMES, values)}, [1.0])))
-    (violation,), _ = solution.violations()
+    (violation,), _ = solution.violations
     assert violation.relative < 1e-6
 
 
