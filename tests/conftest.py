@@ -12,9 +12,9 @@ import functools
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import hypothesis
 import pytest
@@ -230,6 +230,22 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     from service.settings import Settings
 
     return Settings(database_url=database_url, data_dir=tmp_path)
+
+
+@pytest.fixture(scope="session")
+def new_settings(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Settings]:
+    """Settings over a fresh SQLite database for a service that several tests share.
+
+    One dialect is enough there: what the service does has its own tests.
+    """
+    from service.settings import Settings
+
+    def new_settings(**limits: Any) -> Settings:
+        folder = tmp_path_factory.mktemp("shared")
+        database = shutil.copy(_sqlite_template, folder / "kan.db")
+        return Settings(data_dir=folder, database_url=f"sqlite:///{database}", **limits)
+
+    return new_settings
 
 
 @pytest.fixture

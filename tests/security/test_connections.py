@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -34,16 +34,13 @@ def database_url(sqlite_url: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def narrow_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def narrow_port(new_settings: Callable[[], Settings]) -> Iterator[int]:
     """The API in a process that may open few files."""
-    from service.db.migrate import upgrade
-
-    folder, port = tmp_path_factory.mktemp("narrow"), free_port()
-    upgrade(Settings(data_dir=folder))
+    port = free_port()
     command = [sys.executable, "-m", "service.cli", "api", "--port", str(port)]
     process = subprocess.Popen(
         ["sh", "-c", f'ulimit -n {MAY_OPEN}; exec "$@"', "sh", *command],
-        env={"KAN_DATA_DIR": str(folder), "PYTHONPATH": str(Path.cwd())},
+        env={"KAN_DATA_DIR": str(new_settings().data_dir), "PYTHONPATH": str(Path.cwd())},
         stderr=subprocess.DEVNULL,
     )
     try:

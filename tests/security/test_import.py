@@ -14,7 +14,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 import kan_engine
-from service.db.migrate import upgrade
 from service.main import create_app
 from service.operations.models import export_document
 from service.settings import Settings
@@ -63,11 +62,10 @@ def with_header(change: Callable[[dict[str, Any]], Any]) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    folder: Path = tmp_path_factory.mktemp("imports")
-    settings = Settings(data_dir=folder, database_url=f"sqlite:///{folder / 'kan.db'}")
-    upgrade(settings)
-    with TestClient(create_app(settings), base_url=LOOPBACK, raise_server_exceptions=False) as test_client:
+def client(new_settings: Callable[[], Settings]) -> Iterator[TestClient]:
+    with TestClient(
+        create_app(new_settings()), base_url=LOOPBACK, raise_server_exceptions=False
+    ) as test_client:
         yield test_client
 
 

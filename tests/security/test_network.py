@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 
 import httpx
@@ -23,13 +23,8 @@ CLOSE = b"Connection: close\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    from service.db.migrate import upgrade
-
-    folder = tmp_path_factory.mktemp("network")
-    settings = Settings(data_dir=folder, database_url=f"sqlite:///{folder / 'kan.db'}")
-    upgrade(settings)
-    with serving(create_app(settings)) as url:
+def port(new_settings: Callable[[], Settings]) -> Iterator[int]:
+    with serving(create_app(new_settings())) as url:
         yield int(url.rpartition(":")[2])
 
 

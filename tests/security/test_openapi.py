@@ -23,7 +23,6 @@ from schemathesis.generation.meta import CoveragePhaseData, CoverageScenario
 from kan_engine.expressions.evaluation import Variable, to_json
 from service.api.http.large_bodies import MAX_INLINE_OTHER_BYTES
 from service.caller import DEFAULT_TENANT, LOCAL_CALLER, Scope
-from service.db.migrate import upgrade
 from service.db.repositories import Jobs
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
@@ -142,20 +141,14 @@ def make_filter() -> Callable[[Any, schemathesis.Case], bool]:
 @pytest.fixture(scope="module")
 def schema_without_key() -> schemathesis.BaseSchema:
     schema = schemathesis.openapi.from_dict(openapi_document())
-    schema.config.phases.coverage.enabled = (
-        False  # whoever has no key is not told what is wrong with the rest
-    )
+    # Who has no key is not told what is wrong with the rest.
+    schema.config.phases.coverage.enabled = False
     return schema
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("house")
-    settings = Settings(
-        data_dir=folder, database_url=f"sqlite:///{folder / 'kan.db'}", host="0.0.0.0", rate_limit=0
-    )
-    upgrade(settings)
-    app = create_app(settings)
+def house(new_settings: Callable[..., Settings]) -> Iterator[House]:
+    app = create_app(new_settings(host="0.0.0.0", rate_limit=0))
     with serving(app) as url, requests.Session() as connection:
         connection.trust_env = False  # to look for proxies takes longer than an answer
         yield House(url, app.state.sessions, connection)

@@ -3,8 +3,7 @@
 The matrices come from the OpenAPI document: an operation that is added tomorrow is in them.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -12,7 +11,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.caller import DEFAULT_TENANT, LOCAL_CALLER, Caller, Scope
-from service.db.migrate import upgrade
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app
@@ -82,11 +80,8 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder: Path = tmp_path_factory.mktemp("house")
-    settings = Settings(data_dir=folder, database_url=f"sqlite:///{folder / 'kan.db'}", host="0.0.0.0")
-    upgrade(settings)
-    app = create_app(settings)
+def house(new_settings: Callable[..., Settings]) -> Iterator[House]:
+    app = create_app(new_settings(host="0.0.0.0"))
     with TestClient(app, base_url=LOOPBACK) as client:
         yield House(client, app.state.sessions)
 

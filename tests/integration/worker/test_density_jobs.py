@@ -1,8 +1,6 @@
 """Densities from the request to the model: predictions, formula, pictures, files, and what is refused."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,10 +18,8 @@ Document = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def settings(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder = tmp_path_factory.mktemp("density")
-    database = shutil.copy(_sqlite_template, folder / "kan.db")
-    return Settings(data_dir=folder, database_url=f"sqlite:///{database}")
+def settings(new_settings: Callable[[], Settings]) -> Settings:
+    return new_settings()
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,7 @@
 """Jobs that solve differential equations, done by a worker that a test calls."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,10 +53,8 @@ TIMES = np.linspace(0, 4, 30)
 
 
 @pytest.fixture(scope="module")
-def settings(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder = tmp_path_factory.mktemp("equations")
-    database = shutil.copy(_sqlite_template, folder / "kan.db")
-    return Settings(data_dir=folder, database_url=f"sqlite:///{database}")
+def settings(new_settings: Callable[[], Settings]) -> Settings:
+    return new_settings()
 
 
 @pytest.fixture(scope="module")

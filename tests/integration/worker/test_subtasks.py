@@ -2,14 +2,12 @@
 
 import io
 import json
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,16 +97,13 @@ class Trained:
 
 @pytest.fixture(scope="module")
 def train_alone(
-    _sqlite_template: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+    new_settings: Callable[[], Settings],
     small_dictionary: None,
     no_suggestions: None,
     in_a_hurry: None,
 ) -> Iterator[Callable[..., Trained]]:
     """Do a job where no other worker helps; the same one once for all tests."""
-    folder = tmp_path_factory.mktemp("alone")
-    database = shutil.copy(_sqlite_template, folder / "kan.db")
-    settings = Settings(data_dir=folder, database_url=f"sqlite:///{database}")
+    settings = new_settings()
     engine = make_engine(settings)
     sessions, made = make_sessions(engine), dict[str, Trained]()
     submit = make_submit(sessions)

@@ -1,9 +1,7 @@
 """Symbolic jobs from the request to the next version of a model: what a person knows changes the formula."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,14 +80,9 @@ def _short_searches() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def service(
-    _sqlite_template: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    small_dictionary: None,
-    no_suggestions: None,
+    new_settings: Callable[[], Settings], small_dictionary: None, no_suggestions: None
 ) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("symbolic")
-    database = shutil.copy(_sqlite_template, folder / "kan.db")
-    settings = Settings(data_dir=folder, database_url=f"sqlite:///{database}")
+    settings = new_settings()
     with TestClient(create_app(settings), base_url=LOOPBACK) as client:
         yield Service(client, settings)
 

@@ -1,8 +1,6 @@
 """One service for all tests of the folder: what reads large bodies takes seconds to start."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 from fastapi import FastAPI
@@ -15,10 +13,8 @@ from tests.support.servers import LOOPBACK, serving
 
 
 @pytest.fixture(scope="session")
-def settings(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder = tmp_path_factory.mktemp("lasting")
-    shutil.copy(_sqlite_template, folder / "kan.db")
-    return Settings(database_url=f"sqlite:///{folder / 'kan.db'}", data_dir=folder, max_json_bytes=8 * MiB)
+def settings(new_settings: Callable[..., Settings]) -> Settings:
+    return new_settings(max_json_bytes=8 * MiB)
 
 
 @pytest.fixture(scope="session")

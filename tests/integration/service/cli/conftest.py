@@ -19,15 +19,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def settings(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """One dialect is enough: what the service does has its own tests."""
-    import shutil
-
-    from service.settings import Settings
-
-    folder = tmp_path_factory.mktemp("cli")
-    url = f"sqlite:///{shutil.copy(_sqlite_template, folder / 'kan.db')}"
-    return Settings(database_url=url, data_dir=folder)
+def settings(new_settings: Callable[[], Settings]) -> Settings:
+    return new_settings()
 
 
 @pytest.fixture(scope="module")

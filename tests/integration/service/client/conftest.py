@@ -13,8 +13,6 @@ from service.client import AsyncClient, Client
 from tests.support.servers import serving
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from service.db.session import Sessions
     from service.settings import Settings
 
@@ -143,16 +141,8 @@ async def _listed(items: Any) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def settings(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """One dialect is enough, and one service for all tests of a file: what it does has its own tests."""
-    import shutil
-
-    from service.settings import Settings
-
-    folder = tmp_path_factory.mktemp("client")
-    return Settings(
-        database_url=f"sqlite:///{shutil.copy(_sqlite_template, folder / 'kan.db')}", data_dir=folder
-    )
+def settings(new_settings: Callable[[], Settings]) -> Settings:
+    return new_settings()
 
 
 @pytest.fixture(scope="module")
