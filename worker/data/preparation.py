@@ -6,7 +6,7 @@ it, so that a large table is in memory only once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kan_engine import KAN, Encoding, Feature, InvalidData, Predictor, Standardizer, TargetScaler
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import Label, class_name
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import TrainingPlan, explain_unusable_numbers
@@ -22,44 +23,6 @@ from worker.data.splitting import Split, encode_labels, split_rows, split_traini
 
 NO_FEATURE_WARNING = "no column varies over the training rows: the model predicts only the mean of the target"
 MAX_LISTED_NAMES = 20  # names that a message lists
-
-
-@dataclass(frozen=True)
-class RowSet:
-    """Rows of a dataset.
-
-    Attributes:
-        encoded: Inputs [n, d].
-        y: Target in the client's values: numbers or labels [n].
-        targets: Target as numbers [n]: the numbers themselves, or the index of the class.
-        weights: Weights [n].
-    """
-
-    encoded: np.ndarray
-    y: np.ndarray
-    targets: np.ndarray
-    weights: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def __getitem__(self, rows: slice | np.ndarray) -> RowSet:
-        """Select rows: a view for a slice, a copy for an array of row numbers."""
-        return RowSet(self.encoded[rows], self.y[rows], self.targets[rows], self.weights[rows])
-
-    def sample(self, most: int, seed: int) -> RowSet:
-        """Draw at most ``most`` rows at random, in their order.
-
-        Every n-th row would be biased where the rows have a periodic pattern.
-        """
-        if len(self) <= most:
-            return self
-        return self[np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))]
-
-
-def name_columns(encoded: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return encoded rows [n, d] as a mapping from variable to column, as formulas take them."""
-    return {name: encoded[:, place] for place, name in enumerate(names)}
 
 
 @dataclass(frozen=True)
@@ -78,7 +41,7 @@ class PreparedData:
 
     plan: TrainingPlan
     encoding: Encoding
-    rows: RowSet
+    rows: LabelledRows
     fit_count: int
     validation_count: int
     classes: tuple[Label, ...] | None
@@ -87,29 +50,29 @@ class PreparedData:
     numbers: np.ndarray
 
     @cached_property
-    def fit(self) -> RowSet:
+    def fit(self) -> LabelledRows:
         """Rows to fit networks on."""
         return self.rows[: self.fit_count]
 
     @cached_property
-    def validation(self) -> RowSet:
+    def validation(self) -> LabelledRows:
         """Rows for every choice between models."""
         return self.rows[self.fit_count : self.fit_count + self.validation_count]
 
     @cached_property
-    def training(self) -> RowSet:
+    def training(self) -> LabelledRows:
         """Fit and validation rows together."""
         return self.rows[: self.fit_count + self.validation_count]
 
     @cached_property
-    def test(self) -> RowSet:
+    def test(self) -> LabelledRows:
         """Hold-out rows, read once: for the reported metrics."""
         return self.rows[self.fit_count + self.validation_count :]
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the encoded columns."""
-        return tuple(column.name for column in self.encoding.names)
+        return self.rows.names
 
     @property
     def loss(self) -> str:
@@ -142,15 +105,20 @@ class PreparedData:
         split = len(self.training)
         return int(np.isin(hashes[split:], hashes[:split]).sum())
 
-    def target_column(self, part: RowSet) -> np.ndarray:
-        """Return the target as a column of numbers or class indices [n, 1]."""
-        return part.targets[:, None]
+    def labels(self, part: LabelledRows) -> np.ndarray:
+        """Return the target in the client's values: numbers, or labels of the classes [n]."""
+        if self.classes is None:
+            return part.y
+        labels = np.empty(len(self.classes), dtype=object)
+        labels[:] = self.classes
+        found: np.ndarray = labels[part.classes]
+        return found
 
-    def row_weights(self, part: RowSet) -> np.ndarray:
+    def row_weights(self, part: LabelledRows) -> np.ndarray:
         """Return the weights of rows [n] without the class weights."""
         if self.class_weights is None:
             return part.weights
-        weights: np.ndarray = part.weights / self.class_weights[part.targets.astype(int)]
+        weights: np.ndarray = part.weights / self.class_weights[part.classes]
         return weights
 
 
@@ -196,11 +164,11 @@ def prepare_data(table: StoredTable, request: TrainRequest) -> PreparedData:
     return PreparedData(
         plan=plan,
         encoding=encoding,
-        rows=RowSet(
-            encoded=_encode_rows(table, encoding, present[order]),
-            y=target.values(order),
-            targets=target.numbers[order].astype(float),
+        rows=LabelledRows(
+            x=_encode_rows(table, encoding, present[order]),
+            y=target.numbers[order].astype(float),
             weights=weights[order],
+            names=tuple(column.name for column in encoding.names),
         ),
         fit_count=len(fit_rows),
         validation_count=len(judge_rows),
@@ -217,15 +185,6 @@ class _Target:
 
     numbers: np.ndarray
     labels: tuple[Label, ...] | None = None
-
-    def values(self, rows: np.ndarray) -> np.ndarray:
-        """Return the target of rows in the client's values: numbers or labels."""
-        values: np.ndarray = self.numbers[rows]
-        if self.labels is not None:
-            labels = np.empty(len(self.labels), dtype=object)
-            labels[:] = self.labels
-            values = labels[values]
-        return values
 
 
 def _read_target(table: StoredTable, plan: TrainingPlan) -> tuple[_Target, np.ndarray]:
@@ -326,10 +285,10 @@ def _list_counts(counts: Mapping[str, int]) -> str:
     )
 
 
-def _hash_rows(rows: RowSet) -> np.ndarray:
+def _hash_rows(rows: LabelledRows) -> np.ndarray:
     """Return a 64-bit hash of every row [n]; different rows have different hashes, except for collisions."""
     hashes = np.zeros(len(rows), np.uint64)
-    for values in (*rows.encoded.T, rows.targets):
+    for values in (*rows.x.T, rows.y):
         bits = (values + 0.0).view(np.uint64)  # without the sign of zero
         hashes = (hashes ^ bits) * np.uint64(0x9E3779B97F4A7C15)
         hashes ^= hashes >> np.uint64(29)

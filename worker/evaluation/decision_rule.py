@@ -50,8 +50,8 @@ def calibrate_on_validation_(network: KAN, judged: KAN, inputs: Standardizer, da
     class_weights = np.ones(len(data.classes or ())) if data.class_weights is None else data.class_weights
     calibration = calibrate_(
         judged,
-        torch.from_numpy(inputs.forward(part.encoded)),
-        torch.from_numpy(part.targets).long(),
+        torch.from_numpy(inputs.forward(part.x)),
+        torch.from_numpy(part.y).long(),
         weights=torch.from_numpy(data.row_weights(part)),
         class_weights=torch.from_numpy(class_weights),
     )
@@ -71,13 +71,13 @@ def choose_decision(predictor: Predictor, data: PreparedData) -> Decision:
     assert data.classes is not None  # noqa: S101 - asked of classifiers alone
     if data.class_weights is not None:
         return Decision("class_weight", tuple(data.class_weights.tolist()), "class_weight decides")
-    shares = np.bincount(data.training.targets.astype(int), data.training.weights)
+    shares = np.bincount(data.training.classes, data.training.weights)
     shares = shares / shares.sum()
     rare = int(shares.argmin())
     if len(data.classes) > 2 or shares[rare] >= RARE_CLASS_SHARE:
         return Decision("likeliest", None, "the likeliest class, which maximises the accuracy")
     name, share = class_name(data.classes[rare]), f"{shares[rare]:.3g}"
-    p = predictor.probabilities(data.validation.encoded)
+    p = predictor.probabilities(data.validation.x)
     if not _beats_class_shares(p, data, shares):
         why = f"the likeliest class: the network predicts {name!r} no better than its share of {share} does"
         return Decision("likeliest", None, why)
@@ -90,7 +90,7 @@ def choose_decision(predictor: Predictor, data: PreparedData) -> Decision:
 def _beats_class_shares(p: np.ndarray, data: PreparedData, shares: np.ndarray) -> bool:
     """Return whether the log loss is lower than that of the class shares by more than a standard error."""
     part = data.validation
-    own = part.targets.astype(int)
+    own = part.classes
     tiny = np.finfo(float).tiny
     gain = part.weights * np.log(np.maximum(p[np.arange(len(p)), own], tiny) / shares[own])
     return bool(gain.sum() > np.sqrt((gain**2).sum()))

@@ -8,8 +8,8 @@ import numpy as np
 from sklearn import metrics
 
 from kan_engine import Predictor, choose_classes
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import class_name
-from worker.data.preparation import RowSet
 
 MAX_PARITY_ROWS = 2_000  # rows of the parity plot of a regression
 MAX_CLASSIFIER_ROWS = 100_000  # rows counted for a classifier
@@ -20,7 +20,7 @@ RELIABILITY_BINS = 10
 OTHER_CLASSES = "all other classes"
 
 
-def compute_diagnostics(predictor: Predictor, part: RowSet, seed: int) -> dict[str, Any]:
+def compute_diagnostics(predictor: Predictor, part: LabelledRows, seed: int) -> dict[str, Any]:
     """Compute ``parity`` of a regression, or ``confusion``, ``roc`` and ``reliability`` of a classifier.
 
     Args:
@@ -33,15 +33,15 @@ def compute_diagnostics(predictor: Predictor, part: RowSet, seed: int) -> dict[s
     return _classifier_diagnostics(predictor, part.sample(MAX_CLASSIFIER_ROWS, seed))
 
 
-def _regression_diagnostics(predictor: Predictor, part: RowSet) -> dict[str, Any]:
-    true, predicted = part.y.astype(float), predictor.predict(part.encoded).astype(float)
+def _regression_diagnostics(predictor: Predictor, part: LabelledRows) -> dict[str, Any]:
+    true, predicted = part.y, predictor.predict(part.x).astype(float)
     pairs = {"true": true.tolist(), "predicted": predicted.tolist()}
     return {"rows": len(part), "parity": pairs, "confusion": None, "roc": None, "reliability": None}
 
 
-def _classifier_diagnostics(predictor: Predictor, part: RowSet) -> dict[str, Any]:
+def _classifier_diagnostics(predictor: Predictor, part: LabelledRows) -> dict[str, Any]:
     names = [class_name(label) for label in predictor.classes or ()]
-    probabilities, true = predictor.probabilities(part.encoded), part.targets.astype(int)
+    probabilities, true = predictor.probabilities(part.x), part.classes
     defined = np.isfinite(probabilities).all(1)
     probabilities, true = probabilities[defined], true[defined]
     decided = choose_classes(probabilities, predictor.decision_weights)

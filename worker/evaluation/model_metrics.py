@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from kan_engine import Predictor
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import class_name
-from worker.data.preparation import PreparedData, RowSet
+from worker.data.preparation import PreparedData
 from worker.evaluation.decision_rule import Decision
 from worker.evaluation.metrics import (
     class_metrics,
@@ -45,12 +46,12 @@ def measure_model(predictor: Predictor, data: PreparedData, decision: Decision |
 def _measure_regression(predictor: Predictor, data: PreparedData) -> dict[str, Any]:
     training = data.training.sample(MAX_TRAINING_METRIC_ROWS, 0)
     predicted, learnt = (_predict_values(predictor, part) for part in (data.test, training))
-    truth = data.test.y.astype(float)
+    truth = data.test.y
     lost = int((~np.isfinite(predicted)).sum())
     return {
         "metrics": regression_metrics(truth, predicted),
         "per_class": {},
-        "training_metrics": regression_metrics(training.y.astype(float), learnt),
+        "training_metrics": regression_metrics(training.y, learnt),
         "threshold": None,
         "decision": None,
         "warnings": [f"the network has no finite prediction for {lost} of {len(predicted)} hold-out rows"]
@@ -67,7 +68,7 @@ def _large_error_warnings(predictor: Predictor, data: PreparedData, errors: np.n
     expected, found = float(promised.mean()), float(squares.mean())
     chance = float(promised.std()) / len(squares) ** 0.5
     is_expected = found <= MAX_RMSE_RATIO**2 * expected or found <= expected + CHANCE_STANDARD_ERRORS * chance
-    if is_expected or found <= float(data.training.y.astype(float).var()) * ROUNDING_ERROR**2:
+    if is_expected or found <= float(data.training.y.var()) * ROUNDING_ERROR**2:
         return []
     told = (
         f"the RMSE on the hold-out rows, {found**0.5:.4g}, is far above that on validation, "
@@ -77,8 +78,8 @@ def _large_error_warnings(predictor: Predictor, data: PreparedData, errors: np.n
 
 
 def _likely_cause(data: PreparedData, squares: np.ndarray, expected: float) -> str:
-    low, high = data.training.encoded.min(0), data.training.encoded.max(0)
-    outside = ((data.test.encoded < low) | (data.test.encoded > high)).any(1)
+    low, high = data.training.x.min(0), data.training.x.max(0)
+    outside = ((data.test.x < low) | (data.test.x > high)).any(1)
     if outside.any() and squares[outside].sum() > MAIN_CAUSE_SHARE * squares.sum():
         rest = _describe_rmse(squares[~outside])
         return f"{int(outside.sum())} of {len(squares)} rows lie outside the range of the training rows{rest}"
@@ -94,16 +95,16 @@ def _describe_rmse(squares: np.ndarray) -> str:
     return f"; on the other rows it is {squares.mean() ** 0.5:.4g}" if len(squares) else ""
 
 
-def _predict_values(predictor: Predictor, part: RowSet) -> np.ndarray:
-    return predictor.predict(part.encoded).astype(float) if len(part) else np.zeros(0)
+def _predict_values(predictor: Predictor, part: LabelledRows) -> np.ndarray:
+    return predictor.predict(part.x).astype(float) if len(part) else np.zeros(0)
 
 
 def _measure_classifier(predictor: Predictor, data: PreparedData, decision: Decision) -> dict[str, Any]:
     classes, weights = data.classes or (), predictor.decision_weights
     training = data.training.sample(MAX_TRAINING_METRIC_ROWS, 0)
     p, learnt = (_predict_probabilities(predictor, part) for part in (data.test, training))
-    found = classification_metrics(data.test.y, p, classes, weights)
-    likeliest = classification_metrics(data.test.y, p, classes)
+    truth = data.labels(data.test)
+    found, likeliest = (classification_metrics(truth, p, classes, own) for own in (weights, None))
     names = [class_name(label) for label in classes]
     told = {
         "rule": decision.rule,
@@ -111,20 +112,20 @@ def _measure_classifier(predictor: Predictor, data: PreparedData, decision: Deci
         "weights": dict(zip(names, weights or (1.0,) * len(names), strict=True)),
         "positive_class": names[1] if len(names) == 2 else None,
         "likeliest": {name: likeliest[name] for name in LABEL_METRICS},
-        "constant_guess_accuracy": constant_guess_accuracy(data.training.y, data.test.y),
+        "constant_guess_accuracy": constant_guess_accuracy(data.labels(data.training), truth),
     }
     return {
         "metrics": found,
-        "per_class": class_metrics(data.test.y, p, classes, weights),
-        "training_metrics": classification_metrics(training.y, learnt, classes, weights),
+        "per_class": class_metrics(truth, p, classes, weights),
+        "training_metrics": classification_metrics(data.labels(training), learnt, classes, weights),
         "threshold": predictor.threshold,
         "decision": told,
         "warnings": _low_accuracy_warnings(found["accuracy"], told),
     }
 
 
-def _predict_probabilities(predictor: Predictor, part: RowSet) -> np.ndarray:
-    return predictor.probabilities(part.encoded) if len(part) else np.zeros((0, len(predictor.classes or ())))
+def _predict_probabilities(predictor: Predictor, part: LabelledRows) -> np.ndarray:
+    return predictor.probabilities(part.x) if len(part) else np.zeros((0, len(predictor.classes or ())))
 
 
 def _low_accuracy_warnings(accuracy: float | None, told: dict[str, Any]) -> list[str]:

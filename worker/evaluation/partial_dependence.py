@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from kan_engine import Feature, Predictor
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import class_name
-from worker.data.preparation import PreparedData, RowSet
+from worker.data.preparation import PreparedData
 
 CURVE_POINTS = 41  # values over the range of a number
 MAX_CATEGORIES = 30
@@ -67,20 +68,22 @@ def _curve_outputs(predictor: Predictor, data: PreparedData) -> list[tuple[str, 
     names = [class_name(label) for label in predictor.classes]
     if len(names) == 2:
         return [(names[1], 1)]
-    counts = np.bincount(data.training.targets.astype(int), minlength=len(names))
+    counts = np.bincount(data.training.classes, minlength=len(names))
     return [(names[c], c) for c in sorted(np.argsort(-counts, kind="stable")[:MAX_CLASSES].tolist())]
 
 
 def _feature_dependence(
-    predictor: Predictor, data: PreparedData, feature: Feature, sample: RowSet, shown: list[tuple[str, int]]
+    predictor: Predictor,
+    data: PreparedData,
+    feature: Feature,
+    sample: LabelledRows,
+    shown: list[tuple[str, int]],
 ) -> dict[str, Any]:
     places = [place for place, column in enumerate(data.encoding.names) if column.feature == feature.name]
     values, names = _feature_values(feature)
     block = np.zeros((len(values), len(data.encoding.names)))
     data.encoding.write(block, feature, values)
-    curves = _predict_curves(
-        predictor, sample.encoded, places, block[:, places], [column for _, column in shown]
-    )
+    curves = _predict_curves(predictor, sample.x, places, block[:, places], [column for _, column in shown])
     has_spread = len(shown) == 1
     return {
         "name": feature.name,
@@ -136,10 +139,10 @@ def _predict_outputs(predictor: Predictor, encoded: np.ndarray) -> np.ndarray:
 
 
 def _feature_distribution(
-    feature: Feature, training: RowSet, places: list[int], values: np.ndarray
+    feature: Feature, training: LabelledRows, places: list[int], values: np.ndarray
 ) -> dict[str, Any]:
     """Describe the training rows: ``deciles`` of a number, ``shares`` of the values of any other feature."""
-    seen = training.encoded[:: -(-len(training) // MAX_DISTRIBUTION_ROWS)][:, places]
+    seen = training.x[:: -(-len(training) // MAX_DISTRIBUTION_ROWS)][:, places]
     if feature.type != "number":
         counts = Counter(map(tuple, seen.tolist()))
         return {"deciles": None, "shares": [counts[tuple(row)] / len(seen) for row in values.tolist()]}

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from kan_engine import Feature, Predictor
-from worker.data.preparation import PreparedData, RowSet
+from kan_engine.data.labelled_rows import LabelledRows
+from worker.data.preparation import PreparedData
 
 MAX_ROWS, MIN_ROWS = 2_000, 100
 SHUFFLES = 5
@@ -17,7 +18,7 @@ MIN_PROBABILITY = 1e-15  # lower bound of a probability in the log loss, as in s
 
 def compute_importance(
     predictor: Predictor,
-    part: RowSet,
+    part: LabelledRows,
     data: PreparedData,
     features: Sequence[Feature],
     rows_each: int,
@@ -39,7 +40,7 @@ def compute_importance(
     """
     seed = data.plan.request.seed
     part = part.sample(min(MAX_ROWS, max(MIN_ROWS, rows_each // SHUFFLES)), seed)
-    usual = _prediction_error(predictor, part.encoded, part)
+    usual = _prediction_error(predictor, part.x, part)
     found = [
         {"name": feature.name, "mean": 0.0, "std": 0.0}
         for feature in data.encoding.features
@@ -70,16 +71,16 @@ def _feature_places(feature: Feature, data: PreparedData) -> list[int]:
 
 
 def _shuffle_error(
-    predictor: Predictor, part: RowSet, columns: list[int], random: np.random.Generator
+    predictor: Predictor, part: LabelledRows, columns: list[int], random: np.random.Generator
 ) -> float:
-    encoded = part.encoded.copy()
-    encoded[:, columns] = part.encoded[random.permutation(len(part))][:, columns]
+    encoded = part.x.copy()
+    encoded[:, columns] = part.x[random.permutation(len(part))][:, columns]
     return _prediction_error(predictor, encoded, part)
 
 
-def _prediction_error(predictor: Predictor, encoded: np.ndarray, part: RowSet) -> float:
+def _prediction_error(predictor: Predictor, encoded: np.ndarray, part: LabelledRows) -> float:
     if predictor.classes is None:
-        return float(np.sqrt(np.mean((predictor.predict(encoded).astype(float) - part.y.astype(float)) ** 2)))
+        return float(np.sqrt(np.mean((predictor.predict(encoded).astype(float) - part.y) ** 2)))
     probabilities = predictor.probabilities(encoded)
-    told = probabilities[np.arange(len(part)), part.targets.astype(int)]
+    told = probabilities[np.arange(len(part)), part.classes]
     return float(-np.log(np.clip(told, MIN_PROBABILITY, 1.0)).mean())

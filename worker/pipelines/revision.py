@@ -29,9 +29,10 @@ from kan_engine import (
     train,
     variables,
 )
+from kan_engine.data.labelled_rows import LabelledRows
 from service.documents.network_curves import describe_edges
 from service.errors import Conflict
-from worker.data.preparation import PreparedData, RowSet, name_columns
+from worker.data.preparation import PreparedData
 from worker.evaluation.decision_rule import calibrate_on_validation_
 from worker.execution.outcome import Outcome, SourceModel
 from worker.results.figures import compute_figures
@@ -136,17 +137,16 @@ def _reorder_formulas(revises: SourceModel, predictor: Predictor, run: SearchCon
     for number, output in enumerate(outputs):
         trees = [from_json(entry["tree"]) for entry in output["pareto"]]
         first = trees[places[output["name"]]] if output["name"] in places else from_json(output["tree"])
-        rows, others = (_output_data(part, number, predictor, run) for part in (fit, validation))
+        rows, others = (_output_data(part, number, predictor) for part in (fit, validation))
         trees = [first, *(tree for tree in reversed(trees) if tree != first)]
         found.append([Formula.measure(tree, rows, others) for tree in trees])
     return found
 
 
 def _output_data(
-    part: RowSet, output: int, predictor: Predictor, run: SearchContext
+    part: LabelledRows, output: int, predictor: Predictor
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    columns = name_columns(part.encoded, run.names)
-    return columns, compute_formula_targets(predictor, part)[:, output]
+    return part.columns, compute_formula_targets(predictor, part)[:, output]
 
 
 def _fix_functions(revises: SourceModel, predictor: Predictor, run: SearchContext) -> Outcome:
@@ -157,11 +157,11 @@ def _fix_functions(revises: SourceModel, predictor: Predictor, run: SearchContex
     run.report("train", 0.2, "training the network around the fixed edges")
     network = remove_inputs(predictor.network, _input_places(changes.drop, data)).double()
     if predictor.inputs.quantiles is not None:  # the function is of the column, not of its ranks
-        network = rescale_inputs(network, predictor.inputs, run.inputs, data.training.encoded)
+        network = rescale_inputs(network, predictor.inputs, run.inputs, data.training.x)
     inputs = predictor.inputs if predictor.inputs.quantiles is None else run.inputs
-    r2 = fix_edges_(network, functions, torch.from_numpy(inputs.forward(data.training.encoded)))
+    r2 = fix_edges_(network, functions, torch.from_numpy(inputs.forward(data.training.x)))
     fit, validation = (
-        _make_rows(part, replace(predictor, inputs=inputs), data) for part in (data.fit, data.validation)
+        _make_rows(part, replace(predictor, inputs=inputs)) for part in (data.fit, data.validation)
     )
     config = TrainingConfig(loss=data.loss, optimizer="levenberg_marquardt", steps=TRAINING_STEPS)  # type: ignore[arg-type]
     for _ in train(network, fit, config, validation=validation, should_stop=run.should_stop):
@@ -180,7 +180,7 @@ def _fix_functions(revises: SourceModel, predictor: Predictor, run: SearchContex
         network,
         inputs,
         data.encoding,
-        data.training.encoded,
+        data.training.x,
         output_names(data, data.plan.request),
         run.should_stop,
     )
@@ -204,10 +204,10 @@ def _input_places(columns: list[str], data: PreparedData) -> list[int]:
     return [place for place, column in enumerate(data.encoding.names) if column.feature in columns]
 
 
-def _make_rows(part: RowSet, predictor: Predictor, data: PreparedData) -> TrainingRows:
-    targets = data.target_column(part)
+def _make_rows(part: LabelledRows, predictor: Predictor) -> TrainingRows:
+    targets = part.y[:, None]
     return TrainingRows(
-        x=torch.from_numpy(predictor.inputs.forward(part.encoded)),
+        x=torch.from_numpy(predictor.inputs.forward(part.x)),
         targets=torch.from_numpy(
             targets if predictor.outputs is None else predictor.outputs.forward(targets)
         ),
@@ -223,12 +223,12 @@ def _extract_formulas(
     scaler = predictor.outputs
     formulas = []
     for output in range(run.data.output_count):
-        rows, others = (_output_data(part, output, predictor, run) for part in (fit, validation))
+        rows, others = (_output_data(part, output, predictor) for part in (fit, validation))
         reading = ExtractionContext(
             names=run.names,
             fit=rows,
             validation=others,
-            scaled=torch.from_numpy(predictor.inputs.forward(fit.encoded)),
+            scaled=torch.from_numpy(predictor.inputs.forward(fit.x)),
             output=output,
             center=float(scaler.mean[output]) if scaler else 0.0,
             scale=float(scaler.std[output]) if scaler else 1.0,
@@ -245,7 +245,7 @@ def _extract_formulas(
 
 
 def _estimate_precision(
-    network: KAN, predictor: Predictor, validation: RowSet, run: SearchContext
+    network: KAN, predictor: Predictor, validation: LabelledRows, run: SearchContext
 ) -> NoiseModel:
     """Estimate how precisely the activations are known.
 
@@ -254,8 +254,8 @@ def _estimate_precision(
     rows = len(run.data.fit)
     if predictor.classes is not None:
         return estimate_precision(0.0, network, rows, is_noisy=False)
-    error = predictor.predict(validation.encoded) - validation.y.astype(float)
-    share = float(np.sqrt(np.mean(error**2))) / (float(np.std(validation.y.astype(float))) or 1.0)
+    error = predictor.predict(validation.x) - validation.y
+    share = float(np.sqrt(np.mean(error**2))) / (float(np.std(validation.y)) or 1.0)
     return estimate_precision(share, network, rows, is_noisy=True)
 
 

@@ -17,9 +17,10 @@ from kan_engine import (
     OptimismCorrection,
     Standardizer,
 )
+from kan_engine.data.labelled_rows import LabelledRows
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import TrainingPlan
-from worker.data.preparation import PreparedData, RowSet
+from worker.data.preparation import PreparedData
 from worker.search.context import SearchContext
 from worker.search.law_search import search_exact_law
 
@@ -43,7 +44,7 @@ def find_exact_law(
         data=data,
         request=data.plan.request,
         names=data.names,
-        inputs=Standardizer.fit(data.training.encoded),
+        inputs=Standardizer.fit(data.training.x),
         generator=torch.Generator().manual_seed(0),
         report=_ignore_progress,
         should_stop=lambda: should_stop() or time.monotonic() > until,
@@ -61,8 +62,8 @@ def _make_data(fit: ColumnsAndTarget, validation: ColumnsAndTarget) -> PreparedD
         Feature(name=name, type="number", min=float(v.min()), max=float(v.max()), fill=float(np.median(v)))
         for name, v in columns.items()
     )
-    rows = RowSet(
-        encoded=np.stack(list(columns.values()), 1), y=values, targets=values, weights=np.ones(len(values))
+    rows = LabelledRows(
+        x=np.stack(list(columns.values()), 1), y=values, weights=np.ones(len(values)), names=tuple(columns)
     )
     request = TrainRequest(dataset_id=PLACEHOLDER_NAME, target=PLACEHOLDER_NAME, task="regression")
     return PreparedData(

@@ -93,7 +93,7 @@ def run_pipeline(
             found.network,
             found.inputs,
             data.encoding,
-            data.training.encoded,
+            data.training.x,
             output_names(data, request),
             watch.should_stop,
         )
@@ -133,8 +133,8 @@ def _make_baseline_record(
     def run(baselines: Sequence[Baseline], parameters: int) -> dict[str, Any]:
         return run_baselines(
             baselines,
-            BaselineRows(data.training.encoded, data.training.y, data.training.weights),
-            BaselineRows(data.test.encoded, data.test.y),
+            BaselineRows(data.training.x, data.labels(data.training), data.training.weights),
+            BaselineRows(data.test.x, data.labels(data.test)),
             fit_count=data.fit_count,
             matched=parameters,
             classes=data.classes,

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from kan_engine import FormulaPredictor, Predictor
+from kan_engine.data.labelled_rows import LabelledRows
 from service.documents.answering_member import Members
 from service.schemas.members import make_formula_entry
-from worker.data.preparation import PreparedData, RowSet
+from worker.data.preparation import PreparedData
 from worker.evaluation.decision_rule import Decision
 from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
 from worker.evaluation.model_metrics import measure_model
@@ -43,7 +44,7 @@ def add_formula_member(
     if formula is None or symbolic is None:
         return replace(predictor, formula_residuals=None), {}
     metrics = _measure_formula(formula, data)
-    told = describe_formula_member(symbolic, metrics, predictor, formula, data.test.encoded)
+    told = describe_formula_member(symbolic, metrics, predictor, formula, data.test.x)
     known = np.zeros(0) if errors is None else errors[~np.isnan(errors)]
     is_finite = len(known) > 0 and bool(np.isfinite(known).all())
     residuals = np.sort(known) if is_finite else compute_formula_residuals(formula, data.validation)
@@ -67,11 +68,11 @@ def measure_answering_member(
     return measure_model(found, data, decision) | {"network_metrics": own["metrics"]}
 
 
-def compute_formula_residuals(formula: FormulaPredictor, validation: RowSet) -> np.ndarray | None:
+def compute_formula_residuals(formula: FormulaPredictor, validation: LabelledRows) -> np.ndarray | None:
     """Sorted absolute errors where the formula is defined; elsewhere it has no prediction or interval."""
     if formula.classes is not None:
         return None
-    errors = np.abs(formula.predict(validation.encoded) - validation.y.astype(float))
+    errors = np.abs(formula.predict(validation.x) - validation.y)
     return np.sort(errors[np.isfinite(errors)])
 
 
@@ -118,7 +119,7 @@ def _predict_comparable(predictor: Predictor, rows: np.ndarray) -> np.ndarray:
 def _measure_formula(formula: FormulaPredictor, data: PreparedData) -> Metrics:
     test, classes = data.test, formula.classes
     if classes is None:
-        predicted = formula.predict(test.encoded).astype(float) if len(test) else np.zeros(0)
-        return regression_metrics(test.y.astype(float), predicted)
-    chances = formula.probabilities(test.encoded) if len(test) else np.zeros((0, len(classes)))
-    return classification_metrics(test.y, chances, classes, formula.decision_weights)
+        predicted = formula.predict(test.x).astype(float) if len(test) else np.zeros(0)
+        return regression_metrics(test.y, predicted)
+    chances = formula.probabilities(test.x) if len(test) else np.zeros((0, len(classes)))
+    return classification_metrics(data.labels(test), chances, classes, formula.decision_weights)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from kan_engine import Predictor, TargetScaler, add_bounds, from_json, is_affine
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import class_name
 from service.documents.model_summary import describe_features, describe_network
 from service.schemas.training import TrainRequest
-from worker.data.preparation import PreparedData, RowSet, name_columns
+from worker.data.preparation import PreparedData
 from worker.evaluation.decision_rule import Decision, choose_decision
 from worker.results.symbolic_document import make_symbolic_document
 from worker.search.cross_validation import describe_formula_gain
@@ -27,7 +28,7 @@ def assemble_predictor(found: SearchResult, data: PreparedData) -> tuple[Predict
     """The complete predictor from client columns to answers, and the decision rule of a classifier."""
     scaler = found.scaler
     if scaler is not None and not (found.is_straight and scaler.transform == "identity"):
-        scaler = add_bounds(scaler, data.training.y.astype(float))
+        scaler = add_bounds(scaler, data.training.y)
     predictor = data.make_predictor(found.network, found.inputs, scaler)
     judged = replace(predictor, network=found.judged)
     if data.classes is not None:
@@ -40,7 +41,7 @@ def _compute_residuals(found: SearchResult, judged: Predictor, data: PreparedDat
     """Sorted out-of-sample absolute errors: of all training rows if known, else of the validation rows."""
     if len(found.errors) and np.isfinite(found.errors).all():
         return np.sort(found.errors)
-    residuals = np.abs(judged.predict(data.validation.encoded) - data.validation.y.astype(float))
+    residuals = np.abs(judged.predict(data.validation.x) - data.validation.y)
     if not np.isfinite(residuals).all():  # the network is not finite at some validation row
         return np.zeros(0)  # without residuals there are no intervals
     return np.sort(residuals) if found.contest is None else found.contest.correct_errors(residuals)
@@ -139,7 +140,7 @@ def describe_formulas(found: SearchResult, predictor: Predictor, data: PreparedD
     to ``±MAX_LOG_ODDS``, beyond which probabilities hardly differ.
     """
     part = data.test if len(data.test) else data.training
-    columns = name_columns(part.encoded, data.names)
+    columns = part.columns
     outputs = output_names(data, data.plan.request)
     truth = dict(zip(outputs, compute_formula_targets(predictor, part).T, strict=True))
     if len(found.formulas) != len(outputs):
@@ -150,8 +151,8 @@ def describe_formulas(found: SearchResult, predictor: Predictor, data: PreparedD
         truth,
         quantity="value" if data.classes is None else "log-odds" if len(outputs) == 1 else "logit",
         evidence=found.evidence,
-        learnt={outputs[0]: data.training.y.astype(float)} if data.classes is None else None,
-        seen=name_columns(data.training.encoded, data.names),
+        learnt={outputs[0]: data.training.y} if data.classes is None else None,
+        seen=data.training.columns,
         encoding=data.encoding,
     )
     if (
@@ -174,9 +175,9 @@ def _compute_answer_bounds(targets: np.ndarray) -> tuple[float, float] | None:
     return add_bounds(TargetScaler.fit(values), values).bounds
 
 
-def compute_formula_targets(predictor: Predictor, part: RowSet) -> np.ndarray:
+def compute_formula_targets(predictor: Predictor, part: LabelledRows) -> np.ndarray:
     """Values that formulas should give [n, outputs]: the target, or the network's clamped log-odds."""
     if predictor.classes is None:
-        return part.y.astype(float)[:, None]
-    bounded: np.ndarray = np.clip(predictor.raw_outputs(part.encoded), -MAX_LOG_ODDS, MAX_LOG_ODDS)
+        return part.y[:, None]
+    bounded: np.ndarray = np.clip(predictor.raw_outputs(part.x), -MAX_LOG_ODDS, MAX_LOG_ODDS)
     return bounded

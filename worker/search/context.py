@@ -28,8 +28,9 @@ from kan_engine import (
     extract_shorter_formulas,
     select_relevant_columns,
 )
+from kan_engine.data.labelled_rows import LabelledRows
 from service.schemas.training import TrainRequest
-from worker.data.preparation import PreparedData, RowSet
+from worker.data.preparation import PreparedData
 from worker.data.splitting import assign_folds
 from worker.execution.subtasks import InProcess, SubtaskCache
 from worker.search.residual_signal import measure_residual_signal
@@ -91,7 +92,7 @@ class SearchContext:
             data=data,
             request=request,
             names=data.names,
-            inputs=Standardizer.fit(data.training.encoded),
+            inputs=Standardizer.fit(data.training.x),
             report=report,
             should_stop=should_stop,
             contest=OptimismCorrection(data.validation.weights),
@@ -119,15 +120,13 @@ class SearchContext:
             return self, list(range(len(self.names)))
         parts = sample_search_rows(self)
         encoded, targets, weights = (
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("encoded", "targets", "weights")
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y", "weights")
         )
         columns = dict(zip(self.names, encoded.T, strict=True))
         kept = select_relevant_columns((columns, targets), weights, MAX_SELECTED_COLUMNS)
         places = [self.names.index(name) for name in kept]
-        rows = replace(self.data.rows, encoded=self.data.rows.encoded[:, places])
-        data = replace(self.data, rows=rows)
-        inputs = Standardizer.fit(data.training.encoded)
+        data = replace(self.data, rows=self.data.rows.select_columns(places))
+        inputs = Standardizer.fit(data.training.x)
         return replace(self, data=data, names=tuple(kept), inputs=inputs, simple={}), places
 
     @cached_property
@@ -137,9 +136,7 @@ class SearchContext:
         A network trained without fold 0 can therefore be judged by the validation rows.
         """
         data, request = self.data, self.request
-        others = assign_folds(
-            data.fit.targets, data.plan.task, request.seed, FOLDS - 1, kind=request.split.kind
-        )
+        others = assign_folds(data.fit.y, data.plan.task, request.seed, FOLDS - 1, kind=request.split.kind)
         return torch.from_numpy(np.concatenate([1 + others, np.zeros(len(data.validation), int)]))
 
 
@@ -169,7 +166,7 @@ class FoundLaw:
         return self.formulas[0].bits if self.formulas else float("inf")
 
 
-def sample_search_rows(run: SearchContext) -> tuple[RowSet, RowSet]:
+def sample_search_rows(run: SearchContext) -> tuple[LabelledRows, LabelledRows]:
     """Samples of the fit and validation rows for the law search."""
     seed = run.request.seed
     return run.data.fit.sample(MAX_SEARCH_ROWS, seed), run.data.validation.sample(
@@ -177,9 +174,9 @@ def sample_search_rows(run: SearchContext) -> tuple[RowSet, RowSet]:
     )
 
 
-def to_sample(part: RowSet, inputs: Standardizer) -> StructureRows:
+def to_sample(part: LabelledRows, inputs: Standardizer) -> StructureRows:
     """Rows with scaled inputs, as the structure search takes them."""
-    return _make_sample(part.encoded, part.y.astype(float), part.weights, inputs)
+    return _make_sample(part.x, part.y, part.weights, inputs)
 
 
 def to_samples(*parts: tuple[ColumnsAndTarget, np.ndarray]) -> list[StructureRows]:
@@ -208,7 +205,7 @@ def record_validation_errors(fit: FittedStructure, run: SearchContext) -> None:
     part = run.data.validation
     if run.contest.is_open:
         with torch.no_grad():
-            outputs = fit.network(torch.from_numpy(run.inputs.forward(part.encoded))).numpy()
+            outputs = fit.network(torch.from_numpy(run.inputs.forward(part.x))).numpy()
         with np.errstate(all="ignore"):
             run.contest.record(np.abs(fit.scaler.inverse(outputs)[:, 0] - part.y))
 

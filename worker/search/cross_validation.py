@@ -19,8 +19,8 @@ from sklearn.linear_model import GammaRegressor, LogisticRegression, RidgeCV
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kan_engine import MAX_CROSS_VALIDATION_ROWS, Expression, ParametricForm, evaluate, parametrize_floats
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.symbolic.constant_fitting import refit_constants
-from worker.data.preparation import RowSet, name_columns
 from worker.search.context import SearchContext
 
 RIDGE_PENALTIES = 10.0 ** np.arange(-9, 5)  # on standardised columns; the lowest are negligible
@@ -34,7 +34,7 @@ MIN_RELATIVE_GAIN = 0.02  # of the mean squared error; a smaller gain is ignored
 SMALL_SAMPLE_ROWS = 100  # with so many rows a gain must be two standard errors, with many more rows one
 MIN_SHARE_STANDARD_ERRORS = 2.0  # above one half, for the share of rows on which a candidate is better
 
-ModelFitter = Callable[[RowSet], Callable[[np.ndarray], np.ndarray]]
+ModelFitter = Callable[[LabelledRows], Callable[[np.ndarray], np.ndarray]]
 """Fits a model to training rows; returns a function of encoded rows [n, d]."""
 
 
@@ -55,11 +55,11 @@ def measure_fold_errors(fit: ModelFitter, run: SearchContext) -> np.ndarray:
     for held in iterate_fold_masks(run):
         learnt, judged = rows[_sample_indices(~held)], rows[_to_slice_or_indices(held)]
         with np.errstate(all="ignore"):
-            predicted = fit(learnt)(judged.encoded)
+            predicted = fit(learnt)(judged.x)
             if predicted.ndim == 1:
-                errors[held] = np.abs(predicted - judged.targets)
+                errors[held] = np.abs(predicted - judged.y)
             else:
-                own = predicted[np.arange(len(judged)), judged.targets.astype(int)]
+                own = predicted[np.arange(len(judged)), judged.classes]
                 errors[held] = np.sqrt(-np.log(np.maximum(own, np.finfo(float).tiny)))
         errors[held & np.isnan(errors)] = np.inf
     return errors
@@ -91,10 +91,10 @@ def measure_simple_models(run: SearchContext) -> dict[str, np.ndarray]:
     return {name: _measure_once(name, fit, run) for name, fit in fits.items()}
 
 
-def _is_skewed(rows: RowSet) -> bool:
+def _is_skewed(rows: LabelledRows) -> bool:
     """Whether the target is positive and varies by factors rather than by differences."""
-    y = rows.y.astype(float)
-    has_rows = len(rows) >= MIN_ROWS_PER_CONSTANT * (1 + rows.encoded.shape[1])
+    y = rows.y
+    has_rows = len(rows) >= MIN_ROWS_PER_CONSTANT * (1 + rows.x.shape[1])
     return has_rows and bool(y.min() > 0) and float(np.std(np.log(y))) > MIN_LOG_STD
 
 
@@ -127,30 +127,30 @@ def _measure_once(name: str, fit: ModelFitter, run: SearchContext) -> np.ndarray
     return run.simple[name]
 
 
-def fit_constant(rows: RowSet) -> Callable[[np.ndarray], np.ndarray]:
+def fit_constant(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
     """Fit the weighted mean."""
-    mean = float(np.average(rows.y.astype(float), weights=rows.weights))
+    mean = float(np.average(rows.y, weights=rows.weights))
     return lambda x: np.full(len(x), mean)
 
 
-def fit_line(rows: RowSet) -> Callable[[np.ndarray], np.ndarray]:
+def fit_line(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
     """Fit a line; see ``fit_ridge_regression``."""
     return fit_ridge_regression(rows).predict
 
 
-def fit_log_line(rows: RowSet) -> Callable[[np.ndarray], np.ndarray]:
+def fit_log_line(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
     """Fit the exponential of a line; see ``fit_gamma_regression``."""
     line = fit_gamma_regression(rows)
     return lambda x: np.exp(line.predict(x))
 
 
-def fit_class_shares(classes: int, rows: RowSet) -> Callable[[np.ndarray], np.ndarray]:
+def fit_class_shares(classes: int, rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
     """Fit the weighted share of every class, with half a row added to each class."""
-    counts = np.bincount(rows.targets.astype(int), rows.weights, minlength=classes) + 0.5
+    counts = np.bincount(rows.classes, rows.weights, minlength=classes) + 0.5
     return lambda x: np.tile(counts / counts.sum(), (len(x), 1))
 
 
-def fit_log_odds(classes: int, strength: float, rows: RowSet) -> Callable[[np.ndarray], np.ndarray]:
+def fit_log_odds(classes: int, strength: float, rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
     """Fit class probabilities; see ``fit_logistic_regression``."""
     line = fit_logistic_regression(rows, classes, strength)
 
@@ -175,9 +175,9 @@ class LinearModel:
         return values
 
 
-def fit_ridge_regression(rows: RowSet) -> LinearModel:
+def fit_ridge_regression(rows: LabelledRows) -> LinearModel:
     """Ridge regression on standardised columns; the penalty by generalised cross-validation (Golub 1979)."""
-    x, y = rows.encoded, rows.y.astype(float)
+    x, y = rows.x, rows.y
     center, scale = _center_and_scale(x)
     with threadpool_limits(1):
         ridge = RidgeCV(alphas=RIDGE_PENALTIES).fit((x - center) / scale, y, sample_weight=rows.weights)
@@ -191,13 +191,13 @@ def _center_and_scale(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x.mean(0), np.where(scale > 0, scale, 1.0)
 
 
-def fit_gamma_regression(rows: RowSet) -> LinearModel:
+def fit_gamma_regression(rows: LabelledRows) -> LinearModel:
     """Logarithm of the mean target by gamma regression, whose errors are proportional to the mean.
 
     If targets vary by factors, least squares of the targets fits only the largest ones, and least squares of
     their logarithms misses the mean (McCullagh and Nelder, Generalized Linear Models, chapter 8).
     """
-    x, y = rows.encoded, rows.y.astype(float)
+    x, y = rows.x, rows.y
     (center, scale), size = _center_and_scale(x), float(np.average(y, weights=rows.weights))
     model = GammaRegressor(alpha=GAMMA_PENALTY, solver="newton-cholesky", max_iter=1_000)
     with threadpool_limits(1):
@@ -206,13 +206,13 @@ def fit_gamma_regression(rows: RowSet) -> LinearModel:
     return LinearModel(slopes, float(model.intercept_ - center @ slopes + np.log(size)))
 
 
-def fit_logistic_regression(rows: RowSet, classes: int, strength: float) -> LinearModel:
+def fit_logistic_regression(rows: LabelledRows, classes: int, strength: float) -> LinearModel:
     """Logistic regression on standardised columns; ``strength`` is scikit-learn's ``C``.
 
     Returns the log-odds of the second of two classes, or one logit per class. A class without rows is as rare
     as half a row.
     """
-    x, y = rows.encoded, rows.targets.astype(int)
+    x, y = rows.x, rows.classes
     present = np.unique(y)
     center, scale = _center_and_scale(x)
     slopes = np.zeros((x.shape[1], classes))
@@ -234,11 +234,11 @@ def fit_logistic_regression(rows: RowSet, classes: int, strength: float) -> Line
     return LinearModel(slopes, intercepts)
 
 
-def fit_boosting(rows: RowSet) -> Callable[[np.ndarray], np.ndarray]:
+def fit_boosting(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
     """Fit histogram gradient boosting with scikit-learn's defaults, in one thread."""
     model = HistGradientBoostingRegressor(early_stopping=False, random_state=0)
     with threadpool_limits(1):
-        model.fit(rows.encoded, rows.y.astype(float), sample_weight=rows.weights)
+        model.fit(rows.x, rows.y, sample_weight=rows.weights)
 
     def predict(x: np.ndarray) -> np.ndarray:
         with threadpool_limits(1):
@@ -248,17 +248,22 @@ def fit_boosting(rows: RowSet) -> Callable[[np.ndarray], np.ndarray]:
     return predict
 
 
-def fit_formula(tree: Expression, names: tuple[str, ...]) -> ModelFitter:
+def fit_formula(tree: Expression) -> ModelFitter:
     """A fitter of the formula's form: it refits the measured constants to the rows."""
     form, values = parametrize_floats(tree)
 
-    def fit(rows: RowSet) -> Callable[[np.ndarray], np.ndarray]:
+    def fit(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
         again = refit_constants(
             ParametricForm(form, np.array(values)),
-            (name_columns(rows.encoded, names), rows.targets),
+            (rows.columns, rows.y),
             iterations=MAX_REFIT_STEPS,
         )
-        return lambda x: np.broadcast_to(evaluate(again.tree, name_columns(x, names), again.values), len(x))
+
+        def predict(x: np.ndarray) -> np.ndarray:
+            columns = dict(zip(rows.names, x.T, strict=True))
+            return np.broadcast_to(evaluate(again.tree, columns, again.values), len(x))
+
+        return predict
 
     return fit
 

@@ -25,7 +25,6 @@ from kan_engine import (
 )
 from kan_engine.expressions.evaluation import apply_function
 from kan_engine.symbolic.constant_fitting import refit_constants
-from worker.data.preparation import name_columns
 from worker.evaluation.residual_test import MIN_POWER, SIGNIFICANCE_LEVEL, ResidualTest, examine_residuals
 from worker.search.context import SearchContext
 from worker.search.cross_validation import (
@@ -127,7 +126,7 @@ class FormulaEvidence:
 
 def measure_formula_errors(formula: Formula, run: SearchContext) -> np.ndarray:
     """Absolute errors on rows that the constants were not fitted to."""
-    return measure_fold_errors(fit_formula(formula.tree, run.names), run)
+    return measure_fold_errors(fit_formula(formula.tree), run)
 
 
 def assess_formula(
@@ -149,7 +148,7 @@ def assess_formula(
             there are no other objections.
     """
     rows = run.data.training
-    y, weights = rows.targets, rows.weights
+    y, weights = rows.y, rows.weights
     noise, variance = compute_rmse(errors, weights), float(np.cov(y, aweights=weights, ddof=0))
     evidence = FormulaEvidence(
         noise=_none_unless_finite(noise),
@@ -233,7 +232,7 @@ def _none_unless_finite(value: float) -> float | None:
 def _test_residuals(formula: Formula, run: SearchContext) -> ResidualTest:
     """Test whether the formula's residuals on the training rows depend on the columns."""
     rows = run.data.training
-    columns, y = name_columns(rows.encoded, run.names), rows.targets
+    columns, y = rows.columns, rows.y
     tree, values = parametrize_floats(formula.tree)
     form = refit_constants(ParametricForm(tree, np.array(values)), (columns, y), iterations=MAX_REFIT_STEPS)
     fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
@@ -243,7 +242,7 @@ def _test_residuals(formula: Formula, run: SearchContext) -> ResidualTest:
         fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
     return examine_residuals(
         y - fitted,
-        rows.encoded,
+        rows.x,
         rows.weights,
         tangents=tangents if np.isfinite(tangents).all() else None,
         size=_relevant_signal_variance(y, fitted),

@@ -30,7 +30,7 @@ from kan_engine import (
     refine_structure,
     search_structures,
 )
-from worker.data.preparation import RowSet
+from kan_engine.data.labelled_rows import LabelledRows
 from worker.search.context import (
     MAX_EXACT_ERROR,
     FoundLaw,
@@ -384,9 +384,9 @@ def find_log_odds_formulas(network: KAN, inputs: Standardizer, run: SearchContex
     return formulas
 
 
-def compute_bounded_logits(network: KAN, inputs: Standardizer, part: RowSet) -> np.ndarray:
+def compute_bounded_logits(network: KAN, inputs: Standardizer, part: LabelledRows) -> np.ndarray:
     """Logits of a classifier for these rows, clamped to ``±MAX_LOG_ODDS`` [n, outputs]."""
     with torch.no_grad():
-        logits = network(torch.from_numpy(inputs.forward(part.encoded)))
+        logits = network(torch.from_numpy(inputs.forward(part.x)))
     bounded: np.ndarray = logits.clamp(-MAX_LOG_ODDS, MAX_LOG_ODDS).numpy()
     return bounded

@@ -15,8 +15,8 @@ from kan_engine import (
     linear_formula,
     parametrize_floats,
 )
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import apply_function, bind
-from worker.data.preparation import RowSet
 from worker.search.context import SearchContext, sample_search_rows, to_columns, to_sample
 from worker.search.cross_validation import (
     MIN_ROWS_PER_CONSTANT,
@@ -38,7 +38,7 @@ def make_linear_classifier(run: SearchContext, errors: np.ndarray) -> SearchResu
     data = run.data
     classes, strength = len(data.classes or ()), select_strength(run)
 
-    def make_network(rows: RowSet) -> KAN:
+    def make_network(rows: LabelledRows) -> KAN:
         line = fit_logistic_regression(rows, classes, strength)
         slopes = line.slopes.reshape(len(data.names), -1)
         intercepts = np.atleast_1d(np.asarray(line.intercept))
@@ -67,15 +67,15 @@ def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearK
     """
     data, rows, is_log = run.data, run.data.training, kind == "log_linear"
     if kind == "constant":
-        line = LinearModel(np.zeros(rows.encoded.shape[1]), float(fit_constant(rows)(rows.encoded[:1])[0]))
+        line = LinearModel(np.zeros(rows.x.shape[1]), float(fit_constant(rows)(rows.x[:1])[0]))
     else:
         line = fit_gamma_regression(rows) if is_log else fit_ridge_regression(rows)
-    scaler = TargetScaler.fit(rows.y[:, None].astype(float), "log" if is_log else "identity")
+    scaler = TargetScaler.fit(rows.y[:, None], "log" if is_log else "identity")
     network = build_linear_network(
         line.slopes[:, None], np.array([line.intercept]), run.inputs, scaler, order=run.request.network.order
     )
-    z = scaler.forward(rows.y[:, None].astype(float))[:, 0]
-    residuals = (line.predict(rows.encoded) - scaler.mean[0]) / scaler.std[0] - z
+    z = scaler.forward(rows.y[:, None])[:, 0]
+    residuals = (line.predict(rows.x) - scaler.mean[0]) / scaler.std[0] - z
     fit, validation = (to_columns(run.names, to_sample(part, run.inputs)) for part in sample_search_rows(run))
     tree = linear_formula(data.names, line.slopes, float(line.intercept))
     if is_log:  # not refitted: least squares would fit only the largest targets

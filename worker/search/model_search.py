@@ -193,7 +193,7 @@ def _find_requested_regression(run: SearchContext) -> SearchResult:
     found = train_network(run, [make_law_subtask(run.limits, None)] if run.request.symbolic else [])
     law = find_small_law(run) if run.request.symbolic and not run.should_stop() else None
     simple, weights = measure_simple_models(run), run.data.training.weights
-    spread = float(np.std(run.data.training.y.astype(float)))
+    spread = float(np.std(run.data.training.y))
     is_exact = compute_rmse(found.errors, weights) < MAX_ROUNDING_ERROR * spread
     if not is_exact and is_better(simple["linear"], found.errors, weights):
         of_line, of_network = compute_paired_rmse(simple["linear"], found.errors, weights)

@@ -97,7 +97,7 @@ def _train_requested_shape(trials: TrialRunner, hidden: list[int], run: SearchCo
     """Train networks of the requested shape and return the best."""
     data, request = run.data, run.request
     training, order = _make_training_config(data, request), request.network.order
-    width = (data.fit.encoded.shape[1], *hidden, data.output_count)
+    width = (data.fit.x.shape[1], *hidden, data.output_count)
     schedule = training.grid_schedule
     grid = schedule[0] if schedule else 5 if request.network.grid == "auto" else request.network.grid
     if not schedule and request.network.grid == "auto":
@@ -115,7 +115,7 @@ def make_task(run: SearchContext) -> SelectionTask:
     schedule, grid = training.grid_schedule, request.network.grid
     asked = request.training
     return SelectionTask(
-        inputs=data.fit.encoded.shape[1],
+        inputs=data.fit.x.shape[1],
         outputs=data.output_count,
         rows=len(data.fit),
         training=training,
@@ -124,7 +124,7 @@ def make_task(run: SearchContext) -> SelectionTask:
         steps=None if asked.steps == "auto" else asked.steps,
         restarts=None if asked.restarts == "auto" else asked.restarts,
         is_sparse=training.lamb > 0,
-        seconds=allot_climb_seconds(request.max_seconds, data.rows.encoded.size),
+        seconds=allot_climb_seconds(request.max_seconds, data.rows.x.size),
     )
 
 

@@ -15,7 +15,8 @@ from sklearn.linear_model import HuberRegressor
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kan_engine import robust_range
-from worker.data.preparation import PreparedData, RowSet
+from kan_engine.data.labelled_rows import LabelledRows
+from worker.data.preparation import PreparedData
 from worker.data.splitting import assign_folds
 from worker.search.cross_validation import fit_ridge_regression
 
@@ -35,10 +36,10 @@ def exclude_outliers(data: PreparedData) -> PreparedData:
     rows = data.training
     if data.classes is not None or not MIN_ROWS <= len(rows) <= MAX_ROWS:
         return data
-    y = rows.y.astype(float)
+    y = rows.y
     residuals, usual = _robust_residuals(rows)
     far = _find_gross_errors(residuals)
-    isolated = _find_isolated(rows.encoded) & ~far
+    isolated = _find_isolated(rows.x) & ~far
     groups = ((far, "its target"), (isolated, "a value of its columns"))
     away = np.zeros(len(rows), dtype=bool)
     warnings = []
@@ -60,9 +61,9 @@ def exclude_outliers(data: PreparedData) -> PreparedData:
     )
 
 
-def _robust_residuals(rows: RowSet) -> tuple[np.ndarray, float]:
+def _robust_residuals(rows: LabelledRows) -> tuple[np.ndarray, float]:
     """Smaller absolute residual of a robust line and of cross-validated trees, per row; and their scale."""
-    x, y = rows.encoded, rows.y.astype(float)
+    x, y = rows.x, rows.y
     center = np.median(x, 0)
     scale = np.median(np.abs(x - center), 0)
     scale = np.where(scale > 0, scale, np.where(x.std(0) > 0, x.std(0), 1.0))
@@ -119,17 +120,17 @@ def _find_isolated(x: np.ndarray) -> np.ndarray:
     return found if is_few else np.zeros_like(found)
 
 
-def _is_better_without(group: np.ndarray, rows: RowSet, data: PreparedData) -> bool:
+def _is_better_without(group: np.ndarray, rows: LabelledRows, data: PreparedData) -> bool:
     """Whether a line fitted without these rows predicts the other rows better in most folds."""
     seed, kind = data.plan.request.seed, data.plan.request.split.kind
-    folds = assign_folds(rows.targets, data.plan.task, seed, FOLD_COUNT, kind=kind)
+    folds = assign_folds(rows.y, data.plan.task, seed, FOLD_COUNT, kind=kind)
     errors = np.zeros((2, FOLD_COUNT))
     for fold in range(FOLD_COUNT):
         judged = rows[(folds == fold) & ~group]
         for place, learnt in enumerate((folds != fold, (folds != fold) & ~group)):
             if not len(judged) or not learnt.any():
                 return False
-            residuals = fit_ridge_regression(rows[learnt]).predict(judged.encoded) - judged.y.astype(float)
+            residuals = fit_ridge_regression(rows[learnt]).predict(judged.x) - judged.y
             errors[place, fold] = float(np.mean(residuals**2))
     with_them, without = errors
     return bool(

@@ -8,7 +8,8 @@ from functools import partial
 import torch
 
 from kan_engine import OptimismCorrection, Standardizer, TargetScaler, UnscaledRows
-from worker.data.preparation import PreparedData, RowSet
+from kan_engine.data.labelled_rows import LabelledRows
+from worker.data.preparation import PreparedData
 from worker.search.context import SearchContext
 
 
@@ -35,10 +36,10 @@ class SearchRows:
     def prepare(run: SearchContext) -> SearchRows:
         """Prepare the rows of a search."""
         data = run.data
-        scales = run.inputs, Standardizer.fit(data.training.encoded, quantile=True)
-        scaler = TargetScaler.fit(data.training.y[:, None].astype(float)) if data.classes is None else None
+        scales = run.inputs, Standardizer.fit(data.training.x, quantile=True)
+        scaler = TargetScaler.fit(data.training.y[:, None]) if data.classes is None else None
         fit, validation, everything = (
-            _make_inputs(part, data, scales, scaler) for part in (data.fit, data.validation, data.training)
+            _make_inputs(part, scales, scaler) for part in (data.fit, data.validation, data.training)
         )
         if scaler is not None:
             validation = replace(validation, on_losses=partial(_record_losses, run.contest, scaler))
@@ -53,14 +54,13 @@ def _record_losses(contest: OptimismCorrection, scaler: TargetScaler, losses: to
 
 
 def _make_inputs(
-    part: RowSet,
-    data: PreparedData,
+    part: LabelledRows,
     scales: tuple[Standardizer, Standardizer],
     scaler: TargetScaler | None,
 ) -> UnscaledRows:
-    targets = data.target_column(part)
+    targets = part.y[:, None]
     return UnscaledRows(
-        scaled=lambda quantile: torch.from_numpy(scales[quantile].forward(part.encoded)),
+        scaled=lambda quantile: torch.from_numpy(scales[quantile].forward(part.x)),
         targets=torch.from_numpy(targets if scaler is None else scaler.forward(targets)),
         weights=torch.from_numpy(part.weights),
     )

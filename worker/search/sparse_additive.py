@@ -18,7 +18,8 @@ from kan_engine import (
     is_no_worse,
     variables,
 )
-from worker.data.preparation import PreparedData, RowSet, name_columns
+from kan_engine.data.labelled_rows import LabelledRows
+from worker.data.preparation import PreparedData
 from worker.search.context import MAX_EXACT_ERROR, SearchContext, sample_search_rows
 from worker.search.cross_validation import is_better, measure_simple_models
 from worker.search.formula_evidence import NETWORK, assess_formula, measure_formula_errors, measure_stability
@@ -109,8 +110,8 @@ def is_weak(tree: Expression, data: PreparedData) -> bool:
     if data.classes is not None:  # fitted to log-odds of a network that was trained on all of these rows
         return False
     part = data.training.sample(MAX_STOPPED_ROWS + MAX_STOPPED_VALIDATION_ROWS, data.plan.request.seed)
-    rows = name_columns(part.encoded, data.names), part.targets
-    constant = constant_formula(float(np.average(part.targets, weights=part.weights)))
+    rows = part.columns, part.y
+    constant = constant_formula(float(np.average(part.y, weights=part.weights)))
     return is_no_worse(
         cross_validation_losses(constant, rows),
         cross_validation_losses(tree, rows),
@@ -119,7 +120,7 @@ def is_weak(tree: Expression, data: PreparedData) -> bool:
     )
 
 
-def _sample_rows(run: SearchContext) -> tuple[RowSet, RowSet]:
+def _sample_rows(run: SearchContext) -> tuple[LabelledRows, LabelledRows]:
     fit, validation = sample_search_rows(run)
     if not run.should_stop():
         return fit, validation
@@ -127,15 +128,14 @@ def _sample_rows(run: SearchContext) -> tuple[RowSet, RowSet]:
     return fit.sample(MAX_STOPPED_ROWS, seed), validation.sample(MAX_STOPPED_VALIDATION_ROWS, seed)
 
 
-def _make_formula_data(part: RowSet, found: SearchResult, run: SearchContext) -> ColumnsAndTarget:
+def _make_formula_data(part: LabelledRows, found: SearchResult, run: SearchContext) -> ColumnsAndTarget:
     """Columns, and the values that formulas should give."""
-    columns = name_columns(part.encoded, run.names)
     if run.data.classes is None:
-        return columns, part.targets
-    return columns, compute_bounded_logits(found.network, found.inputs, part)[:, 0]
+        return part.columns, part.y
+    return part.columns, compute_bounded_logits(found.network, found.inputs, part)[:, 0]
 
 
 def _compute_base_log_odds(data: PreparedData) -> float:
     """Log-odds of the second class among the training rows, clamped to ``±MAX_LOG_ODDS``."""
-    share = float(np.average(data.training.targets, weights=data.row_weights(data.training)))
+    share = float(np.average(data.training.y, weights=data.row_weights(data.training)))
     return float(np.clip(np.log(share) - np.log1p(-share), -MAX_LOG_ODDS, MAX_LOG_ODDS))

@@ -123,7 +123,7 @@ def test_rows_are_fitted_on_chosen_by_and_reported_on() -> None:
 
 def test_training_rows_are_those_to_fit_on_and_those_to_choose_by() -> None:
     training = prepared({"a": RAMP, "y": RAMP}, split=TAIL).training
-    assert training.y.tolist() == training.targets.tolist() == training.encoded[:, 0].tolist() == RAMP[:30]
+    assert training.y.tolist() == training.x[:, 0].tolist() == RAMP[:30]
     assert len(training.weights) == len(training) == 30
 
 
@@ -141,14 +141,14 @@ def test_ranges_are_those_of_the_training_rows() -> None:
 def test_rows_without_a_target_are_left_out(target: list[Any]) -> None:
     data = prepared({"a": RAMP, "y": target}, split={"kind": "none"})
     assert len(data.training) == ROWS - 1
-    assert 0.0 not in data.training.encoded[:, 0]
+    assert 0.0 not in data.training.x[:, 0]
 
 
 def test_a_stratified_split_keeps_the_shares_of_the_classes() -> None:
     data = prepared(
         {"a": RAMP, "y": ["rare"] * 8 + ["often"] * 32}, split={"kind": "stratified", "test_fraction": 0.25}
     )
-    assert (data.test.y == "rare").sum() == 2
+    assert (data.labels(data.test) == "rare").sum() == 2
 
 
 # --- Targets -------------------------------------------------------------------------------------------
@@ -189,9 +189,9 @@ def test_the_target_decides_loss_and_outputs(target: list[Any], loss: str, outpu
 
 def test_labels_are_coded_by_their_places_and_numbers_by_themselves() -> None:
     labels = prepared({"a": RAMP, "y": ["q", "r", "p", "r"] * 10}, split=TAIL)
-    assert labels.target_column(labels.test).tolist() == [["pqr".index(label)] for label in labels.test.y]
+    assert labels.test.y.tolist() == ["pqr".index(label) for label in labels.labels(labels.test)]
     numbers = prepared({"a": RAMP, "y": RAMP}, split=TAIL)
-    assert numbers.target_column(numbers.test)[:2].tolist() == [[30.0], [31.0]]
+    assert numbers.test.y[:2].tolist() == numbers.labels(numbers.test)[:2].tolist() == [30.0, 31.0]
 
 
 def test_hold_out_rows_of_a_class_that_training_never_saw_are_left_out_with_a_warning() -> None:
@@ -227,7 +227,7 @@ def test_balanced_classes_weigh_the_same_in_all() -> None:
         training={"class_weight": "balanced"},
         split={"kind": "none"},
     )
-    totals = {label: data.training.weights[data.training.y == label].sum() for label in ("p", "q")}
+    totals = {label: data.training.weights[data.labels(data.training) == label].sum() for label in ("p", "q")}
     assert totals["p"] == pytest.approx(totals["q"])
     assert data.training.weights.sum() == pytest.approx(ROWS)
 
@@ -255,8 +255,8 @@ def test_what_rows_weigh_without_their_classes_is_known() -> None:
 
 def test_a_class_weighs_what_was_asked_for_and_one_otherwise() -> None:
     data = prepared({"a": RAMP, "y": [True, False] * 20}, training={"class_weight": {"true": 3.0}})
-    assert set(data.training.weights[data.training.y == True]) == {3.0}  # noqa: E712 - an array of objects
-    assert set(data.training.weights[data.training.y == False]) == {1.0}  # noqa: E712
+    assert set(data.training.weights[data.labels(data.training) == True]) == {3.0}  # noqa: E712 - an array of objects
+    assert set(data.training.weights[data.labels(data.training) == False]) == {1.0}  # noqa: E712
 
 
 def test_a_weight_for_a_class_that_no_row_has_is_refused_with_the_classes() -> None:

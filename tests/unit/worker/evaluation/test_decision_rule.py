@@ -84,14 +84,14 @@ def test_a_rare_class_is_called_where_that_promises_its_highest_f1(
 def test_metrics_are_those_of_the_labels_that_are_given() -> None:
     data = prepared(offset=-2.5)
     predictor, worth = decided(data, line(2.5, -2.5))
-    labels = predictor.predict(data.test.encoded)
-    assert worth["metrics"]["accuracy"] == pytest.approx((labels == data.test.y).mean())
+    labels = predictor.predict(data.test.x)
+    assert worth["metrics"]["accuracy"] == pytest.approx((labels == data.labels(data.test)).mean())
     called = labels == "yes"
-    assert worth["metrics"]["precision"] == pytest.approx((data.test.y[called] == "yes").mean())
-    assert worth["metrics"]["recall"] == pytest.approx(called[data.test.y == "yes"].mean())
+    assert worth["metrics"]["precision"] == pytest.approx((data.labels(data.test)[called] == "yes").mean())
+    assert worth["metrics"]["recall"] == pytest.approx(called[data.labels(data.test) == "yes"].mean())
     assert worth["per_class"]["yes"]["recall"] == worth["metrics"]["recall"]
     assert worth["threshold"] == pytest.approx(
-        predictor.probabilities(data.test.encoded)[called, 1].min(), abs=0.01
+        predictor.probabilities(data.test.x)[called, 1].min(), abs=0.01
     )
 
 
@@ -114,7 +114,7 @@ def test_a_threshold_that_costs_accuracy_says_so_beside_the_constant_guess() -> 
 def test_balanced_classes_are_decided_for_balanced_accuracy() -> None:
     data = prepared(offset=-2.5, training={"class_weight": "balanced"})
     _, worth = decided(data, line(2.5, -2.5))
-    share = (data.training.y == "yes").mean()
+    share = (data.labels(data.training) == "yes").mean()
     assert worth["decision"]["rule"] == "class_weight"
     assert worth["threshold"] == pytest.approx(share)
     assert worth["metrics"]["balanced_accuracy"] > worth["decision"]["likeliest"]["balanced_accuracy"] + 0.1

@@ -64,7 +64,7 @@ class Job:
 
     @property
     def test_columns(self) -> dict[str, np.ndarray]:
-        return dict(zip(self.data.names, self.data.test.encoded.T, strict=True))
+        return dict(zip(self.data.names, self.data.test.x.T, strict=True))
 
     @property
     def formulas(self) -> list[dict[str, Any]]:
@@ -154,7 +154,7 @@ def test_an_eliminated_input_has_no_edge_in_the_picture(law: Job) -> None:
 def test_the_formula_equals_the_network_within_their_stated_errors(law: Job) -> None:
     test = law.data.test
     formula = evaluate(from_json(law.formulas[0]["tree"]), law.test_columns)
-    difference = np.sqrt(np.mean((formula - law.predictor.predict(test.encoded)) ** 2))
+    difference = np.sqrt(np.mean((formula - law.predictor.predict(test.x)) ** 2))
     assert difference <= law.formulas[0]["rmse"] + law.record["network_metrics"]["rmse"] + 1e-15
 
 
@@ -162,7 +162,7 @@ def test_stated_errors_are_those_on_the_hold_out_rows(law: Job) -> None:
     test, members = law.data.test, Members.build(law.predictor, law.outcome.symbolic)
     for by, name in (("auto", "metrics"), ("accurate", "network_metrics")):
         _, predictor = members.select(by)  # type: ignore[arg-type]
-        errors = np.abs(predictor.predict(test.encoded) - test.y)
+        errors = np.abs(predictor.predict(test.x) - test.y)
         assert law.record[name]["mae"] == pytest.approx(errors.mean())
     assert law.record["split"]["test_rows"] == len(test) == ROWS // 5
 
@@ -170,7 +170,7 @@ def test_stated_errors_are_those_on_the_hold_out_rows(law: Job) -> None:
 def test_intervals_come_from_all_training_rows_each_predicted_by_what_has_not_seen_it(law: Job) -> None:
     validation, residuals = law.data.validation, law.predictor.residuals
     assert len(residuals) == len(law.data.training)
-    errors = np.abs(law.predictor.predict(validation.encoded) - validation.y)
+    errors = np.abs(law.predictor.predict(validation.x) - validation.y)
     assert np.median(residuals) == pytest.approx(np.median(errors), rel=2)
 
 
@@ -178,12 +178,12 @@ def test_the_formula_is_a_member_with_its_own_errors_beside_those_of_the_network
     formula = Members.build(law.predictor, law.outcome.symbolic).formula
     assert formula is not None
     validation, test = law.data.validation, law.data.test
-    errors = np.sort(np.abs(formula.predict(validation.encoded) - validation.y.astype(float)))
+    errors = np.sort(np.abs(formula.predict(validation.x) - validation.y))
     assert law.predictor.formula_residuals is not None
     np.testing.assert_array_equal(law.predictor.formula_residuals, errors)
     assert formula.margin(0.9) < law.predictor.margin(0.9)
     member = law.record["members"]["formula"]
-    rmse = float(np.sqrt(np.mean((formula.predict(test.encoded) - test.y.astype(float)) ** 2)))
+    rmse = float(np.sqrt(np.mean((formula.predict(test.x) - test.y) ** 2)))
     assert member["metrics"]["rmse"] == pytest.approx(rmse)
     assert (member["complexity"], member["verdict"]) == (law.formulas[0]["complexity"], "exact")
     assert member["fidelity"] == pytest.approx(1.0, abs=1e-6)
@@ -220,7 +220,7 @@ def test_intervals_allow_for_the_luck_of_the_network_that_won_on_the_validation_
     body = BARE | {"network": {}, "training": {"optimizer": "adam", "steps": 8, "restarts": 1}}
     job = run(table_of(a=A, b=B, y=noisy), **body, prune=False)
     validation = job.data.validation
-    errors = np.sort(np.abs(job.predictor.predict(validation.encoded) - validation.y))
+    errors = np.sort(np.abs(job.predictor.predict(validation.x) - validation.y))
     assert job.predictor.residuals.mean() > 1.005 * errors.mean()
 
 
@@ -460,10 +460,11 @@ def test_a_binary_classifier_has_one_output_and_tells_its_classes(binary: Job) -
 
 def test_a_classifier_is_measured_on_the_hold_out_rows(binary: Job) -> None:
     test = binary.data.test
-    accuracy = np.mean(binary.predictor.predict(test.encoded) == test.y)
+    truth = binary.data.labels(test)
+    accuracy = np.mean(binary.predictor.predict(test.x) == truth)
     assert binary.record["metrics"]["accuracy"] == pytest.approx(accuracy)
     assert accuracy > 0.9
-    assert binary.record["per_class"]["low"]["support"] == (test.y == "low").sum()
+    assert binary.record["per_class"]["low"]["support"] == (truth == "low").sum()
 
 
 @pytest.mark.parametrize("name", ["binary", "three"])
@@ -471,7 +472,7 @@ def test_the_formulas_of_a_classifier_are_those_of_its_log_odds(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     job: Job = request.getfixturevalue(name)
-    raw = job.predictor.raw_outputs(job.data.test.encoded).clip(-MAX_LOG_ODDS, MAX_LOG_ODDS)
+    raw = job.predictor.raw_outputs(job.data.test.x).clip(-MAX_LOG_ODDS, MAX_LOG_ODDS)
     assert [formula["name"] for formula in job.formulas] == job.record["outputs"]
     for place, formula in enumerate(job.formulas):
         values = evaluate(from_json(formula["tree"]), job.test_columns)
@@ -481,7 +482,7 @@ def test_the_formulas_of_a_classifier_are_those_of_its_log_odds(
 
 def test_a_classifier_of_three_has_an_output_and_a_probability_for_each(three: Job) -> None:
     assert three.record["outputs"] == three.record["classes"] == ["low", "mid", "top"]
-    probabilities = three.predictor.probabilities(three.data.test.encoded)
+    probabilities = three.predictor.probabilities(three.data.test.x)
     assert probabilities.shape == (len(three.data.test), 3)
     np.testing.assert_allclose(probabilities.sum(1), 1)
     assert set(three.record["per_class"]) == {"low", "mid", "top"}
@@ -523,7 +524,7 @@ def test_log_odds_of_two_classes_have_a_formula_where_none_can_be_read(
     assert job.formulas[0]["quantity"] == "log-odds"
     assert job.formulas[0]["r2"] > 0.9
     shortest = float(job.formulas[0]["pareto"][0]["expression"])
-    share = np.mean(job.data.training.targets)
+    share = np.mean(job.data.training.y)
     assert shortest == pytest.approx(np.log(share / (1 - share)), abs=0.01)
 
 

@@ -73,7 +73,7 @@ def test_parity_has_the_hold_out_rows_as_they_are() -> None:
     found = figures(REGRESSION)
     assert found["measured_on"] == "hold-out"
     assert found["parity"]["true"] == REGRESSION.test.y.tolist()
-    assert found["parity"]["predicted"] == (2 * REGRESSION.test.encoded[:, 0]).tolist()
+    assert found["parity"]["predicted"] == (2 * REGRESSION.test.x[:, 0]).tolist()
     assert found["confusion"] is found["roc"] is found["reliability"] is None
 
 
@@ -89,13 +89,13 @@ def test_the_effect_of_a_feature_that_acts_alone_is_its_curve() -> None:
     for key in ("mean", "low", "high"):
         assert curve[key] == pytest.approx([2 * value for value in found["values"]])
     assert found["deciles"] == pytest.approx(
-        np.quantile(REGRESSION.training.encoded[:, 0], np.linspace(0, 1, 11)).tolist()
+        np.quantile(REGRESSION.training.x[:, 0], np.linspace(0, 1, 11)).tolist()
     )
 
 
 def test_the_band_holds_what_other_features_do() -> None:
     found = effect(figures(REGRESSION), "flag")
-    sample = 2 * REGRESSION.training.encoded[:, 0]
+    sample = 2 * REGRESSION.training.x[:, 0]
     (curve,) = found["curves"]
     assert curve["mean"] == pytest.approx([sample.mean()] * 3)
     assert curve["low"] == pytest.approx([np.quantile(sample, 0.1)] * 3)
@@ -110,7 +110,7 @@ def test_categories_and_truths_have_all_their_values_and_that_they_are_missing()
     for one in (colours, flags):
         assert sum(one["shares"]) == pytest.approx(1)
         assert one["deciles"] is None
-    assert colours["shares"][0] == pytest.approx(REGRESSION.training.encoded[:, 1].mean())
+    assert colours["shares"][0] == pytest.approx(REGRESSION.training.x[:, 1].mean())
 
 
 def test_rare_categories_share_a_place() -> None:
@@ -122,7 +122,7 @@ def test_rare_categories_share_a_place() -> None:
 def test_a_feature_that_decides_matters_and_one_that_is_not_read_does_not() -> None:
     found = figures(REGRESSION)["importance"]
     weights = {feature["name"]: feature for feature in found["features"]}
-    spread = float(np.std(2 * REGRESSION.test.encoded[:, 0]))
+    spread = float(np.std(2 * REGRESSION.test.x[:, 0]))
     assert weights["a"]["mean"] == pytest.approx(2**0.5 * spread, rel=0.25)
     assert weights["a"]["std"] > 0
     assert (weights["idle"]["mean"], weights["idle"]["std"]) == (0.0, 0.0)
@@ -134,7 +134,7 @@ def test_a_feature_that_decides_matters_and_one_that_is_not_read_does_not() -> N
 
 def test_two_classes_have_one_roc_curve_and_probabilities_of_the_second() -> None:
     found = figures(BINARY)
-    true, p = BINARY.test.y.astype(bool), Straight(BINARY).probabilities(BINARY.test.encoded)[:, 1]
+    true, p = BINARY.test.y.astype(bool), Straight(BINARY).probabilities(BINARY.test.x)[:, 1]
     (curve,) = found["roc"]
     assert curve["class"] == "true"
     assert curve["auc"] == pytest.approx(metrics.roc_auc_score(true, p))
@@ -176,7 +176,7 @@ def test_answers_that_are_not_numbers_are_kept_apart() -> None:
             return p
 
     found = figures(BINARY, Broken(BINARY))
-    assert found["rows"] == int((BINARY.test.encoded[:, 0] <= 0.5).sum())
+    assert found["rows"] == int((BINARY.test.x[:, 0] <= 0.5).sum())
 
 
 def test_who_has_no_time_left_gets_a_tenth_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,11 +212,11 @@ def test_a_real_network_is_measured_without_being_changed() -> None:
     network = KAN(KANConfig(width=(len(data.encoding.names), 2, 1)))
     initialise_(network, torch.Generator().manual_seed(0))
     inputs, scaler = (
-        Standardizer.fit(data.training.encoded),
-        TargetScaler.fit(data.target_column(data.training)),
+        Standardizer.fit(data.training.x),
+        TargetScaler.fit(data.training.y[:, None]),
     )
     predictor: Predictor = data.make_predictor(network, inputs, scaler)
-    before = predictor.predict(data.test.encoded)
+    before = predictor.predict(data.test.x)
     found = figures(data, predictor)
     assert found["parity"]["predicted"] == before.tolist()
-    assert predictor.predict(data.test.encoded).tolist() == before.tolist()
+    assert predictor.predict(data.test.x).tolist() == before.tolist()

@@ -1,5 +1,7 @@
 """Errors on rows not seen, and which of two candidates is better by more than chance."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -88,7 +90,7 @@ def test_more_columns_than_rows_still_give_a_line() -> None:
     rows = run_of(NOISE).data.training
     wide = rows[:10]
     x = np.random.default_rng(1).normal(size=(10, 30))
-    line = fit_ridge_regression(type(wide)(x, wide.y, wide.targets, wide.weights))
+    line = fit_ridge_regression(replace(wide, x=x))
     assert np.isfinite([*line.slopes, line.intercept]).all()
 
 
@@ -112,7 +114,7 @@ def test_the_odds_of_logistic_regression_are_as_sharp_as_the_rows_say(noise: flo
 
 def test_a_class_that_a_fold_lacks_is_rare_to_logistic_regression() -> None:
     run = run_of(["a" if value > 0 else "b" for value in X[:, 0]])
-    only = run.data.training[run.data.training.targets == 0]
+    only = run.data.training[run.data.training.y == 0]
     assert fit_logistic_regression(only, 2, strength=1.0).predict(X[:3]) == pytest.approx(
         np.log(0.5 / len(only))
     )
@@ -122,10 +124,7 @@ def test_a_formula_is_fitted_again_without_each_fold() -> None:
     run = run_of(3.0 * X[:, 0] ** 2 + 0.1 * NOISE)
     a = evaluation.Variable("a")
     tree = evaluation.mul(evaluation.number(0.5), evaluation.power(a, 2))  # its constant is far off
-    assert (
-        compute_rmse(measure_fold_errors(fit_formula(tree, ("a", "b")), run), run.data.training.weights)
-        < 0.15
-    )
+    assert compute_rmse(measure_fold_errors(fit_formula(tree), run), run.data.training.weights) < 0.15
 
 
 def test_equal_errors_are_not_better_and_clearly_lower_ones_are() -> None:

@@ -117,7 +117,7 @@ def test_residuals_are_errors_on_rows_not_seen_of_all_training_rows_where_these_
     assert len(residuals) == len(data.training)
     np.testing.assert_allclose(residuals, np.sort(found.errors))
     with torch.no_grad():
-        seen = found.network(torch.from_numpy(found.inputs.forward(data.training.encoded))).numpy()
+        seen = found.network(torch.from_numpy(found.inputs.forward(data.training.x))).numpy()
     assert found.scaler is not None
     assert np.abs(found.scaler.inverse(seen)[:, 0] - data.training.y).mean() < residuals.mean()
 
@@ -130,7 +130,7 @@ def test_residuals_of_many_rows_are_those_of_the_network_that_has_not_seen_the_v
     job = Job.run(table_of(**noisy(300, 0)))
     found, validation = job.found, job.data.validation
     assert found.contest is not None
-    scaled = torch.from_numpy(found.inputs.forward(validation.encoded))
+    scaled = torch.from_numpy(found.inputs.forward(validation.x))
     with torch.no_grad():
         outputs = [network(scaled).numpy() for network in (found.judged, found.network)]
     assert found.scaler is not None

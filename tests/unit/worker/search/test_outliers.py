@@ -33,7 +33,7 @@ def test_a_target_of_a_million_among_tens_is_named_by_its_row_and_set_aside() ->
     assert WRONG not in after.numbers
     assert len(after.test) == len(before.test)
     assert f"row {WRONG + 1} of the dataset" in after.warnings[-1]
-    np.testing.assert_array_equal(after.rows.encoded[:, 0], x[after.numbers, 0])
+    np.testing.assert_array_equal(after.rows.x[:, 0], x[after.numbers, 0])
 
 
 def test_a_typing_error_in_a_column_is_set_aside_too() -> None:

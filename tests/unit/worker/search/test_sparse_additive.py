@@ -121,7 +121,7 @@ def test_two_classes_have_the_log_odds_of_their_shares_at_least() -> None:
     y = np.where(np.quantile(A, 0.8) < A, "yes", "no")
     run = run_of(y.tolist())
     found = add_additive_formulas(found_in(run), run)  # the network gives 0 for all rows
-    share = run.data.training.targets.mean()
+    share = run.data.training.y.mean()
     assert float(texts(found)[-1]) == pytest.approx(np.log(share / (1 - share)), abs=0.01)
 
 
@@ -146,6 +146,6 @@ def test_a_wide_run_reads_the_columns_that_matter_of_the_same_rows(monkeypatch: 
     run = run_of(B + NOISE)
     narrow, places = run.select_columns()
     assert (narrow.names, places) == (("b",), [1])
-    np.testing.assert_array_equal(narrow.data.training.encoded, run.data.training.encoded[:, [1]])
+    np.testing.assert_array_equal(narrow.data.training.x, run.data.training.x[:, [1]])
     assert isinstance(narrow.inputs, Standardizer)
     np.testing.assert_array_equal(narrow.inputs.center, run.inputs.center[1:])

@@ -1,0 +1,55 @@
+"""The rows of a table as every search takes them: numbers, a target and weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """Rows with a target.
+
+    Attributes:
+        x: Encoded columns.
+        y: Numbers, or the index of the class of every row.
+        weights: Weight of every row.
+        names: Variable of every column, as formulas name it.
+    """
+
+    x: Float[np.ndarray, "rows columns"]
+    y: Float[np.ndarray, " rows"]
+    weights: Float[np.ndarray, " rows"]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> LabelledRows:
+        """Select rows: a view for a slice, a copy for an array of row numbers."""
+        return replace(self, x=self.x[rows], y=self.y[rows], weights=self.weights[rows])
+
+    @property
+    def columns(self) -> dict[str, Float[np.ndarray, " rows"]]:
+        """The columns by variable, as formulas take them."""
+        return {name: self.x[:, place] for place, name in enumerate(self.names)}
+
+    @property
+    def classes(self) -> Int[np.ndarray, " rows"]:
+        """Index of the class of every row."""
+        return self.y.astype(int)
+
+    def select_columns(self, places: list[int]) -> LabelledRows:
+        """The same rows with these columns alone."""
+        return replace(self, x=self.x[:, places], names=tuple(self.names[place] for place in places))
+
+    def sample(self, most: int, seed: int) -> LabelledRows:
+        """Draw at most ``most`` rows at random, in their order.
+
+        Every n-th row would be biased where the rows have a periodic pattern.
+        """
+        if len(self) <= most:
+            return self
+        return self[np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))]

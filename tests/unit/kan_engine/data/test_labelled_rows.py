@@ -1,0 +1,37 @@
+"""Rows of a table: selections of rows and columns keep what belongs together."""
+
+import numpy as np
+
+from kan_engine.data.labelled_rows import LabelledRows
+
+ROWS = LabelledRows(
+    x=np.arange(200.0).reshape(100, 2),
+    y=np.arange(100.0) % 3,
+    weights=np.linspace(1, 2, 100),
+    names=("a", "b"),
+)
+
+
+def test_selected_rows_keep_their_targets_and_weights() -> None:
+    some = ROWS[np.array([3, 7])]
+    assert (some.x[:, 0].tolist(), some.y.tolist()) == ([6.0, 14.0], [0.0, 1.0])
+    assert some.weights.tolist() == ROWS.weights[[3, 7]].tolist()
+    assert np.shares_memory(ROWS[10:20].x, ROWS.x)
+
+
+def test_selected_columns_keep_their_names() -> None:
+    only = ROWS.select_columns([1])
+    assert list(only.columns) == ["b"]
+    np.testing.assert_array_equal(only.columns["b"], ROWS.columns["b"])
+
+
+def test_a_sample_is_drawn_at_random_and_stays_in_order() -> None:
+    sample = ROWS.sample(20, seed=1)
+    assert len(sample) == 20
+    assert (np.diff(sample.x[:, 0]) > 0).all()
+    assert len(set(np.diff(sample.x[:, 0]))) > 1  # not every n-th row
+    assert ROWS.sample(100, seed=1) is ROWS
+
+
+def test_the_target_of_a_classification_is_the_place_of_the_class() -> None:
+    assert ROWS.classes[:4].tolist() == [0, 1, 2, 0]
