@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.expressions.evaluation import Expression, evaluate, variables, walk
@@ -22,17 +22,20 @@ class FormulaPredictor(Predictor):
     """Columns in the client's units → encoding → formulas → values, or log-odds and labels.
 
     A formula returns values wherever it is defined, also outside the range of the training rows. Where it is
-    undefined, its values are not finite. ``residuals`` are those of the formulas.
+    undefined, its values are not finite, unless there is a ``fallback``: sin(x)/x has no value at 0, but the
+    function that it describes has one there. ``residuals`` are those of the formulas.
 
     Args:
         trees: One formula of the encoded columns per output: for the target, the log-odds or the logits.
         lacks_residuals: Whether the network has residuals but those of the formulas were not stored.
         within: Lower and upper bound of the predictions; None for no bounds.
+        fallback: Predicts values where a formula has none within the range of the training rows.
     """
 
     trees: tuple[Expression, ...]
     lacks_residuals: bool = False
     within: tuple[float, float] | None = None
+    fallback: Predictor | None = None
 
     @staticmethod
     def from_predictor(
@@ -99,6 +102,9 @@ class FormulaPredictor(Predictor):
             return super().predict(columns)
         encoded = self._encode(columns)
         values = self.raw_outputs(encoded)
+        if self.fallback is not None:
+            gaps = np.isnan(values).any(1) & self._is_within_training_range(encoded)
+            values[gaps] = self.fallback.predict(encoded[gaps]).reshape(-1, len(self.trees))
         if self.support is not None:
             low, high = np.array(self.support).T
             values[((encoded < low) | (encoded > high)).any(1)] = 0.0
@@ -114,6 +120,16 @@ class FormulaPredictor(Predictor):
                 'member, for example with "by": "accurate", or train the model again'
             )
         return super().margin(level)
+
+    def _is_within_training_range(
+        self, encoded: Float[np.ndarray, "rows inputs"]
+    ) -> Bool[np.ndarray, " rows"]:
+        within = np.ones(len(encoded), dtype=bool)
+        ranges = {f.name: (f.min, f.max) for f in self.encoding.features if f.type == "number"}
+        for place, column in self._input_columns:
+            low, high = ranges.get(column.feature, (-np.inf, np.inf))
+            within &= (encoded[:, place] >= low) & (encoded[:, place] <= high)
+        return within
 
     @cached_property
     def _input_columns(self) -> list[tuple[int, Any]]:

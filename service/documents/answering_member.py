@@ -23,7 +23,7 @@ class Members:
         accurate: Its network.
         formula: Its formulas, if it has any.
         serving: The formulas as they answer in place of the network, if they do: exact ones everywhere,
-            others within bounds.
+            others within bounds. Where they have no value, the network answers.
     """
 
     accurate: Predictor
@@ -42,10 +42,10 @@ class Members:
         is_exact, within = read_verdict(symbolic) == "exact", symbolic.get("serves_within")
         formula = _make_formula_predictor(predictor, symbolic, is_exact=is_exact)
         if is_exact or within is None:
-            return Members(predictor, formula, formula if is_exact else None)
+            return Members(predictor, formula, replace(formula, fallback=predictor) if is_exact else None)
         low, high = within
         bounds = -math.inf if low is None else low, math.inf if high is None else high
-        return Members(predictor, formula, replace(formula, within=bounds))
+        return Members(predictor, formula, replace(formula, within=bounds, fallback=predictor))
 
     def select(self, by: MemberChoice) -> tuple[Member, Predictor]:
         """The member that answers, with its name.

@@ -12,7 +12,7 @@ BY_DESCRIPTION = (
     "Which member of the model answers: `accurate`, its network; `compact`, a network of few edges, which no "
     "model has yet; `formula`, which answers wherever it is defined, also outside the training range. `auto` "
     "selects the formula if its verdict is `exact` or its out-of-sample error is lower than the network's; "
-    "otherwise it selects the network."
+    "otherwise, and where the formula has no value within the training range, it selects the network."
 )
 
 OUTPUT_METRICS = ("rmse", "r2", "mean_log_likelihood")  # stored with a formula by older versions

@@ -94,10 +94,23 @@ def test_where_the_expression_is_not_defined_the_answer_is_null_with_a_warning(
 ) -> None:
     model = make_model(sessions, symbolic=make_symbolic("exact", ROOT))
     rows = [{"x1": 1.0, "x2": 2.0}, {"x1": 0.0, "x2": 1.0}, {"x1": -1.0, "x2": 1.0}]
-    body = predict(client, model, rows, interval=0.5).json()
+    body = predict(client, model, rows, by="formula", interval=0.5).json()
     assert body["predictions"] == [0.0, None, None]
     assert body["intervals"][1:] == [None, None]
     assert [w["row"] for w in body["warnings"] if w["code"] == "not_finite"] == [1, 2]
+
+
+def test_where_a_law_is_not_defined_between_the_training_rows_the_network_answers(
+    client: TestClient, sessions: Sessions
+) -> None:
+    model = make_model(sessions, symbolic=make_symbolic("exact", ROOT))
+    rows = [{"x1": 0.5, "x2": 0.5}, {"x1": 0.0, "x2": 0.5}, {"x1": -9.0, "x2": 0.5}]
+    body = predict(client, model, rows).json()
+    known, between, outside = body["predictions"]
+    assert known == pytest.approx(np.log(0.5) / 2)
+    assert between == predict(client, model, rows, by="accurate").json()["predictions"][1]
+    assert outside is None
+    assert [w["row"] for w in body["warnings"] if w["code"] == "not_finite"] == [2]
 
 
 def test_two_classes_follow_from_the_log_odds_and_the_decision(

@@ -31,6 +31,18 @@ def test_where_a_formula_is_not_defined_there_is_no_answer() -> None:
     np.testing.assert_array_equal(found, [1.0, np.nan, np.nan])
 
 
+def test_where_a_formula_has_no_value_between_the_training_rows_the_network_may_answer() -> None:
+    network = make_predictor()
+    serving = replace(formula(call("sin", X) / X * N, predictor=network), fallback=network)
+    given = rows(x=[0.0, 1.0], n=[20.0, 2.0]) | {
+        "b": np.array([True, True], dtype=object),
+        "c": np.array(["red", "red"], dtype=object),
+    }
+    found = serving.predict(given)
+    assert found.tolist() == [network.predict(given)[0], 2 * np.sin(1.0)]
+    assert np.isnan(serving.predict(given | {"n": np.array([1e6, 1e6])})[0])  # far outside of the training
+
+
 def test_a_formula_reads_categories_and_stand_ins_as_the_network_does() -> None:
     own = formula(10 * RED + N)
     fill = own.encoding.features[1].fill
