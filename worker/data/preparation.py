@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import KAN, Encoding, Feature, InvalidData, Predictor, Standardizer, TargetScaler
+from kan_engine import Encoding, Feature, InvalidData
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import Label, class_name
+from kan_engine.search.training_data import TrainingData
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import TrainingPlan, explain_unusable_numbers
 from service.storage.stored_table import StoredTable
@@ -25,78 +26,24 @@ NO_FEATURE_WARNING = "no column varies over the training rows: the model predict
 MAX_LISTED_NAMES = 20  # names that a message lists
 
 
-@dataclass(frozen=True)
-class PreparedData:
-    """The data that the later stages need.
+@dataclass(frozen=True, kw_only=True)
+class PreparedData(TrainingData):
+    """The rows of a dataset as a job trains on them.
 
     Attributes:
-        rows: All rows in use: first the fit rows, then the validation rows, then the hold-out rows.
-        fit_count: Number of fit rows.
-        validation_count: Number of validation rows.
-        classes: Labels of a classification in their own type, sorted; None for a regression.
-        class_weights: Weights of the classes [C], included in the weights of the rows; None if not requested.
+        plan: What the request asks for.
         warnings: What was left out, and why.
         numbers: Row number of every row in the dataset, from 0.
     """
 
     plan: TrainingPlan
-    encoding: Encoding
-    rows: LabelledRows
-    fit_count: int
-    validation_count: int
-    classes: tuple[Label, ...] | None
-    class_weights: np.ndarray | None
     warnings: tuple[str, ...]
     numbers: np.ndarray
-
-    @cached_property
-    def fit(self) -> LabelledRows:
-        """Rows to fit networks on."""
-        return self.rows[: self.fit_count]
-
-    @cached_property
-    def validation(self) -> LabelledRows:
-        """Rows for every choice between models."""
-        return self.rows[self.fit_count : self.fit_count + self.validation_count]
-
-    @cached_property
-    def training(self) -> LabelledRows:
-        """Fit and validation rows together."""
-        return self.rows[: self.fit_count + self.validation_count]
 
     @cached_property
     def test(self) -> LabelledRows:
         """Hold-out rows, read once: for the reported metrics."""
         return self.rows[self.fit_count + self.validation_count :]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the encoded columns."""
-        return self.rows.names
-
-    @property
-    def loss(self) -> str:
-        """Loss of a network for this target: ``squared``, ``logistic`` or ``softmax``."""
-        if self.classes is None:
-            return "squared"
-        return "logistic" if len(self.classes) == 2 else "softmax"
-
-    @property
-    def output_count(self) -> int:
-        """Number of outputs of a network for this target."""
-        return len(self.classes) if self.classes is not None and len(self.classes) > 2 else 1
-
-    def make_predictor(self, network: KAN, inputs: Standardizer, outputs: TargetScaler | None) -> Predictor:
-        """Combine a network with the encoding and scaling of its inputs and outputs."""
-        return Predictor(
-            encoding=self.encoding,
-            inputs=inputs,
-            network=network,
-            outputs=outputs,
-            classes=self.classes,
-            target=self.plan.request.goal,
-            residuals=np.zeros(0),
-        )
 
     @cached_property
     def duplicate_count(self) -> int:
@@ -104,22 +51,6 @@ class PreparedData:
         hashes = _hash_rows(self.rows)
         split = len(self.training)
         return int(np.isin(hashes[split:], hashes[:split]).sum())
-
-    def labels(self, part: LabelledRows) -> np.ndarray:
-        """Return the target in the client's values: numbers, or labels of the classes [n]."""
-        if self.classes is None:
-            return part.y
-        labels = np.empty(len(self.classes), dtype=object)
-        labels[:] = self.classes
-        found: np.ndarray = labels[part.classes]
-        return found
-
-    def row_weights(self, part: LabelledRows) -> np.ndarray:
-        """Return the weights of rows [n] without the class weights."""
-        if self.class_weights is None:
-            return part.weights
-        weights: np.ndarray = part.weights / self.class_weights[part.classes]
-        return weights
 
 
 def prepare_data(table: StoredTable, request: TrainRequest) -> PreparedData:
@@ -164,6 +95,7 @@ def prepare_data(table: StoredTable, request: TrainRequest) -> PreparedData:
     return PreparedData(
         plan=plan,
         encoding=encoding,
+        target=request.goal,
         rows=LabelledRows(
             x=_encode_rows(table, encoding, present[order]),
             y=target.numbers[order].astype(float),

@@ -108,25 +108,24 @@ def split_training_rows(
     return _divide_rows(train_rows, held)
 
 
-def assign_folds(y: np.ndarray, task: str, seed: int, count: int, *, kind: str = "random") -> np.ndarray:
+def assign_folds(y: np.ndarray, task: str, seed: int, count: int, *, is_ordered: bool = False) -> np.ndarray:
     """Return the fold of each row [n], from 0 to ``count`` - 1.
 
-    The rows of every class are spread over the folds as evenly as possible. After a ``tail`` split the
-    folds are blocks of consecutive rows, as the hold-out rows are.
+    The rows of every class are spread over the folds as evenly as possible. The folds of rows in time order
+    are blocks of consecutive rows.
 
     Args:
         y: The target of the rows to divide, in their order.
         task: ``classification`` or ``regression``.
         seed: Seed of the permutation.
         count: Number of folds.
-        kind: Kind of the split that the rows come from.
+        is_ordered: Whether the rows are in time order.
     """
-    is_tail = kind == "tail"
-    order = np.arange(len(y)) if is_tail else np.random.default_rng(seed).permutation(len(y))
+    order = np.arange(len(y)) if is_ordered else np.random.default_rng(seed).permutation(len(y))
     codes = encode_labels(y)[1] if task == "classification" else np.zeros(len(y), int)
     order = order[np.argsort(codes[order], kind="stable")]
     numbers = np.empty(len(y), int)
-    if is_tail:
+    if is_ordered:
         sizes = np.bincount(codes)
         rank = np.arange(len(y)) - np.repeat(sizes.cumsum() - sizes, sizes)
         numbers[order] = rank * count // np.repeat(sizes, sizes)

@@ -14,7 +14,7 @@ import torch
 
 from kan_engine import KAN, Predictor, Standardizer, apply_calibration_, calibrate_, f1_threshold
 from kan_engine.data.labels import class_name
-from worker.data.preparation import PreparedData
+from kan_engine.search.training_data import TrainingData
 
 RARE_CLASS_SHARE = 0.2
 """Share of the rarer of two classes below which accuracy is not informative: a constant guess of the other
@@ -36,7 +36,7 @@ class Decision:
     reason: str
 
 
-def calibrate_on_validation_(network: KAN, judged: KAN, inputs: Standardizer, data: PreparedData) -> None:
+def calibrate_on_validation_(network: KAN, judged: KAN, inputs: Standardizer, data: TrainingData) -> None:
     """Calibrate the network's probabilities on the validation rows, in place.
 
     Args:
@@ -59,7 +59,7 @@ def calibrate_on_validation_(network: KAN, judged: KAN, inputs: Standardizer, da
         apply_calibration_(network, calibration)
 
 
-def choose_decision(predictor: Predictor, data: PreparedData) -> Decision:
+def choose_decision(predictor: Predictor, data: TrainingData) -> Decision:
     """Choose the decision rule of a classifier.
 
     With class weights from the client, these decide: a class of weight 3 wins if it is a third as likely
@@ -87,7 +87,7 @@ def choose_decision(predictor: Predictor, data: PreparedData) -> Decision:
     return Decision("f1", (weights[0], weights[1]), f"the highest F1 of {name!r}, whose share is {share}")
 
 
-def _beats_class_shares(p: np.ndarray, data: PreparedData, shares: np.ndarray) -> bool:
+def _beats_class_shares(p: np.ndarray, data: TrainingData, shares: np.ndarray) -> bool:
     """Return whether the log loss is lower than that of the class shares by more than a standard error."""
     part = data.validation
     own = part.classes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -15,6 +15,7 @@ from worker.data.preparation import prepare_data
 from worker.execution.attempt import Attempt, StoredResult
 from worker.execution.outcome import JobProgress, JobStopped
 from worker.execution.subtasks import InProcess, Subtask, T
+from worker.pipelines.search_config import make_callbacks, make_search_config
 from worker.search.context import SearchContext
 from worker.search.extraction_subtask import run_extraction_subtask
 from worker.search.law_subtask import find_small_law
@@ -43,23 +44,15 @@ def run_subtask(attempt: Attempt) -> SubtaskResult:
     """
     request = attempt.request
     assert isinstance(request, SubtaskRequest)  # noqa: S101 - this is its kind
-    limits = (
-        FormulaConstraints.from_dict(request.input["limits"])
-        if "limits" in request.input
-        else FormulaConstraints()
-    )
+    config = make_search_config(request.training)
+    if "limits" in request.input:
+        config = replace(config, constraints=FormulaConstraints.from_dict(request.input["limits"]))
     attempt.report(JobProgress("prepare", 0.0, "reading the table"))
     with attempt.open_table(request.training.dataset_id) as table:
-        data = exclude_outliers(prepare_data(table, request.training))
+        data = exclude_outliers(prepare_data(table, request.training), config)
     taken = _ResultRecorder()
-    run = SearchContext.create(
-        data,
-        request.training,
-        limits,
-        lambda *told: attempt.report(JobProgress(*told)),
-        attempt.should_stop,
-        taken,
-    )
+    callbacks = make_callbacks(lambda *told: attempt.report(JobProgress(*told)), attempt.should_stop)
+    run = SearchContext.create(data, config, callbacks, taken)
     SUBTASK_HANDLERS[request.name](run, request.input)
     if attempt.should_stop():
         raise JobStopped("the subtask was not finished")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +12,6 @@ from kan_engine import (
     KAN,
     ExtractionContext,
     Formula,
-    FormulaConstraints,
     NoiseModel,
     Predictor,
     TrainingConfig,
@@ -30,6 +28,8 @@ from kan_engine import (
     variables,
 )
 from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.search.callbacks import Callbacks
+from kan_engine.search.config import SearchConfig
 from service.documents.network_curves import describe_edges
 from service.errors import Conflict
 from worker.data.preparation import PreparedData
@@ -48,7 +48,7 @@ from worker.results.model_record import (
     make_record,
     output_names,
 )
-from worker.search.context import ReportProgress, SearchContext, estimate_precision, sample_search_rows
+from worker.search.context import SearchContext, estimate_precision, sample_search_rows
 from worker.search.cross_validation import measure_simple_models
 from worker.search.formula_evidence import assess_formula, measure_formula_errors
 from worker.search.law_search import find_log_odds_formulas
@@ -64,9 +64,8 @@ MIN_FUNCTION_R2 = 0.9
 def revise_model(
     revises: SourceModel,
     data: PreparedData,
-    limits: FormulaConstraints,
-    report: ReportProgress,
-    should_stop: Callable[[], bool],
+    config: SearchConfig,
+    callbacks: Callbacks,
 ) -> Outcome:
     """Make the next version of a model, with the same network except for edges fixed to functions.
 
@@ -74,17 +73,17 @@ def revise_model(
         Conflict: No formula satisfies the constraints of the request.
         InvalidData: A function cannot be fixed on the edge that the request names.
     """
-    run = SearchContext.create(data, data.plan.request, limits, report, should_stop)
+    run = SearchContext.create(data, config, callbacks)
     changes, predictor = revises.model.changes, load(revises.artifact)
     if changes.fix:
-        return _fix_functions(revises, predictor, run)
+        return _fix_functions(revises, predictor, data, run)
     found = SearchResult.from_predictor(predictor)
     if changes.choose is not None:
         found = replace(found, formulas=_reorder_formulas(revises, predictor, run))
     else:
         found = replace(_search_formulas(found, predictor, run), formula_of="law")
         found = add_additive_formulas(found, run)
-    record, symbolic = revises.model.record, _make_symbolic(found, predictor, run)
+    record, symbolic = revises.model.record, _make_symbolic(found, predictor, data, run)
     formula_of = {} if changes.choose is not None else {"formula_of": found.formula_of}
     predictor, members = add_formula_member(predictor, symbolic, data)
     told = {"members": members} | formula_of
@@ -96,14 +95,16 @@ def revise_model(
         record=record | told,
         symbolic=symbolic,
         edges=revises.model.edges,
-        task=data.plan.task,
+        task=data.task,
         figures=compute_figures(
-            select_answering_member(predictor, symbolic), data, revises.model.edges, should_stop
+            select_answering_member(predictor, symbolic), data, revises.model.edges, run.should_stop
         ),
     )
 
 
-def _make_symbolic(found: SearchResult, predictor: Predictor, run: SearchContext) -> dict[str, Any]:
+def _make_symbolic(
+    found: SearchResult, predictor: Predictor, data: PreparedData, run: SearchContext
+) -> dict[str, Any]:
     document = None
     if found.formulas and all(found.formulas):
         if predictor.classes is None and found.evidence is None:
@@ -112,7 +113,7 @@ def _make_symbolic(found: SearchResult, predictor: Predictor, run: SearchContext
                 best, measure_formula_errors(best, run), measure_simple_models(run), run
             )
             found = replace(found, evidence=evidence)
-        document = describe_formulas(found, predictor, run.data)
+        document = describe_formulas(found, predictor, data)
     if document is None:
         detail = "no formula was found that satisfies the request; allow more functions, or longer formulas"
         raise Conflict("no_formula", detail)
@@ -149,9 +150,11 @@ def _output_data(
     return part.columns, compute_formula_targets(predictor, part)[:, output]
 
 
-def _fix_functions(revises: SourceModel, predictor: Predictor, run: SearchContext) -> Outcome:
+def _fix_functions(
+    revises: SourceModel, predictor: Predictor, data: PreparedData, run: SearchContext
+) -> Outcome:
     """Fix edges to functions, continue the training of the network, and extract its formulas."""
-    data, changes = run.data, revises.model.changes
+    changes = revises.model.changes
     width = revises.model.edges["width"]
     functions = {edge.edge_index(width): edge.function for edge in changes.fix}
     run.report("train", 0.2, "training the network around the fixed edges")
@@ -163,7 +166,7 @@ def _fix_functions(revises: SourceModel, predictor: Predictor, run: SearchContex
     fit, validation = (
         _make_rows(part, replace(predictor, inputs=inputs)) for part in (data.fit, data.validation)
     )
-    config = TrainingConfig(loss=data.loss, optimizer="levenberg_marquardt", steps=TRAINING_STEPS)  # type: ignore[arg-type]
+    config = TrainingConfig(loss=data.loss, optimizer="levenberg_marquardt", steps=TRAINING_STEPS)
     for _ in train(network, fit, config, validation=validation, should_stop=run.should_stop):
         pass
     if data.classes is not None:
@@ -172,7 +175,7 @@ def _fix_functions(revises: SourceModel, predictor: Predictor, run: SearchContex
     changed, decision = assemble_predictor(found, data)
     run.report("symbolic", 0.7, "extracting a formula from the network")
     found = replace(found, formulas=_extract_formulas(network, changed, functions, run))
-    symbolic = _make_symbolic(found, changed, run)
+    symbolic = _make_symbolic(found, changed, data, run)
     changed, members = add_formula_member(changed, symbolic, data)
     worth = measure_answering_member(changed, symbolic, data, decision)
     record = make_record(found, worth, symbolic, data, data.plan.request)
@@ -181,7 +184,7 @@ def _fix_functions(revises: SourceModel, predictor: Predictor, run: SearchContex
         inputs,
         data.encoding,
         data.training.x,
-        output_names(data, data.plan.request),
+        output_names(data),
         run.should_stop,
     )
     return Outcome(
@@ -194,7 +197,7 @@ def _fix_functions(revises: SourceModel, predictor: Predictor, run: SearchContex
         },
         symbolic=symbolic,
         edges=picture,
-        task=data.plan.task,
+        task=data.task,
         figures=compute_figures(select_answering_member(changed, symbolic), data, picture, run.should_stop),
     )
 
@@ -234,7 +237,7 @@ def _extract_formulas(
             scale=float(scaler.std[output]) if scaler else 1.0,
             transform=scaler.transform if scaler else "identity",
             known=_estimate_precision(network, predictor, validation, run),
-            limits=run.limits,
+            limits=run.config.constraints,
             fixed=functions,
             should_stop=run.should_stop,
         )

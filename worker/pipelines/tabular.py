@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from kan_engine import FormulaConstraints, load, read_attached, read_metadata, save
+from kan_engine import load, read_attached, read_metadata, save
 from service.documents.network_curves import describe_edges
 from service.schemas.baselines import Baseline, is_matched, make_baseline_name
 from service.schemas.training import TrainRequest
@@ -19,12 +19,14 @@ from worker.execution.stage_timer import StageTimer
 from worker.execution.subtasks import SubtaskCache
 from worker.pipelines.density import run_density
 from worker.pipelines.revision import revise_model
+from worker.pipelines.search_config import make_callbacks, make_search_config
 from worker.results.figures import compute_figures
 from worker.results.formula_member import (
     add_formula_member,
     measure_answering_member,
     select_answering_member,
 )
+from worker.results.grid_stages import measure_grids
 from worker.results.model_record import assemble_predictor, describe_formulas, make_record, output_names
 from worker.search.model_search import find_network
 from worker.search.outliers import exclude_outliers
@@ -62,23 +64,25 @@ def run_pipeline(
     if request.task == "density":
         return run_density(table, request, watch)
     with watch.stage("prepare", 0.0, "reading the table"):
-        data = exclude_outliers(prepare_data(table, request))
-    limits = _make_limits(request, revises)
+        config = make_search_config(request, revises.model.changes.forbid if revises else ())
+        data = exclude_outliers(prepare_data(table, request), config)
+    callbacks = make_callbacks(watch.report, watch.should_stop)
     if revises is not None and not revises.model.needs_new_network:
         with watch.stage("symbolic", 0.1, "changing the formula"):
-            outcome = revise_model(revises, data, limits, watch.report, watch.should_stop)
+            outcome = revise_model(revises, data, config, callbacks)
         return replace(outcome, record=outcome.record | {"timings": watch.seconds}, cut_by=watch.cut_by)
     if resume is None:
         with watch.stage("train", 0.05, "looking for a structure"):
-            found = find_network(data, request, limits, watch.report, watch.should_stop, parts)
+            found = find_network(data, config, callbacks, parts)
+            grids = measure_grids(found, data)
         predictor, decision = assemble_predictor(found, data)
         if watch.cut_by is None:
-            kept = to_metadata(found) | {"decision": decision and asdict(decision)}
+            kept = to_metadata(found) | {"decision": decision and asdict(decision), "grids": grids}
             checkpoint(save(predictor, kept, collect_errors(found)))
     else:
         predictor, kept = load(resume), read_metadata(resume)
         found = restore_result(kept, predictor, read_attached(resume))
-        decision = kept["decision"] and Decision(**kept["decision"])
+        decision, grids = kept["decision"] and Decision(**kept["decision"]), kept["grids"]
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
         symbolic = describe_formulas(found, predictor, data)
         # Then the errors belong to the first formula
@@ -87,14 +91,14 @@ def run_pipeline(
             predictor, symbolic, data, found.formula_errors if is_known else None
         )
         worth = measure_answering_member(predictor, symbolic, data, decision)
-        record = make_record(found, worth, symbolic, data, request)
+        record = make_record(found, worth, symbolic, data, request, grids)
     with watch.stage("symbolic", 0.92, "looking for functions that fit the activations"):
         picture = describe_edges(
             found.network,
             found.inputs,
             data.encoding,
             data.training.x,
-            output_names(data, request),
+            output_names(data),
             watch.should_stop,
         )
     with watch.stage("figures", 0.94, "drawing what the model has learnt"):
@@ -109,16 +113,10 @@ def run_pipeline(
         record=record,
         symbolic=symbolic,
         edges=picture,
-        task=data.plan.task,
+        task=data.task,
         figures=figures,
         cut_by=watch.cut_by,
     )
-
-
-def _make_limits(request: TrainRequest, revises: SourceModel | None) -> FormulaConstraints:
-    longest = request.symbolic.max_complexity if request.symbolic else None
-    forbidden = revises.model.changes.forbid if revises else ()
-    return FormulaConstraints(forbidden=frozenset(forbidden), max_complexity=longest)
 
 
 def _make_baseline_record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from kan_engine import Predictor, TargetScaler, add_bounds, from_json, is_affine
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import class_name
+from kan_engine.search.training_data import TrainingData
 from service.documents.model_summary import describe_features, describe_network
 from service.schemas.training import TrainRequest
 from worker.data.preparation import PreparedData
@@ -24,7 +26,7 @@ from worker.search.sparse_additive import is_weak
 MAX_HISTORY_POINTS = 500
 
 
-def assemble_predictor(found: SearchResult, data: PreparedData) -> tuple[Predictor, Decision | None]:
+def assemble_predictor(found: SearchResult, data: TrainingData) -> tuple[Predictor, Decision | None]:
     """The complete predictor from client columns to answers, and the decision rule of a classifier."""
     scaler = found.scaler
     if scaler is not None and not (found.is_straight and scaler.transform == "identity"):
@@ -37,7 +39,7 @@ def assemble_predictor(found: SearchResult, data: PreparedData) -> tuple[Predict
     return replace(predictor, residuals=_compute_residuals(found, judged, data)), None
 
 
-def _compute_residuals(found: SearchResult, judged: Predictor, data: PreparedData) -> np.ndarray:
+def _compute_residuals(found: SearchResult, judged: Predictor, data: TrainingData) -> np.ndarray:
     """Sorted out-of-sample absolute errors: of all training rows if known, else of the validation rows."""
     if len(found.errors) and np.isfinite(found.errors).all():
         return np.sort(found.errors)
@@ -53,11 +55,12 @@ def make_record(
     symbolic: dict[str, Any] | None,
     data: PreparedData,
     request: TrainRequest,
+    grids: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The body of ``GET /models/{id}`` for the network, with its metrics."""
+    """The body of ``GET /models/{id}`` for the network, with its metrics, also on the grids of a schedule."""
     return {
         "features": describe_features(data.encoding),
-        "outputs": output_names(data, request),
+        "outputs": output_names(data),
         "classes": None if data.classes is None else list(data.classes),
         "network": describe_network(found.network, found.inputs, found.scaler, found.optimizer),
         "formula_of": found.formula_of,
@@ -75,7 +78,7 @@ def make_record(
             "repeated_rows": data.duplicate_count,
         },
         "history": _thin_history(found),
-        "grids": list(found.grids),
+        "grids": list(grids),
         "warnings": [
             *data.warnings,
             *found.warnings,
@@ -112,10 +115,10 @@ def _warn_of_cut(found: SearchResult) -> list[str]:
     return ["the law search was ended early to leave time for larger networks; increase max_seconds"]
 
 
-def output_names(data: PreparedData, request: TrainRequest) -> list[str]:
+def output_names(data: TrainingData) -> list[str]:
     """Names of the network's outputs: the target, or the classes if there are more than two."""
     if data.classes is None or len(data.classes) == 2:
-        return [request.goal]
+        return [data.target]
     return [class_name(label) for label in data.classes]
 
 
@@ -141,7 +144,7 @@ def describe_formulas(found: SearchResult, predictor: Predictor, data: PreparedD
     """
     part = data.test if len(data.test) else data.training
     columns = part.columns
-    outputs = output_names(data, data.plan.request)
+    outputs = output_names(data)
     truth = dict(zip(outputs, compute_formula_targets(predictor, part).T, strict=True))
     if len(found.formulas) != len(outputs):
         return None
@@ -164,7 +167,7 @@ def describe_formulas(found: SearchResult, predictor: Predictor, data: PreparedD
         document = document | {"serves_within": within or [None, None]}
     if document is not None and not document["exact"] and "evidence" not in document:
         trees = [from_json(output["tree"]) for output in document["outputs"]]
-        if all(is_weak(tree, data) for tree in trees):
+        if all(is_weak(tree, data, data.plan.request.seed) for tree in trees):
             document = document | {"verdict": "weak"}
     return document and document | {"measured_on": "hold-out" if len(data.test) else "training"}
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,7 +16,6 @@ from kan_engine import (
     ExtractionContext,
     FittedStructure,
     Formula,
-    FormulaConstraints,
     NoiseModel,
     OptimismCorrection,
     Standardizer,
@@ -29,8 +26,9 @@ from kan_engine import (
     select_relevant_columns,
 )
 from kan_engine.data.labelled_rows import LabelledRows
-from service.schemas.training import TrainRequest
-from worker.data.preparation import PreparedData
+from kan_engine.search.callbacks import Callbacks, ReportProgress
+from kan_engine.search.config import SearchConfig
+from kan_engine.search.training_data import TrainingData
 from worker.data.splitting import assign_folds
 from worker.execution.subtasks import InProcess, SubtaskCache
 from worker.search.residual_signal import measure_residual_signal
@@ -44,12 +42,6 @@ MIN_SIGNAL_SHARE = 0.03  # share of the squared residuals; less explained by boo
 MAX_CURVE_TOLERANCE = 0.03  # upper bound of the error within which fits of an edge's curve count as equal
 
 
-class ReportProgress(Protocol):
-    """Callback that takes the stage, fraction, message and error of a job; see ``JobProgress``."""
-
-    def __call__(self, stage: str, fraction: float, message: str, error: float | None = None) -> None: ...  # noqa: D102
-
-
 @dataclass(frozen=True, kw_only=True)
 class SearchContext:
     """Data, settings and callbacks that every step of a search needs.
@@ -58,57 +50,53 @@ class SearchContext:
         names: Variable per encoded column.
         inputs: Scale of the encoded columns, by their ranges.
         generator: Source of randomness of the law search.
-        report: Takes the progress of the job.
-        should_stop: Once true, the search returns the best result so far.
+        report: See ``Callbacks``, like ``should_stop`` and ``clock``.
         contest: Records the validation errors of all candidates that are compared.
-        limits: What formulas may contain.
         parts: Subtasks of the search that other workers do, or have done.
         simple: Cached errors of simple models; see ``worker.search.cross_validation``.
     """
 
-    data: PreparedData
-    request: TrainRequest
+    data: TrainingData
+    config: SearchConfig
     names: tuple[str, ...]
     inputs: Standardizer
     generator: torch.Generator
     report: ReportProgress
     should_stop: Callable[[], bool]
+    clock: Callable[[], float]
     contest: OptimismCorrection
-    limits: FormulaConstraints
     parts: SubtaskCache = field(default_factory=InProcess)
     simple: dict[str, np.ndarray] = field(default_factory=dict)
 
     @staticmethod
     def create(
-        data: PreparedData,
-        request: TrainRequest,
-        limits: FormulaConstraints,
-        report: ReportProgress,
-        should_stop: Callable[[], bool],
+        data: TrainingData,
+        config: SearchConfig,
+        callbacks: Callbacks = Callbacks(),  # noqa: B008 - immutable
         parts: SubtaskCache | None = None,
     ) -> SearchContext:
         """Create the context at the start of a search."""
         return SearchContext(
             data=data,
-            request=request,
+            config=config,
             names=data.names,
             inputs=Standardizer.fit(data.training.x),
-            report=report,
-            should_stop=should_stop,
+            report=callbacks.report,
+            should_stop=callbacks.should_stop,
+            clock=callbacks.clock,
             contest=OptimismCorrection(data.validation.weights),
-            limits=limits,
-            generator=torch.Generator().manual_seed(request.seed),
+            generator=torch.Generator().manual_seed(config.seed),
             parts=parts or InProcess(),
         )
 
     def make_generator(self) -> torch.Generator:
         """A generator with the job's seed, so that subtasks do not affect each other's random numbers."""
-        return torch.Generator().manual_seed(self.request.seed)
+        return torch.Generator().manual_seed(self.config.seed)
 
     def limit_search_time(self) -> SearchContext:
         """A copy that stops at ``SEARCH_TIME_SHARE`` of the job's time, to leave time for checks."""
-        until = time.monotonic() + SEARCH_TIME_SHARE * self.request.max_seconds
-        return replace(self, should_stop=lambda: self.should_stop() or time.monotonic() > until)
+        until = self.clock() + SEARCH_TIME_SHARE * self.config.max_seconds
+        return replace(self, should_stop=lambda: self.should_stop() or self.clock() > until)
 
     def select_columns(self) -> tuple[SearchContext, list[int]]:
         """The context on the most relevant columns, and their indices.
@@ -135,8 +123,8 @@ class SearchContext:
 
         A network trained without fold 0 can therefore be judged by the validation rows.
         """
-        data, request = self.data, self.request
-        others = assign_folds(data.fit.y, data.plan.task, request.seed, FOLDS - 1, kind=request.split.kind)
+        data, config = self.data, self.config
+        others = assign_folds(data.fit.y, data.task, config.seed, FOLDS - 1, is_ordered=config.is_ordered)
         return torch.from_numpy(np.concatenate([1 + others, np.zeros(len(data.validation), int)]))
 
 
@@ -168,7 +156,7 @@ class FoundLaw:
 
 def sample_search_rows(run: SearchContext) -> tuple[LabelledRows, LabelledRows]:
     """Samples of the fit and validation rows for the law search."""
-    seed = run.request.seed
+    seed = run.config.seed
     return run.data.fit.sample(MAX_SEARCH_ROWS, seed), run.data.validation.sample(
         MAX_SEARCH_VALIDATION_ROWS, seed
     )
@@ -214,13 +202,13 @@ def extract_law(
     structure: FittedStructure, fit: StructureRows, validation: StructureRows, run: SearchContext
 ) -> FoundLaw:
     """Prune a structure and extract its formulas."""
-    if run.request.prune:
+    if run.config.prune:
         structure = eliminate_edges(structure, fit, validation, run.should_stop)
-    if not run.request.symbolic:
+    if not run.config.symbolic:
         return FoundLaw(fit=structure, formulas=[])
     reading = _make_extraction_context(structure, fit, validation, run)
     formulas = extract_formulas(structure.network, reading)
-    if run.limits.max_complexity is not None:
+    if run.config.constraints.max_complexity is not None:
         formulas += extract_shorter_formulas(structure.network, reading)
     return FoundLaw(fit=structure, formulas=sort_formulas(formulas))
 
@@ -257,7 +245,7 @@ def _make_extraction_context(
         known=estimate_precision(
             structure.error, structure.network, len(fit.x), is_noisy=not structure.is_adequate
         ),
-        limits=run.limits,
+        limits=run.config.constraints,
         should_stop=run.should_stop,
     )
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from kan_engine import (
     FittedStructure,
-    FormulaConstraints,
     StructureRows,
     structure_from_json,
     structure_to_json,
@@ -16,9 +15,11 @@ from worker.search.context import FoundLaw, SearchContext, extract_law, sample_s
 from worker.search.serialization import deserialize_found_law, serialize_found_law
 
 
-def make_extraction_subtask(structure: FittedStructure, limits: FormulaConstraints) -> Subtask:
+def make_extraction_subtask(structure: FittedStructure, run: SearchContext) -> Subtask:
     """Describe the extraction from a structure in all columns as a subtask."""
-    return Subtask("reading", {"fit": structure_to_json(structure), "limits": limits.to_dict()})
+    return Subtask(
+        "reading", {"fit": structure_to_json(structure), "limits": run.config.constraints.to_dict()}
+    )
 
 
 def extract_law_once(
@@ -26,7 +27,7 @@ def extract_law_once(
 ) -> FoundLaw:
     """Extract the law of a structure, or load it if the subtask has finished."""
     return run.parts.get_or_compute(
-        make_extraction_subtask(structure, run.limits),
+        make_extraction_subtask(structure, run),
         lambda: extract_law(structure, fit, validation, run),
         write=serialize_found_law,
         read=lambda data: deserialize_found_law(data, fit),

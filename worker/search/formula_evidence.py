@@ -190,7 +190,7 @@ def measure_stability(
     columns, target = rows
     expected = evaluate(formula.tree, columns)
     allowed = MAX_PREDICTION_DIFFERENCE * float(np.sqrt(np.mean((target - expected) ** 2)))
-    generator, alike, needed = np.random.default_rng(run.request.seed), 0, MIN_STABILITY * MAX_RESAMPLINGS
+    generator, alike, needed = np.random.default_rng(run.config.seed), 0, MIN_STABILITY * MAX_RESAMPLINGS
     for number in range(MAX_RESAMPLINGS):
         if run.should_stop():
             return None
@@ -246,7 +246,7 @@ def _test_residuals(formula: Formula, run: SearchContext) -> ResidualTest:
         rows.weights,
         tangents=tangents if np.isfinite(tangents).all() else None,
         size=_relevant_signal_variance(y, fitted),
-        seed=run.request.seed,
+        seed=run.config.seed,
     )
 
 

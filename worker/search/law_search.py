@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -71,12 +70,12 @@ def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | No
         None if no structure was fitted.
     """
     fit, validation = (to_sample(part, run.inputs) for part in sample_search_rows(run))
-    asked, until = run.should_stop, time.monotonic() + seconds
+    asked, clock, until = run.should_stop, run.clock, run.clock() + seconds
     is_cut = False
 
     def should_stop() -> bool:
         nonlocal is_cut
-        is_cut = is_cut or (time.monotonic() > until and not any(seen.is_adequate for seen in hunt.seen))
+        is_cut = is_cut or (clock() > until and not any(seen.is_adequate for seen in hunt.seen))
         return is_cut or asked()
 
     run = replace(run, should_stop=should_stop, generator=run.make_generator())
@@ -87,7 +86,7 @@ def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | No
     if hunt.exact_formula is None and not MIN_NOISE_ERROR < hunt.closest_structure.error < MAX_NOISE_ERROR:
         hunt.search_exact_laws(angles=True)
     law = hunt.law or hunt.select_best_law()
-    if not law.is_read and run.request.prune:
+    if not law.is_read and run.config.prune:
         law = replace(law, fit=eliminate_edges(law.fit, fit, validation, run.should_stop))
     law = add_shorter_formulas(law, fit, validation, run)
     if law.fit.is_adequate:
@@ -159,7 +158,7 @@ class LawSearch:
             self._fit,
             self._validation,
             generator=run.generator,
-            order=run.request.network.order,
+            order=run.config.order,
             should_stop=run.should_stop,
         )
         for number, structure in enumerate(structures, 1):
@@ -184,7 +183,7 @@ class LawSearch:
     def _extract_noisy_law(self, structure: FittedStructure) -> FoundLaw | None:
         """Extract the law of the closest additive structure, if no smooth surrogate is much closer."""
         run = self._run
-        if structure.is_adequate or structure.error > MAX_NOISE_ERROR or not run.request.symbolic:
+        if structure.is_adequate or structure.error > MAX_NOISE_ERROR or not run.config.symbolic:
             return None
         smooth = Surrogate.fit(self._rows, self._others)
         if (
@@ -208,7 +207,7 @@ class LawSearch:
         law = known or extract_law(structure, self._fit, self._validation, run)
         if self.read is None or law.bits < self.read.bits:
             self.read = law
-        if self.read.error < MAX_EXACT_ERROR or not run.request.symbolic:
+        if self.read.error < MAX_EXACT_ERROR or not run.config.symbolic:
             return True
         return not structure.is_adequate and leaves_only_noise(
             self.read.formulas, self._fit, self._validation, run
@@ -220,21 +219,21 @@ class LawSearch:
         Cosines and sines of the columns take seconds and are therefore tried last.
         """
         run, rows, others = self._run, self._rows, self._others
-        if self.proved is not None or not run.request.symbolic or run.should_stop():
+        if self.proved is not None or not run.config.symbolic or run.should_stop():
             return
         run.report("symbolic", 0.38, "searching for a law exact to rounding error")
         tree = None if angles else find_power_product_law(rows, others, run.should_stop)
         self._accept_if_exact(tree or find_rational_law(rows, others, run.should_stop, angles=angles))
 
     def _accept_if_exact(self, tree: Expression | None) -> None:
-        if tree is not None and self._run.limits.allow(tree):
+        if tree is not None and self._run.config.constraints.allow(tree):
             formula = Formula.measure(tree, self._rows, self._others)
             self.proved = formula if formula.error < MAX_EXACT_ERROR else None
 
     def _search_variable_groups(self) -> None:
         """Search for a law in groups of columns that act as one variable."""
         run, rows, others = self._run, self._rows, self._others
-        if not run.request.symbolic or run.should_stop():
+        if not run.config.symbolic or run.should_stop():
             return
         run.report("structure", 0.1, "searching for groups of inputs that act as one variable")
         found = find_reduction(rows, others, run.should_stop)
@@ -293,7 +292,7 @@ class LawSearch:
         fit, validation, run = self._fit, self._validation, self._run
         if not self._is_whole:  # other workers know the columns but not these groups
             return extract_law(structure, fit, validation, run)
-        with run.parts.prefetch(lambda: [make_extraction_subtask(other, run.limits) for other in others]):
+        with run.parts.prefetch(lambda: [make_extraction_subtask(other, run) for other in others]):
             return extract_law_once(structure, fit, validation, run)
 
     def _is_sufficient(self, law: FoundLaw) -> bool:
@@ -309,8 +308,8 @@ class LawSearch:
         formulas = []
         for formula in law.formulas[:MAX_GROUP_FORMULAS]:
             tree = found.expand_law(formula.tree, self._others[0])
-            again = Formula.refit(tree, self._rows, self._others, self._run.limits.forbidden)
-            if self._run.limits.allow(again.tree):
+            again = Formula.refit(tree, self._rows, self._others, self._run.config.constraints.forbidden)
+            if self._run.config.constraints.allow(again.tree):
                 formulas.append(again)
         return (
             FoundLaw(fit=self.closest_structure, formulas=sort_formulas(formulas), is_read=False)
@@ -365,7 +364,7 @@ def measure_law_errors(law: FoundLaw, run: SearchContext) -> np.ndarray:
 
 def find_log_odds_formulas(network: KAN, inputs: Standardizer, run: SearchContext) -> list[list[Formula]]:
     """Additive formulas of a classifier's log-odds, from small networks fitted to them."""
-    if not run.request.symbolic or run.should_stop():
+    if not run.config.symbolic or run.should_stop():
         return []
     logits = [compute_bounded_logits(network, inputs, part) for part in sample_search_rows(run)]
     run, _ = run.select_columns()

@@ -9,7 +9,6 @@ import torch
 
 from kan_engine import (
     Formula,
-    FormulaConstraints,
     add_unused_inputs,
 )
 from worker.execution.subtasks import Subtask
@@ -31,14 +30,14 @@ from worker.search.serialization import deserialize_small_law, serialize_small_l
 MAX_RESAMPLING_STEPS = 12  # when a structure is refitted to some of its rows
 
 
-def make_law_subtask(limits: FormulaConstraints, seconds: float | None) -> Subtask:
+def make_law_subtask(run: SearchContext, seconds: float | None) -> Subtask:
     """Describe the law search as a subtask.
 
     Args:
-        limits: What formulas may contain.
+        run: The search context.
         seconds: See ``find_law``; None for no limit.
     """
-    return Subtask("law", {"limits": limits.to_dict(), "seconds": seconds})
+    return Subtask("law", {"limits": run.config.constraints.to_dict(), "seconds": seconds})
 
 
 def find_small_law(run: SearchContext, seconds: float | None = None) -> SmallLaw | None:
@@ -49,7 +48,7 @@ def find_small_law(run: SearchContext, seconds: float | None = None) -> SmallLaw
         return b"" if law is None else serialize_small_law(law, run, run.contest.export_errors(before))
 
     return run.parts.get_or_compute(
-        make_law_subtask(run.limits, seconds),
+        make_law_subtask(run, seconds),
         lambda: _search_small_law(run, seconds),
         write=write,
         read=lambda data: deserialize_small_law(data, run) if data else None,
@@ -85,7 +84,7 @@ def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
 
     Each resampling fits the structure to two thirds of the rows and extracts its formulas again.
     """
-    rows = to_sample(run.data.training.sample(MAX_SEARCH_ROWS, run.request.seed), run.inputs)
+    rows = to_sample(run.data.training.sample(MAX_SEARCH_ROWS, run.config.seed), run.inputs)
 
     def extract_formula(learnt: np.ndarray, judged: np.ndarray) -> Formula | None:
         first, second = (rows[torch.from_numpy(places)] for places in (learnt, judged))

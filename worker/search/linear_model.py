@@ -42,7 +42,7 @@ def make_linear_classifier(run: SearchContext, errors: np.ndarray) -> SearchResu
         line = fit_logistic_regression(rows, classes, strength)
         slopes = line.slopes.reshape(len(data.names), -1)
         intercepts = np.atleast_1d(np.asarray(line.intercept))
-        return build_linear_network(slopes, intercepts, run.inputs, None, order=run.request.network.order)
+        return build_linear_network(slopes, intercepts, run.inputs, None, order=run.config.order)
 
     loss = float(np.mean(errors[np.isfinite(errors)] ** 2))
     return SearchResult(
@@ -72,7 +72,7 @@ def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearK
         line = fit_gamma_regression(rows) if is_log else fit_ridge_regression(rows)
     scaler = TargetScaler.fit(rows.y[:, None], "log" if is_log else "identity")
     network = build_linear_network(
-        line.slopes[:, None], np.array([line.intercept]), run.inputs, scaler, order=run.request.network.order
+        line.slopes[:, None], np.array([line.intercept]), run.inputs, scaler, order=run.config.order
     )
     z = scaler.forward(rows.y[:, None])[:, 0]
     residuals = (line.predict(rows.x) - scaler.mean[0]) / scaler.std[0] - z
@@ -83,7 +83,7 @@ def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearK
         short = bind(form, [float(f"{value:.{MAX_CONSTANT_DIGITS}g}") for value in values])
         formula = Formula.measure(apply_function("exp", short), fit, validation)
     elif len(fit[1]) >= MIN_ROWS_PER_CONSTANT * (1 + len(line.slopes)):
-        formula = Formula.refit(tree, fit, validation, run.limits.forbidden)
+        formula = Formula.refit(tree, fit, validation, run.config.constraints.forbidden)
     else:
         formula = Formula.measure(tree, fit, validation)
     return SearchResult(
@@ -94,6 +94,6 @@ def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearK
         scaler=scaler,
         history=(TrainingStep(0, 1, float(np.mean(residuals**2) / 2), float(np.mean(residuals**2) / 2)),),
         optimizer="newton" if is_log else "least_squares",
-        formulas=[[formula]] if run.request.symbolic and run.limits.allow(formula.tree) else [],
+        formulas=[[formula]] if run.config.symbolic and run.config.constraints.allow(formula.tree) else [],
         errors=errors,
     )

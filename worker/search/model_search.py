@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from kan_engine import FormulaConstraints
-from service.schemas.training import TrainRequest
-from worker.data.preparation import PreparedData
+from kan_engine.search.callbacks import Callbacks
+from kan_engine.search.config import SearchConfig
+from kan_engine.search.training_data import TrainingData
 from worker.evaluation.decision_rule import calibrate_on_validation_
 from worker.execution.subtasks import SubtaskCache
-from worker.search.context import MAX_EXACT_ERROR, ReportProgress, SearchContext
+from worker.search.context import MAX_EXACT_ERROR, SearchContext
 from worker.search.cross_validation import (
     compute_paired_rmse,
     compute_rmse,
@@ -49,11 +48,9 @@ LAW_TIME_SHARE = 0.6  # of a job's time, after which a law search without succes
 
 
 def find_network(
-    data: PreparedData,
-    request: TrainRequest,
-    limits: FormulaConstraints,
-    report: ReportProgress,
-    should_stop: Callable[[], bool],
+    data: TrainingData,
+    config: SearchConfig,
+    callbacks: Callbacks = Callbacks(),  # noqa: B008 - immutable
     parts: SubtaskCache | None = None,
 ) -> SearchResult:
     """Search for a law, train networks and extract formulas.
@@ -62,13 +59,13 @@ def find_network(
     formula is the best small law: a trade-off whose error is reported. Where neither is better than a line or
     a constant by cross-validation, a linear network is served.
     """
-    run = SearchContext.create(data, request, limits, report, should_stop, parts)
+    run = SearchContext.create(data, config, callbacks, parts)
     if data.classes is not None:
         found = _find_classifier(run)
         calibrate_on_validation_(found.network, found.judged, found.inputs, data)
         formulas = find_log_odds_formulas(found.network, found.inputs, run)
         return add_additive_formulas(replace(found, formulas=formulas, formula_of="law"), run)
-    found = _find_regression(run) if _is_automatic(request) else _find_requested_regression(run)
+    found = _find_regression(run) if config.is_automatic else _find_requested_regression(run)
     return replace(select_member(add_additive_formulas(found, run), run), contest=run.contest)
 
 
@@ -84,7 +81,7 @@ def _find_classifier(run: SearchContext) -> SearchResult:
         f"{rmse**2:.4g}" for rmse in compute_paired_rmse(found.errors, simple["linear"], weights)
     )
     told = f"no network is better than logistic regression by cross-validation (log losses {losses})"
-    if not _is_automatic(run.request):
+    if not run.config.is_automatic:
         return replace(found, warnings=(told,))
     return replace(
         make_linear_classifier(run, simple["linear"]), warnings=(f"{told}: a linear network serves",)
@@ -96,7 +93,7 @@ def _find_regression(run: SearchContext) -> SearchResult:
     task, losses = make_task(run), dict[str, float]()
     training = run.limit_search_time()
     with run.parts.prefetch(lambda: predict_subtasks(run.parts, task, losses)):
-        law = find_small_law(run, LAW_TIME_SHARE * run.request.max_seconds)
+        law = find_small_law(run, LAW_TIME_SHARE * run.config.max_seconds)
     if law is not None and law.is_clear:
         found = law.found
     else:
@@ -182,7 +179,7 @@ def select_member(found: SearchResult, run: SearchContext) -> SearchResult:
     is_known = found.counts_choice or not against
     if not is_far_better and not (is_known and is_better(found.formula_errors, found.errors, weights)):
         return found
-    if _is_automatic(run.request):
+    if run.config.is_automatic:
         return replace(found, formula_serves=True)
     told = describe_formula_gain(found.formula_errors, found.errors, weights)
     return replace(found, warnings=(*found.warnings, f"{told}; predict by the formula"))
@@ -190,8 +187,8 @@ def select_member(found: SearchResult, run: SearchContext) -> SearchResult:
 
 def _find_requested_regression(run: SearchContext) -> SearchResult:
     """Train the requested network; search for a small law in the remaining time."""
-    found = train_network(run, [make_law_subtask(run.limits, None)] if run.request.symbolic else [])
-    law = find_small_law(run) if run.request.symbolic and not run.should_stop() else None
+    found = train_network(run, [make_law_subtask(run, None)] if run.config.symbolic else [])
+    law = find_small_law(run) if run.config.symbolic and not run.should_stop() else None
     simple, weights = measure_simple_models(run), run.data.training.weights
     spread = float(np.std(run.data.training.y))
     is_exact = compute_rmse(found.errors, weights) < MAX_ROUNDING_ERROR * spread
@@ -204,17 +201,3 @@ def _find_requested_regression(run: SearchContext) -> SearchResult:
         )
         found = replace(found, warnings=(warning,))
     return found if law is None else _add_law_formulas(found, law, run)
-
-
-def _is_automatic(request: TrainRequest) -> bool:
-    """Whether no shape, grid or training option was requested, so that all are chosen automatically."""
-    network, training = request.network, request.training
-    asked = (
-        network.hidden,
-        network.grid,
-        training.optimizer,
-        training.grid_schedule,
-        training.steps,
-        training.lamb,
-    )
-    return all(option == "auto" for option in asked)

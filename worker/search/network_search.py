@@ -18,16 +18,15 @@ from kan_engine import (
     prune_result,
     retrain_on_all_rows,
 )
+from kan_engine.search.config import SearchConfig
+from kan_engine.search.training_data import TrainingData
 from kan_engine.training.losses import loss_per_row
-from service.schemas.training import TrainRequest
-from worker.data.preparation import PreparedData
 from worker.execution.subtasks import Subtask
 from worker.search.context import SearchContext
-from worker.search.grid_stages import measure_grids
 from worker.search.hill_climb import predict_subtasks, tune_network
-from worker.search.result import SearchResult
+from worker.search.result import GridStage, SearchResult
 from worker.search.search_rows import SearchRows
-from worker.search.trials import TrialRunner, has_stages
+from worker.search.trials import TrialRunner
 
 
 def train_network(run: SearchContext, then: Sequence[Subtask] = ()) -> SearchResult:
@@ -37,18 +36,18 @@ def train_network(run: SearchContext, then: Sequence[Subtask] = ()) -> SearchRes
         run: The search context.
         then: Subtasks that will be needed afterwards.
     """
-    grounds, request = SearchRows.prepare(run), run.request
-    trials, hidden = TrialRunner(run, grounds), request.network.hidden
+    grounds, config = SearchRows.prepare(run), run.config
+    trials = TrialRunner(run, grounds)
     with run.parts.prefetch(lambda: then):
-        if hidden == "auto":
+        if config.hidden is None:
             task = make_task(run)
             losses: dict[str, float] = {}
             with run.parts.prefetch(lambda: predict_subtasks(run.parts, task, losses)):
                 best = tune_network(trials, task)
         else:
-            best = _train_requested_shape(trials, hidden, run)
+            best = _train_requested_shape(trials, config.hidden, run)
     stages = best.stages
-    if request.prune and not run.should_stop():
+    if config.prune and not run.should_stop():
         run.report("prune", 0.72, "pruning the network")
         best = prune_result(best, grounds.fit, grounds.validation, should_stop=run.should_stop)
     network, scaler = best.network, grounds.scaler
@@ -68,7 +67,7 @@ def train_network(run: SearchContext, then: Sequence[Subtask] = ()) -> SearchRes
         history=best.history,
         optimizer=best.optimizer,
         errors=_measure_errors(best, grounds, run),
-        grids=measure_grids(stages, trials.measure_seconds, best.trial.quantile, grounds),
+        stages=tuple(GridStage(stage, trials.measure_seconds(stage.stack[0].grid_size)) for stage in stages),
     )
 
 
@@ -93,14 +92,14 @@ def _measure_errors(best: TrialResult, grounds: SearchRows, run: SearchContext) 
     return errors
 
 
-def _train_requested_shape(trials: TrialRunner, hidden: list[int], run: SearchContext) -> TrialResult:
+def _train_requested_shape(trials: TrialRunner, hidden: tuple[int, ...], run: SearchContext) -> TrialResult:
     """Train networks of the requested shape and return the best."""
-    data, request = run.data, run.request
-    training, order = _make_training_config(data, request), request.network.order
+    data, config = run.data, run.config
+    training, order = _make_training_config(data, config), config.order
     width = (data.fit.x.shape[1], *hidden, data.output_count)
     schedule = training.grid_schedule
-    grid = schedule[0] if schedule else 5 if request.network.grid == "auto" else request.network.grid
-    if not schedule and request.network.grid == "auto":
+    grid = schedule[0] if schedule else config.grid or 5
+    if not schedule and config.grid is None:
         training = replace(training, grid_schedule=affordable_grids(width, order, len(data.fit)))
         grid = training.grid_schedule[0]
     found = trials.run_best(generate_requested_trials(width, grid, order, training, len(data.fit)))
@@ -109,35 +108,33 @@ def _train_requested_shape(trials: TrialRunner, hidden: list[int], run: SearchCo
 
 
 def make_task(run: SearchContext) -> SelectionTask:
-    """The learning task: sizes of the data and settings of the request."""
-    data, request = run.data, run.request
-    training = _make_training_config(data, request)
-    schedule, grid = training.grid_schedule, request.network.grid
-    asked = request.training
+    """The learning task: sizes of the data and settings of the search."""
+    data, config = run.data, run.config
+    training = _make_training_config(data, config)
+    schedule = training.grid_schedule
     return SelectionTask(
         inputs=data.fit.x.shape[1],
         outputs=data.output_count,
         rows=len(data.fit),
         training=training,
-        order=request.network.order,
-        grid=schedule[0] if schedule else None if grid == "auto" else grid,
-        steps=None if asked.steps == "auto" else asked.steps,
-        restarts=None if asked.restarts == "auto" else asked.restarts,
+        order=config.order,
+        grid=schedule[0] if schedule else config.grid,
+        steps=config.steps,
+        restarts=config.restarts,
         is_sparse=training.lamb > 0,
-        seconds=allot_climb_seconds(request.max_seconds, data.rows.x.size),
+        seconds=allot_climb_seconds(config.max_seconds, data.rows.x.size),
     )
 
 
-def _make_training_config(data: PreparedData, request: TrainRequest) -> TrainingConfig:
-    asked = request.training
+def _make_training_config(data: TrainingData, asked: SearchConfig) -> TrainingConfig:
     config = TrainingConfig(
-        loss=data.loss,  # type: ignore[arg-type]
+        loss=data.loss,
         optimizer=asked.optimizer,
-        grid_schedule=() if asked.grid_schedule == "auto" else tuple(asked.grid_schedule),
-        steps=60 if asked.steps == "auto" else asked.steps,
-        lamb=0.0 if asked.lamb == "auto" else asked.lamb,
+        grid_schedule=asked.grid_schedule or (),
+        steps=asked.steps or 60,
+        lamb=asked.lamb or 0.0,
     )
-    if not has_stages(request):
+    if not asked.has_stages:
         return config
     # Training must reach every grid
     return replace(config, patience=config.steps * len(config.grid_schedule))

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kan_engine import robust_range
 from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.search.config import SearchConfig
 from worker.data.preparation import PreparedData
 from worker.data.splitting import assign_folds
 from worker.search.cross_validation import fit_ridge_regression
@@ -31,7 +32,7 @@ MAX_ERROR_RATIO = 0.95  # of the mean squared errors without and with the outlie
 MAX_NAMED_ROWS = 10  # in a warning
 
 
-def exclude_outliers(data: PreparedData) -> PreparedData:
+def exclude_outliers(data: PreparedData, config: SearchConfig) -> PreparedData:
     """Exclude training rows with gross errors from the data of a regression; warnings name them."""
     rows = data.training
     if data.classes is not None or not MIN_ROWS <= len(rows) <= MAX_ROWS:
@@ -44,7 +45,7 @@ def exclude_outliers(data: PreparedData) -> PreparedData:
     away = np.zeros(len(rows), dtype=bool)
     warnings = []
     for group, what in groups:
-        if group.any() and _is_better_without(group, rows, data):
+        if group.any() and _is_better_without(group, rows, config):
             away |= group
             warnings.append(_describe_outliers(group, what, data, y, usual))
     if not away.any():
@@ -120,10 +121,9 @@ def _find_isolated(x: np.ndarray) -> np.ndarray:
     return found if is_few else np.zeros_like(found)
 
 
-def _is_better_without(group: np.ndarray, rows: LabelledRows, data: PreparedData) -> bool:
+def _is_better_without(group: np.ndarray, rows: LabelledRows, config: SearchConfig) -> bool:
     """Whether a line fitted without these rows predicts the other rows better in most folds."""
-    seed, kind = data.plan.request.seed, data.plan.request.split.kind
-    folds = assign_folds(rows.y, data.plan.task, seed, FOLD_COUNT, kind=kind)
+    folds = assign_folds(rows.y, "regression", config.seed, FOLD_COUNT, is_ordered=config.is_ordered)
     errors = np.zeros((2, FOLD_COUNT))
     for fold in range(FOLD_COUNT):
         judged = rows[(folds == fold) & ~group]

@@ -19,6 +19,19 @@ from kan_engine import (
 from worker.search.formula_evidence import FormulaEvidence
 
 
+@dataclass(frozen=True)
+class GridStage:
+    """A network, refined from grid to grid, on one of the grids.
+
+    Attributes:
+        network: At the step with the lowest validation loss.
+        seconds: Training time up to the last step on this grid.
+    """
+
+    network: KAN
+    seconds: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class SearchResult:
     """The network to serve, with its formulas and errors.
@@ -41,7 +54,7 @@ class SearchResult:
         warnings: Warnings for the client.
         contest: The errors of all compared candidates, for the optimism correction of a regression.
         dropped: For every unused input, the error relative to the spread, before and after dropping it.
-        grids: Size, time and metrics on every grid of a requested schedule.
+        stages: The network on every grid of a requested schedule.
     """
 
     network: KAN
@@ -62,7 +75,7 @@ class SearchResult:
     warnings: tuple[str, ...] = ()
     contest: OptimismCorrection | None = None
     dropped: dict[str, tuple[float, float]] = field(default_factory=dict)
-    grids: tuple[dict[str, Any], ...] = ()
+    stages: tuple[GridStage, ...] = ()
 
     @staticmethod
     def from_predictor(predictor: Predictor, **fields: Any) -> SearchResult:

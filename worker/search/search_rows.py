@@ -9,7 +9,7 @@ import torch
 
 from kan_engine import OptimismCorrection, Standardizer, TargetScaler, UnscaledRows
 from kan_engine.data.labelled_rows import LabelledRows
-from worker.data.preparation import PreparedData
+from kan_engine.search.training_data import TrainingData
 from worker.search.context import SearchContext
 
 
@@ -25,7 +25,7 @@ class SearchRows:
         scaler: Of the target; None for a classifier.
     """
 
-    data: PreparedData
+    data: TrainingData
     fit: UnscaledRows
     validation: UnscaledRows
     everything: UnscaledRows

@@ -53,7 +53,6 @@ def to_metadata(found: SearchResult) -> dict[str, Any]:
         "dropped": {
             name: [_null_unless_finite(error) for error in errors] for name, errors in found.dropped.items()
         },
-        "grids": list(found.grids),
     }
 
 
@@ -86,7 +85,6 @@ def restore_result(
         dropped={
             n: (_infinity_if_null(w), _infinity_if_null(wo)) for n, (w, wo) in data.get("dropped", {}).items()
         },
-        grids=tuple(data.get("grids", ())),
     )
 
 

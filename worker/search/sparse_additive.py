@@ -19,7 +19,7 @@ from kan_engine import (
     variables,
 )
 from kan_engine.data.labelled_rows import LabelledRows
-from worker.data.preparation import PreparedData
+from kan_engine.search.training_data import TrainingData
 from worker.search.context import MAX_EXACT_ERROR, SearchContext, sample_search_rows
 from worker.search.cross_validation import is_better, measure_simple_models
 from worker.search.formula_evidence import NETWORK, assess_formula, measure_formula_errors, measure_stability
@@ -37,7 +37,7 @@ def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResu
     of terms, and is short or significantly better. The work is bounded and ignores the time limit: a stopped
     job uses fewer rows.
     """
-    if not run.request.symbolic or run.data.output_count > 1:
+    if not run.config.symbolic or run.data.output_count > 1:
         return found
     known = [formula for part in found.formulas for formula in part if variables(formula.tree)]
     if known and known[0].error < MAX_EXACT_ERROR:
@@ -46,7 +46,7 @@ def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResu
     weights = np.concatenate([run.data.row_weights(part) for part in parts])
     fit, validation = (_make_formula_data(part, found, run) for part in parts)
     constant = None if run.data.classes is None else _compute_base_log_odds(run.data)
-    sums = fit_additive_forms(fit, validation, weights, limits=run.limits, constant=constant)
+    sums = fit_additive_forms(fit, validation, weights, limits=run.config.constraints, constant=constant)
     rows = concatenate_rows(fit, validation)
     if known and (_is_exponential_line(found, sums, run) or _ranks_first(known[0], sums, rows, weights)):
         return replace(found, formulas=[[*known, *sums.formulas]])
@@ -74,7 +74,7 @@ def _measure_stability(best: Formula, rows: ColumnsAndTarget, run: SearchContext
             ({name: values[some] for name, values in columns.items()}, target[some])
             for some in (learnt, judged)
         )
-        return fit_additive_forms(first, second, limits=run.limits).formulas[0]
+        return fit_additive_forms(first, second, limits=run.config.constraints).formulas[0]
 
     return measure_stability(best, rows, select, run)
 
@@ -103,13 +103,13 @@ def _ranks_first(law: Formula, sums: AdditiveForms, rows: ColumnsAndTarget, weig
     )
 
 
-def is_weak(tree: Expression, data: PreparedData) -> bool:
+def is_weak(tree: Expression, data: TrainingData, seed: int) -> bool:
     """Whether a formula is constant, or no better than a constant on left-out training rows."""
     if not variables(tree):
         return True
     if data.classes is not None:  # fitted to log-odds of a network that was trained on all of these rows
         return False
-    part = data.training.sample(MAX_STOPPED_ROWS + MAX_STOPPED_VALIDATION_ROWS, data.plan.request.seed)
+    part = data.training.sample(MAX_STOPPED_ROWS + MAX_STOPPED_VALIDATION_ROWS, seed)
     rows = part.columns, part.y
     constant = constant_formula(float(np.average(part.y, weights=part.weights)))
     return is_no_worse(
@@ -124,7 +124,7 @@ def _sample_rows(run: SearchContext) -> tuple[LabelledRows, LabelledRows]:
     fit, validation = sample_search_rows(run)
     if not run.should_stop():
         return fit, validation
-    seed = run.request.seed
+    seed = run.config.seed
     return fit.sample(MAX_STOPPED_ROWS, seed), validation.sample(MAX_STOPPED_VALIDATION_ROWS, seed)
 
 
@@ -135,7 +135,7 @@ def _make_formula_data(part: LabelledRows, found: SearchResult, run: SearchConte
     return part.columns, compute_bounded_logits(found.network, found.inputs, part)[:, 0]
 
 
-def _compute_base_log_odds(data: PreparedData) -> float:
+def _compute_base_log_odds(data: TrainingData) -> float:
     """Log-odds of the second class among the training rows, clamped to ``±MAX_LOG_ODDS``."""
     share = float(np.average(data.training.y, weights=data.row_weights(data.training)))
     return float(np.clip(np.log(share) - np.log1p(-share), -MAX_LOG_ODDS, MAX_LOG_ODDS))

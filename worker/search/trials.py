@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable
 
 from kan_engine import (
@@ -19,7 +18,6 @@ from kan_engine import (
     is_affordable,
     run_trial,
 )
-from service.schemas.training import TrainRequest
 from worker.execution.subtasks import Subtask
 from worker.search.context import SearchContext
 from worker.search.search_rows import SearchRows
@@ -36,12 +34,6 @@ def make_step_subtask(trial: Trial, task: SelectionTask) -> Subtask:
 def make_training_subtask(trial: Trial) -> Subtask:
     """Describe a training judged by the validation rows as a subtask."""
     return Subtask("network", trial.to_dict())
-
-
-def has_stages(request: TrainRequest) -> bool:
-    """Whether one network is refined through several requested grids, each of which is reported."""
-    schedule = request.training.grid_schedule
-    return request.network.hidden != "auto" and schedule != "auto" and len(schedule) > 1
 
 
 class ClimbBudget:
@@ -77,7 +69,7 @@ class TrialRunner:
         self._run, self._grounds = run, grounds
         self._best: TrialResult | None = None
         self._budget = ClimbBudget()
-        self._keeps_stages = has_stages(run.request)
+        self._keeps_stages = run.config.has_stages
         self._seconds: dict[Trial, dict[int, float]] = {}
 
     def measure_seconds(self, grid: int) -> float:
@@ -151,10 +143,10 @@ class TrialRunner:
     def _train(self, trial: Trial) -> TrialResult:
         behind = EarlyStopping(trial, self._best)
         tell = self._make_reporter(trial)
-        seconds, started = self._seconds.setdefault(trial, {}), time.perf_counter()
+        seconds, started = self._seconds.setdefault(trial, {}), self._run.clock()
 
         def record_step(step: TrainingStep) -> None:
-            seconds[step.grid_size] = time.perf_counter() - started
+            seconds[step.grid_size] = self._run.clock() - started
             behind.update(step)
             tell(step)
 
@@ -176,8 +168,8 @@ class TrialRunner:
     @property
     def _start_count(self) -> int:
         """Coarse starts of a second-order training; with many rows bad minima are rare, and starts slow."""
-        asked = self._run.request.training.restarts
-        if asked != "auto":
+        asked = self._run.config.restarts
+        if asked is not None:
             return asked
         return AUTO_STARTS if len(self._grounds.fit.weights) <= MAX_ROWS_FOR_BOTH_SCALES else 1
 

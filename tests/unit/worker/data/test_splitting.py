@@ -149,11 +149,13 @@ def test_one_row_cannot_be_validated() -> None:
         split_training_rows(np.arange(1), np.zeros(1), "regression", seed=0)
 
 
-@pytest.mark.parametrize("kind", ["random", "tail"])
+@pytest.mark.parametrize("is_ordered", [False, True])
 @pytest.mark.parametrize("counts", [(40,), (20, 13, 7), (3, 2)])
-def test_every_fold_has_its_share_of_the_rows_of_every_class(kind: str, counts: tuple[int, ...]) -> None:
+def test_every_fold_has_its_share_of_the_rows_of_every_class(
+    is_ordered: bool, counts: tuple[int, ...]
+) -> None:
     y = classes(*counts)
-    folds = assign_folds(y, "classification", 0, 3, kind=kind)
+    folds = assign_folds(y, "classification", 0, 3, is_ordered=is_ordered)
     for name in set(y.tolist()):
         shares = np.bincount(folds[y == name], minlength=3)
         assert shares.max() - shares.min() <= 1
@@ -167,6 +169,6 @@ def test_folds_of_a_number_are_of_equal_size_and_decided_by_the_seed() -> None:
 
 
 def test_folds_after_a_tail_split_are_stretches_of_neighbours() -> None:
-    assert assign_folds(np.arange(7.0), "regression", 0, 3, kind="tail").tolist() == [0, 0, 0, 1, 1, 2, 2]
+    assert assign_folds(np.arange(7.0), "regression", 0, 3, is_ordered=True).tolist() == [0, 0, 0, 1, 1, 2, 2]
     y = np.array(["a", "b"] * 4, dtype=object)
-    assert assign_folds(y, "classification", 0, 2, kind="tail").tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert assign_folds(y, "classification", 0, 2, is_ordered=True).tolist() == [0, 0, 0, 0, 1, 1, 1, 1]

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from kan_engine import KAN, Expression, Formula, FormulaConstraints, KANConfig, TargetScaler, Variable
+from kan_engine import KAN, Expression, Formula, KANConfig, TargetScaler, Variable
 from kan_engine.expressions.evaluation import add, mul
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
+from worker.pipelines.search_config import make_search_config
 from worker.results.model_record import assemble_predictor, describe_formulas
 from worker.search.context import SearchContext
 from worker.search.result import SearchResult
@@ -17,9 +18,7 @@ X, Y = Variable("a"), Variable("b")
 def bounds_of(tree: Expression) -> list[float | None]:
     noisy = A + B + np.random.default_rng(1).normal(0, 0.01, len(A))
     data = prepare_data(table_of(a=A, b=B, y=noisy), request_for())
-    run = SearchContext.create(
-        data, data.plan.request, FormulaConstraints(), lambda *_: None, should_stop=lambda: False
-    )
+    run = SearchContext.create(data, make_search_config(data.plan.request))
     network = KAN(KANConfig(width=(2, 1)))
     found = SearchResult(
         network=network,

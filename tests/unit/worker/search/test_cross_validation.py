@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kan_engine import FormulaConstraints
 from kan_engine.expressions import evaluation
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
+from worker.pipelines.search_config import make_search_config
 from worker.search.context import SearchContext
 from worker.search.cross_validation import (
     compute_rmse,
@@ -33,7 +33,7 @@ ONES = np.ones(ROWS)
 def run_of(y: object, **body: object) -> SearchContext:
     request = request_for(**body)
     data = prepare_data(table_of(a=X[:, 0], b=X[:, 1], y=y), request)
-    return SearchContext.create(data, request, FormulaConstraints(), lambda *_: None, lambda: False)
+    return SearchContext.create(data, make_search_config(request))
 
 
 def test_every_training_row_is_predicted_by_what_has_not_seen_it() -> None:

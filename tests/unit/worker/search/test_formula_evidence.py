@@ -5,10 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from kan_engine import Formula, FormulaConstraints
+from kan_engine import Formula
 from kan_engine.expressions.evaluation import Expression, Variable, add, call, mul, number
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
+from worker.pipelines.search_config import make_search_config
 from worker.search.context import SearchContext
 from worker.search.cross_validation import measure_simple_models
 from worker.search.formula_evidence import (
@@ -34,7 +35,7 @@ def law(x: np.ndarray) -> np.ndarray:
 def run_of(y: np.ndarray, rows: int = ROWS) -> SearchContext:
     request = request_for()
     data = prepare_data(table_of(a=X[:rows, 0], b=X[:rows, 1], y=y[:rows]), request)
-    return SearchContext.create(data, request, FormulaConstraints(), lambda *_: None, lambda: False)
+    return SearchContext.create(data, make_search_config(request))
 
 
 # Of many tests: the models that formulas are compared with are fitted once

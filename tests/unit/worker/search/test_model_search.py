@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine import FormulaConstraints, Predictor, load, search_structures
+from kan_engine import Predictor, load, search_structures
+from kan_engine.search.callbacks import Callbacks
 from service.documents.answering_member import Members
 from service.storage.stored_table import StoredTable
 from tests.support.factories import make_predictor
@@ -19,6 +20,7 @@ from worker.data.preparation import PreparedData, prepare_data
 from worker.evaluation.decision_rule import choose_decision
 from worker.execution.outcome import Outcome
 from worker.execution.subtasks import Subtask
+from worker.pipelines.search_config import make_search_config
 from worker.pipelines.tabular import run_pipeline
 from worker.search.context import SearchContext
 from worker.search.cross_validation import compute_rmse
@@ -67,7 +69,7 @@ def served(table: StoredTable, **body: Any) -> Predictor:
 def searched(table: StoredTable, **body: Any) -> tuple[SearchResult, PreparedData]:
     request = request_for(**QUICK | body)
     data = prepare_data(table, request)
-    return find_network(data, request, FormulaConstraints(), lambda *_: None, lambda: False), data
+    return find_network(data, make_search_config(request)), data
 
 
 @dataclass
@@ -199,7 +201,7 @@ def test_a_law_serves_where_its_error_on_rows_not_seen_is_no_larger(
 
 def test_the_errors_of_a_law_count_how_badly_its_splines_follow_its_functions() -> None:
     data = prepare_data(table_of(**noisy(400, 0)), request_for(**QUICK))
-    run = SearchContext.create(data, data.plan.request, FormulaConstraints(), lambda *_: None, lambda: False)
+    run = SearchContext.create(data, make_search_config(data.plan.request))
     right = SimpleNamespace(
         is_adequate=True,
         predict=lambda rows: rows.y[:, 0].numpy(),
@@ -230,7 +232,7 @@ def serves_formula(
 ) -> bool:
     """Whether a formula answers whose errors are so much of the network's."""
     data = prepare_data(table_of(**noisy(150, 0)), request_for(**{"network": {}, **asked}))
-    run = SearchContext.create(data, data.plan.request, FormulaConstraints(), lambda *_: None, lambda: False)
+    run = SearchContext.create(data, make_search_config(data.plan.request))
     predictor = make_predictor()
     found = SearchResult.from_predictor(
         predictor,
@@ -274,13 +276,14 @@ def test_of_few_rows_a_formula_answers_where_no_choice_among_forms_makes_it_so_m
 def test_larger_networks_get_their_share_of_the_time_unless_a_law_shows(
     noise: float, is_cut: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = SimpleNamespace(monotonic=count().__next__)  # every look at it is a second later
-    monkeypatch.setattr("worker.search.law_search.time", clock)
     monkeypatch.setattr("worker.search.model_search.LAW_TIME_SHARE", 10.0)
+    monkeypatch.setattr("worker.search.context.SEARCH_TIME_SHARE", 1e6)
     x = inputs(150, 0)
     y = np.exp(x["a"]) + x["b"] + np.random.default_rng(1).normal(0, noise, 150)
-    record = run_pipeline(table_of(**x, y=y), request_for(baselines=False, max_seconds=2.0)).record
-    assert any("law search was ended early" in warning for warning in record["warnings"]) is is_cut
+    request = request_for(baselines=False, max_seconds=2.0)
+    callbacks = Callbacks(clock=count().__next__)  # every look at it is a second later
+    found = find_network(prepare_data(table_of(**x, y=y), request), make_search_config(request), callbacks)
+    assert found.is_cut is is_cut
 
 
 @pytest.mark.parametrize("rows", [200, 4_000])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kan_engine.search.config import SearchConfig
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
 from worker.search.outliers import exclude_outliers
@@ -28,7 +29,7 @@ def test_a_target_of_a_million_among_tens_is_named_by_its_row_and_set_aside() ->
     x, y = rows()
     y[WRONG] = 1e6
     before = prepared(x, y)
-    after = exclude_outliers(before)
+    after = exclude_outliers(before, SearchConfig())
     assert len(after.training) == len(before.training) - 1
     assert WRONG not in after.numbers
     assert len(after.test) == len(before.test)
@@ -39,7 +40,7 @@ def test_a_target_of_a_million_among_tens_is_named_by_its_row_and_set_aside() ->
 def test_a_typing_error_in_a_column_is_set_aside_too() -> None:
     x, y = rows()
     x[WRONG, 1] = 500.0
-    assert WRONG not in exclude_outliers(prepared(x, y)).numbers
+    assert WRONG not in exclude_outliers(prepared(x, y), SearchConfig()).numbers
 
 
 def test_a_row_far_away_that_obeys_the_law_of_the_others_stays() -> None:
@@ -47,7 +48,7 @@ def test_a_row_far_away_that_obeys_the_law_of_the_others_stays() -> None:
     x[WRONG] *= 100
     y[WRONG] = x[WRONG] @ np.array([1.0, 2.0, 3.0])
     data = prepared(x, y)
-    assert exclude_outliers(data) is data
+    assert exclude_outliers(data, SearchConfig()) is data
 
 
 @pytest.mark.parametrize("kind", ["normal", "heavy tails", "lognormal", "pole"])
@@ -61,12 +62,12 @@ def test_clean_tables_lose_no_row(kind: str) -> None:
         "pole": 1 / (np.abs(x[:, 0]) + 0.05),
     }[kind]
     data = prepared(x, y)
-    assert exclude_outliers(data) is data
+    assert exclude_outliers(data, SearchConfig()) is data
 
 
 def test_classes_and_very_few_rows_are_left_as_they_are() -> None:
     x, y = rows()
     few = prepare_data(table_of(a=x[:12, 0], y=[*y[:11], 1e6]), request_for())
-    assert exclude_outliers(few) is few
+    assert exclude_outliers(few, SearchConfig()) is few
     classes = prepared(x, np.where(y > 0, "up", "down"))
-    assert exclude_outliers(classes) is classes
+    assert exclude_outliers(classes, SearchConfig()) is classes

@@ -17,8 +17,10 @@ from kan_engine import (
     to_text,
 )
 from kan_engine.expressions.evaluation import add, apply_function, mul
+from kan_engine.search.callbacks import Callbacks
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
+from worker.pipelines.search_config import make_search_config
 from worker.search.context import SearchContext
 from worker.search.cross_validation import measure_simple_models
 from worker.search.formula_evidence import FormulaEvidence
@@ -40,9 +42,8 @@ def run_of(
     y: Any, *, limits: FormulaConstraints | None = None, stopped: bool = False, **body: Any
 ) -> SearchContext:
     data = prepare_data(table_of(a=A, b=B, y=y), request_for(**body))
-    return SearchContext.create(
-        data, data.plan.request, limits or FormulaConstraints(), lambda *_: None, should_stop=lambda: stopped
-    )
+    config = replace(make_search_config(data.plan.request), constraints=limits or FormulaConstraints())
+    return SearchContext.create(data, config, Callbacks(should_stop=lambda: stopped))
 
 
 def found_in(run: SearchContext, *trees: Expression, **known: Any) -> SearchResult:
@@ -114,7 +115,7 @@ def test_sums_keep_to_what_a_formula_may_contain() -> None:
         3 * np.log(A) + B + NOISE, limits=FormulaConstraints(forbidden=frozenset({"log"}), max_complexity=9)
     )
     found = add_additive_formulas(found_in(run), run)
-    assert all(run.limits.allow(formula.tree) for formula in found.formulas[0])
+    assert all(run.config.constraints.allow(formula.tree) for formula in found.formulas[0])
 
 
 def test_two_classes_have_the_log_odds_of_their_shares_at_least() -> None:
@@ -135,9 +136,9 @@ def test_three_classes_and_requests_without_formulas_are_left_alone() -> None:
 
 def test_a_formula_is_weak_where_a_constant_predicts_as_well() -> None:
     data = run_of(2 * A + NOISE).data
-    assert not is_weak(mul(2.0, Variable("a")), data)
-    assert is_weak(mul(0.5, apply_function("sin", mul(9.0, Variable("b")))), data)
-    assert is_weak(mul(2.0, 1.0), data)
+    assert not is_weak(mul(2.0, Variable("a")), data, 0)
+    assert is_weak(mul(0.5, apply_function("sin", mul(9.0, Variable("b")))), data, 0)
+    assert is_weak(mul(2.0, 1.0), data, 0)
 
 
 def test_a_wide_run_reads_the_columns_that_matter_of_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:

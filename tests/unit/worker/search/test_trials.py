@@ -9,10 +9,8 @@ import torch
 
 from kan_engine import (
     KAN,
-    FormulaConstraints,
     KANConfig,
     SelectionTask,
-    Standardizer,
     TargetScaler,
     TrainingConfig,
     TrainingStep,
@@ -20,10 +18,11 @@ from kan_engine import (
     TrialResult,
     UnscaledRows,
 )
-from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.model_selection.moves import estimate_seconds
+from kan_engine.search.callbacks import Callbacks
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
+from worker.pipelines.search_config import make_search_config
 from worker.search.context import SearchContext
 from worker.search.search_rows import SearchRows
 from worker.search.trials import MAX_LOSS_FACTOR, MIN_STEPS, EarlyStopping, TrialRunner
@@ -46,17 +45,11 @@ LINE = Trial(
 def trials(reports: list[str] | None = None, *, is_over: bool = False) -> TrialRunner:
     request = request_for(split={"kind": "none"})
     data = prepare_data(table_of(x=X[:, 0], y=X[:, 0] ** 2), request)
-    run = SearchContext(
-        data=data,
-        request=request,
-        names=data.names,
-        inputs=Standardizer.fit(X),
-        generator=torch.Generator().manual_seed(0),
+    callbacks = Callbacks(
         report=lambda stage, share, message, error=None: None if reports is None else reports.append(message),
         should_stop=lambda: is_over,
-        contest=OptimismCorrection(data.validation.weights),
-        limits=FormulaConstraints(),
     )
+    run = SearchContext.create(data, make_search_config(request), callbacks)
     scales = (run.inputs, run.inputs)
     grounds = SearchRows(
         data=data, fit=ROWS, validation=ROWS, everything=ROWS, scales=scales, scaler=TargetScaler.fit(X**2)

@@ -1,0 +1,56 @@
+"""What can be asked of a search for a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kan_engine.expressions.constraints import FormulaConstraints
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """Settings of a search. None leaves a choice to the search.
+
+    Attributes:
+        hidden: Nodes of the inner layers.
+        grid: Grid intervals of every activation.
+        order: Order of the splines.
+        optimizer: Optimizer of larger networks.
+        grid_schedule: Grid sizes from coarse to fine.
+        steps: Steps of a second-order optimizer on each grid, or epochs of Adam.
+        lamb: Strength of the sparsity penalty.
+        restarts: Random starts of a network.
+        prune: Whether edges that hardly matter are removed.
+        symbolic: Whether formulas are extracted.
+        constraints: What formulas may contain.
+        is_ordered: Whether the rows are in time order, so that folds are blocks of consecutive rows.
+        seed: Seed of all random numbers.
+        max_seconds: Time of the job; the search divides it among its stages.
+    """
+
+    hidden: tuple[int, ...] | None = None
+    grid: int | None = None
+    order: int = 3
+    optimizer: Literal["auto", "levenberg_marquardt", "adam", "lbfgs"] = "auto"
+    grid_schedule: tuple[int, ...] | None = None
+    steps: int | None = None
+    lamb: float | None = None
+    restarts: int | None = None
+    prune: bool = True
+    symbolic: bool = True
+    constraints: FormulaConstraints = field(default_factory=FormulaConstraints)
+    is_ordered: bool = False
+    seed: int = 0
+    max_seconds: float = 300.0
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether no shape, grid or training option was requested, so that the search chooses all of them."""
+        asked = self.hidden, self.grid, self.grid_schedule, self.steps, self.lamb
+        return self.optimizer == "auto" and all(option is None for option in asked)
+
+    @property
+    def has_stages(self) -> bool:
+        """Whether one network is refined through several requested grids, each of which is reported."""
+        return self.hidden is not None and self.grid_schedule is not None and len(self.grid_schedule) > 1

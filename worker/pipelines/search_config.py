@@ -1,0 +1,44 @@
+"""Translates what a request asks for to the settings of a search."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from kan_engine import FormulaConstraints
+from kan_engine.search.callbacks import Callbacks, ReportProgress
+from kan_engine.search.config import SearchConfig
+from service.schemas.training import TrainRequest
+
+
+def make_search_config(request: TrainRequest, forbidden: Iterable[str] = ()) -> SearchConfig:
+    """The settings of the search that a training asks for.
+
+    Args:
+        request: The training.
+        forbidden: Functions that no formula may contain.
+    """
+    network, training, symbolic = request.network, request.training, request.symbolic
+    return SearchConfig(
+        hidden=None if network.hidden == "auto" else tuple(network.hidden),
+        grid=None if network.grid == "auto" else network.grid,
+        order=network.order,
+        optimizer=training.optimizer,
+        grid_schedule=None if training.grid_schedule == "auto" else tuple(training.grid_schedule),
+        steps=None if training.steps == "auto" else training.steps,
+        lamb=None if training.lamb == "auto" else training.lamb,
+        restarts=None if training.restarts == "auto" else training.restarts,
+        prune=request.prune,
+        symbolic=symbolic is not None,
+        constraints=FormulaConstraints(
+            forbidden=frozenset(forbidden), max_complexity=symbolic.max_complexity if symbolic else None
+        ),
+        is_ordered=request.split.kind == "tail",
+        seed=request.seed,
+        max_seconds=request.max_seconds,
+    )
+
+
+def make_callbacks(report: ReportProgress, should_stop: Callable[[], bool]) -> Callbacks:
+    """Callbacks with the clock of this machine."""
+    return Callbacks(report=report, should_stop=should_stop, clock=time.monotonic)

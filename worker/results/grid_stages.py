@@ -1,0 +1,39 @@
+"""Size, time and metrics of a network on every grid of its schedule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kan_engine import KAN
+from worker.data.preparation import PreparedData
+from worker.evaluation.decision_rule import calibrate_on_validation_, choose_decision
+from worker.evaluation.model_metrics import measure_model
+from worker.search.result import SearchResult
+
+
+def measure_grids(found: SearchResult, data: PreparedData) -> list[dict[str, Any]]:
+    """Measure one network, refined from grid to grid, on every grid.
+
+    Returns:
+        Per grid: ``grid``, ``parameters``, ``seconds``, and ``metrics`` on the hold-out rows.
+    """
+    return [
+        {
+            "grid": stage.network.stack[0].grid_size,
+            "parameters": stage.network.parameter_count,
+            "seconds": round(stage.seconds, 3),
+            "metrics": _measure_stage(stage.network, found, data),
+        }
+        for stage in found.stages
+    ]
+
+
+def _measure_stage(stage: KAN, found: SearchResult, data: PreparedData) -> dict[str, float | None]:
+    predictor, decision = data.make_predictor(stage, found.inputs, found.scaler), None
+    if data.classes is not None:
+        calibrate_on_validation_(stage, stage, found.inputs, data)
+        decision = choose_decision(predictor, data)
+        predictor = replace(predictor, decision_weights=decision.weights)
+    metrics: dict[str, float | None] = measure_model(predictor, data, decision)["metrics"]
+    return metrics
