@@ -13,6 +13,7 @@ import numpy as np
 from celery import signals
 from sqlalchemy.orm import Session
 
+from kan_engine.search.subtasks import SubtaskCache
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from tests.faults import points, troubles
@@ -20,7 +21,6 @@ from tests.faults.points import note
 from worker import tasks
 from worker.execution.attempt import Attempt, JobResult, StoredResult
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
-from worker.execution.subtasks import SubtaskCache
 from worker.jobs.train import make_training_handlers
 
 MiB = 2**20

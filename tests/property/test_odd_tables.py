@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kan_engine import load
+from kan_engine.search.subtasks import InProcess, Subtask
 from service.errors import Invalid
 from service.operations.jobs.training_checks import check_training
 from tests.support.tables import request_for, table_of
 from worker.execution.outcome import Outcome
-from worker.execution.subtasks import InProcess, Subtask
 from worker.pipelines.tabular import run_pipeline
 
 pytestmark = [

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from kan_engine import Encoding, Feature, InvalidData
+from kan_engine.data.folds import encode_labels
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import Label, class_name
 from kan_engine.search.training_data import TrainingData
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import TrainingPlan, explain_unusable_numbers
 from service.storage.stored_table import StoredTable
-from worker.data.splitting import Split, encode_labels, split_rows, split_training_rows
+from worker.data.splitting import Split, split_rows, split_training_rows
 
 NO_FEATURE_WARNING = "no column varies over the training rows: the model predicts only the mean of the target"
 MAX_LISTED_NAMES = 20  # names that a message lists

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
 from kan_engine.data.columns import read_labels
+from kan_engine.data.folds import encode_labels
 from kan_engine.errors import InvalidData
 
 VALIDATION_SHARE = 0.2
@@ -106,42 +106,6 @@ def split_training_rows(
     own = y[train_rows]
     held = _last_rows(own, task, VALIDATION_SHARE) if kind == "tail" else _sample_validation(own, task, seed)
     return _divide_rows(train_rows, held)
-
-
-def assign_folds(y: np.ndarray, task: str, seed: int, count: int, *, is_ordered: bool = False) -> np.ndarray:
-    """Return the fold of each row [n], from 0 to ``count`` - 1.
-
-    The rows of every class are spread over the folds as evenly as possible. The folds of rows in time order
-    are blocks of consecutive rows.
-
-    Args:
-        y: The target of the rows to divide, in their order.
-        task: ``classification`` or ``regression``.
-        seed: Seed of the permutation.
-        count: Number of folds.
-        is_ordered: Whether the rows are in time order.
-    """
-    order = np.arange(len(y)) if is_ordered else np.random.default_rng(seed).permutation(len(y))
-    codes = encode_labels(y)[1] if task == "classification" else np.zeros(len(y), int)
-    order = order[np.argsort(codes[order], kind="stable")]
-    numbers = np.empty(len(y), int)
-    if is_ordered:
-        sizes = np.bincount(codes)
-        rank = np.arange(len(y)) - np.repeat(sizes.cumsum() - sizes, sizes)
-        numbers[order] = rank * count // np.repeat(sizes, sizes)
-    else:
-        numbers[order] = np.arange(len(y)) % count
-    return numbers
-
-
-def encode_labels(y: np.ndarray) -> tuple[list[Any], np.ndarray]:
-    """Return the distinct labels, sorted, and the index of the label of every row [n]."""
-    if y.dtype != object:
-        labels, codes = np.unique(y, return_inverse=True)
-        return labels.tolist(), codes
-    values = y.tolist()
-    places = {label: place for place, label in enumerate(sorted(set(values)))}
-    return list(places), np.fromiter((places[value] for value in values), int, len(values))
 
 
 def _split_by_column(column: str, test: Sequence[object], columns: Mapping[str, np.ndarray]) -> Split:

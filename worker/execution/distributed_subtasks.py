@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from kan_engine.search.subtasks import Subtask, T
 from service.db.repositories.subtasks import JobSubtasks, count_free_slots
 from service.db.session import UNAVAILABLE_ERRORS, Sessions
 from service.db.tables import Job, JobStatus
@@ -21,7 +22,6 @@ from service.schemas.jobs import SubtaskRequest
 from service.schemas.training import TrainRequest
 from service.storage.blobs import put_bytes, read_bytes
 from worker.execution.outcome import JobWaiting
-from worker.execution.subtasks import Subtask, T
 
 log = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from kan_engine import FormulaConstraints, Trial
+from kan_engine.search.subtasks import InProcess, Subtask, T
 from service.schemas.jobs import SubtaskRequest
 from service.storage.blobs import put_bytes
 from worker.data.preparation import prepare_data
 from worker.execution.attempt import Attempt, StoredResult
 from worker.execution.outcome import JobProgress, JobStopped
-from worker.execution.subtasks import InProcess, Subtask, T
 from worker.pipelines.search_config import make_callbacks, make_search_config
 from worker.search.context import SearchContext
 from worker.search.extraction_subtask import run_extraction_subtask

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
+from kan_engine.search.subtasks import SubtaskCache
 from service.db.repositories import TrainedModels
 from service.db.repositories.revisions import read_revision
 from service.schemas.revision import SymbolicRequest
@@ -16,7 +17,6 @@ from service.storage.stored_table import StoredTable
 from worker.execution.attempt import Attempt, JobHandler, StoredResult
 from worker.execution.distributed_subtasks import DistributedSubtasks
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
-from worker.execution.subtasks import SubtaskCache
 from worker.results.lineage import describe_lineage, make_default_name
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from kan_engine import load, read_attached, read_metadata, save
+from kan_engine.search.subtasks import SubtaskCache
 from service.documents.network_curves import describe_edges
 from service.schemas.baselines import Baseline, is_matched, make_baseline_name
 from service.schemas.training import TrainRequest
@@ -16,7 +17,6 @@ from worker.evaluation.baselines import BaselineRows, run_baselines
 from worker.evaluation.decision_rule import Decision
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
 from worker.execution.stage_timer import StageTimer
-from worker.execution.subtasks import SubtaskCache
 from worker.pipelines.density import run_density
 from worker.pipelines.revision import revise_model
 from worker.pipelines.search_config import make_callbacks, make_search_config

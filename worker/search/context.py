@@ -25,12 +25,12 @@ from kan_engine import (
     extract_shorter_formulas,
     select_relevant_columns,
 )
+from kan_engine.data.folds import assign_folds
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.search.callbacks import Callbacks, ReportProgress
 from kan_engine.search.config import SearchConfig
+from kan_engine.search.subtasks import InProcess, SubtaskCache
 from kan_engine.search.training_data import TrainingData
-from worker.data.splitting import assign_folds
-from worker.execution.subtasks import InProcess, SubtaskCache
 from worker.search.residual_signal import measure_residual_signal
 
 MAX_STRUCTURE_INPUTS = 40  # encoded columns, beyond which a law search uses a selection

@@ -10,7 +10,7 @@ from kan_engine import (
     structure_from_json,
     structure_to_json,
 )
-from worker.execution.subtasks import Subtask
+from kan_engine.search.subtasks import Subtask
 from worker.search.context import FoundLaw, SearchContext, extract_law, sample_search_rows, to_sample
 from worker.search.serialization import deserialize_found_law, serialize_found_law
 

@@ -15,7 +15,7 @@ from kan_engine import (
     is_more_flexible,
     list_moves,
 )
-from worker.execution.subtasks import Subtask, SubtaskCache
+from kan_engine.search.subtasks import Subtask, SubtaskCache
 from worker.search.serialization import read_expected_loss
 from worker.search.trials import ClimbBudget, TrialRunner, make_step_subtask
 

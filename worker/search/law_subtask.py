@@ -11,7 +11,7 @@ from kan_engine import (
     Formula,
     add_unused_inputs,
 )
-from worker.execution.subtasks import Subtask
+from kan_engine.search.subtasks import Subtask
 from worker.search.context import (
     MAX_EXACT_ERROR,
     MAX_SEARCH_ROWS,

@@ -8,9 +8,9 @@ import numpy as np
 
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.config import SearchConfig
+from kan_engine.search.subtasks import SubtaskCache
 from kan_engine.search.training_data import TrainingData
 from worker.evaluation.decision_rule import calibrate_on_validation_
-from worker.execution.subtasks import SubtaskCache
 from worker.search.context import MAX_EXACT_ERROR, SearchContext
 from worker.search.cross_validation import (
     compute_paired_rmse,

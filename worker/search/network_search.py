@@ -19,9 +19,9 @@ from kan_engine import (
     retrain_on_all_rows,
 )
 from kan_engine.search.config import SearchConfig
+from kan_engine.search.subtasks import Subtask
 from kan_engine.search.training_data import TrainingData
 from kan_engine.training.losses import loss_per_row
-from worker.execution.subtasks import Subtask
 from worker.search.context import SearchContext
 from worker.search.hill_climb import predict_subtasks, tune_network
 from worker.search.result import GridStage, SearchResult

@@ -15,10 +15,10 @@ from sklearn.linear_model import HuberRegressor
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kan_engine import robust_range
+from kan_engine.data.folds import assign_folds
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.search.config import SearchConfig
 from worker.data.preparation import PreparedData
-from worker.data.splitting import assign_folds
 from worker.search.cross_validation import fit_ridge_regression
 
 MIN_ROWS = 20  # fewer rows do not show which values are usual

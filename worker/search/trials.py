@@ -18,7 +18,7 @@ from kan_engine import (
     is_affordable,
     run_trial,
 )
-from worker.execution.subtasks import Subtask
+from kan_engine.search.subtasks import Subtask
 from worker.search.context import SearchContext
 from worker.search.search_rows import SearchRows
 from worker.search.serialization import deserialize_trained, serialize_trained

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from kan_engine.search.subtasks import Subtask
 from service.caller import LOCAL_CALLER
 from service.db.repositories import Jobs, Workers
 from service.db.repositories.subtasks import JobSubtasks
@@ -17,7 +18,6 @@ from tests.support.tables import request_for
 from worker.execution import distributed_subtasks
 from worker.execution.distributed_subtasks import DistributedSubtasks
 from worker.execution.outcome import JobWaiting
-from worker.execution.subtasks import Subtask
 
 FIRST, SECOND, THIRD = (Subtask("network", {"number": number}) for number in range(3))
 

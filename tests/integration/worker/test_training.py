@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from kan_engine.errors import InvalidData, TrainingDiverged
+from kan_engine.search.subtasks import SubtaskCache
 from service.caller import Caller
 from service.db.repositories import Datasets, Jobs, TrainedModels
 from service.db.session import Sessions, clock
@@ -33,7 +34,6 @@ from worker.execution.attempt import Attempt
 from worker.execution.heartbeat import Termination
 from worker.execution.outcome import JobProgress, JobStopped, Outcome, SourceModel
 from worker.execution.runner import run_job
-from worker.execution.subtasks import SubtaskCache
 from worker.jobs.train import Pipeline, make_training_handlers
 
 LEASE_S = 0.3  # beats every 0.1 s

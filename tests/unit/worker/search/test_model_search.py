@@ -12,6 +12,7 @@ import torch
 
 from kan_engine import Predictor, load, search_structures
 from kan_engine.search.callbacks import Callbacks
+from kan_engine.search.subtasks import Subtask
 from service.documents.answering_member import Members
 from service.storage.stored_table import StoredTable
 from tests.support.factories import make_predictor
@@ -19,7 +20,6 @@ from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
 from worker.evaluation.decision_rule import choose_decision
 from worker.execution.outcome import Outcome
-from worker.execution.subtasks import Subtask
 from worker.pipelines.search_config import make_search_config
 from worker.pipelines.tabular import run_pipeline
 from worker.search.context import SearchContext

@@ -1,28 +1,28 @@
-"""Subtasks: steps of the search in a job that any worker can execute.
+"""Subtasks: steps of a search that other processes can execute.
 
-The result of a subtask depends only on the job's request, the subtask's name and its input. So another worker
-may execute it in advance, and results of long subtasks are reused after a crash.
+The result of a subtask depends only on the data and settings of the search, the subtask's name and its input.
+So another process may execute it in advance, and results of long subtasks can be reused after a crash.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
-from service.schemas.common import fingerprint
-
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Subtask:
-    """A subtask of a job.
+    """A subtask of a search.
 
     Args:
-        name: Name of its handler; see ``worker.jobs.subtask``.
+        name: Name of its handler.
         input: Input of the handler, as JSON.
     """
 
@@ -31,12 +31,12 @@ class Subtask:
 
     @cached_property
     def key(self) -> str:
-        """Identifies the subtask within its job."""
-        return fingerprint([self.name, self.input])
+        """SHA-256 that identifies the subtask within its search."""
+        return hashlib.sha256(json.dumps([self.name, self.input], sort_keys=True).encode()).hexdigest()
 
 
 class SubtaskCache(Protocol):
-    """Results of the subtasks of a job."""
+    """Results of the subtasks of a search."""
 
     def get_or_compute(
         self, part: Subtask, work: Callable[[], T], *, write: Callable[[T], bytes], read: Callable[[bytes], T]
@@ -48,9 +48,6 @@ class SubtaskCache(Protocol):
             work: Computes the result.
             write: Serialises the result.
             read: Deserialises it.
-
-        Raises:
-            JobWaiting: Another worker executes the subtask.
         """
         ...
 
@@ -85,5 +82,5 @@ class InProcess:
         return None
 
     def prefetch(self, probable: Callable[[], Sequence[Subtask]]) -> AbstractContextManager[None]:  # noqa: ARG002
-        """Do nothing: no other worker takes part."""
+        """Do nothing: no other process takes part."""
         return nullcontext()
