@@ -2,8 +2,9 @@
 
 Every unknown is a spline of the independent variables. Its exact derivatives enter the equations at Gauss
 points of every cell. Linear equations take one step. Nonlinear initial value problems are solved window by
-window (``time_marching.py``), then all windows together. Intervals are halved where the highest derivatives
-of the splines jump, until the jumps or the changes are small enough.
+window (``time_marching.py``), then all windows together, unless an unknown has no derivative in time.
+Intervals are halved where the highest derivatives of the splines jump, until the jumps or the changes are
+small enough.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def solve(
     axes = _initial_axes(turned, grid, order)
     state, found, fraction = _constant_state(turned, axes, 0.0), None, 0.0
     if not (linear := is_linear(turned)):
-        if is_initial(turned, 0) and grid is None:
+        if is_initial(turned, 0) and grid is None and not has_constrained_unknown(turned):
             for marched in march(turned, axes, steps=steps, should_stop=should_stop):
                 if isinstance(marched, SolverState):
                     state, fraction = marched, MARCHING_WORK_SHARE
@@ -202,6 +203,16 @@ def is_initial(problem: DifferentialProblem, axis: int) -> bool:
     places = [c.fixed[axis] for c in problem.conditions if axis in c.fixed]
     needed = max(problem.order(axis, unknown) for unknown in range(len(problem.unknowns)))
     return 0 < needed <= len(places) and all(place == (low,) for place in places)
+
+
+def has_constrained_unknown(problem: DifferentialProblem) -> bool:
+    """Whether an unknown of several variables has no derivative along the first axis.
+
+    The pressure of an incompressible flow is one: in a short window the equations hardly determine it, and
+    its errors grow with every finer grid. On the whole domain they determine it well.
+    """
+    unknowns = range(len(problem.unknowns))
+    return len(problem.independent) > 1 and any(problem.order(0, unknown) == 0 for unknown in unknowns)
 
 
 def is_linear(problem: DifferentialProblem) -> bool:

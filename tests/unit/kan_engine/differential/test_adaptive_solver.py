@@ -50,6 +50,25 @@ def test_a_solution_that_blows_up_is_refused_near_the_place() -> None:
         last(ordinary("Derivative(y(x), x) - y(x)**2", "y(0) - 1"))
 
 
+def test_an_unknown_without_a_derivative_in_time_is_found_on_the_whole_domain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Window by window, the pressure of a flow got worse with every finer grid."""
+    flow = parse_problem(
+        independent=["x", "t"],
+        unknowns=["u", "p"],
+        domain={"x": [0, 1], "t": [0, 1]},
+        equations=["Derivative(u(x, t), t) - p(x, t)", "p(x, t) + u(x, t)**2"],
+        conditions=[({"t": 0}, "u(x, 0) - 1/(1 + x)"), ({"t": 0}, "p(x, 0) + 1/(1 + x)**2")],
+    )
+    monkeypatch.setattr(adaptive_solver, "march", None)
+    solution = last(flow).solution
+    assert solution is not None
+    points = solution.sample_points(200, 0)
+    u = 1 / (1 + points["x"] + points["t"])
+    np.testing.assert_allclose(solution.values(points), [u, -(u**2)], atol=1e-8)
+
+
 def test_a_solution_before_it_blows_up_is_found() -> None:
     solution = last(ordinary("Derivative(y(x), x) - y(x)**2", "y(0) - 1", high=0.8)).solution
     assert solution is not None
