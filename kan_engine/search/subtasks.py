@@ -6,13 +6,13 @@ So another process may execute it in advance, and results of long subtasks can b
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
+
+from kan_engine.fingerprint import fingerprint
 
 T = TypeVar("T")
 
@@ -31,8 +31,8 @@ class Subtask:
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 that identifies the subtask within its search."""
-        return hashlib.sha256(json.dumps([self.name, self.input], sort_keys=True).encode()).hexdigest()
+        """Identifies the subtask within its search."""
+        return fingerprint([self.name, self.input])
 
 
 class SubtaskCache(Protocol):

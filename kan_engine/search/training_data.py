@@ -92,9 +92,7 @@ class TrainingData:
         """The target in the client's values: numbers, or labels of the classes."""
         if self.classes is None:
             return part.y
-        labels = np.empty(len(self.classes), dtype=object)
-        labels[:] = self.classes
-        found: np.ndarray = labels[part.classes]
+        found: np.ndarray = np.array(self.classes, dtype=object)[part.classes]
         return found
 
     def row_weights(self, part: LabelledRows) -> Float[np.ndarray, " rows"]:

@@ -1,7 +1,5 @@
 """Shared schemas: strict requests, pages, problems."""
 
-import hashlib
-import json
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -37,11 +35,6 @@ def report_first_wrong(kind: type) -> BeforeValidator:
         return next(({name: value} for name, value in values if not isinstance(value, kind)), given)
 
     return BeforeValidator(keep_first_wrong)
-
-
-def fingerprint(document: Any) -> str:
-    """SHA-256 of a JSON document, independent of the order of its keys."""
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def require_one_of(**types: str) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from typing import Any
 import polars as pl
 from sqlalchemy.orm import Session
 
+from kan_engine.fingerprint import fingerprint
 from service.db.repositories import Datasets, Jobs, TrainedModels
 from service.db.repositories.subtasks import JobSubtasks
 from service.db.tables import Job, JobStatus, Model
 from service.errors import Invalid
-from service.schemas.common import fingerprint
 from service.schemas.study import GRID_PATH, StudyRequest, summarize_training
 from service.schemas.training import TrainRequest
 from worker.execution.attempt import Attempt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from kan_engine import FormulaConstraints, Trial
+from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.subtasks import InProcess, Subtask, T
 from service.schemas.jobs import SubtaskRequest
 from service.storage.blobs import put_bytes
 from worker.data.preparation import prepare_data
 from worker.execution.attempt import Attempt, StoredResult
 from worker.execution.outcome import JobProgress, JobStopped
-from worker.pipelines.search_config import make_callbacks, make_search_config
+from worker.pipelines.search_config import make_search_config
 from worker.search.context import SearchContext
 from worker.search.extraction_subtask import run_extraction_subtask
 from worker.search.law_subtask import find_small_law
@@ -51,7 +53,11 @@ def run_subtask(attempt: Attempt) -> SubtaskResult:
     with attempt.open_table(request.training.dataset_id) as table:
         data = exclude_outliers(prepare_data(table, request.training), config)
     taken = _ResultRecorder()
-    callbacks = make_callbacks(lambda *told: attempt.report(JobProgress(*told)), attempt.should_stop)
+    callbacks = Callbacks(
+        report=lambda *told: attempt.report(JobProgress(*told)),
+        should_stop=attempt.should_stop,
+        clock=time.monotonic,
+    )
     run = SearchContext.create(data, config, callbacks, taken)
     SUBTASK_HANDLERS[request.name](run, request.input)
     if attempt.should_stop():

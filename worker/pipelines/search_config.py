@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from kan_engine import FormulaConstraints
-from kan_engine.search.callbacks import Callbacks, ReportProgress
 from kan_engine.search.config import SearchConfig
 from service.schemas.training import TrainRequest
 
@@ -37,8 +35,3 @@ def make_search_config(request: TrainRequest, forbidden: Iterable[str] = ()) -> 
         seed=request.seed,
         max_seconds=request.max_seconds,
     )
-
-
-def make_callbacks(report: ReportProgress, should_stop: Callable[[], bool]) -> Callbacks:
-    """Callbacks with the clock of this machine."""
-    return Callbacks(report=report, should_stop=should_stop, clock=time.monotonic)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from kan_engine import ColumnsAndTarget, Encoding, Expression, Feature, OptimismCorrection
+from kan_engine import ColumnsAndTarget, Encoding, Expression, OptimismCorrection
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.config import SearchConfig
@@ -40,12 +40,7 @@ def _make_data(fit: ColumnsAndTarget, validation: ColumnsAndTarget) -> TrainingD
     columns = {name: np.concatenate([own, validation[0][name]]) for name, own in fit[0].items()}
     values = np.concatenate([fit[1], validation[1]])
     return TrainingData(
-        encoding=Encoding.from_features(
-            Feature(
-                name=name, type="number", min=float(v.min()), max=float(v.max()), fill=float(np.median(v))
-            )
-            for name, v in columns.items()
-        ),
+        encoding=Encoding.fit(columns, dict.fromkeys(columns, "number")),
         target="solution",
         rows=LabelledRows(
             x=np.stack(list(columns.values()), 1),

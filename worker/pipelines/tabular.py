@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from kan_engine import load, read_attached, read_metadata, save
+from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.subtasks import SubtaskCache
 from service.documents.network_curves import describe_edges
 from service.schemas.baselines import Baseline, is_matched, make_baseline_name
@@ -19,7 +21,7 @@ from worker.execution.outcome import JobProgress, Outcome, SourceModel
 from worker.execution.stage_timer import StageTimer
 from worker.pipelines.density import run_density
 from worker.pipelines.revision import revise_model
-from worker.pipelines.search_config import make_callbacks, make_search_config
+from worker.pipelines.search_config import make_search_config
 from worker.results.figures import compute_figures
 from worker.results.formula_member import (
     add_formula_member,
@@ -66,7 +68,7 @@ def run_pipeline(
     with watch.stage("prepare", 0.0, "reading the table"):
         config = make_search_config(request, revises.model.changes.forbid if revises else ())
         data = exclude_outliers(prepare_data(table, request), config)
-    callbacks = make_callbacks(watch.report, watch.should_stop)
+    callbacks = Callbacks(report=watch.report, should_stop=watch.should_stop, clock=time.monotonic)
     if revises is not None and not revises.model.needs_new_network:
         with watch.stage("symbolic", 0.1, "changing the formula"):
             outcome = revise_model(revises, data, config, callbacks)

@@ -17,7 +17,7 @@ from kan_engine import (
 )
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import apply_function, bind
-from worker.search.context import SearchContext, sample_search_rows, to_columns, to_sample
+from worker.search.context import SearchContext, sample_search_rows
 from worker.search.cross_validation import (
     MIN_ROWS_PER_CONSTANT,
     LinearModel,
@@ -76,7 +76,7 @@ def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearK
     )
     z = scaler.forward(rows.y[:, None])[:, 0]
     residuals = (line.predict(rows.x) - scaler.mean[0]) / scaler.std[0] - z
-    fit, validation = (to_columns(run.names, to_sample(part, run.inputs)) for part in sample_search_rows(run))
+    fit, validation = ((part.columns, part.y) for part in sample_search_rows(run))
     tree = linear_formula(data.names, line.slopes, float(line.intercept))
     if is_log:  # not refitted: least squares would fit only the largest targets
         form, values = parametrize_floats(tree)

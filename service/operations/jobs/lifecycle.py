@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from kan_engine.fingerprint import fingerprint
 from service.db.repositories.audit import Audit
 from service.db.repositories.datasets import Datasets
 from service.db.repositories.jobs import Jobs
@@ -23,7 +24,6 @@ from service.operations.jobs.study_checks import check_study
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.operations.quotas import refuse_more_bytes, refuse_more_jobs
 from service.queue import TaskQueue
-from service.schemas.common import fingerprint
 from service.schemas.equations import SolveRequest
 from service.schemas.jobs import AnyRequest, JobOut, read_request
 from service.schemas.prediction import BatchRequest
