@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy import special
 
-from kan_engine import Expression, possible_ends
 from kan_engine.density.maximum_likelihood import DistributionFamily, Vector
+from kan_engine.density.support import possible_ends
 from kan_engine.density.weighted_values import WeightedValues
-from kan_engine.expressions.evaluation import call, mul, number, power
+from kan_engine.expressions.evaluation import Expression, call, mul, number, power
 
 LARGE_GAMMA_SHAPE = 50.0  # from this shape on the usual formula of the gamma density overflows
 MAX_EM_ROUNDS = 200  # of expectation maximisation

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import special
 
-from kan_engine import Expression, Variable, variables
 from kan_engine.density.distributions import candidate_families
 from kan_engine.density.maximum_likelihood import (
     NORMAL_QUANTILE_95,
@@ -24,7 +23,7 @@ from kan_engine.density.maximum_likelihood import (
     fit_family,
 )
 from kan_engine.density.weighted_values import WeightedValues, effective_sample_size
-from kan_engine.expressions.evaluation import call, mul, number
+from kan_engine.expressions.evaluation import Expression, Variable, call, mul, number, variables
 
 FOLDS = 5
 MAX_ROWS = 100_000  # of more rows a sample is used

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from kan_engine import Expression
 from kan_engine.density.weighted_values import WeightedValues
+from kan_engine.expressions.evaluation import Expression
 
 NORMAL_QUANTILE_95 = 1.959963984540054  # standard errors on either side of a 95 % confidence interval
 RELATIVE_STEP = 1e-4  # of central differences of the log-likelihood, relative to a parameter

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Shaped
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.labels import Label
 from kan_engine.data.scaling import Standardizer, TargetScaler
+from kan_engine.data.training_data import TrainingData
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.inference.label_decision import choose_classes
 from kan_engine.network.compiled.network import CompiledNetwork, compile_network
@@ -82,6 +83,21 @@ class Predictor:
             _check_decision(self.decision_weights, self.classes)
         if self.support is not None:
             _check_support(self)
+
+    @staticmethod
+    def from_training(
+        data: TrainingData, network: KAN, inputs: Standardizer, outputs: TargetScaler | None
+    ) -> Predictor:
+        """Combine a network with the encoding of the rows that it was trained on, and with its scales."""
+        return Predictor(
+            encoding=data.encoding,
+            inputs=inputs,
+            network=network,
+            outputs=outputs,
+            classes=data.classes,
+            target=data.target,
+            residuals=np.zeros(0),
+        )
 
     @property
     def task(self) -> Literal["regression", "classification", "density"]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class ReportProgress(Protocol):
     """Callback that takes the stage, its fraction of the job, a message and the error so far."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from kan_engine.fingerprint import fingerprint
 
@@ -35,6 +35,7 @@ class Subtask:
         return fingerprint([self.name, self.input])
 
 
+@runtime_checkable
 class SubtaskCache(Protocol):
     """Results of the subtasks of a search."""
 

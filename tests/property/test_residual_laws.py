@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.evaluation import residual_test
-from worker.evaluation.residual_test import examine_residuals
+from kan_engine.assessment import residual_test
+from kan_engine.assessment.residual_test import examine_residuals
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -13,11 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import Encoding, Feature, InvalidData
+from kan_engine import Encoding, Feature, InvalidData, LabelledRows, TrainingData
 from kan_engine.data.folds import encode_labels
-from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import Label, class_name
-from kan_engine.search.training_data import TrainingData
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import TrainingPlan, explain_unusable_numbers
 from service.storage.stored_table import StoredTable
@@ -33,13 +31,9 @@ class PreparedData(TrainingData):
 
     Attributes:
         plan: What the request asks for.
-        warnings: What was left out, and why.
-        numbers: Row number of every row in the dataset, from 0.
     """
 
     plan: TrainingPlan
-    warnings: tuple[str, ...]
-    numbers: np.ndarray
 
     @cached_property
     def test(self) -> LabelledRows:

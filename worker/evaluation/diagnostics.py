@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
-from kan_engine import Predictor, choose_classes
-from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine import LabelledRows, Predictor, choose_classes
 from kan_engine.data.labels import class_name
 
 MAX_PARITY_ROWS = 2_000  # rows of the parity plot of a regression

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import Predictor
-from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine import LabelledRows, Predictor
 from kan_engine.data.labels import class_name
+from kan_engine.inference.decision_rule import Decision
 from worker.data.preparation import PreparedData
-from worker.evaluation.decision_rule import Decision
 from worker.evaluation.metrics import (
     class_metrics,
     classification_metrics,

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import Feature, Predictor
-from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine import Feature, LabelledRows, Predictor
 from kan_engine.data.labels import class_name
 from worker.data.preparation import PreparedData
 

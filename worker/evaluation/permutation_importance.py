@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import Feature, Predictor
-from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine import Feature, LabelledRows, Predictor
 from worker.data.preparation import PreparedData
 
 MAX_ROWS, MIN_ROWS = 2_000, 100

@@ -9,22 +9,20 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from kan_engine import FormulaConstraints, Trial
-from kan_engine.search.callbacks import Callbacks
+from kan_engine import Callbacks, FormulaConstraints, Trial, exclude_outliers
+from kan_engine.search.context import SearchContext
+from kan_engine.search.extraction_subtask import run_extraction_subtask
+from kan_engine.search.law_subtask import find_small_law
+from kan_engine.search.network_search import make_task
+from kan_engine.search.search_rows import SearchRows
 from kan_engine.search.subtasks import InProcess, Subtask, T
+from kan_engine.search.trials import TrialRunner
 from service.schemas.jobs import SubtaskRequest
 from service.storage.blobs import put_bytes
 from worker.data.preparation import prepare_data
 from worker.execution.attempt import Attempt, StoredResult
 from worker.execution.outcome import JobProgress, JobStopped
 from worker.pipelines.search_config import make_search_config
-from worker.search.context import SearchContext
-from worker.search.extraction_subtask import run_extraction_subtask
-from worker.search.law_subtask import find_small_law
-from worker.search.network_search import make_task
-from worker.search.outliers import exclude_outliers
-from worker.search.search_rows import SearchRows
-from worker.search.trials import TrialRunner
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,9 @@ def run_subtask(attempt: Attempt) -> SubtaskResult:
         config = replace(config, constraints=FormulaConstraints.from_dict(request.input["limits"]))
     attempt.report(JobProgress("prepare", 0.0, "reading the table"))
     with attempt.open_table(request.training.dataset_id) as table:
-        data = exclude_outliers(prepare_data(table, request.training), config)
+        data = exclude_outliers(
+            prepare_data(table, request.training), seed=config.seed, is_ordered=config.is_ordered
+        )
     taken = _ResultRecorder()
     callbacks = Callbacks(
         report=lambda *told: attempt.report(JobProgress(*told)),

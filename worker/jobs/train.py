@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
-from kan_engine.search.subtasks import SubtaskCache
+from kan_engine import SubtaskCache
 from service.db.repositories import TrainedModels
 from service.db.repositories.revisions import read_revision
 from service.schemas.revision import SymbolicRequest

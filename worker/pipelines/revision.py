@@ -10,10 +10,14 @@ import torch
 
 from kan_engine import (
     KAN,
+    Callbacks,
     ExtractionContext,
     Formula,
+    LabelledRows,
     NoiseModel,
     Predictor,
+    SearchConfig,
+    SearchResult,
     TrainingConfig,
     TrainingRows,
     extract_formulas,
@@ -27,13 +31,15 @@ from kan_engine import (
     train,
     variables,
 )
-from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.search.callbacks import Callbacks
-from kan_engine.search.config import SearchConfig
+from kan_engine.assessment.formula_evidence import assess_formula
+from kan_engine.inference.decision_rule import calibrate_on_validation_
+from kan_engine.search.context import SearchContext, estimate_precision, sample_search_rows
+from kan_engine.search.law_search import find_log_odds_formulas
+from kan_engine.search.law_subtask import find_small_law
+from kan_engine.search.sparse_additive import add_additive_formulas
 from service.documents.network_curves import describe_edges
 from service.errors import Conflict
 from worker.data.preparation import PreparedData
-from worker.evaluation.decision_rule import calibrate_on_validation_
 from worker.execution.outcome import Outcome, SourceModel
 from worker.results.figures import compute_figures
 from worker.results.formula_member import (
@@ -48,13 +54,6 @@ from worker.results.model_record import (
     make_record,
     output_names,
 )
-from worker.search.context import SearchContext, estimate_precision, sample_search_rows
-from worker.search.cross_validation import measure_simple_models
-from worker.search.formula_evidence import assess_formula, measure_formula_errors
-from worker.search.law_search import find_log_odds_formulas
-from worker.search.law_subtask import find_small_law
-from worker.search.result import SearchResult
-from worker.search.sparse_additive import add_additive_formulas
 
 TRAINING_STEPS = 60  # steps of Levenberg-Marquardt after edges were fixed
 # R² on an edge's activation below which a warning reports the function that replaced it
@@ -108,9 +107,13 @@ def _make_symbolic(
     document = None
     if found.formulas and all(found.formulas):
         if predictor.classes is None and found.evidence is None:
-            best = found.formulas[0][0]
+            best, folds = found.formulas[0][0], run.cross_validation
             evidence = assess_formula(
-                best, measure_formula_errors(best, run), measure_simple_models(run), run
+                best,
+                folds.measure_formula(best.tree),
+                folds.measure_simple_models(),
+                folds,
+                should_stop=run.should_stop,
             )
             found = replace(found, evidence=evidence)
         document = describe_formulas(found, predictor, data)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kan_engine import FormulaConstraints
-from kan_engine.search.config import SearchConfig
+from kan_engine import FormulaConstraints, SearchConfig
 from service.schemas.training import TrainRequest
 
 

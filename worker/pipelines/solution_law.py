@@ -8,13 +8,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from kan_engine import ColumnsAndTarget, Encoding, Expression, OptimismCorrection
-from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.search.callbacks import Callbacks
-from kan_engine.search.config import SearchConfig
-from kan_engine.search.training_data import TrainingData
-from worker.search.context import SearchContext
-from worker.search.law_search import search_exact_law
+from kan_engine import (
+    Callbacks,
+    ColumnsAndTarget,
+    Encoding,
+    Expression,
+    LabelledRows,
+    OptimismCorrection,
+    SearchConfig,
+    TrainingData,
+    search_exact_law,
+)
+from kan_engine.search.context import SearchContext
 
 TIMEOUT_S = 10.0  # time limit of the search
 
@@ -50,4 +55,5 @@ def _make_data(fit: ColumnsAndTarget, validation: ColumnsAndTarget) -> TrainingD
         ),
         fit_count=len(fit[1]),
         validation_count=len(validation[1]),
+        numbers=np.arange(len(values)),
     )

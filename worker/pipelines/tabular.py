@@ -7,16 +7,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from kan_engine import load, read_attached, read_metadata, save
-from kan_engine.search.callbacks import Callbacks
-from kan_engine.search.subtasks import SubtaskCache
+from kan_engine import (
+    Callbacks,
+    SubtaskCache,
+    exclude_outliers,
+    find_model,
+    load,
+    read_attached,
+    read_metadata,
+    save,
+)
+from kan_engine.inference.decision_rule import Decision
+from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
 from service.documents.network_curves import describe_edges
 from service.schemas.baselines import Baseline, is_matched, make_baseline_name
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from worker.data.preparation import PreparedData, prepare_data
 from worker.evaluation.baselines import BaselineRows, run_baselines
-from worker.evaluation.decision_rule import Decision
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
 from worker.execution.stage_timer import StageTimer
 from worker.pipelines.density import run_density
@@ -30,9 +38,6 @@ from worker.results.formula_member import (
 )
 from worker.results.grid_stages import measure_grids
 from worker.results.model_record import assemble_predictor, describe_formulas, make_record, output_names
-from worker.search.model_search import find_network
-from worker.search.outliers import exclude_outliers
-from worker.search.serialization import collect_errors, restore_result, to_metadata
 
 
 def run_pipeline(
@@ -67,7 +72,7 @@ def run_pipeline(
         return run_density(table, request, watch)
     with watch.stage("prepare", 0.0, "reading the table"):
         config = make_search_config(request, revises.model.changes.forbid if revises else ())
-        data = exclude_outliers(prepare_data(table, request), config)
+        data = exclude_outliers(prepare_data(table, request), seed=config.seed, is_ordered=config.is_ordered)
     callbacks = Callbacks(report=watch.report, should_stop=watch.should_stop, clock=time.monotonic)
     if revises is not None and not revises.model.needs_new_network:
         with watch.stage("symbolic", 0.1, "changing the formula"):
@@ -75,7 +80,7 @@ def run_pipeline(
         return replace(outcome, record=outcome.record | {"timings": watch.seconds}, cut_by=watch.cut_by)
     if resume is None:
         with watch.stage("train", 0.05, "looking for a structure"):
-            found = find_network(data, config, callbacks, parts)
+            found = find_model(data, config, callbacks, parts)
             grids = measure_grids(found, data)
         predictor, decision = assemble_predictor(found, data)
         if watch.cut_by is None:

@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import FormulaPredictor, Predictor
-from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine import FormulaPredictor, LabelledRows, Predictor
+from kan_engine.inference.decision_rule import Decision
+from kan_engine.search.law_search import MAX_LOG_ODDS
 from service.documents.answering_member import Members
 from service.schemas.members import make_formula_entry
 from worker.data.preparation import PreparedData
-from worker.evaluation.decision_rule import Decision
 from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
 from worker.evaluation.model_metrics import measure_model
-from worker.search.law_search import MAX_LOG_ODDS
 
 SymbolicDocument = Mapping[str, Any]
 MemberEntries = dict[str, dict[str, Any]]  # of ``members`` in the record of a model

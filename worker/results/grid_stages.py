@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from kan_engine import KAN
+from kan_engine import KAN, Predictor, SearchResult
+from kan_engine.inference.decision_rule import calibrate_on_validation_, choose_decision
 from worker.data.preparation import PreparedData
-from worker.evaluation.decision_rule import calibrate_on_validation_, choose_decision
 from worker.evaluation.model_metrics import measure_model
-from worker.search.result import SearchResult
 
 
 def measure_grids(found: SearchResult, data: PreparedData) -> list[dict[str, Any]]:
@@ -30,7 +29,7 @@ def measure_grids(found: SearchResult, data: PreparedData) -> list[dict[str, Any
 
 
 def _measure_stage(stage: KAN, found: SearchResult, data: PreparedData) -> dict[str, float | None]:
-    predictor, decision = data.make_predictor(stage, found.inputs, found.scaler), None
+    predictor, decision = Predictor.from_training(data, stage, found.inputs, found.scaler), None
     if data.classes is not None:
         calibrate_on_validation_(stage, stage, found.inputs, data)
         decision = choose_decision(predictor, data)

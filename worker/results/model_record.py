@@ -9,19 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import Predictor, TargetScaler, add_bounds, from_json, is_affine
-from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine import (
+    LabelledRows,
+    Predictor,
+    SearchResult,
+    TargetScaler,
+    TrainingData,
+    add_bounds,
+    from_json,
+    is_affine,
+)
+from kan_engine.assessment.comparison import describe_formula_gain
 from kan_engine.data.labels import class_name
-from kan_engine.search.training_data import TrainingData
+from kan_engine.inference.decision_rule import Decision, choose_decision
+from kan_engine.search.law_search import MAX_LOG_ODDS
+from kan_engine.search.sparse_additive import is_weak
 from service.documents.model_summary import describe_features, describe_network
 from service.schemas.training import TrainRequest
 from worker.data.preparation import PreparedData
-from worker.evaluation.decision_rule import Decision, choose_decision
 from worker.results.symbolic_document import make_symbolic_document
-from worker.search.cross_validation import describe_formula_gain
-from worker.search.law_search import MAX_LOG_ODDS
-from worker.search.result import SearchResult
-from worker.search.sparse_additive import is_weak
 
 MAX_HISTORY_POINTS = 500
 
@@ -31,7 +37,7 @@ def assemble_predictor(found: SearchResult, data: TrainingData) -> tuple[Predict
     scaler = found.scaler
     if scaler is not None and not (found.is_straight and scaler.transform == "identity"):
         scaler = add_bounds(scaler, data.training.y)
-    predictor = data.make_predictor(found.network, found.inputs, scaler)
+    predictor = Predictor.from_training(data, found.network, found.inputs, scaler)
     judged = replace(predictor, network=found.judged)
     if data.classes is not None:
         decision = choose_decision(judged, data)

@@ -10,6 +10,7 @@ import numpy as np
 from kan_engine import (
     Encoding,
     Formula,
+    FormulaEvidence,
     ParametricForm,
     clip_squared_errors,
     complexity,
@@ -23,7 +24,6 @@ from kan_engine import (
     variables,
 )
 from service.documents.model_summary import describe_formula
-from worker.search.formula_evidence import FormulaEvidence
 
 MAX_EXACT_ERROR = 1e-7  # RMSE over the target's standard deviation
 

@@ -10,8 +10,8 @@ from kan_engine import (
     DistillationPlan,
     Workload,
     affordable_grids,
-    allot_climb_seconds,
 )
+from kan_engine.model_selection.budget import allot_climb_seconds
 from service.db.tables import Dataset
 from service.errors import Invalid
 from service.operations.jobs.training_checks import check_training
@@ -207,7 +207,7 @@ def _make_requested_network(plan: TrainingPlan, width: tuple[int, ...]) -> _Netw
 
 
 def _list_searched_networks(plan: TrainingPlan, inputs: int) -> Iterator[_NetworkWorkload]:
-    """The smallest and the largest networks of the search in ``worker.search.model_search``."""
+    """The smallest and the largest networks of the search in ``kan_engine.search.model_search``."""
     request, training, grids = plan.request, plan.request.training, _list_grids(plan)
     climb = ClimbLimits(
         inputs=inputs,

@@ -15,7 +15,8 @@ import polars as pl
 import pytest
 from sqlalchemy import select, update
 
-from kan_engine import TrialResult
+from kan_engine.model_selection.trials import TrialResult
+from kan_engine.search.trials import TrialRunner
 from service.db.repositories import Jobs, Workers
 from service.db.session import Sessions, clock, make_engine, make_sessions
 from service.db.tables import SUBTASK_KIND, Job, Model
@@ -26,7 +27,6 @@ from worker.execution import distributed_subtasks
 from worker.execution.runner import run_job
 from worker.jobs.registry import HANDLERS
 from worker.runtime import housekeeping
-from worker.search.trials import TrialRunner
 
 pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions", "in_a_hurry")
 
@@ -58,7 +58,7 @@ def in_a_hurry() -> Iterator[None]:
         patch.setattr("worker.execution.runner.WORK_TIME_SHARE", 100.0)
         patch.setattr("worker.execution.runner.MIN_FINISH_S", -1e5)
         for share in ("model_search.LAW_TIME_SHARE", "context.SEARCH_TIME_SHARE"):
-            patch.setattr(f"worker.search.{share}", 100.0)
+            patch.setattr(f"kan_engine.search.{share}", 100.0)
         yield
 
 

@@ -69,8 +69,8 @@ def _short_searches() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "ONE_NODE", search.ONE_NODE[:1])
         patch.setattr(search, "TWO_NODES", ())
-        patch.setattr("worker.search.law_search.MAX_CANDIDATES", 1)
-        patch.setattr("worker.search.formula_evidence.MAX_RESAMPLINGS", 1)
+        patch.setattr("kan_engine.search.law_search.MAX_CANDIDATES", 1)
+        patch.setattr("kan_engine.assessment.formula_evidence.MAX_RESAMPLINGS", 1)
         patch.setattr("kan_engine.symbolic.extraction.MAX_COMBINATIONS", 6)
         patch.setattr("kan_engine.symbolic.extraction.MAX_CLOSE_FORMS", 3)
         patch.setattr("kan_engine.symbolic.univariate_fit.STARTS_PER_FUNCTION", 1)

@@ -8,6 +8,8 @@ import pytest
 @pytest.fixture(scope="module")
 def few_candidates(small_dictionary: None) -> Iterator[None]:
     """Few closed forms of every edge, in few combinations: what is found in them has tests of its own."""
+    from kan_engine.assessment import formula_evidence
+    from kan_engine.search import law_search
     from kan_engine.structure import search
     from kan_engine.symbolic import (
         damped_oscillations,
@@ -16,7 +18,6 @@ def few_candidates(small_dictionary: None) -> Iterator[None]:
         extraction,
         network_candidates,
     )
-    from worker.search import formula_evidence, law_search
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(damped_oscillations, "MAX_TERMS", 1)

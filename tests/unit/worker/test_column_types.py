@@ -53,7 +53,7 @@ TWO = {"0 and 1": (0, 1), "1 and 2": (1, 2), "9 and 10": (9, 10), "fractions": (
 def _one_logistic_regression() -> Iterator[None]:
     """Beside every classifier, instead of the best of three."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("worker.search.cross_validation.LOGISTIC_STRENGTHS", (1.0,))
+        patch.setattr("kan_engine.assessment.cross_validation.LOGISTIC_STRENGTHS", (1.0,))
         yield
 
 

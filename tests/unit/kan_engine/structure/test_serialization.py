@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine import search_structures, structure_from_json, structure_to_json
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
-from kan_engine.structure.search import CURVED_LINE_PRODUCT, LOG, ONE_NODE, _StructureSearch
+from kan_engine.structure.search import (
+    CURVED_LINE_PRODUCT,
+    LOG,
+    ONE_NODE,
+    _StructureSearch,
+    search_structures,
+)
+from kan_engine.structure.serialization import structure_from_json, structure_to_json
 from kan_engine.training.loop import TrainingStep
 
 RNG = np.random.default_rng(0)

@@ -9,13 +9,13 @@ from kan_engine import (
     Standardizer,
     TrainingConfig,
     TrainingRows,
-    add_unused_inputs,
     fix_edges_,
     remove_inputs,
     rescale_inputs,
     train,
 )
 from kan_engine.network.kan import KAN
+from kan_engine.symbolic.fix_edges import add_unused_inputs
 from tests.support.engine.networks import random_network
 
 X = torch.linspace(-1, 1, 90, dtype=torch.float64)[:, None] * torch.tensor([[1.0, -0.7]], dtype=torch.float64)

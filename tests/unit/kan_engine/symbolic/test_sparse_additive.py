@@ -10,11 +10,10 @@ from kan_engine import (
     Formula,
     FormulaConstraints,
     evaluate,
-    fit_additive_forms,
-    select_relevant_columns,
     variables,
 )
 from kan_engine.expressions.constraints import list_functions
+from kan_engine.symbolic.sparse_additive import fit_additive_forms, select_relevant_columns
 
 RNG = np.random.default_rng(0)
 

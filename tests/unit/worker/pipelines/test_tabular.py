@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 
 from kan_engine import (
-    AUTO_STARTS,
-    FittedStructure,
     Predictor,
     evaluate,
     from_json,
-    list_moves,
     load,
     read_metadata,
-    run_trial,
     save,
-    search_structures,
 )
+from kan_engine.model_selection.moves import list_moves
+from kan_engine.model_selection.trials import run_trial
+from kan_engine.search.law_search import MAX_LOG_ODDS
+from kan_engine.structure.fitted_structure import FittedStructure
+from kan_engine.structure.search import search_structures
+from kan_engine.training.multi_start import AUTO_STARTS
 from service.documents.answering_member import Members
 from service.storage.stored_table import StoredTable
 from tests.support.engine.networks import random_network
@@ -29,7 +30,6 @@ from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
 from worker.execution.outcome import JobProgress, Outcome
 from worker.pipelines.tabular import run_pipeline
-from worker.search.law_search import MAX_LOG_ODDS
 
 pytestmark = pytest.mark.usefixtures("few_candidates", "no_suggestions")
 
@@ -204,7 +204,7 @@ def test_the_formulas_of_a_classifier_are_measured_as_its_network_is(
 @pytest.fixture
 def _few_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     """The climb to better settings tries two changes of them."""
-    monkeypatch.setattr("worker.search.hill_climb.list_moves", lambda task: list_moves(task)[:2])
+    monkeypatch.setattr("kan_engine.search.hill_climb.list_moves", lambda task: list_moves(task)[:2])
 
 
 @pytest.mark.usefixtures("_few_moves")
@@ -212,9 +212,9 @@ def test_intervals_allow_for_the_luck_of_the_network_that_won_on_the_validation_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("kan_engine.model_selection.budget.MAX_CROSS_VALIDATION_ROWS", 50)
-    monkeypatch.setattr("worker.search.cross_validation.MAX_CROSS_VALIDATION_ROWS", 50)
+    monkeypatch.setattr("kan_engine.assessment.cross_validation.MAX_CROSS_VALIDATION_ROWS", 50)
     monkeypatch.setattr(
-        "worker.search.network_search.retrain_on_all_rows", lambda trained, *_, **__: trained.network
+        "kan_engine.search.network_search.retrain_on_all_rows", lambda trained, *_, **__: trained.network
     )
     noisy = A + np.random.default_rng(3).normal(0, 0.3, ROWS)
     body = BARE | {"network": {}, "training": {"optimizer": "adam", "steps": 8, "restarts": 1}}
@@ -256,7 +256,7 @@ def test_the_linear_baseline_is_measured_beside_the_model(law: Job) -> None:
 def test_a_resumed_job_gives_the_same_model_without_training(
     law: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.pipelines.tabular.find_network", None)
+    monkeypatch.setattr("worker.pipelines.tabular.find_model", None)
     (checkpoint,) = law.checkpoints
     resumed = run(law.table, resume=checkpoint)
     assert resumed.outcome.artifact == law.outcome.artifact
@@ -309,7 +309,7 @@ def _only_additive(monkeypatch: pytest.MonkeyPatch) -> None:
         return islice(search_structures(*args, **options), 1)
 
     monkeypatch.setattr("kan_engine.symbolic.extraction.MAX_COMBINATIONS", 2)
-    monkeypatch.setattr("worker.search.law_search.search_structures", first)
+    monkeypatch.setattr("kan_engine.search.law_search.search_structures", first)
     monkeypatch.setattr("kan_engine.model_selection.budget.CLIMB_TIME_FRACTION", 1e-3)
 
 
@@ -359,7 +359,7 @@ def test_a_shape_that_was_asked_for_begins_at_the_best_of_so_many_starts(
         given.append(options["starts"])
         return run_trial(*args, **options)
 
-    monkeypatch.setattr("worker.search.trials.run_trial", spied)
+    monkeypatch.setattr("kan_engine.search.trials.run_trial", spied)
     run(additive_table(), **BARE | {"training": {"steps": 1, "restarts": restarts}})
     assert set(given) == {starts}
 
@@ -403,8 +403,8 @@ def test_a_complexity_that_no_law_keeps_to_leaves_a_constant_which_is_weak() -> 
 def test_a_law_of_a_wide_table_is_found_and_served_by_the_columns_that_matter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("worker.search.context.MAX_STRUCTURE_INPUTS", 2)
-    monkeypatch.setattr("worker.search.context.MAX_SELECTED_COLUMNS", 2)
+    monkeypatch.setattr("kan_engine.search.context.MAX_STRUCTURE_INPUTS", 2)
+    monkeypatch.setattr("kan_engine.search.context.MAX_SELECTED_COLUMNS", 2)
     job = run(additive_table())
     assert job.formulas[0]["expression"] == "a**2 + 3*cos(b)"
     assert job.record["network"]["width"][0] == 3
@@ -414,7 +414,7 @@ def test_a_law_of_a_wide_table_is_found_and_served_by_the_columns_that_matter(
 
 @pytest.mark.usefixtures("_only_additive")
 def test_a_search_that_finds_nothing_leaves_a_sparse_sum_of_terms(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.search.law_subtask.find_law", lambda *_: None)
+    monkeypatch.setattr("kan_engine.search.law_subtask.find_law", lambda *_: None)
     y = 3 * np.log(A) + B + np.random.default_rng(3).normal(0, 0.05, ROWS)
     job = run(table_of(a=A, b=B, c=C, y=y))
     assert job.outcome.symbolic is not None
@@ -509,8 +509,8 @@ def test_a_classifier_no_better_than_a_guess_says_so() -> None:
 def test_a_classifier_of_many_inputs_has_a_formula(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("worker.search.context.MAX_STRUCTURE_INPUTS", 1)
-    monkeypatch.setattr("worker.search.context.MAX_SELECTED_COLUMNS", 1)
+    monkeypatch.setattr("kan_engine.search.context.MAX_STRUCTURE_INPUTS", 1)
+    monkeypatch.setattr("kan_engine.search.context.MAX_SELECTED_COLUMNS", 1)
     job = run(table_of(a=A, b=B, y=labels(2)), **BRIEF)
     assert job.formulas[0]["r2"] > 0.5
 
@@ -518,7 +518,7 @@ def test_a_classifier_of_many_inputs_has_a_formula(
 def test_log_odds_of_two_classes_have_a_formula_where_none_can_be_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("worker.search.model_search.find_log_odds_formulas", lambda *_: [])
+    monkeypatch.setattr("kan_engine.search.model_search.find_log_odds_formulas", lambda *_: [])
     job = run(table_of(a=A, b=B, y=labels(2)), **BRIEF)
     assert job.outcome.symbolic is not None
     assert job.formulas[0]["quantity"] == "log-odds"
@@ -529,7 +529,7 @@ def test_log_odds_of_two_classes_have_a_formula_where_none_can_be_read(
 
 
 def test_three_classes_without_a_formula_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.search.model_search.find_log_odds_formulas", lambda *_: [])
+    monkeypatch.setattr("kan_engine.search.model_search.find_log_odds_formulas", lambda *_: [])
     assert run(table_of(a=A, b=B, y=labels(3)), **BRIEF).outcome.symbolic is None
 
 

@@ -215,7 +215,7 @@ def test_a_real_network_is_measured_without_being_changed() -> None:
         Standardizer.fit(data.training.x),
         TargetScaler.fit(data.training.y[:, None]),
     )
-    predictor: Predictor = data.make_predictor(network, inputs, scaler)
+    predictor: Predictor = Predictor.from_training(data, network, inputs, scaler)
     before = predictor.predict(data.test.x)
     found = figures(data, predictor)
     assert found["parity"]["predicted"] == before.tolist()

@@ -4,12 +4,12 @@ import numpy as np
 
 from kan_engine import KAN, Expression, Formula, KANConfig, TargetScaler, Variable
 from kan_engine.expressions.evaluation import add, mul
+from kan_engine.search.context import SearchContext
+from kan_engine.search.result import SearchResult
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
 from worker.results.model_record import assemble_predictor, describe_formulas
-from worker.search.context import SearchContext
-from worker.search.result import SearchResult
 
 A, B = np.random.default_rng(0).uniform(0.5, 3.0, (2, 150))
 X, Y = Variable("a"), Variable("b")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from kan_engine import Encoding, Expression, Formula, evaluate, from_json
+from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.expressions.evaluation import Variable, apply_function, mul, number
 from worker.results.symbolic_document import make_symbolic_document
-from worker.search.formula_evidence import FormulaEvidence
 
 X = np.linspace(0.0, 2.0, 21)
 LINE = number(2.0) * Variable("x")

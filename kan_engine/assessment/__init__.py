@@ -1,0 +1,1 @@
+"""How well candidates predict rows that they were not fitted to, and what follows from it."""

@@ -1,0 +1,57 @@
+"""Which of two candidates predicts better, from their errors on the same rows.
+
+Errors are absolute, in the target's units, one per training row, and NaN for rows that are not predicted. A
+classifier's errors are square roots of the log loss, so that their squares are losses as well.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+MIN_RELATIVE_GAIN = 0.02  # of the mean squared error; a smaller gain is ignored
+SMALL_SAMPLE_ROWS = 100  # with so many rows a gain must be two standard errors, with many more rows one
+MIN_SHARE_STANDARD_ERRORS = 2.0  # above one half, for the share of rows on which a candidate is better
+
+
+def compute_rmse(errors: np.ndarray, weights: np.ndarray) -> float:
+    """Root of the weighted mean square over the rows with known errors."""
+    known = ~np.isnan(errors)
+    with np.errstate(over="ignore"):
+        return float(np.sqrt(np.average(errors[known] ** 2, weights=weights[known])))
+
+
+def describe_formula_gain(errors: np.ndarray, of_network: np.ndarray, weights: np.ndarray) -> str:
+    """Message with the errors by which a formula is better than the network."""
+    own, other = compute_paired_rmse(errors, of_network, weights)
+    rmses = f"RMSE {own:.4g}, of the network {other:.4g}"
+    return f"the formula is better than the network by cross-validation ({rmses})"
+
+
+def compute_paired_rmse(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """RMSE of two candidates on the rows where both errors are known."""
+    known = ~(np.isnan(errors) | np.isnan(others))
+    return compute_rmse(errors[known], weights[known]), compute_rmse(others[known], weights[known])
+
+
+def is_better(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> bool:
+    """Whether one candidate is significantly better than another, on the rows where both errors are known.
+
+    Its mean squared error must be lower by more than ``MIN_RELATIVE_GAIN``. In addition, one of two tests
+    must hold. Either the gain exceeds a standard error of the paired differences, and more for few rows,
+    whose standard error is itself uncertain. Or the candidate has the smaller error on clearly more than half
+    of the rows: where a few rows hold nearly all of the squared error, the gain and its standard error are
+    about equal.
+    """
+    known = ~(np.isnan(errors) | np.isnan(others))
+    mine, theirs, w = errors[known], others[known], weights[known]
+    if not known.any() or not np.isfinite(mine).all():
+        return False
+    if not np.isfinite(theirs).all():
+        return True
+    gains = (theirs**2 - mine**2) * (w / w.mean())
+    gain, rows = float(gains.mean()), len(gains)
+    if gain <= MIN_RELATIVE_GAIN * float(np.average(theirs**2, weights=w)):
+        return False
+    ahead = float(np.average(mine < theirs, weights=w))
+    chance = (1 + SMALL_SAMPLE_ROWS / rows) * float(gains.std()) / rows**0.5
+    return bool(gain > chance or ahead > 0.5 + MIN_SHARE_STANDARD_ERRORS * 0.5 / rows**0.5)

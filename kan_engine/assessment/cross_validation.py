@@ -1,0 +1,149 @@
+"""Out-of-sample errors of candidates on shared folds.
+
+With at most ``MAX_CROSS_VALIDATION_ROWS`` training rows, each row is predicted by a fit without its fold.
+With more, the validation rows are predicted by a fit to the other rows. See
+``kan_engine.assessment.comparison`` for the units of errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+
+import numpy as np
+import torch
+
+from kan_engine.assessment.comparison import compute_rmse
+from kan_engine.assessment.simple_models import (
+    ModelFitter,
+    fit_boosting,
+    fit_class_shares,
+    fit_constant,
+    fit_formula,
+    fit_line,
+    fit_log_line,
+    fit_log_odds,
+)
+from kan_engine.data.folds import assign_folds
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.training_data import TrainingData
+from kan_engine.expressions.evaluation import Expression
+from kan_engine.model_selection.budget import FOLDS, MAX_CROSS_VALIDATION_ROWS
+
+MIN_LOG_STD = 0.5  # standard deviation of log y, above which the exponential of a line is a candidate
+MIN_ROWS_PER_CONSTANT = 10  # p constants from n rows add an error of noise * sqrt(p / n): a third of it
+LOGISTIC_STRENGTHS = (0.01, 1.0, 100.0)  # of logistic regression on standardised columns: inverse penalties
+MAX_FIT_ROWS = 10_000  # for fitting a model; more rows change its errors by less than noise
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidation:
+    """Folds of the training rows that all candidates of a search share.
+
+    Attributes:
+        data: The rows.
+        seed: Seed of the folds.
+        is_ordered: Whether the rows are in time order, so that folds are blocks of consecutive rows.
+    """
+
+    data: TrainingData
+    seed: int
+    is_ordered: bool = False
+    _known: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def folds(self) -> torch.Tensor:
+        """Fold of every training row; fold 0 consists of the validation rows.
+
+        A network trained without fold 0 can therefore be judged by the validation rows.
+        """
+        data = self.data
+        others = assign_folds(data.fit.y, data.task, self.seed, FOLDS - 1, is_ordered=self.is_ordered)
+        return torch.from_numpy(np.concatenate([1 + others, np.zeros(len(data.validation), int)]))
+
+    def iterate_masks(self) -> Iterator[np.ndarray]:
+        """Yield, for every fold, the mask [rows] of training rows that are predicted together."""
+        folds = self.folds.numpy()
+        if len(folds) > MAX_CROSS_VALIDATION_ROWS:
+            yield folds == 0
+            return
+        for fold in np.unique(folds):
+            yield folds == fold
+
+    def measure_errors(self, fit: ModelFitter) -> np.ndarray:
+        """Errors of the values or class probabilities that ``fit`` predicts; infinite where these are NaN."""
+        rows = self.data.training
+        errors = np.full(len(rows), np.nan)
+        for held in self.iterate_masks():
+            learnt, judged = rows[_sample_indices(~held)], rows[_to_slice_or_indices(held)]
+            with np.errstate(all="ignore"):
+                predicted = fit(learnt)(judged.x)
+                if predicted.ndim == 1:
+                    errors[held] = np.abs(predicted - judged.y)
+                else:
+                    own = predicted[np.arange(len(judged)), judged.classes]
+                    errors[held] = np.sqrt(-np.log(np.maximum(own, np.finfo(float).tiny)))
+            errors[held & np.isnan(errors)] = np.inf
+        return errors
+
+    def measure_formula(self, tree: Expression) -> np.ndarray:
+        """Errors of a formula whose measured constants are refitted without the rows that it predicts."""
+        return self.measure_errors(fit_formula(tree))
+
+    def measure_simple_models(self) -> dict[str, np.ndarray]:
+        """Errors of a constant, a line and, for a skewed target, the exponential of a line."""
+        if (classes := self.data.classes) is not None:
+            shares = self._measure_once("constant", partial(fit_class_shares, len(classes)))
+            return {"constant": shares, "linear": self._measure_log_odds_model(self.select_strength())}
+        fits: dict[str, ModelFitter] = {"constant": fit_constant, "linear": fit_line}
+        if _is_skewed(self.data.training):
+            fits["log_linear"] = fit_log_line
+        return {name: self._measure_once(name, fit) for name, fit in fits.items()}
+
+    def select_strength(self) -> float:
+        """The strength with the lowest out-of-sample log loss of logistic regression.
+
+        Nearly separable classes need a high strength: the default 1 gives probabilities that are too close
+        to equal.
+        """
+        weights = self.data.training.weights
+        return min(
+            LOGISTIC_STRENGTHS,
+            key=lambda strength: compute_rmse(self._measure_log_odds_model(strength), weights),
+        )
+
+    def measure_boosting(self) -> np.ndarray:
+        """Errors of boosting, which takes a second or two and is therefore fitted last."""
+        return self._measure_once("boosting", fit_boosting)
+
+    def _measure_log_odds_model(self, strength: float) -> np.ndarray:
+        fit = partial(fit_log_odds, len(self.data.classes or ()), strength)
+        return self._measure_once(f"linear {strength}", fit)
+
+    def _measure_once(self, name: str, fit: ModelFitter) -> np.ndarray:
+        if name not in self._known:
+            self._known[name] = self.measure_errors(fit)
+        return self._known[name]
+
+
+def _sample_indices(chosen: np.ndarray) -> np.ndarray:
+    """Indices of at most ``MAX_FIT_ROWS`` of the chosen rows, so that only these are copied."""
+    places = np.flatnonzero(chosen)
+    if len(places) > MAX_FIT_ROWS:
+        places = np.sort(np.random.default_rng(0).choice(places, MAX_FIT_ROWS, replace=False))
+    return places
+
+
+def _to_slice_or_indices(chosen: np.ndarray) -> slice | np.ndarray:
+    """The chosen rows as a slice, which copies nothing, where they are contiguous; else their indices."""
+    places = np.flatnonzero(chosen)
+    first, last = int(places[0]), int(places[-1])
+    return slice(first, last + 1) if last + 1 - first == len(places) else places
+
+
+def _is_skewed(rows: LabelledRows) -> bool:
+    """Whether the target is positive and varies by factors rather than by differences."""
+    y = rows.y
+    has_rows = len(rows) >= MIN_ROWS_PER_CONSTANT * (1 + rows.x.shape[1])
+    return has_rows and bool(y.min() > 0) and float(np.std(np.log(y))) > MIN_LOG_STD

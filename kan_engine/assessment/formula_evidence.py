@@ -1,0 +1,260 @@
+"""Evidence for a formula: errors of other models, residual tests and stability under resampling.
+
+A formula is *consistent* with the rows under four conditions. No other model is better on the same folds. A
+residual test that would detect a signal of relevant size finds none. Resampled rows lead to formulas with
+similar predictions. There are enough rows for its constants. Where the rows cannot decide, the formula is an
+*approximation*. Where it is no better than a constant, or worse than a line, it is *weak*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from kan_engine.assessment.comparison import compute_rmse, is_better
+from kan_engine.assessment.cross_validation import MIN_ROWS_PER_CONSTANT, CrossValidation
+from kan_engine.assessment.residual_test import MIN_POWER, SIGNIFICANCE_LEVEL, ResidualTest, examine_residuals
+from kan_engine.assessment.simple_models import MAX_REFIT_STEPS
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.expressions.evaluation import apply_function, evaluate, parametrize_floats, value_and_jacobian
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm, refit_constants
+from kan_engine.symbolic.extraction import Formula
+
+Verdict = Literal["consistent", "approximation", "weak"]
+
+MIN_SIGNAL_PER_NOISE, MIN_SIGNAL_PER_SPREAD = 0.25, 0.01  # as shares of variances
+MAX_RELATIVE_NOISE_P_VALUE = 1e-3  # below which errors are taken to grow with the fitted values
+CLEAR_RMSE_RATIO = 0.7  # of RMSEs, below which a model is better without a test
+MAX_RESAMPLINGS = 4
+MAX_PREDICTION_DIFFERENCE = 0.5  # share of the RMS residual, within which two formulas predict similarly
+MIN_STABILITY = 0.75  # required share of resamplings that lead to similar predictions
+NETWORK, BOOSTING = "network", "boosting"  # keys of models that a formula is compared with
+
+
+@dataclass(frozen=True)
+class FormulaEvidence:
+    """Measured evidence for a formula.
+
+    Attributes:
+        noise: Out-of-sample RMSE, in the target's units.
+        explained: Share of the target's variance that it explains out of sample.
+        rows: Number of training rows.
+        constants: Number of measured constants in the formula.
+        compared_with: RMSE of other models on the same folds, and whether they are better.
+        beats_constant: Whether the formula is better than a constant.
+        p_value: For the hypothesis that the residuals are independent of the columns.
+        power: Share of signals of relevant size that the residual test detects; None without a test.
+        stability: Share of resamplings that lead to similar predictions; None if not measured.
+    """
+
+    noise: float | None
+    explained: float | None
+    rows: int
+    constants: int
+    compared_with: Mapping[str, Mapping[str, Any]]
+    beats_constant: bool
+    p_value: float | None = None
+    power: float | None = None
+    stability: float | None = None
+
+    @property
+    def reasons(self) -> list[dict[str, str]]:
+        """Why the formula is not consistent, as codes and texts; empty if it is."""
+        found = self.objections
+        if not found and self.stability is None:
+            found = {"not_resampled": "the search was not repeated on resampled rows"}
+        return [{"code": code, "detail": detail} for code, detail in found.items()]
+
+    @property
+    def objections(self) -> dict[str, str]:
+        """Reasons against the formula, by code."""
+        better = ", ".join(name for name, told in self.compared_with.items() if told["is_better"])
+        sees_signal = self.p_value is not None and self.p_value <= SIGNIFICANCE_LEVEL
+        is_blind = self.power is not None and self.power < MIN_POWER
+        is_stable = self.stability is None or self.stability >= MIN_STABILITY
+        checks = (
+            (not self.beats_constant, "no_better_than_constant", "a constant is as good by cross-validation"),
+            (bool(better), "others_better", f"better on the same folds: {better}"),
+            (
+                self.rows < MIN_ROWS_PER_CONSTANT * self.constants,
+                "too_many_constants",
+                f"{self.rows} training rows are few for {self.constants} measured constants",
+            ),
+            (sees_signal, "signal_left", "the residuals still depend on the columns"),
+            (
+                is_blind and not sees_signal,
+                "rows_cannot_tell",
+                "there are too few rows to tell whether the residuals are noise",
+            ),
+            (not is_stable, "unstable", "resampled rows lead to formulas with different predictions"),
+        )
+        return {code: detail for holds, code, detail in checks if holds}
+
+    @property
+    def verdict(self) -> Verdict:
+        """Verdict that follows from the evidence."""
+        if not self.beats_constant or self.compared_with.get("linear", {}).get("is_better", False):
+            return "weak"
+        return "approximation" if self.reasons else "consistent"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The evidence as JSON."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> FormulaEvidence:
+        """The inverse of ``to_dict``."""
+        return FormulaEvidence(**data)
+
+
+def assess_formula(
+    formula: Formula,
+    errors: np.ndarray,
+    others: Mapping[str, np.ndarray],
+    folds: CrossValidation,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    stability: Callable[[], float | None] | None = None,
+) -> FormulaEvidence:
+    """Collect the evidence for a formula.
+
+    Args:
+        formula: In the encoded columns.
+        errors: Its out-of-sample absolute errors; see ``CrossValidation.measure_formula``.
+        others: The same for other models, including ``constant``. Boosting is added if none of them is
+            better.
+        folds: Those that the errors were measured on.
+        should_stop: Once it returns true, the remaining tests are left out.
+        stability: Share of resamplings that lead to similar predictions. It is measured last, and only if
+            there are no other objections.
+    """
+    rows = folds.data.training
+    y, weights = rows.y, rows.weights
+    noise, variance = compute_rmse(errors, weights), float(np.cov(y, aweights=weights, ddof=0))
+    evidence = FormulaEvidence(
+        noise=_none_unless_finite(noise),
+        explained=1 - noise**2 / variance if variance > 0 and np.isfinite(noise) else None,
+        rows=len(rows),
+        constants=len(parametrize_floats(formula.tree)[1]),
+        compared_with=_compare_errors(errors, others, weights),
+        beats_constant=is_better(errors, others["constant"], weights),
+    )
+    if should_stop():  # without further tests the formula cannot be consistent
+        return evidence
+    if not evidence.objections:
+        evidence = add_comparisons(evidence, errors, {BOOSTING: folds.measure_boosting()}, weights)
+    if not evidence.objections:
+        found = _test_residuals(formula, rows, folds.seed)
+        evidence = replace(evidence, p_value=found.p_value, power=found.power)
+    if not evidence.objections and stability is not None:
+        evidence = replace(evidence, stability=stability())
+    return evidence
+
+
+def measure_stability(
+    formula: Formula,
+    rows: ColumnsAndTarget,
+    find: Callable[[np.ndarray, np.ndarray], Formula | None],
+    *,
+    seed: int,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> float | None:
+    """Share of resamplings that lead to a formula with similar predictions.
+
+    Two formulas predict similarly if the RMS of their difference is at most half the RMS residual of the
+    first. Resampling ends as soon as the comparison with ``MIN_STABILITY`` is decided.
+
+    Args:
+        formula: The formula found on all rows.
+        rows: Columns and target.
+        find: Finds a formula, given the indices of the rows to fit and of the rows to validate.
+        seed: Seed of the samples.
+        should_stop: Once it returns true, the result is None.
+    """
+    columns, target = rows
+    expected = evaluate(formula.tree, columns)
+    allowed = MAX_PREDICTION_DIFFERENCE * float(np.sqrt(np.mean((target - expected) ** 2)))
+    generator, alike, needed = np.random.default_rng(seed), 0, MIN_STABILITY * MAX_RESAMPLINGS
+    for number in range(MAX_RESAMPLINGS):
+        if should_stop():
+            return None
+        if alike >= needed or alike + MAX_RESAMPLINGS - number < needed:
+            return alike / number
+        order = generator.permutation(len(target))
+        part = len(order) // 3
+        again = find(order[part:], order[:part])
+        if again is not None:
+            difference = evaluate(again.tree, columns) - expected
+            alike += bool(np.sqrt(np.mean(difference**2)) <= allowed)
+    return alike / MAX_RESAMPLINGS
+
+
+def add_comparisons(
+    evidence: FormulaEvidence, errors: np.ndarray, others: Mapping[str, np.ndarray], weights: np.ndarray
+) -> FormulaEvidence:
+    """The evidence with further models to compare with."""
+    further = _compare_errors(errors, others, weights)
+    return replace(evidence, compared_with={**evidence.compared_with, **further})
+
+
+def _compare_errors(
+    errors: np.ndarray, others: Mapping[str, np.ndarray], weights: np.ndarray
+) -> dict[str, dict[str, Any]]:
+    own, found = compute_rmse(errors, weights), {}
+    for name, other in others.items():
+        rmse = compute_rmse(other, weights)
+        # If one row has an absurd error, the gain is no larger than its standard error, so the RMSEs decide.
+        is_ahead = is_better(other, errors, weights) or rmse < CLEAR_RMSE_RATIO * own
+        found[name] = {"rmse": _none_unless_finite(rmse), "is_better": is_ahead}
+    return found
+
+
+def _none_unless_finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _test_residuals(formula: Formula, rows: LabelledRows, seed: int) -> ResidualTest:
+    """Test whether the formula's residuals on the training rows depend on the columns."""
+    columns, y = rows.columns, rows.y
+    tree, values = parametrize_floats(formula.tree)
+    form = refit_constants(ParametricForm(tree, np.array(values)), (columns, y), iterations=MAX_REFIT_STEPS)
+    fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
+    if y.min() > 0 and _is_noise_relative(y - fitted, fitted):
+        y, form = np.log(y), ParametricForm(apply_function("log", tree), form.values)
+        form = refit_constants(form, (columns, y), iterations=MAX_REFIT_STEPS)
+        fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
+    return examine_residuals(
+        y - fitted,
+        rows.x,
+        rows.weights,
+        tangents=tangents if np.isfinite(tangents).all() else None,
+        size=_relevant_signal_variance(y, fitted),
+        seed=seed,
+    )
+
+
+def _is_noise_relative(left: np.ndarray, fitted: np.ndarray) -> bool:
+    """Whether errors grow with the fitted values, so that the largest rows would dominate a test.
+
+    Uses the rank correlation (Spearman 1904) of absolute residuals and fitted values.
+    """
+    errors = np.abs(left)
+    if not (np.isfinite(fitted).all() and fitted.min() > 0 and np.ptp(errors) > 0 and np.ptp(fitted) > 0):
+        return False
+    found = spearmanr(errors, fitted)
+    return bool(found.statistic > 0 and found.pvalue < MAX_RELATIVE_NOISE_P_VALUE)
+
+
+def _relevant_signal_variance(y: np.ndarray, fitted: np.ndarray) -> float:
+    """Variance of a signal that the test should detect, relative to the variance of the residuals.
+
+    It is ``MIN_SIGNAL_PER_NOISE``, a quarter of the noise variance (half the noise), or
+    ``MIN_SIGNAL_PER_SPREAD`` of the target's variance (a tenth of its spread) if that is more, but at most 1.
+    """
+    noise = float(np.mean((y - fitted) ** 2))
+    spread = float(np.var(y))
+    return max(MIN_SIGNAL_PER_NOISE, min(1.0, MIN_SIGNAL_PER_SPREAD * spread / noise)) if noise > 0 else 1.0

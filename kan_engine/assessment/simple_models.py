@@ -1,0 +1,164 @@
+"""Simple models that every candidate is compared with: a constant, a line, its exponential, boosting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import GammaRegressor, LogisticRegression, RidgeCV
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats
+from kan_engine.symbolic.constant_fitting import ParametricForm, refit_constants
+
+RIDGE_PENALTIES = 10.0 ** np.arange(-9, 5)  # on standardised columns; the lowest are negligible
+GAMMA_PENALTY = 1e-4  # of slopes on standardised columns; small, but needed for duplicate columns
+MAX_REFIT_STEPS = 20  # of Levenberg-Marquardt, starting from the constants found on all rows
+
+ModelFitter = Callable[[LabelledRows], Callable[[np.ndarray], np.ndarray]]
+"""Fits a model to training rows; returns a function of encoded rows [n, d]."""
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """A linear function of encoded columns: slopes [d] and an intercept, or [d, C] and [C] for classes."""
+
+    slopes: np.ndarray
+    intercept: float | np.ndarray
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Values at rows [n, d]."""
+        values: np.ndarray = x @ self.slopes + self.intercept
+        return values
+
+
+def fit_constant(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
+    """Fit the weighted mean."""
+    mean = float(np.average(rows.y, weights=rows.weights))
+    return lambda x: np.full(len(x), mean)
+
+
+def fit_line(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
+    """Fit a line; see ``fit_ridge_regression``."""
+    return fit_ridge_regression(rows).predict
+
+
+def fit_log_line(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
+    """Fit the exponential of a line; see ``fit_gamma_regression``."""
+    line = fit_gamma_regression(rows)
+    return lambda x: np.exp(line.predict(x))
+
+
+def fit_class_shares(classes: int, rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
+    """Fit the weighted share of every class, with half a row added to each class."""
+    counts = np.bincount(rows.classes, rows.weights, minlength=classes) + 0.5
+    return lambda x: np.tile(counts / counts.sum(), (len(x), 1))
+
+
+def fit_log_odds(classes: int, strength: float, rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
+    """Fit class probabilities; see ``fit_logistic_regression``."""
+    line = fit_logistic_regression(rows, classes, strength)
+
+    def predict(x: np.ndarray) -> np.ndarray:
+        values = line.predict(x)
+        found: np.ndarray = softmax(np.stack([0 * values, values], 1) if values.ndim == 1 else values, axis=1)
+        return found
+
+    return predict
+
+
+def fit_ridge_regression(rows: LabelledRows) -> LinearModel:
+    """Ridge regression on standardised columns; the penalty by generalised cross-validation (Golub 1979)."""
+    x, y = rows.x, rows.y
+    center, scale = _center_and_scale(x)
+    with threadpool_limits(1):
+        ridge = RidgeCV(alphas=RIDGE_PENALTIES).fit((x - center) / scale, y, sample_weight=rows.weights)
+    slopes = ridge.coef_ / scale
+    return LinearModel(slopes, float(ridge.intercept_ - center @ slopes))
+
+
+def fit_gamma_regression(rows: LabelledRows) -> LinearModel:
+    """Logarithm of the mean target by gamma regression, whose errors are proportional to the mean.
+
+    If targets vary by factors, least squares of the targets fits only the largest ones, and least squares of
+    their logarithms misses the mean (McCullagh and Nelder, Generalized Linear Models, chapter 8).
+    """
+    x, y = rows.x, rows.y
+    (center, scale), size = _center_and_scale(x), float(np.average(y, weights=rows.weights))
+    model = GammaRegressor(alpha=GAMMA_PENALTY, solver="newton-cholesky", max_iter=1_000)
+    with threadpool_limits(1):
+        model.fit((x - center) / scale, y / size, sample_weight=rows.weights)
+    slopes = model.coef_ / scale
+    return LinearModel(slopes, float(model.intercept_ - center @ slopes + np.log(size)))
+
+
+def fit_logistic_regression(rows: LabelledRows, classes: int, strength: float) -> LinearModel:
+    """Logistic regression on standardised columns; ``strength`` is scikit-learn's ``C``.
+
+    Returns the log-odds of the second of two classes, or one logit per class. A class without rows is as rare
+    as half a row.
+    """
+    x, y = rows.x, rows.classes
+    present = np.unique(y)
+    center, scale = _center_and_scale(x)
+    slopes = np.zeros((x.shape[1], classes))
+    intercepts = np.full(classes, np.log(0.5 / len(rows)))
+    if len(present) == 1:
+        intercepts[present] = 0.0
+    else:
+        z = (x - center) / scale
+        with threadpool_limits(1):
+            model = LogisticRegression(C=strength, max_iter=1_000).fit(z, y, sample_weight=rows.weights)
+        coefficients, levels = model.coef_, model.intercept_
+        if len(present) == 2:  # scikit-learn returns only the log-odds of the second
+            coefficients = np.concatenate([0 * coefficients, coefficients])
+            levels = np.array([0.0, levels[0]])
+        slopes[:, present] = coefficients.T / scale[:, None]
+        intercepts[present] = levels - center @ slopes[:, present]
+    if classes == 2:
+        return LinearModel(slopes[:, 1] - slopes[:, 0], float(intercepts[1] - intercepts[0]))
+    return LinearModel(slopes, intercepts)
+
+
+def _center_and_scale(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of every column; 1 for a constant column."""
+    scale = x.std(0)
+    return x.mean(0), np.where(scale > 0, scale, 1.0)
+
+
+def fit_boosting(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
+    """Fit histogram gradient boosting with scikit-learn's defaults, in one thread."""
+    model = HistGradientBoostingRegressor(early_stopping=False, random_state=0)
+    with threadpool_limits(1):
+        model.fit(rows.x, rows.y, sample_weight=rows.weights)
+
+    def predict(x: np.ndarray) -> np.ndarray:
+        with threadpool_limits(1):
+            values: np.ndarray = model.predict(x)
+        return values
+
+    return predict
+
+
+def fit_formula(tree: Expression) -> ModelFitter:
+    """A fitter of the formula's form: it refits the measured constants to the rows."""
+    form, values = parametrize_floats(tree)
+
+    def fit(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
+        again = refit_constants(
+            ParametricForm(form, np.array(values)),
+            (rows.columns, rows.y),
+            iterations=MAX_REFIT_STEPS,
+        )
+
+        def predict(x: np.ndarray) -> np.ndarray:
+            columns = dict(zip(rows.names, x.T, strict=True))
+            return np.broadcast_to(evaluate(again.tree, columns, again.values), len(x))
+
+        return predict
+
+    return fit

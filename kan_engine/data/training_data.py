@@ -1,0 +1,92 @@
+"""The rows that a model is trained on, and how they follow from the columns of a client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from kan_engine.data.encoding import Encoding
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.labels import Label
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """Rows to fit, to validate and to hold out, in one array.
+
+    Attributes:
+        encoding: How the columns of a client become those of the rows.
+        target: Name of the target.
+        rows: First the fit rows, then the validation rows, then the hold-out rows, if there are any.
+        fit_count: Number of fit rows.
+        validation_count: Number of validation rows.
+        classes: Labels of a classification in their own type, sorted; None for a regression.
+        class_weights: Weights of the classes, included in the weights of the rows; None for equal ones.
+        numbers: Number of every row in the table that it comes from, from 0.
+        warnings: What was left out, and why.
+    """
+
+    encoding: Encoding
+    target: str
+    rows: LabelledRows
+    fit_count: int
+    validation_count: int
+    classes: tuple[Label, ...] | None = None
+    class_weights: Float[np.ndarray, " classes"] | None = None
+    numbers: Int[np.ndarray, " rows"]
+    warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def fit(self) -> LabelledRows:
+        """Rows to fit networks on."""
+        return self.rows[: self.fit_count]
+
+    @cached_property
+    def validation(self) -> LabelledRows:
+        """Rows for every choice between models."""
+        return self.rows[self.fit_count : self.fit_count + self.validation_count]
+
+    @cached_property
+    def training(self) -> LabelledRows:
+        """Fit and validation rows together."""
+        return self.rows[: self.fit_count + self.validation_count]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the encoded columns."""
+        return self.rows.names
+
+    @property
+    def task(self) -> Literal["regression", "classification"]:
+        """Task that follows from the target."""
+        return "regression" if self.classes is None else "classification"
+
+    @property
+    def loss(self) -> Literal["squared", "logistic", "softmax"]:
+        """Loss of a network for this target."""
+        if self.classes is None:
+            return "squared"
+        return "logistic" if len(self.classes) == 2 else "softmax"
+
+    @property
+    def output_count(self) -> int:
+        """Number of outputs of a network for this target."""
+        return len(self.classes) if self.classes is not None and len(self.classes) > 2 else 1
+
+    def labels(self, part: LabelledRows) -> Shaped[np.ndarray, " rows"]:
+        """The target in the client's values: numbers, or labels of the classes."""
+        if self.classes is None:
+            return part.y
+        found: np.ndarray = np.array(self.classes, dtype=object)[part.classes]
+        return found
+
+    def row_weights(self, part: LabelledRows) -> Float[np.ndarray, " rows"]:
+        """Weights of rows without the class weights."""
+        if self.class_weights is None:
+            return part.weights
+        weights: np.ndarray = part.weights / self.class_weights[part.classes]
+        return weights

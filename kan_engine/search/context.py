@@ -1,0 +1,263 @@
+"""Shared state of a law search, and the extraction of formulas from a structure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from kan_engine.assessment.cross_validation import CrossValidation
+from kan_engine.assessment.residual_signal import measure_residual_signal
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.scaling import Standardizer
+from kan_engine.data.training_data import TrainingData
+from kan_engine.inference.optimism import OptimismCorrection
+from kan_engine.network.kan import KAN
+from kan_engine.search.callbacks import Callbacks, ReportProgress
+from kan_engine.search.config import SearchConfig
+from kan_engine.search.subtasks import InProcess, SubtaskCache
+from kan_engine.structure.backward_elimination import eliminate_edges
+from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
+from kan_engine.symbolic.edge_candidates import ExtractionContext
+from kan_engine.symbolic.extraction import Formula, extract_formulas, extract_shorter_formulas
+from kan_engine.symbolic.noise_model import NoiseModel
+from kan_engine.symbolic.sparse_additive import select_relevant_columns
+
+MAX_STRUCTURE_INPUTS = 40  # encoded columns, beyond which a law search uses a selection
+MAX_SELECTED_COLUMNS = 20  # size of that selection; formulas are extracted from at most 24 edges
+MAX_SEARCH_ROWS, MAX_SEARCH_VALIDATION_ROWS = 1500, 750  # more rows do not change which law is selected
+MAX_EXACT_ERROR = 1e-9  # validation error over the target's spread, below which a formula ends the search
+SEARCH_TIME_SHARE = 0.85  # of a job's time; the rest is for checking the result
+MIN_SIGNAL_SHARE = 0.03  # share of the squared residuals; less explained by boosting counts as no signal
+MAX_CURVE_TOLERANCE = 0.03  # upper bound of the error within which fits of an edge's curve count as equal
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchContext:
+    """Data, settings and callbacks that every step of a search needs.
+
+    Attributes:
+        names: Variable per encoded column.
+        inputs: Scale of the encoded columns, by their ranges.
+        generator: Source of randomness of the law search.
+        report: See ``Callbacks``, like ``should_stop`` and ``clock``.
+        contest: Records the validation errors of all candidates that are compared.
+        parts: Subtasks of the search that other workers do, or have done.
+        cross_validation: Folds and simple models that candidates are compared on.
+    """
+
+    data: TrainingData
+    config: SearchConfig
+    names: tuple[str, ...]
+    inputs: Standardizer
+    generator: torch.Generator
+    report: ReportProgress
+    should_stop: Callable[[], bool]
+    clock: Callable[[], float]
+    contest: OptimismCorrection
+    cross_validation: CrossValidation
+    parts: SubtaskCache = field(default_factory=InProcess)
+
+    @staticmethod
+    def create(
+        data: TrainingData,
+        config: SearchConfig,
+        callbacks: Callbacks = Callbacks(),  # noqa: B008 - immutable
+        parts: SubtaskCache | None = None,
+    ) -> SearchContext:
+        """Create the context at the start of a search."""
+        return SearchContext(
+            data=data,
+            config=config,
+            names=data.names,
+            inputs=Standardizer.fit(data.training.x),
+            report=callbacks.report,
+            should_stop=callbacks.should_stop,
+            clock=callbacks.clock,
+            contest=OptimismCorrection(data.validation.weights),
+            cross_validation=CrossValidation(data=data, seed=config.seed, is_ordered=config.is_ordered),
+            generator=torch.Generator().manual_seed(config.seed),
+            parts=parts or InProcess(),
+        )
+
+    def make_generator(self) -> torch.Generator:
+        """A generator with the job's seed, so that subtasks do not affect each other's random numbers."""
+        return torch.Generator().manual_seed(self.config.seed)
+
+    def limit_search_time(self) -> SearchContext:
+        """A copy that stops at ``SEARCH_TIME_SHARE`` of the job's time, to leave time for checks."""
+        until = self.clock() + SEARCH_TIME_SHARE * self.config.max_seconds
+        return replace(self, should_stop=lambda: self.should_stop() or self.clock() > until)
+
+    def select_columns(self) -> tuple[SearchContext, list[int]]:
+        """The context on the most relevant columns, and their indices.
+
+        With at most ``MAX_STRUCTURE_INPUTS`` columns all are kept. With more, a law search would not end in
+        time, so ``MAX_SELECTED_COLUMNS`` are selected on the training rows.
+        """
+        if len(self.names) <= MAX_STRUCTURE_INPUTS:
+            return self, list(range(len(self.names)))
+        parts = sample_search_rows(self)
+        encoded, targets, weights = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y", "weights")
+        )
+        columns = dict(zip(self.names, encoded.T, strict=True))
+        kept = select_relevant_columns((columns, targets), weights, MAX_SELECTED_COLUMNS)
+        places = [self.names.index(name) for name in kept]
+        data = replace(self.data, rows=self.data.rows.select_columns(places))
+        inputs = Standardizer.fit(data.training.x)
+        folds = replace(self.cross_validation, data=data)
+        return replace(self, data=data, names=tuple(kept), inputs=inputs, cross_validation=folds), places
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundLaw:
+    """A small structure and its formulas.
+
+    Attributes:
+        is_read: Whether the best formula was extracted from the structure; otherwise it was found
+            independently.
+        is_cut: Whether the search was ended early to leave time for larger networks.
+    """
+
+    fit: FittedStructure
+    formulas: list[Formula]
+    is_read: bool = True
+    is_cut: bool = False
+
+    @property
+    def error(self) -> float:
+        """Error of the best formula; infinite without formulas."""
+        return self.formulas[0].error if self.formulas else float("inf")
+
+    @property
+    def bits(self) -> float:
+        """Description length of the best formula, in bits; infinite without formulas."""
+        return self.formulas[0].bits if self.formulas else float("inf")
+
+
+def sample_search_rows(run: SearchContext) -> tuple[LabelledRows, LabelledRows]:
+    """Samples of the fit and validation rows for the law search."""
+    seed = run.config.seed
+    return run.data.fit.sample(MAX_SEARCH_ROWS, seed), run.data.validation.sample(
+        MAX_SEARCH_VALIDATION_ROWS, seed
+    )
+
+
+def to_sample(part: LabelledRows, inputs: Standardizer) -> StructureRows:
+    """Rows with scaled inputs, as the structure search takes them."""
+    return _make_sample(part.x, part.y, part.weights, inputs)
+
+
+def to_samples(*parts: tuple[ColumnsAndTarget, np.ndarray]) -> list[StructureRows]:
+    """Samples from columns and weights; inputs are scaled by the ranges of the first sample."""
+    raw = [np.stack(list(columns.values()), 1) for (columns, _), _ in parts]
+    inputs = Standardizer.fit(raw[0])
+    return [
+        _make_sample(values, target, weights, inputs)
+        for values, ((_, target), weights) in zip(raw, parts, strict=True)
+    ]
+
+
+def _make_sample(
+    raw: np.ndarray, target: np.ndarray, weights: np.ndarray, inputs: Standardizer
+) -> StructureRows:
+    return StructureRows(
+        x=torch.from_numpy(inputs.forward(raw)),
+        raw=torch.from_numpy(raw),
+        y=torch.from_numpy(target)[:, None],
+        weights=torch.from_numpy(weights),
+    )
+
+
+def record_validation_errors(fit: FittedStructure, run: SearchContext) -> None:
+    """Record a structure's absolute errors on the validation rows for the optimism correction."""
+    part = run.data.validation
+    if run.contest.is_open:
+        with torch.no_grad():
+            outputs = fit.network(torch.from_numpy(run.inputs.forward(part.x))).numpy()
+        with np.errstate(all="ignore"):
+            run.contest.record(np.abs(fit.scaler.inverse(outputs)[:, 0] - part.y))
+
+
+def extract_law(
+    structure: FittedStructure, fit: StructureRows, validation: StructureRows, run: SearchContext
+) -> FoundLaw:
+    """Prune a structure and extract its formulas."""
+    if run.config.prune:
+        structure = eliminate_edges(structure, fit, validation, run.should_stop)
+    if not run.config.symbolic:
+        return FoundLaw(fit=structure, formulas=[])
+    reading = _make_extraction_context(structure, fit, validation, run)
+    formulas = extract_formulas(structure.network, reading)
+    if run.config.constraints.max_complexity is not None:
+        formulas += extract_shorter_formulas(structure.network, reading)
+    return FoundLaw(fit=structure, formulas=sort_formulas(formulas))
+
+
+def add_shorter_formulas(
+    law: FoundLaw, fit: StructureRows, validation: StructureRows, run: SearchContext
+) -> FoundLaw:
+    """Add shorter, less accurate formulas to a law that is not exact."""
+    if not law.formulas or law.error < MAX_EXACT_ERROR:
+        return law
+    shorter = extract_shorter_formulas(
+        law.fit.network, _make_extraction_context(law.fit, fit, validation, run)
+    )
+    return replace(law, formulas=sort_formulas([*law.formulas, *shorter]))
+
+
+def sort_formulas(formulas: list[Formula]) -> list[Formula]:
+    """Remove duplicate formulas and sort the rest by description length."""
+    return sorted({formula.tree: formula for formula in formulas}.values(), key=lambda formula: formula.bits)
+
+
+def _make_extraction_context(
+    structure: FittedStructure, fit: StructureRows, validation: StructureRows, run: SearchContext
+) -> ExtractionContext:
+    return ExtractionContext(
+        names=run.names,
+        fit=to_columns(run.names, fit),
+        validation=to_columns(run.names, validation),
+        scaled=fit.x,
+        output=0,
+        center=float(structure.scaler.mean[0]),
+        scale=float(structure.scaler.std[0]),
+        transform=structure.scaler.transform,
+        known=estimate_precision(
+            structure.error, structure.network, len(fit.x), is_noisy=not structure.is_adequate
+        ),
+        limits=run.config.constraints,
+        should_stop=run.should_stop,
+    )
+
+
+def estimate_precision(error: float, network: KAN, rows: int, *, is_noisy: bool) -> NoiseModel:
+    """Precision of a network's curves: that of the network itself, unless its error is noise."""
+    if not is_noisy:
+        return NoiseModel.exact(_clamp_error(error))
+    spared = min(1.0, network.parameter_count / rows) ** 0.5  # share of the noise that the fit retains
+    return NoiseModel.noisy(_clamp_error(error * spared), error, rows)
+
+
+def _clamp_error(error: float) -> float:
+    return min(max(2 * error, 1e-6), MAX_CURVE_TOLERANCE)
+
+
+def to_columns(names: tuple[str, ...], sample: StructureRows) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Columns by variable, and the target, as formulas take them."""
+    columns = {name: sample.raw[:, place].numpy() for place, name in enumerate(names)}
+    return columns, sample.y[:, 0].numpy()
+
+
+def leaves_only_noise(
+    formulas: list[Formula], fit: StructureRows, validation: StructureRows, run: SearchContext
+) -> bool:
+    """Whether the residuals of the best formula hold no detectable signal and exceed rounding error."""
+    if not formulas or formulas[0].error < MAX_EXACT_ERROR:
+        return False
+    rows, others = to_columns(run.names, fit), to_columns(run.names, validation)
+    return measure_residual_signal(formulas[0].tree, rows, others) < MIN_SIGNAL_SHARE

@@ -1,0 +1,142 @@
+"""Hill climb over network settings, and a prediction of its next steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar, runtime_checkable
+
+from kan_engine.model_selection.moves import (
+    SelectionTask,
+    final_trial,
+    first_trial,
+    generate_fixed_trials,
+    is_more_flexible,
+    list_moves,
+)
+from kan_engine.model_selection.trials import Trial, TrialResult
+from kan_engine.search.serialization import read_expected_loss
+from kan_engine.search.subtasks import Subtask, SubtaskCache
+from kan_engine.search.trials import ClimbBudget, TrialRunner, make_step_subtask
+
+MIN_SECOND_ORDER_GAIN = 1.5  # of losses, by which a second-order network must be better; see ``tune_network``
+TIE_FACTOR = 1.02  # between losses of networks that count as equally good
+MAX_RETRY_LOSS_FACTOR = 1.25  # of losses, above which a change is not tried again
+SELECTION_BIAS_FACTOR = 1.1  # by which fewer networks may seem better on validation rows than more networks
+ASSUMED_LOSS_FACTOR = 1.1  # of an unfinished step to the lowest loss: neither the best nor beyond a retry
+MAX_PREDICTED_SUBTASKS = 16
+
+
+@runtime_checkable
+class EvaluatedTrial(Protocol):
+    """A trial with its expected loss on fresh rows."""
+
+    @property
+    def trial(self) -> Trial: ...  # noqa: D102
+    @property
+    def expected_loss(self) -> float: ...  # noqa: D102
+
+
+J_co = TypeVar("J_co", bound=EvaluatedTrial, covariant=True)
+
+
+@runtime_checkable
+class StepRunner(Protocol[J_co]):
+    """Runs the steps of a hill climb."""
+
+    def is_admissible(self, trial: Trial, task: SelectionTask) -> bool: ...  # noqa: D102
+    def run_step(self, trial: Trial, task: SelectionTask) -> J_co: ...  # noqa: D102
+
+
+def tune_network(trials: TrialRunner, task: SelectionTask) -> TrialResult:
+    """Select the settings of the network to serve where no law is known, and train it.
+
+    The hill climb starts from medium settings. Its best trial is trained again as several networks side by
+    side. A single second-order network, stopped at the lowest validation loss, must be far better than the
+    result of the climb. On data without noise it is better by orders of magnitude.
+    """
+    best = trials.run_best(generate_fixed_trials(task))
+    if task.training.optimizer not in ("auto", "adam"):
+        assert best is not None  # noqa: S101 - a requested optimizer is always tried
+        return best
+    climbed = run_hill_climb(trials, task)
+    if best is not None and climbed.expected_loss >= MIN_SECOND_ORDER_GAIN * best.loss:
+        return best
+    last = final_trial(climbed.trial, task)
+    if trials.is_time_over or (last == climbed.trial and not task.is_cross_validated):
+        return climbed
+    more = trials.run(last)
+    if task.is_cross_validated:
+        return replace(more, fold_losses=climbed.fold_losses, folds_loss=climbed.folds_loss)
+    return more if more.loss <= SELECTION_BIAS_FACTOR * climbed.loss else climbed
+
+
+def run_hill_climb(trials: StepRunner[J_co], task: SelectionTask) -> J_co:
+    """Apply changes of the settings as long as any of them lowers the expected loss.
+
+    In a tie the less constrained network is taken: the final network learns from more rows.
+    """
+    top, before = trials.run_step(first_trial(task), task), None
+    lowest = top.expected_loss
+    open_changes = list(list_moves(task))
+    while top is not before:
+        before = top
+        for change in tuple(open_changes):
+            while (trial := change(top.trial)) is not None and trials.is_admissible(trial, task):
+                trained = trials.run_step(trial, task)
+                if trained.expected_loss > MAX_RETRY_LOSS_FACTOR * lowest:
+                    open_changes.remove(change)
+                allowed = TIE_FACTOR if is_more_flexible(trial, top.trial) else 1 / TIE_FACTOR
+                if trained.expected_loss > allowed * lowest:
+                    break
+                top, lowest = trained, min(lowest, trained.expected_loss)
+    return top
+
+
+def predict_subtasks(parts: SubtaskCache, task: SelectionTask, losses: dict[str, float]) -> list[Subtask]:
+    """Predict the unfinished steps of the climb, in the order in which it will need them.
+
+    Simulates the climb: a finished step counts with its loss, any other is assumed to change nothing.
+
+    Args:
+        parts: Finished subtasks.
+        task: The task of the climb.
+        losses: Known losses by subtask key; missing ones are read and added.
+    """
+    guesses = _DryRun(parts, losses)
+    run_hill_climb(guesses, task)
+    return guesses.unknown
+
+
+@dataclass(frozen=True)
+class _EstimatedTrial:
+    trial: Trial
+    expected_loss: float
+
+
+class _DryRun:
+    """A step runner that trains nothing and collects the unfinished subtasks."""
+
+    def __init__(self, parts: SubtaskCache, losses: dict[str, float]) -> None:
+        self._parts, self._losses = parts, losses
+        self._budget, self._lowest = ClimbBudget(), float("inf")
+        self.unknown: list[Subtask] = []
+
+    def is_admissible(self, trial: Trial, task: SelectionTask) -> bool:
+        return len(self.unknown) < MAX_PREDICTED_SUBTASKS and self._budget.allows(trial, task)
+
+    def run_step(self, trial: Trial, task: SelectionTask) -> _EstimatedTrial:
+        self._budget.spend(trial, task)
+        part = make_step_subtask(trial, task)
+        loss = self._lookup_loss(part)
+        if loss is None:
+            self.unknown.append(part)
+            return _EstimatedTrial(
+                trial, ASSUMED_LOSS_FACTOR * self._lowest if self._lowest < float("inf") else 1.0
+            )
+        self._lowest = min(self._lowest, loss)
+        return _EstimatedTrial(trial, loss)
+
+    def _lookup_loss(self, part: Subtask) -> float | None:
+        if part.key not in self._losses and (known := self._parts.peek(part)) is not None:
+            self._losses[part.key] = read_expected_loss(known)
+        return self._losses.get(part.key)

@@ -1,0 +1,383 @@
+"""Law search: structures and their formulas, and formulas of a classifier's log-odds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.scaling import Standardizer
+from kan_engine.discovery.chebyshev_surrogate import Surrogate
+from kan_engine.discovery.power_product_law import find_power_product_law
+from kan_engine.discovery.rational_law import find_rational_law
+from kan_engine.discovery.univariate_law import find_univariate_law
+from kan_engine.discovery.variable_groups import Reduction, find_reduction
+from kan_engine.expressions.evaluation import Expression, Variable
+from kan_engine.inference.optimism import OptimismCorrection
+from kan_engine.model_selection.budget import MAX_CROSS_VALIDATION_ROWS
+from kan_engine.network.kan import KAN
+from kan_engine.search.context import (
+    MAX_EXACT_ERROR,
+    FoundLaw,
+    SearchContext,
+    add_shorter_formulas,
+    extract_law,
+    leaves_only_noise,
+    record_validation_errors,
+    sample_search_rows,
+    sort_formulas,
+    to_columns,
+    to_sample,
+    to_samples,
+)
+from kan_engine.search.extraction_subtask import extract_law_once, make_extraction_subtask
+from kan_engine.structure.backward_elimination import cross_predict, eliminate_edges, refine_structure
+from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
+from kan_engine.structure.search import fit_additive_structure, search_structures
+from kan_engine.symbolic.extraction import Formula
+
+MAX_STRUCTURES_WITH_LAW = 24  # structures examined for an adequate network once an exact law is known
+MAX_EXTRACTIONS = 8  # structures from which formulas are extracted before the search ends
+MIN_NOISE_ERROR, MAX_NOISE_ERROR = 8e-3, 0.05  # error of the closest structure that is attributed to noise
+MIN_SURROGATE_ERROR_RATIO = 0.8  # to a structure's error; below it, more than noise is left
+EQUAL_ERROR_FACTOR = 1.35  # times the lowest error, up to which structures count as equally close
+MAX_CANDIDATES = 6  # equally close structures from which formulas are extracted
+MAX_SHORT_COMPLEXITY = 14  # complexity up to which a formula that leaves only noise ends the search
+MAX_GROUP_FORMULAS = 3  # formulas in fewer variables whose constants are refitted
+MAX_REPEAT_ERROR_RATIO = 0.7  # of two fits' errors; below it, formulas of the same shape are extracted again
+MIN_VALIDATION_ROWS = 50  # below which the error of an adequate structure is measured by cross-validation
+MAX_LOG_ODDS = 10.0  # beyond it probabilities are practically 0 or 1; formulas need not follow
+
+
+def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | None:
+    """Find the best small structure, with its formulas if the request asks for them.
+
+    Args:
+        run: The search context.
+        seconds: Time limit while no structure represents the data, which leaves time for larger networks.
+
+    Returns:
+        None if no structure was fitted.
+    """
+    fit, validation = (to_sample(part, run.inputs) for part in sample_search_rows(run))
+    asked, clock, until = run.should_stop, run.clock, run.clock() + seconds
+    is_cut = False
+
+    def should_stop() -> bool:
+        nonlocal is_cut
+        is_cut = is_cut or (clock() > until and not any(seen.is_adequate for seen in hunt.seen))
+        return is_cut or asked()
+
+    run = replace(run, should_stop=should_stop, generator=run.make_generator())
+    hunt = LawSearch(fit, validation, run, is_whole=True)
+    hunt.examine_structures()
+    if not hunt.seen:
+        return None
+    if hunt.exact_formula is None and not MIN_NOISE_ERROR < hunt.closest_structure.error < MAX_NOISE_ERROR:
+        hunt.search_exact_laws(angles=True)
+    law = hunt.law or hunt.select_best_law()
+    if not law.is_read and run.config.prune:
+        law = replace(law, fit=eliminate_edges(law.fit, fit, validation, run.should_stop))
+    law = add_shorter_formulas(law, fit, validation, run)
+    if law.fit.is_adequate:
+        law = replace(law, fit=refine_structure(law.fit, fit, validation, run.should_stop))
+        record_validation_errors(law.fit, run)
+    return replace(law, is_cut=is_cut)
+
+
+def search_exact_law(run: SearchContext) -> Expression | None:
+    """A law that holds to rounding error, or None; approximate laws are not considered."""
+    fit, validation = (to_sample(part, run.inputs) for part in sample_search_rows(run))
+    hunt = LawSearch(fit, validation, replace(run, generator=run.make_generator()), is_whole=True)
+    hunt.examine_structures()
+    if hunt.exact_formula is None:
+        hunt.search_exact_laws(angles=True)
+    return None if hunt.exact_formula is None else hunt.exact_formula.tree
+
+
+class LawSearch:
+    """Search for the law of some rows, including a nested search in fewer variables.
+
+    Attributes:
+        seen: All structures examined so far.
+        read: The best law extracted from a structure.
+        proved: A law found without a network that holds to rounding error.
+        inner: The reduction to fewer variables, and the nested search.
+    """
+
+    def __init__(
+        self, fit: StructureRows, validation: StructureRows, run: SearchContext, *, is_whole: bool
+    ) -> None:
+        self._fit, self._validation, self._run, self._is_whole = fit, validation, run, is_whole
+        self._rows, self._others = to_columns(run.names, fit), to_columns(run.names, validation)
+        self.seen = list[FittedStructure]()
+        self.read: FoundLaw | None = None
+        self.proved: Formula | None = None
+        self.inner: tuple[Reduction, LawSearch] | None = None
+
+    @property
+    def exact_formula(self) -> Formula | None:
+        """The formula that holds to rounding error, if one was found."""
+        if self.proved is not None or self.read is None or self.read.error > MAX_EXACT_ERROR:
+            return self.proved
+        return self.read.formulas[0]
+
+    @property
+    def closest_structure(self) -> FittedStructure:
+        """The structure with the lowest error."""
+        return min(self.seen, key=lambda structure: structure.error)
+
+    @property
+    def law(self) -> FoundLaw | None:
+        """The best law so far; a law found without a network comes with the closest structure."""
+        if self.proved is None:
+            return self.read
+        if self.read is None:
+            return FoundLaw(fit=self.closest_structure, formulas=[self.proved], is_read=False)
+        return FoundLaw(fit=self.read.fit, formulas=[self.proved, *self.read.formulas], is_read=False)
+
+    def examine_structures(self) -> None:
+        """Examine structures in turn until one yields an exact formula or the limit is reached.
+
+        Before structures with hidden nodes, the search tries a law in fewer variables, unless it is itself
+        nested. If that succeeds, the first adequate network for all variables ends the search.
+        """
+        run, read = self._run, list[FittedStructure]()
+        run.report("structure", 0.05, "searching for a small law")
+        structures = search_structures(
+            self._fit,
+            self._validation,
+            generator=run.generator,
+            order=run.config.order,
+            should_stop=run.should_stop,
+        )
+        for number, structure in enumerate(structures, 1):
+            record_validation_errors(structure, run)
+            run.report(
+                "structure", min(0.35, 0.05 + 0.01 * number), *_describe_structure(number, structure.error)
+            )
+            self._try_direct_searches(structure)
+            self.seen.append(structure)
+            law = self._extract_noisy_law(structure) if number == 1 else None
+            if law is not None and self._is_sufficient(law):
+                self.read = law
+                break
+            if self.proved is not None:
+                if structure.is_adequate or len(self.seen) >= MAX_STRUCTURES_WITH_LAW or run.should_stop():
+                    break
+            elif _is_worth_extracting(structure, read):
+                read.append(structure)
+                if self._update_best_law(structure, law) or len(read) == MAX_EXTRACTIONS or run.should_stop():
+                    break
+
+    def _extract_noisy_law(self, structure: FittedStructure) -> FoundLaw | None:
+        """Extract the law of the closest additive structure, if no smooth surrogate is much closer."""
+        run = self._run
+        if structure.is_adequate or structure.error > MAX_NOISE_ERROR or not run.config.symbolic:
+            return None
+        smooth = Surrogate.fit(self._rows, self._others)
+        if (
+            smooth is None
+            or smooth.error < MIN_SURROGATE_ERROR_RATIO * structure.error * self._validation.spread
+        ):
+            return None
+        return extract_law(structure, self._fit, self._validation, run)
+
+    def _try_direct_searches(self, structure: FittedStructure) -> None:
+        """Run the direct searches that precede the first structures with one and with two hidden nodes."""
+        nodes, before = len(structure.shape.nodes), len(self.seen[-1].shape.nodes) if self.seen else 0
+        if nodes and not before and self._is_whole:
+            self._search_variable_groups()
+        if nodes > 1 and before == 1:  # structures with more nodes take seconds each
+            self.search_exact_laws(angles=False)
+
+    def _update_best_law(self, structure: FittedStructure, known: FoundLaw | None) -> bool:
+        """Extract the formulas of a structure unless given; return whether the search can end."""
+        run = self._run
+        law = known or extract_law(structure, self._fit, self._validation, run)
+        if self.read is None or law.bits < self.read.bits:
+            self.read = law
+        if self.read.error < MAX_EXACT_ERROR or not run.config.symbolic:
+            return True
+        return not structure.is_adequate and leaves_only_noise(
+            self.read.formulas, self._fit, self._validation, run
+        )
+
+    def search_exact_laws(self, *, angles: bool) -> None:
+        """Search for a law that no small network represents and that holds to rounding error.
+
+        Cosines and sines of the columns take seconds and are therefore tried last.
+        """
+        run, rows, others = self._run, self._rows, self._others
+        if self.proved is not None or not run.config.symbolic or run.should_stop():
+            return
+        run.report("symbolic", 0.38, "searching for a law exact to rounding error")
+        tree = None if angles else find_power_product_law(rows, others, run.should_stop)
+        self._accept_if_exact(tree or find_rational_law(rows, others, run.should_stop, angles=angles))
+
+    def _accept_if_exact(self, tree: Expression | None) -> None:
+        if tree is not None and self._run.config.constraints.allow(tree):
+            formula = Formula.measure(tree, self._rows, self._others)
+            self.proved = formula if formula.error < MAX_EXACT_ERROR else None
+
+    def _search_variable_groups(self) -> None:
+        """Search for a law in groups of columns that act as one variable."""
+        run, rows, others = self._run, self._rows, self._others
+        if not run.config.symbolic or run.should_stop():
+            return
+        run.report("structure", 0.1, "searching for groups of inputs that act as one variable")
+        found = find_reduction(rows, others, run.should_stop)
+        if found is None:
+            return
+        reduced, judged = (found.reduce_data(data) for data in (rows, others))
+        weights = [
+            found.reduce_weights(data, sample.weights.numpy())
+            for data, sample in ((rows, self._fit), (others, self._validation))
+        ]
+        fit, validation = to_samples((reduced, weights[0]), (judged, weights[1]))
+        inside = replace(run, names=tuple(found.groups), contest=OptimismCorrection.create_closed())
+        hunt = LawSearch(fit, validation, inside, is_whole=False)
+        self.inner = found, hunt
+        if len(found.groups) == 1:
+            hunt._accept_if_exact(
+                find_univariate_law(Variable(*found.groups), reduced, judged, run.should_stop)
+            )
+        if hunt.exact_formula is None:
+            hunt.examine_structures()
+        if hunt.exact_formula is not None:
+            self._accept_if_exact(found.expand_law(hunt.exact_formula.tree, others[0]))
+
+    def select_best_law(self) -> FoundLaw:
+        """Select a law where no structure is adequate.
+
+        It is the shortest description extracted from the structures whose errors are nearly the lowest. Under
+        noise all structures that can represent the data have nearly equal errors, so simpler ones are tried
+        first.
+        """
+        run = self._run
+        best = self._find_grouped_law()
+        if best is not None and self._is_sufficient(best):
+            return best
+        near = [
+            structure
+            for structure in self.seen
+            if structure.error <= EQUAL_ERROR_FACTOR * self.closest_structure.error
+        ]
+        distinct = {structure.shape: structure for structure in sorted(near, key=lambda s: -s.error)}
+        contenders = sorted(distinct.values(), key=_size_key)[:MAX_CANDIDATES]
+        for number, structure in enumerate(contenders, 1):
+            run.report("symbolic", 0.36, "extracting a formula from a small structure")
+            law = self._extract_and_offer(structure, contenders[number:])
+            if best is None or law.bits < best.bits:
+                best = law
+                if self._is_sufficient(law):
+                    return law
+            if run.should_stop():
+                break
+        assert best is not None  # noqa: S101 - the closest structure is a candidate
+        return best
+
+    def _extract_and_offer(self, structure: FittedStructure, others: list[FittedStructure]) -> FoundLaw:
+        """Extract the formulas of a structure while other workers may extract those of the next ones."""
+        fit, validation, run = self._fit, self._validation, self._run
+        if not self._is_whole:  # other workers know the columns but not these groups
+            return extract_law(structure, fit, validation, run)
+        with run.parts.prefetch(lambda: [make_extraction_subtask(other, run) for other in others]):
+            return extract_law_once(structure, fit, validation, run)
+
+    def _is_sufficient(self, law: FoundLaw) -> bool:
+        is_short = bool(law.formulas) and law.formulas[0].complexity <= MAX_SHORT_COMPLEXITY
+        return is_short and leaves_only_noise(law.formulas, self._fit, self._validation, self._run)
+
+    def _find_grouped_law(self) -> FoundLaw | None:
+        """The best law in fewer variables, its constants refitted to the original rows."""
+        if self.inner is None or not self.inner[1].seen or self._run.should_stop():
+            return None
+        found, hunt = self.inner
+        law = hunt.law or hunt.select_best_law()
+        formulas = []
+        for formula in law.formulas[:MAX_GROUP_FORMULAS]:
+            tree = found.expand_law(formula.tree, self._others[0])
+            again = Formula.refit(tree, self._rows, self._others, self._run.config.constraints.forbidden)
+            if self._run.config.constraints.allow(again.tree):
+                formulas.append(again)
+        return (
+            FoundLaw(fit=self.closest_structure, formulas=sort_formulas(formulas), is_read=False)
+            if formulas
+            else None
+        )
+
+
+def _describe_structure(number: int, error: float) -> tuple[str, float | None]:
+    """Progress message for a structure, and its error if finite."""
+    if not np.isfinite(error):
+        return f"shape {number}: does not fit", None
+    return f"shape {number}: error {error:.1e}", error
+
+
+def _size_key(structure: FittedStructure) -> tuple[int, bool, float]:
+    shape = structure.shape
+    return len(shape.nodes), not shape.is_simple, structure.error
+
+
+def _is_worth_extracting(structure: FittedStructure, read: list[FittedStructure]) -> bool:
+    """Whether a structure is adequate, and clearly better than examined structures of the same shape.
+
+    With a single input, formulas are extracted from the values themselves, so every structure qualifies.
+    """
+    if structure.terms.values.shape[1] == 1:
+        return True
+    alike = [other for other in read if other.shape == structure.shape]
+    return structure.is_adequate and all(
+        structure.error < MAX_REPEAT_ERROR_RATIO * other.error for other in alike
+    )
+
+
+def measure_law_errors(law: FoundLaw, run: SearchContext) -> np.ndarray:
+    """Out-of-sample absolute errors of a law's network on the training rows, NaN for other rows.
+
+    Splines may approximate the functions of the structure poorly, such as a logarithm over ten decades. The
+    difference between both is added.
+    """
+    data, rows = run.data, to_sample(run.data.training, run.inputs)
+    errors, folds = np.full(len(data.training), np.nan), run.cross_validation.folds
+    is_certain = law.fit.is_adequate and len(data.validation) >= MIN_VALIDATION_ROWS
+    with np.errstate(all="ignore"):
+        if len(errors) <= MAX_CROSS_VALIDATION_ROWS and not is_certain:
+            errors = np.abs(cross_predict(law.fit, rows, folds, run.should_stop) - rows.y[:, 0].numpy())
+        else:
+            held = rows[folds == 0]
+            errors[(folds == 0).numpy()] = np.abs(law.fit.predict(held) - held.y[:, 0].numpy())
+        errors += np.abs(law.fit.predict(rows) - law.fit.predict_by_splines(rows))
+    return np.where(np.isnan(errors) & (folds == 0).numpy(), np.inf, errors)
+
+
+def find_log_odds_formulas(network: KAN, inputs: Standardizer, run: SearchContext) -> list[list[Formula]]:
+    """Additive formulas of a classifier's log-odds, from small networks fitted to them."""
+    if not run.config.symbolic or run.should_stop():
+        return []
+    logits = [compute_bounded_logits(network, inputs, part) for part in sample_search_rows(run)]
+    run, _ = run.select_columns()
+    parts, formulas = sample_search_rows(run), []
+    for output in range(run.data.output_count):
+        if run.should_stop():
+            return []
+        run.report("symbolic", 0.88, "extracting a formula of the log-odds")
+        fit, validation = (
+            to_sample(replace(part, y=values[:, output]), run.inputs)
+            for part, values in zip(parts, logits, strict=True)
+        )
+        structure = fit_additive_structure(fit, validation, run.make_generator(), run.should_stop)
+        law = add_shorter_formulas(extract_law(structure, fit, validation, run), fit, validation, run)
+        formulas.append(law.formulas)
+    return formulas
+
+
+def compute_bounded_logits(network: KAN, inputs: Standardizer, part: LabelledRows) -> np.ndarray:
+    """Logits of a classifier for these rows, clamped to ``±MAX_LOG_ODDS`` [n, outputs]."""
+    with torch.no_grad():
+        logits = network(torch.from_numpy(inputs.forward(part.x)))
+    bounded: np.ndarray = logits.clamp(-MAX_LOG_ODDS, MAX_LOG_ODDS).numpy()
+    return bounded

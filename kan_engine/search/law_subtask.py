@@ -1,0 +1,122 @@
+"""The law search as a subtask of the job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from kan_engine.assessment.comparison import is_better
+from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, measure_stability
+from kan_engine.search.context import (
+    MAX_EXACT_ERROR,
+    MAX_SEARCH_ROWS,
+    FoundLaw,
+    SearchContext,
+    extract_law,
+    to_columns,
+    to_sample,
+)
+from kan_engine.search.law_search import find_law, measure_law_errors
+from kan_engine.search.result import SearchResult, SmallLaw
+from kan_engine.search.serialization import deserialize_small_law, serialize_small_law
+from kan_engine.search.subtasks import Subtask
+from kan_engine.symbolic.extraction import Formula
+from kan_engine.symbolic.fix_edges import add_unused_inputs
+
+MAX_RESAMPLING_STEPS = 12  # when a structure is refitted to some of its rows
+
+
+def make_law_subtask(run: SearchContext, seconds: float | None) -> Subtask:
+    """Describe the law search as a subtask.
+
+    Args:
+        run: The search context.
+        seconds: See ``find_law``; None for no limit.
+    """
+    return Subtask("law", {"limits": run.config.constraints.to_dict(), "seconds": seconds})
+
+
+def find_small_law(run: SearchContext, seconds: float | None = None) -> SmallLaw | None:
+    """Find the small law of the rows, or load it if the subtask has finished."""
+    before = run.contest.count
+
+    def write(law: SmallLaw | None) -> bytes:
+        return b"" if law is None else serialize_small_law(law, run, run.contest.export_errors(before))
+
+    return run.parts.get_or_compute(
+        make_law_subtask(run, seconds),
+        lambda: _search_small_law(run, seconds),
+        write=write,
+        read=lambda data: deserialize_small_law(data, run) if data else None,
+    )
+
+
+def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | None:
+    inner, places = run.select_columns()
+    law = find_law(inner.limit_search_time(), float("inf") if seconds is None else seconds)
+    if law is None:
+        return None
+    found = _to_search_result(law, inner)
+    if inner is not run:
+        network = add_unused_inputs(found.network, places, len(run.names))
+        found = replace(found, network=network, judged=network, inputs=run.inputs)
+    folds, weights = run.cross_validation, run.data.training.weights
+    simple = folds.measure_simple_models()
+    if law.formulas and law.error >= MAX_EXACT_ERROR:
+        errors = folds.measure_formula(law.formulas[0].tree)
+        others = simple | {NETWORK: found.errors}
+        evidence = assess_formula(
+            law.formulas[0],
+            errors,
+            others,
+            folds,
+            should_stop=run.should_stop,
+            stability=lambda: _measure_stability(law, inner),
+        )
+        found = replace(found, evidence=evidence, formula_errors=errors)
+    is_consistent = found.evidence is not None and found.evidence.verdict == "consistent"
+    is_adequate = law.fit.is_adequate and not any(
+        is_better(other, found.errors, weights) for other in simple.values()
+    )
+    return SmallLaw(found=found, is_clear=law.error < MAX_EXACT_ERROR or is_consistent or is_adequate)
+
+
+def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
+    """Share of resamplings whose extracted formula makes similar predictions.
+
+    Each resampling fits the structure to two thirds of the rows and extracts its formulas again.
+    """
+    rows = to_sample(run.data.training.sample(MAX_SEARCH_ROWS, run.config.seed), run.inputs)
+
+    def extract_formula(learnt: np.ndarray, judged: np.ndarray) -> Formula | None:
+        first, second = (rows[torch.from_numpy(places)] for places in (learnt, judged))
+        fit = replace(law.fit, bundle=law.fit.train_coefficients(first, steps=MAX_RESAMPLING_STEPS))
+        formulas = extract_law(
+            replace(fit, errors=(fit.relative_error(second),)), first, second, run
+        ).formulas
+        return formulas[0] if formulas else None
+
+    return measure_stability(
+        law.formulas[0],
+        to_columns(run.names, rows),
+        extract_formula,
+        seed=run.config.seed,
+        should_stop=run.should_stop,
+    )
+
+
+def _to_search_result(law: FoundLaw, run: SearchContext) -> SearchResult:
+    return SearchResult(
+        network=law.fit.network,
+        judged=law.fit.network,
+        inputs=run.inputs,
+        scaler=law.fit.scaler,
+        history=law.fit.history,
+        formulas=[law.formulas],
+        is_cut=law.is_cut,
+        formula_of="network" if law.is_read else "law",
+        dropped={run.names[i]: errors for i, errors in law.fit.dropped.items()},
+        errors=measure_law_errors(law, run),
+    )

@@ -1,0 +1,94 @@
+"""A linear network: the result where nothing is better than a line or a constant."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from kan_engine.assessment.cross_validation import MIN_ROWS_PER_CONSTANT
+from kan_engine.assessment.simple_models import (
+    LinearModel,
+    fit_constant,
+    fit_gamma_regression,
+    fit_logistic_regression,
+    fit_ridge_regression,
+)
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.scaling import TargetScaler
+from kan_engine.expressions.evaluation import apply_function, bind, parametrize_floats
+from kan_engine.inference.linear_network import build_linear_network, linear_formula
+from kan_engine.network.kan import KAN
+from kan_engine.search.context import SearchContext, sample_search_rows
+from kan_engine.search.result import SearchResult
+from kan_engine.symbolic.extraction import Formula
+from kan_engine.training.loop import TrainingStep
+
+MAX_CONSTANT_DIGITS = 6  # of the constants of an exponential, which are not refitted
+LinearKind = Literal["constant", "linear", "log_linear"]
+
+
+def make_linear_classifier(run: SearchContext, errors: np.ndarray) -> SearchResult:
+    """Logistic regression as a linear network; ``judged`` is fitted without the validation rows."""
+    data = run.data
+    classes, strength = len(data.classes or ()), run.cross_validation.select_strength()
+
+    def make_network(rows: LabelledRows) -> KAN:
+        line = fit_logistic_regression(rows, classes, strength)
+        slopes = line.slopes.reshape(len(data.names), -1)
+        intercepts = np.atleast_1d(np.asarray(line.intercept))
+        return build_linear_network(slopes, intercepts, run.inputs, None, order=run.config.order)
+
+    loss = float(np.mean(errors[np.isfinite(errors)] ** 2))
+    return SearchResult(
+        network=make_network(data.training),
+        judged=make_network(data.fit),
+        is_straight=True,
+        inputs=run.inputs,
+        scaler=None,
+        history=(TrainingStep(0, 1, loss, loss),),
+        optimizer="lbfgs",
+        errors=errors,
+    )
+
+
+def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearKind) -> SearchResult:
+    """Fit a line, its exponential, or the mean to all training rows, as a network with its formula.
+
+    Args:
+        run: The search context.
+        errors: Its out-of-sample absolute errors.
+        kind: Which of these to fit.
+    """
+    data, rows, is_log = run.data, run.data.training, kind == "log_linear"
+    if kind == "constant":
+        line = LinearModel(np.zeros(rows.x.shape[1]), float(fit_constant(rows)(rows.x[:1])[0]))
+    else:
+        line = fit_gamma_regression(rows) if is_log else fit_ridge_regression(rows)
+    scaler = TargetScaler.fit(rows.y[:, None], "log" if is_log else "identity")
+    network = build_linear_network(
+        line.slopes[:, None], np.array([line.intercept]), run.inputs, scaler, order=run.config.order
+    )
+    z = scaler.forward(rows.y[:, None])[:, 0]
+    residuals = (line.predict(rows.x) - scaler.mean[0]) / scaler.std[0] - z
+    fit, validation = ((part.columns, part.y) for part in sample_search_rows(run))
+    tree = linear_formula(data.names, line.slopes, float(line.intercept))
+    if is_log:  # not refitted: least squares would fit only the largest targets
+        form, values = parametrize_floats(tree)
+        short = bind(form, [float(f"{value:.{MAX_CONSTANT_DIGITS}g}") for value in values])
+        formula = Formula.measure(apply_function("exp", short), fit, validation)
+    elif len(fit[1]) >= MIN_ROWS_PER_CONSTANT * (1 + len(line.slopes)):
+        formula = Formula.refit(tree, fit, validation, run.config.constraints.forbidden)
+    else:
+        formula = Formula.measure(tree, fit, validation)
+    return SearchResult(
+        network=network,
+        judged=network,
+        is_straight=True,
+        inputs=run.inputs,
+        scaler=scaler,
+        history=(TrainingStep(0, 1, float(np.mean(residuals**2) / 2), float(np.mean(residuals**2) / 2)),),
+        optimizer="newton" if is_log else "least_squares",
+        formulas=[[formula]] if run.config.symbolic and run.config.constraints.allow(formula.tree) else [],
+        errors=errors,
+    )

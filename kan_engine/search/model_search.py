@@ -1,0 +1,209 @@
+"""Search for the network of a prepared table, and for its formula."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from kan_engine.assessment.comparison import (
+    compute_paired_rmse,
+    compute_rmse,
+    describe_formula_gain,
+    is_better,
+)
+from kan_engine.assessment.formula_evidence import (
+    CLEAR_RMSE_RATIO,
+    NETWORK,
+    add_comparisons,
+    assess_formula,
+)
+from kan_engine.data.training_data import TrainingData
+from kan_engine.inference.decision_rule import calibrate_on_validation_
+from kan_engine.search.callbacks import Callbacks
+from kan_engine.search.config import SearchConfig
+from kan_engine.search.context import MAX_EXACT_ERROR, SearchContext
+from kan_engine.search.hill_climb import predict_subtasks
+from kan_engine.search.law_search import find_log_odds_formulas
+from kan_engine.search.law_subtask import find_small_law, make_law_subtask
+from kan_engine.search.linear_model import LinearKind, make_linear_classifier, make_linear_regression
+from kan_engine.search.network_search import make_task, train_network
+from kan_engine.search.result import SearchResult, SmallLaw
+from kan_engine.search.sparse_additive import add_additive_formulas
+from kan_engine.search.subtasks import SubtaskCache
+
+MAX_ROUNDING_ERROR = 1e-6  # RMSE over the target's spread, attributed to rounding
+FEW_ROWS_RMSE_RATIO = 0.1  # of RMSEs, below which even a formula with many constants is better
+ENDED_EARLY_WARNING = (
+    "the training of larger networks was ended early to leave time for checks; increase max_seconds"
+)
+SIMPLE_MODEL_NAMES = {
+    "constant": "a constant",
+    "linear": "a straight line",
+    "log_linear": "the exponential of a straight line",
+}
+LAW_TIME_SHARE = 0.6  # of a job's time, after which a law search without success ends
+
+
+def find_model(
+    data: TrainingData,
+    config: SearchConfig,
+    callbacks: Callbacks = Callbacks(),  # noqa: B008 - immutable
+    parts: SubtaskCache | None = None,
+) -> SearchResult:
+    """Search for a law, train networks and extract formulas.
+
+    A small law that explains the data is served itself. Otherwise the best larger network is served, and the
+    formula is the best small law: a trade-off whose error is reported. Where neither is better than a line or
+    a constant by cross-validation, a linear network is served.
+    """
+    run = SearchContext.create(data, config, callbacks, parts)
+    if data.classes is not None:
+        found = _find_classifier(run)
+        calibrate_on_validation_(found.network, found.judged, found.inputs, data)
+        formulas = find_log_odds_formulas(found.network, found.inputs, run)
+        return add_additive_formulas(replace(found, formulas=formulas, formula_of="law"), run)
+    found = _find_regression(run) if config.is_automatic else _find_requested_regression(run)
+    return replace(select_member(add_additive_formulas(found, run), run), contest=run.contest)
+
+
+def _find_classifier(run: SearchContext) -> SearchResult:
+    """The best network, or logistic regression if that is as good and no network was requested."""
+    found, weights = train_network(run), run.data.training.weights
+    simple = run.cross_validation.measure_simple_models()
+    if is_better(found.errors, simple["linear"], weights) or is_better(
+        simple["constant"], simple["linear"], weights
+    ):
+        return found
+    losses = " and ".join(
+        f"{rmse**2:.4g}" for rmse in compute_paired_rmse(found.errors, simple["linear"], weights)
+    )
+    told = f"no network is better than logistic regression by cross-validation (log losses {losses})"
+    if not run.config.is_automatic:
+        return replace(found, warnings=(told,))
+    return replace(
+        make_linear_classifier(run, simple["linear"]), warnings=(f"{told}: a linear network serves",)
+    )
+
+
+def _find_regression(run: SearchContext) -> SearchResult:
+    """The small law if it explains the data or no larger network is better; else the best network."""
+    task, losses = make_task(run), dict[str, float]()
+    training = run.limit_search_time()
+    with run.parts.prefetch(lambda: predict_subtasks(run.parts, task, losses)):
+        law = find_small_law(run, LAW_TIME_SHARE * run.config.max_seconds)
+    if law is not None and law.is_clear:
+        found = law.found
+    else:
+        found = train_network(training)
+        if training.should_stop() and not run.should_stop():
+            found = replace(found, warnings=(ENDED_EARLY_WARNING,))
+        weights = run.data.training.weights
+        if law is not None:
+            of_law, of_network = compute_paired_rmse(law.found.errors, found.errors, weights)
+            found = law.found if of_law <= of_network else _add_law_formulas(found, law, run)
+    return _fall_back_to_line(found, law, run)
+
+
+def _add_law_formulas(found: SearchResult, law: SmallLaw, run: SearchContext) -> SearchResult:
+    """Add the formulas of a small law to a larger network."""
+    known, weights = law.found, run.data.training.weights
+    evidence = known.evidence
+    if evidence is not None:
+        evidence = add_comparisons(evidence, known.formula_errors, {NETWORK: found.errors}, weights)
+    return replace(
+        found,
+        formulas=known.formulas,
+        formula_errors=known.formula_errors,
+        evidence=evidence,
+        is_cut=known.is_cut,
+        formula_of="law",
+    )
+
+
+def _fall_back_to_line(found: SearchResult, law: SmallLaw | None, run: SearchContext) -> SearchResult:
+    """The result if it is better than a line, its exponential and a constant; else the best of these."""
+    folds, weights = run.cross_validation, run.data.training.weights
+    simple = folds.measure_simple_models()
+    kind: LinearKind = "constant"
+    for other in ("linear", "log_linear"):
+        if other in simple and is_better(simple[other], simple[kind], weights):
+            kind = other
+    if is_better(found.errors, simple[kind], weights):
+        return found
+    base = make_linear_regression(run, simple[kind], kind)
+    straight = [formula for part in base.formulas for formula in part]
+    known = law.found.formulas[0] if law is not None and law.found.formulas else []
+    formulas, evidence = [*known, *straight], law.found.evidence if law is not None else None
+    errors = law.found.formula_errors if known and law is not None else simple[kind]
+    is_exact = bool(known) and known[0].error < MAX_EXACT_ERROR
+    if straight and not is_exact and (evidence is None or evidence.verdict != "consistent"):
+        of_line = simple[kind] if kind == "log_linear" else folds.measure_formula(straight[0].tree)
+        own = assess_formula(
+            straight[0],
+            of_line,
+            simple,
+            folds,
+            should_stop=run.should_stop,
+            stability=lambda: 1.0,  # other rows lead to a line, too
+        )
+        is_first = evidence is None or evidence.verdict == "weak" or own.verdict == "consistent"
+        if is_first or (kind == "log_linear" and not is_better(errors, of_line, weights)):
+            formulas, evidence, errors = [*straight, *known], own, of_line
+    told = SIMPLE_MODEL_NAMES[kind]
+    of_network, of_simple = compute_paired_rmse(found.errors, simple[kind], weights)
+    warning = (
+        f"no network is better than {told} by cross-validation (RMSE {of_network:.4g}, "
+        f"of {told} {of_simple:.4g}): {told} serves"
+    )
+    return replace(
+        base,
+        formulas=[formulas] if formulas else [],
+        formula_errors=errors,
+        evidence=evidence,
+        is_cut=found.is_cut,
+        formula_of="network" if not known or formulas[0] is not known[0] else "law",
+        warnings=(*found.warnings, warning),
+    )
+
+
+def select_member(found: SearchResult, run: SearchContext) -> SearchResult:
+    """Let the formula serve if it is better than the network; if the network was requested, warn instead.
+
+    The errors of a formula are measured with its constants refitted per fold. That its form was selected on
+    the same rows is ignored if there are no objections, or if its RMSE is far lower. With too few rows for
+    its constants, the formula must be better by more than any selection bias among forms.
+    """
+    evidence, weights = found.evidence, run.data.training.weights
+    if evidence is None or not len(found.errors) or not len(found.formula_errors):
+        return found
+    of_formula, of_network = compute_paired_rmse(found.formula_errors, found.errors, weights)
+    against = evidence.objections.keys() - {"rows_cannot_tell"}
+    # If one row has an absurd error, the gain is no larger than its standard error, so the RMSEs decide.
+    factor = FEW_ROWS_RMSE_RATIO if "too_many_constants" in against else CLEAR_RMSE_RATIO
+    is_far_better = of_formula < factor * of_network
+    is_known = found.counts_choice or not against
+    if not is_far_better and not (is_known and is_better(found.formula_errors, found.errors, weights)):
+        return found
+    if run.config.is_automatic:
+        return replace(found, formula_serves=True)
+    told = describe_formula_gain(found.formula_errors, found.errors, weights)
+    return replace(found, warnings=(*found.warnings, f"{told}; predict by the formula"))
+
+
+def _find_requested_regression(run: SearchContext) -> SearchResult:
+    """Train the requested network; search for a small law in the remaining time."""
+    found = train_network(run, [make_law_subtask(run, None)] if run.config.symbolic else [])
+    law = find_small_law(run) if run.config.symbolic and not run.should_stop() else None
+    simple, weights = run.cross_validation.measure_simple_models(), run.data.training.weights
+    spread = float(np.std(run.data.training.y))
+    is_exact = compute_rmse(found.errors, weights) < MAX_ROUNDING_ERROR * spread
+    if not is_exact and is_better(simple["linear"], found.errors, weights):
+        of_line, of_network = compute_paired_rmse(simple["linear"], found.errors, weights)
+        warning = (
+            f"a straight line is better by cross-validation (RMSE {of_line:.4g}) "
+            f"than the requested network ({of_network:.4g}): "
+            "omit its shape so that the service chooses it"
+        )
+        found = replace(found, warnings=(warning,))
+    return found if law is None else _add_law_formulas(found, law, run)

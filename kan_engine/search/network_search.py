@@ -1,0 +1,141 @@
+"""Training of larger networks, where no law explains the data or a shape was requested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from kan_engine.cost import affordable_grids
+from kan_engine.data.training_data import TrainingData
+from kan_engine.model_selection.budget import allot_climb_seconds
+from kan_engine.model_selection.moves import SelectionTask
+from kan_engine.model_selection.trials import (
+    TrialResult,
+    generate_requested_trials,
+    prune_result,
+    retrain_on_all_rows,
+)
+from kan_engine.search.config import SearchConfig
+from kan_engine.search.context import SearchContext
+from kan_engine.search.hill_climb import predict_subtasks, tune_network
+from kan_engine.search.result import GridStage, SearchResult
+from kan_engine.search.search_rows import SearchRows
+from kan_engine.search.subtasks import Subtask
+from kan_engine.search.trials import TrialRunner
+from kan_engine.training.config import TrainingConfig
+from kan_engine.training.losses import loss_per_row
+
+
+def train_network(run: SearchContext, then: Sequence[Subtask] = ()) -> SearchResult:
+    """Select the network with the lowest validation loss, then train it on all training rows.
+
+    Args:
+        run: The search context.
+        then: Subtasks that will be needed afterwards.
+    """
+    grounds, config = SearchRows.prepare(run), run.config
+    trials = TrialRunner(run, grounds)
+    with run.parts.prefetch(lambda: then):
+        if config.hidden is None:
+            task = make_task(run)
+            losses: dict[str, float] = {}
+            with run.parts.prefetch(lambda: predict_subtasks(run.parts, task, losses)):
+                best = tune_network(trials, task)
+        else:
+            best = _train_requested_shape(trials, config.hidden, run)
+    stages = best.stages
+    if config.prune and not run.should_stop():
+        run.report("prune", 0.72, "pruning the network")
+        best = prune_result(best, grounds.fit, grounds.validation, should_stop=run.should_stop)
+    network, scaler = best.network, grounds.scaler
+    if not run.should_stop():
+        network = retrain_on_all_rows(
+            best,
+            grounds.everything,
+            generator=run.make_generator(),
+            should_stop=run.should_stop,
+            on_step=trials.make_step_reporter("training on all training rows", (0.75, 0.86)),
+        )
+    return SearchResult(
+        network=network,
+        judged=best.network,
+        inputs=grounds.scales[best.trial.quantile],
+        scaler=scaler,
+        history=best.history,
+        optimizer=best.optimizer,
+        errors=_measure_errors(best, grounds, run),
+        stages=tuple(GridStage(stage, trials.measure_seconds(stage.stack[0].grid_size)) for stage in stages),
+    )
+
+
+def _measure_errors(best: TrialResult, grounds: SearchRows, run: SearchContext) -> np.ndarray:
+    """Out-of-sample errors on the training rows, NaN for other rows.
+
+    Training minimises half a squared error, or a log loss; see ``kan_engine.assessment.comparison``.
+    Errors on the rows that selected the network are too small. They are scaled to the level expected on
+    fresh rows.
+    """
+    unit = np.sqrt(2) * grounds.scaler.std[0] if grounds.scaler is not None else 1.0
+    if best.fold_losses is not None:
+        return np.asarray(best.fold_losses.clamp(min=0).sqrt().numpy() * unit)
+    judge = grounds.validation.rows(best.trial)
+    with torch.no_grad():
+        losses = loss_per_row(best.trial.training.loss, best.network(judge.x), judge.targets)
+    errors = np.full(len(run.data.training), np.nan)
+    own = losses.sqrt().numpy() * unit
+    fair = run.contest.correct_errors(own)
+    with np.errstate(all="ignore"):
+        luck = np.sqrt(np.mean(fair**2) / np.mean(own**2))
+    errors[len(run.data.fit) :] = own * (luck if luck > 1 else 1.0)
+    return errors
+
+
+def _train_requested_shape(trials: TrialRunner, hidden: tuple[int, ...], run: SearchContext) -> TrialResult:
+    """Train networks of the requested shape and return the best."""
+    data, config = run.data, run.config
+    training, order = _make_training_config(data, config), config.order
+    width = (data.fit.x.shape[1], *hidden, data.output_count)
+    schedule = training.grid_schedule
+    grid = schedule[0] if schedule else config.grid or 5
+    if not schedule and config.grid is None:
+        training = replace(training, grid_schedule=affordable_grids(width, order, len(data.fit)))
+        grid = training.grid_schedule[0]
+    found = trials.run_best(generate_requested_trials(width, grid, order, training, len(data.fit)))
+    assert found is not None  # noqa: S101 - there is at least one trial
+    return found
+
+
+def make_task(run: SearchContext) -> SelectionTask:
+    """The learning task: sizes of the data and settings of the search."""
+    data, config = run.data, run.config
+    training = _make_training_config(data, config)
+    schedule = training.grid_schedule
+    return SelectionTask(
+        inputs=data.fit.x.shape[1],
+        outputs=data.output_count,
+        rows=len(data.fit),
+        training=training,
+        order=config.order,
+        grid=schedule[0] if schedule else config.grid,
+        steps=config.steps,
+        restarts=config.restarts,
+        is_sparse=training.lamb > 0,
+        seconds=allot_climb_seconds(config.max_seconds, data.rows.x.size),
+    )
+
+
+def _make_training_config(data: TrainingData, asked: SearchConfig) -> TrainingConfig:
+    config = TrainingConfig(
+        loss=data.loss,
+        optimizer=asked.optimizer,
+        grid_schedule=asked.grid_schedule or (),
+        steps=asked.steps or 60,
+        lamb=asked.lamb or 0.0,
+    )
+    if not asked.has_stages:
+        return config
+    # Training must reach every grid
+    return replace(config, patience=config.steps * len(config.grid_schedule))

@@ -1,0 +1,96 @@
+"""The results of the searches: a network to serve, or a small law."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.data.scaling import Standardizer, TargetScaler
+from kan_engine.inference.optimism import OptimismCorrection
+from kan_engine.inference.predictor import Predictor
+from kan_engine.network.kan import KAN
+from kan_engine.symbolic.extraction import Formula
+from kan_engine.training.loop import TrainingStep
+
+
+@dataclass(frozen=True)
+class GridStage:
+    """A network, refined from grid to grid, on one of the grids.
+
+    Attributes:
+        network: At the step with the lowest validation loss.
+        seconds: Training time up to the last step on this grid.
+    """
+
+    network: KAN
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchResult:
+    """The network to serve, with its formulas and errors.
+
+    Attributes:
+        is_straight: Whether it is a line or the exponential of one, which extrapolates.
+        judged: The network before it was trained on the validation rows, which measures its out-of-sample
+            quality; the same network if it never was.
+        history: Steps of its training.
+        formulas: Formulas in the client's columns per output, best first.
+        evidence: For the best formula; only of a regression.
+        formula_errors: Like ``errors``, for the best formula.
+        counts_choice: Whether these errors include the selection of the form, repeated per fold.
+        formula_serves: Whether the formula answers in place of the network.
+        is_cut: Whether the law search was ended early to leave time for larger networks.
+        formula_of: ``network`` if the formulas were extracted from the served network, ``law`` if they were
+            found separately.
+        errors: Out-of-sample absolute errors on the training rows, NaN where unknown; of a classifier, roots
+            of the log loss. See ``kan_engine.assessment.cross_validation``.
+        warnings: Warnings for the client.
+        contest: The errors of all compared candidates, for the optimism correction of a regression.
+        dropped: For every unused input, the error relative to the spread, before and after dropping it.
+        stages: The network on every grid of a requested schedule.
+    """
+
+    network: KAN
+    inputs: Standardizer
+    scaler: TargetScaler | None
+    judged: KAN
+    is_straight: bool = False
+    history: tuple[TrainingStep, ...] = ()
+    optimizer: str = "levenberg_marquardt"
+    formulas: list[list[Formula]] = field(default_factory=list)
+    evidence: FormulaEvidence | None = None
+    formula_errors: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    counts_choice: bool = False
+    formula_serves: bool = False
+    is_cut: bool = False
+    formula_of: str = "network"
+    errors: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    warnings: tuple[str, ...] = ()
+    contest: OptimismCorrection | None = None
+    dropped: dict[str, tuple[float, float]] = field(default_factory=dict)
+    stages: tuple[GridStage, ...] = ()
+
+    @staticmethod
+    def from_predictor(predictor: Predictor, **fields: Any) -> SearchResult:
+        """A result that serves the network of a predictor, with these further fields."""
+        network = predictor.network
+        return SearchResult(
+            network=network, judged=network, inputs=predictor.inputs, scaler=predictor.outputs, **fields
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallLaw:
+    """A small law as a network that can serve.
+
+    Attributes:
+        found: The network with its formulas, and the out-of-sample errors of both.
+        is_clear: Whether it explains the data, so that no larger network is needed.
+    """
+
+    found: SearchResult
+    is_clear: bool

@@ -1,0 +1,169 @@
+"""Serialization of what a search found, so that another process continues as if it had found it.
+
+A search result and a small law are a saved predictor with metadata and arrays beside it. A trained trial is
+one, too. A found law is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import astuple
+from typing import Any
+
+import numpy as np
+import torch
+
+from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.inference.artifact import load, read_attached, read_metadata, save
+from kan_engine.inference.predictor import Predictor
+from kan_engine.model_selection.trials import Trial, TrialResult
+from kan_engine.network.kan import copy_network
+from kan_engine.search.context import FoundLaw, SearchContext
+from kan_engine.search.result import SearchResult, SmallLaw
+from kan_engine.search.search_rows import SearchRows
+from kan_engine.structure.fitted_structure import StructureRows
+from kan_engine.structure.serialization import structure_from_json, structure_to_json
+from kan_engine.symbolic.extraction import Formula
+from kan_engine.training.loop import TrainingStep
+
+
+def to_metadata(found: SearchResult) -> dict[str, Any]:
+    """The fields that are not part of the predictor, as JSON."""
+    return {
+        "history": [
+            {name: _null_unless_finite(value) for name, value in vars(step).items()} for step in found.history
+        ],
+        "optimizer": found.optimizer,
+        "formulas": [[formula.to_dict() for formula in part] for part in found.formulas],
+        "evidence": None if found.evidence is None else found.evidence.to_dict(),
+        "formula_serves": found.formula_serves,
+        "warnings": list(found.warnings),
+        "is_cut": found.is_cut,
+        "is_straight": found.is_straight,
+        "formula_of": found.formula_of,
+        "dropped": {
+            name: [_null_unless_finite(error) for error in errors] for name, errors in found.dropped.items()
+        },
+    }
+
+
+def collect_errors(found: SearchResult) -> dict[str, np.ndarray]:
+    """The arrays of a result, which are too large for JSON."""
+    return {"errors": found.errors, "formula_errors": found.formula_errors}
+
+
+def restore_result(
+    data: dict[str, Any], predictor: Predictor, numbers: Mapping[str, np.ndarray]
+) -> SearchResult:
+    """The inverse of ``to_metadata`` and ``collect_errors``."""
+    none = np.zeros(0)
+    return SearchResult.from_predictor(
+        predictor,
+        history=tuple(
+            TrainingStep(**{name: _infinity_if_null(value) for name, value in s.items()})
+            for s in data["history"]
+        ),
+        optimizer=data["optimizer"],
+        formulas=[[Formula.from_dict(formula) for formula in part] for part in data["formulas"]],
+        evidence=None if data.get("evidence") is None else FormulaEvidence.from_dict(data["evidence"]),
+        errors=numbers.get("errors", none),
+        formula_errors=numbers.get("formula_errors", none),
+        formula_serves=data.get("formula_serves", False),
+        warnings=tuple(data.get("warnings", ())),
+        is_cut=data.get("is_cut", False),
+        is_straight=data.get("is_straight", False),
+        formula_of=data["formula_of"],
+        dropped={
+            n: (_infinity_if_null(w), _infinity_if_null(wo)) for n, (w, wo) in data.get("dropped", {}).items()
+        },
+    )
+
+
+def serialize_small_law(law: SmallLaw, run: SearchContext, entries: np.ndarray) -> bytes:
+    """Serialize a small law, with the validation errors that its search recorded."""
+    found = law.found
+    predictor = Predictor.from_training(run.data, found.network, found.inputs, found.scaler)
+    return save(
+        predictor,
+        to_metadata(found) | {"is_clear": law.is_clear},
+        {**collect_errors(found), "entries": entries},
+    )
+
+
+def deserialize_small_law(data: bytes, run: SearchContext) -> SmallLaw:
+    """The inverse of ``serialize_small_law``; records the validation errors in the run."""
+    metadata, numbers = read_metadata(data), read_attached(data)
+    run.contest.append_errors(numbers["entries"])
+    return SmallLaw(found=restore_result(metadata, load(data), numbers), is_clear=metadata["is_clear"])
+
+
+def serialize_found_law(law: FoundLaw) -> bytes:
+    """Serialize the law of a structure."""
+    formulas = [formula.to_dict() for formula in law.formulas]
+    return json.dumps({"fit": structure_to_json(law.fit), "formulas": formulas}).encode()
+
+
+def deserialize_found_law(data: bytes, fit: StructureRows) -> FoundLaw:
+    """The inverse of ``serialize_found_law``, on the rows that the structure was fitted to."""
+    found = json.loads(data)
+    formulas = [Formula.from_dict(formula) for formula in found["formulas"]]
+    return FoundLaw(fit=structure_from_json(found["fit"], fit), formulas=formulas)
+
+
+def serialize_trained(trained: TrialResult, grounds: SearchRows, entries: np.ndarray) -> bytes:
+    """Serialize a trained network completely, so that another process continues as if it had trained it.
+
+    Args:
+        trained: A network that was trained on these rows.
+        grounds: The rows, with the scales that the network itself does not contain.
+        entries: The validation errors that its training recorded.
+    """
+    folds_loss = np.nan if trained.folds_loss is None else trained.folds_loss
+    history = [astuple(step) for step in trained.history]
+    return save(
+        Predictor.from_training(
+            grounds.data, trained.network, grounds.scales[trained.trial.quantile], grounds.scaler
+        ),
+        {"trial": trained.trial.to_dict(), "optimizer": trained.optimizer},
+        {
+            "losses": np.array([trained.loss, folds_loss]),
+            "history": np.array(history, dtype=float).ravel(),
+            "entries": entries,
+            "fold_losses": np.zeros(0) if trained.fold_losses is None else trained.fold_losses.numpy(),
+        },
+    )
+
+
+def deserialize_trained(data: bytes) -> tuple[TrialResult, np.ndarray]:
+    """The inverse of ``serialize_trained``: the network and its validation errors."""
+    predictor, metadata, attached = load(data), read_metadata(data), read_attached(data)
+    loss, folds_loss = attached["losses"].tolist()
+    steps = attached["history"].reshape(-1, 4).tolist()
+    trained = TrialResult(
+        trial=Trial.from_dict(metadata["trial"]),
+        network=copy_network(predictor.network),  # tensors loaded from bytes are read-only
+        loss=loss,
+        history=tuple(TrainingStep(int(number), int(grid), *losses) for number, grid, *losses in steps),
+        optimizer=metadata["optimizer"],
+        fold_losses=torch.tensor(attached["fold_losses"]) if len(attached["fold_losses"]) else None,
+        folds_loss=None if np.isnan(folds_loss) else folds_loss,
+    )
+    return trained, attached["entries"]
+
+
+def read_expected_loss(data: bytes) -> float:
+    """The expected loss on fresh rows, from a serialized network."""
+    loss, folds_loss = read_attached(data)["losses"].tolist()
+    return float(loss if np.isnan(folds_loss) else folds_loss)
+
+
+def _null_unless_finite(value: Any) -> Any:
+    """The number, or null for JSON where it is infinite or NaN."""
+    return value if math.isfinite(value) else None
+
+
+def _infinity_if_null(value: Any) -> Any:
+    """The inverse of ``_null_unless_finite``."""
+    return math.inf if value is None else value

@@ -1,0 +1,147 @@
+"""The fallback formula that every search returns: a sparse sum of terms, down to one constant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from kan_engine.assessment.comparison import is_better
+from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, measure_stability
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.training_data import TrainingData
+from kan_engine.expressions.evaluation import Expression, variables
+from kan_engine.search.context import MAX_EXACT_ERROR, SearchContext, sample_search_rows
+from kan_engine.search.law_search import MAX_LOG_ODDS, MAX_SHORT_COMPLEXITY, compute_bounded_logits
+from kan_engine.search.result import SearchResult
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, concatenate_rows
+from kan_engine.symbolic.extraction import Formula
+from kan_engine.symbolic.forward_selection import is_no_worse
+from kan_engine.symbolic.sparse_additive import (
+    AdditiveForms,
+    constant_formula,
+    cross_validation_losses,
+    fit_additive_forms,
+)
+
+CHANCE_STANDARD_ERRORS = 2.0  # allows for the selection bias among many formulas
+MAX_STOPPED_ROWS, MAX_STOPPED_VALIDATION_ROWS = 400, 200  # after the time limit; takes a tenth of a second
+
+
+def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResult:
+    """Add sparse sums of terms to the formulas, if formulas were requested and there is one output.
+
+    An exact law needs none. Another formula stays first if it predicts left-out rows as well as the best sum
+    of terms, and is short or significantly better. The work is bounded and ignores the time limit: a stopped
+    job uses fewer rows.
+    """
+    if not run.config.symbolic or run.data.output_count > 1:
+        return found
+    known = [formula for part in found.formulas for formula in part if variables(formula.tree)]
+    if known and known[0].error < MAX_EXACT_ERROR:
+        return found
+    parts = _sample_rows(run)
+    weights = np.concatenate([run.data.row_weights(part) for part in parts])
+    fit, validation = (_make_formula_data(part, found, run) for part in parts)
+    constant = None if run.data.classes is None else _compute_base_log_odds(run.data)
+    sums = fit_additive_forms(fit, validation, weights, limits=run.config.constraints, constant=constant)
+    rows = concatenate_rows(fit, validation)
+    if known and (_is_exponential_line(found, sums, run) or _ranks_first(known[0], sums, rows, weights)):
+        return replace(found, formulas=[[*known, *sums.formulas]])
+    found = replace(found, formulas=[[*sums.formulas, *known]], formula_of="law", evidence=None)
+    found = replace(found, formula_errors=np.zeros(0))
+    if run.data.classes is not None:
+        return found
+    folds, best = run.cross_validation, sums.formulas[0]
+    others = folds.measure_simple_models()
+    counts_choice = len(sums.errors) == len(run.data.training)
+    errors = (
+        np.nan_to_num(np.abs(sums.errors), nan=np.inf) if counts_choice else folds.measure_formula(best.tree)
+    )
+    if len(found.errors):
+        others |= {NETWORK: found.errors}
+    evidence = assess_formula(
+        best,
+        errors,
+        others,
+        folds,
+        should_stop=run.should_stop,
+        stability=lambda: _measure_stability(best, rows, run),
+    )
+    return replace(found, evidence=evidence, formula_errors=errors, counts_choice=counts_choice)
+
+
+def _measure_stability(best: Formula, rows: ColumnsAndTarget, run: SearchContext) -> float | None:
+    """Share of resamplings that select a sum of terms with similar predictions."""
+    columns, target = rows
+
+    def select(learnt: np.ndarray, judged: np.ndarray) -> Formula:
+        first, second = (
+            ({name: values[some] for name, values in columns.items()}, target[some])
+            for some in (learnt, judged)
+        )
+        return fit_additive_forms(first, second, limits=run.config.constraints).formulas[0]
+
+    return measure_stability(best, rows, select, seed=run.config.seed, should_stop=run.should_stop)
+
+
+def _is_exponential_line(found: SearchResult, sums: AdditiveForms, run: SearchContext) -> bool:
+    """Whether the formula is the served exponential of a line, and no sum of terms is better.
+
+    Its constants do not come from least squares, by which other formulas are judged.
+    """
+    is_log = found.is_straight and found.scaler is not None and found.scaler.transform == "log"
+    errors, weights = found.formula_errors, run.data.training.weights
+    return (
+        is_log
+        and found.formula_of == "network"
+        and not (len(sums.errors) == len(errors) and is_better(np.abs(sums.errors), errors, weights))
+    )
+
+
+def _ranks_first(law: Formula, sums: AdditiveForms, rows: ColumnsAndTarget, weights: np.ndarray) -> bool:
+    losses = cross_validation_losses(law.tree, rows)
+    if not is_no_worse(losses, sums.losses, weights):
+        return False
+    is_shorter = sums.formulas[0].complexity < law.complexity
+    return law.complexity <= MAX_SHORT_COMPLEXITY or not (
+        is_shorter and is_no_worse(sums.losses, losses, weights)
+    )
+
+
+def is_weak(tree: Expression, data: TrainingData, seed: int) -> bool:
+    """Whether a formula is constant, or no better than a constant on left-out training rows."""
+    if not variables(tree):
+        return True
+    if data.classes is not None:  # fitted to log-odds of a network that was trained on all of these rows
+        return False
+    part = data.training.sample(MAX_STOPPED_ROWS + MAX_STOPPED_VALIDATION_ROWS, seed)
+    rows = part.columns, part.y
+    constant = constant_formula(float(np.average(part.y, weights=part.weights)))
+    return is_no_worse(
+        cross_validation_losses(constant, rows),
+        cross_validation_losses(tree, rows),
+        part.weights,
+        CHANCE_STANDARD_ERRORS,
+    )
+
+
+def _sample_rows(run: SearchContext) -> tuple[LabelledRows, LabelledRows]:
+    fit, validation = sample_search_rows(run)
+    if not run.should_stop():
+        return fit, validation
+    seed = run.config.seed
+    return fit.sample(MAX_STOPPED_ROWS, seed), validation.sample(MAX_STOPPED_VALIDATION_ROWS, seed)
+
+
+def _make_formula_data(part: LabelledRows, found: SearchResult, run: SearchContext) -> ColumnsAndTarget:
+    """Columns, and the values that formulas should give."""
+    if run.data.classes is None:
+        return part.columns, part.y
+    return part.columns, compute_bounded_logits(found.network, found.inputs, part)[:, 0]
+
+
+def _compute_base_log_odds(data: TrainingData) -> float:
+    """Log-odds of the second class among the training rows, clamped to ``±MAX_LOG_ODDS``."""
+    share = float(np.average(data.training.y, weights=data.row_weights(data.training)))
+    return float(np.clip(np.log(share) - np.log1p(-share), -MAX_LOG_ODDS, MAX_LOG_ODDS))

@@ -1,0 +1,213 @@
+"""Trials: networks that are trained in turn, their time budget and their progress."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+from kan_engine.model_selection.moves import SelectionTask, climb_step_seconds, final_trial, is_affordable
+from kan_engine.model_selection.trials import (
+    MAX_ROWS_FOR_BOTH_SCALES,
+    Trial,
+    TrialResult,
+    cross_validate,
+    run_trial,
+)
+from kan_engine.search.context import SearchContext
+from kan_engine.search.search_rows import SearchRows
+from kan_engine.search.serialization import deserialize_trained, serialize_trained
+from kan_engine.search.subtasks import Subtask
+from kan_engine.training.loop import TrainingStep
+from kan_engine.training.multi_start import AUTO_STARTS
+
+MAX_LOSS_FACTOR, MIN_STEPS = 1.1, 15  # of the best loss, above which a trial is stopped after these steps
+
+
+def make_step_subtask(trial: Trial, task: SelectionTask) -> Subtask:
+    """Describe a step of the hill climb as a subtask: cross-validation where the task asks for it."""
+    return Subtask("folds", trial.to_dict()) if task.is_cross_validated else make_training_subtask(trial)
+
+
+def make_training_subtask(trial: Trial) -> Subtask:
+    """Describe a training judged by the validation rows as a subtask."""
+    return Subtask("network", trial.to_dict())
+
+
+class ClimbBudget:
+    """The trials of a hill climb, and their estimated seconds."""
+
+    def __init__(self) -> None:
+        self.tried: set[Trial] = set()
+        self._spent = 0.0
+
+    def allows(self, trial: Trial, task: SelectionTask) -> bool:
+        """Whether a trial is new, not too large, and within the estimated time of the climb."""
+        spent = self._spent + climb_step_seconds(trial, task)
+        is_small = is_affordable(trial, task, is_passing=task.is_cross_validated)
+        return trial not in self.tried and is_small and spent <= task.climb_seconds
+
+    def spend(self, trial: Trial, task: SelectionTask) -> None:
+        """Record a step of the climb."""
+        self.tried.add(trial)
+        self._spent += climb_step_seconds(trial, task)
+
+
+class TrialRunner:
+    """Trains networks in turn while time remains.
+
+    Every trial has its own random numbers, so its result does not depend on the worker or the order.
+
+    Args:
+        run: The search context.
+        grounds: The rows.
+    """
+
+    def __init__(self, run: SearchContext, grounds: SearchRows) -> None:
+        self._run, self._grounds = run, grounds
+        self._best: TrialResult | None = None
+        self._budget = ClimbBudget()
+        self._keeps_stages = run.config.has_stages
+        self._seconds: dict[Trial, dict[int, float]] = {}
+
+    def measure_seconds(self, grid: int) -> float:
+        """Time of all trainings until their last step on a grid, or their end if they did not reach it."""
+        return sum(taken.get(grid, max(taken.values())) for taken in self._seconds.values() if taken)
+
+    @property
+    def is_time_over(self) -> bool:
+        """Whether the job has to stop."""
+        return self._run.should_stop()
+
+    def is_admissible(self, trial: Trial, task: SelectionTask) -> bool:
+        """Whether a trial is new and fits into the remaining time."""
+        return self._budget.allows(trial, task) and not self.is_time_over
+
+    def run_best(self, trials: Iterable[Trial]) -> TrialResult | None:
+        """Run trials while time remains, at least the first; return the best, or None without trials."""
+        best: TrialResult | None = None
+        for trial in trials:
+            if best is not None and self.is_time_over:
+                break
+            trained = self.run(trial)
+            best = trained if best is None else min(best, trained, key=lambda found: found.loss)
+        return best
+
+    def run_step(self, trial: Trial, task: SelectionTask) -> TrialResult:
+        """Train and judge a network as a step of the hill climb."""
+        self._budget.spend(trial, task)
+        if not task.is_cross_validated:
+            return self.run(trial)
+        return self._run_subtask(make_step_subtask(trial, task), lambda: self._cross_validate(trial, task))
+
+    def run(self, trial: Trial) -> TrialResult:
+        """Train a network and judge it by the validation rows."""
+        self._budget.tried.add(trial)
+        if trial.training.optimizer == "adam" and not self._keeps_stages:
+            # never stopped early, so the result does not depend on earlier trials
+            trained = self._run_subtask(make_training_subtask(trial), lambda: self._train(trial))
+        else:
+            trained = self._train(trial)
+        if self._best is None or trained.loss < self._best.loss:
+            self._best = trained
+        return trained
+
+    def _run_subtask(self, part: Subtask, work: Callable[[], TrialResult]) -> TrialResult:
+        """Run or load a subtask, with the validation errors that it records."""
+        contest = self._run.contest
+        before = contest.count
+
+        def write(trained: TrialResult) -> bytes:
+            return serialize_trained(trained, self._grounds, contest.export_errors(before))
+
+        def read(data: bytes) -> TrialResult:
+            trained, entries = deserialize_trained(data)
+            contest.append_errors(entries)
+            return trained
+
+        return self._run.parts.get_or_compute(part, work, write=write, read=read)
+
+    def _cross_validate(self, trial: Trial, task: SelectionTask) -> TrialResult:
+        return cross_validate(
+            trial,
+            self._grounds.everything,
+            self._run.cross_validation.folds,
+            members=final_trial(trial, task).config.groups,
+            generator=self._run.make_generator(),
+            should_stop=lambda: self.is_time_over,
+            on_step=self._make_reporter(trial),
+        )
+
+    def _train(self, trial: Trial) -> TrialResult:
+        behind = EarlyStopping(trial, self._best)
+        tell = self._make_reporter(trial)
+        seconds, started = self._seconds.setdefault(trial, {}), self._run.clock()
+
+        def record_step(step: TrainingStep) -> None:
+            seconds[step.grid_size] = self._run.clock() - started
+            behind.update(step)
+            tell(step)
+
+        return run_trial(
+            trial,
+            self._grounds.fit,
+            self._grounds.validation,
+            generator=self._run.make_generator(),
+            starts=self._start_count,
+            keeps_stages=self._keeps_stages,
+            should_stop=lambda: behind.is_hopeless or self.is_time_over,
+            on_step=record_step,
+        )
+
+    def _make_reporter(self, trial: Trial) -> Callable[[TrainingStep], None]:
+        share = 0.4 + 0.3 * (1 - 0.8 ** len(self._budget.tried))  # the number of trials is unknown
+        return self.make_step_reporter(f"KAN {list(trial.config.width)}", (share - 0.06, share))
+
+    @property
+    def _start_count(self) -> int:
+        """Coarse starts of a second-order training; with many rows bad minima are rare, and starts slow."""
+        asked = self._run.config.restarts
+        if asked is not None:
+            return asked
+        return AUTO_STARTS if len(self._grounds.fit.weights) <= MAX_ROWS_FOR_BOTH_SCALES else 1
+
+    def make_step_reporter(self, what: str, shares: tuple[float, float]) -> Callable[[TrainingStep], None]:
+        """A callback that reports steps as progress between two fractions of the job."""
+        low, high = shares
+
+        def report_step(step: TrainingStep) -> None:
+            share = low + (high - low) * step.number / (step.number + 20)  # the number of steps is unknown
+            message = f"{what}, step {step.number + 1}: loss {step.validation_loss:.3g}"
+            self._run.report("train", share, message, self._to_reported_error(step))
+
+        return report_step
+
+    def _to_reported_error(self, step: TrainingStep) -> float | None:
+        """The RMSE of a regression (the loss is half the mean square), else the loss; None if not finite."""
+        loss, is_regression = step.validation_loss, self._run.data.classes is None
+        if not math.isfinite(loss):
+            return None
+        return math.sqrt(2 * loss) if is_regression else loss
+
+
+class EarlyStopping:
+    """Ends a trial whose loss is far above that of the best one.
+
+    Applies only on the last grid, since a trial that is worse on coarse grids may end better. Does not apply
+    to Adam, whose loss says little about the final one while the learning rate is high.
+    """
+
+    def __init__(self, trial: Trial, best: TrialResult | None) -> None:
+        is_told = best is not None and trial.training.optimizer != "adam" and best.optimizer != "adam"
+        self._limit = MAX_LOSS_FACTOR * best.loss if best is not None and is_told else float("inf")
+        self._last_grid = (trial.config.grid_size, *trial.training.grid_schedule)[-1]
+        self._lowest, self._steps = float("inf"), 0
+
+    def update(self, step: TrainingStep) -> None:
+        """Record a step."""
+        self._steps += step.grid_size == self._last_grid
+        self._lowest = min(self._lowest, step.validation_loss)
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether the loss on the last grid is still above the limit."""
+        return self._steps > MIN_STEPS and self._lowest > self._limit

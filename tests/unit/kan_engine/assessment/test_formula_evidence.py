@@ -1,0 +1,167 @@
+"""Verdicts rest on evidence: what speaks against a formula keeps it from being called consistent."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from kan_engine import Formula
+from kan_engine.assessment.cross_validation import CrossValidation
+from kan_engine.assessment.formula_evidence import (
+    FormulaEvidence,
+    add_comparisons,
+    assess_formula,
+    measure_stability,
+)
+from kan_engine.expressions.evaluation import Expression, Variable, add, call, mul, number
+from tests.support.tables import request_for, table_of
+from worker.data.preparation import prepare_data
+
+ROWS = 400
+RNG = np.random.default_rng(0)
+X = RNG.uniform(-2, 2, (ROWS, 2))
+NOISE = RNG.normal(0, 0.3, ROWS)
+A, B = Variable("a"), Variable("b")
+LAW = add(mul(number(2.0), call("sin", mul(number(1.5), A))), mul(number(0.5), B))
+
+
+def law(x: np.ndarray) -> np.ndarray:
+    return np.asarray(2 * np.sin(1.5 * x[:, 0]) + 0.5 * x[:, 1])
+
+
+def run_of(y: np.ndarray, rows: int = ROWS) -> CrossValidation:
+    data = prepare_data(table_of(a=X[:rows, 0], b=X[:rows, 1], y=y[:rows]), request_for())
+    return CrossValidation(data=data, seed=0)
+
+
+# Of many tests: the models that formulas are compared with are fitted once
+NOISY_LAW = run_of(law(X) + NOISE)
+
+
+def judge(
+    tree: Expression,
+    run: CrossValidation = NOISY_LAW,
+    stability: Callable[[], float | None] | None = lambda: 1.0,
+) -> FormulaEvidence:
+    return assess_formula(
+        Formula(tree, 0.0), run.measure_formula(tree), run.measure_simple_models(), run, stability=stability
+    )
+
+
+def codes(evidence: FormulaEvidence) -> set[str]:
+    return {reason["code"] for reason in evidence.reasons}
+
+
+@pytest.fixture(scope="module")
+def of_the_law() -> FormulaEvidence:
+    return judge(LAW)
+
+
+def test_the_law_behind_noise_is_consistent_and_its_noise_is_known(of_the_law: FormulaEvidence) -> None:
+    assert (of_the_law.verdict, of_the_law.reasons) == ("consistent", [])
+    assert of_the_law.noise == pytest.approx(0.3, rel=0.15)
+    assert of_the_law.power is not None
+    assert of_the_law.power >= 0.8
+    assert FormulaEvidence.from_dict(of_the_law.to_dict()) == of_the_law
+
+
+def test_a_line_through_a_sine_is_not_consistent() -> None:
+    assert judge(add(mul(number(1.0), A), mul(number(0.5), B))).verdict != "consistent"
+
+
+def test_a_formula_that_lacks_a_column_leaves_signal_or_loses_to_others() -> None:
+    found = judge(mul(number(2.0), call("sin", mul(number(1.5), A))))
+    assert codes(found) & {"signal_left", "others_better"}
+
+
+def test_errors_in_proportion_to_the_target_hide_no_column_that_lacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    y = np.exp(4 * X[:, 0] + 0.25 * X[:, 1] + np.random.default_rng(3).normal(0, 0.7, ROWS))
+    whole, short = (call("exp", add(mul(number(4.0), A), *more)) for more in ([mul(number(0.25), B)], []))
+    monkeypatch.setattr(
+        CrossValidation, "measure_boosting", lambda folds: np.full(len(folds.data.training), np.inf)
+    )
+    run = run_of(y, 200)
+
+    def reasons(tree: Expression) -> set[str]:
+        others = {"constant": run.measure_simple_models()["constant"]}
+        errors = run.measure_formula(tree)
+        return codes(assess_formula(Formula(tree, 0.0), errors, others, run, stability=lambda: 1.0))
+
+    assert reasons(whole) == set()
+    assert reasons(short) == {"signal_left"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "share", "asked"),
+    [("yyyy", 1.0, 3), ("nyyy", 0.75, 4), ("nn", 0.0, 2), ("ynn", 1 / 3, 3)],
+)
+def test_rows_are_resampled_until_the_answer_is_certain(answers: str, share: float, asked: int) -> None:
+    law_itself, other = Formula(LAW, 0.0), Formula(A, 0.0)
+    given = iter([law_itself if answer == "y" else other for answer in answers])
+    taken = list[int]()
+
+    def find(learnt: np.ndarray, judged: np.ndarray) -> Formula:
+        taken.append(len(learnt) + len(judged))
+        return next(given)
+
+    rows = {"a": X[:, 0], "b": X[:, 1]}, law(X) + NOISE
+    assert measure_stability(law_itself, rows, find, seed=0) == pytest.approx(share)
+    assert taken == [ROWS] * asked
+
+
+def test_a_formula_no_better_than_a_constant_is_weak() -> None:
+    found = judge(mul(number(0.01), A), run_of(NOISE))
+    assert found.verdict == "weak"
+    assert "no_better_than_constant" in codes(found)
+
+
+def test_a_formula_that_a_line_beats_is_weak() -> None:
+    found = judge(mul(number(2.0), A), run_of(2 * X[:, 0] + 3 * X[:, 1] + NOISE))
+    assert found.verdict == "weak"
+
+
+def test_few_rows_tell_nothing_of_what_is_left() -> None:
+    found = judge(LAW, run_of(law(X) + NOISE * 3, 50))
+    assert found.verdict != "consistent"
+    assert codes(found) & {"rows_cannot_tell", "no_better_than_constant", "too_many_constants"}
+
+
+def test_a_law_without_any_error_needs_no_test_of_its_residuals() -> None:
+    tree = call("exp", A)
+    found = judge(tree, run_of(np.exp(X[:, 0])))  # positive: errors of none may grow with the fitted values
+    assert found.verdict == "consistent"
+
+
+def test_a_formula_with_many_constants_needs_many_rows() -> None:
+    waves = [mul(number(0.1 + k), call("sin", mul(number(float(k)), A))) for k in range(1, 9)]
+    found = judge(add(LAW, *waves), run_of(law(X) + NOISE, 120))
+    assert "too_many_constants" in codes(found)
+
+
+@pytest.mark.parametrize(("stability", "code"), [(0.5, "unstable"), (None, "not_resampled")])
+def test_a_formula_that_does_not_come_back_is_an_approximation(stability: float | None, code: str) -> None:
+    found = judge(LAW, stability=lambda: stability)
+    assert (found.verdict, codes(found)) == ("approximation", {code})
+
+
+def test_resamplings_are_not_made_where_something_else_speaks_against_the_formula() -> None:
+    def never() -> float:
+        raise AssertionError
+
+    assert judge(mul(number(0.01), A), run_of(NOISE), never).stability is None
+
+
+def test_a_better_network_takes_the_verdict_back(of_the_law: FormulaEvidence) -> None:
+    run, weights = NOISY_LAW, NOISY_LAW.data.training.weights
+    errors = run.measure_formula(LAW)
+    beside = add_comparisons(of_the_law, errors, {"network": 0.3 * errors}, weights)
+    assert (beside.verdict, codes(beside)) == ("approximation", {"others_better"})
+    assert add_comparisons(of_the_law, errors, {"network": errors}, weights).verdict == "consistent"
+
+
+def test_a_formula_that_is_no_number_at_some_rows_is_told_in_json() -> None:
+    found = judge(call("log", A))
+    assert found.noise is None
+    assert found.verdict == "weak"

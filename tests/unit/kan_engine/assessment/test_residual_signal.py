@@ -1,0 +1,31 @@
+"""What a formula leaves of the data."""
+
+import numpy as np
+
+from kan_engine import Expression
+from kan_engine.assessment.residual_signal import ColumnsAndTarget, measure_residual_signal
+from kan_engine.expressions.nodes import Variable
+
+X, Y = Variable("x"), Variable("y")
+
+
+def rows(count: int, seed: int) -> ColumnsAndTarget:
+    generator = np.random.default_rng(seed)
+    columns = {name: generator.uniform(-1, 1, count) for name in "xy"}
+    return columns, columns["x"] + columns["y"] ** 2 + generator.normal(0, 0.05, count)
+
+
+def left(formula: Expression) -> float:
+    return measure_residual_signal(formula, rows(600, 0), rows(200, 1))
+
+
+def test_the_law_behind_the_rows_leaves_no_signal() -> None:
+    assert left(X + Y**2) < 0.03
+
+
+def test_a_formula_without_a_term_leaves_that_term() -> None:
+    assert left(X + 0.3 * Y**2) > 0.5
+
+
+def test_a_formula_that_is_no_number_somewhere_leaves_everything() -> None:
+    assert left(X**0.5) == 1.0

@@ -1,1 +1,0 @@
-"""Model search: laws, networks, the hill climb, evidence for formulas."""
