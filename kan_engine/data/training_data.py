@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, Shaped
 
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.labels import Label
+from kan_engine.data.labels import Label, class_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,11 @@ class TrainingData:
         """Fit and validation rows together."""
         return self.rows[: self.fit_count + self.validation_count]
 
+    @cached_property
+    def test(self) -> LabelledRows:
+        """Hold-out rows, read once: for the reported metrics."""
+        return self.rows[self.fit_count + self.validation_count :]
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the encoded columns."""
@@ -71,6 +76,13 @@ class TrainingData:
         if self.classes is None:
             return "squared"
         return "logistic" if len(self.classes) == 2 else "softmax"
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs of a network: the target, or the classes if there are more than two."""
+        if self.classes is None or len(self.classes) == 2:
+            return [self.target]
+        return [class_name(label) for label in self.classes]
 
     @property
     def output_count(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -76,6 +76,20 @@ class FormulaPredictor(Predictor):
         return FormulaPredictor(
             **inherited | {"residuals": residuals}, trees=tuple(trees), lacks_residuals=lacks
         )
+
+    def to_serving(
+        self, network: Predictor, *, is_exact: bool, within: tuple[float, float] | None
+    ) -> FormulaPredictor | None:
+        """The formulas as they answer in place of a network, or None if the network answers.
+
+        Args:
+            network: Answers where the formulas have no value.
+            is_exact: Exact formulas answer, everywhere.
+            within: Bounds of the answers of other formulas; None if these do not answer.
+        """
+        if is_exact:
+            return replace(self, fallback=network)
+        return None if within is None else replace(self, within=within, fallback=network)
 
     @cached_property
     def unused(self) -> frozenset[str]:

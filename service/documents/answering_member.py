@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import kan_engine
@@ -41,11 +41,11 @@ class Members:
             return Members(predictor)
         is_exact, within = read_verdict(symbolic) == "exact", symbolic.get("serves_within")
         formula = _make_formula_predictor(predictor, symbolic, is_exact=is_exact)
-        if is_exact or within is None:
-            return Members(predictor, formula, replace(formula, fallback=predictor) if is_exact else None)
-        low, high = within
-        bounds = -math.inf if low is None else low, math.inf if high is None else high
-        return Members(predictor, formula, replace(formula, within=bounds, fallback=predictor))
+        bounds = None
+        if within is not None:
+            low, high = within
+            bounds = -math.inf if low is None else low, math.inf if high is None else high
+        return Members(predictor, formula, formula.to_serving(predictor, is_exact=is_exact, within=bounds))
 
     def select(self, by: MemberChoice) -> tuple[Member, Predictor]:
         """The member that answers, with its name.

@@ -36,11 +36,6 @@ class PreparedData(TrainingData):
     plan: TrainingPlan
 
     @cached_property
-    def test(self) -> LabelledRows:
-        """Hold-out rows, read once: for the reported metrics."""
-        return self.rows[self.fit_count + self.validation_count :]
-
-    @cached_property
     def duplicate_count(self) -> int:
         """Number of hold-out rows whose encoded columns and target equal those of a training row."""
         hashes = _hash_rows(self.rows)

@@ -31,6 +31,7 @@ from kan_engine import (
     save,
     solve,
 )
+from kan_engine.assessment.formula_report import rate_formulas
 from kan_engine.errors import NoSolution
 from service.db.repositories import TrainedModels
 from service.documents.answering_member import Members
@@ -237,18 +238,24 @@ def _read_measurements(request: SolveRequest, attempt: Attempt) -> MeasurementsB
 
 
 def _make_predictor(request: SolveRequest, solution: Solution, served: ServedNetwork) -> Predictor:
-    features = tuple(
-        Feature(name=name, type="number", min=low, max=high, fill=(low + high) / 2)
-        for name, (low, high) in zip(solution.problem.independent, solution.problem.domain, strict=True)
-    )
     return Predictor(
-        encoding=Encoding.from_features(features),
+        encoding=_make_encoding(solution),
         inputs=box_standardizer(solution.spline.axes),
         network=served.network,
         outputs=served.outputs,
         classes=None,
         target=request.target,
         residuals=np.zeros(0),
+    )
+
+
+def _make_encoding(solution: Solution) -> Encoding:
+    """The independent variables as they are, within the domain."""
+    return Encoding.from_features(
+        [
+            Feature(name=name, type="number", min=low, max=high, fill=(low + high) / 2)
+            for name, (low, high) in zip(solution.problem.independent, solution.problem.domain, strict=True)
+        ]
     )
 
 
@@ -270,13 +277,11 @@ def _make_symbolic_document(
     values = dict(zip(unknowns, solution.values(points), strict=True))
     formulas = {name: [Formula(law, 0.0)] for name, law in zip(unknowns, laws, strict=True)}
     sides = zip(solution.problem.independent, solution.problem.domain, strict=True)
-    document = make_symbolic_document(
-        formulas, points, values, seen={name: np.array(ends) for name, ends in sides}
-    )
-    if document is None:
+    report = rate_formulas(formulas, points, values, seen={name: np.array(ends) for name, ends in sides})
+    if report is None:
         return None
     by_equation, by_condition = solution.law_violations(laws)
-    return document | {
+    return make_symbolic_document(report, _make_encoding(solution)) | {
         "exact": not solution.estimates,
         "verdict": "consistent" if solution.estimates else "exact",
         "measured_on": "points of the domain",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +31,14 @@ from kan_engine import (
     variables,
 )
 from kan_engine.assessment.formula_evidence import assess_formula
+from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.inference.decision_rule import calibrate_on_validation_
+from kan_engine.search.assembly import (
+    add_formulas,
+    assemble_predictor,
+    compute_formula_targets,
+    report_formulas,
+)
 from kan_engine.search.context import SearchContext, estimate_precision, sample_search_rows
 from kan_engine.search.law_search import find_log_odds_formulas
 from kan_engine.search.law_subtask import find_small_law
@@ -42,18 +48,9 @@ from service.errors import Conflict
 from worker.data.preparation import PreparedData
 from worker.execution.outcome import Outcome, SourceModel
 from worker.results.figures import compute_figures
-from worker.results.formula_member import (
-    add_formula_member,
-    measure_answering_member,
-    select_answering_member,
-)
-from worker.results.model_record import (
-    assemble_predictor,
-    compute_formula_targets,
-    describe_formulas,
-    make_record,
-    output_names,
-)
+from worker.results.formula_member import describe_members, measure_answering_member
+from worker.results.model_record import make_record
+from worker.results.symbolic_document import make_symbolic_document
 
 TRAINING_STEPS = 60  # steps of Levenberg-Marquardt after edges were fixed
 # R² on an edge's activation below which a warning reports the function that replaced it
@@ -82,29 +79,27 @@ def revise_model(
     else:
         found = replace(_search_formulas(found, predictor, run), formula_of="law")
         found = add_additive_formulas(found, run)
-    record, symbolic = revises.model.record, _make_symbolic(found, predictor, data, run)
+    record, report = revises.model.record, _report_formulas(found, predictor, data, run)
     formula_of = {} if changes.choose is not None else {"formula_of": found.formula_of}
-    predictor, members = add_formula_member(predictor, symbolic, data)
-    told = {"members": members} | formula_of
+    model, symbolic = add_formulas(predictor, report, data), make_symbolic_document(report, data.encoding)
+    told = {"members": describe_members(model, symbolic, data)} | formula_of
     if predictor.classes is None:
-        worth = measure_answering_member(predictor, symbolic, data, None)
+        worth = measure_answering_member(model, data)
         told |= {name: worth[name] for name in ("metrics", "training_metrics", "network_metrics")}
     return Outcome(
-        artifact=save(predictor),
+        artifact=save(model.predictor),
         record=record | told,
         symbolic=symbolic,
         edges=revises.model.edges,
         task=data.task,
-        figures=compute_figures(
-            select_answering_member(predictor, symbolic), data, revises.model.edges, run.should_stop
-        ),
+        figures=compute_figures(model.answering, data, revises.model.edges, run.should_stop),
     )
 
 
-def _make_symbolic(
+def _report_formulas(
     found: SearchResult, predictor: Predictor, data: PreparedData, run: SearchContext
-) -> dict[str, Any]:
-    document = None
+) -> FormulaReport:
+    report = None
     if found.formulas and all(found.formulas):
         if predictor.classes is None and found.evidence is None:
             best, folds = found.formulas[0][0], run.cross_validation
@@ -116,11 +111,11 @@ def _make_symbolic(
                 should_stop=run.should_stop,
             )
             found = replace(found, evidence=evidence)
-        document = describe_formulas(found, predictor, data)
-    if document is None:
+        report = report_formulas(found, predictor, data, seed=run.config.seed)
+    if report is None:
         detail = "no formula was found that satisfies the request; allow more functions, or longer formulas"
         raise Conflict("no_formula", detail)
-    return document
+    return report
 
 
 def _search_formulas(found: SearchResult, predictor: Predictor, run: SearchContext) -> SearchResult:
@@ -178,30 +173,30 @@ def _fix_functions(
     changed, decision = assemble_predictor(found, data)
     run.report("symbolic", 0.7, "extracting a formula from the network")
     found = replace(found, formulas=_extract_formulas(network, changed, functions, run))
-    symbolic = _make_symbolic(found, changed, data, run)
-    changed, members = add_formula_member(changed, symbolic, data)
-    worth = measure_answering_member(changed, symbolic, data, decision)
-    record = make_record(found, worth, symbolic, data, data.plan.request)
+    report = _report_formulas(found, changed, data, run)
+    model = add_formulas(changed, report, data, decision=decision)
+    symbolic = make_symbolic_document(report, data.encoding)
+    record = make_record(found, measure_answering_member(model, data), report, data, data.plan.request)
     picture = describe_edges(
         network,
         inputs,
         data.encoding,
         data.training.x,
-        output_names(data),
+        data.output_names,
         run.should_stop,
     )
     return Outcome(
-        artifact=save(changed),
+        artifact=save(model.predictor),
         record=record
         | {
             "warnings": [*record["warnings"], *_poor_fit_warnings(r2, functions)],
             "baselines": revises.model.record["baselines"],
-            "members": members,
+            "members": describe_members(model, symbolic, data),
         },
         symbolic=symbolic,
         edges=picture,
         task=data.task,
-        figures=compute_figures(select_answering_member(changed, symbolic), data, picture, run.should_stop),
+        figures=compute_figures(model.answering, data, picture, run.should_stop),
     )
 
 

@@ -18,6 +18,7 @@ from kan_engine import (
     save,
 )
 from kan_engine.inference.decision_rule import Decision
+from kan_engine.search.assembly import assemble_model, assemble_predictor
 from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
 from service.documents.network_curves import describe_edges
 from service.schemas.baselines import Baseline, is_matched, make_baseline_name
@@ -31,13 +32,10 @@ from worker.pipelines.density import run_density
 from worker.pipelines.revision import revise_model
 from worker.pipelines.search_config import make_search_config
 from worker.results.figures import compute_figures
-from worker.results.formula_member import (
-    add_formula_member,
-    measure_answering_member,
-    select_answering_member,
-)
+from worker.results.formula_member import describe_members, measure_answering_member
 from worker.results.grid_stages import measure_grids
-from worker.results.model_record import assemble_predictor, describe_formulas, make_record, output_names
+from worker.results.model_record import make_record
+from worker.results.symbolic_document import make_symbolic_document
 
 
 def run_pipeline(
@@ -91,32 +89,26 @@ def run_pipeline(
         found = restore_result(kept, predictor, read_attached(resume))
         decision, grids = kept["decision"] and Decision(**kept["decision"]), kept["grids"]
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
-        symbolic = describe_formulas(found, predictor, data)
-        # Then the errors belong to the first formula
-        is_known = symbolic is not None and "evidence" in symbolic
-        predictor, members = add_formula_member(
-            predictor, symbolic, data, found.formula_errors if is_known else None
-        )
-        worth = measure_answering_member(predictor, symbolic, data, decision)
-        record = make_record(found, worth, symbolic, data, request, grids)
+        model = assemble_model(found, predictor, decision, data, seed=request.seed)
+        symbolic = None if model.report is None else make_symbolic_document(model.report, data.encoding)
+        worth = measure_answering_member(model, data)
+        record = make_record(found, worth, model.report, data, request, grids)
     with watch.stage("symbolic", 0.92, "looking for functions that fit the activations"):
         picture = describe_edges(
             found.network,
             found.inputs,
             data.encoding,
             data.training.x,
-            output_names(data),
+            data.output_names,
             watch.should_stop,
         )
     with watch.stage("figures", 0.94, "drawing what the model has learnt"):
-        figures = compute_figures(
-            select_answering_member(predictor, symbolic), data, picture, watch.should_stop
-        )
+        figures = compute_figures(model.answering, data, picture, watch.should_stop)
     with watch.stage("baselines", 0.95, "fitting the baselines"):
         record |= _make_baseline_record(data, request, record, predictor.decision_weights, watch.should_stop)
-    record |= {"members": members, "timings": watch.seconds}
+    record |= {"members": describe_members(model, symbolic, data), "timings": watch.seconds}
     return Outcome(
-        artifact=save(predictor),
+        artifact=save(model.predictor),
         record=record,
         symbolic=symbolic,
         edges=picture,

@@ -1,17 +1,15 @@
-"""The formula of a model as a member that predicts: its residuals and metrics."""
+"""The formula of a model as a member that predicts: its metrics, and how it agrees with the network."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from kan_engine import FormulaPredictor, LabelledRows, Predictor
-from kan_engine.inference.decision_rule import Decision
+from kan_engine import FormulaPredictor, Predictor
+from kan_engine.search.assembly import Model
 from kan_engine.search.law_search import MAX_LOG_ODDS
-from service.documents.answering_member import Members
 from service.schemas.members import make_formula_entry
 from worker.data.preparation import PreparedData
 from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
@@ -21,58 +19,20 @@ SymbolicDocument = Mapping[str, Any]
 MemberEntries = dict[str, dict[str, Any]]  # of ``members`` in the record of a model
 
 
-def add_formula_member(
-    predictor: Predictor,
-    symbolic: SymbolicDocument | None,
-    data: PreparedData,
-    errors: np.ndarray | None = None,
-) -> tuple[Predictor, MemberEntries]:
-    """Add the formula's residuals to the network, and describe the formula for the record.
-
-    Args:
-        predictor: The network.
-        symbolic: The formulas.
-        data: Their rows.
-        errors: Out-of-sample absolute errors of the formula, NaN for other rows. Unless all known ones are
-            finite, the errors on the validation rows are used.
-
-    Returns:
-        The network, and ``members`` of the record.
-    """
-    formula = Members.build(predictor, symbolic).formula
-    if formula is None or symbolic is None:
-        return replace(predictor, formula_residuals=None), {}
-    metrics = _measure_formula(formula, data)
-    told = describe_formula_member(symbolic, metrics, predictor, formula, data.test.x)
-    known = np.zeros(0) if errors is None else errors[~np.isnan(errors)]
-    is_finite = len(known) > 0 and bool(np.isfinite(known).all())
-    residuals = np.sort(known) if is_finite else compute_formula_residuals(formula, data.validation)
-    return replace(predictor, formula_residuals=residuals), told
+def describe_members(model: Model, symbolic: SymbolicDocument | None, data: PreparedData) -> MemberEntries:
+    """``members`` of the record of a model; empty without formulas."""
+    if model.formula is None or symbolic is None:
+        return {}
+    metrics = _measure_formula(model.formula, data)
+    return describe_formula_member(symbolic, metrics, model.predictor, model.formula, data.test.x)
 
 
-def select_answering_member(predictor: Predictor, symbolic: SymbolicDocument | None) -> Predictor:
-    """The member that answers by default."""
-    _, found = Members.build(predictor, symbolic).select("auto")
-    return found
-
-
-def measure_answering_member(
-    predictor: Predictor, symbolic: SymbolicDocument | None, data: PreparedData, decision: Decision | None
-) -> dict[str, Any]:
+def measure_answering_member(model: Model, data: PreparedData) -> dict[str, Any]:
     """Hold-out metrics of the member that answers, and of the network if a formula answers."""
-    own = measure_model(predictor, data, decision)
-    found = select_answering_member(predictor, symbolic)
-    if found is predictor:
+    own = measure_model(model.predictor, data, model.decision)
+    if model.serving is None:
         return own | {"network_metrics": {}}
-    return measure_model(found, data, decision) | {"network_metrics": own["metrics"]}
-
-
-def compute_formula_residuals(formula: FormulaPredictor, validation: LabelledRows) -> np.ndarray | None:
-    """Sorted absolute errors where the formula is defined; elsewhere it has no prediction or interval."""
-    if formula.classes is not None:
-        return None
-    errors = np.abs(formula.predict(validation.x) - validation.y)
-    return np.sort(errors[np.isfinite(errors)])
+    return measure_model(model.serving, data, model.decision) | {"network_metrics": own["metrics"]}
 
 
 def describe_formula_member(

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 import kan_engine
 from kan_engine import Formula
+from kan_engine.assessment.formula_report import rate_formulas
 from kan_engine.export.probe_rows import probe_columns
 from kan_engine.expressions.evaluation import Variable, call
 from kan_engine.network.layer import SymbolicEdge
@@ -47,9 +48,8 @@ def example() -> tuple[kan_engine.Predictor, dict[str, Any] | None, dict[str, An
     trees = [call("sin", Variable(name)) + 2 * Variable(name) ** 2, 3 * Variable(name)]
     truth = seen[name] ** 2 * 2
     formulas = {"y": [Formula(tree, float(place)) for place, tree in enumerate(trees)]}
-    symbolic = make_symbolic_document(
-        formulas, seen, {"y": truth}, seen=seen, learnt={"y": truth}, encoding=encoding
-    )
+    report = rate_formulas(formulas, seen, {"y": truth}, seen=seen, learnt={"y": truth})
+    symbolic = report and make_symbolic_document(report, encoding)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("service.documents.network_curves.MAX_SUGGESTED_EDGES", 2)
         picture = describe_edges(predictor.network, predictor.inputs, encoding, encoded, ["y"])

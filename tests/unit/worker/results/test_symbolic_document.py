@@ -8,6 +8,7 @@ import pytest
 
 from kan_engine import Encoding, Expression, Formula, evaluate, from_json
 from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.assessment.formula_report import rate_formulas
 from kan_engine.expressions.evaluation import Variable, apply_function, mul, number
 from worker.results.symbolic_document import make_symbolic_document
 
@@ -15,10 +16,23 @@ X = np.linspace(0.0, 2.0, 21)
 LINE = number(2.0) * Variable("x")
 
 
+def make_document(
+    formulas: dict[str, list[Formula]],
+    columns: dict[str, np.ndarray],
+    truth: dict[str, np.ndarray],
+    encoding: Encoding | None = None,
+    **options: Any,
+) -> dict[str, Any] | None:
+    report = rate_formulas(formulas, columns, truth, **options)
+    if report is None:
+        return None
+    return make_symbolic_document(report, encoding or Encoding.fit(columns, dict.fromkeys(columns, "number")))
+
+
 def document(formulas: list[Expression], truth: np.ndarray, **columns: np.ndarray) -> dict[str, Any] | None:
     """The document of these formulas, best first."""
     ranked = [Formula(tree, float(place)) for place, tree in enumerate(formulas)]
-    return make_symbolic_document({"y": ranked}, columns or {"x": X}, {"y": truth})
+    return make_document({"y": ranked}, columns or {"x": X}, {"y": truth})
 
 
 def only_output(formulas: list[Expression], truth: np.ndarray, **columns: np.ndarray) -> dict[str, Any]:
@@ -85,7 +99,7 @@ def test_an_output_whose_formulas_are_all_passed_over_leaves_no_document() -> No
 
 
 def test_no_outputs_leave_no_document() -> None:
-    assert make_symbolic_document({}, {"x": X}, {}) is None
+    assert make_document({}, {"x": X}, {}) is None
 
 
 @pytest.mark.parametrize(("error", "exact"), [(1e-9, True), (1e-4, False)])
@@ -97,7 +111,7 @@ def test_a_formula_is_exact_if_its_error_is_far_below_the_spread(error: float, e
 
 @pytest.mark.parametrize("quantity", ["log-odds", "logit"])
 def test_a_formula_of_log_odds_is_told_to_be_one_and_is_never_exact(quantity: str) -> None:
-    found = make_symbolic_document({"y": [Formula(LINE, 0.0)]}, {"x": X}, {"y": 2 * X}, quantity=quantity)
+    found = make_document({"y": [Formula(LINE, 0.0)]}, {"x": X}, {"y": 2 * X}, quantity=quantity)
     assert found is not None
     assert found["exact"] is False
     assert found["outputs"][0]["quantity"] == quantity
@@ -114,7 +128,7 @@ def test_after_a_formula_worse_than_the_mean_comes_the_next_which_is_not_known_t
     )
     assert evidence.verdict == "consistent"
     truth = {"y": 2 * X + 0.1 * np.sin(9 * X)}
-    found = make_symbolic_document({"y": ranked}, {"x": X}, truth, evidence=evidence)
+    found = make_document({"y": ranked}, {"x": X}, truth, evidence=evidence)
     assert found is not None
     assert found["outputs"][0]["expression"] == "2*x"
     assert found["verdict"] == "approximation"
@@ -135,7 +149,7 @@ def test_one_row_with_a_wrong_value_makes_no_formula_worthless() -> None:
 
 
 def test_the_domain_is_that_of_the_training_rows_where_they_are_given() -> None:
-    found = make_symbolic_document({"y": [Formula(LINE, 0.0)]}, {"x": X}, {"y": 2 * X}, seen={"x": 3 * X})
+    found = make_document({"y": [Formula(LINE, 0.0)]}, {"x": X}, {"y": 2 * X}, seen={"x": 3 * X})
     assert found is not None
     assert found["outputs"][0]["domain"] == {"x": [0.0, 6.0]}
 
@@ -144,7 +158,7 @@ def test_a_variable_that_is_no_column_of_the_client_is_defined() -> None:
     color = np.array(["red", "green", "blue"], dtype=object)[np.arange(21) % 3]
     encoding = Encoding.fit({"c": color}, {"c": "category"})
     red = (color == "red").astype(float)
-    found = make_symbolic_document(
+    found = make_document(
         {"y": [Formula(Variable("c is red"), 0.0)]}, {"c is red": red}, {"y": red}, encoding=encoding
     )
     assert found is not None
@@ -157,16 +171,14 @@ def test_what_stands_for_a_missing_value_is_told_for_the_columns_used() -> None:
     gappy = np.where(np.arange(21) == 4, np.nan, X)
     encoding = Encoding.fit({"x": gappy, "z": gappy}, {"x": "number", "z": "number"})
     filled = encoding.transform({"x": gappy, "z": gappy})[:, 0]
-    found = make_symbolic_document(
-        {"y": [Formula(LINE, 0.0)]}, {"x": filled}, {"y": 2 * filled}, encoding=encoding
-    )
+    found = make_document({"y": [Formula(LINE, 0.0)]}, {"x": filled}, {"y": 2 * filled}, encoding=encoding)
     assert found is not None
     assert found["outputs"][0]["fills"] == {"x": np.nanmedian(gappy)}
 
 
 def test_all_outputs_must_be_exact_for_the_document_to_be() -> None:
     both = {"p": [Formula(LINE, 0.0)], "q": [Formula(LINE, 0.0)]}
-    found = make_symbolic_document(both, {"x": X}, {"p": 2 * X, "q": 3 * X})
+    found = make_document(both, {"x": X}, {"p": 2 * X, "q": 3 * X})
     assert found is not None
     assert [output["name"] for output in found["outputs"]] == ["p", "q"]
     assert found["exact"] is False

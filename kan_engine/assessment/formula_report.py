@@ -1,0 +1,225 @@
+"""The formulas of a model, measured on rows that they were not fitted to, with domain, errors and verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.expressions.evaluation import (
+    Expression,
+    complexity,
+    evaluate,
+    parametrize_floats,
+    variables,
+)
+from kan_engine.symbolic.constant_fitting import ParametricForm, standard_errors
+from kan_engine.symbolic.extraction import Formula
+from kan_engine.symbolic.forward_selection import clip_squared_errors
+
+MAX_EXACT_ERROR = 1e-7  # RMSE over the target's standard deviation
+Verdict = Literal["exact", "consistent", "approximation", "weak"]
+Quantity = Literal["value", "log-odds", "logit"]
+Columns = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatedFormula:
+    """A formula and its errors.
+
+    Attributes:
+        tree: In the encoded columns.
+        selection_error: The validation error that ranked it in the search.
+        rmse: Root mean squared error, in the units of the output.
+        r2: Share of the variance that it explains; None if the output is constant.
+        max_error: Largest absolute error.
+    """
+
+    tree: Expression
+    selection_error: float
+    rmse: float
+    r2: float | None
+    max_error: float
+
+    @property
+    def complexity(self) -> int:
+        """Number of nodes of the tree."""
+        return complexity(self.tree)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A measured constant and its standard error."""
+
+    value: float
+    standard_error: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputFormulas:
+    """The formulas of one output.
+
+    Attributes:
+        name: Name of the output.
+        quantity: What the formulas give: a value, or log-odds or a logit of a classifier.
+        rated: All formulas, the best first.
+        domain: Range in training of every variable that the best formula uses.
+        constants: Of the best formula, in its order; None if the training values are not known.
+    """
+
+    name: str
+    quantity: Quantity
+    rated: tuple[RatedFormula, ...]
+    domain: Mapping[str, tuple[float, float]]
+    constants: tuple[Constant, ...] | None = None
+
+    @property
+    def best(self) -> RatedFormula:
+        """The formula that the search ranked first."""
+        return self.rated[0]
+
+    @property
+    def front(self) -> tuple[RatedFormula, ...]:
+        """Formulas that no other beats in both complexity and validation error, simplest first.
+
+        The validation error also selects the best formula, which is therefore always the last one.
+        """
+        front: list[RatedFormula] = []
+        for entry in sorted(self.rated, key=lambda entry: (entry.complexity, entry.selection_error)):
+            if not front or entry.selection_error < front[-1].selection_error:
+                front.append(entry)
+        return tuple(front)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormulaReport:
+    """The formulas of a model.
+
+    Attributes:
+        outputs: Of every output of the network.
+        is_exact: Whether all are exact to rounding error, with fewer constants than rows.
+        verdict: What may be said of them.
+        evidence: For the best formula of a regression.
+        serves_within: Bounds of the answers of a formula that is not exact and answers in place of the
+            network; None if it does not.
+        measured_on: The rows that the errors belong to.
+    """
+
+    outputs: tuple[OutputFormulas, ...]
+    is_exact: bool
+    verdict: Verdict
+    evidence: FormulaEvidence | None = None
+    serves_within: tuple[float, float] | None = None
+    measured_on: str = "hold-out"
+
+    @property
+    def trees(self) -> list[Expression]:
+        """The best formula of every output."""
+        return [output.best.tree for output in self.outputs]
+
+
+def rate_formulas(
+    formulas: Mapping[str, list[Formula]],
+    columns: Columns,
+    truth: Columns,
+    *,
+    quantity: Quantity = "value",
+    seen: Columns | None = None,
+    learnt: Columns | None = None,
+    evidence: FormulaEvidence | None = None,
+) -> FormulaReport | None:
+    """Measure formulas, and drop those that are undefined or worse than the mean.
+
+    Args:
+        formulas: Per output, best first.
+        columns: Rows of every variable to measure on.
+        truth: Values of every output there.
+        quantity: What the formulas give.
+        seen: Training rows of every variable, for the domain; default: ``columns``.
+        learnt: Training values of every output, for the uncertainty of constants.
+        evidence: For the best formula.
+
+    Returns:
+        None if an output has no useful formula.
+    """
+    outputs = []
+    for name, found in formulas.items():
+        rated = tuple(
+            entry for formula in found if (entry := _rate_formula(formula, columns, truth[name])) is not None
+        )
+        if not rated:
+            return None
+        best, ranges = rated[0].tree, seen or columns
+        evidence = evidence if best == found[0].tree else None
+        constants = None if seen is None or learnt is None else _measure_constants(best, seen, learnt[name])
+        outputs.append(
+            OutputFormulas(
+                name=name,
+                quantity=quantity,
+                rated=rated,
+                domain={v: (float(ranges[v].min()), float(ranges[v].max())) for v in variables(best)},
+                constants=constants,
+            )
+        )
+    if not outputs:
+        return None
+    is_close = all(each.best.rmse < MAX_EXACT_ERROR * float(np.std(truth[each.name])) for each in outputs)
+    is_exact = is_close and quantity == "value" and _is_exact_in_training(outputs, seen, learnt)
+    verdict: Verdict = "exact" if is_exact else "approximation" if evidence is None else evidence.verdict
+    return FormulaReport(outputs=tuple(outputs), is_exact=is_exact, verdict=verdict, evidence=evidence)
+
+
+def _is_exact_in_training(
+    outputs: list[OutputFormulas], seen: Columns | None, learnt: Columns | None
+) -> bool:
+    """Whether the formulas are also exact on the training rows, with fewer constants than rows."""
+    if seen is None or learnt is None:
+        return True
+    for output in outputs:
+        tree, truth = output.best.tree, learnt.get(output.name)
+        if truth is None:
+            continue
+        error = evaluate(tree, seen) - truth
+        is_close = np.sqrt(np.mean(error**2)) < MAX_EXACT_ERROR * np.std(truth)
+        if not is_close or len(parametrize_floats(tree)[1]) >= len(truth):
+            return False
+    return True
+
+
+def _rate_formula(formula: Formula, columns: Columns, truth: np.ndarray) -> RatedFormula | None:
+    """The errors of a formula; None if it is undefined somewhere, or if the mean would be better.
+
+    A constant is always kept, as the last resort.
+    """
+    tree = formula.tree
+    error = evaluate(tree, columns) - truth
+    if not len(error) or not np.isfinite(error).all():
+        return None
+    spread, mse = float(np.var(truth)), float(np.mean(error**2))
+    if spread and variables(tree) and _is_worse_than_mean(error, truth):
+        return None
+    return RatedFormula(
+        tree=tree,
+        selection_error=formula.error,
+        rmse=mse**0.5,
+        r2=1 - mse / spread if spread else None,
+        max_error=float(np.abs(error).max()),
+    )
+
+
+def _is_worse_than_mean(error: np.ndarray, truth: np.ndarray) -> bool:
+    """Compare clipped squared errors, so that a single wrong value does not decide."""
+    own, means = (clip_squared_errors(values, truth).mean() for values in (error, truth - truth.mean()))
+    return bool(own > means)
+
+
+def _measure_constants(best: Expression, seen: Columns, learnt: np.ndarray) -> tuple[Constant, ...]:
+    tree, values = parametrize_floats(best)
+    used = {name: seen[name] for name in variables(best)}
+    if not used or not values:
+        return ()
+    errors = standard_errors(ParametricForm(tree, np.array(values)), (used, learnt)).tolist()
+    return tuple(Constant(value, error) for value, error in zip(values, errors, strict=True))

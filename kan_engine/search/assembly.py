@@ -1,0 +1,170 @@
+"""From the result of a search to a model: predictor, decision rule, formulas, and which of them answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kan_engine.assessment.formula_report import FormulaReport, rate_formulas
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.scaling import TargetScaler, add_bounds
+from kan_engine.data.training_data import TrainingData
+from kan_engine.expressions.evaluation import is_affine
+from kan_engine.inference.decision_rule import Decision, choose_decision
+from kan_engine.inference.formula_predictor import FormulaPredictor
+from kan_engine.inference.predictor import Predictor
+from kan_engine.search.law_search import MAX_LOG_ODDS
+from kan_engine.search.result import SearchResult
+from kan_engine.search.sparse_additive import is_weak
+
+
+def assemble_predictor(found: SearchResult, data: TrainingData) -> tuple[Predictor, Decision | None]:
+    """The complete predictor from client columns to answers, and the decision rule of a classifier."""
+    scaler = found.scaler
+    if scaler is not None and not (found.is_straight and scaler.transform == "identity"):
+        scaler = add_bounds(scaler, data.training.y)
+    predictor = Predictor.from_training(data, found.network, found.inputs, scaler)
+    judged = replace(predictor, network=found.judged)
+    if data.classes is not None:
+        decision = choose_decision(judged, data)
+        return replace(predictor, decision_weights=decision.weights), decision
+    return replace(predictor, residuals=_compute_residuals(found, judged, data)), None
+
+
+def _compute_residuals(found: SearchResult, judged: Predictor, data: TrainingData) -> np.ndarray:
+    """Sorted out-of-sample absolute errors: of all training rows if known, else of the validation rows."""
+    if len(found.errors) and np.isfinite(found.errors).all():
+        return np.sort(found.errors)
+    residuals = np.abs(judged.predict(data.validation.x) - data.validation.y)
+    if not np.isfinite(residuals).all():  # the network is not finite at some validation row
+        return np.zeros(0)  # without residuals there are no intervals
+    return np.sort(residuals) if found.contest is None else found.contest.correct_errors(residuals)
+
+
+def report_formulas(
+    found: SearchResult, predictor: Predictor, data: TrainingData, *, seed: int
+) -> FormulaReport | None:
+    """Formulas rated on the hold-out rows, or on the training rows if none are held out.
+
+    A classifier's formulas are those of its log-odds. They are rated against the network's log-odds, clamped
+    to ``±MAX_LOG_ODDS``, beyond which probabilities hardly differ.
+    """
+    part = data.test if len(data.test) else data.training
+    outputs = data.output_names
+    if len(found.formulas) != len(outputs):
+        return None
+    report = rate_formulas(
+        dict(zip(outputs, found.formulas, strict=True)),
+        part.columns,
+        dict(zip(outputs, compute_formula_targets(predictor, part).T, strict=True)),
+        quantity="value" if data.classes is None else "log-odds" if len(outputs) == 1 else "logit",
+        evidence=found.evidence,
+        learnt={outputs[0]: data.training.y} if data.classes is None else None,
+        seen=data.training.columns,
+    )
+    if report is None:
+        return None
+    report = replace(report, measured_on="hold-out" if len(data.test) else "training")
+    if found.formula_serves and report.trees[0] == found.formulas[0][0].tree:
+        report = replace(report, serves_within=_compute_answer_bounds(found, data.training.y))
+    if report.evidence is None and not report.is_exact and all(is_weak(t, data, seed) for t in report.trees):
+        report = replace(report, verdict="weak")
+    return report
+
+
+def _compute_answer_bounds(found: SearchResult, targets: np.ndarray) -> tuple[float, float]:
+    """Bounds of a formula's answers, the same as for a network; none for a line."""
+    values = targets[:, None].astype(float)
+    bounds = (
+        None if is_affine(found.formulas[0][0].tree) else add_bounds(TargetScaler.fit(values), values).bounds
+    )
+    return bounds or (-np.inf, np.inf)
+
+
+def compute_formula_targets(predictor: Predictor, part: LabelledRows) -> np.ndarray:
+    """Values that formulas should give [n, outputs]: the target, or the network's clamped log-odds."""
+    if predictor.classes is None:
+        return part.y[:, None]
+    bounded: np.ndarray = np.clip(predictor.raw_outputs(part.x), -MAX_LOG_ODDS, MAX_LOG_ODDS)
+    return bounded
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """What a search has made of its rows.
+
+    Attributes:
+        predictor: Of the network, with the residuals of the formula.
+        decision: The decision rule of a classifier.
+        report: The formulas; None if none is useful.
+        formula: Predicts by the best formulas.
+        serving: The formulas as they answer in place of the network, if they do.
+    """
+
+    predictor: Predictor
+    decision: Decision | None = None
+    report: FormulaReport | None = None
+    formula: FormulaPredictor | None = None
+    serving: FormulaPredictor | None = None
+
+    @property
+    def answering(self) -> Predictor:
+        """The member that answers by default."""
+        return self.predictor if self.serving is None else self.serving
+
+
+def assemble_model(
+    found: SearchResult, predictor: Predictor, decision: Decision | None, data: TrainingData, *, seed: int
+) -> Model:
+    """Combine the network and the formulas of a search; see ``assemble_predictor`` for the first two."""
+    report = report_formulas(found, predictor, data, seed=seed)
+    # With evidence, the errors belong to the first formula
+    errors = None if report is None or report.evidence is None else found.formula_errors
+    return add_formulas(predictor, report, data, decision=decision, errors=errors)
+
+
+def add_formulas(
+    predictor: Predictor,
+    report: FormulaReport | None,
+    data: TrainingData,
+    *,
+    decision: Decision | None = None,
+    errors: np.ndarray | None = None,
+) -> Model:
+    """Combine a network with its formulas.
+
+    Args:
+        predictor: The network.
+        report: The formulas.
+        data: The rows of both.
+        decision: The decision rule of a classifier.
+        errors: Out-of-sample absolute errors of the best formula, NaN for other rows. Unless all known ones
+            are finite, the errors on the validation rows are used.
+    """
+    if report is None:
+        return Model(predictor=replace(predictor, formula_residuals=None), decision=decision)
+    known = np.zeros(0) if errors is None else errors[~np.isnan(errors)]
+    if len(known) and np.isfinite(known).all():
+        residuals: np.ndarray | None = np.sort(known)
+    else:
+        formula = FormulaPredictor.from_predictor(predictor, report.trees)
+        residuals = _measure_residuals(formula, data.validation)
+    predictor = replace(predictor, formula_residuals=residuals)
+    largest = max(output.best.max_error for output in report.outputs) if report.is_exact else None
+    formula = FormulaPredictor.from_predictor(predictor, report.trees, largest_error=largest)
+    return Model(
+        predictor=predictor,
+        decision=decision,
+        report=report,
+        formula=formula,
+        serving=formula.to_serving(predictor, is_exact=report.is_exact, within=report.serves_within),
+    )
+
+
+def _measure_residuals(formula: FormulaPredictor, validation: LabelledRows) -> np.ndarray | None:
+    """Sorted absolute errors where the formula is defined; elsewhere it has no prediction or interval."""
+    if formula.classes is not None:
+        return None
+    errors = np.abs(formula.predict(validation.x) - validation.y)
+    return np.sort(errors[np.isfinite(errors)])
