@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Shaped
 
 from kan_engine.errors import InvalidData
 
@@ -20,6 +20,22 @@ def row_count(columns: Mapping[str, np.ndarray]) -> int:
                 f"the column {name!r} has the shape {values.shape}, others {shape}", column=name
             )
     return int(shape[0])
+
+
+def missing_mask(values: Shaped[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows"]:
+    """Where the values of a column are missing: NaN among floats, None among objects."""
+    if values.dtype.kind == "f":
+        missing: np.ndarray = np.isnan(values)
+        return missing
+    return np.fromiter((value is None for value in values), bool, len(values))
+
+
+def varies(values: Shaped[np.ndarray, " rows"]) -> bool:
+    """Whether a column has two different values, of which one may be a missing one."""
+    if values.dtype.kind == "f":
+        seen = values[~np.isnan(values)]
+        return len(seen) > 0 and (len(seen) < len(values) or bool(seen.min() < seen.max()))
+    return len(set(values.tolist())) > 1
 
 
 def read_numbers(name: str, values: np.ndarray, *, boolean: bool = False) -> Float[np.ndarray, " rows"]:

@@ -21,15 +21,16 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from kan_engine.data.columns import row_count
+from kan_engine.data.columns import missing_mask, row_count, varies
 from kan_engine.data.feature import Feature, describe_feature, encode_feature, is_unseen
 from kan_engine.errors import InvalidConfig, InvalidData
 
+TypedColumn = tuple[str, np.ndarray, str, str | None]  # name, values, type, format of times
 MAX_CATEGORY_CHARACTERS = 2**20  # of all features together: the header of a saved model holds the categories
 
 
@@ -77,6 +78,33 @@ class Encoding:
         return Encoding.from_features(
             Feature.fit(name, values, types[name]) for name, values in columns.items()
         )
+
+    @staticmethod
+    def fit_varying(columns: Iterable[TypedColumn]) -> tuple[Encoding, list[str]]:
+        """Encode the columns that vary; without any, the first that has a value, as a network needs an input.
+
+        Args:
+            columns: Name, training rows, type, and format of times of every column. They are read in turn, so
+                that a generator holds one column at a time.
+
+        Returns:
+            The encoding, and the names of all columns that do not vary.
+
+        Raises:
+            InvalidData: No column has a value.
+        """
+        features, constant = list[Feature](), list[str]()
+        spare: Feature | None = None
+        for name, values, type_name, form in columns:
+            if varies(values):
+                features.append(Feature.fit(name, values, type_name, form))
+                continue
+            constant.append(name)
+            if spare is None and not missing_mask(values).all():
+                spare = Feature.fit(name, values, "text" if type_name == "datetime" else type_name)
+        if not features and spare is None:
+            raise InvalidData("no column has a value in the training rows; upload rows with values")
+        return Encoding.from_features(features or [cast(Feature, spare)]), constant
 
     @staticmethod
     def from_features(features: Iterable[Feature]) -> Encoding:

@@ -1,8 +1,51 @@
-"""Class labels and their names."""
+"""Class labels, their names and their weights."""
 
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from kan_engine.errors import InvalidData
+
+MAX_LISTED_NAMES = 20  # names that a message lists
 Label = bool | int | float | str
 
 
 def class_name(label: Label | None) -> str:
     """Return a label as text, with booleans as in JSON: a key of an object, or a value of a text column."""
     return str(label).lower() if isinstance(label, bool) else str(label)
+
+
+def compute_class_weights(
+    wanted: Literal["balanced"] | Mapping[str, float],
+    labels: Sequence[Label],
+    training: Int[np.ndarray, " rows"],
+    class_count: int,
+) -> Float[np.ndarray, " classes"]:
+    """Return the weight of every class of the training rows.
+
+    Args:
+        wanted: Weights by the names of classes, 1 for others; with ``balanced`` the training rows of every
+            class have the same total weight.
+        labels: All labels of the target, those of the training rows first.
+        training: Index of the label of every training row.
+        class_count: Number of labels in the training rows.
+
+    Raises:
+        InvalidData: A class is not one of the labels.
+    """
+    if wanted == "balanced":
+        counts = np.bincount(training, minlength=class_count)
+        return len(training) / (class_count * counts)
+    assert not isinstance(wanted, str)  # noqa: S101 - the only text is "balanced"
+    known = sorted({class_name(label) for label in labels})
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        shown = ", ".join(map(repr, known[:MAX_LISTED_NAMES])) + (
+            " and more" if known[MAX_LISTED_NAMES:] else ""
+        )
+        raise InvalidData(
+            f"class_weight names a class {unknown[0]!r} that the target does not have; it has {shown}"
+        )
+    return np.array([float(wanted.get(class_name(label), 1.0)) for label in labels[:class_count]])

@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from kan_engine import Encoding, Feature, InvalidData
+from kan_engine.data.splitting import split_rows
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
-from worker.data.splitting import split_rows
 
 MIN_ROWS = 20
 COLLINEAR_CORRELATION = 1 - 1e-12  # absolute correlation above which two columns count as collinear

@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import Encoding, Feature, InvalidData, LabelledRows, TrainingData
+from kan_engine import Encoding, InvalidData, LabelledRows, TrainingData
+from kan_engine.data.columns import missing_mask
 from kan_engine.data.folds import encode_labels
-from kan_engine.data.labels import Label, class_name
+from kan_engine.data.labels import MAX_LISTED_NAMES, Label, compute_class_weights
+from kan_engine.data.splitting import Split, split_rows, split_training_rows
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import TrainingPlan, explain_unusable_numbers
 from service.storage.stored_table import StoredTable
-from worker.data.splitting import Split, split_rows, split_training_rows
 
 NO_FEATURE_WARNING = "no column varies over the training rows: the model predicts only the mean of the target"
-MAX_LISTED_NAMES = 20  # names that a message lists
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +71,10 @@ def prepare_data(table: StoredTable, request: TrainRequest) -> PreparedData:
         lost = len(split.test_rows) - len(known)
         warnings.append(f"{lost} hold-out rows have classes that no training row has")
     weights = table.column(request.weight)[present].astype(float) if request.weight else np.ones(len(present))
-    class_weights = _compute_class_weights(request, target, classes, split.train_rows)
-    if class_weights is not None:
+    class_weights, wanted = None, request.training.class_weight
+    if classes is not None and target.labels is not None and wanted is not None:
+        training = target.numbers[split.train_rows]
+        class_weights = compute_class_weights(wanted, target.labels, training, len(classes))
         weights = weights * np.append(class_weights, 1.0)[np.minimum(target.numbers, len(class_weights))]
     for rows, purpose in ((fit_rows, "fit"), (judge_rows, "validation")):
         if not weights[rows].any():
@@ -113,7 +115,7 @@ def _read_target(table: StoredTable, plan: TrainingPlan) -> tuple[_Target, np.nd
     """Return the target where it is not missing, and the numbers of those rows."""
     name = plan.request.goal
     values, kind = table.column(name), table.types[name]
-    present = np.flatnonzero(~_is_missing(values))
+    present = np.flatnonzero(~missing_mask(values))
     values = values[present]
     if plan.task == "regression":
         return _Target(values.astype(float)), present
@@ -121,13 +123,6 @@ def _read_target(table: StoredTable, plan: TrainingPlan) -> tuple[_Target, np.nd
     if values.dtype.kind == "f" and (kind == "integer" or all(label.is_integer() for label in labels)):
         labels = [int(label) for label in labels]
     return _Target(codes, tuple(labels)), present
-
-
-def _is_missing(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind == "f":
-        missing: np.ndarray = np.isnan(values)
-        return missing
-    return np.fromiter((value is None for value in values), bool, len(values))
 
 
 def _split_table(table: StoredTable, plan: TrainingPlan, target: _Target, present: np.ndarray) -> Split:
@@ -153,26 +148,11 @@ def _fit_encoding(table: StoredTable, plan: TrainingPlan, rows: np.ndarray) -> t
         for name, report in plan.reports.items()
         if name not in chosen and name not in plan.roles and plan.request.features is None
     ]
-    features = []
-    for name in chosen:
-        values = table.column(name)[rows]
-        if _varies(values):
-            features.append(Feature.fit(name, values, plan.types[name], plan.reports[name].get("form")))
-        else:
-            warnings.append(f"column {name!r} is left out: it is the same in all training rows")
-    if not features:
-        return _encode_constant(table, plan, rows), [*warnings, NO_FEATURE_WARNING]
-    return Encoding.from_features(features), warnings
-
-
-def _encode_constant(table: StoredTable, plan: TrainingPlan, rows: np.ndarray) -> Encoding:
-    """Encode the first column that has a value, because a network needs an input."""
-    for report in plan.features:
-        values = table.column(report["name"])[rows]
-        if not _is_missing(values).all():
-            kind = "text" if plan.types[report["name"]] == "datetime" else plan.types[report["name"]]
-            return Encoding.from_features([Feature.fit(report["name"], values, kind)])
-    raise InvalidData("no column has a value in the training rows; upload rows with values")
+    encoding, constant = Encoding.fit_varying(
+        (name, table.column(name)[rows], plan.types[name], plan.reports[name].get("form")) for name in chosen
+    )
+    warnings += [f"column {name!r} is left out: it is the same in all training rows" for name in constant]
+    return encoding, [*warnings, NO_FEATURE_WARNING] if len(constant) == len(chosen) else warnings
 
 
 def _exclusion_reason(report: dict[str, Any], plan: TrainingPlan) -> str:
@@ -217,13 +197,6 @@ def _hash_rows(rows: LabelledRows) -> np.ndarray:
     return hashes
 
 
-def _varies(values: np.ndarray) -> bool:
-    if values.dtype.kind == "f":
-        seen = values[~np.isnan(values)]
-        return len(seen) > 0 and (len(seen) < len(values) or bool(seen.min() < seen.max()))
-    return len(set(values.tolist())) > 1
-
-
 def _encode_rows(table: StoredTable, encoding: Encoding, rows: np.ndarray) -> np.ndarray:
     """Encode rows of the table, column by column [rows, encoded columns]."""
     encoded = np.zeros((len(rows), len(encoding.names)))
@@ -245,32 +218,3 @@ def _order_classes(target: _Target, split: Split) -> tuple[_Target, tuple[Label,
     known = split.test_rows[moved.numbers[split.test_rows] < len(seen)]
     assert moved.labels is not None  # noqa: S101 - as above
     return moved, moved.labels[: len(seen)], known
-
-
-def _compute_class_weights(
-    request: TrainRequest, target: _Target, classes: tuple[Label, ...] | None, train_rows: np.ndarray
-) -> np.ndarray | None:
-    """Return the weight of every class, or None if not requested.
-
-    With ``balanced`` the training rows of every class have the same total weight.
-    """
-    wanted = request.training.class_weight
-    if classes is None or target.labels is None or wanted is None:
-        return None
-    if wanted == "balanced":
-        counts = np.bincount(target.numbers[train_rows], minlength=len(classes))
-        return len(train_rows) / (len(classes) * counts)
-    _refuse_unknown_classes(wanted, target.labels)
-    return np.array([float(wanted.get(class_name(label), 1.0)) for label in classes])
-
-
-def _refuse_unknown_classes(weights: Mapping[str, float], labels: tuple[Label, ...]) -> None:
-    known = sorted({class_name(label) for label in labels})
-    unknown = [name for name in weights if name not in known]
-    if unknown:
-        shown = ", ".join(map(repr, known[:MAX_LISTED_NAMES])) + (
-            " and more" if known[MAX_LISTED_NAMES:] else ""
-        )
-        raise InvalidData(
-            f"class_weight names a class {unknown[0]!r} that the target does not have; it has {shown}"
-        )

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from kan_engine import InvalidData
+from kan_engine.data.splitting import split_rows
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import NO_FEATURE_WARNING, PreparedData, prepare_data
-from worker.data.splitting import split_rows
 
 ROWS = 40
 RAMP = [float(i) for i in range(ROWS)]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
+from kan_engine.data.splitting import Split, split_rows, split_training_rows
 from kan_engine.errors import InvalidData
-from worker.data.splitting import Split, split_rows, split_training_rows
 
 
 def classes(*counts: int) -> np.ndarray:
