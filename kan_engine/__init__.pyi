@@ -32,6 +32,9 @@ from .errors import ArtifactError as ArtifactError
 from .errors import InvalidConfig as InvalidConfig
 from .errors import InvalidData as InvalidData
 from .errors import InvalidEquation as InvalidEquation
+from .estimators.density import KANDensity as KANDensity
+from .estimators.supervised import KANClassifier as KANClassifier
+from .estimators.supervised import KANRegressor as KANRegressor
 from .export.onnx.export import run_onnx as run_onnx
 from .export.onnx.export import to_onnx as to_onnx
 from .export.probe_rows import probe_columns as probe_columns

@@ -91,7 +91,7 @@ def small_dictionary() -> Iterator[None]:
 def no_suggestions() -> Iterator[None]:
     """Fitting the library to every edge of a picture takes longer than a small training; it has own tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.documents.network_curves.MAX_SUGGESTED_EDGES", 0)
+        patch.setattr("kan_engine.drawing.network_curves.MAX_SUGGESTED_EDGES", 0)
         yield
 
 

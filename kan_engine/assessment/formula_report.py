@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from kan_engine.expressions.evaluation import (
     Expression,
     complexity,
     evaluate,
+    from_json,
     parametrize_floats,
+    to_json,
     variables,
 )
 from kan_engine.symbolic.constant_fitting import ParametricForm, standard_errors
@@ -43,6 +46,22 @@ class RatedFormula:
     rmse: float
     r2: float | None
     max_error: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The formula and its errors as JSON."""
+        return {"tree": to_json(self.tree), "complexity": self.complexity, "rmse": self.rmse, "r2": self.r2}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any], selection_error: float) -> RatedFormula:
+        """The inverse of ``to_dict``; NaN where an error is not known."""
+        rmse, largest = data.get("rmse"), data.get("max_error")
+        return RatedFormula(
+            tree=from_json(data["tree"]),
+            selection_error=selection_error,
+            rmse=math.nan if rmse is None else rmse,
+            r2=data.get("r2"),
+            max_error=math.nan if largest is None else largest,
+        )
 
     @property
     def complexity(self) -> int:
@@ -81,6 +100,36 @@ class OutputFormulas:
         """The formula that the search ranked first."""
         return self.rated[0]
 
+    def to_dict(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """The formulas as JSON, with the printed ``names`` of variables."""
+        best = self.best
+        data: dict[str, Any] = {
+            "name": self.name,
+            **best.to_dict(),
+            "max_error": best.max_error,
+            "domain": {names[variable]: list(ends) for variable, ends in self.domain.items()},
+            "pareto": [entry.to_dict() for entry in self.front],
+            "quantity": self.quantity,
+        }
+        if self.constants is not None:
+            data["constants"] = [vars(constant) for constant in self.constants]
+        return data
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any], names: Mapping[str, str]) -> OutputFormulas:
+        """The inverse of ``to_dict``, except for the formulas that are not on the front."""
+        variable = {printed: name for name, printed in names.items()}
+        best = RatedFormula.from_dict(data, -1.0)
+        front = [RatedFormula.from_dict(entry, -place) for place, entry in enumerate(data.get("pareto", ()))]
+        constants = data.get("constants")
+        return OutputFormulas(
+            name=data["name"],
+            quantity=data.get("quantity", "value"),
+            rated=(best, *(entry for entry in reversed(front) if entry.tree != best.tree)),
+            domain={variable.get(name, name): (low, high) for name, (low, high) in data["domain"].items()},
+            constants=None if constants is None else tuple(Constant(**constant) for constant in constants),
+        )
+
     @property
     def front(self) -> tuple[RatedFormula, ...]:
         """Formulas that no other beats in both complexity and validation error, simplest first.
@@ -115,10 +164,40 @@ class FormulaReport:
     serves_within: tuple[float, float] | None = None
     measured_on: str = "hold-out"
 
+    def to_dict(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """The report as JSON, with the printed ``names`` of variables."""
+        data: dict[str, Any] = {"exact": self.is_exact, "verdict": self.verdict}
+        if self.evidence is not None:
+            data["evidence"] = self.evidence.to_dict() | {"reasons": self.evidence.reasons}
+        data["outputs"] = [output.to_dict(names) for output in self.outputs]
+        if self.serves_within is not None:
+            data["serves_within"] = [end if math.isfinite(end) else None for end in self.serves_within]
+        return data | {"measured_on": self.measured_on}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any], names: Mapping[str, str]) -> FormulaReport:
+        """The inverse of ``to_dict``."""
+        evidence, within = data.get("evidence"), data.get("serves_within")
+        known = {field.name for field in fields(FormulaEvidence)}
+        if evidence is not None:
+            evidence = FormulaEvidence.from_dict({k: v for k, v in evidence.items() if k in known})
+        return FormulaReport(
+            outputs=tuple(OutputFormulas.from_dict(output, names) for output in data["outputs"]),
+            is_exact=data["exact"],
+            verdict=data.get("verdict") or ("exact" if data["exact"] else "approximation"),
+            evidence=evidence,
+            serves_within=None if within is None else _read_bounds(*within),
+            measured_on=data.get("measured_on", "hold-out"),
+        )
+
     @property
     def trees(self) -> list[Expression]:
         """The best formula of every output."""
         return [output.best.tree for output in self.outputs]
+
+
+def _read_bounds(low: float | None, high: float | None) -> tuple[float, float]:
+    return -math.inf if low is None else low, math.inf if high is None else high
 
 
 def rate_formulas(

@@ -17,6 +17,13 @@ def class_name(label: Label | None) -> str:
     return str(label).lower() if isinstance(label, bool) else str(label)
 
 
+def name_outputs(target: str, classes: Sequence[Label] | None, count: int) -> list[str]:
+    """Names of the outputs of a network: the target for one; the classes, or numbered names, for several."""
+    if classes is not None and len(classes) > 2:
+        return [class_name(label) for label in classes]
+    return [target] if count == 1 else [f"{target} {place + 1}" for place in range(count)]
+
+
 def compute_class_weights(
     wanted: Literal["balanced"] | Mapping[str, float],
     labels: Sequence[Label],

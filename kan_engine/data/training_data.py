@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, Shaped
 
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.labels import Label, class_name
+from kan_engine.data.labels import Label, name_outputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +79,8 @@ class TrainingData:
 
     @property
     def output_names(self) -> list[str]:
-        """Names of the outputs of a network: the target, or the classes if there are more than two."""
-        if self.classes is None or len(self.classes) == 2:
-            return [self.target]
-        return [class_name(label) for label in self.classes]
+        """Names of the outputs of a network for this target."""
+        return name_outputs(self.target, self.classes, self.output_count)
 
     @property
     def output_count(self) -> int:

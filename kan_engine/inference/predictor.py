@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 
 from kan_engine.data.encoding import Encoding
-from kan_engine.data.labels import Label
+from kan_engine.data.labels import Label, name_outputs
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.data.training_data import TrainingData
 from kan_engine.errors import InvalidConfig, InvalidData
@@ -162,6 +162,11 @@ class Predictor:
             np.where(defined, choose_classes(probabilities, self.decision_weights), -1)
         ]
         return labels
+
+    @property
+    def output_names(self) -> list[str]:
+        """Name of every output of the network."""
+        return name_outputs(self.target, self.classes, self.network.config.width[-1])
 
     @property
     def threshold(self) -> float | None:

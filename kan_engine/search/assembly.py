@@ -143,7 +143,7 @@ def add_formulas(
             are finite, the errors on the validation rows are used.
     """
     if report is None:
-        return Model(predictor=replace(predictor, formula_residuals=None), decision=decision)
+        return combine(replace(predictor, formula_residuals=None), None, decision)
     known = np.zeros(0) if errors is None else errors[~np.isnan(errors)]
     if len(known) and np.isfinite(known).all():
         residuals: np.ndarray | None = np.sort(known)
@@ -151,6 +151,13 @@ def add_formulas(
         formula = FormulaPredictor.from_predictor(predictor, report.trees)
         residuals = _measure_residuals(formula, data.validation)
     predictor = replace(predictor, formula_residuals=residuals)
+    return combine(predictor, report, decision)
+
+
+def combine(predictor: Predictor, report: FormulaReport | None, decision: Decision | None = None) -> Model:
+    """Combine a network, which has the residuals of its formulas, with the formulas."""
+    if report is None:
+        return Model(predictor=predictor, decision=decision)
     largest = max(output.best.max_error for output in report.outputs) if report.is_exact else None
     formula = FormulaPredictor.from_predictor(predictor, report.trees, largest_error=largest)
     return Model(

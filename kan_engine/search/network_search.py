@@ -89,7 +89,7 @@ def _measure_errors(best: TrialResult, grounds: SearchRows, run: SearchContext) 
     fair = run.contest.correct_errors(own)
     with np.errstate(all="ignore"):
         luck = np.sqrt(np.mean(fair**2) / np.mean(own**2))
-    errors[len(run.data.fit) :] = own * (luck if luck > 1 else 1.0)
+    errors[len(run.data.fit) :] = own * (luck if 1 < luck < np.inf else 1.0)  # infinite without errors
     return errors
 
 

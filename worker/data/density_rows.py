@@ -7,13 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
-from kan_engine import Encoding, Feature, InvalidData
+from kan_engine import Encoding, Feature
 from kan_engine.data.splitting import split_rows
+from kan_engine.density.search import check_density_rows
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 
-MIN_ROWS = 20
-COLLINEAR_CORRELATION = 1 - 1e-12  # absolute correlation above which two columns count as collinear
 # Share of distinct values among the rows below which a warning reports repeated values
 MIN_DISTINCT_SHARE = 0.5
 
@@ -79,19 +78,7 @@ def read_density_rows(table: StoredTable, request: TrainRequest) -> DensityRows:
         columns={column: table.column(column)[present]} if column is not None else {},
     )
     fit, test = present[sides.train_rows], present[sides.test_rows]
-    if len(fit) < MIN_ROWS:
-        raise InvalidData(
-            f"{len(fit)} training rows are left, but a density needs at least {MIN_ROWS}; upload more rows"
-        )
-    for name, column_values in zip(names, values[fit].T, strict=True):
-        if not column_values.min() < column_values.max():
-            raise InvalidData(f"column {name!r} is constant over the training rows", column=name)
-    if len(names) > 1 and abs(np.corrcoef(values[fit].T)[0, 1]) > COLLINEAR_CORRELATION:
-        raise InvalidData(
-            f"columns {names[0]!r} and {names[1]!r} are collinear and have no joint density; "
-            "leave one of them out",
-            column=names[1],
-        )
+    check_density_rows(values[fit], names)
     warnings = []
     if len(present) < len(values):
         warnings.append(

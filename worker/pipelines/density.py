@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from kan_engine import (
-    Density,
-    DensityConfig,
-    Predictor,
-    fit_bivariate_density,
-    fit_univariate_density,
-    save,
-)
-from kan_engine.density.law_recognition import (
-    RecognisedLaw,
-    RecognitionResult,
-    recognise_bivariate_laws,
-    recognise_univariate_laws,
-)
+from kan_engine import Density, DensityConfig, Predictor, save
+from kan_engine.density.law_recognition import RecognisedLaw, RecognitionResult
+from kan_engine.density.search import fit_densities, recognise_laws
+from kan_engine.drawing.network_curves import describe_edges
 from service.documents.answering_member import Members
 from service.documents.model_summary import describe_features, describe_network
-from service.documents.network_curves import describe_edges
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from worker.data.density_rows import DensityRows, mean_or_none, read_density_rows
@@ -37,8 +25,6 @@ from worker.results.formula_member import describe_formula_member
 MAX_TRAINING_METRIC_ROWS = 100_000  # training rows for the training metrics
 LIKELIHOOD_METRIC, LAW_LIKELIHOOD_METRIC = "mean_log_likelihood", "law_mean_log_likelihood"
 
-ShouldStop = Callable[[], bool]
-
 
 def run_density(table: StoredTable, request: TrainRequest, watch: StageTimer) -> Outcome:
     """Fit a density to one or two columns, recognise its law, and measure both and a kernel estimate.
@@ -49,14 +35,20 @@ def run_density(table: StoredTable, request: TrainRequest, watch: StageTimer) ->
     with watch.stage("prepare", 0.0, "reading the table"):
         rows = read_density_rows(table, request)
     with watch.stage("train", 0.05, "fitting the density"):
-        sides, found = _fit_densities(rows, request, watch.should_stop)
+        densities = fit_densities(rows.training, rows.weights, _make_config(request), watch.should_stop)
+        found = densities[1]
         predictor = found.to_predictor(rows.encoding, request.goal)
     with watch.stage("symbolic", 0.8, "looking for its law"):
-        verdict = (
-            _recognise_laws(rows, sides, found, request, watch.should_stop)
-            if request.symbolic
-            else RecognitionResult()
-        )
+        verdict = RecognitionResult()
+        if request.symbolic:
+            verdict = recognise_laws(
+                rows.names,
+                rows.training,
+                rows.weights,
+                densities,
+                seed=request.seed,
+                should_stop=watch.should_stop,
+            )
     law = verdict.accepted[0] if verdict.accepted else None
     with watch.stage("evaluate", 0.88, "measuring on the hold-out rows"):
         record = _make_record(rows, predictor, found, verdict, request)
@@ -81,38 +73,14 @@ def run_density(table: StoredTable, request: TrainRequest, watch: StageTimer) ->
     )
 
 
-def _fit_densities(
-    rows: DensityRows, request: TrainRequest, should_stop: ShouldStop
-) -> tuple[list[Density], Density]:
-    """Fit the density of each column alone, and the joint density."""
+def _make_config(request: TrainRequest) -> DensityConfig:
     network = request.network
-    asked = None if network.grid == "auto" else network.grid
-    nodes = None if network.hidden == "auto" else sum(network.hidden)
-    config = DensityConfig(grid_size=asked, order=network.order, seed=request.seed, nodes=nodes)
-    is_line = len(rows.names) == 1
-    alone = config if is_line else DensityConfig(order=network.order, seed=request.seed)
-    sides = [fit_univariate_density(x, rows.weights, alone, should_stop) for x in rows.training.T]
-    if is_line:
-        return sides, sides[0]
-    return sides, fit_bivariate_density(
-        rows.training, rows.weights, (sides[0], sides[1]), config, should_stop
+    return DensityConfig(
+        grid_size=None if network.grid == "auto" else network.grid,
+        order=network.order,
+        seed=request.seed,
+        nodes=None if network.hidden == "auto" else sum(network.hidden),
     )
-
-
-def _recognise_laws(
-    rows: DensityRows, sides: list[Density], found: Density, request: TrainRequest, should_stop: ShouldStop
-) -> RecognitionResult:
-    verdicts = [
-        recognise_univariate_laws(
-            name, x, rows.weights, side.held, side.support[0], request.seed, should_stop
-        )
-        for name, x, side in zip(rows.names, rows.training.T, sides, strict=True)
-    ]
-    if len(verdicts) == 1:
-        return verdicts[0]
-    names = rows.names[0], rows.names[1]
-    pair = verdicts[0], verdicts[1]
-    return recognise_bivariate_laws(names, rows.training, rows.weights, found.held, pair, request.seed)
 
 
 def _make_record(

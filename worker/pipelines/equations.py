@@ -32,11 +32,11 @@ from kan_engine import (
     solve,
 )
 from kan_engine.assessment.formula_report import rate_formulas
+from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.errors import NoSolution
 from service.db.repositories import TrainedModels
 from service.documents.answering_member import Members
 from service.documents.model_summary import describe_features, describe_network
-from service.documents.network_curves import describe_edges
 from service.schemas.equations import SolveRequest
 from service.schemas.members import EQUATION_METRICS
 from service.storage.blobs import put_bytes

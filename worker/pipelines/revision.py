@@ -32,6 +32,7 @@ from kan_engine import (
 )
 from kan_engine.assessment.formula_evidence import assess_formula
 from kan_engine.assessment.formula_report import FormulaReport
+from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.inference.decision_rule import calibrate_on_validation_
 from kan_engine.search.assembly import (
     add_formulas,
@@ -43,7 +44,6 @@ from kan_engine.search.context import SearchContext, estimate_precision, sample_
 from kan_engine.search.law_search import find_log_odds_formulas
 from kan_engine.search.law_subtask import find_small_law
 from kan_engine.search.sparse_additive import add_additive_formulas
-from service.documents.network_curves import describe_edges
 from service.errors import Conflict
 from worker.data.preparation import PreparedData
 from worker.execution.outcome import Outcome, SourceModel

@@ -17,10 +17,10 @@ from kan_engine import (
     read_metadata,
     save,
 )
+from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.inference.decision_rule import Decision
 from kan_engine.search.assembly import assemble_model, assemble_predictor
 from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
-from service.documents.network_curves import describe_edges
 from service.schemas.baselines import Baseline, is_matched, make_baseline_name
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable

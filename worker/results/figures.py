@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kan_engine import Feature, Predictor
+from kan_engine.assessment.partial_dependence import compute_partial_dependence
 from worker.data.preparation import PreparedData
 from worker.evaluation.diagnostics import compute_diagnostics
-from worker.evaluation.partial_dependence import compute_partial_dependence
 from worker.evaluation.permutation_importance import compute_importance
 
 MAX_FEATURES = 50
@@ -44,7 +44,9 @@ def compute_figures(
     importance = compute_importance(predictor, part, data, shown, each, stop)
     weights = {entry["name"]: entry["mean"] for entry in importance["features"]}
     by_weight = sorted(shown, key=lambda feature: -(weights.get(feature.name) or 0.0))
-    effects = compute_partial_dependence(predictor, data, by_weight, each, stop)
+    effects = compute_partial_dependence(
+        predictor, data.training, by_weight, each, seed=data.plan.request.seed, should_stop=stop
+    )
     return {
         "measured_on": "hold-out" if is_measured else "training",
         **compute_diagnostics(predictor, part, data.plan.request.seed),

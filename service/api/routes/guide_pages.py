@@ -21,8 +21,8 @@ from markdown_it.token import Token
 from mdit_py_plugins.anchors import anchors_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+from kan_engine.drawing.translations import localise_number
 from service.error_codes import render_error_codes as codes_as_markdown
-from service.rendering.translations import localise_number
 from service.schemas.figures import LanguageName
 from service.settings_report import render_settings as settings_as_markdown
 

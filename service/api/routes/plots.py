@@ -9,11 +9,11 @@ import orjson
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Path, Query, Response
 
+from kan_engine.drawing.svg import THEMES, Theme
 from service.api.http.dependencies import READ, Drawing, Sessions, StrictRoute
 from service.api.routes.models import Reference
 from service.operations.models import management, plots
 from service.rendering.png import to_png
-from service.rendering.svg import THEMES, Theme
 from service.schemas.figures import FiguresOut, LanguageName, ThemeName
 
 Draw = Callable[[], str]

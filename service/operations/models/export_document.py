@@ -59,7 +59,7 @@ def _concatenate(parts: list[list[float | None]]) -> np.ndarray:
 
 def build_record(predictor: Predictor, told: PortableModel | None) -> Document:
     """The record of a model, from its network and from the imported description."""
-    record = told.record if told else PortableRecord(outputs=make_output_names(predictor))
+    record = told.record if told else PortableRecord(outputs=predictor.output_names)
     carried = record.model_dump(exclude={"network", "decision", "members"})
     shape = describe_network(predictor.network, predictor.inputs, predictor.outputs, record.network.optimizer)
     return carried | {
@@ -69,14 +69,6 @@ def build_record(predictor: Predictor, told: PortableModel | None) -> Document:
         "classes": None if predictor.classes is None else list(predictor.classes),
         "network": shape,
     }
-
-
-def make_output_names(predictor: Predictor) -> list[str]:
-    """Names of the outputs: the target for one, the classes or numbered names for several."""
-    classes, count = predictor.classes or (), predictor.network.config.width[-1]
-    if len(classes) > 2:
-        return [str(label).lower() if isinstance(label, bool) else str(label) for label in classes]
-    return [predictor.target] if count == 1 else [f"{predictor.target} {place + 1}" for place in range(count)]
 
 
 def build_symbolic(
@@ -153,7 +145,7 @@ def build_edges(
         ArtifactError: The network has no such edge, or the curves do not match the edges.
     """
     from kan_engine import probe_columns  # noqa: PLC0415  # as below
-    from service.documents.network_curves import describe_edges, describe_nodes  # noqa: PLC0415  # imports torch
+    from kan_engine.drawing.network_curves import describe_edges, describe_nodes  # noqa: PLC0415  # imports torch
 
     network, encoding = predictor.network, predictor.encoding
     if told is None:

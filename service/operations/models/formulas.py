@@ -7,11 +7,11 @@ from kan_engine.errors import NotExportable
 from kan_engine.expressions.evaluation import Expression, from_json, variables
 from kan_engine.expressions.printing import derived_variables, infix, source_files
 from kan_engine.expressions.printing.derived_variables import VariableDefinitions
+from kan_engine.expressions.printing.mathml import to_mathml
 from kan_engine.expressions.printing.source_files import SourceFunction
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.errors import Conflict
-from service.rendering.mathml import to_mathml
 from service.schemas.formulas import FormulaFormat
 from service.schemas.members import read_verdict
 

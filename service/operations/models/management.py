@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from kan_engine.drawing.network_diagram import draw_network
+from kan_engine.drawing.svg import LIGHT, Theme
 from service.db.repositories.audit import Audit
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.operations.entity_tags import refuse_stale
-from service.rendering.network.drawing import draw_network
-from service.rendering.svg import LIGHT, Theme
 from service.schemas.models import ModelOut, ModelPatch
 from service.storage.deletion import remove_model
 

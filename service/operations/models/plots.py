@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from kan_engine.drawing.svg import Theme
 from service.db.repositories import Jobs, TrainedModels
 from service.db.repositories.subtasks import JobSubtasks
 from service.db.session import Sessions
@@ -19,7 +20,6 @@ from service.rendering.charts.parity import draw_parity, draw_residuals
 from service.rendering.charts.reliability_and_roc import draw_probabilities
 from service.rendering.charts.solution import draw_solution
 from service.rendering.charts.study import StudyTraining, StudyView, draw_study
-from service.rendering.svg import Theme
 from service.schemas.study import StudyRequest, summarize_training
 
 PlotData = Mapping[str, Any]

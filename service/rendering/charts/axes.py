@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from kan_engine.drawing.labels import CHARACTER_WIDTH
+from kan_engine.drawing.svg import Theme, number, text_element
 from service.rendering.charts.ticks import log_ticks, nice_ticks, tick_labels
-from service.rendering.network.labels import CHARACTER_WIDTH
-from service.rendering.svg import Theme, number, text_element
 
 LABEL_SIZE, MARK_SIZE = 11.0, 10.0  # font sizes of axis labels and tick labels
 RANGE_MARGIN = 0.04  # margin beyond the values, as a share of their range

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kan_engine.drawing.labels import format_label
+from kan_engine.drawing.svg import DASHES, Theme, text_element
 from service.rendering.charts.axes import Panel, Value, draw_path, shorten_text, text_width
-from service.rendering.network.labels import format_label
-from service.rendering.svg import DASHES, Theme, text_element
 
 MARGIN = 16.0
 TITLE_SIZE, NOTE_SIZE = 15.0, 11.5

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kan_engine.drawing.labels import format_label
+from kan_engine.drawing.svg import Theme, escape_text, number, svg_document, text_element
 from service.rendering.charts.axes import shorten_text, text_width
 from service.rendering.charts.chart_frame import MARGIN, Subject, draw_footnote, draw_headline
-from service.rendering.network.labels import format_label
-from service.rendering.svg import Theme, escape_text, number, svg_document, text_element
 
 # Sides of a cell: largest, smallest, least with a count
 MAX_CELL_SIDE, MIN_CELL_SIDE, MIN_COUNTED_SIDE = 66.0, 14.0, 26.0

@@ -4,8 +4,8 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
+from kan_engine.drawing.svg import number
 from service.rendering.charts.axes import Panel
-from service.rendering.svg import number
 
 Point = tuple[float, float]
 Line = list[Point]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from kan_engine.drawing.svg import Theme, number, svg_document
 from service.rendering.charts.axes import Panel, Scale, draw_path, marks_width
 from service.rendering.charts.chart_frame import (
     MARGIN,
@@ -15,7 +16,6 @@ from service.rendering.charts.chart_frame import (
     series_style,
 )
 from service.rendering.charts.contours import level_lines, level_path
-from service.rendering.svg import Theme, number, svg_document
 
 WIDTH, HEIGHT = 640.0, 330.0
 MAP_SIDE = 430.0

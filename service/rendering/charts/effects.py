@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kan_engine.drawing.labels import format_label
+from kan_engine.drawing.svg import Theme, escape_text, number, svg_document, text_element
+from kan_engine.drawing.translations import format_number
 from service.rendering.charts.axes import (
     MARK_SIZE,
     Panel,
@@ -20,9 +23,6 @@ from service.rendering.charts.chart_frame import (
     draw_legend,
     series_style,
 )
-from service.rendering.network.labels import format_label
-from service.rendering.svg import Theme, escape_text, number, svg_document, text_element
-from service.rendering.translations import format_number
 
 MAX_FEATURES = 12
 PANELS_PER_ROW = 3
@@ -35,7 +35,7 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     """Draw the mean prediction over each feature, with a band from the 10 % to the 90 % quantile of the rows.
 
     Args:
-        effects: Result of ``worker.evaluation.partial_dependence``, the most important feature first.
+        effects: Result of ``kan_engine.assessment.partial_dependence``, the most important feature first.
         subject: The model.
         theme: Colours and language.
     """

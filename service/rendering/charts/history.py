@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from kan_engine.drawing.svg import Theme, number, svg_document, text_element
 from service.rendering.charts.axes import Panel, Scale, draw_path, marks_width
 from service.rendering.charts.chart_frame import Subject, draw_headline, draw_legend, draw_lines
-from service.rendering.svg import Theme, number, svg_document, text_element
 
 WIDTH, HEIGHT = 680.0, 330.0
 MIN_LABEL_SPACING = 34.0  # pixels; grid refinements closer than this get a line without a label

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kan_engine.drawing.svg import Theme, number, svg_document, text_element
+from kan_engine.drawing.translations import format_number
 from service.rendering.charts.axes import Panel, Scale, draw_path, shorten_text, text_width
 from service.rendering.charts.chart_frame import Subject, draw_footnote, draw_headline
-from service.rendering.svg import Theme, number, svg_document, text_element
-from service.rendering.translations import format_number
 
 MAX_FEATURES = 30
 BAR_HEIGHT, BAR_GAP = 15.0, 8.0

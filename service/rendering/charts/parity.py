@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kan_engine.drawing.svg import Theme, number, svg_document, text_element
+from kan_engine.drawing.translations import format_number
 from service.rendering.charts.axes import Panel, Scale, draw_path, marks_width
 from service.rendering.charts.chart_frame import Subject, draw_footnote, draw_headline
-from service.rendering.svg import Theme, number, svg_document, text_element
-from service.rendering.translations import format_number
 
 SIDE = 420.0
 RESIDUALS_WIDTH, RESIDUALS_HEIGHT = 470.0, 330.0  # width and height of the panel of residuals

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kan_engine.drawing.svg import Theme, number, svg_document, text_element
+from kan_engine.drawing.translations import format_number
 from service.rendering.charts.axes import Panel, Scale, draw_path, text_width
 from service.rendering.charts.chart_frame import (
     MARGIN,
@@ -12,8 +14,6 @@ from service.rendering.charts.chart_frame import (
     draw_legend,
     draw_lines,
 )
-from service.rendering.svg import Theme, number, svg_document, text_element
-from service.rendering.translations import format_number
 
 PANEL_SIDE, PANEL_GAP = 300.0, 84.0
 UNIT_SCALE = Scale(0.0, 1.0)

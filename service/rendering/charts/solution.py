@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from kan_engine.drawing.svg import Theme, number, svg_document, text_element
+from kan_engine.drawing.translations import format_number
 from service.rendering.charts.axes import (
     MARK_SIZE,
     Panel,
@@ -16,8 +18,6 @@ from service.rendering.charts.axes import (
 from service.rendering.charts.chart_frame import Subject, draw_footnote, draw_headline
 from service.rendering.charts.contours import Line, level_lines, level_path
 from service.rendering.charts.ticks import nice_ticks, tick_labels
-from service.rendering.svg import Theme, number, svg_document, text_element
-from service.rendering.translations import format_number
 
 WIDTH = 640.0
 SINGLE_HEIGHT, MULTIPLE_HEIGHT = 330.0, 150.0  # height of a single curve, and of one of several

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from kan_engine.drawing.svg import Theme, number, svg_document, text_element
+from kan_engine.drawing.translations import SUPERSCRIPTS
 from service.rendering.charts.axes import Panel, Scale, draw_path, marks_width
 from service.rendering.charts.chart_frame import MARGIN, draw_headline, draw_legend, series_style
-from service.rendering.svg import Theme, number, svg_document, text_element
-from service.rendering.translations import SUPERSCRIPTS
 
 WIDTH, HEIGHT = 520.0, 400.0
 MAX_SERIES = 10

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from service.rendering.translations import format_power_of_ten
+from kan_engine.drawing.translations import format_power_of_ten
 
 NICE_FACTORS = (1, 2, 5)
 DIGITS_STOP = 18  # exclusive; 17 digits distinguish any two doubles

@@ -13,12 +13,12 @@ from fastapi.testclient import TestClient
 import kan_engine
 from kan_engine import Formula
 from kan_engine.assessment.formula_report import rate_formulas
+from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.export.probe_rows import probe_columns
 from kan_engine.expressions.evaluation import Variable, call
 from kan_engine.network.layer import SymbolicEdge
 from service.db.session import Sessions
 from service.db.tables import Model
-from service.documents.network_curves import describe_edges
 from tests.support.factories import make_model, make_predictor, make_symbolic
 from tests.support.runtimes import run_in_onnxruntime
 from worker.results.symbolic_document import make_symbolic_document
@@ -51,7 +51,7 @@ def example() -> tuple[kan_engine.Predictor, dict[str, Any] | None, dict[str, An
     report = rate_formulas(formulas, seen, {"y": truth}, seen=seen, learnt={"y": truth})
     symbolic = report and make_symbolic_document(report, encoding)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.documents.network_curves.MAX_SUGGESTED_EDGES", 2)
+        patch.setattr("kan_engine.drawing.network_curves.MAX_SUGGESTED_EDGES", 2)
         picture = describe_edges(predictor.network, predictor.inputs, encoding, encoded, ["y"])
     picture["edges"][0]["y"][3] = None
     return predictor, symbolic, picture

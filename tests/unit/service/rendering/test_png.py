@@ -5,9 +5,9 @@ import zlib
 
 import pytest
 
+from kan_engine.drawing.svg import LIGHT, svg_document, text_element
 from service.errors import Invalid
 from service.rendering.png import to_png
-from service.rendering.svg import LIGHT, svg_document, text_element
 
 SIGNS = "x̄ φ λ Ж ² √ − × · ≤ ∝ → ⁻⁴ ‰"
 

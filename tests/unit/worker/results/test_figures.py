@@ -7,10 +7,10 @@ import pytest
 from sklearn import metrics
 
 from kan_engine import KAN, KANConfig, Predictor, Standardizer, TargetScaler
+from kan_engine.assessment.partial_dependence import OTHER_CATEGORIES
 from kan_engine.network.kan import initialise_
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
-from worker.evaluation.partial_dependence import OTHER_CATEGORIES
 from worker.results import figures as module
 from worker.results.figures import MAX_FEATURES, compute_figures
 

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from kan_engine.drawing.svg import DARK, LIGHT, Theme
 from service.rendering.charts.chart_frame import Subject
 from service.rendering.charts.confusion import draw_confusion
 from service.rendering.charts.density import draw_density
@@ -19,7 +20,6 @@ from service.rendering.charts.parity import draw_parity, draw_residuals
 from service.rendering.charts.reliability_and_roc import draw_probabilities
 from service.rendering.charts.solution import draw_solution
 from service.rendering.charts.study import StudyTraining, StudyView, draw_study
-from service.rendering.svg import DARK, LIGHT, Theme
 from tests.support.pictures import english_in
 
 SVG = "{http://www.w3.org/2000/svg}"

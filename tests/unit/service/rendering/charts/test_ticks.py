@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kan_engine.drawing.translations import format_number
 from service.rendering.charts.axes import Scale
 from service.rendering.charts.ticks import log_ticks, nice_ticks, tick_labels
-from service.rendering.translations import format_number
 
 NUMBERS = st.floats(-1e300, 1e300)
 POSITIVE = st.floats(1e-290, 1e290)

@@ -6,7 +6,7 @@ import pytest
 
 from kan_engine.expressions.evaluation import Variable, call, number
 from kan_engine.expressions.printing.latex import to_latex
-from service.rendering.mathml import to_mathml
+from kan_engine.expressions.printing.mathml import to_mathml
 
 M = "{http://www.w3.org/1998/Math/MathML}"
 

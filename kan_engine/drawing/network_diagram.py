@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from service.rendering.network.edge_blocks import Point
-from service.rendering.network.labels import (
+from kan_engine.drawing.edge_blocks import Point
+from kan_engine.drawing.labels import (
     CAPTION_SIZE,
     FONT_SIZE,
     build_caption,
@@ -21,7 +21,7 @@ from service.rendering.network.labels import (
     label_width,
     node_name,
 )
-from service.rendering.network.layout import (
+from kan_engine.drawing.layout import (
     LABEL_HEIGHT,
     Edge,
     NetworkLayout,
@@ -29,7 +29,7 @@ from service.rendering.network.layout import (
     edge_function,
     lay_out,
 )
-from service.rendering.svg import LIGHT, Theme, escape_text, number, svg_document, text_element
+from kan_engine.drawing.svg import LIGHT, Theme, escape_text, number, svg_document, text_element
 
 MAX_NAMES_WIDTH = 1_600.0  # pixels for the input names side by side; wider names are slanted
 SLANT_DEGREES = -40

@@ -7,14 +7,14 @@ from string import Formatter
 
 import pytest
 
-from service.rendering.translations import RUSSIAN, localise_number, say
+from kan_engine.drawing.translations import RUSSIAN, localise_number, say
 
-SERVICE = Path(__file__).parents[4] / "service"
+ROOT = Path(__file__).parents[4]
 
 
 def said() -> Iterator[str]:
     """Every sentence that is said somewhere in the source."""
-    for path in sorted(SERVICE.rglob("*.py")):
+    for path in sorted([*(ROOT / "service").rglob("*.py"), *(ROOT / "kan_engine").rglob("*.py")]):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.sax.saxutils import escape
 
-from service.rendering import translations
-from service.schemas.figures import LanguageName, ThemeName
+from kan_engine.drawing import translations
+from kan_engine.drawing.translations import LanguageName
 
+ThemeName = Literal["light", "dark"]
 FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 
 

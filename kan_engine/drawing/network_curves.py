@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from kan_engine import KAN, Encoding, FitPoints, Standardizer, Suggestion, edge_scores, suggest
-from service.schemas.models import MAX_PICTURED_EDGES
+from kan_engine.data.encoding import Encoding
+from kan_engine.data.scaling import Standardizer
+from kan_engine.network.kan import KAN
+from kan_engine.network.pruning import edge_scores
+from kan_engine.symbolic.univariate_fit import FitPoints, Suggestion, suggest
 
 CURVE_POINTS = 61  # per curve
+MAX_EDGES = 10_000  # more would be illegible, and the description as large as many tables
 MAX_SUGGESTIONS = 8  # per edge
 MAX_SUGGESTED_EDGES = 24  # the strongest edges; more would delay the result
 MAX_SAMPLE_ROWS = 2000
@@ -73,9 +77,9 @@ def describe_nodes(network: KAN, encoding: Encoding, outputs: Sequence[str]) -> 
 def _select_edges(masks: list[torch.Tensor], scores: list[torch.Tensor]) -> list[torch.Tensor]:
     """Masks of the active edges; if there are too many, of those with the highest scores."""
     live = torch.cat([score[mask] for score, mask in zip(scores, masks, strict=True)])
-    if len(live) <= MAX_PICTURED_EDGES:
+    if len(live) <= MAX_EDGES:
         return masks
-    least = live.topk(MAX_PICTURED_EDGES).values[-1]
+    least = live.topk(MAX_EDGES).values[-1]
     return [mask & (score >= least) for score, mask in zip(scores, masks, strict=True)]
 
 

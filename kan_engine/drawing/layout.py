@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.rendering.network.edge_blocks import BOX_GAP, Block, BoxPlacement, LayerItem, Point, place_boxes
+from kan_engine.drawing.edge_blocks import BOX_GAP, Block, BoxPlacement, LayerItem, Point, place_boxes
 
 MAX_EDGES = 400  # more edges cannot be distinguished, and the file would grow without bound
 MAX_IDLE_INPUTS = 24  # inputs without an edge are drawn unless there are more inputs than this

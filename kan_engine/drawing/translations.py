@@ -6,9 +6,9 @@ English.
 """
 
 import math
+from typing import Literal
 
-from service.schemas.figures import LanguageName
-
+LanguageName = Literal["en", "ru"]
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 RUSSIAN_DIGITS = str.maketrans({",": "\xa0", ".": ","})  # 20,000.5 becomes 20 000,5
 RUSSIAN = {

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import Feature, LabelledRows, Predictor
+from kan_engine.data.feature import Feature
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import class_name
-from worker.data.preparation import PreparedData
+from kan_engine.inference.predictor import Predictor
 
 CURVE_POINTS = 41  # values over the range of a number
 MAX_CATEGORIES = 30
@@ -25,10 +26,12 @@ OTHER_CATEGORIES = "other categories"
 
 def compute_partial_dependence(
     predictor: Predictor,
-    data: PreparedData,
+    training: LabelledRows,
     features: Sequence[Feature],
-    rows_each: int,
-    should_stop: Callable[[], bool],
+    rows_each: int = MAX_ROWS * CURVE_POINTS,
+    *,
+    seed: int = 0,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> list[dict[str, Any]]:
     """Compute partial dependence (Friedman 2001, section 8.2) and the spread of the individual curves.
 
@@ -42,46 +45,48 @@ def compute_partial_dependence(
 
     Args:
         predictor: The model.
-        data: The rows of the model.
+        training: Training rows of the model.
         features: Features to compute, in this order.
         rows_each: Number of rows that may be predicted per feature.
+        seed: Seed of the sample of rows.
         should_stop: Once it returns true, the remaining features are left out.
     """
     rows = min(MAX_ROWS, max(MIN_ROWS, rows_each // CURVE_POINTS))
-    sample = data.training.sample(rows, data.plan.request.seed)
-    shown = _curve_outputs(predictor, data)
+    sample = training.sample(rows, seed)
+    shown = _curve_outputs(predictor, training)
     found = []
     for feature in features:
         if should_stop():
             break
         if feature.type == "datetime":  # its encoded columns depend on each other
             continue
-        found.append(_feature_dependence(predictor, data, feature, sample, shown))
+        found.append(_feature_dependence(predictor, training, feature, sample, shown))
     return found
 
 
-def _curve_outputs(predictor: Predictor, data: PreparedData) -> list[tuple[str, int]]:
+def _curve_outputs(predictor: Predictor, training: LabelledRows) -> list[tuple[str, int]]:
     """Return the name of every curve, and its column in the result of ``_predict_outputs``."""
     if predictor.classes is None:
-        return [(data.plan.request.goal, 0)]
+        return [(predictor.target, 0)]
     names = [class_name(label) for label in predictor.classes]
     if len(names) == 2:
         return [(names[1], 1)]
-    counts = np.bincount(data.training.classes, minlength=len(names))
+    counts = np.bincount(training.classes, minlength=len(names))
     return [(names[c], c) for c in sorted(np.argsort(-counts, kind="stable")[:MAX_CLASSES].tolist())]
 
 
 def _feature_dependence(
     predictor: Predictor,
-    data: PreparedData,
+    training: LabelledRows,
     feature: Feature,
     sample: LabelledRows,
     shown: list[tuple[str, int]],
 ) -> dict[str, Any]:
-    places = [place for place, column in enumerate(data.encoding.names) if column.feature == feature.name]
+    encoding = predictor.encoding
+    places = [place for place, column in enumerate(encoding.names) if column.feature == feature.name]
     values, names = _feature_values(feature)
-    block = np.zeros((len(values), len(data.encoding.names)))
-    data.encoding.write(block, feature, values)
+    block = np.zeros((len(values), len(encoding.names)))
+    encoding.write(block, feature, values)
     curves = _predict_curves(predictor, sample.x, places, block[:, places], [column for _, column in shown])
     has_spread = len(shown) == 1
     return {
@@ -97,7 +102,7 @@ def _feature_dependence(
             }
             for (output, _), curve in zip(shown, np.moveaxis(curves, 2, 0), strict=True)
         ],
-        **_feature_distribution(feature, data.training, places, block[:, places]),
+        **_feature_distribution(feature, training, places, block[:, places]),
     }
 
 

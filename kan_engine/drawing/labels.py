@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from unicodedata import east_asian_width
 
-from service.rendering.network.layout import Edge, NetworkLayout, edge_function
-from service.rendering.svg import Theme
+from kan_engine.drawing.layout import Edge, NetworkLayout, edge_function
+from kan_engine.drawing.svg import Theme
 
 FONT_SIZE, CAPTION_SIZE = 13.0, 11.0
 CHARACTER_WIDTH = 0.6  # mean width of a character as a share of the font size; the reader's font is unknown

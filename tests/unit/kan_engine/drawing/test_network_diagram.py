@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from service.rendering.network.drawing import draw_network
-from service.rendering.network.labels import CAPTION_SIZE, CHARACTER_WIDTH, label_width
-from service.rendering.network.layout import MAX_EDGES, MAX_IDLE_INPUTS, PlacedEdge, edge_function, lay_out
-from service.rendering.svg import DARK, LIGHT
+from kan_engine.drawing.labels import CAPTION_SIZE, CHARACTER_WIDTH, label_width
+from kan_engine.drawing.layout import MAX_EDGES, MAX_IDLE_INPUTS, PlacedEdge, edge_function, lay_out
+from kan_engine.drawing.network_diagram import draw_network
+from kan_engine.drawing.svg import DARK, LIGHT
 from tests.support.pictures import english_in
 
 SVG = "{http://www.w3.org/2000/svg}"

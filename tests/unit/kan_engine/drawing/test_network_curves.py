@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kan_engine import KAN, Encoding, Standardizer
-from service.documents.network_curves import CURVE_POINTS, MAX_SUGGESTIONS, describe_edges
+from kan_engine.drawing.network_curves import CURVE_POINTS, MAX_SUGGESTIONS, describe_edges
 from tests.support.engine.networks import random_network
 
 X = np.random.default_rng(0).uniform([10.0, -3.0], [20.0, -1.0], (200, 2))
@@ -19,14 +19,14 @@ INPUTS = Standardizer.fit(X)
 @pytest.fixture(autouse=True)
 def _no_suggestions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fitting the library takes longest; tests that are about it turn it on."""
-    monkeypatch.setattr("service.documents.network_curves.MAX_SUGGESTED_EDGES", 0)
+    monkeypatch.setattr("kan_engine.drawing.network_curves.MAX_SUGGESTED_EDGES", 0)
 
 
 @pytest.fixture(scope="module")
 def suggested() -> list[dict[str, Any]]:
     """Edges of a network, two of which get suggestions."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.documents.network_curves.MAX_SUGGESTED_EDGES", 2)
+        patch.setattr("kan_engine.drawing.network_curves.MAX_SUGGESTED_EDGES", 2)
         edges: list[dict[str, Any]] = portrait(random_network((2, 2, 1)))["edges"]
     return edges
 
@@ -75,7 +75,7 @@ def test_every_live_edge_is_shown_and_no_pruned_one() -> None:
 def test_of_too_many_edges_the_strongest_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     network = random_network((2, 2, 1))
     every = sorted(edge["score"] for edge in portrait(network)["edges"])
-    monkeypatch.setattr("service.documents.network_curves.MAX_PICTURED_EDGES", 4)
+    monkeypatch.setattr("kan_engine.drawing.network_curves.MAX_EDGES", 4)
     assert sorted(edge["score"] for edge in portrait(network)["edges"]) == every[-4:]
 
 
@@ -139,7 +139,7 @@ def test_a_total_weighs_fit_against_complexity_as_pykan_does(suggested: list[dic
 def test_a_picture_that_is_told_to_stop_has_curves_but_no_suggestions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("service.documents.network_curves.MAX_SUGGESTED_EDGES", 2)
+    monkeypatch.setattr("kan_engine.drawing.network_curves.MAX_SUGGESTED_EDGES", 2)
     edges = describe_edges(random_network((2, 1)), INPUTS, ENCODING, X, ["y"], lambda: True)["edges"]
     assert [(len(edge["y"]), edge["suggestions"]) for edge in edges] == [
         (CURVE_POINTS, []),
@@ -148,7 +148,7 @@ def test_a_picture_that_is_told_to_stop_has_curves_but_no_suggestions(
 
 
 def test_a_straight_edge_is_suggested_to_be_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.documents.network_curves.MAX_SUGGESTED_EDGES", 1)
+    monkeypatch.setattr("kan_engine.drawing.network_curves.MAX_SUGGESTED_EDGES", 1)
     network = random_network((2, 1))
     with torch.no_grad():
         greville = network.layers[0].knots[:, 1:-1].unfold(1, 3, 1).mean(-1)

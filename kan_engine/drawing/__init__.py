@@ -1,0 +1,1 @@
+"""The drawing of a network as SVG, and what all pictures share."""

@@ -1,0 +1,137 @@
+"""Estimator of the density of one or two columns."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from kan_engine.data.encoding import Encoding
+from kan_engine.density.estimation import DensityConfig
+from kan_engine.density.law_recognition import RecognitionResult
+from kan_engine.density.search import check_density_rows, fit_densities, recognise_laws
+from kan_engine.errors import InvalidData
+from kan_engine.expressions.printing.identifiers import safe_names
+from kan_engine.expressions.printing.infix import to_text
+from kan_engine.inference.predictor import Predictor
+
+
+class KANDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
+    """The density of one or two columns, p(x) = exp(f(x)) / Z with a network f, and the law that it follows.
+
+    Parameters
+    ----------
+    grid : int, default=None
+        Grid intervals; None leaves them to cross-validation.
+    order : int, default=3
+        Order of the splines.
+    nodes : int, default=None
+        Inner nodes of the density of two columns.
+    symbolic : bool, default=True
+        Whether the law is looked for.
+    max_seconds : float, default=300
+        Time limit; the best density so far is kept.
+    random_state : int, default=0
+        Seed.
+
+    Attributes
+    ----------
+    predictor_ : Predictor
+        The density.
+    law_ : str or None
+        Name of the law that the rows follow, such as ``"normal"``.
+    law_parameters_ : list of dict
+        Its parameters, with standard errors and 95 % confidence intervals.
+    formula_ : str or None
+        The law as a formula.
+    """
+
+    def __init__(
+        self,
+        *,
+        grid: int | None = None,
+        order: int = 3,
+        nodes: int | None = None,
+        symbolic: bool = True,
+        max_seconds: float = 300.0,
+        random_state: int = 0,
+    ) -> None:
+        self.grid = grid
+        self.order = order
+        self.nodes = nodes
+        self.symbolic = symbolic
+        self.max_seconds = max_seconds
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: ARG002
+        """Estimate the density of the rows.
+
+        Parameters
+        ----------
+        X : data frame or array [rows, 1 or 2]
+            Numbers.
+        y : None
+            Ignored.
+        sample_weight : array [rows], default=None
+            Weight of every row.
+
+        Raises
+        ------
+        InvalidData
+            There are too few rows, a column is constant, or two are collinear; a ``ValueError``.
+        """
+        x = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        weights = _check_sample_weight(
+            sample_weight, x, ensure_non_negative=True, allow_all_zero_weights=False
+        )
+        x, weights = x[weights > 0], weights[weights > 0]
+        names = list(getattr(self, "feature_names_in_", [f"x{place}" for place in range(x.shape[1])]))
+        if len(names) > 2:
+            raise InvalidData(f"a density has one or two columns, got {len(names)}")
+        check_density_rows(x, names)
+        until = time.monotonic() + self.max_seconds
+
+        def should_stop() -> bool:
+            return time.monotonic() > until
+
+        config = DensityConfig(
+            grid_size=self.grid, order=self.order, seed=self.random_state, nodes=self.nodes
+        )
+        densities = fit_densities(x, weights, config, should_stop)
+        columns = dict(zip(names, x.T, strict=True))
+        encoding = Encoding.fit(columns, dict.fromkeys(names, "number"))
+        self.predictor_: Predictor = densities[1].to_predictor(encoding, "density")
+        found = RecognitionResult()
+        if self.symbolic:
+            found = recognise_laws(
+                names, x, weights, densities, seed=self.random_state, should_stop=should_stop
+            )
+        best = found.accepted[0] if found.accepted else None
+        self.law_ = None if best is None else best.name
+        self.law_parameters_ = [] if best is None else best.parameters
+        self._tree = None if best is None else best.tree
+        self.warnings_ = (found.refused,) if found.refused else ()
+        return self
+
+    @property
+    def formula_(self) -> str | None:
+        """The law as a formula; None without one."""
+        check_is_fitted(self, "predictor_")
+        if self._tree is None:
+            return None
+        return to_text(self._tree, safe_names([column.name for column in self.predictor_.encoding.names]))
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Log-density of every row [rows], in the units of the columns; -inf outside the support."""
+        check_is_fitted(self, "predictor_")
+        x = validate_data(self, X, dtype=np.float64, reset=False)
+        with np.errstate(divide="ignore"):
+            found: np.ndarray = np.log(self.predictor_.predict(x))
+        return found
+
+    def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
+        """Mean log-density of the rows. (Unlike ``KernelDensity``, which returns the sum.)"""
+        return float(self.score_samples(X).mean())

@@ -1,0 +1,186 @@
+"""Estimators of a number and of a class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.multiclass import check_classification_targets
+
+from kan_engine.data.labels import class_name, compute_class_weights
+from kan_engine.errors import InvalidData
+from kan_engine.estimators.base import KANEstimator, Optimizer
+from kan_engine.inference.label_decision import choose_classes
+from kan_engine.search.assembly import Model
+from kan_engine.search.callbacks import ReportProgress
+
+
+class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # scikit-learn is not typed
+    """A formula and a network for a number; see ``KANEstimator`` for the parameters.
+
+    Attributes
+    ----------
+    model_ : Model
+        Predictor of the network, formulas, and the formulas as a predictor.
+    formula_, verdict_, formulas_
+        The best formula, what may be said of it, and the front of formulas.
+    warnings_ : tuple of str
+        What was left out, and what to look at.
+    n_features_in_, feature_names_in_
+        As in every estimator.
+    """
+
+    _task = "regression"
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Search for a model.
+
+        Parameters
+        ----------
+        X : data frame or array [rows, columns]
+            Numbers; in a data frame also texts, booleans and times. Values may be missing.
+        y : array [rows]
+            Numbers.
+        sample_weight : array [rows], default=None
+            Weight of every row.
+
+        Raises
+        ------
+        InvalidData
+            No model can be trained on the rows; a ``ValueError``.
+        """
+        target = self._read_target(y)
+        numbers = check_array(target, ensure_2d=False, dtype=np.float64, input_name="y")
+        check_consistent_length(X, numbers)
+        return self._fit(X, numbers, self._check_weights(sample_weight, len(numbers)))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Values [rows], by the member that answers; see ``predictor_``."""
+        encoded = self._encode(X)
+        return np.asarray(self.predictor_.predict(encoded), dtype=np.float64)
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> np.ndarray:
+        """Lower and upper bound [rows, 2] of prediction intervals, by split conformal prediction.
+
+        They hold for rows like those of the training; outside their range they promise nothing.
+        """
+        encoded = self._encode(X)
+        return self.predictor_.intervals(encoded, level)
+
+
+class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # scikit-learn is not typed
+    """A formula and a network for a class; see ``KANEstimator`` for the other parameters.
+
+    Probabilities are calibrated to the data. Formulas are those of the log-odds of the second of two classes,
+    or of one logit per class.
+
+    Parameters
+    ----------
+    class_weight : {"balanced"}, mapping or None, default=None
+        Weights of classes, which act on the labels and not on the probabilities. By default the likeliest
+        class is the label; of two classes of which one is rare, the one with the highest F1.
+
+    Attributes
+    ----------
+    classes_ : array
+        The classes, sorted.
+    model_, formula_, verdict_, formulas_, warnings_
+        As in ``KANRegressor``.
+    """
+
+    _task = "classification"
+
+    def __init__(
+        self,
+        *,
+        class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
+        hidden: Sequence[int] | None = None,
+        grid: int | None = None,
+        order: int = 3,
+        optimizer: Optimizer = "auto",
+        grid_schedule: Sequence[int] | None = None,
+        steps: int | None = None,
+        lamb: float | None = None,
+        restarts: int | None = None,
+        prune: bool = True,
+        symbolic: bool = True,
+        max_complexity: int | None = None,
+        forbid: Iterable[str] = (),
+        is_ordered: bool = False,
+        max_seconds: float = 300.0,
+        random_state: Any = 0,
+        report: ReportProgress | None = None,
+    ) -> None:
+        super().__init__(
+            hidden=hidden,
+            grid=grid,
+            order=order,
+            optimizer=optimizer,
+            grid_schedule=grid_schedule,
+            steps=steps,
+            lamb=lamb,
+            restarts=restarts,
+            prune=prune,
+            symbolic=symbolic,
+            max_complexity=max_complexity,
+            forbid=forbid,
+            is_ordered=is_ordered,
+            max_seconds=max_seconds,
+            random_state=random_state,
+            report=report,
+        )
+        self.class_weight = class_weight
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Search for a model.
+
+        Parameters
+        ----------
+        X : data frame or array [rows, columns]
+            Numbers; in a data frame also texts, booleans and times. Values may be missing.
+        y : array [rows]
+            Numbers, texts or booleans: at least two classes.
+        sample_weight : array [rows], default=None
+            Weight of every row.
+
+        Raises
+        ------
+        InvalidData
+            No model can be trained on the rows; a ``ValueError``.
+        """
+        target = self._read_target(y)
+        check_classification_targets(target)
+        check_consistent_length(X, target)
+        weights = self._check_weights(sample_weight, len(target))
+        self.classes_, codes = np.unique(target, return_inverse=True)
+        if len(np.unique(codes[weights > 0])) < 2:
+            raise InvalidData("a classifier needs at least two classes; y has one class")
+        class_weights = None
+        if self.class_weight is not None:
+            class_weights = compute_class_weights(
+                self._name_class_weights(), self.classes_.tolist(), codes, len(self.classes_)
+            )
+        return self._fit(X, codes, weights, tuple(self.classes_.tolist()), class_weights)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The class of every row [rows]."""
+        chosen = choose_classes(self.predict_proba(X), self.predictor_.decision_weights)
+        labels: np.ndarray = self.classes_[chosen]
+        return labels
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """The probability of every class [rows, classes], in the order of ``classes_``."""
+        return self.predictor_.probabilities(self._encode(X))
+
+    def _name_class_weights(self) -> Any:
+        """The weights by the names of classes, as the service takes them."""
+        if isinstance(self.class_weight, Mapping):
+            return {class_name(label): weight for label, weight in self.class_weight.items()}
+        return self.class_weight
+
+    def _adopt(self, model: Model, warnings: Sequence[str]) -> None:
+        super()._adopt(model, warnings)
+        self.classes_ = np.array(model.predictor.classes)

@@ -1,0 +1,159 @@
+"""Estimators find what the service finds, and read what users have."""
+
+import pickle
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from kan_engine import InvalidData, KANClassifier, KANRegressor
+
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
+RNG = np.random.default_rng(0)
+ROWS = 120
+TEMPERATURE, PRESSURE = RNG.uniform(0.5, 3.0, (2, ROWS))
+FRAME = pd.DataFrame({"temperature": TEMPERATURE, "pressure": PRESSURE})
+LAW = pd.Series(TEMPERATURE * np.exp(-PRESSURE), name="rate")
+QUICK: dict[str, Any] = {"hidden": (2,), "grid": 3, "steps": 8, "restarts": 1, "symbolic": False}
+
+
+@pytest.fixture(scope="module")
+def of_the_law() -> KANRegressor:
+    return KANRegressor().fit(FRAME, LAW)
+
+
+def test_a_law_is_found_as_a_formula_in_the_names_of_the_columns(of_the_law: KANRegressor) -> None:
+    assert of_the_law.formula_ == "temperature*exp(-pressure)"
+    assert of_the_law.verdict_ == "exact"
+    np.testing.assert_allclose(of_the_law.predict(FRAME), LAW, rtol=1e-9)
+
+
+def test_the_formula_is_had_in_latex_and_for_sympy(of_the_law: KANRegressor) -> None:
+    assert of_the_law.latex() == r"\mathrm{temperature} \cdot e^{- \mathrm{pressure}}"
+    expression = of_the_law.sympy()
+    assert {str(symbol) for symbol in expression.free_symbols} == {"temperature", "pressure"}
+    value = expression.subs({"temperature": 2.0, "pressure": 1.0})
+    assert float(value) == pytest.approx(2 * np.exp(-1))
+
+
+def test_the_front_is_a_frame_of_the_users_library_with_the_best_formula_last(
+    of_the_law: KANRegressor,
+) -> None:
+    front = of_the_law.formulas_
+    assert isinstance(front, pd.DataFrame)
+    assert front["expression"].iloc[-1] == of_the_law.formula_
+    assert front["complexity"].is_monotonic_increasing
+
+
+def test_a_saved_model_answers_as_before_and_keeps_its_formulas(
+    of_the_law: KANRegressor, tmp_path: Path
+) -> None:
+    of_the_law.save(tmp_path / "rate.safetensors")
+    again = KANRegressor.load(tmp_path / "rate.safetensors")
+    np.testing.assert_array_equal(again.predict(FRAME), of_the_law.predict(FRAME))
+    assert (again.formula_, again.verdict_) == (of_the_law.formula_, of_the_law.verdict_)
+    pd.testing.assert_frame_equal(again.formulas_, of_the_law.formulas_)
+    assert "<svg" in again.plot().svg
+    with pytest.raises(InvalidData, match="the model is a regression, not a classification"):
+        KANClassifier.load(tmp_path / "rate.safetensors")
+
+
+def test_a_notebook_shows_formula_verdict_and_network(of_the_law: KANRegressor) -> None:
+    shown = of_the_law._repr_html_()
+    assert "<math" in shown
+    assert "exact" in shown
+    assert "<svg" in shown
+    assert "KANRegressor" in KANRegressor()._repr_html_()
+
+
+def test_an_effect_is_a_frame_over_the_range_of_the_feature(of_the_law: KANRegressor) -> None:
+    effect = of_the_law.partial_dependence("pressure")
+    assert effect["mean"].is_monotonic_decreasing
+    assert effect["value"].min() == pytest.approx(PRESSURE.min())
+    with pytest.raises(InvalidData, match="no feature 'volume'; it has temperature, pressure"):
+        of_the_law.partial_dependence("volume")
+
+
+@pytest.mark.parametrize("kind", ["onnx", "python"])
+def test_a_model_is_exported(of_the_law: KANRegressor, tmp_path: Path, kind: Any) -> None:
+    of_the_law.export(tmp_path / "model", kind)
+    assert (tmp_path / "model").stat().st_size > 1000
+
+
+def test_intervals_hold_the_values_of_most_rows() -> None:
+    noisy = LAW + RNG.normal(0, 0.1, ROWS)
+    found = KANRegressor(**QUICK).fit(FRAME, noisy)
+    low, high = found.predict_interval(FRAME, 0.8).T
+    assert 0.7 < np.mean((low <= noisy) & (noisy <= high)) <= 1.0
+
+
+def mixed(library: Any) -> Any:
+    days = [date(2024, 1, 1) + timedelta(days=row) for row in range(ROWS)]
+    return library.DataFrame(
+        {
+            "kind": ["oak", "ash", None] * (ROWS // 3),
+            "size": [1.0, None, 3.0, 4.0] * (ROWS // 4),
+            "day": days,
+            "wet": [True, False] * (ROWS // 2),
+            "same": [1] * ROWS,
+        }
+    )
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_texts_times_booleans_and_missing_values_of_a_frame_are_features(library: Any) -> None:
+    frame, answers = mixed(library), np.array(["a", "b"] * (ROWS // 2))
+    found = KANClassifier(**QUICK).fit(frame, answers)
+    kinds = {each.name: each.type for each in found.model_.predictor.encoding.features}
+    assert kinds == {"kind": "category", "size": "number", "day": "datetime", "wet": "boolean"}
+    assert found.warnings_[0] == "column 'same' is left out: it is the same in all rows"
+    assert found.score(frame, answers) == 1.0
+    assert found.predict(frame[:3]).tolist() == ["a", "b", "a"]
+    assert isinstance(found.formulas_, library.DataFrame)
+
+
+def test_a_column_of_lists_is_refused_by_its_name() -> None:
+    with pytest.raises(InvalidData, match="'x' holds values of the types list"):
+        KANRegressor(**QUICK).fit(pl.DataFrame({"x": [[1], [2], [3]]}), [1.0, 2.0, 3.0])
+
+
+def test_class_weights_move_the_labels_and_not_the_probabilities() -> None:
+    answers = np.where(LAW + RNG.normal(0, 0.2, ROWS) > 0.3, 1, 0)
+    plain = KANClassifier(**QUICK).fit(FRAME, answers)
+    weighted = KANClassifier(class_weight={1: 20.0}, **QUICK).fit(FRAME, answers)
+    assert weighted.predict(FRAME).sum() > plain.predict(FRAME).sum()
+    assert abs(weighted.predict_proba(FRAME)[:, 1].mean() - answers.mean()) < 0.1
+    with pytest.raises(InvalidData, match="class_weight names a class '2'"):
+        KANClassifier(class_weight={2: 1.0}, **QUICK).fit(FRAME, answers)
+
+
+def test_estimators_take_part_in_pipelines_and_cross_validation() -> None:
+    scores = cross_val_score(make_pipeline(StandardScaler(), KANRegressor(**QUICK)), FRAME, LAW, cv=2)
+    assert scores.min() > 0.9
+
+
+def test_a_copy_has_the_parameters_and_a_pickle_the_model(of_the_law: KANRegressor) -> None:
+    assert clone(KANClassifier(**QUICK)).get_params()["hidden"] == (2,)
+    again = pickle.loads(pickle.dumps(of_the_law))
+    np.testing.assert_array_equal(again.predict(FRAME), of_the_law.predict(FRAME))
+
+
+def test_progress_is_reported() -> None:
+    told: list[str] = []
+    KANRegressor(report=lambda stage, *_: told.append(stage), **QUICK).fit(FRAME, LAW)
+    assert "train" in told
+
+
+def test_a_network_without_any_validation_error_counts_as_exact() -> None:
+    x = np.array([[1.0, 3.0], [1.0, 3.0], [2.0, 4.0], [3.0, 1.0]] * 4)
+    found = KANRegressor(**QUICK).fit(x, x[:, 0])
+    np.testing.assert_allclose(found.predict(x), x[:, 0], atol=1e-3)
