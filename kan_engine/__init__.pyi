@@ -15,7 +15,7 @@ from .density.estimation import fit_bivariate_density as fit_bivariate_density
 from .density.estimation import fit_univariate_density as fit_univariate_density
 from .differential.adaptive_solver import SolverProgress as SolverProgress
 from .differential.adaptive_solver import initial_grid_cost as initial_grid_cost
-from .differential.adaptive_solver import solve as solve
+from .differential.adaptive_solver import solve_adaptively as solve_adaptively
 from .differential.distillation import DistilledNetwork as DistilledNetwork
 from .differential.distillation import distill as distill
 from .differential.distillation_plan import DistillationPlan as DistillationPlan
@@ -33,6 +33,8 @@ from .errors import InvalidConfig as InvalidConfig
 from .errors import InvalidData as InvalidData
 from .errors import InvalidEquation as InvalidEquation
 from .estimators.density import KANDensity as KANDensity
+from .estimators.equations import SolvedEquations as SolvedEquations
+from .estimators.equations import solve as solve
 from .estimators.supervised import KANClassifier as KANClassifier
 from .estimators.supervised import KANRegressor as KANRegressor
 from .export.onnx.export import run_onnx as run_onnx
@@ -68,9 +70,13 @@ from .inference.optimism import OptimismCorrection as OptimismCorrection
 from .inference.predictor import Predictor as Predictor
 from .model_selection.budget import ClimbLimits as ClimbLimits
 from .model_selection.trials import Trial as Trial
+from .network.grid_updates import refine as refine
 from .network.kan import KAN as KAN
 from .network.kan import KANConfig as KANConfig
+from .network.kan import initialise_ as initialise_
+from .network.layer import KANLayer as KANLayer
 from .network.pruning import edge_scores as edge_scores
+from .network.pruning import prune as prune
 from .numerics.lbfgs import LBFGS as LBFGS
 from .search.callbacks import Callbacks as Callbacks
 from .search.config import SearchConfig as SearchConfig
@@ -91,9 +97,8 @@ from .symbolic.fix_edges import remove_inputs as remove_inputs
 from .symbolic.fix_edges import rescale_inputs as rescale_inputs
 from .symbolic.forward_selection import clip_squared_errors as clip_squared_errors
 from .symbolic.noise_model import NoiseModel as NoiseModel
-from .symbolic.univariate_fit import FitPoints as FitPoints
 from .symbolic.univariate_fit import Suggestion as Suggestion
-from .symbolic.univariate_fit import suggest as suggest
+from .symbolic.univariate_fit import suggest_symbolic as suggest_symbolic
 from .training.config import TrainingConfig as TrainingConfig
 from .training.loop import TrainingStep as TrainingStep
 from .training.loop import train as train

@@ -65,7 +65,7 @@ class SolverProgress:
     intervals: tuple[int, ...] = ()
 
 
-def solve(
+def solve_adaptively(
     problem: DifferentialProblem,
     *,
     grid: int | None = None,

@@ -23,7 +23,7 @@ from kan_engine.differential.adaptive_solver import (
     refine_axes,
     relative_change,
     relative_jumps,
-    solve,
+    solve_adaptively,
     spline_order,
 )
 from kan_engine.differential.assembly import SolverState
@@ -220,7 +220,7 @@ def _solve_at_starts(
     if data._degrees_of_freedom() or should_stop():
         return
     try:
-        *_, reached = solve(
+        *_, reached = solve_adaptively(
             substitute_coefficients(data.problem, starts), steps=data.steps, should_stop=should_stop
         )
     except NoSolution:

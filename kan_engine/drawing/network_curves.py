@@ -12,7 +12,7 @@ from kan_engine.data.encoding import Encoding
 from kan_engine.data.scaling import Standardizer
 from kan_engine.network.kan import KAN
 from kan_engine.network.pruning import edge_scores
-from kan_engine.symbolic.univariate_fit import FitPoints, Suggestion, suggest
+from kan_engine.symbolic.univariate_fit import Suggestion, suggest_symbolic
 
 CURVE_POINTS = 61  # per curve
 MAX_EDGES = 10_000  # more would be illegible, and the description as large as many tables
@@ -99,7 +99,7 @@ def _add_suggestions(edges: list[dict[str, Any]], should_stop: Callable[[], bool
         if should_stop():
             return
         found = [
-            _describe_suggestion(fit) for fit in suggest(FitPoints(np.array(edge["x"])), np.array(edge["y"]))
+            _describe_suggestion(fit) for fit in suggest_symbolic(np.array(edge["x"]), np.array(edge["y"]))
         ]
         best = {row["function"]: row for row in sorted(found, key=lambda row: -row["total"])}
         edge["suggestions"] = sorted(best.values(), key=lambda row: row["total"])[:MAX_SUGGESTIONS]

@@ -114,6 +114,16 @@ class FitPoints:
         return _Starts.build(self.u, "both")
 
 
+def suggest_symbolic(x: Array, y: Array) -> list[Suggestion]:
+    """Return fits c·f(a·x + b) + d of the curve of an edge by every function of the library, best first.
+
+    Args:
+        x: Inputs of the edge.
+        y: Its activations, one per input.
+    """
+    return suggest(FitPoints(x), y)
+
+
 def suggest(axis: FitPoints, v: Array, *, beside_a_line: bool = False) -> list[Suggestion]:
     """Return fits by every library function, lowest error first.
 

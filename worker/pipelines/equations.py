@@ -29,11 +29,13 @@ from kan_engine import (
     find_laws,
     parse_problem,
     save,
-    solve,
+    solve_adaptively,
 )
 from kan_engine.assessment.formula_report import rate_formulas
 from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.errors import NoSolution
+from kan_engine.search.callbacks import Callbacks
+from kan_engine.search.solution_law import find_exact_law
 from service.db.repositories import TrainedModels
 from service.documents.answering_member import Members
 from service.documents.model_summary import describe_features, describe_network
@@ -48,7 +50,6 @@ from worker.pipelines.equation_networks import (
     largest_violation,
     train_on_solution,
 )
-from worker.pipelines.solution_law import find_exact_law
 from worker.results.formula_member import describe_formula_member
 from worker.results.lineage import describe_lineage, make_default_name
 from worker.results.solution_figures import EvaluateSolution, make_solution_figures
@@ -205,7 +206,7 @@ def _start_solver(
         problem = parse_problem(**request.problem_arguments([request.unknowns[place] for place in measured]))
         starts = list(request.parameters.values())
         return estimate(problem, measured, starts, order=order, steps=request.steps, should_stop=should_stop)
-    return solve(
+    return solve_adaptively(
         parse_problem(**request.problem_arguments()),
         grid=network.grid if is_itself and network.grid != "auto" else None,
         order=order,
@@ -266,7 +267,11 @@ def _find_symbolic(
 
     Returns the symbolic document; None without laws.
     """
-    laws = find_laws(solution, should_stop, partial(find_exact_law, should_stop=should_stop))
+    laws = find_laws(
+        solution,
+        should_stop,
+        partial(find_exact_law, callbacks=Callbacks(should_stop=should_stop, clock=time.monotonic)),
+    )
     return None if laws is None else _make_symbolic_document(request.unknowns, solution, laws)
 
 

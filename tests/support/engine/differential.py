@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine.differential.adaptive_solver import SolverProgress, solve
+from kan_engine.differential.adaptive_solver import SolverProgress, solve_adaptively
 from kan_engine.differential.problem import DifferentialProblem, parse_problem
 from kan_engine.differential.solution import Solution
 
@@ -52,7 +52,7 @@ class Case:
 
 def last(problem: DifferentialProblem, **options: Any) -> SolverProgress:
     """Where the search ends."""
-    *_, reached = solve(problem, **options)
+    *_, reached = solve_adaptively(problem, **options)
     return reached
 
 

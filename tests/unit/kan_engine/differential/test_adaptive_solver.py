@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from kan_engine.differential import adaptive_solver, time_marching
-from kan_engine.differential.adaptive_solver import MAX_STEPS_PER_GRID, is_initial, is_linear, solve
+from kan_engine.differential.adaptive_solver import (
+    MAX_STEPS_PER_GRID,
+    is_initial,
+    is_linear,
+    solve_adaptively,
+)
 from kan_engine.differential.assembly import SolverState
 from kan_engine.differential.collocation import DescentResult, descend
 from kan_engine.differential.problem import DifferentialProblem, parse_problem
@@ -93,10 +98,10 @@ def test_grids_become_finer_where_the_solution_bends() -> None:
 
 
 def test_a_grid_that_is_given_stays() -> None:
-    reached = list(solve(CASES["heat"].problem(), grid=6))
+    reached = list(solve_adaptively(CASES["heat"].problem(), grid=6))
     assert [each.intervals for each in reached] == [(6, 6)]
     problem = ORDINARY["logistic"].problem()
-    reached = list(solve(problem, grid=12, order=5))
+    reached = list(solve_adaptively(problem, grid=12, order=5))
     assert reached[-1].intervals == (12,)
     assert reached[-1].solution is not None
     spline = reached[-1].solution.spline
@@ -115,7 +120,7 @@ def test_the_same_problem_has_the_same_solution_to_the_bit(name: str) -> None:
 
 def test_progress_grows_up_to_one() -> None:
     for case in (ORDINARY["logistic"], PARTIAL["heat"]):
-        fractions = [reached.fraction for reached in solve(case.problem())]
+        fractions = [reached.fraction for reached in solve_adaptively(case.problem())]
         assert fractions == sorted(fractions)
         assert fractions[0] > 0
         assert fractions[-1] == 1
@@ -134,7 +139,7 @@ class Stop:
 
 @pytest.mark.parametrize("name", ["oscillator", "logistic", "Bratu", "heat"])
 def test_a_search_that_is_stopped_at_once_has_no_solution(name: str) -> None:
-    reached = list(solve(CASES[name].problem(), should_stop=Stop(0)))
+    reached = list(solve_adaptively(CASES[name].problem(), should_stop=Stop(0)))
     assert not any(each.solution for each in reached)
 
 
@@ -143,7 +148,7 @@ def test_a_search_that_is_stopped_at_once_has_no_solution(name: str) -> None:
 def test_a_search_that_is_stopped_ends_with_what_there_is_and_tells_how_good_it_is(
     name: str, after: int
 ) -> None:
-    reached = list(solve(CASES[name].problem(), should_stop=Stop(after)))[-1]
+    reached = list(solve_adaptively(CASES[name].problem(), should_stop=Stop(after)))[-1]
     assert reached.fraction == 1
     assert reached.solution is not None
     assert CASES[name].error(reached.solution) < max(0.1, CASES[name].tolerance)
@@ -191,7 +196,7 @@ def test_a_solution_that_too_few_steps_cannot_follow_is_told_so(early: None) -> 
 
 def test_a_solution_that_is_stopped_on_its_way_has_the_domain_that_it_has_reached() -> None:
     case = ORDINARY["logistic"]
-    solution = list(solve(case.problem(), should_stop=Stop(30)))[-1].solution
+    solution = list(solve_adaptively(case.problem(), should_stop=Stop(30)))[-1].solution
     assert solution is not None
     ((low, high),) = solution.problem.domain
     assert low == 0

@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from kan_engine import (
-    Callbacks,
-    ColumnsAndTarget,
-    Encoding,
-    Expression,
-    LabelledRows,
-    OptimismCorrection,
-    SearchConfig,
-    TrainingData,
-    search_exact_law,
-)
+from kan_engine.data.encoding import Encoding
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.training_data import TrainingData
+from kan_engine.expressions.evaluation import Expression
+from kan_engine.inference.optimism import OptimismCorrection
+from kan_engine.search.callbacks import Callbacks
+from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
+from kan_engine.search.law_search import search_exact_law
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 
 TIMEOUT_S = 10.0  # time limit of the search
 
 
 def find_exact_law(
-    fit: ColumnsAndTarget, validation: ColumnsAndTarget, should_stop: Callable[[], bool]
+    fit: ColumnsAndTarget, validation: ColumnsAndTarget, callbacks: Callbacks
 ) -> Expression | None:
     """Search for a formula that is exact to rounding error; None if none is found.
 
     Args:
         fit: Columns, and the values of one unknown.
         validation: The same at other points.
-        should_stop: Once it returns true, the search ends.
+        callbacks: Once ``should_stop`` returns true, the search ends; the clock limits its time.
     """
-    until = time.monotonic() + TIMEOUT_S
-    callbacks = Callbacks(should_stop=lambda: should_stop() or time.monotonic() > until, clock=time.monotonic)
-    run = SearchContext.create(_make_data(fit, validation), SearchConfig(), callbacks)
+    until = callbacks.clock() + TIMEOUT_S
+    limited = replace(callbacks, should_stop=lambda: callbacks.should_stop() or callbacks.clock() > until)
+    run = SearchContext.create(_make_data(fit, validation), SearchConfig(), limited)
     return search_exact_law(replace(run, contest=OptimismCorrection.create_closed()))
 
 

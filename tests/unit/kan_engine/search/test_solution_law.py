@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from kan_engine import ColumnsAndTarget, to_text
-from worker.pipelines.solution_law import find_exact_law
+from kan_engine.search.callbacks import Callbacks
+from kan_engine.search.solution_law import find_exact_law
 
 
 def rows(count: int, seed: int) -> ColumnsAndTarget:
@@ -14,7 +15,7 @@ def rows(count: int, seed: int) -> ColumnsAndTarget:
 
 
 def test_a_law_is_found_as_behind_a_table() -> None:
-    law = find_exact_law(rows(1000, 0), rows(500, 1), lambda: False)
+    law = find_exact_law(rows(1000, 0), rows(500, 1), Callbacks())
     assert law is not None
     assert to_text(law) == "sqrt(x**2 + y**2 + 1)"
 
@@ -22,9 +23,9 @@ def test_a_law_is_found_as_behind_a_table() -> None:
 @pytest.mark.parametrize("column", ["x", "the solution"])
 def test_any_name_of_a_variable_is_fine(column: str) -> None:
     fit, validation = (({column: values["x"]}, 3 * values["x"]) for values, _ in (rows(200, 0), rows(100, 1)))
-    law = find_exact_law(fit, validation, lambda: False)
+    law = find_exact_law(fit, validation, Callbacks())
     assert law is not None
 
 
 def test_a_hunt_that_is_stopped_finds_nothing_that_it_would_have_found() -> None:
-    assert find_exact_law(rows(1000, 0), rows(500, 1), lambda: True) is None
+    assert find_exact_law(rows(1000, 0), rows(500, 1), Callbacks(should_stop=lambda: True)) is None

@@ -1,0 +1,162 @@
+"""Differential equations, solved as the service solves them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from kan_engine.differential.adaptive_solver import solve_adaptively
+from kan_engine.differential.exact_laws import find_laws
+from kan_engine.differential.parameter_estimation import Measurements, estimate
+from kan_engine.differential.problem import ConditionLocation, parse_problem
+from kan_engine.differential.solution import Estimate, Solution
+from kan_engine.errors import InvalidData, NoSolution
+from kan_engine.estimators.tables import is_frame, read_frame
+from kan_engine.expressions.nodes import Expression
+from kan_engine.expressions.printing.infix import to_text
+from kan_engine.search.callbacks import Callbacks
+from kan_engine.search.solution_law import find_exact_law
+
+
+@dataclass(frozen=True, eq=False)
+class SolvedEquations:
+    """The unknown functions of differential equations.
+
+    Attributes:
+        solution: The functions as splines, with the violation of every equation and condition.
+        laws: An exact formula for every unknown; None if not all have one.
+    """
+
+    solution: Solution
+    laws: tuple[Expression, ...] | None = None
+
+    @property
+    def formulas(self) -> dict[str, str] | None:
+        """The exact formulas as text, by unknown."""
+        if self.laws is None:
+            return None
+        return {
+            name: to_text(law) for name, law in zip(self.solution.problem.unknowns, self.laws, strict=True)
+        }
+
+    @property
+    def error(self) -> float:
+        """Estimate of the largest error, relative to the size of each unknown."""
+        return self.solution.error
+
+    @property
+    def violation(self) -> float:
+        """Largest violation of an equation or a condition, relative to its terms."""
+        return max(each.relative for group in self.solution.violations for each in group)
+
+    @property
+    def parameters(self) -> dict[str, Estimate]:
+        """The estimated parameters with their standard errors."""
+        return {each.name: each for each in self.solution.estimates}
+
+    def predict(self, points: Any) -> dict[str, np.ndarray]:
+        """The unknowns at points: columns or a data frame of the independent variables.
+
+        Raises:
+            InvalidData: A variable is absent.
+        """
+        columns, names = _read_columns(points), self.solution.problem.independent
+        absent = [name for name in names if name not in columns]
+        if absent:
+            raise InvalidData(f"the column {absent[0]!r} is absent", column=absent[0])
+        values = self.solution.values({name: columns[name] for name in names})
+        return dict(zip(self.solution.problem.unknowns, values, strict=True))
+
+
+def solve(
+    equations: Sequence[str],
+    *,
+    unknowns: Sequence[str],
+    domain: Mapping[str, Sequence[float]],
+    conditions: Sequence[tuple[ConditionLocation, str]] = (),
+    parameters: Mapping[str, float] | None = None,
+    measurements: Any = None,
+    grid: int | None = None,
+    order: int | None = None,
+    steps: int | None = None,
+    symbolic: bool = True,
+    max_seconds: float = 300.0,
+) -> SolvedEquations:
+    """Solve ordinary or partial differential equations, and look for exact formulas of the solution.
+
+    Args:
+        equations: Expressions that must vanish in the domain, such as ``"Derivative(y(x), x) + y(x)"``.
+        unknowns: Names of the unknown functions.
+        domain: Lowest and highest value of every independent variable, by its name.
+        conditions: Pairs of a place and an expression that must vanish there, such as
+            ``({"x": 0}, "y(0) - 1")``.
+        parameters: Unknown numbers in the equations, each with an initial value.
+        measurements: Columns or a data frame of the independent variables and of unknowns, from which the
+            parameters are estimated. Missing values are left out.
+        grid: Grid intervals along every axis; None refines the grid where it is needed.
+        order: Order of the splines; None chooses a high one.
+        steps: Limit of steps on one grid; None for the default.
+        symbolic: Whether exact formulas are looked for.
+        max_seconds: Time limit; the best solution so far is kept.
+
+    Raises:
+        InvalidEquation: A text is not an equation, or the problem is not well posed; a ``ValueError``.
+        NoSolution: No solution was found, or it cannot be continued.
+    """
+    until = time.monotonic() + max_seconds
+    callbacks = Callbacks(should_stop=lambda: time.monotonic() > until, clock=time.monotonic)
+    should_stop = callbacks.should_stop
+    measured = {} if measurements is None else _read_measurements(measurements, list(domain), unknowns)
+    problem = parse_problem(
+        independent=list(domain),
+        unknowns=unknowns,
+        domain=domain,
+        equations=equations,
+        conditions=conditions,
+        coefficients=list(parameters or {}),
+        measured=[unknowns[place] for place in measured],
+    )
+    if measured:
+        starts = list((parameters or {}).values())
+        steps_taken = estimate(problem, measured, starts, order=order, steps=steps, should_stop=should_stop)
+    else:
+        steps_taken = solve_adaptively(problem, grid=grid, order=order, steps=steps, should_stop=should_stop)
+    solution = None
+    for reached in steps_taken:
+        solution = reached.solution or solution
+    if solution is None:
+        raise NoSolution(f"no solution was found within max_seconds = {max_seconds:g}; raise max_seconds")
+    laws = (
+        find_laws(solution, should_stop, partial(find_exact_law, callbacks=callbacks)) if symbolic else None
+    )
+    return SolvedEquations(solution, None if laws is None else tuple(laws))
+
+
+def _read_columns(table: Any) -> dict[str, np.ndarray]:
+    if is_frame(table):
+        return read_frame(table)[0]
+    return {name: np.asarray(values, dtype=np.float64) for name, values in table.items()}
+
+
+def _read_measurements(
+    table: Any, independent: Sequence[str], unknowns: Sequence[str]
+) -> dict[int, Measurements]:
+    """The measurements by index of the unknown."""
+    columns = _read_columns(table)
+    absent = [name for name in independent if name not in columns]
+    if absent:
+        raise InvalidData(f"the measurements lack the column {absent[0]!r}", column=absent[0])
+    points = np.stack([columns[name] for name in independent], 1)
+    found = {}
+    for place, name in enumerate(unknowns):
+        if name in columns:
+            rows = np.isfinite(points).all(1) & np.isfinite(columns[name])
+            found[place] = Measurements(points[rows], columns[name][rows])
+    if not found:
+        raise InvalidData(f"the measurements have no column of the unknowns {', '.join(unknowns)}")
+    return found

@@ -1,0 +1,55 @@
+"""Equations are solved from Python as over HTTP."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kan_engine import InvalidData, InvalidEquation, SolvedEquations, solve
+
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
+DECAY = {"unknowns": ["y"], "domain": {"x": [0.0, 2.0]}}
+
+
+@pytest.fixture(scope="module")
+def oscillation() -> SolvedEquations:
+    return solve(
+        ["Derivative(y(x), (x, 2)) + 4*y(x)"],
+        unknowns=["y"],
+        domain={"x": [0.0, 3.0]},
+        conditions=[({"x": 0.0}, "y(0) - 1"), ({"x": 0.0}, "Subs(Derivative(y(x), x), x, 0)")],
+    )
+
+
+def test_a_solution_predicts_and_names_its_formula(oscillation: SolvedEquations) -> None:
+    assert oscillation.formulas == {"y": "cos(2*x)"}
+    x = np.linspace(0.0, 3.0, 7)
+    np.testing.assert_allclose(oscillation.predict(pd.DataFrame({"x": x}))["y"], np.cos(2 * x), atol=1e-8)
+    assert oscillation.violation < 1e-6
+    assert oscillation.error < 1e-6
+
+
+def test_a_variable_that_is_absent_is_named(oscillation: SolvedEquations) -> None:
+    with pytest.raises(InvalidData, match="'x' is absent"):
+        oscillation.predict({"t": [1.0]})
+
+
+def test_a_parameter_is_estimated_from_measurements() -> None:
+    x = np.linspace(0.0, 2.0, 20)
+    y = np.exp(-1.7 * x) + 1e-3 * np.random.default_rng(0).normal(size=20)
+    found = solve(
+        ["Derivative(y(x), x) + k*y(x)"],
+        parameters={"k": 1.0},
+        measurements=pd.DataFrame({"x": x, "y": y}),
+        symbolic=False,
+        **DECAY,
+    )
+    assert found.formulas is None
+    assert found.parameters["k"].value == pytest.approx(1.7, abs=4 * found.parameters["k"].standard_error)
+
+
+def test_a_problem_without_conditions_and_measurements_of_nothing_are_refused() -> None:
+    with pytest.raises(InvalidEquation, match="condition"):
+        solve(["Derivative(y(x), x) + y(x)"], **DECAY)
+    with pytest.raises(InvalidData, match="no column of the unknowns y"):
+        solve(["Derivative(y(x), x) + k*y(x)"], parameters={"k": 1.0}, measurements={"x": [0.0]}, **DECAY)
