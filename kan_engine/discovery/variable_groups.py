@@ -53,15 +53,24 @@ class Reduction:
     factor: Expression = ONE
 
     def reduce_data(self, data: ColumnsAndTarget) -> ColumnsAndTarget:
-        """Return the values of the groups and of g."""
+        """Return the values of the groups and of g, without rows whose factor is 0."""
         columns, target = data
         groups = {name: evaluate(tree, columns) for name, tree in self.groups.items()}
-        return groups, target / evaluate(self.factor, columns)
+        factors = np.broadcast_to(evaluate(self.factor, columns), target.shape)
+        if (known := factors != 0).all():
+            return groups, target / factors
+        return {name: values[known] for name, values in groups.items()}, target[known] / factors[known]
 
-    def reduce_weights(self, data: ColumnsAndTarget, weights: Float[Array, " rows"]) -> Float[Array, " rows"]:
-        """Return row weights for g that weight errors of y as ``weights`` do; their mean is 1."""
-        squares = np.square(np.broadcast_to(evaluate(self.factor, data[0]), weights.shape)) * weights
+    def reduce_weights(self, data: ColumnsAndTarget, weights: Float[Array, " rows"]) -> Float[Array, " _"]:
+        """Return weights for these rows of g that weight errors of y as ``weights`` do; their mean is 1."""
+        factors = np.broadcast_to(evaluate(self.factor, data[0]), weights.shape)
+        squares = (np.square(factors) * weights)[factors != 0]
         return np.asarray(squares / (squares.mean() or 1.0))
+
+    def known_factors(self, data: ColumnsAndTarget) -> Float[Array, " _"]:
+        """Return the factor of these rows."""
+        factors: Array = np.broadcast_to(evaluate(self.factor, data[0]), data[1].shape)
+        return factors[factors != 0]
 
     def expand_law(self, tree: Expression, columns: Columns) -> Expression:
         """Convert a law in the groups to a law in the columns, simplified for their values."""
@@ -118,7 +127,7 @@ def _eliminate_variable(
     for condition in conditions[:MAX_TRIED_CONDITIONS]:
         further = found.compose(condition.groups, condition.factor)
         there = further.reduce_data(validation)
-        other = Surrogate.fit(further.reduce_data(fit), there, evaluate(further.factor, validation[0]))
+        other = Surrogate.fit(further.reduce_data(fit), there, further.known_factors(validation))
         if other is not None and other.error <= max(MAX_ERROR_GROWTH * surrogate.error, rounding):
             passed.append((condition.size, other.error, further, other))
     if not passed:

@@ -105,3 +105,13 @@ def test_rows_where_the_target_is_zero_do_no_harm() -> None:
     for columns, target in data:
         columns["b"][:3] = target[:3] = 0.0  # type: ignore[index]
     assert told(find_reduction(data[0], data[1])) == ("a", ["b"])
+
+
+def test_rows_where_the_factor_is_zero_tell_nothing_of_the_rest() -> None:
+    data = rows(lambda a, b: a * np.sin(b), "ab", 50, 0)
+    data[0]["a"][:10] = data[1][:10] = 0.0  # type: ignore[index]
+    found = Reduction(groups={"b": Variable("b")}, factor=Variable("a"))
+    groups, rest = found.reduce_data(data)
+    np.testing.assert_allclose(rest, np.sin(groups["b"]))
+    np.testing.assert_array_equal(found.known_factors(data), data[0]["a"][10:])
+    assert len(rest) == len(found.reduce_weights(data, np.ones(50))) == 40
