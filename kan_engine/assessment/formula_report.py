@@ -132,10 +132,7 @@ class OutputFormulas:
 
     @property
     def front(self) -> tuple[RatedFormula, ...]:
-        """Formulas that no other beats in both complexity and validation error, simplest first.
-
-        The validation error also selects the best formula, which is therefore always the last one.
-        """
+        """Formulas that no other beats in both complexity and validation error, simplest first."""
         front: list[RatedFormula] = []
         for entry in sorted(self.rated, key=lambda entry: (entry.complexity, entry.selection_error)):
             if not front or entry.selection_error < front[-1].selection_error:

@@ -120,6 +120,8 @@ class Surrogate:
         columns, target = fit
         everything = np.concatenate([target, validation[1]])[:, None]
         sides = [side for side in TRANSFORM_DEGREES if is_defined(side, everything)]
+        if not sides:
+            return None
         wanted = np.stack([TRANSFORMS[side].forward(target) for side in sides], 1)
         best: Surrogate | None = None
         for is_log in _iterate_log_choices(columns, validation[0]):

@@ -16,7 +16,7 @@ from fractions import Fraction
 from itertools import combinations, product
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from kan_engine.discovery.chebyshev_surrogate import TRANSFORM_DEGREES, Columns, Surrogate, find_interior_rows
 from kan_engine.discovery.power_product_law import is_primitive
@@ -53,24 +53,31 @@ class Reduction:
     factor: Expression = ONE
 
     def reduce_data(self, data: ColumnsAndTarget) -> ColumnsAndTarget:
-        """Return the values of the groups and of g, without rows whose factor is 0."""
+        """Return the values of the groups and of g, without rows whose factor is 0 or not finite."""
         columns, target = data
         groups = {name: evaluate(tree, columns) for name, tree in self.groups.items()}
-        factors = np.broadcast_to(evaluate(self.factor, columns), target.shape)
-        if (known := factors != 0).all():
+        factors, known = self._evaluate_factor(columns, len(target))
+        if known.all():
             return groups, target / factors
         return {name: values[known] for name, values in groups.items()}, target[known] / factors[known]
 
     def reduce_weights(self, data: ColumnsAndTarget, weights: Float[Array, " rows"]) -> Float[Array, " _"]:
         """Return weights for these rows of g that weight errors of y as ``weights`` do; their mean is 1."""
-        factors = np.broadcast_to(evaluate(self.factor, data[0]), weights.shape)
-        squares = (np.square(factors) * weights)[factors != 0]
+        factors, known = self._evaluate_factor(data[0], len(weights))
+        squares = np.square(factors[known]) * weights[known]
         return np.asarray(squares / (squares.mean() or 1.0))
 
     def known_factors(self, data: ColumnsAndTarget) -> Float[Array, " _"]:
         """Return the factor of these rows."""
-        factors: Array = np.broadcast_to(evaluate(self.factor, data[0]), data[1].shape)
-        return factors[factors != 0]
+        factors, known = self._evaluate_factor(data[0], len(data[1]))
+        return np.asarray(factors[known])
+
+    def _evaluate_factor(
+        self, columns: Columns, rows: int
+    ) -> tuple[Float[Array, " rows"], Bool[Array, " rows"]]:
+        """The factor of every row, and where g follows from it."""
+        factors = np.broadcast_to(evaluate(self.factor, columns), rows)
+        return factors, np.isfinite(factors) & (factors != 0)
 
     def expand_law(self, tree: Expression, columns: Columns) -> Expression:
         """Convert a law in the groups to a law in the columns, simplified for their values."""

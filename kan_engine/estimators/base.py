@@ -31,7 +31,7 @@ from kan_engine.drawing.svg import THEMES, ThemeName
 from kan_engine.errors import InvalidData
 from kan_engine.estimators import model_files
 from kan_engine.estimators.picture import Picture
-from kan_engine.estimators.tables import Columns, Types, is_frame, read_array, read_frame
+from kan_engine.estimators.tables import Columns, Types, is_frame, read_array, read_frame, select_backend
 from kan_engine.export.probe_rows import probe_columns
 from kan_engine.expressions.constraints import FormulaConstraints
 from kan_engine.expressions.evaluation import variables
@@ -97,6 +97,7 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
 
     model_: Model
     n_features_in_: int
+    _backend: str | None = None  # of data frames; None for the first one that is installed
 
     def __init__(
         self,
@@ -172,7 +173,8 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
     def formulas_(self) -> Any:
         """The front of formulas, as a data frame of the library that the rows came in, or of pandas.
 
-        Of these formulas none is both simpler and better than another; the last one is ``formula_``.
+        None of them is both simpler and better than another. Under noise the best one, ``formula_``, need not
+        be the last: a gain that the rows cannot tell from noise is not worth a longer formula.
         """
         report, names = self._report, self._names
         outputs = report.outputs if report else ()
@@ -264,7 +266,6 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
         x = encoding.transform(probe_columns(encoding))  # rows over the ranges of the features
         names = tuple(column.name for column in encoding.names)
         found._rows = LabelledRows(x, np.zeros(len(x)), np.ones(len(x)), names)
-        found._backend = "pandas"
         return found
 
     def export(self, path: str | Path, format: Literal["onnx", "python"] = "onnx") -> None:
@@ -360,7 +361,7 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
                 self._backend = nw.get_native_namespace(x).__name__
             return read_frame(x)
         if reset:
-            self._backend = "pandas"
+            self._backend = None
         return read_array(
             validate_data(
                 self,
@@ -390,7 +391,7 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
 
     def _to_frame(self, table: dict[str, list[Any]]) -> Any:
         """A data frame of the library that the rows came in, or of pandas."""
-        return nw.from_dict(table, backend=self._backend).to_native()
+        return nw.from_dict(table, backend=self._backend or select_backend()).to_native()
 
     def _write_formulas(self, write: Any) -> Any:
         """The best formula of every output, written; alone if there is one output."""

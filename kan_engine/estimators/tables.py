@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from importlib.util import find_spec
 from typing import Any
 
 import narwhals as nw
@@ -18,6 +19,18 @@ Types = dict[str, str]
 def is_frame(x: Any) -> bool:
     """Whether a table is a data frame of pandas, polars or another library that narwhals knows."""
     return bool(is_into_dataframe(x))
+
+
+def select_backend() -> str:
+    """The library of data frames where the rows came in none: pandas, else polars.
+
+    Raises:
+        ImportError: Neither is installed.
+    """
+    for name in ("pandas", "polars"):
+        if find_spec(name) is not None:
+            return name
+    raise ImportError("a data frame needs pandas or polars; install one of them")
 
 
 def read_array(x: np.ndarray) -> tuple[Columns, Types]:

@@ -35,6 +35,7 @@ PAGES = (
     "tuning",
     "http",
     "cli",
+    "from-python",
     "gallery",
     "operating",
     "mathematics",

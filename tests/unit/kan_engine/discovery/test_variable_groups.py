@@ -115,3 +115,5 @@ def test_rows_where_the_factor_is_zero_tell_nothing_of_the_rest() -> None:
     np.testing.assert_allclose(rest, np.sin(groups["b"]))
     np.testing.assert_array_equal(found.known_factors(data), data[0]["a"][10:])
     assert len(rest) == len(found.reduce_weights(data, np.ones(50))) == 40
+    nowhere = Reduction(groups={"b": Variable("b")}, factor=0 * Variable("a"))
+    assert len(nowhere.reduce_data(data)[1]) == 0
