@@ -23,6 +23,7 @@ from service.api.routes import (
     datasets,
     docs,
     exports,
+    formats,
     guide,
     health,
     jobs,
@@ -49,6 +50,7 @@ RESOURCES: list[APIRouter] = [
     predictions.router,
     datasets.router,
     jobs.router,
+    formats.router,
     registry.router,  # before the models, else /models/compare would mean a model named compare
     models.router,
     plots.router,

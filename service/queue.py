@@ -11,19 +11,13 @@ from collections.abc import Collection, Mapping
 from importlib import import_module
 from typing import Any, Protocol
 
+from service.schemas.job_kinds import JOB_KINDS
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
 JOB_TASK = "kan.job"
-QUEUE_BY_KIND: Mapping[str, str] = {  # by kind of job
-    "train": "train",
-    "part": "train",
-    "solve": "train",
-    "symbolic": "short",
-    "study": "short",
-    "predict": "batch",
-}
+QUEUE_BY_KIND: Mapping[str, str] = {kind.name: kind.queue for kind in JOB_KINDS.values()} | {"part": "train"}
 EMBEDDED_BROKER_URL = "memory://"
 REDIS_TRANSPORT = "kombu.transport.redis"
 

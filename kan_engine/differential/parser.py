@@ -30,6 +30,7 @@ from kan_engine.differential.jets import (
 )
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.evaluation import evaluate
+from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.nodes import (
     HALF,
     ONE,
@@ -95,16 +96,14 @@ def _tokenise(text: str) -> Iterator[_Token]:
     yield _Token("end", "", len(text))
 
 
-_LIBRARY_FUNCTIONS = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh")
-_INVERSE_FUNCTIONS = ("asin", "acos", "atan", "asinh", "acosh", "atanh")
 FUNCTIONS: Mapping[str, Callable[[Expression], Expression]] = {
     **{
         name: lambda u, name=name: call(name, u)  # type: ignore[misc]
-        for name in (*_LIBRARY_FUNCTIONS, *_INVERSE_FUNCTIONS, "sign")
+        for name, function in LIBRARY.items()
+        if function.elementary
     },
     "ln": lambda u: call("log", u),
     "Abs": lambda u: call("abs", u),
-    "abs": lambda u: call("abs", u),
     "sqrt": lambda u: power(u, HALF),
     "cot": lambda u: 1 / call("tan", u),
     "sec": lambda u: 1 / call("cos", u),

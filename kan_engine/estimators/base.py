@@ -391,7 +391,8 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
 
     def _to_frame(self, table: dict[str, list[Any]]) -> Any:
         """A data frame of the library that the rows came in, or of pandas."""
-        return nw.from_dict(table, backend=self._backend or select_backend()).to_native()
+        backend: Any = self._backend or select_backend()
+        return nw.from_dict(table, backend=backend).to_native()
 
     def _write_formulas(self, write: Any) -> Any:
         """The best formula of every output, written; alone if there is one output."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.nodes import (
-    HALF,
     ZERO,
     Add,
     Call,
@@ -51,29 +51,8 @@ def differentiate(tree: Expression, of_leaf: LeafDerivative) -> Expression:
                 result = add(result, mul(tree, call("log", base), along_exponent))
             return result
         case Call(function, argument):
-            return ZERO if slopes[0] == ZERO else mul(_FUNCTION_DERIVATIVES[function](argument), slopes[0])
+            derived = LIBRARY[function].derived
+            if derived is None:
+                raise TypeError(f"the library has no derivative of {function}")
+            return ZERO if slopes[0] == ZERO else mul(derived(argument, call), slopes[0])
     raise TypeError(f"not a node of a formula: {tree!r}")
-
-
-def _sqrt(u: Expression) -> Expression:
-    return power(u, HALF)
-
-
-_FUNCTION_DERIVATIVES: dict[str, Callable[[Expression], Expression]] = {
-    "exp": lambda u: call("exp", u),
-    "log": lambda u: 1 / u,
-    "abs": lambda u: call("sign", u),
-    "sign": lambda _: ZERO,
-    "sin": lambda u: call("cos", u),
-    "cos": lambda u: -call("sin", u),
-    "tan": lambda u: 1 + call("tan", u) ** 2,
-    "sinh": lambda u: call("cosh", u),
-    "cosh": lambda u: call("sinh", u),
-    "tanh": lambda u: 1 - call("tanh", u) ** 2,
-    "asin": lambda u: 1 / _sqrt(1 - u**2),
-    "acos": lambda u: -1 / _sqrt(1 - u**2),
-    "atan": lambda u: 1 / (1 + u**2),
-    "asinh": lambda u: 1 / _sqrt(u**2 + 1),
-    "acosh": lambda u: 1 / _sqrt(u**2 - 1),
-    "atanh": lambda u: 1 / (1 - u**2),
-}

@@ -2,19 +2,22 @@
 
 ``LIBRARY`` holds two kinds: *elementary* functions, which are nodes of an expression (``sin``), and *forms*
 such as ``x^2`` or ``gaussian``, which ``nodes.apply_function`` writes in terms of elementary ones. No other
-function is ever evaluated or printed.
+function is ever evaluated or printed. All that is known of a function is here: evaluation, differentiation,
+simplification, printers, the parser of equations and exports read it. Only graphs in ONNX are elsewhere, in
+``export.onnx``; those of a form follow from its expression if there are none.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64] | float
 NumpyFunction = Callable[[Any], Any]
+ExpressionRule = Callable[[Any, Callable[[str, Any], Any]], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,12 @@ class Function:
         exponent: p if f(u) = u^p, which a formula contains as a power.
         elementary: Whether it can be a node of an expression.
         sympy: SymPy's name of an elementary function.
+        form: Of a form: its expression in u, given u and ``nodes.call``.
+        derived: Of an elementary function: f′(u) as an expression, given u and ``nodes.call``.
+        parity: Whether f(-u) is -f(u) or f(u).
+        undoes: Name of a function g with f(g(u)) = u wherever g(u) is defined.
+        latex: Its command in LaTeX, if that is not its name.
+        spelling: By dialect of ``printing.infix``: its name or template there, where that is not its name.
     """
 
     name: str
@@ -40,6 +49,12 @@ class Function:
     exponent: Fraction | None = None
     elementary: bool = False
     sympy: str = ""
+    form: ExpressionRule | None = None
+    derived: ExpressionRule | None = None
+    parity: Literal["odd", "even"] | None = None
+    undoes: str | None = None
+    latex: str | None = None
+    spelling: Mapping[str, str] = field(default_factory=dict)
 
     def value(self, u: Values) -> Values:
         """Return f(u); NaN or infinite where f is undefined."""
@@ -126,6 +141,7 @@ def _define_elementary(
     defined: Callable[[float, float], bool] = _accept_any_interval,
     *,
     sympy: str = "",
+    **facts: Any,
 ) -> Function:
     return Function(
         name=name,
@@ -135,17 +151,19 @@ def _define_elementary(
         defined=defined,
         elementary=True,
         sympy=sympy or name,
+        **facts,
     )
 
 
 def _define_form(
     name: str,
+    form: ExpressionRule,
     of: NumpyFunction,
     slope: NumpyFunction,
     complexity: int,
     defined: Callable[[float, float], bool] = _accept_any_interval,
 ) -> Function:
-    return Function(name=name, of=of, slope=slope, complexity=complexity, defined=defined)
+    return Function(name=name, of=of, slope=slope, complexity=complexity, defined=defined, form=form)
 
 
 def _sigmoid(u: Any) -> Any:
@@ -168,48 +186,213 @@ _POWERS = (
     _define_power("1/x^1.5", Fraction(-3, 2), 4, _is_positive),
 )
 
+_HALF = Fraction(1, 2)
+_SIGN = "(({0} > 0) - ({0} < 0))"
+
 _ELEMENTARY = (
-    _define_elementary("exp", np.exp, np.exp, 2, _is_below_overflow),
-    _define_elementary("log", np.log, lambda u: np.divide(1.0, u), 2, _is_positive),
-    _define_elementary("abs", np.abs, np.sign, 3, sympy="Abs"),
-    _define_elementary("sign", np.sign, lambda u: 0.0 * u, 3),
-    _define_elementary("sin", np.sin, np.cos, 2),
-    _define_elementary("cos", np.cos, lambda u: -np.sin(u), 2),
-    _define_elementary("tan", np.tan, lambda u: 1 + np.tan(u) ** 2, 3, _is_between_tan_poles),
-    _define_elementary("sinh", np.sinh, np.cosh, 3, _is_below_overflow),
-    _define_elementary("cosh", np.cosh, np.sinh, 3, _is_below_overflow),
-    _define_elementary("tanh", np.tanh, lambda u: 1 - np.tanh(u) ** 2, 3),
     _define_elementary(
-        "asin", np.arcsin, lambda u: np.divide(1.0, np.sqrt(1 - u * u)), 4, _is_in_unit_interval
+        "exp", np.exp, np.exp, 2, _is_below_overflow, derived=lambda u, call: call("exp", u), undoes="log"
     ),
     _define_elementary(
-        "acos", np.arccos, lambda u: np.divide(-1.0, np.sqrt(1 - u * u)), 4, _is_in_unit_interval
+        "log",
+        np.log,
+        lambda u: np.divide(1.0, u),
+        2,
+        _is_positive,
+        derived=lambda u, _: 1 / u,
+        undoes="exp",
+        latex=r"\ln",  # many readers take \log for the decimal logarithm
+        spelling={"sql": "LN", "excel": "LN"},
     ),
-    _define_elementary("atan", np.arctan, lambda u: 1 / (1 + u * u), 4),
-    _define_elementary("asinh", np.arcsinh, lambda u: 1 / np.sqrt(1 + u * u), 4),
     _define_elementary(
-        "acosh", np.arccosh, lambda u: np.divide(1.0, np.sqrt(u * u - 1)), 4, _is_at_least_one
+        "abs",
+        np.abs,
+        np.sign,
+        3,
+        sympy="Abs",
+        derived=lambda u, call: call("sign", u),
+        parity="even",
+        spelling={"python": "fabs", "c": "fabs"},
     ),
     _define_elementary(
-        "atanh", np.arctanh, lambda u: np.divide(1.0, 1 - u * u), 4, _is_in_open_unit_interval
+        "sign",
+        np.sign,
+        lambda u: 0.0 * u,
+        3,
+        derived=lambda _, __: 0,
+        parity="odd",
+        latex=r"\operatorname{sgn}",
+        spelling={"python": _SIGN, "c": f"((double){_SIGN})"},
+    ),
+    _define_elementary(
+        "sin", np.sin, np.cos, 2, derived=lambda u, call: call("cos", u), parity="odd", undoes="asin"
+    ),
+    _define_elementary(
+        "cos",
+        np.cos,
+        lambda u: -np.sin(u),
+        2,
+        derived=lambda u, call: -call("sin", u),
+        parity="even",
+        undoes="acos",
+    ),
+    _define_elementary(
+        "tan",
+        np.tan,
+        lambda u: 1 + np.tan(u) ** 2,
+        3,
+        _is_between_tan_poles,
+        derived=lambda u, call: 1 + call("tan", u) ** 2,
+        parity="odd",
+        undoes="atan",
+    ),
+    _define_elementary(
+        "sinh",
+        np.sinh,
+        np.cosh,
+        3,
+        _is_below_overflow,
+        derived=lambda u, call: call("cosh", u),
+        parity="odd",
+        undoes="asinh",
+    ),
+    _define_elementary(
+        "cosh",
+        np.cosh,
+        np.sinh,
+        3,
+        _is_below_overflow,
+        derived=lambda u, call: call("sinh", u),
+        parity="even",
+        undoes="acosh",
+    ),
+    _define_elementary(
+        "tanh",
+        np.tanh,
+        lambda u: 1 - np.tanh(u) ** 2,
+        3,
+        derived=lambda u, call: 1 - call("tanh", u) ** 2,
+        parity="odd",
+        undoes="atanh",
+    ),
+    _define_elementary(
+        "asin",
+        np.arcsin,
+        lambda u: np.divide(1.0, np.sqrt(1 - u * u)),
+        4,
+        _is_in_unit_interval,
+        derived=lambda u, _: 1 / (1 - u**2) ** _HALF,
+        parity="odd",
+        latex=r"\arcsin",
+        spelling={"numpy": "arcsin"},
+    ),
+    _define_elementary(
+        "acos",
+        np.arccos,
+        lambda u: np.divide(-1.0, np.sqrt(1 - u * u)),
+        4,
+        _is_in_unit_interval,
+        derived=lambda u, _: -1 / (1 - u**2) ** _HALF,
+        latex=r"\arccos",
+        spelling={"numpy": "arccos"},
+    ),
+    _define_elementary(
+        "atan",
+        np.arctan,
+        lambda u: 1 / (1 + u * u),
+        4,
+        derived=lambda u, _: 1 / (1 + u**2),
+        parity="odd",
+        latex=r"\arctan",
+        spelling={"numpy": "arctan"},
+    ),
+    _define_elementary(
+        "asinh",
+        np.arcsinh,
+        lambda u: 1 / np.sqrt(1 + u * u),
+        4,
+        derived=lambda u, _: 1 / (u**2 + 1) ** _HALF,
+        parity="odd",
+        undoes="sinh",
+        latex=r"\operatorname{arsinh}",
+        spelling={"numpy": "arcsinh"},
+    ),
+    _define_elementary(
+        "acosh",
+        np.arccosh,
+        lambda u: np.divide(1.0, np.sqrt(u * u - 1)),
+        4,
+        _is_at_least_one,
+        derived=lambda u, _: 1 / (u**2 - 1) ** _HALF,
+        latex=r"\operatorname{arcosh}",
+        spelling={"numpy": "arccosh"},
+    ),
+    _define_elementary(
+        "atanh",
+        np.arctanh,
+        lambda u: np.divide(1.0, 1 - u * u),
+        4,
+        _is_in_open_unit_interval,
+        derived=lambda u, _: 1 / (1 - u**2),
+        parity="odd",
+        undoes="tanh",
+        latex=r"\operatorname{artanh}",
+        spelling={"numpy": "arctanh"},
     ),
 )
 
 _FORMS = (
-    _define_form("x", lambda u: u, lambda u: 1.0 + 0.0 * u, 1),
-    _define_form("gaussian", lambda u: np.exp(-u * u), lambda u: -2 * u * np.exp(-u * u), 3),
-    _define_form("lorentzian", lambda u: 1 / (1 + u * u), lambda u: -2 * u / (1 + u * u) ** 2, 3),
-    _define_form("sigmoid", _sigmoid, lambda u: _sigmoid(u) * _sigmoid(-u), 3),
-    _define_form("softplus", lambda u: np.logaddexp(0.0, u), _sigmoid, 4),
-    _define_form("silu", lambda u: u * _sigmoid(u), lambda u: _sigmoid(u) * (1 + u * _sigmoid(-u)), 4),
+    _define_form("x", lambda u, _: u, lambda u: u, lambda u: 1.0 + 0.0 * u, 1),
+    _define_form(
+        "gaussian",
+        lambda u, call: call("exp", -(u**2)),
+        lambda u: np.exp(-u * u),
+        lambda u: -2 * u * np.exp(-u * u),
+        3,
+    ),
+    _define_form(
+        "lorentzian",
+        lambda u, _: 1 / (1 + u**2),
+        lambda u: 1 / (1 + u * u),
+        lambda u: -2 * u / (1 + u * u) ** 2,
+        3,
+    ),
+    _define_form(
+        "sigmoid",
+        lambda u, call: 1 / (1 + call("exp", -u)),
+        _sigmoid,
+        lambda u: _sigmoid(u) * _sigmoid(-u),
+        3,
+    ),
+    _define_form(
+        "softplus",
+        lambda u, call: call("log", 1 + call("exp", u)),
+        lambda u: np.logaddexp(0.0, u),
+        _sigmoid,
+        4,
+    ),
+    _define_form(
+        "silu",
+        lambda u, call: u / (1 + call("exp", -u)),
+        lambda u: u * _sigmoid(u),
+        lambda u: _sigmoid(u) * (1 + u * _sigmoid(-u)),
+        4,
+    ),
     _define_form(
         "planck",
+        lambda u, call: 1 / (call("exp", u) - 1),
         lambda u: np.divide(1.0, np.expm1(u)),
         lambda u: np.divide(-0.25, np.sinh(u / 2) ** 2),
         4,
         lambda low, high: _is_nonzero(low, high) and _is_below_overflow(low, high),
     ),
-    _define_form("sqrt(1+x^2)", lambda u: np.sqrt(1 + u * u), lambda u: u / np.sqrt(1 + u * u), 4),
+    _define_form(
+        "sqrt(1+x^2)",
+        lambda u, _: (1 + u**2) ** _HALF,
+        lambda u: np.sqrt(1 + u * u),
+        lambda u: u / np.sqrt(1 + u * u),
+        4,
+    ),
 )
 
 LIBRARY: dict[str, Function] = {function.name: function for function in (*_FORMS, *_POWERS, *_ELEMENTARY)}

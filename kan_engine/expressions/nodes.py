@@ -177,22 +177,10 @@ def call(function: str, argument: Operand) -> Expression:
 def apply_function(name: str, argument: Operand) -> Expression:
     """Return any function of the library as a tree: ``gaussian`` of u is exp(-u**2)."""
     u = to_expression(argument)
-    if name in _FORM_BUILDERS:
-        return _FORM_BUILDERS[name](u)
-    exponent = LIBRARY[name].exponent
-    return call(name, u) if exponent is None else power(u, exponent)
-
-
-_FORM_BUILDERS: dict[str, Callable[[Expression], Expression]] = {
-    "x": lambda u: u,
-    "gaussian": lambda u: call("exp", -(u**2)),
-    "lorentzian": lambda u: 1 / (1 + u**2),
-    "sigmoid": lambda u: 1 / (1 + call("exp", -u)),
-    "softplus": lambda u: call("log", 1 + call("exp", u)),
-    "silu": lambda u: u / (1 + call("exp", -u)),
-    "planck": lambda u: 1 / (call("exp", u) - 1),
-    "sqrt(1+x^2)": lambda u: (1 + u**2) ** Fraction(1, 2),
-}
+    function = LIBRARY[name]
+    if function.form is not None:
+        return to_expression(function.form(u, call))
+    return call(name, u) if function.exponent is None else power(u, function.exponent)
 
 
 def to_expression(value: Operand) -> Expression:

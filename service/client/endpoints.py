@@ -22,6 +22,7 @@ from service.client.results import (
     Dataset,
     Edges,
     Figures,
+    Formats,
     Job,
     Model,
     Predictions,
@@ -42,7 +43,6 @@ from service.client.table_payloads import (
 from service.client.transport import Request, Steps, make_get_request, make_path, send, send_and_parse
 from service.schemas.common import Page
 from service.schemas.figures import LanguageName, ThemeName
-from service.schemas.formulas import FormulaFormat
 from service.schemas.members import MemberChoice
 from service.schemas.registry import AliasPage
 
@@ -232,7 +232,12 @@ def predict(model: AnyModel, rows: Table, interval: float | None, by: MemberChoi
     )
 
 
-def formula(model: AnyModel, format: FormulaFormat) -> Steps[str]:
+def formats() -> Steps[Formats]:
+    """The formats of formulas and models."""
+    return send_and_parse(make_get_request("formats"), _json_parser(Formats))
+
+
+def formula(model: AnyModel, format: str) -> Steps[str]:
     """The formula as text, one line per output."""
     request = make_get_request("models", _id(model), "symbolic", format=format)
     return send_and_parse(request, lambda response: response.text.rstrip("\n"))

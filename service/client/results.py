@@ -8,6 +8,7 @@ from pydantic import Field
 
 from service.schemas.datasets import DatasetOut, PreviewOut
 from service.schemas.figures import FiguresOut
+from service.schemas.formats import FormatsOut
 from service.schemas.formulas import SymbolicOut
 from service.schemas.jobs import JobOut, ProgressOut
 from service.schemas.model_card import CardOut
@@ -28,6 +29,10 @@ class Dataset(DatasetOut):
 
 class Preview(PreviewOut):
     """The first rows of a dataset."""
+
+
+class Formats(FormatsOut):
+    """The languages of formulas, and the file formats of models."""
 
 
 class Progress(ProgressOut):

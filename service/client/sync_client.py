@@ -23,6 +23,7 @@ from service.client.results import (
     Dataset,
     Edges,
     Figures,
+    Formats,
     Job,
     Model,
     Predictions,
@@ -33,7 +34,6 @@ from service.client.results import (
 from service.client.table_payloads import File, Table
 from service.client.transport import Outcome, Request, Steps, connection_options, write_atomically
 from service.schemas.figures import LanguageName, ThemeName
-from service.schemas.formulas import FormulaFormat
 from service.schemas.members import MemberChoice
 
 T = TypeVar("T")
@@ -276,9 +276,13 @@ class Client:
         """Write the result of a job to a file: predictions for a dataset, or the table of a study."""
         return self._run_steps(endpoints.result(job, path))
 
-    def formula(self, model: AnyModel, format: FormulaFormat = "text") -> str:
+    def formula(self, model: AnyModel, format: str = "text") -> str:
         """The formula of a model as text in the given format, one line per output."""
         return self._run_steps(endpoints.formula(model, format))
+
+    def formats(self) -> Formats:
+        """The languages that formulas are printed in, and the file formats of models."""
+        return self._run_steps(endpoints.formats())
 
     def symbolic(self, model: AnyModel) -> Symbolic:
         """The formulas of a model with their errors, domains and alternatives."""

@@ -4,10 +4,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FormulaFormat = Literal[
-    "json", "text", "latex", "python", "numpy", "c", "sql", "javascript", "excel", "mathml"
-]
-
 
 class ParetoOut(BaseModel):
     """An alternative to the best formula: simpler, or more accurate."""

@@ -1,12 +1,15 @@
 """Schemas of jobs of all kinds."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, Discriminator, Field, Tag, TypeAdapter
 
 from service.schemas.common import RequestModel
 from service.schemas.equations import SolveRequest
+from service.schemas.job_kinds import JOB_KINDS
 from service.schemas.prediction import BatchRequest
 from service.schemas.revision import SymbolicRequest
 from service.schemas.study import StudyRequest
@@ -18,21 +21,20 @@ def _read_kind(body: Any) -> Any:
     return body.get("kind", "train") if isinstance(body, dict) else getattr(body, "kind", None)
 
 
-JobRequest = Annotated[
-    Annotated[TrainRequest, Tag("train")]
-    | Annotated[SymbolicRequest, Tag("symbolic")]
-    | Annotated[BatchRequest, Tag("predict")]
-    | Annotated[StudyRequest, Tag("study")]
-    | Annotated[SolveRequest, Tag("solve")],
-    Discriminator(
-        _read_kind,
-        custom_error_type="unknown_kind",
-        custom_error_message="kind is train, symbolic, predict, study or solve; without it, train",
-    ),
-]
-
-
 AnyRequest = TrainRequest | SymbolicRequest | BatchRequest | StudyRequest | SolveRequest
+if TYPE_CHECKING:
+    JobRequest = AnyRequest
+else:
+    *_OTHERS, _LAST = JOB_KINDS
+    _DEFAULT = next(iter(JOB_KINDS))
+    JobRequest = Annotated[
+        reduce(or_, (Annotated[kind.request, Tag(kind.name)] for kind in JOB_KINDS.values())),
+        Discriminator(
+            _read_kind,
+            custom_error_type="unknown_kind",
+            custom_error_message=f"kind is {', '.join(_OTHERS)} or {_LAST}; without it, {_DEFAULT}",
+        ),
+    ]
 _READER: TypeAdapter[AnyRequest] = TypeAdapter(JobRequest)
 
 

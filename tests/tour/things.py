@@ -169,6 +169,7 @@ def see_models(tour: Tour, ids: Document) -> None:
     tour.refused("GET", "/models/compare", "model_not_found", params={"ids": "law,nothing"})
     tour.call("GET", "/models/{model_id}/card", of=law)
     tour.call("GET", "/models/{model_id}/card", of=law, params={"format": "markdown"})
+    tour.call("GET", "/formats")
     tour.call("GET", "/models/{model_id}/symbolic", of=law)
     tour.call("GET", "/models/{model_id}/symbolic", of=law, params={"format": "sql"})
     tour.call("GET", "/models/{model_id}/edges", of=law)

@@ -1,6 +1,4 @@
-"""The handler of each kind of job."""
-
-from collections.abc import Mapping
+"""The handler of every kind of job in ``service.schemas.job_kinds``, and of subtasks (``part``)."""
 
 from worker.execution.attempt import JobHandler
 from worker.jobs.batch_predict import predict_dataset
@@ -10,7 +8,7 @@ from worker.jobs.train import make_training_handlers
 from worker.pipelines.equations import solve_equations
 from worker.pipelines.tabular import run_pipeline
 
-HANDLERS: Mapping[str, JobHandler] = {
+HANDLERS: dict[str, JobHandler] = {
     **make_training_handlers(run_pipeline),
     "predict": predict_dataset,
     "part": run_subtask,

@@ -7,6 +7,7 @@ composed of these by formulas that avoid the cancellation of the textbook ones.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial, reduce
 
 import numpy as np
 from onnx import TensorProto
@@ -14,6 +15,18 @@ from onnx import TensorProto
 from kan_engine.errors import NotExportable
 from kan_engine.export.onnx.graph import Graph
 from kan_engine.expressions.library import LIBRARY
+from kan_engine.expressions.nodes import (
+    CONSTANTS,
+    Add,
+    Call,
+    Constant,
+    Expression,
+    Mul,
+    Number,
+    Pow,
+    Variable,
+    apply_function,
+)
 
 Writer = Callable[[Graph, str], str]
 
@@ -26,12 +39,33 @@ def write_function(graph: Graph, name: str, u: str) -> str:
     Raises:
         NotExportable: ONNX cannot express f in float64.
     """
-    exponent = LIBRARY[name].exponent if name in LIBRARY else None
-    if exponent is not None:
-        return write_power(graph, u, float(exponent))
+    function = LIBRARY.get(name)
+    if function is not None and function.exponent is not None:
+        return write_power(graph, u, float(function.exponent))
+    if function is not None and function.form is not None and name not in WRITERS:
+        return _write_expression(graph, apply_function(name, Variable("u")), u)
     if name not in WRITERS:
         raise NotExportable(f"ONNX has no {name} in float64; export the model as python or safetensors")
     return WRITERS[name](graph, u)
+
+
+def _write_expression(g: Graph, tree: Expression, u: str) -> str:
+    """Write an expression of one variable, whose value is u."""
+    match tree:
+        case Variable():
+            return u
+        case Constant(name):
+            return g.constant(CONSTANTS[name])
+        case Number(value):
+            return g.constant(float(value))
+        case Pow(base, Number(exponent)):
+            return write_power(g, _write_expression(g, base, u), float(exponent))
+        case Call(function, argument):
+            return write_function(g, function, _write_expression(g, argument, u))
+        case Add(parts) | Mul(parts):
+            operator = "Add" if isinstance(tree, Add) else "Mul"
+            return reduce(partial(g.add, operator), [_write_expression(g, part, u) for part in parts])
+    raise NotExportable(f"ONNX has no node for {tree!r}; export the model as python or safetensors")
 
 
 def write_power(g: Graph, u: str, exponent: float) -> str:

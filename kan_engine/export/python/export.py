@@ -22,7 +22,8 @@ from kan_engine.errors import NotExportable
 from kan_engine.export.python import template
 from kan_engine.export.unused_features import drop_unused_features
 from kan_engine.export.verification import RowPredictions
-from kan_engine.expressions.evaluation import Expression, to_json, variables
+from kan_engine.expressions.evaluation import Expression, Variable, to_json, variables
+from kan_engine.expressions.nodes import apply_function
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.compiled.network import CompiledLayer, compile_network
 from kan_engine.network.compiled.piecewise_layer import IrregularPieces, PiecewiseLayer, UniformPieces
@@ -220,9 +221,17 @@ def _layer_data(layer: CompiledLayer) -> Model:
         "columns": layer.out_dim,
         "inputs": None if layer.inputs is None else layer.inputs.tolist(),
         "splines": _spline_data(layer),
-        "fixed": [[i, j, e.function, e.a, e.b, e.c, e.d] for i, j, e in layer.fixed],
+        "fixed": [[i, j, _function_data(e.function), e.a, e.b, e.c, e.d] for i, j, e in layer.fixed],
         "factors": list(layer.factors),
     }
+
+
+def _function_data(name: str) -> str | Model:
+    """The name of a function that the template has; else its expression."""
+    if name in template.FUNCTIONS:
+        return name
+    expression: Model = to_json(apply_function(name, Variable("u")))
+    return expression
 
 
 def _spline_data(layer: CompiledLayer) -> Model | None:

@@ -210,7 +210,7 @@ def _evaluate_layer(h: Array, layer: Model) -> Array:
         splines = _evaluate_pieces if "table" in layer["splines"] else _evaluate_basis
         y = splines(h if layer["inputs"] is None else h[:, layer["inputs"]], **layer["splines"])
     for i, j, name, a, b, c, d in layer["fixed"]:
-        y[:, j] += c * _FUNCTIONS[name](a * h[:, i] + b) + d
+        y[:, j] += c * _evaluate_function(name, a * h[:, i] + b) + d
     first, nodes = layer["columns"] - sum(layer["factors"]), []
     for count in layer["factors"]:
         nodes.append(y[:, first : first + count].prod(axis=1))
@@ -293,7 +293,7 @@ def _sigmoid(u: Array) -> Array:
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * u))
 
 
-_FUNCTIONS: dict[str, Any] = {
+FUNCTIONS: dict[str, Any] = {
     "x": lambda u: u,
     "gaussian": lambda u: np.exp(-u * u),
     "lorentzian": lambda u: 1 / (1 + u * u),
@@ -334,6 +334,11 @@ _FUNCTIONS: dict[str, Any] = {
 }
 
 
+def _evaluate_function(function: Any, u: Array) -> Any:
+    """A function by its name, or an expression of u."""
+    return FUNCTIONS[function](u) if isinstance(function, str) else _evaluate_tree(function, {"u": u})
+
+
 # Evaluation of formulas: numbers, columns, functions, sums, products and powers
 
 
@@ -345,7 +350,7 @@ def _evaluate_tree(tree: Model, named: Mapping[str, Array]) -> Any:
     if "variable" in tree:
         return named[tree["variable"]]
     if "call" in tree:
-        return _FUNCTIONS[tree["call"]](_evaluate_tree(tree["of"], named))
+        return FUNCTIONS[tree["call"]](_evaluate_tree(tree["of"], named))
     ((kind, parts),) = tree.items()
     first, *others = [_evaluate_tree(part, named) for part in parts]
     for other in others:

@@ -271,33 +271,36 @@ def _map_names(write: Callable[[str], str], columns: Iterable[str]) -> Names:
     return {column: write(column) for column in columns}
 
 
-_UPPERCASE_FUNCTIONS = {name: name.upper() for name, function in LIBRARY.items() if function.elementary}
-_ARC_FUNCTIONS = {
-    name: name.replace("a", "arc", 1) for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh")
-}
-_SIGN = "(({0} > 0) - ({0} < 0))"
+_ELEMENTARY = [function for function in LIBRARY.values() if function.elementary]
+_UPPERCASE_FUNCTIONS = {function.name: function.name.upper() for function in _ELEMENTARY} | {"sqrt": "SQRT"}
+
+
+def _spellings(dialect: str) -> dict[str, str]:
+    """The names or templates of functions in a dialect, where they differ from the library's."""
+    return {f.name: f.spelling[dialect] for f in _ELEMENTARY if dialect in f.spelling}
+
 
 _TEXT = Dialect(
     names=safe_names,
-    functions={name: function.sympy for name, function in LIBRARY.items() if function.elementary},
+    functions={function.name: function.sympy for function in _ELEMENTARY},
     pi="pi",
 )
 _PYTHON = Dialect(
     names=partial(safe_names, reserved=PYTHON_WORDS),
     function="math.{name}({})",
-    functions={"abs": "fabs", "sign": _SIGN},
+    functions=_spellings("python"),
     real_power="math.pow({base}, {exponent})",  # ** returns a complex number for a negative base
     pi="math.pi",
 )
 _NUMPY = Dialect(
     names=partial(safe_names, reserved=PYTHON_WORDS),
     function="np.{name}({})",
-    functions=_ARC_FUNCTIONS,
+    functions=_spellings("numpy"),
     pi="np.pi",
 )
 _C = Dialect(
     names=partial(safe_names, reserved=C_WORDS, ascii_only=True),
-    functions={"abs": "fabs", "sign": f"((double){_SIGN})"},
+    functions=_spellings("c"),
     power="pow({base}, {exponent})",
     real_power="pow({base}, {exponent})",
     whole="{}.0",
@@ -305,13 +308,14 @@ _C = Dialect(
 _JAVASCRIPT = Dialect(
     names=partial(safe_names, reserved=JAVASCRIPT_WORDS, ascii_only=True),
     function="Math.{name}({})",
+    functions=_spellings("javascript"),
     power="Math.pow({base}, {exponent})",
     real_power="Math.pow({base}, {exponent})",
     pi="Math.PI",
 )
 _SQL = Dialect(
     names=partial(_map_names, quote_column),
-    functions=_UPPERCASE_FUNCTIONS | {"sqrt": "SQRT", "log": "LN"},
+    functions=_UPPERCASE_FUNCTIONS | _spellings("sql"),
     power="POWER({base}, {exponent})",
     real_power="POWER({base}, {exponent})",
     pi="PI()",
@@ -320,7 +324,7 @@ _SQL = Dialect(
 )
 _EXCEL = Dialect(
     names=partial(_map_names, table_column),
-    functions=_UPPERCASE_FUNCTIONS | {"sqrt": "SQRT", "log": "LN"},
+    functions=_UPPERCASE_FUNCTIONS | _spellings("excel"),
     power="{base}^{exponent}",
     real_power="{base}^{exponent}",
     pi="PI()",

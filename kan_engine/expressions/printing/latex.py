@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from itertools import chain, count, pairwise
 
+from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.nodes import (
     HALF,
     Add,
@@ -26,16 +27,6 @@ from kan_engine.expressions.printing.infix import (
     split_sign,
 )
 
-_FUNCTIONS = {
-    "log": r"\ln",  # many readers take \log for the decimal logarithm
-    "asin": r"\arcsin",
-    "acos": r"\arccos",
-    "atan": r"\arctan",
-    "sign": r"\operatorname{sgn}",
-    "asinh": r"\operatorname{arsinh}",
-    "acosh": r"\operatorname{arcosh}",
-    "atanh": r"\operatorname{artanh}",
-}
 _GREEK_LETTERS = (
     "α alpha β beta γ gamma δ delta ε epsilon ζ zeta η eta θ theta ι iota κ kappa λ lambda μ mu ν nu ξ xi "
     "π pi ρ rho σ sigma τ tau υ upsilon φ phi χ chi ψ psi ω omega "
@@ -194,7 +185,8 @@ def _call(function: str, argument: str) -> tuple[str, int]:
 
 
 def _function_command(name: str) -> str:
-    return _FUNCTIONS.get(name, f"\\{name}")
+    known = LIBRARY[name].latex if name in LIBRARY else None
+    return f"\\{name}" if known is None else known
 
 
 def symbol(name: str) -> str:

@@ -11,6 +11,7 @@ from math import pi
 
 import numpy as np
 
+from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.nice_constants import recognise_constant, root_of_fraction
 from kan_engine.expressions.nodes import (
     HALF,
@@ -45,12 +46,6 @@ from kan_engine.expressions.simplification.terms import (
     starts_negative,
 )
 
-ODD = frozenset({"sin", "tan", "tanh", "sinh", "asinh", "asin", "atan", "atanh", "sign"})
-EVEN = frozenset({"cos", "cosh", "abs"})
-_INVERSE_PAIRS = {  # outer(inner(u)) = u wherever inner(u) is defined
-    ("log", "exp"), ("exp", "log"), ("sin", "asin"), ("cos", "acos"), ("tan", "atan"),
-    ("sinh", "asinh"), ("asinh", "sinh"), ("cosh", "acosh"), ("tanh", "atanh"), ("atanh", "tanh"),
-}  # fmt: skip
 _NEGLIGIBLE_RATIO = 1e-15
 _MAX_EXPONENT_SHIFT = 100.0  # largest |c| for which exp(c + …) becomes exp(c)·exp(…)
 
@@ -242,11 +237,11 @@ def canonical_call(function: str, argument: Expression, sample: CheckRows) -> Ex
     """Return a function of a canonical argument."""
     if is_constant(argument):
         return _fold_constant_call(function, argument, sample)
-    if isinstance(argument, Call) and (function, argument.function) in _INVERSE_PAIRS:
+    if isinstance(argument, Call) and LIBRARY[function].undoes == argument.function:
         return argument.argument
-    if function in ODD and is_all_negative(argument):
+    if LIBRARY[function].parity == "odd" and is_all_negative(argument):
         return canonical_product([MINUS_ONE, canonical_call(function, negate(argument), sample)], sample)
-    if function in EVEN and starts_negative(argument):
+    if LIBRARY[function].parity == "even" and starts_negative(argument):
         argument = negate(argument)
     rule = _CALL_RULES.get(function)
     return call(function, argument) if rule is None else rule(argument, sample)

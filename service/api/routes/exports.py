@@ -7,6 +7,7 @@ from typing import Annotated, BinaryIO, cast
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from service.api.http.choices import choose_from
 from service.api.http.dependencies import (
     READ,
     TRAIN,
@@ -27,7 +28,7 @@ from service.db.tables import Model
 from service.errors import UnsupportedMedia
 from service.operations.entity_tags import entity_tag
 from service.operations.models import exports, imports
-from service.operations.models.exports import ExportFormat
+from service.operations.models.model_formats import MODEL_FORMATS
 from service.schemas.models import ImportFields, ModelOut
 from service.schemas.training import ModelName
 from service.settings import Settings
@@ -70,7 +71,8 @@ def export_model(
     sessions: Sessions,
     predictors: Predictors,
     format: Annotated[
-        ExportFormat,
+        str,
+        *choose_from(MODEL_FORMATS),
         Query(
             description="`safetensors`: tensors and JSON with all members, for `POST /models/import`. "
             "`onnx`: the network as a graph in float64, from columns to predictions. `python`: the network "

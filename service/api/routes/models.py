@@ -6,6 +6,8 @@ import orjson
 from fastapi import APIRouter, Path, Query, Response
 
 from kan_engine.expressions.library import LIBRARY
+from kan_engine.expressions.printing.languages import LANGUAGES
+from service.api.http.choices import choose_from
 from service.api.http.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, respond_with_etag
 from service.api.http.dependencies import READ, READ_OR_PREDICT, TRAIN, Directory, Sessions, StrictRoute
 from service.api.http.pagination import Paging
@@ -15,8 +17,10 @@ from service.operations.entity_tags import entity_tag
 from service.operations.models import formulas as symbolic
 from service.operations.models import management
 from service.schemas.common import Page
-from service.schemas.formulas import FormulaFormat, SymbolicOut
+from service.schemas.formulas import SymbolicOut
 from service.schemas.models import EdgesOut, ModelOut, ModelPatch
+
+FormulaFormat = Annotated[str, *choose_from(LANGUAGES, "json")]
 
 router = APIRouter(tags=["models"], route_class=StrictRoute)
 

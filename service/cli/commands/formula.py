@@ -7,7 +7,6 @@ import typer
 from service.cli.support.completion import Model
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.output import AsJson, print_result
-from service.schemas.formulas import FormulaFormat
 
 
 def add_to(app: typer.Typer) -> None:
@@ -17,7 +16,13 @@ def add_to(app: typer.Typer) -> None:
 
 def formula(
     model: Model,
-    form: Annotated[FormulaFormat, typer.Option("--format", help="Language to print it in.")] = "text",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="Language to print it in: text, latex, python, sql, excel, …",
+        ),
+    ] = "text",
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,

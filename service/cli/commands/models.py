@@ -1,7 +1,7 @@
 """``kan-service models``: list, show, export and delete trained models."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -14,7 +14,6 @@ from service.cli.support.model_report import fetch_formulas, print_report
 from service.cli.support.output import AsJson, print_list, print_result
 from service.client import Model as Trained
 
-FILE_ENDINGS = {"safetensors": ".safetensors", "onnx": ".onnx", "python": ".py"}
 QUALITY_METRICS = ("r2", "accuracy", "mean_log_likelihood", "equation_residual")  # one per kind of model
 
 app = make_group("Trained networks.")
@@ -66,7 +65,7 @@ def delete(model: Model, as_json: AsJson = False, server: Server = None, key: Ke
 def export(
     model: Model,
     form: Annotated[
-        Literal["safetensors", "onnx", "python"], typer.Option("--format", help="Format of the file.")
+        str, typer.Option("--format", help="Format of the file: safetensors, onnx, python.")
     ] = "safetensors",
     out: Annotated[
         Path | None, typer.Option(help="File to write. [default: MODEL in this folder]", show_default=False)
@@ -76,8 +75,9 @@ def export(
     key: Key = None,
 ) -> None:
     """Write a model to a file, for use outside the service."""
-    path = out or find_unused_path(Path(make_file_name(model) + FILE_ENDINGS[form]))
     with connect(server, key) as client:
+        endings = {each.name: each.ending for each in client.formats().models}
+        path = out or find_unused_path(Path(f"{make_file_name(model)}.{endings.get(form, form)}"))
         client.export(model, form, path)
     print_result({"out": str(path), "format": form}, as_json, lambda: typer.echo(str(path.resolve())))
 

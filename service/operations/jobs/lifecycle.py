@@ -9,27 +9,18 @@ from sqlalchemy.orm import Session
 
 from kan_engine.fingerprint import fingerprint
 from service.db.repositories.audit import Audit
-from service.db.repositories.datasets import Datasets
 from service.db.repositories.jobs import Jobs
-from service.db.repositories.revisions import read_revision
 from service.db.session import Sessions, clock
 from service.db.tables import Job
 from service.errors import Invalid
 from service.operations.entity_tags import refuse_stale
-from service.operations.jobs.batch_checks import check_batch, preload_members
-from service.operations.jobs.cost_estimate import refuse_too_long, refuse_untrainable
-from service.operations.jobs.equation_checks import check_problem
-from service.operations.jobs.revision_checks import check_revision
-from service.operations.jobs.study_checks import check_study
+from service.operations.jobs.admission import ADMISSIONS, AdmissionContext
+from service.operations.jobs.batch_checks import preload_members
+from service.operations.jobs.cost_estimate import refuse_too_long
 from service.operations.prediction.predictor_cache import PredictorCache
-from service.operations.quotas import refuse_more_bytes, refuse_more_jobs
+from service.operations.quotas import refuse_more_jobs
 from service.queue import TaskQueue
-from service.schemas.equations import SolveRequest
 from service.schemas.jobs import AnyRequest, JobOut, read_request
-from service.schemas.prediction import BatchRequest
-from service.schemas.revision import SymbolicRequest
-from service.schemas.study import StudyRequest
-from service.schemas.training import TrainRequest
 from service.settings import Settings
 from service.storage.deletion import remove_job
 
@@ -158,47 +149,20 @@ def _add_job(
 ) -> Job:
     refuse_more_jobs(session, settings)
     bounded = _limit_job_time(request, settings)
-    checked: AnyRequest = bounded
-    dataset_id: str | None = None
-    if isinstance(bounded, SolveRequest):
-        dataset_id = bounded.measurements.dataset_id if bounded.measurements else None
-        check_problem(bounded, Datasets(session).hold(dataset_id) if dataset_id else None, settings)
-    elif isinstance(bounded, StudyRequest):
-        refuse_more_bytes(session, settings)
-        check_study(bounded, Datasets(session).hold(bounded.dataset_id), settings)
-        dataset_id = bounded.dataset_id
-    elif isinstance(bounded, BatchRequest):
-        refuse_more_bytes(session, settings)
-        checked = check_batch(bounded, session, sessions, predictors)
-        dataset_id = bounded.dataset_id
-    else:
-        checked, dataset_id = _check_training(bounded, session, settings)
+    context = AdmissionContext(session, sessions, settings, predictors)
+    admitted = ADMISSIONS[request.kind](bounded, context)
     jobs = Jobs(session)
     job = jobs.add(
         kind=request.kind,
-        request=checked.model_dump(mode="json", by_alias=True),
+        request=admitted.request.model_dump(mode="json", by_alias=True),
         request_sha256=fingerprint(request.model_dump(mode="json")),
-        dataset_id=dataset_id,
+        dataset_id=admitted.dataset_id,
         idempotency_key=idempotency_key,
         retry_of=retry_of,
-        priority=checked.priority,
+        priority=request.priority,
     )
     Audit(session).add("job.submit", job.id, kind=request.kind, retry_of=retry_of)
     return jobs.load_dataset_name(job)
-
-
-def _check_training(
-    request: TrainRequest | SymbolicRequest, session: Session, settings: Settings
-) -> tuple[AnyRequest, str]:
-    """Check a training or a symbolic job; returns the request with the id of its model, and its dataset."""
-    training: AnyRequest = request
-    if isinstance(request, SymbolicRequest):
-        revision = read_revision(request, session)
-        check_revision(revision)
-        training, request = revision.request, request.model_copy(update={"model_id": revision.model_id})
-    assert isinstance(training, TrainRequest)  # noqa: S101 - one or the other
-    refuse_untrainable(training, Datasets(session).hold(training.dataset_id), settings)
-    return request, training.dataset_id
 
 
 def _limit_job_time(request: AnyRequest, settings: Settings) -> AnyRequest:

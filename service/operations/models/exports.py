@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import kan_engine
-from kan_engine.errors import ArtifactError, NotExportable
+from kan_engine.errors import NotExportable
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
-from service.db.tables import Model
 from service.documents.answering_member import Members
 from service.errors import Conflict, ExportMismatch
-from service.operations.models import export_document
+from service.operations.models.model_formats import MODEL_FORMATS
 from service.operations.prediction.predict import load_members
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.schemas.members import Member
@@ -26,12 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ExportFormat = Literal["safetensors", "onnx", "python"]
-
 MAX_DIFFERENCE = 1e-9  # between the predictions of an export and of its model
-
-# A file, and the predictions of each member in it
-WrittenExport = tuple[bytes, dict[Member, "RowPredictions"]]
 
 
 @dataclass(frozen=True)
@@ -50,9 +43,7 @@ class Export:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def export_model(
-    reference: str, format: ExportFormat, sessions: Sessions, predictors: PredictorCache
-) -> Export:
+def export_model(reference: str, format: str, sessions: Sessions, predictors: PredictorCache) -> Export:
     """Export a model in a format.
 
     Raises:
@@ -60,14 +51,15 @@ def export_model(
         Conflict: The format cannot express this model.
         ExportMismatch: The predictions of the file differ from those of the model.
     """
+    kind = MODEL_FORMATS[format]
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
-        description = export_document.describe_model(model) if format == "safetensors" else ({}, {})
+        if kind.is_complete:
+            session.refresh(model, ["symbolic", "edges"])
     members = load_members(model, sessions, predictors)
-    kind = FORMATS[format]
     columns = kan_engine.probe_columns(members.accurate.encoding)
     try:
-        data, answers = kind.make(model, members, description, columns)
+        data, answers = kind.write(model, members, columns)
     except NotExportable as error:
         raise Conflict("not_exportable", str(error)) from error
     difference = max(_measure_difference(members, name, columns, told) for name, told in answers.items())
@@ -82,55 +74,3 @@ def _measure_difference(members: Members, name: Member, columns: Columns, told: 
     """Largest difference between the predictions of a member in the file and in the model."""
     _, predictor = members.select(name)
     return kan_engine.largest_difference(predictor, kan_engine.predict_rows(predictor, columns), told)
-
-
-Description = tuple[export_document.Document, export_document.AttachedArrays]
-
-
-def _write_safetensors(
-    model: Model, members: Members, description: Description, columns: Columns
-) -> WrittenExport:
-    """The artifact with the description of the model; without the description if that is too long."""
-    symbolic = model.symbolic
-    try:
-        data = kan_engine.save(members.accurate, *description)
-    except ArtifactError:
-        data, symbolic = kan_engine.save(members.accurate), None
-    held = Members.build(kan_engine.load(data), symbolic)
-    answers: dict[Member, RowPredictions] = {"accurate": kan_engine.predict_rows(held.accurate, columns)}
-    if held.formula is not None:
-        answers["formula"] = kan_engine.predict_rows(held.formula, columns)
-    return data, answers
-
-
-def _write_onnx(model: Model, members: Members, _: Description, columns: Columns) -> WrittenExport:
-    data = kan_engine.to_onnx(members.accurate, units=model.record["units"])
-    return data, {"accurate": kan_engine.run_onnx(data, members.accurate, columns)}
-
-
-def _write_python(model: Model, members: Members, _: Description, columns: Columns) -> WrittenExport:
-    """The network, with the formula if that is exact or may serve predictions."""
-    title = f"{model.name}, version {model.version}"
-    trees = members.serving.trees if members.serving is not None else ()
-    text = kan_engine.to_python(members.accurate, title=title, units=model.record["units"], trees=trees)
-    answers: dict[Member, RowPredictions] = {"accurate": kan_engine.run_python(text, columns)}
-    values = kan_engine.run_formula(text, columns)
-    if values is not None:
-        answers["formula"] = kan_engine.RowPredictions(values.reshape(len(values), -1))
-    return text.encode(), answers
-
-
-@dataclass(frozen=True)
-class _Format:
-    """An export format: its writer, file suffix and media type."""
-
-    make: Callable[[Model, Members, Description, Columns], WrittenExport]
-    ending: str
-    media_type: str
-
-
-FORMATS: dict[ExportFormat, _Format] = {
-    "safetensors": _Format(_write_safetensors, "safetensors", "application/octet-stream"),
-    "onnx": _Format(_write_onnx, "onnx", "application/octet-stream"),
-    "python": _Format(_write_python, "py", "text/x-python; charset=utf-8"),
-}

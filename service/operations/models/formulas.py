@@ -1,21 +1,19 @@
 """The formulas of a model, as JSON and in other languages."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from kan_engine.errors import NotExportable
-from kan_engine.expressions.evaluation import Expression, from_json, variables
-from kan_engine.expressions.printing import derived_variables, infix, source_files
+from kan_engine.expressions.evaluation import from_json, variables
+from kan_engine.expressions.printing import derived_variables
 from kan_engine.expressions.printing.derived_variables import VariableDefinitions
-from kan_engine.expressions.printing.mathml import to_mathml
-from kan_engine.expressions.printing.source_files import SourceFunction
+from kan_engine.expressions.printing.languages import LANGUAGES, PrintableFormula
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.errors import Conflict
-from service.schemas.formulas import FormulaFormat
 from service.schemas.members import read_verdict
 
 Formulas = dict[str, Any]
+PREFIXES = {"value": "", "density": "", "log-odds": "log_odds_of_", "logit": "logit_of_"}
 HIDDEN_FIELDS = ("tree", "booleans", "remarks")
 
 
@@ -101,72 +99,32 @@ def _drop_hidden(entry: Formulas) -> Formulas:
     return {key: value for key, value in entry.items() if key not in HIDDEN_FIELDS}
 
 
-def write_formulas(formulas: Formulas, language: FormulaFormat) -> str:
+def write_formulas(formulas: Formulas, language: str) -> str:
     """Print every formula in a language: from the document, or from its tree.
 
     Raises:
         Conflict: The language cannot express the formula.
     """
     try:
-        return WRITERS[language](formulas["outputs"]) + "\n"
+        return LANGUAGES[language].write(make_printable(formulas)) + "\n"
     except NotExportable as error:
         raise Conflict("not_exportable", str(error)) from error
 
 
-def _print_each(write: Callable[[Formulas], str], between: str = "\n") -> Callable[[list[Formulas]], str]:
-    return lambda outputs: between.join(map(write, outputs))
-
-
-def _print_module(write: Callable[[list[SourceFunction]], str]) -> Callable[[list[Formulas]], str]:
-    return lambda outputs: write([_make_function(output) for output in outputs]).rstrip("\n")
-
-
-def _make_function(output: Formulas) -> SourceFunction:
-    tree = _read_tree(output)
-    return SourceFunction(
-        name=_make_name(output),
-        tree=tree,
-        remarks=output["remarks"],
-        meanings=derived_variables.describe_variables(variables(tree), _read_derivation(output)),
-    )
-
-
-def _make_name(output: Formulas) -> str:
-    """The name of the output, with a prefix if the formula gives log-odds or a logit."""
-    return PREFIXES[output["quantity"]] + str(output["name"])
-
-
-def _print_sql(output: Formulas) -> str:
-    tree = _read_tree(output)
-    text = infix.to_sql(tree, derived_variables.sql_names(variables(tree), _read_derivation(output)))
-    return f"{text} AS {infix.quote_column(_make_name(output))}"
-
-
-def _print_excel(output: Formulas) -> str:
-    tree = _read_tree(output)
-    return infix.to_excel(tree, derived_variables.table_names(variables(tree), _read_derivation(output)))
-
-
-def _read_tree(output: Formulas) -> Expression:
-    return from_json(output["tree"])
-
-
-def _read_derivation(output: Formulas) -> VariableDefinitions:
-    """The derived variables of a formula; models of older versions do not have all fields."""
-    return VariableDefinitions(
-        derived=output.get("derived") or {}, fills=output.get("fills") or {}, booleans=output["booleans"]
-    )
-
-
-PREFIXES = {"value": "", "density": "", "log-odds": "log_odds_of_", "logit": "logit_of_"}
-WRITERS: Mapping[str, Callable[[list[Formulas]], str]] = {
-    "text": _print_each(lambda output: str(output["expression"])),
-    "latex": _print_each(lambda output: str(output["latex"])),
-    "python": _print_module(source_files.python_module),
-    "numpy": _print_module(lambda functions: source_files.python_module(functions, arrays=True)),
-    "c": _print_module(source_files.c_module),
-    "sql": _print_each(_print_sql, ",\n"),
-    "javascript": _print_module(source_files.javascript_module),
-    "excel": _print_each(_print_excel),
-    "mathml": _print_each(lambda output: to_mathml(str(output["latex"]))),
-}
+def make_printable(formulas: Formulas) -> list[PrintableFormula]:
+    """The formulas of a complete document, as printers take them; older models lack some fields."""
+    return [
+        PrintableFormula(
+            name=PREFIXES[output["quantity"]] + str(output["name"]),
+            tree=from_json(output["tree"]),
+            text=str(output["expression"]),
+            latex=str(output["latex"]),
+            remarks=output["remarks"],
+            definitions=VariableDefinitions(
+                derived=output.get("derived") or {},
+                fills=output.get("fills") or {},
+                booleans=output["booleans"],
+            ),
+        )
+        for output in formulas["outputs"]
+    ]

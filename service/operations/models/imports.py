@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 import kan_engine
 from kan_engine.errors import KANEngineError
+from kan_engine.expressions.printing.languages import LANGUAGES
 from service.db.repositories.audit import Audit
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
@@ -163,8 +164,8 @@ def _refuse_unprintable_formulas(formulas: dict[str, Any], record: dict[str, Any
     """Print the formulas in every language now: a crafted file must not fail later."""
     try:
         complete = symbolic.complete_formulas(formulas, record)
-        for write in symbolic.WRITERS.values():
-            write(complete["outputs"])
+        for language in LANGUAGES.values():
+            language.write(symbolic.make_printable(complete))
     except FORMULA_ERRORS as error:
         raise _make_refusal(f"a formula cannot be printed: {error}") from error
 

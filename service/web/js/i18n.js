@@ -28,8 +28,8 @@ export function t(key, values = {}) {
   return found.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-/** The text of a key in a group, or the name itself if there is none. */
-export const named = (group, name) => (words[`${group}.${name}`] === undefined ? name : t(`${group}.${name}`));
+/** The text of a key in a group, or what is given, by default the name itself, if there is none. */
+export const named = (group, name, otherwise = name) => (words[`${group}.${name}`] === undefined ? otherwise : t(`${group}.${name}`));
 
 const rules = new Intl.PluralRules(language);
 const whole = new Intl.NumberFormat(language);

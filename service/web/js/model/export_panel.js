@@ -1,13 +1,11 @@
 // Use and export of a model: code to copy, files to download, versions and names.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { number, t, time } from "../i18n.js";
+import { named, number, t, time } from "../i18n.js";
 import { saveButton } from "../parts/downloads.js";
 import { table } from "../parts/table.js";
 import { code } from "./prediction/code.js";
 import { manage } from "./registry_panel.js";
-
-const EXPORTS = { safetensors: "safetensors", onnx: "onnx", python: "py" };
 
 export function elsewhere(root, page) {
   render(
@@ -27,12 +25,15 @@ export function elsewhere(root, page) {
   manage(root.querySelector(".manage"), page);
 }
 
-function files({ path, model }) {
-  const save = (name, address, filename) =>
-    saveButton(`${path}/${address}`, filename, t("model.export.save"), { name: t("model.export.save as", { format: t(`model.export.${name}`) }) });
-  const row = (name, address, filename) => [t(`model.export.${name}`), t(`model.export.${name} about`), save(name, address, filename)];
-  const rows = Object.entries(EXPORTS).map(([format, ending]) => row(format, `export?format=${format}`, `${model.name}.${ending}`));
-  rows.push(row("card", "card?format=markdown", `${model.name}-card.md`));
+function files({ path, model, formats }) {
+  const row = (title, about, address, filename) => {
+    const name = t("model.export.save as", { format: title });
+    return [title, about, saveButton(`${path}/${address}`, filename, t("model.export.save"), { name })];
+  };
+  const rows = formats.models.map(({ name, title, about, ending }) =>
+    row(named("model.export", name, title), named("model.export", `${name} about`, about), `export?format=${name}`, `${model.name}.${ending}`),
+  );
+  rows.push(row(t("model.export.card"), t("model.export.card about"), "card?format=markdown", `${model.name}-card.md`));
   return table(t("model.export.title"), ["what", "about", "file"].map((name) => t(`model.export.${name}`)), rows);
 }
 

@@ -1,7 +1,7 @@
 // The formula: typeset, its verdict, its valid range, and buttons to copy it.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { count, number, t } from "../i18n.js";
+import { count, named, number, t } from "../i18n.js";
 import { copyButton } from "../parts/copy.js";
 import { parseElement } from "../parts/inline.js";
 import { table } from "../parts/table.js";
@@ -27,9 +27,9 @@ function formulaView(page) {
     <h3>${t("model.formula.take")}</h3>
     <p class="hint">${t("model.formula.take about")}</p>
     <ul class="formats">
-      ${Object.entries(page.texts).map(([format, told]) => {
-        const label = t(`model.format.${format}`);
-        return html`<li><span>${label}</span> ${copyButton(told, t("model.formula.copy as", { format: label }))}</li>`;
+      ${page.formats.formulas.map(({ name, title }) => {
+        const label = named("model.format", name, title);
+        return html`<li><span>${label}</span> ${copyButton(page.texts[name], t("model.formula.copy as", { format: label }))}</li>`;
       })}
     </ul>`;
 }

@@ -3,7 +3,6 @@
 import { attempt, get, text } from "../api.js";
 import { picture } from "../parts/picture.js";
 
-const FORMATS = ["text", "latex", "mathml", "python", "numpy", "c", "javascript", "sql", "excel"];
 const PICTURES = ["parity", "residuals", "effects", "importance", "history"];
 const OF_OTHERS = { density: ["density", "history"], equation: ["solution", "history"] };
 const MAX_EDGES_AT_ONCE = 1500; // edges; more have many megabytes of curves, which are fetched on demand
@@ -13,7 +12,8 @@ export async function collect(model, signal) {
   const path = `models/${model.id}`;
   const names = picturesOf(model);
   const pictures = names.map((name) => picture(`${path}/plots/${name}.svg`, options));
-  const [formulas, drawing, edges, preview, versions, ...figures] = await Promise.all([
+  const [formats, formulas, drawing, edges, preview, versions, ...figures] = await Promise.all([
+    get("formats", options),
     formulasOf(path, options),
     picture(`${path}/plot.svg`, options),
     model.network.edges <= MAX_EDGES_AT_ONCE ? get(`${path}/edges`, options) : null,
@@ -23,7 +23,9 @@ export async function collect(model, signal) {
   ]);
   return {
     path,
-    ...formulas,
+    formats,
+    formulas,
+    texts: await textsOf(path, formulas && formats, options),
     drawing,
     edges: memoize(edges, () => get(`${path}/edges`, options)),
     preview: preview?.body || null,
@@ -35,12 +37,14 @@ export async function collect(model, signal) {
 /** The pictures available for a model. */
 export const picturesOf = (model) => OF_OTHERS[model.task] ?? PICTURES;
 
-/** The formulas and their texts by format; `formulas` is null if the model has none. */
-async function formulasOf(path, options) {
-  const { body: formulas } = await tolerateStatus(409, get(`${path}/symbolic`, options));
-  if (!formulas) return { formulas, texts: {} };
-  const texts = await Promise.all(FORMATS.map((format) => text(`${path}/symbolic?format=${format}`, options)));
-  return { formulas, texts: Object.fromEntries(FORMATS.map((format, at) => [format, texts[at].trimEnd()])) };
+/** The formulas; null if the model has none. */
+const formulasOf = async (path, options) => (await tolerateStatus(409, get(`${path}/symbolic`, options))).body;
+
+/** The formulas in every language, by its name; none without formats. */
+async function textsOf(path, formats, options) {
+  const names = (formats?.formulas ?? []).map(({ name }) => name);
+  const texts = await Promise.all(names.map((name) => text(`${path}/symbolic?format=${name}`, options)));
+  return Object.fromEntries(names.map((name, at) => [name, texts[at].trimEnd()]));
 }
 
 async function tolerateStatus(status, asked) {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import curve_fit
 
-from kan_engine.differential.adaptive_solver import SolverProgress, solve
+from kan_engine.differential.adaptive_solver import SolverProgress, solve_adaptively
 from kan_engine.differential.parameter_estimation import Measurements, estimate, substitute_coefficients
 from kan_engine.differential.problem import ConditionLocation, DifferentialProblem, parse_problem
 from kan_engine.differential.solution import Estimate, Solution
@@ -174,6 +174,6 @@ def test_once_time_is_up_there_is_a_solution_all_the_same() -> None:
 def test_numbers_that_are_known_stand_in_the_equations() -> None:
     problem = substitute_coefficients(posed(DECAY, "k", conditions=[({"t": 0}, "y(0) - 2")]), [0.7])
     assert problem.coefficients == ()
-    *_, reached = solve(problem)
+    *_, reached = solve_adaptively(problem)
     assert reached.solution is not None
     assert reached.solution.values({"t": TIMES})[0] == pytest.approx(fallen(0.7), abs=1e-9)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kan_engine.differential import collocation
-from kan_engine.differential.adaptive_solver import MAX_STEPS_PER_GRID, solve
+from kan_engine.differential.adaptive_solver import MAX_STEPS_PER_GRID, solve_adaptively
 from kan_engine.differential.assembly import SolverState
 from kan_engine.differential.collocation import descend
 from kan_engine.differential.problem import parse_problem
@@ -66,7 +66,7 @@ def test_a_kink_and_the_fronts_that_form_later_are_resolved_together() -> None:
             ({"x": [-1, 1]}, "Subs(Derivative(u(x, t), x), x, -1) - Subs(Derivative(u(x, t), x), x, 1)"),
         ],
     )
-    *_, reached = solve(problem)
+    *_, reached = solve_adaptively(problem)
     assert reached.solution is not None
     x, truth = sharp_fronts()
     (found,) = reached.solution.values({"x": x, "t": np.ones(len(x))})

@@ -1,0 +1,22 @@
+"""What formulas are printed in, and what models are exported as."""
+
+from fastapi import APIRouter
+
+from kan_engine.expressions.printing.languages import LANGUAGES
+from service.api.http.dependencies import READ, StrictRoute
+from service.operations.models.model_formats import MODEL_FORMATS
+from service.schemas.formats import FormatsOut, LanguageOut, ModelFormatOut
+
+router = APIRouter(tags=["models"], route_class=StrictRoute)
+
+
+@router.get("/formats", dependencies=[READ], summary="The formats of formulas and of models")
+def list_formats() -> FormatsOut:
+    """The values of `format` of `/models/{model_id}/symbolic` and of `/models/{model_id}/export`."""
+    return FormatsOut(
+        formulas=[LanguageOut(name=each.name, title=each.title) for each in LANGUAGES.values()],
+        models=[
+            ModelFormatOut(name=each.name, title=each.title, about=each.about, ending=each.ending)
+            for each in MODEL_FORMATS.values()
+        ],
+    )

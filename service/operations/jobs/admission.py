@@ -1,0 +1,86 @@
+"""What must hold before a job of each kind is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from service.db.repositories.datasets import Datasets
+from service.db.repositories.revisions import read_revision
+from service.db.session import Sessions
+from service.operations.jobs.batch_checks import check_batch
+from service.operations.jobs.cost_estimate import refuse_untrainable
+from service.operations.jobs.equation_checks import check_problem
+from service.operations.jobs.revision_checks import check_revision
+from service.operations.jobs.study_checks import check_study
+from service.operations.prediction.predictor_cache import PredictorCache
+from service.operations.quotas import refuse_more_bytes
+from service.schemas.equations import SolveRequest
+from service.schemas.jobs import AnyRequest
+from service.schemas.prediction import BatchRequest
+from service.schemas.revision import SymbolicRequest
+from service.schemas.study import StudyRequest
+from service.schemas.training import TrainRequest
+from service.settings import Settings
+
+
+@dataclass(frozen=True)
+class AdmissionContext:
+    """What checks need; ``session`` is the transaction that records the job."""
+
+    session: Session
+    sessions: Sessions
+    settings: Settings
+    predictors: PredictorCache
+
+
+@dataclass(frozen=True)
+class AdmittedJob:
+    """A request as it is stored, with names replaced by ids, and its dataset."""
+
+    request: AnyRequest
+    dataset_id: str | None
+
+
+def _admit_training(request: TrainRequest, context: AdmissionContext) -> AdmittedJob:
+    refuse_untrainable(request, Datasets(context.session).hold(request.dataset_id), context.settings)
+    return AdmittedJob(request, request.dataset_id)
+
+
+def _admit_revision(request: SymbolicRequest, context: AdmissionContext) -> AdmittedJob:
+    revision = read_revision(request, context.session)
+    check_revision(revision)
+    training = _admit_training(revision.request, context)
+    return AdmittedJob(request.model_copy(update={"model_id": revision.model_id}), training.dataset_id)
+
+
+def _admit_batch(request: BatchRequest, context: AdmissionContext) -> AdmittedJob:
+    refuse_more_bytes(context.session, context.settings)
+    checked = check_batch(request, context.session, context.sessions, context.predictors)
+    return AdmittedJob(checked, request.dataset_id)
+
+
+def _admit_study(request: StudyRequest, context: AdmissionContext) -> AdmittedJob:
+    refuse_more_bytes(context.session, context.settings)
+    check_study(request, Datasets(context.session).hold(request.dataset_id), context.settings)
+    return AdmittedJob(request, request.dataset_id)
+
+
+def _admit_equations(request: SolveRequest, context: AdmissionContext) -> AdmittedJob:
+    dataset_id = request.measurements.dataset_id if request.measurements else None
+    dataset = Datasets(context.session).hold(dataset_id) if dataset_id else None
+    check_problem(request, dataset, context.settings)
+    return AdmittedJob(request, dataset_id)
+
+
+ADMISSIONS: dict[str, Callable[[Any, AdmissionContext], AdmittedJob]] = {
+    "train": _admit_training,
+    "symbolic": _admit_revision,
+    "predict": _admit_batch,
+    "study": _admit_study,
+    "solve": _admit_equations,
+}
+"""By kind of job. Each raises an error of the service, such as ``Invalid``, if the job cannot be done."""

@@ -1,0 +1,109 @@
+"""The file formats of models. A new one is an entry of ``MODEL_FORMATS``, and its writer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import kan_engine
+from kan_engine.errors import ArtifactError
+from service.db.tables import Model
+from service.documents.answering_member import Members
+from service.operations.models import export_document
+from service.schemas.members import Member
+
+if TYPE_CHECKING:
+    from kan_engine import RowPredictions
+    from kan_engine.export.probe_rows import Columns
+
+# A file, and the predictions of each member in it
+WrittenExport = tuple[bytes, dict[Member, "RowPredictions"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFormat:
+    """A file format of models.
+
+    Attributes:
+        name: Its name in requests.
+        title: Its name for people.
+        about: What it is for.
+        ending: Of file names.
+        media_type: Of the answer.
+        write: Writes a model, and returns what the file predicts at the columns, which is compared with the
+            model; raises ``NotExportable`` if the format cannot express the model.
+        is_complete: Whether the file also describes formulas and edges; only then are these read.
+    """
+
+    name: str
+    title: str
+    about: str
+    ending: str
+    media_type: str
+    write: Callable[[Model, Members, Columns], WrittenExport]
+    is_complete: bool = False
+
+
+def _write_safetensors(model: Model, members: Members, columns: Columns) -> WrittenExport:
+    """The artifact with the description of the model; without the description if that is too long."""
+    symbolic = model.symbolic
+    try:
+        data = kan_engine.save(members.accurate, *export_document.describe_model(model))
+    except ArtifactError:
+        data, symbolic = kan_engine.save(members.accurate), None
+    held = Members.build(kan_engine.load(data), symbolic)
+    answers: dict[Member, RowPredictions] = {"accurate": kan_engine.predict_rows(held.accurate, columns)}
+    if held.formula is not None:
+        answers["formula"] = kan_engine.predict_rows(held.formula, columns)
+    return data, answers
+
+
+def _write_onnx(model: Model, members: Members, columns: Columns) -> WrittenExport:
+    data = kan_engine.to_onnx(members.accurate, units=model.record["units"])
+    return data, {"accurate": kan_engine.run_onnx(data, members.accurate, columns)}
+
+
+def _write_python(model: Model, members: Members, columns: Columns) -> WrittenExport:
+    """The network, with the formula if that is exact or may serve predictions."""
+    title = f"{model.name}, version {model.version}"
+    trees = members.serving.trees if members.serving is not None else ()
+    text = kan_engine.to_python(members.accurate, title=title, units=model.record["units"], trees=trees)
+    answers: dict[Member, RowPredictions] = {"accurate": kan_engine.run_python(text, columns)}
+    values = kan_engine.run_formula(text, columns)
+    if values is not None:
+        answers["formula"] = kan_engine.RowPredictions(values.reshape(len(values), -1))
+    return text.encode(), answers
+
+
+MODEL_FORMATS: dict[str, ModelFormat] = {
+    each.name: each
+    for each in (
+        ModelFormat(
+            name="safetensors",
+            title="safetensors",
+            about="the whole model, for another service like this one",
+            ending="safetensors",
+            media_type="application/octet-stream",
+            write=_write_safetensors,
+            is_complete=True,
+        ),
+        ModelFormat(
+            name="onnx",
+            title="ONNX",
+            about="a graph that most inference runtimes can run",
+            ending="onnx",
+            media_type="application/octet-stream",
+            write=_write_onnx,
+        ),
+        ModelFormat(
+            name="python",
+            title="Python",
+            about="one file that requires only NumPy",
+            ending="py",
+            media_type="text/x-python; charset=utf-8",
+            write=_write_python,
+        ),
+    )
+}
+"""Every format by its name, in the order in which they are offered."""

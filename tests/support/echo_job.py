@@ -1,0 +1,76 @@
+"""A kind of job, registered in this file alone: it is submitted over HTTP, done by a worker and listed.
+
+Prints what the service answers; see ``tests/integration/service/cli/test_registries.py``.
+"""
+
+import sys
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
+
+from service.schemas.common import RequestModel
+from service.schemas.job_kinds import JOB_KINDS, JobKind
+
+
+class EchoRequest(RequestModel):
+    """Returns a text as a file."""
+
+    kind: Literal["echo"]
+    text: str
+    max_seconds: float = 10
+    priority: int = 0
+
+
+JOB_KINDS["echo"] = JobKind(name="echo", request=EchoRequest, queue="short")  # before the API is imported
+
+
+@dataclass(frozen=True)
+class EchoResult:
+    text: str
+
+    def store(self, session: Session) -> Any:
+        from service.storage.blobs import put_bytes
+        from worker.execution.attempt import StoredResult
+
+        sha256 = put_bytes(session, self.text.encode())
+        return StoredResult(result_sha256=sha256, result_format="csv", result_name="echo.csv")
+
+
+def main() -> None:
+    from fastapi.testclient import TestClient
+    from typer.testing import CliRunner
+
+    from service.cli import app as commands
+    from service.main import create_app
+    from service.operations.jobs.admission import ADMISSIONS, AdmittedJob
+    from service.settings import Settings
+    from tests.support.servers import serving
+    from worker.execution.runner import run_job
+    from worker.jobs.registry import HANDLERS
+
+    ADMISSIONS["echo"] = lambda request, context: AdmittedJob(request, None)
+    HANDLERS["echo"] = lambda attempt: EchoResult(attempt.request.text)
+    settings = Settings()
+    app = create_app(settings)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        answer = client.post("/jobs", json={"kind": "echo", "text": "hello"})
+        job = answer.json()
+        tell(answer.status_code, job["status"])
+        run_job(job["id"], None, app.state.sessions, settings, work_of=HANDLERS.__getitem__)
+        done = client.get(f"/jobs/{job['id']}").json()
+        tell(done["kind"], done["status"])
+        tell(client.get(f"/jobs/{job['id']}/result").text)
+        document = client.get("/openapi.json").json()
+        tell("echo in the document" if "EchoRequest" in document["components"]["schemas"] else document)
+    with serving(create_app(settings)) as url:
+        listed = CliRunner().invoke(commands, ["jobs", "--server", url]).stdout
+        tell(next(word for word in listed.split() if word == "echo"))
+
+
+def tell(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
