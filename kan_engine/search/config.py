@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kan_engine.expressions.constraints import FormulaConstraints
+from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class SearchConfig:
         is_ordered: Whether the rows are in time order, so that folds are blocks of consecutive rows.
         seed: Seed of all random numbers.
         max_seconds: Time of the job; the search divides it among its stages.
+        thresholds: Decision numbers of the search.
     """
 
     hidden: tuple[int, ...] | None = None
@@ -43,6 +45,7 @@ class SearchConfig:
     is_ordered: bool = False
     seed: int = 0
     max_seconds: float = 300.0
+    thresholds: SearchThresholds = DEFAULT_THRESHOLDS
 
     @property
     def is_automatic(self) -> bool:

@@ -18,6 +18,7 @@ from kan_engine.network.kan import KAN
 from kan_engine.search.callbacks import Callbacks, ReportProgress
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.subtasks import InProcess, SubtaskCache
+from kan_engine.search.thresholds import SearchThresholds
 from kan_engine.structure.backward_elimination import eliminate_edges
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
@@ -25,14 +26,6 @@ from kan_engine.symbolic.edge_candidates import ExtractionContext
 from kan_engine.symbolic.extraction import Formula, extract_formulas, extract_shorter_formulas
 from kan_engine.symbolic.noise_model import NoiseModel
 from kan_engine.symbolic.sparse_additive import select_relevant_columns
-
-MAX_STRUCTURE_INPUTS = 40  # encoded columns, beyond which a law search uses a selection
-MAX_SELECTED_COLUMNS = 20  # size of that selection; formulas are extracted from at most 24 edges
-MAX_SEARCH_ROWS, MAX_SEARCH_VALIDATION_ROWS = 1500, 750  # more rows do not change which law is selected
-MAX_EXACT_ERROR = 1e-9  # validation error over the target's spread, below which a formula ends the search
-SEARCH_TIME_SHARE = 0.85  # of a job's time; the rest is for checking the result
-MIN_SIGNAL_SHARE = 0.03  # share of the squared residuals; less explained by boosting counts as no signal
-MAX_CURVE_TOLERANCE = 0.03  # upper bound of the error within which fits of an edge's curve count as equal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,29 +76,34 @@ class SearchContext:
             parts=parts or InProcess(),
         )
 
+    @property
+    def thresholds(self) -> SearchThresholds:
+        """Decision numbers of the search."""
+        return self.config.thresholds
+
     def make_generator(self) -> torch.Generator:
         """A generator with the job's seed, so that subtasks do not affect each other's random numbers."""
         return torch.Generator().manual_seed(self.config.seed)
 
     def limit_search_time(self) -> SearchContext:
-        """A copy that stops at ``SEARCH_TIME_SHARE`` of the job's time, to leave time for checks."""
-        until = self.clock() + SEARCH_TIME_SHARE * self.config.max_seconds
+        """A copy that stops at ``search_time_share`` of the job's time, to leave time for checks."""
+        until = self.clock() + self.thresholds.search_time_share * self.config.max_seconds
         return replace(self, should_stop=lambda: self.should_stop() or self.clock() > until)
 
     def select_columns(self) -> tuple[SearchContext, list[int]]:
         """The context on the most relevant columns, and their indices.
 
-        With at most ``MAX_STRUCTURE_INPUTS`` columns all are kept. With more, a law search would not end in
-        time, so ``MAX_SELECTED_COLUMNS`` are selected on the training rows.
+        With at most ``max_structure_inputs`` columns all are kept. With more, a law search would not end in
+        time, so ``max_selected_columns`` are selected on the training rows.
         """
-        if len(self.names) <= MAX_STRUCTURE_INPUTS:
+        if len(self.names) <= self.thresholds.max_structure_inputs:
             return self, list(range(len(self.names)))
         parts = sample_search_rows(self)
         encoded, targets, weights = (
             np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y", "weights")
         )
         columns = dict(zip(self.names, encoded.T, strict=True))
-        kept = select_relevant_columns((columns, targets), weights, MAX_SELECTED_COLUMNS)
+        kept = select_relevant_columns((columns, targets), weights, self.thresholds.max_selected_columns)
         places = [self.names.index(name) for name in kept]
         data = replace(self.data, rows=self.data.rows.select_columns(places))
         inputs = Standardizer.fit(data.training.x)
@@ -141,10 +139,9 @@ class FoundLaw:
 
 def sample_search_rows(run: SearchContext) -> tuple[LabelledRows, LabelledRows]:
     """Samples of the fit and validation rows for the law search."""
-    seed = run.config.seed
-    return run.data.fit.sample(MAX_SEARCH_ROWS, seed), run.data.validation.sample(
-        MAX_SEARCH_VALIDATION_ROWS, seed
-    )
+    seed, limits = run.config.seed, run.thresholds
+    fit = run.data.fit.sample(limits.max_rows, seed)
+    return fit, run.data.validation.sample(limits.max_validation_rows, seed)
 
 
 def to_sample(part: LabelledRows, inputs: Standardizer) -> StructureRows:
@@ -202,7 +199,7 @@ def add_shorter_formulas(
     law: FoundLaw, fit: StructureRows, validation: StructureRows, run: SearchContext
 ) -> FoundLaw:
     """Add shorter, less accurate formulas to a law that is not exact."""
-    if not law.formulas or law.error < MAX_EXACT_ERROR:
+    if not law.formulas or law.error < run.thresholds.max_exact_error:
         return law
     shorter = extract_shorter_formulas(
         law.fit.network, _make_extraction_context(law.fit, fit, validation, run)
@@ -228,23 +225,37 @@ def _make_extraction_context(
         scale=float(structure.scaler.std[0]),
         transform=structure.scaler.transform,
         known=estimate_precision(
-            structure.error, structure.network, len(fit.x), is_noisy=not structure.is_adequate
+            structure.error,
+            structure.network,
+            len(fit.x),
+            is_noisy=not structure.is_adequate,
+            tolerance=run.thresholds.max_curve_tolerance,
         ),
         limits=run.config.constraints,
         should_stop=run.should_stop,
     )
 
 
-def estimate_precision(error: float, network: KAN, rows: int, *, is_noisy: bool) -> NoiseModel:
-    """Precision of a network's curves: that of the network itself, unless its error is noise."""
+def estimate_precision(
+    error: float, network: KAN, rows: int, *, is_noisy: bool, tolerance: float
+) -> NoiseModel:
+    """Precision of a network's curves: that of the network itself, unless its error is noise.
+
+    Args:
+        error: Of the network, over the spread of the target.
+        network: The network.
+        rows: Number of rows that it was fitted to.
+        is_noisy: Whether the error is noise.
+        tolerance: Upper bound; see ``SearchThresholds.max_curve_tolerance``.
+    """
     if not is_noisy:
-        return NoiseModel.exact(_clamp_error(error))
+        return NoiseModel.exact(_clamp_error(error, tolerance))
     spared = min(1.0, network.parameter_count / rows) ** 0.5  # share of the noise that the fit retains
-    return NoiseModel.noisy(_clamp_error(error * spared), error, rows)
+    return NoiseModel.noisy(_clamp_error(error * spared, tolerance), error, rows)
 
 
-def _clamp_error(error: float) -> float:
-    return min(max(2 * error, 1e-6), MAX_CURVE_TOLERANCE)
+def _clamp_error(error: float, tolerance: float) -> float:
+    return min(max(2 * error, 1e-6), tolerance)
 
 
 def to_columns(names: tuple[str, ...], sample: StructureRows) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -257,7 +268,7 @@ def leaves_only_noise(
     formulas: list[Formula], fit: StructureRows, validation: StructureRows, run: SearchContext
 ) -> bool:
     """Whether the residuals of the best formula hold no detectable signal and exceed rounding error."""
-    if not formulas or formulas[0].error < MAX_EXACT_ERROR:
+    if not formulas or formulas[0].error < run.thresholds.max_exact_error:
         return False
     rows, others = to_columns(run.names, fit), to_columns(run.names, validation)
-    return measure_residual_signal(formulas[0].tree, rows, others) < MIN_SIGNAL_SHARE
+    return measure_residual_signal(formulas[0].tree, rows, others) < run.thresholds.min_signal_share

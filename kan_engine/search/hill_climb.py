@@ -16,14 +16,8 @@ from kan_engine.model_selection.moves import (
 from kan_engine.model_selection.trials import Trial, TrialResult
 from kan_engine.search.serialization import read_expected_loss
 from kan_engine.search.subtasks import Subtask, SubtaskCache
+from kan_engine.search.thresholds import SearchThresholds
 from kan_engine.search.trials import ClimbBudget, TrialRunner, make_step_subtask
-
-MIN_SECOND_ORDER_GAIN = 1.5  # of losses, by which a second-order network must be better; see ``tune_network``
-TIE_FACTOR = 1.02  # between losses of networks that count as equally good
-MAX_RETRY_LOSS_FACTOR = 1.25  # of losses, above which a change is not tried again
-SELECTION_BIAS_FACTOR = 1.1  # by which fewer networks may seem better on validation rows than more networks
-ASSUMED_LOSS_FACTOR = 1.1  # of an unfinished step to the lowest loss: neither the best nor beyond a retry
-MAX_PREDICTED_SUBTASKS = 16
 
 
 @runtime_checkable
@@ -43,6 +37,8 @@ J_co = TypeVar("J_co", bound=EvaluatedTrial, covariant=True)
 class StepRunner(Protocol[J_co]):
     """Runs the steps of a hill climb."""
 
+    @property
+    def thresholds(self) -> SearchThresholds: ...  # noqa: D102
     def is_admissible(self, trial: Trial, task: SelectionTask) -> bool: ...  # noqa: D102
     def run_step(self, trial: Trial, task: SelectionTask) -> J_co: ...  # noqa: D102
 
@@ -59,7 +55,7 @@ def tune_network(trials: TrialRunner, task: SelectionTask) -> TrialResult:
         assert best is not None  # noqa: S101 - a requested optimizer is always tried
         return best
     climbed = run_hill_climb(trials, task)
-    if best is not None and climbed.expected_loss >= MIN_SECOND_ORDER_GAIN * best.loss:
+    if best is not None and climbed.expected_loss >= trials.thresholds.min_second_order_gain * best.loss:
         return best
     last = final_trial(climbed.trial, task)
     if trials.is_time_over or (last == climbed.trial and not task.is_cross_validated):
@@ -67,7 +63,7 @@ def tune_network(trials: TrialRunner, task: SelectionTask) -> TrialResult:
     more = trials.run(last)
     if task.is_cross_validated:
         return replace(more, fold_losses=climbed.fold_losses, folds_loss=climbed.folds_loss)
-    return more if more.loss <= SELECTION_BIAS_FACTOR * climbed.loss else climbed
+    return more if more.loss <= trials.thresholds.selection_bias_factor * climbed.loss else climbed
 
 
 def run_hill_climb(trials: StepRunner[J_co], task: SelectionTask) -> J_co:
@@ -75,7 +71,8 @@ def run_hill_climb(trials: StepRunner[J_co], task: SelectionTask) -> J_co:
 
     In a tie the less constrained network is taken: the final network learns from more rows.
     """
-    top, before = trials.run_step(first_trial(task), task), None
+    limits, before = trials.thresholds, None
+    top = trials.run_step(first_trial(task), task)
     lowest = top.expected_loss
     open_changes = list(list_moves(task))
     while top is not before:
@@ -83,16 +80,19 @@ def run_hill_climb(trials: StepRunner[J_co], task: SelectionTask) -> J_co:
         for change in tuple(open_changes):
             while (trial := change(top.trial)) is not None and trials.is_admissible(trial, task):
                 trained = trials.run_step(trial, task)
-                if trained.expected_loss > MAX_RETRY_LOSS_FACTOR * lowest:
+                if trained.expected_loss > limits.max_retry_loss_factor * lowest:
                     open_changes.remove(change)
-                allowed = TIE_FACTOR if is_more_flexible(trial, top.trial) else 1 / TIE_FACTOR
+                tie = limits.tie_factor
+                allowed = tie if is_more_flexible(trial, top.trial) else 1 / tie
                 if trained.expected_loss > allowed * lowest:
                     break
                 top, lowest = trained, min(lowest, trained.expected_loss)
     return top
 
 
-def predict_subtasks(parts: SubtaskCache, task: SelectionTask, losses: dict[str, float]) -> list[Subtask]:
+def predict_subtasks(
+    parts: SubtaskCache, task: SelectionTask, losses: dict[str, float], thresholds: SearchThresholds
+) -> list[Subtask]:
     """Predict the unfinished steps of the climb, in the order in which it will need them.
 
     Simulates the climb: a finished step counts with its loss, any other is assumed to change nothing.
@@ -101,8 +101,9 @@ def predict_subtasks(parts: SubtaskCache, task: SelectionTask, losses: dict[str,
         parts: Finished subtasks.
         task: The task of the climb.
         losses: Known losses by subtask key; missing ones are read and added.
+        thresholds: Those of the search.
     """
-    guesses = _DryRun(parts, losses)
+    guesses = _DryRun(parts, losses, thresholds)
     run_hill_climb(guesses, task)
     return guesses.unknown
 
@@ -116,13 +117,13 @@ class _EstimatedTrial:
 class _DryRun:
     """A step runner that trains nothing and collects the unfinished subtasks."""
 
-    def __init__(self, parts: SubtaskCache, losses: dict[str, float]) -> None:
-        self._parts, self._losses = parts, losses
+    def __init__(self, parts: SubtaskCache, losses: dict[str, float], thresholds: SearchThresholds) -> None:
+        self._parts, self._losses, self.thresholds = parts, losses, thresholds
         self._budget, self._lowest = ClimbBudget(), float("inf")
         self.unknown: list[Subtask] = []
 
     def is_admissible(self, trial: Trial, task: SelectionTask) -> bool:
-        return len(self.unknown) < MAX_PREDICTED_SUBTASKS and self._budget.allows(trial, task)
+        return len(self.unknown) < self.thresholds.max_predicted_subtasks and self._budget.allows(trial, task)
 
     def run_step(self, trial: Trial, task: SelectionTask) -> _EstimatedTrial:
         self._budget.spend(trial, task)
@@ -130,9 +131,9 @@ class _DryRun:
         loss = self._lookup_loss(part)
         if loss is None:
             self.unknown.append(part)
-            return _EstimatedTrial(
-                trial, ASSUMED_LOSS_FACTOR * self._lowest if self._lowest < float("inf") else 1.0
-            )
+            is_first = self._lowest == float("inf")
+            assumed = 1.0 if is_first else self.thresholds.assumed_loss_factor * self._lowest
+            return _EstimatedTrial(trial, assumed)
         self._lowest = min(self._lowest, loss)
         return _EstimatedTrial(trial, loss)
 

@@ -19,7 +19,6 @@ from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.model_selection.budget import MAX_CROSS_VALIDATION_ROWS
 from kan_engine.network.kan import KAN
 from kan_engine.search.context import (
-    MAX_EXACT_ERROR,
     FoundLaw,
     SearchContext,
     add_shorter_formulas,
@@ -38,16 +37,6 @@ from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 from kan_engine.structure.search import fit_additive_structure, search_structures
 from kan_engine.symbolic.extraction import Formula
 
-MAX_STRUCTURES_WITH_LAW = 24  # structures examined for an adequate network once an exact law is known
-MAX_EXTRACTIONS = 8  # structures from which formulas are extracted before the search ends
-MIN_NOISE_ERROR, MAX_NOISE_ERROR = 8e-3, 0.05  # error of the closest structure that is attributed to noise
-MIN_SURROGATE_ERROR_RATIO = 0.8  # to a structure's error; below it, more than noise is left
-EQUAL_ERROR_FACTOR = 1.35  # times the lowest error, up to which structures count as equally close
-MAX_CANDIDATES = 6  # equally close structures from which formulas are extracted
-MAX_SHORT_COMPLEXITY = 14  # complexity up to which a formula that leaves only noise ends the search
-MAX_GROUP_FORMULAS = 3  # formulas in fewer variables whose constants are refitted
-MAX_REPEAT_ERROR_RATIO = 0.7  # of two fits' errors; below it, formulas of the same shape are extracted again
-MIN_VALIDATION_ROWS = 50  # below which the error of an adequate structure is measured by cross-validation
 MAX_LOG_ODDS = 10.0  # beyond it probabilities are practically 0 or 1; formulas need not follow
 
 
@@ -75,7 +64,9 @@ def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | No
     hunt.examine_structures()
     if not hunt.seen:
         return None
-    if hunt.exact_formula is None and not MIN_NOISE_ERROR < hunt.closest_structure.error < MAX_NOISE_ERROR:
+    limits = run.thresholds
+    is_noisy = limits.min_noise_error < hunt.closest_structure.error < limits.max_noise_error
+    if hunt.exact_formula is None and not is_noisy:
         hunt.search_exact_laws(angles=True)
     law = hunt.law or hunt.select_best_law()
     if not law.is_read and run.config.prune:
@@ -111,6 +102,7 @@ class LawSearch:
         self, fit: StructureRows, validation: StructureRows, run: SearchContext, *, is_whole: bool
     ) -> None:
         self._fit, self._validation, self._run, self._is_whole = fit, validation, run, is_whole
+        self._limits = run.thresholds
         self._rows, self._others = to_columns(run.names, fit), to_columns(run.names, validation)
         self.seen = list[FittedStructure]()
         self.read: FoundLaw | None = None
@@ -120,7 +112,7 @@ class LawSearch:
     @property
     def exact_formula(self) -> Formula | None:
         """The formula that holds to rounding error, if one was found."""
-        if self.proved is not None or self.read is None or self.read.error > MAX_EXACT_ERROR:
+        if self.proved is not None or self.read is None or self.read.error > self._limits.max_exact_error:
             return self.proved
         return self.read.formulas[0]
 
@@ -144,7 +136,7 @@ class LawSearch:
         Before structures with hidden nodes, the search tries a law in fewer variables, unless it is itself
         nested. If that succeeds, the first adequate network for all variables ends the search.
         """
-        run, read = self._run, list[FittedStructure]()
+        run, limits, read = self._run, self._limits, list[FittedStructure]()
         run.report("structure", 0.05, "searching for a small law")
         structures = search_structures(
             self._fit,
@@ -165,23 +157,23 @@ class LawSearch:
                 self.read = law
                 break
             if self.proved is not None:
-                if structure.is_adequate or len(self.seen) >= MAX_STRUCTURES_WITH_LAW or run.should_stop():
+                has_seen_many = len(self.seen) >= limits.max_structures_with_law
+                if structure.is_adequate or has_seen_many or run.should_stop():
                     break
-            elif _is_worth_extracting(structure, read):
+            elif _is_worth_extracting(structure, read, limits.max_repeat_error_ratio):
                 read.append(structure)
-                if self._update_best_law(structure, law) or len(read) == MAX_EXTRACTIONS or run.should_stop():
+                is_done = self._update_best_law(structure, law)
+                if is_done or len(read) == limits.max_extractions or run.should_stop():
                     break
 
     def _extract_noisy_law(self, structure: FittedStructure) -> FoundLaw | None:
         """Extract the law of the closest additive structure, if no smooth surrogate is much closer."""
         run = self._run
-        if structure.is_adequate or structure.error > MAX_NOISE_ERROR or not run.config.symbolic:
+        if structure.is_adequate or structure.error > self._limits.max_noise_error or not run.config.symbolic:
             return None
         smooth = Surrogate.fit(self._rows, self._others)
-        if (
-            smooth is None
-            or smooth.error < MIN_SURROGATE_ERROR_RATIO * structure.error * self._validation.spread
-        ):
+        least = self._limits.min_surrogate_error_ratio * structure.error * self._validation.spread
+        if smooth is None or smooth.error < least:
             return None
         return extract_law(structure, self._fit, self._validation, run)
 
@@ -199,7 +191,7 @@ class LawSearch:
         law = known or extract_law(structure, self._fit, self._validation, run)
         if self.read is None or law.bits < self.read.bits:
             self.read = law
-        if self.read.error < MAX_EXACT_ERROR or not run.config.symbolic:
+        if self.read.error < self._limits.max_exact_error or not run.config.symbolic:
             return True
         return not structure.is_adequate and leaves_only_noise(
             self.read.formulas, self._fit, self._validation, run
@@ -220,7 +212,7 @@ class LawSearch:
     def _accept_if_exact(self, tree: Expression | None) -> None:
         if tree is not None and self._run.config.constraints.allow(tree):
             formula = Formula.measure(tree, self._rows, self._others)
-            self.proved = formula if formula.error < MAX_EXACT_ERROR else None
+            self.proved = formula if formula.error < self._limits.max_exact_error else None
 
     def _search_variable_groups(self) -> None:
         """Search for a law in groups of columns that act as one variable."""
@@ -263,10 +255,10 @@ class LawSearch:
         near = [
             structure
             for structure in self.seen
-            if structure.error <= EQUAL_ERROR_FACTOR * self.closest_structure.error
+            if structure.error <= self._limits.equal_error_factor * self.closest_structure.error
         ]
         distinct = {structure.shape: structure for structure in sorted(near, key=lambda s: -s.error)}
-        contenders = sorted(distinct.values(), key=_size_key)[:MAX_CANDIDATES]
+        contenders = sorted(distinct.values(), key=_size_key)[: self._limits.max_candidates]
         for number, structure in enumerate(contenders, 1):
             run.report("symbolic", 0.36, "extracting a formula from a small structure")
             law = self._extract_and_offer(structure, contenders[number:])
@@ -288,7 +280,7 @@ class LawSearch:
             return extract_law_once(structure, fit, validation, run)
 
     def _is_sufficient(self, law: FoundLaw) -> bool:
-        is_short = bool(law.formulas) and law.formulas[0].complexity <= MAX_SHORT_COMPLEXITY
+        is_short = bool(law.formulas) and law.formulas[0].complexity <= self._limits.max_short_complexity
         return is_short and leaves_only_noise(law.formulas, self._fit, self._validation, self._run)
 
     def _find_grouped_law(self) -> FoundLaw | None:
@@ -298,7 +290,7 @@ class LawSearch:
         found, hunt = self.inner
         law = hunt.law or hunt.select_best_law()
         formulas = []
-        for formula in law.formulas[:MAX_GROUP_FORMULAS]:
+        for formula in law.formulas[: self._limits.max_group_formulas]:
             tree = found.expand_law(formula.tree, self._others[0])
             again = Formula.refit(tree, self._rows, self._others, self._run.config.constraints.forbidden)
             if self._run.config.constraints.allow(again.tree):
@@ -322,7 +314,7 @@ def _size_key(structure: FittedStructure) -> tuple[int, bool, float]:
     return len(shape.nodes), not shape.is_simple, structure.error
 
 
-def _is_worth_extracting(structure: FittedStructure, read: list[FittedStructure]) -> bool:
+def _is_worth_extracting(structure: FittedStructure, read: list[FittedStructure], max_ratio: float) -> bool:
     """Whether a structure is adequate, and clearly better than examined structures of the same shape.
 
     With a single input, formulas are extracted from the values themselves, so every structure qualifies.
@@ -330,9 +322,7 @@ def _is_worth_extracting(structure: FittedStructure, read: list[FittedStructure]
     if structure.terms.values.shape[1] == 1:
         return True
     alike = [other for other in read if other.shape == structure.shape]
-    return structure.is_adequate and all(
-        structure.error < MAX_REPEAT_ERROR_RATIO * other.error for other in alike
-    )
+    return structure.is_adequate and all(structure.error < max_ratio * other.error for other in alike)
 
 
 def measure_law_errors(law: FoundLaw, run: SearchContext) -> np.ndarray:
@@ -343,7 +333,7 @@ def measure_law_errors(law: FoundLaw, run: SearchContext) -> np.ndarray:
     """
     data, rows = run.data, to_sample(run.data.training, run.inputs)
     errors, folds = np.full(len(data.training), np.nan), run.cross_validation.folds
-    is_certain = law.fit.is_adequate and len(data.validation) >= MIN_VALIDATION_ROWS
+    is_certain = law.fit.is_adequate and len(data.validation) >= run.thresholds.min_validation_rows
     with np.errstate(all="ignore"):
         if len(errors) <= MAX_CROSS_VALIDATION_ROWS and not is_certain:
             errors = np.abs(cross_predict(law.fit, rows, folds, run.should_stop) - rows.y[:, 0].numpy())

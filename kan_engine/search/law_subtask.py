@@ -10,8 +10,6 @@ import torch
 from kan_engine.assessment.comparison import is_better
 from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, measure_stability
 from kan_engine.search.context import (
-    MAX_EXACT_ERROR,
-    MAX_SEARCH_ROWS,
     FoundLaw,
     SearchContext,
     extract_law,
@@ -24,8 +22,6 @@ from kan_engine.search.serialization import deserialize_small_law, serialize_sma
 from kan_engine.search.subtasks import Subtask
 from kan_engine.symbolic.extraction import Formula
 from kan_engine.symbolic.fix_edges import add_unused_inputs
-
-MAX_RESAMPLING_STEPS = 12  # when a structure is refitted to some of its rows
 
 
 def make_law_subtask(run: SearchContext, seconds: float | None) -> Subtask:
@@ -64,7 +60,7 @@ def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | N
         found = replace(found, network=network, judged=network, inputs=run.inputs)
     folds, weights = run.cross_validation, run.data.training.weights
     simple = folds.measure_simple_models()
-    if law.formulas and law.error >= MAX_EXACT_ERROR:
+    if law.formulas and law.error >= run.thresholds.max_exact_error:
         errors = folds.measure_formula(law.formulas[0].tree)
         others = simple | {NETWORK: found.errors}
         evidence = assess_formula(
@@ -80,7 +76,8 @@ def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | N
     is_adequate = law.fit.is_adequate and not any(
         is_better(other, found.errors, weights) for other in simple.values()
     )
-    return SmallLaw(found=found, is_clear=law.error < MAX_EXACT_ERROR or is_consistent or is_adequate)
+    is_exact = law.error < run.thresholds.max_exact_error
+    return SmallLaw(found=found, is_clear=is_exact or is_consistent or is_adequate)
 
 
 def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
@@ -88,11 +85,12 @@ def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
 
     Each resampling fits the structure to two thirds of the rows and extracts its formulas again.
     """
-    rows = to_sample(run.data.training.sample(MAX_SEARCH_ROWS, run.config.seed), run.inputs)
+    rows = to_sample(run.data.training.sample(run.thresholds.max_rows, run.config.seed), run.inputs)
 
     def extract_formula(learnt: np.ndarray, judged: np.ndarray) -> Formula | None:
         first, second = (rows[torch.from_numpy(places)] for places in (learnt, judged))
-        fit = replace(law.fit, bundle=law.fit.train_coefficients(first, steps=MAX_RESAMPLING_STEPS))
+        steps = run.thresholds.max_resampling_steps
+        fit = replace(law.fit, bundle=law.fit.train_coefficients(first, steps=steps))
         formulas = extract_law(
             replace(fit, errors=(fit.relative_error(second),)), first, second, run
         ).formulas

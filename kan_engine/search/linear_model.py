@@ -24,7 +24,6 @@ from kan_engine.search.result import SearchResult
 from kan_engine.symbolic.extraction import Formula
 from kan_engine.training.loop import TrainingStep
 
-MAX_CONSTANT_DIGITS = 6  # of the constants of an exponential, which are not refitted
 LinearKind = Literal["constant", "linear", "log_linear"]
 
 
@@ -75,7 +74,8 @@ def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearK
     tree = linear_formula(data.names, line.slopes, float(line.intercept))
     if is_log:  # not refitted: least squares would fit only the largest targets
         form, values = parametrize_floats(tree)
-        short = bind(form, [float(f"{value:.{MAX_CONSTANT_DIGITS}g}") for value in values])
+        digits = run.thresholds.max_constant_digits
+        short = bind(form, [float(f"{value:.{digits}g}") for value in values])
         formula = Formula.measure(apply_function("exp", short), fit, validation)
     elif len(fit[1]) >= MIN_ROWS_PER_CONSTANT * (1 + len(line.slopes)):
         formula = Formula.refit(tree, fit, validation, run.config.constraints.forbidden)

@@ -22,7 +22,7 @@ from kan_engine.data.training_data import TrainingData
 from kan_engine.inference.decision_rule import calibrate_on_validation_
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.config import SearchConfig
-from kan_engine.search.context import MAX_EXACT_ERROR, SearchContext
+from kan_engine.search.context import SearchContext
 from kan_engine.search.hill_climb import predict_subtasks
 from kan_engine.search.law_search import find_log_odds_formulas
 from kan_engine.search.law_subtask import find_small_law, make_law_subtask
@@ -32,8 +32,6 @@ from kan_engine.search.result import SearchResult, SmallLaw
 from kan_engine.search.sparse_additive import add_additive_formulas
 from kan_engine.search.subtasks import SubtaskCache
 
-MAX_ROUNDING_ERROR = 1e-6  # RMSE over the target's spread, attributed to rounding
-FEW_ROWS_RMSE_RATIO = 0.1  # of RMSEs, below which even a formula with many constants is better
 ENDED_EARLY_WARNING = (
     "the training of larger networks was ended early to leave time for checks; increase max_seconds"
 )
@@ -42,7 +40,6 @@ SIMPLE_MODEL_NAMES = {
     "linear": "a straight line",
     "log_linear": "the exponential of a straight line",
 }
-LAW_TIME_SHARE = 0.6  # of a job's time, after which a law search without success ends
 
 
 def find_model(
@@ -90,8 +87,8 @@ def _find_regression(run: SearchContext) -> SearchResult:
     """The small law if it explains the data or no larger network is better; else the best network."""
     task, losses = make_task(run), dict[str, float]()
     training = run.limit_search_time()
-    with run.parts.prefetch(lambda: predict_subtasks(run.parts, task, losses)):
-        law = find_small_law(run, LAW_TIME_SHARE * run.config.max_seconds)
+    with run.parts.prefetch(lambda: predict_subtasks(run.parts, task, losses, run.thresholds)):
+        law = find_small_law(run, run.thresholds.law_time_share * run.config.max_seconds)
     if law is not None and law.is_clear:
         found = law.found
     else:
@@ -136,7 +133,7 @@ def _fall_back_to_line(found: SearchResult, law: SmallLaw | None, run: SearchCon
     known = law.found.formulas[0] if law is not None and law.found.formulas else []
     formulas, evidence = [*known, *straight], law.found.evidence if law is not None else None
     errors = law.found.formula_errors if known and law is not None else simple[kind]
-    is_exact = bool(known) and known[0].error < MAX_EXACT_ERROR
+    is_exact = bool(known) and known[0].error < run.thresholds.max_exact_error
     if straight and not is_exact and (evidence is None or evidence.verdict != "consistent"):
         of_line = simple[kind] if kind == "log_linear" else folds.measure_formula(straight[0].tree)
         own = assess_formula(
@@ -180,7 +177,8 @@ def select_member(found: SearchResult, run: SearchContext) -> SearchResult:
     of_formula, of_network = compute_paired_rmse(found.formula_errors, found.errors, weights)
     against = evidence.objections.keys() - {"rows_cannot_tell"}
     # If one row has an absurd error, the gain is no larger than its standard error, so the RMSEs decide.
-    factor = FEW_ROWS_RMSE_RATIO if "too_many_constants" in against else CLEAR_RMSE_RATIO
+    has_few_rows = "too_many_constants" in against
+    factor = run.thresholds.few_rows_rmse_ratio if has_few_rows else CLEAR_RMSE_RATIO
     is_far_better = of_formula < factor * of_network
     is_known = found.counts_choice or not against
     if not is_far_better and not (is_known and is_better(found.formula_errors, found.errors, weights)):
@@ -197,7 +195,7 @@ def _find_requested_regression(run: SearchContext) -> SearchResult:
     law = find_small_law(run) if run.config.symbolic and not run.should_stop() else None
     simple, weights = run.cross_validation.measure_simple_models(), run.data.training.weights
     spread = float(np.std(run.data.training.y))
-    is_exact = compute_rmse(found.errors, weights) < MAX_ROUNDING_ERROR * spread
+    is_exact = compute_rmse(found.errors, weights) < run.thresholds.max_rounding_error * spread
     if not is_exact and is_better(simple["linear"], found.errors, weights):
         of_line, of_network = compute_paired_rmse(simple["linear"], found.errors, weights)
         warning = (

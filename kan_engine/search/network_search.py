@@ -42,7 +42,7 @@ def train_network(run: SearchContext, then: Sequence[Subtask] = ()) -> SearchRes
         if config.hidden is None:
             task = make_task(run)
             losses: dict[str, float] = {}
-            with run.parts.prefetch(lambda: predict_subtasks(run.parts, task, losses)):
+            with run.parts.prefetch(lambda: predict_subtasks(run.parts, task, losses, run.thresholds)):
                 best = tune_network(trials, task)
         else:
             best = _train_requested_shape(trials, config.hidden, run)

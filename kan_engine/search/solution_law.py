@@ -17,8 +17,6 @@ from kan_engine.search.context import SearchContext
 from kan_engine.search.law_search import search_exact_law
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 
-TIMEOUT_S = 10.0  # time limit of the search
-
 
 def find_exact_law(
     fit: ColumnsAndTarget, validation: ColumnsAndTarget, callbacks: Callbacks
@@ -30,9 +28,10 @@ def find_exact_law(
         validation: The same at other points.
         callbacks: Once ``should_stop`` returns true, the search ends; the clock limits its time.
     """
-    until = callbacks.clock() + TIMEOUT_S
+    config = SearchConfig()
+    until = callbacks.clock() + config.thresholds.law_of_solution_seconds
     limited = replace(callbacks, should_stop=lambda: callbacks.should_stop() or callbacks.clock() > until)
-    run = SearchContext.create(_make_data(fit, validation), SearchConfig(), limited)
+    run = SearchContext.create(_make_data(fit, validation), config, limited)
     return search_exact_law(replace(run, contest=OptimismCorrection.create_closed()))
 
 

@@ -11,9 +11,10 @@ from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, meas
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, variables
-from kan_engine.search.context import MAX_EXACT_ERROR, SearchContext, sample_search_rows
-from kan_engine.search.law_search import MAX_LOG_ODDS, MAX_SHORT_COMPLEXITY, compute_bounded_logits
+from kan_engine.search.context import SearchContext, sample_search_rows
+from kan_engine.search.law_search import MAX_LOG_ODDS, compute_bounded_logits
 from kan_engine.search.result import SearchResult
+from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, concatenate_rows
 from kan_engine.symbolic.extraction import Formula
 from kan_engine.symbolic.forward_selection import is_no_worse
@@ -23,9 +24,6 @@ from kan_engine.symbolic.sparse_additive import (
     cross_validation_losses,
     fit_additive_forms,
 )
-
-CHANCE_STANDARD_ERRORS = 2.0  # allows for the selection bias among many formulas
-MAX_STOPPED_ROWS, MAX_STOPPED_VALIDATION_ROWS = 400, 200  # after the time limit; takes a tenth of a second
 
 
 def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResult:
@@ -38,7 +36,7 @@ def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResu
     if not run.config.symbolic or run.data.output_count > 1:
         return found
     known = [formula for part in found.formulas for formula in part if variables(formula.tree)]
-    if known and known[0].error < MAX_EXACT_ERROR:
+    if known and known[0].error < run.thresholds.max_exact_error:
         return found
     parts = _sample_rows(run)
     weights = np.concatenate([run.data.row_weights(part) for part in parts])
@@ -46,7 +44,10 @@ def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResu
     constant = None if run.data.classes is None else _compute_base_log_odds(run.data)
     sums = fit_additive_forms(fit, validation, weights, limits=run.config.constraints, constant=constant)
     rows = concatenate_rows(fit, validation)
-    if known and (_is_exponential_line(found, sums, run) or _ranks_first(known[0], sums, rows, weights)):
+    if known and (
+        _is_exponential_line(found, sums, run)
+        or _ranks_first(known[0], sums, rows, weights, run.thresholds.max_short_complexity)
+    ):
         return replace(found, formulas=[[*known, *sums.formulas]])
     found = replace(found, formulas=[[*sums.formulas, *known]], formula_of="law", evidence=None)
     found = replace(found, formula_errors=np.zeros(0))
@@ -99,30 +100,35 @@ def _is_exponential_line(found: SearchResult, sums: AdditiveForms, run: SearchCo
     )
 
 
-def _ranks_first(law: Formula, sums: AdditiveForms, rows: ColumnsAndTarget, weights: np.ndarray) -> bool:
+def _ranks_first(
+    law: Formula, sums: AdditiveForms, rows: ColumnsAndTarget, weights: np.ndarray, max_short: int
+) -> bool:
     losses = cross_validation_losses(law.tree, rows)
     if not is_no_worse(losses, sums.losses, weights):
         return False
     is_shorter = sums.formulas[0].complexity < law.complexity
-    return law.complexity <= MAX_SHORT_COMPLEXITY or not (
-        is_shorter and is_no_worse(sums.losses, losses, weights)
-    )
+    return law.complexity <= max_short or not (is_shorter and is_no_worse(sums.losses, losses, weights))
 
 
-def is_weak(tree: Expression, data: TrainingData, seed: int) -> bool:
+def is_weak(
+    tree: Expression,
+    data: TrainingData,
+    seed: int,
+    thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
+) -> bool:
     """Whether a formula is constant, or no better than a constant on left-out training rows."""
     if not variables(tree):
         return True
     if data.classes is not None:  # fitted to log-odds of a network that was trained on all of these rows
         return False
-    part = data.training.sample(MAX_STOPPED_ROWS + MAX_STOPPED_VALIDATION_ROWS, seed)
+    part = data.training.sample(thresholds.max_stopped_rows + thresholds.max_stopped_validation_rows, seed)
     rows = part.columns, part.y
     constant = constant_formula(float(np.average(part.y, weights=part.weights)))
     return is_no_worse(
         cross_validation_losses(constant, rows),
         cross_validation_losses(tree, rows),
         part.weights,
-        CHANCE_STANDARD_ERRORS,
+        thresholds.chance_standard_errors,
     )
 
 
@@ -130,8 +136,10 @@ def _sample_rows(run: SearchContext) -> tuple[LabelledRows, LabelledRows]:
     fit, validation = sample_search_rows(run)
     if not run.should_stop():
         return fit, validation
-    seed = run.config.seed
-    return fit.sample(MAX_STOPPED_ROWS, seed), validation.sample(MAX_STOPPED_VALIDATION_ROWS, seed)
+    seed, limits = run.config.seed, run.thresholds
+    return fit.sample(limits.max_stopped_rows, seed), validation.sample(
+        limits.max_stopped_validation_rows, seed
+    )
 
 
 def _make_formula_data(part: LabelledRows, found: SearchResult, run: SearchContext) -> ColumnsAndTarget:

@@ -17,10 +17,9 @@ from kan_engine.search.context import SearchContext
 from kan_engine.search.search_rows import SearchRows
 from kan_engine.search.serialization import deserialize_trained, serialize_trained
 from kan_engine.search.subtasks import Subtask
+from kan_engine.search.thresholds import SearchThresholds
 from kan_engine.training.loop import TrainingStep
 from kan_engine.training.multi_start import AUTO_STARTS
-
-MAX_LOSS_FACTOR, MIN_STEPS = 1.1, 15  # of the best loss, above which a trial is stopped after these steps
 
 
 def make_step_subtask(trial: Trial, task: SelectionTask) -> Subtask:
@@ -64,6 +63,7 @@ class TrialRunner:
 
     def __init__(self, run: SearchContext, grounds: SearchRows) -> None:
         self._run, self._grounds = run, grounds
+        self.thresholds = run.thresholds
         self._best: TrialResult | None = None
         self._budget = ClimbBudget()
         self._keeps_stages = run.config.has_stages
@@ -138,7 +138,7 @@ class TrialRunner:
         )
 
     def _train(self, trial: Trial) -> TrialResult:
-        behind = EarlyStopping(trial, self._best)
+        behind = EarlyStopping(trial, self._best, self.thresholds)
         tell = self._make_reporter(trial)
         seconds, started = self._seconds.setdefault(trial, {}), self._run.clock()
 
@@ -196,9 +196,12 @@ class EarlyStopping:
     to Adam, whose loss says little about the final one while the learning rate is high.
     """
 
-    def __init__(self, trial: Trial, best: TrialResult | None) -> None:
+    def __init__(self, trial: Trial, best: TrialResult | None, thresholds: SearchThresholds) -> None:
         is_told = best is not None and trial.training.optimizer != "adam" and best.optimizer != "adam"
-        self._limit = MAX_LOSS_FACTOR * best.loss if best is not None and is_told else float("inf")
+        self._limit = float("inf")
+        if best is not None and is_told:
+            self._limit = thresholds.max_loss_factor * best.loss
+        self._min_steps = thresholds.min_steps
         self._last_grid = (trial.config.grid_size, *trial.training.grid_schedule)[-1]
         self._lowest, self._steps = float("inf"), 0
 
@@ -210,4 +213,4 @@ class EarlyStopping:
     @property
     def is_hopeless(self) -> bool:
         """Whether the loss on the last grid is still above the limit."""
-        return self._steps > MIN_STEPS and self._lowest > self._limit
+        return self._steps > self._min_steps and self._lowest > self._limit

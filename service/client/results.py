@@ -8,14 +8,13 @@ from pydantic import Field
 
 from service.schemas.datasets import DatasetOut, PreviewOut
 from service.schemas.figures import FiguresOut
-from service.schemas.formats import FormatsOut
-from service.schemas.formulas import SymbolicOut
+from service.schemas.formulas import FormatsOut, SymbolicOut
 from service.schemas.jobs import JobOut, ProgressOut
 from service.schemas.model_card import CardOut
 from service.schemas.models import EdgesOut, ModelOut
 from service.schemas.prediction import PredictionOut
 from service.schemas.registry import AliasMoveOut, AliasOut, CompareOut
-from service.schemas.usage import UsageOut
+from service.schemas.tenant import UsageOut
 
 if TYPE_CHECKING:
     import numpy as np

@@ -252,12 +252,12 @@ def _estimate_precision(
 
     Those of a classifier are known exactly, because they define its log-odds.
     """
-    rows = len(run.data.fit)
+    rows, tolerance = len(run.data.fit), run.thresholds.max_curve_tolerance
     if predictor.classes is not None:
-        return estimate_precision(0.0, network, rows, is_noisy=False)
+        return estimate_precision(0.0, network, rows, is_noisy=False, tolerance=tolerance)
     error = predictor.predict(validation.x) - validation.y
     share = float(np.sqrt(np.mean(error**2))) / (float(np.std(validation.y)) or 1.0)
-    return estimate_precision(share, network, rows, is_noisy=True)
+    return estimate_precision(share, network, rows, is_noisy=True, tolerance=tolerance)
 
 
 def _poor_fit_warnings(

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kan_engine import FormulaConstraints, SearchConfig
+from kan_engine.search.thresholds import SearchThresholds
 from service.schemas.training import TrainRequest
+
+THRESHOLDS = SearchThresholds()  # of all searches of the service
 
 
 def make_search_config(request: TrainRequest, forbidden: Iterable[str] = ()) -> SearchConfig:
@@ -33,4 +36,5 @@ def make_search_config(request: TrainRequest, forbidden: Iterable[str] = ()) -> 
         is_ordered=request.split.kind == "tail",
         seed=request.seed,
         max_seconds=request.max_seconds,
+        thresholds=THRESHOLDS,
     )

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from kan_engine.expressions.printing.languages import LANGUAGES
 from service.api.http.dependencies import READ, StrictRoute
 from service.operations.models.model_formats import MODEL_FORMATS
-from service.schemas.formats import FormatsOut, LanguageOut, ModelFormatOut
+from service.schemas.formulas import FormatsOut, LanguageOut, ModelFormatOut
 
 router = APIRouter(tags=["models"], route_class=StrictRoute)
 

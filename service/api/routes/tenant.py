@@ -8,9 +8,8 @@ from service.api.http.dependencies import ADMIN, READ, Config, Sessions, StrictR
 from service.api.http.pagination import Paging
 from service.db.repositories import Audit
 from service.operations import quotas
-from service.schemas.audit import AuditOut
 from service.schemas.common import Page
-from service.schemas.usage import UsageOut
+from service.schemas.tenant import AuditOut, UsageOut
 
 router = APIRouter(tags=["operations"], route_class=StrictRoute)
 

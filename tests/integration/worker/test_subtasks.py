@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +26,7 @@ from tests.support.factories import column, make_dataset, make_job
 from worker.execution import distributed_subtasks
 from worker.execution.runner import run_job
 from worker.jobs.registry import HANDLERS
+from worker.pipelines import search_config
 from worker.runtime import housekeeping
 
 pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions", "in_a_hurry")
@@ -57,8 +58,8 @@ def in_a_hurry() -> Iterator[None]:
         # No neighbour of the tests cuts a job short, and what a clock ends is not the same twice
         patch.setattr("worker.execution.runner.WORK_TIME_SHARE", 100.0)
         patch.setattr("worker.execution.runner.MIN_FINISH_S", -1e5)
-        for share in ("model_search.LAW_TIME_SHARE", "context.SEARCH_TIME_SHARE"):
-            patch.setattr(f"kan_engine.search.{share}", 100.0)
+        endless = replace(search_config.THRESHOLDS, law_time_share=100.0, search_time_share=100.0)
+        patch.setattr(search_config, "THRESHOLDS", endless)
         yield
 
 

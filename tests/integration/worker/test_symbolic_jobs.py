@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from service.settings import Settings
 from tests.support.servers import LOOPBACK
 from worker.execution.runner import run_job
 from worker.jobs.registry import HANDLERS
+from worker.pipelines import search_config
 
 pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions")
 
@@ -69,7 +71,7 @@ def _short_searches() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "ONE_NODE", search.ONE_NODE[:1])
         patch.setattr(search, "TWO_NODES", ())
-        patch.setattr("kan_engine.search.law_search.MAX_CANDIDATES", 1)
+        patch.setattr(search_config, "THRESHOLDS", replace(search_config.THRESHOLDS, max_candidates=1))
         patch.setattr("kan_engine.assessment.formula_evidence.MAX_RESAMPLINGS", 1)
         patch.setattr("kan_engine.symbolic.extraction.MAX_COMBINATIONS", 6)
         patch.setattr("kan_engine.symbolic.extraction.MAX_CLOSE_FORMS", 3)

@@ -1,6 +1,7 @@
 """Fixtures of the worker's tests."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,6 @@ import pytest
 def few_candidates(small_dictionary: None) -> Iterator[None]:
     """Few closed forms of every edge, in few combinations: what is found in them has tests of its own."""
     from kan_engine.assessment import formula_evidence
-    from kan_engine.search import law_search
     from kan_engine.structure import search
     from kan_engine.symbolic import (
         damped_oscillations,
@@ -18,6 +18,7 @@ def few_candidates(small_dictionary: None) -> Iterator[None]:
         extraction,
         network_candidates,
     )
+    from worker.pipelines import search_config
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(damped_oscillations, "MAX_TERMS", 1)
@@ -31,6 +32,6 @@ def few_candidates(small_dictionary: None) -> Iterator[None]:
         patch.setattr(extraction, "MAX_NOISY_FINAL_FORMS", 2)
         patch.setattr(search, "STARTS_PER_NODE_COUNT", (2, 2, 2))
         patch.setattr(search, "MAX_SCREENED_STARTS", (4, 2))
-        patch.setattr(law_search, "MAX_CANDIDATES", 2)
+        patch.setattr(search_config, "THRESHOLDS", replace(search_config.THRESHOLDS, max_candidates=2))
         patch.setattr(formula_evidence, "MAX_RESAMPLINGS", 2)
         yield

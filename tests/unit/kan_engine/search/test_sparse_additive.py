@@ -23,6 +23,7 @@ from kan_engine.search.context import SearchContext
 from kan_engine.search.linear_model import make_linear_regression
 from kan_engine.search.result import SearchResult
 from kan_engine.search.sparse_additive import add_additive_formulas, is_weak
+from kan_engine.search.thresholds import SearchThresholds
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
@@ -140,10 +141,9 @@ def test_a_formula_is_weak_where_a_constant_predicts_as_well() -> None:
     assert is_weak(mul(2.0, 1.0), data, 0)
 
 
-def test_a_wide_run_reads_the_columns_that_matter_of_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kan_engine.search.context.MAX_STRUCTURE_INPUTS", 1)
-    monkeypatch.setattr("kan_engine.search.context.MAX_SELECTED_COLUMNS", 1)
-    run = run_of(B + NOISE)
+def test_a_wide_run_reads_the_columns_that_matter_of_the_same_rows() -> None:
+    run, few = run_of(B + NOISE), SearchThresholds(max_structure_inputs=1, max_selected_columns=1)
+    run = replace(run, config=replace(run.config, thresholds=few))
     narrow, places = run.select_columns()
     assert (narrow.names, places) == (("b",), [1])
     np.testing.assert_array_equal(narrow.data.training.x, run.data.training.x[:, [1]])

@@ -20,7 +20,8 @@ from kan_engine.model_selection.trials import TrialResult, UnscaledRows
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
 from kan_engine.search.search_rows import SearchRows
-from kan_engine.search.trials import MAX_LOSS_FACTOR, MIN_STEPS, EarlyStopping, TrialRunner
+from kan_engine.search.thresholds import DEFAULT_THRESHOLDS as LIMITS
+from kan_engine.search.trials import EarlyStopping, TrialRunner
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
@@ -63,9 +64,9 @@ def trained(loss: float, optimizer: str = "levenberg_marquardt") -> TrialResult:
     return TrialResult(trial=LINE, network=KAN(LINE.config), loss=loss, history=(), optimizer=optimizer)
 
 
-def behind(optimizer: Any, loss: float, best: TrialResult | None, step: int = MIN_STEPS) -> bool:
+def behind(optimizer: Any, loss: float, best: TrialResult | None, step: int = LIMITS.min_steps) -> bool:
     """Whether a trial by this optimizer is given up with this loss."""
-    told = EarlyStopping(replace(LINE, training=replace(LINE.training, optimizer=optimizer)), best)
+    told = EarlyStopping(replace(LINE, training=replace(LINE.training, optimizer=optimizer)), best, LIMITS)
     for number in range(step + 1):
         told.update(TrainingStep(number, 3, loss, loss))
     return told.is_hopeless
@@ -136,15 +137,15 @@ def test_every_step_of_a_trial_is_told_with_its_shape_and_loss() -> None:
 
 
 def test_a_trial_far_behind_the_best_is_given_up() -> None:
-    assert behind("levenberg_marquardt", 1.01 * MAX_LOSS_FACTOR, trained(1.0))
+    assert behind("levenberg_marquardt", 1.01 * LIMITS.max_loss_factor, trained(1.0))
 
 
 @pytest.mark.parametrize(
     ("loss", "best", "step"),
     [
-        (0.99 * MAX_LOSS_FACTOR, trained(1.0), MIN_STEPS),
-        (100.0, trained(1.0), MIN_STEPS - 1),
-        (100.0, None, MIN_STEPS),
+        (0.99 * LIMITS.max_loss_factor, trained(1.0), LIMITS.min_steps),
+        (100.0, trained(1.0), LIMITS.min_steps - 1),
+        (100.0, None, LIMITS.min_steps),
     ],
     ids=["not far behind", "few steps", "the first"],
 )
@@ -158,17 +159,17 @@ def test_a_trial_is_never_given_up_where_it_or_the_best_is_by_adam(optimizers: t
 
 
 def test_a_trial_was_once_close_enough_if_it_is_no_longer() -> None:
-    told = EarlyStopping(replace(LINE, training=TrainingConfig()), trained(1.0))
-    for number in range(MIN_STEPS + 1):
+    told = EarlyStopping(replace(LINE, training=TrainingConfig()), trained(1.0), LIMITS)
+    for number in range(LIMITS.min_steps + 1):
         told.update(TrainingStep(number, 3, 100.0 if number else 1.0, 100.0 if number else 1.0))
     assert not told.is_hopeless
 
 
 def test_a_trial_is_not_given_up_on_a_coarse_grid_of_its_schedule() -> None:
-    told = EarlyStopping(replace(LINE, training=TrainingConfig(grid_schedule=(3, 6))), trained(1.0))
-    for number in range(3 * MIN_STEPS):
+    told = EarlyStopping(replace(LINE, training=TrainingConfig(grid_schedule=(3, 6))), trained(1.0), LIMITS)
+    for number in range(3 * LIMITS.min_steps):
         told.update(TrainingStep(number, 3, 100.0, 100.0))
     assert not told.is_hopeless
-    for number in range(MIN_STEPS + 1):
+    for number in range(LIMITS.min_steps + 1):
         told.update(TrainingStep(number, 6, 100.0, 100.0))
     assert told.is_hopeless

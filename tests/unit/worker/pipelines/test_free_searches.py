@@ -32,6 +32,7 @@ from tests.support.factories import make_predictor
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
 from worker.execution.outcome import Outcome
+from worker.pipelines import search_config
 from worker.pipelines.search_config import make_search_config
 from worker.pipelines.tabular import run_pipeline
 
@@ -65,6 +66,11 @@ def rare(rows: int, seed: int) -> StoredTable:
     p = 1 / (1 + np.exp(3 - 2 * x["a"] - x["b"]))
     is_rare = np.random.default_rng(seed + 1000).random(rows) < p
     return table_of(**x, y=np.where(is_rare, "rare", "usual").tolist())
+
+
+def set_thresholds(monkeypatch: pytest.MonkeyPatch, **numbers: float) -> None:
+    changed = replace(search_config.THRESHOLDS, **numbers)
+    monkeypatch.setattr(search_config, "THRESHOLDS", changed)
 
 
 def served(table: StoredTable, **body: Any) -> Predictor:
@@ -199,7 +205,7 @@ def test_a_law_serves_where_its_error_on_rows_not_seen_is_no_larger(
 
     monkeypatch.setattr("kan_engine.search.model_search.train_network", trained)
     monkeypatch.setattr("kan_engine.search.hill_climb.list_moves", lambda _: ())
-    monkeypatch.setattr("kan_engine.search.context.SEARCH_TIME_SHARE", 100.0)  # nothing is ended by the clock
+    set_thresholds(monkeypatch, search_time_share=100.0)  # nothing is ended by the clock
     found, _ = searched(table_of(**noisy(120, 0)), network={}, training={}, max_seconds=4)
     assert (len(found.network.config.width) == 2 and found.network.config.groups == 1) is (serves == "law")
     assert (found.judged is found.network) is (serves == "law")
@@ -282,8 +288,7 @@ def test_of_few_rows_a_formula_answers_where_no_choice_among_forms_makes_it_so_m
 def test_larger_networks_get_their_share_of_the_time_unless_a_law_shows(
     noise: float, is_cut: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kan_engine.search.model_search.LAW_TIME_SHARE", 10.0)
-    monkeypatch.setattr("kan_engine.search.context.SEARCH_TIME_SHARE", 1e6)
+    set_thresholds(monkeypatch, law_time_share=10.0, search_time_share=1e6)
     x = inputs(150, 0)
     y = np.exp(x["a"]) + x["b"] + np.random.default_rng(1).normal(0, noise, 150)
     request = request_for(baselines=False, max_seconds=2.0)
@@ -398,7 +403,7 @@ def test_as_many_networks_serve_side_by_side_as_restarts_say(
 ) -> None:
     monkeypatch.setattr("kan_engine.model_selection.budget.MAX_CROSS_VALIDATION_ROWS", 100)
     monkeypatch.setattr("kan_engine.assessment.cross_validation.MAX_CROSS_VALIDATION_ROWS", 100)
-    monkeypatch.setattr("kan_engine.search.hill_climb.SELECTION_BIAS_FACTOR", 1e9)
+    set_thresholds(monkeypatch, selection_bias_factor=1e9)
     # Nor does an additive network win
     monkeypatch.setattr("kan_engine.search.hill_climb.list_moves", lambda _: ())
     training = {"steps": 3, "restarts": 3, "optimizer": "adam"}

@@ -29,6 +29,7 @@ from tests.support.engine.networks import random_network
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
 from worker.execution.outcome import JobProgress, Outcome
+from worker.pipelines import search_config
 from worker.pipelines.tabular import run_pipeline
 
 pytestmark = pytest.mark.usefixtures("few_candidates", "no_suggestions")
@@ -403,8 +404,8 @@ def test_a_complexity_that_no_law_keeps_to_leaves_a_constant_which_is_weak() -> 
 def test_a_law_of_a_wide_table_is_found_and_served_by_the_columns_that_matter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("kan_engine.search.context.MAX_STRUCTURE_INPUTS", 2)
-    monkeypatch.setattr("kan_engine.search.context.MAX_SELECTED_COLUMNS", 2)
+    few = replace(search_config.THRESHOLDS, max_structure_inputs=2, max_selected_columns=2)
+    monkeypatch.setattr(search_config, "THRESHOLDS", few)
     job = run(additive_table())
     assert job.formulas[0]["expression"] == "a**2 + 3*cos(b)"
     assert job.record["network"]["width"][0] == 3
@@ -509,8 +510,8 @@ def test_a_classifier_no_better_than_a_guess_says_so() -> None:
 def test_a_classifier_of_many_inputs_has_a_formula(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("kan_engine.search.context.MAX_STRUCTURE_INPUTS", 1)
-    monkeypatch.setattr("kan_engine.search.context.MAX_SELECTED_COLUMNS", 1)
+    few = replace(search_config.THRESHOLDS, max_structure_inputs=1, max_selected_columns=1)
+    monkeypatch.setattr(search_config, "THRESHOLDS", few)
     job = run(table_of(a=A, b=B, y=labels(2)), **BRIEF)
     assert job.formulas[0]["r2"] > 0.5
 

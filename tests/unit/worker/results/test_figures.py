@@ -29,7 +29,7 @@ class Straight:
     decision_weights = None
 
     def __init__(self, data: PreparedData) -> None:
-        self.classes = data.classes
+        self.classes, self.encoding, self.target = data.classes, data.encoding, data.target
         self.network = KAN(KANConfig(width=(len(data.encoding.names), 1)))
         self.asked = 0
 

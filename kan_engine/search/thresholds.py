@@ -1,0 +1,99 @@
+"""The decision numbers of the search, each with its reason or what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchThresholds:
+    """Where the search decides one way or the other. Errors are over the spread of the target.
+
+    Attributes:
+        search_time_share: Of the time of a job; the rest is for checking the result.
+        law_time_share: Of the time of a job, after which a law search without success ends.
+        law_of_solution_seconds: Time of the search for the law of a solved equation.
+
+        max_structure_inputs: Encoded columns, beyond which a law search uses a selection.
+        max_selected_columns: Size of that selection; formulas are extracted from at most 24 edges.
+        max_rows: Rows to fit of a law search; more do not change which law is selected.
+        max_validation_rows: The same of the rows that validate.
+        max_exact_error: Validation error below which a formula ends the search.
+        min_signal_share: Of the squared residuals; less explained by boosting counts as no signal.
+        max_curve_tolerance: Upper bound of the error within which fits of an edge's curve count as equal.
+
+        max_structures_with_law: Structures examined for an adequate network once an exact law is known.
+        max_extractions: Structures from which formulas are extracted before the search ends.
+        min_noise_error, max_noise_error: Error of the closest structure that is attributed to noise.
+        min_surrogate_error_ratio: To the error of a structure; below it, more than noise is left.
+        equal_error_factor: Times the lowest error, up to which structures count as equally close.
+        max_candidates: Equally close structures from which formulas are extracted.
+        max_short_complexity: Complexity up to which a formula that leaves only noise ends the search.
+        max_group_formulas: Formulas in fewer variables whose constants are refitted.
+        max_repeat_error_ratio: Of two fits' errors; below it, formulas of the same shape are extracted again.
+        min_validation_rows: Below which the error of an adequate structure is measured by cross-validation.
+        max_resampling_steps: When a structure is refitted to some of its rows.
+
+        max_rounding_error: RMSE that is attributed to rounding.
+        few_rows_rmse_ratio: Of RMSEs, below which even a formula with many constants is better.
+        max_constant_digits: Of the constants of an exponential, which are not refitted.
+
+        min_second_order_gain: Of losses, by which a second-order network must be better than the climb: on
+            data without noise it is better by orders of magnitude.
+        tie_factor: Between losses of networks that count as equally good.
+        max_retry_loss_factor: Of losses, above which a change is not tried again.
+        selection_bias_factor: By which fewer networks may seem better on validation rows than more networks.
+        assumed_loss_factor: Of an unfinished step to the lowest loss: neither the best nor beyond a retry.
+        max_predicted_subtasks: Steps of the climb that other workers may do in advance.
+        max_loss_factor: Of the best loss, above which a trial is stopped after ``min_steps``.
+        min_steps: Steps on its last grid before a trial is stopped.
+
+        chance_standard_errors: Allows for the selection bias among many formulas.
+        max_stopped_rows, max_stopped_validation_rows: Of the fallback formulas once the time is over; they
+            take a tenth of a second.
+    """
+
+    search_time_share: float = 0.85
+    law_time_share: float = 0.6
+    law_of_solution_seconds: float = 10.0
+
+    max_structure_inputs: int = 40
+    max_selected_columns: int = 20
+    max_rows: int = 1500
+    max_validation_rows: int = 750
+    max_exact_error: float = 1e-9
+    min_signal_share: float = 0.03
+    max_curve_tolerance: float = 0.03
+
+    max_structures_with_law: int = 24
+    max_extractions: int = 8
+    min_noise_error: float = 8e-3
+    max_noise_error: float = 0.05
+    min_surrogate_error_ratio: float = 0.8
+    equal_error_factor: float = 1.35
+    max_candidates: int = 6
+    max_short_complexity: int = 14
+    max_group_formulas: int = 3
+    max_repeat_error_ratio: float = 0.7
+    min_validation_rows: int = 50
+    max_resampling_steps: int = 12
+
+    max_rounding_error: float = 1e-6
+    few_rows_rmse_ratio: float = 0.1
+    max_constant_digits: int = 6
+
+    min_second_order_gain: float = 1.5
+    tie_factor: float = 1.02
+    max_retry_loss_factor: float = 1.25
+    selection_bias_factor: float = 1.1
+    assumed_loss_factor: float = 1.1
+    max_predicted_subtasks: int = 16
+    max_loss_factor: float = 1.1
+    min_steps: int = 15
+
+    chance_standard_errors: float = 2.0
+    max_stopped_rows: int = 400
+    max_stopped_validation_rows: int = 200
+
+
+DEFAULT_THRESHOLDS = SearchThresholds()
