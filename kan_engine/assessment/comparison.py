@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-MIN_RELATIVE_GAIN = 0.02  # of the mean squared error; a smaller gain is ignored
-SMALL_SAMPLE_ROWS = 100  # with so many rows a gain must be two standard errors, with many more rows one
-MIN_SHARE_STANDARD_ERRORS = 2.0  # above one half, for the share of rows on which a candidate is better
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 
 
 def compute_rmse(errors: np.ndarray, weights: np.ndarray) -> float:
@@ -33,10 +31,15 @@ def compute_paired_rmse(errors: np.ndarray, others: np.ndarray, weights: np.ndar
     return compute_rmse(errors[known], weights[known]), compute_rmse(others[known], weights[known])
 
 
-def is_better(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> bool:
+def is_better(
+    errors: np.ndarray,
+    others: np.ndarray,
+    weights: np.ndarray,
+    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+) -> bool:
     """Whether one candidate is significantly better than another, on the rows where both errors are known.
 
-    Its mean squared error must be lower by more than ``MIN_RELATIVE_GAIN``. In addition, one of two tests
+    Its mean squared error must be lower by more than ``min_relative_gain``. In addition, one of two tests
     must hold. Either the gain exceeds a standard error of the paired differences, and more for few rows,
     whose standard error is itself uncertain. Or the candidate has the smaller error on clearly more than half
     of the rows: where a few rows hold nearly all of the squared error, the gain and its standard error are
@@ -50,8 +53,9 @@ def is_better(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> bo
         return True
     gains = (theirs**2 - mine**2) * (w / w.mean())
     gain, rows = float(gains.mean()), len(gains)
-    if gain <= MIN_RELATIVE_GAIN * float(np.average(theirs**2, weights=w)):
+    if gain <= thresholds.min_relative_gain * float(np.average(theirs**2, weights=w)):
         return False
     ahead = float(np.average(mine < theirs, weights=w))
-    chance = (1 + SMALL_SAMPLE_ROWS / rows) * float(gains.std()) / rows**0.5
-    return bool(gain > chance or ahead > 0.5 + MIN_SHARE_STANDARD_ERRORS * 0.5 / rows**0.5)
+    chance = (1 + thresholds.small_sample_rows / rows) * float(gains.std()) / rows**0.5
+    clear = 0.5 + thresholds.min_share_standard_errors * 0.5 / rows**0.5
+    return bool(gain > chance or ahead > clear)

@@ -14,7 +14,7 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 
-from kan_engine.assessment.comparison import compute_rmse
+from kan_engine.assessment.comparison import compute_rmse, is_better
 from kan_engine.assessment.simple_models import (
     ModelFitter,
     fit_boosting,
@@ -25,16 +25,12 @@ from kan_engine.assessment.simple_models import (
     fit_log_line,
     fit_log_odds,
 )
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.data.folds import assign_folds
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression
 from kan_engine.model_selection.budget import FOLDS, MAX_CROSS_VALIDATION_ROWS
-
-MIN_LOG_STD = 0.5  # standard deviation of log y, above which the exponential of a line is a candidate
-MIN_ROWS_PER_CONSTANT = 10  # p constants from n rows add an error of noise * sqrt(p / n): a third of it
-LOGISTIC_STRENGTHS = (0.01, 1.0, 100.0)  # of logistic regression on standardised columns: inverse penalties
-MAX_FIT_ROWS = 10_000  # for fitting a model; more rows change its errors by less than noise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +41,13 @@ class CrossValidation:
         data: The rows.
         seed: Seed of the folds.
         is_ordered: Whether the rows are in time order, so that folds are blocks of consecutive rows.
+        thresholds: Decision numbers of comparisons.
     """
 
     data: TrainingData
     seed: int
     is_ordered: bool = False
+    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT
     _known: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
@@ -76,7 +74,8 @@ class CrossValidation:
         rows = self.data.training
         errors = np.full(len(rows), np.nan)
         for held in self.iterate_masks():
-            learnt, judged = rows[_sample_indices(~held)], rows[_to_slice_or_indices(held)]
+            learnt = rows[_sample_indices(~held, self.thresholds.max_fit_rows)]
+            judged = rows[_to_slice_or_indices(held)]
             with np.errstate(all="ignore"):
                 predicted = fit(learnt)(judged.x)
                 if predicted.ndim == 1:
@@ -87,9 +86,13 @@ class CrossValidation:
             errors[held & np.isnan(errors)] = np.inf
         return errors
 
+    def is_better(self, errors: np.ndarray, others: np.ndarray) -> bool:
+        """Whether one candidate is significantly better than another; see ``comparison.is_better``."""
+        return is_better(errors, others, self.data.training.weights, self.thresholds)
+
     def measure_formula(self, tree: Expression) -> np.ndarray:
         """Errors of a formula whose measured constants are refitted without the rows that it predicts."""
-        return self.measure_errors(fit_formula(tree))
+        return self.measure_errors(fit_formula(tree, self.thresholds.max_refit_steps))
 
     def measure_simple_models(self) -> dict[str, np.ndarray]:
         """Errors of a constant, a line and, for a skewed target, the exponential of a line."""
@@ -97,7 +100,7 @@ class CrossValidation:
             shares = self._measure_once("constant", partial(fit_class_shares, len(classes)))
             return {"constant": shares, "linear": self._measure_log_odds_model(self.select_strength())}
         fits: dict[str, ModelFitter] = {"constant": fit_constant, "linear": fit_line}
-        if _is_skewed(self.data.training):
+        if self._is_skewed(self.data.training):
             fits["log_linear"] = fit_log_line
         return {name: self._measure_once(name, fit) for name, fit in fits.items()}
 
@@ -109,7 +112,7 @@ class CrossValidation:
         """
         weights = self.data.training.weights
         return min(
-            LOGISTIC_STRENGTHS,
+            self.thresholds.logistic_strengths,
             key=lambda strength: compute_rmse(self._measure_log_odds_model(strength), weights),
         )
 
@@ -126,12 +129,18 @@ class CrossValidation:
             self._known[name] = self.measure_errors(fit)
         return self._known[name]
 
+    def _is_skewed(self, rows: LabelledRows) -> bool:
+        """Whether the target is positive and varies by factors rather than by differences."""
+        y = rows.y
+        has_rows = len(rows) >= self.thresholds.min_rows_per_constant * (1 + rows.x.shape[1])
+        return has_rows and bool(y.min() > 0) and float(np.std(np.log(y))) > self.thresholds.min_log_std
 
-def _sample_indices(chosen: np.ndarray) -> np.ndarray:
-    """Indices of at most ``MAX_FIT_ROWS`` of the chosen rows, so that only these are copied."""
+
+def _sample_indices(chosen: np.ndarray, most: int) -> np.ndarray:
+    """Indices of at most ``most`` of the chosen rows, so that only these are copied."""
     places = np.flatnonzero(chosen)
-    if len(places) > MAX_FIT_ROWS:
-        places = np.sort(np.random.default_rng(0).choice(places, MAX_FIT_ROWS, replace=False))
+    if len(places) > most:
+        places = np.sort(np.random.default_rng(0).choice(places, most, replace=False))
     return places
 
 
@@ -140,10 +149,3 @@ def _to_slice_or_indices(chosen: np.ndarray) -> slice | np.ndarray:
     places = np.flatnonzero(chosen)
     first, last = int(places[0]), int(places[-1])
     return slice(first, last + 1) if last + 1 - first == len(places) else places
-
-
-def _is_skewed(rows: LabelledRows) -> bool:
-    """Whether the target is positive and varies by factors rather than by differences."""
-    y = rows.y
-    has_rows = len(rows) >= MIN_ROWS_PER_CONSTANT * (1 + rows.x.shape[1])
-    return has_rows and bool(y.min() > 0) and float(np.std(np.log(y))) > MIN_LOG_STD

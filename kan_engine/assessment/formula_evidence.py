@@ -16,9 +16,9 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from kan_engine.assessment.comparison import compute_rmse, is_better
-from kan_engine.assessment.cross_validation import MIN_ROWS_PER_CONSTANT, CrossValidation
-from kan_engine.assessment.residual_test import MIN_POWER, SIGNIFICANCE_LEVEL, ResidualTest, examine_residuals
-from kan_engine.assessment.simple_models import MAX_REFIT_STEPS
+from kan_engine.assessment.cross_validation import CrossValidation
+from kan_engine.assessment.residual_test import ResidualTest, examine_residuals
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import apply_function, evaluate, parametrize_floats, value_and_jacobian
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm, refit_constants
@@ -26,12 +26,6 @@ from kan_engine.symbolic.extraction import Formula
 
 Verdict = Literal["consistent", "approximation", "weak"]
 
-MIN_SIGNAL_PER_NOISE, MIN_SIGNAL_PER_SPREAD = 0.25, 0.01  # as shares of variances
-MAX_RELATIVE_NOISE_P_VALUE = 1e-3  # below which errors are taken to grow with the fitted values
-CLEAR_RMSE_RATIO = 0.7  # of RMSEs, below which a model is better without a test
-MAX_RESAMPLINGS = 4
-MAX_PREDICTION_DIFFERENCE = 0.5  # share of the RMS residual, within which two formulas predict similarly
-MIN_STABILITY = 0.75  # required share of resamplings that lead to similar predictions
 NETWORK, BOOSTING = "network", "boosting"  # keys of models that a formula is compared with
 
 
@@ -72,15 +66,16 @@ class FormulaEvidence:
     @property
     def objections(self) -> dict[str, str]:
         """Reasons against the formula, by code."""
+        limits = DEFAULT_ASSESSMENT
         better = ", ".join(name for name, told in self.compared_with.items() if told["is_better"])
-        sees_signal = self.p_value is not None and self.p_value <= SIGNIFICANCE_LEVEL
-        is_blind = self.power is not None and self.power < MIN_POWER
-        is_stable = self.stability is None or self.stability >= MIN_STABILITY
+        sees_signal = self.p_value is not None and self.p_value <= limits.significance_level
+        is_blind = self.power is not None and self.power < limits.min_power
+        is_stable = self.stability is None or self.stability >= limits.min_stability
         checks = (
             (not self.beats_constant, "no_better_than_constant", "a constant is as good by cross-validation"),
             (bool(better), "others_better", f"better on the same folds: {better}"),
             (
-                self.rows < MIN_ROWS_PER_CONSTANT * self.constants,
+                self.rows < limits.min_rows_per_constant * self.constants,
                 "too_many_constants",
                 f"{self.rows} training rows are few for {self.constants} measured constants",
             ),
@@ -162,11 +157,12 @@ def measure_stability(
     *,
     seed: int,
     should_stop: Callable[[], bool] = lambda: False,
+    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> float | None:
     """Share of resamplings that lead to a formula with similar predictions.
 
     Two formulas predict similarly if the RMS of their difference is at most half the RMS residual of the
-    first. Resampling ends as soon as the comparison with ``MIN_STABILITY`` is decided.
+    first. Resampling ends as soon as the comparison with ``min_stability`` is decided.
 
     Args:
         formula: The formula found on all rows.
@@ -174,15 +170,17 @@ def measure_stability(
         find: Finds a formula, given the indices of the rows to fit and of the rows to validate.
         seed: Seed of the samples.
         should_stop: Once it returns true, the result is None.
+        thresholds: Decision numbers.
     """
     columns, target = rows
     expected = evaluate(formula.tree, columns)
-    allowed = MAX_PREDICTION_DIFFERENCE * float(np.sqrt(np.mean((target - expected) ** 2)))
-    generator, alike, needed = np.random.default_rng(seed), 0, MIN_STABILITY * MAX_RESAMPLINGS
-    for number in range(MAX_RESAMPLINGS):
+    allowed = thresholds.max_prediction_difference * float(np.sqrt(np.mean((target - expected) ** 2)))
+    most = thresholds.max_resamplings
+    generator, alike, needed = np.random.default_rng(seed), 0, thresholds.min_stability * most
+    for number in range(most):
         if should_stop():
             return None
-        if alike >= needed or alike + MAX_RESAMPLINGS - number < needed:
+        if alike >= needed or alike + most - number < needed:
             return alike / number
         order = generator.permutation(len(target))
         part = len(order) // 3
@@ -190,7 +188,7 @@ def measure_stability(
         if again is not None:
             difference = evaluate(again.tree, columns) - expected
             alike += bool(np.sqrt(np.mean(difference**2)) <= allowed)
-    return alike / MAX_RESAMPLINGS
+    return alike / most
 
 
 def add_comparisons(
@@ -208,7 +206,7 @@ def _compare_errors(
     for name, other in others.items():
         rmse = compute_rmse(other, weights)
         # If one row has an absurd error, the gain is no larger than its standard error, so the RMSEs decide.
-        is_ahead = is_better(other, errors, weights) or rmse < CLEAR_RMSE_RATIO * own
+        is_ahead = is_better(other, errors, weights) or rmse < DEFAULT_ASSESSMENT.clear_rmse_ratio * own
         found[name] = {"rmse": _none_unless_finite(rmse), "is_better": is_ahead}
     return found
 
@@ -221,11 +219,12 @@ def _test_residuals(formula: Formula, rows: LabelledRows, seed: int) -> Residual
     """Test whether the formula's residuals on the training rows depend on the columns."""
     columns, y = rows.columns, rows.y
     tree, values = parametrize_floats(formula.tree)
-    form = refit_constants(ParametricForm(tree, np.array(values)), (columns, y), iterations=MAX_REFIT_STEPS)
+    steps = DEFAULT_ASSESSMENT.max_refit_steps
+    form = refit_constants(ParametricForm(tree, np.array(values)), (columns, y), iterations=steps)
     fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
     if y.min() > 0 and _is_noise_relative(y - fitted, fitted):
         y, form = np.log(y), ParametricForm(apply_function("log", tree), form.values)
-        form = refit_constants(form, (columns, y), iterations=MAX_REFIT_STEPS)
+        form = refit_constants(form, (columns, y), iterations=steps)
         fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
     return examine_residuals(
         y - fitted,
@@ -246,15 +245,18 @@ def _is_noise_relative(left: np.ndarray, fitted: np.ndarray) -> bool:
     if not (np.isfinite(fitted).all() and fitted.min() > 0 and np.ptp(errors) > 0 and np.ptp(fitted) > 0):
         return False
     found = spearmanr(errors, fitted)
-    return bool(found.statistic > 0 and found.pvalue < MAX_RELATIVE_NOISE_P_VALUE)
+    return bool(found.statistic > 0 and found.pvalue < DEFAULT_ASSESSMENT.max_relative_noise_p_value)
 
 
 def _relevant_signal_variance(y: np.ndarray, fitted: np.ndarray) -> float:
     """Variance of a signal that the test should detect, relative to the variance of the residuals.
 
-    It is ``MIN_SIGNAL_PER_NOISE``, a quarter of the noise variance (half the noise), or
-    ``MIN_SIGNAL_PER_SPREAD`` of the target's variance (a tenth of its spread) if that is more, but at most 1.
+    It is ``min_signal_per_noise``, a quarter of the noise variance (half the noise), or
+    ``min_signal_per_spread`` of the target's variance (a tenth of its spread) if that is more, but at most 1.
     """
     noise = float(np.mean((y - fitted) ** 2))
     spread = float(np.var(y))
-    return max(MIN_SIGNAL_PER_NOISE, min(1.0, MIN_SIGNAL_PER_SPREAD * spread / noise)) if noise > 0 else 1.0
+    if noise <= 0:
+        return 1.0
+    limits = DEFAULT_ASSESSMENT
+    return max(limits.min_signal_per_noise, min(1.0, limits.min_signal_per_spread * spread / noise))

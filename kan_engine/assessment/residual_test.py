@@ -27,14 +27,11 @@ from scipy.spatial import KDTree
 from scipy.special import chdtrc, ndtr
 from scipy.stats import rankdata
 
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
+
 Array = NDArray[np.float64]
 Kernel: TypeAlias = Array | sparse.csr_array
 
-# Significance level. Measured on 1,246 true formulas with 3 or 5 fitted constants (30 to 750 rows; 1, 3, 8
-# columns; noise normal, Student's t with 3 degrees of freedom, growing, exponential): 2.6 % false positives,
-# without tangents 1.2 %; ``signal_left`` at its threshold has 12 %, at 60 and 150 rows about 20 %.
-SIGNIFICANCE_LEVEL = 0.03
-MIN_POWER = 0.8  # power from which on a test that does not reject means clean residuals
 # Rows beyond the fitted constants; with fewer, random signs hardly reach the level
 MIN_DEGREES_OF_FREEDOM = 10
 MAX_ROWS = 750  # rows tested: a sample if there are more
@@ -56,7 +53,7 @@ class ResidualTest:
     Attributes:
         p_value: For the null hypothesis that the mean of the residuals does not depend on the columns.
         power: Share of planted signals of the given size for which the same test rejects at
-            ``SIGNIFICANCE_LEVEL``. The signals are smooth curves, sines of at most two periods, steps,
+            ``significance_level``. The signals are smooth curves, sines of at most two periods, steps,
             products and sines of two columns. For faster oscillations the power is lower.
         rows: Number of rows tested.
     """
@@ -67,8 +64,9 @@ class ResidualTest:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the test does not reject, although its power is at least ``MIN_POWER``."""
-        return self.p_value > SIGNIFICANCE_LEVEL and self.power >= MIN_POWER
+        """Whether the test does not reject, although its power is at least ``min_power``."""
+        limits = DEFAULT_ASSESSMENT
+        return self.p_value > limits.significance_level and self.power >= limits.min_power
 
 
 def examine_residuals(
@@ -126,9 +124,8 @@ def examine_residuals(
     p_values = (1 + (largest[:BOOTSTRAP_DRAWS, None] >= largest[BOOTSTRAP_DRAWS:]).sum(0)) / (
         1 + BOOTSTRAP_DRAWS
     )
-    return ResidualTest(
-        p_value=float(p_values[0]), power=float(np.mean(p_values[1:] <= SIGNIFICANCE_LEVEL)), rows=len(rows)
-    )
+    power = float(np.mean(p_values[1:] <= DEFAULT_ASSESSMENT.significance_level))
+    return ResidualTest(p_value=float(p_values[0]), power=power, rows=len(rows))
 
 
 def _tangent_basis(roots: Array, tangents: Array | None) -> Array:

@@ -17,7 +17,6 @@ from kan_engine.symbolic.constant_fitting import ParametricForm, refit_constants
 
 RIDGE_PENALTIES = 10.0 ** np.arange(-9, 5)  # on standardised columns; the lowest are negligible
 GAMMA_PENALTY = 1e-4  # of slopes on standardised columns; small, but needed for duplicate columns
-MAX_REFIT_STEPS = 20  # of Levenberg-Marquardt, starting from the constants found on all rows
 
 ModelFitter = Callable[[LabelledRows], Callable[[np.ndarray], np.ndarray]]
 """Fits a model to training rows; returns a function of encoded rows [n, d]."""
@@ -144,15 +143,15 @@ def fit_boosting(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
     return predict
 
 
-def fit_formula(tree: Expression) -> ModelFitter:
-    """A fitter of the formula's form: it refits the measured constants to the rows."""
+def fit_formula(tree: Expression, steps: int) -> ModelFitter:
+    """A fitter of the formula's form: it refits the measured constants to the rows, in at most ``steps``."""
     form, values = parametrize_floats(tree)
 
     def fit(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
         again = refit_constants(
             ParametricForm(form, np.array(values)),
             (rows.columns, rows.y),
-            iterations=MAX_REFIT_STEPS,
+            iterations=steps,
         )
 
         def predict(x: np.ndarray) -> np.ndarray:

@@ -71,7 +71,12 @@ class SearchContext:
             should_stop=callbacks.should_stop,
             clock=callbacks.clock,
             contest=OptimismCorrection(data.validation.weights),
-            cross_validation=CrossValidation(data=data, seed=config.seed, is_ordered=config.is_ordered),
+            cross_validation=CrossValidation(
+                data=data,
+                seed=config.seed,
+                is_ordered=config.is_ordered,
+                thresholds=config.thresholds.assessment,
+            ),
             generator=torch.Generator().manual_seed(config.seed),
             parts=parts or InProcess(),
         )

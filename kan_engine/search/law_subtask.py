@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from kan_engine.assessment.comparison import is_better
 from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, measure_stability
 from kan_engine.search.context import (
     FoundLaw,
@@ -58,7 +57,7 @@ def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | N
     if inner is not run:
         network = add_unused_inputs(found.network, places, len(run.names))
         found = replace(found, network=network, judged=network, inputs=run.inputs)
-    folds, weights = run.cross_validation, run.data.training.weights
+    folds = run.cross_validation
     simple = folds.measure_simple_models()
     if law.formulas and law.error >= run.thresholds.max_exact_error:
         errors = folds.measure_formula(law.formulas[0].tree)
@@ -74,7 +73,7 @@ def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | N
         found = replace(found, evidence=evidence, formula_errors=errors)
     is_consistent = found.evidence is not None and found.evidence.verdict == "consistent"
     is_adequate = law.fit.is_adequate and not any(
-        is_better(other, found.errors, weights) for other in simple.values()
+        folds.is_better(other, found.errors) for other in simple.values()
     )
     is_exact = law.error < run.thresholds.max_exact_error
     return SmallLaw(found=found, is_clear=is_exact or is_consistent or is_adequate)
@@ -102,6 +101,7 @@ def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
         extract_formula,
         seed=run.config.seed,
         should_stop=run.should_stop,
+        thresholds=run.thresholds.assessment,
     )
 
 

@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 
-from kan_engine.assessment.cross_validation import MIN_ROWS_PER_CONSTANT
 from kan_engine.assessment.simple_models import (
     LinearModel,
     fit_constant,
@@ -77,7 +76,7 @@ def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearK
         digits = run.thresholds.max_constant_digits
         short = bind(form, [float(f"{value:.{digits}g}") for value in values])
         formula = Formula.measure(apply_function("exp", short), fit, validation)
-    elif len(fit[1]) >= MIN_ROWS_PER_CONSTANT * (1 + len(line.slopes)):
+    elif len(fit[1]) >= run.thresholds.assessment.min_rows_per_constant * (1 + len(line.slopes)):
         formula = Formula.refit(tree, fit, validation, run.config.constraints.forbidden)
     else:
         formula = Formula.measure(tree, fit, validation)

@@ -10,10 +10,8 @@ from kan_engine.assessment.comparison import (
     compute_paired_rmse,
     compute_rmse,
     describe_formula_gain,
-    is_better,
 )
 from kan_engine.assessment.formula_evidence import (
-    CLEAR_RMSE_RATIO,
     NETWORK,
     add_comparisons,
     assess_formula,
@@ -67,10 +65,10 @@ def find_model(
 def _find_classifier(run: SearchContext) -> SearchResult:
     """The best network, or logistic regression if that is as good and no network was requested."""
     found, weights = train_network(run), run.data.training.weights
-    simple = run.cross_validation.measure_simple_models()
-    if is_better(found.errors, simple["linear"], weights) or is_better(
-        simple["constant"], simple["linear"], weights
-    ):
+    folds = run.cross_validation
+    simple = folds.measure_simple_models()
+    is_beaten = folds.is_better(simple["constant"], simple["linear"])
+    if is_beaten or folds.is_better(found.errors, simple["linear"]):
         return found
     losses = " and ".join(
         f"{rmse**2:.4g}" for rmse in compute_paired_rmse(found.errors, simple["linear"], weights)
@@ -124,9 +122,9 @@ def _fall_back_to_line(found: SearchResult, law: SmallLaw | None, run: SearchCon
     simple = folds.measure_simple_models()
     kind: LinearKind = "constant"
     for other in ("linear", "log_linear"):
-        if other in simple and is_better(simple[other], simple[kind], weights):
+        if other in simple and folds.is_better(simple[other], simple[kind]):
             kind = other
-    if is_better(found.errors, simple[kind], weights):
+    if folds.is_better(found.errors, simple[kind]):
         return found
     base = make_linear_regression(run, simple[kind], kind)
     straight = [formula for part in base.formulas for formula in part]
@@ -145,7 +143,7 @@ def _fall_back_to_line(found: SearchResult, law: SmallLaw | None, run: SearchCon
             stability=lambda: 1.0,  # other rows lead to a line, too
         )
         is_first = evidence is None or evidence.verdict == "weak" or own.verdict == "consistent"
-        if is_first or (kind == "log_linear" and not is_better(errors, of_line, weights)):
+        if is_first or (kind == "log_linear" and not folds.is_better(errors, of_line)):
             formulas, evidence, errors = [*straight, *known], own, of_line
     told = SIMPLE_MODEL_NAMES[kind]
     of_network, of_simple = compute_paired_rmse(found.errors, simple[kind], weights)
@@ -177,11 +175,12 @@ def select_member(found: SearchResult, run: SearchContext) -> SearchResult:
     of_formula, of_network = compute_paired_rmse(found.formula_errors, found.errors, weights)
     against = evidence.objections.keys() - {"rows_cannot_tell"}
     # If one row has an absurd error, the gain is no larger than its standard error, so the RMSEs decide.
-    has_few_rows = "too_many_constants" in against
-    factor = run.thresholds.few_rows_rmse_ratio if has_few_rows else CLEAR_RMSE_RATIO
+    limits, has_few_rows = run.thresholds, "too_many_constants" in against
+    factor = limits.few_rows_rmse_ratio if has_few_rows else limits.assessment.clear_rmse_ratio
     is_far_better = of_formula < factor * of_network
     is_known = found.counts_choice or not against
-    if not is_far_better and not (is_known and is_better(found.formula_errors, found.errors, weights)):
+    is_better = run.cross_validation.is_better(found.formula_errors, found.errors)
+    if not is_far_better and not (is_known and is_better):
         return found
     if run.config.is_automatic:
         return replace(found, formula_serves=True)
@@ -196,7 +195,7 @@ def _find_requested_regression(run: SearchContext) -> SearchResult:
     simple, weights = run.cross_validation.measure_simple_models(), run.data.training.weights
     spread = float(np.std(run.data.training.y))
     is_exact = compute_rmse(found.errors, weights) < run.thresholds.max_rounding_error * spread
-    if not is_exact and is_better(simple["linear"], found.errors, weights):
+    if not is_exact and run.cross_validation.is_better(simple["linear"], found.errors):
         of_line, of_network = compute_paired_rmse(simple["linear"], found.errors, weights)
         warning = (
             f"a straight line is better by cross-validation (RMSE {of_line:.4g}) "

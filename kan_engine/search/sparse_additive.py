@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from kan_engine.assessment.comparison import is_better
 from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, measure_stability
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.training_data import TrainingData
@@ -83,7 +82,14 @@ def _measure_stability(best: Formula, rows: ColumnsAndTarget, run: SearchContext
         )
         return fit_additive_forms(first, second, limits=run.config.constraints).formulas[0]
 
-    return measure_stability(best, rows, select, seed=run.config.seed, should_stop=run.should_stop)
+    return measure_stability(
+        best,
+        rows,
+        select,
+        seed=run.config.seed,
+        should_stop=run.should_stop,
+        thresholds=run.thresholds.assessment,
+    )
 
 
 def _is_exponential_line(found: SearchResult, sums: AdditiveForms, run: SearchContext) -> bool:
@@ -92,12 +98,10 @@ def _is_exponential_line(found: SearchResult, sums: AdditiveForms, run: SearchCo
     Its constants do not come from least squares, by which other formulas are judged.
     """
     is_log = found.is_straight and found.scaler is not None and found.scaler.transform == "log"
-    errors, weights = found.formula_errors, run.data.training.weights
-    return (
-        is_log
-        and found.formula_of == "network"
-        and not (len(sums.errors) == len(errors) and is_better(np.abs(sums.errors), errors, weights))
-    )
+    if not is_log or found.formula_of != "network":
+        return False
+    errors, others = np.abs(sums.errors), found.formula_errors
+    return not (len(errors) == len(others) and run.cross_validation.is_better(errors, others))
 
 
 def _ranks_first(

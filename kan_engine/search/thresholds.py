@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchThresholds:
@@ -51,6 +53,8 @@ class SearchThresholds:
         chance_standard_errors: Allows for the selection bias among many formulas.
         max_stopped_rows, max_stopped_validation_rows: Of the fallback formulas once the time is over; they
             take a tenth of a second.
+
+        assessment: Of comparisons and verdicts.
     """
 
     search_time_share: float = 0.85
@@ -94,6 +98,8 @@ class SearchThresholds:
     chance_standard_errors: float = 2.0
     max_stopped_rows: int = 400
     max_stopped_validation_rows: int = 200
+
+    assessment: AssessmentThresholds = DEFAULT_ASSESSMENT
 
 
 DEFAULT_THRESHOLDS = SearchThresholds()

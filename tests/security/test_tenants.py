@@ -24,7 +24,7 @@ from tests.support.servers import LOOPBACK
 METHODS = ("get", "post", "put", "patch", "delete")
 OPEN = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")
 OF_NO_TENANT = ("/v2", "/metrics")
-NO_LISTS = (*OF_NO_TENANT, "/models/compare")
+NO_LISTS = (*OF_NO_TENANT, "/formats", "/models/compare")
 TENSORS = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [0.0, 0.0]}]}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/datasets"): {"columns": {"x": [1.0, 2.0]}},

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from kan_engine.assessment.thresholds import AssessmentThresholds
 from service.db.session import Sessions
 from service.main import create_app
 from service.settings import Settings
@@ -71,8 +72,13 @@ def _short_searches() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "ONE_NODE", search.ONE_NODE[:1])
         patch.setattr(search, "TWO_NODES", ())
-        patch.setattr(search_config, "THRESHOLDS", replace(search_config.THRESHOLDS, max_candidates=1))
-        patch.setattr("kan_engine.assessment.formula_evidence.MAX_RESAMPLINGS", 1)
+        patch.setattr(
+            search_config,
+            "THRESHOLDS",
+            replace(
+                search_config.THRESHOLDS, max_candidates=1, assessment=AssessmentThresholds(max_resamplings=1)
+            ),
+        )
         patch.setattr("kan_engine.symbolic.extraction.MAX_COMBINATIONS", 6)
         patch.setattr("kan_engine.symbolic.extraction.MAX_CLOSE_FORMS", 3)
         patch.setattr("kan_engine.symbolic.univariate_fit.STARTS_PER_FUNCTION", 1)

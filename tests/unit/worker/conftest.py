@@ -9,7 +9,7 @@ import pytest
 @pytest.fixture(scope="module")
 def few_candidates(small_dictionary: None) -> Iterator[None]:
     """Few closed forms of every edge, in few combinations: what is found in them has tests of its own."""
-    from kan_engine.assessment import formula_evidence
+    from kan_engine.assessment.thresholds import AssessmentThresholds
     from kan_engine.structure import search
     from kan_engine.symbolic import (
         damped_oscillations,
@@ -32,6 +32,11 @@ def few_candidates(small_dictionary: None) -> Iterator[None]:
         patch.setattr(extraction, "MAX_NOISY_FINAL_FORMS", 2)
         patch.setattr(search, "STARTS_PER_NODE_COUNT", (2, 2, 2))
         patch.setattr(search, "MAX_SCREENED_STARTS", (4, 2))
-        patch.setattr(search_config, "THRESHOLDS", replace(search_config.THRESHOLDS, max_candidates=2))
-        patch.setattr(formula_evidence, "MAX_RESAMPLINGS", 2)
+        patch.setattr(
+            search_config,
+            "THRESHOLDS",
+            replace(
+                search_config.THRESHOLDS, max_candidates=2, assessment=AssessmentThresholds(max_resamplings=2)
+            ),
+        )
         yield

@@ -3,6 +3,7 @@
 import io
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from kan_engine import InvalidData, Predictor, load
+from kan_engine.assessment.thresholds import AssessmentThresholds
 from service.errors import Invalid
 from service.ingest import read_upload
 from service.operations.jobs.batch_checks import check_columns
@@ -22,6 +24,7 @@ from service.settings import Settings
 from service.storage.stored_table import StoredTable, column_values
 from tests.support.tables import request_for, table_of
 from worker.jobs.prediction_columns import PredictionColumns
+from worker.pipelines import search_config
 from worker.pipelines.tabular import run_pipeline
 
 pytestmark = pytest.mark.usefixtures("no_suggestions", "_one_logistic_regression")
@@ -53,7 +56,8 @@ TWO = {"0 and 1": (0, 1), "1 and 2": (1, 2), "9 and 10": (9, 10), "fractions": (
 def _one_logistic_regression() -> Iterator[None]:
     """Beside every classifier, instead of the best of three."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kan_engine.assessment.cross_validation.LOGISTIC_STRENGTHS", (1.0,))
+        one = AssessmentThresholds(logistic_strengths=(1.0,))
+        patch.setattr(search_config, "THRESHOLDS", replace(search_config.THRESHOLDS, assessment=one))
         yield
 
 
