@@ -28,15 +28,17 @@ from kan_engine.data.training_data import TrainingData
 from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.drawing.network_diagram import draw_network
 from kan_engine.drawing.svg import THEMES, ThemeName
-from kan_engine.errors import InvalidData
+from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.estimators import model_files
 from kan_engine.estimators.picture import Picture
 from kan_engine.estimators.tables import Columns, Types, is_frame, read_array, read_frame, select_backend
 from kan_engine.export.probe_rows import probe_columns
 from kan_engine.expressions.constraints import FormulaConstraints
 from kan_engine.expressions.evaluation import variables
+from kan_engine.expressions.printing.derived_variables import VariableDefinitions
 from kan_engine.expressions.printing.identifiers import safe_names
 from kan_engine.expressions.printing.infix import to_text
+from kan_engine.expressions.printing.languages import LANGUAGES, PrintableFormula
 from kan_engine.expressions.printing.latex import to_latex
 from kan_engine.expressions.printing.mathml import to_mathml
 from kan_engine.inference.predictor import Predictor
@@ -159,6 +161,32 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
         """The best formula in LaTeX."""
         return cast(Formulas, self._write_formulas(to_latex))
 
+    def write(self, language: str) -> str | None:
+        """The best formula in a language of the service: ``python``, ``c``, ``sql``, ``excel`` and others.
+
+        Raises:
+            InvalidConfig: There is no such language.
+            NotExportable: The language cannot express the formula.
+        """
+        if language not in LANGUAGES:
+            raise InvalidConfig(f"there is no language {language!r}; there are {', '.join(LANGUAGES)}")
+        report, names = self._report, self._names
+        if report is None:
+            return None
+        definitions = VariableDefinitions.from_encoding(self.model_.predictor.encoding)
+        return LANGUAGES[language].write(
+            [
+                PrintableFormula(
+                    name=output.name if output.quantity == "value" else f"{output.quantity} of {output.name}",
+                    tree=output.best.tree,
+                    text=to_text(output.best.tree, names),
+                    latex=to_latex(output.best.tree, names),
+                    definitions=definitions,
+                )
+                for output in report.outputs
+            ]
+        )
+
     def sympy(self) -> sympy.Expr | dict[str, sympy.Expr] | None:
         """The best formula as an expression of SymPy, in symbols with the names of the columns."""
         from sympy import Symbol  # noqa: PLC0415  # SymPy takes half a second
@@ -214,13 +242,15 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
         (of one output). See Friedman 2001, section 8.2; Goldstein et al. 2015.
 
         Raises:
-            InvalidData: There is no such feature.
+            InvalidData: There is no such feature, or it is a time.
         """
         predictor = self.predictor_
         wanted = [each for each in predictor.encoding.features if each.name == feature]
         if not wanted:
             names = ", ".join(each.name for each in predictor.encoding.features)
             raise InvalidData(f"the model has no feature {feature!r}; it has {names}")
+        if wanted[0].type == "datetime":
+            raise InvalidData(f"{feature!r} is a time, whose parts cannot change alone")
         (found,) = compute_partial_dependence(predictor, self._rows, wanted)
         curves, count = found["curves"], len(found["values"])
         return self._to_frame(

@@ -5,11 +5,14 @@ database or a spreadsheet has only the columns ``color`` and ``mass``, so that i
 expressions of these. The source code of a program has comments on the arguments to pass.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from kan_engine.data.datetime_parts import describe_part
+from kan_engine.data.encoding import Encoding
 from kan_engine.errors import NotExportable
 from kan_engine.expressions.printing.infix import Names, quote_column, table_column
 
@@ -31,6 +34,19 @@ class VariableDefinitions:
     derived: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     fills: Mapping[str, float] = field(default_factory=dict)
     booleans: Collection[str] = ()
+
+    @staticmethod
+    def from_encoding(encoding: Encoding) -> VariableDefinitions:
+        """The definitions of all encoded columns."""
+        return VariableDefinitions(
+            derived={column.name: column.definition for column in encoding.names if column.definition},
+            fills={
+                feature.name: feature.fill
+                for feature in encoding.features
+                if feature.has_missing and feature.type not in ("category", "datetime")
+            },
+            booleans=[feature.name for feature in encoding.features if feature.type == "boolean"],
+        )
 
 
 def sql_names(columns: Iterable[str], derivation: VariableDefinitions) -> Names:

@@ -14,7 +14,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from kan_engine import InvalidData, KANClassifier, KANRegressor
+from kan_engine import InvalidConfig, InvalidData, KANClassifier, KANRegressor
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
@@ -43,6 +43,14 @@ def test_the_formula_is_had_in_latex_and_for_sympy(of_the_law: KANRegressor) -> 
     assert {str(symbol) for symbol in expression.free_symbols} == {"temperature", "pressure"}
     value = expression.subs({"temperature": 2.0, "pressure": 1.0})
     assert float(value) == pytest.approx(2 * np.exp(-1))
+
+
+def test_the_formula_is_written_in_other_languages(of_the_law: KANRegressor) -> None:
+    assert of_the_law.write("sql") == '"temperature"*EXP(-"pressure") AS "rate"'
+    assert of_the_law.write("excel") == "=[@temperature]*EXP(-[@pressure])"
+    assert "def rate(temperature, pressure):" in str(of_the_law.write("python"))
+    with pytest.raises(InvalidConfig, match="no language 'cobol'; there are text, latex"):
+        of_the_law.write("cobol")
 
 
 def test_the_front_is_a_frame_of_the_users_library(
@@ -119,6 +127,8 @@ def test_texts_times_booleans_and_missing_values_of_a_frame_are_features(library
     assert found.score(frame, answers) == 1.0
     assert found.predict(frame[:3]).tolist() == ["a", "b", "a"]
     assert isinstance(found.formulas_, library.DataFrame)
+    with pytest.raises(InvalidData, match="'day' is a time"):
+        found.partial_dependence("day")
 
 
 def test_a_column_of_lists_is_refused_by_its_name() -> None:
