@@ -120,7 +120,7 @@ class Surrogate:
         columns, target = fit
         everything = np.concatenate([target, validation[1]])[:, None]
         sides = [side for side in TRANSFORM_DEGREES if is_defined(side, everything)]
-        if not sides:
+        if not sides or not len(target) or not len(validation[1]):
             return None
         wanted = np.stack([TRANSFORMS[side].forward(target) for side in sides], 1)
         best: Surrogate | None = None
@@ -135,7 +135,9 @@ class Surrogate:
                     break  # fewer rows than terms: undetermined
                 found = _solve_triangle(triangle[:count, :count], rotated[:count])
                 for side, coefficients in zip(sides, found.T, strict=True):
-                    error = _target_rmse(other[:, :count] @ coefficients, side, validation[1], weights)
+                    with np.errstate(all="ignore"):  # a singular fit is not finite, and refused
+                        fitted = other[:, :count] @ coefficients
+                    error = _target_rmse(fitted, side, validation[1], weights)
                     if np.isfinite(error) and (best is None or error < best.error):
                         best = Surrogate(basis, side, coefficients, error)
         return best

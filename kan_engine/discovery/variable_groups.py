@@ -53,31 +53,34 @@ class Reduction:
     factor: Expression = ONE
 
     def reduce_data(self, data: ColumnsAndTarget) -> ColumnsAndTarget:
-        """Return the values of the groups and of g, without rows whose factor is 0 or not finite."""
+        """Return the values of the groups and of g, without rows where factor and target are 0.
+
+        These tell nothing of g. Where the factor alone is 0, g is infinite, and no law fits it.
+        """
         columns, target = data
         groups = {name: evaluate(tree, columns) for name, tree in self.groups.items()}
-        factors, known = self._evaluate_factor(columns, len(target))
-        if known.all():
-            return groups, target / factors
-        return {name: values[known] for name, values in groups.items()}, target[known] / factors[known]
+        factors, known = self._evaluate_factor(data)
+        with np.errstate(all="ignore"):
+            if known.all():
+                return groups, target / factors
+            return {name: values[known] for name, values in groups.items()}, target[known] / factors[known]
 
     def reduce_weights(self, data: ColumnsAndTarget, weights: Float[Array, " rows"]) -> Float[Array, " _"]:
         """Return weights for these rows of g that weight errors of y as ``weights`` do; their mean is 1."""
-        factors, known = self._evaluate_factor(data[0], len(weights))
+        factors, known = self._evaluate_factor(data)
         squares = np.square(factors[known]) * weights[known]
         return np.asarray(squares / (squares.mean() or 1.0))
 
     def known_factors(self, data: ColumnsAndTarget) -> Float[Array, " _"]:
         """Return the factor of these rows."""
-        factors, known = self._evaluate_factor(data[0], len(data[1]))
+        factors, known = self._evaluate_factor(data)
         return np.asarray(factors[known])
 
-    def _evaluate_factor(
-        self, columns: Columns, rows: int
-    ) -> tuple[Float[Array, " rows"], Bool[Array, " rows"]]:
-        """The factor of every row, and where g follows from it."""
-        factors = np.broadcast_to(evaluate(self.factor, columns), rows)
-        return factors, np.isfinite(factors) & (factors != 0)
+    def _evaluate_factor(self, data: ColumnsAndTarget) -> tuple[Float[Array, " rows"], Bool[Array, " rows"]]:
+        """The factor of every row, and which rows tell something of g."""
+        columns, target = data
+        factors = np.broadcast_to(evaluate(self.factor, columns), target.shape)
+        return factors, (factors != 0) | (target != 0)
 
     def expand_law(self, tree: Expression, columns: Columns) -> Expression:
         """Convert a law in the groups to a law in the columns, simplified for their values."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kan_engine.discovery.chebyshev_surrogate import Surrogate
 from kan_engine.discovery.variable_groups import Reduction, find_reduction
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Variable, call
@@ -115,5 +116,25 @@ def test_rows_where_the_factor_is_zero_tell_nothing_of_the_rest() -> None:
     np.testing.assert_allclose(rest, np.sin(groups["b"]))
     np.testing.assert_array_equal(found.known_factors(data), data[0]["a"][10:])
     assert len(rest) == len(found.reduce_weights(data, np.ones(50))) == 40
-    nowhere = Reduction(groups={"b": Variable("b")}, factor=0 * Variable("a"))
-    assert len(nowhere.reduce_data(data)[1]) == 0
+
+
+def test_a_factor_that_is_zero_where_the_target_is_not_is_none() -> None:
+    fit, validation = (rows(lambda a, b: (1 + a) * np.sin(b), "ab", count, count) for count in (300, 150))
+    for columns, _ in (fit, validation):
+        columns["a"][::2] = 0.0  # type: ignore[index]
+    found = Reduction(groups={"b": Variable("b")}, factor=Variable("a"))
+    assert np.isinf(found.reduce_data(fit)[1]).any()
+    assert Surrogate.fit(found.reduce_data(fit), found.reduce_data(validation)) is None
+
+
+def test_a_table_of_indicators_has_no_factor_that_only_a_few_rows_obey() -> None:
+    generator = np.random.default_rng(0)
+    kinds = generator.integers(0, 3, 240)
+    size = generator.uniform(1, 3, 240)
+    columns = {"oak": (kinds == 0) * 1.0, "ash": (kinds == 1) * 1.0, "size": size}
+    target = size**2 * (1 + 0.1 * columns["oak"])
+    data = [
+        ({name: values[part] for name, values in columns.items()}, target[part])
+        for part in (slice(0, 160), slice(160, 240))
+    ]
+    find_reduction(data[0], data[1])  # whatever it is, the search goes on
