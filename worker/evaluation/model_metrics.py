@@ -23,7 +23,7 @@ MAX_RMSE_RATIO = 2.0  # multiple of the validation RMSE above which a hold-out R
 CHANCE_STANDARD_ERRORS = 4.0  # standard errors of the mean square within which a difference counts as chance
 ROUNDING_ERROR = 1e-7  # share of the target's standard deviation below which errors are rounding errors
 MAIN_CAUSE_SHARE = 0.5  # share of the squared error that one cause has to explain
-OUTLIER_RMSE_RATIO = 10.0  # multiple of the validation RMSE above which a single row counts as an outlier
+OUTLIER_RMSE_RATIO = 10.0  # to the RMSE of validation and of all other rows, above which a row is an outlier
 LABEL_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # depend on the decision rule
 
 
@@ -79,14 +79,17 @@ def _large_error_warnings(predictor: Predictor, data: PreparedData, errors: np.n
 def _likely_cause(data: PreparedData, squares: np.ndarray, expected: float) -> str:
     low, high = data.training.x.min(0), data.training.x.max(0)
     outside = ((data.test.x < low) | (data.test.x > high)).any(1)
-    if outside.any() and squares[outside].sum() > MAIN_CAUSE_SHARE * squares.sum():
+    worst = int(squares.argmax())
+    decides = squares[worst] > MAIN_CAUSE_SHARE * squares.sum()
+    if not decides and outside.any() and squares[outside].sum() > MAIN_CAUSE_SHARE * squares.sum():
         rest = _describe_rmse(squares[~outside])
         return f"{int(outside.sum())} of {len(squares)} rows lie outside the range of the training rows{rest}"
-    worst = int(squares.argmax())
-    if squares[worst] > MAIN_CAUSE_SHARE * squares.sum() or squares[worst] > OUTLIER_RMSE_RATIO**2 * expected:
+    usual = max(expected, float(np.delete(squares, worst).mean()) if len(squares) > 1 else 0.0)
+    if decides or squares[worst] > OUTLIER_RMSE_RATIO**2 * usual:
         number = int(data.numbers[len(data.training) + worst]) + 1
+        where = " and lies outside the range of the training rows" if outside[worst] else ""
         rest = _describe_rmse(np.delete(squares, worst))
-        return f"row {number} of the dataset, counted from 1, may be an outlier{rest}"
+        return f"row {number} of the dataset, counted from 1, may be an outlier{where}{rest}"
     return "they may come from another distribution than the training rows; check how the rows were split"
 
 
