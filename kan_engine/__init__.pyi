@@ -7,7 +7,6 @@ from .data.feature import Feature as Feature
 from .data.labelled_rows import LabelledRows as LabelledRows
 from .data.scaling import Standardizer as Standardizer
 from .data.scaling import TargetScaler as TargetScaler
-from .data.scaling import add_bounds as add_bounds
 from .data.training_data import TrainingData as TrainingData
 from .density.estimation import Density as Density
 from .density.estimation import DensityConfig as DensityConfig
@@ -52,8 +51,6 @@ from .expressions.evaluation import Variable as Variable
 from .expressions.evaluation import complexity as complexity
 from .expressions.evaluation import evaluate as evaluate
 from .expressions.evaluation import from_json as from_json
-from .expressions.evaluation import is_affine as is_affine
-from .expressions.evaluation import parametrize_floats as parametrize_floats
 from .expressions.evaluation import to_json as to_json
 from .expressions.evaluation import variables as variables
 from .expressions.printing.identifiers import safe_names as safe_names
@@ -66,7 +63,6 @@ from .inference.artifact import read_metadata as read_metadata
 from .inference.artifact import save as save
 from .inference.formula_predictor import FormulaPredictor as FormulaPredictor
 from .inference.label_decision import choose_classes as choose_classes
-from .inference.optimism import OptimismCorrection as OptimismCorrection
 from .inference.predictor import Predictor as Predictor
 from .model_selection.budget import ClimbLimits as ClimbLimits
 from .model_selection.trials import Trial as Trial
@@ -75,19 +71,15 @@ from .network.kan import KAN as KAN
 from .network.kan import KANConfig as KANConfig
 from .network.kan import initialise_ as initialise_
 from .network.layer import KANLayer as KANLayer
-from .network.pruning import edge_scores as edge_scores
 from .network.pruning import prune as prune
 from .numerics.lbfgs import LBFGS as LBFGS
 from .search.callbacks import Callbacks as Callbacks
 from .search.config import SearchConfig as SearchConfig
-from .search.law_search import search_exact_law as search_exact_law
 from .search.model_search import find_model as find_model
 from .search.result import SearchResult as SearchResult
 from .search.subtasks import Subtask as Subtask
 from .search.subtasks import SubtaskCache as SubtaskCache
 from .symbolic.constant_fitting import ColumnsAndTarget as ColumnsAndTarget
-from .symbolic.constant_fitting import ParametricForm as ParametricForm
-from .symbolic.constant_fitting import standard_errors as standard_errors
 from .symbolic.edge_candidates import ExtractionContext as ExtractionContext
 from .symbolic.extraction import Formula as Formula
 from .symbolic.extraction import extract_formulas as extract_formulas
@@ -95,7 +87,6 @@ from .symbolic.extraction import extract_shorter_formulas as extract_shorter_for
 from .symbolic.fix_edges import fix_edges_ as fix_edges_
 from .symbolic.fix_edges import remove_inputs as remove_inputs
 from .symbolic.fix_edges import rescale_inputs as rescale_inputs
-from .symbolic.forward_selection import clip_squared_errors as clip_squared_errors
 from .symbolic.noise_model import NoiseModel as NoiseModel
 from .symbolic.univariate_fit import Suggestion as Suggestion
 from .symbolic.univariate_fit import suggest_symbolic as suggest_symbolic

@@ -135,15 +135,16 @@ def assess_formula(
         explained=1 - noise**2 / variance if variance > 0 and np.isfinite(noise) else None,
         rows=len(rows),
         constants=len(parametrize_floats(formula.tree)[1]),
-        compared_with=_compare_errors(errors, others, weights),
-        beats_constant=is_better(errors, others["constant"], weights),
+        compared_with=_compare_errors(errors, others, weights, folds.thresholds),
+        beats_constant=folds.is_better(errors, others["constant"]),
     )
     if should_stop():  # without further tests the formula cannot be consistent
         return evidence
     if not evidence.objections:
-        evidence = add_comparisons(evidence, errors, {BOOSTING: folds.measure_boosting()}, weights)
+        boosting = {BOOSTING: folds.measure_boosting()}
+        evidence = add_comparisons(evidence, errors, boosting, weights, folds.thresholds)
     if not evidence.objections:
-        found = _test_residuals(formula, rows, folds.seed)
+        found = _test_residuals(formula, rows, folds)
         evidence = replace(evidence, p_value=found.p_value, power=found.power)
     if not evidence.objections and stability is not None:
         evidence = replace(evidence, stability=stability())
@@ -192,21 +193,28 @@ def measure_stability(
 
 
 def add_comparisons(
-    evidence: FormulaEvidence, errors: np.ndarray, others: Mapping[str, np.ndarray], weights: np.ndarray
+    evidence: FormulaEvidence,
+    errors: np.ndarray,
+    others: Mapping[str, np.ndarray],
+    weights: np.ndarray,
+    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> FormulaEvidence:
     """The evidence with further models to compare with."""
-    further = _compare_errors(errors, others, weights)
+    further = _compare_errors(errors, others, weights, thresholds)
     return replace(evidence, compared_with={**evidence.compared_with, **further})
 
 
 def _compare_errors(
-    errors: np.ndarray, others: Mapping[str, np.ndarray], weights: np.ndarray
+    errors: np.ndarray,
+    others: Mapping[str, np.ndarray],
+    weights: np.ndarray,
+    thresholds: AssessmentThresholds,
 ) -> dict[str, dict[str, Any]]:
     own, found = compute_rmse(errors, weights), {}
     for name, other in others.items():
         rmse = compute_rmse(other, weights)
         # If one row has an absurd error, the gain is no larger than its standard error, so the RMSEs decide.
-        is_ahead = is_better(other, errors, weights) or rmse < DEFAULT_ASSESSMENT.clear_rmse_ratio * own
+        is_ahead = is_better(other, errors, weights, thresholds) or rmse < thresholds.clear_rmse_ratio * own
         found[name] = {"rmse": _none_unless_finite(rmse), "is_better": is_ahead}
     return found
 
@@ -215,14 +223,14 @@ def _none_unless_finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _test_residuals(formula: Formula, rows: LabelledRows, seed: int) -> ResidualTest:
+def _test_residuals(formula: Formula, rows: LabelledRows, folds: CrossValidation) -> ResidualTest:
     """Test whether the formula's residuals on the training rows depend on the columns."""
     columns, y = rows.columns, rows.y
     tree, values = parametrize_floats(formula.tree)
-    steps = DEFAULT_ASSESSMENT.max_refit_steps
+    limits, steps = folds.thresholds, folds.thresholds.max_refit_steps
     form = refit_constants(ParametricForm(tree, np.array(values)), (columns, y), iterations=steps)
     fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
-    if y.min() > 0 and _is_noise_relative(y - fitted, fitted):
+    if y.min() > 0 and _is_noise_relative(y - fitted, fitted, limits.max_relative_noise_p_value):
         y, form = np.log(y), ParametricForm(apply_function("log", tree), form.values)
         form = refit_constants(form, (columns, y), iterations=steps)
         fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
@@ -231,12 +239,12 @@ def _test_residuals(formula: Formula, rows: LabelledRows, seed: int) -> Residual
         rows.x,
         rows.weights,
         tangents=tangents if np.isfinite(tangents).all() else None,
-        size=_relevant_signal_variance(y, fitted),
-        seed=seed,
+        size=_relevant_signal_variance(y, fitted, limits),
+        seed=folds.seed,
     )
 
 
-def _is_noise_relative(left: np.ndarray, fitted: np.ndarray) -> bool:
+def _is_noise_relative(left: np.ndarray, fitted: np.ndarray, level: float) -> bool:
     """Whether errors grow with the fitted values, so that the largest rows would dominate a test.
 
     Uses the rank correlation (Spearman 1904) of absolute residuals and fitted values.
@@ -245,10 +253,10 @@ def _is_noise_relative(left: np.ndarray, fitted: np.ndarray) -> bool:
     if not (np.isfinite(fitted).all() and fitted.min() > 0 and np.ptp(errors) > 0 and np.ptp(fitted) > 0):
         return False
     found = spearmanr(errors, fitted)
-    return bool(found.statistic > 0 and found.pvalue < DEFAULT_ASSESSMENT.max_relative_noise_p_value)
+    return bool(found.statistic > 0 and found.pvalue < level)
 
 
-def _relevant_signal_variance(y: np.ndarray, fitted: np.ndarray) -> float:
+def _relevant_signal_variance(y: np.ndarray, fitted: np.ndarray, limits: AssessmentThresholds) -> float:
     """Variance of a signal that the test should detect, relative to the variance of the residuals.
 
     It is ``min_signal_per_noise``, a quarter of the noise variance (half the noise), or
@@ -258,5 +266,4 @@ def _relevant_signal_variance(y: np.ndarray, fitted: np.ndarray) -> float:
     spread = float(np.var(y))
     if noise <= 0:
         return 1.0
-    limits = DEFAULT_ASSESSMENT
     return max(limits.min_signal_per_noise, min(1.0, limits.min_signal_per_spread * spread / noise))

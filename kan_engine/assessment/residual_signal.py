@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from kan_engine.expressions.evaluation import Expression, evaluate
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 
-ColumnsAndTarget = tuple[dict[str, np.ndarray], np.ndarray]
 BOOSTING_ROUNDS = 60  # slow enough that boosting hardly fits noise
 LEARNING_RATE, MAX_LEAVES, MIN_LEAF_ROWS = 0.05, 8, 20
 

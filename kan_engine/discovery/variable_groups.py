@@ -71,7 +71,7 @@ class Reduction:
         squares = np.square(factors[known]) * weights[known]
         return np.asarray(squares / (squares.mean() or 1.0))
 
-    def known_factors(self, data: ColumnsAndTarget) -> Float[Array, " _"]:
+    def select_factors(self, data: ColumnsAndTarget) -> Float[Array, " _"]:
         """Return the factor of these rows."""
         factors, known = self._evaluate_factor(data)
         return np.asarray(factors[known])
@@ -137,7 +137,7 @@ def _eliminate_variable(
     for condition in conditions[:MAX_TRIED_CONDITIONS]:
         further = found.compose(condition.groups, condition.factor)
         there = further.reduce_data(validation)
-        other = Surrogate.fit(further.reduce_data(fit), there, further.known_factors(validation))
+        other = Surrogate.fit(further.reduce_data(fit), there, further.select_factors(validation))
         if other is not None and other.error <= max(MAX_ERROR_GROWTH * surrogate.error, rounding):
             passed.append((condition.size, other.error, further, other))
     if not passed:

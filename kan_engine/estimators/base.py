@@ -20,18 +20,23 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.assessment.outliers import exclude_outliers
 from kan_engine.assessment.partial_dependence import compute_partial_dependence
-from kan_engine.data.encoding import Encoding
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import Label
-from kan_engine.data.splitting import split_training_rows
-from kan_engine.data.training_data import TrainingData
 from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.drawing.network_diagram import draw_network
 from kan_engine.drawing.svg import THEMES, ThemeName
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.estimators import model_files
 from kan_engine.estimators.picture import Picture
-from kan_engine.estimators.tables import Columns, Types, is_frame, read_array, read_frame, select_backend
+from kan_engine.estimators.tables import (
+    Columns,
+    Types,
+    is_frame,
+    make_training_data,
+    read_array,
+    read_frame,
+    select_backend,
+)
 from kan_engine.export.probe_rows import probe_columns
 from kan_engine.expressions.constraints import FormulaConstraints
 from kan_engine.expressions.evaluation import variables
@@ -322,7 +327,7 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
         target = self._target_name
         while target in columns:
             target += "_"
-        data = _make_data(columns, types, y, weights, config, target, classes, class_weights)
+        data = make_training_data(columns, types, y, weights, config, target, classes, class_weights)
         data = exclude_outliers(data, seed=config.seed, is_ordered=config.is_ordered)
         until = time.monotonic() + config.max_seconds
         callbacks = Callbacks(should_stop=lambda: time.monotonic() > until, clock=time.monotonic)
@@ -445,47 +450,6 @@ def _describe_worth(report: FormulaReport) -> str:
         return f"{report.verdict}; R² {report.evidence.explained:.4g} on rows left out"
     errors = ", ".join(f"R² {each.best.r2:.4g}" for each in report.outputs if each.best.r2 is not None)
     return f"{report.verdict}; {errors or 'constant'} on the {report.measured_on} rows"
-
-
-def _make_data(
-    columns: Columns,
-    types: Types,
-    y: np.ndarray,
-    weights: np.ndarray,
-    config: SearchConfig,
-    target: str,
-    classes: tuple[Label, ...] | None,
-    class_weights: np.ndarray | None,
-) -> TrainingData:
-    """Encode the rows, and divide them into fit and validation rows as the service does."""
-    kept = np.flatnonzero(weights > 0)
-    if len(kept) < 2:
-        raise InvalidData("n_samples = 1 is too few with a positive weight: training needs at least 2 rows")
-    encoding, constant = Encoding.fit_varying(
-        (name, values[kept], types[name], None) for name, values in columns.items()
-    )
-    if class_weights is not None:
-        weights = weights * class_weights[y.astype(int)]
-    task = "regression" if classes is None else "classification"
-    kind = "tail" if config.is_ordered else "random"
-    fit, validation = split_training_rows(kept, y, task, config.seed, kind=kind)
-    order = np.concatenate([fit, validation])
-    return TrainingData(
-        encoding=encoding,
-        target=target,
-        rows=LabelledRows(
-            x=encoding.transform({name: values[order] for name, values in columns.items()}),
-            y=y[order].astype(float),
-            weights=weights[order].astype(float),
-            names=tuple(column.name for column in encoding.names),
-        ),
-        fit_count=len(fit),
-        validation_count=len(validation),
-        classes=classes,
-        class_weights=class_weights,
-        numbers=order,
-        warnings=tuple(f"column {name!r} is left out: it is the same in all rows" for name in constant),
-    )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""From the arrays and data frames of a user to typed columns."""
+"""From the arrays and data frames of a user to typed columns, and to rows to train on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import narwhals as nw
 import numpy as np
 from narwhals.dependencies import is_into_dataframe
 
+from kan_engine.data.encoding import Encoding
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.labels import Label
+from kan_engine.data.splitting import split_training_rows
+from kan_engine.data.training_data import TrainingData
 from kan_engine.errors import InvalidData
+from kan_engine.search.config import SearchConfig
 
 Columns = dict[str, np.ndarray]
 Types = dict[str, str]
@@ -85,3 +91,44 @@ def _to_objects(values: list[Any]) -> np.ndarray:
     found = np.empty(len(values), dtype=object)
     found[:] = values
     return found
+
+
+def make_training_data(
+    columns: Columns,
+    types: Types,
+    y: np.ndarray,
+    weights: np.ndarray,
+    config: SearchConfig,
+    target: str,
+    classes: tuple[Label, ...] | None,
+    class_weights: np.ndarray | None,
+) -> TrainingData:
+    """Encode the rows, and divide them into fit and validation rows as the service does."""
+    kept = np.flatnonzero(weights > 0)
+    if len(kept) < 2:
+        raise InvalidData("n_samples = 1 is too few with a positive weight: training needs at least 2 rows")
+    encoding, constant = Encoding.fit_varying(
+        (name, values[kept], types[name], None) for name, values in columns.items()
+    )
+    if class_weights is not None:
+        weights = weights * class_weights[y.astype(int)]
+    task = "regression" if classes is None else "classification"
+    kind = "tail" if config.is_ordered else "random"
+    fit, validation = split_training_rows(kept, y, task, config.seed, kind=kind)
+    order = np.concatenate([fit, validation])
+    return TrainingData(
+        encoding=encoding,
+        target=target,
+        rows=LabelledRows(
+            x=encoding.transform({name: values[order] for name, values in columns.items()}),
+            y=y[order].astype(float),
+            weights=weights[order].astype(float),
+            names=tuple(column.name for column in encoding.names),
+        ),
+        fit_count=len(fit),
+        validation_count=len(validation),
+        classes=classes,
+        class_weights=class_weights,
+        numbers=order,
+        warnings=tuple(f"column {name!r} is left out: it is the same in all rows" for name in constant),
+    )

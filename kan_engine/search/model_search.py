@@ -105,7 +105,8 @@ def _add_law_formulas(found: SearchResult, law: SmallLaw, run: SearchContext) ->
     known, weights = law.found, run.data.training.weights
     evidence = known.evidence
     if evidence is not None:
-        evidence = add_comparisons(evidence, known.formula_errors, {NETWORK: found.errors}, weights)
+        network, thresholds = {NETWORK: found.errors}, run.thresholds.assessment
+        evidence = add_comparisons(evidence, known.formula_errors, network, weights, thresholds)
     return replace(
         found,
         formulas=known.formulas,

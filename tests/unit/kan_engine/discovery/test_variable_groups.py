@@ -114,7 +114,7 @@ def test_rows_where_the_factor_is_zero_tell_nothing_of_the_rest() -> None:
     found = Reduction(groups={"b": Variable("b")}, factor=Variable("a"))
     groups, rest = found.reduce_data(data)
     np.testing.assert_allclose(rest, np.sin(groups["b"]))
-    np.testing.assert_array_equal(found.known_factors(data), data[0]["a"][10:])
+    np.testing.assert_array_equal(found.select_factors(data), data[0]["a"][10:])
     assert len(rest) == len(found.reduce_weights(data, np.ones(50))) == 40
 
 
