@@ -14,6 +14,7 @@ DIGITS_STOP = 18  # exclusive; 17 digits distinguish any two doubles
 def nice_ticks(low: float, high: float, most: int) -> list[float]:
     """Return at most ``most`` multiples of 1, 2 or 5 times a power of ten from low to high, increasing.
 
+    Where five multiples of 2 are too many and only one of 5 fits, they are multiples of 4.
     The arithmetic is exact (fractions), because steps may be far smaller than the numbers.
     """
     if not high > low:
@@ -24,6 +25,9 @@ def nice_ticks(low: float, high: float, most: int) -> list[float]:
         for nice in NICE_FACTORS:
             step = nice * Fraction(10) ** power
             first, last = math.ceil(below / step), math.floor(above / step)
+            if first == last and nice == NICE_FACTORS[-1] and most > 2:
+                step = 4 * Fraction(10) ** power
+                first, last = math.ceil(below / step), math.floor(above / step)
             if last - first < most:
                 return sorted({float(step * place) for place in range(first, last + 1)})
         power += 1

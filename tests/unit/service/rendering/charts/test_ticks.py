@@ -4,7 +4,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kan_engine.drawing.translations import format_number
@@ -33,6 +33,7 @@ def test_logarithmic_marks_do_as_well(bounds: tuple[float, float], most: int) ->
     assert 1 <= len(ticks) <= most
 
 
+@example(low=500001.0, spread=899999.0, most=4)
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.integers(4, 9))
 def test_there_are_marks_to_read_a_value_by(low: float, spread: float, most: int) -> None:
     assert len(nice_ticks(low, low + spread, most)) >= 2
