@@ -22,14 +22,14 @@ from kan_engine.cost import JACOBIAN_BYTES
 from kan_engine.density.bivariate_mesh import LATTICE_POINTS, BivariateMesh, WeightedPoints
 from kan_engine.network.grid_updates import update_misplaced_layer_grids_
 from kan_engine.network.kan import KAN, copy_network
+from kan_engine.numerics.damped_least_squares import Damping, DampingConfig, NormalEquations, Point, descend
 from kan_engine.training.gauss_newton import add_square_, flatten_weights, set_weights_, trainable_edges
 
 NEGLIGIBLE_MASS = 1e-10  # share of the probability mass; a step leaves out nodes with less
 MAX_LOG_Z_ERROR = 0.01  # a larger difference means spikes between the quadrature nodes
 MIN_STEP_GAIN = 0.02  # in log-likelihood of all rows; a step that gains less is the last
 MAX_REGRID_LOSS = 0.01  # increase of the objective above which an updated grid is undone
-MAX_DAMPING_TRIES = 12
-DAMPING_FLOOR = 1e-5  # of the damping scale, relative to its largest entry: limits weights with little effect
+DAMPING = DampingConfig(lowest=1e-9, tries=12, min_diagonal=1e-5)
 RIDGE = 1e-9  # penalty of a squared weight: selects small weights among equivalent networks
 
 ShouldStop = Callable[[], bool]
@@ -130,37 +130,17 @@ class Likelihood:
 
     def _run_steps_(self, network: KAN, lamb: float, most: int, should_stop: ShouldStop) -> Iterator[float]:
         """Train in place; yield the mean log-likelihood after every step that lowers the objective."""
-        damping, here = 1e-3, self.evaluate(network, lamb)
-        for _ in range(most):
-            found = None if should_stop() else self._take_step_(network, lamb, damping, here)
-            if found is None:
+        point = _NetworkPoint.build(self, network, lamb)
+        for step in descend(point, Damping.start(DAMPING), steps=most, should_stop=should_stop):
+            step.point.put_(step.point.weights)  # the last proposal may have been rejected
+            if not step.accepted:
                 return
-            (damping, there), before = found, here.objective
-            here = there
-            yield -here.loss
-            if before - here.objective < MIN_STEP_GAIN / len(self.rows):
+            fall, point = float(point.objective - step.point.objective), step.point
+            yield -point.here.loss
+            if fall < MIN_STEP_GAIN / len(self.rows):
                 return
 
-    def _take_step_(
-        self, network: KAN, lamb: float, damping: float, here: ObjectiveEvaluation
-    ) -> tuple[float, ObjectiveEvaluation] | None:
-        """The next damping, and the evaluation after a step that lowers the objective; None if none does."""
-        edges = trainable_edges(network)
-        start = flatten_weights(network, edges)
-        matrix, gradient = self._matrix_and_gradient(network, lamb, start, here)
-        scale = matrix.diagonal().clamp_min(DAMPING_FLOOR * float(matrix.diagonal().max()))
-        for _ in range(MAX_DAMPING_TRIES):
-            factor, failed = torch.linalg.cholesky_ex(matrix + torch.diag(damping * scale))
-            if not failed:
-                set_weights_(network, edges, start - torch.cholesky_solve(gradient[:, None], factor)[:, 0])
-                there = self.evaluate(network, lamb)
-                if there.objective < here.objective:
-                    return max(damping / 5, 1e-9), there
-                set_weights_(network, edges, start)
-            damping *= 5
-        return None
-
-    def _matrix_and_gradient(
+    def matrix_and_gradient(
         self, network: KAN, lamb: float, weights: Float[Tensor, " P"], here: ObjectiveEvaluation
     ) -> tuple[Float[Tensor, "P P"], Float[Tensor, " P"]]:
         """Gauss-Newton matrix and gradient of the objective."""
@@ -184,6 +164,39 @@ class Likelihood:
             mean += p[part] @ slopes
             add_square_(second, slopes.mul_(p[part, None].sqrt()))
         return mean, second - torch.outer(mean, mean)
+
+
+@dataclass(frozen=True, eq=False)
+class _NetworkPoint(Point):
+    """Weights of a network, and the objective there."""
+
+    likelihood: Likelihood
+    network: KAN
+    lamb: float
+    weights: Float[Tensor, " P"]
+    here: ObjectiveEvaluation
+    objective: Float[Tensor, " 1"]
+
+    @staticmethod
+    def build(likelihood: Likelihood, network: KAN, lamb: float) -> _NetworkPoint:
+        weights = flatten_weights(network, trainable_edges(network))
+        here = likelihood.evaluate(network, lamb)
+        objective = torch.tensor([here.objective], dtype=torch.float64)
+        return _NetworkPoint(likelihood, network, lamb, weights, here, objective)
+
+    def linearize(self) -> NormalEquations:
+        matrix, gradient = self.likelihood.matrix_and_gradient(
+            self.network, self.lamb, self.weights, self.here
+        )
+        return NormalEquations(matrix[None], gradient[None])
+
+    def move(self, step: Float[Tensor, "1 P"]) -> _NetworkPoint:
+        self.put_(self.weights + step[0])
+        return _NetworkPoint.build(self.likelihood, self.network, self.lamb)
+
+    def put_(self, weights: Float[Tensor, " P"]) -> None:
+        """Set the weights of the network."""
+        set_weights_(self.network, trainable_edges(self.network), weights)
 
 
 def _third_differences(values: Float[Tensor, "points terms"]) -> Float[Tensor, "bends terms"]:

@@ -14,17 +14,21 @@ from math import prod
 from operator import itemgetter
 
 import numpy as np
+import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from kan_engine.differential.assembly import FrontLayout, MeasurementBlock, ResidualBlock, SolverState
 from kan_engine.differential.problem import DifferentialProblem
+from kan_engine.numerics.damped_least_squares import Damping, DampingConfig, Proposal, take_step
 from kan_engine.numerics.frontal_solver import RELATIVE_PIVOT_SHIFT, Front, IndefiniteMatrix
 from kan_engine.splines.tensor_product import SplineAxis
 
 Array = np.ndarray
 MIN_ELIMINATED_UNKNOWNS = 32  # at a time; few large eliminations are faster
 LARGE_FRONT_UNKNOWNS = 500  # from this size of the front, `should_stop` is called before every elimination
-MIN_DAMPING, MAX_DAMPING = 1e-8, 1e6  # first damping after a failed step, and the largest one
+DAMPING = DampingConfig(decrease=1 / 30, increase=10.0, highest=1e6, tries=100)
+MIN_DAMPING = 1e-8  # the first after an undamped step that failed
 MAX_FAILED_FREE_STEPS = 2  # consecutive failures of undamped steps, after which none is tried any more
 ROUNDING_OBJECTIVE = 1e-20  # objective of a solution exact to rounding
 MIN_RELATIVE_STEP = 1e-12  # relative to the unknowns; a smaller step is the last
@@ -58,7 +62,7 @@ class LeastSquaresSystem:
         stride = axes[0].size if is_whole else max(1, MIN_ELIMINATED_UNKNOWNS // block)
         self._layout = FrontLayout(block, stride, min(stride + axes[0].order, axes[0].terms))
 
-    def objective(self, state: SolverState) -> float:
+    def sum_of_squares(self, state: SolverState) -> float:
         """Sum of the squares of all weighted residuals."""
         return sum(rows.sum_of_squares(state) for rows in self.rows)
 
@@ -131,15 +135,20 @@ class DescentResult:
 
     Attributes:
         state: Unknowns and coefficients after the last step.
-        objective: Sum of squares.
+        sum_of_squares: The objective.
         moved: Largest change of an unknown in the last step, relative to its size.
         steps: Number of steps.
     """
 
     state: SolverState
-    objective: float
+    sum_of_squares: float
     moved: float
     steps: int
+
+    @property
+    def objective(self) -> Float[Tensor, " 1"]:
+        """The objective of a batch of one problem."""
+        return torch.tensor([self.sum_of_squares], dtype=torch.float64)
 
 
 def descend(
@@ -147,7 +156,7 @@ def descend(
     state: SolverState,
     *,
     steps: int,
-    strongest: float = MAX_DAMPING,
+    strongest: float = DAMPING.highest,
     settled: float = 0.0,
     slight: float = MIN_RELATIVE_DECREASE,
     should_stop: Callable[[], bool] = lambda: False,
@@ -164,28 +173,55 @@ def descend(
         slight: Relative decrease of the objective; a step with less is the last.
         should_stop: Called before and within every step; an interrupted step is discarded.
     """
-    reached = DescentResult(state.permute_axes(system.order), np.inf, np.inf, 0)
-    reached, damping, failed = replace(reached, objective=system.objective(reached.state)), 0.0, 0
+    start = state.permute_axes(system.order)
+    reached = DescentResult(start, system.sum_of_squares(start), np.inf, 0)
+    damping = _FreeStepDamping(replace(DAMPING, highest=strongest), torch.zeros(1, dtype=torch.float64))
+
+    def propose(value: Tensor) -> Proposal[DescentResult]:
+        found = _try_step(system, reached, float(value), should_stop)
+        return Proposal(found or reached, accepted=torch.tensor([found is not None]))
+
     while reached.steps < steps and not should_stop():
-        fresh = _try_step(system, reached, damping, should_stop)
-        if not damping:
-            failed = failed + 1 if fresh is None else 0
-        while fresh is None and damping < strongest and not should_stop():
-            damping = max(MIN_DAMPING, 10 * damping)
-            fresh = _try_step(system, reached, damping, should_stop)
-        if fresh is None:
-            if reached.objective < ROUNDING_OBJECTIVE:  # the initial state is the solution
+        step = take_step(reached, propose, damping, should_stop)
+        if not step.accepted:
+            if reached.sum_of_squares < ROUNDING_OBJECTIVE:  # the initial state is the solution
                 reached = replace(reached, moved=0.0)
             break
-        is_slight = reached.objective - fresh.objective < slight * reached.objective
-        reached, is_free = fresh, damping <= MIN_DAMPING
-        damping = damping / 30 if not is_free else MIN_DAMPING if failed >= MAX_FAILED_FREE_STEPS else 0.0
-        if fresh.moved < max(settled, MIN_RELATIVE_STEP) or (
-            is_slight and is_free and fresh.objective > ROUNDING_OBJECTIVE
+        is_slight = reached.sum_of_squares - step.point.sum_of_squares < slight * reached.sum_of_squares
+        reached = step.point
+        if reached.moved < max(settled, MIN_RELATIVE_STEP) or (
+            is_slight and damping.is_free and reached.sum_of_squares > ROUNDING_OBJECTIVE
         ):
             break
     back = [int(a) for a in np.argsort(system.order)]
     return replace(reached, state=reached.state.permute_axes(back))
+
+
+@dataclass(eq=False)
+class _FreeStepDamping(Damping):
+    """Undamped steps as long as they succeed.
+
+    Attributes:
+        failed: Consecutive failures of undamped steps.
+        is_free: Whether the last step was hardly damped or undamped.
+    """
+
+    failed: int = 0
+    is_free: bool = True
+
+    def update_(self, accepted: Tensor, ratio: Tensor | None = None) -> None:  # noqa: ARG002
+        """Adapt to a step that was accepted or rejected."""
+        value = float(self.value)
+        self.is_free = value <= MIN_DAMPING
+        if value == 0:
+            self.failed = 0 if accepted else self.failed + 1
+        if not accepted:
+            value = max(MIN_DAMPING, self.config.increase * value)
+        elif self.is_free:
+            value = MIN_DAMPING if self.failed >= MAX_FAILED_FREE_STEPS else 0.0
+        else:
+            value *= self.config.decrease
+        self.value.fill_(value)
 
 
 def _try_step(
@@ -196,12 +232,10 @@ def _try_step(
         state = system.step(start.state, damping, should_stop)
     except (IndefiniteMatrix, StepInterrupted):
         return None
-    objective = system.objective(state)
-    is_rounding = max(objective, start.objective) < ROUNDING_OBJECTIVE
-    if not (objective < start.objective or is_rounding):
-        return None
     before, after = start.state.spline, state.spline
     moved = float((replace(after, coef=after.coef - before.coef).magnitudes() / after.magnitudes()).max())
-    if is_rounding and moved > start.moved / 2:  # steps must get shorter where the objective is rounding
-        return None
-    return DescentResult(state, objective, moved, start.steps + 1)
+    found = DescentResult(state, system.sum_of_squares(state), moved, start.steps + 1)
+    if max(found.sum_of_squares, start.sum_of_squares) < ROUNDING_OBJECTIVE:
+        # Steps must get shorter where the objective is rounding.
+        return None if moved > start.moved / 2 else found
+    return found if found.sum_of_squares < start.sum_of_squares else None

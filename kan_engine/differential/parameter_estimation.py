@@ -160,7 +160,7 @@ class _MeasuredProblem:
     def misfit(self, state: SolverState, weight: float) -> float:
         """The objective of a state; infinite if it is undefined."""
         system = self.build_system(state, weight)
-        value = system.objective(state.permute_axes(system.order))
+        value = system.sum_of_squares(state.permute_axes(system.order))
         return value if np.isfinite(value) else np.inf
 
     def estimates(self, state: SolverState) -> tuple[Estimate, ...]:

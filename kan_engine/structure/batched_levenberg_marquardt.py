@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from kan_engine.numerics.damped_least_squares import Damping, DampingConfig, NormalEquations, Point, descend
 from kan_engine.structure.batched_networks import (
     ForwardPass,
     InputTerms,
@@ -20,13 +21,10 @@ from kan_engine.structure.batched_networks import (
 )
 
 RIDGE = 1e-11  # relative to the mean square of a term; keeps undetermined coefficients small
-# At first; its factors after accepted and rejected steps
-INITIAL_DAMPING, DAMPING_DECREASE, DAMPING_INCREASE = 1e-2, 0.2, 5.0
-MIN_DAMPING, MAX_DAMPING = 1e-14, 1e10
+DAMPING = DampingConfig(initial=1e-2, lowest=1e-14, highest=1e10)
 GRID_MARGIN = 0.02  # of the range of a node, added to its grid on both sides
 # Relative reduction of the loss; consecutive steps that may miss it
 MIN_RELATIVE_GAIN, MAX_SLOW_STEPS = 1e-3, 5
-MIN_DIAGONAL_SHARE = 1e-8  # lower bound of the damping scale, over the largest diagonal entry of JᵀJ
 
 
 @torch.no_grad()
@@ -76,29 +74,64 @@ def _minimize_loss(
     ridge: float,
     should_stop: Callable[[], bool],
 ) -> NetworkBatch:
-    """Run one round of steps; a network accepts a step only if its loss falls."""
-    damping = torch.full_like(bundle.constant, INITIAL_DAMPING)
+    """Run one round of steps."""
+    point = _BatchPoint.build(bundle, _FitRows(terms, targets, root, ridge))
     slow = torch.zeros(len(targets), dtype=torch.long)
-    at = forward(bundle, terms)
-    loss = ((at.total - targets) * root).square().sum(1)
-    for _ in range(steps):
-        slopes = jacobian(bundle, terms, at) * root[:, None]
-        residual = ((at.total - targets) * root)[..., None]
-        trial = bundle.replace_coefficients(
-            bundle.flat + _levenberg_marquardt_step(slopes, residual, damping, bundle, ridge)
-        )
-        there = forward(trial, terms)
-        reached = ((there.total - targets) * root).square().sum(1)
-        better = reached < loss  # false for NaN
-        slow = torch.where(reached < (1 - MIN_RELATIVE_GAIN) * loss, 0, slow + 1)
-        loss = torch.where(better, reached, loss)
-        bundle = bundle.replace_coefficients(_select_per_network(better, trial.flat, bundle.flat))
-        at = _merge_passes(better, there, at)
-        factor = torch.where(better, DAMPING_DECREASE, DAMPING_INCREASE)[:, None]
-        damping = (damping * factor).clamp(MIN_DAMPING, MAX_DAMPING)
-        if bool((slow >= MAX_SLOW_STEPS).all()) or should_stop():
+    for step in descend(point, Damping.start(DAMPING, len(targets)), steps=steps, should_stop=should_stop):
+        point = step.point
+        slow = torch.where(step.gain > MIN_RELATIVE_GAIN, 0, slow + 1)
+        if bool((slow >= MAX_SLOW_STEPS).all()):
             break
-    return bundle
+    return point.bundle
+
+
+@dataclass(frozen=True, eq=False)
+class _FitRows:
+    """Rows to fit: terms of the inputs, targets of each network, roots of the weights; and the ridge."""
+
+    terms: InputTerms
+    targets: Float[Tensor, "start batch"]
+    root: Float[Tensor, " batch"]
+    ridge: float
+
+
+@dataclass(frozen=True, eq=False)
+class _BatchPoint(Point):
+    """Networks of a batch, with their values and losses on the rows."""
+
+    bundle: NetworkBatch
+    rows: _FitRows
+    at: ForwardPass
+    objective: Float[Tensor, " start"]
+
+    @staticmethod
+    def build(bundle: NetworkBatch, rows: _FitRows) -> _BatchPoint:
+        at = forward(bundle, rows.terms)
+        return _BatchPoint(bundle, rows, at, ((at.total - rows.targets) * rows.root).square().sum(1))
+
+    def linearize(self) -> NormalEquations:
+        bundle, rows = self.bundle, self.rows
+        slopes = jacobian(bundle, rows.terms, self.at) * rows.root[:, None]
+        if bool(bundle.held.any()):
+            slopes = slopes.masked_fill(bundle.held, 0.0)
+        residual = ((self.at.total - rows.targets) * rows.root)[..., None]
+        matrix = slopes.mT @ slopes
+        pull = rows.ridge * matrix.diagonal(dim1=1, dim2=2).mean(1, keepdim=True)
+        gradient = (slopes.mT @ residual)[..., 0] + pull * bundle.flat.masked_fill(bundle.held, 0.0)
+        return NormalEquations(matrix, gradient, pull)
+
+    def move(self, step: Float[Tensor, "start P"]) -> _BatchPoint:
+        moved = self.bundle.flat + torch.where(self.bundle.held, 0.0, step)
+        return _BatchPoint.build(self.bundle.replace_coefficients(moved), self.rows)
+
+    def merge(self, accepted: Bool[Tensor, " start"], proposed: _BatchPoint) -> _BatchPoint:
+        coefficients = _select_per_network(accepted, proposed.bundle.flat, self.bundle.flat)
+        return _BatchPoint(
+            self.bundle.replace_coefficients(coefficients),
+            self.rows,
+            _merge_passes(accepted, proposed.at, self.at),
+            torch.where(accepted, proposed.objective, self.objective),
+        )
 
 
 def _merge_passes(which: Bool[Tensor, " start"], new: ForwardPass, old: ForwardPass) -> ForwardPass:
@@ -115,23 +148,6 @@ def _merge_passes(which: Bool[Tensor, " start"], new: ForwardPass, old: ForwardP
 
 def _select_per_network(which: Bool[Tensor, " start"], new: Tensor, old: Tensor) -> Tensor:
     return torch.where(which.view(-1, *[1] * (new.ndim - 1)), new, old)
-
-
-def _levenberg_marquardt_step(
-    slopes: Tensor, residual: Tensor, damping: Tensor, bundle: NetworkBatch, ridge: float
-) -> Float[Tensor, "start P"]:
-    """Solve (JᵀJ + ridge + μ·diag) s = -gradient; the step is 0 if the factorization fails."""
-    if bool(bundle.held.any()):
-        slopes = slopes.masked_fill(bundle.held, 0.0)
-    matrix = slopes.mT @ slopes
-    diagonal = matrix.diagonal(dim1=1, dim2=2)
-    pull = ridge * diagonal.mean(1, keepdim=True)
-    scale = torch.maximum(diagonal, MIN_DIAGONAL_SHARE * diagonal.amax(1, keepdim=True) + 1e-300)
-    gradient = (slopes.mT @ residual)[..., 0] + pull * bundle.flat.masked_fill(bundle.held, 0.0)
-    factor, failed = torch.linalg.cholesky_ex(matrix + torch.diag_embed(damping * scale + pull))
-    shift = -torch.cholesky_solve(gradient[..., None], factor)[..., 0]
-    good = (failed == 0)[:, None] & shift.isfinite().all(1, keepdim=True)
-    return torch.where(good & ~bundle.held, shift, 0.0)
 
 
 def standardize_nodes(bundle: NetworkBatch, terms: InputTerms) -> NetworkBatch:

@@ -13,9 +13,12 @@ from itertools import accumulate, groupby
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from kan_engine.expressions.library import LIBRARY, Function
+from kan_engine.numerics.damped_least_squares import Damping, DampingConfig, NormalEquations, Point, descend
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -24,7 +27,8 @@ MAX_POINTS = 120  # points of a curve that a fit uses
 MAX_FUNCTION_VALUE = 1e100  # beyond it squares overflow
 STARTS_PER_FUNCTION = 3  # starts that are refined, per function and set of inner constants
 MAX_ITERATIONS = 40
-RIDGE = 1e-12  # on the normal matrix of Jacobian columns of length 1
+DAMPING = DampingConfig(decrease=0.1, increase=8.0, lowest=1e-14, highest=1e10, min_diagonal=0.0)
+RIDGE = 1e-12  # over the diagonal of the normal matrix
 MIN_RELATIVE_GAIN = 1e-3  # refinement ends once no start reduces its error by this share in a step
 FAR_SHIFTS = (6.0, 9.0, 14.0, 22.0, 34.0)  # over half the range
 FULL_SCALE_COUNT, SCALE_COUNT, CENTER_COUNT, PHASE_COUNT = 14, 28, 7, 8
@@ -298,26 +302,72 @@ def _refine_constants(
     may_move[:, 0] = [free[0] and name not in SCALE_FREE for name in names]
     may_move[:, 1] = [free[1] or name in SCALE_FREE for name in names]
     may_move[:, 4] = free[2]
-    damping = np.full(len(names), 1e-3)
-    groups = _group_functions(names)
-    values = _apply_functions(groups, parameters, u)
-    error = _mean_square_errors(values, parameters, u, v)
-    for number in range(MAX_ITERATIONS):
-        before = error
-        with np.errstate(over="ignore"):
-            trial = parameters + _levenberg_marquardt_step(
-                groups, values, parameters, u, v, damping, may_move
-            )
-        trial_values = _apply_functions(groups, trial, u)
-        reached = _mean_square_errors(trial_values, trial, u, v)
-        better = reached < error
-        parameters = np.where(better[:, None], trial, parameters)
-        values = np.where(better[:, None], trial_values, values)
-        error = np.where(better, reached, error)
-        damping = np.where(better, damping * 0.1, damping * 8).clip(1e-14, 1e10)
-        if number > 4 and not (better & (error < (1 - MIN_RELATIVE_GAIN) * before)).any():
+    point = _Curves(_group_functions(names), u, v, may_move).at(parameters)
+    steps = descend(point, Damping.start(DAMPING, len(names)), steps=MAX_ITERATIONS)
+    for number, step in enumerate(steps):
+        point = step.point
+        if number > 4 and not bool((step.gain > MIN_RELATIVE_GAIN).any()):
             break
-    return parameters
+    return point.parameters
+
+
+@dataclass(frozen=True, eq=False)
+class _Curves:
+    """A curve and the functions to fit to it; ``may_move`` marks the constants that are fitted."""
+
+    groups: list[tuple[Function, slice]]
+    u: Array
+    v: Array
+    may_move: Array
+
+    def at(self, parameters: Array) -> _CurvesPoint:
+        values = _apply_functions(self.groups, parameters, self.u)
+        errors = _mean_square_errors(values, parameters, self.u, self.v)
+        return _CurvesPoint(self, parameters, values, torch.from_numpy(errors))
+
+
+@dataclass(frozen=True, eq=False)
+class _CurvesPoint(Point):
+    """Constants of all functions, with their values and mean squared errors."""
+
+    curves: _Curves
+    parameters: Array
+    values: Array
+    objective: Tensor
+
+    def linearize(self) -> NormalEquations:
+        """JᵀJ and Jᵀr of every function; 0 where they overflow."""
+        u, free = self.curves.u, self.curves.may_move
+        a, b, c, d, e = self.parameters.T[:, :, None]
+        with np.errstate(all="ignore"):
+            inner = a * u + b
+            slopes = np.empty_like(inner)
+            for function, rows in self.curves.groups:
+                slopes[rows] = function.slope(inner[rows])
+            slopes *= c
+            ones = np.ones_like(self.values)
+            jacobian = np.stack([slopes * u, slopes, self.values, ones, ones * u], axis=1) * free[:, :, None]
+            jacobian[~np.isfinite(jacobian)] = 0.0
+            residual = c * self.values + d + e * u - self.curves.v
+            residual[~np.isfinite(residual)] = 0.0
+            matrix = jacobian @ jacobian.transpose(0, 2, 1)
+            gradient = (jacobian @ residual[:, :, None])[:, :, 0]
+        overflow = ~(np.isfinite(matrix).all((1, 2)) & np.isfinite(gradient).all(1))
+        matrix[overflow], gradient[overflow] = 0.0, 0.0
+        ridge = torch.from_numpy(RIDGE * np.einsum("kpp->kp", matrix))
+        return NormalEquations(torch.from_numpy(matrix), torch.from_numpy(gradient), ridge)
+
+    def move(self, step: Tensor) -> _CurvesPoint:
+        return self.curves.at(self.parameters + step.numpy())
+
+    def merge(self, accepted: Tensor, proposed: _CurvesPoint) -> _CurvesPoint:
+        rows = accepted.numpy()[:, None]
+        return _CurvesPoint(
+            self.curves,
+            np.where(rows, proposed.parameters, self.parameters),
+            np.where(rows, proposed.values, self.values),
+            torch.where(accepted, proposed.objective, self.objective),
+        )
 
 
 def _group_functions(names: list[str]) -> list[tuple[Function, slice]]:
@@ -343,38 +393,6 @@ def _mean_square_errors(values: Array, parameters: Array, u: Array, v: Array) ->
     with np.errstate(all="ignore"):
         error = np.mean((c * values + d + e * u - v) ** 2, axis=1)
     return np.where(np.isfinite(error), error, np.inf)
-
-
-def _levenberg_marquardt_step(
-    groups: list[tuple[Function, slice]],
-    values: Array,
-    parameters: Array,
-    u: Array,
-    v: Array,
-    damping: Array,
-    free: Array,
-) -> Array:
-    a, b, c, d, e = parameters.T[:, :, None]
-    with np.errstate(all="ignore"):
-        inner = a * u + b
-        slopes = np.empty_like(inner)
-        for function, rows in groups:
-            slopes[rows] = function.slope(inner[rows])
-        slopes *= c
-        ones = np.ones_like(values)
-        jacobian = np.stack([slopes * u, slopes, values, ones, ones * u], axis=1) * free[:, :, None]
-        jacobian[~np.isfinite(jacobian)] = 0.0
-        residual = c * values + d + e * u - v
-        residual[~np.isfinite(residual)] = 0.0
-        matrix = jacobian @ jacobian.transpose(0, 2, 1)
-        gradient = jacobian @ residual[:, :, None]
-        size = np.sqrt(np.einsum("kpp->kp", matrix))[:, :, None]
-        size[size == 0] = 1.0  # columns of the Jacobian may differ by orders of magnitude
-        matrix = matrix / (size * size.transpose(0, 2, 1)) + (damping[:, None, None] + RIDGE) * np.eye(5)
-        gradient = gradient / size
-    good = np.isfinite(matrix).all((1, 2)) & np.isfinite(gradient).all((1, 2))
-    matrix[~good], gradient[~good] = np.eye(5), 0.0
-    return np.asarray(-np.linalg.solve(matrix, gradient) / size)[:, :, 0]
 
 
 def _is_degenerate(name: str, a: float, b: float, c: float, d: float, u: Array, v: Array) -> bool:

@@ -4,14 +4,14 @@ from kan_engine.network.grid_updates import has_misplaced_grids, refine_, update
 from kan_engine.network.kan import KAN
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.evidence import Evidence
-from kan_engine.training.levenberg_marquardt import Damping, TrainingObjective, take_step_
+from kan_engine.training.levenberg_marquardt import TrainingDamping, TrainingObjective, take_step_
 from kan_engine.training.rows import TrainingRows
 
 MAX_SLOW_STEPS = 3  # consecutive steps of small gain after which a grid has converged
 GRID_CHECK_GAIN = 0.1  # gain of a step below which the position of the grids is checked
 MAX_ROUND_LOSS_RATIO = 0.5  # another round follows if the loss is below this share of the last round's
 LAST_ROUND_STEPS = 5  # reserved per grid, so that the final grids contain their hidden nodes
-LOOSE_HOLD, FIRM_HOLD = 1e-6, 1.0  # ``Damping.hold`` before the last round, and in it
+LOOSE_HOLD, FIRM_HOLD = 1e-6, 1.0  # ``TrainingDamping.hold`` before the last round, and in it
 
 
 class LevenbergMarquardt:
@@ -44,7 +44,7 @@ class LevenbergMarquardt:
         self._loss: float | None = None
         self._previous: float | None = None  # final loss of the previous round on this grid
         self._is_last = False  # whether this is the last round, after which the grids remain
-        self._damping = Damping()
+        self._damping = TrainingDamping()
 
     @property
     def grid_size(self) -> int:
@@ -120,5 +120,5 @@ class LevenbergMarquardt:
         self._begin_round_()
 
     def _begin_round_(self) -> None:
-        self._damping = Damping(hold=FIRM_HOLD if self._is_last else LOOSE_HOLD)
+        self._damping = TrainingDamping(hold=FIRM_HOLD if self._is_last else LOOSE_HOLD)
         self._slow, self._crawl, self._loss = 0, 0, None

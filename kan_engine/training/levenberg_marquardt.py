@@ -1,11 +1,15 @@
 """Levenberg-Marquardt for KANs: damping by gain ratio; a step is accepted if the objective decreases."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kan_engine.network.kan import KAN
+from kan_engine.numerics.damped_least_squares import DampedMatrix, Damping, DampingConfig, Proposal, take_step
 from kan_engine.training.evidence import Evidence
 from kan_engine.training.gauss_newton import (
     EdgeMasks,
@@ -22,30 +26,42 @@ from kan_engine.training.penalty import Penalty
 from kan_engine.training.rescaling_symmetry import symmetry_directions
 from kan_engine.training.rows import TrainingRows
 
-MAX_DAMPING = 1e12
+DAMPING = DampingConfig(initial=1e-2, decrease=0.01, increase=2.0, acceleration=2.0, tries=8)
+MAX_FIRST_DAMPING = 1.0  # after a point from which no damping led further
 RELATIVE_JITTER = 1e-13  # added share of the diagonal, so that directions without effect are invertible
 MIN_STRAIGHT_RATIO = 0.8  # share of the predicted decrease below which later steps are accelerated
 MIN_ACCELERATION, MAX_ACCELERATION = 0.05, 0.75  # acceleration over step: below negligible, above unreliable
 
 
-@dataclass
-class Damping:
-    """State of the damping between steps.
+class TrainingDamping(Damping):
+    """State of the damping between steps; μ follows the gain ratio.
 
     Attributes:
-        value: Damping μ.
-        growth: Factor by which μ grows when a step fails.
         is_curved: Whether the objective is curved along the steps, so that the next step is accelerated.
         trust: Share of the predicted decrease that the last step reached, from 0 to 1; 0 before the first.
         hold: Weight of the penalty on changes of the hidden nodes' mean and spread (see
             ``rescaling_symmetry``). With 1 a change costs as much as if no other activation compensated it.
     """
 
-    value: float = 1e-2
-    growth: float = 2.0
-    is_curved: bool = False
-    trust: float = 0.0
-    hold: float = 0.0
+    def __init__(self, value: float = DAMPING.initial, *, trust: float = 0.0, hold: float = 0.0) -> None:
+        super().__init__(DAMPING, torch.tensor([value], dtype=torch.float64))
+        self.is_curved, self.trust, self.hold = False, trust, hold
+
+    def update_(
+        self, accepted: Bool[Tensor, " problem"], ratio: Float[Tensor, " problem"] | None = None
+    ) -> None:
+        """Adapt to a step that was accepted or rejected."""
+        super().update_(accepted, ratio)
+        if not accepted or ratio is None:
+            self.is_curved = True
+        else:
+            self.is_curved |= float(ratio) < MIN_STRAIGHT_RATIO
+            self.trust = float(ratio.clamp(0.0, 1.0))
+
+    def restart_(self) -> None:
+        """Lower μ for the steps from another point."""
+        self.value.clamp_(max=MAX_FIRST_DAMPING)
+        self.growth.fill_(self.config.increase)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,25 +95,15 @@ class AcceptedStep:
 
 @torch.no_grad()
 def take_step_(
-    network: KAN,
-    problem: TrainingObjective,
-    damping: Damping,
-    loss: float,
-    *,
-    tries: int = 8,
-    weigh: bool = False,
+    network: KAN, problem: TrainingObjective, damping: TrainingDamping, loss: float, *, weigh: bool = False
 ) -> AcceptedStep | None:
     """Take one accepted step of Levenberg-Marquardt, in place.
-
-    Solves (H + μ·diag) s = -g and accepts s only if the objective decreases. μ follows the gain ratio, the
-    actual over the predicted decrease (Nielsen, "Damping parameter in Marquardt's method", IMM-REP-1999-05).
 
     Args:
         network: Changed in place.
         problem: Objective to minimise.
         damping: Changed in place.
         loss: Weighted mean loss of the network before the step.
-        tries: Maximum number of dampings to try.
         weigh: Whether to update the evidence first.
 
     Returns:
@@ -116,63 +122,63 @@ def take_step_(
     if problem.evidence:
         add_edge_blocks_(matrix, edges, problem.evidence.penalty_blocks(edges))
     gradient = gradient + _penalty_gradient(network, problem, edges)
-    objective = loss + problem.penalty_value(network)
-    scale = _diagonal_scale(matrix)
+    scale = DAMPING.scale(matrix[None])
     gauge = symmetry_directions(network, problem.rows, problem.loss, edges)
     held = damping.hold * damping.trust * (gauge.T @ gauge)
-    for _ in range(tries):
-        factor, failed = torch.linalg.cholesky_ex(matrix + held + torch.diag(damping.value * scale))
-        if not failed:
-            shift = -torch.cholesky_solve(gradient[:, None], factor)[:, 0]
-            expected = float(-shift @ gradient - shift @ matrix @ shift / 2)
-            if damping.is_curved:
-                shift = _accelerate_step(network, problem, edges, factor, scale, shift, damping)
-            set_weights_(network, edges, start + shift)
-            fresh = problem.rows.loss(network, problem.loss)
-            reached = fresh + problem.penalty_value(network)
-            if reached < objective:
-                _lower_damping_(damping, (objective - reached) / max(expected, 1e-300))
-                return AcceptedStep(fresh, (objective - reached) / objective)
-            set_weights_(network, edges, start)
-        damping.value *= damping.growth
-        damping.growth *= 2
-        damping.is_curved = True
-        if damping.value > MAX_DAMPING:
-            break
-    damping.value, damping.growth = min(damping.value, 1.0), 2.0
-    return None
+
+    here = _NetworkPoint.build(torch.zeros_like(start), loss, problem.penalty_value(network))
+
+    def propose(value: Tensor) -> Proposal[_NetworkPoint]:
+        damped = DampedMatrix.build((matrix + held)[None], value[:, None] * scale)
+        if not damped.is_definite:
+            return Proposal(here, accepted=damped.is_definite)
+        shift = damped.step(gradient[None])[0]
+        predicted = -shift @ gradient - shift @ matrix @ shift / 2
+        if damping.is_curved:
+            shift = _accelerate_step(network, problem, edges, damped, scale[0], shift, damping)
+        set_weights_(network, edges, start + shift)
+        loss = problem.rows.loss(network, problem.loss)
+        point = _NetworkPoint.build(shift, loss, problem.penalty_value(network))
+        set_weights_(network, edges, start)
+        return Proposal(point, predicted[None])
+
+    step = take_step(here, propose, damping)
+    if not step.accepted:
+        damping.restart_()
+        return None
+    set_weights_(network, edges, start + step.point.shift)
+    return AcceptedStep(step.point.loss, float(step.gain))
 
 
-def _lower_damping_(damping: Damping, ratio: float) -> None:
-    """Lower μ after an accepted step with this ratio of actual to predicted decrease."""
-    damping.value = max(damping.value * max(0.01, 1 - (2 * min(ratio, 1.0) - 1) ** 3), 1e-15)
-    damping.growth = 2.0
-    damping.is_curved |= ratio < MIN_STRAIGHT_RATIO
-    damping.trust = min(max(ratio, 0.0), 1.0)
+@dataclass(frozen=True, eq=False)
+class _NetworkPoint:
+    """Weights at a shift from the start of a step, with the loss and the objective there."""
+
+    shift: Tensor
+    loss: float
+    objective: Tensor
+
+    @staticmethod
+    def build(shift: Tensor, loss: float, penalty: float) -> _NetworkPoint:
+        return _NetworkPoint(shift, loss, torch.tensor([loss + penalty], dtype=torch.float64))
 
 
 def _accelerate_step(
     network: KAN,
     problem: TrainingObjective,
     edges: EdgeMasks,
-    factor: Tensor,
+    damped: DampedMatrix,
     scale: Tensor,
     shift: Tensor,
-    damping: Damping,
+    damping: TrainingDamping,
 ) -> Tensor:
     """Add the geodesic acceleration (see ``acceleration_gradient``) unless it is unreliably large."""
     bend = acceleration_gradient(network, problem.rows, problem.loss, edges, shift)
-    acceleration = -torch.cholesky_solve(bend[:, None], factor)[:, 0] / 2
+    acceleration = damped.step(bend[None])[0] / 2
     units = scale.sqrt()
     size = 2 * float((units * acceleration).norm() / (units * shift).norm().clamp_min(1e-300))
     damping.is_curved = size > MIN_ACCELERATION
     return shift + acceleration if size < MAX_ACCELERATION else shift
-
-
-def _diagonal_scale(matrix: Tensor) -> Tensor:
-    """Scale of the damping: the diagonal, bounded from below."""
-    diagonal = matrix.diagonal()
-    return diagonal.clamp_min(1e-8 * float(diagonal.max()) + 1e-300)
 
 
 def _update_evidence_(
@@ -192,7 +198,9 @@ def _update_evidence_(
     assert problem.evidence is not None  # noqa: S101 - the caller checks it
     whole = matrix.clone()
     add_edge_blocks_(whole, edges, problem.evidence.penalty_blocks(edges))
-    factor, failed = torch.linalg.cholesky_ex(whole + torch.diag(RELATIVE_JITTER * _diagonal_scale(whole)))
+    factor, failed = torch.linalg.cholesky_ex(
+        whole + torch.diag(RELATIVE_JITTER * DAMPING.scale(whole[None])[0])
+    )
     if not failed:
         slope = gradient + _penalty_gradient(network, problem, edges)
         shift = -torch.cholesky_solve(slope[:, None], factor)[:, 0]

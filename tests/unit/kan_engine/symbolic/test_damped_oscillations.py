@@ -21,7 +21,8 @@ def values_of(found: Candidate, u: np.ndarray) -> np.ndarray:
 
 
 def nearest(law: Law, u: np.ndarray = U) -> Candidate:
-    return min(fit_oscillation_sums(u, law(u)), key=lambda found: found.error)
+    """The shortest of the exact sums, or the closest one."""
+    return min(fit_oscillation_sums(u, law(u)), key=lambda found: (max(found.error, 1e-9), found.complexity))
 
 
 @given(
