@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 
 from kan_engine.drawing.labels import CHARACTER_WIDTH
 from kan_engine.drawing.svg import Theme, number, text_element
+from service.rendering.charts.chart_style import ChartStyle
 from service.rendering.charts.ticks import log_ticks, nice_ticks, tick_labels
 
-LABEL_SIZE, MARK_SIZE = 11.0, 10.0  # font sizes of axis labels and tick labels
-RANGE_MARGIN = 0.04  # margin beyond the values, as a share of their range
-MAX_MAGNITUDE = 1e290
+MAX_MAGNITUDE = 1e290  # of a shown value; the largest double is 1.8e308
 Value = float | None
 
 
@@ -23,7 +22,7 @@ class Scale:
     is_log: bool = False
 
     @staticmethod
-    def from_values(values: Iterable[Value], *, is_log: bool = False, room: float = RANGE_MARGIN) -> "Scale":
+    def from_values(values: Iterable[Value], *, is_log: bool = False, room: float = 0.04) -> "Scale":
         """Return a range around all values that can be shown, with a margin of ``room`` of the range."""
         seen = [
             _clip_magnitude(value, is_log)
@@ -66,6 +65,7 @@ class Panel:
     x: Scale
     y: Scale
     theme: Theme
+    style: ChartStyle
     x_most: int = 7
     y_most: int = 6
 
@@ -102,17 +102,17 @@ class Panel:
                 yield self.draw_mark(
                     self.theme.localise_number(label), self.left - 6, self.to_y(tick) + 3.5, "end"
                 )
-        middle = self.left + self.width / 2, self.top + self.height / 2
+        middle, size = (self.left + self.width / 2, self.top + self.height / 2), self.style.label_size
         if x_label:
-            label = shorten_text(x_label, LABEL_SIZE, self.width + 40)
+            label = shorten_text(x_label, size, self.width + 40)
             yield text_element(
-                label, middle[0], self.bottom + 33, size=LABEL_SIZE, anchor="middle", fill=self.theme.quiet
+                label, middle[0], self.bottom + 33, size=size, anchor="middle", fill=self.theme.quiet
             )
         if y_label:
-            x = self.left - 16 - marks_width(self.y, self.y_most)
-            label = shorten_text(y_label, LABEL_SIZE, self.height + 40)
+            x = self.left - 16 - marks_width(self.y, self.y_most, self.style)
+            label = shorten_text(y_label, size, self.height + 40)
             yield text_element(
-                label, x, middle[1], size=LABEL_SIZE, anchor="middle", fill=self.theme.quiet, turn=-90
+                label, x, middle[1], size=size, anchor="middle", fill=self.theme.quiet, turn=-90
             )
 
     def _draw_grid_lines(self, x_marks: bool) -> Iterator[str]:
@@ -128,7 +128,7 @@ class Panel:
 
     def draw_mark(self, label: str, x: float, y: float, anchor: str) -> str:
         """Draw a tick label."""
-        return text_element(label, x, y, size=MARK_SIZE, anchor=anchor, fill=self.theme.quiet)  # type: ignore[arg-type]
+        return text_element(label, x, y, size=self.style.mark_size, anchor=anchor, fill=self.theme.quiet)  # type: ignore[arg-type]
 
     def draw_line(
         self, xs: Sequence[Value], ys: Sequence[Value], *, colour: str, dash: str = "", width: float = 1.8
@@ -204,9 +204,9 @@ def is_shown(value: Value, is_log: bool = False) -> bool:
     return value is not None and math.isfinite(value) and (value > 0 or not is_log)
 
 
-def marks_width(scale: Scale, most: int) -> float:
+def marks_width(scale: Scale, most: int, style: ChartStyle) -> float:
     """Return the width of the tick labels of a vertical axis."""
-    return max((text_width(label, MARK_SIZE) for label in scale.labels(most)), default=0.0)
+    return max((text_width(label, style.mark_size) for label in scale.labels(most)), default=0.0)
 
 
 def text_width(label: str, size: float) -> float:

@@ -6,10 +6,7 @@ from dataclasses import dataclass, field
 from kan_engine.drawing.labels import format_label
 from kan_engine.drawing.svg import DASHES, Theme, text_element
 from service.rendering.charts.axes import Panel, Value, draw_path, shorten_text, text_width
-
-MARGIN = 16.0
-TITLE_SIZE, NOTE_SIZE = 15.0, 11.5
-LINE_HEIGHT = 16.0
+from service.rendering.charts.chart_style import ChartStyle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,28 +43,43 @@ class Subject:
         return self.label(self.target)
 
 
-def draw_headline(title: str, notes: Sequence[str], width: float, theme: Theme) -> tuple[list[str], float]:
+def draw_headline(
+    title: str, notes: Sequence[str], width: float, theme: Theme, style: ChartStyle
+) -> tuple[list[str], float]:
     """Draw the title and the notes above the axes, and return their height."""
-    room = width - 2 * MARGIN
+    room = width - 2 * style.margin
     drawn = [
         text_element(
-            shorten_text(title, TITLE_SIZE, room), MARGIN, 28, size=TITLE_SIZE, fill=theme.ink, is_bold=True
+            shorten_text(title, style.title_size, room),
+            style.margin,
+            28,
+            size=style.title_size,
+            fill=theme.ink,
+            is_bold=True,
         )
     ]
-    lines = wrap_text(notes, NOTE_SIZE, room)
+    lines = wrap_text(notes, style.note_size, room)
     for place, line in enumerate(lines):
-        drawn.append(text_element(line, MARGIN, 47 + LINE_HEIGHT * place, size=NOTE_SIZE, fill=theme.quiet))
-    return drawn, 42 + LINE_HEIGHT * len(lines)
+        drawn.append(
+            text_element(
+                line, style.margin, 47 + style.line_height * place, size=style.note_size, fill=theme.quiet
+            )
+        )
+    return drawn, 42 + style.line_height * len(lines)
 
 
-def draw_footnote(notes: Sequence[str], top: float, width: float, theme: Theme) -> tuple[list[str], float]:
+def draw_footnote(
+    notes: Sequence[str], top: float, width: float, theme: Theme, style: ChartStyle
+) -> tuple[list[str], float]:
     """Draw the notes below the axes, and return the y of their lower end."""
-    lines = wrap_text(notes, NOTE_SIZE, width - 2 * MARGIN)
+    lines = wrap_text(notes, style.note_size, width - 2 * style.margin)
     drawn = [
-        text_element(line, MARGIN, top + LINE_HEIGHT * (place + 1), size=NOTE_SIZE, fill=theme.quiet)
+        text_element(
+            line, style.margin, top + style.line_height * (place + 1), size=style.note_size, fill=theme.quiet
+        )
         for place, line in enumerate(lines)
     ]
-    return drawn, top + LINE_HEIGHT * len(lines) + 14
+    return drawn, top + style.line_height * len(lines) + 14
 
 
 def wrap_text(sentences: Iterable[str], size: float, room: float) -> list[str]:
@@ -83,19 +95,19 @@ def wrap_text(sentences: Iterable[str], size: float, room: float) -> list[str]:
 
 
 def draw_legend(
-    entries: Sequence[str], left: float, top: float, room: float, theme: Theme
+    entries: Sequence[str], left: float, top: float, room: float, theme: Theme, style: ChartStyle
 ) -> tuple[list[str], float]:
     """Draw a line sample with a name for every series, in rows that fit, and return the total height."""
     drawn: list[str] = []
     x, y = left, top + 12
     for place, entry in enumerate(entries):
-        label = shorten_text(entry, NOTE_SIZE, min(room - 44, 300))
-        taken = 34 + text_width(label, NOTE_SIZE) + 16
+        label = shorten_text(entry, style.note_size, min(room - 44, 300))
+        taken = 34 + text_width(label, style.note_size) + 16
         if x > left and x + taken > left + room:
-            x, y = left, y + LINE_HEIGHT + 2
+            x, y = left, y + style.line_height + 2
         colour, dash = series_style(place, theme)
         drawn.append(draw_path(f"M{x:.1f},{y - 4:.1f}h28", colour, dash, 2.2))
-        drawn.append(text_element(label, x + 34, y, size=NOTE_SIZE, fill=theme.ink))
+        drawn.append(text_element(label, x + 34, y, size=style.note_size, fill=theme.ink))
         x += taken
     return drawn, y + 6 - top if entries else 0.0
 

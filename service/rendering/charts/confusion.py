@@ -1,21 +1,44 @@
 """The confusion matrix of a classifier."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from kan_engine.drawing.labels import format_label
 from kan_engine.drawing.svg import Theme, escape_text, number, svg_document, text_element
 from service.rendering.charts.axes import shorten_text, text_width
-from service.rendering.charts.chart_frame import MARGIN, Subject, draw_footnote, draw_headline
-
-# Sides of a cell: largest, smallest, least with a count
-MAX_CELL_SIDE, MIN_CELL_SIDE, MIN_COUNTED_SIDE = 66.0, 14.0, 26.0
-MAX_NAME_WIDTH = 150.0
-MATRIX_WIDTH = 560.0
-SLANT_DEGREES, STEEP_DEGREES = -40, -65
+from service.rendering.charts.chart_frame import Subject, draw_footnote, draw_headline
+from service.rendering.charts.chart_style import ChartStyle
 
 
-def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
+@dataclass(frozen=True, kw_only=True)
+class ConfusionLayout(ChartStyle):
+    """Proportions of a confusion matrix.
+
+    Attributes:
+        min_cell_side, max_cell_side: Bounds of the side of a cell.
+        min_counted_side: Of a cell that shows its count.
+        max_name_width: Of the name of a class.
+        max_matrix_side: Unless the cells have their minimum side.
+        slant_degrees, steep_degrees: Angle of names that are wider than their columns, and
+            steeper for columns below 20 pixels, so that the names do not overlap.
+    """
+
+    min_cell_side: float = 14.0
+    max_cell_side: float = 66.0
+    min_counted_side: float = 26.0
+    max_name_width: float = 150.0
+    max_matrix_side: float = 560.0
+    slant_degrees: int = -40
+    steep_degrees: int = -65
+
+
+DEFAULT_LAYOUT = ConfusionLayout()
+
+
+def draw_confusion(
+    figures: Mapping[str, Any], subject: Subject, theme: Theme, *, layout: ConfusionLayout = DEFAULT_LAYOUT
+) -> str:
     """Draw a row per true class and a column per predicted class. Opacity is the share of the row.
 
     Args:
@@ -25,9 +48,9 @@ def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     """
     classes: list[str] = figures["confusion"]["classes"]
     counts: list[list[int]] = figures["confusion"]["counts"]
-    side = max(MIN_CELL_SIDE, min(MAX_CELL_SIDE, MATRIX_WIDTH / len(classes)))
+    side = max(layout.min_cell_side, min(layout.max_cell_side, layout.max_matrix_side / len(classes)))
     size = min(12.0, max(8.0, side - 3))
-    labels = [shorten_text(name, size, MAX_NAME_WIDTH) for name in classes]
+    labels = [shorten_text(name, size, layout.max_name_width) for name in classes]
     longest = max(text_width(label, size) for label in labels)
     left = 44 + longest
     is_slanted = longest > side - 6
@@ -35,9 +58,9 @@ def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     reach = longest * 0.78 if is_slanted else 0.0
     width = max(left + side * len(classes) + max(24.0, reach), 380.0)
     told = _summarise_counts(classes, counts, subject, theme)
-    head, top = draw_headline(theme.say("Confusion matrix"), told, width, theme)
-    body = [*head, *_draw_names(labels, left, top + above, side, size, theme, is_slanted=is_slanted)]
-    body += _draw_cells(classes, counts, (left, top + above), side, theme)
+    head, top = draw_headline(theme.say("Confusion matrix"), told, width, theme, layout)
+    body = [*head, *_draw_names(labels, left, top + above, side, size, theme, layout, is_slanted=is_slanted)]
+    body += _draw_cells(classes, counts, (left, top + above), side, theme, layout)
     bottom = top + above + side * len(classes)
     centre, middle = left + side * len(classes) / 2, top + above + side * len(classes) / 2
     body.append(
@@ -47,7 +70,13 @@ def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     )
     body.append(
         text_element(
-            theme.say("true class"), MARGIN + 8, middle, size=11, anchor="middle", fill=theme.quiet, turn=-90
+            theme.say("true class"),
+            layout.margin + 8,
+            middle,
+            size=11,
+            anchor="middle",
+            fill=theme.quiet,
+            turn=-90,
         )
     )
     notes, end = draw_footnote(
@@ -59,6 +88,7 @@ def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
         bottom + 6,
         width,
         theme,
+        layout,
     )
     return svg_document(
         width,
@@ -101,9 +131,19 @@ def _summarise_counts(
 
 
 def _draw_names(
-    labels: list[str], left: float, top: float, side: float, size: float, theme: Theme, *, is_slanted: bool
+    labels: list[str],
+    left: float,
+    top: float,
+    side: float,
+    size: float,
+    theme: Theme,
+    layout: ConfusionLayout,
+    *,
+    is_slanted: bool,
 ) -> Iterator[str]:
-    slant = SLANT_DEGREES if side >= 20 else STEEP_DEGREES  # so that names of narrow columns do not overlap
+    slant = (
+        layout.slant_degrees if side >= 20 else layout.steep_degrees
+    )  # so that names of narrow columns do not overlap
     for place, label in enumerate(labels):
         at = side * (place + 0.5)
         yield text_element(label, left - 8, top + at + size / 3, size=size, anchor="end", fill=theme.ink)
@@ -114,7 +154,12 @@ def _draw_names(
 
 
 def _draw_cells(
-    classes: list[str], counts: list[list[int]], corner: tuple[float, float], side: float, theme: Theme
+    classes: list[str],
+    counts: list[list[int]],
+    corner: tuple[float, float],
+    side: float,
+    theme: Theme,
+    layout: ConfusionLayout,
 ) -> Iterator[str]:
     for t, row in enumerate(counts):
         total = sum(row)
@@ -131,7 +176,7 @@ def _draw_cells(
                 f'<rect x="{number(x)}" y="{number(y)}" width="{number(side)}" height="{number(side)}" '
                 f'stroke="{theme.grid}" fill="{fill}"/>'
             )
-            if side >= MIN_COUNTED_SIDE and count:
+            if side >= layout.min_counted_side and count:
                 ink = theme.paper if share > 0.5 else theme.ink
                 size = min(13.0, side / (0.72 * max(3, len(str(count)))))
                 yield text_element(

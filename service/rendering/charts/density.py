@@ -1,13 +1,13 @@
 """Density estimates: a curve over a histogram, or a contour map of two columns."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from kan_engine.drawing.svg import Theme, number, svg_document
 from service.rendering.charts.axes import Panel, Scale, draw_path, marks_width
 from service.rendering.charts.chart_frame import (
-    MARGIN,
     Subject,
     draw_footnote,
     draw_headline,
@@ -15,19 +15,38 @@ from service.rendering.charts.chart_frame import (
     draw_lines,
     series_style,
 )
+from service.rendering.charts.chart_style import ChartStyle
 from service.rendering.charts.contours import level_lines, level_path
-
-WIDTH, HEIGHT = 640.0, 330.0
-MAP_SIDE = 430.0
-DENSITY_LEVELS = 7  # contour levels of the density
-LAW_LEVELS = 3
-MAX_LEVEL_SHARE = 0.98  # upper bound of the levels as a share of the largest density
-MIN_LEVEL_SHARE = 0.02
 
 Figures = Mapping[str, Any]
 
 
-def draw_density(figures: Figures, subject: Subject, theme: Theme) -> str:
+@dataclass(frozen=True, kw_only=True)
+class DensityLayout(ChartStyle):
+    """Proportions of the plot of a density.
+
+    Attributes:
+        width, height: Of the chart of one column, and of its panel.
+        map_side: Of the map of two columns.
+        levels, law_levels: Contours of the density of the network, and of the law.
+        min_level_share, max_level_share: Bounds of the levels as a share of the largest density.
+    """
+
+    width: float = 640.0
+    height: float = 330.0
+    map_side: float = 430.0
+    levels: int = 7
+    law_levels: int = 3
+    min_level_share: float = 0.02
+    max_level_share: float = 0.98
+
+
+DEFAULT_LAYOUT = DensityLayout()
+
+
+def draw_density(
+    figures: Figures, subject: Subject, theme: Theme, *, layout: DensityLayout = DEFAULT_LAYOUT
+) -> str:
     """Draw the density of the network, the recognised law, and the rows.
 
     Args:
@@ -36,26 +55,28 @@ def draw_density(figures: Figures, subject: Subject, theme: Theme) -> str:
         theme: Colours and language.
     """
     return (_draw_univariate if len(figures["density"]["columns"]) == 1 else _draw_bivariate)(
-        figures, subject, theme
+        figures, subject, theme, layout
     )
 
 
-def _draw_univariate(figures: Figures, subject: Subject, theme: Theme) -> str:
+def _draw_univariate(figures: Figures, subject: Subject, theme: Theme, layout: DensityLayout) -> str:
     told = figures["density"]
     axis, column = told["axes"][0], told["columns"][0]
     curves = [told["density"], *([told["law_density"]] if told["law_density"] else [])]
     heights = [value for curve in [*curves, told["bars"]] for value in curve]
     notes = _describe_fit(figures, subject, theme)
-    head, top = draw_headline(_title(theme), notes, WIDTH, theme)
-    key, height = draw_legend(_legend_entries(told, theme), MARGIN, top, WIDTH - 2 * MARGIN, theme)
+    head, top = draw_headline(_title(theme), notes, layout.width, theme, layout)
+    key, height = draw_legend(
+        _legend_entries(told, theme), layout.margin, top, layout.width - 2 * layout.margin, theme, layout
+    )
     y = Scale(0.0, Scale.from_values([0.0, *heights]).high)
-    left = 46 + marks_width(y, 6)
+    left = 46 + marks_width(y, 6, layout)
     panel = Panel(
-        left=left, top=top + height + 20, width=WIDTH - left - 24, height=HEIGHT,
-        x=Scale(axis[0], axis[-1]), y=y, theme=theme,
+        left=left, top=top + height + 20, width=layout.width - left - 24, height=layout.height,
+        x=Scale(axis[0], axis[-1]), y=y, theme=theme, style=layout,
     )  # fmt: skip
     return svg_document(
-        WIDTH,
+        layout.width,
         panel.bottom + 50,
         title=_caption(subject, theme),
         description=" ".join(notes),
@@ -70,24 +91,27 @@ def _draw_univariate(figures: Figures, subject: Subject, theme: Theme) -> str:
     )
 
 
-def _draw_bivariate(figures: Figures, subject: Subject, theme: Theme) -> str:
+def _draw_bivariate(figures: Figures, subject: Subject, theme: Theme, layout: DensityLayout) -> str:
     told = figures["density"]
     across, up = told["axes"]
     y = Scale(up[0], up[-1])
-    left = 46 + marks_width(y, 6)
-    width = left + MAP_SIDE + 28
+    left = 46 + marks_width(y, 6, layout)
+    width = left + layout.map_side + 28
     notes = _describe_fit(figures, subject, theme)
-    head, top = draw_headline(_title(theme), notes, width, theme)
-    key, height = draw_legend(_legend_entries(told, theme), MARGIN, top, width - 2 * MARGIN, theme)
+    head, top = draw_headline(_title(theme), notes, width, theme, layout)
+    key, height = draw_legend(
+        _legend_entries(told, theme), layout.margin, top, width - 2 * layout.margin, theme, layout
+    )
     panel = Panel(
-        left=left, top=top + height + 16, width=MAP_SIDE, height=MAP_SIDE,
-        x=Scale(across[0], across[-1]), y=y, theme=theme, x_most=6,
+        left=left, top=top + height + 16, width=layout.map_side, height=layout.map_side,
+        x=Scale(across[0], across[-1]), y=y, theme=theme, style=layout, x_most=6,
     )  # fmt: skip
     remarks, bottom = draw_footnote(
         [theme.say("Dots: rows; lines: contours of equal density, wider where the density is higher.")],
         panel.bottom + 40,
         width,
         theme,
+        layout,
     )
     dots = [dot for dot in told["dots"] if across[0] <= dot[0] <= across[-1] and up[0] <= dot[1] <= up[-1]]
     xs, ys = [x for x, _ in dots], [y for _, y in dots]
@@ -102,8 +126,12 @@ def _draw_bivariate(figures: Figures, subject: Subject, theme: Theme) -> str:
             *key,
             *panel.draw_frame(subject.label(told["columns"][0]), subject.label(told["columns"][1])),
             panel.draw_dots(xs, ys, colour=theme.quiet, radius=1.5, opacity=0.45),
-            *_draw_contours(panel, told, told["density"], DENSITY_LEVELS, 0),
-            *(_draw_contours(panel, told, told["law_density"], LAW_LEVELS, 1) if told["law"] else []),
+            *_draw_contours(panel, told, told["density"], layout.levels, 0, layout),
+            *(
+                _draw_contours(panel, told, told["law_density"], layout.law_levels, 1, layout)
+                if told["law"]
+                else []
+            ),
             *remarks,
         ],
     )
@@ -144,13 +172,20 @@ def _draw_histogram(edges: Sequence[float], bars: Sequence[float], panel: Panel)
 
 
 def _draw_contours(
-    panel: Panel, told: Figures, values: Sequence[Sequence[float]], count: int, place: int
+    panel: Panel,
+    told: Figures,
+    values: Sequence[Sequence[float]],
+    count: int,
+    place: int,
+    layout: DensityLayout,
 ) -> Iterator[str]:
     """Draw contours of equal density, wider for higher levels."""
     (across, up), most = told["axes"], max(max(row) for row in values)
     colour, dash = series_style(place, panel.theme)
     for step in range(count):
-        share = MIN_LEVEL_SHARE * (MAX_LEVEL_SHARE / MIN_LEVEL_SHARE) ** ((step + 0.5) / count)
+        share = layout.min_level_share * (layout.max_level_share / layout.min_level_share) ** (
+            (step + 0.5) / count
+        )
         path = level_path(panel, level_lines(across, up, values, share * most))
         if path:
             yield draw_path(path, colour, dash, 0.9 + 1.2 * step / count)

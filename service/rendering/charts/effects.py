@@ -1,13 +1,13 @@
 """Partial dependence of the predictions on each feature, one small panel each."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kan_engine.drawing.labels import format_label
 from kan_engine.drawing.svg import Theme, escape_text, number, svg_document, text_element
 from kan_engine.drawing.translations import format_number
 from service.rendering.charts.axes import (
-    MARK_SIZE,
     Panel,
     Scale,
     draw_path,
@@ -16,22 +16,47 @@ from service.rendering.charts.axes import (
     text_width,
 )
 from service.rendering.charts.chart_frame import (
-    MARGIN,
     Subject,
     draw_footnote,
     draw_headline,
     draw_legend,
     series_style,
 )
-
-MAX_FEATURES = 12
-PANELS_PER_ROW = 3
-PANEL_WIDTH, PANEL_HEIGHT, PANEL_GAP = 216.0, 150.0, 26.0
-SLANTED_LABEL_HEIGHT, LABEL_HEIGHT = 62.0, 22.0  # height of slanted category names, and of horizontal labels
-MAX_CATEGORY_WIDTH = 84.0  # pixels for the name of a category
+from service.rendering.charts.chart_style import ChartStyle
 
 
-def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> str:
+@dataclass(frozen=True, kw_only=True)
+class EffectsLayout(ChartStyle):
+    """Proportions of the panels of the features.
+
+    Attributes:
+        max_features: The most important ones are drawn.
+        panels_per_row: Panels beside each other.
+        panel_width, panel_height, panel_gap: Size of a panel, and the gap to the next one.
+        label_height, slanted_label_height: Of horizontal tick labels, and of slanted category names.
+        max_category_width: Of the name of a category.
+    """
+
+    max_features: int = 12
+    panels_per_row: int = 3
+    panel_width: float = 216.0
+    panel_height: float = 150.0
+    panel_gap: float = 26.0
+    label_height: float = 22.0
+    slanted_label_height: float = 62.0
+    max_category_width: float = 84.0
+
+
+DEFAULT_LAYOUT = EffectsLayout()
+
+
+def draw_effects(
+    effects: Sequence[Mapping[str, Any]],
+    subject: Subject,
+    theme: Theme,
+    *,
+    layout: EffectsLayout = DEFAULT_LAYOUT,
+) -> str:
     """Draw the mean prediction over each feature, with a band from the 10 % to the 90 % quantile of the rows.
 
     Args:
@@ -39,13 +64,13 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
         subject: The model.
         theme: Colours and language.
     """
-    shown = effects[:MAX_FEATURES]
+    shown = effects[: layout.max_features]
     outputs = [curve["output"] for curve in shown[0]["curves"]]
     is_probability = bool(subject.metrics) and "log_loss" in subject.metrics
     y = _make_common_scale(shown, is_probability)
-    left = 46 + marks_width(y, 5)
-    columns = min(PANELS_PER_ROW, len(shown))
-    width = max(left + columns * (PANEL_WIDTH + PANEL_GAP), 470.0)
+    left = 46 + marks_width(y, 5, layout)
+    columns = min(layout.panels_per_row, len(shown))
+    width = max(left + columns * (layout.panel_width + layout.panel_gap), 470.0)
     what = _describe_prediction(outputs, subject, is_probability, theme)
     told = _describe_effects(shown, what, subject, theme)
     head, top = draw_headline(
@@ -59,21 +84,30 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
         ],
         width,
         theme,
+        layout,
     )
-    key, height = draw_legend(outputs if len(outputs) > 1 else [], MARGIN, top, width - 2 * MARGIN, theme)
+    key, height = draw_legend(
+        outputs if len(outputs) > 1 else [], layout.margin, top, width - 2 * layout.margin, theme, layout
+    )
     rows = [shown[start : start + columns] for start in range(0, len(shown), columns)]
     body, at = [*head, *key], top + height + 34
     for row in rows:
-        below = SLANTED_LABEL_HEIGHT if any(_is_slanted(effect, theme) for effect in row) else LABEL_HEIGHT
+        below = (
+            layout.slanted_label_height
+            if any(_is_slanted(effect, theme, layout) for effect in row)
+            else layout.label_height
+        )
         for place, effect in enumerate(row):
             x = Scale.from_values(effect["values"]) if effect["type"] == "number" else _category_scale(effect)
             panel = Panel(
-                left=left + place * (PANEL_WIDTH + PANEL_GAP), top=at, width=PANEL_WIDTH, height=PANEL_HEIGHT,
-                x=x, y=y, theme=theme, x_most=5, y_most=5,
+                left=left + place * (layout.panel_width + layout.panel_gap), top=at,
+                width=layout.panel_width, height=layout.panel_height,
+                x=x, y=y, theme=theme, style=layout, x_most=5, y_most=5,
             )  # fmt: skip
-            body += _draw_panel(effect, panel, subject, what if place == 0 else "", is_first=place == 0)
-        at += PANEL_HEIGHT + below + 34
-    notes, end = draw_footnote(_notes(effects, outputs, theme), at - 34, width, theme)
+            label = what if place == 0 else ""
+            body += _draw_panel(effect, panel, subject, label, layout, is_first=place == 0)
+        at += layout.panel_height + below + 34
+    notes, end = draw_footnote(_notes(effects, outputs, theme, layout), at - 34, width, theme, layout)
     return svg_document(
         width,
         end,
@@ -145,28 +179,36 @@ def _category_scale(effect: Mapping[str, Any]) -> Scale:
     return Scale(-0.5, len(effect["values"]) - 0.5)
 
 
-def _category_labels(effect: Mapping[str, Any], theme: Theme) -> list[str]:
+def _category_labels(effect: Mapping[str, Any], theme: Theme, layout: EffectsLayout) -> list[str]:
     return [
-        shorten_text(_format_value(value, theme), MARK_SIZE, MAX_CATEGORY_WIDTH) for value in effect["values"]
+        shorten_text(_format_value(value, theme), layout.mark_size, layout.max_category_width)
+        for value in effect["values"]
     ]
 
 
-def _is_slanted(effect: Mapping[str, Any], theme: Theme) -> bool:
+def _is_slanted(effect: Mapping[str, Any], theme: Theme, layout: EffectsLayout) -> bool:
     if effect["type"] == "number":
         return False
-    labels = _category_labels(effect, theme)
-    return max(text_width(label, MARK_SIZE) for label in labels) > PANEL_WIDTH / len(labels) - 4
+    labels = _category_labels(effect, theme, layout)
+    widest = max(text_width(label, layout.mark_size) for label in labels)
+    return widest > layout.panel_width / len(labels) - 4
 
 
 def _draw_panel(
-    effect: Mapping[str, Any], panel: Panel, subject: Subject, y_label: str, *, is_first: bool
+    effect: Mapping[str, Any],
+    panel: Panel,
+    subject: Subject,
+    y_label: str,
+    layout: EffectsLayout,
+    *,
+    is_first: bool,
 ) -> list[str]:
     name = shorten_text(subject.label(effect["name"]), 12, panel.width)
     head = text_element(name, panel.left, panel.top - 8, size=12, fill=panel.theme.ink, is_bold=True)
     drawn = [f"<g><title>{escape_text(effect['name'])}</title>{head}"]
     is_number = effect["type"] == "number"
     drawn += panel.draw_frame(y_label=y_label, x_marks=is_number, y_marks=is_first)
-    drawn += _draw_curves(effect, panel) if is_number else _draw_categories(effect, panel)
+    drawn += _draw_curves(effect, panel) if is_number else _draw_categories(effect, panel, layout)
     return [*drawn, "</g>"]
 
 
@@ -186,7 +228,7 @@ def _draw_curves(effect: Mapping[str, Any], panel: Panel) -> list[str]:
     return [*drawn, draw_path(marks, panel.theme.ink, width=1.1) if marks else ""]
 
 
-def _draw_categories(effect: Mapping[str, Any], panel: Panel) -> list[str]:
+def _draw_categories(effect: Mapping[str, Any], panel: Panel, layout: EffectsLayout) -> list[str]:
     """Draw a dot per category with its band as a bar, and the name of the category."""
     drawn, places = [], list(range(len(effect["values"])))
     apart = min(7.0, panel.width / len(places) / (len(effect["curves"]) + 1))
@@ -202,28 +244,38 @@ def _draw_categories(effect: Mapping[str, Any], panel: Panel) -> list[str]:
             drawn.append(aside.draw_line(places, curve["mean"], colour=colour, dash=dash, width=1.0))
         radius = 3.6 if len(effect["curves"]) == 1 else 2.6
         drawn.append(aside.draw_dots(places, curve["mean"], colour=colour, radius=radius))
-    turn = _is_slanted(effect, panel.theme)
-    for place, label in zip(places, _category_labels(effect, panel.theme), strict=True):
+    turn = _is_slanted(effect, panel.theme, layout)
+    for place, label in zip(places, _category_labels(effect, panel.theme, layout), strict=True):
         x, y = panel.to_x(place), panel.bottom + 15
         drawn.append(
-            text_element(label, x + 3, y - 3, size=MARK_SIZE, anchor="end", fill=panel.theme.quiet, turn=-40)
+            text_element(
+                label,
+                x + 3,
+                y - 3,
+                size=layout.mark_size,
+                anchor="end",
+                fill=panel.theme.quiet,
+                turn=-40,
+            )
             if turn
             else panel.draw_mark(label, x, y, "middle")
         )
     return drawn
 
 
-def _notes(effects: Sequence[Mapping[str, Any]], outputs: Sequence[str], theme: Theme) -> list[str]:
+def _notes(
+    effects: Sequence[Mapping[str, Any]], outputs: Sequence[str], theme: Theme, layout: EffectsLayout
+) -> list[str]:
     notes = []
     if len(outputs) == 1:
         notes.append(theme.say("Line: mean; band: 10 % to 90 % quantile of the rows."))
-    if any(effect["type"] == "number" for effect in effects[:MAX_FEATURES]):
+    if any(effect["type"] == "number" for effect in effects[: layout.max_features]):
         notes.append(theme.say("Short marks: minimum, deciles and maximum of the training rows."))
-    if len(effects) > MAX_FEATURES:
+    if len(effects) > layout.max_features:
         notes.append(
             theme.say(
                 "The {shown} most important of {all} features are drawn.",
-                shown=MAX_FEATURES,
+                shown=layout.max_features,
                 all=len(effects),
             )
         )

@@ -8,9 +8,24 @@ from typing import Any
 from kan_engine.drawing.svg import Theme, number, svg_document, text_element
 from service.rendering.charts.axes import Panel, Scale, draw_path, marks_width
 from service.rendering.charts.chart_frame import Subject, draw_headline, draw_legend, draw_lines
+from service.rendering.charts.chart_style import ChartStyle
 
-WIDTH, HEIGHT = 680.0, 330.0
-MIN_LABEL_SPACING = 34.0  # pixels; grid refinements closer than this get a line without a label
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryLayout(ChartStyle):
+    """Proportions of the plot of a history.
+
+    Attributes:
+        width, height: Of the chart, and of its panel.
+        min_label_spacing: Grid refinements closer than this get a line without a label.
+    """
+
+    width: float = 680.0
+    height: float = 330.0
+    min_label_spacing: float = 34.0
+
+
+DEFAULT_LAYOUT = HistoryLayout()
 
 
 @dataclass(frozen=True)
@@ -31,7 +46,13 @@ class HistoryTexts:
     told: str
 
 
-def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> str:
+def draw_history(
+    history: Sequence[Mapping[str, Any]],
+    subject: Subject,
+    theme: Theme,
+    *,
+    layout: HistoryLayout = DEFAULT_LAYOUT,
+) -> str:
     """Draw training and validation loss per step on a logarithmic axis, with the steps that refined the grid.
 
     Args:
@@ -50,16 +71,17 @@ def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     }
     shown = {name: values for name, values in losses.items() if any(value for value in values)}
     told = _describe_history(history, course, subject, theme)
-    head, top = draw_headline(course.heading, [told], WIDTH, theme)
-    key, height = draw_legend(list(shown), 70, top, WIDTH - 90, theme)
+    head, top = draw_headline(course.heading, [told], layout.width, theme, layout)
+    key, height = draw_legend(list(shown), 70, top, layout.width - 90, theme, layout)
     y = Scale.from_values([value for values in shown.values() for value in values], is_log=True)
-    left = 42 + marks_width(y, 6)
+    left = 42 + marks_width(y, 6, layout)
     panel = Panel(
-        left=left, top=top + height + 22, width=WIDTH - left - 24, height=HEIGHT,
-        x=Scale.from_values(steps, room=0.02), y=y, theme=theme, x_most=min(7, max(2, len(steps))),
+        left=left, top=top + height + 22, width=layout.width - left - 24, height=layout.height,
+        x=Scale.from_values(steps, room=0.02), y=y, theme=theme, style=layout,
+        x_most=min(7, max(2, len(steps))),
     )  # fmt: skip
     return svg_document(
-        WIDTH,
+        layout.width,
         panel.bottom + 48,
         title=course.title,
         description=told,
@@ -68,7 +90,7 @@ def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: 
             *head,
             *key,
             *panel.draw_frame(theme.say("step"), course.unit),
-            *_draw_refinements(history, steps, panel),
+            *_draw_refinements(history, steps, panel, layout),
             *draw_lines(panel, ((steps, values) for values in shown.values())),
         ],
     )
@@ -121,7 +143,7 @@ def _describe_history(
 
 
 def _draw_refinements(
-    history: Sequence[Mapping[str, Any]], steps: Sequence[float], panel: Panel
+    history: Sequence[Mapping[str, Any]], steps: Sequence[float], panel: Panel, layout: HistoryLayout
 ) -> list[str]:
     """Draw a line where the grid was refined, with the new number of intervals."""
     drawn: list[str] = []
@@ -133,7 +155,7 @@ def _draw_refinements(
         drawn.append(
             draw_path(f"M{number(x)},{number(panel.top)}V{number(panel.bottom)}", panel.theme.line, "3 3", 1)
         )
-        if x - labelled > MIN_LABEL_SPACING:
+        if x - labelled > layout.min_label_spacing:
             labelled = x
             label = f"G = {entry['grid']}"
             drawn.append(

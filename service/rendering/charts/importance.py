@@ -1,19 +1,44 @@
 """Permutation importance of the features."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from kan_engine.drawing.svg import Theme, number, svg_document, text_element
 from kan_engine.drawing.translations import format_number
 from service.rendering.charts.axes import Panel, Scale, draw_path, shorten_text, text_width
 from service.rendering.charts.chart_frame import Subject, draw_footnote, draw_headline
-
-MAX_FEATURES = 30
-BAR_HEIGHT, BAR_GAP = 15.0, 8.0
-PANEL_WIDTH, MAX_NAME_WIDTH = 380.0, 230.0
+from service.rendering.charts.chart_style import ChartStyle
 
 
-def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
+@dataclass(frozen=True, kw_only=True)
+class ImportanceLayout(ChartStyle):
+    """Proportions of the bars of the features.
+
+    Attributes:
+        max_features: The most important ones are drawn.
+        bar_height, bar_gap: Height of a bar, and the gap to the next one.
+        panel_width: Of the panel.
+        max_name_width: Of the name of a feature.
+    """
+
+    max_features: int = 30
+    bar_height: float = 15.0
+    bar_gap: float = 8.0
+    panel_width: float = 380.0
+    max_name_width: float = 230.0
+
+
+DEFAULT_LAYOUT = ImportanceLayout()
+
+
+def draw_importance(
+    importance: Mapping[str, Any],
+    subject: Subject,
+    theme: Theme,
+    *,
+    layout: ImportanceLayout = DEFAULT_LAYOUT,
+) -> str:
     """Draw a bar per feature: the increase of the error when its values are shuffled among the rows.
 
     Args:
@@ -22,10 +47,10 @@ def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Them
         theme: Colours and language.
     """
     features = [feature for feature in importance["features"] if feature["mean"] is not None]
-    shown = features[:MAX_FEATURES]
-    labels = [shorten_text(subject.label(feature["name"]), 12, MAX_NAME_WIDTH) for feature in shown]
+    shown = features[: layout.max_features]
+    labels = [shorten_text(subject.label(feature["name"]), 12, layout.max_name_width) for feature in shown]
     left = 24 + max((text_width(label, 12) for label in labels), default=0.0)
-    width = left + PANEL_WIDTH + 74
+    width = left + layout.panel_width + 74
     unit = subject.units.get(subject.target, "") if importance["metric"] == "rmse" else ""
     error = "RMSE" if importance["metric"] == "rmse" else "log loss"
     told = [
@@ -36,18 +61,19 @@ def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Them
         ),
         theme.say("Each bar is its increase when the values of that feature are shuffled."),
     ]  # fmt: skip
-    head, top = draw_headline(theme.say("Importance of the features"), told, width, theme)
+    head, top = draw_headline(theme.say("Importance of the features"), told, width, theme, layout)
     ends = [feature["mean"] + (feature["std"] or 0.0) for feature in shown]
     starts = [feature["mean"] - (feature["std"] or 0.0) for feature in shown]
     scale = Scale.from_values([0.0, *ends, *starts], room=0.02)
     panel = Panel(
         left=left, top=top + 12,
-        width=PANEL_WIDTH, height=(BAR_HEIGHT + BAR_GAP) * max(len(shown), 1) + BAR_GAP,
+        width=layout.panel_width,
+        height=(layout.bar_height + layout.bar_gap) * max(len(shown), 1) + layout.bar_gap,
         x=Scale(0.0 if min([0.0, *starts]) >= 0 else scale.low, scale.high), y=Scale(0.0, 1.0),
-        theme=theme, y_most=1,
+        theme=theme, style=layout, y_most=1,
     )  # fmt: skip
     notes, end = draw_footnote(
-        _notes(importance, len(features), len(shown), theme), panel.bottom + 40, width, theme
+        _notes(importance, len(features), len(shown), theme), panel.bottom + 40, width, theme, layout
     )
     return svg_document(
         width,
@@ -68,7 +94,7 @@ def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Them
             *(
                 line
                 for place, (feature, label) in enumerate(zip(shown, labels, strict=True))
-                for line in _draw_bar(feature, label, place, panel)
+                for line in _draw_bar(feature, label, place, panel, layout)
             ),
             *notes,
         ],
@@ -92,9 +118,11 @@ def _notes(importance: Mapping[str, Any], known: int, shown: int, theme: Theme) 
     return notes
 
 
-def _draw_bar(feature: Mapping[str, Any], label: str, place: int, panel: Panel) -> list[str]:
-    theme, top = panel.theme, panel.top + BAR_GAP + (BAR_HEIGHT + BAR_GAP) * place
-    middle, zero, end = top + BAR_HEIGHT / 2, panel.to_x(0.0), panel.to_x(feature["mean"])
+def _draw_bar(
+    feature: Mapping[str, Any], label: str, place: int, panel: Panel, layout: ImportanceLayout
+) -> list[str]:
+    theme, top = panel.theme, panel.top + layout.bar_gap + (layout.bar_height + layout.bar_gap) * place
+    middle, zero, end = top + layout.bar_height / 2, panel.to_x(0.0), panel.to_x(feature["mean"])
     spread = feature["std"] or 0.0
     low, high = panel.to_x(feature["mean"] - spread), panel.to_x(feature["mean"] + spread)
     drawn = [text_element(label, panel.left - 8, middle + 4, size=12, anchor="end", fill=theme.ink)]
@@ -102,7 +130,7 @@ def _draw_bar(feature: Mapping[str, Any], label: str, place: int, panel: Panel) 
     if long >= 0.05:
         drawn.append(
             f'<rect x="{number(start)}" y="{number(top)}" width="{number(long)}" '
-            f'height="{number(BAR_HEIGHT)}" fill="{theme.series[0]}" fill-opacity="0.8"/>'
+            f'height="{number(layout.bar_height)}" fill="{theme.series[0]}" fill-opacity="0.8"/>'
         )
     if high - low > 1:
         path = f"M{number(low)},{number(middle)}H{number(high)}M{number(low)},{number(middle - 4)}v8"

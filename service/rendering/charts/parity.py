@@ -2,20 +2,40 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kan_engine.drawing.svg import Theme, number, svg_document, text_element
 from kan_engine.drawing.translations import format_number
 from service.rendering.charts.axes import Panel, Scale, draw_path, marks_width
 from service.rendering.charts.chart_frame import Subject, draw_footnote, draw_headline
+from service.rendering.charts.chart_style import ChartStyle
 
-SIDE = 420.0
-RESIDUALS_WIDTH, RESIDUALS_HEIGHT = 470.0, 330.0  # width and height of the panel of residuals
-HISTOGRAM_BINS = 24
 Pairs = list[tuple[float, float]]
 
 
-def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
+@dataclass(frozen=True, kw_only=True)
+class ParityLayout(ChartStyle):
+    """Proportions of the plots of predictions and residuals.
+
+    Attributes:
+        side: Of the panel of predictions.
+        residuals_width, residuals_height: Of the panel of residuals.
+        histogram_bins: Bars of the histogram of residuals.
+    """
+
+    side: float = 420.0
+    residuals_width: float = 470.0
+    residuals_height: float = 330.0
+    histogram_bins: int = 24
+
+
+DEFAULT_LAYOUT = ParityLayout()
+
+
+def draw_parity(
+    figures: Mapping[str, Any], subject: Subject, theme: Theme, *, layout: ParityLayout = DEFAULT_LAYOUT
+) -> str:
     """Draw a dot per row with the true value on x and the prediction on y, and the diagonal of equality.
 
     Args:
@@ -25,12 +45,13 @@ def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> s
     """
     pairs, lost = _select_known_pairs(figures)
     scale = Scale.from_values([value for pair in pairs for value in pair])
-    left = 46 + marks_width(scale, 6)
-    width = left + SIDE + 28
+    left = 46 + marks_width(scale, 6, layout)
+    width = left + layout.side + 28
     told = _describe_errors(pairs, lost, subject, theme)
-    head, top = draw_headline(theme.say("Predicted and true values"), told, width, theme)
+    head, top = draw_headline(theme.say("Predicted and true values"), told, width, theme, layout)
     panel = Panel(
-        left=left, top=top + 12, width=SIDE, height=SIDE, x=scale, y=scale, theme=theme, x_most=6
+        left=left, top=top + 12, width=layout.side, height=layout.side,
+        x=scale, y=scale, theme=theme, style=layout, x_most=6,
     )  # fmt: skip
     diagonal = f"M{number(panel.left)},{number(panel.bottom)}L{number(panel.right)},{number(panel.top)}"
     notes, bottom = draw_footnote(
@@ -38,6 +59,7 @@ def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> s
         panel.bottom + 40,
         width,
         theme,
+        layout,
     )
     return svg_document(
         width,
@@ -58,7 +80,9 @@ def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> s
     )
 
 
-def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
+def draw_residuals(
+    figures: Mapping[str, Any], subject: Subject, theme: Theme, *, layout: ParityLayout = DEFAULT_LAYOUT
+) -> str:
     """Draw the residuals, true minus predicted, against the prediction, with their histogram.
 
     Args:
@@ -71,13 +95,13 @@ def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     residuals = [residual for _, residual in left_over]
     unit = subject.units.get(subject.target)
     y = Scale.from_values([0.0, *residuals])
-    left = 46 + marks_width(y, 6)
-    width = left + RESIDUALS_WIDTH + 150
+    left = 46 + marks_width(y, 6, layout)
+    width = left + layout.residuals_width + 150
     told = _describe_errors(pairs, lost, subject, theme)
-    head, top = draw_headline(theme.say("Residuals: true minus predicted"), told, width, theme)
+    head, top = draw_headline(theme.say("Residuals: true minus predicted"), told, width, theme, layout)
     panel = Panel(
-        left=left, top=top + 28, width=RESIDUALS_WIDTH, height=RESIDUALS_HEIGHT,
-        x=Scale.from_values([predicted for predicted, _ in left_over]), y=y, theme=theme,
+        left=left, top=top + 28, width=layout.residuals_width, height=layout.residuals_height,
+        x=Scale.from_values([predicted for predicted, _ in left_over]), y=y, theme=theme, style=layout,
     )  # fmt: skip
     zero = f"M{number(panel.left)},{number(panel.to_y(0))}H{number(panel.right + 120)}"
     return svg_document(
@@ -93,7 +117,7 @@ def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
                 theme.say("true − predicted") + (f" [{unit}]" if unit else ""),
             ),
             _draw_dots(panel, left_over, theme),
-            *_draw_histogram(residuals, panel, theme),
+            *_draw_histogram(residuals, panel, theme, layout),
             draw_path(zero, theme.quiet, "6 4", 1.4),
         ],
     )
@@ -137,12 +161,16 @@ def _draw_dots(panel: Panel, pairs: Pairs, theme: Theme) -> str:
     return panel.draw_dots(xs, ys, colour=theme.series[0], radius=radius, opacity=opacity)
 
 
-def _draw_histogram(residuals: Sequence[float], panel: Panel, theme: Theme) -> list[str]:
+def _draw_histogram(
+    residuals: Sequence[float], panel: Panel, theme: Theme, layout: ParityLayout
+) -> list[str]:
     """Draw the histogram of residuals as bars to the right of the panel."""
-    counts = [0] * HISTOGRAM_BINS
+    counts = [0] * layout.histogram_bins
     for residual in residuals:
-        counts[min(HISTOGRAM_BINS - 1, max(0, int(panel.y.share(residual) * HISTOGRAM_BINS)))] += 1
-    high, left, room = panel.height / HISTOGRAM_BINS, panel.right + 14, 106.0
+        counts[
+            min(layout.histogram_bins - 1, max(0, int(panel.y.share(residual) * layout.histogram_bins)))
+        ] += 1
+    high, left, room = panel.height / layout.histogram_bins, panel.right + 14, 106.0
     bars = "".join(
         f"M{number(left)},{number(panel.bottom - high * (place + 1) + 0.8)}"
         f"h{number(room * count / max(counts))}v{number(high - 1.6)}H{number(left)}Z"

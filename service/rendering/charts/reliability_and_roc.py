@@ -1,26 +1,45 @@
 """Reliability diagram and ROC curves of a classifier."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kan_engine.drawing.svg import Theme, number, svg_document, text_element
 from kan_engine.drawing.translations import format_number
 from service.rendering.charts.axes import Panel, Scale, draw_path, text_width
 from service.rendering.charts.chart_frame import (
-    MARGIN,
-    NOTE_SIZE,
     Subject,
     draw_headline,
     draw_legend,
     draw_lines,
 )
-
-PANEL_SIDE, PANEL_GAP = 300.0, 84.0
-UNIT_SCALE = Scale(0.0, 1.0)
-MAX_CURVES = 10
+from service.rendering.charts.chart_style import ChartStyle
 
 
-def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
+@dataclass(frozen=True, kw_only=True)
+class ProbabilitiesLayout(ChartStyle):
+    """Proportions of the reliability diagram and the ROC curves.
+
+    Attributes:
+        panel_side, panel_gap: Side of a panel, and the gap between the two.
+        max_curves: ROC curves; those with the largest areas are drawn.
+    """
+
+    panel_side: float = 300.0
+    panel_gap: float = 84.0
+    max_curves: int = 10
+
+
+DEFAULT_LAYOUT = ProbabilitiesLayout()
+
+
+def draw_probabilities(
+    figures: Mapping[str, Any],
+    subject: Subject,
+    theme: Theme,
+    *,
+    layout: ProbabilitiesLayout = DEFAULT_LAYOUT,
+) -> str:
     """Draw the reliability diagram on the left and the ROC curves on the right.
 
     Args:
@@ -28,9 +47,10 @@ def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Them
         subject: The model.
         theme: Colours and language.
     """
+    unit = Scale(0.0, 1.0)
     bins, curves = figures["reliability"], figures["roc"]
-    shown = sorted(curves, key=lambda curve: -curve["auc"])[:MAX_CURVES]
-    width = 62 + PANEL_SIDE + PANEL_GAP + PANEL_SIDE + 26
+    shown = sorted(curves, key=lambda curve: -curve["auc"])[: layout.max_curves]
+    width = 62 + layout.panel_side + layout.panel_gap + layout.panel_side + 26
     of_any = bins["class"] is None
     across = (
         theme.say("probability of any class")
@@ -42,13 +62,22 @@ def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Them
         _describe_reliability(bins, theme),
         _describe_roc(shown, len(curves), theme),
     ]
-    head, top = draw_headline(theme.say("Reliability diagram and ROC curves"), told, width, theme)
+    head, top = draw_headline(theme.say("Reliability diagram and ROC curves"), told, width, theme, layout)
     left = Panel(
-        left=62, top=top + 34, width=PANEL_SIDE, height=PANEL_SIDE, x=UNIT_SCALE, y=UNIT_SCALE, theme=theme
+        left=62,
+        top=top + 34,
+        width=layout.panel_side,
+        height=layout.panel_side,
+        x=unit,
+        y=unit,
+        theme=theme,
+        style=layout,
     )
-    right = left.copy_with(left=left.right + PANEL_GAP)
+    right = left.copy_with(left=left.right + layout.panel_gap)
     entries = [f"AUC {_format_area(curve, theme)}: {curve['class']}" for curve in shown]
-    key, height = draw_legend(entries, MARGIN, left.bottom + 48, width - 2 * MARGIN, theme)
+    key, height = draw_legend(
+        entries, layout.margin, left.bottom + 48, width - 2 * layout.margin, theme, layout
+    )
     return svg_document(
         width,
         left.bottom + 62 + height,
@@ -61,14 +90,16 @@ def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Them
                 theme.say("Reliability"),
                 left.left,
                 left.top - 10,
-                size=NOTE_SIZE,
+                size=layout.note_size,
                 fill=theme.ink,
                 is_bold=True,
             ),
             *left.draw_frame(across, theme.say("observed share")),
             _draw_diagonal(left),
             *_draw_bins(bins, left),
-            text_element("ROC", right.left, right.top - 10, size=NOTE_SIZE, fill=theme.ink, is_bold=True),
+            text_element(
+                "ROC", right.left, right.top - 10, size=layout.note_size, fill=theme.ink, is_bold=True
+            ),
             *right.draw_frame(theme.say("false positive rate"), theme.say("true positive rate")),
             _draw_diagonal(right),
             *draw_lines(

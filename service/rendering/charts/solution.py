@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kan_engine.drawing.svg import Theme, number, svg_document, text_element
 from kan_engine.drawing.translations import format_number
 from service.rendering.charts.axes import (
-    MARK_SIZE,
     Panel,
     Scale,
     draw_path,
@@ -16,25 +16,52 @@ from service.rendering.charts.axes import (
     text_width,
 )
 from service.rendering.charts.chart_frame import Subject, draw_footnote, draw_headline
+from service.rendering.charts.chart_style import ChartStyle
 from service.rendering.charts.contours import Line, level_lines, level_path
 from service.rendering.charts.ticks import nice_ticks, tick_labels
 
-WIDTH = 640.0
-SINGLE_HEIGHT, MULTIPLE_HEIGHT = 330.0, 150.0  # height of a single curve, and of one of several
-SINGLE_SIDE, MULTIPLE_SIDE = 430.0, 270.0  # side of a single map, and of one of several
-MAPS_PER_ROW, MAP_GAP = 2, 28.0  # maps per row, and the gap between them in pixels
-MAX_LEVELS = 9  # most contour levels of a map
-LEVEL_MARGIN_SHARE = 0.02  # share of the range of values at both ends that has no levels
 NEGATIVE_DASHES = "5 3"  # dashes of levels below 0
-# Least distance of a label to each, in pixels
-MIN_SIDE_DISTANCE, MIN_LABEL_DISTANCE, MIN_LINE_DISTANCE = 20.0, 40.0, 8.0
-POINT_STRIDE = 4  # every so many points of a line are candidates for the position of its label
 
 SolutionFigures = Mapping[str, Any]
 Point = tuple[float, float]
 
 
-def draw_solution(figures: SolutionFigures, subject: Subject, theme: Theme) -> str:
+@dataclass(frozen=True, kw_only=True)
+class SolutionLayout(ChartStyle):
+    """Proportions of the plot of a solution.
+
+    Attributes:
+        width: Of the chart of curves.
+        single_height, multiple_height: Of a single curve, and of one of several.
+        single_side, multiple_side: Of a single map, and of one of several.
+        maps_per_row, map_gap: Maps beside each other, and the gap between them.
+        max_levels: Contours of a map.
+        level_margin_share: Share of the range of values at both ends that has no contours.
+        min_side_distance, min_label_distance, min_line_distance: Of the label of a contour, to each.
+        point_stride: Every so many points of a contour are candidates for the position of its label.
+    """
+
+    width: float = 640.0
+    single_height: float = 330.0
+    multiple_height: float = 150.0
+    single_side: float = 430.0
+    multiple_side: float = 270.0
+    maps_per_row: int = 2
+    map_gap: float = 28.0
+    max_levels: int = 9
+    level_margin_share: float = 0.02
+    min_side_distance: float = 20.0
+    min_label_distance: float = 40.0
+    min_line_distance: float = 8.0
+    point_stride: int = 4
+
+
+DEFAULT_LAYOUT = SolutionLayout()
+
+
+def draw_solution(
+    figures: SolutionFigures, subject: Subject, theme: Theme, *, layout: SolutionLayout = DEFAULT_LAYOUT
+) -> str:
     """Draw the unknowns over one or two independent variables.
 
     Args:
@@ -43,24 +70,25 @@ def draw_solution(figures: SolutionFigures, subject: Subject, theme: Theme) -> s
         theme: Colours and language.
     """
     return (_draw_curves if len(figures["solution"]["axes"]) == 1 else _draw_maps)(
-        figures["solution"], subject, theme
+        figures["solution"], subject, theme, layout
     )
 
 
-def _draw_curves(solution: SolutionFigures, subject: Subject, theme: Theme) -> str:
+def _draw_curves(solution: SolutionFigures, subject: Subject, theme: Theme, layout: SolutionLayout) -> str:
     unknowns, axis = solution["unknowns"], solution["axes"][0]
     scales = [
         Scale.from_values([*each["values"], *(y for _, y in each["measured"] or ())]) for each in unknowns
     ]
-    left = 46 + max(marks_width(scale, 6) for scale in scales)
+    left = 46 + max(marks_width(scale, 6, layout) for scale in scales)
     head, at = draw_headline(
-        theme.say("Solution of the equations"), _notes(solution, subject, theme), WIDTH, theme
+        theme.say("Solution of the equations"), _notes(solution, subject, theme), layout.width, theme, layout
     )
-    height, body = SINGLE_HEIGHT if len(unknowns) == 1 else MULTIPLE_HEIGHT, [*head]
+    is_single, body = len(unknowns) == 1, [*head]
+    height = layout.single_height if is_single else layout.multiple_height
     for each, scale in zip(unknowns, scales, strict=True):
         panel = Panel(
-            left=left, top=at + 12, width=WIDTH - left - 24, height=height,
-            x=Scale(axis[0], axis[-1]), y=scale, theme=theme, y_most=6 if height == SINGLE_HEIGHT else 4,
+            left=left, top=at + 12, width=layout.width - left - 24, height=height,
+            x=Scale(axis[0], axis[-1]), y=scale, theme=theme, style=layout, y_most=6 if is_single else 4,
         )  # fmt: skip
         is_last = each is unknowns[-1]
         body += panel.draw_frame(
@@ -73,29 +101,31 @@ def _draw_curves(solution: SolutionFigures, subject: Subject, theme: Theme) -> s
         at = panel.bottom + 20
     is_measured = any(each["measured"] for each in unknowns)
     remark = theme.say("Line: solution; dots: measurements.") if is_measured else ""
-    remarks, bottom = draw_footnote([remark], at + 20, WIDTH, theme)
-    return _build_document(WIDTH, bottom, [*body, *remarks], solution, subject, theme)
+    remarks, bottom = draw_footnote([remark], at + 20, layout.width, theme, layout)
+    return _build_document(layout.width, bottom, [*body, *remarks], solution, subject, theme)
 
 
-def _draw_maps(solution: SolutionFigures, subject: Subject, theme: Theme) -> str:
+def _draw_maps(solution: SolutionFigures, subject: Subject, theme: Theme, layout: SolutionLayout) -> str:
     (across, up), unknowns = solution["axes"], solution["unknowns"]
-    side = SINGLE_SIDE if len(unknowns) == 1 else MULTIPLE_SIDE
+    is_single = len(unknowns) == 1
+    side = layout.single_side if is_single else layout.multiple_side
     x, y = Scale(across[0], across[-1]), Scale(up[0], up[-1])
-    left = 46 + marks_width(y, 6)
-    width = left + min(MAPS_PER_ROW, len(unknowns)) * (side + MAP_GAP)
+    left = 46 + marks_width(y, 6, layout)
+    width = left + min(layout.maps_per_row, len(unknowns)) * (side + layout.map_gap)
     head, top = draw_headline(
-        theme.say("Solution of the equations"), _notes(solution, subject, theme), width, theme
+        theme.say("Solution of the equations"), _notes(solution, subject, theme), width, theme, layout
     )
     body, bottom = [*head], top
     for place, each in enumerate(unknowns):
-        row, column = divmod(place, MAPS_PER_ROW)
+        row, column = divmod(place, layout.maps_per_row)
         panel = Panel(
-            left=left + column * (side + MAP_GAP), top=top + 30 + row * (side + 76), width=side, height=side,
-            x=x, y=y, theme=theme, x_most=6 if side == SINGLE_SIDE else 4,
+            left=left + column * (side + layout.map_gap), top=top + 30 + row * (side + 76),
+            width=side, height=side,
+            x=x, y=y, theme=theme, style=layout, x_most=6 if is_single else 4,
         )  # fmt: skip
         labels = [subject.label(name) for name in solution["independent"]]
         body += panel.draw_frame(labels[0], "" if column else labels[1], y_marks=not column)
-        body += _draw_map(each, solution["axes"], panel, subject)
+        body += _draw_map(each, solution["axes"], panel, subject, layout)
         if each["measured"]:
             xs, ys, _ = zip(*each["measured"], strict=True)
             body.append(panel.draw_dots(xs, ys, colour=theme.series[1], radius=2.5, opacity=0.75))
@@ -111,6 +141,7 @@ def _draw_maps(solution: SolutionFigures, subject: Subject, theme: Theme) -> str
         bottom,
         width,
         theme,
+        layout,
     )
     return _build_document(width, bottom, [*body, *remarks], solution, subject, theme)
 
@@ -188,7 +219,11 @@ def _format_place(at: Mapping[str, float], theme: Theme) -> str:
 
 
 def _draw_map(
-    each: SolutionFigures, axes: Sequence[Sequence[float]], panel: Panel, subject: Subject
+    each: SolutionFigures,
+    axes: Sequence[Sequence[float]],
+    panel: Panel,
+    subject: Subject,
+    layout: SolutionLayout,
 ) -> Iterator[str]:
     theme = panel.theme
     (low, _), (high, _) = _find_extremes(each)
@@ -201,21 +236,25 @@ def _draw_map(
             shorten_text(told, 12, panel.width), *middle, size=12, anchor="middle", fill=theme.ink
         )
         return
-    room = LEVEL_MARGIN_SHARE * (high - low)
-    levels = nice_ticks(low + room, high - room, MAX_LEVELS)
+    room = layout.level_margin_share * (high - low)
+    levels = nice_ticks(low + room, high - room, layout.max_levels)
     found = [level_lines(axes[0], axes[1], each["values"], level) for level in levels]
     for level, lines in zip(levels, found, strict=True):
         width = 1.0 + 1.1 * (level - low) / (high - low)
         yield draw_path(
             level_path(panel, lines), theme.series[0], NEGATIVE_DASHES if level < 0 else "", width
         )
-    yield from _label_levels(panel, found, [theme.localise_number(label) for label in tick_labels(levels)])
+    labels = [theme.localise_number(label) for label in tick_labels(levels)]
+    yield from _label_levels(panel, found, labels, layout)
 
 
-def _label_levels(panel: Panel, found: Sequence[Sequence[Line]], labels: Sequence[str]) -> Iterator[str]:
+def _label_levels(
+    panel: Panel, found: Sequence[Sequence[Line]], labels: Sequence[str], layout: SolutionLayout
+) -> Iterator[str]:
     """Label each level with its value where the label hides no line of another level."""
     points = [
-        [(panel.to_x(x), panel.to_y(y)) for line in lines for x, y in line[::POINT_STRIDE]] for lines in found
+        [(panel.to_x(x), panel.to_y(y)) for line in lines for x, y in line[:: layout.point_stride]]
+        for lines in found
     ]
     taken: list[Point] = []
     for own, label in zip(points, labels, strict=True):
@@ -223,21 +262,21 @@ def _label_levels(panel: Panel, found: Sequence[Sequence[Line]], labels: Sequenc
         free = [
             point
             for point in own
-            if MIN_SIDE_DISTANCE <= point[0] - panel.left <= panel.width - MIN_SIDE_DISTANCE
-            and MIN_SIDE_DISTANCE <= point[1] - panel.top <= panel.height - MIN_SIDE_DISTANCE
-            and _nearest_distance(point, taken) >= MIN_LABEL_DISTANCE
+            if layout.min_side_distance <= point[0] - panel.left <= panel.width - layout.min_side_distance
+            and layout.min_side_distance <= point[1] - panel.top <= panel.height - layout.min_side_distance
+            and _nearest_distance(point, taken) >= layout.min_label_distance
         ]
         best = max(free, key=lambda point: _nearest_distance(point, others), default=None)
-        if best is None or _nearest_distance(best, others) < MIN_LINE_DISTANCE:
+        if best is None or _nearest_distance(best, others) < layout.min_line_distance:
             continue
         taken.append(best)
-        room = text_width(label, MARK_SIZE) + 4
+        room = text_width(label, layout.mark_size) + 4
         yield (
             f'<rect x="{number(best[0] - room / 2)}" y="{number(best[1] - 6.5)}" width="{number(room)}" '
             f'height="13" fill="{panel.theme.paper}"/>'
         )
         yield text_element(
-            label, best[0], best[1] + 3.5, size=MARK_SIZE, anchor="middle", fill=panel.theme.ink
+            label, best[0], best[1] + 3.5, size=layout.mark_size, anchor="middle", fill=panel.theme.ink
         )
 
 

@@ -8,13 +8,30 @@ from typing import Literal
 from kan_engine.drawing.svg import Theme, number, svg_document, text_element
 from kan_engine.drawing.translations import SUPERSCRIPTS
 from service.rendering.charts.axes import Panel, Scale, draw_path, marks_width
-from service.rendering.charts.chart_frame import MARGIN, draw_headline, draw_legend, series_style
+from service.rendering.charts.chart_frame import draw_headline, draw_legend, series_style
+from service.rendering.charts.chart_style import ChartStyle
 
-WIDTH, HEIGHT = 520.0, 400.0
-MAX_SERIES = 10
-BAR_END_HALF_WIDTH = 3.0  # half the width of the end of a range bar, in pixels
 XQuantity = Literal["grid", "parameters"]
 YQuantity = Literal["error", "seconds"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyLayout(ChartStyle):
+    """Proportions of the plot of a study.
+
+    Attributes:
+        width, height: Of the panel.
+        max_series: Settings; the best ones are drawn.
+        bar_end_half_width: Of the bar of a range.
+    """
+
+    width: float = 520.0
+    height: float = 400.0
+    max_series: int = 10
+    bar_end_half_width: float = 3.0
+
+
+DEFAULT_LAYOUT = StudyLayout()
 
 
 @dataclass(frozen=True)
@@ -72,7 +89,14 @@ class _SeriesPoint:
     high: float
 
 
-def draw_study(trainings: Sequence[StudyTraining], view: StudyView, *, title: str, theme: Theme) -> str:
+def draw_study(
+    trainings: Sequence[StudyTraining],
+    view: StudyView,
+    *,
+    title: str,
+    theme: Theme,
+    layout: StudyLayout = DEFAULT_LAYOUT,
+) -> str:
     """Draw error or time against grid intervals or parameters, both axes logarithmic.
 
     The error of splines of order k decreases as G^-(k+1) (theorem 2.1 of the KAN paper). For a fixed shape,
@@ -86,26 +110,28 @@ def draw_study(trainings: Sequence[StudyTraining], view: StudyView, *, title: st
         theme: Colours and language.
     """
     groups = _group_by_settings(trainings, view)
-    shown = dict(sorted(groups.items(), key=lambda item: min(p.middle for p in item[1]))[:MAX_SERIES])
+    shown = dict(sorted(groups.items(), key=lambda item: min(p.middle for p in item[1]))[: layout.max_series])
     places = [place for group in shown.values() for place in group]
     orders = _slope_origins(trainings, shown) if view.has_slope else {}
     y = Scale.from_values([end for p in places for end in (p.low, p.high)], is_log=True, room=0.08)
-    left = 46 + marks_width(y, 7)
-    width = left + WIDTH + 70
+    left = 46 + marks_width(y, 7, layout)
+    width = left + layout.width + 70
     across, up = _x_label(view, theme), _y_label(view, theme)
     told = list(_describe_study(shown, len(groups), view, across, theme))
-    head, top = draw_headline(title, told, width, theme)
-    key, height = draw_legend(_legend_entries(shown), MARGIN, top, width - 2 * MARGIN, theme)
+    head, top = draw_headline(title, told, width, theme, layout)
+    key, height = draw_legend(
+        _legend_entries(shown), layout.margin, top, width - 2 * layout.margin, theme, layout
+    )
     panel = Panel(
-        left=left, top=top + height + 14, width=WIDTH, height=HEIGHT,
+        left=left, top=top + height + 14, width=layout.width, height=layout.height,
         x=Scale.from_values([place.x for place in places], is_log=True, room=0.08),
-        y=y, theme=theme, y_most=7,
+        y=y, theme=theme, style=layout, y_most=7,
     )  # fmt: skip
     body = [*head, *key, *panel.draw_frame(across, up)]
     for order, settings in sorted(orders.items()):
         body += _draw_slope(order, shown[settings][0], view.across, panel)
     for place, group in enumerate(shown.values()):
-        body += _draw_series(group, place, panel)
+        body += _draw_series(group, place, panel, layout)
     return svg_document(
         width,
         panel.bottom + 50,
@@ -189,11 +215,11 @@ def _describe_ends(
     return f"{settings}: {told}" if settings else told
 
 
-def _draw_series(group: Sequence[_SeriesPoint], place: int, panel: Panel) -> list[str]:
+def _draw_series(group: Sequence[_SeriesPoint], place: int, panel: Panel, layout: StudyLayout) -> list[str]:
     """Draw a line through the medians, and the range of each."""
     colour, dash = series_style(place, panel.theme)
     xs, middles = [p.x for p in group], [p.middle for p in group]
-    ranges = "".join(_range_path(p, panel) for p in group if p.low < p.high)
+    ranges = "".join(_range_path(p, panel, layout) for p in group if p.low < p.high)
     dots = panel.draw_dots(xs, middles, colour=colour, radius=3.6, opacity=0.85)
     return [
         *([draw_path(ranges, colour, "", 1.1)] if ranges else []),
@@ -202,11 +228,12 @@ def _draw_series(group: Sequence[_SeriesPoint], place: int, panel: Panel) -> lis
     ]
 
 
-def _range_path(place: _SeriesPoint, panel: Panel) -> str:
+def _range_path(place: _SeriesPoint, panel: Panel, layout: StudyLayout) -> str:
     """Return the path of a vertical bar with ends."""
     x, low, high = panel.to_x(place.x), panel.to_y(place.low), panel.to_y(place.high)
     ends = "".join(
-        f"M{number(x - BAR_END_HALF_WIDTH)},{number(y)}h{number(2 * BAR_END_HALF_WIDTH)}" for y in (low, high)
+        f"M{number(x - layout.bar_end_half_width)},{number(y)}h{number(2 * layout.bar_end_half_width)}"
+        for y in (low, high)
     )
     return f"M{number(x)},{number(low)}V{number(high)}{ends}"
 

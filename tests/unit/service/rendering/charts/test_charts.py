@@ -13,7 +13,7 @@ from kan_engine.drawing.svg import DARK, LIGHT, Theme
 from service.rendering.charts.chart_frame import Subject
 from service.rendering.charts.confusion import draw_confusion
 from service.rendering.charts.density import draw_density
-from service.rendering.charts.effects import MAX_FEATURES, draw_effects
+from service.rendering.charts.effects import EffectsLayout, draw_effects
 from service.rendering.charts.history import draw_history
 from service.rendering.charts.importance import draw_importance
 from service.rendering.charts.parity import draw_parity, draw_residuals
@@ -293,11 +293,11 @@ def test_counts_are_written_into_the_confusion_matrix_as_long_as_they_fit() -> N
     assert "8" not in texts(draw_confusion(classes(*many), subject(), LIGHT))
 
 
-def test_at_most_twelve_effects_are_drawn_and_it_is_said() -> None:
-    effects = [effect(f"x{place}", "y") for place in range(MAX_FEATURES + 3)]
-    shown = texts(draw_effects(effects, subject(), LIGHT))
-    assert sum(label.startswith("x") for label in shown) == MAX_FEATURES
-    assert "The 12 most important of 15 features are drawn." in " ".join(shown)
+def test_effects_of_the_most_important_features_are_drawn_and_it_is_said() -> None:
+    effects = [effect(f"x{place}", "y") for place in range(7)]
+    shown = texts(draw_effects(effects, subject(), LIGHT, layout=EffectsLayout(max_features=4)))
+    assert sum(label.startswith("x") for label in shown) == 4
+    assert "The 4 most important of 7 features are drawn." in " ".join(shown)
 
 
 def test_effects_of_several_classes_differ_in_more_than_colour() -> None:
