@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,8 +17,6 @@ from service.cli.support.live_progress import show_live_progress
 from service.cli.support.output import AsJson, print_message, print_result
 from service.client import Client, ClientError, Dataset, Job, Predictions
 from service.schemas.members import MemberChoice
-
-MAX_ROWS_PER_REQUEST = 10_000
 
 
 def add_to(app: typer.Typer) -> None:
@@ -59,9 +58,15 @@ def predict(
 
 
 def _request_predictions(
-    client: Client, model: str, file: Path, interval: float | None, by: MemberChoice
+    client: Client,
+    model: str,
+    file: Path,
+    interval: float | None,
+    by: MemberChoice,
+    *,
+    batch_rows: int = 10_000,
 ) -> Iterator[Predictions]:
-    """Predictions in batches of ``MAX_ROWS_PER_REQUEST`` rows.
+    """Predictions in batches of ``batch_rows`` rows.
 
     Raises:
         UnusableInput: The file has no rows or is not a table.
@@ -70,15 +75,16 @@ def _request_predictions(
     length = len(next(iter(columns.values()), []))
     if not length:
         raise UnusableInput(f"{file} has no rows; add at least one")
-    for start in range(0, length, MAX_ROWS_PER_REQUEST):
-        part = {name: values[start : start + MAX_ROWS_PER_REQUEST] for name, values in columns.items()}
+    for start in range(0, length, batch_rows):
+        part = {name: values[start : start + batch_rows] for name, values in columns.items()}
         yield client.predict(model, part, interval, by)
 
 
 def _print_predictions(answers: list[Predictions], as_json: bool) -> None:
+    starts = accumulate((len(answer.values) for answer in answers), initial=0)
     doubts = [
-        doubt.model_copy(update={"row": doubt.row + number * MAX_ROWS_PER_REQUEST})
-        for number, answer in enumerate(answers)
+        doubt.model_copy(update={"row": doubt.row + start})
+        for start, answer in zip(starts, answers, strict=False)
         for doubt in answer.warnings
     ]
     document = {

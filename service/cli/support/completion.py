@@ -10,9 +10,6 @@ import typer
 from service.cli.support.running_service import find_service_url
 from service.settings import load_settings
 
-TIMEOUT_S = 0.5  # completion has to be fast
-MAX_MODELS = 200
-
 
 def model_names(context: typer.Context, incomplete: str) -> list[str]:
     """Names and aliases that start with ``incomplete``; none on any error. Starts no service."""
@@ -24,9 +21,10 @@ def model_names(context: typer.Context, incomplete: str) -> list[str]:
     return []
 
 
-def _fetch_names(url: str, key: str | None) -> list[str]:
+def _fetch_names(url: str, key: str | None, *, max_models: int = 200, timeout_s: float = 0.5) -> list[str]:
+    """Names and aliases of up to ``max_models`` models; completion has to be fast."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    answer = httpx.get(f"{url}/models", params={"limit": MAX_MODELS}, headers=headers, timeout=TIMEOUT_S)
+    answer = httpx.get(f"{url}/models", params={"limit": max_models}, headers=headers, timeout=timeout_s)
     models = answer.raise_for_status().json()["items"]
     names = [name for model in models for name in (model["name"], *_alias_names(model))]
     return list(dict.fromkeys(names))

@@ -13,7 +13,6 @@ from service.cli.support.running_service import find_service_url
 from service.client import ApiError, Client, Dataset
 from service.settings import load_settings
 
-TIMEOUT_S = 300.0
 FILE_ERROR_STATUSES = (413, 415, 422)
 
 Server = Annotated[
@@ -33,13 +32,19 @@ Key = Annotated[
 
 
 @contextmanager
-def connect(server: str | None, key: str | None) -> Iterator[Client]:
-    """Yield a client. Errors of the service end the command with a message and without a traceback."""
+def connect(server: str | None, key: str | None, *, timeout_s: float = 300.0) -> Iterator[Client]:
+    """Yield a client. Errors of the service end the command with a message and without a traceback.
+
+    Args:
+        server: URL of the service; None for the one of this data folder, or a temporary one.
+        key: Key for that service.
+        timeout_s: Time for the answer to a request, which may be a large table.
+    """
     with report_setup_errors(), report_client_errors():
         known = _check_url(server) if server else find_service_url(load_settings())
         with (
             nullcontext(known) if known else run_embedded_service() as url,
-            Client(url, key, timeout=TIMEOUT_S) as client,
+            Client(url, key, timeout=timeout_s) as client,
         ):
             yield client
 

@@ -12,8 +12,6 @@ from service.cli.support.errors import describe_place
 from service.cli.support.output import print_message
 from service.client import ApiError, Client, ClientError, Dataset
 
-MAX_WARNINGS = 5
-
 TableFile = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, help="CSV, TSV, JSON Lines or Parquet; also .gz.")
 ]
@@ -32,12 +30,12 @@ def upload_dataset(client: Client, file: Path) -> Iterator[Dataset]:
         raise
 
 
-def _print_warnings(dataset: Dataset) -> None:
-    """Print the size and warnings of a table before its job starts."""
+def _print_warnings(dataset: Dataset, *, max_warnings: int = 5) -> None:
+    """Print the size of a table, and up to ``max_warnings`` of its warnings, before its job starts."""
     columns = "1 column" if len(dataset.columns) == 1 else f"{len(dataset.columns)} columns"
     print_message(f"{dataset.name}: {dataset.rows:,} rows, {columns}")
-    for warning in dataset.warnings[:MAX_WARNINGS]:
+    for warning in dataset.warnings[:max_warnings]:
         print_message(f"  warning: {describe_place(warning)}{warning.get('detail')}")
-    if len(dataset.warnings) > MAX_WARNINGS:
-        more = len(dataset.warnings) - MAX_WARNINGS
+    if len(dataset.warnings) > max_warnings:
+        more = len(dataset.warnings) - max_warnings
         print_message(f"  and {more} more warnings; 'kan-service datasets show {dataset.id}' shows all")

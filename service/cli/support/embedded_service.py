@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryFile
 from typing import IO
@@ -20,21 +21,40 @@ import httpx
 from service.cli.support.errors import report_failure
 from service.process_limits import end_with_parent
 
-START_TIMEOUT_S = 60.0
-POLL_INTERVAL_S = 0.3
-STOP_TIMEOUT_S = 30.0
-MAX_LOG_LINES = 20  # printed if the service does not start
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedServiceLimits:
+    """How long a command waits for its service.
+
+    Attributes:
+        start_timeout_s: Until the service is ready; importing torch is slow on a busy machine.
+        poll_interval_s: Between two questions whether it is ready.
+        stop_timeout_s: After which the command ends before its service.
+        max_log_lines: Printed if the service does not start.
+    """
+
+    start_timeout_s: float = 60.0
+    poll_interval_s: float = 0.3
+    stop_timeout_s: float = 30.0
+    max_log_lines: int = 20
+
+
+DEFAULT_LIMITS = EmbeddedServiceLimits()
 
 
 @contextmanager
 def run_embedded_service(
-    environment: Mapping[str, str] | None = None, log: IO[bytes] | None = None
+    environment: Mapping[str, str] | None = None,
+    log: IO[bytes] | None = None,
+    *,
+    limits: EmbeddedServiceLimits = DEFAULT_LIMITS,
 ) -> Iterator[str]:
     """Run a service within the block; yield its URL.
 
     Args:
         environment: Environment that configures the service; by default this process's own.
         log: File for the log; by default a temporary file, of which the end is printed on failure.
+        limits: Times to wait.
     """
     port = _find_free_port()
     where = ["--host", "127.0.0.1", "--port", str(port)]
@@ -52,30 +72,30 @@ def run_embedded_service(
         ) as process,
     ):
         try:
-            if not _wait_until_ready(f"http://127.0.0.1:{port}", process):
-                raise report_failure(f"the service did not start:\n{_read_tail(output)}")
+            if not _wait_until_ready(f"http://127.0.0.1:{port}", process, limits):
+                raise report_failure(f"the service did not start:\n{_read_tail(output, limits)}")
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_TIMEOUT_S)
+                process.wait(limits.stop_timeout_s)
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> bool:
-    deadline = time.monotonic() + START_TIMEOUT_S
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], limits: EmbeddedServiceLimits) -> bool:
+    deadline = time.monotonic() + limits.start_timeout_s
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(httpx.TransportError):
             if httpx.get(f"{url}/health/ready").is_success:
                 return True
-        time.sleep(POLL_INTERVAL_S)
+        time.sleep(limits.poll_interval_s)
     return False
 
 
-def _read_tail(output: IO[bytes]) -> str:
+def _read_tail(output: IO[bytes], limits: EmbeddedServiceLimits) -> str:
     if not output.readable():
         return "its log shows why"
     output.seek(0)
-    return "\n".join(output.read().decode(errors="replace").splitlines()[-MAX_LOG_LINES:])
+    return "\n".join(output.read().decode(errors="replace").splitlines()[-limits.max_log_lines :])
 
 
 def _find_free_port() -> int:

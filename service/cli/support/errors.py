@@ -15,7 +15,6 @@ from service.db.backup.errors import BackupError
 from service.settings import InvalidSettings
 
 EXIT_FAILED, EXIT_WRONG_USE, EXIT_INTERRUPTED = 1, 2, 130
-MAX_FURTHER_MISTAKES = 2  # entries of one error, after the first
 
 
 class UnusableInput(Exception):
@@ -55,15 +54,13 @@ def report_failure(reason: str, code: int = EXIT_FAILED) -> typer.Exit:
     return typer.Exit(code)
 
 
-def _describe_refusal(error: ApiError) -> str:
-    """The message of the service, with the places of the first mistakes if there are several."""
+def _describe_refusal(error: ApiError, *, max_further: int = 2) -> str:
+    """The message of the service, with the places of up to ``max_further`` mistakes after the first."""
     lines = [error.detail]
-    others = [
-        entry for entry in error.errors[1 : 1 + MAX_FURTHER_MISTAKES] if entry.get("detail") not in lines
-    ]
+    others = [entry for entry in error.errors[1 : 1 + max_further] if entry.get("detail") not in lines]
     lines += [f"  also {describe_place(entry)}{entry.get('detail')}" for entry in others]
-    if len(error.errors) > 1 + MAX_FURTHER_MISTAKES:
-        lines.append(f"  and {len(error.errors) - 1 - MAX_FURTHER_MISTAKES} more")
+    if len(error.errors) > 1 + max_further:
+        lines.append(f"  and {len(error.errors) - 1 - max_further} more")
     if error.status == httpx.codes.UNAUTHORIZED:
         lines.append("  give the key with --key, or in KANSERVICE_KEY")
     return "\n".join(lines)

@@ -29,8 +29,6 @@ STAGES = {
     "study": "Training with every setting",
 }
 SPARKLINE_LEVELS = "▁▂▃▄▅▆▇█"
-RIGHT_MARGIN = 3  # columns for the ^C that a terminal prints; a wrapped line would break the display
-SPARKLINE_LENGTH = 32  # errors in the sparkline
 
 
 @contextmanager
@@ -52,12 +50,19 @@ def show_live_progress(kind: str = "train") -> Iterator[ProgressOption]:
 
 
 class ProgressView:
-    """The latest progress of a job, rendered for a terminal."""
+    """The latest progress of a job, rendered for a terminal.
 
-    def __init__(self, kind: str = "train") -> None:
+    Args:
+        kind: Kind of the job.
+        right_margin: Columns for the ^C that a terminal prints; a wrapped line would break the display.
+        max_errors: Errors in the sparkline.
+    """
+
+    def __init__(self, kind: str = "train", *, right_margin: int = 3, max_errors: int = 32) -> None:
         from rich import progress as parts  # noqa: PLC0415
 
         self._is_study = kind == "study"
+        self._right_margin, self._max_errors = right_margin, max_errors
         self._now = Progress(stage=None, fraction=0.0)
         self._errors: list[float] = []
         self._bar = parts.Progress(
@@ -92,9 +97,9 @@ class ProgressView:
             stage.append(f"  {self._now.message}", style="dim")
         parts: list[RenderableType] = [stage, self._bar]
         if self._errors:
-            curve = f"  error {sparkline(self._errors[-SPARKLINE_LENGTH:])}  best {min(self._errors):.3g}"
+            curve = f"  error {sparkline(self._errors[-self._max_errors :])}  best {min(self._errors):.3g}"
             parts.append(Text(curve, **line))  # type: ignore[arg-type]
-        return Constrain(Group(*parts), shutil.get_terminal_size().columns - RIGHT_MARGIN)
+        return Constrain(Group(*parts), shutil.get_terminal_size().columns - self._right_margin)
 
 
 def sparkline(values: Sequence[float]) -> str:

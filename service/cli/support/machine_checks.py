@@ -26,8 +26,6 @@ MODULES = (
     "sklearn", "sqlalchemy", "starlette", "sympy", "threadpoolctl", "torch", "typer", "uuid_utils",
     "uvicorn",
 ) + (() if sys.platform == "win32" else ("uvloop",))  # fmt: skip
-WARNING_FREE_BYTES, MIN_FREE_BYTES = GiB, 50 * MiB
-PROBE_TIMEOUT_S = 2.0
 
 
 def check_python() -> Finding:
@@ -66,8 +64,16 @@ def check_torch() -> Finding:
     )
 
 
-def check_data_folder(settings: Settings) -> Finding:
-    """Check that the data folder is writable and has free space."""
+def check_data_folder(
+    settings: Settings, *, min_free_bytes: int = 50 * MiB, warning_free_bytes: int = GiB
+) -> Finding:
+    """Check that the data folder is writable and has free space.
+
+    Args:
+        settings: The settings.
+        min_free_bytes: Below which nothing can be done.
+        warning_free_bytes: Below which large tables may fail.
+    """
     folder = settings.data_dir
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     try:
@@ -77,21 +83,21 @@ def check_data_folder(settings: Settings) -> Finding:
         remedy = "make it writable for the user of the service, or set another folder in KAN_DATA_DIR"
         return report_broken("data folder", f"{folder} is not writable: {error.strerror}", remedy)
     fact = f"{folder}{'' if existing == folder else ', to be created'}; {free / GiB:.1f} GiB are free"
-    if free >= WARNING_FREE_BYTES:
+    if free >= warning_free_bytes:
         return report_ok("data folder", fact)
-    judged = report_broken if free < MIN_FREE_BYTES else report_warning
+    judged = report_broken if free < min_free_bytes else report_warning
     return judged("data folder", fact, "free space, or set a folder on another disk in KAN_DATA_DIR")
 
 
-def check_port(settings: Settings) -> Finding:
-    """Check that the port is free; if not, report what uses it."""
+def check_port(settings: Settings, *, timeout_s: float = 2.0) -> Finding:
+    """Check that the port is free; if not, report what uses it, provided that it answers within the time."""
     where = f"{settings.host} port {settings.port}"
     if _is_free(settings):
         return report_ok("port", f"{where} is free")
     url = find_service_url(settings)
     if url is not None and urlsplit(url).port == settings.port:
         return report_ok("port", f"the service of this data folder answers at {url}")
-    who = "another KAN service" if _is_kan_service(settings.port) else "another program"
+    who = "another KAN service" if _is_kan_service(settings.port, timeout_s) else "another program"
     return report_warning(
         "port", f"{where} is in use by {who}", "set another in KAN_PORT, or `serve --port 0`"
     )
@@ -107,10 +113,10 @@ def _is_free(settings: Settings) -> bool:
     return False
 
 
-def _is_kan_service(number: int) -> bool:
+def _is_kan_service(number: int, timeout_s: float) -> bool:
     with suppress(httpx.HTTPError, ValueError):
         return bool(
-            httpx.get(f"http://127.0.0.1:{number}/health/live", timeout=PROBE_TIMEOUT_S).json()
+            httpx.get(f"http://127.0.0.1:{number}/health/live", timeout=timeout_s).json()
             == {"status": "live"}
         )
     return False

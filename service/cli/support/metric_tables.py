@@ -20,7 +20,6 @@ METRIC_NAMES = {
 }
 RESIDUAL_METRICS = ("equation_residual", "condition_residual", "estimated_error")
 LAW_METRIC = "law_mean_log_likelihood"  # printed in the column of the law
-MAX_DECIMALS = 9
 
 
 def print_quality(model: Model, formulas: Symbolic | None) -> None:
@@ -101,11 +100,16 @@ def _estimate_rows(title: str, numbers: Iterable[Sequence[Any]]) -> Iterator[lis
         yield [f"  {clean_text(name)}", *_format_by_error(values, values[1])]
 
 
-def _format_by_error(values: Iterable[float | None], error: float | None) -> Iterator[str]:
-    """Format values with the decimals that are significant given the standard error: two digits of it."""
+def _format_by_error(
+    values: Iterable[float | None], error: float | None, *, max_decimals: int = 9
+) -> Iterator[str]:
+    """Format values with the decimals that are significant given the standard error: two digits of it.
+
+    Numbers that need more than ``max_decimals`` decimals get an exponent.
+    """
     decimals = 1 - math.floor(math.log10(error)) if error else -1
     for value in values:
-        is_plain = value is not None and 0 <= decimals <= MAX_DECIMALS
+        is_plain = value is not None and 0 <= decimals <= max_decimals
         yield f"{value:.{decimals}f}" if is_plain else _format_number(value, 6)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from service.cli.support.metric_tables import print_estimates, print_law, print_quality
@@ -28,8 +29,22 @@ TASK_NO_FORMULA = {
     "equation": "not requested, or no closed-form solution was found; the network is the solution",
 }
 LONG_NUMBER = re.compile(r"(?<![\w.])\d+\.\d+(?:e[+-]?\d+)?")
-MAX_DIGITS = 6
-MAX_RANGES = 12  # variables, so that the list stays readable
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportLimits:
+    """What the report on a model leaves out, so that it stays readable.
+
+    Attributes:
+        max_digits: Of the numbers in a formula.
+        max_ranges: Variables with their valid range.
+    """
+
+    max_digits: int = 6
+    max_ranges: int = 12
+
+
+DEFAULT_LIMITS = ReportLimits()
 
 
 def fetch_formulas(client: Client, model: Model) -> Symbolic | None:
@@ -42,7 +57,7 @@ def fetch_formulas(client: Client, model: Model) -> Symbolic | None:
         return None
 
 
-def print_report(model: Model, formulas: Symbolic | None) -> None:
+def print_report(model: Model, formulas: Symbolic | None, *, limits: ReportLimits = DEFAULT_LIMITS) -> None:
     """Print the network, metrics, formulas and warnings of a model."""
     print_field("model", f"{model.name}, version {model.version} ({model.id})")
     shape = model.network
@@ -54,17 +69,17 @@ def print_report(model: Model, formulas: Symbolic | None) -> None:
     if formulas is None:
         print_field("formula", f"none: {TASK_NO_FORMULA.get(model.task, NO_FORMULA)}")
     else:
-        _print_formulas(model, formulas)
+        _print_formulas(model, formulas, limits)
     for warning in model.warnings:
         print_field("warning", str(warning["detail"]) if isinstance(warning, dict) else warning)
 
 
-def _print_formulas(model: Model, formulas: Symbolic) -> None:
+def _print_formulas(model: Model, formulas: Symbolic, limits: ReportLimits) -> None:
     are_rounded = False
     for output in formulas.outputs:
         if output.law is not None:
             print_law(output.law)
-        shown = round_numbers(output.expression)
+        shown = round_numbers(output.expression, limits=limits)
         are_rounded |= shown != output.expression
         is_named_so = output.quantity in ("value", "density")  # p(x) needs no quantity in front
         name = output.name if is_named_so else f"{output.quantity} of {output.name}"
@@ -74,28 +89,31 @@ def _print_formulas(model: Model, formulas: Symbolic) -> None:
     verdicts = VERDICTS | TASK_VERDICTS.get(model.task, {})
     print_field("verdict", verdicts.get(formulas.verdict, formulas.verdict))
     if are_rounded:
-        print_field("", f"(numbers are shown with {MAX_DIGITS} digits; 'kan-service formula' prints all)")
+        print_field(
+            "", f"(numbers are shown with {limits.max_digits} digits; 'kan-service formula' prints all)"
+        )
     domain = {name: seen for output in formulas.outputs for name, seen in output.domain.items()}
-    print_field("holds for", "; ".join(_format_ranges(domain)))
+    print_field("holds for", "; ".join(_format_ranges(domain, limits)))
 
 
-def _format_ranges(domain: Mapping[str, Any]) -> Iterator[str]:
-    for name, seen in list(domain.items())[:MAX_RANGES]:
+def _format_ranges(domain: Mapping[str, Any], limits: ReportLimits) -> Iterator[str]:
+    for name, seen in list(domain.items())[: limits.max_ranges]:
         is_range = (
             isinstance(seen, Sequence)
             and len(seen) == 2
             and all(isinstance(end, int | float) for end in seen)
         )
         yield f"{name} from {seen[0]:.6g} to {seen[1]:.6g}" if is_range else f"{name} in {seen}"
-    if len(domain) > MAX_RANGES:
-        yield f"and {len(domain) - MAX_RANGES} more"
+    if len(domain) > limits.max_ranges:
+        yield f"and {len(domain) - limits.max_ranges} more"
 
 
-def round_numbers(expression: str) -> str:
-    """Round the long numbers of a formula to ``MAX_DIGITS`` digits."""
-    return LONG_NUMBER.sub(_shorten_number, expression)
+def round_numbers(expression: str, *, limits: ReportLimits = DEFAULT_LIMITS) -> str:
+    """Round the long numbers of a formula to ``max_digits`` digits."""
 
+    def shorten(number: re.Match[str]) -> str:
+        digits = re.sub(r"e.*|\.|^0\.0*", "", number[0])
+        is_short = len(digits) <= limits.max_digits
+        return number[0] if is_short else f"{float(number[0]):.{limits.max_digits}g}"
 
-def _shorten_number(number: re.Match[str]) -> str:
-    digits = re.sub(r"e.*|\.|^0\.0*", "", number[0])
-    return number[0] if len(digits) <= MAX_DIGITS else f"{float(number[0]):.{MAX_DIGITS}g}"
+    return LONG_NUMBER.sub(shorten, expression)

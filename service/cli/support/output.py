@@ -8,17 +8,30 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
 
-COLUMN_GAP = 2  # between columns of a table
-MAX_CELL_WIDTH = 40  # characters of a table cell; an id has 36
-LABEL_WIDTH = 11  # column at which the text after a label starts
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print only one JSON document.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableStyle:
+    """Sizes of a table in a terminal, in characters.
+
+    Attributes:
+        column_gap: Between columns.
+        max_cell_width: Of a cell; an id has 36 characters.
+    """
+
+    column_gap: int = 2
+    max_cell_width: int = 40
+
+
+DEFAULT_TABLE = TableStyle()
 
 
 def print_message(text: str) -> None:
@@ -39,33 +52,39 @@ def print_result(result: Any, as_json: bool, tell: Callable[[], None]) -> None:
         tell()
 
 
-def print_field(label: str, text: str) -> None:
-    """Print a text after its label on one line; in a terminal, wrapped and indented."""
-    start = (f"{label}:" if label else "").ljust(LABEL_WIDTH)
+def print_field(label: str, text: str, *, label_width: int = 11) -> None:
+    """Print a text after its label on one line; in a terminal, wrapped and indented by ``label_width``."""
+    start = (f"{label}:" if label else "").ljust(label_width)
     text = clean_text(text).replace("\n", " ")
     if not sys.stdout.isatty():
         typer.echo(f"{start}{text}")
         return
     width = max(40, shutil.get_terminal_size().columns)
-    lines = textwrap.wrap(text, width - LABEL_WIDTH, break_on_hyphens=False) or [""]
+    lines = textwrap.wrap(text, width - label_width, break_on_hyphens=False) or [""]
     typer.echo(typer.style(start, bold=True) + lines[0])
     for line in lines[1:]:
-        typer.echo(" " * LABEL_WIDTH + line)
+        typer.echo(" " * label_width + line)
 
 
 def print_list(
-    items: Iterable[BaseModel], as_json: bool, names: Sequence[str], cells: Callable[[Any], Sequence[Any]]
+    items: Iterable[BaseModel],
+    as_json: bool,
+    names: Sequence[str],
+    cells: Callable[[Any], Sequence[Any]],
+    *,
+    style: TableStyle = DEFAULT_TABLE,
 ) -> None:
     """Print a list: as JSON, as a table in a terminal, else as tab-separated lines with complete cells.
 
     Args:
         names: Column headings.
         cells: Returns the cells of an item.
+        style: Sizes of the table.
     """
     if as_json:
         typer.echo(json.dumps({"items": [_to_plain(item) for item in items]}, indent=2, ensure_ascii=False))
     elif sys.stdout.isatty():
-        _print_table(names, [[_format_cell(cell) for cell in cells(item)] for item in items])
+        _print_table(names, [[_format_cell(cell) for cell in cells(item)] for item in items], style)
     else:
         print_lines(cells(item) for item in items)
 
@@ -76,23 +95,26 @@ def print_lines(rows: Iterable[Sequence[Any]]) -> None:
         typer.echo("\t".join(map(_format_exact, row)))
 
 
-def _print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _print_table(names: Sequence[str], rows: Sequence[Sequence[str]], style: TableStyle) -> None:
     """Print as many columns as fit; the last ones are least important."""
     if not rows:
         print_message("there are none yet")
         return
     columns = [
-        [name, *map(_truncate, cells)] for name, cells in zip(names, zip(*rows, strict=True), strict=True)
+        [name, *(_truncate(cell, style) for cell in cells)]
+        for name, cells in zip(names, zip(*rows, strict=True), strict=True)
     ]
     widths = [max(map(len, column)) for column in columns]
     room = shutil.get_terminal_size().columns
     fitting = [
-        number for number in range(len(names)) if sum(widths[: number + 1]) + COLUMN_GAP * number <= room
+        number
+        for number in range(len(names))
+        if sum(widths[: number + 1]) + style.column_gap * number <= room
     ]
     shown = len(fitting) or 1
     for number, line in enumerate(zip(*columns[:shown], strict=True)):
         text = (
-            (" " * COLUMN_GAP)
+            (" " * style.column_gap)
             .join(cell.ljust(width) for cell, width in zip(line, widths, strict=False))
             .rstrip()
         )
@@ -101,8 +123,9 @@ def _print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         print_message(f"(columns not shown: {', '.join(names[shown:])}; --json shows all)")
 
 
-def _truncate(cell: str) -> str:
-    return cell if len(cell) <= MAX_CELL_WIDTH else f"{cell[: MAX_CELL_WIDTH - 1]}…"
+def _truncate(cell: str, style: TableStyle) -> str:
+    width = style.max_cell_width
+    return cell if len(cell) <= width else f"{cell[: width - 1]}…"
 
 
 def _format_cell(value: Any) -> str:

@@ -3,11 +3,12 @@
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from service.cli.support.metric_tables import METRIC_NAMES
 from service.cli.support.model_report import round_numbers
-from service.cli.support.output import clean_text, print_lines, print_message
+from service.cli.support.output import TableStyle, clean_text, print_lines, print_message
 
 METRICS = ("rmse", "r2", "accuracy", "log_loss", "mean_log_likelihood")
 FORMULA = "formula"
@@ -15,19 +16,35 @@ OUTCOME_COLUMNS = ("status", "parameters", "training_seconds", "model", "verdict
 COLUMN_HEADS = METRIC_NAMES | {"training": "#", "training_seconds": "seconds", "log_loss": "log loss"}
 # Aligned left; all other columns are numbers, aligned right
 TEXT_COLUMNS = "status", "model", "verdict", FORMULA
-MAX_FORMULA_CHARACTERS = 100  # characters of a formula; the file has the complete one
-MIN_FORMULA_WIDTH = 16  # characters of the formula column
-COLUMN_GAP = 2
 
 Row = Mapping[str, Any]
 
 
-def print_rows(rows: Sequence[Row], settings: Sequence[str]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class StudyTableStyle(TableStyle):
+    """Sizes of the table of a study, in characters.
+
+    Attributes:
+        max_formula_length: Of a formula; the file has the complete one.
+        min_formula_width: Of the column of formulas, which can be wrapped.
+    """
+
+    max_formula_length: int = 100
+    min_formula_width: int = 16
+
+
+DEFAULT_STYLE = StudyTableStyle()
+
+
+def print_rows(
+    rows: Sequence[Row], settings: Sequence[str], *, style: StudyTableStyle = DEFAULT_STYLE
+) -> None:
     """Print the table.
 
     Args:
         rows: Rows of the file: one per training, or per grid of a training.
         settings: Names of the columns of varied settings.
+        style: Sizes of the table.
     """
     if not sys.stdout.isatty():
         print_lines([list(rows[0]), *(list(row.values()) for row in rows)])
@@ -38,32 +55,32 @@ def print_rows(rows: Sequence[Row], settings: Sequence[str]) -> None:
         *(name for name in (*METRICS, *OUTCOME_COLUMNS) if _has_content(name, rows)),
     ]
     columns = {
-        name: [_column_head(name, settings), *(_format_cell(name, row[name]) for row in rows)]
+        name: [_column_head(name, settings), *(_format_cell(name, row[name], style) for row in rows)]
         for name in names
     }
-    shown = list(_select_columns(columns, shutil.get_terminal_size().columns))
-    _print_columns({name: columns[name] for name in shown})
+    shown = list(_select_columns(columns, shutil.get_terminal_size().columns, style))
+    _print_columns({name: columns[name] for name in shown}, style)
     if left_out := [columns[name][0] for name in names if name not in shown]:
         print_message(f"(columns not shown: {', '.join(left_out)}; the file has all)")
 
 
-def _select_columns(columns: Mapping[str, Sequence[str]], room: int) -> Iterator[str]:
+def _select_columns(columns: Mapping[str, Sequence[str]], room: int, style: StudyTableStyle) -> Iterator[str]:
     """Names of the columns that fit into the width ``room``; formulas can be wrapped."""
     for name, cells in columns.items():
         width = max(map(len, cells))
-        room -= min(width, MIN_FORMULA_WIDTH) if name == FORMULA else width
+        room -= min(width, style.min_formula_width) if name == FORMULA else width
         if room < 0:
             return
         yield name
-        room -= COLUMN_GAP
+        room -= style.column_gap
 
 
-def _print_columns(columns: Mapping[str, Sequence[str]]) -> None:
+def _print_columns(columns: Mapping[str, Sequence[str]], style: StudyTableStyle) -> None:
     from rich.console import Console  # noqa: PLC0415  # slow to import, and not always needed
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(box=None, pad_edge=False, padding=(0, COLUMN_GAP, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, style.column_gap, 0, 0))
     for name, (head, *_) in columns.items():
         side: Literal["left", "right"] = "left" if name in TEXT_COLUMNS else "right"
         table.add_column(head, justify=side, no_wrap=name != FORMULA)
@@ -86,12 +103,10 @@ def _column_head(name: str, settings: Sequence[str]) -> str:
     return last if name in settings and is_alone else COLUMN_HEADS.get(name, name)
 
 
-def _format_cell(name: str, value: Any) -> str:
+def _format_cell(name: str, value: Any, style: StudyTableStyle) -> str:
     if value is None:
         return ""
     if name == FORMULA:
-        formula = round_numbers(value)
-        return clean_text(
-            formula if len(formula) <= MAX_FORMULA_CHARACTERS else f"{formula[: MAX_FORMULA_CHARACTERS - 1]}…"
-        )
+        formula, length = round_numbers(value), style.max_formula_length
+        return clean_text(formula if len(formula) <= length else f"{formula[: length - 1]}…")
     return f"{value:.4g}" if isinstance(value, float) else clean_text(str(value).strip('"'))

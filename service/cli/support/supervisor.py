@@ -18,11 +18,26 @@ from service.process_limits import end_with_parent
 
 log = logging.getLogger(__name__)
 
-CHECK_INTERVAL_S = 0.1
-FIRST_PAUSE_S = 0.5
-MAX_PAUSE_S = 30.0
-MIN_STEADY_RUN_S = 60.0  # a child that ran this long restarts after the shortest pause
-KILL_AFTER_S = 5.0  # after the time that a child may take to drain
+
+@dataclass(frozen=True, kw_only=True)
+class RestartPolicy:
+    """When ended children start again, and when running ones are killed.
+
+    Attributes:
+        check_interval_s: Between two looks at the children.
+        first_pause_s, max_pause_s: Before a restart: doubles with each early end.
+        min_steady_run_s: A child that ran this long restarts after the shortest pause.
+        kill_after_s: After the time that a child may take to drain.
+    """
+
+    check_interval_s: float = 0.1
+    first_pause_s: float = 0.5
+    max_pause_s: float = 30.0
+    min_steady_run_s: float = 60.0
+    kill_after_s: float = 5.0
+
+
+DEFAULT_POLICY = RestartPolicy()
 
 
 @dataclass
@@ -31,6 +46,7 @@ class Child:
 
     name: str
     command: Sequence[str]
+    policy: RestartPolicy
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     starts_at: float = 0.0
@@ -47,13 +63,14 @@ class Child:
         )
 
     def schedule_restart(self) -> None:
-        """Schedule the restart; the pause doubles with each early end, up to ``MAX_PAUSE_S``."""
+        """Schedule the restart; the pause doubles with each early end, up to the longest."""
         assert self.process is not None  # noqa: S101
         lived_s = time.monotonic() - self.started_at
+        policy = self.policy
         self.pause_s = (
-            FIRST_PAUSE_S
-            if lived_s >= MIN_STEADY_RUN_S
-            else min(MAX_PAUSE_S, self.pause_s * 2 or FIRST_PAUSE_S)
+            policy.first_pause_s
+            if lived_s >= policy.min_steady_run_s
+            else min(policy.max_pause_s, self.pause_s * 2 or policy.first_pause_s)
         )
         self.starts_at = time.monotonic() + self.pause_s
         facts = {"command": self.name, "exit_code": self.process.returncode, "pause_s": self.pause_s}
@@ -69,6 +86,7 @@ class Supervisor:
         environment: Environment of the children.
         drain_s: Time that a child may take to stop.
         on_look: Called several times a second until it returns true, for example once the service is ready.
+        policy: When children start again.
     """
 
     def __init__(
@@ -78,10 +96,11 @@ class Supervisor:
         *,
         drain_s: float,
         on_look: Callable[[], bool] = lambda: True,
+        policy: RestartPolicy = DEFAULT_POLICY,
     ) -> None:
-        self._children = [Child(name, command) for name, command in commands.items()]
+        self._children = [Child(name, command, policy) for name, command in commands.items()]
         self._environment, self._drain_s, self._on_look = environment, drain_s, on_look
-        self._stopped = threading.Event()
+        self._policy, self._stopped = policy, threading.Event()
 
     def run(self) -> int:
         """Start the children, restart those that end, stop all on SIGTERM or SIGINT; return the exit code."""
@@ -92,7 +111,7 @@ class Supervisor:
             while not self._stopped.is_set():
                 self.check_children()
                 is_satisfied = is_satisfied or self._on_look()
-                self._stopped.wait(CHECK_INTERVAL_S)
+                self._stopped.wait(self._policy.check_interval_s)
         finally:
             self.stop()
         return 0
@@ -110,7 +129,7 @@ class Supervisor:
         running = [child.process for child in self._children if child.process is not None]
         for process in running:
             process.send_signal(signal.SIGTERM)
-        ends_at = time.monotonic() + self._drain_s + KILL_AFTER_S
+        ends_at = time.monotonic() + self._drain_s + self._policy.kill_after_s
         for process in running:
             try:
                 process.wait(max(0.0, ends_at - time.monotonic()))

@@ -9,7 +9,6 @@ from service.cli.support.live_progress import show_live_progress
 from service.cli.support.output import print_message
 from service.client import Client, ClientError, Dataset, Job, JobCancelled
 
-CANCEL_TIMEOUT_S = 15.0
 CANCEL_MESSAGE = "cancelled, nothing is kept; --keep-best keeps the best network so far"
 STUDY_CANCEL_MESSAGE = "cancelled; the models trained so far stay; --keep-best also keeps a table of them"
 
@@ -50,11 +49,11 @@ def _finish_with_best(client: Client, job: Job) -> Job | None:
     return None
 
 
-def _cancel_and_delete(client: Client, job: Job, dataset: Dataset | None) -> None:
-    """Cancel the job, wait for its end, and delete the dataset."""
+def _cancel_and_delete(client: Client, job: Job, dataset: Dataset | None, *, timeout_s: float = 15.0) -> None:
+    """Cancel the job, wait up to ``timeout_s`` for its end, and delete the dataset."""
     _cancel(client, job, keep_best=False)
     with suppress(ClientError):
-        client.wait(job, CANCEL_TIMEOUT_S, progress=False)
+        client.wait(job, timeout_s, progress=False)
     if dataset is not None:
         with suppress(ClientError):
             client.delete(dataset)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from service.cli import app
+from service.cli.commands import predict
 from service.cli.support.completion import model_names
 from service.client import Client, Dataset
 from service.db.session import Sessions
@@ -149,7 +151,7 @@ def test_many_rows_are_asked_for_in_parts(
 ) -> None:
     (tmp_path / "rows.csv").write_text("x1,x2\n0.1,1\n0.9,-1.5\n0.5,0\n30,0\n0.1,0.1\n")
     whole = document(kan("predict", law.name, "rows.csv", "--json"))
-    monkeypatch.setattr("service.cli.commands.predict.MAX_ROWS_PER_REQUEST", 2)
+    monkeypatch.setattr(predict, "_request_predictions", partial(predict._request_predictions, batch_rows=2))
     assert document(kan("predict", law.name, "rows.csv", "--json")) == whole
 
 

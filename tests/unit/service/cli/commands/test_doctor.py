@@ -104,13 +104,12 @@ def test_a_folder_that_cannot_be_written_to_is_said(monkeypatch: pytest.MonkeyPa
     assert states(findings(exit_code=1))["data folder"] == "broken"
 
 
-def test_a_port_is_held_by_another_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_checks, "PROBE_TIMEOUT_S", 0.05)
+def test_a_port_is_held_by_another_program() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", load_settings().port))
         listener.listen()
-        port = findings()["port"]
-    assert (port["state"], "in use by another program" in port["fact"]) == ("warning", True)
+        port = machine_checks.check_port(load_settings(), timeout_s=0.05)
+    assert (port.state, "in use by another program" in port.fact) == ("warning", True)
 
 
 def test_a_port_is_held_by_the_service_of_this_folder() -> None:

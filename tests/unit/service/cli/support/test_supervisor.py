@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.cli.support import supervisor as supervision
-from service.cli.support.supervisor import Supervisor
+from service.cli.support.supervisor import RestartPolicy, Supervisor
 from tests.support.servers import wait_until
 
 
@@ -43,13 +42,10 @@ def test_children_are_started_in_the_group_of_their_parent_and_stopped(tmp_path:
     assert not any(is_running(pid) for pid in pids(log))
 
 
-def test_a_child_that_ends_is_started_again_later_and_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervision, "FIRST_PAUSE_S", 0.05)
-    monkeypatch.setattr(supervision, "MAX_PAUSE_S", 0.1)
+def test_a_child_that_ends_is_started_again_later_and_later(tmp_path: Path) -> None:
     log = tmp_path / "pids"
-    supervisor = supervise(write_pid_then(log, "raise SystemExit(3)"))
+    policy = RestartPolicy(first_pause_s=0.05, max_pause_s=0.1)
+    supervisor = supervise(write_pid_then(log, "raise SystemExit(3)"), policy=policy)
     pauses = set()
 
     def has_started_thrice() -> bool:
@@ -62,12 +58,10 @@ def test_a_child_that_ends_is_started_again_later_and_later(
     assert {0.05, 0.1} <= pauses
 
 
-def test_a_child_that_has_run_long_starts_again_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervision, "MIN_STEADY_RUN_S", 0.0)
+def test_a_child_that_has_run_long_starts_again_at_once(tmp_path: Path) -> None:
     log = tmp_path / "pids"
-    supervisor = supervise(write_pid_then(log, "raise SystemExit(0)"))
+    policy = RestartPolicy(min_steady_run_s=0.0)
+    supervisor = supervise(write_pid_then(log, "raise SystemExit(0)"), policy=policy)
     supervisor._children[0].pause_s = 30.0
     supervisor.check_children()
     wait_until(lambda: supervisor._children[0].process is None or not supervisor.check_children())
@@ -75,11 +69,11 @@ def test_a_child_that_has_run_long_starts_again_at_once(
     supervisor.stop()
 
 
-def test_a_child_that_ignores_the_signal_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervision, "KILL_AFTER_S", 0.1)
+def test_a_child_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
     log = tmp_path / "pids"
     ignore = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-    supervisor = supervise(ignore + write_pid_then(log, "time.sleep(60)"), drain_s=0.1)
+    policy = RestartPolicy(kill_after_s=0.1)
+    supervisor = supervise(ignore + write_pid_then(log, "time.sleep(60)"), drain_s=0.1, policy=policy)
     supervisor.check_children()
     wait_until(lambda: len(pids(log)) == 1)
     supervisor.stop()
