@@ -5,22 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from service.errors import Invalid
+from service.ingest.limits import IngestLimits
 
 if TYPE_CHECKING:
     from service.settings import Settings
 
-MAX_NAME_LENGTH = 200
-MAX_ERROR_ENTRIES = 20
-CELL_BYTES = 28  # memory per cell while a table is read from text: an entry among texts, and a value
-NUMBER_CELL_BYTES = 12  # memory per cell of a number column in a file that stores numbers
 
-
-def check_names(names: list[str], settings: Settings, *, may_be_empty: bool = False) -> list[str]:
+def check_names(
+    names: list[str], settings: Settings, limits: IngestLimits, *, may_be_empty: bool = False
+) -> list[str]:
     """Check column names; returns them without surrounding spaces.
 
     Args:
         names: As they were sent.
-        settings: The limits.
+        settings: The limits of the operator.
+        limits: The other limits.
         may_be_empty: Whether the caller drops columns without a name; they do not count.
 
     Raises:
@@ -37,24 +36,24 @@ def check_names(names: list[str], settings: Settings, *, may_be_empty: bool = Fa
     first_seen: dict[str, int] = {}
     errors: list[dict[str, Any]] = []
     for number, name in enumerate(names, start=1):
-        if fault := _find_fault(name, first_seen.get(name)):
-            errors.append({"column": name[:MAX_NAME_LENGTH], "column_number": number} | fault)
+        if fault := _find_fault(name, first_seen.get(name), limits):
+            errors.append({"column": name[: limits.max_name_length], "column_number": number} | fault)
         first_seen.setdefault(name, number)
     if any(not may_be_empty or error["code"] != "empty_name" for error in errors):
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise Invalid("column_names", errors[0]["detail"] + more, errors=errors[:MAX_ERROR_ENTRIES])
+        raise Invalid("column_names", errors[0]["detail"] + more, errors=errors[: limits.max_error_entries])
     return names
 
 
 def check_size(
-    rows: int, columns: int, settings: Settings, *, cell_bytes: float = CELL_BYTES, text_bytes: int = 0
+    rows: int, columns: int, settings: Settings, *, cell_bytes: float, text_bytes: int = 0
 ) -> None:
     """Refuse a table with too many rows, or too large for the memory limit.
 
     Args:
         rows: Number of rows read so far.
         columns: Number of columns.
-        settings: The limits.
+        settings: The limits of the operator.
         cell_bytes: Memory per cell.
         text_bytes: Memory for the texts of all cells.
     """
@@ -73,16 +72,16 @@ def check_size(
         )
 
 
-def _find_fault(name: str, first_seen: int | None) -> dict[str, Any] | None:
+def _find_fault(name: str, first_seen: int | None, limits: IngestLimits) -> dict[str, Any] | None:
     if not name:
         return {
             "code": "empty_name",
             "detail": "a column has no name; give every column one",
         }
-    if len(name) > MAX_NAME_LENGTH:
+    if len(name) > limits.max_name_length:
         return {
             "code": "name_too_long",
-            "detail": f"a column name is over {MAX_NAME_LENGTH} characters long; shorten it",
+            "detail": f"a column name is over {limits.max_name_length} characters long; shorten it",
         }
     if "\0" in name:
         return {"code": "nul_character", "detail": "a column name contains the character NUL; remove it"}

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from service.errors import Invalid
+from service.ingest.limits import DEFAULT_LIMITS, IngestLimits
 from service.ingest.missing_codes import (
     MissingCodes,
     mask_codes,
@@ -20,11 +21,6 @@ from service.ingest.missing_codes import (
 )
 
 EXACT_INTEGER = 2**53  # a double represents all integers up to here exactly
-MAX_CATEGORIES = 1_000
-MAX_UNCONDITIONAL_CATEGORIES = 20
-MAX_TOP_VALUES = 10
-HISTOGRAM_BINS = 24  # of a histogram: enough to see two peaks, few enough for a thumbnail
-MAX_SHOWN_CHARACTERS = 100
 ID_NAME = re.compile(r"(?i:(^|[^a-z])(id|uuid|guid|index|idx|rownames?))$|[a-z](ID|Id)$")  # ends of names
 
 Warnings = list[dict[str, Any]]
@@ -48,12 +44,15 @@ class IngestedTable:
     warnings: Warnings
 
 
-def check_and_describe(raw: RawTable, missing: MissingCodes | None = None) -> IngestedTable:
+def check_and_describe(
+    raw: RawTable, missing: MissingCodes | None = None, limits: IngestLimits = DEFAULT_LIMITS
+) -> IngestedTable:
     """Check the values, and describe the table.
 
     Args:
         raw: As it was read.
         missing: By column, or for ``*``, the values that mean missing.
+        limits: The limits.
 
     Raises:
         Invalid: A text contains NUL, which PostgreSQL cannot store, or ``missing`` names an unknown column.
@@ -64,10 +63,10 @@ def check_and_describe(raw: RawTable, missing: MissingCodes | None = None) -> In
         finite, found = _mask_infinities(_refuse_nul(column))
         columns.append(mask_codes(finite, missing or {}))
         warnings += found + warn_declared_codes(finite, columns[-1])
-    proposed = propose_codes(columns)
+    proposed = propose_codes(columns, limits)
     forms = {warning["column"]: warning["form"] for warning in raw.warnings if "form" in warning}
     reports = [
-        _report_column(column)
+        _report_column(column, limits)
         | {"possible_missing": proposed.get(column.name, []), "form": forms.get(column.name)}
         for column in columns
     ]
@@ -123,13 +122,13 @@ def find_first_row(mask: pl.Series) -> int:
     return int(mask.fill_null(value=False).arg_max() or 0)
 
 
-def _report_column(column: pl.Series) -> dict[str, Any]:
+def _report_column(column: pl.Series, limits: IngestLimits) -> dict[str, Any]:
     """The report of a column, as in ``GET /datasets/{id}``."""
     values = column.drop_nulls()
     distinct = values.n_unique()
     report = {
         "name": column.name,
-        "type": _report_type(column, len(values), distinct),
+        "type": _report_type(column, len(values), distinct, limits),
         "missing": column.null_count(),
         "distinct": distinct,
         "min": None,
@@ -142,47 +141,49 @@ def _report_column(column: pl.Series) -> dict[str, Any]:
     is_told_apart = distinct == len(column) and values.dtype in (pl.Int64, pl.String)
     report["is_id"] = is_told_apart and ID_NAME.search(column.name) is not None
     if len(values) and (values.dtype.is_numeric() or values.dtype == pl.Datetime):
-        report |= {"min": _to_json_value(values.min()), "max": _to_json_value(values.max())}
+        report |= {"min": _to_json_value(values.min(), limits), "max": _to_json_value(values.max(), limits)}
     if len(values) and values.dtype.is_numeric():
         report |= {"mean": _finite_or_none(values.mean()), "std": _finite_or_none(values.std())}
-        report["histogram"] = _histogram(values)
+        report["histogram"] = _histogram(values, limits)
     if values.dtype not in (pl.Float64, pl.Datetime):
-        report["top"] = _top_values(values)
+        report["top"] = _top_values(values, limits)
     return report
 
 
-def _report_type(column: pl.Series, present: int, distinct: int) -> str:
+def _report_type(column: pl.Series, present: int, distinct: int, limits: IngestLimits) -> str:
     """The type in the report: text with few distinct values, or each twice on average, is a category."""
     if column.dtype == pl.String:
-        is_category = distinct <= MAX_UNCONDITIONAL_CATEGORIES or distinct <= min(MAX_CATEGORIES, present / 2)
+        is_category = distinct <= limits.max_unconditional_categories or (
+            distinct <= min(limits.max_categories, present / 2)
+        )
         return "category" if is_category else "text"
     names = {pl.Boolean: "boolean", pl.Int64: "integer", pl.Float64: "number"}
     return names.get(column.dtype.base_type(), "datetime")
 
 
-def _top_values(values: pl.Series) -> list[dict[str, Any]]:
+def _top_values(values: pl.Series, limits: IngestLimits) -> list[dict[str, Any]]:
     """The most frequent values; the smallest first among equally frequent ones."""
     counts = values.rename("value").value_counts()
-    top = counts.sort(["count", "value"], descending=[True, False]).head(MAX_TOP_VALUES)
-    return [{"value": _to_json_value(value), "count": count} for value, count in top.iter_rows()]
+    top = counts.sort(["count", "value"], descending=[True, False]).head(limits.max_top_values)
+    return [{"value": _to_json_value(value, limits), "count": count} for value, count in top.iter_rows()]
 
 
-def _histogram(values: pl.Series) -> dict[str, Any] | None:
+def _histogram(values: pl.Series, limits: IngestLimits) -> dict[str, Any] | None:
     """Number of values in each of equal bins of the range; None if the range is empty or overflows."""
     numbers = values.cast(pl.Float64).to_numpy()
     low, high = float(numbers.min()), float(numbers.max())
     if not 0 < high - low < math.inf:
         return None
     places = (numbers - low) / (high - low)  # scaled to [0, 1]: bins of the largest numbers would overflow
-    counts, _ = np.histogram(places, bins=HISTOGRAM_BINS, range=(0.0, 1.0))
+    counts, _ = np.histogram(places, bins=limits.histogram_bins, range=(0.0, 1.0))
     return {"low": low, "high": high, "counts": counts.tolist()}
 
 
-def _to_json_value(value: Any) -> Any:
+def _to_json_value(value: Any, limits: IngestLimits) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, str) and len(value) > MAX_SHOWN_CHARACTERS:
-        return value[:MAX_SHOWN_CHARACTERS] + "…"
+    if isinstance(value, str) and len(value) > limits.max_shown_characters:
+        return value[: limits.max_shown_characters] + "…"
     return value
 
 

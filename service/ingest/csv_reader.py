@@ -18,8 +18,9 @@ import numpy as np
 import polars as pl
 
 from service.errors import Invalid
-from service.ingest.column_names import MAX_ERROR_ENTRIES, check_names, check_size
+from service.ingest.column_names import check_names, check_size
 from service.ingest.column_report import RawTable, Warnings
+from service.ingest.limits import IngestLimits
 from service.ingest.missing_codes import MissingCodes, mask_codes, warn_declared_codes
 from service.ingest.sniffing import detect_encoding
 from service.ingest.type_inference import infer_type
@@ -28,17 +29,18 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
-SAMPLE_CHARACTERS = 64 * 1024
-SAMPLE_RECORDS = 100
 INTEGER_PART = re.compile("[+-]?[0-9]+")
-BLOCK_ROWS = 2_000  # few enough that Python's garbage collector does not traverse them repeatedly
 
 Record = tuple[list[str], int]  # cells, and the line on which the record begins
 Cells = dict[str, list[pl.Series]]  # text of the cells by column, in blocks
 
 
 def read(
-    file: BinaryIO, filename: str | None, settings: Settings, missing: MissingCodes | None = None
+    file: BinaryIO,
+    filename: str | None,
+    settings: Settings,
+    missing: MissingCodes | None,
+    limits: IngestLimits,
 ) -> RawTable:
     """Read a typed table, with warnings about everything that was guessed.
 
@@ -47,28 +49,28 @@ def read(
     Raises:
         Invalid: The text is not a table.
     """
-    encoding, warnings = detect_encoding(file)
+    encoding, warnings = detect_encoding(file, limits)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="")
     try:
-        separator = _detect_separator(text.read(SAMPLE_CHARACTERS), filename)
+        separator = _detect_separator(text.read(limits.sample_characters), filename, limits)
         text.seek(0)
-        cells, lines, left_out = _read_cells(text, separator, settings)
+        cells, lines, left_out = _read_cells(text, separator, settings, limits)
     finally:
         text.detach()
-    typed, found = _infer_types(cells, separator, missing or {})
+    typed, found = _infer_types(cells, separator, missing or {}, limits)
     return RawTable(typed, warnings + left_out + _warn_layout(typed, separator) + found, lines)
 
 
-def _detect_separator(sample: str, filename: str | None) -> str:
+def _detect_separator(sample: str, filename: str | None, limits: IngestLimits) -> str:
     """The separator with which most records have as many cells as the header, then with the widest header."""
-    is_cut_off = len(sample) == SAMPLE_CHARACTERS
+    is_cut_off = len(sample) == limits.sample_characters
     lines = sample.splitlines(keepends=True)
     lines = lines[:-1] if is_cut_off and len(lines) > 1 else lines
     hinted = "\t" if (filename or "").lower().removesuffix(".gz").endswith((".tsv", ".tab")) else ","
 
     def rate_separator(separator: str) -> tuple[float, int, bool]:
-        widths = _record_widths(lines, separator)
+        widths = _record_widths(lines, separator, limits)
         if not widths or widths[0] < 2:
             return 0.0, 0, separator == hinted
         return widths.count(widths[0]) / len(widths), widths[0], separator == hinted
@@ -76,11 +78,11 @@ def _detect_separator(sample: str, filename: str | None) -> str:
     return max(SEPARATORS, key=rate_separator)
 
 
-def _record_widths(lines: list[str], separator: str) -> list[int]:
+def _record_widths(lines: list[str], separator: str, limits: IngestLimits) -> list[int]:
     """Number of cells per record of the sample, up to the first record that cannot be read."""
     widths = []
     with suppress(Invalid):
-        for cells, _ in islice(_iterate_records(lines, separator), SAMPLE_RECORDS):
+        for cells, _ in islice(_iterate_records(lines, separator), limits.sample_records):
             widths.append(len(cells))
     return widths
 
@@ -103,7 +105,7 @@ def _iterate_records(lines: Iterable[str], separator: str) -> Iterator[Record]:
 
 
 def _read_cells(
-    text: io.TextIOWrapper, separator: str, settings: Settings
+    text: io.TextIOWrapper, separator: str, settings: Settings, limits: IngestLimits
 ) -> tuple[Cells, np.ndarray[Any, Any], Warnings]:
     """All cells as text, the line of every record, and warnings about omitted empty columns and rows.
 
@@ -114,20 +116,21 @@ def _read_cells(
     header, _ = next(records, ([], 0))
     if not header:
         raise Invalid("empty_file", "the file holds only blank lines; add a header and rows")
-    names = check_names(header, settings, may_be_empty=any(map(str.strip, header)))
+    names = check_names(header, settings, limits, may_be_empty=any(map(str.strip, header)))
     named = [place for place, name in enumerate(names) if name]
     cells: Cells = {names[place]: [] for place in named}
     lines: list[np.ndarray[Any, Any]] = []
     empty_lines: list[int] = []
     rows = 0
-    while records_left := list(islice(records, BLOCK_ROWS)):
+    while records_left := list(islice(records, limits.csv_block_rows)):
         block = [record for record in records_left if any(map(str.strip, record[0]))]
         empty_lines += [line for record, line in records_left if not any(map(str.strip, record))]
         block = [_drop_surplus_cells(record, len(names)) for record in block]
-        _refuse_ragged(block, len(names), separator)
-        _refuse_unnamed(block, names)
+        _refuse_ragged(block, len(names), separator, limits)
+        _refuse_unnamed(block, names, limits)
         rows += len(block)
-        check_size(rows, len(named), settings, text_bytes=cast("BinaryIO", text.buffer).tell())
+        text_bytes = cast("BinaryIO", text.buffer).tell()
+        check_size(rows, len(named), settings, cell_bytes=limits.cell_bytes, text_bytes=text_bytes)
         columns = list(zip(*(record for record, _ in block), strict=True))
         for place in named if block else ():
             cells[names[place]].append(pl.Series(names[place], columns[place], dtype=pl.String))
@@ -145,7 +148,7 @@ def _drop_surplus_cells(record: Record, width: int) -> Record:
     return record if len(cells) <= width or any(map(str.strip, cells[width:])) else (cells[:width], line)
 
 
-def _refuse_unnamed(block: list[Record], names: list[str]) -> None:
+def _refuse_unnamed(block: list[Record], names: list[str], limits: IngestLimits) -> None:
     """Refuse values in columns without a name."""
     unnamed = [place for place, name in enumerate(names) if not name]
     errors = {
@@ -161,7 +164,7 @@ def _refuse_unnamed(block: list[Record], names: list[str]) -> None:
     }
     if errors:
         first = [errors[place] for place in sorted(errors)]
-        raise Invalid("column_names", str(first[0]["detail"]), errors=first[:MAX_ERROR_ENTRIES])
+        raise Invalid("column_names", str(first[0]["detail"]), errors=first[: limits.max_error_entries])
 
 
 def _warn_empty(columns: int, lines: list[int]) -> Warnings:
@@ -175,7 +178,7 @@ def _warn_empty(columns: int, lines: list[int]) -> Warnings:
     return warnings
 
 
-def _refuse_ragged(block: list[Record], width: int, separator: str) -> None:
+def _refuse_ragged(block: list[Record], width: int, separator: str, limits: IngestLimits) -> None:
     errors = [
         {
             "line": line,
@@ -192,7 +195,7 @@ def _refuse_ragged(block: list[Record], width: int, separator: str) -> None:
         ragged = next(cells for cells, _ in block if len(cells) != width)
         if separator == "," and _could_be_decimal_commas(ragged, width):
             detail += "; if commas are decimal signs here, quote such numbers or separate the cells by ';'"
-        raise Invalid("ragged_rows", detail, errors=errors[:MAX_ERROR_ENTRIES])
+        raise Invalid("ragged_rows", detail, errors=errors[: limits.max_error_entries])
 
 
 def _could_be_decimal_commas(cells: list[str], width: int) -> bool:
@@ -206,14 +209,14 @@ def _could_be_decimal_commas(cells: list[str], width: int) -> bool:
 
 
 def _infer_types(
-    cells: Cells, separator: str, missing: MissingCodes
+    cells: Cells, separator: str, missing: MissingCodes, limits: IngestLimits
 ) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
     """Convert each column to its type, and free its text at once: text takes more memory than numbers."""
     typed, warnings = [], []
     for name in list(cells):
         text = pl.concat(cells.pop(name)).str.strip_chars()
         kept = mask_codes(text, missing)
-        values, found = infer_type(kept, comma_is_free=separator != ",")
+        values, found = infer_type(kept, limits, comma_is_free=separator != ",")
         typed.append(values)
         warnings += warn_declared_codes(text, kept) + found
     return pl.DataFrame(typed), warnings

@@ -14,24 +14,23 @@ from service import strict_json
 from service.errors import Invalid, Malformed
 from service.ingest.column_names import check_names, check_size
 from service.ingest.column_report import RawTable, Warnings
+from service.ingest.limits import IngestLimits
 from service.ingest.sniffing import detect_encoding
 from service.ingest.type_inference import parse_iso_times
 
 if TYPE_CHECKING:
     from service.settings import Settings
 
-BLOCK_ROWS = 20_000
-MAX_LINE_CHARACTERS = 16 * 2**20
 KINDS = {bool: "boolean", int: "number", float: "number", str: "text"}
 
 Place = Callable[[int, str], dict[str, Any]]
 
 
-def read_columns(columns: dict[str, list[Any]], settings: Settings) -> RawTable:
+def read_columns(columns: dict[str, list[Any]], settings: Settings, limits: IngestLimits) -> RawTable:
     """Read a table from ``{name: [values]}``."""
     if not columns:
         raise Invalid("no_columns", "the table has no columns; give at least one")
-    names = check_names(list(columns), settings)
+    names = check_names(list(columns), settings, limits)
     lengths = {name: len(values) for name, values in columns.items()}
     rows = max(lengths.values(), default=0)
     for name, length in lengths.items():
@@ -40,38 +39,40 @@ def read_columns(columns: dict[str, list[Any]], settings: Settings) -> RawTable:
             detail = f"column {name!r} has {length} values, another has {rows}; give all the same number"
             entry = {"pointer": where, "column": name, "code": "ragged_columns", "detail": detail}
             raise Invalid("ragged_columns", detail, errors=[entry])
-    check_size(rows, len(names), settings)
+    check_size(rows, len(names), settings, cell_bytes=limits.cell_bytes)
     table = _TableBuilder(
-        lambda row, name: {"pointer": strict_json.pointer(["columns", name, row])}, settings
+        lambda row, name: {"pointer": strict_json.pointer(["columns", name, row])}, settings, limits
     )
     table.add(columns, rows)
     return table.build()
 
 
-def read_rows(rows: list[Any], settings: Settings) -> RawTable:
+def read_rows(rows: list[Any], settings: Settings, limits: IngestLimits) -> RawTable:
     """Read a table from ``[{name: value}]``; an absent name is a missing value."""
 
     def locate_value(row: int, name: str) -> dict[str, Any]:
         return {"pointer": strict_json.pointer(["rows", row, name] if name else ["rows", row])}
 
-    return _build_table(iter([rows]), locate_value, settings)
+    return _build_table(iter([rows]), locate_value, settings, limits)
 
 
-def read_lines(file: BinaryIO, settings: Settings) -> RawTable:
+def read_lines(file: BinaryIO, settings: Settings, limits: IngestLimits) -> RawTable:
     """Read a table from a file with one JSON object per line; blank lines are skipped."""
-    encoding, warnings = detect_encoding(file)
+    encoding, warnings = detect_encoding(file, limits)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="\n")
     line_of: list[int] = []
 
     def read_blocks() -> Iterator[list[Any]]:
-        values = _parse_lines(text)
-        while block := list(islice(values, BLOCK_ROWS)):
+        values = _parse_lines(text, limits)
+        while block := list(islice(values, limits.json_block_rows)):
             line_of.extend(line for line, _ in block)
             yield [value for _, value in block]
 
     try:
-        raw = _build_table(read_blocks(), lambda row, name: _locate_line(line_of[row], name), settings)
+        raw = _build_table(
+            read_blocks(), lambda row, name: _locate_line(line_of[row], name), settings, limits
+        )
     finally:
         text.detach()
     return RawTable(raw.frame, warnings + raw.warnings, np.array(line_of))
@@ -81,15 +82,12 @@ def _locate_line(line: int, name: str) -> dict[str, Any]:
     return {"line": line} | ({"column": name} if name else {})
 
 
-def _parse_lines(text: io.TextIOWrapper) -> Iterator[tuple[int, Any]]:
-    line = 0
-    while content := text.readline(MAX_LINE_CHARACTERS):
+def _parse_lines(text: io.TextIOWrapper, limits: IngestLimits) -> Iterator[tuple[int, Any]]:
+    line, longest = 0, limits.max_line_characters
+    while content := text.readline(longest):
         line += 1
-        if len(content) == MAX_LINE_CHARACTERS:
-            detail = (
-                f"line {line} is over {MAX_LINE_CHARACTERS} characters long; put each object on a line of "
-                "its own"
-            )
+        if len(content) == longest:
+            detail = f"line {line} is over {longest} characters long; put each object on a line of its own"
             entry = {"line": line, "code": "line_too_long", "detail": detail}
             raise Invalid("line_too_long", detail, errors=[entry])
         if content.strip():
@@ -108,8 +106,10 @@ def _parse_line(content: str, line: int) -> Any:
         raise Invalid(error.code, f"line {line}: {fault}", errors=[entry]) from None
 
 
-def _build_table(blocks: Iterator[list[Any]], place: Place, settings: Settings) -> RawTable:
-    table = _TableBuilder(place, settings)
+def _build_table(
+    blocks: Iterator[list[Any]], place: Place, settings: Settings, limits: IngestLimits
+) -> RawTable:
+    table = _TableBuilder(place, settings, limits)
     for block in blocks:
         for number, row in enumerate(block):
             if not isinstance(row, dict):
@@ -124,10 +124,10 @@ def _build_table(blocks: Iterator[list[Any]], place: Place, settings: Settings) 
 class _TableBuilder:
     """Builds a table from blocks. A later block may have new names, and decimals in a column of integers."""
 
-    def __init__(self, place: Place, settings: Settings) -> None:
+    def __init__(self, place: Place, settings: Settings, limits: IngestLimits) -> None:
         self.rows = 0
         self._place = place
-        self._settings = settings
+        self._settings, self._limits = settings, limits
         self._kinds: dict[str, str] = {}
         self._blocks: list[pl.DataFrame] = []
         self._text_bytes = 0
@@ -135,9 +135,10 @@ class _TableBuilder:
     def add(self, columns: dict[str, list[Any]], rows: int) -> None:
         """Add a block of rows; ``None`` is a missing value."""
         if len(self._kinds | columns) > self._settings.max_columns:
-            check_names(list(self._kinds | columns), self._settings)
+            check_names(list(self._kinds | columns), self._settings, self._limits)
         names = len(self._kinds | columns)
-        check_size(self.rows + rows, names, self._settings, text_bytes=self._text_bytes)
+        cell_bytes, text_bytes = self._limits.cell_bytes, self._text_bytes
+        check_size(self.rows + rows, names, self._settings, cell_bytes=cell_bytes, text_bytes=text_bytes)
         block = pl.DataFrame([self._make_series(name, values) for name, values in columns.items()])
         self._blocks.append(block)
         self._text_bytes += 2 * int(block.select(pl.selectors.string()).estimated_size())  # block and joined
@@ -150,7 +151,7 @@ class _TableBuilder:
         if not self._kinds:
             raise Invalid("no_columns", "the rows have no fields; name at least one")
         frame = pl.concat(self._blocks, how="diagonal_relaxed", rechunk=True)
-        frame.columns = check_names(frame.columns, self._settings)
+        frame.columns = check_names(frame.columns, self._settings, self._limits)
         settled = [_finalize_type(column) for column in frame.iter_columns()]
         columns = [column for column, _ in settled]
         warnings = [

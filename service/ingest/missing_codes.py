@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from service.errors import Invalid
+from service.ingest.limits import IngestLimits
 from service.strict_json import pointer
 
 MissingCodes = Mapping[str, Sequence[float | str]]
@@ -25,8 +26,6 @@ KNOWN_CODES = {
     *(-1.0, -9.0, -100.0, -200.0, -500.0, -888.0, -8888.0, -1000.0, -7777.0, -32767.0, -32768.0),
     *(-1e30, -1e20, 1e20, 1e30),
 }
-MIN_OTHER_VALUES = 5  # other distinct values: fewer show no range
-MIN_SINGLE_CODE = 999  # least absolute value of a code that occurs only once
 
 
 def mask_codes(column: pl.Series, missing: MissingCodes) -> pl.Series:
@@ -56,12 +55,14 @@ def refuse_unknown_columns(missing: MissingCodes, columns: Sequence[str]) -> Non
             raise Invalid("invalid_missing", detail, errors=[entry | {"detail": detail}])
 
 
-def propose_codes(columns: Sequence[pl.Series]) -> dict[str, list[dict[str, Any]]]:
+def propose_codes(columns: Sequence[pl.Series], limits: IngestLimits) -> dict[str, list[dict[str, Any]]]:
     """By column, the ``value`` and ``count`` of each code, most frequent first.
 
     A code must be far from the other values in one column; in further columns being apart is enough.
     """
-    sides = {column.name: _find_extreme_codes(column) for column in columns if column.dtype.is_numeric()}
+    sides = {
+        column.name: _find_extreme_codes(column, limits) for column in columns if column.dtype.is_numeric()
+    }
     sure = {end.value for ends in sides.values() for end in ends if end.is_far}
     found = {name: [end for end in ends if end.is_far or end.value in sure] for name, ends in sides.items()}
     return {
@@ -78,7 +79,7 @@ class _ExtremeCode:
     far if the gap also exceeds the distance from that nearest value to the median.
     """
 
-    def __init__(self, column: pl.Series, rest: pl.Series, value: float) -> None:
+    def __init__(self, column: pl.Series, rest: pl.Series, value: float, limits: IngestLimits) -> None:
         self.value = value
         self.shown = int(value) if column.dtype.is_integer() or value.is_integer() else value
         self.count = len(column) - len(rest)
@@ -87,18 +88,18 @@ class _ExtremeCode:
         gap = abs(distinct[0] - value)
         half = distinct[: len(distinct) // 2 + 1]
         typical = abs(float(rest.median() or 0.0) - distinct[0])  # type: ignore[arg-type]
-        is_frequent = self.count > 1 or abs(value) >= MIN_SINGLE_CODE
+        is_frequent = self.count > 1 or abs(value) >= limits.min_single_code
         self.is_apart = is_frequent and gap > float(half.diff().abs().max() or 0.0)  # type: ignore[arg-type]
         self.is_far = self.is_apart and gap > typical
 
 
-def _find_extreme_codes(column: pl.Series) -> list[_ExtremeCode]:
+def _find_extreme_codes(column: pl.Series, limits: IngestLimits) -> list[_ExtremeCode]:
     """The codes at both ends that are apart; after removing one, the next value may be another."""
     values, found = column.drop_nulls().cast(pl.Float64), list[_ExtremeCode]()
-    while values.n_unique() > MIN_OTHER_VALUES:
+    while values.n_unique() > limits.min_other_values:
         low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
         ends = [
-            _ExtremeCode(values, values.filter(values != end), end)
+            _ExtremeCode(values, values.filter(values != end), end, limits)
             for end in (low, high)
             if end in KNOWN_CODES
         ]

@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, BinaryIO
 import polars as pl
 
 from service.errors import Invalid
-from service.ingest.column_names import NUMBER_CELL_BYTES, check_names, check_size
+from service.ingest.column_names import check_names, check_size
 from service.ingest.column_report import RawTable
+from service.ingest.limits import IngestLimits
 
 if TYPE_CHECKING:
     from service.settings import Settings
 
-TEXT_CELL_BYTES = 40  # memory per cell of a text column
 REMEDY = "write it again as plain Parquet, or send CSV"
 
 
-def read(file: BinaryIO, settings: Settings) -> RawTable:
+def read(file: BinaryIO, settings: Settings, limits: IngestLimits) -> RawTable:
     """Read a table from a Parquet file; types and size are checked in its footer before any data is read."""
     try:
         schema = pl.read_parquet_schema(file)
-        names = check_names(list(schema), settings)
-        _refuse_foreign_types(schema)
+        names = check_names(list(schema), settings, limits)
+        _refuse_foreign_types(schema, limits)
         file.seek(0)
         rows = int(pl.scan_parquet(file).select(pl.len()).collect().item())
-        check_size(rows, len(names), settings, cell_bytes=_mean_cell_bytes(schema))
+        check_size(rows, len(names), settings, cell_bytes=_mean_cell_bytes(schema, limits))
         file.seek(0)
         frame = pl.read_parquet(file)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
@@ -38,7 +38,7 @@ def read(file: BinaryIO, settings: Settings) -> RawTable:
     return RawTable(frame.select(_convert_column(name, dtype) for name, dtype in frame.schema.items()))
 
 
-def _refuse_foreign_types(schema: Mapping[str, pl.DataType]) -> None:
+def _refuse_foreign_types(schema: Mapping[str, pl.DataType], limits: IngestLimits) -> None:
     errors = [
         {"column": name, "code": "unknown_type", "detail": f"column {name!r} has the type {dtype}"}
         for name, dtype in schema.items()
@@ -48,12 +48,15 @@ def _refuse_foreign_types(schema: Mapping[str, pl.DataType]) -> None:
         detail = (
             f"{errors[0]['detail']}; convert it to numbers, texts, booleans, dates or times, or leave it out"
         )
-        raise Invalid("unknown_type", detail, errors=errors[:20])
+        raise Invalid("unknown_type", detail, errors=errors[: limits.max_error_entries])
 
 
-def _mean_cell_bytes(schema: Mapping[str, pl.DataType]) -> float:
+def _mean_cell_bytes(schema: Mapping[str, pl.DataType], limits: IngestLimits) -> float:
     """Memory per cell in bytes, averaged over the columns."""
-    costs = [NUMBER_CELL_BYTES if dtype.is_numeric() else TEXT_CELL_BYTES for dtype in schema.values()]
+    costs = [
+        limits.number_cell_bytes if dtype.is_numeric() else limits.text_cell_bytes
+        for dtype in schema.values()
+    ]
     return sum(costs) / max(1, len(costs))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from service.ingest import csv_reader, json_reader, parquet_reader
 from service.ingest.column_report import IngestedTable, check_and_describe
+from service.ingest.limits import DEFAULT_LIMITS, IngestLimits
 from service.ingest.missing_codes import MissingCodes
 from service.ingest.sniffing import decompress, detect_format
 
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def read_upload(
-    file: BinaryIO, filename: str | None, settings: Settings, missing: MissingCodes | None = None
+    file: BinaryIO,
+    filename: str | None,
+    settings: Settings,
+    missing: MissingCodes | None = None,
+    *,
+    limits: IngestLimits = DEFAULT_LIMITS,
 ) -> IngestedTable:
     """Read a CSV, TSV, JSON Lines or Parquet file, plain or gzipped.
 
@@ -26,23 +32,34 @@ def read_upload(
         Invalid: The file holds no readable table; the error says where and what to do.
     """
     with tempfile.TemporaryFile(dir=settings.data_dir) as space:
-        plain = decompress(file, space, settings.max_body_bytes)
-        match detect_format(plain, filename):
+        plain = decompress(file, space, settings.max_body_bytes, limits)
+        match detect_format(plain, filename, limits):
             case "parquet":
-                return check_and_describe(parquet_reader.read(plain, settings), missing)
+                raw = parquet_reader.read(plain, settings, limits)
             case "jsonl":
-                return check_and_describe(json_reader.read_lines(plain, settings), missing)
+                raw = json_reader.read_lines(plain, settings, limits)
             case _:
-                return check_and_describe(csv_reader.read(plain, filename, settings, missing), missing)
+                raw = csv_reader.read(plain, filename, settings, missing, limits)
+        return check_and_describe(raw, missing, limits)
 
 
 def read_columns(
-    columns: dict[str, list[Any]], settings: Settings, missing: MissingCodes | None = None
+    columns: dict[str, list[Any]],
+    settings: Settings,
+    missing: MissingCodes | None = None,
+    *,
+    limits: IngestLimits = DEFAULT_LIMITS,
 ) -> IngestedTable:
     """Read a table given as ``{name: [values]}``."""
-    return check_and_describe(json_reader.read_columns(columns, settings), missing)
+    return check_and_describe(json_reader.read_columns(columns, settings, limits), missing, limits)
 
 
-def read_rows(rows: list[Any], settings: Settings, missing: MissingCodes | None = None) -> IngestedTable:
+def read_rows(
+    rows: list[Any],
+    settings: Settings,
+    missing: MissingCodes | None = None,
+    *,
+    limits: IngestLimits = DEFAULT_LIMITS,
+) -> IngestedTable:
     """Read a table given as ``[{name: value}]``."""
-    return check_and_describe(json_reader.read_rows(rows, settings), missing)
+    return check_and_describe(json_reader.read_rows(rows, settings, limits), missing, limits)

@@ -9,9 +9,8 @@ from pathlib import PurePath
 from typing import Any, BinaryIO
 
 from service.errors import Invalid, TooLarge
+from service.ingest.limits import IngestLimits
 
-CHUNK_BYTES = 2**20
-HEAD_BYTES = 64 * 1024
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
 FOREIGN_SIGNATURES = {
@@ -43,12 +42,10 @@ BYTE_ORDER_MARKS = {  # UTF-32 first: its mark begins with that of UTF-16
     codecs.BOM_UTF16_BE: "utf-16",
 }
 CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-MAX_CONTROL_SHARE = 0.01
-MIN_NUL_SHARE = 0.5  # among every second byte: digits and separators are half of any UTF-16 table
 REMEDY = "upload CSV, TSV, JSON Lines or Parquet (each may be gzipped)"
 
 
-def decompress(file: BinaryIO, space: BinaryIO, limit: int) -> BinaryIO:
+def decompress(file: BinaryIO, space: BinaryIO, limit: int, limits: IngestLimits) -> BinaryIO:
     """The file itself, or ``space`` with the content of a gzip file.
 
     Raises:
@@ -60,7 +57,7 @@ def decompress(file: BinaryIO, space: BinaryIO, limit: int) -> BinaryIO:
     written = 0
     try:
         with gzip.open(file) as packed:
-            while chunk := packed.read(CHUNK_BYTES):
+            while chunk := packed.read(limits.chunk_bytes):
                 written += len(chunk)
                 if written > limit:
                     raise TooLarge(
@@ -76,14 +73,14 @@ def decompress(file: BinaryIO, space: BinaryIO, limit: int) -> BinaryIO:
     return space
 
 
-def detect_format(file: BinaryIO, filename: str | None) -> str:
+def detect_format(file: BinaryIO, filename: str | None, limits: IngestLimits) -> str:
     """The format: ``parquet``, ``jsonl`` or ``csv``.
 
     Raises:
         Invalid: The file is empty, or its format is not supported.
     """
-    head = _read_head(file, HEAD_BYTES)
-    if len(head) < HEAD_BYTES and not head.strip():
+    head = _read_head(file, limits.head_bytes)
+    if len(head) < limits.head_bytes and not head.strip():
         raise Invalid("empty_file", f"the file is empty; {REMEDY}")
     if head.startswith(PARQUET):
         return "parquet"
@@ -99,34 +96,34 @@ def detect_format(file: BinaryIO, filename: str | None) -> str:
     return "jsonl" if is_json else "csv"
 
 
-def detect_encoding(file: BinaryIO) -> tuple[str, list[dict[str, Any]]]:
+def detect_encoding(file: BinaryIO, limits: IngestLimits) -> tuple[str, list[dict[str, Any]]]:
     """The encoding of a text file, and a warning if it was guessed.
 
     Raises:
         Invalid: The file is not text.
     """
-    head = _read_head(file, HEAD_BYTES)
+    head = _read_head(file, limits.head_bytes)
     marked = next((name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)), None)
-    unmarked = None if marked else _detect_utf16(head)
-    _refuse_binary(head.decode(marked or unmarked or "latin-1", errors="replace"))
+    unmarked = None if marked else _detect_utf16(head, limits)
+    _refuse_binary(head.decode(marked or unmarked or "latin-1", errors="replace"), limits)
     encoding = marked or unmarked or "utf-8"
-    wrong = _find_undecodable_line(file, encoding)
+    wrong = _find_undecodable_line(file, encoding, limits)
     if wrong is None:
         if encoding.startswith("utf-8"):
             return encoding, []
         reason = "its byte order mark says so" if marked else "every second byte of it is NUL"
         return encoding, [_make_encoding_warning(encoding, reason)]
-    if encoding == "utf-8" and _find_undecodable_line(file, "cp1252") is None:
+    if encoding == "utf-8" and _find_undecodable_line(file, "cp1252", limits) is None:
         return "cp1252", [_make_encoding_warning("cp1252", f"line {wrong} is not UTF-8") | {"line": wrong}]
     raise Invalid(
         "not_text", f"the file is neither UTF-8 nor UTF-16 text, see line {wrong}; {REMEDY}", line=wrong
     )
 
 
-def _detect_utf16(head: bytes) -> str | None:
+def _detect_utf16(head: bytes, limits: IngestLimits) -> str | None:
     """Detect UTF-16 without a byte order mark: every second byte of Latin characters is NUL."""
     even, odd = (head[start::2].count(0) / max(len(head) / 2, 1) for start in (0, 1))
-    if max(even, odd) < MIN_NUL_SHARE or min(even, odd) > MAX_CONTROL_SHARE:
+    if max(even, odd) < limits.min_nul_share or min(even, odd) > limits.max_control_share:
         return None
     return "utf-16-le" if odd > even else "utf-16-be"
 
@@ -138,11 +135,11 @@ def _make_encoding_warning(encoding: str, reason: str) -> dict[str, Any]:
     }
 
 
-def _find_undecodable_line(file: BinaryIO, encoding: str) -> int | None:
+def _find_undecodable_line(file: BinaryIO, encoding: str, limits: IngestLimits) -> int | None:
     """The first line that this encoding cannot decode; ``None`` if it decodes the whole file."""
     line = 1
     decoder = codecs.getincrementaldecoder(encoding)()
-    for chunk in _iterate_chunks(file):
+    for chunk in _iterate_chunks(file, limits.chunk_bytes):
         try:
             text = decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
@@ -152,16 +149,16 @@ def _find_undecodable_line(file: BinaryIO, encoding: str) -> int | None:
     return None
 
 
-def _iterate_chunks(file: BinaryIO) -> Iterator[bytes]:
+def _iterate_chunks(file: BinaryIO, size: int) -> Iterator[bytes]:
     """The file in chunks; the last is empty."""
     file.seek(0)
-    while chunk := file.read(CHUNK_BYTES):
+    while chunk := file.read(size):
         yield chunk
     yield b""
 
 
-def _refuse_binary(beginning: str) -> None:
-    if len(CONTROL_CHARACTERS.findall(beginning)) > MAX_CONTROL_SHARE * len(beginning):
+def _refuse_binary(beginning: str, limits: IngestLimits) -> None:
+    if len(CONTROL_CHARACTERS.findall(beginning)) > limits.max_control_share * len(beginning):
         raise Invalid("not_a_table", f"the file is binary, not a table in text; {REMEDY}")
 
 

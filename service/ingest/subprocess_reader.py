@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from service import errors
 from service.errors import Invalid, ServiceError
 from service.ingest.column_report import IngestedTable
+from service.ingest.limits import DEFAULT_LIMITS, IngestLimits
 from service.ingest.missing_codes import MissingCodes
 from service.ingest.readers import read_upload
 from service.ingest.sniffing import GZIP, PARQUET
@@ -29,13 +30,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 COMMAND = (sys.executable, "-m", "service.ingest.subprocess_reader")
-MAX_IN_PROCESS_BYTES = 256 * 1024  # of plain text: read in less time than a process takes to start
-MiB, GiB = 2**20, 2**30
-BASE_CPU_S = 10  # plus `CPU_S_PER_MIB` for every MiB of the file
-# Five times what usual gzipped tables take; stops early a small file that expands to a huge table
-CPU_S_PER_MIB = 5
-WALL_TIME_FACTOR = 10  # wall-clock time per processor time: other processes may share the processor
-MEMORY_FACTOR = 2  # hard limit of memory, in multiples of the estimate that a table may have
+MiB = 2**20
 LIMIT_SETTINGS = ("data_dir", "max_body_bytes", "max_columns", "max_memory_bytes", "max_rows")
 
 
@@ -54,6 +49,8 @@ def convert_upload(
     parquet: BinaryIO,
     settings: Settings,
     missing: MissingCodes | None = None,
+    *,
+    limits: IngestLimits = DEFAULT_LIMITS,
 ) -> TableDescription:
     """Read an uploaded file, and write its table to ``parquet``.
 
@@ -61,14 +58,15 @@ def convert_upload(
         Invalid: The file holds no readable table, or reading it takes too much memory or time.
         TooLarge: The decompressed file is over the limit.
     """
-    if is_safe_in_process(file):
-        return write_parquet(read_upload(file, filename, settings, missing), parquet)
-    cpu_s = BASE_CPU_S + file.seek(0, 2) * CPU_S_PER_MIB // MiB
+    if is_safe_in_process(file, limits=limits):
+        return write_parquet(read_upload(file, filename, settings, missing, limits=limits), parquet)
+    cpu_s = limits.base_cpu_s + file.seek(0, 2) * limits.cpu_s_per_mib // MiB
     asked = {
         "file": file.fileno(),
         "parquet": parquet.fileno(),
         "filename": filename,
-        "limits": settings.model_dump(mode="json", include=set(LIMIT_SETTINGS)),
+        "settings": settings.model_dump(mode="json", include=set(LIMIT_SETTINGS)),
+        "limits": asdict(limits),
         "missing": missing or {},
         "cpu_s": cpu_s,
     }
@@ -80,7 +78,7 @@ def convert_upload(
             stderr=subprocess.DEVNULL,  # a parser that fails prints the data it read
             pass_fds=(file.fileno(), parquet.fileno()),
             check=True,
-            timeout=WALL_TIME_FACTOR * cpu_s,
+            timeout=limits.wall_time_factor * cpu_s,
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
         raise Invalid(
@@ -91,11 +89,11 @@ def convert_upload(
     return _parse_reply(json.loads(finished.stdout))
 
 
-def is_safe_in_process(file: BinaryIO) -> bool:
+def is_safe_in_process(file: BinaryIO, *, limits: IngestLimits = DEFAULT_LIMITS) -> bool:
     """Whether a file can be read in this process: small, not compressed, and not Parquet."""
     file.seek(0)
     head = file.read(len(PARQUET))
-    is_small = file.seek(0, 2) <= MAX_IN_PROCESS_BYTES
+    is_small = file.seek(0, 2) <= limits.max_in_process_bytes
     file.seek(0)
     return is_small and not head.startswith((GZIP, PARQUET))
 
@@ -117,18 +115,24 @@ def _parse_reply(answer: dict[str, Any]) -> TableDescription:
 def main() -> None:
     """Read the file named in the request on standard input, and reply on standard output."""
     asked = json.load(sys.stdin)
-    settings = cast("Settings", SimpleNamespace(**asked["limits"]))
-    limit_process(GiB + MEMORY_FACTOR * settings.max_memory_bytes, asked["cpu_s"])
+    settings = cast("Settings", SimpleNamespace(**asked["settings"]))
+    limits = IngestLimits(**asked["limits"])
+    limit_process(limits.base_memory_bytes + limits.memory_factor * settings.max_memory_bytes, asked["cpu_s"])
     with os.fdopen(asked["file"], "rb") as file, os.fdopen(asked["parquet"], "wb") as parquet:
-        answer = _convert_in_child(file, asked["filename"], parquet, settings, asked["missing"])
+        answer = _convert_in_child(file, asked["filename"], parquet, settings, asked["missing"], limits)
     json.dump(answer, sys.stdout)
 
 
 def _convert_in_child(
-    file: BinaryIO, filename: str | None, parquet: BinaryIO, settings: Settings, missing: MissingCodes
+    file: BinaryIO,
+    filename: str | None,
+    parquet: BinaryIO,
+    settings: Settings,
+    missing: MissingCodes,
+    limits: IngestLimits,
 ) -> dict[str, Any]:
     try:
-        return asdict(write_parquet(read_upload(file, filename, settings, missing), parquet))
+        return asdict(write_parquet(read_upload(file, filename, settings, missing, limits=limits), parquet))
     except ServiceError as error:
         refusal = {"code": error.code, "detail": error.detail, "errors": error.errors}
         return {"kind": type(error).__name__, "refusal": refusal | error.extra}

@@ -8,10 +8,10 @@ import polars as pl
 
 from service.ingest.column_report import Warnings, find_first_row
 from service.ingest.date_formats import parse_times
+from service.ingest.limits import IngestLimits
 from service.ingest.number_formats import parse_units
 
 MISSING_WORDS = ("", "na", "n/a", "nan", "null", "none", "?", "-")
-MAX_MIXED_SHARE = 0.5
 DATETIME = r"^\d{4}[-/]\d{2}[-/]\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 LOCAL_TIMES = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f")
 ZONED_TIMES = ("%Y-%m-%dT%H:%M%#z", "%Y-%m-%dT%H:%M:%S%.f%#z")
@@ -19,11 +19,12 @@ DECIMAL_COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)?,\d+([eE][+-]?\d+)?$"
 THOUSANDS_COMMA = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
 
 
-def infer_type(column: pl.Series, *, comma_is_free: bool) -> tuple[pl.Series, Warnings]:
+def infer_type(column: pl.Series, limits: IngestLimits, *, comma_is_free: bool) -> tuple[pl.Series, Warnings]:
     """Convert a column of text to its inferred type.
 
     Args:
         column: The cells as in the file.
+        limits: The limits.
         comma_is_free: Whether commas separate no columns. If so, 1,234 is more likely a decimal number
             than one thousand two hundred and thirty-four.
 
@@ -45,7 +46,7 @@ def infer_type(column: pl.Series, *, comma_is_free: bool) -> tuple[pl.Series, Wa
     typed, found = parse_units(values, numbers)
     if typed is not None:
         return typed, warnings + found
-    return values, warnings + found + _warn_mixed_types(values)
+    return values, warnings + found + _warn_mixed_types(values, limits)
 
 
 def parse_iso_times(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
@@ -125,12 +126,12 @@ def _warn_missing_words(cells: pl.Series, is_missing: pl.Series) -> Warnings:
     return [{"code": "missing_words", "column": cells.name, "row": find_first_row(spelled), "detail": detail}]
 
 
-def _warn_mixed_types(values: pl.Series) -> Warnings:
+def _warn_mixed_types(values: pl.Series, limits: IngestLimits) -> Warnings:
     """Warn if a few words make a column of numbers text: probably an error in these cells."""
     present = values.is_not_null()
     odd = present & values.cast(pl.Float64, strict=False).is_null()
     count = int(odd.sum())
-    if count > MAX_MIXED_SHARE * int(present.sum()):
+    if count > limits.max_mixed_share * int(present.sum()):
         return []
     row = find_first_row(odd)
     detail = (

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from service.errors import Invalid
-from service.ingest import convert_upload, subprocess_reader
+from service.ingest import convert_upload
+from service.ingest.limits import IngestLimits
 from service.settings import GiB, MiB, Settings
 
 
@@ -43,20 +44,21 @@ def test_a_small_upload_waits_for_no_large_one(server: str, bomb: bytes) -> None
     assert waited < 5
 
 
-def test_a_file_gets_time_by_the_size_that_was_sent(
-    settings: Settings, bomb: bytes, tmp_path: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(subprocess_reader, "BASE_CPU_S", 1)
+def test_a_file_gets_time_by_the_size_that_was_sent(settings: Settings, bomb: bytes) -> None:
     assert len(bomb) < MiB // 2
     since = time.monotonic()
     with pytest.raises(Invalid, match="exceeded the limit of memory or time"):
-        _converted(bomb, settings.model_copy(update={"max_body_bytes": GiB, "max_rows": 100_000_000}))
+        _converted(
+            bomb,
+            settings.model_copy(update={"max_body_bytes": GiB, "max_rows": 100_000_000}),
+            IngestLimits(base_cpu_s=1),
+        )
     assert time.monotonic() - since < 30
 
 
-def _converted(content: bytes, settings: Settings) -> None:
+def _converted(content: bytes, settings: Settings, limits: IngestLimits) -> None:
     import tempfile
 
     with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as parquet:
         file.write(content)
-        convert_upload(file, "a.csv.gz", parquet, settings)
+        convert_upload(file, "a.csv.gz", parquet, settings, limits=limits)
