@@ -14,6 +14,7 @@ from service.db.session import Sessions
 from service.operations.jobs.batch_checks import check_batch
 from service.operations.jobs.cost_estimate import refuse_untrainable
 from service.operations.jobs.equation_checks import check_problem
+from service.operations.jobs.limits import DEFAULT_LIMITS, AdmissionLimits
 from service.operations.jobs.revision_checks import check_revision
 from service.operations.jobs.study_checks import check_study
 from service.operations.prediction.predictor_cache import PredictorCache
@@ -35,6 +36,7 @@ class AdmissionContext:
     sessions: Sessions
     settings: Settings
     predictors: PredictorCache
+    limits: AdmissionLimits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class AdmittedJob:
 
 
 def _admit_training(request: TrainRequest, context: AdmissionContext) -> AdmittedJob:
-    refuse_untrainable(request, Datasets(context.session).hold(request.dataset_id), context.settings)
+    dataset = Datasets(context.session).hold(request.dataset_id)
+    refuse_untrainable(request, dataset, context.settings, context.limits)
     return AdmittedJob(request, request.dataset_id)
 
 
@@ -65,14 +68,15 @@ def _admit_batch(request: BatchRequest, context: AdmissionContext) -> AdmittedJo
 
 def _admit_study(request: StudyRequest, context: AdmissionContext) -> AdmittedJob:
     refuse_more_bytes(context.session, context.settings)
-    check_study(request, Datasets(context.session).hold(request.dataset_id), context.settings)
+    dataset = Datasets(context.session).hold(request.dataset_id)
+    check_study(request, dataset, context.settings, context.limits)
     return AdmittedJob(request, request.dataset_id)
 
 
 def _admit_equations(request: SolveRequest, context: AdmissionContext) -> AdmittedJob:
     dataset_id = request.measurements.dataset_id if request.measurements else None
     dataset = Datasets(context.session).hold(dataset_id) if dataset_id else None
-    check_problem(request, dataset, context.settings)
+    check_problem(request, dataset, context.settings, context.limits)
     return AdmittedJob(request, dataset_id)
 
 

@@ -14,6 +14,7 @@ from kan_engine import (
 from kan_engine.model_selection.budget import allot_climb_seconds
 from service.db.tables import Dataset
 from service.errors import Invalid
+from service.operations.jobs.limits import DEFAULT_COSTS, DEFAULT_LIMITS, AdmissionLimits, CostModel
 from service.operations.jobs.training_checks import check_training
 from service.schemas.baselines import Baseline, compute_hidden_layers, count_parameters
 from service.schemas.models import MAX_PICTURED_EDGES
@@ -24,27 +25,6 @@ from service.settings import Settings
 Method = Literal["levenberg_marquardt", "adam", "lbfgs"]
 
 DOUBLE_BYTES = 8
-MAX_LAYERS = 32
-MAX_TIME_INPUTS = 7  # inputs of a time: the year, and sine and cosine of three cycles
-MAX_ENCODED_CATEGORIES = 20  # categories that the engine encodes as a column each
-VALIDATION_SHARE = 0.2  # of the training rows
-# Per row besides the inputs: target, weight, places in the table, a column being read
-EXTRA_NUMBERS_PER_ROW = 14
-LABEL_BYTES = 200  # of a text, shared by all rows with it
-BASELINE_COPIES = 4  # of the training rows: scaled, centred, and two in the solver
-MLP_VECTORS = 54  # of its parameters: L-BFGS if they are few, else Adam in single precision
-# Copies of the hidden nodes at all rows; limit of rows times nodes
-MLP_ROW_COPIES, MAX_MLP_NODE_VALUES = 6, 5_000_000
-PREDICTION_COPIES = 8  # of the probabilities, while metrics are computed
-EDGE_BYTES = 8_000  # of an activation in the picture: its curve as numbers and as text
-# Copies of the encoded rows, measured with this many rows
-COMPARISON_COPIES, MAX_COMPARISON_ROWS = 7, 100_000
-SEARCH_OVERHEAD_BYTES = 32 * 2**20  # measured: what a search takes beyond the estimate of its largest network
-DENSITY_NODES = 4  # of the hidden layer for two columns
-DENSITY_GRIDS = 80, 10  # finest grid for one column and for two
-DENSITY_POINTS, DENSITY_MARGIN = 10, 6  # quadrature points per interval; intervals beyond the grid
-MAX_DENSITY_ROWS = 40_000  # most rows that the density of two columns is fitted to
-VALUE_SECONDS = 1e-7  # to read and encode a value
 
 
 @dataclass(frozen=True)
@@ -64,45 +44,46 @@ class Cost:
     seconds: float
 
 
-def estimate_cost(plan: TrainingPlan) -> Cost:
+def estimate_cost(plan: TrainingPlan, costs: CostModel = DEFAULT_COSTS) -> Cost:
     """Cost of the requested network.
 
     If the search chooses the shape, memory is for the largest network that ``max_seconds`` allows, and all
     else for the smallest: time and parameters limit how far the search gets, not whether it finds a network.
     """
     if plan.task == "density":
-        return _estimate_density(plan)
-    inputs = count_encoded_inputs(plan.features, plan.types)
-    networks = list(_list_networks(plan, inputs))
-    beyond = SEARCH_OVERHEAD_BYTES * (len(networks) > 1)
+        return _estimate_density(plan, costs)
+    inputs = count_encoded_inputs(plan.features, plan.types, costs)
+    networks = list(_list_networks(plan, inputs, costs))
+    beyond = costs.search_overhead_bytes * (len(networks) > 1)
     smallest = networks[0].finest
     training = beyond + max(network.memory_bytes for network in networks)
-    reading = VALUE_SECONDS * plan.rows * (inputs + 1)
+    reading = costs.value_seconds * plan.rows * (inputs + 1)
     return Cost(
         layers=len(smallest.width) - 1,
         parameters=smallest.parameters,
-        memory_bytes=_table_bytes(plan, inputs)
-        + _comparison_bytes(plan, inputs)
-        + max(training, _evaluation_bytes(plan, networks)),
+        memory_bytes=_table_bytes(plan, inputs, costs)
+        + _comparison_bytes(plan, inputs, costs)
+        + max(training, _evaluation_bytes(plan, networks, costs)),
         seconds=float(f"{reading + min(network.seconds for network in networks):.3g}"),
     )
 
 
-def _estimate_density(plan: TrainingPlan) -> Cost:
+def _estimate_density(plan: TrainingPlan, costs: CostModel) -> Cost:
     """Cost of a density: integrals over the grid, or the product of two grids, for every parameter."""
     network, columns = plan.request.network, len(plan.features)
-    nodes = 0 if columns == 1 else DENSITY_NODES if network.hidden == "auto" else sum(network.hidden)
-    grid = DENSITY_GRIDS[columns - 1] if network.grid == "auto" else network.grid
+    nodes = 0 if columns == 1 else costs.density_nodes if network.hidden == "auto" else sum(network.hidden)
+    grid = costs.density_grids[columns - 1] if network.grid == "auto" else network.grid
     edges = (columns + 1) * nodes or columns
     parameters = edges * (grid + network.order + 1)
-    places = (DENSITY_POINTS * (grid + DENSITY_MARGIN)) ** columns
-    rows = min(plan.rows, MAX_DENSITY_ROWS) if columns > 1 else 0
+    places = (costs.density_points * (grid + costs.density_margin)) ** columns
+    rows = min(plan.rows, costs.max_density_rows) if columns > 1 else 0
+    reading = costs.value_seconds * plan.rows * columns
     return Cost(
         layers=2 if nodes else 1,
         parameters=parameters,
         memory_bytes=DOUBLE_BYTES
-        * (plan.rows * (columns + EXTRA_NUMBERS_PER_ROW) + places * parameters + parameters**2),
-        seconds=float(f"{VALUE_SECONDS * plan.rows * columns + 1e-9 * (places + rows) * parameters:.3g}"),
+        * (plan.rows * (columns + costs.extra_numbers_per_row) + places * parameters + parameters**2),
+        seconds=float(f"{reading + costs.density_term_seconds * (places + rows) * parameters:.3g}"),
     )
 
 
@@ -128,38 +109,42 @@ def estimate_shape(shape: DistillationPlan) -> Cost:
     )
 
 
-def refuse_too_costly(cost: Cost, settings: Settings, max_seconds: float) -> None:
+def refuse_too_costly(
+    cost: Cost, settings: Settings, max_seconds: float, limits: AdmissionLimits = DEFAULT_LIMITS
+) -> None:
     """Refuse a cost over the limits.
 
     Raises:
         Invalid: ``cost_too_high``, with the estimate and the limits.
     """
-    limits = Cost(MAX_LAYERS, settings.max_parameters, settings.max_memory_bytes, max_seconds)
-    over = [name for name, limit in asdict(limits).items() if getattr(cost, name) > limit]
+    most = Cost(limits.max_layers, settings.max_parameters, settings.max_memory_bytes, max_seconds)
+    over = [name for name, limit in asdict(most).items() if getattr(cost, name) > limit]
     if not over:
         return
     excess = " and ".join(
-        f"{getattr(cost, name):,} {_COST_LABELS[name]} (at most {getattr(limits, name):,})" for name in over
+        f"{getattr(cost, name):,} {_COST_LABELS[name]} (at most {getattr(most, name):,})" for name in over
     )
     detail = f"the network would need {excess}; {_suggest_remedy(over)}"
     pointer = "#/max_seconds" if over == ["seconds"] else "#/network"
     entry = {"pointer": pointer, "code": "cost_too_high", "detail": detail}
-    raise Invalid("cost_too_high", detail, errors=[entry], estimate=asdict(cost), limit=asdict(limits))
+    raise Invalid("cost_too_high", detail, errors=[entry], estimate=asdict(cost), limit=asdict(most))
 
 
-def count_encoded_inputs(columns: list[dict[str, Any]], types: dict[str, str]) -> int:
+def count_encoded_inputs(
+    columns: list[dict[str, Any]], types: dict[str, str], costs: CostModel = DEFAULT_COSTS
+) -> int:
     """Upper bound of the network's inputs for these columns."""
-    return sum(_count_inputs(column, types[column["name"]]) for column in columns)
+    return sum(_count_inputs(column, types[column["name"]], costs) for column in columns)
 
 
-def _count_inputs(column: dict[str, Any], kind: str) -> int:
+def _count_inputs(column: dict[str, Any], kind: str, costs: CostModel) -> int:
     missing = int(column["missing"] > 0)
     if kind == "datetime":
-        return MAX_TIME_INPUTS + missing
+        return costs.max_time_inputs + missing
     if kind not in ("category", "text"):
         return 1 + missing
     distinct = int(column["distinct"])
-    return max(1, min(distinct, MAX_ENCODED_CATEGORIES + 1) + missing)
+    return max(1, min(distinct, costs.max_encoded_categories + 1) + missing)
 
 
 @dataclass(frozen=True)
@@ -180,24 +165,24 @@ class _NetworkWorkload:
         return self.first.seconds(self.method)
 
 
-def _list_networks(plan: TrainingPlan, inputs: int) -> Iterator[_NetworkWorkload]:
+def _list_networks(plan: TrainingPlan, inputs: int, costs: CostModel) -> Iterator[_NetworkWorkload]:
     """The requested network, or those that the search may try, smallest first."""
     hidden = plan.request.network.hidden
     if hidden == "auto":
-        yield from _list_searched_networks(plan, inputs)
+        yield from _list_searched_networks(plan, inputs, costs)
     else:
-        yield _make_requested_network(plan, (inputs, *hidden, plan.outputs))
+        yield _make_requested_network(plan, (inputs, *hidden, plan.outputs), costs)
 
 
-def _make_requested_network(plan: TrainingPlan, width: tuple[int, ...]) -> _NetworkWorkload:
+def _make_requested_network(plan: TrainingPlan, width: tuple[int, ...], costs: CostModel) -> _NetworkWorkload:
     network, training = plan.request.network, plan.request.training
     asked = _list_grids(plan)
-    grids = asked or affordable_grids(width, network.order, _count_fitting_rows(plan))
+    grids = asked or affordable_grids(width, network.order, _count_fitting_rows(plan, costs))
     first = Workload(
         width=width,
         terms=grids[0] + network.order + 1,
-        rows=_count_fitting_rows(plan),
-        validation_rows=plan.training_rows - _count_fitting_rows(plan),
+        rows=_count_fitting_rows(plan, costs),
+        validation_rows=plan.training_rows - _count_fitting_rows(plan, costs),
         is_sparse=_is_sparse(plan),
     )
     finest = replace(first, terms=grids[-1] + network.order + 1)
@@ -206,13 +191,13 @@ def _make_requested_network(plan: TrainingPlan, width: tuple[int, ...]) -> _Netw
     return _NetworkWorkload(first, finest, method, kept)
 
 
-def _list_searched_networks(plan: TrainingPlan, inputs: int) -> Iterator[_NetworkWorkload]:
+def _list_searched_networks(plan: TrainingPlan, inputs: int, costs: CostModel) -> Iterator[_NetworkWorkload]:
     """The smallest and the largest networks of the search in ``kan_engine.search.model_search``."""
     request, training, grids = plan.request, plan.request.training, _list_grids(plan)
     climb = ClimbLimits(
         inputs=inputs,
         outputs=plan.outputs,
-        rows=_count_fitting_rows(plan),
+        rows=_count_fitting_rows(plan, costs),
         order=request.network.order,
         grid=grids[0] if grids else None,
         steps=None if training.steps == "auto" else training.steps,
@@ -222,7 +207,7 @@ def _list_searched_networks(plan: TrainingPlan, inputs: int) -> Iterator[_Networ
     )
 
     def make_network(work: Workload, method: Method) -> _NetworkWorkload:
-        first = replace(work, validation_rows=plan.training_rows - _count_fitting_rows(plan))
+        first = replace(work, validation_rows=plan.training_rows - _count_fitting_rows(plan, costs))
         finest = replace(first, terms=grids[-1] + request.network.order + 1) if grids else first
         return _NetworkWorkload(first, finest, method)
 
@@ -243,51 +228,55 @@ def _list_grids(plan: TrainingPlan) -> tuple[int, ...]:
     return () if grid == "auto" else (grid,)
 
 
-def _count_fitting_rows(plan: TrainingPlan) -> int:
-    return max(1, round(plan.training_rows * (1 - VALIDATION_SHARE)))
+def _count_fitting_rows(plan: TrainingPlan, costs: CostModel) -> int:
+    return max(1, round(plan.training_rows * (1 - costs.validation_share)))
 
 
 def _is_sparse(plan: TrainingPlan) -> bool:
     return plan.request.training.lamb not in ("auto", 0)
 
 
-def _table_bytes(plan: TrainingPlan, inputs: int) -> int:
+def _table_bytes(plan: TrainingPlan, inputs: int, costs: CostModel) -> int:
     """Memory of all encoded rows, which the job holds from start to end."""
     read = [*plan.features, plan.target]
     labels = max(report["distinct"] * (plan.types[report["name"]] in LABEL_TYPES) for report in read)
-    return DOUBLE_BYTES * plan.rows * (inputs + EXTRA_NUMBERS_PER_ROW) + LABEL_BYTES * int(labels)
+    return DOUBLE_BYTES * plan.rows * (inputs + costs.extra_numbers_per_row) + costs.label_bytes * int(labels)
 
 
-def _comparison_bytes(plan: TrainingPlan, inputs: int) -> int:
-    """Memory of the comparisons with simple models, on a sample of at most ``MAX_COMPARISON_ROWS`` rows."""
+def _comparison_bytes(plan: TrainingPlan, inputs: int, costs: CostModel) -> int:
+    """Memory of the comparisons with simple models, on a sample of the rows."""
     return (
-        COMPARISON_COPIES
+        costs.comparison_copies
         * DOUBLE_BYTES
-        * min(plan.rows, MAX_COMPARISON_ROWS)
-        * (inputs + EXTRA_NUMBERS_PER_ROW)
+        * min(plan.rows, costs.max_comparison_rows)
+        * (inputs + costs.extra_numbers_per_row)
     )
 
 
-def _evaluation_bytes(plan: TrainingPlan, networks: list[_NetworkWorkload]) -> int:
+def _evaluation_bytes(plan: TrainingPlan, networks: list[_NetworkWorkload], costs: CostModel) -> int:
     """Memory after training, when its rows have been freed: the maximum over the later stages."""
     is_compared = bool(plan.request.baselines)
-    baselines = is_compared * BASELINE_COPIES * DOUBLE_BYTES * plan.training_rows * networks[0].first.width[0]
-    baselines += max((_mlp_bytes(mlp, plan, networks) for mlp in plan.request.baselines), default=0)
-    answers = PREDICTION_COPIES * DOUBLE_BYTES * plan.rows * (plan.outputs + 1)
+    baselines = (
+        is_compared * costs.baseline_copies * DOUBLE_BYTES * plan.training_rows * networks[0].first.width[0]
+    )
+    baselines += max((_mlp_bytes(mlp, plan, networks, costs) for mlp in plan.request.baselines), default=0)
+    answers = costs.prediction_copies * DOUBLE_BYTES * plan.rows * (plan.outputs + 1)
     pictured = min(MAX_PICTURED_EDGES, max(network.first.edges for network in networks))
-    return max(baselines + answers, EDGE_BYTES * pictured)
+    return max(baselines + answers, costs.edge_bytes * pictured)
 
 
-def _mlp_bytes(baseline: Baseline, plan: TrainingPlan, networks: list[_NetworkWorkload]) -> int:
+def _mlp_bytes(
+    baseline: Baseline, plan: TrainingPlan, networks: list[_NetworkWorkload], costs: CostModel
+) -> int:
     """Memory of training an MLP; 0 for other baselines."""
     if baseline in ("linear", "boosting"):
         return 0
     inputs = networks[0].first.width[0]
     matched = max(network.finest.parameters for network in networks)
     hidden = compute_hidden_layers(baseline, inputs, plan.outputs, matched)
-    nodes = min(plan.training_rows * sum(hidden), MAX_MLP_NODE_VALUES)
+    nodes = min(plan.training_rows * sum(hidden), costs.max_mlp_node_values)
     return DOUBLE_BYTES * (
-        MLP_VECTORS * count_parameters(hidden, inputs, plan.outputs) + MLP_ROW_COPIES * nodes
+        costs.mlp_vectors * count_parameters(hidden, inputs, plan.outputs) + costs.mlp_row_copies * nodes
     )
 
 
@@ -308,10 +297,12 @@ _COST_LABELS = {
 }
 
 
-def refuse_untrainable(request: TrainRequest, dataset: Dataset, settings: Settings) -> None:
+def refuse_untrainable(
+    request: TrainRequest, dataset: Dataset, settings: Settings, limits: AdmissionLimits
+) -> None:
     """Refuse a training that this dataset does not allow, or that exceeds the limits of cost."""
-    plan = check_training(request, dataset.columns, dataset.rows)
-    refuse_too_costly(estimate_cost(plan), settings, request.max_seconds)
+    plan = check_training(request, dataset.columns, dataset.rows, limits)
+    refuse_too_costly(estimate_cost(plan, limits.costs), settings, request.max_seconds, limits)
 
 
 def refuse_too_long(max_seconds: float, settings: Settings) -> None:

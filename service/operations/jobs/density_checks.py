@@ -1,17 +1,16 @@
 """Checks that a density can be trained on a dataset, from its column report alone."""
 
 from service.errors import format_names
+from service.operations.jobs.limits import AdmissionLimits
 from service.operations.jobs.validation_errors import Mistakes, Path
 from service.schemas.baselines import make_baseline_name
 from service.schemas.training import TrainingOptions
 from service.schemas.training_plan import NUMBER_TYPES, TrainingPlan
 
-MIN_ROWS = 20
-MAX_COLUMNS = 2
-MIN_ORDER, MAX_ORDER = 2, 5
+MAX_COLUMNS = 2  # the dimensions that the engine estimates
 
 
-def check_columns(plan: TrainingPlan) -> Mistakes:
+def check_columns(plan: TrainingPlan, limits: AdmissionLimits) -> Mistakes:
     """Check for one or two columns of numbers and no target."""
     request, names = plan.request, plan.request.features or []
     if request.target is not None:
@@ -22,10 +21,13 @@ def check_columns(plan: TrainingPlan) -> Mistakes:
         yield "density_columns", ["features"], detail
         return
     for place, name in enumerate(names):
-        yield from _check_column(plan, name, ["features", place], is_repeated=name in names[:place])
+        path: Path = ["features", place]
+        yield from _check_column(plan, name, path, limits, is_repeated=name in names[:place])
 
 
-def _check_column(plan: TrainingPlan, name: str, path: Path, *, is_repeated: bool) -> Mistakes:
+def _check_column(
+    plan: TrainingPlan, name: str, path: Path, limits: AdmissionLimits, *, is_repeated: bool
+) -> Mistakes:
     report, kind = plan.reports[name], plan.types[name]
     if is_repeated:
         yield "duplicate_feature", path, f"column {name!r} is listed twice; keep one"
@@ -36,10 +38,10 @@ def _check_column(plan: TrainingPlan, name: str, path: Path, *, is_repeated: boo
         yield "density_not_numeric", path, detail
     elif report["distinct"] < 2:
         yield "feature_constant", path, f"column {name!r} has one value in all rows; leave it out"
-    elif plan.rows - report["missing"] < MIN_ROWS:
+    elif plan.rows - report["missing"] < limits.min_density_rows:
         detail = (
             f"column {name!r} has {plan.rows - report['missing']} values, but a density needs at least "
-            f"{MIN_ROWS}; upload more rows"
+            f"{limits.min_density_rows}; upload more rows"
         )
         yield "too_few_rows", path, detail
 
@@ -62,13 +64,12 @@ def check_options(plan: TrainingPlan) -> Mistakes:
         yield "not_for_densities", ["baselines"], detail
 
 
-def check_network(plan: TrainingPlan) -> Mistakes:
+def check_network(plan: TrainingPlan, limits: AdmissionLimits) -> Mistakes:
     """Check that the network can represent the logarithm of a density."""
     network, columns = plan.request.network, len(plan.request.features or ())
-    if not MIN_ORDER <= network.order <= MAX_ORDER:
-        detail = (
-            f"the splines of a density need an order from {MIN_ORDER} to {MAX_ORDER}, got {network.order}"
-        )
+    low, high = limits.min_density_order, limits.max_density_order
+    if not low <= network.order <= high:
+        detail = f"the splines of a density need an order from {low} to {high}, got {network.order}"
         yield "not_for_densities", ["network", "order"], detail
     most = max(0, columns - 1)  # hidden layers
     if network.hidden != "auto" and len(network.hidden) > most:

@@ -7,26 +7,28 @@ from kan_engine import DifferentialProblem, DistillationPlan, InvalidEquation, p
 from service.db.tables import Dataset
 from service.errors import Invalid
 from service.operations.jobs.cost_estimate import estimate_grid, estimate_shape, refuse_too_costly
+from service.operations.jobs.limits import AdmissionLimits
 from service.operations.jobs.validation_errors import Mistake, Mistakes, Path, refuse_mistakes
 from service.schemas.equations import MAX_SPLINE_ORDER, SolveRequest
 from service.settings import Settings
 from service.strict_json import pointer
 
-MAX_COEFFICIENTS = 30_000  # of a requested grid: the solver factors their normal matrix
-MAX_POINTS = 100_000  # at which a network of a given shape is fitted to the solution
 NUMBERS = ("number", "integer")
 
 Ranges = Mapping[str, tuple[float, float] | None]
 """Lowest and highest value of every measured column; None for a column without numbers."""
 
 
-def check_problem(request: SolveRequest, dataset: Dataset | None, settings: Settings) -> None:
+def check_problem(
+    request: SolveRequest, dataset: Dataset | None, settings: Settings, limits: AdmissionLimits
+) -> None:
     """Check that the equations can be solved.
 
     Args:
         request: The equations.
         dataset: The measurements, if they are a dataset.
-        settings: The limits of a network.
+        settings: The operator's limits of a network.
+        limits: The other limits.
 
     Raises:
         Invalid: The equations cannot be solved; the error names the wrong part and the remedy.
@@ -40,15 +42,15 @@ def check_problem(request: SolveRequest, dataset: Dataset | None, settings: Sett
     except InvalidEquation as error:
         raise _make_refusal(error) from error
     if request.hidden is None:
-        refuse_mistakes(_check_grid(request, problem))
+        refuse_mistakes(_check_grid(request, problem, limits))
         grid, order = request.network.grid, request.network.order
         own = None if grid == "auto" else grid, None if order == "auto" else order
-        refuse_too_costly(estimate_grid(problem, *own), settings, request.max_seconds)
+        refuse_too_costly(estimate_grid(problem, *own), settings, request.max_seconds, limits)
         return
-    refuse_too_costly(estimate_grid(problem, None, None), settings, request.max_seconds)
+    refuse_too_costly(estimate_grid(problem, None, None), settings, request.max_seconds, limits)
     shape = DistillationPlan.from_problem(problem, **request.shape_arguments(request.hidden))
-    refuse_mistakes(_check_shape(problem, shape))
-    refuse_too_costly(estimate_shape(shape), settings, request.max_seconds)
+    refuse_mistakes(_check_shape(problem, shape, limits))
+    refuse_too_costly(estimate_shape(shape), settings, request.max_seconds, limits)
 
 
 def _make_refusal(error: InvalidEquation) -> Invalid:
@@ -100,20 +102,20 @@ def _check_measurements(request: SolveRequest, ranges: Ranges) -> Mistakes:
             yield "invalid_domain", ["domain", name], detail
 
 
-def _check_grid(request: SolveRequest, problem: DifferentialProblem) -> Mistakes:
+def _check_grid(request: SolveRequest, problem: DifferentialProblem, limits: AdmissionLimits) -> Mistakes:
     order, grid = request.network.order, request.network.grid
     highest = max(problem.order(axis) for axis in range(len(problem.independent)))
     if order != "auto" and order <= highest:
         yield _make_order_mistake(order, highest)
     if grid != "auto":
         count = len(problem.unknowns) * (grid + (7 if order == "auto" else order)) ** len(problem.independent)
-        if count > MAX_COEFFICIENTS:
-            limit = f"{MAX_COEFFICIENTS:,}"
+        if count > limits.max_equation_coefficients:
+            limit = f"{limits.max_equation_coefficients:,}"
             detail = f"this grid has {count:,} coefficients, the limit is {limit}; use a coarser grid"
             yield "cost_too_high", ["network", "grid"], detail
 
 
-def _check_shape(problem: DifferentialProblem, shape: DistillationPlan) -> Mistakes:
+def _check_shape(problem: DifferentialProblem, shape: DistillationPlan, limits: AdmissionLimits) -> Mistakes:
     highest = problem.highest_derivative
     if highest >= MAX_SPLINE_ORDER:
         detail = (
@@ -123,10 +125,9 @@ def _check_shape(problem: DifferentialProblem, shape: DistillationPlan) -> Mista
         yield "invalid_config", ["network", "hidden"], detail
     elif shape.order <= highest:
         yield _make_order_mistake(shape.order, highest)
-    if shape.rows > MAX_POINTS:
-        detail = (
-            f"this grid is fitted at {shape.rows:,} points, the limit is {MAX_POINTS:,}; use a coarser grid"
-        )
+    most = limits.max_equation_points
+    if shape.rows > most:
+        detail = f"this grid is fitted at {shape.rows:,} points, the limit is {most:,}; use a coarser grid"
         yield "cost_too_high", ["network", "grid"], detail
 
 

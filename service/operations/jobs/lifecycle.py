@@ -24,7 +24,7 @@ from service.schemas.jobs import AnyRequest, JobOut, read_request
 from service.settings import Settings
 from service.storage.deletion import remove_job
 
-KEY_LIFETIME = timedelta(hours=24)
+KEY_LIFETIME = timedelta(hours=24)  # of an idempotency key, as documented in the API
 IDEMPOTENCY_KEY = re.compile(
     r'"?([ -!#-\[\]-~]{1,255})"?'
 )  # a structured-field string, or the same without quotes

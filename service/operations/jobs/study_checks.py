@@ -8,13 +8,14 @@ from pydantic import ValidationError
 from service.db.tables import Dataset
 from service.errors import Invalid
 from service.operations.jobs.cost_estimate import refuse_too_long, refuse_untrainable
+from service.operations.jobs.limits import AdmissionLimits
 from service.operations.jobs.validation_errors import Mistakes, refuse_mistakes
 from service.schemas.study import GRID_PATH, SHARED_SETTINGS, StudyRequest
 from service.schemas.training import MAX_GRIDS, TrainRequest
 from service.settings import Settings
 
 
-def check_study(request: StudyRequest, dataset: Dataset, settings: Settings) -> None:
+def check_study(request: StudyRequest, dataset: Dataset, settings: Settings, limits: AdmissionLimits) -> None:
     """Check that each training of the study could be submitted.
 
     Raises:
@@ -36,7 +37,7 @@ def check_study(request: StudyRequest, dataset: Dataset, settings: Settings) -> 
             refuse_mistakes(_check_refinement(request, combination))
         try:
             refuse_too_long(training.max_seconds, settings)
-            refuse_untrainable(training, dataset, settings)
+            refuse_untrainable(training, dataset, settings, limits)
         except Invalid as error:
             raise _make_training_error(error, combination) from None
 

@@ -1,18 +1,18 @@
 """Checks that a dataset suits a training job, from its column report alone."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from math import ceil
 
 from kan_engine.data.labels import class_name
 from service.errors import format_names
 from service.operations.jobs import density_checks
+from service.operations.jobs.limits import DEFAULT_LIMITS, AdmissionLimits
 from service.operations.jobs.validation_errors import Mistakes, Path, refuse_mistakes
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import NUMBER_TYPES, ColumnReport, TrainingPlan, explain_unusable_numbers
 
-MIN_ROWS = 5
-MIN_TRAINING_ROWS = 2  # one for fitting and one for validation
 READABLE_AS = {
     "number": ("number", "integer", "category"),
     "integer": ("integer", "number", "category"),
@@ -23,7 +23,12 @@ READABLE_AS = {
 }
 
 
-def check_training(request: TrainRequest, columns: list[ColumnReport], rows: int) -> TrainingPlan:
+def check_training(
+    request: TrainRequest,
+    columns: list[ColumnReport],
+    rows: int,
+    limits: AdmissionLimits = DEFAULT_LIMITS,
+) -> TrainingPlan:
     """Check a request against a dataset with these columns; returns the plan of the training.
 
     Raises:
@@ -33,20 +38,20 @@ def check_training(request: TrainRequest, columns: list[ColumnReport], rows: int
     refuse_mistakes(_check_columns_exist(plan))
     checks: list[Callable[[TrainingPlan], Mistakes]] = [
         _check_types,
-        _check_target,
+        partial(_check_target, limits=limits),
         _check_features,
         _check_weight,
         _check_grid_schedule,
         _check_options,
-        _check_split,
+        partial(_check_split, limits=limits),
         _check_class_weights,
     ]
     if plan.request.task == "density":
         checks = [
-            density_checks.check_columns,
+            partial(density_checks.check_columns, limits=limits),
             _check_weight,
             density_checks.check_options,
-            density_checks.check_network,
+            partial(density_checks.check_network, limits=limits),
         ]
     refuse_mistakes(mistake for find in checks for mistake in find(plan))
     return plan
@@ -74,7 +79,7 @@ def _check_types(plan: TrainingPlan) -> Mistakes:
             yield "invalid_type", ["types", name], detail
 
 
-def _check_target(plan: TrainingPlan) -> Mistakes:
+def _check_target(plan: TrainingPlan, limits: AdmissionLimits) -> Mistakes:
     path: Path = ["target"]
     name, kind, classes = repr(plan.request.target), plan.types[plan.request.goal], plan.target["distinct"]
     if plan.usable_rows == 0:
@@ -88,8 +93,8 @@ def _check_target(plan: TrainingPlan) -> Mistakes:
         yield "target_not_numeric", path, detail
     elif plan.task == "regression" and (reason := explain_unusable_numbers(plan.target)):
         yield "target_not_usable", path, f"the target {name} {reason}; upload it in another unit"
-    elif plan.usable_rows < MIN_ROWS:
-        detail = f"only {plan.usable_rows} rows have a target, the minimum is {MIN_ROWS}; upload more"
+    elif plan.usable_rows < limits.min_rows:
+        detail = f"only {plan.usable_rows} rows have a target, the minimum is {limits.min_rows}; upload more"
         yield "too_few_rows", path, detail
     elif plan.task == "classification" and classes > plan.training_rows:
         detail = (
@@ -193,18 +198,18 @@ def _check_options(plan: TrainingPlan) -> Mistakes:
         yield "kernel_without_density", ["baselines"], detail
 
 
-def _check_split(plan: TrainingPlan) -> Mistakes:
+def _check_split(plan: TrainingPlan, limits: AdmissionLimits) -> Mistakes:
     """Check the split by the number of rows of each side, before any row is read."""
     split, rows = plan.request.split, plan.usable_rows
     if split.kind == "column":
         yield from _check_split_column(plan)
-    if split.kind in ("column", "none") or rows < MIN_ROWS:
+    if split.kind in ("column", "none") or rows < limits.min_rows:
         return
     held = ceil(split.test_fraction * rows)
-    if rows - held < MIN_TRAINING_ROWS and (plan.task == "regression" or split.kind != "tail"):
+    if rows - held < limits.min_training_rows and (plan.task == "regression" or split.kind != "tail"):
         detail = (
             f"a test_fraction of {split.test_fraction:g} of {rows} rows leaves {rows - held} training rows, "
-            f"the minimum is {MIN_TRAINING_ROWS}; lower it"
+            f"the minimum is {limits.min_training_rows}; lower it"
         )
         yield "invalid_test_fraction", ["split", "test_fraction"], detail
     elif plan.task == "classification" and split.kind == "stratified":

@@ -4,12 +4,12 @@ import pytest
 
 from service.errors import Invalid
 from service.operations.jobs.cost_estimate import (
-    SEARCH_OVERHEAD_BYTES,
     Cost,
     count_encoded_inputs,
     estimate_cost,
     refuse_too_costly,
 )
+from service.operations.jobs.limits import DEFAULT_COSTS
 from service.schemas.training_plan import TrainingPlan
 from service.settings import Settings
 from tests.support.factories import column
@@ -54,7 +54,7 @@ def test_a_grid_left_to_us_is_the_finest_that_the_rows_allow() -> None:
 def test_a_free_shape_has_the_weights_of_the_smallest_network_and_the_memory_of_the_largest() -> None:
     free, small, large = (cost(rows=8_000, **body) for body in ({}, {"max_seconds": 0.1}, wide([256, 128])))
     assert (free.layers, free.parameters) == (3, small.parameters)
-    assert small.memory_bytes < free.memory_bytes == large.memory_bytes + SEARCH_OVERHEAD_BYTES
+    assert small.memory_bytes < free.memory_bytes == large.memory_bytes + DEFAULT_COSTS.search_overhead_bytes
 
 
 @pytest.mark.parametrize(("optimizer", "hidden"), [("levenberg_marquardt", [10]), ("lbfgs", [10])])

@@ -1,0 +1,90 @@
+"""The decision numbers of the admission of jobs, each with its reason or what was measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostModel:
+    """The factors of the estimate of memory and time.
+
+    Attributes:
+        validation_share: Of the training rows.
+        max_time_inputs: Inputs of a time: the year, and sine and cosine of three cycles.
+        max_encoded_categories: Categories that the engine encodes as a column each.
+        extra_numbers_per_row: Besides the inputs: target, weight, places in the table, a column being read.
+        label_bytes: Of a text, shared by all rows with it.
+        value_seconds: To read and encode a value.
+
+        search_overhead_bytes: Measured: what a search takes beyond the estimate of its largest network.
+        comparison_copies, max_comparison_rows: Copies of the encoded rows in the comparisons with simple
+            models, measured with this many rows, the largest sample.
+        baseline_copies: Of the training rows: scaled, centred, and two in the solver.
+        mlp_vectors: Copies of an MLP's parameters: L-BFGS if they are few, else Adam in single precision.
+        mlp_row_copies: Of the hidden nodes at all rows.
+        max_mlp_node_values: Rows times hidden nodes.
+        prediction_copies: Of the probabilities, while metrics are computed.
+        edge_bytes: Of an activation in the picture: its curve as numbers and as text.
+
+        density_nodes: Of the hidden layer for two columns.
+        density_grids: Finest grid for one column, and for two.
+        density_points: Quadrature points per interval.
+        density_margin: Intervals beyond the grid.
+        max_density_rows: Most rows that the density of two columns is fitted to.
+        density_term_seconds: For a parameter at a quadrature point or row.
+    """
+
+    validation_share: float = 0.2
+    max_time_inputs: int = 7
+    max_encoded_categories: int = 20
+    extra_numbers_per_row: int = 14
+    label_bytes: int = 200
+    value_seconds: float = 1e-7
+
+    search_overhead_bytes: int = 32 * 2**20
+    comparison_copies: int = 7
+    max_comparison_rows: int = 100_000
+    baseline_copies: int = 4
+    mlp_vectors: int = 54
+    mlp_row_copies: int = 6
+    max_mlp_node_values: int = 5_000_000
+    prediction_copies: int = 8
+    edge_bytes: int = 8_000
+
+    density_nodes: int = 4
+    density_grids: tuple[int, int] = (80, 10)
+    density_points: int = 10
+    density_margin: int = 6
+    max_density_rows: int = 40_000
+    density_term_seconds: float = 1e-9
+
+
+DEFAULT_COSTS = CostModel()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdmissionLimits:
+    """What a job must have, and may have at most, to be admitted. The settings have the operator's limits.
+
+    Attributes:
+        min_rows: With a target.
+        min_training_rows: One for fitting and one for validation.
+        min_density_rows: Values of a column of a density, as in the engine.
+        min_density_order, max_density_order: Of the splines of a density, as in the engine.
+        max_layers: Of a network, with the output layer.
+        max_equation_coefficients: Of a requested grid: the solver factors their normal matrix.
+        max_equation_points: At which a network of a given shape is fitted to the solution.
+        costs: Of the estimate.
+    """
+
+    min_rows: int = 5
+    min_training_rows: int = 2
+    min_density_rows: int = 20
+    min_density_order: int = 2
+    max_density_order: int = 5
+    max_layers: int = 32
+    max_equation_coefficients: int = 30_000
+    max_equation_points: int = 100_000
+    costs: CostModel = DEFAULT_COSTS
+
+
+DEFAULT_LIMITS = AdmissionLimits()
