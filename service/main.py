@@ -12,6 +12,7 @@ from service.api.http import problems
 from service.api.http.auth import ApiKeyMiddleware, needs_key
 from service.api.http.head_requests import HeadRequestMiddleware
 from service.api.http.large_bodies import LargeBodyMiddleware, LargeBodyReader
+from service.api.http.limits import DEFAULT_LIMITS, HttpLimits
 from service.api.http.rate_limit import make_rate_limiter
 from service.api.http.request_limits import RequestLimitMiddleware
 from service.api.http.response_headers import ResponseHeadersMiddleware
@@ -58,15 +59,12 @@ RESOURCES: list[APIRouter] = [
     tenant.router,
     metrics.router,
 ]
-MAX_PARSED_BODIES = 3  # large uploads and bodies parsed at once: each may hold a whole table in memory
-MAX_PARSED_BODIES_OF_TENANT = 2
-MAX_RENDERED_IMAGES = 2  # images rendered as pixels at once: each takes a processor
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, *, limits: HttpLimits = DEFAULT_LIMITS) -> FastAPI:
     """Make the API over one database; it connects with the first request."""
     settings = settings or load_settings()
-    app = make_application(settings)
+    app = make_application(settings, limits)
     app.add_middleware(
         LargeBodyMiddleware,
         folder=settings.data_dir,
@@ -74,17 +72,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         reader=app.state.reader,
         meters=app.state.meters,
         statistics=app.state.statistics,
+        limits=limits,
     )
     app.add_middleware(RequestLimitMiddleware, settings=settings)
     if needs_key(settings.host):
-        rates = make_rate_limiter(settings.rate_limit, settings.broker_url)
+        rates = make_rate_limiter(settings.rate_limit, settings.broker_url, limits)
         app.add_middleware(ApiKeyMiddleware, sessions=app.state.sessions, rates=rates)
     app.add_middleware(HeadRequestMiddleware)
     app.add_middleware(ResponseHeadersMiddleware, hosts=settings.hosts, meters=app.state.meters)
     return app
 
 
-def make_application(settings: Settings) -> FastAPI:
+def make_application(settings: Settings, limits: HttpLimits = DEFAULT_LIMITS) -> FastAPI:
     """Make the application with its routes and state, without the middleware that admits requests."""
     engine = make_engine(settings)
 
@@ -104,13 +103,13 @@ def make_application(settings: Settings) -> FastAPI:
         redoc_url=None,
         telemetry=tracing.make_telemetry_config(),
     )
-    app.state.settings = settings
+    app.state.settings, app.state.limits = settings, limits
     app.state.sessions = make_sessions(engine)
-    app.state.parsing = Slots(MAX_PARSED_BODIES, MAX_PARSED_BODIES_OF_TENANT)
+    app.state.parsing = Slots(limits)
     app.state.reader = LargeBodyReader(settings)
-    app.state.drawing = CapacityLimiter(MAX_RENDERED_IMAGES)
+    app.state.drawing = CapacityLimiter(limits.max_rendered_images)
     app.state.queue = make_queue(settings)
-    app.state.watch = JobWatch(app.state.sessions)
+    app.state.watch = JobWatch(app.state.sessions, limits.live)
     app.state.predictors = PredictorCache(settings.predict_cache_bytes)
     app.state.directory = ModelResolver()
     app.state.statistics = InferenceStatistics()

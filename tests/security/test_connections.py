@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api.http import uvicorn_protocol
+from service.api.http.limits import ConnectionLimits
 from service.main import create_app
 from service.settings import Settings
 from tests.support.servers import LOOPBACK, free_port, serving, wait_until
@@ -57,6 +57,9 @@ def is_live(port: int) -> bool:
     return False
 
 
+IMPATIENT = ConnectionLimits(head_timeout_s=0.5, idle_timeout_s=0.5)
+
+
 @contextmanager
 def crowd(port: int, number: int, beginning: bytes) -> Iterator[list[socket.socket]]:
     with ExitStack() as opened:
@@ -91,20 +94,19 @@ def has_ended(connection: socket.socket, within_s: float = 10) -> bool:
 
 
 @pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=BEGINNINGS.keys())
-def test_a_connection_ends_on_which_nothing_more_comes(
-    settings: Settings, beginning: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(uvicorn_protocol, "HEAD_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(uvicorn_protocol, "IDLE_TIMEOUT_S", 0.5)
-    with serving(create_app(settings)) as url, crowd(int(url.rpartition(":")[2]), 1, beginning) as (alone,):
+def test_a_connection_ends_on_which_nothing_more_comes(settings: Settings, beginning: bytes) -> None:
+    with (
+        serving(create_app(settings), IMPATIENT) as url,
+        crowd(int(url.rpartition(":")[2]), 1, beginning) as (alone,),
+    ):
         assert has_ended(alone)
 
 
-def test_a_head_that_comes_byte_by_byte_has_an_end(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(uvicorn_protocol, "HEAD_TIMEOUT_S", 0.5)
-    with serving(create_app(settings)) as url, crowd(int(url.rpartition(":")[2]), 1, b"GET /") as (alone,):
+def test_a_head_that_comes_byte_by_byte_has_an_end(settings: Settings) -> None:
+    with (
+        serving(create_app(settings), ConnectionLimits(head_timeout_s=0.5)) as url,
+        crowd(int(url.rpartition(":")[2]), 1, b"GET /") as (alone,),
+    ):
         ends_at = time.monotonic() + 20
         is_open = True
         while is_open and time.monotonic() < ends_at:
@@ -128,21 +130,14 @@ async def _answers_late(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def test_an_answer_that_takes_longer_than_a_client_may_be_silent_is_waited_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(uvicorn_protocol, "HEAD_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(uvicorn_protocol, "IDLE_TIMEOUT_S", 0.5)
-    with serving(_answers_late) as url:
+def test_an_answer_that_takes_longer_than_a_client_may_be_silent_is_waited_for() -> None:
+    with serving(_answers_late, IMPATIENT) as url:
         assert httpx.get(url, timeout=30).status_code == 200
 
 
-def test_where_all_connections_are_busy_probes_are_answered_and_nobody_else(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(uvicorn_protocol, "max_connections", lambda: 5)
-    busy = b"GET /jobs/x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    with serving(_answers_late) as url, crowd(int(url.rpartition(":")[2]), 5, busy) as connections:
+def test_where_all_connections_are_busy_probes_are_answered_and_nobody_else() -> None:
+    busy, few = b"GET /jobs/x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", ConnectionLimits(max_connections=5)
+    with serving(_answers_late, few) as url, crowd(int(url.rpartition(":")[2]), 5, busy) as connections:
         time.sleep(0.5)
         assert httpx.get(f"{url}/health/live", timeout=20).status_code == 200
         refused = httpx.get(f"{url}/models", timeout=20)

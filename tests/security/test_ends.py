@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event, text
 
-from service.api.live import event_stream, job_watch
+from service.api.http.limits import HttpLimits
+from service.api.live.limits import LiveLimits
 from service.db.migrate import upgrade
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
@@ -29,16 +30,14 @@ def in_sqlite(sqlite_url: str, tmp_path: Path) -> Settings:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_stream_ends_when_its_key_is_revoked(
-    settings: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(event_stream, "PING_INTERVAL_S", 0.3)
+def test_a_stream_ends_when_its_key_is_revoked(settings: Settings, sessions: Sessions) -> None:
+    limits = HttpLimits(live=LiveLimits(ping_interval_s=0.3))
     job_id = make_job(sessions).id
     with sessions.begin() as session:
         key, secret = ApiKeys(session).add("lab")
     headers = STREAM | {"Authorization": f"Bearer {secret}"}
     with (
-        serving(create_app(settings.model_copy(update={"host": "0.0.0.0"}))) as url,
+        serving(create_app(settings.model_copy(update={"host": "0.0.0.0"}), limits=limits)) as url,
         httpx.stream("GET", f"{url}/jobs/{job_id}/events", headers=headers, timeout=20) as answer,
     ):
         lines = answer.iter_lines()
@@ -53,9 +52,9 @@ def test_a_stream_ends_when_its_key_is_revoked(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_streams_that_begin_together_are_no_more_than_there_may_be(
-    server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, server: str, sessions: Sessions
 ) -> None:
-    monkeypatch.setattr(job_watch, "MAX_STREAMS_PER_TENANT", 4)
+    app.state.watch.limits = LiveLimits(max_streams_per_tenant=4)
     job_id = make_job(sessions).id
     statuses: list[int] = []
     are_open, are_over = threading.Barrier(13), threading.Event()

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
+from service.api.http.limits import HttpLimits
 from service.api.http.rate_limit import LocalRateLimiter, RedisRateLimiter, make_rate_limiter
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
@@ -105,10 +106,9 @@ def test_a_bucket_fills_again_and_is_never_fuller_than_full() -> None:
     assert rates.take("a").tokens == 59
 
 
-def test_buckets_that_are_full_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.api.http.rate_limit.MAX_BUCKETS_BEFORE_CLEANUP", 10)
+def test_buckets_that_are_full_are_forgotten() -> None:
     now = [0.0]
-    rates = LocalRateLimiter(60, clock=lambda: now[0])
+    rates = LocalRateLimiter(60, clock=lambda: now[0], limits=HttpLimits(max_buckets=10))
     for number in range(1000):
         now[0] += 2
         rates.take(str(number))

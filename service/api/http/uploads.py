@@ -15,15 +15,12 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from service.api.http.limits import DEFAULT_LIMITS, HttpLimits
 from service.errors import Invalid, Malformed
 
 FILE_FIELD = "file"
 TABLE_FIELDS = ("name", "units", "missing")  # optional fields beside a table
 MODEL_FIELDS = ("name",)
-MAX_FIELD_BYTES = 2**20
-MAX_BOUNDARY_CHARACTERS = 200  # RFC 2046 allows 70
-MAX_HEADER_BYTES = 8 * 1024  # per header of a part
-MAX_HEADERS_PER_PART = 16
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -38,7 +35,9 @@ class UploadForm:
 
 
 @asynccontextmanager
-async def receive_upload(request: Request, folder: Path, fields: Sequence[str]) -> AsyncIterator[UploadForm]:
+async def receive_upload(
+    request: Request, folder: Path, fields: Sequence[str], limits: HttpLimits = DEFAULT_LIMITS
+) -> AsyncIterator[UploadForm]:
     """Receive a form with the field ``file`` and optionally some of ``fields``.
 
     The temporary file has no name on disk, so the system frees it even if the process dies.
@@ -48,12 +47,12 @@ async def receive_upload(request: Request, folder: Path, fields: Sequence[str]) 
         Invalid: The file is missing, or a field is unknown, repeated, too long or not a text.
     """
     with tempfile.TemporaryFile(dir=folder) as file:
-        receiver = _FormReceiver(cast("BinaryIO", file), fields)
+        receiver = _FormReceiver(cast("BinaryIO", file), fields, limits)
         try:
             with PushMultipartParser(
-                _parse_boundary(request),
-                max_header_size=MAX_HEADER_BYTES,
-                max_header_count=MAX_HEADERS_PER_PART,
+                _parse_boundary(request, limits),
+                max_header_size=limits.max_part_header_bytes,
+                max_header_count=limits.max_part_headers,
             ) as parser:
                 async for chunk in request.stream():
                     if chunk and not parser.closed:  # RFC 2046: ignore what follows the last boundary
@@ -63,11 +62,12 @@ async def receive_upload(request: Request, folder: Path, fields: Sequence[str]) 
         yield receiver.build_form()
 
 
-def _parse_boundary(request: Request) -> str:
+def _parse_boundary(request: Request, limits: HttpLimits) -> str:
     _, options = parse_options_header(request.headers.get("content-type", ""))
     boundary: str = options.get("boundary", "")
-    if not 1 <= len(boundary) <= MAX_BOUNDARY_CHARACTERS:
-        raise _form_error(f"the Content-Type has no boundary of 1 to {MAX_BOUNDARY_CHARACTERS} characters")
+    most = limits.max_boundary_characters
+    if not 1 <= len(boundary) <= most:
+        raise _form_error(f"the Content-Type has no boundary of 1 to {most} characters")
     return boundary
 
 
@@ -80,9 +80,8 @@ def _form_error(reason: str) -> Malformed:
 class _FormReceiver:
     """Collects the parts that the parser finds."""
 
-    def __init__(self, file: BinaryIO, fields: Sequence[str]) -> None:
-        self._file = file
-        self._fields = fields
+    def __init__(self, file: BinaryIO, fields: Sequence[str], limits: HttpLimits) -> None:
+        self._file, self._fields, self._limits = file, fields, limits
         self._filename: str | None = None
         self._parts: dict[str, bytearray] = {}
         self._part = ""
@@ -130,8 +129,9 @@ class _FormReceiver:
             return
         value = self._parts[self._part]
         value += data
-        if len(value) > MAX_FIELD_BYTES:
-            detail = f"the field {self._part!r} is over {MAX_FIELD_BYTES} bytes long; shorten it"
+        most = self._limits.max_field_bytes
+        if len(value) > most:
+            detail = f"the field {self._part!r} is over {most} bytes long; shorten it"
             raise _field_error(self._part, "too_long", detail)
 
 

@@ -6,37 +6,31 @@ ever: as many connections as a process may open files made it unreachable, even 
 """
 
 import asyncio
+import math
 import resource
 from functools import cache
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.api.http.limits import DEFAULT_CONNECTION_LIMITS
 from service.api.http.problems import problem_response
 from service.errors import Unavailable
 
-MAX_PENDING_BYTES = 64 * 1024  # as uvicorn's parser in Python has it
-READ_AHEAD_BYTES = 2**20
-"""Bytes of a body that are buffered before its route reads them. uvicorn pauses at 64 KiB until the route
-reads on: ten turns of the event loop for the 640 kB of 10,000 rows, each of which waits on a busy machine."""
-HEAD_TIMEOUT_S = 20.0  # from the start of a connection, or the previous response, to the end of a head
-IDLE_TIMEOUT_S = 60.0  # without any byte of a body received, or of a response sent
-CHECK_INTERVAL_S = 1.0
-MAX_CONNECTIONS = 10_000
-PROBE_CONNECTIONS = 16  # connections beyond the limit, which serve health probes only
 PROBE_PATHS = (b"/health/", b"/v1/health/", b"/v2/health/")
 
 
 @cache
-def max_connections() -> int:
-    """The limit on connections, which leaves the process a quarter of its open-file limit for other files."""
+def _max_open_connections() -> float:
+    """The number of connections that leaves the process a quarter of its open-file limit for other files."""
     may_open, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MAX_CONNECTIONS if may_open == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, may_open * 3 // 4)
+    return math.inf if may_open == resource.RLIM_INFINITY else may_open * 3 // 4
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Closes connections that exceed the byte or time limits, and idle ones when the limit is reached."""
 
+    limits = DEFAULT_CONNECTION_LIMITS
     _pending = 0
     _since = 0.0  # when the current wait began, in time of the event loop
     _is_beyond = False
@@ -46,8 +40,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Accept a connection; close an idle one if there are too many."""
         super().connection_made(transport)
         self._since = self.loop.time()
-        self._looks = self.loop.call_later(CHECK_INTERVAL_S, self._check_idle)
-        if len(self.connections) > max_connections():
+        self._looks = self.loop.call_later(self.limits.check_interval_s, self._check_idle)
+        if len(self.connections) > self._max_connections:
             self._evict_idle_connection()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -62,22 +56,22 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._is_receiving():
             self._since = self.loop.time()
         super().data_received(data)
-        if self._pending > MAX_PENDING_BYTES and not self.transport.is_closing():
+        if self._pending > self.limits.max_pending_bytes and not self.transport.is_closing():
             self.send_400_response("The head of the request is too long.")
 
     def on_headers_complete(self) -> None:
         """Reset the limits at the end of a head; choose whether to serve the request."""
         self._pending, self._since = 0, self.loop.time()
         if self._is_beyond:
-            is_taken = self.url.startswith(PROBE_PATHS) or len(self.connections) <= max_connections()
+            is_taken = self.url.startswith(PROBE_PATHS) or len(self.connections) <= self._max_connections
             self.app = self.config.loaded_app if is_taken else _refuse_request
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Reset the byte count, and read ahead up to ``READ_AHEAD_BYTES``."""
+        """Reset the byte count, and read ahead up to ``read_ahead_bytes``."""
         self._pending = 0
         super().on_body(body)
-        if len(self.cycle.body) <= READ_AHEAD_BYTES:
+        if len(self.cycle.body) <= self.limits.read_ahead_bytes:
             self.flow.resume_reading()
 
     def on_message_complete(self) -> None:
@@ -95,6 +89,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._since = self.loop.time()
         super().pause_writing()
 
+    @property
+    def _max_connections(self) -> float:
+        return min(self.limits.max_connections, _max_open_connections())
+
     def _is_waiting(self) -> bool:
         """Whether no request is in progress, or only an incomplete head has arrived."""
         return self.cycle is None or self.cycle.response_complete
@@ -108,12 +106,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _check_idle(self) -> None:
         """Close the connection if the client has been idle for too long; else check again later."""
         silent_s = self.loop.time() - self._since
-        if (self._is_waiting() and silent_s > HEAD_TIMEOUT_S) or (
-            self._is_receiving() and silent_s > IDLE_TIMEOUT_S
+        if (self._is_waiting() and silent_s > self.limits.head_timeout_s) or (
+            self._is_receiving() and silent_s > self.limits.idle_timeout_s
         ):
             self.transport.abort()
         else:
-            self._looks = self.loop.call_later(CHECK_INTERVAL_S, self._check_idle)
+            self._looks = self.loop.call_later(self.limits.check_interval_s, self._check_idle)
 
     def _evict_idle_connection(self) -> None:
         """Close the connection that has been idle longest; if none is idle, this one serves probes only."""
@@ -128,7 +126,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 min(found, key=lambda other: other._since).transport.abort()
                 return
         self._is_beyond = True
-        if len(others) >= max_connections() + PROBE_CONNECTIONS:
+        if len(others) >= self._max_connections + self.limits.probe_connections:
             self.transport.abort()
 
 

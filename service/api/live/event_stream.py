@@ -23,9 +23,6 @@ from service.errors import NotFound, Unauthorized
 from service.schemas.jobs import EventOut
 
 MEDIA_TYPE = "text/event-stream"
-MAX_EVENTS_PER_READ = 200
-PING_INTERVAL_S = 15.0  # proxies close idle connections
-RECONNECT_MS = 2000
 STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
@@ -35,7 +32,7 @@ def stream_events(job_id: str, after: int, sessions: Sessions, watch: JobWatch) 
     Raises:
         NotFound: There is no such job.
     """
-    events, ended = _read_events(job_id, after, sessions)
+    events, ended = _read_events(job_id, after, sessions, watch.limits.max_events_per_read)
     if ended is not None and not events:
         return Response(status_code=204)
     return _EventStreamResponse(job_id, after, sessions, watch)
@@ -64,26 +61,27 @@ async def _follow_events(
     job_id: str, number: int, sessions: Sessions, watch: JobWatch
 ) -> AsyncIterator[bytes]:
     """Past events, then new ones as they occur, until the job, the service or the key ends."""
-    yield format_sse_event(data_str=None, retry=RECONNECT_MS)
+    yield format_sse_event(data_str=None, retry=watch.limits.reconnect_ms)
     while not watch.is_closed:
         try:
-            events, ended = await run_in_threadpool(_read_events, job_id, number, sessions)
+            most = watch.limits.max_events_per_read
+            events, ended = await run_in_threadpool(_read_events, job_id, number, sessions, most)
         except (NotFound, Unauthorized):  # deleted or expired meanwhile; a reconnect gets the error
             return
         for event in events:
             number = event.number
             yield format_sse_event(data_str=event.model_dump_json(), event=event.kind, id=str(number))
-        if len(events) == MAX_EVENTS_PER_READ:
+        if len(events) == most:
             continue
         if ended is not None:
             yield format_sse_event(data_str=f'{{"status":"{ended}"}}', event="done")
             return
-        if not await watch.wait_for_events(job_id, number, within_s=PING_INTERVAL_S):
+        if not await watch.wait_for_events(job_id, number, within_s=watch.limits.ping_interval_s):
             yield format_sse_event(data_str=None, comment="ping")
 
 
-def _read_events(job_id: str, after: int, sessions: Sessions) -> tuple[list[EventOut], str | None]:
-    """Up to ``MAX_EVENTS_PER_READ`` events after this number, and the status of the job if it has ended.
+def _read_events(job_id: str, after: int, sessions: Sessions, most: int) -> tuple[list[EventOut], str | None]:
+    """Up to ``most`` events after this number, and the status of the job if it has ended.
 
     The status is read before the events, so that the events of an ended job include its last one.
     """
@@ -92,6 +90,6 @@ def _read_events(job_id: str, after: int, sessions: Sessions) -> tuple[list[Even
             ApiKeys(session).refuse_invalid(sessions.caller.key_id)
         jobs = Jobs(session)
         status = JobStatus(jobs.get(job_id).status)
-        events = jobs.events(job_id, after=after, limit=MAX_EVENTS_PER_READ)[:MAX_EVENTS_PER_READ]
+        events = jobs.events(job_id, after=after, limit=most)[:most]
         found = [EventOut.model_validate(event, from_attributes=True) for event in events]
     return found, status if status.is_final else None

@@ -16,21 +16,19 @@ from contextlib import contextmanager
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
+from service.api.live.limits import DEFAULT_LIVE_LIMITS, LiveLimits
 from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.errors import TooMany
 
 log = logging.getLogger(__name__)
 
-POLL_INTERVAL_S = 0.2
-MAX_STREAMS_PER_TENANT = 200  # in one process: each stream holds a connection
-
 
 class JobWatch:
     """Polls for new events of jobs. All methods run on the event loop of the process."""
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    def __init__(self, sessions: Sessions, limits: LiveLimits = DEFAULT_LIVE_LIMITS) -> None:
+        self._sessions, self.limits = sessions, limits
         self._watched = Counter[str]()
         self._newest: dict[str, int] = {}
         self._next_look = asyncio.Event()
@@ -43,14 +41,12 @@ class JobWatch:
         """Count a stream of a tenant within the block.
 
         Raises:
-            TooMany: The tenant has ``MAX_STREAMS_PER_TENANT`` open streams.
+            TooMany: The tenant has as many open streams as it may.
         """
-        if self._streams[tenant] >= MAX_STREAMS_PER_TENANT:
-            detail = (
-                f"{MAX_STREAMS_PER_TENANT} event streams are open already; close some, or request events "
-                "in pages"
-            )
-            raise TooMany("too_many_streams", detail, limit=MAX_STREAMS_PER_TENANT)
+        most = self.limits.max_streams_per_tenant
+        if self._streams[tenant] >= most:
+            detail = f"{most} event streams are open already; close some, or request events in pages"
+            raise TooMany("too_many_streams", detail, limit=most)
         self._streams[tenant] += 1
         try:
             yield
@@ -93,7 +89,7 @@ class JobWatch:
         try:
             while self._watched and not self.is_closed:
                 await self._poll()
-                await asyncio.sleep(POLL_INTERVAL_S)
+                await asyncio.sleep(self.limits.poll_interval_s)
         finally:
             self._looking = None
 

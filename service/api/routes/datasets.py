@@ -14,6 +14,7 @@ from service.api.http.dependencies import (
     READ,
     TRAIN,
     Config,
+    Limits,
     Parsing,
     Sessions,
     StrictRoute,
@@ -63,6 +64,7 @@ async def add_dataset(
     sessions: Sessions,
     settings: Config,
     parsing: Parsing,
+    limits: Limits,
     here: VersionedPath,
 ) -> Dataset:
     """Send a table: a file as multipart form, or columns or rows as JSON.
@@ -71,7 +73,7 @@ async def add_dataset(
     """
     content_type = request.headers.get("content-type", "")
     if media_type(content_type) == "multipart/form-data":
-        async with receive_upload(request, settings.data_dir, TABLE_FIELDS) as form:
+        async with receive_upload(request, settings.data_dir, TABLE_FIELDS, limits) as form:
             add = partial(_add_form, form, sessions=sessions, settings=settings)
             is_small = ingest.is_safe_in_process(form.file)
             async with nullcontext() if is_small else parsing.hold(sessions.tenant):

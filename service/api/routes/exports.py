@@ -13,6 +13,7 @@ from service.api.http.dependencies import (
     TRAIN,
     Config,
     Directory,
+    Limits,
     Parsing,
     Predictors,
     Sessions,
@@ -107,6 +108,7 @@ async def import_model(
     sessions: Sessions,
     settings: Config,
     parsing: Parsing,
+    limits: Limits,
     here: VersionedPath,
     directory: Directory,
     name: Annotated[
@@ -119,7 +121,7 @@ async def import_model(
     """
     content_type = request.headers.get("content-type", "")
     if media_type(content_type) == "multipart/form-data":
-        async with receive_upload(request, settings.data_dir, MODEL_FIELDS) as form:
+        async with receive_upload(request, settings.data_dir, MODEL_FIELDS, limits) as form:
             given = validate_body(ImportFields, form.fields, source="form").name or name
             keep = partial(
                 _import_file, form.file, form.filename, given, sessions=sessions, settings=settings

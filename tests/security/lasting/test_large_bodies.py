@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from service.api.http import large_bodies
+from service.api.http.limits import DEFAULT_LIMITS
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app
@@ -98,7 +98,7 @@ def test_what_is_in_no_form_that_a_path_takes_is_not_even_received(path: str, se
     ids=["rows that are none", "columns that are none", "unknown fields"],
 )
 def test_the_mistakes_of_a_body_of_a_megabyte_are_told_at_once(body: bytes, client: TestClient) -> None:
-    assert len(body) < large_bodies.MAX_INLINE_TABLE_BYTES
+    assert len(body) < DEFAULT_LIMITS.max_inline_table_bytes
     since = time.monotonic()
     answer = client.post("/predict", content=body, headers=JSON)
     assert time.monotonic() - since < 2
@@ -195,7 +195,7 @@ def test_nothing_of_a_large_body_is_kept_for_one_without_a_key(settings: Setting
 
 
 def test_the_process_that_reads_is_started_anew_when_it_has_died(client: TestClient, app: FastAPI) -> None:
-    body = b"[" + b"1," * large_bodies.MAX_INLINE_OTHER_BYTES + b"1]"
+    body = b"[" + b"1," * DEFAULT_LIMITS.max_inline_other_bytes + b"1]"
     assert client.post("/jobs", content=body, headers=JSON).status_code == 422
     app.state.reader._process.kill()
     app.state.reader._process.wait()

@@ -9,12 +9,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
-from service.api.live import event_stream, job_watch
+from service.api.live import job_watch
+from service.api.live.limits import LiveLimits
 from service.caller import LOCAL_CALLER
 from service.db.repositories import Jobs
 from service.db.session import Sessions
@@ -65,10 +68,8 @@ def test_a_stream_tells_what_happened_and_what_happens_until_the_end(server: str
         assert list(events) == []
 
 
-def test_the_stream_of_a_job_that_is_deleted_ends(
-    server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("service.api.live.event_stream.PING_INTERVAL_S", 0.2)
+def test_the_stream_of_a_job_that_is_deleted_ends(app: FastAPI, server: str, sessions: Sessions) -> None:
+    app.state.watch.limits = LiveLimits(ping_interval_s=0.2)
     job_id = make_job(sessions).id
     with followed(server, job_id) as events:
         assert next(events)["event"] == "status"
@@ -79,18 +80,18 @@ def test_the_stream_of_a_job_that_is_deleted_ends(
 
 
 def test_one_look_at_the_database_brings_an_event_to_the_stream(
-    server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    app.state.watch.limits = LiveLimits(ping_interval_s=3600)
     job_id, read = make_job(sessions).id, job_watch.JobWatch._read_newest_events
 
     def read_the_news_once(self: job_watch.JobWatch, job_ids: list[str]) -> dict[str, int]:
         newest = read(self, job_ids)
         if newest.get(job_id, 0) > 1:
-            monkeypatch.setattr(job_watch, "POLL_INTERVAL_S", 3600)
+            self.limits = replace(self.limits, poll_interval_s=3600)
         return newest
 
     monkeypatch.setattr(job_watch.JobWatch, "_read_newest_events", read_the_news_once)
-    monkeypatch.setattr(event_stream, "PING_INTERVAL_S", 3600)
     with followed(server, job_id) as events:
         next(events)
         start_job(sessions, job_id)
@@ -112,10 +113,8 @@ def test_a_client_that_was_cut_off_misses_nothing_and_gets_nothing_twice(
     assert seen == ["1", "2", "3", "4", "5", "6"]
 
 
-def test_more_events_than_a_page_all_come(
-    server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(event_stream, "MAX_EVENTS_PER_READ", 2)
+def test_more_events_than_a_page_all_come(app: FastAPI, server: str, sessions: Sessions) -> None:
+    app.state.watch.limits = LiveLimits(max_events_per_read=2)
     job_id = make_job(sessions).id
     token = start_job(sessions, job_id)
     for fraction in (0.1, 0.2, 0.3):
@@ -136,17 +135,17 @@ def test_a_stream_of_a_job_that_has_nothing_more_to_tell_is_not_to_be_opened_aga
     assert httpx.get(f"{server}/jobs/none/events", headers=STREAM).status_code == 404
 
 
-def test_a_quiet_stream_pings(server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_stream, "PING_INTERVAL_S", 0.2)
+def test_a_quiet_stream_pings(app: FastAPI, server: str, sessions: Sessions) -> None:
+    app.state.watch.limits = LiveLimits(ping_interval_s=0.2)
     with followed(server, make_job(sessions).id) as events:
         next(events)
         assert next(events) == {"": "ping"}
 
 
 def test_streams_are_counted_and_those_beyond_the_limit_refused(
-    server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, server: str, sessions: Sessions
 ) -> None:
-    monkeypatch.setattr(job_watch, "MAX_STREAMS_PER_TENANT", 1)
+    app.state.watch.limits = LiveLimits(max_streams_per_tenant=1)
     job_id = make_job(sessions).id
     url = f"{server}/jobs/{job_id}/events"
     with followed(server, job_id) as events:

@@ -24,19 +24,19 @@ class Way:
     """The way to the service, on which things can go wrong."""
 
     def __init__(self, app: Any) -> None:
-        self._app = app
+        self.app = app
         self.mishaps: dict[str, list[Mishap]] = {}
         self.requests: list[tuple[str, dict[str, str]]] = []
 
     async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         request = f"{scope['method']} {scope['path']}"
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         self.requests.append((request, headers))
         ahead = self.mishaps.get(request)
-        await (ahead.pop(0) if ahead else _pass)(self._app, scope, receive, send)
+        await (ahead.pop(0) if ahead else _pass)(self.app, scope, receive, send)
 
     def asked(self, request: str) -> list[dict[str, str]]:
         """The headers of every such request."""

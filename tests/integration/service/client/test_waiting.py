@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.api.live import job_watch
+from service.api.live.limits import LiveLimits
 from service.caller import LOCAL_CALLER
 from service.client import JobCancelled, JobFailed, NotFinished, Progress, job_progress, transport
 from service.db.repositories import Jobs
@@ -81,7 +81,7 @@ def test_where_no_stream_comes_through_the_job_is_asked_again_and_again(
 ) -> None:
     job = Running(sessions, 0.1, 0.5, 0.9)
     if mishap == "too many":
-        monkeypatch.setattr(job_watch, "MAX_STREAMS_PER_TENANT", 0)
+        monkeypatch.setattr(way.app.state.watch, "limits", LiveLimits(max_streams_per_tenant=0))
     else:
         way.mishaps[events_of(job)] = [mishap] * 99
     assert kan.wait(job.id, progress=job.saw).status == "succeeded"

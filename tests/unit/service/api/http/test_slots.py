@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from service.api.http.slots import MAX_WAITING_PER_TENANT, Slots
+from service.api.http.limits import HttpLimits
+from service.api.http.slots import Slots
 from service.errors import TooMany, Unavailable
 
 
@@ -22,7 +23,7 @@ def in_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Non
 
 @in_a_loop
 async def test_one_tenant_leaves_a_slot_for_another() -> None:
-    slots = Slots(3, 2, patience_s=0.05)
+    slots = Slots(HttpLimits(max_parsed_bodies=3, max_parsed_bodies_of_tenant=2, slot_timeout_s=0.05))
     async with AsyncExitStack() as held:
         for _ in range(2):
             await held.enter_async_context(slots.hold("a"))
@@ -37,7 +38,7 @@ async def test_one_tenant_leaves_a_slot_for_another() -> None:
 
 @in_a_loop
 async def test_who_waits_gets_the_slot_that_comes_free() -> None:
-    slots = Slots(1, 1)
+    slots = Slots(HttpLimits(max_parsed_bodies=1, max_parsed_bodies_of_tenant=1))
     order = []
 
     async def work(name: str) -> None:
@@ -51,9 +52,9 @@ async def test_who_waits_gets_the_slot_that_comes_free() -> None:
 
 @in_a_loop
 async def test_more_than_so_many_of_a_tenant_do_not_even_wait() -> None:
-    slots = Slots(1, 1)
+    slots = Slots(HttpLimits(max_parsed_bodies=1, max_parsed_bodies_of_tenant=1, max_waiting_per_tenant=4))
     async with slots.hold("a"):
-        waiting = [asyncio.create_task(_hold(slots)) for _ in range(MAX_WAITING_PER_TENANT - 1)]
+        waiting = [asyncio.create_task(_hold(slots)) for _ in range(3)]
         await asyncio.sleep(0)
         with pytest.raises(TooMany):
             await _hold(slots)

@@ -5,8 +5,9 @@ import pytest
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from service.api.http.uvicorn_protocol import READ_AHEAD_BYTES, BoundedHttpProtocol
+from service.api.http.uvicorn_protocol import BoundedHttpProtocol
 
+READ_AHEAD_BYTES = BoundedHttpProtocol.limits.read_ahead_bytes
 HEAD = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 10000000\r\n\r\n"
 
 
