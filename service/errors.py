@@ -20,7 +20,6 @@ import errno
 from collections.abc import Iterable
 from typing import Any
 
-MAX_LISTED_TEXTS = 20  # in a message
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -133,11 +132,11 @@ def is_disk_full(error: Exception) -> bool:
     return getattr(error, "errno", None) in DISK_FULL or any(word in str(error) for word in words)
 
 
-def join_texts(texts: Iterable[str]) -> str:
-    """The first ``MAX_LISTED_TEXTS`` texts for a message, and the number of the others."""
+def join_texts(texts: Iterable[str], most: int = 20) -> str:
+    """The first ``most`` texts for a message, and the number of the others."""
     known = list(texts)
-    more = f" and {len(known) - MAX_LISTED_TEXTS} more" if len(known) > MAX_LISTED_TEXTS else ""
-    return ", ".join(known[:MAX_LISTED_TEXTS]) + more
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + more
 
 
 def format_names(names: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from fastapi import FastAPI
@@ -35,20 +36,37 @@ from service.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
 
-IDLE_TIMEOUT_S = 600.0
-CPU_TIMEOUT_S = 60
-WALL_TIMEOUT_S = 5 * CPU_TIMEOUT_S  # wall-clock time; other processes may share the processor
-CHUNK_BYTES = 2**20
-MEMORY_PER_BODY_BYTE = 24  # memory per byte of the largest body: a table takes about ten, empty lists thirty
-BASE_MEMORY_BYTES = 128 * 2**20  # for the stacks of threads and the response
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderLimits:
+    """The limits of the process and of its forks.
+
+    Attributes:
+        idle_timeout_s: Without a request, after which the process ends.
+        cpu_timeout_s: Processor time of a fork.
+        wall_time_factor: Wall-clock time per processor time: other processes may share the processor.
+        chunk_bytes: Of a body that are read at once.
+        memory_per_body_byte: Of the largest body: a table takes about ten, empty lists thirty.
+        base_memory_bytes: For the stacks of threads and the response.
+    """
+
+    idle_timeout_s: float = 600.0
+    cpu_timeout_s: int = 60
+    wall_time_factor: int = 5
+    chunk_bytes: int = 2**20
+    memory_per_body_byte: int = 24
+    base_memory_bytes: int = 128 * 2**20
 
 
-def main() -> None:
-    """Handle requests until the service ends, or sends none for ``IDLE_TIMEOUT_S``."""
+DEFAULT_LIMITS = ReaderLimits()
+
+
+def main(limits: ReaderLimits = DEFAULT_LIMITS) -> None:
+    """Handle requests until the service ends, or sends none for a while."""
     settings = load_settings()
     logs.configure(as_json=settings.log_format == "json")
     line = socket.socket(fileno=os.dup(sys.stdin.fileno()))
-    line.settimeout(IDLE_TIMEOUT_S)
+    line.settimeout(limits.idle_timeout_s)
     application = make_application(settings)
     # A terminal sends it to all processes; the service ends this one
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -63,23 +81,26 @@ def main() -> None:
         if asked == b"p":
             use_one_torch_thread()  # imports torch once here instead of in every fork
         if not os.fork():
-            _handle_and_exit(application, settings, files)
+            _handle_and_exit(application, settings, limits, files)
         for file in files:
             os.close(file)
 
 
-def _handle_and_exit(application: FastAPI, settings: Settings, files: list[int]) -> None:
+def _handle_and_exit(
+    application: FastAPI, settings: Settings, limits: ReaderLimits, files: list[int]
+) -> None:
     """Handle one request in the fork, and exit; never returns."""
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(WALL_TIMEOUT_S)
+        signal.alarm(limits.wall_time_factor * limits.cpu_timeout_s)
         gc.disable()  # JSON has no cycles; the collector would traverse millions of lists
         os.write(files[2], b"!")
-        limit_process(BASE_MEMORY_BYTES + MEMORY_PER_BODY_BYTE * settings.max_json_bytes, CPU_TIMEOUT_S)
+        body_bytes = limits.memory_per_body_byte * settings.max_json_bytes
+        limit_process(limits.base_memory_bytes + body_bytes, limits.cpu_timeout_s)
         with os.fdopen(files[0], "rb") as request, os.fdopen(files[1], "wb") as answer:
             request.seek(0)
-            done = asyncio.run(_handle_request(application, request, answer))
+            done = asyncio.run(_handle_request(application, request, answer, limits.chunk_bytes))
         os.write(files[2], json.dumps(done).encode() + b"\n")
         os._exit(0)
     except MemoryError:
@@ -90,7 +111,9 @@ def _handle_and_exit(application: FastAPI, settings: Settings, files: list[int])
         os._exit(1)
 
 
-async def _handle_request(application: FastAPI, request: BinaryIO, answer: BinaryIO) -> dict[str, Any]:
+async def _handle_request(
+    application: FastAPI, request: BinaryIO, answer: BinaryIO, chunk_bytes: int
+) -> dict[str, Any]:
     told = json.loads(request.readline())
     noted = _CountRecorder()
     application.state.meters = application.state.statistics = noted
@@ -113,7 +136,7 @@ async def _handle_request(application: FastAPI, request: BinaryIO, answer: Binar
             await is_asked_for_more.wait()
         return {
             "type": "http.request",
-            "body": request.read(CHUNK_BYTES),
+            "body": request.read(chunk_bytes),
             "more_body": request.tell() < size,
         }
 

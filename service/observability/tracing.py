@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-TIMEOUT_S = 2.0  # of a collector that does not answer: the end of a job waits for it
 
 
 def make_telemetry_config() -> TelemetryConfig:
@@ -45,8 +44,11 @@ def _is_enabled() -> bool:
 
 
 @cache
-def _configure_export() -> None:
-    """Export each span as soon as it ends: worker processes are killed when they are no longer needed."""
+def _configure_export(*, timeout_s: float = 2.0) -> None:
+    """Export each span as soon as it ends: worker processes are killed when they are no longer needed.
+
+    The end of a job waits for a collector that does not answer, up to ``timeout_s``.
+    """
     if not _is_enabled():
         return
     try:
@@ -57,5 +59,5 @@ def _configure_export() -> None:
         log.warning("jobs leave no traces: install the extra 'otel'", extra={"reason": str(error)})
         return
     provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(timeout=TIMEOUT_S)))
+    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(timeout=timeout_s)))
     trace.set_tracer_provider(provider)

@@ -15,6 +15,7 @@ from service.ingest.missing_codes import MissingCodes
 from service.operations.downloads import stream_blob
 from service.operations.entity_tags import refuse_stale
 from service.operations.quotas import refuse_more_bytes
+from service.schemas.common import MAX_NAME_LENGTH
 from service.schemas.datasets import MAX_UNIT_CHARACTERS, DatasetIn, DatasetOut
 from service.settings import Settings
 from service.storage import blobs
@@ -22,7 +23,6 @@ from service.storage.deletion import remove_dataset
 from service.storage.stored_table import read_first_rows, to_json_rows
 
 DEFAULT_NAME = "dataset"
-MAX_NAME_LENGTH = 200
 
 
 def add_upload(

@@ -24,7 +24,6 @@ from service.db.tables import Job, JobStatus
 WAIT_BOUNDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
 RUN_BOUNDS = (1, 5, 15, 30, 60, 120, 300, 900, 1800, 3600, 7200)
 EARLIEST_CREATION = datetime(2000, 1, 1, tzinfo=UTC)
-MAX_COMMIT_DELAY = timedelta(minutes=5)  # from a job's creation time to the commit of its row, at most
 
 Key = tuple[str, str]  # kind, status
 Sums = dict[Key, list[float]]
@@ -58,10 +57,15 @@ class JobStatistics:
 
 
 class JobStatisticsReader:
-    """Reads the statistics, and keeps the sums that no longer change."""
+    """Reads the statistics, and keeps the sums that no longer change.
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    Args:
+        sessions: All jobs.
+        max_commit_delay: From a job's creation time to the commit of its row, at most.
+    """
+
+    def __init__(self, sessions: Sessions, *, max_commit_delay: timedelta = timedelta(minutes=5)) -> None:
+        self._sessions, self._max_commit_delay = sessions, max_commit_delay
         self._settled: Sums = {}
         self._until = EARLIEST_CREATION
         self._lock = Lock()
@@ -75,7 +79,9 @@ class JobStatisticsReader:
                 .where(Job.status.in_(UNFINISHED))
                 .group_by(Job.kind, Job.status)
             ).all()
-            self._extend_final_sums(min([now - MAX_COMMIT_DELAY, *(row[3] for row in waiting)]), session)
+            self._extend_final_sums(
+                min([now - self._max_commit_delay, *(row[3] for row in waiting)]), session
+            )
             sums = _add_sums(self._settled, _query_sums(session, Job.created_at >= self._until))
         kinds = sorted({key[0] for key in sums} | {row[0] for row in waiting})
         unfinished = {(kind, str(status)): 0 for kind in kinds for status in UNFINISHED}

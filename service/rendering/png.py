@@ -10,6 +10,7 @@ import re
 import resource
 import subprocess
 import sys
+from dataclasses import dataclass
 from importlib import resources
 
 import resvg_py
@@ -18,32 +19,49 @@ from service.errors import Invalid
 from service.process_limits import end_with_parent
 
 COMMAND = (sys.executable, "-m", "service.rendering.png")
-MAX_PIXELS = 40_000_000  # 160 MB during rendering
-MEMORY_LIMIT_BYTES, TIMEOUT_SECONDS = 2**30, 60  # many times what the largest picture needs
 FONT_FOLDER = ("web", "fonts")
 SVG_SIZE = re.compile(r'\A<svg [^>]*? width="([0-9.e+]+)" height="([0-9.e+]+)"')
 
 
-def to_png(svg: str, width: int) -> bytes:
+@dataclass(frozen=True, kw_only=True)
+class PngLimits:
+    """The limits of a picture in pixels and of the process that renders it.
+
+    Attributes:
+        max_pixels: 160 MB during rendering.
+        memory_bytes, timeout_s: Many times what the largest picture needs.
+    """
+
+    max_pixels: int = 40_000_000
+    memory_bytes: int = 2**30
+    timeout_s: int = 60
+
+
+DEFAULT_LIMITS = PngLimits()
+
+
+def to_png(svg: str, width: int, *, limits: PngLimits = DEFAULT_LIMITS) -> bytes:
     """Render a picture as PNG, with the aspect ratio of the SVG.
 
     Args:
         svg: A picture of this service.
         width: Width in pixels.
+        limits: Of the picture and of the process.
 
     Raises:
-        Invalid: The picture would have more than ``MAX_PIXELS`` pixels.
+        Invalid: The picture would have too many pixels.
     """
     found = SVG_SIZE.match(svg)
     assert found is not None  # noqa: S101 - all pictures of this service begin so
     height = round(float(found[2]) / float(found[1]) * width)
-    if width * height > MAX_PIXELS:
-        most = int((MAX_PIXELS * width / height) ** 0.5)
+    if width * height > limits.max_pixels:
+        most = int((limits.max_pixels * width / height) ** 0.5)
         detail = f"a PNG of {width} x {height} pixels is too large; ask for a width of at most {most}"
         entry = {"parameter": "width", "in": "query", "code": "picture_too_large", "detail": detail}
         raise Invalid("picture_too_large", detail, errors=[entry], limit=most)
+    arguments = map(str, (width, limits.memory_bytes, limits.timeout_s))
     finished = subprocess.run(  # noqa: S603  # our own command
-        [*COMMAND, str(width)], input=svg.encode(), capture_output=True, check=True, timeout=TIMEOUT_SECONDS
+        [*COMMAND, *arguments], input=svg.encode(), capture_output=True, check=True, timeout=limits.timeout_s
     )
     return finished.stdout
 
@@ -51,12 +69,13 @@ def to_png(svg: str, width: int) -> bytes:
 def main() -> None:
     """Read an SVG from standard input and write a PNG to standard output."""
     end_with_parent()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (TIMEOUT_SECONDS, TIMEOUT_SECONDS))
+    width, memory_bytes, timeout_s = map(int, sys.argv[1:])
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (timeout_s, timeout_s))
     with resources.as_file(resources.files("service").joinpath(*FONT_FOLDER)) as folder:
         png = resvg_py.svg_to_bytes(
             svg_string=sys.stdin.buffer.read().decode(),
-            width=int(sys.argv[1]),
+            width=width,
             skip_system_fonts=True,
             font_dirs=[str(folder)],
             font_family="DejaVu Sans",

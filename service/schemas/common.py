@@ -4,10 +4,11 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+MAX_NAME_LENGTH = 200  # of a dataset or model
 MAX_UNKNOWN_FIELDS = 100  # reported in one response
 
 T = TypeVar("T")
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH, strip_whitespace=True)]
 
 Tags = Annotated[dict[ShortText, Annotated[str, Field(max_length=1000)]], Field(max_length=64)]
 

@@ -16,8 +16,6 @@ from service.storage.blobs import read_chunks
 
 Array = np.ndarray[Any, Any]
 
-TEXT_BLOCK_ROWS = 100_000  # the texts of one block are in memory twice
-
 
 @dataclass(frozen=True)
 class StoredTable:
@@ -82,12 +80,15 @@ def to_json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     return frame.with_columns(times.dt.to_string("iso:strict")).rows(named=True)
 
 
-def _to_objects(column: pl.Series) -> Array:
-    """Values as Python objects; equal values share one, so many rows of few categories take few texts."""
+def _to_objects(column: pl.Series, *, block_rows: int = 100_000) -> Array:
+    """Values as Python objects; equal values share one, so many rows of few categories take few texts.
+
+    The texts of one block of rows are in memory twice.
+    """
     values = np.empty(len(column), dtype=object)
     known: dict[Any, Any] = {}
-    for start in range(0, len(column), TEXT_BLOCK_ROWS):
-        piece = column.slice(start, TEXT_BLOCK_ROWS)
+    for start in range(0, len(column), block_rows):
+        piece = column.slice(start, block_rows)
         texts = piece.dt.to_string("iso:strict") if piece.dtype == pl.Datetime else piece
-        values[start : start + TEXT_BLOCK_ROWS] = [known.setdefault(text, text) for text in texts.to_list()]
+        values[start : start + block_rows] = [known.setdefault(text, text) for text in texts.to_list()]
     return values

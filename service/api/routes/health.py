@@ -12,14 +12,11 @@ from service.api.http import dependencies
 from service.api.live.job_watch import JobWatch
 from service.db.migrate import current_revision, head_revision
 from service.db.repositories import Jobs
-from service.db.repositories.workers import MAX_SILENCE, Workers
+from service.db.repositories.workers import Workers
 from service.db.session import Sessions
 from service.errors import Unavailable
 from service.queue import BrokenTransport, load_transport
 from service.settings import Settings
-
-BROKER_TIMEOUT_S = 1.0
-MAX_QUEUE_WAIT_S = 30.0  # age of the oldest queued job while no job runs
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -91,7 +88,8 @@ def _check_migrations(sessions: Sessions) -> str:
     return current
 
 
-def _check_broker(settings: Settings) -> str:
+def _check_broker(settings: Settings, *, timeout_s: float = 1.0) -> str:
+    """A broker has ``timeout_s`` to answer."""
     if not settings.broker_url.startswith(("redis://", "rediss://")):
         return "none needed: the worker polls the database"
     try:
@@ -99,7 +97,7 @@ def _check_broker(settings: Settings) -> str:
     except BrokenTransport as error:
         raise _NotReady(f"{error}; `kan-service doctor` shows how to fix it") from None
     with redis.Redis.from_url(
-        settings.broker_url, socket_timeout=BROKER_TIMEOUT_S, socket_connect_timeout=BROKER_TIMEOUT_S
+        settings.broker_url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s
     ) as client:
         client.ping()
     return "redis"
@@ -107,21 +105,21 @@ def _check_broker(settings: Settings) -> str:
 
 def _check_worker(sessions: Sessions) -> str:
     with sessions.read() as session:
-        seen = Workers(session).count_live()
+        workers = Workers(session)
+        seen, within_s = workers.count_live(), workers.max_silence.seconds
     newest = "none ever was" if seen.newest is None else f"the newest {seen.newest.total_seconds():.0f} s ago"
     if not seen.count:
         raise _NotReady(
-            f"no worker was seen in the last {MAX_SILENCE.seconds} s ({newest}); "
-            "start one with `kan-service worker`"
+            f"no worker was seen in the last {within_s} s ({newest}); start one with `kan-service worker`"
         )
-    return f"{seen.count} seen in the last {MAX_SILENCE.seconds} s, {newest}"
+    return f"{seen.count} seen in the last {within_s} s, {newest}"
 
 
-def _check_queue(sessions: Sessions) -> str:
-    """Workers may be alive and yet take no jobs."""
+def _check_queue(sessions: Sessions, *, max_wait_s: float = 30.0) -> str:
+    """Workers may be alive and yet take no jobs: one waits for ``max_wait_s`` while none runs."""
     with sessions.read() as session:
         waiting_s = Jobs(session).measure_stall().total_seconds()
-    if waiting_s > MAX_QUEUE_WAIT_S:
+    if waiting_s > max_wait_s:
         raise _NotReady(
             f"jobs have been waiting for {waiting_s:.0f} s, and no worker takes one; "
             "restart `kan-service worker`, and check that every queue has a worker"

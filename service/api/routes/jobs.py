@@ -31,7 +31,6 @@ from service.operations.jobs import lifecycle
 from service.schemas.common import Page
 from service.schemas.jobs import EventOut, EventPage, JobOut, JobRequest
 
-POLL_AFTER_S = 1
 MAX_WAIT_S = 60
 MAX_EVENT_NUMBER = 2**31 - 1
 MEDIA_TYPES = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8"}
@@ -209,6 +208,6 @@ def retry_job(
     return JobOut.from_row(job)
 
 
-def _add_location(job: Job, response: Response, here: VersionedPath) -> None:
+def _add_location(job: Job, response: Response, here: VersionedPath, *, poll_after_s: int = 1) -> None:
     response.headers["Location"] = here(f"/jobs/{job.id}")
-    response.headers["Retry-After"] = str(POLL_AFTER_S)
+    response.headers["Retry-After"] = str(poll_after_s)

@@ -21,8 +21,6 @@ from service.operations.prediction import predict as prediction
 from service.operations.prediction.predict import PredictionContext
 from service.schemas.prediction import PredictionOut, PredictRequest, Rows
 
-MAX_ROWS_ON_EVENT_LOOP = 32  # up to here predicting takes less time than a thread switch
-
 router = APIRouter(tags=["predictions"], route_class=StrictRoute)
 
 
@@ -58,7 +56,7 @@ async def _predict_rows(
     reference: str, request: Rows, serving: PredictionContext, meters: RequestMetrics
 ) -> Response:
     """Predict a few rows of a loaded model on the event loop, everything else in a thread."""
-    is_quick = request.row_count <= MAX_ROWS_ON_EVENT_LOOP and serving.is_cached(reference)
+    is_quick = request.row_count <= serving.limits.max_loop_rows and serving.is_cached(reference)
     document: Any
     with meters.time_prediction("predict") as count:
         if is_quick:

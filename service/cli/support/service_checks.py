@@ -8,7 +8,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from service.cli.support.findings import INSTALL_HINT, Finding, report_broken, report_ok, report_warning
 from service.db.migrate import database_exists, head_revision, is_known_revision, read_database_revision
-from service.db.repositories.workers import MAX_SILENCE, Workers
+from service.db.repositories.workers import Workers
 from service.db.session import make_engine, make_sessions
 from service.queue import BrokenTransport, load_transport
 from service.settings import InvalidSettings, Settings, load_settings
@@ -73,7 +73,8 @@ def check_worker(read: Settings) -> Finding:
     engine = make_engine(read)
     try:
         with make_sessions(engine).read() as session:
-            seen = Workers(session).count_live()
+            workers = Workers(session)
+            seen = workers.count_live()
     except SQLAlchemyError:
         return report_warning(
             "worker", "unknown, because the database cannot be read", "repair the database first"
@@ -83,5 +84,5 @@ def check_worker(read: Settings) -> Finding:
     if seen.count:
         return report_ok("worker", f"{seen.count} alive, for {seen.slots} jobs at a time")
     return report_warning(
-        "worker", f"none was seen in the last {MAX_SILENCE.seconds} s: jobs would wait", START_HINT
+        "worker", f"none was seen in the last {workers.max_silence.seconds} s: jobs would wait", START_HINT
     )

@@ -15,7 +15,6 @@ from service.errors import Unauthorized
 
 SCHEME = "kan_"
 PREFIX_CHARACTERS = 12  # of a key that lists show, including the scheme
-USE_RECORD_INTERVAL = timedelta(minutes=1)  # per key, so that not every request writes
 
 
 class ApiKeys:
@@ -68,9 +67,9 @@ class ApiKeys:
         if not self._session.scalar(select(exists().where(ApiKey.id == key_id, self._is_valid()))):
             raise Unauthorized("invalid_key", "this key is expired or revoked; ask for a new one")
 
-    def is_use_record_due(self, key: ApiKey) -> bool:
-        """Whether the recorded last use is older than ``USE_RECORD_INTERVAL``."""
-        return key.last_used_at is None or key.last_used_at < clock(self._session) - USE_RECORD_INTERVAL
+    def is_use_record_due(self, key: ApiKey, *, interval: timedelta = timedelta(minutes=1)) -> bool:
+        """Whether the recorded last use is older than ``interval``: not every request writes."""
+        return key.last_used_at is None or key.last_used_at < clock(self._session) - interval
 
     def record_use(self, key_id: str) -> None:
         """Record that a key is in use."""

@@ -7,8 +7,6 @@ from sqlalchemy.orm import Session
 
 from service.db.tables import Dataset, Model
 
-MAX_ANCESTORS = 100  # longer chains are truncated
-
 
 @dataclass(frozen=True)
 class Ancestor:
@@ -30,11 +28,11 @@ class Lineage:
         """The dataset that the model was trained on, unless deleted."""
         return self._session.get(Dataset, model.dataset_id) if model.dataset_id else None
 
-    def list_ancestors(self, model: Model | None) -> list[Ancestor]:
-        """The ancestors of a model, the nearest first, up to one that was trained or was deleted."""
+    def list_ancestors(self, model: Model | None, *, most: int = 100) -> list[Ancestor]:
+        """Up to ``most`` ancestors, the nearest first, up to one that was trained or was deleted."""
         found: list[Ancestor] = []
         seen: set[str] = set()
-        while model is not None and len(found) < MAX_ANCESTORS:
+        while model is not None and len(found) < most:
             revises = dict(model.record.get("lineage", {}).get("revises") or {})
             model_id, version = revises.pop("model_id", None), revises.pop("version", None)
             if not isinstance(model_id, str) or model_id in seen:  # an imported file may contain anything

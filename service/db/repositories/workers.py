@@ -9,9 +9,6 @@ from sqlalchemy.orm import Session
 from service.db.session import clock
 from service.db.tables import Worker
 
-FORGET_AFTER = timedelta(hours=1)
-MAX_SILENCE = timedelta(seconds=15)  # three missed reports: the worker counts as dead
-
 
 @dataclass(frozen=True)
 class LiveWorkers:
@@ -28,21 +25,33 @@ class LiveWorkers:
 
 
 class Workers:
-    """One row per worker process, renewed every few seconds."""
+    """One row per worker process, renewed every few seconds.
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    Args:
+        session: The transaction.
+        max_silence: After which a worker counts as dead: three missed reports.
+        forget_after: After which its row is deleted.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        max_silence: timedelta = timedelta(seconds=15),
+        forget_after: timedelta = timedelta(hours=1),
+    ) -> None:
+        self._session, self.max_silence, self._forget_after = session, max_silence, forget_after
 
     def report(self, worker_id: str, *, host: str, pid: int, slots: int) -> None:
         """Record that this worker is alive, and delete workers that died long ago."""
         now = clock(self._session)
         self._session.merge(Worker(id=worker_id, host=host, pid=pid, slots=slots, seen_at=now))
-        self._session.execute(delete(Worker).where(Worker.seen_at < now - FORGET_AFTER))
+        self._session.execute(delete(Worker).where(Worker.seen_at < now - self._forget_after))
 
     def count_live(self) -> LiveWorkers:
-        """The workers that reported within ``MAX_SILENCE``."""
+        """The workers that reported within ``max_silence``."""
         now = clock(self._session)
-        is_there = Worker.seen_at >= now - MAX_SILENCE
+        is_there = Worker.seen_at >= now - self.max_silence
         count, slots, seen_at = self._session.execute(
             select(
                 func.coalesce(func.sum(case((is_there, 1), else_=0)), 0),

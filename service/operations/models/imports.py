@@ -23,6 +23,7 @@ from service.operations.models import export_document
 from service.operations.models import formulas as symbolic
 from service.operations.prediction.predict import use_one_torch_thread
 from service.operations.quotas import refuse_more_bytes
+from service.schemas.common import MAX_NAME_LENGTH
 from service.schemas.export_document import PortableModel
 from service.schemas.members import make_formula_members
 from service.settings import Settings
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 ERROR_CODE = "artifact_error"  # of every error in a file
 MAX_DEPTH = 100  # of the JSON in the file
 MAX_INTEGER = 2**53  # beyond it JSON readers differ
-MAX_NAME_LENGTH = 200
 FORMULA_ERRORS = (ArithmeticError, KANEngineError, LookupError, RecursionError, TypeError, ValueError)
 
 

@@ -19,8 +19,6 @@ from service.schemas.model_card import (
 )
 from service.schemas.models import FeatureOut, ModelOut
 
-MIN_RELIABLE_ROWS = 50  # with fewer hold-out rows metrics are unreliable
-
 
 def read_card(reference: str, sessions: Sessions) -> CardOut:
     """The card of a model.
@@ -137,8 +135,13 @@ def _make_formulas(symbolic: dict[str, Any] | None) -> CardFormulas | None:
     )
 
 
-def _list_limits(model: ModelOut, formulas: CardFormulas | None, *, is_kept: bool) -> list[str]:
-    """The limits of use that apply; the sentences contain no text from clients."""
+def _list_limits(
+    model: ModelOut, formulas: CardFormulas | None, *, is_kept: bool, min_reliable_rows: int = 50
+) -> list[str]:
+    """The limits of use that apply; the sentences contain no text from clients.
+
+    With fewer hold-out rows than ``min_reliable_rows`` metrics are unreliable.
+    """
     told = model.split.get("test_rows")
     held_out = told if isinstance(told, int) else None  # an imported file may contain anything
     verdict = formulas.verdict if formulas else None
@@ -147,8 +150,8 @@ def _list_limits(model: ModelOut, formulas: CardFormulas | None, *, is_kept: boo
         "an exact law holds there; it has a warning and no interval.": True,
         "It describes associations in these rows, not causes.": True,
         "No rows were held out: its error on unseen rows is not known.": held_out == 0,
-        f"Fewer than {MIN_RELIABLE_ROWS} rows were held out: other rows could give quite different "
-        "metrics.": bool(held_out and held_out < MIN_RELIABLE_ROWS),
+        f"Fewer than {min_reliable_rows} rows were held out: other rows could give quite different "
+        "metrics.": bool(held_out and held_out < min_reliable_rows),
         "Prediction intervals have their coverage on average over rows like the validation rows, not for "
         "every row or every group of rows.": model.task == "regression",
         "Probabilities are calibrated to the class frequencies of the validation rows; with other "

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from service.errors import Invalid, TooLarge, format_names, join_texts
+from service.operations.prediction.limits import DEFAULT_LIMITS, PredictionLimits
 from service.schemas.prediction import Rows
 from service.strict_json import pointer
 
 if TYPE_CHECKING:
     from kan_engine.data.feature import Feature
 
-MAX_ERROR_ENTRIES = 100
 ACCEPTED_VALUES: dict[str, tuple[set[type], str]] = {
     "number": ({int, float}, "a number"),
     "boolean": ({bool, int, float}, "true or false"),
@@ -38,6 +38,7 @@ def read_columns(
     optional: Collection[str],
     ignored: Collection[str],
     max_rows: int,
+    limits: PredictionLimits = DEFAULT_LIMITS,
 ) -> dict[str, np.ndarray]:
     """The features as arrays: float64 with NaN for numbers, objects with None otherwise.
 
@@ -47,37 +48,42 @@ def read_columns(
         optional: Features that the network does not use; they may be absent.
         ignored: Additional columns that may be present, such as the target.
         max_rows: Limit of rows.
+        limits: Of an error.
 
     Raises:
         TooLarge: There are too many rows.
         Invalid: Columns are missing, unknown or of unequal length, or values are of the wrong type.
     """
-    table = _extract_columns(request, [feature.name for feature in features], optional, ignored, max_rows)
+    names, most = [feature.name for feature in features], limits.max_error_entries
+    table = _extract_columns(request, names, optional, ignored, max_rows, most)
     given = {feature.name: feature for feature in features if feature.name in table}
-    _refuse_missing(
-        request, (feature.name for feature in features if feature.name not in given.keys() | optional)
-    )
-    _refuse_wrong_values(request, table, given)
+    _refuse_missing(request, (name for name in names if name not in given.keys() | optional), most)
+    _refuse_wrong_values(request, table, given, most)
     return {name: _to_array(table[name], feature.type) for name, feature in given.items()}
 
 
 def _extract_columns(
-    request: Rows, features: Sequence[str], optional: Collection[str], ignored: Collection[str], max_rows: int
+    request: Rows,
+    features: Sequence[str],
+    optional: Collection[str],
+    ignored: Collection[str],
+    max_rows: int,
+    most: int,
 ) -> Columns:
     """The request as columns. An optional column that only some rows have counts as absent."""
     if request.columns is not None:
         lengths = {name: len(values) for name, values in request.columns.items()}
         _refuse_too_many(max(lengths.values()), max_rows)
-        _refuse_unknown({name: ["columns", name] for name in lengths}, features, ignored)
-        _refuse_unequal(lengths)
+        _refuse_unknown({name: ["columns", name] for name in lengths}, features, ignored, most)
+        _refuse_unequal(lengths, most)
         return request.columns
     rows = request.rows or []
     _refuse_too_many(len(rows), max_rows)
     counts = Counter(name for row in rows for name in row)
-    _refuse_unknown(_find_first_places(rows, counts), features, ignored)
+    _refuse_unknown(_find_first_places(rows, counts), features, ignored, most)
     may_lack = {*optional, *ignored}
     names = [name for name, count in counts.items() if count == len(rows) or name not in may_lack]
-    _refuse_gaps(rows, [name for name in names if counts[name] < len(rows)])
+    _refuse_gaps(rows, [name for name in names if counts[name] < len(rows)], most)
     return {name: [row[name] for row in rows] for name in names}
 
 
@@ -98,17 +104,19 @@ def _refuse_too_many(rows: int, max_rows: int) -> None:
         raise TooLarge("too_many_rows", detail, limit=max_rows)
 
 
-def _refuse_unequal(lengths: dict[str, int]) -> None:
+def _refuse_unequal(lengths: dict[str, int], most: int) -> None:
     expected = next(iter(lengths.values()))
     wrong = {name: length for name, length in lengths.items() if length != expected}
     if wrong or not expected:
         told = join_texts(f"{name!r} has {length}" for name, length in lengths.items())
         detail = f"all columns need the same number of values, at least one: {told}"
         places: dict[str, Place] = {name: ["columns", name] for name in wrong or lengths}
-        raise Invalid("unequal_columns", detail, errors=_make_entries("unequal_columns", detail, places))
+        raise Invalid(
+            "unequal_columns", detail, errors=_make_entries("unequal_columns", detail, places, most)
+        )
 
 
-def _refuse_gaps(rows: list[dict[str, Any]], names: Collection[str]) -> None:
+def _refuse_gaps(rows: list[dict[str, Any]], names: Collection[str], most: int) -> None:
     """Refuse rows with different names, so that a misspelt name does not count as a missing value."""
     gaps = ((row, name) for row, values in enumerate(rows) for name in names if name not in values)
     entries = [
@@ -119,13 +127,15 @@ def _refuse_gaps(rows: list[dict[str, Any]], names: Collection[str]) -> None:
             "code": "missing_column",
             "detail": f"row {row} has no {name!r}, other rows do; send null for a missing value",
         }
-        for row, name in islice(gaps, MAX_ERROR_ENTRIES)
+        for row, name in islice(gaps, most)
     ]
     if entries:
         raise Invalid("missing_columns", str(entries[0]["detail"]), errors=entries)
 
 
-def _refuse_unknown(places: dict[str, Place], features: Sequence[str], ignored: Collection[str]) -> None:
+def _refuse_unknown(
+    places: dict[str, Place], features: Sequence[str], ignored: Collection[str], most: int
+) -> None:
     known = {*features, *ignored}
     unknown = {name: place for name, place in places.items() if name not in known}
     if unknown:
@@ -134,10 +144,12 @@ def _refuse_unknown(places: dict[str, Place], features: Sequence[str], ignored: 
             f"{_choose_pronoun(unknown)}. "
             f"Its columns are {format_names(features)}"
         )
-        raise Invalid("unknown_columns", detail, errors=_make_entries("unknown_column", detail, unknown))
+        raise Invalid(
+            "unknown_columns", detail, errors=_make_entries("unknown_column", detail, unknown, most)
+        )
 
 
-def _refuse_missing(request: Rows, names: Iterable[str]) -> None:
+def _refuse_missing(request: Rows, names: Iterable[str], most: int) -> None:
     missing = list(names)
     if missing:
         detail = (
@@ -146,10 +158,10 @@ def _refuse_missing(request: Rows, names: Iterable[str]) -> None:
         )
         whole: Place = ["columns"] if request.columns is not None else ["rows", 0]
         places = dict.fromkeys(missing, whole)
-        raise Invalid("missing_columns", detail, errors=_make_entries("missing_column", detail, places))
+        raise Invalid("missing_columns", detail, errors=_make_entries("missing_column", detail, places, most))
 
 
-def _refuse_wrong_values(request: Rows, table: Columns, features: dict[str, Feature]) -> None:
+def _refuse_wrong_values(request: Rows, table: Columns, features: dict[str, Feature], most: int) -> None:
     wrong = (
         (row, name)
         for name, feature in features.items()
@@ -166,7 +178,7 @@ def _refuse_wrong_values(request: Rows, table: Columns, features: dict[str, Feat
             "detail": f"{name!r} needs {ACCEPTED_VALUES[features[name].type][1]} in row {row}, "
             "or null if missing",
         }
-        for row, name in islice(wrong, MAX_ERROR_ENTRIES)
+        for row, name in islice(wrong, most)
     ]
     if entries:
         raise Invalid("invalid_values", str(entries[0]["detail"]), errors=entries)
@@ -190,10 +202,10 @@ def _to_array(values: list[Any], kind: str) -> np.ndarray:
     return array
 
 
-def _make_entries(code: str, detail: str, places: dict[str, Place]) -> list[dict[str, Any]]:
+def _make_entries(code: str, detail: str, places: dict[str, Place], most: int) -> list[dict[str, Any]]:
     return [
         {"pointer": pointer(place), "column": name, "code": code, "detail": detail}
-        for name, place in islice(places.items(), MAX_ERROR_ENTRIES)
+        for name, place in islice(places.items(), most)
     ]
 
 

@@ -13,15 +13,24 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 
-MAX_AGE_S = 1.0
-MAX_ENTRIES = 10_000  # the cache is cleared when it is full
-
 
 class ModelResolver:
-    """Models by tenant and reference; thread-safe, since entries are only replaced."""
+    """Models by tenant and reference; thread-safe, since entries are only replaced.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    Args:
+        clock: Seconds.
+        max_age_s: Of an entry.
+        max_entries: At which the cache is cleared.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        max_age_s: float = 1.0,
+        max_entries: int = 10_000,
+    ) -> None:
+        self._clock, self._max_age_s, self._max_entries = clock, max_age_s, max_entries
         self._known: dict[tuple[str, str], tuple[float, Model]] = {}
 
     def get(self, reference: str, sessions: Sessions) -> Model:
@@ -36,15 +45,15 @@ class ModelResolver:
         looked_up_at = self._clock()
         with sessions.read() as session:
             model = TrainedModels(session).get(reference)
-        if len(self._known) >= MAX_ENTRIES:
+        if len(self._known) >= self._max_entries:
             self.clear()
         self._known[_make_key(reference, sessions)] = looked_up_at, model
         return model
 
     def get_cached(self, reference: str, sessions: Sessions) -> Model | None:
         """The same from the cache alone; None if the database has to be queried."""
-        looked_up_at, model = self._known.get(_make_key(reference, sessions), (-MAX_AGE_S, None))
-        return model if self._clock() - looked_up_at < MAX_AGE_S else None
+        looked_up_at, model = self._known.get(_make_key(reference, sessions), (-self._max_age_s, None))
+        return model if self._clock() - looked_up_at < self._max_age_s else None
 
     def clear(self) -> None:
         """Clear the cache, after this process has changed a model."""

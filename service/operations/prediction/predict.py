@@ -19,6 +19,7 @@ from service.documents.answering_member import Members
 from service.documents.prediction_warnings import NOT_FINITE, select_warning_code
 from service.errors import Invalid
 from service.operations.prediction.input_columns import read_columns
+from service.operations.prediction.limits import DEFAULT_LIMITS, PredictionLimits
 from service.operations.prediction.model_resolver import ModelResolver
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.schemas.prediction import Rows
@@ -26,9 +27,6 @@ from service.storage import blobs
 
 if TYPE_CHECKING:
     from kan_engine import Feature, Predictor
-
-MAX_WARNINGS = 100
-OVERHEAD_BYTES = 64 * 1024  # of a loaded model besides its tensors
 
 Columns = dict[str, np.ndarray]
 Document = dict[str, Any]
@@ -43,6 +41,7 @@ class PredictionContext:
     predictors: PredictorCache
     directory: ModelResolver
     max_rows: int
+    limits: PredictionLimits = DEFAULT_LIMITS
 
     def is_cached(self, reference: str) -> bool:
         """Whether the model is cached and loaded, so that a prediction needs no database."""
@@ -69,11 +68,12 @@ def predict(reference: str, request: Rows, serving: PredictionContext) -> Docume
         optional=predictor.unused,
         ignored={model.target, *model.record["ignored_columns"]},
         max_rows=serving.max_rows,
+        limits=serving.limits,
     )
     return {
         "model_id": model.id,
         "by": by,
-        **_predict_columns(predictor, columns, model.record["outputs"], margin),
+        **_predict_columns(predictor, columns, model.record["outputs"], margin, serving.limits),
     }
 
 
@@ -91,8 +91,12 @@ def load_members(model: Model, sessions: Sessions, cache: PredictorCache) -> Mem
     return cache.get(model.id, lambda: _load_stored_members(model, sessions))
 
 
-def _load_stored_members(model: Model, sessions: Sessions) -> tuple[Members, int]:
+def _load_stored_members(
+    model: Model, sessions: Sessions, *, overhead_bytes: int = 64 * 1024
+) -> tuple[Members, int]:
     """Load the network and the formulas of a model, with their size in bytes; imports torch at first.
+
+    A loaded model takes ``overhead_bytes`` besides its tensors.
 
     Raises:
         NotFound: The model has been deleted.
@@ -106,7 +110,7 @@ def _load_stored_members(model: Model, sessions: Sessions) -> tuple[Members, int
             raise
         symbolic = TrainedModels(session).get_by_id(model.id).symbolic
     try:
-        return Members.build(kan_engine.load(data), symbolic), len(data) + OVERHEAD_BYTES
+        return Members.build(kan_engine.load(data), symbolic), len(data) + overhead_bytes
     except (
         kan_engine.ArtifactError,
         kan_engine.InvalidConfig,
@@ -139,15 +143,19 @@ def interval_margin(predictor: Predictor, level: float) -> float:
 
 
 def _predict_columns(
-    predictor: Predictor, columns: Columns, outputs: Sequence[str], margin: float | None
+    predictor: Predictor,
+    columns: Columns,
+    outputs: Sequence[str],
+    margin: float | None,
+    limits: PredictionLimits,
 ) -> Document:
     probabilities = None if predictor.classes is None else predictor.probabilities(columns)
     values = predictor.predict(columns) if probabilities is None else predictor.labels(probabilities)
     predictions = _to_list(values)
     gaps = [(row, predictor.target, NOT_FINITE) for row, v in enumerate(predictions) if _has_gap(v)]
     outside = predictor.unseen_mask(columns)
-    strange, strange_count = _find_outside_values(predictor, columns, outside)
-    warnings = sorted(strange + gaps, key=lambda finding: finding[0])[:MAX_WARNINGS]
+    strange, strange_count = _find_outside_values(predictor, columns, outside, limits)
+    warnings = sorted(strange + gaps, key=lambda finding: finding[0])[: limits.max_warnings]
     return {
         "predictions": _group_by_output(predictions, outputs),
         "probabilities": None
@@ -192,11 +200,11 @@ def _group_by_class(probabilities: np.ndarray, classes: Sequence[Any]) -> list[D
 
 
 def _find_outside_values(
-    predictor: Predictor, columns: Columns, mask: np.ndarray
+    predictor: Predictor, columns: Columns, mask: np.ndarray, limits: PredictionLimits
 ) -> tuple[list[Finding], int]:
     """The first values outside the range of training, and the number of all."""
     features = predictor.encoding.features
-    rows = np.flatnonzero(mask.any(1))[:MAX_WARNINGS].tolist()
+    rows = np.flatnonzero(mask.any(1))[: limits.max_warnings].tolist()
     found = [
         (row, features[place].name, _find_warning_code(features[place], columns[features[place].name][row]))
         for row in rows

@@ -8,7 +8,6 @@ from sqlalchemy import update
 from service.db.repositories import Jobs, Workers
 from service.db.session import Sessions, clock
 from service.db.tables import Job
-from service.operations import job_statistics
 from service.operations.job_statistics import RUN_BOUNDS, WAIT_BOUNDS, JobStatisticsReader
 from tests.support.factories import make_job
 
@@ -71,11 +70,8 @@ def test_a_job_that_never_started_neither_waited_nor_ran(sessions: Sessions) -> 
     assert (read.waits["train"].count, read.runs["train"].count) == (0, 0)
 
 
-def test_no_job_is_counted_twice_or_left_out_as_the_past_settles(
-    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(job_statistics, "MAX_COMMIT_DELAY", timedelta())
-    kept, counts = JobStatisticsReader(sessions), []
+def test_no_job_is_counted_twice_or_left_out_as_the_past_settles(sessions: Sessions) -> None:
+    kept, counts = JobStatisticsReader(sessions, max_commit_delay=timedelta()), []
     slow = make_job(sessions).id
     for _ in range(3):
         finish(sessions, make_job(sessions).id, waited_s=0, ran_s=0)

@@ -14,8 +14,8 @@ from kan_engine import Predictor
 from service.db.session import Sessions
 from service.db.tables import BlobChunk
 from service.main import create_app
+from service.operations.prediction.limits import DEFAULT_LIMITS
 from service.operations.prediction.model_resolver import ModelResolver
-from service.operations.prediction.predict import MAX_WARNINGS
 from service.settings import Settings
 from service.storage.blobs import put_bytes
 from tests.support.factories import make_model, make_predictor
@@ -176,7 +176,7 @@ def test_only_the_first_warnings_are_listed_but_all_are_counted(
     client: TestClient, sessions: Sessions
 ) -> None:
     body = predict(client, make_model(sessions).id, [{"x1": 7, "x2": 7}] * 80).json()
-    assert len(body["warnings"]) == MAX_WARNINGS
+    assert len(body["warnings"]) == DEFAULT_LIMITS.max_warnings
     assert body["warning_count"] == 160
 
 

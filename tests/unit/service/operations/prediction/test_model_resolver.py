@@ -5,7 +5,6 @@ import pytest
 from service.caller import LOCAL_CALLER, Caller
 from service.db.session import Sessions
 from service.errors import NotFound
-from service.operations.prediction import model_resolver
 from service.operations.prediction.model_resolver import ModelResolver
 from tests.support.factories import make_model
 
@@ -38,9 +37,8 @@ def test_what_one_tenant_has_looked_up_is_nothing_to_another(sessions: Sessions)
             directory.get(reference, sessions.restrict_to(Caller(tenant="elsewhere")))
 
 
-def test_it_does_not_grow_without_end(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_resolver, "MAX_ENTRIES", 2)
-    directory = ModelResolver()
+def test_it_does_not_grow_without_end(sessions: Sessions) -> None:
+    directory = ModelResolver(max_entries=2)
     for _ in range(5):
         directory.get(make_model(sessions).id, sessions.restrict_to(LOCAL_CALLER))
     assert len(directory._known) <= 2

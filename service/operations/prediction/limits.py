@@ -1,0 +1,21 @@
+"""The decision numbers of predictions; the largest number of rows is a setting."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionLimits:
+    """What a prediction does on the event loop, and what its answer lists.
+
+    Attributes:
+        max_loop_rows: Up to here predicting takes less time than a thread switch.
+        max_warnings: In an answer; all are counted.
+        max_error_entries: Of one error.
+    """
+
+    max_loop_rows: int = 32
+    max_warnings: int = 100
+    max_error_entries: int = 100
+
+
+DEFAULT_LIMITS = PredictionLimits()
