@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from service.errors import Invalid
-from service.ingest.limits import DEFAULT_LIMITS, IngestLimits
+from service.ingest.limits import DEFAULT_INGEST, IngestLimits
 from service.ingest.missing_codes import (
     MissingCodes,
     mask_codes,
@@ -45,7 +45,7 @@ class IngestedTable:
 
 
 def check_and_describe(
-    raw: RawTable, missing: MissingCodes | None = None, limits: IngestLimits = DEFAULT_LIMITS
+    raw: RawTable, missing: MissingCodes | None = None, limits: IngestLimits = DEFAULT_INGEST
 ) -> IngestedTable:
     """Check the values, and describe the table.
 

@@ -79,4 +79,4 @@ class IngestLimits:
     base_memory_bytes: int = 2**30
 
 
-DEFAULT_LIMITS = IngestLimits()
+DEFAULT_INGEST = IngestLimits()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from service.ingest import csv_reader, json_reader, parquet_reader
 from service.ingest.column_report import IngestedTable, check_and_describe
-from service.ingest.limits import DEFAULT_LIMITS, IngestLimits
+from service.ingest.limits import DEFAULT_INGEST, IngestLimits
 from service.ingest.missing_codes import MissingCodes
 from service.ingest.sniffing import decompress, detect_format
 
@@ -21,7 +21,7 @@ def read_upload(
     settings: Settings,
     missing: MissingCodes | None = None,
     *,
-    limits: IngestLimits = DEFAULT_LIMITS,
+    limits: IngestLimits = DEFAULT_INGEST,
 ) -> IngestedTable:
     """Read a CSV, TSV, JSON Lines or Parquet file, plain or gzipped.
 
@@ -48,7 +48,7 @@ def read_columns(
     settings: Settings,
     missing: MissingCodes | None = None,
     *,
-    limits: IngestLimits = DEFAULT_LIMITS,
+    limits: IngestLimits = DEFAULT_INGEST,
 ) -> IngestedTable:
     """Read a table given as ``{name: [values]}``."""
     return check_and_describe(json_reader.read_columns(columns, settings, limits), missing, limits)
@@ -59,7 +59,7 @@ def read_rows(
     settings: Settings,
     missing: MissingCodes | None = None,
     *,
-    limits: IngestLimits = DEFAULT_LIMITS,
+    limits: IngestLimits = DEFAULT_INGEST,
 ) -> IngestedTable:
     """Read a table given as ``[{name: value}]``."""
     return check_and_describe(json_reader.read_rows(rows, settings, limits), missing, limits)

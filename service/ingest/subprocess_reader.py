@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from service import errors
 from service.errors import Invalid, ServiceError
 from service.ingest.column_report import IngestedTable
-from service.ingest.limits import DEFAULT_LIMITS, IngestLimits
+from service.ingest.limits import DEFAULT_INGEST, IngestLimits
 from service.ingest.missing_codes import MissingCodes
 from service.ingest.readers import read_upload
 from service.ingest.sniffing import GZIP, PARQUET
@@ -50,7 +50,7 @@ def convert_upload(
     settings: Settings,
     missing: MissingCodes | None = None,
     *,
-    limits: IngestLimits = DEFAULT_LIMITS,
+    limits: IngestLimits = DEFAULT_INGEST,
 ) -> TableDescription:
     """Read an uploaded file, and write its table to ``parquet``.
 
@@ -89,7 +89,7 @@ def convert_upload(
     return _parse_reply(json.loads(finished.stdout))
 
 
-def is_safe_in_process(file: BinaryIO, *, limits: IngestLimits = DEFAULT_LIMITS) -> bool:
+def is_safe_in_process(file: BinaryIO, *, limits: IngestLimits = DEFAULT_INGEST) -> bool:
     """Whether a file can be read in this process: small, not compressed, and not Parquet."""
     file.seek(0)
     head = file.read(len(PARQUET))

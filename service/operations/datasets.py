@@ -11,6 +11,7 @@ from service.db.session import Sessions, clock
 from service.db.tables import Blob, Dataset
 from service.errors import Conflict, Invalid, format_names
 from service.ingest import TableDescription
+from service.ingest.limits import DEFAULT_INGEST, IngestLimits
 from service.ingest.missing_codes import MissingCodes
 from service.operations.downloads import stream_blob
 from service.operations.entity_tags import refuse_stale
@@ -34,19 +35,22 @@ def add_upload(
     missing: MissingCodes,
     sessions: Sessions,
     settings: Settings,
+    limits: IngestLimits = DEFAULT_INGEST,
 ) -> Dataset:
     """Store an uploaded file as a dataset; its default name is that of the file."""
     with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
-        described = ingest.convert_upload(file, filename, parquet, settings, missing)
+        described = ingest.convert_upload(file, filename, parquet, settings, missing, limits=limits)
         return _store(described, parquet, name or _name_from_filename(filename), units, sessions, settings)
 
 
-def add_body(body: DatasetIn, *, sessions: Sessions, settings: Settings) -> Dataset:
+def add_body(
+    body: DatasetIn, *, sessions: Sessions, settings: Settings, limits: IngestLimits = DEFAULT_INGEST
+) -> Dataset:
     """Store a table from a JSON body as a dataset."""
     if body.columns is not None:
-        ingested = ingest.read_columns(body.columns, settings, body.missing)
+        ingested = ingest.read_columns(body.columns, settings, body.missing, limits=limits)
     else:
-        ingested = ingest.read_rows(body.rows or [], settings, body.missing)
+        ingested = ingest.read_rows(body.rows or [], settings, body.missing, limits=limits)
     with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
         described = ingest.write_parquet(ingested, parquet)
         return _store(described, parquet, body.name or DEFAULT_NAME, body.units, sessions, settings)

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-from service.api.live.limits import DEFAULT_LIVE_LIMITS, LiveLimits
+from service.api.live.limits import DEFAULT_LIVE, LiveLimits
+from service.ingest.limits import DEFAULT_INGEST, IngestLimits
+from service.operations.jobs.limits import DEFAULT_ADMISSION, AdmissionLimits
+from service.operations.prediction.limits import DEFAULT_PREDICTION, PredictionLimits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,7 @@ class HttpLimits:
             wait for it.
         max_buckets: Number of buckets above which full ones are dropped.
 
-        live: Of those who follow jobs.
+        live, ingest, admission, prediction: Handed down to event streams, readers, admission and predictions.
     """
 
     max_loop_body_bytes: int = 64 * 1024
@@ -58,7 +61,10 @@ class HttpLimits:
     redis_retry_pause_s: float = 5.0
     max_buckets: int = 10_000
 
-    live: LiveLimits = DEFAULT_LIVE_LIMITS
+    live: LiveLimits = DEFAULT_LIVE
+    ingest: IngestLimits = DEFAULT_INGEST
+    admission: AdmissionLimits = DEFAULT_ADMISSION
+    prediction: PredictionLimits = DEFAULT_PREDICTION
 
 
 DEFAULT_LIMITS = HttpLimits()

@@ -22,4 +22,4 @@ class LiveLimits:
     reconnect_ms: int = 2_000
 
 
-DEFAULT_LIVE_LIMITS = LiveLimits()
+DEFAULT_LIVE = LiveLimits()

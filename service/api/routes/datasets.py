@@ -29,6 +29,7 @@ from service.api.openapi.document import QUOTA_RESPONSES, describe_file, describ
 from service.db.repositories import Datasets
 from service.db.tables import Dataset
 from service.errors import Invalid, Malformed, UnsupportedMedia
+from service.ingest.limits import IngestLimits
 from service.operations import datasets
 from service.schemas.common import Page
 from service.schemas.datasets import DatasetIn, DatasetOut, FormFields, PreviewOut
@@ -74,14 +75,15 @@ async def add_dataset(
     content_type = request.headers.get("content-type", "")
     if media_type(content_type) == "multipart/form-data":
         async with receive_upload(request, settings.data_dir, TABLE_FIELDS, limits) as form:
-            add = partial(_add_form, form, sessions=sessions, settings=settings)
-            is_small = ingest.is_safe_in_process(form.file)
+            add = partial(_add_form, form, sessions=sessions, settings=settings, limits=limits.ingest)
+            is_small = ingest.is_safe_in_process(form.file, limits=limits.ingest)
             async with nullcontext() if is_small else parsing.hold(sessions.tenant):
                 dataset = await run_in_threadpool(add)
     elif is_json(content_type):
-        dataset = await run_in_threadpool(
-            _add_body, await request.json(), sessions=sessions, settings=settings
+        add = partial(
+            _add_body, await request.json(), sessions=sessions, settings=settings, limits=limits.ingest
         )
+        dataset = await run_in_threadpool(add)
     else:
         raise UnsupportedMedia(
             "unsupported_media_type",
@@ -153,7 +155,7 @@ def delete_dataset(dataset_id: str, sessions: Sessions, if_match: IfMatch = None
     datasets.delete(dataset_id, sessions, if_match=if_match)
 
 
-def _add_form(form: UploadForm, *, sessions: Sessions, settings: Config) -> Dataset:
+def _add_form(form: UploadForm, *, sessions: Sessions, settings: Config, limits: IngestLimits) -> Dataset:
     told = form.fields | {name: _parse_json_field(form, name, such) for name, such in JSON_FIELDS.items()}
     fields = validate_body(FormFields, told, source="form")
     return datasets.add_upload(
@@ -164,6 +166,7 @@ def _add_form(form: UploadForm, *, sessions: Sessions, settings: Config) -> Data
         missing=fields.missing,
         sessions=sessions,
         settings=settings,
+        limits=limits,
     )
 
 
@@ -184,5 +187,6 @@ def _parse_json_field(form: UploadForm, name: str, such: str) -> Any:
         raise Invalid("validation_failed", detail, errors=[entry]) from None
 
 
-def _add_body(body: Any, *, sessions: Sessions, settings: Config) -> Dataset:
-    return datasets.add_body(validate_body(DatasetIn, body), sessions=sessions, settings=settings)
+def _add_body(body: Any, *, sessions: Sessions, settings: Config, limits: IngestLimits) -> Dataset:
+    table = validate_body(DatasetIn, body)
+    return datasets.add_body(table, sessions=sessions, settings=settings, limits=limits)

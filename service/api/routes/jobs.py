@@ -12,6 +12,7 @@ from service.api.http.dependencies import (
     READ,
     TRAIN,
     Config,
+    Limits,
     Predictors,
     Queue,
     Sessions,
@@ -59,12 +60,19 @@ def submit_job(
     queue: Queue,
     settings: Config,
     predictors: Predictors,
+    limits: Limits,
     here: VersionedPath,
     idempotency_key: IdempotencyKey = None,
 ) -> JobOut:
     """Queue a job; `GET` its Location until it has ended. `kind` selects the job; a training by default."""
     submitted = lifecycle.submit(
-        request, sessions, queue, settings, predictors, idempotency_key=idempotency_key
+        request,
+        sessions,
+        queue,
+        settings,
+        predictors,
+        idempotency_key=idempotency_key,
+        limits=limits.admission,
     )
     _add_location(submitted.job, response, here)
     if submitted.is_replay:
@@ -200,10 +208,11 @@ def retry_job(
     queue: Queue,
     settings: Config,
     predictors: Predictors,
+    limits: Limits,
     here: VersionedPath,
 ) -> JobOut:
     """Submits the same request as a new job."""
-    job = lifecycle.retry(job_id, sessions, queue, settings, predictors)
+    job = lifecycle.retry(job_id, sessions, queue, settings, predictors, limits=limits.admission)
     _add_location(job, response, here)
     return JobOut.from_row(job)
 

@@ -10,6 +10,7 @@ from service.api.http.dependencies import (
     PREDICT,
     Config,
     Directory,
+    Limits,
     Metrics,
     Predictors,
     Sessions,
@@ -25,9 +26,10 @@ router = APIRouter(tags=["predictions"], route_class=StrictRoute)
 
 
 async def _get_serving(
-    sessions: Sessions, predictors: Predictors, directory: Directory, settings: Config
+    sessions: Sessions, predictors: Predictors, directory: Directory, settings: Config, limits: Limits
 ) -> PredictionContext:
-    return PredictionContext(sessions, predictors, directory, settings.max_predict_rows)
+    most = settings.max_predict_rows
+    return PredictionContext(sessions, predictors, directory, most, limits.prediction)
 
 
 ServingContext = Annotated[PredictionContext, Depends(_get_serving)]

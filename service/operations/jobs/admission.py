@@ -14,7 +14,7 @@ from service.db.session import Sessions
 from service.operations.jobs.batch_checks import check_batch
 from service.operations.jobs.cost_estimate import refuse_untrainable
 from service.operations.jobs.equation_checks import check_problem
-from service.operations.jobs.limits import DEFAULT_LIMITS, AdmissionLimits
+from service.operations.jobs.limits import AdmissionLimits
 from service.operations.jobs.revision_checks import check_revision
 from service.operations.jobs.study_checks import check_study
 from service.operations.prediction.predictor_cache import PredictorCache
@@ -36,7 +36,7 @@ class AdmissionContext:
     sessions: Sessions
     settings: Settings
     predictors: PredictorCache
-    limits: AdmissionLimits = DEFAULT_LIMITS
+    limits: AdmissionLimits
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from kan_engine import (
 from kan_engine.model_selection.budget import allot_climb_seconds
 from service.db.tables import Dataset
 from service.errors import Invalid
-from service.operations.jobs.limits import DEFAULT_COSTS, DEFAULT_LIMITS, AdmissionLimits, CostModel
+from service.operations.jobs.limits import DEFAULT_ADMISSION, DEFAULT_COSTS, AdmissionLimits, CostModel
 from service.operations.jobs.training_checks import check_training
 from service.schemas.baselines import Baseline, compute_hidden_layers, count_parameters
 from service.schemas.models import MAX_PICTURED_EDGES
@@ -110,7 +110,7 @@ def estimate_shape(shape: DistillationPlan) -> Cost:
 
 
 def refuse_too_costly(
-    cost: Cost, settings: Settings, max_seconds: float, limits: AdmissionLimits = DEFAULT_LIMITS
+    cost: Cost, settings: Settings, max_seconds: float, limits: AdmissionLimits = DEFAULT_ADMISSION
 ) -> None:
     """Refuse a cost over the limits.
 

@@ -17,6 +17,7 @@ from service.operations.entity_tags import refuse_stale
 from service.operations.jobs.admission import ADMISSIONS, AdmissionContext
 from service.operations.jobs.batch_checks import preload_members
 from service.operations.jobs.cost_estimate import refuse_too_long
+from service.operations.jobs.limits import DEFAULT_ADMISSION, AdmissionLimits
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.operations.quotas import refuse_more_jobs
 from service.queue import TaskQueue
@@ -46,6 +47,7 @@ def submit(
     predictors: PredictorCache,
     *,
     idempotency_key: str | None = None,
+    limits: AdmissionLimits = DEFAULT_ADMISSION,
 ) -> Submission:
     """Check a job against its dataset or model, record it, and notify workers.
 
@@ -63,9 +65,9 @@ def submit(
     key = _read_key(idempotency_key)
     preload_members(request, sessions, predictors)
     try:
-        submitted = _record_job(request, sessions, settings, predictors, key)
+        submitted = _record_job(request, sessions, settings, predictors, limits, key)
     except IntegrityError:  # another request recorded its job under the key at the same moment
-        submitted = _record_job(request, sessions, settings, predictors, key)
+        submitted = _record_job(request, sessions, settings, predictors, limits, key)
     if not submitted.is_replay:
         _notify_workers(submitted.job, sessions, queue)
     return submitted
@@ -86,7 +88,13 @@ def cancel(job_id: str, sessions: Sessions, *, keep_best: bool) -> Job:
 
 
 def retry(
-    job_id: str, sessions: Sessions, queue: TaskQueue, settings: Settings, predictors: PredictorCache
+    job_id: str,
+    sessions: Sessions,
+    queue: TaskQueue,
+    settings: Settings,
+    predictors: PredictorCache,
+    *,
+    limits: AdmissionLimits = DEFAULT_ADMISSION,
 ) -> Job:
     """Submit the request of a finished job again, as a new job.
 
@@ -99,7 +107,7 @@ def retry(
     request = read_request(earlier.request)
     preload_members(request, sessions, predictors)
     with sessions.begin() as session:
-        job = _add_job(request, session, sessions, settings, predictors, retry_of=job_id)
+        job = _add_job(request, session, sessions, settings, predictors, limits, retry_of=job_id)
     _notify_workers(job, sessions, queue)
     return job
 
@@ -119,14 +127,19 @@ def delete(job_id: str, sessions: Sessions, *, if_match: str | None = None) -> N
 
 
 def _record_job(
-    request: AnyRequest, sessions: Sessions, settings: Settings, predictors: PredictorCache, key: str | None
+    request: AnyRequest,
+    sessions: Sessions,
+    settings: Settings,
+    predictors: PredictorCache,
+    limits: AdmissionLimits,
+    key: str | None,
 ) -> Submission:
     with sessions.begin() as session:
         jobs = Jobs(session)
         earlier = key and jobs.find_by_key(key, since=clock(session) - KEY_LIFETIME)
         if earlier:
             return _replay(earlier, request)
-        job = _add_job(request, session, sessions, settings, predictors, idempotency_key=key)
+        job = _add_job(request, session, sessions, settings, predictors, limits, idempotency_key=key)
         return Submission(job, is_replay=False)
 
 
@@ -143,13 +156,14 @@ def _add_job(
     sessions: Sessions,
     settings: Settings,
     predictors: PredictorCache,
+    limits: AdmissionLimits,
     *,
     idempotency_key: str | None = None,
     retry_of: str | None = None,
 ) -> Job:
     refuse_more_jobs(session, settings)
     bounded = _limit_job_time(request, settings)
-    context = AdmissionContext(session, sessions, settings, predictors)
+    context = AdmissionContext(session, sessions, settings, predictors, limits)
     admitted = ADMISSIONS[request.kind](bounded, context)
     jobs = Jobs(session)
     job = jobs.add(

@@ -87,4 +87,4 @@ class AdmissionLimits:
     costs: CostModel = DEFAULT_COSTS
 
 
-DEFAULT_LIMITS = AdmissionLimits()
+DEFAULT_ADMISSION = AdmissionLimits()

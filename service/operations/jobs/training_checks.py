@@ -8,7 +8,7 @@ from math import ceil
 from kan_engine.data.labels import class_name
 from service.errors import format_names
 from service.operations.jobs import density_checks
-from service.operations.jobs.limits import DEFAULT_LIMITS, AdmissionLimits
+from service.operations.jobs.limits import DEFAULT_ADMISSION, AdmissionLimits
 from service.operations.jobs.validation_errors import Mistakes, Path, refuse_mistakes
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import NUMBER_TYPES, ColumnReport, TrainingPlan, explain_unusable_numbers
@@ -27,7 +27,7 @@ def check_training(
     request: TrainRequest,
     columns: list[ColumnReport],
     rows: int,
-    limits: AdmissionLimits = DEFAULT_LIMITS,
+    limits: AdmissionLimits = DEFAULT_ADMISSION,
 ) -> TrainingPlan:
     """Check a request against a dataset with these columns; returns the plan of the training.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from service.errors import Invalid, TooLarge, format_names, join_texts
-from service.operations.prediction.limits import DEFAULT_LIMITS, PredictionLimits
+from service.operations.prediction.limits import DEFAULT_PREDICTION, PredictionLimits
 from service.schemas.prediction import Rows
 from service.strict_json import pointer
 
@@ -38,7 +38,7 @@ def read_columns(
     optional: Collection[str],
     ignored: Collection[str],
     max_rows: int,
-    limits: PredictionLimits = DEFAULT_LIMITS,
+    limits: PredictionLimits = DEFAULT_PREDICTION,
 ) -> dict[str, np.ndarray]:
     """The features as arrays: float64 with NaN for numbers, objects with None otherwise.
 

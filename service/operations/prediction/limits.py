@@ -18,4 +18,4 @@ class PredictionLimits:
     max_error_entries: int = 100
 
 
-DEFAULT_LIMITS = PredictionLimits()
+DEFAULT_PREDICTION = PredictionLimits()

@@ -19,7 +19,7 @@ from service.documents.answering_member import Members
 from service.documents.prediction_warnings import NOT_FINITE, select_warning_code
 from service.errors import Invalid
 from service.operations.prediction.input_columns import read_columns
-from service.operations.prediction.limits import DEFAULT_LIMITS, PredictionLimits
+from service.operations.prediction.limits import DEFAULT_PREDICTION, PredictionLimits
 from service.operations.prediction.model_resolver import ModelResolver
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.schemas.prediction import Rows
@@ -41,7 +41,7 @@ class PredictionContext:
     predictors: PredictorCache
     directory: ModelResolver
     max_rows: int
-    limits: PredictionLimits = DEFAULT_LIMITS
+    limits: PredictionLimits = DEFAULT_PREDICTION
 
     def is_cached(self, reference: str) -> bool:
         """Whether the model is cached and loaded, so that a prediction needs no database."""

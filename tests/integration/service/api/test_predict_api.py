@@ -14,7 +14,7 @@ from kan_engine import Predictor
 from service.db.session import Sessions
 from service.db.tables import BlobChunk
 from service.main import create_app
-from service.operations.prediction.limits import DEFAULT_LIMITS
+from service.operations.prediction.limits import DEFAULT_PREDICTION
 from service.operations.prediction.model_resolver import ModelResolver
 from service.settings import Settings
 from service.storage.blobs import put_bytes
@@ -176,7 +176,7 @@ def test_only_the_first_warnings_are_listed_but_all_are_counted(
     client: TestClient, sessions: Sessions
 ) -> None:
     body = predict(client, make_model(sessions).id, [{"x1": 7, "x2": 7}] * 80).json()
-    assert len(body["warnings"]) == DEFAULT_LIMITS.max_warnings
+    assert len(body["warnings"]) == DEFAULT_PREDICTION.max_warnings
     assert body["warning_count"] == 160
 
 

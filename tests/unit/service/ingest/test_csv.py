@@ -8,7 +8,7 @@ import pytest
 
 from service.errors import Invalid
 from service.ingest import IngestedTable, read_upload
-from service.ingest.limits import DEFAULT_LIMITS
+from service.ingest.limits import DEFAULT_INGEST
 from service.settings import Settings
 
 
@@ -388,13 +388,13 @@ def test_the_limit_of_columns_is_in_the_answer(settings: Settings) -> None:
 
 def test_the_limit_of_memory_is_in_the_answer(tmp_path: Path) -> None:
     content = "x,y\n" + "1,2\n" * 6
-    small = Settings(data_dir=tmp_path, max_memory_bytes=DEFAULT_LIMITS.cell_bytes * 10 + len(content))
+    small = Settings(data_dir=tmp_path, max_memory_bytes=DEFAULT_INGEST.cell_bytes * 10 + len(content))
     refused = refusal(content, small)
     assert (refused.code, refused.extra["limit"]) == ("too_many_cells", 10)
 
 
 def test_long_texts_leave_room_for_fewer_cells(tmp_path: Path) -> None:
-    small = Settings(data_dir=tmp_path, max_memory_bytes=DEFAULT_LIMITS.cell_bytes * 10)
+    small = Settings(data_dir=tmp_path, max_memory_bytes=DEFAULT_INGEST.cell_bytes * 10)
     assert refusal(f"x,y\n{'a' * 250},2\n", small).extra["limit"] < 10
 
 

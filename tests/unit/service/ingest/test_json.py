@@ -8,7 +8,7 @@ import pytest
 
 from service.errors import Invalid
 from service.ingest import IngestedTable, read_columns, read_rows, read_upload
-from service.ingest.limits import DEFAULT_LIMITS
+from service.ingest.limits import DEFAULT_INGEST
 from service.settings import Settings
 
 
@@ -67,7 +67,7 @@ def test_a_type_may_widen_and_a_name_appear_in_a_later_block(settings: Settings)
 def test_texts_of_earlier_blocks_count_against_the_memory_of_a_table(tmp_path: Path) -> None:
     rows = 20_000  # of a block
     line = '{"a": "' + 100 * "x" + '"}\n'
-    small = Settings(data_dir=tmp_path, max_memory_bytes=4 * DEFAULT_LIMITS.cell_bytes * rows)
+    small = Settings(data_dir=tmp_path, max_memory_bytes=4 * DEFAULT_INGEST.cell_bytes * rows)
     assert read_lines(rows * line, small).frame.height == rows
     with pytest.raises(Invalid, match="over the limit"):
         read_lines((rows + 1) * line, small)

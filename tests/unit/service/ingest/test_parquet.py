@@ -10,7 +10,7 @@ import pytest
 
 from service.errors import Invalid
 from service.ingest import IngestedTable, read_upload
-from service.ingest.limits import DEFAULT_LIMITS
+from service.ingest.limits import DEFAULT_INGEST
 from service.settings import Settings
 
 
@@ -103,7 +103,7 @@ def test_damage_anywhere_in_the_file_never_gets_past(settings: Settings) -> None
 
 
 def test_numbers_leave_room_for_more_cells_than_texts(tmp_path: Path) -> None:
-    small = Settings(data_dir=tmp_path, max_memory_bytes=DEFAULT_LIMITS.number_cell_bytes * 10)
+    small = Settings(data_dir=tmp_path, max_memory_bytes=DEFAULT_INGEST.number_cell_bytes * 10)
     assert read(parquet({"x": [1.0] * 10}), small).frame.height == 10
     assert refusal(parquet({"x": [1.0] * 11}), small).code == "too_many_cells"
     assert refusal(parquet({"x": ["a"] * 10}), small).code == "too_many_cells"

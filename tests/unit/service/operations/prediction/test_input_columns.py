@@ -9,7 +9,7 @@ import pytest
 from kan_engine.data.feature import Feature
 from service.errors import Invalid, ServiceError, TooLarge
 from service.operations.prediction.input_columns import read_columns
-from service.operations.prediction.limits import DEFAULT_LIMITS
+from service.operations.prediction.limits import DEFAULT_PREDICTION
 from service.schemas.prediction import Rows
 
 FEATURES = (
@@ -81,7 +81,7 @@ def test_a_list_is_no_category() -> None:
 
 def test_every_wrong_value_is_named_up_to_a_limit() -> None:
     error = refusal(columns={"x": ["?"] * 500, "on": [True] * 500, "kind": ["a"] * 500})
-    assert len(error.errors) == DEFAULT_LIMITS.max_error_entries
+    assert len(error.errors) == DEFAULT_PREDICTION.max_error_entries
 
 
 def test_missing_columns_are_named_with_the_remedy() -> None:
@@ -143,7 +143,7 @@ def test_unknown_columns_are_named_with_those_that_are_known(body: dict[str, Any
 def test_a_message_lists_only_as_many_columns_as_a_person_reads() -> None:
     error = refusal(rows=[{**GOOD, **{f"z{i}": 0 for i in range(900)}}])
     assert "and 880 more" in error.detail
-    assert len(error.errors) == DEFAULT_LIMITS.max_error_entries
+    assert len(error.errors) == DEFAULT_PREDICTION.max_error_entries
 
 
 @pytest.mark.parametrize(
