@@ -141,9 +141,7 @@ def _draw_names(
     *,
     is_slanted: bool,
 ) -> Iterator[str]:
-    slant = (
-        layout.slant_degrees if side >= 20 else layout.steep_degrees
-    )  # so that names of narrow columns do not overlap
+    slant = layout.slant_degrees if side >= 20 else layout.steep_degrees
     for place, label in enumerate(labels):
         at = side * (place + 0.5)
         yield text_element(label, left - 8, top + at + size / 3, size=size, anchor="end", fill=theme.ink)
