@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-EPSILON = 1e-8
-
 
 class AdamW:
     """AdamW on a sequence of parameters, changed in place.
@@ -18,10 +16,19 @@ class AdamW:
         parameters: Leaf tensors; a parameter without a gradient is not changed.
         decay: Weight decay per step, in units of the learning rate.
         betas: Decay rates of the running means of the gradient and of its square.
+        epsilon: Added to the root of the mean square, so that a parameter without slope is not divided by 0.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], *, decay: float, betas: tuple[float, float]) -> None:
+    def __init__(
+        self,
+        parameters: Sequence[Tensor],
+        *,
+        decay: float,
+        betas: tuple[float, float],
+        epsilon: float = 1e-8,
+    ) -> None:
         self._parameters, self._decay, self._betas = list(parameters), decay, betas
+        self._epsilon = epsilon
         self._taken = 0
         self._means = [torch.zeros_like(p) for p in self._parameters]
         self._squares = [torch.zeros_like(p) for p in self._parameters]
@@ -45,4 +52,4 @@ class AdamW:
             mean.lerp_(gradient, 1 - first)
             square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
             parameter.mul_(1 - rate * self._decay)
-            parameter.addcdiv_(mean, square.sqrt().mul_(unbias).add_(EPSILON), value=-size)
+            parameter.addcdiv_(mean, square.sqrt().mul_(unbias).add_(self._epsilon), value=-size)

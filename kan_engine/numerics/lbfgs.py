@@ -11,10 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-MAX_PAIRS = 20  # stored pairs of step and gradient change
-ARMIJO_SHARE = 1e-4  # share of the predicted decrease that a step must reach
-MAX_LINE_SEARCH_STEPS = 25  # reductions of the step length in one line search
-
 ObjectiveTerms = Callable[[], Iterable[Tensor]]
 
 
@@ -24,11 +20,23 @@ class LBFGS:
     Args:
         parameters: Leaf tensors that require gradients.
         objective: Returns the differentiable terms of the objective; only one graph is in memory at a time.
+        max_pairs: Stored pairs of step and gradient change.
+        armijo_share: Share of the predicted decrease that a step must reach.
+        max_line_search_steps: Step lengths that one line search tries.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], objective: ObjectiveTerms) -> None:
+    def __init__(
+        self,
+        parameters: Sequence[Tensor],
+        objective: ObjectiveTerms,
+        *,
+        max_pairs: int = 20,
+        armijo_share: float = 1e-4,
+        max_line_search_steps: int = 25,
+    ) -> None:
         self._parameters, self._objective = parameters, objective
-        self._pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=MAX_PAIRS)
+        self._armijo_share, self._max_line_search_steps = armijo_share, max_line_search_steps
+        self._pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=max_pairs)
         self._reached: tuple[float, Tensor] | None = None  # objective and gradient at the parameters
 
     def advance_(self) -> float | None:
@@ -51,7 +59,7 @@ class LBFGS:
             return False
         # Without curvature pairs the length of the gradient has no meaning: begin with a short step.
         length = 1.0 if self._pairs else min(1.0, 1.0 / max(float(gradient.abs().sum()), 1e-300))
-        taken = _line_search(self._parameters, self._objective, direction, value, slope, length)
+        taken = self._search_line_(direction, value, slope, length)
         if taken is None:
             return False
         step, value, fresh = taken
@@ -60,6 +68,21 @@ class LBFGS:
             self._pairs.append((step, change))
         self._reached = value, fresh
         return True
+
+    def _search_line_(
+        self, direction: Float[Tensor, " P"], value: float, slope: float, length: float
+    ) -> tuple[Tensor, float, Tensor] | None:
+        """Step, objective and gradient at the first length of the Armijo condition; None without one."""
+        start = _flatten(self._parameters)
+        for _ in range(self._max_line_search_steps):
+            step = length * direction
+            _set_flat_(self._parameters, start + step)
+            reached, gradient = _evaluate(self._parameters, self._objective)
+            if reached < value + self._armijo_share * length * slope:  # strict: the slope is 0 at a minimum
+                return step, reached, gradient
+            length *= 0.4
+        _set_flat_(self._parameters, start)
+        return None
 
 
 def _inverse_hessian_times(
@@ -77,27 +100,6 @@ def _inverse_hessian_times(
     for (step, change), factor in zip(pairs, reversed(factors), strict=True):
         q += (factor - (change @ q) / (step @ change)) * step
     return q
-
-
-def _line_search(
-    parameters: Sequence[Tensor],
-    objective: ObjectiveTerms,
-    direction: Float[Tensor, " P"],
-    value: float,
-    slope: float,
-    length: float,
-) -> tuple[Tensor, float, Tensor] | None:
-    """Step, objective and gradient at the first length that meets the Armijo condition; None if none does."""
-    start = _flatten(parameters)
-    for _ in range(MAX_LINE_SEARCH_STEPS):
-        step = length * direction
-        _set_flat_(parameters, start + step)
-        reached, gradient = _evaluate(parameters, objective)
-        if reached < value + ARMIJO_SHARE * length * slope:  # strict, since the slope is 0 at a minimum
-            return step, reached, gradient
-        length *= 0.4
-    _set_flat_(parameters, start)
-    return None
 
 
 def _evaluate(parameters: Sequence[Tensor], objective: ObjectiveTerms) -> tuple[float, Tensor]:
