@@ -20,13 +20,6 @@ from kan_engine.network.grid_updates import update_misplaced_layer_grids_
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import SymbolicEdge
 
-CANDIDATE_LAMBS = tuple(10.0 ** (-2 * exponent / 3) for exponent in range(9))  # λ per row, in this order
-# Λ that are worse than the best by `MIN_LIKELIHOOD_LOSS`, after which no smaller one is tried
-LAMB_PATIENCE = 2
-MIN_LIKELIHOOD_LOSS = 1.0  # in log-likelihood
-STEPS_PER_LAMB, FINAL_STEPS = 6, 20  # for each λ in cross-validation; and finally with all rows
-STDS_PER_NODE_UNIT = 4.0  # initial scale of a hidden node
-
 
 @torch.no_grad()
 def build_normal_network(frame: BivariateMesh, nodes: int) -> KAN:
@@ -57,7 +50,8 @@ def _set_normal_weights_(network: KAN, frame: BivariateMesh, known: Float[np.nda
     angles = np.pi * np.arange(nodes) / nodes
     precision = np.linalg.inv(frame.covariance)
     root = np.linalg.cholesky(precision).T  # |root·x|² is the quadratic form of the normal distribution
-    directions = np.stack([np.cos(angles), np.sin(angles)], 1) @ root / STDS_PER_NODE_UNIT
+    scale = frame.thresholds.stds_per_node_unit
+    directions = np.stack([np.cos(angles), np.sin(angles)], 1) @ root / scale
     for place, mean in enumerate(frame.means):
         greville = first.knots[place, 1:-1].unfold(0, order, 1).mean(-1)  # coefficients of x itself
         slopes = torch.from_numpy(directions[:, place])
@@ -109,14 +103,14 @@ def select_bivariate_network(
         nodes: Number of hidden nodes; 0 makes the columns independent.
         should_stop: Once true, no further λ is tried and training ends.
     """
+    thresholds = frame.thresholds
     tried: list[_PenaltyTrial] = []
     for priced in _cross_validate(frame, rows, part, nodes, should_stop):
         tried.append(priced)
         best = max(tried, key=lambda each: each.score)
-        if (
-            sum(each.score < best.score - MIN_LIKELIHOOD_LOSS for each in tried[tried.index(best) :])
-            >= LAMB_PATIENCE
-        ):
+        least = best.score - thresholds.min_likelihood_loss
+        worse = sum(each.score < least for each in tried[tried.index(best) :])
+        if worse >= thresholds.joint_lamb_patience:
             break
     found = _train_on_all_rows(Likelihood(frame, rows), best, should_stop)
     return BivariateSelection(found.network, best.lamb, best.held, found.steps)
@@ -148,9 +142,10 @@ def _cross_validate(
     others = [Likelihood(frame, rows[(part != number).nonzero()[:, 0]]) for number in range(len(own))]
     network = build_normal_network(frame, nodes)
     without = [FittedBivariate(network, log_normaliser(network, frame.medium_rule), [])] * len(own)
-    for lamb in CANDIDATE_LAMBS:
+    for lamb in frame.thresholds.joint_lambs:
         pairs, held = zip(others, without, strict=True), torch.empty_like(rows.weights)
-        now = [other.train(before, lamb, STEPS_PER_LAMB, should_stop) for other, before in pairs]
+        steps = frame.thresholds.steps_per_lamb
+        now = [other.train(before, lamb, steps, should_stop) for other, before in pairs]
         for trained, chosen in zip(now, own, strict=True):
             held[chosen] = trained.log_densities(rows[chosen])
         yield _PenaltyTrial(lamb, now, held, float(rows.weights @ held))
@@ -163,7 +158,7 @@ def _train_on_all_rows(whole: Likelihood, best: _PenaltyTrial, should_stop: Shou
     """Train the network that fits all rows best; take the next one if its integral becomes unreliable."""
     starts = sorted(best.without, key=lambda each: whole.evaluate(each.network, best.lamb).objective)
     for start in starts:
-        found = whole.train(start, best.lamb, FINAL_STEPS, should_stop)
+        found = whole.train(start, best.lamb, whole.frame.thresholds.final_steps, should_stop)
         if found is not start:
             return found
     return replace(starts[0], steps=[])

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from kan_engine.density.thresholds import DEFAULT_DENSITY, DensityThresholds
 from kan_engine.network.kan import KAN
 from kan_engine.network.row_blocks import row_blocks
 from kan_engine.numerics.quadrature import gauss_legendre
@@ -21,9 +22,7 @@ from kan_engine.splines.basis import uniform_spacing
 from kan_engine.splines.features import Features, evaluate_activations
 from kan_engine.splines.knots import extend_knots
 
-TAIL_STDS = 4.0  # extent of integrals beyond the grid, in standard deviations
-TAIL_PANELS = 2  # quadrature panels over a tail, for each panel in a grid interval
-LATTICE_POINTS = 21  # along each column
+LATTICE_POINTS = 21  # along each column; the unit of λ depends on it
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +115,7 @@ class BivariateMesh:
         means: Mean of each column.
         covariance: Covariance matrix of the columns.
         order: Order k of the splines.
+        thresholds: Of densities on the mesh.
     """
 
     points: tuple[Float[np.ndarray, " _"], Float[np.ndarray, " _"]]
@@ -123,6 +123,7 @@ class BivariateMesh:
     means: tuple[float, float]
     covariance: Float[np.ndarray, "2 2"]
     order: int
+    thresholds: DensityThresholds = DEFAULT_DENSITY
 
     @cached_property
     def knots(self) -> Float[Tensor, "2 knots"]:
@@ -166,7 +167,8 @@ class BivariateMesh:
 
     def _panels(self, place: int, parts: int) -> np.ndarray:
         grid, (low, high) = self.points[place], self.ends[place]
-        far = TAIL_STDS * self.stds[place] * np.linspace(0, 1, TAIL_PANELS * parts + 1)[1:]
+        steps = np.linspace(0, 1, self.thresholds.tail_panels * parts + 1)[1:]
+        far = self.thresholds.tail_stds * self.stds[place] * steps
         below = grid[0] - far[::-1] if np.isinf(low) else np.zeros(0)
         above = grid[-1] + far if np.isinf(high) else np.zeros(0)
         return np.concatenate([below, _resample_grid(grid, parts * (len(grid) - 1) + 1), above])

@@ -9,18 +9,18 @@ from scipy import special
 
 from kan_engine.density.maximum_likelihood import DistributionFamily, Vector
 from kan_engine.density.support import possible_ends
+from kan_engine.density.thresholds import DensityThresholds
 from kan_engine.density.weighted_values import WeightedValues
 from kan_engine.expressions.evaluation import Expression, call, mul, number, power
 
-LARGE_GAMMA_SHAPE = 50.0  # from this shape on the usual formula of the gamma density overflows
-MAX_EM_ROUNDS = 200  # of expectation maximisation
-MIN_COMPONENT_STD = 0.05  # relative to the standard deviation of all rows
 LOG_2PI = float(np.log(2 * np.pi))
 
 
-def candidate_families(rows: WeightedValues, support: tuple[float, float]) -> Iterator[DistributionFamily]:
+def candidate_families(
+    rows: WeightedValues, support: tuple[float, float], thresholds: DensityThresholds
+) -> Iterator[DistributionFamily]:
     """Distribution families to try for a column whose density has this support, the most usual first."""
-    yield from (_normal(), _uniform())
+    yield from (_normal(), _uniform(thresholds))
     ranges = {(0.0, 1.0): 0} if rows.low > 0 and rows.high < 1 else {}
     if np.isfinite(support).all():
         ranges.setdefault(support, 2)
@@ -32,11 +32,11 @@ def candidate_families(rows: WeightedValues, support: tuple[float, float]) -> It
     for low, chosen in lows.items():
         yield from (
             _exponential(low, chosen),
-            _gamma(low, chosen),
+            _gamma(low, chosen, thresholds.max_gamma_shape),
             _weibull(low, chosen),
             _log_normal(low, chosen),
         )
-    yield from (_laplace(), _logistic(), _cauchy(), _gumbel(1), _gumbel(-1), _student(), _mixture())
+    yield from (_laplace(), _logistic(), _cauchy(), _gumbel(1), _gumbel(-1), _student(), _mixture(thresholds))
 
 
 def _normal_density(x: Expression, mean: float, std: float) -> Expression:
@@ -103,7 +103,7 @@ def _exponential(low: float, chosen: int) -> DistributionFamily:
     )
 
 
-def _gamma(low: float, chosen: int) -> DistributionFamily:
+def _gamma(low: float, chosen: int, max_shape: float) -> DistributionFamily:
     def start(rows: WeightedValues) -> Vector | None:
         if not rows.low > low:
             return None
@@ -120,7 +120,7 @@ def _gamma(low: float, chosen: int) -> DistributionFamily:
     def tree(t: Vector, x: Expression) -> Expression:
         k, scale = t
         y = x - number(low)
-        if k > LARGE_GAMMA_SHAPE:  # the usual factors overflow; with the mode m: top·(y/m·exp(1 - y/m))^(k-1)
+        if k > max_shape:  # the usual factors overflow; with the mode m: top·(y/m·exp(1 - y/m))^(k-1)
             top = number(float(np.exp(density(t, np.array([(k - 1) * scale]))[0])))
             u = mul(number(1 / ((k - 1) * scale)), y)
             return mul(top, power(mul(u, call("exp", 1 - u)), number(k - 1)))
@@ -214,7 +214,7 @@ def _beta(low: float, high: float, chosen: int) -> DistributionFamily:
     )
 
 
-def _uniform() -> DistributionFamily:
+def _uniform(thresholds: DensityThresholds) -> DistributionFamily:
     def density(t: Vector, x: Vector) -> Vector:
         return np.where((x >= t[0]) & (x <= t[1]), -np.log(t[1] - t[0]), -np.inf)
 
@@ -223,7 +223,7 @@ def _uniform() -> DistributionFamily:
         parameters=("low", "high"),
         log_density=density,
         cumulative=lambda t, x: np.clip((x - t[0]) / (t[1] - t[0]), 0.0, 1.0),
-        start=lambda rows: np.array(possible_ends(rows.x)),
+        start=lambda rows: np.array(possible_ends(rows.x, thresholds)),
         tree=lambda t, _: number(1 / (t[1] - t[0])),
         support=lambda t: (float(t[0]), float(t[1])),
         is_closed=True,
@@ -331,7 +331,7 @@ def _gumbel(sign: int) -> DistributionFamily:
     )
 
 
-def _mixture() -> DistributionFamily:
+def _mixture(thresholds: DensityThresholds) -> DistributionFamily:
     """A mixture of two normal distributions; expectation maximisation keeps its share between 0 and 1."""
 
     def component_log_densities(t: Vector, x: Vector) -> tuple[Vector, Vector]:
@@ -349,7 +349,7 @@ def _mixture() -> DistributionFamily:
         parameters=("share", "mean_1", "standard_deviation_1+", "mean_2", "standard_deviation_2+"),
         log_density=lambda t, x: np.logaddexp(*component_log_densities(t, x)),
         cumulative=cumulative,
-        start=_initial_mixture,
+        start=lambda rows: _initial_mixture(rows, thresholds),
         is_closed=True,
         tree=lambda t, x: (
             mul(number(t[0]), _normal_density(x, t[1], t[2]))
@@ -358,7 +358,7 @@ def _mixture() -> DistributionFamily:
     )
 
 
-def _initial_mixture(rows: WeightedValues) -> Vector | None:
+def _initial_mixture(rows: WeightedValues, thresholds: DensityThresholds) -> Vector | None:
     """Share, means and standard deviations by expectation maximisation, which starts from the halves.
 
     None if one component has less than 2 % of the rows.
@@ -366,7 +366,7 @@ def _initial_mixture(rows: WeightedValues) -> Vector | None:
     middle = rows.quantile(0.5)
     share = np.where(rows.x < middle, 0.9, 0.1)
     theta = np.zeros(5)
-    for _ in range(MAX_EM_ROUNDS):
+    for _ in range(thresholds.max_em_rounds):
         before = theta
         weights = [rows.w * share, rows.w * (1 - share)]
         totals = [float(w.sum()) for w in weights]
@@ -374,7 +374,7 @@ def _initial_mixture(rows: WeightedValues) -> Vector | None:
             return None
         means = [float(w @ rows.x) / total for w, total in zip(weights, totals, strict=True)]
         stds = [
-            max(float(w @ (rows.x - mean) ** 2 / total) ** 0.5, MIN_COMPONENT_STD * rows.std)
+            max(float(w @ (rows.x - mean) ** 2 / total) ** 0.5, thresholds.min_component_std * rows.std)
             for w, mean, total in zip(weights, means, totals, strict=True)
         ]
         theta = np.array([totals[0] / rows.count, means[0], stds[0], means[1], stds[1]])

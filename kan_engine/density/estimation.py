@@ -20,8 +20,8 @@ from kan_engine.density.bivariate import select_bivariate_network
 from kan_engine.density.bivariate_likelihood import log_normaliser as plane_normaliser
 from kan_engine.density.bivariate_mesh import BivariateMesh
 from kan_engine.density.support import possible_ends
+from kan_engine.density.thresholds import DEFAULT_DENSITY, DensityThresholds
 from kan_engine.density.univariate import (
-    BLOCK_ROWS,
     FoldSums,
     PenaltyChoice,
     UnivariateGrid,
@@ -36,19 +36,6 @@ from kan_engine.density.univariate import (
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.kan import KAN
-
-UNIVARIATE_FOLDS, BIVARIATE_FOLDS = 5, 4
-MAX_SEARCH_ROWS = 50_000  # size of the sample that chooses grid, ends and λ
-MIN_ORDER, MAX_ORDER = 2, 5  # of the splines; tails continue along a slope
-# Rows from which the second and third grid size apply
-MEDIUM_GRID_MIN_ROWS, LARGE_GRID_MIN_ROWS = 1_000, 10_000
-LONG_TAIL_RATIO = 15.0  # range of a column over its interquartile range
-BIVARIATE_GRID_SIZE = 10  # grid intervals for each of two columns
-BIVARIATE_HIDDEN_NODES = 4
-MAX_BIVARIATE_ROWS = 40_000
-UNIVARIATE_GRID_SIZES = 30, 50, 80  # grid intervals for few, more and many rows
-MIN_END_GAIN = 5.0  # in log-likelihood, of a bounded side of the support over a tail
-MIN_ZERO_END_GAIN = 2.0  # the same for an end at 0, where quantities often end
 
 Support = tuple[tuple[float, float], ...]
 
@@ -97,22 +84,24 @@ class DensityConfig:
 
     Args:
         grid_size: Grid intervals G; None chooses them automatically.
-        order: Order k of the splines, 2 to 5.
+        order: Order k of the splines, within the ``min_order`` and ``max_order`` of the thresholds.
         seed: Seed of the random division into folds.
         nodes: For two columns: hidden nodes. 0 makes the columns independent; None chooses automatically.
+        thresholds: Decision numbers of the estimate.
     """
 
     grid_size: int | None = None
     order: int = 3
     seed: int = 0
     nodes: int | None = None
+    thresholds: DensityThresholds = DEFAULT_DENSITY
 
     def __post_init__(self) -> None:
         """Refuse orders outside of the supported range."""
-        if not MIN_ORDER <= self.order <= MAX_ORDER:
+        low, high = self.thresholds.min_order, self.thresholds.max_order
+        if not low <= self.order <= high:
             raise InvalidConfig(
-                f"the order of a density's splines must be between {MIN_ORDER} and {MAX_ORDER}, "
-                f"got {self.order}"
+                f"the order of a density's splines must be between {low} and {high}, got {self.order}"
             )
 
 
@@ -124,7 +113,7 @@ def fit_univariate_density(
 ) -> Density:
     """Estimate the density of one column.
 
-    Five-fold cross-validation chooses the type of grid, the ends of the support and λ: it maximises the
+    Cross-validation chooses the type of grid, the ends of the support and λ: it maximises the
     log-likelihood of rows left out.
 
     Args:
@@ -138,25 +127,25 @@ def fit_univariate_density(
     """
     if not len(x) or not x.min() < x.max():
         raise InvalidData("a density needs at least two different values")
+    thresholds = config.thresholds
     inputs, w = Standardizer.fit(x[:, None]), weights / weights.mean()
     z = inputs.forward(x[:, None])[:, 0]
     rng = np.random.default_rng(config.seed)
-    fold = rng.permutation(np.arange(len(x)) % UNIVARIATE_FOLDS)
-    some = (
-        rng.choice(len(x), MAX_SEARCH_ROWS, replace=False) if len(x) > MAX_SEARCH_ROWS else np.arange(len(x))
-    )
-    outer = possible_ends(x)
+    fold = rng.permutation(np.arange(len(x)) % thresholds.folds)
+    most = thresholds.max_search_rows
+    some = rng.choice(len(x), most, replace=False) if len(x) > most else np.arange(len(x))
+    outer = possible_ends(x, thresholds)
     near = inputs.forward(np.array(outer)[:, None])[:, 0].tolist()
     ends = [
-        SupportEnd(place, MIN_ZERO_END_GAIN if end == 0 else MIN_END_GAIN)
+        SupportEnd(place, thresholds.min_zero_end_gain if end == 0 else thresholds.min_end_gain)
         for place, end in zip(near, outer, strict=True)
     ]
     chosen = _select_grid(z[some], w[some], fold[some], (ends[0], ends[1]), config, should_stop)
     grid = chosen.grid
-    rows = FoldSums.from_rows(grid, z, w, fold, UNIVARIATE_FOLDS)
+    rows = FoldSums.from_rows(grid, z, w, fold, thresholds.folds)
     c = maximise_likelihood(grid, *rows.sum_except(None), chosen.lamb, _initial_coefficients(grid, z))
     fitted = [
-        maximise_likelihood(grid, *rows.sum_except(part), chosen.lamb, c) for part in range(UNIVARIATE_FOLDS)
+        maximise_likelihood(grid, *rows.sum_except(part), chosen.lamb, c) for part in range(thresholds.folds)
     ]
     unit = float(np.log(inputs.scale[0]))
     low, high = grid.has_tails
@@ -187,10 +176,8 @@ def _select_grid(
     should_stop: Callable[[], bool],
 ) -> PenaltyChoice:
     """Select grid and λ; bound a side of the support only if the log-likelihood gains enough."""
-    size = (
-        config.grid_size
-        or UNIVARIATE_GRID_SIZES[(len(z) >= MEDIUM_GRID_MIN_ROWS) + (len(z) >= LARGE_GRID_MIN_ROWS)]
-    )
+    thresholds = config.thresholds
+    size = config.grid_size or thresholds.grid_sizes[sum(len(z) >= n for n in thresholds.grid_size_rows)]
     tried: list[tuple[float, PenaltyChoice]] = []
     for taken in product((False, True), repeat=2):
         ends = [side.place if is_taken else None for side, is_taken in zip(sides, taken, strict=True)]
@@ -198,10 +185,14 @@ def _select_grid(
         for points in (place_uniform_points, place_stretched_points):
             if tried and should_stop():
                 break
-            has_tails = not taken[0], not taken[1]
-            grid = UnivariateGrid(points(z, (ends[0], ends[1]), size), config.order, has_tails)
+            grid = UnivariateGrid(
+                points=points(z, (ends[0], ends[1]), size, thresholds),
+                order=config.order,
+                has_tails=(not taken[0], not taken[1]),
+                thresholds=thresholds,
+            )
             found = select_penalty(
-                grid, FoldSums.from_rows(grid, z, w, fold, UNIVARIATE_FOLDS), _initial_coefficients(grid, z)
+                grid, FoldSums.from_rows(grid, z, w, fold, thresholds.folds), _initial_coefficients(grid, z)
             )
             tried.append((found.score - asked, found))
     return max(tried, key=lambda entry: entry[0])[1]
@@ -220,7 +211,7 @@ def fit_bivariate_density(
 ) -> Density:
     """Estimate the joint density of two columns.
 
-    Four-fold cross-validation chooses λ: it maximises the log-likelihood of rows left out. Then the network
+    Cross-validation chooses λ: it maximises the log-likelihood of rows left out. Then the network
     is trained on all rows.
 
     Args:
@@ -232,22 +223,24 @@ def fit_bivariate_density(
     """
     inputs, w = Standardizer.fit(x), torch.from_numpy(weights / weights.mean())
     z = inputs.forward(x)
-    size = config.grid_size or BIVARIATE_GRID_SIZE
+    thresholds = config.thresholds
+    size = config.grid_size or thresholds.joint_grid_size
     ends = [_standardize_ends(side.support[0], inputs, place) for place, side in enumerate(sides)]
-    points = [_place_column_points(z[:, place], ends[place], size) for place in (0, 1)]
+    points = [_place_column_points(z[:, place], ends[place], size, thresholds) for place in (0, 1)]
     frame = BivariateMesh(
         points=(points[0], points[1]),
         ends=(ends[0], ends[1]),
         means=(float(z[:, 0].mean()), float(z[:, 1].mean())),
         covariance=np.cov(z.T, aweights=weights),
         order=config.order,
+        thresholds=thresholds,
     )
-    some = np.random.default_rng(config.seed).permutation(len(z))[:MAX_BIVARIATE_ROWS]
+    some = np.random.default_rng(config.seed).permutation(len(z))[: thresholds.max_joint_rows]
     found = select_bivariate_network(
         frame=frame,
         rows=frame.locate_rows(torch.from_numpy(z[some]), w[some]),
-        part=torch.arange(len(some)) % BIVARIATE_FOLDS,
-        nodes=BIVARIATE_HIDDEN_NODES if config.nodes is None else config.nodes,
+        part=torch.arange(len(some)) % thresholds.joint_folds,
+        nodes=thresholds.joint_nodes if config.nodes is None else config.nodes,
         should_stop=should_stop,
     )
     unit, held = float(np.log(inputs.scale).sum()), np.full(len(z), np.nan)
@@ -263,12 +256,15 @@ def fit_bivariate_density(
     )
 
 
-def _place_column_points(z: np.ndarray, ends: tuple[float, float], size: int) -> np.ndarray:
+def _place_column_points(
+    z: np.ndarray, ends: tuple[float, float], size: int, thresholds: DensityThresholds
+) -> np.ndarray:
     """Grid points of one of two columns: uniform, where parabolas have no penalty, unless tails are long."""
     lower, upper = np.quantile(z, [0.25, 0.75])
-    is_long = float(np.ptp(z)) > LONG_TAIL_RATIO * float(upper - lower)
+    is_long = float(np.ptp(z)) > thresholds.long_tail_ratio * float(upper - lower)
     low, high = (end if np.isfinite(end) else None for end in ends)
-    return (place_stretched_points if is_long else place_uniform_points)(z, (low, high), size)
+    place_points = place_stretched_points if is_long else place_uniform_points
+    return place_points(z, (low, high), size, thresholds)
 
 
 def _standardize_ends(ends: tuple[float, float], inputs: Standardizer, place: int) -> tuple[float, float]:
@@ -289,5 +285,6 @@ def _evaluate_held_out_rows(
 
 def _evaluate_spline(grid: UnivariateGrid, c: np.ndarray, z: np.ndarray) -> np.ndarray:
     """f at these points, a block of rows at a time."""
-    blocks = [grid.basis(z[start : start + BLOCK_ROWS]) @ c for start in range(0, len(z), BLOCK_ROWS)]
+    rows = grid.thresholds.block_rows
+    blocks = [grid.basis(z[start : start + rows]) @ c for start in range(0, len(z), rows)]
     return np.concatenate(blocks) if blocks else np.zeros(0)

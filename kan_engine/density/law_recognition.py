@@ -22,16 +22,9 @@ from kan_engine.density.maximum_likelihood import (
     confidence_intervals,
     fit_family,
 )
+from kan_engine.density.thresholds import DEFAULT_DENSITY, DensityThresholds
 from kan_engine.density.weighted_values import WeightedValues, effective_sample_size
 from kan_engine.expressions.evaluation import Expression, Variable, call, mul, number, variables
-
-FOLDS = 5
-MAX_ROWS = 100_000  # of more rows a sample is used
-MAX_TIED_BIC_GAP = 1.5  # in the halved BIC: within it the most usual law comes first
-MAX_BIC_GAP = 10.0  # in the halved BIC: laws further behind the best are not tested
-REJECTION_Z = 2.326  # standard errors by which the KAN's density may be better; rejects 1 % of true laws
-MIN_P_VALUE = 0.01  # of the Kolmogorov-Smirnov test
-LOG_LIKELIHOOD_TOLERANCE = 1e-3  # difference in the mean log-likelihood that is irrelevant in practice
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +70,8 @@ def recognise_univariate_laws(
     support: tuple[float, float],
     seed: int,
     should_stop: Callable[[], bool] = lambda: False,
+    *,
+    thresholds: DensityThresholds = DEFAULT_DENSITY,
 ) -> RecognitionResult:
     """Recognise laws of one column.
 
@@ -88,50 +83,50 @@ def recognise_univariate_laws(
         support: Support of the KAN's density.
         seed: Seed of the random order of the rows.
         should_stop: Once true, no further law is tried.
+        thresholds: When a law is accepted.
     """
-    some = _sample_rows(len(x), seed)
+    some = _sample_rows(len(x), seed, thresholds)
     rows, held = WeightedValues.from_weights(x[some], weights[some]), held[some]
-    tried = list(candidate_families(rows, support))
-    fits = (fit_family(law, rows) for law in tried if not should_stop())
+    tried = list(candidate_families(rows, support, thresholds))
+    fits = (fit_family(law, rows, thresholds) for law in tried if not should_stop())
     fitted = sorted(filter(None, fits), key=lambda one: -one.bic(rows.count))
-    part = np.arange(len(some)) % FOLDS
+    part = np.arange(len(some)) % thresholds.law_folds
     accepted, refused = [], None
     for one in fitted:
-        if fitted[0].bic(rows.count) - one.bic(rows.count) > MAX_BIC_GAP:
+        if fitted[0].bic(rows.count) - one.bic(rows.count) > thresholds.max_bic_gap:
             break
-        own, share = _cross_validate_law(one, rows, part)
-        why, p_value = _test_law(held - own, rows.w, share)
+        own, share = _cross_validate_law(one, rows, part, thresholds)
+        why, p_value = _test_law(held - own, rows.w, share, thresholds)
         if why is not None:
             refused = refused or f"the most likely law, {one.law.name}, was rejected: {why}"
             continue
-        accepted.append(_describe_law(name, one, rows, p_value))
-    return RecognitionResult(
-        _prefer_usual_law(accepted, [law.name for law in tried]), None if accepted else refused
-    )
+        accepted.append(_describe_law(name, one, rows, p_value, thresholds))
+    ordered = _prefer_usual_law(accepted, [law.name for law in tried], thresholds.max_tied_bic_gap)
+    return RecognitionResult(ordered, None if accepted else refused)
 
 
-def _prefer_usual_law(laws: list[RecognisedLaw], names: list[str]) -> list[RecognisedLaw]:
+def _prefer_usual_law(laws: list[RecognisedLaw], names: list[str], max_gap: float) -> list[RecognisedLaw]:
     """Move the most usual of the laws that are tied with the best to the front."""
     if not laws:
         return []
-    equal = [law for law in laws if laws[0].bic - law.bic <= MAX_TIED_BIC_GAP]
+    equal = [law for law in laws if laws[0].bic - law.bic <= max_gap]
     first = min(equal, key=lambda law: names.index(law.name))
     return [first, *(law for law in laws if law is not first)]
 
 
-def _sample_rows(count: int, seed: int) -> np.ndarray:
-    """At most ``MAX_ROWS`` row numbers, in random order."""
-    return np.random.default_rng(seed).permutation(count)[:MAX_ROWS]
+def _sample_rows(count: int, seed: int, thresholds: DensityThresholds) -> np.ndarray:
+    """At most ``max_law_rows`` row numbers, in random order."""
+    return np.random.default_rng(seed).permutation(count)[: thresholds.max_law_rows]
 
 
 def _cross_validate_law(
-    one: FittedDistribution, rows: WeightedValues, part: np.ndarray
+    one: FittedDistribution, rows: WeightedValues, part: np.ndarray, thresholds: DensityThresholds
 ) -> tuple[np.ndarray, np.ndarray]:
     """Log-density and cumulative probability of every row under the law fitted without its fold."""
     law, density, share = one.law, np.full(len(part), -np.inf), np.full(len(part), np.nan)
-    for fold in range(FOLDS):
+    for fold in range(thresholds.law_folds):
         own = part == fold
-        found = one if law.is_support else fit_family(law, rows.select_rows(~own))
+        found = one if law.is_support else fit_family(law, rows.select_rows(~own), thresholds)
         if found is None:
             continue
         with np.errstate(all="ignore"):
@@ -140,21 +135,24 @@ def _cross_validate_law(
     return density, share
 
 
-def _test_law(ahead: np.ndarray, w: np.ndarray, share: np.ndarray) -> tuple[str | None, float]:
+def _test_law(
+    ahead: np.ndarray, w: np.ndarray, share: np.ndarray, thresholds: DensityThresholds
+) -> tuple[str | None, float]:
     """The reason to reject a law, or None, and the p-value of its fit.
 
     Args:
         ahead: Log-density of the KAN minus the law's, for every row left out.
         w: Weights of the rows.
         share: Cumulative probability of each row under the law.
+        thresholds: When it is rejected.
     """
-    why, p_value = _compare_likelihoods(ahead, w), _kolmogorov_p_value(share, w)
-    if why is None and p_value < MIN_P_VALUE:
+    why, p_value = _compare_likelihoods(ahead, w, thresholds), _kolmogorov_p_value(share, w)
+    if why is None and p_value < thresholds.min_p_value:
         why = f"its goodness of fit has a p-value of {p_value:.2g}"
     return why, p_value
 
 
-def _compare_likelihoods(ahead: np.ndarray, w: np.ndarray) -> str | None:
+def _compare_likelihoods(ahead: np.ndarray, w: np.ndarray, thresholds: DensityThresholds) -> str | None:
     """The reason to reject a law by the log-likelihood of rows left out, or None."""
     known = np.isfinite(ahead) | np.isposinf(ahead)
     weight = w[known] / w[known].sum()
@@ -162,7 +160,7 @@ def _compare_likelihoods(ahead: np.ndarray, w: np.ndarray) -> str | None:
     if not np.isfinite(mean):
         return "some rows have a density of 0 under it"
     error = float(weight**2 @ (ahead[known] - mean) ** 2) ** 0.5
-    if mean > REJECTION_Z * error + LOG_LIKELIHOOD_TOLERANCE:
+    if mean > thresholds.rejection_z * error + thresholds.log_likelihood_tolerance:
         return f"the mean log-likelihood of rows left out is lower by {mean:.3g} than under the KAN's density"
     return None
 
@@ -179,11 +177,13 @@ def _kolmogorov_p_value(share: np.ndarray, w: np.ndarray) -> float:
     return float(special.kolmogorov(distance * (count**0.5 + 0.12 + 0.11 / count**0.5)))
 
 
-def _describe_law(name: str, one: FittedDistribution, rows: WeightedValues, p_value: float) -> RecognisedLaw:
+def _describe_law(
+    name: str, one: FittedDistribution, rows: WeightedValues, p_value: float, thresholds: DensityThresholds
+) -> RecognisedLaw:
     law, theta = one.law, one.theta
     return RecognisedLaw(
         name=law.name,
-        parameters=confidence_intervals(one, rows),
+        parameters=confidence_intervals(one, rows, thresholds),
         tree=law.tree(theta, Variable(name)),
         log_density=lambda x: law.log_density(theta, x[:, 0]),
         bic=one.bic(rows.count),
@@ -199,6 +199,8 @@ def recognise_bivariate_laws(
     held: np.ndarray,
     sides: tuple[RecognitionResult, RecognitionResult],
     seed: int,
+    *,
+    thresholds: DensityThresholds = DEFAULT_DENSITY,
 ) -> RecognitionResult:
     """Recognise laws of two columns: a bivariate normal distribution, or independent laws of each.
 
@@ -209,14 +211,16 @@ def recognise_bivariate_laws(
         held: Log-density of each row under the KAN's density fitted without it; NaN where unknown.
         sides: Laws of each column alone.
         seed: Seed of the random order of the rows.
+        thresholds: When a law is accepted.
     """
-    some = _sample_rows(len(x), seed)
+    some = _sample_rows(len(x), seed, thresholds)
     some = some[~np.isnan(held[some])]
     points, w, ahead = x[some], weights[some], held[some]
-    part = np.arange(len(some)) % FOLDS
-    tried = [_fit_bivariate_normal(names, points, w, ahead, part)]
+    part = np.arange(len(some)) % thresholds.law_folds
+    tried = [_fit_bivariate_normal(names, points, w, ahead, part, thresholds)]
     if sides[0].accepted and sides[1].accepted:
-        tried.append(_combine_independent_laws(sides[0].accepted[0], sides[1].accepted[0], points, w, ahead))
+        pair = sides[0].accepted[0], sides[1].accepted[0]
+        tried.append(_combine_independent_laws(pair, points, w, ahead, thresholds))
     tried.sort(key=lambda entry: -entry[0].bic)
     accepted = [law for law, why in tried if why is None]
     first, why = tried[0]
@@ -226,16 +230,21 @@ def recognise_bivariate_laws(
 
 
 def _fit_bivariate_normal(
-    names: tuple[str, str], x: np.ndarray, w: np.ndarray, held: np.ndarray, part: np.ndarray
+    names: tuple[str, str],
+    x: np.ndarray,
+    w: np.ndarray,
+    held: np.ndarray,
+    part: np.ndarray,
+    thresholds: DensityThresholds,
 ) -> tuple[RecognisedLaw, str | None]:
     count, (mean, covariance) = effective_sample_size(w), _sample_moments(x, w)
     own, share = np.empty(len(x)), np.empty(len(x))
-    for fold in range(FOLDS):
+    for fold in range(thresholds.law_folds):
         left = part == fold
         at = _sample_moments(x[~left], w[~left])
         own[left] = _log_normal_density(x[left], *at)
         share[left] = -np.expm1(-0.5 * _mahalanobis_squared(x[left], *at))
-    why, p_value = _test_law(held - own, w, share)
+    why, p_value = _test_law(held - own, w, share, thresholds)
     likelihood = float(w @ _log_normal_density(x, mean, covariance)) * count / w.sum()
     law = RecognisedLaw(
         name="bivariate normal",
@@ -294,17 +303,22 @@ def _normal_tree(names: tuple[str, str], mean: np.ndarray, covariance: np.ndarra
 
 
 def _combine_independent_laws(
-    one: RecognisedLaw, other: RecognisedLaw, x: np.ndarray, w: np.ndarray, held: np.ndarray
+    laws: tuple[RecognisedLaw, RecognisedLaw],
+    x: np.ndarray,
+    w: np.ndarray,
+    held: np.ndarray,
+    thresholds: DensityThresholds,
 ) -> tuple[RecognisedLaw, str | None]:
     """The product of two laws, and the reason to reject it, or None; tested on the rows it was fitted to."""
+    one, other = laws
 
     def log_density(rows: np.ndarray) -> np.ndarray:
         found: np.ndarray = one.log_density(rows[:, :1]) + other.log_density(rows[:, 1:])
         return found
 
-    why = _compare_likelihoods(held - log_density(x), w)
+    why = _compare_likelihoods(held - log_density(x), w, thresholds)
     p_value = min(one.p_value, other.p_value, _independence_p_value(x, w))
-    if why is None and p_value < MIN_P_VALUE:
+    if why is None and p_value < thresholds.min_p_value:
         why = f"the columns depend on each other, with a p-value of {p_value:.2g}"
     law = RecognisedLaw(
         name=f"{one.name} and {other.name}, independent",
@@ -312,7 +326,7 @@ def _combine_independent_laws(
             {**entry, "name": f"{entry['name']} of {variables(law.tree)[0]}"}
             if variables(law.tree)
             else entry
-            for law in (one, other)
+            for law in laws
             for entry in law.parameters
         ],
         tree=one.tree * other.tree,

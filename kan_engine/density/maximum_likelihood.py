@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
+from kan_engine.density.thresholds import DensityThresholds
 from kan_engine.density.weighted_values import WeightedValues
 from kan_engine.expressions.evaluation import Expression
 
 NORMAL_QUANTILE_95 = 1.959963984540054  # standard errors on either side of a 95 % confidence interval
-RELATIVE_STEP = 1e-4  # of central differences of the log-likelihood, relative to a parameter
-MAX_POSITIVE_PARAMETER = 1e6  # of shapes and degrees of freedom: beyond it a simpler family applies
 
 Vector = np.ndarray
 Tree = Callable[[Vector, Expression], Expression]
@@ -78,7 +77,9 @@ class FittedDistribution:
         return self.log_likelihood - 0.5 * free * float(np.log(rows))
 
 
-def fit_family(law: DistributionFamily, rows: WeightedValues) -> FittedDistribution | None:
+def fit_family(
+    law: DistributionFamily, rows: WeightedValues, thresholds: DensityThresholds
+) -> FittedDistribution | None:
     """Fit the parameters; None if the family does not apply to the rows or the likelihood has no maximum."""
     start = law.start(rows)
     if start is None:
@@ -89,7 +90,7 @@ def fit_family(law: DistributionFamily, rows: WeightedValues) -> FittedDistribut
     good = (
         np.isfinite(theta).all()
         and np.isfinite(likelihood)
-        and (np.abs(theta[law.is_positive]) < MAX_POSITIVE_PARAMETER).all()
+        and (np.abs(theta[law.is_positive]) < thresholds.max_positive_parameter).all()
     )
     return FittedDistribution(law, theta, likelihood) if good else None
 
@@ -115,14 +116,15 @@ def _to_unbounded_scale(theta: Vector, positive: Vector) -> Vector:
     return np.where(positive, np.log(np.where(positive, theta, 1.0)), theta)
 
 
-def confidence_intervals(fitted: FittedDistribution, rows: WeightedValues) -> list[Parameter]:
+def confidence_intervals(
+    fitted: FittedDistribution, rows: WeightedValues, thresholds: DensityThresholds
+) -> list[Parameter]:
     """Every parameter with its standard error and its 95 % confidence interval."""
     law = fitted.law
     if law.is_support:
         return _uniform_intervals(fitted, rows)
-    found = zip(
-        law.names, fitted.theta.tolist(), _standard_errors(fitted, rows), law.is_positive, strict=True
-    )
+    errors = _standard_errors(fitted, rows, thresholds.difference_step)
+    found = zip(law.names, fitted.theta.tolist(), errors, law.is_positive, strict=True)
     return [
         confidence_interval(name, value, error, is_positive=positive)
         for name, value, error, positive in found
@@ -152,11 +154,13 @@ def _uniform_intervals(fitted: FittedDistribution, rows: WeightedValues) -> list
     ]
 
 
-def _standard_errors(fitted: FittedDistribution, rows: WeightedValues) -> list[float | None]:
+def _standard_errors(
+    fitted: FittedDistribution, rows: WeightedValues, relative_step: float
+) -> list[float | None]:
     if fitted.law.name == "Laplace":  # its likelihood has a kink at the median; uses the expected information
         scale = float(fitted.theta[1])
         return [scale / rows.count**0.5] * 2
-    information = _fisher_information(fitted, rows)
+    information = _fisher_information(fitted, rows, relative_step)
     try:
         variances = np.diag(np.linalg.inv(information))
     except np.linalg.LinAlgError:
@@ -164,10 +168,10 @@ def _standard_errors(fitted: FittedDistribution, rows: WeightedValues) -> list[f
     return [float(variance**0.5) if variance > 0 else None for variance in variances.tolist()]
 
 
-def _fisher_information(fitted: FittedDistribution, rows: WeightedValues) -> np.ndarray:
+def _fisher_information(fitted: FittedDistribution, rows: WeightedValues, relative_step: float) -> np.ndarray:
     """The observed Fisher information, by central differences."""
     theta, count = fitted.theta, len(fitted.theta)
-    steps = RELATIVE_STEP * np.maximum(np.abs(theta), float(rows.std) * 1e-2)
+    steps = relative_step * np.maximum(np.abs(theta), float(rows.std) * 1e-2)
 
     def loss(shift: Vector) -> float:
         with np.errstate(all="ignore"):

@@ -7,23 +7,22 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-END_GAPS = 3  # mean gaps between values near an end, by which the support may extend beyond the last one
-END_SHARE = 0.05  # of the values
+from kan_engine.density.thresholds import DensityThresholds
 
 
-def possible_ends(x: Float[np.ndarray, " rows"]) -> tuple[float, float]:
+def possible_ends(x: Float[np.ndarray, " rows"], thresholds: DensityThresholds) -> tuple[float, float]:
     """Possible ends of the support: the simplest numbers just below and just above all values.
 
-    An end lies within ``END_GAPS`` mean gaps of the extreme value: a density that continues at the same level
-    leaves so long an interval empty with a probability of e^-END_GAPS. If the density near an end is low,
-    ``x`` does not determine it: the gaps are wide, and the end lies far off.
+    An end lies within ``end_gaps`` mean gaps of the extreme value. If the density near an end is low, ``x``
+    does not determine it: the gaps are wide, and the end lies far off.
     """
+    gaps = thresholds.end_gaps
     ordered = np.sort(x)
     low, high = float(ordered[0]), float(ordered[-1])
-    near = max(1, int(END_SHARE * len(ordered)))
+    near = max(1, int(thresholds.end_share * len(ordered)))
     below = (float(ordered[min(near, len(ordered) - 1)]) - low) / near
     above = (high - float(ordered[max(0, len(ordered) - 1 - near)])) / near
-    return simplest_number(low - END_GAPS * below, low), simplest_number(high, high + END_GAPS * above)
+    return simplest_number(low - gaps * below, low), simplest_number(high, high + gaps * above)
 
 
 def simplest_number(low: float, high: float) -> float:

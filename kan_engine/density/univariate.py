@@ -25,27 +25,12 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from kan_engine.density.thresholds import DEFAULT_DENSITY, DensityThresholds
 from kan_engine.errors import TrainingDiverged
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.numerics.quadrature import gauss_legendre
 from kan_engine.splines.features import features_and_slopes
 from kan_engine.splines.knots import extend_knots
-
-QUADRATURE_POINTS = 10  # on every interval of the grid
-GRID_MARGIN = 0.25  # extent of the grid beyond the rows on an unbounded side, as a share of their range
-STRETCHED_GRID_MARGIN = 0.5  # the same on the asinh scale
-CANDIDATE_LAMBS = tuple(10.0 ** (exponent / 2) for exponent in range(8, -17, -1))  # λ per row, in this order
-LAMB_PATIENCE = 5  # consecutive λ that are worse than the best, after which no smaller one is tried
-MAX_NEWTON_STEPS = 60
-NEWTON_TOLERANCE = 1e-10  # expected gain in the mean log-likelihood per row at which Newton's method stops
-MAX_HALVINGS = 40
-SUFFICIENT_DECREASE = 1e-4  # share of the decrease predicted by the slope that a step must achieve
-PENALTY_ROUNDING = 1e-12  # ridge relative to the largest penalty, since smaller terms are lost in rounding
-RIDGE = 1e-9  # added to Newton's matrix: coefficients without rows stay finite
-MAX_TAIL_LENGTH = 10.0  # mean of a tail's exponential distribution, in lengths of the grid
-MAX_INITIAL_DEPTH = 200.0  # depth of the initial parabola below its top; deeper values make no difference
-BLOCK_ROWS = 2**16  # rows at a time
-MIN_SPREAD = 1e-6  # lower limit of half the interquartile range in a stretched grid
 
 Vector = Float[np.ndarray, " _"]
 Matrix = Float[np.ndarray, "_ _"]
@@ -59,11 +44,13 @@ class UnivariateGrid:
         points: The G + 1 points.
         order: Order k of the spline.
         has_tails: Whether the density continues below the first point and above the last one.
+        thresholds: Of densities on the grid.
     """
 
     points: Vector
     order: int
     has_tails: tuple[bool, bool]
+    thresholds: DensityThresholds = DEFAULT_DENSITY
 
     @cached_property
     def knots(self) -> torch.Tensor:
@@ -77,7 +64,7 @@ class UnivariateGrid:
     @cached_property
     def quadrature_rule(self) -> tuple[Matrix, Vector]:
         """The B_m at the quadrature nodes, and the weights."""
-        nodes, weights = gauss_legendre(self.points, QUADRATURE_POINTS)
+        nodes, weights = gauss_legendre(self.points, self.thresholds.quadrature_points)
         return self.basis(nodes), weights
 
     @cached_property
@@ -125,8 +112,8 @@ class FoldSums:
     ) -> FoldSums:
         """Sum over rows on the unit scale; ``part`` is the fold of each row."""
         sums = np.zeros((parts, len(grid.points) - 1 + grid.order))
-        for start in range(0, len(z), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
+        for start in range(0, len(z), grid.thresholds.block_rows):
+            block = slice(start, start + grid.thresholds.block_rows)
             basis, of_block = grid.basis(z[block]), part[block]
             for number in range(parts):
                 chosen = of_block == number
@@ -143,12 +130,12 @@ def density_moments(grid: UnivariateGrid, c: Vector) -> Moments | None:
     """Integrals of the density with these coefficients; None for an infinite value or too slow a tail.
 
     With few rows at an end, the likelihood may favour a thin tail that never falls, whose integrals would
-    dominate all others. Therefore the mean length of a tail is limited to ``MAX_TAIL_LENGTH``.
+    dominate all others. Therefore the mean length of a tail is limited to ``max_tail_length``.
     """
     basis, weights = grid.quadrature_rule
     values = basis @ c
     starts = [(float(value @ c), float(slope @ c)) for value, slope in grid.tails]
-    longest = MAX_TAIL_LENGTH * float(grid.points[-1] - grid.points[0])
+    longest = grid.thresholds.max_tail_length * float(grid.points[-1] - grid.points[0])
     if not np.isfinite(values).all() or any(not slope < -1 / longest for _, slope in starts):
         return None
     top = max([float(values.max()), *(value for value, _ in starts)])
@@ -185,7 +172,8 @@ def maximise_likelihood(
         TrainingDiverged: The initial density has no integral.
     """
     target, price = sums / weight, lamb * grid.third_differences.T @ grid.third_differences
-    ridge = RIDGE + PENALTY_ROUNDING * float(price.diagonal().max())
+    thresholds = grid.thresholds
+    ridge = thresholds.ridge + thresholds.penalty_rounding * float(price.diagonal().max())
     held = price + np.full((len(start), len(start)), 1 / len(start)) + ridge * np.eye(len(start))
 
     def loss(c: Vector, at: Moments) -> float:
@@ -195,11 +183,11 @@ def maximise_likelihood(
     if here is None:
         raise TrainingDiverged(0)
     now = loss(c, here)
-    for _ in range(MAX_NEWTON_STEPS):
+    for _ in range(thresholds.max_newton_steps):
         gradient = here.mean - target + price @ c
         step = -np.linalg.solve(here.covariance + held, gradient)
         expected = -float(gradient @ step)
-        if expected < NEWTON_TOLERANCE:
+        if expected < thresholds.newton_tolerance:
             break
         moved = _backtrack(grid, c, step, now, expected, loss)
         if moved is None:
@@ -217,11 +205,11 @@ def _backtrack(
     loss: Callable[[Vector, Moments], float],
 ) -> tuple[Vector, Moments, float] | None:
     """Take the longest of step, step/2, … that decreases the loss sufficiently; None if none does."""
-    share = 1.0
-    for _ in range(MAX_HALVINGS):
+    share, sufficient = 1.0, grid.thresholds.sufficient_decrease
+    for _ in range(grid.thresholds.max_halvings):
         there = c + share * step
         at = density_moments(grid, there)
-        if at is not None and (value := loss(there, at)) <= now - SUFFICIENT_DECREASE * share * expected:
+        if at is not None and (value := loss(there, at)) <= now - sufficient * share * expected:
             return there, at, value
         share /= 2
     return None
@@ -231,7 +219,8 @@ def normal_coefficients(grid: UnivariateGrid, mean: float, std: float) -> Vector
     """Coefficients that approximate a normal distribution, with falling tails."""
     greville = grid.knots[0, 1:-1].unfold(0, grid.order, 1).mean(-1).numpy()
     c: Vector = -0.5 * np.square((greville - mean) / std)
-    return c if c.min() > -MAX_INITIAL_DEPTH else c * (MAX_INITIAL_DEPTH / -c.min())
+    deepest = grid.thresholds.max_initial_depth
+    return c if c.min() > -deepest else c * (deepest / -c.min())
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,12 +241,12 @@ def select_penalty(grid: UnivariateGrid, rows: FoldSums, start: Vector) -> Penal
     """Choose λ by cross-validation, from the largest downwards."""
     now = [start] * len(rows.weights)
     tried: list[PenaltyChoice] = []
-    for lamb in CANDIDATE_LAMBS:
+    for lamb in grid.thresholds.lambs:
         now = [maximise_likelihood(grid, *rows.sum_except(part), lamb, c) for part, c in enumerate(now)]
         scores = (log_likelihood(grid, c, rows.sums[part], rows.weights[part]) for part, c in enumerate(now))
         tried.append(PenaltyChoice(grid, lamb, sum(scores)))
         best = max(range(len(tried)), key=lambda place: tried[place].score)
-        if len(tried) - 1 - best >= LAMB_PATIENCE:
+        if len(tried) - 1 - best >= grid.thresholds.lamb_patience:
             break
     return max(tried, key=lambda entry: entry.score)
 
@@ -277,20 +266,26 @@ def log_normaliser(grid: UnivariateGrid, c: Vector) -> float:
 Ends = tuple[float | None, float | None]
 
 
-def place_uniform_points(z: Vector, ends: Ends, size: int, margin: float = GRID_MARGIN) -> Vector:
+def place_uniform_points(z: Vector, ends: Ends, size: int, thresholds: DensityThresholds) -> Vector:
     """Points at equal distances over the rows and a margin; a bounded side stops at its end."""
+    return _place_points(z, ends, size, thresholds.grid_margin)
+
+
+def _place_points(z: Vector, ends: Ends, size: int, margin: float) -> Vector:
     low, high = float(z.min()), float(z.max())
     reach = margin * (high - low)
     first = low - reach if ends[0] is None else ends[0]
     return np.linspace(first, high + reach if ends[1] is None else ends[1], size + 1)
 
 
-def place_stretched_points(z: Vector, ends: Ends, size: int) -> Vector:
+def place_stretched_points(z: Vector, ends: Ends, size: int, thresholds: DensityThresholds) -> Vector:
     """Points at equal distances in asinh((z - median) / spread): dense at the median, sparse far away."""
     lower, middle, upper = np.quantile(z, [0.25, 0.5, 0.75])
-    spread = max(float(upper - lower) / 2, MIN_SPREAD)
+    spread = max(float(upper - lower) / 2, thresholds.min_spread)
     first, last = (None if end is None else float(np.arcsinh((end - middle) / spread)) for end in ends)
-    u = place_uniform_points(np.arcsinh((z - middle) / spread), (first, last), size, STRETCHED_GRID_MARGIN)
+    u = _place_points(
+        np.arcsinh((z - middle) / spread), (first, last), size, thresholds.stretched_grid_margin
+    )
     points: Vector = middle + spread * np.sinh(u)
     points[0] = points[0] if ends[0] is None else ends[0]
     points[-1] = points[-1] if ends[1] is None else ends[1]

@@ -107,7 +107,13 @@ class KANDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         found = RecognitionResult()
         if self.symbolic:
             found = recognise_laws(
-                names, x, weights, densities, seed=self.random_state, should_stop=should_stop
+                names,
+                x,
+                weights,
+                densities,
+                seed=self.random_state,
+                thresholds=config.thresholds,
+                should_stop=should_stop,
             )
         best = found.accepted[0] if found.accepted else None
         self.law_ = None if best is None else best.name

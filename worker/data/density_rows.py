@@ -10,6 +10,7 @@ import numpy as np
 from kan_engine import Encoding, Feature
 from kan_engine.data.splitting import split_rows
 from kan_engine.density.search import check_density_rows
+from kan_engine.density.thresholds import DEFAULT_DENSITY, DensityThresholds
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 
@@ -52,7 +53,9 @@ class DensityRows:
         return "hold-out" if len(self.test) else "training"
 
 
-def read_density_rows(table: StoredTable, request: TrainRequest) -> DensityRows:
+def read_density_rows(
+    table: StoredTable, request: TrainRequest, thresholds: DensityThresholds = DEFAULT_DENSITY
+) -> DensityRows:
     """Read and split the columns of a density.
 
     Rows with a missing value or the weight 0 are left out.
@@ -78,7 +81,7 @@ def read_density_rows(table: StoredTable, request: TrainRequest) -> DensityRows:
         columns={column: table.column(column)[present]} if column is not None else {},
     )
     fit, test = present[sides.train_rows], present[sides.test_rows]
-    check_density_rows(values[fit], names)
+    check_density_rows(values[fit], names, thresholds)
     warnings = []
     if len(present) < len(values):
         warnings.append(

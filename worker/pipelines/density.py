@@ -9,6 +9,7 @@ import numpy as np
 from kan_engine import Density, DensityConfig, Predictor, save
 from kan_engine.density.law_recognition import RecognisedLaw, RecognitionResult
 from kan_engine.density.search import fit_densities, recognise_laws
+from kan_engine.density.thresholds import DensityThresholds
 from kan_engine.drawing.network_curves import describe_edges
 from service.documents.answering_member import Members
 from service.documents.model_summary import describe_features, describe_network
@@ -22,6 +23,7 @@ from worker.results.density_document import make_density_document
 from worker.results.density_figures import make_density_figures
 from worker.results.formula_member import describe_formula_member
 
+THRESHOLDS = DensityThresholds()  # of all densities of the service
 MAX_TRAINING_METRIC_ROWS = 100_000  # training rows for the training metrics
 LIKELIHOOD_METRIC, LAW_LIKELIHOOD_METRIC = "mean_log_likelihood", "law_mean_log_likelihood"
 
@@ -33,7 +35,7 @@ def run_density(table: StoredTable, request: TrainRequest, watch: StageTimer) ->
         InvalidData: There are too few rows, or a column is constant over the training rows.
     """
     with watch.stage("prepare", 0.0, "reading the table"):
-        rows = read_density_rows(table, request)
+        rows = read_density_rows(table, request, THRESHOLDS)
     with watch.stage("train", 0.05, "fitting the density"):
         densities = fit_densities(rows.training, rows.weights, _make_config(request), watch.should_stop)
         found = densities[1]
@@ -47,6 +49,7 @@ def run_density(table: StoredTable, request: TrainRequest, watch: StageTimer) ->
                 rows.weights,
                 densities,
                 seed=request.seed,
+                thresholds=THRESHOLDS,
                 should_stop=watch.should_stop,
             )
     law = verdict.accepted[0] if verdict.accepted else None
@@ -80,6 +83,7 @@ def _make_config(request: TrainRequest) -> DensityConfig:
         order=network.order,
         seed=request.seed,
         nodes=None if network.hidden == "auto" else sum(network.hidden),
+        thresholds=THRESHOLDS,
     )
 
 

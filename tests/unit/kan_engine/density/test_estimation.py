@@ -1,6 +1,6 @@
 """Densities of one and two columns: they integrate to 1, follow the rows, and end where these do."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -24,10 +24,8 @@ from kan_engine import (
     to_onnx,
     to_python,
 )
-from kan_engine.density import estimation, univariate
-from kan_engine.density.bivariate import CANDIDATE_LAMBS
-from kan_engine.density.estimation import UNIVARIATE_GRID_SIZES
 from kan_engine.density.support import possible_ends, simplest_number
+from kan_engine.density.thresholds import DEFAULT_DENSITY
 from kan_engine.density.univariate import (
     UnivariateGrid,
     log_normaliser,
@@ -50,18 +48,12 @@ SAMPLES: dict[str, np.ndarray] = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _coarse_choice() -> Iterator[None]:
-    """Every third λ and three folds: what is held here of a density holds of any λ near the best one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(univariate, "CANDIDATE_LAMBS", univariate.CANDIDATE_LAMBS[::3])
-        patch.setattr(univariate, "LAMB_PATIENCE", 2)
-        patch.setattr(estimation, "UNIVARIATE_FOLDS", 3)
-        yield
+# Every third λ and three folds: what is held here of a density holds of any λ near the best one.
+COARSE = replace(DEFAULT_DENSITY, lambs=DEFAULT_DENSITY.lambs[::3], lamb_patience=2, folds=3)
 
 
 def density_of(x: np.ndarray, should_stop: Callable[[], bool] = lambda: False, **config: int) -> Density:
-    return fit_univariate_density(x, np.ones(len(x)), DensityConfig(**config), should_stop)
+    return fit_univariate_density(x, np.ones(len(x)), DensityConfig(thresholds=COARSE, **config), should_stop)
 
 
 def predictor_of(found: Density, x: np.ndarray) -> Predictor:
@@ -142,7 +134,7 @@ def test_two_bumps_are_two(fitted: Fitted) -> None:
 
 def test_at_a_high_price_the_density_is_the_normal_law_of_the_rows() -> None:
     z = RNG.normal(0.1, 0.3, 200).clip(-1, 1)
-    grid = UnivariateGrid(place_uniform_points(z, (None, None), 20), 3, (True, True))
+    grid = UnivariateGrid(place_uniform_points(z, (None, None), 20, DEFAULT_DENSITY), 3, (True, True))
     c = maximise_likelihood(grid, grid.basis(z).sum(0), len(z), 1e6, normal_coefficients(grid, 0.0, 0.5))
     at = np.linspace(-1, 1, 9)
     found = grid.basis(at) @ c - log_normaliser(grid, c)
@@ -153,7 +145,7 @@ def test_at_a_high_price_the_density_is_the_normal_law_of_the_rows() -> None:
 def test_a_row_of_weight_two_counts_like_two() -> None:
     x = RNG.normal(size=60)
     weights = np.where(x > 0, 2.0, 1.0)
-    grid = UnivariateGrid(place_uniform_points(x, (None, None), 15), 3, (True, True))
+    grid = UnivariateGrid(place_uniform_points(x, (None, None), 15, DEFAULT_DENSITY), 3, (True, True))
     start = normal_coefficients(grid, 0.0, 1.0)
     weighed = maximise_likelihood(grid, weights @ grid.basis(x), weights.sum(), 0.1, start)
     twice = np.repeat(x, weights.astype(int))
@@ -169,7 +161,7 @@ def test_the_asked_grid_and_order_are_those_of_the_network() -> None:
 
 def test_the_grid_is_the_finer_the_more_rows_there_are() -> None:
     found = [density_of(RNG.normal(size=count), lambda: True) for count in (100, 1_000)]
-    assert tuple(each.network.stack[0].grid_size for each in found) == UNIVARIATE_GRID_SIZES[:2]
+    assert tuple(each.network.stack[0].grid_size for each in found) == DEFAULT_DENSITY.grid_sizes[:2]
 
 
 @pytest.mark.parametrize("order", [1, 6])
@@ -240,7 +232,7 @@ def test_the_simplest_number_of_a_range_has_the_fewest_digits(low: float, high: 
 
 
 def test_ends_lie_beyond_all_rows() -> None:
-    low, high = possible_ends(SAMPLES["normal"])
+    low, high = possible_ends(SAMPLES["normal"], DEFAULT_DENSITY)
     assert low < SAMPLES["normal"].min()
     assert high > SAMPLES["normal"].max()
 
@@ -288,7 +280,7 @@ def test_a_plane_without_hidden_nodes_has_independent_columns() -> None:
 def test_a_plane_that_time_cuts_is_still_a_density() -> None:
     x = np.random.default_rng(3).normal(size=(100, 2))
     found = of_two(x, should_stop=lambda: True)
-    assert found.lamb == CANDIDATE_LAMBS[0]
+    assert found.lamb == DEFAULT_DENSITY.joint_lambs[0]
     assert predictor_of(found, x).predict(np.zeros((1, 2)))[0] == pytest.approx(1 / (2 * np.pi), rel=0.3)
 
 

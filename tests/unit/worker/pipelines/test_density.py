@@ -1,21 +1,23 @@
 """Jobs for densities, from a table to a model: the law that is named, what is measured, what is refused."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from kan_engine import InvalidData, Variable, evaluate, from_json, load
-from kan_engine.density import univariate
 from kan_engine.density.distributions import candidate_families
 from kan_engine.density.maximum_likelihood import confidence_intervals, fit_family
+from kan_engine.density.thresholds import DEFAULT_DENSITY
 from kan_engine.density.weighted_values import WeightedValues
 from service.schemas.training import TrainRequest
 from tests.support.tables import table_of
 from worker.data.density_rows import read_density_rows
 from worker.evaluation.kernel_density import KernelDensity
 from worker.execution.outcome import Outcome
+from worker.pipelines import density
 from worker.pipelines.tabular import run_pipeline
 
 pytestmark = pytest.mark.usefixtures("no_suggestions", "_few_penalties")
@@ -23,16 +25,18 @@ pytestmark = pytest.mark.usefixtures("no_suggestions", "_few_penalties")
 RNG = np.random.default_rng(11)
 HEIGHTS = RNG.normal(172, 7, 600)
 LAWS = list(
-    candidate_families(WeightedValues.from_weights(np.linspace(0.01, 0.99, 99), np.ones(99)), (0.0, 1.0))
+    candidate_families(
+        WeightedValues.from_weights(np.linspace(0.01, 0.99, 99), np.ones(99)), (0.0, 1.0), DEFAULT_DENSITY
+    )
 )
 
 
 @pytest.fixture(scope="module")
 def _few_penalties() -> Iterator[None]:
     """Of a density of one column: each is tried on eight grids and five parts of the rows."""
+    few = replace(DEFAULT_DENSITY, lambs=DEFAULT_DENSITY.lambs[::4], lamb_patience=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(univariate, "CANDIDATE_LAMBS", univariate.CANDIDATE_LAMBS[::4])
-        patch.setattr(univariate, "LAMB_PATIENCE", 1)
+        patch.setattr(density, "THRESHOLDS", few)
         yield
 
 
@@ -225,7 +229,7 @@ def test_a_kernel_estimate_integrates_to_one() -> None:
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
 def test_every_law_is_a_density_with_its_formula_and_shares(law: Any) -> None:
     rows = WeightedValues.from_weights(np.sort(np.random.default_rng(0).beta(2, 3, 300)), np.ones(300))
-    found = fit_family(law, rows)
+    found = fit_family(law, rows, DEFAULT_DENSITY)
     assert found is not None
     low, high = law.support(found.theta)
     places = np.linspace(max(low, -4) + 1e-9, min(high, 5) - 1e-9, 40_001)
@@ -235,4 +239,4 @@ def test_every_law_is_a_density_with_its_formula_and_shares(law: Any) -> None:
 
     printed = evaluate(law.tree(found.theta, Variable("x")), {"x": rows.x})
     assert printed == pytest.approx(np.exp(law.log_density(found.theta, rows.x)), rel=1e-9)
-    assert len(confidence_intervals(found, rows)) == len(law.parameters)
+    assert len(confidence_intervals(found, rows, DEFAULT_DENSITY)) == len(law.parameters)
