@@ -18,36 +18,13 @@ import numpy as np
 from kan_engine.differential.assembly import SolverState
 from kan_engine.differential.collocation import DescentResult, descend
 from kan_engine.differential.problem import DifferentialProblem
-from kan_engine.differential.residual_weights import (
-    MAX_STEP_BYTES,
-    build_system,
-    step_bytes,
-    step_multiplications,
-)
+from kan_engine.differential.residual_weights import build_system, step_bytes, step_multiplications
 from kan_engine.differential.solution import Solution
-from kan_engine.differential.time_marching import MIN_WINDOW_DECREASE, march, split_axis
+from kan_engine.differential.thresholds import DEFAULT_SOLVER, SolverThresholds
+from kan_engine.differential.time_marching import march, split_axis
 from kan_engine.expressions.differentiation import differentiate
 from kan_engine.expressions.nodes import ONE, ZERO, Expression, Parameter, walk
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
-
-INITIAL_GRID_SIZES = {1: 8, 2: 8, 3: 4}  # intervals along every axis, by the number of axes
-DEFAULT_ORDERS = {1: 7, 2: 7, 3: 5}
-SPARE_ORDERS = 3  # orders of a spline beyond the highest derivative
-MAX_STEPS_PER_GRID = 40
-MAX_GRID_LEVELS = 12
-JUMP_TOLERANCES = {1: 1e-11, 2: 1e-8, 3: 1e-5}  # relative to the unknowns; smaller jumps need no finer grid
-SPLIT_SHARES = (1e-2, 1e-1, 0.5)  # of the largest jump: intervals above it are halved; larger if too many
-# Of the largest jump: smaller steps are below the error of the grid and end the descent
-STEP_TOLERANCE_SHARE = 1e-3
-MAX_STEP_MULTIPLICATIONS = 3e10
-# The search ends if the relative change between grids is below the first value but above this share
-# of the change before.
-CHANGE_TOLERANCE, STALL_RATIO = 1e-8, 0.5
-# Initial values of nonlinear problems that are not solved by time marching
-START_CONSTANTS = 0.0, 1.0, -1.0
-# Largest change in the last step, and largest relative violation, of a solution
-CONVERGED_CHANGE, SOLVED_VIOLATION = 1e-6, 1e-3
-MARCHING_WORK_SHARE = 0.6  # estimate
 
 
 @dataclass(frozen=True)
@@ -71,6 +48,7 @@ def solve_adaptively(
     grid: int | None = None,
     order: int | None = None,
     steps: int | None = None,
+    thresholds: SolverThresholds = DEFAULT_SOLVER,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[SolverProgress]:
     """Solve a problem.
@@ -80,6 +58,7 @@ def solve_adaptively(
         grid: Number of equal intervals along every axis, without refinement; None adapts the grids.
         order: Order of the splines; None chooses a high one.
         steps: Limit of Gauss-Newton steps on one grid and in one window; None for the default.
+        thresholds: When a grid is fine enough, a step the last, and a solution good.
         should_stop: Called between steps; once true, the current progress is the last. After interrupted time
             marching, the domain of the solution ends where marching stopped.
 
@@ -90,35 +69,36 @@ def solve_adaptively(
         NoSolution: The solution of an initial value problem cannot be continued.
     """
     turned, axes_order = _put_time_first(problem)
-    count, steps = len(problem.independent), steps or MAX_STEPS_PER_GRID
-    axes = _initial_axes(turned, grid, order)
+    steps = steps or thresholds.max_steps
+    resolved = thresholds.jump_tolerances[len(problem.independent) - 1]
+    axes = _initial_axes(turned, grid, order, thresholds)
     state, found, fraction = _constant_state(turned, axes, 0.0), None, 0.0
     if not (linear := is_linear(turned)):
         if is_initial(turned, 0) and grid is None and not has_constrained_unknown(turned):
-            for marched in march(turned, axes, steps=steps, should_stop=should_stop):
+            for marched in march(turned, axes, steps=steps, thresholds=thresholds, should_stop=should_stop):
                 if isinstance(marched, SolverState):
-                    state, fraction = marched, MARCHING_WORK_SHARE
+                    state, fraction = marched, thresholds.marching_work_share
                     turned = _truncate_domain(turned, marched)
-                    found = _build_solution(
-                        turned, DescentResult(marched, np.inf, 0.0, 1), axes_order, np.inf, linear
-                    )
+                    reached = DescentResult(marched, np.inf, 0.0, 1)
+                    found = _build_solution(turned, reached, axes_order, np.inf, linear, thresholds)
                 else:
-                    yield SolverProgress(MARCHING_WORK_SHARE * marched, None)
+                    yield SolverProgress(thresholds.marching_work_share * marched, None)
         else:
-            started = _select_start(turned, axes, steps, should_stop)
+            started = _select_start(turned, axes, steps, thresholds, should_stop)
             if started is not None:
-                state, found = started.state, _build_solution(turned, started, axes_order, np.inf, linear)
+                state = started.state
+                found = _build_solution(turned, started, axes_order, np.inf, linear, thresholds)
     before, change, worst = None, np.inf, _largest_jump(relative_jumps(state.spline))
-    for level in range(MAX_GRID_LEVELS):
-        if found is not None and step_bytes(turned, state.spline.axes) > MAX_STEP_BYTES:
+    for level in range(thresholds.max_grid_levels):
+        if found is not None and step_bytes(turned, state.spline.axes) > thresholds.max_step_bytes:
             yield SolverProgress(1.0, found, _interval_counts(found.spline))
             return
         reached = descend(
-            build_system(turned, state.spline.axes, state),
+            build_system(turned, state.spline.axes, state, thresholds=thresholds),
             state,
             steps=steps,
-            settled=STEP_TOLERANCE_SHARE * worst,
-            slight=MIN_WINDOW_DECREASE,
+            settled=thresholds.step_tolerance_share * worst,
+            slight=thresholds.min_step_decrease,
             should_stop=should_stop,
         )
         if not reached.steps and should_stop():
@@ -132,12 +112,13 @@ def solve_adaptively(
         is_done = (
             grid is not None
             or should_stop()
-            or worst < JUMP_TOLERANCES[count]
-            or (change < CHANGE_TOLERANCE and change > STALL_RATIO * last)
+            or worst < resolved
+            or (change < thresholds.change_tolerance and change > thresholds.stall_ratio * last)
         )
-        finer = None if is_done else refine_axes(turned, state.spline.axes, jumps)
-        fraction = 1.0 if finer is None else fraction + (1 - fraction) * (level + 1) / MAX_GRID_LEVELS
-        found = _build_solution(turned, reached, axes_order, change, linear)
+        finer = None if is_done else refine_axes(turned, state.spline.axes, jumps, thresholds)
+        levels = thresholds.max_grid_levels
+        fraction = 1.0 if finer is None else fraction + (1 - fraction) * (level + 1) / levels
+        found = _build_solution(turned, reached, axes_order, change, linear, thresholds)
         yield SolverProgress(fraction, found, _interval_counts(found.spline))
         if finer is None:
             return
@@ -145,23 +126,32 @@ def solve_adaptively(
 
 
 def initial_grid_cost(
-    problem: DifferentialProblem, grid: int | None = None, order: int | None = None
+    problem: DifferentialProblem,
+    grid: int | None = None,
+    order: int | None = None,
+    thresholds: SolverThresholds = DEFAULT_SOLVER,
 ) -> tuple[int, int]:
     """Number of coefficients, and memory of a step in bytes, on the initial grid."""
     turned, _ = _put_time_first(problem)
-    axes = _initial_axes(turned, grid, order)
+    axes = _initial_axes(turned, grid, order, thresholds)
     return len(problem.unknowns) * prod(axis.terms for axis in axes), int(step_bytes(turned, axes))
 
 
 def _initial_axes(
-    problem: DifferentialProblem, grid: int | None, order: int | None
+    problem: DifferentialProblem, grid: int | None, order: int | None, thresholds: SolverThresholds
 ) -> tuple[SplineAxis, ...]:
-    size, k = grid or INITIAL_GRID_SIZES[len(problem.independent)], order or spline_order(problem)
+    size = grid or thresholds.initial_grid_sizes[len(problem.independent) - 1]
+    k = order or spline_order(problem, thresholds)
     return tuple(SplineAxis.uniform(low, high, size, k) for low, high in problem.domain)
 
 
 def _build_solution(
-    problem: DifferentialProblem, reached: DescentResult, order: Sequence[int], change: float, linear: bool
+    problem: DifferentialProblem,
+    reached: DescentResult,
+    order: Sequence[int],
+    change: float,
+    linear: bool,
+    thresholds: SolverThresholds,
 ) -> Solution:
     """Build the solution and estimate its error.
 
@@ -170,17 +160,18 @@ def _build_solution(
     """
     jumps = _largest_jump(relative_jumps(reached.state.spline))
     error = max(change if np.isfinite(change) else jumps, 0.0 if linear else reached.moved**2)
-    return Solution.from_state(problem, reached.state, order, error)
+    return Solution.from_state(problem, reached.state, order, error, thresholds)
 
 
 def _interval_counts(spline: TensorSpline) -> tuple[int, ...]:
     return tuple(axis.size for axis in spline.axes)
 
 
-def spline_order(problem: DifferentialProblem) -> int:
+def spline_order(problem: DifferentialProblem, thresholds: SolverThresholds) -> int:
     """Default order of the splines, well above the order of the equations."""
     count = len(problem.independent)
-    return max(DEFAULT_ORDERS[count], SPARE_ORDERS + max(problem.order(axis) for axis in range(count)))
+    highest = max(problem.order(axis) for axis in range(count))
+    return max(thresholds.default_orders[count - 1], thresholds.spare_orders + highest)
 
 
 def _put_time_first(problem: DifferentialProblem) -> tuple[DifferentialProblem, tuple[int, ...]]:
@@ -234,20 +225,25 @@ def _constant_state(problem: DifferentialProblem, axes: Sequence[SplineAxis], va
 
 
 def _select_start(
-    problem: DifferentialProblem, axes: Sequence[SplineAxis], steps: int, should_stop: Callable[[], bool]
+    problem: DifferentialProblem,
+    axes: Sequence[SplineAxis],
+    steps: int,
+    thresholds: SolverThresholds,
+    should_stop: Callable[[], bool],
 ) -> DescentResult | None:
-    """The best result from ``START_CONSTANTS`` on the initial grid; None if no step was taken."""
+    """The best result from ``start_constants`` on the initial grid; None if no step was taken."""
     best, least = None, np.inf
-    for value in START_CONSTANTS:
+    for value in thresholds.start_constants:
         start = _constant_state(problem, axes, value)
-        reached = descend(build_system(problem, axes, start), start, steps=steps, should_stop=should_stop)
+        system = build_system(problem, axes, start, thresholds=thresholds)
+        reached = descend(system, start, steps=steps, should_stop=should_stop)
         if not reached.steps and should_stop():
             break
-        solution = Solution.from_state(problem, reached.state, range(len(axes)), np.inf)
+        solution = Solution.from_state(problem, reached.state, range(len(axes)), np.inf, thresholds)
         violation = max(v.relative for part in solution.violations for v in part)
         if best is None or violation < least:
             best, least = reached, violation
-        if reached.moved < CONVERGED_CHANGE and violation < SOLVED_VIOLATION:
+        if reached.moved < thresholds.converged_change and violation < thresholds.solved_violation:
             break
     return best
 
@@ -274,24 +270,27 @@ def relative_change(before: TensorSpline | None, after: TensorSpline) -> float:
 
 
 def refine_axes(
-    problem: DifferentialProblem, axes: Sequence[SplineAxis], jumps: Sequence[np.ndarray]
+    problem: DifferentialProblem,
+    axes: Sequence[SplineAxis],
+    jumps: Sequence[np.ndarray],
+    thresholds: SolverThresholds,
 ) -> tuple[SplineAxis, ...] | None:
     """Halve the intervals whose jumps are too large; only the worst ones if all would cost too much.
 
     None if no jump is too large, or if any refinement would cost too much.
     """
-    worst, resolved = _largest_jump(jumps), JUMP_TOLERANCES[len(axes)]
+    worst, resolved = _largest_jump(jumps), thresholds.jump_tolerances[len(axes) - 1]
     if worst < resolved:
         return None
-    for share in SPLIT_SHARES:
+    for share in thresholds.split_shares:
         limit = max(resolved, share * worst)
         finer = tuple(
             split_axis(axis, jump > limit) if (jump > limit).any() else axis
             for axis, jump in zip(axes, jumps, strict=True)
         )
         if (
-            step_multiplications(problem, finer) <= MAX_STEP_MULTIPLICATIONS
-            and step_bytes(problem, finer) <= MAX_STEP_BYTES
+            step_multiplications(problem, finer) <= thresholds.max_step_multiplications
+            and step_bytes(problem, finer) <= thresholds.max_step_bytes
         ):
             return finer
     return None

@@ -17,7 +17,6 @@ from kan_engine.expressions.evaluation import evaluate, value_and_jacobian
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline, multiply_axes
 
 Array = np.ndarray
-MAX_CHUNK_NUMBERS = 2**22  # of a Jacobian that is assembled at a time
 
 
 @dataclass(frozen=True)
@@ -129,6 +128,7 @@ class ResidualBlock:
         residual: The formula that must vanish.
         axes: The grids; the front moves along the first one.
         weight: Factor of the rows.
+        max_chunk_numbers: Of the Jacobian that is assembled at a time.
         anchor: Values that are subtracted from the residual.
     """
 
@@ -139,9 +139,11 @@ class ResidualBlock:
         axes: Sequence[SplineAxis],
         weight: float,
         *,
+        max_chunk_numbers: int,
         anchor: Anchor | None = None,
     ) -> None:
         self.problem, self.residual, self.axes, self.weight = problem, residual, axes, weight
+        self._max_chunk_numbers = max_chunk_numbers
         jets = residual.jets
         highest = [max((jet.orders[a] for jet in jets), default=0) for a in range(len(axes))]
         self.reaches = [
@@ -216,7 +218,7 @@ class ResidualBlock:
         slabs = next(iter(self.reaches[0].first.values()))  # interval of each cell along the first axis
         local = prod(reach.values[next(iter(reach.values))].shape[-1] for reach in self.reaches)
         numbers = values[0].size * local * len(self.unknowns) * len(self.groups)
-        chunk = max(1, MAX_CHUNK_NUMBERS // max(numbers, 1))
+        chunk = max(1, self._max_chunk_numbers // max(numbers, 1))
         borders = [number for number, leaf in enumerate(leaves) if not isinstance(leaf, Jet)]
         for start in range(0, len(slabs), chunk):
             part = slice(start, start + chunk)
@@ -232,7 +234,7 @@ class ResidualBlock:
             where = torch.from_numpy(np.concatenate(places, -1))
             residuals = torch.from_numpy(np.ascontiguousarray(values[part]))
             # Cells whose squares are in memory at a time
-            some = max(1, MAX_CHUNK_NUMBERS // jacobian.shape[-1] ** 2)
+            some = max(1, self._max_chunk_numbers // jacobian.shape[-1] ** 2)
             for number, slab in enumerate(slabs[part]):
                 pieces = (torch.split(each[number], some) for each in (jacobian, residuals, where))
                 for rows, left, own in zip(*pieces, strict=True):

@@ -29,8 +29,6 @@ from kan_engine.training.multi_start import AUTO_STARTS, best_start
 from kan_engine.training.rows import TrainingRows
 
 Array = np.ndarray
-MAX_STEPS_PER_GRID = {"levenberg_marquardt": 40, "lbfgs": 400}
-MAX_DISTANCE_RATIO = 0.5  # distance relative to the grid before; a larger ratio ends the refinement
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def distill(
     z, values = _sample_solution(solution, inputs, shape.places)
     outputs = TargetScaler.fit(values)
     rows = TrainingRows.create(torch.from_numpy(z), torch.from_numpy(outputs.forward(values)))
-    most = steps or MAX_STEPS_PER_GRID[shape.method]
+    most = steps or shape.max_steps
     training = TrainingConfig(optimizer=shape.method, steps=most, patience=most)  # no early stopping
     config = KANConfig(width=shape.width, grid_size=shape.grids[0], order=shape.order)
     generator = torch.Generator().manual_seed(0)
@@ -119,7 +117,7 @@ def distill(
             return
         yield found
         is_there = found.distance < solution.error
-        if should_stop() or is_there or found.distance > MAX_DISTANCE_RATIO * before:
+        if should_stop() or is_there or found.distance > shape.thresholds.max_distance_ratio * before:
             return
         before = found.distance
 

@@ -11,13 +11,7 @@ from typing import Literal
 
 from kan_engine.cost import Workload
 from kan_engine.differential.problem import DifferentialProblem
-
-POINTS_PER_AXIS = {1: 400, 2: 48, 3: 16}  # points along every axis, by the number of axes
-MIN_POINTS_PER_INTERVAL = 2
-GRID_SIZES = (3, 6, 12, 24, 48)  # each refines the one before exactly
-MAX_FIRST_ORDER_GRIDS = 2  # finer grids do not improve the result of first-order methods
-# Of the splines: default, above the highest derivative, and maximum
-DEFAULT_ORDER, SPARE_ORDERS, MAX_ORDER = 7, 3, 10
+from kan_engine.differential.thresholds import DEFAULT_DISTILLATION, DistillationThresholds
 
 
 @dataclass(frozen=True)
@@ -30,6 +24,7 @@ class DistillationPlan:
         grids: Grid sizes, from coarse to fine.
         places: Training points along every axis.
         method: Optimisation method.
+        thresholds: Of the training.
     """
 
     width: tuple[int, ...]
@@ -37,6 +32,7 @@ class DistillationPlan:
     grids: tuple[int, ...]
     places: int
     method: Literal["levenberg_marquardt", "lbfgs"] = "levenberg_marquardt"
+    thresholds: DistillationThresholds = DEFAULT_DISTILLATION
 
     @staticmethod
     def from_problem(
@@ -46,6 +42,7 @@ class DistillationPlan:
         grid: int | None = None,
         order: int | None = None,
         is_second_order: bool = False,
+        thresholds: DistillationThresholds = DEFAULT_DISTILLATION,
     ) -> DistillationPlan:
         """Complete a plan from the hidden layers.
 
@@ -55,28 +52,37 @@ class DistillationPlan:
             grid: Size of the only grid; None for several grids.
             order: Order of the splines; None chooses a high one.
             is_second_order: Whether to use a second-order method even if it is costly.
+            thresholds: Points, grids and orders to choose from, and of the training.
         """
-        axes = len(problem.independent)
-        places = max(POINTS_PER_AXIS[axes], MIN_POINTS_PER_INTERVAL * (grid or 0))
+        axes, density = len(problem.independent), thresholds.min_points_per_interval
+        places = max(thresholds.points_per_axis[axes - 1], density * (grid or 0))
+        usual = max(thresholds.default_order, problem.highest_derivative + thresholds.spare_orders)
+        sizes = tuple(size for size in thresholds.grid_sizes if density * size <= places)
         shape = DistillationPlan(
             width=(axes, *hidden, len(problem.unknowns)),
-            order=order or min(MAX_ORDER, max(DEFAULT_ORDER, problem.highest_derivative + SPARE_ORDERS)),
-            grids=(grid,)
-            if grid
-            else tuple(size for size in GRID_SIZES if MIN_POINTS_PER_INTERVAL * size <= places),
+            order=order or min(thresholds.max_order, usual),
+            grids=(grid,) if grid else sizes,
             places=places,
+            thresholds=thresholds,
         )
         if is_second_order:
             return shape
         cheap = tuple(size for size in shape.grids if shape.workload(size).method() == shape.method)
         if cheap:
             return replace(shape, grids=cheap)
-        return replace(shape, grids=shape.grids[:MAX_FIRST_ORDER_GRIDS], method="lbfgs")
+        return replace(shape, grids=shape.grids[: thresholds.max_first_order_grids], method="lbfgs")
 
     @property
     def rows(self) -> int:
         """Total number of training points."""
         return int(self.places ** self.width[0])
+
+    @property
+    def max_steps(self) -> int:
+        """Default number of steps on one grid."""
+        is_second_order = self.method == "levenberg_marquardt"
+        limits = self.thresholds
+        return limits.max_second_order_steps if is_second_order else limits.max_lbfgs_steps
 
     def workload(self, grid: int) -> Workload:
         """Cost of training on a grid."""

@@ -21,6 +21,7 @@ from kan_engine.differential.low_rank_network import Term, separate_variables
 from kan_engine.differential.problem import DifferentialProblem
 from kan_engine.differential.prony import fit_exponential_sum
 from kan_engine.differential.solution import Solution
+from kan_engine.differential.thresholds import DEFAULT_SOLUTION_LAWS, SolutionLawThresholds
 from kan_engine.discovery.univariate_law import find_univariate_law
 from kan_engine.expressions.nice_constants import nice_constants
 from kan_engine.expressions.nodes import (
@@ -48,19 +49,14 @@ from kan_engine.symbolic.constant_snapping import finalize_formula
 Array = np.ndarray
 # From data for the fit and for its validation
 LawFinder = Callable[[ColumnsAndTarget, ColumnsAndTarget], Expression | None]
-SAMPLE_ROWS = 1000  # of the sample that a law is fitted to
-MIN_ERROR = 1e-10  # of a solution exact to rounding
-MAX_SEARCH_ERROR = 1e-6  # of a solution accurate enough to determine constants for a proof
-PROOF_TOLERANCE = 1e-9  # violation of an equation, relative to its terms
-MAX_REFIT_STEPS = 30
-SNAPPING_ROUNDS = 2  # over all laws, since a shorter form has other constants
-SNAPPING_TOLERANCE = 1e-6  # relative distance of a constant from a nice number
-MAX_PRODUCTS = 6  # of a sum of oscillations
-MAX_DIRECTION_RATIO = 1e-6  # second over first singular value of the gradients
 
 
 def find_laws(
-    solution: Solution, should_stop: Callable[[], bool] = lambda: False, hunt: LawFinder = lambda _, __: None
+    solution: Solution,
+    should_stop: Callable[[], bool] = lambda: False,
+    hunt: LawFinder = lambda _, __: None,
+    *,
+    thresholds: SolutionLawThresholds = DEFAULT_SOLUTION_LAWS,
 ) -> list[Expression] | None:
     """Find a law for every unknown so that all together satisfy the equations; None if one has no law.
 
@@ -68,20 +64,24 @@ def find_laws(
         solution: The solution.
         should_stop: Once true, the search ends without further laws.
         hunt: Search for laws of several variables that are of none of the kinds above.
+        thresholds: When a closed form is a law.
     """
     laws = []
     for unknown in range(len(solution.spline.coef)):
-        law = _find_law(solution, unknown, should_stop) or _find_arctan_law(solution, unknown, should_stop)
-        is_known = solution.error < MAX_SEARCH_ERROR and not should_stop()
+        law = _find_law(solution, unknown, thresholds, should_stop)
+        law = law or _find_arctan_law(solution, unknown, thresholds, should_stop)
+        is_known = solution.error < thresholds.max_search_error and not should_stop()
         if law is None and len(solution.spline.axes) > 1 and is_known:
-            law = hunt(*_sample_unknown(solution, unknown))
+            law = hunt(*_sample_unknown(solution, unknown, thresholds.sample_rows))
         if law is None:
             return None
         laws.append(law)
-    return prove_laws(solution, laws)
+    return prove_laws(solution, laws, thresholds)
 
 
-def _find_arctan_law(solution: Solution, unknown: int, should_stop: Callable[[], bool]) -> Expression | None:
+def _find_arctan_law(
+    solution: Solution, unknown: int, thresholds: SolutionLawThresholds, should_stop: Callable[[], bool]
+) -> Expression | None:
     """Find a law 4·atan(v) if an equation contains the sine or cosine of the unknown.
 
     Solitons of u_tt - u_xx + sin(u) = 0 are products in v = tan(u/4) (Hirota, J. Phys. Soc. Japan 33, 1972).
@@ -93,14 +93,15 @@ def _find_arctan_law(solution: Solution, unknown: int, should_stop: Callable[[],
     quarters = np.tan(values / 4)
     spread = np.square(1 / np.cos(values / 4)).max() / 4 * np.abs(values).max() / np.abs(quarters).max()
     spline = TensorSpline.interpolate(solution.spline.axes, quarters[None])
-    law = _find_law(replace(solution, spline=spline, error=spread * solution.error), 0, should_stop)
+    quarter = replace(solution, spline=spline, error=spread * solution.error)
+    law = _find_law(quarter, 0, thresholds, should_stop)
     if law is None:
         return None
     free, measured = parametrize_floats(4 * call("atan", law))
     better = refit_constants(
         ParametricForm(free, np.array(measured)),
-        _sample_unknown(solution, unknown)[0],
-        iterations=MAX_REFIT_STEPS,
+        _sample_unknown(solution, unknown, thresholds.sample_rows)[0],
+        iterations=thresholds.max_arctan_refit_steps,
     )
     return bind(free, better.values.tolist())
 
@@ -119,21 +120,23 @@ def _has_sine(problem: DifferentialProblem, unknown: int) -> bool:
     )
 
 
-def _find_law(solution: Solution, unknown: int, should_stop: Callable[[], bool]) -> Expression | None:
+def _find_law(
+    solution: Solution, unknown: int, thresholds: SolutionLawThresholds, should_stop: Callable[[], bool]
+) -> Expression | None:
     axes, names = solution.spline.axes, solution.problem.independent
-    floor = max(MIN_ERROR, 10 * solution.error)
+    floor, coef = max(thresholds.min_error, 10 * solution.error), solution.spline.coef[unknown]
     if len(axes) == 1:
-        return _find_axis_law(names[0], axes[0], solution.spline.coef[unknown], floor, should_stop)
-    terms = separate_variables(solution.spline.coef[unknown], axes, floor)
+        return _find_axis_law(names[0], axes[0], coef, floor, thresholds, should_stop)
+    terms = separate_variables(coef, axes, floor, max_terms=thresholds.max_products + 1)
     if len(terms) == 1:
         factors = zip(names, axes, terms[0], strict=True)
-        laws = [_find_axis_law(name, axis, coef, floor, should_stop) for name, axis, coef in factors]
+        laws = [_find_axis_law(*factor, floor, thresholds, should_stop) for factor in factors]
         return None if None in laws else mul(*(_normalise_sums(law) for law in laws if law is not None))
-    if len(terms) <= MAX_PRODUCTS:
-        law = _find_sum_of_products(solution, unknown, terms, floor)
+    if len(terms) <= thresholds.max_products:
+        law = _find_sum_of_products(solution, unknown, terms, floor, thresholds)
         if law is not None:
             return law
-    return _find_wave_law(solution, unknown, floor, should_stop)
+    return _find_wave_law(solution, unknown, floor, thresholds, should_stop)
 
 
 def _normalise_sums(tree: Expression) -> Expression:
@@ -149,35 +152,37 @@ def _normalise_sums(tree: Expression) -> Expression:
 
 
 def _find_sum_of_products(
-    solution: Solution, unknown: int, terms: Sequence[Term], floor: float
+    solution: Solution, unknown: int, terms: Sequence[Term], floor: float, thresholds: SolutionLawThresholds
 ) -> Expression | None:
     """Find a sum of products of exponentials and oscillations, the usual solution of linear equations."""
     names, derivatives = solution.problem.independent, {}
-    points = solution.sample_points(SAMPLE_ROWS, seed=0)
+    points = solution.sample_points(thresholds.sample_rows, seed=0)
     for number_, (name, axis) in enumerate(zip(names, solution.spline.axes, strict=True)):
         coefs = np.stack([term[number_] for term in terms], 1)
         slopes = [axis.matrix(points[name], order) @ coefs for order in range(min(4, axis.order - 1) + 1)]
         derivatives[name] = np.stack([slope / np.abs(slopes[0]).max(0) for slope in slopes]).reshape(
             len(slopes), -1
         )
-    fit, validation = _sample_unknown(solution, unknown)
-    form = fit_exponential_sum(derivatives, fit, validation, floor)
+    fit, validation = _sample_unknown(solution, unknown, thresholds.sample_rows)
+    form = fit_exponential_sum(derivatives, fit, validation, floor, thresholds)
     return None if form is None else finalize_formula(form, fit, validation)
 
 
-def _sample_unknown(solution: Solution, unknown: int) -> tuple[ColumnsAndTarget, ColumnsAndTarget]:
-    fit, validation = (
-        solution.sample_points(rows, seed) for rows, seed in ((SAMPLE_ROWS, 0), (SAMPLE_ROWS // 2, 1))
-    )
+def _sample_unknown(solution: Solution, unknown: int, rows: int) -> tuple[ColumnsAndTarget, ColumnsAndTarget]:
+    fit, validation = solution.sample_points(rows, seed=0), solution.sample_points(rows // 2, seed=1)
     return (fit, solution.values(fit)[unknown]), (validation, solution.values(validation)[unknown])
 
 
 def _find_wave_law(
-    solution: Solution, unknown: int, floor: float, should_stop: Callable[[], bool]
+    solution: Solution,
+    unknown: int,
+    floor: float,
+    thresholds: SolutionLawThresholds,
+    should_stop: Callable[[], bool],
 ) -> Expression | None:
     """Find u = f(x + c·t …), if the gradient has the same direction everywhere."""
     names = solution.problem.independent
-    (points, values), validation = _sample_unknown(solution, unknown)
+    (points, values), validation = _sample_unknown(solution, unknown, thresholds.sample_rows)
     rows = np.stack(list(points.values()), 1)
     lengths = np.array([high - low for low, high in solution.problem.domain])
     unit = np.eye(len(names), dtype=int).tolist()
@@ -185,7 +190,7 @@ def _find_wave_law(
         np.stack([solution.spline.evaluate_points(rows, along)[unknown] for along in unit], 1) * lengths
     )
     _, sizes, directions = np.linalg.svd(gradient, full_matrices=False)
-    if sizes[1] > MAX_DIRECTION_RATIO * sizes[0]:
+    if sizes[1] > thresholds.max_direction_ratio * sizes[0]:
         return None
     direction = directions[0] / lengths
     direction /= direction[int(np.argmax(np.abs(directions[0]) > 1e-3))]
@@ -205,13 +210,18 @@ WAVE_VARIABLE = "along the wave"  # cannot be a name of the client, since it has
 
 
 def _find_axis_law(
-    name: str, axis: SplineAxis, coef: Float[Array, " terms"], floor: float, should_stop: Callable[[], bool]
+    name: str,
+    axis: SplineAxis,
+    coef: Float[Array, " terms"],
+    floor: float,
+    thresholds: SolutionLawThresholds,
+    should_stop: Callable[[], bool],
 ) -> Expression | None:
     """Find the closed form of a function of one variable whose relative error is ``floor``."""
     random, variable = np.random.default_rng(0), Variable(name)
     size = float(np.abs(axis.interpolation_matrix @ coef).max()) or 1.0
     samples = []
-    for rows in (SAMPLE_ROWS, SAMPLE_ROWS // 2):
+    for rows in (thresholds.sample_rows, thresholds.sample_rows // 2):
         places = random.uniform(axis.grid[0], axis.grid[-1], rows)
         samples.append(({name: places}, axis.matrix(places) @ coef / size))
     (columns, values), validation = samples
@@ -219,7 +229,7 @@ def _find_axis_law(
         return number(float(np.mean(values)) * size)
     highest = min(4, axis.order - 1)
     slopes = np.stack([axis.matrix(columns[name], order) @ coef / size for order in range(highest + 1)])
-    form = fit_exponential_sum({name: slopes}, (columns, values), validation, floor)
+    form = fit_exponential_sum({name: slopes}, (columns, values), validation, floor, thresholds)
     law = finalize_formula(form, (columns, values), validation) if form else None
     if law is None:
         law = find_univariate_law(
@@ -228,22 +238,26 @@ def _find_axis_law(
     return None if law is None else law * size
 
 
-def prove_laws(solution: Solution, laws: Sequence[Expression]) -> list[Expression] | None:
+def prove_laws(
+    solution: Solution,
+    laws: Sequence[Expression],
+    thresholds: SolutionLawThresholds = DEFAULT_SOLUTION_LAWS,
+) -> list[Expression] | None:
     """Round constants to nice numbers; None if the laws violate an equation or condition.
 
-    Violations up to ``PROOF_TOLERANCE`` count as rounding error.
+    Violations up to ``proof_tolerance`` count as rounding error.
     """
-    points = solution.sample_points(SAMPLE_ROWS, seed=1)
+    points = solution.sample_points(thresholds.sample_rows, seed=1)
 
     def holds(trees: Sequence[Expression]) -> bool:
         with np.errstate(all="ignore"):
             violations = [v for part in solution.law_violations(trees) for v in part]
-        return all(v.relative < PROOF_TOLERANCE for v in violations)
+        return all(v.relative < thresholds.proof_tolerance for v in violations)
 
     found = [simplify(tree, points) for tree in laws]
     best = found if holds(found) else None
-    for unknown in [*range(len(found))] * SNAPPING_ROUNDS:
-        for tree in _snap_constants(found[unknown], points):
+    for unknown in [*range(len(found))] * thresholds.snapping_rounds:
+        for tree in _snap_constants(found[unknown], points, thresholds.snapping_tolerance):
             trial = [*found[:unknown], tree, *found[unknown + 1 :]]
             if tree != found[unknown] and holds(trial):
                 found, best = trial, trial
@@ -251,13 +265,13 @@ def prove_laws(solution: Solution, laws: Sequence[Expression]) -> list[Expressio
     return best
 
 
-def _snap_constants(tree: Expression, points: Mapping[str, Array]) -> Iterator[Expression]:
+def _snap_constants(tree: Expression, points: Mapping[str, Array], tolerance: float) -> Iterator[Expression]:
     """The formula with constants rounded to nice numbers nearby: all of them first, then all but one."""
     free, values = parametrize_floats(tree)
     nice = {
         index: candidates[0]
         for index, value in enumerate(values)
-        if (candidates := nice_constants(value, SNAPPING_TOLERANCE * abs(value) + 1e-12))
+        if (candidates := nice_constants(value, tolerance * abs(value) + 1e-12))
     }
     for count in range(len(nice), max(0, len(nice) - 2), -1):
         for chosen in combinations(nice, count):

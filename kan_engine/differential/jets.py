@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from kan_engine.differential.thresholds import DEFAULT_LIMITS, EquationLimits
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.differentiation import differentiate
 from kan_engine.expressions.nodes import (
@@ -19,8 +20,6 @@ from kan_engine.expressions.nodes import (
     substitute,
     walk,
 )
-
-MAX_DERIVATIVE_ORDER = 4  # in one variable
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,14 @@ class SymbolTable:
         independent: Names of the independent variables.
         unknowns: Names of the unknown functions.
         coefficients: Names of numbers to be estimated.
+        limits: What an equation may contain.
         leaves: Jets and coefficients in the order of their parameters.
     """
 
     independent: tuple[str, ...]
     unknowns: tuple[str, ...]
     coefficients: tuple[str, ...] = ()
+    limits: EquationLimits = DEFAULT_LIMITS
     leaves: list[Jet | str] = field(default_factory=list)
     _numbers: dict[Jet | str, int] = field(default_factory=dict, repr=False)
 
@@ -84,10 +85,10 @@ def total_derivative(tree: Expression, name: str, words: SymbolTable, place: int
                     place,
                 )
             orders = tuple(order + (number == axis) for number, order in enumerate(jet.orders))
-            if orders[axis] > MAX_DERIVATIVE_ORDER:
+            most = words.limits.max_derivative_order
+            if orders[axis] > most:
                 raise InvalidEquation(
-                    f"derivatives have at most order {MAX_DERIVATIVE_ORDER}; add an unknown for a lower one",
-                    place,
+                    f"derivatives have at most order {most}; add an unknown for a lower one", place
                 )
             return words.leaf_parameter(replace(jet, orders=orders))
         return ONE if leaf == Variable(name) else ZERO

@@ -21,7 +21,6 @@ from kan_engine.splines.tensor_product import SplineAxis, TensorSpline, multiply
 
 Array = np.ndarray
 Term = tuple[Float[Array, " terms"], ...]  # coefficients of one factor along each axis
-MAX_NODES = 200
 
 
 def box_standardizer(axes: Sequence[SplineAxis]) -> Standardizer:
@@ -30,12 +29,13 @@ def box_standardizer(axes: Sequence[SplineAxis]) -> Standardizer:
     return Standardizer(center=(low + high) / 2, scale=(high - low) / 2)
 
 
-def build_spline_network(spline: TensorSpline, precision: float) -> KAN:
+def build_spline_network(spline: TensorSpline, precision: float, *, max_products: int = 200) -> KAN:
     """Build the network that represents the functions on standardised inputs.
 
     Args:
         spline: The functions, one per output.
         precision: Products smaller than this share of the largest value are left out.
+        max_products: Hidden nodes for each function; the smallest products beyond them are left out.
     """
     spline = spline.change_axes(_equalise_grid_sizes(spline.axes))
     axes = spline.axes
@@ -46,7 +46,7 @@ def build_spline_network(spline: TensorSpline, precision: float) -> KAN:
         with torch.no_grad():
             network.stack[0].weight[0, :-1] = torch.from_numpy(spline.coef.T.copy())
         return network
-    terms = [separate_variables(spline.coef[unknown], axes, precision) for unknown in range(len(spline.coef))]
+    terms = [separate_variables(coef, axes, precision, max_products) for coef in spline.coef]
     nodes = [(unknown, term) for unknown, each in enumerate(terms) for term in each]
     width = (len(axes), len(nodes), len(spline.coef))
     network = KAN(KANConfig(width=width, products=len(nodes), **shape))  # type: ignore[arg-type]
@@ -85,16 +85,23 @@ def _equalise_grid_sizes(axes: Sequence[SplineAxis]) -> list[SplineAxis]:
 
 
 def separate_variables(
-    coef: Float[Array, "*terms"], axes: Sequence[SplineAxis], precision: float
+    coef: Float[Array, "*terms"], axes: Sequence[SplineAxis], precision: float, max_terms: int | None = None
 ) -> list[Term]:
-    """Products of functions of one variable whose sum is the function, the largest first."""
+    """Products of functions of one variable whose sum is the function, the largest first.
+
+    Args:
+        coef: Coefficients of the function.
+        axes: Its grids.
+        precision: Products smaller than this share of the largest value are left out.
+        max_terms: Largest number of products; None for all.
+    """
     values = multiply_axes(coef, [axis.interpolation_matrix for axis in axes])
     inverse = [np.linalg.inv(axis.interpolation_matrix) for axis in axes]
     largest = float(np.abs(values).max())
     found = list(_rank_one_terms(values, precision * largest)) or [
         tuple(np.zeros(axis.terms) for axis in axes)
     ]
-    found = found[:MAX_NODES]
+    found = found[:max_terms]
     return [tuple(inverse[n] @ factor for n, factor in enumerate(term)) for term in found]
 
 

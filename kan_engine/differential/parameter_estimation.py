@@ -17,8 +17,6 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine.differential.adaptive_solver import (
-    INITIAL_GRID_SIZES,
-    MAX_GRID_LEVELS,
     SolverProgress,
     refine_axes,
     relative_change,
@@ -32,19 +30,12 @@ from kan_engine.differential.jets import Jet, compact
 from kan_engine.differential.problem import DifferentialProblem, Residual
 from kan_engine.differential.residual_weights import build_system
 from kan_engine.differential.solution import Estimate, Solution
+from kan_engine.differential.thresholds import DEFAULT_SOLVER, SolverThresholds
 from kan_engine.errors import NoSolution
 from kan_engine.expressions.nodes import Expression, Parameter, number, substitute
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 
 Array = np.ndarray
-# Weights of the measurements relative to the equations, in this order.
-START_WEIGHTS = (100.0, 10.0, 1.0, 0.1)  # on the initial grid
-# The next one follows after a small change, since coarse grids violate equations
-REFINEMENT_WEIGHTS = 0.1, 0.01, 1e-3
-FINAL_WEIGHT = 1e-4  # in the last fit, after which the equations hold
-MAX_STEPS = 40
-# Between grids, relative to the unknowns; the second one ends the search
-SMALL_CHANGE, CHANGE_TOLERANCE = 1e-2, 1e-8
 
 
 @dataclass(frozen=True)
@@ -67,6 +58,7 @@ def estimate(
     *,
     order: int | None = None,
     steps: int | None = None,
+    thresholds: SolverThresholds = DEFAULT_SOLVER,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[SolverProgress]:
     """Solve a problem and estimate its coefficients.
@@ -77,40 +69,40 @@ def estimate(
         starts: Initial values of the coefficients.
         order: Order of the splines; None chooses a high one.
         steps: Maximum number of steps of one descent; None for the default.
+        thresholds: When a grid is fine enough, and the weights of the measurements.
         should_stop: Called between steps.
 
     Yields:
         Progress; the last one has the solution.
     """
-    data = _MeasuredProblem(problem, measured, steps or MAX_STEPS)
+    data = _MeasuredProblem(problem, measured, steps or thresholds.max_steps, thresholds)
     count = len(problem.independent)
-    size = max(INITIAL_GRID_SIZES[count], 16 if count == 1 else 8)
-    k = order or spline_order(problem)
+    size = max(thresholds.initial_grid_sizes[count - 1], 16 if count == 1 else 8)
+    k = order or spline_order(problem, thresholds)
     axes = tuple(SplineAxis.uniform(low, high, size, k) for low, high in problem.domain)
     begun = [_fit_measurements(data, axes, starts, should_stop)]
     yield SolverProgress(0.3, None)
     begun += _solve_at_starts(data, starts, should_stop)
     yield SolverProgress(0.6, None)
-    state = min(begun, key=lambda each: data.misfit(each, START_WEIGHTS[-1]))
-    before, change, (weight, *lower) = None, np.inf, REFINEMENT_WEIGHTS
-    for level in range(MAX_GRID_LEVELS):
+    state = min(begun, key=lambda each: data.misfit(each, thresholds.start_weights[-1]))
+    before, change, (weight, *lower) = None, np.inf, thresholds.refinement_weights
+    for level in range(thresholds.max_grid_levels):
         state = data.fit_state(state, weight, should_stop)
         change = relative_change(before, state.spline)
         jumps, finer = relative_jumps(state.spline), None
-        if (change > CHANGE_TOLERANCE or lower) and not should_stop():
-            finer = refine_axes(problem, state.spline.axes, jumps)
+        if (change > thresholds.change_tolerance or lower) and not should_stop():
+            finer = refine_axes(problem, state.spline.axes, jumps, thresholds)
         is_done = should_stop() or (finer is None and not lower)
         if is_done:
-            state = data.fit_state(state, FINAL_WEIGHT, should_stop)
+            state = data.fit_state(state, thresholds.final_weight, should_stop)
         error = change if np.isfinite(change) else max(float(jump.max()) for jump in jumps)
-        solution = Solution.from_state(problem, state, range(count), error)
+        solution = Solution.from_state(problem, state, range(count), error, thresholds)
         solution = replace(solution, estimates=data.estimates(state))
-        yield SolverProgress(
-            1.0 if is_done else 0.6 + 0.4 * (level + 1) / MAX_GRID_LEVELS, solution, _interval_counts(state)
-        )
+        fraction = 1.0 if is_done else 0.6 + 0.4 * (level + 1) / thresholds.max_grid_levels
+        yield SolverProgress(fraction, solution, _interval_counts(state))
         if is_done:
             return
-        if lower and (finer is None or change < SMALL_CHANGE):
+        if lower and (finer is None or change < thresholds.small_change):
             weight, *lower = lower
         before, state = (
             state.spline,
@@ -126,9 +118,13 @@ class _MeasuredProblem:
     """A problem with its measurements."""
 
     def __init__(
-        self, problem: DifferentialProblem, measured: Mapping[int, Measurements], steps: int
+        self,
+        problem: DifferentialProblem,
+        measured: Mapping[int, Measurements],
+        steps: int,
+        thresholds: SolverThresholds,
     ) -> None:
-        self.problem, self.measured, self.steps = problem, measured, steps
+        self.problem, self.measured, self.steps, self.thresholds = problem, measured, steps, thresholds
         self.sizes = {u: _variation(m.values) for u, m in measured.items()}
 
     def build_system(self, state: SolverState, weight: float) -> LeastSquaresSystem:
@@ -138,7 +134,12 @@ class _MeasuredProblem:
             for unknown, each in self.measured.items()
         ]
         return build_system(
-            self.problem, state.spline.axes, state, measured=measured, sizes=self._unknown_sizes(state)
+            self.problem,
+            state.spline.axes,
+            state,
+            measured=measured,
+            sizes=self._unknown_sizes(state),
+            thresholds=self.thresholds,
         )
 
     def _unknown_sizes(self, state: SolverState) -> list[float]:
@@ -171,7 +172,7 @@ class _MeasuredProblem:
         as well.
         """
         # With smaller ones the contribution of the measurements is lost in rounding
-        weight = REFINEMENT_WEIGHTS[-1]
+        weight = self.thresholds.refinement_weights[-1]
         squares, rows = 0.0, 0
         for unknown, each in self.measured.items():
             difference = state.spline.evaluate_points(each.points)[unknown] - each.values
@@ -208,7 +209,7 @@ def _fit_measurements(
     should_stop: Callable[[], bool],
 ) -> SolverState:
     state = SolverState(TensorSpline.zero(axes, len(data.problem.unknowns)), np.array(starts, dtype=float))
-    for weight in START_WEIGHTS:
+    for weight in data.thresholds.start_weights:
         state = data.fit_state(state, weight, should_stop)
     return state
 
@@ -221,13 +222,16 @@ def _solve_at_starts(
         return
     try:
         *_, reached = solve_adaptively(
-            substitute_coefficients(data.problem, starts), steps=data.steps, should_stop=should_stop
+            substitute_coefficients(data.problem, starts),
+            steps=data.steps,
+            thresholds=data.thresholds,
+            should_stop=should_stop,
         )
     except NoSolution:
         return
     if reached.solution is not None:
         state = SolverState(reached.solution.spline, np.array(starts, dtype=float))
-        yield data.fit_state(state, REFINEMENT_WEIGHTS[-1], should_stop)
+        yield data.fit_state(state, data.thresholds.refinement_weights[-1], should_stop)
 
 
 def substitute_coefficients(problem: DifferentialProblem, values: Sequence[float]) -> DifferentialProblem:

@@ -21,13 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from kan_engine.differential.jets import (
-    MAX_DERIVATIVE_ORDER,
-    Jet,
-    SymbolTable,
-    fix_variable,
-    total_derivative,
-)
+from kan_engine.differential.jets import Jet, SymbolTable, fix_variable, total_derivative
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.library import LIBRARY
@@ -48,12 +42,6 @@ from kan_engine.expressions.nodes import (
     walk,
 )
 
-MAX_CHARACTERS, MAX_DEPTH = 10_000, 60  # of an equation; of nested brackets
-# The size of a product's derivative grows with the square of the product's size
-MAX_DIFFERENTIATED_NODES = 500
-MAX_EQUATION_NODES = 2_000  # each node is a number at every point of the grid
-MAX_EXPONENT = 10_000  # of a number; a short text could otherwise mean a huge one
-
 
 def parse_equation(text: str, words: SymbolTable) -> Expression:
     """Parse one equation to the formula that must vanish.
@@ -61,10 +49,9 @@ def parse_equation(text: str, words: SymbolTable) -> Expression:
     Raises:
         InvalidEquation: The text is not in this language; ``place`` is the character.
     """
-    if len(text) > MAX_CHARACTERS:
-        raise InvalidEquation(
-            f"an equation may have {MAX_CHARACTERS} characters, this one has {len(text)}", 0
-        )
+    most = words.limits.max_characters
+    if len(text) > most:
+        raise InvalidEquation(f"an equation may have {most} characters, this one has {len(text)}", 0)
     return _Parser(text, words).parse()
 
 
@@ -124,7 +111,7 @@ class _Parser:
 
     def __init__(self, text: str, words: SymbolTable) -> None:
         self._tokens = list(_tokenise(text))
-        self._at, self._depth, self._words = 0, 0, words
+        self._at, self._depth, self._words, self._limits = 0, 0, words, words.limits
         self._forms: Mapping[str, Callable[[_Token], Expression]] = {
             "Derivative": self._parse_derivative,
             "diff": self._parse_derivative,
@@ -168,21 +155,24 @@ class _Parser:
     def _error(self, message: str, token: _Token | None = None) -> InvalidEquation:
         return InvalidEquation(message, (token or self._current).place)
 
+    def _descend(self, what: str) -> None:
+        """Count a further level of nested brackets or powers."""
+        self._depth += 1
+        if self._depth > self._limits.max_depth:
+            raise self._error(f"{what} are nested deeper than {self._limits.max_depth} levels")
+
     def _check_formula(self, tree: Expression, token: _Token) -> Expression:
         """Return the formula if its numbers are finite and it is not too large."""
+        most = self._limits.max_equation_nodes
         for count, node in enumerate(walk(tree)):
-            if count >= MAX_EQUATION_NODES:
-                raise self._error(
-                    f"an equation may have {MAX_EQUATION_NODES} operations and operands, not more", token
-                )
+            if count >= most:
+                raise self._error(f"an equation may have {most} operations and operands, not more", token)
             if isinstance(node, Number) and not math.isfinite(node.value):
                 raise self._error("a number in this is too large", token)
         return tree
 
     def _parse_sum(self) -> Expression:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise self._error(f"brackets are nested deeper than {MAX_DEPTH} levels")
+        self._descend("brackets")
         start, terms = self._current, [self._parse_product()]
         while self._current.text in ("+", "-"):
             sign = self._current.text
@@ -215,9 +205,7 @@ class _Parser:
         base, token = self._parse_atom(), self._current
         if not self._accept("**"):
             return base
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise self._error(f"powers are nested deeper than {MAX_DEPTH} levels")
+        self._descend("powers")
         exponent = self._parse_sign()
         self._depth -= 1
         if base == ZERO and isinstance(exponent, Number) and exponent.value < 0:
@@ -228,7 +216,7 @@ class _Parser:
         token = self._current
         self._at += 1
         if token.kind == "number":
-            return _read_number(token)
+            return _read_number(token, self._limits.max_exponent)
         if token.kind == "name":
             return self._parse_name(token)
         if token.text == "(":
@@ -316,7 +304,7 @@ class _Parser:
         if not variables:
             raise self._error(f"{token.text} needs the variable of the derivative", token)
         for name in variables:
-            if sum(1 for _ in walk(tree)) > MAX_DIFFERENTIATED_NODES:
+            if sum(1 for _ in walk(tree)) > self._limits.max_differentiated_nodes:
                 raise self._error(
                     "this is too long to differentiate; introduce an unknown for a part of it", token
                 )
@@ -335,11 +323,10 @@ class _Parser:
         is_counted = self._current.text == "," and self._tokens[self._at + 1].kind == "number"
         if is_counted and (bracket or self._tokens[self._at + 2].text in (",", ")")):
             self._at += 1
-            counted = _read_number(self._current).value
-            if counted != int(counted) or not 1 <= counted <= MAX_DERIVATIVE_ORDER:
-                raise self._error(
-                    f"the order of a derivative is 1 to {MAX_DERIVATIVE_ORDER}, not {self._current.text}"
-                )
+            counted = _read_number(self._current, self._limits.max_exponent).value
+            most = self._limits.max_derivative_order
+            if counted != int(counted) or not 1 <= counted <= most:
+                raise self._error(f"the order of a derivative is 1 to {most}, not {self._current.text}")
             times = int(counted)
             self._at += 1
         if bracket:
@@ -411,9 +398,9 @@ class _Parser:
         return tree
 
 
-def _read_number(token: _Token) -> Number:
+def _read_number(token: _Token, max_exponent: int) -> Number:
     exponent = re.search(r"[eE]([+-]?\d+)$", token.text)
-    if len(token.text) > 400 or (exponent and abs(int(exponent[1])) > MAX_EXPONENT):
+    if len(token.text) > 400 or (exponent and abs(int(exponent[1])) > max_exponent):
         raise InvalidEquation("this number has too many digits", token.place)
     if token.text.isdigit() and len(token.text) < 300:
         return number(Fraction(int(token.text)))

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from kan_engine.differential.jets import Jet, SymbolTable, compact
 from kan_engine.differential.parser import RESERVED, parse_equation
+from kan_engine.differential.thresholds import DEFAULT_LIMITS, EquationLimits
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.nodes import Expression, Variable, number, substitute, variables
 
-MAX_INDEPENDENT, MAX_UNKNOWNS = 3, 10
 ConditionLocation = Mapping[str, float | Sequence[float]]
 
 
@@ -98,6 +98,7 @@ def parse_problem(
     conditions: Sequence[tuple[ConditionLocation, str]],
     coefficients: Sequence[str] = (),
     measured: Sequence[str] = (),
+    limits: EquationLimits = DEFAULT_LIMITS,
 ) -> DifferentialProblem:
     """Parse a problem and check that it has enough equations and conditions.
 
@@ -109,13 +110,14 @@ def parse_problem(
         conditions: Location and text of each condition.
         coefficients: Names of numbers to be estimated.
         measured: Unknowns with measured values.
+        limits: What the equations may contain.
 
     Raises:
         InvalidEquation: A part is invalid; ``path`` names it and ``place`` is the character.
     """
-    _check_names(independent, unknowns, coefficients)
+    _check_names(independent, unknowns, coefficients, limits)
     box = _parse_domain(independent, domain)
-    words = SymbolTable(tuple(independent), tuple(unknowns), tuple(coefficients))
+    words = SymbolTable(tuple(independent), tuple(unknowns), tuple(coefficients), limits)
     if len(equations) < len(unknowns):
         raise InvalidEquation(
             f"{len(unknowns)} unknowns need as many equations, got {len(equations)}", None, ("equations",)
@@ -131,11 +133,16 @@ def parse_problem(
     return problem
 
 
-def _check_names(independent: Sequence[str], unknowns: Sequence[str], coefficients: Sequence[str]) -> None:
+def _check_names(
+    independent: Sequence[str],
+    unknowns: Sequence[str],
+    coefficients: Sequence[str],
+    limits: EquationLimits,
+) -> None:
     for group, names, least, most in (
-        ("independent", independent, 1, MAX_INDEPENDENT),
-        ("unknowns", unknowns, 1, MAX_UNKNOWNS),
-        ("parameters", coefficients, 0, MAX_UNKNOWNS),
+        ("independent", independent, 1, limits.max_independent),
+        ("unknowns", unknowns, 1, limits.max_unknowns),
+        ("parameters", coefficients, 0, limits.max_unknowns),
     ):
         if not least <= len(names) <= most:
             raise InvalidEquation(

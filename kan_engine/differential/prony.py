@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine.differential.prony_span import Wave, waves_in_span
+from kan_engine.differential.thresholds import SolutionLawThresholds
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.nodes import Expression, Parameter, Variable, add, call, mul, power
 from kan_engine.symbolic.constant_fitting import (
@@ -25,14 +26,6 @@ from kan_engine.symbolic.constant_fitting import (
 )
 
 Array = np.ndarray
-MAX_RELATION_ORDER = 4  # of a linear relation between derivatives
-RELATION_TOLERANCE = 1e-5  # relative error of a relation that counts as exact
-DOUBLE_RATE_DISTANCE = 1e-2  # relative distance of two rates that count as a double rate
-TRIPLE_RATE_DISTANCE = 1e-1  # the same for three, which rounding separates by its cube root
-NEGLIGIBLE_SHARE = 1e-7  # relative size of rates and terms that count as 0
-MAX_REFIT_STEPS = 60
-MAX_CHOICES, MAX_TERMS = 8, 64  # of sums that are fitted; of terms in one sum
-MAX_LOG_EXPONENTIAL = 50.0  # steeper exponentials have their origin at one end of the axis
 
 
 def fit_exponential_sum(
@@ -40,6 +33,7 @@ def fit_exponential_sum(
     fit: ColumnsAndTarget,
     validation: ColumnsAndTarget,
     floor: float,
+    thresholds: SolutionLawThresholds,
 ) -> ParametricForm | None:
     """Fit a sum of products of exponentials, oscillations and powers of each variable to a function.
 
@@ -49,63 +43,76 @@ def fit_exponential_sum(
         fit: Columns and values.
         validation: Columns and values of other rows.
         floor: Largest error on the validation rows, relative to their standard deviation.
+        thresholds: When derivatives are dependent, and which terms to try.
 
     Returns:
         The sum with fitted constants; None if no sum is accurate enough.
     """
     columns, spread = fit[0], float(np.std(validation[1])) or 1.0
-    choices = [_wave_choices(derivatives[name], places) for name, places in columns.items()]
-    for waves in chain(islice(product(*choices), MAX_CHOICES), _span_waves(derivatives, columns)):
-        form = _fit_factors(list(product(*waves)), fit)
+    choices = [_wave_choices(derivatives[name], places, thresholds) for name, places in columns.items()]
+    likely = islice(product(*choices), thresholds.max_choices)
+    for waves in chain(likely, _span_waves(derivatives, columns, thresholds)):
+        form = _fit_factors(list(product(*waves)), fit, thresholds)
         if form is not None and compute_rmse(form, validation) < floor * spread:
             return form
     return None
 
 
-def _wave_choices(derivatives: Float[Array, "orders rows"], places: Array) -> list[list[Wave]]:
+def _wave_choices(
+    derivatives: Float[Array, "orders rows"], places: Array, thresholds: SolutionLawThresholds
+) -> list[list[Wave]]:
     """Candidate waves along one column, the most likely first."""
     length = float(np.ptp(places))
     return [
-        list(_waves(terms, places))
-        for rates in _characteristic_rates(derivatives)
-        for terms in _rate_multiplicities(rates, length)
+        list(_waves(terms, places, thresholds))
+        for rates in _characteristic_rates(derivatives, thresholds)
+        for terms in _rate_multiplicities(rates, length, thresholds)
     ]
 
 
 def _span_waves(
-    derivatives: Mapping[str, Float[Array, "orders rows"]], columns: Mapping[str, Array]
+    derivatives: Mapping[str, Float[Array, "orders rows"]],
+    columns: Mapping[str, Array],
+    thresholds: SolutionLawThresholds,
 ) -> Iterator[list[list[Wave]]]:
     """Waves in the span of the functions of every column, if each column has several and all are found."""
     functions = {name: derivatives[name][0].reshape(len(places), -1) for name, places in columns.items()}
     if all(each.shape[1] > 1 for each in functions.values()):
-        found = [waves_in_span(functions[name], places) for name, places in columns.items()]
+        found = [waves_in_span(functions[name], places, thresholds) for name, places in columns.items()]
         if all(found):
             yield found
 
 
-def _characteristic_rates(derivatives: Float[Array, "orders rows"]) -> Iterator[Array]:
+def _characteristic_rates(
+    derivatives: Float[Array, "orders rows"], thresholds: SolutionLawThresholds
+) -> Iterator[Array]:
     """Roots of the relations between derivatives, from the lowest order."""
-    for order in range(1, min(MAX_RELATION_ORDER, len(derivatives) - 1) + 1):
+    highest = thresholds.max_relation_order
+    for order in range(1, min(highest, len(derivatives) - 1) + 1):
         sizes = np.sqrt(np.mean(derivatives[: order + 1] ** 2, axis=1)) + 1e-300
         scaled = (derivatives[: order + 1] / sizes[:, None]).T
         _, values, right = np.linalg.svd(scaled, full_matrices=False)
-        if values[-1] > RELATION_TOLERANCE * values[0] or (
-            order < MAX_RELATION_ORDER and abs(right[-1][-1]) < NEGLIGIBLE_SHARE
+        if values[-1] > thresholds.relation_tolerance * values[0] or (
+            order < highest and abs(right[-1][-1]) < thresholds.negligible_share
         ):
             continue
         relation = right[-1] / sizes
         yield np.roots(relation[::-1])
 
 
-def _rate_multiplicities(rates: Array, length: float) -> Iterator[list[tuple[complex, int]]]:
+def _rate_multiplicities(
+    rates: Array, length: float, thresholds: SolutionLawThresholds
+) -> Iterator[list[tuple[complex, int]]]:
     """Rates, each with a power of the variable: first with close rates as multiple ones, then all single."""
+    double = thresholds.double_rate_distance
     loosely, strictly = (
-        list(_merge_close_rates(rates, length, near)) for near in (TRIPLE_RATE_DISTANCE, DOUBLE_RATE_DISTANCE)
+        list(_merge_close_rates(rates, length, near, double))
+        for near in (thresholds.triple_rate_distance, double)
     )
     if loosely != strictly:
         yield loosely
     yield strictly
-    small = NEGLIGIBLE_SHARE / length
+    small = thresholds.negligible_share / length
     plain = sorted(
         {
             (complex(round(r.real, 15), max(r.imag, 0.0) if abs(r.imag) > small else 0.0), 0)
@@ -118,7 +125,9 @@ def _rate_multiplicities(rates: Array, length: float) -> Iterator[list[tuple[com
         yield plain
 
 
-def _merge_close_rates(rates: Array, length: float, close: float) -> Iterator[tuple[complex, int]]:
+def _merge_close_rates(
+    rates: Array, length: float, close: float, double: float
+) -> Iterator[tuple[complex, int]]:
     """Replace close rates by their mean: rounding separates a multiple root in all directions around it."""
     groups: list[list[complex]] = []
     for rate in map(complex, rates):
@@ -129,64 +138,77 @@ def _merge_close_rates(rates: Array, length: float, close: float) -> Iterator[tu
         else:
             near.append(rate)
     for group in groups:
-        rate = _clear_rounding(complex(np.mean(group)), length)
+        rate = _clear_rounding(complex(np.mean(group)), length, double)
         if rate.imag >= 0:
             yield from ((rate, exponent) for exponent in range(len(group)))
 
 
-def _clear_rounding(rate: complex, length: float) -> complex:
+def _clear_rounding(rate: complex, length: float, double: float) -> complex:
     """Set real and imaginary parts that are rounding error to 0."""
-    limit = DOUBLE_RATE_DISTANCE * max(abs(rate), 0.1 / length)
+    limit = double * max(abs(rate), 0.1 / length)
     return complex(
         0.0 if abs(rate.real) < limit * 1e-3 else rate.real, 0.0 if abs(rate.imag) < limit else rate.imag
     )
 
 
-def _waves(terms: Sequence[tuple[complex, int]], places: Array) -> Iterator[tuple[complex, int, str]]:
+def _waves(
+    terms: Sequence[tuple[complex, int]], places: Array, thresholds: SolutionLawThresholds
+) -> Iterator[tuple[complex, int, str]]:
     """Every term as an exponential of the real part times a function of the imaginary part.
 
     Rates r and -r are combined to cosh and sinh.
     """
+    double, steepest = thresholds.double_rate_distance, thresholds.max_log_exponential
     real = [rate.real for rate, exponent in terms if not rate.imag and not exponent]
     for rate, exponent in terms:
-        partner = [r for r in real if abs(r + rate.real) < DOUBLE_RATE_DISTANCE**2 * abs(rate.real)]
+        partner = [r for r in real if abs(r + rate.real) < double**2 * abs(rate.real)]
         if rate.imag:
             yield rate, exponent, "cos"
             yield rate, exponent, "sin"
-        elif exponent or not partner or _exponential_origin(rate, places):
+        elif exponent or not partner or _exponential_origin(rate, places, steepest):
             yield rate, exponent, ""
         elif rate.real > 0:  # stands for both rates of the pair
             yield complex(0, rate.real), 0, "cosh"
             yield complex(0, rate.real), 0, "sinh"
 
 
-def _fit_factors(terms: Sequence[tuple[Wave, ...]], fit: ColumnsAndTarget) -> ParametricForm | None:
+def _fit_factors(
+    terms: Sequence[tuple[Wave, ...]], fit: ColumnsAndTarget, thresholds: SolutionLawThresholds
+) -> ParametricForm | None:
     """Fit the factors by least squares, drop negligible terms, then refit all constants."""
     columns, values = fit
-    if len(terms) > MAX_TERMS:
+    if len(terms) > thresholds.max_terms:
         return None
     with np.errstate(over="ignore"):
-        matrix = np.stack([_product(term, columns) for term in terms], 1)
+        matrix = np.stack([_product(term, columns, thresholds.max_log_exponential) for term in terms], 1)
     if not np.isfinite(matrix).all():
         return None
     sizes = np.abs(matrix).max(0) + 1e-300
     shares = np.linalg.lstsq(matrix / sizes, values, rcond=1e-13)[0]
-    least = NEGLIGIBLE_SHARE * float(np.abs(shares).max())
+    least = thresholds.negligible_share * float(np.abs(shares).max())
     found = zip(terms, shares, sizes, strict=True)
     kept = {term: float(share / size) for term, share, size in found if abs(share) > least}
-    return refit_constants(_build_form(kept, columns), fit, iterations=MAX_REFIT_STEPS) if kept else None
+    if not kept:
+        return None
+    form = _build_form(kept, columns, thresholds)
+    return refit_constants(form, fit, iterations=thresholds.max_sum_refit_steps)
 
 
-def _product(term: Sequence[Wave], columns: Mapping[str, Array]) -> Array:
+def _product(term: Sequence[Wave], columns: Mapping[str, Array], steepest: float) -> Array:
     total: Array = np.ones(())
     for (rate, exponent, wave), places in zip(term, columns.values(), strict=True):
-        total = total * places**exponent * np.exp(rate.real * (places - _exponential_origin(rate, places)))
+        origin = _exponential_origin(rate, places, steepest)
+        total = total * places**exponent * np.exp(rate.real * (places - origin))
         if wave:
             total = total * LIBRARY[wave].value(rate.imag * places)
     return total
 
 
-def _build_form(factors: Mapping[tuple[Wave, ...], float], columns: Mapping[str, Array]) -> ParametricForm:
+def _build_form(
+    factors: Mapping[tuple[Wave, ...], float],
+    columns: Mapping[str, Array],
+    thresholds: SolutionLawThresholds,
+) -> ParametricForm:
     """The sum as a formula; products of oscillations become sums of angles where that is shorter."""
     parameters: list[float] = []
     known: dict[float, Expression] = {}
@@ -201,13 +223,14 @@ def _build_form(factors: Mapping[tuple[Wave, ...], float], columns: Mapping[str,
             known[value] = parameter(value)
         return known[value]
 
-    parts = []
-    for group, within in _group_terms(factors).items():
+    parts, steepest = [], thresholds.max_log_exponential
+    for group, within in _group_terms(factors, thresholds.negligible_share).items():
         pieces = []
         for name, (real, exponent, _) in zip(columns, group, strict=True):
             pieces.append(power(Variable(name), exponent))
             if real:
-                place, reference = Variable(name), _exponential_origin(complex(real), columns[name])
+                place = Variable(name)
+                reference = _exponential_origin(complex(real), columns[name], steepest)
                 moved = add(place, -reference) if reference else place
                 pieces.append(call("exp", mul(rate_parameter(real), moved)))
         angles = [
@@ -228,7 +251,7 @@ def _oscillation(wave: tuple[str, ...], angles: Sequence[Expression]) -> Express
 
 
 def _group_terms(
-    factors: Mapping[tuple[Wave, ...], float],
+    factors: Mapping[tuple[Wave, ...], float], negligible: float
 ) -> dict[tuple[tuple[float, int, float], ...], dict[tuple[str, ...], float]]:
     """Group terms by rates, then by functions of the angles; two angles take the shorter form."""
     groups: dict[tuple[tuple[float, int, float], ...], dict[tuple[str, ...], float]] = {}
@@ -237,25 +260,27 @@ def _group_terms(
         groups.setdefault(key, {})[tuple(wave for _, _, wave in term if wave)] = factor
     for key, within in groups.items():
         if all(len(wave) == 2 and set(wave) <= {"cos", "sin"} for wave in within):
-            groups[key] = min((within, _combine_oscillations(within)), key=len)
+            groups[key] = min((within, _combine_oscillations(within, negligible)), key=len)
     return groups
 
 
 ANGLE_SUMS = {"cos-": (-1, "cos"), "cos+": (1, "cos"), "sin+": (1, "sin"), "sin-": (-1, "sin")}
 
 
-def _combine_oscillations(within: Mapping[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
+def _combine_oscillations(
+    within: Mapping[tuple[str, ...], float], negligible: float
+) -> dict[tuple[str, ...], float]:
     """A·sin·sin + B·cos·cos + … as oscillations of the sum and the difference of the angles."""
     ss, cc = within.get(("sin", "sin"), 0.0), within.get(("cos", "cos"), 0.0)
     sc, cs = within.get(("sin", "cos"), 0.0), within.get(("cos", "sin"), 0.0)
     joined = {"cos-": (cc + ss) / 2, "cos+": (cc - ss) / 2, "sin+": (sc + cs) / 2, "sin-": (sc - cs) / 2}
     largest = max(map(abs, joined.values()))
-    return {(name,): factor for name, factor in joined.items() if abs(factor) > NEGLIGIBLE_SHARE * largest}
+    return {(name,): factor for name, factor in joined.items() if abs(factor) > negligible * largest}
 
 
-def _exponential_origin(rate: complex, places: Array) -> float:
+def _exponential_origin(rate: complex, places: Array, steepest: float) -> float:
     """The place where an exponential is 1: for a steep one its larger end, so that no factor is extreme."""
     low, high = float(places.min()), float(places.max())
-    if abs(rate.real) * max(abs(low), abs(high)) < MAX_LOG_EXPONENTIAL:
+    if abs(rate.real) * max(abs(low), abs(high)) < steepest:
         return 0.0
     return round(high if rate.real > 0 else low, 3)

@@ -12,47 +12,53 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize_scalar
 
+from kan_engine.differential.thresholds import SolutionLawThresholds
+
 Array = np.ndarray
 Wave = tuple[complex, int, str]  # rate, power of the variable, function of the imaginary part
-MAX_POWER, MAX_POWER_WITH_RATE = 6, 1  # of the variable: alone; times an exponential or oscillation
-OSCILLATION_RATES = np.arange(0.2, 100.0, 0.1)  # rates times the length of the axis
-EXPONENTIAL_RATES = np.geomspace(0.1, 60.0, 200)
-# Distances from the span: of candidates for refinement; of functions in it
-MAX_CANDIDATE_DISTANCE, SPAN_TOLERANCE = 0.3, 1e-5
-MIN_NEW_SHARE = 1e-2  # share of a function outside the span of those found before
 
 
-def waves_in_span(functions: Float[Array, "rows functions"], places: Float[Array, " rows"]) -> list[Wave]:
+def waves_in_span(
+    functions: Float[Array, "rows functions"],
+    places: Float[Array, " rows"],
+    thresholds: SolutionLawThresholds,
+) -> list[Wave]:
     """Waves that span the same space as the functions; empty if they do not suffice.
 
     Args:
         functions: Values of linearly independent functions.
         places: Places along the axis.
+        thresholds: Rates and powers to try, and when a function is in the span.
     """
     basis: Array = np.linalg.qr(functions)[0]
     found, taken = list[Wave](), np.zeros((len(places), 0))
-    for waves, columns in _find_waves(basis, places):
+    for waves, columns in _find_waves(basis, places, thresholds):
         own = basis @ (basis.T @ columns)
         new = own - taken @ (taken.T @ own)
         left, sizes, _ = np.linalg.svd(new, full_matrices=False)
-        if sizes[0] < MIN_NEW_SHARE:
+        if sizes[0] < thresholds.min_new_share:
             continue
         found += waves
-        taken = np.hstack([taken, left[:, sizes > MIN_NEW_SHARE]])
+        taken = np.hstack([taken, left[:, sizes > thresholds.min_new_share]])
         if taken.shape[1] >= basis.shape[1]:
             return found
     return []
 
 
-def _find_waves(basis: Array, places: Array) -> Iterator[tuple[list[Wave], Array]]:
+def _find_waves(
+    basis: Array, places: Array, thresholds: SolutionLawThresholds
+) -> Iterator[tuple[list[Wave], Array]]:
     """Find functions in the span, one or a pair at a time, with orthonormal directions in the span."""
     low, high = float(places.min()), float(places.max())
-    powers = [(places / max(abs(low), abs(high))) ** power for power in range(MAX_POWER + 1)]
+    tolerance, largest = thresholds.span_tolerance, max(abs(low), abs(high))
+    powers = [(places / largest) ** power for power in range(thresholds.max_power + 1)]
     for power, factor in enumerate(powers):
         column = _orthonormalise(factor)
-        if _span_distance(basis, column) < SPAN_TOLERANCE:
+        if _span_distance(basis, column) < tolerance:
             yield [(0j, power, "")], column
-    for power, factor in enumerate(powers[: MAX_POWER_WITH_RATE + 1]):
+    oscillation_rates = np.arange(*thresholds.oscillation_rates) / (high - low)
+    exponential_rates = np.geomspace(*thresholds.exponential_rates)
+    for power, factor in enumerate(powers[: thresholds.max_power_with_rate + 1]):
 
         def oscillation(rate: float, factor: Array = factor) -> Array:
             return _orthonormalise(factor * np.cos(rate * places), factor * np.sin(rate * places))
@@ -60,18 +66,21 @@ def _find_waves(basis: Array, places: Array) -> Iterator[tuple[list[Wave], Array
         def exponential(rate: float, factor: Array = factor) -> Array:
             return _orthonormalise(factor * np.exp(rate * (places - (high if rate > 0 else low))))
 
-        for rate in _find_rates(basis, oscillation, OSCILLATION_RATES / (high - low)):
+        for rate in _find_rates(basis, oscillation, oscillation_rates, thresholds):
             columns = oscillation(rate)
             within, cosines, _ = np.linalg.svd(columns.T @ basis)
-            near = int(np.sum(cosines > 1 - SPAN_TOLERANCE))
+            near = int(np.sum(cosines > 1 - tolerance))
             waves = [(complex(0, rate), power, function) for function in ("cos", "sin")]
             yield waves, columns @ within[:, :near]
         for sign in (-1, 1):
-            for rate in _find_rates(basis, exponential, sign * EXPONENTIAL_RATES / (high - low)):
+            tried = sign * exponential_rates / (high - low)
+            for rate in _find_rates(basis, exponential, tried, thresholds):
                 yield [(complex(rate), power, "")], exponential(rate)
 
 
-def _find_rates(basis: Array, function: Callable[[float], Array], tried: Array) -> Iterator[float]:
+def _find_rates(
+    basis: Array, function: Callable[[float], Array], tried: Array, thresholds: SolutionLawThresholds
+) -> Iterator[float]:
     """Find rates for which the function is in the span."""
 
     def distance(rate: float) -> float:
@@ -79,12 +88,12 @@ def _find_rates(basis: Array, function: Callable[[float], Array], tried: Array) 
 
     distances = np.array([distance(rate) for rate in tried])
     padded = np.pad(distances, 1, constant_values=np.inf)
-    is_dip = (distances <= padded[:-2]) & (distances <= padded[2:]) & (distances < MAX_CANDIDATE_DISTANCE)
-    for place in np.flatnonzero(is_dip):
+    is_dip = (distances <= padded[:-2]) & (distances <= padded[2:])
+    for place in np.flatnonzero(is_dip & (distances < thresholds.max_candidate_distance)):
         around = tried[max(place - 1, 0) : place + 2]
         ends = (around.min(), around.max())
         found = minimize_scalar(distance, bounds=ends, method="bounded", options={"xatol": 1e-13})
-        if found.fun < SPAN_TOLERANCE:
+        if found.fun < thresholds.span_tolerance:
             yield float(found.x)
 
 

@@ -24,12 +24,11 @@ from kan_engine.differential.assembly import (
 from kan_engine.differential.collocation import LeastSquaresSystem
 from kan_engine.differential.jets import Jet
 from kan_engine.differential.problem import DifferentialProblem, Residual
+from kan_engine.differential.thresholds import DEFAULT_SOLVER, SolverThresholds
 from kan_engine.expressions.nodes import Parameter
 from kan_engine.splines.tensor_product import SplineAxis
 
 WORKING_COPIES = 4  # of the front, and of the rows of an interval, in memory during assembly
-MAX_STEP_BYTES = 2.0**31  # limits the refinement of grids
-CONDITION_WEIGHT = 10.0  # relative to equations
 
 
 def build_system(
@@ -39,6 +38,8 @@ def build_system(
     anchors: Sequence[Anchor] = (),
     measured: Sequence[tuple[int, np.ndarray, np.ndarray, float]] = (),
     sizes: Sequence[float] | None = None,
+    *,
+    thresholds: SolverThresholds = DEFAULT_SOLVER,
 ) -> LeastSquaresSystem:
     """Build the least-squares system of a problem on given grids, with weights for the current state.
 
@@ -49,26 +50,25 @@ def build_system(
         anchors: Further prescribed values of the unknowns.
         measured: Unknown, points, values and weight of each set of measurements.
         sizes: Variation of every unknown; 1 by default.
+        thresholds: Of the solver.
     """
-    sizes = sizes or [1.0] * len(problem.unknowns)
+    variations = sizes or [1.0] * len(problem.unknowns)
     order = front_order(problem, axes)
     problem, axes, state = problem.permute_axes(order), [axes[a] for a in order], state.permute_axes(order)
-    rows: list[ResidualBlock | MeasurementBlock] = [
-        _normalise_weight(ResidualBlock(problem, equation, axes, 1.0), state, sizes)
-        for equation in problem.equations
-    ]
-    rows += [
-        _normalise_weight(
-            ResidualBlock(problem, condition, axes, _condition_weight(problem, condition, axes)), state, sizes
-        )
-        for condition in problem.conditions
-    ]
+
+    def build_rows(residual: Residual, weight: float, anchor: Anchor | None = None) -> ResidualBlock:
+        most = thresholds.max_chunk_numbers
+        block = ResidualBlock(problem, residual, axes, weight, max_chunk_numbers=most, anchor=anchor)
+        return _normalise_weight(block, state, variations)
+
+    def weigh_condition(condition: Residual) -> float:
+        return _condition_weight(problem, condition, axes, thresholds.condition_weight)
+
+    rows: list[ResidualBlock | MeasurementBlock] = [build_rows(each, 1.0) for each in problem.equations]
+    rows += [build_rows(condition, weigh_condition(condition)) for condition in problem.conditions]
     for anchor in (each.permute_axes(order) for each in anchors):
         residual = anchor_residual(anchor, len(axes))
-        weight = _condition_weight(problem, residual, axes)
-        rows.append(
-            _normalise_weight(ResidualBlock(problem, residual, axes, weight, anchor=anchor), state, sizes)
-        )
+        rows.append(build_rows(residual, weigh_condition(residual), anchor))
     for unknown, points, values, weight in measured:
         rows.append(MeasurementBlock(axes, points[:, list(order)], unknown, values, weight))
     return LeastSquaresSystem(problem, axes, rows, order)
@@ -113,8 +113,9 @@ def anchor_residual(anchor: Anchor, axes: int) -> Residual:
     return Residual(Parameter(0), (Jet(anchor.unknown, orders, at),), {anchor.axis: (anchor.place,)})
 
 
-def _condition_weight(problem: DifferentialProblem, condition: Residual, axes: Sequence[SplineAxis]) -> float:
-    weight = CONDITION_WEIGHT
+def _condition_weight(
+    problem: DifferentialProblem, condition: Residual, axes: Sequence[SplineAxis], weight: float
+) -> float:
     for axis in condition.fixed:
         taken = max(jet.orders[axis] for jet in condition.jets)
         weight *= axes[axis].size ** max(0.5, problem.order(axis) - taken - 0.5)

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from kan_engine.differential.assembly import SolverState
 from kan_engine.differential.jets import Jet
 from kan_engine.differential.problem import DifferentialProblem, Residual
+from kan_engine.differential.thresholds import DEFAULT_SOLVER, SolverThresholds
 from kan_engine.expressions.differentiation import differentiate
 from kan_engine.expressions.evaluation import evaluate, value_and_jacobian
 from kan_engine.expressions.nodes import ONE, ZERO, Expression, Variable
@@ -20,10 +21,6 @@ from kan_engine.splines.tensor_product import TensorSpline
 
 Array = np.ndarray
 JetValues = Callable[[Jet, Mapping[str, Array]], Array]  # at points, by the names of the variables
-CHECK_POINTS = 4000
-# Towards the centre of the box, as a share of the distance; their number
-CONTINUATION_STEP_SIZE, CONTINUATION_STEPS = 0.02, 10
-MIN_DERIVATIVE_SHARE = 1e-3  # least size of a derivative, relative to the unknown over the half widths
 
 
 @dataclass(frozen=True)
@@ -65,6 +62,7 @@ class Solution:
         coefficients: Values of the estimated coefficients.
         error: Estimated largest error, relative to the size of each unknown.
         estimates: The coefficients with their standard errors.
+        thresholds: Of the check of equations and conditions.
     """
 
     problem: DifferentialProblem
@@ -72,15 +70,22 @@ class Solution:
     coefficients: Float[Array, " coefficients"]
     error: float
     estimates: tuple[Estimate, ...] = ()
+    thresholds: SolverThresholds = DEFAULT_SOLVER
 
     @staticmethod
     def from_state(
-        problem: DifferentialProblem, state: SolverState, order: Sequence[int], error: float
+        problem: DifferentialProblem,
+        state: SolverState,
+        order: Sequence[int],
+        error: float,
+        thresholds: SolverThresholds,
     ) -> Solution:
         """Create from the state of a solver that uses the axes in another order."""
         back = [int(axis) for axis in np.argsort(order)]
         moved = state.permute_axes(back)
-        return Solution(problem.permute_axes(back), moved.spline, moved.coefficients, error)
+        return Solution(
+            problem.permute_axes(back), moved.spline, moved.coefficients, error, thresholds=thresholds
+        )
 
     def sample_points(self, count: int, seed: int) -> dict[str, Array]:
         """Random points of the box, by variable."""
@@ -129,11 +134,12 @@ class Solution:
         result is an arbitrary number, which violates the equations.
         """
         ends = zip(self.problem.independent, self.problem.domain, strict=True)
-        way = {name: CONTINUATION_STEP_SIZE * (sum(end) / 2 - points[name]) for name, end in ends}
+        size, steps = self.thresholds.continuation_step_size, self.thresholds.continuation_steps
+        way = {name: size * (sum(end) / 2 - points[name]) for name, end in ends}
         total = np.zeros(len(next(iter(way.values()))))
-        for step in range(1, CONTINUATION_STEPS + 1):
+        for step in range(1, steps + 1):
             at = {name: points[name] + step * along for name, along in way.items()}
-            total -= (-1) ** step * comb(CONTINUATION_STEPS, step) * evaluate(tree, at)
+            total -= (-1) ** step * comb(steps, step) * evaluate(tree, at)
         return total
 
     def jet_violations(self, jet: JetValues) -> tuple[list[Violation], list[Violation]]:
@@ -147,7 +153,7 @@ class Solution:
     @cached_property
     def check_points(self) -> dict[str, Array]:
         """The points at which equations are checked."""
-        return self.sample_points(CHECK_POINTS, seed=0)
+        return self.sample_points(self.thresholds.check_points, seed=0)
 
     @cached_property
     def _unknown_sizes(self) -> Float[Array, " unknowns"]:
@@ -192,7 +198,7 @@ class Solution:
         if isinstance(leaf, str) or not any(leaf.orders):
             return 0.0
         halves = [(high - low) / 2 for low, high in self.problem.domain]
-        return MIN_DERIVATIVE_SHARE * float(
+        return self.thresholds.min_derivative_share * float(
             self._unknown_sizes[leaf.unknown] / np.prod(np.power(halves, leaf.orders))
         )
 

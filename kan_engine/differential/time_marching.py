@@ -10,26 +10,10 @@ import numpy as np
 from kan_engine.differential.assembly import Anchor, SolverState
 from kan_engine.differential.collocation import descend
 from kan_engine.differential.problem import DifferentialProblem
-from kan_engine.differential.residual_weights import MAX_STEP_BYTES, build_system, step_bytes
+from kan_engine.differential.residual_weights import build_system, step_bytes
+from kan_engine.differential.thresholds import SolverThresholds
 from kan_engine.errors import NoSolution
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
-
-# Dictionary keys are numbers of axes.
-WINDOW_INTERVALS = 4  # along the first axis
-FIRST_WINDOW_SHARE = 1 / 32  # of the whole length
-MAX_WINDOW_STEPS = 12
-MAX_WINDOW_DAMPING = 1e-3  # a shorter window is better than a strongly damped step
-MIN_WINDOW_DECREASE = 5e-2  # relative; a step with less is the last, since small gains near a kink never end
-CONVERGED_CHANGES = {1: 1e-6, 2: 1e-3, 3: 1e-3}  # of the unknowns in the last step, relative
-JUMP_TOLERANCES = {1: 1e-8, 2: 1e-5, 3: 1e-4}  # relative to the unknowns
-MIN_GROWTH, MAX_GROWTH = 0.25, 2.0  # length of a window relative to the one before
-MIN_WINDOW_SHARE = 1e-7  # of the whole length; a shorter window ends the marching
-# Tolerance where neither shorter windows nor finer grids reduce the jumps.
-MAX_JUMP_TOLERANCES = {1: 0.0, 2: 1e-3, 3: 1e-3}
-# Of the whole length; shorter windows are accepted with their jumps
-ROUGH_WINDOW_SHARES = {1: 1e-7, 2: 1e-3, 3: 1e-2}
-# Of the other axes: intervals; relative width of one that is halved
-MAX_CROSS_INTERVALS, MIN_SPLIT_SHARE = 192, 2e-3
 
 
 def march(
@@ -37,6 +21,7 @@ def march(
     axes: Sequence[SplineAxis],
     *,
     steps: int,
+    thresholds: SolverThresholds,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[float | SolverState]:
     """Solve an initial value problem along the first axis.
@@ -44,7 +29,8 @@ def march(
     Args:
         problem: A problem whose conditions on the first axis are all at its start.
         axes: Initial grids; of the first one only the order is used.
-        steps: Maximum number of steps in a window, if it is below ``MAX_WINDOW_STEPS``.
+        steps: Maximum number of steps in a window, if it is below ``max_window_steps``.
+        thresholds: Of the windows.
         should_stop: Once true, the current window is discarded and no further one is solved.
 
     Yields:
@@ -54,49 +40,57 @@ def march(
         NoSolution: The solution cannot be continued even with the shortest windows.
     """
     low, high = problem.domain[0]
-    resolved, steps = JUMP_TOLERANCES[len(axes)], min(MAX_WINDOW_STEPS, steps)
-    length = (high - low) * FIRST_WINDOW_SHARE
+    steps = min(thresholds.max_window_steps, steps)
+    resolved = thresholds.window_jump_tolerances[len(axes) - 1]
+    roughest = thresholds.max_window_jump_tolerances[len(axes) - 1]
+    length = (high - low) * thresholds.first_window_share
     windows: list[TensorSpline] = []
     largest = np.zeros(len(problem.unknowns))  # sizes that the unknowns have had so far
-    others, place = _resolve_initial_values(problem, axes, resolved, steps, should_stop), low
+    others, place = _resolve_initial_values(problem, axes, steps, thresholds, should_stop), low
     order, before, noise = axes[0].order, np.inf, 0.0
-    shortest = ROUGH_WINDOW_SHARES[len(axes)] * (high - low) * (1 + 1e-9)
+    shortest = thresholds.rough_window_shares[len(axes) - 1] * (high - low) * (1 + 1e-9)
     while place < high - 1e-12 * (high - low):
         if should_stop():
             break
-        if length < MIN_WINDOW_SHARE * (high - low):
+        if length < thresholds.min_window_share * (high - low):
             name = problem.independent[0]
             raise NoSolution(
                 f"the solution cannot be continued beyond {name} = {place:.6g}: it is not smooth there"
-                + (f", or at most {steps} steps are too few" if steps < MAX_WINDOW_STEPS else "")
+                + (f", or at most {steps} steps are too few" if steps < thresholds.max_window_steps else "")
             )
         end = min(place + length, high)
         end = high if high - end < 0.2 * length else end
-        first = SplineAxis.uniform(place, end, WINDOW_INTERVALS, order)
+        first = SplineAxis.uniform(place, end, thresholds.window_intervals, order)
         spline, is_solved = _solve_window(
-            problem, (first, *others), windows[-1] if windows else None, steps, should_stop
+            problem, (first, *others), windows[-1] if windows else None, steps, thresholds, should_stop
         )
         if not is_solved and should_stop():
             break
         scale = np.maximum(largest, spline.magnitudes())
         along, *across = (_largest_jump(spline, scale, axis) for axis in range(len(axes)))
         # Shorter windows do not help
-        if end - place <= shortest or before / 2 < along < MAX_JUMP_TOLERANCES[len(axes)]:
+        if end - place <= shortest or before / 2 < along < roughest:
             noise = 2 * along
-        tolerated = max(resolved, min(MAX_JUMP_TOLERANCES[len(axes)], max([noise, *across])))
-        finer = _refine_cross_axes(spline, scale, resolved) if is_solved and along < 1e6 * resolved else None
-        if finer is not None and step_bytes(problem, (first, *finer)) <= MAX_STEP_BYTES:
+        tolerated = max(resolved, min(roughest, max([noise, *across])))
+        can_refine = is_solved and along < 1e6 * resolved
+        finer = _refine_cross_axes(spline, scale, thresholds) if can_refine else None
+        if finer is not None and step_bytes(problem, (first, *finer)) <= thresholds.max_step_bytes:
             others = finer
             windows = [each.change_axes((each.axes[0], *others)) for each in windows]
         elif not is_solved or (along > tolerated and end - place > shortest):
-            length = (end - place) * min(
-                0.5, _growth_factor(along, tolerated, order) if is_solved else MIN_GROWTH
+            growth = (
+                _growth_factor(along, tolerated, order, thresholds) if is_solved else thresholds.min_growth
             )
+            length = (end - place) * min(0.5, growth)
             before = along if is_solved else np.inf
         else:
             windows.append(spline)
             largest = scale
-            growth = MAX_GROWTH if along <= noise else _growth_factor(along, tolerated, order)
+            growth = (
+                thresholds.max_growth
+                if along <= noise
+                else _growth_factor(along, tolerated, order, thresholds)
+            )
             length = max((end - place) * growth, shortest)
             place, before, noise = end, np.inf, noise / 2 if along < noise / 4 else noise
             yield (place - low) / (high - low)
@@ -108,23 +102,24 @@ def _largest_jump(spline: TensorSpline, scale: np.ndarray, axis: int) -> float:
     return float((spline.resolution_errors(axis).max(1) / scale).max())
 
 
-def _growth_factor(jump: float, tolerated: float, order: int) -> float:
+def _growth_factor(jump: float, tolerated: float, order: int, thresholds: SolverThresholds) -> float:
     """Factor of the window length; jumps grow with its power k + 1."""
-    return float(np.clip(0.8 * (tolerated / max(jump, 1e-300)) ** (1 / (order + 1)), MIN_GROWTH, MAX_GROWTH))
+    factor = 0.8 * (tolerated / max(jump, 1e-300)) ** (1 / (order + 1))
+    return float(np.clip(factor, thresholds.min_growth, thresholds.max_growth))
 
 
 def _resolve_initial_values(
     problem: DifferentialProblem,
     axes: Sequence[SplineAxis],
-    resolved: float,
     steps: int,
+    thresholds: SolverThresholds,
     should_stop: Callable[[], bool],
 ) -> tuple[SplineAxis, ...]:
     """Refine the grids along the other axes until they resolve the initial values."""
     while len(axes) > 1 and not should_stop():
-        spline = _extend_initial_values(problem, axes, steps, should_stop)
-        finer = _refine_cross_axes(spline, spline.magnitudes(), resolved)
-        if finer is None or step_bytes(problem, (axes[0], *finer)) > MAX_STEP_BYTES:
+        spline = _extend_initial_values(problem, axes, steps, thresholds, should_stop)
+        finer = _refine_cross_axes(spline, spline.magnitudes(), thresholds)
+        if finer is None or step_bytes(problem, (axes[0], *finer)) > thresholds.max_step_bytes:
             break
         axes = (axes[0], *finer)
     return tuple(axes[1:])
@@ -135,13 +130,14 @@ def _solve_window(
     axes: Sequence[SplineAxis],
     before: TensorSpline | None,
     steps: int,
+    thresholds: SolverThresholds,
     should_stop: Callable[[], bool],
 ) -> tuple[TensorSpline, bool]:
     """Solve one window; returns the unknowns and whether the steps converged."""
     start = axes[0].grid[0]
     if before is None:
         part, anchors = problem, []
-        guess = _extend_initial_values(problem, axes, steps, should_stop)
+        guess = _extend_initial_values(problem, axes, steps, thresholds, should_stop)
     else:
         part = replace(problem, conditions=tuple(c for c in problem.conditions if 0 not in c.fixed))
         anchors = list(_anchors(problem, before, start))
@@ -150,26 +146,31 @@ def _solve_window(
         guess = TensorSpline.interpolate(axes, np.repeat(values, axes[0].terms, axis=1))
     begun = SolverState(guess, np.zeros(0))
     reached = descend(
-        build_system(part, axes, begun, anchors),
+        build_system(part, axes, begun, anchors, thresholds=thresholds),
         begun,
         steps=steps,
-        strongest=MAX_WINDOW_DAMPING,
-        settled=JUMP_TOLERANCES[len(axes)],
-        slight=MIN_WINDOW_DECREASE,
+        strongest=thresholds.max_window_damping,
+        settled=thresholds.window_jump_tolerances[len(axes) - 1],
+        slight=thresholds.min_step_decrease,
         should_stop=should_stop,
     )
-    return reached.state.spline, reached.moved < CONVERGED_CHANGES[len(axes)]
+    return reached.state.spline, reached.moved < thresholds.window_converged_changes[len(axes) - 1]
 
 
 def _extend_initial_values(
-    problem: DifferentialProblem, axes: Sequence[SplineAxis], steps: int, should_stop: Callable[[], bool]
+    problem: DifferentialProblem,
+    axes: Sequence[SplineAxis],
+    steps: int,
+    thresholds: SolverThresholds,
+    should_stop: Callable[[], bool],
 ) -> TensorSpline:
     """Extend the initial values along the first axis; unknowns without a condition are 0."""
     flat = (SplineAxis(axes[0].grid[[0, -1]], 0), *axes[1:])  # constant along the first axis
     start = SolverState(TensorSpline.zero(flat, len(problem.unknowns)), np.zeros(0))
     told = tuple(c for c in problem.conditions if 0 in c.fixed and not any(jet.orders[0] for jet in c.jets))
     if told:
-        system = build_system(replace(problem, equations=(), conditions=told), flat, start)
+        initial = replace(problem, equations=(), conditions=told)
+        system = build_system(initial, flat, start, thresholds=thresholds)
         start = descend(system, start, steps=steps, should_stop=should_stop).state
     size = (len(problem.unknowns), *(axis.terms for axis in axes))
     return TensorSpline(tuple(axes), np.broadcast_to(start.spline.coef, size).copy())
@@ -190,17 +191,18 @@ def _anchors(problem: DifferentialProblem, before: TensorSpline, place: float) -
 
 
 def _refine_cross_axes(
-    spline: TensorSpline, scale: np.ndarray, resolved: float
+    spline: TensorSpline, scale: np.ndarray, thresholds: SolverThresholds
 ) -> tuple[SplineAxis, ...] | None:
     """Refine the grids along the other axes where this window has jumps; None if none are too large."""
+    resolved = thresholds.window_jump_tolerances[len(spline.axes) - 1]
     changed, finer = False, []
     for number, axis in enumerate(spline.axes[1:], 1):
         jumps = (spline.resolution_errors(number) / scale[:, None]).max(0)
-        wide = np.diff(axis.grid) > MIN_SPLIT_SHARE * (axis.grid[-1] - axis.grid[0])
+        wide = np.diff(axis.grid) > thresholds.min_split_share * (axis.grid[-1] - axis.grid[0])
         # Without narrow intervals, so that a kink does not prevent refinement elsewhere
         worst = jumps[wide].max(initial=0.0)
         split = (jumps > max(10 * resolved, 1e-2 * worst)) & wide
-        if split.any() and axis.size < MAX_CROSS_INTERVALS:
+        if split.any() and axis.size < thresholds.max_cross_intervals:
             finer.append(split_axis(axis, split))
             changed = True
         else:

@@ -15,6 +15,7 @@ from kan_engine.differential.exact_laws import find_laws
 from kan_engine.differential.parameter_estimation import Measurements, estimate
 from kan_engine.differential.problem import ConditionLocation, parse_problem
 from kan_engine.differential.solution import Estimate, Solution
+from kan_engine.differential.thresholds import DEFAULT_EQUATIONS, EquationThresholds
 from kan_engine.errors import InvalidData, NoSolution
 from kan_engine.estimators.tables import is_frame, read_frame
 from kan_engine.expressions.nodes import Expression
@@ -86,6 +87,7 @@ def solve(
     steps: int | None = None,
     symbolic: bool = True,
     max_seconds: float = 300.0,
+    thresholds: EquationThresholds = DEFAULT_EQUATIONS,
 ) -> SolvedEquations:
     """Solve ordinary or partial differential equations, and look for exact formulas of the solution.
 
@@ -103,6 +105,7 @@ def solve(
         steps: Limit of steps on one grid; None for the default.
         symbolic: Whether exact formulas are looked for.
         max_seconds: Time limit; the best solution so far is kept.
+        thresholds: Decision numbers of the solver and of the search for formulas.
 
     Raises:
         InvalidEquation: A text is not an equation, or the problem is not well posed; a ``ValueError``.
@@ -120,20 +123,27 @@ def solve(
         conditions=conditions,
         coefficients=list(parameters or {}),
         measured=[unknowns[place] for place in measured],
+        limits=thresholds.limits,
     )
+    solver = thresholds.solver
     if measured:
         starts = list((parameters or {}).values())
-        steps_taken = estimate(problem, measured, starts, order=order, steps=steps, should_stop=should_stop)
+        steps_taken = estimate(
+            problem, measured, starts, order=order, steps=steps, thresholds=solver, should_stop=should_stop
+        )
     else:
-        steps_taken = solve_adaptively(problem, grid=grid, order=order, steps=steps, should_stop=should_stop)
+        steps_taken = solve_adaptively(
+            problem, grid=grid, order=order, steps=steps, thresholds=solver, should_stop=should_stop
+        )
     solution = None
     for reached in steps_taken:
         solution = reached.solution or solution
     if solution is None:
         raise NoSolution(f"no solution was found within max_seconds = {max_seconds:g}; raise max_seconds")
-    laws = (
-        find_laws(solution, should_stop, partial(find_exact_law, callbacks=callbacks)) if symbolic else None
-    )
+    laws = None
+    if symbolic:
+        search = partial(find_exact_law, callbacks=callbacks)
+        laws = find_laws(solution, should_stop, search, thresholds=thresholds.laws)
     return SolvedEquations(solution, None if laws is None else tuple(laws))
 
 

@@ -9,8 +9,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from kan_engine.differential.jets import SymbolTable
-from kan_engine.differential.parser import FUNCTIONS, MAX_CHARACTERS, parse_equation
+from kan_engine.differential.parser import FUNCTIONS, parse_equation
 from kan_engine.differential.problem import parse_problem
+from kan_engine.differential.thresholds import DEFAULT_LIMITS
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.evaluation import evaluate
 
@@ -126,7 +127,7 @@ def test_any_row_of_words_is_read_or_refused_within_a_second(text: str) -> None:
     is_read_or_refused(text)
 
 
-@given(st.sampled_from(WORDS), st.sampled_from(WORDS), st.integers(1, MAX_CHARACTERS))
+@given(st.sampled_from(WORDS), st.sampled_from(WORDS), st.integers(1, DEFAULT_LIMITS.max_characters))
 def test_any_repetition_is_read_or_refused_within_a_second(first: str, second: str, times: int) -> None:
     is_read_or_refused((first + second) * (times // (len(first) + len(second)) + 1))
 

@@ -24,6 +24,7 @@ from worker.execution.outcome import JobProgress
 
 if TYPE_CHECKING:
     from kan_engine.differential.solution import Violation
+    from kan_engine.differential.thresholds import DistillationThresholds
 
 MIN_PRODUCT_PRECISION = 1e-13  # smallest relative error up to which products may be left out
 TRAINING_START, TRAINING_END = 0.5, 0.95  # progress of the job at the start and the end of the training
@@ -70,10 +71,16 @@ def convert_solution(solution: Solution, history: list[dict[str, Any]]) -> Serve
 
 
 def train_on_solution(
-    request: SolveRequest, hidden: list[int], solution: Solution, attempt: Attempt
+    request: SolveRequest,
+    hidden: list[int],
+    solution: Solution,
+    thresholds: DistillationThresholds,
+    attempt: Attempt,
 ) -> ServedNetwork:
     """Train a network with the inner layers ``hidden`` on the solution."""
-    shape = DistillationPlan.from_problem(solution.problem, **request.shape_arguments(hidden))
+    shape = DistillationPlan.from_problem(
+        solution.problem, **request.shape_arguments(hidden), thresholds=thresholds
+    )
     told = f"training a network of shape {list(shape.width)}"
     attempt.report(JobProgress("train", TRAINING_START, told))
     history = list[dict[str, Any]]()

@@ -32,6 +32,7 @@ from kan_engine import (
     solve_adaptively,
 )
 from kan_engine.assessment.formula_report import rate_formulas
+from kan_engine.differential.thresholds import EquationThresholds
 from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.errors import NoSolution
 from kan_engine.search.callbacks import Callbacks
@@ -56,6 +57,7 @@ from worker.results.solution_figures import EvaluateSolution, make_solution_figu
 from worker.results.symbolic_document import make_symbolic_document
 
 TASK = "equation"
+THRESHOLDS = EquationThresholds()  # of all equations of the service
 SOLVED_PROGRESS = 0.7  # progress of the job once the functions are found
 # The same if a network is trained on them; then also the share of the time to solve
 SOLVED_PROGRESS_BEFORE_TRAINING = 0.4
@@ -124,7 +126,7 @@ def solve_equations(attempt: Attempt) -> _SolveResult:
     if hidden is None:
         served = convert_solution(solution, history)
     else:
-        served = train_on_solution(request, hidden, solution, attempt)
+        served = train_on_solution(request, hidden, solution, THRESHOLDS.distillation, attempt)
         timings["train"] = round(time.monotonic() - started - sum(timings.values()), 3)
         cut_by = cut_by or ("train" if attempt.should_stop() else None)
     predictor = _make_predictor(request, solution, served)
@@ -202,15 +204,24 @@ def _start_solver(
 ) -> Iterator[SolverProgress]:
     network, is_itself = request.network, request.hidden is None
     order = network.order if is_itself and network.order != "auto" else None
+    names = [request.unknowns[place] for place in measured]
+    problem = parse_problem(**request.problem_arguments(names), limits=THRESHOLDS.limits)
     if measured:
-        problem = parse_problem(**request.problem_arguments([request.unknowns[place] for place in measured]))
-        starts = list(request.parameters.values())
-        return estimate(problem, measured, starts, order=order, steps=request.steps, should_stop=should_stop)
+        return estimate(
+            problem,
+            measured,
+            list(request.parameters.values()),
+            order=order,
+            steps=request.steps,
+            thresholds=THRESHOLDS.solver,
+            should_stop=should_stop,
+        )
     return solve_adaptively(
-        parse_problem(**request.problem_arguments()),
+        problem,
         grid=network.grid if is_itself and network.grid != "auto" else None,
         order=order,
         steps=request.steps,
+        thresholds=THRESHOLDS.solver,
         should_stop=should_stop,
     )
 
@@ -271,6 +282,7 @@ def _find_symbolic(
         solution,
         should_stop,
         partial(find_exact_law, callbacks=Callbacks(should_stop=should_stop, clock=time.monotonic)),
+        thresholds=THRESHOLDS.laws,
     )
     return None if laws is None else _make_symbolic_document(request.unknowns, solution, laws)
 

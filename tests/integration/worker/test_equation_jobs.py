@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from kan_engine.differential import time_marching
+from kan_engine.differential.thresholds import DEFAULT_SOLVER, EquationThresholds
 from service.main import create_app
 from service.schemas.equations import EXAMPLE_REQUEST
 from service.settings import Settings
@@ -17,6 +18,7 @@ from tests.support.flows import taylor_green
 from tests.support.servers import LOOPBACK
 from worker.execution.runner import run_job
 from worker.jobs.registry import HANDLERS
+from worker.pipelines import equations
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")
 
@@ -287,8 +289,9 @@ def test_numbers_that_measurements_do_not_tell_have_no_error_and_a_warning(
 def test_a_solution_that_ends_fails_the_job_and_says_where(
     solve: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(time_marching, "MIN_WINDOW_SHARE", 2e-3)  # gives up sooner, for time
-    monkeypatch.setattr(time_marching, "ROUGH_WINDOW_SHARES", {1: 2e-3})
+    # Gives up sooner, for time
+    solver = replace(DEFAULT_SOLVER, min_window_share=2e-3, rough_window_shares=(2e-3, 2e-3, 2e-3))
+    monkeypatch.setattr(equations, "THRESHOLDS", EquationThresholds(solver=solver))
     job = solve(EXAMPLE_REQUEST, equations=["Derivative(y(x), x) - y(x)**2"])
     assert (job["status"], job["error"]["code"]) == ("failed", "no_solution")
     place = float(re.findall(r"beyond x = ([0-9.]+)", job["error"]["detail"])[0])

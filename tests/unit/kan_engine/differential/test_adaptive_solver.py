@@ -1,22 +1,19 @@
 """Solutions of differential equations, held against exact ones."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from kan_engine.differential import adaptive_solver, time_marching
-from kan_engine.differential.adaptive_solver import (
-    MAX_STEPS_PER_GRID,
-    is_initial,
-    is_linear,
-    solve_adaptively,
-)
+from kan_engine.differential.adaptive_solver import is_initial, is_linear, solve_adaptively
 from kan_engine.differential.assembly import SolverState
 from kan_engine.differential.collocation import DescentResult, descend
 from kan_engine.differential.problem import DifferentialProblem, parse_problem
 from kan_engine.differential.residual_weights import build_system
 from kan_engine.differential.solution import Solution
+from kan_engine.differential.thresholds import DEFAULT_SOLVER
 from kan_engine.errors import NoSolution
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 from tests.support.engine.differential import CASES, ORDINARY, PARTIAL, Case, last, solved
@@ -42,17 +39,13 @@ def ordinary(equation: str, *conditions: str, high: float = 2.0) -> Differential
     )
 
 
-@pytest.fixture
-def early(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows that give up sooner: the last digits of the place take as long as all before."""
-    monkeypatch.setattr(time_marching, "MIN_WINDOW_SHARE", 3e-3)
-    monkeypatch.setattr(time_marching, "ROUGH_WINDOW_SHARES", {1: 3e-3, 2: 1e-2, 3: 1e-2})
+# Windows that give up sooner: the last digits of the place take as long as all before.
+EARLY = replace(DEFAULT_SOLVER, min_window_share=3e-3, rough_window_shares=(3e-3, 1e-2, 1e-2))
 
 
-@pytest.mark.usefixtures("early")
 def test_a_solution_that_blows_up_is_refused_near_the_place() -> None:
     with pytest.raises(NoSolution, match=r"beyond x = (0\.9|1\.0)\d*"):
-        last(ordinary("Derivative(y(x), x) - y(x)**2", "y(0) - 1"))
+        last(ordinary("Derivative(y(x), x) - y(x)**2", "y(0) - 1"), thresholds=EARLY)
 
 
 def test_an_unknown_without_a_derivative_in_time_is_found_on_the_whole_domain(
@@ -182,16 +175,17 @@ def test_no_descent_takes_more_steps_than_it_may(name: str, monkeypatch: pytest.
 def test_a_descent_ends_where_a_step_is_not_worth_another(order: int, enough: dict[str, float]) -> None:
     problem, axes = CASES["Bratu"].problem(), [SplineAxis.uniform(0, 1, 2, order)]
     start = SolverState(TensorSpline.zero(axes, 1), np.zeros(0))
-    all_the_way = descend(build_system(problem, axes, start), start, steps=MAX_STEPS_PER_GRID)
-    early = descend(build_system(problem, axes, start), start, steps=MAX_STEPS_PER_GRID, **enough)
+    most = DEFAULT_SOLVER.max_steps
+    all_the_way = descend(build_system(problem, axes, start), start, steps=most)
+    early = descend(build_system(problem, axes, start), start, steps=most, **enough)
     assert early.steps < all_the_way.steps
     assert early.moved < 0.01
-    assert CASES["Bratu"].error(Solution.from_state(problem, early.state, [0], 0.0)) < 1e-2
+    assert CASES["Bratu"].error(Solution.from_state(problem, early.state, [0], 0.0, DEFAULT_SOLVER)) < 1e-2
 
 
-def test_a_solution_that_too_few_steps_cannot_follow_is_told_so(early: None) -> None:
+def test_a_solution_that_too_few_steps_cannot_follow_is_told_so() -> None:
     with pytest.raises(NoSolution, match="at most 1 steps are too few"):
-        last(ORDINARY["logistic"].problem(), steps=1)
+        last(ORDINARY["logistic"].problem(), steps=1, thresholds=EARLY)
 
 
 def test_a_solution_that_is_stopped_on_its_way_has_the_domain_that_it_has_reached() -> None:

@@ -5,7 +5,8 @@ from fractions import Fraction
 import pytest
 
 from kan_engine.differential.jets import Jet, SymbolTable, fix_variable
-from kan_engine.differential.parser import FUNCTIONS, MAX_CHARACTERS, parse_equation
+from kan_engine.differential.parser import FUNCTIONS, parse_equation
+from kan_engine.differential.thresholds import DEFAULT_LIMITS
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Expression, Number, Variable, substitute
@@ -266,7 +267,7 @@ def test_what_is_large_and_allowed_is_read_at_once(text: str) -> None:
         ("y(10**10**10)", "not finite"),
         ("Derivative(1e308*x**1e10, x)", "too large"),
         ("Rational(1e300*1e300, 1)", "too large"),
-        ("x" * (MAX_CHARACTERS + 1), "may have 10000 characters"),
+        ("x" * (DEFAULT_LIMITS.max_characters + 1), "may have 10000 characters"),
         ("(" * 100 + "x" + ")" * 100, "deeper than 60"),
         ("sin(" * 100 + "x" + ")" * 100, "deeper than 60"),
         ("x**" * 100 + "x", "deeper than 60"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kan_engine.differential.prony import fit_exponential_sum
+from kan_engine.differential.thresholds import DEFAULT_SOLUTION_LAWS
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm
@@ -34,7 +35,7 @@ def samples(spline: TensorSpline) -> tuple[np.ndarray, ColumnsAndTarget, Columns
 
 def found(law: Law, low: float = 0.0, high: float = 5.0) -> str | None:
     slopes, fit, validation = samples(spline_of(law, low, high))
-    form = fit_exponential_sum({"x": slopes}, fit, validation, FLOOR)
+    form = fit_exponential_sum({"x": slopes}, fit, validation, FLOOR, DEFAULT_SOLUTION_LAWS)
     return None if form is None else written(form, fit, validation)
 
 
@@ -107,7 +108,7 @@ def of_two(law: Law, along: dict[str, list[Law]]) -> ParametricForm | None:
         ]
         derivatives[name] = np.stack(slopes).reshape(5, -1)
     fit, validation = ((columns, np.asarray(law(**columns))) for columns in sets)
-    return fit_exponential_sum(derivatives, fit, validation, FLOOR)
+    return fit_exponential_sum(derivatives, fit, validation, FLOOR, DEFAULT_SOLUTION_LAWS)
 
 
 def test_a_damped_wave_is_an_oscillation_of_one_angle() -> None:

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from kan_engine.differential import collocation
-from kan_engine.differential.adaptive_solver import MAX_STEPS_PER_GRID, solve_adaptively
+from kan_engine.differential.adaptive_solver import solve_adaptively
 from kan_engine.differential.assembly import SolverState
 from kan_engine.differential.collocation import descend
 from kan_engine.differential.problem import parse_problem
 from kan_engine.differential.residual_weights import build_system
+from kan_engine.differential.thresholds import DEFAULT_SOLVER
 from kan_engine.differential.time_marching import march
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 
@@ -30,9 +31,8 @@ def test_windows_grow_again_behind_a_start_that_its_conditions_bend() -> None:
             ({"x": [-1, 1]}, "Subs(Derivative(u(t, x), x), x, -1) - Subs(Derivative(u(t, x), x), x, 1)"),
         ],
     )
-    *windows, reached = march(
-        kinked, [SplineAxis.uniform(0, 0.5, 6, 5), SplineAxis.uniform(-1, 1, 6, 5)], steps=MAX_STEPS_PER_GRID
-    )
+    axes = [SplineAxis.uniform(0, 0.5, 6, 5), SplineAxis.uniform(-1, 1, 6, 5)]
+    *windows, reached = march(kinked, axes, steps=DEFAULT_SOLVER.max_steps, thresholds=DEFAULT_SOLVER)
     assert isinstance(reached, SolverState)
     assert len(windows) < 40
     x, truth = by_fourier()
@@ -115,4 +115,6 @@ def test_no_window_is_finished_when_time_is_up() -> None:
         conditions=[({"t": 0}, "u(0, x) - cos(x)"), ({"x": -1}, "u(t, -1) - 1"), ({"x": 1}, "u(t, 1) - 1")],
     )
     axes = [SplineAxis.uniform(0, 1, 8, 7), SplineAxis.uniform(-1, 1, 8, 7)]
-    assert list(march(problem, axes, steps=MAX_STEPS_PER_GRID, should_stop=lambda: True)) == []
+    most = DEFAULT_SOLVER.max_steps
+    found = march(problem, axes, steps=most, thresholds=DEFAULT_SOLVER, should_stop=lambda: True)
+    assert list(found) == []
