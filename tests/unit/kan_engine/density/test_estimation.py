@@ -164,6 +164,16 @@ def test_the_grid_is_the_finer_the_more_rows_there_are() -> None:
     assert tuple(each.network.stack[0].grid_size for each in found) == DEFAULT_DENSITY.grid_sizes[:2]
 
 
+def test_thresholds_reach_the_grid_the_ends_and_the_penalty() -> None:
+    own = replace(
+        COARSE, grid_sizes=(12, 50, 80), grid_margin=0.5, min_end_gain=np.inf, lambs=(0.1,), block_rows=64
+    )
+    x = SAMPLES["uniform"]
+    found = fit_univariate_density(x, np.ones(len(x)), DensityConfig(thresholds=own))
+    assert found.network.stack[0].grid_size == 12
+    assert (found.support, found.lamb) == (((-np.inf, np.inf),), 0.1)
+
+
 @pytest.mark.parametrize("order", [1, 6])
 def test_splines_without_slopes_and_stiff_ones_are_refused(order: int) -> None:
     with pytest.raises(InvalidConfig, match="between 2 and 5"):

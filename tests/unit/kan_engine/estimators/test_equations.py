@@ -5,6 +5,12 @@ import pandas as pd
 import pytest
 
 from kan_engine import InvalidData, InvalidEquation, SolvedEquations, solve
+from kan_engine.differential.thresholds import (
+    EquationLimits,
+    EquationThresholds,
+    SolutionLawThresholds,
+    SolverThresholds,
+)
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
@@ -53,3 +59,31 @@ def test_a_problem_without_conditions_and_measurements_of_nothing_are_refused() 
         solve(["Derivative(y(x), x) + y(x)"], **DECAY)
     with pytest.raises(InvalidData, match="no column of the unknowns y"):
         solve(["Derivative(y(x), x) + k*y(x)"], parameters={"k": 1.0}, measurements={"x": [0.0]}, **DECAY)
+
+
+def test_thresholds_reach_the_parser_the_solver_and_the_search_for_laws() -> None:
+    decay, start = ["Derivative(y(x), x) + y(x)"], [({"x": 0.0}, "y(0) - 1")]
+    short = EquationThresholds(limits=EquationLimits(max_characters=10))
+    with pytest.raises(InvalidEquation, match="may have 10 characters"):
+        solve(decay, conditions=start, thresholds=short, **DECAY)
+    solver = SolverThresholds(initial_grid_sizes=(5, 8, 4), max_grid_levels=1, check_points=50)
+    strict = EquationThresholds(solver=solver, laws=SolutionLawThresholds(proof_tolerance=0.0))
+    found = solve(decay, conditions=start, thresholds=strict, **DECAY)
+    assert found.solution.spline.axes[0].size == 5
+    assert len(found.solution.check_points["x"]) == 50
+    assert found.formulas is None
+
+
+def test_thresholds_reach_the_estimation_of_parameters() -> None:
+    x = np.linspace(0.0, 2.0, 20)
+    found = solve(
+        ["Derivative(y(x), x) + k*y(x)"],
+        parameters={"k": 1.0},
+        measurements={"x": x, "y": np.exp(-1.7 * x)},
+        symbolic=False,
+        thresholds=EquationThresholds(
+            solver=SolverThresholds(initial_grid_sizes=(20, 8, 4), max_grid_levels=3, split_shares=())
+        ),
+        **DECAY,
+    )
+    assert found.solution.spline.axes[0].size == 20
