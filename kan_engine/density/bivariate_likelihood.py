@@ -20,17 +20,11 @@ from torch import Tensor
 
 from kan_engine.cost import JACOBIAN_BYTES
 from kan_engine.density.bivariate_mesh import LATTICE_POINTS, BivariateMesh, WeightedPoints
+from kan_engine.density.thresholds import DensityThresholds
 from kan_engine.network.grid_updates import update_misplaced_layer_grids_
 from kan_engine.network.kan import KAN, copy_network
-from kan_engine.numerics.damped_least_squares import Damping, DampingConfig, NormalEquations, Point, descend
+from kan_engine.numerics.damped_least_squares import Damping, NormalEquations, Point, descend
 from kan_engine.training.gauss_newton import add_square_, flatten_weights, set_weights_, trainable_edges
-
-NEGLIGIBLE_MASS = 1e-10  # share of the probability mass; a step leaves out nodes with less
-MAX_LOG_Z_ERROR = 0.01  # a larger difference means spikes between the quadrature nodes
-MIN_STEP_GAIN = 0.02  # in log-likelihood of all rows; a step that gains less is the last
-MAX_REGRID_LOSS = 0.01  # increase of the objective above which an updated grid is undone
-DAMPING = DampingConfig(lowest=1e-9, tries=12, min_diagonal=1e-5)
-RIDGE = 1e-9  # penalty of a squared weight: selects small weights among equivalent networks
 
 ShouldStop = Callable[[], bool]
 
@@ -94,6 +88,10 @@ class Likelihood:
     frame: BivariateMesh
     rows: WeightedPoints
 
+    @property
+    def _limits(self) -> DensityThresholds:
+        return self.frame.thresholds
+
     @torch.no_grad()
     def train(
         self, start: FittedBivariate, lamb: float, most: int, should_stop: ShouldStop
@@ -105,7 +103,11 @@ class Likelihood:
         coarse, medium = (
             log_normaliser(network, rule) for rule in (self.frame.coarse_rule, self.frame.medium_rule)
         )
-        return FittedBivariate(network, medium, steps) if abs(coarse - medium) < MAX_LOG_Z_ERROR else start
+        return (
+            FittedBivariate(network, medium, steps)
+            if abs(coarse - medium) < self._limits.joint_max_log_z_error
+            else start
+        )
 
     @torch.no_grad()
     def evaluate(self, network: KAN, lamb: float) -> ObjectiveEvaluation:
@@ -117,7 +119,7 @@ class Likelihood:
         )
         loss = _log_integral(values, rule) - float(share @ self.rows.values(network))
         weights = flatten_weights(network, trainable_edges(network))
-        price = lamb * float(bends @ bends) + RIDGE * float(weights @ weights)
+        price = lamb * float(bends @ bends) + self._limits.joint_ridge * float(weights @ weights)
         return ObjectiveEvaluation(values, bends, loss, loss + 0.5 * price)
 
     def _update_grids_(self, network: KAN, lamb: float) -> None:
@@ -125,19 +127,25 @@ class Likelihood:
         for last in network.stack[1:]:
             knots, weight, before = last.knots, last.weight, self.evaluate(network, lamb)
             is_moved = update_misplaced_layer_grids_(last, self.frame.lattice.nodes(network))
-            if is_moved and self.evaluate(network, lamb).objective > before.objective + MAX_REGRID_LOSS:
+            if (
+                is_moved
+                and self.evaluate(network, lamb).objective
+                > before.objective + self._limits.joint_max_regrid_loss
+            ):
                 last.knots, last.weight = knots, weight
 
     def _run_steps_(self, network: KAN, lamb: float, most: int, should_stop: ShouldStop) -> Iterator[float]:
         """Train in place; yield the mean log-likelihood after every step that lowers the objective."""
         point = _NetworkPoint.build(self, network, lamb)
-        for step in descend(point, Damping.start(DAMPING), steps=most, should_stop=should_stop):
+        for step in descend(
+            point, Damping.start(self._limits.joint_damping), steps=most, should_stop=should_stop
+        ):
             step.point.put_(step.point.weights)  # the last proposal may have been rejected
             if not step.accepted:
                 return
             fall, point = float(point.objective - step.point.objective), step.point
             yield -point.here.loss
-            if fall < MIN_STEP_GAIN / len(self.rows):
+            if fall < self._limits.joint_min_step_gain / len(self.rows):
                 return
 
     def matrix_and_gradient(
@@ -147,8 +155,13 @@ class Likelihood:
         mean, matrix = self._jacobian_moments(network, len(weights), here.values)
         bends, price = _third_differences(self.frame.lattice.jacobian(network)), torch.zeros_like(matrix)
         add_square_(price, bends)
-        matrix.add_(price, alpha=lamb).diagonal().add_(RIDGE)
-        gradient = mean - self.rows.mean_slopes(network) + lamb * here.bends @ bends + RIDGE * weights
+        matrix.add_(price, alpha=lamb).diagonal().add_(self._limits.joint_ridge)
+        gradient = (
+            mean
+            - self.rows.mean_slopes(network)
+            + lamb * here.bends @ bends
+            + self._limits.joint_ridge * weights
+        )
         return matrix, gradient
 
     def _jacobian_moments(
@@ -158,7 +171,7 @@ class Likelihood:
         rule = self.frame.coarse_rule
         p = torch.softmax(values + rule.weights.log(), 0)
         mean, second = p.new_zeros(count), p.new_zeros(count, count)
-        kept = (p > NEGLIGIBLE_MASS).nonzero()[:, 0]
+        kept = (p > self._limits.joint_negligible_mass).nonzero()[:, 0]
         for part in torch.split(kept, max(1, JACOBIAN_BYTES // (8 * count))):
             slopes = rule[part].jacobian(network)
             mean += p[part] @ slopes

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kan_engine.numerics.damping_config import DampingConfig
+
 
 @dataclass(frozen=True, kw_only=True)
 class DensityThresholds:
@@ -52,6 +54,12 @@ class DensityThresholds:
             one is tried.
         min_likelihood_loss: In log-likelihood.
         steps_per_lamb, final_steps: For each λ in cross-validation; finally with all rows.
+        joint_damping: Of a step; ``min_diagonal`` limits weights with little effect.
+        joint_min_step_gain: In log-likelihood of all rows; a step that gains less is the last.
+        joint_ridge: Penalty of a squared weight: selects small weights among equivalent networks.
+        joint_max_regrid_loss: Increase of the objective above which an updated grid is undone.
+        joint_negligible_mass: Share of the probability mass; a step leaves out nodes with less.
+        joint_max_log_z_error: A larger difference means spikes between the quadrature nodes.
         stds_per_node_unit: Initial scale of a hidden node.
         tail_stds: Extent of integrals beyond the grid, in standard deviations.
         tail_panels: Quadrature panels over a tail, for each panel in a grid interval.
@@ -110,6 +118,12 @@ class DensityThresholds:
     min_likelihood_loss: float = 1.0
     steps_per_lamb: int = 6
     final_steps: int = 20
+    joint_damping: DampingConfig = DampingConfig(lowest=1e-9, tries=12, min_diagonal=1e-5)
+    joint_min_step_gain: float = 0.02
+    joint_ridge: float = 1e-9
+    joint_max_regrid_loss: float = 0.01
+    joint_negligible_mass: float = 1e-10
+    joint_max_log_z_error: float = 0.01
     stds_per_node_unit: float = 4.0
     tail_stds: float = 4.0
     tail_panels: int = 2

@@ -20,22 +20,12 @@ from torch import Tensor
 
 from kan_engine.differential.assembly import FrontLayout, MeasurementBlock, ResidualBlock, SolverState
 from kan_engine.differential.problem import DifferentialProblem
-from kan_engine.numerics.damped_least_squares import Damping, DampingConfig, Proposal, take_step
+from kan_engine.differential.thresholds import SolverThresholds
+from kan_engine.numerics.damped_least_squares import Damping, Proposal, take_step
 from kan_engine.numerics.frontal_solver import RELATIVE_PIVOT_SHIFT, Front, IndefiniteMatrix
 from kan_engine.splines.tensor_product import SplineAxis
 
 Array = np.ndarray
-MIN_ELIMINATED_UNKNOWNS = 32  # at a time; few large eliminations are faster
-LARGE_FRONT_UNKNOWNS = 500  # from this size of the front, `should_stop` is called before every elimination
-DAMPING = DampingConfig(decrease=1 / 30, increase=10.0, highest=1e6, tries=100)
-MIN_DAMPING = 1e-8  # the first after an undamped step that failed
-MAX_FAILED_FREE_STEPS = 2  # consecutive failures of undamped steps, after which none is tried any more
-ROUNDING_OBJECTIVE = 1e-20  # objective of a solution exact to rounding
-MIN_RELATIVE_STEP = 1e-12  # relative to the unknowns; a smaller step is the last
-# Relative to the information with all unknowns fixed; less leaves a direction open
-UNDETERMINED_INFORMATION = 25 * RELATIVE_PIVOT_SHIFT
-MAX_UNDETERMINED_SHARE = 1e-6  # squared share of a coefficient in undetermined directions
-MIN_RELATIVE_DECREASE = 1e-3  # relative decrease of the objective; a step with less is the last
 
 
 class LeastSquaresSystem:
@@ -46,6 +36,7 @@ class LeastSquaresSystem:
         axes: The grids.
         rows: Equations, conditions, anchors and measurements.
         order: For each axis, its number in the states of the callers.
+        thresholds: Of the solver.
     """
 
     def __init__(
@@ -54,12 +45,13 @@ class LeastSquaresSystem:
         axes: Sequence[SplineAxis],
         rows: Sequence[ResidualBlock | MeasurementBlock],
         order: Sequence[int],
+        thresholds: SolverThresholds,
     ) -> None:
-        self.order = order
+        self.order, self.thresholds = order, thresholds
         self.problem, self.axes, self.rows = problem, tuple(axes), list(rows)
         block = len(problem.unknowns) * prod(axis.terms for axis in axes[1:])
         is_whole = any(each.is_tied for each in rows)
-        stride = axes[0].size if is_whole else max(1, MIN_ELIMINATED_UNKNOWNS // block)
+        stride = axes[0].size if is_whole else max(1, thresholds.min_eliminated_unknowns // block)
         self._layout = FrontLayout(block, stride, min(stride + axes[0].order, axes[0].terms))
 
     def sum_of_squares(self, state: SolverState) -> float:
@@ -97,9 +89,12 @@ class LeastSquaresSystem:
         information, whole = (each.numpy() for each in front.border_information())
         unit = np.sqrt(np.where(whole > 0, whole, 1.0))
         told, directions = np.linalg.eigh(information / np.outer(unit, unit))
-        shares, is_open = np.square(directions), told < UNDETERMINED_INFORMATION
+        shares, is_open = (
+            np.square(directions),
+            told < self.thresholds.undetermined_information * RELATIVE_PIVOT_SHIFT,
+        )
         variances: Array = shares[:, ~is_open] @ (1 / told[~is_open]) / unit**2
-        variances[shares[:, is_open].sum(1) > MAX_UNDETERMINED_SHARE] = np.inf
+        variances[shares[:, is_open].sum(1) > self.thresholds.max_undetermined_share] = np.inf
         return variances
 
     def _assemble_front(
@@ -113,7 +108,7 @@ class LeastSquaresSystem:
         in_order = heapq.merge(*(rows.contributions(layout, state) for rows in self.rows), key=itemgetter(0))
         for slab, parts in groupby(in_order, key=itemgetter(0)):
             while slab >= start + layout.stride:
-                if len(front.gradient) > LARGE_FRONT_UNKNOWNS and should_stop():
+                if len(front.gradient) > self.thresholds.large_front_unknowns and should_stop():
                     raise StepInterrupted
                 front.advance(layout.stride)
                 start += layout.stride
@@ -156,9 +151,9 @@ def descend(
     state: SolverState,
     *,
     steps: int,
-    strongest: float = DAMPING.highest,
+    strongest: float | None = None,
     settled: float = 0.0,
-    slight: float = MIN_RELATIVE_DECREASE,
+    slight: float | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> DescentResult:
     """Minimise the objective by Levenberg-Marquardt steps.
@@ -167,15 +162,16 @@ def descend(
         system: The rows.
         state: Initial state.
         steps: Maximum number of steps.
-        strongest: Largest damping.
+        strongest: Largest damping; by default that of the thresholds.
         settled: Size of a step, relative to the unknowns; a smaller step is the last. The tolerance is at
-            least ``MIN_RELATIVE_STEP``.
+            least ``min_relative_step``.
         slight: Relative decrease of the objective; a step with less is the last.
         should_stop: Called before and within every step; an interrupted step is discarded.
     """
-    start = state.permute_axes(system.order)
+    limits, start = system.thresholds, state.permute_axes(system.order)
+    slight = limits.min_relative_decrease if slight is None else slight
     reached = DescentResult(start, system.sum_of_squares(start), np.inf, 0)
-    damping = _FreeStepDamping(replace(DAMPING, highest=strongest), torch.zeros(1, dtype=torch.float64))
+    damping = _FreeStepDamping.build(limits, strongest)
 
     def propose(value: Tensor) -> Proposal[DescentResult]:
         found = _try_step(system, reached, float(value), should_stop)
@@ -184,13 +180,13 @@ def descend(
     while reached.steps < steps and not should_stop():
         step = take_step(reached, propose, damping, should_stop)
         if not step.accepted:
-            if reached.sum_of_squares < ROUNDING_OBJECTIVE:  # the initial state is the solution
+            if reached.sum_of_squares < limits.rounding_objective:  # the initial state is the solution
                 reached = replace(reached, moved=0.0)
             break
         is_slight = reached.sum_of_squares - step.point.sum_of_squares < slight * reached.sum_of_squares
         reached = step.point
-        if reached.moved < max(settled, MIN_RELATIVE_STEP) or (
-            is_slight and damping.is_free and reached.sum_of_squares > ROUNDING_OBJECTIVE
+        if reached.moved < max(settled, limits.min_relative_step) or (
+            is_slight and damping.is_free and reached.sum_of_squares > limits.rounding_objective
         ):
             break
     back = [int(a) for a in np.argsort(system.order)]
@@ -202,23 +198,33 @@ class _FreeStepDamping(Damping):
     """Undamped steps as long as they succeed.
 
     Attributes:
-        failed: Consecutive failures of undamped steps.
+        first: Damping after an undamped step that failed.
+        patience: Consecutive failures of undamped steps, after which none is tried any more.
+        failed: Their number.
         is_free: Whether the last step was hardly damped or undamped.
     """
 
+    first: float
+    patience: int
     failed: int = 0
     is_free: bool = True
+
+    @staticmethod
+    def build(limits: SolverThresholds, strongest: float | None) -> _FreeStepDamping:
+        damping = limits.damping if strongest is None else replace(limits.damping, highest=strongest)
+        none = torch.zeros(1, dtype=torch.float64)
+        return _FreeStepDamping(damping, none, limits.first_damping, limits.max_failed_free_steps)
 
     def update_(self, accepted: Tensor, ratio: Tensor | None = None) -> None:  # noqa: ARG002
         """Adapt to a step that was accepted or rejected."""
         value = float(self.value)
-        self.is_free = value <= MIN_DAMPING
+        self.is_free = value <= self.first
         if value == 0:
             self.failed = 0 if accepted else self.failed + 1
         if not accepted:
-            value = max(MIN_DAMPING, self.config.increase * value)
+            value = max(self.first, self.config.increase * value)
         elif self.is_free:
-            value = MIN_DAMPING if self.failed >= MAX_FAILED_FREE_STEPS else 0.0
+            value = self.first if self.failed >= self.patience else 0.0
         else:
             value *= self.config.decrease
         self.value.fill_(value)
@@ -235,7 +241,7 @@ def _try_step(
     before, after = start.state.spline, state.spline
     moved = float((replace(after, coef=after.coef - before.coef).magnitudes() / after.magnitudes()).max())
     found = DescentResult(state, system.sum_of_squares(state), moved, start.steps + 1)
-    if max(found.sum_of_squares, start.sum_of_squares) < ROUNDING_OBJECTIVE:
+    if max(found.sum_of_squares, start.sum_of_squares) < system.thresholds.rounding_objective:
         # Steps must get shorter where the objective is rounding.
         return None if moved > start.moved / 2 else found
     return found if found.sum_of_squares < start.sum_of_squares else None

@@ -71,7 +71,7 @@ def build_system(
         rows.append(build_rows(residual, weigh_condition(residual), anchor))
     for unknown, points, values, weight in measured:
         rows.append(MeasurementBlock(axes, points[:, list(order)], unknown, values, weight))
-    return LeastSquaresSystem(problem, axes, rows, order)
+    return LeastSquaresSystem(problem, axes, rows, order, thresholds)
 
 
 def front_order(problem: DifferentialProblem, axes: Sequence[SplineAxis]) -> tuple[int, ...]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kan_engine.numerics.damping_config import DampingConfig
+
 
 @dataclass(frozen=True, kw_only=True)
 class EquationLimits:
@@ -49,10 +51,18 @@ class SolverThresholds:
         step_tolerance_share: Of the largest jump: smaller steps are below the error of the grid and end the
             descent.
         min_step_decrease: Relative; a step with less is the last, since small gains near a kink never end.
+        min_relative_decrease: The same of starts and of estimates of coefficients.
+        min_relative_step: Relative to the unknowns; a smaller step is the last.
+        rounding_objective: Objective of a solution exact to rounding.
+        damping: Of Gauss-Newton steps that fail undamped.
+        first_damping: Of the step after an undamped one that failed.
+        max_failed_free_steps: Consecutive failures of undamped steps, after which none is tried any more.
         change_tolerance, stall_ratio: The search ends if the relative change between grids is below the
             first, but above this share of the change before.
         max_step_multiplications, max_step_bytes: Of a step on a finer grid; more keep the grid as it is.
         max_chunk_numbers: Of a Jacobian that is assembled at a time.
+        min_eliminated_unknowns: At a time; few large eliminations are faster.
+        large_front_unknowns: From this size of the front, ``should_stop`` is called before every elimination.
         condition_weight: Of conditions relative to equations.
         start_constants: Initial values of nonlinear problems that are not solved by time marching.
         converged_change, solved_violation: Largest change in the last step, and largest relative violation,
@@ -77,6 +87,9 @@ class SolverThresholds:
             violate equations.
         final_weight: In the last fit, after which the equations hold.
         small_change: Between grids, relative to the unknowns.
+        undetermined_information: Of a coefficient, relative to the information with all unknowns fixed, in
+            roundings; less leaves a direction open.
+        max_undetermined_share: Squared share of a coefficient in open directions.
 
         check_points: At which violations are measured.
         continuation_step_size, continuation_steps: Towards the centre of the box, as a share of the distance,
@@ -94,11 +107,19 @@ class SolverThresholds:
     split_shares: tuple[float, ...] = (1e-2, 1e-1, 0.5)
     step_tolerance_share: float = 1e-3
     min_step_decrease: float = 5e-2
+    min_relative_decrease: float = 1e-3
+    min_relative_step: float = 1e-12
+    rounding_objective: float = 1e-20
+    damping: DampingConfig = DampingConfig(decrease=1 / 30, increase=10.0, highest=1e6, tries=100)
+    first_damping: float = 1e-8
+    max_failed_free_steps: int = 2
     change_tolerance: float = 1e-8
     stall_ratio: float = 0.5
     max_step_multiplications: float = 3e10
     max_step_bytes: float = 2.0**31
     max_chunk_numbers: int = 2**22
+    min_eliminated_unknowns: int = 32
+    large_front_unknowns: int = 500
     condition_weight: float = 10.0
     start_constants: tuple[float, ...] = (0.0, 1.0, -1.0)
     converged_change: float = 1e-6
@@ -123,6 +144,8 @@ class SolverThresholds:
     refinement_weights: tuple[float, ...] = (0.1, 0.01, 1e-3)
     final_weight: float = 1e-4
     small_change: float = 1e-2
+    undetermined_information: float = 25.0
+    max_undetermined_share: float = 1e-6
 
     check_points: int = 4000
     continuation_step_size: float = 0.02

@@ -16,39 +16,16 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from kan_engine.numerics.damping_config import DampingConfig
+
 P = TypeVar("P", bound="Point")
 T = TypeVar("T", bound="HasObjective")
 
 
-@dataclass(frozen=True, kw_only=True)
-class DampingConfig:
-    """How μ follows the steps.
-
-    Attributes:
-        initial: μ of the first step.
-        decrease: Factor after an accepted step; with a predicted decrease the smallest factor, of a step that
-            reaches all of it (Nielsen, "Damping parameter in Marquardt's method", IMM-REP-1999-05).
-        increase: Factor after a rejected step.
-        acceleration: Factor of that factor after each further rejected one.
-        lowest, highest: Bounds of μ.
-        tries: Values of μ that are tried at one point. Problems of a batch wait for each other: with 1 try
-            those that rejected the step take the next one at the same point.
-        min_diagonal: Lower bound of D over its largest entry, so that unknowns with little effect stay put.
-    """
-
-    initial: float = 1e-3
-    decrease: float = 0.2
-    increase: float = 5.0
-    acceleration: float = 1.0
-    lowest: float = 1e-15
-    highest: float = 1e12
-    tries: int = 1
-    min_diagonal: float = 1e-8
-
-    def scale(self, matrix: Float[Tensor, "problem P P"]) -> Float[Tensor, "problem P"]:
-        """D: the diagonal, bounded from below."""
-        diagonal = matrix.diagonal(dim1=1, dim2=2)
-        return torch.maximum(diagonal, self.min_diagonal * diagonal.amax(1, keepdim=True) + 1e-300)
+def damping_scale(matrix: Float[Tensor, "problem P P"], config: DampingConfig) -> Float[Tensor, "problem P"]:
+    """D: the diagonal, bounded from below."""
+    diagonal = matrix.diagonal(dim1=1, dim2=2)
+    return torch.maximum(diagonal, config.min_diagonal * diagonal.amax(1, keepdim=True) + 1e-300)
 
 
 @dataclass(eq=False)
@@ -222,7 +199,7 @@ class _Proposer(Generic[P]):
 
     def __init__(self, point: P, equations: NormalEquations, config: DampingConfig) -> None:
         self._point, self._equations = point, equations
-        self._scale = config.scale(equations.matrix)
+        self._scale = damping_scale(equations.matrix, config)
 
     def __call__(self, damping: Tensor) -> Proposal[P]:
         equations = self._equations

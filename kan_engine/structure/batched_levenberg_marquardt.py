@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kan_engine.numerics.damped_least_squares import Damping, DampingConfig, NormalEquations, Point, descend
+from kan_engine.numerics.damped_least_squares import Damping, NormalEquations, Point, descend
+from kan_engine.numerics.damping_config import DampingConfig
 from kan_engine.structure.batched_networks import (
     ForwardPass,
     InputTerms,

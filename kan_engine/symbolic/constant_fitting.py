@@ -89,7 +89,8 @@ def refit_constants(form: ParametricForm, data: ColumnsAndTarget, *, iterations:
             full_output=True,
             ftol=MIN_GAIN,
             xtol=MIN_STEP,
-            gtol=0.0, factor=0.1,
+            gtol=0.0,
+            factor=0.1,
             maxfev=2 * iterations,
         )[0]  # ``least_squares`` runs the same code, and takes six times as long before and after it
     is_better = _mean_square(residuals.at(values)) < before

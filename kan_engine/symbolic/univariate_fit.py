@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kan_engine.expressions.library import LIBRARY, Function
-from kan_engine.numerics.damped_least_squares import Damping, DampingConfig, NormalEquations, Point, descend
+from kan_engine.numerics.damped_least_squares import Damping, NormalEquations, Point, descend
+from kan_engine.numerics.damping_config import DampingConfig
 
 Array = NDArray[np.float64]
 T = TypeVar("T")

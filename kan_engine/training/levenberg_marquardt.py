@@ -9,7 +9,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kan_engine.network.kan import KAN
-from kan_engine.numerics.damped_least_squares import DampedMatrix, Damping, DampingConfig, Proposal, take_step
+from kan_engine.numerics.damped_least_squares import (
+    DampedMatrix,
+    Damping,
+    Proposal,
+    damping_scale,
+    take_step,
+)
+from kan_engine.numerics.damping_config import DampingConfig
 from kan_engine.training.evidence import Evidence
 from kan_engine.training.gauss_newton import (
     EdgeMasks,
@@ -122,7 +129,7 @@ def take_step_(
     if problem.evidence:
         add_edge_blocks_(matrix, edges, problem.evidence.penalty_blocks(edges))
     gradient = gradient + _penalty_gradient(network, problem, edges)
-    scale = DAMPING.scale(matrix[None])
+    scale = damping_scale(matrix[None], DAMPING)
     gauge = symmetry_directions(network, problem.rows, problem.loss, edges)
     held = damping.hold * damping.trust * (gauge.T @ gauge)
 
@@ -199,7 +206,7 @@ def _update_evidence_(
     whole = matrix.clone()
     add_edge_blocks_(whole, edges, problem.evidence.penalty_blocks(edges))
     factor, failed = torch.linalg.cholesky_ex(
-        whole + torch.diag(RELATIVE_JITTER * DAMPING.scale(whole[None])[0])
+        whole + torch.diag(RELATIVE_JITTER * damping_scale(whole[None], DAMPING)[0])
     )
     if not failed:
         slope = gradient + _penalty_gradient(network, problem, edges)

@@ -1,13 +1,16 @@
 """The likelihood of two columns: it begins as the normal law, which has no price, and steps raise it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from kan_engine.density.bivariate import build_normal_network
-from kan_engine.density.bivariate_likelihood import MIN_STEP_GAIN, FittedBivariate, Likelihood, log_normaliser
+from kan_engine.density.bivariate_likelihood import FittedBivariate, Likelihood, log_normaliser
 from kan_engine.density.bivariate_mesh import BivariateMesh
+from kan_engine.density.thresholds import DEFAULT_DENSITY
 
 COVARIANCE = np.array([[0.2, 0.12], [0.12, 0.3]])
 
@@ -55,7 +58,9 @@ def test_every_step_but_the_last_gains_what_counts(likelihood: Likelihood) -> No
     before, after = (likelihood.evaluate(each.network, 1e-3) for each in (start, found))
     assert len(found.steps) > 1
     assert found.steps[-1] == pytest.approx(-after.loss)
-    assert after.objective < before.objective - (len(found.steps) - 1) * MIN_STEP_GAIN / 80
+    assert (
+        after.objective < before.objective - (len(found.steps) - 1) * DEFAULT_DENSITY.joint_min_step_gain / 80
+    )
 
 
 def test_training_leaves_the_network_that_it_began_with(likelihood: Likelihood) -> None:
@@ -82,8 +87,9 @@ def test_without_time_nothing_changes(likelihood: Likelihood) -> None:
 
 
 def test_where_the_quadrature_misses_a_spike_the_network_stays_as_it_was(
-    likelihood: Likelihood, monkeypatch: pytest.MonkeyPatch
+    likelihood: Likelihood,
 ) -> None:
-    monkeypatch.setattr("kan_engine.density.bivariate_likelihood.MAX_LOG_Z_ERROR", 0.0)
+    strict = replace(DEFAULT_DENSITY, joint_max_log_z_error=0.0)
+    likelihood = replace(likelihood, frame=replace(likelihood.frame, thresholds=strict))
     start = begun(likelihood)
     assert likelihood.train(start, 1e-3, 2, lambda: False) is start
