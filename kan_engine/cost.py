@@ -13,36 +13,76 @@ from typing import Literal
 Method = Literal["levenberg_marquardt", "adam", "lbfgs"]
 
 MiB = 2**20
+DOUBLE_BYTES, SINGLE_BYTES = 8, 4  # bytes per number
+# Block sizes of all evaluations, which do not depend on a training
 FEATURE_BYTES = 4 * MiB  # basis values of one block of rows; a block of this size stays in the cache
 JACOBIAN_BYTES = 32 * MiB  # Jacobian of one block of rows
-BATCH_ROWS = 256  # rows of one Adam step
-MAX_SPARSITY_ROWS, MIN_SPARSITY_ROWS = 20_000, 1_000  # rows on which L-BFGS evaluates the sparsity penalty
-SPARSITY_BYTES = 32 * MiB  # activations at these rows
-MAX_SECOND_ORDER_WORK = 4e10  # multiply-adds of one second-order step above which first order is cheaper
 
-DOUBLE_BYTES, SINGLE_BYTES = 8, 4  # bytes per number
-OVERHEAD_BYTES = 32 * MiB  # small objects, and freed memory that the process keeps (keep_freed_memory)
-EXTRA_COLUMNS = 8  # per row, in addition to the inputs: targets, weights and shares, losses, row order
-HIDDEN_COPIES = 3  # copies of a hidden layer's nodes at all rows while grids are moved
-FEATURE_COPIES = 6  # copies of a block of basis values: nonzero values, indices, slopes, gradients
-JACOBIAN_COPIES = 2  # copies of a block of the Jacobian
-SECOND_ORDER_MATRICES = 7  # P × P, per step: normal, damped and penalised matrix, their factors
-ADAM_VECTORS, LBFGS_VECTORS = 12, 46  # P-vectors: weights, gradients, moments; stored steps and changes
 
-# Seconds on one core of an AMD EPYC of 2023, measured by the section ``cost`` of the benchmarks.
-BATCH_SECONDS = 6e-4  # per batch and layer, independent of their size
-EPOCH_SECONDS = 1e-3  # per epoch, in addition to its batches
-EPOCH_WEIGHT_SECONDS = 1e-8  # per weight in memory and epoch: copies, weighting and penalty
-BATCH_FEATURE_SECONDS = 2e-9  # per basis value in a batch, with its gradient
-FEATURE_SECONDS = 4.5e-9  # per basis value in a block
-GRADIENT_SECONDS = 9e-9  # per basis value in a block, with its gradient
-JACOBIAN_SECONDS = 3e-8  # per basis value in a block, with its rows of the Jacobian
-WEIGHT_SECONDS = 1e-10  # per weight and row, with the gradient
-SPARSITY_SECONDS = 2e-9  # per weight and row for the sparsity penalty
-SQUARE_SECONDS = 3e-11  # per multiply-add of the normal matrix
-FACTOR_SECONDS = 5e-11  # per P³, for all factors and inverses of a step
+@dataclass(frozen=True, kw_only=True)
+class CostModel:
+    """The numbers of the cost model.
 
-GRID_SIZES = (3, 5, 10, 20)  # grid sizes that a network of given shape is trained on, coarse to fine
+    Times are of one core of an AMD EPYC of 2023, measured by the section ``cost`` of the benchmarks.
+
+    Attributes:
+        batch_rows: Rows of one Adam step.
+        max_sparsity_rows, min_sparsity_rows: On which L-BFGS evaluates the sparsity penalty.
+        sparsity_bytes: Activations at these rows.
+        max_second_order_work: Multiply-adds of one second-order step above which first order is cheaper.
+        grid_sizes: That a network of given shape is trained on, coarse to fine.
+
+        overhead_bytes: Small objects, and freed memory that the process keeps (``keep_freed_memory``).
+        extra_columns: Per row, in addition to the inputs: targets, weights and shares, losses, row order.
+        hidden_copies: Of a hidden layer's nodes at all rows while grids are moved.
+        feature_copies: Of a block of basis values: nonzero values, indices, slopes, gradients.
+        jacobian_copies: Of a block of the Jacobian.
+        second_order_matrices: P × P, per step: normal, damped and penalised matrix, their factors.
+        adam_vectors, lbfgs_vectors: P-vectors: weights, gradients, moments; stored steps and changes.
+
+        batch_seconds: Per batch and layer, independent of their size.
+        epoch_seconds: Per epoch, in addition to its batches.
+        epoch_weight_seconds: Per weight in memory and epoch: copies, weighting and penalty.
+        batch_feature_seconds: Per basis value in a batch, with its gradient.
+        feature_seconds: Per basis value in a block.
+        gradient_seconds: Per basis value in a block, with its gradient.
+        jacobian_seconds: Per basis value in a block, with its rows of the Jacobian.
+        weight_seconds: Per weight and row, with the gradient.
+        sparsity_seconds: Per weight and row for the sparsity penalty.
+        square_seconds: Per multiply-add of the normal matrix.
+        factor_seconds: Per P³, for all factors and inverses of a step.
+    """
+
+    batch_rows: int = 256
+    max_sparsity_rows: int = 20_000
+    min_sparsity_rows: int = 1_000
+    sparsity_bytes: int = 32 * MiB
+    max_second_order_work: float = 4e10
+    grid_sizes: tuple[int, ...] = (3, 5, 10, 20)
+
+    overhead_bytes: int = 32 * MiB
+    extra_columns: int = 8
+    hidden_copies: int = 3
+    feature_copies: int = 6
+    jacobian_copies: int = 2
+    second_order_matrices: int = 7
+    adam_vectors: int = 12
+    lbfgs_vectors: int = 46
+
+    batch_seconds: float = 6e-4
+    epoch_seconds: float = 1e-3
+    epoch_weight_seconds: float = 1e-8
+    batch_feature_seconds: float = 2e-9
+    feature_seconds: float = 4.5e-9
+    gradient_seconds: float = 9e-9
+    jacobian_seconds: float = 3e-8
+    weight_seconds: float = 1e-10
+    sparsity_seconds: float = 2e-9
+    square_seconds: float = 3e-11
+    factor_seconds: float = 5e-11
+
+
+DEFAULT_COST = CostModel()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +97,7 @@ class Workload:
         is_sparse: Whether there is a sparsity penalty (λ > 0).
         groups: Number of parallel networks, without edges between their hidden nodes.
         batch_rows: Rows of one Adam step.
+        cost: Numbers of the cost model.
     """
 
     width: tuple[int, ...]
@@ -65,7 +106,8 @@ class Workload:
     validation_rows: int = 0
     is_sparse: bool = False
     groups: int = 1
-    batch_rows: int = BATCH_ROWS
+    batch_rows: int = DEFAULT_COST.batch_rows
+    cost: CostModel = DEFAULT_COST
 
     @property
     def edges(self) -> int:
@@ -92,61 +134,69 @@ class Workload:
 
     def method(self) -> Method:
         """Method that ``optimizer: "auto"`` selects."""
-        return select_method(self.rows, self.width[-1], self.parameters, is_sparse=self.is_sparse)
+        return select_method(
+            self.rows, self.width[-1], self.parameters, is_sparse=self.is_sparse, cost=self.cost
+        )
 
     def memory_bytes(self, method: Method) -> int:
         """Peak memory of the training in bytes, including the scaled rows."""
-        scaled = (self.rows + self.validation_rows) * (self.width[0] + self.width[-1] + EXTRA_COLUMNS)
+        cost = self.cost
+        scaled = (self.rows + self.validation_rows) * (self.width[0] + self.width[-1] + cost.extra_columns)
         is_followed = method != "adam" or self.is_sparse  # otherwise nodes are normalised and grids fixed
-        grids = is_followed * HIDDEN_COPIES * self.rows * max(self.width[1:-1], default=0)
+        grids = is_followed * cost.hidden_copies * self.rows * max(self.width[1:-1], default=0)
         rows = min(self.rows, max(1, FEATURE_BYTES // (DOUBLE_BYTES * self.features)))
-        block = FEATURE_COPIES * rows * self.features
-        return OVERHEAD_BYTES + DOUBLE_BYTES * (scaled + grids + block) + self._method_bytes(method)
+        block = cost.feature_copies * rows * self.features
+        return cost.overhead_bytes + DOUBLE_BYTES * (scaled + grids + block) + self._method_bytes(method)
 
     def _method_bytes(self, method: Method) -> int:
+        cost = self.cost
         if method == "levenberg_marquardt":
             roots = self.width[-1] * self.parameters  # of one row
             rows = min(self.rows, max(1, JACOBIAN_BYTES // (DOUBLE_BYTES * roots)))
-            block = rows * (JACOBIAN_COPIES * roots + FEATURE_COPIES * self.features)
-            return DOUBLE_BYTES * (SECOND_ORDER_MATRICES * self.parameters**2 + block)
+            block = rows * (cost.jacobian_copies * roots + cost.feature_copies * self.features)
+            return DOUBLE_BYTES * (cost.second_order_matrices * self.parameters**2 + block)
         sparse = self._sparsity_rows(method) * (self.edges + self.features)
         if method == "lbfgs":
-            return DOUBLE_BYTES * (LBFGS_VECTORS * self.parameters + FEATURE_COPIES * sparse)
-        batch = FEATURE_COPIES * (min(self.rows, self.batch_rows) * self.features + sparse)
-        rows = (self.rows + self.validation_rows) * (self.width[0] + EXTRA_COLUMNS)  # a final fit uses all
-        return SINGLE_BYTES * (rows + batch + ADAM_VECTORS * self.weights_in_memory)
+            return DOUBLE_BYTES * (cost.lbfgs_vectors * self.parameters + cost.feature_copies * sparse)
+        batch = cost.feature_copies * (min(self.rows, self.batch_rows) * self.features + sparse)
+        rows = self.rows + self.validation_rows  # a final fit uses all
+        scaled = rows * (self.width[0] + cost.extra_columns)
+        return SINGLE_BYTES * (scaled + batch + cost.adam_vectors * self.weights_in_memory)
 
     def _sparsity_rows(self, method: Method) -> int:
         """Rows at which the sparsity penalty holds all activations in memory at once."""
         if not self.is_sparse:
             return 0
-        return min(self.rows, self.batch_rows if method == "adam" else sparsity_rows(self.edges))
+        return min(self.rows, self.batch_rows if method == "adam" else sparsity_rows(self.edges, self.cost))
 
     def seconds(self, method: Method) -> float:
         """Time of one pass over the training rows, or of one second-order step, plus validation."""
-        judged = self.validation_rows * FEATURE_SECONDS * self.features
+        cost = self.cost
+        judged = self.validation_rows * cost.feature_seconds * self.features
         if method == "levenberg_marquardt":
-            square = self.rows * self.width[-1] * SQUARE_SECONDS * self.parameters**2
-            factor = FACTOR_SECONDS * self.parameters**3
-            return judged + self.rows * JACOBIAN_SECONDS * self.features + square + factor
-        weights = self.rows * WEIGHT_SECONDS * self.parameters
+            square = self.rows * self.width[-1] * cost.square_seconds * self.parameters**2
+            factor = cost.factor_seconds * self.parameters**3
+            return judged + self.rows * cost.jacobian_seconds * self.features + square + factor
+        weights = self.rows * cost.weight_seconds * self.parameters
         if self.is_sparse:
             rows = self.rows if method == "adam" else self._sparsity_rows(method)
-            weights += rows * SPARSITY_SECONDS * self.parameters
+            weights += rows * cost.sparsity_seconds * self.parameters
         if method == "lbfgs":
-            return judged + weights + self.rows * GRADIENT_SECONDS * self.features
+            return judged + weights + self.rows * cost.gradient_seconds * self.features
         batches = ceil(self.rows / self.batch_rows) * (len(self.width) - 1)
-        features = self.rows * BATCH_FEATURE_SECONDS * self.features
-        epoch = EPOCH_SECONDS + EPOCH_WEIGHT_SECONDS * self.weights_in_memory
-        return judged + weights + features + epoch + BATCH_SECONDS * batches
+        features = self.rows * cost.batch_feature_seconds * self.features
+        epoch = cost.epoch_seconds + cost.epoch_weight_seconds * self.weights_in_memory
+        return judged + weights + features + epoch + cost.batch_seconds * batches
 
 
-def select_method(rows: int, outputs: int, parameters: int, *, is_sparse: bool) -> Method:
+def select_method(
+    rows: int, outputs: int, parameters: int, *, is_sparse: bool, cost: CostModel = DEFAULT_COST
+) -> Method:
     """Select Levenberg-Marquardt while one of its steps is cheap, otherwise Adam.
 
     With a sparsity penalty the method is always Adam: the entropy is not a sum of squares.
     """
-    is_costly = second_order_work(rows, outputs, parameters) > MAX_SECOND_ORDER_WORK
+    is_costly = second_order_work(rows, outputs, parameters) > cost.max_second_order_work
     return "adam" if is_sparse or is_costly else "levenberg_marquardt"
 
 
@@ -155,12 +205,15 @@ def second_order_work(rows: int, outputs: int, parameters: int) -> float:
     return float(rows) * outputs * parameters**2 + parameters**3 / 3
 
 
-def affordable_grids(width: Sequence[int], order: int, rows: int) -> tuple[int, ...]:
+def affordable_grids(
+    width: Sequence[int], order: int, rows: int, cost: CostModel = DEFAULT_COST
+) -> tuple[int, ...]:
     """Grid sizes, coarse to fine, for which there are more rows than weights; at least the coarsest."""
-    edges = sum(a * b for a, b in pairwise(width))
-    return tuple(grid for grid in GRID_SIZES if edges * (grid + order + 1) < rows) or GRID_SIZES[:1]
+    edges, sizes = sum(a * b for a, b in pairwise(width)), cost.grid_sizes
+    return tuple(grid for grid in sizes if edges * (grid + order + 1) < rows) or sizes[:1]
 
 
-def sparsity_rows(edges: int) -> int:
+def sparsity_rows(edges: int, cost: CostModel = DEFAULT_COST) -> int:
     """Maximum number of rows, evenly spaced, on which L-BFGS evaluates the sparsity penalty."""
-    return min(MAX_SPARSITY_ROWS, max(MIN_SPARSITY_ROWS, SPARSITY_BYTES // (DOUBLE_BYTES * max(1, edges))))
+    affordable = cost.sparsity_bytes // (DOUBLE_BYTES * max(1, edges))
+    return min(cost.max_sparsity_rows, max(cost.min_sparsity_rows, affordable))

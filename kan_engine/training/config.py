@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from kan_engine.cost import BATCH_ROWS
+from kan_engine.cost import DEFAULT_COST
 from kan_engine.errors import InvalidConfig
 from kan_engine.training.losses import Loss
 from kan_engine.training.penalty import Penalty
@@ -50,7 +50,7 @@ class TrainingConfig:
     lamb_entropy: float = 2.0
     gain: float = 1e-3
     patience: int = 15
-    batch_size: int = BATCH_ROWS
+    batch_size: int = DEFAULT_COST.batch_rows
     learning_rate: float = 1e-2
     weight_decay: float = 1e-4
     precision: Precision = "auto"
