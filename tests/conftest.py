@@ -71,7 +71,6 @@ def shapes_unchecked() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def small_dictionary() -> Iterator[None]:
     """Few products of terms and coarse grids, for tests of more than what is found: most time is theirs."""
-    from kan_engine.discovery import chebyshev_surrogate
     from kan_engine.structure import search
     from kan_engine.symbolic import dictionary_regression
 
@@ -81,7 +80,6 @@ def small_dictionary() -> Iterator[None]:
         patch.setattr(dictionary_regression, "MAX_PAIRS", 3)
         patch.setattr(dictionary_regression, "MAX_TRIPLES", 1)
         patch.setattr(search, "FEW_INPUT_GRID_SIZES", search.GRID_SIZES)
-        patch.setattr(chebyshev_surrogate, "MAX_TERMS", 100)
         dictionary_regression._build_nice_terms.cache_clear()
         yield
     dictionary_regression._build_nice_terms.cache_clear()

@@ -1,6 +1,6 @@
 """Out-of-sample errors of candidates on shared folds.
 
-With at most ``MAX_CROSS_VALIDATION_ROWS`` training rows, each row is predicted by a fit without its fold.
+With at most ``max_cross_validation_rows`` training rows, each row is predicted by a fit without its fold.
 With more, the validation rows are predicted by a fit to the other rows. See
 ``kan_engine.assessment.comparison`` for the units of errors.
 """
@@ -30,7 +30,7 @@ from kan_engine.data.folds import assign_folds
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression
-from kan_engine.model_selection.budget import FOLDS, MAX_CROSS_VALIDATION_ROWS
+from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +42,14 @@ class CrossValidation:
         seed: Seed of the folds.
         is_ordered: Whether the rows are in time order, so that folds are blocks of consecutive rows.
         thresholds: Decision numbers of comparisons.
+        selection: Number of folds, and of rows that are cross-validated.
     """
 
     data: TrainingData
     seed: int
     is_ordered: bool = False
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT
+    selection: SelectionThresholds = DEFAULT_SELECTION
     _known: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
@@ -57,13 +59,14 @@ class CrossValidation:
         A network trained without fold 0 can therefore be judged by the validation rows.
         """
         data = self.data
-        others = assign_folds(data.fit.y, data.task, self.seed, FOLDS - 1, is_ordered=self.is_ordered)
+        count = self.selection.fold_count - 1
+        others = assign_folds(data.fit.y, data.task, self.seed, count, is_ordered=self.is_ordered)
         return torch.from_numpy(np.concatenate([1 + others, np.zeros(len(data.validation), int)]))
 
     def iterate_masks(self) -> Iterator[np.ndarray]:
         """Yield, for every fold, the mask [rows] of training rows that are predicted together."""
         folds = self.folds.numpy()
-        if len(folds) > MAX_CROSS_VALIDATION_ROWS:
+        if len(folds) > self.selection.max_cross_validation_rows:
             yield folds == 0
             return
         for fold in np.unique(folds):

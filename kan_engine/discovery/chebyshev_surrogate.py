@@ -12,10 +12,9 @@ from jaxtyping import Bool, Float, Int
 from numpy.polynomial import chebyshev
 
 from kan_engine.data.scaling import TRANSFORMS, is_defined
+from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.symbolic.constant_fitting import Array, ColumnsAndTarget
 
-MAX_TERMS_PER_ROW = 0.5  # limits the number of terms
-MAX_TERMS, MAX_DEGREE = 400, 30
 # Degree of T(y) in y, by transform; 0 for the logarithm.
 TRANSFORM_DEGREES = {"identity": 1.0, "log": 0.0, "reciprocal": -1.0, "square": 2.0}
 
@@ -39,14 +38,17 @@ class ChebyshevBasis:
     terms: Int[np.ndarray, "terms columns"]
 
     @staticmethod
-    def build(columns: Columns, is_log: tuple[bool, ...]) -> ChebyshevBasis:
+    def build(
+        columns: Columns, is_log: tuple[bool, ...], thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY
+    ) -> ChebyshevBasis:
         """Build a basis with as many terms as the number of rows allows."""
         rows = len(next(iter(columns.values())))
         moved = [np.log(v) if log else v for v, log in zip(columns.values(), is_log, strict=True)]
         ends = np.array([(v.min(), v.max() if v.max() > v.min() else v.min() + 1) for v in moved])
         count = len(ends)
-        most = min(MAX_TERMS_PER_ROW * rows, MAX_TERMS)
-        degree = max((p for p in range(2, MAX_DEGREE + 1) if comb(count + p, p) <= most), default=1)
+        most = min(thresholds.max_surrogate_terms_per_row * rows, thresholds.max_surrogate_terms)
+        degrees = range(2, thresholds.max_surrogate_degree + 1)
+        degree = max((p for p in degrees if comb(count + p, p) <= most), default=1)
         chosen = [
             c for total in range(degree + 1) for c in combinations_with_replacement(range(count), total)
         ]
@@ -106,7 +108,11 @@ class Surrogate:
 
     @staticmethod
     def fit(
-        fit: ColumnsAndTarget, validation: ColumnsAndTarget, weights: Array | None = None
+        fit: ColumnsAndTarget,
+        validation: ColumnsAndTarget,
+        weights: Array | None = None,
+        *,
+        thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
     ) -> Surrogate | None:
         """Fit all degrees, transforms and scales; return the one with the lowest validation error.
 
@@ -116,6 +122,7 @@ class Surrogate:
             fit: Columns and target that the coefficients are fitted to.
             validation: Columns and target of other rows.
             weights: Factors that the validation target was divided by, to give errors in its original units.
+            thresholds: Decision numbers.
         """
         columns, target = fit
         everything = np.concatenate([target, validation[1]])[:, None]
@@ -125,7 +132,7 @@ class Surrogate:
         wanted = np.stack([TRANSFORMS[side].forward(target) for side in sides], 1)
         best: Surrogate | None = None
         for is_log in _iterate_log_choices(columns, validation[0]):
-            basis = ChebyshevBasis.build(columns, is_log)
+            basis = ChebyshevBasis.build(columns, is_log, thresholds)
             other, totals = basis.values(validation[0]), basis.terms.sum(1)
             directions, triangle = np.linalg.qr(basis.values(columns))
             rotated = directions.T @ wanted

@@ -13,18 +13,18 @@ from math import gcd
 
 import numpy as np
 
+from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.discovery.univariate_law import find_univariate_law
 from kan_engine.expressions.evaluation import Expression, Variable, mul, power
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 
-MAX_INPUTS = 4
-EXPONENTS = range(-2, 3)
-MAX_SMOOTH_RATIO = 0.1  # mean square of the steps over twice the variance; 1 if independent of the index
-MAX_RATIO_TO_SECOND = 0.5  # largest quotient of the best and the second-best ratio
-
 
 def find_power_product_law(
-    fit: ColumnsAndTarget, validation: ColumnsAndTarget, should_stop: Callable[[], bool] = lambda: False
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
 ) -> Expression | None:
     """Return a law y = f(Π x^q) with integer q, or None if none holds to rounding error.
 
@@ -32,26 +32,30 @@ def find_power_product_law(
         fit: Columns, all of which have to be positive, and target.
         validation: Columns and target of other rows, on which the law has to hold.
         should_stop: Called before every search for closed forms; once true, the search ends.
+        thresholds: Decision numbers.
     """
-    index = _find_index(fit)
+    index = _find_index(fit, thresholds)
     if index is None:
         return None
-    return find_univariate_law(index, fit, validation, should_stop)
+    return find_univariate_law(index, fit, validation, should_stop, thresholds=thresholds)
 
 
-def _find_index(fit: ColumnsAndTarget) -> Expression | None:
+def _find_index(fit: ColumnsAndTarget, thresholds: DiscoveryThresholds) -> Expression | None:
     """Return the product of powers along which the target is smooth, or None."""
     columns, target = fit
     names = list(columns)
-    if not 1 < len(names) <= MAX_INPUTS or min(float(v.min()) for v in columns.values()) <= 0:
+    is_few = 1 < len(names) <= thresholds.max_product_inputs
+    if not is_few or min(float(v.min()) for v in columns.values()) <= 0:
         return None
     logs = np.stack([np.log(columns[name]) for name in names])
-    candidates = [q for q in product(EXPONENTS, repeat=len(names)) if is_primitive(q)]
+    exponents = range(-thresholds.max_exponent, thresholds.max_exponent + 1)
+    candidates = [q for q in product(exponents, repeat=len(names)) if is_primitive(q)]
     order = np.argsort(np.array(candidates) @ logs, axis=1)
     steps = np.diff(target[order], axis=1)
     ratios = np.mean(steps**2, axis=1) / (2 * float(np.var(target)) or 1.0)
     best, second = np.argsort(ratios)[:2]
-    if not ratios[best] < min(MAX_SMOOTH_RATIO, MAX_RATIO_TO_SECOND * ratios[second]):
+    largest = min(thresholds.max_smooth_ratio, thresholds.max_ratio_to_second * ratios[second])
+    if not ratios[best] < largest:
         return None
     return mul(*(power(Variable(n), q) for n, q in zip(names, candidates[best], strict=True) if q))
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import combinations, combinations_with_replacement, islice
+from itertools import combinations, combinations_with_replacement, islice, product
 from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kan_engine.data.scaling import TRANSFORMS, is_defined
+from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.expressions.evaluation import (
     Expression,
     Parameter,
@@ -31,14 +32,7 @@ from kan_engine.symbolic.constant_snapping import MAX_EXACT_ERROR, finalize_form
 from kan_engine.symbolic.extraction import INVERSE_TRANSFORMS
 from kan_engine.symbolic.univariate_fit import Array
 
-QUOTIENT_DEGREES = [(p, q) for p in range(1, 7) for q in range(5)]
-MAX_COLUMNS_PER_ROW = 0.7  # limits the number of columns of the matrix
-MAX_COLUMNS = 560
-MAX_NULL_SINGULAR_VALUE = 3e-13  # over the largest singular value
-NEGLIGIBLE_COEFFICIENT = 1e-7  # over the largest coefficient on the unit scale; smaller terms are dropped
-MAX_TERMS = 14  # more terms are an approximation, however close
 TARGET_TRANSFORMS = ("identity", "square", "cos", "sin")
-MAX_ANGLE_COLUMNS = 250  # limit of the columns of the matrix with angles
 
 
 def find_rational_law(
@@ -47,6 +41,7 @@ def find_rational_law(
     should_stop: Callable[[], bool] = lambda: False,
     *,
     angles: bool = False,
+    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
 ) -> Expression | None:
     """Return a law T⁻¹(P/Q) with few terms, or None if none holds to rounding error.
 
@@ -55,18 +50,21 @@ def find_rational_law(
         validation: Columns and target of other rows, on which the law has to hold.
         should_stop: Called before every decomposition; once true, the search ends.
         angles: Whether one or two columns enter by their cosines and sines.
+        thresholds: Decision numbers.
     """
     columns, target = fit
     everything = _iterate_variable_sets(list(columns))
     bases = islice(everything, 1, None) if angles else islice(everything, 1)
-    most = MAX_ANGLE_COLUMNS if angles else MAX_COLUMNS
+    most = thresholds.max_angle_columns if angles else thresholds.max_columns
     for variables in bases:
         values = [evaluate(variable, columns) for variable in variables]
         for transform in TARGET_TRANSFORMS:
             if not is_defined(transform, np.concatenate([target, validation[1]])[:, None]):
                 continue
-            terms = _find_quotient(values, TRANSFORMS[transform].forward(target), most, should_stop)
-            tree = None if terms is None else _build_law(terms, variables, transform, fit, validation)
+            moved = TRANSFORMS[transform].forward(target)
+            terms = _find_quotient(values, moved, most, should_stop, thresholds)
+            is_short = terms is not None and terms.count <= thresholds.max_quotient_terms
+            tree = _build_law(terms, variables, transform, fit, validation) if terms and is_short else None
             if tree is not None:
                 return tree
             if should_stop():
@@ -100,18 +98,30 @@ class _Quotient:
     above: dict[tuple[int, ...], float]
     below: dict[tuple[int, ...], float]
 
+    @property
+    def count(self) -> int:
+        """Number of terms of both."""
+        return len(self.above) + len(self.below)
+
 
 def _find_quotient(
-    values: list[Array], y: Array, most: int, should_stop: Callable[[], bool]
+    values: list[Array],
+    y: Array,
+    most: int,
+    should_stop: Callable[[], bool],
+    thresholds: DiscoveryThresholds,
 ) -> _Quotient | None:
     """Return the quotient for the smallest degrees that have a null vector, or None.
 
     Degrees are nested: if the largest degrees that the rows allow have no null vector, smaller degrees have
     none.
     """
-    system = _MonomialSystem(values, y)
-    limit = min(most, int(MAX_COLUMNS_PER_ROW * len(y)))
-    sized = sorted((system.column_count(p, q), p, q) for p, q in QUOTIENT_DEGREES)
+    system = _MonomialSystem(values, y, thresholds)
+    limit = min(most, int(thresholds.max_columns_per_row * len(y)))
+    degrees = product(
+        range(1, thresholds.max_numerator_degree + 1), range(thresholds.max_denominator_degree + 1)
+    )
+    sized = sorted((system.column_count(p, q), p, q) for p, q in degrees)
     sized = [entry for entry in sized if entry[0] <= limit]
     largest = [
         (p, q) for _, p, q in sized if not any(p <= r and q <= s and (p, q) != (r, s) for _, r, s in sized)
@@ -130,7 +140,8 @@ def _find_quotient(
 class _MonomialSystem:
     """Matrix of the monomials of P, and of those of Q times -y, on the unit scale."""
 
-    def __init__(self, values: list[Array], y: Array) -> None:
+    def __init__(self, values: list[Array], y: Array, thresholds: DiscoveryThresholds) -> None:
+        self._thresholds = thresholds
         self._scales = [float(np.abs(v).max()) or 1.0 for v in values]
         self._size = float(np.abs(y).max()) or 1.0
         self._unit = [v / s for v, s in zip(values, self._scales, strict=True)]
@@ -148,7 +159,8 @@ class _MonomialSystem:
             matrix, _ = self._matrix(p, q)
             triangle = np.linalg.qr(matrix, mode="r")
             _, singular, right = np.linalg.svd(triangle)
-            self._known[p, q] = np.asarray(right[singular < MAX_NULL_SINGULAR_VALUE * singular[0]])
+            largest = self._thresholds.max_null_singular_value * singular[0]
+            self._known[p, q] = np.asarray(right[singular < largest])
         return self._known[p, q]
 
     def build_quotient(self, null: Array, p: int, q: int) -> _Quotient:
@@ -158,7 +170,8 @@ class _MonomialSystem:
         everything = [*above, *below]
         vector = _eliminate_monomials(null, np.array([len(m) for m in everything]))
         units = norms * [np.prod([self._scales[i] for i in m]) for m in everything]
-        vector = np.where(np.abs(vector) > NEGLIGIBLE_COEFFICIENT * np.abs(vector).max(), vector / units, 0.0)
+        smallest = self._thresholds.negligible_coefficient * np.abs(vector).max()
+        vector = np.where(np.abs(vector) > smallest, vector / units, 0.0)
         top, bottom = vector[: len(above)], vector[len(above) :] / self._size
         return _Quotient(
             {m: float(c) for m, c in zip(above, top, strict=True) if c},
@@ -206,7 +219,7 @@ def _build_law(
     validation: ColumnsAndTarget,
 ) -> Expression | None:
     """Return the law with snapped constants if it holds on the validation rows, else None."""
-    if not terms.above or not terms.below or len(terms.above) + len(terms.below) > MAX_TERMS:
+    if not terms.above or not terms.below:
         return None
     values = np.array([*terms.above.values(), *terms.below.values()])
     values = values / _find_nicest_unit(values)

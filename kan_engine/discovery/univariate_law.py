@@ -12,6 +12,7 @@ from itertools import product
 import numpy as np
 
 from kan_engine.data.scaling import TRANSFORMS, is_defined
+from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.expressions.evaluation import Expression, Parameter, add, evaluate, power, substitute
 from kan_engine.symbolic.closed_forms import (
     MAX_CLOSE_COMPLEXITY,
@@ -33,13 +34,6 @@ from kan_engine.symbolic.extraction import INVERSE_TRANSFORMS
 from kan_engine.symbolic.noise_model import NoiseModel
 from kan_engine.symbolic.univariate_fit import FitPoints
 
-ROUNDING_ERROR = 1e-10  # over the spread of the target
-NOISELESS = NoiseModel.exact(ROUNDING_ERROR)
-MAX_REFITS = 3  # candidates refitted per class of forms, transform and variable
-MAX_PLAUSIBLE_ERROR = 3e-3  # error of a form before its refit
-REFIT_ITERATIONS = 30
-# The noise check uses the closest 1 in 20 pairs of neighbours: the median step over the spread.
-NEAREST_GAP_DIVISOR, MAX_NOISELESS_STEP = 20, 5e-3
 # Transforms of the target under which sums of terms are searched.
 SUM_TRANSFORMS = (
     "identity",
@@ -55,8 +49,9 @@ def find_univariate_law(
     validation: ColumnsAndTarget,
     should_stop: Callable[[], bool] = lambda: False,
     *,
-    floor: float = ROUNDING_ERROR,
+    floor: float | None = None,
     squared: bool = False,
+    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
 ) -> Expression | None:
     """Return a law y = T⁻¹(f(variable)), or None if none holds to rounding error.
 
@@ -68,13 +63,15 @@ def find_univariate_law(
         fit: Columns and target.
         validation: Columns and target of other rows, on which the law has to hold.
         should_stop: Called before every search for closed forms; once true, the search ends.
-        floor: Error over the spread that counts as rounding error.
+        floor: Error over the spread that counts as rounding error; default: ``univariate_rounding_error``.
         squared: Whether functions of the square of the variable are searched too.
+        thresholds: Decision numbers.
     """
     columns, target = fit
     spread = float(np.std(validation[1])) or 1.0
-    if _is_noisy(evaluate(variable, columns), target):
+    if _is_noisy(evaluate(variable, columns), target, thresholds):
         return None
+    floor = thresholds.univariate_rounding_error if floor is None else floor
     everything = np.concatenate([target, validation[1]])[:, None]
     sides = [side for side in INVERSE_TRANSFORMS if is_defined(side, everything)]
     axes = [
@@ -88,8 +85,9 @@ def find_univariate_law(
         if effort == Effort.SUMS and side not in SUM_TRANSFORMS:
             continue
         moved = np.asarray(TRANSFORMS[side].forward(target))
-        for edge in _find_plausible_candidates(axis, moved, effort):
-            better = refit_constants(_build_form(edge, tree, side), fit, iterations=REFIT_ITERATIONS)
+        for edge in _find_plausible_candidates(axis, moved, effort, thresholds):
+            form = _build_form(edge, tree, side)
+            better = refit_constants(form, fit, iterations=thresholds.refit_iterations)
             if compute_rmse(better, validation) < floor * spread:
                 if edge.complexity <= (
                     MAX_PLAIN_COMPLEXITY if effort == Effort.PLAIN else MAX_CLOSE_COMPLEXITY
@@ -99,12 +97,12 @@ def find_univariate_law(
     return finalize_formula(min(longer, key=lambda pair: pair[0])[1], fit, validation) if longer else None
 
 
-def _is_noisy(u: Array, y: Array) -> bool:
+def _is_noisy(u: Array, y: Array, thresholds: DiscoveryThresholds) -> bool:
     """Whether targets at nearly equal u differ; even a function with many periods is continuous there."""
     order = np.argsort(u, kind="stable")
     gaps, steps = np.diff(u[order]), np.abs(np.diff(y[order]))
-    nearest = np.argsort(gaps, kind="stable")[: max(1, len(gaps) // NEAREST_GAP_DIVISOR)]
-    return bool(np.median(steps[nearest]) > MAX_NOISELESS_STEP * float(np.std(y)))
+    nearest = np.argsort(gaps, kind="stable")[: max(1, len(gaps) // thresholds.nearest_gap_divisor)]
+    return bool(np.median(steps[nearest]) > thresholds.max_noiseless_step * float(np.std(y)))
 
 
 def _iterate_variables(
@@ -119,11 +117,13 @@ def _iterate_variables(
         yield power(variable, -1)
 
 
-def _find_plausible_candidates(axis: FitPoints, moved: Array, effort: Effort) -> list[Candidate]:
-    found = find_closed_forms(axis, moved, known=NOISELESS, effort=effort, raw=True)
-    return [
-        edge for edge in select_best_forms(found, NOISELESS, MAX_REFITS) if edge.error < MAX_PLAUSIBLE_ERROR
-    ]
+def _find_plausible_candidates(
+    axis: FitPoints, moved: Array, effort: Effort, thresholds: DiscoveryThresholds
+) -> list[Candidate]:
+    noise = NoiseModel.exact(thresholds.univariate_rounding_error)
+    found = find_closed_forms(axis, moved, known=noise, effort=effort, raw=True)
+    best = select_best_forms(found, noise, thresholds.max_refits)
+    return [edge for edge in best if edge.error < thresholds.max_plausible_error]
 
 
 def _build_form(edge: Candidate, variable: Expression, side: str) -> ParametricForm:

@@ -20,21 +20,10 @@ from jaxtyping import Bool, Float
 
 from kan_engine.discovery.chebyshev_surrogate import TRANSFORM_DEGREES, Columns, Surrogate, find_interior_rows
 from kan_engine.discovery.power_product_law import is_primitive
+from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, evaluate, mul, power, substitute
 from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.symbolic.constant_fitting import Array, ColumnsAndTarget
-
-# Gradients use this share of the unit scale, unless it has too few rows
-INTERIOR_SHARE, MIN_INTERIOR_ROWS = 0.9, 50
-MAX_INPUTS = 8
-MAX_COLUMNS_WITH_SQUARES = 5  # up to so many columns, exponents go from -2 to 2; with more, from -1 to 1
-MAX_MISFIT = 0.2  # residual of a condition over the size of its terms
-MAX_TRIED_CONDITIONS = 8  # conditions with the lowest misfits, whose surrogates are fitted
-MAX_ERROR_GROWTH = 1.02  # factor by which the error may grow, as it does by chance under noise
-SIMILAR_ERROR_RATIO = 10.0  # within this ratio of errors, the condition on the fewest columns wins
-MAX_SURROGATE_ERROR = 0.5  # over the spread; above it the gradients of a surrogate are useless
-ROUNDING_ERROR = 1e-8  # over the spread; surrogates with lower errors are equally good
-DENOMINATORS = 1, 2, 3  # of the degree b
 
 GroupsAndFactor = tuple[dict[str, Expression], Expression]
 """Groups and factor of a reduction."""
@@ -97,7 +86,11 @@ class Reduction:
 
 
 def find_reduction(
-    fit: ColumnsAndTarget, validation: ColumnsAndTarget, should_stop: Callable[[], bool] = lambda: False
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
 ) -> Reduction | None:
     """Return a reduction to fewer variables, or None if there is none.
 
@@ -105,17 +98,19 @@ def find_reduction(
         fit: Columns and target.
         validation: Columns and target of other rows, which decide whether a reduction is accepted.
         should_stop: Called before every step; once true, the reduction found so far is returned.
+        thresholds: Decision numbers.
     """
     names = list(fit[0])
-    if not 1 < len(names) <= MAX_INPUTS:
+    if not 1 < len(names) <= thresholds.max_group_inputs:
         return None
-    surrogate = Surrogate.fit(fit, validation)
+    surrogate = Surrogate.fit(fit, validation, thresholds=thresholds)
     found = Reduction(groups={name: Variable(name) for name in names})
     spread = float(np.std(validation[1])) or 1.0
-    while surrogate is not None and surrogate.error < MAX_SURROGATE_ERROR * spread and len(found.groups) > 1:
+    largest = thresholds.max_surrogate_error * spread
+    while surrogate is not None and surrogate.error < largest and len(found.groups) > 1:
         if should_stop():
             break
-        step = _eliminate_variable(found, surrogate, fit, validation, ROUNDING_ERROR * spread)
+        step = _eliminate_variable(found, surrogate, fit, validation, thresholds)
         if step is None:
             break
         found, surrogate = step
@@ -127,22 +122,24 @@ def _eliminate_variable(
     surrogate: Surrogate,
     fit: ColumnsAndTarget,
     validation: ColumnsAndTarget,
-    rounding: float,
+    thresholds: DiscoveryThresholds,
 ) -> tuple[Reduction, Surrogate] | None:
     """Eliminate one variable if the new surrogate is as accurate; else return None."""
-    reduced = found.reduce_data(fit)
-    conditions = [c for c in _find_conditions(surrogate, reduced[0]) if c.misfit < MAX_MISFIT]
-    conditions.sort(key=lambda c: c.misfit)
+    rounding = thresholds.surrogate_rounding_error * (float(np.std(validation[1])) or 1.0)
+    largest = max(thresholds.max_error_growth * surrogate.error, rounding)
+    tried = _find_conditions(surrogate, found.reduce_data(fit)[0], thresholds)
+    conditions = sorted((c for c in tried if c.misfit < thresholds.max_misfit), key=lambda c: c.misfit)
     passed = []
-    for condition in conditions[:MAX_TRIED_CONDITIONS]:
+    for condition in conditions[: thresholds.max_tried_conditions]:
         further = found.compose(condition.groups, condition.factor)
         there = further.reduce_data(validation)
-        other = Surrogate.fit(further.reduce_data(fit), there, further.select_factors(validation))
-        if other is not None and other.error <= max(MAX_ERROR_GROWTH * surrogate.error, rounding):
+        factors = further.select_factors(validation)
+        other = Surrogate.fit(further.reduce_data(fit), there, factors, thresholds=thresholds)
+        if other is not None and other.error <= largest:
             passed.append((condition.size, other.error, further, other))
     if not passed:
         return None
-    near = SIMILAR_ERROR_RATIO * min(error for _, error, _, _ in passed)
+    near = thresholds.similar_error_ratio * min(error for _, error, _, _ in passed)
     *_, further, other = min((p for p in passed if p[1] <= max(near, rounding)), key=lambda p: p[:2])
     return further, other
 
@@ -164,17 +161,18 @@ class _Condition:
     factor: Expression = ONE
 
 
-def _find_conditions(surrogate: Surrogate, columns: Columns) -> Iterator[_Condition]:
+def _find_conditions(
+    surrogate: Surrogate, columns: Columns, thresholds: DiscoveryThresholds
+) -> Iterator[_Condition]:
     """Yield unused columns, scalings, and sums or differences of columns, each with its misfit."""
-    rows = find_interior_rows(surrogate.basis, columns, INTERIOR_SHARE)
-    rows = rows if int(rows.sum()) >= MIN_INTERIOR_ROWS else np.ones_like(rows)
+    rows = find_interior_rows(surrogate.basis, columns, thresholds.interior_share)
+    rows = rows if int(rows.sum()) >= thresholds.min_interior_rows else np.ones_like(rows)
     here = {name: values[rows] for name, values in columns.items()}
     slopes, values = surrogate.slopes(here), surrogate.values(here)
     positive = [float(v.min()) > 0 for v in columns.values()]
     yield from _find_unused_columns(slopes, values, here)
-    yield from _find_scalings(
-        slopes * np.stack(list(here.values())), values, surrogate.transform, list(here), positive
-    )
+    terms = slopes * np.stack(list(here.values()))
+    yield from _find_scalings(terms, values, surrogate.transform, list(here), positive, thresholds)
     yield from _find_pair_conditions(slopes, here)
 
 
@@ -187,19 +185,27 @@ def _find_unused_columns(slopes: Array, values: Array, columns: Columns) -> Iter
 
 
 def _find_scalings(
-    terms: Array, values: Array, transform: str, names: list[str], positive: list[bool]
+    terms: Array,
+    values: Array,
+    transform: str,
+    names: list[str],
+    positive: list[bool],
+    thresholds: DiscoveryThresholds,
 ) -> Iterator[_Condition]:
     """Yield conditions Σ aᵢ xᵢ ∂f/∂xᵢ = b f in which at least one of the columns is positive."""
     count, degree = len(names), TRANSFORM_DEGREES[transform]
     target = degree * values if degree else np.ones_like(values)
     gram = np.vstack([terms, target])
     gram = gram @ gram.T / gram.shape[1]
-    reach = range(-2, 3) if count <= MAX_COLUMNS_WITH_SQUARES else range(-1, 2)
-    for exponents in product(reach, repeat=count):
+    reach = thresholds.max_exponent if count <= thresholds.max_squared_inputs else 1
+    for exponents in product(range(-reach, reach + 1), repeat=count):
         used = [k for k in range(count) if exponents[k]]
         if not is_primitive(exponents) or not any(positive[k] for k in used):
             continue
-        b = _nearest_rational(float(np.array(exponents) @ gram[:count, count] / gram[count, count]))
+        b = _nearest_rational(
+            float(np.array(exponents) @ gram[:count, count] / gram[count, count]),
+            thresholds.max_degree_denominator,
+        )
         vector = np.array([*exponents, -float(b)])
         size = float(vector**2 @ np.diag(gram)) or 1.0
         misfit = float(np.sqrt(max(vector @ gram @ vector, 0.0) / size))
@@ -241,8 +247,9 @@ def _drop_column(columns: Columns, name: str) -> dict[str, Expression]:
     return {other: Variable(other) for other in columns if other != name}
 
 
-def _nearest_rational(value: float) -> Fraction:
-    """Return the nearest whole number, half or third."""
+def _nearest_rational(value: float, max_denominator: int) -> Fraction:
+    """Return the nearest rational number with at most this denominator."""
     return min(
-        (Fraction(round(value * q), q) for q in DENOMINATORS), key=lambda fraction: abs(fraction - value)
+        (Fraction(round(value * q), q) for q in range(1, max_denominator + 1)),
+        key=lambda fraction: abs(fraction - value),
     )

@@ -11,25 +11,7 @@ from itertools import count, pairwise
 from math import log2
 
 from kan_engine.cost import Workload
-
-# Of a job's time; the final training and the one on all rows may each take as much
-CLIMB_TIME_FRACTION = 0.12
-FINISHING_SECONDS_PER_VALUE = 1e-6  # per value of the table: to evaluate and report the selected network
-INITIAL_HIDDEN = (32, 16)
-INITIAL_GRID, MIN_GRID = 8, 4
-TRAINING_UPDATES = 3000  # of the weights in one training
-MIN_EPOCHS, MAX_EPOCHS = 4, 200
-BATCHES_PER_EPOCH = 24  # unless the limits of the batch size require otherwise
-MIN_BATCH_ROWS, MAX_BATCH_ROWS = 32, 256
-# Tables of more rows have a larger maximum batch size
-LARGE_TABLE_ROWS, LARGE_TABLE_BATCH_ROWS = 100_000, 1024
-INITIAL_GROUPS, MAX_GROUPS = 2, 8
-FOLDS, MAX_CROSS_VALIDATION_ROWS = 8, 2000  # up to so many rows the loss on one validation part is too noisy
-# Relative to the time of a climb without folds; the trainings after it take less time
-CROSS_VALIDATION_TIME_FACTOR = 1.7
-MAX_HIDDEN_NODES = 512  # of all hidden layers together
-MAX_LAYER_WEIGHTS = 400_000  # most weights are between groups; a larger layer costs more than it improves
-FIXED_HIDDEN, FIXED_STEPS = 10, 60
+from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +28,7 @@ class ClimbLimits:
         restarts: Requested number of parallel networks; None for an automatic choice.
         is_sparse: Whether the objective has a sparsity penalty.
         seconds: Estimated time that the climb may take; the final training may take as long again.
+        thresholds: Decision numbers.
     """
 
     inputs: int
@@ -57,56 +40,64 @@ class ClimbLimits:
     restarts: int | None = None
     is_sparse: bool = False
     seconds: float = 60.0
+    thresholds: SelectionThresholds = DEFAULT_SELECTION
 
     @property
     def groups(self) -> int:
         """Largest number of parallel networks."""
         if self.is_sparse:
             return 1  # the penalty is to reduce the edges of a single network
-        return MAX_GROUPS if self.restarts is None else self.restarts
+        return self.thresholds.max_groups if self.restarts is None else self.restarts
 
     @property
     def is_cross_validated(self) -> bool:
         """Whether the climb compares trials by cross-validation on all training rows."""
-        return self.rows <= MAX_CROSS_VALIDATION_ROWS and not self.is_sparse
+        return self.rows <= self.thresholds.max_cross_validation_rows and not self.is_sparse
 
     @property
     def climb_seconds(self) -> float:
         """Estimated seconds that all steps of the climb together may take."""
-        return self.seconds * (CROSS_VALIDATION_TIME_FACTOR if self.is_cross_validated else 1)
+        factor = self.thresholds.cross_validation_time_factor if self.is_cross_validated else 1
+        return self.seconds * factor
 
     @property
     def small_workload(self) -> Workload:
         """Workload of the network of a fixed, small shape."""
-        return self._build_workload((FIXED_HIDDEN,), 1)
+        return self._build_workload((self.thresholds.fixed_hidden,), 1)
 
     @property
     def is_second_order_tried(self) -> bool:
         """Whether the fixed shape is trained by a second-order method, because that is cheap."""
-        wanted = FIXED_STEPS * self.small_workload.seconds("levenberg_marquardt")
+        wanted = self.thresholds.fixed_steps * self.small_workload.seconds("levenberg_marquardt")
         return not self.is_sparse and wanted <= self.seconds / 10
 
     @property
     def first_workload(self) -> Workload:
         """Workload of the first network of the climb."""
-        groups = FOLDS * INITIAL_GROUPS if self.is_cross_validated else min(INITIAL_GROUPS, self.groups)
-        return self._build_workload(INITIAL_HIDDEN, groups)
+        limits = self.thresholds
+        groups = (
+            limits.fold_count * limits.initial_groups
+            if self.is_cross_validated
+            else min(limits.initial_groups, self.groups)
+        )
+        return self._build_workload(limits.initial_hidden, groups)
 
     @property
     def epochs(self) -> int:
         """The requested epochs, or the number that suits the rows and fits into half of the time."""
         if self.steps is not None:
             return self.steps
-        wanted = round(
-            min(max(TRAINING_UPDATES * self.first_workload.batch_rows / self.rows, MIN_EPOCHS), MAX_EPOCHS)
-        )
+        limits = self.thresholds
+        epochs = limits.training_updates * self.first_workload.batch_rows / self.rows
+        wanted = round(min(max(epochs, limits.min_epochs), limits.max_epochs))
         affordable = int(self.seconds / 2 / max(self.first_workload.seconds("adam"), 1e-9))
         return max(1, min(wanted, affordable))
 
     def largest_workloads(self) -> Iterator[Workload]:
         """Yield, for every depth, grid and width, the most parallel networks that the budget allows."""
-        grids = [INITIAL_GRID, MIN_GRID] if self.grid is None else [self.grid]
-        for hidden in (INITIAL_HIDDEN, INITIAL_HIDDEN[:1]):
+        limits = self.thresholds
+        grids = [limits.initial_grid, limits.min_grid] if self.grid is None else [self.grid]
+        for hidden in (limits.initial_hidden, limits.initial_hidden[:1]):
             for grid in grids:
                 for doubled in count():
                     inner = tuple(nodes << doubled for nodes in hidden)
@@ -118,31 +109,44 @@ class ClimbLimits:
                     yield found
 
     def _is_affordable(self, work: Workload) -> bool:
-        is_lean_enough = is_size_allowed(work.width, work.terms, is_passing=self.is_cross_validated)
+        is_lean_enough = is_size_allowed(
+            work.width, work.terms, is_passing=self.is_cross_validated, thresholds=self.thresholds
+        )
         return is_lean_enough and work.seconds("adam") * self.epochs <= self.seconds
 
     def _build_workload(self, hidden: tuple[int, ...], groups: int, grid: int | None = None) -> Workload:
         return Workload(
             width=(self.inputs, *(nodes * groups for nodes in hidden), self.outputs),
-            terms=(grid or self.grid or INITIAL_GRID) + self.order + 1,
+            terms=(grid or self.grid or self.thresholds.initial_grid) + self.order + 1,
             rows=self.rows,
             is_sparse=self.is_sparse,
             groups=groups,
-            batch_rows=choose_batch_rows(self.rows),
+            batch_rows=choose_batch_rows(self.rows, self.thresholds),
+            cost=self.thresholds.cost,
         )
 
 
-def allot_climb_seconds(max_seconds: float, values: int) -> float:
+def allot_climb_seconds(
+    max_seconds: float, values: int, thresholds: SelectionThresholds = DEFAULT_SELECTION
+) -> float:
     """Return the estimated seconds that a climb may take.
 
     Args:
         max_seconds: Time limit of the job.
         values: Rows of the table times inputs.
+        thresholds: Decision numbers.
     """
-    return CLIMB_TIME_FRACTION * max(max_seconds - FINISHING_SECONDS_PER_VALUE * values, max_seconds / 2)
+    finishing = thresholds.finishing_seconds_per_value * values
+    return thresholds.climb_time_share * max(max_seconds - finishing, max_seconds / 2)
 
 
-def is_size_allowed(width: tuple[int, ...], terms: int, *, is_passing: bool = False) -> bool:
+def is_size_allowed(
+    width: tuple[int, ...],
+    terms: int,
+    *,
+    is_passing: bool = False,
+    thresholds: SelectionThresholds = DEFAULT_SELECTION,
+) -> bool:
     """Whether a network has few enough hidden nodes, and weights between hidden layers.
 
     The weights between groups count, too.
@@ -152,13 +156,17 @@ def is_size_allowed(width: tuple[int, ...], terms: int, *, is_passing: bool = Fa
         terms: Weights per edge.
         is_passing: Whether the network is discarded after the climb: it may then have twice as many nodes and
             four times as many weights.
+        thresholds: Decision numbers.
     """
     hidden, larger = width[1:-1], 2 if is_passing else 1
-    few_weights = all(a * b * terms <= larger**2 * MAX_LAYER_WEIGHTS for a, b in pairwise(hidden))
-    return sum(hidden) <= larger * MAX_HIDDEN_NODES and few_weights
+    most = larger**2 * thresholds.max_layer_weights
+    few_weights = all(a * b * terms <= most for a, b in pairwise(hidden))
+    return sum(hidden) <= larger * thresholds.max_hidden_nodes and few_weights
 
 
-def choose_batch_rows(rows: int) -> int:
+def choose_batch_rows(rows: int, thresholds: SelectionThresholds = DEFAULT_SELECTION) -> int:
     """Return the batch size for so many rows, a power of 2."""
-    largest = LARGE_TABLE_BATCH_ROWS if rows > LARGE_TABLE_ROWS else MAX_BATCH_ROWS
-    return int(2 ** round(log2(min(max(rows / BATCHES_PER_EPOCH, MIN_BATCH_ROWS), largest))))
+    is_large = rows > thresholds.large_table_rows
+    largest = thresholds.large_table_batch_rows if is_large else thresholds.max_batch_rows
+    wanted = max(rows / thresholds.batches_per_epoch, thresholds.min_batch_rows)
+    return int(2 ** round(log2(min(wanted, largest))))

@@ -11,21 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import wraps
 
 from kan_engine.cost import Workload
-from kan_engine.model_selection.budget import FIXED_STEPS, FOLDS, MIN_GRID, ClimbLimits, is_size_allowed
+from kan_engine.model_selection.budget import ClimbLimits, is_size_allowed
+from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
 from kan_engine.model_selection.trials import Trial
 from kan_engine.network.kan import KANConfig
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.penalty import Penalty
 
 Move = Callable[[Trial], Trial | None]  # None if the trial cannot be changed further
-
-# Weight decay, smoothness
-REGULARIZATION_LEVELS = (0.01, 1e-4), (0.1, 1e-3), (0.3, 1e-2), (1.0, 1e-1), (3.0, 1.0)
-INITIAL_REGULARIZATION = 1  # index of the level of the first trial
-SETUP_SECONDS = 0.1  # to build a network and its grids
-EPOCHS_FACTOR = 3  # by which a move lengthens or shortens a training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +41,14 @@ def first_trial(task: SelectionTask) -> Trial:
         task.training,
         optimizer="adam",
         batch_size=task.first_workload.batch_rows,
-        steps=task.steps or -(-task.epochs // EPOCHS_FACTOR),
+        steps=task.steps or -(-task.epochs // task.thresholds.epochs_factor),
         patience=task.epochs,
         keep_last=True,
     )
     return _set_regularization(
         Trial(config=_build_config(task.first_workload, task), training=training, quantile=True),
-        INITIAL_REGULARIZATION,
+        task.thresholds.initial_regularization,
+        task.thresholds,
     )
 
 
@@ -60,16 +57,24 @@ def list_moves(task: SelectionTask) -> tuple[Move, ...]:
 
     def train_longer(trial: Trial) -> Trial | None:
         """Train for more epochs, as the last move: the best of short trainings mostly stays the best."""
-        steps = min(EPOCHS_FACTOR * trial.training.steps, task.epochs)
+        steps = min(task.thresholds.epochs_factor * trial.training.steps, task.epochs)
         is_longer = steps > trial.training.steps
         return replace(trial, training=replace(trial.training, steps=steps)) if is_longer else None
 
+    def bind(move: Callable[[Trial, SelectionThresholds], Trial | None]) -> Move:
+        @wraps(move)
+        def bound(trial: Trial) -> Trial | None:
+            return move(trial, task.thresholds)
+
+        return bound
+
     is_free = task.grid is None and not task.training.grid_schedule
-    coarser: tuple[Move, ...] = (_halve_grid,) if is_free else ()
+    coarser = (bind(_halve_grid),) if is_free else ()
     shapes = (_remove_layer, _make_additive, *coarser, _use_affine_scale, _double_width)
+    regularization = bind(_strengthen_regularization), bind(_weaken_regularization)
     if task.steps:
-        return (_strengthen_regularization, _weaken_regularization, *shapes)
-    return (_strengthen_regularization, _weaken_regularization, _shorten_training, *shapes, train_longer)
+        return (*regularization, *shapes)
+    return (*regularization, bind(_shorten_training), *shapes, train_longer)
 
 
 def is_more_flexible(trial: Trial, other: Trial) -> bool:
@@ -80,11 +85,12 @@ def is_more_flexible(trial: Trial, other: Trial) -> bool:
 
 def climb_step_seconds(trial: Trial, task: SelectionTask) -> float:
     """Return the estimated time of a step of the climb; a single network is trained once per fold."""
-    times = FOLDS if task.is_cross_validated and trial.config.groups == 1 else 1
-    return times * estimate_seconds(trial, task.rows)
+    is_repeated = task.is_cross_validated and trial.config.groups == 1
+    times = task.thresholds.fold_count if is_repeated else 1
+    return times * estimate_seconds(trial, task.rows, task.thresholds)
 
 
-def estimate_seconds(trial: Trial, rows: int) -> float:
+def estimate_seconds(trial: Trial, rows: int, thresholds: SelectionThresholds = DEFAULT_SELECTION) -> float:
     """Return the estimated time of a training by Adam on one core."""
     config = trial.config
     work = Workload(
@@ -94,8 +100,9 @@ def estimate_seconds(trial: Trial, rows: int) -> float:
         is_sparse=trial.training.lamb > 0,
         groups=config.groups,
         batch_rows=trial.training.batch_size,
+        cost=thresholds.cost,
     )
-    return SETUP_SECONDS + work.seconds("adam") * trial.training.steps
+    return thresholds.setup_seconds + work.seconds("adam") * trial.training.steps
 
 
 def final_trial(best: Trial, task: SelectionTask) -> Trial:
@@ -121,8 +128,10 @@ def is_affordable(trial: Trial, task: SelectionTask, *, is_passing: bool = False
     """
     epochs = max(task.epochs, trial.training.steps)
     longest = replace(trial, training=replace(trial.training, steps=epochs))
-    is_lean_enough = is_size_allowed(trial.config.width, _terms_per_edge(trial), is_passing=is_passing)
-    return is_lean_enough and estimate_seconds(longest, task.rows) <= task.seconds
+    is_lean_enough = is_size_allowed(
+        trial.config.width, _terms_per_edge(trial), is_passing=is_passing, thresholds=task.thresholds
+    )
+    return is_lean_enough and estimate_seconds(longest, task.rows, task.thresholds) <= task.seconds
 
 
 def generate_fixed_trials(task: SelectionTask) -> Iterator[Trial]:
@@ -136,7 +145,7 @@ def generate_fixed_trials(task: SelectionTask) -> Iterator[Trial]:
     training = replace(
         task.training,
         optimizer=task.training.optimizer if is_asked else "levenberg_marquardt",
-        steps=task.steps or FIXED_STEPS,
+        steps=task.steps or task.thresholds.fixed_steps,
     )
     for quantile in (False, True):
         yield Trial(config=_build_config(task.small_workload, task), training=training, quantile=quantile)
@@ -161,30 +170,32 @@ def _terms_per_edge(trial: Trial) -> int:
     return trial.config.grid_size + trial.config.order + 1
 
 
-def _shorten_training(trial: Trial) -> Trial | None:
+def _shorten_training(trial: Trial, thresholds: SelectionThresholds) -> Trial | None:
     """Train for a third of the epochs: a network fits noise and atypical rows last."""
-    steps = trial.training.steps // EPOCHS_FACTOR
+    steps = trial.training.steps // thresholds.epochs_factor
     return replace(trial, training=replace(trial.training, steps=steps)) if steps else None
 
 
-def _set_regularization(trial: Trial, strictness: int) -> Trial:
-    decay, smoothness = REGULARIZATION_LEVELS[strictness]
+def _set_regularization(trial: Trial, strictness: int, thresholds: SelectionThresholds) -> Trial:
+    decay, smoothness = thresholds.regularization_levels[strictness]
     training = replace(trial.training, weight_decay=decay, penalty=Penalty(smoothness=smoothness))
     return replace(trial, training=training)
 
 
-def _regularization_index(trial: Trial) -> int:
-    return REGULARIZATION_LEVELS.index((trial.training.weight_decay, trial.training.penalty.smoothness))
+def _regularization_index(trial: Trial, thresholds: SelectionThresholds) -> int:
+    level = trial.training.weight_decay, trial.training.penalty.smoothness
+    return thresholds.regularization_levels.index(level)
 
 
-def _strengthen_regularization(trial: Trial) -> Trial | None:
-    place = _regularization_index(trial) + 1
-    return _set_regularization(trial, place) if place < len(REGULARIZATION_LEVELS) else None
+def _strengthen_regularization(trial: Trial, thresholds: SelectionThresholds) -> Trial | None:
+    place = _regularization_index(trial, thresholds) + 1
+    is_last = place == len(thresholds.regularization_levels)
+    return None if is_last else _set_regularization(trial, place, thresholds)
 
 
-def _weaken_regularization(trial: Trial) -> Trial | None:
-    place = _regularization_index(trial) - 1
-    return _set_regularization(trial, place) if place >= 0 else None
+def _weaken_regularization(trial: Trial, thresholds: SelectionThresholds) -> Trial | None:
+    place = _regularization_index(trial, thresholds) - 1
+    return _set_regularization(trial, place, thresholds) if place >= 0 else None
 
 
 def _remove_layer(trial: Trial) -> Trial | None:
@@ -215,8 +226,8 @@ def _use_affine_scale(trial: Trial) -> Trial | None:
     return replace(trial, quantile=False) if trial.quantile else None
 
 
-def _halve_grid(trial: Trial) -> Trial | None:
+def _halve_grid(trial: Trial, thresholds: SelectionThresholds) -> Trial | None:
     config = trial.config
-    if config.grid_size // 2 < MIN_GRID:
+    if config.grid_size // 2 < thresholds.min_grid:
         return None
     return replace(trial, config=replace(config, grid_size=config.grid_size // 2))

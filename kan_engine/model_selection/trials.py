@@ -9,17 +9,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from kan_engine.cost import Workload
+from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
 from kan_engine.network.kan import KAN, KANConfig, copy_network, extract_group
 from kan_engine.network.pruning import prune
 from kan_engine.training.loop import TrainingConfig, TrainingRows, TrainingStep, select_optimizer, train
 from kan_engine.training.losses import Loss, loss_per_row
 from kan_engine.training.multi_start import best_start, create_network
-
-PRUNING_THRESHOLDS = (0.1, 0.02)  # relative to the largest edge score
-MAX_PRUNING_LOSS_RATIO = 1.005  # of the validation losses after and before pruning
-REFIT_STEPS = 6
-MAX_SCORED_ROWS = 2000
-MAX_ROWS_FOR_BOTH_SCALES = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,7 +247,12 @@ def _estimate_ensemble_losses(
 
 
 def generate_requested_trials(
-    width: tuple[int, ...], grid: int, order: int, training: TrainingConfig, rows: int
+    width: tuple[int, ...],
+    grid: int,
+    order: int,
+    training: TrainingConfig,
+    rows: int,
+    thresholds: SelectionThresholds = DEFAULT_SELECTION,
 ) -> Iterator[Trial]:
     """Yield trials of a requested shape: scaled by quantiles and, unless Adam fits many rows, by ranges.
 
@@ -261,9 +261,16 @@ def generate_requested_trials(
     difference, and a second training on many rows takes long.
     """
     finest = max((grid, *training.grid_schedule))
-    work = Workload(width=width, terms=finest + order + 1, rows=rows, is_sparse=training.lamb > 0)
+    work = Workload(
+        width=width,
+        terms=finest + order + 1,
+        rows=rows,
+        is_sparse=training.lamb > 0,
+        cost=thresholds.cost,
+    )
     is_first_order = (work.method() if training.optimizer == "auto" else training.optimizer) == "adam"
-    for quantile in (True,) if is_first_order and rows > MAX_ROWS_FOR_BOTH_SCALES else (True, False):
+    is_one_enough = is_first_order and rows > thresholds.max_rows_for_both_scales
+    for quantile in (True,) if is_one_enough else (True, False):
         yield Trial(
             config=KANConfig(width=width, grid_size=grid, order=order), training=training, quantile=quantile
         )
@@ -275,25 +282,26 @@ def prune_result(
     validation: UnscaledRows,
     *,
     should_stop: Callable[[], bool] = lambda: False,
+    thresholds: SelectionThresholds = DEFAULT_SELECTION,
 ) -> TrialResult:
     """Remove edges and nodes whose removal hardly raises the validation loss.
 
     The thresholds of the edge score are tried from the largest to the smallest. After each, a network that
     was trained by a second-order method is refitted briefly. The first result that raises the loss by at most
-    ``MAX_PRUNING_LOSS_RATIO`` is returned, else the result is returned unchanged.
+    ``max_pruning_loss_ratio`` is returned, else the result is returned unchanged.
     """
     rows, judge = fit.rows(trained.trial), validation.rows(trained.trial)
-    training = replace(trained.trial.training, grid_schedule=(), steps=REFIT_STEPS)
+    training = replace(trained.trial.training, grid_schedule=(), steps=thresholds.pruning_refit_steps)
     is_refitted = trained.optimizer != "adam"  # a few epochs of Adam would raise the loss
-    for threshold in PRUNING_THRESHOLDS:
-        network = prune(trained.network, rows.x[:MAX_SCORED_ROWS], threshold=threshold)
+    for threshold in thresholds.pruning_thresholds:
+        network = prune(trained.network, rows.x[: thresholds.max_scored_rows], threshold=threshold)
         if network.edge_count == trained.network.edge_count or not _is_connected(network):
             continue
         if is_refitted:
             for _ in train(network, rows, training, validation=judge, should_stop=should_stop):
                 pass
         loss = judge.loss(network, training.loss)
-        if loss <= MAX_PRUNING_LOSS_RATIO * trained.loss:
+        if loss <= thresholds.max_pruning_loss_ratio * trained.loss:
             return replace(trained, network=network, loss=loss)
     return trained
 

@@ -76,6 +76,7 @@ class SearchContext:
                 seed=config.seed,
                 is_ordered=config.is_ordered,
                 thresholds=config.thresholds.assessment,
+                selection=config.thresholds.selection,
             ),
             generator=torch.Generator().manual_seed(config.seed),
             parts=parts or InProcess(),

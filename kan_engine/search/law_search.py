@@ -16,7 +16,6 @@ from kan_engine.discovery.univariate_law import find_univariate_law
 from kan_engine.discovery.variable_groups import Reduction, find_reduction
 from kan_engine.expressions.evaluation import Expression, Variable
 from kan_engine.inference.optimism import OptimismCorrection
-from kan_engine.model_selection.budget import MAX_CROSS_VALIDATION_ROWS
 from kan_engine.network.kan import KAN
 from kan_engine.search.context import (
     FoundLaw,
@@ -171,7 +170,7 @@ class LawSearch:
         run = self._run
         if structure.is_adequate or structure.error > self._limits.max_noise_error or not run.config.symbolic:
             return None
-        smooth = Surrogate.fit(self._rows, self._others)
+        smooth = Surrogate.fit(self._rows, self._others, thresholds=self._limits.discovery)
         least = self._limits.min_surrogate_error_ratio * structure.error * self._validation.spread
         if smooth is None or smooth.error < least:
             return None
@@ -206,8 +205,11 @@ class LawSearch:
         if self.proved is not None or not run.config.symbolic or run.should_stop():
             return
         run.report("symbolic", 0.38, "searching for a law exact to rounding error")
-        tree = None if angles else find_power_product_law(rows, others, run.should_stop)
-        self._accept_if_exact(tree or find_rational_law(rows, others, run.should_stop, angles=angles))
+        limits = self._limits.discovery
+        tree = (
+            None if angles else find_power_product_law(rows, others, run.should_stop, thresholds=limits)
+        ) or find_rational_law(rows, others, run.should_stop, angles=angles, thresholds=limits)
+        self._accept_if_exact(tree)
 
     def _accept_if_exact(self, tree: Expression | None) -> None:
         if tree is not None and self._run.config.constraints.allow(tree):
@@ -220,7 +222,7 @@ class LawSearch:
         if not run.config.symbolic or run.should_stop():
             return
         run.report("structure", 0.1, "searching for groups of inputs that act as one variable")
-        found = find_reduction(rows, others, run.should_stop)
+        found = find_reduction(rows, others, run.should_stop, thresholds=self._limits.discovery)
         if found is None:
             return
         reduced, judged = (found.reduce_data(data) for data in (rows, others))
@@ -234,7 +236,13 @@ class LawSearch:
         self.inner = found, hunt
         if len(found.groups) == 1:
             hunt._accept_if_exact(
-                find_univariate_law(Variable(*found.groups), reduced, judged, run.should_stop)
+                find_univariate_law(
+                    Variable(*found.groups),
+                    reduced,
+                    judged,
+                    run.should_stop,
+                    thresholds=self._limits.discovery,
+                )
             )
         if hunt.exact_formula is None:
             hunt.examine_structures()
@@ -333,9 +341,10 @@ def measure_law_errors(law: FoundLaw, run: SearchContext) -> np.ndarray:
     """
     data, rows = run.data, to_sample(run.data.training, run.inputs)
     errors, folds = np.full(len(data.training), np.nan), run.cross_validation.folds
-    is_certain = law.fit.is_adequate and len(data.validation) >= run.thresholds.min_validation_rows
+    limits = run.thresholds
+    is_certain = law.fit.is_adequate and len(data.validation) >= limits.min_validation_rows
     with np.errstate(all="ignore"):
-        if len(errors) <= MAX_CROSS_VALIDATION_ROWS and not is_certain:
+        if len(errors) <= limits.selection.max_cross_validation_rows and not is_certain:
             errors = np.abs(cross_predict(law.fit, rows, folds, run.should_stop) - rows.y[:, 0].numpy())
         else:
             held = rows[folds == 0]

@@ -49,7 +49,13 @@ def train_network(run: SearchContext, then: Sequence[Subtask] = ()) -> SearchRes
     stages = best.stages
     if config.prune and not run.should_stop():
         run.report("prune", 0.72, "pruning the network")
-        best = prune_result(best, grounds.fit, grounds.validation, should_stop=run.should_stop)
+        best = prune_result(
+            best,
+            grounds.fit,
+            grounds.validation,
+            should_stop=run.should_stop,
+            thresholds=run.thresholds.selection,
+        )
     network, scaler = best.network, grounds.scaler
     if not run.should_stop():
         network = retrain_on_all_rows(
@@ -95,22 +101,23 @@ def _measure_errors(best: TrialResult, grounds: SearchRows, run: SearchContext) 
 
 def _train_requested_shape(trials: TrialRunner, hidden: tuple[int, ...], run: SearchContext) -> TrialResult:
     """Train networks of the requested shape and return the best."""
-    data, config = run.data, run.config
+    data, config, limits = run.data, run.config, run.thresholds.selection
     training, order = _make_training_config(data, config), config.order
     width = (data.fit.x.shape[1], *hidden, data.output_count)
     schedule = training.grid_schedule
     grid = schedule[0] if schedule else config.grid or 5
     if not schedule and config.grid is None:
-        training = replace(training, grid_schedule=affordable_grids(width, order, len(data.fit)))
+        grids = affordable_grids(width, order, len(data.fit), limits.cost)
+        training = replace(training, grid_schedule=grids)
         grid = training.grid_schedule[0]
-    found = trials.run_best(generate_requested_trials(width, grid, order, training, len(data.fit)))
+    found = trials.run_best(generate_requested_trials(width, grid, order, training, len(data.fit), limits))
     assert found is not None  # noqa: S101 - there is at least one trial
     return found
 
 
 def make_task(run: SearchContext) -> SelectionTask:
     """The learning task: sizes of the data and settings of the search."""
-    data, config = run.data, run.config
+    data, config, limits = run.data, run.config, run.thresholds.selection
     training = _make_training_config(data, config)
     schedule = training.grid_schedule
     return SelectionTask(
@@ -123,7 +130,8 @@ def make_task(run: SearchContext) -> SelectionTask:
         steps=config.steps,
         restarts=config.restarts,
         is_sparse=training.lamb > 0,
-        seconds=allot_climb_seconds(config.max_seconds, data.rows.x.size),
+        seconds=allot_climb_seconds(config.max_seconds, data.rows.x.size, limits),
+        thresholds=limits,
     )
 
 

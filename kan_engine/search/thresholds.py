@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
+from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +51,15 @@ class SearchThresholds:
         max_predicted_subtasks: Steps of the climb that other workers may do in advance.
         max_loss_factor: Of the best loss, above which a trial is stopped after ``min_steps``.
         min_steps: Steps on its last grid before a trial is stopped.
+        max_rows_for_starts: Of a second-order training; with more, bad minima are rare, and starts slow.
 
         chance_standard_errors: Allows for the selection bias among many formulas.
         max_stopped_rows, max_stopped_validation_rows: Of the fallback formulas once the time is over; they
             take a tenth of a second.
 
         assessment: Of comparisons and verdicts.
+        discovery: Of searches for a law without a network.
+        selection: Of the selection of a network.
     """
 
     search_time_share: float = 0.85
@@ -94,12 +99,15 @@ class SearchThresholds:
     max_predicted_subtasks: int = 16
     max_loss_factor: float = 1.1
     min_steps: int = 15
+    max_rows_for_starts: int = 5000
 
     chance_standard_errors: float = 2.0
     max_stopped_rows: int = 400
     max_stopped_validation_rows: int = 200
 
     assessment: AssessmentThresholds = DEFAULT_ASSESSMENT
+    discovery: DiscoveryThresholds = DEFAULT_DISCOVERY
+    selection: SelectionThresholds = DEFAULT_SELECTION
 
 
 DEFAULT_THRESHOLDS = SearchThresholds()

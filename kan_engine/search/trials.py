@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 
 from kan_engine.model_selection.moves import SelectionTask, climb_step_seconds, final_trial, is_affordable
 from kan_engine.model_selection.trials import (
-    MAX_ROWS_FOR_BOTH_SCALES,
     Trial,
     TrialResult,
     cross_validate,
@@ -168,7 +167,8 @@ class TrialRunner:
         asked = self._run.config.restarts
         if asked is not None:
             return asked
-        return AUTO_STARTS if len(self._grounds.fit.weights) <= MAX_ROWS_FOR_BOTH_SCALES else 1
+        most = self._run.thresholds.max_rows_for_starts
+        return AUTO_STARTS if len(self._grounds.fit.weights) <= most else 1
 
     def make_step_reporter(self, what: str, shares: tuple[float, float]) -> Callable[[TrainingStep], None]:
         """A callback that reports steps as progress between two fractions of the job."""

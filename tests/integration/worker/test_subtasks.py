@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 from sqlalchemy import select, update
 
+from kan_engine.discovery.thresholds import DiscoveryThresholds
 from kan_engine.model_selection.trials import TrialResult
 from kan_engine.search.trials import TrialRunner
 from service.db.repositories import Jobs, Workers
@@ -58,7 +59,12 @@ def in_a_hurry() -> Iterator[None]:
         # No neighbour of the tests cuts a job short, and what a clock ends is not the same twice
         patch.setattr("worker.execution.runner.WORK_TIME_SHARE", 100.0)
         patch.setattr("worker.execution.runner.MIN_FINISH_S", -1e5)
-        endless = replace(search_config.THRESHOLDS, law_time_share=100.0, search_time_share=100.0)
+        endless = replace(
+            search_config.THRESHOLDS,
+            law_time_share=100.0,
+            search_time_share=100.0,
+            discovery=DiscoveryThresholds(max_surrogate_terms=100),
+        )
         patch.setattr(search_config, "THRESHOLDS", endless)
         yield
 

@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from kan_engine.assessment.thresholds import AssessmentThresholds
+from kan_engine.discovery.thresholds import DiscoveryThresholds
 from service.db.session import Sessions
 from service.main import create_app
 from service.settings import Settings
@@ -76,7 +77,10 @@ def _short_searches() -> Iterator[None]:
             search_config,
             "THRESHOLDS",
             replace(
-                search_config.THRESHOLDS, max_candidates=1, assessment=AssessmentThresholds(max_resamplings=1)
+                search_config.THRESHOLDS,
+                max_candidates=1,
+                assessment=AssessmentThresholds(max_resamplings=1),
+                discovery=DiscoveryThresholds(max_surrogate_terms=100),
             ),
         )
         patch.setattr("kan_engine.symbolic.extraction.MAX_COMBINATIONS", 6)

@@ -10,6 +10,7 @@ import pytest
 def few_candidates(small_dictionary: None) -> Iterator[None]:
     """Few closed forms of every edge, in few combinations: what is found in them has tests of its own."""
     from kan_engine.assessment.thresholds import AssessmentThresholds
+    from kan_engine.discovery.thresholds import DiscoveryThresholds
     from kan_engine.structure import search
     from kan_engine.symbolic import (
         damped_oscillations,
@@ -36,7 +37,10 @@ def few_candidates(small_dictionary: None) -> Iterator[None]:
             search_config,
             "THRESHOLDS",
             replace(
-                search_config.THRESHOLDS, max_candidates=2, assessment=AssessmentThresholds(max_resamplings=2)
+                search_config.THRESHOLDS,
+                max_candidates=2,
+                assessment=AssessmentThresholds(max_resamplings=2),
+                discovery=DiscoveryThresholds(max_surrogate_terms=100),
             ),
         )
         yield

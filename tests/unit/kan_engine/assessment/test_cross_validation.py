@@ -14,6 +14,7 @@ from kan_engine.assessment.simple_models import (
     fit_ridge_regression,
 )
 from kan_engine.expressions import evaluation
+from kan_engine.model_selection.thresholds import SelectionThresholds
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
 
@@ -43,9 +44,8 @@ def test_every_training_row_is_predicted_by_what_has_not_seen_it() -> None:
     assert sum(len(errors) - count for count in seen) == len(errors)
 
 
-def test_of_very_many_rows_the_validation_rows_alone_are_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kan_engine.assessment.cross_validation.MAX_CROSS_VALIDATION_ROWS", 10)
-    run = run_of(NOISE)
+def test_of_very_many_rows_the_validation_rows_alone_are_predicted() -> None:
+    run = replace(run_of(NOISE), selection=SelectionThresholds(max_cross_validation_rows=10))
     errors = run.measure_errors(fit_constant)
     assert np.isnan(errors[: len(run.data.fit)]).all()
     assert np.isfinite(errors[len(run.data.fit) :]).all()

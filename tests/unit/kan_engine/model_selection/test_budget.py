@@ -9,10 +9,6 @@ import pytest
 
 from kan_engine.cost import Workload
 from kan_engine.model_selection.budget import (
-    CLIMB_TIME_FRACTION,
-    FOLDS,
-    INITIAL_GROUPS,
-    MAX_HIDDEN_NODES,
     ClimbLimits,
     allot_climb_seconds,
     choose_batch_rows,
@@ -27,6 +23,7 @@ from kan_engine.model_selection.moves import (
     is_affordable,
     list_moves,
 )
+from kan_engine.model_selection.thresholds import DEFAULT_SELECTION as LIMITS
 from kan_engine.model_selection.trials import Trial
 from kan_engine.training.config import TrainingConfig
 
@@ -182,21 +179,21 @@ def test_few_rows_are_judged_by_folds_unless_one_network_is_to_be_sparse(
 
 def test_a_climb_leaves_time_to_measure_many_values_but_never_takes_none() -> None:
     few, many, most = (allot_climb_seconds(300.0, values) for values in (1_000, 20_000_000, 10**12))
-    assert few == pytest.approx(CLIMB_TIME_FRACTION * 300, rel=1e-3)
-    assert few > many > most == CLIMB_TIME_FRACTION * 150
+    assert few == pytest.approx(LIMITS.climb_time_share * 300, rel=1e-3)
+    assert few > many > most == LIMITS.climb_time_share * 150
 
 
 def test_folds_are_tried_with_as_many_networks_whatever_serves_in_the_end() -> None:
     assert {first_trial(task(**SMALL, restarts=count)).config.groups for count in (1, 3, 12)} == {
-        FOLDS * INITIAL_GROUPS
+        LIMITS.fold_count * LIMITS.initial_groups
     }
 
 
 @pytest.mark.parametrize(
     ("width", "expected"),
     [
-        ((2000, MAX_HIDDEN_NODES, 1), True),
-        ((2, MAX_HIDDEN_NODES + 1, 1), False),
+        ((2000, LIMITS.max_hidden_nodes, 1), True),
+        ((2, LIMITS.max_hidden_nodes + 1, 1), False),
         ((2, 256, 128, 1), True),
         ((2, 256, 256, 1), False),
         ((2, 1), True),

@@ -6,24 +6,7 @@ from typing import Any
 
 import pytest
 
-from kan_engine.model_selection.budget import (
-    FIXED_STEPS,
-    FOLDS,
-    INITIAL_GROUPS,
-    LARGE_TABLE_BATCH_ROWS,
-    LARGE_TABLE_ROWS,
-    MAX_BATCH_ROWS,
-    MAX_EPOCHS,
-    MAX_GROUPS,
-    MAX_LAYER_WEIGHTS,
-    MIN_BATCH_ROWS,
-    MIN_EPOCHS,
-    MIN_GRID,
-)
 from kan_engine.model_selection.moves import (
-    EPOCHS_FACTOR,
-    REGULARIZATION_LEVELS,
-    SETUP_SECONDS,
     SelectionTask,
     climb_step_seconds,
     estimate_seconds,
@@ -34,6 +17,7 @@ from kan_engine.model_selection.moves import (
     list_moves,
     replicate_networks,
 )
+from kan_engine.model_selection.thresholds import DEFAULT_SELECTION as LIMITS
 from kan_engine.model_selection.trials import Trial
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.training.config import TrainingConfig
@@ -64,26 +48,32 @@ def strictness(trial: Trial) -> tuple[float, float]:
 
 def test_the_climb_starts_with_two_networks_side_by_side_by_adam_on_quantiles() -> None:
     trial = first_trial(task())
-    assert (trial.config.groups, trial.training.optimizer, trial.quantile) == (INITIAL_GROUPS, "adam", True)
+    assert (trial.config.groups, trial.training.optimizer, trial.quantile) == (
+        LIMITS.initial_groups,
+        "adam",
+        True,
+    )
     assert (trial.config.width[0], trial.config.width[-1]) == (5, 1)
 
 
 @pytest.mark.parametrize(
     ("rows", "batch"),
     [
-        (10, MIN_BATCH_ROWS),
+        (10, LIMITS.min_batch_rows),
         (24 * 64, 64),
         (24 * 120, 128),
-        (LARGE_TABLE_ROWS, MAX_BATCH_ROWS),
-        (LARGE_TABLE_ROWS + 1, LARGE_TABLE_BATCH_ROWS),
-        (10_000_000, LARGE_TABLE_BATCH_ROWS),
+        (LIMITS.large_table_rows, LIMITS.max_batch_rows),
+        (LIMITS.large_table_rows + 1, LIMITS.large_table_batch_rows),
+        (10_000_000, LIMITS.large_table_batch_rows),
     ],
 )
 def test_batches_grow_with_the_rows_within_bounds(rows: int, batch: int) -> None:
     assert first_trial(task(rows=rows)).training.batch_size == batch
 
 
-@pytest.mark.parametrize(("rows", "epochs"), [(10, MAX_EPOCHS), (16_000, 48), (10_000_000, MIN_EPOCHS)])
+@pytest.mark.parametrize(
+    ("rows", "epochs"), [(10, LIMITS.max_epochs), (16_000, 48), (10_000_000, LIMITS.min_epochs)]
+)
 def test_epochs_fall_with_the_rows_within_bounds(rows: int, epochs: int) -> None:
     assert task(rows=rows).epochs == epochs
 
@@ -91,7 +81,7 @@ def test_epochs_fall_with_the_rows_within_bounds(rows: int, epochs: int) -> None
 def test_the_climb_begins_with_brief_trainings_and_lengthens_them_to_the_longest() -> None:
     start, asked = first_trial(task()), task()
     lengths = [trial.training.steps for trial in climbed(start, "train_longer", asked)]
-    assert start.training.steps == -(-asked.epochs // EPOCHS_FACTOR)
+    assert start.training.steps == -(-asked.epochs // LIMITS.epochs_factor)
     assert lengths == [asked.epochs]
 
 
@@ -134,12 +124,12 @@ def test_the_loss_that_was_asked_for_is_minimised_by_every_trial() -> None:
     assert {trial.training.loss for trial in trials} == {"softmax"}
 
 
-@pytest.mark.parametrize(("restarts", "groups"), [(1, 1), (2, 2), (5, INITIAL_GROUPS)])
+@pytest.mark.parametrize(("restarts", "groups"), [(1, 1), (2, 2), (5, LIMITS.initial_groups)])
 def test_no_more_networks_are_tried_than_were_asked_for(restarts: int, groups: int) -> None:
     assert first_trial(task(restarts=restarts)).config.groups == groups
 
 
-@pytest.mark.parametrize(("restarts", "groups"), [(None, MAX_GROUPS), (1, 1), (3, 3), (7, 7)])
+@pytest.mark.parametrize(("restarts", "groups"), [(None, LIMITS.max_groups), (1, 1), (3, 3), (7, 7)])
 def test_as_many_networks_as_were_asked_for_stand_side_by_side_in_the_end(
     restarts: int | None, groups: int
 ) -> None:
@@ -185,17 +175,17 @@ def test_the_last_training_has_no_layer_with_more_weights_than_are_lean() -> Non
     config = final_trial(wide, task(restarts=50)).config
     kept = KAN(config).stack[1].weight.numel()
     grown = KAN(replicate_networks(wide, config.groups + 1).config).stack[1].weight.numel()
-    assert kept <= MAX_LAYER_WEIGHTS < grown
+    assert kept <= LIMITS.max_layer_weights < grown
 
 
 def test_smoothing_and_decay_rise_to_the_strictest_and_end_there() -> None:
     trials = climbed(first_trial(task()), "_strengthen_regularization", task())
-    assert [strictness(trial) for trial in trials] == list(REGULARIZATION_LEVELS[2:])
+    assert [strictness(trial) for trial in trials] == list(LIMITS.regularization_levels[2:])
 
 
 def test_smoothing_and_decay_fall_to_the_least_strict_and_end_there() -> None:
     trials = climbed(first_trial(task()), "_weaken_regularization", task())
-    assert [strictness(trial) for trial in trials] == [REGULARIZATION_LEVELS[0]]
+    assert [strictness(trial) for trial in trials] == [LIMITS.regularization_levels[0]]
 
 
 def test_layers_are_left_out_until_the_network_is_additive_and_alone() -> None:
@@ -210,7 +200,7 @@ def test_layers_are_left_out_until_the_network_is_additive_and_alone() -> None:
 
 def test_grids_are_halved_down_to_the_coarsest() -> None:
     grids = [trial.config.grid_size for trial in climbed(first_trial(task()), "_halve_grid", task())]
-    assert grids == [MIN_GRID]
+    assert grids == [LIMITS.min_grid]
 
 
 @pytest.mark.parametrize("asked", [{"grid": 8}, {"training": TrainingConfig(grid_schedule=(3, 8))}])
@@ -256,7 +246,7 @@ def test_a_step_of_the_climb_without_networks_side_by_side_takes_as_many_trainin
 ):
     crossed, whole = task(rows=1_000), task()
     additive = replace(first_trial(crossed), config=KANConfig(width=(5, 1)))
-    for known, times in ((crossed, FOLDS), (whole, 1)):
+    for known, times in ((crossed, LIMITS.fold_count), (whole, 1)):
         expected = times * estimate_seconds(additive, known.rows)
         assert climb_step_seconds(additive, known) == pytest.approx(expected)
 
@@ -276,7 +266,7 @@ def test_one_setting_is_changed_at_a_time(place: int) -> None:
 def test_twice_the_epochs_take_twice_the_time_once_a_training_has_begun() -> None:
     trial = first_trial(task())
     twice = replace(trial, training=replace(trial.training, steps=2 * trial.training.steps))
-    times = [estimate_seconds(each, 2_000) - SETUP_SECONDS for each in (trial, twice)]
+    times = [estimate_seconds(each, 2_000) - LIMITS.setup_seconds for each in (trial, twice)]
     assert times[1] == pytest.approx(2 * times[0])
 
 
@@ -298,7 +288,7 @@ def test_small_tables_are_tried_by_second_order_on_both_scales() -> None:
     trials = list(generate_fixed_trials(task()))
     assert [trial.quantile for trial in trials] == [False, True]
     assert {(trial.training.optimizer, trial.training.steps) for trial in trials} == {
-        ("levenberg_marquardt", FIXED_STEPS)
+        ("levenberg_marquardt", LIMITS.fixed_steps)
     }
 
 

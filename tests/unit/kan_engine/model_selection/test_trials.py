@@ -6,10 +6,8 @@ from typing import Any
 import pytest
 import torch
 
+from kan_engine.model_selection.thresholds import DEFAULT_SELECTION as LIMITS
 from kan_engine.model_selection.trials import (
-    MAX_PRUNING_LOSS_RATIO,
-    MAX_ROWS_FOR_BOTH_SCALES,
-    PRUNING_THRESHOLDS,
     Trial,
     TrialResult,
     UnscaledRows,
@@ -166,10 +164,10 @@ def test_more_members_are_expected_to_be_better_as_far_as_two_agree_less_than_on
 @pytest.mark.parametrize(
     ("rows", "optimizer", "scales"),
     [
-        (MAX_ROWS_FOR_BOTH_SCALES, "adam", [True, False]),
-        (MAX_ROWS_FOR_BOTH_SCALES + 1, "adam", [True]),
-        (MAX_ROWS_FOR_BOTH_SCALES + 1, "levenberg_marquardt", [True, False]),
-        (MAX_ROWS_FOR_BOTH_SCALES + 1, "auto", [True, False]),  # few weights: second order is cheap
+        (LIMITS.max_rows_for_both_scales, "adam", [True, False]),
+        (LIMITS.max_rows_for_both_scales + 1, "adam", [True]),
+        (LIMITS.max_rows_for_both_scales + 1, "levenberg_marquardt", [True, False]),
+        (LIMITS.max_rows_for_both_scales + 1, "auto", [True, False]),  # few weights: second order is cheap
         (10**9, "auto", [True]),
     ],
 )
@@ -199,27 +197,25 @@ def test_a_network_is_kept_as_it_was_on_every_grid_of_its_schedule() -> None:
 def test_what_the_validation_rows_do_not_miss_is_pruned(fitted: TrialResult) -> None:
     pruned = prune_result(fitted, inputs(), inputs(40, seed=1))
     assert pruned.network.edge_count < fitted.network.edge_count
-    assert pruned.loss <= MAX_PRUNING_LOSS_RATIO * fitted.loss
+    assert pruned.loss <= LIMITS.max_pruning_loss_ratio * fitted.loss
     assert pruned.loss == inputs(40, seed=1).rows(fitted.trial).loss(pruned.network, "squared")
     assert pruned.history == fitted.history
 
 
-def test_a_network_whose_edges_are_all_missed_stays(
-    monkeypatch: pytest.MonkeyPatch, fitted: TrialResult
-) -> None:
-    monkeypatch.setattr("kan_engine.model_selection.trials.MAX_PRUNING_LOSS_RATIO", 0.0)
-    assert prune_result(fitted, inputs(), inputs(40, seed=1)) is fitted
+def test_a_network_whose_edges_are_all_missed_stays(fitted: TrialResult) -> None:
+    strict = replace(LIMITS, max_pruning_loss_ratio=0.0)
+    assert prune_result(fitted, inputs(), inputs(40, seed=1), thresholds=strict) is fitted
 
 
 def test_pruning_that_drops_nothing_is_not_refitted(
     monkeypatch: pytest.MonkeyPatch, fitted: TrialResult
 ) -> None:
-    monkeypatch.setattr("kan_engine.model_selection.trials.PRUNING_THRESHOLDS", (0.0,))
     monkeypatch.setattr("kan_engine.model_selection.trials.train", None)
-    assert prune_result(fitted, inputs(), inputs(40, seed=1)) is fitted
+    lowest = replace(LIMITS, pruning_thresholds=(0.0,))
+    assert prune_result(fitted, inputs(), inputs(40, seed=1), thresholds=lowest) is fitted
 
 
-def test_an_output_never_loses_all_its_edges(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_output_never_loses_all_its_edges() -> None:
     x = uniform_rows(60, 2)
     # The second output hardly varies, so its edges fall below the threshold of their layer.
     targets = torch.cat([torch.sin(3 * x[:, :1]), 1e-6 * x[:, 1:]], 1)
@@ -227,8 +223,8 @@ def test_an_output_never_loses_all_its_edges(monkeypatch: pytest.MonkeyPatch) ->
     result = run_trial(trial((2, 2)), rows, rows, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         result.network.layers[0].weight[:, :, 1] = 0.0
-    monkeypatch.setattr("kan_engine.model_selection.trials.MAX_PRUNING_LOSS_RATIO", float("inf"))
-    assert prune_result(result, rows, rows) is result
+    lenient = replace(LIMITS, max_pruning_loss_ratio=float("inf"))
+    assert prune_result(result, rows, rows, thresholds=lenient) is result
 
 
 def test_a_refit_after_pruning_stops_when_it_is_told_to(fitted: TrialResult) -> None:
@@ -239,15 +235,15 @@ def test_a_refit_after_pruning_stops_when_it_is_told_to(fitted: TrialResult) -> 
         return True
 
     prune_result(fitted, inputs(), inputs(40, seed=1), should_stop=should_stop)
-    assert 1 <= len(looks) <= len(PRUNING_THRESHOLDS)  # one step for each refit
+    assert 1 <= len(looks) <= len(LIMITS.pruning_thresholds)  # one step for each refit
 
 
 def test_after_pruning_a_network_of_first_order_is_not_trained_again(
     monkeypatch: pytest.MonkeyPatch, by_adam: TrialResult
 ) -> None:
-    monkeypatch.setattr("kan_engine.model_selection.trials.MAX_PRUNING_LOSS_RATIO", float("inf"))
     monkeypatch.setattr("kan_engine.model_selection.trials.train", None)
-    pruned = prune_result(by_adam, inputs(), inputs(40, seed=1))
+    lenient = replace(LIMITS, max_pruning_loss_ratio=float("inf"))
+    pruned = prune_result(by_adam, inputs(), inputs(40, seed=1), thresholds=lenient)
     assert pruned.network.edge_count < by_adam.network.edge_count
     assert pruned.loss == inputs(40, seed=1).rows(by_adam.trial).loss(pruned.network, "squared")
 

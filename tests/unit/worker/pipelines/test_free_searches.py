@@ -18,6 +18,7 @@ from kan_engine.assessment.comparison import compute_rmse
 from kan_engine.assessment.cross_validation import CrossValidation
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.inference.decision_rule import choose_decision
+from kan_engine.model_selection.thresholds import SelectionThresholds
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
 from kan_engine.search.law_search import measure_law_errors
@@ -68,7 +69,7 @@ def rare(rows: int, seed: int) -> StoredTable:
     return table_of(**x, y=np.where(is_rare, "rare", "usual").tolist())
 
 
-def set_thresholds(monkeypatch: pytest.MonkeyPatch, **numbers: float) -> None:
+def set_thresholds(monkeypatch: pytest.MonkeyPatch, **numbers: Any) -> None:
     changed = replace(search_config.THRESHOLDS, **numbers)
     monkeypatch.setattr(search_config, "THRESHOLDS", changed)
 
@@ -138,8 +139,7 @@ def test_residuals_are_errors_on_rows_not_seen_of_all_training_rows_where_these_
 def test_residuals_of_many_rows_are_those_of_the_network_that_has_not_seen_the_validation_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("kan_engine.model_selection.budget.MAX_CROSS_VALIDATION_ROWS", 100)
-    monkeypatch.setattr("kan_engine.assessment.cross_validation.MAX_CROSS_VALIDATION_ROWS", 100)
+    set_thresholds(monkeypatch, selection=SelectionThresholds(max_cross_validation_rows=100))
     job = Job.run(table_of(**noisy(300, 0)))
     found, validation = job.found, job.data.validation
     assert found.contest is not None
@@ -401,9 +401,8 @@ def test_a_single_restart_serves_a_single_network() -> None:
 def test_as_many_networks_serve_side_by_side_as_restarts_say(
     rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kan_engine.model_selection.budget.MAX_CROSS_VALIDATION_ROWS", 100)
-    monkeypatch.setattr("kan_engine.assessment.cross_validation.MAX_CROSS_VALIDATION_ROWS", 100)
-    set_thresholds(monkeypatch, selection_bias_factor=1e9)
+    few = SelectionThresholds(max_cross_validation_rows=100)
+    set_thresholds(monkeypatch, selection_bias_factor=1e9, selection=few)
     # Nor does an additive network win
     monkeypatch.setattr("kan_engine.search.hill_climb.list_moves", lambda _: ())
     training = {"steps": 3, "restarts": 3, "optimizer": "adam"}
@@ -420,7 +419,7 @@ def test_a_network_without_a_shape_is_trained_as_was_asked_for() -> None:
 def test_networks_side_by_side_are_trained_on_without_what_was_pruned(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("kan_engine.model_selection.trials.MAX_PRUNING_LOSS_RATIO", 1e9)
+    set_thresholds(monkeypatch, selection=SelectionThresholds(max_pruning_loss_ratio=1e9))
     x = inputs(ROWS, 0)
     table = table_of(**x, y=np.sin(3 * x["a"]) + x["b"])
     training = {"restarts": 2, "optimizer": "adam"}

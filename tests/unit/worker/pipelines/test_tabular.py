@@ -18,6 +18,7 @@ from kan_engine import (
     save,
 )
 from kan_engine.model_selection.moves import list_moves
+from kan_engine.model_selection.thresholds import SelectionThresholds
 from kan_engine.model_selection.trials import run_trial
 from kan_engine.search.law_search import MAX_LOG_ODDS
 from kan_engine.structure.fitted_structure import FittedStructure
@@ -212,8 +213,8 @@ def _few_moves(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_intervals_allow_for_the_luck_of_the_network_that_won_on_the_validation_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("kan_engine.model_selection.budget.MAX_CROSS_VALIDATION_ROWS", 50)
-    monkeypatch.setattr("kan_engine.assessment.cross_validation.MAX_CROSS_VALIDATION_ROWS", 50)
+    few = SelectionThresholds(max_cross_validation_rows=50)
+    monkeypatch.setattr(search_config, "THRESHOLDS", replace(search_config.THRESHOLDS, selection=few))
     monkeypatch.setattr(
         "kan_engine.search.network_search.retrain_on_all_rows", lambda trained, *_, **__: trained.network
     )
@@ -311,7 +312,8 @@ def _only_additive(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("kan_engine.symbolic.extraction.MAX_COMBINATIONS", 2)
     monkeypatch.setattr("kan_engine.search.law_search.search_structures", first)
-    monkeypatch.setattr("kan_engine.model_selection.budget.CLIMB_TIME_FRACTION", 1e-3)
+    brief = SelectionThresholds(climb_time_share=1e-3)
+    monkeypatch.setattr(search_config, "THRESHOLDS", replace(search_config.THRESHOLDS, selection=brief))
 
 
 def test_a_network_that_was_asked_for_keeps_its_shape_and_grid() -> None:
