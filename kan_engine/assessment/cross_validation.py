@@ -102,9 +102,10 @@ class CrossValidation:
         if (classes := self.data.classes) is not None:
             shares = self._measure_once("constant", partial(fit_class_shares, len(classes)))
             return {"constant": shares, "linear": self._measure_log_odds_model(self.select_strength())}
-        fits: dict[str, ModelFitter] = {"constant": fit_constant, "linear": fit_line}
+        line = partial(fit_line, self.thresholds.ridge_penalties)
+        fits: dict[str, ModelFitter] = {"constant": fit_constant, "linear": line}
         if self._is_skewed(self.data.training):
-            fits["log_linear"] = fit_log_line
+            fits["log_linear"] = partial(fit_log_line, self.thresholds.gamma_penalty)
         return {name: self._measure_once(name, fit) for name, fit in fits.items()}
 
     def select_strength(self) -> float:

@@ -9,7 +9,7 @@ similar predictions. There are enough rows for its constants. Where the rows can
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -43,6 +43,7 @@ class FormulaEvidence:
         p_value: For the hypothesis that the residuals are independent of the columns.
         power: Share of signals of relevant size that the residual test detects; None without a test.
         stability: Share of resamplings that lead to similar predictions; None if not measured.
+        thresholds: Decision numbers of the verdict; they are not stored with a model.
     """
 
     noise: float | None
@@ -54,6 +55,7 @@ class FormulaEvidence:
     p_value: float | None = None
     power: float | None = None
     stability: float | None = None
+    thresholds: AssessmentThresholds = field(default=DEFAULT_ASSESSMENT, repr=False, compare=False)
 
     @property
     def reasons(self) -> list[dict[str, str]]:
@@ -66,7 +68,7 @@ class FormulaEvidence:
     @property
     def objections(self) -> dict[str, str]:
         """Reasons against the formula, by code."""
-        limits = DEFAULT_ASSESSMENT
+        limits = self.thresholds
         better = ", ".join(name for name, told in self.compared_with.items() if told["is_better"])
         sees_signal = self.p_value is not None and self.p_value <= limits.significance_level
         is_blind = self.power is not None and self.power < limits.min_power
@@ -98,12 +100,17 @@ class FormulaEvidence:
 
     def to_dict(self) -> dict[str, Any]:
         """The evidence as JSON."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in STORED_FIELDS}
 
     @staticmethod
-    def from_dict(data: dict[str, Any]) -> FormulaEvidence:
+    def from_dict(
+        data: dict[str, Any], thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT
+    ) -> FormulaEvidence:
         """The inverse of ``to_dict``."""
-        return FormulaEvidence(**data)
+        return FormulaEvidence(**data, thresholds=thresholds)
+
+
+STORED_FIELDS = tuple(field.name for field in fields(FormulaEvidence) if field.name != "thresholds")
 
 
 def assess_formula(
@@ -137,6 +144,7 @@ def assess_formula(
         constants=len(parametrize_floats(formula.tree)[1]),
         compared_with=_compare_errors(errors, others, weights, folds.thresholds),
         beats_constant=folds.is_better(errors, others["constant"]),
+        thresholds=folds.thresholds,
     )
     if should_stop():  # without further tests the formula cannot be consistent
         return evidence
@@ -241,6 +249,7 @@ def _test_residuals(formula: Formula, rows: LabelledRows, folds: CrossValidation
         tangents=tangents if np.isfinite(tangents).all() else None,
         size=_relevant_signal_variance(y, fitted, limits),
         seed=folds.seed,
+        thresholds=limits,
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.assessment.formula_evidence import STORED_FIELDS, FormulaEvidence
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.expressions.evaluation import (
     Expression,
     complexity,
@@ -23,7 +24,6 @@ from kan_engine.symbolic.constant_fitting import ParametricForm, standard_errors
 from kan_engine.symbolic.extraction import Formula
 from kan_engine.symbolic.forward_selection import clip_squared_errors
 
-MAX_EXACT_ERROR = 1e-7  # RMSE over the target's standard deviation
 Verdict = Literal["exact", "consistent", "approximation", "weak"]
 Quantity = Literal["value", "log-odds", "logit"]
 Columns = Mapping[str, np.ndarray]
@@ -175,9 +175,8 @@ class FormulaReport:
     def from_dict(data: Mapping[str, Any], names: Mapping[str, str]) -> FormulaReport:
         """The inverse of ``to_dict``."""
         evidence, within = data.get("evidence"), data.get("serves_within")
-        known = {field.name for field in fields(FormulaEvidence)}
         if evidence is not None:
-            evidence = FormulaEvidence.from_dict({k: v for k, v in evidence.items() if k in known})
+            evidence = FormulaEvidence.from_dict({k: v for k, v in evidence.items() if k in STORED_FIELDS})
         return FormulaReport(
             outputs=tuple(OutputFormulas.from_dict(output, names) for output in data["outputs"]),
             is_exact=data["exact"],
@@ -206,6 +205,7 @@ def rate_formulas(
     seen: Columns | None = None,
     learnt: Columns | None = None,
     evidence: FormulaEvidence | None = None,
+    max_exact_error: float = DEFAULT_ASSESSMENT.max_exact_error,
 ) -> FormulaReport | None:
     """Measure formulas, and drop those that are undefined or worse than the mean.
 
@@ -217,6 +217,7 @@ def rate_formulas(
         seen: Training rows of every variable, for the domain; default: ``columns``.
         learnt: Training values of every output, for the uncertainty of constants.
         evidence: For the best formula.
+        max_exact_error: RMSE over the spread of an output, below which its formula is exact.
 
     Returns:
         None if an output has no useful formula.
@@ -242,14 +243,16 @@ def rate_formulas(
         )
     if not outputs:
         return None
-    is_close = all(each.best.rmse < MAX_EXACT_ERROR * float(np.std(truth[each.name])) for each in outputs)
-    is_exact = is_close and quantity == "value" and _is_exact_in_training(outputs, seen, learnt)
+    is_close = all(each.best.rmse < max_exact_error * float(np.std(truth[each.name])) for each in outputs)
+    is_exact = (
+        is_close and quantity == "value" and _is_exact_in_training(outputs, seen, learnt, max_exact_error)
+    )
     verdict: Verdict = "exact" if is_exact else "approximation" if evidence is None else evidence.verdict
     return FormulaReport(outputs=tuple(outputs), is_exact=is_exact, verdict=verdict, evidence=evidence)
 
 
 def _is_exact_in_training(
-    outputs: list[OutputFormulas], seen: Columns | None, learnt: Columns | None
+    outputs: list[OutputFormulas], seen: Columns | None, learnt: Columns | None, max_error: float
 ) -> bool:
     """Whether the formulas are also exact on the training rows, with fewer constants than rows."""
     if seen is None or learnt is None:
@@ -259,7 +262,7 @@ def _is_exact_in_training(
         if truth is None:
             continue
         error = evaluate(tree, seen) - truth
-        is_close = np.sqrt(np.mean(error**2)) < MAX_EXACT_ERROR * np.std(truth)
+        is_close = np.sqrt(np.mean(error**2)) < max_error * np.std(truth)
         if not is_close or len(parametrize_floats(tree)[1]) >= len(truth):
             return False
     return True

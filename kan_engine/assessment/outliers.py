@@ -16,47 +16,45 @@ from sklearn.linear_model import HuberRegressor
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kan_engine.assessment.simple_models import fit_ridge_regression
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds, OutlierThresholds
 from kan_engine.data.folds import assign_folds
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.training_data import TrainingData
 from kan_engine.splines.knots import robust_range
 
-MIN_ROWS = 20  # fewer rows do not show which values are usual
-MAX_ROWS = 10_000  # among more rows a few errors have little effect
-MAX_OUTLIER_SHARE = 0.01  # of the rows; at least one row may be an outlier
-MIN_GROSS_DEVIATIONS = 30.0  # robust standard deviations of the residuals
-MIN_DISTANCE_RATIO = 5.0  # to the largest residual of all other rows
-FOLD_COUNT, TREE_COUNT = 5, 50
-MIN_BETTER_FOLDS = 4  # folds in which excluding the outliers must improve the predictions
-MAX_ERROR_RATIO = 0.95  # of the mean squared errors without and with the outliers
-MAX_NAMED_ROWS = 10  # in a warning
-
 Data = TypeVar("Data", bound=TrainingData)
 
 
-def exclude_outliers(data: Data, *, seed: int, is_ordered: bool = False) -> Data:
+def exclude_outliers(
+    data: Data,
+    *,
+    seed: int,
+    is_ordered: bool = False,
+    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+) -> Data:
     """Exclude training rows with gross errors from the data of a regression; warnings name them.
 
     Args:
         data: The rows.
         seed: Seed of the folds on which a fit without these rows is compared.
         is_ordered: Whether the rows are in time order.
+        thresholds: Decision numbers.
     """
-    rows = data.training
-    if data.classes is not None or not MIN_ROWS <= len(rows) <= MAX_ROWS:
+    rows, limits = data.training, thresholds.outliers
+    if data.classes is not None or not limits.min_rows <= len(rows) <= limits.max_rows:
         return data
     y = rows.y
-    residuals, usual = _robust_residuals(rows)
-    far = _find_gross_errors(residuals)
-    isolated = _find_isolated(rows.x) & ~far
-    folds = assign_folds(y, "regression", seed, FOLD_COUNT, is_ordered=is_ordered)
+    residuals, usual = _robust_residuals(rows, limits)
+    far = _find_gross_errors(residuals, limits)
+    isolated = _find_isolated(rows.x, limits) & ~far
+    folds = assign_folds(y, "regression", seed, limits.fold_count, is_ordered=is_ordered)
     groups = ((far, "its target"), (isolated, "a value of its columns"))
     away = np.zeros(len(rows), dtype=bool)
     warnings = []
     for group, what in groups:
-        if group.any() and _is_better_without(group, rows, folds):
+        if group.any() and _is_better_without(group, rows, folds, thresholds):
             away |= group
-            warnings.append(_describe_outliers(group, what, data, y, usual))
+            warnings.append(_describe_outliers(group, what, data, y, usual, limits))
     if not away.any():
         return data
     kept = np.flatnonzero(~away)
@@ -71,7 +69,7 @@ def exclude_outliers(data: Data, *, seed: int, is_ordered: bool = False) -> Data
     )
 
 
-def _robust_residuals(rows: LabelledRows) -> tuple[np.ndarray, float]:
+def _robust_residuals(rows: LabelledRows, limits: OutlierThresholds) -> tuple[np.ndarray, float]:
     """Smaller absolute residual of a robust line and of cross-validated trees, per row; and their scale."""
     x, y = rows.x, rows.y
     center = np.median(x, 0)
@@ -81,21 +79,25 @@ def _robust_residuals(rows: LabelledRows) -> tuple[np.ndarray, float]:
     z, t = (x - center) / scale, (y - middle) / spread
     line = t - HuberRegressor(max_iter=500, alpha=1e-6).fit(z, t, sample_weight=rows.weights).predict(z)
     smallest = np.abs(line)
-    if (smallest > MIN_GROSS_DEVIATIONS * _robust_deviation(line)).any():
-        smallest = np.minimum(smallest, np.abs(t - _predict_by_trees(x, t, rows.weights)))
+    if (smallest > limits.min_gross_deviations * _robust_deviation(line)).any():
+        smallest = np.minimum(smallest, np.abs(t - _predict_by_trees(x, t, rows.weights, limits)))
     return smallest * spread, _robust_deviation(smallest) * spread
 
 
-def _predict_by_trees(x: np.ndarray, t: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    folds = np.arange(len(t)) % FOLD_COUNT
+def _predict_by_trees(
+    x: np.ndarray, t: np.ndarray, weights: np.ndarray, limits: OutlierThresholds
+) -> np.ndarray:
+    folds = np.arange(len(t)) % limits.fold_count
     predicted = np.empty(len(t))
     with threadpool_limits(1):
-        for fold in range(FOLD_COUNT):
+        for fold in range(limits.fold_count):
             held = folds == fold
-            model = HistGradientBoostingRegressor(max_iter=TREE_COUNT, random_state=0, early_stopping=False)
+            model = HistGradientBoostingRegressor(
+                max_iter=limits.tree_count, random_state=0, early_stopping=False
+            )
             model.fit(
                 x[~held],
-                np.clip(t[~held], -MIN_GROSS_DEVIATIONS, MIN_GROSS_DEVIATIONS),
+                np.clip(t[~held], -limits.min_gross_deviations, limits.min_gross_deviations),
                 sample_weight=weights[~held],
             )
             predicted[held] = model.predict(x[held])
@@ -107,49 +109,62 @@ def _robust_deviation(residuals: np.ndarray) -> float:
     return 1.4826 * float(np.median(np.abs(residuals)))
 
 
-def _find_gross_errors(residuals: np.ndarray) -> np.ndarray:
+def _find_gross_errors(residuals: np.ndarray, limits: OutlierThresholds) -> np.ndarray:
     """Mask of the few rows whose residuals are far larger than all others."""
     order = np.argsort(residuals)
-    most = max(1, int(MAX_OUTLIER_SHARE * len(residuals)))
+    most = max(1, int(limits.max_outlier_share * len(residuals)))
     found = np.zeros(len(residuals), dtype=bool)
     for count in range(1, most + 1):
         lowest, highest_of_others = residuals[order[-count]], residuals[order[-count - 1]]
         if lowest > max(
-            MIN_GROSS_DEVIATIONS * _robust_deviation(residuals), MIN_DISTANCE_RATIO * highest_of_others
+            limits.min_gross_deviations * _robust_deviation(residuals),
+            limits.min_distance_ratio * highest_of_others,
         ):
             found[order[-count:]] = True
             break
     return found
 
 
-def _find_isolated(x: np.ndarray) -> np.ndarray:
+def _find_isolated(x: np.ndarray, limits: OutlierThresholds) -> np.ndarray:
     """Mask of rows with a value that at least doubles the range of its column."""
     low, high = (ends.numpy() for ends in robust_range(torch.from_numpy(x)))
     found: np.ndarray = np.asarray(((x < low) | (x > high)).any(1))
-    is_few = int(found.sum()) <= max(1, MAX_OUTLIER_SHARE * len(x))
+    is_few = int(found.sum()) <= max(1, limits.max_outlier_share * len(x))
     return found if is_few else np.zeros_like(found)
 
 
-def _is_better_without(group: np.ndarray, rows: LabelledRows, folds: np.ndarray) -> bool:
+def _is_better_without(
+    group: np.ndarray, rows: LabelledRows, folds: np.ndarray, thresholds: AssessmentThresholds
+) -> bool:
     """Whether a line fitted without these rows predicts the other rows better in most folds."""
-    errors = np.zeros((2, FOLD_COUNT))
-    for fold in range(FOLD_COUNT):
+    limits = thresholds.outliers
+    errors = np.zeros((2, limits.fold_count))
+    for fold in range(limits.fold_count):
         judged = rows[(folds == fold) & ~group]
         for place, learnt in enumerate((folds != fold, (folds != fold) & ~group)):
             if not len(judged) or not learnt.any():
                 return False
-            residuals = fit_ridge_regression(rows[learnt]).predict(judged.x) - judged.y
+            line = fit_ridge_regression(rows[learnt], thresholds.ridge_penalties)
+            residuals = line.predict(judged.x) - judged.y
             errors[place, fold] = float(np.mean(residuals**2))
     with_them, without = errors
     return bool(
-        (without < with_them).sum() >= MIN_BETTER_FOLDS and without.sum() < MAX_ERROR_RATIO * with_them.sum()
+        (without < with_them).sum() >= limits.min_better_folds
+        and without.sum() < limits.max_error_ratio * with_them.sum()
     )
 
 
-def _describe_outliers(group: np.ndarray, what: str, data: TrainingData, y: np.ndarray, usual: float) -> str:
-    numbers = data.numbers[: len(group)][group]
-    named = ", ".join(str(number + 1) for number in numbers[:MAX_NAMED_ROWS].tolist())
-    more = f" and {len(numbers) - MAX_NAMED_ROWS} more" if len(numbers) > MAX_NAMED_ROWS else ""
+def _describe_outliers(
+    group: np.ndarray,
+    what: str,
+    data: TrainingData,
+    y: np.ndarray,
+    usual: float,
+    limits: OutlierThresholds,
+) -> str:
+    numbers, most = data.numbers[: len(group)][group], limits.max_named_rows
+    named = ", ".join(str(number + 1) for number in numbers[:most].tolist())
+    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
     is_one = len(numbers) == 1
     values = (
         f", {y[group][0]:.6g} where a robust fit has errors of about {usual:.3g}"

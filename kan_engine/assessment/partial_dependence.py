@@ -8,19 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from kan_engine.assessment.thresholds import DEFAULT_PARTIAL_DEPENDENCE, PartialDependenceThresholds
 from kan_engine.data.feature import Feature
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import class_name
 from kan_engine.inference.predictor import Predictor
 
-CURVE_POINTS = 41  # values over the range of a number
-MAX_CATEGORIES = 30
-MAX_ROWS, MIN_ROWS = 500, 30
-MAX_CLASSES = 12  # classes with a curve, the most frequent
-MAX_DISTRIBUTION_ROWS = 100_000  # rows for the distribution of a feature: every n-th if there are more
-# Encoded values predicted at a time, so that memory does not grow with the columns
-MAX_BATCH_VALUES = 2_000_000
-LOW_QUANTILE, HIGH_QUANTILE = 0.1, 0.9
 OTHER_CATEGORIES = "other categories"
 
 
@@ -28,10 +21,11 @@ def compute_partial_dependence(
     predictor: Predictor,
     training: LabelledRows,
     features: Sequence[Feature],
-    rows_each: int = MAX_ROWS * CURVE_POINTS,
+    rows_each: int | None = None,
     *,
     seed: int = 0,
     should_stop: Callable[[], bool] = lambda: False,
+    limits: PartialDependenceThresholds = DEFAULT_PARTIAL_DEPENDENCE,
 ) -> list[dict[str, Any]]:
     """Compute partial dependence (Friedman 2001, section 8.2) and the spread of the individual curves.
 
@@ -47,24 +41,27 @@ def compute_partial_dependence(
         predictor: The model.
         training: Training rows of the model.
         features: Features to compute, in this order.
-        rows_each: Number of rows that may be predicted per feature.
+        rows_each: Number of rows that may be predicted per feature; None for no limit.
         seed: Seed of the sample of rows.
         should_stop: Once it returns true, the remaining features are left out.
+        limits: Decision numbers.
     """
-    rows = min(MAX_ROWS, max(MIN_ROWS, rows_each // CURVE_POINTS))
+    rows = limits.max_rows
+    if rows_each is not None:
+        rows = min(rows, max(limits.min_rows, rows_each // limits.curve_points))
     sample = training.sample(rows, seed)
-    shown = _curve_outputs(predictor, training)
+    shown = _curve_outputs(predictor, training, limits.max_classes)
     found = []
     for feature in features:
         if should_stop():
             break
         if feature.type == "datetime":  # its encoded columns depend on each other
             continue
-        found.append(_feature_dependence(predictor, training, feature, sample, shown))
+        found.append(_feature_dependence(predictor, training, feature, sample, shown, limits))
     return found
 
 
-def _curve_outputs(predictor: Predictor, training: LabelledRows) -> list[tuple[str, int]]:
+def _curve_outputs(predictor: Predictor, training: LabelledRows, max_classes: int) -> list[tuple[str, int]]:
     """Return the name of every curve, and its column in the result of ``_predict_outputs``."""
     if predictor.classes is None:
         return [(predictor.target, 0)]
@@ -72,7 +69,7 @@ def _curve_outputs(predictor: Predictor, training: LabelledRows) -> list[tuple[s
     if len(names) == 2:
         return [(names[1], 1)]
     counts = np.bincount(training.classes, minlength=len(names))
-    return [(names[c], c) for c in sorted(np.argsort(-counts, kind="stable")[:MAX_CLASSES].tolist())]
+    return [(names[c], c) for c in sorted(np.argsort(-counts, kind="stable")[:max_classes].tolist())]
 
 
 def _feature_dependence(
@@ -81,13 +78,15 @@ def _feature_dependence(
     feature: Feature,
     sample: LabelledRows,
     shown: list[tuple[str, int]],
+    limits: PartialDependenceThresholds,
 ) -> dict[str, Any]:
     encoding = predictor.encoding
     places = [place for place, column in enumerate(encoding.names) if column.feature == feature.name]
-    values, names = _feature_values(feature)
+    values, names = _feature_values(feature, limits)
     block = np.zeros((len(values), len(encoding.names)))
     encoding.write(block, feature, values)
-    curves = _predict_curves(predictor, sample.x, places, block[:, places], [column for _, column in shown])
+    columns = [column for _, column in shown]
+    curves = _predict_curves(predictor, sample.x, places, block[:, places], columns, limits.max_batch_values)
     has_spread = len(shown) == 1
     return {
         "name": feature.name,
@@ -97,35 +96,40 @@ def _feature_dependence(
             {
                 "output": output,
                 "mean": curve.mean(0).tolist(),
-                "low": np.quantile(curve, LOW_QUANTILE, axis=0).tolist() if has_spread else None,
-                "high": np.quantile(curve, HIGH_QUANTILE, axis=0).tolist() if has_spread else None,
+                "low": np.quantile(curve, limits.low_quantile, axis=0).tolist() if has_spread else None,
+                "high": np.quantile(curve, limits.high_quantile, axis=0).tolist() if has_spread else None,
             }
             for (output, _), curve in zip(shown, np.moveaxis(curves, 2, 0), strict=True)
         ],
-        **_feature_distribution(feature, training, places, block[:, places]),
+        **_feature_distribution(feature, training, places, block[:, places], limits.max_distribution_rows),
     }
 
 
-def _feature_values(feature: Feature) -> tuple[np.ndarray, list[Any]]:
+def _feature_values(feature: Feature, limits: PartialDependenceThresholds) -> tuple[np.ndarray, list[Any]]:
     """Return the values to predict at, and their names; None means missing."""
     if feature.type == "number":
         low, high = float(feature.min or 0.0), float(feature.max or 0.0)
-        values = np.linspace(low, high, CURVE_POINTS)
+        values = np.linspace(low, high, limits.curve_points)
         return values, values.tolist()
     missing = [None] if feature.has_missing else []
     if feature.type == "boolean":
         return np.array([0.0, 1.0, *([np.nan] if missing else [])]), [False, True, *missing]
-    own = list(feature.categories[:MAX_CATEGORIES])
+    own = list(feature.categories[: limits.max_categories])
     values = np.array([*own, *feature.rare[:1], *missing], dtype=object)
     return values, [*own, *([OTHER_CATEGORIES] if feature.rare else []), *missing]
 
 
 def _predict_curves(
-    predictor: Predictor, encoded: np.ndarray, places: list[int], values: np.ndarray, outputs: list[int]
+    predictor: Predictor,
+    encoded: np.ndarray,
+    places: list[int],
+    values: np.ndarray,
+    outputs: list[int],
+    max_batch_values: int,
 ) -> np.ndarray:
     """Predict every row at every value [rows, values, outputs]."""
     rows, columns = encoded.shape
-    at_once = max(1, MAX_BATCH_VALUES // (rows * columns))
+    at_once = max(1, max_batch_values // (rows * columns))
     curves = np.empty((rows, len(values), len(outputs)))
     for start in range(0, len(values), at_once):
         some = values[start : start + at_once]
@@ -143,10 +147,10 @@ def _predict_outputs(predictor: Predictor, encoded: np.ndarray) -> np.ndarray:
 
 
 def _feature_distribution(
-    feature: Feature, training: LabelledRows, places: list[int], values: np.ndarray
+    feature: Feature, training: LabelledRows, places: list[int], values: np.ndarray, max_rows: int
 ) -> dict[str, Any]:
     """Describe the training rows: ``deciles`` of a number, ``shares`` of the values of any other feature."""
-    seen = training.x[:: -(-len(training) // MAX_DISTRIBUTION_ROWS)][:, places]
+    seen = training.x[:: -(-len(training) // max_rows)][:, places]
     if feature.type != "number":
         counts = Counter(map(tuple, seen.tolist()))
         return {"deciles": None, "shares": [counts[tuple(row)] / len(seen) for row in values.tolist()]}

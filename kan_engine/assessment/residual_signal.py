@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.expressions.evaluation import Expression, evaluate
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 
-BOOSTING_ROUNDS = 60  # slow enough that boosting hardly fits noise
-LEARNING_RATE, MAX_LEAVES, MIN_LEAF_ROWS = 0.05, 8, 20
-
 
 def measure_residual_signal(
-    formula: Expression, fit: ColumnsAndTarget, validation: ColumnsAndTarget
+    formula: Expression,
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> float:
     """Share of the squared residuals on the validation rows that boosting on the fit rows explains.
 
@@ -24,10 +25,10 @@ def measure_residual_signal(
     if not (np.isfinite(residuals).all() and np.isfinite(whole)):
         return 1.0
     model = HistGradientBoostingRegressor(
-        max_iter=BOOSTING_ROUNDS,
-        learning_rate=LEARNING_RATE,
-        max_leaf_nodes=MAX_LEAVES,
-        min_samples_leaf=MIN_LEAF_ROWS,
+        max_iter=thresholds.boosting_rounds,
+        learning_rate=thresholds.boosting_learning_rate,
+        max_leaf_nodes=thresholds.boosting_leaves,
+        min_samples_leaf=thresholds.boosting_leaf_rows,
         early_stopping=False,
         random_state=0,
     )

@@ -27,22 +27,15 @@ from scipy.spatial import KDTree
 from scipy.special import chdtrc, ndtr
 from scipy.stats import rankdata
 
-from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
+from kan_engine.assessment.thresholds import (
+    DEFAULT_ASSESSMENT,
+    AssessmentThresholds,
+    ResidualTestThresholds,
+)
 
 Array = NDArray[np.float64]
 Kernel: TypeAlias = Array | sparse.csr_array
 
-# Rows beyond the fitted constants; with fewer, random signs hardly reach the level
-MIN_DEGREES_OF_FREEDOM = 10
-MAX_ROWS = 750  # rows tested: a sample if there are more
-MAX_PAIRED_COLUMNS = 12  # columns whose pairs are tested: a sample if there are more
-BOOTSTRAP_DRAWS, POWER_DRAWS = 300, 100  # draws under the null hypothesis, and with a planted signal
-CLIP_DEVIATIONS = 3.0  # robust standard deviations at which residuals are clipped
-COSINE_COUNTS = (1, 2, 4, 8, 16)  # numbers of cosines of one column in a sum
-PRODUCT_COUNTS = (1, 2, 3)  # numbers of cosines of each of two columns whose products are in a sum
-NEIGHBOUR_COUNTS = (1, 6)  # neighbours of every row by one column, or by all columns
-PAIR_NEIGHBOUR_COUNTS = (3,)  # neighbours of every row by two columns
-KERNEL_WIDTHS = (0.5, 1.0)  # widths of the Gaussian kernel of all columns, over the median distance of rows
 TINY = 1e-300
 
 
@@ -62,12 +55,6 @@ class ResidualTest:
     power: float
     rows: int
 
-    @property
-    def is_clean(self) -> bool:
-        """Whether the test does not reject, although its power is at least ``min_power``."""
-        limits = DEFAULT_ASSESSMENT
-        return self.p_value > limits.significance_level and self.power >= limits.min_power
-
 
 def examine_residuals(
     residuals: Array,
@@ -77,6 +64,7 @@ def examine_residuals(
     tangents: Array | None = None,
     size: float = 0.25,
     seed: int = 0,
+    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> ResidualTest:
     """Test whether the mean of the residuals depends on the columns.
 
@@ -93,38 +81,39 @@ def examine_residuals(
         size: Variance of the planted signals over that of the clipped residuals. With 0.25 the standard
             deviation of a signal is half that of the noise.
         seed: Seed of the samples, signs and signals.
+        thresholds: Decision numbers.
     """
+    limits = thresholds.residual_test
     weights = np.ones(len(residuals)) if weights is None else weights
     rows = np.flatnonzero(weights > 0)
     if not np.isfinite(residuals[rows]).all():
         return ResidualTest(p_value=0.0, power=1.0, rows=len(rows))
     generator = np.random.default_rng(seed)
     rows = rows[np.lexsort((residuals[rows], *x[rows].T))]  # an order that depends only on the values
-    if len(rows) > MAX_ROWS:
-        rows = np.sort(generator.choice(rows, MAX_ROWS, replace=False))
+    if len(rows) > limits.max_rows:
+        rows = np.sort(generator.choice(rows, limits.max_rows, replace=False))
         rows = rows[np.lexsort((residuals[rows], *x[rows].T))]
     roots = np.sqrt(weights[rows] / weights[rows].mean())
     basis = _tangent_basis(roots, None if tangents is None else tangents[rows])
-    observed = _project(_clip(roots * residuals[rows], roots), basis)
+    observed = _project(_clip(roots * residuals[rows], roots, limits.clip_deviations), basis)
     spread = float(np.sqrt(np.mean(observed**2)))
     ranks = _column_ranks(x[rows])
-    if len(rows) - basis.shape[1] < MIN_DEGREES_OF_FREEDOM:
+    if len(rows) - basis.shape[1] < limits.min_degrees_of_freedom:
         return ResidualTest(p_value=1.0, power=0.0, rows=len(rows))
     if spread == 0 or not ranks.shape[1]:  # no residuals, or no column that varies
         return ResidualTest(p_value=1.0, power=1.0, rows=len(rows))
-    flipped = generator.choice((-1.0, 1.0), (len(rows), BOOTSTRAP_DRAWS)) * observed[:, None]
-    signals = np.stack([_draw_signal(ranks, kind, generator) for kind in range(POWER_DRAWS)], 1)
+    flips, planted_count = limits.bootstrap_draws, limits.power_draws
+    flipped = generator.choice((-1.0, 1.0), (len(rows), flips)) * observed[:, None]
+    signals = np.stack([_draw_signal(ranks, kind, generator) for kind in range(planted_count)], 1)
     signals = _scale(_project(roots[:, None] * signals, basis), np.sqrt(size) * spread)
-    noise = generator.permuted(np.repeat(observed[:, None], POWER_DRAWS, 1), axis=0)
-    planted = _project(_clip(noise + signals, roots[:, None]), basis)
+    noise = generator.permuted(np.repeat(observed[:, None], planted_count, 1), axis=0)
+    planted = _project(_clip(noise + signals, roots[:, None], limits.clip_deviations), basis)
     s = np.column_stack([_scale(_project(flipped, basis), spread), observed, planted]) / spread
-    families = np.stack(list(_family_statistics(s, ranks, roots, generator)))
-    middle, high = np.quantile(families[:, :BOOTSTRAP_DRAWS], (0.5, 0.95), axis=1)
+    families = np.stack(list(_family_statistics(_Draws(s, flips), ranks, roots, generator, limits)))
+    middle, high = np.quantile(families[:, :flips], (0.5, 0.95), axis=1)
     largest = ((families - middle[:, None]) / (high - middle + TINY)[:, None]).max(0)
-    p_values = (1 + (largest[:BOOTSTRAP_DRAWS, None] >= largest[BOOTSTRAP_DRAWS:]).sum(0)) / (
-        1 + BOOTSTRAP_DRAWS
-    )
-    power = float(np.mean(p_values[1:] <= DEFAULT_ASSESSMENT.significance_level))
+    p_values = (1 + (largest[:flips, None] >= largest[flips:]).sum(0)) / (1 + flips)
+    power = float(np.mean(p_values[1:] <= thresholds.significance_level))
     return ResidualTest(p_value=float(p_values[0]), power=power, rows=len(rows))
 
 
@@ -147,13 +136,13 @@ def _scale(draws: Array, spread: float) -> Array:
     return np.asarray(draws * (spread / (np.sqrt(np.mean(draws**2, axis=0)) + TINY)))
 
 
-def _clip(residuals: Array, roots: Array) -> Array:
-    """Clip residuals at ``CLIP_DEVIATIONS`` robust standard deviations from their median, by column."""
+def _clip(residuals: Array, roots: Array, deviations: float) -> Array:
+    """Clip residuals at so many robust standard deviations from their median, by column."""
     plain = residuals / roots
     middle = np.median(plain, axis=0)
     spread = 1.4826 * np.median(np.abs(plain - middle), axis=0)
     spread = np.where(spread > 0, spread, np.std(plain, axis=0))
-    return roots * np.clip(plain, middle - CLIP_DEVIATIONS * spread, middle + CLIP_DEVIATIONS * spread)
+    return roots * np.clip(plain, middle - deviations * spread, middle + deviations * spread)
 
 
 def _column_ranks(x: Array) -> Array:
@@ -182,82 +171,112 @@ def _draw_signal(ranks: Array, kind: int, generator: np.random.Generator) -> Arr
             return np.asarray(np.sin(2 * np.pi * periods / 2 * (v - w) + phase))
 
 
+@dataclass(frozen=True)
+class _Draws:
+    """Clipped residuals s [n, draws].
+
+    Attributes:
+        flips: Number of draws with random signs, which come first; then the observed residuals, and those
+            with a planted signal.
+    """
+
+    s: Array
+    flips: int
+
+    def multiply_squares(self, matrix: Kernel) -> Array:
+        """Multiply a matrix by s². Random signs do not change s²; the observed column is used for them."""
+        own = matrix @ self.s[:, self.flips :] ** 2
+        return np.column_stack([np.repeat(own[:, :1], self.flips, axis=1), own])
+
+
 def _family_statistics(
-    s: Array, ranks: Array, roots: Array, generator: np.random.Generator
+    draws: _Draws,
+    ranks: Array,
+    roots: Array,
+    generator: np.random.Generator,
+    limits: ResidualTestThresholds,
 ) -> Iterator[Array]:
     """Yield the largest statistic of every family, by draw: minus the logarithm of an approximate p-value."""
     count = ranks.shape[1]
-    cosines = np.cos(np.pi * ranks[:, :, None] * np.arange(1, max(COSINE_COUNTS) + 1))  # [n, d, orders]
+    cosines = np.cos(
+        np.pi * ranks[:, :, None] * np.arange(1, max(limits.cosine_counts) + 1)
+    )  # [n, d, orders]
     yield _largest_statistic(
-        _cosine_statistics(s, cosines[:, place], roots, COSINE_COUNTS) for place in range(count)
+        _cosine_statistics(draws, cosines[:, place], roots, limits.cosine_counts) for place in range(count)
     )
-    pairs = list(combinations(sorted(generator.permutation(count)[:MAX_PAIRED_COLUMNS]), 2))
+    pairs = list(combinations(sorted(generator.permutation(count)[: limits.max_paired_columns]), 2))
     if pairs:
         yield _largest_statistic(
-            _product_statistics(s, cosines[:, one], cosines[:, other], roots) for one, other in pairs
+            _product_statistics(draws, cosines[:, one], cosines[:, other], roots, limits.product_counts)
+            for one, other in pairs
         )
-    near = [_neighbour_statistics(s, ranks[:, [place]], NEIGHBOUR_COUNTS) for place in range(count)]
+    near = [
+        _neighbour_statistics(draws, ranks[:, [place]], limits.neighbour_counts) for place in range(count)
+    ]
     yield _largest_statistic(
         [
             *near,
-            *(_neighbour_statistics(s, ranks[:, pair], PAIR_NEIGHBOUR_COUNTS) for pair in map(list, pairs)),
+            *(
+                _neighbour_statistics(draws, ranks[:, pair], limits.pair_neighbour_counts)
+                for pair in map(list, pairs)
+            ),
         ]
     )
     if count > 1:
-        yield _largest_statistic([_joint_statistics(s, ranks)])
+        yield _largest_statistic([_joint_statistics(draws, ranks, limits)])
 
 
 def _largest_statistic(statistics: Iterator[Array] | list[Array]) -> Array:
     return np.asarray(reduce(np.maximum, (part.max(0) for part in statistics)))
 
 
-def _projection_squares(s: Array, features: Array, roots: Array) -> Array:
+def _projection_squares(draws: _Draws, features: Array, roots: Array) -> Array:
     """Return t² of every feature and draw [features, draws]; 0 for a constant feature."""
     features = roots[:, None] * (features - np.average(features, axis=0, weights=roots**2))
-    norms = _multiply_squares((features**2).T, s)
+    norms, s = draws.multiply_squares((features**2).T), draws.s
     return np.where(norms > 1e-12 * len(s), (features.T @ s) ** 2 / (norms + TINY), 0.0)
 
 
-def _cosine_statistics(s: Array, cosines: Array, roots: Array, orders: tuple[int, ...]) -> Array:
+def _cosine_statistics(draws: _Draws, cosines: Array, roots: Array, orders: tuple[int, ...]) -> Array:
     """Compute the statistics of the first cosines of one column [orders, draws]."""
-    sums = np.cumsum(_projection_squares(s, cosines, roots), axis=0)
+    sums = np.cumsum(_projection_squares(draws, cosines, roots), axis=0)
     return np.stack([_negative_log_p(order, sums[order - 1]) for order in orders])
 
 
-def _product_statistics(s: Array, one: Array, other: Array, roots: Array) -> Array:
+def _product_statistics(
+    draws: _Draws, one: Array, other: Array, roots: Array, orders: tuple[int, ...]
+) -> Array:
     """Compute the statistics of products of the first cosines of two columns [orders, draws]."""
-    most = max(PRODUCT_COUNTS)
-    products = (one[:, :most, None] * other[:, None, :most]).reshape(len(s), -1)
-    squares = _projection_squares(s, products, roots).reshape(most, most, -1)
-    return np.stack(
-        [_negative_log_p(order**2, squares[:order, :order].sum((0, 1))) for order in PRODUCT_COUNTS]
-    )
+    most = max(orders)
+    products = (one[:, :most, None] * other[:, None, :most]).reshape(len(one), -1)
+    squares = _projection_squares(draws, products, roots).reshape(most, most, -1)
+    return np.stack([_negative_log_p(order**2, squares[:order, :order].sum((0, 1))) for order in orders])
 
 
-def _neighbour_statistics(s: Array, ranks: Array, counts: tuple[int, ...]) -> Array:
+def _neighbour_statistics(draws: _Draws, ranks: Array, counts: tuple[int, ...]) -> Array:
     """Compute the statistics of nearest neighbours by these columns [counts, draws]."""
     _, places = KDTree(ranks).query(ranks, max(counts) + 1)
-    return np.stack([_graph_statistic(s, places[:, 1 : 1 + count]) for count in counts])
+    return np.stack([_graph_statistic(draws, places[:, 1 : 1 + count]) for count in counts])
 
 
-def _graph_statistic(s: Array, places: NDArray[np.int64]) -> Array:
-    rows = np.repeat(np.arange(len(s)), places.shape[1])
-    shape = (len(s), len(s))
+def _graph_statistic(draws: _Draws, places: NDArray[np.int64]) -> Array:
+    rows = np.repeat(np.arange(len(places)), places.shape[1])
+    shape = (len(places), len(places))
     near = sparse.csr_array((np.ones(len(rows)), (rows, places.ravel())), shape=shape)
     near = near + near.T
     near.setdiag(0)
-    return _quadratic_statistic(s, near, near.power(2))
+    return _quadratic_statistic(draws, near, near.power(2))
 
 
-def _joint_statistics(s: Array, ranks: Array) -> Array:
+def _joint_statistics(draws: _Draws, ranks: Array, limits: ResidualTestThresholds) -> Array:
     """Compute the statistics of all columns together: Gaussian kernels and nearest neighbours."""
     distances = ((ranks[:, None] - ranks) ** 2).sum(-1)
     middle = np.median(distances)
-    kernels = [_center(np.exp(-distances / (2 * width**2 * middle))) for width in KERNEL_WIDTHS]
+    kernels = [_center(np.exp(-distances / (2 * width**2 * middle))) for width in limits.kernel_widths]
     return np.stack(
         [
-            *(_quadratic_statistic(s, kernel, kernel**2) for kernel in kernels),
-            *_neighbour_statistics(s, ranks, NEIGHBOUR_COUNTS),
+            *(_quadratic_statistic(draws, kernel, kernel**2) for kernel in kernels),
+            *_neighbour_statistics(draws, ranks, limits.neighbour_counts),
         ]
     )
 
@@ -270,17 +289,12 @@ def _center(kernel: Array) -> Array:
     return kernel
 
 
-def _quadratic_statistic(s: Array, kernel: Kernel, squared: Kernel) -> Array:
+def _quadratic_statistic(draws: _Draws, kernel: Kernel, squared: Kernel) -> Array:
     """Compute s'Ks over its standard deviation under random signs, as minus the logarithm of a p-value."""
+    s = draws.s
     values = (s * (kernel @ s)).sum(0)
-    spread = np.sqrt(2 * (s**2 * _multiply_squares(squared, s)).sum(0))
+    spread = np.sqrt(2 * (s**2 * draws.multiply_squares(squared)).sum(0))
     return np.asarray(-np.log(np.maximum(ndtr(-values / (spread + TINY)), TINY)))
-
-
-def _multiply_squares(matrix: Kernel, s: Array) -> Array:
-    """Multiply a matrix by s². Random signs do not change s², so the observed column is used for them."""
-    own = matrix @ s[:, BOOTSTRAP_DRAWS:] ** 2
-    return np.column_stack([np.repeat(own[:, :1], BOOTSTRAP_DRAWS, axis=1), own])
 
 
 def _negative_log_p(degrees: int, sums: Array) -> Array:

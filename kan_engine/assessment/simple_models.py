@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,10 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import GammaRegressor, LogisticRegression, RidgeCV
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats
 from kan_engine.symbolic.constant_fitting import ParametricForm, refit_constants
-
-RIDGE_PENALTIES = 10.0 ** np.arange(-9, 5)  # on standardised columns; the lowest are negligible
-GAMMA_PENALTY = 1e-4  # of slopes on standardised columns; small, but needed for duplicate columns
 
 ModelFitter = Callable[[LabelledRows], Callable[[np.ndarray], np.ndarray]]
 """Fits a model to training rows; returns a function of encoded rows [n, d]."""
@@ -41,14 +39,14 @@ def fit_constant(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
     return lambda x: np.full(len(x), mean)
 
 
-def fit_line(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
+def fit_line(penalties: Sequence[float], rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
     """Fit a line; see ``fit_ridge_regression``."""
-    return fit_ridge_regression(rows).predict
+    return fit_ridge_regression(rows, penalties).predict
 
 
-def fit_log_line(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
+def fit_log_line(penalty: float, rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
     """Fit the exponential of a line; see ``fit_gamma_regression``."""
-    line = fit_gamma_regression(rows)
+    line = fit_gamma_regression(rows, penalty)
     return lambda x: np.exp(line.predict(x))
 
 
@@ -70,17 +68,21 @@ def fit_log_odds(classes: int, strength: float, rows: LabelledRows) -> Callable[
     return predict
 
 
-def fit_ridge_regression(rows: LabelledRows) -> LinearModel:
+def fit_ridge_regression(
+    rows: LabelledRows, penalties: Sequence[float] = DEFAULT_ASSESSMENT.ridge_penalties
+) -> LinearModel:
     """Ridge regression on standardised columns; the penalty by generalised cross-validation (Golub 1979)."""
     x, y = rows.x, rows.y
     center, scale = _center_and_scale(x)
     with threadpool_limits(1):
-        ridge = RidgeCV(alphas=RIDGE_PENALTIES).fit((x - center) / scale, y, sample_weight=rows.weights)
+        ridge = RidgeCV(alphas=penalties).fit((x - center) / scale, y, sample_weight=rows.weights)
     slopes = ridge.coef_ / scale
     return LinearModel(slopes, float(ridge.intercept_ - center @ slopes))
 
 
-def fit_gamma_regression(rows: LabelledRows) -> LinearModel:
+def fit_gamma_regression(
+    rows: LabelledRows, penalty: float = DEFAULT_ASSESSMENT.gamma_penalty
+) -> LinearModel:
     """Logarithm of the mean target by gamma regression, whose errors are proportional to the mean.
 
     If targets vary by factors, least squares of the targets fits only the largest ones, and least squares of
@@ -88,7 +90,7 @@ def fit_gamma_regression(rows: LabelledRows) -> LinearModel:
     """
     x, y = rows.x, rows.y
     (center, scale), size = _center_and_scale(x), float(np.average(y, weights=rows.weights))
-    model = GammaRegressor(alpha=GAMMA_PENALTY, solver="newton-cholesky", max_iter=1_000)
+    model = GammaRegressor(alpha=penalty, solver="newton-cholesky", max_iter=1_000)
     with threadpool_limits(1):
         model.fit((x - center) / scale, y / size, sample_weight=rows.weights)
     slopes = model.coef_ / scale

@@ -328,14 +328,25 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
         while target in columns:
             target += "_"
         data = make_training_data(columns, types, y, weights, config, target, classes, class_weights)
-        data = exclude_outliers(data, seed=config.seed, is_ordered=config.is_ordered)
+        data = exclude_outliers(
+            data,
+            seed=config.seed,
+            is_ordered=config.is_ordered,
+            thresholds=config.thresholds.assessment,
+        )
         until = time.monotonic() + config.max_seconds
         callbacks = Callbacks(should_stop=lambda: time.monotonic() > until, clock=time.monotonic)
         if self.report is not None:
             callbacks = replace(callbacks, report=self.report)
         with _one_torch_thread():
             found = find_model(data, config, callbacks)
-            model = assemble_model(found, *assemble_predictor(found, data), data, seed=config.seed)
+            model = assemble_model(
+                found,
+                *assemble_predictor(found, data),
+                data,
+                seed=config.seed,
+                thresholds=config.thresholds,
+            )
         self._rows = data.training.sample(MAX_KEPT_ROWS, 0)
         self._adopt(model, (*data.warnings, *found.warnings))
         return self

@@ -14,9 +14,9 @@ from kan_engine.expressions.evaluation import is_affine
 from kan_engine.inference.decision_rule import Decision, choose_decision
 from kan_engine.inference.formula_predictor import FormulaPredictor
 from kan_engine.inference.predictor import Predictor
-from kan_engine.search.law_search import MAX_LOG_ODDS
 from kan_engine.search.result import SearchResult
 from kan_engine.search.sparse_additive import is_weak
+from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 
 
 def assemble_predictor(found: SearchResult, data: TrainingData) -> tuple[Predictor, Decision | None]:
@@ -43,32 +43,40 @@ def _compute_residuals(found: SearchResult, judged: Predictor, data: TrainingDat
 
 
 def report_formulas(
-    found: SearchResult, predictor: Predictor, data: TrainingData, *, seed: int
+    found: SearchResult,
+    predictor: Predictor,
+    data: TrainingData,
+    *,
+    seed: int,
+    thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
 ) -> FormulaReport | None:
     """Formulas rated on the hold-out rows, or on the training rows if none are held out.
 
     A classifier's formulas are those of its log-odds. They are rated against the network's log-odds, clamped
-    to ``±MAX_LOG_ODDS``, beyond which probabilities hardly differ.
+    to ``±max_log_odds``, beyond which probabilities hardly differ.
     """
     part = data.test if len(data.test) else data.training
     outputs = data.output_names
     if len(found.formulas) != len(outputs):
         return None
+    targets = compute_formula_targets(predictor, part, thresholds.max_log_odds)
     report = rate_formulas(
         dict(zip(outputs, found.formulas, strict=True)),
         part.columns,
-        dict(zip(outputs, compute_formula_targets(predictor, part).T, strict=True)),
+        dict(zip(outputs, targets.T, strict=True)),
         quantity="value" if data.classes is None else "log-odds" if len(outputs) == 1 else "logit",
         evidence=found.evidence,
         learnt={outputs[0]: data.training.y} if data.classes is None else None,
         seen=data.training.columns,
+        max_exact_error=thresholds.assessment.max_exact_error,
     )
     if report is None:
         return None
     report = replace(report, measured_on="hold-out" if len(data.test) else "training")
     if found.formula_serves and report.trees[0] == found.formulas[0][0].tree:
         report = replace(report, serves_within=_compute_answer_bounds(found, data.training.y))
-    if report.evidence is None and not report.is_exact and all(is_weak(t, data, seed) for t in report.trees):
+    is_unrated = report.evidence is None and not report.is_exact
+    if is_unrated and all(is_weak(tree, data, seed, thresholds) for tree in report.trees):
         report = replace(report, verdict="weak")
     return report
 
@@ -82,11 +90,13 @@ def _compute_answer_bounds(found: SearchResult, targets: np.ndarray) -> tuple[fl
     return bounds or (-np.inf, np.inf)
 
 
-def compute_formula_targets(predictor: Predictor, part: LabelledRows) -> np.ndarray:
+def compute_formula_targets(
+    predictor: Predictor, part: LabelledRows, max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds
+) -> np.ndarray:
     """Values that formulas should give [n, outputs]: the target, or the network's clamped log-odds."""
     if predictor.classes is None:
         return part.y[:, None]
-    bounded: np.ndarray = np.clip(predictor.raw_outputs(part.x), -MAX_LOG_ODDS, MAX_LOG_ODDS)
+    bounded: np.ndarray = np.clip(predictor.raw_outputs(part.x), -max_log_odds, max_log_odds)
     return bounded
 
 
@@ -115,10 +125,16 @@ class Model:
 
 
 def assemble_model(
-    found: SearchResult, predictor: Predictor, decision: Decision | None, data: TrainingData, *, seed: int
+    found: SearchResult,
+    predictor: Predictor,
+    decision: Decision | None,
+    data: TrainingData,
+    *,
+    seed: int,
+    thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
 ) -> Model:
     """Combine the network and the formulas of a search; see ``assemble_predictor`` for the first two."""
-    report = report_formulas(found, predictor, data, seed=seed)
+    report = report_formulas(found, predictor, data, seed=seed, thresholds=thresholds)
     # With evidence, the errors belong to the first formula
     errors = None if report is None or report.evidence is None else found.formula_errors
     return add_formulas(predictor, report, data, decision=decision, errors=errors)

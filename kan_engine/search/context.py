@@ -277,4 +277,6 @@ def leaves_only_noise(
     if not formulas or formulas[0].error < run.thresholds.max_exact_error:
         return False
     rows, others = to_columns(run.names, fit), to_columns(run.names, validation)
-    return measure_residual_signal(formulas[0].tree, rows, others) < run.thresholds.min_signal_share
+    limits = run.thresholds
+    signal = measure_residual_signal(formulas[0].tree, rows, others, limits.assessment)
+    return signal < limits.min_signal_share

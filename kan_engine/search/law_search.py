@@ -36,8 +36,6 @@ from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 from kan_engine.structure.search import fit_additive_structure, search_structures
 from kan_engine.symbolic.extraction import Formula
 
-MAX_LOG_ODDS = 10.0  # beyond it probabilities are practically 0 or 1; formulas need not follow
-
 
 def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | None:
     """Find the best small structure, with its formulas if the request asks for them.
@@ -357,7 +355,8 @@ def find_log_odds_formulas(network: KAN, inputs: Standardizer, run: SearchContex
     """Additive formulas of a classifier's log-odds, from small networks fitted to them."""
     if not run.config.symbolic or run.should_stop():
         return []
-    logits = [compute_bounded_logits(network, inputs, part) for part in sample_search_rows(run)]
+    most = run.thresholds.max_log_odds
+    logits = [compute_bounded_logits(network, inputs, part, most) for part in sample_search_rows(run)]
     run, _ = run.select_columns()
     parts, formulas = sample_search_rows(run), []
     for output in range(run.data.output_count):
@@ -374,9 +373,9 @@ def find_log_odds_formulas(network: KAN, inputs: Standardizer, run: SearchContex
     return formulas
 
 
-def compute_bounded_logits(network: KAN, inputs: Standardizer, part: LabelledRows) -> np.ndarray:
-    """Logits of a classifier for these rows, clamped to ``±MAX_LOG_ODDS`` [n, outputs]."""
+def compute_bounded_logits(network: KAN, inputs: Standardizer, part: LabelledRows, most: float) -> np.ndarray:
+    """Logits of a classifier for these rows, clamped to ``±most`` [n, outputs]."""
     with torch.no_grad():
         logits = network(torch.from_numpy(inputs.forward(part.x)))
-    bounded: np.ndarray = logits.clamp(-MAX_LOG_ODDS, MAX_LOG_ODDS).numpy()
+    bounded: np.ndarray = logits.clamp(-most, most).numpy()
     return bounded

@@ -59,10 +59,15 @@ def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearK
         kind: Which of these to fit.
     """
     data, rows, is_log = run.data, run.data.training, kind == "log_linear"
+    limits = run.thresholds.assessment
     if kind == "constant":
         line = LinearModel(np.zeros(rows.x.shape[1]), float(fit_constant(rows)(rows.x[:1])[0]))
     else:
-        line = fit_gamma_regression(rows) if is_log else fit_ridge_regression(rows)
+        line = (
+            fit_gamma_regression(rows, limits.gamma_penalty)
+            if is_log
+            else fit_ridge_regression(rows, limits.ridge_penalties)
+        )
     scaler = TargetScaler.fit(rows.y[:, None], "log" if is_log else "identity")
     network = build_linear_network(
         line.slopes[:, None], np.array([line.intercept]), run.inputs, scaler, order=run.config.order
@@ -76,7 +81,7 @@ def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearK
         digits = run.thresholds.max_constant_digits
         short = bind(form, [float(f"{value:.{digits}g}") for value in values])
         formula = Formula.measure(apply_function("exp", short), fit, validation)
-    elif len(fit[1]) >= run.thresholds.assessment.min_rows_per_constant * (1 + len(line.slopes)):
+    elif len(fit[1]) >= limits.min_rows_per_constant * (1 + len(line.slopes)):
         formula = Formula.refit(tree, fit, validation, run.config.constraints.forbidden)
     else:
         formula = Formula.measure(tree, fit, validation)

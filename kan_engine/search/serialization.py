@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.inference.artifact import load, read_attached, read_metadata, save
 from kan_engine.inference.predictor import Predictor
 from kan_engine.model_selection.trials import Trial, TrialResult
@@ -55,10 +56,13 @@ def collect_errors(found: SearchResult) -> dict[str, np.ndarray]:
 
 
 def restore_result(
-    data: dict[str, Any], predictor: Predictor, numbers: Mapping[str, np.ndarray]
+    data: dict[str, Any],
+    predictor: Predictor,
+    numbers: Mapping[str, np.ndarray],
+    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> SearchResult:
     """The inverse of ``to_metadata`` and ``collect_errors``."""
-    none = np.zeros(0)
+    none, evidence = np.zeros(0), data.get("evidence")
     return SearchResult.from_predictor(
         predictor,
         history=tuple(
@@ -67,7 +71,7 @@ def restore_result(
         ),
         optimizer=data["optimizer"],
         formulas=[[Formula.from_dict(formula) for formula in part] for part in data["formulas"]],
-        evidence=None if data.get("evidence") is None else FormulaEvidence.from_dict(data["evidence"]),
+        evidence=None if evidence is None else FormulaEvidence.from_dict(evidence, thresholds),
         errors=numbers.get("errors", none),
         formula_errors=numbers.get("formula_errors", none),
         formula_serves=data.get("formula_serves", False),
@@ -96,7 +100,8 @@ def deserialize_small_law(data: bytes, run: SearchContext) -> SmallLaw:
     """The inverse of ``serialize_small_law``; records the validation errors in the run."""
     metadata, numbers = read_metadata(data), read_attached(data)
     run.contest.append_errors(numbers["entries"])
-    return SmallLaw(found=restore_result(metadata, load(data), numbers), is_clear=metadata["is_clear"])
+    found = restore_result(metadata, load(data), numbers, run.thresholds.assessment)
+    return SmallLaw(found=found, is_clear=metadata["is_clear"])
 
 
 def serialize_found_law(law: FoundLaw) -> bytes:

@@ -11,7 +11,7 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, variables
 from kan_engine.search.context import SearchContext, sample_search_rows
-from kan_engine.search.law_search import MAX_LOG_ODDS, compute_bounded_logits
+from kan_engine.search.law_search import compute_bounded_logits
 from kan_engine.search.result import SearchResult
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, concatenate_rows
@@ -40,7 +40,8 @@ def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResu
     parts = _sample_rows(run)
     weights = np.concatenate([run.data.row_weights(part) for part in parts])
     fit, validation = (_make_formula_data(part, found, run) for part in parts)
-    constant = None if run.data.classes is None else _compute_base_log_odds(run.data)
+    most = run.thresholds.max_log_odds
+    constant = None if run.data.classes is None else _compute_base_log_odds(run.data, most)
     sums = fit_additive_forms(fit, validation, weights, limits=run.config.constraints, constant=constant)
     rows = concatenate_rows(fit, validation)
     if known and (
@@ -150,10 +151,11 @@ def _make_formula_data(part: LabelledRows, found: SearchResult, run: SearchConte
     """Columns, and the values that formulas should give."""
     if run.data.classes is None:
         return part.columns, part.y
-    return part.columns, compute_bounded_logits(found.network, found.inputs, part)[:, 0]
+    most = run.thresholds.max_log_odds
+    return part.columns, compute_bounded_logits(found.network, found.inputs, part, most)[:, 0]
 
 
-def _compute_base_log_odds(data: TrainingData) -> float:
-    """Log-odds of the second class among the training rows, clamped to ``±MAX_LOG_ODDS``."""
+def _compute_base_log_odds(data: TrainingData, most: float) -> float:
+    """Log-odds of the second class among the training rows, clamped to ``±most``."""
     share = float(np.average(data.training.y, weights=data.row_weights(data.training)))
-    return float(np.clip(np.log(share) - np.log1p(-share), -MAX_LOG_ODDS, MAX_LOG_ODDS))
+    return float(np.clip(np.log(share) - np.log1p(-share), -most, most))

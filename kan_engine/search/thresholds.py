@@ -32,6 +32,7 @@ class SearchThresholds:
         min_surrogate_error_ratio: To the error of a structure; below it, more than noise is left.
         equal_error_factor: Times the lowest error, up to which structures count as equally close.
         max_candidates: Equally close structures from which formulas are extracted.
+        max_log_odds: Beyond it probabilities are practically 0 or 1; formulas need not follow.
         max_short_complexity: Complexity up to which a formula that leaves only noise ends the search.
         max_group_formulas: Formulas in fewer variables whose constants are refitted.
         max_repeat_error_ratio: Of two fits' errors; below it, formulas of the same shape are extracted again.
@@ -81,6 +82,7 @@ class SearchThresholds:
     min_surrogate_error_ratio: float = 0.8
     equal_error_factor: float = 1.35
     max_candidates: int = 6
+    max_log_odds: float = 10.0
     max_short_complexity: int = 14
     max_group_formulas: int = 3
     max_repeat_error_ratio: float = 0.7

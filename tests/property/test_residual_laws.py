@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kan_engine.assessment import residual_test
 from kan_engine.assessment.residual_test import examine_residuals
+from kan_engine.assessment.thresholds import AssessmentThresholds, ResidualTestThresholds
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -57,14 +57,16 @@ def test_the_unit_of_the_weights_does_not_matter(seed: int, factor: float) -> No
     assert one.p_value == pytest.approx(other.p_value, abs=0.01)  # rounding may swap two equal draws
 
 
-def test_p_values_are_uniform_where_nothing_is_to_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_p_values_are_uniform_where_nothing_is_to_be_found() -> None:
     """Kolmogorov-Smirnov's distance of 150 tables; 0.16 is passed by chance in 1 of 1,000."""
-    monkeypatch.setattr(residual_test, "POWER_DRAWS", 1)  # p is compared with other draws
+    # p is compared with other draws
+    no_power = AssessmentThresholds(residual_test=ResidualTestThresholds(power_draws=1))
     p_values = []
     for seed in range(150):
         generator = np.random.default_rng(seed)
         x = generator.uniform(size=(40, 1 + seed % 3))
-        p_values.append(examine_residuals(generator.standard_t(4, 40), x, seed=seed).p_value)
+        residuals = generator.standard_t(4, 40)
+        p_values.append(examine_residuals(residuals, x, seed=seed, thresholds=no_power).p_value)
     places = np.arange(1, 151) / 150
     assert np.abs(np.sort(p_values) - places).max() < 0.16
 

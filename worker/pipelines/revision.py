@@ -82,7 +82,7 @@ def revise_model(
     record, report = revises.model.record, _report_formulas(found, predictor, data, run)
     formula_of = {} if changes.choose is not None else {"formula_of": found.formula_of}
     model, symbolic = add_formulas(predictor, report, data), make_symbolic_document(report, data.encoding)
-    told = {"members": describe_members(model, symbolic, data)} | formula_of
+    told = {"members": describe_members(model, symbolic, data, run.thresholds.max_log_odds)} | formula_of
     if predictor.classes is None:
         worth = measure_answering_member(model, data)
         told |= {name: worth[name] for name in ("metrics", "training_metrics", "network_metrics")}
@@ -111,7 +111,7 @@ def _report_formulas(
                 should_stop=run.should_stop,
             )
             found = replace(found, evidence=evidence)
-        report = report_formulas(found, predictor, data, seed=run.config.seed)
+        report = report_formulas(found, predictor, data, seed=run.config.seed, thresholds=run.thresholds)
     if report is None:
         detail = "no formula was found that satisfies the request; allow more functions, or longer formulas"
         raise Conflict("no_formula", detail)
@@ -136,16 +136,18 @@ def _reorder_formulas(revises: SourceModel, predictor: Predictor, run: SearchCon
     for number, output in enumerate(outputs):
         trees = [from_json(entry["tree"]) for entry in output["pareto"]]
         first = trees[places[output["name"]]] if output["name"] in places else from_json(output["tree"])
-        rows, others = (_output_data(part, number, predictor) for part in (fit, validation))
+        rows, others = (
+            _output_data(part, number, predictor, run.thresholds.max_log_odds) for part in (fit, validation)
+        )
         trees = [first, *(tree for tree in reversed(trees) if tree != first)]
         found.append([Formula.measure(tree, rows, others) for tree in trees])
     return found
 
 
 def _output_data(
-    part: LabelledRows, output: int, predictor: Predictor
+    part: LabelledRows, output: int, predictor: Predictor, max_log_odds: float
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    return part.columns, compute_formula_targets(predictor, part)[:, output]
+    return part.columns, compute_formula_targets(predictor, part, max_log_odds)[:, output]
 
 
 def _fix_functions(
@@ -191,7 +193,7 @@ def _fix_functions(
         | {
             "warnings": [*record["warnings"], *_poor_fit_warnings(r2, functions)],
             "baselines": revises.model.record["baselines"],
-            "members": describe_members(model, symbolic, data),
+            "members": describe_members(model, symbolic, data, run.thresholds.max_log_odds),
         },
         symbolic=symbolic,
         edges=picture,

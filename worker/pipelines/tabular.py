@@ -70,7 +70,12 @@ def run_pipeline(
         return run_density(table, request, watch)
     with watch.stage("prepare", 0.0, "reading the table"):
         config = make_search_config(request, revises.model.changes.forbid if revises else ())
-        data = exclude_outliers(prepare_data(table, request), seed=config.seed, is_ordered=config.is_ordered)
+        data = exclude_outliers(
+            prepare_data(table, request),
+            seed=config.seed,
+            is_ordered=config.is_ordered,
+            thresholds=config.thresholds.assessment,
+        )
     callbacks = Callbacks(report=watch.report, should_stop=watch.should_stop, clock=time.monotonic)
     if revises is not None and not revises.model.needs_new_network:
         with watch.stage("symbolic", 0.1, "changing the formula"):
@@ -86,10 +91,12 @@ def run_pipeline(
             checkpoint(save(predictor, kept, collect_errors(found)))
     else:
         predictor, kept = load(resume), read_metadata(resume)
-        found = restore_result(kept, predictor, read_attached(resume))
+        found = restore_result(kept, predictor, read_attached(resume), config.thresholds.assessment)
         decision, grids = kept["decision"] and Decision(**kept["decision"]), kept["grids"]
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
-        model = assemble_model(found, predictor, decision, data, seed=request.seed)
+        model = assemble_model(
+            found, predictor, decision, data, seed=request.seed, thresholds=config.thresholds
+        )
         symbolic = None if model.report is None else make_symbolic_document(model.report, data.encoding)
         worth = measure_answering_member(model, data)
         record = make_record(found, worth, model.report, data, request, grids)
@@ -106,7 +113,10 @@ def run_pipeline(
         figures = compute_figures(model.answering, data, picture, watch.should_stop)
     with watch.stage("baselines", 0.95, "fitting the baselines"):
         record |= _make_baseline_record(data, request, record, predictor.decision_weights, watch.should_stop)
-    record |= {"members": describe_members(model, symbolic, data), "timings": watch.seconds}
+    record |= {
+        "members": describe_members(model, symbolic, data, config.thresholds.max_log_odds),
+        "timings": watch.seconds,
+    }
     return Outcome(
         artifact=save(model.predictor),
         record=record,

@@ -9,7 +9,7 @@ import numpy as np
 
 from kan_engine import FormulaPredictor, Predictor
 from kan_engine.search.assembly import Model
-from kan_engine.search.law_search import MAX_LOG_ODDS
+from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from service.schemas.members import make_formula_entry
 from worker.data.preparation import PreparedData
 from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
@@ -19,12 +19,19 @@ SymbolicDocument = Mapping[str, Any]
 MemberEntries = dict[str, dict[str, Any]]  # of ``members`` in the record of a model
 
 
-def describe_members(model: Model, symbolic: SymbolicDocument | None, data: PreparedData) -> MemberEntries:
+def describe_members(
+    model: Model,
+    symbolic: SymbolicDocument | None,
+    data: PreparedData,
+    max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds,
+) -> MemberEntries:
     """``members`` of the record of a model; empty without formulas."""
     if model.formula is None or symbolic is None:
         return {}
     metrics = _measure_formula(model.formula, data)
-    return describe_formula_member(symbolic, metrics, model.predictor, model.formula, data.test.x)
+    return describe_formula_member(
+        symbolic, metrics, model.predictor, model.formula, data.test.x, max_log_odds
+    )
 
 
 def measure_answering_member(model: Model, data: PreparedData) -> dict[str, Any]:
@@ -41,6 +48,7 @@ def describe_formula_member(
     predictor: Predictor,
     formula: FormulaPredictor,
     rows: np.ndarray,
+    max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds,
 ) -> MemberEntries:
     """The record's entry for the formula.
 
@@ -50,28 +58,35 @@ def describe_formula_member(
         predictor: The network.
         formula: The formulas as a predictor.
         rows: Encoded rows on which both are compared.
+        max_log_odds: See ``measure_fidelity``.
     """
-    return {"formula": make_formula_entry(symbolic, metrics, measure_fidelity(predictor, formula, rows))}
+    fidelity = measure_fidelity(predictor, formula, rows, max_log_odds)
+    return {"formula": make_formula_entry(symbolic, metrics, fidelity)}
 
 
-def measure_fidelity(predictor: Predictor, formula: FormulaPredictor, rows: np.ndarray) -> float | None:
+def measure_fidelity(
+    predictor: Predictor,
+    formula: FormulaPredictor,
+    rows: np.ndarray,
+    max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds,
+) -> float | None:
     """R² of the formula against the network, averaged over the outputs; None where either is undefined.
 
-    Log-odds and logits are clamped to ``±MAX_LOG_ODDS``, beyond which probabilities hardly differ.
+    Log-odds and logits are clamped to ``±max_log_odds``, beyond which probabilities hardly differ.
     """
     if not len(rows):
         return None
-    network, other = _predict_comparable(predictor, rows), _predict_comparable(formula, rows)
+    network, other = (_predict_comparable(part, rows, max_log_odds) for part in (predictor, formula))
     spread = network.var(0)
     if not (np.isfinite(network).all() and np.isfinite(other).all() and (spread > 0).all()):
         return None
     return float(np.mean(1 - ((other - network) ** 2).mean(0) / spread))
 
 
-def _predict_comparable(predictor: Predictor, rows: np.ndarray) -> np.ndarray:
+def _predict_comparable(predictor: Predictor, rows: np.ndarray, max_log_odds: float) -> np.ndarray:
     if predictor.classes is None:
         return predictor.predict(rows).astype(float).reshape(len(rows), -1)
-    bounded: np.ndarray = np.clip(predictor.raw_outputs(rows), -MAX_LOG_ODDS, MAX_LOG_ODDS)
+    bounded: np.ndarray = np.clip(predictor.raw_outputs(rows), -max_log_odds, max_log_odds)
     return bounded
 
 

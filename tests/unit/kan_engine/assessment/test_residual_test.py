@@ -4,6 +4,11 @@ import numpy as np
 import pytest
 
 from kan_engine.assessment.residual_test import ResidualTest, examine_residuals
+from kan_engine.assessment.thresholds import (
+    DEFAULT_ASSESSMENT,
+    AssessmentThresholds,
+    ResidualTestThresholds,
+)
 
 ROWS, COLUMNS = 200, 3
 
@@ -28,19 +33,22 @@ SIGNALS = {
 }
 
 
-@pytest.fixture
-def _no_power(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half the time of a test is that of its power."""
-    monkeypatch.setattr("kan_engine.assessment.residual_test.POWER_DRAWS", 1)
+# Half the time of a test is that of its power
+NO_POWER = AssessmentThresholds(residual_test=ResidualTestThresholds(power_draws=1))
 
 
-@pytest.mark.usefixtures("_no_power")
+def is_clean(found: ResidualTest) -> bool:
+    """Whether the test does not reject, although it is powerful enough."""
+    limits = DEFAULT_ASSESSMENT
+    return found.p_value > limits.significance_level and found.power >= limits.min_power
+
+
 @pytest.mark.parametrize("kind", ["normal", "heavy", "growing", "skewed"])
 def test_noise_alone_is_rarely_a_finding(kind: str) -> None:
     found = 0
     for seed in range(40):
         x = columns(seed, rows=60)
-        found += examine_residuals(noise(kind, x, seed), x, seed=seed).p_value <= 0.05
+        found += examine_residuals(noise(kind, x, seed), x, seed=seed, thresholds=NO_POWER).p_value <= 0.05
     assert found <= 7  # of 2 expected
 
 
@@ -51,7 +59,7 @@ def test_a_signal_of_the_size_of_the_noise_is_found(kind: str, noisy: str) -> No
     signal, errors = SIGNALS[kind](x), noise(noisy, x, 0)
     found = examine_residuals(errors + signal / signal.std() * errors.std(), x)
     assert found.p_value <= 0.01
-    assert not found.is_clean
+    assert not is_clean(found)
 
 
 @pytest.mark.parametrize("periods", [5, 20, 60])
@@ -72,7 +80,7 @@ def test_a_smooth_function_of_six_columns_without_noise_is_found() -> None:
 
 def test_noise_in_many_rows_is_clean() -> None:
     x = columns(rows=300)
-    assert examine_residuals(noise("normal", x, 1), x).is_clean
+    assert is_clean(examine_residuals(noise("normal", x, 1), x))
 
 
 def test_noise_in_few_rows_is_not_clean_though_nothing_is_found() -> None:
@@ -80,7 +88,7 @@ def test_noise_in_few_rows_is_not_clean_though_nothing_is_found() -> None:
     found = examine_residuals(noise("normal", x, 1), x)
     assert found.p_value > 0.03
     assert found.power < 0.5
-    assert not found.is_clean
+    assert not is_clean(found)
 
 
 def test_a_larger_signal_would_be_seen_more_often() -> None:
@@ -103,7 +111,6 @@ def test_the_stated_power_is_the_share_of_signals_found() -> None:
     assert abs(np.mean(found) - np.mean(stated)) < 0.15
 
 
-@pytest.mark.usefixtures("_no_power")
 def test_the_tangents_of_fitted_constants_keep_the_level() -> None:
     """Eight constants fitted on 40 rows take a fifth of the noise along; without tangents p is too large."""
     with_tangents, without = [], []
@@ -112,8 +119,10 @@ def test_the_tangents_of_fitted_constants_keep_the_level() -> None:
         tangents = np.column_stack([np.ones(40), x, x**2, x[:, 0] ** 3])
         errors = noise("normal", x, seed)
         left = errors - tangents @ np.linalg.lstsq(tangents, errors, rcond=None)[0]
-        with_tangents.append(examine_residuals(left, x, tangents=tangents, seed=seed).p_value)
-        without.append(examine_residuals(left, x, seed=seed).p_value)
+        with_tangents.append(
+            examine_residuals(left, x, tangents=tangents, seed=seed, thresholds=NO_POWER).p_value
+        )
+        without.append(examine_residuals(left, x, seed=seed, thresholds=NO_POWER).p_value)
     assert 0.38 < np.mean(with_tangents) < 0.62  # 1/2 within three standard errors
     assert np.mean(without) > np.mean(with_tangents) + 0.05
 
@@ -125,19 +134,19 @@ def test_a_residual_that_is_no_number_is_a_finding() -> None:
 
 
 def test_no_residuals_at_all_are_clean() -> None:
-    assert examine_residuals(np.zeros(ROWS), columns()).is_clean
+    assert is_clean(examine_residuals(np.zeros(ROWS), columns()))
 
 
 @pytest.mark.parametrize("rows", [1, 2, 5, 10])
 def test_too_few_rows_are_never_clean(rows: int) -> None:
     x = columns(rows=rows)
-    assert not examine_residuals(noise("normal", x, 0), x).is_clean
+    assert not is_clean(examine_residuals(noise("normal", x, 0), x))
 
 
 def test_columns_that_are_all_constant_can_hold_no_signal() -> None:
     found = examine_residuals(noise("normal", columns(), 0), np.ones((ROWS, 2)))
     assert found.p_value == 1.0
-    assert found.is_clean
+    assert is_clean(found)
 
 
 def test_rows_of_weight_zero_take_no_part() -> None:
@@ -151,7 +160,7 @@ def test_one_wild_row_neither_hides_nor_makes_a_finding() -> None:
     x = columns()
     clean, errors = noise("normal", x, 0), noise("normal", x, 0) + 2 * x[:, 0]
     clean[7] = errors[7] = 1e6
-    assert examine_residuals(clean, x).is_clean
+    assert is_clean(examine_residuals(clean, x))
     assert examine_residuals(errors, x).p_value <= 0.01
 
 
@@ -159,5 +168,5 @@ def test_categories_coded_as_zero_and_one_are_columns_like_others() -> None:
     x = columns()
     x[:, 1:] = x[:, 1:] > 0.5
     errors = noise("normal", x, 0)
-    assert examine_residuals(errors, x).is_clean
+    assert is_clean(examine_residuals(errors, x))
     assert examine_residuals(errors + x[:, 1], x).p_value <= 0.01

@@ -20,7 +20,7 @@ from kan_engine import (
 from kan_engine.model_selection.moves import list_moves
 from kan_engine.model_selection.thresholds import SelectionThresholds
 from kan_engine.model_selection.trials import run_trial
-from kan_engine.search.law_search import MAX_LOG_ODDS
+from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from kan_engine.structure.fitted_structure import FittedStructure
 from kan_engine.structure.search import search_structures
 from kan_engine.training.multi_start import AUTO_STARTS
@@ -475,7 +475,8 @@ def test_the_formulas_of_a_classifier_are_those_of_its_log_odds(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     job: Job = request.getfixturevalue(name)
-    raw = job.predictor.raw_outputs(job.data.test.x).clip(-MAX_LOG_ODDS, MAX_LOG_ODDS)
+    most = DEFAULT_THRESHOLDS.max_log_odds
+    raw = job.predictor.raw_outputs(job.data.test.x).clip(-most, most)
     assert [formula["name"] for formula in job.formulas] == job.record["outputs"]
     for place, formula in enumerate(job.formulas):
         values = evaluate(from_json(formula["tree"]), job.test_columns)
