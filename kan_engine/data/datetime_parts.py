@@ -8,7 +8,7 @@
 | weekday | 0 is Monday; sine and cosine if the rows cover the week                                   |
 | hour    | with its fraction, 0 to 24; sine and cosine if the rows cover the day                     |
 
-A cycle counts as covered from ``MIN_CYCLE_COVERAGE`` of its length on.
+A cycle counts as covered from ``min_cycle_coverage`` of its length on.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from itertools import chain
 import numpy as np
 from jaxtyping import Float
 
+from kan_engine.data.thresholds import DEFAULT_DATA
 from kan_engine.errors import InvalidData
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 SECONDS_PER_DAY = 86_400.0
 MIN_TIMESTAMP, MAX_TIMESTAMP = -62_135_596_800.0, 253_402_300_799.0  # seconds from the year 1 to 9999
 PERIODS = {"month": (1.0, 12.0), "weekday": (0.0, 7.0), "hour": (0.0, 24.0)}  # first value, and length
-MIN_CYCLE_COVERAGE = 0.75  # fraction of a cycle that the rows must span to be encoded as sine and cosine
 WAVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"sin": np.sin, "cos": np.cos}
 PART_NAMES = ("year", "month", "day", "weekday", "hour")
 PART_TITLES = {"weekday": "day of the week"}
@@ -35,7 +35,9 @@ PART_TITLES = {"weekday": "day of the week"}
 DatetimePart = tuple[str, str]  # its name; "sin" or "cos" of a cycle, "" for a number
 
 
-def find_varying_parts(seconds: Float[np.ndarray, " rows"]) -> tuple[DatetimePart, ...]:
+def find_varying_parts(
+    seconds: Float[np.ndarray, " rows"], min_cycle_coverage: float = DEFAULT_DATA.min_cycle_coverage
+) -> tuple[DatetimePart, ...]:
     """Return the parts that vary over these times, which contain no NaN."""
     found: list[list[DatetimePart]] = []
     for part in PART_NAMES:
@@ -43,7 +45,7 @@ def find_varying_parts(seconds: Float[np.ndarray, " rows"]) -> tuple[DatetimePar
         if values.min() == values.max() or (part == "day" and np.ptp(extract_part(seconds, "month")) > 0):
             continue
         _, period = PERIODS.get(part, (0.0, math.inf))
-        is_cycle = np.ptp(values) + (part != "hour") >= MIN_CYCLE_COVERAGE * period
+        is_cycle = np.ptp(values) + (part != "hour") >= min_cycle_coverage * period
         found.append([(part, wave) for wave in WAVES] if is_cycle else [(part, "")])
     return tuple(chain.from_iterable(found))
 

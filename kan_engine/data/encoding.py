@@ -28,10 +28,10 @@ from jaxtyping import Bool, Float
 
 from kan_engine.data.columns import missing_mask, row_count, varies
 from kan_engine.data.feature import Feature, describe_feature, encode_feature, is_unseen
+from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
 from kan_engine.errors import InvalidConfig, InvalidData
 
 TypedColumn = tuple[str, np.ndarray, str, str | None]  # name, values, type, format of times
-MAX_CATEGORY_CHARACTERS = 2**20  # of all features together: the header of a saved model holds the categories
 
 
 @dataclass(frozen=True)
@@ -64,28 +64,40 @@ class Encoding:
             raise InvalidConfig(f"an encoding needs features with different names, got {names}")
 
     @staticmethod
-    def fit(columns: Mapping[str, np.ndarray], types: Mapping[str, str]) -> Encoding:
+    def fit(
+        columns: Mapping[str, np.ndarray],
+        types: Mapping[str, str],
+        thresholds: DataThresholds = DEFAULT_DATA,
+    ) -> Encoding:
         """Determine ranges, fill values and categories.
 
         Args:
             columns: Training rows of every feature, in the order of the network's inputs.
             types: Type of every column: number, integer, boolean, category, text or datetime.
+            thresholds: Decision numbers.
 
         Raises:
             InvalidData: A column has no values or values of another type, or the categories are too long.
         """
         row_count(columns)
         return Encoding.from_features(
-            Feature.fit(name, values, types[name]) for name, values in columns.items()
+            (
+                Feature.fit(name, values, types[name], thresholds=thresholds)
+                for name, values in columns.items()
+            ),
+            thresholds,
         )
 
     @staticmethod
-    def fit_varying(columns: Iterable[TypedColumn]) -> tuple[Encoding, list[str]]:
+    def fit_varying(
+        columns: Iterable[TypedColumn], thresholds: DataThresholds = DEFAULT_DATA
+    ) -> tuple[Encoding, list[str]]:
         """Encode the columns that vary; without any, the first that has a value, as a network needs an input.
 
         Args:
             columns: Name, training rows, type, and format of times of every column. They are read in turn, so
                 that a generator holds one column at a time.
+            thresholds: Decision numbers.
 
         Returns:
             The encoding, and the names of all columns that do not vary.
@@ -97,20 +109,21 @@ class Encoding:
         spare: Feature | None = None
         for name, values, type_name, form in columns:
             if varies(values):
-                features.append(Feature.fit(name, values, type_name, form))
+                features.append(Feature.fit(name, values, type_name, form, thresholds))
                 continue
             constant.append(name)
             if spare is None and not missing_mask(values).all():
-                spare = Feature.fit(name, values, "text" if type_name == "datetime" else type_name)
+                kind = "text" if type_name == "datetime" else type_name
+                spare = Feature.fit(name, values, kind, thresholds=thresholds)
         if not features and spare is None:
             raise InvalidData("no column has a value in the training rows; upload rows with values")
-        return Encoding.from_features(features or [cast(Feature, spare)]), constant
+        return Encoding.from_features(features or [cast(Feature, spare)], thresholds), constant
 
     @staticmethod
-    def from_features(features: Iterable[Feature]) -> Encoding:
+    def from_features(features: Iterable[Feature], thresholds: DataThresholds = DEFAULT_DATA) -> Encoding:
         """Build the encoding from fitted features; raise InvalidData if the categories are too long."""
         encoding = Encoding(tuple(features))
-        _check_category_characters(encoding.features)
+        _check_category_characters(encoding.features, thresholds.max_category_characters)
         return encoding
 
     @cached_property
@@ -203,12 +216,12 @@ class Encoding:
         )
 
 
-def _check_category_characters(features: tuple[Feature, ...]) -> None:
+def _check_category_characters(features: tuple[Feature, ...], most: int) -> None:
     lengths = {feature.name: sum(map(len, feature.categories + feature.rare)) for feature in features}
-    if sum(lengths.values()) > MAX_CATEGORY_CHARACTERS:
+    if sum(lengths.values()) > most:
         longest = max(lengths, key=lengths.__getitem__)
         raise InvalidData(
-            f"the names of the categories have more than {MAX_CATEGORY_CHARACTERS} characters; "
+            f"the names of the categories have more than {most} characters; "
             f"leave out {longest!r} or shorten its values",
             column=longest,
         )

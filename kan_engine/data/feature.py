@@ -25,11 +25,10 @@ from kan_engine.data.datetime_parts import (
     part_column_name,
     read_times,
 )
+from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
 from kan_engine.errors import InvalidConfig, InvalidData
 
 FeatureType = Literal["number", "boolean", "category", "datetime"]
-MAX_CATEGORY_COLUMNS = 20  # one column for each of the most frequent categories
-MAX_RARE_CATEGORIES = 200  # next most frequent categories, stored by name; all others count as unseen
 _FEATURE_TYPES: dict[str, FeatureType] = {
     "number": "number",
     "integer": "number",
@@ -86,7 +85,13 @@ class Feature:
             _check_parts(self)
 
     @staticmethod
-    def fit(name: str, values: np.ndarray, type_name: str, form: str | None = None) -> Feature:
+    def fit(
+        name: str,
+        values: np.ndarray,
+        type_name: str,
+        form: str | None = None,
+        thresholds: DataThresholds = DEFAULT_DATA,
+    ) -> Feature:
         """Determine range, fill value or categories from the training rows of a column.
 
         Args:
@@ -94,6 +99,7 @@ class Feature:
             values: Its values.
             type_name: Type of the column in its dataset.
             form: Format of the times in the dataset, for ``strptime``; None for ISO 8601.
+            thresholds: Decision numbers.
 
         Raises:
             InvalidData: The column has no values, values of another type, or a type that cannot be a feature.
@@ -102,8 +108,10 @@ class Feature:
             raise InvalidData(f"the column {name!r} of type {type_name} cannot be a feature", column=name)
         kind = _FEATURE_TYPES[type_name]
         if kind == "datetime":
-            return _fit_times(name, values, form)
-        return _fit_category(name, values) if kind == "category" else _fit_number(name, values, kind)
+            return _fit_times(name, values, form, thresholds)
+        if kind == "category":
+            return _fit_category(name, values, thresholds)
+        return _fit_number(name, values, kind)
 
     @cached_property
     def slots(self) -> dict[str | None, int]:
@@ -160,12 +168,12 @@ def describe_feature(feature: Feature) -> dict[str, Any]:
     }
 
 
-def _fit_times(name: str, values: np.ndarray, form: str | None) -> Feature:
+def _fit_times(name: str, values: np.ndarray, form: str | None, thresholds: DataThresholds) -> Feature:
     seconds = read_times(name, values, form)
     seen = seconds[~np.isnan(seconds)]
     if not len(seen):
         raise InvalidData(f"the column {name!r} has no values; leave it out", column=name)
-    parts = find_varying_parts(seen)
+    parts = find_varying_parts(seen, thresholds.min_cycle_coverage)
     if not parts and len(seen) == len(seconds):
         raise InvalidData(f"the times in {name!r} are all the same; leave them out", column=name)
     return Feature(
@@ -196,18 +204,19 @@ def _fit_number(name: str, values: np.ndarray, kind: FeatureType) -> Feature:
     )
 
 
-def _fit_category(name: str, values: np.ndarray) -> Feature:
+def _fit_category(name: str, values: np.ndarray, thresholds: DataThresholds) -> Feature:
     counts = Counter(read_labels(name, values))
     has_missing = counts.pop(None, 0) > 0
     if not counts:
         raise InvalidData(f"the column {name!r} has no values; leave it out", column=name)
     ranked = sorted(cast("Counter[str]", counts).items(), key=lambda item: (-item[1], item[0]))
-    ordered = [category for category, _ in ranked[: MAX_CATEGORY_COLUMNS + MAX_RARE_CATEGORIES]]
+    most = thresholds.max_category_columns
+    ordered = [category for category, _ in ranked[: most + thresholds.max_rare_categories]]
     return Feature(
         name=name,
         type="category",
-        categories=tuple(sorted(ordered[:MAX_CATEGORY_COLUMNS])),
-        rare=tuple(sorted(ordered[MAX_CATEGORY_COLUMNS:])),
+        categories=tuple(sorted(ordered[:most])),
+        rare=tuple(sorted(ordered[most:])),
         has_missing=has_missing,
     )
 

@@ -8,7 +8,6 @@ from jaxtyping import Float, Int
 
 from kan_engine.errors import InvalidData
 
-MAX_LISTED_NAMES = 20  # names that a message lists
 Label = bool | int | float | str
 
 
@@ -29,6 +28,8 @@ def compute_class_weights(
     labels: Sequence[Label],
     training: Int[np.ndarray, " rows"],
     class_count: int,
+    *,
+    max_listed: int = 20,
 ) -> Float[np.ndarray, " classes"]:
     """Return the weight of every class of the training rows.
 
@@ -38,6 +39,7 @@ def compute_class_weights(
         labels: All labels of the target, those of the training rows first.
         training: Index of the label of every training row.
         class_count: Number of labels in the training rows.
+        max_listed: Classes that a message lists.
 
     Raises:
         InvalidData: A class is not one of the labels.
@@ -49,9 +51,7 @@ def compute_class_weights(
     known = sorted({class_name(label) for label in labels})
     unknown = [name for name in wanted if name not in known]
     if unknown:
-        shown = ", ".join(map(repr, known[:MAX_LISTED_NAMES])) + (
-            " and more" if known[MAX_LISTED_NAMES:] else ""
-        )
+        shown = ", ".join(map(repr, known[:max_listed])) + (" and more" if known[max_listed:] else "")
         raise InvalidData(
             f"class_weight names a class {unknown[0]!r} that the target does not have; it has {shown}"
         )

@@ -12,12 +12,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
 from kan_engine.errors import InvalidConfig, InvalidData
 
 Array = TypeVar("Array", np.ndarray, Tensor)
 
-QUANTILE_COUNT = 257
-MAX_QUANTILE_ROWS = 100_000  # quantiles of more rows come from a sample, accurate to 0.2 % of all rows
+# Part of the meaning of a saved scale, which does not store them: END_FRACTION, MAX_OVERSHOOT_STDS
 END_FRACTION = 1 / 16  # of the levels, at either end: their mean slope is that of the extrapolation
 MIN_HALF_RANGE = 1e-150  # a smaller one counts as 0: a quotient by it may overflow
 MAX_TRANSFORMED_TARGET = 1e150  # its square must be finite
@@ -56,7 +56,9 @@ class Standardizer:
             raise InvalidConfig("quantiles must not decrease, and there must be at least two")
 
     @staticmethod
-    def fit(x: Float[np.ndarray, "rows d"], *, quantile: bool = False) -> Standardizer:
+    def fit(
+        x: Float[np.ndarray, "rows d"], *, quantile: bool = False, thresholds: DataThresholds = DEFAULT_DATA
+    ) -> Standardizer:
         """Fit the map to the ranges of these rows, or with ``quantile`` to their distributions."""
         if not len(x):
             raise InvalidData("scaling needs at least one row")
@@ -65,7 +67,7 @@ class Standardizer:
         return Standardizer(
             center=low + scale,
             scale=np.where(scale > MIN_HALF_RANGE, scale, 1.0),
-            quantiles=_compute_quantiles(x, low, high) if quantile else None,
+            quantiles=_compute_quantiles(x, low, high, thresholds) if quantile else None,
         )
 
     def forward(self, x: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows d"]:
@@ -96,12 +98,16 @@ class Standardizer:
 
 
 def _compute_quantiles(
-    x: Float[np.ndarray, "rows d"], low: Float[np.ndarray, " d"], high: Float[np.ndarray, " d"]
+    x: Float[np.ndarray, "rows d"],
+    low: Float[np.ndarray, " d"],
+    high: Float[np.ndarray, " d"],
+    thresholds: DataThresholds,
 ) -> Float[np.ndarray, "d q"]:
     """Return the quantiles of every column; first and last are the extremes of all rows."""
-    if len(x) > MAX_QUANTILE_ROWS:  # at random, not every n-th row: rows may repeat a pattern
-        x = x[np.random.default_rng(0).choice(len(x), MAX_QUANTILE_ROWS, replace=False)]
-    table = np.quantile(x, np.linspace(0, 1, QUANTILE_COUNT), axis=0).T
+    most = thresholds.max_quantile_rows
+    if len(x) > most:  # at random, not every n-th row: rows may repeat a pattern
+        x = x[np.random.default_rng(0).choice(len(x), most, replace=False)]
+    table = np.quantile(x, np.linspace(0, 1, thresholds.quantile_count), axis=0).T
     table[:, 0], table[:, -1] = low, high
     return np.maximum.accumulate(table, axis=1)
 

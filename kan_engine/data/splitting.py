@@ -14,10 +14,8 @@ from sklearn.model_selection import train_test_split
 
 from kan_engine.data.columns import read_labels
 from kan_engine.data.folds import encode_labels
+from kan_engine.data.thresholds import DEFAULT_DATA
 from kan_engine.errors import InvalidData
-
-VALIDATION_SHARE = 0.2
-MAX_LISTED_VALUES = 10  # values that a message lists
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,13 @@ def split_rows(
 
 
 def split_training_rows(
-    train_rows: np.ndarray, y: np.ndarray, task: str, seed: int, *, kind: str = "random"
+    train_rows: np.ndarray,
+    y: np.ndarray,
+    task: str,
+    seed: int,
+    *,
+    kind: str = "random",
+    share: float = DEFAULT_DATA.validation_share,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide the training rows into fit and validation rows.
 
@@ -100,11 +104,12 @@ def split_training_rows(
         task: ``classification`` or ``regression``.
         seed: Seed of the sample.
         kind: Kind of the split that the training rows come from.
+        share: Share of the rows that validate.
     """
     if len(train_rows) < 2:
         raise InvalidData(f"training needs at least 2 rows, got {len(train_rows)}")
     own = y[train_rows]
-    held = _last_rows(own, task, VALIDATION_SHARE) if kind == "tail" else _sample_validation(own, task, seed)
+    held = _last_rows(own, task, share) if kind == "tail" else _sample_validation(own, task, share, seed)
     return _divide_rows(train_rows, held)
 
 
@@ -122,12 +127,13 @@ def _split_by_column(column: str, test: Sequence[object], columns: Mapping[str, 
     return Split(np.flatnonzero(~held), np.flatnonzero(held))
 
 
-def _explain_one_sided_split(column: str, values: np.ndarray, *, is_all: bool) -> str:
+def _explain_one_sided_split(column: str, values: np.ndarray, *, is_all: bool, max_listed: int = 10) -> str:
+    """A message that lists at most ``max_listed`` values."""
     if is_all:
         return f"every row has one of the test values in the column {column!r}; list fewer of its values"
     found = sorted({label for label in read_labels(column, values) if label is not None})
-    shown = ", ".join(map(repr, found[:MAX_LISTED_VALUES])) + (
-        f" and {len(found) - MAX_LISTED_VALUES} more" if found[MAX_LISTED_VALUES:] else ""
+    shown = ", ".join(map(repr, found[:max_listed])) + (
+        f" and {len(found) - max_listed} more" if found[max_listed:] else ""
     )
     return (
         f"no row has one of the test values in the column {column!r}; its values are {shown or 'all missing'}"
@@ -167,9 +173,9 @@ def _sample_rows(y: np.ndarray, task: str, fraction: float, seed: int, *, strati
     return np.asarray(held)
 
 
-def _sample_validation(y: np.ndarray, task: str, seed: int) -> np.ndarray:
-    by_class = _sample_by_class(y, VALIDATION_SHARE, seed) if task == "classification" else None
-    return _sample_rows(y, task, VALIDATION_SHARE, seed, stratified=False) if by_class is None else by_class
+def _sample_validation(y: np.ndarray, task: str, share: float, seed: int) -> np.ndarray:
+    by_class = _sample_by_class(y, share, seed) if task == "classification" else None
+    return _sample_rows(y, task, share, seed, stratified=False) if by_class is None else by_class
 
 
 def _sample_by_class(y: np.ndarray, fraction: float, seed: int) -> np.ndarray | None:

@@ -55,7 +55,6 @@ from kan_engine.search.model_search import find_model
 if TYPE_CHECKING:
     import sympy
 
-MAX_KEPT_ROWS = 2_000  # encoded rows that a fitted estimator keeps for pictures
 Formulas = str | dict[str, str] | None
 Optimizer = Literal["auto", "levenberg_marquardt", "adam", "lbfgs"]
 
@@ -317,8 +316,10 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
         weights: np.ndarray,
         classes: tuple[Label, ...] | None = None,
         class_weights: np.ndarray | None = None,
+        *,
+        max_kept_rows: int = 2_000,
     ) -> Self:
-        """Search for a model of numbers, or of indices of classes."""
+        """Search for a model of numbers, or of indices of classes; keep encoded rows for pictures."""
         columns, types = self._read_columns(x, reset=True)
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
@@ -342,12 +343,12 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
             found = find_model(data, config, callbacks)
             model = assemble_model(
                 found,
-                *assemble_predictor(found, data),
+                *assemble_predictor(found, data, config.thresholds),
                 data,
                 seed=config.seed,
                 thresholds=config.thresholds,
             )
-        self._rows = data.training.sample(MAX_KEPT_ROWS, 0)
+        self._rows = data.training.sample(max_kept_rows, 0)
         self._adopt(model, (*data.warnings, *found.warnings))
         return self
 

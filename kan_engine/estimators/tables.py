@@ -108,13 +108,14 @@ def make_training_data(
     if len(kept) < 2:
         raise InvalidData("n_samples = 1 is too few with a positive weight: training needs at least 2 rows")
     encoding, constant = Encoding.fit_varying(
-        (name, values[kept], types[name], None) for name, values in columns.items()
+        ((name, values[kept], types[name], None) for name, values in columns.items()), config.thresholds.data
     )
     if class_weights is not None:
         weights = weights * class_weights[y.astype(int)]
     task = "regression" if classes is None else "classification"
     kind = "tail" if config.is_ordered else "random"
-    fit, validation = split_training_rows(kept, y, task, config.seed, kind=kind)
+    share = config.thresholds.data.validation_share
+    fit, validation = split_training_rows(kept, y, task, config.seed, kind=kind, share=share)
     order = np.concatenate([fit, validation])
     return TrainingData(
         encoding=encoding,

@@ -7,39 +7,38 @@ import numpy as np
 from kan_engine.data.datetime_parts import format_iso_time
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.feature import Feature
+from kan_engine.export.thresholds import DEFAULT_PROBES, ProbeThresholds
 
-PROBE_SEED = 20_261_127
-MIN_PROBE_ROWS = 256
-SPARE_ROWS = 32  # in addition to one row per category
-OUTSIDE_SHARE = 0.1  # of the range: distance of the farthest numbers beyond it
-MAX_PROBE_NUMBER = 1e308
 UNSEEN_CATEGORY = "a category that training never saw"
 
 Columns = dict[str, np.ndarray]
 
 
-def probe_columns(encoding: Encoding) -> Columns:
+def probe_columns(encoding: Encoding, thresholds: ProbeThresholds = DEFAULT_PROBES) -> Columns:
     """Columns of every feature; every call returns the same.
 
     Numbers cover the training range, with its ends and some values beyond them. Every category occurs, and
     one that training never saw. Missing values occur if training had some.
     """
-    generator = np.random.default_rng(PROBE_SEED)
+    generator = np.random.default_rng(thresholds.seed)
     rows = max(
-        MIN_PROBE_ROWS,
-        *(len(feature.categories + feature.rare) + SPARE_ROWS for feature in encoding.features),
+        thresholds.min_rows,
+        *(len(each.categories + each.rare) + thresholds.spare_rows for each in encoding.features),
     )
-    return {feature.name: _probe_column(feature, rows, generator) for feature in encoding.features}
+    return {each.name: _probe_column(each, rows, generator, thresholds) for each in encoding.features}
 
 
-def _probe_column(feature: Feature, rows: int, generator: np.random.Generator) -> np.ndarray:
+def _probe_column(
+    feature: Feature, rows: int, generator: np.random.Generator, limits: ProbeThresholds
+) -> np.ndarray:
     column = np.empty(rows, dtype=object)
     if feature.type == "datetime":
         column[:] = [
-            format_iso_time(round(number)) for number in _probe_numbers(feature, rows, generator).tolist()
+            format_iso_time(round(number))
+            for number in _probe_numbers(feature, rows, generator, limits).tolist()
         ]
     elif feature.type == "number":
-        column[:] = _probe_numbers(feature, rows, generator).tolist()
+        column[:] = _probe_numbers(feature, rows, generator, limits).tolist()
     else:
         known = (
             (False, True)
@@ -48,15 +47,18 @@ def _probe_column(feature: Feature, rows: int, generator: np.random.Generator) -
         )
         column[:] = [known[place % len(known)] for place in range(rows)]
     if feature.has_missing:
-        column[-SPARE_ROWS // 2 :] = None
+        column[-limits.spare_rows // 2 :] = None
     generator.shuffle(column)
     return np.array(column, dtype=np.float64) if feature.type == "number" else column
 
 
-def _probe_numbers(feature: Feature, rows: int, generator: np.random.Generator) -> np.ndarray:
+def _probe_numbers(
+    feature: Feature, rows: int, generator: np.random.Generator, limits: ProbeThresholds
+) -> np.ndarray:
     low, high = float(feature.min or 0.0), float(feature.max or 0.0)
     places = generator.uniform(size=rows)
-    places[:6] = 0.0, 1.0, -OUTSIDE_SHARE, -OUTSIDE_SHARE / 10, 1 + OUTSIDE_SHARE / 10, 1 + OUTSIDE_SHARE
+    outside = limits.outside_share
+    places[:6] = 0.0, 1.0, -outside, -outside / 10, 1 + outside / 10, 1 + outside
     with np.errstate(over="ignore"):
         numbers: np.ndarray = low * (1 - places) + high * places
-    return numbers.clip(-MAX_PROBE_NUMBER, MAX_PROBE_NUMBER)
+    return numbers.clip(-limits.max_number, limits.max_number)

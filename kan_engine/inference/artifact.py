@@ -32,8 +32,6 @@ BOUNDS_VERSION = 4  # regressions only: older programs would return values outsi
 READABLE_VERSIONS = (1, 2, 3, 4)
 HEADER_LIMIT = 8 * 2**20  # bytes; sufficient for thousands of columns with their categories
 MAX_ATTACHMENTS = 16
-# 8 MB; a network on the meta device takes ten times as long, and one second on first use in a process
-MAX_PREALLOCATED_WEIGHTS = 2**20
 
 _METADATA_KEY = "kan"  # key of our header in the metadata of safetensors
 _NETWORK_PREFIX = "network."  # prefix of the tensors of the network
@@ -203,11 +201,15 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"its header contains {name}, which is not valid JSON")
 
 
-def _build_network(description: dict[str, Any], tensors: int, size: int) -> KAN:
+def _build_network(
+    description: dict[str, Any], tensors: int, size: int, max_preallocated: int = 2**20
+) -> KAN:
     """The described network; large networks are created without memory for their tensors.
 
     In a valid file every node, edge and grid point takes at least one byte, and every layer three tensors. A
-    description of a larger network is rejected before it takes time or memory.
+    description of a larger network is rejected before it takes time or memory. Up to ``max_preallocated``
+    weights (8 MB) are allocated at once: on the meta device a network takes ten times as long, and one second
+    on first use in a process.
     """
     width, grid_sizes, order = description["width"], description["grid_sizes"], description["order"]
     numbers = [*width, *grid_sizes]
@@ -219,7 +221,7 @@ def _build_network(description: dict[str, Any], tensors: int, size: int) -> KAN:
     ):
         raise ValueError("its width, grid_sizes or order are not valid counts")
     edges = sum(a * b for a, b in pairwise([*width, width[0]]))  # upper bound: direct edges may be absent
-    is_small = edges * (max(grid_sizes) + order + 1) <= MAX_PREALLOCATED_WEIGHTS
+    is_small = edges * (max(grid_sizes) + order + 1) <= max_preallocated
     with torch.device("cpu" if is_small else "meta"):
         network = KAN.from_header(description)
     for layer in network.all_layers:

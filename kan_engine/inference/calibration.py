@@ -13,14 +13,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from kan_engine.errors import InvalidConfig
+from kan_engine.inference.thresholds import DEFAULT_INFERENCE, InferenceThresholds
 from kan_engine.network.kan import KAN
 from kan_engine.network.layer import KANLayer
 from kan_engine.network.row_blocks import row_blocks
-
-FOLDS = 5
-PRIOR_DEVIATIONS = (1.0, 0.5)  # standard deviations of the normal priors: of log s, and of every b
-MAX_NEWTON_STEPS = 50
-MIN_DECREASE_NATS = 1e-6  # Newton's method ends when a step lowers the objective by less (nats, all rows)
 
 
 @dataclass(frozen=True)
@@ -47,6 +43,7 @@ def calibrate_(
     *,
     weights: Float[Tensor, " rows"],
     class_weights: Float[Tensor, " classes"],
+    thresholds: InferenceThresholds = DEFAULT_INFERENCE,
 ) -> Calibration:
     """Calibrate a classifier on rows that it was not fitted on, in place.
 
@@ -57,13 +54,15 @@ def calibrate_(
         weights: Weight of every row, without the weight of its class.
         class_weights: Weights of the classes in training. They shift the logits by their logarithms; the
             calibration reverses this shift, so that probabilities refer to the data.
+        thresholds: Decision numbers.
 
     Returns:
         The calibration that was applied to the network.
     """
     with torch.no_grad():
         outputs = torch.cat([network(x[block]) for block in row_blocks(network, len(x))])
-    found = fit_calibration(to_logits(outputs), codes, weights, prior=-class_weights.log())
+    prior = -class_weights.log()
+    found = fit_calibration(to_logits(outputs), codes, weights, prior=prior, thresholds=thresholds)
     apply_calibration_(network, found)
     return found
 
@@ -89,6 +88,7 @@ def fit_calibration(
     weights: Float[Tensor, " rows"],
     *,
     prior: Float[Tensor, " classes"],
+    thresholds: InferenceThresholds = DEFAULT_INFERENCE,
 ) -> Calibration:
     """Fit the calibration, of three kinds, that has the lowest cross-validated log loss.
 
@@ -109,8 +109,9 @@ def fit_calibration(
         weights: Weight of every row. Only ratios matter: the weights are scaled to sum to the effective
             number of rows (Σw)² / Σw² (Kish, "Survey sampling", 1965).
         prior: Expected shift.
+        thresholds: Decision numbers.
     """
-    rows = _CalibrationRows.create(logits, codes, weights)
+    rows = _CalibrationRows.create(logits, codes, weights, thresholds)
     none = Calibration(1.0, prior)
     plain = _losses(rows, none)
     scaled, shifted = (_cross_validate(rows, prior, with_shift) for with_shift in (False, True))
@@ -127,11 +128,14 @@ class _CalibrationRows:
     codes: Int[Tensor, " rows"]
     weights: Float[Tensor, " rows"]
     doubt: float  # label smoothing: share of every row without a known class
+    limits: InferenceThresholds
 
     @staticmethod
-    def create(logits: Tensor, codes: Tensor, weights: Tensor) -> _CalibrationRows:
+    def create(
+        logits: Tensor, codes: Tensor, weights: Tensor, limits: InferenceThresholds
+    ) -> _CalibrationRows:
         weights = weights * weights.sum() / weights.square().sum()
-        return _CalibrationRows(logits, codes, weights, 1 / (float(weights.sum()) + 1))
+        return _CalibrationRows(logits, codes, weights, 1 / (float(weights.sum()) + 1), limits)
 
     def select(self, mask: Tensor) -> _CalibrationRows:
         return replace(self, logits=self.logits[mask], codes=self.codes[mask], weights=self.weights[mask])
@@ -144,10 +148,10 @@ def _cross_validate(
 
     The folds are stratified by class.
     """
-    folds = torch.empty_like(rows.codes)
-    folds[torch.argsort(rows.codes, stable=True)] = torch.arange(len(folds)) % FOLDS
+    count, folds = rows.limits.calibration_folds, torch.empty_like(rows.codes)
+    folds[torch.argsort(rows.codes, stable=True)] = torch.arange(len(folds)) % count
     losses = torch.empty_like(rows.weights)
-    for fold in range(FOLDS):
+    for fold in range(count):
         own = folds == fold
         losses[own] = _losses(rows.select(own), _fit(rows.select(~own), prior, with_shift))
     return losses
@@ -165,14 +169,14 @@ def _fit(rows: _CalibrationRows, prior: Float[Tensor, " classes"], with_shift: b
     """Fit by Newton's method with the positive definite Fisher matrix and step halving."""
     now = Calibration(1.0, prior)
     reached = _objective(rows, now, prior)
-    for _ in range(MAX_NEWTON_STEPS):
+    for _ in range(rows.limits.max_newton_steps):
         gradient, fisher = _derivatives(rows, now, prior)
         free = len(gradient) if with_shift else 1
         step = -torch.linalg.solve(fisher[:free, :free], gradient[:free])
         tried, objective = _line_search(
             rows, now, prior, torch.cat([step, step.new_zeros(len(gradient) - free)])
         )
-        if not objective < reached - MIN_DECREASE_NATS:
+        if not objective < reached - rows.limits.min_decrease_nats:
             break
         now, reached = tried, objective
     return now
@@ -193,16 +197,17 @@ def _line_search(
 
 
 def _objective(rows: _CalibrationRows, now: Calibration, prior: Tensor) -> float:
-    offset, precision = _prior_offset(now, prior)
+    offset, precision = _prior_offset(now, prior, rows.limits)
     return float(_losses(rows, now).sum() + (precision * offset.square()).sum() / 2)
 
 
 def _prior_offset(
-    now: Calibration, prior: Tensor
+    now: Calibration, prior: Tensor, limits: InferenceThresholds
 ) -> tuple[Float[Tensor, " parameters"], Float[Tensor, " parameters"]]:
     """Offset of (log s, b) from the mean of the prior, and the precision of the prior."""
     log_scale = torch.tensor([now.scale], dtype=prior.dtype).log()
-    spreads = torch.tensor([PRIOR_DEVIATIONS[0], *[PRIOR_DEVIATIONS[1]] * len(prior)], dtype=prior.dtype)
+    deviations = [limits.log_scale_deviation, *[limits.shift_deviation] * len(prior)]
+    spreads = torch.tensor(deviations, dtype=prior.dtype)
     return torch.cat([log_scale, now.shift - prior]), spreads**-2
 
 
@@ -224,7 +229,7 @@ def _derivatives(
     fisher = torch.diag(torch.cat([(w * p * q * q).sum()[None], (w * p).sum(0)]))
     fisher[1:, 1:] -= p.T @ (w * p)
     fisher[0, 1:] = fisher[1:, 0] = (w * p * q).sum(0)
-    offset, precision = _prior_offset(now, prior)
+    offset, precision = _prior_offset(now, prior, rows.limits)
     return gradient + precision * offset, fisher + torch.diag(precision)
 
 

@@ -18,11 +18,8 @@ from kan_engine.data.training_data import TrainingData
 from kan_engine.inference.calibration import apply_calibration_, calibrate_
 from kan_engine.inference.label_decision import f1_threshold
 from kan_engine.inference.predictor import Predictor
+from kan_engine.inference.thresholds import DEFAULT_INFERENCE, InferenceThresholds
 from kan_engine.network.kan import KAN
-
-RARE_CLASS_SHARE = 0.2
-"""Share of the rarer of two classes below which accuracy is not informative: a constant guess of the other
-class is right in four of five rows. Google's machine learning glossary calls this a moderate imbalance."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,13 @@ class Decision:
     reason: str
 
 
-def calibrate_on_validation_(network: KAN, judged: KAN, inputs: Standardizer, data: TrainingData) -> None:
+def calibrate_on_validation_(
+    network: KAN,
+    judged: KAN,
+    inputs: Standardizer,
+    data: TrainingData,
+    thresholds: InferenceThresholds = DEFAULT_INFERENCE,
+) -> None:
     """Calibrate the network's probabilities on the validation rows, in place.
 
     Args:
@@ -49,6 +52,7 @@ def calibrate_on_validation_(network: KAN, judged: KAN, inputs: Standardizer, da
             calibrated, too.
         inputs: Scaling of the encoded columns.
         data: The rows.
+        thresholds: Decision numbers.
     """
     part = data.validation
     class_weights = np.ones(len(data.classes or ())) if data.class_weights is None else data.class_weights
@@ -58,12 +62,15 @@ def calibrate_on_validation_(network: KAN, judged: KAN, inputs: Standardizer, da
         torch.from_numpy(part.y).long(),
         weights=torch.from_numpy(data.row_weights(part)),
         class_weights=torch.from_numpy(class_weights),
+        thresholds=thresholds,
     )
     if network is not judged:
         apply_calibration_(network, calibration)
 
 
-def choose_decision(predictor: Predictor, data: TrainingData) -> Decision:
+def choose_decision(
+    predictor: Predictor, data: TrainingData, thresholds: InferenceThresholds = DEFAULT_INFERENCE
+) -> Decision:
     """Choose the decision rule of a classifier.
 
     With class weights from the client, these decide: a class of weight 3 wins if it is a third as likely
@@ -78,7 +85,7 @@ def choose_decision(predictor: Predictor, data: TrainingData) -> Decision:
     shares = np.bincount(data.training.classes, data.training.weights)
     shares = shares / shares.sum()
     rare = int(shares.argmin())
-    if len(data.classes) > 2 or shares[rare] >= RARE_CLASS_SHARE:
+    if len(data.classes) > 2 or shares[rare] >= thresholds.rare_class_share:
         return Decision("likeliest", None, "the likeliest class, which maximises the accuracy")
     name, share = class_name(data.classes[rare]), f"{shares[rare]:.3g}"
     p = predictor.probabilities(data.validation.x)

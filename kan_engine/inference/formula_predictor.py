@@ -14,8 +14,6 @@ from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.expressions.evaluation import Expression, evaluate, variables, walk
 from kan_engine.inference.predictor import Columns, Predictor
 
-BLOCK_NUMBERS = 2**20  # values of all formula nodes for one block of rows: 8 MB
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FormulaPredictor(Predictor):
@@ -30,12 +28,14 @@ class FormulaPredictor(Predictor):
         lacks_residuals: Whether the network has residuals but those of the formulas were not stored.
         within: Lower and upper bound of the predictions; None for no bounds.
         fallback: Predicts values where a formula has none within the range of the training rows.
+        formula_block_numbers: Values of all formula nodes for one block of rows: 8 MB.
     """
 
     trees: tuple[Expression, ...]
     lacks_residuals: bool = False
     within: tuple[float, float] | None = None
     fallback: Predictor | None = None
+    formula_block_numbers: int = 2**20
 
     @staticmethod
     def from_predictor(
@@ -154,7 +154,7 @@ class FormulaPredictor(Predictor):
     @cached_property
     def _formula_block_rows(self) -> int:
         nodes = sum(1 for tree in self.trees for _ in walk(tree))
-        return max(1, BLOCK_NUMBERS // nodes)
+        return max(1, self.formula_block_numbers // nodes)
 
 
 def _to_range(side: Sequence[float | None]) -> tuple[float, float]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-FOLDS = 10
-MAX_ROWS = 1_000  # with more rows the bias is negligible: it fell from 5 % to 2 % from 20 to 50 rows
+from kan_engine.inference.thresholds import DEFAULT_INFERENCE, InferenceThresholds
 
 
 class OptimismCorrection:
@@ -18,12 +17,15 @@ class OptimismCorrection:
 
     Args:
         weights: Weight of each validation row in the comparison.
+        thresholds: Decision numbers.
     """
 
-    def __init__(self, weights: Float[np.ndarray, " rows"]) -> None:
-        self._weights = weights
+    def __init__(
+        self, weights: Float[np.ndarray, " rows"], thresholds: InferenceThresholds = DEFAULT_INFERENCE
+    ) -> None:
+        self._weights, self._fold_count = weights, thresholds.optimism_folds
         self._errors: list[Float[np.ndarray, " rows"]] = []
-        self.is_open = len(weights) <= MAX_ROWS
+        self.is_open = len(weights) <= thresholds.max_optimism_rows
 
     @staticmethod
     def create_closed() -> OptimismCorrection:
@@ -70,9 +72,9 @@ class OptimismCorrection:
         table = np.array(self._errors, dtype=float)
         worth = table**2 * self._weights
         winner = table[worth.sum(1).argmin()]
-        folds = np.arange(table.shape[1]) % FOLDS
+        folds = np.arange(table.shape[1]) % self._fold_count
         fair = np.empty_like(winner)
-        for fold in range(FOLDS):
+        for fold in range(self._fold_count):
             own = folds == fold
             fair[own] = table[worth[:, ~own].sum(1).argmin()][own]
         return np.sort(np.maximum(served + np.sort(fair) - np.sort(winner), 0.0))

@@ -23,8 +23,6 @@ from kan_engine.network.kan import KAN
 
 Columns = Mapping[str, np.ndarray] | Float[np.ndarray, "rows inputs"]  # by name, or already encoded
 
-BLOCK_NUMBERS = 2**18  # encoded inputs of one block of rows: 2 MB
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Predictor:
@@ -47,6 +45,7 @@ class Predictor:
         support: For a density, the range of every input within which it is not 0; None for other models.
         decision_weights: Factors of the class probabilities; the label has the largest product. None means
             equal weights.
+        block_numbers: Encoded inputs of one block of rows: 2 MB.
 
     Raises:
         InvalidConfig: The parts do not fit together.
@@ -62,6 +61,7 @@ class Predictor:
     formula_residuals: Float[np.ndarray, " formula"] | None = None
     decision_weights: tuple[float, ...] | None = None
     support: tuple[tuple[float, float], ...] | None = None
+    block_numbers: int = 2**18
 
     def __post_init__(self) -> None:
         """Check that the parts fit together; loaded models are checked here, too."""
@@ -232,7 +232,7 @@ class Predictor:
     @cached_property
     def _network_block_rows(self) -> int:
         """Rows per block, so that memory does not grow with the number of rows."""
-        return max(1, BLOCK_NUMBERS // self.network.config.width[0])
+        return max(1, self.block_numbers // self.network.config.width[0])
 
     @cached_property
     def _order_statistics(self) -> Float[np.ndarray, " validation"]:

@@ -19,7 +19,9 @@ from kan_engine.search.sparse_additive import is_weak
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 
 
-def assemble_predictor(found: SearchResult, data: TrainingData) -> tuple[Predictor, Decision | None]:
+def assemble_predictor(
+    found: SearchResult, data: TrainingData, thresholds: SearchThresholds = DEFAULT_THRESHOLDS
+) -> tuple[Predictor, Decision | None]:
     """The complete predictor from client columns to answers, and the decision rule of a classifier."""
     scaler = found.scaler
     if scaler is not None and not (found.is_straight and scaler.transform == "identity"):
@@ -27,7 +29,7 @@ def assemble_predictor(found: SearchResult, data: TrainingData) -> tuple[Predict
     predictor = Predictor.from_training(data, found.network, found.inputs, scaler)
     judged = replace(predictor, network=found.judged)
     if data.classes is not None:
-        decision = choose_decision(judged, data)
+        decision = choose_decision(judged, data, thresholds.inference)
         return replace(predictor, decision_weights=decision.weights), decision
     return replace(predictor, residuals=_compute_residuals(found, judged, data)), None
 

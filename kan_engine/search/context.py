@@ -70,7 +70,7 @@ class SearchContext:
             report=callbacks.report,
             should_stop=callbacks.should_stop,
             clock=callbacks.clock,
-            contest=OptimismCorrection(data.validation.weights),
+            contest=OptimismCorrection(data.validation.weights, config.thresholds.inference),
             cross_validation=CrossValidation(
                 data=data,
                 seed=config.seed,

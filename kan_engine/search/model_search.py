@@ -55,7 +55,7 @@ def find_model(
     run = SearchContext.create(data, config, callbacks, parts)
     if data.classes is not None:
         found = _find_classifier(run)
-        calibrate_on_validation_(found.network, found.judged, found.inputs, data)
+        calibrate_on_validation_(found.network, found.judged, found.inputs, data, run.thresholds.inference)
         formulas = find_log_odds_formulas(found.network, found.inputs, run)
         return add_additive_formulas(replace(found, formulas=formulas, formula_of="law"), run)
     found = _find_regression(run) if config.is_automatic else _find_requested_regression(run)

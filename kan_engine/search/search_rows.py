@@ -38,7 +38,7 @@ class SearchRows:
     def prepare(run: SearchContext) -> SearchRows:
         """Prepare the rows of a search."""
         data = run.data
-        scales = run.inputs, Standardizer.fit(data.training.x, quantile=True)
+        scales = run.inputs, Standardizer.fit(data.training.x, quantile=True, thresholds=run.thresholds.data)
         scaler = TargetScaler.fit(data.training.y[:, None]) if data.classes is None else None
         fit, validation, everything = (
             _make_inputs(part, scales, scaler) for part in (data.fit, data.validation, data.training)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
+from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
 from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+from kan_engine.inference.thresholds import DEFAULT_INFERENCE, InferenceThresholds
 from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
 
 
@@ -59,7 +61,9 @@ class SearchThresholds:
             take a tenth of a second.
 
         assessment: Of comparisons and verdicts.
+        data: Of encoding, scaling and splitting.
         discovery: Of searches for a law without a network.
+        inference: Of calibration, decision rule and optimism correction.
         selection: Of the selection of a network.
     """
 
@@ -108,7 +112,9 @@ class SearchThresholds:
     max_stopped_validation_rows: int = 200
 
     assessment: AssessmentThresholds = DEFAULT_ASSESSMENT
+    data: DataThresholds = DEFAULT_DATA
     discovery: DiscoveryThresholds = DEFAULT_DISCOVERY
+    inference: InferenceThresholds = DEFAULT_INFERENCE
     selection: SelectionThresholds = DEFAULT_SELECTION
 
 

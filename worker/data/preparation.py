@@ -16,8 +16,9 @@ import numpy as np
 from kan_engine import Encoding, InvalidData, LabelledRows, TrainingData
 from kan_engine.data.columns import missing_mask
 from kan_engine.data.folds import encode_labels
-from kan_engine.data.labels import MAX_LISTED_NAMES, Label, compute_class_weights
+from kan_engine.data.labels import Label, compute_class_weights
 from kan_engine.data.splitting import Split, split_rows, split_training_rows
+from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import TrainingPlan, explain_unusable_numbers
 from service.storage.stored_table import StoredTable
@@ -43,7 +44,9 @@ class PreparedData(TrainingData):
         return int(np.isin(hashes[split:], hashes[:split]).sum())
 
 
-def prepare_data(table: StoredTable, request: TrainRequest) -> PreparedData:
+def prepare_data(
+    table: StoredTable, request: TrainRequest, thresholds: DataThresholds = DEFAULT_DATA
+) -> PreparedData:
     """Read, split and encode the rows of a table as a request asks.
 
     Rows without a target or with the weight 0 are left out. The encoding (ranges, medians, categories) is
@@ -56,9 +59,14 @@ def prepare_data(table: StoredTable, request: TrainRequest) -> PreparedData:
     target, present = _read_target(table, plan)
     split = _split_table(table, plan, target, present)
     fit_rows, judge_rows = split_training_rows(
-        split.train_rows, target.numbers, plan.task, request.seed, kind=request.split.kind
+        split.train_rows,
+        target.numbers,
+        plan.task,
+        request.seed,
+        kind=request.split.kind,
+        share=thresholds.validation_share,
     )
-    encoding, warnings = _fit_encoding(table, plan, present[split.train_rows])
+    encoding, warnings = _fit_encoding(table, plan, present[split.train_rows], thresholds)
     warnings += _sentinel_warnings(plan, encoding)
     if split.is_rescued:
         warnings.append(
@@ -140,7 +148,9 @@ def _split_table(table: StoredTable, plan: TrainingPlan, target: _Target, presen
     )
 
 
-def _fit_encoding(table: StoredTable, plan: TrainingPlan, rows: np.ndarray) -> tuple[Encoding, list[str]]:
+def _fit_encoding(
+    table: StoredTable, plan: TrainingPlan, rows: np.ndarray, thresholds: DataThresholds
+) -> tuple[Encoding, list[str]]:
     """Fit the encoding of the features, and return it with a warning for each column that is left out."""
     chosen = [report["name"] for report in plan.features]
     warnings = [
@@ -149,7 +159,11 @@ def _fit_encoding(table: StoredTable, plan: TrainingPlan, rows: np.ndarray) -> t
         if name not in chosen and name not in plan.roles and plan.request.features is None
     ]
     encoding, constant = Encoding.fit_varying(
-        (name, table.column(name)[rows], plan.types[name], plan.reports[name].get("form")) for name in chosen
+        (
+            (name, table.column(name)[rows], plan.types[name], plan.reports[name].get("form"))
+            for name in chosen
+        ),
+        thresholds,
     )
     warnings += [f"column {name!r} is left out: it is the same in all training rows" for name in constant]
     return encoding, [*warnings, NO_FEATURE_WARNING] if len(constant) == len(chosen) else warnings
@@ -180,11 +194,10 @@ def _sentinel_warnings(plan: TrainingPlan, encoding: Encoding) -> list[str]:
     ]
 
 
-def _list_counts(counts: Mapping[str, int]) -> str:
-    shown = ", ".join(f"{name!r} ({count} rows)" for name, count in list(counts.items())[:MAX_LISTED_NAMES])
-    return shown + (
-        f" and {len(counts) - MAX_LISTED_NAMES} more columns" if len(counts) > MAX_LISTED_NAMES else ""
-    )
+def _list_counts(counts: Mapping[str, int], most: int = 20) -> str:
+    """The names of at most ``most`` columns, with their counts."""
+    shown = ", ".join(f"{name!r} ({count} rows)" for name, count in list(counts.items())[:most])
+    return shown + (f" and {len(counts) - most} more columns" if len(counts) > most else "")
 
 
 def _hash_rows(rows: LabelledRows) -> np.ndarray:

@@ -50,7 +50,7 @@ def run_subtask(attempt: Attempt) -> SubtaskResult:
     attempt.report(JobProgress("prepare", 0.0, "reading the table"))
     with attempt.open_table(request.training.dataset_id) as table:
         data = exclude_outliers(
-            prepare_data(table, request.training),
+            prepare_data(table, request.training, config.thresholds.data),
             seed=config.seed,
             is_ordered=config.is_ordered,
             thresholds=config.thresholds.assessment,

@@ -170,9 +170,9 @@ def _fix_functions(
     for _ in train(network, fit, config, validation=validation, should_stop=run.should_stop):
         pass
     if data.classes is not None:
-        calibrate_on_validation_(network, network, inputs, data)
+        calibrate_on_validation_(network, network, inputs, data, run.thresholds.inference)
     found = SearchResult(network=network, judged=network, inputs=inputs, scaler=predictor.outputs)
-    changed, decision = assemble_predictor(found, data)
+    changed, decision = assemble_predictor(found, data, run.thresholds)
     run.report("symbolic", 0.7, "extracting a formula from the network")
     found = replace(found, formulas=_extract_formulas(network, changed, functions, run))
     report = _report_formulas(found, changed, data, run)
@@ -226,7 +226,9 @@ def _extract_formulas(
     scaler = predictor.outputs
     formulas = []
     for output in range(run.data.output_count):
-        rows, others = (_output_data(part, output, predictor) for part in (fit, validation))
+        rows, others = (
+            _output_data(part, output, predictor, run.thresholds.max_log_odds) for part in (fit, validation)
+        )
         reading = ExtractionContext(
             names=run.names,
             fit=rows,

@@ -71,7 +71,7 @@ def run_pipeline(
     with watch.stage("prepare", 0.0, "reading the table"):
         config = make_search_config(request, revises.model.changes.forbid if revises else ())
         data = exclude_outliers(
-            prepare_data(table, request),
+            prepare_data(table, request, config.thresholds.data),
             seed=config.seed,
             is_ordered=config.is_ordered,
             thresholds=config.thresholds.assessment,
@@ -84,8 +84,8 @@ def run_pipeline(
     if resume is None:
         with watch.stage("train", 0.05, "looking for a structure"):
             found = find_model(data, config, callbacks, parts)
-            grids = measure_grids(found, data)
-        predictor, decision = assemble_predictor(found, data)
+            grids = measure_grids(found, data, config.thresholds.inference)
+        predictor, decision = assemble_predictor(found, data, config.thresholds)
         if watch.cut_by is None:
             kept = to_metadata(found) | {"decision": decision and asdict(decision), "grids": grids}
             checkpoint(save(predictor, kept, collect_errors(found)))

@@ -24,11 +24,12 @@ from kan_engine.inference.predictor import Predictor
 from kan_engine.network.compiled.network import compile_network
 
 VALUE, LABEL, PROBABILITIES = "value", "label", "probabilities"
-MAX_SYMBOLIC_EDGES = 5_000  # each edge is about a dozen nodes
 MAX_EXACT_INTEGER = 2**53  # float64 represents all integers up to here exactly
 
 
-def to_onnx(predictor: Predictor, *, units: Mapping[str, str] | None = None) -> bytes:
+def to_onnx(
+    predictor: Predictor, *, units: Mapping[str, str] | None = None, max_symbolic_edges: int = 5_000
+) -> bytes:
     """Export a predictor as an ONNX model.
 
     Its inputs are the features that the network uses, by their own names, a tensor [rows] each. The outputs
@@ -38,12 +39,13 @@ def to_onnx(predictor: Predictor, *, units: Mapping[str, str] | None = None) -> 
     Args:
         predictor: The predictor to export.
         units: Units of columns, for the descriptions of the inputs.
+        max_symbolic_edges: Each is about a dozen nodes of the graph.
 
     Raises:
         NotExportable: ONNX cannot express it.
     """
     part = drop_unused_features(predictor)
-    _check_exportable(part)
+    _check_exportable(part, max_symbolic_edges)
     names = [feature.name for feature in part.encoding.features]
     wanted = (VALUE,) if part.classes is None else (LABEL, PROBABILITIES)
     outputs = output_names(names, wanted)
@@ -112,16 +114,16 @@ def _to_tensor(feature: Feature, values: np.ndarray) -> np.ndarray:
     return np.array([np.nan if value is None else value for value in values.tolist()], dtype=np.float64)
 
 
-def _check_exportable(predictor: Predictor) -> None:
+def _check_exportable(predictor: Predictor, max_symbolic_edges: int) -> None:
     if any(not feature.name for feature in predictor.encoding.features):
         raise NotExportable("an ONNX input needs a name; rename the column without one")
     times = [feature.name for feature in predictor.encoding.features if feature.type == "datetime"]
     if times:
         raise NotExportable(f"ONNX cannot parse the times in {times[0]!r}; export the model as python")
     fixed = sum(len(layer.symbolic) for layer in predictor.network.all_layers)
-    if fixed > MAX_SYMBOLIC_EDGES:
+    if fixed > max_symbolic_edges:
         raise NotExportable(
-            f"{fixed} edges are symbolic functions; an ONNX graph may have {MAX_SYMBOLIC_EDGES}"
+            f"{fixed} edges are symbolic functions; an ONNX graph may have {max_symbolic_edges}"
         )
 
 

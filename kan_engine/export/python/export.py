@@ -31,8 +31,6 @@ from kan_engine.network.compiled.piecewise_layer import IrregularPieces, Piecewi
 Model = dict[str, Any]
 
 MODEL_SLOT = "MODEL: Model = {}"  # line of the template that the data replace
-MAX_INLINE_NUMBERS = 12  # longer arrays are encoded in base64
-LINE_WIDTH = 88
 
 
 def to_python(
@@ -267,31 +265,31 @@ def _piece_data(find: UniformPieces | IrregularPieces) -> Model:
     }
 
 
-def _array_data(values: np.ndarray) -> Model:
-    """Short arrays as numbers, long ones in base64."""
+def _array_data(values: np.ndarray, max_inline: int = 12) -> Model:
+    """Arrays of at most ``max_inline`` numbers as they are, longer ones in base64."""
     array = np.ascontiguousarray(values, "<f8")
-    is_short = array.size <= MAX_INLINE_NUMBERS and bool(np.isfinite(array).all())
+    is_short = array.size <= max_inline and bool(np.isfinite(array).all())
     data = array.ravel().tolist() if is_short else base64.b64encode(array.tobytes()).decode()
     return {"shape": list(array.shape), "float64": data}
 
 
-def _literal(value: Any, indent: str = "") -> str:
-    """A Python literal in ASCII, with a line for each key."""
+def _literal(value: Any, indent: str = "", width: int = 88) -> str:
+    """A Python literal in ASCII, with a line for each key, and lines of ``width`` for long texts."""
     inner = indent + "    "
     if isinstance(value, dict) and "float64" not in value:
-        lines = [f"{inner}{key!a}: {_literal(part, inner)},\n" for key, part in value.items()]
+        lines = [f"{inner}{key!a}: {_literal(part, inner, width)},\n" for key, part in value.items()]
         return "{\n" + "".join(lines) + indent + "}"
     if isinstance(value, list) and any(isinstance(part, dict) for part in value):
-        return "[\n" + "".join(f"{inner}{_literal(part, inner)},\n" for part in value) + indent + "]"
+        return "[\n" + "".join(f"{inner}{_literal(part, inner, width)},\n" for part in value) + indent + "]"
     if (
         isinstance(value, dict)
-        and len(text := str(value["float64"])) > LINE_WIDTH
+        and len(text := str(value["float64"])) > width
         and isinstance(value["float64"], str)
     ):
-        wrapped = "".join(f"{inner}{line!a}\n" for line in _split_lines(text))
+        wrapped = "".join(f"{inner}{line!a}\n" for line in _split_lines(text, width))
         return f'{{"shape": {value["shape"]!a}, "float64": (\n{wrapped}{indent})}}'
     return ascii(value)
 
 
-def _split_lines(text: str) -> Sequence[str]:
-    return [text[start : start + LINE_WIDTH] for start in range(0, len(text), LINE_WIDTH)]
+def _split_lines(text: str, width: int) -> Sequence[str]:
+    return [text[start : start + width] for start in range(0, len(text), width)]

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from kan_engine.data.encoding import MAX_CATEGORY_CHARACTERS, Encoding
-from kan_engine.data.feature import MAX_CATEGORY_COLUMNS, MAX_RARE_CATEGORIES, Feature
+from kan_engine.data.encoding import Encoding
+from kan_engine.data.feature import Feature
+from kan_engine.data.thresholds import DEFAULT_DATA as LIMITS
 from kan_engine.errors import InvalidConfig, InvalidData
 
 
@@ -85,10 +86,10 @@ def test_an_unseen_category_is_none_of_them() -> None:
 
 
 def test_rare_and_unseen_categories_share_one_column() -> None:
-    train = objects(*(f"c{i:02}" for i in range(MAX_CATEGORY_COLUMNS) for _ in range(2)), "rare")
+    train = objects(*(f"c{i:02}" for i in range(LIMITS.max_category_columns) for _ in range(2)), "rare")
     names, rows = encode(train, "category", objects("rare", "unseen", "c00"))
     assert names[-1] == "x is other"
-    assert [row.index(1.0) for row in rows] == [MAX_CATEGORY_COLUMNS, MAX_CATEGORY_COLUMNS, 0]
+    assert [row.index(1.0) for row in rows] == [LIMITS.max_category_columns, LIMITS.max_category_columns, 0]
 
 
 def test_a_number_can_be_a_category_whatever_carries_it() -> None:
@@ -134,7 +135,7 @@ def test_a_column_of_one_time_is_refused() -> None:
 
 
 def test_category_names_too_long_to_save_are_refused_by_column() -> None:
-    columns = {"short": objects("a", "b"), "long": objects("a", "b" * MAX_CATEGORY_CHARACTERS)}
+    columns = {"short": objects("a", "b"), "long": objects("a", "b" * LIMITS.max_category_characters)}
     with pytest.raises(InvalidData, match="leave out 'long'") as caught:
         Encoding.fit(columns, dict.fromkeys(columns, "category"))
     assert caught.value.column == "long"
@@ -186,9 +187,13 @@ def test_missing_values_are_not_reported_where_training_had_some() -> None:
 
 
 def test_rare_categories_are_not_reported_but_unseen_ones_are() -> None:
-    train = objects(*(f"c{i:04}" for i in range(MAX_CATEGORY_COLUMNS + MAX_RARE_CATEGORIES + 1)))
+    train = objects(
+        *(f"c{i:04}" for i in range(LIMITS.max_category_columns + LIMITS.max_rare_categories + 1))
+    )
     encoding = Encoding.fit({"x": train}, {"x": "category"})
-    assert encoding.find_unseen_values({"x": train}) == [(MAX_CATEGORY_COLUMNS + MAX_RARE_CATEGORIES, "x")]
+    assert encoding.find_unseen_values({"x": train}) == [
+        (LIMITS.max_category_columns + LIMITS.max_rare_categories, "x")
+    ]
 
 
 def test_absent_columns_are_not_reported() -> None:

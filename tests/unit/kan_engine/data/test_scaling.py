@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from kan_engine.data.scaling import TRANSFORMS, Standardizer, TargetScaler, add_bounds, is_defined
+from kan_engine.data.thresholds import DataThresholds
 from kan_engine.errors import InvalidConfig, InvalidData
 
 
@@ -27,10 +28,10 @@ def test_a_scale_can_be_undone(quantile: bool) -> None:
     )
 
 
-def test_quantiles_of_very_many_rows_are_those_of_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quantiles_of_very_many_rows_are_those_of_a_sample() -> None:
     every = Standardizer.fit(skewed(), quantile=True).forward(skewed())
-    monkeypatch.setattr("kan_engine.data.scaling.MAX_QUANTILE_ROWS", 500)
-    some = Standardizer.fit(skewed(), quantile=True).forward(skewed())
+    few = DataThresholds(max_quantile_rows=500)
+    some = Standardizer.fit(skewed(), quantile=True, thresholds=few).forward(skewed())
     assert np.abs(some - every).max() < 0.1
     assert (some.min(), some.max()) == pytest.approx((-1, 1))  # the ends are those of all rows
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kan_engine.data.encoding import Encoding
-from kan_engine.data.feature import MAX_CATEGORY_COLUMNS
+from kan_engine.data.thresholds import DEFAULT_DATA
 from kan_engine.export.probe_rows import UNSEEN_CATEGORY, probe_columns
 from kan_engine.export.verification import RowPredictions, largest_difference, predict_rows
 from tests.support.predictors import make_predictor, some_columns
@@ -55,7 +55,9 @@ def test_a_model_agrees_with_itself() -> None:
 
 def test_probes_are_the_same_rows_each_time_and_reach_beyond_what_was_seen() -> None:
     columns = some_columns()
-    columns["c"] = np.array([str(place % (MAX_CATEGORY_COLUMNS + 10)) for place in range(40)], dtype=object)
+    columns["c"] = np.array(
+        [str(place % (DEFAULT_DATA.max_category_columns + 10)) for place in range(40)], dtype=object
+    )
     encoding = Encoding.fit(columns, {"x": "number", "n": "integer", "b": "boolean", "c": "category"})
     rows = probe_columns(encoding)
     again = probe_columns(encoding)

@@ -6,7 +6,6 @@ import torch
 
 from kan_engine.errors import InvalidConfig
 from kan_engine.inference.calibration import (
-    PRIOR_DEVIATIONS,
     Calibration,
     apply_calibration_,
     calibrate_,
@@ -14,6 +13,7 @@ from kan_engine.inference.calibration import (
     rescale_outputs_,
     to_logits,
 )
+from kan_engine.inference.thresholds import DEFAULT_INFERENCE
 from kan_engine.network.kan import KAN, KANConfig, initialise_
 from tests.support.engine.networks import random_network, uniform_rows
 
@@ -68,7 +68,8 @@ def test_the_fit_is_a_stationary_point_of_loss_and_prior() -> None:
     loss = torch.nn.functional.cross_entropy(
         u.exp() * outputs + b, codes, reduction="sum", label_smoothing=1 / (ROWS + 1)
     )
-    (loss + (u / PRIOR_DEVIATIONS[0]).square() / 2 + (b / PRIOR_DEVIATIONS[1]).square().sum() / 2).backward()  # type: ignore[no-untyped-call]
+    of_scale, of_shift = DEFAULT_INFERENCE.log_scale_deviation, DEFAULT_INFERENCE.shift_deviation
+    (loss + (u / of_scale).square() / 2 + (b / of_shift).square().sum() / 2).backward()  # type: ignore[no-untyped-call]
     assert u.grad is not None
     assert b.grad is not None
     assert torch.cat([u.grad[None], b.grad]).abs().max() < 0.02  # its Newton step would gain 1e-6 nats

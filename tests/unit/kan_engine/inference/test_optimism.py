@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from kan_engine.inference import optimism
 from kan_engine.inference.optimism import OptimismCorrection
+from kan_engine.inference.thresholds import InferenceThresholds
 
 ROWS = 30
 
@@ -61,10 +61,11 @@ def test_an_entry_that_is_not_finite_cannot_win() -> None:
     np.testing.assert_allclose(of(broken, good).correct_errors(good), good, rtol=1e-6)
 
 
-def test_with_many_rows_there_is_no_contest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(optimism, "MAX_ROWS", 10)
+def test_with_many_rows_there_is_no_contest() -> None:
     lucky = np.linspace(0, 1, 11)
-    contest = of(lucky, lucky[::-1].copy())
+    contest = OptimismCorrection(np.ones(11), InferenceThresholds(max_optimism_rows=10))
+    contest.record(lucky)
+    contest.record(lucky[::-1].copy())
     assert not contest.is_open
     assert contest.correct_errors(lucky).tolist() == lucky.tolist()
 

@@ -1,0 +1,31 @@
+"""The decision numbers of encoding, scaling and splitting, each with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataThresholds:
+    """How columns are encoded and scaled, and how many rows validate.
+
+    Attributes:
+        max_category_columns: One column for each of the most frequent categories.
+        max_rare_categories: Next most frequent categories, stored by name; all others count as unseen.
+        max_category_characters: Of all features together: the header of a saved model holds the categories.
+        min_cycle_coverage: Fraction of a cycle that the rows must span to be encoded as sine and cosine.
+        quantile_count: Of the scale of an input.
+        max_quantile_rows: Quantiles of more rows come from a sample, accurate to 0.2 % of all rows.
+        validation_share: Of the training rows.
+    """
+
+    max_category_columns: int = 20
+    max_rare_categories: int = 200
+    max_category_characters: int = 2**20
+    min_cycle_coverage: float = 0.75
+    quantile_count: int = 257
+    max_quantile_rows: int = 100_000
+    validation_share: float = 0.2
+
+
+DEFAULT_DATA = DataThresholds()
