@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -71,7 +72,6 @@ def shapes_unchecked() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def small_dictionary() -> Iterator[None]:
     """Few products of terms and coarse grids, for tests of more than what is found: most time is theirs."""
-    from kan_engine.structure import search
     from kan_engine.symbolic import dictionary_regression
 
     with pytest.MonkeyPatch.context() as patch:
@@ -79,17 +79,28 @@ def small_dictionary() -> Iterator[None]:
         patch.setattr(dictionary_regression, "MAX_SINGLES", 2)
         patch.setattr(dictionary_regression, "MAX_PAIRS", 3)
         patch.setattr(dictionary_regression, "MAX_TRIPLES", 1)
-        patch.setattr(search, "FEW_INPUT_GRID_SIZES", search.GRID_SIZES)
         dictionary_regression._build_nice_terms.cache_clear()
         yield
     dictionary_regression._build_nice_terms.cache_clear()
 
 
 @pytest.fixture(scope="module")
+def coarse_structures() -> Iterator[None]:
+    """The grids of few inputs are as coarse as all others in the searches of the service."""
+    from worker.pipelines import search_config
+
+    with pytest.MonkeyPatch.context() as patch:
+        thresholds = search_config.THRESHOLDS
+        coarse = replace(thresholds.structure, few_input_grid_sizes=thresholds.structure.grid_sizes)
+        patch.setattr(search_config, "THRESHOLDS", replace(thresholds, structure=coarse))
+        yield
+
+
+@pytest.fixture(scope="module")
 def no_suggestions() -> Iterator[None]:
     """Fitting the library to every edge of a picture takes longer than a small training; it has own tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kan_engine.drawing.network_curves.MAX_SUGGESTED_EDGES", 0)
+        patch.setattr("kan_engine.drawing.network_curves.suggest_symbolic", lambda _x, _y: [])
         yield
 
 

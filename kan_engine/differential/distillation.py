@@ -25,7 +25,7 @@ from kan_engine.network.kan import KAN, KANConfig, copy_network
 from kan_engine.network.row_blocks import row_blocks
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.loop import train
-from kan_engine.training.multi_start import AUTO_STARTS, best_start
+from kan_engine.training.multi_start import best_start
 from kan_engine.training.rows import TrainingRows
 
 Array = np.ndarray
@@ -105,7 +105,12 @@ def distill(
     config = KANConfig(width=shape.width, grid_size=shape.grids[0], order=shape.order)
     generator = torch.Generator().manual_seed(0)
     network = best_start(
-        config, rows, training, starts=AUTO_STARTS, generator=generator, should_stop=should_stop
+        config,
+        rows,
+        training,
+        starts=training.thresholds.auto_starts,
+        generator=generator,
+        should_stop=should_stop,
     )
     before = np.inf
     for size in shape.grids:

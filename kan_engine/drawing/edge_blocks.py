@@ -7,9 +7,7 @@ passes the boxes above on their right. No line runs behind a box.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-BOX_GAP = 9.0  # pixels between boxes
-LINE_SPACING = 1.6  # pixels between lines beside a column; less where the gap would exceed `MAX_COLUMN_GAP`
-MAX_COLUMN_GAP = 16.0
+from kan_engine.drawing.style import DiagramStyle
 
 Point = tuple[float, float]
 
@@ -33,6 +31,7 @@ class Block:
     item: LayerItem
     edges: tuple[int, ...]
     most_rows: int
+    style: DiagramStyle
     name_room: float = 0.0
 
     @property
@@ -59,7 +58,8 @@ class Block:
     @property
     def gap(self) -> float:
         """Gap between columns, with room for the lines past all boxes on both sides."""
-        return min(MAX_COLUMN_GAP, max(BOX_GAP, 2 * self.most_rows * LINE_SPACING))
+        room = max(self.style.box_gap, 2 * self.most_rows * self.style.line_spacing)
+        return min(self.style.max_column_gap, room)
 
     def width(self, side: float) -> float:
         """Return the width of the block with boxes of width ``side``."""
@@ -88,18 +88,16 @@ def place_boxes(
         box: Width and height of a box.
         step: Distance from one column to the next.
     """
-    width, height = box
+    (width, height), gap = box, block.style.box_gap
     apart = (step - width) / (2 * block.most_rows)  # distance between lines beside a column
     found = {}
     for n, (column, below, above) in zip(block.edges, block.box_positions(), strict=True):
         x = node[0] + (column - (block.columns - 1) / 2) * step
-        low = bottom - below * (height + BOX_GAP)
+        low = bottom - below * (height + gap)
         high = low - height
         left, right = x - width / 2 - below * apart, x + width / 2 + above * apart
-        past_those_below = ((left, bottom), (left, low + BOX_GAP)) if below else ()
-        past_those_above = (
-            ((right, high - BOX_GAP), (right, top)) if above else ((x, top),) if high > top else ()
-        )
+        past_those_below = ((left, bottom), (left, low + gap)) if below else ()
+        past_those_above = ((right, high - gap), (right, top)) if above else ((x, top),) if high > top else ()
         found[n] = BoxPlacement(
             box=(x, low - height / 2),
             enters=(node, *past_those_below, (x, low)),

@@ -5,26 +5,26 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from kan_engine.drawing.layout import Edge, NetworkLayout, edge_function
+from kan_engine.drawing.style import DEFAULT_STYLE, DiagramStyle
 from kan_engine.drawing.svg import Theme
 
-FONT_SIZE, CAPTION_SIZE = 13.0, 11.0
 CHARACTER_WIDTH = 0.6  # mean width of a character as a share of the font size; the reader's font is unknown
-MAX_NAME_LENGTH = 40
 
 
-def format_label(name: str, units: Mapping[str, str]) -> str:
-    """Return a name with its unit, each cut to ``MAX_NAME_LENGTH`` characters."""
-    unit = units.get(name)
-    return _shorten(name) + (f" [{_shorten(unit)}]" if unit else "")
+def format_label(name: str, units: Mapping[str, str], style: DiagramStyle = DEFAULT_STYLE) -> str:
+    """Return a name with its unit, each cut to ``max_name_length`` characters."""
+    unit, most = units.get(name), style.max_name_length
+    return _shorten(name, most) + (f" [{_shorten(unit, most)}]" if unit else "")
 
 
-def _shorten(text: str) -> str:
-    return text if len(text) <= MAX_NAME_LENGTH else text[: MAX_NAME_LENGTH - 1] + "…"
+def _shorten(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def label_width(label: str) -> float:
+def label_width(label: str, style: DiagramStyle = DEFAULT_STYLE) -> float:
     """Estimate the width of a label in pixels; wide East Asian characters count twice."""
-    return FONT_SIZE * CHARACTER_WIDTH * sum(2 if east_asian_width(char) in "WF" else 1 for char in label)
+    characters = sum(2 if east_asian_width(char) in "WF" else 1 for char in label)
+    return style.font_size * CHARACTER_WIDTH * characters
 
 
 def describe_network(picture: Mapping[str, Any], theme: Theme) -> str:
@@ -62,7 +62,7 @@ def describe_edge(edge: Edge, picture: Mapping[str, Any], theme: Theme) -> str:
     """Return the end nodes, the function and the score of an edge as text."""
     source = node_name(picture, edge["layer"], edge["in"])
     target = node_name(picture, edge["to_layer"], edge["out"])
-    function = edge_function(edge)
+    function = edge_function(edge, theme.diagram)
     score = theme.localise_number(f"{edge['score'] or 0.0:.2g}")
     way = f"{source} → {target}, {function}" if function else f"{source} → {target}"
     return theme.say("{edge}, score {score}", edge=way, score=score)
@@ -96,7 +96,7 @@ def build_caption(picture: Mapping[str, Any], layout: NetworkLayout, theme: Them
     lines = [told[0]]
     for sentence in told[1:]:
         longer = f"{lines[-1]} {sentence}"
-        if len(longer) * CHARACTER_WIDTH * CAPTION_SIZE <= layout.width:
+        if len(longer) * CHARACTER_WIDTH * theme.diagram.caption_size <= layout.width:
             lines[-1] = longer
         else:
             lines.append(sentence)

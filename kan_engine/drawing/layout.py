@@ -9,18 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kan_engine.drawing.edge_blocks import BOX_GAP, Block, BoxPlacement, LayerItem, Point, place_boxes
-
-MAX_EDGES = 400  # more edges cannot be distinguished, and the file would grow without bound
-MAX_IDLE_INPUTS = 24  # inputs without an edge are drawn unless there are more inputs than this
-MAX_BOXES_PER_ROW = 36
-MAX_BOXES_WIDTH = 1_400.0  # pixels; a layer that needs more gets boxes of the smallest width
-MIN_BOX_WIDTH, MAX_BOX_WIDTH = 24.0, 58.0
-MIN_NAMING_R2 = 1 - 1e-8  # least R² of a function that names a curve; no noisy curve reaches it
-LABEL_HEIGHT = 13.0  # height of the name of a function in its box
-MARGIN = 26.0
-TOP_MARGIN = 54.0
-MIN_WIDTH = 420.0
+from kan_engine.drawing.edge_blocks import Block, BoxPlacement, LayerItem, Point, place_boxes
+from kan_engine.drawing.style import DEFAULT_STYLE, DiagramStyle
 
 Edge = Mapping[str, Any]
 
@@ -66,11 +56,11 @@ class NetworkLayout:
     hidden_inputs: int
 
 
-def edge_function(edge: Edge) -> str:
-    """Return the function fixed on an edge, or its simplest suggestion with R² ≥ ``MIN_NAMING_R2``, or ""."""
+def edge_function(edge: Edge, style: DiagramStyle = DEFAULT_STYLE) -> str:
+    """Return the function fixed on an edge, or its simplest suggestion with R² ≥ ``min_naming_r2``, or ""."""
     if edge.get("function"):
         return str(edge["function"])
-    sure = [fit for fit in edge.get("suggestions", ()) if (fit["r2"] or 0.0) >= MIN_NAMING_R2]
+    sure = [fit for fit in edge.get("suggestions", ()) if (fit["r2"] or 0.0) >= style.min_naming_r2]
     return str(min(sure, key=lambda fit: fit["complexity"])["function"]) if sure else ""
 
 
@@ -86,6 +76,7 @@ def lay_out(
     output_room: float,
     label_room: float,
     left_room: float = 0.0,
+    style: DiagramStyle = DEFAULT_STYLE,
 ) -> NetworkLayout:
     """Compute the positions of all nodes and edges of a network.
 
@@ -95,21 +86,24 @@ def lay_out(
         output_room: Width of the name of an output.
         label_room: Height of the names of the inputs below the network.
         left_room: Width of the name of the first input left of the network.
+        style: Measures of the diagram.
     """
     sizes, every = list(picture["width"]), list(picture["edges"])
     strengths = _relative_scores(every)
-    strongest = sorted(range(len(every)), key=lambda n: (-strengths[n], n))[:MAX_EDGES]
+    strongest = sorted(range(len(every)), key=lambda n: (-strengths[n], n))[: style.max_edges]
     edges = {n: every[n] for n in sorted(strongest)}
     layers = [
-        _build_blocks(layer, sizes, edges, 0 if layer else input_room) for layer in range(len(sizes) - 1)
+        _build_blocks(layer, sizes, edges, 0 if layer else input_room, style)
+        for layer in range(len(sizes) - 1)
     ]
 
-    side = min(_box_width(blocks) for blocks in layers)
-    box = (side, side + (LABEL_HEIGHT if any(map(edge_function, edges.values())) else 0))
+    side = min(_box_width(blocks, style) for blocks in layers)
+    is_any_named = any(edge_function(edge, style) for edge in edges.values())
+    box = (side, side + (style.label_height if is_any_named else 0))
     natural = [sum(block.width(side) for block in blocks) for blocks in layers]
-    width = max(MIN_WIDTH, sizes[-1] * output_room, *natural)
-    heights = _layer_heights(layers, width, box)
-    base, left = TOP_MARGIN + heights[-1], MARGIN + left_room
+    width = max(style.min_width, sizes[-1] * output_room, *natural)
+    heights = _layer_heights(layers, width, box, style.box_gap)
+    base, left = style.top_margin + heights[-1], style.margin + left_room
 
     tops = [base - height + _lead_height(width) for height in heights]  # of the boxes below a layer of nodes
     nodes: dict[LayerItem, Point] = {}
@@ -120,10 +114,10 @@ def lay_out(
             node = nodes[block.item] = (x, base - heights[layer])
             placed |= place_boxes(block, node, node[1] - _lead_height(width), tops[layer + 1], box, step)
     for output in range(sizes[-1]):
-        nodes[LayerItem(len(layers), output)] = (left + (output + 0.5) / sizes[-1] * width, TOP_MARGIN)
+        nodes[LayerItem(len(layers), output)] = (left + (output + 0.5) / sizes[-1] * width, style.top_margin)
 
     return NetworkLayout(
-        width=left + width + MARGIN,
+        width=left + width + style.margin,
         height=base + 24 + label_room,
         box=box,
         nodes={(item.layer, item.number): at for item, at in nodes.items() if not item.passes},
@@ -152,12 +146,14 @@ def _relative_scores(edges: list[Edge]) -> list[float]:
     return [(edge["score"] or 0.0) / (strongest[edge["layer"], edge["to_layer"]] or 1.0) for edge in edges]
 
 
-def _build_blocks(layer: int, sizes: list[int], edges: dict[int, Edge], name_room: float) -> list[Block]:
+def _build_blocks(
+    layer: int, sizes: list[int], edges: dict[int, Edge], name_room: float, style: DiagramStyle
+) -> list[Block]:
     """Return the blocks of a layer. Nodes without edges get none, except idle inputs if these are drawn."""
     leaving = {n: edge for n, edge in edges.items() if edge["layer"] == layer}
-    rows = max(1, -(-len(leaving) // MAX_BOXES_PER_ROW))
+    rows = max(1, -(-len(leaving) // style.max_boxes_per_row))
     of_node: dict[int, list[int]] = {}
-    if layer == 0 and sizes[0] <= MAX_IDLE_INPUTS:
+    if layer == 0 and sizes[0] <= style.max_idle_inputs:
         of_node = {node: [] for node in range(sizes[0])}
     of_node |= {edge["out"]: [] for edge in edges.values() if edge["to_layer"] == layer}
     for n, edge in leaving.items():
@@ -168,10 +164,11 @@ def _build_blocks(layer: int, sizes: list[int], edges: dict[int, Edge], name_roo
             LayerItem(layer, node),
             _sort_outer_first(numbers, edges, node < sizes[layer] / 2),
             rows,
+            style,
             name_room,
         )
         for node, numbers in sorted(of_node.items())
-    ] + [Block(LayerItem(layer, n, passes=True), (), rows) for n in passing]
+    ] + [Block(LayerItem(layer, n, passes=True), (), rows, style) for n in passing]
 
 
 def _sort_outer_first(numbers: list[int], edges: dict[int, Edge], is_left: bool) -> tuple[int, ...]:
@@ -183,11 +180,12 @@ def _sort_outer_first(numbers: list[int], edges: dict[int, Edge], is_left: bool)
     return tuple(sorted(numbers, key=key))
 
 
-def _box_width(blocks: list[Block]) -> int:
+def _box_width(blocks: list[Block], style: DiagramStyle) -> int:
     """Return the width of the boxes of a layer that fits all of them, within the allowed range."""
     columns = max(sum(block.columns for block in blocks), 1)
-    gap = max((block.gap for block in blocks), default=BOX_GAP)
-    return round(min(MAX_BOX_WIDTH, max(MIN_BOX_WIDTH, MAX_BOXES_WIDTH / columns - gap)))
+    gap = max((block.gap for block in blocks), default=style.box_gap)
+    fitting = style.max_boxes_width / columns - gap
+    return round(min(style.max_box_width, max(style.min_box_width, fitting)))
 
 
 def _lead_height(width: float) -> float:
@@ -195,12 +193,14 @@ def _lead_height(width: float) -> float:
     return max(40.0, min(160.0, width * 0.075))
 
 
-def _layer_heights(layers: list[list[Block]], width: float, box: tuple[float, float]) -> list[float]:
+def _layer_heights(
+    layers: list[list[Block]], width: float, box: tuple[float, float], gap: float
+) -> list[float]:
     """Return the height of every layer of nodes above the inputs."""
     heights = [0.0]
     for blocks in layers:
         rows = max((block.rows for block in blocks), default=1)
-        heights.append(heights[-1] + 2 * _lead_height(width) + rows * (box[1] + BOX_GAP) - BOX_GAP)
+        heights.append(heights[-1] + 2 * _lead_height(width) + rows * (box[1] + gap) - gap)
     return heights
 
 

@@ -10,17 +10,10 @@ import torch
 
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.scaling import Standardizer
+from kan_engine.drawing.thresholds import DEFAULT_EDGES, EdgeThresholds
 from kan_engine.network.kan import KAN
 from kan_engine.network.pruning import edge_scores
 from kan_engine.symbolic.univariate_fit import Suggestion, suggest_symbolic
-
-CURVE_POINTS = 61  # per curve
-MAX_EDGES = 10_000  # more would be illegible, and the description as large as many tables
-MAX_SUGGESTIONS = 8  # per edge
-MAX_SUGGESTED_EDGES = 24  # the strongest edges; more would delay the result
-MAX_SAMPLE_ROWS = 2000
-COMPLEXITY_WEIGHT = 0.8  # pykan's weight of complexity against fit in the total
-R2_RESOLUTION = 1e-5  # pykan's value; smaller differences of 1 - R² are ignored
 
 
 def describe_edges(
@@ -30,6 +23,8 @@ def describe_edges(
     encoded: np.ndarray,
     outputs: Sequence[str],
     should_stop: Callable[[], bool] = lambda: False,
+    *,
+    thresholds: EdgeThresholds = DEFAULT_EDGES,
 ) -> dict[str, Any]:
     """Nodes and active edges; of very many edges, those with the highest scores.
 
@@ -42,24 +37,26 @@ def describe_edges(
         encoded: Training rows [n, d], for scores and ranges.
         outputs: Names of the outputs.
         should_stop: Once true, no further edge gets suggestions.
+        thresholds: Sizes of the document, and the ranking of suggestions.
     """
-    rows = encoded[np.linspace(0, len(encoded) - 1, min(MAX_SAMPLE_ROWS, len(encoded))).astype(int)]
+    count = min(thresholds.max_sample_rows, len(encoded))
+    rows = encoded[np.linspace(0, len(encoded) - 1, count).astype(int)]
     x = torch.from_numpy(inputs.forward(rows))
     entering, scores = network.preacts(x), edge_scores(network, x)
     depth = len(network.stack)
-    shown = _select_edges([layer.mask for layer in network.all_layers], scores)
+    shown = _select_edges([layer.mask for layer in network.all_layers], scores, thresholds.max_edges)
     edges = []
     for number, (layer, h, score) in enumerate(zip(network.all_layers, entering, scores, strict=True)):
         source, target = (number, number + 1) if number < depth else (0, depth)
         seen = torch.from_numpy(rows) if source == 0 else h
-        at, curves = _sample_curves(layer, h, seen)
+        at, curves = _sample_curves(layer, h, seen, thresholds.curve_points)
         for i, j in torch.nonzero(shown[number]).tolist():
             edges.append(
                 {"layer": source, "in": i, "to_layer": target, "out": j, "score": float(score[i, j])}
                 | {"x": at[:, i].tolist(), "y": curves[:, i, j].tolist(), "suggestions": []}
                 | {"function": layer.symbolic[i, j].function if (i, j) in layer.symbolic else None}
             )
-    _add_suggestions(edges, should_stop)
+    _add_suggestions(edges, should_stop, thresholds)
     return describe_nodes(network, encoding, outputs) | {"edges": edges}
 
 
@@ -74,40 +71,47 @@ def describe_nodes(network: KAN, encoding: Encoding, outputs: Sequence[str]) -> 
     }
 
 
-def _select_edges(masks: list[torch.Tensor], scores: list[torch.Tensor]) -> list[torch.Tensor]:
+def _select_edges(
+    masks: list[torch.Tensor], scores: list[torch.Tensor], max_edges: int
+) -> list[torch.Tensor]:
     """Masks of the active edges; if there are too many, of those with the highest scores."""
     live = torch.cat([score[mask] for score, mask in zip(scores, masks, strict=True)])
-    if len(live) <= MAX_EDGES:
+    if len(live) <= max_edges:
         return masks
-    least = live.topk(MAX_EDGES).values[-1]
+    least = live.topk(max_edges).values[-1]
     return [mask & (score >= least) for score, mask in zip(scores, masks, strict=True)]
 
 
-def _sample_curves(layer: Any, h: torch.Tensor, seen: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+def _sample_curves(
+    layer: Any, h: torch.Tensor, seen: torch.Tensor, count: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Activations [points, in, out] at points [points, in] over the range of ``seen``, in its units."""
     ordered, order = seen.sort(dim=0)
     shown, inside = ordered.numpy(), h.gather(0, order).numpy()
-    at = np.linspace(shown[0], shown[-1], CURVE_POINTS)
+    at = np.linspace(shown[0], shown[-1], count)
     points = np.stack([np.interp(*column) for column in zip(at.T, shown.T, inside.T, strict=True)], axis=1)
     with torch.no_grad():
         return at, layer.postacts(torch.from_numpy(points)).numpy()
 
 
-def _add_suggestions(edges: list[dict[str, Any]], should_stop: Callable[[], bool]) -> None:
+def _add_suggestions(
+    edges: list[dict[str, Any]], should_stop: Callable[[], bool], thresholds: EdgeThresholds
+) -> None:
     """Add ranked functions to the strongest edges, as in the table of pykan's ``suggest_symbolic``."""
-    for edge in sorted(edges, key=lambda edge: -edge["score"])[:MAX_SUGGESTED_EDGES]:
+    for edge in sorted(edges, key=lambda edge: -edge["score"])[: thresholds.max_suggested_edges]:
         if should_stop():
             return
-        found = [
-            _describe_suggestion(fit) for fit in suggest_symbolic(np.array(edge["x"]), np.array(edge["y"]))
-        ]
+        fits = suggest_symbolic(np.array(edge["x"]), np.array(edge["y"]))
+        found = [_describe_suggestion(fit, thresholds) for fit in fits]
         best = {row["function"]: row for row in sorted(found, key=lambda row: -row["total"])}
-        edge["suggestions"] = sorted(best.values(), key=lambda row: row["total"])[:MAX_SUGGESTIONS]
+        ranked = sorted(best.values(), key=lambda row: row["total"])
+        edge["suggestions"] = ranked[: thresholds.max_suggestions]
 
 
-def _describe_suggestion(fit: Suggestion) -> dict[str, Any]:
-    loss = float(np.log2(max(1 - fit.r2, 0.0) + R2_RESOLUTION))
-    total = (1 - COMPLEXITY_WEIGHT) * loss + COMPLEXITY_WEIGHT * fit.complexity
+def _describe_suggestion(fit: Suggestion, thresholds: EdgeThresholds) -> dict[str, Any]:
+    loss = float(np.log2(max(1 - fit.r2, 0.0) + thresholds.r2_resolution))
+    weight = thresholds.complexity_weight
+    total = (1 - weight) * loss + weight * fit.complexity
     constants = {"a": fit.a, "b": fit.b, "c": fit.c, "d": fit.d}
     return {
         "function": fit.function,

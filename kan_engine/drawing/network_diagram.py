@@ -11,8 +11,6 @@ from typing import Any
 
 from kan_engine.drawing.edge_blocks import Point
 from kan_engine.drawing.labels import (
-    CAPTION_SIZE,
-    FONT_SIZE,
     build_caption,
     describe_edge,
     describe_network,
@@ -22,23 +20,14 @@ from kan_engine.drawing.labels import (
     node_name,
 )
 from kan_engine.drawing.layout import (
-    LABEL_HEIGHT,
     Edge,
     NetworkLayout,
     PlacedEdge,
     edge_function,
     lay_out,
 )
+from kan_engine.drawing.style import DiagramStyle
 from kan_engine.drawing.svg import LIGHT, Theme, escape_text, number, svg_document, text_element
-
-MAX_NAMES_WIDTH = 1_600.0  # pixels for the input names side by side; wider names are slanted
-SLANT_DEGREES = -40
-SLANT_DOWN, SLANT_LEFT = math.sin(math.radians(40)), math.cos(math.radians(40))
-# Radii of nodes, and half the side of the sign ×
-NODE_RADIUS, PRODUCT_RADIUS, TIMES_HALF_SIDE = 5.0, 8.0, 3.4
-CAPTION_LINE_HEIGHT = 16.0
-MIN_OPACITY = 0.14
-SMALL_BOX_WIDTH = 36.0  # boxes narrower than this get thinner and coarser curves
 
 
 def draw_network(
@@ -56,25 +45,28 @@ def draw_network(
         units: Units of inputs and outputs by name.
         before: Prefix of the name of every output, for example ``log(``.
         after: Suffix of the name of every output.
-        theme: Colours and language.
+        theme: Colours, language and measures.
     """
-    inputs = [format_label(name, units) for name in picture["inputs"]]
-    outputs = [f"{before}{format_label(name, units)}{after}" for name in picture["outputs"]]
-    longest = max(map(label_width, inputs))
-    is_slanted = len(inputs) * (longest + 14) > MAX_NAMES_WIDTH
+    style = theme.diagram
+    inputs = [format_label(name, units, style) for name in picture["inputs"]]
+    outputs = [f"{before}{format_label(name, units, style)}{after}" for name in picture["outputs"]]
+    longest = max(label_width(label, style) for label in inputs)
+    is_slanted = len(inputs) * (longest + 14) > style.max_names_width
+    slant_left, slant_down = style.slant
     layout = lay_out(
         picture,
         input_room=30.0 if is_slanted else longest + 14,
-        output_room=max(map(label_width, outputs)) + 14,
-        label_room=12 + SLANT_DOWN * longest if is_slanted else 18.0,
-        left_room=SLANT_LEFT * label_width(inputs[0]) if is_slanted else 0.0,
+        output_room=max(label_width(label, style) for label in outputs) + 14,
+        label_room=12 + slant_down * longest if is_slanted else 18.0,
+        left_room=slant_left * label_width(inputs[0], style) if is_slanted else 0.0,
+        style=style,
     )
     caption = build_caption(picture, layout, theme)
     told = {**picture, "outputs": [f"{before}{name}{after}" for name in picture["outputs"]]}
     shape = ", ".join(str(nodes) for nodes in picture["width"])
     return svg_document(
         layout.width,
-        layout.height + 24 + CAPTION_LINE_HEIGHT * len(caption),
+        layout.height + 24 + style.caption_line_height * len(caption),
         title=theme.say(
             "Kolmogorov-Arnold network [{shape}] for {outputs}",
             shape=shape, outputs=", ".join(picture["outputs"]),
@@ -99,7 +91,7 @@ def _draw_edge_line(placed: PlacedEdge, theme: Theme) -> str:
     return (
         f'<path d="{path}" fill="none" stroke="{theme.line}" '
         f'stroke-width="{number(0.8 + 1.2 * placed.strength)}" '
-        f'stroke-opacity="{_opacity(placed)}"{dashes}/>'
+        f'stroke-opacity="{_opacity(placed, theme)}"{dashes}/>'
     )
 
 
@@ -109,10 +101,11 @@ def _draw_activation(
     """Draw the box with the curve and its tooltip."""
     width, height = box
     left, top = placed.box[0] - width / 2, placed.box[1] - height / 2
-    function = edge_function(placed.edge)
+    function = edge_function(placed.edge, theme.diagram)
     colour, frame = (theme.symbolic, theme.symbolic) if function else (theme.spline, theme.ink)
-    curve = _curve_path(placed.edge, left, top + height - width, width)
-    ink = f'stroke-opacity="{_opacity(placed)}"'
+    is_small = width < theme.diagram.small_box_width
+    curve = _curve_path(placed.edge, left, top + height - width, width, is_coarse=is_small)
+    ink = f'stroke-opacity="{_opacity(placed, theme)}"'
     return (
         f"<g {_edge_attributes(placed.edge)}>"
         f"<title>{escape_text(describe_edge(placed.edge, picture, theme))}</title>"
@@ -120,7 +113,7 @@ def _draw_activation(
         f'rx="3" fill="{theme.paper}" stroke="{frame}" stroke-width="1" {ink}/>'
         f"{_draw_function_name(function, placed.box[0], top, width, theme)}"
         f'<path d="{curve}" fill="none" stroke="{colour}" stroke-linejoin="round" '
-        f'stroke-width="{1.8 if width >= SMALL_BOX_WIDTH else 1.3}" {ink}/></g>'
+        f'stroke-width="{1.3 if is_small else 1.8}" {ink}/></g>'
     )
 
 
@@ -134,14 +127,13 @@ def _draw_function_name(function: str, x: float, top: float, width: float, theme
     if not function:
         return ""
     size = min(11.0, 1.6 * width / len(function))
-    return text_element(
-        function, x, top + LABEL_HEIGHT - 2.5, size=size, anchor="middle", fill=theme.symbolic
-    )
+    y = top + theme.diagram.label_height - 2.5
+    return text_element(function, x, y, size=size, anchor="middle", fill=theme.symbolic)
 
 
-def _curve_path(edge: Edge, left: float, top: float, side: float) -> str:
+def _curve_path(edge: Edge, left: float, top: float, side: float, *, is_coarse: bool) -> str:
     """Return the path of the activation, scaled to its square, with gaps where it is not finite."""
-    step = max(1, len(edge["x"]) // 50) if side < SMALL_BOX_WIDTH else 1
+    step = max(1, len(edge["x"]) // 50) if is_coarse else 1
     points = list(zip(edge["x"], edge["y"], strict=True))[::step]
     finite = [point for point in points if _is_finite(point)]
     if not finite:
@@ -175,14 +167,14 @@ def _draw_nodes(
     theme: Theme,
 ) -> Iterator[str]:
     """Draw a dot per node, with the sign × in product nodes, and the names of inputs and outputs."""
-    last = len(picture["width"]) - 1
+    last, style = len(picture["width"]) - 1, theme.diagram
     busy = {node for placed in layout.edges for node in _end_nodes(placed.edge)}
     for (layer, node), (x, y) in sorted(layout.nodes.items()):
         fill = theme.ink if (layer, node) in busy else theme.idle
         is_product = is_product_node(picture["nodes"][layer][node])
         name = node_name(picture, layer, node)
         title = theme.say("{name}, the product of its inputs", name=name) if is_product else name
-        radius = number(PRODUCT_RADIUS if is_product else NODE_RADIUS)
+        radius = number(style.product_radius if is_product else style.node_radius)
         yield (
             f'<circle cx="{number(x)}" cy="{number(y)}" r="{radius}" fill="{fill}">'
             f"<title>{escape_text(title)}</title></circle>"
@@ -191,19 +183,17 @@ def _draw_nodes(
             yield _draw_times_sign(x, y, theme)
         if layer == 0:
             colour = theme.ink if (layer, node) in busy else theme.quiet
-            yield _draw_input_name(inputs[node], x, y, is_slanted, colour)
+            yield _draw_input_name(inputs[node], x, y, is_slanted, colour, style)
         elif layer == last:
-            yield text_element(outputs[node], x, y - 14, size=FONT_SIZE, anchor="middle", fill=theme.ink)
+            label, size = outputs[node], style.font_size
+            yield text_element(label, x, y - 14, size=size, anchor="middle", fill=theme.ink)
 
 
 def _draw_times_sign(x: float, y: float, theme: Theme) -> str:
     """Draw the sign × as lines, because fonts place it differently. The node receives its pointer events."""
-    falling = _polyline(
-        [(x - TIMES_HALF_SIDE, y - TIMES_HALF_SIDE), (x + TIMES_HALF_SIDE, y + TIMES_HALF_SIDE)]
-    )
-    rising = _polyline(
-        [(x - TIMES_HALF_SIDE, y + TIMES_HALF_SIDE), (x + TIMES_HALF_SIDE, y - TIMES_HALF_SIDE)]
-    )
+    half = theme.diagram.times_half_side
+    falling = _polyline([(x - half, y - half), (x + half, y + half)])
+    rising = _polyline([(x - half, y + half), (x + half, y - half)])
     return (
         f'<path d="{falling}{rising}" stroke="{theme.paper}" stroke-width="1.8" stroke-linecap="round" '
         f'pointer-events="none"/>'
@@ -214,23 +204,27 @@ def _end_nodes(edge: Edge) -> tuple[tuple[int, int], tuple[int, int]]:
     return (edge["layer"], edge["in"]), (edge["to_layer"], edge["out"])
 
 
-def _draw_input_name(label: str, x: float, y: float, is_slanted: bool, colour: str) -> str:
+def _draw_input_name(
+    label: str, x: float, y: float, is_slanted: bool, colour: str, style: DiagramStyle
+) -> str:
+    size = style.font_size
     if not is_slanted:
-        return text_element(label, x, y + 22, size=FONT_SIZE, anchor="middle", fill=colour)
-    return text_element(
-        label, x - 8, y + 12, size=FONT_SIZE, anchor="end", fill=colour, turn=SLANT_DEGREES, around=(x, y)
-    )
+        return text_element(label, x, y + 22, size=size, anchor="middle", fill=colour)
+    turn = -style.slant_degrees
+    return text_element(label, x - 8, y + 12, size=size, anchor="end", fill=colour, turn=turn, around=(x, y))
 
 
 def _draw_caption(caption: list[str], layout: NetworkLayout, theme: Theme) -> Iterator[str]:
+    size, line_height = theme.diagram.caption_size, theme.diagram.caption_line_height
     for line_number, line in enumerate(caption):
-        y = layout.height + 12 + CAPTION_LINE_HEIGHT * line_number
-        yield text_element(line, layout.width / 2, y, size=CAPTION_SIZE, anchor="middle", fill=theme.quiet)
+        y = layout.height + 12 + line_height * line_number
+        yield text_element(line, layout.width / 2, y, size=size, anchor="middle", fill=theme.quiet)
 
 
-def _opacity(placed: PlacedEdge) -> str:
+def _opacity(placed: PlacedEdge, theme: Theme) -> str:
     """Return the opacity. It grows with the square root, so that a tenth of the highest score is visible."""
-    return f"{MIN_OPACITY + (1 - MIN_OPACITY) * math.sqrt(min(max(placed.strength, 0.0), 1.0)):.2f}"
+    least, strength = theme.diagram.min_opacity, min(max(placed.strength, 0.0), 1.0)
+    return f"{least + (1 - least) * math.sqrt(strength):.2f}"
 
 
 def _polyline(points: Iterable[Point]) -> str:

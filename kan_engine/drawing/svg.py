@@ -10,6 +10,7 @@ from typing import Literal
 from xml.sax.saxutils import escape
 
 from kan_engine.drawing import translations
+from kan_engine.drawing.style import DEFAULT_STYLE, DiagramStyle
 from kan_engine.drawing.translations import LanguageName
 
 ThemeName = Literal["light", "dark"]
@@ -33,6 +34,7 @@ class Theme:
         symbolic: Activations that are functions of the library.
         series: Colours of data series.
         language: Language of the texts.
+        diagram: Measures of the diagram of a network.
     """
 
     paper: str
@@ -45,6 +47,7 @@ class Theme:
     symbolic: str
     series: tuple[str, ...]
     language: LanguageName = "en"
+    diagram: DiagramStyle = DEFAULT_STYLE
 
     def say(self, sentence: str, **values: str | float | None) -> str:
         """Translate an English sentence of ``translations`` into the language of the picture."""

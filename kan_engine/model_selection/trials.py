@@ -15,6 +15,7 @@ from kan_engine.network.pruning import prune
 from kan_engine.training.loop import TrainingConfig, TrainingRows, TrainingStep, select_optimizer, train
 from kan_engine.training.losses import Loss, loss_per_row
 from kan_engine.training.multi_start import best_start, create_network
+from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +41,11 @@ class Trial:
         }
 
     @staticmethod
-    def from_dict(data: dict[str, Any]) -> "Trial":
+    def from_dict(data: dict[str, Any], thresholds: TrainingThresholds = DEFAULT_TRAINING) -> "Trial":
         """Restore the trial from ``to_dict``, also from its JSON text, in which tuples are lists."""
         return Trial(
             config=KANConfig(**data["config"] | {"width": tuple(data["config"]["width"])}),
-            training=TrainingConfig.from_dict(data["training"]),
+            training=TrainingConfig.from_dict(data["training"], thresholds),
             quantile=data["quantile"],
         )
 

@@ -15,10 +15,7 @@ from kan_engine.splines.knots import (
     solve_coef,
     uniform_grid,
 )
-
-MIN_FILLED_SHARE = 0.8  # minimum share of a grid that its inputs should span
-MIN_MARGIN_SHARE = 0.25  # share of the margin that must remain, for new rows outside the observed range
-GRID_MARGIN = 0.02  # margin of a grid as a share of the data's range: a new sample of 1000 rows lies inside
+from kan_engine.splines.thresholds import DEFAULT_GRIDS, GridThresholds
 
 
 @torch.no_grad()
@@ -28,6 +25,7 @@ def update_grid_(
     *,
     uniform_share: float = 1.0,
     grid_size: int | None = None,
+    thresholds: GridThresholds = DEFAULT_GRIDS,
 ) -> None:
     """Move every grid to the inputs of its layer, layer by layer (KAN paper, section 2.2).
 
@@ -39,19 +37,22 @@ def update_grid_(
         x: Rows from which the inputs of every layer are computed.
         uniform_share: 1 for uniform grids, 0 for quantiles.
         grid_size: New number of intervals; None keeps the present number.
+        thresholds: Position of the grids.
     """
     h = x
     for layer in network.stack:
         blocks = [layer(h[block]) for block in row_blocks(network, len(h))]
         out = torch.cat(blocks)  # inputs of the next layer, before this grid moves
-        _fit_grid_to_inputs_(layer, h, uniform_share, grid_size)
+        _fit_grid_to_inputs_(layer, h, uniform_share, grid_size, thresholds)
         h = out
     if network.direct is not None:
-        _fit_grid_to_inputs_(network.direct, x, uniform_share, grid_size)
+        _fit_grid_to_inputs_(network.direct, x, uniform_share, grid_size, thresholds)
 
 
 @torch.no_grad()
-def update_misplaced_grids_(network: KAN, x: Float[Tensor, "batch in_dim"]) -> bool:
+def update_misplaced_grids_(
+    network: KAN, x: Float[Tensor, "batch in_dim"], thresholds: GridThresholds = DEFAULT_GRIDS
+) -> bool:
     """Move the grids whose inputs have left them or fill too little of them.
 
     All other grids remain exactly the same. Moving a grid loses digits, since the old spline is not in the
@@ -64,43 +65,46 @@ def update_misplaced_grids_(network: KAN, x: Float[Tensor, "batch in_dim"]) -> b
     for layer in network.all_layers:
         h = x if layer is network.direct else h
         out = torch.cat([layer(h[block]) for block in row_blocks(network, len(h))])
-        has_moved |= update_misplaced_layer_grids_(layer, h)
+        has_moved |= update_misplaced_layer_grids_(layer, h, thresholds)
         h = out
     return has_moved
 
 
 @torch.no_grad()
-def update_misplaced_layer_grids_(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> bool:
+def update_misplaced_layer_grids_(
+    layer: KANLayer, h: Float[Tensor, "batch in_dim"], thresholds: GridThresholds = DEFAULT_GRIDS
+) -> bool:
     """``update_misplaced_grids_`` for one layer with inputs ``h``."""
-    stray = _find_misplaced_inputs(layer, h)
+    stray = _find_misplaced_inputs(layer, h, thresholds)
     if stray.any():
-        target = quantile_grid(h, layer.grid_size, uniform_share=1.0, margin=GRID_MARGIN)
+        target = quantile_grid(h, layer.grid_size, uniform_share=1.0, thresholds=thresholds)
         _replace_grid_(layer, torch.where(stray[:, None], target, _inner_grid(layer)), stray)
     return bool(stray.any())
 
 
 @torch.no_grad()
-def has_misplaced_grids(network: KAN, x: Float[Tensor, "batch in_dim"]) -> bool:
+def has_misplaced_grids(
+    network: KAN, x: Float[Tensor, "batch in_dim"], thresholds: GridThresholds = DEFAULT_GRIDS
+) -> bool:
     """Whether ``update_misplaced_grids_`` would move any grid."""
     seen = zip(network.all_layers, network.preacts(x), strict=True)
-    return any(bool(_find_misplaced_inputs(layer, h).any()) for layer, h in seen)
+    return any(bool(_find_misplaced_inputs(layer, h, thresholds).any()) for layer, h in seen)
 
 
-def _find_misplaced_inputs(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> Bool[Tensor, " in_dim"]:
-    """Inputs that reach an end of their grid or span less than ``MIN_FILLED_SHARE`` of it.
+def _find_misplaced_inputs(
+    layer: KANLayer, h: Float[Tensor, "batch in_dim"], thresholds: GridThresholds
+) -> Bool[Tensor, " in_dim"]:
+    """Inputs that reach an end of their grid or span less than ``min_filled_share`` of it.
 
     A constant input is selected only if it lies outside its grid.
     """
     low, high = grid_range(layer.knots, layer.order)
     least, most = h.amin(0), h.amax(0)
-    reach = MIN_MARGIN_SHARE * GRID_MARGIN * (high - low)
+    reach = thresholds.min_margin_share * thresholds.margin * (high - low)
     outside = (least < low + reach) | (most > high - reach)
     varies = most - least > 1e-6 * (high - low)
-    return (
-        (least < low)
-        | (most > high)
-        | (varies & (outside | (most - least < MIN_FILLED_SHARE * (high - low))))
-    )
+    is_sparse = most - least < thresholds.min_filled_share * (high - low)
+    return (least < low) | (most > high) | (varies & (outside | is_sparse))
 
 
 def refine(network: KAN, grid_size: int) -> KAN:
@@ -135,21 +139,31 @@ def _subdivide(grid: Float[Tensor, "in_dim grid"], size: int) -> Float[Tensor, "
 
 
 @torch.no_grad()
-def initialise_grids_(network: KAN, x: Float[Tensor, "batch in_dim"], *, reach: float) -> None:
+def initialise_grids_(
+    network: KAN,
+    x: Float[Tensor, "batch in_dim"],
+    *,
+    reach: float,
+    thresholds: GridThresholds = DEFAULT_GRIDS,
+) -> None:
     """Fit the grids of the inputs to the rows and set those of all hidden nodes to [-reach, reach]."""
     for layer in network.all_layers:
         if layer is network.stack[0] or layer is network.direct:
-            _fit_grid_to_inputs_(layer, x, 1.0, None)
+            _fit_grid_to_inputs_(layer, x, 1.0, None, thresholds)
         else:
             high = torch.full_like(layer.knots[:, 0], reach)
-            _replace_grid_(layer, uniform_grid(-high, high, layer.grid_size))
+            _replace_grid_(layer, uniform_grid(-high, high, layer.grid_size, thresholds))
 
 
 def _fit_grid_to_inputs_(
-    layer: KANLayer, h: Float[Tensor, "batch in_dim"], uniform_share: float, grid_size: int | None
+    layer: KANLayer,
+    h: Float[Tensor, "batch in_dim"],
+    uniform_share: float,
+    grid_size: int | None,
+    thresholds: GridThresholds,
 ) -> None:
     size = grid_size or layer.grid_size
-    _replace_grid_(layer, quantile_grid(h, size, uniform_share=uniform_share, margin=GRID_MARGIN))
+    _replace_grid_(layer, quantile_grid(h, size, uniform_share=uniform_share, thresholds=thresholds))
 
 
 def _replace_grid_(

@@ -26,7 +26,7 @@ def extract_law_once(
         make_extraction_subtask(structure, run),
         lambda: extract_law(structure, fit, validation, run),
         write=serialize_found_law,
-        read=lambda data: deserialize_found_law(data, fit),
+        read=lambda data: deserialize_found_law(data, fit, run.thresholds.structure),
     )
 
 
@@ -34,4 +34,5 @@ def run_extraction_subtask(run: SearchContext, options: dict[str, Any]) -> None:
     """Run the extraction from the subtask's input."""
     run, _ = run.select_columns()
     fit, validation = (to_sample(part, run.inputs) for part in sample_search_rows(run))
-    extract_law_once(structure_from_json(options["fit"], fit), fit, validation, run)
+    structure = structure_from_json(options["fit"], fit, run.thresholds.structure)
+    extract_law_once(structure, fit, validation, run)

@@ -141,6 +141,7 @@ class LawSearch:
             generator=run.generator,
             order=run.config.order,
             should_stop=run.should_stop,
+            thresholds=limits.structure,
         )
         for number, structure in enumerate(structures, 1):
             record_validation_errors(structure, run)
@@ -261,7 +262,7 @@ class LawSearch:
         near = [
             structure
             for structure in self.seen
-            if structure.error <= self._limits.equal_error_factor * self.closest_structure.error
+            if structure.error <= self._limits.structure.equal_error_factor * self.closest_structure.error
         ]
         distinct = {structure.shape: structure for structure in sorted(near, key=lambda s: -s.error)}
         contenders = sorted(distinct.values(), key=_size_key)[: self._limits.max_candidates]
@@ -367,7 +368,13 @@ def find_log_odds_formulas(network: KAN, inputs: Standardizer, run: SearchContex
             to_sample(replace(part, y=values[:, output]), run.inputs)
             for part, values in zip(parts, logits, strict=True)
         )
-        structure = fit_additive_structure(fit, validation, run.make_generator(), run.should_stop)
+        structure = fit_additive_structure(
+            fit,
+            validation,
+            run.make_generator(),
+            run.should_stop,
+            thresholds=run.thresholds.structure,
+        )
         law = add_shorter_formulas(extract_law(structure, fit, validation, run), fit, validation, run)
         formulas.append(law.formulas)
     return formulas

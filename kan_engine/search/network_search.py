@@ -142,6 +142,7 @@ def _make_training_config(data: TrainingData, asked: SearchConfig) -> TrainingCo
         grid_schedule=asked.grid_schedule or (),
         steps=asked.steps or 60,
         lamb=asked.lamb or 0.0,
+        thresholds=asked.thresholds.training,
     )
     if not asked.has_stages:
         return config

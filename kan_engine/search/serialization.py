@@ -26,8 +26,10 @@ from kan_engine.search.result import SearchResult, SmallLaw
 from kan_engine.search.search_rows import SearchRows
 from kan_engine.structure.fitted_structure import StructureRows
 from kan_engine.structure.serialization import structure_from_json, structure_to_json
+from kan_engine.structure.thresholds import StructureThresholds
 from kan_engine.symbolic.extraction import Formula
 from kan_engine.training.loop import TrainingStep
+from kan_engine.training.thresholds import TrainingThresholds
 
 
 def to_metadata(found: SearchResult) -> dict[str, Any]:
@@ -110,11 +112,11 @@ def serialize_found_law(law: FoundLaw) -> bytes:
     return json.dumps({"fit": structure_to_json(law.fit), "formulas": formulas}).encode()
 
 
-def deserialize_found_law(data: bytes, fit: StructureRows) -> FoundLaw:
+def deserialize_found_law(data: bytes, fit: StructureRows, thresholds: StructureThresholds) -> FoundLaw:
     """The inverse of ``serialize_found_law``, on the rows that the structure was fitted to."""
     found = json.loads(data)
     formulas = [Formula.from_dict(formula) for formula in found["formulas"]]
-    return FoundLaw(fit=structure_from_json(found["fit"], fit), formulas=formulas)
+    return FoundLaw(fit=structure_from_json(found["fit"], fit, thresholds), formulas=formulas)
 
 
 def serialize_trained(trained: TrialResult, grounds: SearchRows, entries: np.ndarray) -> bytes:
@@ -141,13 +143,13 @@ def serialize_trained(trained: TrialResult, grounds: SearchRows, entries: np.nda
     )
 
 
-def deserialize_trained(data: bytes) -> tuple[TrialResult, np.ndarray]:
+def deserialize_trained(data: bytes, thresholds: TrainingThresholds) -> tuple[TrialResult, np.ndarray]:
     """The inverse of ``serialize_trained``: the network and its validation errors."""
     predictor, metadata, attached = load(data), read_metadata(data), read_attached(data)
     loss, folds_loss = attached["losses"].tolist()
     steps = attached["history"].reshape(-1, 4).tolist()
     trained = TrialResult(
-        trial=Trial.from_dict(metadata["trial"]),
+        trial=Trial.from_dict(metadata["trial"], thresholds),
         network=copy_network(predictor.network),  # tensors loaded from bytes are read-only
         loss=loss,
         history=tuple(TrainingStep(int(number), int(grid), *losses) for number, grid, *losses in steps),

@@ -9,6 +9,8 @@ from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
 from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.inference.thresholds import DEFAULT_INFERENCE, InferenceThresholds
 from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
+from kan_engine.structure.thresholds import DEFAULT_STRUCTURE, StructureThresholds
+from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,6 @@ class SearchThresholds:
         max_extractions: Structures from which formulas are extracted before the search ends.
         min_noise_error, max_noise_error: Error of the closest structure that is attributed to noise.
         min_surrogate_error_ratio: To the error of a structure; below it, more than noise is left.
-        equal_error_factor: Times the lowest error, up to which structures count as equally close.
         max_candidates: Equally close structures from which formulas are extracted.
         max_log_odds: Beyond it probabilities are practically 0 or 1; formulas need not follow.
         max_short_complexity: Complexity up to which a formula that leaves only noise ends the search.
@@ -65,6 +66,8 @@ class SearchThresholds:
         discovery: Of searches for a law without a network.
         inference: Of calibration, decision rule and optimism correction.
         selection: Of the selection of a network.
+        structure: Of the search for small structures.
+        training: Of the training of networks.
     """
 
     search_time_share: float = 0.85
@@ -84,7 +87,6 @@ class SearchThresholds:
     min_noise_error: float = 8e-3
     max_noise_error: float = 0.05
     min_surrogate_error_ratio: float = 0.8
-    equal_error_factor: float = 1.35
     max_candidates: int = 6
     max_log_odds: float = 10.0
     max_short_complexity: int = 14
@@ -116,6 +118,8 @@ class SearchThresholds:
     discovery: DiscoveryThresholds = DEFAULT_DISCOVERY
     inference: InferenceThresholds = DEFAULT_INFERENCE
     selection: SelectionThresholds = DEFAULT_SELECTION
+    structure: StructureThresholds = DEFAULT_STRUCTURE
+    training: TrainingThresholds = DEFAULT_TRAINING
 
 
 DEFAULT_THRESHOLDS = SearchThresholds()

@@ -18,7 +18,6 @@ from kan_engine.search.serialization import deserialize_trained, serialize_train
 from kan_engine.search.subtasks import Subtask
 from kan_engine.search.thresholds import SearchThresholds
 from kan_engine.training.loop import TrainingStep
-from kan_engine.training.multi_start import AUTO_STARTS
 
 
 def make_step_subtask(trial: Trial, task: SelectionTask) -> Subtask:
@@ -119,7 +118,7 @@ class TrialRunner:
             return serialize_trained(trained, self._grounds, contest.export_errors(before))
 
         def read(data: bytes) -> TrialResult:
-            trained, entries = deserialize_trained(data)
+            trained, entries = deserialize_trained(data, self.thresholds.training)
             contest.append_errors(entries)
             return trained
 
@@ -167,8 +166,10 @@ class TrialRunner:
         asked = self._run.config.restarts
         if asked is not None:
             return asked
-        most = self._run.thresholds.max_rows_for_starts
-        return AUTO_STARTS if len(self._grounds.fit.weights) <= most else 1
+        limits = self._run.thresholds
+        return (
+            limits.training.auto_starts if len(self._grounds.fit.weights) <= limits.max_rows_for_starts else 1
+        )
 
     def make_step_reporter(self, what: str, shares: tuple[float, float]) -> Callable[[TrainingStep], None]:
         """A callback that reports steps as progress between two fractions of the job."""

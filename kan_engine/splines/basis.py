@@ -20,8 +20,6 @@ from torch import Tensor
 
 from kan_engine.splines.knots import grid_range
 
-MAX_ROUNDING_STEPS = 512  # machine epsilons, relative to an interval, by which uniform knots may deviate
-
 
 @runtime_checkable
 class LocalBasis(Protocol):
@@ -61,17 +59,24 @@ class Spacing:
     density: Float[Tensor, " in_dim"]
 
 
-def uniform_spacing(knots: Float[Tensor, "in_dim knots"], order: int) -> Spacing | None:
+def uniform_spacing(
+    knots: Float[Tensor, "in_dim knots"], order: int, *, max_rounding_steps: int = 512
+) -> Spacing | None:
     """Spacing of knots that are uniform up to rounding, otherwise None.
 
     Also None for k < 2: values or slopes then jump at the knots, so the interval of an input must be exact.
+
+    Args:
+        knots: Extended knots t.
+        order: Order k of the spline.
+        max_rounding_steps: Machine epsilons, relative to an interval, by which uniform knots may deviate.
     """
     size = knots.shape[1] - 1 - 2 * order
     low, high = grid_range(knots, order)
     step = ((high - low) / size).unsqueeze(1)
     places = torch.arange(-order, size + order + 1, dtype=knots.dtype, device=knots.device)
     off = (knots - (low.unsqueeze(1) + step * places)).abs()
-    is_uniform = bool((off < MAX_ROUNDING_STEPS * torch.finfo(knots.dtype).eps * step).all())
+    is_uniform = bool((off < max_rounding_steps * torch.finfo(knots.dtype).eps * step).all())
     return Spacing(low, 1 / step[:, 0]) if order >= 2 and is_uniform else None
 
 

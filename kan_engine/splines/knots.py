@@ -8,14 +8,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-MIN_INTERVAL_SHARE = 0.01  # minimum interval of a grid, as a share of the uniform interval
-MIN_ISOLATING_GAP = 1.0  # gap over the range of the other values, above which values at an end are isolated
-MIN_ROWS_FOR_ISOLATION = 50  # with fewer rows no value is treated as isolated
-MAX_ISOLATED_SHARE = 0.02  # maximum share of isolated rows at either end of a column; at least one row
+from kan_engine.splines.thresholds import DEFAULT_GRIDS, GridThresholds
 
 
 def uniform_grid(
-    low: Float[Tensor, " in_dim"], high: Float[Tensor, " in_dim"], size: int
+    low: Float[Tensor, " in_dim"],
+    high: Float[Tensor, " in_dim"],
+    size: int,
+    thresholds: GridThresholds = DEFAULT_GRIDS,
 ) -> Float[Tensor, "in_dim grid"]:
     """G + 1 equally spaced points from ``low`` to ``high``.
 
@@ -23,51 +23,55 @@ def uniform_grid(
     0.5 on each side.
     """
     digit = torch.finfo(low.dtype).eps * (1 + torch.maximum(low.abs(), high.abs()))
-    narrow = high - low < 16 * digit * size / MIN_INTERVAL_SHARE
+    narrow = high - low < 16 * digit * size / thresholds.min_interval_share
     low, high = torch.where(narrow, low - 0.5, low), torch.where(narrow, high + 0.5, high)
     steps = torch.linspace(0, 1, size + 1, dtype=low.dtype, device=low.device)
     return torch.lerp(low[:, None], high[:, None], steps)  # exact at both ends
 
 
 def quantile_grid(
-    x: Float[Tensor, "batch in_dim"], size: int, *, uniform_share: float, margin: float
+    x: Float[Tensor, "batch in_dim"],
+    size: int,
+    *,
+    uniform_share: float,
+    thresholds: GridThresholds = DEFAULT_GRIDS,
 ) -> Float[Tensor, "in_dim grid"]:
     """A grid adapted to the data: weighted mean of uniform points and quantiles (KAN paper, appendix A).
 
-    No interval is narrower than ``MIN_INTERVAL_SHARE`` times the uniform interval, even if values repeat. If
+    No interval is narrower than ``min_interval_share`` times the uniform interval, even if values repeat. If
     one would be, the points of this input move towards the uniform points by the smallest sufficient amount.
 
     Args:
         x: Observed inputs.
         size: Number of intervals G.
         uniform_share: 1 gives a uniform grid, 0 the quantiles; values in between, the weighted mean.
-        margin: Extent of the grid beyond the data on each side, in units of their range, so that new values
-            from the same range lie inside.
+        thresholds: Margin beyond the data on each side, and the minimum interval.
     """
     low, high = x.amin(0), x.amax(0)
-    reach = margin * (high - low)
-    uniform = uniform_grid(low - reach, high + reach, size)
+    reach = thresholds.margin * (high - low)
+    uniform = uniform_grid(low - reach, high + reach, size, thresholds)
     if uniform_share >= 1:
         return uniform
     ordered = x.sort(dim=0).values
     places = torch.linspace(0, len(x) - 1, size + 1, dtype=torch.float64, device=x.device).round().long()
     quantiles = ordered[places].T.clone()
     quantiles[:, 0], quantiles[:, -1] = uniform[:, 0], uniform[:, -1]
-    return _widen_intervals(quantiles + uniform_share * (uniform - quantiles), uniform)
+    mixed = quantiles + uniform_share * (uniform - quantiles)
+    return _widen_intervals(mixed, uniform, thresholds.min_interval_share)
 
 
 def _widen_intervals(
-    grid: Float[Tensor, "in_dim grid"], uniform: Float[Tensor, "in_dim grid"]
+    grid: Float[Tensor, "in_dim grid"], uniform: Float[Tensor, "in_dim grid"], min_share: float
 ) -> Float[Tensor, "in_dim grid"]:
     """Mix in the smallest share of the uniform grid that makes every interval wide enough."""
     least, step = grid.diff(dim=1).amin(1, keepdim=True), uniform.diff(dim=1).amin(1, keepdim=True)
-    lacking = (MIN_INTERVAL_SHARE * step - least).clamp_min(0)
-    share = lacking / (lacking + (1 - MIN_INTERVAL_SHARE) * step)
+    lacking = (min_share * step - least).clamp_min(0)
+    share = lacking / (lacking + (1 - min_share) * step)
     return grid + share * (uniform - grid)
 
 
 def robust_range(
-    x: Float[Tensor, "batch in_dim"],
+    x: Float[Tensor, "batch in_dim"], thresholds: GridThresholds = DEFAULT_GRIDS
 ) -> tuple[Float[Tensor, " in_dim"], Float[Tensor, " in_dim"]]:
     """The range of every column without isolated values at its ends.
 
@@ -76,7 +80,8 @@ def robust_range(
     """
     ordered = x.sort(dim=0).values
     rows = len(ordered)
-    most = max(1, int(MAX_ISOLATED_SHARE * rows)) if rows >= MIN_ROWS_FOR_ISOLATION else 0
+    is_enough = rows >= thresholds.min_rows_for_isolation
+    most = max(1, int(thresholds.max_isolated_share * rows)) if is_enough else 0
     first = torch.zeros(x.shape[1], dtype=torch.long, device=x.device)
     last = torch.full_like(first, rows - 1)
     middle = ordered[most : rows - most]
@@ -84,8 +89,9 @@ def robust_range(
     for k in range(most, 0, -1):  # from the centre outwards: the first isolating gap counts
         above, below = ordered[rows - k] - ordered[rows - k - 1], ordered[k] - ordered[k - 1]
         spread = torch.where(inner > 0, ordered[rows - k - 1] - ordered[k], torch.inf)
-        last = torch.where((last == rows - 1) & (above > MIN_ISOLATING_GAP * spread), rows - k - 1, last)
-        first = torch.where((first == 0) & (below > MIN_ISOLATING_GAP * spread), k, first)
+        least = thresholds.min_isolating_gap * spread
+        last = torch.where((last == rows - 1) & (above > least), rows - k - 1, last)
+        first = torch.where((first == 0) & (below > least), k, first)
     columns = torch.arange(x.shape[1], device=x.device)
     return ordered[first, columns], ordered[last, columns]
 

@@ -11,16 +11,7 @@ from torch import Tensor
 
 from kan_engine.structure.batched_levenberg_marquardt import subdivide_grids
 from kan_engine.structure.batched_networks import NetworkBatch, forward, remove_node
-from kan_engine.structure.fitted_structure import ADEQUATE_ERROR, FittedStructure, StructureRows
-
-FINE_GRID_SIZES = (32, 64)  # of the network that is served
-REFINEMENT_STEPS = 12
-REFIT_STEPS = 8  # after a removal
-CROSS_VALIDATION_STEPS = 12  # of a refit without one fold, which starts near its solution
-NEGLIGIBLE_ERROR = 2e-5  # error that elimination may always reach
-MAX_ERROR_GROWTH = 2.5  # factor by which elimination may raise a tiny error
-HOPELESS_FACTOR = 1e3  # a first refit with an error above this multiple of the limit ends the trial
-MAX_ERROR_RATIO = 0.9  # a finer grid has to lower the error to this share
+from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 
 
 def eliminate_edges(
@@ -34,19 +25,20 @@ def eliminate_edges(
     A short refit on the current grid follows each removal. Once ``should_stop`` returns true, the other
     edges stay.
     """
-    allowed = max(min(MAX_ERROR_GROWTH * fit.error, ADEQUATE_ERROR), NEGLIGIBLE_ERROR)
+    limits = fit.thresholds
+    allowed = max(min(limits.max_error_growth * fit.error, limits.adequate_error), limits.negligible_error)
     inputs = len(training.x[0])
     there = list(range(len(fit.bundle.nodes)))  # first indices of the remaining nodes
     for _, node, i in sorted(_rank_edges(fit, inputs)):
         if should_stop() or len(_live_edges(fit.bundle, inputs)) == 1:
             break
         place = node if node == OUTPUT_PLACE else there.index(node)
-        limit = max(1.01 * fit.error, allowed)
+        limit = max(limits.max_removal_growth * fit.error, allowed)
         smaller = remove_edge(fit.bundle, place, i, inputs)
-        for steps in (2, REFIT_STEPS):
+        for steps in (limits.trial_refit_steps, limits.refit_steps):
             smaller = fit.train_coefficients(training, steps=steps, bundle=smaller, should_stop=should_stop)
             error = fit.relative_error(validation, smaller)
-            if error <= limit or not error < HOPELESS_FACTOR * limit:
+            if error <= limit or not error < limits.hopeless_factor * limit:
                 break
         if error <= limit:
             if len(smaller.nodes) < len(there):
@@ -110,9 +102,9 @@ def _replace_single_edge_nodes(
         held = fit.bundle.held.clone()
         held[_coefficient_slice(fit.bundle, OUTPUT_PLACE, entering[0], inputs)] = False
         smaller = remove_node(replace(fit.bundle, held=held), place)
-        smaller = fit.train_coefficients(training, steps=REFIT_STEPS, bundle=smaller)
+        smaller = fit.train_coefficients(training, steps=fit.thresholds.refit_steps, bundle=smaller)
         error = fit.relative_error(validation, smaller)
-        if error <= max(1.01 * fit.error, allowed):
+        if error <= max(fit.thresholds.max_removal_growth * fit.error, allowed):
             fit = replace(fit, bundle=smaller, errors=(error,))
     return fit
 
@@ -137,17 +129,17 @@ def refine_structure(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> FittedStructure:
     """Refit the shape on finer grids, as long as the validation error falls and there are enough rows."""
-    while (grid := 2 * fit.terms.grid_size) <= FINE_GRID_SIZES[-1] and not should_stop():
+    limits = fit.thresholds
+    while (grid := 2 * fit.terms.grid_size) <= limits.max_fine_grid_size and not should_stop():
         finer = replace(
             fit, bundle=subdivide_grids(fit.bundle, fit.terms), terms=fit.frame.terms(training, grid)
         )
-        if len(training.x) < 3 * int((~finer.bundle.held).sum()):
+        if len(training.x) < limits.min_rows_per_fine_coefficient * int((~finer.bundle.held).sum()):
             break
-        finer = replace(
-            finer, bundle=finer.train_coefficients(training, steps=REFINEMENT_STEPS, should_stop=should_stop)
-        )
+        bundle = finer.train_coefficients(training, steps=limits.refinement_steps, should_stop=should_stop)
+        finer = replace(finer, bundle=bundle)
         error = finer.relative_error(validation)
-        if error > MAX_ERROR_RATIO * fit.error:
+        if error > limits.max_refinement_error_ratio * fit.error:
             break
         fit = replace(finer, errors=(*fit.errors, error))
     return fit
@@ -169,11 +161,11 @@ def cross_predict(
         folds: Fold of every row, from 0 on.
         should_stop: Called after every step; once true, the coefficients reached so far are used.
     """
-    predicted = np.full(len(folds), np.nan)
+    predicted, steps = np.full(len(folds), np.nan), fit.thresholds.cross_validation_steps
     for fold in range(int(folds.max()) + 1):
         held = folds == fold
         if not held.any():  # with few rows, a fold may be empty
             continue
-        again = fit.train_coefficients(rows[~held], steps=CROSS_VALIDATION_STEPS, should_stop=should_stop)
+        again = fit.train_coefficients(rows[~held], steps=steps, should_stop=should_stop)
         predicted[held.numpy()] = fit.predict(rows[held], again)
     return predicted

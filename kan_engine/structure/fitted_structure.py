@@ -22,12 +22,8 @@ from kan_engine.structure.batched_networks import (
     compute_outputs,
     extract_network,
 )
+from kan_engine.structure.thresholds import DEFAULT_STRUCTURE, StructureThresholds
 from kan_engine.training.loop import TrainingStep
-
-GRID_MARGIN = 0.01  # of the range of an input, added to its grid on both sides
-ADEQUATE_ERROR = 2e-4  # an error below this is adequate, however fast it falls
-# Also adequate: below this, and lower by this factor on the last grid
-PROMISING_ERROR, MIN_ERROR_DECREASE = 1.5e-3, 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,14 +80,20 @@ class InputGrids:
     """Ranges of the input grids and scales of the given curves, both from the training rows.
 
     Isolated values do not extend the grids; curves continue to them along their tangents.
+
+    Attributes:
+        training: The training rows.
+        order: Order of the splines.
+        thresholds: Decision numbers of all structures on these grids.
     """
 
     training: StructureRows
     order: int
+    thresholds: StructureThresholds = DEFAULT_STRUCTURE
 
     def terms(self, sample: StructureRows, grid: int) -> InputTerms:
         """Evaluate the basis and the given curves at the rows of a sample."""
-        knots = extend_knots(uniform_grid(*self._ends, grid), self.order)
+        knots = extend_knots(uniform_grid(*self._ends, grid, self.thresholds.grids), self.order)
         curves = {
             name: (kind(sample.raw) - mean) / deviation
             for name, (kind, mean, deviation) in self._curve_scales.items()
@@ -100,8 +102,9 @@ class InputGrids:
 
     @cached_property
     def _ends(self) -> tuple[Tensor, Tensor]:
-        low, high = robust_range(self.training.x)
-        return low - GRID_MARGIN * (high - low), high + GRID_MARGIN * (high - low)
+        grids = self.thresholds.grids
+        low, high = robust_range(self.training.x, grids)
+        return low - grids.margin * (high - low), high + grids.margin * (high - low)
 
     @cached_property
     def _curve_scales(self) -> dict[str, tuple[Callable[[Tensor], Tensor], Tensor, Tensor]]:
@@ -143,6 +146,11 @@ class FittedStructure:
         return extract_network(self.bundle, 0, self.terms)
 
     @property
+    def thresholds(self) -> StructureThresholds:
+        """Decision numbers, which belong to the grids of the inputs."""
+        return self.frame.thresholds
+
+    @property
     def error(self) -> float:
         """Lowest validation error, which is the error of the kept network."""
         return min(self.errors)
@@ -151,12 +159,13 @@ class FittedStructure:
     def is_adequate(self) -> bool:
         """Whether the shape can represent the data.
 
-        Its error is below ``ADEQUATE_ERROR``, or below ``PROMISING_ERROR`` and falling at the spline rate.
+        Its error is below ``adequate_error``, or below ``promising_error`` and falling at the spline rate.
         """
-        if self.error < ADEQUATE_ERROR:
+        limits, errors = self.thresholds, self.errors
+        if self.error < limits.adequate_error:
             return True
-        falling = len(self.errors) > 1 and self.errors[-1] * MIN_ERROR_DECREASE < self.errors[-2]
-        return self.error < PROMISING_ERROR and falling
+        is_falling = len(errors) > 1 and errors[-1] * limits.min_error_decrease < errors[-2]
+        return self.error < limits.promising_error and is_falling
 
     def predict(
         self, sample: StructureRows, bundle: NetworkBatch | None = None

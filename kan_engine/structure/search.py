@@ -29,28 +29,13 @@ from kan_engine.structure.fitted_structure import (
     relative_rmse,
     scale_targets,
 )
+from kan_engine.structure.thresholds import DEFAULT_STRUCTURE, StructureThresholds
 from kan_engine.training.loop import TrainingStep
-
-GRID_SIZES = (4, 8, 16)
-FEW_INPUT_GRID_SIZES, MAX_FEW_INPUTS = (8, 16, 32), 2  # with so few inputs, finer grids are cheap
-ADDITIVE_GRID_SIZES = (4, 8, 16, 32, 64)  # an additive fit is a linear problem on each
-STEPS_PER_GRID = (25, 15, 12)  # per round, by grid
-ROUNDS_PER_GRID = 2
-SCREENING_ROWS = 400  # enough for a coarse grid
-SCREENING_STEPS = 12  # per round
-STARTS_PER_NODE_COUNT = 4, 8, 8  # per shape and transform on the coarse grid, by number of nodes
-MAX_SCREENED_STARTS = 10, 8  # starts kept after the coarse grid, of shapes with one node and with more
-MAX_DUPLICATE_RATIO = 1.02  # between the errors of starts that led to the same network
-SIMPLE_SHAPE_FACTOR = 0.5  # factor on the error in the ranking, since given curves are less flexible
-MAX_ERROR_RATIO = 0.7  # a doubling of the grid has to lower the error to this share
-SUFFICIENT_ERROR = 3e-6  # an error that suffices to extract a formula; the grid is not refined further
-MIN_ROWS_FOR_TRANSFORMS = 20  # with fewer rows, a transform may fit better by chance
 
 FREE, LINE, SQUARE, LOG = (Node(inner=inner) for inner in ("free", "line", "square", "log"))
 PRODUCT, CURVED_PRODUCT = Node(is_product=True, is_curved=False), Node(is_product=True)
 LINE_PRODUCT = Node(is_product=True, inner="line", is_curved=False)
 CURVED_LINE_PRODUCT = Node(is_product=True, inner="line")
-SIMILAR_ERROR_RATIO = 1.35  # within this ratio of errors, noise may have decided which is lower
 SIMPLE_TRANSFORMS = ("identity", "log", "log_neg", "square", "reciprocal")
 ANGLE_TRANSFORMS = ("sin", "cos")
 
@@ -94,6 +79,7 @@ def search_structures(
     generator: torch.Generator,
     order: int = 3,
     should_stop: Callable[[], bool] = lambda: False,
+    thresholds: StructureThresholds = DEFAULT_STRUCTURE,
 ) -> Iterator[FittedStructure]:
     """Yield fitted structures, from simple to complex; within a stage, the most promising ones first.
 
@@ -105,37 +91,40 @@ def search_structures(
         generator: Source of the random starts.
         order: Order of the splines.
         should_stop: Called after every step; once true, the search ends.
+        thresholds: Decision numbers of the search and of all structures that it yields.
     """
-    stage = _StructureSearch(training, validation, generator, order, should_stop)
-    yield from _order_by_simplicity(list(stage.fit_additive_shapes()))
+    stage = _StructureSearch(InputGrids(training, order, thresholds), validation, generator, should_stop)
+    yield from _order_by_simplicity(list(stage.fit_additive_shapes()), thresholds.equal_error_factor)
     if training.x.shape[1] == 1:
         return
-    for families, kept in zip((ONE_NODE, TWO_NODES), MAX_SCREENED_STARTS, strict=True):
+    for families, kept in zip((ONE_NODE, TWO_NODES), thresholds.max_screened_starts, strict=True):
         screened = [rough for family in families for rough in stage.screen_family(family)]
-        for rough in _drop_duplicates(sorted(screened, key=lambda rough: rough.rank), kept):
+        screened.sort(key=lambda rough: rough.rank)
+        for rough in _drop_duplicates(screened, kept, thresholds.max_duplicate_ratio):
             if should_stop():
                 return
             yield stage.fit_on_grids(rough.shape, rough.bundle)
 
 
-def _drop_duplicates(screened: list[_ScreenedStart], count: int) -> list[_ScreenedStart]:
+def _drop_duplicates(screened: list[_ScreenedStart], count: int, max_ratio: float) -> list[_ScreenedStart]:
     """Return the first ``count`` starts, without those that led to the same network as an earlier one.
 
     Args:
         screened: Starts by rising rank.
         count: Maximum number of starts.
+        max_ratio: Of the ranks of starts of one shape that led to the same network.
     """
     found = list[_ScreenedStart]()
     for rough in screened:
         alike = (other for other in found if other.shape == rough.shape)
-        if all(rough.rank > MAX_DUPLICATE_RATIO * other.rank for other in alike):
+        if all(rough.rank > max_ratio * other.rank for other in alike):
             found.append(rough)
     return found[:count]
 
 
-def _order_by_simplicity(fits: list[FittedStructure]) -> list[FittedStructure]:
+def _order_by_simplicity(fits: list[FittedStructure], equal_factor: float) -> list[FittedStructure]:
     """Sort by error; structures about as close as the closest come first, simplest transform first."""
-    near = SIMILAR_ERROR_RATIO * min((fit.error for fit in fits), default=0.0)
+    near = equal_factor * min((fit.error for fit in fits), default=0.0)
     names = list(TRANSFORMS)
     return sorted(
         fits,
@@ -150,6 +139,7 @@ def fit_additive_structure(
     should_stop: Callable[[], bool] = lambda: False,
     *,
     transform: str = "identity",
+    thresholds: StructureThresholds = DEFAULT_STRUCTURE,
 ) -> FittedStructure:
     """Fit a structure without hidden nodes.
 
@@ -159,9 +149,10 @@ def fit_additive_structure(
         generator: Not used: an additive structure has no random start.
         should_stop: Called between grids; once true, the fit ends.
         transform: Name of the target transform.
+        thresholds: Decision numbers of the fit and of the structure.
     """
-    stage = _StructureSearch(training, validation, generator, ADDITIVE.order, should_stop)
-    return stage.fit_additive(transform)
+    frame = InputGrids(training, ADDITIVE.order, thresholds)
+    return _StructureSearch(frame, validation, generator, should_stop).fit_additive(transform)
 
 
 @dataclass(frozen=True)
@@ -183,17 +174,19 @@ class _StructureSearch:
 
     def __init__(
         self,
-        training: StructureRows,
+        frame: InputGrids,
         validation: StructureRows,
         generator: torch.Generator,
-        order: int,
         should_stop: Callable[[], bool],
     ) -> None:
+        training = frame.training
         self.training, self.validation, self.generator = training, validation, generator
-        self.frame, self.should_stop = InputGrids(training, order), should_stop
-        self.grids = GRID_SIZES if training.x.shape[1] > MAX_FEW_INPUTS else FEW_INPUT_GRID_SIZES
+        self.frame, self.should_stop = frame, should_stop
+        self.limits = limits = frame.thresholds
+        has_few = training.x.shape[1] <= limits.max_few_inputs
+        self.grids = limits.few_input_grid_sizes if has_few else limits.grid_sizes
         seen = torch.cat([training.y, validation.y]).numpy()
-        offered = TRANSFORMS if len(training.x) >= MIN_ROWS_FOR_TRANSFORMS else ("identity",)
+        offered = TRANSFORMS if len(training.x) >= limits.min_rows_for_transforms else ("identity",)
         self.scalers = {
             name: TargetScaler.fit(training.y.numpy(), name) for name in offered if is_defined(name, seen)
         }
@@ -209,20 +202,19 @@ class _StructureSearch:
     def fit_additive(self, transform: str) -> FittedStructure:
         """Fit a structure without hidden nodes on one grid after the other, each a linear problem."""
         shape = replace(ADDITIVE, transform=transform, order=self.frame.order)
-        return self.fit_on_grids(
-            shape, initialize_networks((), self.terms(ADDITIVE_GRID_SIZES[0]), 1, self.generator, direct=True)
-        )
+        terms = self.terms(self.limits.additive_grid_sizes[0])
+        return self.fit_on_grids(shape, initialize_networks((), terms, 1, self.generator, direct=True))
 
     def screen_family(self, family: Family) -> Iterator[_ScreenedStart]:
         """Fit all starts of a family on the coarse grid, for every transform, in one batch."""
         nodes, direct, transforms = family
-        rows = self.training[:SCREENING_ROWS]
+        limits, rows = self.limits, self.training[: self.limits.screening_rows]
         terms, judged = (self.frame.terms(sample, self.grids[0]) for sample in (rows, self.validation))
         names = [
             name
             for name in transforms
             if name in self.scalers
-            for _ in range(STARTS_PER_NODE_COUNT[len(nodes) - 1])
+            for _ in range(limits.starts_per_node_count[len(nodes) - 1])
         ]
         unknown = any(node.inner not in ("free", *terms.curves) for node in nodes)
         if self.should_stop() or unknown or not names:
@@ -232,30 +224,30 @@ class _StructureSearch:
             terms,
             torch.stack([scale_targets(self.scalers[name], rows) for name in names]),
             rows.weights,
-            steps=SCREENING_STEPS,
-            rounds=ROUNDS_PER_GRID,
+            steps=limits.screening_steps,
+            rounds=limits.rounds_per_grid,
             should_stop=self.should_stop,
         )
         found = compute_outputs(bundle, judged)
         for place, name in enumerate(names):
             shape = Shape(nodes=nodes, direct=direct, transform=name, order=self.frame.order)
             error = relative_rmse(self.scalers[name].inverse(found[place][:, None].numpy()), self.validation)
-            yield _ScreenedStart(
-                shape, bundle[[place]], error * (SIMPLE_SHAPE_FACTOR if shape.is_simple else 1)
-            )
+            rank = error * (limits.simple_shape_factor if shape.is_simple else 1)
+            yield _ScreenedStart(shape, bundle[[place]], rank)
 
     def fit_on_grids(self, shape: Shape, bundle: NetworkBatch) -> FittedStructure:
         """Fit one network on all rows, grid after grid; keep the fit with the lowest validation error."""
-        rows, scaler = self.training, self.scalers[shape.transform]
+        rows, scaler, limits = self.training, self.scalers[shape.transform], self.limits
         best: FittedStructure | None = None
         errors, history = list[float](), list[TrainingStep]()
         schedule = (
-            zip(self.grids, STEPS_PER_GRID, strict=True)
+            zip(self.grids, limits.steps_per_grid, strict=True)
             if shape.nodes
-            else ((grid, 0) for grid in ADDITIVE_GRID_SIZES)
+            else ((grid, 0) for grid in limits.additive_grid_sizes)
         )
         for grid, steps in schedule:
-            if len(rows.x) < 2 * rows.x.shape[1] * (grid + shape.order) and errors:
+            least = limits.min_rows_per_coefficient * rows.x.shape[1] * (grid + shape.order)
+            if len(rows.x) < least and errors:
                 break  # too few rows for the coefficients of a finer grid
             if errors:
                 bundle = subdivide_grids(bundle, self.terms(grid // 2))
@@ -263,7 +255,7 @@ class _StructureSearch:
                 shape=shape, frame=self.frame, bundle=bundle, terms=self.terms(grid), scaler=scaler, errors=()
             )
             bundle = fit.train_coefficients(
-                rows, steps=steps, rounds=ROUNDS_PER_GRID, should_stop=self.should_stop
+                rows, steps=steps, rounds=limits.rounds_per_grid, should_stop=self.should_stop
             )
             fit = replace(fit, bundle=bundle)
             errors.append(fit.relative_error(self.validation))
@@ -273,9 +265,10 @@ class _StructureSearch:
             history.append(TrainingStep(len(history), grid, loss, errors[-1] ** 2 / 2))
             if best is None or errors[-1] == min(errors):
                 best = fit
-            is_stalled = len(errors) > 1 and errors[-1] > MAX_ERROR_RATIO * errors[-2]
-            is_linear = not shape.nodes and grid < GRID_SIZES[-1]
-            if (is_stalled and not is_linear) or errors[-1] < SUFFICIENT_ERROR or self.should_stop():
+            is_stalled = len(errors) > 1 and errors[-1] > limits.max_grid_error_ratio * errors[-2]
+            is_linear = not shape.nodes and grid < limits.grid_sizes[-1]
+            is_sufficient = errors[-1] < limits.sufficient_error
+            if (is_stalled and not is_linear) or is_sufficient or self.should_stop():
                 break
         assert best is not None  # noqa: S101 - there is a first grid
         return replace(best, errors=tuple(errors), history=tuple(history))

@@ -13,6 +13,7 @@ from torch import Tensor
 from kan_engine.data.scaling import TargetScaler
 from kan_engine.structure.batched_networks import NetworkBatch, Node
 from kan_engine.structure.fitted_structure import FittedStructure, InputGrids, Shape, StructureRows
+from kan_engine.structure.thresholds import DEFAULT_STRUCTURE, StructureThresholds
 from kan_engine.training.loop import TrainingStep
 
 
@@ -40,15 +41,20 @@ def structure_to_json(fit: FittedStructure) -> dict[str, Any]:
     }
 
 
-def structure_from_json(data: dict[str, Any], training: StructureRows) -> FittedStructure:
+def structure_from_json(
+    data: dict[str, Any],
+    training: StructureRows,
+    thresholds: StructureThresholds = DEFAULT_STRUCTURE,
+) -> FittedStructure:
     """Restore the fitted structure that ``structure_to_json`` serialized.
 
     Args:
         data: Result of ``structure_to_json``.
         training: Rows that the structure was fitted to.
+        thresholds: Decision numbers, which the JSON object does not contain.
     """
     shape = Shape(**data["shape"] | {"nodes": _build_nodes(data["shape"]["nodes"])})
-    frame = InputGrids(training, shape.order)
+    frame = InputGrids(training, shape.order, thresholds)
     bundle = NetworkBatch(
         nodes=_build_nodes(data["nodes"]),
         inner=tuple(map(_decode_tensor, data["inner"])),

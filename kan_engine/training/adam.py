@@ -15,13 +15,7 @@ from kan_engine.training.config import TrainingConfig
 from kan_engine.training.losses import loss_per_row
 from kan_engine.training.regularization import regularization
 from kan_engine.training.rows import TrainingRows
-
-WARM_UP_SHARE = 0.2  # share of the training in which the learning rate rises
-LOW_RATE_SHARE = 0.1  # share of the peak rate below which patience counts epochs without improvement
-MAX_EARLY_VALIDATIONS = 25  # validations while the rate is high; with a low rate every epoch is validated
-MAX_SLICE_BATCHES, MAX_SLICE_WORK = 1000, 5e8  # limits of a slice: batches, weights times rows
-BETAS = 0.9, 0.99
-HIDDEN_GRID_REACH = 2.0  # grids of hidden nodes are [-2, 2]; the nodes have standard deviation 1
+from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
 
 
 class Adam:
@@ -39,12 +33,13 @@ class Adam:
     ) -> None:
         dtype = torch.float64 if config.precision == "float64" else torch.float32
         self._network, self._config, self._generator = network, config, generator
+        self._thresholds = config.thresholds
         is_plain = bool(config.lamb) or any(layer.symbolic for layer in network.all_layers)
         self._groups = 1 if is_plain else network.config.groups
         self._twin = copy_network(network).to(dtype)
         with torch.no_grad():
             self._twin.stack[-1].weight.mul_(self._groups)  # the network's outputs are their mean
-        self._scales = None if is_plain else NodeScales(self._twin)
+        self._scales = None if is_plain else NodeScales(self._twin, config.thresholds)
         self._rows = rows.to_dtype(dtype)
         self._folds = 1 if rows.folds is None else int(rows.folds.max()) + 1
         self._mean_weight = self._rows.weights.mean()
@@ -63,13 +58,15 @@ class Adam:
     @property
     def is_judged(self) -> bool:
         """Whether an epoch is complete after which the validation loss is to be measured."""
-        is_looked_at = self._epoch % max(1, self._epochs // MAX_EARLY_VALIDATIONS) == 0 or self.is_settling
-        return self._batch == 0 and is_looked_at
+        period = max(1, self._epochs // self._thresholds.max_early_validations)
+        return self._batch == 0 and (self._epoch % period == 0 or self.is_settling)
 
     @property
     def is_settling(self) -> bool:
-        """Whether the learning rate has fallen below ``LOW_RATE_SHARE`` of its peak."""
-        return self._progress() > WARM_UP_SHARE and one_cycle(self._progress()) < LOW_RATE_SHARE
+        """Whether the learning rate has fallen below ``low_rate_share`` of its peak."""
+        thresholds, progress = self._thresholds, self._progress()
+        is_falling = progress > thresholds.warm_up_share
+        return is_falling and one_cycle(progress, thresholds) < thresholds.low_rate_share
 
     def advance_(self) -> float | None:
         """Train on the next slice of an epoch; return the mean objective over it, or None at the end."""
@@ -88,9 +85,10 @@ class Adam:
 
     def _initialise_grids_(self) -> None:
         if self._scales:
-            initialise_grids_(self._twin, self._rows.x, reach=HIDDEN_GRID_REACH)
+            reach, grids = self._thresholds.hidden_grid_reach, self._thresholds.grids
+            initialise_grids_(self._twin, self._rows.x, reach=reach, thresholds=grids)
         else:
-            update_grid_(self._twin, self._rows.x)
+            update_grid_(self._twin, self._rows.x, thresholds=self._thresholds.grids)
 
     def _begin_grid_(self) -> None:
         self._place, self._epoch, self._batch = self._place + 1, 0, 0
@@ -102,7 +100,7 @@ class Adam:
     def _begin_epoch_(self) -> None:
         is_rising = 0 < self._epoch <= self._epochs // 3 and self._epoch % max(1, self._epochs // 9) == 0
         if is_rising and not self._scales:
-            update_grid_(self._twin, self._rows.x)
+            update_grid_(self._twin, self._rows.x, thresholds=self._thresholds.grids)
             self._reset_optimizer_()
         order = torch.randperm(len(self._rows), generator=self._generator).to(self._rows.x.device)
         self._order = torch.tensor_split(order, self._batches)
@@ -110,7 +108,8 @@ class Adam:
     def _train_slice_(self) -> float:
         """Train on the next batches; return their mean objective without the weight penalty."""
         work = self._config.batch_size * max(1, self._network.parameter_count)
-        count = max(1, min(MAX_SLICE_BATCHES, int(MAX_SLICE_WORK / work), self._batches - self._batch))
+        most = min(self._thresholds.max_slice_batches, int(self._thresholds.max_slice_work / work))
+        count = max(1, min(most, self._batches - self._batch))
         charges = [self._config.penalty.matrix(layer) for layer in self._twin.all_layers]
         total, rows = self._rows.x.new_zeros(()), 0
         for batch in self._order[self._batch : self._batch + count]:
@@ -135,7 +134,7 @@ class Adam:
         objective.backward()  # type: ignore[no-untyped-call]
         if config.penalty.is_active:
             self._add_penalty_gradient_(charges)
-        self._adamw.step_(config.learning_rate * one_cycle(self._progress()))
+        self._adamw.step_(config.learning_rate * one_cycle(self._progress(), self._thresholds))
         self._batch += 1
         return objective.detach()
 
@@ -184,7 +183,8 @@ class Adam:
         alive = [self._select_group_blocks(layer, mask) for layer, mask in zip(layers, masks, strict=True)]
         self._masks = [None if bool(mask.all()) else mask for mask in alive]
         self._leaves = [self._create_leaf(layer) for layer in layers]
-        self._adamw = AdamW(self._leaves, decay=self._config.weight_decay, betas=BETAS)
+        decay, betas = self._config.weight_decay, self._thresholds.adam_betas
+        self._adamw = AdamW(self._leaves, decay=decay, betas=betas)
 
     def _create_leaf(self, layer: KANLayer) -> Tensor:
         """Trained tensor of a layer: its weights, or a copy of those within its groups."""
@@ -210,12 +210,14 @@ class Adam:
             layer.weight = torch.nn.Parameter(other.weight.detach().double())
 
 
-def one_cycle(share: float) -> float:
-    """Learning rate, as a share of its peak: linear from 0.04 to 1, then a cosine to 0 (Smith 2018).
+def one_cycle(share: float, thresholds: TrainingThresholds = DEFAULT_TRAINING) -> float:
+    """Learning rate, as a share of its peak: linear up to 1, then a cosine to 0 (Smith 2018).
 
     Args:
         share: Completed share of the training, from 0 to 1.
+        thresholds: Start and duration of the linear rise.
     """
-    if share < WARM_UP_SHARE:
-        return 0.04 + 0.96 * share / WARM_UP_SHARE
-    return 0.5 * (1 + math.cos((share - WARM_UP_SHARE) / (1 - WARM_UP_SHARE) * math.pi))
+    initial, warm_up = thresholds.initial_rate_share, thresholds.warm_up_share
+    if share < warm_up:
+        return initial + (1 - initial) * share / warm_up
+    return 0.5 * (1 + math.cos((share - warm_up) / (1 - warm_up) * math.pi))

@@ -10,18 +10,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.network.kan import KAN
-
-RUNNING_DECAY = 0.95  # decay of the running statistics per batch, after the first 20 batches
-EPSILON = 1e-5  # added to every variance, so that it is positive for a constant node
+from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
 
 
 class NodeScales:
     """Running mean and variance of every hidden node."""
 
-    def __init__(self, network: KAN) -> None:
+    def __init__(self, network: KAN, thresholds: TrainingThresholds = DEFAULT_TRAINING) -> None:
         hidden = [layer.weight.new_zeros(layer.out_dim) for layer in network.stack[:-1]]
         self.means, self.variances = hidden, [torch.ones_like(mean) for mean in hidden]
-        self._batches = 0
+        self._batches, self._thresholds = 0, thresholds
 
     def normalise(self, number: int, h: Float[Tensor, "batch nodes"]) -> Float[Tensor, "batch nodes"]:
         """Normalise the outputs of layer ``number`` by the batch statistics; update the running statistics.
@@ -30,16 +28,15 @@ class NodeScales:
         short training. A single row has no variance: it is normalised by the running statistics.
         """
         self._batches += number == 0 and len(h) > 1
-        share = max(1 - RUNNING_DECAY, 1 / max(1, self._batches))
-        return torch.nn.functional.batch_norm(
-            h, self.means[number], self.variances[number], None, None, len(h) > 1, share, EPSILON
-        )
+        share = max(1 - self._thresholds.running_decay, 1 / max(1, self._batches))
+        mean, variance, offset = self.means[number], self.variances[number], self._thresholds.variance_offset
+        return torch.nn.functional.batch_norm(h, mean, variance, None, None, len(h) > 1, share, offset)
 
     @torch.no_grad()
     def fold_(self, network: KAN) -> None:
         """Fold the running statistics into the splines of the network, in place."""
         for layer, mean, variance in zip(network.stack, self.means, self.variances, strict=False):
-            deviation = (variance + EPSILON).sqrt()
+            deviation = (variance + self._thresholds.variance_offset).sqrt()
             layer.weight.div_(deviation)
             entering = layer.mask.sum(0).clamp_min(1)
             layer.weight[:, :-1].sub_((mean / deviation / entering) * layer.mask.unsqueeze(1))

@@ -7,6 +7,7 @@ from kan_engine.cost import DEFAULT_COST
 from kan_engine.errors import InvalidConfig
 from kan_engine.training.losses import Loss
 from kan_engine.training.penalty import Penalty
+from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
 
 Optimizer = Literal["auto", "levenberg_marquardt", "adam", "lbfgs"]
 Precision = Literal["auto", "float32", "float64"]
@@ -38,6 +39,7 @@ class TrainingConfig:
         polish: Number of L-BFGS steps after Adam.
         keep_last: Whether a completed training keeps the weights of its last step instead of those with the
             lowest validation loss. A schedule can be repeated on other rows, the choice of a step cannot.
+        thresholds: Decision numbers of the training; not part of its JSON object.
     """
 
     loss: Loss = "squared"
@@ -56,6 +58,7 @@ class TrainingConfig:
     precision: Precision = "auto"
     polish: int = 0
     keep_last: bool = False
+    thresholds: TrainingThresholds = DEFAULT_TRAINING
 
     def __post_init__(self) -> None:
         """Validate the values."""
@@ -73,11 +76,15 @@ class TrainingConfig:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """The configuration as a JSON object."""
-        return asdict(self)
+        """The configuration as a JSON object, without its thresholds."""
+        return {name: value for name, value in asdict(self).items() if name != "thresholds"}
 
     @staticmethod
-    def from_dict(data: dict[str, Any]) -> "TrainingConfig":
+    def from_dict(
+        data: dict[str, Any], thresholds: TrainingThresholds = DEFAULT_TRAINING
+    ) -> "TrainingConfig":
         """Inverse of ``to_dict``; also accepts its result after JSON serialization."""
         schedule, penalty = tuple(data["grid_schedule"]), Penalty(**data["penalty"])
-        return TrainingConfig(**data | {"grid_schedule": schedule, "penalty": penalty})
+        return TrainingConfig(
+            **data | {"grid_schedule": schedule, "penalty": penalty, "thresholds": thresholds}
+        )

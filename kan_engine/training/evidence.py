@@ -19,10 +19,7 @@ from torch import Tensor
 
 from kan_engine.network.kan import KAN
 from kan_engine.training.penalty import difference_matrix
-
-MAX_RELATIVE_STRENGTH = 1e4  # maximum λ, relative to the loss curvature: then a polynomial results
-MIN_FREE_SHARE = 0.1  # minimum degrees of freedom of the residuals, as a share of the observations
-MIN_DETERMINED_COEFFICIENTS = 1e-6  # minimum γ of an edge: smaller values are rounding errors
+from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
 
 
 class Evidence:
@@ -33,10 +30,19 @@ class Evidence:
         observations: Effective number of rows, times the outputs for squared errors.
         is_noisy: Whether the variance of the residuals is estimated, as for squared errors; it is 1 for
             cross-entropies.
+        thresholds: Bounds of λ, γ and the variance.
     """
 
-    def __init__(self, network: KAN, observations: float, *, is_noisy: bool) -> None:
+    def __init__(
+        self,
+        network: KAN,
+        observations: float,
+        *,
+        is_noisy: bool,
+        thresholds: TrainingThresholds = DEFAULT_TRAINING,
+    ) -> None:
         self._network, self._observations, self._is_noisy = network, observations, is_noisy
+        self._thresholds = thresholds
         self.reset_()
 
     def reset_(self) -> None:
@@ -89,16 +95,20 @@ class Evidence:
             edges: Edges of each layer that A contains.
         """
         inverse, start, determined, bounds = torch.cholesky_inverse(factor), 0, [], []
+        least, strongest = (
+            self._thresholds.min_determined_coefficients,
+            self._thresholds.max_relative_strength,
+        )
         for strength, d, alive in zip(self._strengths, self._differences, edges, strict=True):
             q, count = d.T @ d, int(alive.sum())
             stop = start + count * len(q)
             blocks = inverse[start:stop, start:stop].view(count, len(q), count, len(q))
             traces = torch.einsum("tse,ts->e", blocks.diagonal(dim1=0, dim2=2), q)
             gamma, bound = torch.zeros_like(strength), torch.zeros_like(strength)
-            gamma[alive] = (len(d) - strength[alive] * traces).clamp(MIN_DETERMINED_COEFFICIENTS, len(d))
+            gamma[alive] = (len(d) - strength[alive] * traces).clamp(least, len(d))
             bound[alive] = curvature[start:stop].view(count, len(q))[:, :-1].sum(1)
             determined.append(gamma)
-            bounds.append(MAX_RELATIVE_STRENGTH * bound / q.trace())
+            bounds.append(strongest * bound / q.trace())
             start = stop
         variance = self._variance(loss, sum(float(gamma.sum()) for gamma in determined))
         self._strengths = [
@@ -110,7 +120,8 @@ class Evidence:
         """σ²/N; the mean loss is half the mean squared residual."""
         if not self._is_noisy:
             return 1 / self._observations
-        return 2 * loss / max(self._observations - determined, MIN_FREE_SHARE * self._observations)
+        free = max(self._observations - determined, self._thresholds.min_free_share * self._observations)
+        return 2 * loss / free
 
     def _roughness(self) -> list[Float[Tensor, "_ _"]]:
         """wᵀQw of every edge, as a sum of squares: w·(Qw) would lose all digits for smooth w."""

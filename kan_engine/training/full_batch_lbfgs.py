@@ -43,7 +43,7 @@ class FullBatchLBFGS:
         """Take the next step, on this grid or a later one; return the objective, or None at the end."""
         if self._place < 0:
             if self._sizes:
-                update_grid_(self._network, self._rows.x)
+                update_grid_(self._network, self._rows.x, thresholds=self._config.thresholds.grids)
             self._begin_grid_()
         while self._place < max(1, len(self._sizes)):
             reached = self._minimiser.advance_() if self._taken < self._steps else None

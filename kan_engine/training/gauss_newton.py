@@ -19,8 +19,6 @@ from kan_engine.network.row_blocks import row_blocks
 from kan_engine.training.losses import Loss, gradient_and_root
 from kan_engine.training.rows import TrainingRows
 
-DIFFERENCE_STEP = 0.1  # finite-difference step of second derivatives, as a share of the optimiser step
-
 EdgeMasks = Sequence[Bool[Tensor, "_ _"]]  # mask of the trained edges of every layer
 
 
@@ -86,23 +84,29 @@ def _fill_jacobian_(
 
 @torch.no_grad()
 def acceleration_gradient(
-    network: KAN, rows: TrainingRows, loss: Loss, edges: EdgeMasks, shift: Float[Tensor, " P"]
+    network: KAN,
+    rows: TrainingRows,
+    loss: Loss,
+    edges: EdgeMasks,
+    shift: Float[Tensor, " P"],
+    *,
+    difference_step: float = 0.1,
 ) -> Float[Tensor, " P"]:
     """Jᵀ H f″, the contribution of the second derivative f″ of the outputs along ``shift`` to the gradient.
 
     f″ is computed by central differences (Transtrum and Sethna, "Improvements to the Levenberg-Marquardt
     algorithm for nonlinear least-squares minimization", arXiv:1201.5885, section 4). The weights of the
-    network are restored.
+    network are restored. ``difference_step`` is a share of ``shift``.
     """
     start, share = flatten_weights(network, edges), rows.weights / rows.weights.sum()
     total = torch.zeros_like(start)
     for block in row_blocks(network, len(rows)):
         part = rows[block]
         passages, outputs = forward_pass(network, part.x)
-        set_weights_(network, edges, start + DIFFERENCE_STEP * shift)
+        set_weights_(network, edges, start + difference_step * shift)
         ahead = network(part.x)
-        set_weights_(network, edges, start - DIFFERENCE_STEP * shift)
-        second = (ahead - 2 * outputs + network(part.x)) / DIFFERENCE_STEP**2
+        set_weights_(network, edges, start - difference_step * shift)
+        second = (ahead - 2 * outputs + network(part.x)) / difference_step**2
         set_weights_(network, edges, start)
         _, root = gradient_and_root(loss, outputs, part.targets)
         bent = torch.einsum("nro,nrq,nq->no", root, root, second) * share[block, None]

@@ -7,12 +7,6 @@ from kan_engine.training.evidence import Evidence
 from kan_engine.training.levenberg_marquardt import TrainingDamping, TrainingObjective, take_step_
 from kan_engine.training.rows import TrainingRows
 
-MAX_SLOW_STEPS = 3  # consecutive steps of small gain after which a grid has converged
-GRID_CHECK_GAIN = 0.1  # gain of a step below which the position of the grids is checked
-MAX_ROUND_LOSS_RATIO = 0.5  # another round follows if the loss is below this share of the last round's
-LAST_ROUND_STEPS = 5  # reserved per grid, so that the final grids contain their hidden nodes
-LOOSE_HOLD, FIRM_HOLD = 1e-6, 1.0  # ``TrainingDamping.hold`` before the last round, and in it
-
 
 class LevenbergMarquardt:
     """Levenberg-Marquardt on every grid of the schedule until it has converged there.
@@ -27,12 +21,14 @@ class LevenbergMarquardt:
     is_settling = True
 
     def __init__(self, network: KAN, rows: TrainingRows, config: TrainingConfig) -> None:
-        self._network, self._config = network, config
+        self._network, self._config, self._thresholds = network, config, config.thresholds
         is_squared = config.loss == "squared"
         observations = float(rows.weights.sum() ** 2 / rows.weights.square().sum())
         if is_squared:
             observations *= network.config.width[-1]
-        evidence = Evidence(network, observations, is_noisy=is_squared) if config.penalty.adaptive else None
+        evidence = None
+        if config.penalty.adaptive:
+            evidence = Evidence(network, observations, is_noisy=is_squared, thresholds=config.thresholds)
         self._problem = TrainingObjective(
             rows=rows, loss=config.loss, penalty=config.penalty, evidence=evidence
         )
@@ -40,7 +36,7 @@ class LevenbergMarquardt:
         self._place = -1  # index in the schedule; -1 before its first grid
         self._left = 0  # remaining steps on this grid
         self._slow = 0  # consecutive steps with a gain below the configured one
-        self._crawl = 0  # consecutive steps with a gain below GRID_CHECK_GAIN
+        self._crawl = 0  # consecutive steps with a gain below ``grid_check_gain``
         self._loss: float | None = None
         self._previous: float | None = None  # final loss of the previous round on this grid
         self._is_last = False  # whether this is the last round, after which the grids remain
@@ -54,7 +50,7 @@ class LevenbergMarquardt:
     def advance_(self) -> float | None:
         """Take the next accepted step, on this grid or a later one; return the loss, or None at the end."""
         if self._place < 0:
-            update_misplaced_grids_(self._network, self._problem.rows.x)
+            update_misplaced_grids_(self._network, self._problem.rows.x, self._thresholds.grids)
             self._begin_grid_()
         while self._place < len(self._sizes):
             if self._should_continue() and self._step_():
@@ -65,19 +61,22 @@ class LevenbergMarquardt:
 
     def _should_continue(self) -> bool:
         """Whether the round takes another step."""
-        if self._left == 0 or self._slow == MAX_SLOW_STEPS:
+        most = self._thresholds.max_slow_steps
+        if self._left == 0 or self._slow == most:
             return False
         if self._is_last:
-            return self._crawl < MAX_SLOW_STEPS
+            return self._crawl < most
         is_time = self._left == self._last_round_steps or (
-            self._crawl == MAX_SLOW_STEPS and self._is_round_worthwhile()
+            self._crawl == most and self._is_round_worthwhile()
         )
-        return not (is_time and has_misplaced_grids(self._network, self._problem.rows.x))
+        return not (
+            is_time and has_misplaced_grids(self._network, self._problem.rows.x, self._thresholds.grids)
+        )
 
     @property
     def _last_round_steps(self) -> int:
         """Steps reserved for the last round."""
-        return min(LAST_ROUND_STEPS, self._config.steps // 5)
+        return min(self._thresholds.last_round_steps, self._config.steps // 5)
 
     def _step_(self) -> bool:
         """Take a step on this grid; return False if no step lowers the objective."""
@@ -87,7 +86,7 @@ class LevenbergMarquardt:
         if taken is None:
             return False
         self._slow = self._slow + 1 if taken.gain < self._config.gain else 0
-        self._crawl = self._crawl + 1 if taken.gain < GRID_CHECK_GAIN else 0
+        self._crawl = self._crawl + 1 if taken.gain < self._thresholds.grid_check_gain else 0
         self._loss, self._left = taken.loss, self._left - 1
         return True
 
@@ -96,7 +95,7 @@ class LevenbergMarquardt:
         if (
             self._left == 0
             or self._is_last
-            or not update_misplaced_grids_(self._network, self._problem.rows.x)
+            or not update_misplaced_grids_(self._network, self._problem.rows.x, self._thresholds.grids)
         ):
             return False
         self._is_last = self._left <= self._last_round_steps or not self._is_round_worthwhile()
@@ -106,7 +105,9 @@ class LevenbergMarquardt:
 
     def _is_round_worthwhile(self) -> bool:
         """Whether this round reached a much lower loss than the previous one."""
-        return self._previous is None or (self._loss or 0.0) < MAX_ROUND_LOSS_RATIO * self._previous
+        if self._previous is None:
+            return True
+        return (self._loss or 0.0) < self._thresholds.max_round_loss_ratio * self._previous
 
     def _begin_grid_(self) -> None:
         self._place += 1
@@ -120,5 +121,6 @@ class LevenbergMarquardt:
         self._begin_round_()
 
     def _begin_round_(self) -> None:
-        self._damping = TrainingDamping(hold=FIRM_HOLD if self._is_last else LOOSE_HOLD)
+        firm, loose = self._thresholds.firm_hold, self._thresholds.loose_hold
+        self._damping = TrainingDamping(hold=firm if self._is_last else loose)
         self._slow, self._crawl, self._loss = 0, 0, None

@@ -10,11 +10,6 @@ from kan_engine.network.kan import KAN, KANConfig, initialise_
 from kan_engine.training.loop import TrainingConfig, select_optimizer, train
 from kan_engine.training.rows import TrainingRows
 
-INITIAL_NOISE = 0.3  # of the coefficients, for first-order methods; second-order methods start from lines
-TRIAL_GRID_SIZE = 3  # maximum grid size of the trials: few intervals have few bad minima
-AUTO_STARTS = 2  # default number of starts: a few percent of single starts reach only a bad minimum
-TRIAL_STEPS = 20  # sufficient to detect a start that reaches only a bad minimum
-
 
 def create_network(config: KANConfig, rows: int, training: TrainingConfig, generator: torch.Generator) -> KAN:
     """Create a randomly initialised network for the optimiser of the training.
@@ -30,7 +25,7 @@ def create_network(config: KANConfig, rows: int, training: TrainingConfig, gener
     """
     network = KAN(config)
     is_second_order = select_optimizer(network, rows, training) == "levenberg_marquardt"
-    initialise_(network, generator, noise=0.0 if is_second_order else INITIAL_NOISE)
+    initialise_(network, generator, noise=0.0 if is_second_order else training.thresholds.initial_noise)
     return network
 
 
@@ -44,7 +39,7 @@ def best_start(
     validation: TrainingRows | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> KAN:
-    """The best of several random starts, each trained for ``TRIAL_STEPS`` steps on a coarse grid.
+    """The best of several random starts, each trained for ``trial_steps`` steps on a coarse grid.
 
     First-order methods use the first start: their first steps do not predict the final loss.
 
@@ -65,8 +60,9 @@ def best_start(
     best = create_network(config, len(rows), training, generator)
     if select_optimizer(best, len(rows), training) != "levenberg_marquardt":
         return best
-    coarse = replace(config, grid_size=min(TRIAL_GRID_SIZE, config.grid_size))
-    brief = replace(training, grid_schedule=(), steps=min(TRIAL_STEPS, training.steps))
+    thresholds = training.thresholds
+    coarse = replace(config, grid_size=min(thresholds.trial_grid_size, config.grid_size))
+    brief = replace(training, grid_schedule=(), steps=min(thresholds.trial_steps, training.steps))
     lowest, judge = float("inf"), validation or rows
     for _ in range(starts):
         network = create_network(coarse, len(rows), training, generator)

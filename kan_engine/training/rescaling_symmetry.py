@@ -22,20 +22,19 @@ from kan_engine.training.gauss_newton import (
 from kan_engine.training.losses import Loss, gradient_and_root
 from kan_engine.training.rows import TrainingRows
 
-MAX_SAMPLE_ROWS = 500  # evenly spaced rows on which mean and spread of the nodes are computed
-
 
 @torch.no_grad()
 def symmetry_directions(
-    network: KAN, rows: TrainingRows, loss: Loss, edges: EdgeMasks
+    network: KAN, rows: TrainingRows, loss: Loss, edges: EdgeMasks, *, max_sample_rows: int = 500
 ) -> Float[Tensor, "directions P"]:
     """Derivatives of mean and spread of every hidden node, in the order of ``flatten_weights``.
 
     Each row is scaled by the derivative of the outputs with respect to its node. The square of row · step is
     the increase of the loss if no other activation compensates the change. Nodes next to a symbolic edge and
-    multiplication nodes have no such symmetry and no row.
+    multiplication nodes have no such symmetry and no row. Mean and spread are computed on at most
+    ``max_sample_rows`` evenly spaced rows.
     """
-    some = rows[:: -(-len(rows) // MAX_SAMPLE_ROWS)]
+    some = rows[:: -(-len(rows) // max_sample_rows)]
     share = some.weights / some.weights.sum()
     passages, outputs = forward_pass(network, some.x)
     _, root = gradient_and_root(loss, outputs, some.targets)

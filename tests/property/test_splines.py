@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.interpolate import BSpline
 
 from kan_engine.splines.basis import dot_local, local_basis, scatter_local, uniform_spacing
-from kan_engine.splines.knots import MIN_INTERVAL_SHARE, extend_knots, fit_coef, quantile_grid, uniform_grid
+from kan_engine.splines.knots import extend_knots, fit_coef, quantile_grid, uniform_grid
+from kan_engine.splines.thresholds import GridThresholds
 
 ORDERS = st.integers(0, 5)
 SIZES = st.integers(1, 12)
@@ -142,13 +143,13 @@ VALUES = st.floats(-1e6, 1e6, allow_subnormal=False) | st.sampled_from([0.0, 1.0
 def test_a_grid_keeps_its_points_apart_whatever_the_data(
     rows: list[tuple[float, float]], size: int, share: float, margin: float
 ) -> None:
-    x = torch.tensor(rows, dtype=torch.float64)
-    grid = quantile_grid(x, size, uniform_share=share, margin=margin)
+    x, thresholds = torch.tensor(rows, dtype=torch.float64), GridThresholds(margin=margin)
+    grid = quantile_grid(x, size, uniform_share=share, thresholds=thresholds)
     low, high = grid[:, :1], grid[:, -1:]
     assert (low[:, 0] <= x.amin(0)).all()
     assert (x.amax(0) <= high[:, 0]).all()
     rounding = 1e-15 * (low.abs() + high.abs())
-    assert (grid.diff(dim=1) >= MIN_INTERVAL_SHARE * (high - low) / size - rounding).all()
+    assert (grid.diff(dim=1) >= thresholds.min_interval_share * (high - low) / size - rounding).all()
     assert (grid.diff(dim=1) > 0).all()
 
 
@@ -158,7 +159,7 @@ def test_a_grid_keeps_its_points_apart_whatever_the_data(
 )
 def test_splines_on_tied_data_stay_finite(values: tuple[float, ...], order: int) -> None:
     x = torch.tensor(values, dtype=torch.float64)[:, None]
-    knots = extend_knots(quantile_grid(x, 10, uniform_share=0.0, margin=0.02), order)
+    knots = extend_knots(quantile_grid(x, 10, uniform_share=0.0), order)
     for derivative in (0, 1):
         assert torch.isfinite(basis(x, knots, order, derivative)).all()
     torch.testing.assert_close(basis(x, knots, order).sum(-1), torch.ones_like(x))

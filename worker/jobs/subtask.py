@@ -73,11 +73,12 @@ def _run_law_search(run: SearchContext, options: dict[str, Any]) -> None:
 
 
 def _train_network(run: SearchContext, trial: dict[str, Any]) -> None:
-    TrialRunner(run, SearchRows.prepare(run)).run(Trial.from_dict(trial))
+    TrialRunner(run, SearchRows.prepare(run)).run(Trial.from_dict(trial, run.thresholds.training))
 
 
 def _cross_validate(run: SearchContext, trial: dict[str, Any]) -> None:
-    TrialRunner(run, SearchRows.prepare(run)).run_step(Trial.from_dict(trial), make_task(run))
+    restored = Trial.from_dict(trial, run.thresholds.training)
+    TrialRunner(run, SearchRows.prepare(run)).run_step(restored, make_task(run))
 
 
 SUBTASK_HANDLERS: Mapping[str, Callable[[SearchContext, dict[str, Any]], None]] = {

@@ -166,7 +166,12 @@ def _fix_functions(
     fit, validation = (
         _make_rows(part, replace(predictor, inputs=inputs)) for part in (data.fit, data.validation)
     )
-    config = TrainingConfig(loss=data.loss, optimizer="levenberg_marquardt", steps=TRAINING_STEPS)
+    config = TrainingConfig(
+        loss=data.loss,
+        optimizer="levenberg_marquardt",
+        steps=TRAINING_STEPS,
+        thresholds=run.thresholds.training,
+    )
     for _ in train(network, fit, config, validation=validation, should_stop=run.should_stop):
         pass
     if data.classes is not None:

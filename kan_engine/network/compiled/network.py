@@ -22,7 +22,6 @@ from kan_engine.network.layer import KANLayer, SymbolicEdge
 from kan_engine.splines.basis import uniform_spacing
 
 NO_SOURCE_NODE = -1  # source of a multiplication node without incoming edges, which is 0
-BLOCK_NUMBERS = 2**17  # numbers that a layer processes per block: 1 MB, which stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +103,14 @@ class CompiledLayer:
         return np.column_stack([y[:, : starts[0]], *products])
 
 
-def compile_network(network: KAN) -> CompiledNetwork:
+def compile_network(network: KAN, *, block_numbers: int = 2**17) -> CompiledNetwork:
     """Compile all nodes on which an output depends; later changes of the network do not affect the result.
 
     Nodes without a live path to an output are omitted, so that undefined values there have no effect.
+
+    Args:
+        network: The network to compile.
+        block_numbers: Numbers that a layer processes per block: 1 MB, which stays in the cache.
     """
     nodes = _live_nodes(network)
     layers = tuple(
@@ -116,7 +119,7 @@ def compile_network(network: KAN) -> CompiledNetwork:
     direct = None if network.direct is None else _compile_layer(network.direct, nodes[0], nodes[-1])
     compiled = layers if direct is None else (*layers, direct)
     widest = max(1 if layer.splines is None else layer.splines.row_size for layer in compiled)
-    return CompiledNetwork(network.config.width[0], layers, direct, max(1, BLOCK_NUMBERS // widest))
+    return CompiledNetwork(network.config.width[0], layers, direct, max(1, block_numbers // widest))
 
 
 def _live_nodes(network: KAN) -> list[Int[Tensor, " live"]]:

@@ -9,7 +9,7 @@ import torch
 
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.training.loop import TrainingConfig, TrainingRows, train
-from kan_engine.training.multi_start import AUTO_STARTS, best_start, create_network
+from kan_engine.training.multi_start import best_start, create_network
 
 
 def trained(
@@ -33,7 +33,8 @@ def trained(
         torch.Generator().manual_seed(seed),
     )
     if restarts:
-        network = best_start(config, rows, training, starts=AUTO_STARTS, generator=generator)
+        starts = training.thresholds.auto_starts
+        network = best_start(config, rows, training, starts=starts, generator=generator)
     else:
         network = create_network(config, len(rows), training, generator)
     for step in train(network, rows, training):

@@ -19,7 +19,7 @@ from worker.execution.runner import run_job
 from worker.jobs.registry import HANDLERS
 from worker.pipelines import search_config
 
-pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions")
+pytestmark = pytest.mark.usefixtures("small_dictionary", "coarse_structures", "no_suggestions")
 
 ROWS = 150
 A, B = np.random.default_rng(0).uniform(-2, 2, (2, ROWS))

@@ -7,11 +7,10 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def few_candidates(small_dictionary: None) -> Iterator[None]:
+def few_candidates(small_dictionary: None, coarse_structures: None) -> Iterator[None]:
     """Few closed forms of every edge, in few combinations: what is found in them has tests of its own."""
     from kan_engine.assessment.thresholds import AssessmentThresholds
     from kan_engine.discovery.thresholds import DiscoveryThresholds
-    from kan_engine.structure import search
     from kan_engine.symbolic import (
         damped_oscillations,
         dictionary_regression,
@@ -31,16 +30,15 @@ def few_candidates(small_dictionary: None) -> Iterator[None]:
         patch.setattr(extraction, "MAX_CLOSE_FORMS", 4)
         patch.setattr(extraction, "MAX_FINAL_FORMS", 1)
         patch.setattr(extraction, "MAX_NOISY_FINAL_FORMS", 2)
-        patch.setattr(search, "STARTS_PER_NODE_COUNT", (2, 2, 2))
-        patch.setattr(search, "MAX_SCREENED_STARTS", (4, 2))
-        patch.setattr(
-            search_config,
-            "THRESHOLDS",
-            replace(
-                search_config.THRESHOLDS,
-                max_candidates=2,
-                assessment=AssessmentThresholds(max_resamplings=2),
-                discovery=DiscoveryThresholds(max_surrogate_terms=100),
+        thresholds = search_config.THRESHOLDS
+        few = replace(
+            thresholds,
+            max_candidates=2,
+            assessment=AssessmentThresholds(max_resamplings=2),
+            discovery=DiscoveryThresholds(max_surrogate_terms=100),
+            structure=replace(
+                thresholds.structure, starts_per_node_count=(2, 2, 2), max_screened_starts=(4, 2)
             ),
         )
+        patch.setattr(search_config, "THRESHOLDS", few)
         yield

@@ -1,6 +1,7 @@
 """Every operation of the OpenAPI document has examples, and a real service took and answered them."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from service.error_codes import list_error_groups
 from tests.support.openapi import openapi_document
 from tests.tour.noting import BINARY
 from tests.tour.way import make_tour
+from worker.pipelines import search_config
 
 DOCUMENT = openapi_document()
 OPERATIONS = {
@@ -31,13 +33,16 @@ class Logged(logging.Handler):
 
 
 @pytest.fixture(scope="module")
-def tour(tmp_path_factory: pytest.TempPathFactory, small_dictionary: None) -> dict[str, Any]:
+def tour(
+    tmp_path_factory: pytest.TempPathFactory, small_dictionary: None, coarse_structures: None
+) -> dict[str, Any]:
     """What the service takes and answers now; of small searches, since values are not compared."""
     logged = Logged(logging.WARNING)
     logging.getLogger().addHandler(logged)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("worker.evaluation.mlp.LBFGS_STEPS", 50)
-        patch.setattr("kan_engine.training.multi_start.TRIAL_STEPS", 2)
+        brief = replace(search_config.THRESHOLDS.training, trial_steps=2)
+        patch.setattr(search_config, "THRESHOLDS", replace(search_config.THRESHOLDS, training=brief))
         made = make_tour(tmp_path_factory.mktemp("tour"))
     logging.getLogger().removeHandler(logged)
     assert logged.lines == [], "what would look like a failure of the tour"

@@ -1,6 +1,7 @@
 """The network as data: nodes, live edges, curves in the client's units, and ranked functions."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,33 +9,32 @@ import pytest
 import torch
 
 from kan_engine import KAN, Encoding, Standardizer
-from kan_engine.drawing.network_curves import CURVE_POINTS, MAX_SUGGESTIONS, describe_edges
+from kan_engine.drawing.network_curves import describe_edges
+from kan_engine.drawing.thresholds import DEFAULT_EDGES, EdgeThresholds
 from tests.support.engine.networks import random_network
 
 X = np.random.default_rng(0).uniform([10.0, -3.0], [20.0, -1.0], (200, 2))
 ENCODING = Encoding.fit({"a": X[:, 0], "b": X[:, 1]}, {"a": "number", "b": "number"})
 INPUTS = Standardizer.fit(X)
-
-
-@pytest.fixture(autouse=True)
-def _no_suggestions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fitting the library takes longest; tests that are about it turn it on."""
-    monkeypatch.setattr("kan_engine.drawing.network_curves.MAX_SUGGESTED_EDGES", 0)
+# Fitting the library takes longest; tests that are about it turn it on.
+NO_SUGGESTIONS = EdgeThresholds(max_suggested_edges=0)
+TWO_SUGGESTED = EdgeThresholds(max_suggested_edges=2)
 
 
 @pytest.fixture(scope="module")
 def suggested() -> list[dict[str, Any]]:
     """Edges of a network, two of which get suggestions."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kan_engine.drawing.network_curves.MAX_SUGGESTED_EDGES", 2)
-        edges: list[dict[str, Any]] = portrait(random_network((2, 2, 1)))["edges"]
+    edges: list[dict[str, Any]] = portrait(random_network((2, 2, 1)), thresholds=TWO_SUGGESTED)["edges"]
     return edges
 
 
 def portrait(
-    network: KAN, inputs: Standardizer = INPUTS, outputs: tuple[str, ...] = ("y",)
+    network: KAN,
+    inputs: Standardizer = INPUTS,
+    outputs: tuple[str, ...] = ("y",),
+    thresholds: EdgeThresholds = NO_SUGGESTIONS,
 ) -> dict[str, Any]:
-    return describe_edges(network, inputs, ENCODING, X, outputs)
+    return describe_edges(network, inputs, ENCODING, X, outputs, thresholds=thresholds)
 
 
 def edge_of(picture: dict[str, Any], layer: int, i: int, j: int) -> dict[str, Any]:
@@ -72,11 +72,11 @@ def test_every_live_edge_is_shown_and_no_pruned_one() -> None:
     assert places == [(0, 0, 1, 0), (0, 0, 1, 1), (0, 1, 1, 1), (1, 0, 2, 0), (1, 1, 2, 0)]
 
 
-def test_of_too_many_edges_the_strongest_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_too_many_edges_the_strongest_are_shown() -> None:
     network = random_network((2, 2, 1))
     every = sorted(edge["score"] for edge in portrait(network)["edges"])
-    monkeypatch.setattr("kan_engine.drawing.network_curves.MAX_EDGES", 4)
-    assert sorted(edge["score"] for edge in portrait(network)["edges"]) == every[-4:]
+    few = portrait(network, thresholds=replace(NO_SUGGESTIONS, max_edges=4))
+    assert sorted(edge["score"] for edge in few["edges"]) == every[-4:]
 
 
 def test_direct_edges_lead_from_the_inputs_to_the_last_layer() -> None:
@@ -88,7 +88,7 @@ def test_direct_edges_lead_from_the_inputs_to_the_last_layer() -> None:
 def test_a_curve_of_the_first_layer_is_drawn_over_the_clients_units(quantile: bool) -> None:
     network, inputs = random_network((2, 1)), Standardizer.fit(X, quantile=quantile)
     curve = edge_of(portrait(network, inputs), 0, 0, 0)
-    rows = np.column_stack([curve["x"], np.full(CURVE_POINTS, -2.0)])
+    rows = np.column_stack([curve["x"], np.full(DEFAULT_EDGES.curve_points, -2.0)])
     expected = network.layers[0].postacts(torch.from_numpy(inputs.forward(rows)))[:, 0, 0].detach()
     assert (curve["x"][0], curve["x"][-1]) == (X[:, 0].min(), X[:, 0].max())
     # Between two rows: a line
@@ -109,7 +109,7 @@ def test_a_layer_is_evaluated_once_for_the_curves_of_all_its_edges(monkeypatch: 
         whole = layer.postacts
         monkeypatch.setattr(layer, "postacts", lambda x, f=whole: asked.append(len(x)) or f(x))
     assert len(portrait(network)["edges"]) == 90
-    assert asked.count(CURVE_POINTS) == 2
+    assert asked.count(DEFAULT_EDGES.curve_points) == 2
 
 
 def test_scores_lie_between_zero_and_one() -> None:
@@ -126,7 +126,7 @@ def test_only_the_strongest_edges_get_suggestions(suggested: list[dict[str, Any]
 def test_each_function_is_suggested_once_and_the_lowest_total_first(suggested: list[dict[str, Any]]) -> None:
     rows = next(e["suggestions"] for e in suggested if e["suggestions"])
     totals = [row["total"] for row in rows]
-    assert len({row["function"] for row in rows}) == len(rows) == MAX_SUGGESTIONS
+    assert len({row["function"] for row in rows}) == len(rows) == DEFAULT_EDGES.max_suggestions
     assert totals == sorted(totals)
 
 
@@ -136,32 +136,30 @@ def test_a_total_weighs_fit_against_complexity_as_pykan_does(suggested: list[dic
     assert row["total"] == pytest.approx(0.2 * loss + 0.8 * row["complexity"])
 
 
-def test_a_picture_that_is_told_to_stop_has_curves_but_no_suggestions(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("kan_engine.drawing.network_curves.MAX_SUGGESTED_EDGES", 2)
+def test_a_picture_that_is_told_to_stop_has_curves_but_no_suggestions() -> None:
     edges = describe_edges(random_network((2, 1)), INPUTS, ENCODING, X, ["y"], lambda: True)["edges"]
     assert [(len(edge["y"]), edge["suggestions"]) for edge in edges] == [
-        (CURVE_POINTS, []),
-        (CURVE_POINTS, []),
+        (DEFAULT_EDGES.curve_points, []),
+        (DEFAULT_EDGES.curve_points, []),
     ]
 
 
-def test_a_straight_edge_is_suggested_to_be_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kan_engine.drawing.network_curves.MAX_SUGGESTED_EDGES", 1)
+def test_a_straight_edge_is_suggested_to_be_a_line() -> None:
     network = random_network((2, 1))
     with torch.no_grad():
         greville = network.layers[0].knots[:, 1:-1].unfold(1, 3, 1).mean(-1)
         network.layers[0].weight[0, :-1, 0] = 5 * greville[0]
         network.layers[0].weight[0, -1, 0] = 0.0
-    best = edge_of(portrait(network), 0, 0, 0)["suggestions"][0]
+    picture = portrait(network, thresholds=TWO_SUGGESTED)
+    best = edge_of(picture, 0, 0, 0)["suggestions"][0]
     assert best["function"] == "x"
     assert best["r2"] == pytest.approx(1)
 
 
 def test_a_column_that_does_not_vary_in_the_rows_shown_has_a_flat_curve() -> None:
     rows = np.column_stack([X[:, 0], np.full(len(X), -2.0)])
-    picture = describe_edges(random_network((2, 1)), INPUTS, ENCODING, rows, ["y"])
+    network = random_network((2, 1))
+    picture = describe_edges(network, INPUTS, ENCODING, rows, ["y"], thresholds=NO_SUGGESTIONS)
     curve = edge_of(picture, 0, 1, 0)
     assert set(curve["x"]) == {-2.0}
     assert len(set(curve["y"])) == 1

@@ -10,9 +10,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kan_engine.drawing.labels import CAPTION_SIZE, CHARACTER_WIDTH, label_width
-from kan_engine.drawing.layout import MAX_EDGES, MAX_IDLE_INPUTS, PlacedEdge, edge_function, lay_out
+from kan_engine.drawing.labels import CHARACTER_WIDTH, label_width
+from kan_engine.drawing.layout import PlacedEdge, edge_function, lay_out
 from kan_engine.drawing.network_diagram import draw_network
+from kan_engine.drawing.style import DEFAULT_STYLE
 from kan_engine.drawing.svg import DARK, LIGHT
 from tests.support.pictures import english_in
 
@@ -179,10 +180,14 @@ def test_the_sign_is_not_explained_where_none_is_drawn() -> None:
 def test_the_caption_fits_even_the_narrowest_picture() -> None:
     picture = with_products(1, 1, 1, direct=True)
     root = parsed(picture)
-    caption = [text for text in root.iter(f"{SVG}text") if text.attrib["font-size"] == f"{CAPTION_SIZE:g}"]
+    caption = [
+        text
+        for text in root.iter(f"{SVG}text")
+        if text.attrib["font-size"] == f"{DEFAULT_STYLE.caption_size:g}"
+    ]
     assert " ".join(text.text or "" for text in caption).endswith("Dashed edges skip layers.")
     room, height = float(root.attrib["width"]), float(root.attrib["height"])
-    assert all(len(text.text or "") * CHARACTER_WIDTH * CAPTION_SIZE < room for text in caption)
+    assert all(len(text.text or "") * CHARACTER_WIDTH * DEFAULT_STYLE.caption_size < room for text in caption)
     assert max(float(text.attrib["y"]) for text in caption) < height
 
 
@@ -260,8 +265,8 @@ def test_no_name_can_break_out_of_its_text(name: str) -> None:
 
 
 def test_a_russian_drawing_has_no_english_words() -> None:
-    picture = with_products(MAX_IDLE_INPUTS + 30, 2, 1, direct=True)
-    picture["edges"] = picture["edges"][-9:] * (MAX_EDGES // 9 + 1)
+    picture = with_products(DEFAULT_STYLE.max_idle_inputs + 30, 2, 1, direct=True)
+    picture["edges"] = picture["edges"][-9:] * (DEFAULT_STYLE.max_edges // 9 + 1)
     picture["edges"][0]["function"] = "sin"
     svg = draw_network(picture, theme=replace(LIGHT, language="ru"))
     assert english_in(svg, "node") == set()
@@ -310,13 +315,13 @@ def test_a_network_too_large_to_see_is_cut_to_its_strongest_edges_and_says_so() 
     for number, edge in enumerate(picture["edges"]):
         edge["score"] = 1 / (1 + number)
     svg = draw_network(picture)
-    assert svg.count("<g ") == MAX_EDGES
-    assert f"{len(picture['edges']) - MAX_EDGES} weaker edges are not drawn." in svg
+    assert svg.count("<g ") == DEFAULT_STYLE.max_edges
+    assert f"{len(picture['edges']) - DEFAULT_STYLE.max_edges} weaker edges are not drawn." in svg
     assert "inputs are omitted: none of their edges is drawn." in svg
     assert len(svg) < 1_000_000
 
 
-@pytest.mark.parametrize("inputs", [3, MAX_IDLE_INPUTS + 1])
+@pytest.mark.parametrize("inputs", [3, DEFAULT_STYLE.max_idle_inputs + 1])
 def test_idle_inputs_are_shown_pale_unless_they_are_many(inputs: int) -> None:
     picture = make_picture(inputs, 1)
     picture["edges"] = picture["edges"][:1]
@@ -325,7 +330,7 @@ def test_idle_inputs_are_shown_pale_unless_they_are_many(inputs: int) -> None:
 
 def test_a_network_without_edges_is_still_a_picture() -> None:
     assert "x1" in texts(parsed(make_picture(2, 1, edges=[])))
-    many = make_picture(MAX_IDLE_INPUTS + 1, 2, 1, edges=[])
+    many = make_picture(DEFAULT_STYLE.max_idle_inputs + 1, 2, 1, edges=[])
     assert parsed(many).tag == f"{SVG}svg"
 
 

@@ -19,7 +19,7 @@ from kan_engine.model_selection.trials import (
 )
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.training.loop import TrainingConfig, TrainingStep
-from kan_engine.training.multi_start import TRIAL_GRID_SIZE
+from kan_engine.training.thresholds import DEFAULT_TRAINING
 from tests.support.engine.networks import uniform_rows
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -77,7 +77,7 @@ def test_a_trial_with_several_starts_ends_on_the_grid_that_was_asked_for() -> No
     judges = inputs(40, seed=1)
     result = run_trial(chosen, inputs(), judges, generator=torch.Generator().manual_seed(0), starts=2)
     assert {step.grid_size for step in result.history} == {chosen.config.grid_size}
-    assert chosen.config.grid_size > TRIAL_GRID_SIZE
+    assert chosen.config.grid_size > DEFAULT_TRAINING.trial_grid_size
 
 
 @pytest.mark.parametrize("quantile", [False, True])

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from kan_engine.network.grid_updates import (
-    GRID_MARGIN,
     has_misplaced_grids,
     refine,
     update_grid_,
@@ -15,6 +14,7 @@ from kan_engine.network.grid_updates import (
 from kan_engine.network.kan import KAN, copy_network
 from kan_engine.network.layer import KANLayer
 from kan_engine.splines.knots import grid_range, quantile_grid, uniform_grid
+from kan_engine.splines.thresholds import DEFAULT_GRIDS, GridThresholds
 from tests.support.engine.networks import random_network, uniform_rows
 
 
@@ -39,7 +39,7 @@ def test_an_input_that_does_not_vary_gets_a_grid_of_length_one(value: float) -> 
 
 def test_quantiles_put_grid_points_where_the_data_are() -> None:
     x = uniform_rows(1001, 1).pow(3)
-    grid = quantile_grid(x, 10, uniform_share=0.0, margin=0.0)[0]
+    grid = quantile_grid(x, 10, uniform_share=0.0, thresholds=GridThresholds(margin=0.0))[0]
     inside = [int(((x >= a) & (x < b)).sum()) for a, b in pairwise(grid)]
     assert max(inside) - min(inside) <= 2  # each interval holds a tenth, to rounding
 
@@ -47,7 +47,8 @@ def test_quantiles_put_grid_points_where_the_data_are() -> None:
 def test_a_mixed_grid_lies_between_the_uniform_one_and_the_quantiles() -> None:
     x = uniform_rows(200, 2).exp()
     uniform, mixed, quantiles = (
-        quantile_grid(x, 6, uniform_share=share, margin=0.1) for share in (1.0, 0.25, 0.0)
+        quantile_grid(x, 6, uniform_share=share, thresholds=GridThresholds(margin=0.1))
+        for share in (1.0, 0.25, 0.0)
     )
     torch.testing.assert_close(mixed, 0.25 * uniform + 0.75 * quantiles)
     torch.testing.assert_close(quantiles[:, [0, -1]], uniform[:, [0, -1]])
@@ -59,7 +60,7 @@ def test_every_grid_reaches_a_little_beyond_what_its_layer_sees() -> None:
     update_grid_(network, x)
     for layer, h in zip(network.all_layers, seen, strict=True):
         low, high = range_of(layer)
-        reach = GRID_MARGIN * (h.amax(0) - h.amin(0))
+        reach = DEFAULT_GRIDS.margin * (h.amax(0) - h.amin(0))
         torch.testing.assert_close(low, h.amin(0) - reach)
         torch.testing.assert_close(high, h.amax(0) + reach)
 

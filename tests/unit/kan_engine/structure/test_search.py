@@ -20,18 +20,15 @@ from kan_engine.structure.fitted_structure import (
 )
 from kan_engine.structure.search import (
     ADDITIVE,
-    FEW_INPUT_GRID_SIZES,
     FREE,
-    GRID_SIZES,
     LINE,
     LOG,
-    MAX_SCREENED_STARTS,
-    MIN_ROWS_FOR_TRANSFORMS,
     PRODUCT,
     SQUARE,
     fit_additive_structure,
     search_structures,
 )
+from kan_engine.structure.thresholds import DEFAULT_STRUCTURE
 from tests.support.engine.laws import Law, sampled
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -52,13 +49,18 @@ def fit() -> FittedStructure:
     return fit_additive_structure(sample, sample, generator())
 
 
+# Hardly any training: enough where a test is about the order of things.
+BRIEF = replace(
+    DEFAULT_STRUCTURE,
+    starts_per_node_count=(1, 1, 1),
+    steps_per_grid=(1, 1, 1),
+    screening_steps=1,
+    max_screened_starts=(100, 100),
+)
+
+
 @pytest.fixture
-def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hardly any training: enough where a test is about the order of things."""
-    monkeypatch.setattr("kan_engine.structure.search.STARTS_PER_NODE_COUNT", (1, 1, 1))
-    monkeypatch.setattr("kan_engine.structure.search.STEPS_PER_GRID", (1, 1, 1))
-    monkeypatch.setattr("kan_engine.structure.search.SCREENING_STEPS", 1)
-    monkeypatch.setattr("kan_engine.structure.search.MAX_SCREENED_STARTS", (100, 100))
+def _one_transform(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "kan_engine.structure.search.is_defined", lambda transform, y: transform == "identity"
     )
@@ -141,7 +143,9 @@ def test_additive_shapes_are_found_best_transform_first() -> None:
     assert not any(fit.shape.nodes for fit in found)
 
 
-@pytest.mark.parametrize(("rows", "transforms"), [(MIN_ROWS_FOR_TRANSFORMS - 1, {"identity"}), (40, None)])
+@pytest.mark.parametrize(
+    ("rows", "transforms"), [(DEFAULT_STRUCTURE.min_rows_for_transforms - 1, {"identity"}), (40, None)]
+)
 def test_few_rows_cannot_tell_a_transform_from_chance(rows: int, transforms: set[str] | None) -> None:
     sample = sampled(lambda a: a, 1, rows)
     found = {fit.shape.transform for fit in search_structures(sample, sample, generator=generator())}
@@ -183,39 +187,34 @@ def test_a_law_of_an_angle_is_found_by_its_sine() -> None:
     assert found.error < 1e-6
 
 
-@pytest.mark.usefixtures("_brief")
+@pytest.mark.usefixtures("_one_transform")
 @pytest.mark.parametrize("low", [-1.0, 0.5])
 def test_shapes_come_from_few_nodes_to_many_and_without_logarithms_of_what_is_not_positive(
     low: float,
 ) -> None:
     sample = sampled(lambda a, b: a - b, 2, 40, low=low, high=1.0)
-    shapes = [fit.shape for fit in search_structures(sample, sample, generator=generator())]
+    found = search_structures(sample, sample, generator=generator(), thresholds=BRIEF)
+    shapes = [fit.shape for fit in found]
     assert [min(len(shape.nodes), 2) for shape in shapes] == sorted(min(len(s.nodes), 2) for s in shapes)
     assert any("log" in [node.inner for node in shape.nodes] for shape in shapes) is (low > 0)
     assert {SQUARE, LINE, FREE, PRODUCT} <= {node for shape in shapes for node in shape.nodes}
 
 
-@pytest.mark.usefixtures("_brief")
-def test_only_so_many_shapes_survive_the_coarse_grid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kan_engine.structure.search.MAX_SCREENED_STARTS", (3, 2))
-    sample = sampled(lambda a, b: a - b, 2, 40)
-    counts = [len(fit.shape.nodes) for fit in search_structures(sample, sample, generator=generator())]
+@pytest.mark.usefixtures("_one_transform")
+def test_only_so_many_shapes_survive_the_coarse_grid() -> None:
+    sample, few = sampled(lambda a, b: a - b, 2, 40), replace(BRIEF, max_screened_starts=(3, 2))
+    found = search_structures(sample, sample, generator=generator(), thresholds=few)
+    counts = [len(fit.shape.nodes) for fit in found]
     assert [sum(c == 1 for c in counts), sum(c > 1 for c in counts)] == [3, 2]
 
 
-@pytest.mark.usefixtures("_brief", "_one_node")
+@pytest.mark.usefixtures("_one_transform", "_one_node")
 @pytest.mark.parametrize("advantage", [0.0, 1e9])
-def test_shapes_that_cannot_imitate_as_much_have_an_advantage(
-    advantage: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kan_engine.structure.search.SIMPLE_SHAPE_FACTOR", advantage)
+def test_shapes_that_cannot_imitate_as_much_have_an_advantage(advantage: float) -> None:
+    thresholds = replace(BRIEF, simple_shape_factor=advantage)
     sample = sampled(lambda a, b: np.sin(3 * a * b), 2, 40)
-    nodes = [
-        fit.shape
-        for fit in search_structures(sample, sample, generator=generator())
-        if len(fit.shape.nodes) == 1
-    ]
-    simple = [shape.is_simple for shape in nodes]
+    found = search_structures(sample, sample, generator=generator(), thresholds=thresholds)
+    simple = [fit.shape.is_simple for fit in found if len(fit.shape.nodes) == 1]
     assert simple == sorted(simple, reverse=not advantage)
 
 
@@ -232,7 +231,7 @@ def test_an_additive_shape_is_fitted_on_finer_grids_while_that_helps() -> None:
         sampled(lambda a: np.exp(np.sin(3 * a)), 1, rows, seed=rows) for rows in (300, 90)
     )
     fit = fit_additive_structure(training, validation, generator())
-    assert fit.terms.grid_size > GRID_SIZES[-1]
+    assert fit.terms.grid_size > DEFAULT_STRUCTURE.grid_sizes[-1]
     assert fit.error == min(fit.errors) == pytest.approx(fit.relative_error(validation))
     assert [step.number for step in fit.history] == list(range(len(fit.errors)))
 
@@ -284,12 +283,16 @@ def test_the_search_ends_when_it_is_told_to() -> None:
     assert list(search_structures(fit, fit, generator=generator(), should_stop=lambda: True)) == []
 
 
-@pytest.mark.usefixtures("_brief")
+@pytest.mark.usefixtures("_one_transform")
 @pytest.mark.parametrize("enough", [1, 2, 12])
 def test_a_stop_between_two_fits_ends_the_search(enough: int) -> None:
     sample, found = sampled(np.hypot, 2, 30, low=-1.0), list[FittedStructure]()
     for fit in search_structures(
-        sample, sample, generator=generator(), should_stop=lambda: len(found) >= enough
+        sample,
+        sample,
+        generator=generator(),
+        should_stop=lambda: len(found) >= enough,
+        thresholds=BRIEF,
     ):
         found.append(fit)
     assert len(found) == enough
@@ -314,14 +317,17 @@ def test_starts_that_led_to_one_network_are_refined_once() -> None:
     fits = [
         fit for fit in search_structures(sample, sample, generator=generator()) if len(fit.shape.nodes) == 1
     ]
-    assert len(fits) == MAX_SCREENED_STARTS[0]
+    assert len(fits) == DEFAULT_STRUCTURE.max_screened_starts[0]
     errors = [(fit.shape, round(float(np.log10(fit.error)), 1)) for fit in fits if fit.error > 1e-3]
     assert len(set(errors)) == len(errors)
 
 
-@pytest.mark.usefixtures("_brief")
-@pytest.mark.parametrize(("inputs", "grids"), [(2, FEW_INPUT_GRID_SIZES), (3, GRID_SIZES)])
+@pytest.mark.usefixtures("_one_transform")
+@pytest.mark.parametrize(
+    ("inputs", "grids"), [(2, DEFAULT_STRUCTURE.few_input_grid_sizes), (3, DEFAULT_STRUCTURE.grid_sizes)]
+)
 def test_two_inputs_are_looked_at_on_finer_grids(inputs: int, grids: tuple[int, ...]) -> None:
     sample = sampled(lambda *x: np.prod(x, axis=0), inputs, 300)
-    hidden = next(fit for fit in search_structures(sample, sample, generator=generator()) if fit.shape.nodes)
+    found = search_structures(sample, sample, generator=generator(), thresholds=BRIEF)
+    hidden = next(fit for fit in found if fit.shape.nodes)
     assert hidden.history[0].grid_size == grids[0]

@@ -18,6 +18,7 @@ from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
 from kan_engine.structure.backward_elimination import eliminate_edges
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 from kan_engine.structure.search import search_structures
+from kan_engine.structure.thresholds import DEFAULT_STRUCTURE
 from kan_engine.symbolic.edge_candidates import ExtractionContext
 from kan_engine.symbolic.extraction import MAX_EDGES, Formula, extract_formulas, extract_shorter_formulas
 from kan_engine.symbolic.noise_model import NoiseModel
@@ -26,6 +27,9 @@ from tests.support.engine.laws import Ends, Law, sampled
 from tests.support.engine.readings import reading_of
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+
+# The grids of few inputs are as coarse as all others.
+COARSE = replace(DEFAULT_STRUCTURE, few_input_grid_sizes=DEFAULT_STRUCTURE.grid_sizes)
 
 
 def formulas_of(structure: FittedStructure, fit: StructureRows, validation: StructureRows) -> list[Formula]:
@@ -44,7 +48,8 @@ def formulas_of(structure: FittedStructure, fit: StructureRows, validation: Stru
 def found(law: Law, inputs: int, *, low: Ends = 0.5, high: Ends = 2.0) -> Formula:
     """The best formula of the first adequate structure of a law."""
     fit, validation = (sampled(law, inputs, rows, seed=rows, low=low, high=high) for rows in (240, 80))
-    structures = search_structures(fit, validation, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    structures = search_structures(fit, validation, generator=generator, thresholds=COARSE)
     structure = next(structure for structure in structures if structure.is_adequate)
     return formulas_of(structure, fit, validation)[0]
 
@@ -107,8 +112,6 @@ def test_a_formula_has_only_the_inputs_that_elimination_left() -> None:
 
 
 def test_shapes_that_cannot_represent_the_data_are_not_adequate(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The most promising are refined
-    monkeypatch.setattr("kan_engine.structure.search.MAX_SCREENED_STARTS", (2, 2))
     monkeypatch.setattr(
         "kan_engine.structure.search.is_defined", lambda transform, y: transform == "identity"
     )
@@ -118,10 +121,10 @@ def test_shapes_that_cannot_represent_the_data_are_not_adequate(monkeypatch: pyt
         return np.asarray(a * b + noise[: len(a)])
 
     fit, validation = sampled(law, 2, 60), sampled(law, 2, 60, seed=1)
+    few = replace(COARSE, max_screened_starts=(2, 2))  # the most promising are refined
     generator = torch.Generator().manual_seed(0)
-    assert not any(
-        structure.is_adequate for structure in search_structures(fit, validation, generator=generator)
-    )
+    structures = search_structures(fit, validation, generator=generator, thresholds=few)
+    assert not any(structure.is_adequate for structure in structures)
 
 
 # --- Networks whose activations are known --------------------------------------------------------------

@@ -7,11 +7,12 @@ import torch
 
 from kan_engine.network.kan import KAN, KANConfig, extract_group, initialise_
 from kan_engine.network.layer import SymbolicEdge
-from kan_engine.training.adam import LOW_RATE_SHARE, one_cycle
+from kan_engine.training.adam import one_cycle
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.loop import Training, train
 from kan_engine.training.penalty import Penalty
 from kan_engine.training.rows import TrainingRows
+from kan_engine.training.thresholds import DEFAULT_TRAINING
 from tests.support.engine.networks import random_network, uniform_rows
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -171,7 +172,7 @@ def test_the_rate_rises_to_its_peak_and_falls_to_nothing(share: float, rate: flo
 
 
 def test_the_rate_has_settled_before_the_end() -> None:
-    assert one_cycle(0.9) < LOW_RATE_SHARE < one_cycle(0.7)
+    assert one_cycle(0.9) < DEFAULT_TRAINING.low_rate_share < one_cycle(0.7)
 
 
 def test_a_network_of_random_splines_keeps_its_function_until_its_first_step() -> None:

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from kan_engine.network.kan import KAN, copy_network
-from kan_engine.training.batch_norm import RUNNING_DECAY, NodeScales
+from kan_engine.training.batch_norm import NodeScales
+from kan_engine.training.thresholds import TrainingThresholds
 from tests.support.engine.networks import random_network, uniform_rows
 
 WIDTHS = [(2, 3, 1), (2, 3, 4, 2)]
@@ -47,11 +48,13 @@ def test_the_first_batch_is_the_running_scale() -> None:
 
 
 def test_a_later_batch_moves_the_running_scale_by_its_share() -> None:
-    scales, h = NodeScales(random_network((2, 3, 1))), uniform_rows(50, 3)
-    for _ in range(round(1 / (1 - RUNNING_DECAY))):
+    decay = 0.9
+    scales = NodeScales(random_network((2, 3, 1)), TrainingThresholds(running_decay=decay))
+    h = uniform_rows(50, 3)
+    for _ in range(round(1 / (1 - decay))):
         scales.normalise(0, h)
     scales.normalise(0, 5 + 2 * h)
-    moved = RUNNING_DECAY * h.mean(0) + (1 - RUNNING_DECAY) * (5 + 2 * h).mean(0)
+    moved = decay * h.mean(0) + (1 - decay) * (5 + 2 * h).mean(0)
     torch.testing.assert_close(scales.means[0], moved)
 
 

@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from kan_engine.network.kan import KAN, KANConfig
-from kan_engine.training.evidence import MAX_RELATIVE_STRENGTH, Evidence
+from kan_engine.training.evidence import Evidence
 from kan_engine.training.gauss_newton import add_edge_blocks_, gauss_newton_system, trainable_edges
 from kan_engine.training.loop import Training, TrainingConfig
 from kan_engine.training.losses import Loss
 from kan_engine.training.penalty import Penalty
 from kan_engine.training.rows import TrainingRows
+from kan_engine.training.thresholds import DEFAULT_TRAINING
 from tests.support.engine.networks import random_network, uniform_rows
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -104,7 +105,7 @@ def test_a_line_in_noise_is_a_polynomial_with_a_price_at_its_bound() -> None:
     network, evidence = trained(TrainingRows.create(x, x + noise))
     matrix, _ = gauss_newton_system(network, TrainingRows.create(x, x), "squared", trainable_edges(network))
     (q,) = evidence.penalty_blocks(trainable_edges(network))[0] / evidence.strengths[0]
-    bound = MAX_RELATIVE_STRENGTH * matrix.diagonal()[:-1].sum() / q.trace()
+    bound = DEFAULT_TRAINING.max_relative_strength * matrix.diagonal()[:-1].sum() / q.trace()
     assert float(evidence.strengths[0]) == pytest.approx(float(bound), rel=0.01)
 
 

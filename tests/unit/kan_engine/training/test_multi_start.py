@@ -1,5 +1,6 @@
 """Fresh networks, and the best of several starts."""
 
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -8,22 +9,18 @@ import torch
 
 from kan_engine.errors import InvalidConfig
 from kan_engine.network.kan import KAN, KANConfig
-from kan_engine.training import multi_start
 from kan_engine.training.loop import TrainingConfig, train
 from kan_engine.training.multi_start import best_start, create_network
 from kan_engine.training.rows import TrainingRows
+from kan_engine.training.thresholds import TrainingThresholds
 from tests.support.engine.networks import uniform_rows
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 CONFIG = KANConfig(width=(2, 1, 1), grid_size=10)
 SECOND_ORDER = TrainingConfig(grid_schedule=(10,), patience=1000)
-
-
-@pytest.fixture
-def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trials too short to tell a bad minimum, where a test is not about what they find."""
-    monkeypatch.setattr(multi_start, "TRIAL_STEPS", 4)
+# Trials too short to tell a bad minimum, where a test is not about what they find
+BRIEF = replace(SECOND_ORDER, thresholds=TrainingThresholds(trial_steps=4))
 
 
 def law(rows: int, seed: int = 0) -> TrainingRows:
@@ -32,9 +29,9 @@ def law(rows: int, seed: int = 0) -> TrainingRows:
     return TrainingRows.create(x, torch.exp(torch.sin(x[:, :1]) - x[:, 1:] ** 2))
 
 
-def started(starts: int, seed: int, **options: Any) -> KAN:
+def started(starts: int, seed: int, training: TrainingConfig = SECOND_ORDER, **options: Any) -> KAN:
     generator = torch.Generator().manual_seed(seed)
-    return best_start(CONFIG, law(200), SECOND_ORDER, starts=starts, generator=generator, **options)
+    return best_start(CONFIG, law(200), training, starts=starts, generator=generator, **options)
 
 
 def bends(network: KAN) -> float:
@@ -52,17 +49,15 @@ def test_second_order_starts_from_lines_and_other_methods_from_wiggles() -> None
     assert bends(start(TrainingConfig(optimizer="adam"))) > 0.1
 
 
-@pytest.mark.usefixtures("_brief")
 def test_more_starts_never_begin_worse_on_the_rows_that_judge() -> None:
     judge = law(100, seed=1)
-    found = [started(starts, 0, validation=judge) for starts in (1, 3)]
+    found = [started(starts, 0, BRIEF, validation=judge) for starts in (1, 3)]
     one, best_of_three = (judge.loss(network, "squared") for network in found)
     assert best_of_three <= one
 
 
-@pytest.mark.usefixtures("_brief")
 def test_the_same_seed_finds_the_same_start_bit_for_bit() -> None:
-    one, other = (started(2, 5).state_dict() for _ in range(2))
+    one, other = (started(2, 5, BRIEF).state_dict() for _ in range(2))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 

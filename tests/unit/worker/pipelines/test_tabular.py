@@ -23,7 +23,7 @@ from kan_engine.model_selection.trials import run_trial
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from kan_engine.structure.fitted_structure import FittedStructure
 from kan_engine.structure.search import search_structures
-from kan_engine.training.multi_start import AUTO_STARTS
+from kan_engine.training.thresholds import DEFAULT_TRAINING
 from service.documents.answering_member import Members
 from service.storage.stored_table import StoredTable
 from tests.support.engine.networks import random_network
@@ -352,7 +352,7 @@ def test_a_free_grid_is_refined_while_the_rows_outnumber_the_weights() -> None:
     assert job.record["network"]["parameters"] < job.record["split"]["training_rows"]
 
 
-@pytest.mark.parametrize(("restarts", "starts"), [("auto", AUTO_STARTS), (3, 3)])
+@pytest.mark.parametrize(("restarts", "starts"), [("auto", DEFAULT_TRAINING.auto_starts), (3, 3)])
 def test_a_shape_that_was_asked_for_begins_at_the_best_of_so_many_starts(
     monkeypatch: pytest.MonkeyPatch, restarts: Any, starts: int
 ) -> None:
