@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
+from kan_engine.structure.fitted_structure import FittedStructure, InputGrids, StructureRows
 from kan_engine.structure.search import (
     CURVED_LINE_PRODUCT,
     LOG,
@@ -17,6 +17,7 @@ from kan_engine.structure.search import (
     search_structures,
 )
 from kan_engine.structure.serialization import structure_from_json, structure_to_json
+from kan_engine.structure.thresholds import DEFAULT_STRUCTURE
 from kan_engine.training.loop import TrainingStep
 
 RNG = np.random.default_rng(0)
@@ -40,7 +41,9 @@ TRAINING, VALIDATION = sample(60), sample(30)
 def fits() -> list[FittedStructure]:
     """One without hidden nodes, one whose node adds logarithms, one whose node multiplies."""
     additive = next(search_structures(TRAINING, VALIDATION, generator=torch.Generator().manual_seed(0)))
-    stage = _StructureSearch(TRAINING, VALIDATION, torch.Generator().manual_seed(0), 3, lambda: False)
+    stage = _StructureSearch(
+        InputGrids(TRAINING, 3), VALIDATION, torch.Generator().manual_seed(0), lambda: False
+    )
     found = [additive]
     for node in (LOG, CURVED_LINE_PRODUCT):
         family = next(family for family in ONE_NODE if family[0] == (node,))
@@ -72,3 +75,10 @@ def test_a_fit_that_came_back_is_trained_on_as_the_one_that_stayed() -> None:
     back = structure_from_json(json.loads(json.dumps(structure_to_json(fit))), TRAINING)
     again, there = (each.train_coefficients(TRAINING, steps=3) for each in (fit, back))
     assert torch.equal(again.flat, there.flat)
+
+
+def test_a_fit_that_came_back_is_judged_by_the_given_thresholds() -> None:
+    data = structure_to_json(replace(fits()[2], errors=(1e-3,)))
+    strict, lax = DEFAULT_STRUCTURE, replace(DEFAULT_STRUCTURE, adequate_error=1e-2)
+    backs = [structure_from_json(data, TRAINING, thresholds) for thresholds in (strict, lax)]
+    assert [back.is_adequate for back in backs] == [False, True]

@@ -1,5 +1,7 @@
 """How training goes on from step to step and from grid to grid, and how it stops."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from kan_engine.errors import InvalidConfig, TrainingDiverged
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.training.loop import Optimizer, TrainingConfig, TrainingRows, select_optimizer, train
+from kan_engine.training.thresholds import TrainingThresholds
 from tests.support.engine.networks import fresh_network
 from tests.support.engine.problems import law_rows
 
@@ -20,6 +23,13 @@ def test_a_classifier_is_trained_by_the_gauss_newton_matrix() -> None:
     with torch.no_grad():
         right = ((network(rows.x) > 0).double() == labels.targets).double().mean()
     assert float(right) > 0.95
+
+
+def test_a_configuration_comes_back_from_json_with_the_thresholds_of_the_reader() -> None:
+    config = TrainingConfig(grid_schedule=(3, 6), thresholds=TrainingThresholds(trial_steps=4))
+    data = json.loads(json.dumps(config.to_dict()))
+    assert "thresholds" not in data
+    assert TrainingConfig.from_dict(data, config.thresholds) == config
 
 
 def test_the_weights_of_the_best_validation_step_are_kept() -> None:
