@@ -14,6 +14,7 @@ import kan_engine
 from kan_engine import Formula
 from kan_engine.assessment.formula_report import rate_formulas
 from kan_engine.drawing.network_curves import describe_edges
+from kan_engine.drawing.thresholds import EdgeThresholds
 from kan_engine.export.probe_rows import probe_columns
 from kan_engine.expressions.evaluation import Variable, call
 from kan_engine.network.layer import SymbolicEdge
@@ -50,9 +51,8 @@ def example() -> tuple[kan_engine.Predictor, dict[str, Any] | None, dict[str, An
     formulas = {"y": [Formula(tree, float(place)) for place, tree in enumerate(trees)]}
     report = rate_formulas(formulas, seen, {"y": truth}, seen=seen, learnt={"y": truth})
     symbolic = report and make_symbolic_document(report, encoding)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kan_engine.drawing.network_curves.MAX_SUGGESTED_EDGES", 2)
-        picture = describe_edges(predictor.network, predictor.inputs, encoding, encoded, ["y"])
+    two = EdgeThresholds(max_suggested_edges=2)
+    picture = describe_edges(predictor.network, predictor.inputs, encoding, encoded, ["y"], thresholds=two)
     picture["edges"][0]["y"][3] = None
     return predictor, symbolic, picture
 
