@@ -313,9 +313,6 @@ def _is_negative(tree: Expression) -> bool:
     return isinstance(tree, Number) and tree.value < 0
 
 
-_MAX_DEPTH = 200
-
-
 def to_json(tree: Expression) -> dict[str, Any]:
     """Return the tree as JSON, with numbers as strings ("1/3", "0.1"), which no parser rounds."""
     match tree:
@@ -337,19 +334,23 @@ def to_json(tree: Expression) -> dict[str, Any]:
     return data
 
 
-def from_json(data: Any) -> Expression:
+def from_json(data: Any, *, max_depth: int = 200) -> Expression:
     """Restore a tree from the output of ``to_json``, without folding or reordering.
+
+    Args:
+        data: The JSON.
+        max_depth: Largest number of nested levels.
 
     Raises:
         ArtifactError: The data are not a formula, or it is nested too deeply.
     """
-    return _parse_node(data, _MAX_DEPTH)
+    return _parse_node(data, max_depth, max_depth)
 
 
-def _parse_node(data: Any, levels: int) -> Expression:
-    """Parse one node with at most ``levels`` levels of nodes below it."""
+def _parse_node(data: Any, levels: int, most: int) -> Expression:
+    """Parse one node with at most ``levels`` of the ``most`` levels of nodes below it."""
     if levels < 0:
-        raise ArtifactError(f"the formula is nested deeper than {_MAX_DEPTH} levels")
+        raise ArtifactError(f"the formula is nested deeper than {most} levels")
     match data:
         case {"number": str(text)}:
             tree: Expression = _parse_number(text)
@@ -360,13 +361,13 @@ def _parse_node(data: Any, levels: int) -> Expression:
         case {"variable": str(name)}:
             tree = Variable(name)
         case {"call": str(function), "of": argument} if function in LIBRARY and LIBRARY[function].elementary:
-            tree = Call(function, _parse_node(argument, levels - 1))
+            tree = Call(function, _parse_node(argument, levels - 1, most))
         case {"add": [_, _, *_] as terms}:
-            tree = Add(tuple(_parse_node(term, levels - 1) for term in terms))
+            tree = Add(tuple(_parse_node(term, levels - 1, most) for term in terms))
         case {"mul": [_, _, *_] as factors}:
-            tree = Mul(tuple(_parse_node(factor, levels - 1) for factor in factors))
+            tree = Mul(tuple(_parse_node(factor, levels - 1, most) for factor in factors))
         case {"pow": [base, exponent]}:
-            tree = Pow(_parse_node(base, levels - 1), _parse_node(exponent, levels - 1))
+            tree = Pow(_parse_node(base, levels - 1, most), _parse_node(exponent, levels - 1, most))
         case _:
             raise ArtifactError(f"this is not a node of a formula: {str(data)[:80]}")
     return tree

@@ -7,12 +7,8 @@ from math import e as euler
 from math import gcd, inf, isfinite, log2, pi, sqrt
 
 from kan_engine.expressions.nodes import HALF, PI, ZERO, Expression, call, mul, number, power
+from kan_engine.expressions.thresholds import DEFAULT_NICE_CONSTANTS, NiceConstantThresholds
 
-_MAX_SMALL_DENOMINATOR = 12
-_MAX_DENOMINATOR = 500
-_MAX_MULTIPLE = 100  # numerator p of p/q times π and the other units, or of √(p/q)
-_MAX_FRACTION_VALUE = 1e15
-_MAX_DECIMAL_DIGITS = 6  # significant digits
 _UNITS: tuple[tuple[Expression, float, float], ...] = (  # tree, value, bits
     (PI, pi, 3.0),
     (1 / PI, 1 / pi, 4.0),
@@ -27,58 +23,65 @@ _UNITS: tuple[tuple[Expression, float, float], ...] = (  # tree, value, bits
     (call("exp", 1), euler, 5.0),
     (call("exp", -1), 1 / euler, 6.0),
 )
-_RELATIVE_ROUNDING = 4e-16
-_MAX_RECOGNISED_BITS = 24.0  # a constant of so few bits equals a float of 53 bits by chance only rarely
 
 
-def nice_constants(value: float, tolerance: float) -> list[Expression]:
+def nice_constants(
+    value: float, tolerance: float, thresholds: NiceConstantThresholds = DEFAULT_NICE_CONSTANTS
+) -> list[Expression]:
     """Return the constants within ``tolerance`` of a measured value, with the fewest bits first.
 
     Args:
         value: The measured number.
         tolerance: Largest difference; a rounding error is always allowed.
+        thresholds: Which constants are considered.
 
     Returns:
-        Among others 0, integers, p/q with q ≤ 12 and the nearest with q ≤ 500, decimals of at most six
-        digits, p/q times π, 1/π, π², √π, e and √(p/q). Fractions that are decimals of one digit (0.3) are
-        returned as decimals.
+        By default, among others 0, integers, p/q with q ≤ 12 and the nearest with q ≤ 500, decimals of at
+        most six digits, p/q times π, 1/π, π², √π, e and √(p/q). Fractions that are decimals of one digit
+        (0.3) are returned as decimals.
     """
-    return [tree for _, tree in rank_constants(value, tolerance)]
+    return [tree for _, tree in rank_constants(value, tolerance, thresholds)]
 
 
 @lru_cache(maxsize=4096)
-def recognise_constant(value: float) -> Expression:
+def recognise_constant(
+    value: float, thresholds: NiceConstantThresholds = DEFAULT_NICE_CONSTANTS
+) -> Expression:
     """Return the constant that a float equals to within rounding, or the float if there is none."""
-    bits, tree = next(iter(rank_constants(value, 0.0)), (inf, ZERO))
-    return tree if bits <= _MAX_RECOGNISED_BITS else number(value)
+    bits, tree = next(iter(rank_constants(value, 0.0, thresholds)), (inf, ZERO))
+    return tree if bits <= thresholds.max_recognised_bits else number(value)
 
 
-def rank_constants(value: float, tolerance: float) -> list[tuple[float, Expression]]:
+def rank_constants(
+    value: float, tolerance: float, thresholds: NiceConstantThresholds = DEFAULT_NICE_CONSTANTS
+) -> list[tuple[float, Expression]]:
     """Return the constants of ``nice_constants``, each with its description length in bits."""
     if not isfinite(value):
         return []
     zero = [(0.0, ZERO)] if abs(value) <= tolerance or value == 0 else []
-    tolerance = max(tolerance, _RELATIVE_ROUNDING * abs(value))
+    tolerance = max(tolerance, thresholds.relative_rounding * abs(value))
     found: dict[float, tuple[float, Callable[[], Expression]]] = {}
-    for bits, constant, write in _generate_candidates(value):
+    for bits, constant, write in _generate_candidates(value, thresholds):
         if constant != 0 and abs(constant - value) <= tolerance:
             found[constant] = min((bits, write), found.get(constant, (inf, write)), key=lambda pair: pair[0])
     return zero + sorted(((bits, write()) for bits, write in found.values()), key=lambda pair: pair[0])
 
 
-def _generate_candidates(value: float) -> Iterator[tuple[float, float, Callable[[], Expression]]]:
+def _generate_candidates(
+    value: float, limits: NiceConstantThresholds
+) -> Iterator[tuple[float, float, Callable[[], Expression]]]:
     """Yield (bits, value, function that builds the tree) of the nearest constants of every kind."""
-    for bits, p, q in _nearest_fractions(value):
-        yield bits, p / q, partial(_build_number, p, q)
-    for bits, decimal in _nearest_decimals(value):
-        yield bits, decimal, partial(_build_number, *decimal.as_integer_ratio())
+    for bits, p, q in _nearest_fractions(value, limits):
+        yield bits, p / q, partial(_build_number, p, q, limits)
+    for bits, decimal in _nearest_decimals(value, limits.max_decimal_digits):
+        yield bits, decimal, partial(_build_number, *decimal.as_integer_ratio(), limits)
     for unit, size, price in _UNITS:
-        for bits, p, q in _nearest_fractions(value / size):
-            if abs(p) <= _MAX_MULTIPLE:
+        for bits, p, q in _nearest_fractions(value / size, limits):
+            if abs(p) <= limits.max_multiple:
                 yield bits + price, p / q * size, partial(mul, Fraction(p, q), unit)
     sign = -1 if value < 0 else 1
-    for bits, p, q in _nearest_fractions(value * value):
-        if 0 < p <= _MAX_MULTIPLE:
+    for bits, p, q in _nearest_fractions(value * value, limits):
+        if 0 < p <= limits.max_multiple:
             yield bits + 3.0, sign * sqrt(p / q), partial(_build_root, sign, p, q)
 
 
@@ -87,16 +90,16 @@ def _build_root(sign: int, p: int, q: int) -> Expression:
     return mul(Fraction(sign, q), power(p * q, HALF))
 
 
-def _nearest_fractions(value: float) -> Iterator[tuple[float, int, int]]:
-    """Yield (bits, p, q) of the nearest fraction of every denominator up to 12, and of the best up to 500."""
-    if abs(value) > _MAX_FRACTION_VALUE:
+def _nearest_fractions(value: float, limits: NiceConstantThresholds) -> Iterator[tuple[float, int, int]]:
+    """Yield (bits, p, q) of the nearest fraction of every small denominator, and of the best other one."""
+    if abs(value) > limits.max_fraction_value:
         return
-    for q in range(1, _MAX_SMALL_DENOMINATOR + 1):
+    for q in range(1, limits.max_small_denominator + 1):
         p = round(value * q)
         if gcd(p, q) == 1:
             yield _integer_bits(p) + (_integer_bits(q) if q > 1 else 0.0), p, q
-    best = Fraction(value).limit_denominator(_MAX_DENOMINATOR)
-    if best.denominator > _MAX_SMALL_DENOMINATOR:
+    best = Fraction(value).limit_denominator(limits.max_denominator)
+    if best.denominator > limits.max_small_denominator:
         yield (
             _integer_bits(best.numerator) + _integer_bits(best.denominator),
             best.numerator,
@@ -104,17 +107,17 @@ def _nearest_fractions(value: float) -> Iterator[tuple[float, int, int]]:
         )
 
 
-def _build_number(p: int, q: int) -> Expression:
+def _build_number(p: int, q: int, limits: NiceConstantThresholds) -> Expression:
     """Return p/q as a fraction or a decimal: 1/4 rather than 0.25, but 0.3 rather than 3/10, 2.5 than 5/2."""
     longer = len(repr(p / q)) - len(f"{p}/{q}")
-    is_decimal = q > _MAX_SMALL_DENOMINATOR and 10**_MAX_DECIMAL_DIGITS % q == 0
+    is_decimal = q > limits.max_small_denominator and 10**limits.max_decimal_digits % q == 0
     as_decimal = q in (5, 10) or is_decimal or longer < 0 or (longer == 0 and abs(p) > 3)
     return number(p / q) if as_decimal else number(Fraction(p, q))
 
 
-def _nearest_decimals(value: float) -> Iterator[tuple[float, float]]:
-    """Yield (bits, decimal): the value rounded to one, two, … six significant digits."""
-    for digits in range(1, _MAX_DECIMAL_DIGITS + 1):
+def _nearest_decimals(value: float, most: int) -> Iterator[tuple[float, float]]:
+    """Yield (bits, decimal): the value rounded to one, two, … ``most`` significant digits."""
+    for digits in range(1, most + 1):
         text = f"{value:.{digits - 1}e}"
         exponent = int(text.partition("e")[2])
         if not isfinite(float(text)):  # rounding up the largest float overflows

@@ -16,7 +16,6 @@ from kan_engine.data.encoding import Encoding
 from kan_engine.errors import NotExportable
 from kan_engine.expressions.printing.infix import Names, quote_column, table_column
 
-MAX_QUOTED_CHARACTERS = 60  # of a name or a category in a comment or message
 MAX_SPREADSHEET_TEXT_CHARACTERS = 255  # of a text literal in a spreadsheet formula
 
 
@@ -146,9 +145,7 @@ def _describe_condition(definition: Mapping[str, Any]) -> str:
     return "is missing"
 
 
-def quote_value(value: Any) -> str:
-    """Return a name or a category in quotes, truncated to ``MAX_QUOTED_CHARACTERS``."""
+def quote_value(value: Any, max_characters: int = 60) -> str:
+    """Return a name or a category in quotes, truncated to ``max_characters`` for a comment or message."""
     text = str(value)
-    return (
-        "'" + (text if len(text) <= MAX_QUOTED_CHARACTERS else text[: MAX_QUOTED_CHARACTERS - 1] + "…") + "'"
-    )
+    return "'" + (text if len(text) <= max_characters else text[: max_characters - 1] + "…") + "'"

@@ -8,6 +8,7 @@ One algorithm writes all languages: sums with signs, products as quotients, pare
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum, auto
 from fractions import Fraction
 from functools import partial
 
@@ -35,8 +36,17 @@ from kan_engine.expressions.printing.identifiers import C_WORDS, JAVASCRIPT_WORD
 
 Names = Mapping[str, str]
 
-SUM, PRODUCT, POWER, ATOM = range(4)
-"""Precedence of a piece of text, in ascending order."""
+
+class Precedence(IntEnum):
+    """Precedence of a piece of text, in ascending order."""
+
+    SUM = auto()
+    PRODUCT = auto()
+    POWER = auto()
+    ATOM = auto()
+
+
+SUM, PRODUCT, POWER, ATOM = Precedence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +138,7 @@ class _Writer:
         text, precedence = self.piece(tree)
         return text if precedence >= needed else f"({text})"
 
-    def piece(self, tree: Expression) -> tuple[str, int]:
+    def piece(self, tree: Expression) -> tuple[str, Precedence]:
         match tree:
             case Variable(name):
                 result = self.names[name], ATOM
@@ -160,7 +170,7 @@ class _Writer:
         text = self.write_operand(body, PRODUCT)
         return (self.dialect.minus_power if "^" in text else "-") + text
 
-    def product(self, tree: Expression) -> tuple[str, int]:
+    def product(self, tree: Expression) -> tuple[str, Precedence]:
         """Write a positive number, a power or a product."""
         above, below = split_quotient(tree)
         if below:
@@ -195,7 +205,7 @@ class _Writer:
         text = self.factors(factors)
         return f"({text})" if len(factors) > 1 or self.piece(factors[0])[1] == PRODUCT else text
 
-    def power(self, tree: Pow) -> tuple[str, int]:
+    def power(self, tree: Pow) -> tuple[str, Precedence]:
         if tree.exponent == HALF:
             return self.call("sqrt", tree.base), ATOM
         template = self.dialect.power if is_whole(tree.exponent) else self.dialect.real_power

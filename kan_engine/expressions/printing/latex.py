@@ -22,6 +22,7 @@ from kan_engine.expressions.printing.infix import (
     POWER,
     PRODUCT,
     SUM,
+    Precedence,
     is_whole,
     split_quotient,
     split_sign,
@@ -77,7 +78,7 @@ def symbols(names: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _piece(tree: Expression, symbols: Mapping[str, str]) -> tuple[str, int]:
+def _piece(tree: Expression, symbols: Mapping[str, str]) -> tuple[str, Precedence]:
     """Return text and its precedence."""
     match tree:
         case Variable(name):
@@ -118,7 +119,7 @@ def _sum(terms: tuple[Expression, ...], symbols: Mapping[str, str]) -> str:
     return text.removeprefix(" + ").lstrip()
 
 
-def _product(tree: Expression, symbols: Mapping[str, str]) -> tuple[str, int]:
+def _product(tree: Expression, symbols: Mapping[str, str]) -> tuple[str, Precedence]:
     """Write a positive number, a power or a product."""
     above, below = split_quotient(tree)
     if below:
@@ -158,7 +159,7 @@ def _needs_dot(left: str, right: str) -> bool:
     )
 
 
-def _number(text: str) -> tuple[str, int]:
+def _number(text: str) -> tuple[str, Precedence]:
     mantissa, has_exponent, exponent = text.partition("e")
     if not has_exponent:
         return mantissa, ATOM
@@ -166,7 +167,7 @@ def _number(text: str) -> tuple[str, int]:
     return (ten, POWER) if mantissa == "1" else (rf"{mantissa} \cdot {ten}", PRODUCT)
 
 
-def _power(tree: Pow, symbols: Mapping[str, str]) -> tuple[str, int]:
+def _power(tree: Pow, symbols: Mapping[str, str]) -> tuple[str, Precedence]:
     exponent = _piece(tree.exponent, symbols)[0]
     if tree.exponent == HALF:
         return rf"\sqrt{{{_piece(tree.base, symbols)[0]}}}", ATOM
@@ -176,7 +177,7 @@ def _power(tree: Pow, symbols: Mapping[str, str]) -> tuple[str, int]:
     return f"{_write_operand(tree.base, ATOM, symbols)}^{{{exponent}}}", POWER
 
 
-def _call(function: str, argument: str) -> tuple[str, int]:
+def _call(function: str, argument: str) -> tuple[str, Precedence]:
     if function == "exp":
         return f"e^{{{argument}}}", POWER
     if function == "abs":

@@ -14,7 +14,7 @@ from kan_engine.expressions.printing import latex
 
 _NAME_COMMAND = re.compile(r"\\(?:mathrm|textrm)\{((?:\\.|\$[^$]*\$|[^{}\\$])*)\}")
 _BETWEEN_FACTORS = re.compile(r"(?<![+-])(?<!\\cdot) (?![+-]|\\cdot)")
-_FIRST_PLACEHOLDER = 0xE000  # code points for private use: each becomes one symbol, and no name contains them
+_FIRST_PLACEHOLDER = ord("\ue000")  # for private use: each becomes one symbol, and no name contains them
 _PLACEHOLDER = re.compile("<mi>([\ue000-\uf8ff])</mi>")
 
 

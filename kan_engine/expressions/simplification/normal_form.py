@@ -12,7 +12,7 @@ from math import pi
 import numpy as np
 
 from kan_engine.expressions.library import LIBRARY
-from kan_engine.expressions.nice_constants import recognise_constant, root_of_fraction
+from kan_engine.expressions.nice_constants import root_of_fraction
 from kan_engine.expressions.nodes import (
     HALF,
     MINUS_ONE,
@@ -46,9 +46,6 @@ from kan_engine.expressions.simplification.terms import (
     starts_negative,
 )
 
-_NEGLIGIBLE_RATIO = 1e-15
-_MAX_EXPONENT_SHIFT = 100.0  # largest |c| for which exp(c + …) becomes exp(c)·exp(…)
-
 
 def canonicalize(tree: Expression, sample: CheckRows) -> Expression:
     """Return the canonical form of the tree, built node by node from the leaves."""
@@ -63,7 +60,7 @@ def _canonicalize_node(tree: Expression, sample: CheckRows) -> Expression:
     node = rebuild(tree, parts) if parts else tree
     match node:
         case Number(value):
-            tidied = recognise_constant(value) if isinstance(value, float) else node
+            tidied = sample.recognise(value) if isinstance(value, float) else node
         case Add(terms):
             tidied = canonical_sum(terms, sample)
         case Mul(factors):
@@ -105,9 +102,9 @@ def _add_constants(
             for kind, values in coefficients.items()
             for value in values
         ]
-        summed = sum(parts)
-        cancelled = abs(summed) <= 4e-16 * len(parts) * max(map(abs, parts))
-        return [ZERO if cancelled else recognise_constant(summed)]
+        summed, rounding = sum(parts), sample.thresholds.constants.relative_rounding
+        cancelled = abs(summed) <= rounding * len(parts) * max(map(abs, parts))
+        return [ZERO if cancelled else sample.recognise(summed)]
     return [mul(number(sum(values, Fraction(0))), kind) for kind, values in coefficients.items()]
 
 
@@ -118,10 +115,8 @@ def _drop_negligible(terms: list[Expression], sample: CheckRows) -> list[Express
         values = np.abs(np.asarray(sample.values(term)))
         values = values[np.isfinite(values)]
         sizes.append(float(values.max()) if values.size else float("inf"))
-    largest = max(sizes, default=0.0)
-    return [
-        term for term, size in zip(terms, sizes, strict=True) if size > _NEGLIGIBLE_RATIO * largest
-    ] or terms
+    least = sample.thresholds.negligible_ratio * max(sizes, default=0.0)
+    return [term for term, size in zip(terms, sizes, strict=True) if size > least] or terms
 
 
 # --- products ---------------------------------------------------------------------------------------
@@ -150,7 +145,7 @@ def canonical_product(factors: Iterable[Expression], sample: CheckRows) -> Expre
     constants = [factor for factor in merged if is_constant(factor)]
     if isinstance(coefficient, float) or any(contains_float(factor) for factor in constants):
         value = float(coefficient) * float(np.prod([sample.values(factor) for factor in constants]))
-        merged = [recognise_constant(value), *(factor for factor in merged if factor not in constants)]
+        merged = [sample.recognise(value), *(factor for factor in merged if factor not in constants)]
         coefficient = Fraction(1)
     return mul(number(coefficient), *sorted(flat_parts(merged, Mul), key=factor_order))
 
@@ -194,11 +189,11 @@ def canonical_power(base: Expression, exponent: Expression, sample: CheckRows) -
             result = power(base, exponent)
     match result:
         case Number(float() as value):
-            return recognise_constant(value)
+            return sample.recognise(value)
     return result
 
 
-_MINUS_HALF = Number(Fraction(-1, 2))
+_MINUS_HALF = mul(MINUS_ONE, HALF)
 
 
 def _power_of_product(factors: tuple[Expression, ...], exponent: Expression, sample: CheckRows) -> Expression:
@@ -253,7 +248,7 @@ def _fold_constant_call(function: str, argument: Expression, sample: CheckRows) 
     value = float(sample.values(node))
     if not np.isfinite(value):
         return node
-    known = recognise_constant(value)
+    known = sample.recognise(value)
     if contains_float(argument):
         return known
     return known if isinstance(known, Number) and abs(known.value) in _EXACT_VALUES else node
@@ -272,9 +267,9 @@ def _canonical_exp(argument: Expression, sample: CheckRows) -> Expression:
             case _ if (
                 isinstance(term, Number)
                 and isinstance(term.value, float)
-                and abs(term.value) < _MAX_EXPONENT_SHIFT
+                and abs(term.value) < sample.thresholds.max_exponent_shift
             ):
-                factors.append(recognise_constant(float(np.exp(term.value))))
+                factors.append(sample.recognise(float(np.exp(term.value))))
             case _:
                 rest.append(term)
     if not factors:
@@ -378,7 +373,7 @@ def _split_quarter_turns(argument: Expression, sample: CheckRows, period: int) -
         return quarters % period, canonical_sum(rest, sample)
     turns = round(shift / (period * pi / 2))
     if turns and any(contains_float(term) for term in phase):
-        return 0, canonical_sum([*rest, recognise_constant(shift - turns * period * pi / 2)], sample)
+        return 0, canonical_sum([*rest, sample.recognise(shift - turns * period * pi / 2)], sample)
     return 0, argument
 
 

@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kan_engine.expressions.evaluation import evaluate_node
+from kan_engine.expressions.nice_constants import recognise_constant
 from kan_engine.expressions.nodes import Expression, children
-
-_RELATIVE_TOLERANCE = 1e-12
-_PEAK_TOLERANCE = 2e-14  # relative to the largest value: rounding errors where a sum crosses zero
+from kan_engine.expressions.thresholds import SimplificationThresholds
 
 
 class CheckRows:
@@ -20,10 +19,16 @@ class CheckRows:
         tidied: Canonical forms computed on these rows.
         expansions: Terms of expanded trees; None if there are too many.
         forbidden: Functions that rewriting must not introduce.
+        thresholds: Of the simplification on these rows.
     """
 
-    def __init__(self, columns: Mapping[str, NDArray[Any]], forbidden: frozenset[str] = frozenset()) -> None:
-        self.forbidden = forbidden
+    def __init__(
+        self,
+        columns: Mapping[str, NDArray[Any]],
+        forbidden: frozenset[str],
+        thresholds: SimplificationThresholds,
+    ) -> None:
+        self.forbidden, self.thresholds = forbidden, thresholds
         self._columns = columns
         self._values: dict[Expression, Any] = {}
         self.tidied: dict[Expression, Expression] = {}
@@ -45,6 +50,10 @@ class CheckRows:
             return 0
         return 1 if (values > 0).all() else -1 if (values < 0).all() else 0
 
+    def recognise(self, value: float) -> Expression:
+        """Return the constant that a float equals to within rounding, or the float if there is none."""
+        return recognise_constant(value, self.thresholds.constants)
+
     def are_equal(self, before: Expression, after: Expression) -> bool:
         """Whether both have the same values, to rounding, where the first is finite; False if it never is."""
         old, new = np.broadcast_arrays(self.values(before), self.values(after))
@@ -53,5 +62,6 @@ class CheckRows:
             return False
         old, new = old[good], new[good]
         with np.errstate(all="ignore"):
-            allowed = _RELATIVE_TOLERANCE * np.abs(old) + _PEAK_TOLERANCE * np.abs(old).max()
+            limits = self.thresholds
+            allowed = limits.relative_tolerance * np.abs(old) + limits.peak_tolerance * np.abs(old).max()
             return bool((np.abs(new - old) <= allowed).all())  # false for NaN

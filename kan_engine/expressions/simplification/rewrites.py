@@ -38,12 +38,6 @@ from kan_engine.expressions.simplification.normal_form import (
 from kan_engine.expressions.simplification.numeric_equivalence import CheckRows
 from kan_engine.expressions.simplification.terms import split_coefficient
 
-_MAX_EXPANDED_TERMS = 36  # of an expanded sum
-_MAX_EXPANDED_POWER = 6
-_MAX_PAIRED_TERMS = 12
-_MAX_FACTORS_TRIED = 6
-_MAX_NUMBER_CHARACTERS = 4  # characters of a number: 2.4, 0.25, 15.0
-
 
 def generate_rewrites(node: Expression, sample: CheckRows) -> Iterator[Expression]:
     """Yield other forms of a canonical node; rules for its children alone are not applied."""
@@ -81,7 +75,7 @@ def _rewrite_sum(node: Add, sample: CheckRows) -> Iterator[Expression]:
             yield form
     yield from _factor_out_number(node, sample)
     yield from _factor_out_partially(node, sample)
-    if len(node.terms) <= _MAX_PAIRED_TERMS:
+    if len(node.terms) <= sample.thresholds.max_paired_terms:
         yield from _join_pairs(node.terms, sample)
         yield from _complete_squares(node.terms, sample)
 
@@ -104,11 +98,11 @@ def _compute_expansion(tree: Expression, sample: CheckRows) -> tuple[Expression,
         case Add(terms):
             parts = [_expand_terms(term, sample) for term in terms]
             flat = tuple(term for part in parts if part is not None for term in part)
-            return None if None in parts or len(flat) > _MAX_EXPANDED_TERMS else flat
+            return None if None in parts or len(flat) > sample.thresholds.max_expanded_terms else flat
         case Mul(factors):
             return _multiply_sums([_expand_terms(factor, sample) for factor in factors], sample)
         case Pow(Add() as base, Number(exponent)) if (
-            2 <= exponent <= _MAX_EXPANDED_POWER and exponent % 1 == 0
+            2 <= exponent <= sample.thresholds.max_expanded_power and exponent % 1 == 0
         ):
             return _multiply_sums([_expand_terms(base, sample)] * int(exponent), sample)
     return (tree,)
@@ -122,7 +116,7 @@ def _multiply_sums(
         return (canonical_product([factor[0] for factor in factors if factor is not None], sample),)
     terms: tuple[Expression, ...] = (ONE,)
     for factor in factors:
-        if factor is None or len(terms) * len(factor) > _MAX_EXPANDED_TERMS:
+        if factor is None or len(terms) * len(factor) > sample.thresholds.max_expanded_terms:
             return None
         summed = canonical_sum(
             [canonical_product([term, other], sample) for term in terms for other in factor], sample
@@ -191,12 +185,9 @@ def _factor_out(
 def _factor_out_number(node: Add, sample: CheckRows) -> Iterator[Expression]:
     """Yield c · (…) for coefficients c of several terms, if no long numbers result."""
     sizes = Counter(_magnitude(split_coefficient(term)[0]) for term in node.terms)
+    longest = sample.thresholds.max_number_characters
     for size, count in sizes.items():
-        if (
-            size != 1
-            and count > 1
-            and all(len(repr(float(other / size))) <= _MAX_NUMBER_CHARACTERS for other in sizes)
-        ):
+        if size != 1 and count > 1 and all(len(repr(float(other / size))) <= longest for other in sizes):
             yield _factor_out(number(size), node.terms, (), sample)
 
 
@@ -204,7 +195,7 @@ def _factor_out_partially(node: Add, sample: CheckRows) -> Iterator[Expression]:
     """Yield b · (…) + rest for the most common bases of several terms: x*y + x*z + w → x*(y + z) + w."""
     bases = [dict(_bases(term)) for term in node.terms]
     counts = Counter(base for found in bases for base in found if not is_constant(base))
-    for base, count in counts.most_common(_MAX_FACTORS_TRIED):
+    for base, count in counts.most_common(sample.thresholds.max_factors_tried):
         if not count > 1:
             break
         for sign in (1, -1):
@@ -279,7 +270,7 @@ def _apply_identities(
     """
     rest = canonical_product([first, canonical_power(factor, MINUS_ONE, sample)], sample)
     ratio = canonical_product([second, canonical_power(rest, MINUS_ONE, sample)], sample)
-    double = canonical_product([number(Fraction(2)), rest], sample)
+    double = _double(rest, sample)
     match factor:
         case Pow(Call("sin" | "cos" as name, u), Number(exponent)) if exponent == 2:
             other = power(call(_COFUNCTIONS[name], u), 2)
@@ -302,6 +293,10 @@ def _apply_identities(
             _reciprocal_exponential(u, -1, sample),
         ):
             yield mul(double, call("cosh" if ratio == _reciprocal_exponential(u, 1, sample) else "sinh", u))
+
+
+def _double(tree: Expression, sample: CheckRows) -> Expression:
+    return canonical_product([number(Fraction(2)), tree], sample)
 
 
 _COFUNCTIONS = {"sin": "cos", "cos": "sin"}
@@ -367,9 +362,10 @@ def _distribute_factors(factors: tuple[Expression, ...], sample: CheckRows) -> I
     sums += [
         (f, -1) for f in factors if isinstance(f, Pow) and isinstance(f.base, Add) and f.exponent == MINUS_ONE
     ]
-    for holder, sign in sums[:_MAX_FACTORS_TRIED]:
+    most = sample.thresholds.max_factors_tried
+    for holder, sign in sums[:most]:
         others = [f for f in factors if f != holder and (sign == 1 or _is_exponential(f))]
-        for factor in others[:_MAX_FACTORS_TRIED]:
+        for factor in others[:most]:
             moved = factor if sign == 1 else canonical_power(factor, MINUS_ONE, sample)
             inner = holder if isinstance(holder, Add) else children(holder)[0]
             summed = canonical_sum(
@@ -404,9 +400,7 @@ def _join_function_pairs(factors: tuple[Expression, ...], sample: CheckRows) -> 
 
 
 _PAIR_IDENTITIES: dict[tuple[str, str, bool], Callable[[Expression, CheckRows], Expression]] = {
-    ("sin", "cos", True): lambda u, sample: mul(
-        HALF, call("sin", canonical_product([number(Fraction(2)), u], sample))
-    ),
+    ("sin", "cos", True): lambda u, sample: mul(HALF, call("sin", _double(u, sample))),
     ("sin", "cos", False): lambda u, _: call("tan", u),
     ("tan", "cos", True): lambda u, _: call("sin", u),
     ("sinh", "cosh", False): lambda u, _: call("tanh", u),

@@ -26,7 +26,6 @@ from kan_engine.expressions.nodes import (
     Pow,
     Variable,
     children,
-    number,
     rebuild,
     substitute,
     variables,
@@ -37,16 +36,14 @@ from kan_engine.expressions.simplification.normal_form import canonicalize
 from kan_engine.expressions.simplification.numeric_equivalence import CheckRows
 from kan_engine.expressions.simplification.rewrites import generate_rewrites
 from kan_engine.expressions.sympy_bridge import from_sympy, to_sympy
+from kan_engine.expressions.thresholds import (
+    DEFAULT_NICE_CONSTANTS,
+    DEFAULT_SIMPLIFICATION,
+    NiceConstantThresholds,
+    SimplificationThresholds,
+)
 
 __all__ = ["from_sympy", "nice_constants", "simplify", "snap_floats", "to_sympy"]
-
-_SAMPLE_ROWS = 60
-_MAX_TRIALS = 200  # forms tried for one formula
-_MAX_SYMPY_NODES = 80  # SymPy may take seconds for larger formulas
-_MAX_FACTORED_TERMS = 12
-_MAX_ROUNDS = 4
-_MAX_EXTRA_NODES = 1  # by which the result may be longer than the formula: exp(3*x) for exp(x)**3
-_MAX_DETOUR_NODES = 3  # by which a form may be longer before its children are simplified
 
 
 def simplify(
@@ -55,6 +52,7 @@ def simplify(
     should_stop: Callable[[], bool] = lambda: False,
     *,
     forbidden: frozenset[str] = frozenset(),
+    thresholds: SimplificationThresholds = DEFAULT_SIMPLIFICATION,
 ) -> Expression:
     """Return the shortest canonical form found that has the tree's values on every row of ``columns``.
 
@@ -66,25 +64,31 @@ def simplify(
         columns: The rows on which the values of the result must be equal.
         should_stop: Called between trials; true returns the best form so far.
         forbidden: Functions that the result must not contain unless the tree does.
+        thresholds: How long to search, and when two forms are equal.
     """
     if any(isinstance(node, Parameter) for node in walk(tree)) or not variables(tree):
         return tree
     used = {name: np.asarray(columns[name], dtype=np.float64) for name in variables(tree)}
     unwanted = forbidden - list_functions(tree)
-    every_row = CheckRows(used, unwanted)
+    every_row = CheckRows(used, unwanted, thresholds)
     if not every_row.are_equal(tree, tree):  # no finite value
         return tree
-    for sample in (CheckRows(_select_rows(used), unwanted), every_row):
+    some_rows = CheckRows(_select_rows(used, thresholds.max_sample_rows), unwanted, thresholds)
+    for sample in (some_rows, every_row):
         for form in _generate_forms(tree, sample, should_stop):
             for result in (to_display_form(form), form):
-                is_short = complexity(result) <= complexity(tree) + _MAX_EXTRA_NODES
+                is_short = complexity(result) <= complexity(tree) + thresholds.max_extra_nodes
                 if is_short and every_row.are_equal(tree, result) and not unwanted & list_functions(result):
                     return result
     return tree
 
 
 def snap_floats(
-    tree: Expression, accepts: Callable[[Expression], bool], relative_tolerance: float = 1e-8
+    tree: Expression,
+    accepts: Callable[[Expression], bool],
+    relative_tolerance: float = 1e-8,
+    *,
+    thresholds: NiceConstantThresholds = DEFAULT_NICE_CONSTANTS,
 ) -> Expression:
     """Replace measured numbers one by one by nice constants, if the caller accepts the result.
 
@@ -93,7 +97,7 @@ def snap_floats(
     for value in [
         node.value for node in walk(tree) if isinstance(node, Number) and isinstance(node.value, float)
     ]:
-        for constant in nice_constants(value, relative_tolerance * abs(value)):
+        for constant in nice_constants(value, relative_tolerance * abs(value), thresholds):
             candidate = _replace_part(tree, Number(value), constant)
             if candidate != tree and accepts(candidate):
                 tree = candidate
@@ -108,10 +112,10 @@ def _replace_part(tree: Expression, old: Expression, new: Expression) -> Express
     return rebuild(tree, [_replace_part(part, old, new) for part in parts]) if parts else tree
 
 
-def _select_rows(columns: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-    """Return evenly spaced rows of the table, and those with the extremes of each column."""
+def _select_rows(columns: Mapping[str, NDArray[np.float64]], most: int) -> dict[str, NDArray[np.float64]]:
+    """Return at most ``most`` evenly spaced rows of the table, and those with the extremes of each column."""
     rows = min(len(column) for column in columns.values())
-    chosen = set(np.linspace(0, rows - 1, min(rows, _SAMPLE_ROWS)).astype(int).tolist())
+    chosen = set(np.linspace(0, rows - 1, min(rows, most)).astype(int).tolist())
     for column in columns.values():
         chosen |= (
             {int(np.nanargmin(column)), int(np.nanargmax(column))} if np.isfinite(column).any() else set()
@@ -123,11 +127,11 @@ def _generate_forms(
     tree: Expression, sample: CheckRows, should_stop: Callable[[], bool]
 ) -> Iterator[Expression]:
     """Yield results, best first; all are equal on the rows of ``sample``, but maybe not on other rows."""
-    start = canonicalize(tree, sample)
+    start, limits = canonicalize(tree, sample), sample.thresholds
     search = _Search(sample, should_stop)
     best = search.find_shortest(start)
-    if complexity(best) <= _MAX_SYMPY_NODES and not should_stop():
-        for form in _sympy_forms(best):
+    if complexity(best) <= limits.max_sympy_nodes and not should_stop():
+        for form in _sympy_forms(best, limits):
             candidate = canonicalize(form, sample)
             if sample.are_equal(best, candidate):
                 best = min(best, search.find_shortest(candidate), key=cost)
@@ -153,7 +157,7 @@ class _Search:
     def __init__(self, sample: CheckRows, should_stop: Callable[[], bool]) -> None:
         self._sample = sample
         self._should_stop = should_stop
-        self._trials = _MAX_TRIALS
+        self._trials = sample.thresholds.max_trials
         self._known: dict[Expression, Expression] = {}
 
     def find_shortest(self, tree: Expression) -> Expression:
@@ -166,7 +170,7 @@ class _Search:
     def _descend(self, tree: Expression) -> Expression:
         parts = [self.find_shortest(part) for part in children(tree)]
         best = self._canonicalize_checked(rebuild(tree, parts), tree) if parts else tree
-        for _ in range(_MAX_ROUNDS):
+        for _ in range(self._sample.thresholds.max_rounds):
             better = self._improve(best)
             if better == best:
                 break
@@ -183,7 +187,8 @@ class _Search:
             candidate = self._canonicalize_checked(form, node)
             if self._sample.forbidden & list_functions(candidate):
                 continue
-            if candidate != node and complexity(candidate) <= complexity(node) + _MAX_DETOUR_NODES:
+            longest = complexity(node) + self._sample.thresholds.max_detour_nodes
+            if candidate != node and complexity(candidate) <= longest:
                 candidate = self._shorten_parts(candidate)
                 best = min(best, candidate, key=cost)
         return best
@@ -199,14 +204,15 @@ class _Search:
         return result if self._sample.are_equal(otherwise, result) else otherwise
 
 
-def _sympy_forms(tree: Expression) -> Iterator[Expression]:
+def _sympy_forms(tree: Expression, limits: SimplificationThresholds) -> Iterator[Expression]:
     """Yield forms by SymPy: of the whole tree, and with one exact polynomial in it factored."""
     symbols = {name: sympy.Symbol(f"x{place}") for place, name in enumerate(variables(tree))}
     names = {symbol.name: name for name, symbol in symbols.items()}
     for step in (sympy.factor_terms, sympy.together):
         yield from _apply_sympy(tree, step, symbols, names)
     for node in dict.fromkeys(walk(tree)):
-        if isinstance(node, Add) and len(node.terms) <= _MAX_FACTORED_TERMS and _is_polynomial(node):
+        is_short = isinstance(node, Add) and len(node.terms) <= limits.max_factored_terms
+        if is_short and _is_polynomial(node, limits.max_factored_exponent):
             for factored in _apply_sympy(node, sympy.factor, symbols, names):
                 yield substitute(tree, {node: factored})
 
@@ -225,18 +231,15 @@ def _apply_sympy(
             yield from_sympy(after, names)
 
 
-def _is_polynomial(tree: Expression) -> bool:
-    """Whether a tree is a polynomial with exact coefficients and exponents small enough to factor fast."""
+def _is_polynomial(tree: Expression, largest: int) -> bool:
+    """Whether a tree is a polynomial with exact coefficients and exponents of at most ``largest``."""
     match tree:
         case Number(value):
             return isinstance(value, Fraction)
         case Variable():
             return True
         case Add() | Mul():
-            return all(map(_is_polynomial, children(tree)))
-        case Pow(base, exponent):
-            return _is_polynomial(base) and exponent in _FACTORED_EXPONENTS
+            return all(_is_polynomial(part, largest) for part in children(tree))
+        case Pow(base, Number(exponent)):
+            return _is_polynomial(base, largest) and exponent % 1 == 0 and 2 <= exponent <= largest
     return False
-
-
-_FACTORED_EXPONENTS = frozenset(number(Fraction(n)) for n in range(2, 9))
