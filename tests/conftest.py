@@ -71,28 +71,18 @@ def shapes_unchecked() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def small_dictionary() -> Iterator[None]:
-    """Few products of terms and coarse grids, for tests of more than what is found: most time is theirs."""
-    from kan_engine.symbolic import dictionary_regression
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dictionary_regression, "MAX_FACTORS", 8)
-        patch.setattr(dictionary_regression, "MAX_SINGLES", 2)
-        patch.setattr(dictionary_regression, "MAX_PAIRS", 3)
-        patch.setattr(dictionary_regression, "MAX_TRIPLES", 1)
-        dictionary_regression._build_nice_terms.cache_clear()
-        yield
-    dictionary_regression._build_nice_terms.cache_clear()
-
-
-@pytest.fixture(scope="module")
-def coarse_structures() -> Iterator[None]:
-    """The grids of few inputs are as coarse as all others in the searches of the service."""
+    """Jobs have few products of terms and coarse grids, since most time is theirs."""
+    from tests.support.engine.readings import SMALL_DICTIONARY
     from worker.pipelines import search_config
 
+    limits = search_config.THRESHOLDS
+    few = replace(
+        limits,
+        symbolic=replace(limits.symbolic, closed_forms=SMALL_DICTIONARY.closed_forms),
+        structure=replace(limits.structure, few_input_grid_sizes=limits.structure.grid_sizes),
+    )
     with pytest.MonkeyPatch.context() as patch:
-        thresholds = search_config.THRESHOLDS
-        coarse = replace(thresholds.structure, few_input_grid_sizes=thresholds.structure.grid_sizes)
-        patch.setattr(search_config, "THRESHOLDS", replace(thresholds, structure=coarse))
+        patch.setattr(search_config, "THRESHOLDS", few)
         yield
 
 

@@ -17,6 +17,7 @@ from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThreshol
 from kan_engine.discovery.univariate_law import find_univariate_law
 from kan_engine.expressions.evaluation import Expression, Variable, mul, power
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
+from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 
 
 def find_power_product_law(
@@ -25,6 +26,7 @@ def find_power_product_law(
     should_stop: Callable[[], bool] = lambda: False,
     *,
     thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
+    symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC,
 ) -> Expression | None:
     """Return a law y = f(Π x^q) with integer q, or None if none holds to rounding error.
 
@@ -33,11 +35,12 @@ def find_power_product_law(
         validation: Columns and target of other rows, on which the law has to hold.
         should_stop: Called before every search for closed forms; once true, the search ends.
         thresholds: Decision numbers.
+        symbolic: Of closed forms and their constants.
     """
     index = _find_index(fit, thresholds)
     if index is None:
         return None
-    return find_univariate_law(index, fit, validation, should_stop, thresholds=thresholds)
+    return find_univariate_law(index, fit, validation, should_stop, thresholds=thresholds, symbolic=symbolic)
 
 
 def _find_index(fit: ColumnsAndTarget, thresholds: DiscoveryThresholds) -> Expression | None:

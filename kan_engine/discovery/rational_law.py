@@ -27,9 +27,11 @@ from kan_engine.expressions.evaluation import (
     number,
 )
 from kan_engine.expressions.nice_constants import nice_constants
+from kan_engine.expressions.thresholds import NiceConstantThresholds
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm, compute_rmse
-from kan_engine.symbolic.constant_snapping import MAX_EXACT_ERROR, finalize_formula
+from kan_engine.symbolic.constant_snapping import finalize_formula
 from kan_engine.symbolic.extraction import INVERSE_TRANSFORMS
+from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.symbolic.univariate_fit import Array
 
 TARGET_TRANSFORMS = ("identity", "square", "cos", "sin")
@@ -42,6 +44,7 @@ def find_rational_law(
     *,
     angles: bool = False,
     thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
+    symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC,
 ) -> Expression | None:
     """Return a law T⁻¹(P/Q) with few terms, or None if none holds to rounding error.
 
@@ -51,6 +54,7 @@ def find_rational_law(
         should_stop: Called before every decomposition; once true, the search ends.
         angles: Whether one or two columns enter by their cosines and sines.
         thresholds: Decision numbers.
+        symbolic: Of the constants of the law.
     """
     columns, target = fit
     everything = _iterate_variable_sets(list(columns))
@@ -64,7 +68,9 @@ def find_rational_law(
             moved = TRANSFORMS[transform].forward(target)
             terms = _find_quotient(values, moved, most, should_stop, thresholds)
             is_short = terms is not None and terms.count <= thresholds.max_quotient_terms
-            tree = _build_law(terms, variables, transform, fit, validation) if terms and is_short else None
+            tree = None
+            if terms is not None and is_short:
+                tree = _build_law(terms, variables, transform, fit, validation, symbolic)
             if tree is not None:
                 return tree
             if should_stop():
@@ -217,12 +223,13 @@ def _build_law(
     transform: str,
     fit: ColumnsAndTarget,
     validation: ColumnsAndTarget,
+    symbolic: SymbolicThresholds,
 ) -> Expression | None:
     """Return the law with snapped constants if it holds on the validation rows, else None."""
     if not terms.above or not terms.below:
         return None
     values = np.array([*terms.above.values(), *terms.below.values()])
-    values = values / _find_nicest_unit(values)
+    values = values / _find_nicest_unit(values, symbolic.simplification.constants)
     free = [place for place, value in enumerate(values) if value != 1]
     slots: dict[int, Expression] = {place: Parameter(n) for n, place in enumerate(free)}
     factors = [slots.get(place, number(1)) for place in range(len(values))]
@@ -232,16 +239,16 @@ def _build_law(
     tree = INVERSE_TRANSFORMS[transform](add(*parts[:count]) / add(*parts[count:]))
     form = ParametricForm(tree, values[free])
     spread = float(np.std(validation[1])) or 1.0
-    if not compute_rmse(form, validation) < MAX_EXACT_ERROR * spread:
+    if not compute_rmse(form, validation) < symbolic.constants.max_exact_error * spread:
         return None
-    return finalize_formula(form, fit, validation)
+    return finalize_formula(form, fit, validation, thresholds=symbolic)
 
 
-def _find_nicest_unit(values: Array) -> float:
+def _find_nicest_unit(values: Array, thresholds: NiceConstantThresholds) -> float:
     """Return the coefficient that, as a divisor, turns most of the others into nice numbers."""
 
     def rate_unit(unit: float) -> tuple[int, float]:
-        others = values / unit
-        return sum(bool(nice_constants(float(v), 1e-8 * abs(float(v)))) for v in others), -abs(unit)
+        others = [float(v) for v in values / unit]
+        return sum(bool(nice_constants(v, 1e-8 * abs(v), thresholds)) for v in others), -abs(unit)
 
     return max((float(v) for v in values), key=rate_unit)

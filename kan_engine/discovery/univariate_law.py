@@ -15,8 +15,6 @@ from kan_engine.data.scaling import TRANSFORMS, is_defined
 from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.expressions.evaluation import Expression, Parameter, add, evaluate, power, substitute
 from kan_engine.symbolic.closed_forms import (
-    MAX_CLOSE_COMPLEXITY,
-    MAX_PLAIN_COMPLEXITY,
     Effort,
     find_closed_forms,
     select_best_forms,
@@ -32,6 +30,7 @@ from kan_engine.symbolic.constant_snapping import finalize_formula
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate
 from kan_engine.symbolic.extraction import INVERSE_TRANSFORMS
 from kan_engine.symbolic.noise_model import NoiseModel
+from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.symbolic.univariate_fit import FitPoints
 
 # Transforms of the target under which sums of terms are searched.
@@ -52,6 +51,7 @@ def find_univariate_law(
     floor: float | None = None,
     squared: bool = False,
     thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
+    symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC,
 ) -> Expression | None:
     """Return a law y = T⁻¹(f(variable)), or None if none holds to rounding error.
 
@@ -66,6 +66,7 @@ def find_univariate_law(
         floor: Error over the spread that counts as rounding error; default: ``univariate_rounding_error``.
         squared: Whether functions of the square of the variable are searched too.
         thresholds: Decision numbers.
+        symbolic: Of closed forms and their constants.
     """
     columns, target = fit
     spread = float(np.std(validation[1])) or 1.0
@@ -78,6 +79,8 @@ def find_univariate_law(
         (tree, FitPoints(evaluate(tree, columns)))
         for tree in _iterate_variables(variable, fit, validation, squared=squared)
     ]
+    noise = NoiseModel.exact(thresholds.univariate_rounding_error, symbolic)
+    forms = symbolic.closed_forms
     longer: list[tuple[int, ParametricForm]] = []
     for effort, side, (tree, axis) in product(Effort, sides, axes):
         if should_stop():
@@ -85,16 +88,19 @@ def find_univariate_law(
         if effort == Effort.SUMS and side not in SUM_TRANSFORMS:
             continue
         moved = np.asarray(TRANSFORMS[side].forward(target))
-        for edge in _find_plausible_candidates(axis, moved, effort, thresholds):
+        for edge in _find_plausible_candidates(axis, moved, effort, noise, thresholds):
             form = _build_form(edge, tree, side)
             better = refit_constants(form, fit, iterations=thresholds.refit_iterations)
             if compute_rmse(better, validation) < floor * spread:
+                is_plain = effort == Effort.PLAIN
                 if edge.complexity <= (
-                    MAX_PLAIN_COMPLEXITY if effort == Effort.PLAIN else MAX_CLOSE_COMPLEXITY
+                    forms.max_plain_complexity if is_plain else forms.max_close_complexity
                 ):
-                    return finalize_formula(better, fit, validation)
+                    return finalize_formula(better, fit, validation, thresholds=symbolic)
                 longer.append((edge.complexity, better))
-    return finalize_formula(min(longer, key=lambda pair: pair[0])[1], fit, validation) if longer else None
+    if not longer:
+        return None
+    return finalize_formula(min(longer, key=lambda pair: pair[0])[1], fit, validation, thresholds=symbolic)
 
 
 def _is_noisy(u: Array, y: Array, thresholds: DiscoveryThresholds) -> bool:
@@ -118,9 +124,8 @@ def _iterate_variables(
 
 
 def _find_plausible_candidates(
-    axis: FitPoints, moved: Array, effort: Effort, thresholds: DiscoveryThresholds
+    axis: FitPoints, moved: Array, effort: Effort, noise: NoiseModel, thresholds: DiscoveryThresholds
 ) -> list[Candidate]:
-    noise = NoiseModel.exact(thresholds.univariate_rounding_error)
     found = find_closed_forms(axis, moved, known=noise, effort=effort, raw=True)
     best = select_best_forms(found, noise, thresholds.max_refits)
     return [edge for edge in best if edge.error < thresholds.max_plausible_error]

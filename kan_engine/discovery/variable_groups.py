@@ -23,6 +23,7 @@ from kan_engine.discovery.power_product_law import is_primitive
 from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, evaluate, mul, power, substitute
 from kan_engine.expressions.simplification.simplify import simplify
+from kan_engine.expressions.thresholds import DEFAULT_SIMPLIFICATION, SimplificationThresholds
 from kan_engine.symbolic.constant_fitting import Array, ColumnsAndTarget
 
 GroupsAndFactor = tuple[dict[str, Expression], Expression]
@@ -71,10 +72,15 @@ class Reduction:
         factors = np.broadcast_to(evaluate(self.factor, columns), target.shape)
         return factors, (factors != 0) | (target != 0)
 
-    def expand_law(self, tree: Expression, columns: Columns) -> Expression:
+    def expand_law(
+        self,
+        tree: Expression,
+        columns: Columns,
+        thresholds: SimplificationThresholds = DEFAULT_SIMPLIFICATION,
+    ) -> Expression:
         """Convert a law in the groups to a law in the columns, simplified for their values."""
         known: dict[Expression, Expression] = {Variable(n): t for n, t in self.groups.items()}
-        return simplify(mul(self.factor, substitute(tree, known)), columns)
+        return simplify(mul(self.factor, substitute(tree, known)), columns, thresholds=thresholds)
 
     def compose(self, groups: Mapping[str, Expression], factor: Expression) -> Reduction:
         """Apply a further reduction, given in the variables of g, after this one."""

@@ -9,8 +9,7 @@ from typing import Any
 from kan_engine.expressions.evaluation import Call, Expression, Number, Pow, complexity, walk
 from kan_engine.expressions.library import LIBRARY
 
-MAX_EDGES = 24  # live edges of a network from which formulas are extracted
-MAX_HIDDEN_LAYERS = 1
+MAX_HIDDEN_LAYERS = 1  # of a network from which formulas are extracted
 
 PRINTABLE_FUNCTIONS = tuple(name for name, f in LIBRARY.items() if f.elementary or f.exponent is not None)
 """Functions that occur in printed formulas; all other functions are written in terms of these."""

@@ -109,7 +109,12 @@ class SearchContext:
             np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y", "weights")
         )
         columns = dict(zip(self.names, encoded.T, strict=True))
-        kept = select_relevant_columns((columns, targets), weights, self.thresholds.max_selected_columns)
+        kept = select_relevant_columns(
+            (columns, targets),
+            weights,
+            self.thresholds.max_selected_columns,
+            thresholds=self.thresholds.symbolic,
+        )
         places = [self.names.index(name) for name in kept]
         data = replace(self.data, rows=self.data.rows.select_columns(places))
         inputs = Standardizer.fit(data.training.x)
@@ -235,7 +240,7 @@ def _make_extraction_context(
             structure.network,
             len(fit.x),
             is_noisy=not structure.is_adequate,
-            tolerance=run.thresholds.max_curve_tolerance,
+            thresholds=run.thresholds,
         ),
         limits=run.config.constraints,
         should_stop=run.should_stop,
@@ -243,7 +248,7 @@ def _make_extraction_context(
 
 
 def estimate_precision(
-    error: float, network: KAN, rows: int, *, is_noisy: bool, tolerance: float
+    error: float, network: KAN, rows: int, *, is_noisy: bool, thresholds: SearchThresholds
 ) -> NoiseModel:
     """Precision of a network's curves: that of the network itself, unless its error is noise.
 
@@ -252,12 +257,13 @@ def estimate_precision(
         network: The network.
         rows: Number of rows that it was fitted to.
         is_noisy: Whether the error is noise.
-        tolerance: Upper bound; see ``SearchThresholds.max_curve_tolerance``.
+        thresholds: The upper bound of the error, and the thresholds of the extraction.
     """
+    tolerance, symbolic = thresholds.max_curve_tolerance, thresholds.symbolic
     if not is_noisy:
-        return NoiseModel.exact(_clamp_error(error, tolerance))
+        return NoiseModel.exact(_clamp_error(error, tolerance), symbolic)
     spared = min(1.0, network.parameter_count / rows) ** 0.5  # share of the noise that the fit retains
-    return NoiseModel.noisy(_clamp_error(error * spared, tolerance), error, rows)
+    return NoiseModel.noisy(_clamp_error(error * spared, tolerance), error, rows, symbolic)
 
 
 def _clamp_error(error: float, tolerance: float) -> float:

@@ -204,15 +204,18 @@ class LawSearch:
         if self.proved is not None or not run.config.symbolic or run.should_stop():
             return
         run.report("symbolic", 0.38, "searching for a law exact to rounding error")
-        limits = self._limits.discovery
+        limits, symbolic = self._limits.discovery, self._limits.symbolic
+        stop = run.should_stop
         tree = (
-            None if angles else find_power_product_law(rows, others, run.should_stop, thresholds=limits)
-        ) or find_rational_law(rows, others, run.should_stop, angles=angles, thresholds=limits)
+            None
+            if angles
+            else find_power_product_law(rows, others, stop, thresholds=limits, symbolic=symbolic)
+        ) or find_rational_law(rows, others, stop, angles=angles, thresholds=limits, symbolic=symbolic)
         self._accept_if_exact(tree)
 
     def _accept_if_exact(self, tree: Expression | None) -> None:
         if tree is not None and self._run.config.constraints.allow(tree):
-            formula = Formula.measure(tree, self._rows, self._others)
+            formula = Formula.measure(tree, self._rows, self._others, thresholds=self._limits.symbolic)
             self.proved = formula if formula.error < self._limits.max_exact_error else None
 
     def _search_variable_groups(self) -> None:
@@ -221,6 +224,7 @@ class LawSearch:
         if not run.config.symbolic or run.should_stop():
             return
         run.report("structure", 0.1, "searching for groups of inputs that act as one variable")
+        symbolic = self._limits.symbolic
         found = find_reduction(rows, others, run.should_stop, thresholds=self._limits.discovery)
         if found is None:
             return
@@ -241,12 +245,15 @@ class LawSearch:
                     judged,
                     run.should_stop,
                     thresholds=self._limits.discovery,
+                    symbolic=symbolic,
                 )
             )
         if hunt.exact_formula is None:
             hunt.examine_structures()
         if hunt.exact_formula is not None:
-            self._accept_if_exact(found.expand_law(hunt.exact_formula.tree, others[0]))
+            self._accept_if_exact(
+                found.expand_law(hunt.exact_formula.tree, others[0], symbolic.simplification)
+            )
 
     def select_best_law(self) -> FoundLaw:
         """Select a law where no structure is adequate.
@@ -296,11 +303,12 @@ class LawSearch:
             return None
         found, hunt = self.inner
         law = hunt.law or hunt.select_best_law()
+        constraints, symbolic = self._run.config.constraints, self._limits.symbolic
         formulas = []
         for formula in law.formulas[: self._limits.max_group_formulas]:
-            tree = found.expand_law(formula.tree, self._others[0])
-            again = Formula.refit(tree, self._rows, self._others, self._run.config.constraints.forbidden)
-            if self._run.config.constraints.allow(again.tree):
+            tree = found.expand_law(formula.tree, self._others[0], symbolic.simplification)
+            again = Formula.refit(tree, self._rows, self._others, constraints.forbidden, thresholds=symbolic)
+            if constraints.allow(again.tree):
                 formulas.append(again)
         return (
             FoundLaw(fit=self.closest_structure, formulas=sort_formulas(formulas), is_read=False)

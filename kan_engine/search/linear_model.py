@@ -75,16 +75,18 @@ def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearK
     z = scaler.forward(rows.y[:, None])[:, 0]
     residuals = (line.predict(rows.x) - scaler.mean[0]) / scaler.std[0] - z
     fit, validation = ((part.columns, part.y) for part in sample_search_rows(run))
+    symbolic = run.thresholds.symbolic
     tree = linear_formula(data.names, line.slopes, float(line.intercept))
     if is_log:  # not refitted: least squares would fit only the largest targets
         form, values = parametrize_floats(tree)
         digits = run.thresholds.max_constant_digits
         short = bind(form, [float(f"{value:.{digits}g}") for value in values])
-        formula = Formula.measure(apply_function("exp", short), fit, validation)
+        formula = Formula.measure(apply_function("exp", short), fit, validation, thresholds=symbolic)
     elif len(fit[1]) >= limits.min_rows_per_constant * (1 + len(line.slopes)):
-        formula = Formula.refit(tree, fit, validation, run.config.constraints.forbidden)
+        forbidden = run.config.constraints.forbidden
+        formula = Formula.refit(tree, fit, validation, forbidden, thresholds=symbolic)
     else:
-        formula = Formula.measure(tree, fit, validation)
+        formula = Formula.measure(tree, fit, validation, thresholds=symbolic)
     return SearchResult(
         network=network,
         judged=network,

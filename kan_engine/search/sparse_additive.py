@@ -42,11 +42,17 @@ def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResu
     fit, validation = (_make_formula_data(part, found, run) for part in parts)
     most = run.thresholds.max_log_odds
     constant = None if run.data.classes is None else _compute_base_log_odds(run.data, most)
-    sums = fit_additive_forms(fit, validation, weights, limits=run.config.constraints, constant=constant)
+    sums = fit_additive_forms(
+        fit,
+        validation,
+        weights,
+        limits=run.config.constraints,
+        constant=constant,
+        thresholds=run.thresholds.symbolic,
+    )
     rows = concatenate_rows(fit, validation)
     if known and (
-        _is_exponential_line(found, sums, run)
-        or _ranks_first(known[0], sums, rows, weights, run.thresholds.max_short_complexity)
+        _is_exponential_line(found, sums, run) or _ranks_first(known[0], sums, rows, weights, run.thresholds)
     ):
         return replace(found, formulas=[[*known, *sums.formulas]])
     found = replace(found, formulas=[[*sums.formulas, *known]], formula_of="law", evidence=None)
@@ -81,7 +87,8 @@ def _measure_stability(best: Formula, rows: ColumnsAndTarget, run: SearchContext
             ({name: values[some] for name, values in columns.items()}, target[some])
             for some in (learnt, judged)
         )
-        return fit_additive_forms(first, second, limits=run.config.constraints).formulas[0]
+        limits, thresholds = run.config.constraints, run.thresholds.symbolic
+        return fit_additive_forms(first, second, limits=limits, thresholds=thresholds).formulas[0]
 
     return measure_stability(
         best,
@@ -106,13 +113,18 @@ def _is_exponential_line(found: SearchResult, sums: AdditiveForms, run: SearchCo
 
 
 def _ranks_first(
-    law: Formula, sums: AdditiveForms, rows: ColumnsAndTarget, weights: np.ndarray, max_short: int
+    law: Formula,
+    sums: AdditiveForms,
+    rows: ColumnsAndTarget,
+    weights: np.ndarray,
+    thresholds: SearchThresholds,
 ) -> bool:
-    losses = cross_validation_losses(law.tree, rows)
+    losses = cross_validation_losses(law.tree, rows, thresholds.symbolic.additive)
     if not is_no_worse(losses, sums.losses, weights):
         return False
     is_shorter = sums.formulas[0].complexity < law.complexity
-    return law.complexity <= max_short or not (is_shorter and is_no_worse(sums.losses, losses, weights))
+    is_short = law.complexity <= thresholds.max_short_complexity
+    return is_short or not (is_shorter and is_no_worse(sums.losses, losses, weights))
 
 
 def is_weak(
@@ -129,9 +141,10 @@ def is_weak(
     part = data.training.sample(thresholds.max_stopped_rows + thresholds.max_stopped_validation_rows, seed)
     rows = part.columns, part.y
     constant = constant_formula(float(np.average(part.y, weights=part.weights)))
+    additive = thresholds.symbolic.additive
     return is_no_worse(
-        cross_validation_losses(constant, rows),
-        cross_validation_losses(tree, rows),
+        cross_validation_losses(constant, rows, additive),
+        cross_validation_losses(tree, rows, additive),
         part.weights,
         thresholds.chance_standard_errors,
     )

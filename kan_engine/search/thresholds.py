@@ -10,6 +10,7 @@ from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThreshol
 from kan_engine.inference.thresholds import DEFAULT_INFERENCE, InferenceThresholds
 from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
 from kan_engine.structure.thresholds import DEFAULT_STRUCTURE, StructureThresholds
+from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
 
 
@@ -68,6 +69,7 @@ class SearchThresholds:
         selection: Of the selection of a network.
         structure: Of the search for small structures.
         training: Of the training of networks.
+        symbolic: Of the extraction of formulas.
     """
 
     search_time_share: float = 0.85
@@ -120,6 +122,7 @@ class SearchThresholds:
     selection: SelectionThresholds = DEFAULT_SELECTION
     structure: StructureThresholds = DEFAULT_STRUCTURE
     training: TrainingThresholds = DEFAULT_TRAINING
+    symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC
 
 
 DEFAULT_THRESHOLDS = SearchThresholds()

@@ -21,7 +21,6 @@ from kan_engine.expressions.evaluation import (
 )
 from kan_engine.symbolic.damped_oscillations import fit_oscillation_sums
 from kan_engine.symbolic.dictionary_regression import (
-    CLOSE_FLOOR_FACTOR,
     PLACEHOLDER,
     Candidate,
     fit_term_sums,
@@ -29,6 +28,7 @@ from kan_engine.symbolic.dictionary_regression import (
     relative_error,
 )
 from kan_engine.symbolic.noise_model import NoiseModel
+from kan_engine.symbolic.thresholds import ClosedFormThresholds
 from kan_engine.symbolic.univariate_fit import (
     MAX_FUNCTION_VALUE,
     SCALE_FREE,
@@ -38,17 +38,6 @@ from kan_engine.symbolic.univariate_fit import (
     fit_plain_functions,
     suggest,
 )
-
-# A close form of at most this complexity ends the search: among plain forms, and among all forms.
-MAX_PLAIN_COMPLEXITY, MAX_CLOSE_COMPLEXITY = 4, 10
-# Below this floor of the noise model, ``CLOSE_FLOOR_FACTOR`` floors are close; above it, one
-MAX_PRECISE_FLOOR = 1e-3
-POLYNOMIAL_DEGREES = range(2, 9)
-QUOTIENT_DEGREES = ((1, 1), (0, 2), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2), (2, 3), (4, 1), (4, 2))
-# Exponents p of u^p in the grid, and how many of the best are refitted.
-POWER_EXPONENTS, MAX_REFITTED_POWERS = [p / 4 for p in range(-32, 33) if p], 2
-POWER_COMPLEXITY = 4
-REWEIGHTING_STEPS = 4  # of the linearised fit of a quotient (Sanathanan and Koerner, 1963)
 
 
 class Effort(IntEnum):
@@ -75,23 +64,27 @@ def find_closed_forms(
         effort: Class of the forms.
         raw: Whether u is a column of the client, so that inner constants are likely to be nice numbers.
     """
-    at = axis.subsample(v)
-    if not is_varying(at):
+    at, thresholds = axis.subsample(v), known.thresholds
+    limits = thresholds.closed_forms
+    if not is_varying(at, thresholds.min_relative_range):
         return [Candidate(number(0), (), (), float(at.mean()), error=0.0, complexity=0)]
     if effort == Effort.PLAIN:
         found = [to_candidate(fit) for fit in fit_plain_functions(axis, v)]
-        if not has_close_form(found, known, MAX_PLAIN_COMPLEXITY):
-            found += [*_fit_polynomials(axis.u, at), *_fit_quotients(axis.u, at)]
+        if not has_close_form(found, known, limits.max_plain_complexity):
+            found += [*_fit_polynomials(axis.u, at, limits), *_fit_quotients(axis.u, at, limits)]
         return found
     if effort == Effort.SINGLE:
-        powers = axis.fit_once(at, "powers", lambda: _fit_powers(axis.u, at))
+        powers = axis.fit_once(at, ("powers", limits), lambda: _fit_powers(axis.u, at, limits))
         return [*(to_candidate(fit) for fit in suggest(axis, v)), *powers]
-    waves = axis.fit_once(at, "oscillations", lambda: fit_oscillation_sums(axis.u, at))
+    waves = axis.fit_once(
+        at, ("oscillations", thresholds), lambda: fit_oscillation_sums(axis.u, at, thresholds)
+    )
     if not known.is_noisy and has_close_form(waves, known):
         return waves
 
     def fit_sums() -> Iterator[Candidate]:
-        return (refit_candidate(form, axis.u, at) for form in fit_term_sums(axis, at, known=known, raw=raw))
+        forms = fit_term_sums(axis, at, known=known, raw=raw)
+        return (refit_candidate(form, axis.u, at, limits.refit_steps) for form in forms)
 
     return [*waves, *axis.fit_once(at, ("sums", known, raw), fit_sums)]
 
@@ -104,17 +97,20 @@ def select_best_forms(found: Iterable[Candidate], known: NoiseModel, keep: int) 
     return list(best.values())[:keep]
 
 
-def has_close_form(
-    found: Iterable[Candidate], known: NoiseModel, complexity: int = MAX_CLOSE_COMPLEXITY
-) -> bool:
-    """Whether a form of at most this complexity is as close as the precision of the curve allows."""
-    near = CLOSE_FLOOR_FACTOR * known.floor if known.floor < MAX_PRECISE_FLOOR else known.floor
-    return any(c.error <= near for c in found if c.complexity <= complexity)
+def has_close_form(found: Iterable[Candidate], known: NoiseModel, complexity: int | None = None) -> bool:
+    """Whether a form of at most this complexity is as close as the precision of the curve allows.
+
+    The default complexity is ``max_close_complexity``.
+    """
+    limits = known.thresholds.closed_forms
+    most = limits.max_close_complexity if complexity is None else complexity
+    near = limits.close_floor_factor * known.floor if known.floor < limits.max_precise_floor else known.floor
+    return any(c.error <= near for c in found if c.complexity <= most)
 
 
-def is_varying(values: Array) -> bool:
+def is_varying(values: Array, min_relative_range: float) -> bool:
     """Whether values are finite and vary by more than rounding error."""
-    return bool(np.isfinite(values).all() and np.std(values) > 1e-9 * np.abs(values).max())
+    return bool(np.isfinite(values).all() and np.std(values) > min_relative_range * np.abs(values).max())
 
 
 def to_candidate(fit: Suggestion) -> Candidate:
@@ -133,12 +129,12 @@ def to_candidate(fit: Suggestion) -> Candidate:
     return Candidate(tree, tuple(parameters), (0,), fit.d, fit.error, fit.complexity)
 
 
-def _fit_powers(u: Array, v: Array) -> list[Candidate]:
+def _fit_powers(u: Array, v: Array, limits: ClosedFormThresholds) -> list[Candidate]:
     """Fit c·u^p + d with a real exponent p, starting from the best exponents of a grid."""
     if u[0] <= 0:
         return []
     fits = []
-    for p in POWER_EXPONENTS:
+    for p in limits.power_exponents:
         with np.errstate(all="ignore"):
             power_ = (u / u[-1]) ** p
         if power_[0] < MAX_FUNCTION_VALUE:
@@ -147,20 +143,21 @@ def _fit_powers(u: Array, v: Array) -> list[Candidate]:
             fits.append((relative_error(matrix @ (c, d) - v, v), p, float(c * u[-1] ** -p), float(d)))
     tree = mul(Parameter(0), PLACEHOLDER ** Parameter(1))
     best = [
-        Candidate(tree, (c, p), (0,), d, error, POWER_COMPLEXITY)
-        for error, p, c, d in sorted(fits)[:MAX_REFITTED_POWERS]
+        Candidate(tree, (c, p), (0,), d, error, limits.power_complexity + 1)
+        for error, p, c, d in sorted(fits)[: limits.max_refitted_powers]
     ]
-    return [refit_candidate(candidate, u, v) for candidate in best]
+    return [refit_candidate(candidate, u, v, limits.refit_steps) for candidate in best]
 
 
-def _fit_polynomials(u: Array, v: Array) -> list[Candidate]:
+def _fit_polynomials(u: Array, v: Array, limits: ClosedFormThresholds) -> list[Candidate]:
     """Fit polynomials in the raw input by least squares on inputs divided by their largest magnitude."""
     found = []
     scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
-    for degree in POLYNOMIAL_DEGREES:
+    for degree in range(2, limits.max_polynomial_degree + 1):
         powers = (u[:, None] / scale) ** np.arange(degree + 1)
         coefficients, *_ = np.linalg.lstsq(powers, v, rcond=None)
-        kept = [n for n in range(1, degree + 1) if abs(coefficients[n]) > 1e-9 * np.abs(coefficients).max()]
+        least = limits.min_coefficient_share * np.abs(coefficients).max()
+        kept = [n for n in range(1, degree + 1) if abs(coefficients[n]) > least]
         if not kept:
             continue
         terms = [mul(Parameter(place), PLACEHOLDER**n) for place, n in enumerate(kept)]
@@ -176,14 +173,14 @@ def _fit_polynomials(u: Array, v: Array) -> list[Candidate]:
     return found
 
 
-def _fit_quotients(u: Array, v: Array) -> list[Candidate]:
+def _fit_quotients(u: Array, v: Array, limits: ClosedFormThresholds) -> list[Candidate]:
     """Fit P(u)/Q(u) with Q = 1 + … by least squares on v·Q = P, reweighted by the previous Q."""
     found = []
     scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
     x, middle = u / scale, float(v.mean())
-    for above, below in QUOTIENT_DEGREES:
+    for above, below in limits.quotient_degrees:
         weight = np.ones_like(v)
-        for _ in range(REWEIGHTING_STEPS):
+        for _ in range(limits.reweighting_steps):
             columns = [
                 *(x**n for n in range(above + 1)),
                 *(-(v - middle) * x**n for n in range(1, below + 1)),

@@ -18,15 +18,7 @@ from kan_engine.symbolic.constant_fitting import (
     take_coarse_rows,
 )
 from kan_engine.symbolic.description_length import description_length
-
-MAX_EXACT_ERROR = 1e-9  # validation error over the spread of the target; below it a form counts as exact
-MAX_NICE_NUMBERS = 4  # nice numbers tried per constant of an exact form, cheapest first
-MAX_SIMPLE_NUMBERS = 2  # simple numbers tried per constant of a noisy form
-MAX_STANDARD_ERRORS = 3.0  # distance of a simple number from the constant under noise
-MAX_SIMPLE_BITS = 9.0  # description length of a simple number
-MAX_CONSTANTS_TO_SHORTEN = 16  # a form with more constants is an approximation, not a law
-REFIT_ITERATIONS = 5  # after a constant is replaced or rows are added
-MAX_ROUGH_ERROR_FACTOR = 1e7  # a number whose rough refit exceeds the allowed error by more is rejected
+from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, ConstantThresholds, SymbolicThresholds
 
 
 def finalize_formula(
@@ -34,25 +26,30 @@ def finalize_formula(
     fit: ColumnsAndTarget,
     validation: ColumnsAndTarget,
     forbidden: frozenset[str] = frozenset(),
+    *,
+    thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
 ) -> Expression:
     """Return a simplified formula with snapped constants if the form is exact, else with rounded ones.
 
     Simplification introduces no ``forbidden`` functions.
     """
     columns, spread = validation[0], float(np.std(validation[1])) or 1.0
-    if compute_rmse(form, validation) / spread < MAX_EXACT_ERROR:
-        tree = simplify(
-            _snap_constants(form, fit, validation, spread).numeric_tree, columns, forbidden=forbidden
-        )
-        limit = max(10 * _tree_rmse(tree, validation), 1e-13 * spread)
-        tree = snap_floats(tree, lambda t: _tree_rmse(t, validation) <= limit)
-        return simplify(tree, columns, forbidden=forbidden)
+    limits, rules = thresholds.constants, thresholds.simplification
+    if compute_rmse(form, validation) / spread < limits.max_exact_error:
+        snapped = _snap_constants(form, fit, validation, spread, thresholds)
+        tree = simplify(snapped.numeric_tree, columns, forbidden=forbidden, thresholds=rules)
+        rmse = _tree_rmse(tree, validation)
+        limit = max(limits.max_error_growth * rmse, limits.min_relative_residual * spread)
+        tree = snap_floats(tree, lambda t: _tree_rmse(t, validation) <= limit, thresholds=rules.constants)
+        return simplify(tree, columns, forbidden=forbidden, thresholds=rules)
     everything = concatenate_rows(fit, validation)
-    form = refit_constants(form, everything, iterations=REFIT_ITERATIONS)
-    if len(form.values) <= MAX_CONSTANTS_TO_SHORTEN:
-        form = _shorten_description(form, everything)
-    tree = simplify(round_constants(form, validation).numeric_tree, columns, forbidden=forbidden)
-    return round_constants(to_form(tree), validation).numeric_tree  # simplification may combine constants
+    form = refit_constants(form, everything, iterations=limits.refit_steps)
+    if len(form.values) <= limits.max_constants_to_shorten:
+        form = _shorten_description(form, everything, thresholds)
+    short = round_constants(form, validation, limits).numeric_tree
+    tree = simplify(short, columns, forbidden=forbidden, thresholds=rules)
+    # simplification may combine constants
+    return round_constants(to_form(tree), validation, limits).numeric_tree
 
 
 def to_form(tree: Expression) -> ParametricForm:
@@ -65,13 +62,15 @@ def _tree_rmse(tree: Expression, data: ColumnsAndTarget) -> float:
     return compute_rmse(ParametricForm(tree, np.array([])), data)
 
 
-def round_constants(form: ParametricForm, validation: ColumnsAndTarget) -> ParametricForm:
-    """Round constants to the fewest digits that keep the validation error within 0.05 %.
+def round_constants(
+    form: ParametricForm, validation: ColumnsAndTarget, thresholds: ConstantThresholds
+) -> ParametricForm:
+    """Round constants to the fewest digits that hardly raise the validation error.
 
     Constants of an inexact form are rounded, not snapped to nice numbers.
     """
-    allowed = 1.0005 * compute_rmse(form, validation)
-    for digits in (3, 4, 5, 6, 8):
+    allowed = thresholds.max_rounding_growth * compute_rmse(form, validation)
+    for digits in thresholds.rounded_digits:
         values = np.array([float(f"{value:.{digits}g}") for value in form.values])
         if compute_rmse(ParametricForm(form.tree, values), validation) <= allowed:
             return ParametricForm(form.tree, values)
@@ -79,18 +78,24 @@ def round_constants(form: ParametricForm, validation: ColumnsAndTarget) -> Param
 
 
 def _snap_constants(
-    form: ParametricForm, fit: ColumnsAndTarget, validation: ColumnsAndTarget, spread: float
+    form: ParametricForm,
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    spread: float,
+    thresholds: SymbolicThresholds,
 ) -> ParametricForm:
     """Replace constants one by one by the cheapest nice number within their uncertainty; refit the others.
 
     A number is kept only if the validation error stays within the limit. The least certain constants come
     first: redundant ones, which others can absorb, become 0 or 1.
     """
-    allowed = max(10 * compute_rmse(form, validation) / spread, 1e-13)
+    limits = thresholds.constants
+    error = compute_rmse(form, validation)
+    allowed = max(limits.max_error_growth * error / spread, limits.min_relative_residual)
     for _ in range(len(form.values)):
         pending = len(form.values)
         for index in _order_by_uncertainty(form, standard_errors(form, take_coarse_rows(fit))):
-            better = _snap_constant(form, index, fit, validation, allowed * spread)
+            better = _snap_constant(form, index, fit, validation, allowed * spread, thresholds)
             if better is not None:
                 form = better
                 break
@@ -103,26 +108,30 @@ def _order_by_uncertainty(form: ParametricForm, errors: Array) -> list[int]:
     return [int(i) for i in np.argsort(-errors / (np.abs(form.values) + 1e-300))]
 
 
-def _shorten_description(form: ParametricForm, data: ColumnsAndTarget) -> ParametricForm:
+def _shorten_description(
+    form: ParametricForm, data: ColumnsAndTarget, thresholds: SymbolicThresholds
+) -> ParametricForm:
     """Replace constants by simple numbers as long as that reduces the description length of the data.
 
     Under noise many numbers lie within the uncertainty of a constant. Only the simplest are tried, without
     π and roots.
     """
-    shortest, tried = description_length(form, data), set[float]()
+    limits, nice = thresholds.constants, thresholds.simplification.constants
+    shortest, tried = description_length(form, data, limits), set[float]()
     errors = standard_errors(form, data)
     while left := [i for i in _order_by_uncertainty(form, errors) if form.values[i] not in tried]:
         index = left[0]
         tried.add(float(form.values[index]))
-        reach = MAX_STANDARD_ERRORS * float(errors[index])
+        reach = limits.max_standard_errors * float(errors[index])
         offered = [
             (bits, constant)
-            for bits, constant in rank_constants(float(form.values[index]), reach)
-            if bits <= MAX_SIMPLE_BITS and isinstance(constant, Number)
+            for bits, constant in rank_constants(float(form.values[index]), reach, nice)
+            if bits <= limits.max_simple_bits and isinstance(constant, Number)
         ]
-        for bits, constant in offered[:MAX_SIMPLE_NUMBERS]:
-            shorter = refit_constants(fix_parameter(form, index, constant), data, iterations=REFIT_ITERATIONS)
-            length = description_length(shorter, data)
+        for bits, constant in offered[: limits.max_simple_numbers]:
+            fixed = fix_parameter(form, index, constant)
+            shorter = refit_constants(fixed, data, iterations=limits.refit_steps)
+            length = description_length(shorter, data, limits)
             if length + bits < shortest:
                 form, shortest, tried = shorter, length, set()
                 errors = standard_errors(form, data)
@@ -131,16 +140,27 @@ def _shorten_description(form: ParametricForm, data: ColumnsAndTarget) -> Parame
 
 
 def _snap_constant(
-    form: ParametricForm, index: int, fit: ColumnsAndTarget, validation: ColumnsAndTarget, allowed: float
+    form: ParametricForm,
+    index: int,
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    allowed: float,
+    thresholds: SymbolicThresholds,
 ) -> ParametricForm | None:
-    value = float(form.values[index])
-    uncertainty = 4 * float(standard_errors(form, take_coarse_rows(fit))[index])
-    for constant in nice_constants(value, max(uncertainty, 1e-7 * abs(value), 1e-9))[:MAX_NICE_NUMBERS]:
+    value, limits = float(form.values[index]), thresholds.constants
+    error = float(standard_errors(form, take_coarse_rows(fit))[index])
+    reach = max(
+        limits.max_exact_standard_errors * error,
+        limits.min_relative_distance * abs(value),
+        limits.min_distance,
+    )
+    offered = nice_constants(value, reach, thresholds.simplification.constants)
+    for constant in offered[: limits.max_nice_numbers]:
         tried = fix_parameter(form, index, constant)
-        rough = refit_constants(tried, take_coarse_rows(fit), iterations=3)
-        if compute_rmse(rough, validation) > MAX_ROUGH_ERROR_FACTOR * allowed:
+        rough = refit_constants(tried, take_coarse_rows(fit), iterations=limits.rough_refit_steps)
+        if compute_rmse(rough, validation) > limits.max_rough_error_factor * allowed:
             continue
-        tried = refit_constants(tried, fit, iterations=15)
+        tried = refit_constants(tried, fit, iterations=limits.snapping_refit_steps)
         if compute_rmse(tried, validation) <= allowed:
             return tried
     return None

@@ -14,17 +14,12 @@ import numpy as np
 from kan_engine.expressions.evaluation import Expression, Parameter, add, call, mul
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate, refit_candidate
+from kan_engine.symbolic.thresholds import (
+    DEFAULT_SYMBOLIC,
+    ClosedFormThresholds,
+    SymbolicThresholds,
+)
 from kan_engine.symbolic.univariate_fit import Array
-
-MAX_TERMS, MIN_POINTS_PER_TERM = 3, 15  # a term has up to four constants
-RATES_PER_RANGE = np.geomspace(0.5, 30.0, 12)  # rate × length of the range; exp(-0.5) is nearly a line
-PERIODS_PER_RANGE = np.array([0.0, *np.arange(0.5, 25.0, 0.25)])  # periods within the range
-MAX_EXPONENT = 50.0  # largest |rate·u|: the logarithm of an exponential's factor relative to u = 0
-REFIT_ITERATIONS = 40
-MAX_ERROR_RATIO = 0.8  # another term has to lower the error of a sum to this share at least
-MAX_ERROR_GROWTH = 1.05  # factor by which dropping a constant may raise the error
-NEGLIGIBLE_ERROR = 1e-9  # a relative error below this counts as zero
-MIN_INDEPENDENT_SHARE = 1e-6  # squared share of a column that must be independent of the other columns
 
 
 @dataclass(frozen=True)
@@ -109,21 +104,22 @@ class _OscillationSum:
         """Tree of the sum, without the additive constant."""
         return add(*(wave.to_tree(place) for wave, place in zip(self.waves, self.factors, strict=True)))
 
-    def fit(self, u: Array, v: Array) -> _OscillationSum:
+    def fit(self, u: Array, v: Array, steps: int) -> _OscillationSum:
         """Refit all constants jointly."""
-        better = refit_candidate(self.to_candidate(), u, v, REFIT_ITERATIONS)
+        better = refit_candidate(self.to_candidate(), u, v, steps)
         values = iter(better.parameters)
         waves = tuple(wave.replace_constants(values) for wave in self.waves)
         return _OscillationSum(waves, better.constant, better.error)
 
-    def drop_spare_constants(self, u: Array, v: Array) -> _OscillationSum:
-        """Drop constants as long as the error rises by at most ``MAX_ERROR_GROWTH``."""
-        allowed = max(MAX_ERROR_GROWTH * self.error, NEGLIGIBLE_ERROR)
+    def drop_spare_constants(self, u: Array, v: Array, thresholds: SymbolicThresholds) -> _OscillationSum:
+        """Drop constants as long as the error rises by at most ``max_error_growth``."""
+        limits = thresholds.closed_forms
+        allowed = max(limits.max_error_growth * self.error, thresholds.rounding_error)
         best, place = self, 0
         while place < len(best.waves):
             for wave in best.waves[place].iterate_reduced():
                 waves = (*best.waves[:place], wave, *best.waves[place + 1 :])
-                trial = replace(best, waves=waves).fit(u, v)
+                trial = replace(best, waves=waves).fit(u, v, limits.oscillation_refit_steps)
                 if trial.error <= allowed:
                     best = trial
                     break
@@ -142,7 +138,9 @@ def _oscillation_complexity(wave: _Oscillation) -> int:
     return sum(LIBRARY[name].complexity for name in functions) + len(functions) - 1 + len(wave.constants)
 
 
-def fit_oscillation_sums(u: Array, v: Array) -> Iterator[Candidate]:
+def fit_oscillation_sums(
+    u: Array, v: Array, thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC
+) -> Iterator[Candidate]:
     """Yield sums of one to three terms, as long as each term lowers the error enough.
 
     Each sum is followed by its variant with fewer constants, if there is one.
@@ -150,56 +148,63 @@ def fit_oscillation_sums(u: Array, v: Array) -> Iterator[Candidate]:
     Args:
         u: Points in ascending order.
         v: Values of the curve at these points.
+        thresholds: Of the search.
     """
+    limits = thresholds.closed_forms
     found = _OscillationSum((), float(v.mean()), 1.0)
-    most = min(MAX_TERMS, len(u) // MIN_POINTS_PER_TERM) if np.isfinite(u).all() and u[-1] > u[0] else 0
-    while len(found.waves) < most and found.error > NEGLIGIBLE_ERROR:
-        wave = _find_best_oscillation(u, v, found.waves)
-        longer = replace(found, waves=(*found.waves, wave)).fit(u, v)
-        if not longer.error < MAX_ERROR_RATIO * found.error:
+    is_range = np.isfinite(u).all() and u[-1] > u[0]
+    most = min(limits.max_oscillations, len(u) // limits.min_points_per_oscillation) if is_range else 0
+    while len(found.waves) < most and found.error > thresholds.rounding_error:
+        wave = _find_best_oscillation(u, v, found.waves, limits)
+        longer = replace(found, waves=(*found.waves, wave)).fit(u, v, limits.oscillation_refit_steps)
+        if not longer.error < limits.max_oscillation_error_ratio * found.error:
             return
-        shorter = longer.drop_spare_constants(u, v)
+        shorter = longer.drop_spare_constants(u, v, thresholds)
         yield longer.to_candidate()
         if shorter.waves != longer.waves:
             yield shorter.to_candidate()
         found = shorter
 
 
-def _find_best_oscillation(u: Array, v: Array, others: tuple[_Oscillation, ...]) -> _Oscillation:
+def _find_best_oscillation(
+    u: Array, v: Array, others: tuple[_Oscillation, ...], limits: ClosedFormThresholds
+) -> _Oscillation:
     """Return the term of the grid that, with a free phase, explains most of the residual of ``others``."""
     length, far = float(u[-1] - u[0]), float(np.abs(u).max())
-    rates = np.array([0.0, *-RATES_PER_RANGE, *RATES_PER_RANGE]) / length
-    rates = rates[np.abs(rates) * far < MAX_EXPONENT]
+    growth, periods = np.array(limits.oscillation_rates), np.array(limits.oscillation_periods)
+    rates = np.array([0.0, *-growth, *growth]) / length
+    rates = rates[np.abs(rates) * far < limits.max_rate_exponent]
     origin = np.where(rates > 0, u[-1], u[0])
     envelopes = np.exp(rates[:, None] * (u - origin[:, None]))
-    angles = 2 * np.pi * PERIODS_PER_RANGE[:, None] / length * u
+    angles = 2 * np.pi * periods[:, None] / length * u
     pairs = np.stack([np.cos(angles), np.sin(angles)], 1)  # [frequency, 2, place]
     columns = envelopes[:, None, None] * pairs  # [rate, frequency, 2, place]
     taken = np.linalg.qr(np.stack([np.ones_like(u), *(c for wave in others for c in wave.columns(u))], 1))[0]
     rest, left = v - taken @ (taken.T @ v), columns - (columns @ taken) @ taken.T
-    explained = _measure_gain(left, rest, np.square(columns).sum(-1))
+    explained = _measure_gain(left, rest, np.square(columns).sum(-1), limits.min_independent_pair_share)
     place = np.unravel_index(int(explained.argmax()), explained.shape)
     (a, b), *_ = np.linalg.lstsq(left[place].T, rest, rcond=1e-6)
-    rate, periods = float(rates[place[0]]), float(PERIODS_PER_RANGE[place[1]])
+    rate, count = float(rates[place[0]]), float(periods[place[1]])
     size = float(np.exp(-rate * origin[place[0]]))
-    if not periods:
+    if not count:
         return _Oscillation(float(a) * size, rate, None, None)
     return _Oscillation(
-        float(np.hypot(a, b)) * size, rate, 2 * np.pi * periods / length, float(np.arctan2(-b, a))
+        float(np.hypot(a, b)) * size, rate, 2 * np.pi * count / length, float(np.arctan2(-b, a))
     )
 
 
-def _measure_gain(left: Array, rest: Array, sizes: Array) -> Array:
+def _measure_gain(left: Array, rest: Array, sizes: Array, least: float) -> Array:
     """Reduction of the residual sum of squares by each pair of columns [..., 2, place].
 
-    For a collinear pair: the reduction by the better column.
+    For a collinear pair, whose independent squared share is below ``least``: the reduction by the better
+    column.
     """
     onto, own = left @ rest, np.square(left).sum(-1)
-    is_new = own > MIN_INDEPENDENT_SHARE * sizes
+    is_new = own > least * sizes
     one = np.where(is_new, onto**2 / np.where(is_new, own, 1.0), 0.0).max(-1)
     cross = (left[..., 0, :] * left[..., 1, :]).sum(-1)
     determinant = own.prod(-1) - cross**2
-    is_pair = is_new.all(-1) & (determinant > MIN_INDEPENDENT_SHARE * own.prod(-1))
+    is_pair = is_new.all(-1) & (determinant > least * own.prod(-1))
     both = own[..., 1] * onto[..., 0] ** 2 + own[..., 0] * onto[..., 1] ** 2 - 2 * cross * onto.prod(-1)
     better: Array = np.where(is_pair, both / np.where(is_pair, determinant, 1.0), one)
     return better

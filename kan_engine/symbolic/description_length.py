@@ -10,28 +10,31 @@ import numpy as np
 
 from kan_engine.expressions.evaluation import complexity, value_and_jacobian
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm
+from kan_engine.symbolic.thresholds import DEFAULT_CONSTANTS, ConstantThresholds
 from kan_engine.symbolic.univariate_fit import Array
 
-BITS_PER_NODE = 3.0
-MIN_RELATIVE_RESIDUAL = 1e-13  # over the spread; digits below it are rounding error
 
-
-def description_length(form: ParametricForm, data: ColumnsAndTarget) -> float:
+def description_length(
+    form: ParametricForm, data: ColumnsAndTarget, thresholds: ConstantThresholds = DEFAULT_CONSTANTS
+) -> float:
     """Description length of the data in bits; infinite if the form is not finite.
 
     Only differences between forms on the same rows are meaningful.
     """
-    residuals, constants = residual_and_constant_bits(form, data)
-    return residuals + float(constants.sum()) + BITS_PER_NODE * complexity(form.numeric_tree)
+    residuals, constants = residual_and_constant_bits(form, data, thresholds)
+    return residuals + float(constants.sum()) + thresholds.bits_per_node * complexity(form.numeric_tree)
 
 
-def residual_and_constant_bits(form: ParametricForm, data: ColumnsAndTarget) -> tuple[float, Array]:
+def residual_and_constant_bits(
+    form: ParametricForm, data: ColumnsAndTarget, thresholds: ConstantThresholds = DEFAULT_CONSTANTS
+) -> tuple[float, Array]:
     """Return the bits of the residuals and the bits of each free constant."""
     columns, target = data
     values, jacobian = value_and_jacobian(form.tree, columns, form.values)
     spread = float(np.std(target)) or 1.0
     with np.errstate(all="ignore"):
-        mean_square = float(np.mean(((values - target) / spread) ** 2)) + MIN_RELATIVE_RESIDUAL**2
+        least = thresholds.min_relative_residual**2
+        mean_square = float(np.mean(((values - target) / spread) ** 2)) + least
         steep = np.linalg.norm(jacobian / spread, axis=0)
         constants = np.log2(1 + np.abs(form.values) * steep / np.sqrt(mean_square)) + 1
         bits = len(target) / 2 * float(np.log2(mean_square))

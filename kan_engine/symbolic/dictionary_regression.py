@@ -30,19 +30,10 @@ from kan_engine.expressions.nodes import (
 )
 from kan_engine.symbolic.constant_fitting import ParametricForm, refit_constants
 from kan_engine.symbolic.noise_model import NoiseModel
+from kan_engine.symbolic.thresholds import ClosedFormThresholds, SymbolicThresholds
 from kan_engine.symbolic.univariate_fit import MAX_FUNCTION_VALUE, SCALE_FREE, Array, FitPoints
 
 PLACEHOLDER = Variable("u")
-
-MAX_PAIRED_TERMS = 1000  # the cheapest terms, which form pairs
-MAX_FACTORS = 200  # the simplest terms, which are multiplied with each other
-# Per dictionary and tail: sums kept of one and two terms, pairs extended to triples, triples kept.
-MAX_SINGLES, MAX_PAIRS, MAX_EXTENDED_PAIRS, MAX_TRIPLES = 4, 8, 24, 4
-MAX_CONSIDERED_PAIRS = 2000  # best pairs, before pairs of the same kinds are dropped
-TAIL_LENGTHS = (1, 2, 4)  # number of powers 1, u, u², … (the tail) that a sum has besides its terms
-MIN_SHARE_BEYOND_TAIL = 1e-8  # length of a term orthogonal to the tail, over its length about its mean
-MIN_INDEPENDENT_SHARE = 1e-7  # squared share of a term that must be independent of the other terms
-CLOSE_FLOOR_FACTOR = 3.0  # an error below this multiple of the floor is close
 
 
 @dataclass(frozen=True)
@@ -83,7 +74,7 @@ class Candidate:
         return known.score(self.error, self.complexity)
 
 
-def refit_candidate(candidate: Candidate, u: Array, v: Array, iterations: int = 30) -> Candidate:
+def refit_candidate(candidate: Candidate, u: Array, v: Array, iterations: int) -> Candidate:
     """Refit all constants jointly; return the candidate unchanged if all its parameters are linear."""
     if len(candidate.parameters) == len(candidate.linear):
         return candidate
@@ -134,19 +125,26 @@ def fit_term_sums(axis: FitPoints, v: Array, *, known: NoiseModel, raw: bool) ->
         known: Noise model of the curve.
         raw: Whether inner constants are likely to be nice numbers.
     """
-    for dictionary in _get_dictionaries(axis, raw):
-        for tail in TAIL_LENGTHS:
+    for dictionary in _get_dictionaries(axis, raw, known.thresholds):
+        for tail in known.thresholds.closed_forms.tail_lengths:
             chosen = _select_sums(dictionary, axis.u, v, tail, known)
             yield from (_build_sum(places, dictionary, axis.u, v, tail) for places in chosen)
 
 
-def _get_dictionaries(axis: FitPoints, raw: bool) -> Iterator[_Dictionary]:
+def _get_dictionaries(axis: FitPoints, raw: bool, thresholds: SymbolicThresholds) -> Iterator[_Dictionary]:
+    limits, least = thresholds.closed_forms, thresholds.min_relative_range
     if raw:
-        yield axis.compute_once("nice terms", lambda: _evaluate_terms(_build_nice_terms(), axis.u))
-    yield axis.compute_once("coarse terms", lambda: _evaluate_terms(_build_coarse_terms(axis), axis.u))
+        yield axis.compute_once(
+            ("nice terms", thresholds),
+            lambda: _evaluate_terms(_build_nice_terms(limits.max_dictionary_factors), axis.u, least),
+        )
+    yield axis.compute_once(
+        ("coarse terms", thresholds),
+        lambda: _evaluate_terms(_build_coarse_terms(axis, limits), axis.u, least),
+    )
 
 
-def _evaluate_terms(terms: list[DictionaryTerm], u: Array) -> _Dictionary:
+def _evaluate_terms(terms: list[DictionaryTerm], u: Array, min_relative_range: float) -> _Dictionary:
     """Evaluate the terms; keep those that are finite and vary, each curve once, cheapest first."""
     values = np.empty((len(terms), len(u)))
     with np.errstate(all="ignore"):
@@ -159,7 +157,7 @@ def _evaluate_terms(terms: list[DictionaryTerm], u: Array) -> _Dictionary:
     usable = size < MAX_FUNCTION_VALUE  # false for NaN
     centered = values[usable] - values[usable].mean(1, keepdims=True)
     length = np.linalg.norm(centered, axis=1)
-    varied = length > 1e-9 * size[usable]
+    varied = length > min_relative_range * size[usable]
     places = np.flatnonzero(usable)[varied]
     unit = centered[varied] / length[varied, None]
     largest = np.take_along_axis(unit, np.abs(unit).argmax(1)[:, None], 1)
@@ -175,22 +173,24 @@ def _select_sums(
     """Return the indices of the terms of the sums with the best scores."""
     if not dictionary.terms:
         return []
+    limits, least = known.thresholds.closed_forms, known.thresholds.min_independent_share
     match = _Projection.build(dictionary, _power_matrix(u, tail), v, known)
     singles = match.score(match.onto**2, match.prices)
-    chosen: list[tuple[int, ...]] = [(int(i),) for i in np.argsort(singles, kind="stable")[:MAX_SINGLES]]
-    if tail == TAIL_LENGTHS[-1]:
+    order = np.argsort(singles, kind="stable")
+    chosen: list[tuple[int, ...]] = [(int(i),) for i in order[: limits.max_single_terms]]
+    if tail == limits.tail_lengths[-1]:
         return chosen
-    match = match.truncate(MAX_PAIRED_TERMS)
+    match = match.truncate(limits.max_paired_terms)
     gram = match.unit @ match.unit.T
-    pairs = _score_pairs(match, gram)
-    best = _select_diverse_pairs(
-        np.argsort(pairs, axis=None, kind="stable")[:MAX_CONSIDERED_PAIRS], pairs, dictionary
-    )
-    chosen += best[:MAX_PAIRS]
+    pairs = _score_pairs(match, gram, least)
+    order = np.argsort(pairs, axis=None, kind="stable")
+    best = _select_diverse_pairs(order[: limits.max_considered_pairs], pairs, dictionary)
+    chosen += best[: limits.max_pairs]
     if best and 10 ** (float(pairs[best[0]]) - known.price * float(match.prices[list(best[0])].sum())) > (
-        CLOSE_FLOOR_FACTOR * known.noise
+        limits.close_floor_factor * known.noise
     ):
-        chosen += _extend_pairs(best[:MAX_EXTENDED_PAIRS], match, gram)
+        triples = _extend_pairs(best[: limits.max_extended_pairs], match, gram, least)
+        chosen += [triple for _, triple in sorted(triples)[: limits.max_triples]]
     return chosen
 
 
@@ -218,10 +218,8 @@ class _Projection:
         low = np.linalg.qr(powers)[0]
         rest = dictionary.values - (dictionary.values @ low) @ low.T
         norms = np.linalg.norm(rest, axis=1)
-        unit = (
-            rest
-            / np.where(norms > MIN_SHARE_BEYOND_TAIL * dictionary.lengths_about_mean, norms, np.inf)[:, None]
-        )
+        least = known.thresholds.closed_forms.min_share_beyond_tail * dictionary.lengths_about_mean
+        unit = rest / np.where(norms > least, norms, np.inf)[:, None]
         target = v - low @ (low.T @ v)
         return _Projection(
             unit=unit,
@@ -243,9 +241,9 @@ class _Projection:
         return 0.5 * np.log10(share + self.known.noise**2) + self.known.price * price
 
 
-def _score_pairs(match: _Projection, gram: Array) -> Array:
+def _score_pairs(match: _Projection, gram: Array, least: float) -> Array:
     onto, rest = match.onto, 1 - gram**2
-    usable = np.triu(rest > MIN_INDEPENDENT_SHARE, 1)
+    usable = np.triu(rest > least, 1)
     with np.errstate(all="ignore"):
         both = (onto[:, None] ** 2 + onto**2 - 2 * gram * onto[:, None] * onto) / rest
     return np.where(
@@ -263,22 +261,27 @@ def _select_diverse_pairs(
     return list(found.values())
 
 
-def _extend_pairs(pairs: list[tuple[int, int]], match: _Projection, gram: Array) -> list[tuple[int, ...]]:
-    """Add the best third term to each pair; return the best ``MAX_TRIPLES`` triples."""
-    found = []
+def _extend_pairs(
+    pairs: list[tuple[int, int]], match: _Projection, gram: Array, least: float
+) -> list[tuple[float, tuple[int, ...]]]:
+    """Add the best third term to each pair; return the triples with their scores.
+
+    A third term has to be independent of the pair by ``min_independent_share``, here ``least``.
+    """
+    found: list[tuple[float, tuple[int, ...]]] = []
     for i, j in pairs:
         second = match.unit[j] - gram[i, j] * match.unit[i]
         second = second / np.linalg.norm(second)
         a, b, along = gram[i], match.unit @ second, float(second @ match.target)
         rest = 1 - a**2 - b**2
-        good = rest > MIN_INDEPENDENT_SHARE
+        good = rest > least
         more = (match.onto - a * match.onto[i] - b * along) ** 2 / np.where(good, rest, np.inf)
         scores = match.score(
             match.onto[i] ** 2 + along**2 + more, match.prices[i] + match.prices[j] + match.prices
         )
         k = int(np.argmin(np.where(good, scores, np.inf)))
         found.append((float(scores[k]), (i, j, k)))
-    return [triple for _, triple in sorted(found)[:MAX_TRIPLES]]
+    return found
 
 
 def _power_matrix(u: Array, tail: int) -> Array:
@@ -315,7 +318,7 @@ def _build_sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Ar
 
 
 @lru_cache(maxsize=1)
-def _build_nice_terms() -> list[DictionaryTerm]:
+def _build_nice_terms(max_factors: int) -> list[DictionaryTerm]:
     """Build functions of nice arguments, then their products with powers of u and with each other."""
     u = PLACEHOLDER
     arguments: list[tuple[Expression, int]] = [(u, 0)]
@@ -342,7 +345,7 @@ def _build_nice_terms() -> list[DictionaryTerm]:
             (apply_function("exp", argument / -2), price + 3),
         ]
     singles.sort(key=lambda pair: pair[1])
-    simple = list(enumerate(singles[:MAX_FACTORS]))
+    simple = list(enumerate(singles[:max_factors]))
     products = [
         DictionaryTerm(mul(first, second), (), p + q + 1, (i, j))
         for i, (first, p) in simple
@@ -389,31 +392,8 @@ COARSE_FUNCTIONS = (
     "lorentzian",
 )
 
-# Fmt: skip
-COARSE_EXPONENTS = (
-    -12.0,
-    -9.0,
-    -6.0,
-    -4.5,
-    -3.5,
-    -2.5,
-    -1.5,
-    -0.7,
-    -0.3,
-    0.2,
-    0.35,
-    0.7,
-    1.4,
-    2.5,
-    3.5,
-    4.5,
-    6.0,
-    8.0,
-)
-POWER_COMPLEXITY = 3
 
-
-def _build_coarse_terms(axis: FitPoints) -> list[DictionaryTerm]:
+def _build_coarse_terms(axis: FitPoints, limits: ClosedFormThresholds) -> list[DictionaryTerm]:
     """Build functions with one inner constant from the grid of starts, alone and multiplied by u."""
     library, stride = list(LIBRARY), 2
     terms = []
@@ -435,7 +415,6 @@ def _build_coarse_terms(axis: FitPoints) -> list[DictionaryTerm]:
                 term = DictionaryTerm(apply_function(name, mul(number(a), PLACEHOLDER)), (), 0)
             terms.append(replace(term, price=term.price + LIBRARY[name].complexity))
     if float(axis.u[0]) > 0:
-        terms += [
-            DictionaryTerm(PLACEHOLDER ** Parameter(0), (p,), POWER_COMPLEXITY) for p in COARSE_EXPONENTS
-        ]
+        power, price = PLACEHOLDER ** Parameter(0), limits.power_complexity
+        terms += [DictionaryTerm(power, (p,), price) for p in limits.coarse_exponents]
     return [*terms, *(DictionaryTerm(mul(PLACEHOLDER, t.tree), t.parameters, t.price + 1) for t in terms)]

@@ -29,9 +29,6 @@ from kan_engine.expressions.evaluation import (
     substitute,
 )
 from kan_engine.symbolic.closed_forms import (
-    MAX_CLOSE_COMPLEXITY,
-    MAX_PLAIN_COMPLEXITY,
-    MAX_PRECISE_FLOOR,
     Effort,
     find_closed_forms,
     has_close_form,
@@ -41,23 +38,9 @@ from kan_engine.symbolic.closed_forms import (
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm, fix_parameter
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate, refit_candidate
 from kan_engine.symbolic.noise_model import NoiseModel
+from kan_engine.symbolic.thresholds import SymbolicThresholds
 from kan_engine.symbolic.univariate_fit import Array, FitPoints, suggest
 
-MAX_CANDIDATES, MAX_NOISY_CANDIDATES = 5, 24  # per edge; under noise more candidates have nearly equal scores
-MAX_EXPONENTIAL_FORMS = 3  # closed forms of exp(s·v) per s
-LOGARITHM_FACTORS = (
-    1.0,
-    -1.0,
-    2.0,
-    -2.0,
-    0.5,
-    -0.5,
-    0.25,
-    -0.25,
-)  # s in exp(s·v), which is fitted in place of v
-MAX_COMPLEXITY_UNDER_NOISE = 9  # noise hides more complex edges if there are several inputs
-MIN_RELATIVE_OFFSET = 1e-4  # constant of a factor over its largest value; a smaller one is dropped
-ROUNDING_ERROR = 1e-9  # error over the spread of values that do not come from a spline
 NO_FIXED_FUNCTIONS: Mapping[int, str] = MappingProxyType({})
 
 
@@ -74,7 +57,7 @@ class ExtractionContext:
         center: T(y) at network output 0.
         scale: Change of T(y) per unit of the network output.
         transform: Name of the target transform T.
-        known: Noise model of the curves of the network.
+        known: Noise model of the curves of the network, with the thresholds of the extraction.
         limits: What the formula may contain.
         fixed: Required library function of an edge, by layer of ``all_layers``, input and output.
         should_stop: Called between fits and refits; once it returns true, no more candidates are searched.
@@ -96,12 +79,18 @@ class ExtractionContext:
     axes: dict[str, FitPoints] = field(default_factory=dict, repr=False, compare=False)
 
     @property
+    def thresholds(self) -> SymbolicThresholds:
+        """Decision numbers of the extraction."""
+        return self.known.thresholds
+
+    @property
     def effort(self) -> Effort:
         """Last class of closed forms to search for an edge.
 
         Under noise, sums of terms cannot be distinguished, unless there is only one input.
         """
-        return Effort.SUMS if self.known.floor < MAX_PRECISE_FLOOR or len(self.names) == 1 else Effort.SINGLE
+        is_precise = self.known.floor < self.thresholds.closed_forms.max_precise_floor
+        return Effort.SUMS if is_precise or len(self.names) == 1 else Effort.SINGLE
 
     @cached_property
     def network_target(self) -> Array:
@@ -118,9 +107,8 @@ class ExtractionContext:
 
         Under noise with several inputs, only simple candidates are accepted.
         """
-        is_hidden = (
-            self.known.is_noisy and len(self.names) > 1 and edge.complexity > MAX_COMPLEXITY_UNDER_NOISE
-        )
+        is_long = edge.complexity > self.thresholds.max_noisy_complexity
+        is_hidden = self.known.is_noisy and len(self.names) > 1 and is_long
         return not is_hidden and self.allows_tree(edge.tree)
 
     def allows_tree(self, tree: Expression) -> bool:
@@ -179,7 +167,7 @@ def _find_direct_candidates(
 ) -> list[Candidate]:
     """Find candidates of a direct edge; if it is the whole network, fit the target values themselves."""
     if v is reading.network_target:
-        rounded = NoiseModel.exact(ROUNDING_ERROR)
+        rounded = NoiseModel.exact(reading.thresholds.rounding_error, reading.thresholds)
         found = find_column_candidates(v, i, reading, rounded, as_logarithm=reading.is_log)
         if has_close_form(found, rounded):
             return found
@@ -236,21 +224,22 @@ def search_forms(
         should_stop: Once true, the search ends with the candidates found, if there are any.
     """
     found: list[Candidate] = []
+    limits = known.thresholds.closed_forms
     for effort in list(Effort)[: most + 1]:
         more = find_closed_forms(axis, v, known=known, effort=effort, raw=True)
         is_wanted = (
             as_logarithm
             and effort < Effort.SUMS
-            and not has_close_form([*found, *more], known, MAX_PLAIN_COMPLEXITY)
+            and not has_close_form([*found, *more], known, limits.max_plain_complexity)
         )
         if is_wanted and not (more and should_stop()):
             more += takewhile(lambda _: not should_stop(), fit_logarithms(axis, v, known, effort))
         found += [edge for edge in more if allows(edge)]
-        if has_close_form(
-            found, known, MAX_PLAIN_COMPLEXITY if effort == Effort.PLAIN else MAX_CLOSE_COMPLEXITY
-        ) or (found and should_stop()):
+        longest = limits.max_plain_complexity if effort == Effort.PLAIN else limits.max_close_complexity
+        if has_close_form(found, known, longest) or (found and should_stop()):
             break
-    return select_best_forms(found, known, MAX_NOISY_CANDIDATES if known.is_noisy else MAX_CANDIDATES)
+    most_kept = limits.max_noisy_candidates if known.is_noisy else limits.max_candidates
+    return select_best_forms(found, known, most_kept)
 
 
 def fit_logarithms(
@@ -258,11 +247,12 @@ def fit_logarithms(
     v: Array,
     known: NoiseModel,
     effort: Effort,
-    powers: tuple[float, ...] = LOGARITHM_FACTORS,
+    factors: tuple[float, ...] | None = None,
 ) -> Iterator[Candidate]:
-    """Yield fits v = log(F)/s with a simple F, for every s in ``powers``."""
-    middle = float(v.mean())
-    for s in powers:
+    """Yield fits v = log(F)/s with a simple F, for every s in ``factors``, by default all."""
+    middle, limits = float(v.mean()), known.thresholds.closed_forms
+    least = known.thresholds.rounding_error
+    for s in limits.logarithm_factors if factors is None else factors:
         with np.errstate(all="ignore"):
             f = np.exp(s * (v - middle))
         if not np.isfinite(f).all() or float(np.std(f)) == 0:
@@ -270,18 +260,21 @@ def fit_logarithms(
         factor = abs(s) * float(np.std(v)) * float(f.mean()) / float(np.std(f))
         near = replace(
             known,
-            floor=max(known.floor * factor, ROUNDING_ERROR),
-            noise=max(known.noise * factor, ROUNDING_ERROR),
+            floor=max(known.floor * factor, least),
+            noise=max(known.noise * factor, least),
         )
         for edge in select_best_forms(
-            find_closed_forms(axis, f, known=near, effort=effort), near, MAX_EXPONENTIAL_FORMS
+            find_closed_forms(axis, f, known=near, effort=effort), near, limits.max_logarithm_forms
         ):
-            found = _build_logarithm(edge, s, axis.u, axis.subsample(v))
+            at = axis.subsample(v)
+            found = _build_logarithm(edge, s, axis.u, at, limits.min_relative_offset)
             if found is not None:  # the fit of F favours large F; log F has to fit everywhere
-                yield refit_candidate(found, axis.u, axis.subsample(v)) if known.is_noisy else found
+                yield refit_candidate(found, axis.u, at, limits.refit_steps) if known.is_noisy else found
 
 
-def _build_logarithm(edge: Candidate, s: float, u: Array, v: Array) -> Candidate | None:
+def _build_logarithm(
+    edge: Candidate, s: float, u: Array, v: Array, min_relative_offset: float
+) -> Candidate | None:
     """Return log(F)/s without the factor of F, which only shifts it.
 
     None for a single power F: its logarithm is a multiple of log u, which other fits find.
@@ -289,7 +282,7 @@ def _build_logarithm(edge: Candidate, s: float, u: Array, v: Array) -> Candidate
     if not edge.linear:
         return None
     largest = float(np.abs(evaluate(edge.tree, {PLACEHOLDER.name: u}, edge.parameters)).max())
-    has_offset = abs(edge.constant) > MIN_RELATIVE_OFFSET * largest
+    has_offset = abs(edge.constant) > min_relative_offset * largest
     first = edge.linear[0]
     lead = edge.constant if has_offset else edge.parameters[first]
     if lead == 0 or not (has_offset or len(edge.linear) > 1):

@@ -1,6 +1,6 @@
 """Formulas from a network: candidates per edge, a joint refit of all constants, snapped constants.
 
-Covers networks with at most ``MAX_HIDDEN_LAYERS`` hidden layers and ``MAX_EDGES`` live edges, as the
+Covers networks with at most ``MAX_HIDDEN_LAYERS`` hidden layers and ``max_edges`` live edges, as the
 structure search returns them. ``edge_candidates`` and ``node_candidates`` rank the candidates of each part.
 Combinations from a beam search are refitted jointly on the data; the error of a correct formula falls to
 rounding error.
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kan_engine.data.scaling import TRANSFORMS
-from kan_engine.expressions.constraints import MAX_EDGES, MAX_HIDDEN_LAYERS
+from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS
 from kan_engine.expressions.evaluation import (
     Call,
     Expression,
@@ -40,16 +40,7 @@ from kan_engine.symbolic.description_length import description_length
 from kan_engine.symbolic.edge_candidates import Choice, ExtractionContext
 from kan_engine.symbolic.network_candidates import NetworkPart, find_short_combinations, iterate_part_variants
 from kan_engine.symbolic.node_candidates import renumber_parameters, select_best_combinations
-
-MAX_COMBINATIONS = 24  # combinations of choices that are refitted jointly
-# Without noise down to rounding error; with noise fewer suffice
-MAX_REFIT_ITERATIONS, MAX_NOISY_REFIT_ITERATIONS = 40, 25
-MAX_SOLVED_ERROR = 1e-11  # validation error over the spread of the target; below it a formula counts as exact
-MAX_FINAL_FORMS, MAX_NOISY_FINAL_FORMS = 2, 4  # forms that are finalized
-MAX_PARTS_OF_LAW = 6  # parts of a network that may be a law; with more parts a formula is an approximation
-MAX_CLOSE_FORMS = 12  # best forms under noise, refitted on all rows, since noise may have decided their order
-NOISY_SWEEPS, CHOICES_PER_SWEEP = 2, 8  # sweeps over all parts; choices tried for one part at a time
-DEFAULT_MAX_COMPLEXITY = 60  # complexity limit of shorter formulas if the client sets none
+from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 
 
 @dataclass(frozen=True)
@@ -67,11 +58,18 @@ class Formula:
     bits: float = 0.0
 
     @staticmethod
-    def measure(tree: Expression, fit: ColumnsAndTarget, validation: ColumnsAndTarget) -> "Formula":
+    def measure(
+        tree: Expression,
+        fit: ColumnsAndTarget,
+        validation: ColumnsAndTarget,
+        *,
+        thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
+    ) -> "Formula":
         """Compute the error on the validation rows and the description length of all rows."""
         spread = float(np.std(validation[1])) or 1.0
         free, values = parametrize_floats(tree)
-        bits = description_length(ParametricForm(free, np.array(values)), concatenate_rows(fit, validation))
+        form = ParametricForm(free, np.array(values))
+        bits = description_length(form, concatenate_rows(fit, validation), thresholds.constants)
         return Formula(tree, compute_rmse(ParametricForm(tree, np.array([])), validation) / spread, bits)
 
     @staticmethod
@@ -80,11 +78,15 @@ class Formula:
         fit: ColumnsAndTarget,
         validation: ColumnsAndTarget,
         forbidden: frozenset[str] = frozenset(),
+        *,
+        thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
     ) -> "Formula":
         """Refit the measured constants of a tree, snap them and simplify the formula."""
         free, values = parametrize_floats(tree)
-        form = refit_constants(ParametricForm(free, np.array(values)), fit, iterations=MAX_REFIT_ITERATIONS)
-        return Formula.measure(finalize_formula(form, fit, validation, forbidden), fit, validation)
+        form = ParametricForm(free, np.array(values))
+        form = refit_constants(form, fit, iterations=thresholds.max_refit_steps)
+        tree = finalize_formula(form, fit, validation, forbidden, thresholds=thresholds)
+        return Formula.measure(tree, fit, validation, thresholds=thresholds)
 
     def to_dict(self) -> dict[str, Any]:
         """The formula as JSON; an error or length that is not finite is null."""
@@ -112,7 +114,7 @@ def extract_formulas(network: KAN, reading: ExtractionContext) -> list[Formula]:
         network: Network with at most one hidden layer.
         reading: Data, units and limits.
     """
-    if not _is_extractable(network):
+    if not _is_extractable(network, reading):
         return []
     trials = _JointRefits(reading)
     for known in reading.known.weightings():
@@ -122,7 +124,7 @@ def extract_formulas(network: KAN, reading: ExtractionContext) -> list[Formula]:
             count = len(parts)
             if trials.is_over:
                 break
-        if trials.is_over or trials.has_close_form() or count > MAX_PARTS_OF_LAW:
+        if trials.is_over or trials.has_close_form() or count > reading.thresholds.max_law_parts:
             break
     return _finalize_forms(trials.refit_best(), reading)
 
@@ -133,36 +135,34 @@ def extract_shorter_formulas(network: KAN, reading: ExtractionContext) -> list[F
     Dynamic programming finds, for every complexity, the choices for all parts with the least summed error. A
     longer combination is kept only if its error is much lower than the error of the one before.
     """
-    if not _is_extractable(network) or reading.should_stop():
+    if not _is_extractable(network, reading) or reading.should_stop():
         return []
     parts = next(iter(iterate_part_variants(network, reading)))
-    longest = reading.limits.max_complexity or DEFAULT_MAX_COMPLEXITY
+    limits = reading.thresholds
+    longest = reading.limits.max_complexity or limits.default_max_complexity
     forms = [_join_choices(picks, reading) for picks in find_short_combinations(parts, reading, longest)]
     fitted = []
     for form in forms:
         if reading.should_stop():
             break
-        fitted.append(
-            refit_constants(
-                refit_constants(form, take_coarse_rows(reading.fit), iterations=40),
-                reading.fit,
-                iterations=20,
-            )
-        )
+        coarse = refit_constants(form, take_coarse_rows(reading.fit), iterations=limits.max_refit_steps)
+        fitted.append(refit_constants(coarse, reading.fit, iterations=limits.short_refit_steps))
     return _finalize_forms(fitted, reading)
 
 
-def _is_extractable(network: KAN) -> bool:
-    return len(network.stack) <= MAX_HIDDEN_LAYERS + 1 and network.edge_count <= MAX_EDGES
+def _is_extractable(network: KAN, reading: ExtractionContext) -> bool:
+    is_small = network.edge_count <= reading.thresholds.max_edges
+    return len(network.stack) <= MAX_HIDDEN_LAYERS + 1 and is_small
 
 
 def _finalize_forms(forms: list[ParametricForm], reading: ExtractionContext) -> list[Formula]:
     trees: dict[Expression, None] = {}
+    data, limits = (reading.fit, reading.validation), reading.thresholds
     for form in forms:
         if trees and reading.should_stop():
             break
-        trees[finalize_formula(form, reading.fit, reading.validation, reading.limits.forbidden)] = None
-    formulas = [Formula.measure(tree, reading.fit, reading.validation) for tree in trees]
+        trees[finalize_formula(form, *data, reading.limits.forbidden, thresholds=limits)] = None
+    formulas = [Formula.measure(tree, *data, thresholds=limits) for tree in trees]
     allowed = [f for f in formulas if np.isfinite(f.error) and reading.limits.allow(f.tree)]
     return sorted(allowed, key=lambda formula: formula.bits)
 
@@ -175,7 +175,7 @@ class _JointRefits:
     """
 
     def __init__(self, reading: ExtractionContext) -> None:
-        self._reading = reading
+        self._reading, self._limits = reading, reading.thresholds
         self._everything = concatenate_rows(reading.fit, reading.validation)
         self._spread = float(np.std(reading.fit[1])) or 1.0
         self._found: list[tuple[float, ParametricForm]] = []
@@ -195,16 +195,14 @@ class _JointRefits:
             return
         tried: dict[tuple[Choice, ...], float] = {}
         offered = [part.choices for part in parts]
-        self._refit_untried(
-            select_best_combinations(offered, MAX_COMBINATIONS, lambda choice: choice.score), tried
-        )
-        for _ in range(NOISY_SWEEPS if view.known.is_noisy else 0):
+        most = self._limits.max_combinations
+        self._refit_untried(select_best_combinations(offered, most, lambda choice: choice.score), tried)
+        for _ in range(self._limits.noisy_sweeps if view.known.is_noisy else 0):
             if self.is_over or not tried:
                 return
             best = min(tried, key=lambda picks: tried[picks])
-            self._refit_untried(
-                _neighbours(best, [choices[:CHOICES_PER_SWEEP] for choices in offered]), tried
-            )
+            few = [choices[: self._limits.choices_per_sweep] for choices in offered]
+            self._refit_untried(_neighbours(best, few), tried)
 
     def _refit_untried(
         self, combinations: Iterable[tuple[Choice, ...]], tried: dict[tuple[Choice, ...], float]
@@ -218,38 +216,36 @@ class _JointRefits:
 
     def _refit_form(self, form: ParametricForm) -> float:
         """Refit a form and return its description length."""
-        steps = MAX_NOISY_REFIT_ITERATIONS if self._reading.known.is_noisy else MAX_REFIT_ITERATIONS
+        limits = self._limits
+        steps = limits.max_noisy_refit_steps if self._reading.known.is_noisy else limits.max_refit_steps
         rows = take_coarse_rows(self._reading.fit)
         if not np.isfinite(compute_rmse(form, rows)):
-            form = _fit_inner_expression(form, rows, self._reading.transform)
+            form = _fit_inner_expression(form, rows, self._reading)
         fitted = refit_constants(form, rows, iterations=steps)
-        length = description_length(fitted, self._everything)
+        length = description_length(fitted, self._everything, limits.constants)
         if np.isfinite(length):
             self._found.append((length, fitted))
-        if compute_rmse(fitted, self._reading.validation) / self._spread < MAX_SOLVED_ERROR:
+        if compute_rmse(fitted, self._reading.validation) / self._spread < limits.max_solved_error:
             self._solved = self._solved or fitted
             self.is_over = self._reading.limits.allow(fitted.numeric_tree)
         return length
 
     def refit_best(self) -> list[ParametricForm]:
         """Return the best forms, refitted on all rows of ``fit``."""
-        fit = self._reading.fit
+        limits = self._limits
         if self._solved is not None:
-            return [refit_constants(self._solved, fit, iterations=60)]
+            return self._refit_forms([self._solved], limits.final_refit_steps)
         if not self._reading.known.is_noisy:
-            return [
-                refit_constants(form, fit, iterations=60)
-                for form in _select_shortest(self._found, MAX_FINAL_FORMS)
-            ]
-        close = [
-            refit_constants(form, fit, iterations=10)
-            for form in _select_shortest(self._found, MAX_CLOSE_FORMS)
-        ]
-        again = [(description_length(form, self._everything), form) for form in close]
-        return [
-            refit_constants(form, fit, iterations=60)
-            for form in _select_shortest(again, MAX_NOISY_FINAL_FORMS)
-        ]
+            best = _select_shortest(self._found, limits.max_final_forms)
+            return self._refit_forms(best, limits.final_refit_steps)
+        close = _select_shortest(self._found, limits.max_close_forms)
+        close = self._refit_forms(close, limits.ranking_refit_steps)
+        again = [(description_length(form, self._everything, limits.constants), form) for form in close]
+        best = _select_shortest(again, limits.max_noisy_final_forms)
+        return self._refit_forms(best, limits.final_refit_steps)
+
+    def _refit_forms(self, forms: list[ParametricForm], steps: int) -> list[ParametricForm]:
+        return [refit_constants(form, self._reading.fit, iterations=steps) for form in forms]
 
 
 def _neighbours(picks: tuple[Choice, ...], offered: list[list[Choice]]) -> Iterator[tuple[Choice, ...]]:
@@ -279,7 +275,9 @@ INVERSE_TRANSFORMS: dict[str, Callable[[Expression], Expression]] = {
 """T⁻¹ as a tree, by the name of T in ``scaling.TRANSFORMS``."""
 
 
-def _fit_inner_expression(form: ParametricForm, rows: ColumnsAndTarget, transform: str) -> ParametricForm:
+def _fit_inner_expression(
+    form: ParametricForm, rows: ColumnsAndTarget, reading: ExtractionContext
+) -> ParametricForm:
     """Fit the argument of the outermost function to T(y).
 
     A form that is not finite, as the root of a negative value, has no gradient to refit it by.
@@ -288,13 +286,13 @@ def _fit_inner_expression(form: ParametricForm, rows: ColumnsAndTarget, transfor
         return form
     inside = form.tree.base if isinstance(form.tree, Pow) else form.tree.argument
     columns, target = rows
-    moved = np.asarray(TRANSFORMS[transform].forward(target))
-    return ParametricForm(
-        form.tree,
-        refit_constants(
-            ParametricForm(inside, form.values), (columns, moved), iterations=MAX_NOISY_REFIT_ITERATIONS
-        ).values,
+    moved = np.asarray(TRANSFORMS[reading.transform].forward(target))
+    fitted = refit_constants(
+        ParametricForm(inside, form.values),
+        (columns, moved),
+        iterations=reading.thresholds.max_noisy_refit_steps,
     )
+    return ParametricForm(form.tree, fitted.values)
 
 
 def _join_choices(picks: tuple[Choice, ...], reading: ExtractionContext) -> ParametricForm:

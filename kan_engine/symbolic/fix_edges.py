@@ -18,8 +18,6 @@ from kan_engine.symbolic.univariate_fit import FitPoints, Suggestion, suggest
 
 EdgePlace = tuple[int, int, int]  # layer of ``all_layers``, input, output
 
-RIDGE = 1e-9
-
 
 def remove_inputs(network: KAN, inputs: list[int]) -> KAN:
     """Return a copy of the network without the edges from these inputs."""
@@ -52,7 +50,14 @@ def add_unused_inputs(network: KAN, places: Sequence[int], count: int) -> KAN:
 
 
 @torch.no_grad()
-def rescale_inputs(network: KAN, before: Standardizer, after: Standardizer, encoded: np.ndarray) -> KAN:
+def rescale_inputs(
+    network: KAN,
+    before: Standardizer,
+    after: Standardizer,
+    encoded: np.ndarray,
+    *,
+    ridge: float = 1e-9,
+) -> KAN:
     """Convert a network to another standardization of its inputs.
 
     Least squares on the given rows fit the activations on the edges from the inputs.
@@ -62,23 +67,24 @@ def rescale_inputs(network: KAN, before: Standardizer, after: Standardizer, enco
         before: Standardizer of its inputs.
         after: Standardizer of the inputs of the result.
         encoded: Encoded input rows, before standardization.
+        ridge: Of the least squares.
     """
     moved = copy_network(network)
     old, new = (torch.from_numpy(scale.forward(encoded)) for scale in (before, after))
     for layer in (moved.stack[0], moved.direct):
         if layer is not None:
-            _refit_layer_(layer, old, new)
+            _refit_layer_(layer, old, new, ridge)
     return moved
 
 
-def _refit_layer_(layer: KANLayer, old: torch.Tensor, new: torch.Tensor) -> None:
+def _refit_layer_(layer: KANLayer, old: torch.Tensor, new: torch.Tensor, ridge: float) -> None:
     values = layer.postacts(old)
     ends = torch.ones(layer.in_dim, dtype=values.dtype)
     layer.knots = extend_knots(uniform_grid(-ends, ends, layer.grid_size), layer.order)
     basis = layer.features(new)[:, :, :-1]
     layer.weight.zero_()
     for i in range(layer.in_dim):
-        layer.weight[i, :-1] = fit_coef(basis[:, i], values[:, i], ridge=RIDGE)
+        layer.weight[i, :-1] = fit_coef(basis[:, i], values[:, i], ridge=ridge)
 
 
 @torch.no_grad()

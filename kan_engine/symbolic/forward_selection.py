@@ -11,21 +11,24 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from kan_engine.symbolic.constant_fitting import Array
-
-FOLD_COUNT = 5
-MIN_ROWS_FOR_FOLDS = 10  # with fewer rows, each row is its own fold
-MIN_INDEPENDENT_SHARE = 1e-7  # squared share of a column that must be independent of the taken columns
-NEGLIGIBLE_SHARE = 1e-13  # share of the square of the target that counts as rounding error
+from kan_engine.symbolic.thresholds import AdditiveThresholds, SymbolicThresholds
 
 
-def assign_folds(rows: int) -> np.ndarray:
+def assign_folds(rows: int, thresholds: AdditiveThresholds) -> np.ndarray:
     """Return the fold of every row; it depends only on the number of rows."""
-    count = rows if rows < MIN_ROWS_FOR_FOLDS else FOLD_COUNT
+    count = rows if rows < thresholds.min_rows_for_folds else thresholds.fold_count
     folds: np.ndarray = np.random.default_rng(0).permutation(rows) % max(count, 1)
     return folds
 
 
-def select_columns(matrix: Array, target: Array, weights: Array, prices: Array, most: int) -> list[int]:
+def select_columns(
+    matrix: Array,
+    target: Array,
+    weights: Array,
+    prices: Array,
+    most: int,
+    thresholds: SymbolicThresholds,
+) -> list[int]:
     """Return the indices of the selected columns, in the order of their selection.
 
     Args:
@@ -34,6 +37,7 @@ def select_columns(matrix: Array, target: Array, weights: Array, prices: Array, 
         weights: Weights of the rows.
         prices: Bits per column.
         most: Maximum number of columns.
+        thresholds: Which columns are independent, and what is rounding error.
     """
     share = weights / weights.sum()
     centred = matrix - share @ matrix
@@ -45,13 +49,14 @@ def select_columns(matrix: Array, target: Array, weights: Array, prices: Array, 
     norms, first = np.diag(gram).copy(), np.diag(gram).copy()
     directions = np.zeros((len(gram), 0))
     taken: list[int] = []
-    while len(taken) < most and left > NEGLIGIBLE_SHARE * whole:
-        is_open = norms > MIN_INDEPENDENT_SHARE * np.maximum(first, 1e-300)
+    negligible = thresholds.negligible_share
+    while len(taken) < most and left > negligible * whole:
+        is_open = norms > thresholds.min_independent_share * np.maximum(first, 1e-300)
         is_open[taken] = False
         if not is_open.any():
             break
         gains = np.where(is_open, right**2 / np.where(is_open, norms, 1.0), 0.0)
-        remaining = np.maximum(left - gains, 0.1 * NEGLIGIBLE_SHARE * whole)
+        remaining = np.maximum(left - gains, 0.1 * negligible * whole)
         bits = np.where(is_open, rows / 2 * np.log2(remaining / left) + prices, np.inf)
         best = int(bits.argmin())
         direction = (gram[:, best] - directions @ directions[best]) / np.sqrt(norms[best])
@@ -94,19 +99,22 @@ def is_no_worse(losses: Array, others: Array, weights: Array, standard_errors: f
     return mean <= standard_errors * deviation
 
 
-def clip_squared_errors(errors: Array, target: Array) -> Array:
-    """Square the errors and clip them at five robust standard deviations of the target.
+def clip_squared_errors(errors: Array, target: Array, max_deviations: float = 5.0) -> Array:
+    """Square the errors and clip them at ``max_deviations`` robust standard deviations of the target.
 
     The clipping keeps a single row from deciding a comparison. NaN counts as the limit.
     """
     middle = np.median(target)
     scale = 1.4826 * float(np.median(np.abs(target - middle))) or float(np.std(target)) or 1.0
+    limit = (max_deviations * scale) ** 2
     with np.errstate(all="ignore"):
-        squares = np.minimum(errors**2, (5 * scale) ** 2)
-    return np.asarray(np.where(np.isnan(squares), (5 * scale) ** 2, squares))
+        squares = np.minimum(errors**2, limit)
+    return np.asarray(np.where(np.isnan(squares), limit, squares))
 
 
-def screen_columns(matrix: Array, target: Array, weights: Array, most: int) -> list[int]:
+def screen_columns(
+    matrix: Array, target: Array, weights: Array, most: int, thresholds: SymbolicThresholds
+) -> list[int]:
     """Return the indices of at most ``most`` relevant columns of a wide matrix, ascending.
 
     Orthogonal selection gives the first half of them. The other columns are the most correlated with the
@@ -123,7 +131,7 @@ def screen_columns(matrix: Array, target: Array, weights: Array, most: int) -> l
         for side in (matrix, ranks, np.abs(matrix - np.median(matrix, axis=0)))
     ]
     alone = np.max([np.abs(wanted @ side) for side in sides], axis=0)
-    taken = _select_orthogonally(sides[0], wanted, min(most // 2, len(target) // 2))
+    taken = _select_orthogonally(sides[0], wanted, min(most // 2, len(target) // 2), thresholds)
     others = [int(place) for place in np.argsort(-alone, kind="stable") if place not in taken]
     return sorted([*taken, *others[: most - len(taken)]])
 
@@ -135,17 +143,16 @@ def _normalize_columns(matrix: Array, share: Array) -> Array:
     return np.asarray(centred / np.where(norms > 0, norms, np.inf))
 
 
-def _select_orthogonally(rest: Array, left: Array, most: int) -> list[int]:
+def _select_orthogonally(rest: Array, left: Array, most: int, thresholds: SymbolicThresholds) -> list[int]:
     """Select columns one by one; each explains most of the residual of those before it."""
     taken: list[int] = []
+    least = thresholds.min_independent_share
     sizes = np.sum(rest**2, axis=0)
     while len(taken) < most:
-        gains = np.where(
-            sizes > MIN_INDEPENDENT_SHARE, (left @ rest) ** 2 / np.maximum(sizes, MIN_INDEPENDENT_SHARE), 0.0
-        )
+        gains = np.where(sizes > least, (left @ rest) ** 2 / np.maximum(sizes, least), 0.0)
         gains[taken] = 0.0
         best = int(gains.argmax())
-        if gains[best] <= NEGLIGIBLE_SHARE:
+        if gains[best] <= thresholds.negligible_share:
             break
         taken.append(best)
         direction = rest[:, best] / np.linalg.norm(rest[:, best])

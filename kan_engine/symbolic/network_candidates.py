@@ -20,11 +20,6 @@ from kan_engine.symbolic.edge_candidates import (
 from kan_engine.symbolic.node_candidates import HiddenNode, find_node_choices, find_sum_choices
 from kan_engine.symbolic.univariate_fit import Array, FitPoints, suggest
 
-MAX_SHARED_FUNCTIONS = 3  # functions tried for a node that shares a linear term with direct edges
-MAX_SHORT_COMBINATIONS = 8  # combinations from the simplest to the most accurate one
-MAX_ERROR_RATIO = 0.8  # a longer combination has to lower the squared error to this share
-COMPLEXITY_SLACK = 4  # complexity that simplification may save
-
 
 @dataclass(frozen=True)
 class NetworkPart:
@@ -62,7 +57,7 @@ def iterate_part_variants(network: KAN, reading: ExtractionContext) -> Iterator[
             if f.function != "x" and reading.allows_tree(apply_function(f.function, PLACEHOLDER))
         ]
         fits.sort(key=lambda fit: reading.known.score(fit.error, fit.complexity))
-        for fit in fits[:MAX_SHARED_FUNCTIONS]:
+        for fit in fits[: reading.thresholds.max_shared_functions]:
             moved = {i: v + fit.e * node.curves[:, i] if i in node.inputs else v for i, v in direct.items()}
             own = find_sum_choices(node, reading, [replace(fit, e=0.0)])
             part = NetworkPart(node.leaving - fit.e * node.value, own)
@@ -89,23 +84,25 @@ def find_short_combinations(
         reading: Data, units and limits.
         longest: Complexity limit of a combination, before simplification.
     """
+    limits = reading.thresholds
+    most = longest + limits.complexity_slack
     levels: dict[int, tuple[float, tuple[Choice, ...]]] = {0: (0.0, ())}
     for part in parts:
         longer: dict[int, tuple[float, tuple[Choice, ...]]] = {}
         for loss, length, choice in _rate_choices(part, reading):
             for before, (total, picks) in levels.items():
                 level = before + length
-                if level <= longest + COMPLEXITY_SLACK and loss + total < longer.get(level, (np.inf, ()))[0]:
+                if level <= most and loss + total < longer.get(level, (np.inf, ()))[0]:
                     longer[level] = loss + total, (*picks, choice)
         levels = longer
     noise = (reading.known.noise * float(np.std(sum(part.curve for part in parts)))) ** 2
     front: list[tuple[Choice, ...]] = []
     lowest = np.inf
     for _, (loss, picks) in sorted(levels.items()):
-        if any(choice.values for choice in picks) and loss + noise < MAX_ERROR_RATIO * lowest:
+        if any(choice.values for choice in picks) and loss + noise < limits.max_short_error_ratio * lowest:
             lowest = loss + noise
             front.append(picks)
-    steps = np.linspace(0, len(front) - 1, min(MAX_SHORT_COMBINATIONS, len(front)))
+    steps = np.linspace(0, len(front) - 1, min(limits.max_short_combinations, len(front)))
     return [front[place] for place in np.unique(steps.round().astype(int))]
 
 

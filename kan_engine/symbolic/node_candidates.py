@@ -27,7 +27,6 @@ from kan_engine.expressions.evaluation import (
     walk,
 )
 from kan_engine.symbolic.closed_forms import (
-    MAX_PLAIN_COMPLEXITY,
     Effort,
     find_closed_forms,
     has_close_form,
@@ -35,10 +34,8 @@ from kan_engine.symbolic.closed_forms import (
     select_best_forms,
 )
 from kan_engine.symbolic.constant_fitting import ParametricForm, fix_parameter
-from kan_engine.symbolic.dictionary_regression import CLOSE_FLOOR_FACTOR, PLACEHOLDER, Candidate
+from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate
 from kan_engine.symbolic.edge_candidates import (
-    LOGARITHM_FACTORS,
-    MIN_RELATIVE_OFFSET,
     Choice,
     ExtractionContext,
     find_column_candidates,
@@ -50,16 +47,6 @@ from kan_engine.symbolic.noise_model import NoiseModel
 from kan_engine.symbolic.univariate_fit import Array, FitPoints, Suggestion, suggest
 
 T = TypeVar("T")
-
-MAX_NODE_CHOICES = 24
-# Candidates per incoming edge, and functions of the output edge, to combine
-MAX_INNER_CANDIDATES, MAX_OUTER_FUNCTIONS = 4, 5
-MAX_SHORT_LOG_COMPLEXITY = MAX_PLAIN_COMPLEXITY + 2  # log F with a simple F
-MAX_OUTER_FORMS = 3  # forms of the output edge that are not single functions
-MAX_LOG_ERROR = 3e-3  # error over the spread of the node below which an edge counts as a logarithm
-MAX_EXPONENT = 6
-EXPONENT_SHIFTS = (0, 1, -1, 2, -2)  # exponents t of w^t, which may move between a node and the direct edges
-MAX_SNAP_DISTANCE, MAX_NOISY_SNAP_DISTANCE = 0.02, 0.12  # of an exponent from a whole number, half or third
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +89,7 @@ class HiddenNode:
 
     def search_outer_forms(self, fits: list[Suggestion], reading: ExtractionContext) -> list[Candidate]:
         """Longer closed forms of the output edge; empty if a single function is close enough."""
-        near = CLOSE_FLOOR_FACTOR * reading.known.floor
+        near = reading.thresholds.closed_forms.close_floor_factor * reading.known.floor
         if not self.is_free or reading.known.is_noisy or any(fit.error <= near for fit in fits):
             return []
         found = search_forms(
@@ -114,7 +101,7 @@ class HiddenNode:
             allows=reading.accepts_candidate,
             should_stop=reading.should_stop,
         )
-        return found[:MAX_OUTER_FORMS]
+        return found[: reading.thresholds.max_outer_forms]
 
     @property
     def is_free(self) -> bool:
@@ -133,7 +120,7 @@ def find_node_choices(node: HiddenNode, reading: ExtractionContext) -> list[Choi
         if node.is_free:
             found += _find_power_choices(node, reading)
     found = [choice for choice in found if reading.allows_tree(choice.tree)]
-    return sorted(found, key=lambda choice: choice.score)[:MAX_NODE_CHOICES]
+    return sorted(found, key=lambda choice: choice.score)[: reading.thresholds.max_node_choices]
 
 
 def find_sum_choices(
@@ -149,10 +136,12 @@ def find_sum_choices(
         outer: Fits of the output edge; if not given, they are computed, and longer forms are added.
     """
     known, whole = reading.known, float(np.std(node.value)) or 1.0
+    limits = reading.thresholds
     inner, precisions = [], []
     for i in node.inputs:
         precisions.append(known.scale_to_part(float(np.std(node.curves[:, i])), whole))
-        inner.append(node.find_edge_candidates(i, reading, precisions[-1])[:MAX_INNER_CANDIDATES])
+        offered = node.find_edge_candidates(i, reading, precisions[-1])
+        inner.append(offered[: limits.max_inner_candidates])
     longer: list[Candidate] = []
     if outer is None:
         outer = node.fit_outer_functions(reading)
@@ -161,8 +150,8 @@ def find_sum_choices(
         [(edge.score(near), edge) for edge in part] for part, near in zip(inner, precisions, strict=True)
     ]
     found = []
-    for picks in select_best_combinations(ranked, 2 * MAX_NODE_CHOICES, lambda pair: pair[0]):
-        for fit in outer[:MAX_OUTER_FUNCTIONS]:
+    for picks in select_best_combinations(ranked, 2 * limits.max_node_choices, lambda pair: pair[0]):
+        for fit in outer[: limits.max_outer_functions]:
             score = known.score(fit.error, fit.complexity) + sum(own for own, _ in picks)
             found.append(_apply_function_to_sum([edge for _, edge in picks], fit, score))
         for form in longer:
@@ -200,7 +189,8 @@ def _apply_form_to_sum(picks: list[Candidate], form: Candidate, score: float) ->
 
 def _find_product_choices(node: HiddenNode, reading: ExtractionContext) -> list[Choice]:
     """Combine edge candidates to ``c · f(a · Π (edge + offset) + b)``; negligible offsets are omitted."""
-    known = reading.known
+    known, limits = reading.known, reading.thresholds
+    least = limits.closed_forms.min_relative_offset
     inner = []
     for i in node.inputs:
         v = node.curves[:, i]
@@ -210,19 +200,24 @@ def _find_product_choices(node: HiddenNode, reading: ExtractionContext) -> list[
     if not all(inner) or not outer:
         return []
     longer = node.search_outer_forms(outer, reading)
+    outer = outer[: 1 if outer[0].function == "x" else limits.max_outer_functions]
     choices = []
-    for picks in select_best_combinations(inner, 2 * MAX_NODE_CHOICES, lambda triple: triple[0]):
-        for fit in outer[: 1 if outer[0].function == "x" else MAX_OUTER_FUNCTIONS]:
+    for picks in select_best_combinations(inner, 2 * limits.max_node_choices, lambda triple: triple[0]):
+        for fit in outer:
             score = known.score(fit.error, fit.complexity) + sum(own for own, _, _ in picks)
-            choices.append(_apply_function_to_product([(edge, top) for _, edge, top in picks], fit, score))
+            edges = [(edge, top) for _, edge, top in picks]
+            choices.append(_apply_function_to_product(edges, fit, score, least))
         for form in longer:
             score = form.score(known) + sum(own for own, _, _ in picks)
-            choices.append(_apply_form_to_product([(edge, top) for _, edge, top in picks], form, score))
+            edges = [(edge, top) for _, edge, top in picks]
+            choices.append(_apply_form_to_product(edges, form, score, least))
     return choices
 
 
-def _apply_function_to_product(picks: list[tuple[Candidate, float]], fit: Suggestion, score: float) -> Choice:
-    factors, values, scale = _normalize_factors(picks, 0)
+def _apply_function_to_product(
+    picks: list[tuple[Candidate, float]], fit: Suggestion, score: float, least: float
+) -> Choice:
+    factors, values, scale = _normalize_factors(picks, 0, least)
     scale *= fit.a
     if fit.function == "x":
         tree = mul(Parameter(len(values)), *factors)
@@ -236,18 +231,22 @@ def _apply_function_to_product(picks: list[tuple[Candidate, float]], fit: Sugges
     return Choice(score, tree, (*values, fit.c), fit.d)
 
 
-def _apply_form_to_product(picks: list[tuple[Candidate, float]], form: Candidate, score: float) -> Choice:
+def _apply_form_to_product(
+    picks: list[tuple[Candidate, float]], form: Candidate, score: float, least: float
+) -> Choice:
     """Substitute the product of the edges for u in a form."""
-    factors, values, scale = _normalize_factors(picks, len(form.parameters) + 1)
+    factors, values, scale = _normalize_factors(picks, len(form.parameters) + 1, least)
     inside = mul(Parameter(len(form.parameters)), *factors)
     tree = substitute(form.tree, {PLACEHOLDER: inside})
     return Choice(score, tree, (*form.parameters, scale, *values), form.constant)
 
 
 def _normalize_factors(
-    picks: list[tuple[Candidate, float]], start: int
+    picks: list[tuple[Candidate, float]], start: int, least: float
 ) -> tuple[list[Expression], list[float], float]:
     """Divide each factor by its first linear parameter.
+
+    A constant is dropped if its share of the largest value of its factor is below ``least``.
 
     Returns:
         Trees of the factors, with parameters numbered from ``start``; the values of the parameters; the
@@ -264,7 +263,7 @@ def _normalize_factors(
         form = fix_parameter(ParametricForm(edge.tree, np.array(scaled)), first, number(1))
         tree = renumber_parameters(form.tree, start + len(values))
         values += form.values.tolist()
-        if abs(edge.constant) > MIN_RELATIVE_OFFSET * top:
+        if abs(edge.constant) > least * top:
             tree = add(tree, Parameter(start + len(values)))
             values.append(edge.constant / unit)
         factors.append(tree)
@@ -273,39 +272,41 @@ def _normalize_factors(
 
 def _find_power_choices(node: HiddenNode, reading: ExtractionContext) -> Iterator[Choice]:
     """Yield choices for a node whose incoming edges are all logarithms, as functions of w = Π x^q."""
-    known = reading.known
+    known, limits = reading.known, reading.thresholds
     slopes = [_fit_log_slope(node, i, reading) for i in node.inputs]
-    if not all(error < max(MAX_LOG_ERROR, known.floor) and slope for slope, error in slopes):
+    if not all(error < max(limits.max_logarithm_error, known.floor) and slope for slope, error in slopes):
         return
     whole = float(np.std(node.value)) or 1.0
     inner = sum(
         known.scale_to_part(float(np.std(node.curves[:, i])), whole).score(error, 1)
         for i, (_, error) in zip(node.inputs, slopes, strict=True)
     )
-    near = MAX_NOISY_SNAP_DISTANCE if known.is_noisy else MAX_SNAP_DISTANCE
+    near = limits.max_noisy_snap_distance if known.is_noisy else limits.max_snap_distance
     smallest = min(abs(slope) for slope, _ in slopes)
     found: list[Candidate] = []
     units = smallest, -smallest, smallest / 2, -smallest / 2
     at_ends = replace(known, floor=2 * known.floor)  # splines are less accurate where values of w are rare
     for effort, unit in product((Effort.PLAIN, Effort.SINGLE), units):
-        w = _build_power_product(
-            [slope / unit for slope, _ in slopes], [reading.names[i] for i in node.inputs], near
-        )
+        exponents = [slope / unit for slope, _ in slopes]
+        names = [reading.names[i] for i in node.inputs]
+        w = _build_power_product(exponents, names, near, limits.max_exponent)
         if w is not None:
             found += _fit_power_product(w, node.leaving, reading, effort)
-        if has_close_form(found, at_ends, MAX_SHORT_LOG_COMPLEXITY):
+        if has_close_form(found, at_ends, limits.closed_forms.max_logarithm_complexity):
             break
-    for edge in select_best_forms(filter(reading.accepts_candidate, found), known, MAX_NODE_CHOICES):
+    for edge in select_best_forms(filter(reading.accepts_candidate, found), known, limits.max_node_choices):
         yield Choice(edge.score(known) + inner, edge.tree, edge.parameters, edge.constant)
 
 
-def _build_power_product(exponents: list[float], names: list[str], near: float) -> Expression | None:
+def _build_power_product(
+    exponents: list[float], names: list[str], near: float, largest: int
+) -> Expression | None:
     """Return Π x^q with q snapped to whole numbers, halves and thirds.
 
-    None if an exponent is not near such a number, or exceeds ``MAX_EXPONENT``.
+    None if an exponent is not near such a number, or exceeds the ``largest`` one.
     """
     powers = [_snap_exponent(exponent, near) for exponent in exponents]
-    if any(p is None or abs(p) > MAX_EXPONENT for p in powers):
+    if any(p is None or abs(p) > largest for p in powers):
         return None
     return mul(*(power(Variable(n), number(p)) for n, p in zip(names, powers, strict=True) if p))
 
@@ -314,20 +315,20 @@ def _fit_power_product(
     w: Expression, v: Array, reading: ExtractionContext, effort: Effort
 ) -> Iterator[Candidate]:
     """Yield fits of v as a function of w; if T is a logarithm, also as log F(w) - t·log w."""
-    values = evaluate(w, reading.fit[0])
-    if not is_varying(values):
+    values, limits = evaluate(w, reading.fit[0]), reading.thresholds
+    forms = limits.closed_forms
+    if not is_varying(values, limits.min_relative_range):
         return
     axis = FitPoints(values)
     for edge in find_closed_forms(axis, v, known=reading.known, effort=effort):
         yield replace(edge, tree=substitute(edge.tree, {PLACEHOLDER: w}))
     if not reading.is_log:
         return
-    for t in EXPONENT_SHIFTS:
+    most = forms.max_product_logarithm_factors if effort else None
+    for t in limits.exponent_shifts:
         shifted = v + t * np.log(values)
         back = mul(number(-t), apply_function("log", w)) if t else number(0)
-        for edge in fit_logarithms(
-            axis, shifted, reading.known, effort, LOGARITHM_FACTORS[:2] if effort else LOGARITHM_FACTORS
-        ):
+        for edge in fit_logarithms(axis, shifted, reading.known, effort, forms.logarithm_factors[:most]):
             tree = add(substitute(edge.tree, {PLACEHOLDER: w}), back)
             price = edge.complexity + int(t != 0)
             yield replace(edge, tree=tree, complexity=price, constant=edge.constant)

@@ -11,9 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-MAX_COMPLEXITY_PRICE = 0.3  # digits by which a unit of complexity has to reduce the error, without noise
-BITS_PER_COMPLEXITY = 8.0  # under noise
-MAX_PART_FACTOR = 1e3  # limit of the ratio of the relative errors of a part and of the whole
+from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 
 
 @dataclass(frozen=True)
@@ -24,32 +22,36 @@ class NoiseModel:
         floor: Relative error of the curve; fits with lower errors are equally good.
         noise: Noise of the rows over the spread of the curve; lower errors do not improve the score.
         price: Digits by which a unit of complexity has to reduce the error.
+        thresholds: Of the search for formulas of the curve.
     """
 
     floor: float
     noise: float
-    price: float = MAX_COMPLEXITY_PRICE
+    price: float
+    thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC
 
     @staticmethod
-    def exact(floor: float) -> NoiseModel:
+    def exact(floor: float, thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC) -> NoiseModel:
         """Model of a curve without noise."""
-        return NoiseModel(floor, floor)
+        return NoiseModel(floor, floor, thresholds.closed_forms.max_complexity_price, thresholds)
 
     @staticmethod
-    def noisy(floor: float, noise: float, rows: int) -> NoiseModel:
+    def noisy(
+        floor: float, noise: float, rows: int, thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC
+    ) -> NoiseModel:
         """Model of a curve fitted to ``rows`` rows with this noise."""
-        return NoiseModel(
-            floor, noise, min(MAX_COMPLEXITY_PRICE, BITS_PER_COMPLEXITY / (rows * float(np.log2(10))))
-        )
+        limits = thresholds.closed_forms
+        price = min(limits.max_complexity_price, limits.bits_per_complexity / (rows * float(np.log2(10))))
+        return NoiseModel(floor, noise, price, thresholds)
 
     @property
     def is_noisy(self) -> bool:
         """Whether the score is based on bits, so that many fits are nearly equal."""
-        return self.price < MAX_COMPLEXITY_PRICE
+        return self.price < self.thresholds.closed_forms.max_complexity_price
 
     def weightings(self) -> list[NoiseModel]:
         """Models to use one after the other: a noisy curve is first treated as exact."""
-        return [NoiseModel.exact(self.floor), self] if self.is_noisy else [self]
+        return [NoiseModel.exact(self.floor, self.thresholds), self] if self.is_noisy else [self]
 
     def score(self, error: float, complexity: float) -> float:
         """log₁₀ √(error² + noise²) plus the price of the complexity; lower is better."""
@@ -62,5 +64,6 @@ class NoiseModel:
             part: Spread of the part.
             whole: Spread of the whole curve.
         """
-        factor = max(1.0, min(whole / (part + 1e-300), MAX_PART_FACTOR))
+        most = self.thresholds.closed_forms.max_part_factor
+        factor = max(1.0, min(whole / (part + 1e-300), most))
         return replace(self, floor=self.floor * factor, noise=self.noise * factor)

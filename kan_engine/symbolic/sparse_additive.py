@@ -28,7 +28,6 @@ from kan_engine.expressions.evaluation import (
     variables,
 )
 from kan_engine.symbolic.additive_terms import (
-    MAX_FACTORS,
     AdditiveTerm,
     build_column_terms,
     build_product_terms,
@@ -40,11 +39,9 @@ from kan_engine.symbolic.constant_fitting import (
     concatenate_rows,
     refit_constants,
 )
-from kan_engine.symbolic.constant_snapping import MAX_EXACT_ERROR, finalize_formula, round_constants, to_form
-from kan_engine.symbolic.description_length import BITS_PER_NODE
+from kan_engine.symbolic.constant_snapping import finalize_formula, round_constants, to_form
 from kan_engine.symbolic.extraction import Formula
 from kan_engine.symbolic.forward_selection import (
-    NEGLIGIBLE_SHARE,
     assign_folds,
     clip_squared_errors,
     is_no_worse,
@@ -53,16 +50,12 @@ from kan_engine.symbolic.forward_selection import (
     select_term_count,
     solve_nested_sums,
 )
-
-MAX_TERMS = 12
-MIN_ROWS_PER_TERM = 2  # plus one row for the constant
-MAX_COLUMNS = 40  # of more columns, the most relevant ones are used
-BITS_PER_COEFFICIENT = 5.0  # approximate
-EXTRA_NODES_PER_TERM = 3  # nodes of the sum, the product and the coefficient
-CROSS_VALIDATION_ITERATIONS = 5  # of a refit without one fold
-# Distance of usual values from the median, in robust standard deviations
-MAX_TARGET_DEVIATIONS, MAX_COLUMN_DEVIATIONS = 10.0, 30.0
-MAX_EXCLUDED_SHARE = 0.05  # share of the rows that may be excluded
+from kan_engine.symbolic.thresholds import (
+    DEFAULT_ADDITIVE,
+    DEFAULT_SYMBOLIC,
+    AdditiveThresholds,
+    SymbolicThresholds,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +85,9 @@ def fit_additive_forms(
     *,
     limits: FormulaConstraints = NO_CONSTRAINTS,
     constant: float | None = None,
+    thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
 ) -> AdditiveForms:
-    """Fit forms of a target, from a constant to at most ``MAX_TERMS`` terms.
+    """Fit forms of a target, from a constant to at most ``max_terms`` terms.
 
     Args:
         fit: Columns and target.
@@ -101,11 +95,14 @@ def fit_additive_forms(
         weights: Weights of all rows, first those of ``fit``; equal weights if not given.
         limits: What the forms may contain; a constant is always allowed.
         constant: Value of the shortest form; the mean of the target if not given.
+        thresholds: Of the selection, and of the constants of the forms.
     """
     columns, target = concatenate_rows(fit, validation)
     weights = np.ones(len(target)) if weights is None else weights
-    names = select_relevant_columns((columns, target), weights, MAX_COLUMNS)
-    table = _RegressionData({name: columns[name] for name in names}, target, weights, limits)
+    names = select_relevant_columns(
+        (columns, target), weights, thresholds.additive.max_columns, thresholds=thresholds
+    )
+    table = _RegressionData({name: columns[name] for name in names}, target, weights, limits, thresholds)
     plan = _choose_plan(table)
     first, second = (
         _select_rows(fit, plan.rows[: len(fit[1])]),
@@ -116,7 +113,7 @@ def fit_additive_forms(
     mean = float(np.average(target[plan.rows], weights=weights[plan.rows]))
     shortest = constant_formula(mean if constant is None else constant)
     trees = [shortest, *plan.trees()]  # the index of a tree is its number of terms
-    found = {size: _build_formula(tree, first, second, limits) for size, tree in enumerate(trees)}
+    found = {size: _build_formula(tree, first, second, table) for size, tree in enumerate(trees)}
     allowed = [
         size for size, f in found.items() if size == 0 or (np.isfinite(f.error) and limits.allow(f.tree))
     ]
@@ -134,27 +131,36 @@ def constant_formula(value: float) -> Expression:
     return Number(float(value))
 
 
-def select_relevant_columns(data: ColumnsAndTarget, weights: Array, most: int) -> list[str]:
+def select_relevant_columns(
+    data: ColumnsAndTarget,
+    weights: Array,
+    most: int,
+    *,
+    thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
+) -> list[str]:
     """Return the names of at most ``most`` relevant columns, in the order of the table."""
     columns, target = data
     names = list(columns)
     if len(names) <= most:
         return names
-    rows = _find_usual_rows(target, MAX_TARGET_DEVIATIONS)
+    rows = _find_usual_rows(target, thresholds.additive.max_target_deviations)
     matrix = np.stack(list(columns.values()), 1)[rows]
-    return [names[place] for place in screen_columns(matrix, target[rows], weights[rows], most)]
+    kept = screen_columns(matrix, target[rows], weights[rows], most, thresholds)
+    return [names[place] for place in kept]
 
 
-def cross_validation_losses(tree: Expression, data: ColumnsAndTarget) -> Array:
+def cross_validation_losses(
+    tree: Expression, data: ColumnsAndTarget, thresholds: AdditiveThresholds = DEFAULT_ADDITIVE
+) -> Array:
     """Return the clipped squared error at every row, with the constants fitted to the other folds."""
     target = data[1]
-    form, folds = to_form(tree), assign_folds(len(target))
+    form, folds = to_form(tree), assign_folds(len(target), thresholds)
     errors = np.empty(len(target))
     for fold in np.unique(folds):
         held = folds == fold
         others = _select_rows(data, ~held)
         learnt = (
-            refit_constants(form, others, iterations=CROSS_VALIDATION_ITERATIONS)
+            refit_constants(form, others, iterations=thresholds.cross_validation_steps)
             if np.isfinite(compute_rmse(form, others))
             else form
         )
@@ -164,31 +170,38 @@ def cross_validation_losses(tree: Expression, data: ColumnsAndTarget) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class _RegressionData:
-    """Columns, target, row weights and limits of the search for forms."""
+    """Columns, target, row weights, limits and thresholds of the search for forms."""
 
     columns: Mapping[str, Array]
     target: Array
     weights: Array
     limits: FormulaConstraints
+    thresholds: SymbolicThresholds
 
     @cached_property
     def folds(self) -> np.ndarray:
         """Fold of every row."""
-        return assign_folds(len(self.target))
+        return assign_folds(len(self.target), self.thresholds.additive)
 
     @cached_property
     def row_sets(self) -> list[np.ndarray]:
         """Distinct row masks: all rows, rows with a usual target, rows with usual target and columns.
 
-        A mask that excludes more than ``MAX_EXCLUDED_SHARE`` of the rows is omitted.
+        A mask that excludes more than ``max_excluded_share`` of the rows is omitted.
         """
+        limits = self.thresholds.additive
         everything = np.ones(len(self.target), dtype=bool)
-        usual = _find_usual_rows(self.target, MAX_TARGET_DEVIATIONS)
+        usual = _find_usual_rows(self.target, limits.max_target_deviations)
         both = usual.copy()
         for values in self.columns.values():
-            both &= _find_usual_rows(values, MAX_COLUMN_DEVIATIONS)
+            both &= _find_usual_rows(values, limits.max_column_deviations)
         sets = {rows.tobytes(): rows for rows in (everything, usual, both)}
-        return [rows for rows in sets.values() if rows.mean() >= 1 - MAX_EXCLUDED_SHARE]
+        return [rows for rows in sets.values() if rows.mean() >= 1 - limits.max_excluded_share]
+
+    def max_term_count(self, rows: int) -> int:
+        """Largest number of terms that this number of rows allows."""
+        limits = self.thresholds.additive
+        return max(0, min(limits.max_terms, (rows - 1) // limits.min_rows_per_term))
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +230,7 @@ class _SelectionPlan:
         """Cross-validated errors of 0, 1, … terms at every row, [sizes, rows]."""
         target, folds = self.table.target, self.table.folds
         learning = [self.rows & (folds != fold) for fold in np.unique(folds)]
-        most = _max_term_count(min(int(rows.sum()) for rows in learning))
+        most = self.table.max_term_count(min(int(rows.sum()) for rows in learning))
         errors = np.zeros((most + 1, len(target)))
         for fold, rows in zip(np.unique(folds), learning, strict=True):
             held = folds == fold
@@ -239,7 +252,8 @@ class _SelectionPlan:
         left = [
             np.average(clip_squared_errors(value - target, target), weights=weights) for value in everything
         ]
-        bits = len(target) / 2 * np.log2(np.maximum(left, NEGLIGIBLE_SHARE * (left[0] or 1.0)))
+        least = self.table.thresholds.negligible_share * (left[0] or 1.0)
+        bits = len(target) / 2 * np.log2(np.maximum(left, least))
         price = 1 + np.log2(len(target)) / 2
         return int(np.argmin(bits + price * np.arange(most + 1)))
 
@@ -272,7 +286,8 @@ class _SelectionPlan:
         """Yield the terms, the constant and the coefficients of sums of 0, 1, … terms."""
         target, weights = self.table.target[rows], self.table.weights[rows]
         wanted = np.log(target) if self.is_log else target
-        first = _max_term_count(int(rows.sum()))  # a few products may replace many terms of single columns
+        # a few products may replace many terms of single columns
+        first = self.table.max_term_count(int(rows.sum()))
         terms = self._select_terms(
             self.singles, self.matrix[rows], rows, wanted, first if self.has_products else most
         )
@@ -291,18 +306,22 @@ class _SelectionPlan:
     def _select_terms(
         self, offered: list[AdditiveTerm], matrix: Array, rows: np.ndarray, wanted: Array, most: int
     ) -> list[AdditiveTerm]:
-        prices = np.array([BITS_PER_NODE * (term.complexity + EXTRA_NODES_PER_TERM) for term in offered])
-        prices += BITS_PER_COEFFICIENT + log2(len(offered) or 1)
-        return [
-            offered[place] for place in select_columns(matrix, wanted, self.table.weights[rows], prices, most)
-        ]
+        thresholds, weights = self.table.thresholds, self.table.weights[rows]
+        node, extra = thresholds.constants.bits_per_node, thresholds.additive.extra_nodes_per_term
+        prices = np.array([node * (term.complexity + extra) for term in offered])
+        prices += thresholds.additive.bits_per_coefficient + log2(len(offered) or 1)
+        places = select_columns(matrix, wanted, weights, prices, most, thresholds)
+        return [offered[place] for place in places]
 
     def _product_terms(self, terms: list[AdditiveTerm]) -> list[AdditiveTerm]:
-        names = list(dict.fromkeys(name for term in terms for name in variables(term.tree)))[:MAX_FACTORS]
+        table, most = self.table, self.table.thresholds.additive.max_factors
+        names = list(dict.fromkeys(name for term in terms for name in variables(term.tree)))[:most]
         simple = {tree for name in names for tree in (Variable(name), power(Variable(name), -1))}
         factors = [term for term in self.singles if term.tree in simple]
-        others = [term for term in terms[:MAX_FACTORS] if term.tree not in simple]
-        return build_product_terms([*factors, *others], self.rows, self.table.limits, self.products)
+        others = [term for term in terms[:most] if term.tree not in simple]
+        return build_product_terms(
+            [*factors, *others], self.rows, table.limits, self.products, table.thresholds
+        )
 
 
 def _choose_plan(table: _RegressionData) -> _SelectionPlan:
@@ -312,7 +331,7 @@ def _choose_plan(table: _RegressionData) -> _SelectionPlan:
         terms = [
             t
             for name, values in table.columns.items()
-            for t in build_column_terms(name, values, rows, table.limits)
+            for t in build_column_terms(name, values, rows, table.limits, table.thresholds)
         ]
         best = _choose_better_plan(
             best, _SelectionPlan(table, rows, terms, _term_matrix(terms, np.ones(len(rows), dtype=bool)))
@@ -335,15 +354,17 @@ def _choose_better_plan(known: _SelectionPlan | None, other: _SelectionPlan) -> 
 
 
 def _build_formula(
-    tree: Expression, fit: ColumnsAndTarget, validation: ColumnsAndTarget, limits: FormulaConstraints
+    tree: Expression, fit: ColumnsAndTarget, validation: ColumnsAndTarget, table: _RegressionData
 ) -> Formula:
     """Build a formula with snapped constants if it is exact, else with rounded ones."""
     form, spread = to_form(tree), float(np.std(validation[1])) or 1.0
-    if compute_rmse(form, validation) / spread < MAX_EXACT_ERROR:
-        return Formula.measure(finalize_formula(form, fit, validation, limits.forbidden), fit, validation)
-    return Formula.measure(
-        round_constants(form, concatenate_rows(fit, validation)).numeric_tree, fit, validation
-    )
+    forbidden, thresholds = table.limits.forbidden, table.thresholds
+    if compute_rmse(form, validation) / spread < thresholds.constants.max_exact_error:
+        best = finalize_formula(form, fit, validation, forbidden, thresholds=thresholds)
+    else:
+        everything = concatenate_rows(fit, validation)
+        best = round_constants(form, everything, thresholds.constants).numeric_tree
+    return Formula.measure(best, fit, validation, thresholds=thresholds)
 
 
 def _find_usual_rows(values: Array, far: float) -> np.ndarray:
@@ -354,10 +375,6 @@ def _find_usual_rows(values: Array, far: float) -> np.ndarray:
         return np.ones(len(values), dtype=bool)
     usual: np.ndarray = np.abs(values - middle) <= far * scale
     return usual
-
-
-def _max_term_count(rows: int) -> int:
-    return max(0, min(MAX_TERMS, (rows - 1) // MIN_ROWS_PER_TERM))
 
 
 def _term_matrix(terms: list[AdditiveTerm], rows: np.ndarray) -> Array:

@@ -20,7 +20,7 @@ from worker.execution.outcome import Outcome
 from worker.pipelines.tabular import run_pipeline
 
 pytestmark = [
-    pytest.mark.usefixtures("small_dictionary", "coarse_structures", "no_suggestions", "shapes_unchecked"),
+    pytest.mark.usefixtures("small_dictionary", "no_suggestions", "shapes_unchecked"),
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),  # a job goes on where a trial of it overflows
 ]
 

@@ -132,6 +132,7 @@ def _reorder_formulas(revises: SourceModel, predictor: Predictor, run: SearchCon
     outputs = revises.model.symbolic["outputs"]
     places = revises.model.changes.select_formulas([output["name"] for output in outputs])
     fit, validation = sample_search_rows(run)
+    limits = run.thresholds.symbolic
     found = []
     for number, output in enumerate(outputs):
         trees = [from_json(entry["tree"]) for entry in output["pareto"]]
@@ -140,7 +141,7 @@ def _reorder_formulas(revises: SourceModel, predictor: Predictor, run: SearchCon
             _output_data(part, number, predictor, run.thresholds.max_log_odds) for part in (fit, validation)
         )
         trees = [first, *(tree for tree in reversed(trees) if tree != first)]
-        found.append([Formula.measure(tree, rows, others) for tree in trees])
+        found.append([Formula.measure(tree, rows, others, thresholds=limits) for tree in trees])
     return found
 
 
@@ -261,12 +262,12 @@ def _estimate_precision(
 
     Those of a classifier are known exactly, because they define its log-odds.
     """
-    rows, tolerance = len(run.data.fit), run.thresholds.max_curve_tolerance
+    rows, limits = len(run.data.fit), run.thresholds
     if predictor.classes is not None:
-        return estimate_precision(0.0, network, rows, is_noisy=False, tolerance=tolerance)
+        return estimate_precision(0.0, network, rows, is_noisy=False, thresholds=limits)
     error = predictor.predict(validation.x) - validation.y
     share = float(np.sqrt(np.mean(error**2))) / (float(np.std(validation.y)) or 1.0)
-    return estimate_precision(share, network, rows, is_noisy=True, tolerance=tolerance)
+    return estimate_precision(share, network, rows, is_noisy=True, thresholds=limits)
 
 
 def _poor_fit_warnings(

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
-from kan_engine.expressions.constraints import MAX_EDGES, MAX_HIDDEN_LAYERS, PRINTABLE_FUNCTIONS
+from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS, PRINTABLE_FUNCTIONS
 from kan_engine.expressions.library import LIBRARY
+from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC
 from service.db.repositories.revisions import Revision
 from service.errors import format_names
 from service.operations.jobs.validation_errors import Mistakes, Path, refuse_mistakes
@@ -35,9 +36,10 @@ def _check_fix(revision: Revision) -> Mistakes:
     changes, width, edges = revision.changes, revision.edges["width"], revision.edges["edges"]
     if not changes.fix:
         return
-    if len(width) > MAX_HIDDEN_LAYERS + 2 or len(edges) > MAX_EDGES:
+    most = DEFAULT_SYMBOLIC.max_edges
+    if len(width) > MAX_HIDDEN_LAYERS + 2 or len(edges) > most:
         detail = (
-            f"formulas are read off networks with one hidden layer and at most {MAX_EDGES} edges, but this "
+            f"formulas are read off networks with one hidden layer and at most {most} edges, but this "
             f"one has the width {width} and {len(edges)} edges; train a smaller one with network.hidden"
         )
         yield "network_too_large", ["fix"], detail

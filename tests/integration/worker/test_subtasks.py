@@ -30,7 +30,7 @@ from worker.jobs.registry import HANDLERS
 from worker.pipelines import search_config
 from worker.runtime import housekeeping
 
-pytestmark = pytest.mark.usefixtures("small_dictionary", "coarse_structures", "no_suggestions", "in_a_hurry")
+pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions", "in_a_hurry")
 
 ROWS = 80
 BODY: dict[str, Any] = {

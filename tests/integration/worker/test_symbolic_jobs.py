@@ -19,7 +19,7 @@ from worker.execution.runner import run_job
 from worker.jobs.registry import HANDLERS
 from worker.pipelines import search_config
 
-pytestmark = pytest.mark.usefixtures("small_dictionary", "coarse_structures", "no_suggestions")
+pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions")
 
 ROWS = 150
 A, B = np.random.default_rng(0).uniform(-2, 2, (2, ROWS))
@@ -81,10 +81,9 @@ def _short_searches() -> Iterator[None]:
                 max_candidates=1,
                 assessment=AssessmentThresholds(max_resamplings=1),
                 discovery=DiscoveryThresholds(max_surrogate_terms=100),
+                symbolic=replace(search_config.THRESHOLDS.symbolic, max_combinations=6, max_close_forms=3),
             ),
         )
-        patch.setattr("kan_engine.symbolic.extraction.MAX_COMBINATIONS", 6)
-        patch.setattr("kan_engine.symbolic.extraction.MAX_CLOSE_FORMS", 3)
         patch.setattr("kan_engine.symbolic.univariate_fit.STARTS_PER_FUNCTION", 1)
         patch.setattr("kan_engine.symbolic.univariate_fit.MAX_POINTS", 60)
         yield

@@ -1,14 +1,25 @@
 """What formulas are read from, for networks whose output is the target itself."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from kan_engine.structure.fitted_structure import StructureRows
 from kan_engine.symbolic.edge_candidates import ExtractionContext
 from kan_engine.symbolic.noise_model import NoiseModel
+from kan_engine.symbolic.thresholds import DEFAULT_CLOSED_FORMS, DEFAULT_SYMBOLIC
+
+SMALL_DICTIONARY = replace(
+    DEFAULT_SYMBOLIC,
+    closed_forms=replace(
+        DEFAULT_CLOSED_FORMS, max_dictionary_factors=8, max_single_terms=2, max_pairs=3, max_triples=1
+    ),
+)
+"""Few products of terms, for tests of more than what is found: most time is theirs."""
 
 
 def reading_of(fit: StructureRows, validation: StructureRows | None = None) -> ExtractionContext:
-    """Of inputs x1, x2, …; the same rows validate unless others are given."""
+    """Of inputs x1, x2, …, with few products of terms; the same rows validate unless others are given."""
     names = tuple(f"x{i + 1}" for i in range(fit.raw.shape[1]))
 
     def data(sample: StructureRows) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -24,5 +35,5 @@ def reading_of(fit: StructureRows, validation: StructureRows | None = None) -> E
         center=0.0,
         scale=1.0,
         transform="identity",
-        known=NoiseModel.exact(1e-9),
+        known=NoiseModel.exact(1e-9, SMALL_DICTIONARY),
     )

@@ -7,38 +7,36 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def few_candidates(small_dictionary: None, coarse_structures: None) -> Iterator[None]:
+def few_candidates(small_dictionary: None) -> Iterator[None]:
     """Few closed forms of every edge, in few combinations: what is found in them has tests of its own."""
     from kan_engine.assessment.thresholds import AssessmentThresholds
     from kan_engine.discovery.thresholds import DiscoveryThresholds
-    from kan_engine.symbolic import (
-        damped_oscillations,
-        dictionary_regression,
-        edge_candidates,
-        extraction,
-        network_candidates,
-    )
     from worker.pipelines import search_config
 
+    limits = search_config.THRESHOLDS
+    symbolic = replace(
+        limits.symbolic,
+        max_short_combinations=3,
+        max_combinations=8,
+        max_close_forms=4,
+        max_final_forms=1,
+        max_noisy_final_forms=2,
+        closed_forms=replace(
+            limits.symbolic.closed_forms,
+            max_oscillations=1,
+            max_noisy_candidates=8,
+            logarithm_factors=(1.0,),
+            tail_lengths=(1, 2),
+        ),
+    )
+    few = replace(
+        limits,
+        max_candidates=2,
+        assessment=AssessmentThresholds(max_resamplings=2),
+        discovery=DiscoveryThresholds(max_surrogate_terms=100),
+        structure=replace(limits.structure, starts_per_node_count=(2, 2, 2), max_screened_starts=(4, 2)),
+        symbolic=symbolic,
+    )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(damped_oscillations, "MAX_TERMS", 1)
-        patch.setattr(edge_candidates, "MAX_NOISY_CANDIDATES", 8)
-        patch.setattr(edge_candidates, "LOGARITHM_FACTORS", (1.0,))
-        patch.setattr(dictionary_regression, "TAIL_LENGTHS", (1, 2))
-        patch.setattr(network_candidates, "MAX_SHORT_COMBINATIONS", 3)
-        patch.setattr(extraction, "MAX_COMBINATIONS", 8)
-        patch.setattr(extraction, "MAX_CLOSE_FORMS", 4)
-        patch.setattr(extraction, "MAX_FINAL_FORMS", 1)
-        patch.setattr(extraction, "MAX_NOISY_FINAL_FORMS", 2)
-        thresholds = search_config.THRESHOLDS
-        few = replace(
-            thresholds,
-            max_candidates=2,
-            assessment=AssessmentThresholds(max_resamplings=2),
-            discovery=DiscoveryThresholds(max_surrogate_terms=100),
-            structure=replace(
-                thresholds.structure, starts_per_node_count=(2, 2, 2), max_screened_starts=(4, 2)
-            ),
-        )
         patch.setattr(search_config, "THRESHOLDS", few)
         yield

@@ -33,9 +33,7 @@ class Logged(logging.Handler):
 
 
 @pytest.fixture(scope="module")
-def tour(
-    tmp_path_factory: pytest.TempPathFactory, small_dictionary: None, coarse_structures: None
-) -> dict[str, Any]:
+def tour(tmp_path_factory: pytest.TempPathFactory, small_dictionary: None) -> dict[str, Any]:
     """What the service takes and answers now; of small searches, since values are not compared."""
     logged = Logged(logging.WARNING)
     logging.getLogger().addHandler(logged)

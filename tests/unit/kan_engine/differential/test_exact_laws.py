@@ -18,7 +18,7 @@ from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 from tests.support.engine.differential import CASES, ORDINARY, PARTIAL, Case, solved
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 X, T = Variable("x"), Variable("t")
 WITH_LAWS = {name: case for name, case in CASES.items() if case.laws}

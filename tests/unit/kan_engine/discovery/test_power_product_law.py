@@ -10,8 +10,9 @@ from kan_engine.discovery.power_product_law import find_power_product_law
 from kan_engine.discovery.univariate_law import INVERSE_TRANSFORMS
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
+from tests.support.engine.readings import SMALL_DICTIONARY
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 Law = Callable[..., np.ndarray]
 
@@ -32,7 +33,9 @@ def rows(law: Law, inputs: str, count: int, seed: int, low: float = 1.0) -> Colu
 def test_a_law_of_many_periods_is_found_where_several_inputs_share_an_index(
     law: Law, text: str | None
 ) -> None:
-    tree = find_power_product_law(rows(law, "abc", 700, 0), rows(law, "abc", 200, 1))
+    tree = find_power_product_law(
+        rows(law, "abc", 700, 0), rows(law, "abc", 200, 1), symbolic=SMALL_DICTIONARY
+    )
     if text is None:
         assert tree is not None
         assert to_text(tree) == "exp(-a**2)"
@@ -53,7 +56,10 @@ def test_a_function_of_an_index_that_has_no_closed_form_is_no_law(monkeypatch: p
         w = a * b
         return np.asarray(np.sin(w) ** 3 * np.log(1.3 + w) ** 1.7 / (w**0.3 + 2.1))
 
-    assert find_power_product_law(rows(law, "ab", 300, 0), rows(law, "ab", 100, 1)) is None
+    assert (
+        find_power_product_law(rows(law, "ab", 300, 0), rows(law, "ab", 100, 1), symbolic=SMALL_DICTIONARY)
+        is None
+    )
 
 
 @pytest.mark.parametrize(("inputs", "low"), [("a", 1.0), ("abcde", 1.0), ("ab", -1.0)])

@@ -11,8 +11,9 @@ from kan_engine.expressions.nodes import Expression, Variable
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 from tests.support.engine.laws import Law
+from tests.support.engine.readings import SMALL_DICTIONARY
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -30,7 +31,8 @@ def rows(law: Law, count: int, seed: int, low: float, high: float) -> ColumnsAnd
 
 
 def found(law: Law, low: float = 0.5, high: float = 3.0) -> Expression | None:
-    return find_univariate_law(Variable("a"), rows(law, 300, 0, low, high), rows(law, 100, 1, low, high))
+    fit, validation = rows(law, 300, 0, low, high), rows(law, 100, 1, low, high)
+    return find_univariate_law(Variable("a"), fit, validation, symbolic=SMALL_DICTIONARY)
 
 
 @pytest.mark.parametrize(

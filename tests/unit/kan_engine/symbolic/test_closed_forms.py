@@ -8,7 +8,6 @@ import pytest
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.symbolic.closed_forms import (
-    MAX_CLOSE_COMPLEXITY,
     Candidate,
     Effort,
     find_closed_forms,
@@ -19,9 +18,11 @@ from kan_engine.symbolic.closed_forms import (
 )
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER
 from kan_engine.symbolic.noise_model import NoiseModel
+from kan_engine.symbolic.thresholds import DEFAULT_CLOSED_FORMS
 from kan_engine.symbolic.univariate_fit import Array, FitPoints, suggest
+from tests.support.engine.readings import SMALL_DICTIONARY
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 U = np.linspace(0.4, 2.1, 300)
 AXIS = FitPoints(U)
@@ -31,11 +32,11 @@ def values_of(form: Candidate, u: Array = U) -> Array:
     return evaluate(form.tree, {PLACEHOLDER.name: u}, form.parameters) + form.constant
 
 
-FINE, KNOWN, ROUGH = (NoiseModel.exact(floor) for floor in (1e-9, 1e-6, 1e-3))
+FINE, KNOWN, ROUGH = (NoiseModel.exact(floor, SMALL_DICTIONARY) for floor in (1e-9, 1e-6, 1e-3))
 
 
 def best(v: Array, effort: Effort, *, floor: float = 1e-9, axis: FitPoints = AXIS) -> Candidate:
-    known = NoiseModel.exact(floor)
+    known = NoiseModel.exact(floor, SMALL_DICTIONARY)
     return select_best_forms(find_closed_forms(axis, v, known=known, effort=effort), known, 1)[0]
 
 
@@ -54,7 +55,7 @@ def test_a_curve_that_does_not_vary_is_a_constant(effort: Effort) -> None:
     [([1.0, 2.0], True), ([1.0, 1.0 + 1e-12], False), ([0.0, 0.0], False), ([1.0, np.nan], False)],
 )
 def test_values_vary_if_they_are_different_numbers(values: list[float], expected: bool) -> None:
-    assert is_varying(np.array(values)) is expected
+    assert is_varying(np.array(values), 1e-9) is expected
 
 
 @pytest.mark.parametrize("unit", [1e-100, 1e-60, 1e60, 1e100])
@@ -93,8 +94,8 @@ def test_the_best_forms_are_sorted_by_score_cut_and_different() -> None:
 @pytest.mark.parametrize(
     ("error", "complexity", "floor", "settled"),
     [
-        (1e-9, MAX_CLOSE_COMPLEXITY, 1e-9, True),
-        (1e-9, MAX_CLOSE_COMPLEXITY + 1, 1e-9, False),  # too complex to need no rivals
+        (1e-9, DEFAULT_CLOSED_FORMS.max_close_complexity, 1e-9, True),
+        (1e-9, DEFAULT_CLOSED_FORMS.max_close_complexity + 1, 1e-9, False),  # too complex to need no rivals
         (1e-7, 1, 1e-9, False),
         (2e-9, 1, 1e-9, True),
         (2e-2, 1, 1e-2, False),  # too rough for a near miss to tell

@@ -10,10 +10,11 @@ from kan_engine.expressions.evaluation import Variable, evaluate
 from kan_engine.symbolic.damped_oscillations import fit_oscillation_sums
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate
 from tests.support.engine.laws import Law
+from tests.support.engine.readings import SMALL_DICTIONARY
 
 U = np.sort(np.random.default_rng(0).uniform(0, 5, 120))
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 
 def values_of(found: Candidate, u: np.ndarray) -> np.ndarray:
@@ -80,6 +81,7 @@ def test_places_that_can_tell_no_oscillation_give_none(u: np.ndarray) -> None:
 def test_a_damped_oscillation_is_the_law_of_a_table_of_one_column() -> None:
     t = np.random.default_rng(2).uniform(0, 5, 200)
     y = 2.3 * np.exp(-0.7 * t) * np.cos(3 * t + 0.4) + 1.3
-    law = find_univariate_law(Variable("t"), ({"t": t[:150]}, y[:150]), ({"t": t[150:]}, y[150:]))
+    rows, others = ({"t": t[:150]}, y[:150]), ({"t": t[150:]}, y[150:])
+    law = find_univariate_law(Variable("t"), rows, others, symbolic=SMALL_DICTIONARY)
     assert law is not None
     assert evaluate(law, {"t": t}) == pytest.approx(y, rel=1e-9)

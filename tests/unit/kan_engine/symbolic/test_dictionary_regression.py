@@ -6,14 +6,12 @@ import pytest
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.symbolic.dictionary_regression import (
-    MAX_PAIRS,
-    MAX_SINGLES,
-    MAX_TRIPLES,
     PLACEHOLDER,
     Candidate,
     fit_term_sums,
 )
 from kan_engine.symbolic.noise_model import NoiseModel
+from kan_engine.symbolic.thresholds import DEFAULT_CLOSED_FORMS
 from kan_engine.symbolic.univariate_fit import Array, FitPoints
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -105,8 +103,9 @@ def test_triples_are_looked_for_only_where_no_pair_is_close() -> None:
         list(fit_term_sums(AXIS, v, known=NoiseModel.exact(1e-7), raw=False))
         for v in (np.log(U) + 1 / U, np.sin(9 * U) ** 3)
     )
-    assert len(close) == 3 * MAX_SINGLES + 2 * MAX_PAIRS
-    assert len(far) == len(close) + 2 * MAX_TRIPLES
+    limits = DEFAULT_CLOSED_FORMS
+    assert len(close) == 3 * limits.max_single_terms + 2 * limits.max_pairs
+    assert len(far) == len(close) + 2 * limits.max_triples
 
 
 def test_terms_that_are_no_numbers_take_no_part() -> None:

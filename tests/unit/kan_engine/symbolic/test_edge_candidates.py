@@ -10,7 +10,6 @@ from kan_engine.expressions.printing.infix import to_text
 from kan_engine.symbolic.closed_forms import Candidate, Effort, find_closed_forms
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER
 from kan_engine.symbolic.edge_candidates import (
-    MAX_CANDIDATES,
     Choice,
     find_column_candidates,
     find_edge_choices,
@@ -20,13 +19,13 @@ from kan_engine.symbolic.edge_candidates import (
 from kan_engine.symbolic.noise_model import NoiseModel
 from kan_engine.symbolic.univariate_fit import Array, FitPoints
 from tests.support.engine.laws import sampled
-from tests.support.engine.readings import reading_of
+from tests.support.engine.readings import SMALL_DICTIONARY, reading_of
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 U = np.linspace(0.1, 0.8, 200)
 AXIS = FitPoints(U)
-FINE = NoiseModel.exact(1e-9)
+FINE = NoiseModel.exact(1e-9, SMALL_DICTIONARY)
 
 
 def values_of(form: Candidate | Choice, columns: dict[str, Array]) -> Array:
@@ -116,7 +115,7 @@ def test_no_more_effort_is_made_once_a_form_is_close(
     monkeypatch.setattr("kan_engine.symbolic.edge_candidates.find_closed_forms", counted)
     found = search_forms(AXIS, v, FINE, as_logarithm=False, most=Effort.SUMS)
     assert made == efforts
-    assert len(found) <= MAX_CANDIDATES
+    assert len(found) <= FINE.thresholds.closed_forms.max_candidates
 
 
 def test_forms_of_a_column_are_in_its_own_variable() -> None:
@@ -140,7 +139,7 @@ def test_a_single_edge_is_read_off_the_values_themselves() -> None:
         return np.asarray(np.sin(a**2) + a)
 
     # What a spline would know
-    reading = replace(reading_of(sampled(law, 1, 120)), known=NoiseModel.exact(1e-4))
+    reading = replace(reading_of(sampled(law, 1, 120)), known=NoiseModel.exact(1e-4, SMALL_DICTIONARY))
     (found,) = find_edge_choices({0: reading.network_target}, reading)
     assert to_text(found[0].tree) == "c0*x1 + c1*sin(x1**2)"
 

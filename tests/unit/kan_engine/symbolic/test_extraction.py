@@ -20,11 +20,12 @@ from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 from kan_engine.structure.search import search_structures
 from kan_engine.structure.thresholds import DEFAULT_STRUCTURE
 from kan_engine.symbolic.edge_candidates import ExtractionContext
-from kan_engine.symbolic.extraction import MAX_EDGES, Formula, extract_formulas, extract_shorter_formulas
+from kan_engine.symbolic.extraction import Formula, extract_formulas, extract_shorter_formulas
 from kan_engine.symbolic.noise_model import NoiseModel
+from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC
 from kan_engine.symbolic.univariate_fit import Array
 from tests.support.engine.laws import Ends, Law, sampled
-from tests.support.engine.readings import reading_of
+from tests.support.engine.readings import SMALL_DICTIONARY, reading_of
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
@@ -40,7 +41,7 @@ def formulas_of(structure: FittedStructure, fit: StructureRows, validation: Stru
         center=float(structure.scaler.mean[0]),
         scale=float(structure.scaler.std[0]),
         transform=structure.scaler.transform,
-        known=NoiseModel.exact(max(2 * structure.error, 1e-6)),
+        known=NoiseModel.exact(max(2 * structure.error, 1e-6), SMALL_DICTIONARY),
     )
     return extract_formulas(structure.network, reading)
 
@@ -226,7 +227,8 @@ def test_a_line_between_a_node_and_direct_edges_may_lie_in_either(share: float) 
         target = torch.exp(node) + share * node
         last.weight[:, :-1, 0] = fit_coef(last.features(node[:, None])[:, 0, :-1], target[:, None]).T
     formulas = extract_formulas(
-        network, replace(reading_of(fit, on_raw(law, 2, 50, seed=1)), known=NoiseModel.exact(1e-5))
+        network,
+        replace(reading_of(fit, on_raw(law, 2, 50, seed=1)), known=NoiseModel.exact(1e-5, SMALL_DICTIONARY)),
     )
     assert to_text(formulas[0].tree) == "2*x1 + exp(x1 - x2)"
 
@@ -258,27 +260,26 @@ def test_a_hidden_node_that_nothing_enters_has_no_formula() -> None:
     assert read(network, np.ones_like) == []
 
 
-@pytest.mark.parametrize("width", [(MAX_EDGES + 1, 1), (1, 1, 1, 1)])
+@pytest.mark.parametrize("width", [(DEFAULT_SYMBOLIC.max_edges + 1, 1), (1, 1, 1, 1)])
 def test_a_network_with_too_many_edges_or_layers_has_no_formula(width: tuple[int, ...]) -> None:
     assert read(KAN(KANConfig(width=width)), lambda *columns: columns[0]) == []
 
 
-def test_reading_that_is_told_to_stop_still_gives_a_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_that_is_told_to_stop_still_gives_a_formula() -> None:
     # Nothing proves itself: all would be tried
-    monkeypatch.setattr("kan_engine.symbolic.extraction.MAX_SOLVED_ERROR", 0.0)
+    known = NoiseModel.exact(1e-9, replace(SMALL_DICTIONARY, max_solved_error=0.0))
     fit, validation = on_raw(additive_law, 2, 100), on_raw(additive_law, 2, 50, seed=1)
-    assert (
-        len(extract_formulas(ADDITIVE, replace(reading_of(fit, validation), should_stop=lambda: True))) == 1
-    )
+    reading = replace(reading_of(fit, validation), known=known, should_stop=lambda: True)
+    assert len(extract_formulas(ADDITIVE, reading)) == 1
 
 
 @pytest.fixture
-def of_noisy_rows(small_dictionary: None) -> list[Formula]:
+def of_noisy_rows() -> list[Formula]:
     rng = np.random.default_rng(0)
     return read(
         ADDITIVE,
         lambda a, b: additive_law(a, b) + rng.normal(0, 0.05, len(a)),
-        known=NoiseModel.noisy(0.01, 0.05, 200),
+        known=NoiseModel.noisy(0.01, 0.05, 200, SMALL_DICTIONARY),
     )
 
 
@@ -296,7 +297,7 @@ def noisy_reading(**changes: Any) -> ExtractionContext:
         return np.asarray(additive_law(a, b) + rng.normal(0, 0.05, len(a)))
 
     fit, validation = on_raw(law, 2, 200), on_raw(law, 2, 80, seed=1)
-    known = NoiseModel.noisy(0.01, 0.05, 200)
+    known = NoiseModel.noisy(0.01, 0.05, 200, SMALL_DICTIONARY)
     return replace(reading_of(fit, validation), known=known, **changes)
 
 

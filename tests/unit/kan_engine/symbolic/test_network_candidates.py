@@ -12,18 +12,19 @@ from kan_engine.expressions.printing.infix import to_text
 from kan_engine.network.kan import KAN
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 from kan_engine.structure.search import FREE, LINE, LINE_PRODUCT, PRODUCT
-from kan_engine.symbolic.network_candidates import MAX_SHARED_FUNCTIONS, NetworkPart, iterate_part_variants
+from kan_engine.symbolic.network_candidates import NetworkPart, iterate_part_variants
 from kan_engine.symbolic.node_candidates import select_best_combinations
 from kan_engine.symbolic.noise_model import NoiseModel
+from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC
 from tests.support.engine.laws import Law, fit_of, sampled
-from tests.support.engine.readings import reading_of
+from tests.support.engine.readings import SMALL_DICTIONARY, reading_of
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 
 def ways(network: KAN, sample: StructureRows, **changes: object) -> Iterator[list[NetworkPart]]:
     return iterate_part_variants(
-        network, replace(reading_of(sample), known=NoiseModel.exact(5e-4), **changes)
+        network, replace(reading_of(sample), known=NoiseModel.exact(5e-4, SMALL_DICTIONARY), **changes)
     )  # type: ignore[arg-type]
 
 
@@ -86,7 +87,7 @@ def test_a_node_that_leads_nowhere_is_passed_over() -> None:
 def test_a_line_that_a_node_shares_with_direct_edges_is_shared_in_several_ways() -> None:
     fit, sample = fitted(lambda a, b: np.exp(0.6 * (a - b)) + 2 * a, LINE)
     found = list(ways(fit.network, sample, **scaled(fit)))
-    assert len(found) == 1 + MAX_SHARED_FUNCTIONS
+    assert len(found) == 1 + DEFAULT_SYMBOLIC.max_shared_functions
     firsts = [to_text(parts[0].choices[0].tree) for parts in found[1:]]
     assert "c0*exp(c1*x1 + c2*x2)" in firsts
 

@@ -11,18 +11,18 @@ from kan_engine.expressions.evaluation import Expression, Parameter, Variable, a
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.symbolic.edge_candidates import Choice, ExtractionContext
 from kan_engine.symbolic.node_candidates import (
-    MAX_NODE_CHOICES,
     HiddenNode,
     find_node_choices,
     find_sum_choices,
     renumber_parameters,
     select_best_combinations,
 )
+from kan_engine.symbolic.noise_model import NoiseModel
 from kan_engine.symbolic.univariate_fit import Array, FitPoints, suggest
 from tests.support.engine.laws import Law, sampled
-from tests.support.engine.readings import reading_of
+from tests.support.engine.readings import SMALL_DICTIONARY, reading_of
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 SAMPLE = sampled(lambda a, b: a + b, 2, 150)
 A, B = SAMPLE.raw.numpy().T
@@ -127,12 +127,11 @@ def test_a_node_that_adds_logarithms_is_a_function_of_a_product_of_powers(
     ],
 )
 def test_where_the_network_gives_a_logarithm_such_a_node_is_one_of_a_simple_function(
-    curves: tuple[Array, ...], leaving: Law, expected: str, monkeypatch: pytest.MonkeyPatch
+    curves: tuple[Array, ...], leaving: Law, expected: str
 ) -> None:
-    monkeypatch.setattr(
-        "kan_engine.symbolic.node_candidates.EXPONENT_SHIFTS", (0,)
-    )  # the next test is about these
-    assert best(node_of(*curves, leaving=leaving), OF_LOG) == expected
+    unshifted = replace(SMALL_DICTIONARY, exponent_shifts=(0,))  # the next test is about these
+    reading = replace(OF_LOG, known=NoiseModel.exact(1e-9, unshifted))
+    assert best(node_of(*curves, leaving=leaving), reading) == expected
 
 
 def test_powers_may_move_between_a_node_and_direct_edges() -> None:
@@ -175,7 +174,7 @@ def test_choices_come_best_first_and_not_too_many() -> None:
     choices = find_node_choices(node_of(LOG_A, -LOG_B, leaving=np.sin), READING)
     scores = [choice.score for choice in choices]
     assert scores == sorted(scores)
-    assert len(scores) == MAX_NODE_CHOICES
+    assert len(scores) == READING.thresholds.max_node_choices
 
 
 @pytest.mark.parametrize("count", [1, 3, 100])

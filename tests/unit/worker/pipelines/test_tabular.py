@@ -310,7 +310,9 @@ def _only_additive(monkeypatch: pytest.MonkeyPatch) -> None:
     def first(*args: Any, **options: Any) -> Iterator[FittedStructure]:
         return islice(search_structures(*args, **options), 1)
 
-    monkeypatch.setattr("kan_engine.symbolic.extraction.MAX_COMBINATIONS", 2)
+    symbolic = replace(search_config.THRESHOLDS.symbolic, max_combinations=2)
+    few = replace(search_config.THRESHOLDS, symbolic=symbolic)
+    monkeypatch.setattr(search_config, "THRESHOLDS", few)
     monkeypatch.setattr("kan_engine.search.law_search.search_structures", first)
     brief = SelectionThresholds(climb_time_share=1e-3)
     monkeypatch.setattr(search_config, "THRESHOLDS", replace(search_config.THRESHOLDS, selection=brief))
