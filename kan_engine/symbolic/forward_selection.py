@@ -11,7 +11,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from kan_engine.symbolic.constant_fitting import Array
-from kan_engine.symbolic.thresholds import AdditiveThresholds, SymbolicThresholds
+from kan_engine.symbolic.thresholds import DEFAULT_ADDITIVE, AdditiveThresholds, SymbolicThresholds
 
 
 def assign_folds(rows: int, thresholds: AdditiveThresholds) -> np.ndarray:
@@ -99,7 +99,9 @@ def is_no_worse(losses: Array, others: Array, weights: Array, standard_errors: f
     return mean <= standard_errors * deviation
 
 
-def clip_squared_errors(errors: Array, target: Array, max_deviations: float = 5.0) -> Array:
+def clip_squared_errors(
+    errors: Array, target: Array, max_deviations: float = DEFAULT_ADDITIVE.max_loss_deviations
+) -> Array:
     """Square the errors and clip them at ``max_deviations`` robust standard deviations of the target.
 
     The clipping keeps a single row from deciding a comparison. NaN counts as the limit.

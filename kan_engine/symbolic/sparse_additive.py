@@ -165,7 +165,7 @@ def cross_validation_losses(
             else form
         )
         errors[held] = evaluate(learnt.tree, _select_rows(data, held)[0], learnt.values) - target[held]
-    return clip_squared_errors(errors, target)
+    return clip_squared_errors(errors, target, thresholds.max_loss_deviations)
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,7 +241,8 @@ class _SelectionPlan:
     @cached_property
     def losses(self) -> Array:
         """Clipped squares of ``errors``."""
-        return clip_squared_errors(self.errors, self.table.target)
+        most = self.table.thresholds.additive.max_loss_deviations
+        return clip_squared_errors(self.errors, self.table.target, most)
 
     @cached_property
     def term_count(self) -> int:
@@ -249,9 +250,9 @@ class _SelectionPlan:
         most = select_term_count(self.losses, self.table.weights)
         everything = self._predict(self.rows, self.rows, most)
         target, weights = self.table.target[self.rows], self.table.weights[self.rows]
-        left = [
-            np.average(clip_squared_errors(value - target, target), weights=weights) for value in everything
-        ]
+        most_deviations = self.table.thresholds.additive.max_loss_deviations
+        losses = [clip_squared_errors(value - target, target, most_deviations) for value in everything]
+        left = [np.average(loss, weights=weights) for loss in losses]
         least = self.table.thresholds.negligible_share * (left[0] or 1.0)
         bits = len(target) / 2 * np.log2(np.maximum(left, least))
         price = 1 + np.log2(len(target)) / 2

@@ -141,6 +141,7 @@ class AdditiveThresholds:
         fold_count: Of the cross-validation.
         min_rows_for_folds: With fewer rows, each row is its own fold.
         cross_validation_steps: Of a refit without one fold.
+        max_loss_deviations: Robust standard deviations of the target, at which errors are clipped.
         max_target_deviations, max_column_deviations: Distance of usual values from the median, in robust
             standard deviations.
         max_excluded_share: Share of the rows that may be excluded.
@@ -163,6 +164,7 @@ class AdditiveThresholds:
     fold_count: int = 5
     min_rows_for_folds: int = 10
     cross_validation_steps: int = 5
+    max_loss_deviations: float = 5.0
     max_target_deviations: float = 10.0
     max_column_deviations: float = 30.0
     max_excluded_share: float = 0.05
