@@ -18,6 +18,7 @@ from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from tests.faults import points, troubles
 from tests.faults.points import note
+from tests.support.stored import bare_record
 from worker import tasks
 from worker.execution.attempt import Attempt, JobResult, StoredResult
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
@@ -72,9 +73,8 @@ def slow_pipeline(
 
 
 def outcome(cut_by: str | None = None) -> Outcome:
-    record = {"metrics": {}, "network": {"parameters": 0}}
     return Outcome(
-        artifact=b"weights", record=record, symbolic=None, edges={}, task="regression", cut_by=cut_by
+        artifact=b"weights", record=bare_record(), symbolic=None, edges={}, task="regression", cut_by=cut_by
     )
 
 

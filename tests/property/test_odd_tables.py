@@ -15,8 +15,8 @@ from kan_engine import load
 from kan_engine.search.subtasks import InProcess, Subtask
 from service.errors import Invalid
 from service.operations.jobs.training_checks import check_training
+from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import request_for, table_of
-from worker.execution.outcome import Outcome
 from worker.pipelines.tabular import run_pipeline
 
 pytestmark = [
@@ -90,7 +90,7 @@ class Kept(InProcess):
         return read(write(work()))
 
 
-def outcome_of(columns: dict[str, list[Any]], **body: Any) -> Outcome | None:
+def outcome_of(columns: dict[str, list[Any]], **body: Any) -> StoredOutcome | None:
     """What becomes of a job; None if it is refused at submission."""
     table, request = table_of(**columns), request_for(max_seconds=MAX_SECONDS, **body)
     try:
@@ -99,8 +99,10 @@ def outcome_of(columns: dict[str, list[Any]], **body: Any) -> Outcome | None:
         return None
     kept: list[bytes] = []
     until = time.monotonic() + SECONDS
-    outcome = run_pipeline(
-        table, request, parts=Kept(), checkpoint=kept.append, should_stop=lambda: time.monotonic() > until
+    outcome = stored(
+        run_pipeline(
+            table, request, parts=Kept(), checkpoint=kept.append, should_stop=lambda: time.monotonic() > until
+        )
     )
     for document in (outcome.record, outcome.symbolic, outcome.edges, outcome.figures):
         json.dumps(document, allow_nan=False)

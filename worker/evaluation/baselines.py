@@ -25,6 +25,7 @@ from kan_engine.data.labels import Label
 from service.schemas.baselines import BaselineName, MlpBaseline, compute_hidden_layers, make_baseline_name
 from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
 from worker.evaluation.mlp import Mlp, MlpRows, fit_mlp
+from worker.results.records import FittedBaseline
 
 VALIDATION_DIVISOR = 5  # one in so many rows validates an MLP if the caller does not say which
 BOOSTING_ROUNDS = 300
@@ -56,8 +57,8 @@ def run_baselines(
     decision_weights: Sequence[float] | None = None,
     seed: int = 0,
     should_stop: ShouldStop = lambda: False,
-) -> dict[str, dict[str, Any]]:
-    """Fit baselines on ``train`` and measure them on ``test``.
+) -> dict[str, FittedBaseline]:
+    """Fit baselines on ``train`` and measure them on ``test``; return them by name.
 
     Args:
         baselines: Names or configurations of the baselines.
@@ -72,10 +73,6 @@ def run_baselines(
         seed: Seed of the MLP's weights and batches, and of the validation rows of boosting.
         should_stop: Called between the steps of a fit. Once it returns true, unfinished baselines are left
             out. The linear model is always fitted: it takes moments and is the minimum for a comparison.
-
-    Returns:
-        By baseline: ``metrics``, ``seconds`` of the fit, ``parameters`` (their number), and for an MLP
-        ``hidden``, the nodes of its inner layers.
     """
     inputs = _StandardScaler.fit(train.x)
     targets = (
@@ -84,7 +81,7 @@ def run_baselines(
         else _LabelEncoder(classes, class_weights, decision_weights)
     )
     learnt = BaselineRows(inputs.forward(train.x), targets.forward(train.y), train.weight)
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, FittedBaseline] = {}
     for baseline in baselines:
         started = time.perf_counter()
         if baseline == "linear":
@@ -99,13 +96,12 @@ def run_baselines(
         if model is None:
             break
         seconds = time.perf_counter() - started
-        found[make_baseline_name(baseline)] = {
-            "metrics": _compute_metrics(model, inputs.forward(test.x), test.y, targets),
-            "seconds": round(seconds, 3),
-            "parameters": _count_parameters(model),
-        }
-        if isinstance(model, _MlpEstimator):
-            found[make_baseline_name(baseline)]["hidden"] = list(model.hidden)
+        found[make_baseline_name(baseline)] = FittedBaseline(
+            metrics=_compute_metrics(model, inputs.forward(test.x), test.y, targets),
+            seconds=round(seconds, 3),
+            parameters=_count_parameters(model),
+            hidden=model.hidden if isinstance(model, _MlpEstimator) else None,
+        )
     return found
 
 

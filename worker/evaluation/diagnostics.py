@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn import metrics
@@ -19,8 +20,65 @@ RELIABILITY_BINS = 10
 OTHER_CLASSES = "all other classes"
 
 
-def compute_diagnostics(predictor: Predictor, part: LabelledRows, seed: int) -> dict[str, Any]:
-    """Compute ``parity`` of a regression, or ``confusion``, ``roc`` and ``reliability`` of a classifier.
+@dataclass(frozen=True, kw_only=True)
+class Diagnostics:
+    """Diagnostic curves of a model, and the number of rows that they are computed from.
+
+    Attributes:
+        parity: Of a regression.
+        confusion: Of a classifier, as the following.
+        roc: Without the classes that all rows or no row belong to.
+    """
+
+    rows: int
+    parity: ParityPlot | None = None
+    confusion: ConfusionMatrix | None = None
+    roc: Sequence[RocCurve] | None = None
+    reliability: ReliabilityCurve | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParityPlot:
+    """True and predicted values of the same rows."""
+
+    true: Sequence[float]
+    predicted: Sequence[float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfusionMatrix:
+    """Numbers of rows by true class (first axis) and predicted class (second axis)."""
+
+    classes: Sequence[str]
+    counts: Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RocCurve:
+    """The ROC curve of a class against all others, and the area under it."""
+
+    class_: str
+    auc: float
+    false_positive_rate: Sequence[float]
+    true_positive_rate: Sequence[float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReliabilityCurve:
+    """Predicted probabilities and observed frequencies per bin; None where a bin is empty.
+
+    Attributes:
+        class_: The second of two classes; None for more, whose probabilities are taken together.
+    """
+
+    class_: str | None
+    mean_probability: Sequence[float | None]
+    observed_share: Sequence[float | None]
+    count: Sequence[int]
+
+
+def compute_diagnostics(predictor: Predictor, part: LabelledRows, seed: int) -> Diagnostics:
+    """Compute the diagnostic curves of a model.
 
     Args:
         predictor: The model.
@@ -32,13 +90,12 @@ def compute_diagnostics(predictor: Predictor, part: LabelledRows, seed: int) -> 
     return _classifier_diagnostics(predictor, part.sample(MAX_CLASSIFIER_ROWS, seed))
 
 
-def _regression_diagnostics(predictor: Predictor, part: LabelledRows) -> dict[str, Any]:
+def _regression_diagnostics(predictor: Predictor, part: LabelledRows) -> Diagnostics:
     true, predicted = part.y, predictor.predict(part.x).astype(float)
-    pairs = {"true": true.tolist(), "predicted": predicted.tolist()}
-    return {"rows": len(part), "parity": pairs, "confusion": None, "roc": None, "reliability": None}
+    return Diagnostics(rows=len(part), parity=ParityPlot(true=true.tolist(), predicted=predicted.tolist()))
 
 
-def _classifier_diagnostics(predictor: Predictor, part: LabelledRows) -> dict[str, Any]:
+def _classifier_diagnostics(predictor: Predictor, part: LabelledRows) -> Diagnostics:
     names = [class_name(label) for label in predictor.classes or ()]
     probabilities, true = predictor.probabilities(part.x), part.classes
     defined = np.isfinite(probabilities).all(1)
@@ -46,44 +103,46 @@ def _classifier_diagnostics(predictor: Predictor, part: LabelledRows) -> dict[st
     decided = choose_classes(probabilities, predictor.decision_weights)
     frequent = np.argsort(-np.bincount(true, minlength=len(names)), kind="stable")
     curves = [1] if len(names) == 2 else sorted(frequent[:MAX_ROC_CURVES].tolist())
-    return {
-        "rows": len(true),
-        "parity": None,
-        "confusion": _confusion_matrix(true, decided, names, frequent),
-        "roc": [
+    return Diagnostics(
+        rows=len(true),
+        confusion=_confusion_matrix(true, decided, names, frequent),
+        roc=[
             curve
             for c in curves
             if (curve := _roc_curve(names[c], true == c, probabilities[:, c])) is not None
         ],
-        "reliability": _reliability_curve(true, probabilities, names),
-    }
+        reliability=_reliability_curve(true, probabilities, names),
+    )
 
 
 def _confusion_matrix(
     true: np.ndarray, decided: np.ndarray, names: list[str], frequent: np.ndarray
-) -> dict[str, Any]:
-    """Count the rows by true class (first axis) and predicted class (second axis)."""
+) -> ConfusionMatrix:
     own = sorted(frequent[:MAX_CONFUSION_CLASSES].tolist())
     shown = [names[c] for c in own] + ([OTHER_CLASSES] if len(names) > MAX_CONFUSION_CLASSES else [])
     places = np.full(len(names), len(own))
     places[own] = np.arange(len(own))
     counts = np.zeros((len(shown), len(shown)), dtype=int)
     np.add.at(counts, (places[true], places[decided]), 1)
-    return {"classes": shown, "counts": counts.tolist()}
+    return ConfusionMatrix(classes=shown, counts=counts.tolist())
 
 
-def _roc_curve(name: str, is_class: np.ndarray, score: np.ndarray) -> dict[str, Any] | None:
-    """Return the ROC curve of a class against all others, thinned; None if all rows are on one side."""
+def _roc_curve(name: str, is_class: np.ndarray, score: np.ndarray) -> RocCurve | None:
+    """Return the ROC curve of a class, thinned; None if all rows are on one side."""
     if is_class.all() or not is_class.any():
         return None
     false, true, _ = metrics.roc_curve(is_class, score)
     auc = float(metrics.auc(false, true))
     kept = np.unique(np.linspace(0, len(false) - 1, min(MAX_CURVE_POINTS, len(false))).round().astype(int))
-    rates = {"false_positive_rate": false[kept].tolist(), "true_positive_rate": true[kept].tolist()}
-    return {"class": name, "auc": auc, **rates}
+    return RocCurve(
+        class_=name,
+        auc=auc,
+        false_positive_rate=false[kept].tolist(),
+        true_positive_rate=true[kept].tolist(),
+    )
 
 
-def _reliability_curve(true: np.ndarray, probabilities: np.ndarray, names: list[str]) -> dict[str, Any]:
+def _reliability_curve(true: np.ndarray, probabilities: np.ndarray, names: list[str]) -> ReliabilityCurve:
     """Compare predicted probabilities with observed frequencies in ten bins of equal width.
 
     For two classes these are the probabilities of the second class, for more those of all classes together.
@@ -94,9 +153,9 @@ def _reliability_curve(true: np.ndarray, probabilities: np.ndarray, names: list[
         told, came = probabilities.ravel(), (true[:, None] == np.arange(len(names))).ravel()
     bins = np.minimum((told * RELIABILITY_BINS).astype(int), RELIABILITY_BINS - 1)
     found = [(told[bins == place], came[bins == place]) for place in range(RELIABILITY_BINS)]
-    return {
-        "class": names[1] if len(names) == 2 else None,
-        "mean_probability": [float(p.mean()) if len(p) else None for p, _ in found],
-        "observed_share": [float(c.mean()) if len(c) else None for _, c in found],
-        "count": [len(p) for p, _ in found],
-    }
+    return ReliabilityCurve(
+        class_=names[1] if len(names) == 2 else None,
+        mean_probability=[float(p.mean()) if len(p) else None for p, _ in found],
+        observed_share=[float(c.mean()) if len(c) else None for _, c in found],
+        count=[len(p) for p, _ in found],
+    )

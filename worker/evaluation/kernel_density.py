@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 from scipy import special
@@ -11,6 +10,7 @@ from scipy.spatial.distance import cdist
 
 from kan_engine.density.weighted_values import effective_sample_size
 from worker.data.density_rows import DensityRows, mean_or_none
+from worker.results.records import FittedBaseline
 
 BANDWIDTH_FACTORS = (
     0.1,
@@ -27,8 +27,8 @@ BLOCK_DISTANCES = 4_000_000  # distances computed at a time
 MAX_ROWS = 20_000  # training rows, and hold-out rows, drawn at random
 
 
-def fit_kernel_baseline(rows: DensityRows, seed: int) -> dict[str, Any]:
-    """Fit the kernel estimate and report it like the other baselines: metrics, seconds and parameters.
+def fit_kernel_baseline(rows: DensityRows, seed: int) -> dict[str, FittedBaseline]:
+    """Fit the kernel estimate and measure it like the other baselines.
 
     The metric is the mean log-likelihood of the hold-out rows. The bandwidth is the multiple of Scott's rule
     (D. W. Scott, "Multivariate Density Estimation", 1992) with the highest leave-one-out likelihood; the
@@ -40,13 +40,8 @@ def fit_kernel_baseline(rows: DensityRows, seed: int) -> dict[str, Any]:
     test = rows.test[rng.permutation(len(rows.test))[:MAX_ROWS]]
     kernel = KernelDensity.fit(rows.training[some], rows.weights[some])
     seconds = time.perf_counter() - started
-    return {
-        "kernel": {
-            "metrics": {"mean_log_likelihood": mean_or_none(kernel.log_density(test))},
-            "seconds": round(seconds, 3),
-            "parameters": 1,
-        }
-    }
+    metrics = {"mean_log_likelihood": mean_or_none(kernel.log_density(test))}
+    return {"kernel": FittedBaseline(metrics=metrics, seconds=round(seconds, 3), parameters=1)}
 
 
 class KernelDensity:

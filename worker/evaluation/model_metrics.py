@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from kan_engine import LabelledRows, Predictor
@@ -16,6 +14,7 @@ from worker.evaluation.metrics import (
     constant_guess_accuracy,
     regression_metrics,
 )
+from worker.results.records import DecisionRecord, ModelMeasures
 
 # Training rows for the training metrics: more delay the result and change it little
 MAX_TRAINING_METRIC_ROWS = 100_000
@@ -27,8 +26,8 @@ OUTLIER_RMSE_RATIO = 10.0  # to the RMSE of validation and of all other rows, ab
 LABEL_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # depend on the decision rule
 
 
-def measure_model(predictor: Predictor, data: PreparedData, decision: Decision | None) -> dict[str, Any]:
-    """Measure a model, and return the part of its record with the metrics.
+def measure_model(predictor: Predictor, data: PreparedData, decision: Decision | None) -> ModelMeasures:
+    """Measure a model.
 
     Args:
         predictor: The model; the residuals of a regression are its validation errors.
@@ -42,21 +41,18 @@ def measure_model(predictor: Predictor, data: PreparedData, decision: Decision |
     )
 
 
-def _measure_regression(predictor: Predictor, data: PreparedData) -> dict[str, Any]:
+def _measure_regression(predictor: Predictor, data: PreparedData) -> ModelMeasures:
     training = data.training.sample(MAX_TRAINING_METRIC_ROWS, 0)
     predicted, learnt = (_predict_values(predictor, part) for part in (data.test, training))
     truth = data.test.y
     lost = int((~np.isfinite(predicted)).sum())
-    return {
-        "metrics": regression_metrics(truth, predicted),
-        "per_class": {},
-        "training_metrics": regression_metrics(training.y, learnt),
-        "threshold": None,
-        "decision": None,
-        "warnings": [f"the network has no finite prediction for {lost} of {len(predicted)} hold-out rows"]
+    return ModelMeasures(
+        metrics=regression_metrics(truth, predicted),
+        training_metrics=regression_metrics(training.y, learnt),
+        warnings=[f"the network has no finite prediction for {lost} of {len(predicted)} hold-out rows"]
         if lost
         else _large_error_warnings(predictor, data, predicted - truth),
-    }
+    )
 
 
 def _large_error_warnings(predictor: Predictor, data: PreparedData, errors: np.ndarray) -> list[str]:
@@ -101,43 +97,43 @@ def _predict_values(predictor: Predictor, part: LabelledRows) -> np.ndarray:
     return predictor.predict(part.x).astype(float) if len(part) else np.zeros(0)
 
 
-def _measure_classifier(predictor: Predictor, data: PreparedData, decision: Decision) -> dict[str, Any]:
+def _measure_classifier(predictor: Predictor, data: PreparedData, decision: Decision) -> ModelMeasures:
     classes, weights = data.classes or (), predictor.decision_weights
     training = data.training.sample(MAX_TRAINING_METRIC_ROWS, 0)
     p, learnt = (_predict_probabilities(predictor, part) for part in (data.test, training))
     truth = data.labels(data.test)
     found, likeliest = (classification_metrics(truth, p, classes, own) for own in (weights, None))
     names = [class_name(label) for label in classes]
-    told = {
-        "rule": decision.rule,
-        "reason": decision.reason,
-        "weights": dict(zip(names, weights or (1.0,) * len(names), strict=True)),
-        "positive_class": names[1] if len(names) == 2 else None,
-        "likeliest": {name: likeliest[name] for name in LABEL_METRICS},
-        "constant_guess_accuracy": constant_guess_accuracy(data.labels(data.training), truth),
-    }
-    return {
-        "metrics": found,
-        "per_class": class_metrics(truth, p, classes, weights),
-        "training_metrics": classification_metrics(data.labels(training), learnt, classes, weights),
-        "threshold": predictor.threshold,
-        "decision": told,
-        "warnings": _low_accuracy_warnings(found["accuracy"], told),
-    }
+    rule = DecisionRecord(
+        rule=decision.rule,
+        reason=decision.reason,
+        weights=dict(zip(names, weights or (1.0,) * len(names), strict=True)),
+        positive_class=names[1] if len(names) == 2 else None,
+        likeliest={name: likeliest[name] for name in LABEL_METRICS},
+        constant_guess_accuracy=constant_guess_accuracy(data.labels(data.training), truth),
+    )
+    return ModelMeasures(
+        metrics=found,
+        per_class=class_metrics(truth, p, classes, weights),
+        training_metrics=classification_metrics(data.labels(training), learnt, classes, weights),
+        threshold=predictor.threshold,
+        decision=rule,
+        warnings=_low_accuracy_warnings(found["accuracy"], rule),
+    )
 
 
 def _predict_probabilities(predictor: Predictor, part: LabelledRows) -> np.ndarray:
     return predictor.probabilities(part.x) if len(part) else np.zeros((0, len(predictor.classes or ())))
 
 
-def _low_accuracy_warnings(accuracy: float | None, told: dict[str, Any]) -> list[str]:
-    guess, likeliest = told["constant_guess_accuracy"], told["likeliest"]["accuracy"]
+def _low_accuracy_warnings(accuracy: float | None, decision: DecisionRecord) -> list[str]:
+    guess, likeliest = decision.constant_guess_accuracy, decision.likeliest["accuracy"]
     if accuracy is None or guess is None or accuracy > guess:
         return []
     found = f"the accuracy of {accuracy:.4f} is no higher than that of a constant guess ({guess:.4f})"
-    if told["rule"] == "likeliest":
+    if decision.rule == "likeliest":
         return [f"{found}; use roc_auc and average_precision instead"]
     return [
-        f"{found}: labels are chosen for {told['reason']}; the likeliest class as label has an accuracy of "
+        f"{found}: labels are chosen for {decision.reason}; the likeliest class as label has an accuracy of "
         f"{likeliest:.4f}. Use precision, recall, roc_auc and average_precision instead"
     ]

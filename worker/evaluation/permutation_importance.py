@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +15,36 @@ SHUFFLES = 5
 MIN_PROBABILITY = 1e-15  # lower bound of a probability in the log loss, as in scikit-learn
 
 
+@dataclass(frozen=True, kw_only=True)
+class PermutationImportance:
+    """Permutation importance of features, the most important first.
+
+    Attributes:
+        metric: Name of the error.
+        error: The error with all features as they are.
+        rows: Number of rows that it is measured on.
+        shuffles: Number of shuffles per feature.
+        features: Rise of the error per feature.
+        left_out: Number of features that were not computed.
+    """
+
+    metric: str
+    error: float
+    rows: int
+    shuffles: int
+    features: Sequence[FeatureImportance]
+    left_out: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureImportance:
+    """Rise of the error when a feature is shuffled: mean and standard deviation over the shuffles."""
+
+    name: str
+    mean: float
+    std: float
+
+
 def compute_importance(
     predictor: Predictor,
     part: LabelledRows,
@@ -22,7 +52,7 @@ def compute_importance(
     features: Sequence[Feature],
     rows_each: int,
     should_stop: Callable[[], bool],
-) -> dict[str, Any]:
+) -> PermutationImportance:
     """Compute the permutation importance of features (Breiman 2001, section 10).
 
     The error is the RMSE of a regression in the target's units, or the log loss of a classifier. Unused
@@ -41,7 +71,7 @@ def compute_importance(
     part = part.sample(min(MAX_ROWS, max(MIN_ROWS, rows_each // SHUFFLES)), seed)
     usual = _prediction_error(predictor, part.x, part)
     found = [
-        {"name": feature.name, "mean": 0.0, "std": 0.0}
+        FeatureImportance(name=feature.name, mean=0.0, std=0.0)
         for feature in data.encoding.features
         if feature.name in predictor.unused
     ]
@@ -53,15 +83,17 @@ def compute_importance(
             _shuffle_error(predictor, part, _feature_places(feature, data), random) - usual
             for _ in range(SHUFFLES)
         ]
-        found.append({"name": feature.name, "mean": float(np.mean(rises)), "std": float(np.std(rises))})
-    return {
-        "metric": "rmse" if predictor.classes is None else "log_loss",
-        "error": usual,
-        "rows": len(part),
-        "shuffles": SHUFFLES,
-        "features": sorted(found, key=lambda entry: -np.nan_to_num(float(str(entry["mean"])))),
-        "left_out": len(data.encoding.features) - len(found),
-    }
+        found.append(
+            FeatureImportance(name=feature.name, mean=float(np.mean(rises)), std=float(np.std(rises)))
+        )
+    return PermutationImportance(
+        metric="rmse" if predictor.classes is None else "log_loss",
+        error=usual,
+        rows=len(part),
+        shuffles=SHUFFLES,
+        features=sorted(found, key=lambda entry: -np.nan_to_num(entry.mean)),
+        left_out=len(data.encoding.features) - len(found),
+    )
 
 
 def _feature_places(feature: Feature, data: PreparedData) -> list[int]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -36,6 +36,13 @@ MIN_ETA_FRACTION = 0.1  # completed share below which an estimate of the remaini
 
 
 end_process = os._exit
+
+
+@dataclass(frozen=True)
+class BufferedProgress(JobProgress):
+    """Progress with an estimate of the remaining time, None while it is too uncertain."""
+
+    eta_seconds: float | None = None
 
 
 @dataclass
@@ -79,8 +86,8 @@ class Heartbeat:
         self._ends_at = deadline + GRACE_SHARE * max_seconds + GRACE_S
         self._cancelled_at = math.inf
         self._termination = termination
-        self._pending: list[dict[str, Any]] = []
-        self._latest: dict[str, Any] = {}
+        self._pending: list[BufferedProgress] = []
+        self._latest: BufferedProgress | None = None
         self._lock = threading.Lock()
         self._has_ended = self._has_news = False
         self._is_lost = self._is_cancelled = self._winds_down = False
@@ -112,7 +119,7 @@ class Heartbeat:
         return self._is_lost or self._is_cancelled or self._winds_down or self._termination.requested
 
     @property
-    def progress_buffer(self) -> list[dict[str, Any]]:
+    def progress_buffer(self) -> list[BufferedProgress]:
         """Progress that no beat has stored."""
         with self._lock:
             return list(self._pending)
@@ -120,12 +127,17 @@ class Heartbeat:
     def report(self, progress: JobProgress) -> None:
         """Buffer progress for the next beat; of each stage only the latest report with the lowest error."""
         with self._lock:
-            self._has_news |= progress.stage != self._latest.get("stage")
+            self._has_news |= self._latest is None or progress.stage != self._latest.stage
             error = progress.error
-            if self._pending and self._pending[-1]["stage"] == progress.stage:
-                error = _lowest_error(error, self._pending.pop()["error"])
-            eta_seconds = self._eta_seconds(progress.fraction)
-            self._latest = {**asdict(progress), "error": error, "eta_seconds": eta_seconds}
+            if self._pending and self._pending[-1].stage == progress.stage:
+                error = _lowest_error(error, self._pending.pop().error)
+            self._latest = BufferedProgress(
+                progress.stage,
+                progress.fraction,
+                progress.message,
+                error,
+                self._eta_seconds(progress.fraction),
+            )
             self._pending.append(self._latest)
 
     def should_stop(self) -> bool:
@@ -145,7 +157,7 @@ class Heartbeat:
     def beat(self) -> None:
         """Write one beat; ``should_stop`` then reflects a cancellation or the loss of the job."""
         with self._lock:
-            batch, self._pending, latest = self._pending, [], dict(self._latest)
+            batch, self._pending, latest = self._pending, [], self._latest
             self._has_news = False
         try:
             self._write(batch, latest)
@@ -194,7 +206,7 @@ class Heartbeat:
         log.error("process of a job ended", extra={"job_id": self._job_id, "code": code, "reason": detail})
         end_process(1)
 
-    def _write(self, batch: list[dict[str, Any]], latest: dict[str, Any]) -> None:
+    def _write(self, batch: list[BufferedProgress], latest: BufferedProgress | None) -> None:
         with self._sessions.begin() as session:
             jobs = Jobs(session)
             if self._termination.requested:
@@ -202,13 +214,14 @@ class Heartbeat:
                 self._is_lost = True
                 return
             # The row has the current state of the job; errors are only in its events, which form a curve.
-            now = {name: value for name, value in latest.items() if name != "error"}
+            now = {} if latest is None else asdict(latest)
+            now.pop("error", None)
             job = jobs.heartbeat(self._job_id, self._token, lease_s=self._settings.lease_s, **now)
             if job is None:
                 self._is_lost = True
                 return
             for progress in batch:
-                jobs.record_progress(job, **progress)
+                jobs.record_progress(job, **asdict(progress))
             if job.cancel_requested_at is not None:
                 self._winds_down, self._is_cancelled = job.keep_best, not job.keep_best
                 if self._is_cancelled:

@@ -1,9 +1,15 @@
 """Progress, outcome and exceptions of a job handler. Imports no torch, to be quick to import."""
 
-from dataclasses import dataclass
-from typing import Any
+from __future__ import annotations
 
-from service.db.repositories.revisions import Revision
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from service.db.repositories.revisions import Revision
+    from worker.results.figures import ModelFigures
+    from worker.results.records import ModelRecord, RevisedRecord
+    from worker.results.symbolic_document import SymbolicDocument
 
 
 class JobStopped(Exception):
@@ -50,22 +56,22 @@ class SourceModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """A trained network with all documents that the service returns about it.
+    """A trained network with the records from which the service's documents about it are made.
 
     Args:
         artifact: The network, as ``kan_engine`` saves it.
-        record: The document of ``GET /models/{id}``.
+        record: Of ``GET /models/{id}``.
         symbolic: The formulas; None without a formula.
-        edges: Activation curves and suggestions per edge.
+        edges: Activation curves and suggestions per edge, as ``describe_edges`` of the engine returns them.
         task: ``regression``, ``classification`` or ``density``.
         figures: Numbers for further figures; None if there are none.
         cut_by: The stage that the time limit cut short; None if none was.
     """
 
     artifact: bytes
-    record: dict[str, Any]
-    symbolic: dict[str, Any] | None
+    record: ModelRecord | RevisedRecord
+    symbolic: SymbolicDocument | None
     edges: dict[str, Any]
     task: str
-    figures: dict[str, Any] | None = None
+    figures: ModelFigures | None = None
     cut_by: str | None = None

@@ -245,7 +245,7 @@ def _store_verdict(verdict: Verdict, held: _ClaimedJob, beat: Heartbeat, session
         log.info("job given up", extra={"job_id": held.job_id})
         return
     for progress in beat.progress_buffer:
-        jobs.record_progress(job, **progress)
+        jobs.record_progress(job, **asdict(progress))
     if verdict is None or (job.cancel_requested_at and not job.keep_best):
         ended = jobs.release(held.job_id, held.token)
     elif isinstance(verdict, JobWaiting):

@@ -130,7 +130,7 @@ def _row_grid(request: StudyRequest, settings: Mapping[str, Any]) -> int | None:
     return settings[GRID_PATH] if request.refine else None
 
 
-def _number_columns(rows: Sequence[Mapping[str, Any]]) -> list[pl.Series]:
+def _number_columns(rows: Sequence[Mapping[str, float | None]]) -> list[pl.Series]:
     """Return a column of numbers for every name in the rows."""
     names = dict.fromkeys(chain(*rows))
     return [pl.Series(name, [row.get(name) for row in rows], pl.Float64) for name in names]
@@ -146,9 +146,9 @@ class _StudyRow:
         baselines: Metrics of the baselines on the same rows, with names like ``linear.rmse``.
     """
 
-    told: dict[str, Any]
-    metrics: dict[str, Any] = field(default_factory=dict)
-    baselines: dict[str, Any] = field(default_factory=dict)
+    told: dict[str, str | float | None]
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    baselines: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def _make_row(made: tuple[Job, Model | None] | None, grid: int | None) -> _StudyRow:
@@ -156,7 +156,7 @@ def _make_row(made: tuple[Job, Model | None] | None, grid: int | None) -> _Study
         return _StudyRow(dict.fromkeys(RESULT_COLUMNS) | {"status": "deleted"})
     job, model = made
     seconds = job.finished_at - job.started_at if job.finished_at and job.started_at else None
-    told: dict[str, Any] = dict.fromkeys(RESULT_COLUMNS) | {
+    told: dict[str, str | float | None] = dict.fromkeys(RESULT_COLUMNS) | {
         "job_id": job.id,
         "status": job.status,
         "seconds": seconds and round(seconds.total_seconds(), 3),
@@ -175,7 +175,7 @@ def _make_row(made: tuple[Job, Model | None] | None, grid: int | None) -> _Study
     return _StudyRow(told, trained["metrics"], _flatten_baselines(trained["baselines"]))
 
 
-def _model_columns(model: Model) -> dict[str, Any]:
+def _model_columns(model: Model) -> dict[str, str | None]:
     """Return the columns that describe the model of a training."""
     symbolic = model.symbolic or {"outputs": []}
     formulas = [f"{output['name']} = {output['expression']}" for output in symbolic["outputs"]]
@@ -187,7 +187,7 @@ def _model_columns(model: Model) -> dict[str, Any]:
     }
 
 
-def _flatten_baselines(baselines: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _flatten_baselines(baselines: Mapping[str, Mapping[str, Any]]) -> dict[str, float | None]:
     """Flatten metrics, parameters and seconds of baselines to names like ``linear.rmse``."""
     return {
         f"{name}.{what}": value

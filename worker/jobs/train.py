@@ -3,21 +3,21 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
 from kan_engine import SubtaskCache
-from service.db.repositories import TrainedModels
 from service.db.repositories.revisions import read_revision
 from service.schemas.revision import SymbolicRequest
 from service.schemas.training import TrainRequest
-from service.storage.blobs import put_bytes, read_bytes
+from service.storage.blobs import read_bytes
 from service.storage.stored_table import StoredTable
 from worker.execution.attempt import Attempt, JobHandler, StoredResult
 from worker.execution.distributed_subtasks import DistributedSubtasks
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
-from worker.results.lineage import describe_lineage, make_default_name
+from worker.results.lineage import RevisionRecord
+from worker.results.model_storage import store_model
 
 
 class Pipeline(Protocol):
@@ -60,24 +60,17 @@ class _TrainingResult:
 
     def store(self, session: Session) -> StoredResult:
         """Store the artifact and the model."""
-        request, outcome = self.request, self.outcome
-        lineage = describe_lineage(
-            session, self.job_id, request, request.dataset_id, _describe_revision(self.revises)
-        )
-        model = TrainedModels(session).add(
-            name=request.name or make_default_name(request.goal, self.job_id),
+        request = self.request
+        return store_model(
+            self.outcome,
+            session,
             job_id=self.job_id,
+            request=request,
             dataset_id=request.dataset_id,
-            task=outcome.task,
             target=request.goal,
-            record=outcome.record | {"lineage": lineage},
-            symbolic=outcome.symbolic,
-            edges=outcome.edges,
-            figures=outcome.figures,
-            artifact_sha256=put_bytes(session, outcome.artifact),
-            tags=request.tags,
+            label=request.goal,
+            revises=_describe_revision(self.revises),
         )
-        return StoredResult(model_id=model.id, cut_by=outcome.cut_by)
 
 
 def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
@@ -115,7 +108,7 @@ def _read_request(attempt: Attempt) -> tuple[TrainRequest, SourceModel | None]:
     return request, None
 
 
-def _describe_revision(revised: SourceModel | None) -> dict[str, Any] | None:
+def _describe_revision(revised: SourceModel | None) -> RevisionRecord | None:
     """Return the revised model and the changes, for the lineage; None for a training."""
     if revised is None:
         return None
@@ -123,4 +116,4 @@ def _describe_revision(revised: SourceModel | None) -> dict[str, Any] | None:
     asked = model.changes.model_dump(
         mode="json", by_alias=True, exclude_defaults=True, exclude={"kind", "max_seconds", "name", "tags"}
     )
-    return {**asked, "model_id": model.model_id, "version": model.version}
+    return RevisionRecord(changes=asked, model_id=model.model_id, version=model.version)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,11 +17,22 @@ from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from worker.data.density_rows import DensityRows, mean_or_none, read_density_rows
 from worker.evaluation.kernel_density import fit_kernel_baseline
+from worker.evaluation.metrics import Metrics
 from worker.execution.outcome import Outcome
 from worker.execution.stage_timer import StageTimer
 from worker.results.density_document import make_density_document
 from worker.results.density_figures import make_density_figures
 from worker.results.formula_member import describe_formula_member
+from worker.results.records import (
+    DensityProperties,
+    FormulaMember,
+    LossPoint,
+    ModelMeasures,
+    ModelRecord,
+    SplitRecord,
+)
+from worker.results.serialization import to_json
+from worker.results.symbolic_document import SymbolicDocument, finite_ends
 
 THRESHOLDS = DensityThresholds()  # of all densities of the service
 MAX_TRAINING_METRIC_ROWS = 100_000  # training rows for the training metrics
@@ -56,18 +67,17 @@ def run_density(table: StoredTable, request: TrainRequest, watch: StageTimer) ->
     with watch.stage("evaluate", 0.88, "measuring on the hold-out rows"):
         record = _make_record(rows, predictor, found, verdict, request)
         symbolic = make_density_document(verdict.accepted, rows, request.goal)
-        record["members"] = _make_members(predictor, symbolic, record["metrics"], rows)
+        members = _make_members(predictor, symbolic, record.measures.metrics, rows)
     with watch.stage("figures", 0.92, "drawing the density"):
         figures = make_density_figures(predictor, rows, law)
         picture = describe_edges(
             predictor.network, found.inputs, rows.encoding, rows.training, [request.goal], watch.should_stop
         )
     with watch.stage("baselines", 0.95, "fitting the kernel estimate"):
-        record["baselines"] = fit_kernel_baseline(rows, request.seed) if request.baselines else {}
-    record["timings"] = watch.seconds
+        baselines = fit_kernel_baseline(rows, request.seed) if request.baselines else {}
     return Outcome(
         artifact=save(predictor),
-        record=record,
+        record=replace(record, members=members, baselines=baselines, timings=watch.seconds),
         symbolic=symbolic,
         edges=picture,
         task="density",
@@ -89,8 +99,8 @@ def _make_config(request: TrainRequest) -> DensityConfig:
 
 def _make_record(
     rows: DensityRows, predictor: Predictor, found: Density, verdict: RecognitionResult, request: TrainRequest
-) -> dict[str, Any]:
-    """Return the document of ``GET /models/{id}`` for a density."""
+) -> ModelRecord:
+    """Return the record of a density."""
     law = verdict.accepted[0] if verdict.accepted else None
     told = rows.training[np.random.default_rng(0).permutation(len(rows.training))[:MAX_TRAINING_METRIC_ROWS]]
     metrics = _compute_metrics(predictor, law, rows.test)
@@ -100,50 +110,42 @@ def _make_record(
         warnings.append(
             f"{lost} of {len(rows.test)} hold-out rows lie where the density is 0: their likelihood is 0"
         )
-    return {
-        "features": describe_features(rows.encoding),
-        "outputs": [request.goal],
-        "classes": None,
-        "network": describe_network(found.network, found.inputs, predictor.outputs, "newton"),
-        "formula_of": "law" if law else None,
-        "dropped": [],
-        "metrics": metrics,
-        "per_class": {},
-        "training_metrics": _compute_metrics(predictor, law, told),
-        "threshold": None,
-        "decision": None,
-        "density": {"support": [_finite_ends(side) for side in found.support], "smoothness": found.lamb},
-        "split": {
-            "kind": request.split.kind,
-            "seed": request.split.seed,
-            "training_rows": len(rows.training),
-            "validation_rows": 0,
-            "test_rows": len(rows.test),
-        },
-        "history": _loss_history(found, predictor),
-        "warnings": warnings,
-    }
+    return ModelRecord(
+        features=describe_features(rows.encoding),
+        outputs=[request.goal],
+        network=describe_network(found.network, found.inputs, predictor.outputs, "newton"),
+        formula_of="law" if law else None,
+        measures=ModelMeasures(metrics=metrics, training_metrics=_compute_metrics(predictor, law, told)),
+        density=DensityProperties(
+            support=[finite_ends(side) for side in found.support], smoothness=found.lamb
+        ),
+        split=SplitRecord(
+            kind=request.split.kind,
+            seed=request.split.seed,
+            training_rows=len(rows.training),
+            validation_rows=0,
+            test_rows=len(rows.test),
+        ),
+        history=_loss_history(found, predictor),
+        warnings=warnings,
+    )
 
 
 def _make_members(
-    predictor: Predictor, symbolic: dict[str, Any] | None, metrics: dict[str, float | None], rows: DensityRows
-) -> dict[str, Any]:
+    predictor: Predictor, symbolic: SymbolicDocument | None, metrics: Metrics, rows: DensityRows
+) -> dict[str, FormulaMember]:
     """Return the entry of the law among the members of the model; empty without a law."""
-    formula = Members.build(predictor, symbolic).formula
-    if formula is None or symbolic is None:
+    if symbolic is None:
+        return {}
+    formula = Members.build(predictor, to_json(symbolic)).formula
+    if formula is None:
         return {}
     return describe_formula_member(
         symbolic, {LIKELIHOOD_METRIC: metrics[LAW_LIKELIHOOD_METRIC]}, predictor, formula, rows.test
     )
 
 
-def _finite_ends(side: tuple[float, float]) -> list[float | None]:
-    return [end if np.isfinite(end) else None for end in side]
-
-
-def _compute_metrics(
-    predictor: Predictor, law: RecognisedLaw | None, x: np.ndarray
-) -> dict[str, float | None]:
+def _compute_metrics(predictor: Predictor, law: RecognisedLaw | None, x: np.ndarray) -> Metrics:
     """Compute the mean log-likelihood of rows; None without rows, or if the density of one is 0."""
     with np.errstate(divide="ignore"):
         found = {LIKELIHOOD_METRIC: mean_or_none(np.log(predictor.predict(x))) if len(x) else None}
@@ -152,11 +154,11 @@ def _compute_metrics(
     return found
 
 
-def _loss_history(found: Density, predictor: Predictor) -> list[dict[str, float | None]]:
+def _loss_history(found: Density, predictor: Predictor) -> list[LossPoint]:
     """Return minus the mean log-likelihood after every step, in the columns' units."""
     unit = float(np.log(found.inputs.scale).sum())
     grid = predictor.network.stack[0].grid_size
     return [
-        {"step": number, "grid": grid, "loss": unit - step, "validation_loss": None}
+        LossPoint(step=number, grid=grid, loss=unit - step, validation_loss=None)
         for number, step in enumerate(found.steps, 1)
     ]

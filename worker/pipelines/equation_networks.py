@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from kan_engine import (
 from service.schemas.equations import SolveRequest
 from worker.execution.attempt import Attempt
 from worker.execution.outcome import JobProgress
+from worker.results.records import ErrorPoint
 
 if TYPE_CHECKING:
     from kan_engine.differential.solution import Violation
@@ -50,11 +51,11 @@ class ServedNetwork:
     conditions: Sequence[Violation]
     error: float
     optimizer: str
-    history: list[dict[str, Any]]
+    history: Sequence[ErrorPoint]
     warnings: list[str]
 
 
-def convert_solution(solution: Solution, history: list[dict[str, Any]]) -> ServedNetwork:
+def convert_solution(solution: Solution, history: Sequence[ErrorPoint]) -> ServedNetwork:
     """Convert the solution to a network."""
     equations, conditions = solution.violations
     count = len(solution.problem.unknowns)
@@ -83,10 +84,10 @@ def train_on_solution(
     )
     told = f"training a network of shape {list(shape.width)}"
     attempt.report(JobProgress("train", TRAINING_START, told))
-    history = list[dict[str, Any]]()
+    history = list[ErrorPoint]()
     for found in distill(solution, shape, steps=request.steps, should_stop=attempt.should_stop):
         best, grid = found, found.network.stack[0].grid_size
-        history.append({"step": len(history) + 1, "grid": grid, "error": found.distance})
+        history.append(ErrorPoint(step=len(history) + 1, grid=grid, error=found.distance))
         done = TRAINING_START + (TRAINING_END - TRAINING_START) * len(history) / len(shape.grids)
         message = f"{told}: on {grid} intervals, error {found.distance:.1e}"
         attempt.report(JobProgress("train", done, message, found.distance))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -37,14 +37,11 @@ from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.errors import NoSolution
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.solution_law import find_exact_law
-from service.db.repositories import TrainedModels
 from service.documents.answering_member import Members
 from service.documents.model_summary import describe_features, describe_network
 from service.schemas.equations import SolveRequest
-from service.schemas.members import EQUATION_METRICS
-from service.storage.blobs import put_bytes
 from worker.execution.attempt import Attempt, StoredResult
-from worker.execution.outcome import JobProgress, JobStopped
+from worker.execution.outcome import JobProgress, JobStopped, Outcome
 from worker.pipelines.equation_networks import (
     ServedNetwork,
     convert_solution,
@@ -52,9 +49,23 @@ from worker.pipelines.equation_networks import (
     train_on_solution,
 )
 from worker.results.formula_member import describe_formula_member
-from worker.results.lineage import describe_lineage, make_default_name
+from worker.results.model_storage import store_model
+from worker.results.records import (
+    EquationMeasures,
+    ErrorPoint,
+    FormulaMember,
+    ModelRecord,
+    ParameterEstimate,
+    Residual,
+    Residuals,
+    SplitRecord,
+)
+from worker.results.serialization import to_json
 from worker.results.solution_figures import EvaluateSolution, make_solution_figures
-from worker.results.symbolic_document import make_symbolic_document
+from worker.results.symbolic_document import SymbolicDocument, make_symbolic_document
+
+if TYPE_CHECKING:
+    from kan_engine.differential.solution import Violation
 
 TASK = "equation"
 THRESHOLDS = EquationThresholds()  # of all equations of the service
@@ -73,32 +84,20 @@ class _SolveResult:
 
     job_id: str
     request: SolveRequest
-    artifact: bytes
-    record: dict[str, Any]
-    symbolic: dict[str, Any] | None
-    edges: dict[str, Any]
-    figures: dict[str, Any]
-    cut_by: str | None
+    outcome: Outcome
 
     def store(self, session: Session) -> StoredResult:
         """Store the artifact and the model."""
         request = self.request
-        dataset_id = request.measurements.dataset_id if request.measurements else None
-        lineage = describe_lineage(session, self.job_id, request, dataset_id)
-        model = TrainedModels(session).add(
-            name=request.name or make_default_name("-".join(request.unknowns), self.job_id),
+        return store_model(
+            self.outcome,
+            session,
             job_id=self.job_id,
-            dataset_id=dataset_id,
-            task=TASK,
+            request=request,
+            dataset_id=request.measurements.dataset_id if request.measurements else None,
             target=request.target,
-            record=self.record | {"lineage": lineage},
-            symbolic=self.symbolic,
-            edges=self.edges,
-            figures=self.figures,
-            artifact_sha256=put_bytes(session, self.artifact),
-            tags=request.tags,
+            label="-".join(request.unknowns),
         )
-        return StoredResult(model_id=model.id, cut_by=self.cut_by)
 
 
 def solve_equations(attempt: Attempt) -> _SolveResult:
@@ -135,10 +134,21 @@ def solve_equations(attempt: Attempt) -> _SolveResult:
     edges = describe_edges(
         predictor.network, predictor.inputs, predictor.encoding, points, request.unknowns, attempt.should_stop
     )
-    members = _make_members(predictor, symbolic, points)
-    record = _make_record(request, solution, predictor, served) | {"members": members, "timings": timings}
-    figures = make_solution_figures(solution, _make_evaluator(predictor), request.unknowns, measured)
-    return _SolveResult(attempt.job_id, request, save(predictor), record, symbolic, edges, figures, cut_by)
+    record = replace(
+        _make_record(request, solution, predictor, served),
+        members=_make_members(predictor, symbolic, points),
+        timings=timings,
+    )
+    outcome = Outcome(
+        artifact=save(predictor),
+        record=record,
+        symbolic=symbolic,
+        edges=edges,
+        task=TASK,
+        figures=make_solution_figures(solution, _make_evaluator(predictor), request.unknowns, measured),
+        cut_by=cut_by,
+    )
+    return _SolveResult(attempt.job_id, request, outcome)
 
 
 def _make_evaluator(predictor: Predictor) -> EvaluateSolution:
@@ -164,19 +174,19 @@ def _find_solution(
     report: Callable[[JobProgress], None],
     share: float,
     should_stop: Callable[[], bool],
-) -> tuple[Solution, list[dict[str, Any]]]:
+) -> tuple[Solution, list[ErrorPoint]]:
     """Solve the equations, and return the solution with the history of its error.
 
     Args:
         share: Progress of the job once the solution is found.
     """
-    solution, history = None, list[dict[str, Any]]()
+    solution, history = None, list[ErrorPoint]()
     for reached in _start_solver(request, measured, should_stop):
         message, error = "continuing the solution from its start", None
         if reached.solution is not None:
             solution, error = reached.solution, largest_violation(reached.solution.violations)
             message = f"{' x '.join(map(str, reached.intervals))} intervals: violation {error:.1e}"
-            history.append({"step": len(history) + 1, "grid": max(reached.intervals), "error": error})
+            history.append(ErrorPoint(step=len(history) + 1, grid=max(reached.intervals), error=error))
         report(JobProgress("solve", share * reached.fraction, message, error))
     if solution is None:
         raise JobStopped("no solution was found")
@@ -273,11 +283,8 @@ def _make_encoding(solution: Solution) -> Encoding:
 
 def _find_symbolic(
     request: SolveRequest, solution: Solution, should_stop: Callable[[], bool]
-) -> dict[str, Any] | None:
-    """Search for laws that satisfy equations and conditions to rounding error.
-
-    Returns the symbolic document; None without laws.
-    """
+) -> SymbolicDocument | None:
+    """Search for laws that satisfy equations and conditions to rounding error; None without laws."""
     laws = find_laws(
         solution,
         should_stop,
@@ -289,7 +296,7 @@ def _find_symbolic(
 
 def _make_symbolic_document(
     unknowns: Sequence[str], solution: Solution, laws: Sequence[Expression]
-) -> dict[str, Any] | None:
+) -> SymbolicDocument | None:
     points = solution.sample_points(COMPARISON_POINTS, seed=2)
     values = dict(zip(unknowns, solution.values(points), strict=True))
     formulas = {name: [Formula(law, 0.0)] for name, law in zip(unknowns, laws, strict=True)}
@@ -298,74 +305,74 @@ def _make_symbolic_document(
     if report is None:
         return None
     by_equation, by_condition = solution.law_violations(laws)
-    return make_symbolic_document(report, _make_encoding(solution)) | {
-        "exact": not solution.estimates,
-        "verdict": "consistent" if solution.estimates else "exact",
-        "measured_on": "points of the domain",
-        "equation_residual": max(each.relative for each in by_equation),
-        "condition_residual": max((each.relative for each in by_condition), default=0.0),
-    }
+    return replace(
+        make_symbolic_document(report, _make_encoding(solution)),
+        exact=not solution.estimates,
+        verdict="consistent" if solution.estimates else "exact",
+        measured_on="points of the domain",
+        equation_residual=max(each.relative for each in by_equation),
+        condition_residual=max((each.relative for each in by_condition), default=0.0),
+    )
 
 
 def _make_members(
-    predictor: Predictor, symbolic: dict[str, Any] | None, points: np.ndarray
-) -> dict[str, Any]:
+    predictor: Predictor, symbolic: SymbolicDocument | None, points: np.ndarray
+) -> dict[str, FormulaMember]:
     """Return the entry of the laws among the members of the model; empty without laws."""
-    formula = Members.build(predictor, symbolic).formula
-    if formula is None or symbolic is None:
+    if symbolic is None:
         return {}
-    return describe_formula_member(
-        symbolic, {name: symbolic[name] for name in EQUATION_METRICS}, predictor, formula, points
-    )
+    formula = Members.build(predictor, to_json(symbolic)).formula
+    if formula is None:
+        return {}
+    metrics = {
+        "equation_residual": symbolic.equation_residual,
+        "condition_residual": symbolic.condition_residual,
+    }
+    return describe_formula_member(symbolic, metrics, predictor, formula, points)
 
 
 def _make_record(
     request: SolveRequest, solution: Solution, predictor: Predictor, served: ServedNetwork
-) -> dict[str, Any]:
-    """Return the document of ``GET /models/{id}``."""
-    metrics = {
-        "equation_residual": max(each.relative for each in served.equations),
-        "condition_residual": max((each.relative for each in served.conditions), default=0.0),
-        "estimated_error": served.error,
-    }
-    return {
-        "features": describe_features(predictor.encoding),
-        "outputs": request.unknowns,
-        "ignored_columns": request.unknowns,
-        "classes": None,
-        "network": describe_network(predictor.network, predictor.inputs, predictor.outputs, served.optimizer),
-        "formula_of": "law",
-        "dropped": [],
-        "metrics": metrics,
-        "residuals": {
-            "equations": _violation_entries(request.equations, served.equations),
-            "conditions": _violation_entries(
+) -> ModelRecord:
+    """Return the record of the model."""
+    measures = EquationMeasures(
+        metrics={
+            "equation_residual": max(each.relative for each in served.equations),
+            "condition_residual": max((each.relative for each in served.conditions), default=0.0),
+            "estimated_error": served.error,
+        },
+        residuals=Residuals(
+            equations=_list_residuals(request.equations, served.equations),
+            conditions=_list_residuals(
                 [condition.residual for condition in request.conditions], served.conditions
             ),
-        },
-        "parameters": {each.name: _estimate_entry(each) for each in solution.estimates},
-        "split": {"kind": "none", "seed": None, "training_rows": 0, "validation_rows": 0, "test_rows": 0},
-        "history": served.history,
-        "warnings": [
+        ),
+        parameters={each.name: _make_estimate(each) for each in solution.estimates},
+    )
+    return ModelRecord(
+        features=describe_features(predictor.encoding),
+        outputs=request.unknowns,
+        ignored_columns=request.unknowns,
+        network=describe_network(predictor.network, predictor.inputs, predictor.outputs, served.optimizer),
+        formula_of="law",
+        measures=measures,
+        split=SplitRecord(kind="none", seed=None, training_rows=0, validation_rows=0, test_rows=0),
+        history=served.history,
+        warnings=[
             *_short_domain_warnings(request, solution),
             *served.warnings,
             *_uncertain_estimate_warnings(solution.estimates),
         ],
-    }
+    )
 
 
-def _estimate_entry(estimate: Estimate) -> dict[str, Any]:
-    """Return an estimated parameter with its standard error and 95 % confidence interval.
-
-    Both are None if the measurements do not determine the error.
-    """
+def _make_estimate(estimate: Estimate) -> ParameterEstimate:
+    """Return an estimated parameter with its standard error and 95 % confidence interval."""
     value, error = estimate.value, estimate.standard_error
-    is_told = math.isfinite(error)
-    return {
-        "value": value,
-        "standard_error": error if is_told else None,
-        "interval": [value - NORMAL_95 * error, value + NORMAL_95 * error] if is_told else None,
-    }
+    if not math.isfinite(error):
+        return ParameterEstimate(value=value, standard_error=None, interval=None)
+    interval = value - NORMAL_95 * error, value + NORMAL_95 * error
+    return ParameterEstimate(value=value, standard_error=error, interval=interval)
 
 
 def _uncertain_estimate_warnings(estimates: Sequence[Estimate]) -> list[str]:
@@ -379,9 +386,9 @@ def _uncertain_estimate_warnings(estimates: Sequence[Estimate]) -> list[str]:
     ]
 
 
-def _violation_entries(texts: Sequence[str], violations: Iterable[Any]) -> list[dict[str, Any]]:
+def _list_residuals(texts: Sequence[str], violations: Iterable[Violation]) -> list[Residual]:
     return [
-        {"residual": text, "largest": each.largest, "rms": each.rms, "relative": each.relative}
+        Residual(residual=text, largest=each.largest, rms=each.rms, relative=each.relative)
         for text, each in zip(texts, violations, strict=True)
     ]
 

@@ -50,6 +50,7 @@ from worker.execution.outcome import Outcome, SourceModel
 from worker.results.figures import compute_figures
 from worker.results.formula_member import describe_members, measure_answering_member
 from worker.results.model_record import make_record
+from worker.results.records import FittedBaseline, RevisedRecord
 from worker.results.symbolic_document import make_symbolic_document
 
 TRAINING_STEPS = 60  # steps of Levenberg-Marquardt after edges were fixed
@@ -79,16 +80,24 @@ def revise_model(
     else:
         found = replace(_search_formulas(found, predictor, run), formula_of="law")
         found = add_additive_formulas(found, run)
-    record, report = revises.model.record, _report_formulas(found, predictor, data, run)
-    formula_of = {} if changes.choose is not None else {"formula_of": found.formula_of}
+    report = _report_formulas(found, predictor, data, run)
     model, symbolic = add_formulas(predictor, report, data), make_symbolic_document(report, data.encoding)
-    told = {"members": describe_members(model, symbolic, data, run.thresholds.max_log_odds)} | formula_of
+    record = RevisedRecord(
+        earlier=revises.model.record,
+        members=describe_members(model, symbolic, data, run.thresholds.max_log_odds),
+        formula_of=None if changes.choose is not None else found.formula_of,
+    )
     if predictor.classes is None:
-        worth = measure_answering_member(model, data)
-        told |= {name: worth[name] for name in ("metrics", "training_metrics", "network_metrics")}
+        measures = measure_answering_member(model, data)
+        record = replace(
+            record,
+            metrics=measures.metrics,
+            training_metrics=measures.training_metrics,
+            network_metrics=measures.network_metrics,
+        )
     return Outcome(
         artifact=save(model.predictor),
-        record=record | told,
+        record=record,
         symbolic=symbolic,
         edges=revises.model.edges,
         task=data.task,
@@ -195,12 +204,14 @@ def _fix_functions(
     )
     return Outcome(
         artifact=save(model.predictor),
-        record=record
-        | {
-            "warnings": [*record["warnings"], *_poor_fit_warnings(r2, functions)],
-            "baselines": revises.model.record["baselines"],
-            "members": describe_members(model, symbolic, data, run.thresholds.max_log_odds),
-        },
+        record=replace(
+            record,
+            warnings=[*record.warnings, *_poor_fit_warnings(r2, functions)],
+            baselines={
+                name: FittedBaseline(**told) for name, told in revises.model.record["baselines"].items()
+            },
+            members=describe_members(model, symbolic, data, run.thresholds.max_log_odds),
+        ),
         symbolic=symbolic,
         edges=picture,
         task=data.task,

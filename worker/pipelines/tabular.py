@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from typing import Any
 
 from kan_engine import (
     Callbacks,
@@ -35,6 +34,8 @@ from worker.results.figures import compute_figures
 from worker.results.formula_member import describe_members, measure_answering_member
 from worker.results.grid_stages import measure_grids
 from worker.results.model_record import make_record
+from worker.results.records import FittedBaseline, GridStage, ModelRecord
+from worker.results.serialization import to_json
 from worker.results.symbolic_document import make_symbolic_document
 
 
@@ -80,26 +81,29 @@ def run_pipeline(
     if revises is not None and not revises.model.needs_new_network:
         with watch.stage("symbolic", 0.1, "changing the formula"):
             outcome = revise_model(revises, data, config, callbacks)
-        return replace(outcome, record=outcome.record | {"timings": watch.seconds}, cut_by=watch.cut_by)
+        timed = replace(outcome.record, timings=watch.seconds)
+        return replace(outcome, record=timed, cut_by=watch.cut_by)
     if resume is None:
         with watch.stage("train", 0.05, "looking for a structure"):
             found = find_model(data, config, callbacks, parts)
             grids = measure_grids(found, data, config.thresholds.inference)
         predictor, decision = assemble_predictor(found, data, config.thresholds)
         if watch.cut_by is None:
-            kept = to_metadata(found) | {"decision": decision and asdict(decision), "grids": grids}
+            stages = [to_json(stage) for stage in grids]
+            kept = to_metadata(found) | {"decision": decision and asdict(decision), "grids": stages}
             checkpoint(save(predictor, kept, collect_errors(found)))
     else:
         predictor, kept = load(resume), read_metadata(resume)
         found = restore_result(kept, predictor, read_attached(resume), config.thresholds.assessment)
-        decision, grids = kept["decision"] and Decision(**kept["decision"]), kept["grids"]
+        decision = kept["decision"] and Decision(**kept["decision"])
+        grids = [GridStage(**stage) for stage in kept["grids"]]
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
         model = assemble_model(
             found, predictor, decision, data, seed=request.seed, thresholds=config.thresholds
         )
         symbolic = None if model.report is None else make_symbolic_document(model.report, data.encoding)
-        worth = measure_answering_member(model, data)
-        record = make_record(found, worth, model.report, data, request, grids)
+        measures = measure_answering_member(model, data)
+        record = make_record(found, measures, model.report, data, request, grids)
     with watch.stage("symbolic", 0.92, "looking for functions that fit the activations"):
         picture = describe_edges(
             found.network,
@@ -112,11 +116,16 @@ def run_pipeline(
     with watch.stage("figures", 0.94, "drawing what the model has learnt"):
         figures = compute_figures(model.answering, data, picture, watch.should_stop)
     with watch.stage("baselines", 0.95, "fitting the baselines"):
-        record |= _make_baseline_record(data, request, record, predictor.decision_weights, watch.should_stop)
-    record |= {
-        "members": describe_members(model, symbolic, data, config.thresholds.max_log_odds),
-        "timings": watch.seconds,
-    }
+        record = _add_baselines(
+            record,
+            found.network.parameter_count,
+            data,
+            request,
+            predictor.decision_weights,
+            watch.should_stop,
+        )
+    members = describe_members(model, symbolic, data, config.thresholds.max_log_odds)
+    record = replace(record, members=members, timings=watch.seconds)
     return Outcome(
         artifact=save(model.predictor),
         record=record,
@@ -128,16 +137,21 @@ def run_pipeline(
     )
 
 
-def _make_baseline_record(
+def _add_baselines(
+    record: ModelRecord,
+    size: int,
     data: PreparedData,
     request: TrainRequest,
-    record: dict[str, Any],
     decision_weights: tuple[float, ...] | None,
     should_stop: Callable[[], bool],
-) -> dict[str, Any]:
-    """Fit the baselines, and for the network on every grid those with a matched number of parameters."""
+) -> ModelRecord:
+    """Fit the baselines, and for the network on every grid those with a matched number of parameters.
 
-    def run(baselines: Sequence[Baseline], parameters: int) -> dict[str, Any]:
+    Args:
+        size: Number of parameters of the network.
+    """
+
+    def run(baselines: Sequence[Baseline], parameters: int) -> dict[str, FittedBaseline]:
         return run_baselines(
             baselines,
             BaselineRows(data.training.x, data.labels(data.training), data.training.weights),
@@ -152,17 +166,17 @@ def _make_baseline_record(
         )
 
     if not request.baselines:
-        return {"baselines": {}}
+        return replace(record, baselines={})
     matched = {
         make_baseline_name(baseline): baseline for baseline in request.baselines if is_matched(baseline)
     }
-    size = record["network"]["parameters"]
     beside = run(request.baselines, size)
     if not matched:
-        return {"baselines": beside}
+        return replace(record, baselines=beside)
     fitted = {size: {name: told for name, told in beside.items() if name in matched}}
-    for stage in record["grids"]:
-        if stage["parameters"] not in fitted:  # the last grid is usually that of the final network
-            fitted[stage["parameters"]] = run(list(matched.values()), stage["parameters"])
-    grids = [stage | {"baselines": fitted[stage["parameters"]]} for stage in record["grids"]]
-    return {"baselines": beside, "grids": grids}
+    stages = record.grids or ()
+    for stage in stages:
+        if stage.parameters not in fitted:  # the last grid is usually that of the final network
+            fitted[stage.parameters] = run(list(matched.values()), stage.parameters)
+    grids = [replace(stage, baselines=fitted[stage.parameters]) for stage in stages]
+    return replace(record, baselines=beside, grids=grids)

@@ -3,60 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from kan_engine import complexity, evaluate, safe_names, to_json, to_text, variables
+from kan_engine import complexity, evaluate, safe_names, to_text, variables
 from kan_engine.density.law_recognition import RecognisedLaw
 from service.documents.model_summary import describe_formula
 from worker.data.density_rows import DensityRows
+from worker.results.symbolic_document import (
+    LawDocument,
+    LawFit,
+    OutputDocument,
+    ParetoEntry,
+    SymbolicDocument,
+    finite_ends,
+)
 
 
 def make_density_document(
     laws: Sequence[RecognisedLaw], rows: DensityRows, goal: str
-) -> dict[str, Any] | None:
-    """The ``symbolic`` resource without its model id; None without a law.
-
-    A density has no true values to compare with: ``rmse``, ``r2`` and ``max_error`` are null, and
-    ``mean_log_likelihood`` is reported instead.
-    """
+) -> SymbolicDocument | None:
+    """The ``symbolic`` resource without its model id; None without a law."""
     if not laws:
         return None
     best, names = laws[0], safe_names(rows.names)
-    used = variables(best.tree)
     seen = dict(zip(rows.names, rows.training.T, strict=True))
-    output = {
-        "name": goal,
-        **describe_formula(best.tree, names, rows.encoding),
-        **_describe_law(best, rows),
-        "max_error": None,
-        "domain": {names[name]: [float(seen[name].min()), float(seen[name].max())] for name in used},
-        "law": {
-            "name": best.name,
-            "parameters": best.parameters,
-            "level": 0.95,
-            "support": {
-                name: [end if np.isfinite(end) else None for end in side]
-                for name, side in zip(rows.names, best.support, strict=True)
-            },
-            "p_value": best.p_value,
+    output = OutputDocument(
+        name=goal,
+        text=describe_formula(best.tree, names, rows.encoding),
+        tree=best.tree,
+        fit=_measure_law(best, rows),
+        max_error=None,
+        domain={
+            names[name]: (float(seen[name].min()), float(seen[name].max())) for name in variables(best.tree)
         },
-        "constants": [],
-        "pareto": [
-            {"expression": to_text(law.tree, names), "tree": to_json(law.tree), "law": law.name}
-            | _describe_law(law, rows)
+        law=LawDocument(
+            name=best.name,
+            parameters=best.parameters,
+            level=0.95,
+            support={name: finite_ends(side) for name, side in zip(rows.names, best.support, strict=True)},
+            p_value=best.p_value,
+        ),
+        constants=(),
+        pareto=[
+            ParetoEntry(
+                expression=to_text(law.tree, names),
+                tree=law.tree,
+                law=law.name,
+                fit=_measure_law(law, rows),
+            )
             for law in _select_front(laws)
         ],
-        "tree": to_json(best.tree),
-        "quantity": "density",
-    }
-    return {
-        "exact": False,
-        "verdict": "consistent",
-        "outputs": [output],
-        "measured_on": rows.evaluation_split,
-    }
+        quantity="density",
+    )
+    return SymbolicDocument(
+        exact=False, verdict="consistent", outputs=[output], measured_on=rows.evaluation_split
+    )
 
 
 def _select_front(laws: Sequence[RecognisedLaw]) -> list[RecognisedLaw]:
@@ -68,7 +70,7 @@ def _select_front(laws: Sequence[RecognisedLaw]) -> list[RecognisedLaw]:
     return front[::-1]
 
 
-def _describe_law(law: RecognisedLaw, rows: DensityRows) -> dict[str, Any]:
+def _measure_law(law: RecognisedLaw, rows: DensityRows) -> LawFit:
     """Complexity of a law, and mean log-likelihood of its formula as printed."""
     values = evaluate(law.tree, dict(zip(rows.names, rows.evaluation_values.T, strict=True)))
     with np.errstate(all="ignore"):
@@ -76,9 +78,6 @@ def _describe_law(law: RecognisedLaw, rows: DensityRows) -> dict[str, Any]:
     ends = np.array(law.support).T
     outside = ((rows.evaluation_values < ends[0]) | (rows.evaluation_values > ends[1])).any(1)
     is_defined = bool(np.isfinite(logs).all()) and not outside.any()
-    return {
-        "complexity": complexity(law.tree),
-        "mean_log_likelihood": float(logs.mean()) if is_defined else None,
-        "rmse": None,
-        "r2": None,
-    }
+    return LawFit(
+        complexity=complexity(law.tree), mean_log_likelihood=float(logs.mean()) if is_defined else None
+    )

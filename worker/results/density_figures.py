@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kan_engine import Predictor
 from kan_engine.density.law_recognition import RecognisedLaw
 from worker.data.density_rows import DensityRows
+from worker.evaluation.diagnostics import Diagnostics
+from worker.results.figures import ModelFigures
 
 LINE_POINTS, PLANE_POINTS = 241, 61
 MAX_BARS = 60
@@ -17,10 +20,33 @@ SHOWN_QUANTILES = 0.002, 0.998  # range of a figure; with long tails the full ra
 MARGIN_SHARE = 0.15  # on each side, as a share of the distance between the quantiles
 
 
-def make_density_figures(
-    predictor: Predictor, rows: DensityRows, law: RecognisedLaw | None
-) -> dict[str, Any]:
-    """The body of ``GET /models/{id}/figures`` for a density."""
+@dataclass(frozen=True, kw_only=True)
+class DensityFigure:
+    """A density over one or two columns.
+
+    Attributes:
+        columns: Names of the columns.
+        axes: Points per column.
+        density: The density at all combinations of points.
+        law: Name of the law; None without one.
+        law_density: Its density there.
+        edges: Ends of the bars of a histogram of the rows; for one column.
+        bars: Their heights.
+        dots: A sample of the rows; for two columns.
+    """
+
+    columns: Sequence[str]
+    axes: Sequence[Sequence[float]]
+    density: Sequence[float] | Sequence[Sequence[float]]
+    law: str | None
+    law_density: Sequence[float] | Sequence[Sequence[float]] | None
+    edges: Sequence[float] | None = None
+    bars: Sequence[float] | None = None
+    dots: Sequence[Sequence[float]] | None = None
+
+
+def make_density_figures(predictor: Predictor, rows: DensityRows, law: RecognisedLaw | None) -> ModelFigures:
+    """The figures of a density."""
     axes = [
         _make_axis(values, LINE_POINTS if len(rows.names) == 1 else PLANE_POINTS)
         for values in rows.training.T
@@ -28,29 +54,22 @@ def make_density_figures(
     mesh = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
     places = mesh.reshape(-1, len(axes))
     shape = mesh.shape[:-1]
-    told = {
-        "columns": rows.names,
-        "axes": [axis.tolist() for axis in axes],
-        "density": predictor.predict(places).reshape(shape).tolist(),
-        "law": None if law is None else law.name,
-        "law_density": None if law is None else np.exp(law.log_density(places)).reshape(shape).tolist(),
-    }
-    return {
-        "measured_on": rows.evaluation_split,
-        "rows": len(rows.evaluation_values),
-        "parity": None,
-        "confusion": None,
-        "roc": None,
-        "reliability": None,
-        "effects": [],
-        "importance": None,
-        "density": told
-        | (
-            _make_histogram(rows.evaluation_values[:, 0], axes[0])
-            if len(axes) == 1
-            else _sample_dots(rows.evaluation_values)
-        ),
-    }
+    figure = DensityFigure(
+        columns=rows.names,
+        axes=[axis.tolist() for axis in axes],
+        density=predictor.predict(places).reshape(shape).tolist(),
+        law=None if law is None else law.name,
+        law_density=None if law is None else np.exp(law.log_density(places)).reshape(shape).tolist(),
+    )
+    if len(axes) == 1:
+        figure = _add_histogram(figure, rows.evaluation_values[:, 0], axes[0])
+    else:
+        figure = replace(figure, dots=_sample_rows(rows.evaluation_values).tolist())
+    return ModelFigures(
+        measured_on=rows.evaluation_split,
+        diagnostics=Diagnostics(rows=len(rows.evaluation_values)),
+        density=figure,
+    )
 
 
 def _make_axis(values: np.ndarray, points: int) -> np.ndarray:
@@ -68,21 +87,16 @@ def _extend_range(values: np.ndarray, side: int) -> float:
     return last + side * 0.05 * float(np.ptp(values))
 
 
-def _make_histogram(values: np.ndarray, axis: np.ndarray) -> dict[str, Any]:
-    """Density of the rows in bars of equal width (Freedman and Diaconis 1981)."""
+def _add_histogram(figure: DensityFigure, values: np.ndarray, axis: np.ndarray) -> DensityFigure:
+    """Add the density of the rows in bars of equal width (Freedman and Diaconis 1981)."""
     lower, upper = np.quantile(values, [0.25, 0.75])
     width = 2 * float(upper - lower) * len(values) ** (-1 / 3)
     reach = float(np.ptp(axis))
     bars = int(np.clip(np.ceil(reach / width) if width > 0 else 1, 5, MAX_BARS))
     counts, edges = np.histogram(values, bars, (axis[0], axis[-1]))
-    return {
-        "edges": edges.tolist(),
-        "bars": (counts / (len(values) * np.diff(edges))).tolist(),
-        "dots": None,
-    }
+    return replace(figure, edges=edges.tolist(), bars=(counts / (len(values) * np.diff(edges))).tolist())
 
 
-def _sample_dots(rows: np.ndarray) -> dict[str, Any]:
+def _sample_rows(rows: np.ndarray) -> np.ndarray:
     """A random sample of the rows."""
-    some = rows[np.random.default_rng(0).permutation(len(rows))[:MAX_DOTS]]
-    return {"edges": None, "bars": None, "dots": some.tolist()}
+    return rows[np.random.default_rng(0).permutation(len(rows))[:MAX_DOTS]]

@@ -7,16 +7,43 @@ network, rows and seed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from kan_engine import Feature, Predictor
 from kan_engine.assessment.partial_dependence import compute_partial_dependence
 from worker.data.preparation import PreparedData
-from worker.evaluation.diagnostics import compute_diagnostics
-from worker.evaluation.permutation_importance import compute_importance
+from worker.evaluation.diagnostics import Diagnostics, compute_diagnostics
+from worker.evaluation.permutation_importance import PermutationImportance, compute_importance
+from worker.results.serialization import INLINED, OMIT_NONE
+
+if TYPE_CHECKING:
+    from worker.results.density_figures import DensityFigure
+    from worker.results.solution_figures import SolutionFigure
 
 MAX_FEATURES = 50
 MAX_ACTIVATIONS = 150_000_000  # per kind of figure: about half a second
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFigures:
+    """The body of ``GET /models/{id}/figures``.
+
+    Attributes:
+        measured_on: Name of the rows.
+        diagnostics: Diagnostic curves of a model of a table.
+        effects: Its partial dependence, by importance.
+        importance: Its permutation importance.
+        density: The figure of a density.
+        solution: The figure of a solved equation.
+    """
+
+    measured_on: str
+    diagnostics: Diagnostics = field(metadata=INLINED)
+    effects: Sequence[Mapping[str, Any]] = ()
+    importance: PermutationImportance | None = None
+    density: DensityFigure | None = field(default=None, metadata=OMIT_NONE)
+    solution: SolutionFigure | None = field(default=None, metadata=OMIT_NONE)
 
 
 def compute_figures(
@@ -24,8 +51,8 @@ def compute_figures(
     data: PreparedData,
     picture: Mapping[str, Any],
     should_stop: Callable[[], bool] = lambda: False,
-) -> dict[str, Any]:
-    """The body of ``GET /models/{id}/figures``.
+) -> ModelFigures:
+    """The figures of a model of a table.
 
     Args:
         predictor: The model.
@@ -42,17 +69,17 @@ def compute_figures(
     # Rows to predict per feature.
     each = work // max(1, predictor.network.edge_count * len(shown))
     importance = compute_importance(predictor, part, data, shown, each, stop)
-    weights = {entry["name"]: entry["mean"] for entry in importance["features"]}
+    weights = {entry.name: entry.mean for entry in importance.features}
     by_weight = sorted(shown, key=lambda feature: -(weights.get(feature.name) or 0.0))
     effects = compute_partial_dependence(
         predictor, data.training, by_weight, each, seed=data.plan.request.seed, should_stop=stop
     )
-    return {
-        "measured_on": "hold-out" if is_measured else "training",
-        **compute_diagnostics(predictor, part, data.plan.request.seed),
-        "effects": effects,
-        "importance": importance,
-    }
+    return ModelFigures(
+        measured_on="hold-out" if is_measured else "training",
+        diagnostics=compute_diagnostics(predictor, part, data.plan.request.seed),
+        effects=effects,
+        importance=importance,
+    )
 
 
 def _never() -> bool:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from kan_engine import FormulaPredictor, Predictor
 from kan_engine.search.assembly import Model
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
-from service.schemas.members import make_formula_entry
 from worker.data.preparation import PreparedData
 from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
 from worker.evaluation.model_metrics import measure_model
-
-SymbolicDocument = Mapping[str, Any]
-MemberEntries = dict[str, dict[str, Any]]  # of ``members`` in the record of a model
+from worker.results.records import FormulaMember, ModelMeasures
+from worker.results.symbolic_document import SymbolicDocument
 
 
 def describe_members(
@@ -24,7 +21,7 @@ def describe_members(
     symbolic: SymbolicDocument | None,
     data: PreparedData,
     max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds,
-) -> MemberEntries:
+) -> dict[str, FormulaMember]:
     """``members`` of the record of a model; empty without formulas."""
     if model.formula is None or symbolic is None:
         return {}
@@ -34,12 +31,13 @@ def describe_members(
     )
 
 
-def measure_answering_member(model: Model, data: PreparedData) -> dict[str, Any]:
+def measure_answering_member(model: Model, data: PreparedData) -> ModelMeasures:
     """Hold-out metrics of the member that answers, and of the network if a formula answers."""
     own = measure_model(model.predictor, data, model.decision)
     if model.serving is None:
-        return own | {"network_metrics": {}}
-    return measure_model(model.serving, data, model.decision) | {"network_metrics": own["metrics"]}
+        return replace(own, network_metrics={})
+    answering = measure_model(model.serving, data, model.decision)
+    return replace(answering, network_metrics=own.metrics)
 
 
 def describe_formula_member(
@@ -49,7 +47,7 @@ def describe_formula_member(
     formula: FormulaPredictor,
     rows: np.ndarray,
     max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds,
-) -> MemberEntries:
+) -> dict[str, FormulaMember]:
     """The record's entry for the formula.
 
     Args:
@@ -60,8 +58,14 @@ def describe_formula_member(
         rows: Encoded rows on which both are compared.
         max_log_odds: See ``measure_fidelity``.
     """
-    fidelity = measure_fidelity(predictor, formula, rows, max_log_odds)
-    return {"formula": make_formula_entry(symbolic, metrics, fidelity)}
+    member = FormulaMember(
+        metrics=metrics,
+        complexity=symbolic.complexity,
+        verdict=symbolic.verdict,
+        serves=symbolic.is_serving,
+        fidelity=measure_fidelity(predictor, formula, rows, max_log_odds),
+    )
+    return {"formula": member}
 
 
 def measure_fidelity(

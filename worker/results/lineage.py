@@ -1,13 +1,43 @@
 """Lineage of a model, and its default name."""
 
-import re
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from __future__ import annotations
 
-from pydantic import BaseModel
-from sqlalchemy.orm import Session
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
 
 from service.db.tables import Dataset
+from worker.results.serialization import INLINED
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lineage:
+    """Where a model comes from: dataset hash, job, request and version of the code.
+
+    Attributes:
+        revises: The model that was changed, and the changes; None for a new model.
+    """
+
+    dataset_sha256: str | None
+    job_id: str
+    code_version: str | None
+    request: BaseModel
+    revises: RevisionRecord | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevisionRecord:
+    """A model that was changed, and the changes as they were requested."""
+
+    changes: Mapping[str, Any] = field(metadata=INLINED)
+    model_id: str
+    version: int
 
 
 def describe_lineage(
@@ -15,9 +45,9 @@ def describe_lineage(
     job_id: str,
     request: BaseModel,
     dataset_id: str | None,
-    revises: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Dataset hash, job, request and code version of a model.
+    revises: RevisionRecord | None = None,
+) -> Lineage:
+    """Look up the lineage of a model.
 
     Args:
         session: For looking up the dataset.
@@ -27,13 +57,13 @@ def describe_lineage(
         revises: The model that was changed, and the changes.
     """
     dataset = session.get(Dataset, dataset_id) if dataset_id else None
-    return {
-        "dataset_sha256": dataset.blob_sha256 if dataset else None,
-        "job_id": job_id,
-        "code_version": _code_version(),
-        "request": request.model_dump(mode="json"),
-        "revises": revises,
-    }
+    return Lineage(
+        dataset_sha256=dataset.blob_sha256 if dataset else None,
+        job_id=job_id,
+        code_version=_code_version(),
+        request=request,
+        revises=revises,
+    )
 
 
 def make_default_name(target: str, job_id: str) -> str:

@@ -1,10 +1,9 @@
-"""The record of a model: the body of ``GET /models/{id}``."""
+"""The record of a model that was trained on a table."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from kan_engine import SearchResult
 from kan_engine.assessment.comparison import describe_formula_gain
@@ -12,49 +11,50 @@ from kan_engine.assessment.formula_report import FormulaReport
 from service.documents.model_summary import describe_features, describe_network
 from service.schemas.training import TrainRequest
 from worker.data.preparation import PreparedData
+from worker.results.records import DroppedInput, GridStage, LossPoint, ModelMeasures, ModelRecord, SplitRecord
 
 MAX_HISTORY_POINTS = 500
 
 
 def make_record(
     found: SearchResult,
-    worth: dict[str, Any],
+    measures: ModelMeasures,
     report: FormulaReport | None,
     data: PreparedData,
     request: TrainRequest,
-    grids: Sequence[dict[str, Any]] = (),
-) -> dict[str, Any]:
-    """The body of ``GET /models/{id}`` for the network, with its metrics, also on the grids of a schedule."""
-    return {
-        "features": describe_features(data.encoding),
-        "outputs": data.output_names,
-        "classes": None if data.classes is None else list(data.classes),
-        "network": describe_network(found.network, found.inputs, found.scaler, found.optimizer),
-        "formula_of": found.formula_of,
-        "dropped": [
-            {"input": name, "error_with": with_it, "error_without": without}
+    grids: Sequence[GridStage] = (),
+) -> ModelRecord:
+    """The record for the network, with its metrics, also on the grids of a schedule."""
+    return ModelRecord(
+        features=describe_features(data.encoding),
+        outputs=data.output_names,
+        classes=data.classes,
+        network=describe_network(found.network, found.inputs, found.scaler, found.optimizer),
+        formula_of=found.formula_of,
+        dropped=[
+            DroppedInput(input=name, error_with=with_it, error_without=without)
             for name, (with_it, without) in found.dropped.items()
         ],
-        **worth,
-        "split": {
-            "kind": request.split.kind,
-            "seed": request.split.seed,
-            "training_rows": len(data.fit),
-            "validation_rows": len(data.validation),
-            "test_rows": len(data.test),
-            "repeated_rows": data.duplicate_count,
-        },
-        "history": _thin_history(found),
-        "grids": list(grids),
-        "warnings": [
+        measures=measures,
+        split=SplitRecord(
+            kind=request.split.kind,
+            seed=request.split.seed,
+            training_rows=len(data.fit),
+            validation_rows=len(data.validation),
+            test_rows=len(data.test),
+            repeated_rows=data.duplicate_count,
+        ),
+        history=_thin_history(found),
+        grids=grids,
+        warnings=[
             *data.warnings,
             *found.warnings,
             *_warn_of_formula(found, report, data),
-            *worth["warnings"],
+            *measures.warnings,
             *_warn_of_repeated_rows(data),
             *_warn_of_cut(found),
         ],
-    }
+    )
 
 
 def _warn_of_formula(found: SearchResult, report: FormulaReport | None, data: PreparedData) -> list[str]:
@@ -82,15 +82,15 @@ def _warn_of_cut(found: SearchResult) -> list[str]:
     return ["the law search was ended early to leave time for larger networks; increase max_seconds"]
 
 
-def _thin_history(found: SearchResult) -> list[dict[str, float | None]]:
-    """Losses per step, thinned for a plot; null where a validation row had no finite prediction."""
+def _thin_history(found: SearchResult) -> list[LossPoint]:
+    """Losses per step, thinned for a plot."""
     stride = -(-len(found.history) // MAX_HISTORY_POINTS) or 1
     return [
-        {
-            "step": s.number,
-            "grid": s.grid_size,
-            "loss": s.loss,
-            "validation_loss": s.validation_loss if math.isfinite(s.validation_loss) else None,
-        }
+        LossPoint(
+            step=s.number,
+            grid=s.grid_size,
+            loss=s.loss,
+            validation_loss=s.validation_loss if math.isfinite(s.validation_loss) else None,
+        )
         for s in found.history[::stride]
     ]

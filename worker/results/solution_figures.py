@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from kan_engine import Measurements, Solution
+from worker.evaluation.diagnostics import Diagnostics
+from worker.results.figures import ModelFigures
 
 EvaluateSolution = Callable[[Sequence[np.ndarray]], np.ndarray]
 LINE_POINTS, PLANE_POINTS = 401, 61  # per axis
@@ -15,10 +17,36 @@ MAX_MEASUREMENTS = 1_000
 SIGNIFICANT_DIGITS = 7  # of the largest value; smaller digits are noise that contour lines would follow
 
 
+@dataclass(frozen=True, kw_only=True)
+class SolutionFigure:
+    """The unknowns of a solved equation over its domain.
+
+    Attributes:
+        independent: Names of the variables of the axes.
+        axes: Points per variable.
+        at: Values of the other variables.
+        unknowns: The unknowns over the axes.
+    """
+
+    independent: Sequence[str]
+    axes: Sequence[Sequence[float]]
+    at: Mapping[str, float]
+    unknowns: Sequence[UnknownFigure]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownFigure:
+    """An unknown: its values at all combinations of points, and its measurements, each as point and value."""
+
+    name: str
+    values: Sequence[float] | Sequence[Sequence[float]]
+    measured: Sequence[Sequence[float]] | None
+
+
 def make_solution_figures(
     solution: Solution, values_at: EvaluateSolution, unknowns: list[str], measured: Mapping[int, Measurements]
-) -> dict[str, Any]:
-    """The body of ``GET /models/{id}/figures`` for a solution; a third variable is fixed at its middle.
+) -> ModelFigures:
+    """The figures of a solution; a third variable is fixed at its middle.
 
     Args:
         solution: The solution, with its domain.
@@ -31,31 +59,20 @@ def make_solution_figures(
     axes = [np.linspace(*box[name], LINE_POINTS if len(box) == 1 else PLANE_POINTS) for name in drawn]
     places = [*axes, *(np.array([place]) for place in at.values())]
     values = values_at(places).reshape(-1, *map(len, axes))
-    return {
-        "measured_on": "training",
-        "rows": 0,
-        "parity": None,
-        "confusion": None,
-        "roc": None,
-        "reliability": None,
-        "effects": [],
-        "importance": None,
-        "solution": {
-            "independent": drawn,
-            "axes": [axis.tolist() for axis in axes],
-            "at": at,
-            "unknowns": [
-                {
-                    "name": name,
-                    "values": _round_values(values[place]).tolist(),
-                    "measured": _sample_measurements(measured.get(place), list(box.values()))
-                    if not at
-                    else None,
-                }
-                for place, name in enumerate(unknowns)
-            ],
-        },
-    }
+    figure = SolutionFigure(
+        independent=drawn,
+        axes=[axis.tolist() for axis in axes],
+        at=at,
+        unknowns=[
+            UnknownFigure(
+                name=name,
+                values=_round_values(values[place]).tolist(),
+                measured=None if at else _sample_measurements(measured.get(place), list(box.values())),
+            )
+            for place, name in enumerate(unknowns)
+        ],
+    )
+    return ModelFigures(measured_on="training", diagnostics=Diagnostics(rows=0), solution=figure)
 
 
 def _round_values(values: np.ndarray) -> np.ndarray:

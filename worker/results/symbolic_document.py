@@ -2,19 +2,175 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
-from kan_engine import Encoding, safe_names, to_text
-from kan_engine.assessment.formula_report import FormulaReport
+from kan_engine import Encoding, Expression, safe_names, to_text
+from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.assessment.formula_report import Constant, FormulaReport, OutputFormulas, RatedFormula
+from kan_engine.density.maximum_likelihood import Parameter
 from service.documents.model_summary import describe_formula
+from worker.results.serialization import INLINED, OMIT_NONE
 
 
-def make_symbolic_document(report: FormulaReport, encoding: Encoding) -> dict[str, Any]:
-    """The ``symbolic`` resource without its model id: the report, with formulas in print."""
+@dataclass(frozen=True, kw_only=True)
+class SymbolicDocument:
+    """The ``symbolic`` resource without its model id.
+
+    Attributes:
+        exact: Whether all formulas are exact to rounding error.
+        verdict: What may be said of them.
+        evidence: For the formula of a regression.
+        outputs: The formulas of every output.
+        serves_within: Bounds of the answers of formulas that answer though they are not exact; None where an
+            answer is unbounded.
+        measured_on: Name of the rows that the errors belong to.
+        equation_residual: Largest relative residual of the formulas in a solved equation.
+        condition_residual: The same for its conditions.
+    """
+
+    exact: bool
+    verdict: str
+    evidence: EvidenceDocument | None = field(default=None, metadata=OMIT_NONE)
+    outputs: Sequence[OutputDocument]
+    serves_within: tuple[float | None, float | None] | None = field(default=None, metadata=OMIT_NONE)
+    measured_on: str
+    equation_residual: float | None = field(default=None, metadata=OMIT_NONE)
+    condition_residual: float | None = field(default=None, metadata=OMIT_NONE)
+
+    @property
+    def complexity(self) -> int:
+        """Total over the formulas of all outputs."""
+        return sum(output.fit.complexity for output in self.outputs)
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether the formulas answer by default."""
+        return self.verdict == "exact" or self.serves_within is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceDocument:
+    """The evidence for a formula, and the reasons against it."""
+
+    evidence: FormulaEvidence = field(metadata=INLINED)
+    reasons: Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputDocument:
+    """The formulas of an output.
+
+    Attributes:
+        name: Name of the output.
+        text: The best formula in print, with the meaning of its variables.
+        tree: The best formula.
+        fit: Its errors, or its likelihood.
+        max_error: Its largest absolute error; None for a density.
+        domain: Range in training of every variable, by printed name.
+        law: The law of a density.
+        constants: Measured constants, with standard errors.
+        pareto: Formulas that no other beats in complexity and error, the simplest first.
+        quantity: What the formulas give.
+    """
+
+    name: str
+    text: Mapping[str, Any] = field(metadata=INLINED)
+    tree: Expression
+    fit: FormulaFit | LawFit = field(metadata=INLINED)
+    max_error: float | None
+    domain: Mapping[str, tuple[float, float]]
+    law: LawDocument | None = field(default=None, metadata=OMIT_NONE)
+    constants: Sequence[Constant] | None = field(default=None, metadata=OMIT_NONE)
+    pareto: Sequence[ParetoEntry]
+    quantity: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormulaFit:
+    """Complexity and errors of a formula."""
+
+    complexity: int
+    rmse: float
+    r2: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LawFit:
+    """Complexity and likelihood of the law of a density, which has no true values to compare with."""
+
+    complexity: int
+    mean_log_likelihood: float | None
+    rmse: None = None
+    r2: None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParetoEntry:
+    """A formula to choose."""
+
+    expression: str
+    tree: Expression
+    law: str | None = field(default=None, metadata=OMIT_NONE)
+    fit: FormulaFit | LawFit = field(metadata=INLINED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LawDocument:
+    """The law of a density.
+
+    Attributes:
+        parameters: With intervals of the confidence ``level``.
+        support: Ends of the support by column, None where it is unbounded.
+        p_value: Of the goodness of fit.
+    """
+
+    name: str
+    parameters: Sequence[Parameter]
+    level: float
+    support: Mapping[str, tuple[float | None, float | None]]
+    p_value: float
+
+
+def make_symbolic_document(report: FormulaReport, encoding: Encoding) -> SymbolicDocument:
+    """The formulas of a report, in print."""
     names = safe_names([column.name for column in encoding.names])
-    document = report.to_dict(names)
-    for output, told in zip(report.outputs, document["outputs"], strict=True):
-        told.update(describe_formula(output.best.tree, names, encoding))
-        for entry, alternative in zip(output.front, told["pareto"], strict=True):
-            alternative["expression"] = to_text(entry.tree, names)
-    return document
+    evidence = report.evidence
+    return SymbolicDocument(
+        exact=report.is_exact,
+        verdict=report.verdict,
+        evidence=None if evidence is None else EvidenceDocument(evidence=evidence, reasons=evidence.reasons),
+        outputs=[_make_output(output, names, encoding) for output in report.outputs],
+        serves_within=None if report.serves_within is None else finite_ends(report.serves_within),
+        measured_on=report.measured_on,
+    )
+
+
+def finite_ends(ends: tuple[float, float]) -> tuple[float | None, float | None]:
+    """The ends of a range, None where it is unbounded."""
+    low, high = ends
+    return low if isfinite(low) else None, high if isfinite(high) else None
+
+
+def _make_output(output: OutputFormulas, names: Mapping[str, str], encoding: Encoding) -> OutputDocument:
+    best = output.best
+    return OutputDocument(
+        name=output.name,
+        text=describe_formula(best.tree, names, encoding),
+        tree=best.tree,
+        fit=_make_fit(best),
+        max_error=best.max_error,
+        domain={names[variable]: ends for variable, ends in output.domain.items()},
+        constants=output.constants,
+        pareto=[
+            ParetoEntry(expression=to_text(entry.tree, names), tree=entry.tree, fit=_make_fit(entry))
+            for entry in output.front
+        ],
+        quantity=output.quantity,
+    )
+
+
+def _make_fit(formula: RatedFormula) -> FormulaFit:
+    return FormulaFit(complexity=formula.complexity, rmse=formula.rmse, r2=formula.r2)

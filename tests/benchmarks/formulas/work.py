@@ -10,6 +10,7 @@ from unittest.mock import patch
 from tests.benchmarks.formulas.judge import judge
 from tests.benchmarks.formulas.lines import TARGET, Conditions, Line, draw
 from tests.benchmarks.rows import Values
+from tests.support.stored import stored
 from tests.support.tables import request_for, table_of
 from worker.pipelines.tabular import run_pipeline
 
@@ -21,8 +22,8 @@ def solve(line: Line, conditions: Conditions, max_seconds: float) -> Values:
     request = request_for(target=TARGET, max_seconds=max_seconds, seed=conditions.seed)
     started = time.perf_counter()
     with _networks_alone() if conditions.networks else nullcontext():
-        outcome = run_pipeline(
-            table, request, should_stop=lambda: time.perf_counter() > started + max_seconds
+        outcome = stored(
+            run_pipeline(table, request, should_stop=lambda: time.perf_counter() > started + max_seconds)
         )
     seconds = time.perf_counter() - started
     return {

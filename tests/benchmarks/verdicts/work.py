@@ -83,13 +83,14 @@ def limit(verdict: str, *, is_noisy: bool) -> float:
 
 
 def _in_process(case: Case, max_seconds: float) -> tuple[Mapping[str, Any] | None, Mapping[str, Any]]:
+    from tests.support.stored import stored
     from tests.support.tables import request_for, table_of
     from worker.pipelines.tabular import run_pipeline
 
     table = table_of(**{name: values.tolist() for name, values in case.columns.items()})
     request = request_for(target=TARGET, max_seconds=max_seconds)
     deadline = time.perf_counter() + max_seconds
-    outcome = run_pipeline(table, request, should_stop=lambda: time.perf_counter() > deadline)
+    outcome = stored(run_pipeline(table, request, should_stop=lambda: time.perf_counter() > deadline))
     return outcome.symbolic, outcome.record["metrics"]
 
 

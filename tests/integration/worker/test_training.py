@@ -29,6 +29,7 @@ from service.settings import Settings
 from service.storage.blobs import read_bytes
 from tests.support.databases import ON_ONE_DATABASE
 from tests.support.factories import make_dataset, make_job
+from tests.support.stored import bare_record
 from worker.execution import runner
 from worker.execution.attempt import Attempt
 from worker.execution.heartbeat import Termination
@@ -42,7 +43,7 @@ LEASE_S = 0.3  # beats every 0.1 s
 def outcome(artifact: bytes = b"weights", cut_by: str | None = None) -> Outcome:
     return Outcome(
         artifact=artifact,
-        record={"metrics": {"r2": 1.0}},
+        record=bare_record(r2=1.0),
         symbolic=None,
         edges={"edges": []},
         task="regression",

@@ -22,6 +22,7 @@ from service.db.session import Sessions
 from service.db.tables import Model
 from tests.support.factories import make_model, make_predictor, make_symbolic
 from tests.support.runtimes import run_in_onnxruntime
+from worker.results.serialization import to_json
 from worker.results.symbolic_document import make_symbolic_document
 
 OWN = {"id", "name", "version", "job_id", "dataset_id", "lineage", "aliases", "tags", "created_at"}
@@ -50,7 +51,7 @@ def example() -> tuple[kan_engine.Predictor, dict[str, Any] | None, dict[str, An
     truth = seen[name] ** 2 * 2
     formulas = {"y": [Formula(tree, float(place)) for place, tree in enumerate(trees)]}
     report = rate_formulas(formulas, seen, {"y": truth}, seen=seen, learnt={"y": truth})
-    symbolic = report and make_symbolic_document(report, encoding)
+    symbolic = report and to_json(make_symbolic_document(report, encoding))
     two = EdgeThresholds(max_suggested_edges=2)
     picture = describe_edges(predictor.network, predictor.inputs, encoding, encoded, ["y"], thresholds=two)
     picture["edges"][0]["y"][3] = None

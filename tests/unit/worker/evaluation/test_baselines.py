@@ -9,6 +9,7 @@ from sklearn.linear_model import LinearRegression
 from service.schemas.baselines import MlpBaseline
 from worker.evaluation.baselines import BaselineRows, run_baselines
 from worker.evaluation.metrics import regression_metrics
+from worker.results.serialization import to_json
 
 ALL = ("linear", "mlp", "boosting")
 
@@ -18,6 +19,10 @@ def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are enough for all that is learnt here."""
     monkeypatch.setattr("worker.evaluation.mlp.LBFGS_STEPS", 300)
     monkeypatch.setattr("worker.evaluation.baselines.BOOSTING_ROUNDS", 100)
+
+
+def measure(*args: Any, **options: Any) -> dict[str, Any]:
+    return {name: to_json(fitted) for name, fitted in run_baselines(*args, **options).items()}
 
 
 def line(rows: int = 200, seed: int = 0) -> BaselineRows:
@@ -49,7 +54,7 @@ def test_linear_is_least_squares() -> None:
     train, test = line(seed=0), line(seed=1)
     noisy = BaselineRows(train.x, train.y + np.random.default_rng(2).normal(size=200))
     predicted = LinearRegression().fit(noisy.x, noisy.y).predict(test.x)
-    got = run_baselines(["linear"], noisy, test)["linear"]
+    got = measure(["linear"], noisy, test)["linear"]
     assert got["metrics"] == pytest.approx(regression_metrics(test.y, predicted))
     assert got["parameters"] == 3
     assert got["seconds"] >= 0
@@ -59,13 +64,13 @@ def test_linear_is_least_squares() -> None:
 def test_a_flexible_baseline_learns_what_a_line_cannot(name: str) -> None:
     train, test = line(seed=0), line(seed=1)
     curved, held = BaselineRows(train.x, np.abs(train.x[:, 0])), BaselineRows(test.x, np.abs(test.x[:, 0]))
-    got = run_baselines(["linear", name], curved, held)
+    got = measure(["linear", name], curved, held)
     assert got[name]["metrics"]["r2"] > 0.8 > got["linear"]["metrics"]["r2"]
     assert got[name]["parameters"] > 100
 
 
 def test_every_baseline_tells_clear_classes_apart() -> None:
-    got = run_baselines(ALL, blobs(seed=0), blobs(seed=1), classes=("a", "b", "c"))
+    got = measure(ALL, blobs(seed=0), blobs(seed=1), classes=("a", "b", "c"))
     assert list(got) == list(ALL)
     assert min(got[name]["metrics"]["accuracy"] for name in ALL) > 0.95
 
@@ -75,7 +80,7 @@ def test_two_classes_of_any_type_are_told_apart(labels: tuple[object, object]) -
     rows = blobs()
     y = np.empty(200, dtype=object)
     y[:] = [labels[label == "a"] for label in rows.y]
-    got = run_baselines(["linear"], BaselineRows(rows.x, y), BaselineRows(rows.x, y), classes=labels)
+    got = measure(["linear"], BaselineRows(rows.x, y), BaselineRows(rows.x, y), classes=labels)
     assert got["linear"]["metrics"]["roc_auc"] > 0.95
     assert got["linear"]["parameters"] == 3
 
@@ -89,10 +94,10 @@ def test_the_weights_of_classes_change_the_labels_and_hardly_the_probabilities()
         BaselineRows(x[:2_000], y[:2_000], weights[(y[:2_000] == "yes").astype(int)]),
         BaselineRows(x[2_000:], y[2_000:]),
     )
-    plain = run_baselines(["linear"], BaselineRows(train.x, train.y), test, classes=("no", "yes"))["linear"][
+    plain = measure(["linear"], BaselineRows(train.x, train.y), test, classes=("no", "yes"))["linear"][
         "metrics"
     ]
-    got = run_baselines(
+    got = measure(
         ["linear"],
         train,
         test,
@@ -107,7 +112,7 @@ def test_the_weights_of_classes_change_the_labels_and_hardly_the_probabilities()
 def test_a_class_that_training_lacks_has_probability_0() -> None:
     rows = blobs()
     known = rows.y != "c"
-    got = run_baselines(["linear"], BaselineRows(rows.x[known], rows.y[known]), rows, classes=("a", "b", "c"))
+    got = measure(["linear"], BaselineRows(rows.x[known], rows.y[known]), rows, classes=("a", "b", "c"))
     assert 0.5 < got["linear"]["metrics"]["accuracy"] < 0.8
 
 
@@ -119,20 +124,20 @@ def test_weightless_rows_do_not_count(name: str) -> None:
         np.append(good.y, -bad.y),
         np.repeat([1.0, 0.0], [len(good.y), len(bad.y)]),
     )
-    got = run_baselines([name], both, line(seed=2))
+    got = measure([name], both, line(seed=2))
     assert got[name]["metrics"]["r2"] > 0.9
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_the_same_seed_gives_the_same_metrics(name: str) -> None:
-    first, second = (run_baselines([name], blobs(), blobs(seed=1), classes="abc", seed=4) for _ in range(2))
+    first, second = (measure([name], blobs(), blobs(seed=1), classes="abc", seed=4) for _ in range(2))
     assert first[name]["metrics"] == second[name]["metrics"]
 
 
 @pytest.mark.parametrize("classes", [None, ("a", "b", "c")])
 def test_without_rows_to_measure_on_a_baseline_has_no_metrics(classes: tuple[str, ...] | None) -> None:
     train = line() if classes is None else blobs()
-    got = run_baselines(["linear"], train, BaselineRows(train.x[:0], train.y[:0]), classes=classes)
+    got = measure(["linear"], train, BaselineRows(train.x[:0], train.y[:0]), classes=classes)
     assert set(got["linear"]["metrics"].values()) == {None}
 
 
@@ -143,7 +148,7 @@ def curve(rows: int, seed: int) -> BaselineRows:
 
 def test_an_mlp_of_a_few_hundred_numbers_learns_a_smooth_function_well() -> None:
     asked = MlpBaseline(kind="mlp", parameters=200)
-    got = run_baselines([asked], curve(300, 0), curve(300, 1))["mlp_about_200"]
+    got = measure([asked], curve(300, 0), curve(300, 1))["mlp_about_200"]
     assert got["metrics"]["rmse"] < 1e-2
     assert got["hidden"] == [12, 12]
     assert got["parameters"] == 205
@@ -161,7 +166,7 @@ def test_an_mlp_of_a_few_hundred_numbers_learns_a_smooth_function_well() -> None
 def test_an_mlp_has_the_shape_or_the_size_that_was_asked_for(
     asked: dict[str, Any], name: str, hidden: list[int]
 ) -> None:
-    got = run_baselines([MlpBaseline(kind="mlp", **asked)], blobs(40), blobs(40), classes="abc", matched=60)
+    got = measure([MlpBaseline(kind="mlp", **asked)], blobs(40), blobs(40), classes="abc", matched=60)
     assert list(got) == [name]
     assert got[name]["hidden"] == hidden
 
@@ -169,27 +174,27 @@ def test_an_mlp_has_the_shape_or_the_size_that_was_asked_for(
 def test_an_mlp_stops_where_the_rows_that_judge_like_it_best() -> None:
     noise = np.random.default_rng(3).normal(size=(60, 8))
     train = BaselineRows(noise, np.random.default_rng(4).normal(size=60))
-    got = run_baselines(["mlp"], train, BaselineRows(noise[:40], train.y[:40]), fit_count=40)["mlp"]
+    got = measure(["mlp"], train, BaselineRows(noise[:40], train.y[:40]), fit_count=40)["mlp"]
     assert got["metrics"]["r2"] < 0.5  # of the rows that it was fitted on: it has not learnt them by heart
 
 
 def test_many_rows_are_learnt_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker.evaluation.mlp.MAX_LBFGS_PARAMETERS", 1_000)
     asked = MlpBaseline(kind="mlp", hidden=[50, 50])
-    got = run_baselines([asked], line(400), line(400, 1))["mlp_50x50"]
+    got = measure([asked], line(400), line(400, 1))["mlp_50x50"]
     assert got["metrics"]["r2"] > 0.99
 
 
 @pytest.mark.parametrize(("looks", "left"), [(0, ["linear"]), (1, ["linear"]), (9, ["linear"])])
 def test_a_job_that_stops_still_fits_the_linear_model(looks: int, left: list[str]) -> None:
-    assert list(run_baselines(ALL, line(), line(), should_stop=StopAfter(looks))) == left
+    assert list(measure(ALL, line(), line(), should_stop=StopAfter(looks))) == left
 
 
 def test_boosting_can_be_stopped_between_its_rounds() -> None:
-    assert run_baselines(["boosting"], line(), line(), should_stop=StopAfter(3)) == {}
+    assert measure(["boosting"], line(), line(), should_stop=StopAfter(3)) == {}
 
 
 def test_an_input_that_does_not_vary_does_no_harm() -> None:
     rows = line()
     flat = BaselineRows(np.hstack([rows.x, np.ones((200, 1))]), rows.y)
-    assert run_baselines(["linear"], flat, flat)["linear"]["metrics"]["r2"] == pytest.approx(1)
+    assert measure(["linear"], flat, flat)["linear"]["metrics"]["r2"] == pytest.approx(1)

@@ -25,7 +25,7 @@ HELD = prepared(X, X + NOISE).numbers[160:]  # rows that the split holds out
 
 def warnings_of(x: np.ndarray, y: np.ndarray) -> list[str]:
     line: Any = SimpleNamespace(predict=lambda rows: rows[:, 0], residuals=np.abs(NOISE[:160]))
-    return list(measure_model(line, prepared(x, y), None)["warnings"])
+    return list(measure_model(line, prepared(x, y), None).warnings)
 
 
 def test_an_error_as_expected_is_no_warning() -> None:

@@ -31,21 +31,21 @@ def test_within_a_stage_only_the_latest_word_counts_and_no_stage_is_lost() -> No
     beat = heartbeat()
     for stage, message in [("a", "1"), ("a", "2"), ("b", "3"), ("a", "4")]:
         beat.report(JobProgress(stage, 0.5, message))
-    assert [(p["stage"], p["message"]) for p in beat.progress_buffer] == [("a", "2"), ("b", "3"), ("a", "4")]
+    assert [(p.stage, p.message) for p in beat.progress_buffer] == [("a", "2"), ("b", "3"), ("a", "4")]
 
 
 def test_within_a_stage_the_lowest_error_counts() -> None:
     beat = heartbeat()
     for stage, error in [("a", None), ("a", 0.1), ("a", 0.3), ("a", None), ("b", None)]:
         beat.report(JobProgress(stage, 0.5, error=error))
-    assert [p["error"] for p in beat.progress_buffer] == [0.1, None]
+    assert [p.error for p in beat.progress_buffer] == [0.1, None]
 
 
 def test_every_word_tells_the_time_left_once_that_can_be_guessed() -> None:
     beat = heartbeat(seconds=60)
     for stage, fraction in [("a", 0.0), ("b", 0.5)]:
         beat.report(JobProgress(stage, fraction))
-    assert [p["eta_seconds"] is None for p in beat.progress_buffer] == [True, False]
+    assert [p.eta_seconds is None for p in beat.progress_buffer] == [True, False]
 
 
 def test_progress_waits_for_a_database_that_is_away(caplog: pytest.LogCaptureFixture) -> None:
@@ -53,7 +53,7 @@ def test_progress_waits_for_a_database_that_is_away(caplog: pytest.LogCaptureFix
     beat.report(JobProgress("a", 0.5))
     with caplog.at_level(logging.WARNING):
         beat.beat()
-    assert [p["stage"] for p in beat.progress_buffer] == ["a"]
+    assert [p.stage for p in beat.progress_buffer] == ["a"]
     assert "heartbeat failed" in caplog.text
     assert beat.should_stop() is False
 
@@ -72,7 +72,7 @@ def test_a_new_stage_is_told_at_once_and_further_words_of_it_at_the_next_beat(
     monkeypatch.setattr(beat, "_settings", Settings(lease_s=60.0))
     monkeypatch.setattr("worker.execution.heartbeat.MAX_BEAT_PERIOD_S", 60.0)
     told: list[str] = []
-    monkeypatch.setattr(beat, "_write", lambda batch, latest: told.extend(p["message"] for p in batch))
+    monkeypatch.setattr(beat, "_write", lambda batch, latest: told.extend(p.message for p in batch))
     with beat:
         for stage, message in [("prepare", "1"), ("train", "2"), ("train", "3")]:
             beat.report(JobProgress(stage, 0.5, message))
@@ -98,6 +98,7 @@ def test_a_termination_wants_nothing_of_this_run() -> None:
 def test_the_time_left_is_estimated_once_it_can_be(fraction: float, is_known: bool) -> None:
     beat = heartbeat()
     beat.report(JobProgress("a", fraction))
-    eta = beat._latest["eta_seconds"]
+    assert beat._latest is not None
+    eta = beat._latest.eta_seconds
     assert (eta is not None) == is_known
     assert eta is None or 0 <= eta <= 60

@@ -13,10 +13,10 @@ from kan_engine.density.maximum_likelihood import confidence_intervals, fit_fami
 from kan_engine.density.thresholds import DEFAULT_DENSITY
 from kan_engine.density.weighted_values import WeightedValues
 from service.schemas.training import TrainRequest
+from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import table_of
 from worker.data.density_rows import read_density_rows
 from worker.evaluation.kernel_density import KernelDensity
-from worker.execution.outcome import Outcome
 from worker.pipelines import density
 from worker.pipelines.tabular import run_pipeline
 
@@ -46,22 +46,22 @@ def request(*columns: str, **body: Any) -> TrainRequest:
     )
 
 
-def run(columns: dict[str, Any], **body: Any) -> Outcome:
-    return run_pipeline(table_of(**columns), request(*columns, **body))
+def run(columns: dict[str, Any], **body: Any) -> StoredOutcome:
+    return stored(run_pipeline(table_of(**columns), request(*columns, **body)))
 
 
 @pytest.fixture(scope="module")
-def heights() -> Outcome:
+def heights() -> StoredOutcome:
     return run({"height": HEIGHTS})
 
 
-def law_of(outcome: Outcome) -> dict[str, Any]:
+def law_of(outcome: StoredOutcome) -> dict[str, Any]:
     assert outcome.symbolic is not None
     law: dict[str, Any] = outcome.symbolic["outputs"][0]["law"]
     return law
 
 
-def test_a_normal_column_is_named_with_intervals_that_hold_its_parameters(heights: Outcome) -> None:
+def test_a_normal_column_is_named_with_intervals_that_hold_its_parameters(heights: StoredOutcome) -> None:
     law = law_of(heights)
     mean, std = law["parameters"]
     assert (law["name"], law["level"]) == ("normal", 0.95)
@@ -70,7 +70,7 @@ def test_a_normal_column_is_named_with_intervals_that_hold_its_parameters(height
     assert mean["standard_error"] == pytest.approx(7 / 480**0.5, rel=0.1)
 
 
-def test_the_formula_is_the_density_of_the_law(heights: Outcome) -> None:
+def test_the_formula_is_the_density_of_the_law(heights: StoredOutcome) -> None:
     assert heights.symbolic is not None
     output = heights.symbolic["outputs"][0]
     at = np.array([165.0, 172.0, 180.0])
@@ -80,7 +80,7 @@ def test_the_formula_is_the_density_of_the_law(heights: Outcome) -> None:
     assert (output["name"], output["quantity"], output["rmse"]) == ("p(height)", "density", None)
 
 
-def test_a_density_is_measured_by_its_likelihood_beside_law_and_kernel(heights: Outcome) -> None:
+def test_a_density_is_measured_by_its_likelihood_beside_law_and_kernel(heights: StoredOutcome) -> None:
     record = heights.record
     kernel = record["baselines"]["kernel"]["metrics"]["mean_log_likelihood"]
     truth = -0.5 * np.log(2 * np.pi * np.e * 49)
@@ -90,7 +90,7 @@ def test_a_density_is_measured_by_its_likelihood_beside_law_and_kernel(heights: 
     assert record["split"]["test_rows"] == 120
 
 
-def test_the_model_predicts_the_density(heights: Outcome) -> None:
+def test_the_model_predicts_the_density(heights: StoredOutcome) -> None:
     predictor = load(heights.artifact)
     places = np.linspace(100, 250, 3_001)
     p = predictor.predict({"height": places})
@@ -99,7 +99,7 @@ def test_the_model_predicts_the_density(heights: Outcome) -> None:
     assert np.trapezoid(p, places) == pytest.approx(1, abs=1e-3)
 
 
-def test_figures_have_a_curve_a_law_and_a_histogram_of_one_column(heights: Outcome) -> None:
+def test_figures_have_a_curve_a_law_and_a_histogram_of_one_column(heights: StoredOutcome) -> None:
     assert heights.figures is not None
     told = heights.figures["density"]
     assert len(told["density"]) == len(told["law_density"]) == len(told["axes"][0])

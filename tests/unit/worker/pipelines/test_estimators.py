@@ -8,6 +8,7 @@ import pytest
 
 from kan_engine import KANClassifier, KANRegressor, load
 from kan_engine.data.splitting import split_rows
+from tests.support.stored import stored
 from tests.support.tables import request_for, table_of
 from worker.pipelines.tabular import run_pipeline
 
@@ -27,7 +28,7 @@ def test_the_same_rows_and_seed_give_the_same_predictions_and_formula(task: str)
     y = NUMBERS if task == "regression" else np.where(NUMBERS > 1, "high", "low")
     shape: dict[str, Any] = {"hidden": [2], "grid": 4}
     body = {"network": shape, "training": {"steps": 8, "restarts": 1}, "baselines": False}
-    outcome = run_pipeline(table_of(**COLUMNS, y=y.tolist()), request_for(**body))
+    outcome = stored(run_pipeline(table_of(**COLUMNS, y=y.tolist()), request_for(**body)))
     codes = y if task == "regression" else (y == "low").astype(int)
     split = split_rows(kind="random", y=codes, task=task)
     frame = pl.DataFrame(COLUMNS)

@@ -30,9 +30,9 @@ from kan_engine.structure.search import search_structures
 from service.documents.answering_member import Members
 from service.storage.stored_table import StoredTable
 from tests.support.factories import make_predictor
+from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
-from worker.execution.outcome import Outcome
 from worker.pipelines import search_config
 from worker.pipelines.search_config import make_search_config
 from worker.pipelines.tabular import run_pipeline
@@ -89,7 +89,7 @@ class Job:
     """A pipeline run, with the result of its search."""
 
     table: StoredTable
-    outcome: Outcome
+    outcome: StoredOutcome
     found: SearchResult
     data: PreparedData
     checkpoints: list[bytes]
@@ -105,7 +105,7 @@ class Job:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("worker.pipelines.tabular.find_model", spied)
-            outcome = run_pipeline(table, request_for(**QUICK), checkpoint=checkpoints.append)
+            outcome = stored(run_pipeline(table, request_for(**QUICK), checkpoint=checkpoints.append))
         return Job(table, outcome, *searches[0], checkpoints)
 
     @property
@@ -166,7 +166,7 @@ def test_the_threshold_is_that_of_the_network_that_has_not_seen_the_validation_r
 
 def test_a_resumed_classifier_decides_as_before_the_crash(of_a_rare_class: Job) -> None:
     before, (checkpoint,) = of_a_rare_class.outcome, of_a_rare_class.checkpoints
-    after = run_pipeline(of_a_rare_class.table, request_for(**QUICK), resume=checkpoint)
+    after = stored(run_pipeline(of_a_rare_class.table, request_for(**QUICK), resume=checkpoint))
     assert before.record["decision"]["rule"] == "f1"
     assert after.record["decision"] == before.record["decision"]
     assert after.artifact == before.artifact
@@ -182,7 +182,7 @@ def test_a_very_small_table_gives_a_model_with_all_defaults(
     x = inputs(rows, 0)
     rank = np.arange(rows) % max(classes, 1)
     y = [f"class {place}" for place in rank] if classes else x["a"] + x["b"] * x["c"]
-    outcome = run_pipeline(table_of(**x, y=y), request_for(max_seconds=0.5))
+    outcome = stored(run_pipeline(table_of(**x, y=y), request_for(max_seconds=0.5)))
     predicted = load(outcome.artifact).predict(x)
     assert set(predicted) <= set(y) if classes else np.isfinite(predicted.astype(float)).all()
 
@@ -312,7 +312,7 @@ def test_the_expected_error_of_a_network_is_about_its_error_on_fresh_rows(rows: 
 def test_where_nothing_beats_a_line_a_network_of_straight_lines_serves_and_says_so() -> None:
     x = inputs(250, 0)
     y = 3 * x["a"] - 2 * x["b"] + np.random.default_rng(1).normal(0, 0.5, 250)
-    outcome = run_pipeline(table_of(**x, y=y), request_for(baselines=False, max_seconds=4))
+    outcome = stored(run_pipeline(table_of(**x, y=y), request_for(baselines=False, max_seconds=4)))
     predictor = load(outcome.artifact)
     assert outcome.record["network"]["width"] == [3, 1]
     assert "a straight line serves" in " ".join(outcome.record["warnings"])
@@ -333,7 +333,7 @@ def test_targets_that_vary_by_factors_are_answered_by_the_exponential_of_a_line(
         return x, np.exp(1 + 2 * x["a"] - 1.5 * x["b"] + noise)
 
     x, y = draw(0)
-    outcome = run_pipeline(table_of(**x, y=y), request_for(baselines=False, max_seconds=8))
+    outcome = stored(run_pipeline(table_of(**x, y=y), request_for(baselines=False, max_seconds=8)))
     predictor = load(outcome.artifact)
     assert "the exponential of a straight line serves" in " ".join(outcome.record["warnings"])
     fresh, _ = draw(7)
@@ -345,7 +345,9 @@ def test_targets_that_vary_by_factors_are_answered_by_the_exponential_of_a_line(
 
 def test_where_a_line_tells_nothing_a_constant_serves() -> None:
     y = np.random.default_rng(1).normal(0, 0.5, 60)
-    outcome = run_pipeline(table_of(**inputs(60, 0), y=y), request_for(baselines=False, max_seconds=3))
+    outcome = stored(
+        run_pipeline(table_of(**inputs(60, 0), y=y), request_for(baselines=False, max_seconds=3))
+    )
     assert np.ptp(load(outcome.artifact).predict(inputs(50, 2)).astype(float)) < 1e-12
     assert "a constant serves" in " ".join(outcome.record["warnings"])
 
@@ -359,7 +361,7 @@ def test_a_shape_that_was_asked_for_serves_though_a_line_is_better_and_says_so(
         lambda folds: {"linear": np.zeros(len(folds.data.training))},
     )
     asked = {"network": {"hidden": [2], "grid": 3}, "training": {"steps": 2}}
-    record = run_pipeline(table_of(**noisy(100, 0)), request_for(**QUICK | asked)).record
+    record = stored(run_pipeline(table_of(**noisy(100, 0)), request_for(**QUICK | asked))).record
     assert record["network"]["width"] == [3, 2, 1]
     assert "a straight line is better" in " ".join(record["warnings"])
 
@@ -367,8 +369,8 @@ def test_a_shape_that_was_asked_for_serves_though_a_line_is_better_and_says_so(
 def test_two_classes_that_a_line_tells_apart_are_told_apart_by_logistic_regression() -> None:
     x = inputs(90, 0)
     y = np.where(x["a"] + 0.5 * x["b"] + np.random.default_rng(1).normal(0, 0.5, 90) > 0, "up", "down")
-    outcome = run_pipeline(
-        table_of(**x, y=y.tolist()), request_for(baselines=False, symbolic=False, max_seconds=1)
+    outcome = stored(
+        run_pipeline(table_of(**x, y=y.tolist()), request_for(baselines=False, symbolic=False, max_seconds=1))
     )
     assert "logistic regression" in " ".join(outcome.record["warnings"])
     fresh = inputs(500, 5)
@@ -436,7 +438,7 @@ def test_columns_over_many_decades_are_answered_by_their_formula() -> None:
         a, b = 10 ** rng.uniform(-10, 10, (2, 150))
         return {"a": a, "b": b, "y": np.log10(a) + np.log10(b) / 2 + 0.1 * rng.normal(size=150)}
 
-    outcome = run_pipeline(table_of(**draw(0)), request_for(max_seconds=8))
+    outcome = stored(run_pipeline(table_of(**draw(0)), request_for(max_seconds=8)))
     assert outcome.symbolic is not None
     low, high = outcome.symbolic["serves_within"]
     assert low < -30

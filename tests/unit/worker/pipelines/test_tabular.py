@@ -27,9 +27,10 @@ from kan_engine.training.thresholds import DEFAULT_TRAINING
 from service.documents.answering_member import Members
 from service.storage.stored_table import StoredTable
 from tests.support.engine.networks import random_network
+from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
-from worker.execution.outcome import JobProgress, Outcome
+from worker.execution.outcome import JobProgress
 from worker.pipelines import search_config
 from worker.pipelines.tabular import run_pipeline
 
@@ -48,7 +49,7 @@ class Job:
 
     table: StoredTable
     body: dict[str, Any]
-    outcome: Outcome
+    outcome: StoredOutcome
     reports: list[JobProgress] = field(default_factory=list)
     checkpoints: list[bytes] = field(default_factory=list)
 
@@ -83,13 +84,15 @@ def run(
 ) -> Job:
     reports: list[JobProgress] = []
     checkpoints: list[bytes] = []
-    outcome = run_pipeline(
-        table,
-        request_for(**body),
-        report=reports.append,
-        should_stop=should_stop,
-        resume=resume,
-        checkpoint=checkpoints.append,
+    outcome = stored(
+        run_pipeline(
+            table,
+            request_for(**body),
+            report=reports.append,
+            should_stop=should_stop,
+            resume=resume,
+            checkpoint=checkpoints.append,
+        )
     )
     return Job(table, body, outcome, reports, checkpoints)
 
@@ -662,19 +665,23 @@ def test_a_cut_network_is_no_checkpoint(stopped: Job) -> None:
 
 def test_the_stage_that_was_cut_is_the_first_in_which_a_stop_was_seen() -> None:
     stages: list[str] = []
-    outcome = run_pipeline(
-        additive_table(),
-        request_for(**BARE),
-        report=lambda progress: stages.append(progress.stage),
-        should_stop=lambda: "baselines" in stages,
+    outcome = stored(
+        run_pipeline(
+            additive_table(),
+            request_for(**BARE),
+            report=lambda progress: stages.append(progress.stage),
+            should_stop=lambda: "baselines" in stages,
+        )
     )
     assert outcome.cut_by is None  # nothing was asked for that could be cut
     stages.clear()
-    outcome = run_pipeline(
-        additive_table(),
-        request_for(**BARE),
-        report=lambda progress: stages.append(progress.stage),
-        should_stop=lambda: "train" in stages,
+    outcome = stored(
+        run_pipeline(
+            additive_table(),
+            request_for(**BARE),
+            report=lambda progress: stages.append(progress.stage),
+            should_stop=lambda: "train" in stages,
+        )
     )
     assert outcome.cut_by == "train"
 

@@ -13,6 +13,7 @@ from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
 from worker.results import figures as module
 from worker.results.figures import MAX_FEATURES, compute_figures
+from worker.results.serialization import to_json
 
 ROWS = 200
 RNG = np.random.default_rng(0)
@@ -52,7 +53,7 @@ def data_of(y: Any, **body: Any) -> PreparedData:
 
 
 def figures(data: PreparedData, model: Any = None, **options: Any) -> dict[str, Any]:
-    return compute_figures(model or Straight(data), data, NONE, **options)
+    return to_json(compute_figures(model or Straight(data), data, NONE, **options))
 
 
 def effect(found: dict[str, Any], name: str) -> dict[str, Any]:
@@ -199,7 +200,7 @@ def test_of_very_many_features_those_with_the_strongest_edges_are_looked_at() ->
     columns = {f"x{place}": RNG.normal(size=60) for place in range(MAX_FEATURES + 10)}
     data = prepare_data(table_of(**columns, y=columns["x0"]), request_for())
     edges = [{"layer": 0, "in": place, "score": float(place)} for place in range(len(columns))]
-    found = compute_figures(Straight(data), data, {"edges": edges})  # type: ignore[arg-type]
+    found = to_json(compute_figures(Straight(data), data, {"edges": edges}))  # type: ignore[arg-type]
     looked_at = {each["name"] for each in found["effects"]}
     assert looked_at == {f"x{place}" for place in range(10, MAX_FEATURES + 10)}
     assert found["importance"]["left_out"] == 10

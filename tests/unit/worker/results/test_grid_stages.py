@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from service.schemas.study import summarize_training
+from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import request_for, table_of
 from worker.evaluation.mlp import fit_mlp
-from worker.execution.outcome import Outcome
 from worker.pipelines.tabular import run_pipeline
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")
@@ -17,10 +17,10 @@ X = np.random.default_rng(0).uniform(-1, 1, 80)
 QUICK = {"symbolic": False, "baselines": False, "prune": False}
 
 
-def trained(y: Any, grids: list[int], **training: Any) -> Outcome:
+def trained(y: Any, grids: list[int], **training: Any) -> StoredOutcome:
     training = {"steps": 5, "restarts": 1, "grid_schedule": grids, **training}
     request = request_for(network={"hidden": [1], "grid": grids[0]}, training=training, **QUICK)
-    return run_pipeline(table_of(x=X, y=y), request)
+    return stored(run_pipeline(table_of(x=X, y=y), request))
 
 
 @pytest.mark.parametrize("optimizer", ["levenberg_marquardt", "adam", "lbfgs"])
@@ -58,7 +58,7 @@ def test_an_mlp_as_large_as_one_that_was_fitted_is_not_fitted_again(monkeypatch:
     body = QUICK | {"baselines": ["linear", {"kind": "mlp", "parameters": "matched"}]}
     training = {"steps": 5, "restarts": 1, "grid_schedule": [3, 6]}
     request = request_for(network={"hidden": [1], "grid": 3}, training=training, **body)
-    record = run_pipeline(table_of(x=X, y=np.exp(X)), request).record
+    record = stored(run_pipeline(table_of(x=X, y=np.exp(X)), request)).record
     assert fitted == [(3, 3), (2, 2)]
     small, large = (stage["baselines"] for stage in record["grids"])
     assert small["mlp_matched"]["hidden"] == [2, 2]
@@ -67,7 +67,7 @@ def test_an_mlp_as_large_as_one_that_was_fitted_is_not_fitted_again(monkeypatch:
 
 def test_without_a_schedule_there_is_nothing_to_tell_of_grids() -> None:
     request = request_for(network={"hidden": [1], "grid": 3}, training={"steps": 2, "restarts": 1}, **QUICK)
-    record = run_pipeline(table_of(x=X, y=X**2), request).record
+    record = stored(run_pipeline(table_of(x=X, y=X**2), request)).record
     assert record["grids"] == []
     assert summarize_training(record, None) == {
         "parameters": record["network"]["parameters"],

@@ -1,10 +1,13 @@
 """What is kept of a solution for its picture."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from kan_engine import Measurements, Solution, parse_problem
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
+from worker.results.serialization import to_json
 from worker.results.solution_figures import MAX_MEASUREMENTS, SIGNIFICANT_DIGITS, make_solution_figures
 
 
@@ -23,9 +26,13 @@ def solution(*names: str, scale: float = 1.0) -> Solution:
     return Solution(problem, TensorSpline(tuple(axes), coef), np.zeros(0), 0.0)
 
 
+def figures(solved: Solution, measured: dict[int, Measurements]) -> dict[str, Any]:
+    return to_json(make_solution_figures(solved, solved.spline.evaluate_grid, ["u"], measured))
+
+
 def test_of_three_variables_the_slice_half_way_along_the_last_is_kept() -> None:
     solved = solution("x", "y", "z")
-    told = make_solution_figures(solved, solved.spline.evaluate_grid, ["u"], {})["solution"]
+    told = figures(solved, {})["solution"]
     assert (told["independent"], told["at"]) == (["x", "y"], {"z": 2.0})
     xs, ys = (np.array(axis) for axis in told["axes"])
     (kept,) = told["unknowns"]
@@ -37,7 +44,7 @@ def test_of_three_variables_the_slice_half_way_along_the_last_is_kept() -> None:
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 def test_noise_far_below_the_largest_value_is_not_kept(scale: float) -> None:
     solved = solution("x", scale=scale)
-    (kept,) = make_solution_figures(solved, solved.spline.evaluate_grid, ["u"], {})["solution"]["unknowns"]
+    (kept,) = figures(solved, {})["solution"]["unknowns"]
     (exact,) = solved.values({"x": np.linspace(1, 3, len(kept["values"]))})
     largest = np.abs(exact).max()
     wrong = np.abs(np.array(kept["values"]) - exact).max()
@@ -46,7 +53,7 @@ def test_noise_far_below_the_largest_value_is_not_kept(scale: float) -> None:
 
 def test_a_solution_that_is_0_is_kept_as_it_is() -> None:
     solved = solution("x", scale=0.0)
-    (kept,) = make_solution_figures(solved, solved.spline.evaluate_grid, ["u"], {})["solution"]["unknowns"]
+    (kept,) = figures(solved, {})["solution"]["unknowns"]
     assert set(kept["values"]) == {0.0}
 
 
@@ -54,9 +61,7 @@ def test_many_measurements_are_thinned_and_those_beyond_the_solution_left_out() 
     x = np.linspace(0, 3, 3 * MAX_MEASUREMENTS)
     measured = {0: Measurements(x[:, None], 2 * x)}
     solved = solution("x")
-    (kept,) = make_solution_figures(solved, solved.spline.evaluate_grid, ["u"], measured)["solution"][
-        "unknowns"
-    ]
+    (kept,) = figures(solved, measured)["solution"]["unknowns"]
     pairs = np.array(kept["measured"])
     assert pairs.shape == (MAX_MEASUREMENTS, 2)
     assert pairs[:, 0].min() >= 1
@@ -68,8 +73,8 @@ def test_measurements_of_two_variables_are_kept_with_both_places_and_those_of_th
     rows = np.array([[1.0, 3.0], [2.0, 2.5], [2.0, 3.5], [0.5, 2.0]])
     flat, deep = solution("x", "y"), solution("x", "y", "z")
     measured = {0: Measurements(rows, np.array([5.0, 6.0, 7.0, 8.0]))}
-    (kept,) = make_solution_figures(flat, flat.spline.evaluate_grid, ["u"], measured)["solution"]["unknowns"]
+    (kept,) = figures(flat, measured)["solution"]["unknowns"]
     assert kept["measured"] == [[1.0, 3.0, 5.0], [2.0, 2.5, 6.0]]
     measured = {0: Measurements(np.full((1, 3), 2.0), np.array([5.0]))}
-    (kept,) = make_solution_figures(deep, deep.spline.evaluate_grid, ["u"], measured)["solution"]["unknowns"]
+    (kept,) = figures(deep, measured)["solution"]["unknowns"]
     assert kept["measured"] is None

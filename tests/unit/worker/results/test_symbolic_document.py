@@ -10,6 +10,7 @@ from kan_engine import Encoding, Expression, Formula, evaluate, from_json
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.assessment.formula_report import rate_formulas
 from kan_engine.expressions.evaluation import Variable, apply_function, mul, number
+from worker.results.serialization import to_json
 from worker.results.symbolic_document import make_symbolic_document
 
 X = np.linspace(0.0, 2.0, 21)
@@ -26,7 +27,8 @@ def make_document(
     report = rate_formulas(formulas, columns, truth, **options)
     if report is None:
         return None
-    return make_symbolic_document(report, encoding or Encoding.fit(columns, dict.fromkeys(columns, "number")))
+    known = encoding or Encoding.fit(columns, dict.fromkeys(columns, "number"))
+    return to_json(make_symbolic_document(report, known))
 
 
 def document(formulas: list[Expression], truth: np.ndarray, **columns: np.ndarray) -> dict[str, Any] | None:
