@@ -23,6 +23,7 @@ from worker.runtime import housekeeping
 from worker.runtime.celery_app import TASK_MODULES, make_app, run_worker
 from worker.runtime.dispatcher import Dispatcher
 from worker.runtime.housekeeping import PeriodicTask
+from worker.runtime.limits import DEFAULT_RUNTIME, RuntimeLimits
 from worker.runtime.retention import delete_expired
 
 log = logging.getLogger(__name__)
@@ -30,11 +31,14 @@ log = logging.getLogger(__name__)
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def main(settings: Settings, tasks: Sequence[str] = TASK_MODULES) -> int:
+def main(
+    settings: Settings, tasks: Sequence[str] = TASK_MODULES, limits: RuntimeLimits = DEFAULT_RUNTIME
+) -> int:
     """Run a worker until a signal stops it, and return the exit code.
 
     Args:
         tasks: Modules that define the Celery tasks.
+        limits: Times and numbers of the worker and its processes.
 
     Raises:
         BrokenTransport: The client library of the broker does not work. The worker is not registered then.
@@ -45,24 +49,22 @@ def main(settings: Settings, tasks: Sequence[str] = TASK_MODULES) -> int:
     log_settings(settings)
     _set_thread_counts(settings)
     engine = make_engine(settings)
-    sessions, app = make_sessions(engine), make_app(settings, tasks)
+    sessions, app = make_sessions(engine), make_app(settings, tasks, limits)
     presence, dispatcher = (
         housekeeping.WorkerRegistration(sessions, settings),
-        _make_dispatcher(app, sessions, settings),
+        _make_dispatcher(app, sessions, settings, limits),
     )
     chores = [
-        PeriodicTask(housekeeping.REPORT_PERIOD_S, lambda: _update_registration(presence, dispatcher)),
+        PeriodicTask(limits.report_period_s, lambda: _update_registration(presence, dispatcher)),
         PeriodicTask(
             min(1.0, settings.heartbeat_s), lambda: housekeeping.requeue_lost_jobs(sessions, settings)
         ),
-        PeriodicTask(
-            housekeeping.CLEANUP_PERIOD_S, lambda: housekeeping.delete_finished_checkpoints(sessions)
-        ),
-        PeriodicTask(housekeeping.CLEANUP_PERIOD_S, lambda: housekeeping.delete_finished_subtasks(sessions)),
-        PeriodicTask(housekeeping.CLEANUP_PERIOD_S, lambda: delete_expired(sessions, settings)),
-        _make_queue_task(dispatcher, sessions, settings),
+        PeriodicTask(limits.cleanup_period_s, lambda: housekeeping.delete_finished_checkpoints(sessions)),
+        PeriodicTask(limits.cleanup_period_s, lambda: housekeeping.delete_finished_subtasks(sessions)),
+        PeriodicTask(limits.cleanup_period_s, lambda: delete_expired(sessions, settings, limits)),
+        _make_queue_task(dispatcher, sessions, settings, limits),
     ]
-    thread = housekeeping.HousekeepingThread(chores, pause_s=settings.poll_s)
+    thread = housekeeping.HousekeepingThread(chores, pause_s=settings.poll_s, limits=limits)
 
     def stop() -> None:
         thread.stop()
@@ -70,7 +72,7 @@ def main(settings: Settings, tasks: Sequence[str] = TASK_MODULES) -> int:
         presence.withdraw()
 
     thread.start()
-    return run_worker(app, queues=settings.queues, on_stop=stop, drain_s=settings.drain_s)
+    return run_worker(app, queues=settings.queues, on_stop=stop, drain_s=settings.drain_s, limits=limits)
 
 
 def _update_registration(presence: housekeeping.WorkerRegistration, dispatcher: Dispatcher) -> None:
@@ -82,14 +84,18 @@ def _update_registration(presence: housekeeping.WorkerRegistration, dispatcher: 
         presence.report()
 
 
-def _make_dispatcher(app: Celery, sessions: Sessions, settings: Settings) -> Dispatcher:
+def _make_dispatcher(
+    app: Celery, sessions: Sessions, settings: Settings, limits: RuntimeLimits
+) -> Dispatcher:
     def send(kind: str, job_id: str, token: str) -> None:
         app.send_task(JOB_TASK, (job_id, token), queue=QUEUE_BY_KIND[kind])
 
-    return Dispatcher(sessions, settings, send)
+    return Dispatcher(sessions, settings, send, limits)
 
 
-def _make_queue_task(dispatcher: Dispatcher, sessions: Sessions, settings: Settings) -> PeriodicTask:
+def _make_queue_task(
+    dispatcher: Dispatcher, sessions: Sessions, settings: Settings, limits: RuntimeLimits
+) -> PeriodicTask:
     """Return the task for the queue.
 
     Without a broker it claims queued jobs; with one it republishes the jobs that no message announces.
@@ -97,7 +103,9 @@ def _make_queue_task(dispatcher: Dispatcher, sessions: Sessions, settings: Setti
     if settings.broker_url == EMBEDDED_BROKER_URL:
         return PeriodicTask(settings.poll_s, dispatcher.dispatch)
     queue = make_queue(settings)
-    return PeriodicTask(housekeeping.REPUBLISH_PERIOD_S, lambda: housekeeping.republish_jobs(sessions, queue))
+    return PeriodicTask(
+        limits.republish_period_s, lambda: housekeeping.republish_jobs(sessions, queue, limits)
+    )
 
 
 def _set_thread_counts(settings: Settings) -> None:

@@ -14,6 +14,7 @@ from service.db.session import Sessions
 from service.db.tables import Job
 from service.schemas.jobs import AnyRequest, SubtaskRequest
 from service.storage.stored_table import StoredTable, open_table
+from worker.execution.limits import ExecutionLimits
 from worker.execution.outcome import JobProgress
 
 
@@ -36,6 +37,7 @@ class Attempt:
         checkpoint: Stores what a later attempt can resume from.
         seconds_left: Returns the remaining time of the job.
         ring: Notifies workers that a job was queued.
+        limits: Times and shares of the execution.
     """
 
     job_id: str
@@ -50,6 +52,7 @@ class Attempt:
     checkpoint: Callable[[bytes], None]
     seconds_left: Callable[[], float]
     ring: Callable[[], None]
+    limits: ExecutionLimits
 
     def open_temporary_file(self) -> BinaryIO:
         """Open an unnamed file, for a result that does not fit in memory."""

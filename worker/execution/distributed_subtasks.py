@@ -21,12 +21,10 @@ from service.db.tables import Job, JobStatus
 from service.schemas.jobs import SubtaskRequest
 from service.schemas.training import TrainRequest
 from service.storage.blobs import put_bytes, read_bytes
+from worker.execution.limits import DEFAULT_EXECUTION, ExecutionLimits
 from worker.execution.outcome import JobWaiting
 
 log = logging.getLogger(__name__)
-
-MIN_STORED_DURATION_S = 1.0  # a subtask that took less is faster to repeat than to store
-OFFER_PERIOD_S = 2.0  # between two checks for free workers; a job that ends sooner needs no help
 
 
 class DistributedSubtasks:
@@ -38,6 +36,7 @@ class DistributedSubtasks:
         training: The training that the subtasks belong to.
         seconds_left: Returns the remaining time of the job.
         ring: Notifies workers that subtasks were queued.
+        limits: When results are stored and subtasks are offered.
     """
 
     def __init__(
@@ -48,9 +47,10 @@ class DistributedSubtasks:
         *,
         seconds_left: Callable[[], float],
         ring: Callable[[], None],
+        limits: ExecutionLimits = DEFAULT_EXECUTION,
     ) -> None:
         self._sessions, self._hold, self._training = sessions, hold, training
-        self._seconds_left, self._ring = seconds_left, ring
+        self._seconds_left, self._ring, self._limits = seconds_left, ring, limits
         self._probable: list[Callable[[], Sequence[Subtask]]] = []
         self._looked_at = time.monotonic()
         self._here = set[str]()  # keys of subtasks that this process has started
@@ -73,7 +73,7 @@ class DistributedSubtasks:
         started = time.monotonic()
         self._here.add(part.key)
         found = work()
-        if time.monotonic() - started >= MIN_STORED_DURATION_S and self._seconds_left() > 0:
+        if time.monotonic() - started >= self._limits.min_stored_duration_s and self._seconds_left() > 0:
             self._store_result(part, write(found))
         return found
 
@@ -95,11 +95,11 @@ class DistributedSubtasks:
             self._probable.pop()
 
     def offer_if_due(self) -> None:
-        """Offer the next probable subtasks to idle workers, at most once in ``OFFER_PERIOD_S``.
+        """Offer the next probable subtasks to idle workers, at most once in ``offer_period_s``.
 
         It may be called often.
         """
-        if time.monotonic() - self._looked_at >= OFFER_PERIOD_S:
+        if time.monotonic() - self._looked_at >= self._limits.offer_period_s:
             self._looked_at = time.monotonic()
             self._offer_subtasks()
 

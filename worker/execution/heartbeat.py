@@ -21,19 +21,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.settings import Settings
+from worker.execution.limits import DEFAULT_EXECUTION, ExecutionLimits
 from worker.execution.memory_limit import CAN_POLL_MEMORY, MemoryLimit
 from worker.execution.outcome import JobProgress, JobStopped
 
 log = logging.getLogger(__name__)
-
-MAX_BEAT_PERIOD_S = 1.0  # longest time between two beats, and so until a cancellation is noticed
-POLL_PERIOD_S = 0.1  # between two checks for a reason to beat at once
-RETRY_PERIOD_S = 0.1  # between attempts to release the job
-CANCEL_GRACE_S = 10.0  # for a cancelled job to stop
-# Share of max_seconds, plus seconds, from the deadline to ending the process
-GRACE_SHARE, GRACE_S = 0.13, 4.0
-MIN_ETA_FRACTION = 0.1  # completed share below which an estimate of the remaining time is too uncertain
-
 
 end_process = os._exit
 
@@ -65,6 +57,7 @@ class Heartbeat:
         deadline: Time of ``time.monotonic()`` from which ``should_stop`` returns true.
         max_seconds: Time limit of the job. A process that still runs after a grace period is ended.
         memory: Memory limit of the job. A process that exceeds it is ended.
+        limits: Periods and times of grace.
     """
 
     def __init__(
@@ -78,12 +71,13 @@ class Heartbeat:
         termination: Termination,
         max_seconds: float = math.inf,
         memory: MemoryLimit | None = None,
+        limits: ExecutionLimits = DEFAULT_EXECUTION,
     ) -> None:
         self._job_id, self._token = job_id, token
         self._sessions, self._settings = sessions, settings
         self._began, self._deadline = time.monotonic(), deadline
-        self._max_seconds, self._memory = max_seconds, memory
-        self._ends_at = deadline + GRACE_SHARE * max_seconds + GRACE_S
+        self._max_seconds, self._memory, self._limits = max_seconds, memory, limits
+        self._ends_at = deadline + limits.grace_share * max_seconds + limits.grace_s
         self._cancelled_at = math.inf
         self._termination = termination
         self._pending: list[BufferedProgress] = []
@@ -172,18 +166,18 @@ class Heartbeat:
                 self.beat()
                 self._pause()
             except MemoryError:  # the job has used the memory, and its own next allocation fails, too
-                time.sleep(RETRY_PERIOD_S)
+                time.sleep(self._limits.release_retry_period_s)
             if self._termination.requested:
-                time.sleep(RETRY_PERIOD_S)
+                time.sleep(self._limits.release_retry_period_s)
 
     def _pause(self) -> None:
         """Wait until the next beat is due, or until a new stage, a termination or the end of the job."""
         self._enforce_limits()
-        due_at = time.monotonic() + min(MAX_BEAT_PERIOD_S, self._settings.heartbeat_s)
+        due_at = time.monotonic() + min(self._limits.max_beat_period_s, self._settings.heartbeat_s)
         while not self._has_news and (left_s := due_at - time.monotonic()) > 0:
             if CAN_POLL_MEMORY and self._memory is not None and self._memory.is_exceeded:
                 self._enforce_limits()
-            if self._termination.wake.wait(min(POLL_PERIOD_S, left_s)):
+            if self._termination.wake.wait(min(self._limits.poll_period_s, left_s)):
                 return
 
     def _enforce_limits(self) -> None:
@@ -194,7 +188,7 @@ class Heartbeat:
         elif now > self._ends_at:
             detail = f"the job did not end within max_seconds = {self._max_seconds:g}; raise max_seconds"
             self._end_process(code="time_limit", detail=detail)
-        elif now > self._cancelled_at + CANCEL_GRACE_S:
+        elif now > self._cancelled_at + self._limits.cancel_grace_s:
             self._end_process(code="time_limit", detail="the job did not stop after it was cancelled")
 
     def _end_process(self, *, code: str, detail: str) -> None:
@@ -228,7 +222,7 @@ class Heartbeat:
                     self._cancelled_at = min(self._cancelled_at, time.monotonic())
 
     def _eta_seconds(self, fraction: float) -> float | None:
-        if fraction < MIN_ETA_FRACTION:
+        if fraction < self._limits.min_eta_fraction:
             return None
         elapsed = time.monotonic() - self._began
         left = max(0.0, self._deadline - time.monotonic())

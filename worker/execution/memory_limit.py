@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from worker.execution.limits import DEFAULT_EXECUTION
+
 STATM = Path("/proc/self/statm")  # Linux only, in pages: the second number is resident memory, the sixth data
 PAGE_BYTES = resource.getpagesize()
 CAN_POLL_MEMORY = STATM.exists()  # on other systems each measurement starts a process
-KILL_RATIO = 1.1  # multiple of the limit at which the process is ended, so that allocations fail before that
 REFUSAL_PATTERN = re.compile(
     r"can't allocate memory|not enough memory|bad_alloc|unable to allocate", re.IGNORECASE
 )
@@ -45,10 +46,12 @@ class MemoryLimit:
     Attributes:
         limit: Bytes that the job may use.
         before: Resident bytes of the process before the job.
+        kill_ratio: Multiple of the limit at which the process is ended.
     """
 
     limit: int
     before: int = field(default_factory=resident_bytes)
+    kill_ratio: float = DEFAULT_EXECUTION.memory_kill_ratio
 
     def set_baseline(self) -> None:
         """Count memory from now on: what the process has imported so far does not belong to the job."""
@@ -62,7 +65,7 @@ class MemoryLimit:
     @property
     def is_exceeded(self) -> bool:
         """Whether the job exceeds the limit so far that its process has to be ended."""
-        return self.memory_use_bytes > KILL_RATIO * self.limit
+        return self.memory_use_bytes > self.kill_ratio * self.limit
 
     def describe_excess(self, asked: int | None = None) -> str:
         """Return a message with the memory that the job needed, the limit, and what to do.

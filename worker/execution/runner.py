@@ -27,16 +27,12 @@ from service.settings import Settings
 from service.storage.blobs import put_bytes, read_bytes, release_blob
 from worker.execution.attempt import Attempt, JobHandler, JobResult
 from worker.execution.heartbeat import Heartbeat, Termination
+from worker.execution.limits import DEFAULT_EXECUTION, ExecutionLimits
 from worker.execution.memory_limit import MemoryLimit, allocation_size, is_out_of_memory, limit_allocations
 from worker.execution.outcome import JobStopped, JobWaiting
 from worker.execution.process_identity import current_holder
 
 log = logging.getLogger(__name__)
-
-WORK_TIME_SHARE = 0.95  # of max_seconds, until should_stop; the rest is for evaluating and storing the result
-MIN_FINISH_S = 1.0  # least rest in short jobs: for the fallback formula, for evaluating and storing
-MIN_WORK_TIME_SHARE = 0.5  # least share of max_seconds until should_stop, in the shortest jobs
-RETRY_PAUSES_S = (0.1, 0.5, 1, 2, 4, 8, 15, 15)  # between attempts to write, while a database restarts
 
 T = TypeVar("T")
 
@@ -50,6 +46,7 @@ def run_job(
     work_of: Callable[[str], JobHandler],
     termination: Termination | None = None,
     ring: Callable[[], None] = lambda: None,
+    limits: ExecutionLimits = DEFAULT_EXECUTION,
 ) -> None:
     """Claim and execute a job; do nothing if no job can be claimed.
 
@@ -61,13 +58,18 @@ def run_job(
             engine, and ``JobStopped``. ``work_of`` is called after the claim, because it may import modules.
         termination: Reports when this process has to end.
         ring: Notifies workers that jobs were queued.
+        limits: Times and shares of the execution.
     """
-    held = _commit_with_retries(lambda session: _claim_or_adopt(job_id, token, session, settings), sessions)
+
+    def claim(session: Session) -> _ClaimedJob | None:
+        return _claim_or_adopt(job_id, token, session, settings, limits)
+
+    held = _commit_with_retries(claim, sessions, limits)
     if held is None:
         log.info("job not taken", extra={"job_id": job_id})
         return
     log.info("job taken", extra={"job_id": held.job_id, "resumes": held.resume is not None})
-    memory = MemoryLimit(settings.max_memory_bytes)
+    memory = MemoryLimit(settings.max_memory_bytes, kill_ratio=limits.memory_kill_ratio)
     beat = Heartbeat(
         held.job_id,
         held.token,
@@ -77,6 +79,7 @@ def run_job(
         max_seconds=held.request.max_seconds,
         memory=memory,
         termination=termination or Termination(),
+        limits=limits,
     )
     own = sessions.restrict_to(held.owner)
     with ExitStack() as files:
@@ -93,10 +96,11 @@ def run_job(
             checkpoint=lambda data: _save_checkpoint(data, held, sessions),
             seconds_left=beat.seconds_left,
             ring=ring,
+            limits=limits,
         )
         with beat:
             verdict = _run_handler(lambda: work_of(held.kind), attempt, beat, memory)
-        _commit_with_retries(lambda session: _store_verdict(verdict, held, beat, session), own)
+        _commit_with_retries(lambda session: _store_verdict(verdict, held, beat, session), own, limits)
     ring()
 
 
@@ -120,7 +124,7 @@ class _ClaimedJob:
 
 
 def _claim_or_adopt(
-    job_id: str, token: str | None, session: Session, settings: Settings
+    job_id: str, token: str | None, session: Session, settings: Settings, limits: ExecutionLimits
 ) -> _ClaimedJob | None:
     """Claim the next job, or adopt the claim of the dispatcher; None if neither is possible."""
     jobs, lease_s, holder = Jobs(session), settings.lease_s, current_holder()
@@ -140,12 +144,12 @@ def _claim_or_adopt(
         request=SubtaskRequest.model_validate(job.request)
         if job.kind == SUBTASK_KIND
         else read_request(job.request),
-        seconds_left=_attempt_seconds(job, jobs),
+        seconds_left=_attempt_seconds(job, jobs, limits),
         resume=read_bytes(session, job.checkpoint_sha256) if job.checkpoint_sha256 else None,
     )
 
 
-def _attempt_seconds(job: Job, jobs: Jobs) -> float:
+def _attempt_seconds(job: Job, jobs: Jobs, limits: ExecutionLimits) -> float:
     """Return the time for this attempt.
 
     Without a checkpoint or subtasks of earlier attempts it is the whole time until ``should_stop``, otherwise
@@ -154,7 +158,8 @@ def _attempt_seconds(job: Job, jobs: Jobs) -> float:
     earlier, present = jobs.seconds_worked(job.id)
     spent = present + (earlier if job.checkpoint_sha256 or jobs.has_subtasks(job.id) else 0.0)
     whole = float(job.request["max_seconds"])
-    working = max(MIN_WORK_TIME_SHARE * whole, min(WORK_TIME_SHARE * whole, whole - MIN_FINISH_S))
+    usual = min(limits.work_time_share * whole, whole - limits.min_finish_s)
+    working = max(limits.min_work_time_share * whole, usual)
     return max(0.0, working - spent)
 
 
@@ -258,13 +263,13 @@ def _store_verdict(verdict: Verdict, held: _ClaimedJob, beat: Heartbeat, session
     log.info("job ended", extra={"job_id": held.job_id, "status": ended and ended.status})
 
 
-def _commit_with_retries(work: Callable[[Session], T], sessions: Sessions) -> T:
+def _commit_with_retries(work: Callable[[Session], T], sessions: Sessions, limits: ExecutionLimits) -> T:
     """Run a transaction, and repeat it for a while if it fails, so that an outage does not lose a result.
 
     ``IntegrityError`` occurs if two jobs add a version of the same model at the same time; the slower job
     gets it.
     """
-    for pause in RETRY_PAUSES_S:
+    for pause in limits.retry_pauses_s:
         try:
             with sessions.begin() as session:
                 return work(session)

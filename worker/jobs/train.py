@@ -76,7 +76,12 @@ class _TrainingResult:
 def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
     request, revises = _read_request(attempt)
     parts = DistributedSubtasks(
-        attempt.sessions, attempt.hold, request, seconds_left=attempt.seconds_left, ring=attempt.ring
+        attempt.sessions,
+        attempt.hold,
+        request,
+        seconds_left=attempt.seconds_left,
+        ring=attempt.ring,
+        limits=attempt.limits,
     )
 
     def report(progress: JobProgress) -> None:

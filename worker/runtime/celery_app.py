@@ -20,12 +20,9 @@ from celery.worker import state
 
 from service.queue import EMBEDDED_BROKER_URL, JSON_ONLY, REDIS_OPTIONS
 from service.settings import Settings
+from worker.runtime.limits import DEFAULT_RUNTIME, RuntimeLimits
 
 TASK_MODULES = ("worker.tasks",)
-JOBS_PER_PROCESS = 8  # until a process is replaced, which bounds memory leaks of libraries
-POLL_PERIOD_S = 0.1
-MIN_IDLE_POLLS = 3  # consecutive checks until a stopping worker counts as idle: a message may be in transit
-START_TIMEOUT_S = 120.0  # for a process to start: importing torch is slow on a busy machine
 
 WORKER_OPTIONS: Mapping[str, Any] = {
     "task_acks_late": True,
@@ -33,8 +30,6 @@ WORKER_OPTIONS: Mapping[str, Any] = {
     "task_acks_on_failure": True,
     "task_acks_on_timeout": True,
     "worker_pool": "worker.runtime.process_pool:SlotPool",
-    "worker_max_tasks_per_child": JOBS_PER_PROCESS,
-    "worker_proc_alive_timeout": START_TIMEOUT_S,
     "worker_enable_remote_control": False,
     "worker_send_task_events": False,
     "worker_hijack_root_logger": False,
@@ -53,11 +48,14 @@ class ModuleLoader(AppLoader):  # type: ignore[misc]  # celery has no types
         return self.import_module(module, package=package)
 
 
-def make_app(settings: Settings, tasks: Sequence[str] = TASK_MODULES) -> Celery:
+def make_app(
+    settings: Settings, tasks: Sequence[str] = TASK_MODULES, limits: RuntimeLimits = DEFAULT_RUNTIME
+) -> Celery:
     """Make the Celery app for the broker in the settings, without a connection.
 
     Args:
         tasks: Modules that every process of the worker imports.
+        limits: For the pool of processes, which reads them from the app's setting ``runtime_limits``.
     """
     broker_url = "memory://localhost/" if settings.broker_url == EMBEDDED_BROKER_URL else settings.broker_url
     app = Celery("kan-worker", broker=broker_url, include=list(tasks), loader=ModuleLoader)
@@ -67,18 +65,29 @@ def make_app(settings: Settings, tasks: Sequence[str] = TASK_MODULES) -> Celery:
         **_slot_options(settings),
         broker_transport_options=_transport_options(settings),
         worker_concurrency=settings.worker_slots,
-        task_time_limit=settings.max_job_seconds + START_TIMEOUT_S,
+        worker_max_tasks_per_child=limits.jobs_per_process,
+        worker_proc_alive_timeout=limits.start_timeout_s,
+        task_time_limit=settings.max_job_seconds + limits.start_timeout_s,
+        runtime_limits=limits,
     )
     return app
 
 
-def run_worker(app: Celery, *, queues: Sequence[str], on_stop: Callable[[], None], drain_s: float) -> int:
+def run_worker(
+    app: Celery,
+    *,
+    queues: Sequence[str],
+    on_stop: Callable[[], None],
+    drain_s: float,
+    limits: RuntimeLimits = DEFAULT_RUNTIME,
+) -> int:
     """Run the worker until a signal stops it, and return the exit code.
 
     Args:
         queues: Queues to consume.
         on_stop: Called on the signal, in a separate thread.
         drain_s: Time for running jobs to be released; after it the process ends in any case.
+        limits: When a stopping worker counts as idle.
     """
 
     def start_drain(**_: Any) -> None:
@@ -97,7 +106,7 @@ def run_worker(app: Celery, *, queues: Sequence[str], on_stop: Callable[[], None
         without_mingle=True,
         without_heartbeat=True,
     )
-    end = (on_stop, worker.pool.terminate, drain_s)
+    end = (on_stop, worker.pool.terminate, drain_s, limits)
     drain = threading.Thread(target=_drain_jobs, args=end, name="drain", daemon=True)
     # Else children log in another format until they have read the settings
     os.environ.pop("_MP_FORK_LOGLEVEL_", None)
@@ -133,7 +142,9 @@ def _stop_on_interrupt(**_: Any) -> None:
     signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
 
 
-def _drain_jobs(on_stop: Callable[[], None], end_processes: Callable[[], None], drain_s: float) -> None:
+def _drain_jobs(
+    on_stop: Callable[[], None], end_processes: Callable[[], None], drain_s: float, limits: RuntimeLimits
+) -> None:
     """Signal every busy child process to release its job, then end this process.
 
     Celery's warm shutdown waits for jobs without notifying them, so each child process gets a signal. The
@@ -146,12 +157,12 @@ def _drain_jobs(on_stop: Callable[[], None], end_processes: Callable[[], None], 
     stopping.start()  # in a thread, because waiting for the database must not delay the signals
     told: set[int] = set()
     idle = 0
-    while idle < MIN_IDLE_POLLS:
+    while idle < limits.min_idle_polls:
         for pid in {request.worker_pid for request in tuple(state.active_requests)} - told - {None}:
             told.add(pid)
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-        time.sleep(POLL_PERIOD_S)
+        time.sleep(limits.poll_period_s)
         idle = 0 if state.reserved_requests else idle + 1
     stopping.join()
     end_processes()

@@ -15,11 +15,9 @@ from service.db.session import Sessions
 from service.queue import list_kinds
 from service.settings import Settings
 from worker.execution.process_identity import current_holder
+from worker.runtime.limits import DEFAULT_RUNTIME, RuntimeLimits
 
 log = logging.getLogger(__name__)
-
-STUCK_AFTER_S = 30.0
-ADOPTION_TIMEOUT_S = 120.0  # a process may first have to start, or to end a job that it has lost
 
 
 @dataclass
@@ -40,10 +38,17 @@ class Dispatcher:
 
     Args:
         send: Sends a job, by its kind, id and token, to a queue of this worker.
+        limits: Times for a process to adopt a job.
     """
 
-    def __init__(self, sessions: Sessions, settings: Settings, send: Callable[[str, str, str], None]) -> None:
-        self._sessions, self._settings, self._send = sessions, settings, send
+    def __init__(
+        self,
+        sessions: Sessions,
+        settings: Settings,
+        send: Callable[[str, str, str], None],
+        limits: RuntimeLimits = DEFAULT_RUNTIME,
+    ) -> None:
+        self._sessions, self._settings, self._send, self._limits = sessions, settings, send, limits
         self._kinds = list_kinds(settings.queues)
         self._claims: dict[str, Claim] = {}
 
@@ -55,8 +60,8 @@ class Dispatcher:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether a job was sent but no process has adopted it within ``STUCK_AFTER_S``."""
-        taken_by = time.monotonic() - STUCK_AFTER_S
+        """Whether a job was sent but no process has adopted it within ``stuck_after_s``."""
+        taken_by = time.monotonic() - self._limits.stuck_after_s
         return any(not claim.is_taken and claim.claimed_at < taken_by for claim in self._claims.values())
 
     def close(self) -> None:
@@ -81,7 +86,7 @@ class Dispatcher:
     def _renew_if_due(self, job_id: str, claim: Claim) -> None:
         now = time.monotonic()
         is_due = now - claim.renewed_at >= self._settings.heartbeat_s
-        if is_due and now - claim.claimed_at < ADOPTION_TIMEOUT_S:
+        if is_due and now - claim.claimed_at < self._limits.adoption_timeout_s:
             claim.renewed_at = now
             with self._sessions.begin() as session:
                 Jobs(session).heartbeat(job_id, claim.token, lease_s=self._settings.lease_s)

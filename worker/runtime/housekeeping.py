@@ -18,14 +18,9 @@ from service.queue import TaskQueue
 from service.settings import Settings
 from service.storage.blobs import release_blob
 from worker.execution.process_identity import find_ended
+from worker.runtime.limits import DEFAULT_RUNTIME, RuntimeLimits
 
 log = logging.getLogger(__name__)
-
-REPORT_PERIOD_S = 5.0
-CLEANUP_PERIOD_S = 60.0
-REPUBLISH_PERIOD_S = 1.0
-REPUBLISH_AFTER_S = 60.0  # a shorter time floods the queue with messages about jobs that wait their turn
-PAUSE_AFTER_FAILURE_S = 2.0
 
 
 @dataclass
@@ -40,9 +35,11 @@ class PeriodicTask:
 class HousekeepingThread(threading.Thread):
     """Runs periodic tasks until it is stopped. A failing task is retried and does not delay the others."""
 
-    def __init__(self, chores: Sequence[PeriodicTask], *, pause_s: float) -> None:
+    def __init__(
+        self, chores: Sequence[PeriodicTask], *, pause_s: float, limits: RuntimeLimits = DEFAULT_RUNTIME
+    ) -> None:
         super().__init__(name="upkeep", daemon=True)
-        self._chores, self._pause_s = chores, pause_s
+        self._chores, self._pause_s, self._limits = chores, pause_s, limits
         self._stopped = threading.Event()
 
     def run(self) -> None:
@@ -50,7 +47,7 @@ class HousekeepingThread(threading.Thread):
         while not self._stopped.wait(self._pause_s):
             for chore in self._chores:
                 if time.monotonic() >= chore.due_at and not self._stopped.is_set():
-                    chore.due_at = time.monotonic() + _run_task(chore)
+                    chore.due_at = time.monotonic() + _run_task(chore, self._limits)
 
     def stop(self) -> None:
         """Stop the thread after its current task, and wait for it."""
@@ -58,7 +55,7 @@ class HousekeepingThread(threading.Thread):
         self.join()
 
 
-def _run_task(chore: PeriodicTask) -> float:
+def _run_task(chore: PeriodicTask, limits: RuntimeLimits) -> float:
     """Run a task, and return the pause after it in seconds."""
     try:
         chore.do()
@@ -68,7 +65,7 @@ def _run_task(chore: PeriodicTask) -> float:
         log.exception("chore failed")
     else:
         return chore.every_s
-    return max(chore.every_s, PAUSE_AFTER_FAILURE_S)
+    return max(chore.every_s, limits.pause_after_failure_s)
 
 
 class WorkerRegistration:
@@ -98,10 +95,10 @@ def requeue_lost_jobs(sessions: Sessions, settings: Settings) -> None:
         log.warning("job taken from a lost worker", extra={"job_id": job.id, "status": str(job.status)})
 
 
-def republish_jobs(sessions: Sessions, queue: TaskQueue) -> None:
+def republish_jobs(sessions: Sessions, queue: TaskQueue, limits: RuntimeLimits = DEFAULT_RUNTIME) -> None:
     """Publish messages for queued jobs that have none, as far as the database shows."""
     with sessions.read() as session:
-        silent = Jobs(session).list_unpublished(again_after_s=REPUBLISH_AFTER_S)
+        silent = Jobs(session).list_unpublished(again_after_s=limits.republish_after_s)
     for job_id, kind in silent:
         if not queue.notify(job_id, kind):
             return

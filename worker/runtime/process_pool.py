@@ -26,12 +26,10 @@ from billiard.exceptions import WorkerLostError
 from celery.concurrency.base import BasePool
 from celery.concurrency.prefork import process_initializer
 
+from worker.runtime.limits import RuntimeLimits
+
 log = logging.getLogger(__name__)
 
-POLL_PERIOD_S = 0.1  # between two checks whether an idle process is alive
-END_TIMEOUT_S = 5.0  # for a process to end after it was asked to
-# Before the next start, if processes repeatedly fail to start
-FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 30.0
 READY, BEGUN = "ready", "begun"
 PIPE_CLOSED_ERRORS = (EOFError, OSError)  # raised by a pipe whose other end is closed
 # Environment variable: this process shares no memory with its parent
@@ -100,7 +98,8 @@ class Slot(threading.Thread):
 
     Args:
         initargs: Arguments of ``process_initializer``: the app and the name of the worker. The app's setting
-            ``worker_proc_alive_timeout`` is the time in seconds in which a process has to start.
+            ``worker_proc_alive_timeout`` is the time in seconds in which a process has to start, its setting
+            ``runtime_limits`` has the other times.
         maxtasksperchild: Number of calls after which a process is replaced.
     """
 
@@ -118,16 +117,17 @@ class Slot(threading.Thread):
         self._calls, self._closing = calls, closing
         self._initargs, self._calls_per_process = initargs, maxtasksperchild
         self._start_s = float(initargs[0].conf.worker_proc_alive_timeout)
+        self._limits: RuntimeLimits = initargs[0].conf.runtime_limits
         self._process: PoolProcess | None = None
 
     def run(self) -> None:
         """Keep a process running until the pool closes."""
-        pause_s = FIRST_PAUSE_S
+        pause_s = self._limits.first_restart_pause_s
         while not self._closing.is_set():
             try:
-                self._process = PoolProcess(self._initargs)
+                self._process = PoolProcess(self._initargs, self._limits.end_timeout_s)
                 if self._process.wait_until_ready(self._start_s):
-                    pause_s = FIRST_PAUSE_S
+                    pause_s = self._limits.first_restart_pause_s
                     self._serve_calls(self._process)
                     continue
                 log.error("process did not start", extra={"exit_code": self._process.exit_code})
@@ -135,7 +135,7 @@ class Slot(threading.Thread):
                 log.exception("slot failed")
             finally:
                 self._end_process()
-            pause_s = min(2 * pause_s, MAX_PAUSE_S)
+            pause_s = min(2 * pause_s, self._limits.max_restart_pause_s)
             self._closing.wait(pause_s)
 
     def kill(self) -> None:
@@ -163,7 +163,7 @@ class Slot(threading.Thread):
                 log.warning("idle process ended", extra={"exit_code": process.exit_code})
                 return None
             with suppress(Empty):
-                return self._calls.get(timeout=POLL_PERIOD_S)
+                return self._calls.get(timeout=self._limits.poll_period_s)
         return None
 
     def _end_process(self) -> None:
@@ -173,9 +173,14 @@ class Slot(threading.Thread):
 
 
 class PoolProcess:
-    """A child process, and this end of its pipe."""
+    """A child process, and this end of its pipe.
 
-    def __init__(self, initargs: tuple[Any, ...]) -> None:
+    Args:
+        end_timeout_s: Time for the process to end after it was asked to.
+    """
+
+    def __init__(self, initargs: tuple[Any, ...], end_timeout_s: float) -> None:
+        self._end_timeout_s = end_timeout_s
         self._pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(target=_execute_calls, args=(theirs, *initargs), daemon=True)
         try:
@@ -195,8 +200,8 @@ class PoolProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """Exit code, negative for a signal; None if the process does not end within ``END_TIMEOUT_S``."""
-        self._process.join(END_TIMEOUT_S)
+        """Exit code, negative for a signal; None if the process does not end in time."""
+        self._process.join(self._end_timeout_s)
         return self._process.exitcode
 
     def wait_until_ready(self, within_s: float) -> bool:
@@ -233,7 +238,7 @@ class PoolProcess:
     def end(self) -> None:
         """Close the pipe, on which the process ends; kill it if it does not in time."""
         self._pipe.close()
-        self._process.join(END_TIMEOUT_S)
+        self._process.join(self._end_timeout_s)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()

@@ -14,11 +14,11 @@ from service.db.session import LOCK_FOR_CHANGE, Sessions
 from service.db.tables import Dataset, Job, Model
 from service.settings import Settings
 from service.storage.deletion import remove_dataset, remove_job, remove_model
+from worker.runtime.limits import DEFAULT_RUNTIME, RuntimeLimits
 
 log = logging.getLogger(__name__)
 
 CALLER_NAME = "retention"  # name of the caller in the audit log
-BATCH_ROWS = 100  # rows per kind and round, so that a backlog does not delay other periodic tasks
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class RetentionRule:
     remove: Callable[[Session, Any], None]
 
 
-def delete_expired(sessions: Sessions, settings: Settings) -> None:
+def delete_expired(sessions: Sessions, settings: Settings, limits: RuntimeLimits = DEFAULT_RUNTIME) -> None:
     """Run one round. Models are deleted before datasets, because a dataset is kept while a model uses it."""
     rules = (
         RetentionRule(Job, settings.retention_days_jobs, ExpiredRows.jobs, remove_job),
@@ -46,14 +46,14 @@ def delete_expired(sessions: Sessions, settings: Settings) -> None:
         RetentionRule(Dataset, settings.retention_days_datasets, ExpiredRows.datasets, remove_dataset),
     )
     for rule in rules:
-        removed = _apply_rule(rule, sessions) if rule.keep else 0
+        removed = _apply_rule(rule, sessions, limits) if rule.keep else 0
         if removed:
             log.info("retention", extra={"removed": removed, "kind": rule.table.__tablename__})
 
 
-def _apply_rule(rule: RetentionRule, sessions: Sessions) -> int:
+def _apply_rule(rule: RetentionRule, sessions: Sessions, limits: RuntimeLimits) -> int:
     with sessions.read() as session:
-        found = rule.find(ExpiredRows(session, limit=BATCH_ROWS), rule.keep)
+        found = rule.find(ExpiredRows(session, limit=limits.retention_batch_rows), rule.keep)
     return sum(map(partial(_delete_row, rule, sessions), found))
 
 

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from service.db.repositories import Jobs
@@ -5,8 +7,8 @@ from service.db.session import Sessions
 from service.db.tables import Job
 from service.settings import Settings
 from tests.support.factories import make_job
-from worker.runtime import dispatcher
 from worker.runtime.dispatcher import Dispatcher
+from worker.runtime.limits import RuntimeLimits
 
 
 class Sent(list[tuple[str, str]]):
@@ -87,11 +89,11 @@ def test_a_claim_is_renewed_until_a_process_takes_the_job(
 
 
 def test_a_claim_that_no_process_takes_for_too_long_is_let_go(
-    sessions: Sessions, settings: Settings, sent: Sent, monkeypatch: pytest.MonkeyPatch
+    sessions: Sessions, settings: Settings, sent: Sent
 ) -> None:
-    monkeypatch.setattr(dispatcher, "ADOPTION_TIMEOUT_S", 0.0)
     make_job(sessions)
-    impatient = Dispatcher(sessions, settings.model_copy(update={"lease_s": 1e-6}), sent)
+    brief = settings.model_copy(update={"lease_s": 1e-6})
+    impatient = Dispatcher(sessions, brief, sent, RuntimeLimits(adoption_timeout_s=0.0))
     impatient.dispatch()
     before = read(sessions, sent[0][0]).lease_until
     impatient.dispatch()
@@ -138,13 +140,13 @@ def test_nothing_happens_when_nothing_is_queued(sessions: Sessions, settings: Se
 
 
 def test_a_job_that_no_process_takes_up_is_noticed(
-    sessions: Sessions, settings: Settings, sent: Sent, monkeypatch: pytest.MonkeyPatch
+    sessions: Sessions, settings: Settings, sent: Sent
 ) -> None:
     make_job(sessions)
-    jobs = Dispatcher(sessions, settings, sent)
+    jobs = Dispatcher(sessions, settings, sent, RuntimeLimits(stuck_after_s=0.1))
     jobs.dispatch()
     assert not jobs.is_stuck
-    monkeypatch.setattr(dispatcher, "STUCK_AFTER_S", 0.0)
+    time.sleep(0.1)
     assert jobs.is_stuck
     adopt(sessions, *sent[0])
     jobs.dispatch()

@@ -15,8 +15,8 @@ from service.db.tables import Job
 from service.storage.blobs import put_bytes
 from tests.support.factories import make_job, start_job
 from tests.support.tables import request_for
-from worker.execution import distributed_subtasks
 from worker.execution.distributed_subtasks import DistributedSubtasks
+from worker.execution.limits import ExecutionLimits
 from worker.execution.outcome import JobWaiting
 
 FIRST, SECOND, THIRD = (Subtask("network", {"number": number}) for number in range(3))
@@ -33,11 +33,8 @@ def job_id(sessions: Sessions) -> str:
 
 
 @pytest.fixture
-def shared(
-    sessions: Sessions, job_id: str, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., DistributedSubtasks]:
+def shared(sessions: Sessions, job_id: str) -> Callable[..., DistributedSubtasks]:
     """The parts of a job that this process holds, beside workers with so many slots."""
-    monkeypatch.setattr(distributed_subtasks, "OFFER_PERIOD_S", 0.0)
     token = start_job(sessions, job_id)
 
     def hold(session: Session) -> Job:
@@ -46,11 +43,17 @@ def shared(
         return job
 
     def make(slots: int = 2, kept_from_s: float = 1e9) -> DistributedSubtasks:
-        monkeypatch.setattr(distributed_subtasks, "MIN_STORED_DURATION_S", kept_from_s)
         with sessions.begin() as session:
             Workers(session).report("w", host="h", pid=1, slots=slots)
         own = sessions.restrict_to(LOCAL_CALLER)
-        return DistributedSubtasks(own, hold, request_for(), seconds_left=lambda: 60.0, ring=lambda: None)
+        return DistributedSubtasks(
+            own,
+            hold,
+            request_for(),
+            seconds_left=lambda: 60.0,
+            ring=lambda: None,
+            limits=ExecutionLimits(offer_period_s=0.0, min_stored_duration_s=kept_from_s),
+        )
 
     return make
 

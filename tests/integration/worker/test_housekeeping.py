@@ -22,6 +22,7 @@ from worker.runtime.housekeeping import (
     republish_jobs,
     requeue_lost_jobs,
 )
+from worker.runtime.limits import RuntimeLimits
 
 
 class RecordingQueue:
@@ -133,16 +134,19 @@ def test_workers_that_died_long_ago_are_forgotten(sessions: Sessions, settings: 
     "error", [OperationalError("SELECT 1", {}, ConnectionError("gone")), ZeroDivisionError()]
 )
 def test_a_failing_chore_is_tried_again_and_holds_up_no_other(
-    error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("worker.runtime.housekeeping.PAUSE_AFTER_FAILURE_S", 0.02)
     failures, done = [], threading.Event()
 
     def fail() -> None:
         failures.append(time.monotonic())
         raise error
 
-    upkeep = HousekeepingThread([PeriodicTask(0.01, fail), PeriodicTask(0.01, done.set)], pause_s=0.01)
+    upkeep = HousekeepingThread(
+        [PeriodicTask(0.01, fail), PeriodicTask(0.01, done.set)],
+        pause_s=0.01,
+        limits=RuntimeLimits(pause_after_failure_s=0.02),
+    )
     with caplog.at_level(logging.WARNING):
         upkeep.start()
         assert done.wait(10)

@@ -16,6 +16,7 @@ from service.settings import Settings
 from service.storage.blobs import put_bytes
 from tests.support.factories import make_dataset, make_job, make_model, make_predictor
 from worker.runtime import retention
+from worker.runtime.limits import RuntimeLimits
 from worker.runtime.retention import delete_expired
 
 PREDICTOR = make_predictor()
@@ -138,15 +139,13 @@ def test_the_audit_log_tells_what_went_in_the_name_of_retention(
     assert (entry.object_id, entry.key_name, entry.key_id) == (job_id, "retention", None)
 
 
-def test_a_round_removes_a_batch_and_the_next_round_the_rest(
-    sessions: Sessions, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retention, "BATCH_ROWS", 2)
+def test_a_round_removes_a_batch_and_the_next_round_the_rest(sessions: Sessions, settings: Settings) -> None:
+    two = RuntimeLimits(retention_batch_rows=2)
     made = sorted(finished_job(sessions, days=31) for _ in range(3))
     change = settings_with(settings, retention_days_jobs=30)
-    delete_expired(sessions, change)
+    delete_expired(sessions, change, two)
     assert ids(sessions, Job) == made[2:]
-    delete_expired(sessions, change)
+    delete_expired(sessions, change, two)
     assert ids(sessions, Job) == []
 
 

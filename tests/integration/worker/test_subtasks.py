@@ -24,7 +24,7 @@ from service.db.tables import SUBTASK_KIND, Job, Model
 from service.settings import Settings
 from service.storage.blobs import read_bytes
 from tests.support.factories import column, make_dataset, make_job
-from worker.execution import distributed_subtasks
+from worker.execution.limits import ExecutionLimits
 from worker.execution.runner import run_job
 from worker.jobs.registry import HANDLERS
 from worker.pipelines import search_config
@@ -50,15 +50,17 @@ def database_url(sqlite_url: str) -> str:
     return sqlite_url
 
 
+# Every part is kept, and workers without work are looked for all the time. No neighbour of the tests cuts a
+# job short, and what a clock ends is not the same twice.
+HURRY = ExecutionLimits(
+    min_stored_duration_s=0.0, offer_period_s=0.0, work_time_share=100.0, min_finish_s=-1e5
+)
+
+
 @pytest.fixture(scope="module")
 def in_a_hurry() -> Iterator[None]:
-    """Every part is kept, and workers without work are looked for all the time."""
+    """No search is cut short by a clock."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(distributed_subtasks, "MIN_STORED_DURATION_S", 0.0)
-        patch.setattr(distributed_subtasks, "OFFER_PERIOD_S", 0.0)
-        # No neighbour of the tests cuts a job short, and what a clock ends is not the same twice
-        patch.setattr("worker.execution.runner.WORK_TIME_SHARE", 100.0)
-        patch.setattr("worker.execution.runner.MIN_FINISH_S", -1e5)
         endless = replace(
             search_config.THRESHOLDS,
             law_time_share=100.0,
@@ -140,7 +142,7 @@ def work(sessions: Sessions, settings: Settings, *kinds: str) -> int:
         if job is None:
             return done
         done += 1
-        run_job(job.id, job.token, sessions, settings, work_of=HANDLERS.__getitem__)
+        run_job(job.id, job.token, sessions, settings, work_of=HANDLERS.__getitem__, limits=HURRY)
 
 
 def result_of(sessions: Sessions, job_id: str) -> Trained:

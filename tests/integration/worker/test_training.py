@@ -30,9 +30,9 @@ from service.storage.blobs import read_bytes
 from tests.support.databases import ON_ONE_DATABASE
 from tests.support.factories import make_dataset, make_job
 from tests.support.stored import bare_record
-from worker.execution import runner
 from worker.execution.attempt import Attempt
 from worker.execution.heartbeat import Termination
+from worker.execution.limits import ExecutionLimits
 from worker.execution.outcome import JobProgress, JobStopped, Outcome, SourceModel
 from worker.execution.runner import run_job
 from worker.jobs.train import Pipeline, make_training_handlers
@@ -451,24 +451,21 @@ class Flaky:
             raise OperationalError("SELECT 1", {}, ConnectionError("gone"))
 
 
-@pytest.fixture
-def quick_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "RETRY_PAUSES_S", (0.01,) * 8)
+QUICK_TRIES = ExecutionLimits(retry_pauses_s=(0.01,) * 8)
 
 
 @ON_ONE_DATABASE
-@pytest.mark.usefixtures("quick_tries")
 def test_a_database_that_restarts_costs_no_result(
     sessions: Sessions, settings: Settings, submit: Any
 ) -> None:
     flaky, job_id = Flaky(sessions), submit()
     pipeline = ToyPipeline(during=lambda _: flaky.fail(3))
-    run_job(job_id, None, flaky, settings, work_of=make_training_handlers(pipeline).__getitem__)  # type: ignore[arg-type]
+    handlers = make_training_handlers(pipeline)
+    run_job(job_id, None, flaky, settings, work_of=handlers.__getitem__, limits=QUICK_TRIES)  # type: ignore[arg-type]
     assert read(sessions, job_id).status == "succeeded"
 
 
 @ON_ONE_DATABASE
-@pytest.mark.usefixtures("quick_tries")
 def test_a_checkpoint_that_cannot_be_stored_stops_nothing(
     sessions: Sessions, settings: Settings, submit: Any
 ) -> None:
@@ -479,18 +476,19 @@ def test_a_checkpoint_that_cannot_be_stored_stops_nothing(
         checkpoint(b"halfway")
 
     pipeline = ToyPipeline(during=save_without_database)
-    run_job(job_id, None, flaky, settings, work_of=make_training_handlers(pipeline).__getitem__)  # type: ignore[arg-type]
+    handlers = make_training_handlers(pipeline)
+    run_job(job_id, None, flaky, settings, work_of=handlers.__getitem__, limits=QUICK_TRIES)  # type: ignore[arg-type]
     assert read(sessions, job_id).status == "succeeded"
 
 
 @ON_ONE_DATABASE
-@pytest.mark.usefixtures("quick_tries")
 def test_a_database_that_fails_within_the_pipeline_sends_the_job_back(
     sessions: Sessions, settings: Settings, submit: Any
 ) -> None:
     job_id = submit()
     pipeline = raising(OperationalError("SELECT 1", {}, ConnectionError("gone")))
-    run_job(job_id, None, sessions, settings, work_of=make_training_handlers(pipeline).__getitem__)
+    handlers = make_training_handlers(pipeline)
+    run_job(job_id, None, sessions, settings, work_of=handlers.__getitem__, limits=QUICK_TRIES)
     job = read(sessions, job_id)
     assert (job.status, job.attempt) == ("queued", 0)
 

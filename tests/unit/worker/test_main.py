@@ -7,6 +7,7 @@ from service.db.tables import TableBase, Worker
 from service.settings import Settings
 from worker import __main__
 from worker.__main__ import THREAD_VARIABLES, main
+from worker.runtime.limits import DEFAULT_RUNTIME
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_a_worker_is_present_while_it_runs_and_withdraws_when_told_to_stop(
         with sessions.read() as session:
             return session.query(Worker).count()
 
-    def run(app: Any, *, queues: Any, on_stop: Any, drain_s: float) -> int:
+    def run(app: Any, *, on_stop: Any, **_: Any) -> int:
         while not present():
             pass
         seen.append(present())
@@ -68,5 +69,6 @@ def test_jobs_are_sent_to_the_queue_of_their_kind(
             sent.append((message, options))
 
     sessions = make_sessions(make_engine(settings))
-    __main__._make_dispatcher(App(), sessions, settings)._send("predict", "job", "token")  # type: ignore[arg-type]
+    dispatcher = __main__._make_dispatcher(App(), sessions, settings, DEFAULT_RUNTIME)  # type: ignore[arg-type]
+    dispatcher._send("predict", "job", "token")
     assert sent == [(("kan.job", ("job", "token")), {"queue": "batch"})]

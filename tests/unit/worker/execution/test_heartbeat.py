@@ -1,5 +1,6 @@
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from sqlalchemy.exc import OperationalError
 
 from service.settings import Settings
 from worker.execution.heartbeat import Heartbeat, Termination
+from worker.execution.limits import DEFAULT_EXECUTION, ExecutionLimits
 from worker.execution.outcome import JobProgress, JobStopped
 
 
@@ -15,7 +17,11 @@ class NoDatabase:
         raise OperationalError("SELECT 1", {}, ConnectionError("gone"))
 
 
-def heartbeat(seconds: float = 60.0, termination: Termination | None = None) -> Heartbeat:
+def heartbeat(
+    seconds: float = 60.0,
+    termination: Termination | None = None,
+    limits: ExecutionLimits = DEFAULT_EXECUTION,
+) -> Heartbeat:
     sessions: Any = NoDatabase()
     return Heartbeat(
         "job",
@@ -24,6 +30,7 @@ def heartbeat(seconds: float = 60.0, termination: Termination | None = None) -> 
         Settings(lease_s=0.03),
         deadline=time.monotonic() + seconds,
         termination=termination or Termination(),
+        limits=limits,
     )
 
 
@@ -68,9 +75,8 @@ def test_the_thread_lives_on_without_a_database_and_ends_with_its_block() -> Non
 def test_a_new_stage_is_told_at_once_and_further_words_of_it_at_the_next_beat(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    beat = heartbeat()
+    beat = heartbeat(limits=replace(DEFAULT_EXECUTION, max_beat_period_s=60.0))
     monkeypatch.setattr(beat, "_settings", Settings(lease_s=60.0))
-    monkeypatch.setattr("worker.execution.heartbeat.MAX_BEAT_PERIOD_S", 60.0)
     told: list[str] = []
     monkeypatch.setattr(beat, "_write", lambda batch, latest: told.extend(p.message for p in batch))
     with beat:

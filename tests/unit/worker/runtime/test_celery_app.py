@@ -1,6 +1,7 @@
 import os
 import signal
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ from celery import signals
 from service.settings import Settings
 from worker.runtime import celery_app
 from worker.runtime.celery_app import make_app
+from worker.runtime.limits import DEFAULT_RUNTIME
 
 
 def test_one_machine_needs_no_broker() -> None:
@@ -30,6 +32,9 @@ def test_redis_redelivers_no_message_while_its_job_may_still_run() -> None:
     options = make_app(settings).conf.broker_transport_options
     assert options["visibility_timeout"] > 100
     assert options["global_keyprefix"] == "kan:"
+
+
+QUICK = replace(DEFAULT_RUNTIME, poll_period_s=0.001)
 
 
 class Exited(BaseException):
@@ -56,13 +61,12 @@ def test_draining_tells_each_busy_process_once_and_waits_for_it(
     request = SimpleNamespace(worker_pid=4711)
     state: Any = SimpleNamespace(active_requests=[request], reserved_requests=[request])
     monkeypatch.setattr(celery_app, "state", state)
-    monkeypatch.setattr(celery_app, "POLL_PERIOD_S", 0.001)
     monkeypatch.setattr(os, "kill", lambda pid, number: told.append((pid, number)))
     threading.Timer(0.1, state.reserved_requests.clear).start()
     stopped: list[bool] = []
     ended: list[bool] = []
     with pytest.raises(Exited):
-        celery_app._drain_jobs(lambda: stopped.append(True), lambda: ended.append(True), drain_s=30)
+        celery_app._drain_jobs(lambda: stopped.append(True), lambda: ended.append(True), 30, QUICK)
     assert ended == [True]
     assert told == [(4711, signal.SIGTERM)]
     assert (stopped, exits) == ([True], [0])
@@ -75,7 +79,7 @@ def test_a_process_that_does_not_stop_holds_up_the_end_only_for_the_time_to_drai
     state: Any = SimpleNamespace(active_requests=[request], reserved_requests=[request])
     monkeypatch.setattr(celery_app, "state", state)
     drain = threading.Thread(
-        target=celery_app._drain_jobs, args=(lambda: None, lambda: None, 0.05), daemon=True
+        target=celery_app._drain_jobs, args=(lambda: None, lambda: None, 0.05, DEFAULT_RUNTIME), daemon=True
     )
     drain.start()
     while not exits:
@@ -106,11 +110,12 @@ def test_a_worker_drains_once_however_many_signals_come(
             while not exits:
                 pass
 
-    monkeypatch.setattr(celery_app, "POLL_PERIOD_S", 0.001)
     app: Any = SimpleNamespace(Worker=FakeWorker)
     try:
         assert (
-            celery_app.run_worker(app, queues=("batch",), on_stop=lambda: stopped.append(True), drain_s=30)
+            celery_app.run_worker(
+                app, queues=("batch",), on_stop=lambda: stopped.append(True), drain_s=30, limits=QUICK
+            )
             == 0
         )
         assert signal.getsignal(signal.SIGINT) is signal.getsignal(signal.SIGTERM)
