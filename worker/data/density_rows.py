@@ -10,12 +10,9 @@ import numpy as np
 from kan_engine import Encoding, Feature
 from kan_engine.data.splitting import split_rows
 from kan_engine.density.search import check_density_rows
-from kan_engine.density.thresholds import DEFAULT_DENSITY, DensityThresholds
+from kan_engine.density.thresholds import DensityThresholds
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
-
-# Share of distinct values among the rows below which a warning reports repeated values
-MIN_DISTINCT_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +51,17 @@ class DensityRows:
 
 
 def read_density_rows(
-    table: StoredTable, request: TrainRequest, thresholds: DensityThresholds = DEFAULT_DENSITY
+    table: StoredTable, request: TrainRequest, min_distinct_share: float, thresholds: DensityThresholds
 ) -> DensityRows:
     """Read and split the columns of a density.
 
     Rows with a missing value or the weight 0 are left out.
+
+    Args:
+        table: The dataset.
+        request: The training.
+        min_distinct_share: Share of distinct values among the training rows below which a warning reports
+            repeated values.
 
     Raises:
         InvalidData: There are too few rows, a column is constant over the training rows, or two columns are
@@ -87,14 +90,16 @@ def read_density_rows(
         warnings.append(
             f"{len(values) - len(present)} rows with a missing value or the weight 0 are left out"
         )
-    warnings += [_repetition_warning(name, values[fit, place]) for place, name in enumerate(names)]
+    warnings += [
+        _repetition_warning(name, values[fit, place], min_distinct_share) for place, name in enumerate(names)
+    ]
     return DensityRows(names, values[fit], weights[fit], values[test], tuple(filter(None, warnings)))
 
 
-def _repetition_warning(name: str, values: np.ndarray) -> str:
+def _repetition_warning(name: str, values: np.ndarray, min_distinct_share: float) -> str:
     """Return a warning if the values of a column repeat, else an empty string."""
     distinct = len(np.unique(values))
-    if distinct >= MIN_DISTINCT_SHARE * len(values):
+    if distinct >= min_distinct_share * len(values):
         return ""
     return (
         f"column {name!r} has {distinct} distinct values in {len(values)} rows: it is discrete or "

@@ -3,7 +3,7 @@
 They take the standardised encoded columns. Like the network they are measured on the hold-out rows, with
 the same decision threshold. An MLP is fitted on the fit rows of the network and stopped early by its
 validation rows. The others need no validation rows and are fitted on both. Nothing is tuned: the
-parameters are scikit-learn's defaults, except for the sizes in this module.
+parameters are scikit-learn's defaults, except for the sizes in ``BaselineThresholds``.
 """
 
 from __future__ import annotations
@@ -25,13 +25,8 @@ from kan_engine.data.labels import Label
 from service.schemas.baselines import BaselineName, MlpBaseline, compute_hidden_layers, make_baseline_name
 from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
 from worker.evaluation.mlp import Mlp, MlpRows, fit_mlp
+from worker.evaluation.thresholds import DEFAULT_BASELINES, BaselineThresholds
 from worker.results.records import FittedBaseline
-
-VALIDATION_DIVISOR = 5  # one in so many rows validates an MLP if the caller does not say which
-BOOSTING_ROUNDS = 300
-BOOSTING_STEP = 25  # rounds between two calls of should_stop
-# Values below which one thread is faster: on a busy machine threads wait for each other
-MAX_SINGLE_THREAD_VALUES = 200_000
 
 ShouldStop = Callable[[], bool]
 
@@ -57,6 +52,7 @@ def run_baselines(
     decision_weights: Sequence[float] | None = None,
     seed: int = 0,
     should_stop: ShouldStop = lambda: False,
+    thresholds: BaselineThresholds = DEFAULT_BASELINES,
 ) -> dict[str, FittedBaseline]:
     """Fit baselines on ``train`` and measure them on ``test``; return them by name.
 
@@ -73,6 +69,7 @@ def run_baselines(
         seed: Seed of the MLP's weights and batches, and of the validation rows of boosting.
         should_stop: Called between the steps of a fit. Once it returns true, unfinished baselines are left
             out. The linear model is always fitted: it takes moments and is the minimum for a comparison.
+        thresholds: Sizes of the baselines.
     """
     inputs = _StandardScaler.fit(train.x)
     targets = (
@@ -89,10 +86,10 @@ def run_baselines(
         elif should_stop():
             break
         elif baseline == "boosting":
-            model = _fit_boosting(learnt, classes is not None, seed, should_stop)
+            model = _fit_boosting(learnt, classes is not None, seed, should_stop, thresholds)
         else:
             hidden = compute_hidden_layers(baseline, train.x.shape[1], _output_count(classes), matched)
-            model = _fit_mlp(hidden, learnt, fit_count, classes, seed, should_stop)
+            model = _fit_mlp(hidden, learnt, fit_count, classes, seed, should_stop, thresholds)
         if model is None:
             break
         seconds = time.perf_counter() - started
@@ -124,18 +121,27 @@ def _fit_mlp(
     classes: Sequence[Label] | None,
     seed: int,
     should_stop: ShouldStop,
+    thresholds: BaselineThresholds,
 ) -> _MlpEstimator | None:
     """Fit an MLP with these inner layers, stopped early by its validation rows; None if interrupted."""
     weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
     order = np.arange(len(rows.y)) if fit_count else np.random.default_rng(seed).permutation(len(rows.y))
-    parted = fit_count or len(order) - max(1, len(order) // VALIDATION_DIVISOR)
+    parted = fit_count or len(order) - max(1, len(order) // thresholds.validation_divisor)
     fit, judging = (
         MlpRows(rows.x[part], rows.y[part], weight[part]) for part in (order[:parted], order[parted:])
     )
     if not (fit.weight.any() and judging.weight.any()):
         fit = judging = MlpRows(rows.x, rows.y, weight)
     count = None if classes is None else len(classes)
-    mlp = fit_mlp(hidden, fit, judging, classes=count, seed=seed, should_stop=should_stop)
+    mlp = fit_mlp(
+        hidden,
+        fit,
+        judging,
+        classes=count,
+        seed=seed,
+        should_stop=should_stop,
+        thresholds=thresholds.mlp,
+    )
     return None if mlp is None else _MlpEstimator(mlp, hidden, count)
 
 
@@ -165,21 +171,23 @@ class _MlpEstimator:
         return probabilities
 
 
-def _fit_boosting(rows: BaselineRows, classify: bool, seed: int, should_stop: ShouldStop) -> Any:
+def _fit_boosting(
+    rows: BaselineRows, classify: bool, seed: int, should_stop: ShouldStop, thresholds: BaselineThresholds
+) -> Any:
     """Fit histogram gradient boosting in steps of a few rounds, since scikit-learn cannot be interrupted.
 
     Returns None if ``should_stop`` interrupted the fit.
     """
     kind = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
-    model = kind(max_iter=BOOSTING_STEP, warm_start=True, random_state=seed)
+    model = kind(max_iter=thresholds.boosting_step, warm_start=True, random_state=seed)
     while True:
         if should_stop():
             return None
-        with threadpool_limits(1 if rows.x.size < MAX_SINGLE_THREAD_VALUES else None):
+        with threadpool_limits(1 if rows.x.size < thresholds.max_single_thread_values else None):
             model.fit(rows.x, rows.y, sample_weight=rows.weight)
-        if model.n_iter_ < model.max_iter or model.max_iter >= BOOSTING_ROUNDS:
+        if model.n_iter_ < model.max_iter or model.max_iter >= thresholds.boosting_rounds:
             return model
-        model.max_iter += BOOSTING_STEP
+        model.max_iter += thresholds.boosting_step
 
 
 def _compute_metrics(

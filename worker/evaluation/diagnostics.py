@@ -10,13 +10,8 @@ from sklearn import metrics
 
 from kan_engine import LabelledRows, Predictor, choose_classes
 from kan_engine.data.labels import class_name
+from worker.evaluation.thresholds import DEFAULT_DIAGNOSTICS, DiagnosticThresholds
 
-MAX_PARITY_ROWS = 2_000  # rows of the parity plot of a regression
-MAX_CLASSIFIER_ROWS = 100_000  # rows counted for a classifier
-MAX_CONFUSION_CLASSES = 40  # classes with their own row in the confusion matrix; the others share one
-MAX_ROC_CURVES = 20  # classes with an ROC curve, the most frequent
-MAX_CURVE_POINTS = 200
-RELIABILITY_BINS = 10
 OTHER_CLASSES = "all other classes"
 
 
@@ -77,17 +72,23 @@ class ReliabilityCurve:
     count: Sequence[int]
 
 
-def compute_diagnostics(predictor: Predictor, part: LabelledRows, seed: int) -> Diagnostics:
+def compute_diagnostics(
+    predictor: Predictor,
+    part: LabelledRows,
+    seed: int,
+    thresholds: DiagnosticThresholds = DEFAULT_DIAGNOSTICS,
+) -> Diagnostics:
     """Compute the diagnostic curves of a model.
 
     Args:
         predictor: The model.
         part: Rows with the true values.
         seed: Seed of the sample if there are too many rows.
+        thresholds: Sizes of the curves.
     """
     if predictor.classes is None:
-        return _regression_diagnostics(predictor, part.sample(MAX_PARITY_ROWS, seed))
-    return _classifier_diagnostics(predictor, part.sample(MAX_CLASSIFIER_ROWS, seed))
+        return _regression_diagnostics(predictor, part.sample(thresholds.max_parity_rows, seed))
+    return _classifier_diagnostics(predictor, part.sample(thresholds.max_classifier_rows, seed), thresholds)
 
 
 def _regression_diagnostics(predictor: Predictor, part: LabelledRows) -> Diagnostics:
@@ -95,31 +96,33 @@ def _regression_diagnostics(predictor: Predictor, part: LabelledRows) -> Diagnos
     return Diagnostics(rows=len(part), parity=ParityPlot(true=true.tolist(), predicted=predicted.tolist()))
 
 
-def _classifier_diagnostics(predictor: Predictor, part: LabelledRows) -> Diagnostics:
+def _classifier_diagnostics(
+    predictor: Predictor, part: LabelledRows, thresholds: DiagnosticThresholds
+) -> Diagnostics:
     names = [class_name(label) for label in predictor.classes or ()]
     probabilities, true = predictor.probabilities(part.x), part.classes
     defined = np.isfinite(probabilities).all(1)
     probabilities, true = probabilities[defined], true[defined]
     decided = choose_classes(probabilities, predictor.decision_weights)
     frequent = np.argsort(-np.bincount(true, minlength=len(names)), kind="stable")
-    curves = [1] if len(names) == 2 else sorted(frequent[:MAX_ROC_CURVES].tolist())
+    curves = [1] if len(names) == 2 else sorted(frequent[: thresholds.max_roc_curves].tolist())
     return Diagnostics(
         rows=len(true),
-        confusion=_confusion_matrix(true, decided, names, frequent),
+        confusion=_confusion_matrix(true, decided, names, frequent[: thresholds.max_confusion_classes]),
         roc=[
             curve
             for c in curves
-            if (curve := _roc_curve(names[c], true == c, probabilities[:, c])) is not None
+            if (curve := _roc_curve(names[c], true == c, probabilities[:, c], thresholds)) is not None
         ],
-        reliability=_reliability_curve(true, probabilities, names),
+        reliability=_reliability_curve(true, probabilities, names, thresholds.reliability_bins),
     )
 
 
 def _confusion_matrix(
     true: np.ndarray, decided: np.ndarray, names: list[str], frequent: np.ndarray
 ) -> ConfusionMatrix:
-    own = sorted(frequent[:MAX_CONFUSION_CLASSES].tolist())
-    shown = [names[c] for c in own] + ([OTHER_CLASSES] if len(names) > MAX_CONFUSION_CLASSES else [])
+    own = sorted(frequent.tolist())
+    shown = [names[c] for c in own] + ([OTHER_CLASSES] if len(names) > len(own) else [])
     places = np.full(len(names), len(own))
     places[own] = np.arange(len(own))
     counts = np.zeros((len(shown), len(shown)), dtype=int)
@@ -127,13 +130,16 @@ def _confusion_matrix(
     return ConfusionMatrix(classes=shown, counts=counts.tolist())
 
 
-def _roc_curve(name: str, is_class: np.ndarray, score: np.ndarray) -> RocCurve | None:
+def _roc_curve(
+    name: str, is_class: np.ndarray, score: np.ndarray, thresholds: DiagnosticThresholds
+) -> RocCurve | None:
     """Return the ROC curve of a class, thinned; None if all rows are on one side."""
     if is_class.all() or not is_class.any():
         return None
     false, true, _ = metrics.roc_curve(is_class, score)
     auc = float(metrics.auc(false, true))
-    kept = np.unique(np.linspace(0, len(false) - 1, min(MAX_CURVE_POINTS, len(false))).round().astype(int))
+    points = min(thresholds.max_curve_points, len(false))
+    kept = np.unique(np.linspace(0, len(false) - 1, points).round().astype(int))
     return RocCurve(
         class_=name,
         auc=auc,
@@ -142,8 +148,10 @@ def _roc_curve(name: str, is_class: np.ndarray, score: np.ndarray) -> RocCurve |
     )
 
 
-def _reliability_curve(true: np.ndarray, probabilities: np.ndarray, names: list[str]) -> ReliabilityCurve:
-    """Compare predicted probabilities with observed frequencies in ten bins of equal width.
+def _reliability_curve(
+    true: np.ndarray, probabilities: np.ndarray, names: list[str], count: int
+) -> ReliabilityCurve:
+    """Compare predicted probabilities with observed frequencies in ``count`` bins of equal width.
 
     For two classes these are the probabilities of the second class, for more those of all classes together.
     """
@@ -151,8 +159,8 @@ def _reliability_curve(true: np.ndarray, probabilities: np.ndarray, names: list[
         told, came = probabilities[:, 1], true == 1
     else:
         told, came = probabilities.ravel(), (true[:, None] == np.arange(len(names))).ravel()
-    bins = np.minimum((told * RELIABILITY_BINS).astype(int), RELIABILITY_BINS - 1)
-    found = [(told[bins == place], came[bins == place]) for place in range(RELIABILITY_BINS)]
+    bins = np.minimum((told * count).astype(int), count - 1)
+    found = [(told[bins == place], came[bins == place]) for place in range(count)]
     return ReliabilityCurve(
         class_=names[1] if len(names) == 2 else None,
         mean_probability=[float(p.mean()) if len(p) else None for p, _ in found],

@@ -10,24 +10,13 @@ from scipy.spatial.distance import cdist
 
 from kan_engine.density.weighted_values import effective_sample_size
 from worker.data.density_rows import DensityRows, mean_or_none
+from worker.evaluation.thresholds import DEFAULT_KERNEL, KernelThresholds
 from worker.results.records import FittedBaseline
 
-BANDWIDTH_FACTORS = (
-    0.1,
-    0.15,
-    0.22,
-    0.33,
-    0.5,
-    0.7,
-    1.0,
-    1.4,
-)  # multiples of Scott's bandwidth to choose from
-MAX_BANDWIDTH_ROWS = 2_000  # rows that choose the bandwidth, by leave-one-out cross-validation
-BLOCK_DISTANCES = 4_000_000  # distances computed at a time
-MAX_ROWS = 20_000  # training rows, and hold-out rows, drawn at random
 
-
-def fit_kernel_baseline(rows: DensityRows, seed: int) -> dict[str, FittedBaseline]:
+def fit_kernel_baseline(
+    rows: DensityRows, seed: int, thresholds: KernelThresholds = DEFAULT_KERNEL
+) -> dict[str, FittedBaseline]:
     """Fit the kernel estimate and measure it like the other baselines.
 
     The metric is the mean log-likelihood of the hold-out rows. The bandwidth is the multiple of Scott's rule
@@ -36,9 +25,9 @@ def fit_kernel_baseline(rows: DensityRows, seed: int) -> dict[str, FittedBaselin
     """
     started = time.perf_counter()
     rng = np.random.default_rng(seed)
-    some = rng.permutation(len(rows.training))[:MAX_ROWS]
-    test = rows.test[rng.permutation(len(rows.test))[:MAX_ROWS]]
-    kernel = KernelDensity.fit(rows.training[some], rows.weights[some])
+    some = rng.permutation(len(rows.training))[: thresholds.max_rows]
+    test = rows.test[rng.permutation(len(rows.test))[: thresholds.max_rows]]
+    kernel = KernelDensity.fit(rows.training[some], rows.weights[some], thresholds)
     seconds = time.perf_counter() - started
     metrics = {"mean_log_likelihood": mean_or_none(kernel.log_density(test))}
     return {"kernel": FittedBaseline(metrics=metrics, seconds=round(seconds, 3), parameters=1)}
@@ -51,35 +40,41 @@ class KernelDensity:
         whitened: Rows [n, d], scaled so that the kernel is the standard normal density.
         weights: Weights of the rows [n], with the sum 1.
         root: Matrix [d, d] that scales rows so.
+        block_distances: Distances computed at a time.
     """
 
-    def __init__(self, whitened: np.ndarray, weights: np.ndarray, root: np.ndarray) -> None:
+    def __init__(
+        self, whitened: np.ndarray, weights: np.ndarray, root: np.ndarray, block_distances: int
+    ) -> None:
         self._whitened, self._log_weights, self._root = whitened, np.log(weights), root
+        self._block_distances = block_distances
 
     @staticmethod
-    def fit(x: np.ndarray, weights: np.ndarray) -> KernelDensity:
+    def fit(
+        x: np.ndarray, weights: np.ndarray, thresholds: KernelThresholds = DEFAULT_KERNEL
+    ) -> KernelDensity:
         """Fit the estimate with the bandwidth of the highest leave-one-out likelihood."""
         w = weights / weights.sum()
         covariance = np.atleast_2d(np.cov(x.T, aweights=w))
         covariance = covariance + 1e-12 * np.trace(covariance) * np.eye(len(covariance))
         root = np.linalg.inv(np.linalg.cholesky(covariance)).T
         scott = effective_sample_size(w) ** (-1 / (x.shape[1] + 4))
-        some = slice(0, MAX_BANDWIDTH_ROWS)
+        some = slice(0, thresholds.max_bandwidth_rows)
         own, rest = x[some] @ root, w[some] / w[some].sum()
         shrink = (len(own) / len(x)) ** (-1 / (x.shape[1] + 4))  # fewer rows need a wider kernel
         best = max(
-            BANDWIDTH_FACTORS,
+            thresholds.bandwidth_factors,
             key=lambda factor: _leave_one_out_likelihood(
                 own / (factor * scott * shrink), rest, factor * scott
             ),
         )
         scaled = root / (best * scott)
-        return KernelDensity(x @ scaled, w, scaled)
+        return KernelDensity(x @ scaled, w, scaled, thresholds.block_distances)
 
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """Return the logarithm of the estimate at rows [n]."""
         found = np.empty(len(x))
-        at_once = max(1, BLOCK_DISTANCES // len(self._whitened))
+        at_once = max(1, self._block_distances // len(self._whitened))
         constant = np.log(abs(np.linalg.det(self._root))) - 0.5 * x.shape[1] * np.log(2 * np.pi)
         for start in range(0, len(x), at_once):
             part = x[start : start + at_once] @ self._root

@@ -17,18 +17,7 @@ from torch import Tensor, nn
 
 from kan_engine import LBFGS
 from service.schemas.baselines import count_parameters
-
-# L-BFGS up to these: parameters times rows, and parameters
-MAX_LBFGS_WORK, MAX_LBFGS_PARAMETERS = 5_000_000, 20_000
-# Steps of L-BFGS: at most, and without a lower validation loss
-LBFGS_STEPS, LBFGS_PATIENCE_STEPS = 2_000, 200
-VALIDATION_PERIOD_STEPS = 5  # steps of L-BFGS between two validations
-# Factors by which the loss has to fall to reset the patience: L-BFGS, Adam
-LBFGS_GAIN, ADAM_GAIN = 0.99, 0.999
-# Of Adam: each learning rate until the loss stops falling
-BATCH_ROWS, LEARNING_RATES = 256, (5e-3, 1e-3, 2e-4)
-MAX_EPOCHS, PATIENCE_EPOCHS = 200, 10
-PREDICTION_BATCH_ROWS = 4_096  # rows per forward pass
+from worker.evaluation.thresholds import DEFAULT_MLP, MlpThresholds
 
 ShouldStop = Callable[[], bool]
 Loss = Callable[[Tensor, Tensor], Tensor]  # of outputs [n, outputs] and targets [n], for every row
@@ -56,10 +45,11 @@ class MlpRows:
 
 @dataclass(frozen=True)
 class Mlp:
-    """A trained network, and the number of its outputs."""
+    """A trained network, the number of its outputs, and the rows of a forward pass."""
 
     network: nn.Sequential
     width: int
+    batch_rows: int
 
     @property
     def parameter_count(self) -> int:
@@ -69,10 +59,8 @@ class Mlp:
     @torch.inference_mode()
     def evaluate(self, x: np.ndarray) -> np.ndarray:
         """Evaluate the network [n, outputs]: numbers, or the logits of classes."""
-        parts = [
-            _to_tensor(x[start : start + PREDICTION_BATCH_ROWS], self._dtype)
-            for start in _batch_starts(len(x))
-        ]
+        starts = range(0, len(x), self.batch_rows)
+        parts = [_to_tensor(x[start : start + self.batch_rows], self._dtype) for start in starts]
         return np.concatenate([np.zeros((0, self.width)), *(self.network(part).numpy() for part in parts)])
 
     @property
@@ -88,6 +76,7 @@ def fit_mlp(
     classes: int | None,
     seed: int,
     should_stop: ShouldStop = lambda: False,
+    thresholds: MlpThresholds = DEFAULT_MLP,
 ) -> Mlp | None:
     """Train an MLP and keep the weights with the lowest validation loss; None if it was interrupted.
 
@@ -98,6 +87,7 @@ def fit_mlp(
         classes: Number of classes; None for a regression.
         seed: Seed of the initial weights and the batches.
         should_stop: Called between steps; true interrupts the training.
+        thresholds: Choice of the optimizer, and when it stops.
     """
     outputs = 1 if classes is None or classes == 2 else classes
     generator = torch.Generator().manual_seed(seed)
@@ -106,19 +96,19 @@ def fit_mlp(
         _half_squared_error if classes is None else _binary_cross_entropy if classes == 2 else _cross_entropy
     )
     size = count_parameters(hidden, rows.x.shape[1], outputs)
-    if size * len(rows) <= MAX_LBFGS_WORK and size <= MAX_LBFGS_PARAMETERS:
+    if size * len(rows) <= thresholds.max_lbfgs_work and size <= thresholds.max_lbfgs_parameters:
         network = _make_network(width, nn.SiLU, generator)
-        best = _BestWeights(network, LBFGS_GAIN)
-        steps = _train_lbfgs(network, rows, judging, loss, best)
+        best = _BestWeights(network, thresholds.lbfgs_gain)
+        steps = _train_lbfgs(network, rows, judging, loss, best, thresholds)
     else:
         network = _make_network(width, nn.ReLU, generator).float()
-        best = _BestWeights(network, ADAM_GAIN)
-        steps = _train_adam(network, rows, judging, loss, best, generator)
+        best = _BestWeights(network, thresholds.adam_gain)
+        steps = _train_adam(network, rows, judging, loss, best, generator, thresholds)
     for _ in steps:
         if should_stop():
             return None
     best.restore_()
-    return Mlp(network, outputs)
+    return Mlp(network, outputs, thresholds.prediction_batch_rows)
 
 
 def _make_network(
@@ -139,20 +129,24 @@ def _make_network(
 
 
 def _train_lbfgs(
-    network: nn.Sequential, rows: MlpRows, judging: MlpRows, loss: Loss, best: _BestWeights
+    network: nn.Sequential,
+    rows: MlpRows,
+    judging: MlpRows,
+    loss: Loss,
+    best: _BestWeights,
+    thresholds: MlpThresholds,
 ) -> Iterator[None]:
     """Train on all rows at once until the validation loss stops falling.
 
     If early stopping ended the training, train once more from the start, for the best number of steps, on
     the validation rows as well.
     """
-    start, liked = _copy_weights(network), 0
-    for step in _run_lbfgs(network, rows, loss, LBFGS_STEPS):
+    start, liked, period = _copy_weights(network), 0, thresholds.validation_period_steps
+    for step in _run_lbfgs(network, rows, loss, thresholds.lbfgs_steps):
         yield
-        if step % VALIDATION_PERIOD_STEPS == 0:
-            is_stale = best.record_loss(
-                _mean_loss(network, judging, loss), LBFGS_PATIENCE_STEPS // VALIDATION_PERIOD_STEPS
-            )
+        if step % period == 0:
+            judged = _mean_loss(network, judging, loss, thresholds.prediction_batch_rows)
+            is_stale = best.record_loss(judged, thresholds.lbfgs_patience_steps // period)
             liked = step if best.is_now else liked
             if is_stale:
                 break
@@ -182,6 +176,7 @@ def _train_adam(
     loss: Loss,
     best: _BestWeights,
     generator: torch.Generator,
+    thresholds: MlpThresholds,
 ) -> Iterator[None]:
     """Train in batches, with one learning rate after the other.
 
@@ -189,15 +184,17 @@ def _train_adam(
     """
     x, y, weight = _to_tensors(rows, torch.float32)
     weight = weight / weight.mean()
-    for rate in LEARNING_RATES:
+    for rate in thresholds.learning_rates:
         optimiser = torch.optim.Adam(network.parameters(), lr=rate)
-        for _ in range(MAX_EPOCHS):
-            for batch in torch.randperm(len(x), generator=generator).split(BATCH_ROWS):  # type: ignore[no-untyped-call]
+        for _ in range(thresholds.max_epochs):
+            order = torch.randperm(len(x), generator=generator)
+            for batch in order.split(thresholds.batch_rows):  # type: ignore[no-untyped-call]
                 optimiser.zero_grad()
                 (loss(network(x[batch]), y[batch]) * weight[batch]).mean().backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
                 yield
-            if best.record_loss(_mean_loss(network, judging, loss), PATIENCE_EPOCHS):
+            judged = _mean_loss(network, judging, loss, thresholds.prediction_batch_rows)
+            if best.record_loss(judged, thresholds.patience_epochs):
                 break
         best.restore_()
 
@@ -248,12 +245,12 @@ def _set_weights_(network: nn.Sequential, weights: Sequence[Tensor]) -> None:
 
 
 @torch.inference_mode()
-def _mean_loss(network: nn.Sequential, rows: MlpRows, loss: Loss) -> float:
+def _mean_loss(network: nn.Sequential, rows: MlpRows, loss: Loss, batch_rows: int) -> float:
     """Return the weighted mean loss over rows."""
     total = 0.0
     dtype = next(network.parameters()).dtype
-    for start in _batch_starts(len(rows)):
-        part = slice(start, start + PREDICTION_BATCH_ROWS)
+    for start in range(0, len(rows), batch_rows):
+        part = slice(start, start + batch_rows)
         x, y, weight = _to_tensors(MlpRows(rows.x[part], rows.y[part], rows.weight[part]), dtype)
         total += float(loss(network(x), y) @ weight)
     return total / float(rows.weight.sum())
@@ -277,7 +274,3 @@ def _to_tensors(rows: MlpRows, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tens
 
 def _to_tensor(values: np.ndarray, dtype: torch.dtype) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, dtype=float)).to(dtype)
-
-
-def _batch_starts(count: int) -> range:
-    return range(0, count, PREDICTION_BATCH_ROWS)

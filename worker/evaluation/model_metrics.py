@@ -14,35 +14,35 @@ from worker.evaluation.metrics import (
     constant_guess_accuracy,
     regression_metrics,
 )
+from worker.evaluation.thresholds import DEFAULT_METRICS, MetricThresholds
 from worker.results.records import DecisionRecord, ModelMeasures
 
-# Training rows for the training metrics: more delay the result and change it little
-MAX_TRAINING_METRIC_ROWS = 100_000
-MAX_RMSE_RATIO = 2.0  # multiple of the validation RMSE above which a hold-out RMSE needs an explanation
-CHANCE_STANDARD_ERRORS = 4.0  # standard errors of the mean square within which a difference counts as chance
-ROUNDING_ERROR = 1e-7  # share of the target's standard deviation below which errors are rounding errors
-MAIN_CAUSE_SHARE = 0.5  # share of the squared error that one cause has to explain
-OUTLIER_RMSE_RATIO = 10.0  # to the RMSE of validation and of all other rows, above which a row is an outlier
 LABEL_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # depend on the decision rule
 
 
-def measure_model(predictor: Predictor, data: PreparedData, decision: Decision | None) -> ModelMeasures:
+def measure_model(
+    predictor: Predictor,
+    data: PreparedData,
+    decision: Decision | None,
+    thresholds: MetricThresholds = DEFAULT_METRICS,
+) -> ModelMeasures:
     """Measure a model.
 
     Args:
         predictor: The model; the residuals of a regression are its validation errors.
         data: Its rows.
         decision: The decision rule of a classifier; None for a regression.
+        thresholds: Decision numbers.
     """
-    return (
-        _measure_regression(predictor, data)
-        if decision is None
-        else _measure_classifier(predictor, data, decision)
-    )
+    training = data.training.sample(thresholds.max_training_rows, 0)
+    if decision is None:
+        return _measure_regression(predictor, data, training, thresholds)
+    return _measure_classifier(predictor, data, training, decision)
 
 
-def _measure_regression(predictor: Predictor, data: PreparedData) -> ModelMeasures:
-    training = data.training.sample(MAX_TRAINING_METRIC_ROWS, 0)
+def _measure_regression(
+    predictor: Predictor, data: PreparedData, training: LabelledRows, thresholds: MetricThresholds
+) -> ModelMeasures:
     predicted, learnt = (_predict_values(predictor, part) for part in (data.test, training))
     truth = data.test.y
     lost = int((~np.isfinite(predicted)).sum())
@@ -51,37 +51,43 @@ def _measure_regression(predictor: Predictor, data: PreparedData) -> ModelMeasur
         training_metrics=regression_metrics(training.y, learnt),
         warnings=[f"the network has no finite prediction for {lost} of {len(predicted)} hold-out rows"]
         if lost
-        else _large_error_warnings(predictor, data, predicted - truth),
+        else _large_error_warnings(predictor, data, predicted - truth, thresholds),
     )
 
 
-def _large_error_warnings(predictor: Predictor, data: PreparedData, errors: np.ndarray) -> list[str]:
+def _large_error_warnings(
+    predictor: Predictor, data: PreparedData, errors: np.ndarray, thresholds: MetricThresholds
+) -> list[str]:
     """Return a warning with a likely cause if the hold-out error is far above the validation error."""
     promised, squares = predictor.residuals**2, errors**2
     if not len(squares) or not len(promised):
         return []
     expected, found = float(promised.mean()), float(squares.mean())
     chance = float(promised.std()) / len(squares) ** 0.5
-    is_expected = found <= MAX_RMSE_RATIO**2 * expected or found <= expected + CHANCE_STANDARD_ERRORS * chance
-    if is_expected or found <= float(data.training.y.var()) * ROUNDING_ERROR**2:
+    is_similar = found <= thresholds.max_rmse_ratio**2 * expected
+    is_expected = is_similar or found <= expected + thresholds.chance_standard_errors * chance
+    if is_expected or found <= float(data.training.y.var()) * thresholds.rounding_error**2:
         return []
     told = (
         f"the RMSE on the hold-out rows, {found**0.5:.4g}, is far above that on validation, "
         f"{expected**0.5:.4g}"
     )
-    return [f"{told}: {_likely_cause(data, squares, expected)}"]
+    return [f"{told}: {_likely_cause(data, squares, expected, thresholds)}"]
 
 
-def _likely_cause(data: PreparedData, squares: np.ndarray, expected: float) -> str:
+def _likely_cause(
+    data: PreparedData, squares: np.ndarray, expected: float, thresholds: MetricThresholds
+) -> str:
     low, high = data.training.x.min(0), data.training.x.max(0)
     outside = ((data.test.x < low) | (data.test.x > high)).any(1)
     worst = int(squares.argmax())
-    decides = squares[worst] > MAIN_CAUSE_SHARE * squares.sum()
-    if not decides and outside.any() and squares[outside].sum() > MAIN_CAUSE_SHARE * squares.sum():
+    most = thresholds.main_cause_share * squares.sum()
+    decides = squares[worst] > most
+    if not decides and outside.any() and squares[outside].sum() > most:
         rest = _describe_rmse(squares[~outside])
         return f"{int(outside.sum())} of {len(squares)} rows lie outside the range of the training rows{rest}"
     usual = max(expected, float(np.delete(squares, worst).mean()) if len(squares) > 1 else 0.0)
-    if decides or squares[worst] > OUTLIER_RMSE_RATIO**2 * usual:
+    if decides or squares[worst] > thresholds.outlier_rmse_ratio**2 * usual:
         number = int(data.numbers[len(data.training) + worst]) + 1
         where = " and lies outside the range of the training rows" if outside[worst] else ""
         rest = _describe_rmse(np.delete(squares, worst))
@@ -97,9 +103,10 @@ def _predict_values(predictor: Predictor, part: LabelledRows) -> np.ndarray:
     return predictor.predict(part.x).astype(float) if len(part) else np.zeros(0)
 
 
-def _measure_classifier(predictor: Predictor, data: PreparedData, decision: Decision) -> ModelMeasures:
+def _measure_classifier(
+    predictor: Predictor, data: PreparedData, training: LabelledRows, decision: Decision
+) -> ModelMeasures:
     classes, weights = data.classes or (), predictor.decision_weights
-    training = data.training.sample(MAX_TRAINING_METRIC_ROWS, 0)
     p, learnt = (_predict_probabilities(predictor, part) for part in (data.test, training))
     truth = data.labels(data.test)
     found, likeliest = (classification_metrics(truth, p, classes, own) for own in (weights, None))

@@ -9,10 +9,7 @@ import numpy as np
 
 from kan_engine import Feature, LabelledRows, Predictor
 from worker.data.preparation import PreparedData
-
-MAX_ROWS, MIN_ROWS = 2_000, 100
-SHUFFLES = 5
-MIN_PROBABILITY = 1e-15  # lower bound of a probability in the log loss, as in scikit-learn
+from worker.evaluation.thresholds import DEFAULT_DIAGNOSTICS, DiagnosticThresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +49,7 @@ def compute_importance(
     features: Sequence[Feature],
     rows_each: int,
     should_stop: Callable[[], bool],
+    thresholds: DiagnosticThresholds = DEFAULT_DIAGNOSTICS,
 ) -> PermutationImportance:
     """Compute the permutation importance of features (Breiman 2001, section 10).
 
@@ -66,10 +64,12 @@ def compute_importance(
         features: Features to compute; the other features that the network uses are left out.
         rows_each: Number of rows that may be predicted per feature.
         should_stop: Once it returns true, the remaining features are left out.
+        thresholds: Number of rows and of shuffles.
     """
-    seed = data.plan.request.seed
-    part = part.sample(min(MAX_ROWS, max(MIN_ROWS, rows_each // SHUFFLES)), seed)
-    usual = _prediction_error(predictor, part.x, part)
+    seed, shuffles = data.plan.request.seed, thresholds.shuffles
+    rows = min(thresholds.max_importance_rows, max(thresholds.min_importance_rows, rows_each // shuffles))
+    part = part.sample(rows, seed)
+    usual = _prediction_error(predictor, part.x, part, thresholds)
     found = [
         FeatureImportance(name=feature.name, mean=0.0, std=0.0)
         for feature in data.encoding.features
@@ -80,8 +80,8 @@ def compute_importance(
             break
         random = np.random.default_rng((seed, number))
         rises = [
-            _shuffle_error(predictor, part, _feature_places(feature, data), random) - usual
-            for _ in range(SHUFFLES)
+            _shuffle_error(predictor, part, _feature_places(feature, data), random, thresholds) - usual
+            for _ in range(shuffles)
         ]
         found.append(
             FeatureImportance(name=feature.name, mean=float(np.mean(rises)), std=float(np.std(rises)))
@@ -90,7 +90,7 @@ def compute_importance(
         metric="rmse" if predictor.classes is None else "log_loss",
         error=usual,
         rows=len(part),
-        shuffles=SHUFFLES,
+        shuffles=shuffles,
         features=sorted(found, key=lambda entry: -np.nan_to_num(entry.mean)),
         left_out=len(data.encoding.features) - len(found),
     )
@@ -102,16 +102,22 @@ def _feature_places(feature: Feature, data: PreparedData) -> list[int]:
 
 
 def _shuffle_error(
-    predictor: Predictor, part: LabelledRows, columns: list[int], random: np.random.Generator
+    predictor: Predictor,
+    part: LabelledRows,
+    columns: list[int],
+    random: np.random.Generator,
+    thresholds: DiagnosticThresholds,
 ) -> float:
     encoded = part.x.copy()
     encoded[:, columns] = part.x[random.permutation(len(part))][:, columns]
-    return _prediction_error(predictor, encoded, part)
+    return _prediction_error(predictor, encoded, part, thresholds)
 
 
-def _prediction_error(predictor: Predictor, encoded: np.ndarray, part: LabelledRows) -> float:
+def _prediction_error(
+    predictor: Predictor, encoded: np.ndarray, part: LabelledRows, thresholds: DiagnosticThresholds
+) -> float:
     if predictor.classes is None:
         return float(np.sqrt(np.mean((predictor.predict(encoded).astype(float) - part.y) ** 2)))
     probabilities = predictor.probabilities(encoded)
     told = probabilities[np.arange(len(part)), part.classes]
-    return float(-np.log(np.clip(told, MIN_PROBABILITY, 1.0)).mean())
+    return float(-np.log(np.clip(told, thresholds.min_probability, 1.0)).mean())

@@ -24,10 +24,28 @@ from worker.execution.outcome import JobProgress, JobStopped
 from worker.jobs.csv_injection import neutralize_formulas
 from worker.jobs.prediction_columns import PredictionColumns
 
-MAX_READ_CELLS, MAX_READ_ROWS = 2**23, 2**16  # read at a time: 64 MB of numbers
-# Activations (edges times rows) between two calls of should_stop: half a second
-MAX_BLOCK_ACTIVATIONS = 2**22
-MAX_BLOCK_ROWS, MIN_BLOCK_ROWS = 50_000, 16
+
+@dataclass(frozen=True, kw_only=True)
+class BatchLimits:
+    """Sizes of the blocks of a batch prediction.
+
+    Attributes:
+        max_read_cells: Cells read at a time: 64 MB of numbers.
+        max_read_rows: Rows read at a time.
+        max_block_activations: Activations (edges times rows) between two calls of ``should_stop``: half a
+            second.
+        max_block_rows: Most rows predicted at a time.
+        min_block_rows: Fewest such rows.
+    """
+
+    max_read_cells: int = 2**23
+    max_read_rows: int = 2**16
+    max_block_activations: int = 2**22
+    max_block_rows: int = 50_000
+    min_block_rows: int = 16
+
+
+DEFAULT_BATCH = BatchLimits()
 
 
 @dataclass(frozen=True)
@@ -44,8 +62,12 @@ class ResultFile:
         return StoredResult(result_sha256=sha256, result_format=self.format, result_name=self.name)
 
 
-def predict_dataset(attempt: Attempt) -> ResultFile:
+def predict_dataset(attempt: Attempt, limits: BatchLimits = DEFAULT_BATCH) -> ResultFile:
     """Predict every row of a dataset.
+
+    Args:
+        attempt: The job.
+        limits: Sizes of the blocks.
 
     Raises:
         NotFound: The model or the dataset was deleted after the job was submitted.
@@ -63,24 +85,31 @@ def predict_dataset(attempt: Attempt) -> ResultFile:
         inputs = table.frame.collect_schema() if request.include_inputs else pl.Schema()
         answers = PredictionColumns(predictor, model.record["outputs"], request.interval, inputs.names())
         frames = register_io_source(
-            lambda *_: _predict_blocks(table, inputs, predictor, answers, attempt),
+            lambda *_: _predict_blocks(table, inputs, predictor, answers, attempt, limits),
             schema={**inputs, **answers.schema},
             validate_schema=True,
         )
         if request.format == "csv":
             neutralize_formulas(frames).sink_csv(file)
         else:
-            frames.sink_parquet(file, row_group_size=_read_batch_rows(len(inputs) + len(answers.schema)))
+            group_rows = _read_batch_rows(len(inputs) + len(answers.schema), limits)
+            frames.sink_parquet(file, row_group_size=group_rows)
     return ResultFile(file, request.format, name)
 
 
 def _predict_blocks(
-    table: StoredTable, inputs: pl.Schema, predictor: Predictor, answers: PredictionColumns, attempt: Attempt
+    table: StoredTable,
+    inputs: pl.Schema,
+    predictor: Predictor,
+    answers: PredictionColumns,
+    attempt: Attempt,
+    limits: BatchLimits,
 ) -> Iterator[pl.DataFrame]:
     """Predict the rows of the file, block by block."""
     features = {feature.name for feature in predictor.encoding.features}
     names = [name for name in table.types if name in inputs or name in features]
-    at_once, block_rows, done = _read_batch_rows(len(names)), _prediction_block_rows(predictor), 0
+    at_once, block_rows = _read_batch_rows(len(names), limits), _prediction_block_rows(predictor, limits)
+    done = 0
     for start in range(0, table.rows, at_once):
         read = table.frame.select(names).slice(start, at_once).collect()
         for block in read.iter_slices(block_rows):
@@ -91,11 +120,11 @@ def _predict_blocks(
             done += block.height
 
 
-def _read_batch_rows(columns: int) -> int:
-    return max(1, min(MAX_READ_ROWS, MAX_READ_CELLS // columns))
+def _read_batch_rows(columns: int, limits: BatchLimits) -> int:
+    return max(1, min(limits.max_read_rows, limits.max_read_cells // columns))
 
 
-def _prediction_block_rows(predictor: Predictor) -> int:
+def _prediction_block_rows(predictor: Predictor, limits: BatchLimits) -> int:
     width = len(predictor.encoding.names) + len(predictor.classes or ())
-    rows = MAX_BLOCK_ACTIVATIONS // max(predictor.network.edge_count, width)
-    return max(MIN_BLOCK_ROWS, min(MAX_BLOCK_ROWS, rows))
+    rows = limits.max_block_activations // max(predictor.network.edge_count, width)
+    return max(limits.min_block_rows, min(limits.max_block_rows, rows))

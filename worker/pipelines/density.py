@@ -18,8 +18,10 @@ from service.storage.stored_table import StoredTable
 from worker.data.density_rows import DensityRows, mean_or_none, read_density_rows
 from worker.evaluation.kernel_density import fit_kernel_baseline
 from worker.evaluation.metrics import Metrics
+from worker.evaluation.thresholds import MetricThresholds
 from worker.execution.outcome import Outcome
 from worker.execution.stage_timer import StageTimer
+from worker.pipelines.thresholds import DEFAULT_PIPELINE, PipelineThresholds
 from worker.results.density_document import make_density_document
 from worker.results.density_figures import make_density_figures
 from worker.results.formula_member import describe_formula_member
@@ -34,21 +36,26 @@ from worker.results.records import (
 from worker.results.serialization import to_json
 from worker.results.symbolic_document import SymbolicDocument, finite_ends
 
-THRESHOLDS = DensityThresholds()  # of all densities of the service
-MAX_TRAINING_METRIC_ROWS = 100_000  # training rows for the training metrics
 LIKELIHOOD_METRIC, LAW_LIKELIHOOD_METRIC = "mean_log_likelihood", "law_mean_log_likelihood"
 
 
-def run_density(table: StoredTable, request: TrainRequest, watch: StageTimer) -> Outcome:
+def run_density(
+    table: StoredTable,
+    request: TrainRequest,
+    watch: StageTimer,
+    thresholds: PipelineThresholds = DEFAULT_PIPELINE,
+) -> Outcome:
     """Fit a density to one or two columns, recognise its law, and measure both and a kernel estimate.
 
     Raises:
         InvalidData: There are too few rows, or a column is constant over the training rows.
     """
     with watch.stage("prepare", 0.0, "reading the table"):
-        rows = read_density_rows(table, request, THRESHOLDS)
+        rows = read_density_rows(table, request, thresholds.min_distinct_share, thresholds.density)
     with watch.stage("train", 0.05, "fitting the density"):
-        densities = fit_densities(rows.training, rows.weights, _make_config(request), watch.should_stop)
+        densities = fit_densities(
+            rows.training, rows.weights, _make_config(request, thresholds.density), watch.should_stop
+        )
         found = densities[1]
         predictor = found.to_predictor(rows.encoding, request.goal)
     with watch.stage("symbolic", 0.8, "looking for its law"):
@@ -60,21 +67,22 @@ def run_density(table: StoredTable, request: TrainRequest, watch: StageTimer) ->
                 rows.weights,
                 densities,
                 seed=request.seed,
-                thresholds=THRESHOLDS,
+                thresholds=thresholds.density,
                 should_stop=watch.should_stop,
             )
     law = verdict.accepted[0] if verdict.accepted else None
     with watch.stage("evaluate", 0.88, "measuring on the hold-out rows"):
-        record = _make_record(rows, predictor, found, verdict, request)
+        record = _make_record(rows, predictor, found, verdict, request, thresholds.metrics)
         symbolic = make_density_document(verdict.accepted, rows, request.goal)
         members = _make_members(predictor, symbolic, record.measures.metrics, rows)
     with watch.stage("figures", 0.92, "drawing the density"):
-        figures = make_density_figures(predictor, rows, law)
+        figures = make_density_figures(predictor, rows, law, thresholds.density_figures)
         picture = describe_edges(
             predictor.network, found.inputs, rows.encoding, rows.training, [request.goal], watch.should_stop
         )
     with watch.stage("baselines", 0.95, "fitting the kernel estimate"):
-        baselines = fit_kernel_baseline(rows, request.seed) if request.baselines else {}
+        kernel = thresholds.baselines.kernel
+        baselines = fit_kernel_baseline(rows, request.seed, kernel) if request.baselines else {}
     return Outcome(
         artifact=save(predictor),
         record=replace(record, members=members, baselines=baselines, timings=watch.seconds),
@@ -86,23 +94,29 @@ def run_density(table: StoredTable, request: TrainRequest, watch: StageTimer) ->
     )
 
 
-def _make_config(request: TrainRequest) -> DensityConfig:
+def _make_config(request: TrainRequest, thresholds: DensityThresholds) -> DensityConfig:
     network = request.network
     return DensityConfig(
         grid_size=None if network.grid == "auto" else network.grid,
         order=network.order,
         seed=request.seed,
         nodes=None if network.hidden == "auto" else sum(network.hidden),
-        thresholds=THRESHOLDS,
+        thresholds=thresholds,
     )
 
 
 def _make_record(
-    rows: DensityRows, predictor: Predictor, found: Density, verdict: RecognitionResult, request: TrainRequest
+    rows: DensityRows,
+    predictor: Predictor,
+    found: Density,
+    verdict: RecognitionResult,
+    request: TrainRequest,
+    thresholds: MetricThresholds,
 ) -> ModelRecord:
     """Return the record of a density."""
     law = verdict.accepted[0] if verdict.accepted else None
-    told = rows.training[np.random.default_rng(0).permutation(len(rows.training))[:MAX_TRAINING_METRIC_ROWS]]
+    order = np.random.default_rng(0).permutation(len(rows.training))
+    told = rows.training[order[: thresholds.max_training_rows]]
     metrics = _compute_metrics(predictor, law, rows.test)
     lost = int((predictor.predict(rows.test) <= 0).sum()) if len(rows.test) else 0
     warnings = [*rows.warnings, *([verdict.refused] if verdict.refused else [])]

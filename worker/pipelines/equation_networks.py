@@ -21,17 +21,11 @@ from kan_engine import (
 from service.schemas.equations import SolveRequest
 from worker.execution.attempt import Attempt
 from worker.execution.outcome import JobProgress
+from worker.pipelines.thresholds import EquationJobThresholds
 from worker.results.records import ErrorPoint
 
 if TYPE_CHECKING:
     from kan_engine.differential.solution import Violation
-    from kan_engine.differential.thresholds import DistillationThresholds
-
-MIN_PRODUCT_PRECISION = 1e-13  # smallest relative error up to which products may be left out
-TRAINING_START, TRAINING_END = 0.5, 0.95  # progress of the job at the start and the end of the training
-MAX_VIOLATION = 1e-3  # relative violation of an equation above which a warning says that it is not solved
-# A warning needs a violation by the network above both: this, and times the solution's
-MIN_REPORTED_VIOLATION, MAX_VIOLATION_RATIO = 1e-4, 10.0
 
 
 @dataclass(frozen=True)
@@ -55,19 +49,23 @@ class ServedNetwork:
     warnings: list[str]
 
 
-def convert_solution(solution: Solution, history: Sequence[ErrorPoint]) -> ServedNetwork:
+def convert_solution(
+    solution: Solution, history: Sequence[ErrorPoint], thresholds: EquationJobThresholds
+) -> ServedNetwork:
     """Convert the solution to a network."""
     equations, conditions = solution.violations
     count = len(solution.problem.unknowns)
     return ServedNetwork(
-        network=build_spline_network(solution.spline, max(MIN_PRODUCT_PRECISION, solution.error / 10)),
+        network=build_spline_network(
+            solution.spline, max(thresholds.min_product_precision, solution.error / 10)
+        ),
         outputs=TargetScaler("identity", np.zeros(count), np.ones(count)),
         equations=equations,
         conditions=conditions,
         error=solution.error,
         optimizer="gauss_newton",
         history=history,
-        warnings=_solution_warnings(solution),
+        warnings=_solution_warnings(solution, thresholds),
     )
 
 
@@ -75,20 +73,21 @@ def train_on_solution(
     request: SolveRequest,
     hidden: list[int],
     solution: Solution,
-    thresholds: DistillationThresholds,
     attempt: Attempt,
+    thresholds: EquationJobThresholds,
 ) -> ServedNetwork:
     """Train a network with the inner layers ``hidden`` on the solution."""
     shape = DistillationPlan.from_problem(
-        solution.problem, **request.shape_arguments(hidden), thresholds=thresholds
+        solution.problem, **request.shape_arguments(hidden), thresholds=thresholds.equations.distillation
     )
     told = f"training a network of shape {list(shape.width)}"
-    attempt.report(JobProgress("train", TRAINING_START, told))
+    start, end = thresholds.training_start, thresholds.training_end
+    attempt.report(JobProgress("train", start, told))
     history = list[ErrorPoint]()
     for found in distill(solution, shape, steps=request.steps, should_stop=attempt.should_stop):
         best, grid = found, found.network.stack[0].grid_size
         history.append(ErrorPoint(step=len(history) + 1, grid=grid, error=found.distance))
-        done = TRAINING_START + (TRAINING_END - TRAINING_START) * len(history) / len(shape.grids)
+        done = start + (end - start) * len(history) / len(shape.grids)
         message = f"{told}: on {grid} intervals, error {found.distance:.1e}"
         attempt.report(JobProgress("train", done, message, found.distance))
     equations, conditions = best.violations
@@ -100,7 +99,7 @@ def train_on_solution(
         error=best.distance + solution.error,
         optimizer=shape.method,
         history=history,
-        warnings=[*_solution_warnings(solution), *_network_warnings(best)],
+        warnings=[*_solution_warnings(solution, thresholds), *_network_warnings(best, thresholds)],
     )
 
 
@@ -109,9 +108,9 @@ def largest_violation(violations: tuple[Sequence[Violation], Sequence[Violation]
     return max(each.relative for each in chain(*violations))
 
 
-def _solution_warnings(solution: Solution) -> list[str]:
+def _solution_warnings(solution: Solution, thresholds: EquationJobThresholds) -> list[str]:
     violation = largest_violation(solution.violations)
-    if violation < MAX_VIOLATION:
+    if violation < thresholds.max_violation:
         return []
     return [
         f"equations or conditions are violated by {violation:.1e} relative to their terms: they contradict "
@@ -119,9 +118,9 @@ def _solution_warnings(solution: Solution) -> list[str]:
     ]
 
 
-def _network_warnings(found: DistilledNetwork) -> list[str]:
+def _network_warnings(found: DistilledNetwork, thresholds: EquationJobThresholds) -> list[str]:
     mine, its = largest_violation(found.violations), largest_violation(found.solution.violations)
-    if mine < max(MIN_REPORTED_VIOLATION, MAX_VIOLATION_RATIO * its):
+    if mine < max(thresholds.min_reported_violation, thresholds.max_violation_ratio * its):
         return []
     width = list(found.network.config.width)
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -32,7 +32,6 @@ from kan_engine import (
     solve_adaptively,
 )
 from kan_engine.assessment.formula_report import rate_formulas
-from kan_engine.differential.thresholds import EquationThresholds
 from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.errors import NoSolution
 from kan_engine.search.callbacks import Callbacks
@@ -48,6 +47,7 @@ from worker.pipelines.equation_networks import (
     largest_violation,
     train_on_solution,
 )
+from worker.pipelines.thresholds import DEFAULT_EQUATION_JOB, EquationJobThresholds
 from worker.results.formula_member import describe_formula_member
 from worker.results.model_storage import store_model
 from worker.results.records import (
@@ -65,14 +65,10 @@ from worker.results.solution_figures import EvaluateSolution, make_solution_figu
 from worker.results.symbolic_document import SymbolicDocument, make_symbolic_document
 
 if TYPE_CHECKING:
-    from kan_engine.differential.solution import Violation
+    from kan_engine.differential.thresholds import EquationThresholds, SolutionLawThresholds
+from kan_engine.differential.solution import Violation
 
 TASK = "equation"
-THRESHOLDS = EquationThresholds()  # of all equations of the service
-SOLVED_PROGRESS = 0.7  # progress of the job once the functions are found
-# The same if a network is trained on them; then also the share of the time to solve
-SOLVED_PROGRESS_BEFORE_TRAINING = 0.4
-COMPARISON_POINTS = 1000  # points at which formulas are compared with the functions
 NORMAL_95 = 1.959964  # half-width of a 95 % confidence interval, in standard errors
 
 MeasurementsByUnknown = dict[int, Measurements]
@@ -100,8 +96,14 @@ class _SolveResult:
         )
 
 
-def solve_equations(attempt: Attempt) -> _SolveResult:
+def solve_equations(
+    attempt: Attempt, thresholds: EquationJobThresholds = DEFAULT_EQUATION_JOB
+) -> _SolveResult:
     """Solve the equations, search for a law, and measure how well the equations are satisfied.
+
+    Args:
+        attempt: The job.
+        thresholds: Decision numbers.
 
     Raises:
         NoSolution: No solution was found, or it cannot be continued.
@@ -111,32 +113,38 @@ def solve_equations(attempt: Attempt) -> _SolveResult:
     assert isinstance(request, SolveRequest)  # noqa: S101 - this is its kind
     started = time.monotonic()
     hidden, measured = request.hidden, _read_measurements(request, attempt)
-    solving, should_stop = SOLVED_PROGRESS, attempt.should_stop
+    solving, should_stop = thresholds.solved_progress, attempt.should_stop
     if hidden is not None:
-        solving, should_stop = SOLVED_PROGRESS_BEFORE_TRAINING, _make_solve_deadline(attempt)
-    solution, history = _find_solution(request, measured, attempt.report, solving, should_stop)
+        solving = thresholds.solved_progress_before_training
+        should_stop = _make_solve_deadline(attempt, solving)
+    solution, history = _find_solution(
+        request, measured, attempt.report, solving, should_stop, thresholds.equations
+    )
     cut_by = "solve" if should_stop() else None
     timings = {"solve": round(time.monotonic() - started, 3)}
     attempt.report(JobProgress("symbolic", solving, "looking for an exact formula"))
-    symbolic = _find_symbolic(request, solution, should_stop) if request.symbolic and not cut_by else None
+    points = solution.sample_points(thresholds.comparison_points, seed=2)
+    symbolic = None
+    if request.symbolic and not cut_by:
+        symbolic = _find_symbolic(request, solution, points, should_stop, thresholds.equations.laws)
     if request.symbolic and should_stop():
         cut_by = cut_by or "symbolic"
     timings["symbolic"] = round(time.monotonic() - started - timings["solve"], 3)
     if hidden is None:
-        served = convert_solution(solution, history)
+        served = convert_solution(solution, history, thresholds)
     else:
-        served = train_on_solution(request, hidden, solution, THRESHOLDS.distillation, attempt)
+        served = train_on_solution(request, hidden, solution, attempt, thresholds)
         timings["train"] = round(time.monotonic() - started - sum(timings.values()), 3)
         cut_by = cut_by or ("train" if attempt.should_stop() else None)
     predictor = _make_predictor(request, solution, served)
     attempt.report(JobProgress("figures", 0.95, "drawing the network and the solution"))
-    points = np.stack(list(solution.sample_points(COMPARISON_POINTS, seed=2).values()), 1)
+    rows = np.stack(list(points.values()), 1)
     edges = describe_edges(
-        predictor.network, predictor.inputs, predictor.encoding, points, request.unknowns, attempt.should_stop
+        predictor.network, predictor.inputs, predictor.encoding, rows, request.unknowns, attempt.should_stop
     )
     record = replace(
         _make_record(request, solution, predictor, served),
-        members=_make_members(predictor, symbolic, points),
+        members=_make_members(predictor, symbolic, rows),
         timings=timings,
     )
     outcome = Outcome(
@@ -145,7 +153,9 @@ def solve_equations(attempt: Attempt) -> _SolveResult:
         symbolic=symbolic,
         edges=edges,
         task=TASK,
-        figures=make_solution_figures(solution, _make_evaluator(predictor), request.unknowns, measured),
+        figures=make_solution_figures(
+            solution, _make_evaluator(predictor), request.unknowns, measured, thresholds.figures
+        ),
         cut_by=cut_by,
     )
     return _SolveResult(attempt.job_id, request, outcome)
@@ -162,9 +172,9 @@ def _make_evaluator(predictor: Predictor) -> EvaluateSolution:
     return evaluate_grid
 
 
-def _make_solve_deadline(attempt: Attempt) -> Callable[[], bool]:
-    """Return a function that becomes true once the remaining time is needed for training a network."""
-    left = (1 - SOLVED_PROGRESS_BEFORE_TRAINING) * attempt.seconds_left()
+def _make_solve_deadline(attempt: Attempt, share: float) -> Callable[[], bool]:
+    """Return a function that becomes true once this share of the time is used."""
+    left = (1 - share) * attempt.seconds_left()
     return lambda: attempt.should_stop() or attempt.seconds_left() < left
 
 
@@ -174,6 +184,7 @@ def _find_solution(
     report: Callable[[JobProgress], None],
     share: float,
     should_stop: Callable[[], bool],
+    thresholds: EquationThresholds,
 ) -> tuple[Solution, list[ErrorPoint]]:
     """Solve the equations, and return the solution with the history of its error.
 
@@ -181,7 +192,7 @@ def _find_solution(
         share: Progress of the job once the solution is found.
     """
     solution, history = None, list[ErrorPoint]()
-    for reached in _start_solver(request, measured, should_stop):
+    for reached in _start_solver(request, measured, should_stop, thresholds):
         message, error = "continuing the solution from its start", None
         if reached.solution is not None:
             solution, error = reached.solution, largest_violation(reached.solution.violations)
@@ -210,12 +221,15 @@ def _check_values_exist(request: SolveRequest, solution: Solution) -> None:
 
 
 def _start_solver(
-    request: SolveRequest, measured: MeasurementsByUnknown, should_stop: Callable[[], bool]
+    request: SolveRequest,
+    measured: MeasurementsByUnknown,
+    should_stop: Callable[[], bool],
+    thresholds: EquationThresholds,
 ) -> Iterator[SolverProgress]:
     network, is_itself = request.network, request.hidden is None
     order = network.order if is_itself and network.order != "auto" else None
     names = [request.unknowns[place] for place in measured]
-    problem = parse_problem(**request.problem_arguments(names), limits=THRESHOLDS.limits)
+    problem = parse_problem(**request.problem_arguments(names), limits=thresholds.limits)
     if measured:
         return estimate(
             problem,
@@ -223,7 +237,7 @@ def _start_solver(
             list(request.parameters.values()),
             order=order,
             steps=request.steps,
-            thresholds=THRESHOLDS.solver,
+            thresholds=thresholds.solver,
             should_stop=should_stop,
         )
     return solve_adaptively(
@@ -231,7 +245,7 @@ def _start_solver(
         grid=network.grid if is_itself and network.grid != "auto" else None,
         order=order,
         steps=request.steps,
-        thresholds=THRESHOLDS.solver,
+        thresholds=thresholds.solver,
         should_stop=should_stop,
     )
 
@@ -282,22 +296,28 @@ def _make_encoding(solution: Solution) -> Encoding:
 
 
 def _find_symbolic(
-    request: SolveRequest, solution: Solution, should_stop: Callable[[], bool]
+    request: SolveRequest,
+    solution: Solution,
+    points: Mapping[str, np.ndarray],
+    should_stop: Callable[[], bool],
+    thresholds: SolutionLawThresholds,
 ) -> SymbolicDocument | None:
     """Search for laws that satisfy equations and conditions to rounding error; None without laws."""
     laws = find_laws(
         solution,
         should_stop,
         partial(find_exact_law, callbacks=Callbacks(should_stop=should_stop, clock=time.monotonic)),
-        thresholds=THRESHOLDS.laws,
+        thresholds=thresholds,
     )
-    return None if laws is None else _make_symbolic_document(request.unknowns, solution, laws)
+    return None if laws is None else _make_symbolic_document(request.unknowns, solution, points, laws)
 
 
 def _make_symbolic_document(
-    unknowns: Sequence[str], solution: Solution, laws: Sequence[Expression]
+    unknowns: Sequence[str],
+    solution: Solution,
+    points: Mapping[str, np.ndarray],
+    laws: Sequence[Expression],
 ) -> SymbolicDocument | None:
-    points = solution.sample_points(COMPARISON_POINTS, seed=2)
     values = dict(zip(unknowns, solution.values(points), strict=True))
     formulas = {name: [Formula(law, 0.0)] for name, law in zip(unknowns, laws, strict=True)}
     sides = zip(solution.problem.independent, solution.problem.domain, strict=True)

@@ -47,15 +47,12 @@ from kan_engine.search.sparse_additive import add_additive_formulas
 from service.errors import Conflict
 from worker.data.preparation import PreparedData
 from worker.execution.outcome import Outcome, SourceModel
+from worker.pipelines.thresholds import DEFAULT_PIPELINE, PipelineThresholds
 from worker.results.figures import compute_figures
 from worker.results.formula_member import describe_members, measure_answering_member
 from worker.results.model_record import make_record
 from worker.results.records import FittedBaseline, RevisedRecord
 from worker.results.symbolic_document import make_symbolic_document
-
-TRAINING_STEPS = 60  # steps of Levenberg-Marquardt after edges were fixed
-# R² on an edge's activation below which a warning reports the function that replaced it
-MIN_FUNCTION_R2 = 0.9
 
 
 def revise_model(
@@ -63,6 +60,7 @@ def revise_model(
     data: PreparedData,
     config: SearchConfig,
     callbacks: Callbacks,
+    thresholds: PipelineThresholds = DEFAULT_PIPELINE,
 ) -> Outcome:
     """Make the next version of a model, with the same network except for edges fixed to functions.
 
@@ -73,7 +71,7 @@ def revise_model(
     run = SearchContext.create(data, config, callbacks)
     changes, predictor = revises.model.changes, load(revises.artifact)
     if changes.fix:
-        return _fix_functions(revises, predictor, data, run)
+        return _fix_functions(revises, predictor, data, run, thresholds)
     found = SearchResult.from_predictor(predictor)
     if changes.choose is not None:
         found = replace(found, formulas=_reorder_formulas(revises, predictor, run))
@@ -88,7 +86,7 @@ def revise_model(
         formula_of=None if changes.choose is not None else found.formula_of,
     )
     if predictor.classes is None:
-        measures = measure_answering_member(model, data)
+        measures = measure_answering_member(model, data, thresholds.metrics)
         record = replace(
             record,
             metrics=measures.metrics,
@@ -101,7 +99,9 @@ def revise_model(
         symbolic=symbolic,
         edges=revises.model.edges,
         task=data.task,
-        figures=compute_figures(model.answering, data, revises.model.edges, run.should_stop),
+        figures=compute_figures(
+            model.answering, data, revises.model.edges, run.should_stop, thresholds.figures
+        ),
     )
 
 
@@ -161,7 +161,11 @@ def _output_data(
 
 
 def _fix_functions(
-    revises: SourceModel, predictor: Predictor, data: PreparedData, run: SearchContext
+    revises: SourceModel,
+    predictor: Predictor,
+    data: PreparedData,
+    run: SearchContext,
+    thresholds: PipelineThresholds,
 ) -> Outcome:
     """Fix edges to functions, continue the training of the network, and extract its formulas."""
     changes = revises.model.changes
@@ -179,7 +183,7 @@ def _fix_functions(
     config = TrainingConfig(
         loss=data.loss,
         optimizer="levenberg_marquardt",
-        steps=TRAINING_STEPS,
+        steps=thresholds.revision_steps,
         thresholds=run.thresholds.training,
     )
     for _ in train(network, fit, config, validation=validation, should_stop=run.should_stop):
@@ -193,7 +197,14 @@ def _fix_functions(
     report = _report_formulas(found, changed, data, run)
     model = add_formulas(changed, report, data, decision=decision)
     symbolic = make_symbolic_document(report, data.encoding)
-    record = make_record(found, measure_answering_member(model, data), report, data, data.plan.request)
+    record = make_record(
+        found,
+        measure_answering_member(model, data, thresholds.metrics),
+        report,
+        data,
+        data.plan.request,
+        max_history_points=thresholds.max_history_points,
+    )
     picture = describe_edges(
         network,
         inputs,
@@ -206,7 +217,7 @@ def _fix_functions(
         artifact=save(model.predictor),
         record=replace(
             record,
-            warnings=[*record.warnings, *_poor_fit_warnings(r2, functions)],
+            warnings=[*record.warnings, *_poor_fit_warnings(r2, functions, thresholds)],
             baselines={
                 name: FittedBaseline(**told) for name, told in revises.model.record["baselines"].items()
             },
@@ -215,7 +226,7 @@ def _fix_functions(
         symbolic=symbolic,
         edges=picture,
         task=data.task,
-        figures=compute_figures(model.answering, data, picture, run.should_stop),
+        figures=compute_figures(model.answering, data, picture, run.should_stop, thresholds.figures),
     )
 
 
@@ -282,12 +293,14 @@ def _estimate_precision(
 
 
 def _poor_fit_warnings(
-    r2: dict[tuple[int, int, int], float], functions: dict[tuple[int, int, int], str]
+    r2: dict[tuple[int, int, int], float],
+    functions: dict[tuple[int, int, int], str],
+    thresholds: PipelineThresholds,
 ) -> list[str]:
     """Return a warning for each function with a poor fit to the activation that it replaced."""
     return [
         f"{functions[place]} on the edge from {place[1]} to {place[2]} of layer {place[0]} fits the "
         f"activation that it replaced with an R² of only {found:.3f}"
         for place, found in r2.items()
-        if found < MIN_FUNCTION_R2
+        if found < thresholds.min_function_r2
     ]

@@ -25,11 +25,13 @@ from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from worker.data.preparation import PreparedData, prepare_data
 from worker.evaluation.baselines import BaselineRows, run_baselines
+from worker.evaluation.thresholds import BaselineThresholds
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
 from worker.execution.stage_timer import StageTimer
 from worker.pipelines.density import run_density
 from worker.pipelines.revision import revise_model
 from worker.pipelines.search_config import make_search_config
+from worker.pipelines.thresholds import DEFAULT_PIPELINE, PipelineThresholds
 from worker.results.figures import compute_figures
 from worker.results.formula_member import describe_members, measure_answering_member
 from worker.results.grid_stages import measure_grids
@@ -49,6 +51,7 @@ def run_pipeline(
     checkpoint: Callable[[bytes], None] = lambda _: None,
     revises: SourceModel | None = None,
     parts: SubtaskCache | None = None,
+    thresholds: PipelineThresholds = DEFAULT_PIPELINE,
 ) -> Outcome:
     """Prepare rows, search and train a network, extract formulas and measure; or revise a model.
 
@@ -61,6 +64,7 @@ def run_pipeline(
         checkpoint: Called once, when the network is found, with what a later run can resume from.
         revises: The model that a symbolic job revises.
         parts: Results of the search's subtasks, which other workers may compute.
+        thresholds: Decision numbers, except those of the search.
 
     Raises:
         InvalidData: No model can be trained on the rows.
@@ -68,7 +72,7 @@ def run_pipeline(
     """
     watch = StageTimer(report, should_stop)
     if request.task == "density":
-        return run_density(table, request, watch)
+        return run_density(table, request, watch, thresholds)
     with watch.stage("prepare", 0.0, "reading the table"):
         config = make_search_config(request, revises.model.changes.forbid if revises else ())
         data = exclude_outliers(
@@ -80,13 +84,13 @@ def run_pipeline(
     callbacks = Callbacks(report=watch.report, should_stop=watch.should_stop, clock=time.monotonic)
     if revises is not None and not revises.model.needs_new_network:
         with watch.stage("symbolic", 0.1, "changing the formula"):
-            outcome = revise_model(revises, data, config, callbacks)
+            outcome = revise_model(revises, data, config, callbacks, thresholds)
         timed = replace(outcome.record, timings=watch.seconds)
         return replace(outcome, record=timed, cut_by=watch.cut_by)
     if resume is None:
         with watch.stage("train", 0.05, "looking for a structure"):
             found = find_model(data, config, callbacks, parts)
-            grids = measure_grids(found, data, config.thresholds.inference)
+            grids = measure_grids(found, data, config.thresholds.inference, thresholds.metrics)
         predictor, decision = assemble_predictor(found, data, config.thresholds)
         if watch.cut_by is None:
             stages = [to_json(stage) for stage in grids]
@@ -102,8 +106,16 @@ def run_pipeline(
             found, predictor, decision, data, seed=request.seed, thresholds=config.thresholds
         )
         symbolic = None if model.report is None else make_symbolic_document(model.report, data.encoding)
-        measures = measure_answering_member(model, data)
-        record = make_record(found, measures, model.report, data, request, grids)
+        measures = measure_answering_member(model, data, thresholds.metrics)
+        record = make_record(
+            found,
+            measures,
+            model.report,
+            data,
+            request,
+            grids,
+            max_history_points=thresholds.max_history_points,
+        )
     with watch.stage("symbolic", 0.92, "looking for functions that fit the activations"):
         picture = describe_edges(
             found.network,
@@ -114,7 +126,7 @@ def run_pipeline(
             watch.should_stop,
         )
     with watch.stage("figures", 0.94, "drawing what the model has learnt"):
-        figures = compute_figures(model.answering, data, picture, watch.should_stop)
+        figures = compute_figures(model.answering, data, picture, watch.should_stop, thresholds.figures)
     with watch.stage("baselines", 0.95, "fitting the baselines"):
         record = _add_baselines(
             record,
@@ -123,6 +135,7 @@ def run_pipeline(
             request,
             predictor.decision_weights,
             watch.should_stop,
+            thresholds.baselines,
         )
     members = describe_members(model, symbolic, data, config.thresholds.max_log_odds)
     record = replace(record, members=members, timings=watch.seconds)
@@ -144,6 +157,7 @@ def _add_baselines(
     request: TrainRequest,
     decision_weights: tuple[float, ...] | None,
     should_stop: Callable[[], bool],
+    thresholds: BaselineThresholds,
 ) -> ModelRecord:
     """Fit the baselines, and for the network on every grid those with a matched number of parameters.
 
@@ -163,6 +177,7 @@ def _add_baselines(
             decision_weights=decision_weights,
             seed=request.seed,
             should_stop=should_stop,
+            thresholds=thresholds,
         )
 
     if not request.baselines:

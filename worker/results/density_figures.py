@@ -12,12 +12,7 @@ from kan_engine.density.law_recognition import RecognisedLaw
 from worker.data.density_rows import DensityRows
 from worker.evaluation.diagnostics import Diagnostics
 from worker.results.figures import ModelFigures
-
-LINE_POINTS, PLANE_POINTS = 241, 61
-MAX_BARS = 60
-MAX_DOTS = 1_000
-SHOWN_QUANTILES = 0.002, 0.998  # range of a figure; with long tails the full range would hide the middle
-MARGIN_SHARE = 0.15  # on each side, as a share of the distance between the quantiles
+from worker.results.thresholds import DEFAULT_DENSITY_FIGURES, DensityFigureThresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +40,15 @@ class DensityFigure:
     dots: Sequence[Sequence[float]] | None = None
 
 
-def make_density_figures(predictor: Predictor, rows: DensityRows, law: RecognisedLaw | None) -> ModelFigures:
+def make_density_figures(
+    predictor: Predictor,
+    rows: DensityRows,
+    law: RecognisedLaw | None,
+    thresholds: DensityFigureThresholds = DEFAULT_DENSITY_FIGURES,
+) -> ModelFigures:
     """The figures of a density."""
-    axes = [
-        _make_axis(values, LINE_POINTS if len(rows.names) == 1 else PLANE_POINTS)
-        for values in rows.training.T
-    ]
+    points = thresholds.line_points if len(rows.names) == 1 else thresholds.plane_points
+    axes = [_make_axis(values, points, thresholds) for values in rows.training.T]
     mesh = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
     places = mesh.reshape(-1, len(axes))
     shape = mesh.shape[:-1]
@@ -62,9 +60,9 @@ def make_density_figures(predictor: Predictor, rows: DensityRows, law: Recognise
         law_density=None if law is None else np.exp(law.log_density(places)).reshape(shape).tolist(),
     )
     if len(axes) == 1:
-        figure = _add_histogram(figure, rows.evaluation_values[:, 0], axes[0])
+        figure = _add_histogram(figure, rows.evaluation_values[:, 0], axes[0], thresholds.max_bars)
     else:
-        figure = replace(figure, dots=_sample_rows(rows.evaluation_values).tolist())
+        figure = replace(figure, dots=_sample_rows(rows.evaluation_values, thresholds.max_dots).tolist())
     return ModelFigures(
         measured_on=rows.evaluation_split,
         diagnostics=Diagnostics(rows=len(rows.evaluation_values)),
@@ -72,10 +70,10 @@ def make_density_figures(predictor: Predictor, rows: DensityRows, law: Recognise
     )
 
 
-def _make_axis(values: np.ndarray, points: int) -> np.ndarray:
+def _make_axis(values: np.ndarray, points: int, thresholds: DensityFigureThresholds) -> np.ndarray:
     """Points over the range of nearly all rows plus a margin, which ends just beyond the outermost rows."""
-    low, high = np.quantile(values, SHOWN_QUANTILES)
-    room = MARGIN_SHARE * float(high - low)
+    low, high = np.quantile(values, thresholds.shown_quantiles)
+    room = thresholds.margin_share * float(high - low)
     return np.linspace(
         max(low - room, _extend_range(values, -1)), min(high + room, _extend_range(values, 1)), points
     )
@@ -87,16 +85,16 @@ def _extend_range(values: np.ndarray, side: int) -> float:
     return last + side * 0.05 * float(np.ptp(values))
 
 
-def _add_histogram(figure: DensityFigure, values: np.ndarray, axis: np.ndarray) -> DensityFigure:
-    """Add the density of the rows in bars of equal width (Freedman and Diaconis 1981)."""
+def _add_histogram(figure: DensityFigure, values: np.ndarray, axis: np.ndarray, most: int) -> DensityFigure:
+    """Add the density of the rows in at most ``most`` bars of equal width (Freedman and Diaconis 1981)."""
     lower, upper = np.quantile(values, [0.25, 0.75])
     width = 2 * float(upper - lower) * len(values) ** (-1 / 3)
     reach = float(np.ptp(axis))
-    bars = int(np.clip(np.ceil(reach / width) if width > 0 else 1, 5, MAX_BARS))
+    bars = int(np.clip(np.ceil(reach / width) if width > 0 else 1, 5, most))
     counts, edges = np.histogram(values, bars, (axis[0], axis[-1]))
     return replace(figure, edges=edges.tolist(), bars=(counts / (len(values) * np.diff(edges))).tolist())
 
 
-def _sample_rows(rows: np.ndarray) -> np.ndarray:
+def _sample_rows(rows: np.ndarray, most: int) -> np.ndarray:
     """A random sample of the rows."""
-    return rows[np.random.default_rng(0).permutation(len(rows))[:MAX_DOTS]]
+    return rows[np.random.default_rng(0).permutation(len(rows))[:most]]

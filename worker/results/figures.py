@@ -16,13 +16,11 @@ from worker.data.preparation import PreparedData
 from worker.evaluation.diagnostics import Diagnostics, compute_diagnostics
 from worker.evaluation.permutation_importance import PermutationImportance, compute_importance
 from worker.results.serialization import INLINED, OMIT_NONE
+from worker.results.thresholds import DEFAULT_FIGURES, FigureThresholds
 
 if TYPE_CHECKING:
     from worker.results.density_figures import DensityFigure
     from worker.results.solution_figures import SolutionFigure
-
-MAX_FEATURES = 50
-MAX_ACTIVATIONS = 150_000_000  # per kind of figure: about half a second
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +49,7 @@ def compute_figures(
     data: PreparedData,
     picture: Mapping[str, Any],
     should_stop: Callable[[], bool] = lambda: False,
+    thresholds: FigureThresholds = DEFAULT_FIGURES,
 ) -> ModelFigures:
     """The figures of a model of a table.
 
@@ -60,15 +59,17 @@ def compute_figures(
         picture: Its edges, whose scores select features where there are very many.
         should_stop: Once true, no further feature is computed. If true from the beginning, about a tenth of
             the work is still done: figures from a few rows are better than none.
+        thresholds: Sizes of the figures.
     """
     is_measured = len(data.test) > 0
     part = data.test if is_measured else data.training
-    stop, work = (_never, MAX_ACTIVATIONS // 10) if should_stop() else (should_stop, MAX_ACTIVATIONS)
+    work = thresholds.max_activations
+    stop, work = (_never, work // 10) if should_stop() else (should_stop, work)
     used = [feature for feature in data.encoding.features if feature.name not in predictor.unused]
-    shown = _select_features(used, picture, data)
+    shown = _select_features(used, picture, data, thresholds.max_features)
     # Rows to predict per feature.
     each = work // max(1, predictor.network.edge_count * len(shown))
-    importance = compute_importance(predictor, part, data, shown, each, stop)
+    importance = compute_importance(predictor, part, data, shown, each, stop, thresholds.diagnostics)
     weights = {entry.name: entry.mean for entry in importance.features}
     by_weight = sorted(shown, key=lambda feature: -(weights.get(feature.name) or 0.0))
     effects = compute_partial_dependence(
@@ -76,7 +77,7 @@ def compute_figures(
     )
     return ModelFigures(
         measured_on="hold-out" if is_measured else "training",
-        diagnostics=compute_diagnostics(predictor, part, data.plan.request.seed),
+        diagnostics=compute_diagnostics(predictor, part, data.plan.request.seed, thresholds.diagnostics),
         effects=effects,
         importance=importance,
     )
@@ -87,15 +88,15 @@ def _never() -> bool:
 
 
 def _select_features(
-    used: Sequence[Feature], picture: Mapping[str, Any], data: PreparedData
+    used: Sequence[Feature], picture: Mapping[str, Any], data: PreparedData, most: int
 ) -> list[Feature]:
-    """All features that the network uses; of very many, those whose edges have the highest scores."""
-    if len(used) <= MAX_FEATURES:
+    """The features that the network uses; at most ``most``, those whose edges have the highest scores."""
+    if len(used) <= most:
         return list(used)
     scores: dict[str, float] = {}
     for edge in picture["edges"]:
         if edge["layer"] == 0:
             name = data.encoding.names[edge["in"]].feature
             scores[name] = scores.get(name, 0.0) + (edge["score"] or 0.0)
-    strongest = sorted(used, key=lambda feature: -scores.get(feature.name, 0.0))[:MAX_FEATURES]
+    strongest = sorted(used, key=lambda feature: -scores.get(feature.name, 0.0))[:most]
     return [feature for feature in used if feature in strongest]

@@ -12,6 +12,7 @@ from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from worker.data.preparation import PreparedData
 from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
 from worker.evaluation.model_metrics import measure_model
+from worker.evaluation.thresholds import DEFAULT_METRICS, MetricThresholds
 from worker.results.records import FormulaMember, ModelMeasures
 from worker.results.symbolic_document import SymbolicDocument
 
@@ -31,12 +32,14 @@ def describe_members(
     )
 
 
-def measure_answering_member(model: Model, data: PreparedData) -> ModelMeasures:
+def measure_answering_member(
+    model: Model, data: PreparedData, thresholds: MetricThresholds = DEFAULT_METRICS
+) -> ModelMeasures:
     """Hold-out metrics of the member that answers, and of the network if a formula answers."""
-    own = measure_model(model.predictor, data, model.decision)
+    own = measure_model(model.predictor, data, model.decision, thresholds)
     if model.serving is None:
         return replace(own, network_metrics={})
-    answering = measure_model(model.serving, data, model.decision)
+    answering = measure_model(model.serving, data, model.decision, thresholds)
     return replace(answering, network_metrics=own.metrics)
 
 

@@ -10,11 +10,15 @@ from kan_engine.inference.thresholds import DEFAULT_INFERENCE, InferenceThreshol
 from worker.data.preparation import PreparedData
 from worker.evaluation.metrics import Metrics
 from worker.evaluation.model_metrics import measure_model
+from worker.evaluation.thresholds import DEFAULT_METRICS, MetricThresholds
 from worker.results.records import GridStage
 
 
 def measure_grids(
-    found: SearchResult, data: PreparedData, thresholds: InferenceThresholds = DEFAULT_INFERENCE
+    found: SearchResult,
+    data: PreparedData,
+    inference: InferenceThresholds = DEFAULT_INFERENCE,
+    metrics: MetricThresholds = DEFAULT_METRICS,
 ) -> list[GridStage]:
     """Measure one network, refined from grid to grid, on the hold-out rows on every grid."""
     return [
@@ -22,18 +26,22 @@ def measure_grids(
             grid=stage.network.stack[0].grid_size,
             parameters=stage.network.parameter_count,
             seconds=round(stage.seconds, 3),
-            metrics=_measure_stage(stage.network, found, data, thresholds),
+            metrics=_measure_stage(stage.network, found, data, inference, metrics),
         )
         for stage in found.stages
     ]
 
 
 def _measure_stage(
-    stage: KAN, found: SearchResult, data: PreparedData, thresholds: InferenceThresholds
+    stage: KAN,
+    found: SearchResult,
+    data: PreparedData,
+    inference: InferenceThresholds,
+    metrics: MetricThresholds,
 ) -> Metrics:
     predictor, decision = Predictor.from_training(data, stage, found.inputs, found.scaler), None
     if data.classes is not None:
-        calibrate_on_validation_(stage, stage, found.inputs, data, thresholds)
-        decision = choose_decision(predictor, data, thresholds)
+        calibrate_on_validation_(stage, stage, found.inputs, data, inference)
+        decision = choose_decision(predictor, data, inference)
         predictor = replace(predictor, decision_weights=decision.weights)
-    return measure_model(predictor, data, decision).metrics
+    return measure_model(predictor, data, decision, metrics).metrics

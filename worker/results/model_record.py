@@ -13,8 +13,6 @@ from service.schemas.training import TrainRequest
 from worker.data.preparation import PreparedData
 from worker.results.records import DroppedInput, GridStage, LossPoint, ModelMeasures, ModelRecord, SplitRecord
 
-MAX_HISTORY_POINTS = 500
-
 
 def make_record(
     found: SearchResult,
@@ -23,6 +21,8 @@ def make_record(
     data: PreparedData,
     request: TrainRequest,
     grids: Sequence[GridStage] = (),
+    *,
+    max_history_points: int,
 ) -> ModelRecord:
     """The record for the network, with its metrics, also on the grids of a schedule."""
     return ModelRecord(
@@ -44,7 +44,7 @@ def make_record(
             test_rows=len(data.test),
             repeated_rows=data.duplicate_count,
         ),
-        history=_thin_history(found),
+        history=_thin_history(found, max_history_points),
         grids=grids,
         warnings=[
             *data.warnings,
@@ -82,9 +82,9 @@ def _warn_of_cut(found: SearchResult) -> list[str]:
     return ["the law search was ended early to leave time for larger networks; increase max_seconds"]
 
 
-def _thin_history(found: SearchResult) -> list[LossPoint]:
+def _thin_history(found: SearchResult, most: int) -> list[LossPoint]:
     """Losses per step, thinned for a plot."""
-    stride = -(-len(found.history) // MAX_HISTORY_POINTS) or 1
+    stride = -(-len(found.history) // most) or 1
     return [
         LossPoint(
             step=s.number,

@@ -10,11 +10,9 @@ import numpy as np
 from kan_engine import Measurements, Solution
 from worker.evaluation.diagnostics import Diagnostics
 from worker.results.figures import ModelFigures
+from worker.results.thresholds import DEFAULT_SOLUTION_FIGURES, SolutionFigureThresholds
 
 EvaluateSolution = Callable[[Sequence[np.ndarray]], np.ndarray]
-LINE_POINTS, PLANE_POINTS = 401, 61  # per axis
-MAX_MEASUREMENTS = 1_000
-SIGNIFICANT_DIGITS = 7  # of the largest value; smaller digits are noise that contour lines would follow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +42,11 @@ class UnknownFigure:
 
 
 def make_solution_figures(
-    solution: Solution, values_at: EvaluateSolution, unknowns: list[str], measured: Mapping[int, Measurements]
+    solution: Solution,
+    values_at: EvaluateSolution,
+    unknowns: list[str],
+    measured: Mapping[int, Measurements],
+    thresholds: SolutionFigureThresholds = DEFAULT_SOLUTION_FIGURES,
 ) -> ModelFigures:
     """The figures of a solution; a third variable is fixed at its middle.
 
@@ -53,10 +55,12 @@ def make_solution_figures(
         values_at: Evaluates the unknowns [unknowns, ...] on the grid of the given axes.
         unknowns: Their names.
         measured: Measurements, by the index of the unknown.
+        thresholds: Sizes of the figure.
     """
     box = dict(zip(solution.problem.independent, solution.problem.domain, strict=True))
     drawn, at = list(box)[:2], {name: sum(box[name]) / 2 for name in list(box)[2:]}
-    axes = [np.linspace(*box[name], LINE_POINTS if len(box) == 1 else PLANE_POINTS) for name in drawn]
+    points = thresholds.line_points if len(box) == 1 else thresholds.plane_points
+    axes = [np.linspace(*box[name], points) for name in drawn]
     places = [*axes, *(np.array([place]) for place in at.values())]
     values = values_at(places).reshape(-1, *map(len, axes))
     figure = SolutionFigure(
@@ -66,8 +70,12 @@ def make_solution_figures(
         unknowns=[
             UnknownFigure(
                 name=name,
-                values=_round_values(values[place]).tolist(),
-                measured=None if at else _sample_measurements(measured.get(place), list(box.values())),
+                values=_round_values(values[place], thresholds.significant_digits).tolist(),
+                measured=None
+                if at
+                else _sample_measurements(
+                    measured.get(place), list(box.values()), thresholds.max_measurements
+                ),
             )
             for place, name in enumerate(unknowns)
         ],
@@ -75,13 +83,13 @@ def make_solution_figures(
     return ModelFigures(measured_on="training", diagnostics=Diagnostics(rows=0), solution=figure)
 
 
-def _round_values(values: np.ndarray) -> np.ndarray:
+def _round_values(values: np.ndarray, digits: int) -> np.ndarray:
     largest = float(np.abs(values).max())
-    return np.round(values, SIGNIFICANT_DIGITS - int(np.ceil(np.log10(largest)))) + 0.0 if largest else values
+    return np.round(values, digits - int(np.ceil(np.log10(largest)))) + 0.0 if largest else values
 
 
 def _sample_measurements(
-    measured: Measurements | None, box: Sequence[tuple[float, float]]
+    measured: Measurements | None, box: Sequence[tuple[float, float]], most: int
 ) -> list[list[float]] | None:
     """A random sample of the measurements of an unknown inside the domain, each as point and value."""
     if measured is None:
@@ -89,6 +97,6 @@ def _sample_measurements(
     low, high = np.transpose(box)
     is_inside = ((low <= measured.points) & (measured.points <= high)).all(1)
     rows = np.column_stack([measured.points, measured.values])[is_inside]
-    some = np.random.default_rng(0).permutation(len(rows))[:MAX_MEASUREMENTS]
+    some = np.random.default_rng(0).permutation(len(rows))[:most]
     kept: list[list[float]] = rows[np.sort(some)].tolist()
     return kept

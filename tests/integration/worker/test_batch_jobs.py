@@ -20,9 +20,9 @@ from service.storage.blobs import release_blob
 from tests.support.factories import make_model, make_predictor
 from worker.execution.heartbeat import Termination
 from worker.execution.runner import run_job
-from worker.jobs import batch_predict
+from worker.jobs.batch_predict import BatchLimits
 from worker.jobs.prediction_columns import PredictionColumns
-from worker.jobs.registry import HANDLERS
+from worker.jobs.registry import HANDLERS, make_handlers
 
 COLUMNS = {"x1": [i / 50 for i in range(50)], "x2": [i / 50 - 1 for i in range(50)], "id": [*range(50)]}
 
@@ -83,8 +83,8 @@ def at_first_block(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], ob
     """Blocks of five rows, and something that happens after the first of them."""
 
     def install(happen: Callable[[], object]) -> None:
-        monkeypatch.setattr(batch_predict, "MAX_BLOCK_ROWS", 5)
-        monkeypatch.setattr(batch_predict, "MIN_BLOCK_ROWS", 5)
+        limits = BatchLimits(max_block_rows=5, min_block_rows=5)
+        monkeypatch.setitem(HANDLERS, "predict", make_handlers(batch=limits)["predict"])
         predict, left = PredictionColumns.predict_block, [happen]
 
         def to(self: PredictionColumns, block: pl.DataFrame) -> pl.DataFrame:
@@ -118,9 +118,8 @@ def test_many_small_blocks_give_what_one_block_gives(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, submit: Any, work: Any
 ) -> None:
     whole = client.get(f"/jobs/{work(submit()).id}/result").content
-    monkeypatch.setattr(batch_predict, "MAX_READ_ROWS", 12)
-    monkeypatch.setattr(batch_predict, "MAX_BLOCK_ROWS", 5)
-    monkeypatch.setattr(batch_predict, "MIN_BLOCK_ROWS", 5)
+    limits = BatchLimits(max_read_rows=12, max_block_rows=5, min_block_rows=5)
+    monkeypatch.setitem(HANDLERS, "predict", make_handlers(batch=limits)["predict"])
     parts = client.get(f"/jobs/{work(submit()).id}/result").content
     assert pl.read_parquet(io.BytesIO(parts)).equals(pl.read_parquet(io.BytesIO(whole)))
     assert len(parts) > len(whole)  # every piece that was read is a group of its own

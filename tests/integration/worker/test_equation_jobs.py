@@ -17,8 +17,8 @@ from service.settings import Settings
 from tests.support.flows import taylor_green
 from tests.support.servers import LOOPBACK
 from worker.execution.runner import run_job
-from worker.jobs.registry import HANDLERS
-from worker.pipelines import equations
+from worker.jobs.registry import HANDLERS, make_handlers
+from worker.pipelines.thresholds import EquationJobThresholds
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")
 
@@ -291,7 +291,8 @@ def test_a_solution_that_ends_fails_the_job_and_says_where(
 ) -> None:
     # Gives up sooner, for time
     solver = replace(DEFAULT_SOLVER, min_window_share=2e-3, rough_window_shares=(2e-3, 2e-3, 2e-3))
-    monkeypatch.setattr(equations, "THRESHOLDS", EquationThresholds(solver=solver))
+    brief = EquationJobThresholds(equations=EquationThresholds(solver=solver))
+    monkeypatch.setitem(HANDLERS, "solve", make_handlers(equations=brief)["solve"])
     job = solve(EXAMPLE_REQUEST, equations=["Derivative(y(x), x) - y(x)**2"])
     assert (job["status"], job["error"]["code"]) == ("failed", "no_solution")
     place = float(re.findall(r"beyond x = ([0-9.]+)", job["error"]["detail"])[0])

@@ -15,10 +15,12 @@ from service.db.session import Sessions
 from service.operations.quotas import refuse_more_jobs
 from service.settings import Settings
 from tests.support.databases import ON_ONE_DATABASE
+from worker.evaluation.thresholds import BaselineThresholds, MlpThresholds
 from worker.execution.runner import run_job
-from worker.jobs.registry import HANDLERS
+from worker.jobs.registry import HANDLERS, make_handlers
 from worker.jobs.train import make_training_handlers
 from worker.pipelines.tabular import run_pipeline
+from worker.pipelines.thresholds import PipelineThresholds
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")
 
@@ -188,7 +190,8 @@ def test_a_network_is_refined_from_grid_to_grid_and_each_is_a_row(
 def test_an_mlp_as_large_as_the_network_stands_beside_every_grid(
     client: TestClient, submit: Any, work: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.evaluation.mlp.LBFGS_STEPS", 30)
+    brief = PipelineThresholds(baselines=BaselineThresholds(mlp=MlpThresholds(lbfgs_steps=30)))
+    monkeypatch.setitem(HANDLERS, "train", make_handlers(brief)["train"])
     baselines = ["linear", {"kind": "mlp", "parameters": "matched"}]
     study = submit({"network.grid": [3, 30]}, refine=True, baselines=baselines).json()
     work()

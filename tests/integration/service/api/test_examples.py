@@ -13,9 +13,13 @@ from service.error_codes import list_error_groups
 from tests.support.openapi import openapi_document
 from tests.tour.noting import BINARY
 from tests.tour.way import make_tour
+from worker.evaluation.thresholds import BaselineThresholds, MlpThresholds
+from worker.jobs.registry import HANDLERS, make_handlers
 from worker.pipelines import search_config
+from worker.pipelines.thresholds import PipelineThresholds
 
 DOCUMENT = openapi_document()
+FEW_STEPS = PipelineThresholds(baselines=BaselineThresholds(mlp=MlpThresholds(lbfgs_steps=50)))
 OPERATIONS = {
     operation["operationId"]: operation for item in DOCUMENT["paths"].values() for operation in item.values()
 }
@@ -38,7 +42,7 @@ def tour(tmp_path_factory: pytest.TempPathFactory, small_dictionary: None) -> di
     logged = Logged(logging.WARNING)
     logging.getLogger().addHandler(logged)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("worker.evaluation.mlp.LBFGS_STEPS", 50)
+        patch.setitem(HANDLERS, "train", make_handlers(FEW_STEPS)["train"])
         brief = replace(search_config.THRESHOLDS.training, trial_steps=2)
         patch.setattr(search_config, "THRESHOLDS", replace(search_config.THRESHOLDS, training=brief))
         made = make_tour(tmp_path_factory.mktemp("tour"))

@@ -11,6 +11,7 @@ from kan_engine.inference.decision_rule import calibrate_on_validation_, choose_
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
 from worker.evaluation.model_metrics import measure_model
+from worker.evaluation.thresholds import MetricThresholds
 from worker.results.serialization import to_json
 
 ROWS = 3_000
@@ -155,7 +156,6 @@ def test_rows_count_in_calibration_as_often_as_they_weigh() -> None:
 
 @pytest.mark.parametrize("told", [500, ROWS])
 def test_training_metrics_are_of_a_sample_of_many_rows(told: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.evaluation.model_metrics.MAX_TRAINING_METRIC_ROWS", told)
     asked: list[int] = []
     wanted = Predictor.probabilities
 
@@ -167,6 +167,6 @@ def test_training_metrics_are_of_a_sample_of_many_rows(told: int, monkeypatch: p
     predictor = predictor_of(data, line(2.5, 0.0))
     decision = choose_decision(predictor, data)
     monkeypatch.setattr(Predictor, "probabilities", counted)
-    worth = to_json(measure_model(predictor, data, decision))
+    worth = to_json(measure_model(predictor, data, decision, MetricThresholds(max_training_rows=told)))
     assert sorted(asked) == sorted([len(data.test), min(told, len(data.training))])
     assert worth["training_metrics"]["log_loss"] == pytest.approx(worth["metrics"]["log_loss"], rel=0.15)

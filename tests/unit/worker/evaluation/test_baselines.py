@@ -9,20 +9,19 @@ from sklearn.linear_model import LinearRegression
 from service.schemas.baselines import MlpBaseline
 from worker.evaluation.baselines import BaselineRows, run_baselines
 from worker.evaluation.metrics import regression_metrics
+from worker.evaluation.thresholds import BaselineThresholds, MlpThresholds
 from worker.results.serialization import to_json
 
 ALL = ("linear", "mlp", "boosting")
 
 
-@pytest.fixture(autouse=True)
-def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are enough for all that is learnt here."""
-    monkeypatch.setattr("worker.evaluation.mlp.LBFGS_STEPS", 300)
-    monkeypatch.setattr("worker.evaluation.baselines.BOOSTING_ROUNDS", 100)
+# Enough steps for all that is learnt here
+FEW_STEPS = BaselineThresholds(mlp=MlpThresholds(lbfgs_steps=300), boosting_rounds=100)
 
 
-def measure(*args: Any, **options: Any) -> dict[str, Any]:
-    return {name: to_json(fitted) for name, fitted in run_baselines(*args, **options).items()}
+def measure(*args: Any, thresholds: BaselineThresholds = FEW_STEPS, **options: Any) -> dict[str, Any]:
+    found = run_baselines(*args, thresholds=thresholds, **options)
+    return {name: to_json(fitted) for name, fitted in found.items()}
 
 
 def line(rows: int = 200, seed: int = 0) -> BaselineRows:
@@ -178,10 +177,10 @@ def test_an_mlp_stops_where_the_rows_that_judge_like_it_best() -> None:
     assert got["metrics"]["r2"] < 0.5  # of the rows that it was fitted on: it has not learnt them by heart
 
 
-def test_many_rows_are_learnt_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.evaluation.mlp.MAX_LBFGS_PARAMETERS", 1_000)
+def test_many_rows_are_learnt_in_batches() -> None:
+    batches = BaselineThresholds(mlp=MlpThresholds(max_lbfgs_parameters=1_000))
     asked = MlpBaseline(kind="mlp", hidden=[50, 50])
-    got = measure([asked], line(400), line(400, 1))["mlp_50x50"]
+    got = measure([asked], line(400), line(400, 1), thresholds=batches)["mlp_50x50"]
     assert got["metrics"]["r2"] > 0.99
 
 

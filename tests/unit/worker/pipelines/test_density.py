@@ -1,6 +1,5 @@
 """Jobs for densities, from a table to a model: the law that is named, what is measured, what is refused."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,14 +12,15 @@ from kan_engine.density.maximum_likelihood import confidence_intervals, fit_fami
 from kan_engine.density.thresholds import DEFAULT_DENSITY
 from kan_engine.density.weighted_values import WeightedValues
 from service.schemas.training import TrainRequest
+from service.storage.stored_table import StoredTable
 from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import table_of
-from worker.data.density_rows import read_density_rows
+from worker.data.density_rows import DensityRows, read_density_rows
 from worker.evaluation.kernel_density import KernelDensity
-from worker.pipelines import density
 from worker.pipelines.tabular import run_pipeline
+from worker.pipelines.thresholds import PipelineThresholds
 
-pytestmark = pytest.mark.usefixtures("no_suggestions", "_few_penalties")
+pytestmark = pytest.mark.usefixtures("no_suggestions")
 
 RNG = np.random.default_rng(11)
 HEIGHTS = RNG.normal(172, 7, 600)
@@ -31,13 +31,8 @@ LAWS = list(
 )
 
 
-@pytest.fixture(scope="module")
-def _few_penalties() -> Iterator[None]:
-    """Of a density of one column: each is tried on eight grids and five parts of the rows."""
-    few = replace(DEFAULT_DENSITY, lambs=DEFAULT_DENSITY.lambs[::4], lamb_patience=1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(density, "THRESHOLDS", few)
-        yield
+# Few penalties: of a density of one column each is tried on eight grids and five parts of the rows
+FEW = PipelineThresholds(density=replace(DEFAULT_DENSITY, lambs=DEFAULT_DENSITY.lambs[::4], lamb_patience=1))
 
 
 def request(*columns: str, **body: Any) -> TrainRequest:
@@ -47,12 +42,16 @@ def request(*columns: str, **body: Any) -> TrainRequest:
 
 
 def run(columns: dict[str, Any], **body: Any) -> StoredOutcome:
-    return stored(run_pipeline(table_of(**columns), request(*columns, **body)))
+    return stored(run_pipeline(table_of(**columns), request(*columns, **body), thresholds=FEW))
 
 
 @pytest.fixture(scope="module")
 def heights() -> StoredOutcome:
     return run({"height": HEIGHTS})
+
+
+def read_rows(table: StoredTable, asked: TrainRequest) -> DensityRows:
+    return read_density_rows(table, asked, FEW.min_distinct_share, FEW.density)
 
 
 def law_of(outcome: StoredOutcome) -> dict[str, Any]:
@@ -165,36 +164,36 @@ def test_independent_columns_have_a_product_of_laws() -> None:
 
 def test_rows_without_a_value_or_weight_are_left_out() -> None:
     values = [*HEIGHTS[:100].tolist(), None, 170.0]
-    rows = read_density_rows(table_of(x=values, w=[1.0] * 101 + [0.0]), request("x", weight="w"))
+    rows = read_rows(table_of(x=values, w=[1.0] * 101 + [0.0]), request("x", weight="w"))
     assert len(rows.training) + len(rows.test) == 100
     assert "2 rows with a missing value or the weight 0" in rows.warnings[0]
 
 
 def test_a_rounded_column_is_told_to_be_one_of_steps() -> None:
-    rows = read_density_rows(table_of(x=HEIGHTS.round(0)), request("x"))
+    rows = read_rows(table_of(x=HEIGHTS.round(0)), request("x"))
     assert "discrete or rounded" in rows.warnings[0]
 
 
 def test_too_few_rows_are_refused() -> None:
     with pytest.raises(InvalidData, match="needs at least 20"):
-        read_density_rows(table_of(x=HEIGHTS[:22]), request("x"))
+        read_rows(table_of(x=HEIGHTS[:22]), request("x"))
 
 
 def test_a_column_that_is_constant_where_it_is_learnt_from_is_refused() -> None:
     table = table_of(x=[1.0] * 40 + [2.0] * 10)
     with pytest.raises(InvalidData, match="is constant over"):
-        read_density_rows(table, request("x", split={"kind": "tail", "test_fraction": 0.2}))
+        read_rows(table, request("x", split={"kind": "tail", "test_fraction": 0.2}))
 
 
 def test_two_columns_on_a_line_are_refused() -> None:
     with pytest.raises(InvalidData, match="are collinear"):
-        read_density_rows(table_of(x=HEIGHTS, y=2 * HEIGHTS + 1), request("x", "y"))
+        read_rows(table_of(x=HEIGHTS, y=2 * HEIGHTS + 1), request("x", "y"))
 
 
 def test_a_column_can_tell_the_hold_out_rows() -> None:
     table = table_of(x=HEIGHTS[:60], part=["a"] * 40 + ["b"] * 20)
     split = {"kind": "column", "column": "part", "test": ["b"]}
-    rows = read_density_rows(table, request("x", split=split))
+    rows = read_rows(table, request("x", split=split))
     assert (len(rows.training), len(rows.test)) == (40, 20)
 
 

@@ -33,6 +33,7 @@ from worker.data.preparation import PreparedData, prepare_data
 from worker.execution.outcome import JobProgress
 from worker.pipelines import search_config
 from worker.pipelines.tabular import run_pipeline
+from worker.pipelines.thresholds import DEFAULT_PIPELINE, PipelineThresholds
 
 pytestmark = pytest.mark.usefixtures("few_candidates", "no_suggestions")
 
@@ -80,6 +81,7 @@ def run(
     *,
     resume: bytes | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    thresholds: PipelineThresholds = DEFAULT_PIPELINE,
     **body: Any,
 ) -> Job:
     reports: list[JobProgress] = []
@@ -92,6 +94,7 @@ def run(
             should_stop=should_stop,
             resume=resume,
             checkpoint=checkpoints.append,
+            thresholds=thresholds,
         )
     )
     return Job(table, body, outcome, reports, checkpoints)
@@ -449,10 +452,10 @@ def test_without_symbolic_no_sum_of_terms_is_looked_for_either() -> None:
     assert run(additive_table(), **BARE).outcome.symbolic is None
 
 
-def test_a_long_history_is_thinned_to_what_a_plot_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.results.model_record.MAX_HISTORY_POINTS", 2)
+def test_a_long_history_is_thinned_to_what_a_plot_shows() -> None:
+    two = PipelineThresholds(max_history_points=2)
     body = BARE | {"training": {"steps": 6, "optimizer": "adam"}}  # which takes all of its steps
-    history = run(additive_table(), **body).record["history"]
+    history = run(additive_table(), thresholds=two, **body).record["history"]
     assert [step["step"] for step in history] == [0, 3]
 
 

@@ -11,9 +11,9 @@ from kan_engine.assessment.partial_dependence import OTHER_CATEGORIES
 from kan_engine.network.kan import initialise_
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
-from worker.results import figures as module
-from worker.results.figures import MAX_FEATURES, compute_figures
+from worker.results.figures import compute_figures
 from worker.results.serialization import to_json
+from worker.results.thresholds import DEFAULT_FIGURES, FigureThresholds
 
 ROWS = 200
 RNG = np.random.default_rng(0)
@@ -21,6 +21,9 @@ A, B, IDLE = RNG.uniform(-1, 1, (3, ROWS))
 COLOURS = [["red", "green", "blue", None][place] for place in RNG.integers(0, 4, ROWS)]
 FLAGS = [[True, False, None][place] for place in RNG.integers(0, 3, ROWS)]
 NONE: dict[str, Any] = {"edges": []}
+
+
+MAX_FEATURES = DEFAULT_FIGURES.max_features
 
 
 class Straight:
@@ -180,11 +183,11 @@ def test_answers_that_are_not_numbers_are_kept_apart() -> None:
     assert found["rows"] == int((BINARY.test.x[:, 0] <= 0.5).sum())
 
 
-def test_who_has_no_time_left_gets_a_tenth_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_ACTIVATIONS", 100_000)
+def test_who_has_no_time_left_gets_a_tenth_of_the_work() -> None:
+    little = FigureThresholds(max_activations=100_000)
     patient, hurried = Straight(REGRESSION), Straight(REGRESSION)
-    figures(REGRESSION, patient)
-    found = figures(REGRESSION, hurried, should_stop=lambda: True)
+    figures(REGRESSION, patient, thresholds=little)
+    found = figures(REGRESSION, hurried, should_stop=lambda: True, thresholds=little)
     assert hurried.asked < 0.7 * patient.asked
     assert {each["name"] for each in found["effects"]} == {"a", "colour", "flag"}
 

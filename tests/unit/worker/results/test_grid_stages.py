@@ -9,7 +9,9 @@ from service.schemas.study import summarize_training
 from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import request_for, table_of
 from worker.evaluation.mlp import fit_mlp
+from worker.evaluation.thresholds import BaselineThresholds, MlpThresholds
 from worker.pipelines.tabular import run_pipeline
+from worker.pipelines.thresholds import PipelineThresholds
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")
 
@@ -54,11 +56,13 @@ def test_an_mlp_as_large_as_one_that_was_fitted_is_not_fitted_again(monkeypatch:
         return fit_mlp(hidden, *rows, **options)
 
     monkeypatch.setattr("worker.evaluation.baselines.fit_mlp", fit)
-    monkeypatch.setattr("worker.evaluation.mlp.LBFGS_STEPS", 30)
+    brief = BaselineThresholds(mlp=MlpThresholds(lbfgs_steps=30))
     body = QUICK | {"baselines": ["linear", {"kind": "mlp", "parameters": "matched"}]}
     training = {"steps": 5, "restarts": 1, "grid_schedule": [3, 6]}
     request = request_for(network={"hidden": [1], "grid": 3}, training=training, **body)
-    record = stored(run_pipeline(table_of(x=X, y=np.exp(X)), request)).record
+    record = stored(
+        run_pipeline(table_of(x=X, y=np.exp(X)), request, thresholds=PipelineThresholds(baselines=brief))
+    ).record
     assert fitted == [(3, 3), (2, 2)]
     small, large = (stage["baselines"] for stage in record["grids"])
     assert small["mlp_matched"]["hidden"] == [2, 2]

@@ -8,7 +8,10 @@ import pytest
 from kan_engine import Measurements, Solution, parse_problem
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 from worker.results.serialization import to_json
-from worker.results.solution_figures import MAX_MEASUREMENTS, SIGNIFICANT_DIGITS, make_solution_figures
+from worker.results.solution_figures import make_solution_figures
+from worker.results.thresholds import DEFAULT_SOLUTION_FIGURES
+
+MAX_MEASUREMENTS = DEFAULT_SOLUTION_FIGURES.max_measurements
 
 
 def solution(*names: str, scale: float = 1.0) -> Solution:
@@ -48,7 +51,7 @@ def test_noise_far_below_the_largest_value_is_not_kept(scale: float) -> None:
     (exact,) = solved.values({"x": np.linspace(1, 3, len(kept["values"]))})
     largest = np.abs(exact).max()
     wrong = np.abs(np.array(kept["values"]) - exact).max()
-    assert 0 < wrong < 10.0 ** (1 - SIGNIFICANT_DIGITS) * largest
+    assert 0 < wrong < 10.0 ** (1 - DEFAULT_SOLUTION_FIGURES.significant_digits) * largest
 
 
 def test_a_solution_that_is_0_is_kept_as_it_is() -> None:

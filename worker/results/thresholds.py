@@ -1,0 +1,65 @@
+"""Sizes of the figures and of the record of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from worker.evaluation.thresholds import DEFAULT_DIAGNOSTICS, DiagnosticThresholds
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureThresholds:
+    """Sizes of the figures of a model of a table.
+
+    Attributes:
+        max_features: Features with a partial dependence and an importance.
+        max_activations: Activations per kind of figure: about half a second.
+        diagnostics: Sizes of diagnostic curves and of the importance.
+    """
+
+    max_features: int = 50
+    max_activations: int = 150_000_000
+    diagnostics: DiagnosticThresholds = DEFAULT_DIAGNOSTICS
+
+
+@dataclass(frozen=True, kw_only=True)
+class DensityFigureThresholds:
+    """Sizes of the figure of a density.
+
+    Attributes:
+        line_points: Points of the axis of one column.
+        plane_points: Points of each axis of two columns.
+        max_bars: Bars of a histogram.
+        max_dots: Rows of a sample.
+        shown_quantiles: Range of an axis; with long tails the full range would hide the middle.
+        margin_share: Margin on each side, as a share of the distance between the quantiles.
+    """
+
+    line_points: int = 241
+    plane_points: int = 61
+    max_bars: int = 60
+    max_dots: int = 1_000
+    shown_quantiles: tuple[float, float] = (0.002, 0.998)
+    margin_share: float = 0.15
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolutionFigureThresholds:
+    """Sizes of the figure of a solution.
+
+    Attributes:
+        line_points: Points of the axis of one variable.
+        plane_points: Points of each axis of two variables.
+        max_measurements: Measurements per unknown.
+        significant_digits: Of the largest value; smaller digits are noise that contour lines would follow.
+    """
+
+    line_points: int = 401
+    plane_points: int = 61
+    max_measurements: int = 1_000
+    significant_digits: int = 7
+
+
+DEFAULT_FIGURES = FigureThresholds()
+DEFAULT_DENSITY_FIGURES = DensityFigureThresholds()
+DEFAULT_SOLUTION_FIGURES = SolutionFigureThresholds()
