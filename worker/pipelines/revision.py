@@ -202,7 +202,6 @@ def _fix_functions(
         measure_answering_member(model, data, thresholds.metrics),
         report,
         data,
-        data.plan.request,
         max_history_points=thresholds.max_history_points,
     )
     picture = describe_edges(

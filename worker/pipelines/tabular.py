@@ -107,15 +107,8 @@ def run_pipeline(
         )
         symbolic = None if model.report is None else make_symbolic_document(model.report, data.encoding)
         measures = measure_answering_member(model, data, thresholds.metrics)
-        record = make_record(
-            found,
-            measures,
-            model.report,
-            data,
-            request,
-            grids,
-            max_history_points=thresholds.max_history_points,
-        )
+        most = thresholds.max_history_points
+        record = make_record(found, measures, model.report, data, grids, max_history_points=most)
     with watch.stage("symbolic", 0.92, "looking for functions that fit the activations"):
         picture = describe_edges(
             found.network,
@@ -132,7 +125,6 @@ def run_pipeline(
             record,
             found.network.parameter_count,
             data,
-            request,
             predictor.decision_weights,
             watch.should_stop,
             thresholds.baselines,
@@ -154,7 +146,6 @@ def _add_baselines(
     record: ModelRecord,
     size: int,
     data: PreparedData,
-    request: TrainRequest,
     decision_weights: tuple[float, ...] | None,
     should_stop: Callable[[], bool],
     thresholds: BaselineThresholds,
@@ -164,6 +155,7 @@ def _add_baselines(
     Args:
         size: Number of parameters of the network.
     """
+    request = data.plan.request
 
     def run(baselines: Sequence[Baseline], parameters: int) -> dict[str, FittedBaseline]:
         return run_baselines(

@@ -9,7 +9,6 @@ from kan_engine import SearchResult
 from kan_engine.assessment.comparison import describe_formula_gain
 from kan_engine.assessment.formula_report import FormulaReport
 from service.documents.model_summary import describe_features, describe_network
-from service.schemas.training import TrainRequest
 from worker.data.preparation import PreparedData
 from worker.results.records import DroppedInput, GridStage, LossPoint, ModelMeasures, ModelRecord, SplitRecord
 
@@ -19,12 +18,12 @@ def make_record(
     measures: ModelMeasures,
     report: FormulaReport | None,
     data: PreparedData,
-    request: TrainRequest,
     grids: Sequence[GridStage] = (),
     *,
     max_history_points: int,
 ) -> ModelRecord:
     """The record for the network, with its metrics, also on the grids of a schedule."""
+    split = data.plan.request.split
     return ModelRecord(
         features=describe_features(data.encoding),
         outputs=data.output_names,
@@ -37,8 +36,8 @@ def make_record(
         ],
         measures=measures,
         split=SplitRecord(
-            kind=request.split.kind,
-            seed=request.split.seed,
+            kind=split.kind,
+            seed=split.seed,
             training_rows=len(data.fit),
             validation_rows=len(data.validation),
             test_rows=len(data.test),

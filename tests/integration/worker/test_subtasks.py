@@ -123,9 +123,7 @@ def train_alone(
         key = json.dumps(body)
         if key not in made:
             job_id = submit(**body)
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(distributed_subtasks, "MIN_STORED_DURATION_S", 1e9)
-                work(sessions, settings, "train")
+            work(sessions, settings, "train", limits=replace(HURRY, min_stored_duration_s=1e9))
             made[key] = result_of(sessions, job_id)
         return made[key]
 
@@ -133,7 +131,7 @@ def train_alone(
     engine.dispose()
 
 
-def work(sessions: Sessions, settings: Settings, *kinds: str) -> int:
+def work(sessions: Sessions, settings: Settings, *kinds: str, limits: ExecutionLimits = HURRY) -> int:
     """Do what is queued of these kinds; the answer is how many jobs that were."""
     done = 0
     while True:
@@ -142,7 +140,7 @@ def work(sessions: Sessions, settings: Settings, *kinds: str) -> int:
         if job is None:
             return done
         done += 1
-        run_job(job.id, job.token, sessions, settings, work_of=HANDLERS.__getitem__, limits=HURRY)
+        run_job(job.id, job.token, sessions, settings, work_of=HANDLERS.__getitem__, limits=limits)
 
 
 def result_of(sessions: Sessions, job_id: str) -> Trained:
