@@ -16,11 +16,36 @@ ServiceError
 └── OutOfSpace        507
 """
 
+from __future__ import annotations
+
 import errno
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+Place = Mapping[str, str | int]
+"""``pointer``, ``field``, ``parameter`` and ``in``, or ``line``, ``row`` and ``column`` of a mistake."""
+
+
+@dataclass(frozen=True)
+class ErrorEntry:
+    """One mistake, as an entry of a problem document.
+
+    Attributes:
+        character: Position in the text at the place, counted from 1.
+    """
+
+    code: str
+    detail: str
+    place: Place = field(default_factory=dict)
+    character: int | None = None
+
+    def to_json(self) -> dict[str, str | int]:
+        """The entry as clients read it."""
+        told = {**self.place, "code": self.code, "detail": self.detail}
+        return told if self.character is None else told | {"character": self.character}
 
 
 class ServiceError(Exception):
@@ -29,20 +54,23 @@ class ServiceError(Exception):
     Args:
         code: Stable machine-readable code, such as ``job_not_found``.
         detail: What happened, with the value, and what to do.
-        errors: One entry per mistake: ``pointer`` or ``line``/``row``/``column``, ``detail``, ``code``.
+        errors: One entry per mistake.
         extra: Further members of the problem document, such as ``limit`` or ``estimate``.
     """
 
     status = 500
 
-    def __init__(
-        self, code: str, detail: str, *, errors: list[dict[str, Any]] | None = None, **extra: Any
-    ) -> None:
+    def __init__(self, code: str, detail: str, *, errors: Sequence[ErrorEntry] = (), **extra: Any) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
-        self.errors = errors or []
+        self.errors = list(errors)
         self.extra = extra
+
+    @classmethod
+    def located(cls, code: str, detail: str, place: Place, **extra: Any) -> Self:
+        """An error with one mistake, itself, at this place."""
+        return cls(code, detail, errors=[ErrorEntry(code, detail, place)], **extra)
 
 
 class Malformed(ServiceError):

@@ -4,14 +4,19 @@ It refuses, with the place: NaN, infinities and numbers beyond a double; repeate
 `MAX_DEPTH`; NUL in a text, which PostgreSQL cannot store; lone surrogates and anything other than UTF-8.
 """
 
+from __future__ import annotations
+
 import json
 import math
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from service.errors import Malformed
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 MAX_DEPTH = 64
 ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -107,7 +112,7 @@ def _may_be_too_deep(raw: bytes) -> bool:
     return bool(brackets)
 
 
-def _reject_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_repeated_keys(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     found = dict(pairs)
     if len(found) < len(pairs):
         seen: set[str] = set()
@@ -143,9 +148,7 @@ def _make_malformed_error(raw: bytes, error: orjson.JSONDecodeError) -> Malforme
     if path is not None:
         where = pointer(path)
         detail = f"{where} is no JSON number (NaN, Infinity or too large); send null for a missing value"
-        return Malformed(
-            "not_a_number", detail, errors=[{"pointer": where, "code": "not_a_number", "detail": detail}]
-        )
+        return Malformed.located("not_a_number", detail, {"pointer": where})
     return Malformed(
         "malformed_json",
         f"the JSON cannot be read at line {error.lineno}, column {error.colno}: {error.msg}; correct it",

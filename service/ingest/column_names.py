@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from service.errors import Invalid
+from service.errors import ErrorEntry, Invalid, Place
 from service.ingest.limits import IngestLimits
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ def check_names(
             limit=settings.max_columns,
         )
     first_seen: dict[str, int] = {}
-    errors: list[dict[str, Any]] = []
+    errors: list[ErrorEntry] = []
     for number, name in enumerate(names, start=1):
-        if fault := _find_fault(name, first_seen.get(name), limits):
-            errors.append({"column": name[: limits.max_name_length], "column_number": number} | fault)
+        if fault := _find_fault(name, number, first_seen.get(name), limits):
+            errors.append(fault)
         first_seen.setdefault(name, number)
-    if any(not may_be_empty or error["code"] != "empty_name" for error in errors):
+    if any(not may_be_empty or error.code != "empty_name" for error in errors):
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise Invalid("column_names", errors[0]["detail"] + more, errors=errors[: limits.max_error_entries])
+        raise Invalid("column_names", errors[0].detail + more, errors=errors[: limits.max_error_entries])
     return names
 
 
@@ -72,23 +72,19 @@ def check_size(
         )
 
 
-def _find_fault(name: str, first_seen: int | None, limits: IngestLimits) -> dict[str, Any] | None:
+def _find_fault(name: str, number: int, first_seen: int | None, limits: IngestLimits) -> ErrorEntry | None:
+    place: Place = {"column": name[: limits.max_name_length], "column_number": number}
     if not name:
-        return {
-            "code": "empty_name",
-            "detail": "a column has no name; give every column one",
-        }
+        return ErrorEntry("empty_name", "a column has no name; give every column one", place)
     if len(name) > limits.max_name_length:
-        return {
-            "code": "name_too_long",
-            "detail": f"a column name is over {limits.max_name_length} characters long; shorten it",
-        }
+        detail = f"a column name is over {limits.max_name_length} characters long; shorten it"
+        return ErrorEntry("name_too_long", detail, place)
     if "\0" in name:
-        return {"code": "nul_character", "detail": "a column name contains the character NUL; remove it"}
+        return ErrorEntry("nul_character", "a column name contains the character NUL; remove it", place)
     if name.startswith("^") and name.endswith("$"):  # Polars takes it as a pattern for other columns
         detail = f"the column name {name!r} begins with ^ and ends with $, as only patterns do; rename it"
-        return {"code": "reserved_name", "detail": detail}
+        return ErrorEntry("reserved_name", detail, place)
     if first_seen is not None:
         detail = f"the column name {name!r} is given twice, first for column {first_seen}; rename one"
-        return {"code": "duplicate_name", "detail": detail}
+        return ErrorEntry("duplicate_name", detail, place)
     return None

@@ -2,14 +2,14 @@
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from service.errors import Invalid
+from service.errors import Invalid, Place
 from service.ingest.limits import DEFAULT_INGEST, IngestLimits
 from service.ingest.missing_codes import (
     MissingCodes,
@@ -19,11 +19,11 @@ from service.ingest.missing_codes import (
     warn_declared_codes,
     warn_proposed_codes,
 )
+from service.ingest.table_warnings import TableWarning, Warnings
+from service.schemas.column_report import ColumnReport, Histogram, ValueCount
 
 EXACT_INTEGER = 2**53  # a double represents all integers up to here exactly
 ID_NAME = re.compile(r"(?i:(^|[^a-z])(id|uuid|guid|index|idx|rownames?))$|[a-z](ID|Id)$")  # ends of names
-
-Warnings = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class IngestedTable:
     """A typed table with the report of each column and the warnings."""
 
     frame: pl.DataFrame
-    columns: list[dict[str, Any]]
+    columns: list[ColumnReport]
     warnings: Warnings
 
 
@@ -64,10 +64,9 @@ def check_and_describe(
         columns.append(mask_codes(finite, missing or {}))
         warnings += found + warn_declared_codes(finite, columns[-1])
     proposed = propose_codes(columns, limits)
-    forms = {warning["column"]: warning["form"] for warning in raw.warnings if "form" in warning}
+    forms = {warning.column: warning.form for warning in raw.warnings if warning.form is not None}
     reports = [
-        _report_column(column, limits)
-        | {"possible_missing": proposed.get(column.name, []), "form": forms.get(column.name)}
+        _report_column(column, proposed.get(column.name, []), forms.get(column.name), limits)
         for column in columns
     ]
     for report in reports:
@@ -90,16 +89,16 @@ def _warn_repeated_rows(table: pl.DataFrame) -> Warnings:
         f"{count} rows repeat an earlier row; test rows that also occur in training inflate the scores, "
         "so remove repeated rows unless they are separate measurements"
     )
-    return [{"code": "repeated_rows", "row": find_first_row(repeated), "detail": detail}]
+    return [TableWarning(code="repeated_rows", row=find_first_row(repeated), detail=detail)]
 
 
 def _refuse_nul(column: pl.Series) -> pl.Series:
     if column.dtype == pl.String:
         with_nul = column.str.contains("\0", literal=True)
         if with_nul.any():
-            entry = {"column": column.name, "row": find_first_row(with_nul), "code": "nul_character"}
+            place: Place = {"column": column.name, "row": find_first_row(with_nul)}
             detail = f"a text in column {column.name!r} contains the character NUL; remove it"
-            raise Invalid("nul_character", detail, errors=[entry | {"detail": detail}])
+            raise Invalid.located("nul_character", detail, place)
     return column
 
 
@@ -112,9 +111,8 @@ def _mask_infinities(column: pl.Series) -> tuple[pl.Series, Warnings]:
     if not infinite.any():
         return finite, []
     detail = f"{infinite.sum()} infinite or too large values were read as missing"
-    return finite, [
-        {"code": "infinite", "column": column.name, "row": find_first_row(infinite), "detail": detail}
-    ]
+    row = find_first_row(infinite)
+    return finite, [TableWarning(code="infinite", column=column.name, row=row, detail=detail)]
 
 
 def find_first_row(mask: pl.Series) -> int:
@@ -122,32 +120,29 @@ def find_first_row(mask: pl.Series) -> int:
     return int(mask.fill_null(value=False).arg_max() or 0)
 
 
-def _report_column(column: pl.Series, limits: IngestLimits) -> dict[str, Any]:
-    """The report of a column, as in ``GET /datasets/{id}``."""
+def _report_column(
+    column: pl.Series, codes: list[ValueCount], form: str | None, limits: IngestLimits
+) -> ColumnReport:
+    """The report of a column, given its possible codes for missing values and the format of its times."""
     values = column.drop_nulls()
-    distinct = values.n_unique()
-    report = {
-        "name": column.name,
-        "type": _report_type(column, len(values), distinct, limits),
-        "missing": column.null_count(),
-        "distinct": distinct,
-        "min": None,
-        "max": None,
-        "mean": None,
-        "std": None,
-        "top": [],
-        "histogram": None,
-    }
+    distinct, is_number = values.n_unique(), values.dtype.is_numeric()
     is_told_apart = distinct == len(column) and values.dtype in (pl.Int64, pl.String)
-    report["is_id"] = is_told_apart and ID_NAME.search(column.name) is not None
-    if len(values) and (values.dtype.is_numeric() or values.dtype == pl.Datetime):
-        report |= {"min": _to_json_value(values.min(), limits), "max": _to_json_value(values.max(), limits)}
-    if len(values) and values.dtype.is_numeric():
-        report |= {"mean": _finite_or_none(values.mean()), "std": _finite_or_none(values.std())}
-        report["histogram"] = _histogram(values, limits)
-    if values.dtype not in (pl.Float64, pl.Datetime):
-        report["top"] = _top_values(values, limits)
-    return report
+    has_range = len(values) and (is_number or values.dtype == pl.Datetime)
+    return ColumnReport(
+        name=column.name,
+        type=_report_type(column, len(values), distinct, limits),
+        missing=column.null_count(),
+        distinct=distinct,
+        min=_to_json_value(values.min(), limits) if has_range else None,
+        max=_to_json_value(values.max(), limits) if has_range else None,
+        mean=_finite_or_none(values.mean()) if is_number else None,
+        std=_finite_or_none(values.std()) if is_number else None,
+        top=[] if values.dtype in (pl.Float64, pl.Datetime) else _top_values(values, limits),
+        histogram=_histogram(values, limits) if is_number and len(values) else None,
+        is_id=is_told_apart and ID_NAME.search(column.name) is not None,
+        possible_missing=codes,
+        form=form,
+    )
 
 
 def _report_type(column: pl.Series, present: int, distinct: int, limits: IngestLimits) -> str:
@@ -161,14 +156,14 @@ def _report_type(column: pl.Series, present: int, distinct: int, limits: IngestL
     return names.get(column.dtype.base_type(), "datetime")
 
 
-def _top_values(values: pl.Series, limits: IngestLimits) -> list[dict[str, Any]]:
+def _top_values(values: pl.Series, limits: IngestLimits) -> list[ValueCount]:
     """The most frequent values; the smallest first among equally frequent ones."""
     counts = values.rename("value").value_counts()
     top = counts.sort(["count", "value"], descending=[True, False]).head(limits.max_top_values)
-    return [{"value": _to_json_value(value, limits), "count": count} for value, count in top.iter_rows()]
+    return [ValueCount(_to_json_value(value, limits), count) for value, count in top.iter_rows()]
 
 
-def _histogram(values: pl.Series, limits: IngestLimits) -> dict[str, Any] | None:
+def _histogram(values: pl.Series, limits: IngestLimits) -> Histogram | None:
     """Number of values in each of equal bins of the range; None if the range is empty or overflows."""
     numbers = values.cast(pl.Float64).to_numpy()
     low, high = float(numbers.min()), float(numbers.max())
@@ -176,7 +171,7 @@ def _histogram(values: pl.Series, limits: IngestLimits) -> dict[str, Any] | None
         return None
     places = (numbers - low) / (high - low)  # scaled to [0, 1]: bins of the largest numbers would overflow
     counts, _ = np.histogram(places, bins=limits.histogram_bins, range=(0.0, 1.0))
-    return {"low": low, "high": high, "counts": counts.tolist()}
+    return Histogram(low, high, counts.tolist())
 
 
 def _to_json_value(value: Any, limits: IngestLimits) -> Any:
@@ -192,26 +187,26 @@ def _finite_or_none(value: Any) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def _warn_unusable(report: dict[str, Any]) -> Warnings:
+def _warn_unusable(report: ColumnReport) -> Warnings:
     """Warn if a column cannot be used, or not exactly."""
-    name = report["name"]
-    if report["distinct"] == 0:
+    name = report.name
+    if report.distinct == 0:
         detail = "every value is missing, so the column cannot be used"
-        return [{"code": "all_missing", "column": name, "detail": detail}]
-    if report["is_id"]:
+        return [TableWarning(code="all_missing", column=name, detail=detail)]
+    if report.is_id:
         detail = "every row has a different value and the name is that of an id, so the column is not used"
-        return [{"code": "id", "column": name, "detail": detail}]
-    if report["distinct"] == 1 and not report["missing"]:
+        return [TableWarning(code="id", column=name, detail=detail)]
+    if report.distinct == 1 and not report.missing:
         detail = "every value is the same, so nothing can be learnt from the column"
-        return [{"code": "constant", "column": name, "detail": detail}]
-    if report["type"] == "integer" and max(-report["min"], report["max"]) > EXACT_INTEGER:
+        return [TableWarning(code="constant", column=name, detail=detail)]
+    if report.type == "integer" and report.range and max(-report.range[0], report.range[1]) > EXACT_INTEGER:
         detail = f"integers beyond {EXACT_INTEGER} are rounded in training"
-        return [{"code": "large_integers", "column": name, "detail": detail}]
+        return [TableWarning(code="large_integers", column=name, detail=detail)]
     return []
 
 
-def _add_line(warning: dict[str, Any], lines: "np.ndarray[Any, Any] | None") -> dict[str, Any]:
+def _add_line(warning: TableWarning, lines: "np.ndarray[Any, Any] | None") -> TableWarning:
     """Add the line, counted from 1, to a warning that names a row, counted from 0."""
-    if lines is None or "row" not in warning:
+    if lines is None or warning.row is None:
         return warning
-    return warning | {"line": int(lines[warning["row"]])}
+    return replace(warning, line=int(lines[warning.row]))

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import numpy as np
 import polars as pl
 
-from service.errors import Invalid
+from service.errors import ErrorEntry, Invalid
 from service.ingest.column_names import check_names, check_size
-from service.ingest.column_report import RawTable, Warnings
+from service.ingest.column_report import RawTable
 from service.ingest.limits import IngestLimits
 from service.ingest.missing_codes import MissingCodes, mask_codes, warn_declared_codes
 from service.ingest.sniffing import detect_encoding
+from service.ingest.table_warnings import TableWarning, Warnings
 from service.ingest.type_inference import infer_type
 
 if TYPE_CHECKING:
@@ -96,8 +97,7 @@ def _iterate_records(lines: Iterable[str], separator: str) -> Iterator[Record]:
             cells = next(reader, None)
         except csv.Error as error:
             detail = f"the record that begins at line {line} cannot be read: {error}; is a quote not closed?"
-            entry = {"line": line, "code": "unreadable_csv", "detail": detail}
-            raise Invalid("unreadable_csv", detail, errors=[entry]) from None
+            raise Invalid.located("unreadable_csv", detail, {"line": line}) from None
         if cells is None:
             return
         if cells and (len(cells) > 1 or cells[0].strip()):
@@ -152,46 +152,41 @@ def _refuse_unnamed(block: list[Record], names: list[str], limits: IngestLimits)
     """Refuse values in columns without a name."""
     unnamed = [place for place, name in enumerate(names) if not name]
     errors = {
-        place: {
-            "column_number": place + 1,
-            "line": line,
-            "code": "empty_name",
-            "detail": f"column {place + 1} has no name, but a value in line {line}; give it a name",
-        }
+        place: ErrorEntry(
+            "empty_name",
+            f"column {place + 1} has no name, but a value in line {line}; give it a name",
+            {"column_number": place + 1, "line": line},
+        )
         for cells, line in reversed(block if unnamed else [])
         for place in unnamed
         if cells[place].strip()
     }
     if errors:
         first = [errors[place] for place in sorted(errors)]
-        raise Invalid("column_names", str(first[0]["detail"]), errors=first[: limits.max_error_entries])
+        raise Invalid("column_names", first[0].detail, errors=first[: limits.max_error_entries])
 
 
 def _warn_empty(columns: int, lines: list[int]) -> Warnings:
     warnings: Warnings = []
     if columns:
         detail = f"{columns} columns without a name and without any value were left out"
-        warnings.append({"code": "empty_columns", "detail": detail})
+        warnings.append(TableWarning(code="empty_columns", detail=detail))
     if lines:
         detail = f"{len(lines)} rows without any value were left out, the first in line {lines[0]}"
-        warnings.append({"code": "empty_rows", "detail": detail, "line": lines[0]})
+        warnings.append(TableWarning(code="empty_rows", detail=detail, line=lines[0]))
     return warnings
 
 
 def _refuse_ragged(block: list[Record], width: int, separator: str, limits: IngestLimits) -> None:
     errors = [
-        {
-            "line": line,
-            "code": "ragged_row",
-            "detail": f"line {line} has {len(cells)} cells, the header has {width}",
-        }
+        ErrorEntry(
+            "ragged_row", f"line {line} has {len(cells)} cells, the header has {width}", {"line": line}
+        )
         for cells, line in block
         if len(cells) != width
     ]
     if errors:
-        detail = (
-            f"{errors[0]['detail']}; give every row as many cells, and quote cells that hold the separator"
-        )
+        detail = f"{errors[0].detail}; give every row as many cells, and quote cells that hold the separator"
         ragged = next(cells for cells, _ in block if len(cells) != width)
         if separator == "," and _could_be_decimal_commas(ragged, width):
             detail += "; if commas are decimal signs here, quote such numbers or separate the cells by ';'"
@@ -210,7 +205,7 @@ def _could_be_decimal_commas(cells: list[str], width: int) -> bool:
 
 def _infer_types(
     cells: Cells, separator: str, missing: MissingCodes, limits: IngestLimits
-) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
+) -> tuple[pl.DataFrame, Warnings]:
     """Convert each column to its type, and free its text at once: text takes more memory than numbers."""
     typed, warnings = [], []
     for name in list(cells):
@@ -222,17 +217,17 @@ def _infer_types(
     return pl.DataFrame(typed), warnings
 
 
-def _warn_layout(table: pl.DataFrame, separator: str) -> list[dict[str, Any]]:
-    warnings: list[dict[str, Any]] = []
+def _warn_layout(table: pl.DataFrame, separator: str) -> Warnings:
+    warnings: Warnings = []
     if separator != ",":
-        name = SEPARATORS[separator]
-        warnings.append({"code": "separator", "detail": f"the columns were separated at each {name}"})
+        detail = f"the columns were separated at each {SEPARATORS[separator]}"
+        warnings.append(TableWarning(code="separator", detail=detail))
     if table.width == 1 and not table.dtypes[0].is_numeric():  # numbers hide no cells
         detail = f"only one column was found; known separators are {', '.join(SEPARATORS.values())}"
-        warnings.append({"code": "single_column", "detail": detail})
+        warnings.append(TableWarning(code="single_column", detail=detail))
     if all(_is_number(name) for name in table.columns):
         detail = "the first line holds only numbers, yet it was read as column names; put names there"
-        warnings.append({"code": "header_of_numbers", "detail": detail, "line": 1})
+        warnings.append(TableWarning(code="header_of_numbers", detail=detail, line=1))
     return warnings
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import polars as pl
 
-from service.ingest.missing_codes import Notes
+from service.ingest.table_warnings import TableWarning, Warnings
 
 DATE = r"^(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?:[ T](\d{1,2}[:.]\d{2}(?:[:.]\d{2})?))?$"
 TIME = r"^\d{1,2}(:\d{2}(:\d{2})?|\.\d{2}\.\d{2})$"
 MONTHS = 12
 
 
-def parse_times(values: pl.Series) -> tuple[pl.Series | None, Notes]:
+def parse_times(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     """Parse dates that end with the year, or times of day.
 
     Returns the times and a note with their format as ``form``; None and no note if a value has no such form.
@@ -66,14 +66,14 @@ def _detect_time_format(text: str) -> str:
     return mark.join(["%H", "%M", "%S"][: text.count(mark) + 1])
 
 
-def _parse_times_of_day(values: pl.Series) -> tuple[pl.Series | None, Notes]:
+def _parse_times_of_day(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     form = _detect_time_format(values.drop_nulls()[0])
     days = pl.Series(values.name, ["1970-01-01 "] * len(values)) + values
     times = days.str.to_datetime(f"%Y-%m-%d {form}", time_unit="us", strict=False)
     return times, [_make_note(values, form, "times of day were read, as in")]
 
 
-def _make_note(values: pl.Series, form: str, what: str) -> dict[str, object]:
+def _make_note(values: pl.Series, form: str, what: str) -> TableWarning:
     row = int(values.is_not_null().arg_max() or 0)
     detail = f"{what} {values[row]!r}"
-    return {"code": "date_form", "column": values.name, "row": row, "form": form, "detail": detail}
+    return TableWarning(code="date_form", column=values.name, row=row, form=form, detail=detail)

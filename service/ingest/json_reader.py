@@ -11,11 +11,12 @@ import numpy as np
 import polars as pl
 
 from service import strict_json
-from service.errors import Invalid, Malformed
+from service.errors import ErrorEntry, Invalid, Malformed, Place
 from service.ingest.column_names import check_names, check_size
-from service.ingest.column_report import RawTable, Warnings
+from service.ingest.column_report import RawTable
 from service.ingest.limits import IngestLimits
 from service.ingest.sniffing import detect_encoding
+from service.ingest.table_warnings import TableWarning, Warnings
 from service.ingest.type_inference import parse_iso_times
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 KINDS = {bool: "boolean", int: "number", float: "number", str: "text"}
 
-Place = Callable[[int, str], dict[str, Any]]
+Locate = Callable[[int, str], Place]  # from row and column; the row itself without a column
 
 
 def read_columns(columns: dict[str, list[Any]], settings: Settings, limits: IngestLimits) -> RawTable:
@@ -35,10 +36,9 @@ def read_columns(columns: dict[str, list[Any]], settings: Settings, limits: Inge
     rows = max(lengths.values(), default=0)
     for name, length in lengths.items():
         if length != rows:
-            where = strict_json.pointer(["columns", name])
+            place = {"pointer": strict_json.pointer(["columns", name]), "column": name}
             detail = f"column {name!r} has {length} values, another has {rows}; give all the same number"
-            entry = {"pointer": where, "column": name, "code": "ragged_columns", "detail": detail}
-            raise Invalid("ragged_columns", detail, errors=[entry])
+            raise Invalid.located("ragged_columns", detail, place)
     check_size(rows, len(names), settings, cell_bytes=limits.cell_bytes)
     table = _TableBuilder(
         lambda row, name: {"pointer": strict_json.pointer(["columns", name, row])}, settings, limits
@@ -50,7 +50,7 @@ def read_columns(columns: dict[str, list[Any]], settings: Settings, limits: Inge
 def read_rows(rows: list[Any], settings: Settings, limits: IngestLimits) -> RawTable:
     """Read a table from ``[{name: value}]``; an absent name is a missing value."""
 
-    def locate_value(row: int, name: str) -> dict[str, Any]:
+    def locate_value(row: int, name: str) -> Place:
         return {"pointer": strict_json.pointer(["rows", row, name] if name else ["rows", row])}
 
     return _build_table(iter([rows]), locate_value, settings, limits)
@@ -78,8 +78,8 @@ def read_lines(file: BinaryIO, settings: Settings, limits: IngestLimits) -> RawT
     return RawTable(raw.frame, warnings + raw.warnings, np.array(line_of))
 
 
-def _locate_line(line: int, name: str) -> dict[str, Any]:
-    return {"line": line} | ({"column": name} if name else {})
+def _locate_line(line: int, name: str) -> Place:
+    return {"line": line, "column": name} if name else {"line": line}
 
 
 def _parse_lines(text: io.TextIOWrapper, limits: IngestLimits) -> Iterator[tuple[int, Any]]:
@@ -88,8 +88,7 @@ def _parse_lines(text: io.TextIOWrapper, limits: IngestLimits) -> Iterator[tuple
         line += 1
         if len(content) == longest:
             detail = f"line {line} is over {longest} characters long; put each object on a line of its own"
-            entry = {"line": line, "code": "line_too_long", "detail": detail}
-            raise Invalid("line_too_long", detail, errors=[entry])
+            raise Invalid.located("line_too_long", detail, {"line": line})
         if content.strip():
             yield line, _parse_line(content, line)
 
@@ -102,19 +101,19 @@ def _parse_line(content: str, line: int) -> Any:
         if "column" in error.extra:  # counted in this line alone, without its indent
             column = error.extra["column"] + len(content) - len(content.lstrip())
             fault = fault.replace("at line 1, column {column}".format_map(error.extra), f"at column {column}")
-        entry = {"line": line, "code": error.code, "detail": fault}
+        entry = ErrorEntry(error.code, fault, {"line": line})
         raise Invalid(error.code, f"line {line}: {fault}", errors=[entry]) from None
 
 
 def _build_table(
-    blocks: Iterator[list[Any]], place: Place, settings: Settings, limits: IngestLimits
+    blocks: Iterator[list[Any]], locate: Locate, settings: Settings, limits: IngestLimits
 ) -> RawTable:
-    table = _TableBuilder(place, settings, limits)
+    table = _TableBuilder(locate, settings, limits)
     for block in blocks:
         for number, row in enumerate(block):
             if not isinstance(row, dict):
                 raise _make_refusal(
-                    "not_an_object", place(table.rows + number, ""), "a row must be an object {name: value}"
+                    "not_an_object", locate(table.rows + number, ""), "a row must be an object {name: value}"
                 )
         names = dict.fromkeys(name for row in block for name in row)
         table.add({name: [row.get(name) for row in block] for name in names}, len(block))
@@ -124,9 +123,9 @@ def _build_table(
 class _TableBuilder:
     """Builds a table from blocks. A later block may have new names, and decimals in a column of integers."""
 
-    def __init__(self, place: Place, settings: Settings, limits: IngestLimits) -> None:
+    def __init__(self, locate: Locate, settings: Settings, limits: IngestLimits) -> None:
         self.rows = 0
-        self._place = place
+        self._locate = locate
         self._settings, self._limits = settings, limits
         self._kinds: dict[str, str] = {}
         self._blocks: list[pl.DataFrame] = []
@@ -176,7 +175,7 @@ class _TableBuilder:
             return KINDS[kind]
         row = next(number for number, value in enumerate(values) if type(value) is kind)
         detail = "a value must be a number, a text, true, false or null; split nested values into columns"
-        raise _make_refusal("nested_value", self._place(self.rows + row, name), detail)
+        raise _make_refusal("nested_value", self._locate(self.rows + row, name), detail)
 
     def _refuse_mixture(self, name: str, values: list[Any], known: str) -> None:
         for row, value in enumerate(values):
@@ -185,7 +184,7 @@ class _TableBuilder:
                 known = kind
             if kind != known:
                 detail = f"column {name!r} holds {known} before and {kind} here; a column has one type"
-                raise _make_refusal("mixed_types", self._place(self.rows + row, name), detail)
+                raise _make_refusal("mixed_types", self._locate(self.rows + row, name), detail)
 
 
 def _make_number_series(name: str, values: list[Any]) -> pl.Series:
@@ -209,13 +208,13 @@ def _finalize_type(column: pl.Series) -> tuple[pl.Series, Warnings]:
     return (times, found) if times is not None and is_read else (column, [])
 
 
-def _warn_quoted_numbers(column: pl.Series) -> list[dict[str, Any]]:
+def _warn_quoted_numbers(column: pl.Series) -> Warnings:
     if column.dtype != pl.String or column.cast(pl.Float64, strict=False).null_count() > column.null_count():
         return []
     detail = "every value is a number in quotes and was read as text; send numbers without quotes"
-    return [{"code": "numbers_as_text", "column": column.name, "detail": detail}]
+    return [TableWarning(code="numbers_as_text", column=column.name, detail=detail)]
 
 
-def _make_refusal(code: str, place: dict[str, Any], detail: str) -> Invalid:
+def _make_refusal(code: str, place: Place, detail: str) -> Invalid:
     where = place.get("pointer") or f"line {place['line']}"
-    return Invalid(code, f"{where}: {detail}", errors=[place | {"code": code, "detail": detail}])
+    return Invalid(code, f"{where}: {detail}", errors=[ErrorEntry(code, detail, place)])

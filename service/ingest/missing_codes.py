@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import polars as pl
 
 from service.errors import Invalid
 from service.ingest.limits import IngestLimits
+from service.ingest.table_warnings import TableWarning, Warnings
+from service.schemas.column_report import ValueCount
 from service.strict_json import pointer
 
 MissingCodes = Mapping[str, Sequence[float | str]]
-Notes = list[dict[str, Any]]
 
 ALL_COLUMNS = "*"  # in place of a column name
 NINES = (99, 999, 9999, 99999, 999999)
@@ -51,12 +51,12 @@ def refuse_unknown_columns(missing: MissingCodes, columns: Sequence[str]) -> Non
         if name != ALL_COLUMNS and name not in columns:
             known = ", ".join(map(repr, columns[:10])) + (", …" if len(columns) > 10 else "")
             detail = f"missing names a column {name!r}, which the table does not have; it has {known}"
-            entry = {"pointer": pointer(["missing", name]), "column": name, "code": "invalid_missing"}
-            raise Invalid("invalid_missing", detail, errors=[entry | {"detail": detail}])
+            place = {"pointer": pointer(["missing", name]), "column": name}
+            raise Invalid.located("invalid_missing", detail, place)
 
 
-def propose_codes(columns: Sequence[pl.Series], limits: IngestLimits) -> dict[str, list[dict[str, Any]]]:
-    """By column, the ``value`` and ``count`` of each code, most frequent first.
+def propose_codes(columns: Sequence[pl.Series], limits: IngestLimits) -> dict[str, list[ValueCount]]:
+    """By column, the codes, most frequent first.
 
     A code must be far from the other values in one column; in further columns being apart is enough.
     """
@@ -66,7 +66,7 @@ def propose_codes(columns: Sequence[pl.Series], limits: IngestLimits) -> dict[st
     sure = {end.value for ends in sides.values() for end in ends if end.is_far}
     found = {name: [end for end in ends if end.is_far or end.value in sure] for name, ends in sides.items()}
     return {
-        name: [{"value": end.shown, "count": end.count} for end in sorted(ends, key=lambda e: -e.count)]
+        name: [ValueCount(end.shown, end.count) for end in sorted(ends, key=lambda e: -e.count)]
         for name, ends in found.items()
         if ends
     }
@@ -111,26 +111,26 @@ def _find_extreme_codes(column: pl.Series, limits: IngestLimits) -> list[_Extrem
     return found
 
 
-def warn_declared_codes(before: pl.Series, after: pl.Series) -> Notes:
+def warn_declared_codes(before: pl.Series, after: pl.Series) -> Warnings:
     """Warn about the values that became null as declared codes."""
     count = after.null_count() - before.null_count()
     if not count:
         return []
     row = int((before.is_not_null() & after.is_null()).arg_max() or 0)
     detail = f"{count} values were read as missing, as requested, such as {before[row]!r}"
-    return [{"code": "declared_missing", "column": before.name, "row": row, "detail": detail}]
+    return [TableWarning(code="declared_missing", column=before.name, row=row, detail=detail)]
 
 
 def warn_proposed_codes(
-    proposed: Mapping[str, Sequence[Mapping[str, Any]]], columns: Sequence[pl.Series]
-) -> Notes:
+    proposed: Mapping[str, Sequence[ValueCount]], columns: Sequence[pl.Series]
+) -> Warnings:
     """Warn about each proposed code, with its remedy."""
-    often = Counter(code["value"] for codes in proposed.values() for code in codes)
+    often = Counter(code.value for codes in proposed.values() for code in codes)
     by_name = {column.name: column for column in columns}
     warnings = []
     for name, codes in proposed.items():
         for code in codes:
-            value, count = code["value"], code["count"]
+            value, count = code.value, code.count
             where = ALL_COLUMNS if often[value] > 1 else name
             detail = (
                 f"{value} is in {count} rows and is far from the other values: if it means missing, "
@@ -138,7 +138,8 @@ def warn_proposed_codes(
             )
             row = int((by_name[name] == value).fill_null(value=False).arg_max() or 0)
             warnings.append(
-                {"code": "possible_missing", "column": name, "value": value, "count": count, "row": row}
-                | {"detail": detail}
+                TableWarning(
+                    code="possible_missing", column=name, value=value, count=count, row=row, detail=detail
+                )
             )
     return warnings

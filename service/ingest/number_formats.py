@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import polars as pl
 
-from service.ingest.missing_codes import Notes
+from service.ingest.table_warnings import TableWarning, Warnings
 
-Parser = Callable[[pl.Series], tuple[pl.Series | None, Notes]]
+Parser = Callable[[pl.Series], tuple[pl.Series | None, Warnings]]
 
 CURRENCY_SIGNS = "[$€£¥₽]"
 CELL = rf"^({CURRENCY_SIGNS})?\s*([+-]?[\d.,]*\d)\s*({CURRENCY_SIGNS}|[%‰°]?[A-Za-zµ°]{{0,6}})\+?$"
@@ -23,7 +23,7 @@ UNIT_FAMILIES: tuple[dict[str, float], ...] = (
 )
 
 
-def parse_units(values: pl.Series, attempts: list[Parser]) -> tuple[pl.Series | None, Notes]:
+def parse_units(values: pl.Series, attempts: list[Parser]) -> tuple[pl.Series | None, Warnings]:
     """Parse a column of numbers with units.
 
     Args:
@@ -47,19 +47,18 @@ def parse_units(values: pl.Series, attempts: list[Parser]) -> tuple[pl.Series | 
     counts = units.filter(values.is_not_null() & (bare.cast(pl.Float64) != 0)).value_counts(sort=True)
     known = counts[units.name].to_list() if counts.height else [""]
     row, scales = int((units != "").arg_max() or 0), _find_scales(known)
-    where = {"column": values.name, "row": row}
     if scales is None:
         listed = ", ".join(repr(unit) for unit in known[:5])
         detail = f"the numbers have different units ({listed}), so the column was read as text; use one"
-        return None, [{"code": "mixed_units", "detail": detail} | where]
+        return None, [TableWarning(code="mixed_units", column=values.name, row=row, detail=detail)]
     factors = units.replace_strict(scales, default=1.0, return_dtype=pl.Float64)
     is_scaled = set(scales.values()) - {1.0}
     detail = (
         f"numbers were read without {_describe_units(known)}, as in "
         f"{values[row]!r}{_describe_scales(known, scales)}"
     )
-    notes = [*notes, {"code": "units_in_cells", "detail": detail} | where]
-    return (bare.cast(pl.Float64) * factors if is_scaled else bare), notes
+    note = TableWarning(code="units_in_cells", column=values.name, row=row, detail=detail)
+    return (bare.cast(pl.Float64) * factors if is_scaled else bare), [*notes, note]
 
 
 def _find_scales(units: list[str]) -> dict[str, float] | None:

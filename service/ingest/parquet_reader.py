@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import polars as pl
 
-from service.errors import Invalid
+from service.errors import ErrorEntry, Invalid
 from service.ingest.column_names import check_names, check_size
 from service.ingest.column_report import RawTable
 from service.ingest.limits import IngestLimits
@@ -40,13 +40,13 @@ def read(file: BinaryIO, settings: Settings, limits: IngestLimits) -> RawTable:
 
 def _refuse_foreign_types(schema: Mapping[str, pl.DataType], limits: IngestLimits) -> None:
     errors = [
-        {"column": name, "code": "unknown_type", "detail": f"column {name!r} has the type {dtype}"}
+        ErrorEntry("unknown_type", f"column {name!r} has the type {dtype}", {"column": name})
         for name, dtype in schema.items()
         if not _is_known(dtype)
     ]
     if errors:
         detail = (
-            f"{errors[0]['detail']}; convert it to numbers, texts, booleans, dates or times, or leave it out"
+            f"{errors[0].detail}; convert it to numbers, texts, booleans, dates or times, or leave it out"
         )
         raise Invalid("unknown_type", detail, errors=errors[: limits.max_error_entries])
 

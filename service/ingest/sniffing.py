@@ -6,10 +6,11 @@ import re
 import zlib
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from service.errors import Invalid, TooLarge
 from service.ingest.limits import IngestLimits
+from service.ingest.table_warnings import TableWarning, Warnings
 
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
@@ -96,7 +97,7 @@ def detect_format(file: BinaryIO, filename: str | None, limits: IngestLimits) ->
     return "jsonl" if is_json else "csv"
 
 
-def detect_encoding(file: BinaryIO, limits: IngestLimits) -> tuple[str, list[dict[str, Any]]]:
+def detect_encoding(file: BinaryIO, limits: IngestLimits) -> tuple[str, Warnings]:
     """The encoding of a text file, and a warning if it was guessed.
 
     Raises:
@@ -114,7 +115,7 @@ def detect_encoding(file: BinaryIO, limits: IngestLimits) -> tuple[str, list[dic
         reason = "its byte order mark says so" if marked else "every second byte of it is NUL"
         return encoding, [_make_encoding_warning(encoding, reason)]
     if encoding == "utf-8" and _find_undecodable_line(file, "cp1252", limits) is None:
-        return "cp1252", [_make_encoding_warning("cp1252", f"line {wrong} is not UTF-8") | {"line": wrong}]
+        return "cp1252", [_make_encoding_warning("cp1252", f"line {wrong} is not UTF-8", wrong)]
     raise Invalid(
         "not_text", f"the file is neither UTF-8 nor UTF-16 text, see line {wrong}; {REMEDY}", line=wrong
     )
@@ -128,11 +129,9 @@ def _detect_utf16(head: bytes, limits: IngestLimits) -> str | None:
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def _make_encoding_warning(encoding: str, reason: str) -> dict[str, Any]:
-    return {
-        "code": "encoding",
-        "detail": f"the file was read as {encoding}, because {reason}; UTF-8 is safest",
-    }
+def _make_encoding_warning(encoding: str, reason: str, line: int | None = None) -> TableWarning:
+    detail = f"the file was read as {encoding}, because {reason}; UTF-8 is safest"
+    return TableWarning(code="encoding", detail=detail, line=line)
 
 
 def _find_undecodable_line(file: BinaryIO, encoding: str, limits: IngestLimits) -> int | None:

@@ -18,13 +18,15 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from service import errors
-from service.errors import Invalid, ServiceError
+from service.errors import ErrorEntry, Invalid, ServiceError
 from service.ingest.column_report import IngestedTable
 from service.ingest.limits import DEFAULT_INGEST, IngestLimits
 from service.ingest.missing_codes import MissingCodes
 from service.ingest.readers import read_upload
 from service.ingest.sniffing import GZIP, PARQUET
+from service.ingest.table_warnings import TableWarning, Warnings
 from service.process_limits import limit_process
+from service.schemas.column_report import ColumnReport, read_reports
 
 if TYPE_CHECKING:
     from service.settings import Settings
@@ -39,8 +41,26 @@ class TableDescription:
     """Description of a table that was written as Parquet."""
 
     rows: int
-    columns: list[dict[str, Any]]
-    warnings: list[dict[str, Any]]
+    columns: list[ColumnReport]
+    warnings: Warnings
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """Why the file cannot be read: class and members of a ``ServiceError``."""
+
+    kind: str
+    code: str
+    detail: str
+    errors: list[ErrorEntry]
+    extra: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Bug:
+    """An unexpected error."""
+
+    traceback: str
 
 
 def convert_upload(
@@ -105,11 +125,14 @@ def write_parquet(ingested: IngestedTable, parquet: BinaryIO) -> TableDescriptio
 
 
 def _parse_reply(answer: dict[str, Any]) -> TableDescription:
-    if "bug" in answer:
-        raise RuntimeError(answer["bug"])
-    if "refusal" in answer:
-        raise getattr(errors, answer["kind"])(**answer["refusal"])
-    return TableDescription(**answer)
+    if "traceback" in answer:
+        raise RuntimeError(answer["traceback"])
+    if "kind" in answer:
+        entries = [ErrorEntry(**entry) for entry in answer["errors"]]
+        kind: type[ServiceError] = getattr(errors, answer["kind"])
+        raise kind(answer["code"], answer["detail"], errors=entries, **answer["extra"])
+    warnings = [TableWarning(**entry) for entry in answer["warnings"]]
+    return TableDescription(answer["rows"], read_reports(answer["columns"]), warnings)
 
 
 def main() -> None:
@@ -120,7 +143,7 @@ def main() -> None:
     limit_process(limits.base_memory_bytes + limits.memory_factor * settings.max_memory_bytes, asked["cpu_s"])
     with os.fdopen(asked["file"], "rb") as file, os.fdopen(asked["parquet"], "wb") as parquet:
         answer = _convert_in_child(file, asked["filename"], parquet, settings, asked["missing"], limits)
-    json.dump(answer, sys.stdout)
+    json.dump(asdict(answer), sys.stdout)
 
 
 def _convert_in_child(
@@ -130,16 +153,15 @@ def _convert_in_child(
     settings: Settings,
     missing: MissingCodes,
     limits: IngestLimits,
-) -> dict[str, Any]:
+) -> TableDescription | _Refusal | _Bug:
     try:
-        return asdict(write_parquet(read_upload(file, filename, settings, missing, limits=limits), parquet))
+        return write_parquet(read_upload(file, filename, settings, missing, limits=limits), parquet)
     except ServiceError as error:
-        refusal = {"code": error.code, "detail": error.detail, "errors": error.errors}
-        return {"kind": type(error).__name__, "refusal": refusal | error.extra}
+        return _Refusal(type(error).__name__, error.code, error.detail, list(error.errors), error.extra)
     except MemoryError:
         sys.exit("too little memory")
     except Exception:
-        return {"bug": traceback.format_exc()}
+        return _Bug(traceback.format_exc())
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from functools import reduce
-from typing import Any
 
 import polars as pl
 
-from service.ingest.column_report import Warnings, find_first_row
+from service.ingest.column_report import find_first_row
 from service.ingest.date_formats import parse_times
 from service.ingest.limits import IngestLimits
 from service.ingest.number_formats import parse_units
+from service.ingest.table_warnings import TableWarning, Warnings
 
 MISSING_WORDS = ("", "na", "n/a", "nan", "null", "none", "?", "-")
 DATETIME = r"^\d{4}[-/]\d{2}[-/]\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
@@ -109,10 +109,10 @@ def _parse_thousands_commas(values: pl.Series) -> tuple[pl.Series | None, Warnin
     ]
 
 
-def _make_comma_warning(code: str, values: pl.Series, what: str) -> dict[str, Any]:
+def _make_comma_warning(code: str, values: pl.Series, what: str) -> TableWarning:
     row = find_first_row(values.str.contains(",", literal=True))
     example = values[row]
-    return {"code": code, "column": values.name, "row": row, "detail": f"{what}, as in {example!r}"}
+    return TableWarning(code=code, column=values.name, row=row, detail=f"{what}, as in {example!r}")
 
 
 def _warn_missing_words(cells: pl.Series, is_missing: pl.Series) -> Warnings:
@@ -123,7 +123,8 @@ def _warn_missing_words(cells: pl.Series, is_missing: pl.Series) -> Warnings:
         return []
     words = cells.filter(spelled).unique().sort().head(10).to_list()
     detail = f"read as missing: {', '.join(map(repr, words))}, {count} in all"
-    return [{"code": "missing_words", "column": cells.name, "row": find_first_row(spelled), "detail": detail}]
+    row = find_first_row(spelled)
+    return [TableWarning(code="missing_words", column=cells.name, row=row, detail=detail)]
 
 
 def _warn_mixed_types(values: pl.Series, limits: IngestLimits) -> Warnings:
@@ -138,4 +139,4 @@ def _warn_mixed_types(values: pl.Series, limits: IngestLimits) -> Warnings:
         f"mostly numbers, but {count} not, such as {values[row][:40]!r}, "
         "so the column was read as text; correct them or leave them empty to get numbers"
     )
-    return [{"code": "mixed_types", "column": values.name, "row": row, "detail": detail}]
+    return [TableWarning(code="mixed_types", column=values.name, row=row, detail=detail)]

@@ -2,8 +2,9 @@
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import PurePath
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from service import ingest, strict_json
 from service.db.repositories import Audit, Datasets
@@ -17,7 +18,7 @@ from service.operations.downloads import stream_blob
 from service.operations.entity_tags import refuse_stale
 from service.operations.quotas import refuse_more_bytes
 from service.schemas.common import MAX_NAME_LENGTH
-from service.schemas.datasets import MAX_UNIT_CHARACTERS, DatasetIn, DatasetOut
+from service.schemas.datasets import MAX_UNIT_CHARACTERS, DatasetIn, DatasetOut, PreviewOut
 from service.settings import Settings
 from service.storage import blobs
 from service.storage.deletion import remove_dataset
@@ -77,11 +78,11 @@ def delete(dataset_id: str, sessions: Sessions, *, if_match: str | None = None) 
         remove_dataset(session, dataset)
 
 
-def preview(dataset_id: str, rows: int, sessions: Sessions, settings: Settings) -> dict[str, Any]:
+def preview(dataset_id: str, rows: int, sessions: Sessions, settings: Settings) -> PreviewOut:
     """The columns and the first rows of a dataset, as JSON values."""
     with sessions.read() as session:
         frame = read_first_rows(session, Datasets(session).get(dataset_id), rows, settings.data_dir)
-    return {"columns": frame.columns, "rows": to_json_rows(frame)}
+    return PreviewOut(columns=frame.columns, rows=to_json_rows(frame))
 
 
 def open_content(dataset_id: str, sessions: Sessions) -> tuple[Dataset, int, Iterator[bytes]]:
@@ -100,14 +101,14 @@ def _store(
     sessions: Sessions,
     settings: Settings,
 ) -> Dataset:
-    _check_units(units, [column["name"] for column in described.columns])
+    _check_units(units, [column.name for column in described.columns])
     with sessions.begin() as session:
         dataset = Dataset(
             name=name,
             rows=described.rows,
-            columns=described.columns,
+            columns=[asdict(column) for column in described.columns],
             units=units,
-            warnings=described.warnings,
+            warnings=[warning.to_json() for warning in described.warnings],
             blob_sha256=blobs.put_file(session, parquet),
             created_at=clock(session),
         )
@@ -129,7 +130,7 @@ def _check_units(units: dict[str, str], columns: list[str]) -> None:
             fault = f"the unit of column {column!r} is over {MAX_UNIT_CHARACTERS} characters long; shorten it"
         if fault:
             place = {"pointer": strict_json.pointer(["units", column]), "column": column}
-            raise Invalid("invalid_units", fault, errors=[place | {"code": "invalid_units", "detail": fault}])
+            raise Invalid.located("invalid_units", fault, place)
 
 
 def _name_from_filename(filename: str | None) -> str:

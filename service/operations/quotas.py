@@ -11,32 +11,31 @@ from service.db.repositories.job_queries import UNFINISHED
 from service.db.session import Sessions
 from service.db.tables import SUBTASK_KIND, Blob, Dataset, Job, JobStatus, Model
 from service.errors import OutOfSpace, TooMany
+from service.schemas.tenant import Stored, UsageLimits, UsageOut
 from service.settings import Settings
 
 BLOB_COLUMNS = (Dataset.blob_sha256, Model.artifact_sha256, Job.result_sha256)
 
 
-def read_usage(sessions: Sessions, settings: Settings) -> dict[str, Any]:
+def read_usage(sessions: Sessions, settings: Settings) -> UsageOut:
     """Number and size of datasets, models and results of the caller's tenant; its jobs and limits."""
     with sessions.read() as session:
-        datasets, dataset_bytes = _count_stored(session, Dataset.blob_sha256)
-        models, model_bytes = _count_stored(session, Model.artifact_sha256)
-        results, result_bytes = _count_stored(session, Job.result_sha256)
+        datasets, models, results = (_count_stored(session, column) for column in BLOB_COLUMNS)
         counts = session.execute(
             select(Job.status, func.count()).where(Job.kind != SUBTASK_KIND).group_by(Job.status)
         ).all()
         jobs = dict.fromkeys(JobStatus, 0) | {row[0]: row[1] for row in counts}
-    return {
-        "datasets": {"count": datasets, "bytes": dataset_bytes},
-        "models": {"count": models, "bytes": model_bytes},
-        "results": {"count": results, "bytes": result_bytes},
-        "jobs": jobs,
-        "limits": {
-            "bytes": settings.quota_bytes or None,
-            "unfinished_jobs": settings.quota_jobs or None,
-            "requests_per_minute": settings.rate_limit or None,
-        },
-    }
+    return UsageOut(
+        datasets=datasets,
+        models=models,
+        results=results,
+        jobs=jobs,
+        limits=UsageLimits(
+            bytes=settings.quota_bytes or None,
+            unfinished_jobs=settings.quota_jobs or None,
+            requests_per_minute=settings.rate_limit or None,
+        ),
+    )
 
 
 def refuse_more_bytes(session: Session, settings: Settings) -> None:
@@ -49,7 +48,7 @@ def refuse_more_bytes(session: Session, settings: Settings) -> None:
     """
     if not settings.quota_bytes:
         return
-    stored = sum(_count_stored(session, column)[1] for column in BLOB_COLUMNS)
+    stored = sum(_count_stored(session, column).bytes for column in BLOB_COLUMNS)
     if stored > settings.quota_bytes:
         detail = (
             f"this would store {stored} bytes, the quota is {settings.quota_bytes}; "
@@ -73,10 +72,10 @@ def refuse_more_jobs(session: Session, settings: Settings) -> None:
         raise TooMany("too_many_jobs", detail, limit=settings.quota_jobs)
 
 
-def _count_stored(session: Session, column: Any) -> tuple[int, int]:
+def _count_stored(session: Session, column: Any) -> Stored:
     rows = session.execute(
         select(func.count(), func.coalesce(func.sum(Blob.size), 0)).join_from(
             column.class_, Blob, Blob.sha256 == column
         )
     ).one()
-    return int(rows[0]), int(rows[1])
+    return Stored(count=rows[0], bytes=rows[1])

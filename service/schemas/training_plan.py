@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
+from service.schemas.column_report import ColumnReport
 from service.schemas.training import TrainRequest
 
 TaskName = Literal["regression", "classification", "density"]
-ColumnReport = dict[str, Any]
 
 LABEL_TYPES = ("category", "boolean", "text")
 NUMBER_TYPES = ("number", "integer")
@@ -25,12 +25,12 @@ class TrainingPlan:
     @property
     def target(self) -> ColumnReport:
         """The report of the target; for a density, of its first column."""
-        return self.reports[self.request.target or self.features[0]["name"]]
+        return self.reports[self.request.target or self.features[0].name]
 
     @cached_property
     def types(self) -> dict[str, str]:
         """Types of all columns, with those that the request overrides."""
-        wanted = {name: report["type"] for name, report in self.reports.items()} | self.request.types
+        wanted = {name: report.type for name, report in self.reports.items()} | self.request.types
         target = self.request.target
         return {n: w if n == target else _select_encoding_type(self.reports[n], w) for n, w in wanted.items()}
 
@@ -39,7 +39,7 @@ class TrainingPlan:
         """Classification for labels and for two distinct values; regression for other numbers."""
         if self.request.task != "auto":
             return self.request.task
-        is_label = self.types[self.target["name"]] in LABEL_TYPES or self.target["distinct"] == 2
+        is_label = self.types[self.target.name] in LABEL_TYPES or self.target.distinct == 2
         return "classification" if is_label else "regression"
 
     @cached_property
@@ -49,11 +49,11 @@ class TrainingPlan:
             return [self.reports[name] for name in self.request.features]
         others = [report for name, report in self.reports.items() if name not in self.roles]
         usable = [report for report in others if self._is_usable(report)]
-        return [report for report in usable if not report.get("is_id")] or usable
+        return [report for report in usable if not report.is_id] or usable
 
     def _is_usable(self, report: ColumnReport) -> bool:
-        is_told_apart = report["distinct"] > 1 and explain_unusable_numbers(report) is None
-        return is_told_apart and self.types[report["name"]] != "text"
+        is_told_apart = report.distinct > 1 and explain_unusable_numbers(report) is None
+        return is_told_apart and self.types[report.name] != "text"
 
     @property
     def roles(self) -> dict[str | None, str]:
@@ -64,7 +64,7 @@ class TrainingPlan:
     @property
     def usable_rows(self) -> int:
         """Number of rows with a target."""
-        return int(self.rows - self.target["missing"])
+        return self.rows - self.target.missing
 
     @property
     def training_rows(self) -> int:
@@ -77,15 +77,15 @@ class TrainingPlan:
     @property
     def outputs(self) -> int:
         """Number of network outputs: one, or one per class if there are more than two."""
-        classes = int(self.target["distinct"])
+        classes = self.target.distinct
         return classes if self.task == "classification" and classes > 2 else 1
 
 
 def explain_unusable_numbers(report: ColumnReport) -> str | None:
     """Why the numbers of a column are too large or too close for a network; None if they are usable."""
-    if report["type"] not in NUMBER_TYPES or report["distinct"] < 2:
+    if report.type not in NUMBER_TYPES or report.distinct < 2 or report.range is None:
         return None
-    low, high = report["min"], report["max"]
+    low, high = report.range
     if max(-low, high) > MAX_MAGNITUDE:
         return f"goes from {low:g} to {high:g}, beyond {MAX_MAGNITUDE:g}"
     return f"varies by {high - low:g}, less than {MIN_RANGE:g}" if 0 < high - low < MIN_RANGE else None
@@ -98,8 +98,8 @@ def _select_encoding_type(report: ColumnReport, wanted: str) -> str:
     Two numbers other than 0 and 1, requested as booleans, are encoded as categories: an indicator of one of
     them. Predictions still accept the original numbers.
     """
-    if report["type"] == "boolean" and wanted in NUMBER_TYPES:
+    if report.type == "boolean" and wanted in NUMBER_TYPES:
         return "boolean"
-    if report["type"] in NUMBER_TYPES and wanted == "boolean" and (report["min"], report["max"]) != (0, 1):
+    if report.type in NUMBER_TYPES and wanted == "boolean" and report.range != (0, 1):
         return "category"
     return wanted

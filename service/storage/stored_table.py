@@ -12,6 +12,7 @@ import polars as pl
 from sqlalchemy.orm import Session
 
 from service.db.tables import Dataset
+from service.schemas.column_report import ColumnReport, read_reports
 from service.storage.blobs import read_chunks
 
 Array = np.ndarray[Any, Any]
@@ -25,7 +26,7 @@ class StoredTable:
     types: dict[str, str]
     units: dict[str, str]
     rows: int
-    reports: list[dict[str, Any]]  # report of each column, from the dataset
+    reports: list[ColumnReport]  # of each column, from the dataset
 
     def column(self, name: str) -> Array:
         """All values of a column."""
@@ -51,8 +52,8 @@ def open_table(session: Session, dataset: Dataset, folder: Path) -> Iterator[Sto
     The file is an unnamed temporary file in ``folder``: its bytes are not held in memory, and it vanishes
     when it is closed.
     """
-    reports = list(dataset.columns)
-    types = {report["name"]: report["type"] for report in reports}
+    reports = read_reports(dataset.columns)
+    types = {report.name: report.type for report in reports}
     with open_parquet(session, dataset, folder) as file:
         yield StoredTable(pl.scan_parquet(file), types, dict(dataset.units), dataset.rows, reports)
 
@@ -74,7 +75,7 @@ def read_first_rows(session: Session, dataset: Dataset, rows: int, folder: Path)
         return pl.scan_parquet(file).head(rows).collect()
 
 
-def to_json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+def to_json_rows(frame: pl.DataFrame) -> list[dict[str, str | float | None]]:
     """Rows as dictionaries of JSON values; times are ISO 8601 text."""
     times = pl.selectors.datetime()
     return frame.with_columns(times.dt.to_string("iso:strict")).rows(named=True)

@@ -76,10 +76,10 @@ def test_columns_rows_and_parquet_give_the_same_table(columns: dict[str, list[An
 def test_the_report_agrees_with_numpy(values: list[float | None]) -> None:
     (report,) = read_columns({"x": values}, SETTINGS).columns
     present = np.array([value for value in values if value is not None])
-    assert report["missing"] == len(values) - len(present)
-    assert report["distinct"] == len(np.unique(present))
+    assert report.missing == len(values) - len(present)
+    assert report.distinct == len(np.unique(present))
     if len(present):
-        assert (report["min"], report["max"]) == (present.min(), present.max())
+        assert (report.min, report.max) == (present.min(), present.max())
 
 
 def outcome(content: bytes, filename: str) -> int:

@@ -1,6 +1,7 @@
 """Plain functions that make what tests need."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from service.caller import LOCAL_CALLER
 from service.db.repositories import Datasets, Jobs, TrainedModels
 from service.db.session import Sessions, clock
 from service.db.tables import Dataset, Job, Model
+from service.schemas.column_report import ColumnReport
 from service.storage.blobs import put_bytes
 
 EDGE = {
@@ -64,15 +66,15 @@ FIGURES: dict[str, Any] = {
 }
 
 
-def column(name: str, kind: str = "number", **report: Any) -> dict[str, Any]:
+def column(name: str, kind: str = "number", **report: Any) -> ColumnReport:
     """The report of a column without anything unusual."""
     usual = {"missing": 0, "distinct": 50, "min": 0.0, "max": 1.0, "mean": 0.5, "std": 0.3, "top": []}
-    return {"name": name, "type": kind, **usual, **report}
+    return ColumnReport(name=name, type=kind, **{**usual, **report})
 
 
 def make_dataset(
     sessions: Sessions,
-    *columns: dict[str, Any],
+    *columns: ColumnReport,
     rows: int = 100,
     content: bytes = b"no table",
     units: dict[str, str] | None = None,
@@ -82,7 +84,7 @@ def make_dataset(
         dataset = Dataset(
             name="data",
             rows=rows,
-            columns=list(columns) or [column("x"), column("y")],
+            columns=[asdict(report) for report in columns or (column("x"), column("y"))],
             units=units or {},
             warnings=[],
             blob_sha256=put_bytes(session, content),

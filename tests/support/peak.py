@@ -45,15 +45,17 @@ def job(parquet: str, reports: list[dict[str, Any]], body: dict[str, Any]) -> No
     """Run a job as the worker does."""
     import polars as pl
 
+    from service.schemas.column_report import read_reports
     from service.storage.stored_table import StoredTable
     from tests.support.tables import request_for
     from worker.pipelines.tabular import run_pipeline
 
-    types = {report["name"]: report["type"] for report in reports}
+    described = read_reports(reports)
+    types = {report.name: report.type for report in described}
     with Path(parquet).open("rb") as file:
         frame = pl.scan_parquet(file)
         rows = frame.select(pl.len()).collect().item()
-        run_pipeline(StoredTable(frame, types, {}, rows, reports), request_for(**body))
+        run_pipeline(StoredTable(frame, types, {}, rows, described), request_for(**body))
 
 
 def solution(body: dict[str, Any], seconds: float) -> None:

@@ -14,7 +14,7 @@ def table_of(**columns: Any) -> StoredTable:
     ingested = check_and_describe(RawTable(pl.DataFrame(columns)))
     return StoredTable(
         frame=ingested.frame.lazy(),
-        types={report["name"]: report["type"] for report in ingested.columns},
+        types={report.name: report.type for report in ingested.columns},
         units={},
         rows=ingested.frame.height,
         reports=ingested.columns,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from kan_engine.data.folds import encode_labels
 from kan_engine.data.labels import Label, compute_class_weights
 from kan_engine.data.splitting import Split, split_rows, split_training_rows
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
+from service.schemas.column_report import ColumnReport
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import TrainingPlan, explain_unusable_numbers
 from service.storage.stored_table import StoredTable
@@ -55,7 +55,7 @@ def prepare_data(
     Raises:
         InvalidData: No model can be trained on the remaining rows.
     """
-    plan = TrainingPlan(request, {report["name"]: report for report in table.reports}, table.rows)
+    plan = TrainingPlan(request, {report.name: report for report in table.reports}, table.rows)
     target, present = _read_target(table, plan)
     split = _split_table(table, plan, target, present)
     fit_rows, judge_rows = split_training_rows(
@@ -152,40 +152,38 @@ def _fit_encoding(
     table: StoredTable, plan: TrainingPlan, rows: np.ndarray, thresholds: DataThresholds
 ) -> tuple[Encoding, list[str]]:
     """Fit the encoding of the features, and return it with a warning for each column that is left out."""
-    chosen = [report["name"] for report in plan.features]
+    chosen = [report.name for report in plan.features]
     warnings = [
         f"column {name!r} is left out: {_exclusion_reason(report, plan)}"
         for name, report in plan.reports.items()
         if name not in chosen and name not in plan.roles and plan.request.features is None
     ]
     encoding, constant = Encoding.fit_varying(
-        (
-            (name, table.column(name)[rows], plan.types[name], plan.reports[name].get("form"))
-            for name in chosen
-        ),
+        ((name, table.column(name)[rows], plan.types[name], plan.reports[name].form) for name in chosen),
         thresholds,
     )
     warnings += [f"column {name!r} is left out: it is the same in all training rows" for name in constant]
     return encoding, [*warnings, NO_FEATURE_WARNING] if len(constant) == len(chosen) else warnings
 
 
-def _exclusion_reason(report: dict[str, Any], plan: TrainingPlan) -> str:
-    if report["distinct"] in (0, 1):
-        return "it is constant" if report["distinct"] else "it has no values"
-    kind = plan.types[str(report["name"])]
+def _exclusion_reason(report: ColumnReport, plan: TrainingPlan) -> str:
+    if report.distinct in (0, 1):
+        return "it is constant" if report.distinct else "it has no values"
+    kind = plan.types[report.name]
     if reason := explain_unusable_numbers(report):
         return f"it {reason}; upload it in another unit"
-    if report.get("is_id"):
+    if report.is_id:
         return "it identifies the rows: each has another value; list it in features to use it"
-    return f"it is {kind} with {report['distinct']} distinct values; give it another type to use it"
+    return f"it is {kind} with {report.distinct} distinct values; give it another type to use it"
 
 
 def _sentinel_warnings(plan: TrainingPlan, encoding: Encoding) -> list[str]:
     """Return warnings about numbers in the target and the features that may encode missing values."""
-    holders: dict[float, dict[str, int]] = {}
+    holders: dict[float | str, dict[str, int]] = {}
     for name in (plan.request.goal, *(feature.name for feature in encoding.features)):
-        for code in plan.reports.get(name, {}).get("possible_missing", []):
-            holders.setdefault(code["value"], {})[name] = code["count"]
+        report = plan.reports.get(name)
+        for code in report.possible_missing if report else ():
+            holders.setdefault(code.value, {})[name] = code.count
     return [
         f"{value} stands apart from the other values of {_list_counts(counts)} and was used as a number: "
         "if it means missing, upload the table with missing = "

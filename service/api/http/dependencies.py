@@ -35,7 +35,7 @@ from service.api.live.job_watch import JobWatch
 from service.api.telemetry.request_metrics import RequestMetrics
 from service.caller import LOCAL_CALLER, Caller, Scope
 from service.db import session
-from service.errors import Forbidden, Invalid, UnsupportedMedia
+from service.errors import ErrorEntry, Forbidden, Invalid, UnsupportedMedia
 from service.operations.prediction.model_resolver import ModelResolver
 from service.operations.prediction.open_inference import InferenceStatistics
 from service.operations.prediction.predictor_cache import PredictorCache
@@ -161,15 +161,14 @@ def _refuse_unknown_parameters(request: Request, known: set[str]) -> None:
         return
     possible = f"possible here: {', '.join(sorted(known))}" if known else "none is possible here"
     entries = [
-        {
-            "parameter": name[:100],
-            "in": "query",
-            "code": "extra_forbidden",
-            "detail": f"unknown query parameter {name[:100]!r}; {possible}",
-        }
+        ErrorEntry(
+            "extra_forbidden",
+            f"unknown query parameter {name[:100]!r}; {possible}",
+            {"parameter": name[:100], "in": "query"},
+        )
         for name in unknown[:MAX_ERROR_ENTRIES]
     ]
-    raise Invalid("validation_failed", entries[0]["detail"], errors=entries)
+    raise Invalid("validation_failed", entries[0].detail, errors=entries)
 
 
 def media_type(content_type: str) -> str:

@@ -21,9 +21,11 @@ from kan_engine.errors import InvalidData, KANEngineError
 from service.api.openapi.document import PROBLEM_MEDIA_TYPE
 from service.db.session import UNAVAILABLE_ERRORS, is_full
 from service.errors import (
+    ErrorEntry,
     Invalid,
     Malformed,
     OutOfSpace,
+    Place,
     ServiceError,
     TooMany,
     Unauthorized,
@@ -72,7 +74,8 @@ def problem_response(
         instance: URI of this occurrence, as logged; a new one if None.
     """
     entries = [
-        {name: _shorten(value) for name, value in entry.items()} for entry in error.errors[:MAX_ERROR_ENTRIES]
+        {name: _shorten(value) for name, value in entry.to_json().items()}
+        for entry in error.errors[:MAX_ERROR_ENTRIES]
     ]
     return _render(
         error.status,
@@ -92,7 +95,7 @@ def validation_error(errors: list[Any], body: Any) -> Invalid:
     """Pydantic's errors as one error, without the values sent: they may be NaN, huge or secret."""
     errors = _merge_literal_alternatives(errors)
     entries = [_make_entry(error, body) for error in errors[:MAX_ERROR_ENTRIES]]
-    first = f"{_location_text(entries[0])}: {entries[0]['detail']}"
+    first = f"{_location_text(entries[0].place)}: {entries[0].detail}"
     detail = first if len(errors) == 1 else f"{len(errors)} problems in the request; the first: {first}"
     return Invalid("validation_failed", detail, errors=entries)
 
@@ -160,11 +163,11 @@ def _handle_service_error(_: Request, error: ServiceError) -> Response:
 def _handle_engine_error(_: Request, error: KANEngineError) -> Response:
     """Errors of the engine come from the client's request: 422."""
     code = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
-    entries = []
-    if isinstance(error, InvalidData):
-        place = {"column": error.column, "row": error.row}
-        entries = [{k: v for k, v in place.items() if v is not None} | {"code": code, "detail": str(error)}]
-    return problem_response(Invalid(code, str(error), errors=entries))
+    if not isinstance(error, InvalidData):
+        return problem_response(Invalid(code, str(error)))
+    place = {"column": error.column, "row": error.row}
+    known = {name: value for name, value in place.items() if value is not None}
+    return problem_response(Invalid.located(code, str(error), known))
 
 
 def _handle_validation_error(_: Request, error: RequestValidationError) -> Response:
@@ -237,13 +240,13 @@ def _handle_unexpected_error(request: Request, error: Exception) -> Response:
     return _render(500, members, headers={}, instance=instance)
 
 
-def _make_entry(error: dict[str, Any], body: Any) -> dict[str, Any]:
+def _make_entry(error: dict[str, Any], body: Any) -> ErrorEntry:
     kind, (source, *path) = error["type"], error["loc"]
     detail = DETAILS_BY_TYPE.get(kind, str(error["msg"]).removeprefix("Value error, "))
-    return _locate(source, path, body, kind) | {"code": kind, "detail": detail}
+    return ErrorEntry(kind, detail, _locate(source, path, body, kind))
 
 
-def _locate(source: str, path: list[str | int], body: Any, kind: str) -> dict[str, Any]:
+def _locate(source: str, path: list[str | int], body: Any, kind: str) -> Place:
     if source == "body":
         return {"pointer": pointer(_client_path(body, path, kind))}
     if source == "form":
@@ -266,5 +269,5 @@ def _client_path(body: Any, path: list[str | int], kind: str) -> list[str | int]
     return kept
 
 
-def _location_text(entry: dict[str, Any]) -> str:
-    return str(entry.get("pointer") or entry.get("field") or entry.get("parameter"))
+def _location_text(place: Place) -> str:
+    return str(place.get("pointer") or place.get("field") or place.get("parameter"))

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from service.api.http.limits import DEFAULT_LIMITS, HttpLimits
-from service.errors import Invalid, Malformed
+from service.errors import ErrorEntry, Invalid, Malformed
 
 FILE_FIELD = "file"
 TABLE_FIELDS = ("name", "units", "missing")  # optional fields beside a table
@@ -146,9 +146,7 @@ def _decode_text(name: str, value: bytearray) -> str:
 
 
 def _field_error(name: str, code: str, detail: str) -> Invalid:
-    return Invalid(
-        "validation_failed", detail, errors=[{"field": name[:100], "code": code, "detail": detail}]
-    )
+    return Invalid("validation_failed", detail, errors=[ErrorEntry(code, detail, {"field": name[:100]})])
 
 
 def validate_body(schema: type[T], body: Any, *, source: str = "body") -> T:

@@ -28,7 +28,7 @@ from service.api.http.uploads import TABLE_FIELDS, UploadForm, receive_upload, v
 from service.api.openapi.document import QUOTA_RESPONSES, describe_file, describe_upload, schema_reference
 from service.db.repositories import Datasets
 from service.db.tables import Dataset
-from service.errors import Invalid, Malformed, UnsupportedMedia
+from service.errors import ErrorEntry, Invalid, Malformed, UnsupportedMedia
 from service.ingest.limits import IngestLimits
 from service.operations import datasets
 from service.schemas.common import Page
@@ -117,15 +117,13 @@ def show_dataset(
     return respond_with_etag(DatasetOut.model_validate(dataset), response, if_none_match)
 
 
-@router.get(
-    "/{dataset_id}/preview", dependencies=[READ], response_model=PreviewOut, summary="Show the first rows"
-)
+@router.get("/{dataset_id}/preview", dependencies=[READ], summary="Show the first rows")
 def preview_dataset(
     dataset_id: str,
     sessions: Sessions,
     settings: Config,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 20,
-) -> dict[str, Any]:
+) -> PreviewOut:
     """The first rows as parsed; missing values are null."""
     return datasets.preview(dataset_id, limit, sessions, settings)
 
@@ -183,7 +181,7 @@ def _parse_json_field(form: UploadForm, name: str, such: str) -> Any:
         return strict_json.parse(text.encode())
     except Malformed as error:
         detail = f"the field {name!r} must be JSON such as {such}: {error.detail}"
-        entry = {"field": name, "code": error.code, "detail": detail}
+        entry = ErrorEntry(error.code, detail, {"field": name})
         raise Invalid("validation_failed", detail, errors=[entry]) from None
 
 

@@ -1,6 +1,7 @@
 """Probes of liveness and readiness."""
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import redis
@@ -27,10 +28,18 @@ def live() -> dict[str, str]:
     return {"status": "live"}
 
 
-@router.get("/ready", summary="Can the service do its work?")
+@dataclass(frozen=True)
+class Check:
+    """The result of a check, and its reason."""
+
+    ok: bool
+    detail: str
+
+
+@router.get("/ready", summary="Can the service do its work?", response_model=dict[str, Any])
 def ready(
     sessions: dependencies.Sessions, settings: dependencies.Config, watch: dependencies.Watch
-) -> dict[str, Any]:
+) -> dict[str, str | dict[str, Check]]:
     """Checks the database, its revision, the broker, and whether workers are alive and take jobs.
 
     503 names the failed checks.
@@ -45,9 +54,10 @@ def ready(
         "worker": _run_check(lambda: _check_worker(sessions)),
         "queue": _run_check(lambda: _check_queue(sessions)),
     }
-    failed = [name for name, check in checks.items() if not check["ok"]]
+    failed = [name for name, check in checks.items() if not check.ok]
     if failed:
-        raise Unavailable("not_ready", f"not ready: {', '.join(failed)}", checks=checks)
+        told = {name: asdict(check) for name, check in checks.items()}
+        raise Unavailable("not_ready", f"not ready: {', '.join(failed)}", checks=told)
     return {"status": "ready", "checks": checks}
 
 
@@ -55,14 +65,14 @@ class _NotReady(Exception):
     """A check failed; the message gives the reason."""
 
 
-def _run_check(probe: Callable[[], str]) -> dict[str, Any]:
+def _run_check(probe: Callable[[], str]) -> Check:
     """Run a check. Of driver errors only the type is returned: their text may contain addresses and names."""
     try:
-        return {"ok": True, "detail": probe()}
+        return Check(ok=True, detail=probe())
     except _NotReady as error:
-        return {"ok": False, "detail": str(error)}
+        return Check(ok=False, detail=str(error))
     except (SQLAlchemyError, redis.RedisError) as error:
-        return {"ok": False, "detail": f"cannot be reached ({type(error).__name__})"}
+        return Check(ok=False, detail=f"cannot be reached ({type(error).__name__})")
 
 
 def _check_process(watch: JobWatch) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from importlib.metadata import version as version_of
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from pydantic import ValidationError
 
@@ -30,6 +29,7 @@ from service.api.routes import health
 from service.db.tables import Model
 from service.errors import Malformed
 from service.operations.prediction import open_inference
+from service.operations.prediction.open_inference import ModelStatistics
 from service.operations.prediction.predict import load_predictor
 from service.schemas.open_inference import (
     IndexEntry,
@@ -101,13 +101,8 @@ def describe_server() -> ServerMetadata:
     return ServerMetadata(name="kan-service", version=version_of("kan-service"), extensions=EXTENSIONS)
 
 
-@router.post(
-    "/repository/index",
-    dependencies=[PREDICT],
-    summary="All versions of all models",
-    response_model=list[IndexEntry],
-)
-def index_models(sessions: Sessions) -> list[dict[str, Any]]:
+@router.post("/repository/index", dependencies=[PREDICT], summary="All versions of all models")
+def index_models(sessions: Sessions) -> list[IndexEntry]:
     """All models are ready; each is loaded on its first request."""
     return open_inference.list_versions(sessions)
 
@@ -139,7 +134,7 @@ def unload(name: Name, sessions: Sessions, directory: Directory, predictors: Pre
 @router.get("/models/{name}", dependencies=[PREDICT], summary="Inputs and outputs of a model")
 def describe_model(name: Name, sessions: Sessions, directory: Directory) -> ModelMetadata:
     """Its inputs and outputs with their types."""
-    return _make_metadata(directory.get(name, sessions), sessions)
+    return open_inference.describe_model(directory.get(name, sessions), sessions)
 
 
 @router.get(
@@ -147,35 +142,55 @@ def describe_model(name: Name, sessions: Sessions, directory: Directory) -> Mode
 )
 def describe_version(name: Name, version: Version, sessions: Sessions) -> ModelMetadata:
     """Its inputs and outputs with their types."""
-    return _make_metadata(open_inference.find_version(name, version, sessions), sessions)
+    return open_inference.describe_model(open_inference.find_version(name, version, sessions), sessions)
 
 
-@router.get("/models/{name}/ready", dependencies=[PREDICT], summary="Is a model ready?")
-def model_ready(name: Name, sessions: Sessions, directory: Directory) -> dict[str, Any]:
+@router.get(
+    "/models/{name}/ready",
+    dependencies=[PREDICT],
+    summary="Is a model ready?",
+    response_model=dict[str, Any],
+)
+def model_ready(name: Name, sessions: Sessions, directory: Directory) -> dict[str, str | bool]:
     """Every existing model is ready."""
     return {"name": directory.get(name, sessions).name, "ready": True}
 
 
-@router.get("/models/{name}/versions/{version}/ready", dependencies=[PREDICT], summary="Is a version ready?")
-def version_ready(name: Name, version: Version, sessions: Sessions) -> dict[str, Any]:
+@router.get(
+    "/models/{name}/versions/{version}/ready",
+    dependencies=[PREDICT],
+    summary="Is a version ready?",
+    response_model=dict[str, Any],
+)
+def version_ready(name: Name, version: Version, sessions: Sessions) -> dict[str, str | bool]:
     """Every existing version is ready."""
     return {"name": open_inference.find_version(name, version, sessions).name, "ready": True}
 
 
-@router.get("/models/{name}/stats", dependencies=[PREDICT], summary="Inference statistics of a model")
-def model_stats(name: Name, sessions: Sessions, directory: Directory, statistics: Stats) -> dict[str, Any]:
+@router.get(
+    "/models/{name}/stats",
+    dependencies=[PREDICT],
+    summary="Inference statistics of a model",
+    response_model=dict[str, Any],
+)
+def model_stats(
+    name: Name, sessions: Sessions, directory: Directory, statistics: Stats
+) -> dict[str, list[ModelStatistics]]:
     """Counts requests of this protocol to this process."""
-    return open_inference.report_statistics(directory.get(name, sessions), statistics)
+    return _list_statistics(directory.get(name, sessions), statistics)
 
 
 @router.get(
     "/models/{name}/versions/{version}/stats",
     dependencies=[PREDICT],
     summary="Inference statistics of a version",
+    response_model=dict[str, Any],
 )
-def version_stats(name: Name, version: Version, sessions: Sessions, statistics: Stats) -> dict[str, Any]:
+def version_stats(
+    name: Name, version: Version, sessions: Sessions, statistics: Stats
+) -> dict[str, list[ModelStatistics]]:
     """Counts requests of this protocol to this process."""
-    return open_inference.report_statistics(open_inference.find_version(name, version, sessions), statistics)
+    return _list_statistics(open_inference.find_version(name, version, sessions), statistics)
 
 
 @router.post(
@@ -212,8 +227,8 @@ def infer_version(
     return _infer(open_inference.find_version(name, version, serving.sessions), body, header_length, serving)
 
 
-def _make_metadata(model: Model, sessions: Sessions) -> ModelMetadata:
-    return ModelMetadata.model_validate(open_inference.describe_model(model, sessions))
+def _list_statistics(model: Model, statistics: Stats) -> dict[str, list[ModelStatistics]]:
+    return {"model_stats": [open_inference.report_statistics(model, statistics)]}
 
 
 def _infer(model: Model, body: bytes, header_length: int | None, serving: _InferenceDependencies) -> Response:
@@ -228,7 +243,7 @@ def _infer(model: Model, body: bytes, header_length: int | None, serving: _Infer
         found = [{**entry, "loc": ("body", *entry["loc"])} for entry in error.errors(include_url=False)]
         raise validation_error(found, header) from None
     with serving.meters.time_prediction("infer") as count:
-        document, behind = open_inference.infer(
+        result = open_inference.infer(
             model,
             asked,
             memoryview(body)[length:],
@@ -237,9 +252,9 @@ def _infer(model: Model, body: bytes, header_length: int | None, serving: _Infer
             serving.statistics,
             serving.settings.max_predict_rows,
         )
-        count(document["outputs"][0]["shape"][0])
-    told = orjson.dumps(document)
-    if not behind:
+        count(result.outputs[0].shape[0])
+    told = result.to_json()
+    if not result.behind:
         return Response(told, media_type="application/json")
     headers = {HEADER_LENGTH: str(len(told))}
-    return Response(b"".join([told, *behind]), media_type=BYTES_MEDIA_TYPE, headers=headers)
+    return Response(b"".join([told, *result.behind]), media_type=BYTES_MEDIA_TYPE, headers=headers)

@@ -1,7 +1,5 @@
 """Routes of a tenant's audit log and resource usage."""
 
-from typing import Any
-
 from fastapi import APIRouter
 
 from service.api.http.dependencies import ADMIN, READ, Config, Sessions, StrictRoute
@@ -22,7 +20,7 @@ def list_audit(sessions: Sessions, window: Paging) -> Page[AuditOut]:
     return Page(items=[AuditOut.model_validate(entry) for entry in entries], next_cursor=cursor)
 
 
-@router.get("/usage", dependencies=[READ], summary="Resource usage and limits", response_model=UsageOut)
-def get_usage(sessions: Sessions, settings: Config) -> dict[str, Any]:
+@router.get("/usage", dependencies=[READ], summary="Resource usage and limits")
+def get_usage(sessions: Sessions, settings: Config) -> UsageOut:
     """Numbers and sizes of the tenant's datasets, models and jobs, and its limits."""
     return quotas.read_usage(sessions, settings)

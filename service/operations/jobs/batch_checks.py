@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
 from service.db.repositories import Datasets, TrainedModels
 from service.db.session import Sessions
-from service.errors import Invalid, NotFound, format_names
+from service.errors import ErrorEntry, Invalid, NotFound, format_names
 from service.operations.prediction.input_columns import ACCEPTED_VALUES
 from service.operations.prediction.predict import interval_margin, load_members
 from service.operations.prediction.predictor_cache import PredictorCache
+from service.schemas.column_report import ColumnReport, read_reports
 from service.schemas.jobs import AnyRequest
 from service.schemas.prediction import BatchRequest
-from service.schemas.training_plan import NUMBER_TYPES, ColumnReport
+from service.schemas.training_plan import NUMBER_TYPES
 
 if TYPE_CHECKING:
     from kan_engine.data.feature import Feature
@@ -55,7 +56,7 @@ def check_batch(
     by, predictor = load_members(model, sessions, predictors).select(request.by)
     if request.interval is not None:
         interval_margin(predictor, request.interval)
-    check_columns(dataset.columns, predictor.encoding.features, optional=predictor.unused)
+    check_columns(read_reports(dataset.columns), predictor.encoding.features, optional=predictor.unused)
     return request.model_copy(update={"model": model.id, "by": by})
 
 
@@ -72,7 +73,7 @@ def check_columns(
     Raises:
         Invalid: Columns are missing or of the wrong type.
     """
-    given = {report["name"]: report for report in reports}
+    given = {report.name: report for report in reports}
     missing = [f.name for f in features if f.name not in given.keys() | set(optional)]
     if not any(feature.name in given for feature in features):
         missing = [feature.name for feature in features]  # optional features, too: no column can be used
@@ -82,37 +83,35 @@ def check_columns(
             f"{format_names(given)}; "
             "upload a table with them"
         )
-        raise Invalid(
-            "missing_columns", detail, errors=_make_entries("missing_column", dict.fromkeys(missing, detail))
-        )
+        entries = _make_entries("missing_column", dict.fromkeys(missing, detail))
+        raise Invalid("missing_columns", detail, errors=entries)
     wrong = {
         f.name: _describe_mismatch(f, given[f.name])
         for f in features
         if f.name in given and not _accepts_column(f, given[f.name])
     }
     if wrong:
-        raise Invalid(
-            "invalid_values", next(iter(wrong.values())), errors=_make_entries("invalid_value", wrong)
-        )
+        entries = _make_entries("invalid_value", wrong)
+        raise Invalid("invalid_values", entries[0].detail, errors=entries)
 
 
 def _accepts_column(feature: Feature, report: ColumnReport) -> bool:
     """Whether the feature accepts all values of the column."""
-    if report["distinct"] == 0 or report["type"] in ACCEPTED_TYPES[feature.type]:
+    if report.distinct == 0 or report.type in ACCEPTED_TYPES[feature.type]:
         return True
-    is_binary = report["type"] in NUMBER_TYPES and {report["min"], report["max"]} <= {0, 1}
-    return feature.type == "boolean" and is_binary and report["distinct"] <= 2
+    is_binary = report.type in NUMBER_TYPES and {report.min, report.max} <= {0, 1}
+    return feature.type == "boolean" and is_binary and report.distinct <= 2
 
 
 def _describe_mismatch(feature: Feature, report: ColumnReport) -> str:
     return (
-        f"the column {feature.name!r} of the dataset is {report['type']}, and the model needs "
+        f"the column {feature.name!r} of the dataset is {report.type}, and the model needs "
         f"{ACCEPTED_VALUES[feature.type][1]} in it; upload the table with such values"
     )
 
 
-def _make_entries(code: str, details: dict[str, str]) -> list[dict[str, Any]]:
+def _make_entries(code: str, details: dict[str, str]) -> list[ErrorEntry]:
     return [
-        {"pointer": "#/dataset_id", "column": name, "code": code, "detail": detail}
+        ErrorEntry(code, detail, {"pointer": "#/dataset_id", "column": name})
         for name, detail in details.items()
     ]

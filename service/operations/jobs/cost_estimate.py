@@ -1,8 +1,8 @@
 """Estimate the cost of a job before it is queued, and refuse what exceeds the limits: it never waits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from kan_engine import (
     ClimbLimits,
@@ -17,6 +17,7 @@ from service.errors import Invalid
 from service.operations.jobs.limits import DEFAULT_ADMISSION, DEFAULT_COSTS, AdmissionLimits, CostModel
 from service.operations.jobs.training_checks import check_training
 from service.schemas.baselines import Baseline, compute_hidden_layers, count_parameters
+from service.schemas.column_report import ColumnReport, read_reports
 from service.schemas.models import MAX_PICTURED_EDGES
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import LABEL_TYPES, TrainingPlan
@@ -125,26 +126,24 @@ def refuse_too_costly(
         f"{getattr(cost, name):,} {_COST_LABELS[name]} (at most {getattr(most, name):,})" for name in over
     )
     detail = f"the network would need {excess}; {_suggest_remedy(over)}"
-    pointer = "#/max_seconds" if over == ["seconds"] else "#/network"
-    entry = {"pointer": pointer, "code": "cost_too_high", "detail": detail}
-    raise Invalid("cost_too_high", detail, errors=[entry], estimate=asdict(cost), limit=asdict(most))
+    place = {"pointer": "#/max_seconds" if over == ["seconds"] else "#/network"}
+    raise Invalid.located("cost_too_high", detail, place, estimate=asdict(cost), limit=asdict(most))
 
 
 def count_encoded_inputs(
-    columns: list[dict[str, Any]], types: dict[str, str], costs: CostModel = DEFAULT_COSTS
+    columns: Sequence[ColumnReport], types: dict[str, str], costs: CostModel = DEFAULT_COSTS
 ) -> int:
     """Upper bound of the network's inputs for these columns."""
-    return sum(_count_inputs(column, types[column["name"]], costs) for column in columns)
+    return sum(_count_inputs(column, types[column.name], costs) for column in columns)
 
 
-def _count_inputs(column: dict[str, Any], kind: str, costs: CostModel) -> int:
-    missing = int(column["missing"] > 0)
+def _count_inputs(column: ColumnReport, kind: str, costs: CostModel) -> int:
+    missing = int(column.missing > 0)
     if kind == "datetime":
         return costs.max_time_inputs + missing
     if kind not in ("category", "text"):
         return 1 + missing
-    distinct = int(column["distinct"])
-    return max(1, min(distinct, costs.max_encoded_categories + 1) + missing)
+    return max(1, min(column.distinct, costs.max_encoded_categories + 1) + missing)
 
 
 @dataclass(frozen=True)
@@ -239,7 +238,7 @@ def _is_sparse(plan: TrainingPlan) -> bool:
 def _table_bytes(plan: TrainingPlan, inputs: int, costs: CostModel) -> int:
     """Memory of all encoded rows, which the job holds from start to end."""
     read = [*plan.features, plan.target]
-    labels = max(report["distinct"] * (plan.types[report["name"]] in LABEL_TYPES) for report in read)
+    labels = max(report.distinct * (plan.types[report.name] in LABEL_TYPES) for report in read)
     return DOUBLE_BYTES * plan.rows * (inputs + costs.extra_numbers_per_row) + costs.label_bytes * int(labels)
 
 
@@ -301,7 +300,7 @@ def refuse_untrainable(
     request: TrainRequest, dataset: Dataset, settings: Settings, limits: AdmissionLimits
 ) -> None:
     """Refuse a training that this dataset does not allow, or that exceeds the limits of cost."""
-    plan = check_training(request, dataset.columns, dataset.rows, limits)
+    plan = check_training(request, read_reports(dataset.columns), dataset.rows, limits)
     refuse_too_costly(estimate_cost(plan, limits.costs), settings, request.max_seconds, limits)
 
 
@@ -310,5 +309,4 @@ def refuse_too_long(max_seconds: float, settings: Settings) -> None:
     limit = settings.max_job_seconds
     if max_seconds > limit:
         detail = f"max_seconds may be at most {limit:g} here, got {max_seconds:g}; ask for less"
-        entry = {"pointer": "#/max_seconds", "code": "max_seconds_too_large", "detail": detail}
-        raise Invalid("max_seconds_too_large", detail, errors=[entry], limit=limit)
+        raise Invalid.located("max_seconds_too_large", detail, {"pointer": "#/max_seconds"}, limit=limit)

@@ -36,11 +36,11 @@ def _check_column(
     elif kind not in NUMBER_TYPES:
         detail = f"column {name!r} is {kind}, but a density needs numbers; name a column of numbers"
         yield "density_not_numeric", path, detail
-    elif report["distinct"] < 2:
+    elif report.distinct < 2:
         yield "feature_constant", path, f"column {name!r} has one value in all rows; leave it out"
-    elif plan.rows - report["missing"] < limits.min_density_rows:
+    elif plan.rows - report.missing < limits.min_density_rows:
         detail = (
-            f"column {name!r} has {plan.rows - report['missing']} values, but a density needs at least "
+            f"column {name!r} has {plan.rows - report.missing} values, but a density needs at least "
             f"{limits.min_density_rows}; upload more rows"
         )
         yield "too_few_rows", path, detail

@@ -1,19 +1,24 @@
 """Checks that differential equations pose a problem that can be solved within the limits of cost."""
 
 from collections.abc import Mapping
-from typing import Any
+from math import nan
 
 from kan_engine import DifferentialProblem, DistillationPlan, InvalidEquation, parse_problem
 from service.db.tables import Dataset
-from service.errors import Invalid
+from service.errors import ErrorEntry, Invalid
 from service.operations.jobs.cost_estimate import estimate_grid, estimate_shape, refuse_too_costly
 from service.operations.jobs.limits import AdmissionLimits
 from service.operations.jobs.validation_errors import Mistake, Mistakes, Path, refuse_mistakes
+from service.schemas.column_report import read_reports
 from service.schemas.equations import MAX_SPLINE_ORDER, SolveRequest
+from service.schemas.training_plan import NUMBER_TYPES
 from service.settings import Settings
 from service.strict_json import pointer
 
-NUMBERS = ("number", "integer")
+MAX_COEFFICIENTS = 30_000  # of a requested grid: the solver factors their normal matrix
+MAX_POINTS = 100_000  # at which a network of a given shape is fitted to the solution
+
+NO_VALUES = nan, nan
 
 Ranges = Mapping[str, tuple[float, float] | None]
 """Lowest and highest value of every measured column; None for a column without numbers."""
@@ -55,17 +60,16 @@ def check_problem(
 
 def _make_refusal(error: InvalidEquation) -> Invalid:
     """The error with its place: the path of the text and the character in it, counted from 1."""
-    entry: dict[str, Any] = {"pointer": pointer(list(error.path)), "code": error.code, "detail": str(error)}
-    if error.place is not None:
-        entry["character"] = error.place + 1
+    character = None if error.place is None else error.place + 1
+    entry = ErrorEntry(error.code, str(error), {"pointer": pointer(list(error.path))}, character)
     return Invalid(error.code, str(error), errors=[entry])
 
 
 def _find_ranges(request: SolveRequest, dataset: Dataset | None) -> Ranges:
     if dataset is not None:
         return {
-            column["name"]: (column["min"], column["max"]) if column["type"] in NUMBERS else None
-            for column in dataset.columns
+            column.name: (column.range or NO_VALUES) if column.type in NUMBER_TYPES else None
+            for column in read_reports(dataset.columns)
         }
     given = request.measurements.columns if request.measurements else None
     present = {name: [v for v in values if v is not None] for name, values in (given or {}).items()}

@@ -26,8 +26,8 @@ def check_study(request: StudyRequest, dataset: Dataset, settings: Settings, lim
             f"the study would make {request.count} trainings, the limit is {settings.max_study_trainings}; "
             "vary fewer settings, or try fewer values"
         )
-        entry = {"pointer": "#/vary", "code": "study_too_large", "detail": detail}
-        raise Invalid("study_too_large", detail, errors=[entry], limit=settings.max_study_trainings)
+        limit = settings.max_study_trainings
+        raise Invalid.located("study_too_large", detail, {"pointer": "#/vary"}, limit=limit)
     refuse_mistakes(_check_shared_settings(request))
     if request.refine:
         refuse_mistakes(_check_grids(request))

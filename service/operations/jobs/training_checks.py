@@ -10,8 +10,9 @@ from service.errors import format_names
 from service.operations.jobs import density_checks
 from service.operations.jobs.limits import DEFAULT_ADMISSION, AdmissionLimits
 from service.operations.jobs.validation_errors import Mistakes, Path, refuse_mistakes
+from service.schemas.column_report import ColumnReport
 from service.schemas.training import TrainRequest
-from service.schemas.training_plan import NUMBER_TYPES, ColumnReport, TrainingPlan, explain_unusable_numbers
+from service.schemas.training_plan import NUMBER_TYPES, TrainingPlan, explain_unusable_numbers
 
 READABLE_AS = {
     "number": ("number", "integer", "category"),
@@ -34,7 +35,7 @@ def check_training(
     Raises:
         Invalid: With every mistake found; its code is that of the first.
     """
-    plan = TrainingPlan(request, {column["name"]: column for column in columns}, rows)
+    plan = TrainingPlan(request, {column.name: column for column in columns}, rows)
     refuse_mistakes(_check_columns_exist(plan))
     checks: list[Callable[[TrainingPlan], Mistakes]] = [
         _check_types,
@@ -72,16 +73,16 @@ def _check_columns_exist(plan: TrainingPlan) -> Mistakes:
 def _check_types(plan: TrainingPlan) -> Mistakes:
     for name, wanted in plan.request.types.items():
         report = plan.reports[name]
-        is_two_valued = wanted == "boolean" and report["distinct"] == 2 and report["type"] in NUMBER_TYPES
-        if wanted not in READABLE_AS[report["type"]] and not is_two_valued:
-            known = " or ".join(READABLE_AS[report["type"]])
-            detail = f"column {name!r} is {report['type']} and cannot be read as {wanted}; possible: {known}"
+        is_two_valued = wanted == "boolean" and report.distinct == 2 and report.type in NUMBER_TYPES
+        if wanted not in READABLE_AS[report.type] and not is_two_valued:
+            known = " or ".join(READABLE_AS[report.type])
+            detail = f"column {name!r} is {report.type} and cannot be read as {wanted}; possible: {known}"
             yield "invalid_type", ["types", name], detail
 
 
 def _check_target(plan: TrainingPlan, limits: AdmissionLimits) -> Mistakes:
     path: Path = ["target"]
-    name, kind, classes = repr(plan.request.target), plan.types[plan.request.goal], plan.target["distinct"]
+    name, kind, classes = repr(plan.request.target), plan.types[plan.request.goal], plan.target.distinct
     if plan.usable_rows == 0:
         yield "target_all_missing", path, f"the target {name} has no values; choose another column"
     elif classes < 2:
@@ -133,9 +134,9 @@ def _check_features(plan: TrainingPlan) -> Mistakes:
             )
         elif name in seen:
             yield "duplicate_feature", path, f"column {name!r} is listed twice; keep one"
-        elif plan.reports[name]["missing"] == plan.rows:
+        elif plan.reports[name].missing == plan.rows:
             yield "feature_all_missing", path, f"column {name!r} has no values; leave it out"
-        elif plan.reports[name]["distinct"] == 1 and not plan.reports[name]["missing"]:
+        elif plan.reports[name].distinct == 1 and not plan.reports[name].missing:
             yield "feature_constant", path, f"column {name!r} has one value in all rows; leave it out"
         elif reason := explain_unusable_numbers(plan.reports[name]):
             yield "feature_not_usable", path, f"column {name!r} {reason}; upload it in another unit"
@@ -144,7 +145,7 @@ def _check_features(plan: TrainingPlan) -> Mistakes:
 
 def _count_guaranteed_values(plan: TrainingPlan) -> int:
     """Number of values that the fullest feature has at least in the rows with a target."""
-    return max(plan.usable_rows - int(report["missing"]) for report in plan.features)
+    return max(plan.usable_rows - report.missing for report in plan.features)
 
 
 def _check_weight(plan: TrainingPlan) -> Mistakes:
@@ -154,15 +155,13 @@ def _check_weight(plan: TrainingPlan) -> Mistakes:
     report = plan.reports[name]
     if name == plan.request.target:
         problem = f"column {name!r} is the target and cannot be the weight; name another column or none"
-    elif report["type"] not in NUMBER_TYPES:
-        problem = f"weights must be numbers, column {name!r} is {report['type']}; name another or none"
-    elif report["missing"]:
-        problem = f"every row needs a weight, column {name!r} lacks {report['missing']}; 0 leaves a row out"
-    elif report["min"] < 0:
-        problem = (
-            f"weights must be 0 or more, the minimum of {name!r} is {report['min']}; name another column"
-        )
-    elif report["max"] <= 0:
+    elif report.type not in NUMBER_TYPES:
+        problem = f"weights must be numbers, column {name!r} is {report.type}; name another or none"
+    elif report.missing:
+        problem = f"every row needs a weight, column {name!r} lacks {report.missing}; 0 leaves a row out"
+    elif report.range and report.range[0] < 0:
+        problem = f"weights must be 0 or more, the minimum of {name!r} is {report.min}; name another column"
+    elif report.range and report.range[1] <= 0:
         problem = f"all weights in column {name!r} are 0; make some positive, or name no weight column"
     else:
         return
@@ -221,7 +220,7 @@ def _check_split_column(plan: TrainingPlan) -> Mistakes:
     path: Path = ["split", "column"]
     if name == plan.request.target:
         yield "invalid_split_column", path, "the target cannot choose the held-out rows; name another column"
-    elif name is not None and plan.reports[name]["type"] == "datetime":
+    elif name is not None and plan.reports[name].type == "datetime":
         detail = (
             f"the times in column {name!r} cannot be test values; sort the rows and use the kind tail, "
             "or upload a column that names the held-out rows"
@@ -231,8 +230,8 @@ def _check_split_column(plan: TrainingPlan) -> Mistakes:
 
 def _check_strata(plan: TrainingPlan, held: int) -> Mistakes:
     path: Path = ["split", "kind"]
-    classes = plan.target["distinct"]
-    alone = [top["value"] for top in plan.target["top"] if top["count"] < 2]
+    classes = plan.target.distinct
+    alone = [top.value for top in plan.target.top if top.count < 2]
     if alone:
         detail = (
             f"the class {class_name(alone[0])!r} has one row, but a stratified split needs two; "
@@ -250,11 +249,11 @@ def _check_strata(plan: TrainingPlan, held: int) -> Mistakes:
 
 def _check_class_weights(plan: TrainingPlan) -> Mistakes:
     """Check that class weights name classes of the target, if the report lists all classes."""
-    weights, top = plan.request.training.class_weight, plan.target["top"]
-    is_known = len(top) > 0 and len(top) == plan.target["distinct"] and plan.task == "classification"
+    weights, top = plan.request.training.class_weight, plan.target.top
+    is_known = len(top) > 0 and len(top) == plan.target.distinct and plan.task == "classification"
     if not isinstance(weights, dict) or not is_known:
         return
-    classes = [class_name(entry["value"]) for entry in top]
+    classes = [class_name(entry.value) for entry in top]
     for name in weights:
         if name not in classes and not any(known.endswith("…") for known in classes):
             detail = (

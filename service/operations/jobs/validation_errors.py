@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from service.errors import Invalid
+from service.errors import ErrorEntry, Invalid
 from service.strict_json import pointer
 
 Path = list[str | int]
@@ -16,7 +16,7 @@ def refuse_mistakes(mistakes: Mistakes) -> None:
     Raises:
         Invalid: With every mistake; its code is that of the first.
     """
-    found = [{"pointer": pointer(path), "code": code, "detail": detail} for code, path, detail in mistakes]
+    found = [ErrorEntry(code, detail, {"pointer": pointer(path)}) for code, path, detail in mistakes]
     if found:
         more = f" (and {len(found) - 1} more, see errors)" if len(found) > 1 else ""
-        raise Invalid(found[0]["code"], found[0]["detail"] + more, errors=found)
+        raise Invalid(found[0].code, found[0].detail + more, errors=found)

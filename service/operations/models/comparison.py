@@ -74,7 +74,7 @@ def _refuse_different(references: Sequence[str], models: Sequence[ModelOut]) -> 
 
 
 def _make_invalid(code: str, detail: str) -> Invalid:
-    return Invalid(code, detail, errors=[{"parameter": "ids", "in": "query", "code": code, "detail": detail}])
+    return Invalid.located(code, detail, {"parameter": "ids", "in": "query"})
 
 
 def _describe_compared(reference: str, model: ModelOut, row: Model) -> ComparedOut:

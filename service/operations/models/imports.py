@@ -192,4 +192,4 @@ def _make_model_name(text: str) -> str:
 
 def _make_refusal(reason: str) -> Invalid:
     detail = f"the file does not contain a valid model: {reason}"
-    return Invalid(ERROR_CODE, detail, errors=[{"code": ERROR_CODE, "detail": detail}])
+    return Invalid.located(ERROR_CODE, detail, {})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from service.errors import Invalid, TooLarge, format_names, join_texts
+from service.errors import ErrorEntry, Invalid, TooLarge, format_names, join_texts
 from service.operations.prediction.limits import DEFAULT_PREDICTION, PredictionLimits
 from service.schemas.prediction import Rows
 from service.strict_json import pointer
@@ -28,7 +28,7 @@ ACCEPTED_VALUES: dict[str, tuple[set[type], str]] = {
     "datetime": ({str}, "a time: a text such as 2026-01-31T18:00:00, or as the table had them"),
 }
 Columns = dict[str, list[Any]]
-Place = list[str | int]
+Path = list[str | int]
 
 
 def read_columns(
@@ -87,9 +87,9 @@ def _extract_columns(
     return {name: [row[name] for row in rows] for name in names}
 
 
-def _find_first_places(rows: list[dict[str, Any]], names: Collection[str]) -> dict[str, Place]:
+def _find_first_places(rows: list[dict[str, Any]], names: Collection[str]) -> dict[str, Path]:
     """Path of the first occurrence of each name."""
-    first: dict[str, Place] = {}
+    first: dict[str, Path] = {}
     for number, row in enumerate(rows):
         for name in row.keys() - first.keys():
             first[name] = ["rows", number, name]
@@ -110,7 +110,7 @@ def _refuse_unequal(lengths: dict[str, int], most: int) -> None:
     if wrong or not expected:
         told = join_texts(f"{name!r} has {length}" for name, length in lengths.items())
         detail = f"all columns need the same number of values, at least one: {told}"
-        places: dict[str, Place] = {name: ["columns", name] for name in wrong or lengths}
+        places: dict[str, Path] = {name: ["columns", name] for name in wrong or lengths}
         raise Invalid(
             "unequal_columns", detail, errors=_make_entries("unequal_columns", detail, places, most)
         )
@@ -120,21 +120,19 @@ def _refuse_gaps(rows: list[dict[str, Any]], names: Collection[str], most: int) 
     """Refuse rows with different names, so that a misspelt name does not count as a missing value."""
     gaps = ((row, name) for row, values in enumerate(rows) for name in names if name not in values)
     entries = [
-        {
-            "pointer": pointer(["rows", row]),
-            "row": row,
-            "column": name,
-            "code": "missing_column",
-            "detail": f"row {row} has no {name!r}, other rows do; send null for a missing value",
-        }
+        ErrorEntry(
+            "missing_column",
+            f"row {row} has no {name!r}, other rows do; send null for a missing value",
+            {"pointer": pointer(["rows", row]), "row": row, "column": name},
+        )
         for row, name in islice(gaps, most)
     ]
     if entries:
-        raise Invalid("missing_columns", str(entries[0]["detail"]), errors=entries)
+        raise Invalid("missing_columns", entries[0].detail, errors=entries)
 
 
 def _refuse_unknown(
-    places: dict[str, Place], features: Sequence[str], ignored: Collection[str], most: int
+    places: dict[str, Path], features: Sequence[str], ignored: Collection[str], most: int
 ) -> None:
     known = {*features, *ignored}
     unknown = {name: place for name, place in places.items() if name not in known}
@@ -156,7 +154,7 @@ def _refuse_missing(request: Rows, names: Iterable[str], most: int) -> None:
             f"the model needs the {_format_columns(missing)}; send {_choose_pronoun(missing)}, with null "
             "for missing values"
         )
-        whole: Place = ["columns"] if request.columns is not None else ["rows", 0]
+        whole: Path = ["columns"] if request.columns is not None else ["rows", 0]
         places = dict.fromkeys(missing, whole)
         raise Invalid("missing_columns", detail, errors=_make_entries("missing_column", detail, places, most))
 
@@ -168,20 +166,19 @@ def _refuse_wrong_values(request: Rows, table: Columns, features: dict[str, Feat
         for row in _find_wrong_rows(table[name], feature.type)
     )
     entries = [
-        {
-            "pointer": pointer(
-                ["columns", name, row] if request.columns is not None else ["rows", row, name]
-            ),
-            "row": row,
-            "column": name,
-            "code": "invalid_value",
-            "detail": f"{name!r} needs {ACCEPTED_VALUES[features[name].type][1]} in row {row}, "
-            "or null if missing",
-        }
+        ErrorEntry(
+            "invalid_value",
+            f"{name!r} needs {ACCEPTED_VALUES[features[name].type][1]} in row {row}, or null if missing",
+            {"pointer": pointer(_locate_value(request, row, name)), "row": row, "column": name},
+        )
         for row, name in islice(wrong, most)
     ]
     if entries:
-        raise Invalid("invalid_values", str(entries[0]["detail"]), errors=entries)
+        raise Invalid("invalid_values", entries[0].detail, errors=entries)
+
+
+def _locate_value(request: Rows, row: int, name: str) -> Path:
+    return ["columns", name, row] if request.columns is not None else ["rows", row, name]
 
 
 def _find_wrong_rows(values: list[Any], kind: str) -> Iterator[int]:
@@ -202,10 +199,10 @@ def _to_array(values: list[Any], kind: str) -> np.ndarray:
     return array
 
 
-def _make_entries(code: str, detail: str, places: dict[str, Place], most: int) -> list[dict[str, Any]]:
+def _make_entries(code: str, detail: str, places: dict[str, Path], most: int) -> list[ErrorEntry]:
     return [
-        {"pointer": pointer(place), "column": name, "code": code, "detail": detail}
-        for name, place in islice(places.items(), most)
+        ErrorEntry(code, detail, {"pointer": pointer(path), "column": name})
+        for name, path in islice(places.items(), most)
     ]
 
 

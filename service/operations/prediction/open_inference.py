@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 
 from kan_engine.data.labels import class_name
 from service.db.repositories.models import TrainedModels
@@ -18,15 +19,24 @@ from service.db.tables import Model
 from service.errors import Invalid, TooLarge, format_names
 from service.operations.prediction.open_inference_tensors import (
     NUMBER_DTYPES,
+    BinaryTensor,
+    ListedTensor,
     NamedTensor,
+    describe_binary,
+    list_values,
     read_tensors,
-    to_bytes,
-    to_json,
 )
 from service.operations.prediction.predict import load_members
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.schemas.members import Member, describe_members, select_automatic_member
-from service.schemas.open_inference import InferParameters, InferRequest
+from service.schemas.open_inference import (
+    IndexEntry,
+    InferParameters,
+    InferRequest,
+    ModelMetadata,
+    Parameters,
+    TensorMetadata,
+)
 
 if TYPE_CHECKING:
     from kan_engine import Feature, Predictor
@@ -36,7 +46,6 @@ DATATYPES = {"number": "FP64", "boolean": "BOOL", "category": "BYTES", "datetime
 # Kinds of NumPy types
 ACCEPTED_DTYPE_KINDS = {"number": "fiu", "boolean": "biu", "category": "Obiu", "datetime": "O"}
 PROBABILITIES = "probabilities"
-Document = dict[str, Any]
 
 
 @dataclass
@@ -72,6 +81,30 @@ class InferenceStatistics:
                 counts.success_ns += nanoseconds
 
 
+@dataclass(frozen=True)
+class InferenceResult:
+    """Predictions.
+
+    Attributes:
+        by: The member that answers.
+        behind: Bytes of the binary tensors, which follow the JSON.
+        id: As in the request.
+    """
+
+    model_name: str
+    model_version: str
+    by: Member
+    outputs: list[ListedTensor | BinaryTensor]
+    behind: list[bytes]
+    id: str | None
+
+    def to_json(self) -> bytes:
+        """The JSON of the response."""
+        told = {"model_name": self.model_name, "model_version": self.model_version}
+        answer = told | {"parameters": {"by": self.by}, "outputs": self.outputs}
+        return orjson.dumps(answer if self.id is None else answer | {"id": self.id})
+
+
 def find_version(name: str, version: str, sessions: Sessions) -> Model:
     """The version of a named model.
 
@@ -82,38 +115,41 @@ def find_version(name: str, version: str, sessions: Sessions) -> Model:
         return TrainedModels(session).get_version(name, version)
 
 
-def list_versions(sessions: Sessions) -> list[Document]:
+def list_versions(sessions: Sessions) -> list[IndexEntry]:
     """All versions of all models, as in the protocol's repository index."""
     with sessions.read() as session:
         versions = TrainedModels(session).list_versions()
     return [
-        {"name": name, "version": str(version), "state": "READY", "reason": ""} for name, version in versions
+        IndexEntry(name=name, version=str(version), state="READY", reason="") for name, version in versions
     ]
 
 
-def describe_model(model: Model, sessions: Sessions) -> Document:
+def describe_model(model: Model, sessions: Sessions) -> ModelMetadata:
     """The inputs, outputs and members of a model, as the protocol's model metadata."""
     with sessions.read() as session:
         members = describe_members(TrainedModels(session).get_by_id(model.id))
     features, record = model.record["features"], model.record
-    inputs = [(feature["name"], DATATYPES[feature["type"]], [-1]) for feature in features]
     classes: list[Any] = record.get("classes") or []
     if classes:
         outputs = [
-            (model.target, _find_class_datatype(classes), [-1]),
-            (_make_probabilities_name(model.target), "FP64", [-1, len(classes)]),
+            _describe_tensor(model.target, _find_class_datatype(classes)),
+            _describe_tensor(_make_probabilities_name(model.target), "FP64", len(classes)),
         ]
     else:
-        outputs = [(name, "FP64", [-1]) for name in record["outputs"]]
-    return {
-        "name": model.name,
-        "versions": [str(model.version)],
-        "platform": PLATFORM,
-        "inputs": [dict(zip(("name", "datatype", "shape"), entry, strict=True)) for entry in inputs],
-        "outputs": [dict(zip(("name", "datatype", "shape"), entry, strict=True)) for entry in outputs],
-        "parameters": {"by": select_automatic_member(members), "members": list(members)}
+        outputs = [_describe_tensor(name, "FP64") for name in record["outputs"]]
+    return ModelMetadata(
+        name=model.name,
+        versions=[str(model.version)],
+        platform=PLATFORM,
+        inputs=[_describe_tensor(feature["name"], DATATYPES[feature["type"]]) for feature in features],
+        outputs=outputs,
+        parameters={"by": select_automatic_member(members), "members": list(members)}
         | ({"classes": [class_name(label) for label in classes]} if classes else {}),
-    }
+    )
+
+
+def _describe_tensor(name: str, datatype: str, *columns: int) -> TensorMetadata:
+    return TensorMetadata(name=name, datatype=datatype, shape=[-1, *columns])
 
 
 def infer(
@@ -124,8 +160,8 @@ def infer(
     cache: PredictorCache,
     statistics: InferenceStatistics,
     max_rows: int,
-) -> tuple[Document, list[bytes]]:
-    """Predict; returns the JSON response and the binary tensors that follow it.
+) -> InferenceResult:
+    """Predict.
 
     Raises:
         Conflict: The model does not have the requested member.
@@ -138,27 +174,47 @@ def infer(
         tensors = read_tensors([given.model_dump() for given in request.inputs], raw)
         columns = _collect_columns(tensors, predictor, model, max_rows)
         outputs = _predict_outputs(predictor, columns, model)
-        answer = _build_response(model, by, request, outputs)
+        result = _build_result(model, by, request, outputs)
         rows = len(next(iter(outputs.values())))
     finally:
         statistics.add(model.id, rows, time.perf_counter_ns() - started)
-    return answer
+    return result
 
 
-def report_statistics(model: Model, statistics: InferenceStatistics) -> Document:
+@dataclass(frozen=True)
+class Duration:
+    """Number of requests, and their total time."""
+
+    count: int
+    ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelStatistics:
     """The counts of a model, in the form of the protocol's statistics extension."""
+
+    name: str
+    version: str
+    last_inference: int
+    inference_count: int
+    execution_count: int
+    inference_stats: dict[str, Duration]
+
+
+def report_statistics(model: Model, statistics: InferenceStatistics) -> ModelStatistics:
+    """The counts of a model."""
     counts = statistics.by_model[model.id]
-    success = {"count": counts.requests, "ns": counts.success_ns}
-    failure = {"count": counts.failures, "ns": counts.failure_ns}
-    entry = {
-        "name": model.name,
-        "version": str(model.version),
-        "last_inference": counts.last_ms,
-        "inference_count": counts.rows,
-        "execution_count": counts.requests,
-        "inference_stats": {"success": success, "fail": failure},
-    }
-    return {"model_stats": [entry]}
+    return ModelStatistics(
+        name=model.name,
+        version=str(model.version),
+        last_inference=counts.last_ms,
+        inference_count=counts.rows,
+        execution_count=counts.requests,
+        inference_stats={
+            "success": Duration(counts.requests, counts.success_ns),
+            "fail": Duration(counts.failures, counts.failure_ns),
+        },
+    )
 
 
 def _collect_columns(
@@ -243,27 +299,25 @@ def _predict_outputs(
     return {model.target: typed, _make_probabilities_name(model.target): probabilities}
 
 
-def _build_response(
+def _build_result(
     model: Model, by: Member, request: InferRequest, outputs: Mapping[str, np.ndarray]
-) -> tuple[Document, list[bytes]]:
+) -> InferenceResult:
     all_binary = bool(_get_parameters(request).binary_data_output)
     wanted = {output.name: output.parameters or {} for output in request.outputs or ()}
-    told, behind = [], list[bytes]()
-    for name, parameters in (wanted or dict.fromkeys(outputs, Document())).items():
+    told, behind = list[ListedTensor | BinaryTensor](), list[bytes]()
+    for name, parameters in (wanted or {name: Parameters() for name in outputs}).items():
         if name not in outputs:
             raise Invalid(
                 "unknown_output", f"the model has no output {name!r}; it has {format_names(outputs)}"
             )
         tensor = NamedTensor(name, outputs[name])
         if parameters.get("binary_data", all_binary):
-            described, data = to_bytes(tensor)
+            described, data = describe_binary(tensor)
+            told.append(described)
             behind.append(data)
         else:
-            described = to_json(tensor)
-        told.append(described)
-    document: Document = {"model_name": model.name, "model_version": str(model.version)}
-    document |= {"parameters": {"by": by}, "outputs": told}
-    return document if request.id is None else document | {"id": request.id}, behind
+            told.append(list_values(tensor))
+    return InferenceResult(model.name, str(model.version), by, told, behind, request.id)
 
 
 def _get_parameters(request: InferRequest) -> InferParameters:

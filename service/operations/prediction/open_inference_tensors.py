@@ -44,6 +44,29 @@ class NamedTensor:
         )
 
 
+@dataclass(frozen=True)
+class TensorHead:
+    """A tensor of a response."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ListedTensor(TensorHead):
+    """With its values row by row."""
+
+    data: list[float | str | None]
+
+
+@dataclass(frozen=True)
+class BinaryTensor(TensorHead):
+    """With ``binary_data_size``, the number of its bytes behind the JSON."""
+
+    parameters: dict[str, int]
+
+
 def read_tensors(inputs: list[dict[str, Any]], raw: memoryview) -> list[NamedTensor]:
     """Read the input tensors of a request.
 
@@ -72,27 +95,24 @@ def read_tensors(inputs: list[dict[str, Any]], raw: memoryview) -> list[NamedTen
     return tensors
 
 
-def to_json(tensor: NamedTensor) -> dict[str, Any]:
+def list_values(tensor: NamedTensor) -> ListedTensor:
     """An output with its values in a flat list; None for values that are not finite."""
     flat = tensor.values.reshape(-1)
     if flat.dtype.kind == "f" and not np.isfinite(flat).all():
         gaps, flat = ~np.isfinite(flat), flat.astype(object)
         flat[gaps] = None
-    return _describe_tensor(tensor) | {"data": flat.tolist()}
+    return ListedTensor(tensor.name, tensor.datatype, tensor.values.shape, flat.tolist())
 
 
-def to_bytes(tensor: NamedTensor) -> tuple[dict[str, Any], bytes]:
+def describe_binary(tensor: NamedTensor) -> tuple[BinaryTensor, bytes]:
     """An output without its values, and its values as bytes."""
     if tensor.datatype == TEXT_DATATYPE:
         texts = (str(value).encode() for value in tensor.values.reshape(-1))
         data = b"".join(struct.pack("<I", len(text)) + text for text in texts)
     else:
         data = tensor.values.tobytes()
-    return _describe_tensor(tensor) | {"parameters": {"binary_data_size": len(data)}}, data
-
-
-def _describe_tensor(tensor: NamedTensor) -> dict[str, Any]:
-    return {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.values.shape)}
+    size = {"binary_data_size": len(data)}
+    return BinaryTensor(tensor.name, tensor.datatype, tensor.values.shape, size), data
 
 
 def _parse_json_tensor(given: dict[str, Any], place: int) -> NamedTensor:
@@ -183,5 +203,4 @@ def _to_object_array(values: list[Any]) -> np.ndarray:
 
 def _make_refusal(given: dict[str, Any], place: int, why: str) -> Invalid:
     detail = f"input {given['name']!r}: {why}"
-    entry = {"pointer": f"#/inputs/{place}", "code": "invalid_tensor", "detail": detail}
-    return Invalid("invalid_tensor", detail, errors=[entry])
+    return Invalid.located("invalid_tensor", detail, {"pointer": f"#/inputs/{place}"})

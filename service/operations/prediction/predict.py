@@ -138,8 +138,7 @@ def interval_margin(predictor: Predictor, level: float) -> float:
     try:
         return predictor.margin(level)
     except kan_engine.InvalidData as error:
-        entry = {"pointer": "#/interval", "code": "no_interval", "detail": str(error)}
-        raise Invalid("no_interval", str(error), errors=[entry]) from error
+        raise Invalid.located("no_interval", str(error), {"pointer": "#/interval"}) from error
 
 
 def _predict_columns(

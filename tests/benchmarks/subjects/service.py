@@ -71,7 +71,7 @@ def trained(
 
 def estimated(table: pl.DataFrame, body: Mapping[str, Any]) -> Cost:
     """What a job on this table is admitted by."""
-    reports = {report["name"]: report for report in check_and_describe(RawTable(table)).columns}
+    reports = {report.name: report for report in check_and_describe(RawTable(table)).columns}
     request = TrainRequest.model_validate({"dataset_id": "d", **body})
     return estimate_cost(TrainingPlan(request, reports, table.height))
 

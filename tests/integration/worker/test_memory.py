@@ -1,6 +1,7 @@
 """What is estimated before a job is queued holds: no process takes more memory, nor a small part of it."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,12 @@ def test_a_job_takes_the_memory_that_was_estimated(
     table.frame.write_parquet(tmp_path / "table.parquet")
     body = body | {"baselines": ["linear"]}
     found = peak_bytes(
-        "job", parquet=str(tmp_path / "table.parquet"), reports=table.columns, body=body | {"symbolic": False}
+        "job",
+        parquet=str(tmp_path / "table.parquet"),
+        reports=[asdict(report) for report in table.columns],
+        body=body | {"symbolic": False},
     )
-    plan = TrainingPlan(request_for(**body), {report["name"]: report for report in table.columns}, ROWS)
+    plan = TrainingPlan(request_for(**body), {report.name: report for report in table.columns}, ROWS)
     assert LEAST < found / estimate_cost(plan).memory_bytes < 1
 
 

@@ -29,6 +29,7 @@ HELPERS = {
     "_make_comma_warning",
     "_make_invalid",
     "_field_error",
+    "ErrorEntry",
     "_Failure",
 }
 ENGINE = (
@@ -67,6 +68,8 @@ def codes_in(node: ast.AST) -> Iterator[tuple[str, int | None]]:
     match node:
         case ast.Call(func=function, args=arguments, keywords=keywords):
             name = getattr(function, "id", getattr(function, "attr", ""))
+            if name == "located":  # as in Invalid.located
+                name = getattr(getattr(function, "value", None), "id", "")
             if name in CLASSES and arguments:
                 yield from ((code, CLASSES[name]) for code in words(arguments[0]))
             elif name in HELPERS:

@@ -63,7 +63,7 @@ def test_nesting_up_to_the_limit_is_read() -> None:
 def test_the_place_of_a_number_that_is_none_is_named(number: bytes) -> None:
     with pytest.raises(Malformed) as refused:
         strict_json.parse(b'{"columns": {"x/y": [1, ' + number + b"]}}")
-    assert refused.value.errors[0]["pointer"] == "#/columns/x~1y/1"
+    assert refused.value.errors[0].place["pointer"] == "#/columns/x~1y/1"
 
 
 def test_a_syntax_error_is_located() -> None:

@@ -163,11 +163,11 @@ def test_dates_predict_from_the_texts_that_the_table_had() -> None:
     settings = Settings(data_dir=Path(tempfile.gettempdir()))
     content = io.BytesIO("\n".join(lines).encode())
     ingested = read_upload(content, "sensors.csv", settings, {"*": [-200]})
-    assert [column["type"] for column in ingested.columns] == ["datetime", "datetime", "number"]
-    assert ingested.columns[2]["missing"] == 8
+    assert [column.type for column in ingested.columns] == ["datetime", "datetime", "number"]
+    assert ingested.columns[2].missing == 8
     table = StoredTable(
         frame=ingested.frame.lazy(),
-        types={column["name"]: column["type"] for column in ingested.columns},
+        types={column.name: column.type for column in ingested.columns},
         units={},
         rows=ingested.frame.height,
         reports=ingested.columns,

@@ -9,6 +9,8 @@ import pytest
 from service.errors import Invalid
 from service.ingest import IngestedTable, read_upload
 from service.ingest.limits import DEFAULT_INGEST
+from service.ingest.table_warnings import TableWarning
+from service.schemas.column_report import ColumnReport, ValueCount
 from service.settings import Settings
 
 
@@ -28,12 +30,12 @@ def refusal(content: str | bytes, settings: Settings, filename: str = "data.csv"
     return refused.value
 
 
-def warning(table: IngestedTable, code: str) -> dict[str, Any]:
-    return next(warning for warning in table.warnings if warning["code"] == code)
+def warning(table: IngestedTable, code: str) -> TableWarning:
+    return next(warning for warning in table.warnings if warning.code == code)
 
 
 def codes(table: IngestedTable) -> list[str]:
-    return [warning["code"] for warning in table.warnings]
+    return [warning.code for warning in table.warnings]
 
 
 def test_a_plain_file_is_read_without_a_word(settings: Settings) -> None:
@@ -46,7 +48,7 @@ def test_a_plain_file_is_read_without_a_word(settings: Settings) -> None:
 def test_other_separators_are_found_and_reported(separator: str, name: str, settings: Settings) -> None:
     table = read(f"x{separator}y\n1{separator}2\n3{separator}4\n", settings)
     assert table.frame.rows() == [(1, 2), (3, 4)]
-    assert name in warning(table, "separator")["detail"]
+    assert name in warning(table, "separator").detail
 
 
 def test_a_separator_in_quotes_separates_nothing(settings: Settings) -> None:
@@ -61,15 +63,14 @@ def test_the_ending_decides_between_equally_good_separators(settings: Settings) 
 
 
 def test_the_separator_is_found_in_a_file_with_a_broken_row(settings: Settings) -> None:
-    assert refusal("a;b;c\n1;2;3\n1;2\n1;2;3\n", settings).errors[0]["line"] == 3
+    assert refusal("a;b;c\n1;2;3\n1;2\n1;2;3\n", settings).errors[0].place["line"] == 3
 
 
 def test_decimal_commas_are_read_and_reported(settings: Settings) -> None:
     table = read("x;y\n1,5;-2\n1.234,25;3,1e2\n", settings)
     assert table.frame.rows() == [(1.5, -2.0), (1234.25, 310.0)]
-    assert warning(table, "decimal_comma") | {"detail": ""} == {
-        "code": "decimal_comma", "column": "x", "row": 0, "line": 2, "detail": ""
-    }  # fmt: skip
+    found = warning(table, "decimal_comma")
+    assert found == TableWarning(code="decimal_comma", column="x", row=0, line=2, detail=found.detail)
 
 
 def test_quoted_decimal_commas_are_read_between_commas(settings: Settings) -> None:
@@ -100,7 +101,7 @@ def test_columns_without_a_name_and_a_value_are_left_out_with_a_note(settings: S
     table = read("x;y;;\n1;2;;\n3;4; ;\n", settings)
     assert table.frame.columns == ["x", "y"]
     assert table.frame.rows() == [(1, 2), (3, 4)]
-    assert "2 columns" in warning(table, "empty_columns")["detail"]
+    assert "2 columns" in warning(table, "empty_columns").detail
 
 
 def test_thousands_of_empty_columns_are_within_the_limit_of_columns(settings: Settings) -> None:
@@ -111,8 +112,8 @@ def test_rows_without_a_value_are_left_out_with_a_note_and_move_no_line(settings
     table = read("x,y\n1,2\n,\nerror,4\n5,6\n7,7\n , \n", settings)
     assert table.frame.rows() == [("1", 2), ("error", 4), ("5", 6), ("7", 7)]
     found = warning(table, "empty_rows")
-    assert (found["line"], found["detail"].split(",")[0]) == (3, "2 rows without any value were left out")
-    assert warning(table, "mixed_types")["line"] == 4
+    assert (found.line, found.detail.split(",")[0]) == (3, "2 rows without any value were left out")
+    assert warning(table, "mixed_types").line == 4
 
 
 def test_empty_cells_beyond_the_header_are_no_cells(settings: Settings) -> None:
@@ -122,7 +123,7 @@ def test_empty_cells_beyond_the_header_are_no_cells(settings: Settings) -> None:
 def test_a_column_without_a_name_may_hold_nothing(settings: Settings) -> None:
     refused = refusal("x,,y,\n1,,2,\n1,,2,5\n1,7,2,\n", settings)
     assert refused.code == "column_names"
-    assert [(e["column_number"], e["line"]) for e in refused.errors] == [(2, 4), (4, 3)]
+    assert [(e.place["column_number"], e.place["line"]) for e in refused.errors] == [(2, 4), (4, 3)]
 
 
 def test_a_file_of_empty_rows_has_no_rows(settings: Settings) -> None:
@@ -137,13 +138,13 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(settings: Settings) -> N
 def test_text_with_wide_characters_is_read_with_a_warning(encoding: str, settings: Settings) -> None:
     table = read("größe,y\nä,2\nö,3\n".encode(encoding), settings)
     assert table.frame["größe"].to_list() == ["ä", "ö"]
-    assert encoding in warning(table, "encoding")["detail"]
+    assert encoding in warning(table, "encoding").detail
 
 
 def test_windows_text_is_read_with_a_warning_that_names_the_line(settings: Settings) -> None:
     table = read("x,y\na,1\n€,2\n".encode("cp1252"), settings)
     assert table.frame["x"].to_list() == ["a", "€"]
-    assert warning(table, "encoding")["line"] == 3
+    assert warning(table, "encoding").line == 3
 
 
 @pytest.mark.parametrize("word", ["", "  ", "NA", "n/a", "NaN", "null", "None", "?", "-"])
@@ -153,23 +154,23 @@ def test_words_for_missing_values_are_missing(word: str, settings: Settings) -> 
 
 def test_words_for_missing_values_are_reported_but_empty_cells_are_not(settings: Settings) -> None:
     table = read("x,y\n1,\n2,3\nna,4\n-,5\n", settings)
-    (found,) = [warning for warning in table.warnings if warning["code"] == "missing_words"]
-    assert (found["column"], found["line"]) == ("x", 4)
-    assert "'-', 'na', 2 in all" in found["detail"]
+    (found,) = [warning for warning in table.warnings if warning.code == "missing_words"]
+    assert (found.column, found.line) == ("x", 4)
+    assert "'-', 'na', 2 in all" in found.detail
 
 
 def test_a_few_words_among_numbers_are_reported_with_their_line(settings: Settings) -> None:
     table = read('x,y\n1,"a\nb"\n2,c\nerror,d\n', settings)
-    assert table.columns[0]["type"] == "category"
+    assert table.columns[0].type == "category"
     found = warning(table, "mixed_types")
-    assert (found["column"], found["row"], found["line"]) == ("x", 2, 5)
-    assert "'error'" in found["detail"]
+    assert (found.column, found.row, found.line) == ("x", 2, 5)
+    assert "'error'" in found.detail
 
 
 def test_infinities_count_as_missing_and_are_reported(settings: Settings) -> None:
     table = read("x,y\n1,2\ninf,3\n1e999,4\n", settings)
     assert table.frame["x"].to_list() == [1.0, None, None]
-    assert warning(table, "infinite")["line"] == 3
+    assert warning(table, "infinite").line == 3
 
 
 @pytest.mark.parametrize(
@@ -188,7 +189,7 @@ def test_a_column_has_the_narrowest_type_that_holds(
     cells: tuple[str, str], kind: str, values: list[Any], settings: Settings
 ) -> None:
     table = read(f"x,y\n{cells[0]},1\n{cells[1]},2\n", settings)
-    assert table.columns[0]["type"] == kind
+    assert table.columns[0].type == kind
     assert table.frame["x"].to_list() == values
 
 
@@ -204,59 +205,59 @@ def test_a_column_has_the_narrowest_type_that_holds(
     ],
 )
 def test_dates_and_times_are_recognised(cell: str, settings: Settings) -> None:
-    assert read(f"t,y\n{cell},1\n,2\n", settings).columns[0]["type"] == "datetime"
+    assert read(f"t,y\n{cell},1\n,2\n", settings).columns[0].type == "datetime"
 
 
 def test_times_with_a_zone_are_kept_in_utc(settings: Settings) -> None:
     table = read("t,y\n2024-02-29T12:30+02:00,1\n", settings)
-    assert table.columns[0]["min"] == "2024-02-29T10:30:00"
+    assert table.columns[0].min == "2024-02-29T10:30:00"
 
 
 @pytest.mark.parametrize("cell", ["2024-02-30", "30.02.2024", "2024-13-01"])
 def test_what_is_no_date_stays_text(cell: str, settings: Settings) -> None:
-    assert read(f"t,y\n{cell},1\n", settings).columns[0]["type"] == "category"
+    assert read(f"t,y\n{cell},1\n", settings).columns[0].type == "category"
 
 
 def test_many_different_texts_are_no_category(settings: Settings) -> None:
     rows = "\n".join(f"name {number},{number}" for number in range(60))
-    assert read(f"x,y\n{rows}\n", settings).columns[0]["type"] == "text"
+    assert read(f"x,y\n{rows}\n", settings).columns[0].type == "text"
 
 
 def test_a_column_is_described(settings: Settings) -> None:
     table = read("x,c\n1,a\n2,b\n3,b\n,b\n", settings)
     number, category = table.columns
-    assert number == {
-        "name": "x", "type": "integer", "missing": 1, "distinct": 3,
-        "min": 1, "max": 3, "mean": 2.0, "std": 1.0,
-        "top": [{"value": 1, "count": 1}, {"value": 2, "count": 1}, {"value": 3, "count": 1}],
-        "histogram": number["histogram"], "possible_missing": [], "is_id": False, "form": None,
-    }  # fmt: skip
-    assert category["top"] == [{"value": "b", "count": 3}, {"value": "a", "count": 1}]
+    assert number == ColumnReport(
+        name="x", type="integer", missing=1, distinct=3, min=1, max=3, mean=2.0, std=1.0,
+        top=[ValueCount(1, 1), ValueCount(2, 1), ValueCount(3, 1)],
+        histogram=number.histogram, possible_missing=[], is_id=False, form=None,
+    )  # fmt: skip
+    assert category.top == [ValueCount("b", 3), ValueCount("a", 1)]
 
 
 def test_numbers_have_a_histogram_of_their_range(settings: Settings) -> None:
     (column,) = read("x\n0\n1\n1\n24\n\n", settings).columns
-    histogram = column["histogram"]
-    assert (histogram["low"], histogram["high"]) == (0, 24)
-    assert histogram["counts"] == [1, 2, *[0] * 21, 1]
+    histogram = column.histogram
+    assert histogram is not None
+    assert (histogram.low, histogram.high) == (0, 24)
+    assert histogram.counts == [1, 2, *[0] * 21, 1]
 
 
 @pytest.mark.parametrize("values", ["1\n1", "-1e308\n1.7e308", "a\nb"])
 def test_no_histogram_where_there_are_no_ranges_to_count_in(values: str, settings: Settings) -> None:
     (column,) = read(f"x\n{values}\n", settings).columns
-    assert column["histogram"] is None
+    assert column.histogram is None
 
 
 def test_long_texts_are_shortened_in_the_report_only(settings: Settings) -> None:
     table = read(f"x,y\n{'a' * 500},1\n", settings)
-    assert len(table.columns[0]["top"][0]["value"]) == 101
+    assert len(table.columns[0].top[0].value) == 101
     assert len(table.frame["x"][0]) == 500
 
 
 def test_a_column_without_values_is_accepted_with_a_warning(settings: Settings) -> None:
     table = read("x,y\n,1\n,2\n", settings)
-    assert table.columns[0]["type"] == "number"
-    assert warning(table, "all_missing")["column"] == "x"
+    assert table.columns[0].type == "number"
+    assert warning(table, "all_missing").column == "x"
 
 
 @pytest.mark.parametrize(
@@ -274,7 +275,7 @@ def test_what_looks_wrong_is_reported(content: str, code: str, settings: Setting
 
 def test_rows_that_repeat_others_are_counted_with_the_first(settings: Settings) -> None:
     found = warning(read("x,y\n1,a\n2,b\n1,a\n1,b\n1,a\n", settings), "repeated_rows")
-    assert (found["row"], found["line"], found["detail"][:6]) == (2, 4, "2 rows")
+    assert (found.row, found.line, found.detail[:6]) == (2, 4, "2 rows")
 
 
 @pytest.mark.parametrize(
@@ -295,7 +296,7 @@ def test_a_column_that_names_the_rows_is_told_from_others(
     name: str, cells: str, is_id: bool, settings: Settings
 ) -> None:
     table = read(f"{name},y\n" + "".join(f"{cell},1\n" for cell in cells.split()), settings)
-    assert table.columns[0]["is_id"] is is_id
+    assert table.columns[0].is_id is is_id
     assert ("id" in codes(table)) is is_id
 
 
@@ -319,7 +320,7 @@ def test_numbers_with_units_are_read_as_numbers_with_a_note(
 ) -> None:
     table = read("x,y\n" + "".join(f"{cell},1\n" for cell in cells.split()), settings)
     assert table.frame["x"].to_list() == pytest.approx(values)
-    assert warning(table, "units_in_cells")["line"] in (2, 3)
+    assert warning(table, "units_in_cells").line in (2, 3)
 
 
 def test_decimal_commas_may_have_units(settings: Settings) -> None:
@@ -334,7 +335,7 @@ def test_numbers_with_units_that_do_not_belong_together_stay_text(
     cells: str, code: str | None, settings: Settings
 ) -> None:
     table = read("x,y\n" + "".join(f"{cell},1\n" for cell in cells.split()), settings)
-    assert table.columns[0]["type"] == "category"
+    assert table.columns[0].type == "category"
     assert code is None or code in codes(table)
 
 
@@ -378,7 +379,7 @@ def test_what_is_no_table_is_refused_with_a_remedy(
     refused = refusal(content, settings)
     assert refused.code == code
     assert words in refused.detail
-    assert all("code" in entry for entry in refused.errors)
+    assert all(entry.code for entry in refused.errors)
 
 
 def test_the_limit_of_columns_is_in_the_answer(settings: Settings) -> None:
@@ -400,7 +401,7 @@ def test_long_texts_leave_room_for_fewer_cells(tmp_path: Path) -> None:
 
 def test_every_ragged_row_is_listed(settings: Settings) -> None:
     refused = refusal('x,y\n"a\nb",2\n1\n1,2\n1,2,3\n', settings)
-    assert [entry["line"] for entry in refused.errors] == [4, 6]
+    assert [entry.place["line"] for entry in refused.errors] == [4, 6]
 
 
 @pytest.mark.parametrize("row", ["1,5,2,5", "a,1,5", "-1,5,2"])
@@ -415,7 +416,7 @@ def test_decimal_commas_are_not_suspected_where_there_can_be_none(row: str, sett
 
 def test_every_bad_name_is_listed_with_its_column(settings: Settings) -> None:
     refused = refusal("x,,x,y\n1,2,3,4\n", settings)
-    assert [(e["column_number"], e["code"]) for e in refused.errors] == [
+    assert [(e.place["column_number"], e.code) for e in refused.errors] == [
         (2, "empty_name"),
         (3, "duplicate_name"),
     ]

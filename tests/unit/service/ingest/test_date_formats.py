@@ -2,11 +2,11 @@
 
 import io
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from service.ingest import IngestedTable, read_columns, read_upload
+from service.ingest.table_warnings import TableWarning
 from service.settings import Settings
 
 SETTINGS = Settings(data_dir=Path())
@@ -21,8 +21,8 @@ def first(table: IngestedTable) -> str:
     return str(table.frame["t"][0].isoformat())
 
 
-def note(table: IngestedTable) -> dict[str, Any]:
-    return next(warning for warning in table.warnings if warning["code"] == "date_form")
+def note(table: IngestedTable) -> TableWarning:
+    return next(warning for warning in table.warnings if warning.code == "date_form")
 
 
 @pytest.mark.parametrize(
@@ -41,30 +41,30 @@ def note(table: IngestedTable) -> dict[str, Any]:
 )
 def test_a_form_is_recognised_and_kept(cells: tuple[str, ...], form: str, expected: str) -> None:
     table = read(*cells, "")
-    assert (table.columns[0]["type"], table.columns[0]["form"]) == ("datetime", form)
-    assert (first(table), note(table)["form"]) == (expected, form)
+    assert (table.columns[0].type, table.columns[0].form) == ("datetime", form)
+    assert (first(table), note(table).form) == (expected, form)
 
 
 def test_what_comes_first_is_decided_over_the_whole_column_and_said() -> None:
-    assert "the first number goes up to 13" in note(read("01/02/2026", "13/02/2026"))["detail"]
-    assert "the second number goes up to 13" in note(read("01/02/2026", "02/13/2026"))["detail"]
+    assert "the first number goes up to 13" in note(read("01/02/2026", "13/02/2026")).detail
+    assert "the second number goes up to 13" in note(read("01/02/2026", "02/13/2026")).detail
 
 
 def test_of_two_possible_orders_that_is_taken_in_which_rows_follow_each_other() -> None:
     by_month = read("01/10/2026", "01/11/2026", "01/12/2026", "02/01/2026", "02/02/2026")
-    assert note(by_month)["form"] == "%m/%d/%Y"
+    assert note(by_month).form == "%m/%d/%Y"
     by_day = read("10/01/2026", "11/01/2026", "12/01/2026", "01/02/2026", "02/02/2026")
-    assert note(by_day)["form"] == "%d/%m/%Y"
-    assert "both numbers could be months" in note(by_day)["detail"]
+    assert note(by_day).form == "%d/%m/%Y"
+    assert "both numbers could be months" in note(by_day).detail
 
 
 @pytest.mark.parametrize(
     "cells", [("31.02.2026",), ("13/13/2026",), ("18.61.00",), ("1.2.3", "1.2.4"), ("31.12.26",)]
 )
 def test_what_is_no_date_stays_text(cells: tuple[str, ...]) -> None:
-    assert read(*cells).columns[0]["type"] == "category"
+    assert read(*cells).columns[0].type == "category"
 
 
 def test_texts_in_json_are_read_alike() -> None:
     table = read_columns({"t": ["31.12.2026", None, "01.02.2026"]}, SETTINGS)
-    assert (table.columns[0]["type"], table.columns[0]["form"]) == ("datetime", "%d.%m.%Y")
+    assert (table.columns[0].type, table.columns[0].form) == ("datetime", "%d.%m.%Y")

@@ -23,7 +23,7 @@ def read_lines(content: str | bytes, settings: Settings) -> IngestedTable:
 
 
 def kinds(table: IngestedTable) -> list[str]:
-    return [column["type"] for column in table.columns]
+    return [column.type for column in table.columns]
 
 
 def test_columns_keep_their_types(settings: Settings) -> None:
@@ -49,7 +49,7 @@ def test_integers_beyond_64_bits_become_decimals(settings: Settings) -> None:
 def test_numbers_in_quotes_stay_text_with_a_warning(settings: Settings) -> None:
     table = read_columns({"x": ["1", "2"]}, settings)
     assert kinds(table) == ["category"]
-    assert [w["code"] for w in table.warnings] == ["numbers_as_text"]
+    assert [w.code for w in table.warnings] == ["numbers_as_text"]
 
 
 def test_lines_of_objects_are_read_and_blank_ones_skipped(settings: Settings) -> None:
@@ -76,13 +76,13 @@ def test_texts_of_earlier_blocks_count_against_the_memory_of_a_table(tmp_path: P
 def test_lines_in_windows_text_are_read_with_a_warning(settings: Settings) -> None:
     table = read_lines('{"x": "ä"}\n{"x": "b"}\n'.encode("cp1252"), settings)
     assert table.frame["x"].to_list() == ["ä", "b"]
-    assert table.warnings[0]["code"] == "encoding"
+    assert table.warnings[0].code == "encoding"
 
 
 def test_a_lone_infinity_in_lines_is_refused_not_dropped(settings: Settings) -> None:
     with pytest.raises(Invalid) as refused:
         read_lines('{"x": 1}\n\n{"x": Infinity}\n', settings)
-    assert (refused.value.code, refused.value.errors[0]["line"]) == ("not_a_number", 3)
+    assert (refused.value.code, refused.value.errors[0].place["line"]) == ("not_a_number", 3)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_lone_infinity_in_lines_is_refused_not_dropped(settings: Settings) -> 
 def test_a_bad_line_is_named(content: str, code: str, line: int, settings: Settings) -> None:
     with pytest.raises(Invalid) as refused:
         read_lines(content, settings)
-    assert (refused.value.code, refused.value.errors[0]["line"]) == (code, line)
+    assert (refused.value.code, refused.value.errors[0].place["line"]) == (code, line)
 
 
 def test_unreadable_json_is_placed_once_by_its_line_and_column(settings: Settings) -> None:
@@ -113,7 +113,7 @@ def test_unreadable_json_is_placed_once_by_its_line_and_column(settings: Setting
 def test_a_line_without_end_is_not_read_into_memory(settings: Settings) -> None:
     with pytest.raises(Invalid, match=r"line 1 is over .*; put each object on a line of its own") as refused:
         read_lines('{"x": "' + "a" * 17 * 2**20 + '"}', settings)
-    assert refused.value.errors[0]["code"] == "line_too_long"
+    assert refused.value.errors[0].code == "line_too_long"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_bad_value_in_columns_is_pointed_at(
     with pytest.raises(Invalid) as refused:
         read_columns(columns, settings)
     assert refused.value.code == code
-    assert [(entry["code"], entry["pointer"]) for entry in refused.value.errors] == [(code, pointer)]
+    assert [(entry.code, entry.place["pointer"]) for entry in refused.value.errors] == [(code, pointer)]
 
 
 def test_a_column_without_a_name_is_refused_in_words_that_fit_a_body(settings: Settings) -> None:
@@ -152,7 +152,7 @@ def test_a_bad_value_in_rows_is_pointed_at(
 ) -> None:
     with pytest.raises(Invalid) as refused:
         read_rows(rows, settings)
-    assert (refused.value.code, refused.value.errors[0]["pointer"]) == (code, pointer)
+    assert (refused.value.code, refused.value.errors[0].place["pointer"]) == (code, pointer)
 
 
 @pytest.mark.parametrize(

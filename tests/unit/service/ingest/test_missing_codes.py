@@ -22,7 +22,7 @@ def read(columns: dict[str, list[Any]], **options: Any) -> IngestedTable:
 
 
 def proposed(values: list[Any]) -> list[tuple[float, int]]:
-    return [(code["value"], code["count"]) for code in read({"x": values}).columns[0]["possible_missing"]]
+    return [(code.value, code.count) for code in read({"x": values}).columns[0].possible_missing]
 
 
 @pytest.mark.parametrize("code", [-999, -9999, 999, 9999, -200, -99, -32768])
@@ -57,28 +57,28 @@ def test_other_values_are_not_suspected(values: list[Any]) -> None:
 def test_a_code_that_is_sure_in_one_column_is_seen_in_another_where_it_is_less_far() -> None:
     assert proposed([*WIDE, -200, -200]) == []
     both = read({"x": [*WIDE, -200, -200], "y": [*USUAL, -200, -200]})
-    assert [len(column["possible_missing"]) for column in both.columns] == [1, 1]
-    (first, _) = [warning for warning in both.warnings if warning["code"] == "possible_missing"]
-    assert (first["column"], first["value"], first["count"], first["row"]) == ("x", -200, 2, 60)
-    assert 'missing = {"*": [-200]}' in first["detail"]
+    assert [len(column.possible_missing) for column in both.columns] == [1, 1]
+    (first, _) = [warning for warning in both.warnings if warning.code == "possible_missing"]
+    assert (first.column, first.value, first.count, first.row) == ("x", -200, 2, 60)
+    assert 'missing = {"*": [-200]}' in first.detail
 
 
 def test_what_is_proposed_is_not_changed() -> None:
-    assert read({"x": [*USUAL, -999, -999]}).columns[0]["missing"] == 0
+    assert read({"x": [*USUAL, -999, -999]}).columns[0].missing == 0
 
 
 @pytest.mark.parametrize("missing", [{"x": [-999]}, {"*": [-999.0, "?"]}])
 def test_what_a_client_says_is_missing_is_missing(missing: dict[str, list[Any]]) -> None:
     table = read({"x": [*USUAL, -999, -999], "c": ["a", "?"] * 31}, missing=missing)
-    assert (table.columns[0]["missing"], table.columns[0]["possible_missing"]) == (2, [])
-    assert table.columns[1]["missing"] == (31 if "*" in missing else 0)
-    assert ("declared_missing", "x") in {(w["code"], w.get("column")) for w in table.warnings}
+    assert (table.columns[0].missing, table.columns[0].possible_missing) == (2, [])
+    assert table.columns[1].missing == (31 if "*" in missing else 0)
+    assert ("declared_missing", "x") in {(w.code, w.column) for w in table.warnings}
 
 
 def test_a_column_that_there_is_not_has_no_missing_values() -> None:
     with pytest.raises(Invalid) as refused:
         read({"x": USUAL}, missing={"z": [-999]})
-    assert (refused.value.code, refused.value.errors[0]["column"]) == ("invalid_missing", "z")
+    assert (refused.value.code, refused.value.errors[0].place["column"]) == ("invalid_missing", "z")
 
 
 def test_a_model_that_learns_from_a_code_says_so() -> None:

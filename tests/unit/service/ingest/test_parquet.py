@@ -56,20 +56,20 @@ def test_types_come_from_the_file(
     values: pl.Series, kind: str, stored: list[Any], settings: Settings
 ) -> None:
     table = read(parquet({"x": values}), settings)
-    assert table.columns[0]["type"] == kind
+    assert table.columns[0].type == kind
     assert table.frame["x"].to_list() == stored
 
 
 def test_infinities_count_as_missing_and_are_reported(settings: Settings) -> None:
     table = read(parquet({"x": [1.0, float("inf")], "y": [1, 2]}), settings)
     assert table.frame["x"].to_list() == [1.0, None]
-    assert (table.warnings[0]["code"], table.warnings[0]["row"]) == ("infinite", 1)
+    assert (table.warnings[0].code, table.warnings[0].row) == ("infinite", 1)
 
 
 @pytest.mark.parametrize("values", [[[1], [2]], [{"a": 1}, {"a": 2}], [b"a", b"b"]])
 def test_nested_and_binary_columns_are_refused_by_name(values: list[Any], settings: Settings) -> None:
     refused = refusal(parquet({"fine": [1, 2], "odd": values}), settings)
-    assert (refused.code, refused.errors[0]["column"]) == ("unknown_type", "odd")
+    assert (refused.code, refused.errors[0].place["column"]) == ("unknown_type", "odd")
 
 
 NO_TABLES = {

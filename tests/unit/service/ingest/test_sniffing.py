@@ -90,8 +90,8 @@ def test_utf16_without_a_byte_order_mark_is_read_with_a_warning(encoding: str, s
     table = read_upload(io.BytesIO(content), "data.csv", settings)
     assert table.frame.columns == ["größe", "y"]
     assert table.frame.rows() == [(1, "ä"), (3, "b")]
-    assert table.warnings[0]["code"] == "encoding"
-    assert encoding in table.warnings[0]["detail"]
+    assert table.warnings[0].code == "encoding"
+    assert encoding in table.warnings[0].detail
 
 
 def test_text_in_no_known_encoding_is_refused_with_its_line(settings: Settings) -> None:

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
+from service.schemas.column_report import ColumnReport
 from service.schemas.training_plan import TrainingPlan
 from tests.support.factories import column
 from tests.support.tables import request_for
 
 
-def plan(*columns: dict[str, Any], rows: int = 100, **body: Any) -> TrainingPlan:
-    return TrainingPlan(request_for(**body), {report["name"]: report for report in columns}, rows)
+def plan(*columns: ColumnReport, rows: int = 100, **body: Any) -> TrainingPlan:
+    return TrainingPlan(request_for(**body), {report.name: report for report in columns}, rows)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ def plan(*columns: dict[str, Any], rows: int = 100, **body: Any) -> TrainingPlan
     ],
 )
 def test_labels_and_two_values_are_classified_and_other_numbers_regressed_on(
-    target: dict[str, Any], task: str
+    target: ColumnReport, task: str
 ) -> None:
     assert plan(column("x"), target).task == task
 
@@ -51,12 +52,12 @@ def test_features_are_the_columns_that_tell_rows_apart_and_have_no_other_role() 
         weight="w",
         split={"kind": "column", "column": "s", "test": [1]},
     )
-    assert [report["name"] for report in found.features] == ["x", "when"]
+    assert [report.name for report in found.features] == ["x", "when"]
 
 
 def test_named_features_are_taken_in_their_order() -> None:
     found = plan(column("a"), column("b"), column("y"), features=["b", "a"])
-    assert [report["name"] for report in found.features] == ["b", "a"]
+    assert [report.name for report in found.features] == ["b", "a"]
 
 
 def test_rows_without_a_target_are_not_counted() -> None:
@@ -71,7 +72,7 @@ def test_rows_without_a_target_are_not_counted() -> None:
         ({"kind": "column", "column": "x", "test": [1]}, 100),
     ],
 )
-def test_the_rows_to_learn_from_are_what_the_split_leaves(split: dict[str, Any], rows: int) -> None:
+def test_the_rows_to_learn_from_are_what_the_split_leaves(split: ColumnReport, rows: int) -> None:
     assert plan(column("x"), column("y"), split=split).training_rows == rows
 
 

@@ -38,10 +38,10 @@ def test_more_columns_than_the_model_reads_do_not_matter() -> None:
         column("kind", "boolean"),
         column("x", "category", distinct=0, min=None, max=None),
     ],
-    ids=lambda report: f"{report['name']} as {report['type']}",
+    ids=lambda report: f"{report.name} as {report.type}",
 )
 def test_a_column_may_be_of_any_type_whose_values_fit(report: Any) -> None:
-    check(**{report["name"]: report})
+    check(**{report.name: report})
 
 
 @pytest.mark.parametrize(
@@ -56,25 +56,25 @@ def test_a_column_may_be_of_any_type_whose_values_fit(report: Any) -> None:
         column("kind", "datetime"),
         column("idle", "text"),
     ],
-    ids=lambda report: f"{report['name']} as {report['type']}",
+    ids=lambda report: f"{report.name} as {report.type}",
 )
 def test_a_column_of_another_type_is_named(report: Any) -> None:
     with pytest.raises(Invalid) as refused:
-        check(**{report["name"]: report})
+        check(**{report.name: report})
     (entry,) = refused.value.errors
-    assert (refused.value.code, entry["code"], entry["column"]) == (
+    assert (refused.value.code, entry.code, entry.place["column"]) == (
         "invalid_values",
         "invalid_value",
-        report["name"],
+        report.name,
     )
-    assert report["type"] in entry["detail"]
+    assert report.type in entry.detail
 
 
 def test_all_missing_columns_are_named() -> None:
     with pytest.raises(Invalid) as refused:
         check(x=None, kind=None)
     assert refused.value.code == "missing_columns"
-    assert [entry["column"] for entry in refused.value.errors] == ["x", "kind"]
+    assert [entry.place["column"] for entry in refused.value.errors] == ["x", "kind"]
 
 
 def test_a_dataset_without_any_column_of_the_model_is_refused_even_if_none_is_needed() -> None:

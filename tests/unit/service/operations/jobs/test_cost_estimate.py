@@ -10,6 +10,7 @@ from service.operations.jobs.cost_estimate import (
     refuse_too_costly,
 )
 from service.operations.jobs.limits import DEFAULT_COSTS
+from service.schemas.column_report import ColumnReport
 from service.schemas.training_plan import TrainingPlan
 from service.settings import Settings
 from tests.support.factories import column
@@ -18,12 +19,10 @@ from tests.support.tables import request_for
 GiB = 2**30
 
 
-def cost(inputs: int = 8, rows: int = 1000, target: dict[str, Any] | None = None, **body: Any) -> Cost:
+def cost(inputs: int = 8, rows: int = 1000, target: ColumnReport | None = None, **body: Any) -> Cost:
     """The estimate for a table of so many columns of numbers, and a target."""
     columns = [*(column(f"x{place}") for place in range(inputs)), target or column("y")]
-    return estimate_cost(
-        TrainingPlan(request_for(**body), {report["name"]: report for report in columns}, rows)
-    )
+    return estimate_cost(TrainingPlan(request_for(**body), {report.name: report for report in columns}, rows))
 
 
 def wide(hidden: list[int]) -> dict[str, Any]:
@@ -174,7 +173,7 @@ def test_texts_that_differ_are_charged_each() -> None:
 def test_a_job_that_cannot_learn_once_from_every_row_in_its_time_is_refused() -> None:
     refused = refusal(cost(20, 1_000_000), max_seconds=1)
     assert refused.extra["estimate"]["seconds"] > refused.extra["limit"]["seconds"] == 1
-    assert refused.errors[0]["pointer"] == "#/max_seconds"
+    assert refused.errors[0].place["pointer"] == "#/max_seconds"
     assert "seconds for the first epoch (at most 1); raise max_seconds" in refused.detail
 
 
@@ -198,5 +197,5 @@ def test_a_small_table_is_admitted_however_little_time_there_is(max_seconds: flo
         (column("x", "boolean", distinct=2), 1),
     ],
 )
-def test_inputs_are_counted_as_the_engine_encodes_them(report: dict[str, Any], inputs: int) -> None:
-    assert count_encoded_inputs([report], {"x": report["type"]}) == inputs
+def test_inputs_are_counted_as_the_engine_encodes_them(report: ColumnReport, inputs: int) -> None:
+    assert count_encoded_inputs([report], {"x": report.type}) == inputs

@@ -29,13 +29,13 @@ def plan(rows: int = 100, **body: Any) -> TrainingPlan:
 def refusal(**body: Any) -> tuple[str, str]:
     with pytest.raises(Invalid) as caught:
         plan(**body)
-    return caught.value.code, caught.value.errors[0]["pointer"]
+    return caught.value.code, caught.value.errors[0].place["pointer"]
 
 
 @pytest.mark.parametrize("features", [["x"], ["count"], ["x", "y"]])
 def test_one_or_two_columns_of_numbers_have_a_density(features: list[str]) -> None:
     found = plan(features=features)
-    assert (found.task, [report["name"] for report in found.features]) == ("density", features)
+    assert (found.task, [report.name for report in found.features]) == ("density", features)
     assert found.request.goal == f"p({', '.join(features)})"
     assert found.request.baselines == ["kernel"]
 

@@ -4,6 +4,7 @@ import pytest
 
 from service.errors import Invalid
 from service.operations.jobs.training_checks import check_training
+from service.schemas.column_report import ValueCount
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import TrainingPlan
 from tests.support.factories import column
@@ -25,8 +26,8 @@ COLUMNS = [
     column("huge", max=1e200),
     column("narrow", min=0.0, max=1e-200),
     column("mostly gaps", missing=80),
-    column("kind", "category", distinct=2, top=[{"value": "a", "count": 60}, {"value": "b", "count": 40}]),
-    column("rare", "category", distinct=2, top=[{"value": "a", "count": 99}, {"value": "b", "count": 1}]),
+    column("kind", "category", distinct=2, top=[ValueCount("a", 60), ValueCount("b", 40)]),
+    column("rare", "category", distinct=2, top=[ValueCount("a", 99), ValueCount("b", 1)]),
 ]
 
 
@@ -42,7 +43,7 @@ def refusal(**body: Any) -> Invalid:
 
 
 def test_every_column_that_tells_rows_apart_becomes_a_feature() -> None:
-    assert [f["name"] for f in plan().features] == [
+    assert [f.name for f in plan().features] == [
         "x",
         "n",
         "c",
@@ -60,7 +61,7 @@ def test_every_column_that_tells_rows_apart_becomes_a_feature() -> None:
 
 def test_weight_and_split_column_are_no_features() -> None:
     found = plan(weight="w", split={"kind": "column", "column": "c", "test": ["a"]}).features
-    assert [f["name"] for f in found] == [
+    assert [f.name for f in found] == [
         "x",
         "n",
         "b",
@@ -75,7 +76,7 @@ def test_weight_and_split_column_are_no_features() -> None:
 
 
 def test_named_features_are_taken_in_their_order() -> None:
-    assert [f["name"] for f in plan(features=["prose", "x"]).features] == ["prose", "x"]
+    assert [f.name for f in plan(features=["prose", "x"]).features] == ["prose", "x"]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ def test_what_cannot_be_learnt_is_refused_with_its_place(
     body: dict[str, Any], code: str, pointer: str
 ) -> None:
     error = refusal(**body)
-    assert (error.code, error.errors[0]["pointer"]) == (code, pointer)
+    assert (error.code, error.errors[0].place["pointer"]) == (code, pointer)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +199,7 @@ def test_what_the_report_does_not_tell_is_left_to_the_job() -> None:
 
 
 def test_known_classes_have_weights_under_the_names_that_probabilities_use() -> None:
-    flags = column("on", "boolean", distinct=2, top=[{"value": v, "count": 50} for v in (True, False)])
+    flags = column("on", "boolean", distinct=2, top=[ValueCount(v, 50) for v in (True, False)])
     request = TrainRequest.model_validate(
         {"dataset_id": "d", "target": "on", "training": {"class_weight": {"true": 2.0}}}
     )
@@ -214,7 +215,7 @@ def test_a_table_without_any_usable_column_is_refused() -> None:
 
 def test_all_mistakes_are_reported_at_once() -> None:
     error = refusal(weight="c", features=["narrow", "x", "x"])
-    assert [entry["code"] for entry in error.errors] == [
+    assert [entry.code for entry in error.errors] == [
         "feature_not_usable",
         "duplicate_feature",
         "invalid_weight",

@@ -55,14 +55,14 @@ def test_a_value_that_is_no_number_is_refused_with_row_and_column(value: Any) ->
     error = refusal(rows=[GOOD, {**GOOD, "x": value}])
     assert isinstance(error, Invalid)
     assert error.code == "invalid_values"
-    assert [(e["row"], e["column"], e["pointer"]) for e in error.errors] == [(1, "x", "#/rows/1/x")]
+    assert [e.place for e in error.errors] == [{"pointer": "#/rows/1/x", "row": 1, "column": "x"}]
     assert "null" in error.detail
 
 
 @pytest.mark.parametrize("value", ["true", 2, -1, 0.5, []])
 def test_a_value_that_is_neither_true_nor_false_is_refused(value: Any) -> None:
     error = refusal(columns={"x": [0.5], "on": [value], "kind": ["a"]})
-    assert [(e["row"], e["column"], e["pointer"]) for e in error.errors] == [(0, "on", "#/columns/on/0")]
+    assert [e.place for e in error.errors] == [{"pointer": "#/columns/on/0", "row": 0, "column": "on"}]
 
 
 @pytest.mark.parametrize("value", [0, 1, 1.0, None, True])
@@ -87,7 +87,7 @@ def test_every_wrong_value_is_named_up_to_a_limit() -> None:
 def test_missing_columns_are_named_with_the_remedy() -> None:
     error = refusal(rows=[{"x": 0.5}])
     assert error.code == "missing_columns"
-    assert [entry["column"] for entry in error.errors] == ["on", "kind"]
+    assert [entry.place["column"] for entry in error.errors] == ["on", "kind"]
     assert error.detail == "the model needs the columns 'on', 'kind'; send them, with null for missing values"
 
 
@@ -98,7 +98,7 @@ def test_a_column_that_the_network_does_not_look_at_may_be_absent() -> None:
 def test_a_row_without_a_column_that_others_have_is_refused() -> None:
     error = refusal(rows=[GOOD, {"x": 0.5, "kind": "a"}])
     assert error.code == "missing_columns"
-    assert [(entry["row"], entry["column"]) for entry in error.errors] == [(1, "on")]
+    assert [(entry.place["row"], entry.place["column"]) for entry in error.errors] == [(1, "on")]
     assert "null" in error.detail
 
 
@@ -110,7 +110,7 @@ def test_columns_that_no_prediction_needs_may_be_in_only_some_rows() -> None:
 def test_a_name_that_only_one_row_has_is_unknown_there_and_not_missing_elsewhere() -> None:
     error = refusal(rows=[GOOD, {**GOOD, "X": 1}, {"x": 0.5}])
     assert error.code == "unknown_columns"
-    assert [entry["pointer"] for entry in error.errors] == ["#/rows/1/X"]
+    assert [entry.place["pointer"] for entry in error.errors] == ["#/rows/1/X"]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_name_that_only_one_row_has_is_unknown_there_and_not_missing_elsewhere
     ],
 )
 def test_missing_and_unequal_columns_are_pointed_to(body: dict[str, Any], pointers: list[str]) -> None:
-    assert [entry["pointer"] for entry in refusal(**body).errors] == pointers
+    assert [entry.place["pointer"] for entry in refusal(**body).errors] == pointers
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_missing_and_unequal_columns_are_pointed_to(body: dict[str, Any], pointe
 def test_unknown_columns_are_named_with_those_that_are_known(body: dict[str, Any]) -> None:
     error = refusal(**body)
     assert error.code == "unknown_columns"
-    assert [entry["column"] for entry in error.errors] == ["X", "z"]
+    assert [entry.place["column"] for entry in error.errors] == ["X", "z"]
     assert "Its columns are 'x', 'on', 'kind', 'idle'" in error.detail
 
 
