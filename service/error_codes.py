@@ -36,18 +36,18 @@ class ErrorCode:
 @cache
 def list_error_groups(language: str = "en") -> dict[str, list[ErrorCode]]:
     """The codes of error responses and of failed jobs, by the title of their group."""
-    groups = _load_table("en")["errors"]
+    groups = _load_table("en").errors
     statuses = {name: told[0] for codes in groups.values() for name, told in codes.items()}
     return {
         title: [ErrorCode(name, tuple(statuses[name]), *told[-2:]) for name, told in codes.items()]
-        for title, codes in _load_table(language)["errors"].items()
+        for title, codes in _load_table(language).errors.items()
     }
 
 
 @cache
 def list_entry_groups(language: str = "en") -> dict[str, dict[str, str]]:
     """The codes of error entries and warnings with their meaning, by the title of their group."""
-    return dict(_load_table(language)["entries"])
+    return _load_table(language).entries
 
 
 def render_error_codes(language: str = "en") -> str:
@@ -76,10 +76,23 @@ def _render_table_head(title: str, *columns: str) -> list[str]:
     return ["", f"## {title}", "", f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
 
 
-def _load_table(language: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _CodeTable:
+    """The codes by the title of their group.
+
+    Attributes:
+        errors: Statuses (only in English), meaning and remedy of each code.
+        entries: Meaning of each code.
+    """
+
+    errors: dict[str, dict[str, list[Any]]]
+    entries: dict[str, dict[str, str]]
+
+
+def _load_table(language: str) -> _CodeTable:
     if language == "en":
-        return tomllib.loads(_read("error_codes.toml"))
-    return dict(json.loads(_read(f"web/i18n/codes.{language}.json")))
+        return _CodeTable(**tomllib.loads(_read("error_codes.toml")))
+    return _CodeTable(**json.loads(_read(f"web/i18n/codes.{language}.json")))
 
 
 def _read(path: str) -> str:

@@ -18,13 +18,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO
 
 from fastapi import FastAPI
 from starlette.types import Message
 
+from service.api.http.large_bodies import LargeRequestOutcome
 from service.api.http.problems import is_v2
+from service.api.telemetry.request_metrics import PredictionCall
 from service.caller import Caller
 from service.caller import Scope as Allowed
 from service.main import make_application
@@ -101,7 +103,7 @@ def _handle_and_exit(
         with os.fdopen(files[0], "rb") as request, os.fdopen(files[1], "wb") as answer:
             request.seek(0)
             done = asyncio.run(_handle_request(application, request, answer, limits.chunk_bytes))
-        os.write(files[2], json.dumps(done).encode() + b"\n")
+        os.write(files[2], json.dumps(asdict(done)).encode() + b"\n")
         os._exit(0)
     except MemoryError:
         pass
@@ -113,7 +115,7 @@ def _handle_and_exit(
 
 async def _handle_request(
     application: FastAPI, request: BinaryIO, answer: BinaryIO, chunk_bytes: int
-) -> dict[str, Any]:
+) -> LargeRequestOutcome:
     told = json.loads(request.readline())
     noted = _CountRecorder()
     application.state.meters = application.state.statistics = noted
@@ -157,10 +159,12 @@ async def _handle_request(
         except Exception as error:  # the application has responded and logged, and raises it again
             if _is_out_of_memory(error):
                 raise
-    return noted.told | {
-        "route": getattr(scope.get("route"), "path", "other"),
-        "error_code": scope["state"].get("error_code"),
-    }
+    return LargeRequestOutcome(
+        route=getattr(scope.get("route"), "path", "other"),
+        error_code=scope["state"].get("error_code"),
+        predictions=noted.predictions,
+        inferences=noted.inferences,
+    )
 
 
 def _is_out_of_memory(error: BaseException | None) -> bool:
@@ -175,16 +179,17 @@ class _CountRecorder(InferenceStatistics):
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: dict[str, list[Any]] = {"predictions": [], "inferences": []}
+        self.predictions: list[tuple[PredictionCall, float, float]] = []
+        self.inferences: list[tuple[str, int | None, int]] = []
 
     @contextmanager
-    def time_prediction(self, call: str) -> Iterator[Any]:
+    def time_prediction(self, call: PredictionCall) -> Iterator[Any]:
         since, counted = time.perf_counter(), list[float]()
         yield counted.append
-        self.told["predictions"].append([call, sum(counted), time.perf_counter() - since])
+        self.predictions.append((call, sum(counted), time.perf_counter() - since))
 
     def add(self, model_id: str, rows: int | None, nanoseconds: int) -> None:
-        self.told["inferences"].append([model_id, rows, nanoseconds])
+        self.inferences.append((model_id, rows, nanoseconds))
 
 
 if __name__ == "__main__":

@@ -3,27 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from kan_engine import to_latex, to_text, variables
 from kan_engine.data.datetime_parts import format_iso_time
 
 if TYPE_CHECKING:
     from kan_engine import KAN, Encoding, Expression, Feature, Standardizer, TargetScaler
+    from kan_engine.data.labels import Label
 
 
-def describe_features(encoding: Encoding) -> list[dict[str, Any]]:
-    """The input columns of the model, with their values in training."""
+@dataclass(frozen=True, kw_only=True)
+class FeatureSummary:
+    """An input column of the model, with its values in training, as in `schemas.models.FeatureOut`."""
+
+    name: str
+    type: str
+    min: float | str | None
+    max: float | str | None
+    categories: list[Label] | None
+    has_missing: bool
+    fill: float | str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSummary:
+    """Shape of the network, and the scaling of its inputs and target."""
+
+    width: list[int]
+    grid: int
+    order: int
+    products: int
+    parameters: int
+    edges: int
+    direct: bool
+    target_transform: str
+    input_scaling: Literal["range", "quantiles"]
+    optimizer: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormulaSummary:
+    """A formula as clients read it, with the meaning of its variables."""
+
+    expression: str
+    latex: str
+    symbols: dict[str, str]
+    derived: dict[str, dict[str, Any]]
+    fills: dict[str, float]
+
+
+def describe_features(encoding: Encoding) -> list[FeatureSummary]:
+    """The input columns of the model."""
     return [
-        {
-            "name": feature.name,
-            "type": feature.type,
-            "min": _format_value(feature, feature.min),
-            "max": _format_value(feature, feature.max),
-            "categories": list(feature.categories) or None,
-            "has_missing": feature.has_missing,
-            "fill": None if feature.type == "category" else _format_value(feature, feature.fill),
-        }
+        FeatureSummary(
+            name=feature.name,
+            type=feature.type,
+            min=_format_value(feature, feature.min),
+            max=_format_value(feature, feature.max),
+            categories=list(feature.categories) or None,
+            has_missing=feature.has_missing,
+            fill=None if feature.type == "category" else _format_value(feature, feature.fill),
+        )
         for feature in encoding.features
     ]
 
@@ -35,24 +77,24 @@ def _format_value(feature: Feature, value: float | None) -> float | str | None:
 
 def describe_network(
     network: KAN, inputs: Standardizer, outputs: TargetScaler | None, optimizer: str | None
-) -> dict[str, Any]:
-    """Shape of the network, and the scaling of its inputs and target."""
-    return {
-        "width": list(network.config.width),
-        "grid": network.stack[0].grid_size,
-        "order": network.config.order,
-        "products": network.config.products,
-        "parameters": network.parameter_count,
-        "edges": network.edge_count,
-        "direct": network.config.direct,
-        "target_transform": outputs.transform if outputs else "identity",
-        "input_scaling": "range" if inputs.quantiles is None else "quantiles",
-        "optimizer": optimizer,
-    }
+) -> NetworkSummary:
+    """Describe a network with its scalings and the optimizer that trained it."""
+    return NetworkSummary(
+        width=list(network.config.width),
+        grid=network.stack[0].grid_size,
+        order=network.config.order,
+        products=network.config.products,
+        parameters=network.parameter_count,
+        edges=network.edge_count,
+        direct=network.config.direct,
+        target_transform=outputs.transform if outputs else "identity",
+        input_scaling="range" if inputs.quantiles is None else "quantiles",
+        optimizer=optimizer,
+    )
 
 
-def describe_formula(tree: Expression, names: Mapping[str, str], encoding: Encoding | None) -> dict[str, Any]:
-    """A formula as clients read it, with the meaning of its variables.
+def describe_formula(tree: Expression, names: Mapping[str, str], encoding: Encoding | None) -> FormulaSummary:
+    """Describe a formula.
 
     Args:
         tree: The formula.
@@ -63,13 +105,13 @@ def describe_formula(tree: Expression, names: Mapping[str, str], encoding: Encod
     known = {column.name: column for column in encoding.names} if encoding else {}
     derived = {name: known[name] for name in used if name in known and known[name].definition}
     symbols = {names[name]: name for name in used if names[name] != name}
-    return {
-        "expression": to_text(tree, names),
-        "latex": to_latex(tree, names),
-        "symbols": symbols | {names[name]: column.meaning for name, column in derived.items()},
-        "derived": {name: column.definition for name, column in derived.items()},
-        "fills": _collect_fill_values(used, encoding),
-    }
+    return FormulaSummary(
+        expression=to_text(tree, names),
+        latex=to_latex(tree, names),
+        symbols=symbols | {names[name]: column.meaning for name, column in derived.items()},
+        derived={name: column.definition for name, column in derived.items() if column.definition},
+        fills=_collect_fill_values(used, encoding),
+    )
 
 
 def _collect_fill_values(used: tuple[str, ...], encoding: Encoding | None) -> dict[str, float]:

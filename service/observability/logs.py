@@ -20,11 +20,11 @@ STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {
 # With text direction marks
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
-_context_facts: ContextVar[dict[str, Any]] = ContextVar("_known", default={})  # noqa: B039  # never changed in place
+_context_facts: ContextVar[dict[str, str]] = ContextVar("_known", default={})  # noqa: B039  # never changed in place
 
 
 @contextmanager
-def bind_facts(**known: Any) -> Iterator[None]:
+def bind_facts(**known: str) -> Iterator[None]:
     """Add facts to every line logged in the context, also in threads started from it."""
     token = _context_facts.set(_context_facts.get() | known)
     try:
@@ -33,7 +33,7 @@ def bind_facts(**known: Any) -> Iterator[None]:
         _context_facts.reset(token)
 
 
-def current_facts() -> dict[str, Any]:
+def current_facts() -> dict[str, str]:
     """The facts that the current context adds to every line."""
     return _context_facts.get()
 

@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    model_validator,
+)
 
 MAX_NAME_LENGTH = 200  # of a dataset or model
 MAX_UNKNOWN_FIELDS = 100  # reported in one response
@@ -38,10 +46,11 @@ def report_first_wrong(kind: type) -> BeforeValidator:
     return BeforeValidator(keep_first_wrong)
 
 
-def require_one_of(**types: str) -> dict[str, Any]:
+def require_one_of(**types: str) -> dict[str, JsonValue]:
     """JSON schema for a body that must contain exactly one of these members, of its type."""
-    choices = [{"required": [name], "properties": {name: {"type": kind}}} for name, kind in types.items()]
-    return {"oneOf": choices}
+    return {
+        "oneOf": [{"required": [name], "properties": {name: {"type": kind}}} for name, kind in types.items()]
+    }
 
 
 class Page(BaseModel, Generic[T]):

@@ -1,6 +1,5 @@
 """Schema of a request to solve differential equations."""
 
-from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -159,25 +158,3 @@ class SolveRequest(RequestModel):
     def target(self) -> str:
         """Names of the predicted unknowns."""
         return ", ".join(self.unknowns)
-
-    def shape_arguments(self, hidden: list[int]) -> dict[str, Any]:
-        """Arguments of ``kan_engine.DistillationPlan.from_problem`` except the problem, for these layers."""
-        network = self.network
-        return {
-            "hidden": hidden,
-            "grid": None if network.grid == "auto" else network.grid,
-            "order": None if network.order == "auto" else network.order,
-            "is_second_order": self.training.optimizer == "gauss_newton",
-        }
-
-    def problem_arguments(self, measured: Collection[str] = ()) -> dict[str, Any]:
-        """Arguments of ``kan_engine.parse_problem``, given the names of the measured unknowns."""
-        return {
-            "coefficients": list(self.parameters),
-            "measured": list(measured),
-            "independent": self.independent,
-            "unknowns": self.unknowns,
-            "domain": self.domain,
-            "equations": self.equations,
-            "conditions": [(condition.on, condition.residual) for condition in self.conditions],
-        }

@@ -18,13 +18,41 @@ BY_DESCRIPTION = (
 OUTPUT_METRICS = ("rmse", "r2", "mean_log_likelihood")  # stored with a formula by older versions
 EQUATION_METRICS = ("equation_residual", "condition_residual")
 
+Metrics = dict[str, float | None]
+
+
+class NetworkOut(BaseModel):
+    """Shape of the network."""
+
+    model_config = ConfigDict(extra="allow")
+
+    width: list[int] = Field(description="Nodes per layer, inputs first.")
+    grid: int = Field(description="Grid intervals G of every activation.")
+    order: int = Field(description="Order k of the splines.")
+    products: int = Field(
+        default=0,
+        description="Number of nodes in the hidden layer that multiply their inputs, the last ones; all "
+        "others add.",
+    )
+    parameters: int
+    edges: int
+
+
+class NetworkMemberOut(BaseModel):
+    """Metrics and shape of a network of a model."""
+
+    model_config = ConfigDict(extra="allow")
+
+    metrics: Metrics = Field(description="On the hold-out rows, in the target's units.")
+    network: NetworkOut
+
 
 class FormulaMemberOut(BaseModel):
     """Metrics and verdict of a model's formulas."""
 
     model_config = ConfigDict(extra="allow")
 
-    metrics: dict[str, float | None] = Field(description="On the hold-out rows, in the target's units.")
+    metrics: Metrics = Field(description="On the hold-out rows, in the target's units.")
     complexity: int = Field(description="Total over all formulas.")
     verdict: str = Field(description="As in `/symbolic`.")
     serves: bool = Field(default=False, description="Whether it answers by default.")
@@ -44,9 +72,9 @@ def is_serving(symbolic: Mapping[str, Any]) -> bool:
     return read_verdict(symbolic) == "exact" or symbolic.get("serves_within") is not None
 
 
-def make_formula_entry(
-    symbolic: Mapping[str, Any], metrics: Mapping[str, float | None], fidelity: float | None
-) -> dict[str, Any]:
+def make_formula_member(
+    symbolic: Mapping[str, Any], metrics: Metrics, fidelity: float | None
+) -> FormulaMemberOut:
     """Describe the formulas of a model for ``members``.
 
     Args:
@@ -54,49 +82,43 @@ def make_formula_entry(
         metrics: Their metrics on the hold-out rows.
         fidelity: R² of the formulas against the network, on the same rows.
     """
-    return {
-        "metrics": dict(metrics),
-        "complexity": sum(output["complexity"] for output in symbolic["outputs"]),
-        "verdict": read_verdict(symbolic),
-        "serves": is_serving(symbolic),
-        "fidelity": fidelity,
-    }
+    return FormulaMemberOut(
+        metrics=metrics,
+        complexity=sum(output["complexity"] for output in symbolic["outputs"]),
+        verdict=read_verdict(symbolic),
+        serves=is_serving(symbolic),
+        fidelity=fidelity,
+    )
 
 
-def describe_members(model: Any) -> dict[str, dict[str, Any]]:
+def describe_members(model: Any) -> dict[str, NetworkMemberOut | FormulaMemberOut]:
     """The members of a model, from its row; for a model of an older version the session must be open."""
     record = model.record
     metrics = record.get("network_metrics") or record["metrics"]
-    accurate = {"metrics": metrics, "network": record["network"]}
     told = record.get("members")
-    others = make_formula_members(model.symbolic, {}) if told is None else told
-    known = {name: {"serves": entry["verdict"] == "exact", **entry} for name, entry in others.items()}
-    return {"accurate": accurate, **known}
+    members: dict[str, NetworkMemberOut | FormulaMemberOut] = {
+        "accurate": NetworkMemberOut(metrics=metrics, network=record["network"])
+    }
+    if told is None:
+        return members | ({} if model.symbolic is None else {"formula": read_formula_member(model.symbolic)})
+    return members | {
+        name: FormulaMemberOut(**{"serves": entry["verdict"] == "exact", **entry})
+        for name, entry in told.items()
+    }
 
 
-def select_automatic_member(members: Mapping[str, Mapping[str, Any]]) -> Member:
+def select_automatic_member(members: Mapping[str, NetworkMemberOut | FormulaMemberOut]) -> Member:
     """The member that answers by default, from the result of ``describe_members``."""
-    return "formula" if members.get("formula", {}).get("serves") else "accurate"
+    formula = members.get("formula")
+    return "formula" if isinstance(formula, FormulaMemberOut) and formula.serves else "accurate"
 
 
-def make_formula_members(
-    symbolic: Mapping[str, Any] | None, told: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
-    """The member ``formula`` if there is one.
-
-    Args:
-        symbolic: The formulas.
-        told: Their ``metrics`` and ``fidelity``. Models of older versions have neither; their metrics are
-            those stored with the formulas.
-    """
-    if symbolic is None:
-        return {}
-    if "metrics" in told:
-        return {"formula": make_formula_entry(symbolic, told["metrics"], told.get("fidelity"))}
+def read_formula_member(symbolic: Mapping[str, Any]) -> FormulaMemberOut:
+    """The member ``formula`` of a model that does not record it; its metrics are stored with the formulas."""
     output = symbolic["outputs"][0]
     is_one_number = len(symbolic["outputs"]) == 1 and output.get("quantity", "value") in ("value", "density")
     metrics = {
         name: output[name] for name in OUTPUT_METRICS if is_one_number and output.get(name) is not None
     }
     metrics |= {name: symbolic[name] for name in EQUATION_METRICS if name in symbolic}
-    return {"formula": make_formula_entry(symbolic, metrics, None)}
+    return make_formula_member(symbolic, metrics, None)

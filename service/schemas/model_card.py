@@ -5,8 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from service.schemas.members import FormulaMemberOut, Member
-from service.schemas.models import Metrics, NetworkMemberOut
+from service.schemas.members import FormulaMemberOut, Member, Metrics, NetworkMemberOut
 
 
 class CardData(BaseModel):

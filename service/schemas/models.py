@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas.common import RequestModel, Tags
-from service.schemas.members import FormulaMemberOut, describe_members
+from service.schemas.members import FormulaMemberOut, Metrics, NetworkMemberOut, NetworkOut, describe_members
 from service.schemas.training import ModelName, match_pattern
 
 Alias = Annotated[
@@ -20,7 +20,6 @@ Alias = Annotated[
         json_schema_extra={"pattern": r"^[A-Za-z][A-Za-z0-9._-]{0,63}$"},
     ),
 ]
-Metrics = dict[str, float | None]
 
 MAX_PICTURED_EDGES = 10_000  # more would be illegible, and the response as large as many datasets
 
@@ -51,32 +50,6 @@ class SourceOut(BaseModel):
 
     name: str
     rows: int
-
-
-class NetworkOut(BaseModel):
-    """Shape of the network."""
-
-    model_config = ConfigDict(extra="allow")
-
-    width: list[int] = Field(description="Nodes per layer, inputs first.")
-    grid: int = Field(description="Grid intervals G of every activation.")
-    order: int = Field(description="Order k of the splines.")
-    products: int = Field(
-        default=0,
-        description="Number of nodes in the hidden layer that multiply their inputs, the last ones; all "
-        "others add.",
-    )
-    parameters: int
-    edges: int
-
-
-class NetworkMemberOut(BaseModel):
-    """Metrics and shape of a network of a model."""
-
-    model_config = ConfigDict(extra="allow")
-
-    metrics: Metrics = Field(description="On the hold-out rows, in the target's units.")
-    network: NetworkOut
 
 
 class GridOut(BaseModel):

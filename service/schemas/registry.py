@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas.common import Page
-from service.schemas.models import NetworkOut
+from service.schemas.members import NetworkOut
 
 
 class AliasOut(BaseModel):

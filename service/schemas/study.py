@@ -1,11 +1,12 @@
 """Schema of a study: the same training with different settings."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from service.schemas.training import TrainRequest
 
@@ -59,12 +60,12 @@ class StudyRequest(TrainRequest):
         """Grids of a refined network, from coarse to fine."""
         return sorted(set(self.vary[GRID_PATH]))
 
-    def combinations(self) -> Iterator[dict[str, Any]]:
+    def combinations(self) -> Iterator[dict[str, JsonValue]]:
         """The settings of every training, by path; the last path varies fastest."""
         for values in product(*(self.vary[path] for path in self.paths)):
             yield dict(zip(self.paths, values, strict=True))
 
-    def make_training(self, settings: dict[str, Any]) -> TrainRequest:
+    def make_training(self, settings: Mapping[str, JsonValue]) -> TrainRequest:
         """The training with these settings; with ``refine``, through all grids.
 
         Raises:
@@ -77,7 +78,7 @@ class StudyRequest(TrainRequest):
         schedule = training.training.model_copy(update={"grid_schedule": self.grids})
         return training.model_copy(update={"network": network, "training": schedule})
 
-    def make_single_training(self, settings: dict[str, Any]) -> TrainRequest:
+    def make_single_training(self, settings: Mapping[str, JsonValue]) -> TrainRequest:
         """The training from scratch with these settings.
 
         Raises:
@@ -85,8 +86,9 @@ class StudyRequest(TrainRequest):
         """
         return TrainRequest.model_validate(self._make_body(settings))
 
-    def _make_body(self, settings: dict[str, Any]) -> dict[str, Any]:
-        body = self.model_dump(mode="json", exclude={"kind", "vary", "refine", "format"}, exclude_unset=True)
+    def _make_body(self, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        own = {"kind", "vary", "refine", "format"}
+        body: dict[str, JsonValue] = self.model_dump(mode="json", exclude=own, exclude_unset=True)
         for path, value in settings.items():
             *groups, name = path.split(".")
             place = body
@@ -97,8 +99,26 @@ class StudyRequest(TrainRequest):
         return body
 
 
-def summarize_training(record: Mapping[str, Any], grid: int | None) -> dict[str, Any] | None:
-    """Parameters, seconds, metrics and baselines of a model, from its record.
+@dataclass(frozen=True)
+class TrainingSummary:
+    """Result of a training, or of its network on one grid.
+
+    Attributes:
+        parameters: Number of parameters of the network.
+        seconds: Training time; None if it was not recorded.
+        metrics: On the hold-out rows.
+        baselines: Members ``metrics``, ``parameters`` and ``seconds`` of each baseline; of an MLP also
+            ``hidden``.
+    """
+
+    parameters: int
+    seconds: float | None
+    metrics: dict[str, float | None]
+    baselines: Mapping[str, Mapping[str, Any]]
+
+
+def summarize_training(record: Mapping[str, Any], grid: int | None) -> TrainingSummary | None:
+    """Summarize a training from the record of its model.
 
     Args:
         record: The record of the model.
@@ -110,7 +130,9 @@ def summarize_training(record: Mapping[str, Any], grid: int | None) -> dict[str,
     baselines = record.get("baselines") or {}
     if grid is None:
         seconds = (record.get("timings") or {}).get("train")
-        told = {"parameters": record["network"]["parameters"], "seconds": seconds}
-        return told | {"metrics": record["metrics"], "baselines": baselines}
+        return TrainingSummary(record["network"]["parameters"], seconds, record["metrics"], baselines)
     stage = next((stage for stage in record.get("grids") or () if stage["grid"] == grid), None)
-    return stage and {**stage, "baselines": baselines | stage.get("baselines", {})}
+    if stage is None:
+        return None
+    baselines = baselines | stage.get("baselines", {})
+    return TrainingSummary(stage["parameters"], stage["seconds"], stage["metrics"], baselines)

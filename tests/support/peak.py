@@ -62,11 +62,12 @@ def solution(body: dict[str, Any], seconds: float) -> None:
     """Solve equations, for so long."""
     import time
 
-    from kan_engine import parse_problem, solve_adaptively
+    from kan_engine import solve_adaptively
+    from service.documents.equations import read_problem
     from service.schemas.equations import SolveRequest
 
     ends_at = time.monotonic() + seconds
-    problem = parse_problem(**SolveRequest.model_validate(body).problem_arguments())
+    problem = read_problem(SolveRequest.model_validate(body))
     for _ in solve_adaptively(problem, should_stop=lambda: time.monotonic() > ends_at):
         pass
 

@@ -169,10 +169,10 @@ def _make_row(made: tuple[Job, Model | None] | None, grid: int | None) -> _Study
         return _StudyRow(
             told | {"error": f"time_limit: there was no time for grid {grid}; raise max_seconds"}
         )
-    told |= {"parameters": trained["parameters"], "training_seconds": trained["seconds"]}
+    told |= {"parameters": trained.parameters, "training_seconds": trained.seconds}
     if grid is None or grid == model.record["network"]["grid"]:
         told |= _model_columns(model)
-    return _StudyRow(told, trained["metrics"], _flatten_baselines(trained["baselines"]))
+    return _StudyRow(told, trained.metrics, _flatten_baselines(trained.baselines))
 
 
 def _model_columns(model: Model) -> dict[str, str | None]:

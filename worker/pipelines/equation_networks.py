@@ -11,13 +11,13 @@ import numpy as np
 
 from kan_engine import (
     KAN,
-    DistillationPlan,
     DistilledNetwork,
     Solution,
     TargetScaler,
     build_spline_network,
     distill,
 )
+from service.documents.equations import plan_network
 from service.schemas.equations import SolveRequest
 from worker.execution.attempt import Attempt
 from worker.execution.outcome import JobProgress
@@ -77,9 +77,7 @@ def train_on_solution(
     thresholds: EquationJobThresholds,
 ) -> ServedNetwork:
     """Train a network with the inner layers ``hidden`` on the solution."""
-    shape = DistillationPlan.from_problem(
-        solution.problem, **request.shape_arguments(hidden), thresholds=thresholds.equations.distillation
-    )
+    shape = plan_network(request, solution.problem, hidden, thresholds=thresholds.equations.distillation)
     told = f"training a network of shape {list(shape.width)}"
     start, end = thresholds.training_start, thresholds.training_end
     attempt.report(JobProgress("train", start, told))

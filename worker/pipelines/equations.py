@@ -27,7 +27,6 @@ from kan_engine import (
     box_standardizer,
     estimate,
     find_laws,
-    parse_problem,
     save,
     solve_adaptively,
 )
@@ -37,6 +36,7 @@ from kan_engine.errors import NoSolution
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.solution_law import find_exact_law
 from service.documents.answering_member import Members
+from service.documents.equations import read_problem
 from service.documents.model_summary import describe_features, describe_network
 from service.schemas.equations import SolveRequest
 from worker.execution.attempt import Attempt, StoredResult
@@ -228,11 +228,9 @@ def _start_solver(
 ) -> Iterator[SolverProgress]:
     network, is_itself = request.network, request.hidden is None
     order = network.order if is_itself and network.order != "auto" else None
-    names = [request.unknowns[place] for place in measured]
-    problem = parse_problem(**request.problem_arguments(names), limits=thresholds.limits)
     if measured:
         return estimate(
-            problem,
+            read_problem(request, [request.unknowns[place] for place in measured], limits=thresholds.limits),
             measured,
             list(request.parameters.values()),
             order=order,
@@ -241,7 +239,7 @@ def _start_solver(
             should_stop=should_stop,
         )
     return solve_adaptively(
-        problem,
+        read_problem(request, limits=thresholds.limits),
         grid=network.grid if is_itself and network.grid != "auto" else None,
         order=order,
         steps=request.steps,

@@ -10,6 +10,7 @@ from worker.results.serialization import INLINED, OMIT_NONE
 
 if TYPE_CHECKING:
     from kan_engine.data.labels import Label
+    from service.documents.model_summary import FeatureSummary, NetworkSummary
     from worker.evaluation.metrics import Metrics
 
 
@@ -36,11 +37,11 @@ class ModelRecord:
         timings: Seconds of every stage.
     """
 
-    features: Sequence[Mapping[str, Any]]
+    features: Sequence[FeatureSummary]
     outputs: Sequence[str]
     ignored_columns: Sequence[str] | None = field(default=None, metadata=OMIT_NONE)
     classes: Sequence[Label] | None = None
-    network: Mapping[str, Any]
+    network: NetworkSummary
     formula_of: str | None
     dropped: Sequence[DroppedInput] = ()
     measures: ModelMeasures | EquationMeasures = field(metadata=INLINED)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
 
 from kan_engine import Encoding, Expression, safe_names, to_text
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.assessment.formula_report import Constant, FormulaReport, OutputFormulas, RatedFormula
 from kan_engine.density.maximum_likelihood import Parameter
-from service.documents.model_summary import describe_formula
+from service.documents.model_summary import FormulaSummary, describe_formula
 from worker.results.serialization import INLINED, OMIT_NONE
 
 
@@ -77,7 +76,7 @@ class OutputDocument:
     """
 
     name: str
-    text: Mapping[str, Any] = field(metadata=INLINED)
+    text: FormulaSummary = field(metadata=INLINED)
     tree: Expression
     fit: FormulaFit | LawFit = field(metadata=INLINED)
     max_error: float | None

@@ -16,10 +16,10 @@ import sys
 import tempfile
 import threading
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -29,7 +29,7 @@ from service.api.http.dependencies import is_json
 from service.api.http.limits import DEFAULT_LIMITS, HttpLimits
 from service.api.http.problems import problem_response
 from service.api.http.slots import Slots
-from service.api.telemetry.request_metrics import RequestMetrics
+from service.api.telemetry.request_metrics import PredictionCall, RequestMetrics
 from service.caller import LOCAL_CALLER, Caller
 from service.errors import Malformed, OutOfSpace, ServiceError, TooLarge, is_disk_full
 from service.observability import logs
@@ -39,6 +39,22 @@ from service.settings import PREFIX, TEST_PREFIX, Settings
 READER_COMMAND = (sys.executable, "-m", "service.large_requests")
 TABLE_PATHS = re.compile(r"(/v1)?/(datasets|predict|models/[^/]+/predict)|/v2/models/.+/infer")
 PREDICTION_PATHS = re.compile(r"/(predict|infer)\Z")
+
+
+@dataclass(frozen=True)
+class LargeRequestOutcome:
+    """What the other process reports of a request.
+
+    Attributes:
+        route: Path of the route that answered.
+        predictions: Calls of a model: kind, rows and seconds.
+        inferences: Requests of the Open Inference Protocol: model id, rows (None if it failed), nanoseconds.
+    """
+
+    route: str
+    error_code: str | None
+    predictions: list[tuple[PredictionCall, float, float]]
+    inferences: list[tuple[str, int | None, int]]
 
 
 def accepts_table(path: str) -> bool:
@@ -103,15 +119,15 @@ class LargeBodyMiddleware:
     def _open_temporary_file(self) -> BinaryIO:
         return cast("BinaryIO", tempfile.TemporaryFile(dir=self._folder))
 
-    def _record_metrics(self, scope: Scope, done: dict[str, Any]) -> None:
+    def _record_metrics(self, scope: Scope, done: LargeRequestOutcome) -> None:
         """Count the work of the other process as this process's own."""
-        scope["route"] = SimpleNamespace(path=done["route"])
-        if done["error_code"]:
-            scope["state"]["error_code"] = done["error_code"]
-        for call, rows, seconds in done["predictions"]:
+        scope["route"] = SimpleNamespace(path=done.route)
+        if done.error_code:
+            scope["state"]["error_code"] = done.error_code
+        for call, rows, seconds in done.predictions:
             self._meters.count_prediction(call, rows, seconds)
-        for model_id, rows, nanoseconds in done["inferences"]:
-            self._statistics.add(model_id, rows, nanoseconds)
+        for inference in done.inferences:
+            self._statistics.add(*inference)
 
 
 def _caller_of(scope: Scope) -> Caller:
@@ -203,7 +219,7 @@ class LargeBodyReader:
         self._line: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
-    def answer(self, body: BinaryIO, answer: BinaryIO, *, predicts: bool) -> dict[str, Any]:
+    def answer(self, body: BinaryIO, answer: BinaryIO, *, predicts: bool) -> LargeRequestOutcome:
         """Have a stored request answered; blocks until then.
 
         Args:
@@ -222,7 +238,7 @@ class LargeBodyReader:
                 "parsing the body took more memory or time than the limits allow; "
                 "send fewer rows, or upload a file",
             )
-        return cast("dict[str, Any]", json.loads(told[1:]))
+        return LargeRequestOutcome(**json.loads(told[1:]))
 
     def close(self) -> None:
         """End the process."""

@@ -20,6 +20,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.anchors import anchors_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
+from pydantic import JsonValue
 
 from kan_engine.drawing.translations import localise_number
 from service.error_codes import render_error_codes as codes_as_markdown
@@ -116,7 +117,7 @@ def read_source(name: str, language: LanguageName) -> str:
 
 
 @lru_cache(maxsize=1)
-def load_gallery() -> dict[str, Any]:
+def load_gallery() -> dict[str, JsonValue]:
     """Numbers measured by ``make gallery``, by the name of the gallery's job."""
     return dict(json.loads(FOLDER.joinpath("gallery.json").read_text(encoding="utf-8")))
 

@@ -94,8 +94,8 @@ def get_formulas(model_id: Reference, sessions: Sessions, format: FormulaFormat 
     """JSON with errors and domains, or text in the requested language with one formula per output."""
     formulas = symbolic.read_formulas(model_id, sessions)
     if format == "json":
-        return _json_response(symbolic.drop_hidden_fields(formulas))
-    return Response(symbolic.write_formulas(formulas, format), media_type="text/plain")
+        return _json_response(formulas.to_json())
+    return Response(formulas.write(format), media_type="text/plain")
 
 
 @router.get(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from pydantic import JsonValue
 
 from service.cli.support.errors import UnusableInput
 
@@ -40,7 +41,7 @@ def read_columns(file: Path) -> dict[str, list[Any]]:
 def _read_json_lines(file: Path) -> dict[str, list[Any]]:
     """Read the columns of JSON Lines; absent values become None."""
     content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, JsonValue]] = []
     for number, line in enumerate(content.decode("utf-8", errors="replace").splitlines(), 1):
         if line.strip():
             rows.append(_parse_row(file, number, line))
@@ -48,7 +49,7 @@ def _read_json_lines(file: Path) -> dict[str, list[Any]]:
     return {name: [row.get(name) for row in rows] for name in names}
 
 
-def _parse_row(file: Path, number: int, line: str) -> dict[str, Any]:
+def _parse_row(file: Path, number: int, line: str) -> dict[str, JsonValue]:
     try:
         row = json.loads(line)
     except ValueError:

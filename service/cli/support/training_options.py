@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from pydantic import JsonValue
 
 from service.client import Dataset
 
@@ -95,7 +96,7 @@ def make_body(**wishes: Any) -> dict[str, Any]:
     return body
 
 
-def _parse_baseline(text: str) -> str | dict[str, Any]:
+def _parse_baseline(text: str) -> JsonValue:
     """Convert ``mlp:29x29``, ``mlp:987`` or ``mlp:matched`` to a member of the body; other texts are names.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sqlalchemy import delete, func, or_, select
@@ -49,7 +50,7 @@ class TrainedModels:
             dataset_id=dataset_id,
             task=task,
             target=target,
-            record=_describe_dataset(dataset, record, target) | _replace_nonfinite(record),
+            record=asdict(_describe_dataset(dataset, record, target)) | _replace_nonfinite(record),
             symbolic=_replace_nonfinite(symbolic),
             edges=_replace_nonfinite(edges),
             figures=_replace_nonfinite(figures),
@@ -213,17 +214,22 @@ class TrainedModels:
             self._session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 
-def _describe_dataset(dataset: Dataset | None, record: dict[str, Any], target: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _DatasetFacts:
     """Name, rows and units of the dataset, and its unused columns, which predictions accept."""
+
+    dataset: dict[str, str | int] | None = None
+    units: dict[str, str] = field(default_factory=dict)
+    ignored_columns: list[str] = field(default_factory=list)
+
+
+def _describe_dataset(dataset: Dataset | None, record: dict[str, Any], target: str) -> _DatasetFacts:
     if dataset is None:
-        return {"dataset": None, "units": {}, "ignored_columns": []}
+        return _DatasetFacts()
     read = {target, *(feature["name"] for feature in record.get("features", ()))}
     names = [column["name"] for column in dataset.columns]
-    return {
-        "dataset": {"name": dataset.name, "rows": dataset.rows},
-        "units": dict(dataset.units),
-        "ignored_columns": [name for name in names if name not in read],
-    }
+    told: dict[str, str | int] = {"name": dataset.name, "rows": dataset.rows}
+    return _DatasetFacts(told, dict(dataset.units), [name for name in names if name not in read])
 
 
 def _replace_nonfinite(value: Any) -> Any:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from math import nan
 
-from kan_engine import DifferentialProblem, DistillationPlan, InvalidEquation, parse_problem
+from kan_engine import DifferentialProblem, DistillationPlan, InvalidEquation
 from service.db.tables import Dataset
+from service.documents.equations import plan_network, read_problem
 from service.errors import ErrorEntry, Invalid
 from service.operations.jobs.cost_estimate import estimate_grid, estimate_shape, refuse_too_costly
 from service.operations.jobs.limits import AdmissionLimits
@@ -41,9 +42,7 @@ def check_problem(
     ranges = _find_ranges(request, dataset)
     refuse_mistakes(_check_measurements(request, ranges))
     try:
-        problem = parse_problem(
-            **request.problem_arguments([name for name in request.unknowns if name in ranges])
-        )
+        problem = read_problem(request, [name for name in request.unknowns if name in ranges])
     except InvalidEquation as error:
         raise _make_refusal(error) from error
     if request.hidden is None:
@@ -53,7 +52,7 @@ def check_problem(
         refuse_too_costly(estimate_grid(problem, *own), settings, request.max_seconds, limits)
         return
     refuse_too_costly(estimate_grid(problem, None, None), settings, request.max_seconds, limits)
-    shape = DistillationPlan.from_problem(problem, **request.shape_arguments(request.hidden))
+    shape = plan_network(request, problem, request.hidden)
     refuse_mistakes(_check_shape(problem, shape, limits))
     refuse_too_costly(estimate_shape(shape), settings, request.max_seconds, limits)
 

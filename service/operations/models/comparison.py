@@ -7,8 +7,8 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.errors import Invalid
-from service.schemas.members import read_verdict
-from service.schemas.models import Metrics, ModelOut
+from service.schemas.members import Metrics, read_verdict
+from service.schemas.models import ModelOut
 from service.schemas.registry import ComparedFormula, ComparedOut, CompareOut
 
 MIN_MODELS, MAX_MODELS = 2, 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -65,9 +66,9 @@ def build_record(predictor: Predictor, told: PortableModel | None) -> Document:
     return carried | {
         "decision": record.decision and record.decision.model_dump(exclude_unset=True),
         "threshold": predictor.threshold,
-        "features": describe_features(predictor.encoding),
+        "features": [asdict(feature) for feature in describe_features(predictor.encoding)],
         "classes": None if predictor.classes is None else list(predictor.classes),
-        "network": shape,
+        "network": asdict(shape),
     }
 
 
@@ -105,7 +106,7 @@ def _print_formula(told: PortableFormula, encoding: Encoding) -> Document:
     used = variables(tree)
     return {
         "name": told.name,
-        **describe_formula(tree, names, encoding),
+        **asdict(describe_formula(tree, names, encoding)),
         "complexity": complexity(tree),
         "r2": told.r2,
         "rmse": told.rmse,

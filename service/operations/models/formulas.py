@@ -1,6 +1,10 @@
 """The formulas of a model, as JSON and in other languages."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from pydantic import JsonValue
 
 from kan_engine.errors import NotExportable
 from kan_engine.expressions.evaluation import from_json, variables
@@ -12,13 +16,76 @@ from service.db.session import Sessions
 from service.errors import Conflict
 from service.schemas.members import read_verdict
 
-Formulas = dict[str, Any]
 PREFIXES = {"value": "", "density": "", "log-odds": "log_odds_of_", "logit": "logit_of_"}
-HIDDEN_FIELDS = ("tree", "booleans", "remarks")
 
 
-def read_formulas(reference: str, sessions: Sessions) -> Formulas:
-    """The ``Symbolic`` document of a model, with fields for printers that clients do not get.
+@dataclass(frozen=True)
+class OutputFormula:
+    """The formula of one output.
+
+    Attributes:
+        stored: As the job stored it; older models lack some fields.
+        units: Of the columns in the formula, and of the output.
+        booleans: Columns of true and false.
+        remarks: What a reader of the printed formula must know.
+    """
+
+    stored: Mapping[str, Any]
+    quantity: str
+    units: dict[str, str]
+    booleans: list[str]
+    remarks: list[str]
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The formula as clients read it, without trees."""
+        pareto: list[JsonValue] = [_drop_tree(entry) for entry in self.stored["pareto"]]
+        units: dict[str, JsonValue] = {**self.units}
+        return {**_drop_tree(self.stored), "quantity": self.quantity, "units": units, "pareto": pareto}
+
+    def to_printable(self) -> PrintableFormula:
+        """The formula as printers take it."""
+        return PrintableFormula(
+            name=PREFIXES[self.quantity] + str(self.stored["name"]),
+            tree=from_json(self.stored["tree"]),
+            text=str(self.stored["expression"]),
+            latex=str(self.stored["latex"]),
+            remarks=self.remarks,
+            definitions=VariableDefinitions(
+                derived=self.stored.get("derived") or {},
+                fills=self.stored.get("fills") or {},
+                booleans=self.booleans,
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class ModelFormulas:
+    """The formulas of a model, with the document that the job stored."""
+
+    model_id: str
+    stored: Mapping[str, Any]
+    outputs: list[OutputFormula]
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The body of ``GET /models/{id}/symbolic``."""
+        outputs: list[JsonValue] = [output.to_json() for output in self.outputs]
+        told = {"verdict": read_verdict(self.stored), "outputs": outputs}
+        return {"model_id": self.model_id, **self.stored, **told}
+
+    def write(self, language: str) -> str:
+        """Print every formula in a language: from the document, or from its tree.
+
+        Raises:
+            Conflict: The language cannot express the formula.
+        """
+        try:
+            return LANGUAGES[language].write([output.to_printable() for output in self.outputs]) + "\n"
+        except NotExportable as error:
+            raise Conflict("not_exportable", str(error)) from error
+
+
+def read_formulas(reference: str, sessions: Sessions) -> ModelFormulas:
+    """The formulas of a model.
 
     Raises:
         NotFound: There is no such model.
@@ -33,30 +100,29 @@ def read_formulas(reference: str, sessions: Sessions) -> Formulas:
             f'at /models/{model.id}/edges, and a job with "symbolic": true searches for a formula'
         )
         raise Conflict("no_formula", detail)
-    return {"model_id": model.id, **complete_formulas(symbolic, record)}
+    return ModelFormulas(model.id, symbolic, complete_outputs(symbolic, record))
 
 
-def complete_formulas(symbolic: Formulas, record: dict[str, Any]) -> Formulas:
-    """Add the verdict, and the units, quantities and columns from the model's record, to formulas."""
-    outputs = [_complete_output(output, record) for output in symbolic["outputs"]]
-    return {**symbolic, "verdict": read_verdict(symbolic), "outputs": outputs}
+def complete_outputs(symbolic: Mapping[str, Any], record: Mapping[str, Any]) -> list[OutputFormula]:
+    """The formulas of a document, with the units, quantities and columns of the model's record."""
+    return [_complete_output(output, record) for output in symbolic["outputs"]]
 
 
-def _complete_output(output: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
-    """Add units, the quantity, boolean columns and remarks to a formula."""
+def _complete_output(output: Mapping[str, Any], record: Mapping[str, Any]) -> OutputFormula:
     classes: list[Any] = record.get("classes") or []
     quantity = output.get("quantity") or ("logit" if len(classes) > 2 else "log-odds" if classes else "value")
     named = [*variables(from_json(output["tree"])), *([output["name"]] if quantity == "value" else [])]
     units = record.get("units", {})
-    return output | {
-        "quantity": quantity,
-        "units": {name: units[name] for name in named if name in units},
-        "booleans": [feature["name"] for feature in record["features"] if feature["type"] == "boolean"],
-        "remarks": [
+    return OutputFormula(
+        stored=output,
+        quantity=quantity,
+        units={name: units[name] for name in named if name in units},
+        booleans=[feature["name"] for feature in record["features"] if feature["type"] == "boolean"],
+        remarks=[
             *_make_probability_remarks(quantity, output["name"], classes),
             *_make_support_remarks(output.get("law")),
         ],
-    }
+    )
 
 
 def _make_probability_remarks(quantity: str, name: str, classes: list[Any]) -> list[str]:
@@ -70,7 +136,7 @@ def _make_probability_remarks(quantity: str, name: str, classes: list[Any]) -> l
     return []
 
 
-def _make_support_remarks(law: Formulas | None) -> list[str]:
+def _make_support_remarks(law: Mapping[str, Any] | None) -> list[str]:
     """Where a density is 0, outside the support of its law."""
     return [
         f"The density is 0 where {derived_variables.quote_value(name)} is {words}."
@@ -86,45 +152,5 @@ def _describe_outside(low: float | None, high: float | None) -> list[str]:
     ]
 
 
-def drop_hidden_fields(formulas: Formulas) -> Formulas:
-    """The document without the fields for printers."""
-    outputs = [
-        _drop_hidden(output) | {"pareto": [_drop_hidden(entry) for entry in output["pareto"]]}
-        for output in formulas["outputs"]
-    ]
-    return {**formulas, "outputs": outputs}
-
-
-def _drop_hidden(entry: Formulas) -> Formulas:
-    return {key: value for key, value in entry.items() if key not in HIDDEN_FIELDS}
-
-
-def write_formulas(formulas: Formulas, language: str) -> str:
-    """Print every formula in a language: from the document, or from its tree.
-
-    Raises:
-        Conflict: The language cannot express the formula.
-    """
-    try:
-        return LANGUAGES[language].write(make_printable(formulas)) + "\n"
-    except NotExportable as error:
-        raise Conflict("not_exportable", str(error)) from error
-
-
-def make_printable(formulas: Formulas) -> list[PrintableFormula]:
-    """The formulas of a complete document, as printers take them; older models lack some fields."""
-    return [
-        PrintableFormula(
-            name=PREFIXES[output["quantity"]] + str(output["name"]),
-            tree=from_json(output["tree"]),
-            text=str(output["expression"]),
-            latex=str(output["latex"]),
-            remarks=output["remarks"],
-            definitions=VariableDefinitions(
-                derived=output.get("derived") or {},
-                fills=output.get("fills") or {},
-                booleans=output["booleans"],
-            ),
-        )
-        for output in formulas["outputs"]
-    ]
+def _drop_tree(entry: Mapping[str, Any]) -> dict[str, JsonValue]:
+    return {name: value for name, value in entry.items() if name != "tree"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -25,7 +26,7 @@ from service.operations.prediction.predict import use_one_torch_thread
 from service.operations.quotas import refuse_more_bytes
 from service.schemas.common import MAX_NAME_LENGTH
 from service.schemas.export_document import PortableModel
-from service.schemas.members import make_formula_members
+from service.schemas.members import make_formula_member, read_formula_member
 from service.settings import Settings
 from service.storage import blobs
 
@@ -57,15 +58,21 @@ def import_model(
     _refuse_strange_names(predictor)
     told = _read_description(header["metadata"], predictor)
     sha256, label = hashlib.sha256(data).hexdigest(), _make_label(filename)
-    model = _build_fields(predictor, told, kan_engine.read_attached(data))
-    model["record"]["lineage"] = {"imported": {"sha256": sha256, "filename": label}}
-    called = name or _make_model_name(told.name if told else label or predictor.target)
+    model = _build_model(predictor, told, kan_engine.read_attached(data))
+    source = {"sha256": sha256, "filename": label}
     with sessions.begin() as session:
-        artifact = blobs.put_bytes(session, kan_engine.save(predictor))
-        ids: dict[str, Any] = {"job_id": new_id(), "dataset_id": None, "artifact_sha256": artifact}
-        added = TrainedModels(session).add(name=called, **ids, **model)
+        added = TrainedModels(session).add(
+            name=name or _make_model_name(told.name if told else label or predictor.target),
+            job_id=new_id(),
+            dataset_id=None,
+            task=predictor.task,
+            target=predictor.target,
+            record=model.record | {"lineage": {"imported": source}},
+            symbolic=model.symbolic,
+            edges=model.edges,
+            artifact_sha256=blobs.put_bytes(session, kan_engine.save(predictor)),
+        )
         refuse_more_bytes(session, settings)
-        source = {"sha256": sha256, "filename": label}
         Audit(session).add("model.import", added.id, name=added.name, version=added.version, **source)
         return added
 
@@ -138,34 +145,41 @@ def _read_description(metadata: dict[str, Any], predictor: Predictor) -> Portabl
     return told
 
 
-def _build_fields(
+@dataclass(frozen=True)
+class _ImportedDocuments:
+    """The JSON documents of a model's row in the database."""
+
+    record: export_document.Document
+    symbolic: export_document.Document | None
+    edges: export_document.Document
+
+
+def _build_model(
     predictor: Predictor, told: PortableModel | None, attached: export_document.AttachedArrays
-) -> dict[str, Any]:
-    """The columns of a model's row in the database, without its artifact."""
+) -> _ImportedDocuments:
     record = export_document.build_record(predictor, told)
     formulas = export_document.build_symbolic(predictor, told.symbolic if told else None, record["outputs"])
-    members = told.record.members if told else {}
-    record["members"] = make_formula_members(formulas, members["formula"].model_dump() if members else {})
+    record["members"] = {}
     if formulas is not None:
+        known = told.record.members.get("formula") if told else None
+        member = (
+            make_formula_member(formulas, known.metrics, known.fidelity)
+            if known
+            else read_formula_member(formulas)
+        )
+        record["members"] = {"formula": member.model_dump()}
         _refuse_unprintable_formulas(formulas, record)
         _refuse_unusable_formulas(formulas, predictor)
-    return {
-        "task": predictor.task,
-        "target": predictor.target,
-        "record": record,
-        "symbolic": formulas,
-        "edges": export_document.build_edges(
-            predictor, told.edges if told else None, attached, record["outputs"]
-        ),
-    }
+    edges = export_document.build_edges(predictor, told.edges if told else None, attached, record["outputs"])
+    return _ImportedDocuments(record, formulas, edges)
 
 
 def _refuse_unprintable_formulas(formulas: dict[str, Any], record: dict[str, Any]) -> None:
     """Print the formulas in every language now: a crafted file must not fail later."""
     try:
-        complete = symbolic.complete_formulas(formulas, record)
+        complete = [output.to_printable() for output in symbolic.complete_outputs(formulas, record)]
         for language in LANGUAGES.values():
-            language.write(symbolic.make_printable(complete))
+            language.write(complete)
     except FORMULA_ERRORS as error:
         raise _make_refusal(f"a formula cannot be printed: {error}") from error
 

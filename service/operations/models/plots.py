@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from pydantic import JsonValue
+
 from kan_engine.drawing.svg import Theme
 from service.db.repositories import Jobs, TrainedModels
 from service.db.repositories.subtasks import JobSubtasks
@@ -20,14 +22,14 @@ from service.rendering.charts.parity import draw_parity, draw_residuals
 from service.rendering.charts.reliability_and_roc import draw_probabilities
 from service.rendering.charts.solution import draw_solution
 from service.rendering.charts.study import StudyTraining, StudyView, draw_study
-from service.schemas.study import StudyRequest, summarize_training
+from service.schemas.study import StudyRequest, TrainingSummary, summarize_training
 
 PlotData = Mapping[str, Any]
 AXIS_SETTINGS = ("grid", "grid_schedule", "seed")
 STUDY_PLOTS = ("error_by_grid", "error_by_parameters", "time_by_grid")
 
 
-def read_figures(reference: str, sessions: Sessions) -> dict[str, Any]:
+def read_figures(reference: str, sessions: Sessions) -> dict[str, JsonValue]:
     """The data of the plots of a model.
 
     Raises:
@@ -125,7 +127,7 @@ PLOTS: dict[str, Callable[[Model, PlotData, Theme], str]] = {
 }
 
 
-def _load_figures(model: Model) -> dict[str, Any]:
+def _load_figures(model: Model) -> dict[str, JsonValue]:
     if model.figures is None:
         detail = (
             f"model {model.id} was imported, or trained by a version that did not keep the data of plots; "
@@ -206,26 +208,26 @@ def _list_training_results(request: StudyRequest, job: Job, model: Model) -> Ite
     """The result of a training on each of its grids; none without an error to plot."""
     settings, network = ", ".join(_list_varied_settings(request, job)), model.record["network"]
     for grid, told in _list_grid_results(request, model):
-        if error := _error_metric(told["metrics"]):
+        if error := _error_metric(told.metrics):
             yield StudyTraining(
                 settings=settings,
                 grid=grid or network["grid"],
                 order=network["order"],
-                parameters=told["parameters"],
+                parameters=told.parameters,
                 error=error,
-                seconds=told["seconds"],
+                seconds=told.seconds,
             )
 
 
 def _list_mlp_results(request: StudyRequest, model: Model) -> Iterator[StudyTraining]:
     """The results of the MLP baselines of a training."""
     for _, told in _list_grid_results(request, model):
-        for baseline in told["baselines"].values():
+        for baseline in told.baselines.values():
             if "hidden" in baseline and (error := _error_metric(baseline["metrics"])):
                 yield StudyTraining("MLP", grid=0, order=None, parameters=baseline["parameters"], error=error)
 
 
-def _list_grid_results(request: StudyRequest, model: Model) -> Iterator[tuple[int | None, dict[str, Any]]]:
+def _list_grid_results(request: StudyRequest, model: Model) -> Iterator[tuple[int | None, TrainingSummary]]:
     """The result on each grid that a network was refined through, or that of the final network."""
     for grid in request.grids if request.refine else [None]:
         if (told := summarize_training(model.record, grid)) is not None:

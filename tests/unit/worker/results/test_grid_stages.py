@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.schemas.study import summarize_training
+from service.schemas.study import TrainingSummary, summarize_training
 from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import request_for, table_of
 from worker.evaluation.mlp import fit_mlp
@@ -73,10 +73,10 @@ def test_without_a_schedule_there_is_nothing_to_tell_of_grids() -> None:
     request = request_for(network={"hidden": [1], "grid": 3}, training={"steps": 2, "restarts": 1}, **QUICK)
     record = stored(run_pipeline(table_of(x=X, y=X**2), request)).record
     assert record["grids"] == []
-    assert summarize_training(record, None) == {
-        "parameters": record["network"]["parameters"],
-        "seconds": record["timings"]["train"],
-        "metrics": record["metrics"],
-        "baselines": {},
-    }
+    assert summarize_training(record, None) == TrainingSummary(
+        parameters=record["network"]["parameters"],
+        seconds=record["timings"]["train"],
+        metrics=record["metrics"],
+        baselines={},
+    )
     assert summarize_training(record, 3) is None
