@@ -4,6 +4,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import httpx
@@ -25,9 +26,9 @@ from service.main import create_app
 from service.operations.prediction.open_inference_tensors import (
     NUMBER_DTYPES,
     NamedTensor,
+    describe_binary,
+    list_values,
     read_tensors,
-    to_bytes,
-    to_json,
 )
 from service.settings import Settings
 from tests.support.factories import make_model, make_predictor
@@ -267,9 +268,9 @@ def test_any_bytes_behind_the_json_are_tensors_or_a_refusal(raw: bytes, size: in
 )
 def test_numbers_come_back_as_they_were_sent_in_both_forms(values: np.ndarray) -> None:
     tensor = NamedTensor("x", values)
-    described, data = to_bytes(tensor)
-    for given_, raw in ((described, data), (to_json(tensor), b"")):
-        (read,) = read_tensors([given_], memoryview(raw))
+    described, data = describe_binary(tensor)
+    for given_, raw in ((described, data), (list_values(tensor), b"")):
+        (read,) = read_tensors([asdict(given_)], memoryview(raw))
         np.testing.assert_array_equal(read.values, values)
         assert read.values.dtype == values.dtype
 
@@ -279,9 +280,9 @@ def test_texts_come_back_as_they_were_sent_in_both_forms(texts: list[str]) -> No
     values = np.empty(len(texts), dtype=object)
     values[:] = texts
     tensor = NamedTensor("x", values)
-    described, data = to_bytes(tensor)
-    for given_, raw in ((described, data), (to_json(tensor), b"")):
-        (read,) = read_tensors([given_], memoryview(raw))
+    described, data = describe_binary(tensor)
+    for given_, raw in ((described, data), (list_values(tensor), b"")):
+        (read,) = read_tensors([asdict(given_)], memoryview(raw))
         assert read.values.tolist() == texts
 
 
@@ -299,5 +300,5 @@ def test_a_text_that_is_no_utf_8_or_too_long_is_refused() -> None:
 
 def test_what_is_not_finite_is_null_in_json_and_itself_in_bytes() -> None:
     tensor = NamedTensor("x", np.array([1.0, np.nan, np.inf]))
-    assert to_json(tensor)["data"] == [1.0, None, None]
-    assert np.frombuffer(to_bytes(tensor)[1])[1:].tolist()[1] == np.inf
+    assert list_values(tensor).data == [1.0, None, None]
+    assert np.frombuffer(describe_binary(tensor)[1])[1:].tolist()[1] == np.inf
