@@ -1,1 +1,1 @@
-"""Documents about a model: summaries, warnings, and the member that answers."""
+"""Documents about a model (summaries, warnings, the member that answers), and requests as the engine reads them."""

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
+from service.schemas.column_report import ValueCount
 from service.schemas.jobs import read_request
 from tests.support.browser import (
     PHONE,
@@ -24,8 +26,8 @@ from tests.support.factories import column
 
 LAW = "exp(sin(pi*x1) + x2**2)"
 TRAINED_MS = 60_000
-FEW = column("kind", "category", distinct=3, top=[{"value": value, "count": 20} for value in "abc"])
-MANY = column("batch", "integer", distinct=40, top=[{"value": 7, "count": 3}])
+FEW = column("kind", "category", distinct=3, top=[ValueCount(value, 20) for value in "abc"])
+MANY = column("batch", "integer", distinct=40, top=[ValueCount(7, 3)])
 WIDE = [f"a_rather_long_name_of_a_column_{number}" for number in range(12)]
 
 
@@ -457,7 +459,7 @@ def form_body(page: Page, target: str, values: dict[str, Any]) -> dict[str, Any]
             const study = body.studyOf(choice);
             return body.countOf(study) ? study : body.bodyOf(choice);
         }""",
-        [[*map(column, ("x", "w", "y")), MANY, FEW], target, values],
+        [[asdict(report) for report in (*map(column, "xwy"), MANY, FEW)], target, values],
     )
     return told
 
