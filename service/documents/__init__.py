@@ -1,1 +1,1 @@
-"""Documents about a model (summaries, warnings, the member that answers), and requests as the engine reads them."""
+"""What the engine and clients read: documents about a model, its answering member, and equations."""
