@@ -3,8 +3,8 @@
 They communicate over HTTP only and import neither the database nor torch.
 """
 
+from service.client.arguments import Equations as Equations
 from service.client.async_client import AsyncClient as AsyncClient
-from service.client.endpoints import Equations as Equations
 from service.client.errors import ApiError as ApiError
 from service.client.errors import ClientError as ClientError
 from service.client.errors import JobCancelled as JobCancelled

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from service.client.errors import JobCancelled, JobFailed, NotFinished
 from service.client.results import Job, Progress
-from service.client.transport import Request, Steps, make_get_request, make_path, send
+from service.client.transport import Request, Transport, make_get_request, make_path
 
 EVENT_STREAM = "text/event-stream"
 SILENCE_TIMEOUT_S = 20.0  # the service pings every 15 s; a longer silence means that the connection is dead
@@ -18,7 +18,9 @@ MAX_TRIES = 9  # about a minute: a job survives a restart of the API, and so doe
 ProgressCallback = Callable[[Progress], None]
 
 
-def follow_job(job_id: str, timeout_s: float | None, show: ProgressCallback) -> Steps[Job]:
+async def follow_job(
+    transport: Transport, job_id: str, timeout_s: float | None, show: ProgressCallback
+) -> Job:
     """Return the job as it ended; call ``show`` with each progress.
 
     An interrupted stream is resumed after its last event. A stream without any data is not requested again: a
@@ -33,12 +35,12 @@ def follow_job(job_id: str, timeout_s: float | None, show: ProgressCallback) -> 
     stream = EventStream(job_id, show, ends_at)
     while True:
         if stream.should_connect():
-            yield stream.request()
+            await transport.exchange(stream.request())
         wait_s = (
             POLL_INTERVAL_S if ends_at is None else max(0.0, min(POLL_INTERVAL_S, ends_at - time.monotonic()))
         )
         look = replace(make_get_request("jobs", job_id, wait=wait_s), read_s=READ_TIMEOUT_S)
-        job = Job.model_validate_json((yield from send(look, MAX_TRIES)).content)
+        job = Job.model_validate_json((await transport.send(look, MAX_TRIES)).content)
         if job.has_ended:
             return _check_outcome(job)
         show(Progress.model_validate(job.progress.model_dump()))

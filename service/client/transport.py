@@ -1,30 +1,35 @@
 """Requests and retries, shared by both clients.
 
-Each method of the clients is written once, as a generator: it yields every ``Request``, receives the outcome,
-and returns the result. A client only runs the generator, over a synchronous or an asynchronous connection.
+Each method of the clients is written once, as a coroutine over a ``Transport``. The transport of ``Client``
+blocks instead of suspending, so its coroutines run to their end without an event loop.
 """
 
 import json
-from collections.abc import Callable, Generator, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
 from typing import IO, Any, Literal, TypeVar
 from urllib.parse import quote
 
 import httpx
+from pydantic import BaseModel
 
 from service.client.errors import ClientError, Unreachable, parse_refusal
+from service.schemas.common import Page
 
 MAX_TRIES = 4
 FIRST_PAUSE_S = 0.5  # doubled after every try
 MAX_PAUSE_S = 60.0  # if Retry-After is longer, the client raises the error instead of waiting
 CONNECT_TIMEOUT_S = 10.0
+MAX_PAGE_ITEMS = 200
 BUSY_STATUSES = (429, 503)
 # Network failures. Other errors of httpx are mistakes in a URL or a header.
 TRANSIENT_ERRORS = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
 
-T = TypeVar("T")
+Out = TypeVar("Out", bound=BaseModel)
 Outcome = httpx.Response | httpx.TransportError
 
 
@@ -71,9 +76,6 @@ class Request:
         }
 
 
-Steps = Generator[Request, Outcome, T]
-
-
 def connection_options(url: str, key: str | None) -> dict[str, Any]:
     """The arguments of ``httpx.Client`` and ``httpx.AsyncClient``."""
     return {"base_url": url, "headers": {"Authorization": f"Bearer {key}"} if key else {}}
@@ -107,27 +109,59 @@ def make_get_request(*parts: str, **params: Any) -> Request:
     return Request("GET", make_path(*parts), params, is_repeatable=True)
 
 
-def send_and_parse(request: Request, read: Callable[[httpx.Response], T]) -> Steps[T]:
-    """Send a request and parse its response with ``read``."""
-    return read((yield from send(request)))
+class Transport(ABC):
+    """Sends requests and parses responses."""
+
+    @abstractmethod
+    async def exchange(self, request: Request) -> Outcome:
+        """Send a request once, after its pause; return the response or the network failure."""
+
+    async def send(self, request: Request, tries: int = MAX_TRIES) -> httpx.Response:
+        """Send a request; if it is repeatable, retry up to ``tries`` sends in total.
+
+        Raises:
+            ApiError: The service refuses the request.
+            Unreachable: No response arrives.
+        """
+        number = 1
+        while True:
+            outcome = await self.exchange(request)
+            if isinstance(outcome, httpx.Response) and outcome.is_success:
+                return outcome
+            pause_s = _retry_pause_s(outcome, number)
+            if pause_s is None or number >= tries or not request.is_repeatable:
+                raise make_error(outcome) from None
+            request, number = replace(request, after_s=pause_s), number + 1
+
+    async def fetch(self, kind: type[Out], request: Request) -> Out:
+        """Send a request and parse its response."""
+        return kind.model_validate_json((await self.send(request)).content)
+
+    async def get(self, kind: type[Out], /, *parts: str, **params: Any) -> Out:
+        """Send a GET request and parse its response."""
+        return await self.fetch(kind, make_get_request(*parts, **params))
+
+    async def iterate(self, kind: type[Out], resource: str, /, **filters: Any) -> AsyncIterator[Out]:
+        """Iterate over all items of a resource, page by page."""
+        page_type = Page[kind]  # type: ignore[valid-type]  # the schema is created at run time
+        cursor: str | None = ""
+        while cursor is not None:
+            page = await self.get(page_type, resource, limit=MAX_PAGE_ITEMS, cursor=cursor or None, **filters)
+            for item in page.items:
+                yield item
+            cursor = page.next_cursor
+
+    async def download(self, request: Request, path: str | PathLike[str]) -> Path:
+        """Write the response to a file."""
+        await self.send(replace(request, into=Path(path)))
+        return Path(path)
 
 
-def send(request: Request, tries: int = MAX_TRIES) -> Steps[httpx.Response]:
-    """Send a request; if it is repeatable, retry up to ``tries`` sends in total.
+class EndpointGroup:
+    """Methods of the clients, over the transport of one of them."""
 
-    Raises:
-        ApiError: The service refuses the request.
-        Unreachable: No response arrives.
-    """
-    number = 1
-    while True:
-        outcome = yield request
-        if isinstance(outcome, httpx.Response) and outcome.is_success:
-            return outcome
-        pause_s = _retry_pause_s(outcome, number)
-        if pause_s is None or number >= tries or not request.is_repeatable:
-            raise make_error(outcome) from None
-        request, number = replace(request, after_s=pause_s), number + 1
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
 
 def make_error(outcome: Outcome) -> ClientError:

@@ -8,7 +8,7 @@ from service.cli.support.connection import Key, Server, connect
 from service.cli.support.groups import make_group
 from service.cli.support.output import AsJson, clean_text, print_list, print_result
 from service.client import Job
-from service.client.endpoints import Status
+from service.client.arguments import Status
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a job, as listed.")]
 

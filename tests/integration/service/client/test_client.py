@@ -1,6 +1,7 @@
 """What a client does besides waiting for jobs: tables, models, predictions, and refusals."""
 
 import inspect
+import pydoc
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import polars as pl
 import pytest
 
 from kan_engine.expressions.evaluation import Variable
-from service.client import ApiError, AsyncClient, Client, Dataset, Model, Unreachable, endpoints, transport
+from service.client import ApiError, AsyncClient, Client, Dataset, Model, Unreachable, transport
 from service.db.session import Sessions
 from service.db.tables import Model as Row
 from tests.integration.service.client.conftest import Way, answer, lose_the_answer
@@ -113,7 +114,7 @@ def test_a_dataset_without_a_name_has_that_of_its_file(kan: Any, tmp_path: Path)
 
 
 def test_lists_go_on_over_all_pages(kan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoints, "MAX_PAGE_ITEMS", 2)
+    monkeypatch.setattr(transport, "MAX_PAGE_ITEMS", 2)
     uploaded = [kan.upload({"x": [1.0, 2.0]}).id for _ in range(5)]
     ids = [dataset.id for dataset in kan.datasets()]
     assert ids[:5] == uploaded[::-1]
@@ -375,14 +376,22 @@ def test_a_service_that_is_not_there_is_said(url: str) -> None:
 
 
 def test_both_clients_have_the_same_methods() -> None:
-    def methods(client: type) -> dict[str, list[str]]:
+    def methods(client: type) -> dict[str, tuple[str, str]]:
+        found = inspect.getmembers(client, inspect.isfunction)
         return {
-            name: [str(p) for p in inspect.signature(method).parameters.values()]
-            for name, method in vars(client).items()
+            name: (str(inspect.signature(method)).replace("Async", ""), method.__doc__)
+            for name, method in found
             if not name.startswith("_")
         }
 
     assert methods(Client) == methods(AsyncClient)
+
+
+def test_the_methods_of_the_blocking_client_are_ordinary_functions() -> None:
+    signature = inspect.signature(Client.datasets)
+    assert signature.return_annotation == "Iterator[Dataset]"
+    assert not inspect.iscoroutinefunction(Client.upload)
+    assert "upload(self, table: 'File | Table'" in pydoc.render_doc(Client, renderer=pydoc.plaintext)
 
 
 def test_the_client_is_light_to_import() -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from service.client import ApiError, endpoints
+from service.client import ApiError, Equations
 from tests.integration.service.client.conftest import WITH_ONE_CLIENT, Mishap, Way
 
-DECAY: endpoints.Equations = {
+DECAY: Equations = {
     "independent": ["x"],
     "unknowns": ["y"],
     "domain": {"x": (0, 5)},

@@ -6,10 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from service.client import Dataset, endpoints
+from service.client import Dataset, Equations
+from service.client.endpoints import Endpoints
+from service.client.transport import Outcome, Request, Transport
 
 COLUMNS = {"x": [0.0, 1.0], "y": [1.0, 0.5]}
-DECAY: endpoints.Equations = {
+DECAY: Equations = {
     "independent": ["x"],
     "unknowns": ["y"],
     "domain": {"x": (0, 5)},
@@ -17,9 +19,18 @@ DECAY: endpoints.Equations = {
 }
 
 
-def sent(measurements: Any) -> Any:
-    steps = endpoints.solve(DECAY | {"measurements": measurements}, progress=False)
-    return next(steps).body["measurements"]
+class Sent(Exception): ...
+
+
+class Recorder(Transport):
+    async def exchange(self, request: Request) -> Outcome:
+        raise Sent(request)
+
+
+def sent(**changes: Any) -> Any:
+    with pytest.raises(Sent) as caught:
+        Endpoints(Recorder()).solve(**DECAY | changes, progress=False).send(None)
+    return caught.value.args[0].body
 
 
 @pytest.mark.parametrize(
@@ -33,14 +44,14 @@ def sent(measurements: Any) -> Any:
     ],
 )
 def test_measurements_of_equations_go_as_columns(measured: Any) -> None:
-    assert sent(measured) == {"columns": COLUMNS}
+    assert sent(measurements=measured)["measurements"] == {"columns": COLUMNS}
 
 
 @pytest.mark.parametrize("measured", [Dataset.model_construct(id="d1"), "d1", {"dataset_id": "d1"}])
 def test_a_dataset_of_measurements_goes_by_its_id(measured: Any) -> None:
-    assert sent(measured) == {"dataset_id": "d1"}
+    assert sent(measurements=measured)["measurements"] == {"dataset_id": "d1"}
 
 
 def test_equations_may_do_without_conditions_and_measurements() -> None:
-    assert sent(None) is None
-    assert next(endpoints.solve(DECAY, progress=False)).body == {"kind": "solve", "conditions": [], **DECAY}
+    assert sent(measurements=None)["measurements"] is None
+    assert sent() == {"kind": "solve", "conditions": [], **DECAY}

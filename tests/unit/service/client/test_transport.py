@@ -1,15 +1,29 @@
+import asyncio
+
 import httpx
 import pytest
 
-from service.client import Unreachable, transport
-from service.client.transport import make_get_request, send
+from service.client import Unreachable
+from service.client.transport import Outcome, Request, Transport, make_get_request
 
 
-def pauses(*outcomes: transport.Outcome) -> list[float]:
+class Played(Transport):
+    """The outcomes that it was given, one after the other."""
+
+    def __init__(self, *outcomes: Outcome) -> None:
+        self.outcomes = list(outcomes)
+        self.requests: list[Request] = []
+
+    async def exchange(self, request: Request) -> Outcome:
+        self.requests.append(request)
+        return self.outcomes.pop(0)
+
+
+def pauses(*outcomes: Outcome) -> list[float]:
     """How long a request waits before each further try."""
-    steps = send(make_get_request("usage"), tries=len(outcomes) + 1)
-    next(steps)
-    return [steps.send(outcome).after_s for outcome in outcomes]
+    played = Played(*outcomes, httpx.Response(200))
+    asyncio.run(played.send(make_get_request("usage"), tries=len(outcomes) + 1))
+    return [request.after_s for request in played.requests[1:]]
 
 
 def test_pauses_grow_with_every_try() -> None:

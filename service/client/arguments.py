@@ -1,0 +1,45 @@
+"""Types of the arguments of the clients' methods."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NotRequired, TypedDict
+
+from service.client.results import Dataset, Job, Model
+from service.client.table_payloads import Columns, DataFrameLike
+
+AnyDataset = Dataset | str
+AnyJob = Job | str
+AnyModel = Model | str
+AnyMeasurements = AnyDataset | Columns | DataFrameLike
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class ModelChanges(TypedDict):
+    """The fields of a model that can be changed; fields that are left out stay."""
+
+    name: NotRequired[str]
+    tags: NotRequired[dict[str, str]]
+    alias: NotRequired[str | None]
+
+
+class Equations(TypedDict):
+    """Differential equations, as in the body of ``POST /jobs``."""
+
+    independent: Sequence[str]
+    unknowns: Sequence[str]
+    domain: Mapping[str, Sequence[float]]
+    equations: Sequence[str]
+    conditions: NotRequired[Sequence[Mapping[str, Any]]]
+    parameters: NotRequired[Mapping[str, float]]
+    measurements: NotRequired[AnyMeasurements]
+    network: NotRequired[Mapping[str, Any]]
+    training: NotRequired[Mapping[str, Any]]
+    symbolic: NotRequired[bool]
+    max_seconds: NotRequired[float]
+    priority: NotRequired[int]
+    name: NotRequired[str]
+    tags: NotRequired[Mapping[str, str]]
+
+
+def get_id(thing: AnyDataset | AnyJob | AnyModel) -> str:
+    """The id of an object; text is an id or a name already."""
+    return thing if isinstance(thing, str) else str(thing.id)

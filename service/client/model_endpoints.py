@@ -1,0 +1,156 @@
+"""Methods of the clients for models: prediction, formulas, pictures, files, versions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from os import PathLike
+from pathlib import Path
+from typing import Any, Unpack
+
+from service.client.arguments import AnyModel, ModelChanges, get_id
+from service.client.results import (
+    Alias,
+    AliasMove,
+    Card,
+    Comparison,
+    Edges,
+    Figures,
+    Formats,
+    Job,
+    Model,
+    Predictions,
+    Symbolic,
+)
+from service.client.table_payloads import File, Table, encode_table, open_table
+from service.client.transport import EndpointGroup, Request, make_get_request, make_path
+from service.schemas.figures import LanguageName, ThemeName
+from service.schemas.members import MemberChoice
+from service.schemas.registry import AliasPage
+
+
+class ModelEndpoints(EndpointGroup):
+    """Reading models, predicting with them, and managing their versions."""
+
+    async def model(self, model: str) -> Model:
+        """A model by its id, its name, or ``name@alias``."""
+        return await self._transport.get(Model, "models", model)
+
+    def models(self, name: str | None = None) -> AsyncIterator[Model]:
+        """All models, or the versions of a name, newest first."""
+        return self._transport.iterate(Model, "models", name=name)
+
+    async def predict(
+        self, model: AnyModel, rows: Table, interval: float | None = None, by: MemberChoice = "auto"
+    ) -> Predictions:
+        """Predict for rows as a list of dicts, columns as a dict, or a DataFrame.
+
+        Args:
+            interval: Share of true values that the intervals should cover.
+            by: The member to predict with: ``accurate``, the network, or ``formula``; ``auto`` selects an
+                exact formula, else the network. ``by`` of the result names the member used.
+        """
+        wished = {} if by == "auto" else {"by": by}  # older services do not know the field
+        body = {"model": get_id(model), "interval": interval, **wished, **encode_table(rows)}
+        request = Request("POST", "/predict", body=body, is_repeatable=True)
+        return await self._transport.fetch(Predictions, request)
+
+    async def formula(self, model: AnyModel, format: str = "text") -> str:
+        """The formula of a model as text in the given format, one line per output."""
+        request = make_get_request("models", get_id(model), "symbolic", format=format)
+        return (await self._transport.send(request)).text.rstrip("\n")
+
+    async def formats(self) -> Formats:
+        """The languages that formulas are printed in, and the file formats of models."""
+        return await self._transport.get(Formats, "formats")
+
+    async def symbolic(self, model: AnyModel) -> Symbolic:
+        """The formulas of a model with their errors, domains and alternatives."""
+        return await self._transport.get(Symbolic, "models", get_id(model), "symbolic")
+
+    async def edges(self, model: AnyModel) -> Edges:
+        """Every activation of a model as a curve, with the functions that fit it best."""
+        return await self._transport.get(Edges, "models", get_id(model), "edges")
+
+    async def figures(self, model: AnyModel) -> Figures:
+        """The data of the pictures of a model."""
+        return await self._transport.get(Figures, "models", get_id(model), "figures")
+
+    async def plot(
+        self,
+        model: AnyModel | Job,
+        save: str | PathLike[str] | None = None,
+        name: str = "network",
+        *,
+        theme: ThemeName = "light",
+        lang: LanguageName = "en",
+        width: int | None = None,
+    ) -> str:
+        """A picture as SVG.
+
+        Args:
+            model: A model; or the job of a study, for ``error_by_grid``, ``error_by_parameters`` and
+                ``time_by_grid``.
+            save: File to write the picture to, as PNG if its name ends with ``.png``.
+            name: ``network``, ``history``, ``parity``, ``residuals``, ``effects`` or ``importance``;
+                ``density`` for a density, ``solution`` for solved equations.
+            theme: ``light`` or ``dark``.
+            lang: Language of the texts and numbers, ``en`` or ``ru``.
+            width: Width of a PNG in pixels.
+        """
+        kind = "jobs" if isinstance(model, Job) else "models"
+
+        def make_request(suffix: str, **more: Any) -> Request:
+            place = ("plot" + suffix,) if name == "network" else ("plots", name + suffix)
+            return make_get_request(kind, get_id(model), *place, theme=theme, lang=lang, **more)
+
+        picture = await self._transport.send(make_request(".svg"))
+        if save is not None and Path(save).suffix.lower() == ".png":
+            pixels = await self._transport.send(make_request(".png", width=width))
+            Path(save).write_bytes(pixels.content)
+        elif save is not None:
+            Path(save).write_bytes(picture.content)
+        return picture.text
+
+    async def export(self, model: AnyModel, format: str, path: str | PathLike[str]) -> Path:
+        """Write a model to a file, for example as ``safetensors``."""
+        return await self._transport.download(
+            make_get_request("models", get_id(model), "export", format=format), path
+        )
+
+    async def import_model(self, file: File, name: str | None = None) -> Model:
+        """Add a model from a ``safetensors`` file of ``export``, under its own name or ``name``."""
+        with open_table(file) as part:
+            form = {} if name is None else {"name": name}
+            request = Request("POST", "/models/import", form=form, files={"file": part})
+            return await self._transport.fetch(Model, request)
+
+    async def card(self, model: AnyModel) -> Card:
+        """The model card: target, inputs, metrics, formula, valid range and training."""
+        return await self._transport.get(Card, "models", get_id(model), "card", format="json")
+
+    async def card_text(self, model: AnyModel) -> str:
+        """The model card as Markdown."""
+        request = make_get_request("models", get_id(model), "card", format="markdown")
+        return (await self._transport.send(request)).text
+
+    async def compare(self, *models: AnyModel) -> Comparison:
+        """Compare models of one target, with warnings where a difference of metrics may be insignificant."""
+        return await self._transport.get(Comparison, "models", "compare", ids=",".join(map(get_id, models)))
+
+    async def aliases(self, name: str) -> list[Alias]:
+        """The current model of every alias of a name; ``change`` sets and removes aliases."""
+        page = await self._transport.get(AliasPage, "aliases", name=name, limit=1)
+        return [Alias.model_validate(alias.model_dump()) for alias in page.aliases]
+
+    def alias_history(self, name: str, alias: str | None = None) -> AsyncIterator[AliasMove]:
+        """Changes of the aliases of a name, or of one alias, newest first."""
+        return self._transport.iterate(AliasMove, "aliases", name=name, alias=alias)
+
+    async def change(self, /, model: AnyModel, **changes: Unpack[ModelChanges]) -> Model:
+        """Rename a model, replace its ``tags``, or set an ``alias``; ``alias=None`` removes its aliases.
+
+        This requires the model or its id: a name may refer to another model by then.
+        """
+        return await self._transport.fetch(
+            Model, Request("PATCH", make_path("models", get_id(model)), body=changes)
+        )
