@@ -9,7 +9,7 @@ similar predictions. There are enough rows for its constants. Where the rows can
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +30,19 @@ NETWORK, BOOSTING = "network", "boosting"  # keys of models that a formula is co
 
 
 @dataclass(frozen=True)
+class ComparedModel:
+    """A model that a formula is compared with.
+
+    Attributes:
+        rmse: Its RMSE on the same folds; None if it is not finite.
+        is_better: Whether it is better than the formula.
+    """
+
+    rmse: float | None
+    is_better: bool
+
+
+@dataclass(frozen=True)
 class FormulaEvidence:
     """Measured evidence for a formula.
 
@@ -38,7 +51,7 @@ class FormulaEvidence:
         explained: Share of the target's variance that it explains out of sample.
         rows: Number of training rows.
         constants: Number of measured constants in the formula.
-        compared_with: RMSE of other models on the same folds, and whether they are better.
+        compared_with: Other models on the same folds, by name.
         beats_constant: Whether the formula is better than a constant.
         p_value: For the hypothesis that the residuals are independent of the columns.
         power: Share of signals of relevant size that the residual test detects; None without a test.
@@ -50,7 +63,7 @@ class FormulaEvidence:
     explained: float | None
     rows: int
     constants: int
-    compared_with: Mapping[str, Mapping[str, Any]]
+    compared_with: Mapping[str, ComparedModel]
     beats_constant: bool
     p_value: float | None = None
     power: float | None = None
@@ -69,7 +82,7 @@ class FormulaEvidence:
     def objections(self) -> dict[str, str]:
         """Reasons against the formula, by code."""
         limits = self.thresholds
-        better = ", ".join(name for name, told in self.compared_with.items() if told["is_better"])
+        better = ", ".join(name for name, other in self.compared_with.items() if other.is_better)
         sees_signal = self.p_value is not None and self.p_value <= limits.significance_level
         is_blind = self.power is not None and self.power < limits.min_power
         is_stable = self.stability is None or self.stability >= limits.min_stability
@@ -94,20 +107,24 @@ class FormulaEvidence:
     @property
     def verdict(self) -> Verdict:
         """Verdict that follows from the evidence."""
-        if not self.beats_constant or self.compared_with.get("linear", {}).get("is_better", False):
+        linear = self.compared_with.get("linear")
+        if not self.beats_constant or (linear is not None and linear.is_better):
             return "weak"
         return "approximation" if self.reasons else "consistent"
 
-    def to_dict(self) -> dict[str, Any]:
-        """The evidence as JSON."""
-        return {name: getattr(self, name) for name in STORED_FIELDS}
-
     @staticmethod
     def from_dict(
-        data: dict[str, Any], thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT
+        data: Mapping[str, Any], thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT
     ) -> FormulaEvidence:
-        """The inverse of ``to_dict``."""
-        return FormulaEvidence(**data, thresholds=thresholds)
+        """The inverse of ``to_dict``; ignores unknown fields."""
+        models = {name: ComparedModel(**other) for name, other in data["compared_with"].items()}
+        known = {name: data[name] for name in STORED_FIELDS if name in data}
+        return FormulaEvidence(**known | {"compared_with": models}, thresholds=thresholds)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The evidence as JSON, without its thresholds."""
+        told = {name: getattr(self, name) for name in STORED_FIELDS}
+        return told | {"compared_with": {name: asdict(other) for name, other in self.compared_with.items()}}
 
 
 STORED_FIELDS = tuple(field.name for field in fields(FormulaEvidence) if field.name != "thresholds")
@@ -217,13 +234,13 @@ def _compare_errors(
     others: Mapping[str, np.ndarray],
     weights: np.ndarray,
     thresholds: AssessmentThresholds,
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, ComparedModel]:
     own, found = compute_rmse(errors, weights), {}
     for name, other in others.items():
         rmse = compute_rmse(other, weights)
         # If one row has an absurd error, the gain is no larger than its standard error, so the RMSEs decide.
         is_ahead = is_better(other, errors, weights, thresholds) or rmse < thresholds.clear_rmse_ratio * own
-        found[name] = {"rmse": _none_unless_finite(rmse), "is_better": is_ahead}
+        found[name] = ComparedModel(_none_unless_finite(rmse), is_ahead)
     return found
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 
-from kan_engine.assessment.formula_evidence import STORED_FIELDS, FormulaEvidence
+from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.expressions.evaluation import (
     Expression,
+    TreeJson,
     complexity,
     evaluate,
     from_json,
@@ -27,6 +28,26 @@ from kan_engine.symbolic.forward_selection import clip_squared_errors
 Verdict = Literal["exact", "consistent", "approximation", "weak"]
 Quantity = Literal["value", "log-odds", "logit"]
 Columns = Mapping[str, np.ndarray]
+
+
+class FormulaDocument(TypedDict):
+    """A formula and its errors as JSON."""
+
+    tree: TreeJson
+    complexity: int
+    rmse: float
+    r2: float | None
+
+
+class OutputDocument(FormulaDocument):
+    """The formulas of one output as JSON: the best one, and those of the front as ``pareto``."""
+
+    name: str
+    max_error: float
+    domain: dict[str, list[float]]
+    pareto: list[FormulaDocument]
+    quantity: Quantity
+    constants: NotRequired[list[dict[str, float]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +68,7 @@ class RatedFormula:
     r2: float | None
     max_error: float
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> FormulaDocument:
         """The formula and its errors as JSON."""
         return {"tree": to_json(self.tree), "complexity": self.complexity, "rmse": self.rmse, "r2": self.r2}
 
@@ -100,19 +121,22 @@ class OutputFormulas:
         """The formula that the search ranked first."""
         return self.rated[0]
 
-    def to_dict(self, names: Mapping[str, str]) -> dict[str, Any]:
+    def to_dict(self, names: Mapping[str, str]) -> OutputDocument:
         """The formulas as JSON, with the printed ``names`` of variables."""
         best = self.best
-        data: dict[str, Any] = {
+        data: OutputDocument = {
             "name": self.name,
-            **best.to_dict(),
+            "tree": to_json(best.tree),
+            "complexity": best.complexity,
+            "rmse": best.rmse,
+            "r2": best.r2,
             "max_error": best.max_error,
             "domain": {names[variable]: list(ends) for variable, ends in self.domain.items()},
             "pareto": [entry.to_dict() for entry in self.front],
             "quantity": self.quantity,
         }
         if self.constants is not None:
-            data["constants"] = [vars(constant) for constant in self.constants]
+            data["constants"] = [asdict(constant) for constant in self.constants]
         return data
 
     @staticmethod
@@ -175,13 +199,11 @@ class FormulaReport:
     def from_dict(data: Mapping[str, Any], names: Mapping[str, str]) -> FormulaReport:
         """The inverse of ``to_dict``."""
         evidence, within = data.get("evidence"), data.get("serves_within")
-        if evidence is not None:
-            evidence = FormulaEvidence.from_dict({k: v for k, v in evidence.items() if k in STORED_FIELDS})
         return FormulaReport(
             outputs=tuple(OutputFormulas.from_dict(output, names) for output in data["outputs"]),
             is_exact=data["exact"],
             verdict=data.get("verdict") or ("exact" if data["exact"] else "approximation"),
-            evidence=evidence,
+            evidence=None if evidence is None else FormulaEvidence.from_dict(evidence),
             serves_within=None if within is None else _read_bounds(*within),
             measured_on=data.get("measured_on", "hold-out"),
         )

@@ -4,17 +4,56 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kan_engine.assessment.thresholds import DEFAULT_PARTIAL_DEPENDENCE, PartialDependenceThresholds
-from kan_engine.data.feature import Feature
+from kan_engine.data.feature import Feature, FeatureType
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import class_name
 from kan_engine.inference.predictor import Predictor
 
 OTHER_CATEGORIES = "other categories"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DependenceCurve:
+    """Predictions of one output at the values of a feature.
+
+    Attributes:
+        output: Name of the output, or of the class.
+        mean: Mean of the predictions.
+        low: Their 10 % quantile; None for several curves.
+        high: Their 90 % quantile; None for several curves.
+    """
+
+    output: str
+    mean: list[float]
+    low: list[float] | None
+    high: list[float] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartialDependence:
+    """How predictions change with one feature.
+
+    Attributes:
+        name: Name of the feature.
+        type: Its type.
+        values: Its values; None means missing.
+        curves: One per output.
+        deciles: Of a number in the training rows.
+        shares: Of the values of any other feature in the training rows.
+    """
+
+    name: str
+    type: FeatureType
+    values: list[Any]
+    curves: list[DependenceCurve]
+    deciles: list[float] | None
+    shares: list[float] | None
 
 
 def compute_partial_dependence(
@@ -26,13 +65,13 @@ def compute_partial_dependence(
     seed: int = 0,
     should_stop: Callable[[], bool] = lambda: False,
     limits: PartialDependenceThresholds = DEFAULT_PARTIAL_DEPENDENCE,
-) -> list[dict[str, Any]]:
+) -> list[PartialDependence]:
     """Compute partial dependence (Friedman 2001, section 8.2) and the spread of the individual curves.
 
     Each value of a feature, over its range in the training rows, replaces the values of a sample of
-    training rows. ``mean`` is the mean of the predictions. ``low`` and ``high`` are their 10 % and 90 %
-    quantiles, which show how far single rows differ from it (individual conditional expectation, Goldstein
-    et al. 2015). For dependent features this includes combinations that may never occur.
+    training rows. The quantiles show how far single rows differ from the mean (individual conditional
+    expectation, Goldstein et al. 2015). For dependent features this includes combinations that may never
+    occur.
 
     Predictions are in the target's units. For two classes they are the probability of the second class,
     for more the mean probability of each of at most 12 classes.
@@ -79,7 +118,7 @@ def _feature_dependence(
     sample: LabelledRows,
     shown: list[tuple[str, int]],
     limits: PartialDependenceThresholds,
-) -> dict[str, Any]:
+) -> PartialDependence:
     encoding = predictor.encoding
     places = [place for place, column in enumerate(encoding.names) if column.feature == feature.name]
     values, names = _feature_values(feature, limits)
@@ -88,21 +127,25 @@ def _feature_dependence(
     columns = [column for _, column in shown]
     curves = _predict_curves(predictor, sample.x, places, block[:, places], columns, limits.max_batch_values)
     has_spread = len(shown) == 1
-    return {
-        "name": feature.name,
-        "type": feature.type,
-        "values": names,
-        "curves": [
-            {
-                "output": output,
-                "mean": curve.mean(0).tolist(),
-                "low": np.quantile(curve, limits.low_quantile, axis=0).tolist() if has_spread else None,
-                "high": np.quantile(curve, limits.high_quantile, axis=0).tolist() if has_spread else None,
-            }
+    deciles, shares = _feature_distribution(
+        feature, training, places, block[:, places], limits.max_distribution_rows
+    )
+    return PartialDependence(
+        name=feature.name,
+        type=feature.type,
+        values=names,
+        curves=[
+            DependenceCurve(
+                output=output,
+                mean=curve.mean(0).tolist(),
+                low=np.quantile(curve, limits.low_quantile, axis=0).tolist() if has_spread else None,
+                high=np.quantile(curve, limits.high_quantile, axis=0).tolist() if has_spread else None,
+            )
             for (output, _), curve in zip(shown, np.moveaxis(curves, 2, 0), strict=True)
         ],
-        **_feature_distribution(feature, training, places, block[:, places], limits.max_distribution_rows),
-    }
+        deciles=deciles,
+        shares=shares,
+    )
 
 
 def _feature_values(feature: Feature, limits: PartialDependenceThresholds) -> tuple[np.ndarray, list[Any]]:
@@ -148,11 +191,11 @@ def _predict_outputs(predictor: Predictor, encoded: np.ndarray) -> np.ndarray:
 
 def _feature_distribution(
     feature: Feature, training: LabelledRows, places: list[int], values: np.ndarray, max_rows: int
-) -> dict[str, Any]:
-    """Describe the training rows: ``deciles`` of a number, ``shares`` of the values of any other feature."""
+) -> tuple[list[float] | None, list[float] | None]:
+    """Deciles of a number in the training rows, or shares of the values of any other feature."""
     seen = training.x[:: -(-len(training) // max_rows)][:, places]
     if feature.type != "number":
         counts = Counter(map(tuple, seen.tolist()))
-        return {"deciles": None, "shares": [counts[tuple(row)] / len(seen) for row in values.tolist()]}
+        return None, [counts[tuple(row)] / len(seen) for row in values.tolist()]
     present = seen[seen[:, 1] == 0, 0] if feature.has_missing else seen[:, 0]
-    return {"deciles": np.quantile(present, np.linspace(0, 1, 11)).tolist(), "shares": None}
+    return np.quantile(present, np.linspace(0, 1, 11)).tolist(), None

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import accumulate
 from typing import Any, cast
@@ -26,8 +26,9 @@ from typing import Any, cast
 import numpy as np
 from jaxtyping import Bool, Float
 
+from kan_engine.data.column_definitions import ColumnDefinition
 from kan_engine.data.columns import missing_mask, row_count, varies
-from kan_engine.data.feature import Feature, describe_feature, encode_feature, is_unseen
+from kan_engine.data.feature import ADDED_FIELD_DEFAULTS, Feature, encode_feature, is_unseen
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
 from kan_engine.errors import InvalidConfig, InvalidData
 
@@ -48,7 +49,7 @@ class EncodedColumn:
     name: str
     feature: str
     meaning: str
-    definition: dict[str, Any] | None = None
+    definition: ColumnDefinition | None = None
 
 
 @dataclass(frozen=True)
@@ -198,8 +199,17 @@ class Encoding:
         return [(int(row), self.features[place].name) for row, place in places]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the encoding as JSON."""
-        return {"features": [describe_feature(feature) for feature in self.features]}
+        """Return the encoding as JSON, without fields of ``ADDED_FIELD_DEFAULTS`` that have their default."""
+        return {
+            "features": [
+                {
+                    name: value
+                    for name, value in asdict(feature).items()
+                    if ADDED_FIELD_DEFAULTS.get(name, ...) != value
+                }
+                for feature in self.features
+            ]
+        }
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Encoding:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from kan_engine.data.column_definitions import (
+    ColumnDefinition,
+    IsCategory,
+    IsMissing,
+    IsOtherCategory,
+    TimePart,
+)
 from kan_engine.data.columns import read_labels, read_numbers
 from kan_engine.data.datetime_parts import (
     MAX_TIMESTAMP,
@@ -38,7 +45,7 @@ _FEATURE_TYPES: dict[str, FeatureType] = {
     "datetime": "datetime",
 }
 # Fields that models of earlier versions lack, with their defaults
-_ADDED_FIELD_DEFAULTS = {"parts": (), "form": None}
+ADDED_FIELD_DEFAULTS = {"parts": (), "form": None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,29 +150,16 @@ class Feature:
         return tuple(columns[1:] if len(columns) == 2 else columns)
 
     @cached_property
-    def definitions(self) -> tuple[dict[str, Any] | None, ...]:
+    def definitions(self) -> tuple[ColumnDefinition | None, ...]:
         """How each of ``columns`` follows from the client's column; None if it is that column."""
-        missing: list[dict[str, Any] | None] = [{"column": self.name, "missing": True}]
+        missing: list[ColumnDefinition] = [IsMissing(self.name)] if self.has_missing else []
         if self.type == "datetime":
-            parts = [{"column": self.name, "part": part, "wave": wave or None} for part, wave in self.parts]
-            return (*parts, *(missing if self.has_missing else []))
+            return (*(TimePart(self.name, part, wave or None) for part, wave in self.parts), *missing)
         if self.type != "category":
-            return (None, *(missing if self.has_missing else []))
-        found: list[dict[str, Any] | None] = [{"column": self.name, "equals": c} for c in self.categories]
-        if self.rare:
-            found.append({"column": self.name, "other_than": list(self.categories)})
-        if self.has_missing:
-            found += missing
+            return (None, *missing)
+        others: list[ColumnDefinition] = [IsOtherCategory(self.name, self.categories)] if self.rare else []
+        found = [*(IsCategory(self.name, category) for category in self.categories), *others, *missing]
         return tuple(found[1:] if len(found) == 2 else found)
-
-
-def describe_feature(feature: Feature) -> dict[str, Any]:
-    """Return the feature as JSON, without fields of ``_ADDED_FIELD_DEFAULTS`` that have their default."""
-    return {
-        name: value
-        for name, value in asdict(feature).items()
-        if _ADDED_FIELD_DEFAULTS.get(name, ...) != value
-    }
 
 
 def _fit_times(name: str, values: np.ndarray, form: str | None, thresholds: DataThresholds) -> Feature:

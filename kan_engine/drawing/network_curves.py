@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,90 @@ from kan_engine.network.pruning import edge_scores
 from kan_engine.symbolic.univariate_fit import Suggestion, suggest_symbolic
 
 
+@dataclass(frozen=True)
+class SuggestedFunction:
+    """A function ``c · f(a·x + b) + d`` for an edge, rated as in pykan.
+
+    Attributes:
+        function: Name of f.
+        r2: Share of the variance of the curve that it explains.
+        loss: log2 of the share that it does not explain.
+        complexity: Of f.
+        total: Weighted sum of loss and complexity; the lowest is the best.
+    """
+
+    function: str
+    r2: float
+    loss: float
+    complexity: int
+    total: float
+    a: float
+    b: float
+    c: float
+    d: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EdgeCurve:
+    """An active edge.
+
+    Attributes:
+        layer: Layer of the node that it comes from.
+        source: Index of that node.
+        to_layer: Layer of the node that it leads to.
+        target: Index of that node.
+        score: Importance of the edge for the outputs.
+        x: Points of the curve.
+        y: Values of the activation there.
+        suggestions: Functions that fit the curve, the best first.
+        function: Name of the fixed function; None if the activation is a spline.
+    """
+
+    layer: int
+    source: int
+    to_layer: int
+    target: int
+    score: float
+    x: list[float]
+    y: list[float]
+    suggestions: list[SuggestedFunction] = field(default_factory=list)
+    function: str | None
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node, and its operation: ``sum`` or ``product``; None for an input."""
+
+    name: str
+    operation: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkPicture:
+    """A network to draw: names of inputs and outputs, nodes per layer, and active edges."""
+
+    inputs: list[str]
+    outputs: list[str]
+    width: list[int]
+    nodes: list[list[Node]]
+    edges: list[EdgeCurve] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The picture as JSON."""
+        keys = {"source": "in", "target": "out"}
+        return vars(self) | {
+            "nodes": [
+                [{key: text for key, text in vars(node).items() if text is not None} for node in layer]
+                for layer in self.nodes
+            ],
+            "edges": [
+                {keys.get(name, name): value for name, value in vars(edge).items()}
+                | {"suggestions": [asdict(suggestion) for suggestion in edge.suggestions]}
+                for edge in self.edges
+            ],
+        }
+
+
 def describe_edges(
     network: KAN,
     inputs: Standardizer,
@@ -25,7 +110,7 @@ def describe_edges(
     should_stop: Callable[[], bool] = lambda: False,
     *,
     thresholds: EdgeThresholds = DEFAULT_EDGES,
-) -> dict[str, Any]:
+) -> NetworkPicture:
     """Nodes and active edges; of very many edges, those with the highest scores.
 
     Curves of the first layer are in the client's units.
@@ -52,23 +137,30 @@ def describe_edges(
         at, curves = _sample_curves(layer, h, seen, thresholds.curve_points)
         for i, j in torch.nonzero(shown[number]).tolist():
             edges.append(
-                {"layer": source, "in": i, "to_layer": target, "out": j, "score": float(score[i, j])}
-                | {"x": at[:, i].tolist(), "y": curves[:, i, j].tolist(), "suggestions": []}
-                | {"function": layer.symbolic[i, j].function if (i, j) in layer.symbolic else None}
+                EdgeCurve(
+                    layer=source,
+                    source=i,
+                    to_layer=target,
+                    target=j,
+                    score=float(score[i, j]),
+                    x=at[:, i].tolist(),
+                    y=curves[:, i, j].tolist(),
+                    function=layer.symbolic[i, j].function if (i, j) in layer.symbolic else None,
+                )
             )
-    _add_suggestions(edges, should_stop, thresholds)
-    return describe_nodes(network, encoding, outputs) | {"edges": edges}
+    _add_suggestions_(edges, should_stop, thresholds)
+    return replace(describe_nodes(network, encoding, outputs), edges=edges)
 
 
-def describe_nodes(network: KAN, encoding: Encoding, outputs: Sequence[str]) -> dict[str, Any]:
+def describe_nodes(network: KAN, encoding: Encoding, outputs: Sequence[str]) -> NetworkPicture:
     """Inputs, outputs, width and nodes, without edges."""
     names = [column.name for column in encoding.names]
-    return {
-        "inputs": names,
-        "outputs": list(outputs),
-        "width": list(network.config.width),
-        "nodes": _list_nodes(network, names, outputs),
-    }
+    return NetworkPicture(
+        inputs=names,
+        outputs=list(outputs),
+        width=list(network.config.width),
+        nodes=_list_nodes(network, names, outputs),
+    )
 
 
 def _select_edges(
@@ -94,43 +186,36 @@ def _sample_curves(
         return at, layer.postacts(torch.from_numpy(points)).numpy()
 
 
-def _add_suggestions(
-    edges: list[dict[str, Any]], should_stop: Callable[[], bool], thresholds: EdgeThresholds
+def _add_suggestions_(
+    edges: list[EdgeCurve], should_stop: Callable[[], bool], thresholds: EdgeThresholds
 ) -> None:
     """Add ranked functions to the strongest edges, as in the table of pykan's ``suggest_symbolic``."""
-    for edge in sorted(edges, key=lambda edge: -edge["score"])[: thresholds.max_suggested_edges]:
+    strongest = sorted(range(len(edges)), key=lambda place: -edges[place].score)
+    for place in strongest[: thresholds.max_suggested_edges]:
         if should_stop():
             return
-        fits = suggest_symbolic(np.array(edge["x"]), np.array(edge["y"]))
-        found = [_describe_suggestion(fit, thresholds) for fit in fits]
-        best = {row["function"]: row for row in sorted(found, key=lambda row: -row["total"])}
-        ranked = sorted(best.values(), key=lambda row: row["total"])
-        edge["suggestions"] = ranked[: thresholds.max_suggestions]
+        edge = edges[place]
+        fits = suggest_symbolic(np.array(edge.x), np.array(edge.y))
+        found = [_rate_suggestion(fit, thresholds) for fit in fits]
+        best = {each.function: each for each in sorted(found, key=lambda each: -each.total)}
+        ranked = sorted(best.values(), key=lambda each: each.total)[: thresholds.max_suggestions]
+        edges[place] = replace(edge, suggestions=ranked)
 
 
-def _describe_suggestion(fit: Suggestion, thresholds: EdgeThresholds) -> dict[str, Any]:
+def _rate_suggestion(fit: Suggestion, thresholds: EdgeThresholds) -> SuggestedFunction:
     loss = float(np.log2(max(1 - fit.r2, 0.0) + thresholds.r2_resolution))
     weight = thresholds.complexity_weight
     total = (1 - weight) * loss + weight * fit.complexity
-    constants = {"a": fit.a, "b": fit.b, "c": fit.c, "d": fit.d}
-    return {
-        "function": fit.function,
-        "r2": fit.r2,
-        "loss": loss,
-        "complexity": fit.complexity,
-        "total": total,
-    } | constants
+    return SuggestedFunction(fit.function, fit.r2, loss, fit.complexity, total, fit.a, fit.b, fit.c, fit.d)
 
 
-def _list_nodes(network: KAN, inputs: Sequence[str], outputs: Sequence[str]) -> list[list[dict[str, str]]]:
+def _list_nodes(network: KAN, inputs: Sequence[str], outputs: Sequence[str]) -> list[list[Node]]:
     """Names of all nodes, and the operation of every node except the inputs."""
-    nodes = [[{"name": name} for name in inputs]]
+    nodes = [[Node(name) for name in inputs]]
     for depth, layer in enumerate(network.stack, start=1):
         hidden = [f"h{depth},{node + 1}" for node in range(layer.out_dim)]
         names = outputs if depth == len(network.stack) else hidden
         sums = layer.out_dim - layer.products
         operations = ["sum"] * sums + ["product"] * layer.products
-        nodes.append(
-            [{"name": name, "operation": does} for name, does in zip(names, operations, strict=True)]
-        )
+        nodes.append([Node(name, does) for name, does in zip(names, operations, strict=True)])
     return nodes

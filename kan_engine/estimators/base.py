@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from html import escape
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
@@ -234,7 +235,7 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
                     predictor.encoding,
                     self._rows.x,
                     predictor.output_names,
-                ),
+                ).to_dict(),
                 theme=THEMES[theme],
             )
         )
@@ -256,15 +257,14 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
         if wanted[0].type == "datetime":
             raise InvalidData(f"{feature!r} is a time, whose parts cannot change alone")
         (found,) = compute_partial_dependence(predictor, self._rows, wanted)
-        curves, count = found["curves"], len(found["values"])
+        curves, count = found.curves, len(found.values)
         return self._to_frame(
             {
-                "output": [curve["output"] for curve in curves for _ in range(count)],
-                "value": found["values"] * len(curves),
-                **{
-                    name: [value for curve in curves for value in curve[name] or [None] * count]
-                    for name in ("mean", "low", "high")
-                },
+                "output": [curve.output for curve in curves for _ in range(count)],
+                "value": found.values * len(curves),
+                "mean": [value for curve in curves for value in curve.mean],
+                "low": [value for curve in curves for value in curve.low or repeat(None, count)],
+                "high": [value for curve in curves for value in curve.high or repeat(None, count)],
             }
         )
 

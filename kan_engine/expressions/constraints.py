@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import TypedDict
 
 from kan_engine.expressions.evaluation import Call, Expression, Number, Pow, complexity, walk
 from kan_engine.expressions.library import LIBRARY
@@ -15,6 +15,13 @@ PRINTABLE_FUNCTIONS = tuple(name for name, f in LIBRARY.items() if f.elementary 
 """Functions that occur in printed formulas; all other functions are written in terms of these."""
 
 _POWER_NAMES = {f.exponent: name for name, f in LIBRARY.items() if f.exponent is not None}
+
+
+class ConstraintsDocument(TypedDict):
+    """The constraints as JSON."""
+
+    forbidden: list[str]
+    max_complexity: int | None
 
 
 @dataclass(frozen=True)
@@ -29,12 +36,12 @@ class FormulaConstraints:
     forbidden: frozenset[str] = frozenset()
     max_complexity: int | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ConstraintsDocument:
         """Return the constraints as JSON."""
         return {"forbidden": sorted(self.forbidden), "max_complexity": self.max_complexity}
 
     @staticmethod
-    def from_dict(data: dict[str, Any]) -> FormulaConstraints:
+    def from_dict(data: ConstraintsDocument) -> FormulaConstraints:
         """Restore the constraints from ``to_dict``."""
         return FormulaConstraints(frozenset(data["forbidden"]), data["max_complexity"])
 

@@ -67,6 +67,7 @@ __all__ = [
     "Operand",
     "Parameter",
     "Pow",
+    "TreeJson",
     "Variable",
     "add",
     "apply_function",
@@ -90,6 +91,8 @@ __all__ = [
     "variables",
     "walk",
 ]
+
+TreeJson = dict[str, "str | int | TreeJson | list[TreeJson]"]  # one node; its first key names the kind
 
 
 def evaluate(
@@ -313,13 +316,11 @@ def _is_negative(tree: Expression) -> bool:
     return isinstance(tree, Number) and tree.value < 0
 
 
-def to_json(tree: Expression) -> dict[str, Any]:
+def to_json(tree: Expression) -> TreeJson:
     """Return the tree as JSON, with numbers as strings ("1/3", "0.1"), which no parser rounds."""
     match tree:
         case Number(value):
-            data: dict[str, Any] = {
-                "number": str(value) if isinstance(value, Fraction) else repr(float(value))
-            }
+            data: TreeJson = {"number": str(value) if isinstance(value, Fraction) else repr(float(value))}
         case Constant(name):
             data = {"constant": name}
         case Parameter(index):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -20,16 +21,19 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from kan_engine.data.encoding import Encoding
+from kan_engine.data.labels import Label
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.errors import ArtifactError
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.inference.predictor import Predictor
+from kan_engine.network.header import NetworkHeader
 from kan_engine.network.kan import KAN
 
 BASE_VERSION = 2  # adds decision weights
 SUPPORT_VERSION = 3  # densities only: older programs would not set them to 0 outside their support
 BOUNDS_VERSION = 4  # regressions only: older programs would return values outside the bounds
 READABLE_VERSIONS = (1, 2, 3, 4)
+_VERSIONS_WITH = {"decision_weights": (2, 3, 4), "support": (SUPPORT_VERSION,), "bounds": (BOUNDS_VERSION,)}
 HEADER_LIMIT = 8 * 2**20  # bytes; sufficient for thousands of columns with their categories
 MAX_ATTACHMENTS = 16
 
@@ -53,6 +57,58 @@ _READ_ERRORS = (
 Shapes = dict[str, tuple[str, tuple[int, ...]]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ArtifactHeader:
+    """The JSON header of a saved model. Read from bytes, its values are unchecked, except ``version``.
+
+    Attributes:
+        version: Version of the format.
+        target: Name of the target.
+        classes: Labels of a classifier; None for a regression.
+        decision_weights: Weights of its classes; None also in version 1.
+        transform: Name of the transformation of the target; None for a classifier or a density.
+        encoding: See ``Encoding.to_dict``.
+        network: See ``NetworkHeader.to_dict``.
+        metadata: The JSON object stored with the model.
+        support: Ends of the support of every input of a density, of version 3; null is infinite.
+        bounds: Lower and upper bound of the predictions, of version 4.
+    """
+
+    version: int
+    target: str
+    classes: Sequence[Label] | None
+    decision_weights: Sequence[float] | None = None
+    transform: str | None
+    encoding: dict[str, Any]
+    network: dict[str, Any]
+    metadata: dict[str, Any]
+    support: Sequence[Sequence[float | None]] = ()
+    bounds: Sequence[float] = ()
+
+    def to_json(self) -> str:
+        """The text of the header."""
+        data = {name: getattr(self, name) for name in _field_names(self.version)}
+        return json.dumps(data, sort_keys=True, allow_nan=False, ensure_ascii=False)
+
+    @staticmethod
+    def from_json(text: str) -> ArtifactHeader:
+        """Restore the header; raise KeyError where a part is missing."""
+        data = _parse_object(text)
+        version = data["version"]
+        if version not in READABLE_VERSIONS:
+            known = ", ".join(map(str, READABLE_VERSIONS))
+            raise ArtifactError(
+                f"the model has the format version {version!r}; this program reads the versions {known}"
+            )
+        return ArtifactHeader(**{name: data[name] for name in _field_names(version)})
+
+
+def _field_names(version: int) -> list[str]:
+    """Names of the fields of a version."""
+    names = [field.name for field in fields(ArtifactHeader)]
+    return [name for name in names if version in _VERSIONS_WITH.get(name, READABLE_VERSIONS)]
+
+
 def save(
     predictor: Predictor,
     metadata: dict[str, Any] | None = None,
@@ -68,23 +124,23 @@ def save(
     Raises:
         ArtifactError: The header exceeds ``HEADER_LIMIT``.
     """
-    header = {
-        "version": BASE_VERSION,
-        "target": predictor.target,
-        "classes": predictor.classes,
-        "decision_weights": predictor.decision_weights,
-        "transform": None if predictor.outputs is None else predictor.outputs.transform,
-        "encoding": predictor.encoding.to_dict(),
-        "network": predictor.network.to_header(),
-        "metadata": metadata or {},
-    }
+    header = ArtifactHeader(
+        version=BASE_VERSION,
+        target=predictor.target,
+        classes=predictor.classes,
+        decision_weights=predictor.decision_weights,
+        transform=None if predictor.outputs is None else predictor.outputs.transform,
+        encoding=predictor.encoding.to_dict(),
+        network=predictor.network.to_header().to_dict(),
+        metadata=metadata or {},
+    )
     if predictor.support is not None:
         ends = [[end if math.isfinite(end) else None for end in side] for side in predictor.support]
-        header |= {"version": SUPPORT_VERSION, "support": ends}
+        header = replace(header, version=SUPPORT_VERSION, support=ends)
     elif predictor.outputs is not None and predictor.outputs.bounds is not None:
-        header |= {"version": BOUNDS_VERSION, "bounds": list(predictor.outputs.bounds)}
-    text = json.dumps(header, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    data = save_tensors(_tensors(predictor) | _attachments(attached or {}), {_METADATA_KEY: text})
+        header = replace(header, version=BOUNDS_VERSION, bounds=list(predictor.outputs.bounds))
+    tensors = _tensors(predictor) | _attachments(attached or {})
+    data = save_tensors(tensors, {_METADATA_KEY: header.to_json()})
     if int.from_bytes(data[:8], "little") > HEADER_LIMIT:
         raise ArtifactError(f"the description of the model is over {HEADER_LIMIT} bytes; use fewer columns")
     return data
@@ -98,7 +154,7 @@ def load(data: bytes) -> Predictor:
     """
     try:
         header, shapes = _read_header(data)
-        network = _build_network(header["network"], len(shapes), len(data))
+        network = _build_network(NetworkHeader.from_dict(header.network), len(shapes), len(data))
         _check_tensors(shapes, header, network)
         tensors = _read_tensors(data)
         network.load_state_dict(
@@ -109,8 +165,8 @@ def load(data: bytes) -> Predictor:
         raise _artifact_error(error) from error
 
 
-def read_header(data: bytes) -> dict[str, Any]:
-    """The JSON header of a model; only its version is checked and that it is an object.
+def read_header(data: bytes) -> ArtifactHeader:
+    """The header of a model; of its values only the version is checked.
 
     Raises:
         ArtifactError: The bytes are not a saved model.
@@ -123,7 +179,7 @@ def read_header(data: bytes) -> dict[str, Any]:
 
 def read_metadata(data: bytes) -> dict[str, Any]:
     """The JSON object that was saved with a predictor."""
-    return dict(read_header(data)["metadata"])
+    return read_header(data).metadata
 
 
 def read_attached(data: bytes) -> dict[str, Float[np.ndarray, " _"]]:
@@ -171,7 +227,7 @@ def _attachments(attached: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
     }
 
 
-def _read_header(data: bytes) -> tuple[dict[str, Any], Shapes]:
+def _read_header(data: bytes) -> tuple[ArtifactHeader, Shapes]:
     """Our header, and type and shape of every tensor according to the header of safetensors."""
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > min(HEADER_LIMIT, len(data) - 8):
@@ -179,13 +235,8 @@ def _read_header(data: bytes) -> tuple[dict[str, Any], Shapes]:
             "these bytes are not a saved model: they do not begin with the length of a header"
         )
     outer = _parse_object(data[8 : 8 + length])
-    header = _parse_object(outer.pop("__metadata__")[_METADATA_KEY])
-    if header["version"] not in READABLE_VERSIONS:
-        known = ", ".join(map(str, READABLE_VERSIONS))
-        raise ArtifactError(
-            f"the model has the format version {header['version']!r}; this program reads the versions {known}"
-        )
-    if not isinstance(header["metadata"], dict):
+    header = ArtifactHeader.from_json(outer.pop("__metadata__")[_METADATA_KEY])
+    if not isinstance(header.metadata, dict):
         raise TypeError("its metadata are not a JSON object")
     return header, {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in outer.items()}
 
@@ -201,9 +252,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"its header contains {name}, which is not valid JSON")
 
 
-def _build_network(
-    description: dict[str, Any], tensors: int, size: int, max_preallocated: int = 2**20
-) -> KAN:
+def _build_network(header: NetworkHeader, tensors: int, size: int, max_preallocated: int = 2**20) -> KAN:
     """The described network; large networks are created without memory for their tensors.
 
     In a valid file every node, edge and grid point takes at least one byte, and every layer three tensors. A
@@ -211,7 +260,7 @@ def _build_network(
     weights (8 MB) are allocated at once: on the meta device a network takes ten times as long, and one second
     on first use in a process.
     """
-    width, grid_sizes, order = description["width"], description["grid_sizes"], description["order"]
+    width, grid_sizes, order = header.width, header.grid_sizes, header.order
     numbers = [*width, *grid_sizes]
     if 3 * len(grid_sizes) > tensors or len(width) > tensors:
         raise ValueError(f"it describes {len(grid_sizes)} layers, but has {tensors} tensors")
@@ -223,7 +272,7 @@ def _build_network(
     edges = sum(a * b for a, b in pairwise([*width, width[0]]))  # upper bound: direct edges may be absent
     is_small = edges * (max(grid_sizes) + order + 1) <= max_preallocated
     with torch.device("cpu" if is_small else "meta"):
-        network = KAN.from_header(description)
+        network = KAN.from_header(header)
     for layer in network.all_layers:
         for (i, j), edge in layer.symbolic.items():
             if (
@@ -237,7 +286,7 @@ def _build_network(
     return network
 
 
-def _check_tensors(shapes: Shapes, header: dict[str, Any], network: KAN) -> None:
+def _check_tensors(shapes: Shapes, header: ArtifactHeader, network: KAN) -> None:
     """Check that the tensors in the file are exactly those that the header describes."""
     wide, out = network.config.width[0], network.config.width[-1]
     expected: Shapes = {
@@ -248,7 +297,7 @@ def _check_tensors(shapes: Shapes, header: dict[str, Any], network: KAN) -> None
     expected["residuals"] = ("F64", (shapes["residuals"][1][0],))
     if "inputs.quantiles" in shapes:
         expected["inputs.quantiles"] = ("F64", (wide, shapes["inputs.quantiles"][1][1]))
-    if header["transform"] is not None:
+    if header.transform is not None:
         expected |= {"outputs.mean": ("F64", (out,)), "outputs.std": ("F64", (out,))}
     attached = [
         name for name, (_, shape) in shapes.items() if name.startswith(_ATTACHMENT_PREFIX) and len(shape) == 1
@@ -275,40 +324,40 @@ def _read_tensors(data: bytes) -> dict[str, Tensor]:
     return tensors
 
 
-def _build_predictor(header: dict[str, Any], network: KAN, tensors: dict[str, Tensor]) -> Predictor:
+def _build_predictor(header: ArtifactHeader, network: KAN, tensors: dict[str, Tensor]) -> Predictor:
     arrays = {
         name: tensor.numpy() for name, tensor in tensors.items() if not name.startswith(_NETWORK_PREFIX)
     }
     for layer in network.all_layers:
         if (layer.knots.diff() < 0).any():
             raise ValueError("its knots are decreasing")
-    classes = header["classes"]
+    classes = header.classes
     if classes is not None and not all(_is_label(label) for label in classes):
         raise TypeError("its classes are not valid labels")
-    if not isinstance(header["target"], str):
+    if not isinstance(header.target, str):
         raise TypeError("its target has no name")
-    weights = header["decision_weights"] if header["version"] > 1 else None
+    weights = header.decision_weights
     if weights is not None and not all(type(weight) is float for weight in weights):
         raise TypeError("its decision weights are not numbers")
     outputs = None
-    if header["transform"] is not None:
-        bounds = _parse_bounds(header["bounds"]) if header["version"] == BOUNDS_VERSION else None
-        outputs = TargetScaler(header["transform"], arrays["outputs.mean"], arrays["outputs.std"], bounds)
+    if header.transform is not None:
+        bounds = _parse_bounds(header.bounds) if header.version == BOUNDS_VERSION else None
+        outputs = TargetScaler(header.transform, arrays["outputs.mean"], arrays["outputs.std"], bounds)
     return Predictor(
-        encoding=Encoding.from_dict(header["encoding"]),
+        encoding=Encoding.from_dict(header.encoding),
         inputs=Standardizer(arrays["inputs.center"], arrays["inputs.scale"], arrays.get("inputs.quantiles")),
         network=network,
         outputs=outputs,
         classes=None if classes is None else tuple(classes),
-        target=header["target"],
+        target=header.target,
         residuals=arrays["residuals"],
         formula_residuals=arrays.get(_FORMULA_RESIDUALS),
         decision_weights=None if weights is None else tuple(weights),
-        support=_parse_support(header["support"]) if header["version"] == SUPPORT_VERSION else None,
+        support=_parse_support(header.support) if header.version == SUPPORT_VERSION else None,
     )
 
 
-def _parse_support(sides: list[list[float | None]]) -> tuple[tuple[float, float], ...]:
+def _parse_support(sides: Sequence[Sequence[float | None]]) -> tuple[tuple[float, float], ...]:
     """Support of a density, one range per input; null means unbounded."""
     if any(not (end is None or type(end) is float) for side in sides for end in side):
         raise TypeError("the ends of its support are not numbers")
@@ -317,7 +366,7 @@ def _parse_support(sides: list[list[float | None]]) -> tuple[tuple[float, float]
     )
 
 
-def _parse_bounds(ends: list[float]) -> tuple[float, float]:
+def _parse_bounds(ends: Sequence[float]) -> tuple[float, float]:
     """Lower and upper bound of the predictions."""
     low, high = ends
     if type(low) is not float or type(high) is not float:

@@ -1,6 +1,6 @@
 """Train trials of shapes, penalties and input scales, and compare them on the validation rows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -33,16 +33,12 @@ class Trial:
     quantile: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the trial as JSON."""
-        return {
-            "config": asdict(self.config),
-            "training": self.training.to_dict(),
-            "quantile": self.quantile,
-        }
+        """The trial as JSON, without the thresholds of its training."""
+        return asdict(self) | {"training": self.training.to_dict()}
 
     @staticmethod
-    def from_dict(data: dict[str, Any], thresholds: TrainingThresholds = DEFAULT_TRAINING) -> "Trial":
-        """Restore the trial from ``to_dict``, also from its JSON text, in which tuples are lists."""
+    def from_dict(data: Mapping[str, Any], thresholds: TrainingThresholds = DEFAULT_TRAINING) -> "Trial":
+        """The inverse of ``to_dict``; also accepts its result after JSON serialization."""
         return Trial(
             config=KANConfig(**data["config"] | {"width": tuple(data["config"]["width"])}),
             training=TrainingConfig.from_dict(data["training"], thresholds),

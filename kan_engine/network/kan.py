@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from kan_engine.errors import ArtifactError, InvalidConfig
-from kan_engine.network.layer import KANLayer, SymbolicEdge
+from kan_engine.network.header import NetworkHeader
+from kan_engine.network.layer import KANLayer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,24 +108,24 @@ class KAN(nn.Module):
             inputs.append(layer(inputs[-1]))
         return inputs if self.direct is None else [*inputs, x]
 
-    def to_header(self) -> dict[str, Any]:
-        """Description of the network without its tensors, as a JSON object."""
-        return {
-            "width": list(self.config.width),
-            "order": self.config.order,
-            "direct": self.direct is not None,
-            "groups": self.config.groups,
-            "products": self.config.products,
-            "grid_sizes": [layer.grid_size for layer in self.all_layers],
-            "symbolic": [
-                {"layer": number, "in": i, "out": j, **vars(edge)}
+    def to_header(self) -> NetworkHeader:
+        """Description of the network without its tensors."""
+        return NetworkHeader(
+            width=self.config.width,
+            order=self.config.order,
+            direct=self.direct is not None,
+            groups=self.config.groups,
+            products=self.config.products,
+            grid_sizes=tuple(layer.grid_size for layer in self.all_layers),
+            symbolic={
+                (number, i, j): edge
                 for number, layer in enumerate(self.all_layers)
                 for (i, j), edge in sorted(layer.symbolic.items())
-            ],
-        }
+            },
+        )
 
     @staticmethod
-    def from_header(header: dict[str, Any]) -> "KAN":
+    def from_header(header: NetworkHeader) -> "KAN":
         """A network of the described shape, whose tensors must be loaded afterwards.
 
         Raises:
@@ -133,20 +133,19 @@ class KAN(nn.Module):
         """
         try:
             config = KANConfig(
-                width=tuple(header["width"]),
-                grid_size=header["grid_sizes"][0],
-                order=header["order"],
-                direct=header["direct"],
-                groups=header.get("groups", 1),  # absent from older artifacts
-                products=header.get("products", 0),
+                width=header.width,
+                grid_size=header.grid_sizes[0],
+                order=header.order,
+                direct=header.direct,
+                groups=header.groups,
+                products=header.products,
             )
             network = KAN(config)
-            for layer, grid_size in zip(network.all_layers, header["grid_sizes"], strict=True):
+            for layer, grid_size in zip(network.all_layers, header.grid_sizes, strict=True):
                 resize_grid_(layer, grid_size)
-            for entry in header["symbolic"]:
-                edge = SymbolicEdge(entry["function"], *(float(entry[key]) for key in "abcd"))
-                network.all_layers[entry["layer"]].symbolic[entry["in"], entry["out"]] = edge
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+            for (number, i, j), edge in header.symbolic.items():
+                network.all_layers[number].symbolic[i, j] = edge
+        except (TypeError, ValueError, IndexError) as error:
             raise ArtifactError(f"the header does not describe a network: {error}") from error
         return network
 

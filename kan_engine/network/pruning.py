@@ -1,15 +1,17 @@
 """Scores of edges and nodes, and pruning by these scores (eq. 2.17 and 2.21 of the KAN paper)."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.cost import FEATURE_BYTES
+from kan_engine.network.header import EdgePlace
 from kan_engine.network.kan import KAN, copy_network
-from kan_engine.network.layer import KANLayer
+from kan_engine.network.layer import KANLayer, SymbolicEdge
 
 
 @torch.no_grad()
@@ -132,15 +134,16 @@ def remove_dead_nodes(network: KAN) -> KAN:
         alive = torch.nonzero(below.mask.any(0) | above.mask.any(1))[:, 0]
         kept.append(alive if len(alive) else torch.zeros(1, dtype=torch.long))
     kept.append(torch.arange(network.config.width[-1]))
-    header["width"] = [len(nodes) for nodes in kept]
-    if network.config.products:
-        header["products"] = int((kept[1] >= network.config.width[1] - network.config.products).sum())
-    if header["width"] != list(network.config.width):
-        header["groups"] = 1  # groups may differ in size now; the masks still separate them
+    width, products = tuple(len(nodes) for nodes in kept), header.products
+    if products:
+        products = int((kept[1] >= network.config.width[1] - products).sum())
+    # groups may differ in size if nodes were removed; the masks still separate them
+    groups = header.groups if width == header.width else 1
     places = [{int(old): new for new, old in enumerate(nodes)} for nodes in kept]
-    moved = (_relocate_edge(entry, places) for entry in header["symbolic"])
-    header["symbolic"] = [entry for entry in moved if entry is not None]
-    smaller = KAN.from_header(header).to(layers[0].weight)
+    symbolic = _relocate_edges(header.symbolic, places)
+    smaller = KAN.from_header(
+        replace(header, width=width, products=products, groups=groups, symbolic=symbolic)
+    ).to(layers[0].weight)
     for old, new, nodes_in, nodes_out in zip(layers, smaller.stack, kept, kept[1:], strict=False):
         new.knots.copy_(old.knots[nodes_in])
         new.mask.copy_(old.mask[nodes_in][:, nodes_out])
@@ -150,10 +153,14 @@ def remove_dead_nodes(network: KAN) -> KAN:
     return smaller
 
 
-def _relocate_edge(entry: dict[str, Any], places: list[dict[int, int]]) -> dict[str, Any] | None:
-    """A symbolic edge with the new indices of its nodes; None if one of them was removed."""
-    number = entry["layer"]
-    if number == len(places) - 1:  # a direct edge: inputs and outputs keep their indices
-        return entry
-    source, target = places[number].get(entry["in"]), places[number + 1].get(entry["out"])
-    return None if source is None or target is None else entry | {"in": source, "out": target}
+def _relocate_edges(
+    symbolic: Mapping[EdgePlace, SymbolicEdge], places: list[dict[int, int]]
+) -> dict[EdgePlace, SymbolicEdge]:
+    """The fixed activations at the new indices of their nodes, without those whose nodes were removed."""
+    moved = {}
+    for (number, i, j), edge in symbolic.items():
+        if number == len(places) - 1:  # a direct edge: inputs and outputs keep their indices
+            moved[number, i, j] = edge
+        elif i in places[number] and j in places[number + 1]:
+            moved[number, places[number][i], places[number + 1][j]] = edge
+    return moved

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import asdict, astuple
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -17,7 +17,40 @@ from kan_engine.structure.thresholds import DEFAULT_STRUCTURE, StructureThreshol
 from kan_engine.training.loop import TrainingStep
 
 
-def structure_to_json(fit: FittedStructure) -> dict[str, Any]:
+class EncodedTensor(TypedDict):
+    """A tensor as JSON: its shape, and its float64 values in base64."""
+
+    shape: list[int]
+    data: str
+
+
+class StoredScaler(TypedDict):
+    """A ``TargetScaler`` as JSON."""
+
+    transform: str
+    mean: EncodedTensor
+    std: EncodedTensor
+
+
+class StoredStructure(TypedDict):
+    """A ``FittedStructure`` as JSON, without its training rows."""
+
+    shape: dict[str, Any]
+    grid: int
+    nodes: list[dict[str, Any]]
+    inner: list[EncodedTensor]
+    outer: list[EncodedTensor]
+    ends: EncodedTensor
+    direct: EncodedTensor
+    constant: EncodedTensor
+    held: EncodedTensor
+    scaler: StoredScaler
+    errors: EncodedTensor
+    history: EncodedTensor
+    dropped: list[tuple[int, list[float]]]
+
+
+def structure_to_json(fit: FittedStructure) -> StoredStructure:
     """Serialize a fitted structure without its training rows."""
     bundle = fit.bundle
     return {
@@ -37,12 +70,12 @@ def structure_to_json(fit: FittedStructure) -> dict[str, Any]:
         },
         "errors": _encode_tensor(torch.tensor(fit.errors, dtype=torch.float64)),
         "history": _encode_tensor(_history_tensor(fit.history)),
-        "dropped": [[i, list(errors)] for i, errors in fit.dropped.items()],
+        "dropped": [(i, list(errors)) for i, errors in fit.dropped.items()],
     }
 
 
 def structure_from_json(
-    data: dict[str, Any],
+    data: StoredStructure,
     training: StructureRows,
     thresholds: StructureThresholds = DEFAULT_STRUCTURE,
 ) -> FittedStructure:
@@ -88,12 +121,12 @@ def _build_nodes(data: list[dict[str, Any]]) -> tuple[Node, ...]:
     return tuple(Node(**node) for node in data)
 
 
-def _encode_tensor(values: Tensor) -> dict[str, Any]:
+def _encode_tensor(values: Tensor) -> EncodedTensor:
     """Encode float64 values in base64: compact and exact, also for NaN and infinity, which JSON lacks."""
     array = values.numpy().astype("<f8")
     return {"shape": list(array.shape), "data": base64.b64encode(array.tobytes()).decode()}
 
 
-def _decode_tensor(data: dict[str, Any]) -> Tensor:
+def _decode_tensor(data: EncodedTensor) -> Tensor:
     array = np.frombuffer(base64.b64decode(data["data"]), dtype="<f8")
     return torch.from_numpy(array.astype(float).reshape(data["shape"]))

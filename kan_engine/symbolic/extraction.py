@@ -6,9 +6,9 @@ Combinations from a beam search are refitted jointly on the data; the error of a
 rounding error.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from kan_engine.expressions.evaluation import (
     Expression,
     Parameter,
     Pow,
+    TreeJson,
     add,
     apply_function,
     complexity,
@@ -41,6 +42,14 @@ from kan_engine.symbolic.edge_candidates import Choice, ExtractionContext
 from kan_engine.symbolic.network_candidates import NetworkPart, find_short_combinations, iterate_part_variants
 from kan_engine.symbolic.node_candidates import renumber_parameters, select_best_combinations
 from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
+
+
+class StoredFormula(TypedDict):
+    """A ``Formula`` as JSON."""
+
+    tree: TreeJson
+    error: float | None
+    bits: float | None
 
 
 @dataclass(frozen=True)
@@ -88,15 +97,13 @@ class Formula:
         tree = finalize_formula(form, fit, validation, forbidden, thresholds=thresholds)
         return Formula.measure(tree, fit, validation, thresholds=thresholds)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> StoredFormula:
         """The formula as JSON; an error or length that is not finite is null."""
-        numbers = {"error": self.error, "bits": self.bits}
-        return {"tree": to_json(self.tree)} | {
-            name: value if np.isfinite(value) else None for name, value in numbers.items()
-        }
+        error, bits = (value if np.isfinite(value) else None for value in (self.error, self.bits))
+        return {"tree": to_json(self.tree), "error": error, "bits": bits}
 
     @staticmethod
-    def from_dict(data: dict[str, Any]) -> "Formula":
+    def from_dict(data: Mapping[str, Any]) -> "Formula":
         """The inverse of ``to_dict``; null becomes infinity, also where an older version stored no bits."""
         error, bits = (np.inf if data.get(name) is None else data[name] for name in ("error", "bits"))
         return Formula(from_json(data["tree"]), error, bits)

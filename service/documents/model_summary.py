@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from kan_engine import to_latex, to_text, variables
@@ -109,7 +109,7 @@ def describe_formula(tree: Expression, names: Mapping[str, str], encoding: Encod
         expression=to_text(tree, names),
         latex=to_latex(tree, names),
         symbols=symbols | {names[name]: column.meaning for name, column in derived.items()},
-        derived={name: column.definition for name, column in derived.items() if column.definition},
+        derived={name: asdict(column.definition) for name, column in derived.items() if column.definition},
         fills=_collect_fill_values(used, encoding),
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 import psycopg
 import pytest
 
+from kan_engine.data.column_definitions import IsCategory, IsMissing, IsOtherCategory
 from kan_engine.expressions.evaluation import Expression, Variable, call, evaluate
 from kan_engine.expressions.printing.derived_variables import VariableDefinitions, sql_names
 from kan_engine.expressions.printing.infix import to_text
@@ -62,10 +63,10 @@ def test_what_is_no_column_is_computed_from_one(
 ) -> None:
     derivation = VariableDefinitions(
         derived={
-            "color is red": {"column": "color", "equals": "red"},
-            "color is tricky": {"column": "color", "equals": TRICKY},
-            "color is other": {"column": "color", "other_than": ["red", TRICKY]},
-            "color is missing": {"column": "color", "missing": True},
+            "color is red": IsCategory("color", "red"),
+            "color is tricky": IsCategory("color", TRICKY),
+            "color is other": IsOtherCategory("color", ("red", TRICKY)),
+            "color is missing": IsMissing("color"),
         },
         fills={"mass": 0.37, "flag": 0.0},
         booleans=["flag"],

@@ -79,7 +79,7 @@ def run_density(
         figures = make_density_figures(predictor, rows, law, thresholds.density_figures)
         picture = describe_edges(
             predictor.network, found.inputs, rows.encoding, rows.training, [request.goal], watch.should_stop
-        )
+        ).to_dict()
     with watch.stage("baselines", 0.95, "fitting the kernel estimate"):
         kernel = thresholds.baselines.kernel
         baselines = fit_kernel_baseline(rows, request.seed, kernel) if request.baselines else {}

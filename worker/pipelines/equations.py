@@ -141,7 +141,7 @@ def solve_equations(
     rows = np.stack(list(points.values()), 1)
     edges = describe_edges(
         predictor.network, predictor.inputs, predictor.encoding, rows, request.unknowns, attempt.should_stop
-    )
+    ).to_dict()
     record = replace(
         _make_record(request, solution, predictor, served),
         members=_make_members(predictor, symbolic, rows),

@@ -117,7 +117,7 @@ def run_pipeline(
             data.training.x,
             data.output_names,
             watch.should_stop,
-        )
+        ).to_dict()
     with watch.stage("figures", 0.94, "drawing what the model has learnt"):
         figures = compute_figures(model.answering, data, picture, watch.should_stop, thresholds.figures)
     with watch.stage("baselines", 0.95, "fitting the baselines"):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kan_engine import Feature, Predictor
-from kan_engine.assessment.partial_dependence import compute_partial_dependence
+from kan_engine.assessment.partial_dependence import PartialDependence, compute_partial_dependence
 from worker.data.preparation import PreparedData
 from worker.evaluation.diagnostics import Diagnostics, compute_diagnostics
 from worker.evaluation.permutation_importance import PermutationImportance, compute_importance
@@ -38,7 +38,7 @@ class ModelFigures:
 
     measured_on: str
     diagnostics: Diagnostics = field(metadata=INLINED)
-    effects: Sequence[Mapping[str, Any]] = ()
+    effects: Sequence[PartialDependence] = ()
     importance: PermutationImportance | None = None
     density: DensityFigure | None = field(default=None, metadata=OMIT_NONE)
     solution: SolutionFigure | None = field(default=None, metadata=OMIT_NONE)

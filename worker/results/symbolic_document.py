@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import Any
 
 from kan_engine import Encoding, Expression, safe_names, to_text
-from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.assessment.formula_report import Constant, FormulaReport, OutputFormulas, RatedFormula
 from kan_engine.density.maximum_likelihood import Parameter
 from service.documents.model_summary import FormulaSummary, describe_formula
@@ -32,7 +32,7 @@ class SymbolicDocument:
 
     exact: bool
     verdict: str
-    evidence: EvidenceDocument | None = field(default=None, metadata=OMIT_NONE)
+    evidence: Mapping[str, Any] | None = field(default=None, metadata=OMIT_NONE)
     outputs: Sequence[OutputDocument]
     serves_within: tuple[float | None, float | None] | None = field(default=None, metadata=OMIT_NONE)
     measured_on: str
@@ -48,14 +48,6 @@ class SymbolicDocument:
     def is_serving(self) -> bool:
         """Whether the formulas answer by default."""
         return self.verdict == "exact" or self.serves_within is not None
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvidenceDocument:
-    """The evidence for a formula, and the reasons against it."""
-
-    evidence: FormulaEvidence = field(metadata=INLINED)
-    reasons: Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +132,7 @@ def make_symbolic_document(report: FormulaReport, encoding: Encoding) -> Symboli
     return SymbolicDocument(
         exact=report.is_exact,
         verdict=report.verdict,
-        evidence=None if evidence is None else EvidenceDocument(evidence=evidence, reasons=evidence.reasons),
+        evidence=evidence and evidence.to_dict() | {"reasons": evidence.reasons},
         outputs=[_make_output(output, names, encoding) for output in report.outputs],
         serves_within=None if report.serves_within is None else finite_ends(report.serves_within),
         measured_on=report.measured_on,

@@ -11,6 +11,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kan_engine.data.column_definitions import (
+    ColumnDefinition,
+    IsCategory,
+    IsMissing,
+    IsOtherCategory,
+    TimePart,
+)
 from kan_engine.data.datetime_parts import describe_part
 from kan_engine.data.encoding import Encoding
 from kan_engine.errors import NotExportable
@@ -24,13 +31,12 @@ class VariableDefinitions:
     """How the variables of a formula follow from the client's columns; all others are the columns themselves.
 
     Args:
-        derived: By variable: its ``column``, and ``equals``, ``other_than`` or ``missing``; or the ``part``
-            of a time, and ``wave``, the function ("sin" or "cos") of a cycle.
+        derived: The definitions by variable.
         fills: The replacement of a missing value, by column.
         booleans: Columns of true and false.
     """
 
-    derived: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    derived: Mapping[str, ColumnDefinition] = field(default_factory=dict)
     fills: Mapping[str, float] = field(default_factory=dict)
     booleans: Collection[str] = ()
 
@@ -54,32 +60,35 @@ def sql_names(columns: Iterable[str], derivation: VariableDefinitions) -> Names:
 
 
 def _sql_expression(variable: str, derivation: VariableDefinitions) -> str:
-    definition, fill = derivation.derived.get(variable), derivation.fills.get(variable)
-    column = quote_column(definition["column"] if definition else variable)
-    if definition:
-        _reject_time_part(definition, "SQL")
-        return f"CASE WHEN {_sql_condition(column, definition)} THEN 1.0 ELSE 0.0 END"
+    if definition := derivation.derived.get(variable):
+        return f"CASE WHEN {_sql_condition(definition)} THEN 1.0 ELSE 0.0 END"
+    column, fill = quote_column(variable), derivation.fills.get(variable)
     if variable in derivation.booleans:
         missing = "" if fill is None else f"WHEN {column} IS NULL THEN {float(fill)!r} "
         return f"CASE {missing}WHEN {column} THEN 1.0 ELSE 0.0 END"
     return column if fill is None else f"COALESCE({column}, {float(fill)!r})"
 
 
-def _reject_time_part(definition: Mapping[str, Any], language: str) -> None:
-    if "part" in definition:
-        raise NotExportable(
-            f"the formula contains the {definition['part']} of {quote_value(definition['column'])}, and "
-            f"{language} "
-            "has no portable function for the parts of times; export it as python, numpy, c or javascript"
-        )
+def _sql_condition(definition: ColumnDefinition) -> str:
+    column = quote_column(definition.column)
+    match definition:
+        case IsCategory():
+            return f"{column} = {_quote_sql_text(definition.equals)}"
+        case IsOtherCategory(other_than=others) if others:
+            return f"{column} NOT IN ({', '.join(map(_quote_sql_text, others))})"
+        case IsOtherCategory():
+            return f"{column} IS NOT NULL"
+        case IsMissing():
+            return f"{column} IS NULL"
+        case TimePart():
+            raise _time_part_error(definition, "SQL")
 
 
-def _sql_condition(column: str, definition: Mapping[str, Any]) -> str:
-    if "equals" in definition:
-        return f"{column} = {_quote_sql_text(definition['equals'])}"
-    if definition.get("other_than"):
-        return f"{column} NOT IN ({', '.join(map(_quote_sql_text, definition['other_than']))})"
-    return f"{column} IS NULL" if definition.get("missing") else f"{column} IS NOT NULL"
+def _time_part_error(definition: TimePart, language: str) -> NotExportable:
+    return NotExportable(
+        f"the formula contains the {definition.part} of {quote_value(definition.column)}, and {language} "
+        "has no portable function for the parts of times; export it as python, numpy, c or javascript"
+    )
 
 
 def _quote_sql_text(value: Any) -> str:
@@ -92,21 +101,25 @@ def table_names(columns: Iterable[str], derivation: VariableDefinitions) -> Name
 
 
 def _cell_expression(variable: str, derivation: VariableDefinitions) -> str:
-    definition, fill = derivation.derived.get(variable), derivation.fills.get(variable)
-    cell = table_column(definition["column"] if definition else variable)
-    if definition:
-        _reject_time_part(definition, "a spreadsheet")
-        return f"IF({_cell_condition(cell, definition)},1,0)"
+    if definition := derivation.derived.get(variable):
+        return f"IF({_cell_condition(definition)},1,0)"
+    cell, fill = table_column(variable), derivation.fills.get(variable)
     return cell if fill is None else f"IF(ISBLANK({cell}),{float(fill)!r},{cell})"
 
 
-def _cell_condition(cell: str, definition: Mapping[str, Any]) -> str:
+def _cell_condition(definition: ColumnDefinition) -> str:
     """Compare by ``EXACT``: to ``=``, "Red" equals "red" and the number 1 differs from the category "1"."""
-    if "equals" in definition:
-        return f"EXACT({cell},{_quote_cell_text(definition['equals'])})"
-    others = [f"NOT(EXACT({cell},{_quote_cell_text(value)}))" for value in definition.get("other_than", ())]
-    blank = f"ISBLANK({cell})"
-    return blank if definition.get("missing") else f"AND({','.join([f'NOT({blank})', *others])})"
+    cell = table_column(definition.column)
+    match definition:
+        case IsCategory():
+            return f"EXACT({cell},{_quote_cell_text(definition.equals)})"
+        case IsOtherCategory():
+            others = [f"NOT(EXACT({cell},{_quote_cell_text(value)}))" for value in definition.other_than]
+            return f"AND({','.join([f'NOT(ISBLANK({cell}))', *others])})"
+        case IsMissing():
+            return f"ISBLANK({cell})"
+        case TimePart():
+            raise _time_part_error(definition, "a spreadsheet")
 
 
 def _quote_cell_text(value: Any) -> str:
@@ -127,22 +140,23 @@ def describe_variables(columns: Iterable[str], derivation: VariableDefinitions) 
 
 def _describe_variable(variable: str, derivation: VariableDefinitions) -> str:
     if definition := derivation.derived.get(variable):
-        if "part" in definition:
-            return describe_part(
-                quote_value(definition["column"]), (definition["part"], definition["wave"] or "")
-            )
-        return f"1 where {quote_value(definition['column'])} {_describe_condition(definition)}, else 0"
+        column = quote_value(definition.column)
+        if isinstance(definition, TimePart):
+            return describe_part(column, (definition.part, definition.wave or ""))
+        return f"1 where {column} {_describe_condition(definition)}, else 0"
     if variable in derivation.fills:
         return f"{quote_value(variable)}, and {float(derivation.fills[variable])!r} where it is missing"
     return ""
 
 
-def _describe_condition(definition: Mapping[str, Any]) -> str:
-    if "equals" in definition:
-        return f"is {quote_value(definition['equals'])}"
-    if "other_than" in definition:
-        return "is none of " + ", ".join(map(quote_value, definition["other_than"]))
-    return "is missing"
+def _describe_condition(definition: IsCategory | IsOtherCategory | IsMissing) -> str:
+    match definition:
+        case IsCategory():
+            return f"is {quote_value(definition.equals)}"
+        case IsOtherCategory():
+            return "is none of " + ", ".join(map(quote_value, definition.other_than))
+        case IsMissing():
+            return "is missing"
 
 
 def quote_value(value: Any, max_characters: int = 60) -> str:

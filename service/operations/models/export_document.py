@@ -151,8 +151,8 @@ def build_edges(
     network, encoding = predictor.network, predictor.encoding
     if told is None:
         rows = encoding.transform(probe_columns(encoding))
-        return describe_edges(network, predictor.inputs, encoding, rows, outputs, lambda: True)
-    return describe_nodes(network, encoding, outputs) | {
+        return describe_edges(network, predictor.inputs, encoding, rows, outputs, lambda: True).to_dict()
+    return describe_nodes(network, encoding, outputs).to_dict() | {
         "edges": list(_match_edges(predictor, told, attached))
     }
 

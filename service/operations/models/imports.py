@@ -54,9 +54,9 @@ def import_model(
     use_one_torch_thread()
     predictor = kan_engine.load(data)
     header = kan_engine.read_header(data)
-    _refuse_strange_json(header)
+    _refuse_strange_json(vars(header))
     _refuse_strange_names(predictor)
-    told = _read_description(header["metadata"], predictor)
+    told = _read_description(header.metadata, predictor)
     sha256, label = hashlib.sha256(data).hexdigest(), _make_label(filename)
     model = _build_model(predictor, told, kan_engine.read_attached(data))
     source = {"sha256": sha256, "filename": label}

@@ -1,6 +1,7 @@
 """Verdicts rest on evidence: what speaks against a formula keeps it from being called consistent."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def test_the_law_behind_noise_is_consistent_and_its_noise_is_known(of_the_law: F
     assert of_the_law.noise == pytest.approx(0.3, rel=0.15)
     assert of_the_law.power is not None
     assert of_the_law.power >= 0.8
-    assert FormulaEvidence.from_dict(of_the_law.to_dict()) == of_the_law
+    assert FormulaEvidence.from_dict(asdict(of_the_law)) == of_the_law
 
 
 def test_a_line_through_a_sine_is_not_consistent() -> None:

@@ -34,7 +34,7 @@ def portrait(
     outputs: tuple[str, ...] = ("y",),
     thresholds: EdgeThresholds = NO_SUGGESTIONS,
 ) -> dict[str, Any]:
-    return describe_edges(network, inputs, ENCODING, X, outputs, thresholds=thresholds)
+    return describe_edges(network, inputs, ENCODING, X, outputs, thresholds=thresholds).to_dict()
 
 
 def edge_of(picture: dict[str, Any], layer: int, i: int, j: int) -> dict[str, Any]:
@@ -137,8 +137,8 @@ def test_a_total_weighs_fit_against_complexity_as_pykan_does(suggested: list[dic
 
 
 def test_a_picture_that_is_told_to_stop_has_curves_but_no_suggestions() -> None:
-    edges = describe_edges(random_network((2, 1)), INPUTS, ENCODING, X, ["y"], lambda: True)["edges"]
-    assert [(len(edge["y"]), edge["suggestions"]) for edge in edges] == [
+    edges = describe_edges(random_network((2, 1)), INPUTS, ENCODING, X, ["y"], lambda: True).edges
+    assert [(len(edge.y), edge.suggestions) for edge in edges] == [
         (DEFAULT_EDGES.curve_points, []),
         (DEFAULT_EDGES.curve_points, []),
     ]
@@ -159,7 +159,8 @@ def test_a_straight_edge_is_suggested_to_be_a_line() -> None:
 def test_a_column_that_does_not_vary_in_the_rows_shown_has_a_flat_curve() -> None:
     rows = np.column_stack([X[:, 0], np.full(len(X), -2.0)])
     network = random_network((2, 1))
-    picture = describe_edges(network, INPUTS, ENCODING, rows, ["y"], thresholds=NO_SUGGESTIONS)
+    described = describe_edges(network, INPUTS, ENCODING, rows, ["y"], thresholds=NO_SUGGESTIONS)
+    picture = described.to_dict()
     curve = edge_of(picture, 0, 1, 0)
     assert set(curve["x"]) == {-2.0}
     assert len(set(curve["y"])) == 1

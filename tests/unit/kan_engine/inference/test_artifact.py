@@ -315,6 +315,7 @@ EDGE = {"layer": 0, "in": 0, "out": 0, "function": "sin", "a": 1, "b": 0, "c": 1
         (("network", "order"), 10**9),
         (("network", "order"), 3.0),
         (("network", "direct"), True),
+        (("network", "groups"), None),
         (("network", "symbolic"), [EDGE | {"function": "__import__"}]),
         (("network", "symbolic"), [EDGE | {"function": ["sin"]}]),
         (("network", "symbolic"), [EDGE | {"in": 99}]),

@@ -6,6 +6,7 @@ import sqlite3
 import numpy as np
 import pytest
 
+from kan_engine.data.column_definitions import IsCategory, IsMissing, IsOtherCategory, TimePart
 from kan_engine.errors import NotExportable
 from kan_engine.expressions.evaluation import Variable
 from kan_engine.expressions.printing.derived_variables import (
@@ -20,10 +21,10 @@ from tests.support import languages
 BROWN = "o'br\"own"
 DERIVATION = VariableDefinitions(
     derived={
-        "color is red": {"column": "color", "equals": "red"},
-        "color is other": {"column": "color", "other_than": ["red", BROWN]},
-        "color is missing": {"column": "color", "missing": True},
-        "mass is missing": {"column": "mass", "missing": True},
+        "color is red": IsCategory("color", "red"),
+        "color is other": IsOtherCategory("color", ("red", BROWN)),
+        "color is missing": IsMissing("color"),
+        "mass is missing": IsMissing("mass"),
     },
     fills={"mass": 0.37, "b": 1.0},
     booleans=["a", "b"],
@@ -98,7 +99,7 @@ def test_a_spreadsheet_computes_each_variable_from_its_columns(name, text):
 
 @pytest.mark.parametrize("evil", ["'; DROP TABLE t; --", '"; DROP TABLE t; --', "\\' OR 1=1 --", '"")+1'])
 def test_a_category_cannot_leave_its_quotes(evil):
-    derivation = VariableDefinitions(derived={"v": {"column": evil, "equals": evil}})
+    derivation = VariableDefinitions(derived={"v": IsCategory(evil, evil)})
     connection = sqlite3.connect(":memory:")
     connection.execute(f"CREATE TABLE t ({quote_column(evil)} TEXT)")
     connection.executemany("INSERT INTO t VALUES (?)", [(evil,), ("other",)])
@@ -109,7 +110,7 @@ def test_a_category_cannot_leave_its_quotes(evil):
 @pytest.mark.parametrize("length", [0, 255, 256, 600])
 def test_a_category_may_be_longer_than_a_text_of_a_spreadsheet_s_formula(length):
     category = '"' * length
-    derivation = VariableDefinitions(derived={"v": {"column": "color", "equals": category}})
+    derivation = VariableDefinitions(derived={"v": IsCategory("color", category)})
     longest = max(map(len, re.findall('"((?:""|[^"])*)"', excel("v", derivation))))
     assert longest <= 2 * 255
     columns = {"color": np.array([category, "other"], dtype=object)}
@@ -127,7 +128,7 @@ def test_what_to_pass_is_told_for_variables_that_are_no_columns():
     }
 
 
-TIME = VariableDefinitions(derived={"sin of month of day": {"column": "day", "part": "month", "wave": "sin"}})
+TIME = VariableDefinitions(derived={"sin of month of day": TimePart("day", "month", "sin")})
 
 
 @pytest.mark.parametrize("write", [sql_names, table_names])

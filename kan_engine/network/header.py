@@ -1,0 +1,59 @@
+"""NetworkHeader: the description of a network without its tensors, as artifacts store it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kan_engine.network.layer import SymbolicEdge
+
+EdgePlace = tuple[int, int, int]  # number of the layer in ``all_layers``, input node, output node
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkHeader:
+    """Shape and fixed activations of a network.
+
+    Attributes:
+        width: Nodes per layer.
+        order: Spline order k.
+        direct: Whether there are direct edges from inputs to outputs.
+        groups: Number of parallel networks; 1 in artifacts from before there were groups.
+        products: Number of multiplication nodes.
+        grid_sizes: Grid intervals of every layer of ``all_layers``.
+        symbolic: The fixed activations.
+    """
+
+    width: tuple[int, ...]
+    order: int
+    direct: bool
+    groups: int = 1
+    products: int = 0
+    grid_sizes: tuple[int, ...]
+    symbolic: Mapping[EdgePlace, SymbolicEdge]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The header as JSON."""
+        return vars(self) | {
+            "symbolic": [
+                {"layer": layer, "in": i, "out": j, **vars(edge)}
+                for (layer, i, j), edge in self.symbolic.items()
+            ]
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> "NetworkHeader":
+        """The inverse of ``to_dict``; raise KeyError, TypeError or ValueError where a part is missing."""
+        return NetworkHeader(
+            width=tuple(data["width"]),
+            order=data["order"],
+            direct=data["direct"],
+            groups=data.get("groups", 1),
+            products=data.get("products", 0),
+            grid_sizes=tuple(data["grid_sizes"]),
+            symbolic={
+                (entry["layer"], entry["in"], entry["out"]): SymbolicEdge(
+                    entry["function"], *(float(entry[key]) for key in "abcd")
+                )
+                for entry in data["symbolic"]
+            },
+        )
