@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,29 +21,21 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import Label
 from service.schemas.baselines import BaselineName, MlpBaseline, compute_hidden_layers, make_baseline_name
 from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
-from worker.evaluation.mlp import Mlp, MlpRows, fit_mlp
+from worker.evaluation.mlp import Mlp, fit_mlp
 from worker.evaluation.thresholds import DEFAULT_BASELINES, BaselineThresholds
 from worker.results.records import FittedBaseline
 
 ShouldStop = Callable[[], bool]
 
 
-@dataclass(frozen=True)
-class BaselineRows:
-    """Encoded rows [n, d], their targets [n] (numbers or labels), and their weights [n] if there are any."""
-
-    x: np.ndarray
-    y: np.ndarray
-    weight: np.ndarray | None = None
-
-
 def run_baselines(
     baselines: Iterable[BaselineName | MlpBaseline],
-    train: BaselineRows,
-    test: BaselineRows,
+    train: LabelledRows,
+    test: LabelledRows,
     *,
     fit_count: int | None = None,
     matched: int = 0,
@@ -73,11 +65,13 @@ def run_baselines(
     """
     inputs = _StandardScaler.fit(train.x)
     targets = (
-        _StandardScaler.fit(train.y.astype(float))
+        _StandardScaler.fit(train.y)
         if classes is None
-        else _LabelEncoder(classes, class_weights, decision_weights)
+        else _Classes(classes, class_weights, decision_weights)
     )
-    learnt = BaselineRows(inputs.forward(train.x), targets.forward(train.y), train.weight)
+    learnt = replace(train, x=inputs.forward(train.x))
+    if isinstance(targets, _StandardScaler):
+        learnt = replace(learnt, y=targets.forward(train.y))
     found: dict[str, FittedBaseline] = {}
     for baseline in baselines:
         started = time.perf_counter()
@@ -94,7 +88,7 @@ def run_baselines(
             break
         seconds = time.perf_counter() - started
         found[make_baseline_name(baseline)] = FittedBaseline(
-            metrics=_compute_metrics(model, inputs.forward(test.x), test.y, targets),
+            metrics=_compute_metrics(model, replace(test, x=inputs.forward(test.x)), targets),
             seconds=round(seconds, 3),
             parameters=_count_parameters(model),
             hidden=model.hidden if isinstance(model, _MlpEstimator) else None,
@@ -106,17 +100,17 @@ def _output_count(classes: Sequence[Label] | None) -> int:
     return 1 if classes is None or len(classes) == 2 else len(classes)
 
 
-def _fit_linear(rows: BaselineRows, classify: bool) -> Any:
+def _fit_linear(rows: LabelledRows, classify: bool) -> Any:
     """Fit least squares, or a logistic regression with scikit-learn's default penalty."""
     model = LogisticRegression(max_iter=1_000) if classify else LinearRegression()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(rows.x, rows.y, sample_weight=rows.weight)
+        return model.fit(rows.x, rows.classes if classify else rows.y, sample_weight=rows.weights)
 
 
 def _fit_mlp(
     hidden: tuple[int, ...],
-    rows: BaselineRows,
+    rows: LabelledRows,
     fit_count: int | None,
     classes: Sequence[Label] | None,
     seed: int,
@@ -124,14 +118,11 @@ def _fit_mlp(
     thresholds: BaselineThresholds,
 ) -> _MlpEstimator | None:
     """Fit an MLP with these inner layers, stopped early by its validation rows; None if interrupted."""
-    weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
-    order = np.arange(len(rows.y)) if fit_count else np.random.default_rng(seed).permutation(len(rows.y))
+    order = np.arange(len(rows)) if fit_count else np.random.default_rng(seed).permutation(len(rows))
     parted = fit_count or len(order) - max(1, len(order) // thresholds.validation_divisor)
-    fit, judging = (
-        MlpRows(rows.x[part], rows.y[part], weight[part]) for part in (order[:parted], order[parted:])
-    )
-    if not (fit.weight.any() and judging.weight.any()):
-        fit = judging = MlpRows(rows.x, rows.y, weight)
+    fit, judging = rows[order[:parted]], rows[order[parted:]]
+    if not (fit.weights.any() and judging.weights.any()):
+        fit = judging = rows
     count = None if classes is None else len(classes)
     mlp = fit_mlp(
         hidden,
@@ -172,7 +163,7 @@ class _MlpEstimator:
 
 
 def _fit_boosting(
-    rows: BaselineRows, classify: bool, seed: int, should_stop: ShouldStop, thresholds: BaselineThresholds
+    rows: LabelledRows, classify: bool, seed: int, should_stop: ShouldStop, thresholds: BaselineThresholds
 ) -> Any:
     """Fit histogram gradient boosting in steps of a few rounds, since scikit-learn cannot be interrupted.
 
@@ -180,29 +171,29 @@ def _fit_boosting(
     """
     kind = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
     model = kind(max_iter=thresholds.boosting_step, warm_start=True, random_state=seed)
+    y = rows.classes if classify else rows.y
     while True:
         if should_stop():
             return None
         with threadpool_limits(1 if rows.x.size < thresholds.max_single_thread_values else None):
-            model.fit(rows.x, rows.y, sample_weight=rows.weight)
+            model.fit(rows.x, y, sample_weight=rows.weights)
         if model.n_iter_ < model.max_iter or model.max_iter >= thresholds.boosting_rounds:
             return model
         model.max_iter += thresholds.boosting_step
 
 
-def _compute_metrics(
-    model: Any, x: np.ndarray, y: np.ndarray, targets: _StandardScaler | _LabelEncoder
-) -> Metrics:
+def _compute_metrics(model: Any, rows: LabelledRows, targets: _StandardScaler | _Classes) -> Metrics:
     if isinstance(targets, _StandardScaler):
-        predicted = targets.inverse(model.predict(x)) if len(x) else np.empty(0)
-        return regression_metrics(y, predicted)
-    probabilities = np.zeros((len(x), len(targets.classes)))
-    if len(x):
-        probabilities[:, model.classes_] = model.predict_proba(x)
-        if targets.class_weights is not None:
-            probabilities /= targets.class_weights
+        predicted = targets.inverse(model.predict(rows.x)) if len(rows) else np.empty(0)
+        return regression_metrics(rows.y, predicted)
+    probabilities = np.zeros((len(rows), len(targets.labels)))
+    if len(rows):
+        probabilities[:, model.classes_] = model.predict_proba(rows.x)
+        if targets.weights is not None:
+            probabilities /= targets.weights
             probabilities /= probabilities.sum(1, keepdims=True)
-    return classification_metrics(y, probabilities, targets.classes, targets.decision_weights)
+    true = np.array(list(targets.labels), dtype=object)[rows.classes]
+    return classification_metrics(true, probabilities, targets.labels, targets.decision_weights)
 
 
 def _count_parameters(model: Any) -> int:
@@ -236,13 +227,9 @@ class _StandardScaler:
 
 
 @dataclass(frozen=True)
-class _LabelEncoder:
-    """Encodes labels as class indices, and holds the weights that turn probabilities back into labels."""
+class _Classes:
+    """The labels of classes, and the weights that turn probabilities back into labels."""
 
-    classes: Sequence[Label]
-    class_weights: np.ndarray | None
+    labels: Sequence[Label]
+    weights: np.ndarray | None
     decision_weights: Sequence[float] | None
-
-    def forward(self, labels: np.ndarray) -> np.ndarray:
-        places = {label: place for place, label in enumerate(self.classes)}
-        return np.array([places[label] for label in labels.tolist()])

@@ -8,7 +8,7 @@ is not suitable: it stops at 1e-4 of its loss and cannot be interrupted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,31 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from kan_engine import LBFGS
+from kan_engine.data.labelled_rows import LabelledRows
 from service.schemas.baselines import count_parameters
 from worker.evaluation.thresholds import DEFAULT_MLP, MlpThresholds
 
 ShouldStop = Callable[[], bool]
 Loss = Callable[[Tensor, Tensor], Tensor]  # of outputs [n, outputs] and targets [n], for every row
-
-
-@dataclass(frozen=True)
-class MlpRows:
-    """Rows for an MLP: inputs [n, d], targets [n] (numbers or class indices), weights [n]."""
-
-    x: np.ndarray
-    y: np.ndarray
-    weight: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def concatenate(self, others: MlpRows) -> MlpRows:
-        """Return these rows followed by others."""
-        return MlpRows(
-            np.concatenate([self.x, others.x]),
-            np.concatenate([self.y, others.y]),
-            np.concatenate([self.weight, others.weight]),
-        )
 
 
 @dataclass(frozen=True)
@@ -70,8 +51,8 @@ class Mlp:
 
 def fit_mlp(
     hidden: Sequence[int],
-    rows: MlpRows,
-    judging: MlpRows,
+    rows: LabelledRows,
+    judging: LabelledRows,
     *,
     classes: int | None,
     seed: int,
@@ -130,8 +111,8 @@ def _make_network(
 
 def _train_lbfgs(
     network: nn.Sequential,
-    rows: MlpRows,
-    judging: MlpRows,
+    rows: LabelledRows,
+    judging: LabelledRows,
     loss: Loss,
     best: _BestWeights,
     thresholds: MlpThresholds,
@@ -153,12 +134,21 @@ def _train_lbfgs(
     else:
         return
     _set_weights_(network, start)
-    for _ in _run_lbfgs(network, rows.concatenate(judging), loss, liked):
+    for _ in _run_lbfgs(network, _concatenate(rows, judging), loss, liked):
         yield
     best.keep_()
 
 
-def _run_lbfgs(network: nn.Sequential, rows: MlpRows, loss: Loss, count: int) -> Iterator[int]:
+def _concatenate(rows: LabelledRows, others: LabelledRows) -> LabelledRows:
+    return replace(
+        rows,
+        x=np.concatenate([rows.x, others.x]),
+        y=np.concatenate([rows.y, others.y]),
+        weights=np.concatenate([rows.weights, others.weights]),
+    )
+
+
+def _run_lbfgs(network: nn.Sequential, rows: LabelledRows, loss: Loss, count: int) -> Iterator[int]:
     """Take at most ``count`` steps of L-BFGS, fewer if it reaches a minimum."""
     x, y, weight = _to_tensors(rows, torch.float64)
     weight = weight / weight.sum()
@@ -171,8 +161,8 @@ def _run_lbfgs(network: nn.Sequential, rows: MlpRows, loss: Loss, count: int) ->
 
 def _train_adam(
     network: nn.Sequential,
-    rows: MlpRows,
-    judging: MlpRows,
+    rows: LabelledRows,
+    judging: LabelledRows,
     loss: Loss,
     best: _BestWeights,
     generator: torch.Generator,
@@ -245,15 +235,15 @@ def _set_weights_(network: nn.Sequential, weights: Sequence[Tensor]) -> None:
 
 
 @torch.inference_mode()
-def _mean_loss(network: nn.Sequential, rows: MlpRows, loss: Loss, batch_rows: int) -> float:
+def _mean_loss(network: nn.Sequential, rows: LabelledRows, loss: Loss, batch_rows: int) -> float:
     """Return the weighted mean loss over rows."""
     total = 0.0
     dtype = next(network.parameters()).dtype
     for start in range(0, len(rows), batch_rows):
         part = slice(start, start + batch_rows)
-        x, y, weight = _to_tensors(MlpRows(rows.x[part], rows.y[part], rows.weight[part]), dtype)
+        x, y, weight = _to_tensors(rows[part], dtype)
         total += float(loss(network(x), y) @ weight)
-    return total / float(rows.weight.sum())
+    return total / float(rows.weights.sum())
 
 
 def _half_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -268,8 +258,8 @@ def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     return nn.functional.cross_entropy(outputs, targets.long(), reduction="none")
 
 
-def _to_tensors(rows: MlpRows, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    return _to_tensor(rows.x, dtype), _to_tensor(rows.y, dtype), _to_tensor(rows.weight, dtype)
+def _to_tensors(rows: LabelledRows, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    return _to_tensor(rows.x, dtype), _to_tensor(rows.y, dtype), _to_tensor(rows.weights, dtype)
 
 
 def _to_tensor(values: np.ndarray, dtype: torch.dtype) -> Tensor:

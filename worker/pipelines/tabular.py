@@ -24,7 +24,7 @@ from service.schemas.baselines import Baseline, is_matched, make_baseline_name
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from worker.data.preparation import PreparedData, prepare_data
-from worker.evaluation.baselines import BaselineRows, run_baselines
+from worker.evaluation.baselines import run_baselines
 from worker.evaluation.thresholds import BaselineThresholds
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
 from worker.execution.stage_timer import StageTimer
@@ -160,8 +160,8 @@ def _add_baselines(
     def run(baselines: Sequence[Baseline], parameters: int) -> dict[str, FittedBaseline]:
         return run_baselines(
             baselines,
-            BaselineRows(data.training.x, data.labels(data.training), data.training.weights),
-            BaselineRows(data.test.x, data.labels(data.test)),
+            data.training,
+            data.test,
             fit_count=data.fit_count,
             matched=parameters,
             classes=data.classes,

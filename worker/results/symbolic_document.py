@@ -132,7 +132,7 @@ def make_symbolic_document(report: FormulaReport, encoding: Encoding) -> Symboli
     return SymbolicDocument(
         exact=report.is_exact,
         verdict=report.verdict,
-        evidence=evidence and evidence.to_dict() | {"reasons": evidence.reasons},
+        evidence=None if evidence is None else evidence.to_dict() | {"reasons": evidence.reasons},
         outputs=[_make_output(output, names, encoding) for output in report.outputs],
         serves_within=None if report.serves_within is None else finite_ends(report.serves_within),
         measured_on=report.measured_on,

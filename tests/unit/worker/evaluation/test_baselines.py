@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
+from kan_engine.data.labelled_rows import LabelledRows
 from service.schemas.baselines import MlpBaseline
-from worker.evaluation.baselines import BaselineRows, run_baselines
+from worker.evaluation.baselines import run_baselines
 from worker.evaluation.metrics import regression_metrics
 from worker.evaluation.thresholds import BaselineThresholds, MlpThresholds
 from worker.results.serialization import to_json
@@ -24,18 +25,23 @@ def measure(*args: Any, thresholds: BaselineThresholds = FEW_STEPS, **options: A
     return {name: to_json(fitted) for name, fitted in found.items()}
 
 
-def line(rows: int = 200, seed: int = 0) -> BaselineRows:
+def rows_of(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> LabelledRows:
+    weights = np.ones(len(y)) if weights is None else weights
+    return LabelledRows(x, y.astype(float), weights, tuple(f"x{place}" for place in range(x.shape[1])))
+
+
+def line(rows: int = 200, seed: int = 0) -> LabelledRows:
     """A noiseless plane in two inputs of very different size."""
     x = np.random.default_rng(seed).normal(size=(rows, 2)) * [1, 1_000]
-    return BaselineRows(x, 3 * x[:, 0] - x[:, 1] / 500 + 7)
+    return rows_of(x, 3 * x[:, 0] - x[:, 1] / 500 + 7)
 
 
-def blobs(rows: int = 200, seed: int = 0) -> BaselineRows:
+def blobs(rows: int = 200, seed: int = 0) -> LabelledRows:
     """Three classes in three corners."""
     generator = np.random.default_rng(seed)
     kind = generator.integers(0, 3, rows)
     x = generator.normal(size=(rows, 2)) + np.array([[0, 0], [6, 0], [0, 6]])[kind]
-    return BaselineRows(x, np.array(["a", "b", "c"], dtype=object)[kind])
+    return rows_of(x, kind)
 
 
 class StopAfter:
@@ -51,7 +57,7 @@ class StopAfter:
 
 def test_linear_is_least_squares() -> None:
     train, test = line(seed=0), line(seed=1)
-    noisy = BaselineRows(train.x, train.y + np.random.default_rng(2).normal(size=200))
+    noisy = rows_of(train.x, train.y + np.random.default_rng(2).normal(size=200))
     predicted = LinearRegression().fit(noisy.x, noisy.y).predict(test.x)
     got = measure(["linear"], noisy, test)["linear"]
     assert got["metrics"] == pytest.approx(regression_metrics(test.y, predicted))
@@ -62,7 +68,7 @@ def test_linear_is_least_squares() -> None:
 @pytest.mark.parametrize("name", ["mlp", "boosting"])
 def test_a_flexible_baseline_learns_what_a_line_cannot(name: str) -> None:
     train, test = line(seed=0), line(seed=1)
-    curved, held = BaselineRows(train.x, np.abs(train.x[:, 0])), BaselineRows(test.x, np.abs(test.x[:, 0]))
+    curved, held = rows_of(train.x, np.abs(train.x[:, 0])), rows_of(test.x, np.abs(test.x[:, 0]))
     got = measure(["linear", name], curved, held)
     assert got[name]["metrics"]["r2"] > 0.8 > got["linear"]["metrics"]["r2"]
     assert got[name]["parameters"] > 100
@@ -77,9 +83,8 @@ def test_every_baseline_tells_clear_classes_apart() -> None:
 @pytest.mark.parametrize("labels", [(False, True), (1, 2)])
 def test_two_classes_of_any_type_are_told_apart(labels: tuple[object, object]) -> None:
     rows = blobs()
-    y = np.empty(200, dtype=object)
-    y[:] = [labels[label == "a"] for label in rows.y]
-    got = measure(["linear"], BaselineRows(rows.x, y), BaselineRows(rows.x, y), classes=labels)
+    two = rows_of(rows.x, rows.y == 0)
+    got = measure(["linear"], two, two, classes=labels)
     assert got["linear"]["metrics"]["roc_auc"] > 0.95
     assert got["linear"]["parameters"] == 3
 
@@ -87,15 +92,13 @@ def test_two_classes_of_any_type_are_told_apart(labels: tuple[object, object]) -
 def test_the_weights_of_classes_change_the_labels_and_hardly_the_probabilities() -> None:
     generator = np.random.default_rng(0)
     x = generator.normal(size=(4_000, 1))
-    y = np.where(generator.random(4_000) < 1 / (1 + np.exp(3 - x[:, 0])), "yes", "no").astype(object)
+    y = generator.random(4_000) < 1 / (1 + np.exp(3 - x[:, 0]))
     weights = np.array([1.0, 12.0])
     train, test = (
-        BaselineRows(x[:2_000], y[:2_000], weights[(y[:2_000] == "yes").astype(int)]),
-        BaselineRows(x[2_000:], y[2_000:]),
+        rows_of(x[:2_000], y[:2_000], weights[y[:2_000].astype(int)]),
+        rows_of(x[2_000:], y[2_000:]),
     )
-    plain = measure(["linear"], BaselineRows(train.x, train.y), test, classes=("no", "yes"))["linear"][
-        "metrics"
-    ]
+    plain = measure(["linear"], rows_of(train.x, train.y), test, classes=("no", "yes"))["linear"]["metrics"]
     got = measure(
         ["linear"],
         train,
@@ -110,15 +113,14 @@ def test_the_weights_of_classes_change_the_labels_and_hardly_the_probabilities()
 
 def test_a_class_that_training_lacks_has_probability_0() -> None:
     rows = blobs()
-    known = rows.y != "c"
-    got = measure(["linear"], BaselineRows(rows.x[known], rows.y[known]), rows, classes=("a", "b", "c"))
+    got = measure(["linear"], rows[rows.y != 2], rows, classes=("a", "b", "c"))
     assert 0.5 < got["linear"]["metrics"]["accuracy"] < 0.8
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_weightless_rows_do_not_count(name: str) -> None:
     good, bad = line(seed=0), line(seed=1)
-    both = BaselineRows(
+    both = rows_of(
         np.vstack([good.x, bad.x]),
         np.append(good.y, -bad.y),
         np.repeat([1.0, 0.0], [len(good.y), len(bad.y)]),
@@ -136,13 +138,13 @@ def test_the_same_seed_gives_the_same_metrics(name: str) -> None:
 @pytest.mark.parametrize("classes", [None, ("a", "b", "c")])
 def test_without_rows_to_measure_on_a_baseline_has_no_metrics(classes: tuple[str, ...] | None) -> None:
     train = line() if classes is None else blobs()
-    got = measure(["linear"], train, BaselineRows(train.x[:0], train.y[:0]), classes=classes)
+    got = measure(["linear"], train, train[:0], classes=classes)
     assert set(got["linear"]["metrics"].values()) == {None}
 
 
-def curve(rows: int, seed: int) -> BaselineRows:
+def curve(rows: int, seed: int) -> LabelledRows:
     x = np.random.default_rng(seed).uniform(-1, 1, (rows, 2))
-    return BaselineRows(x, np.exp(np.sin(x[:, 0]) - x[:, 1] ** 2))
+    return rows_of(x, np.exp(np.sin(x[:, 0]) - x[:, 1] ** 2))
 
 
 def test_an_mlp_of_a_few_hundred_numbers_learns_a_smooth_function_well() -> None:
@@ -172,8 +174,8 @@ def test_an_mlp_has_the_shape_or_the_size_that_was_asked_for(
 
 def test_an_mlp_stops_where_the_rows_that_judge_like_it_best() -> None:
     noise = np.random.default_rng(3).normal(size=(60, 8))
-    train = BaselineRows(noise, np.random.default_rng(4).normal(size=60))
-    got = measure(["mlp"], train, BaselineRows(noise[:40], train.y[:40]), fit_count=40)["mlp"]
+    train = rows_of(noise, np.random.default_rng(4).normal(size=60))
+    got = measure(["mlp"], train, train[:40], fit_count=40)["mlp"]
     assert got["metrics"]["r2"] < 0.5  # of the rows that it was fitted on: it has not learnt them by heart
 
 
@@ -195,5 +197,5 @@ def test_boosting_can_be_stopped_between_its_rounds() -> None:
 
 def test_an_input_that_does_not_vary_does_no_harm() -> None:
     rows = line()
-    flat = BaselineRows(np.hstack([rows.x, np.ones((200, 1))]), rows.y)
+    flat = rows_of(np.hstack([rows.x, np.ones((200, 1))]), rows.y)
     assert measure(["linear"], flat, flat)["linear"]["metrics"]["r2"] == pytest.approx(1)
