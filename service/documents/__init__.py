@@ -1,1 +1,1 @@
-"""What the engine and clients read: documents about a model, its answering member, and equations."""
+"""Documents that several packages read: reports of columns, plans of jobs, summaries of models."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from service.documents.column_report import ColumnReport, Histogram, ValueCount
 from service.errors import Invalid, Place
 from service.ingest.limits import DEFAULT_INGEST, IngestLimits
 from service.ingest.missing_codes import (
@@ -20,7 +21,6 @@ from service.ingest.missing_codes import (
     warn_proposed_codes,
 )
 from service.ingest.table_warnings import TableWarning, Warnings
-from service.schemas.column_report import ColumnReport, Histogram, ValueCount
 
 EXACT_INTEGER = 2**53  # a double represents all integers up to here exactly
 ID_NAME = re.compile(r"(?i:(^|[^a-z])(id|uuid|guid|index|idx|rownames?))$|[a-z](ID|Id)$")  # ends of names

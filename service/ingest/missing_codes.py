@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from service.documents.column_report import ValueCount
 from service.errors import Invalid
 from service.ingest.limits import IngestLimits
 from service.ingest.table_warnings import TableWarning, Warnings
-from service.schemas.column_report import ValueCount
 from service.strict_json import pointer
 
 MissingCodes = Mapping[str, Sequence[float | str]]

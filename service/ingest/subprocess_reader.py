@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from service import errors
+from service.documents.column_report import ColumnReport, read_reports
 from service.errors import ErrorEntry, Invalid, ServiceError
 from service.ingest.column_report import IngestedTable
 from service.ingest.limits import DEFAULT_INGEST, IngestLimits
@@ -26,7 +27,6 @@ from service.ingest.readers import read_upload
 from service.ingest.sniffing import GZIP, PARQUET
 from service.ingest.table_warnings import TableWarning, Warnings
 from service.process_limits import limit_process
-from service.schemas.column_report import ColumnReport, read_reports
 
 if TYPE_CHECKING:
     from service.settings import Settings

@@ -12,7 +12,7 @@ import polars as pl
 from sqlalchemy.orm import Session
 
 from service.db.tables import Dataset
-from service.schemas.column_report import ColumnReport, read_reports
+from service.documents.column_report import ColumnReport, read_reports
 from service.storage.blobs import read_chunks
 
 Array = np.ndarray[Any, Any]

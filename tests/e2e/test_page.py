@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from service.schemas.column_report import ValueCount
+from service.documents.column_report import ValueCount
 from service.schemas.jobs import read_request
 from tests.support.browser import (
     PHONE,

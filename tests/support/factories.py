@@ -17,7 +17,7 @@ from service.caller import LOCAL_CALLER
 from service.db.repositories import Datasets, Jobs, TrainedModels
 from service.db.session import Sessions, clock
 from service.db.tables import Dataset, Job, Model
-from service.schemas.column_report import ColumnReport
+from service.documents.column_report import ColumnReport
 from service.storage.blobs import put_bytes
 
 EDGE = {

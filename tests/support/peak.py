@@ -45,7 +45,7 @@ def job(parquet: str, reports: list[dict[str, Any]], body: dict[str, Any]) -> No
     """Run a job as the worker does."""
     import polars as pl
 
-    from service.schemas.column_report import read_reports
+    from service.documents.column_report import read_reports
     from service.storage.stored_table import StoredTable
     from tests.support.tables import request_for
     from worker.pipelines.tabular import run_pipeline

@@ -18,9 +18,9 @@ from kan_engine.data.folds import encode_labels
 from kan_engine.data.labels import Label, compute_class_weights
 from kan_engine.data.splitting import Split, split_rows, split_training_rows
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
-from service.schemas.column_report import ColumnReport
+from service.documents.column_report import ColumnReport
+from service.documents.training_plan import TrainingPlan, explain_unusable_numbers
 from service.schemas.training import TrainRequest
-from service.schemas.training_plan import TrainingPlan, explain_unusable_numbers
 from service.storage.stored_table import StoredTable
 
 NO_FEATURE_WARNING = "no column varies over the training rows: the model predicts only the mean of the target"

@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 
 from service.db.repositories import Datasets, TrainedModels
 from service.db.session import Sessions
+from service.documents.column_report import ColumnReport, read_reports
+from service.documents.training_plan import NUMBER_TYPES
 from service.errors import ErrorEntry, Invalid, NotFound, format_names
 from service.operations.prediction.input_columns import ACCEPTED_VALUES
 from service.operations.prediction.predict import interval_margin, load_members
 from service.operations.prediction.predictor_cache import PredictorCache
-from service.schemas.column_report import ColumnReport, read_reports
 from service.schemas.jobs import AnyRequest
 from service.schemas.prediction import BatchRequest
-from service.schemas.training_plan import NUMBER_TYPES
 
 if TYPE_CHECKING:
     from kan_engine.data.feature import Feature

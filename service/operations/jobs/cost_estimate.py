@@ -13,14 +13,14 @@ from kan_engine import (
 )
 from kan_engine.model_selection.budget import allot_climb_seconds
 from service.db.tables import Dataset
+from service.documents.column_report import ColumnReport, read_reports
+from service.documents.training_plan import LABEL_TYPES, TrainingPlan
 from service.errors import Invalid
 from service.operations.jobs.limits import DEFAULT_ADMISSION, DEFAULT_COSTS, AdmissionLimits, CostModel
 from service.operations.jobs.training_checks import check_training
 from service.schemas.baselines import Baseline, compute_hidden_layers, count_parameters
-from service.schemas.column_report import ColumnReport, read_reports
 from service.schemas.models import MAX_PICTURED_EDGES
 from service.schemas.training import TrainRequest
-from service.schemas.training_plan import LABEL_TYPES, TrainingPlan
 from service.settings import Settings
 
 Method = Literal["levenberg_marquardt", "adam", "lbfgs"]

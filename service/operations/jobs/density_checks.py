@@ -1,11 +1,11 @@
 """Checks that a density can be trained on a dataset, from its column report alone."""
 
+from service.documents.training_plan import NUMBER_TYPES, TrainingPlan
 from service.errors import format_names
 from service.operations.jobs.limits import AdmissionLimits
 from service.operations.jobs.validation_errors import Mistakes, Path
 from service.schemas.baselines import make_baseline_name
 from service.schemas.training import TrainingOptions
-from service.schemas.training_plan import NUMBER_TYPES, TrainingPlan
 
 MAX_COLUMNS = 2  # the dimensions that the engine estimates
 

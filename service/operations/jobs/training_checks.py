@@ -6,13 +6,13 @@ from itertools import pairwise
 from math import ceil
 
 from kan_engine.data.labels import class_name
+from service.documents.column_report import ColumnReport
+from service.documents.training_plan import NUMBER_TYPES, TrainingPlan, explain_unusable_numbers
 from service.errors import format_names
 from service.operations.jobs import density_checks
 from service.operations.jobs.limits import DEFAULT_ADMISSION, AdmissionLimits
 from service.operations.jobs.validation_errors import Mistakes, Path, refuse_mistakes
-from service.schemas.column_report import ColumnReport
 from service.schemas.training import TrainRequest
-from service.schemas.training_plan import NUMBER_TYPES, TrainingPlan, explain_unusable_numbers
 
 READABLE_AS = {
     "number": ("number", "integer", "category"),

@@ -15,10 +15,10 @@ import numpy as np
 import polars as pl
 
 from service.cli.support.embedded_service import run_embedded_service
+from service.documents.training_plan import TrainingPlan
 from service.ingest.column_report import RawTable, check_and_describe
 from service.operations.jobs.cost_estimate import Cost, estimate_cost
 from service.schemas.training import TrainRequest
-from service.schemas.training_plan import TrainingPlan
 from tests.benchmarks.rows import Values
 
 POLL_S = 0.1

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from kan_engine import Workload
+from service.documents.training_plan import TrainingPlan
 from service.ingest.column_report import RawTable, check_and_describe
 from service.operations.jobs.cost_estimate import estimate_cost
-from service.schemas.training_plan import TrainingPlan
 from service.settings import Settings
 from tests.support.flows import taylor_green
 from tests.support.peak import peak_bytes

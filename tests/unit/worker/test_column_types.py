@@ -13,13 +13,13 @@ import pytest
 
 from kan_engine import InvalidData, Predictor, load
 from kan_engine.assessment.thresholds import AssessmentThresholds
+from service.documents.training_plan import LABEL_TYPES
 from service.errors import Invalid
 from service.ingest import read_upload
 from service.operations.jobs.batch_checks import check_columns
 from service.operations.jobs.training_checks import READABLE_AS, check_training
 from service.operations.prediction.input_columns import read_columns
 from service.schemas.prediction import Rows
-from service.schemas.training_plan import LABEL_TYPES
 from service.settings import Settings
 from service.storage.stored_table import StoredTable, column_values
 from tests.support.tables import request_for, table_of

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from service.documents.column_report import ColumnReport, ValueCount
 from service.errors import Invalid
 from service.ingest import IngestedTable, read_upload
 from service.ingest.limits import DEFAULT_INGEST
 from service.ingest.table_warnings import TableWarning
-from service.schemas.column_report import ColumnReport, ValueCount
 from service.settings import Settings
 
 

@@ -2,6 +2,8 @@ from typing import Any
 
 import pytest
 
+from service.documents.column_report import ColumnReport
+from service.documents.training_plan import TrainingPlan
 from service.errors import Invalid
 from service.operations.jobs.cost_estimate import (
     Cost,
@@ -10,8 +12,6 @@ from service.operations.jobs.cost_estimate import (
     refuse_too_costly,
 )
 from service.operations.jobs.limits import DEFAULT_COSTS
-from service.schemas.column_report import ColumnReport
-from service.schemas.training_plan import TrainingPlan
 from service.settings import Settings
 from tests.support.factories import column
 from tests.support.tables import request_for

@@ -2,11 +2,11 @@ from typing import Any
 
 import pytest
 
+from service.documents.training_plan import TrainingPlan
 from service.errors import Invalid
 from service.operations.jobs.cost_estimate import estimate_cost
 from service.operations.jobs.training_checks import check_training
 from service.schemas.training import TrainRequest
-from service.schemas.training_plan import TrainingPlan
 from tests.support.factories import column
 
 COLUMNS = [

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from service.schemas.column_report import ColumnReport
-from service.schemas.training_plan import TrainingPlan
+from service.documents.column_report import ColumnReport
+from service.documents.training_plan import TrainingPlan
 from tests.support.factories import column
 from tests.support.tables import request_for
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from service.schemas.column_report import ColumnReport
+from service.documents.column_report import ColumnReport
 from service.schemas.training import TrainRequest
 
 TaskName = Literal["regression", "classification", "density"]
