@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +92,11 @@ __all__ = [
     "walk",
 ]
 
-TreeJson = dict[str, "str | int | TreeJson | list[TreeJson]"]  # one node; its first key names the kind
+# One node; its first key names the kind. What checks types at run time cannot resolve the recursion.
+if TYPE_CHECKING:
+    TreeJson = dict[str, "str | int | TreeJson | list[TreeJson]"]
+else:
+    TreeJson = dict
 
 
 def evaluate(

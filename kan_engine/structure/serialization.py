@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple
 from typing import Any, TypedDict
 
@@ -117,7 +118,7 @@ def _history_tensor(history: tuple[TrainingStep, ...]) -> Tensor:
     return torch.tensor([astuple(step) for step in history], dtype=torch.float64).reshape(-1, 4)
 
 
-def _build_nodes(data: list[dict[str, Any]]) -> tuple[Node, ...]:
+def _build_nodes(data: Sequence[Mapping[str, Any]]) -> tuple[Node, ...]:
     return tuple(Node(**node) for node in data)
 
 
