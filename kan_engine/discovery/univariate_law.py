@@ -76,7 +76,7 @@ def find_univariate_law(
     everything = np.concatenate([target, validation[1]])[:, None]
     sides = [side for side in INVERSE_TRANSFORMS if is_defined(side, everything)]
     axes = [
-        (tree, FitPoints(evaluate(tree, columns)))
+        (tree, FitPoints(evaluate(tree, columns), symbolic.closed_forms.functions))
         for tree in _iterate_variables(variable, fit, validation, squared=squared)
     ]
     noise = NoiseModel.exact(thresholds.univariate_rounding_error, symbolic)

@@ -10,7 +10,6 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kan_engine.numerics.damped_least_squares import Damping, NormalEquations, Point, descend
-from kan_engine.numerics.damping_config import DampingConfig
 from kan_engine.structure.batched_networks import (
     ForwardPass,
     InputTerms,
@@ -20,12 +19,7 @@ from kan_engine.structure.batched_networks import (
     linear_jacobian,
     node_values,
 )
-
-RIDGE = 1e-11  # relative to the mean square of a term; keeps undetermined coefficients small
-DAMPING = DampingConfig(initial=1e-2, lowest=1e-14, highest=1e10)
-GRID_MARGIN = 0.02  # of the range of a node, added to its grid on both sides
-# Relative reduction of the loss; consecutive steps that may miss it
-MIN_RELATIVE_GAIN, MAX_SLOW_STEPS = 1e-3, 5
+from kan_engine.structure.thresholds import DEFAULT_STRUCTURE, StructureThresholds
 
 
 @torch.no_grad()
@@ -37,7 +31,7 @@ def fit_batch(
     *,
     steps: int,
     rounds: int,
-    ridge: float = RIDGE,
+    thresholds: StructureThresholds = DEFAULT_STRUCTURE,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> NetworkBatch:
     """Fit every network to its targets.
@@ -52,48 +46,45 @@ def fit_batch(
         weights: Weights of the rows.
         steps: Maximum number of steps of a round.
         rounds: Number of rounds.
-        ridge: Ridge penalty of the coefficients, relative to the mean square of their derivatives.
+        thresholds: Decision numbers of the fit.
         should_stop: Called after every step; once true, the fit ends.
     """
     root = (weights / weights.sum()).sqrt()
     for _ in range(rounds):
-        bundle = solve_linear_part(standardize_nodes(bundle, terms), terms, targets, root, ridge)
+        bundle = solve_linear_part(
+            standardize_nodes(bundle, terms, thresholds), terms, targets, root, thresholds.ridge
+        )
         if not bundle.nodes:
             break
-        bundle = _minimize_loss(bundle, terms, targets, root, steps, ridge, should_stop)
+        bundle = _minimize_loss(bundle, _FitRows(terms, targets, root, thresholds), steps, should_stop)
         if should_stop():
             break
     return bundle
 
 
 def _minimize_loss(
-    bundle: NetworkBatch,
-    terms: InputTerms,
-    targets: Tensor,
-    root: Tensor,
-    steps: int,
-    ridge: float,
-    should_stop: Callable[[], bool],
+    bundle: NetworkBatch, rows: _FitRows, steps: int, should_stop: Callable[[], bool]
 ) -> NetworkBatch:
     """Run one round of steps."""
-    point = _BatchPoint.build(bundle, _FitRows(terms, targets, root, ridge))
-    slow = torch.zeros(len(targets), dtype=torch.long)
-    for step in descend(point, Damping.start(DAMPING, len(targets)), steps=steps, should_stop=should_stop):
+    point, limits = _BatchPoint.build(bundle, rows), rows.thresholds
+    slow = torch.zeros(len(rows.targets), dtype=torch.long)
+    damping = Damping.start(limits.damping, len(rows.targets))
+    for step in descend(point, damping, steps=steps, should_stop=should_stop):
         point = step.point
-        slow = torch.where(step.gain > MIN_RELATIVE_GAIN, 0, slow + 1)
-        if bool((slow >= MAX_SLOW_STEPS).all()):
+        slow = torch.where(step.gain > limits.min_relative_gain, 0, slow + 1)
+        if bool((slow >= limits.max_slow_steps).all()):
             break
     return point.bundle
 
 
 @dataclass(frozen=True, eq=False)
 class _FitRows:
-    """Rows to fit: terms of the inputs, targets of each network, roots of the weights; and the ridge."""
+    """Rows to fit: terms of the inputs, targets of each network, roots of the weights."""
 
     terms: InputTerms
     targets: Float[Tensor, "start batch"]
     root: Float[Tensor, " batch"]
-    ridge: float
+    thresholds: StructureThresholds
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +108,7 @@ class _BatchPoint(Point):
             slopes = slopes.masked_fill(bundle.held, 0.0)
         residual = ((self.at.total - rows.targets) * rows.root)[..., None]
         matrix = slopes.mT @ slopes
-        pull = rows.ridge * matrix.diagonal(dim1=1, dim2=2).mean(1, keepdim=True)
+        pull = rows.thresholds.ridge * matrix.diagonal(dim1=1, dim2=2).mean(1, keepdim=True)
         gradient = (slopes.mT @ residual)[..., 0] + pull * bundle.flat.masked_fill(bundle.held, 0.0)
         return NormalEquations(matrix, gradient, pull)
 
@@ -151,7 +142,9 @@ def _select_per_network(which: Bool[Tensor, " start"], new: Tensor, old: Tensor)
     return torch.where(which.view(-1, *[1] * (new.ndim - 1)), new, old)
 
 
-def standardize_nodes(bundle: NetworkBatch, terms: InputTerms) -> NetworkBatch:
+def standardize_nodes(
+    bundle: NetworkBatch, terms: InputTerms, thresholds: StructureThresholds = DEFAULT_STRUCTURE
+) -> NetworkBatch:
     """Standardize the hidden nodes and move their grids to their values.
 
     The coefficients of their output edges no longer fit: call ``solve_linear_part`` afterwards.
@@ -176,7 +169,7 @@ def standardize_nodes(bundle: NetworkBatch, terms: InputTerms) -> NetworkBatch:
             inner[place] = inner[place] / deviation
             value = value / deviation
         low, high = value.amin(1), value.amax(1)
-        reach = GRID_MARGIN * (high - low) + 1e-12
+        reach = thresholds.node_grid_margin * (high - low) + 1e-12
         ends.append(torch.stack([low - reach, high + reach], 1))
     if not ends:
         return bundle
@@ -188,7 +181,7 @@ def solve_linear_part(
     terms: InputTerms,
     targets: Tensor,
     root: Float[Tensor, " batch"],
-    ridge: float = RIDGE,
+    ridge: float = DEFAULT_STRUCTURE.ridge,
 ) -> NetworkBatch:
     """Solve for the coefficients of all edges into the output, for fixed values of the nodes."""
     at = forward(bundle, terms)

@@ -209,6 +209,7 @@ class FittedStructure:
             rows.weights,
             steps=steps,
             rounds=rounds,
+            thresholds=self.thresholds,
             should_stop=should_stop,
         )
 

@@ -226,6 +226,7 @@ class _StructureSearch:
             rows.weights,
             steps=limits.screening_steps,
             rounds=limits.rounds_per_grid,
+            thresholds=limits,
             should_stop=self.should_stop,
         )
         found = compute_outputs(bundle, judged)

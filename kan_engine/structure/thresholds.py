@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from kan_engine.numerics.damping_config import DampingConfig
 from kan_engine.splines.thresholds import GridThresholds
 
 
@@ -31,6 +32,12 @@ class StructureThresholds:
         min_rows_for_transforms: With fewer rows, a transform may fit better by chance.
         equal_error_factor: Times the lowest error, up to which structures count as equally close: noise may
             have decided which is closer.
+
+        damping: Of the fit of all networks of a batch.
+        ridge: Of coefficients, relative to the mean square of their derivatives; keeps undetermined ones
+            small.
+        node_grid_margin: Of the range of a node, added to its grid on both sides.
+        min_relative_gain, max_slow_steps: Relative reduction of the loss; consecutive steps that may miss it.
 
         adequate_error: Below which a structure is adequate, however fast its error falls.
         promising_error, min_error_decrease: Also adequate is an error below the first that fell by this
@@ -69,6 +76,12 @@ class StructureThresholds:
     sufficient_error: float = 3e-6
     min_rows_for_transforms: int = 20
     equal_error_factor: float = 1.35
+
+    damping: DampingConfig = DampingConfig(initial=1e-2, lowest=1e-14, highest=1e10)
+    ridge: float = 1e-11
+    node_grid_margin: float = 0.02
+    min_relative_gain: float = 1e-3
+    max_slow_steps: int = 5
 
     adequate_error: float = 2e-4
     promising_error: float = 1.5e-3

@@ -21,8 +21,6 @@ Array = NDArray[np.float64]
 ColumnsAndTarget = tuple[Mapping[str, Array], Array]
 """Columns by variable, and the target."""
 
-COARSE_FIT_ROWS = 250
-MIN_GAIN, MIN_STEP = 1e-13, 1e-15  # of the sum of squares, and of the constants: a smaller one is the last
 HUGE = 1e150  # residual of a form that is not finite
 MAX_SLOPE = 1e100  # derivative of a form in a constant, beyond which its square overflows
 
@@ -55,10 +53,10 @@ def concatenate_rows(first: ColumnsAndTarget, second: ColumnsAndTarget) -> Colum
     return columns, np.concatenate([first[1], second[1]])
 
 
-def take_coarse_rows(data: ColumnsAndTarget) -> ColumnsAndTarget:
-    """Return the first ``COARSE_FIT_ROWS`` rows, which suffice for a coarse fit."""
+def take_coarse_rows(data: ColumnsAndTarget, most: int = 250) -> ColumnsAndTarget:
+    """Return the first ``most`` rows, which suffice for a coarse fit."""
     columns, target = data
-    return {name: values[:COARSE_FIT_ROWS] for name, values in columns.items()}, target[:COARSE_FIT_ROWS]
+    return {name: values[:most] for name, values in columns.items()}, target[:most]
 
 
 def compute_rmse(form: ParametricForm, data: ColumnsAndTarget) -> float:
@@ -67,7 +65,15 @@ def compute_rmse(form: ParametricForm, data: ColumnsAndTarget) -> float:
     return float(np.sqrt(_mean_square(evaluate(form.tree, columns, form.values) - target)))
 
 
-def refit_constants(form: ParametricForm, data: ColumnsAndTarget, *, iterations: int) -> ParametricForm:
+def refit_constants(
+    form: ParametricForm,
+    data: ColumnsAndTarget,
+    *,
+    iterations: int,
+    min_gain: float = 1e-13,
+    min_step: float = 1e-15,
+    first_trust: float = 0.1,
+) -> ParametricForm:
     """Fit all constants of a form to the target by Levenberg-Marquardt (MINPACK's, which scales constants).
 
     Redundant constants are harmless. Where steps lead to no better constants the form stays.
@@ -76,6 +82,9 @@ def refit_constants(form: ParametricForm, data: ColumnsAndTarget, *, iterations:
         form: A form with starting values.
         data: Rows to fit.
         iterations: Half the maximum number of evaluations of the form.
+        min_gain, min_step: Relative, of the sum of squares and of the constants; a smaller one is the last.
+        first_trust: Length of the first step over that of the scaled constants. Of 60 random starts of three
+            forms, with and without noise, 82 to 95 % reach the minimum with 0.1, and 77 to 93 % with 100.
     """
     residuals = _Residuals(form, data)
     before = _mean_square(residuals.at(form.values))
@@ -87,10 +96,10 @@ def refit_constants(form: ParametricForm, data: ColumnsAndTarget, *, iterations:
             form.values,
             Dfun=residuals.jacobian_at,
             full_output=True,
-            ftol=MIN_GAIN,
-            xtol=MIN_STEP,
+            ftol=min_gain,
+            xtol=min_step,
             gtol=0.0,
-            factor=0.1,
+            factor=first_trust,
             maxfev=2 * iterations,
         )[0]  # ``least_squares`` runs the same code, and takes six times as long before and after it
     is_better = _mean_square(residuals.at(values)) < before

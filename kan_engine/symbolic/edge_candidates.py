@@ -119,7 +119,7 @@ class ExtractionContext:
         """Fit points of the raw column of input i."""
         name = self.names[i]
         if name not in self.axes:
-            self.axes[name] = FitPoints(self.fit[0][name])
+            self.axes[name] = FitPoints(self.fit[0][name], self.thresholds.closed_forms.functions)
         return self.axes[name]
 
 

@@ -50,7 +50,9 @@ def iterate_part_variants(network: KAN, reading: ExtractionContext) -> Iterator[
     for place, node in enumerate(nodes):
         if node.is_product or not set(node.inputs) <= set(direct):
             continue
-        fits = suggest(FitPoints(node.value), node.leaving, beside_a_line=True)
+        fits = suggest(
+            FitPoints(node.value, reading.thresholds.closed_forms.functions), node.leaving, beside_a_line=True
+        )
         fits = [
             f
             for f in fits

@@ -80,7 +80,7 @@ class HiddenNode:
 
     def fit_outer_functions(self, reading: ExtractionContext) -> list[Suggestion]:
         """Fits of the output edge by library functions, best score first."""
-        fits = suggest(FitPoints(self.value), self.leaving)
+        fits = suggest(FitPoints(self.value, reading.thresholds.closed_forms.functions), self.leaving)
         if self.outer is None:
             fits = [f for f in fits if reading.allows_tree(apply_function(f.function, PLACEHOLDER))]
         else:
@@ -93,7 +93,7 @@ class HiddenNode:
         if not self.is_free or reading.known.is_noisy or any(fit.error <= near for fit in fits):
             return []
         found = search_forms(
-            FitPoints(self.value),
+            FitPoints(self.value, reading.thresholds.closed_forms.functions),
             self.leaving,
             reading.known,
             as_logarithm=reading.is_log,
@@ -319,7 +319,7 @@ def _fit_power_product(
     forms = limits.closed_forms
     if not is_varying(values, limits.min_relative_range):
         return
-    axis = FitPoints(values)
+    axis = FitPoints(values, forms.functions)
     for edge in find_closed_forms(axis, v, known=reading.known, effort=effort):
         yield replace(edge, tree=substitute(edge.tree, {PLACEHOLDER: w}))
     if not reading.is_log:

@@ -10,6 +10,51 @@ from dataclasses import dataclass
 import numpy as np
 
 from kan_engine.expressions.thresholds import DEFAULT_SIMPLIFICATION, SimplificationThresholds
+from kan_engine.numerics.damping_config import DampingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionFitThresholds:
+    """How functions c·f(a·u + b) + d are fitted to a curve.
+
+    Attributes:
+        max_points: Of a curve.
+        starts_per_function: That are refined, per function and set of inner constants.
+        scales, max_periodic_scale: Smallest and largest |a| times half the range; the largest of periodic
+            functions.
+        scale_count, joint_scale_count: Of values of a in the grid, alone and together with b.
+        center_count, phase_count: Of values of b, of other and of periodic functions.
+        far_shifts: Over half the range: for nearly straight curves, such as log(1 + x) at small x.
+        damping, ridge: Of the refinement; the ridge is relative to the diagonal of the normal matrix.
+        max_steps: Of the refinement.
+        min_steps, min_relative_gain: The refinement then ends once no start reduces its error by this share.
+        min_reach: Of a·u; over a shorter range f is nearly linear.
+        max_relative_shift: Over the range or its ends.
+        max_relative_constant: Of d, over the values of the curve; a larger one cancels.
+    """
+
+    max_points: int = 120
+    starts_per_function: int = 3
+    scales: tuple[float, float] = (0.15, 8.0)
+    max_periodic_scale: float = 30.0
+    scale_count: int = 28
+    joint_scale_count: int = 14
+    center_count: int = 7
+    phase_count: int = 8
+    far_shifts: tuple[float, ...] = (6.0, 9.0, 14.0, 22.0, 34.0)
+    damping: DampingConfig = DampingConfig(
+        decrease=0.1, increase=8.0, lowest=1e-14, highest=1e10, min_diagonal=0.0
+    )
+    ridge: float = 1e-12
+    max_steps: int = 40
+    min_steps: int = 5
+    min_relative_gain: float = 1e-3
+    min_reach: float = 0.1
+    max_relative_shift: float = 40.0
+    max_relative_constant: float = 1e4
+
+
+DEFAULT_FUNCTION_FIT = FunctionFitThresholds()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +62,7 @@ class ClosedFormThresholds:
     """How widely closed forms of one curve are searched.
 
     Attributes:
+        functions: Of fits of single functions.
         max_complexity_price: Digits by which a unit of complexity has to reduce the error, without noise.
         bits_per_complexity: The same under noise, in bits.
         max_part_factor: Limit of the ratio of the relative errors of a part and of the whole.
@@ -67,6 +113,7 @@ class ClosedFormThresholds:
             scores.
     """
 
+    functions: FunctionFitThresholds = DEFAULT_FUNCTION_FIT
     max_complexity_price: float = 0.3
     bits_per_complexity: float = 8.0
     max_part_factor: float = 1e3

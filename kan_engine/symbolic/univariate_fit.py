@@ -6,7 +6,7 @@ Levenberg-Marquardt refines them, with the starts of all functions in one batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, groupby
@@ -19,20 +19,12 @@ from torch import Tensor
 
 from kan_engine.expressions.library import LIBRARY, Function
 from kan_engine.numerics.damped_least_squares import Damping, NormalEquations, Point, descend
-from kan_engine.numerics.damping_config import DampingConfig
+from kan_engine.symbolic.thresholds import DEFAULT_FUNCTION_FIT, FunctionFitThresholds
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
 
-MAX_POINTS = 120  # points of a curve that a fit uses
 MAX_FUNCTION_VALUE = 1e100  # beyond it squares overflow
-STARTS_PER_FUNCTION = 3  # starts that are refined, per function and set of inner constants
-MAX_ITERATIONS = 40
-DAMPING = DampingConfig(decrease=0.1, increase=8.0, lowest=1e-14, highest=1e10, min_diagonal=0.0)
-RIDGE = 1e-12  # over the diagonal of the normal matrix
-MIN_RELATIVE_GAIN = 1e-3  # refinement ends once no start reduces its error by this share in a step
-FAR_SHIFTS = (6.0, 9.0, 14.0, 22.0, 34.0)  # over half the range
-FULL_SCALE_COUNT, SCALE_COUNT, CENTER_COUNT, PHASE_COUNT = 14, 28, 7, 8
 
 # An inner factor only multiplies these functions (or, for log, adds a constant), so a = ±1 suffices.
 SCALE_FREE = frozenset(
@@ -68,11 +60,17 @@ class Suggestion:
 
 
 class FitPoints:
-    """Points u at which curves are fitted, with what was computed there so far."""
+    """Points u at which curves are fitted, with what was computed there so far.
 
-    def __init__(self, u: Array) -> None:
+    Args:
+        u: Inputs of the curves, one per row.
+        thresholds: Of fits at these points.
+    """
+
+    def __init__(self, u: Array, thresholds: FunctionFitThresholds = DEFAULT_FUNCTION_FIT) -> None:
         order = np.argsort(u, kind="stable")
-        self.places = order[np.unique(np.linspace(0, len(u) - 1, MAX_POINTS).round().astype(int))]
+        self.places = order[np.unique(np.linspace(0, len(u) - 1, thresholds.max_points).round().astype(int))]
+        self.thresholds = thresholds
         self.u = u[self.places]
         self._known: dict[Hashable, Any] = {}
 
@@ -106,17 +104,17 @@ class FitPoints:
     @cached_property
     def constant_free_starts(self) -> _Starts:
         """Functions without inner constants."""
-        return _Starts.build(self.u, "plain")
+        return _Starts.build(self.u, "plain", self.thresholds)
 
     @cached_property
     def one_constant_starts(self) -> _Starts:
         """Functions with one inner constant: a factor, or a shift for scale-free functions."""
-        return _Starts.build(self.u, "one")
+        return _Starts.build(self.u, "one", self.thresholds)
 
     @cached_property
     def two_constant_starts(self) -> _Starts:
         """Functions with both inner constants, a factor and a shift."""
-        return _Starts.build(self.u, "both")
+        return _Starts.build(self.u, "both", self.thresholds)
 
 
 def suggest_symbolic(x: Array, y: Array) -> list[Suggestion]:
@@ -142,7 +140,7 @@ def suggest(axis: FitPoints, v: Array, *, beside_a_line: bool = False) -> list[S
     def fit() -> list[Suggestion]:
         found = fit_plain_functions(axis, v, beside_a_line=beside_a_line)
         for starts in (axis.one_constant_starts, axis.two_constant_starts):
-            found += _fit_functions(starts, axis.u, at, beside_a_line)
+            found += _fit_functions(starts, axis, at, beside_a_line)
         return sorted(found, key=lambda fit: fit.error)
 
     return axis.fit_once(at, ("functions", beside_a_line), fit)
@@ -152,7 +150,7 @@ def fit_plain_functions(axis: FitPoints, v: Array, *, beside_a_line: bool = Fals
     """Return fits by functions without inner constants, ``c · f(±u) + d``, solved in closed form."""
     at = axis.subsample(v)
     names, parameters = _fit_starts(axis.constant_free_starts, 1, axis.u, at, beside_a_line)
-    return _select_suggestions(names, parameters, axis.u, at)
+    return _select_suggestions(names, parameters, axis, at)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,10 +172,10 @@ class _Starts:
     free: tuple[bool, bool]
 
     @staticmethod
-    def build(u: Array, constants: str) -> _Starts:
+    def build(u: Array, constants: str, limits: FunctionFitThresholds) -> _Starts:
         numbers, pairs, values = [], [], []
         for number, (name, function) in enumerate(LIBRARY.items()):
-            grid = _constant_grid(name, u, constants)
+            grid = _constant_grid(name, u, constants, limits)
             if len(grid):
                 with np.errstate(all="ignore"):
                     found = np.asarray(function.value(grid[:, :1] * u + grid[:, 1:]))
@@ -217,47 +215,51 @@ class _Starts:
         return order[rank < count]
 
 
-def _constant_grid(name: str, u: Array, constants: str) -> Array:
+def _constant_grid(name: str, u: Array, constants: str, limits: FunctionFitThresholds) -> Array:
     """Return pairs (a, b) that scale with the interval of u; empty if a function has no such constants."""
     low, high = float(u[0]), float(u[-1])
     half = max((high - low) / 2, 1e-300)
     if name in SCALE_FREE:
-        return _shift_grid(name, low, high, half, constants)
+        return _shift_grid(name, low, high, half, constants, limits.far_shifts)
     if constants == "plain":
         return np.zeros((0, 2))
-    top = 30.0 if name in PERIODIC else 8.0
+    least, top = limits.scales
+    top = limits.max_periodic_scale if name in PERIODIC else top
     if constants == "one":
-        scales = np.geomspace(0.15, top, SCALE_COUNT) / half
+        scales = np.geomspace(least, top, limits.scale_count) / half
         scales = np.concatenate([scales, -scales]) if name == "exp" else scales
         return np.stack([scales, np.zeros(len(scales))], 1)
     if name == "exp":  # a shift is a factor
         return np.zeros((0, 2))
-    scales = np.geomspace(0.15, top, SCALE_COUNT if name in PERIODIC else FULL_SCALE_COUNT) / half
+    count = limits.scale_count if name in PERIODIC else limits.joint_scale_count
+    scales = np.geomspace(least, top, count) / half
     if name in PERIODIC:
-        phases = np.linspace(-np.pi, np.pi, PHASE_COUNT + 1)[:-1]
+        phases = np.linspace(-np.pi, np.pi, limits.phase_count + 1)[:-1]
         return np.array([(scale, phase) for scale in scales for phase in phases])
-    centers = np.linspace(low - half, high + half, CENTER_COUNT)
+    centers = np.linspace(low - half, high + half, limits.center_count)
     return np.array([(a, -a * center) for scale in scales for a in (scale, -scale) for center in centers])
 
 
-def _shift_grid(name: str, low: float, high: float, half: float, constants: str) -> Array:
+def _shift_grid(
+    name: str, low: float, high: float, half: float, constants: str, far_shifts: Sequence[float]
+) -> Array:
     if constants == "plain":
         return np.array([(1.0, 0.0), (-1.0, 0.0)] if name in SIGNED else [(1.0, 0.0)])
     if name == "x" or constants == "both":
         return np.zeros((0, 2))
-    far = half * np.array(FAR_SHIFTS)  # for nearly straight curves, such as log(1 + x) at small x
+    far = half * np.array(far_shifts)
     shifts = np.concatenate([low - far[::-1], np.linspace(low - 4 * half, high + 4 * half, 41), high + far])
     return np.array(
         [(sign, -sign * s) for sign in ((1.0, -1.0) if name in SIGNED else (1.0,)) for s in shifts]
     )
 
 
-def _fit_functions(starts: _Starts, u: Array, v: Array, beside_a_line: bool) -> list[Suggestion]:
+def _fit_functions(starts: _Starts, axis: FitPoints, v: Array, beside_a_line: bool) -> list[Suggestion]:
     """Refine the best starts of every function and return the best fit of each function."""
-    names, parameters = _fit_starts(starts, STARTS_PER_FUNCTION, u, v, beside_a_line)
-    return _select_suggestions(
-        names, _refine_constants(names, parameters, u, v, (*starts.free, beside_a_line)), u, v
-    )
+    most = axis.thresholds.starts_per_function
+    names, parameters = _fit_starts(starts, most, axis.u, v, beside_a_line)
+    refined = _refine_constants(names, parameters, axis, v, (*starts.free, beside_a_line))
+    return _select_suggestions(names, refined, axis, v)
 
 
 def _fit_starts(
@@ -280,15 +282,16 @@ def _fit_starts(
     return starts.function_names(best), np.stack([starts.a[best], starts.b[best], c, d, e], 1)
 
 
-def _select_suggestions(names: list[str], parameters: Array, u: Array, v: Array) -> list[Suggestion]:
+def _select_suggestions(names: list[str], parameters: Array, axis: FitPoints, v: Array) -> list[Suggestion]:
     """Return the best fit of each function, without degenerate ones."""
+    u = axis.u
     mse = _mean_square_errors(_apply_functions(_group_functions(names), parameters, u), parameters, u, v)
     spread = float(np.var(v)) or 1e-300
     found: dict[str, Suggestion] = {}
     for place in np.argsort(mse, kind="stable"):
         name = names[place]
         a, b, c, d, e = map(float, parameters[place])
-        if name in found or not np.isfinite(mse[place]) or _is_degenerate(name, a, b, c, d, u, v):
+        if name in found or not np.isfinite(mse[place]) or _is_degenerate((name, a, b, c, d), axis, v):
             continue
         error = float(np.sqrt(mse[place] / spread))
         found[name] = Suggestion(name, a, b, c, d, r2=1 - float(mse[place]) / spread, error=error, e=e)
@@ -296,18 +299,19 @@ def _select_suggestions(names: list[str], parameters: Array, u: Array, v: Array)
 
 
 def _refine_constants(
-    names: list[str], parameters: Array, u: Array, v: Array, free: tuple[bool, bool, bool]
+    names: list[str], parameters: Array, axis: FitPoints, v: Array, free: tuple[bool, bool, bool]
 ) -> Array:
     """Refine (a, b, c, d, e) of all starts in one batch; a of scale-free functions stays fixed."""
     may_move = np.ones_like(parameters)
     may_move[:, 0] = [free[0] and name not in SCALE_FREE for name in names]
     may_move[:, 1] = [free[1] or name in SCALE_FREE for name in names]
     may_move[:, 4] = free[2]
-    point = _Curves(_group_functions(names), u, v, may_move).at(parameters)
-    steps = descend(point, Damping.start(DAMPING, len(names)), steps=MAX_ITERATIONS)
+    limits = axis.thresholds
+    point = _Curves(_group_functions(names), axis.u, v, may_move, limits.ridge).at(parameters)
+    steps = descend(point, Damping.start(limits.damping, len(names)), steps=limits.max_steps)
     for number, step in enumerate(steps):
         point = step.point
-        if number > 4 and not bool((step.gain > MIN_RELATIVE_GAIN).any()):
+        if number >= limits.min_steps and not bool((step.gain > limits.min_relative_gain).any()):
             break
     return point.parameters
 
@@ -320,6 +324,7 @@ class _Curves:
     u: Array
     v: Array
     may_move: Array
+    ridge: float
 
     def at(self, parameters: Array) -> _CurvesPoint:
         values = _apply_functions(self.groups, parameters, self.u)
@@ -355,7 +360,7 @@ class _CurvesPoint(Point):
             gradient = (jacobian @ residual[:, :, None])[:, :, 0]
         overflow = ~(np.isfinite(matrix).all((1, 2)) & np.isfinite(gradient).all(1))
         matrix[overflow], gradient[overflow] = 0.0, 0.0
-        ridge = torch.from_numpy(RIDGE * np.einsum("kpp->kp", matrix))
+        ridge = torch.from_numpy(self.curves.ridge * np.einsum("kpp->kp", matrix))
         return NormalEquations(torch.from_numpy(matrix), torch.from_numpy(gradient), ridge)
 
     def move(self, step: Tensor) -> _CurvesPoint:
@@ -396,11 +401,16 @@ def _mean_square_errors(values: Array, parameters: Array, u: Array, v: Array) ->
     return np.where(np.isfinite(error), error, np.inf)
 
 
-def _is_degenerate(name: str, a: float, b: float, c: float, d: float, u: Array, v: Array) -> bool:
+def _is_degenerate(fit: tuple[str, float, float, float, float], axis: FitPoints, v: Array) -> bool:
     """Whether f is nearly linear on the range, shifted far away, or cancelled by a huge constant."""
-    reach = abs(a) * float(u[-1] - u[0])
-    if name not in SCALE_FREE and reach < 0.1:
+    (name, a, b, c, d), u, limits = fit, axis.u, axis.thresholds
+    length = float(u[-1] - u[0])
+    if name not in SCALE_FREE and abs(a) * length < limits.min_reach:
         return True
-    spread = float(v.max() - v.min())
-    far = name in SCALE_FREE and abs(b) > 40 * max(float(u[-1] - u[0]), abs(float(u[0])), abs(float(u[-1])))
-    return far or not np.isfinite([a, b, c, d]).all() or abs(d) > 1e4 * (spread + float(np.abs(v).max()))
+    shift = limits.max_relative_shift * max(length, abs(float(u[0])), abs(float(u[-1])))
+    size = float(v.max() - v.min()) + float(np.abs(v).max())
+    return (
+        (name in SCALE_FREE and abs(b) > shift)
+        or not np.isfinite([a, b, c, d]).all()
+        or abs(d) > limits.max_relative_constant * size
+    )

@@ -40,7 +40,7 @@ class LevenbergMarquardt:
         self._loss: float | None = None
         self._previous: float | None = None  # final loss of the previous round on this grid
         self._is_last = False  # whether this is the last round, after which the grids remain
-        self._damping = TrainingDamping()
+        self._damping = TrainingDamping(thresholds=self._thresholds)
 
     @property
     def grid_size(self) -> int:
@@ -122,5 +122,5 @@ class LevenbergMarquardt:
 
     def _begin_round_(self) -> None:
         firm, loose = self._thresholds.firm_hold, self._thresholds.loose_hold
-        self._damping = TrainingDamping(hold=firm if self._is_last else loose)
+        self._damping = TrainingDamping(hold=firm if self._is_last else loose, thresholds=self._thresholds)
         self._slow, self._crawl, self._loss = 0, 0, None

@@ -16,7 +16,6 @@ from kan_engine.numerics.damped_least_squares import (
     damping_scale,
     take_step,
 )
-from kan_engine.numerics.damping_config import DampingConfig
 from kan_engine.training.evidence import Evidence
 from kan_engine.training.gauss_newton import (
     EdgeMasks,
@@ -32,12 +31,7 @@ from kan_engine.training.losses import Loss
 from kan_engine.training.penalty import Penalty
 from kan_engine.training.rescaling_symmetry import symmetry_directions
 from kan_engine.training.rows import TrainingRows
-
-DAMPING = DampingConfig(initial=1e-2, decrease=0.01, increase=2.0, acceleration=2.0, tries=8)
-MAX_FIRST_DAMPING = 1.0  # after a point from which no damping led further
-RELATIVE_JITTER = 1e-13  # added share of the diagonal, so that directions without effect are invertible
-MIN_STRAIGHT_RATIO = 0.8  # share of the predicted decrease below which later steps are accelerated
-MIN_ACCELERATION, MAX_ACCELERATION = 0.05, 0.75  # acceleration over step: below negligible, above unreliable
+from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
 
 
 class TrainingDamping(Damping):
@@ -48,11 +42,20 @@ class TrainingDamping(Damping):
         trust: Share of the predicted decrease that the last step reached, from 0 to 1; 0 before the first.
         hold: Weight of the penalty on changes of the hidden nodes' mean and spread (see
             ``rescaling_symmetry``). With 1 a change costs as much as if no other activation compensated it.
+        thresholds: Of the training.
     """
 
-    def __init__(self, value: float = DAMPING.initial, *, trust: float = 0.0, hold: float = 0.0) -> None:
-        super().__init__(DAMPING, torch.tensor([value], dtype=torch.float64))
-        self.is_curved, self.trust, self.hold = False, trust, hold
+    def __init__(
+        self,
+        value: float | None = None,
+        *,
+        trust: float = 0.0,
+        hold: float = 0.0,
+        thresholds: TrainingThresholds = DEFAULT_TRAINING,
+    ) -> None:
+        first = thresholds.damping.initial if value is None else value
+        super().__init__(thresholds.damping, torch.tensor([first], dtype=torch.float64))
+        self.is_curved, self.trust, self.hold, self.thresholds = False, trust, hold, thresholds
 
     def update_(
         self, accepted: Bool[Tensor, " problem"], ratio: Float[Tensor, " problem"] | None = None
@@ -62,12 +65,12 @@ class TrainingDamping(Damping):
         if not accepted or ratio is None:
             self.is_curved = True
         else:
-            self.is_curved |= float(ratio) < MIN_STRAIGHT_RATIO
+            self.is_curved |= float(ratio) < self.thresholds.min_straight_ratio
             self.trust = float(ratio.clamp(0.0, 1.0))
 
     def restart_(self) -> None:
         """Lower μ for the steps from another point."""
-        self.value.clamp_(max=MAX_FIRST_DAMPING)
+        self.value.clamp_(max=self.thresholds.max_first_damping)
         self.growth.fill_(self.config.increase)
 
 
@@ -125,11 +128,11 @@ def take_step_(
     if problem.penalty.is_active:
         add_edge_blocks_(matrix, edges, fixed)
     if problem.evidence and weigh:
-        _update_evidence_(network, problem, matrix, gradient, edges, loss, damping.trust)
+        _update_evidence_(network, problem, matrix, gradient, edges, loss, damping)
     if problem.evidence:
         add_edge_blocks_(matrix, edges, problem.evidence.penalty_blocks(edges))
     gradient = gradient + _penalty_gradient(network, problem, edges)
-    scale = damping_scale(matrix[None], DAMPING)
+    scale = damping_scale(matrix[None], damping.config)
     gauge = symmetry_directions(network, problem.rows, problem.loss, edges)
     held = damping.hold * damping.trust * (gauge.T @ gauge)
 
@@ -184,8 +187,8 @@ def _accelerate_step(
     acceleration = damped.step(bend[None])[0] / 2
     units = scale.sqrt()
     size = 2 * float((units * acceleration).norm() / (units * shift).norm().clamp_min(1e-300))
-    damping.is_curved = size > MIN_ACCELERATION
-    return shift + acceleration if size < MAX_ACCELERATION else shift
+    damping.is_curved = size > damping.thresholds.min_acceleration
+    return shift + acceleration if size < damping.thresholds.max_acceleration else shift
 
 
 def _update_evidence_(
@@ -195,7 +198,7 @@ def _update_evidence_(
     gradient: Tensor,
     edges: EdgeMasks,
     loss: float,
-    trust: float,
+    damping: TrainingDamping,
 ) -> None:
     """Update λ to maximise the evidence; without a Cholesky factor of A, λ remains the same.
 
@@ -205,14 +208,13 @@ def _update_evidence_(
     assert problem.evidence is not None  # noqa: S101 - the caller checks it
     whole = matrix.clone()
     add_edge_blocks_(whole, edges, problem.evidence.penalty_blocks(edges))
-    factor, failed = torch.linalg.cholesky_ex(
-        whole + torch.diag(RELATIVE_JITTER * damping_scale(whole[None], DAMPING)[0])
-    )
+    jitter = damping.thresholds.evidence_jitter * damping_scale(whole[None], damping.config)[0]
+    factor, failed = torch.linalg.cholesky_ex(whole + torch.diag(jitter))
     if not failed:
         slope = gradient + _penalty_gradient(network, problem, edges)
         shift = -torch.cholesky_solve(slope[:, None], factor)[:, 0]
         fall = float(-shift @ gradient - shift @ matrix @ shift / 2)
-        left = max(loss - trust * max(fall, 0.0), 0.0)
+        left = max(loss - damping.trust * max(fall, 0.0), 0.0)
         problem.evidence.update_(factor, matrix.diagonal(), left, edges)
 
 

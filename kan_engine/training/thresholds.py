@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kan_engine.numerics.damping_config import DampingConfig
 from kan_engine.splines.thresholds import DEFAULT_GRIDS, GridThresholds
 
 
@@ -23,6 +24,12 @@ class TrainingThresholds:
         running_decay: Of the running statistics of hidden nodes per batch, after the first batches.
         variance_offset: Added to every variance, so that it is positive for a constant node.
 
+        damping: Of Levenberg-Marquardt, by the ratio of actual to predicted decrease.
+        max_first_damping: After a point from which no damping led further.
+        min_straight_ratio: Share of the predicted decrease, below which later steps are accelerated.
+        min_acceleration, max_acceleration: Acceleration over step: below negligible, above unreliable.
+        evidence_jitter: Share of the diagonal added before the evidence, so that directions without effect
+            are invertible.
         max_slow_steps: Consecutive steps of small gain of Levenberg-Marquardt, after which a grid has
             converged.
         grid_check_gain: Gain of a step, below which the position of the grids is checked.
@@ -54,6 +61,14 @@ class TrainingThresholds:
     running_decay: float = 0.95
     variance_offset: float = 1e-5
 
+    damping: DampingConfig = DampingConfig(
+        initial=1e-2, decrease=0.01, increase=2.0, acceleration=2.0, tries=8
+    )
+    max_first_damping: float = 1.0
+    min_straight_ratio: float = 0.8
+    min_acceleration: float = 0.05
+    max_acceleration: float = 0.75
+    evidence_jitter: float = 1e-13
     max_slow_steps: int = 3
     grid_check_gain: float = 0.1
     max_round_loss_ratio: float = 0.5

@@ -6,7 +6,6 @@ import pytest
 from kan_engine.expressions.evaluation import Parameter, Variable, apply_function, mul, number
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.symbolic.constant_fitting import (
-    COARSE_FIT_ROWS,
     ParametricForm,
     compute_rmse,
     fix_parameter,
@@ -57,8 +56,8 @@ def test_a_form_that_is_no_number_somewhere_is_infinitely_wrong() -> None:
 
 
 def test_a_coarse_fit_sees_the_first_rows() -> None:
-    columns, target = take_coarse_rows(({"x1": np.arange(1000.0)}, np.arange(1000.0)))
-    assert len(columns["x1"]) == len(target) == COARSE_FIT_ROWS
+    columns, target = take_coarse_rows(({"x1": np.arange(1000.0)}, np.arange(1000.0)), 30)
+    assert len(columns["x1"]) == len(target) == 30
 
 
 def noisy(values: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kan_engine.expressions.library import LIBRARY
+from kan_engine.symbolic.thresholds import DEFAULT_FUNCTION_FIT
 from kan_engine.symbolic.univariate_fit import (
-    MAX_POINTS,
     SCALE_FREE,
     FitPoints,
     Suggestion,
@@ -89,7 +89,7 @@ def test_complexity_counts_the_constants_that_are_no_ones_or_zeros() -> None:
 def test_rows_are_compared_in_the_order_of_what_enters() -> None:
     u = np.random.default_rng(0).permutation(U)
     axis = FitPoints(u)
-    assert len(axis.u) == MAX_POINTS
+    assert len(axis.u) == DEFAULT_FUNCTION_FIT.max_points
     assert (np.diff(axis.u) > 0).all()
     np.testing.assert_array_equal(axis.subsample(u**2), axis.u**2)
 
