@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from kan_engine.network.grid_updates import refine, update_grid_
 from kan_engine.network.kan import KAN, KANConfig, copy_network, initialise_
 from kan_engine.network.pruning import prune
-from kan_engine.training.levenberg_marquardt import Damping, TrainingObjective, take_step_
+from kan_engine.training.levenberg_marquardt import TrainingDamping, TrainingObjective, take_step_
 from kan_engine.training.penalty import Penalty
 from kan_engine.training.rows import TrainingRows
 
@@ -72,6 +72,6 @@ def test_a_step_of_levenberg_marquardt_never_raises_the_objective(width: tuple[i
     problem = TrainingObjective(rows=TrainingRows.create(x, y), loss="squared", penalty=Penalty(ridge=1e-6))
     before = problem.rows.loss(network, "squared")
     objective = before + problem.penalty_value(network)
-    taken = take_step_(network, problem, Damping(), before)
+    taken = take_step_(network, problem, TrainingDamping(), before)
     after = problem.rows.loss(network, "squared")
     assert taken is None or (taken.loss == after and after + problem.penalty_value(network) < objective)

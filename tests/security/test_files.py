@@ -215,7 +215,7 @@ def test_a_fault_of_the_reader_is_told_to_the_log_and_not_to_the_client(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(
-        subprocess_reader, "COMMAND", (sys.executable, "-c", 'print(\'{"bug": "a traceback"}\')')
+        subprocess_reader, "COMMAND", (sys.executable, "-c", 'print(\'{"traceback": "a traceback"}\')')
     )
     with TestClient(create_app(settings), base_url=LOOPBACK, raise_server_exceptions=False) as client:
         answer = upload(client, parquet(x=[1, 2]), "a.parquet")

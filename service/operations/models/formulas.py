@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from kan_engine.data.column_definitions import parse_definition
 from kan_engine.errors import NotExportable
 from kan_engine.expressions.evaluation import from_json, variables
 from kan_engine.expressions.printing import derived_variables
@@ -51,7 +52,9 @@ class OutputFormula:
             latex=str(self.stored["latex"]),
             remarks=self.remarks,
             definitions=VariableDefinitions(
-                derived=self.stored.get("derived") or {},
+                derived={
+                    name: parse_definition(data) for name, data in (self.stored.get("derived") or {}).items()
+                },
                 fills=self.stored.get("fills") or {},
                 booleans=self.booleans,
             ),
