@@ -165,7 +165,7 @@ def _find_sum_of_products(
         )
     fit, validation = _sample_unknown(solution, unknown, thresholds.sample_rows)
     form = fit_exponential_sum(derivatives, fit, validation, floor, thresholds)
-    return None if form is None else finalize_formula(form, fit, validation)
+    return None if form is None else finalize_formula(form, fit, validation, thresholds=thresholds.symbolic)
 
 
 def _sample_unknown(solution: Solution, unknown: int, rows: int) -> tuple[ColumnsAndTarget, ColumnsAndTarget]:
@@ -199,7 +199,14 @@ def _find_wave_law(
         return {WAVE_VARIABLE: sum(w * columns[name] for w, name in zip(direction, names, strict=True))}
 
     data = ((project_points(points), values), (project_points(validation[0]), validation[1]))
-    law = find_univariate_law(Variable(WAVE_VARIABLE), *data, should_stop, floor=floor)
+    law = find_univariate_law(
+        Variable(WAVE_VARIABLE),
+        *data,
+        should_stop,
+        floor=floor,
+        thresholds=thresholds.discovery,
+        symbolic=thresholds.symbolic,
+    )
     if law is None:
         return None
     place = add(*(mul(number(float(w)), Variable(name)) for w, name in zip(direction, names, strict=True)))
@@ -230,10 +237,19 @@ def _find_axis_law(
     highest = min(4, axis.order - 1)
     slopes = np.stack([axis.matrix(columns[name], order) @ coef / size for order in range(highest + 1)])
     form = fit_exponential_sum({name: slopes}, (columns, values), validation, floor, thresholds)
-    law = finalize_formula(form, (columns, values), validation) if form else None
+    law = None
+    if form:
+        law = finalize_formula(form, (columns, values), validation, thresholds=thresholds.symbolic)
     if law is None:
         law = find_univariate_law(
-            variable, (columns, values), validation, should_stop, floor=floor, squared=True
+            variable,
+            (columns, values),
+            validation,
+            should_stop,
+            floor=floor,
+            squared=True,
+            thresholds=thresholds.discovery,
+            symbolic=thresholds.symbolic,
         )
     return None if law is None else law * size
 
@@ -254,10 +270,10 @@ def prove_laws(
             violations = [v for part in solution.law_violations(trees) for v in part]
         return all(v.relative < thresholds.proof_tolerance for v in violations)
 
-    found = [simplify(tree, points) for tree in laws]
+    found = [simplify(tree, points, thresholds=thresholds.symbolic.simplification) for tree in laws]
     best = found if holds(found) else None
     for unknown in [*range(len(found))] * thresholds.snapping_rounds:
-        for tree in _snap_constants(found[unknown], points, thresholds.snapping_tolerance):
+        for tree in _snap_constants(found[unknown], points, thresholds):
             trial = [*found[:unknown], tree, *found[unknown + 1 :]]
             if tree != found[unknown] and holds(trial):
                 found, best = trial, trial
@@ -265,17 +281,20 @@ def prove_laws(
     return best
 
 
-def _snap_constants(tree: Expression, points: Mapping[str, Array], tolerance: float) -> Iterator[Expression]:
+def _snap_constants(
+    tree: Expression, points: Mapping[str, Array], thresholds: SolutionLawThresholds
+) -> Iterator[Expression]:
     """The formula with constants rounded to nice numbers nearby: all of them first, then all but one."""
     free, values = parametrize_floats(tree)
+    tolerance, simplification = thresholds.snapping_tolerance, thresholds.symbolic.simplification
     nice = {
         index: candidates[0]
         for index, value in enumerate(values)
-        if (candidates := nice_constants(value, tolerance * abs(value) + 1e-12))
+        if (candidates := nice_constants(value, tolerance * abs(value) + 1e-12, simplification.constants))
     }
     for count in range(len(nice), max(0, len(nice) - 2), -1):
         for chosen in combinations(nice, count):
             numbers: dict[Expression, Expression] = {
                 Parameter(i): nice[i] if i in chosen else number(v) for i, v in enumerate(values)
             }
-            yield simplify(substitute(free, numbers), points)
+            yield simplify(substitute(free, numbers), points, thresholds=simplification)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.numerics.damping_config import DampingConfig
+from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,6 +213,9 @@ class SolutionLawThresholds:
         max_candidate_distance, span_tolerance: From the span: of candidates for refinement; of functions in
             it.
         min_new_share: Of a function outside the span of those found before.
+
+        discovery: Of laws of one variable.
+        symbolic: Of closed forms and their constants.
     """
 
     sample_rows: int = 1000
@@ -240,6 +245,9 @@ class SolutionLawThresholds:
     max_candidate_distance: float = 0.3
     span_tolerance: float = 1e-5
     min_new_share: float = 1e-2
+
+    discovery: DiscoveryThresholds = DEFAULT_DISCOVERY
+    symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC
 
 
 DEFAULT_LIMITS = EquationLimits()

@@ -13,6 +13,7 @@ from kan_engine.density.thresholds import DensityThresholds
 from kan_engine.drawing.network_curves import describe_edges
 from service.documents.answering_member import Members
 from service.documents.model_summary import describe_features, describe_network
+from service.schemas.members import FormulaMemberOut
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from worker.data.density_rows import DensityRows, mean_or_none, read_density_rows
@@ -27,7 +28,6 @@ from worker.results.density_figures import make_density_figures
 from worker.results.formula_member import describe_formula_member
 from worker.results.records import (
     DensityProperties,
-    FormulaMember,
     LossPoint,
     ModelMeasures,
     ModelRecord,
@@ -147,7 +147,7 @@ def _make_record(
 
 def _make_members(
     predictor: Predictor, symbolic: SymbolicDocument | None, metrics: Metrics, rows: DensityRows
-) -> dict[str, FormulaMember]:
+) -> dict[str, FormulaMemberOut]:
     """Return the entry of the law among the members of the model; empty without a law."""
     if symbolic is None:
         return {}

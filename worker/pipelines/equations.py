@@ -39,6 +39,7 @@ from service.documents.answering_member import Members
 from service.documents.equations import read_problem
 from service.documents.model_summary import describe_features, describe_network
 from service.schemas.equations import SolveRequest
+from service.schemas.members import FormulaMemberOut
 from worker.execution.attempt import Attempt, StoredResult
 from worker.execution.outcome import JobProgress, JobStopped, Outcome
 from worker.pipelines.equation_networks import (
@@ -53,7 +54,6 @@ from worker.results.model_storage import store_model
 from worker.results.records import (
     EquationMeasures,
     ErrorPoint,
-    FormulaMember,
     ModelRecord,
     ParameterEstimate,
     Residual,
@@ -335,7 +335,7 @@ def _make_symbolic_document(
 
 def _make_members(
     predictor: Predictor, symbolic: SymbolicDocument | None, points: np.ndarray
-) -> dict[str, FormulaMember]:
+) -> dict[str, FormulaMemberOut]:
     """Return the entry of the laws among the members of the model; empty without laws."""
     if symbolic is None:
         return {}

@@ -9,11 +9,12 @@ import numpy as np
 from kan_engine import FormulaPredictor, Predictor
 from kan_engine.search.assembly import Model
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
+from service.schemas.members import FormulaMemberOut
 from worker.data.preparation import PreparedData
 from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
 from worker.evaluation.model_metrics import measure_model
 from worker.evaluation.thresholds import DEFAULT_METRICS, MetricThresholds
-from worker.results.records import FormulaMember, ModelMeasures
+from worker.results.records import ModelMeasures
 from worker.results.symbolic_document import SymbolicDocument
 
 
@@ -22,7 +23,7 @@ def describe_members(
     symbolic: SymbolicDocument | None,
     data: PreparedData,
     max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds,
-) -> dict[str, FormulaMember]:
+) -> dict[str, FormulaMemberOut]:
     """``members`` of the record of a model; empty without formulas."""
     if model.formula is None or symbolic is None:
         return {}
@@ -50,7 +51,7 @@ def describe_formula_member(
     formula: FormulaPredictor,
     rows: np.ndarray,
     max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds,
-) -> dict[str, FormulaMember]:
+) -> dict[str, FormulaMemberOut]:
     """The record's entry for the formula.
 
     Args:
@@ -61,7 +62,7 @@ def describe_formula_member(
         rows: Encoded rows on which both are compared.
         max_log_odds: See ``measure_fidelity``.
     """
-    member = FormulaMember(
+    member = FormulaMemberOut(
         metrics=metrics,
         complexity=symbolic.complexity,
         verdict=symbolic.verdict,

@@ -11,6 +11,7 @@ from worker.results.serialization import INLINED, OMIT_NONE
 if TYPE_CHECKING:
     from kan_engine.data.labels import Label
     from service.documents.model_summary import FeatureSummary, NetworkSummary
+    from service.schemas.members import FormulaMemberOut
     from worker.evaluation.metrics import Metrics
 
 
@@ -51,7 +52,7 @@ class ModelRecord:
     grids: Sequence[GridStage] | None = field(default=None, metadata=OMIT_NONE)
     warnings: Sequence[str]
     baselines: Mapping[str, FittedBaseline] | None = field(default=None, metadata=OMIT_NONE)
-    members: Mapping[str, FormulaMember] = field(default_factory=dict)
+    members: Mapping[str, FormulaMemberOut] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -70,7 +71,7 @@ class RevisedRecord:
     """
 
     earlier: Mapping[str, Any] = field(metadata=INLINED)
-    members: Mapping[str, FormulaMember]
+    members: Mapping[str, FormulaMemberOut]
     formula_of: str | None = field(default=None, metadata=OMIT_NONE)
     metrics: Metrics | None = field(default=None, metadata=OMIT_NONE)
     training_metrics: Metrics | None = field(default=None, metadata=OMIT_NONE)
@@ -235,22 +236,3 @@ class FittedBaseline:
     seconds: float
     parameters: int
     hidden: Sequence[int] | None = field(default=None, metadata=OMIT_NONE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FormulaMember:
-    """The formulas of a model as a member that predicts.
-
-    Attributes:
-        metrics: On the hold-out rows.
-        complexity: Total over all formulas.
-        verdict: What may be said of them.
-        serves: Whether they answer by default.
-        fidelity: R² of the formulas against the network on the same rows; None if it was not measured.
-    """
-
-    metrics: Metrics
-    complexity: int
-    verdict: str
-    serves: bool
-    fidelity: float | None
