@@ -70,6 +70,9 @@ def _short_searches() -> Iterator[None]:
     """Few structures are fitted and read, of few samples, and few forms and starts of each are tried."""
     from kan_engine.structure import search
 
+    symbolic = search_config.THRESHOLDS.symbolic
+    forms = symbolic.closed_forms
+    brief = replace(forms, functions=replace(forms.functions, starts_per_function=1, max_points=60))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "ONE_NODE", search.ONE_NODE[:1])
         patch.setattr(search, "TWO_NODES", ())
@@ -81,11 +84,9 @@ def _short_searches() -> Iterator[None]:
                 max_candidates=1,
                 assessment=AssessmentThresholds(max_resamplings=1),
                 discovery=DiscoveryThresholds(max_surrogate_terms=100),
-                symbolic=replace(search_config.THRESHOLDS.symbolic, max_combinations=6, max_close_forms=3),
+                symbolic=replace(symbolic, max_combinations=6, max_close_forms=3, closed_forms=brief),
             ),
         )
-        patch.setattr("kan_engine.symbolic.univariate_fit.STARTS_PER_FUNCTION", 1)
-        patch.setattr("kan_engine.symbolic.univariate_fit.MAX_POINTS", 60)
         yield
 
 
