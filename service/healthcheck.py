@@ -1,7 +1,7 @@
 """``python -m service.healthcheck api|worker``: the health check of a container; exit code 0 means healthy.
 
 The API is healthy while it responds. A worker has no port: it is healthy while the worker row of its
-host is fresh. ``/health/ready`` applies the same criterion to all workers.
+host is fresh. ``/health/ready`` asks the same of all workers, sooner.
 """
 
 import socket

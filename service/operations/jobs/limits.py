@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from kan_engine.data.thresholds import DEFAULT_DATA
+from kan_engine.density.thresholds import DEFAULT_DENSITY
+
 
 @dataclass(frozen=True, kw_only=True)
 class CostModel:
@@ -33,7 +36,7 @@ class CostModel:
         density_term_seconds: For a parameter at a quadrature point or row.
     """
 
-    validation_share: float = 0.2
+    validation_share: float = DEFAULT_DATA.validation_share
     max_time_inputs: int = 7
     max_encoded_categories: int = 20
     extra_numbers_per_row: int = 14
@@ -50,11 +53,11 @@ class CostModel:
     prediction_copies: int = 8
     edge_bytes: int = 8_000
 
-    density_nodes: int = 4
-    density_grids: tuple[int, int] = (80, 10)
-    density_points: int = 10
+    density_nodes: int = DEFAULT_DENSITY.joint_nodes
+    density_grids: tuple[int, int] = (max(DEFAULT_DENSITY.grid_sizes), DEFAULT_DENSITY.joint_grid_size)
+    density_points: int = DEFAULT_DENSITY.quadrature_points
     density_margin: int = 6
-    max_density_rows: int = 40_000
+    max_density_rows: int = DEFAULT_DENSITY.max_joint_rows
     density_term_seconds: float = 1e-9
 
 
@@ -78,9 +81,9 @@ class AdmissionLimits:
 
     min_rows: int = 5
     min_training_rows: int = 2
-    min_density_rows: int = 20
-    min_density_order: int = 2
-    max_density_order: int = 5
+    min_density_rows: int = DEFAULT_DENSITY.min_rows
+    min_density_order: int = DEFAULT_DENSITY.min_order
+    max_density_order: int = DEFAULT_DENSITY.max_order
     max_layers: int = 32
     max_equation_coefficients: int = 30_000
     max_equation_points: int = 100_000
