@@ -85,8 +85,9 @@ def _warn_repeated_rows(table: pl.DataFrame) -> Warnings:
     count = int(repeated.sum())
     if not count or table.width == 1:
         return []
+    rows = "1 row repeats" if count == 1 else f"{count} rows repeat"
     detail = (
-        f"{count} rows repeat an earlier row; test rows that also occur in training inflate the scores, "
+        f"{rows} an earlier row; test rows that also occur in training inflate the scores, "
         "so remove repeated rows unless they are separate measurements"
     )
     return [TableWarning(code="repeated_rows", row=find_first_row(repeated), detail=detail)]

@@ -276,6 +276,8 @@ def test_what_looks_wrong_is_reported(content: str, code: str, settings: Setting
 def test_rows_that_repeat_others_are_counted_with_the_first(settings: Settings) -> None:
     found = warning(read("x,y\n1,a\n2,b\n1,a\n1,b\n1,a\n", settings), "repeated_rows")
     assert (found.row, found.line, found.detail[:6]) == (2, 4, "2 rows")
+    once = warning(read("x,y\n1,a\n2,b\n1,a\n", settings), "repeated_rows")
+    assert once.detail.startswith("1 row repeats an earlier row;")
 
 
 @pytest.mark.parametrize(
