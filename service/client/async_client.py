@@ -9,6 +9,7 @@ import anyio
 import httpx
 
 from service.client.endpoints import Endpoints
+from service.client.limits import DEFAULT_CLIENT, ClientLimits
 from service.client.transport import Outcome, Request, Transport, connection_options, write_atomically
 
 
@@ -21,10 +22,15 @@ class AsyncClient(Endpoints):
     """
 
     def __init__(
-        self, url: str = "http://127.0.0.1:8000", key: str | None = None, *, timeout: float = 60.0
+        self,
+        url: str = "http://127.0.0.1:8000",
+        key: str | None = None,
+        *,
+        timeout: float = 60.0,
+        limits: ClientLimits = DEFAULT_CLIENT,
     ) -> None:
         self._http = httpx.AsyncClient(**connection_options(url, key))
-        super().__init__(AsyncTransport(self._http, timeout))
+        super().__init__(AsyncTransport(self._http, timeout, limits))
 
     async def __aenter__(self) -> Self:
         return self
@@ -42,14 +48,17 @@ class AsyncClient(Endpoints):
 class AsyncTransport(Transport):
     """A transport that suspends while it waits."""
 
-    def __init__(self, http: httpx.AsyncClient, timeout: float) -> None:
+    def __init__(self, http: httpx.AsyncClient, timeout: float, limits: ClientLimits) -> None:
+        super().__init__(limits)
         self._http, self._timeout = http, timeout
 
     async def exchange(self, request: Request) -> Outcome:
         """Send a request once, after its pause; return the response or the network failure."""
         await anyio.sleep(request.after_s)
         try:
-            async with self._http.stream(**request.options(self._timeout)) as response:
+            async with self._http.stream(
+                **request.options(self._timeout, self.limits.connect_timeout_s)
+            ) as response:
                 if response.is_success and request.into:
                     with write_atomically(request.into) as file:
                         async for chunk in response.aiter_bytes():

@@ -10,10 +10,6 @@ from service.client.results import Job, Progress
 from service.client.transport import Request, Transport, make_get_request, make_path
 
 EVENT_STREAM = "text/event-stream"
-SILENCE_TIMEOUT_S = 20.0  # the service pings every 15 s; a longer silence means that the connection is dead
-POLL_INTERVAL_S = 2.0
-READ_TIMEOUT_S = 30.0  # regardless of the client's timeout: the service waits for the job before it responds
-MAX_TRIES = 9  # about a minute: a job survives a restart of the API, and so does waiting for it
 
 ProgressCallback = Callable[[Progress], None]
 
@@ -32,15 +28,16 @@ async def follow_job(
         NotFinished: The job has not ended after ``timeout_s``.
     """
     ends_at = None if timeout_s is None else time.monotonic() + timeout_s
-    stream = EventStream(job_id, show, ends_at)
+    limits = transport.limits
+    stream = EventStream(job_id, show, ends_at, limits.silence_timeout_s)
     while True:
         if stream.should_connect():
             await transport.exchange(stream.request())
-        wait_s = (
-            POLL_INTERVAL_S if ends_at is None else max(0.0, min(POLL_INTERVAL_S, ends_at - time.monotonic()))
-        )
-        look = replace(make_get_request("jobs", job_id, wait=wait_s), read_s=READ_TIMEOUT_S)
-        job = Job.model_validate_json((await transport.send(look, MAX_TRIES)).content)
+        wait_s = limits.poll_interval_s
+        if ends_at is not None:
+            wait_s = max(0.0, min(wait_s, ends_at - time.monotonic()))
+        look = replace(make_get_request("jobs", job_id, wait=wait_s), read_s=limits.read_timeout_s)
+        job = Job.model_validate_json((await transport.send(look, limits.max_job_tries)).content)
         if job.has_ended:
             return _check_outcome(job)
         show(Progress.model_validate(job.progress.model_dump()))
@@ -51,9 +48,11 @@ async def follow_job(
 class EventStream:
     """The events of a job over successive connections."""
 
-    def __init__(self, job_id: str, show: ProgressCallback, ends_at: float | None) -> None:
+    def __init__(
+        self, job_id: str, show: ProgressCallback, ends_at: float | None, silence_timeout_s: float
+    ) -> None:
         self._job_id, self._show = job_id, show
-        self._ends_at = ends_at
+        self._ends_at, self._silence_timeout_s = ends_at, silence_timeout_s
         self._last_id = "0"
         self._has_come = True
         self._event: dict[str, str] = {}
@@ -68,7 +67,7 @@ class EventStream:
         self._event = {}
         headers = {"Accept": EVENT_STREAM, "Last-Event-ID": self._last_id}
         where = make_path("jobs", self._job_id, "events")
-        return Request("GET", where, headers=headers, on_line=self.on_line, read_s=SILENCE_TIMEOUT_S)
+        return Request("GET", where, headers=headers, on_line=self.on_line, read_s=self._silence_timeout_s)
 
     def on_line(self, line: str) -> bool:
         """Process a line; return false if the job has ended or the time is nearly over."""
@@ -84,7 +83,7 @@ class EventStream:
         return event.get("event") != "done" and not self._is_late()
 
     def _is_late(self) -> bool:
-        return self._ends_at is not None and self._ends_at - time.monotonic() < SILENCE_TIMEOUT_S
+        return self._ends_at is not None and self._ends_at - time.monotonic() < self._silence_timeout_s
 
 
 def _check_outcome(job: Job) -> Job:

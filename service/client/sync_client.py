@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import httpx
 
 from service.client.endpoints import Endpoints
+from service.client.limits import DEFAULT_CLIENT, ClientLimits
 from service.client.transport import Outcome, Request, Transport, connection_options, write_atomically
 
 P = ParamSpec("P")
@@ -83,13 +84,19 @@ class Client:
         url: URL of the service, including the path prefix of a proxy.
         key: API key, if the service requires one.
         timeout: Longest time in seconds without any data of a response.
+        limits: Retries, and waits for jobs.
     """
 
     def __init__(
-        self, url: str = "http://127.0.0.1:8000", key: str | None = None, *, timeout: float = 60.0
+        self,
+        url: str = "http://127.0.0.1:8000",
+        key: str | None = None,
+        *,
+        timeout: float = 60.0,
+        limits: ClientLimits = DEFAULT_CLIENT,
     ) -> None:
         self._http = httpx.Client(**connection_options(url, key))
-        self._endpoints = Endpoints(BlockingTransport(self._http, timeout))
+        self._endpoints = Endpoints(BlockingTransport(self._http, timeout, limits))
 
     def __enter__(self) -> Self:
         return self
@@ -145,14 +152,17 @@ class Client:
 class BlockingTransport(Transport):
     """A transport that blocks while it waits, and never suspends."""
 
-    def __init__(self, http: httpx.Client, timeout: float) -> None:
+    def __init__(self, http: httpx.Client, timeout: float, limits: ClientLimits) -> None:
+        super().__init__(limits)
         self._http, self._timeout = http, timeout
 
     async def exchange(self, request: Request) -> Outcome:
         """Send a request once, after its pause; return the response or the network failure."""
         time.sleep(request.after_s)
         try:
-            with self._http.stream(**request.options(self._timeout)) as response:
+            with self._http.stream(
+                **request.options(self._timeout, self.limits.connect_timeout_s)
+            ) as response:
                 if response.is_success and request.into:
                     with write_atomically(request.into) as file:
                         file.writelines(response.iter_bytes())

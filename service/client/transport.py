@@ -18,13 +18,9 @@ import httpx
 from pydantic import BaseModel
 
 from service.client.errors import ClientError, Unreachable, parse_refusal
+from service.client.limits import DEFAULT_CLIENT, ClientLimits
 from service.schemas.common import Page
 
-MAX_TRIES = 4
-FIRST_PAUSE_S = 0.5  # doubled after every try
-MAX_PAUSE_S = 60.0  # if Retry-After is longer, the client raises the error instead of waiting
-CONNECT_TIMEOUT_S = 10.0
-MAX_PAGE_ITEMS = 200
 BUSY_STATUSES = (429, 503)
 # Network failures. Other errors of httpx are mistakes in a URL or a header.
 TRANSIENT_ERRORS = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
@@ -58,7 +54,7 @@ class Request:
     read_s: float | None = None
     after_s: float = 0
 
-    def options(self, timeout: float) -> dict[str, Any]:
+    def options(self, timeout: float, connect_timeout_s: float) -> dict[str, Any]:
         """The arguments of ``httpx.Client.stream``."""
         content = None if self.body is None else json.dumps(self.body, ensure_ascii=False).encode()
         kind = {} if content is None else {"Content-Type": "application/json"}
@@ -71,7 +67,7 @@ class Request:
             "data": self.form or None,
             "files": self.files or None,
             "timeout": httpx.Timeout(
-                timeout, connect=min(timeout, CONNECT_TIMEOUT_S), read=self.read_s or timeout
+                timeout, connect=min(timeout, connect_timeout_s), read=self.read_s or timeout
             ),
         }
 
@@ -112,23 +108,26 @@ def make_get_request(*parts: str, **params: Any) -> Request:
 class Transport(ABC):
     """Sends requests and parses responses."""
 
+    def __init__(self, limits: ClientLimits = DEFAULT_CLIENT) -> None:
+        self.limits = limits
+
     @abstractmethod
     async def exchange(self, request: Request) -> Outcome:
         """Send a request once, after its pause; return the response or the network failure."""
 
-    async def send(self, request: Request, tries: int = MAX_TRIES) -> httpx.Response:
+    async def send(self, request: Request, tries: int | None = None) -> httpx.Response:
         """Send a request; if it is repeatable, retry up to ``tries`` sends in total.
 
         Raises:
             ApiError: The service refuses the request.
             Unreachable: No response arrives.
         """
-        number = 1
+        number, tries = 1, tries or self.limits.max_tries
         while True:
             outcome = await self.exchange(request)
             if isinstance(outcome, httpx.Response) and outcome.is_success:
                 return outcome
-            pause_s = _retry_pause_s(outcome, number)
+            pause_s = _retry_pause_s(outcome, number, self.limits)
             if pause_s is None or number >= tries or not request.is_repeatable:
                 raise make_error(outcome) from None
             request, number = replace(request, after_s=pause_s), number + 1
@@ -146,7 +145,9 @@ class Transport(ABC):
         page_type = Page[kind]  # type: ignore[valid-type]  # the schema is created at run time
         cursor: str | None = ""
         while cursor is not None:
-            page = await self.get(page_type, resource, limit=MAX_PAGE_ITEMS, cursor=cursor or None, **filters)
+            page = await self.get(
+                page_type, resource, limit=self.limits.max_page_items, cursor=cursor or None, **filters
+            )
             for item in page.items:
                 yield item
             cursor = page.next_cursor
@@ -172,13 +173,15 @@ def make_error(outcome: Outcome) -> ClientError:
     return Unreachable(f"the service cannot be reached: {reason}")
 
 
-def _retry_pause_s(outcome: Outcome, number: int) -> float | None:
+def _retry_pause_s(outcome: Outcome, number: int, limits: ClientLimits) -> float | None:
     """Seconds to wait before another try; None if a retry is useless."""
-    usual: float = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2 ** (number - 1))
+    usual: float = min(limits.max_pause_s, limits.first_pause_s * 2 ** (number - 1))
     if isinstance(outcome, httpx.Response):
         wanted = outcome.headers.get("retry-after", "")
         is_busy = (
-            outcome.status_code in BUSY_STATUSES and wanted.isdecimal() and int(wanted[:9]) <= MAX_PAUSE_S
+            outcome.status_code in BUSY_STATUSES
+            and wanted.isdecimal()
+            and int(wanted[:9]) <= limits.max_pause_s
         )
         return max(usual, int(wanted)) if is_busy else None
     return usual if isinstance(outcome, TRANSIENT_ERRORS) else None

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import pytest
 from typer.testing import CliRunner
 
 from service.cli import app
-from service.client import Client, transport
+from service.cli.support import connection
+from service.client import Client
+from service.client.limits import ClientLimits
 from tests.support.servers import Serving, free_port, wait_until, whole_service
 
 START_TIMEOUT_S = 90.0
@@ -99,7 +102,7 @@ def test_what_the_service_refuses_is_said_in_one_line(kan: Any, table: Path) -> 
 
 
 def test_a_service_that_is_not_there_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(connection, "Client", partial(Client, limits=ClientLimits(first_pause_s=0.001)))
     result = CliRunner().invoke(app, ["formula", "law", "--server", f"http://127.0.0.1:{free_port()}"])
     assert (result.exit_code, "cannot be reached" in result.output) == (1, True)
 

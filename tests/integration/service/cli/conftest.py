@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from typer.testing import CliRunner
 
-from service.client import transport
+from service.cli.support import connection
+from service.client import Client
+from service.client.limits import ClientLimits
 from tests.support.servers import serving
 
 if TYPE_CHECKING:
@@ -39,5 +42,5 @@ def kan(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(logging.root, "handlers", [])  # the service beside it logs to the same standard error
     monkeypatch.setenv("KANSERVICE_URL", url)
-    monkeypatch.setattr(transport, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(connection, "Client", partial(Client, limits=ClientLimits(first_pause_s=0.001)))
     return lambda *words: CliRunner().invoke(app, list(words))

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service.client import AsyncClient, Client
+from service.client.limits import ClientLimits
 from tests.support.servers import serving
 
 if TYPE_CHECKING:
     from service.db.session import Sessions
     from service.settings import Settings
 
+QUICK = ClientLimits(first_pause_s=0.001, poll_interval_s=0.05)
 Message = dict[str, Any]
 Mishap = Callable[[Any, Message, Any, Any], Awaitable[None]]
 
@@ -165,14 +167,22 @@ def way(service: tuple[str, Way]) -> Iterator[Way]:
 WITH_ONE_CLIENT = pytest.mark.parametrize("kan", ["sync"], indirect=True)
 
 
+@pytest.fixture
+def limits() -> ClientLimits:
+    """Without pauses; a test may ask for others by a parameter of this name."""
+    return QUICK
+
+
 @pytest.fixture(params=["sync", "async"])
-def kan(request: pytest.FixtureRequest, service: tuple[str, Way], way: Way) -> Iterator[Any]:
+def kan(
+    request: pytest.FixtureRequest, service: tuple[str, Way], way: Way, limits: ClientLimits
+) -> Iterator[Any]:
     url, _ = service
     if request.param == "sync":
-        with Client(url, "a key") as client:
+        with Client(url, "a key", limits=limits) as client:
             yield client
         return
     with asyncio.Runner() as runner:
-        client = AsyncClient(url, "a key")
+        client = AsyncClient(url, "a key", limits=limits)
         yield InLoop(client, runner)
         runner.run(client.close())

@@ -5,6 +5,7 @@ import pydoc
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ import polars as pl
 import pytest
 
 from kan_engine.expressions.evaluation import Variable
-from service.client import ApiError, AsyncClient, Client, Dataset, Model, Unreachable, transport
+from service.client import ApiError, AsyncClient, Client, Dataset, Model, Unreachable
 from service.db.session import Sessions
 from service.db.tables import Model as Row
-from tests.integration.service.client.conftest import Way, answer, lose_the_answer
+from tests.integration.service.client.conftest import QUICK, Way, answer, lose_the_answer
 from tests.support.factories import EDGES, FIGURES, make_job, make_model, make_predictor, make_symbolic
 from tests.support.servers import free_port
 
@@ -44,11 +45,6 @@ LAW = {
     "domain": {"x1": [0.0, 1.0]},
     "pareto": [{"expression": "x1", "complexity": 1, "rmse": 0.5, "r2": 0.9}],
 }
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "FIRST_PAUSE_S", 0.001)
 
 
 @pytest.fixture
@@ -113,8 +109,8 @@ def test_a_dataset_without_a_name_has_that_of_its_file(kan: Any, tmp_path: Path)
     assert kan.upload(tmp_path / "größe.csv").name == "größe"
 
 
-def test_lists_go_on_over_all_pages(kan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "MAX_PAGE_ITEMS", 2)
+@pytest.mark.parametrize("limits", [replace(QUICK, max_page_items=2)])
+def test_lists_go_on_over_all_pages(kan: Any) -> None:
     uploaded = [kan.upload({"x": [1.0, 2.0]}).id for _ in range(5)]
     ids = [dataset.id for dataset in kan.datasets()]
     assert ids[:5] == uploaded[::-1]
@@ -333,7 +329,7 @@ def test_it_is_not_asked_for_ever(kan: Any, way: Way, mishap: Any, error: type[E
     way.mishaps["GET /usage"] = [mishap] * 99
     with pytest.raises(error):
         kan.usage()
-    assert len(way.asked("GET /usage")) == transport.MAX_TRIES
+    assert len(way.asked("GET /usage")) == QUICK.max_tries
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from service.client import ApiError, Unreachable, transport
+from service.client import ApiError, Unreachable
 from service.db.session import Sessions
-from tests.integration.service.client.conftest import Message, Mishap, Way, hang_up
+from tests.integration.service.client.conftest import QUICK, Message, Mishap, Way, hang_up
 from tests.support.factories import make_model
 
 COLUMNS = {"x1": [0.1, 0.9], "x2": [1.0, -1.5], "id": [1, 2]}
@@ -18,11 +18,6 @@ async def break_off(app: Any, scope: Message, receive: Any, send: Any) -> None:
     """The connection breaks within a file."""
     await hang_up(app, scope, receive, send)
     await send({"type": "http.response.body", "body": b"PAR1", "more_body": True})
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "FIRST_PAUSE_S", 0.001)
 
 
 @pytest.mark.usefixtures("no_suggestions")
@@ -81,7 +76,7 @@ def test_a_file_that_never_comes_leaves_what_was_there(
 ) -> None:
     (tmp_path / "law.safetensors").write_text("of yesterday")
     model = make_model(sessions)
-    way.mishaps[f"GET /models/{model.id}/export"] = [break_off] * transport.MAX_TRIES
+    way.mishaps[f"GET /models/{model.id}/export"] = [break_off] * QUICK.max_tries
     with pytest.raises(Unreachable):
         kan.export(model.id, "safetensors", tmp_path / "law.safetensors")
     assert [file.read_text() for file in tmp_path.iterdir()] == ["of yesterday"]

@@ -1,23 +1,18 @@
 """Jobs as a client follows them: live where the stream comes through, and to their end in any case."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from service.api.live.limits import LiveLimits
 from service.caller import LOCAL_CALLER
-from service.client import JobCancelled, JobFailed, NotFinished, Progress, job_progress, transport
+from service.client import JobCancelled, JobFailed, NotFinished, Progress
 from service.db.repositories import Jobs
 from service.db.session import Sessions
-from tests.integration.service.client.conftest import Way, answer, cut_after, hang_up, lose_the_answer
+from tests.integration.service.client.conftest import QUICK, Way, answer, cut_after, hang_up, lose_the_answer
 from tests.support.factories import finish_job, make_job, make_model, report_progress, start_job
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(job_progress, "POLL_INTERVAL_S", 0.05)
 
 
 class Running:
@@ -89,10 +84,8 @@ def test_where_no_stream_comes_through_the_job_is_asked_again_and_again(
     assert len(way.asked(events_of(job))) == 1
 
 
-def test_a_line_that_is_dead_is_given_up(
-    kan: Any, sessions: Sessions, way: Way, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(job_progress, "SILENCE_TIMEOUT_S", 0.2)
+@pytest.mark.parametrize("limits", [replace(QUICK, silence_timeout_s=0.2)])
+def test_a_line_that_is_dead_is_given_up(kan: Any, sessions: Sessions, way: Way) -> None:
     job_id = make_job(sessions).id
     request = f"GET /jobs/{job_id}/events"
     with pytest.raises(NotFinished):
@@ -103,7 +96,7 @@ def test_a_line_that_is_dead_is_given_up(
 def test_a_service_that_is_away_for_a_while_is_waited_for(kan: Any, sessions: Sessions, way: Way) -> None:
     job = Running(sessions, 0.1, 0.5)
     way.mishaps[events_of(job)] = [cut_after('"fraction":0.1')]
-    way.mishaps[f"GET /jobs/{job.id}"] = [lose_the_answer] * (job_progress.MAX_TRIES - 1)
+    way.mishaps[f"GET /jobs/{job.id}"] = [lose_the_answer] * (QUICK.max_job_tries - 1)
     assert kan.wait(job.id, progress=job.saw).status == "succeeded"
 
 

@@ -17,5 +17,5 @@ def test_an_impatient_client_still_gets_answers_that_wait_for_news(timeout_s: fl
     with pytest.raises(Sent) as caught:
         follow_job(Recorder(), "a job", timeout_s, lambda _: None).send(None)
     request = caught.value.args[0]
-    patience = request.options(timeout=0.01)["timeout"]
+    patience = request.options(timeout=0.01, connect_timeout_s=1.0)["timeout"]
     assert patience.read > max(request.params.get("wait", 0), 15)  # a quiet stream pings that often

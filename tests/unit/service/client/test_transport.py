@@ -11,6 +11,7 @@ class Played(Transport):
     """The outcomes that it was given, one after the other."""
 
     def __init__(self, *outcomes: Outcome) -> None:
+        super().__init__()
         self.outcomes = list(outcomes)
         self.requests: list[Request] = []
 
