@@ -68,7 +68,7 @@ class ServiceError(Exception):
         self.extra = extra
 
     @classmethod
-    def located(cls, code: str, detail: str, place: Place, **extra: Any) -> Self:
+    def make_at(cls, code: str, detail: str, place: Place, **extra: Any) -> Self:
         """An error with one mistake, itself, at this place."""
         return cls(code, detail, errors=[ErrorEntry(code, detail, place)], **extra)
 

@@ -148,7 +148,7 @@ def _make_malformed_error(raw: bytes, error: orjson.JSONDecodeError) -> Malforme
     if path is not None:
         where = pointer(path)
         detail = f"{where} is no JSON number (NaN, Infinity or too large); send null for a missing value"
-        return Malformed.located("not_a_number", detail, {"pointer": where})
+        return Malformed.make_at("not_a_number", detail, {"pointer": where})
     return Malformed(
         "malformed_json",
         f"the JSON cannot be read at line {error.lineno}, column {error.colno}: {error.msg}; correct it",

@@ -136,7 +136,8 @@ class Likelihood:
 
     def _run_steps_(self, network: KAN, lamb: float, most: int, should_stop: ShouldStop) -> Iterator[float]:
         """Train in place; yield the mean log-likelihood after every step that lowers the objective."""
-        point = _NetworkPoint.build(self, network, lamb)
+        weights = flatten_weights(network, trainable_edges(network))
+        point = _NetworkPoint.build(self, network, lamb, weights)
         for step in descend(
             point, Damping.start(self._limits.joint_damping), steps=most, should_stop=should_stop
         ):
@@ -191,8 +192,9 @@ class _NetworkPoint(Point):
     objective: Float[Tensor, " 1"]
 
     @staticmethod
-    def build(likelihood: Likelihood, network: KAN, lamb: float) -> _NetworkPoint:
-        weights = flatten_weights(network, trainable_edges(network))
+    def build(
+        likelihood: Likelihood, network: KAN, lamb: float, weights: Float[Tensor, " P"]
+    ) -> _NetworkPoint:
         here = likelihood.evaluate(network, lamb)
         objective = torch.tensor([here.objective], dtype=torch.float64)
         return _NetworkPoint(likelihood, network, lamb, weights, here, objective)
@@ -204,8 +206,9 @@ class _NetworkPoint(Point):
         return NormalEquations(matrix[None], gradient[None])
 
     def move(self, step: Float[Tensor, "1 P"]) -> _NetworkPoint:
-        self.put_(self.weights + step[0])
-        return _NetworkPoint.build(self.likelihood, self.network, self.lamb)
+        weights = self.weights + step[0]
+        self.put_(weights)
+        return _NetworkPoint.build(self.likelihood, self.network, self.lamb, weights)
 
     def put_(self, weights: Float[Tensor, " P"]) -> None:
         """Set the weights of the network."""

@@ -31,8 +31,8 @@ from kan_engine.expressions.thresholds import NiceConstantThresholds
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm, compute_rmse
 from kan_engine.symbolic.constant_snapping import finalize_formula
 from kan_engine.symbolic.extraction import INVERSE_TRANSFORMS
+from kan_engine.symbolic.function_starts import Array
 from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
-from kan_engine.symbolic.univariate_fit import Array
 
 TARGET_TRANSFORMS = ("identity", "square", "cos", "sin")
 

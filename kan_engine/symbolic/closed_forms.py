@@ -27,17 +27,10 @@ from kan_engine.symbolic.dictionary_regression import (
     refit_candidate,
     relative_error,
 )
+from kan_engine.symbolic.function_starts import MAX_FUNCTION_VALUE, SCALE_FREE, Array
 from kan_engine.symbolic.noise_model import NoiseModel
 from kan_engine.symbolic.thresholds import ClosedFormThresholds
-from kan_engine.symbolic.univariate_fit import (
-    MAX_FUNCTION_VALUE,
-    SCALE_FREE,
-    Array,
-    FitPoints,
-    Suggestion,
-    fit_plain_functions,
-    suggest,
-)
+from kan_engine.symbolic.univariate_fit import FitPoints, Suggestion, fit_plain_functions, suggest
 
 
 class Effort(IntEnum):

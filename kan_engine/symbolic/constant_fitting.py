@@ -87,14 +87,14 @@ def refit_constants(
             forms, with and without noise, 82 to 95 % reach the minimum with 0.1, and 77 to 93 % with 100.
     """
     residuals = _Residuals(form, data)
-    before = _mean_square(residuals.at(form.values))
+    before = _mean_square(residuals.compute(form.values))
     if not len(form.values) or not np.isfinite(before):  # no gradient where the form is not finite
         return form
     with np.errstate(all="ignore"):
         values = leastsq(
-            residuals.bounded_at,
+            residuals.compute_bounded,
             form.values,
-            Dfun=residuals.jacobian_at,
+            Dfun=residuals.compute_jacobian,
             full_output=True,
             ftol=min_gain,
             xtol=min_step,
@@ -102,35 +102,38 @@ def refit_constants(
             factor=first_trust,
             maxfev=2 * iterations,
         )[0]  # ``least_squares`` runs the same code, and takes six times as long before and after it
-    is_better = _mean_square(residuals.at(values)) < before
+    is_better = _mean_square(residuals.compute(values)) < before
     return ParametricForm(form.tree, values) if is_better else form
 
 
 class _Residuals:
-    """Residuals of a form, and their derivatives; the evaluation of the last constants is kept."""
+    """Residuals of a form, and their derivatives; those of the last constants are kept."""
 
     def __init__(self, form: ParametricForm, data: ColumnsAndTarget) -> None:
         columns, self._target = data
         self._values = np.array(form.values, dtype=float)
         self._evaluation = Evaluation.at(form.tree, columns, self._values)
+        self._jacobian: Array | None = None
 
-    def at(self, values: Array) -> Array:
-        """Residuals [N] for these constants."""
+    def compute(self, values: Array) -> Array:
+        """Return the residuals [N] for these constants."""
         if not np.array_equal(values, self._values):
-            self._values = values.copy()
+            self._values, self._jacobian = values.copy(), None
             self._evaluation = self._evaluation.move(values)
         return np.asarray(self._evaluation.values() - self._target)
 
-    def bounded_at(self, values: Array) -> Array:
-        """The same, huge where the form is not finite, so that MINPACK steps back."""
-        found = self.at(values)
+    def compute_bounded(self, values: Array) -> Array:
+        """Return the same, huge where the form is not finite, so that MINPACK steps back."""
+        found = self.compute(values)
         return self._pad(np.where(np.isfinite(found), found, HUGE))
 
-    def jacobian_at(self, values: Array) -> Array:
-        """Derivatives [N, P]; 0 where they are not finite."""
-        self.at(values)
-        found = self._evaluation.jacobian()
-        return self._pad(np.where(np.isfinite(found), found, 0.0))
+    def compute_jacobian(self, values: Array) -> Array:
+        """Return the derivatives [N, P]; 0 where they are not finite."""
+        self.compute(values)
+        if self._jacobian is None:
+            found = self._evaluation.jacobian()
+            self._jacobian = self._pad(np.where(np.isfinite(found), found, 0.0))
+        return self._jacobian
 
     def _pad(self, rows: Array) -> Array:
         """Append rows of zeros: MINPACK asks for at least as many residuals as constants."""

@@ -14,12 +14,12 @@ import numpy as np
 from kan_engine.expressions.evaluation import Expression, Parameter, add, call, mul
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate, refit_candidate
+from kan_engine.symbolic.function_starts import Array
 from kan_engine.symbolic.thresholds import (
     DEFAULT_SYMBOLIC,
     ClosedFormThresholds,
     SymbolicThresholds,
 )
-from kan_engine.symbolic.univariate_fit import Array
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import numpy as np
 
 from kan_engine.expressions.evaluation import complexity, value_and_jacobian
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm
+from kan_engine.symbolic.function_starts import Array
 from kan_engine.symbolic.thresholds import DEFAULT_CONSTANTS, ConstantThresholds
-from kan_engine.symbolic.univariate_fit import Array
 
 
 def description_length(

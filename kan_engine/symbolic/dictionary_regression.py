@@ -29,9 +29,10 @@ from kan_engine.expressions.nodes import (
     substitute,
 )
 from kan_engine.symbolic.constant_fitting import ParametricForm, refit_constants
+from kan_engine.symbolic.function_starts import MAX_FUNCTION_VALUE, SCALE_FREE, Array
 from kan_engine.symbolic.noise_model import NoiseModel
 from kan_engine.symbolic.thresholds import ClosedFormThresholds, SymbolicThresholds
-from kan_engine.symbolic.univariate_fit import MAX_FUNCTION_VALUE, SCALE_FREE, Array, FitPoints
+from kan_engine.symbolic.univariate_fit import FitPoints
 
 PLACEHOLDER = Variable("u")
 

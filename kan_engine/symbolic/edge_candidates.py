@@ -37,9 +37,10 @@ from kan_engine.symbolic.closed_forms import (
 )
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm, fix_parameter
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate, refit_candidate
+from kan_engine.symbolic.function_starts import Array
 from kan_engine.symbolic.noise_model import NoiseModel
 from kan_engine.symbolic.thresholds import SymbolicThresholds
-from kan_engine.symbolic.univariate_fit import Array, FitPoints, suggest
+from kan_engine.symbolic.univariate_fit import FitPoints, suggest
 
 NO_FIXED_FUNCTIONS: Mapping[int, str] = MappingProxyType({})
 

@@ -17,8 +17,9 @@ from kan_engine.symbolic.edge_candidates import (
     ExtractionContext,
     find_edge_choices,
 )
+from kan_engine.symbolic.function_starts import Array
 from kan_engine.symbolic.node_candidates import HiddenNode, find_node_choices, find_sum_choices
-from kan_engine.symbolic.univariate_fit import Array, FitPoints, suggest
+from kan_engine.symbolic.univariate_fit import FitPoints, suggest
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,9 @@ from kan_engine.symbolic.edge_candidates import (
     fit_logarithms,
     search_forms,
 )
+from kan_engine.symbolic.function_starts import Array
 from kan_engine.symbolic.noise_model import NoiseModel
-from kan_engine.symbolic.univariate_fit import Array, FitPoints, Suggestion, suggest
+from kan_engine.symbolic.univariate_fit import FitPoints, Suggestion, suggest
 
 T = TypeVar("T")
 

@@ -72,7 +72,7 @@ class Members:
 
 
 def _make_refusal(code: str, detail: str) -> Conflict:
-    return Conflict.located(code, detail, {"pointer": "#/by"})
+    return Conflict.make_at(code, detail, {"pointer": "#/by"})
 
 
 def _make_formula_predictor(

@@ -99,7 +99,7 @@ def _refuse_nul(column: pl.Series) -> pl.Series:
         if with_nul.any():
             place: Place = {"column": column.name, "row": find_first_row(with_nul)}
             detail = f"a text in column {column.name!r} contains the character NUL; remove it"
-            raise Invalid.located("nul_character", detail, place)
+            raise Invalid.make_at("nul_character", detail, place)
     return column
 
 

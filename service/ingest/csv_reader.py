@@ -97,7 +97,7 @@ def _iterate_records(lines: Iterable[str], separator: str) -> Iterator[Record]:
             cells = next(reader, None)
         except csv.Error as error:
             detail = f"the record that begins at line {line} cannot be read: {error}; is a quote not closed?"
-            raise Invalid.located("unreadable_csv", detail, {"line": line}) from None
+            raise Invalid.make_at("unreadable_csv", detail, {"line": line}) from None
         if cells is None:
             return
         if cells and (len(cells) > 1 or cells[0].strip()):

@@ -38,7 +38,7 @@ def read_columns(columns: dict[str, list[Any]], settings: Settings, limits: Inge
         if length != rows:
             place = {"pointer": strict_json.pointer(["columns", name]), "column": name}
             detail = f"column {name!r} has {length} values, another has {rows}; give all the same number"
-            raise Invalid.located("ragged_columns", detail, place)
+            raise Invalid.make_at("ragged_columns", detail, place)
     check_size(rows, len(names), settings, cell_bytes=limits.cell_bytes)
     table = _TableBuilder(
         lambda row, name: {"pointer": strict_json.pointer(["columns", name, row])}, settings, limits
@@ -88,7 +88,7 @@ def _parse_lines(text: io.TextIOWrapper, limits: IngestLimits) -> Iterator[tuple
         line += 1
         if len(content) == longest:
             detail = f"line {line} is over {longest} characters long; put each object on a line of its own"
-            raise Invalid.located("line_too_long", detail, {"line": line})
+            raise Invalid.make_at("line_too_long", detail, {"line": line})
         if content.strip():
             yield line, _parse_line(content, line)
 

@@ -52,7 +52,7 @@ def refuse_unknown_columns(missing: MissingCodes, columns: Sequence[str]) -> Non
             known = ", ".join(map(repr, columns[:10])) + (", …" if len(columns) > 10 else "")
             detail = f"missing names a column {name!r}, which the table does not have; it has {known}"
             place = {"pointer": pointer(["missing", name]), "column": name}
-            raise Invalid.located("invalid_missing", detail, place)
+            raise Invalid.make_at("invalid_missing", detail, place)
 
 
 def propose_codes(columns: Sequence[pl.Series], limits: IngestLimits) -> dict[str, list[ValueCount]]:

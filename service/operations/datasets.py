@@ -130,7 +130,7 @@ def _check_units(units: dict[str, str], columns: list[str]) -> None:
             fault = f"the unit of column {column!r} is over {MAX_UNIT_CHARACTERS} characters long; shorten it"
         if fault:
             place = {"pointer": strict_json.pointer(["units", column]), "column": column}
-            raise Invalid.located("invalid_units", fault, place)
+            raise Invalid.make_at("invalid_units", fault, place)
 
 
 def _name_from_filename(filename: str | None) -> str:

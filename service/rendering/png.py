@@ -58,7 +58,7 @@ def to_png(svg: str, width: int, *, limits: PngLimits = DEFAULT_LIMITS) -> bytes
         most = int((limits.max_pixels * width / height) ** 0.5)
         detail = f"a PNG of {width} x {height} pixels is too large; ask for a width of at most {most}"
         place = {"parameter": "width", "in": "query"}
-        raise Invalid.located("picture_too_large", detail, place, limit=most)
+        raise Invalid.make_at("picture_too_large", detail, place, limit=most)
     arguments = map(str, (width, limits.memory_bytes, limits.timeout_s))
     finished = subprocess.run(  # noqa: S603  # our own command
         [*COMMAND, *arguments], input=svg.encode(), capture_output=True, check=True, timeout=limits.timeout_s

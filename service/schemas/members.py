@@ -1,6 +1,6 @@
 """Members of a model that can answer: ``accurate`` is its network, ``formula`` its formulas."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -67,9 +67,9 @@ def read_verdict(symbolic: Mapping[str, Any]) -> str:
     return symbolic.get("verdict") or ("exact" if symbolic["exact"] else "approximation")
 
 
-def is_serving(symbolic: Mapping[str, Any]) -> bool:
-    """Whether the formulas answer by default."""
-    return read_verdict(symbolic) == "exact" or symbolic.get("serves_within") is not None
+def is_serving(verdict: str, serves_within: Sequence[float | None] | None) -> bool:
+    """Whether formulas answer by default: exact ones, and those with bounds of their answers."""
+    return verdict == "exact" or serves_within is not None
 
 
 def make_formula_member(
@@ -82,11 +82,12 @@ def make_formula_member(
         metrics: Their metrics on the hold-out rows.
         fidelity: R² of the formulas against the network, on the same rows.
     """
+    verdict = read_verdict(symbolic)
     return FormulaMemberOut(
         metrics=metrics,
         complexity=sum(output["complexity"] for output in symbolic["outputs"]),
-        verdict=read_verdict(symbolic),
-        serves=is_serving(symbolic),
+        verdict=verdict,
+        serves=is_serving(verdict, symbolic.get("serves_within")),
         fidelity=fidelity,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from kan_engine import (
     Encoding,
-    Estimate,
     Expression,
     Feature,
     Formula,
@@ -37,7 +36,6 @@ from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.solution_law import find_exact_law
 from service.documents.answering_member import Members
 from service.documents.equations import read_problem
-from service.documents.model_summary import describe_features, describe_network
 from service.schemas.equations import SolveRequest
 from service.schemas.members import FormulaMemberOut
 from worker.execution.attempt import Attempt, StoredResult
@@ -48,17 +46,12 @@ from worker.pipelines.equation_networks import (
     largest_violation,
     train_on_solution,
 )
+from worker.pipelines.solution_record import make_solution_record
 from worker.pipelines.thresholds import DEFAULT_EQUATION_JOB, EquationJobThresholds
 from worker.results.formula_member import describe_formula_member
 from worker.results.model_storage import store_model
 from worker.results.records import (
-    EquationMeasures,
     ErrorPoint,
-    ModelRecord,
-    ParameterEstimate,
-    Residual,
-    Residuals,
-    SplitRecord,
 )
 from worker.results.serialization import to_json
 from worker.results.solution_figures import EvaluateSolution, make_solution_figures
@@ -66,10 +59,8 @@ from worker.results.symbolic_document import SymbolicDocument, make_symbolic_doc
 
 if TYPE_CHECKING:
     from kan_engine.differential.thresholds import EquationThresholds, SolutionLawThresholds
-from kan_engine.differential.solution import Violation
 
 TASK = "equation"
-NORMAL_95 = 1.959964  # half-width of a 95 % confidence interval, in standard errors
 
 MeasurementsByUnknown = dict[int, Measurements]
 
@@ -143,7 +134,7 @@ def solve_equations(
         predictor.network, predictor.inputs, predictor.encoding, rows, request.unknowns, attempt.should_stop
     ).to_dict()
     record = replace(
-        _make_record(request, solution, predictor, served),
+        make_solution_record(request, solution, predictor, served),
         members=_make_members(predictor, symbolic, rows),
         timings=timings,
     )
@@ -347,75 +338,3 @@ def _make_members(
         "condition_residual": symbolic.condition_residual,
     }
     return describe_formula_member(symbolic, metrics, predictor, formula, points)
-
-
-def _make_record(
-    request: SolveRequest, solution: Solution, predictor: Predictor, served: ServedNetwork
-) -> ModelRecord:
-    """Return the record of the model."""
-    measures = EquationMeasures(
-        metrics={
-            "equation_residual": max(each.relative for each in served.equations),
-            "condition_residual": max((each.relative for each in served.conditions), default=0.0),
-            "estimated_error": served.error,
-        },
-        residuals=Residuals(
-            equations=_list_residuals(request.equations, served.equations),
-            conditions=_list_residuals(
-                [condition.residual for condition in request.conditions], served.conditions
-            ),
-        ),
-        parameters={each.name: _make_estimate(each) for each in solution.estimates},
-    )
-    return ModelRecord(
-        features=describe_features(predictor.encoding),
-        outputs=request.unknowns,
-        ignored_columns=request.unknowns,
-        network=describe_network(predictor.network, predictor.inputs, predictor.outputs, served.optimizer),
-        formula_of="law",
-        measures=measures,
-        split=SplitRecord(kind="none", seed=None, training_rows=0, validation_rows=0, test_rows=0),
-        history=served.history,
-        warnings=[
-            *_short_domain_warnings(request, solution),
-            *served.warnings,
-            *_uncertain_estimate_warnings(solution.estimates),
-        ],
-    )
-
-
-def _make_estimate(estimate: Estimate) -> ParameterEstimate:
-    """Return an estimated parameter with its standard error and 95 % confidence interval."""
-    value, error = estimate.value, estimate.standard_error
-    if not math.isfinite(error):
-        return ParameterEstimate(value=value, standard_error=None, interval=None)
-    interval = value - NORMAL_95 * error, value + NORMAL_95 * error
-    return ParameterEstimate(value=value, standard_error=error, interval=interval)
-
-
-def _uncertain_estimate_warnings(estimates: Sequence[Estimate]) -> list[str]:
-    """Return a warning about parameters whose error the measurements do not determine."""
-    names = [each.name for each in estimates if not math.isfinite(each.standard_error)]
-    if not names:
-        return []
-    return [
-        f"the measurements do not determine the error of {', '.join(names)}: other values fit equally well, "
-        "or there are no more measurements than parameters"
-    ]
-
-
-def _list_residuals(texts: Sequence[str], violations: Iterable[Violation]) -> list[Residual]:
-    return [
-        Residual(residual=text, largest=each.largest, rms=each.rms, relative=each.relative)
-        for text, each in zip(texts, violations, strict=True)
-    ]
-
-
-def _short_domain_warnings(request: SolveRequest, solution: Solution) -> list[str]:
-    """Return a warning for each variable in which the solution ends before the end of its domain."""
-    return [
-        f"the solution ends at {name} = {high:g}: beyond it predictions are extrapolated; raise max_seconds "
-        "to continue it"
-        for name, (_, high) in zip(request.independent, solution.problem.domain, strict=True)
-        if high < request.domain[name][1]
-    ]

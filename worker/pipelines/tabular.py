@@ -8,6 +8,8 @@ from dataclasses import asdict, replace
 
 from kan_engine import (
     Callbacks,
+    Predictor,
+    SearchResult,
     SubtaskCache,
     exclude_outliers,
     find_model,
@@ -16,6 +18,7 @@ from kan_engine import (
     read_metadata,
     save,
 )
+from kan_engine.assessment.thresholds import AssessmentThresholds
 from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.inference.decision_rule import Decision
 from kan_engine.search.assembly import assemble_model, assemble_predictor
@@ -93,14 +96,9 @@ def run_pipeline(
             grids = measure_grids(found, data, config.thresholds.inference, thresholds.metrics)
         predictor, decision = assemble_predictor(found, data, config.thresholds)
         if watch.cut_by is None:
-            stages = [to_json(stage) for stage in grids]
-            kept = to_metadata(found) | {"decision": decision and asdict(decision), "grids": stages}
-            checkpoint(save(predictor, kept, collect_errors(found)))
+            checkpoint(_make_checkpoint(found, predictor, decision, grids))
     else:
-        predictor, kept = load(resume), read_metadata(resume)
-        found = restore_result(kept, predictor, read_attached(resume), config.thresholds.assessment)
-        decision = kept["decision"] and Decision(**kept["decision"])
-        grids = [GridStage(**stage) for stage in kept["grids"]]
+        predictor, found, decision, grids = _read_checkpoint(resume, config.thresholds.assessment)
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
         model = assemble_model(
             found, predictor, decision, data, seed=request.seed, thresholds=config.thresholds
@@ -110,13 +108,9 @@ def run_pipeline(
         most = thresholds.max_history_points
         record = make_record(found, measures, model.report, data, grids, max_history_points=most)
     with watch.stage("symbolic", 0.92, "looking for functions that fit the activations"):
+        rows, names = data.training.x, data.output_names
         picture = describe_edges(
-            found.network,
-            found.inputs,
-            data.encoding,
-            data.training.x,
-            data.output_names,
-            watch.should_stop,
+            found.network, found.inputs, data.encoding, rows, names, watch.should_stop
         ).to_dict()
     with watch.stage("figures", 0.94, "drawing what the model has learnt"):
         figures = compute_figures(model.answering, data, picture, watch.should_stop, thresholds.figures)
@@ -140,6 +134,25 @@ def run_pipeline(
         figures=figures,
         cut_by=watch.cut_by,
     )
+
+
+def _make_checkpoint(
+    found: SearchResult, predictor: Predictor, decision: Decision | None, grids: list[GridStage]
+) -> bytes:
+    """The artifact of a network that was found, with what a later run needs besides."""
+    stages = [to_json(stage) for stage in grids]
+    kept = to_metadata(found) | {"decision": decision and asdict(decision), "grids": stages}
+    return save(predictor, kept, collect_errors(found))
+
+
+def _read_checkpoint(
+    data: bytes, thresholds: AssessmentThresholds
+) -> tuple[Predictor, SearchResult, Decision | None, list[GridStage]]:
+    """The inverse of ``_make_checkpoint``."""
+    predictor, kept = load(data), read_metadata(data)
+    found = restore_result(kept, predictor, read_attached(data), thresholds)
+    decision = kept["decision"] and Decision(**kept["decision"])
+    return predictor, found, decision, [GridStage(**stage) for stage in kept["grids"]]
 
 
 def _add_baselines(

@@ -9,7 +9,7 @@ import numpy as np
 from kan_engine import FormulaPredictor, Predictor
 from kan_engine.search.assembly import Model
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
-from service.schemas.members import FormulaMemberOut
+from service.schemas.members import FormulaMemberOut, is_serving
 from worker.data.preparation import PreparedData
 from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
 from worker.evaluation.model_metrics import measure_model
@@ -66,7 +66,7 @@ def describe_formula_member(
         metrics=metrics,
         complexity=symbolic.complexity,
         verdict=symbolic.verdict,
-        serves=symbolic.is_serving,
+        serves=is_serving(symbolic.verdict, symbolic.serves_within),
         fidelity=measure_fidelity(predictor, formula, rows, max_log_odds),
     )
     return {"formula": member}

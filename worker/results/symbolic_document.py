@@ -44,11 +44,6 @@ class SymbolicDocument:
         """Total over the formulas of all outputs."""
         return sum(output.fit.complexity for output in self.outputs)
 
-    @property
-    def is_serving(self) -> bool:
-        """Whether the formulas answer by default."""
-        return self.verdict == "exact" or self.serves_within is not None
-
 
 @dataclass(frozen=True, kw_only=True)
 class OutputDocument:

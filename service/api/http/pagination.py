@@ -60,4 +60,4 @@ def _decode_cursor(cursor: str) -> str:
         return str(UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True)))
     except (ValueError, binascii.Error):
         detail = "the cursor is invalid; pass next_cursor of the previous page, or omit it for the first page"
-        raise Invalid.located("invalid_cursor", detail, {"parameter": "cursor", "in": "query"}) from None
+        raise Invalid.make_at("invalid_cursor", detail, {"parameter": "cursor", "in": "query"}) from None

@@ -167,7 +167,7 @@ def _handle_engine_error(_: Request, error: KANEngineError) -> Response:
         return problem_response(Invalid(code, str(error)))
     place = {"column": error.column, "row": error.row}
     known = {name: value for name, value in place.items() if value is not None}
-    return problem_response(Invalid.located(code, str(error), known))
+    return problem_response(Invalid.make_at(code, str(error), known))
 
 
 def _handle_validation_error(_: Request, error: RequestValidationError) -> Response:

@@ -127,7 +127,7 @@ def refuse_too_costly(
     )
     detail = f"the network would need {excess}; {_suggest_remedy(over)}"
     place = {"pointer": "#/max_seconds" if over == ["seconds"] else "#/network"}
-    raise Invalid.located("cost_too_high", detail, place, estimate=asdict(cost), limit=asdict(most))
+    raise Invalid.make_at("cost_too_high", detail, place, estimate=asdict(cost), limit=asdict(most))
 
 
 def count_encoded_inputs(
@@ -309,4 +309,4 @@ def refuse_too_long(max_seconds: float, settings: Settings) -> None:
     limit = settings.max_job_seconds
     if max_seconds > limit:
         detail = f"max_seconds may be at most {limit:g} here, got {max_seconds:g}; ask for less"
-        raise Invalid.located("max_seconds_too_large", detail, {"pointer": "#/max_seconds"}, limit=limit)
+        raise Invalid.make_at("max_seconds_too_large", detail, {"pointer": "#/max_seconds"}, limit=limit)

@@ -16,9 +16,6 @@ from service.schemas.equations import MAX_SPLINE_ORDER, SolveRequest
 from service.settings import Settings
 from service.strict_json import pointer
 
-MAX_COEFFICIENTS = 30_000  # of a requested grid: the solver factors their normal matrix
-MAX_POINTS = 100_000  # at which a network of a given shape is fitted to the solution
-
 NO_VALUES = nan, nan
 
 Ranges = Mapping[str, tuple[float, float] | None]

@@ -27,7 +27,7 @@ def check_study(request: StudyRequest, dataset: Dataset, settings: Settings, lim
             "vary fewer settings, or try fewer values"
         )
         limit = settings.max_study_trainings
-        raise Invalid.located("study_too_large", detail, {"pointer": "#/vary"}, limit=limit)
+        raise Invalid.make_at("study_too_large", detail, {"pointer": "#/vary"}, limit=limit)
     refuse_mistakes(_check_shared_settings(request))
     if request.refine:
         refuse_mistakes(_check_grids(request))

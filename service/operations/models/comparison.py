@@ -74,7 +74,7 @@ def _refuse_different(references: Sequence[str], models: Sequence[ModelOut]) -> 
 
 
 def _make_invalid(code: str, detail: str) -> Invalid:
-    return Invalid.located(code, detail, {"parameter": "ids", "in": "query"})
+    return Invalid.make_at(code, detail, {"parameter": "ids", "in": "query"})
 
 
 def _describe_compared(reference: str, model: ModelOut, row: Model) -> ComparedOut:

@@ -206,4 +206,4 @@ def _make_model_name(text: str) -> str:
 
 def _make_refusal(reason: str) -> Invalid:
     detail = f"the file does not contain a valid model: {reason}"
-    return Invalid.located(ERROR_CODE, detail, {})
+    return Invalid.make_at(ERROR_CODE, detail, {})

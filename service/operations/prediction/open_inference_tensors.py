@@ -203,4 +203,4 @@ def _to_object_array(values: list[Any]) -> np.ndarray:
 
 def _make_refusal(given: dict[str, Any], place: int, why: str) -> Invalid:
     detail = f"input {given['name']!r}: {why}"
-    return Invalid.located("invalid_tensor", detail, {"pointer": f"#/inputs/{place}"})
+    return Invalid.make_at("invalid_tensor", detail, {"pointer": f"#/inputs/{place}"})

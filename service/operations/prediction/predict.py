@@ -138,7 +138,7 @@ def interval_margin(predictor: Predictor, level: float) -> float:
     try:
         return predictor.margin(level)
     except kan_engine.InvalidData as error:
-        raise Invalid.located("no_interval", str(error), {"pointer": "#/interval"}) from error
+        raise Invalid.make_at("no_interval", str(error), {"pointer": "#/interval"}) from error
 
 
 def _predict_columns(

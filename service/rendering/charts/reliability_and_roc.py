@@ -86,28 +86,27 @@ def draw_probabilities(
         theme=theme,
         body=[
             *head,
-            text_element(
-                theme.say("Reliability"),
-                left.left,
-                left.top - 10,
-                size=layout.note_size,
-                fill=theme.ink,
-                is_bold=True,
-            ),
-            *left.draw_frame(across, theme.say("observed share")),
-            _draw_diagonal(left),
+            *_draw_panel(left, theme.say("Reliability"), across, theme.say("observed share"), layout),
             *_draw_bins(bins, left),
-            text_element(
-                "ROC", right.left, right.top - 10, size=layout.note_size, fill=theme.ink, is_bold=True
+            *_draw_panel(
+                right, "ROC", theme.say("false positive rate"), theme.say("true positive rate"), layout
             ),
-            *right.draw_frame(theme.say("false positive rate"), theme.say("true positive rate")),
-            _draw_diagonal(right),
             *draw_lines(
                 right, ((curve["false_positive_rate"], curve["true_positive_rate"]) for curve in shown)
             ),
             *key,
         ],
     )
+
+
+def _draw_panel(panel: Panel, title: str, across: str, along: str, layout: ProbabilitiesLayout) -> list[str]:
+    """Draw the title, the frame with the labels of both axes, and the diagonal."""
+    ink = panel.theme.ink
+    return [
+        text_element(title, panel.left, panel.top - 10, size=layout.note_size, fill=ink, is_bold=True),
+        *panel.draw_frame(across, along),
+        _draw_diagonal(panel),
+    ]
 
 
 def _describe_reliability(bins: Mapping[str, Any], theme: Theme) -> str:

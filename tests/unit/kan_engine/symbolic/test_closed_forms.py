@@ -17,9 +17,10 @@ from kan_engine.symbolic.closed_forms import (
     to_candidate,
 )
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER
+from kan_engine.symbolic.function_starts import Array
 from kan_engine.symbolic.noise_model import NoiseModel
 from kan_engine.symbolic.thresholds import DEFAULT_CLOSED_FORMS
-from kan_engine.symbolic.univariate_fit import Array, FitPoints, suggest
+from kan_engine.symbolic.univariate_fit import FitPoints, suggest
 from tests.support.engine.readings import SMALL_DICTIONARY
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

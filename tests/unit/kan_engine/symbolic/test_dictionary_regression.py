@@ -10,9 +10,10 @@ from kan_engine.symbolic.dictionary_regression import (
     Candidate,
     fit_term_sums,
 )
+from kan_engine.symbolic.function_starts import Array
 from kan_engine.symbolic.noise_model import NoiseModel
 from kan_engine.symbolic.thresholds import DEFAULT_CLOSED_FORMS
-from kan_engine.symbolic.univariate_fit import Array, FitPoints
+from kan_engine.symbolic.univariate_fit import FitPoints
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

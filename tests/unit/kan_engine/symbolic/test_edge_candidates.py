@@ -16,8 +16,9 @@ from kan_engine.symbolic.edge_candidates import (
     fit_logarithms,
     search_forms,
 )
+from kan_engine.symbolic.function_starts import Array
 from kan_engine.symbolic.noise_model import NoiseModel
-from kan_engine.symbolic.univariate_fit import Array, FitPoints
+from kan_engine.symbolic.univariate_fit import FitPoints
 from tests.support.engine.laws import sampled
 from tests.support.engine.readings import SMALL_DICTIONARY, reading_of
 

@@ -21,9 +21,9 @@ from kan_engine.structure.search import search_structures
 from kan_engine.structure.thresholds import DEFAULT_STRUCTURE
 from kan_engine.symbolic.edge_candidates import ExtractionContext
 from kan_engine.symbolic.extraction import Formula, extract_formulas, extract_shorter_formulas
+from kan_engine.symbolic.function_starts import Array
 from kan_engine.symbolic.noise_model import NoiseModel
 from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC
-from kan_engine.symbolic.univariate_fit import Array
 from tests.support.engine.laws import Ends, Law, sampled
 from tests.support.engine.readings import SMALL_DICTIONARY, reading_of
 

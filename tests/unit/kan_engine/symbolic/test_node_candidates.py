@@ -10,6 +10,7 @@ import torch
 from kan_engine.expressions.evaluation import Expression, Parameter, Variable, apply_function, evaluate
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.symbolic.edge_candidates import Choice, ExtractionContext
+from kan_engine.symbolic.function_starts import Array
 from kan_engine.symbolic.node_candidates import (
     HiddenNode,
     find_node_choices,
@@ -18,7 +19,7 @@ from kan_engine.symbolic.node_candidates import (
     select_best_combinations,
 )
 from kan_engine.symbolic.noise_model import NoiseModel
-from kan_engine.symbolic.univariate_fit import Array, FitPoints, suggest
+from kan_engine.symbolic.univariate_fit import FitPoints, suggest
 from tests.support.engine.laws import Law, sampled
 from tests.support.engine.readings import SMALL_DICTIONARY, reading_of
 

@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 
 from kan_engine.expressions.library import LIBRARY
+from kan_engine.symbolic.function_starts import SCALE_FREE
 from kan_engine.symbolic.thresholds import DEFAULT_FUNCTION_FIT
-from kan_engine.symbolic.univariate_fit import (
-    SCALE_FREE,
-    FitPoints,
-    Suggestion,
-    fit_plain_functions,
-    suggest,
-)
+from kan_engine.symbolic.univariate_fit import FitPoints, Suggestion, fit_plain_functions, suggest
 
 U = np.linspace(0.4, 2.1, 300)
 AXIS = FitPoints(U)
