@@ -68,7 +68,7 @@ def codes_in(node: ast.AST) -> Iterator[tuple[str, int | None]]:
     match node:
         case ast.Call(func=function, args=arguments, keywords=keywords):
             name = getattr(function, "id", getattr(function, "attr", ""))
-            if name == "located":  # as in Invalid.located
+            if name == "make_at":  # as in Invalid.make_at
                 name = getattr(getattr(function, "value", None), "id", "")
             if name in CLASSES and arguments:
                 yield from ((code, CLASSES[name]) for code in words(arguments[0]))
