@@ -15,6 +15,7 @@ from kan_engine.expressions.evaluation import (
     Expression,
     TreeJson,
     complexity,
+    count_nodes,
     evaluate,
     from_json,
     parametrize_floats,
@@ -86,8 +87,13 @@ class RatedFormula:
 
     @property
     def complexity(self) -> int:
-        """Number of nodes of the tree."""
+        """Number of its symbols."""
         return complexity(self.tree)
+
+    @property
+    def size(self) -> int:
+        """Number of nodes of its tree."""
+        return count_nodes(self.tree)
 
 
 @dataclass(frozen=True)
@@ -156,9 +162,9 @@ class OutputFormulas:
 
     @property
     def front(self) -> tuple[RatedFormula, ...]:
-        """Formulas that no other beats in both complexity and validation error, simplest first."""
+        """Formulas that no other beats in both size and validation error, smallest first."""
         front: list[RatedFormula] = []
-        for entry in sorted(self.rated, key=lambda entry: (entry.complexity, entry.selection_error)):
+        for entry in sorted(self.rated, key=lambda entry: (entry.size, entry.selection_error)):
             if not front or entry.selection_error < front[-1].selection_error:
                 front.append(entry)
         return tuple(front)

@@ -16,11 +16,26 @@ def measure_residual_signal(
     validation: ColumnsAndTarget,
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> float:
+    """Share of the squared residuals of a formula that is signal; see ``measure_signal``."""
+    parts = [(columns, target - evaluate(formula, columns)) for columns, target in (fit, validation)]
+    return measure_signal(*parts, thresholds)
+
+
+def measure_signal(
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+) -> float:
     """Share of the squared residuals on the validation rows that boosting on the fit rows explains.
 
-    At most 0 where the residuals are noise; near 1 where the formula misses most of the signal.
+    At most 0 where the residuals are noise; near 1 where a model misses most of the signal.
+
+    Args:
+        fit: Columns and residuals.
+        validation: The same of the rows that boosting is measured on.
+        thresholds: Settings of boosting.
     """
-    residuals, others = (target - evaluate(formula, columns) for columns, target in (fit, validation))
+    residuals, others = fit[1], validation[1]
     whole = float(np.mean(others**2))
     if not (np.isfinite(residuals).all() and np.isfinite(whole)):
         return 1.0

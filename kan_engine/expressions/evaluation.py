@@ -75,6 +75,7 @@ __all__ = [
     "call",
     "children",
     "complexity",
+    "count_nodes",
     "evaluate",
     "from_json",
     "is_affine",
@@ -256,6 +257,14 @@ def _accumulate_gradients(trace: _Trace, adjoint: Values, gradients: list[Values
         case Call(function, _):
             argument = trace.parts[0]
             _accumulate_gradients(argument, adjoint * LIBRARY[function].slope(argument.value), gradients)
+
+
+def count_nodes(tree: Expression) -> int:
+    """Return the number of nodes of a tree, which is that of SymPy: 9 for ``exp(sin(x1) - x2**2)``.
+
+    Symbolic regression measures the size of a model so (SRBench, La Cava et al., NeurIPS 2021).
+    """
+    return sum(1 for _ in walk(tree))
 
 
 def complexity(tree: Expression) -> int:

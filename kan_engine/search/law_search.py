@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from kan_engine.assessment.residual_signal import measure_signal
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer
 from kan_engine.discovery.chebyshev_surrogate import Surrogate
@@ -260,9 +261,11 @@ class LawSearch:
 
         It is the shortest description extracted from the structures whose errors are nearly the lowest. Under
         noise all structures that can represent the data have nearly equal errors, so simpler ones are tried
-        first.
+        first. Where even the closest structure misses much of the signal, no law of it would be right.
         """
         run = self._run
+        if self._is_whole and self._misses_signal():
+            return self.law or FoundLaw(fit=self.closest_structure, formulas=[], is_read=False)
         best = self._find_grouped_law()
         if best is not None and self._is_sufficient(best):
             return best
@@ -284,6 +287,17 @@ class LawSearch:
                 break
         assert best is not None  # noqa: S101 - the closest structure is a candidate
         return best
+
+    def _misses_signal(self) -> bool:
+        """Whether boosting explains much of the residuals of the closest structure."""
+        closest = self.closest_structure
+        if closest.error <= self._limits.max_noise_error:
+            return False
+        parts = [
+            (columns, target - closest.predict(sample))
+            for (columns, target), sample in ((self._rows, self._fit), (self._others, self._validation))
+        ]
+        return measure_signal(*parts, self._limits.assessment) > self._limits.max_structure_signal
 
     def _extract_and_offer(self, structure: FittedStructure, others: list[FittedStructure]) -> FoundLaw:
         """Extract the formulas of a structure while other workers may extract those of the next ones."""

@@ -21,6 +21,7 @@ from kan_engine.inference.decision_rule import calibrate_on_validation_
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
+from kan_engine.search.formula_front import add_front, list_seeds, predict_front
 from kan_engine.search.hill_climb import predict_subtasks
 from kan_engine.search.law_search import find_log_odds_formulas
 from kan_engine.search.law_subtask import find_small_law, make_law_subtask
@@ -57,9 +58,10 @@ def find_model(
         found = _find_classifier(run)
         calibrate_on_validation_(found.network, found.judged, found.inputs, data, run.thresholds.inference)
         formulas = find_log_odds_formulas(found.network, found.inputs, run)
-        return add_additive_formulas(replace(found, formulas=formulas, formula_of="law"), run)
+        return add_front(add_additive_formulas(replace(found, formulas=formulas, formula_of="law"), run), run)
     found = _find_regression(run) if config.is_automatic else _find_requested_regression(run)
-    return replace(select_member(add_additive_formulas(found, run), run), contest=run.contest)
+    found = add_front(add_additive_formulas(found, run), list_seeds(found), run)
+    return replace(select_member(found, run), contest=run.contest)
 
 
 def _find_classifier(run: SearchContext) -> SearchResult:
@@ -90,7 +92,8 @@ def _find_regression(run: SearchContext) -> SearchResult:
     if law is not None and law.is_clear:
         found = law.found
     else:
-        found = train_network(training)
+        with run.parts.prefetch(lambda: predict_front(law, run)):
+            found = train_network(training)
         if training.should_stop() and not run.should_stop():
             found = replace(found, warnings=(ENDED_EARLY_WARNING,))
         weights = run.data.training.weights

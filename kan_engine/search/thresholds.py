@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
 from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+from kan_engine.front.thresholds import DEFAULT_FRONT, FrontThresholds
 from kan_engine.inference.thresholds import DEFAULT_INFERENCE, InferenceThresholds
 from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
 from kan_engine.structure.thresholds import DEFAULT_STRUCTURE, StructureThresholds
@@ -29,6 +30,8 @@ class SearchThresholds:
         max_validation_rows: The same of the rows that validate.
         max_exact_error: Validation error below which a formula ends the search.
         min_signal_share: Of the squared residuals; less explained by boosting counts as no signal.
+        max_structure_signal: The same of the closest structure; with more, its formulas would not be the law,
+            and their extraction takes half of the time of a search.
         max_curve_tolerance: Upper bound of the error within which fits of an edge's curve count as equal.
 
         max_structures_with_law: Structures examined for an adequate network once an exact law is known.
@@ -65,6 +68,7 @@ class SearchThresholds:
         assessment: Of comparisons and verdicts.
         data: Of encoding, scaling and splitting.
         discovery: Of searches for a law without a network.
+        front: Of the front of formulas.
         inference: Of calibration, decision rule and optimism correction.
         selection: Of the selection of a network.
         structure: Of the search for small structures.
@@ -82,6 +86,7 @@ class SearchThresholds:
     max_validation_rows: int = 750
     max_exact_error: float = 1e-9
     min_signal_share: float = 0.03
+    max_structure_signal: float = 0.2
     max_curve_tolerance: float = 0.03
 
     max_structures_with_law: int = 24
@@ -118,6 +123,7 @@ class SearchThresholds:
     assessment: AssessmentThresholds = DEFAULT_ASSESSMENT
     data: DataThresholds = DEFAULT_DATA
     discovery: DiscoveryThresholds = DEFAULT_DISCOVERY
+    front: FrontThresholds = DEFAULT_FRONT
     inference: InferenceThresholds = DEFAULT_INFERENCE
     selection: SelectionThresholds = DEFAULT_SELECTION
     structure: StructureThresholds = DEFAULT_STRUCTURE

@@ -1,0 +1,101 @@
+"""Decision numbers of the search for the front of formulas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontThresholds:
+    """How forms are fitted, compared and varied. Sizes are numbers of nodes.
+
+    Attributes:
+        max_size: Of a formula. Longer ones are not read by people.
+        max_work: Of a search; see ``FrontSearch.work``. About 20 seconds on one core.
+        work_per_second: Of a job, so that short jobs, too, give the same formulas in every run.
+        overhead_rows: Rows whose arithmetic takes as long as the rest of a trial.
+        expansion_trials: Trials that the ranking of changes takes as long as.
+        max_rows: Rows that formulas are fitted to in the search. More rows hardly change which are best.
+        scan_rows: Rows on which changes are ranked.
+        max_columns: Columns in formulas; with more, the most relevant ones.
+        max_refit_rows: Rows to which the constants of the final formulas are refitted.
+
+        entries_per_size: Formulas kept per size. With one, the search ends in local minima.
+        slack: Over the error of the best formula of a size; a formula with a larger error is not kept.
+        expansion_slack: The same for formulas whose changes are tried.
+        fits_per_size: Changes of a formula that are fitted, per size that they lead to.
+        max_moves_per_size: The same per node and kind of change, before those of all nodes are compared.
+        prediction_slack: Of predicted errors over the limit, since predictions are first-order.
+        max_visits: How often changes of a formula are tried, each time with the terms found since.
+        same_values: Largest difference over the RMSE of formulas that count as equal.
+
+        first_damping, min_damping, max_damping: Of Levenberg-Marquardt, over a unit diagonal.
+        steps_before_check: Steps after which a form that is not promising is given up.
+        hopeless_ratio: Of its error to the limit then.
+        min_step_gain: Relative; a smaller gain ends a fit.
+        trial_steps, final_steps: Of the fit of a trial, and of one that becomes the best of its size.
+        max_leverage: Of a row in the leave-one-out error; 1 would divide by zero.
+
+        check_rows: Rows recombined from others, at which a formula must be finite and near the target.
+        max_overshoot: Beyond the range of the target there, over that range: poles between rows are larger.
+
+        min_rows_for_share_check: With fewer rows, the share of a single row is always large.
+        max_single_row_share: Of a term's variance.
+        max_products: Terms of two columns, roughly: with many columns, their number grows quadratically.
+        shift_percentiles: Of a column: shifts of its curves.
+        exponential_rates: Over half the range of a column.
+        step_widths: The same, of steps.
+        pole_offsets: The same, between the lowest value and a pole.
+        half_periods: In the range of a column.
+        factor_exponents: Of factors that are inserted.
+        max_factor_size: Of a term whose powers are inserted as factors.
+        min_part_size, max_part_size: Parts of found formulas that become terms.
+    """
+
+    max_size: int = 60
+    max_work: float = 2e7
+    work_per_second: float = 1.7e5
+    overhead_rows: int = 1500
+    expansion_trials: int = 30
+    max_rows: int = 1500
+    scan_rows: int = 600
+    max_columns: int = 20
+    max_refit_rows: int = 6000
+
+    entries_per_size: int = 3
+    slack: float = 1.1
+    expansion_slack: float = 1.03
+    fits_per_size: int = 3
+    max_moves_per_size: int = 2
+    prediction_slack: float = 1.02
+    max_visits: int = 3
+    same_values: float = 1e-2
+
+    first_damping: float = 1e-4
+    min_damping: float = 1e-10
+    max_damping: float = 1e6
+    steps_before_check: int = 2
+    hopeless_ratio: float = 1.15
+    min_step_gain: float = 1e-4
+    trial_steps: int = 6
+    final_steps: int = 30
+    max_leverage: float = 0.95
+
+    check_rows: int = 2000
+    max_overshoot: float = 1.0
+
+    min_rows_for_share_check: int = 20
+    max_single_row_share: float = 0.3
+    max_products: int = 1500
+    shift_percentiles: tuple[float, ...] = (5, 10, 25, 50, 75, 90, 95)
+    exponential_rates: tuple[float, ...] = (0.5, 1.0, 3.0)
+    step_widths: tuple[float, ...] = (0.15, 0.5)
+    pole_offsets: tuple[float, ...] = (0.1, 0.5, 2.0)
+    half_periods: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
+    factor_exponents: tuple[float, ...] = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0)
+    max_factor_size: int = 5
+    min_part_size: int = 3
+    max_part_size: int = 20
+
+
+DEFAULT_FRONT = FrontThresholds()

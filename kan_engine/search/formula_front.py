@@ -1,0 +1,175 @@
+"""The front of formulas of a search, and the formula of it that ranks first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from kan_engine.assessment.formula_evidence import NETWORK, assess_formula
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.expressions.evaluation import Expression, from_json, to_json, variables
+from kan_engine.front.archive import Archive, Entry
+from kan_engine.front.search import FrontSearch
+from kan_engine.search.context import SearchContext
+from kan_engine.search.law_search import compute_bounded_logits
+from kan_engine.search.result import SearchResult, SmallLaw
+from kan_engine.search.subtasks import Subtask
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, refit_constants
+from kan_engine.symbolic.constant_snapping import round_constants, to_form
+from kan_engine.symbolic.description_length import description_length
+from kan_engine.symbolic.extraction import Formula
+from kan_engine.symbolic.forward_selection import is_no_worse
+from kan_engine.symbolic.sparse_additive import cross_validation_losses, select_relevant_columns
+
+
+def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchContext) -> SearchResult:
+    """Add the front of formulas, if formulas were requested and there is one output.
+
+    An exact law needs none. The shortest formula of the front within one standard error of the most accurate
+    one ranks first, unless the first formula so far predicts left-out rows as well.
+
+    Args:
+        found: With the formulas so far.
+        seeds: Formulas to begin with; see ``list_seeds``.
+        run: The search context.
+    """
+    known = found.formulas[0] if found.formulas else []
+    is_exact = bool(known) and known[0].error < run.thresholds.max_exact_error
+    if not run.config.symbolic or run.data.output_count > 1 or is_exact:
+        return found
+    rows = _sample_rows(found, run)
+    front = search_front(rows, seeds, run)
+    if not front:
+        return found
+    formulas = [_to_formula(entry, rows, run) for entry in front]
+    lowest = min(front, key=lambda entry: entry.error)
+    place = next(i for i, entry in enumerate(front) if is_no_worse(entry.losses, lowest.losses, rows.weights))
+    best, others = formulas[place], [*formulas[place + 1 :], *formulas[:place]]
+    if known and _stays_first(known[0], best, found, rows, run):
+        return replace(found, formulas=[[_measure_again(known[0], rows, run), best, *others]])
+    found = replace(found, formulas=[[best, *others]], formula_of="law", evidence=None, counts_choice=False)
+    if run.data.classes is not None:
+        return replace(found, formula_errors=np.zeros(0))
+    folds = run.cross_validation
+    errors, models = folds.measure_formula(best.tree), folds.measure_simple_models()
+    if len(found.errors):
+        models |= {NETWORK: found.errors}
+    evidence = assess_formula(best, errors, models, folds, should_stop=run.should_stop)
+    return replace(found, evidence=evidence, formula_errors=errors)
+
+
+def predict_front(law: SmallLaw | None, run: SearchContext) -> list[Subtask]:
+    """The subtask that ``add_front`` needs, which other workers may do while this one trains networks."""
+    is_needed = run.config.symbolic and not run.should_stop()
+    return [_make_front_subtask(list_seeds(law.found) if law else [], run)] if is_needed else []
+
+
+def list_seeds(found: SearchResult) -> list[Expression]:
+    """The formulas of a result as seeds of a front."""
+    return [formula.tree for part in found.formulas for formula in part if variables(formula.tree)]
+
+
+def _make_front_subtask(seeds: Sequence[Expression], run: SearchContext) -> Subtask:
+    limits = run.config.constraints.to_dict()
+    return Subtask("front", {"limits": limits, "seeds": [to_json(tree) for tree in seeds]})
+
+
+def run_front_subtask(run: SearchContext, options: dict[str, list[object]]) -> None:
+    """Run the search from the subtask's input."""
+    rows = run.data.training.sample(run.thresholds.front.max_rows, run.config.seed)
+    search_front(rows, [from_json(tree) for tree in options["seeds"]], run)
+
+
+def search_front(rows: LabelledRows, seeds: Sequence[Expression], run: SearchContext) -> list[Entry]:
+    """Search for the front of some rows, or load that of a regression if the subtask has finished."""
+    if run.data.classes is not None:
+        return _run_search(rows, seeds, run)
+    columns = rows.columns
+
+    def restore(data: bytes) -> list[Entry]:
+        search = FrontSearch(columns, rows.y, rows.weights, thresholds=run.thresholds.front)
+        entries = [search.fit(from_json(tree)) for tree in json.loads(data)]
+        return [entry for entry in entries if entry is not None]
+
+    return run.parts.get_or_compute(
+        _make_front_subtask(seeds, run),
+        lambda: _run_search(rows, seeds, run),
+        write=lambda front: json.dumps([to_json(entry.tree) for entry in front]).encode(),
+        read=restore,
+    )
+
+
+def _run_search(rows: LabelledRows, seeds: Sequence[Expression], run: SearchContext) -> list[Entry]:
+    limits, columns = run.thresholds.front, rows.columns
+    names = select_relevant_columns(
+        (columns, rows.y), rows.weights, limits.max_columns, thresholds=run.thresholds.symbolic
+    )
+    wanted = {name for tree in seeds for name in variables(tree)} | set(names)
+
+    def report(share: float, archive: Archive) -> None:
+        front = archive.front
+        error = (min(entry.error for entry in front) ** 0.5) / (float(np.std(rows.y)) or 1.0)
+        run.report("symbolic", 0.8 + 0.08 * share, f"improving {len(front)} formulas", error)
+
+    search = FrontSearch(
+        {name: np.ascontiguousarray(columns[name]) for name in rows.names if name in wanted},
+        rows.y,
+        rows.weights,
+        limits=run.config.constraints,
+        seed=run.config.seed,
+        max_work=min(limits.max_work, limits.work_per_second * run.config.max_seconds),
+        should_stop=run.should_stop,
+        report=report,
+        thresholds=limits,
+    )
+    return search.run(seeds)
+
+
+def _sample_rows(found: SearchResult, run: SearchContext) -> LabelledRows:
+    """Rows to search on, with the values that formulas should give."""
+    data, limits = run.data, run.thresholds
+    rows = data.training.sample(limits.front.max_rows, run.config.seed)
+    if data.classes is None:
+        return rows
+    logits = compute_bounded_logits(found.network, found.inputs, rows, limits.max_log_odds)
+    return replace(rows, y=logits[:, 0], weights=data.row_weights(rows))
+
+
+def _to_formula(entry: Entry, rows: LabelledRows, run: SearchContext) -> Formula:
+    """A formula of the front, its constants refitted to more rows if there are and rounded."""
+    limits, form = run.thresholds, to_form(entry.tree)
+    if run.data.classes is None and len(run.data.training) > len(rows):
+        more = run.data.training.sample(limits.front.max_refit_rows, run.config.seed)
+        form = refit_constants(form, (more.columns, more.y), iterations=limits.front.trial_steps)
+    data = rows.columns, rows.y
+    rounded = round_constants(form, data, limits.symbolic.constants)
+    bits = description_length(rounded, data, limits.symbolic.constants)
+    return Formula(rounded.numeric_tree, entry.error**0.5 / (float(np.std(rows.y)) or 1.0), bits)
+
+
+def _measure_again(formula: Formula, rows: LabelledRows, run: SearchContext) -> Formula:
+    """The formula with the error on the rows of the front, which other formulas are compared by."""
+    data = rows.columns, rows.y
+    losses = cross_validation_losses(formula.tree, data, run.thresholds.symbolic.additive)
+    error = float(np.average(losses, weights=rows.weights)) ** 0.5
+    return replace(formula, error=error / (float(np.std(rows.y)) or 1.0))
+
+
+def _stays_first(
+    known: Formula, best: Formula, found: SearchResult, rows: LabelledRows, run: SearchContext
+) -> bool:
+    """Whether the first formula so far is consistent, or no worse than the best of the front by chance.
+
+    The best of many formulas seems better than it is, by about ``chance_standard_errors``.
+    """
+    if found.evidence is not None and found.evidence.verdict == "consistent":
+        return True
+    if known.complexity > best.complexity:
+        return False
+    data: ColumnsAndTarget = rows.columns, rows.y
+    additive = run.thresholds.symbolic.additive
+    losses = (cross_validation_losses(formula.tree, data, additive) for formula in (known, best))
+    return is_no_worse(*losses, rows.weights, run.thresholds.chance_standard_errors)
