@@ -10,6 +10,8 @@ OUT    ?= bench-results
 # The page with the table of goals. Other runs than one of everything do not measure all of them: they write the
 # report alone, unless a page is named.
 INTO ?= $(if $(SECTION)$(WHO)$(WORK)$(QUICK),,$(if $(DATA),docs/benchmarks.md))
+# The page with the sections that have marks there, each written when all of it is measured.
+PAGE ?= $(if $(WHO)$(WORK)$(QUICK),,$(if $(DATA),docs/benchmarks.md))
 
 # PyPI's torch for Linux brings gigabytes of GPU libraries along; small networks train on the CPU build.
 # A pip with sources of its own (a company mirror, a folder of wheels) is left to them, and where this index
@@ -74,7 +76,7 @@ gallery: $(VENV)/installed-test
 bench: $(VENV)/installed-bench
 	$(VENV)/bin/python -m tests.benchmarks --data '$(DATA)' --out '$(OUT)' $(if $(SECTION),--section $(SECTION)) \
 		$(if $(WHO),--who '$(WHO)') $(if $(WORK),--work '$(WORK)') $(if $(URL),--url '$(URL)') $(if $(FRESH),--fresh) $(if $(QUICK),--quick) \
-		$(if $(INTO),--into '$(INTO)')
+		$(if $(INTO),--into '$(INTO)') $(if $(PAGE),--page '$(PAGE)')
 
 bench-service: $(VENV)/installed-test
 	$(MAKE) bench SECTION='serving lifecycle scaling'

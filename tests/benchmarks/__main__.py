@@ -6,7 +6,7 @@ the machine and the data are the same. When they change, its section is measured
 for people do not count as code.
 
 ``--into`` names a page for the table of goals: ``make bench`` names ``docs/benchmarks.md`` when it measures
-everything.
+everything. ``--page`` names a page for the measured sections that have a place in it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from pathlib import Path
 
 from tests.benchmarks.catalogue import SECTIONS
 from tests.benchmarks.machine import fingerprint
-from tests.benchmarks.plan import Options
-from tests.benchmarks.report import excerpt, render
+from tests.benchmarks.plan import Options, Section
+from tests.benchmarks.report import excerpt, picture_path, render, section_excerpt
 from tests.benchmarks.rows import Journal
 from tests.benchmarks.runner import is_wanted, measure
 
-BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
+MARKS = "<!-- make bench: begin -->", "<!-- make bench: end -->"
+SECTION_MARKS = "<!-- make bench SECTION={0}: begin -->", "<!-- make bench SECTION={0}: end -->"
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -46,7 +47,7 @@ def main(words: Sequence[str] | None = None) -> None:
     def tell(text: str) -> None:
         sys.stderr.write(text)
         if text.endswith("\n"):
-            report.write_text(render(SECTIONS, options, journal), encoding="utf-8")
+            report.write_text(render(SECTIONS, options, journal, report), encoding="utf-8")
 
     for section in wanted if not asked.render else ():
         if missing := section.missing(options):
@@ -54,9 +55,13 @@ def main(words: Sequence[str] | None = None) -> None:
             continue
         measure(section, options, journal, who=asked.who, work=asked.work, tell=tell)
     asked.out.mkdir(parents=True, exist_ok=True)
-    report.write_text(render(SECTIONS, options, journal), encoding="utf-8")
+    for section in wanted:
+        _draw(section, options, journal, report)
+    report.write_text(render(SECTIONS, options, journal, report), encoding="utf-8")
     if asked.into:
-        _put_into(asked.into, excerpt(SECTIONS, options, journal))
+        _put_into(asked.into, excerpt(SECTIONS, options, journal), MARKS)
+    if asked.page:
+        _write_sections(asked.page, wanted, options, journal)
     sys.stderr.write(f"{report}\n")
 
 
@@ -74,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs")
     parser.add_argument("--render", action="store_true", help="measure nothing, write the report")
     parser.add_argument("--into", type=Path, help="write the goals between the marks of this file")
+    parser.add_argument("--page", type=Path, help="write the sections that have marks in this file")
     return parser
 
 
@@ -88,12 +94,35 @@ def _folder(text: str) -> Path | None:
     return Path(text) if text else None
 
 
-def _put_into(path: Path, text: str) -> None:
-    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, mark, after = rest.partition(END)
+def _draw(section: Section, options: Options, journal: Journal, page: Path) -> None:
+    """Draw the picture of a section beside a page; without the library that draws, there is none."""
+    measured, path = journal.of(section.name, fingerprint(section, options)), picture_path(section, page)
+    if not (section.picture and measured.rows):
+        return
+    try:
+        section.picture(measured, path)
+    except ModuleNotFoundError as error:
+        path.unlink(missing_ok=True)  # it would show other figures
+        sys.stderr.write(f"{section.name}: no picture, {error}\n")
+
+
+def _write_sections(page: Path, sections: Sequence[Section], options: Options, journal: Journal) -> None:
+    """Write the sections that have rows, and marks in the page, with their pictures."""
+    for section in sections:
+        begin, end = (mark.format(section.name) for mark in SECTION_MARKS)
+        has_rows = journal.of(section.name, fingerprint(section, options)).rows
+        if has_rows and begin in page.read_text(encoding="utf-8"):
+            _draw(section, options, journal, page)
+            _put_into(page, section_excerpt(section, options, journal, page), (begin, end))
+
+
+def _put_into(path: Path, text: str, marks: tuple[str, str]) -> None:
+    begin, end = marks
+    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, mark, after = rest.partition(end)
     if not mark:
-        sys.exit(f"{path} has no place for the table: {BEGIN} … {END}")
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+        sys.exit(f"{path} has no place for the text: {begin} … {end}")
+    path.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

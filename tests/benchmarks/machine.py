@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.benchmarks.plan import Options, Section
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("torch", "numpy", "scikit-learn", "pykan", "jaxkan", "jax")
+PACKAGES = ("torch", "numpy", "scikit-learn", "pykan", "jaxkan", "jax", "pyoperon", "interpret-core")
 
 
 def machine() -> str:

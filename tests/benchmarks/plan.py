@@ -104,6 +104,7 @@ class Section:
         needs: Files of the data folder without which there is nothing to measure.
         measures: Packages and folders of ours whose code decides the figures.
         summary: The rows as a table, where one line per work and who would be too many.
+        picture: Writes a picture of the rows to a path; its suffix decides the format.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Section:
     needs: tuple[str, ...] = ()
     measures: tuple[str, ...] = ("kan_engine",)
     summary: Callable[[Measured], str] | None = None
+    picture: Callable[[Measured, Path], None] | None = None
 
     def missing(self, options: Options) -> list[str]:
         """Data sets that it needs and that are not there."""
@@ -128,7 +130,9 @@ def number(value: float) -> str:
 
 
 def _distance(value: float, limit: float) -> str:
-    """How far a value is from its limit: a factor where they are far apart, else a share."""
+    """How far a value is from its limit: a factor where they are far apart, else a share; from 0, itself."""
+    if limit == 0:
+        return f"by {number(abs(value))}"
     low, high = sorted((abs(value), abs(limit)))
     if low and high > 1.5 * low:
         factor = high / low

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.machine import commit, fingerprint, machine, versions
@@ -18,15 +19,15 @@ THREADS = (
 )
 
 
-def render(sections: Sequence[Section], options: Options, journal: Journal) -> str:
-    """The whole report."""
+def render(sections: Sequence[Section], options: Options, journal: Journal, page: Path | None = None) -> str:
+    """The whole report, with the pictures that lie beside its page."""
     parts = [
         "# Benchmarks",
         head(),
         QUICK if options.quick else "",
         THREADS,
         "" if options.quick else "## Goals\n\n" + goals(sections, options, journal),
-        *(_section(section, options, journal) for section in sections),
+        *(_section(section, options, journal, page) for section in sections),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -53,22 +54,38 @@ def excerpt(sections: Sequence[Section], options: Options, journal: Journal) -> 
     return "\n\n".join(part for part in (head(), goals(sections, options, journal), remark) if part)
 
 
+def section_excerpt(section: Section, options: Options, journal: Journal, page: Path) -> str:
+    """What a page quotes of a section: when and where, what is measured, the figures and the picture."""
+    return "\n\n".join([head(), *_body(section, options, journal, page)])
+
+
+def picture_path(section: Section, page: Path) -> Path:
+    """The picture of a section, beside the page that shows it."""
+    return page.with_name(f"{page.stem}-{section.name}.svg")
+
+
 def head() -> str:
     """When, where, and with which versions."""
     now = datetime.now(UTC).date().isoformat()
     return f"{now}, commit {commit() or 'unknown'}. {machine()}. {versions()}."
 
 
-def _section(section: Section, options: Options, journal: Journal) -> str:
+def _section(section: Section, options: Options, journal: Journal, page: Path | None) -> str:
+    title = f"## {section.name}: {section.title}"
+    return "\n\n".join([title, *_body(section, options, journal, page)])
+
+
+def _body(section: Section, options: Options, journal: Journal, page: Path | None) -> Iterator[str]:
+    """All of a section but its title."""
     code = fingerprint(section, options)
     measured = journal.of(section.name, code)
-    parts = [
-        f"## {section.name}: {section.title}",
-        section.about,
-        *_remarks(section, options, measured, code),
-    ]
-    parts += [(section.summary or _figures)(measured)] if measured.rows else []
-    return "\n\n".join(parts)
+    yield section.about
+    yield from _remarks(section, options, measured, code)
+    if not measured.rows:
+        return
+    yield (section.summary or _figures)(measured)
+    if page and section.picture and (path := picture_path(section, page)).is_file():
+        yield f"![{section.title}]({path.name})"
 
 
 def _remarks(section: Section, options: Options, measured: Measured, code: str) -> Iterator[str]:

@@ -41,6 +41,12 @@ def test_the_page_of_benchmarks_has_a_place_for_the_goals() -> None:
     assert text.index("<!-- make bench: begin -->") < text.index("<!-- make bench: end -->")
 
 
+def test_the_page_of_benchmarks_has_a_place_for_the_fronts() -> None:
+    text = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    begin, end = (f"<!-- make bench SECTION=front: {word} -->" for word in ("begin", "end"))
+    assert text.index(begin) < text.index(end)
+
+
 def links(document: Path) -> list[str]:
     """Where the links and pictures of a document lead, addresses elsewhere left out."""
     tokens = MARKDOWN.parse(document.read_text(encoding="utf-8"))

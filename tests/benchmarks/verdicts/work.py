@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import numpy as np
 import polars as pl
-import sympy
 
 from tests.benchmarks.rows import Values
+from tests.benchmarks.subjects.printed import evaluate_formula, read_formula
 from tests.benchmarks.verdicts.forms import TARGET, Case, Form, draw
 
 HALF = 0.5  # of the noise: the largest error of a formula that is called consistent
@@ -44,7 +44,7 @@ def judge(case: Case, symbolic: Mapping[str, Any] | None, metrics: Mapping[str, 
     if symbolic is not None:
         output = symbolic["outputs"][0]
         verdict = symbolic.get("verdict") or ("exact" if symbolic["exact"] else "none")
-        left = values_of(output["expression"], case.fresh) - case.truth
+        left = evaluate_formula(read_formula(output["expression"], case.fresh), case.fresh) - case.truth
         error = float(np.sqrt(np.mean(left**2))) / (case.noise or case.spread)
         about = {
             "complexity": output["complexity"],
@@ -62,19 +62,6 @@ def judge(case: Case, symbolic: Mapping[str, Any] | None, metrics: Mapping[str, 
         "R2 of what serves": metrics.get("r2"),
         **about,
     }
-
-
-def values_of(expression: str, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Values of a formula as it is printed."""
-    symbols = {name: sympy.Symbol(name) for name in columns}
-    function = sympy.lambdify(
-        list(symbols.values()), sympy.sympify(expression, locals=symbols), ["numpy", "scipy"]
-    )
-    with np.errstate(all="ignore"):
-        values = np.asarray(function(*columns.values()))
-    return np.broadcast_to(
-        np.where(np.isreal(values), np.real(values), np.nan), len(next(iter(columns.values())))
-    )
 
 
 def limit(verdict: str, *, is_noisy: bool) -> float:

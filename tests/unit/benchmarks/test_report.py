@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import __main__ as command
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.catalogue import SECTIONS
 from tests.benchmarks.machine import content, fingerprint
 from tests.benchmarks.plan import Goal, Options, Section, Task
 from tests.benchmarks.report import goals, render
-from tests.benchmarks.rows import Journal, Row
+from tests.benchmarks.rows import Journal, Measured, Row
 from tests.benchmarks.runner import measure, run
 from tests.unit.benchmarks.figures import dying, failing, figure, hungry, sleeping
 
@@ -136,6 +137,45 @@ def test_a_number_without_a_limit_is_only_stated(journal: Journal) -> None:
     goal = Goal(what="error", measured=methodcaller("median", "error", who="ours"))
     lines = goals([replace(DEMO, goals=(goal,))], QUICK, journal).splitlines()
     assert lines[2] == "| demo | error |  | 2 |  |"
+
+
+def test_a_goal_of_zero_says_how_far_the_figure_is_from_it(journal: Journal) -> None:
+    journal.add(of_demo())
+    goal = Goal(what="errors", limit=0, measured=methodcaller("median", "error", who="ours"))
+    lines = goals([replace(DEMO, goals=(goal,))], QUICK, journal).splitlines()
+    assert lines[2] == "| demo | errors | ≤ 0 | 2 | not met, by 2 |"
+
+
+def test_a_page_gets_the_sections_that_have_marks_in_it(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def draw(measured: Measured, path: Path) -> None:
+        path.write_text(f"{len(measured.rows)} rows")
+
+    drawn = replace(DEMO, picture=draw)
+    monkeypatch.setattr(command, "SECTIONS", (drawn, replace(DEMO, name="other")))
+    page = tmp_path / "page.md"
+    marks = "<!-- make bench SECTION=demo: begin -->", "<!-- make bench SECTION=demo: end -->"
+    page.write_text("Before.\n\n{}\n{}\n\nAfter.\n".format(*marks))
+    main(["--quick", "--out", str(journal.path.parent), "--page", str(page)])
+    text = page.read_text()
+    assert text.startswith(f"Before.\n\n{marks[0]}\n")
+    assert text.endswith(f"![a demo](page-demo.svg)\n{marks[1]}\n\nAfter.\n")
+    assert "| sum | ours | 0.5 (0 – 1) | 2 |" in text
+    assert (tmp_path / "page-demo.svg").read_text() == "2 rows"
+    assert "![a demo](report-demo.svg)" in (journal.path.parent / "report.md").read_text()
+
+
+def test_a_picture_that_cannot_be_drawn_is_left_out(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def draw(measured: Measured, path: Path) -> None:
+        raise ModuleNotFoundError("No module named 'matplotlib'")
+
+    monkeypatch.setattr(command, "SECTIONS", (replace(DEMO, picture=draw),))
+    main(["--quick", "--out", str(journal.path.parent)])
+    assert "demo: no picture, No module named 'matplotlib'" in capsys.readouterr().err
+    assert "svg" not in (journal.path.parent / "report.md").read_text()
 
 
 def test_the_report_says_how_many_rows_are_still_to_be_measured(journal: Journal) -> None:

@@ -13,7 +13,7 @@ from tests.benchmarks.rows import Measured, Row
 from tests.benchmarks.runner import is_wanted
 from tests.benchmarks.sections.verdicts import SECTION, recall, summary, tasks
 from tests.benchmarks.verdicts.forms import FORMS, FRESH_ROWS, NOISES, TARGET, Case, draw
-from tests.benchmarks.verdicts.work import judge, solve, values_of
+from tests.benchmarks.verdicts.work import judge, solve
 
 LINE = next(form for form in FORMS if form.name == "01 line")
 ROW = Row(
@@ -89,14 +89,6 @@ def test_a_verdict_is_false_where_the_formula_is_further_off_than_it_says(
 def test_a_model_without_a_formula_claims_nothing() -> None:
     values = judge(case(0.1), None, {"r2": 0.5})
     assert (values["verdict"], values["claimed"], values["error"]) == ("no formula", 0.0, None)
-
-
-def test_a_formula_is_read_as_it_is_printed() -> None:
-    x = np.array([-1.0, 4.0])
-    np.testing.assert_allclose(
-        values_of("sqrt(x) + pi*factor**2", {"x": x, "factor": x}), [np.nan, 2 + 16 * np.pi]
-    )
-    np.testing.assert_allclose(values_of("1.5", {"x": x}), [1.5, 1.5])
 
 
 def test_a_law_without_noise_is_found_and_called_exact() -> None:

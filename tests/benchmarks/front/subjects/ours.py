@@ -1,0 +1,75 @@
+"""A job with the defaults over HTTP: all formulas of its front, and the members of its model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import polars as pl
+
+from tests.benchmarks.front.subjects.formulas import measure_printed, summarize_front
+from tests.benchmarks.front.subjects.split import mark_held_out
+from tests.benchmarks.rows import Values
+from tests.benchmarks.subjects import service
+
+PART, HELD_OUT = "part", "held out"
+MEMBERS = ("accurate", "compact", "formula")
+
+
+def measure_ours(path: Path, target: str, max_seconds: float) -> Values:
+    """Train on the rows that are not held out; measure on the others.
+
+    The hold-out rows are named by a column of the table, which is no feature. The service reads them once,
+    after all choices, for the metrics of the members.
+    """
+    table = pl.read_csv(path)
+    is_held = mark_held_out(table.height)
+    marks = pl.Series(PART, np.where(is_held, HELD_OUT, "learnt"))
+    split = {"kind": "column", "column": PART, "test": [HELD_OUT]}
+    body = {"target": target, "split": split, "max_seconds": max_seconds}
+    with service.running() as client:
+        dataset = service.upload(client, table.with_columns(marks))
+        job, seconds = service.finished_job(client, dataset, body)
+        if job["status"] != "succeeded":
+            raise RuntimeError(f"the job {job['status']}: {job['error']}")
+        model = client.get(f"/models/{job['model_id']}").raise_for_status().json()
+        output = _read_output(client, job["model_id"])
+    return {
+        **_measure_front(output, table.filter(is_held), target),
+        **_describe_members(model["members"]),
+        "seconds": seconds,
+        "cut by": job["cut_by"],
+    }
+
+
+def _read_output(client: httpx.Client, model_id: str) -> Mapping[str, Any] | None:
+    """The formulas of the target; None for a model without one."""
+    answer = client.get(f"/models/{model_id}/symbolic")
+    if answer.status_code == httpx.codes.CONFLICT:
+        return None
+    return dict(answer.raise_for_status().json()["outputs"][0])
+
+
+def _measure_front(output: Mapping[str, Any] | None, held: pl.DataFrame, target: str) -> Values:
+    if output is None:
+        return summarize_front([])
+    printed = {column: name for name, column in output["symbols"].items()}
+    names = {name: printed.get(name, name) for name in held.columns if name != target}
+    columns = {shown: held[name].to_numpy().astype(float) for name, shown in names.items()}
+    expressions = dict.fromkeys([*(entry["expression"] for entry in output["pareto"]), output["expression"]])
+    y = held[target].to_numpy().astype(float)
+    return summarize_front(measure_printed(expression, columns, y) for expression in expressions)
+
+
+def _describe_members(members: Mapping[str, Any]) -> Values:
+    """R² of the members that the model has, edges of its networks, nodes of its formula."""
+    figures: Values = {}
+    for name in MEMBERS:
+        if member := members.get(name):
+            figures[name] = member["metrics"].get("r2")
+            if network := member.get("network"):
+                figures[f"edges of {name}"] = network["edges"]
+    return figures
