@@ -178,10 +178,7 @@ def assemble_model(
     report = report_formulas(found, predictor, data, seed=seed, thresholds=thresholds, serve=serve)
     # With evidence, the errors belong to the first formula
     errors = None if report is None or report.evidence is None else found.formula_errors
-    model = add_formulas(predictor, report, data, decision=decision, errors=errors)
-    if decision is None or model.answering is not model.compact:
-        return model
-    return replace(model, decision=choose_decision(model.answering, data, thresholds.inference))
+    return add_formulas(predictor, report, data, decision=decision, errors=errors, thresholds=thresholds)
 
 
 def add_formulas(
@@ -191,6 +188,7 @@ def add_formulas(
     *,
     decision: Decision | None = None,
     errors: np.ndarray | None = None,
+    thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
 ) -> Model:
     """Combine a network with its formulas.
 
@@ -201,17 +199,23 @@ def add_formulas(
         decision: The decision rule of a classifier.
         errors: Out-of-sample absolute errors of the best formula, NaN for other rows. Unless all known ones
             are finite, the errors on the validation rows are used.
+        thresholds: Decision numbers.
     """
-    if report is None:
-        return combine(replace(predictor, formula_residuals=None), None, decision)
+    residuals = None if report is None else _compute_formula_residuals(predictor, report, data, errors)
+    model = combine(replace(predictor, formula_residuals=residuals), report, decision)
+    if decision is None or model.answering is not model.compact:
+        return model
+    return replace(model, decision=choose_decision(model.answering, data, thresholds.inference))
+
+
+def _compute_formula_residuals(
+    predictor: Predictor, report: FormulaReport, data: TrainingData, errors: np.ndarray | None
+) -> np.ndarray | None:
     known = np.zeros(0) if errors is None else errors[~np.isnan(errors)]
     if len(known) and np.isfinite(known).all():
-        residuals: np.ndarray | None = np.sort(known)
-    else:
-        formula = FormulaPredictor.from_predictor(predictor, report.trees)
-        residuals = _measure_residuals(formula, data.validation)
-    predictor = replace(predictor, formula_residuals=residuals)
-    return combine(predictor, report, decision)
+        return np.sort(known)
+    formula = FormulaPredictor.from_predictor(predictor, report.trees)
+    return _measure_residuals(formula, data.validation)
 
 
 def combine(predictor: Predictor, report: FormulaReport | None, decision: Decision | None = None) -> Model:
