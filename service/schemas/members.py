@@ -1,4 +1,4 @@
-"""Members of a model that can answer: ``accurate`` is its network, ``formula`` its formulas."""
+"""Members of a model that can answer: ``accurate`` and ``compact`` are networks, ``formula`` its formulas."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal

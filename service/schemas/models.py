@@ -23,7 +23,7 @@ Alias = Annotated[
 
 NetworkChoice = Literal["served", "accurate", "compact"]
 NETWORK_DESCRIPTION = (
-    "`served`: the network that answers by default, or the accurate one where a formula answers; `accurate`; "
+    "`served`: the compact network if the job asked it to serve, else the accurate one; `accurate`; "
     "`compact`. By default the served one if it has at most 20 edges or if there is no compact one, else the "
     "compact one."
 )

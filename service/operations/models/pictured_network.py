@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from service.db.tables import Model
 from service.errors import Conflict
-from service.schemas.members import describe_members, select_automatic_member
 from service.schemas.models import MAX_SHOWN_EDGES, NetworkChoice
 
 COMPACT = "compact"  # key of the edges of the compact network in those of the model
@@ -29,7 +28,7 @@ class PicturedNetwork:
 
 
 def select_network(model: Model, choice: NetworkChoice | None) -> PicturedNetwork:
-    """Select a network of a model; the session must be open.
+    """Select a network of a model.
 
     Args:
         model: The model.
@@ -40,16 +39,18 @@ def select_network(model: Model, choice: NetworkChoice | None) -> PicturedNetwor
         Conflict: The model has no compact network.
     """
     edges, record = model.edges, model.record
-    is_compact_served = select_automatic_member(describe_members(model)) == COMPACT
-    if choice is None:
-        is_large = record["network"]["edges"] > MAX_SHOWN_EDGES
-        wants_compact = COMPACT in edges and (is_compact_served or is_large)
-    else:
-        wants_compact = choice == COMPACT or (choice == "served" and is_compact_served)
-    if not wants_compact:
+    member = (record.get("members") or {}).get(COMPACT) or {}
+    is_served, is_large = member.get("serves", False), record["network"].get("edges", 0) > MAX_SHOWN_EDGES
+    wants_compact = {
+        None: COMPACT in edges and (is_served or is_large),
+        "served": is_served,
+        "accurate": False,
+        "compact": True,
+    }
+    if not wants_compact[choice]:
         others = {name: told for name, told in edges.items() if name != COMPACT}
         return PicturedNetwork("accurate", others, record["network"])
     if COMPACT not in edges:
         detail = f"model {model.id} has no compact network; choose accurate or served, or train it again"
         raise Conflict("no_compact_network", detail)
-    return PicturedNetwork("compact", edges[COMPACT], record["members"][COMPACT]["network"])
+    return PicturedNetwork("compact", edges[COMPACT], member["network"])

@@ -107,7 +107,9 @@ def test_the_protocol_and_a_batch_ask_it_too(service: WorkedService, model: Docu
     assert found == pytest.approx(predict(service, model, by="compact")["predictions"])
 
 
-def test_edges_and_picture_show_the_network_that_is_asked_for(service: WorkedService, model: Document) -> None:
+def test_edges_and_picture_show_the_network_that_is_asked_for(
+    service: WorkedService, model: Document
+) -> None:
     shown = {
         name: service.get(f"/models/{model['id']}/edges?network={name}")
         for name in ("served", "accurate", "compact")
@@ -198,8 +200,9 @@ def test_all_members_travel_with_an_exported_model(
         files = {"file": ("m.safetensors", io.BytesIO(answer.content))}
         there = service.client.post("/models/import", files=files).json()
         assert there["members"]["compact"] == each["members"]["compact"]
-        assert predict(service, there, by="compact")["predictions"] == (
-            predict(service, each, by="compact")["predictions"]
+        assert (
+            predict(service, there, by="compact")["predictions"]
+            == (predict(service, each, by="compact")["predictions"])
         )
         assert predict(service, there)["by"] == predict(service, each)["by"]
         here_edges, there_edges = (
