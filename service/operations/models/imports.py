@@ -176,9 +176,12 @@ def _build_model(
     outputs = record["outputs"]
     edges = export_document.build_edges(predictor, told.edges if told else None, attached, outputs)
     if predictor.compact_predictor is not None:
-        known = told.compact_edges if told else None
         edges["compact"] = export_document.build_edges(
-            predictor.compact_predictor, known, attached, outputs, export_document.COMPACT_CURVES
+            predictor.compact_predictor,
+            told.compact_edges if told else None,
+            attached,
+            outputs,
+            export_document.COMPACT_CURVES,
         )
     return _ImportedDocuments(record, formulas, edges)
 
