@@ -50,7 +50,7 @@ from kan_engine.expressions.printing.mathml import to_mathml
 from kan_engine.inference.predictor import Predictor
 from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
 from kan_engine.search.callbacks import Callbacks, ReportProgress
-from kan_engine.search.config import SearchConfig
+from kan_engine.search.config import SearchConfig, Serve
 from kan_engine.search.model_search import find_model
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 
 Formulas = str | dict[str, str] | None
 Optimizer = Literal["auto", "levenberg_marquardt", "adam", "lbfgs"]
+MemberChoice = Literal["auto", "accurate", "compact", "formula"]
 
 
 class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
@@ -92,6 +93,11 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
         Largest number of nodes of a formula.
     forbid : sequence of str, default=()
         Functions that no formula may contain, such as ``"sin"``.
+    max_curves : int, default=20
+        Largest number of curves of the compact network.
+    serve : {"accurate", "compact", "formula"}, default="accurate"
+        The member that answers unless an exact formula does. Without a useful formula the most accurate
+        network answers.
     is_ordered : bool, default=False
         Whether the rows are in time order: then the last ones validate.
     max_seconds : float, default=300
@@ -121,6 +127,8 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
         symbolic: bool = True,
         max_complexity: int | None = None,
         forbid: Iterable[str] = (),
+        max_curves: int = 20,
+        serve: Serve = "accurate",
         is_ordered: bool = False,
         max_seconds: float = 300.0,
         random_state: Any = 0,
@@ -138,6 +146,8 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
         self.symbolic = symbolic
         self.max_complexity = max_complexity
         self.forbid = forbid
+        self.max_curves = max_curves
+        self.serve = serve
         self.is_ordered = is_ordered
         self.max_seconds = max_seconds
         self.random_state = random_state
@@ -147,9 +157,15 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
 
     @property
     def predictor_(self) -> Predictor:
-        """The member that answers: a formula where one is exact or predicts better, else the network."""
+        """The member that answers: a formula that is exact or predicts better, else the one that serves."""
         check_is_fitted(self, "model_")
         return self.model_.answering
+
+    @property
+    def compact_(self) -> Predictor | None:
+        """The network of few curves, which ``predict(X, by="compact")`` uses; None in older files."""
+        check_is_fitted(self, "model_")
+        return self.model_.compact
 
     @property
     def verdict_(self) -> str | None:
@@ -343,10 +359,13 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
             found = find_model(data, config, callbacks)
             model = assemble_model(
                 found,
-                *assemble_predictor(found, data, config.thresholds),
+                *assemble_predictor(
+                    found, data, config.thresholds, max_curves=config.max_curves, serve=config.serve
+                ),
                 data,
                 seed=config.seed,
                 thresholds=config.thresholds,
+                serve=config.serve,
             )
         self._rows = data.training.sample(max_kept_rows, 0)
         self._adopt(model, (*data.warnings, *found.warnings))
@@ -395,6 +414,8 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
             constraints=FormulaConstraints(
                 forbidden=frozenset(self.forbid), max_complexity=self.max_complexity
             ),
+            max_curves=self.max_curves,
+            serve=self.serve,
             is_ordered=self.is_ordered,
             seed=seed,
             max_seconds=self.max_seconds,
@@ -420,9 +441,27 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
             )
         )
 
-    def _encode(self, x: Any) -> np.ndarray:
-        """The encoded rows of a table."""
-        predictor = self.predictor_
+    def _select(self, by: MemberChoice) -> Predictor:
+        """The member that answers.
+
+        Raises:
+            InvalidConfig: The model does not have the requested member.
+        """
+        answering, model = self.predictor_, self.model_
+        members = {
+            "auto": answering,
+            "accurate": model.predictor,
+            "compact": model.compact,
+            "formula": model.formula,
+        }
+        found = members.get(by)
+        if found is None:
+            known = ", ".join(repr(name) for name, member in members.items() if member is not None)
+            raise InvalidConfig(f"the model has no member {by!r}; by is one of {known}")
+        return found
+
+    def _encode(self, x: Any, predictor: Predictor) -> np.ndarray:
+        """The encoded rows of a table, for a member."""
         columns, _ = self._read_columns(x, reset=False)
         return predictor.encoding.transform(columns, optional=predictor.unused)
 

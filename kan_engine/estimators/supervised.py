@@ -12,10 +12,11 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from kan_engine.data.labels import class_name, compute_class_weights
 from kan_engine.errors import InvalidData
-from kan_engine.estimators.base import KANEstimator, Optimizer
+from kan_engine.estimators.base import KANEstimator, MemberChoice, Optimizer
 from kan_engine.inference.label_decision import choose_classes
 from kan_engine.search.assembly import Model
 from kan_engine.search.callbacks import ReportProgress
+from kan_engine.search.config import Serve
 
 
 class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # scikit-learn is not typed
@@ -57,18 +58,18 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
         check_consistent_length(X, numbers)
         return self._fit(X, numbers, self._check_weights(sample_weight, len(numbers)))
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Values [rows], by the member that answers; see ``predictor_``."""
-        encoded = self._encode(X)
-        return np.asarray(self.predictor_.predict(encoded), dtype=np.float64)
+    def predict(self, X: Any, by: MemberChoice = "auto") -> np.ndarray:
+        """Values [rows], by a member of the model; see ``predictor_`` for ``auto``."""
+        member = self._select(by)
+        return np.asarray(member.predict(self._encode(X, member)), dtype=np.float64)
 
-    def predict_interval(self, X: Any, level: float = 0.9) -> np.ndarray:
+    def predict_interval(self, X: Any, level: float = 0.9, by: MemberChoice = "auto") -> np.ndarray:
         """Lower and upper bound [rows, 2] of prediction intervals, by split conformal prediction.
 
         They hold for rows like those of the training; outside their range they promise nothing.
         """
-        encoded = self._encode(X)
-        return self.predictor_.intervals(encoded, level)
+        member = self._select(by)
+        return member.intervals(self._encode(X, member), level)
 
 
 class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # scikit-learn is not typed
@@ -109,6 +110,8 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
         symbolic: bool = True,
         max_complexity: int | None = None,
         forbid: Iterable[str] = (),
+        max_curves: int = 20,
+        serve: Serve = "accurate",
         is_ordered: bool = False,
         max_seconds: float = 300.0,
         random_state: Any = 0,
@@ -127,6 +130,8 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
             symbolic=symbolic,
             max_complexity=max_complexity,
             forbid=forbid,
+            max_curves=max_curves,
+            serve=serve,
             is_ordered=is_ordered,
             max_seconds=max_seconds,
             random_state=random_state,
@@ -165,15 +170,16 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
             )
         return self._fit(X, codes, weights, tuple(self.classes_.tolist()), class_weights)
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The class of every row [rows]."""
-        chosen = choose_classes(self.predict_proba(X), self.predictor_.decision_weights)
+    def predict(self, X: Any, by: MemberChoice = "auto") -> np.ndarray:
+        """The class of every row [rows], by a member of the model; see ``predictor_`` for ``auto``."""
+        chosen = choose_classes(self.predict_proba(X, by), self._select(by).decision_weights)
         labels: np.ndarray = self.classes_[chosen]
         return labels
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any, by: MemberChoice = "auto") -> np.ndarray:
         """The probability of every class [rows, classes], in the order of ``classes_``."""
-        return self.predictor_.probabilities(self._encode(X))
+        member = self._select(by)
+        return member.probabilities(self._encode(X, member))
 
     def _name_class_weights(self) -> Any:
         """The weights by the names of classes, as the service takes them."""

@@ -25,6 +25,8 @@ from kan_engine.data.labels import Label
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.errors import ArtifactError
 from kan_engine.expressions.library import LIBRARY
+from kan_engine.inference.compact_artifact import MAX_NUMBERS, NETWORKS, describe_compact, read_compact
+from kan_engine.inference.compact_member import CompactMember
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.header import NetworkHeader
 from kan_engine.network.kan import KAN
@@ -72,6 +74,8 @@ class ArtifactHeader:
         metadata: The JSON object stored with the model.
         support: Ends of the support of every input of a density, of version 3; null is infinite.
         bounds: Lower and upper bound of the predictions, of version 4.
+        compact: See ``describe_compact``; None without compact networks. Programs that do not know it ignore
+            it in every version.
     """
 
     version: int
@@ -84,10 +88,13 @@ class ArtifactHeader:
     metadata: dict[str, Any]
     support: Sequence[Sequence[float | None]] = ()
     bounds: Sequence[float] = ()
+    compact: dict[str, Any] | None = None
 
     def to_json(self) -> str:
         """The text of the header."""
         data = {name: getattr(self, name) for name in _field_names(self.version)}
+        if self.compact is not None:
+            data["compact"] = self.compact
         return json.dumps(data, sort_keys=True, allow_nan=False, ensure_ascii=False)
 
     @staticmethod
@@ -100,12 +107,13 @@ class ArtifactHeader:
             raise ArtifactError(
                 f"the model has the format version {version!r}; this program reads the versions {known}"
             )
-        return ArtifactHeader(**{name: data[name] for name in _field_names(version)})
+        told = {name: data[name] for name in _field_names(version)}
+        return ArtifactHeader(**told, compact=data.get("compact"))
 
 
 def _field_names(version: int) -> list[str]:
     """Names of the fields of a version."""
-    names = [field.name for field in fields(ArtifactHeader)]
+    names = [field.name for field in fields(ArtifactHeader) if field.name != "compact"]
     return [name for name in names if version in _VERSIONS_WITH.get(name, READABLE_VERSIONS)]
 
 
@@ -139,7 +147,11 @@ def save(
         header = replace(header, version=SUPPORT_VERSION, support=ends)
     elif predictor.outputs is not None and predictor.outputs.bounds is not None:
         header = replace(header, version=BOUNDS_VERSION, bounds=list(predictor.outputs.bounds))
-    tensors = _tensors(predictor) | _attachments(attached or {})
+    arrays = dict(attached or {})
+    if predictor.compact is not None:
+        compact, tables = describe_compact(predictor.compact)
+        header, arrays = replace(header, compact=compact), arrays | tables
+    tensors = _tensors(predictor) | _attachments(arrays)
     data = save_tensors(tensors, {_METADATA_KEY: header.to_json()})
     if int.from_bytes(data[:8], "little") > HEADER_LIMIT:
         raise ArtifactError(f"the description of the model is over {HEADER_LIMIT} bytes; use fewer columns")
@@ -160,7 +172,8 @@ def load(data: bytes) -> Predictor:
         network.load_state_dict(
             {name: tensors[_NETWORK_PREFIX + name] for name in network.state_dict()}, assign=True
         )
-        return _build_predictor(header, network, tensors)
+        predictor = _build_predictor(header, network, tensors)
+        return replace(predictor, compact=_read_compact(header, predictor, tensors, len(data)))
     except _READ_ERRORS as error:
         raise _artifact_error(error) from error
 
@@ -355,6 +368,26 @@ def _build_predictor(header: ArtifactHeader, network: KAN, tensors: dict[str, Te
         decision_weights=None if weights is None else tuple(weights),
         support=_parse_support(header.support) if header.version == SUPPORT_VERSION else None,
     )
+
+
+def _read_compact(
+    header: ArtifactHeader, predictor: Predictor, tensors: dict[str, Tensor], size: int
+) -> CompactMember | None:
+    """The compact networks of a model; None if it has none."""
+    if header.compact is None:
+        return None
+    arrays = {
+        name.removeprefix(_ATTACHMENT_PREFIX): tensor.numpy()
+        for name, tensor in tensors.items()
+        if name.startswith(_ATTACHMENT_PREFIX)
+    }
+    width = predictor.network.config.width
+
+    def build(told: NetworkHeader) -> KAN:
+        # Every layer has three numbers or more, unless it reads inputs and uses none of them
+        return _build_network(told, 6 + len(arrays[NETWORKS]), size, MAX_NUMBERS)
+
+    return read_compact(header.compact, arrays, (width[0], width[-1]), build)
 
 
 def _parse_support(sides: Sequence[Sequence[float | None]]) -> tuple[tuple[float, float], ...]:

@@ -74,7 +74,7 @@ class FormulaPredictor(Predictor):
             inherited["support"] = tuple(_to_range(support.get(name, (None, None))) for name in names)
         lacks = predictor.formula_residuals is None and len(residuals) < len(predictor.residuals)
         return FormulaPredictor(
-            **inherited | {"residuals": residuals}, trees=tuple(trees), lacks_residuals=lacks
+            **inherited | {"residuals": residuals, "compact": None}, trees=tuple(trees), lacks_residuals=lacks
         )
 
     def to_serving(
@@ -108,6 +108,9 @@ class FormulaPredictor(Predictor):
             for output, tree in enumerate(self.trees):
                 y[block, output] = evaluate(tree, rows)
         y[~np.isfinite(y)] = np.nan
+        if self.classes is not None and self.fallback is not None:
+            gaps = np.isnan(y).any(1) & self._is_within_training_range(encoded)
+            y[gaps] = self.fallback.raw_outputs(encoded[gaps])
         return y
 
     def predict(self, columns: Columns) -> Shaped[np.ndarray, " rows *outputs"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -17,6 +17,7 @@ from kan_engine.data.labels import Label, name_outputs
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.data.training_data import TrainingData
 from kan_engine.errors import InvalidConfig, InvalidData
+from kan_engine.inference.compact_member import CompactMember
 from kan_engine.inference.label_decision import choose_classes
 from kan_engine.network.compiled.network import CompiledNetwork, compile_network
 from kan_engine.network.kan import KAN
@@ -45,6 +46,7 @@ class Predictor:
         support: For a density, the range of every input within which it is not 0; None for other models.
         decision_weights: Factors of the class probabilities; the label has the largest product. None means
             equal weights.
+        compact: The compact networks of the same model; None without any. See ``compact_predictor``.
         block_numbers: Encoded inputs of one block of rows: 2 MB.
 
     Raises:
@@ -61,6 +63,7 @@ class Predictor:
     formula_residuals: Float[np.ndarray, " formula"] | None = None
     decision_weights: tuple[float, ...] | None = None
     support: tuple[tuple[float, float], ...] | None = None
+    compact: CompactMember | None = None
     block_numbers: int = 2**18
 
     def __post_init__(self) -> None:
@@ -83,6 +86,8 @@ class Predictor:
             _check_decision(self.decision_weights, self.classes)
         if self.support is not None:
             _check_support(self)
+        if self.compact is not None:
+            _ = self.compact_predictor  # which checks that its parts fit
 
     @staticmethod
     def from_training(
@@ -105,6 +110,22 @@ class Predictor:
         if self.classes is not None:
             return "classification"
         return "regression" if self.support is None else "density"
+
+    @cached_property
+    def compact_predictor(self) -> Predictor | None:
+        """Predicts by the selected compact network; None without one."""
+        if self.compact is None:
+            return None
+        return replace(
+            self,
+            network=self.compact.network.network,
+            inputs=self.compact.path.inputs,
+            outputs=self.compact.path.scaler,
+            residuals=self.compact.residuals,
+            formula_residuals=None,
+            decision_weights=self.compact.decision_weights,
+            compact=None,
+        )
 
     @cached_property
     def unused(self) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,19 +11,46 @@ from kan_engine.assessment.formula_report import FormulaReport, rate_formulas
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler, add_bounds
 from kan_engine.data.training_data import TrainingData
-from kan_engine.expressions.evaluation import is_affine
+from kan_engine.expressions.evaluation import Expression, is_affine
 from kan_engine.inference.decision_rule import Decision, choose_decision
 from kan_engine.inference.formula_predictor import FormulaPredictor
 from kan_engine.inference.predictor import Predictor
+from kan_engine.search.compact_member import make_compact_member
+from kan_engine.search.config import Serve
 from kan_engine.search.result import SearchResult
 from kan_engine.search.sparse_additive import is_weak
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 
 
 def assemble_predictor(
-    found: SearchResult, data: TrainingData, thresholds: SearchThresholds = DEFAULT_THRESHOLDS
+    found: SearchResult,
+    data: TrainingData,
+    thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
+    *,
+    max_curves: int = 20,
+    serve: Serve = "accurate",
 ) -> tuple[Predictor, Decision | None]:
-    """The complete predictor from client columns to answers, and the decision rule of a classifier."""
+    """The complete predictor from client columns to answers, and the decision rule of a classifier.
+
+    Args:
+        found: The result of the search.
+        data: The rows.
+        thresholds: Decision numbers.
+        max_curves: Largest number of curves of the compact network that predicts.
+        serve: The member that answers by default.
+    """
+    predictor, decision = _assemble_accurate(found, data, thresholds)
+    if found.compact is None:
+        return predictor, decision
+    member = make_compact_member(
+        found.compact, predictor, data, max_curves, serves=serve == "compact", thresholds=thresholds
+    )
+    return replace(predictor, compact=member), decision
+
+
+def _assemble_accurate(
+    found: SearchResult, data: TrainingData, thresholds: SearchThresholds
+) -> tuple[Predictor, Decision | None]:
     scaler = found.scaler
     if scaler is not None and not (found.is_straight and scaler.transform == "identity"):
         scaler = add_bounds(scaler, data.training.y)
@@ -51,6 +79,7 @@ def report_formulas(
     *,
     seed: int,
     thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
+    serve: Serve = "accurate",
 ) -> FormulaReport | None:
     """Formulas rated on the hold-out rows, or on the training rows if none are held out.
 
@@ -75,20 +104,20 @@ def report_formulas(
     if report is None:
         return None
     report = replace(report, measured_on="hold-out" if len(data.test) else "training")
-    if found.formula_serves and report.trees[0] == found.formulas[0][0].tree:
-        report = replace(report, serves_within=_compute_answer_bounds(found, data.training.y))
     is_unrated = report.evidence is None and not report.is_exact
     if is_unrated and all(is_weak(tree, data, seed, thresholds) for tree in report.trees):
         report = replace(report, verdict="weak")
+    is_better = found.formula_serves and report.trees[0] == found.formulas[0][0].tree
+    if (serve == "accurate" and is_better) or (serve == "formula" and report.verdict != "weak"):
+        return replace(report, serves_within=compute_answer_bounds(report.trees, data))
     return report
 
 
-def _compute_answer_bounds(found: SearchResult, targets: np.ndarray) -> tuple[float, float]:
-    """Bounds of a formula's answers, the same as for a network; none for a line."""
-    values = targets[:, None].astype(float)
-    bounds = (
-        None if is_affine(found.formulas[0][0].tree) else add_bounds(TargetScaler.fit(values), values).bounds
-    )
+def compute_answer_bounds(trees: Sequence[Expression], data: TrainingData) -> tuple[float, float]:
+    """Bounds of the answers of formulas, the same as for a network; none for a line or for log-odds."""
+    values = data.training.y[:, None].astype(float)
+    is_free = data.classes is not None or all(map(is_affine, trees))
+    bounds = None if is_free else add_bounds(TargetScaler.fit(values), values).bounds
     return bounds or (-np.inf, np.inf)
 
 
@@ -107,11 +136,11 @@ class Model:
     """What a search has made of its rows.
 
     Attributes:
-        predictor: Of the network, with the residuals of the formula.
-        decision: The decision rule of a classifier.
+        predictor: Of the accurate network, with the residuals of the formula and the compact networks.
+        decision: The decision rule of a classifier, of the member that answers.
         report: The formulas; None if none is useful.
         formula: Predicts by the best formulas.
-        serving: The formulas as they answer in place of the network, if they do.
+        serving: The formulas as they answer in place of the networks, if they do.
     """
 
     predictor: Predictor
@@ -121,9 +150,18 @@ class Model:
     serving: FormulaPredictor | None = None
 
     @property
+    def compact(self) -> Predictor | None:
+        """Predicts by the compact network, if there is one."""
+        return self.predictor.compact_predictor
+
+    @property
     def answering(self) -> Predictor:
         """The member that answers by default."""
-        return self.predictor if self.serving is None else self.serving
+        if self.serving is not None:
+            return self.serving
+        compact = self.predictor.compact
+        serves = compact is not None and compact.serves
+        return self.compact if serves and self.compact is not None else self.predictor
 
 
 def assemble_model(
@@ -134,12 +172,13 @@ def assemble_model(
     *,
     seed: int,
     thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
+    serve: Serve = "accurate",
 ) -> Model:
-    """Combine the network and the formulas of a search; see ``assemble_predictor`` for the first two."""
-    report = report_formulas(found, predictor, data, seed=seed, thresholds=thresholds)
+    """Combine the networks and the formulas of a search; see ``assemble_predictor`` for the first two."""
+    report = report_formulas(found, predictor, data, seed=seed, thresholds=thresholds, serve=serve)
     # With evidence, the errors belong to the first formula
     errors = None if report is None or report.evidence is None else found.formula_errors
-    return add_formulas(predictor, report, data, decision=decision, errors=errors)
+    return add_formulas(predictor, report, data, decision=decision, errors=errors, thresholds=thresholds)
 
 
 def add_formulas(
@@ -149,6 +188,7 @@ def add_formulas(
     *,
     decision: Decision | None = None,
     errors: np.ndarray | None = None,
+    thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
 ) -> Model:
     """Combine a network with its formulas.
 
@@ -159,17 +199,23 @@ def add_formulas(
         decision: The decision rule of a classifier.
         errors: Out-of-sample absolute errors of the best formula, NaN for other rows. Unless all known ones
             are finite, the errors on the validation rows are used.
+        thresholds: Decision numbers.
     """
-    if report is None:
-        return combine(replace(predictor, formula_residuals=None), None, decision)
+    residuals = None if report is None else _compute_formula_residuals(predictor, report, data, errors)
+    model = combine(replace(predictor, formula_residuals=residuals), report, decision)
+    if decision is None or model.answering is not model.compact:
+        return model
+    return replace(model, decision=choose_decision(model.answering, data, thresholds.inference))
+
+
+def _compute_formula_residuals(
+    predictor: Predictor, report: FormulaReport, data: TrainingData, errors: np.ndarray | None
+) -> np.ndarray | None:
     known = np.zeros(0) if errors is None else errors[~np.isnan(errors)]
     if len(known) and np.isfinite(known).all():
-        residuals: np.ndarray | None = np.sort(known)
-    else:
-        formula = FormulaPredictor.from_predictor(predictor, report.trees)
-        residuals = _measure_residuals(formula, data.validation)
-    predictor = replace(predictor, formula_residuals=residuals)
-    return combine(predictor, report, decision)
+        return np.sort(known)
+    formula = FormulaPredictor.from_predictor(predictor, report.trees)
+    return _measure_residuals(formula, data.validation)
 
 
 def combine(predictor: Predictor, report: FormulaReport | None, decision: Decision | None = None) -> Model:

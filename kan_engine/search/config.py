@@ -8,6 +8,8 @@ from typing import Literal
 from kan_engine.expressions.constraints import FormulaConstraints
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 
+Serve = Literal["accurate", "compact", "formula"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchConfig:
@@ -25,6 +27,8 @@ class SearchConfig:
         prune: Whether edges that hardly matter are removed.
         symbolic: Whether formulas are extracted.
         constraints: What formulas may contain.
+        max_curves: Largest number of curves of the compact network.
+        serve: The member that answers by default unless an exact formula does.
         is_ordered: Whether the rows are in time order, so that folds are blocks of consecutive rows.
         seed: Seed of all random numbers.
         max_seconds: Time of the job; the search divides it among its stages.
@@ -42,6 +46,8 @@ class SearchConfig:
     prune: bool = True
     symbolic: bool = True
     constraints: FormulaConstraints = field(default_factory=FormulaConstraints)
+    max_curves: int = 20
+    serve: Serve = "accurate"
     is_ordered: bool = False
     seed: int = 0
     max_seconds: float = 300.0

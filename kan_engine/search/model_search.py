@@ -19,6 +19,7 @@ from kan_engine.assessment.formula_evidence import (
 from kan_engine.data.training_data import TrainingData
 from kan_engine.inference.decision_rule import calibrate_on_validation_
 from kan_engine.search.callbacks import Callbacks
+from kan_engine.search.compact_member import add_compact_path
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formula_front import add_front, list_seeds, predict_front
@@ -51,17 +52,19 @@ def find_model(
 
     A small law that explains the data is served itself. Otherwise the best larger network is served, and the
     formula is the best small law: a trade-off whose error is reported. Where neither is better than a line or
-    a constant by cross-validation, a linear network is served.
+    a constant by cross-validation, a linear network is served. Networks of few curves learn from the result.
     """
     run = SearchContext.create(data, config, callbacks, parts)
     if data.classes is not None:
         found = _find_classifier(run)
         calibrate_on_validation_(found.network, found.judged, found.inputs, data, run.thresholds.inference)
         formulas = find_log_odds_formulas(found.network, found.inputs, run)
-        return add_front(add_additive_formulas(replace(found, formulas=formulas, formula_of="law"), run), run)
+        found = add_compact_path(replace(found, formulas=formulas, formula_of="law"), run)
+        return add_front(add_additive_formulas(found, run), list_seeds(found), run)
     found = _find_regression(run) if config.is_automatic else _find_requested_regression(run)
+    found = add_compact_path(replace(found, contest=run.contest), run)
     found = add_front(add_additive_formulas(found, run), list_seeds(found), run)
-    return replace(select_member(found, run), contest=run.contest)
+    return select_member(found, run)
 
 
 def _find_classifier(run: SearchContext) -> SearchResult:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.compact.path import CompactPath
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.inference.predictor import Predictor
@@ -52,6 +53,7 @@ class SearchResult:
         contest: The errors of all compared candidates, for the optimism correction of a regression.
         dropped: For every unused input, the error relative to the spread, before and after dropping it.
         stages: The network on every grid of a requested schedule.
+        compact: Networks of few curves; None until they are searched.
     """
 
     network: KAN
@@ -73,13 +75,19 @@ class SearchResult:
     contest: OptimismCorrection | None = None
     dropped: dict[str, tuple[float, float]] = field(default_factory=dict)
     stages: tuple[GridStage, ...] = ()
+    compact: CompactPath | None = None
 
     @staticmethod
     def from_predictor(predictor: Predictor, **fields: Any) -> SearchResult:
         """A result that serves the network of a predictor, with these further fields."""
         network = predictor.network
         return SearchResult(
-            network=network, judged=network, inputs=predictor.inputs, scaler=predictor.outputs, **fields
+            network=network,
+            judged=network,
+            inputs=predictor.inputs,
+            scaler=predictor.outputs,
+            compact=None if predictor.compact is None else predictor.compact.path,
+            **fields,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
+from kan_engine.compact.thresholds import DEFAULT_COMPACT, CompactThresholds
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
 from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.front.thresholds import DEFAULT_FRONT, FrontThresholds
@@ -66,6 +67,7 @@ class SearchThresholds:
             take a tenth of a second.
 
         assessment: Of comparisons and verdicts.
+        compact: Of the search for networks of few curves.
         data: Of encoding, scaling and splitting.
         discovery: Of searches for a law without a network.
         front: Of the front of formulas.
@@ -121,6 +123,7 @@ class SearchThresholds:
     max_stopped_validation_rows: int = 200
 
     assessment: AssessmentThresholds = DEFAULT_ASSESSMENT
+    compact: CompactThresholds = DEFAULT_COMPACT
     data: DataThresholds = DEFAULT_DATA
     discovery: DiscoveryThresholds = DEFAULT_DISCOVERY
     front: FrontThresholds = DEFAULT_FRONT

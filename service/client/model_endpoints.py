@@ -25,6 +25,7 @@ from service.client.table_payloads import File, Table, encode_table, open_table
 from service.client.transport import EndpointGroup, Request, make_get_request, make_path
 from service.schemas.figures import LanguageName, ThemeName
 from service.schemas.members import MemberChoice
+from service.schemas.models import NetworkChoice
 from service.schemas.registry import AliasPage
 
 
@@ -46,8 +47,8 @@ class ModelEndpoints(EndpointGroup):
 
         Args:
             interval: Share of true values that the intervals should cover.
-            by: The member to predict with: ``accurate``, the network, or ``formula``; ``auto`` selects an
-                exact formula, else the network. ``by`` of the result names the member used.
+            by: The member to predict with: ``accurate``, ``compact`` or ``formula``; ``auto`` selects an
+                exact formula, else the member that serves. ``by`` of the result names the member used.
         """
         wished = {} if by == "auto" else {"by": by}  # older services do not know the field
         body = {"model": get_id(model), "interval": interval, **wished, **encode_table(rows)}
@@ -67,9 +68,15 @@ class ModelEndpoints(EndpointGroup):
         """The formulas of a model with their errors, domains and alternatives."""
         return await self._transport.get(Symbolic, "models", get_id(model), "symbolic")
 
-    async def edges(self, model: AnyModel) -> Edges:
-        """Every activation of a model as a curve, with the functions that fit it best."""
-        return await self._transport.get(Edges, "models", get_id(model), "edges")
+    async def edges(self, model: AnyModel, network: NetworkChoice | None = None) -> Edges:
+        """Every activation of a model as a curve, with the functions that fit it best.
+
+        Args:
+            network: ``served``, ``accurate`` or ``compact``; by default the served one, or the compact one if
+                that has many edges.
+        """
+        request = make_get_request("models", get_id(model), "edges", network=network)
+        return await self._transport.fetch(Edges, request)
 
     async def figures(self, model: AnyModel) -> Figures:
         """The data of the pictures of a model."""
@@ -84,6 +91,7 @@ class ModelEndpoints(EndpointGroup):
         theme: ThemeName = "light",
         lang: LanguageName = "en",
         width: int | None = None,
+        network: NetworkChoice | None = None,
     ) -> str:
         """A picture as SVG.
 
@@ -96,11 +104,14 @@ class ModelEndpoints(EndpointGroup):
             theme: ``light`` or ``dark``.
             lang: Language of the texts and numbers, ``en`` or ``ru``.
             width: Width of a PNG in pixels.
+            network: For ``network``, which one to draw, as in ``edges``.
         """
         kind = "jobs" if isinstance(model, Job) else "models"
 
         def make_request(suffix: str, **more: Any) -> Request:
-            place = ("plot" + suffix,) if name == "network" else ("plots", name + suffix)
+            is_network = name == "network"
+            place = ("plot" + suffix,) if is_network else ("plots", name + suffix)
+            more |= {"network": network} if is_network else {}
             return make_get_request(kind, get_id(model), *place, theme=theme, lang=lang, **more)
 
         picture = await self._transport.send(make_request(".svg"))

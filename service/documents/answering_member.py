@@ -1,4 +1,4 @@
-"""Selection of the member of a model that answers: its network or its formulas."""
+"""Selection of the member of a model that answers: a network or its formulas."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Members:
     """The members of a model.
 
     Args:
-        accurate: Its network.
+        accurate: Its most accurate network, which also holds the compact ones.
         formula: Its formulas, if it has any.
-        serving: The formulas as they answer in place of the network, if they do: exact ones everywhere,
-            others within bounds. Where they have no value, the network answers.
+        serving: The formulas as they answer in place of the networks, if they do: exact ones everywhere,
+            others within bounds. Where they have no value, the accurate network answers.
     """
 
     accurate: Predictor
@@ -53,8 +53,12 @@ class Members:
         Raises:
             Conflict: The model does not have the requested member.
         """
-        if by == "compact":
-            raise _make_refusal("no_compact_network", f"the model has no compact network; {self._remedy}")
+        if by == "compact" and self.compact is None:
+            wanted = "models of older versions have none"
+            raise _make_refusal(
+                "no_compact_network",
+                f"the model has no compact network; {self._remedy}, or train again: {wanted}",
+            )
         if by == "formula" and self.formula is None:
             wanted = 'a job with "symbolic": true searches for one'
             raise _make_refusal(
@@ -63,12 +67,24 @@ class Members:
         answering = self.formula if by == "formula" else self.serving if by == "auto" else None
         if answering is not None:
             return "formula", answering
+        if self.compact is not None and (by == "compact" or (by == "auto" and self._serves_compact)):
+            return "compact", self.compact
         return "accurate", self.accurate
 
     @property
+    def compact(self) -> Predictor | None:
+        """The compact network, if there is one."""
+        return self.accurate.compact_predictor
+
+    @property
+    def _serves_compact(self) -> bool:
+        return self.accurate.compact is not None and self.accurate.compact.serves
+
+    @property
     def _remedy(self) -> str:
-        others = '"accurate"' if self.formula is None else '"accurate" or "formula"'
-        return f'send "by": "auto", {others}'
+        known = {"compact": self.compact, "formula": self.formula}
+        others = ["accurate", *(name for name, member in known.items() if member is not None)]
+        return 'send "by": "auto", ' + " or ".join(f'"{name}"' for name in others)
 
 
 def _make_refusal(code: str, detail: str) -> Conflict:

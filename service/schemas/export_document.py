@@ -43,6 +43,21 @@ class PortableMember(PortableSchema):
     fidelity: OptionalNumber = None
 
 
+class PortableStep(PortableSchema):
+    """Metrics of a network on the path of compact networks."""
+
+    edges: Annotated[int, Field(ge=0)]
+    fidelity: OptionalNumber = None
+    r2: OptionalNumber = None
+    log_loss: OptionalNumber = None
+
+
+class PortableCompact(PortableMember):
+    """Metrics of the compact network as a predictor; everything else is in the network itself."""
+
+    path: Annotated[list[PortableStep], Field(max_length=1_000)] = []
+
+
 class PortableRecord(PortableSchema):
     """The body of ``GET /models/{id}``, except what follows from the network."""
 
@@ -164,3 +179,5 @@ class PortableModel(PortableSchema):
     record: PortableRecord
     symbolic: PortableSymbolic | None = None
     edges: Annotated[list[PortableEdge], Field(max_length=MAX_PICTURED_EDGES)] | None = None
+    compact: PortableCompact | None = None
+    compact_edges: Annotated[list[PortableEdge], Field(max_length=MAX_PICTURED_EDGES)] | None = None

@@ -1,4 +1,4 @@
-"""Members of a model that can answer: ``accurate`` is its network, ``formula`` its formulas."""
+"""Members of a model that can answer: ``accurate`` and ``compact`` are networks, ``formula`` its formulas."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -9,16 +9,22 @@ Member = Literal["accurate", "compact", "formula"]
 MemberChoice = Literal["auto", "accurate", "compact", "formula"]
 
 BY_DESCRIPTION = (
-    "Which member of the model answers: `accurate`, its network; `compact`, a network of few edges, which no "
-    "model has yet; `formula`, which answers wherever it is defined, also outside the training range. `auto` "
-    "selects the formula if its verdict is `exact` or its out-of-sample error is lower than the network's; "
-    "otherwise, and where the formula has no value within the training range, it selects the network."
+    "Which member of the model answers: `accurate`, its most accurate network; `compact`, its network of few "
+    "curves; `formula`, which answers wherever it is defined, also outside the training range. `auto` "
+    "selects the formula if its verdict is `exact`, and otherwise the member that `serve` of the job names. "
+    "With the default `accurate` it also selects a formula whose out-of-sample error is lower than the "
+    "network's. Where a formula has no value within the training range, the accurate network answers."
 )
 
 OUTPUT_METRICS = ("rmse", "r2", "mean_log_likelihood")  # stored with a formula by older versions
 EQUATION_METRICS = ("equation_residual", "condition_residual")
 
 Metrics = dict[str, float | None]
+
+
+EDGES_DESCRIPTION = (
+    "Number of curves. A category is one curve for each node that it leads to: a value per level."
+)
 
 
 class NetworkOut(BaseModel):
@@ -45,6 +51,38 @@ class NetworkMemberOut(BaseModel):
 
     metrics: Metrics = Field(description="On the hold-out rows, in the target's units.")
     network: NetworkOut
+
+
+class CompactStepOut(BaseModel):
+    """A network on the path of compact networks, measured on the hold-out rows."""
+
+    model_config = ConfigDict(extra="allow")
+
+    edges: int = Field(description=EDGES_DESCRIPTION)
+    fidelity: float | None = Field(description="As of the compact network.")
+    r2: float | None = Field(default=None, description="For a regression.")
+    log_loss: float | None = Field(default=None, description="For a classification.")
+
+
+class CompactMemberOut(BaseModel):
+    """Metrics and shape of the compact network, and the networks with fewer or more curves.
+
+    In `network` and in `path`, `edges` counts curves.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    metrics: Metrics = Field(description="On the hold-out rows, in the target's units.")
+    network: NetworkOut
+    serves: bool = Field(default=False, description="Whether it answers by default.")
+    fidelity: float | None = Field(
+        description="R² against the accurate network on the hold-out rows; for a classifier, of the log-odds "
+        "or logits. Null if it was not measured."
+    )
+    path: list[CompactStepOut] = Field(
+        default=[],
+        description="Networks by number of curves. A `symbolic` job with `compact` selects another of them.",
+    )
 
 
 class FormulaMemberOut(BaseModel):
@@ -92,26 +130,31 @@ def make_formula_member(
     )
 
 
-def describe_members(model: Any) -> dict[str, NetworkMemberOut | FormulaMemberOut]:
+MemberOut = NetworkMemberOut | CompactMemberOut | FormulaMemberOut
+
+
+def describe_members(model: Any) -> dict[str, MemberOut]:
     """The members of a model, from its row; for a model of an older version the session must be open."""
     record = model.record
     metrics = record.get("network_metrics") or record["metrics"]
     told = record.get("members")
-    members: dict[str, NetworkMemberOut | FormulaMemberOut] = {
-        "accurate": NetworkMemberOut(metrics=metrics, network=record["network"])
-    }
+    members: dict[str, MemberOut] = {"accurate": NetworkMemberOut(metrics=metrics, network=record["network"])}
     if told is None:
         return members | ({} if model.symbolic is None else {"formula": read_formula_member(model.symbolic)})
-    return members | {
-        name: FormulaMemberOut(**{"serves": entry["verdict"] == "exact", **entry})
-        for name, entry in told.items()
-    }
+    if "compact" in told:
+        members["compact"] = CompactMemberOut(**told["compact"])
+    if "formula" in told:
+        entry = told["formula"]
+        members["formula"] = FormulaMemberOut(**{"serves": entry["verdict"] == "exact", **entry})
+    return members
 
 
-def select_automatic_member(members: Mapping[str, NetworkMemberOut | FormulaMemberOut]) -> Member:
+def select_automatic_member(members: Mapping[str, MemberOut]) -> Member:
     """The member that answers by default, from the result of ``describe_members``."""
-    formula = members.get("formula")
-    return "formula" if isinstance(formula, FormulaMemberOut) and formula.serves else "accurate"
+    formula, compact = members.get("formula"), members.get("compact")
+    if isinstance(formula, FormulaMemberOut) and formula.serves:
+        return "formula"
+    return "compact" if isinstance(compact, CompactMemberOut) and compact.serves else "accurate"
 
 
 def read_formula_member(symbolic: Mapping[str, Any]) -> FormulaMemberOut:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from service.schemas.members import FormulaMemberOut, Member, Metrics, NetworkMemberOut
+from service.schemas.members import Member, MemberOut, Metrics
 
 
 class CardData(BaseModel):
@@ -104,7 +104,7 @@ class CardOut(BaseModel):
     data: CardData
     features: list[CardFeature]
     by: Member = Field(default="accurate", description="The member that predicts by default.")
-    members: dict[str, NetworkMemberOut | FormulaMemberOut] = {}
+    members: dict[str, MemberOut] = {}
     metrics: Metrics = Field(description="On the hold-out rows.")
     parameters: int = Field(description="Number of trained parameters.")
     training_seconds: float | None = Field(description="Of the search for the network, and its training.")

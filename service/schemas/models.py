@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas.common import RequestModel, Tags
-from service.schemas.members import FormulaMemberOut, Metrics, NetworkMemberOut, NetworkOut, describe_members
+from service.schemas.members import MemberOut, Metrics, NetworkOut, describe_members
 from service.schemas.training import ModelName, match_pattern
 
 Alias = Annotated[
@@ -21,6 +21,13 @@ Alias = Annotated[
     ),
 ]
 
+NetworkChoice = Literal["served", "accurate", "compact"]
+NETWORK_DESCRIPTION = (
+    "`served`: the compact network if the job asked it to serve, else the accurate one; `accurate`; "
+    "`compact`. By default the served one if it has at most 20 edges or if there is no compact one, else the "
+    "compact one."
+)
+MAX_SHOWN_EDGES = 20  # of the served network; with more, the compact one is shown unless another is requested
 MAX_PICTURED_EDGES = 10_000  # more would be illegible, and the response as large as many datasets
 
 
@@ -124,10 +131,10 @@ class ModelOut(BaseModel):
     )
     units: dict[str, str]
     outputs: list[str]
-    members: dict[str, NetworkMemberOut | FormulaMemberOut] = Field(
+    members: dict[str, MemberOut] = Field(
         default={},
-        description="Members that can answer predictions (`by`): `accurate`, the network; `formula`, if "
-        "there is one.",
+        description="Members that can answer predictions (`by`): `accurate`, the most accurate network; "
+        "`compact`, a network of few curves; `formula`. A model has those that were found.",
     )
     network: NetworkOut
     classes: list[Any] | None = Field(
@@ -222,6 +229,11 @@ class EdgesOut(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     model_id: str
+    network: Literal["accurate", "compact"] = Field(
+        default="accurate",
+        description="The network that these edges belong to. `fix` of a symbolic job means those of the "
+        "accurate one.",
+    )
     inputs: list[str]
     outputs: list[str]
     width: list[int]

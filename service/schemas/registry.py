@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas.common import Page
-from service.schemas.members import NetworkOut
+from service.schemas.members import MemberOut, NetworkOut
 
 
 class AliasOut(BaseModel):
@@ -64,6 +64,7 @@ class ComparedOut(BaseModel):
     formulas: list[ComparedFormula]
     complexity: int | None = Field(description="Total over all formulas; null without a formula.")
     network: NetworkOut
+    members: dict[str, MemberOut] = Field(default={}, description="As of the model.")
     seconds: float | None = Field(description="Time of its training and all measurements after it.")
     dataset_id: str | None
     dataset_sha256: str | None

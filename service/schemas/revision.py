@@ -6,7 +6,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from service.schemas.common import RequestModel, Tags
-from service.schemas.training import Column, Complexity, ModelName, Priority
+from service.schemas.training import (
+    SERVE_DESCRIPTION,
+    Column,
+    CompactOptions,
+    Complexity,
+    ModelName,
+    Priority,
+    Serve,
+)
 
 
 class FixedEdge(RequestModel):
@@ -33,7 +41,8 @@ class SymbolicRequest(RequestModel):
 
     `fix` puts functions on edges, trains the network further and extracts its formula. `drop` searches for a
     network without some columns. `forbid` and `max_complexity` search for another formula of the same
-    network. `choose` selects a formula that the model already has.
+    network. `choose` selects a formula that the model already has. `serve` selects the member that answers by
+    default, and `compact` the compact network; alone or with other changes, and without training.
     """
 
     kind: Literal["symbolic"]
@@ -54,6 +63,14 @@ class SymbolicRequest(RequestModel):
         default=None,
         description="Index in `pareto`, from 0, of the formula to select; by output, if there are several.",
     )
+    serve: Serve | None = Field(
+        default=None, description="Null for the member that answers now. " + SERVE_DESCRIPTION
+    )
+    compact: CompactOptions | None = Field(
+        default=None,
+        description="Selects the best compact network of at most `max_edges` curves, as in "
+        "`members.compact.path` of the model. Null keeps the present one.",
+    )
     max_seconds: Annotated[float, Field(gt=0)] = 300
     priority: Priority = 0
     name: ModelName | None = Field(default=None, description="Null for a new version of the model.")
@@ -61,10 +78,21 @@ class SymbolicRequest(RequestModel):
 
     @model_validator(mode="after")
     def _check_changes(self) -> Self:
-        changes = bool(self.fix or self.forbid or self.drop or self.max_complexity)
-        if changes == (self.choose is not None):
-            raise ValueError("give choose alone, or any of fix, forbid, max_complexity and drop")
+        if self.changes_formula and self.choose is not None:
+            raise ValueError("give choose without fix, forbid, max_complexity and drop")
+        if not self.changes_formula and self.choose is None and not self.changes_member:
+            raise ValueError("give choose, serve, compact, or any of fix, forbid, max_complexity and drop")
         return self
+
+    @property
+    def changes_formula(self) -> bool:
+        """Whether the formula is searched again."""
+        return bool(self.fix or self.forbid or self.drop or self.max_complexity)
+
+    @property
+    def changes_member(self) -> bool:
+        """Whether another member answers, or another compact network."""
+        return self.serve is not None or self.compact is not None
 
     def select_formulas(self, outputs: Sequence[str]) -> dict[str, int]:
         """Index of the formula to select, by output."""

@@ -17,8 +17,16 @@ from pydantic_core import PydanticCustomError
 
 from service.schemas.baselines import Baselines
 from service.schemas.common import RequestModel, ShortText, Tags
+from service.schemas.members import EDGES_DESCRIPTION
 
 MAX_GRIDS = 20  # in a schedule
+
+Serve = Literal["accurate", "compact", "formula"]
+SERVE_DESCRIPTION = (
+    "The member of the model that answers by default: the most accurate network; the `compact` network, of "
+    "at most `compact.max_edges` curves; or the best formula. If no useful formula is found, the most "
+    "accurate network answers, with a warning. A formula whose verdict is `exact` answers in any case."
+)
 
 # Far beyond any use: a submission that is too large is refused with its estimated cost.
 Size = Annotated[int, Field(ge=1, le=10**15)]
@@ -125,6 +133,14 @@ class SymbolicOptions(RequestModel):
     max_complexity: Complexity | None = None
 
 
+class CompactOptions(RequestModel):
+    """The compact network, which every training of a number or of classes also makes."""
+
+    max_edges: Annotated[int, Field(ge=1, le=200)] = Field(
+        default=20, description="Largest number of its curves. " + EDGES_DESCRIPTION
+    )
+
+
 class TrainRequest(RequestModel):
     """A training job; only the dataset and the target are required."""
 
@@ -158,6 +174,8 @@ class TrainRequest(RequestModel):
         SymbolicOptions | None,
         BeforeValidator(_expand_switch({}, None), json_schema_input_type=bool | SymbolicOptions | None),
     ] = SymbolicOptions()
+    compact: CompactOptions = CompactOptions()
+    serve: Serve = Field(default="accurate", description=SERVE_DESCRIPTION)
     baselines: Annotated[
         Baselines,
         BeforeValidator(_expand_switch(["linear"], []), json_schema_input_type=bool | Baselines),
@@ -189,6 +207,14 @@ class TrainRequest(RequestModel):
         if target is None and known.data.get("task") != "density":
             raise PydanticCustomError("missing", "Field required")
         return target
+
+    @model_validator(mode="after")
+    def _check_serve(self) -> Self:
+        if self.serve != "accurate" and self.task == "density":
+            raise ValueError(f'a density has no member to choose; omit "serve": "{self.serve}"')
+        if self.serve == "formula" and self.symbolic is None:
+            raise ValueError('"serve": "formula" needs a formula; omit "symbolic": false')
+        return self
 
     @property
     def goal(self) -> str:

@@ -26,7 +26,7 @@ RECORD = {"outputs": ["y"], "units": {"x1": "m"}, "metrics": {"rmse": 1.0}}
 FORMULA = {"name": "y", "tree": TREE, "pareto": [{"tree": TREE}], "expression": "__import__('os')"}
 LAW = {"name": "normal", "parameters": [], "level": 0.95, "support": {"x1": [0.0]}, "p_value": 0.5}
 CURVE = {key: value for key, value in EDGE.items() if key not in "xy"} | {"points": 3, "function": None}
-ATTACHED = {export_document.CURVES_X: np.arange(3.0), export_document.CURVES_Y: np.arange(3.0)}
+ATTACHED = {name: np.arange(3.0) for name in export_document.CURVES}
 
 
 def description() -> dict[str, Any]:

@@ -11,6 +11,8 @@ class MetricThresholds:
 
     Attributes:
         max_training_rows: Training rows for the training metrics: more delay the result and change it little.
+        max_path_rows: Hold-out rows for every network of the path of compact ones: a standard error of R² of
+            about 0.005 suffices to compare them.
         max_rmse_ratio: Multiple of the validation RMSE above which a hold-out RMSE needs an explanation.
         chance_standard_errors: Standard errors of the mean square within which a difference counts as chance.
         rounding_error: Share of the target's standard deviation below which errors are rounding errors.
@@ -20,6 +22,7 @@ class MetricThresholds:
     """
 
     max_training_rows: int = 100_000
+    max_path_rows: int = 10_000
     max_rmse_ratio: float = 2.0
     chance_standard_errors: float = 4.0
     rounding_error: float = 1e-7

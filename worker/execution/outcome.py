@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from service.db.repositories.revisions import Revision
     from worker.results.figures import ModelFigures
     from worker.results.records import ModelRecord, RevisedRecord
-    from worker.results.symbolic_document import SymbolicDocument
+    from worker.results.symbolic_document import RevisedSymbolic, SymbolicDocument
 
 
 class JobStopped(Exception):
@@ -70,7 +70,7 @@ class Outcome:
 
     artifact: bytes
     record: ModelRecord | RevisedRecord
-    symbolic: SymbolicDocument | None
+    symbolic: SymbolicDocument | RevisedSymbolic | None
     edges: dict[str, Any]
     task: str
     figures: ModelFigures | None = None

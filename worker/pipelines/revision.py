@@ -32,7 +32,6 @@ from kan_engine import (
 )
 from kan_engine.assessment.formula_evidence import assess_formula
 from kan_engine.assessment.formula_report import FormulaReport
-from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.inference.decision_rule import calibrate_on_validation_
 from kan_engine.search.assembly import (
     add_formulas,
@@ -47,10 +46,18 @@ from kan_engine.search.sparse_additive import add_additive_formulas
 from service.errors import Conflict
 from worker.data.preparation import PreparedData
 from worker.execution.outcome import Outcome, SourceModel
+from worker.pipelines.member_switch import (
+    add_measures,
+    change_compact,
+    describe_changed_edges,
+    switch_member,
+)
 from worker.pipelines.thresholds import DEFAULT_PIPELINE, PipelineThresholds
 from worker.results.figures import compute_figures
-from worker.results.formula_member import describe_members, measure_answering_member
+from worker.results.member_metrics import measure_answering_member
+from worker.results.members import describe_members
 from worker.results.model_record import make_record
+from worker.results.network_pictures import describe_networks
 from worker.results.records import FittedBaseline, RevisedRecord
 from worker.results.symbolic_document import make_symbolic_document
 
@@ -62,14 +69,17 @@ def revise_model(
     callbacks: Callbacks,
     thresholds: PipelineThresholds = DEFAULT_PIPELINE,
 ) -> Outcome:
-    """Make the next version of a model, with the same network except for edges fixed to functions.
+    """Make the next version of a model, with the same networks except for edges fixed to functions.
 
     Raises:
         Conflict: No formula satisfies the constraints of the request.
         InvalidData: A function cannot be fixed on the edge that the request names.
     """
     run = SearchContext.create(data, config, callbacks)
-    changes, predictor = revises.model.changes, load(revises.artifact)
+    changes = revises.model.changes
+    predictor = change_compact(load(revises.artifact), changes, data, config)
+    if revises.model.only_changes_member:
+        return switch_member(revises, predictor, data, config, run.should_stop, thresholds)
     if changes.fix:
         return _fix_functions(revises, predictor, data, run, thresholds)
     found = SearchResult.from_predictor(predictor)
@@ -85,23 +95,14 @@ def revise_model(
         members=describe_members(model, symbolic, data, run.thresholds.max_log_odds),
         formula_of=None if changes.choose is not None else found.formula_of,
     )
-    if predictor.classes is None:
-        measures = measure_answering_member(model, data, thresholds.metrics)
-        record = replace(
-            record,
-            metrics=measures.metrics,
-            training_metrics=measures.training_metrics,
-            network_metrics=measures.network_metrics,
-        )
+    edges = describe_changed_edges(revises, predictor, data, run.should_stop)
     return Outcome(
         artifact=save(model.predictor),
-        record=record,
+        record=add_measures(record, model, data, thresholds),
         symbolic=symbolic,
-        edges=revises.model.edges,
+        edges=edges,
         task=data.task,
-        figures=compute_figures(
-            model.answering, data, revises.model.edges, run.should_stop, thresholds.figures
-        ),
+        figures=compute_figures(model.answering, data, edges, run.should_stop, thresholds.figures),
     )
 
 
@@ -120,7 +121,14 @@ def _report_formulas(
                 should_stop=run.should_stop,
             )
             found = replace(found, evidence=evidence)
-        report = report_formulas(found, predictor, data, seed=run.config.seed, thresholds=run.thresholds)
+        report = report_formulas(
+            found,
+            predictor,
+            data,
+            seed=run.config.seed,
+            thresholds=run.thresholds,
+            serve=run.config.serve,
+        )
     if report is None:
         detail = "no formula was found that satisfies the request; allow more functions, or longer formulas"
         raise Conflict("no_formula", detail)
@@ -190,8 +198,16 @@ def _fix_functions(
         pass
     if data.classes is not None:
         calibrate_on_validation_(network, network, inputs, data, run.thresholds.inference)
-    found = SearchResult(network=network, judged=network, inputs=inputs, scaler=predictor.outputs)
-    changed, decision = assemble_predictor(found, data, run.thresholds)
+    found = SearchResult(
+        network=network,
+        judged=network,
+        inputs=inputs,
+        scaler=predictor.outputs,
+        compact=None if predictor.compact is None or changes.drop else predictor.compact.path,
+    )
+    changed, decision = assemble_predictor(
+        found, data, run.thresholds, max_curves=run.config.max_curves, serve=run.config.serve
+    )
     run.report("symbolic", 0.7, "extracting a formula from the network")
     found = replace(found, formulas=_extract_formulas(network, changed, functions, run))
     report = _report_formulas(found, changed, data, run)
@@ -204,14 +220,7 @@ def _fix_functions(
         data,
         max_history_points=thresholds.max_history_points,
     )
-    picture = describe_edges(
-        network,
-        inputs,
-        data.encoding,
-        data.training.x,
-        data.output_names,
-        run.should_stop,
-    ).to_dict()
+    picture = describe_networks(changed, data, run.should_stop)
     return Outcome(
         artifact=save(model.predictor),
         record=replace(

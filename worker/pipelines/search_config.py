@@ -33,6 +33,8 @@ def make_search_config(request: TrainRequest, forbidden: Iterable[str] = ()) -> 
         constraints=FormulaConstraints(
             forbidden=frozenset(forbidden), max_complexity=symbolic.max_complexity if symbolic else None
         ),
+        max_curves=request.compact.max_edges,
+        serve=request.serve,
         is_ordered=request.split.kind == "tail",
         seed=request.seed,
         max_seconds=request.max_seconds,

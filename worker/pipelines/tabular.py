@@ -19,7 +19,6 @@ from kan_engine import (
     save,
 )
 from kan_engine.assessment.thresholds import AssessmentThresholds
-from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.inference.decision_rule import Decision
 from kan_engine.search.assembly import assemble_model, assemble_predictor
 from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
@@ -36,9 +35,11 @@ from worker.pipelines.revision import revise_model
 from worker.pipelines.search_config import make_search_config
 from worker.pipelines.thresholds import DEFAULT_PIPELINE, PipelineThresholds
 from worker.results.figures import compute_figures
-from worker.results.formula_member import describe_members, measure_answering_member
 from worker.results.grid_stages import measure_grids
+from worker.results.member_metrics import measure_answering_member
+from worker.results.members import describe_members
 from worker.results.model_record import make_record
+from worker.results.network_pictures import describe_networks
 from worker.results.records import FittedBaseline, GridStage, ModelRecord
 from worker.results.serialization import to_json
 from worker.results.symbolic_document import make_symbolic_document
@@ -94,24 +95,30 @@ def run_pipeline(
         with watch.stage("train", 0.05, "looking for a structure"):
             found = find_model(data, config, callbacks, parts)
             grids = measure_grids(found, data, config.thresholds.inference, thresholds.metrics)
-        predictor, decision = assemble_predictor(found, data, config.thresholds)
+        predictor, decision = assemble_predictor(
+            found, data, config.thresholds, max_curves=config.max_curves, serve=config.serve
+        )
         if watch.cut_by is None:
             checkpoint(_make_checkpoint(found, predictor, decision, grids))
     else:
         predictor, found, decision, grids = _read_checkpoint(resume, config.thresholds.assessment)
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
         model = assemble_model(
-            found, predictor, decision, data, seed=request.seed, thresholds=config.thresholds
+            found,
+            predictor,
+            decision,
+            data,
+            seed=request.seed,
+            thresholds=config.thresholds,
+            serve=config.serve,
         )
         symbolic = None if model.report is None else make_symbolic_document(model.report, data.encoding)
         measures = measure_answering_member(model, data, thresholds.metrics)
         most = thresholds.max_history_points
         record = make_record(found, measures, model.report, data, grids, max_history_points=most)
+        members = describe_members(model, symbolic, data, config.thresholds.max_log_odds)
     with watch.stage("symbolic", 0.92, "looking for functions that fit the activations"):
-        rows, names = data.training.x, data.output_names
-        picture = describe_edges(
-            found.network, found.inputs, data.encoding, rows, names, watch.should_stop
-        ).to_dict()
+        picture = describe_networks(predictor, data, watch.should_stop)
     with watch.stage("figures", 0.94, "drawing what the model has learnt"):
         figures = compute_figures(model.answering, data, picture, watch.should_stop, thresholds.figures)
     with watch.stage("baselines", 0.95, "fitting the baselines"):
@@ -123,7 +130,6 @@ def run_pipeline(
             watch.should_stop,
             thresholds.baselines,
         )
-    members = describe_members(model, symbolic, data, config.thresholds.max_log_odds)
     record = replace(record, members=members, timings=watch.seconds)
     return Outcome(
         artifact=save(model.predictor),

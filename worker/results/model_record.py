@@ -57,8 +57,12 @@ def make_record(
 
 
 def _warn_of_formula(found: SearchResult, report: FormulaReport | None, data: PreparedData) -> list[str]:
-    """Report that an inexact formula answers, which requires a value at every hold-out row."""
-    if report is None or report.serves_within is None:
+    """Report that an inexact formula answers because it is better, or that none could as requested."""
+    asked = data.plan.request.serve
+    is_useful = report is not None and (report.is_exact or report.serves_within is not None)
+    if asked == "formula" and not is_useful:
+        return ["no useful formula was found: the accurate network serves"]
+    if asked != "accurate" or report is None or report.serves_within is None:
         return []
     told = describe_formula_gain(found.formula_errors, found.errors, data.training.weights)
     return [f"{told}; the formula answers"]

@@ -11,7 +11,7 @@ from worker.results.serialization import INLINED, OMIT_NONE
 if TYPE_CHECKING:
     from kan_engine.data.labels import Label
     from service.documents.model_summary import FeatureSummary, NetworkSummary
-    from service.schemas.members import FormulaMemberOut
+    from service.schemas.members import CompactMemberOut, FormulaMemberOut
     from worker.evaluation.metrics import Metrics
 
 
@@ -52,7 +52,7 @@ class ModelRecord:
     grids: Sequence[GridStage] | None = field(default=None, metadata=OMIT_NONE)
     warnings: Sequence[str]
     baselines: Mapping[str, FittedBaseline] | None = field(default=None, metadata=OMIT_NONE)
-    members: Mapping[str, FormulaMemberOut] = field(default_factory=dict)
+    members: Mapping[str, CompactMemberOut | FormulaMemberOut] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -66,16 +66,22 @@ class RevisedRecord:
         formula_of: As there; None keeps it.
         metrics: Hold-out metrics of the member that answers; None keeps them.
         training_metrics: The same for the training rows.
-        network_metrics: Hold-out metrics of the network, if a formula answers.
+        network_metrics: Hold-out metrics of the accurate network, if another member answers.
+        per_class: Metrics of every class, of the member that answers; None keeps them.
+        threshold: Probability from which the second of two classes is chosen; None keeps it.
+        decision: The decision rule of a classifier; None keeps it.
         timings: Seconds of every stage; None keeps them.
     """
 
     earlier: Mapping[str, Any] = field(metadata=INLINED)
-    members: Mapping[str, FormulaMemberOut]
+    members: Mapping[str, CompactMemberOut | FormulaMemberOut]
     formula_of: str | None = field(default=None, metadata=OMIT_NONE)
     metrics: Metrics | None = field(default=None, metadata=OMIT_NONE)
     training_metrics: Metrics | None = field(default=None, metadata=OMIT_NONE)
     network_metrics: Metrics | None = field(default=None, metadata=OMIT_NONE)
+    per_class: Mapping[str, Metrics] | None = field(default=None, metadata=OMIT_NONE)
+    threshold: float | None = field(default=None, metadata=OMIT_NONE)
+    decision: DecisionRecord | None = field(default=None, metadata=OMIT_NONE)
     timings: Mapping[str, float] | None = field(default=None, metadata=OMIT_NONE)
 
 
@@ -99,7 +105,7 @@ class ModelMeasures:
         threshold: Probability from which the second of two classes is chosen; None for other models.
         decision: The decision rule of a classifier.
         warnings: Unexpected results.
-        network_metrics: Hold-out metrics of the network; empty if it is the network that answers.
+        network_metrics: Hold-out metrics of the accurate network; empty if it answers.
     """
 
     metrics: Metrics

@@ -46,6 +46,19 @@ class SymbolicDocument:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RevisedSymbolic:
+    """The formulas of an earlier version of a model, which answer or do not answer.
+
+    Attributes:
+        earlier: The stored document of that version, without ``serves_within``.
+        serves_within: As in ``SymbolicDocument``.
+    """
+
+    earlier: Mapping[str, Any] = field(metadata=INLINED)
+    serves_within: tuple[float | None, float | None] | None = field(default=None, metadata=OMIT_NONE)
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutputDocument:
     """The formulas of an output.
 

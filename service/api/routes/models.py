@@ -16,15 +16,17 @@ from service.db.repositories.models import TrainedModels
 from service.operations.entity_tags import entity_tag
 from service.operations.models import formulas as symbolic
 from service.operations.models import management
+from service.operations.models.pictured_network import select_network
 from service.schemas.common import Page
 from service.schemas.formulas import SymbolicOut
-from service.schemas.models import EdgesOut, ModelOut, ModelPatch
+from service.schemas.models import NETWORK_DESCRIPTION, EdgesOut, ModelOut, ModelPatch, NetworkChoice
 
 FormulaFormat = Annotated[str, *choose_from(LANGUAGES, "json")]
 
 router = APIRouter(tags=["models"], route_class=StrictRoute)
 
 Reference = Annotated[str, Path(description="Id, name or `name@alias`.")]
+NetworkQuery = Annotated[NetworkChoice | None, Query(description=NETWORK_DESCRIPTION)]
 
 
 @router.get("/models", dependencies=[READ_OR_PREDICT], summary="List models")
@@ -104,11 +106,13 @@ def get_formulas(model_id: Reference, sessions: Sessions, format: FormulaFormat 
     summary="The activations of a model",
     response_model=EdgesOut,
 )
-def get_edges(model_id: Reference, sessions: Sessions) -> Response:
-    """Curve, score and fitted functions of every edge."""
+def get_edges(model_id: Reference, sessions: Sessions, network: NetworkQuery = None) -> Response:
+    """Curve, score and fitted functions of every edge. 409 `no_compact_network` for a model without one."""
     with sessions.read() as session:
         model = TrainedModels(session).get(model_id)
-        return _json_response({"model_id": model.id, **model.edges, "functions": list(LIBRARY)})
+        shown = select_network(model, network)
+        told = {"model_id": model.id, "network": shown.name, **shown.edges, "functions": list(LIBRARY)}
+    return _json_response(told)
 
 
 def _json_response(document: Any) -> Response:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from kan_engine.drawing.svg import THEMES, Theme
 from service.api.http.dependencies import READ, Drawing, Sessions, StrictRoute
-from service.api.routes.models import Reference
+from service.api.routes.models import NetworkQuery, Reference
 from service.operations.models import management, plots
 from service.rendering.png import to_png
 from service.schemas.figures import FiguresOut, LanguageName, ThemeName
@@ -65,8 +65,10 @@ router = APIRouter(tags=["pictures"], route_class=StrictRoute)
 
 
 # SVG and PNG routes share the parameters of a picture; the routes call the returned function to draw it.
-async def _prepare_network(model_id: Reference, sessions: Sessions, look: ThemeQuery) -> Draw:
-    return partial(management.draw_model, model_id, sessions, look)
+async def _prepare_network(
+    model_id: Reference, sessions: Sessions, look: ThemeQuery, network: NetworkQuery = None
+) -> Draw:
+    return partial(management.draw_model, model_id, sessions, look, network=network)
 
 
 async def _prepare_plot(model_id: Reference, plot: Plot, sessions: Sessions, look: ThemeQuery) -> Draw:

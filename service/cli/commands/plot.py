@@ -10,6 +10,7 @@ from service.cli.support.connection import Key, Server, connect
 from service.cli.support.files import check_picture_path, find_unused_path, make_file_name
 from service.cli.support.output import AsJson, print_result
 from service.schemas.figures import LanguageName, ThemeName
+from service.schemas.models import NetworkChoice
 
 NETWORK_PLOT = "network"
 STUDY_PLOTS = ("error_by_grid", "error_by_parameters", "time_by_grid")
@@ -46,6 +47,13 @@ def plot(
     theme: Annotated[ThemeName, typer.Option(help="Colours for a light or a dark background.")] = "light",
     lang: Annotated[LanguageName, typer.Option(help="Language of the texts and numbers.")] = "en",
     width: Annotated[int | None, typer.Option(min=1, help="Width of a .png in pixels.")] = None,
+    network: Annotated[
+        NetworkChoice | None,
+        typer.Option(
+            help="Network to draw. [default: the served one; with many edges the compact one]",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
@@ -56,7 +64,7 @@ def plot(
     )
     with connect(server, key) as client:
         thing = client.job(model) if name in STUDY_PLOTS else model
-        client.plot(thing, path, name, theme=theme, lang=lang, width=width)
+        client.plot(thing, path, name, theme=theme, lang=lang, width=width, network=network)
     print_result({"picture": str(path)}, as_json, lambda: typer.echo(str(path.resolve())))
 
 

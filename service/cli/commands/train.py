@@ -30,6 +30,8 @@ def train(
     seed: training_options.Seed = None,
     test_fraction: training_options.TestFraction = None,
     no_formula: training_options.NoFormula = False,
+    serve: training_options.ServeOption = None,
+    max_edges: training_options.MaxEdges = None,
     baselines: training_options.Baselines = None,
     picture: training_options.Picture = None,
     no_picture: training_options.NoPicture = False,
@@ -49,6 +51,8 @@ def train(
         grid=grid,
         test_fraction=test_fraction,
         no_formula=no_formula,
+        serve=serve,
+        max_edges=max_edges,
         baselines=baselines,
     )
     picture = picture and check_picture_path(picture, "--picture")

@@ -20,6 +20,7 @@ STAGES = {
     "structure": "Searching for a compact law",
     "train": "Training networks",
     "prune": "Pruning the network",
+    "compact": "Searching for a network of few curves",
     "evaluate": "Measuring on hold-out rows",
     "symbolic": "Searching for a formula",
     "figures": "Computing the plots",

@@ -9,6 +9,7 @@ import typer
 from service.cli.support.output import clean_text, print_field
 from service.client import Model, Symbolic
 from service.schemas.formulas import LawOut
+from service.schemas.members import CompactMemberOut
 
 METRIC_NAMES = {
     "r2": "R²",
@@ -69,7 +70,10 @@ def _print_residuals(model: Model) -> None:
 
 def _metric_rows(model: Model, formulas: Symbolic | None) -> Iterator[list[str]]:
     """Rows of the table: one per metric, with a column per model."""
-    measured: dict[str, Mapping[str, Any]] = {"network": model.metrics}
+    accurate, compact = model.members.get("accurate"), model.members.get("compact")
+    measured: dict[str, Mapping[str, Any]] = {"network": accurate.metrics if accurate else model.metrics}
+    if compact is not None:
+        measured["compact"] = compact.metrics
     if formulas is not None and len(formulas.outputs) == 1:
         (output,) = formulas.outputs
         name = {"value": "formula", "density": "law"}.get(output.quantity)
@@ -89,6 +93,8 @@ def _cost_rows(model: Model, measured: Iterable[str]) -> Iterator[list[str]]:
         "network": {"parameters": model.network.parameters, "seconds": model.timings.get("train")},
         **model.baselines,
     }
+    if isinstance(compact := model.members.get("compact"), CompactMemberOut):
+        of |= {"compact": {"parameters": compact.network.parameters}}
     for what in ("parameters", "seconds"):
         yield [f"  {what}", *(_format_number(of.get(name, {}).get(what)) for name in measured)]
 

@@ -8,6 +8,7 @@ import typer
 from pydantic import JsonValue
 
 from service.client import Dataset
+from service.schemas.training import Serve
 
 NOTHING = "none"
 BASELINES = ("linear", "mlp", "boosting")
@@ -39,6 +40,20 @@ TestFraction = Annotated[
     float | None, typer.Option(help="Fraction of the rows that are held out for the metrics. [default: 0.2]")
 ]
 NoFormula = Annotated[bool, typer.Option("--no-formula", help="Do not search for a formula.")]
+ServeOption = Annotated[
+    Serve | None,
+    typer.Option(
+        help="Member of the model that answers by default: its most accurate network, its network of few "
+        "curves, or its formula. [default: accurate]",
+        show_default=False,
+    ),
+]
+MaxEdges = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=200, help="Most curves of the compact network. [default: 20]", show_default=False
+    ),
+]
 Baselines = Annotated[
     str | None,
     typer.Option(
@@ -80,8 +95,9 @@ def make_body(**wishes: Any) -> dict[str, Any]:
     if given.get("task") == "auto":
         del given["task"]
     body: dict[str, Any] = {
-        name: given[name] for name in ("name", "max_seconds", "task", "seed") if name in given
+        name: given[name] for name in ("name", "max_seconds", "task", "seed", "serve") if name in given
     }
+    body |= {"compact": {"max_edges": given["max_edges"]}} if "max_edges" in given else {}
     network = {"hidden": _parse_sizes(given["hidden"])} if "hidden" in given else {}
     network |= {"grid": given["grid"]} if "grid" in given else {}
     body |= {"network": network} if network else {}

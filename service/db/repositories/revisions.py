@@ -43,6 +43,11 @@ class Revision:
         """Whether the change requires a new network."""
         return bool(self.changes.drop) and not self.changes.fix
 
+    @property
+    def only_changes_member(self) -> bool:
+        """Whether formulas and networks stay as they are."""
+        return not self.changes.changes_formula and self.changes.choose is None
+
 
 def read_revision(changes: SymbolicRequest, session: Session) -> Revision:
     """The model that a symbolic job changes, and the equivalent training request.
@@ -87,6 +92,8 @@ def _change_request(request: TrainRequest, changes: SymbolicRequest, model: Mode
             "symbolic": symbolic.model_copy(
                 update={"max_complexity": changes.max_complexity or symbolic.max_complexity}
             ),
+            "serve": changes.serve or request.serve,
+            "compact": changes.compact or request.compact,
             "max_seconds": changes.max_seconds,
             "name": changes.name or model.name,
             "tags": model.tags if changes.tags is None else changes.tags,

@@ -261,7 +261,14 @@ def _evaluation_bytes(plan: TrainingPlan, networks: list[_NetworkWorkload], cost
     baselines += max((_mlp_bytes(mlp, plan, networks, costs) for mlp in plan.request.baselines), default=0)
     answers = costs.prediction_copies * DOUBLE_BYTES * plan.rows * (plan.outputs + 1)
     pictured = min(MAX_PICTURED_EDGES, max(network.first.edges for network in networks))
-    return max(baselines + answers, costs.edge_bytes * pictured)
+    compact = _compact_bytes(plan, networks[0].first.width[0], costs)
+    return compact + max(baselines + answers, costs.edge_bytes * pictured)
+
+
+def _compact_bytes(plan: TrainingPlan, inputs: int, costs: CostModel) -> int:
+    """Memory of all compact networks: one for every number of curves, from one curve per output up."""
+    networks = max(1, plan.request.compact.max_edges - plan.outputs + 1)
+    return DOUBLE_BYTES * networks * inputs * plan.outputs * costs.compact_terms
 
 
 def _mlp_bytes(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from kan_engine.compact.thresholds import DEFAULT_COMPACT
 from kan_engine.data.thresholds import DEFAULT_DATA
 from kan_engine.density.thresholds import DEFAULT_DENSITY
 
@@ -27,6 +28,7 @@ class CostModel:
         max_mlp_node_values: Rows times hidden nodes.
         prediction_copies: Of the probabilities, while metrics are computed.
         edge_bytes: Of an activation in the picture: its curve as numbers and as text.
+        compact_terms: Numbers of an edge of a compact network, dead or alive.
 
         density_nodes: Of the hidden layer for two columns.
         density_grids: Finest grid for one column, and for two.
@@ -52,6 +54,7 @@ class CostModel:
     max_mlp_node_values: int = 5_000_000
     prediction_copies: int = 8
     edge_bytes: int = 8_000
+    compact_terms: int = DEFAULT_COMPACT.grid_size + DEFAULT_COMPACT.order + 1
 
     density_nodes: int = DEFAULT_DENSITY.joint_nodes
     density_grids: tuple[int, int] = (max(DEFAULT_DENSITY.grid_sizes), DEFAULT_DENSITY.joint_grid_size)

@@ -8,6 +8,7 @@ from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC
 from service.db.repositories.revisions import Revision
 from service.errors import format_names
 from service.operations.jobs.validation_errors import Mistakes, Path, refuse_mistakes
+from service.schemas.members import read_verdict
 
 Check = Callable[[Revision], Mistakes]
 
@@ -20,7 +21,13 @@ def check_revision(revision: Revision) -> None:
     """
     if revision.task == "density":
         refuse_mistakes(_refuse_density(revision))
-    checks: tuple[Check, ...] = (_check_fix, _check_forbid, _check_drop, _check_choice)
+    checks: tuple[Check, ...] = (
+        _check_fix,
+        _check_forbid,
+        _check_drop,
+        _check_choice,
+        _check_member,
+    )
     refuse_mistakes(mistake for find in checks for mistake in find(revision))
 
 
@@ -51,7 +58,8 @@ def _check_fix(revision: Revision) -> Mistakes:
         if key not in known:
             detail = (
                 f"there is no edge from node {edge.in_} of layer {edge.layer} to node {edge.out} of layer "
-                f"{key[2]}; the edges are at /models/{revision.model_id}/edges"
+                f"{key[2]}; the edges are at "
+                f"/models/{revision.model_id}/edges?network=accurate"
             )
             yield "unknown_edge", path, detail
         elif key in seen:
@@ -111,3 +119,22 @@ def _check_choice(revision: Revision) -> Mistakes:
             yield "formula_not_kept", path, detail
     if isinstance(changes.choose, int) and len(fronts) > 1:
         yield "output_not_named", path, f'choose for each output, as in {{"{next(iter(fronts))}": 0}}'
+
+
+def _check_member(revision: Revision) -> Mistakes:
+    changes, is_trained_again = revision.changes, revision.needs_new_network
+    wants_compact = changes.compact is not None or changes.serve == "compact"
+    if wants_compact and not is_trained_again and "compact" not in (revision.record.get("members") or {}):
+        path: Path = ["serve" if changes.serve == "compact" else "compact"]
+        yield "no_compact_network", path, "the model has no compact network; train it again"
+    if changes.serve != "formula" or changes.changes_formula:
+        return
+    if revision.symbolic is None:
+        yield (
+            "no_formula",
+            ["serve"],
+            "the model has no formula; see forbid and max_complexity, or train again",
+        )
+    elif read_verdict(revision.symbolic) == "weak" and changes.choose is None:
+        detail = "the formula is no better than a constant; serve the accurate or the compact network"
+        yield "no_formula", ["serve"], detail

@@ -91,7 +91,17 @@ def _describe_compared(reference: str, model: ModelOut, row: Model) -> ComparedO
     )
 
 
-SHARED_FIELDS = ("id", "name", "version", "aliases", "network", "dataset_id", "split", "created_at")
+SHARED_FIELDS = (
+    "id",
+    "name",
+    "version",
+    "aliases",
+    "network",
+    "members",
+    "dataset_id",
+    "split",
+    "created_at",
+)
 
 
 def _tabulate_metrics(metrics: Sequence[Metrics]) -> dict[str, list[float | None]]:

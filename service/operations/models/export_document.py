@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,14 @@ from kan_engine.expressions.evaluation import Number, Parameter, walk
 from service.db.tables import Model
 from service.documents.model_summary import describe_features, describe_formula, describe_network
 from service.schemas.export_document import (
+    PortableCompact,
     PortableEdge,
     PortableFormula,
     PortableModel,
     PortableRecord,
     PortableSymbolic,
 )
+from service.schemas.members import CompactMemberOut, CompactStepOut, NetworkOut
 
 if TYPE_CHECKING:
     from kan_engine import Encoding, Expression, Predictor
@@ -30,23 +32,38 @@ Document = dict[str, Any]
 AttachedArrays = Mapping[str, np.ndarray]
 
 METADATA_KEY = "model"  # of the description in the metadata of an artifact
-CURVES_X, CURVES_Y = "edges.x", "edges.y"  # the concatenated curves of all edges
+# Attached arrays: the concatenated curves of all edges, of the accurate and of the compact network
+CURVES = "edges.x", "edges.y"
+COMPACT_CURVES = "compact_edges.x", "compact_edges.y"
 MAX_NODES = 5_000  # of a formula
 
 
 def describe_model(model: Model) -> tuple[Document, AttachedArrays]:
-    """Metadata and attached arrays for the artifact of a model."""
-    edges = model.edges.get("edges")
-    curves = {CURVES_X: [edge["x"] for edge in edges or ()], CURVES_Y: [edge["y"] for edge in edges or ()]}
+    """Metadata and attached arrays for the artifact of a model.
+
+    The compact member has entries of its own: older programs would refuse it among the members of the record.
+    """
+    edges, compact_edges = model.edges.get("edges"), (model.edges.get("compact") or {}).get("edges")
+    members: Document = model.record.get("members") or {}
+    others = {name: member for name, member in members.items() if name != "compact"}
+    record = {key: value for key, value in model.record.items() if key not in ("lineage", "members")}
     told = {
         "name": model.name,
-        "record": {key: value for key, value in model.record.items() if key != "lineage"},
+        "record": record | {"members": others},
         "symbolic": model.symbolic,
         "edges": edges and [_drop_curve(edge) for edge in edges],
     }
-    return {METADATA_KEY: told}, {
-        name: _concatenate(parts) for name, parts in curves.items()
-    } if edges else {}
+    if "compact" in members:
+        told["compact"] = members["compact"]
+        told["compact_edges"] = compact_edges and [_drop_curve(edge) for edge in compact_edges]
+    arrays = _attach_curves(edges, CURVES) | _attach_curves(compact_edges, COMPACT_CURVES)
+    return {METADATA_KEY: told}, arrays
+
+
+def _attach_curves(edges: list[Document] | None, names: tuple[str, str]) -> dict[str, np.ndarray]:
+    if not edges:
+        return {}
+    return {name: _concatenate([edge[key] for edge in edges]) for name, key in zip(names, "xy", strict=True)}
 
 
 def _drop_curve(edge: Document) -> Document:
@@ -137,10 +154,39 @@ def _read_tree(data: Document, names: Mapping[str, str]) -> Expression:
     return tree
 
 
+def build_compact_member(predictor: Predictor, told: PortableModel | None) -> dict[str, CompactMemberOut]:
+    """The entry of the compact network in the record of a model; empty without one."""
+    member, compact = predictor.compact, predictor.compact_predictor
+    if member is None or compact is None:
+        return {}
+    shape = describe_network(compact.network, compact.inputs, compact.outputs, None)
+    known = (told.compact if told else None) or PortableCompact(metrics={})
+    return {
+        "compact": CompactMemberOut(
+            metrics=known.metrics,
+            network=NetworkOut(**asdict(replace(shape, edges=member.network.curve_count))),
+            serves=member.serves,
+            fidelity=known.fidelity,
+            path=[CompactStepOut(**step.model_dump()) for step in known.path],
+        )
+    }
+
+
 def build_edges(
-    predictor: Predictor, told: list[PortableEdge] | None, attached: AttachedArrays, outputs: list[str]
+    predictor: Predictor,
+    told: list[PortableEdge] | None,
+    attached: AttachedArrays,
+    outputs: list[str],
+    curves: tuple[str, str] = CURVES,
 ) -> Document:
     """Every edge with its curve: imported, or computed from the network over the range of its inputs.
+
+    Args:
+        predictor: The network.
+        told: Its imported edges.
+        attached: The imported arrays.
+        outputs: Names of its outputs.
+        curves: Names of the arrays with its curves.
 
     Raises:
         ArtifactError: The network has no such edge, or the curves do not match the edges.
@@ -153,12 +199,12 @@ def build_edges(
         rows = encoding.transform(probe_columns(encoding))
         return describe_edges(network, predictor.inputs, encoding, rows, outputs, lambda: True).to_dict()
     return describe_nodes(network, encoding, outputs).to_dict() | {
-        "edges": list(_match_edges(predictor, told, attached))
+        "edges": list(_match_edges(predictor, told, [attached.get(name, np.zeros(0)) for name in curves]))
     }
 
 
 def _match_edges(
-    predictor: Predictor, told: list[PortableEdge], attached: AttachedArrays
+    predictor: Predictor, told: list[PortableEdge], curves: Sequence[np.ndarray]
 ) -> Iterator[Document]:
     network, start = predictor.network, 0
     depth = len(network.stack)
@@ -167,7 +213,7 @@ def _match_edges(
         for number, layer in enumerate(network.all_layers)
         for i, j in layer.mask.nonzero().tolist()
     }
-    x, y = (attached.get(name, np.zeros(0)) for name in (CURVES_X, CURVES_Y))
+    x, y = curves
     if not len(x) == len(y) == sum(edge.points for edge in told):
         raise ArtifactError("its curves do not match its edges")
     for edge in told:

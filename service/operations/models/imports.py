@@ -159,7 +159,10 @@ def _build_model(
 ) -> _ImportedDocuments:
     record = export_document.build_record(predictor, told)
     formulas = export_document.build_symbolic(predictor, told.symbolic if told else None, record["outputs"])
-    record["members"] = {}
+    record["members"] = {
+        name: member.model_dump()
+        for name, member in export_document.build_compact_member(predictor, told).items()
+    }
     if formulas is not None:
         known = told.record.members.get("formula") if told else None
         member = (
@@ -167,10 +170,19 @@ def _build_model(
             if known
             else read_formula_member(formulas)
         )
-        record["members"] = {"formula": member.model_dump()}
+        record["members"] |= {"formula": member.model_dump()}
         _refuse_unprintable_formulas(formulas, record)
         _refuse_unusable_formulas(formulas, predictor)
-    edges = export_document.build_edges(predictor, told.edges if told else None, attached, record["outputs"])
+    outputs = record["outputs"]
+    edges = export_document.build_edges(predictor, told.edges if told else None, attached, outputs)
+    if predictor.compact_predictor is not None:
+        edges["compact"] = export_document.build_edges(
+            predictor.compact_predictor,
+            told.compact_edges if told else None,
+            attached,
+            outputs,
+            export_document.COMPACT_CURVES,
+        )
     return _ImportedDocuments(record, formulas, edges)
 
 

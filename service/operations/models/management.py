@@ -9,7 +9,8 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.operations.entity_tags import refuse_stale
-from service.schemas.models import ModelOut, ModelPatch
+from service.operations.models.pictured_network import select_network
+from service.schemas.models import ModelOut, ModelPatch, NetworkChoice
 from service.storage.deletion import remove_model
 
 
@@ -60,27 +61,30 @@ def _to_schema(model: Model, models: TrainedModels) -> ModelOut:
     return ModelOut.from_row(model, models.list_aliases([model])[model.id])
 
 
-def draw_model(reference: str, sessions: Sessions, theme: Theme = LIGHT) -> str:
-    """The network of a model as SVG; labels of outputs name the quantity, such as ``log(y)`` or log-odds.
+def draw_model(
+    reference: str, sessions: Sessions, theme: Theme = LIGHT, *, network: NetworkChoice | None = None
+) -> str:
+    """A network of a model as SVG; labels of outputs name the quantity, such as ``log(y)`` or log-odds.
 
     Raises:
         NotFound: There is no such model.
+        Conflict: It has no compact network.
     """
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
-        picture, record = model.edges, model.record
-    before, after = _find_output_affixes(record, theme)
-    return draw_network(picture, units=record["units"], before=before, after=after, theme=theme)
+        shown, record = select_network(model, network), model.record
+    before, after = _find_output_affixes(record, shown.shape, theme)
+    return draw_network(shown.edges, units=record["units"], before=before, after=after, theme=theme)
 
 
-def _find_output_affixes(record: dict[str, Any], theme: Theme) -> tuple[str, str]:
+def _find_output_affixes(record: dict[str, Any], shape: dict[str, Any], theme: Theme) -> tuple[str, str]:
     """Text before and after the name of an output, if the network gives a transform of the output."""
     classes: list[Any] = record.get("classes") or []
     if len(classes) == 2:
         return f"{theme.say('log-odds of')} ", f" = {classes[1]}"
     if classes:
         return f"{theme.say('logit of')} ", ""
-    transform = record["network"].get("target_transform", "identity")
+    transform = shape.get("target_transform", "identity")
     is_one_word = all(name.isidentifier() and not record["units"].get(name) for name in record["outputs"])
     return (WORD_AFFIXES if is_one_word else PHRASE_AFFIXES).get(transform) or FUNCTION_AFFIXES.get(
         transform, ("", "")

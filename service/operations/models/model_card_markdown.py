@@ -17,7 +17,7 @@ from service.schemas.model_card import CardData, CardFeature, CardFormula, CardM
 # With text direction marks
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
 MEMBERS = {
-    "accurate": "its network",
+    "accurate": "its most accurate network",
     "compact": "its compact network",
     "formula": "its formula, which is exact or better than the network on unseen rows",
 }
@@ -74,8 +74,10 @@ def _render_summary(card: CardOut) -> Iterator[str]:
     yield f"Predicts {format_code(card.target)}{unit}, from {task}."
     yield ""
     yield f"- Id: {format_code(card.model_id)}"
+    asked = (card.made.request or {}).get("serve")
+    by = "its formula, as the job requested" if card.by == asked == "formula" else MEMBERS[card.by]
     others = "" if len(card.members) < 2 else f"; a request chooses with `by`: {_format_list(card.members)}"
-    yield f"- Predictions come from: {MEMBERS[card.by]}{others}"
+    yield f"- Predictions come from: {by}{others}"
     if card.classes:
         yield f"- Classes: {_format_list(card.classes)}"
     if card.aliases:
@@ -115,8 +117,8 @@ def _render_metrics(card: CardOut) -> Iterator[str]:
     yield "On the hold-out rows, which no choice used, compared with other models on the same rows."
     yield ""
     own = {**card.metrics, "parameters": card.parameters, "seconds of training": card.training_seconds}
-    formula = card.members.get("formula")
-    others = [] if formula is None else [("its formula", formula.metrics)]
+    members = {"compact": "its compact network", "formula": "its formula"}
+    others = [(words, card.members[name].metrics) for name, words in members.items() if name in card.members]
     others += [
         (b.name, {**b.metrics, "parameters": b.parameters, "seconds of training": b.seconds})
         for b in card.baselines

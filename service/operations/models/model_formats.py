@@ -54,6 +54,8 @@ def _write_safetensors(model: Model, members: Members, columns: Columns) -> Writ
         data, symbolic = kan_engine.save(members.accurate), None
     held = Members.build(kan_engine.load(data), symbolic)
     answers: dict[Member, RowPredictions] = {"accurate": kan_engine.predict_rows(held.accurate, columns)}
+    if held.compact is not None:
+        answers["compact"] = kan_engine.predict_rows(held.compact, columns)
     if held.formula is not None:
         answers["formula"] = kan_engine.predict_rows(held.formula, columns)
     return data, answers

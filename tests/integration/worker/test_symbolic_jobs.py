@@ -11,12 +11,10 @@ from fastapi.testclient import TestClient
 
 from kan_engine.assessment.thresholds import AssessmentThresholds
 from kan_engine.discovery.thresholds import DiscoveryThresholds
-from service.db.session import Sessions
 from service.main import create_app
 from service.settings import Settings
 from tests.support.servers import LOOPBACK
-from worker.execution.runner import run_job
-from worker.jobs.registry import HANDLERS
+from tests.support.worked_service import Document, WorkedService
 from worker.pipelines import search_config
 
 pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions")
@@ -27,42 +25,6 @@ NOISE = np.random.default_rng(1).normal(0, 0.05, ROWS)
 EDGE = {"layer": 0, "in": 0, "out": 0}
 SHORT = {"restarts": 1, "steps": 10}
 LIMITED = {"forbid": ["sin", "cos"], "max_complexity": 9, "name": "other"}
-Document = dict[str, Any]
-
-
-class Service:
-    """The API over a database, and a worker that is called where a test wants one."""
-
-    def __init__(self, client: TestClient, settings: Settings) -> None:
-        self.client, self._settings = client, settings
-
-    @property
-    def sessions(self) -> Sessions:
-        return self.client.app.state.sessions  # type: ignore[attr-defined,no-any-return]  # the app is a FastAPI
-
-    def upload(self, **columns: Any) -> str:
-        body = {"name": "d", "columns": {name: np.asarray(v).tolist() for name, v in columns.items()}}
-        return str(self.client.post("/datasets", json=body).json()["id"])
-
-    def work(self, job_id: str) -> Document:
-        run_job(job_id, None, self.sessions, self._settings, work_of=HANDLERS.__getitem__)
-        return self.get(f"/jobs/{job_id}")
-
-    def model(self, **body: Any) -> Document:
-        """The model of a job, once it is done."""
-        response = self.client.post("/jobs", json=body)
-        assert response.status_code == 202, response.text
-        job = self.work(response.json()["id"])
-        assert job["status"] == "succeeded", job["error"]
-        return self.get(f"/models/{job['model_id']}")
-
-    def get(self, path: str) -> Document:
-        response = self.client.get(path)
-        assert response.status_code == 200, response.text
-        return dict(response.json())
-
-    def formula(self, model: Document) -> Document:
-        return dict(self.get(f"/models/{model['id']}/symbolic")["outputs"][0])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -93,14 +55,14 @@ def _short_searches() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def service(
     new_settings: Callable[[], Settings], small_dictionary: None, no_suggestions: None
-) -> Iterator[Service]:
+) -> Iterator[WorkedService]:
     settings = new_settings()
     with TestClient(create_app(settings), base_url=LOOPBACK) as client:
-        yield Service(client, settings)
+        yield WorkedService(client, settings)
 
 
 @pytest.fixture(scope="module")
-def model(service: Service) -> Document:
+def model(service: WorkedService) -> Document:
     """y = sin(a) + b² with noise, by one activation per input."""
     dataset_id = service.upload(a=A, b=B, y=np.sin(A) + B**2 + NOISE)
     return service.model(
@@ -115,7 +77,7 @@ def model(service: Service) -> Document:
 
 
 @pytest.fixture(scope="module")
-def change(service: Service, model: Document) -> Callable[..., Document]:
+def change(service: WorkedService, model: Document) -> Callable[..., Document]:
     """The model with these changes, which are made once for all tests."""
     made: dict[str, Document] = {}
 
@@ -129,7 +91,7 @@ def change(service: Service, model: Document) -> Callable[..., Document]:
 
 
 @pytest.fixture(scope="module")
-def without_a(service: Service) -> Document:
+def without_a(service: WorkedService) -> Document:
     """A model of y = 1 - b² from which a column was dropped; without noise its formula is found soon."""
     dataset_id = service.upload(a=A, b=B, y=1 - B**2)
     network = {"hidden": [], "grid": 3}
@@ -139,7 +101,7 @@ def without_a(service: Service) -> Document:
 
 
 def test_a_fixed_edge_is_the_function_in_network_and_formula(
-    service: Service, model: Document, change: Callable[..., Document]
+    service: WorkedService, model: Document, change: Callable[..., Document]
 ) -> None:
     changed = change(fix=[{**EDGE, "function": "cos"}, {**EDGE, "in": 1, "function": "x^2"}])
     assert (changed["name"], changed["version"], changed["tags"]) == (
@@ -179,7 +141,7 @@ def test_a_function_that_does_not_follow_its_curve_is_warned_of(change: Callable
 
 @pytest.mark.parametrize("changes", [{"forbid": ["sin"]}, LIMITED], ids=["one", "two"])
 def test_forbidden_functions_are_in_no_formula_and_the_network_stays(
-    service: Service, model: Document, change: Callable[..., Document], changes: Document
+    service: WorkedService, model: Document, change: Callable[..., Document], changes: Document
 ) -> None:
     changed = change(**changes)
     formula = service.formula(changed)
@@ -192,20 +154,20 @@ def test_forbidden_functions_are_in_no_formula_and_the_network_stays(
     assert mine | {"model_id": None} == theirs | {"model_id": None}
 
 
-def test_no_formula_is_longer_than_allowed(service: Service, change: Callable[..., Document]) -> None:
+def test_no_formula_is_longer_than_allowed(service: WorkedService, change: Callable[..., Document]) -> None:
     formula = service.formula(change(**LIMITED))
     assert all(entry["complexity"] <= 9 for entry in (formula, *formula["pareto"]))
 
 
 def test_a_length_that_no_law_keeps_to_gives_a_constant(
-    service: Service, change: Callable[..., Document]
+    service: WorkedService, change: Callable[..., Document]
 ) -> None:
     formula = service.formula(change(max_complexity=1))
     assert [entry["complexity"] for entry in formula["pareto"]] == [1]
     assert formula["domain"] == {}
 
 
-def test_a_formula_that_cannot_be_is_a_failure_in_words(service: Service, model: Document) -> None:
+def test_a_formula_that_cannot_be_is_a_failure_in_words(service: WorkedService, model: Document) -> None:
     fix = [{**EDGE, "function": "sin"}]
     body = {"kind": "symbolic", "model_id": model["id"], "fix": fix, "max_complexity": 1}
     job = service.work(service.client.post("/jobs", json=body).json()["id"])
@@ -213,7 +175,7 @@ def test_a_formula_that_cannot_be_is_a_failure_in_words(service: Service, model:
 
 
 def test_a_model_without_a_column_needs_it_no_more_and_still_accepts_it(
-    service: Service, without_a: Document
+    service: WorkedService, without_a: Document
 ) -> None:
     assert [feature["name"] for feature in without_a["features"]] == ["b"]
     for row in ({"b": 1.0}, {"a": 0.5, "b": 1.0}):
@@ -222,7 +184,7 @@ def test_a_model_without_a_column_needs_it_no_more_and_still_accepts_it(
 
 
 def test_what_is_fixed_and_dropped_at_once_is_done_in_one_network(
-    service: Service, model: Document, change: Callable[..., Document]
+    service: WorkedService, model: Document, change: Callable[..., Document]
 ) -> None:
     changed = change(fix=[{**EDGE, "in": 1, "function": "x^2"}], drop=["a"])
     assert changed["network"]["edges"] == model["network"]["edges"] - 1
@@ -230,7 +192,7 @@ def test_what_is_fixed_and_dropped_at_once_is_done_in_one_network(
 
 
 def test_another_formula_of_the_front_can_be_chosen(
-    service: Service, model: Document, change: Callable[..., Document]
+    service: WorkedService, model: Document, change: Callable[..., Document]
 ) -> None:
     front = service.formula(model)["pareto"]
     assert len(front) > 1
@@ -244,18 +206,18 @@ def test_another_formula_of_the_front_can_be_chosen(
     assert [entry["expression"] for entry in chosen["pareto"]] == [entry["expression"] for entry in front]
 
 
-def test_a_formula_with_its_tree_is_not_shown(service: Service, model: Document) -> None:
+def test_a_formula_with_its_tree_is_not_shown(service: WorkedService, model: Document) -> None:
     formula = service.formula(model)
     assert all("tree" not in entry for entry in (formula, *formula["pareto"]))
 
 
-def test_a_changed_model_can_be_changed_again(service: Service, without_a: Document) -> None:
+def test_a_changed_model_can_be_changed_again(service: WorkedService, without_a: Document) -> None:
     twice = service.model(kind="symbolic", model_id=without_a["id"], choose=0)
     assert [feature["name"] for feature in twice["features"]] == ["b"]
     assert twice["lineage"]["request"]["features"] == ["b"]
 
 
-def test_a_classifier_can_be_fixed_too(service: Service) -> None:
+def test_a_classifier_can_be_fixed_too(service: WorkedService) -> None:
     is_in = 3 * np.sin(2 * A) + B > np.random.default_rng(2).logistic(size=ROWS)
     made = service.model(
         dataset_id=service.upload(a=A, b=B, ok=is_in),
@@ -293,7 +255,7 @@ def test_a_classifier_can_be_fixed_too(service: Service) -> None:
     ],
 )
 def test_what_a_model_does_not_have_cannot_be_changed(
-    service: Service, model: Document, changes: Document, code: str, pointer: str
+    service: WorkedService, model: Document, changes: Document, code: str, pointer: str
 ) -> None:
     response = service.client.post("/jobs", json={"kind": "symbolic", "model_id": model["id"], **changes})
     assert response.status_code == 422
@@ -301,17 +263,17 @@ def test_what_a_model_does_not_have_cannot_be_changed(
     assert (problem["code"], problem["errors"][0]["pointer"]) == (code, pointer)
 
 
-def test_a_kind_of_job_that_there_is_not_is_refused_in_words(service: Service) -> None:
+def test_a_kind_of_job_that_there_is_not_is_refused_in_words(service: WorkedService) -> None:
     problem = service.client.post("/jobs", json={"kind": "magic"}).json()
     assert (problem["status"], problem["errors"][0]["code"]) == (422, "unknown_kind")
 
 
-def test_an_unknown_model_is_not_found(service: Service) -> None:
+def test_an_unknown_model_is_not_found(service: WorkedService) -> None:
     response = service.client.post("/jobs", json={"kind": "symbolic", "model_id": "none", "choose": 0})
     assert (response.status_code, response.json()["code"]) == (404, "model_not_found")
 
 
-def test_a_job_whose_model_is_gone_fails_and_says_so(service: Service, model: Document) -> None:
+def test_a_job_whose_model_is_gone_fails_and_says_so(service: WorkedService, model: Document) -> None:
     doomed = service.model(kind="symbolic", model_id=model["id"], choose=0)
     job = service.client.post(
         "/jobs", json={"kind": "symbolic", "model_id": doomed["id"], "choose": 0}
@@ -321,7 +283,7 @@ def test_a_job_whose_model_is_gone_fails_and_says_so(service: Service, model: Do
     assert (done["status"], done["error"]["code"]) == ("failed", "model_not_found")
 
 
-def test_a_model_without_its_dataset_cannot_be_changed(service: Service) -> None:
+def test_a_model_without_its_dataset_cannot_be_changed(service: WorkedService) -> None:
     dataset_id = service.upload(x=A, y=A)
     network = {"hidden": [], "grid": 3}
     made = service.model(dataset_id=dataset_id, target="y", network=network, training=SHORT, baselines=False)
@@ -330,7 +292,7 @@ def test_a_model_without_its_dataset_cannot_be_changed(service: Service) -> None
     assert (response.status_code, response.json()["code"]) == (409, "dataset_deleted")
 
 
-def test_a_symbolic_job_can_be_done_again(service: Service, model: Document) -> None:
+def test_a_symbolic_job_can_be_done_again(service: WorkedService, model: Document) -> None:
     job = service.client.post("/jobs", json={"kind": "symbolic", "model_id": model["id"], "choose": 0}).json()
     service.work(job["id"])
     again = service.client.post(f"/jobs/{job['id']}/retry").json()

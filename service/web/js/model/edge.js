@@ -48,7 +48,8 @@ function content(edge, edges, page, { fix, close }) {
       <div><dt>${t("model.edge.range")}</dt><dd>${range([edge.x[0], edge.x.at(-1)], unit)}</dd></div>
       <div><dt>${t("model.edge.score")}</dt><dd>${number(edge.score, 3)}</dd><dd class="hint">${t("model.edge.score about")}</dd></div>
     </dl>
-    ${suggestions(edge)} ${fixForm(edge, edges, name, fix)}`;
+    ${suggestions(edge)}
+    ${edges.network === "compact" ? html`<p class="hint">${t("model.edge.compact")}</p>` : fixForm(edge, edges, name, fix)}`;
 }
 
 function suggestions(edge) {

@@ -2,6 +2,7 @@
 
 import { attempt, get, text } from "../api.js";
 import { picture } from "../parts/picture.js";
+import { shownNetwork } from "./members.js";
 
 const PICTURES = ["parity", "residuals", "effects", "importance", "history"];
 const OF_OTHERS = { density: ["density", "history"], equation: ["solution", "history"] };
@@ -11,12 +12,13 @@ export async function collect(model, signal) {
   const options = { signal };
   const path = `models/${model.id}`;
   const names = picturesOf(model);
+  const shown = shownNetwork(model);
   const pictures = names.map((name) => picture(`${path}/plots/${name}.svg`, options));
   const [formats, formulas, drawing, edges, preview, versions, ...figures] = await Promise.all([
     get("formats", options),
     formulasOf(path, options),
     picture(`${path}/plot.svg`, options),
-    model.network.edges <= MAX_EDGES_AT_ONCE ? get(`${path}/edges`, options) : null,
+    model.members[shown].network.edges <= MAX_EDGES_AT_ONCE ? get(`${path}/edges`, options) : null,
     model.dataset_id ? tolerateStatus(404, get(`datasets/${model.dataset_id}/preview?limit=50`, options)) : null,
     get(`models?limit=50&name=${encodeURIComponent(model.name)}`, options),
     ...pictures,
@@ -26,6 +28,7 @@ export async function collect(model, signal) {
     formats,
     formulas,
     texts: await textsOf(path, formulas && formats, options),
+    shown,
     drawing,
     edges: memoize(edges, () => get(`${path}/edges`, options)),
     preview: preview?.body || null,

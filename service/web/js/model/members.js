@@ -1,11 +1,19 @@
-// The members of a model that predict: its network, and its formula if it has one.
+// The members of a model that predict: its networks, and its formula if it has one.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
 import { labelledField } from "../parts/labelled.js";
 
 /** The member that predicts by default. */
-export const automatic = ({ members }) => (members.formula?.serves ? "formula" : "accurate");
+export const automatic = ({ members }) => ["formula", "compact"].find((name) => members[name]?.serves) ?? "accurate";
+
+const MAX_SHOWN_EDGES = 20; // of an accurate network; with more, the compact one is drawn, as the service does
+
+/** The network that is drawn, as in the service without a wish. */
+export function shownNetwork({ members, network }) {
+  const { compact } = members;
+  return compact && (compact.serves || network.edges > MAX_SHOWN_EDGES) ? "compact" : "accurate";
+}
 
 /** The part of a request that selects the member; empty for the default. */
 export const memberRequest = (model, by) => (by === automatic(model) ? {} : { by });
@@ -21,6 +29,7 @@ export function memberField(id, model, by, change, hint = "") {
 }
 
 function nameOf(name, { members }) {
-  const { verdict } = members[name];
+  const { verdict, network } = members[name];
+  if (name === "compact") return t("model.member.compact", { count: network.edges });
   return verdict ? t("model.member.with verdict", { member: t(`model.member.${name}`), verdict: t(`model.verdict.${verdict}`) }) : t(`model.member.${name}`);
 }

@@ -34,7 +34,7 @@ export function network(root, page) {
 }
 
 function frame(page, open) {
-  const { network: shape } = page.model;
+  const shape = page.model.members[page.shown].network;
   return html`<p>${t("model.network.about")}</p>
     <figure class="picture">
       <div class="drawing scroll" tabindex="0" role="region" aria-label=${t("model.network.region")}></div>

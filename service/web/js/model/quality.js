@@ -27,7 +27,13 @@ const rowsOf = (split) => (split.training_rows ?? 0) + (split.validation_rows ??
 function comparisonTable({ model }) {
   const names = METRICS[model.task]?.filter((name) => name in model.metrics) ?? Object.keys(model.metrics);
   const entries = [
-    { name: t("model.quality.this"), metrics: model.members.accurate.metrics, parameters: model.network.parameters, seconds: model.timings?.train ?? model.timings?.solve },
+    {
+      name: t(model.members.compact ? "model.quality.accurate" : "model.quality.this"),
+      metrics: model.members.accurate.metrics,
+      parameters: model.network.parameters,
+      seconds: model.timings?.train ?? model.timings?.solve,
+    },
+    ...compactEntry(model),
     ...formulaEntry(model),
     ...Object.entries(model.baselines).map(([name, entry]) => ({ name: baselineName(name, entry), ...entry })),
   ];
@@ -62,6 +68,14 @@ function cell(name, entry, entries, model) {
   const value = entry.metrics[name];
   const words = metric(name, value, model);
   return value !== undefined && value === bestOf(name, entries) ? html`<strong>${words}</strong>` : words;
+}
+
+/** The entry of the network of few curves. */
+function compactEntry({ members }) {
+  const { compact } = members;
+  if (!compact) return [];
+  const { edges, parameters } = compact.network;
+  return [{ name: t("model.quality.compact", { count: edges }), metrics: compact.metrics, parameters }];
 }
 
 /** The entry of the formula, which is a separate member. */

@@ -382,7 +382,45 @@ def test_edges_are_given_as_recorded(client: TestClient, sessions: Sessions) -> 
     model = make_model(sessions, edges=EDGES)
     document = client.get(f"/models/{model.id}/edges").json()
     assert {"sin", "x^2", "exp"} <= set(document.pop("functions"))
-    assert document == {"model_id": model.id, **EDGES}
+    assert document == {"model_id": model.id, "network": "accurate", **EDGES}
+
+
+LARGE, SMALL = {"edges": 21}, {"edges": 20}
+
+
+@pytest.mark.parametrize(
+    ("shape", "serves", "asked", "shown"),
+    [
+        (SMALL, False, "", "accurate"),
+        (LARGE, False, "", "compact"),
+        (SMALL, True, "", "compact"),
+        (LARGE, False, "?network=served", "accurate"),
+        (LARGE, True, "?network=served", "compact"),
+        (LARGE, True, "?network=accurate", "accurate"),
+        (SMALL, False, "?network=compact", "compact"),
+    ],
+)
+def test_a_large_network_is_shown_by_its_compact_one_unless_another_is_asked_for(
+    client: TestClient, sessions: Sessions, shape: dict[str, int], serves: bool, asked: str, shown: str
+) -> None:
+    compact = {**EDGES, "inputs": ["other"], "nodes": [[{"name": "other"}], [{"name": "y"}]]}
+    usual = make_model(sessions).record
+    member = {"metrics": {}, "network": usual["network"], "fidelity": None, "serves": serves}
+    record = usual | {"network": usual["network"] | shape, "members": {"compact": member}}
+    model = make_model(sessions, edges={**EDGES, "compact": compact}, record=record)
+    document = client.get(f"/models/{model.id}/edges{asked}").json()
+    assert (document["network"], document["inputs"]) == (shown, ["x1" if shown == "accurate" else "other"])
+    assert "compact" not in document
+    assert document["inputs"][0] in client.get(f"/models/{model.id}/plot.svg{asked}").text
+
+
+def test_a_compact_network_of_a_model_that_has_none_is_a_conflict(
+    client: TestClient, sessions: Sessions
+) -> None:
+    model = make_model(sessions, edges=EDGES)
+    for path in ("edges", "plot.svg"):
+        answer = client.get(f"/models/{model.id}/{path}?network=compact")
+        assert (answer.status_code, answer.json()["code"]) == (409, "no_compact_network")
 
 
 def test_the_picture_is_svg_that_may_run_nothing(client: TestClient, sessions: Sessions) -> None:

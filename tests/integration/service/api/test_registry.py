@@ -100,7 +100,10 @@ def test_a_card_tells_what_is_known_of_a_model(client: TestClient, sessions: Ses
 
 @pytest.mark.parametrize(
     ("verdict", "by", "words"),
-    [("exact", "formula", "its formula, which is exact"), ("consistent", "accurate", "its network")],
+    [
+        ("exact", "formula", "its formula, which is exact"),
+        ("consistent", "accurate", "its most accurate network"),
+    ],
 )
 def test_a_card_tells_which_member_answers_and_what_the_formula_is_worth(
     client: TestClient, sessions: Sessions, verdict: str, by: str, words: str

@@ -167,3 +167,15 @@ def test_a_network_without_any_validation_error_counts_as_exact() -> None:
     x = np.array([[1.0, 3.0], [1.0, 3.0], [2.0, 4.0], [3.0, 1.0]] * 4)
     found = KANRegressor(**QUICK).fit(x, x[:, 0])
     np.testing.assert_allclose(found.predict(x), x[:, 0], atol=1e-3)
+
+
+@pytest.mark.parametrize("serve", ["accurate", "compact"])
+def test_a_compact_network_predicts_when_asked_and_by_default_when_it_serves(serve: Any) -> None:
+    noisy = LAW + RNG.normal(0, 0.05, ROWS)
+    model = KANRegressor(**QUICK, serve=serve, max_curves=2).fit(FRAME, noisy)
+    assert model.compact_ is not None
+    assert model.compact_.network.edge_count <= 2
+    np.testing.assert_array_equal(model.predict(FRAME), model.predict(FRAME, by=serve))
+    assert not np.array_equal(model.predict(FRAME, by="compact"), model.predict(FRAME, by="accurate"))
+    with pytest.raises(InvalidConfig, match=r"no member 'formula'.*'compact'"):
+        model.predict(FRAME, by="formula")

@@ -1,12 +1,25 @@
 """What is kept of formulas that answer in place of a network."""
 
 import numpy as np
+import pytest
 
-from kan_engine import KAN, Expression, Formula, KANConfig, TargetScaler, Variable
-from kan_engine.expressions.evaluation import add, mul
-from kan_engine.search.assembly import assemble_predictor, report_formulas
+from kan_engine import (
+    KAN,
+    Expression,
+    Formula,
+    FormulaPredictor,
+    KANConfig,
+    Predictor,
+    Standardizer,
+    TargetScaler,
+    Variable,
+)
+from kan_engine.expressions.evaluation import add, call, mul, number
+from kan_engine.search.assembly import assemble_model, assemble_predictor, report_formulas
+from kan_engine.search.config import Serve
 from kan_engine.search.context import SearchContext
 from kan_engine.search.result import SearchResult
+from tests.support.engine.networks import random_network
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
@@ -42,3 +55,44 @@ def test_any_other_formula_stays_within_one_range_of_the_targets_beyond_their_en
     low, high = bounds_of(add(X, Y, mul(0.01, X, Y)))
     assert -5 < low < 0
     assert 6 < high < 12
+
+
+@pytest.mark.parametrize(
+    ("serve", "formula", "does_serve"),
+    [
+        ("accurate", add(X, Y), False),
+        ("formula", add(X, Y), True),
+        ("compact", add(X, Y), False),
+        ("formula", number(2.0), False),
+    ],
+)
+def test_a_formula_that_was_asked_to_serve_does_unless_it_is_weak(
+    serve: Serve, formula: Expression, does_serve: bool
+) -> None:
+    noisy = A + B + np.random.default_rng(1).normal(0, 0.01, len(A))
+    data = prepare_data(table_of(a=A, b=B, y=noisy), request_for())
+    network = KAN(KANConfig(width=(2, 1)))
+    found = SearchResult(
+        network=network,
+        judged=network,
+        inputs=Standardizer.fit(data.training.x),
+        scaler=TargetScaler.fit(data.training.y[:, None]),
+        formulas=[[Formula(formula, 0.1)]],
+    )
+    predictor, decision = assemble_predictor(found, data)
+    model = assemble_model(found, predictor, decision, data, seed=0, serve=serve)
+    assert (model.answering is model.serving) == does_serve
+
+
+def test_log_odds_that_serve_give_probabilities_and_the_network_answers_where_they_have_none() -> None:
+    data = prepare_data(table_of(a=A, b=B, y=np.where(A + B > 3.5, "b", "a")), request_for())
+    inputs = Standardizer.fit(data.training.x)
+    network = Predictor.from_training(data, random_network((2, 1)), inputs, None)
+    beside = add(Y, -2.0)  # at 0 the formula has no value
+    formula = FormulaPredictor.from_predictor(network, [add(X, call("sin", beside) / beside)])
+    serving = formula.to_serving(network, is_exact=False, within=(-np.inf, np.inf))
+    assert serving is not None
+    rows = np.array([[1.0, 1.0], [1.0, 2.0]])
+    first, second = serving.probabilities(rows)
+    assert first[1] == pytest.approx(1 / (1 + np.exp(-1.0 - np.sin(1.0))))
+    np.testing.assert_array_equal(second, network.probabilities(rows)[1])

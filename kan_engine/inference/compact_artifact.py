@@ -1,0 +1,202 @@
+"""Serialization of compact networks: JSON for the header of an artifact, and arrays attached to it.
+
+Programs from before there were compact networks ignore both. Of every network only the inputs that it uses
+are stored: a table with many categories has thousands, and a compact network uses few.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kan_engine.compact.path import CompactNetwork, CompactPath
+from kan_engine.data.scaling import Standardizer, TargetScaler
+from kan_engine.inference.compact_member import CompactMember
+from kan_engine.network.header import NetworkHeader
+from kan_engine.network.kan import KAN
+
+Arrays = dict[str, np.ndarray]
+BuildNetwork = Callable[[NetworkHeader], KAN]
+
+PREFIX = "compact."  # of the names of the arrays
+NETWORKS, INPUTS, OUTPUTS, RESIDUALS = (PREFIX + n for n in ("networks", "inputs", "outputs", "residuals"))
+MAX_NUMBERS = 2**23  # in all tensors of all networks of a path as loaded: 64 MB
+
+
+def describe_compact(member: CompactMember) -> tuple[dict[str, Any], Arrays]:
+    """A member as JSON and one-dimensional arrays; of a path that is too large, a part of the networks."""
+    member = _thin_path(member)
+    path, scaler = member.path, member.path.scaler
+    live = [_find_live_inputs(entry.network) for entry in path.networks]
+    described = {
+        "selected": member.selected,
+        "serves": member.serves,
+        "decision_weights": member.decision_weights,
+        "transform": None if scaler is None else scaler.transform,
+        "bounds": None if scaler is None or scaler.bounds is None else list(scaler.bounds),
+        "networks": [
+            {
+                "header": entry.network.to_header().to_dict(),
+                "inputs": used.tolist(),
+                "curves": entry.curve_count,
+                "loss": entry.loss if math.isfinite(entry.loss) else None,
+            }
+            for entry, used in zip(path.networks, live, strict=True)
+        ],
+    }
+    tensors = [
+        part.double().flatten()
+        for entry, used in zip(path.networks, live, strict=True)
+        for part in _stored_parts(entry.network, used)
+    ]
+    arrays = {
+        NETWORKS: torch.cat(tensors).numpy(),
+        INPUTS: np.concatenate([table.ravel() for table in _list_tables(path.inputs)]),
+        RESIDUALS: member.residuals,
+    }
+    if scaler is not None:
+        arrays[OUTPUTS] = np.concatenate([scaler.mean, scaler.std])
+    return described, arrays
+
+
+def read_compact(
+    told: Mapping[str, Any], arrays: Mapping[str, np.ndarray], width: tuple[int, int], build: BuildNetwork
+) -> CompactMember:
+    """The inverse of ``describe_compact``, from unchecked JSON and arrays.
+
+    Args:
+        told: The JSON.
+        arrays: The arrays by name.
+        width: Number of encoded inputs and of outputs of the model.
+        build: Builds a network whose description is plausible.
+
+    Raises:
+        ValueError, TypeError, KeyError, InvalidConfig: The parts do not describe compact networks.
+    """
+    if any(not np.isfinite(arrays[name]).all() for name in (NETWORKS, INPUTS, RESIDUALS)):
+        raise ValueError("its compact networks hold values that are not finite")
+    numbers, transform = arrays[NETWORKS], told["transform"]
+    headers = [NetworkHeader.from_dict(entry["header"]) for entry in told["networks"]]
+    if sum(map(_count_numbers, headers)) > MAX_NUMBERS:
+        raise ValueError(f"its compact networks have over {MAX_NUMBERS} numbers")
+    networks, start = [], 0
+    for header, entry in zip(headers, told["networks"], strict=True):
+        if (header.width[0], header.width[-1]) != width:
+            raise ValueError(f"a compact network has the width {header.width}, the model {width}")
+        network = build(header)
+        start = _fill_network_(network, _parse_inputs(entry["inputs"], width[0]), numbers, start)
+        networks.append(
+            CompactNetwork(
+                network=network,
+                curve_count=_parse_count(entry["curves"]),
+                loss=math.inf if entry["loss"] is None else float(entry["loss"]),
+            )
+        )
+    if start != len(numbers):
+        raise ValueError(f"its compact networks have {start} numbers, but {len(numbers)} are stored")
+    weights = told["decision_weights"]
+    return CompactMember(
+        path=CompactPath(
+            networks=tuple(networks),
+            inputs=_read_inputs(arrays[INPUTS], width[0]),
+            scaler=None if transform is None else _read_scaler(told, arrays[OUTPUTS]),
+        ),
+        selected=_parse_count(told["selected"]),
+        residuals=arrays[RESIDUALS],
+        decision_weights=None if weights is None else tuple(map(float, weights)),
+        serves=bool(told["serves"]),
+    )
+
+
+def _thin_path(member: CompactMember) -> CompactMember:
+    """The member without the networks that would make the path too large; the selected one stays."""
+    left = MAX_NUMBERS - _count_numbers(member.network.network.to_header())
+    kept = []
+    for entry in member.path.networks:
+        size = 0 if entry is member.network else _count_numbers(entry.network.to_header())
+        if size <= left:
+            kept.append(entry)
+            left -= size
+    selected = next(place for place, entry in enumerate(kept) if entry is member.network)
+    return replace(member, path=replace(member.path, networks=tuple(kept)), selected=selected)
+
+
+def _count_numbers(header: NetworkHeader) -> int:
+    """Upper bound of the numbers in the weights of a network."""
+    sizes = [max(1, size) + header.order + 1 for size in header.grid_sizes]
+    pairs = [a * b for a, b in zip(header.width, header.width[1:], strict=False)]
+    pairs += [header.width[0] * header.width[-1]] * header.direct
+    return sum(pair * size for pair, size in zip(pairs, sizes, strict=True))
+
+
+def _find_live_inputs(network: KAN) -> Tensor:
+    """Indices of the inputs with a live edge."""
+    layers = [network.stack[0], *([] if network.direct is None else [network.direct])]
+    return torch.stack([layer.mask.any(1) for layer in layers]).any(0).nonzero()[:, 0]
+
+
+def _stored_parts(network: KAN, used: Tensor) -> Iterator[Tensor]:
+    """The tensors of a network, in a fixed order; of layers that read the inputs, the rows of used inputs."""
+    for layer in network.all_layers:
+        reads_inputs = layer is network.stack[0] or layer is network.direct
+        for tensor in (layer.knots, layer.mask, layer.weight.detach()):
+            yield tensor[used] if reads_inputs else tensor
+
+
+@torch.no_grad()
+def _fill_network_(network: KAN, used: Tensor, numbers: np.ndarray, start: int) -> int:
+    """Set the tensors of a network from stored numbers; returns the index of the next number."""
+    for layer in network.all_layers:
+        reads_inputs = layer is network.stack[0] or layer is network.direct
+        if reads_inputs:
+            layer.mask[:] = False
+        for tensor in (layer.knots, layer.mask, layer.weight):
+            shape = (len(used), *tensor.shape[1:]) if reads_inputs else tensor.shape
+            end = start + math.prod(shape)
+            values = torch.tensor(numbers[start:end]).reshape(shape)  # too few numbers raise ValueError
+            if tensor.dtype == torch.bool and not ((values == 0) | (values == 1)).all():
+                raise ValueError("a mask holds values that are neither true nor false")
+            tensor[used if reads_inputs else slice(None)] = values.to(tensor.dtype)
+            start = end
+        if (layer.knots.diff() < 0).any():
+            raise ValueError("the knots of a compact network are decreasing")
+    return start
+
+
+def _list_tables(inputs: Standardizer) -> list[np.ndarray]:
+    quantiles = [] if inputs.quantiles is None else [inputs.quantiles]
+    return [inputs.center, inputs.scale, *quantiles]
+
+
+def _read_inputs(numbers: np.ndarray, wide: int) -> Standardizer:
+    center, scale, rest = np.split(numbers, [wide, 2 * wide])
+    return Standardizer(center, scale, rest.reshape(wide, -1) if len(rest) else None)
+
+
+def _read_scaler(told: Mapping[str, Any], numbers: np.ndarray) -> TargetScaler:
+    mean, std = np.split(numbers, 2)
+    bounds = told["bounds"]
+    if bounds is None:
+        return TargetScaler(told["transform"], mean, std)
+    low, high = map(float, bounds)
+    return TargetScaler(told["transform"], mean, std, (low, high))
+
+
+def _parse_inputs(places: Any, wide: int) -> Tensor:
+    if any(type(place) is not int or not 0 <= place < wide for place in places):
+        raise ValueError("a compact network uses inputs that do not exist")
+    if len(set(places)) != len(places):
+        raise ValueError("a compact network uses an input twice")
+    return torch.tensor(list(places), dtype=torch.long)
+
+
+def _parse_count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is not a valid count of a compact network")
+    return value

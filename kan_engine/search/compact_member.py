@@ -1,0 +1,110 @@
+"""The compact networks of a search result, and the one of them that predicts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from kan_engine.compact.path import CompactNetwork, CompactPath
+from kan_engine.compact.search import find_compact_path
+from kan_engine.data.scaling import add_bounds
+from kan_engine.data.training_data import TrainingData
+from kan_engine.inference.compact_member import CompactMember
+from kan_engine.inference.decision_rule import calibrate_on_validation_, choose_decision
+from kan_engine.inference.predictor import Predictor
+from kan_engine.search.context import SearchContext
+from kan_engine.search.result import SearchResult
+from kan_engine.search.thresholds import SearchThresholds
+
+
+def add_compact_path(found: SearchResult, run: SearchContext) -> SearchResult:
+    """Add the compact networks that learn from the rows and from the network of the result.
+
+    A network of few edges that follows an exact law is compact itself.
+    """
+    data, config = run.data, run.config
+    count, scaler = found.network.edge_count, found.scaler
+    if count <= config.max_curves and _is_exact(found, run.thresholds):
+        only = CompactNetwork(network=found.network, curve_count=count, loss=_get_last_loss(found))
+        return replace(found, compact=CompactPath(networks=(only,), inputs=found.inputs, scaler=scaler))
+    run.report("compact", 0.87, "looking for a network of few curves")
+    teacher = Predictor.from_training(data, found.network, found.inputs, scaler)
+    path = find_compact_path(
+        data,
+        run.inputs,
+        scaler,
+        teacher.raw_outputs,
+        max_curves=config.max_curves,
+        seed=config.seed,
+        should_stop=run.should_stop,
+        thresholds=run.thresholds.compact,
+    )
+    for entry in path.networks if data.classes is not None else ():
+        calibrate_on_validation_(entry.network, entry.network, path.inputs, data, run.thresholds.inference)
+    return replace(found, compact=path)
+
+
+def _is_exact(found: SearchResult, thresholds: SearchThresholds) -> bool:
+    """Whether a formula was found that follows the target exactly."""
+    is_regression, known = found.scaler is not None, found.formulas[0] if found.formulas else []
+    return is_regression and bool(known) and known[0].error < thresholds.max_exact_error
+
+
+def _get_last_loss(found: SearchResult) -> float:
+    return float(found.history[-1].validation_loss) if found.history else 0.0
+
+
+def make_compact_member(
+    path: CompactPath,
+    accurate: Predictor,
+    data: TrainingData,
+    max_curves: int,
+    *,
+    serves: bool,
+    thresholds: SearchThresholds,
+) -> CompactMember:
+    """Select the network of a path that predicts, with its decision rule or its errors.
+
+    Args:
+        path: The compact networks.
+        accurate: The predictor of the accurate network.
+        data: The rows.
+        max_curves: Largest number of curves.
+        serves: Whether it answers by default.
+        thresholds: Decision numbers.
+    """
+    entry = path.select(max_curves)
+    is_accurate, scaler = entry.network is accurate.network, path.scaler
+    if scaler is not None:
+        scaler = accurate.outputs if is_accurate else add_bounds(scaler, data.training.y)
+    member = CompactMember(
+        path=replace(path, scaler=scaler),
+        selected=next(place for place, other in enumerate(path.networks) if other is entry),
+        residuals=accurate.residuals if is_accurate else np.zeros(0),
+        decision_weights=accurate.decision_weights,
+        serves=serves,
+    )
+    predictor = replace(accurate, compact=member).compact_predictor
+    if is_accurate or predictor is None:
+        return member
+    if data.classes is not None:
+        decision = choose_decision(predictor, data, thresholds.inference)
+        return replace(member, decision_weights=decision.weights)
+    return replace(member, residuals=_measure_residuals(predictor, entry.loss, data))
+
+
+def _measure_residuals(predictor: Predictor, loss: float, data: TrainingData) -> np.ndarray:
+    """Sorted absolute errors on the validation rows, as large as they were before the network learned these.
+
+    A compact network is refitted to all training rows, so its errors on the validation rows are too small.
+    They are scaled to the validation loss from before, in the scale of the network.
+    """
+    part, scaler = data.validation, predictor.outputs
+    residuals = np.abs(predictor.predict(part.x) - part.y)
+    if scaler is None or not len(part) or not np.isfinite(residuals).all():
+        return np.zeros(0)  # without residuals there are no intervals
+    squares = (predictor.raw_outputs(part.x) - scaler.forward(part.y[:, None]))[:, 0] ** 2
+    with np.errstate(all="ignore"):
+        factor = np.sqrt(loss / (np.average(squares, weights=part.weights) / 2))
+    return np.sort(residuals * (factor if 1 < factor < np.inf else 1.0))

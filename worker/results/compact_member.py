@@ -1,0 +1,60 @@
+"""The compact network of a model as a member that predicts: its metrics and its path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+
+from kan_engine import LabelledRows, Predictor
+from kan_engine.inference.compact_member import CompactMember
+from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
+from service.documents.model_summary import describe_network
+from service.schemas.members import CompactMemberOut, CompactStepOut, NetworkOut
+from worker.data.preparation import PreparedData
+from worker.evaluation.thresholds import DEFAULT_METRICS
+from worker.results.member_metrics import measure_fidelity, measure_member
+
+
+def describe_compact_member(
+    accurate: Predictor,
+    data: PreparedData,
+    max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds,
+    max_path_rows: int = DEFAULT_METRICS.max_path_rows,
+) -> dict[str, CompactMemberOut]:
+    """The record's entry for the compact network; empty without one.
+
+    Args:
+        accurate: The predictor of the accurate network, which holds the compact ones.
+        data: The rows.
+        max_log_odds: See ``measure_fidelity``.
+        max_path_rows: Hold-out rows on which the whole path is measured.
+    """
+    member, predictor = accurate.compact, accurate.compact_predictor
+    if member is None or predictor is None:
+        return {}
+    shape = describe_network(predictor.network, predictor.inputs, predictor.outputs, None)
+    part = data.test.sample(max_path_rows, 0)
+    return {
+        "compact": CompactMemberOut(
+            metrics=measure_member(predictor, data.test, data),
+            network=NetworkOut(**asdict(replace(shape, edges=member.network.curve_count))),
+            serves=member.serves,
+            fidelity=measure_fidelity(accurate, predictor, data.test.x, max_log_odds),
+            path=list(_measure_path(accurate, member, part, data, max_log_odds)),
+        )
+    }
+
+
+def _measure_path(
+    accurate: Predictor, member: CompactMember, part: LabelledRows, data: PreparedData, max_log_odds: float
+) -> Iterator[CompactStepOut]:
+    """Measure every network of the path."""
+    name = "r2" if data.classes is None else "log_loss"
+    for place, entry in enumerate(member.path.networks):
+        other = replace(accurate, compact=replace(member, selected=place)).compact_predictor
+        assert other is not None  # noqa: S101 - it has a compact member
+        yield CompactStepOut(
+            edges=entry.curve_count,
+            fidelity=measure_fidelity(accurate, other, part.x, max_log_odds),
+            **{name: measure_member(other, part, data).get(name)},
+        )

@@ -1,0 +1,63 @@
+"""Metrics of the members of a model on the hold-out rows, and how well one agrees with another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from kan_engine import LabelledRows, Predictor
+from kan_engine.search.assembly import Model
+from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
+from worker.data.preparation import PreparedData
+from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
+from worker.evaluation.model_metrics import measure_model
+from worker.evaluation.thresholds import DEFAULT_METRICS, MetricThresholds
+from worker.results.records import ModelMeasures
+
+
+def measure_answering_member(
+    model: Model, data: PreparedData, thresholds: MetricThresholds = DEFAULT_METRICS
+) -> ModelMeasures:
+    """Hold-out metrics of the member that answers, and of the accurate network if another one answers."""
+    own = measure_model(model.predictor, data, model.decision, thresholds)
+    if model.answering is model.predictor:
+        return replace(own, network_metrics={})
+    answering = measure_model(model.answering, data, model.decision, thresholds)
+    return replace(answering, network_metrics=own.metrics)
+
+
+def measure_member(predictor: Predictor, part: LabelledRows, data: PreparedData) -> Metrics:
+    """Metrics of a member on rows of the data."""
+    classes = predictor.classes
+    if classes is None:
+        predicted = predictor.predict(part.x).astype(float) if len(part) else np.zeros(0)
+        return regression_metrics(part.y, predicted)
+    chances = predictor.probabilities(part.x) if len(part) else np.zeros((0, len(classes)))
+    return classification_metrics(data.labels(part), chances, classes, predictor.decision_weights)
+
+
+def measure_fidelity(
+    accurate: Predictor,
+    member: Predictor,
+    rows: np.ndarray,
+    max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds,
+) -> float | None:
+    """R² of a member against the accurate network, averaged over the outputs; None where undefined.
+
+    Log-odds and logits are clamped to ``±max_log_odds``, beyond which probabilities hardly differ.
+    """
+    if not len(rows):
+        return None
+    network, other = (_predict_comparable(part, rows, max_log_odds) for part in (accurate, member))
+    spread = network.var(0)
+    if not (np.isfinite(network).all() and np.isfinite(other).all() and (spread > 0).all()):
+        return None
+    return float(np.mean(1 - ((other - network) ** 2).mean(0) / spread))
+
+
+def _predict_comparable(predictor: Predictor, rows: np.ndarray, max_log_odds: float) -> np.ndarray:
+    if predictor.classes is None:
+        return predictor.predict(rows).astype(float).reshape(len(rows), -1)
+    bounded: np.ndarray = np.clip(predictor.raw_outputs(rows), -max_log_odds, max_log_odds)
+    return bounded
