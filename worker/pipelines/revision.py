@@ -211,6 +211,7 @@ def _fix_functions(
         data.training.x,
         data.output_names,
         run.should_stop,
+        scaler=predictor.outputs,
     ).to_dict()
     return Outcome(
         artifact=save(model.predictor),

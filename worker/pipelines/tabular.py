@@ -110,7 +110,7 @@ def run_pipeline(
     with watch.stage("symbolic", 0.92, "looking for functions that fit the activations"):
         rows, names = data.training.x, data.output_names
         picture = describe_edges(
-            found.network, found.inputs, data.encoding, rows, names, watch.should_stop
+            found.network, found.inputs, data.encoding, rows, names, watch.should_stop, scaler=found.scaler
         ).to_dict()
     with watch.stage("figures", 0.94, "drawing what the model has learnt"):
         figures = compute_figures(model.answering, data, picture, watch.should_stop, thresholds.figures)
