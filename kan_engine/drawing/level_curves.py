@@ -17,6 +17,8 @@ from kan_engine.network.kan import KAN
 from kan_engine.network.layer import KANLayer
 
 EdgeKey = tuple[int, int, int, int]  # layer, source, to_layer, target
+LevelKind = Literal["value", "other", "missing"]
+NamedLevel = tuple[str | bool | None, LevelKind]
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Level:
     """
 
     level: str | bool | None
-    kind: Literal["value", "other", "missing"]
+    kind: LevelKind
     value: float
 
 
@@ -63,7 +65,7 @@ class _LevelColumns:
 
     name: str
     start: int
-    levels: tuple[tuple[str | bool | None, Literal["value", "other", "missing"]], ...]
+    levels: tuple[NamedLevel, ...]
     encoded: np.ndarray  # (levels, columns)
 
 
@@ -106,7 +108,7 @@ def _find_level_columns(encoding: Encoding) -> Iterator[_LevelColumns]:
             yield _list_levels(feature, start)
         elif feature.has_missing:
             place = start + width - 1
-            is_missing = ((False, "value"), (True, "value"))
+            is_missing: tuple[NamedLevel, ...] = ((False, "value"), (True, "value"))
             yield _LevelColumns(encoding.names[place].name, place, is_missing, np.array([[0.0], [1.0]]))
         start += width
 
@@ -117,8 +119,7 @@ def _list_levels(feature: Feature, start: int) -> _LevelColumns:
     values: list[str | bool | None] = [*known, *feature.rare[:1], *([None] if feature.has_missing else [])]
     encoded = np.zeros((len(values), len(feature.columns)))
     encode_feature(encoded, feature, np.array(values, dtype=object))
-    levels: list[tuple[str | bool | None, Literal["value", "other", "missing"]]]
-    levels = [(value, "value") for value in known]
+    levels: list[NamedLevel] = [(value, "value") for value in known]
     levels += [(None, "other")] if feature.rare else []
     levels += [(None, "missing")] if feature.has_missing else []
     return _LevelColumns(feature.name, start, tuple(levels), encoded)

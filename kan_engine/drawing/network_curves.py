@@ -246,7 +246,7 @@ def _sample_curves(
 def _mean_activations(layer: KANLayer, h: torch.Tensor) -> torch.Tensor:
     """Mean of every activation [in, out] over the rows; of splines, from the mean of their features."""
     size = max(1, FEATURE_BYTES // (8 * layer.in_dim * layer.weight.shape[1]))
-    blocks = [layer.features(block).sum(0) for block in h.split(size)]
+    blocks = [layer.features(block).sum(0) for block in torch.split(h, size)]
     features = torch.stack(blocks).sum(0) / len(h)
     means = torch.einsum("it,ito->io", features, layer.effective_weight())
     for (i, j), edge in layer.symbolic.items():
