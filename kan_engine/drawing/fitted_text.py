@@ -39,7 +39,7 @@ def _character_width(character: str) -> float:
 
 def fit_label(text: str, room: float, size: float) -> str:
     """Shorten a text to a width in pixels; at least its ellipsis remains."""
-    if text_width(text, size) <= room:
+    if text_width(text, size) <= room + 0.01:  # rounding must not shorten a text whose width is the room
         return text
     room -= text_width(ELLIPSIS, size)
     end = 0

@@ -237,6 +237,13 @@ def test_a_category_is_one_panel_with_a_bar_per_level() -> None:
     assert {"kind", "car", "train", "other", "missing"} <= set(texts(root))
 
 
+@pytest.mark.parametrize("name", ["a", "mm", "car", "W", "level 1", "i"])
+def test_short_names_of_levels_are_not_shortened(name: str) -> None:
+    picture = with_levels([name])
+    del picture["level_curves"][0]["levels"][1:]
+    assert name in texts(parsed(picture))
+
+
 def test_a_category_of_many_levels_counts_them_and_names_them_in_the_tooltip() -> None:
     names = [f"level {i}" for i in range(18)]
     root = parsed(with_levels(names))
