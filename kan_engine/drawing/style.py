@@ -69,7 +69,7 @@ class PanelStyle:
     pill_height: float = 22.0
     bar_share: float = 0.72
     max_named_levels: int = 6
-    max_name_share: float = 0.62
+    max_name_share: float = 0.65
     min_opacity: float = 0.3
 
     @property

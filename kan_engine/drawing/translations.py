@@ -43,7 +43,7 @@ RUSSIAN = {
     "Below a curve: the range of its input; left: its contribution.": (
         "Под кривой: область её входа; слева: её вклад."
     ),
-    "Contributions to outputs are relative to their means.": "Вклады в выходы отсчитаны от их средних.",
+    "Contributions to sums are relative to their means.": "Вклады в суммы отсчитаны от их средних.",
     "Unused: {names}.": "Не используются: {names}.",
     "and {count} more": "и ещё {count}",
     "log-odds of": "логарифм шансов",

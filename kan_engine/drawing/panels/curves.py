@@ -34,7 +34,8 @@ class Curve:
         target: Place of the node.
         score: Importance for the outputs.
         strength: Its score as a share of the highest score of the curves that enter the same layer.
-        x, y: Points. At an output, y is in the units of the output and relative to the mean over the rows.
+        x, y: Points. At an output, y is in its units. What enters a sum is relative to its mean over the
+            rows, and so is the value x of a hidden node that adds.
         levels: Of a category or a boolean; then there are no points.
         function: Name of a function that it certainly is, or "".
         is_line: Whether it is a line from a hidden node, which needs no picture.
@@ -74,11 +75,8 @@ def count_curves(picture: Mapping[str, Any]) -> int:
 def mean_output(picture: Mapping[str, Any], output: int) -> float | None:
     """Return the output where all its curves are at their means; None if the document lacks the means."""
     last = len(picture["width"]) - 1
-    entering = [edge for edge in picture["edges"] if (edge["to_layer"], edge["out"]) == (last, output)]
-    mean, node = _sum_means(entering), picture["nodes"][last][output]
-    if not entering or mean is None or is_product_node(node):
-        return None
-    return _scale(node) * mean + float(node.get("offset") or 0.0)
+    mean, node = _mean_node(picture, (last, output)), picture["nodes"][last][output]
+    return None if mean is None else _scale(node) * mean + float(node.get("offset") or 0.0)
 
 
 def unused_inputs(picture: Mapping[str, Any]) -> list[str]:
@@ -97,12 +95,13 @@ def _read_edges(picture: Mapping[str, Any], style: DiagramStyle) -> Iterator[Cur
         target = edge["to_layer"], edge["out"]
         scale, shift = _find_scale(picture, target, [edge])
         y = tuple(None if value is None else scale * (value - shift) for value in edge["y"])
+        node_mean = (_mean_node(picture, (edge["layer"], edge["in"])) if edge["layer"] else None) or 0.0
         yield Curve(
             name=node_name(picture, edge["layer"], edge["in"]),
             source=(edge["layer"], edge["in"]),
             target=target,
             score=edge["score"] or 0.0,
-            x=tuple(edge["x"]),
+            x=tuple(None if value is None else value - node_mean for value in edge["x"]),
             y=y,
             function=edge_function(edge, style),
             is_line=_is_line(edge),
@@ -134,15 +133,20 @@ def _read_level_curves(picture: Mapping[str, Any]) -> Iterator[Curve]:
 
 
 def _find_scale(picture: Mapping[str, Any], target: Place, edges: list[Edge]) -> tuple[float, float]:
-    """Return the scale of an output and the mean of what enters it; (1, 0) for other nodes.
+    """Return the scale of a node, 1 unless it is an output, and the mean of what enters it.
 
-    Contributions to a sum are only known up to constants that add up to 0. Relative to their means they are
-    comparable. The factors of a product, and the values of hidden nodes, which enter other curves, stay.
+    What enters a sum is only known up to constants that add up to 0. Relative to their means, curves are
+    comparable. The factors of a product stay as they are.
     """
     node = picture["nodes"][target[0]][target[1]]
-    if target[0] < len(picture["width"]) - 1 or is_product_node(node):
-        return 1.0, 0.0
-    return _scale(node), _sum_means(edges) or 0.0
+    return _scale(node), 0.0 if is_product_node(node) else _sum_means(edges) or 0.0
+
+
+def _mean_node(picture: Mapping[str, Any], place: Place) -> float | None:
+    """Return the mean of a node that adds; None for a product, and if the document lacks the means."""
+    entering = [edge for edge in picture["edges"] if (edge["to_layer"], edge["out"]) == place]
+    is_product = is_product_node(picture["nodes"][place[0]][place[1]])
+    return None if is_product or not entering else _sum_means(entering)
 
 
 def _sum_means(edges: Iterable[Edge]) -> float | None:

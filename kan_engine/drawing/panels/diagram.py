@@ -171,7 +171,7 @@ def _write_footer(picture: Mapping[str, Any], layout: CurveLayout, theme: Theme)
     told = [theme.say("Below a curve: the range of its input; left: its contribution.")]
     is_relative = any(mean_output(picture, number_) is not None for number_ in range(picture["width"][-1]))
     if is_relative:
-        told.append(theme.say("Contributions to outputs are relative to their means."))
+        told.append(theme.say("Contributions to sums are relative to their means."))
     told.append(theme.say("The more opaque an edge, the higher its score within its layer."))
     lines = [(line, "") for line in wrap_sentences(told, room, style.text_size)]
     unused = unused_inputs(picture)

@@ -7,8 +7,8 @@ const [WIDTH, HEIGHT] = [520, 300];
 const [LEFT, RIGHT, TOP, BOTTOM] = [84, 16, 16, 48];
 const MAX_LABEL_LENGTH = 42; // characters of a label beside the axis
 
-export function curve(edge, { from, unit, value, label }) {
-  const points = edge.x.map((x, at) => [x, Number.isFinite(edge.y[at]) ? value(edge.y[at]) : null]);
+export function curve(edge, { from, unit, value, input, label }) {
+  const points = edge.x.map((x, at) => [Number.isFinite(x) ? input(x) : null, Number.isFinite(edge.y[at]) ? value(edge.y[at]) : null]);
   const seen = points.filter((point) => point.every(Number.isFinite));
   if (!seen.length) return html`<p class="note">${t("model.edge.no curve")}</p>`;
   const [x, y] = [scale(seen.map(([x]) => x), LEFT, WIDTH - RIGHT), scale(seen.map(([, y]) => y), HEIGHT - BOTTOM, TOP)];

@@ -35,21 +35,37 @@ export const placeOf = (curve) => ({ layer: curve.layer, in: [curve.in].flat()[0
 export const sourceName = (edges, curve) => curve.name ?? nodeName(edges, curve.layer, curve.in);
 
 /**
- * What a curve contributes to its node: `value` converts an activation, `label` names the axis. Contributions to
- * an output are in the client's units and relative to their mean; other nodes have no units.
+ * What a curve contributes to its node: `value` converts an activation, `label` names the axis, `input` converts
+ * what enters. Contributions to an output are in the client's units. Contributions to a sum, and the values of a
+ * hidden sum, are relative to their mean over the rows.
  */
 export function contribution(curve, edges, model) {
   const to = nodeName(edges, curve.to_layer, curve.out);
   const node = edges.nodes[curve.to_layer][curve.out];
-  const isOutput = curve.to_layer === edges.width.length - 1 && node.operation !== "product";
-  if (!isOutput) return { value: (y) => y, label: t("model.edge.contribution", { to }), isRelative: false };
-  const means = edges.edges.filter((edge) => isPart(edge, curve)).map((edge) => edge.mean);
-  const isRelative = means.every(Number.isFinite);
-  const shift = isRelative ? means.reduce((sum, mean) => sum + mean, 0) : 0;
+  const isOutput = curve.to_layer === edges.width.length - 1;
+  const mean = node.operation === "product" ? null : sumMeans(edges.edges.filter((edge) => isPart(edge, curve)));
   const scale = node.scale ?? 1;
-  const isScaled = Number.isFinite(node.scale) || Boolean(model.classes);
+  const isScaled = !isOutput || Number.isFinite(node.scale) || Boolean(model.classes);
   const key = isScaled ? "model.edge.contribution" : "model.edge.contribution standardised";
-  return { value: (y) => scale * (y - shift), label: t(key, { to: quantity(to, model) }), isRelative };
+  const nodeMean = meanOfNode(edges, curve) ?? 0;
+  return {
+    value: (y) => scale * (y - (mean ?? 0)),
+    input: (x) => x - nodeMean,
+    label: t(key, { to: isOutput ? quantity(to, model) : to }),
+    isRelative: mean !== null,
+  };
+}
+
+/** The mean of the hidden sum that a curve leaves; null for inputs, products and unknown means. */
+function meanOfNode(edges, curve) {
+  if (curve.layer === 0 || edges.nodes[curve.layer][curve.in].operation === "product") return null;
+  return sumMeans(edges.edges.filter((edge) => edge.to_layer === curve.layer && edge.out === curve.in));
+}
+
+/** The sum of the means of activations; null if one is not known. */
+function sumMeans(edges) {
+  const means = edges.map((edge) => edge.mean);
+  return means.every(Number.isFinite) ? means.reduce((sum, mean) => sum + mean, 0) : null;
 }
 
 /** Whether an edge is the curve, or one of its columns. */

@@ -46,14 +46,14 @@ function content(edge, edges, page, { fix, close }) {
     <p>${t(`model.edge.about ${operation}`, { from, to })}</p>
     ${edge.levels ? bars(edge, { from, ...given }) : curve(edge, { from, unit, ...given })}
     ${given.isRelative ? html`<p class="hint">${t("model.edge.relative")}</p>` : nothing}
-    ${edge.levels ? html`<dl class="facts-list">${score(edge)}</dl>` : functionPart(edge, edges, unit, fix)}`;
+    ${edge.levels ? html`<dl class="facts-list">${score(edge)}</dl>` : functionPart(edge, edges, given, unit, fix)}`;
 }
 
-function functionPart(edge, edges, unit, fix) {
+function functionPart(edge, edges, { input }, unit, fix) {
   const name = functionOf(edge);
   return html`<dl class="facts-list">
       <div><dt>${t("model.edge.function")}</dt><dd>${functionWords(name) || t("model.edge.no function")}</dd></div>
-      <div><dt>${t("model.edge.range")}</dt><dd>${range([edge.x[0], edge.x.at(-1)], unit)}</dd></div>
+      <div><dt>${t("model.edge.range")}</dt><dd>${range([edge.x[0], edge.x.at(-1)].map(input), unit)}</dd></div>
       ${score(edge)}
     </dl>
     ${suggestions(edge)} ${fixForm(edge, edges, name, fix)}`;

@@ -310,10 +310,19 @@ def test_the_mean_and_the_curves_add_up_to_the_output() -> None:
     assert mean + sum(curve.y[7] or 0.0 for curve in read_curves(picture)) == pytest.approx(total)
 
 
-def test_factors_and_values_of_hidden_nodes_keep_their_values() -> None:
+def test_factors_of_a_product_keep_their_values() -> None:
+    factors = [curve for curve in read_curves(with_pairs(1, 1, 1)) if curve.target == (1, 1)]
+    assert len(factors) == 2
+    assert all(curve.y == tuple(math.sin(x) for x in GRID) for curve in factors)
+
+
+def test_what_enters_a_hidden_sum_and_its_value_are_relative_to_their_means() -> None:
     curves = read_curves(with_pairs(1, 1, 1))
-    hidden = [curve for curve in curves if curve.target[0] == 1]
-    assert all(curve.y == tuple(math.sin(x) for x in GRID) for curve in hidden)
+    for curve in curves:
+        if curve.target == (1, 0):
+            assert curve.y == pytest.approx([math.sin(x) - 0.25 for x in GRID])
+    (outer,) = (curve for curve in curves if curve.source == (1, 0))
+    assert outer.x == pytest.approx([x - 0.5 for x in GRID])  # two curves enter, with a mean of 0.25 each
 
 
 def test_a_line_from_a_product_is_a_small_box_with_its_slope() -> None:
