@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,7 +73,10 @@ def count_curves(picture: Mapping[str, Any]) -> int:
 
 
 def mean_output(picture: Mapping[str, Any], output: int) -> float | None:
-    """Return the output where all its curves are at their means; None if the document lacks the means."""
+    """Return the output where all its curves are at their means and all products are 0.
+
+    None if the document lacks the means.
+    """
     last = len(picture["width"]) - 1
     mean, node = _mean_node(picture, (last, output)), picture["nodes"][last][output]
     return None if mean is None else _scale(node) * mean + float(node.get("offset") or 0.0)
@@ -139,20 +142,33 @@ def _find_scale(picture: Mapping[str, Any], target: Place, edges: list[Edge]) ->
     comparable. The factors of a product stay as they are.
     """
     node = picture["nodes"][target[0]][target[1]]
-    return _scale(node), 0.0 if is_product_node(node) else _sum_means(edges) or 0.0
+    return _scale(node), 0.0 if is_product_node(node) else _sum_means(picture, edges) or 0.0
 
 
 def _mean_node(picture: Mapping[str, Any], place: Place) -> float | None:
     """Return the mean of a node that adds; None for a product, and if the document lacks the means."""
     entering = [edge for edge in picture["edges"] if (edge["to_layer"], edge["out"]) == place]
     is_product = is_product_node(picture["nodes"][place[0]][place[1]])
-    return None if is_product or not entering else _sum_means(entering)
+    return None if is_product or not entering else _sum_means(picture, entering)
 
 
-def _sum_means(edges: Iterable[Edge]) -> float | None:
+def _sum_means(picture: Mapping[str, Any], edges: Iterable[Edge]) -> float | None:
     """Return the sum of the means of activations; None if one is not known."""
-    means = [edge.get("mean") for edge in edges]
+    means = [_mean_edge(picture, edge) for edge in edges]
     return None if None in means else math.fsum(mean for mean in means if mean is not None)
+
+
+def _mean_edge(picture: Mapping[str, Any], edge: Edge) -> float | None:
+    """Return the mean of an activation; of the line from a product, its value where the product is 0.
+
+    The diagram shows that line as a factor, and the factors of the product as they are.
+    """
+    if _is_line(edge) and is_product_node(picture["nodes"][edge["layer"]][edge["in"]]):
+        slope = _slope(edge["x"], edge["y"])
+        if slope is not None:
+            return float(edge["y"][0] - slope * edge["x"][0])
+    mean = edge.get("mean")
+    return None if mean is None else float(mean)
 
 
 def _scale(node: Mapping[str, Any]) -> float:
@@ -176,7 +192,7 @@ def _is_line(edge: Edge) -> bool:
     return edge["layer"] > 0 and edge.get("function") == "x"
 
 
-def _slope(x: list[Number], y: tuple[Number, ...]) -> float | None:
+def _slope(x: Sequence[Number], y: Sequence[Number]) -> float | None:
     if not x or x[0] is None or x[-1] is None or y[0] is None or y[-1] is None or x[0] == x[-1]:
         return None
     return (y[-1] - y[0]) / (x[-1] - x[0])

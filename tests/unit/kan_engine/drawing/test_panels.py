@@ -310,6 +310,22 @@ def test_the_mean_and_the_curves_add_up_to_the_output() -> None:
     assert mean + sum(curve.y[7] or 0.0 for curve in read_curves(picture)) == pytest.approx(total)
 
 
+def test_a_product_times_its_factor_adds_to_the_output() -> None:
+    picture = with_pairs(1, 0, 1)
+    picture["nodes"][2][0] |= {"scale": 2.0, "offset": 4.0}
+    (line,) = (edge for edge in picture["edges"] if edge["layer"] == 1)
+    line |= {"y": [3.0 * x + 0.5 for x in GRID], "mean": 7.0}
+    direct, product = picture["edges"][-1]["y"][7], 1.5
+    curves = read_curves(picture)
+    (factor,) = (curve.slope for curve in curves if curve.is_line)
+    (shown,) = (curve.y[7] for curve in curves if curve.source[0] == 0 and curve.target[0] == 2)
+    mean = mean_output(picture, 0)
+    assert None not in (mean, shown, factor)
+    assert (mean or 0.0) + (shown or 0.0) + (factor or 0.0) * product == pytest.approx(
+        4.0 + 2.0 * (direct + 3.0 * product + 0.5)
+    )
+
+
 def test_factors_of_a_product_keep_their_values() -> None:
     factors = [curve for curve in read_curves(with_pairs(1, 1, 1)) if curve.target == (1, 1)]
     assert len(factors) == 2
