@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from kan_engine.cost import FEATURE_BYTES
 from kan_engine.data.encoding import Encoding
-from kan_engine.data.scaling import Standardizer
+from kan_engine.data.scaling import Standardizer, TargetScaler
+from kan_engine.drawing.level_curves import EdgeKey, LevelCurve, describe_level_curves
 from kan_engine.drawing.thresholds import DEFAULT_EDGES, EdgeThresholds
 from kan_engine.network.kan import KAN
-from kan_engine.network.pruning import edge_scores
+from kan_engine.network.layer import KANLayer, symbolic_value
+from kan_engine.network.pruning import edge_scores, live_inputs
 from kan_engine.symbolic.univariate_fit import Suggestion, suggest_symbolic
 
 
@@ -52,6 +55,7 @@ class EdgeCurve:
         score: Importance of the edge for the outputs.
         x: Points of the curve.
         y: Values of the activation there.
+        mean: Mean of the activation over the rows; None if it is not known.
         suggestions: Functions that fit the curve, the best first.
         function: Name of the fixed function; None if the activation is a spline.
     """
@@ -63,31 +67,49 @@ class EdgeCurve:
     score: float
     x: list[float]
     y: list[float]
+    mean: float | None = None
     suggestions: list[SuggestedFunction] = field(default_factory=list)
     function: str | None
 
 
 @dataclass(frozen=True)
 class Node:
-    """A node, and its operation: ``sum`` or ``product``; None for an input."""
+    """A node of the network.
+
+    Attributes:
+        name: Its name.
+        operation: ``sum`` or ``product``; None for an input.
+        scale, offset: Of an output: ``offset + scale · value`` is the (transformed) target in the client's
+            units. None for other nodes, and for outputs whose scale is not known.
+    """
 
     name: str
     operation: str | None = None
+    scale: float | None = None
+    offset: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkPicture:
-    """A network to draw: names of inputs and outputs, nodes per layer, and active edges."""
+    """A network to draw: names of inputs and outputs, nodes per layer, and active edges.
+
+    Attributes:
+        level_curves: The edges of categories, booleans and indicators of missing values, combined. They are
+            among ``edges``, too.
+        unused: Names of the client's columns that have no effect.
+    """
 
     inputs: list[str]
     outputs: list[str]
     width: list[int]
     nodes: list[list[Node]]
     edges: list[EdgeCurve] = field(default_factory=list)
+    level_curves: list[LevelCurve] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """The picture as JSON."""
-        keys = {"source": "in", "target": "out"}
+        keys = {"source": "in", "sources": "in", "target": "out"}
         return vars(self) | {
             "nodes": [
                 [{key: text for key, text in vars(node).items() if text is not None} for node in layer]
@@ -97,6 +119,10 @@ class NetworkPicture:
                 {keys.get(name, name): value for name, value in vars(edge).items()}
                 | {"suggestions": [asdict(suggestion) for suggestion in edge.suggestions]}
                 for edge in self.edges
+            ],
+            "level_curves": [
+                {keys.get(name, name): value for name, value in asdict(curve).items()}
+                for curve in self.level_curves
             ],
         }
 
@@ -109,11 +135,12 @@ def describe_edges(
     outputs: Sequence[str],
     should_stop: Callable[[], bool] = lambda: False,
     *,
+    scaler: TargetScaler | None = None,
     thresholds: EdgeThresholds = DEFAULT_EDGES,
 ) -> NetworkPicture:
     """Nodes and active edges; of very many edges, those with the highest scores.
 
-    Curves of the first layer are in the client's units.
+    Curves of the first layer are over the client's units. Activations are in the scale of the network.
 
     Args:
         network: The network to draw.
@@ -122,6 +149,7 @@ def describe_edges(
         encoded: Training rows [n, d], for scores and ranges.
         outputs: Names of the outputs.
         should_stop: Once true, no further edge gets suggestions.
+        scaler: Scale of the outputs; None if they have none.
         thresholds: Sizes of the document, and the ranking of suggestions.
     """
     count = min(thresholds.max_sample_rows, len(encoded))
@@ -135,6 +163,7 @@ def describe_edges(
         source, target = (number, number + 1) if number < depth else (0, depth)
         seen = torch.from_numpy(rows) if source == 0 else h
         at, curves = _sample_curves(layer, h, seen, thresholds.curve_points)
+        means = _mean_activations(layer, h)
         for i, j in torch.nonzero(shown[number]).tolist():
             edges.append(
                 EdgeCurve(
@@ -145,21 +174,48 @@ def describe_edges(
                     score=float(score[i, j]),
                     x=at[:, i].tolist(),
                     y=curves[:, i, j].tolist(),
+                    mean=float(means[i, j]),
                     function=layer.symbolic[i, j].function if (i, j) in layer.symbolic else None,
                 )
             )
     _add_suggestions_(edges, should_stop, thresholds)
-    return replace(describe_nodes(network, encoding, outputs), edges=edges)
+    places = {(edge.layer, edge.source, edge.to_layer, edge.target): edge.score for edge in edges}
+    nodes = describe_nodes(network, inputs, encoding, outputs, places, scaler=scaler, thresholds=thresholds)
+    return replace(nodes, edges=edges)
 
 
-def describe_nodes(network: KAN, encoding: Encoding, outputs: Sequence[str]) -> NetworkPicture:
-    """Inputs, outputs, width and nodes, without edges."""
+def describe_nodes(
+    network: KAN,
+    inputs: Standardizer,
+    encoding: Encoding,
+    outputs: Sequence[str],
+    scores: Mapping[EdgeKey, float],
+    *,
+    scaler: TargetScaler | None = None,
+    thresholds: EdgeThresholds = DEFAULT_EDGES,
+) -> NetworkPicture:
+    """Inputs, outputs, width, nodes, level curves and unused columns, without edges.
+
+    Args:
+        network: The network to draw.
+        inputs: Scale of the encoded columns.
+        encoding: Encoding of the client's columns.
+        outputs: Names of the outputs.
+        scores: Scores of the described edges.
+        scaler: Scale of the outputs; None if they have none.
+        thresholds: Sizes of the document.
+    """
     names = [column.name for column in encoding.names]
+    is_small = len(scores) <= thresholds.max_combined_edges
+    live = zip(encoding.names, live_inputs(network).tolist(), strict=True)
+    used = {column.feature for column, is_live in live if is_live}
     return NetworkPicture(
         inputs=names,
         outputs=list(outputs),
         width=list(network.config.width),
-        nodes=_list_nodes(network, names, outputs),
+        nodes=_list_nodes(network, names, outputs, scaler),
+        level_curves=describe_level_curves(network, inputs, encoding, scores) if is_small else [],
+        unused=[feature.name for feature in encoding.features if feature.name not in used],
     )
 
 
@@ -175,7 +231,7 @@ def _select_edges(
 
 
 def _sample_curves(
-    layer: Any, h: torch.Tensor, seen: torch.Tensor, count: int
+    layer: KANLayer, h: torch.Tensor, seen: torch.Tensor, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Activations [points, in, out] at points [points, in] over the range of ``seen``, in its units."""
     ordered, order = seen.sort(dim=0)
@@ -184,6 +240,18 @@ def _sample_curves(
     points = np.stack([np.interp(*column) for column in zip(at.T, shown.T, inside.T, strict=True)], axis=1)
     with torch.no_grad():
         return at, layer.postacts(torch.from_numpy(points)).numpy()
+
+
+@torch.no_grad()
+def _mean_activations(layer: KANLayer, h: torch.Tensor) -> torch.Tensor:
+    """Mean of every activation [in, out] over the rows; of splines, from the mean of their features."""
+    size = max(1, FEATURE_BYTES // (8 * layer.in_dim * layer.weight.shape[1]))
+    blocks = [layer.features(block).sum(0) for block in torch.split(h, size)]
+    features = torch.stack(blocks).sum(0) / len(h)
+    means = torch.einsum("it,ito->io", features, layer.effective_weight())
+    for (i, j), edge in layer.symbolic.items():
+        means[i, j] = symbolic_value(edge, h[:, i]).mean()
+    return means
 
 
 def _add_suggestions_(
@@ -209,8 +277,10 @@ def _rate_suggestion(fit: Suggestion, thresholds: EdgeThresholds) -> SuggestedFu
     return SuggestedFunction(fit.function, fit.r2, loss, fit.complexity, total, fit.a, fit.b, fit.c, fit.d)
 
 
-def _list_nodes(network: KAN, inputs: Sequence[str], outputs: Sequence[str]) -> list[list[Node]]:
-    """Names of all nodes, and the operation of every node except the inputs."""
+def _list_nodes(
+    network: KAN, inputs: Sequence[str], outputs: Sequence[str], scaler: TargetScaler | None
+) -> list[list[Node]]:
+    """Names of all nodes, the operation of every node except the inputs, and the scale of every output."""
     nodes = [[Node(name) for name in inputs]]
     for depth, layer in enumerate(network.stack, start=1):
         hidden = [f"h{depth},{node + 1}" for node in range(layer.out_dim)]
@@ -218,4 +288,7 @@ def _list_nodes(network: KAN, inputs: Sequence[str], outputs: Sequence[str]) -> 
         sums = layer.out_dim - layer.products
         operations = ["sum"] * sums + ["product"] * layer.products
         nodes.append([Node(name, does) for name, does in zip(names, operations, strict=True)])
+    if scaler is not None:
+        scales = zip(nodes[-1], scaler.std.tolist(), scaler.mean.tolist(), strict=True)
+        nodes[-1] = [replace(node, scale=scale, offset=offset) for node, scale, offset in scales]
     return nodes

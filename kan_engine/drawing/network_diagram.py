@@ -26,6 +26,8 @@ from kan_engine.drawing.layout import (
     edge_function,
     lay_out,
 )
+from kan_engine.drawing.panels.curves import count_curves
+from kan_engine.drawing.panels.diagram import draw_curves
 from kan_engine.drawing.style import DiagramStyle
 from kan_engine.drawing.svg import LIGHT, Theme, escape_text, number, svg_document, text_element
 
@@ -48,6 +50,9 @@ def draw_network(
         theme: Colours, language and measures.
     """
     style = theme.diagram
+    if count_curves(picture) <= style.panels.max_curves:
+        labels = [f"{before}{_with_unit(name, units)}{after}" for name in picture["outputs"]]
+        return draw_curves(picture, units=units, outputs=labels, theme=theme)
     inputs = [format_label(name, units, style) for name in picture["inputs"]]
     outputs = [f"{before}{format_label(name, units, style)}{after}" for name in picture["outputs"]]
     longest = max(label_width(label, style) for label in inputs)
@@ -80,6 +85,10 @@ def draw_network(
             *_draw_caption(caption, layout, theme),
         ],
     )  # fmt: skip
+
+
+def _with_unit(name: str, units: Mapping[str, str]) -> str:
+    return f"{name} [{units[name]}]" if units.get(name) else name
 
 
 def _draw_edge_line(placed: PlacedEdge, theme: Theme) -> str:

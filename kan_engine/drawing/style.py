@@ -7,6 +7,79 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
+class PanelStyle:
+    """Measures of the diagram of few curves, whose panels a person can read. Lengths are in pixels.
+
+    Attributes:
+        max_curves: A network of at most so many curves gets this diagram.
+        width: Of the diagram at most. At this width, texts have their sizes below; 11 pixels are legible.
+        min_width: Of the diagram at least; the caption needs it.
+        margin: Of the diagram.
+        max_sections: Outputs with long names side by side.
+        columns: Panels side by side; with more, curves are too narrow to read.
+        height: Of a panel; with the width of a fifth of the diagram it has the proportions of a figure.
+        gap: Between panels, and between rows.
+        padding: Within a panel, between frame and content.
+
+        title_size, text_size, number_size: Fonts of names, of explanations, and of the ends of ranges.
+        label_size: Font of the names of outputs.
+        number_room: Height of a line of numbers.
+        min_gutter, max_gutter: Width of the numbers left of a curve.
+        number_gap: Between a number and its curve.
+
+        node_radius, plain_radius: Of nodes with a sign, and of nodes that only one curve enters.
+        sign_half_side: Half the side of the signs + and ×.
+        stem: Length of the line from a panel to the bus above it.
+        trunk: Width of the line that joins rows, left of them.
+        node_gap: Between the panel of a hidden node and those of its inputs; it holds the node.
+        pill_width, pill_height: Of the box of a line that needs no curve.
+        bar_share: Thickness of a bar as a share of its slot.
+        max_named_levels: A category of at most so many levels has horizontal bars with names; a panel has no
+            room for more.
+        max_name_share: Width of the names of levels as a share of the panel.
+        min_opacity: Of the frame of the weakest curve.
+    """
+
+    max_curves: int = 20
+    width: float = 1_000.0
+    min_width: float = 480.0
+    margin: float = 20.0
+    max_sections: int = 3
+    columns: int = 5
+    height: float = 134.0
+    gap: float = 14.0
+    padding: float = 8.0
+
+    title_size: float = 12.0
+    text_size: float = 12.0
+    number_size: float = 11.0
+    label_size: float = 15.0
+    number_room: float = 16.0
+    min_gutter: float = 26.0
+    max_gutter: float = 62.0
+    number_gap: float = 5.0
+
+    node_radius: float = 9.0
+    plain_radius: float = 5.0
+    sign_half_side: float = 4.4
+    stem: float = 10.0
+    trunk: float = 14.0
+    node_gap: float = 48.0
+    pill_width: float = 84.0
+    pill_height: float = 22.0
+    bar_share: float = 0.72
+    max_named_levels: int = 6
+    max_name_share: float = 0.65
+    min_opacity: float = 0.3
+
+    @property
+    def panel_width(self) -> float:
+        """Width of a panel, such that ``columns`` of them and a hidden node fit into a row."""
+        gaps = self.node_gap + (self.columns - 2) * self.gap
+        return math.floor((self.width - 2 * self.margin - self.trunk - gaps) / self.columns)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DiagramStyle:
     """Lengths are in pixels.
 
@@ -33,6 +106,7 @@ class DiagramStyle:
         slant_degrees: Angle of slanted names.
         node_radius, product_radius, times_half_side: Of nodes, and half the side of the sign ×.
         min_opacity: Of the weakest edge.
+        panels: Measures of the diagram of few curves.
     """
 
     max_edges: int = 400
@@ -62,6 +136,7 @@ class DiagramStyle:
     product_radius: float = 8.0
     times_half_side: float = 3.4
     min_opacity: float = 0.14
+    panels: PanelStyle = PanelStyle()
 
     @property
     def slant(self) -> tuple[float, float]:

@@ -11,6 +11,8 @@ class EdgeThresholds:
 
     Attributes:
         max_edges: More would be illegible, and the description as large as many tables.
+        max_combined_edges: Edges of categories are combined to curves over levels unless there are more edges
+            than this: nobody looks at so many curves, and the document would grow by half.
         curve_points: Per curve.
         max_sample_rows: Rows from which scores and ranges are computed.
         max_suggested_edges: The strongest edges get suggestions; more would delay the result.
@@ -20,6 +22,7 @@ class EdgeThresholds:
     """
 
     max_edges: int = 10_000
+    max_combined_edges: int = 5_000
     curve_points: int = 61
     max_sample_rows: int = 2000
     max_suggested_edges: int = 24

@@ -36,6 +36,16 @@ RUSSIAN = {
     "{count} of {all} inputs are omitted: none of their edges is drawn.": (
         "Не показано входов без нарисованных рёбер: {count} из {all}."
     ),
+    "= {mean} + the sum of the curves": "= {mean} + сумма кривых",
+    "{count} levels": "уровней: {count}",
+    "other": "другие",
+    "{count} curves, the strongest first: {curves}.": "Кривых: {count}, сначала самые сильные: {curves}.",
+    "Below a curve: the range of its input; left: its contribution.": (
+        "Под кривой: область её входа; слева: её вклад."
+    ),
+    "Contributions to sums are relative to their means.": "Вклады в суммы отсчитаны от их средних.",
+    "Unused: {names}.": "Не используются: {names}.",
+    "and {count} more": "и ещё {count}",
     "log-odds of": "логарифм шансов",
     "logit of": "логит",
     # Subject of a picture
@@ -225,6 +235,13 @@ def format_number(value: float | None, digits: int = 3) -> str:
         return "?"
     told = f"{value:.{digits}g}"
     return format_power_of_ten(float(told)) if "e" in told else told.replace("-", "−")
+
+
+def format_end(value: float, digits: int = 3) -> str:
+    """Format an end of a range: integers of up to 6 digits in full, other numbers with ``digits`` digits."""
+    if math.isfinite(value) and abs(value) < 1e6:
+        digits = max(digits, len(f"{abs(value):.0f}"))
+    return format_number(value, digits)
 
 
 def format_power_of_ten(value: float, digits: int = 3) -> str:

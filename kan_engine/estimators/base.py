@@ -251,6 +251,7 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
                     predictor.encoding,
                     self._rows.x,
                     predictor.output_names,
+                    scaler=predictor.outputs,
                 ).to_dict(),
                 theme=THEMES[theme],
             )

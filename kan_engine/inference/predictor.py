@@ -21,6 +21,7 @@ from kan_engine.inference.compact_member import CompactMember
 from kan_engine.inference.label_decision import choose_classes
 from kan_engine.network.compiled.network import CompiledNetwork, compile_network
 from kan_engine.network.kan import KAN
+from kan_engine.network.pruning import live_inputs
 
 Columns = Mapping[str, np.ndarray] | Float[np.ndarray, "rows inputs"]  # by name, or already encoded
 
@@ -130,7 +131,7 @@ class Predictor:
     @cached_property
     def unused(self) -> frozenset[str]:
         """Features without a live path to an output; they may be absent and have no effect."""
-        lives = zip(self.encoding.names, _live_inputs(self.network).tolist(), strict=True)
+        lives = zip(self.encoding.names, live_inputs(self.network).tolist(), strict=True)
         used = {column.feature for column, is_live in lives if is_live}
         return frozenset(feature.name for feature in self.encoding.features if feature.name not in used)
 
@@ -280,11 +281,3 @@ def _check_support(predictor: Predictor) -> None:
         raise InvalidConfig("a density must be the exponential of one output")
     if len(support) != len(predictor.encoding.names) or not all(low < high for low, high in support):
         raise InvalidConfig(f"the support of a density must be one range per input, got {support}")
-
-
-def _live_inputs(network: KAN) -> Bool[torch.Tensor, " in_dim"]:
-    """Inputs with a path of live edges to an output."""
-    live = torch.ones(network.config.width[-1], dtype=torch.bool)
-    for layer in reversed(network.all_layers[: len(network.layers)]):
-        live = (layer.mask & live).any(1)
-    return live if network.direct is None else live | network.direct.mask.any(1)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kan_engine.cost import FEATURE_BYTES
@@ -59,6 +59,14 @@ def _node_changes(layer: KANLayer, postacts: Tensor, mean: Tensor) -> Tensor:
     """Change of each node relative to the node with one activation replaced by its mean, per activation."""
     change = postacts - mean
     return change * layer.cofactors(postacts) if layer.products else change
+
+
+def live_inputs(network: KAN) -> Bool[Tensor, " in_dim"]:
+    """Inputs with a path of live edges to an output."""
+    live = torch.ones(network.config.width[-1], dtype=torch.bool)
+    for layer in reversed(network.stack):
+        live = (layer.mask & live).any(1)
+    return live if network.direct is None else live | network.direct.mask.any(1)
 
 
 def outgoing_score(scores: Float[Tensor, "in_dim out_dim"]) -> Float[Tensor, " in_dim"]:

@@ -168,6 +168,7 @@ class PortableEdge(PortableSchema):
     out: int
     score: Annotated[float, Field(ge=0)] | None
     points: Annotated[int, Field(ge=0)]
+    mean: float | None = None
     function: str | None = None
     suggestions: Annotated[list[PortableSuggestion], Field(max_length=100)] = []
 

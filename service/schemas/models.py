@@ -218,6 +218,34 @@ class NodeOut(BaseModel):
         description="How the node combines the activations that enter it. Absent for inputs, and for models "
         "of versions without products, whose nodes all add.",
     )
+    scale: float | None = Field(
+        default=None,
+        description="Of an output: `offset + scale · (sum of activations)` is the target, or its transform, "
+        "in your units. Absent for other nodes, and for the outputs of classifiers.",
+    )
+    offset: float | None = Field(default=None, description="See `scale`.")
+
+
+class LevelOut(BaseModel):
+    """A level of a feature, and what its activations give there."""
+
+    level: str | bool | None
+    kind: Literal["value", "other", "missing"] = Field(
+        description="`other` is the level of all rare categories, `missing` that of rows without a value."
+    )
+    value: float | None
+
+
+class LevelCurveOut(BaseModel):
+    """The edges from all 0/1 columns of one feature to one node, as one curve."""
+
+    name: str
+    layer: int
+    in_: list[int] = Field(alias="in", description="Inputs that have an edge to the node, all among `edges`.")
+    to_layer: int
+    out: int
+    score: float | None
+    levels: list[LevelOut]
 
 
 class EdgesOut(BaseModel):
@@ -239,6 +267,13 @@ class EdgesOut(BaseModel):
     width: list[int]
     nodes: list[list[NodeOut]] = Field(description="Layer by layer, inputs first.")
     edges: list[dict[str, Any]]
+    level_curves: list[LevelCurveOut] = Field(
+        default=[],
+        description="Categories, booleans and indicators of missing values, one curve per feature and node. "
+        "Their 0/1 columns are among `edges`, too, which a symbolic job can fix. Empty for over 5,000 edges, "
+        "and for models of earlier versions.",
+    )
+    unused: list[str] = Field(default=[], description="Your columns that have no effect.")
     functions: list[str] = Field(
         default=[], description="All functions that `fix` of a symbolic job can put on an edge."
     )

@@ -79,10 +79,25 @@ def test_a_curve_of_the_drawing_opens_in_large(page: Page) -> None:
     curve.first.click()
     dialog = page.get_by_role("dialog", name="From x1 to y")
     expect(dialog.get_by_role("img", name="Curve over x1")).to_be_visible()
+    expect(dialog.locator("text.axis").first).to_have_text("x1")
+    expect(dialog.locator("text.axis").last).to_contain_text("contribution to log(y [kJ])")
     expect(dialog.get_by_role("row", name="sine sin 1 3")).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(curve.first).to_be_focused()
+
+
+def test_a_category_opens_as_bars_with_its_levels(browser: Browser, url: str, classes: str) -> None:
+    with visiting(browser, url) as page:
+        show_model(page, classes)
+        page.get_by_role("button", name="kind to is it: score").first.click()
+        dialog = page.get_by_role("dialog", name="From kind to is it")
+        expect(dialog.get_by_role("img", name="Bars: what every level of kind contributes")).to_be_visible()
+        levels = dialog.get_by_role("table", name="Levels")
+        expect(levels.get_by_role("rowheader")).to_have_text(["a", "b"])
+        expect(dialog.get_by_text("contribution to log-odds of is it being yes").first).to_be_visible()
+        expect(dialog.get_by_role("button", name="Fix and train on")).to_have_count(0)
+        assert severe_violations(page) == []
 
 
 def test_a_curve_is_fixed_with_the_keyboard_alone(page: Page, api: httpx.Client, law: str) -> None:

@@ -78,7 +78,13 @@ def run_density(
     with watch.stage("figures", 0.92, "drawing the density"):
         figures = make_density_figures(predictor, rows, law, thresholds.density_figures)
         picture = describe_edges(
-            predictor.network, found.inputs, rows.encoding, rows.training, [request.goal], watch.should_stop
+            predictor.network,
+            found.inputs,
+            rows.encoding,
+            rows.training,
+            [request.goal],
+            watch.should_stop,
+            scaler=predictor.outputs,
         ).to_dict()
     with watch.stage("baselines", 0.95, "fitting the kernel estimate"):
         kernel = thresholds.baselines.kernel

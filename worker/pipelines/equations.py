@@ -131,7 +131,13 @@ def solve_equations(
     attempt.report(JobProgress("figures", 0.95, "drawing the network and the solution"))
     rows = np.stack(list(points.values()), 1)
     edges = describe_edges(
-        predictor.network, predictor.inputs, predictor.encoding, rows, request.unknowns, attempt.should_stop
+        predictor.network,
+        predictor.inputs,
+        predictor.encoding,
+        rows,
+        request.unknowns,
+        attempt.should_stop,
+        scaler=predictor.outputs,
     ).to_dict()
     record = replace(
         make_solution_record(request, solution, predictor, served),

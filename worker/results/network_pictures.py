@@ -34,4 +34,5 @@ def _describe(predictor: Predictor, data: PreparedData, should_stop: Callable[[]
         data.training.x,
         data.output_names,
         should_stop,
+        scaler=predictor.outputs,
     ).to_dict()

@@ -195,12 +195,18 @@ def build_edges(
     from kan_engine.drawing.network_curves import describe_edges, describe_nodes  # noqa: PLC0415  # imports torch
 
     network, encoding = predictor.network, predictor.encoding
+    scaler = predictor.outputs
     if told is None:
         rows = encoding.transform(probe_columns(encoding))
-        return describe_edges(network, predictor.inputs, encoding, rows, outputs, lambda: True).to_dict()
-    return describe_nodes(network, encoding, outputs).to_dict() | {
-        "edges": list(_match_edges(predictor, told, [attached.get(name, np.zeros(0)) for name in curves]))
+        return describe_edges(
+            network, predictor.inputs, encoding, rows, outputs, lambda: True, scaler=scaler
+        ).to_dict()
+    edges = list(_match_edges(predictor, told, [attached.get(name, np.zeros(0)) for name in curves]))
+    scores = {
+        (edge["layer"], edge["in"], edge["to_layer"], edge["out"]): edge["score"] or 0.0 for edge in edges
     }
+    nodes = describe_nodes(network, predictor.inputs, encoding, outputs, scores, scaler=scaler)
+    return nodes.to_dict() | {"edges": edges}
 
 
 def _match_edges(

@@ -1,16 +1,18 @@
-// The curve of an edge, with both axes.
+// The curve of an edge, with both axes: the value that enters, and what it contributes.
 
-import { html, svg } from "../../vendor/lit-html.js";
+import { html, nothing, svg } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
 
 const [WIDTH, HEIGHT] = [520, 300];
-const [LEFT, RIGHT, TOP, BOTTOM] = [64, 16, 16, 48];
+const [LEFT, RIGHT, TOP, BOTTOM] = [84, 16, 16, 48];
+const MAX_LABEL_LENGTH = 42; // characters of a label beside the axis
 
-export function curve(edge, { from, unit }) {
-  const points = edge.x.map((x, at) => [x, edge.y[at]]);
+export function curve(edge, { from, unit, value, input, label }) {
+  const points = edge.x.map((x, at) => [Number.isFinite(x) ? input(x) : null, Number.isFinite(edge.y[at]) ? value(edge.y[at]) : null]);
   const seen = points.filter((point) => point.every(Number.isFinite));
   if (!seen.length) return html`<p class="note">${t("model.edge.no curve")}</p>`;
   const [x, y] = [scale(seen.map(([x]) => x), LEFT, WIDTH - RIGHT), scale(seen.map(([, y]) => y), HEIGHT - BOTTOM, TOP)];
+  const middle = (TOP + HEIGHT - BOTTOM) / 2;
   return html`<figure class="picture chart">
     <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label=${describeCurve(seen, from)}>
       ${y.ticks.map((at) => svg`<line class="rule" x1=${LEFT} x2=${WIDTH - RIGHT} y1=${y(at)} y2=${y(at)} />
@@ -18,6 +20,8 @@ export function curve(edge, { from, unit }) {
       ${x.ticks.map((at) => svg`<line class="rule" x1=${x(at)} x2=${x(at)} y1=${TOP} y2=${HEIGHT - BOTTOM} />
         <text class="tick" x=${x(at)} y=${HEIGHT - BOTTOM + 20} text-anchor="middle">${number(at)}</text>`)}
       <text class="axis" x=${(LEFT + WIDTH - RIGHT) / 2} y=${HEIGHT - 6} text-anchor="middle">${from}${unit ? ` [${unit}]` : ""}</text>
+      ${y(0) >= TOP && y(0) <= HEIGHT - BOTTOM ? svg`<line class="zero" x1=${LEFT} x2=${WIDTH - RIGHT} y1=${y(0)} y2=${y(0)} />` : nothing}
+      <text class="axis" x="16" y=${middle} text-anchor="middle" transform="rotate(-90 16 ${middle})">${shorten(label)}<title>${label}</title></text>
       <path class="curve" d=${path(points, x, y)} />
     </svg>
   </figure>`;
@@ -36,7 +40,10 @@ function path(points, x, y) {
     .join("");
 }
 
-function scale(values, start, end) {
+const shorten = (text) => (text.length <= MAX_LABEL_LENGTH ? text : `${text.slice(0, MAX_LABEL_LENGTH - 1)}…`);
+
+/** A linear scale with some room at both ends, and its ticks. */
+export function scale(values, start, end) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = (high - low || Math.abs(high) || 1) * 0.06;
   const [from, to] = [low - room, high + room];

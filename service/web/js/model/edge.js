@@ -1,10 +1,12 @@
-// The dialog of an edge: its curve, matching functions, and a form to fix it to a function.
+// The dialog of a curve: its axes or bars, matching functions, and a form to fix an edge to a function.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
 import { labelledField } from "../parts/labelled.js";
 import { table } from "../parts/table.js";
+import { bars } from "./bars.js";
 import { curve } from "./curve.js";
+import { contribution, sourceName } from "./curves.js";
 import { functionOf, nodeName } from "./nodes.js";
 import { submit } from "./submit.js";
 import { functionWords, range, unitOf } from "./labels.js";
@@ -32,25 +34,34 @@ function fixRequest(edge, name, model) {
 }
 
 function content(edge, edges, page, { fix, close }) {
-  const from = nodeName(edges, edge.layer, edge.in);
+  const from = sourceName(edges, edge);
   const to = nodeName(edges, edge.to_layer, edge.out);
   const unit = edge.layer === 0 ? unitOf(page.model, from) : "";
-  const name = functionOf(edge);
   const operation = edges.nodes[edge.to_layer][edge.out].operation ?? "sum"; // older networks had only sums
+  const given = contribution(edge, edges, page.model);
   return html`<div class="dialog-head">
       <h2 id="edge-heading">${t("model.edge.title", { from, to })}</h2>
       <button type="button" class="small" autofocus @click=${close}>${t("model.close")}</button>
     </div>
     <p>${t(`model.edge.about ${operation}`, { from, to })}</p>
-    ${curve(edge, { from, unit })}
-    <dl class="facts-list">
+    ${edge.levels ? bars(edge, { from, ...given }) : curve(edge, { from, unit, ...given })}
+    ${given.isRelative ? html`<p class="hint">${t("model.edge.relative")}</p>` : nothing}
+    ${edge.levels ? html`<dl class="facts-list">${score(edge)}</dl>` : functionPart(edge, edges, given, unit, fix)}`;
+}
+
+function functionPart(edge, edges, { input }, unit, fix) {
+  const name = functionOf(edge);
+  return html`<dl class="facts-list">
       <div><dt>${t("model.edge.function")}</dt><dd>${functionWords(name) || t("model.edge.no function")}</dd></div>
-      <div><dt>${t("model.edge.range")}</dt><dd>${range([edge.x[0], edge.x.at(-1)], unit)}</dd></div>
-      <div><dt>${t("model.edge.score")}</dt><dd>${number(edge.score, 3)}</dd><dd class="hint">${t("model.edge.score about")}</dd></div>
+      <div><dt>${t("model.edge.range")}</dt><dd>${range([edge.x[0], edge.x.at(-1)].map(input), unit)}</dd></div>
+      ${score(edge)}
     </dl>
     ${suggestions(edge)}
     ${edges.network === "compact" ? html`<p class="hint">${t("model.edge.compact")}</p>` : fixForm(edge, edges, name, fix)}`;
 }
+
+const score = (edge) =>
+  html`<div><dt>${t("model.edge.score")}</dt><dd>${number(edge.score, 3)}</dd><dd class="hint">${t("model.edge.score about")}</dd></div>`;
 
 function suggestions(edge) {
   if (!edge.suggestions.length) return html`<p class="note">${t("model.edge.no suggestions")}</p>`;

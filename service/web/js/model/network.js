@@ -8,6 +8,7 @@ import { prepareSvg } from "../parts/inline.js";
 import { watchTheme, picture } from "../parts/picture.js";
 import { problem } from "../parts/problem.js";
 import { table } from "../parts/table.js";
+import { curvesOf, findCurve, placeOf, sourceName } from "./curves.js";
 import { edgeDialog } from "./edge.js";
 import { functionOf, nodeName } from "./nodes.js";
 import { functionWords } from "./labels.js";
@@ -69,7 +70,7 @@ function makeButton(group, page, open) {
   group.setAttribute("aria-haspopup", "dialog");
   group.classList.add("edge");
   const document_ = page.edges.found;
-  const edge = document_ && find(document_, place);
+  const edge = document_ && findCurve(document_, place);
   const label = edge ? edgeLabel(edge, document_) : group.querySelector("title")?.textContent || "";
   group.setAttribute("aria-label", label);
   if (edge) group.querySelector("title").textContent = label;
@@ -96,16 +97,9 @@ function addArrowKeys(groups) {
   });
 }
 
-function find(edges, place) {
-  return edges.edges.find(
-    (edge) =>
-      edge.layer === place.layer && edge.in === place.in && edge.to_layer === place.toLayer && edge.out === place.out,
-  );
-}
-
 function edgeLabel(edge, edges) {
   const values = {
-    from: nodeName(edges, edge.layer, edge.in),
+    from: sourceName(edges, edge),
     to: nodeName(edges, edge.to_layer, edge.out),
     score: number(edge.score, 2),
   };
@@ -117,7 +111,7 @@ async function openEdge(place, page, root) {
   try {
     if (!page.edges.found) announce(t("model.loading"));
     const edges = await page.edges();
-    const edge = find(edges, place);
+    const edge = findCurve(edges, place);
     if (edge && !page.signal.aborted) edgeDialog(edge, edges, page);
   } catch (error) {
     if (error.name !== "AbortError") render(problem(error), root.querySelector(".answer"));
@@ -132,7 +126,7 @@ async function list(details, page, open) {
   render(html`<p class="quiet">${t("model.loading")}</p>`, place);
   try {
     const edges = await page.edges();
-    const sorted = [...edges.edges].sort((one, other) => (other.score ?? 0) - (one.score ?? 0));
+    const sorted = [...curvesOf(edges)].sort((one, other) => (other.score ?? 0) - (one.score ?? 0));
     render(edgeTable(sorted.slice(0, MAX_LISTED_EDGES), sorted.length, edges, open), place);
   } catch (error) {
     delete place.dataset.isShown;
@@ -143,14 +137,14 @@ async function list(details, page, open) {
 function edgeTable(shown, total, edges, open) {
   const head = ["from", "to", "function", "score", "look"].map((name) => t(`model.edge.${name}`));
   const rows = shown.map((edge) => [
-    nodeName(edges, edge.layer, edge.in),
+    sourceName(edges, edge),
     nodeName(edges, edge.to_layer, edge.out),
     functionWords(functionOf(edge)) || t("model.edge.no function"),
     number(edge.score, 2),
     html`<button
       class="small"
       aria-label=${edgeLabel(edge, edges)}
-      @click=${() => open({ layer: edge.layer, in: edge.in, toLayer: edge.to_layer, out: edge.out })}
+      @click=${() => open(placeOf(edge))}
     >
       ${t("model.edge.open")}
     </button>`,

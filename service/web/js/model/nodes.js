@@ -10,6 +10,7 @@ export function nodeName(edges, layer, node) {
 
 /** The function fixed on an edge, or its simplest suggestion with R² ≥ MIN_NAMING_R2, or "". */
 export function functionOf(edge) {
+  if (edge.levels) return ""; // a value per level
   if (edge.function) return edge.function;
   const sure = edge.suggestions.filter((fit) => (fit.r2 ?? 0) >= MIN_NAMING_R2);
   return sure.sort((one, other) => one.complexity - other.complexity)[0]?.function ?? "";

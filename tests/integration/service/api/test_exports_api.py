@@ -53,7 +53,15 @@ def example() -> tuple[kan_engine.Predictor, dict[str, Any] | None, dict[str, An
     report = rate_formulas(formulas, seen, {"y": truth}, seen=seen, learnt={"y": truth})
     symbolic = report and to_json(make_symbolic_document(report, encoding))
     two = EdgeThresholds(max_suggested_edges=2)
-    described = describe_edges(predictor.network, predictor.inputs, encoding, encoded, ["y"], thresholds=two)
+    described = describe_edges(
+        predictor.network,
+        predictor.inputs,
+        encoding,
+        encoded,
+        ["y"],
+        scaler=predictor.outputs,
+        thresholds=two,
+    )
     picture = described.to_dict()
     picture["edges"][0]["y"][3] = None
     return predictor, symbolic, picture

@@ -1,4 +1,4 @@
-"""The picture of a network: well-formed, complete, harmless whatever columns are called."""
+"""The picture of a network of many curves: well-formed, complete, harmless whatever columns are called."""
 
 import math
 import re
@@ -14,7 +14,7 @@ from kan_engine.drawing.labels import CHARACTER_WIDTH, label_width
 from kan_engine.drawing.layout import PlacedEdge, edge_function, lay_out
 from kan_engine.drawing.network_diagram import draw_network
 from kan_engine.drawing.style import DEFAULT_STYLE
-from kan_engine.drawing.svg import DARK, LIGHT
+from kan_engine.drawing.svg import DARK, LIGHT, Theme
 from tests.support.pictures import english_in
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -65,8 +65,14 @@ def with_products(*width: int, direct: bool = False) -> dict[str, Any]:
     return picture
 
 
+def draw(picture: dict[str, Any], theme: Theme = LIGHT, **options: Any) -> str:
+    """Draw any network in layers, as only those of many curves are otherwise."""
+    style = replace(theme.diagram, panels=replace(theme.diagram.panels, max_curves=-1))
+    return draw_network(picture, theme=replace(theme, diagram=style), **options)
+
+
 def parsed(picture: dict[str, Any], **options: Any) -> ElementTree.Element:
-    return ElementTree.fromstring(draw_network(picture, **options))
+    return ElementTree.fromstring(draw(picture, **options))
 
 
 def texts(root: ElementTree.Element) -> list[str]:
@@ -108,7 +114,7 @@ def test_a_skipping_edge_is_dashed_and_keeps_away_from_hidden_nodes() -> None:
         if placed.skips_layers:
             assert placed.way[0][1] == hidden[1]
             assert abs(placed.way[0][0] - hidden[0]) > layout.box[0]
-    assert draw_network(picture).count("stroke-dasharray") == 2
+    assert draw(picture).count("stroke-dasharray") == 2
 
 
 def along(placed: PlacedEdge) -> list[tuple[float, float]]:
@@ -167,14 +173,14 @@ def centre_of(path: ElementTree.Element) -> tuple[float, float]:
 def test_nodes_that_do_not_say_what_they_do_are_drawn_as_sums() -> None:
     told, untold = with_products(3, 2, 1), make_picture(3, 2, 1)
     told["nodes"][1][-1]["operation"] = "sum"
-    assert draw_network(untold) == draw_network(told)
-    assert "multiply" not in draw_network(untold)
+    assert draw(untold) == draw(told)
+    assert "multiply" not in draw(untold)
 
 
 def test_the_sign_is_not_explained_where_none_is_drawn() -> None:
     picture = with_products(3, 2, 1)
     picture["edges"] = [edge for edge in picture["edges"] if (edge["to_layer"], edge["out"]) == (1, 0)]
-    assert "Nodes with ×" not in draw_network(picture)
+    assert "Nodes with ×" not in draw(picture)
 
 
 def test_the_caption_fits_even_the_narrowest_picture() -> None:
@@ -211,7 +217,7 @@ def test_ink_grows_with_the_score() -> None:
 def test_functions_units_and_names_are_shown() -> None:
     picture = make_picture(2, 1, 1)
     picture["edges"][0]["function"] = "sin"
-    svg = draw_network(picture, units={"x1": "m/s", "y1": "kJ"}, before="log(", after=")")
+    svg = draw(picture, units={"x1": "m/s", "y1": "kJ"}, before="log(", after=")")
     root = ElementTree.fromstring(svg)
     assert {"x1 [m/s]", "x2", "log(y1 [kJ])", "sin"} <= set(texts(root))
     assert "x1 → node 1.0, sin, score 0.5" in [title.text for title in root.iter(f"{SVG}title")]
@@ -258,7 +264,7 @@ def test_the_picture_describes_itself_in_words() -> None:
 def test_no_name_can_break_out_of_its_text(name: str) -> None:
     picture = make_picture(2, 1, inputs=[name, "x2"], outputs=[name])
     picture["edges"][0]["function"] = name or None
-    root = ElementTree.fromstring(draw_network(picture, units={name: name}, before=name, after=name))
+    root = ElementTree.fromstring(draw(picture, units={name: name}, before=name, after=name))
     allowed = {"svg", "title", "desc", "rect", "path", "g", "circle", "text"}
     assert {element.tag.removeprefix(SVG) for element in root.iter()} <= allowed
     assert not [key for element in root.iter() for key in element.attrib if key.startswith("on")]
@@ -268,7 +274,7 @@ def test_a_russian_drawing_has_no_english_words() -> None:
     picture = with_products(DEFAULT_STYLE.max_idle_inputs + 30, 2, 1, direct=True)
     picture["edges"] = picture["edges"][-9:] * (DEFAULT_STYLE.max_edges // 9 + 1)
     picture["edges"][0]["function"] = "sin"
-    svg = draw_network(picture, theme=replace(LIGHT, language="ru"))
+    svg = draw(picture, theme=replace(LIGHT, language="ru"))
     assert english_in(svg, "node") == set()
     assert "Не показано" in svg
 
@@ -284,7 +290,7 @@ PLACE = ("layer", "in", "to-layer", "out")
 
 
 def test_on_a_dark_ground_nothing_is_dark() -> None:
-    svg = draw_network(with_products(3, 2, 1), theme=DARK)
+    svg = draw(with_products(3, 2, 1), theme=DARK)
     assert LIGHT.ink not in svg
     assert LIGHT.line not in svg
     assert LIGHT.paper not in svg
@@ -292,7 +298,7 @@ def test_on_a_dark_ground_nothing_is_dark() -> None:
 
 
 def test_the_same_network_gives_the_same_bytes() -> None:
-    assert draw_network(make_picture(5, 4, 2)) == draw_network(make_picture(5, 4, 2))
+    assert draw(make_picture(5, 4, 2)) == draw(make_picture(5, 4, 2))
 
 
 def test_a_curve_has_a_gap_where_it_is_not_finite() -> None:
@@ -307,14 +313,14 @@ def test_a_curve_has_a_gap_where_it_is_not_finite() -> None:
 def test_constant_and_undefined_curves_are_drawn_without_fuss(y: list[float | None]) -> None:
     picture = make_picture(1, 1)
     picture["edges"][0]["y"] = y
-    assert not re.search(r"nan|inf", draw_network(picture))
+    assert not re.search(r"nan|inf", draw(picture))
 
 
 def test_a_network_too_large_to_see_is_cut_to_its_strongest_edges_and_says_so() -> None:
     picture = make_picture(60, 20, 1)
     for number, edge in enumerate(picture["edges"]):
         edge["score"] = 1 / (1 + number)
-    svg = draw_network(picture)
+    svg = draw(picture)
     assert svg.count("<g ") == DEFAULT_STYLE.max_edges
     assert f"{len(picture['edges']) - DEFAULT_STYLE.max_edges} weaker edges are not drawn." in svg
     assert "inputs are omitted: none of their edges is drawn." in svg

@@ -1,0 +1,95 @@
+"""Texts that fit a given width: shortened with an ellipsis, the full text in a tooltip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Literal
+from unicodedata import east_asian_width
+
+from kan_engine.drawing.svg import escape_text, text_element
+
+ELLIPSIS = "…"
+# Widths of characters as shares of the font size: those of DejaVu Sans, which is wider than most fonts.
+WIDTHS = {
+    0.32: "'ijlIJ,. ·",
+    0.41: "/:;\\|f-()[]t!r¹²³⁴⁵⁶⁷⁸⁹⁰⁻",
+    0.54: '"*_`°sz?cгзсэ',
+    0.86: "wMМФфю#+<=>~×−→",
+    1.0: "m%@…W",
+    1.09: "ЖШЩЮжшщ",
+}
+MIDDLE, CAPITAL, EAST_ASIAN = 0.64, 0.77, 1.2
+WIDTH_OF = {character: width for width, characters in WIDTHS.items() for character in characters}
+
+
+def text_width(text: str, size: float) -> float:
+    """Estimate the width of a text in pixels from above; the reader's font is unknown."""
+    return size * sum(map(_character_width, text))
+
+
+def _character_width(character: str) -> float:
+    known = WIDTH_OF.get(character)
+    if known is not None:
+        return known
+    if east_asian_width(character) in "WF":
+        return EAST_ASIAN
+    return CAPITAL if character.isupper() else MIDDLE
+
+
+def fit_label(text: str, room: float, size: float) -> str:
+    """Shorten a text to a width in pixels; at least its ellipsis remains."""
+    if text_width(text, size) <= room + 0.01:  # rounding must not shorten a text whose width is the room
+        return text
+    room -= text_width(ELLIPSIS, size)
+    end = 0
+    for place, character in enumerate(text):
+        room -= size * _character_width(character)
+        if room < 0:
+            break
+        end = place + 1
+    return text[:end].rstrip() + ELLIPSIS
+
+
+def fitted_text(
+    text: str,
+    x: float,
+    y: float,
+    room: float,
+    *,
+    size: float,
+    fill: str,
+    anchor: Literal["start", "middle", "end"] = "start",
+    full: str = "",
+    is_bold: bool = False,
+) -> str:
+    """Return a text element that fits ``room``; its tooltip is ``full``, or the text if it is shortened."""
+    shown = fit_label(text, room, size)
+    element = text_element(shown, x, y, size=size, fill=fill, anchor=anchor, is_bold=is_bold)
+    told = full or (text if shown != text else "")
+    if not told:
+        return element
+    return element.removesuffix("</text>") + f"<title>{escape_text(told)}</title></text>"
+
+
+def wrap_sentences(sentences: Sequence[str], room: float, size: float) -> list[str]:
+    """Join sentences to lines of at most the given width; a longer sentence has a line of its own."""
+    lines: list[str] = []
+    for sentence in sentences:
+        longer = f"{lines[-1]} {sentence}" if lines else ""
+        if longer and text_width(longer, size) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(sentence)
+    return lines
+
+
+def list_names(names: Sequence[str], room: float, size: float, count_rest: Callable[[int], str]) -> str:
+    """Join names by commas; if they do not fit, end with ``count_rest`` of the number of the others."""
+    told = ", ".join(names)
+    if text_width(told, size) <= room:
+        return told
+    left = room - text_width(f" {count_rest(len(names))}", size)
+    widths = accumulate(text_width(f"{name}, ", size) for name in names)
+    count = max(1, sum(width <= left for width in widths))
+    return f"{', '.join(names[:count])} {count_rest(len(names) - count)}"

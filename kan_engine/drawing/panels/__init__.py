@@ -1,0 +1,1 @@
+"""The diagram of a network of few curves, each in a panel that a person can read."""
