@@ -17,8 +17,8 @@ def measure_residual_signal(
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> float:
     """Share of the squared residuals of a formula that is signal; see ``measure_signal``."""
-    parts = [(columns, target - evaluate(formula, columns)) for columns, target in (fit, validation)]
-    return measure_signal(*parts, thresholds)
+    first, second = ((columns, target - evaluate(formula, columns)) for columns, target in (fit, validation))
+    return measure_signal(first, second, thresholds)
 
 
 def measure_signal(

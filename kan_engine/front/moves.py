@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
@@ -75,7 +76,7 @@ class Expansion:
         basis = orthonormalize(self.jacobian * self.root[:, None])
         residual = (self.target - self.predicted) * self.root
         residual = residual - basis @ (basis.T @ residual)
-        size = count_nodes(self.tree)
+        size, most = count_nodes(self.tree), thresholds.max_moves_per_size
         for node in list_nodes(self.tree, self.columns, len(self.target)):
             slope = node.slope * self.root
             largest = np.abs(slope).max()
@@ -84,42 +85,37 @@ class Expansion:
             scan = _Scan(basis, residual, slope / largest, largest)
             # The product, its constant, and the sum where there is none
             sizes = size + dictionary.sizes + 2 + (not isinstance(node.tree, Add))
-            yield from _select_moves(
-                *scan.add_terms(dictionary), sizes, thresholds.max_moves_per_size,
-                lambda place, c, node=node: self._insert_term(node, dictionary, place, c),
-            )  # fmt: skip
+            insert = partial(self._insert_term, node, dictionary)
+            yield from _select_moves(*scan.add_terms(dictionary), sizes, most, insert)
             if isinstance(node.tree, Number):
                 continue
             if isinstance(node.parent, Call | Pow):
                 yield from self._insert_constants(node, scan, size)
             if len(dictionary.positive) and not isinstance(node.parent, Mul):
                 sizes = size + dictionary.sizes[dictionary.positive] + 2 + (not isinstance(node.tree, Mul))
-                yield from _select_moves(
-                    *scan.multiply_powers(dictionary, node.value), sizes, thresholds.max_moves_per_size,
-                    lambda place, c, node=node: self._insert_factor(node, dictionary, place, c, thresholds),
-                )  # fmt: skip
+                insert = partial(self._insert_factor, node, dictionary, thresholds.factor_exponents)
+                yield from _select_moves(*scan.multiply_powers(dictionary, node.value), sizes, most, insert)
 
     def _insert_term(self, node: NodeAt, dictionary: Dictionary, place: int, c: float) -> Expression:
         term = mul(measured(c / dictionary.scales[place]), dictionary.trees[place])
         return replace_at(self.tree, node.path, add(node.tree, term))
 
     def _insert_factor(
-        self, node: NodeAt, dictionary: Dictionary, place: int, c: float, thresholds: FrontThresholds
+        self, node: NodeAt, dictionary: Dictionary, exponents: tuple[float, ...], place: int, p: float
     ) -> Expression:
-        nearest = min(thresholds.factor_exponents, key=lambda p: abs(p - c) + (abs(c) if p * c < 0 else 0))
+        """Insert a power of a term, with the exponent that is nearest to the predicted one."""
+        alike = [exponent for exponent in exponents if exponent * p > 0] or exponents
+        nearest = min(alike, key=lambda exponent: abs(exponent - p))
         factor = power(dictionary.trees[int(dictionary.positive[place])], Fraction(nearest))
         return replace_at(self.tree, node.path, mul(node.tree, factor))
 
     def _insert_constants(self, node: NodeAt, scan: _Scan, size: int) -> Iterator[Move]:
-        """A constant is added to an argument or multiplies it."""
-        rows = np.ones_like(node.value)
-        for values, insert in ((rows, add), (node.value, lambda tree, c: mul(measured(1 + c.value), tree))):
-            predicted, c = scan.add_columns(values[:, None])
-            yield Move(
-                float(predicted[0]), size + 2, lambda c=c, insert=insert: replace_at(  # type: ignore[misc]
-                    self.tree, node.path, insert(node.tree, measured(float(c[0])))
-                ),
-            )  # fmt: skip
+        """Add a constant to an argument, or multiply it by one."""
+        columns = np.stack([np.ones_like(node.value), node.value], 1)
+        predicted, found = scan.add_columns(columns)
+        shifted, stretched = add(node.tree, measured(found[0])), mul(measured(1 + found[1]), node.tree)
+        for error, argument in zip(predicted, (shifted, stretched), strict=True):
+            yield Move(float(error), size + 2, partial(replace_at, self.tree, node.path, argument))
 
     def rank_exchanges(self, dictionary: Dictionary, thresholds: FrontThresholds) -> Iterator[Move]:
         """Yield changes of the terms of sums: a term gets one more factor, another factor, or is replaced.
@@ -127,7 +123,7 @@ class Expansion:
         Unlike an insertion this is no small change. The prediction is exact where the formula is linear in
         the term, while the constants inside of the other terms stay; only such terms are changed.
         """
-        size = count_nodes(self.tree)
+        size, most = count_nodes(self.tree), thresholds.max_moves_per_size
         for node in list_nodes(self.tree, self.columns, len(self.target)):
             if isinstance(node.tree, Number) or not node.is_linear or not isinstance(node.parent, Add):
                 continue
@@ -143,14 +139,14 @@ class Expansion:
                     continue
                 scan = _Scan(basis, residual, slope / largest, largest)
                 sizes = left + 2 + sum(map(count_nodes, cofactors)) + dictionary.sizes
-                yield from _select_moves(
-                    *scan.add_terms(dictionary), sizes, thresholds.max_moves_per_size,
-                    lambda place, c, node=node, cofactors=cofactors: replace_at(
-                        self.tree,
-                        node.path,
-                        mul(measured(c / dictionary.scales[place]), *cofactors, dictionary.trees[place]),
-                    ),
-                )  # fmt: skip
+                exchange = partial(self._exchange, node, cofactors, dictionary)
+                yield from _select_moves(*scan.add_terms(dictionary), sizes, most, exchange)
+
+    def _exchange(
+        self, node: NodeAt, cofactors: list[Expression], dictionary: Dictionary, place: int, c: float
+    ) -> Expression:
+        new = mul(measured(c / dictionary.scales[place]), *cofactors, dictionary.trees[place])
+        return replace_at(self.tree, node.path, new)
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +209,7 @@ def _select_moves(
         for place in places.tolist():
             c = float(coefficients[place])
             if c and np.isfinite(c):
-                yield Move(float(predicted[place]), int(size), lambda place=place, c=c: build(place, c))  # type: ignore[misc]
+                yield Move(float(predicted[place]), int(size), partial(build, place, c))
 
 
 def _may_grow(node: NodeAt) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,13 +37,13 @@ class NodeAt:
     constants: slice
 
 
-def list_nodes(tree: Expression, columns: dict[str, np.ndarray], rows: int) -> list[NodeAt]:
+def list_nodes(tree: Expression, columns: Mapping[str, np.ndarray], rows: int) -> list[NodeAt]:
     """Return all nodes, a parent before its children; one backward pass computes the derivatives."""
     with np.errstate(all="ignore"):
         return list(_list_nodes(tree, columns, rows))
 
 
-def _list_nodes(tree: Expression, columns: dict[str, np.ndarray], rows: int) -> Iterator[NodeAt]:
+def _list_nodes(tree: Expression, columns: Mapping[str, np.ndarray], rows: int) -> Iterator[NodeAt]:
     values: dict[Path, np.ndarray] = {}
 
     def compute(node: Expression, path: Path) -> np.ndarray:

@@ -171,5 +171,5 @@ def _stays_first(
         return False
     data: ColumnsAndTarget = rows.columns, rows.y
     additive = run.thresholds.symbolic.additive
-    losses = (cross_validation_losses(formula.tree, data, additive) for formula in (known, best))
-    return is_no_worse(*losses, rows.weights, run.thresholds.chance_standard_errors)
+    own, others = (cross_validation_losses(formula.tree, data, additive) for formula in (known, best))
+    return is_no_worse(own, others, rows.weights, run.thresholds.chance_standard_errors)

@@ -293,11 +293,12 @@ class LawSearch:
         closest = self.closest_structure
         if closest.error <= self._limits.max_noise_error:
             return False
-        parts = [
+        fit, validation = (
             (columns, target - closest.predict(sample))
             for (columns, target), sample in ((self._rows, self._fit), (self._others, self._validation))
-        ]
-        return measure_signal(*parts, self._limits.assessment) > self._limits.max_structure_signal
+        )
+        signal = measure_signal(fit, validation, self._limits.assessment)
+        return signal > self._limits.max_structure_signal
 
     def _extract_and_offer(self, structure: FittedStructure, others: list[FittedStructure]) -> FoundLaw:
         """Extract the formulas of a structure while other workers may extract those of the next ones."""
