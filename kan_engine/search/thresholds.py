@@ -88,7 +88,7 @@ class SearchThresholds:
     max_validation_rows: int = 750
     max_exact_error: float = 1e-9
     min_signal_share: float = 0.03
-    max_structure_signal: float = 0.2
+    max_structure_signal: float = 0.1
     max_curve_tolerance: float = 0.03
 
     max_structures_with_law: int = 24
