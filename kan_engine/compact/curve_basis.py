@@ -1,0 +1,179 @@
+"""The functions that a curve is a sum of, from the straightest to the most curved.
+
+A spline f = Σ c_m B_m is written in the functions that minimise the curvature cᵀSc for a given variance
+cᵀCc on the rows (Demmler and Reinsch, "Oscillation matrices with spline smoothing", Numerische Mathematik 24,
+1975): a line, and then more and more curved functions, all uncorrelated, of mean 0 and variance 1. A few of
+them suffice for a smooth curve, and S is diagonal in them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.linalg import eigh
+
+from kan_engine.compact.sources import Source
+from kan_engine.compact.thresholds import CompactThresholds
+from kan_engine.splines.features import Features, features_and_slopes
+from kan_engine.splines.knots import extend_knots, quantile_grid, uniform_grid
+
+Array = np.ndarray
+RELATIVE_ROUNDING = 1e-10  # of the variance: functions that hardly vary on the rows come last
+
+
+@dataclass(frozen=True, eq=False)
+class CurveBasis:
+    """The functions of the curves of one source.
+
+    Attributes:
+        source: What the curves read.
+        knots: Extended knots of a number, on the unit scale; None for a category.
+        levels: Both values of the 0/1 columns of a category on the unit scale; None for a number.
+        matrix: Spline coefficients of every function, [spline, terms]; for a category its value per level.
+        means: Mean of every spline or level on the rows.
+        curvature: Penalty of every function; 0 for a line.
+        order: Of the splines.
+    """
+
+    source: Source
+    knots: Float[Array, " knots"] | None
+    levels: Float[Array, "levels 2"] | None
+    matrix: Float[Array, "splines terms"]
+    means: Float[Array, " splines"]
+    curvature: Float[Array, " terms"]
+    order: int
+
+    def evaluate(self, z: Float[Array, "rows columns"]) -> Float[Array, "rows terms"]:
+        """Return the functions at rows on the unit scale, of all encoded columns."""
+        z = z[:, self.source.columns]
+        raw = _evaluate_splines(z[:, 0], self.knots, self.order) if self.knots is not None else self._flags(z)
+        values: Array = (raw - self.means) @ self.matrix
+        return values
+
+    def coefficients(self, curve: Float[Array, " terms"]) -> tuple[Float[Array, " splines"], float]:
+        """Return the spline coefficients, or the values per level, of a curve, and a constant to add."""
+        own = self.matrix @ curve
+        return own, -float(self.means @ own)
+
+    def _flags(self, z: Float[Array, "rows levels"]) -> Float[Array, "rows levels"]:
+        assert self.levels is not None  # noqa: S101 - a category has levels
+        low, high = self.levels.T
+        flags: Array = (z - low) / (high - low)
+        return flags
+
+
+def build_curve_basis(
+    source: Source,
+    z: Float[Array, "rows columns"],
+    weights: Float[Array, " rows"],
+    levels: Float[Array, "columns 2"],
+    thresholds: CompactThresholds,
+) -> CurveBasis:
+    """Build the functions of a source.
+
+    Args:
+        source: What the curves read.
+        z: Rows of all encoded columns, on the unit scale.
+        weights: Of the rows.
+        levels: Where 0 and 1 of every column lie on the unit scale.
+        thresholds: Decision numbers.
+    """
+    order = thresholds.order
+    if source.is_category:
+        own = levels[list(source.columns)]
+        low, high = own.T
+        raw = (z[:, source.columns] - low) / (high - low)
+        means, covariance = _moments(raw, weights)
+        matrix, curvature = _decorrelate(np.eye(raw.shape[1]), covariance, raw.shape[1])
+        return CurveBasis(source, None, own, matrix, means, _normalize(curvature), order)
+    x = z[:, source.columns[0]]
+    size = max(1, min(thresholds.grid_size, len(x) // thresholds.min_rows_per_interval))
+    grid = quantile_grid(
+        torch.from_numpy(x[:, None]),
+        size,
+        uniform_share=thresholds.uniform_share,
+        thresholds=thresholds.grids,
+    )
+    knots = extend_knots(grid, order)[0].numpy()
+    means, covariance = _moments(_evaluate_splines(x, knots, order), weights)
+    matrix, curvature = _smooth_functions(knots, order, covariance, thresholds.max_terms)
+    return CurveBasis(source, knots, None, matrix, means, curvature, order)
+
+
+@dataclass(frozen=True, eq=False)
+class NodeBasis:
+    """The functions of the curves of hidden nodes, whose values lie mostly in [-1, 1].
+
+    Attributes:
+        knots: Extended knots.
+        matrix: Spline coefficients of every function.
+        curvature: Penalty of every function.
+        order: Of the splines.
+    """
+
+    knots: Float[Array, " knots"]
+    matrix: Float[Array, "splines terms"]
+    curvature: Float[Array, " terms"]
+    order: int
+
+    @staticmethod
+    def create(thresholds: CompactThresholds) -> NodeBasis:
+        """Functions with variance 1 over values that are spread evenly."""
+        order, end = thresholds.order, torch.ones(1, dtype=torch.float64)
+        knots = extend_knots(uniform_grid(-end, end, thresholds.outer_grid_size), order)[0].numpy()
+        values = _evaluate_splines(np.linspace(-1, 1, 201), knots, order)
+        _, covariance = _moments(values, np.ones(len(values)))
+        return NodeBasis(knots, *_smooth_functions(knots, order, covariance, thresholds.outer_terms), order)
+
+    def evaluate(
+        self, u: Float[Array, " rows"]
+    ) -> tuple[Float[Array, "rows terms"], Float[Array, "rows terms"]]:
+        """Return the functions and their slopes; beyond the knots they continue along their tangents."""
+        values, slopes = features_and_slopes(*_to_tensors(u, self.knots), self.order, None)
+        return values[:, 0, :-1].numpy() @ self.matrix, slopes[:, 0, :-1].numpy() @ self.matrix
+
+
+def _to_tensors(x: Array, knots: Array) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.from_numpy(np.ascontiguousarray(x)[:, None]), torch.from_numpy(knots[None])
+
+
+def _evaluate_splines(x: Float[Array, " rows"], knots: Array, order: int) -> Float[Array, "rows splines"]:
+    values = Features.apply(*_to_tensors(x, knots), order, None)  # type: ignore[no-untyped-call]
+    splines: Array = values[:, 0, :-1].numpy()
+    return splines
+
+
+def _moments(raw: Array, weights: Array) -> tuple[Float[Array, " splines"], Float[Array, "splines splines"]]:
+    share = weights / weights.sum()
+    means = share @ raw
+    centered = raw - means
+    return means, (centered * share[:, None]).T @ centered
+
+
+def _smooth_functions(knots: Array, order: int, covariance: Array, most: int) -> tuple[Array, Array]:
+    """Return the straightest functions with their second differences at the Greville points."""
+    greville = np.lib.stride_tricks.sliding_window_view(knots[1:-1], order).mean(1)
+    slopes = np.diff(np.eye(len(greville)), axis=0) / np.diff(greville)[:, None]
+    bends = np.diff(slopes, axis=0)
+    matrix, curvature = _decorrelate(bends.T @ bends, covariance, most)
+    curvature[0] = 0.0  # a line, up to rounding
+    return matrix, _normalize(curvature)
+
+
+def _decorrelate(penalty: Array, covariance: Array, most: int) -> tuple[Array, Array]:
+    """Return functions of variance 1, modulo constants, in the order of their penalties."""
+    count = len(penalty)
+    free = np.linalg.qr(np.c_[np.ones(count), np.eye(count)[:, :-1]])[0][:, 1:] if count > 1 else np.eye(1)
+    variance = free.T @ covariance @ free
+    variance += RELATIVE_ROUNDING * max(np.trace(variance), 1e-300) * np.eye(len(variance))
+    curvature, vectors = eigh(free.T @ penalty @ free, variance)
+    return free @ vectors[:, :most], np.maximum(curvature[:most], 0.0)
+
+
+def _normalize(curvature: Array) -> Array:
+    """Scale penalties so that the smallest positive one is 1."""
+    positive = curvature[curvature > 0]
+    return curvature / positive[0] if len(positive) else curvature

@@ -1,0 +1,122 @@
+"""Remove curves one after the other, those first that the fit loses least by.
+
+The loss of a removal, with all other coefficients refitted, is ½ θ_jᵀ (V_jj)⁻¹ θ_j where the loss is
+quadratic (Hassibi and Stork, "Second order derivatives for network pruning: Optimal Brain Surgeon", NIPS
+1992), here for all coefficients θ_j of one or several curves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kan_engine.compact.curves import Curve, Curves, Edge
+from kan_engine.compact.fit import Fit, fit_curves
+from kan_engine.compact.problem import Problem
+from kan_engine.compact.thresholds import CompactThresholds
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Curves that can be removed together.
+
+    Attributes:
+        edges: The curves, with those that then lead nowhere.
+        cost: Expected rise of the objective.
+        saved: Number of curves fewer.
+    """
+
+    edges: tuple[Edge, ...]
+    cost: float
+    saved: int
+
+
+def eliminate_curves(
+    problem: Problem,
+    fit: Fit,
+    thresholds: CompactThresholds,
+    should_stop: Callable[[], bool],
+    *,
+    max_curves: int,
+) -> Iterator[Fit]:
+    """Yield the given network and then ever smaller ones, down to the smallest.
+
+    Far above ``max_curves`` several curves are removed between two fits.
+    """
+    yield fit
+    while not should_stop():
+        removals = list_removals(fit)
+        if not removals:
+            return
+        excess = len(fit.curves) - max_curves
+        share = max(1, int(thresholds.bulk_share * excess))
+        curves = fit.curves
+        for removal in removals[:share]:
+            smaller = curves.remove(removal.edges)
+            if not has_dead_outputs(smaller):
+                curves = smaller
+        if len(curves) == len(fit.curves):
+            return
+        curves = merge_chains(problem, curves)
+        fit = fit_curves(problem, curves, thresholds.elimination_steps, thresholds, should_stop)
+        yield fit
+
+
+def list_removals(fit: Fit) -> list[Removal]:
+    """Return what can be removed, cheapest first."""
+    options: list[tuple[Edge, ...]] = [(edge,) for edge in fit.curves.edges]
+    options += [(*inner, *outer) for inner, outer in fit.curves.nodes.values()]
+    found = []
+    for edges in options:
+        smaller = fit.curves.remove(edges)
+        if not has_dead_outputs(smaller):
+            gone = tuple(edge for edge in fit.curves.edges if edge not in smaller.by_edge)
+            saved = len(fit.curves) - count_merged(smaller)
+            found.append(Removal(edges, _removal_cost(fit, gone), saved))
+    return sorted(found, key=lambda removal: (removal.cost / removal.saved, removal.edges))
+
+
+def has_dead_outputs(curves: Curves) -> bool:
+    """Whether an output has no curve; its constant needs one."""
+    fed = {edge.end for edge in curves.edges if edge.layer != "inner"}
+    return len(fed) < len(curves.constants)
+
+
+def count_merged(curves: Curves) -> int:
+    """Number of curves after ``merge_chains``."""
+    edges = set(curves.edges)
+    for inner, outer in curves.nodes.values():
+        if len(inner) == 1:
+            edges -= {*inner, *outer}
+            edges |= {Edge("direct", inner[0].start, edge.end) for edge in outer}
+    return len(edges)
+
+
+def merge_chains(problem: Problem, curves: Curves) -> Curves:
+    """Replace a node with one incoming curve by direct curves, fitted to its values."""
+    for node, (inner, outer) in curves.nodes.items():
+        if len(inner) > 1:
+            continue
+        features = problem.features[inner[0].start]
+        values = problem.node_basis.evaluate(problem.node_values(curves, node))[0]
+        merged = {}
+        for edge in outer:
+            chain = values @ curves.by_edge[edge].coefficients
+            place = Edge("direct", inner[0].start, edge.end)
+            known = curves.by_edge.get(place)
+            gram = features.T @ features + 1e-3 * len(features) * np.eye(features.shape[1])
+            fitted = np.linalg.solve(gram, features.T @ (chain - chain.mean()))
+            smoothing = curves.by_edge[inner[0]].smoothing if known is None else known.smoothing
+            merged[place] = Curve(fitted if known is None else fitted + known.coefficients, smoothing)
+        curves = curves.remove(inner).add(merged)
+    return curves
+
+
+def _removal_cost(fit: Fit, edges: tuple[Edge, ...]) -> float:
+    rows = np.concatenate([np.arange(fit.places[edge].start, fit.places[edge].stop) for edge in edges])
+    theta = np.concatenate([fit.curves.by_edge[edge].coefficients for edge in edges])
+    block = fit.covariance[np.ix_(rows, rows)]
+    block = block + 1e-12 * np.trace(block) * np.eye(len(rows))
+    return float(theta @ np.linalg.solve(block, theta) / 2)

@@ -1,0 +1,251 @@
+"""Fit all curves of a network together, and choose how smooth each is.
+
+Gauss-Newton with damping for the penalised loss Σ_n w_n ℓ_n + ½ Σ_j λ_j θ_jᵀ S_j θ_j. The penalties λ_j
+follow the generalised Fellner-Schall update of the evidence (Wood and Fasiolo, "A generalized Fellner-Schall
+method for smoothing parameter optimization", Biometrics 73, 2017):
+
+    λ_j ← λ_j · φ · (rank S_j / λ_j - tr(V S_j)) / (θ_jᵀ S_j θ_j),   V = (H + Σ λ_j S_j)⁻¹
+
+with the noise variance φ of the rows, 1 for a log loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+from scipy.linalg import cho_factor, cho_solve, lapack
+
+from kan_engine.compact.curves import Curve, Curves, Edge
+from kan_engine.compact.losses import gradient_and_root, loss_per_row
+from kan_engine.compact.problem import Problem
+from kan_engine.compact.thresholds import CompactThresholds
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Fitted curves.
+
+    Attributes:
+        curves: The network.
+        objective: Penalised loss over the rows.
+        covariance: V, of all coefficients in the order of ``places``.
+        places: Coefficients of every edge; the constants come last.
+    """
+
+    curves: Curves
+    objective: float
+    covariance: Float[Array, "P P"]
+    places: dict[Edge, slice]
+
+
+def fit_curves(
+    problem: Problem,
+    curves: Curves,
+    steps: int,
+    thresholds: CompactThresholds,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Fit:
+    """Take at most ``steps`` steps; the result has the covariance at its last linearisation."""
+    damping = thresholds.damping.initial
+    curves = scale_nodes(problem, curves)
+    while True:
+        places = place_coefficients(curves)
+        penalty = _penalty(problem, curves, places, thresholds)
+        outputs = problem.outputs(curves)
+        matrix, gradient = _linearize(problem, curves, outputs, places)
+        values = _flatten(curves, places)
+        before = _objective(problem, outputs, values, penalty)
+        gradient += penalty * values
+        covariance = _invert(matrix + np.diag(penalty))
+        if steps <= 0 or should_stop():
+            return Fit(curves, before, covariance, places)
+        steps -= 1
+        moved, after, damping = _step(
+            problem, curves, places, matrix, penalty, gradient, before, damping, thresholds
+        )
+        curves = _update_smoothing(problem, moved, places, covariance, penalty, outputs, thresholds)
+        curves = scale_nodes(problem, curves)
+        if before - after < thresholds.min_relative_gain * abs(before):
+            steps = 0
+
+
+def place_coefficients(curves: Curves) -> dict[Edge, slice]:
+    """Return where the coefficients of every edge lie in one vector."""
+    places, start = {}, 0
+    for edge in curves.edges:
+        stop = start + len(curves.by_edge[edge].coefficients)
+        places[edge], start = slice(start, stop), stop
+    return places
+
+
+def curvature_of(problem: Problem, edge: Edge) -> Float[Array, " terms"]:
+    """Return the penalties of the functions of an edge."""
+    return problem.node_basis.curvature if edge.layer == "outer" else problem.bases[edge.start].curvature
+
+
+def scale_nodes(problem: Problem, curves: Curves) -> Curves:
+    """Scale and refit the curves of hidden nodes whose values do not fill [-1, 1]."""
+    changes: dict[Edge, Curve] = {}
+    for node, (inner, outer) in curves.nodes.items():
+        u = problem.node_values(curves, node)
+        extent = float(np.abs(u).max())
+        if 0.8 <= extent <= 1.25 or extent < 1e-12:
+            continue
+        old, _ = problem.node_basis.evaluate(u)
+        new, _ = problem.node_basis.evaluate(u / extent)
+        scale = problem.weights[:, None]
+        gram = new.T @ (new * scale) + 1e-9 * problem.weights.sum() * np.eye(new.shape[1])
+        shift = (scale * new).sum(0)
+        gram -= np.outer(shift, shift) / problem.weights.sum()
+        for edge in outer:
+            curve = curves.by_edge[edge]
+            aim = old @ curve.coefficients
+            aim = aim - problem.weights @ aim / problem.weights.sum()
+            changes[edge] = replace(
+                curve, coefficients=np.linalg.solve(gram, new.T @ (aim * problem.weights))
+            )
+        for edge in inner:
+            curve = curves.by_edge[edge]
+            changes[edge] = Curve(curve.coefficients / extent, curve.smoothing * extent**2)
+    return curves.add(changes) if changes else curves
+
+
+def _penalty(
+    problem: Problem, curves: Curves, places: dict[Edge, slice], thresholds: CompactThresholds
+) -> Float[Array, " P"]:
+    """The diagonal of all penalties; it does not touch the constants."""
+    rows = float(problem.weights.sum())
+    total = np.zeros(_size(places) + len(curves.constants))
+    for edge, place in places.items():
+        total[place] = rows * (
+            thresholds.ridge + curves.by_edge[edge].smoothing * curvature_of(problem, edge)
+        )
+    return total
+
+
+def _size(places: dict[Edge, slice]) -> int:
+    return max((place.stop for place in places.values()), default=0)
+
+
+def _flatten(curves: Curves, places: dict[Edge, slice]) -> Float[Array, " P"]:
+    return np.concatenate([*(curves.by_edge[edge].coefficients for edge in places), curves.constants])
+
+
+def _unflatten(curves: Curves, places: dict[Edge, slice], values: Array) -> Curves:
+    moved = {
+        edge: replace(curves.by_edge[edge], coefficients=values[place]) for edge, place in places.items()
+    }
+    return Curves(moved, values[_size(places) :])
+
+
+def _linearize(
+    problem: Problem, curves: Curves, outputs: Array, places: dict[Edge, slice]
+) -> tuple[Float[Array, "P P"], Float[Array, " P"]]:
+    """The Gauss-Newton matrix and the gradient of the loss."""
+    first, root = gradient_and_root(problem.loss, outputs, problem.targets)
+    jacobian = _jacobian(problem, curves, places)
+    gradient = np.einsum("nop,no->p", jacobian, first * problem.weights[:, None])
+    root = root * np.sqrt(problem.weights)[:, None, None]
+    if root.shape[1:] == (1, 1):
+        rows = jacobian[:, 0] * root[:, 0]
+    else:
+        rows = (root @ jacobian).reshape(-1, jacobian.shape[2])
+    return rows.T @ rows, gradient
+
+
+def _jacobian(problem: Problem, curves: Curves, places: dict[Edge, slice]) -> Float[Array, "rows outputs P"]:
+    count, size = len(curves.constants), _size(places)
+    jacobian = np.zeros((len(problem), count, size + count))
+    jacobian[:, np.arange(count), size + np.arange(count)] = 1.0
+    for edge, place in places.items():
+        if edge.layer == "direct":
+            jacobian[:, edge.end, place] = problem.features[edge.start]
+    for node, (inner, outer) in curves.nodes.items():
+        values, slopes = problem.node_basis.evaluate(problem.node_values(curves, node))
+        for edge in outer:
+            jacobian[:, edge.end, places[edge]] = values
+            slope = slopes @ curves.by_edge[edge].coefficients
+            for entering in inner:
+                jacobian[:, edge.end, places[entering]] = slope[:, None] * problem.features[entering.start]
+    return jacobian
+
+
+def _objective(problem: Problem, outputs: Array, values: Array, penalty: Array) -> float:
+    losses = loss_per_row(problem.loss, outputs, problem.targets)
+    return float(losses @ problem.weights + penalty @ values**2 / 2)
+
+
+def _invert(matrix: Float[Array, "P P"]) -> Float[Array, "P P"]:
+    """The inverse of a positive definite matrix, with a tiny ridge."""
+    matrix = matrix + np.diag(1e-12 * (1 + matrix.diagonal()))
+    factor, info = lapack.dpotrf(matrix, lower=1)
+    if info:
+        pseudo: Array = np.linalg.pinv(matrix, hermitian=True)
+        return pseudo
+    inverse, _ = lapack.dpotri(factor, lower=1)
+    lower = np.tril(inverse)
+    full: Array = lower + np.tril(lower, -1).T
+    return full
+
+
+def _step(
+    problem: Problem,
+    curves: Curves,
+    places: dict[Edge, slice],
+    matrix: Array,
+    penalty: Array,
+    gradient: Array,
+    before: float,
+    damping: float,
+    thresholds: CompactThresholds,
+) -> tuple[Curves, float, float]:
+    """Return the curves after a step that lowers the objective, its value, and the next damping."""
+    config, values = thresholds.damping, _flatten(curves, places)
+    total = matrix + np.diag(penalty)
+    for _ in range(config.tries):
+        damped = total + np.diag(damping * total.diagonal() + 1e-12)
+        try:
+            step = -cho_solve(cho_factor(damped, lower=True), gradient)
+        except np.linalg.LinAlgError:
+            damping *= config.increase
+            continue
+        moved = _unflatten(curves, places, values + step)
+        after = _objective(problem, problem.outputs(moved), values + step, penalty)
+        if after < before:
+            return moved, after, max(damping * config.decrease, config.lowest)
+        damping = min(damping * config.increase, config.highest)
+    return curves, before, damping
+
+
+def _update_smoothing(
+    problem: Problem,
+    curves: Curves,
+    places: dict[Edge, slice],
+    covariance: Array,
+    penalty: Array,
+    outputs: Array,
+    thresholds: CompactThresholds,
+) -> Curves:
+    """Choose the penalties of the curves by their evidence."""
+    rows = float(problem.weights.sum())
+    noise = 1.0
+    if problem.loss == "squared":
+        left = problem.weights @ np.square(outputs - problem.targets).sum(1)
+        freedom = len(penalty) - float(covariance.diagonal() @ penalty)
+        noise = left / max(rows - freedom, 0.1 * rows)
+    changes = {}
+    for edge, place in places.items():
+        curve, bend = curves.by_edge[edge], curvature_of(problem, edge) * rows
+        size = float(bend @ curve.coefficients**2)
+        gain = np.count_nonzero(bend) / curve.smoothing - float(covariance.diagonal()[place] @ bend)
+        wanted = curve.smoothing * noise * max(gain, 1e-300) / max(size, 1e-300)
+        factor = thresholds.smoothing_factor
+        wanted = np.clip(wanted, curve.smoothing / factor, curve.smoothing * factor)
+        bounded = np.clip(wanted, thresholds.min_smoothing, thresholds.max_smoothing)
+        changes[edge] = replace(curve, smoothing=float(bounded))
+    return curves.add(changes)

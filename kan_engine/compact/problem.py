@@ -1,0 +1,76 @@
+"""The rows that curves are fitted to, with the functions of every source at them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from kan_engine.compact.curve_basis import CurveBasis, NodeBasis
+from kan_engine.compact.curves import Curves
+from kan_engine.compact.losses import Loss, loss_per_row
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Rows and the functions of all curves.
+
+    Attributes:
+        bases: Of every source.
+        node_basis: Of the curves of hidden nodes.
+        features: Functions of every source at the rows, [rows, terms] each.
+        targets: Values or probabilities, [rows, outputs].
+        weights: Of the rows; their sum is the number of independent rows.
+        loss: Of the target.
+    """
+
+    bases: Sequence[CurveBasis]
+    node_basis: NodeBasis
+    features: Sequence[Float[Array, "rows _"]]
+    targets: Float[Array, "rows outputs"]
+    weights: Float[Array, " rows"]
+    loss: Loss
+
+    @staticmethod
+    def build(
+        bases: Sequence[CurveBasis],
+        node_basis: NodeBasis,
+        z: Array,
+        targets: Array,
+        weights: Array,
+        loss: Loss,
+    ) -> Problem:
+        """Evaluate all functions at rows on the unit scale."""
+        return Problem(bases, node_basis, [basis.evaluate(z) for basis in bases], targets, weights, loss)
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def node_values(self, curves: Curves, node: int) -> Float[Array, " rows"]:
+        """Return the sum of the curves that enter a hidden node."""
+        edges = curves.nodes[node][0]
+        total: Array = sum(
+            (self.features[e.start] @ curves.by_edge[e].coefficients for e in edges), np.zeros(len(self))
+        )
+        return total
+
+    def outputs(self, curves: Curves) -> Float[Array, "rows outputs"]:
+        """Return the outputs of a network."""
+        total = np.tile(curves.constants, (len(self), 1))
+        for edge in curves.edges:
+            if edge.layer == "direct":
+                total[:, edge.end] += self.features[edge.start] @ curves.by_edge[edge].coefficients
+        for node, (_, outer) in curves.nodes.items():
+            values = self.node_basis.evaluate(self.node_values(curves, node))[0]
+            for edge in outer:
+                total[:, edge.end] += values @ curves.by_edge[edge].coefficients
+        return total
+
+    def mean_loss(self, curves: Curves) -> float:
+        """Return the weighted mean loss of a network."""
+        losses = loss_per_row(self.loss, self.outputs(curves), self.targets)
+        return float(losses @ self.weights / self.weights.sum())

@@ -1,0 +1,129 @@
+"""Compact networks of small tables whose curves are known."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from kan_engine.compact.path import CompactPath
+from kan_engine.compact.search import find_compact_path
+from kan_engine.compact.sources import list_sources
+from kan_engine.data.encoding import Encoding
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.scaling import Standardizer, TargetScaler
+from kan_engine.data.training_data import TrainingData
+
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
+ROWS = 300
+
+
+def make_data(
+    columns: dict[str, np.ndarray], y: np.ndarray, classes: tuple[str, ...] | None = None
+) -> TrainingData:
+    types = {name: "category" if values.dtype == object else "number" for name, values in columns.items()}
+    encoding = Encoding.fit(columns, types)
+    x = encoding.transform(columns)
+    names = tuple(column.name for column in encoding.names)
+    rows = LabelledRows(x, y.astype(float), np.ones(len(y)), names)
+    fit = len(y) * 4 // 5
+    return TrainingData(
+        encoding=encoding,
+        target="y",
+        rows=rows,
+        fit_count=fit,
+        validation_count=len(y) - fit,
+        classes=classes,
+        numbers=np.arange(len(y)),
+    )
+
+
+def numbers(rows: int = ROWS, columns: int = 4, seed: int = 0) -> dict[str, np.ndarray]:
+    values = np.random.default_rng(seed).uniform(-1, 1, (rows, columns))
+    return {f"x{place}": values[:, place] for place in range(columns)}
+
+
+def search(
+    data: TrainingData,
+    truth: Callable[[np.ndarray], np.ndarray],
+    should_stop: Callable[[], bool] = lambda: False,
+    max_curves: int = 20,
+) -> CompactPath:
+    """Compact networks whose teacher knows the truth, in the client's units or in logits."""
+    inputs = Standardizer.fit(data.training.x)
+    scaler = TargetScaler.fit(data.training.y[:, None]) if data.classes is None else None
+    return find_compact_path(
+        data,
+        inputs,
+        scaler,
+        lambda x: truth(x) if scaler is None else scaler.forward(truth(x)[:, None]),
+        max_curves=max_curves,
+        seed=0,
+        should_stop=should_stop,
+    )
+
+
+def outputs(path: CompactPath, count: int, x: np.ndarray) -> np.ndarray:
+    network = path.select(count).network
+    with torch.no_grad():
+        values: np.ndarray = network(torch.from_numpy(path.inputs.forward(x))).numpy()
+    return values if path.scaler is None else path.scaler.inverse(values)
+
+
+def additive(x: np.ndarray) -> np.ndarray:
+    values: np.ndarray = np.sin(3 * x[:, 0]) + 0.5 * x[:, 1] ** 2
+    return values
+
+
+def test_two_curves_suffice_for_a_sum_of_two_functions() -> None:
+    columns = numbers()
+    data = make_data(columns, additive(np.stack([*columns.values()], 1)))
+    path = search(data, additive)
+    network = path.select(2)
+    assert network.curve_count == network.network.edge_count == 2
+    assert set(torch.nonzero(network.network.stack[0].mask)[:, 0].tolist()) == {0, 1}
+    x = np.stack([*numbers(seed=1).values()], 1)
+    assert np.abs(outputs(path, 2, x)[:, 0] - additive(x)).max() < 0.05
+
+
+def test_all_levels_of_a_category_are_one_curve() -> None:
+    generator = np.random.default_rng(0)
+    columns = numbers(columns=2) | {"kind": generator.choice(np.array([*"abcde"], dtype=object), ROWS)}
+    effect = dict(zip("abcde", (0.0, 1.0, -1.0, 2.0, 0.5), strict=True))
+    y = np.array([effect[kind] for kind in columns["kind"]])
+    data = make_data(columns, y)
+    assert [len(source.columns) for source in list_sources(data.encoding, data.rows.x)] == [1, 1, 5]
+    path = search(data, lambda x: x[:, 2:] @ np.array([*effect.values()]))
+    one = path.select(1)
+    assert one.curve_count == 1
+    assert one.network.edge_count == 5
+    assert np.abs(outputs(path, 1, data.rows.x)[:, 0] - y).max() < 0.02
+
+
+def test_the_log_odds_of_two_classes_are_one_output() -> None:
+    columns = numbers(rows=600)
+    x = np.stack([*columns.values()], 1)
+    chance = 1 / (1 + np.exp(-4 * additive(x)))
+    y = (np.random.default_rng(1).random(len(x)) < chance).astype(float)
+    path = search(make_data(columns, y, ("no", "yes")), lambda x: 4 * additive(x)[:, None])
+    found = 1 / (1 + np.exp(-outputs(path, 3, x)[:, 0]))
+    assert np.abs(found - chance).mean() < 0.05
+
+
+def test_every_one_of_many_classes_has_a_curve() -> None:
+    columns = numbers(rows=400, columns=2)
+    x = np.stack([*columns.values()], 1)
+    y = (x[:, 0] > -0.3).astype(float) + (x[:, 0] > 0.3)
+    path = search(
+        make_data(columns, y, ("a", "b", "c")),
+        lambda x: 10 * np.eye(3)[(x[:, 0] > -0.3) * 1 + (x[:, 0] > 0.3)],
+    )
+    assert path.networks[0].curve_count == 3
+    assert (outputs(path, 20, x).argmax(1) == y).mean() > 0.95
+
+
+def test_a_search_that_must_stop_at_once_returns_a_network() -> None:
+    columns = numbers()
+    data = make_data(columns, additive(np.stack([*columns.values()], 1)))
+    assert len(search(data, additive, should_stop=lambda: True).networks) >= 1
