@@ -9,19 +9,22 @@ them suffice for a smooth curve, and S is diagonal in them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.interpolate import BSpline
 from scipy.linalg import eigh
 
 from kan_engine.compact.sources import Source
 from kan_engine.compact.thresholds import CompactThresholds
-from kan_engine.splines.features import Features, features_and_slopes
+from kan_engine.splines.features import Features
 from kan_engine.splines.knots import extend_knots, quantile_grid, uniform_grid
 
 Array = np.ndarray
 RELATIVE_ROUNDING = 1e-10  # of the variance: functions that hardly vary on the rows come last
+MIN_VARIANCE = 1e-12  # of the functions of a constant
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +93,7 @@ def build_curve_basis(
         matrix, curvature = _decorrelate(np.eye(raw.shape[1]), covariance, raw.shape[1])
         return CurveBasis(source, None, own, matrix, means, _normalize(curvature), order)
     x = z[:, source.columns[0]]
-    size = max(1, min(thresholds.grid_size, len(x) // thresholds.min_rows_per_interval))
+    size = choose_grid_size(len(x), thresholds)
     grid = quantile_grid(
         torch.from_numpy(x[:, None]),
         size,
@@ -99,8 +102,17 @@ def build_curve_basis(
     )
     knots = extend_knots(grid, order)[0].numpy()
     means, covariance = _moments(_evaluate_splines(x, knots, order), weights)
-    matrix, curvature = _smooth_functions(knots, order, covariance, thresholds.max_terms)
+    matrix, curvature = _smooth_functions(
+        knots, order, covariance, thresholds.max_terms, thresholds.bend_power
+    )
     return CurveBasis(source, knots, None, matrix, means, curvature, order)
+
+
+def choose_grid_size(rows: int, thresholds: CompactThresholds) -> int:
+    """Return the number of intervals for so many rows."""
+    fine = rows // thresholds.rows_per_fine_interval
+    size = min(max(thresholds.grid_size, fine), thresholds.fine_grid_size)
+    return max(1, min(size, rows // thresholds.min_rows_per_interval))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,12 +140,27 @@ class NodeBasis:
         _, covariance = _moments(values, np.ones(len(values)))
         return NodeBasis(knots, *_smooth_functions(knots, order, covariance, thresholds.outer_terms), order)
 
-    def evaluate(
-        self, u: Float[Array, " rows"]
-    ) -> tuple[Float[Array, "rows terms"], Float[Array, "rows terms"]]:
-        """Return the functions and their slopes; beyond the knots they continue along their tangents."""
-        values, slopes = features_and_slopes(*_to_tensors(u, self.knots), self.order, None)
-        return values[:, 0, :-1].numpy() @ self.matrix, slopes[:, 0, :-1].numpy() @ self.matrix
+    def evaluate(self, u: Float[Array, " rows"]) -> Float[Array, "rows terms"]:
+        """Return the functions; beyond the knots they continue along their tangents."""
+        inside = np.clip(u, -1.0, 1.0)
+        values: Array = self._functions(inside)
+        outside = np.flatnonzero(inside != u)
+        if len(outside):
+            values[outside] += (u - inside)[outside, None] * self._slopes(inside[outside])
+        return values
+
+    def evaluate_slopes(self, u: Float[Array, " rows"]) -> Float[Array, "rows terms"]:
+        """Return the slopes of the functions."""
+        slopes: Array = self._slopes(np.clip(u, -1.0, 1.0))
+        return slopes
+
+    @cached_property
+    def _functions(self) -> BSpline:
+        return BSpline(self.knots, self.matrix, self.order)
+
+    @cached_property
+    def _slopes(self) -> BSpline:
+        return self._functions.derivative()
 
 
 def _to_tensors(x: Array, knots: Array) -> tuple[torch.Tensor, torch.Tensor]:
@@ -153,11 +180,13 @@ def _moments(raw: Array, weights: Array) -> tuple[Float[Array, " splines"], Floa
     return means, (centered * share[:, None]).T @ centered
 
 
-def _smooth_functions(knots: Array, order: int, covariance: Array, most: int) -> tuple[Array, Array]:
+def _smooth_functions(
+    knots: Array, order: int, covariance: Array, most: int, power: float = 1.0
+) -> tuple[Array, Array]:
     """Return the straightest functions with their second differences at the Greville points."""
     greville = np.lib.stride_tricks.sliding_window_view(knots[1:-1], order).mean(1)
     slopes = np.diff(np.eye(len(greville)), axis=0) / np.diff(greville)[:, None]
-    bends = np.diff(slopes, axis=0)
+    bends = np.diff(slopes, axis=0) * ((greville[2:] - greville[:-2]) / 2)[:, None] ** power
     matrix, curvature = _decorrelate(bends.T @ bends, covariance, most)
     curvature[0] = 0.0  # a line, up to rounding
     return matrix, _normalize(curvature)
@@ -168,7 +197,7 @@ def _decorrelate(penalty: Array, covariance: Array, most: int) -> tuple[Array, A
     count = len(penalty)
     free = np.linalg.qr(np.c_[np.ones(count), np.eye(count)[:, :-1]])[0][:, 1:] if count > 1 else np.eye(1)
     variance = free.T @ covariance @ free
-    variance += RELATIVE_ROUNDING * max(np.trace(variance), 1e-300) * np.eye(len(variance))
+    variance += max(RELATIVE_ROUNDING * np.trace(variance), MIN_VARIANCE) * np.eye(len(variance))
     curvature, vectors = eigh(free.T @ penalty @ free, variance)
     return free @ vectors[:, :most], np.maximum(curvature[:most], 0.0)
 

@@ -29,9 +29,16 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Coefficients of a curve in its basis, and the penalty of its curvature per row."""
+    """A curve in its basis.
+
+    Attributes:
+        coefficients: Of the functions of its source or node.
+        shrinkage: Penalty of its line per row.
+        smoothing: Penalty of its curvature per row.
+    """
 
     coefficients: Array
+    shrinkage: float
     smoothing: float
 
 

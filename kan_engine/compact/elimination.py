@@ -8,11 +8,11 @@ quadratic (Hassibi and Stork, "Second order derivatives for network pruning: Opt
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kan_engine.compact.curves import Curve, Curves, Edge
+from kan_engine.compact.curves import Curves, Edge
 from kan_engine.compact.fit import Fit, fit_curves
 from kan_engine.compact.problem import Problem
 from kan_engine.compact.thresholds import CompactThresholds
@@ -43,7 +43,8 @@ def eliminate_curves(
 ) -> Iterator[Fit]:
     """Yield the given network and then ever smaller ones, down to the smallest.
 
-    Far above ``max_curves`` several curves are removed between two fits.
+    Far above ``max_curves`` several curves are removed between two fits. Below, where the cheapest removal
+    skips a size, the best network of that size is yielded, too.
     """
     yield fit
     while not should_stop():
@@ -60,6 +61,10 @@ def eliminate_curves(
         if len(curves) == len(fit.curves):
             return
         curves = merge_chains(problem, curves)
+        single = next((removal for removal in removals if removal.saved == 1), None)
+        if excess <= 0 and single and len(curves) < len(fit.curves) - 1:
+            other = merge_chains(problem, fit.curves.remove(single.edges))
+            yield fit_curves(problem, other, thresholds.elimination_steps, thresholds, should_stop)
         fit = fit_curves(problem, curves, thresholds.elimination_steps, thresholds, should_stop)
         yield fit
 
@@ -100,17 +105,20 @@ def merge_chains(problem: Problem, curves: Curves) -> Curves:
         if len(inner) > 1:
             continue
         features = problem.features[inner[0].start]
-        values = problem.node_basis.evaluate(problem.node_values(curves, node))[0]
-        merged = {}
+        values = problem.node_basis.evaluate(problem.node_values(curves, node))
+        merged, constants = {}, curves.constants.copy()
         for edge in outer:
             chain = values @ curves.by_edge[edge].coefficients
             place = Edge("direct", inner[0].start, edge.end)
             known = curves.by_edge.get(place)
             gram = features.T @ features + 1e-3 * len(features) * np.eye(features.shape[1])
             fitted = np.linalg.solve(gram, features.T @ (chain - chain.mean()))
-            smoothing = curves.by_edge[inner[0]].smoothing if known is None else known.smoothing
-            merged[place] = Curve(fitted if known is None else fitted + known.coefficients, smoothing)
-        curves = curves.remove(inner).add(merged)
+            constants[edge.end] += chain.mean()
+            template = known or curves.by_edge[inner[0]]
+            merged[place] = replace(
+                template, coefficients=fitted if known is None else fitted + known.coefficients
+            )
+        curves = replace(curves.remove(inner).add(merged), constants=constants)
     return curves
 
 

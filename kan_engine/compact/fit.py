@@ -24,6 +24,7 @@ from kan_engine.compact.problem import Problem
 from kan_engine.compact.thresholds import CompactThresholds
 
 Array = np.ndarray
+TINY = 1e-12  # extent of the values of a node that is 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ def fit_curves(
 ) -> Fit:
     """Take at most ``steps`` steps; the result has the covariance at its last linearisation."""
     damping = thresholds.damping.initial
-    curves = scale_nodes(problem, curves)
+    curves = scale_nodes(problem, curves, thresholds)
     while True:
         places = place_coefficients(curves)
         penalty = _penalty(problem, curves, places, thresholds)
@@ -69,7 +70,7 @@ def fit_curves(
             problem, curves, places, matrix, penalty, gradient, before, damping, thresholds
         )
         curves = _update_smoothing(problem, moved, places, covariance, penalty, outputs, thresholds)
-        curves = scale_nodes(problem, curves)
+        curves = scale_nodes(problem, curves, thresholds)
         if before - after < thresholds.min_relative_gain * abs(before):
             steps = 0
 
@@ -88,31 +89,45 @@ def curvature_of(problem: Problem, edge: Edge) -> Float[Array, " terms"]:
     return problem.node_basis.curvature if edge.layer == "outer" else problem.bases[edge.start].curvature
 
 
-def scale_nodes(problem: Problem, curves: Curves) -> Curves:
+def scale_nodes(problem: Problem, curves: Curves, thresholds: CompactThresholds) -> Curves:
     """Scale and refit the curves of hidden nodes whose values do not fill [-1, 1]."""
     changes: dict[Edge, Curve] = {}
+    constants = curves.constants.copy()
+    share = problem.weights / problem.weights.sum()
     for node, (inner, outer) in curves.nodes.items():
         u = problem.node_values(curves, node)
-        extent = float(np.abs(u).max())
-        if 0.8 <= extent <= 1.25 or extent < 1e-12:
+        extent = float(np.quantile(np.abs(u), thresholds.inside_share))
+        if thresholds.min_extent <= extent <= thresholds.max_extent or extent < TINY:
             continue
-        old, _ = problem.node_basis.evaluate(u)
-        new, _ = problem.node_basis.evaluate(u / extent)
-        scale = problem.weights[:, None]
-        gram = new.T @ (new * scale) + 1e-9 * problem.weights.sum() * np.eye(new.shape[1])
-        shift = (scale * new).sum(0)
-        gram -= np.outer(shift, shift) / problem.weights.sum()
+        old, new = problem.node_basis.evaluate(u), problem.node_basis.evaluate(u / extent)
+        curvature = problem.node_basis.curvature
+        means = share @ new
+        centered = new - means
+        gram = (centered.T * share) @ centered + 1e-6 * np.eye(len(means))
+        refits = {}
         for edge in outer:
+            aim = old @ curves.by_edge[edge].coefficients
+            fitted = np.linalg.solve(gram, centered.T @ (share * aim))
+            shift = float(share @ aim - means @ fitted)
+            error = share @ np.square(aim - new @ fitted - shift)
+            if error > thresholds.max_scaling_error * max(share @ np.square(aim - share @ aim), 1e-300):
+                break  # no such curve on the new grid
+            refits[edge] = fitted, shift
+        if len(refits) < len(outer):
+            continue
+        for edge, (fitted, shift) in refits.items():
             curve = curves.by_edge[edge]
-            aim = old @ curve.coefficients
-            aim = aim - problem.weights @ aim / problem.weights.sum()
-            changes[edge] = replace(
-                curve, coefficients=np.linalg.solve(gram, new.T @ (aim * problem.weights))
-            )
+            constants[edge.end] += shift
+            bend, now = curvature @ curve.coefficients**2, curvature @ fitted**2
+            most = thresholds.max_smoothing_ratio
+            ratio = float(np.clip(bend / max(now, 1e-300), 1 / most, most))
+            changes[edge] = replace(curve, coefficients=fitted, smoothing=curve.smoothing * ratio)
         for edge in inner:
-            curve = curves.by_edge[edge]
-            changes[edge] = Curve(curve.coefficients / extent, curve.smoothing * extent**2)
-    return curves.add(changes) if changes else curves
+            curve, scale = curves.by_edge[edge], extent**2
+            changes[edge] = Curve(
+                curve.coefficients / extent, curve.shrinkage * scale, curve.smoothing * scale
+            )
+    return replace(curves.add(changes), constants=constants) if changes else curves
 
 
 def _penalty(
@@ -122,9 +137,9 @@ def _penalty(
     rows = float(problem.weights.sum())
     total = np.zeros(_size(places) + len(curves.constants))
     for edge, place in places.items():
-        total[place] = rows * (
-            thresholds.ridge + curves.by_edge[edge].smoothing * curvature_of(problem, edge)
-        )
+        curve, curvature = curves.by_edge[edge], curvature_of(problem, edge)
+        own = curve.shrinkage * (curvature == 0) + curve.smoothing * curvature
+        total[place] = rows * (thresholds.ridge + own)
     return total
 
 
@@ -166,7 +181,8 @@ def _jacobian(problem: Problem, curves: Curves, places: dict[Edge, slice]) -> Fl
         if edge.layer == "direct":
             jacobian[:, edge.end, place] = problem.features[edge.start]
     for node, (inner, outer) in curves.nodes.items():
-        values, slopes = problem.node_basis.evaluate(problem.node_values(curves, node))
+        u = problem.node_values(curves, node)
+        values, slopes = problem.node_basis.evaluate(u), problem.node_basis.evaluate_slopes(u)
         for edge in outer:
             jacobian[:, edge.end, places[edge]] = values
             slope = slopes @ curves.by_edge[edge].coefficients
@@ -240,12 +256,20 @@ def _update_smoothing(
         noise = left / max(rows - freedom, 0.1 * rows)
     changes = {}
     for edge, place in places.items():
-        curve, bend = curves.by_edge[edge], curvature_of(problem, edge) * rows
-        size = float(bend @ curve.coefficients**2)
-        gain = np.count_nonzero(bend) / curve.smoothing - float(covariance.diagonal()[place] @ bend)
-        wanted = curve.smoothing * noise * max(gain, 1e-300) / max(size, 1e-300)
-        factor = thresholds.smoothing_factor
-        wanted = np.clip(wanted, curve.smoothing / factor, curve.smoothing * factor)
-        bounded = np.clip(wanted, thresholds.min_smoothing, thresholds.max_smoothing)
-        changes[edge] = replace(curve, smoothing=float(bounded))
+        curve, curvature = curves.by_edge[edge], curvature_of(problem, edge)
+        spread = rows * covariance.diagonal()[place]
+
+        def update(old: float, shape: Array, curve: Curve = curve, spread: Array = spread) -> float:
+            """One update; the penalty of all coefficients is ``old`` times ``shape`` per row."""
+            freedom = max(np.count_nonzero(shape) - old * float(spread @ shape), 1e-300)
+            size = rows * float(shape @ curve.coefficients**2)
+            wanted = thresholds.caution * noise * freedom / max(size, 1e-300)
+            factor = thresholds.smoothing_factor
+            bounded = np.clip(wanted, old / factor, old * factor)
+            return float(np.clip(bounded, thresholds.min_smoothing, thresholds.max_smoothing))
+
+        line = (curvature == 0).astype(float)
+        changes[edge] = replace(
+            curve, shrinkage=update(curve.shrinkage, line), smoothing=update(curve.smoothing, curvature)
+        )
     return curves.add(changes)

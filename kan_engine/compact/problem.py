@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -35,20 +35,17 @@ class Problem:
     weights: Float[Array, " rows"]
     loss: Loss
 
-    @staticmethod
-    def build(
-        bases: Sequence[CurveBasis],
-        node_basis: NodeBasis,
-        z: Array,
-        targets: Array,
-        weights: Array,
-        loss: Loss,
-    ) -> Problem:
-        """Evaluate all functions at rows on the unit scale."""
-        return Problem(bases, node_basis, [basis.evaluate(z) for basis in bases], targets, weights, loss)
-
     def __len__(self) -> int:
         return len(self.targets)
+
+    def select(self, rows: Array) -> Problem:
+        """Return some of the rows."""
+        return replace(
+            self,
+            features=[values[rows] for values in self.features],
+            targets=self.targets[rows],
+            weights=self.weights[rows],
+        )
 
     def node_values(self, curves: Curves, node: int) -> Float[Array, " rows"]:
         """Return the sum of the curves that enter a hidden node."""
@@ -65,7 +62,7 @@ class Problem:
             if edge.layer == "direct":
                 total[:, edge.end] += self.features[edge.start] @ curves.by_edge[edge].coefficients
         for node, (_, outer) in curves.nodes.items():
-            values = self.node_basis.evaluate(self.node_values(curves, node))[0]
+            values = self.node_basis.evaluate(self.node_values(curves, node))
             for edge in outer:
                 total[:, edge.end] += values @ curves.by_edge[edge].coefficients
         return total

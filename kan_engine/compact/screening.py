@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kan_engine.compact.fit import Fit
 from kan_engine.compact.losses import link
 from kan_engine.compact.problem import Problem
 from kan_engine.compact.thresholds import CompactThresholds
@@ -52,3 +53,12 @@ def _gain(features: Array, hat: Array, left: Array, share: Array) -> float:
     total = float((share * left**2).sum())
     fall = total - float((share * after**2).sum())
     return float(fall - total * features.shape[1] / len(left))
+
+
+def rank_sources(fit: Fit) -> list[int]:
+    """Return the sources of an additive network, that with the largest variance first."""
+    size: dict[int, float] = {}
+    for edge, curve in fit.curves.by_edge.items():
+        if edge.layer == "direct":
+            size[edge.start] = size.get(edge.start, 0.0) + float(np.square(curve.coefficients).sum())
+    return sorted(size, key=lambda s: (-size[s], s))

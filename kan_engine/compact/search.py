@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float
 
 from kan_engine.compact.conversion import build_network
-from kan_engine.compact.curve_basis import CurveBasis, NodeBasis, build_curve_basis
 from kan_engine.compact.curves import Curve, Curves, Edge
 from kan_engine.compact.elimination import eliminate_curves
 from kan_engine.compact.fit import Fit, fit_curves
-from kan_engine.compact.losses import link
+from kan_engine.compact.growth import grow
+from kan_engine.compact.losses import loss_per_row
 from kan_engine.compact.path import CompactNetwork, CompactPath
 from kan_engine.compact.problem import Problem
-from kan_engine.compact.screening import screen_sources
-from kan_engine.compact.sources import Source, list_sources
+from kan_engine.compact.rows import RowMaker, Teacher
+from kan_engine.compact.screening import rank_sources, screen_sources
 from kan_engine.compact.thresholds import DEFAULT_COMPACT, CompactThresholds
-from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.compact.validation import cross_validate
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.data.training_data import TrainingData
-
-Array = np.ndarray
-Teacher = Callable[[Float[Array, "rows columns"]], Float[Array, "rows outputs"]]
 
 
 def find_compact_path(
@@ -40,7 +36,9 @@ def find_compact_path(
 ) -> CompactPath:
     """Return networks of 1, 2, … ``max_curves`` curves.
 
-    Additive networks come first, since every curve of theirs has a meaning of its own.
+    Additive networks come first. Hidden nodes are then added to the largest network, and curves eliminated
+    again, several times. The best network of every size by the loss on the validation rows is fitted to all
+    training rows.
 
     Args:
         data: Fit and validation rows; hold-out rows are not read.
@@ -48,91 +46,97 @@ def find_compact_path(
         scaler: Of the target; None for a classifier.
         teacher: Outputs of the accurate network at encoded rows: scaled targets, or logits.
         max_curves: Of the largest network. Every class needs one curve at least.
-        seed: Of the samples of rows.
+        seed: Of the samples of rows and the starts of nodes.
         should_stop: Once it returns true, the path so far is returned.
         thresholds: Decision numbers.
     """
-    tables = _Tables(data, inputs, scaler, teacher, seed, thresholds)
+    maker = RowMaker.create(data, inputs, scaler, teacher, seed, thresholds)
     rows = data.fit.sample(thresholds.search_rows, seed)
-    bases = tables.build_bases(rows, list_sources(data.encoding, rows.x))
-    node_basis = NodeBasis.create(thresholds)
-    problem = tables.make_problem(bases, node_basis, rows)
-    kept = screen_sources(problem, thresholds)
-    validation = tables.make_validation(bases, node_basis, data.validation)
-    best: dict[int, tuple[float, Curves]] = {}
-
-    def record(fit: Fit) -> None:
-        count, loss = len(fit.curves), validation.mean_loss(fit.curves)
-        if count not in best or loss < best[count][0]:
-            best[count] = loss, fit.curves
-
-    start = fit_curves(
-        problem, make_additive(problem, kept, thresholds), thresholds.start_steps, thresholds, should_stop
-    )
-    for fit in eliminate_curves(problem, start, thresholds, should_stop, max_curves=max_curves):
-        record(fit)
-    smallest = min(best)
-    chosen = {count: entry for count, entry in sorted(best.items()) if count <= max(max_curves, smallest)}
-    everything = tables.make_problem(bases, node_basis, data.training.sample(thresholds.refit_rows, seed))
+    problem = maker.make_problem(rows)
+    validation = maker.make_problem(data.validation.sample(thresholds.validation_rows, seed))
+    best = BestNetworks(validation)
+    start = make_additive(problem, screen_sources(problem, thresholds), thresholds)
+    fit = fit_curves(problem, start, thresholds.start_steps, thresholds, should_stop)
+    for smaller in eliminate_curves(problem, fit, thresholds, should_stop, max_curves=max_curves):
+        best.record_(smaller)
+    sources = rank_sources(fit)[: thresholds.node_sources]
+    generator = np.random.default_rng(seed)
+    is_taught = False
+    for number in range(thresholds.rounds if len(sources) > 1 else 0):
+        if should_stop() or best.lowest_loss() < thresholds.sufficient_loss:
+            break
+        if number == 1 and believes_teacher(maker, best, thresholds, seed):
+            problem, is_taught = maker.make_taught_problem(rows), True
+        for grown in grow(
+            problem, lambda: best.largest(max_curves), sources, generator, thresholds, should_stop, max_curves
+        ):
+            best.record_(grown)
+    everything = data.training.sample(thresholds.refit_rows, seed)
+    final = maker.make_taught_problem(everything) if is_taught else maker.make_problem(everything)
     networks = []
-    for count, (loss, curves) in chosen.items():
-        final = fit_curves(everything, curves, thresholds.refit_steps, thresholds, should_stop).curves
-        network = build_network(final, bases, node_basis, data.rows.x.shape[1])
-        networks.append(CompactNetwork(network=network, curve_count=count, loss=loss))
+    for count, (loss, curves) in best.select(max_curves).items():
+        refit = fit_curves(final, curves, thresholds.refit_steps, thresholds, should_stop).curves
+        if len(everything) <= thresholds.max_cross_validated_rows and not should_stop():
+            judged = cross_validate(maker, data, refit, is_taught, seed, thresholds)
+        else:
+            judged = loss
+        network = build_network(refit, maker.bases, maker.node_basis, data.rows.x.shape[1])
+        networks.append(CompactNetwork(network=network, curve_count=count, loss=judged))
     return CompactPath(networks=tuple(networks), inputs=inputs, scaler=scaler)
 
 
-@dataclass(frozen=True)
-class _Tables:
-    """Makes problems of rows in the client's units."""
+@dataclass(eq=False)
+class BestNetworks:
+    """The best network of every size.
 
-    data: TrainingData
-    inputs: Standardizer
-    scaler: TargetScaler | None
-    teacher: Teacher
-    seed: int
-    thresholds: CompactThresholds
+    Attributes:
+        validation: Rows to choose by.
+        by_count: Loss and curves, by number of curves.
+    """
 
-    def build_bases(self, rows: LabelledRows, sources: Sequence[Source]) -> list[CurveBasis]:
-        """Build the functions of all sources on the fit rows."""
-        width = rows.x.shape[1]
-        levels = self.inputs.forward(np.stack([np.zeros(width), np.ones(width)])).T
-        z = self.inputs.forward(rows.x)
-        return [build_curve_basis(source, z, rows.weights, levels, self.thresholds) for source in sources]
+    validation: Problem
+    by_count: dict[int, tuple[float, Curves]] = field(default_factory=dict)
 
-    def make_problem(self, bases: Sequence[CurveBasis], node_basis: NodeBasis, rows: LabelledRows) -> Problem:
-        """Rows with targets that the teacher has smoothed."""
-        taught = link(self.data.loss, self.teacher(rows.x))
-        share = self.thresholds.teacher_share
-        targets = (1 - share) * self._targets(rows) + share * taught
-        return self._make(bases, node_basis, rows, targets)
+    def record_(self, fit: Fit) -> None:
+        """Keep a network if it is better than the best of its size."""
+        count, loss = len(fit.curves), self.validation.mean_loss(fit.curves)
+        if count not in self.by_count or loss < self.by_count[count][0]:
+            self.by_count[count] = loss, fit.curves
 
-    def make_validation(
-        self, bases: Sequence[CurveBasis], node_basis: NodeBasis, rows: LabelledRows
-    ) -> Problem:
-        """Rows with the targets that were observed."""
-        return self._make(bases, node_basis, rows, self._targets(rows))
+    def select(self, max_curves: int) -> dict[int, tuple[float, Curves]]:
+        """Return the networks of at most ``max_curves`` curves, or the smallest."""
+        most = max(max_curves, min(self.by_count))
+        return {count: self.by_count[count] for count in sorted(self.by_count) if count <= most}
 
-    def _make(
-        self, bases: Sequence[CurveBasis], node_basis: NodeBasis, rows: LabelledRows, targets: Array
-    ) -> Problem:
-        weights = rows.weights / rows.weights.mean()
-        return Problem.build(bases, node_basis, self.inputs.forward(rows.x), targets, weights, self.data.loss)
+    def lowest_loss(self) -> float:
+        """Return the loss of the best network."""
+        return min(loss for loss, _ in self.by_count.values())
 
-    def _targets(self, rows: LabelledRows) -> Float[Array, "rows outputs"]:
-        if self.scaler is not None:
-            return self.scaler.forward(rows.y[:, None])
-        if self.data.loss == "logistic":
-            return rows.y[:, None]
-        flags: Array = np.eye(self.data.output_count)[rows.classes]
-        return flags
+    def largest(self, max_curves: int) -> Curves:
+        """Return the network with the most curves that are allowed."""
+        chosen = self.select(max_curves)
+        return chosen[max(chosen)][1]
+
+
+def believes_teacher(maker: RowMaker, best: BestNetworks, thresholds: CompactThresholds, seed: int) -> bool:
+    """Whether the teacher is at least as good as the best network on the validation rows.
+
+    The teacher may have been trained on these rows: where it is worse nevertheless, it teaches nothing.
+    """
+    rows = maker.data.validation.sample(thresholds.validation_rows, seed)
+    problem = best.validation
+    losses = loss_per_row(problem.loss, maker.teacher(rows.x), problem.targets)
+    loss = float(losses @ problem.weights / problem.weights.sum())
+    return loss <= best.lowest_loss()
 
 
 def make_additive(problem: Problem, sources: Sequence[int], thresholds: CompactThresholds) -> Curves:
     """Return a network with a direct curve from every source to every output, all 0."""
     outputs = problem.targets.shape[1]
     curves = {
-        Edge("direct", s, o): Curve(np.zeros(problem.features[s].shape[1]), thresholds.start_smoothing)
+        Edge("direct", s, o): Curve(
+            np.zeros(problem.features[s].shape[1]), thresholds.start_shrinkage, thresholds.start_smoothing
+        )
         for s in sources
         for o in range(outputs)
     }

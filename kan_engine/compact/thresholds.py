@@ -14,42 +14,74 @@ class CompactThresholds:
 
     Attributes:
         order: Of all splines.
-        grid_size, min_rows_per_interval: Intervals of a curve of an input, and the fewest rows for each.
+        grid_size, fine_grid_size, rows_per_fine_interval: Intervals of the curve of an input: of few rows, of
+            many, and the rows for each interval beyond the first number. Twenty instead of ten raise R² of
+            cpu_act from 0.974 to 0.980 and of California from 0.788 to 0.796.
+        min_rows_per_interval: With fewer rows, the grid is coarser than ``grid_size``.
         uniform_share: Of the points of a grid that are equally spaced instead of at quantiles.
+        bend_power: Power of the spacing of the grid by which curvature is weighted: with 0 a curve is as
+            stiff where rows are dense as elsewhere.
         max_terms: Smoothest functions of a curve that are fitted, with its line.
-        outer_grid_size, outer_terms: The same for the curve of a hidden node.
+        outer_grid_size, outer_terms: Intervals and functions of the curve of a hidden node.
+        inside_share: Of the rows, for which the value of a hidden node lies on its grid.
+        min_extent, max_extent: Of the values of a node, beyond which they are scaled to 1.
+        max_scaling_error: Of the curve of a node after that, relative to its variance; else the node stays.
+        max_smoothing_ratio: Of the penalties of a curve after and before that.
         grids: Of the position of the grids.
 
         damping: Of the fit.
         ridge: Of all coefficients, relative to the number of rows; keeps undetermined ones small.
-        start_smoothing, min_smoothing, max_smoothing: Penalty of the curvature of a curve, relative to the
-            number of rows; chosen by the evidence after every step.
-        smoothing_factor: Bound of its change in one step.
+        caution: Factor of the noise in the evidence. With 2 instead of 1 additive networks lose up to 0.035
+            of R² (concrete), and larger ones do not gain.
+        start_shrinkage, start_smoothing: Penalties of the line and of the curvature of a curve before the
+            first step, per row; afterwards the evidence chooses them.
+        min_smoothing, max_smoothing, smoothing_factor: Their bounds, and the bound of the change in a step.
         min_relative_gain: Decrease of the objective below which a fit ends.
 
-        start_steps: Of the fit of the largest network.
+        start_steps: Of the fit of the largest additive network.
         elimination_steps, bulk_share: Steps after a removal, and the share of the excess curves that is
             removed at once: the first ones matter little.
+        wide_starts, max_pairs: Random starts of a node that reads all sources, and pairs that are tried.
+        pair_functions, pair_ridge: Straightest functions whose products rank the pairs, and their ridge,
+            relative to the mean square of a product.
+        pairs_per_round: Nodes with two inputs that are added at once.
+        proposal_rows, proposal_steps: Of the fit of a node to the residuals.
+        node_sources: Sources that new nodes read, those of the largest effect.
+        rounds: Of growth and elimination. Four instead of two raise R² by 0.002 to 0.01.
+        sufficient_loss: On the validation rows, below which nothing is added.
+        growth_steps: Of the fit of a network with new nodes.
         refit_steps: Of the final fit, which starts near its solution.
+
         teacher_share: Of the targets of the rows; the rest is observed.
+        max_cross_validated_rows, folds, fold_steps: With at most so many training rows, the losses of the
+            path are those of a cross-validation: validation rows are too few to compare sizes.
         screening_ridge: Of the curves of the screening, whose functions have variance 1.
 
-        search_rows: Rows of the search, with those that the teacher labels.
-        refit_rows: Rows of the final fit.
+        search_rows, validation_rows, refit_rows: Rows of the search, of its choices and of the final fit.
         max_sources: Inputs that enter the search after the screening.
     """
 
     order: int = 3
     grid_size: int = 10
+    fine_grid_size: int = 20
+    rows_per_fine_interval: int = 150
     min_rows_per_interval: int = 5
-    uniform_share: float = 0.5
-    max_terms: int = 9
+    uniform_share: float = 0.2
+    bend_power: float = 1.0
+    max_terms: int = 12
     outer_grid_size: int = 8
     outer_terms: int = 7
+    inside_share: float = 0.995
+    min_extent: float = 0.8
+    max_extent: float = 1.25
+    max_scaling_error: float = 1e-2
+    max_smoothing_ratio: float = 1e4
     grids: GridThresholds = field(default_factory=lambda: GridThresholds(margin=0.01))
 
     damping: DampingConfig = DampingConfig(initial=1e-3, lowest=1e-10, highest=1e8, tries=8)
     ridge: float = 1e-6
+    caution: float = 1.0
+    start_shrinkage: float = 1e-5
     start_smoothing: float = 1e-3
     min_smoothing: float = 1e-8
     max_smoothing: float = 1e4
@@ -59,11 +91,27 @@ class CompactThresholds:
     start_steps: int = 12
     elimination_steps: int = 3
     bulk_share: float = 0.2
+    wide_starts: int = 6
+    max_pairs: int = 15
+    pair_functions: int = 3
+    pair_ridge: float = 0.05
+    pairs_per_round: int = 3
+    proposal_rows: int = 1_000
+    proposal_steps: int = 8
+    node_sources: int = 12
+    rounds: int = 4
+    sufficient_loss: float = 1e-5
+    growth_steps: int = 10
     refit_steps: int = 8
+
     teacher_share: float = 0.5
+    max_cross_validated_rows: int = 1_000
+    folds: int = 5
+    fold_steps: int = 5
     screening_ridge: float = 0.02
 
     search_rows: int = 3_000
+    validation_rows: int = 10_000
     refit_rows: int = 10_000
     max_sources: int = 30
 

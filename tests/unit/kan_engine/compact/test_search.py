@@ -1,6 +1,7 @@
 """Compact networks of small tables whose curves are known."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from kan_engine.compact.path import CompactPath
 from kan_engine.compact.search import find_compact_path
 from kan_engine.compact.sources import list_sources
+from kan_engine.compact.thresholds import CompactThresholds
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer, TargetScaler
@@ -17,6 +19,9 @@ from kan_engine.data.training_data import TrainingData
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 ROWS = 300
+QUICK = CompactThresholds(
+    rounds=1, wide_starts=1, max_pairs=3, proposal_rows=200, max_cross_validated_rows=0, node_sources=4
+)
 
 
 def make_data(
@@ -39,7 +44,7 @@ def make_data(
     )
 
 
-def numbers(rows: int = ROWS, columns: int = 4, seed: int = 0) -> dict[str, np.ndarray]:
+def numbers(rows: int = ROWS, columns: int = 3, seed: int = 0) -> dict[str, np.ndarray]:
     values = np.random.default_rng(seed).uniform(-1, 1, (rows, columns))
     return {f"x{place}": values[:, place] for place in range(columns)}
 
@@ -61,6 +66,7 @@ def search(
         max_curves=max_curves,
         seed=0,
         should_stop=should_stop,
+        thresholds=QUICK,
     )
 
 
@@ -102,7 +108,7 @@ def test_all_levels_of_a_category_are_one_curve() -> None:
 
 
 def test_the_log_odds_of_two_classes_are_one_output() -> None:
-    columns = numbers(rows=600)
+    columns = numbers(rows=400)
     x = np.stack([*columns.values()], 1)
     chance = 1 / (1 + np.exp(-4 * additive(x)))
     y = (np.random.default_rng(1).random(len(x)) < chance).astype(float)
@@ -127,3 +133,44 @@ def test_a_search_that_must_stop_at_once_returns_a_network() -> None:
     columns = numbers()
     data = make_data(columns, additive(np.stack([*columns.values()], 1)))
     assert len(search(data, additive, should_stop=lambda: True).networks) >= 1
+
+
+def test_a_product_needs_hidden_nodes() -> None:
+    columns = numbers(columns=2)
+    x = np.stack([*columns.values()], 1)
+
+    def truth(x: np.ndarray) -> np.ndarray:
+        values: np.ndarray = (x[:, 0] + 1.5) * (x[:, 1] + 1.5)
+        return values
+
+    path = search(make_data(columns, truth(x)), truth, max_curves=6)
+    fresh = np.stack([*numbers(columns=2, seed=1).values()], 1)
+    assert path.select(6).network.config.width[1] >= 1
+    errors = [np.square(outputs(path, most, fresh)[:, 0] - truth(fresh)).mean() for most in (2, 6)]
+    assert errors[1] < 0.02 * errors[0]
+
+
+def test_the_same_seed_gives_the_same_path() -> None:
+    columns = numbers()
+    data = make_data(columns, additive(np.stack([*columns.values()], 1)))
+    first, second = search(data, additive, max_curves=5), search(data, additive, max_curves=5)
+    assert [entry.loss for entry in first.networks] == [entry.loss for entry in second.networks]
+    assert (outputs(first, 5, data.rows.x) == outputs(second, 5, data.rows.x)).all()
+
+
+def test_the_path_has_a_network_for_every_number_of_curves() -> None:
+    columns = numbers()
+    x = np.stack([*columns.values()], 1)
+    y = additive(x) + x[:, 1] * x[:, 2]
+    path = search(make_data(columns, y), lambda x: additive(x) + x[:, 1] * x[:, 2], max_curves=8)
+    counts = [entry.curve_count for entry in path.networks]
+    assert counts[:4] == [1, 2, 3, 4]
+    assert counts == sorted(set(counts))
+    assert counts == [entry.network.edge_count for entry in path.networks]
+
+
+def test_constant_columns_give_a_constant() -> None:
+    data = make_data(numbers(rows=40, columns=1), np.full(40, 3.0))
+    flat = replace(data, rows=replace(data.rows, x=np.zeros_like(data.rows.x)))
+    path = search(flat, lambda x: np.full(len(x), 3.0))
+    assert np.allclose(outputs(path, 20, flat.rows.x), 3.0)

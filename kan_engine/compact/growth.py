@@ -1,0 +1,84 @@
+"""Add hidden nodes to a network and eliminate curves again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from kan_engine.compact.curves import Curve, Curves, Edge
+from kan_engine.compact.elimination import eliminate_curves
+from kan_engine.compact.fit import Fit, fit_curves
+from kan_engine.compact.problem import Problem
+from kan_engine.compact.proposals import Proposal, propose_pair_nodes, propose_wide_node
+from kan_engine.compact.thresholds import CompactThresholds
+
+
+def grow(
+    problem: Problem,
+    get_base: Callable[[], Curves],
+    sources: Sequence[int],
+    generator: np.random.Generator,
+    thresholds: CompactThresholds,
+    should_stop: Callable[[], bool],
+    max_curves: int,
+) -> Iterator[Fit]:
+    """Yield networks of all sizes: first with one more node that reads all sources, then with pairs.
+
+    Args:
+        problem: The rows.
+        get_base: Returns the network to grow; asked before every growth.
+        sources: That new nodes may read.
+        generator: Of the starts.
+        thresholds: Decision numbers.
+        should_stop: Called often.
+        max_curves: Of the networks that are wanted.
+    """
+    for propose in (_propose_wide, _propose_pairs):
+        base = get_base()
+        proposals = propose(problem, base, sources, generator, thresholds, should_stop)
+        if should_stop():
+            return
+        added: dict[Edge, Curve] = {}
+        for place, proposal in enumerate(proposals):
+            added |= _renumber_node(proposal.curves, place)
+        grown = fit_curves(problem, base.add(added), thresholds.growth_steps, thresholds, should_stop)
+        yield from eliminate_curves(problem, grown, thresholds, should_stop, max_curves=max_curves)
+
+
+def _propose_wide(
+    problem: Problem,
+    base: Curves,
+    sources: Sequence[int],
+    generator: np.random.Generator,
+    thresholds: CompactThresholds,
+    should_stop: Callable[[], bool],
+) -> list[Proposal]:
+    best = propose_wide_node(problem, base, sources, generator, thresholds, should_stop)
+    return [] if best is None else [best]
+
+
+def _propose_pairs(
+    problem: Problem,
+    base: Curves,
+    sources: Sequence[int],
+    generator: np.random.Generator,
+    thresholds: CompactThresholds,
+    should_stop: Callable[[], bool],
+) -> list[Proposal]:
+    """The best node of each of the best pairs."""
+    found: dict[tuple[Edge, ...], Proposal] = {}
+    for proposal in propose_pair_nodes(problem, base, sources, generator, thresholds, should_stop):
+        pair = tuple(sorted(edge for edge in proposal.curves if edge.layer == "inner"))
+        found.setdefault(pair, proposal)
+    return list(found.values())[: thresholds.pairs_per_round]
+
+
+def _renumber_node(curves: dict[Edge, Curve], shift: int) -> dict[Edge, Curve]:
+    """The same node with a higher number."""
+    return {
+        edge._replace(end=edge.end + shift)
+        if edge.layer == "inner"
+        else edge._replace(start=edge.start + shift): curve
+        for edge, curve in curves.items()
+    }

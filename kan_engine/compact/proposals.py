@@ -1,0 +1,170 @@
+"""Hidden nodes that may explain what the curves of a network leave, found by projection pursuit.
+
+A node g(Σ f_s) is fitted to the residuals alone, from several starts (Friedman and Stuetzle, "Projection
+pursuit regression", Journal of the American Statistical Association 76, 1981), with curves f_s, not lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from kan_engine.compact.curves import Curve, Curves, Edge
+from kan_engine.compact.fit import fit_curves
+from kan_engine.compact.losses import link
+from kan_engine.compact.problem import Problem
+from kan_engine.compact.thresholds import CompactThresholds
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """A node to add.
+
+    Attributes:
+        curves: Of the node, by edge.
+        gain: Share of the squared residuals that it explains.
+    """
+
+    curves: dict[Edge, Curve]
+    gain: float
+
+
+def propose_wide_node(
+    problem: Problem,
+    curves: Curves,
+    sources: Sequence[int],
+    generator: np.random.Generator,
+    thresholds: CompactThresholds,
+    should_stop: Callable[[], bool],
+) -> Proposal | None:
+    """Return the best node that reads all of these sources."""
+    residual = make_residual_problem(problem, curves, generator, thresholds)
+    starts = [_additive_start(curves, sources, residual)] + [
+        _random_start(sources, residual, generator) for _ in range(thresholds.wide_starts)
+    ]
+    found = _fit_starts(residual, curves, starts, thresholds, should_stop)
+    return max(found, key=lambda proposal: proposal.gain, default=None)
+
+
+def propose_pair_nodes(
+    problem: Problem,
+    curves: Curves,
+    sources: Sequence[int],
+    generator: np.random.Generator,
+    thresholds: CompactThresholds,
+    should_stop: Callable[[], bool],
+) -> list[Proposal]:
+    """Return nodes that read two sources, best first."""
+    residual = make_residual_problem(problem, curves, generator, thresholds)
+    pairs = rank_pairs(residual, sources, thresholds)[: thresholds.max_pairs]
+    starts = []
+    for pair in pairs:
+        for sign in (1.0, -1.0):
+            starts.append({s: _line(residual, s, scale) for s, scale in zip(pair, (1.0, sign), strict=True)})
+    found = _fit_starts(residual, curves, starts, thresholds, should_stop)
+    return sorted(found, key=lambda proposal: -proposal.gain)
+
+
+def make_residual_problem(
+    problem: Problem, curves: Curves, generator: np.random.Generator, thresholds: CompactThresholds
+) -> Problem:
+    """Return a sample of the rows with the residuals as targets."""
+    rows = np.arange(len(problem))
+    if len(rows) > thresholds.proposal_rows:
+        rows = np.sort(generator.choice(len(rows), thresholds.proposal_rows, replace=False))
+    part = problem.select(rows)
+    return replace(part, targets=part.targets - link(part.loss, part.outputs(curves)), loss="squared")
+
+
+def rank_pairs(
+    residual: Problem, sources: Sequence[int], thresholds: CompactThresholds
+) -> list[tuple[int, int]]:
+    """Return pairs of sources by the share of the residuals that products of their functions explain."""
+    share = (residual.weights / residual.weights.sum())[:, None]
+    left = residual.targets - (share * residual.targets).sum(0)
+    scores, most = {}, thresholds.pair_functions
+    for one, other in combinations(sources, 2):
+        first, second = residual.features[one][:, :most], residual.features[other][:, :most]
+        products = (first[:, :, None] * second[:, None]).reshape(len(left), -1)
+        products = products - (share * products).sum(0)
+        gram = products.T @ (share * products)
+        aim = products.T @ (share * left)
+        ridge = thresholds.pair_ridge * np.trace(gram) / len(gram) * np.eye(len(gram))
+        scores[one, other] = float((aim * np.linalg.solve(gram + ridge, aim)).sum())
+    return sorted(scores, key=lambda pair: (-scores[pair], pair))
+
+
+def _line(residual: Problem, source: int, scale: float) -> Array:
+    coefficients = np.zeros(residual.features[source].shape[1])
+    coefficients[0] = scale
+    return coefficients
+
+
+def _additive_start(curves: Curves, sources: Sequence[int], residual: Problem) -> dict[int, Array]:
+    """The direct curves to the first output, so that the node bends their sum."""
+    start = {}
+    for s in sources:
+        known = curves.by_edge.get(Edge("direct", s, 0))
+        start[s] = _line(residual, s, 0.01) if known is None else known.coefficients
+    return start
+
+
+def _random_start(
+    sources: Sequence[int], residual: Problem, generator: np.random.Generator
+) -> dict[int, Array]:
+    start = {}
+    for s in sources:
+        coefficients = np.zeros(residual.features[s].shape[1])
+        few = min(2, len(coefficients))
+        coefficients[:few] = generator.normal(size=few) * np.array([1.0, 0.3])[:few]
+        start[s] = coefficients
+    return start
+
+
+def _fit_starts(
+    residual: Problem,
+    curves: Curves,
+    starts: Sequence[dict[int, Array]],
+    thresholds: CompactThresholds,
+    should_stop: Callable[[], bool],
+) -> Iterator[Proposal]:
+    node = 1 + max(curves.nodes, default=-1)
+    outputs = residual.targets.shape[1]
+    zero = Curves({}, np.zeros(outputs))
+    before = residual.mean_loss(zero)
+    for start in starts:
+        if should_stop():
+            return
+        extent = float(np.abs(sum(residual.features[s] @ c for s, c in start.items())).max())
+        inner = {
+            Edge("inner", s, node): Curve(
+                c / max(extent, 1e-300), thresholds.start_shrinkage, thresholds.start_smoothing
+            )
+            for s, c in start.items()
+        }
+        terms = len(residual.node_basis.curvature)
+        outer = {
+            Edge("outer", node, o): Curve(
+                _first_outer(residual, inner, terms, o),
+                thresholds.start_shrinkage,
+                thresholds.start_smoothing,
+            )
+            for o in range(outputs)
+        }
+        fit = fit_curves(residual, zero.add({**inner, **outer}), thresholds.proposal_steps, thresholds)
+        yield Proposal(dict(fit.curves.by_edge), 1 - residual.mean_loss(fit.curves) / max(before, 1e-300))
+
+
+def _first_outer(residual: Problem, inner: dict[Edge, Curve], terms: int, output: int) -> Array:
+    """Least-squares curve from the first values of a node to the residuals."""
+    u = sum(residual.features[edge.start] @ curve.coefficients for edge, curve in inner.items())
+    values = residual.node_basis.evaluate(u)
+    weighted = values.T * residual.weights
+    gram = weighted @ values + 1e-2 * residual.weights.sum() * np.eye(terms)
+    solved: Array = np.linalg.solve(gram, weighted @ residual.targets[:, output])
+    return solved
