@@ -73,7 +73,9 @@ class FrontSearch:
         self._columns, self._limits, self._thresholds = columns, limits, thresholds
         self._target = Target(target, weights)
         self._should_stop, self._report = should_stop, report
-        self._max_work = thresholds.max_work if max_work is None else max_work
+        work = thresholds.max_work if max_work is None else max_work
+        trial = len(target) + thresholds.overhead_rows
+        self._max_work = min(work, trial * thresholds.trials_per_row * len(target))
         few = min(len(target), thresholds.scan_rows)
         self._scan = np.sort(generator.choice(len(target), few, replace=False))
         self._scanned = {name: values[self._scan] for name, values in columns.items()}

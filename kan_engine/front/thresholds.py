@@ -13,6 +13,7 @@ class FrontThresholds:
         max_size: Of a formula. Longer ones are not read by people.
         max_work: Of a search; see ``FrontSearch.work``. About 20 seconds on one core.
         work_per_second: Of a job, so that short jobs, too, give the same formulas in every run.
+        trials_per_row: Largest number of trials per row: few rows cannot tell many formulas apart.
         overhead_rows: Rows whose arithmetic takes as long as the rest of a trial.
         expansion_trials: Trials that the ranking of changes takes as long as.
         max_rows: Rows that formulas are fitted to in the search. More rows hardly change which are best.
@@ -55,6 +56,7 @@ class FrontThresholds:
     max_size: int = 60
     max_work: float = 2e7
     work_per_second: float = 1.7e5
+    trials_per_row: int = 25
     overhead_rows: int = 1500
     expansion_trials: int = 30
     max_rows: int = 1500
