@@ -161,15 +161,15 @@ def _measure_again(formula: Formula, rows: LabelledRows, run: SearchContext) -> 
 def _stays_first(
     known: Formula, best: Formula, found: SearchResult, rows: LabelledRows, run: SearchContext
 ) -> bool:
-    """Whether the first formula so far is consistent, or no worse than the best of the front by chance.
+    """Whether the first formula so far is consistent, better, or shorter and no worse except by chance.
 
     The best of many formulas seems better than it is, by about ``chance_standard_errors``.
     """
     if found.evidence is not None and found.evidence.verdict == "consistent":
         return True
-    if known.complexity > best.complexity:
-        return False
     data: ColumnsAndTarget = rows.columns, rows.y
-    additive = run.thresholds.symbolic.additive
+    additive, allowed = run.thresholds.symbolic.additive, run.thresholds.chance_standard_errors
     own, others = (cross_validation_losses(formula.tree, data, additive) for formula in (known, best))
-    return is_no_worse(own, others, rows.weights, run.thresholds.chance_standard_errors)
+    if not is_no_worse(others, own, rows.weights, allowed):
+        return True
+    return known.complexity <= best.complexity and is_no_worse(own, others, rows.weights, allowed)

@@ -21,7 +21,8 @@ class SearchThresholds:
     """Where the search decides one way or the other. Errors are over the spread of the target.
 
     Attributes:
-        search_time_share: Of the time of a job; the rest is for checking the result.
+        search_time_share: Of the time of a job; the rest is for the compact network, the front of
+            formulas and checks.
         law_time_share: Of the time of a job, after which a law search without success ends.
         law_of_solution_seconds: Time of the search for the law of a solved equation.
 
@@ -78,7 +79,7 @@ class SearchThresholds:
         symbolic: Of the extraction of formulas.
     """
 
-    search_time_share: float = 0.85
+    search_time_share: float = 0.65
     law_time_share: float = 0.6
     law_of_solution_seconds: float = 10.0
 
