@@ -58,7 +58,10 @@ class CompactThresholds:
         screening_ridge: Of the curves of the screening, whose functions have variance 1.
 
         search_rows, validation_rows, refit_rows: Rows of the search, of its choices and of the final fit.
+        min_rows: Of the search and of the final fit, whose rows are divided by the number of outputs: a row
+            of K logits costs as much as K rows of one output.
         max_sources: Inputs that enter the search after the screening.
+        max_start_curves: Curves of the first network, from these inputs to all outputs.
     """
 
     order: int = 3
@@ -113,7 +116,13 @@ class CompactThresholds:
     search_rows: int = 3_000
     validation_rows: int = 10_000
     refit_rows: int = 10_000
+    min_rows: int = 500
     max_sources: int = 30
+    max_start_curves: int = 100
+
+    def count_rows(self, most: int, outputs: int) -> int:
+        """Return how many of ``most`` rows a network of several outputs is fitted to."""
+        return max(self.min_rows, most // outputs)
 
 
 DEFAULT_COMPACT = CompactThresholds()
