@@ -66,7 +66,7 @@ def find_compact_path(
     sources = rank_sources(fit)[: thresholds.node_sources]
     generator = np.random.default_rng(seed)
     is_taught = False
-    for number in range(thresholds.rounds if len(sources) > 1 else 0):
+    for number in range(thresholds.rounds if len(sources) > 1 and outputs < max_curves else 0):
         if should_stop() or best.lowest_loss() < thresholds.sufficient_loss:
             break
         if number == 1 and believes_teacher(maker, best, thresholds, seed):

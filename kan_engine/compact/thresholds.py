@@ -25,7 +25,8 @@ class CompactThresholds:
         outer_grid_size, outer_terms: Intervals and functions of the curve of a hidden node.
         inside_share: Of the rows, for which the value of a hidden node lies on its grid.
         min_extent, max_extent: Of the values of a node, beyond which they are scaled to 1.
-        max_scaling_error: Of the curve of a node after that, relative to its variance; else the node stays.
+        max_scaling_error: Of the curve of a node after that, relative to its variance, and rise of the loss;
+            else the node stays.
         max_smoothing_ratio: Of the penalties of a curve after and before that.
         grids: Of the position of the grids.
 
@@ -45,7 +46,8 @@ class CompactThresholds:
         pair_functions, pair_ridge: Straightest functions whose products rank the pairs, and their ridge,
             relative to the mean square of a product.
         pairs_per_round: Nodes with two inputs that are added at once.
-        proposal_rows, proposal_steps: Of the fit of a node to the residuals.
+        proposal_rows, min_proposal_rows, proposal_steps: Of the fit of a node to the residuals; the rows are
+            divided by the number of outputs.
         node_sources: Sources that new nodes read, those of the largest effect.
         rounds: Of growth and elimination. Four instead of two raise R² by 0.002 to 0.01.
         sufficient_loss: On the validation rows, below which nothing is added.
@@ -100,6 +102,7 @@ class CompactThresholds:
     pair_ridge: float = 0.05
     pairs_per_round: int = 3
     proposal_rows: int = 1_000
+    min_proposal_rows: int = 300
     proposal_steps: int = 8
     node_sources: int = 12
     rounds: int = 4
