@@ -24,7 +24,7 @@ from kan_engine.compact.problem import Problem
 from kan_engine.compact.thresholds import CompactThresholds
 
 Array = np.ndarray
-TINY = 1e-12  # extent of the values of a node that is 0
+TINY = 1e-12  # extent of the values of a node that is 0; its inverse, of one that diverges
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +44,7 @@ class Fit:
     places: dict[Edge, slice]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a step to values that overflow is rejected
 def fit_curves(
     problem: Problem,
     curves: Curves,
@@ -59,6 +60,8 @@ def fit_curves(
         penalty = _penalty(problem, curves, places, thresholds)
         outputs = problem.outputs(curves)
         matrix, gradient = _linearize(problem, curves, outputs, places)
+        if not np.isfinite(matrix).all():
+            matrix, steps = np.zeros_like(matrix), 0
         values = _flatten(curves, places)
         before = _objective(problem, outputs, values, penalty)
         gradient += penalty * values
@@ -97,7 +100,7 @@ def scale_nodes(problem: Problem, curves: Curves, thresholds: CompactThresholds)
     for node, (inner, outer) in curves.nodes.items():
         u = problem.node_values(curves, node)
         extent = float(np.quantile(np.abs(u), thresholds.inside_share))
-        if thresholds.min_extent <= extent <= thresholds.max_extent or extent < TINY:
+        if thresholds.min_extent <= extent <= thresholds.max_extent or not TINY < extent < 1 / TINY:
             continue
         old, new = problem.node_basis.evaluate(u), problem.node_basis.evaluate(u / extent)
         curvature = problem.node_basis.curvature
@@ -121,13 +124,18 @@ def scale_nodes(problem: Problem, curves: Curves, thresholds: CompactThresholds)
             bend, now = curvature @ curve.coefficients**2, curvature @ fitted**2
             most = thresholds.max_smoothing_ratio
             ratio = float(np.clip(bend / max(now, 1e-300), 1 / most, most))
-            changes[edge] = replace(curve, coefficients=fitted, smoothing=curve.smoothing * ratio)
+            bounds = thresholds.min_smoothing, thresholds.max_smoothing
+            smoothing = float(np.clip(curve.smoothing * ratio, *bounds))
+            changes[edge] = replace(curve, coefficients=fitted, smoothing=smoothing)
         for edge in inner:
-            curve, scale = curves.by_edge[edge], extent**2
-            changes[edge] = Curve(
-                curve.coefficients / extent, curve.shrinkage * scale, curve.smoothing * scale
-            )
-    return replace(curves.add(changes), constants=constants) if changes else curves
+            curve, bounds = curves.by_edge[edge], (thresholds.min_smoothing, thresholds.max_smoothing)
+            penalties = np.clip(np.array([curve.shrinkage, curve.smoothing]) * extent**2, *bounds).tolist()
+            changes[edge] = Curve(curve.coefficients / extent, *penalties)
+    if not changes:
+        return curves
+    scaled = replace(curves.add(changes), constants=constants)
+    allowed = problem.mean_loss(curves) * (1 + thresholds.max_scaling_error)
+    return scaled if problem.mean_loss(scaled) <= allowed else curves
 
 
 def _penalty(

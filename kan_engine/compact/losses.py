@@ -46,7 +46,7 @@ def gradient_and_root(
     """Return ∂ℓ/∂f, and R with RᵀR = ∂²ℓ/∂f², as in ``kan_engine.training.losses``."""
     p = link(kind, outputs)
     if kind == "squared":
-        return p - targets, np.ones((len(p), 1, 1))
+        return p - targets, np.broadcast_to(np.eye(p.shape[1]), (len(p), p.shape[1], p.shape[1]))
     if kind == "logistic":
         return p - targets, np.sqrt(p * (1 - p))[:, :, None]
     root = np.sqrt(p)[:, :, None] * (np.eye(p.shape[1]) - p[:, None])

@@ -75,8 +75,9 @@ def make_residual_problem(
 ) -> Problem:
     """Return a sample of the rows with the residuals as targets."""
     rows = np.arange(len(problem))
-    if len(rows) > thresholds.proposal_rows:
-        rows = np.sort(generator.choice(len(rows), thresholds.proposal_rows, replace=False))
+    most = max(thresholds.min_proposal_rows, thresholds.proposal_rows // problem.targets.shape[1])
+    if len(rows) > most:
+        rows = np.sort(generator.choice(len(rows), most, replace=False))
     part = problem.select(rows)
     return replace(part, targets=part.targets - link(part.loss, part.outputs(curves)), loss="squared")
 

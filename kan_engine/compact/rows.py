@@ -60,7 +60,7 @@ class RowMaker:
         thresholds: CompactThresholds,
     ) -> RowMaker:
         """Build the functions of all sources that vary in the fit rows."""
-        rows = data.fit.sample(thresholds.search_rows, seed)
+        rows = data.fit.sample(thresholds.count_rows(thresholds.search_rows, data.output_count), seed)
         width = rows.x.shape[1]
         levels = inputs.forward(np.stack([np.zeros(width), np.ones(width)])).T
         z = inputs.forward(rows.x)

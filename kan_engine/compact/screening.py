@@ -20,7 +20,8 @@ def screen_sources(problem: Problem, thresholds: CompactThresholds) -> list[int]
     additive models", Annals of Statistics 17, 1989).
     """
     count = len(problem.features)
-    if count <= thresholds.max_sources:
+    most = max(1, min(thresholds.max_sources, thresholds.max_start_curves // problem.targets.shape[1]))
+    if count <= most:
         return list(range(count))
     start = np.zeros((1, problem.targets.shape[1]))
     left = problem.targets - (link(problem.loss, start) if problem.loss != "squared" else start)
@@ -28,7 +29,7 @@ def screen_sources(problem: Problem, thresholds: CompactThresholds) -> list[int]
     left = left - (share * left).sum(0)
     hats = [_make_smoother(features, share, thresholds) for features in problem.features]
     kept: list[int] = []
-    while len(kept) < thresholds.max_sources:
+    while len(kept) < most:
         gains = [
             -np.inf if s in kept else _gain(problem.features[s], hat, left, share)
             for s, hat in enumerate(hats)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from kan_engine.compact.rows import RowMaker, Teacher
 from kan_engine.compact.screening import rank_sources, screen_sources
 from kan_engine.compact.thresholds import DEFAULT_COMPACT, CompactThresholds
 from kan_engine.compact.validation import cross_validate
+from kan_engine.data.folds import assign_folds
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.data.training_data import TrainingData
 
@@ -51,18 +52,21 @@ def find_compact_path(
         thresholds: Decision numbers.
     """
     maker = RowMaker.create(data, inputs, scaler, teacher, seed, thresholds)
-    rows = data.fit.sample(thresholds.search_rows, seed)
+    outputs = data.output_count
+    rows = data.fit.sample(thresholds.count_rows(thresholds.search_rows, outputs), seed)
+    kept = screen_sources(maker.make_problem(rows), thresholds)
+    maker = replace(maker, bases=[maker.bases[s] for s in kept])
     problem = maker.make_problem(rows)
     validation = maker.make_problem(data.validation.sample(thresholds.validation_rows, seed))
     best = BestNetworks(validation)
-    start = make_additive(problem, screen_sources(problem, thresholds), thresholds)
+    start = make_additive(problem, range(len(kept)), thresholds)
     fit = fit_curves(problem, start, thresholds.start_steps, thresholds, should_stop)
     for smaller in eliminate_curves(problem, fit, thresholds, should_stop, max_curves=max_curves):
         best.record_(smaller)
     sources = rank_sources(fit)[: thresholds.node_sources]
     generator = np.random.default_rng(seed)
     is_taught = False
-    for number in range(thresholds.rounds if len(sources) > 1 else 0):
+    for number in range(thresholds.rounds if len(sources) > 1 and outputs < max_curves else 0):
         if should_stop() or best.lowest_loss() < thresholds.sufficient_loss:
             break
         if number == 1 and believes_teacher(maker, best, thresholds, seed):
@@ -71,13 +75,15 @@ def find_compact_path(
             problem, lambda: best.largest(max_curves), sources, generator, thresholds, should_stop, max_curves
         ):
             best.record_(grown)
-    everything = data.training.sample(thresholds.refit_rows, seed)
-    final = maker.make_taught_problem(everything) if is_taught else maker.make_problem(everything)
+    everything = data.training.sample(thresholds.count_rows(thresholds.refit_rows, outputs), seed)
+    observed = maker.make_problem(everything)
+    final = maker.make_taught_problem(everything) if is_taught else observed
+    folds = assign_folds(everything.y, data.task, seed, thresholds.folds)
     networks = []
     for count, (loss, curves) in best.select(max_curves).items():
         refit = fit_curves(final, curves, thresholds.refit_steps, thresholds, should_stop).curves
         if len(everything) <= thresholds.max_cross_validated_rows and not should_stop():
-            judged = cross_validate(maker, data, refit, is_taught, seed, thresholds)
+            judged = cross_validate(final, observed, refit, folds, thresholds)
         else:
             judged = loss
         network = build_network(refit, maker.bases, maker.node_basis, data.rows.x.shape[1])

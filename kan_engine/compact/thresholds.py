@@ -25,7 +25,8 @@ class CompactThresholds:
         outer_grid_size, outer_terms: Intervals and functions of the curve of a hidden node.
         inside_share: Of the rows, for which the value of a hidden node lies on its grid.
         min_extent, max_extent: Of the values of a node, beyond which they are scaled to 1.
-        max_scaling_error: Of the curve of a node after that, relative to its variance; else the node stays.
+        max_scaling_error: Of the curve of a node after that, relative to its variance, and rise of the loss;
+            else the node stays.
         max_smoothing_ratio: Of the penalties of a curve after and before that.
         grids: Of the position of the grids.
 
@@ -45,7 +46,8 @@ class CompactThresholds:
         pair_functions, pair_ridge: Straightest functions whose products rank the pairs, and their ridge,
             relative to the mean square of a product.
         pairs_per_round: Nodes with two inputs that are added at once.
-        proposal_rows, proposal_steps: Of the fit of a node to the residuals.
+        proposal_rows, min_proposal_rows, proposal_steps: Of the fit of a node to the residuals; the rows are
+            divided by the number of outputs.
         node_sources: Sources that new nodes read, those of the largest effect.
         rounds: Of growth and elimination. Four instead of two raise R² by 0.002 to 0.01.
         sufficient_loss: On the validation rows, below which nothing is added.
@@ -58,7 +60,10 @@ class CompactThresholds:
         screening_ridge: Of the curves of the screening, whose functions have variance 1.
 
         search_rows, validation_rows, refit_rows: Rows of the search, of its choices and of the final fit.
+        min_rows: Of the search and of the final fit, whose rows are divided by the number of outputs: a row
+            of K logits costs as much as K rows of one output.
         max_sources: Inputs that enter the search after the screening.
+        max_start_curves: Curves of the first network, from these inputs to all outputs.
     """
 
     order: int = 3
@@ -97,6 +102,7 @@ class CompactThresholds:
     pair_ridge: float = 0.05
     pairs_per_round: int = 3
     proposal_rows: int = 1_000
+    min_proposal_rows: int = 300
     proposal_steps: int = 8
     node_sources: int = 12
     rounds: int = 4
@@ -113,7 +119,13 @@ class CompactThresholds:
     search_rows: int = 3_000
     validation_rows: int = 10_000
     refit_rows: int = 10_000
+    min_rows: int = 500
     max_sources: int = 30
+    max_start_curves: int = 100
+
+    def count_rows(self, most: int, outputs: int) -> int:
+        """Return how many of ``most`` rows a network of several outputs is fitted to."""
+        return max(self.min_rows, most // outputs)
 
 
 DEFAULT_COMPACT = CompactThresholds()

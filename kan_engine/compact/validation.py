@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Int
 
 from kan_engine.compact.curves import Curves
 from kan_engine.compact.fit import fit_curves
 from kan_engine.compact.losses import loss_per_row
-from kan_engine.compact.rows import RowMaker
+from kan_engine.compact.problem import Problem
 from kan_engine.compact.thresholds import CompactThresholds
-from kan_engine.data.folds import assign_folds
-from kan_engine.data.training_data import TrainingData
 
 
 def cross_validate(
-    maker: RowMaker,
-    data: TrainingData,
+    problem: Problem,
+    observed: Problem,
     curves: Curves,
-    is_taught: bool,
-    seed: int,
+    folds: Int[np.ndarray, " rows"],
     thresholds: CompactThresholds,
 ) -> float:
-    """Return the mean loss over folds of the training rows, with the curves refitted without each fold."""
-    rows = data.training
-    folds = assign_folds(rows.y, data.task, seed, thresholds.folds)
-    losses = np.zeros(len(rows))
-    for number in range(thresholds.folds):
-        inside = rows[folds != number]
-        problem = maker.make_taught_problem(inside) if is_taught else maker.make_problem(inside)
-        fitted = fit_curves(problem, curves, thresholds.fold_steps, thresholds).curves
-        outside = maker.make_problem(rows[folds == number])
-        losses[folds == number] = loss_per_row(outside.loss, outside.outputs(fitted), outside.targets)
-    return float(losses @ rows.weights / rows.weights.sum())
+    """Return the mean loss of curves that are refitted without each fold.
+
+    Args:
+        problem: Rows to fit.
+        observed: The same rows with the targets that were observed.
+        curves: Fitted to all rows.
+        folds: Fold of every row.
+        thresholds: Decision numbers.
+    """
+    losses = np.zeros(len(problem))
+    for number in np.unique(folds):
+        outside = np.flatnonzero(folds == number)
+        inside = problem.select(np.flatnonzero(folds != number))
+        fitted = fit_curves(inside, curves, thresholds.fold_steps, thresholds).curves
+        left = observed.select(outside)
+        losses[outside] = loss_per_row(left.loss, left.outputs(fitted), left.targets)
+    return float(losses @ observed.weights / observed.weights.sum())

@@ -1,5 +1,7 @@
 """Fits, removals and conversions of curves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -105,3 +107,28 @@ def test_a_node_with_one_input_becomes_a_direct_curve() -> None:
     merged = merge_chains(problem, curves)
     assert merged.edges == (Edge("direct", 0, 0), Edge("direct", 2, 0))
     assert len(curves) == 4
+
+
+def test_a_curve_to_every_output_is_fitted() -> None:
+    problem, _ = make_problem()
+    both = replace(problem, targets=np.hstack([problem.targets, -2 * problem.targets]))
+    curves = Curves(
+        {Edge("direct", 0, o): Curve(np.zeros(problem.features[0].shape[1]), 1e-5, 1e-3) for o in (0, 1)},
+        np.zeros(2),
+    )
+    fit = fit_curves(both, curves, 5, DEFAULT_COMPACT)
+    left = both.targets - both.outputs(fit.curves)
+    share = problem.weights / problem.weights.sum()
+    assert np.abs(share @ left).max() < 1e-2
+    assert np.abs(left[:, 1] + 2 * left[:, 0]).max() < 0.3
+
+
+def test_a_fit_ends_with_finite_values_where_a_node_overflows() -> None:
+    problem, _ = make_problem()
+    curves = make_curves(problem)
+    far = {
+        edge: replace(curve, coefficients=1e160 * curve.coefficients)
+        for edge, curve in curves.by_edge.items()
+    }
+    fit = fit_curves(problem, curves.add(far), 3, DEFAULT_COMPACT)
+    assert np.isfinite(fit.covariance).all()
