@@ -119,14 +119,8 @@ def scale_nodes(problem: Problem, curves: Curves, thresholds: CompactThresholds)
         if len(refits) < len(outer):
             continue
         for edge, (fitted, shift) in refits.items():
-            curve = curves.by_edge[edge]
             constants[edge.end] += shift
-            bend, now = curvature @ curve.coefficients**2, curvature @ fitted**2
-            most = thresholds.max_smoothing_ratio
-            ratio = float(np.clip(bend / max(now, 1e-300), 1 / most, most))
-            bounds = thresholds.min_smoothing, thresholds.max_smoothing
-            smoothing = float(np.clip(curve.smoothing * ratio, *bounds))
-            changes[edge] = replace(curve, coefficients=fitted, smoothing=smoothing)
+            changes[edge] = _carry_penalties(curves.by_edge[edge], fitted, curvature, thresholds)
         for edge in inner:
             curve, bounds = curves.by_edge[edge], (thresholds.min_smoothing, thresholds.max_smoothing)
             penalties = np.clip(np.array([curve.shrinkage, curve.smoothing]) * extent**2, *bounds).tolist()
@@ -136,6 +130,16 @@ def scale_nodes(problem: Problem, curves: Curves, thresholds: CompactThresholds)
     scaled = replace(curves.add(changes), constants=constants)
     allowed = problem.mean_loss(curves) * (1 + thresholds.max_scaling_error)
     return scaled if problem.mean_loss(scaled) <= allowed else curves
+
+
+def _carry_penalties(curve: Curve, fitted: Array, curvature: Array, thresholds: CompactThresholds) -> Curve:
+    """Return a curve with other coefficients, whose line and curvature are penalised as before."""
+    most, bounds = thresholds.max_smoothing_ratio, (thresholds.min_smoothing, thresholds.max_smoothing)
+    penalties = []
+    for penalty, shape in ((curve.shrinkage, curvature == 0), (curve.smoothing, curvature)):
+        ratio = (shape @ curve.coefficients**2) / max(shape @ fitted**2, 1e-300)
+        penalties.append(float(np.clip(penalty * np.clip(ratio, 1 / most, most), *bounds)))
+    return Curve(fitted, *penalties)
 
 
 def _penalty(

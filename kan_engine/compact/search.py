@@ -81,7 +81,7 @@ def find_compact_path(
     folds = assign_folds(everything.y, data.task, seed, thresholds.folds)
     networks = []
     for count, (loss, curves) in best.select(max_curves).items():
-        refit = fit_curves(final, curves, thresholds.refit_steps, thresholds, should_stop).curves
+        refit = refit_curves(final, curves, validation, thresholds, should_stop)
         if len(everything) <= thresholds.max_cross_validated_rows and not should_stop():
             judged = cross_validate(final, observed, refit, folds, thresholds)
         else:
@@ -124,16 +124,34 @@ class BestNetworks:
         return chosen[max(chosen)][1]
 
 
+def refit_curves(
+    problem: Problem,
+    curves: Curves,
+    validation: Problem,
+    thresholds: CompactThresholds,
+    should_stop: Callable[[], bool],
+) -> Curves:
+    """Fit curves to all training rows, unless they then fit the validation rows among these worse.
+
+    The evidence sometimes removes a curve that mattered, since it knows only the neighbourhood of a fit.
+    """
+    refit = fit_curves(problem, curves, thresholds.refit_steps, thresholds, should_stop).curves
+    limit = validation.mean_loss(curves) * thresholds.max_refit_ratio
+    return refit if validation.mean_loss(refit) <= limit else curves
+
+
 def believes_teacher(maker: RowMaker, best: BestNetworks, thresholds: CompactThresholds, seed: int) -> bool:
     """Whether the teacher is at least as good as the best network on the validation rows.
 
-    The teacher may have been trained on these rows: where it is worse nevertheless, it teaches nothing.
+    The teacher may have been trained on these rows. Where it is clearly worse nevertheless, it teaches
+    nothing. Losses of few rows have a large standard error.
     """
     rows = maker.data.validation.sample(thresholds.validation_rows, seed)
     problem = best.validation
     losses = loss_per_row(problem.loss, maker.teacher(rows.x), problem.targets)
     loss = float(losses @ problem.weights / problem.weights.sum())
-    return loss <= best.lowest_loss()
+    slack = 1 + thresholds.teacher_errors / float(np.sqrt(len(rows)))
+    return loss <= best.lowest_loss() * slack
 
 
 def make_additive(problem: Problem, sources: Sequence[int], thresholds: CompactThresholds) -> Curves:

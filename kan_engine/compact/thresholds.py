@@ -53,8 +53,11 @@ class CompactThresholds:
         sufficient_loss: On the validation rows, below which nothing is added.
         growth_steps: Of the fit of a network with new nodes.
         refit_steps: Of the final fit, which starts near its solution.
+        max_refit_ratio: Of the losses on the validation rows after and before that; else it is dropped.
 
         teacher_share: Of the targets of the rows; the rest is observed.
+        teacher_errors: Relative standard errors of a loss, over the root of the number of rows, by which the
+            teacher may be worse than the network so far.
         max_cross_validated_rows, folds, fold_steps: With at most so many training rows, the losses of the
             path are those of a cross-validation: validation rows are too few to compare sizes.
         screening_ridge: Of the curves of the screening, whose functions have variance 1.
@@ -109,8 +112,10 @@ class CompactThresholds:
     sufficient_loss: float = 1e-5
     growth_steps: int = 10
     refit_steps: int = 8
+    max_refit_ratio: float = 1.02
 
     teacher_share: float = 0.5
+    teacher_errors: float = 1.5
     max_cross_validated_rows: int = 1_000
     folds: int = 5
     fold_steps: int = 5
