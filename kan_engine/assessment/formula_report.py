@@ -36,6 +36,7 @@ class FormulaDocument(TypedDict):
 
     tree: TreeJson
     complexity: int
+    size: int
     rmse: float
     r2: float | None
 
@@ -71,7 +72,13 @@ class RatedFormula:
 
     def to_dict(self) -> FormulaDocument:
         """The formula and its errors as JSON."""
-        return {"tree": to_json(self.tree), "complexity": self.complexity, "rmse": self.rmse, "r2": self.r2}
+        return {
+            "tree": to_json(self.tree),
+            "complexity": self.complexity,
+            "size": self.size,
+            "rmse": self.rmse,
+            "r2": self.r2,
+        }
 
     @staticmethod
     def from_dict(data: Mapping[str, Any], selection_error: float) -> RatedFormula:
@@ -134,6 +141,7 @@ class OutputFormulas:
             "name": self.name,
             "tree": to_json(best.tree),
             "complexity": best.complexity,
+            "size": best.size,
             "rmse": best.rmse,
             "r2": best.r2,
             "max_error": best.max_error,

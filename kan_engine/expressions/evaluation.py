@@ -77,12 +77,14 @@ __all__ = [
     "complexity",
     "count_nodes",
     "evaluate",
+    "evaluate_node",
     "from_json",
     "is_affine",
     "is_constant",
     "mul",
     "number",
     "parametrize_floats",
+    "pass_adjoint",
     "power",
     "rebuild",
     "substitute",
@@ -233,30 +235,42 @@ def _evaluate_power(base: Values, exponent: Values) -> Values:
 
 def _accumulate_gradients(trace: _Trace, adjoint: Values, gradients: list[Values]) -> None:
     """Add the contribution of ``trace`` to the gradients, given ``adjoint`` = ∂v/∂trace."""
-    if not trace.depends:
+    if isinstance(trace.tree, Parameter):
+        gradients[trace.tree.index] = gradients[trace.tree.index] + adjoint
         return
-    match trace.tree:
-        case Parameter(index):
-            gradients[index] = gradients[index] + adjoint
+    values = [part.value for part in trace.parts]
+    for place, part in enumerate(trace.parts):
+        if part.depends:
+            passed = pass_adjoint(trace.tree, place, values, trace.value, adjoint)
+            _accumulate_gradients(part, passed, gradients)
+
+
+def pass_adjoint(
+    tree: Expression, place: int, parts: Sequence[Values], value: Values, adjoint: Values
+) -> Values:
+    """Compute the adjoint ∂v/∂child of a node's child from that of the node.
+
+    Args:
+        tree: The node.
+        place: Index of the child.
+        parts: Values of all children.
+        value: Value of the node.
+        adjoint: ∂v/∂node.
+    """
+    match tree:
         case Add():
-            for part in trace.parts:
-                _accumulate_gradients(part, adjoint, gradients)
+            return adjoint
         case Mul():
-            for place, part in enumerate(trace.parts):
-                if part.depends:
-                    others = [other.value for at, other in enumerate(trace.parts) if at != place]
-                    _accumulate_gradients(part, prod(others, start=adjoint), gradients)
+            return prod((other for at, other in enumerate(parts) if at != place), start=adjoint)
+        case Pow() if place == 0:
+            base, exponent = parts
+            return adjoint * exponent * _evaluate_power(base, exponent - 1)
         case Pow():
-            base, exponent = trace.parts
-            if base.depends:
-                lowered = _evaluate_power(base.value, exponent.value - 1)
-                _accumulate_gradients(base, adjoint * exponent.value * lowered, gradients)
-            if exponent.depends:
-                slope = np.where(trace.value == 0, 0.0, trace.value * np.log(base.value))  # 0^e stays 0
-                _accumulate_gradients(exponent, adjoint * slope, gradients)
+            slope = np.where(value == 0, 0.0, value * np.log(parts[0]))  # 0^e stays 0
+            return adjoint * slope
         case Call(function, _):
-            argument = trace.parts[0]
-            _accumulate_gradients(argument, adjoint * LIBRARY[function].slope(argument.value), gradients)
+            return adjoint * LIBRARY[function].slope(parts[0])
+    raise TypeError(f"not a node with children: {tree!r}")
 
 
 def count_nodes(tree: Expression) -> int:

@@ -6,33 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kan_engine.expressions.evaluation import Expression
+from kan_engine.front.entry import Entry
 from kan_engine.front.thresholds import FrontThresholds
-
-NEARBY = 4  # sizes among which equal values are looked for: a redundant constant and its operator
-
-
-@dataclass(eq=False)
-class Entry:
-    """A fitted formula.
-
-    Attributes:
-        tree: With its constants as numbers.
-        size: Number of its nodes.
-        error: Leave-one-out mean squared error.
-        mean_square: Mean squared error.
-        predicted: Its values.
-        losses: Leave-one-out squared errors.
-        visits: How often its changes were tried.
-    """
-
-    tree: Expression
-    size: int
-    error: float
-    mean_square: float
-    predicted: np.ndarray
-    losses: np.ndarray
-    visits: int = 0
 
 
 @dataclass(eq=False)
@@ -68,7 +43,7 @@ class Archive:
         return any(
             (size < entry.size or other.error <= entry.error)
             and np.abs(other.predicted - entry.predicted).max() < reach
-            for size in range(entry.size - NEARBY, entry.size + 1)
+            for size in range(entry.size - self.thresholds.same_values_sizes, entry.size + 1)
             for other in self.by_size.get(size, [])
         )
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from kan_engine.expressions.evaluation import Expression, evaluate
-from kan_engine.front.dictionary import Columns
+from kan_engine.front.dictionary import SMALLEST, Columns
+
+ROUNDING = 1e-12  # of values of a formula, over the largest one
 
 
 class CheckRows:
@@ -39,7 +41,8 @@ class CheckRows:
             share = generator.uniform(0, 1, len(first)) if len(np.unique(values)) > 2 else 0.0
             self._columns[name][own] = first + share * (second - first)
         low, high = float(target.min()), float(target.max())
-        self._low, self._high = low - overshoot * (high - low), high + overshoot * (high - low)
+        reach = overshoot * (high - low) + max(SMALLEST, ROUNDING * max(abs(low), abs(high)))
+        self._low, self._high = low - reach, high + reach
 
     def accept(self, tree: Expression) -> bool:
         """Whether a formula is finite at all rows, and not far outside the range of the target."""

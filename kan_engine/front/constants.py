@@ -39,6 +39,11 @@ class Target:
     values: Array
     weights: Array
 
+    @staticmethod
+    def create(values: Array, weights: Array | None = None) -> Target:
+        """The values with weights of any scale; equal ones unless given."""
+        return Target(values, np.ones(len(values)) if weights is None else weights / weights.mean())
+
     def mean_square(self, predicted: Array) -> float:
         """Weighted mean squared error; infinite if a value is not finite."""
         with np.errstate(all="ignore"):
@@ -54,7 +59,7 @@ def fit_constants(
     hopeless: float = float("inf"),
     thresholds: FrontThresholds = DEFAULT_FRONT,
 ) -> FittedConstants | None:
-    """Fit the constants of a form; None if it is not finite at the start.
+    """Fit the constants of a form; None if its values or constants are not finite at the start.
 
     Args:
         program: The form.
@@ -66,14 +71,15 @@ def fit_constants(
     """
     predicted = program.run(constants)
     error = target.mean_square(predicted)
-    if error == float("inf"):
+    if error == float("inf") or not np.isfinite(constants).all():
         return None
     damping, root = thresholds.first_damping, np.sqrt(target.weights)
     for step in range(steps):
         if step == thresholds.steps_before_check and error > hopeless:
             break
         jacobian = program.compute_jacobian() * root[:, None]
-        gram = jacobian.T @ jacobian
+        with np.errstate(all="ignore"):
+            gram = jacobian.T @ jacobian
         if not np.isfinite(gram).all():
             break
         right = jacobian.T @ ((target.values - predicted) * root)
@@ -83,7 +89,7 @@ def fit_constants(
         while damping < thresholds.max_damping:
             moved = constants + _solve(gram, right, damping) / scale
             tried = program.run(moved)
-            tried_error = target.mean_square(tried)
+            tried_error = target.mean_square(tried) if np.isfinite(moved).all() else float("inf")
             if tried_error < error:
                 constants, predicted, error = moved, tried, tried_error
                 damping = max(damping / 10, thresholds.min_damping)

@@ -28,12 +28,16 @@ from kan_engine.front.thresholds import FrontThresholds
 Columns = Mapping[str, np.ndarray]
 
 
+SMALLEST = float(np.finfo(float).tiny)  # normal number
 NEGLIGIBLE = 1e-10  # smaller values become denormal numbers when squared, which are a hundred times as slow
 
 
 def measured(value: float) -> Number:
     """A number that counts as a measured constant, also where it happens to be an integer."""
-    return Number(float(value) if value != int(value) else float(np.nextafter(value, np.inf)))
+    value = float(value)
+    if value.is_integer():
+        value = float(np.nextafter(value, np.inf)) if value else SMALLEST
+    return Number(value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +86,12 @@ class Dictionary:
             self.max_factor_size,
         )
 
+    def make_term(self, place: int, coefficient: float, *cofactors: Expression) -> Expression:
+        """A term with a coefficient of its scaled values, and with further factors."""
+        with np.errstate(over="ignore"):
+            factor = measured(coefficient / self.scales[place])
+        return mul(factor, *cofactors, self.trees[place])
+
     @cached_property
     def squares(self) -> np.ndarray:
         """Squared values."""
@@ -102,7 +112,7 @@ class Dictionary:
 def _is_usable(values: np.ndarray, tree: Expression, thresholds: FrontThresholds) -> bool:
     if not np.isfinite(values).all() or np.ptp(values) <= 1e-9 * np.abs(values).max():
         return False
-    squares = (values - values.mean()) ** 2
+    squares = ((values - values.mean()) / np.ptp(values)) ** 2
     many = len(values) >= thresholds.min_rows_for_share_check
     return isinstance(tree, Variable) or not (
         many and squares.max() > thresholds.max_single_row_share * squares.sum()
@@ -160,6 +170,8 @@ def _scaled_curves(name: str, values: np.ndarray, thresholds: FrontThresholds) -
     x, low = Variable(name), float(values.min())
     quantiles = np.percentile(values, thresholds.shift_percentiles)
     scale = float(quantiles[-1] - quantiles[0]) / 2 or float(np.ptp(values)) / 2
+    if not SMALLEST < scale * scale < float("inf"):
+        return
     for rate in thresholds.exponential_rates:
         yield call("exp", mul(measured(rate / scale), x))
         yield call("exp", mul(measured(-rate / scale), x))
@@ -182,10 +194,13 @@ def _scaled_curves(name: str, values: np.ndarray, thresholds: FrontThresholds) -
 
 def _curves_of_two(one: str, other: str, columns: Columns) -> Iterator[Expression]:
     """Functions of a sum or a difference of two columns, each over its spread."""
-    ratio = float(columns[one].std() / (columns[other].std() or 1.0)) or 1.0
+    with np.errstate(all="ignore"):
+        ratio = float(columns[one].std() / (columns[other].std() or 1.0)) or 1.0
     for sign in (1, -1):
         total = add(Variable(one), mul(measured(sign * ratio), Variable(other)))
         values = evaluate(total, columns)
+        if not np.isfinite(values).all():
+            continue
         half = float(np.ptp(values)) / 2 or 1.0
         yield power(total, 2)
         yield call("abs", total)

@@ -78,11 +78,9 @@ class Expansion:
         residual = residual - basis @ (basis.T @ residual)
         size, most = count_nodes(self.tree), thresholds.max_moves_per_size
         for node in list_nodes(self.tree, self.columns, len(self.target)):
-            slope = node.slope * self.root
-            largest = np.abs(slope).max()
-            if not np.isfinite(largest) or not largest or not _may_grow(node):
+            scan = _Scan.prepare(basis, residual, node.slope * self.root)
+            if scan is None or not _may_grow(node):
                 continue
-            scan = _Scan(basis, residual, slope / largest, largest)
             # The product, its constant, and the sum where there is none
             sizes = size + dictionary.sizes + 2 + (not isinstance(node.tree, Add))
             insert = partial(self._insert_term, node, dictionary)
@@ -91,14 +89,14 @@ class Expansion:
                 continue
             if isinstance(node.parent, Call | Pow):
                 yield from self._insert_constants(node, scan, size)
-            if len(dictionary.positive) and not isinstance(node.parent, Mul):
+            scaled = _Scan.prepare(basis, residual, node.slope * node.value * self.root)
+            if scaled is not None and len(dictionary.positive) and not isinstance(node.parent, Mul):
                 sizes = size + dictionary.sizes[dictionary.positive] + 2 + (not isinstance(node.tree, Mul))
                 insert = partial(self._insert_factor, node, dictionary, thresholds.factor_exponents)
-                yield from _select_moves(*scan.multiply_powers(dictionary, node.value), sizes, most, insert)
+                yield from _select_moves(*scaled.multiply_powers(dictionary), sizes, most, insert)
 
     def _insert_term(self, node: NodeAt, dictionary: Dictionary, place: int, c: float) -> Expression:
-        term = mul(measured(c / dictionary.scales[place]), dictionary.trees[place])
-        return replace_at(self.tree, node.path, add(node.tree, term))
+        return replace_at(self.tree, node.path, add(node.tree, dictionary.make_term(place, c)))
 
     def _insert_factor(
         self, node: NodeAt, dictionary: Dictionary, exponents: tuple[float, ...], place: int, p: float
@@ -112,10 +110,12 @@ class Expansion:
     def _insert_constants(self, node: NodeAt, scan: _Scan, size: int) -> Iterator[Move]:
         """Add a constant to an argument, or multiply it by one."""
         columns = np.stack([np.ones_like(node.value), node.value], 1)
-        predicted, found = scan.add_columns(columns)
-        shifted, stretched = add(node.tree, measured(found[0])), mul(measured(1 + found[1]), node.tree)
-        for error, argument in zip(predicted, (shifted, stretched), strict=True):
-            yield Move(float(error), size + 2, partial(replace_at, self.tree, node.path, argument))
+
+        def insert(place: int, c: float) -> Expression:
+            argument = mul(measured(1 + c), node.tree) if place else add(node.tree, measured(c))
+            return replace_at(self.tree, node.path, argument)
+
+        yield from _select_moves(*scan.add_columns(columns), np.full(2, size + 2), 2, insert)
 
     def rank_exchanges(self, dictionary: Dictionary, thresholds: FrontThresholds) -> Iterator[Move]:
         """Yield changes of the terms of sums: a term gets one more factor, another factor, or is replaced.
@@ -134,10 +134,9 @@ class Expansion:
             for cofactors in _list_cofactors(node.tree):
                 values = [evaluate(factor, self.columns) for factor in cofactors]
                 slope = np.prod([node.slope, *values], axis=0) * self.root
-                largest = np.abs(slope).max()
-                if not np.isfinite(largest) or not largest:
+                scan = _Scan.prepare(basis, residual, slope)
+                if scan is None:
                     continue
-                scan = _Scan(basis, residual, slope / largest, largest)
                 sizes = left + 2 + sum(map(count_nodes, cofactors)) + dictionary.sizes
                 exchange = partial(self._exchange, node, cofactors, dictionary)
                 yield from _select_moves(*scan.add_terms(dictionary), sizes, most, exchange)
@@ -145,8 +144,7 @@ class Expansion:
     def _exchange(
         self, node: NodeAt, cofactors: list[Expression], dictionary: Dictionary, place: int, c: float
     ) -> Expression:
-        new = mul(measured(c / dictionary.scales[place]), *cofactors, dictionary.trees[place])
-        return replace_at(self.tree, node.path, new)
+        return replace_at(self.tree, node.path, dictionary.make_term(place, c, *cofactors))
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,15 +153,25 @@ class _Scan:
 
     Attributes:
         basis: Orthonormal basis of the derivatives.
-        residual: Residuals, orthogonal to it.
+        residual: Residuals over their norm, orthogonal to it.
         slope: Factor of every column, at most 1, with the root of the weight of the row.
+        norm: Of the residuals.
         largest: By which the slope was divided.
     """
 
     basis: np.ndarray
     residual: np.ndarray
     slope: np.ndarray
+    norm: float
     largest: float
+
+    @staticmethod
+    def prepare(basis: np.ndarray, residual: np.ndarray, slope: np.ndarray) -> _Scan | None:
+        """Scale residuals and slopes to the range of single precision; None without a finite slope."""
+        largest, norm = float(np.abs(slope).max()), float(np.linalg.norm(residual))
+        if not largest or not np.isfinite(largest):
+            return None
+        return _Scan(basis, residual / (norm or 1.0), slope / largest, norm, largest)
 
     def add_terms(self, dictionary: Dictionary) -> tuple[np.ndarray, np.ndarray]:
         """Predicted mean squared error and coefficient for every term."""
@@ -171,13 +179,12 @@ class _Scan:
 
     def add_columns(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same for values of this node."""
-        return self._solve(values, values**2)
+        with np.errstate(all="ignore"):
+            return self._solve(values, values**2)
 
-    def multiply_powers(self, dictionary: Dictionary, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The same with the exponent, for a power of a positive term as a factor of this node."""
-        changed = _Scan(self.basis, self.residual, self.slope * values, self.largest)
-        logarithms = dictionary.logarithms
-        return changed._solve(logarithms, logarithms**2)
+    def multiply_powers(self, dictionary: Dictionary) -> tuple[np.ndarray, np.ndarray]:
+        """The same with the exponent, for a power of a positive term; the slope includes the node's value."""
+        return self._solve(dictionary.logarithms, dictionary.logarithms**2)
 
     def _solve(self, values: np.ndarray, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # Without the products slope * value themselves, a matrix as large as the dictionary
@@ -186,9 +193,9 @@ class _Scan:
         whole = (self.slope**2).astype(values.dtype) @ squares
         left = whole - sum((row**2 for row in inside), np.zeros_like(whole))
         is_new = left > MIN_NEW_SHARE * whole
-        coefficients = np.where(is_new, along / np.where(is_new, left, 1.0), 0.0)
-        before = float(self.residual @ self.residual)
-        return (before - coefficients * along) / len(self.residual), coefficients / self.largest
+        coefficients = np.where(is_new, along / np.where(is_new, left, 1.0), 0.0).astype(float)
+        shares = 1 - coefficients * along  # of the squared residuals that stay
+        return self.norm**2 * shares / len(self.residual), coefficients * (self.norm / self.largest)
 
 
 MIN_NEW_SHARE = 1e-4  # of a column that is not explained by others, above rounding errors of single precision

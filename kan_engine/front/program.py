@@ -7,14 +7,11 @@ in ``expressions.evaluation``, takes longer than the arithmetic.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from kan_engine.expressions.evaluation import Expression, children, evaluate_node
-from kan_engine.expressions.library import LIBRARY, power_value
-from kan_engine.expressions.nodes import Add, Call, Mul, Number, Parameter, Pow
+from kan_engine.expressions.evaluation import Expression, Parameter, children, evaluate_node, pass_adjoint
 
 Array = np.ndarray
 
@@ -58,26 +55,8 @@ class Program:
         values = self._values
         with np.errstate(all="ignore"):
             for place in self._moving:
-                node, parts = self._nodes[place], self._parts[place]
-                match node:
-                    case Parameter(index):
-                        values[place] = float(constants[index])
-                    case Add():
-                        total = values[parts[0]]
-                        for part in parts[1:]:
-                            total = total + values[part]
-                        values[place] = total
-                    case Mul():
-                        product = values[parts[0]]
-                        for part in parts[1:]:
-                            product = product * values[part]
-                        values[place] = product
-                    case Pow(_, Number(exponent)):
-                        values[place] = power_value(values[parts[0]], float(exponent))
-                    case Pow():
-                        values[place] = np.power(values[parts[0]], values[parts[1]])
-                    case Call(function, _):
-                        values[place] = LIBRARY[function].of(values[parts[0]])
+                parts = [values[part] for part in self._parts[place]]
+                values[place] = evaluate_node(self._nodes[place], parts, self._columns, constants)
         last = values[-1]
         return np.full(self._rows, last) if np.ndim(last) == 0 else last
 
@@ -93,27 +72,9 @@ class Program:
                 if isinstance(node, Parameter):
                     jacobian[:, node.index] += adjoint
                     continue
-                for part in self._parts[place]:
+                places = self._parts[place]
+                parts = [self._values[part] for part in places]
+                for at, part in enumerate(places):
                     if self._depends[part]:
-                        adjoints[part] = self._pass_adjoint(place, part, adjoint)
+                        adjoints[part] = pass_adjoint(node, at, parts, self._values[place], adjoint)
         return jacobian
-
-    def _pass_adjoint(self, place: int, part: int, adjoint: Any) -> Any:
-        """The derivative of the result by a child of a node, given that by the node."""
-        values, parts = self._values, self._parts[place]
-        match self._nodes[place]:
-            case Add():
-                return adjoint
-            case Mul():
-                return prod((values[other] for other in parts if other != part), start=adjoint)
-            case Pow(_, Number(exponent)):
-                p = float(exponent)
-                return adjoint * p * power_value(values[part], p - 1)
-            case Pow():
-                base, power = (values[each] for each in parts)
-                if part == parts[0]:
-                    return adjoint * power * np.power(base, power - 1)
-                return adjoint * np.where(values[place] == 0, 0.0, values[place] * np.log(base))
-            case Call(function, _):
-                return adjoint * LIBRARY[function].slope(values[part])
-        raise TypeError(f"not a node with children: {self._nodes[place]!r}")

@@ -17,20 +17,18 @@ from kan_engine.expressions.evaluation import (
     Expression,
     Mul,
     Number,
-    Parameter,
-    call,
-    children,
     count_nodes,
     mul,
     parametrize_floats,
-    rebuild,
     variables,
     walk,
 )
-from kan_engine.front.archive import Archive, Entry
+from kan_engine.front.archive import Archive
 from kan_engine.front.check_rows import CheckRows
-from kan_engine.front.constants import FittedConstants, Target, compute_fresh_losses, fit_constants
+from kan_engine.front.constants import Target, fit_constants
 from kan_engine.front.dictionary import Columns, Dictionary, generate_terms, measured
+from kan_engine.front.entry import Entry, make_entry
+from kan_engine.front.factors import merge_factors
 from kan_engine.front.moves import Expansion, Move, list_reductions
 from kan_engine.front.program import Program
 from kan_engine.front.thresholds import DEFAULT_FRONT, FrontThresholds
@@ -69,9 +67,8 @@ class FrontSearch:
         thresholds: FrontThresholds = DEFAULT_FRONT,
     ) -> None:
         generator = np.random.default_rng(seed)
-        weights = np.ones(len(target)) if weights is None else weights / weights.mean()
         self._columns, self._limits, self._thresholds = columns, limits, thresholds
-        self._target = Target(target, weights)
+        self._target = Target.create(target, weights)
         self._should_stop, self._report = should_stop, report
         work = thresholds.max_work if max_work is None else max_work
         trial = len(target) + thresholds.overhead_rows
@@ -97,13 +94,9 @@ class FrontSearch:
 
         The constant and the seeds are always fitted. A search that is stopped at once returns their front.
         """
-        target, weights = self._target.values, self._target.weights
-        mean = float(np.average(target, weights=weights))
-        self.fit(measured(mean))
+        self.fit(measured(float(np.average(self._target.values, weights=self._target.weights))))
         for tree in seeds:
             self.fit(tree)
-        if target.min() > 0 and "exp" not in self._limits.forbidden:
-            self.fit(call("exp", measured(float(np.log(mean)))))
         while not self.is_over and (self._expand_all(first=True) or self._expand_all(first=False)):
             parts = Dictionary.build(self._list_parts(), self._scanned, self._thresholds)
             self._dictionary = self._terms.join(parts)
@@ -111,6 +104,7 @@ class FrontSearch:
 
     def fit(self, tree: Expression) -> Entry | None:
         """Fit the constants of a formula and keep it if it is among the best of its size."""
+        tree = merge_factors(tree)
         size, limits = count_nodes(tree), self._thresholds
         free, values = parametrize_floats(tree)
         key = free, tuple(float(f"{value:.2g}") for value in values)
@@ -124,20 +118,16 @@ class FrontSearch:
         fitted = fit_constants(program, np.array(values), self._target, limits.trial_steps, hopeless, limits)
         if fitted is None or fitted.mean_square > worst:
             return None
-        entry = self._make_entry(free, program, fitted)
+        entry = make_entry(free, program, fitted, self._target, limits)
         if entry.error < self.archive.best_error(size):
             steps = limits.final_steps
             more = fit_constants(program, fitted.values, self._target, steps, thresholds=limits)
             if more is not None:
-                entry = min(entry, self._make_entry(free, program, more), key=lambda each: each.error)
+                longer = make_entry(free, program, more, self._target, limits)
+                entry = min(entry, longer, key=lambda each: each.error)
         if entry.size > limits.max_size or not self._check.accept(entry.tree):
             return None
         return entry if self.archive.insert(entry) else None
-
-    def _make_entry(self, form: Expression, program: Program, fitted: FittedConstants) -> Entry:
-        losses = compute_fresh_losses(program, fitted, self._target, self._thresholds)
-        tree, error = _bind_measured(form, fitted.values), float(losses.mean())
-        return Entry(tree, count_nodes(tree), error, fitted.mean_square, fitted.predicted, losses)
 
     def _add_work(self, trials: int) -> None:
         self.work += trials * (len(self._target.values) + self._thresholds.overhead_rows)
@@ -216,11 +206,3 @@ class FrontSearch:
                     node = mul(*[factor for factor in node.factors if not isinstance(factor, Number)])  # noqa: PLW2901
                 if variables(node) and limits.min_part_size <= count_nodes(node) <= limits.max_part_size:
                     yield node
-
-
-def _bind_measured(tree: Expression, values: np.ndarray) -> Expression:
-    """The form with its parameters as measured numbers."""
-    if isinstance(tree, Parameter):
-        return measured(float(values[tree.index]))
-    parts = children(tree)
-    return rebuild(tree, [_bind_measured(part, values) for part in parts]) if parts else tree

@@ -7,9 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kan_engine.expressions.evaluation import Expression, children, evaluate_node
-from kan_engine.expressions.library import LIBRARY, power_value
-from kan_engine.expressions.nodes import Add, Call, Mul, Number, Pow, rebuild
+from kan_engine.expressions.evaluation import (
+    Add,
+    Expression,
+    Mul,
+    Number,
+    children,
+    evaluate_node,
+    pass_adjoint,
+    rebuild,
+)
 
 Path = tuple[int, ...]  # the index of the child at every level, from the root
 
@@ -71,7 +78,7 @@ def _pass_down(
     parts = children(node)
     inner = [values[(*path, place)] for place in range(len(parts))]
     for place, part in enumerate(parts):
-        down = slope * _derivative(node, inner, place, values[path])
+        down = np.asarray(pass_adjoint(node, place, inner, values[path], slope))
         passes = is_linear and isinstance(node, Add | Mul)
         yield from _pass_down(part, (*path, place), down, node, passes, first, values)
         first += count_constants(part)
@@ -82,24 +89,6 @@ def count_constants(tree: Expression) -> int:
     if isinstance(tree, Number):
         return int(isinstance(tree.value, float))
     return sum(map(count_constants, children(tree)))
-
-
-def _derivative(node: Expression, inner: list[np.ndarray], place: int, value: np.ndarray) -> np.ndarray:
-    match node:
-        case Add():
-            return np.ones_like(value)
-        case Mul():
-            others = [part for at, part in enumerate(inner) if at != place]
-            return np.asarray(np.prod(others, axis=0))
-        case Pow(_, Number(exponent)) if place == 0:
-            return np.asarray(float(exponent) * power_value(inner[0], float(exponent) - 1))
-        case Pow():
-            if place == 0:
-                return np.asarray(inner[1] * np.power(inner[0], inner[1] - 1))
-            return np.where(value == 0, 0.0, value * np.log(inner[0]))
-        case Call(function, _):
-            return np.asarray(LIBRARY[function].slope(inner[0]))
-    raise TypeError(f"not a node with children: {node!r}")
 
 
 def replace_at(tree: Expression, path: Path, new: Expression) -> Expression:

@@ -29,6 +29,7 @@ class FrontThresholds:
         prediction_slack: Of predicted errors over the limit, since predictions are first-order.
         max_visits: How often changes of a formula are tried, each time with the terms found since.
         same_values: Largest difference over the RMSE of formulas that count as equal.
+        same_values_sizes: By how many nodes such a formula may be shorter: by a constant and more.
 
         first_damping, min_damping, max_damping: Of Levenberg-Marquardt, over a unit diagonal.
         steps_before_check: Steps after which a form that is not promising is given up.
@@ -72,6 +73,7 @@ class FrontThresholds:
     prediction_slack: float = 1.02
     max_visits: int = 3
     same_values: float = 1e-2
+    same_values_sizes: int = 4
 
     first_damping: float = 1e-4
     min_damping: float = 1e-10

@@ -11,18 +11,32 @@ import numpy as np
 from kan_engine.assessment.formula_evidence import NETWORK, assess_formula
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, from_json, to_json, variables
-from kan_engine.front.archive import Archive, Entry
+from kan_engine.front.archive import Archive
+from kan_engine.front.check_rows import ROUNDING
+from kan_engine.front.constants import Target
+from kan_engine.front.dictionary import SMALLEST
+from kan_engine.front.entry import Entry, measure_formula
 from kan_engine.front.search import FrontSearch
 from kan_engine.search.context import SearchContext
 from kan_engine.search.law_search import compute_bounded_logits
 from kan_engine.search.result import SearchResult, SmallLaw
+from kan_engine.search.sparse_additive import compute_base_log_odds
 from kan_engine.search.subtasks import Subtask
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, refit_constants
+from kan_engine.symbolic.constant_fitting import (
+    ColumnsAndTarget,
+    ParametricForm,
+    compute_rmse,
+    refit_constants,
+)
 from kan_engine.symbolic.constant_snapping import round_constants, to_form
 from kan_engine.symbolic.description_length import description_length
 from kan_engine.symbolic.extraction import Formula
 from kan_engine.symbolic.forward_selection import is_no_worse
-from kan_engine.symbolic.sparse_additive import cross_validation_losses, select_relevant_columns
+from kan_engine.symbolic.sparse_additive import (
+    constant_formula,
+    cross_validation_losses,
+    select_relevant_columns,
+)
 
 
 def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchContext) -> SearchResult:
@@ -84,25 +98,24 @@ def run_front_subtask(run: SearchContext, options: dict[str, list[object]]) -> N
 
 
 def search_front(rows: LabelledRows, seeds: Sequence[Expression], run: SearchContext) -> list[Entry]:
-    """Search for the front of some rows, or load that of a regression if the subtask has finished."""
-    if run.data.classes is not None:
-        return _run_search(rows, seeds, run)
-    columns = rows.columns
+    """Search for the front of some rows, or load that of a regression if the subtask has finished.
 
-    def restore(data: bytes) -> list[Entry]:
-        search = FrontSearch(columns, rows.y, rows.weights, thresholds=run.thresholds.front)
-        entries = [search.fit(from_json(tree)) for tree in json.loads(data)]
-        return [entry for entry in entries if entry is not None]
+    The formulas are measured as they are stored, so that a loaded front equals a computed one.
+    """
+    if run.data.classes is not None:  # the values come from a network that other workers do not have
+        trees = _run_search(rows, seeds, run)
+    else:
+        trees = run.parts.get_or_compute(
+            _make_front_subtask(seeds, run),
+            lambda: _run_search(rows, seeds, run),
+            write=lambda front: json.dumps([to_json(tree) for tree in front]).encode(),
+            read=lambda data: [from_json(tree) for tree in json.loads(data)],
+        )
+    target = Target.create(rows.y, rows.weights)
+    return [measure_formula(tree, rows.columns, target, run.thresholds.front) for tree in trees]
 
-    return run.parts.get_or_compute(
-        _make_front_subtask(seeds, run),
-        lambda: _run_search(rows, seeds, run),
-        write=lambda front: json.dumps([to_json(entry.tree) for entry in front]).encode(),
-        read=restore,
-    )
 
-
-def _run_search(rows: LabelledRows, seeds: Sequence[Expression], run: SearchContext) -> list[Entry]:
+def _run_search(rows: LabelledRows, seeds: Sequence[Expression], run: SearchContext) -> list[Expression]:
     limits, columns = run.thresholds.front, rows.columns
     names = select_relevant_columns(
         (columns, rows.y), rows.weights, limits.max_columns, thresholds=run.thresholds.symbolic
@@ -112,7 +125,7 @@ def _run_search(rows: LabelledRows, seeds: Sequence[Expression], run: SearchCont
     def report(share: float, archive: Archive) -> None:
         front = archive.front
         error = (min(entry.error for entry in front) ** 0.5) / (float(np.std(rows.y)) or 1.0)
-        run.report("symbolic", 0.8 + 0.08 * share, f"improving {len(front)} formulas", error)
+        run.report("symbolic", 0.88 + 0.02 * share, f"improving {len(front)} formulas", error)
 
     search = FrontSearch(
         {name: np.ascontiguousarray(columns[name]) for name in rows.names if name in wanted},
@@ -125,7 +138,7 @@ def _run_search(rows: LabelledRows, seeds: Sequence[Expression], run: SearchCont
         report=report,
         thresholds=limits,
     )
-    return search.run(seeds)
+    return [entry.tree for entry in search.run(seeds)]
 
 
 def _sample_rows(found: SearchResult, run: SearchContext) -> LabelledRows:
@@ -145,9 +158,23 @@ def _to_formula(entry: Entry, rows: LabelledRows, run: SearchContext) -> Formula
         more = run.data.training.sample(limits.front.max_refit_rows, run.config.seed)
         form = refit_constants(form, (more.columns, more.y), iterations=limits.front.trial_steps)
     data = rows.columns, rows.y
-    rounded = round_constants(form, data, limits.symbolic.constants)
+    if run.data.classes is not None and not variables(entry.tree):  # of the rows, not of the network
+        rounded = to_form(constant_formula(compute_base_log_odds(run.data, limits.max_log_odds)))
+    else:
+        rounded = round_constants(_drop_negligible(form, data), data, limits.symbolic.constants)
     bits = description_length(rounded, data, limits.symbolic.constants)
     return Formula(rounded.numeric_tree, entry.error**0.5 / (float(np.std(rows.y)) or 1.0), bits)
+
+
+def _drop_negligible(form: ParametricForm, data: ColumnsAndTarget) -> ParametricForm:
+    """Replace constants by 0 that change the error by rounding errors of the target at most."""
+    error = compute_rmse(form, data)
+    negligible = max(SMALLEST, ROUNDING * float(np.abs(data[1]).max()))
+    for place in range(len(form.values)):
+        without = replace(form, values=np.where(np.arange(len(form.values)) == place, 0.0, form.values))
+        if abs(compute_rmse(without, data) - error) <= negligible:
+            form = without
+    return form
 
 
 def _measure_again(formula: Formula, rows: LabelledRows, run: SearchContext) -> Formula:

@@ -41,7 +41,7 @@ def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResu
     weights = np.concatenate([run.data.row_weights(part) for part in parts])
     fit, validation = (_make_formula_data(part, found, run) for part in parts)
     most = run.thresholds.max_log_odds
-    constant = None if run.data.classes is None else _compute_base_log_odds(run.data, most)
+    constant = None if run.data.classes is None else compute_base_log_odds(run.data, most)
     sums = fit_additive_forms(
         fit,
         validation,
@@ -168,7 +168,7 @@ def _make_formula_data(part: LabelledRows, found: SearchResult, run: SearchConte
     return part.columns, compute_bounded_logits(found.network, found.inputs, part, most)[:, 0]
 
 
-def _compute_base_log_odds(data: TrainingData, most: float) -> float:
+def compute_base_log_odds(data: TrainingData, most: float) -> float:
     """Log-odds of the second class among the training rows, clamped to ``±most``."""
     share = float(np.average(data.training.y, weights=data.row_weights(data.training)))
     return float(np.clip(np.log(share) - np.log1p(-share), -most, most))

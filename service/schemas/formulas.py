@@ -1,17 +1,24 @@
 """Schemas of the formulas of a model, their errors and the evidence for their verdict."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
+Size = Annotated[
+    int | None,
+    Field(description="Number of nodes of the formula's tree in SymPy; null in models of earlier versions."),
+]
+
+
 class ParetoOut(BaseModel):
-    """An alternative to the best formula: simpler, or more accurate."""
+    """An alternative to the best formula: smaller, or more accurate."""
 
     model_config = ConfigDict(extra="allow")
 
     expression: str
     complexity: int
+    size: Size = None
     rmse: float | None
     r2: float | None
 
@@ -78,6 +85,7 @@ class FormulaOut(BaseModel):
         description="Value that replaces a missing one, for columns that had missing values in training.",
     )
     complexity: int
+    size: Size = None
     r2: float | None
     rmse: float | None
     max_error: float | None
@@ -95,7 +103,9 @@ class FormulaOut(BaseModel):
         description="Measured constants in the order of the formula's tree, without those recognised as "
         "exact, such as 2 or pi.",
     )
-    pareto: list[ParetoOut] = []
+    pareto: list[ParetoOut] = Field(
+        default=[], description="Formulas that no other beats in size and error, the smallest first."
+    )
 
 
 class ComparisonOut(BaseModel):

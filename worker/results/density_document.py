@@ -8,6 +8,7 @@ import numpy as np
 
 from kan_engine import complexity, evaluate, safe_names, to_text, variables
 from kan_engine.density.law_recognition import RecognisedLaw
+from kan_engine.expressions.evaluation import count_nodes
 from service.documents.model_summary import describe_formula
 from worker.data.density_rows import DensityRows
 from worker.results.symbolic_document import (
@@ -71,7 +72,7 @@ def _select_front(laws: Sequence[RecognisedLaw]) -> list[RecognisedLaw]:
 
 
 def _measure_law(law: RecognisedLaw, rows: DensityRows) -> LawFit:
-    """Complexity of a law, and mean log-likelihood of its formula as printed."""
+    """Complexity and size of a law, and mean log-likelihood of its formula as printed."""
     values = evaluate(law.tree, dict(zip(rows.names, rows.evaluation_values.T, strict=True)))
     with np.errstate(all="ignore"):
         logs = np.log(np.broadcast_to(values, len(rows.evaluation_values)))
@@ -79,5 +80,7 @@ def _measure_law(law: RecognisedLaw, rows: DensityRows) -> LawFit:
     outside = ((rows.evaluation_values < ends[0]) | (rows.evaluation_values > ends[1])).any(1)
     is_defined = bool(np.isfinite(logs).all()) and not outside.any()
     return LawFit(
-        complexity=complexity(law.tree), mean_log_likelihood=float(logs.mean()) if is_defined else None
+        complexity=complexity(law.tree),
+        size=count_nodes(law.tree),
+        mean_log_likelihood=float(logs.mean()) if is_defined else None,
     )

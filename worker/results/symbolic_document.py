@@ -71,7 +71,7 @@ class OutputDocument:
         domain: Range in training of every variable, by printed name.
         law: The law of a density.
         constants: Measured constants, with standard errors.
-        pareto: Formulas that no other beats in complexity and error, the simplest first.
+        pareto: Formulas that no other beats in size and error, the smallest first.
         quantity: What the formulas give.
     """
 
@@ -89,18 +89,20 @@ class OutputDocument:
 
 @dataclass(frozen=True, kw_only=True)
 class FormulaFit:
-    """Complexity and errors of a formula."""
+    """Complexity, size and errors of a formula."""
 
     complexity: int
+    size: int
     rmse: float
     r2: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class LawFit:
-    """Complexity and likelihood of the law of a density, which has no true values to compare with."""
+    """Complexity, size and likelihood of the law of a density, which has no true values to compare with."""
 
     complexity: int
+    size: int
     mean_log_likelihood: float | None
     rmse: None = None
     r2: None = None
@@ -172,4 +174,4 @@ def _make_output(output: OutputFormulas, names: Mapping[str, str], encoding: Enc
 
 
 def _make_fit(formula: RatedFormula) -> FormulaFit:
-    return FormulaFit(complexity=formula.complexity, rmse=formula.rmse, r2=formula.r2)
+    return FormulaFit(complexity=formula.complexity, size=formula.size, rmse=formula.rmse, r2=formula.r2)

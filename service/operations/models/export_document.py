@@ -12,7 +12,7 @@ import numpy as np
 
 from kan_engine import complexity, from_json, safe_names, to_json, to_text, variables
 from kan_engine.errors import ArtifactError
-from kan_engine.expressions.evaluation import Number, Parameter, walk
+from kan_engine.expressions.evaluation import Number, Parameter, count_nodes, walk
 from service.db.tables import Model
 from service.documents.model_summary import describe_features, describe_formula, describe_network
 from service.schemas.export_document import (
@@ -125,12 +125,14 @@ def _print_formula(told: PortableFormula, encoding: Encoding) -> Document:
         "name": told.name,
         **asdict(describe_formula(tree, names, encoding)),
         "complexity": complexity(tree),
+        "size": count_nodes(tree),
         "r2": told.r2,
         "rmse": told.rmse,
         "max_error": told.max_error,
         "domain": {names[v]: told.domain.get(names[v], known.get(v, [0.0, 1.0])) for v in used},
         "pareto": [
-            {"expression": to_text(other, names), "tree": to_json(other), "complexity": complexity(other)}
+            {"expression": to_text(other, names), "tree": to_json(other)}
+            | {"complexity": complexity(other), "size": count_nodes(other)}
             | {"rmse": entry.rmse, "r2": entry.r2}
             for entry in told.pareto
             for other in [_read_tree(entry.tree, names)]

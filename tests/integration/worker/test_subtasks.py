@@ -16,14 +16,19 @@ import pytest
 from sqlalchemy import select, update
 
 from kan_engine.discovery.thresholds import DiscoveryThresholds
+from kan_engine.expressions.constraints import list_functions
+from kan_engine.expressions.evaluation import from_json, variables
 from kan_engine.model_selection.trials import TrialResult
 from kan_engine.search.trials import TrialRunner
 from service.db.repositories import Jobs, Workers
+from service.db.repositories.subtasks import JobSubtasks
 from service.db.session import Sessions, clock, make_engine, make_sessions
 from service.db.tables import SUBTASK_KIND, Job, Model
+from service.schemas.jobs import SubtaskRequest
+from service.schemas.training import TrainRequest
 from service.settings import Settings
 from service.storage.blobs import read_bytes
-from tests.support.factories import column, make_dataset, make_job
+from tests.support.factories import column, make_dataset, make_job, start_job
 from worker.execution.limits import ExecutionLimits
 from worker.execution.runner import run_job
 from worker.jobs.registry import HANDLERS
@@ -203,6 +208,31 @@ def test_a_job_whose_parts_others_do_gives_the_model_that_it_gives_alone(
     assert times_queued_again(sessions, together) == sum(part.is_awaited for part in found.parts)
     assert found.artifact == alone.artifact
     assert found.symbolic == alone.symbolic
+
+
+def test_another_worker_may_search_for_the_front_of_formulas(
+    sessions: Sessions, settings: Settings, submit: Any
+) -> None:
+    job_id = submit(symbolic=True)
+    token = start_job(sessions, job_id)
+    with sessions.begin() as session:
+        job = Jobs(session).hold(job_id, token)
+        assert job is not None
+        request = SubtaskRequest(
+            name="front",
+            input={"limits": {"forbidden": ["cos"], "max_complexity": 12}, "seeds": []},
+            training=TrainRequest.model_validate(job.request),
+            max_seconds=60,
+        )
+        JobSubtasks(session, job).offer({"key": request.model_dump(mode="json")})
+    assert work(sessions, settings, SUBTASK_KIND) == 1
+    (part,) = parts(sessions)
+    assert part.result_sha256 is not None
+    with sessions.read() as session:
+        front = [from_json(tree) for tree in json.loads(read_bytes(session, part.result_sha256))]
+    assert variables(front[0]) == ()
+    assert "a" in variables(front[-1])
+    assert not any("cos" in list_functions(tree) for tree in front)
 
 
 def times_queued_again(sessions: Sessions, job_id: str) -> int:

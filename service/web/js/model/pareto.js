@@ -28,10 +28,11 @@ function front(output, { model, formulas }, take) {
   if (output.quantity === "density") return laws(output);
   const unit = output.quantity === "value" ? unitOf(model, output.name) : "";
   const entries = entriesOf(output);
-  const head = ["formula", "complexity", "rmse", "r2", "use"].map((name) => t(`model.front.${name}`));
+  const measure = lengthOf(entries);
+  const head = ["formula", measure, "rmse", "r2", "use"].map((name) => t(`model.front.${name}`));
   return html`${title}
-    ${frontChart(entries, unit)}
-    ${table(t("model.front.caption", { name: output.name }), ["№", ...head], entries.map(row(output, unit, take)), {
+    ${frontChart(entries, measure, unit)}
+    ${table(t("model.front.caption", { name: output.name }), ["№", ...head], entries.map(row(output, measure, unit, take)), {
       numbers: [0, 2, 3, 4],
       current: entries.findIndex((entry) => entry.isChosen),
     })}`;
@@ -50,18 +51,22 @@ function laws(output) {
   });
 }
 
-/** The front by complexity, with the formula of the model, which may lie off it; `place` is the index in `pareto`. */
+/** The measure of length of the entries: models of earlier versions have no `size`. */
+const lengthOf = (entries) => (entries.every(({ size }) => Number.isInteger(size)) ? "size" : "complexity");
+
+/** The front by length, with the formula of the model, which may lie off it; `place` is the index in `pareto`. */
 function entriesOf(output) {
   const known = output.pareto.map((entry, place) => ({ ...entry, place, isChosen: entry.expression === output.expression }));
   const all = known.some((entry) => entry.isChosen) ? known : [...known, { ...output, place: null, isChosen: true }];
-  return all.sort((one, other) => one.complexity - other.complexity || other.rmse - one.rmse);
+  const measure = lengthOf(all);
+  return all.sort((one, other) => one[measure] - other[measure] || other.rmse - one.rmse);
 }
 
-function row(output, unit, take) {
+function row(output, measure, unit, take) {
   return (entry, number_) => [
     String(number_ + 1),
     html`<code class="long">${entry.expression}</code>`,
-    count(entry.complexity),
+    count(entry[measure]),
     withUnit(number(entry.rmse), unit),
     number(entry.r2, 5),
     entry.isChosen

@@ -1,5 +1,6 @@
 """An estimator on the training rows of a job makes the model of the job."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from kan_engine import KANClassifier, KANRegressor, load
 from kan_engine.data.splitting import split_rows
 from tests.support.stored import stored
 from tests.support.tables import request_for, table_of
+from worker.pipelines import search_config
 from worker.pipelines.tabular import run_pipeline
 
 pytestmark = pytest.mark.usefixtures("few_candidates", "no_suggestions")
@@ -24,7 +26,9 @@ NUMBERS = np.array(COLUMNS["a"]) ** 2 + 0.3 * RNG.normal(size=ROWS)
 
 
 @pytest.mark.parametrize("task", ["regression", "classification"])
-def test_the_same_rows_and_seed_give_the_same_predictions_and_formula(task: str) -> None:
+def test_the_same_rows_and_seed_give_the_same_predictions_and_formula(
+    task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     y = NUMBERS if task == "regression" else np.where(NUMBERS > 1, "high", "low")
     shape: dict[str, Any] = {"hidden": [2], "grid": 4}
     body = {"network": shape, "training": {"steps": 8, "restarts": 1}, "baselines": False}
@@ -33,6 +37,12 @@ def test_the_same_rows_and_seed_give_the_same_predictions_and_formula(task: str)
     split = split_rows(kind="random", y=codes, task=task)
     frame = pl.DataFrame(COLUMNS)
     make = KANRegressor if task == "regression" else KANClassifier
+    configure = make._make_config
+    monkeypatch.setattr(
+        make,
+        "_make_config",
+        lambda self, seed: replace(configure(self, seed), thresholds=search_config.THRESHOLDS),
+    )
     found = make(hidden=(2,), grid=4, steps=8, restarts=1).fit(frame[split.train_rows], y[split.train_rows])
     held = frame[split.test_rows]
     encoded = found.model_.predictor.encoding.transform(

@@ -9,7 +9,7 @@ import pytest
 from kan_engine import Encoding, Expression, Formula, evaluate, from_json
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.assessment.formula_report import rate_formulas
-from kan_engine.expressions.evaluation import Variable, apply_function, mul, number
+from kan_engine.expressions.evaluation import Variable, apply_function, complexity, mul, number
 from worker.results.serialization import to_json
 from worker.results.symbolic_document import make_symbolic_document
 
@@ -83,12 +83,25 @@ def test_plain_names_need_no_symbols() -> None:
     assert only_output([LINE], 2 * X)["symbols"] == {}
 
 
-def test_the_front_holds_formulas_that_no_other_beats_simplest_first() -> None:
+def test_the_front_holds_formulas_that_no_other_beats_smallest_first() -> None:
     simple, good = Variable("x"), LINE
     worse = mul(number(2.1), apply_function("exp", Variable("x")))
     front = only_output([good, worse, simple], 2 * X)["pareto"]
     assert [entry["expression"] for entry in front] == ["x", "2*x"]
     assert front[0]["rmse"] > front[1]["rmse"]
+
+
+def test_formulas_have_a_complexity_and_the_number_of_their_nodes() -> None:
+    output = only_output([LINE, Variable("x")], 2 * X)
+    assert (output["complexity"], output["size"]) == (complexity(LINE), 3)
+    assert [entry["size"] for entry in output["pareto"]] == [1, 3]
+
+
+def test_the_front_is_by_nodes_where_complexity_has_another_order() -> None:
+    power, product = Variable("x") ** 2, number(1.5) * Variable("x") * Variable("x")
+    assert complexity(power) < complexity(product)
+    front = only_output([product, power], 1.5 * X**2)["pareto"]
+    assert [entry["size"] for entry in front] == [3, 4]
 
 
 def test_a_formula_that_is_no_number_somewhere_is_passed_over() -> None:
