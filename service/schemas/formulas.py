@@ -4,7 +4,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-
 Size = Annotated[
     int | None,
     Field(description="Number of nodes of the formula's tree in SymPy; null in models of earlier versions."),
