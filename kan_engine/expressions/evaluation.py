@@ -267,9 +267,10 @@ def pass_adjoint(
             return adjoint * exponent * _evaluate_power(base, exponent - 1)
         case Pow():
             slope = np.where(value == 0, 0.0, value * np.log(parts[0]))  # 0^e stays 0
-            return np.asarray(adjoint * slope)
+            return adjoint * slope
         case Call(function, _):
-            return adjoint * LIBRARY[function].slope(parts[0])
+            steepness: Values = LIBRARY[function].slope(parts[0])
+            return adjoint * steepness
     raise TypeError(f"not a node with children: {tree!r}")
 
 
