@@ -73,6 +73,7 @@ def shapes_unchecked() -> Iterator[None]:
 def small_dictionary() -> Iterator[None]:
     """Jobs have few products of terms, coarse grids and short searches, since most time is theirs."""
     from tests.support.engine.readings import SMALL_DICTIONARY
+    from tests.support.engine.short_searches import shorten_searches
     from worker.pipelines import search_config
 
     limits = search_config.THRESHOLDS
@@ -80,11 +81,9 @@ def small_dictionary() -> Iterator[None]:
         limits,
         symbolic=replace(limits.symbolic, closed_forms=SMALL_DICTIONARY.closed_forms),
         structure=replace(limits.structure, few_input_grid_sizes=limits.structure.grid_sizes),
-        front=replace(limits.front, max_work=3e5),
-        compact=replace(limits.compact, rounds=1, wide_starts=2, max_pairs=3, fold_steps=2),
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search_config, "THRESHOLDS", few)
+        patch.setattr(search_config, "THRESHOLDS", shorten_searches(few))
         yield
 
 
