@@ -11,7 +11,7 @@ from jaxtyping import Float
 from kan_engine.compact.path import CompactPath
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler
-from kan_engine.expressions.constraints import NO_CONSTRAINTS, FormulaConstraints
+from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS, NO_CONSTRAINTS, FormulaConstraints
 from kan_engine.expressions.evaluation import Expression, apply_function, count_nodes, evaluate
 from kan_engine.front.linear_sum import LinearSum
 from kan_engine.front.network_curves import CurveByInput, NetworkCurves
@@ -33,10 +33,11 @@ def read_formulas(
     """Read the networks of one output as formulas in the encoded columns, small networks first.
 
     The constants are those of the curves: they are not fitted to the target. Formulas that are too long or
-    undefined at a row are left out.
+    undefined at a row are left out, and so are networks with multiplication nodes or several hidden layers,
+    which no search for compact networks returns.
 
     Args:
-        path: Networks with one output, at most one hidden layer and no multiplication nodes.
+        path: Networks with one output.
         rows: At which the curves are read.
         max_size: Nodes of the longest formula.
         limits: What formulas may contain.
@@ -48,6 +49,8 @@ def read_formulas(
     for entry in path.networks:
         if should_stop() or entry.curve_count > thresholds.max_curves:
             break
+        if len(entry.network.stack) > MAX_HIDDEN_LAYERS + 1 or entry.network.config.products:
+            continue
         curves = NetworkCurves.compute(entry.network, z)
         for total in reader.read_network(curves):
             tree = _undo_scale(total, path.scaler)

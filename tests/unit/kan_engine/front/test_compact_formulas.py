@@ -154,6 +154,10 @@ def test_networks_of_many_curves_are_not_read() -> None:
     assert len(read_formulas(path_of(line, ADDITIVE), TABLE, 60, thresholds=few)) == 1
 
 
+def test_networks_with_multiplication_nodes_are_not_read() -> None:
+    assert read_formulas(path_of(KAN(KANConfig(width=(3, 1, 1), products=1))), TABLE, 60) == []
+
+
 def test_equal_formulas_are_returned_once() -> None:
     line = network_of({(0, 0, 0): edge("x")})
     assert len(read_formulas(path_of(line, line), TABLE, 60)) == 1
