@@ -43,7 +43,8 @@ class FrontSearch:
         weights: Weights of the rows.
         limits: What formulas may contain.
         seed: Of the rows that are drawn.
-        max_work: After which the search ends; see ``work``.
+        max_work: After which a whole search ends; see ``work``.
+        share: Of that work, which is done here.
         should_stop: Once it returns true, the search ends.
         report: Takes the share of the work that is done, and the archive, after every formula.
         thresholds: Decision numbers.
@@ -62,6 +63,7 @@ class FrontSearch:
         limits: FormulaConstraints = NO_CONSTRAINTS,
         seed: int = 0,
         max_work: float | None = None,
+        share: float = 1.0,
         should_stop: Callable[[], bool] = lambda: False,
         report: Callable[[float, Archive], None] = lambda _share, _archive: None,
         thresholds: FrontThresholds = DEFAULT_FRONT,
@@ -72,7 +74,7 @@ class FrontSearch:
         self._should_stop, self._report = should_stop, report
         work = thresholds.max_work if max_work is None else max_work
         trial = len(target) + thresholds.overhead_rows
-        self._max_work = min(work, trial * thresholds.trials_per_row * len(target))
+        self._max_work = share * min(work, trial * thresholds.trials_per_row * len(target))
         few = min(len(target), thresholds.scan_rows)
         self._scan = np.sort(generator.choice(len(target), few, replace=False))
         self._scanned = {name: values[self._scan] for name, values in columns.items()}

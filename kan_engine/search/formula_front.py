@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,16 +9,14 @@ import numpy as np
 
 from kan_engine.assessment.formula_evidence import NETWORK, assess_formula
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.expressions.evaluation import Expression, from_json, to_json, variables
-from kan_engine.front.archive import Archive
+from kan_engine.expressions.evaluation import Expression, variables
 from kan_engine.front.check_rows import ROUNDING
-from kan_engine.front.constants import Target
 from kan_engine.front.dictionary import SMALLEST
-from kan_engine.front.entry import Entry, measure_formula
-from kan_engine.front.search import FrontSearch
+from kan_engine.front.entry import Entry
 from kan_engine.search.context import SearchContext
+from kan_engine.search.front_subtask import FrontPart, search_front
 from kan_engine.search.law_search import compute_bounded_logits
-from kan_engine.search.result import SearchResult, SmallLaw
+from kan_engine.search.result import SearchResult
 from kan_engine.search.sparse_additive import compute_base_log_odds
 from kan_engine.search.subtasks import Subtask
 from kan_engine.symbolic.constant_fitting import (
@@ -35,7 +32,6 @@ from kan_engine.symbolic.forward_selection import is_no_worse
 from kan_engine.symbolic.sparse_additive import (
     constant_formula,
     cross_validation_losses,
-    select_relevant_columns,
 )
 
 
@@ -46,16 +42,14 @@ def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchConte
     one ranks first, unless the first formula so far predicts left-out rows as well.
 
     Args:
-        found: With the formulas so far.
+        found: With the formulas and the compact networks so far.
         seeds: Formulas to begin with; see ``list_seeds``.
         run: The search context.
     """
-    known = found.formulas[0] if found.formulas else []
-    is_exact = bool(known) and known[0].error < run.thresholds.max_exact_error
-    if not run.config.symbolic or run.data.output_count > 1 or is_exact:
+    if not run.config.symbolic or run.data.output_count > 1 or _is_exact(found, run):
         return found
-    rows = _sample_rows(found, run)
-    front = search_front(rows, seeds, run)
+    known, rows = found.formulas[0] if found.formulas else [], _sample_rows(found, run)
+    front = search_front(rows, seeds, found.compact, run)
     if not front:
         return found
     formulas = [_to_formula(entry, rows, run) for entry in front]
@@ -75,70 +69,27 @@ def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchConte
     return replace(found, evidence=evidence, formula_errors=errors)
 
 
-def predict_front(law: SmallLaw | None, run: SearchContext) -> list[Subtask]:
-    """The subtask that ``add_front`` needs, which other workers may do while this one trains networks."""
-    is_needed = run.config.symbolic and not run.should_stop()
-    return [_make_front_subtask(list_seeds(law.found) if law else [], run)] if is_needed else []
+def predict_front(found: SearchResult | None, run: SearchContext) -> list[Subtask]:
+    """The subtask that ``add_front`` needs first, which other workers may do while this one trains networks.
+
+    Args:
+        found: The result so far, whose formulas will be the seeds; None if there is none.
+        run: The search context.
+    """
+    if not run.config.symbolic or run.should_stop() or (found is not None and _is_exact(found, run)):
+        return []
+    first = FrontPart.first(list_seeds(found) if found is not None else [], run)
+    return [] if first is None else [first.to_subtask(run)]
+
+
+def _is_exact(found: SearchResult, run: SearchContext) -> bool:
+    known = found.formulas[0] if found.formulas else []
+    return bool(known) and known[0].error < run.thresholds.max_exact_error
 
 
 def list_seeds(found: SearchResult) -> list[Expression]:
     """The formulas of a result as seeds of a front."""
     return [formula.tree for part in found.formulas for formula in part if variables(formula.tree)]
-
-
-def _make_front_subtask(seeds: Sequence[Expression], run: SearchContext) -> Subtask:
-    limits = run.config.constraints.to_dict()
-    return Subtask("front", {"limits": limits, "seeds": [to_json(tree) for tree in seeds]})
-
-
-def run_front_subtask(run: SearchContext, options: dict[str, list[object]]) -> None:
-    """Run the search from the subtask's input."""
-    rows = run.data.training.sample(run.thresholds.front.max_rows, run.config.seed)
-    search_front(rows, [from_json(tree) for tree in options["seeds"]], run)
-
-
-def search_front(rows: LabelledRows, seeds: Sequence[Expression], run: SearchContext) -> list[Entry]:
-    """Search for the front of some rows, or load that of a regression if the subtask has finished.
-
-    The formulas are measured as they are stored, so that a loaded front equals a computed one.
-    """
-    if run.data.classes is not None:  # the values come from a network that other workers do not have
-        trees = _run_search(rows, seeds, run)
-    else:
-        trees = run.parts.get_or_compute(
-            _make_front_subtask(seeds, run),
-            lambda: _run_search(rows, seeds, run),
-            write=lambda front: json.dumps([to_json(tree) for tree in front]).encode(),
-            read=lambda data: [from_json(tree) for tree in json.loads(data)],
-        )
-    target = Target.create(rows.y, rows.weights)
-    return [measure_formula(tree, rows.columns, target, run.thresholds.front) for tree in trees]
-
-
-def _run_search(rows: LabelledRows, seeds: Sequence[Expression], run: SearchContext) -> list[Expression]:
-    limits, columns = run.thresholds.front, rows.columns
-    names = select_relevant_columns(
-        (columns, rows.y), rows.weights, limits.max_columns, thresholds=run.thresholds.symbolic
-    )
-    wanted = {name for tree in seeds for name in variables(tree)} | set(names)
-
-    def report(share: float, archive: Archive) -> None:
-        front = archive.front
-        error = (min(entry.error for entry in front) ** 0.5) / (float(np.std(rows.y)) or 1.0)
-        run.report("symbolic", 0.88 + 0.02 * share, f"improving {len(front)} formulas", error)
-
-    search = FrontSearch(
-        {name: np.ascontiguousarray(columns[name]) for name in rows.names if name in wanted},
-        rows.y,
-        rows.weights,
-        limits=run.config.constraints,
-        seed=run.config.seed,
-        max_work=min(limits.max_work, limits.work_per_second * run.config.max_seconds),
-        should_stop=run.should_stop,
-        report=report,
-        thresholds=limits,
-    )
-    return [entry.tree for entry in search.run(seeds)]
 
 
 def _sample_rows(found: SearchResult, run: SearchContext) -> LabelledRows:

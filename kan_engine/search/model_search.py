@@ -62,7 +62,8 @@ def find_model(
         found = add_compact_path(replace(found, formulas=formulas, formula_of="law"), run)
         return add_front(add_additive_formulas(found, run), list_seeds(found), run)
     found = _find_regression(run) if config.is_automatic else _find_requested_regression(run)
-    found = add_compact_path(replace(found, contest=run.contest), run)
+    with run.parts.prefetch(lambda: predict_front(found, run)):
+        found = add_compact_path(replace(found, contest=run.contest), run)
     found = add_front(add_additive_formulas(found, run), list_seeds(found), run)
     return select_member(found, run)
 
@@ -95,7 +96,7 @@ def _find_regression(run: SearchContext) -> SearchResult:
     if law is not None and law.is_clear:
         found = law.found
     else:
-        with run.parts.prefetch(lambda: predict_front(law, run)):
+        with run.parts.prefetch(lambda: predict_front(law.found if law else None, run)):
             found = train_network(training)
         if training.should_stop() and not run.should_stop():
             found = replace(found, warnings=(ENDED_EARLY_WARNING,))

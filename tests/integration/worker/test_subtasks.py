@@ -220,7 +220,12 @@ def test_another_worker_may_search_for_the_front_of_formulas(
         assert job is not None
         request = SubtaskRequest(
             name="front",
-            input={"limits": {"forbidden": ["cos"], "max_complexity": 12}, "seeds": []},
+            input={
+                "limits": {"forbidden": ["cos"], "max_complexity": 12},
+                "seeds": [],
+                "columns": ["a", "b"],
+                "work": [0.0, 0.3],
+            },
             training=TrainRequest.model_validate(job.request),
             max_seconds=60,
         )

@@ -26,8 +26,8 @@ from kan_engine.expressions.evaluation import (
 )
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
-from kan_engine.search.formula_front import add_front, predict_front, run_front_subtask
-from kan_engine.search.result import SmallLaw
+from kan_engine.search.formula_front import add_front, predict_front
+from kan_engine.search.front_subtask import run_front_subtask
 from kan_engine.search.subtasks import InProcess, Subtask
 from kan_engine.search.thresholds import SearchThresholds
 from tests.support.engine.networks import random_network
@@ -186,7 +186,7 @@ def test_a_stopped_search_has_a_constant_and_its_seeds() -> None:
 def test_a_front_from_a_finished_subtask_equals_the_computed_one() -> None:
     seeds = [add(0.5, mul(1.5, call("sin", mul(1.9, Variable("a")))))]
     run = run_of(WAVE)
-    law = SmallLaw(found=found_in(run, *(Formula(tree, 0.5) for tree in seeds)), is_clear=False)
+    law = found_in(run, *(Formula(tree, 0.5) for tree in seeds))
     (part,) = predict_front(law, run)
     stored = StoredSubtasks()
     run_front_subtask(replace(run, parts=stored), part.input)
@@ -199,14 +199,21 @@ def test_a_front_from_a_finished_subtask_equals_the_computed_one() -> None:
     assert loaded.evidence == computed.evidence
 
 
-def test_the_input_of_a_subtask_is_json_with_seeds_and_constraints() -> None:
+def test_the_input_of_a_subtask_is_json() -> None:
     run = run_of(WAVE, limits=FormulaConstraints(frozenset({"sin"})))
-    law = SmallLaw(found=found_in(run, Formula(LINE, 0.5)), is_clear=False)
+    law = found_in(run, Formula(LINE, 0.5))
     (part,) = predict_front(law, run)
     assert json.loads(json.dumps(part.input)) == {
         "limits": {"forbidden": ["sin"], "max_complexity": None},
         "seeds": [to_json(LINE)],
+        "columns": ["a", "b"],
+        "work": [0.0, QUICK.front.first_share],
     }
+
+
+def test_an_exact_law_needs_no_subtask() -> None:
+    run = run_of(2 * A * B)
+    assert predict_front(found_in(run, Formula(LINE, 1e-16)), run) == []
 
 
 def test_many_rows_refine_the_constants_of_the_front() -> None:

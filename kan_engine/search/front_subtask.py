@@ -1,0 +1,169 @@
+"""The search for the front of formulas, in two parts that are subtasks.
+
+The first part needs no network: other workers may do it while this one trains. The second part begins with
+the formulas of the first one and those of the compact networks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from kan_engine.compact.path import CompactPath
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.expressions.evaluation import Expression, from_json, to_json, variables
+from kan_engine.front.archive import Archive
+from kan_engine.front.compact_formulas import read_formulas
+from kan_engine.front.constants import Target
+from kan_engine.front.entry import Entry, measure_formula
+from kan_engine.front.search import FrontSearch
+from kan_engine.network.pruning import live_inputs
+from kan_engine.search.context import SearchContext
+from kan_engine.search.subtasks import Subtask
+from kan_engine.symbolic.sparse_additive import select_relevant_columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontPart:
+    """A part of a search for a front.
+
+    Attributes:
+        seeds: Formulas to begin with.
+        columns: Variables of new terms.
+        begin, end: Shares of the work of the whole search that are done before and after this part.
+    """
+
+    seeds: tuple[Expression, ...]
+    columns: tuple[str, ...]
+    begin: float = 0.0
+    end: float = 1.0
+
+    @staticmethod
+    def first(seeds: Sequence[Expression], run: SearchContext) -> FrontPart | None:
+        """The part that needs no network; None with many columns, which the networks select."""
+        limits = run.thresholds.front
+        if len(run.names) > limits.max_columns:
+            return None
+        return FrontPart(seeds=tuple(seeds), columns=run.names, end=limits.first_share)
+
+    def to_subtask(self, run: SearchContext) -> Subtask:
+        """The subtask of this part of a regression."""
+        return Subtask(
+            "front",
+            {
+                "limits": run.config.constraints.to_dict(),
+                "seeds": [to_json(tree) for tree in self.seeds],
+                "columns": list(self.columns),
+                "work": [self.begin, self.end],
+            },
+        )
+
+    @staticmethod
+    def from_input(options: Mapping[str, Any]) -> FrontPart:
+        """The inverse of ``to_subtask``."""
+        begin, end = options["work"]
+        seeds = tuple(from_json(tree) for tree in options["seeds"])
+        return FrontPart(seeds=seeds, columns=tuple(options["columns"]), begin=begin, end=end)
+
+
+def run_front_subtask(run: SearchContext, options: dict[str, Any]) -> None:
+    """Run a part of the search from the subtask's input."""
+    rows = run.data.training.sample(run.thresholds.front.max_rows, run.config.seed)
+    _search_part(FrontPart.from_input(options), rows, run)
+
+
+def search_front(
+    rows: LabelledRows, seeds: Sequence[Expression], path: CompactPath | None, run: SearchContext
+) -> list[Entry]:
+    """Search for the front of some rows.
+
+    The formulas are measured as they are stored, so that a loaded front equals a computed one.
+
+    Args:
+        rows: With the values that the formulas should have.
+        seeds: Formulas to begin with.
+        path: Compact networks, whose formulas are seeds, too.
+        run: The search context.
+    """
+    limits, trees, begin = run.thresholds.front, list(seeds), 0.0
+    first = FrontPart.first(seeds, run) if run.data.classes is None else None
+    if first is not None:
+        trees, begin = _search_part(first, rows, run), first.end
+    if path is not None:
+        trees += read_formulas(
+            path,
+            rows,
+            limits.max_size,
+            run.config.constraints,
+            should_stop=run.should_stop,
+            thresholds=limits.reading,
+        )
+    columns = select_front_columns(rows, path, run)
+    trees = _search_part(FrontPart(seeds=tuple(trees), columns=columns, begin=begin), rows, run)
+    target = Target.create(rows.y, rows.weights)
+    return [measure_formula(tree, rows.columns, target, limits) for tree in trees]
+
+
+def select_front_columns(rows: LabelledRows, path: CompactPath | None, run: SearchContext) -> tuple[str, ...]:
+    """Select the variables of new terms, in the order of the table.
+
+    If there are too many, those of the compact networks are kept, small networks first, and then those that
+    are most relevant among the others.
+    """
+    most, used = run.thresholds.front.max_columns, dict[str, None]()
+    if len(rows.names) <= most:
+        return rows.names
+    for entry in path.networks if path is not None else ():
+        places = torch.nonzero(live_inputs(entry.network))[:, 0].tolist()
+        used |= dict.fromkeys(rows.names[place] for place in places)
+    kept = set(list(used)[:most])
+    if len(kept) < most:
+        others = {name: values for name, values in rows.columns.items() if name not in kept}
+        kept |= set(
+            select_relevant_columns(
+                (others, rows.y), rows.weights, most - len(kept), thresholds=run.thresholds.symbolic
+            )
+        )
+    return tuple(name for name in rows.names if name in kept)
+
+
+def _search_part(part: FrontPart, rows: LabelledRows, run: SearchContext) -> list[Expression]:
+    """Run a part, or load the result of a regression if the subtask has finished."""
+    if run.data.classes is not None:  # the values come from a network that other workers do not have
+        return _run_part(part, rows, run)
+    return run.parts.get_or_compute(
+        part.to_subtask(run),
+        lambda: _run_part(part, rows, run),
+        write=lambda front: json.dumps([to_json(tree) for tree in front]).encode(),
+        read=lambda data: [from_json(tree) for tree in json.loads(data)],
+    )
+
+
+def _run_part(part: FrontPart, rows: LabelledRows, run: SearchContext) -> list[Expression]:
+    limits, share = run.thresholds.front, part.end - part.begin
+    wanted = {name for tree in part.seeds for name in variables(tree)} | set(part.columns)
+
+    def report(done: float, archive: Archive) -> None:
+        front = archive.front
+        error = (min(entry.error for entry in front) ** 0.5) / (float(np.std(rows.y)) or 1.0)
+        fraction = 0.88 + 0.02 * (part.begin + share * done)
+        run.report("symbolic", fraction, f"improving {len(front)} formulas", error)
+
+    search = FrontSearch(
+        {name: np.ascontiguousarray(values) for name, values in rows.columns.items() if name in wanted},
+        rows.y,
+        rows.weights,
+        limits=run.config.constraints,
+        seed=run.config.seed,
+        max_work=min(limits.max_work, limits.work_per_second * run.config.max_seconds),
+        share=share,
+        should_stop=run.should_stop,
+        report=report,
+        thresholds=limits,
+    )
+    return [entry.tree for entry in search.run(part.seeds)]

@@ -1,0 +1,113 @@
+"""The search for the front in two parts, and what it takes from compact networks."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kan_engine.compact.path import CompactNetwork, CompactPath
+from kan_engine.expressions.evaluation import Variable, add, mul, variables
+from kan_engine.network.kan import KAN, KANConfig
+from kan_engine.network.layer import SymbolicEdge
+from kan_engine.search.callbacks import Callbacks
+from kan_engine.search.context import SearchContext
+from kan_engine.search.front_subtask import FrontPart, search_front, select_front_columns
+from kan_engine.search.thresholds import SearchThresholds
+from tests.support.tables import request_for, table_of
+from worker.data.preparation import prepare_data
+from worker.pipelines.search_config import make_search_config
+
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
+ROWS = 150
+RNG = np.random.default_rng(0)
+TABLE = {name: RNG.uniform(-1, 1, ROWS) for name in ("a", "b", "c", "d")}
+WAVE = np.sin(7 * TABLE["a"]) + 0.2 * TABLE["b"] + RNG.normal(0, 0.1, ROWS)
+LIMITS = SearchThresholds()
+LINE = add(0.5, mul(1.5, Variable("b")))
+
+
+def run_of(max_work: float = 3e5, *, stopped: bool = False, max_columns: int = 20) -> SearchContext:
+    data = prepare_data(table_of(**TABLE, y=WAVE), request_for(seed=0))
+    front = replace(LIMITS.front, max_work=max_work, max_columns=max_columns)
+    config = replace(make_search_config(data.plan.request), thresholds=replace(LIMITS, front=front))
+    return SearchContext.create(data, config, Callbacks(should_stop=lambda: stopped))
+
+
+def path_of(run: SearchContext, *used: dict[int, SymbolicEdge]) -> CompactPath:
+    """Additive networks with these curves, by column."""
+    networks = []
+    for place, curves in enumerate(used):
+        network = KAN(KANConfig(width=(len(run.names), 1)))
+        layer = network.stack[0]
+        layer.mask[:] = False
+        for column, curve in curves.items():
+            layer.mask[column, 0] = True
+            layer.symbolic[column, 0] = curve
+        networks.append(CompactNetwork(network=network, curve_count=place + 1, loss=0.0))
+    return CompactPath(networks=tuple(networks), inputs=run.inputs, scaler=None)
+
+
+def test_the_formulas_of_compact_networks_are_seeds() -> None:
+    run = run_of(max_work=1.0)  # for nothing but seeds
+    rows = run.data.training
+    path = path_of(run, {0: SymbolicEdge("sin", 6.8 * float(run.inputs.scale[0]), 0.1, 0.9, 0.0)})
+    without, read = (search_front(rows, [], each, run) for each in (None, path))
+    assert min(entry.error for entry in without) > 0.9 * np.var(rows.y)
+    assert min(entry.error for entry in read) < 0.1 * np.var(rows.y)
+
+
+def test_a_stopped_search_reads_no_networks() -> None:
+    run = run_of(stopped=True)
+    path = path_of(run, {1: SymbolicEdge("x", 1.0, 0.0, 1.0, 0.0)})
+    (constant,) = search_front(run.data.training, [], path, run)
+    assert variables(constant.tree) == ()
+
+
+def test_the_first_part_is_restored_from_its_subtask() -> None:
+    run = run_of()
+    first = FrontPart.first([LINE], run)
+    assert first is not None
+    assert (first.begin, first.end) == (0.0, run.thresholds.front.first_share)
+    assert first.seeds == (LINE,)
+    assert FrontPart.from_input(first.to_subtask(run).input) == first
+
+
+def test_the_second_part_is_no_worse_than_the_first() -> None:
+    run = run_of()
+    rows = run.data.training
+    short = replace(run.thresholds.front, max_work=3e5 * run.thresholds.front.first_share)
+    config = replace(run.config, thresholds=replace(run.thresholds, front=short))
+    early = search_front(rows, [], None, replace(run, config=config))
+    late = search_front(rows, [], None, run)
+    assert min(entry.error for entry in late) <= min(entry.error for entry in early)
+
+
+def test_few_columns_are_all_variables() -> None:
+    run = run_of()
+    assert select_front_columns(run.data.training, None, run) == ("a", "b", "c", "d")
+
+
+def test_with_many_columns_those_of_compact_networks_are_variables_small_networks_first() -> None:
+    run = run_of(max_columns=2)
+    line = SymbolicEdge("x", 1.0, 0.0, 1.0, 0.0)
+    path = path_of(run, {3: line}, {2: line, 3: line}, {0: line, 2: line, 3: line})
+    assert select_front_columns(run.data.training, path, run) == ("c", "d")
+
+
+def test_relevant_columns_fill_up_those_of_compact_networks() -> None:
+    run = run_of(max_columns=2)
+    path = path_of(run, {3: SymbolicEdge("x", 1.0, 0.0, 1.0, 0.0)})
+    assert select_front_columns(run.data.training, path, run) == ("b", "d")
+
+
+def test_with_many_columns_there_is_no_part_before_the_networks() -> None:
+    assert FrontPart.first([], run_of(max_columns=3)) is None
+
+
+def test_seeds_bring_their_own_columns() -> None:
+    run = run_of(1.0, max_columns=2)
+    seed = add(0.1, mul(0.2, Variable("d")))
+    rows = run.data.training
+    front = search_front(replace(rows, y=rows.columns["d"] ** 3), [seed], None, run)
+    assert variables(front[-1].tree) == ("d",)
