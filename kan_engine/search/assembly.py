@@ -17,8 +17,8 @@ from kan_engine.inference.formula_predictor import FormulaPredictor
 from kan_engine.inference.predictor import Predictor
 from kan_engine.search.compact_member import make_compact_member
 from kan_engine.search.config import Serve
+from kan_engine.search.formulas.sparse_additive import is_weak
 from kan_engine.search.result import SearchResult
-from kan_engine.search.sparse_additive import is_weak
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 
 

@@ -8,7 +8,7 @@ import { prepareSvg } from "../parts/inline.js";
 import { watchTheme, picture } from "../parts/picture.js";
 import { problem } from "../parts/problem.js";
 import { table } from "../parts/table.js";
-import { curvesOf, findCurve, placeOf, sourceName } from "./curves.js";
+import { curvesOf, findCurve, placeOf, sourceName } from "./curves/selection.js";
 import { edgeDialog } from "./edge.js";
 import { functionOf, nodeName } from "./nodes.js";
 import { functionWords } from "./labels.js";

@@ -2,7 +2,7 @@
 
 import { html, svg } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
-import { ticks } from "./curve.js";
+import { ticks } from "./curves/curve.js";
 import { withUnit } from "./labels.js";
 
 const [WIDTH, HEIGHT] = [640, 260];

@@ -11,7 +11,7 @@ from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import SymbolicEdge
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
-from kan_engine.search.front_subtask import FrontPart, search_front, select_front_columns
+from kan_engine.search.formulas.front_subtask import FrontPart, search_front, select_front_columns
 from kan_engine.search.thresholds import SearchThresholds
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data

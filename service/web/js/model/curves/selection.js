@@ -1,8 +1,8 @@
 // The curves of a network: edges, and the 0/1 columns of a category combined to one curve with a value per level.
 
-import { t } from "../i18n.js";
-import { unitOf } from "./labels.js";
-import { nodeName } from "./nodes.js";
+import { t } from "../../i18n.js";
+import { unitOf } from "../labels.js";
+import { nodeName } from "../nodes.js";
 
 const AFFIXES = {
   log: ["log(", ")"], log_neg: ["log(-", ")"], exp: ["exp(", ")"], sin: ["sin(", ")"], cos: ["cos(", ")"],

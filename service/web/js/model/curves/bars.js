@@ -1,8 +1,8 @@
 // The bars of a category: what every level contributes, as a chart and as a table.
 
-import { html, svg } from "../../vendor/lit-html.js";
-import { number, t } from "../i18n.js";
-import { table } from "../parts/table.js";
+import { html, svg } from "../../../vendor/lit-html.js";
+import { number, t } from "../../i18n.js";
+import { table } from "../../parts/table.js";
 import { scale } from "./curve.js";
 
 const [WIDTH, ROW, LEFT, RIGHT, TOP, BOTTOM] = [520, 26, 170, 16, 12, 52];

@@ -14,10 +14,10 @@ from kan_engine.front.check_rows import ROUNDING
 from kan_engine.front.dictionary import SMALLEST
 from kan_engine.front.entry import Entry
 from kan_engine.search.context import SearchContext
-from kan_engine.search.front_subtask import FrontPart, search_front
+from kan_engine.search.formulas.front_subtask import FrontPart, search_front
+from kan_engine.search.formulas.sparse_additive import compute_base_log_odds
 from kan_engine.search.law_search import compute_bounded_logits
 from kan_engine.search.result import SearchResult
-from kan_engine.search.sparse_additive import compute_base_log_odds
 from kan_engine.search.subtasks import Subtask
 from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,

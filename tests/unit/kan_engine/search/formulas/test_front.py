@@ -26,8 +26,8 @@ from kan_engine.expressions.evaluation import (
 )
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
-from kan_engine.search.formula_front import add_front, predict_front
-from kan_engine.search.front_subtask import run_front_subtask
+from kan_engine.search.formulas.front import add_front, predict_front
+from kan_engine.search.formulas.front_subtask import run_front_subtask
 from kan_engine.search.subtasks import InProcess, Subtask
 from kan_engine.search.thresholds import SearchThresholds
 from tests.support.engine.networks import random_network

@@ -1,7 +1,7 @@
 // The curve of an edge, with both axes: the value that enters, and what it contributes.
 
-import { html, nothing, svg } from "../../vendor/lit-html.js";
-import { number, t } from "../i18n.js";
+import { html, nothing, svg } from "../../../vendor/lit-html.js";
+import { number, t } from "../../i18n.js";
 
 const [WIDTH, HEIGHT] = [520, 300];
 const [LEFT, RIGHT, TOP, BOTTOM] = [84, 16, 16, 48];

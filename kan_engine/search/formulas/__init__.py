@@ -1,0 +1,1 @@
+"""Formulas of a search besides those of its law: the front, and sums of terms."""
