@@ -37,7 +37,7 @@ def add_compact_path(found: SearchResult, run: SearchContext) -> SearchResult:
         teacher.raw_outputs,
         max_curves=config.max_curves,
         seed=config.seed,
-        should_stop=run.should_stop,
+        should_stop=run.limit_time(run.thresholds.compact_time_share).should_stop,
         thresholds=run.thresholds.compact,
     )
     for entry in path.networks if data.classes is not None else ():

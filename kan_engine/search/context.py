@@ -40,6 +40,7 @@ class SearchContext:
         contest: Records the validation errors of all candidates that are compared.
         parts: Subtasks of the search that other workers do, or have done.
         cross_validation: Folds and simple models that candidates are compared on.
+        started_at: What ``clock`` said at the start of the search.
     """
 
     data: TrainingData
@@ -53,6 +54,7 @@ class SearchContext:
     contest: OptimismCorrection
     cross_validation: CrossValidation
     parts: SubtaskCache = field(default_factory=InProcess)
+    started_at: float = 0.0
 
     @staticmethod
     def create(
@@ -80,6 +82,7 @@ class SearchContext:
             ),
             generator=torch.Generator().manual_seed(config.seed),
             parts=parts or InProcess(),
+            started_at=callbacks.clock(),
         )
 
     @property
@@ -91,9 +94,9 @@ class SearchContext:
         """A generator with the job's seed, so that subtasks do not affect each other's random numbers."""
         return torch.Generator().manual_seed(self.config.seed)
 
-    def limit_search_time(self) -> SearchContext:
-        """A copy that stops at ``search_time_share`` of the job's time, to leave time for checks."""
-        until = self.clock() + self.thresholds.search_time_share * self.config.max_seconds
+    def limit_time(self, share: float) -> SearchContext:
+        """A copy that stops when this share of the job's time has passed, to leave time for what follows."""
+        until = self.started_at + share * self.config.max_seconds
         return replace(self, should_stop=lambda: self.should_stop() or self.clock() > until)
 
     def select_columns(self) -> tuple[SearchContext, list[int]]:

@@ -50,7 +50,9 @@ def find_small_law(run: SearchContext, seconds: float | None = None) -> SmallLaw
 
 def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | None:
     inner, places = run.select_columns()
-    law = find_law(inner.limit_search_time(), float("inf") if seconds is None else seconds)
+    law = find_law(
+        inner.limit_time(run.thresholds.search_time_share), float("inf") if seconds is None else seconds
+    )
     if law is None:
         return None
     found = _to_search_result(law, inner)

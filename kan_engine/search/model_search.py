@@ -70,7 +70,8 @@ def find_model(
 
 def _find_classifier(run: SearchContext) -> SearchResult:
     """The best network, or logistic regression if that is as good and no network was requested."""
-    found, weights = train_network(run), run.data.training.weights
+    training = run.limit_time(run.thresholds.search_time_share) if run.config.is_automatic else run
+    found, weights = train_network(training), run.data.training.weights
     folds = run.cross_validation
     simple = folds.measure_simple_models()
     is_beaten = folds.is_better(simple["constant"], simple["linear"])
@@ -90,7 +91,7 @@ def _find_classifier(run: SearchContext) -> SearchResult:
 def _find_regression(run: SearchContext) -> SearchResult:
     """The small law if it explains the data or no larger network is better; else the best network."""
     task, losses = make_task(run), dict[str, float]()
-    training = run.limit_search_time()
+    training = run.limit_time(run.thresholds.search_time_share)
     with run.parts.prefetch(lambda: predict_subtasks(run.parts, task, losses, run.thresholds)):
         law = find_small_law(run, run.thresholds.law_time_share * run.config.max_seconds)
     if law is not None and law.is_clear:

@@ -23,6 +23,7 @@ class SearchThresholds:
     Attributes:
         search_time_share: Of the time of a job; the rest is for the compact network, the front of
             formulas and checks.
+        compact_time_share: Of the same; the search for compact networks ends then, however slow the machine.
         law_time_share: Of the time of a job, after which a law search without success ends.
         law_of_solution_seconds: Time of the search for the law of a solved equation.
 
@@ -80,6 +81,7 @@ class SearchThresholds:
     """
 
     search_time_share: float = 0.65
+    compact_time_share: float = 0.78
     law_time_share: float = 0.6
     law_of_solution_seconds: float = 10.0
 
