@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,27 +26,25 @@ def read_formulas(
     max_size: int,
     limits: FormulaConstraints = NO_CONSTRAINTS,
     *,
-    should_stop: Callable[[], bool] = lambda: False,
     thresholds: ReadingThresholds = DEFAULT_READING,
 ) -> list[Expression]:
     """Read the networks of one output as formulas in the encoded columns, small networks first.
 
     The constants are those of the curves: they are not fitted to the target. Formulas that are too long or
     undefined at a row are left out, and so are networks with multiplication nodes or several hidden layers,
-    which no search for compact networks returns.
+    which no search for compact networks returns. The work is bounded: a second or two.
 
     Args:
         path: Networks with one output.
         rows: At which the curves are read.
         max_size: Nodes of the longest formula.
         limits: What formulas may contain.
-        should_stop: Called before every network; once it returns true, the formulas so far are returned.
         thresholds: Decision numbers.
     """
     reader, z = _CurveReader(rows, limits, thresholds), path.inputs.forward(rows.x)
     found: dict[Expression, None] = {}
     for entry in path.networks:
-        if should_stop() or entry.curve_count > thresholds.max_curves:
+        if entry.curve_count > thresholds.max_curves:
             break
         if len(entry.network.stack) > MAX_HIDDEN_LAYERS + 1 or entry.network.config.products:
             continue

@@ -82,7 +82,8 @@ def search_front(
 ) -> list[Entry]:
     """Search for the front of some rows.
 
-    The formulas are measured as they are stored, so that a loaded front equals a computed one.
+    The formulas are measured as they are stored, so that a loaded front equals a computed one. A search that
+    is stopped returns the front of its seeds, with those of the compact networks.
 
     Args:
         rows: With the values that the formulas should have.
@@ -95,14 +96,7 @@ def search_front(
     if first is not None:
         trees, begin = _search_part(first, rows, run), first.end
     if path is not None:
-        trees += read_formulas(
-            path,
-            rows,
-            limits.max_size,
-            run.config.constraints,
-            should_stop=run.should_stop,
-            thresholds=limits.reading,
-        )
+        trees += read_formulas(path, rows, limits.max_size, run.config.constraints, thresholds=limits.reading)
     columns = select_front_columns(rows, path, run)
     trees = _search_part(FrontPart(seeds=tuple(trees), columns=columns, begin=begin), rows, run)
     target = Target.create(rows.y, rows.weights)

@@ -163,10 +163,6 @@ def test_equal_formulas_are_returned_once() -> None:
     assert len(read_formulas(path_of(line, line), TABLE, 60)) == 1
 
 
-def test_a_stopped_reading_returns_the_formulas_so_far() -> None:
-    assert read_formulas(path_of(ADDITIVE), TABLE, 60, should_stop=lambda: True) == []
-
-
 def test_the_same_network_is_read_alike() -> None:
     first, second = (read_formulas(path_of(ADDITIVE, DEEP), TABLE, 60) for _ in range(2))
     assert first == second

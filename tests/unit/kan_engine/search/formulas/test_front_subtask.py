@@ -57,11 +57,11 @@ def test_the_formulas_of_compact_networks_are_seeds() -> None:
     assert min(entry.error for entry in read) < 0.1 * np.var(rows.y)
 
 
-def test_a_stopped_search_reads_no_networks() -> None:
+def test_a_stopped_search_has_the_formulas_of_compact_networks() -> None:
     run = run_of(stopped=True)
     path = path_of(run, {1: SymbolicEdge("x", 1.0, 0.0, 1.0, 0.0)})
-    (constant,) = search_front(run.data.training, [], path, run)
-    assert variables(constant.tree) == ()
+    constant, line = search_front(run.data.training, [], path, run)
+    assert (variables(constant.tree), variables(line.tree)) == ((), ("b",))
 
 
 def test_the_first_part_is_restored_from_its_subtask() -> None:
