@@ -21,6 +21,7 @@ class CheckRows:
         count: Number of rows; at most four per row of the table.
         overshoot: How far a value may lie beyond the range of the target, over that range.
         generator: Draws the rows and values.
+        ends: Further rows, at which formulas must be finite.
     """
 
     def __init__(
@@ -30,7 +31,9 @@ class CheckRows:
         count: int,
         overshoot: float,
         generator: np.random.Generator,
+        ends: Columns | None = None,
     ) -> None:
+        self._ends = ends
         rows = len(target)
         count = min(count, 4 * rows)
         picked, moved = generator.integers(0, rows, count), generator.integers(0, len(columns), count)
@@ -48,4 +51,8 @@ class CheckRows:
         """Whether a formula is finite at all rows, and not far outside the range of the target."""
         values = evaluate(tree, self._columns)
         is_inside = np.isfinite(values) & (values >= self._low) & (values <= self._high)
-        return bool(is_inside.all())
+        return bool(is_inside.all()) and self.is_defined_at_ends(tree)
+
+    def is_defined_at_ends(self, tree: Expression) -> bool:
+        """Whether a formula is finite at the further rows."""
+        return self._ends is None or bool(np.isfinite(evaluate(tree, self._ends)).all())

@@ -41,6 +41,7 @@ class FrontSearch:
         columns: Columns by variable, each [rows].
         target: Values of the formula.
         weights: Weights of the rows.
+        ends: Further rows, at which formulas must be finite.
         limits: What formulas may contain.
         seed: Of the rows that are drawn.
         max_work: After which a whole search ends; see ``work``.
@@ -60,6 +61,7 @@ class FrontSearch:
         target: np.ndarray,
         weights: np.ndarray | None = None,
         *,
+        ends: Columns | None = None,
         limits: FormulaConstraints = NO_CONSTRAINTS,
         seed: int = 0,
         max_work: float | None = None,
@@ -78,10 +80,10 @@ class FrontSearch:
         few = min(len(target), thresholds.scan_rows)
         self._scan = np.sort(generator.choice(len(target), few, replace=False))
         self._scanned = {name: values[self._scan] for name, values in columns.items()}
-        terms = generate_terms(columns, limits, thresholds)
-        self._terms = self._dictionary = Dictionary.build(terms, self._scanned, thresholds)
         count, overshoot = thresholds.check_rows, thresholds.max_overshoot
-        self._check = CheckRows(columns, target, count, overshoot, generator)
+        self._check = CheckRows(columns, target, count, overshoot, generator, ends)
+        terms = filter(self._check.is_defined_at_ends, generate_terms(columns, limits, thresholds))
+        self._terms = self._dictionary = Dictionary.build(terms, self._scanned, thresholds)
         self._tried: set[tuple[Expression, tuple[float, ...]]] = set()
         self.archive = Archive(thresholds)
         self.work = 0.0

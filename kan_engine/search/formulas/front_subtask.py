@@ -152,6 +152,7 @@ def _run_part(part: FrontPart, rows: LabelledRows, run: SearchContext) -> list[E
         {name: np.ascontiguousarray(values) for name, values in rows.columns.items() if name in wanted},
         rows.y,
         rows.weights,
+        ends=_select_ends(run.data.training) if len(run.data.training) > len(rows) else None,
         limits=run.config.constraints,
         seed=run.config.seed,
         max_work=min(limits.max_work, limits.work_per_second * run.config.max_seconds),
@@ -161,3 +162,9 @@ def _run_part(part: FrontPart, rows: LabelledRows, run: SearchContext) -> list[E
         thresholds=limits,
     )
     return [entry.tree for entry in search.run(part.seeds)]
+
+
+def _select_ends(rows: LabelledRows) -> dict[str, np.ndarray]:
+    """The rows with the lowest and the highest value of every column: a sample may not contain them."""
+    places = np.unique([rows.x.argmin(0), rows.x.argmax(0)])
+    return rows[places].columns

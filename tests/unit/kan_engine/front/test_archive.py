@@ -105,3 +105,11 @@ def test_check_rows_accept_the_constant_of_a_constant_target_to_rounding_error()
     target = np.full(50, 0.1)
     assert check_rows(X, target).accept(0 * TREE + float(np.nextafter(0.1, 1)))
     assert not check_rows(X, target).accept(0 * TREE + 0.2)
+
+
+def test_check_rows_refuse_a_formula_that_is_undefined_at_a_further_row() -> None:
+    ends = {"x": np.array([-0.5, 1.0])}
+    rows = CheckRows({"x": X + 0.1}, X, 2000, 1.0, np.random.default_rng(0), ends)
+    assert check_rows(X + 0.1, X).accept(TREE**0.5)
+    assert not rows.accept(TREE**0.5)
+    assert rows.accept(TREE)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kan_engine.compact.path import CompactNetwork, CompactPath
-from kan_engine.expressions.evaluation import Variable, add, mul, variables
+from kan_engine.expressions.evaluation import Variable, add, call, evaluate, mul, variables
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import SymbolicEdge
 from kan_engine.search.callbacks import Callbacks
@@ -111,3 +111,14 @@ def test_seeds_bring_their_own_columns() -> None:
     rows = run.data.training
     front = search_front(replace(rows, y=rows.columns["d"] ** 3), [seed], None, run)
     assert variables(front[-1].tree) == ("d",)
+
+
+def test_formulas_are_defined_at_the_ends_of_columns_that_the_sample_lacks() -> None:
+    run = run_of()
+    rows = run.data.training
+    lacks = rows[rows.columns["a"] > -0.5]  # a logarithm of a + 0.5 is defined there
+    seed = add(0.1, mul(0.2, call("log", add(Variable("a"), 0.51))))
+    target = np.log(lacks.columns["a"] + 0.51)
+    front = search_front(replace(lacks, y=target), [seed], None, run)
+    assert all(np.isfinite(evaluate(entry.tree, rows.columns)).all() for entry in front)
+    assert front[-1].error < 0.1 * np.var(target)
