@@ -32,6 +32,7 @@ from kan_engine import (
 )
 from kan_engine.assessment.formula_evidence import assess_formula
 from kan_engine.assessment.formula_report import FormulaReport
+from kan_engine.expressions.evaluation import Expression
 from kan_engine.inference.decision_rule import calibrate_on_validation_
 from kan_engine.search.assembly import (
     add_formulas,
@@ -152,13 +153,18 @@ def _reorder_formulas(revises: SourceModel, predictor: Predictor, run: SearchCon
     limits = run.thresholds.symbolic
     found = []
     for number, output in enumerate(outputs):
-        trees = [from_json(entry["tree"]) for entry in output["pareto"]]
-        first = trees[places[output["name"]]] if output["name"] in places else from_json(output["tree"])
+        front = [from_json(entry["tree"]) for entry in output["pareto"]]
+        first = front[places[output["name"]]] if output["name"] in places else from_json(output["tree"])
         rows, others = (
             _output_data(part, number, predictor, run.thresholds.max_log_odds) for part in (fit, validation)
         )
-        trees = [first, *(tree for tree in reversed(trees) if tree != first)]
-        found.append([Formula.measure(tree, rows, others, thresholds=limits) for tree in trees])
+        measured, least = dict[Expression, Formula](), 0.0
+        for tree in reversed(front):  # the search measured other rows, too: by those a longer one is better
+            formula = Formula.measure(tree, rows, others, thresholds=limits)
+            least = max(formula.error, float(np.nextafter(least, np.inf)))
+            measured[tree] = replace(formula, error=least)
+        best = measured.pop(first, None) or Formula.measure(first, rows, others, thresholds=limits)
+        found.append([best, *measured.values()])
     return found
 
 
