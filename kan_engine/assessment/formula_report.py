@@ -157,8 +157,9 @@ class OutputFormulas:
     def from_dict(data: Mapping[str, Any], names: Mapping[str, str]) -> OutputFormulas:
         """The inverse of ``to_dict``, except for the formulas that are not on the front."""
         variable = {printed: name for name, printed in names.items()}
-        best = RatedFormula.from_dict(data, -1.0)
         front = [RatedFormula.from_dict(entry, -place) for place, entry in enumerate(data.get("pareto", ()))]
+        places = {entry.tree: entry.selection_error for entry in front}
+        best = RatedFormula.from_dict(data, places.get(from_json(data["tree"]), math.inf))
         constants = data.get("constants")
         return OutputFormulas(
             name=data["name"],
