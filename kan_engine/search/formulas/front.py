@@ -11,20 +11,18 @@ from kan_engine.assessment.formula_evidence import NETWORK, assess_formula
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, variables
 from kan_engine.front.check_rows import ROUNDING
+from kan_engine.front.constants import Target, fit_constants
 from kan_engine.front.dictionary import SMALLEST
 from kan_engine.front.entry import Entry
+from kan_engine.front.program import Program
+from kan_engine.front.thresholds import FrontThresholds
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.front_subtask import FrontPart, search_front
 from kan_engine.search.formulas.sparse_additive import compute_base_log_odds
 from kan_engine.search.law_search import compute_bounded_logits
 from kan_engine.search.result import SearchResult
 from kan_engine.search.subtasks import Subtask
-from kan_engine.symbolic.constant_fitting import (
-    ColumnsAndTarget,
-    ParametricForm,
-    compute_rmse,
-    refit_constants,
-)
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm, compute_rmse
 from kan_engine.symbolic.constant_snapping import round_constants, to_form
 from kan_engine.symbolic.description_length import description_length
 from kan_engine.symbolic.extraction import Formula
@@ -107,7 +105,7 @@ def _to_formula(entry: Entry, rows: LabelledRows, run: SearchContext) -> Formula
     limits, form = run.thresholds, to_form(entry.tree)
     if run.data.classes is None and len(run.data.training) > len(rows):
         more = run.data.training.sample(limits.front.max_refit_rows, run.config.seed)
-        form = refit_constants(form, (more.columns, more.y), iterations=limits.front.trial_steps)
+        form = _refit_constants(form, more, limits.front)
     data = rows.columns, rows.y
     if run.data.classes is not None and not variables(entry.tree):  # of the rows, not of the network
         rounded = to_form(constant_formula(compute_base_log_odds(run.data, limits.max_log_odds)))
@@ -115,6 +113,13 @@ def _to_formula(entry: Entry, rows: LabelledRows, run: SearchContext) -> Formula
         rounded = round_constants(_drop_negligible(form, data), data, limits.symbolic.constants)
     bits = description_length(rounded, data, limits.symbolic.constants)
     return Formula(rounded.numeric_tree, entry.error**0.5 / (float(np.std(rows.y)) or 1.0), bits)
+
+
+def _refit_constants(form: ParametricForm, rows: LabelledRows, thresholds: FrontThresholds) -> ParametricForm:
+    """The form with constants fitted to other rows with their weights; the same if it is undefined there."""
+    program, target = Program(form.tree, rows.columns, len(form.values)), Target.create(rows.y, rows.weights)
+    fitted = fit_constants(program, form.values, target, thresholds.final_steps, thresholds=thresholds)
+    return form if fitted is None else replace(form, values=fitted.values)
 
 
 def _drop_negligible(form: ParametricForm, data: ColumnsAndTarget) -> ParametricForm:

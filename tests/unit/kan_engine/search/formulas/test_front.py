@@ -225,6 +225,20 @@ def test_many_rows_refine_the_constants_of_the_front() -> None:
     assert slope == pytest.approx(2, abs=0.1)
 
 
+def test_weights_hold_for_the_constants_that_many_rows_refine() -> None:
+    few = replace(QUICK, front=replace(QUICK.front, max_rows=40))
+    is_heavy = np.median(B) < B
+    run = run_of(np.where(is_heavy, 2 * A, 5 - A) + 0.1 * NOISE, thresholds=few, features=["a"])
+    rows = run.data.rows
+    heavy = np.isin(rows.x[:, 0], A[is_heavy])
+    rows = replace(rows, weights=np.where(heavy, 1.0, 1e-6))
+    run = replace(run, data=replace(run.data, rows=rows))
+    found = add_front(found_in(run), [], run)
+    line = min((f for f in found.formulas[0] if count_nodes(f.tree) <= 5), key=lambda f: f.error)
+    slope = np.polyfit(A, evaluate(line.tree, {"a": A}), 1)[0]
+    assert slope == pytest.approx(2, abs=0.1)
+
+
 @pytest.mark.parametrize("y", [np.zeros(ROWS), NOISE - NOISE.mean()], ids=["zeros", "a mean of zero"])
 def test_a_constant_that_is_a_rounding_error_is_zero(y: np.ndarray) -> None:
     run = run_of(y, split={"kind": "none"})
