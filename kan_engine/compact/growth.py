@@ -10,7 +10,7 @@ from kan_engine.compact.curves import Curve, Curves, Edge
 from kan_engine.compact.elimination import eliminate_curves
 from kan_engine.compact.fit import Fit, fit_curves
 from kan_engine.compact.problem import Problem
-from kan_engine.compact.proposals import Proposal, propose_pair_nodes, propose_wide_node
+from kan_engine.compact.proposals import propose_pair_nodes, propose_wide_node
 from kan_engine.compact.thresholds import CompactThresholds
 
 
@@ -34,7 +34,7 @@ def grow(
         should_stop: Called often.
         max_curves: Of the networks that are wanted.
     """
-    for propose in (_propose_wide, _propose_pairs):
+    for propose in (propose_wide_node, propose_pair_nodes):
         base = get_base()
         proposals = propose(problem, base, sources, generator, thresholds, should_stop)
         if should_stop():
@@ -44,34 +44,6 @@ def grow(
             added |= _renumber_node(proposal.curves, place)
         grown = fit_curves(problem, base.add(added), thresholds.growth_steps, thresholds, should_stop)
         yield from eliminate_curves(problem, grown, thresholds, should_stop, max_curves=max_curves)
-
-
-def _propose_wide(
-    problem: Problem,
-    base: Curves,
-    sources: Sequence[int],
-    generator: np.random.Generator,
-    thresholds: CompactThresholds,
-    should_stop: Callable[[], bool],
-) -> list[Proposal]:
-    best = propose_wide_node(problem, base, sources, generator, thresholds, should_stop)
-    return [] if best is None else [best]
-
-
-def _propose_pairs(
-    problem: Problem,
-    base: Curves,
-    sources: Sequence[int],
-    generator: np.random.Generator,
-    thresholds: CompactThresholds,
-    should_stop: Callable[[], bool],
-) -> list[Proposal]:
-    """The best node of each of the best pairs."""
-    found: dict[tuple[Edge, ...], Proposal] = {}
-    for proposal in propose_pair_nodes(problem, base, sources, generator, thresholds, should_stop):
-        pair = tuple(sorted(edge for edge in proposal.curves if edge.layer == "inner"))
-        found.setdefault(pair, proposal)
-    return list(found.values())[: thresholds.pairs_per_round]
 
 
 def _renumber_node(curves: dict[Edge, Curve], shift: int) -> dict[Edge, Curve]:

@@ -6,7 +6,7 @@ pursuit regression", Journal of the American Statistical Association 76, 1981), 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -41,14 +41,14 @@ def propose_wide_node(
     generator: np.random.Generator,
     thresholds: CompactThresholds,
     should_stop: Callable[[], bool],
-) -> Proposal | None:
-    """Return the best node that reads all of these sources."""
+) -> list[Proposal]:
+    """Return the best node that reads all of these sources; nothing if it was stopped before."""
     residual = make_residual_problem(problem, curves, generator, thresholds)
     starts = [_additive_start(curves, sources, residual)] + [
         _random_start(sources, residual, generator) for _ in range(thresholds.wide_starts)
     ]
     found = _fit_starts(residual, curves, starts, thresholds, should_stop)
-    return max(found, key=lambda proposal: proposal.gain, default=None)
+    return _rank(found)[:1]
 
 
 def propose_pair_nodes(
@@ -59,15 +59,22 @@ def propose_pair_nodes(
     thresholds: CompactThresholds,
     should_stop: Callable[[], bool],
 ) -> list[Proposal]:
-    """Return nodes that read two sources, best first."""
+    """Return the best node of each of the best pairs of sources, best first."""
     residual = make_residual_problem(problem, curves, generator, thresholds)
     pairs = rank_pairs(residual, sources, thresholds)[: thresholds.max_pairs]
     starts = []
     for pair in pairs:
         for sign in (1.0, -1.0):
             starts.append({s: _line(residual, s, scale) for s, scale in zip(pair, (1.0, sign), strict=True)})
-    found = _fit_starts(residual, curves, starts, thresholds, should_stop)
-    return sorted(found, key=lambda proposal: -proposal.gain)
+    best: dict[tuple[Edge, ...], Proposal] = {}
+    for proposal in _rank(_fit_starts(residual, curves, starts, thresholds, should_stop)):
+        edges = tuple(sorted(edge for edge in proposal.curves if edge.layer == "inner"))
+        best.setdefault(edges, proposal)
+    return list(best.values())[: thresholds.pairs_per_round]
+
+
+def _rank(proposals: Iterable[Proposal]) -> list[Proposal]:
+    return sorted(proposals, key=lambda proposal: -proposal.gain)
 
 
 def make_residual_problem(

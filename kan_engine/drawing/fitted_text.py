@@ -51,7 +51,7 @@ def fit_label(text: str, room: float, size: float) -> str:
     return text[:end].rstrip() + ELLIPSIS
 
 
-def fitted_text(
+def write_text(
     text: str,
     x: float,
     y: float,

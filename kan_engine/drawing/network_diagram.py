@@ -51,7 +51,7 @@ def draw_network(
     """
     style = theme.diagram
     if count_curves(picture) <= style.panels.max_curves:
-        labels = [f"{before}{_with_unit(name, units)}{after}" for name in picture["outputs"]]
+        labels = [f"{before}{_append_unit(name, units)}{after}" for name in picture["outputs"]]
         return draw_curves(picture, units=units, outputs=labels, theme=theme)
     inputs = [format_label(name, units, style) for name in picture["inputs"]]
     outputs = [f"{before}{format_label(name, units, style)}{after}" for name in picture["outputs"]]
@@ -87,7 +87,7 @@ def draw_network(
     )  # fmt: skip
 
 
-def _with_unit(name: str, units: Mapping[str, str]) -> str:
+def _append_unit(name: str, units: Mapping[str, str]) -> str:
     return f"{name} [{units[name]}]" if units.get(name) else name
 
 

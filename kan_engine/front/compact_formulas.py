@@ -104,7 +104,7 @@ class _CurveReader:
         for place, v in curves.items():
             if place not in self.points:
                 self.points[place] = FitPoints(self.rows.x[:, place], self.thresholds.fits)
-            column = LinearSum.of_column(self.rows.names[place])
+            column = LinearSum.from_column(self.rows.names[place])
             total += self._read_curve(column, self.points[place], v, allowed)
         return total
 

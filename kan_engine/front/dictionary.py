@@ -32,7 +32,7 @@ SMALLEST = float(np.finfo(float).tiny)  # normal number
 NEGLIGIBLE = 1e-10  # smaller values become denormal numbers when squared, which are a hundred times as slow
 
 
-def measured(value: float) -> Number:
+def make_measured(value: float) -> Number:
     """A number that counts as a measured constant, also where it happens to be an integer."""
     value = float(value)
     if value.is_integer():
@@ -89,7 +89,7 @@ class Dictionary:
     def make_term(self, place: int, coefficient: float, *cofactors: Expression) -> Expression:
         """A term with a coefficient of its scaled values, and with further factors."""
         with np.errstate(over="ignore"):
-            factor = measured(coefficient / self.scales[place])
+            factor = make_measured(coefficient / self.scales[place])
         return mul(factor, *cofactors, self.trees[place])
 
     @cached_property
@@ -131,7 +131,7 @@ def generate_terms(
     each = int((thresholds.max_products / max(1, len(couples))) ** 0.5) or 1
     yield from _allow(chain.from_iterable(simple.values()), limits)
     for name, values in columns.items():
-        yield from _allow(_scaled_curves(name, values, thresholds), limits)
+        yield from _allow(_generate_curves(name, values, thresholds), limits)
     for one, other in couples:
         yield from _allow((a * b for a, b in product(simple[one][:each], simple[other][:each])), limits)
     for one, other in couples[: thresholds.max_products // CURVES_OF_TWO]:
@@ -163,7 +163,7 @@ def _simple_curves(name: str, values: np.ndarray) -> Iterator[Expression]:
         yield apply_function("1/sqrt", x)
 
 
-def _scaled_curves(name: str, values: np.ndarray, thresholds: FrontThresholds) -> Iterator[Expression]:
+def _generate_curves(name: str, values: np.ndarray, thresholds: FrontThresholds) -> Iterator[Expression]:
     """Curves with constants: shifts are quantiles of the column, widths shares of its range."""
     if len(np.unique(values)) <= 2:
         return
@@ -173,21 +173,21 @@ def _scaled_curves(name: str, values: np.ndarray, thresholds: FrontThresholds) -
     if not SMALLEST < scale * scale < float("inf"):
         return
     for rate in thresholds.exponential_rates:
-        yield call("exp", mul(measured(rate / scale), x))
-        yield call("exp", mul(measured(-rate / scale), x))
+        yield call("exp", mul(make_measured(rate / scale), x))
+        yield call("exp", mul(make_measured(-rate / scale), x))
     for shift in sorted(set(quantiles)):
-        moved = add(x, measured(-shift))
+        moved = add(x, make_measured(-shift))
         yield call("abs", moved)
         yield power(moved, 2)
-        yield call("exp", mul(measured(-((2 / scale) ** 2)), power(moved, 2)))
+        yield call("exp", mul(make_measured(-((2 / scale) ** 2)), power(moved, 2)))
         for width in thresholds.step_widths:
-            yield call("tanh", mul(measured(1 / (width * scale)), moved))
+            yield call("tanh", mul(make_measured(1 / (width * scale)), moved))
     for offset in thresholds.pole_offsets:
-        moved = add(x, measured(offset * scale - low))
+        moved = add(x, make_measured(offset * scale - low))
         yield power(moved, -1)
         yield call("log", moved)
     for periods in thresholds.half_periods:
-        turned = mul(measured(periods * np.pi / (2 * scale)), x)
+        turned = mul(make_measured(periods * np.pi / (2 * scale)), x)
         yield call("sin", turned)
         yield call("cos", turned)
 
@@ -197,7 +197,7 @@ def _curves_of_two(one: str, other: str, columns: Columns) -> Iterator[Expressio
     with np.errstate(all="ignore"):
         ratio = float(columns[one].std() / (columns[other].std() or 1.0)) or 1.0
     for sign in (1, -1):
-        total = add(Variable(one), mul(measured(sign * ratio), Variable(other)))
+        total = add(Variable(one), mul(make_measured(sign * ratio), Variable(other)))
         values = evaluate(total, columns)
         if not np.isfinite(values).all():
             continue
@@ -207,5 +207,5 @@ def _curves_of_two(one: str, other: str, columns: Columns) -> Iterator[Expressio
         if values.min() > 0:
             yield power(total, -1)
             yield call("log", total)
-        yield call("tanh", mul(measured(2 / half), add(total, measured(-float(np.median(values))))))
-        yield call("sin", mul(measured(np.pi / half), total))
+        yield call("tanh", mul(make_measured(2 / half), add(total, make_measured(-float(np.median(values))))))
+        yield call("sin", mul(make_measured(np.pi / half), total))

@@ -15,7 +15,7 @@ from kan_engine.expressions.evaluation import (
     rebuild,
 )
 from kan_engine.front.constants import FittedConstants, Target, compute_fresh_losses
-from kan_engine.front.dictionary import Columns, measured
+from kan_engine.front.dictionary import Columns, make_measured
 from kan_engine.front.program import Program
 from kan_engine.front.thresholds import DEFAULT_FRONT, FrontThresholds
 
@@ -73,6 +73,6 @@ def measure_formula(
 def _bind_measured(tree: Expression, values: np.ndarray) -> Expression:
     """The form with its parameters as measured numbers."""
     if isinstance(tree, Parameter):
-        return measured(float(values[tree.index]))
+        return make_measured(float(values[tree.index]))
     parts = children(tree)
     return rebuild(tree, [_bind_measured(part, values) for part in parts]) if parts else tree

@@ -9,7 +9,7 @@ import numpy as np
 
 from kan_engine.expressions.evaluation import Expression, Variable, add, apply_function, mul
 from kan_engine.expressions.library import LIBRARY
-from kan_engine.front.dictionary import measured
+from kan_engine.front.dictionary import make_measured
 from kan_engine.symbolic.function_starts import SCALE_FREE
 from kan_engine.symbolic.univariate_fit import Suggestion
 
@@ -29,7 +29,7 @@ class LinearSum:
     constant: float = 0.0
 
     @staticmethod
-    def of_column(name: str) -> LinearSum:
+    def from_column(name: str) -> LinearSum:
         """The column itself."""
         return LinearSum({Variable(name): 1.0})
 
@@ -52,8 +52,8 @@ class LinearSum:
     @property
     def tree(self) -> Expression:
         """The sum as a formula; a coefficient of 1 and a constant of 0 are left out."""
-        terms = [f if c == 1 else mul(measured(c), f) for f, c in self.terms.items() if c]
-        return add(*terms, *([measured(self.constant)] if self.constant else []))
+        terms = [f if c == 1 else mul(make_measured(c), f) for f, c in self.terms.items() if c]
+        return add(*terms, *([make_measured(self.constant)] if self.constant else []))
 
     def apply(self, fit: Suggestion) -> LinearSum:
         """Return c · f(a·u + b) + d of this sum u.

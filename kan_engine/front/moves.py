@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from kan_engine.expressions.evaluation import (
     variables,
 )
 from kan_engine.front.constants import orthonormalize
-from kan_engine.front.dictionary import Columns, Dictionary, measured
+from kan_engine.front.dictionary import Columns, Dictionary, make_measured
 from kan_engine.front.sensitivities import NodeAt, list_nodes, replace_at
 from kan_engine.front.thresholds import FrontThresholds
 
@@ -71,13 +71,17 @@ class Expansion:
     predicted: np.ndarray
     jacobian: np.ndarray
 
+    @cached_property
+    def _nodes(self) -> list[NodeAt]:
+        return list_nodes(self.tree, self.columns, len(self.target))
+
     def rank_insertions(self, dictionary: Dictionary, thresholds: FrontThresholds) -> Iterator[Move]:
         """Yield insertions of terms, factors and constants at every node."""
         basis = orthonormalize(self.jacobian * self.root[:, None])
         residual = (self.target - self.predicted) * self.root
         residual = residual - basis @ (basis.T @ residual)
         size, most = count_nodes(self.tree), thresholds.max_moves_per_size
-        for node in list_nodes(self.tree, self.columns, len(self.target)):
+        for node in self._nodes:
             scan = _Scan.prepare(basis, residual, node.slope * self.root)
             if scan is None or not _may_grow(node):
                 continue
@@ -112,7 +116,7 @@ class Expansion:
         columns = np.stack([np.ones_like(node.value), node.value], 1)
 
         def insert(place: int, c: float) -> Expression:
-            argument = mul(measured(1 + c), node.tree) if place else add(node.tree, measured(c))
+            argument = mul(make_measured(1 + c), node.tree) if place else add(node.tree, make_measured(c))
             return replace_at(self.tree, node.path, argument)
 
         yield from _select_moves(*scan.add_columns(columns), np.full(2, size + 2), 2, insert)
@@ -124,7 +128,7 @@ class Expansion:
         the term, while the constants inside of the other terms stay; only such terms are changed.
         """
         size, most = count_nodes(self.tree), thresholds.max_moves_per_size
-        for node in list_nodes(self.tree, self.columns, len(self.target)):
+        for node in self._nodes:
             if isinstance(node.tree, Number) or not node.is_linear or not isinstance(node.parent, Add):
                 continue
             basis = orthonormalize(np.delete(self.jacobian, node.constants, axis=1) * self.root[:, None])

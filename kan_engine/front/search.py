@@ -9,6 +9,7 @@ and Kommenda, GECCO 2020) and PySR (Cranmer, arXiv:2305.01582); a few formulas a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from kan_engine.expressions.evaluation import (
 from kan_engine.front.archive import Archive
 from kan_engine.front.check_rows import CheckRows
 from kan_engine.front.constants import Target, fit_constants
-from kan_engine.front.dictionary import Columns, Dictionary, generate_terms, measured
+from kan_engine.front.dictionary import Columns, Dictionary, generate_terms, make_measured
 from kan_engine.front.entry import Entry, make_entry
 from kan_engine.front.factors import merge_factors
 from kan_engine.front.moves import Expansion, Move, list_reductions
@@ -98,7 +99,7 @@ class FrontSearch:
 
         The constant and the seeds are always fitted. A search that is stopped at once returns their front.
         """
-        self.fit(measured(float(np.average(self._target.values, weights=self._target.weights))))
+        self.fit(make_measured(float(np.average(self._target.values, weights=self._target.weights))))
         for tree in seeds:
             self.fit(tree)
         while not self.is_over and (self._expand_all(first=True) or self._expand_all(first=False)):
@@ -157,11 +158,7 @@ class FrontSearch:
         """Fit the most promising changes of a formula."""
         entry.visits += 1
         self._add_work(self._thresholds.expansion_trials)
-        for tree in self._select_changes(entry):
-            self.fit(tree)
-            if self.is_over:
-                return
-        for tree in list_reductions(entry.tree):
+        for tree in chain(self._select_changes(entry), list_reductions(entry.tree)):
             self.fit(tree)
             if self.is_over:
                 return

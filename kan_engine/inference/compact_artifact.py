@@ -53,7 +53,7 @@ def describe_compact(member: CompactMember) -> tuple[dict[str, Any], Arrays]:
     tensors = [
         part.double().flatten()
         for entry, used in zip(path.networks, live, strict=True)
-        for part in _stored_parts(entry.network, used)
+        for part in _list_stored_parts(entry.network, used)
     ]
     arrays = {
         NETWORKS: torch.cat(tensors).numpy(),
@@ -141,7 +141,7 @@ def _find_live_inputs(network: KAN) -> Tensor:
     return torch.stack([layer.mask.any(1) for layer in layers]).any(0).nonzero()[:, 0]
 
 
-def _stored_parts(network: KAN, used: Tensor) -> Iterator[Tensor]:
+def _list_stored_parts(network: KAN, used: Tensor) -> Iterator[Tensor]:
     """The tensors of a network, in a fixed order; of layers that read the inputs, the rows of used inputs."""
     for layer in network.all_layers:
         reads_inputs = layer is network.stack[0] or layer is network.direct

@@ -25,7 +25,8 @@ def add_compact_path(found: SearchResult, run: SearchContext) -> SearchResult:
     """
     data, config = run.data, run.config
     count, scaler = found.network.edge_count, found.scaler
-    if count <= config.max_curves and _is_exact(found, run.thresholds):
+    is_exact = scaler is not None and found.has_exact_formula(run.thresholds.max_exact_error)
+    if is_exact and count <= config.max_curves:
         only = CompactNetwork(network=found.network, curve_count=count, loss=_get_last_loss(found))
         return replace(found, compact=CompactPath(networks=(only,), inputs=found.inputs, scaler=scaler))
     run.report("compact", 0.87, "looking for a network of few curves")
@@ -43,12 +44,6 @@ def add_compact_path(found: SearchResult, run: SearchContext) -> SearchResult:
     for entry in path.networks if data.classes is not None else ():
         calibrate_on_validation_(entry.network, entry.network, path.inputs, data, run.thresholds.inference)
     return replace(found, compact=path)
-
-
-def _is_exact(found: SearchResult, thresholds: SearchThresholds) -> bool:
-    """Whether a formula was found that follows the target exactly."""
-    is_regression, known = found.scaler is not None, found.formulas[0] if found.formulas else []
-    return is_regression and bool(known) and known[0].error < thresholds.max_exact_error
 
 
 def _get_last_loss(found: SearchResult) -> float:

@@ -77,6 +77,10 @@ class SearchResult:
     stages: tuple[GridStage, ...] = ()
     compact: CompactPath | None = None
 
+    def has_exact_formula(self, max_error: float) -> bool:
+        """Whether the first formula of the first output has a lower error, over the spread of the target."""
+        return bool(self.formulas and self.formulas[0]) and self.formulas[0][0].error < max_error
+
     @staticmethod
     def from_predictor(predictor: Predictor, **fields: Any) -> SearchResult:
         """A result that serves the network of a predictor, with these further fields."""

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from kan_engine import (
     Callbacks,
     Predictor,
+    SearchConfig,
     SearchResult,
     SubtaskCache,
     exclude_outliers,
@@ -92,12 +93,7 @@ def run_pipeline(
         timed = replace(outcome.record, timings=watch.seconds)
         return replace(outcome, record=timed, cut_by=watch.cut_by)
     if resume is None:
-        with watch.stage("train", 0.05, "looking for a structure"):
-            found = find_model(data, config, callbacks, parts)
-            grids = measure_grids(found, data, config.thresholds.inference, thresholds.metrics)
-        predictor, decision = assemble_predictor(
-            found, data, config.thresholds, max_curves=config.max_curves, serve=config.serve
-        )
+        predictor, found, decision, grids = _find_model(data, config, callbacks, parts, watch, thresholds)
         if watch.cut_by is None:
             checkpoint(_make_checkpoint(found, predictor, decision, grids))
     else:
@@ -140,6 +136,23 @@ def run_pipeline(
         figures=figures,
         cut_by=watch.cut_by,
     )
+
+
+def _find_model(
+    data: PreparedData,
+    config: SearchConfig,
+    callbacks: Callbacks,
+    parts: SubtaskCache | None,
+    watch: StageTimer,
+    thresholds: PipelineThresholds,
+) -> tuple[Predictor, SearchResult, Decision | None, list[GridStage]]:
+    with watch.stage("train", 0.05, "looking for a structure"):
+        found = find_model(data, config, callbacks, parts)
+        grids = measure_grids(found, data, config.thresholds.inference, thresholds.metrics)
+    predictor, decision = assemble_predictor(
+        found, data, config.thresholds, max_curves=config.max_curves, serve=config.serve
+    )
+    return predictor, found, decision, grids
 
 
 def _make_checkpoint(

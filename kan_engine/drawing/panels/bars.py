@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from kan_engine.drawing.edge_blocks import Point
-from kan_engine.drawing.fitted_text import fitted_text, text_width
+from kan_engine.drawing.fitted_text import text_width, write_text
 from kan_engine.drawing.panels.curves import Curve, LevelValue
 from kan_engine.drawing.panels.plot import Plot, draw_zero, format_contribution, format_point
 from kan_engine.drawing.svg import Theme, escape_text, text_element
@@ -31,7 +31,7 @@ def draw_named_bars(curve: Curve, names: list[str], plot: Plot, gutter: float, t
     yield draw_zero((zero, plot.top), (zero, plot.bottom), theme)
     for place, (level, name) in enumerate(zip(curve.levels, names, strict=True)):
         y = plot.top + (place + 0.5) * slot
-        yield fitted_text(name, plot.left - gutter, y + 0.36 * size, gutter - 6, size=size, fill=theme.ink)
+        yield write_text(name, plot.left - gutter, y + 0.36 * size, gutter - 6, size=size, fill=theme.ink)
         if level.value is not None and math.isfinite(level.value):
             yield _draw_bar(
                 curve, level.value, name, (zero, y - half), (plot.x(level.value), y + half), theme
@@ -66,7 +66,7 @@ def draw_bars(curve: Curve, names: list[str], plot: Plot, theme: Theme) -> Itera
     label = theme.say("{count} levels", count=len(names))
     x, y = (plot.left + plot.right) / 2, plot.bottom + style.number_room
     size, room = style.number_size, plot.right - plot.left
-    yield fitted_text(label, x, y, room, size=size, fill=theme.quiet, anchor="middle", full=", ".join(names))
+    yield write_text(label, x, y, room, size=size, fill=theme.quiet, anchor="middle", full=", ".join(names))
 
 
 def _draw_bar(curve: Curve, value: float, name: str, start: Point, end: Point, theme: Theme) -> str:

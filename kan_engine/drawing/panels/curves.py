@@ -62,12 +62,12 @@ def read_curves(picture: Mapping[str, Any], style: DiagramStyle = DEFAULT_STYLE)
     highest: dict[int, float] = {}
     for curve in curves:
         highest[curve.target[0]] = max(highest.get(curve.target[0], 0.0), curve.score)
-    return [_with_strength(curve, highest[curve.target[0]]) for curve in curves]
+    return [_rate_strength(curve, highest[curve.target[0]]) for curve in curves]
 
 
 def count_curves(picture: Mapping[str, Any]) -> int:
     """Count the curves that need a picture of their own: lines from hidden nodes need none."""
-    combined = _combined_places(picture)
+    combined = _list_combined_places(picture)
     edges = [edge for edge in picture["edges"] if _edge_key(edge) not in combined]
     return len(picture.get("level_curves", ())) + sum(not _is_line(edge) for edge in edges)
 
@@ -82,7 +82,7 @@ def mean_output(picture: Mapping[str, Any], output: int) -> float | None:
     return None if mean is None else _scale(node) * mean + float(node.get("offset") or 0.0)
 
 
-def unused_inputs(picture: Mapping[str, Any]) -> list[str]:
+def list_unused_inputs(picture: Mapping[str, Any]) -> list[str]:
     """Return the names of the columns without effect; documents of older models list them by their edges."""
     if "unused" in picture:
         return list(picture["unused"])
@@ -91,7 +91,7 @@ def unused_inputs(picture: Mapping[str, Any]) -> list[str]:
 
 
 def _read_edges(picture: Mapping[str, Any], style: DiagramStyle) -> Iterator[Curve]:
-    combined = _combined_places(picture)
+    combined = _list_combined_places(picture)
     for edge in picture["edges"]:
         if _edge_key(edge) in combined:
             continue
@@ -184,7 +184,7 @@ def _level_keys(curve: Mapping[str, Any]) -> list[tuple[int, int, int, int]]:
     return [(curve["layer"], source, curve["to_layer"], curve["out"]) for source in curve["in"]]
 
 
-def _combined_places(picture: Mapping[str, Any]) -> set[tuple[int, int, int, int]]:
+def _list_combined_places(picture: Mapping[str, Any]) -> set[tuple[int, int, int, int]]:
     return {key for curve in picture.get("level_curves", ()) for key in _level_keys(curve)}
 
 
@@ -198,5 +198,5 @@ def _slope(x: Sequence[Number], y: Sequence[Number]) -> float | None:
     return (y[-1] - y[0]) / (x[-1] - x[0])
 
 
-def _with_strength(curve: Curve, highest: float) -> Curve:
+def _rate_strength(curve: Curve, highest: float) -> Curve:
     return replace(curve, strength=curve.score / highest if highest else 0.0)

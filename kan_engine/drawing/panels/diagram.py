@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kan_engine.drawing.fitted_text import fitted_text, list_names, text_width, wrap_sentences
+from kan_engine.drawing.fitted_text import list_names, text_width, wrap_sentences, write_text
 from kan_engine.drawing.labels import is_product_node, node_name
-from kan_engine.drawing.panels.curves import Curve, Place, mean_output, read_curves, unused_inputs
+from kan_engine.drawing.panels.curves import Curve, Place, list_unused_inputs, mean_output, read_curves
 from kan_engine.drawing.panels.layout import CurveLayout, PlacedLine, PlacedNode, lay_out_curves
 from kan_engine.drawing.panels.panel import draw_panel, opacity
 from kan_engine.drawing.panels.plot import measure_gutter
@@ -100,7 +100,7 @@ def _draw_head(picture: Mapping[str, Any], node: PlacedNode, name: str, theme: T
     y -= style.node_radius + 8
     above = y - style.text_size - 6 if mean else y
     size = style.label_size
-    yield fitted_text(name, x, above, node.room, size=size, fill=theme.ink, anchor="middle", is_bold=True)
+    yield write_text(name, x, above, node.room, size=size, fill=theme.ink, anchor="middle", is_bold=True)
     if mean:
         yield text_element(mean, x, y, size=style.text_size, anchor="middle", fill=theme.quiet)
 
@@ -147,7 +147,7 @@ def _describe_curve(curve: Curve, picture: Mapping[str, Any], outputs: list[str]
 def _describe(picture: Mapping[str, Any], curves: list[Curve], outputs: list[str], theme: Theme) -> str:
     """Describe the diagram for screen readers."""
     products = [node["name"] for layer in picture["nodes"] for node in layer if is_product_node(node)]
-    unused = unused_inputs(picture)
+    unused = list_unused_inputs(picture)
     told = [
         theme.say("Outputs at the top: {outputs}.", outputs=", ".join(outputs)),
         theme.say("Nodes that multiply their inputs: {names}; all others add.", names=", ".join(products))
@@ -174,7 +174,7 @@ def _write_footer(picture: Mapping[str, Any], layout: CurveLayout, theme: Theme)
         told.append(theme.say("Contributions to sums are relative to their means."))
     told.append(theme.say("The more opaque an edge, the higher its score within its layer."))
     lines = [(line, "") for line in wrap_sentences(told, room, style.text_size)]
-    unused = unused_inputs(picture)
+    unused = list_unused_inputs(picture)
     if unused:
         prefix = theme.say("Unused: {names}.", names="")
         names = list_names(
@@ -191,7 +191,7 @@ def _draw_footer(footer: list[tuple[str, str]], layout: CurveLayout, theme: Them
     style = theme.diagram.panels
     for place, (line, full) in enumerate(footer):
         y = layout.height + style.gap + (style.text_size + 5) * (place + 1)
-        yield fitted_text(
+        yield write_text(
             line, layout.width / 2, y, layout.width - 2 * style.margin, size=style.text_size,
             fill=theme.quiet, anchor="middle", full=full,
         )  # fmt: skip

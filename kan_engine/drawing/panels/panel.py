@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from kan_engine.drawing.fitted_text import fit_label, fitted_text, text_width
+from kan_engine.drawing.fitted_text import fit_label, text_width, write_text
 from kan_engine.drawing.panels.bars import draw_bars, draw_named_bars, name_level
 from kan_engine.drawing.panels.curves import Curve
 from kan_engine.drawing.panels.layout import PlacedPanel
@@ -109,7 +109,7 @@ def _draw_title(curve: Curve, left: float, y: float, right: float, theme: Theme)
         function = fit_label(curve.function, room * 0.5, size)
         yield text_element(function, right, y, size=size, anchor="end", fill=theme.symbolic)
         room -= text_width(function, size) + 6
-    yield fitted_text(curve.name, left, y, room, size=size, fill=theme.ink)
+    yield write_text(curve.name, left, y, room, size=size, fill=theme.ink)
 
 
 def _draw_graph(curve: Curve, plot: Plot, theme: Theme) -> str:

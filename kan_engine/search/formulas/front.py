@@ -44,7 +44,8 @@ def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchConte
         seeds: Formulas to begin with; see ``list_seeds``.
         run: The search context.
     """
-    if not run.config.symbolic or run.data.output_count > 1 or _is_exact(found, run):
+    is_exact = found.has_exact_formula(run.thresholds.max_exact_error)
+    if not run.config.symbolic or run.data.output_count > 1 or is_exact:
         return found
     known, rows = found.formulas[0] if found.formulas else [], _sample_rows(found, run)
     front = search_front(rows, seeds, found.compact, run)
@@ -74,15 +75,11 @@ def predict_front(found: SearchResult | None, run: SearchContext) -> list[Subtas
         found: The result so far, whose formulas will be the seeds; None if there is none.
         run: The search context.
     """
-    if not run.config.symbolic or run.should_stop() or (found is not None and _is_exact(found, run)):
+    is_exact = found is not None and found.has_exact_formula(run.thresholds.max_exact_error)
+    if not run.config.symbolic or run.should_stop() or is_exact:
         return []
     first = FrontPart.first(list_seeds(found) if found is not None else [], run)
     return [] if first is None else [first.to_subtask(run)]
-
-
-def _is_exact(found: SearchResult, run: SearchContext) -> bool:
-    known = found.formulas[0] if found.formulas else []
-    return bool(known) and known[0].error < run.thresholds.max_exact_error
 
 
 def list_seeds(found: SearchResult) -> list[Expression]:

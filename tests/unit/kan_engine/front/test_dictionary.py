@@ -5,7 +5,7 @@ import pytest
 
 from kan_engine.expressions.constraints import NO_CONSTRAINTS, FormulaConstraints, list_functions
 from kan_engine.expressions.evaluation import Expression, Variable, call, evaluate, mul, power, variables
-from kan_engine.front.dictionary import Dictionary, generate_terms, measured
+from kan_engine.front.dictionary import Dictionary, generate_terms, make_measured
 from kan_engine.front.thresholds import DEFAULT_FRONT
 
 rng = np.random.default_rng(0)
@@ -23,7 +23,7 @@ def terms(limits: FormulaConstraints = NO_CONSTRAINTS) -> list[Expression]:
 
 @pytest.mark.parametrize("value", [2.0, -3.0, 0.0, 0.1, 1e20, float("inf")])
 def test_a_measured_number_is_a_float_next_to_its_value(value: float) -> None:
-    found = measured(value).value
+    found = make_measured(value).value
     assert isinstance(found, float)
     assert found == pytest.approx(value, rel=1e-15)
 

@@ -3,10 +3,10 @@
 import pytest
 
 from kan_engine.expressions.evaluation import Expression, Variable, call, count_nodes, mul, power
-from kan_engine.front.dictionary import measured
+from kan_engine.front.dictionary import make_measured
 from kan_engine.front.factors import merge_factors
 
-A, B, C = Variable("a"), Variable("b"), measured(1.5)
+A, B, C = Variable("a"), Variable("b"), make_measured(1.5)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,6 @@ def test_equal_factors_become_a_power(tree: Expression, expected: Expression) ->
 
 
 def test_other_products_stay() -> None:
-    tree = mul(C, A, B, power(A, measured(0.5)), call("exp", A)) + A
+    tree = mul(C, A, B, power(A, make_measured(0.5)), call("exp", A)) + A
     assert merge_factors(tree) == tree
     assert count_nodes(merge_factors(A)) == 1

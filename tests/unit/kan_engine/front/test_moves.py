@@ -21,7 +21,7 @@ from kan_engine.expressions.evaluation import (
     walk,
 )
 from kan_engine.front.constants import Target, fit_constants
-from kan_engine.front.dictionary import Dictionary, measured
+from kan_engine.front.dictionary import Dictionary, make_measured
 from kan_engine.front.moves import Expansion, Move, list_reductions
 from kan_engine.front.program import Program
 from kan_engine.front.thresholds import DEFAULT_FRONT
@@ -32,7 +32,7 @@ COLUMNS = {name: rng.uniform(0.5, 3, ROWS) for name in "abc"}
 A, B, C = (Variable(name) for name in "abc")
 WEIGHTS = rng.uniform(0.5, 2, ROWS)
 VALUES = 2 * COLUMNS["a"] + np.log(COLUMNS["b"]) * COLUMNS["c"] + rng.normal(0, 0.1, ROWS)
-LINE = add(measured(0.7), mul(measured(1.5), A))
+LINE = add(make_measured(0.7), mul(make_measured(1.5), A))
 TERMS = (B, C, call("log", B), power(C, -1), mul(call("log", B), C), power(A, 2))
 
 
@@ -45,7 +45,7 @@ def fit(tree: Expression, target: Target) -> tuple[Expression, float]:
 
     def bind(node: Expression) -> Expression:
         if isinstance(node, Number) and isinstance(node.value, float):
-            return measured(float(next(found)))
+            return make_measured(float(next(found)))
         parts = [bind(part) for part in getattr(node, "terms", getattr(node, "factors", ()))]
         return type(node)(tuple(parts)) if parts else node  # type: ignore[call-arg]
 
@@ -80,7 +80,7 @@ def is_sum_of_products(tree: Expression) -> bool:
 
 @pytest.mark.parametrize("scale", [1.0, 1e-60, 1e60], ids=["usual", "tiny", "huge"])
 def test_the_predicted_error_of_an_insertion_into_a_linear_form_is_that_of_a_fit(scale: float) -> None:
-    expansion, dictionary, target = expand(mul(measured(1.5), A), scale * VALUES)
+    expansion, dictionary, target = expand(mul(make_measured(1.5), A), scale * VALUES)
     checked = 0
     for move in expansion.rank_insertions(dictionary, DEFAULT_FRONT):
         tree = move.build()
@@ -91,7 +91,7 @@ def test_the_predicted_error_of_an_insertion_into_a_linear_form_is_that_of_a_fit
 
 
 def test_the_predicted_error_of_an_exchange_in_a_linear_form_is_that_of_a_fit() -> None:
-    expansion, dictionary, target = expand(add(LINE, mul(measured(0.5), B)))
+    expansion, dictionary, target = expand(add(LINE, mul(make_measured(0.5), B)))
     moves = list(expansion.rank_exchanges(dictionary, DEFAULT_FRONT))
     for move in moves:
         assert fit(move.build(), target)[1] == pytest.approx(move.predicted, rel=1e-3)
@@ -118,7 +118,7 @@ def test_a_move_predicts_the_size_of_the_formula() -> None:
 
 def test_a_factor_of_a_product_gets_the_nearest_exponent() -> None:
     values = COLUMNS["a"] / COLUMNS["b"] ** 2
-    expansion, dictionary, _ = expand(mul(measured(1.0), A), values, [B])
+    expansion, dictionary, _ = expand(mul(make_measured(1.0), A), values, [B])
     formulas = [move.build() for move in expansion.rank_insertions(dictionary, DEFAULT_FRONT)]
     assert any(power(B, -2) in walk(tree) or power(B, -1) in walk(tree) for tree in formulas)
 
@@ -161,12 +161,12 @@ def test_values_that_are_not_finite_have_no_moves() -> None:
 
 
 def test_reductions_leave_out_one_term_factor_or_function() -> None:
-    tree = add(measured(1.5), mul(measured(2.5), A, call("log", B)))
+    tree = add(make_measured(1.5), mul(make_measured(2.5), A, call("log", B)))
     found = set(list_reductions(tree))
     assert found == {
-        mul(measured(2.5), A, call("log", B)),
-        measured(1.5),
-        add(measured(1.5), mul(measured(2.5), call("log", B))),
-        add(measured(1.5), mul(measured(2.5), A)),
-        add(measured(1.5), mul(measured(2.5), A, B)),
+        mul(make_measured(2.5), A, call("log", B)),
+        make_measured(1.5),
+        add(make_measured(1.5), mul(make_measured(2.5), call("log", B))),
+        add(make_measured(1.5), mul(make_measured(2.5), A)),
+        add(make_measured(1.5), mul(make_measured(2.5), A, B)),
     }
