@@ -8,7 +8,7 @@ them suffice for a smooth curve, and S is diagonal in them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -48,6 +48,12 @@ class CurveBasis:
     means: Float[Array, " splines"]
     curvature: Float[Array, " terms"]
     order: int
+
+    def trim(self, most: int) -> CurveBasis:
+        """Return the straightest functions; a category keeps all of its own."""
+        if self.knots is None:
+            return self
+        return replace(self, matrix=self.matrix[:, :most], curvature=self.curvature[:most])
 
     def evaluate(self, z: Float[Array, "rows columns"]) -> Float[Array, "rows terms"]:
         """Return the functions at rows on the unit scale, of all encoded columns."""
@@ -103,7 +109,7 @@ def build_curve_basis(
     knots = extend_knots(grid, order)[0].numpy()
     means, covariance = _moments(_evaluate_splines(x, knots, order), weights)
     matrix, curvature = _smooth_functions(
-        knots, order, covariance, thresholds.max_terms, thresholds.bend_power
+        knots, order, covariance, thresholds.max_refit_terms, thresholds.bend_power
     )
     return CurveBasis(source, knots, None, matrix, means, curvature, order)
 
@@ -138,7 +144,12 @@ class NodeBasis:
         knots = extend_knots(uniform_grid(-end, end, thresholds.outer_grid_size), order)[0].numpy()
         values = _evaluate_splines(np.linspace(-1, 1, 201), knots, order)
         _, covariance = _moments(values, np.ones(len(values)))
-        return NodeBasis(knots, *_smooth_functions(knots, order, covariance, thresholds.outer_terms), order)
+        functions = _smooth_functions(knots, order, covariance, thresholds.max_outer_refit_terms)
+        return NodeBasis(knots, *functions, order)
+
+    def trim(self, most: int) -> NodeBasis:
+        """Return the straightest functions."""
+        return replace(self, matrix=self.matrix[:, :most], curvature=self.curvature[:most])
 
     def evaluate(self, u: Float[Array, " rows"]) -> Float[Array, "rows terms"]:
         """Return the functions; beyond the knots they continue along their tangents."""

@@ -44,7 +44,7 @@ def eliminate_curves(
     """Yield the given network and then ever smaller ones, down to the smallest.
 
     Far above ``max_curves`` several curves are removed between two fits. Below, where the cheapest removal
-    skips a size, the best network of that size is yielded, too.
+    skips sizes, networks of these sizes are yielded, too.
     """
     yield fit
     while not should_stop():
@@ -61,10 +61,25 @@ def eliminate_curves(
         if len(curves) == len(fit.curves):
             return
         curves = merge_chains(problem, curves)
-        single = next((removal for removal in removals if removal.saved == 1), None)
-        if excess <= 0 and single and len(curves) < len(fit.curves) - 1:
-            other = merge_chains(problem, fit.curves.remove(single.edges))
-            yield fit_curves(problem, other, thresholds.elimination_steps, thresholds, should_stop)
+        if excess <= 0:
+            yield from _fill_sizes(problem, fit, len(curves), thresholds, should_stop)
+        fit = fit_curves(problem, curves, thresholds.elimination_steps, thresholds, should_stop)
+        yield fit
+
+
+def _fill_sizes(
+    problem: Problem,
+    fit: Fit,
+    smallest: int,
+    thresholds: CompactThresholds,
+    should_stop: Callable[[], bool],
+) -> Iterator[Fit]:
+    """Yield networks of all sizes between that of a fit and a smaller one, as far as single curves can go."""
+    while len(fit.curves) > smallest + 1 and not should_stop():
+        single = next((removal for removal in list_removals(fit) if removal.saved == 1), None)
+        if single is None:
+            return
+        curves = merge_chains(problem, fit.curves.remove(single.edges))
         fit = fit_curves(problem, curves, thresholds.elimination_steps, thresholds, should_stop)
         yield fit
 

@@ -47,6 +47,15 @@ class Problem:
             weights=self.weights[rows],
         )
 
+    def append(self, other: Problem) -> Problem:
+        """Return these rows and then those of another problem with the same functions."""
+        return replace(
+            self,
+            features=[np.concatenate(pair) for pair in zip(self.features, other.features, strict=True)],
+            targets=np.concatenate([self.targets, other.targets]),
+            weights=np.concatenate([self.weights, other.weights]),
+        )
+
     def node_values(self, curves: Curves, node: int) -> Float[Array, " rows"]:
         """Return the sum of the curves that enter a hidden node."""
         edges = curves.nodes[node][0]

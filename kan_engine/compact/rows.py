@@ -1,14 +1,17 @@
 """The rows of a search, with the targets that were observed, or partly the teacher's.
 
-The teacher is asked at observed rows only. Rows that combine the values of two observed rows were measured,
-with half the weight: networks of few curves lost up to 0.15 of R² (Friedman's function, 300 rows), since they
+The targets are those of observed rows. Rows that combine the values of two observed rows were measured, with
+half the weight: networks of few curves lost up to 0.15 of R² (Friedman's function, 300 rows), since they
 spent their curves where no data lie, and larger ones did not gain.
+
+With hardly any weight such rows guard a network. Large curves that cancel each other at all observed rows may
+not cancel between these; the loss of the guarding rows then rises with the square of what is left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -70,6 +73,14 @@ class RowMaker:
         ]
         return RowMaker(data, inputs, scaler, teacher, bases, NodeBasis.create(thresholds), seed, thresholds)
 
+    def trim(self) -> RowMaker:
+        """Return a maker of problems with the functions that the search fits."""
+        return replace(
+            self,
+            bases=[basis.trim(self.thresholds.max_terms) for basis in self.bases],
+            node_basis=self.node_basis.trim(self.thresholds.outer_terms),
+        )
+
     def make_problem(self, rows: LabelledRows) -> Problem:
         """Rows with the targets that were observed."""
         return self._build(rows.x, self._read_targets(rows), rows.weights / rows.weights.mean())
@@ -79,6 +90,22 @@ class RowMaker:
         share = self.thresholds.teacher_share
         targets = (1 - share) * self._read_targets(rows) + share * link(self.data.loss, self.teacher(rows.x))
         return self._build(rows.x, targets, rows.weights / rows.weights.mean())
+
+    def make_guard(self, rows: LabelledRows) -> Problem:
+        """Return rows of hardly any weight, some of whose values are another row's.
+
+        The teacher answers for them, within the range of the observed targets.
+        """
+        rows, generator = rows.sample(self.thresholds.guard_rows, self.seed), np.random.default_rng(self.seed)
+        x = rows.x.copy()
+        for basis in self.bases:
+            columns = np.array(basis.source.columns)
+            taken = np.flatnonzero(generator.random(len(rows)) < self.thresholds.guard_share)
+            lenders = generator.integers(len(rows), size=len(taken))
+            x[np.ix_(taken, columns)] = rows.x[np.ix_(lenders, columns)]
+        observed = self._read_targets(rows)
+        answers = np.clip(link(self.data.loss, self.teacher(x)), observed.min(0), observed.max(0))
+        return self._build(x, answers, np.full(len(rows), self.thresholds.guard_weight))
 
     def _build(self, x: Array, targets: Array, weights: Array) -> Problem:
         z = self.inputs.forward(x)

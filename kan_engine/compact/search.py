@@ -10,7 +10,7 @@ import numpy as np
 from kan_engine.compact.conversion import build_network
 from kan_engine.compact.curves import Curve, Curves, Edge
 from kan_engine.compact.elimination import eliminate_curves
-from kan_engine.compact.fit import Fit, fit_curves
+from kan_engine.compact.fit import Fit, curvature_of, fit_curves
 from kan_engine.compact.growth import grow
 from kan_engine.compact.losses import loss_per_row
 from kan_engine.compact.path import CompactNetwork, CompactPath
@@ -51,14 +51,16 @@ def find_compact_path(
         should_stop: Once it returns true, the path so far is returned.
         thresholds: Decision numbers.
     """
-    maker = RowMaker.create(data, inputs, scaler, teacher, seed, thresholds)
+    full = RowMaker.create(data, inputs, scaler, teacher, seed, thresholds)
     outputs = data.output_count
     rows = data.fit.sample(thresholds.count_rows(thresholds.search_rows, outputs), seed)
-    kept = screen_sources(maker.make_problem(rows), thresholds)
-    maker = replace(maker, bases=[maker.bases[s] for s in kept])
-    problem = maker.make_problem(rows)
-    validation = maker.make_problem(data.validation.sample(thresholds.validation_rows, seed))
-    best = BestNetworks(validation)
+    kept = screen_sources(full.trim().make_problem(rows), thresholds)
+    full = replace(full, bases=[full.bases[s] for s in kept])
+    maker = full.trim()
+    guard = maker.make_guard(rows)
+    problem = maker.make_problem(rows).append(guard)
+    judges = data.validation.sample(thresholds.validation_rows, seed)
+    best = BestNetworks(maker.make_problem(judges))
     start = make_additive(problem, range(len(kept)), thresholds)
     fit = fit_curves(problem, start, thresholds.start_steps, thresholds, should_stop)
     for smaller in eliminate_curves(problem, fit, thresholds, should_stop, max_curves=max_curves):
@@ -70,23 +72,24 @@ def find_compact_path(
         if should_stop() or best.lowest_loss() < thresholds.sufficient_loss:
             break
         if number == 1 and believes_teacher(maker, best, thresholds, seed):
-            problem, is_taught = maker.make_taught_problem(rows), True
+            problem, is_taught = maker.make_taught_problem(rows).append(guard), True
         for grown in grow(
             problem, lambda: best.largest(max_curves), sources, generator, thresholds, should_stop, max_curves
         ):
             best.record_(grown)
     everything = data.training.sample(thresholds.count_rows(thresholds.refit_rows, outputs), seed)
-    observed = maker.make_problem(everything)
-    final = maker.make_taught_problem(everything) if is_taught else observed
+    observed, validation = full.make_problem(everything), full.make_problem(judges)
+    final = full.make_taught_problem(everything) if is_taught else observed
+    final = final.append(full.make_guard(everything))
     folds = assign_folds(everything.y, data.task, seed, thresholds.folds)
     networks = []
     for count, (loss, curves) in best.select(max_curves).items():
-        refit = refit_curves(final, curves, validation, thresholds, should_stop)
+        refit = refit_curves(final, pad_curves(final, curves), validation, thresholds, should_stop)
         if len(everything) <= thresholds.max_cross_validated_rows and not should_stop():
             judged = cross_validate(final, observed, refit, folds, thresholds)
         else:
             judged = loss
-        network = build_network(refit, maker.bases, maker.node_basis, data.rows.x.shape[1])
+        network = build_network(refit, full.bases, full.node_basis, data.rows.x.shape[1])
         networks.append(CompactNetwork(network=network, curve_count=count, loss=judged))
     return CompactPath(networks=tuple(networks), inputs=inputs, scaler=scaler)
 
@@ -122,6 +125,15 @@ class BestNetworks:
         """Return the network with the most curves that are allowed."""
         chosen = self.select(max_curves)
         return chosen[max(chosen)][1]
+
+
+def pad_curves(problem: Problem, curves: Curves) -> Curves:
+    """Return the same network with a coefficient of every function of a problem, the new ones 0."""
+    padded = {}
+    for edge, curve in curves.by_edge.items():
+        missing = len(curvature_of(problem, edge)) - len(curve.coefficients)
+        padded[edge] = replace(curve, coefficients=np.pad(curve.coefficients, (0, missing)))
+    return curves.add(padded)
 
 
 def refit_curves(

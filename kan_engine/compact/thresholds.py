@@ -21,8 +21,11 @@ class CompactThresholds:
         uniform_share: Of the points of a grid that are equally spaced instead of at quantiles.
         bend_power: Power of the spacing of the grid by which curvature is weighted: with 0 a curve is as
             stiff where rows are dense as elsewhere.
-        max_terms: Smoothest functions of a curve that are fitted, with its line.
-        outer_grid_size, outer_terms: Intervals and functions of the curve of a hidden node.
+        max_terms, outer_terms: Smoothest functions of a curve that the search fits, with its line: of an
+            input, and of a hidden node.
+        max_refit_terms, max_outer_refit_terms: The same, of the final fit. With 24 instead of 12 R² of
+            California rises from 0.806 to 0.813; in the search as well, it would take twice the time.
+        outer_grid_size: Intervals of the curve of a hidden node.
         inside_share: Of the rows, for which the value of a hidden node lies on its grid.
         min_extent, max_extent: Of the values of a node, beyond which they are scaled to 1.
         max_scaling_error: Of the curve of a node after that, relative to its variance, and rise of the loss;
@@ -42,7 +45,8 @@ class CompactThresholds:
         start_steps: Of the fit of the largest additive network.
         elimination_steps, bulk_share: Steps after a removal, and the share of the excess curves that is
             removed at once: the first ones matter little.
-        wide_starts, max_pairs: Random starts of a node that reads all sources, and pairs that are tried.
+        wide_starts, max_pairs: Random starts of a node that reads all sources, and pairs that are tried. Six
+            starts find no better nodes than three.
         pair_functions, pair_ridge: Straightest functions whose products rank the pairs, and their ridge,
             relative to the mean square of a product.
         pairs_per_round: Nodes with two inputs that are added at once.
@@ -58,6 +62,9 @@ class CompactThresholds:
         teacher_share: Of the targets of the rows; the rest is observed.
         teacher_errors: Relative standard errors of a loss, over the root of the number of rows, by which the
             teacher may be worse than the network so far.
+        guard_rows, guard_weight, guard_share: Most guarding rows, the weight of each, and the share of its
+            values that other rows lend. Over four divisions of autoPrice the lowest R² rises from -1.9 to
+            0.83, the mean of concrete from 0.891 to 0.901; with weight 0.1 airfoil loses 0.005.
         max_cross_validated_rows, folds, fold_steps: With at most so many training rows, the losses of the
             path are those of a cross-validation: validation rows are too few to compare sizes.
         screening_ridge: Of the curves of the screening, whose functions have variance 1.
@@ -77,8 +84,10 @@ class CompactThresholds:
     uniform_share: float = 0.2
     bend_power: float = 1.0
     max_terms: int = 12
-    outer_grid_size: int = 8
     outer_terms: int = 7
+    max_refit_terms: int = 24
+    max_outer_refit_terms: int = 12
+    outer_grid_size: int = 8
     inside_share: float = 0.995
     min_extent: float = 0.8
     max_extent: float = 1.25
@@ -99,7 +108,7 @@ class CompactThresholds:
     start_steps: int = 12
     elimination_steps: int = 3
     bulk_share: float = 0.2
-    wide_starts: int = 6
+    wide_starts: int = 3
     max_pairs: int = 15
     pair_functions: int = 3
     pair_ridge: float = 0.05
@@ -116,6 +125,9 @@ class CompactThresholds:
 
     teacher_share: float = 0.5
     teacher_errors: float = 1.5
+    guard_rows: int = 1_000
+    guard_weight: float = 0.02
+    guard_share: float = 0.3
     max_cross_validated_rows: int = 1_000
     folds: int = 5
     fold_steps: int = 5

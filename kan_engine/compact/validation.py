@@ -22,16 +22,16 @@ def cross_validate(
     """Return the mean loss of curves that are refitted without each fold.
 
     Args:
-        problem: Rows to fit.
-        observed: The same rows with the targets that were observed.
+        problem: Rows to fit: the observed ones, and then the guarding ones.
+        observed: The observed rows with the targets that were observed.
         curves: Fitted to all rows.
         folds: Fold of every row.
         thresholds: Decision numbers.
     """
-    losses = np.zeros(len(problem))
+    losses, guard = np.zeros(len(observed)), np.arange(len(observed), len(problem))
     for number in np.unique(folds):
         outside = np.flatnonzero(folds == number)
-        inside = problem.select(np.flatnonzero(folds != number))
+        inside = problem.select(np.r_[np.flatnonzero(folds != number), guard])
         fitted = fit_curves(inside, curves, thresholds.fold_steps, thresholds).curves
         left = observed.select(outside)
         losses[outside] = loss_per_row(left.loss, left.outputs(fitted), left.targets)

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from kan_engine.compact.fit import fit_curves
 from kan_engine.compact.path import CompactPath
-from kan_engine.compact.search import find_compact_path
+from kan_engine.compact.problem import Problem
+from kan_engine.compact.rows import RowMaker
+from kan_engine.compact.search import find_compact_path, make_additive
 from kan_engine.compact.sources import list_sources
-from kan_engine.compact.thresholds import CompactThresholds
+from kan_engine.compact.thresholds import DEFAULT_COMPACT, CompactThresholds
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer, TargetScaler
@@ -174,3 +177,24 @@ def test_constant_columns_give_a_constant() -> None:
     flat = replace(data, rows=replace(data.rows, x=np.zeros_like(data.rows.x)))
     path = search(flat, lambda x: np.full(len(x), 3.0))
     assert np.allclose(outputs(path, 20, flat.rows.x), 3.0)
+
+
+def test_guarding_rows_remove_curves_that_cancel_each_other_at_all_observed_rows() -> None:
+    columns = numbers(columns=1)
+    columns["twin"] = columns["x0"] + 1e-3 * np.random.default_rng(1).normal(size=ROWS)
+    data = make_data(columns, np.sin(3 * columns["x0"]))
+    inputs, scaler = Standardizer.fit(data.training.x), TargetScaler.fit(data.training.y[:, None])
+    maker = RowMaker.create(
+        data, inputs, scaler, lambda x: scaler.forward(np.sin(3 * x[:, :1])), 0, DEFAULT_COMPACT
+    )
+    observed = maker.make_problem(data.fit)
+    start = make_additive(observed, (0, 1), DEFAULT_COMPACT)
+    for edge, sign in zip(start.edges, (1, -1), strict=True):
+        start.by_edge[edge].coefficients[0] = sign * 30.0
+
+    def largest_line(problem: Problem) -> float:
+        curves = fit_curves(problem, start, 5, DEFAULT_COMPACT).curves
+        return max(abs(float(curve.coefficients[0])) for curve in curves.by_edge.values())
+
+    assert largest_line(observed) > 5
+    assert largest_line(observed.append(maker.make_guard(data.fit))) < 2
