@@ -42,7 +42,7 @@ class CompactPath:
     def select(self, max_curves: int) -> CompactNetwork:
         """The network with the lowest validation loss among those of at most ``max_curves`` curves.
 
-        The smallest network is returned if all have more curves.
+        Of equal losses the network with more curves counts. The smallest is returned if all have more curves.
         """
         allowed = [entry for entry in self.networks if entry.curve_count <= max_curves]
-        return min(allowed or self.networks[:1], key=lambda entry: entry.loss)
+        return min(allowed or self.networks[:1], key=lambda entry: (entry.loss, -entry.curve_count))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,14 +22,15 @@ from kan_engine.search.thresholds import SearchThresholds
 def add_compact_path(found: SearchResult, run: SearchContext) -> SearchResult:
     """Add the compact networks that learn from the rows and from the network of the result.
 
-    A network of few edges that follows an exact law is compact itself.
+    A network of the result that has few edges itself is the largest of them. It was chosen on the same rows,
+    so none of fewer curves is preferred to it. Beside an exact law it is the only one.
     """
     data, config = run.data, run.config
     count, scaler = found.network.edge_count, found.scaler
+    is_compact = count <= config.max_curves
     is_exact = scaler is not None and found.has_exact_formula(run.thresholds.max_exact_error)
-    if is_exact and count <= config.max_curves:
-        only = CompactNetwork(network=found.network, curve_count=count, loss=_get_last_loss(found))
-        return replace(found, compact=CompactPath(networks=(only,), inputs=found.inputs, scaler=scaler))
+    if is_compact and (is_exact or count <= data.output_count):
+        return replace(found, compact=_append_network(found))
     run.report("compact", 0.87, "looking for a network of few curves")
     teacher = Predictor.from_training(data, found.network, found.inputs, scaler)
     path = find_compact_path(
@@ -36,14 +38,23 @@ def add_compact_path(found: SearchResult, run: SearchContext) -> SearchResult:
         run.inputs,
         scaler,
         teacher.raw_outputs,
-        max_curves=config.max_curves,
+        max_curves=count - 1 if is_compact else config.max_curves,
         seed=config.seed,
         should_stop=run.limit_time(run.thresholds.compact_time_share).should_stop,
         thresholds=run.thresholds.compact,
     )
     for entry in path.networks if data.classes is not None else ():
         calibrate_on_validation_(entry.network, entry.network, path.inputs, data, run.thresholds.inference)
-    return replace(found, compact=path)
+    return replace(found, compact=_append_network(found, path.networks) if is_compact else path)
+
+
+def _append_network(found: SearchResult, smaller: Sequence[CompactNetwork] = ()) -> CompactPath:
+    """Return a path that ends with the network of a result."""
+    count = found.network.edge_count
+    kept = [entry for entry in smaller if entry.curve_count < count]
+    loss = min([_get_last_loss(found), *(entry.loss for entry in kept)])
+    own = CompactNetwork(network=found.network, curve_count=count, loss=loss)
+    return CompactPath(networks=(*kept, own), inputs=found.inputs, scaler=found.scaler)
 
 
 def _get_last_loss(found: SearchResult) -> float:

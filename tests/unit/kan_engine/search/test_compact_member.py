@@ -126,3 +126,17 @@ def test_other_networks_teach_the_compact_ones(make_data: Any, monkeypatch: pyte
     assert (asked["max_curves"], asked["seed"]) == (7, 3)
     assert asked["outputs"].shape == (len(data.fit), 1)
     assert len(found.compact.networks) == 3
+
+
+def test_a_network_of_few_edges_is_itself_the_best_and_largest_of_the_compact_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = numbers()
+    monkeypatch.setattr(
+        compact_member, "find_compact_path", lambda _, inputs, scaler, *__, **___: make_path(inputs, scaler)
+    )
+    before = result(data, compact=None)
+    found = add_compact_path(before, SearchContext.create(data, SearchConfig(max_curves=20)))
+    assert [entry.curve_count for entry in found.compact.networks] == [1, 2, 3, before.network.edge_count]
+    assert found.compact.select(20).network is found.network
+    assert found.compact.select(3).curve_count == 3
