@@ -33,6 +33,7 @@ def find_compact_path(
     max_curves: int = 20,
     seed: int,
     should_stop: Callable[[], bool] = lambda: False,
+    should_stop_growing: Callable[[], bool] = lambda: False,
     thresholds: CompactThresholds = DEFAULT_COMPACT,
 ) -> CompactPath:
     """Return networks of 1, 2, … ``max_curves`` curves.
@@ -49,6 +50,7 @@ def find_compact_path(
         max_curves: Of the largest network. Every class needs one curve at least.
         seed: Of the samples of rows and the starts of nodes.
         should_stop: Once it returns true, the path so far is returned.
+        should_stop_growing: Once it returns true, the best networks so far are fitted to all training rows.
         thresholds: Decision numbers.
     """
     full = RowMaker.create(data, inputs, scaler, teacher, seed, thresholds)
@@ -57,24 +59,28 @@ def find_compact_path(
     kept = screen_sources(full.trim().make_problem(rows), thresholds)
     full = replace(full, bases=[full.bases[s] for s in kept])
     maker = full.trim()
+
+    def must_finish() -> bool:
+        return should_stop() or should_stop_growing()
+
     guard = maker.make_guard(rows)
     problem = maker.make_problem(rows).append(guard)
     judges = data.validation.sample(thresholds.validation_rows, seed)
     best = BestNetworks(maker.make_problem(judges))
     start = make_additive(problem, range(len(kept)), thresholds)
-    fit = fit_curves(problem, start, thresholds.start_steps, thresholds, should_stop)
-    for smaller in eliminate_curves(problem, fit, thresholds, should_stop, max_curves=max_curves):
+    fit = fit_curves(problem, start, thresholds.start_steps, thresholds, must_finish)
+    for smaller in eliminate_curves(problem, fit, thresholds, must_finish, max_curves=max_curves):
         best.record_(smaller)
     sources = rank_sources(fit)[: thresholds.node_sources]
     generator = np.random.default_rng(seed)
     is_taught = False
     for number in range(thresholds.rounds if len(sources) > 1 and outputs < max_curves else 0):
-        if should_stop() or best.lowest_loss() < thresholds.sufficient_loss:
+        if must_finish() or best.lowest_loss() < thresholds.sufficient_loss:
             break
         if number == 1 and believes_teacher(maker, best, thresholds, seed):
             problem, is_taught = maker.make_taught_problem(rows).append(guard), True
         for grown in grow(
-            problem, lambda: best.largest(max_curves), sources, generator, thresholds, should_stop, max_curves
+            problem, lambda: best.largest(max_curves), sources, generator, thresholds, must_finish, max_curves
         ):
             best.record_(grown)
     everything = data.training.sample(thresholds.count_rows(thresholds.refit_rows, outputs), seed)

@@ -23,7 +23,9 @@ class SearchThresholds:
     Attributes:
         search_time_share: Of the time of a job; the rest is for the compact network, the front of
             formulas and checks.
+        compact_growth_time_share: Of the same; compact networks grow no further then.
         compact_time_share: Of the same; the search for compact networks ends then, however slow the machine.
+            The time between is for the fit to all training rows and the cross-validation.
         law_time_share: Of the time of a job, after which a law search without success ends.
         law_of_solution_seconds: Time of the search for the law of a solved equation.
 
@@ -81,7 +83,8 @@ class SearchThresholds:
     """
 
     search_time_share: float = 0.65
-    compact_time_share: float = 0.78
+    compact_growth_time_share: float = 0.76
+    compact_time_share: float = 0.82
     law_time_share: float = 0.6
     law_of_solution_seconds: float = 10.0
 

@@ -70,6 +70,7 @@ def in_a_hurry() -> Iterator[None]:
             search_config.THRESHOLDS,
             law_time_share=100.0,
             search_time_share=100.0,
+            compact_growth_time_share=100.0,
             compact_time_share=100.0,
             discovery=DiscoveryThresholds(max_surrogate_terms=100),
         )

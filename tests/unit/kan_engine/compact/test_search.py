@@ -56,6 +56,7 @@ def search(
     data: TrainingData,
     truth: Callable[[np.ndarray], np.ndarray],
     should_stop: Callable[[], bool] = lambda: False,
+    should_stop_growing: Callable[[], bool] = lambda: False,
     max_curves: int = 20,
 ) -> CompactPath:
     """Compact networks whose teacher knows the truth, in the client's units or in logits."""
@@ -69,6 +70,7 @@ def search(
         max_curves=max_curves,
         seed=0,
         should_stop=should_stop,
+        should_stop_growing=should_stop_growing,
         thresholds=QUICK,
     )
 
@@ -136,6 +138,12 @@ def test_a_search_that_must_stop_at_once_returns_a_network() -> None:
     columns = numbers()
     data = make_data(columns, additive(np.stack([*columns.values()], 1)))
     assert len(search(data, additive, should_stop=lambda: True).networks) >= 1
+
+
+def test_networks_that_may_not_grow_are_fitted_to_all_training_rows() -> None:
+    data = make_data(numbers(), additive(np.stack([*numbers().values()], 1)))
+    path = search(data, additive, should_stop_growing=lambda: True)
+    assert np.abs(outputs(path, 20, data.rows.x)[:, 0] - data.rows.y).max() < 0.05
 
 
 def test_a_product_needs_hidden_nodes() -> None:
