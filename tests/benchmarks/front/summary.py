@@ -121,7 +121,7 @@ def _write_comparisons(measured: Measured) -> Iterator[str]:
             above = f"within {limits.near:g} of {other}'s or above on {near:.0%} of the tables"
             yield f"The R² of the {one} network is {above}."
     if not isnan(loss := compute_median_loss(measured, "compact", "accurate")):
-        yield f"The compact network loses {loss:.3f} of the accurate network's R² (median)."
+        yield f"The compact network loses {round(loss, 3) + 0.0:.3f} of the accurate network's R² (median)."
     short = list_short_fronts(measured)
     yield (
         f"Tables with fewer than {FEWEST_POINTS} formulas of ours: {', '.join(short)}."
