@@ -7,19 +7,18 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from kan_engine.compact.conversion import build_network
 from kan_engine.compact.curves import Curve, Curves, Edge
 from kan_engine.compact.elimination import eliminate_curves
-from kan_engine.compact.fit import Fit, curvature_of, fit_curves
+from kan_engine.compact.fit import Fit, fit_curves
 from kan_engine.compact.growth import grow
 from kan_engine.compact.losses import loss_per_row
-from kan_engine.compact.path import CompactNetwork, CompactPath
+from kan_engine.compact.path import CompactPath
 from kan_engine.compact.problem import Problem
+from kan_engine.compact.refit import refit_networks
 from kan_engine.compact.rows import RowMaker, Teacher
 from kan_engine.compact.screening import rank_sources, screen_sources
 from kan_engine.compact.thresholds import DEFAULT_COMPACT, CompactThresholds
-from kan_engine.compact.validation import cross_validate
-from kan_engine.data.folds import assign_folds
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.data.training_data import TrainingData
 
@@ -77,27 +76,15 @@ def find_compact_path(
     for number in range(thresholds.rounds if len(sources) > 1 and outputs < max_curves else 0):
         if must_finish() or best.lowest_loss() < thresholds.sufficient_loss:
             break
-        if number == 1 and believes_teacher(maker, best, thresholds, seed):
+        if number == 1 and believes_teacher(maker, judges, best, thresholds):
             problem, is_taught = maker.make_taught_problem(rows).append(guard), True
         for grown in grow(
             problem, lambda: best.largest(max_curves), sources, generator, thresholds, must_finish, max_curves
         ):
             best.record_(grown)
-    everything = data.training.sample(thresholds.count_rows(thresholds.refit_rows, outputs), seed)
-    observed, validation = full.make_problem(everything), full.make_problem(judges)
-    final = full.make_taught_problem(everything) if is_taught else observed
-    final = final.append(full.make_guard(everything))
-    folds = assign_folds(everything.y, data.task, seed, thresholds.folds)
-    networks = []
-    for count, (loss, curves) in best.select(max_curves).items():
-        refit = refit_curves(final, pad_curves(final, curves), validation, thresholds, should_stop)
-        if len(everything) <= thresholds.max_cross_validated_rows and not should_stop():
-            judged = cross_validate(final, observed, refit, folds, thresholds)
-        else:
-            judged = loss
-        network = build_network(refit, full.bases, full.node_basis, data.rows.x.shape[1])
-        networks.append(CompactNetwork(network=network, curve_count=count, loss=judged))
-    return CompactPath(networks=tuple(networks), inputs=inputs, scaler=scaler)
+    found = best.select(max_curves)
+    networks = refit_networks(full, found, judges, thresholds, should_stop, is_taught=is_taught)
+    return CompactPath(networks=networks, inputs=inputs, scaler=scaler)
 
 
 @dataclass(eq=False)
@@ -133,42 +120,18 @@ class BestNetworks:
         return chosen[max(chosen)][1]
 
 
-def pad_curves(problem: Problem, curves: Curves) -> Curves:
-    """Return the same network with a coefficient of every function of a problem, the new ones 0."""
-    padded = {}
-    for edge, curve in curves.by_edge.items():
-        missing = len(curvature_of(problem, edge)) - len(curve.coefficients)
-        padded[edge] = replace(curve, coefficients=np.pad(curve.coefficients, (0, missing)))
-    return curves.add(padded)
-
-
-def refit_curves(
-    problem: Problem,
-    curves: Curves,
-    validation: Problem,
-    thresholds: CompactThresholds,
-    should_stop: Callable[[], bool],
-) -> Curves:
-    """Fit curves to all training rows, unless they then fit the validation rows among these worse.
-
-    The evidence sometimes removes a curve that mattered, since it knows only the neighbourhood of a fit.
-    """
-    refit = fit_curves(problem, curves, thresholds.refit_steps, thresholds, should_stop).curves
-    limit = validation.mean_loss(curves) * thresholds.max_refit_ratio
-    return refit if validation.mean_loss(refit) <= limit else curves
-
-
-def believes_teacher(maker: RowMaker, best: BestNetworks, thresholds: CompactThresholds, seed: int) -> bool:
+def believes_teacher(
+    maker: RowMaker, judges: LabelledRows, best: BestNetworks, thresholds: CompactThresholds
+) -> bool:
     """Whether the teacher is at least as good as the best network on the validation rows.
 
     The teacher may have been trained on these rows. Where it is clearly worse nevertheless, it teaches
     nothing. Losses of few rows have a large standard error.
     """
-    rows = maker.data.validation.sample(thresholds.validation_rows, seed)
     problem = best.validation
-    losses = loss_per_row(problem.loss, maker.teacher(rows.x), problem.targets)
+    losses = loss_per_row(problem.loss, maker.teacher(judges.x), problem.targets)
     loss = float(losses @ problem.weights / problem.weights.sum())
-    slack = 1 + thresholds.teacher_errors / float(np.sqrt(len(rows)))
+    slack = 1 + thresholds.teacher_errors / float(np.sqrt(len(judges)))
     return loss <= best.lowest_loss() * slack
 
 

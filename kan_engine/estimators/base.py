@@ -1,34 +1,27 @@
-"""What the estimators of tables share: parameters, rows, the search, and the formulas of its result."""
+"""What the estimators of tables share: parameters, rows, the search."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from html import escape
-from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import narwhals as nw
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.assessment.outliers import exclude_outliers
-from kan_engine.assessment.partial_dependence import compute_partial_dependence
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import Label
-from kan_engine.drawing.network_curves import describe_edges
-from kan_engine.drawing.network_diagram import draw_network
-from kan_engine.drawing.svg import THEMES, ThemeName
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.estimators import model_files
-from kan_engine.estimators.picture import Picture
+from kan_engine.estimators.fitted_model import FittedModel
 from kan_engine.estimators.tables import (
     Columns,
     Types,
@@ -36,17 +29,9 @@ from kan_engine.estimators.tables import (
     make_training_data,
     read_array,
     read_frame,
-    select_backend,
 )
 from kan_engine.export.probe_rows import probe_columns
 from kan_engine.expressions.constraints import FormulaConstraints
-from kan_engine.expressions.evaluation import variables
-from kan_engine.expressions.printing.derived_variables import VariableDefinitions
-from kan_engine.expressions.printing.identifiers import safe_names
-from kan_engine.expressions.printing.infix import to_text
-from kan_engine.expressions.printing.languages import LANGUAGES, PrintableFormula
-from kan_engine.expressions.printing.latex import to_latex
-from kan_engine.expressions.printing.mathml import to_mathml
 from kan_engine.inference.predictor import Predictor
 from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
 from kan_engine.search.callbacks import Callbacks, ReportProgress
@@ -54,14 +39,13 @@ from kan_engine.search.config import SearchConfig, Serve
 from kan_engine.search.model_search import find_model
 
 if TYPE_CHECKING:
-    import sympy
+    pass
 
-Formulas = str | dict[str, str] | None
 Optimizer = Literal["auto", "levenberg_marquardt", "adam", "lbfgs"]
 MemberChoice = Literal["auto", "accurate", "compact", "formula"]
 
 
-class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
+class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
     """Searches for a formula and a Kolmogorov-Arnold network of a table, as the service does.
 
     Without arguments a law is searched for; where there is none, a network is chosen by a hill climb, and the
@@ -108,9 +92,7 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
         Takes progress: ``report(stage, fraction, message, error)``.
     """
 
-    model_: Model
     n_features_in_: int
-    _backend: str | None = None  # of data frames; None for the first one that is installed
 
     def __init__(
         self,
@@ -153,156 +135,6 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
         self.random_state = random_state
         self.report = report
 
-    # What a search made
-
-    @property
-    def predictor_(self) -> Predictor:
-        """The member that answers: a formula that is exact or predicts better, else the one that serves."""
-        check_is_fitted(self, "model_")
-        return self.model_.answering
-
-    @property
-    def compact_(self) -> Predictor | None:
-        """The network of few curves, which ``predict(X, by="compact")`` uses; None in older files."""
-        check_is_fitted(self, "model_")
-        return self.model_.compact
-
-    @property
-    def verdict_(self) -> str | None:
-        """What may be said of the formula: exact, consistent, approximation or weak; None without one."""
-        report = self._report
-        return None if report is None else report.verdict
-
-    @property
-    def formula_(self) -> Formulas:
-        """The best formula as text; of more than two classes, one per class; None without one."""
-        return cast(Formulas, self._write_formulas(to_text))
-
-    def latex(self) -> Formulas:
-        """The best formula in LaTeX."""
-        return cast(Formulas, self._write_formulas(to_latex))
-
-    def write(self, language: str) -> str | None:
-        """The best formula in a language of the service: ``python``, ``c``, ``sql``, ``excel`` and others.
-
-        Raises:
-            InvalidConfig: There is no such language.
-            NotExportable: The language cannot express the formula.
-        """
-        if language not in LANGUAGES:
-            raise InvalidConfig(f"there is no language {language!r}; there are {', '.join(LANGUAGES)}")
-        report, names = self._report, self._names
-        if report is None:
-            return None
-        definitions = VariableDefinitions.from_encoding(self.model_.predictor.encoding)
-        return LANGUAGES[language].write(
-            [
-                PrintableFormula(
-                    name=output.name if output.quantity == "value" else f"{output.quantity} of {output.name}",
-                    tree=output.best.tree,
-                    text=to_text(output.best.tree, names),
-                    latex=to_latex(output.best.tree, names),
-                    definitions=definitions,
-                )
-                for output in report.outputs
-            ]
-        )
-
-    def sympy(self) -> sympy.Expr | dict[str, sympy.Expr] | None:
-        """The best formula as an expression of SymPy, in symbols with the names of the columns."""
-        from sympy import Symbol  # noqa: PLC0415  # SymPy takes half a second
-
-        from kan_engine.expressions.sympy_bridge import to_sympy  # noqa: PLC0415  # as above
-
-        return self._write_formulas(
-            lambda tree, _: to_sympy(tree, {name: Symbol(name) for name in variables(tree)})
-        )
-
-    @property
-    def formulas_(self) -> Any:
-        """The front of formulas, as a data frame of the library that the rows came in, or of pandas.
-
-        None of them is both simpler and better than another. Under noise the best one, ``formula_``, need not
-        be the last: a gain that the rows cannot tell from noise is not worth a longer formula.
-        """
-        report, names = self._report, self._names
-        outputs = report.outputs if report else ()
-        entries = [(output.name, entry) for output in outputs for entry in output.front]
-        table: dict[str, list[Any]] = {
-            "output": [name for name, _ in entries],
-            "expression": [to_text(entry.tree, names) for _, entry in entries],
-            "complexity": [entry.complexity for _, entry in entries],
-            "rmse": [entry.rmse for _, entry in entries],
-            "r2": [entry.r2 for _, entry in entries],
-        }
-        return self._to_frame(table)
-
-    # Pictures
-
-    def plot(self, theme: ThemeName = "light") -> Picture:
-        """Draw the network, with the curve of every edge; notebooks show the picture."""
-        check_is_fitted(self, "model_")
-        predictor = self.model_.predictor
-        return Picture(
-            draw_network(
-                describe_edges(
-                    predictor.network,
-                    predictor.inputs,
-                    predictor.encoding,
-                    self._rows.x,
-                    predictor.output_names,
-                    scaler=predictor.outputs,
-                ).to_dict(),
-                theme=THEMES[theme],
-            )
-        )
-
-    def partial_dependence(self, feature: str) -> Any:
-        """How predictions change with one feature while the others are kept, as a data frame.
-
-        Columns: ``output``, ``value``, ``mean``, and ``low`` and ``high``, between which 80 % of the rows are
-        (of one output). See Friedman 2001, section 8.2; Goldstein et al. 2015.
-
-        Raises:
-            InvalidData: There is no such feature, or it is a time.
-        """
-        predictor = self.predictor_
-        wanted = [each for each in predictor.encoding.features if each.name == feature]
-        if not wanted:
-            names = ", ".join(each.name for each in predictor.encoding.features)
-            raise InvalidData(f"the model has no feature {feature!r}; it has {names}")
-        if wanted[0].type == "datetime":
-            raise InvalidData(f"{feature!r} is a time, whose parts cannot change alone")
-        (found,) = compute_partial_dependence(predictor, self._rows, wanted)
-        curves, count = found.curves, len(found.values)
-        return self._to_frame(
-            {
-                "output": [curve.output for curve in curves for _ in range(count)],
-                "value": found.values * len(curves),
-                "mean": [value for curve in curves for value in curve.mean],
-                "low": [value for curve in curves for value in curve.low or repeat(None, count)],
-                "high": [value for curve in curves for value in curve.high or repeat(None, count)],
-            }
-        )
-
-    def _repr_html_(self) -> str:
-        """The formula, what may be said of it, and the network, for notebooks."""
-        if not hasattr(self, "model_"):
-            return f"<pre>{escape(repr(self))}</pre>"
-        parts = []
-        if (report := self._report) is not None:
-            parts = [f"<p>{to_mathml(to_latex(tree, self._names))}</p>" for tree in report.trees]
-            parts.append(f"<p>{escape(_describe_worth(report))}</p>")
-        parts += [f"<p>{escape(warning)}</p>" for warning in self.warnings_]
-        return f"<div>{''.join(parts)}{self.plot().svg}</div>"
-
-    # Files
-
-    def save(self, path: str | Path) -> None:
-        """Write the model as the artifact that the service exports and imports: network and formulas."""
-        check_is_fitted(self, "model_")
-        Path(path).write_bytes(model_files.write_model(self.model_, self.warnings_))
-
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read a model that ``save``, or the service, has written.
@@ -318,13 +150,6 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
         names = tuple(column.name for column in encoding.names)
         found._rows = LabelledRows(x, np.zeros(len(x)), np.ones(len(x)), names)
         return found
-
-    def export(self, path: str | Path, format: Literal["onnx", "python"] = "onnx") -> None:
-        """Write the network as an ONNX graph, or the network and its formulas as a Python file."""
-        check_is_fitted(self, "model_")
-        Path(path).write_bytes(model_files.export_model(self.model_, format))
-
-    # The steps of ``fit`` and ``predict``
 
     def _fit(
         self,
@@ -466,42 +291,11 @@ class KANEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not 
         columns, _ = self._read_columns(x, reset=False)
         return predictor.encoding.transform(columns, optional=predictor.unused)
 
-    @property
-    def _report(self) -> FormulaReport | None:
-        check_is_fitted(self, "model_")
-        return self.model_.report
-
-    @property
-    def _names(self) -> Mapping[str, str]:
-        """Printed name of every encoded column."""
-        return safe_names([column.name for column in self.model_.predictor.encoding.names])
-
-    def _to_frame(self, table: dict[str, list[Any]]) -> Any:
-        """A data frame of the library that the rows came in, or of pandas."""
-        backend: Any = self._backend or select_backend()
-        return nw.from_dict(table, backend=backend).to_native()
-
-    def _write_formulas(self, write: Any) -> Any:
-        """The best formula of every output, written; alone if there is one output."""
-        report = self._report
-        if report is None:
-            return None
-        written = {output.name: write(output.best.tree, self._names) for output in report.outputs}
-        return written if len(written) > 1 else next(iter(written.values()))
-
     def __sklearn_tags__(self) -> Any:
         """Missing values are accepted."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _describe_worth(report: FormulaReport) -> str:
-    """The verdict on a formula, and R² on rows left out if that was measured."""
-    if report.evidence is not None and report.evidence.explained is not None:
-        return f"{report.verdict}; R² {report.evidence.explained:.4g} on rows left out"
-    errors = ", ".join(f"R² {each.best.r2:.4g}" for each in report.outputs if each.best.r2 is not None)
-    return f"{report.verdict}; {errors or 'constant'} on the {report.measured_on} rows"
 
 
 @contextmanager

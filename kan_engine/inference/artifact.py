@@ -6,12 +6,11 @@ before memory of that size is allocated. No content is executed.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,21 +20,22 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from kan_engine.data.encoding import Encoding
-from kan_engine.data.labels import Label
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.errors import ArtifactError
 from kan_engine.expressions.library import LIBRARY
+from kan_engine.inference.artifact_header import (
+    BASE_VERSION,
+    BOUNDS_VERSION,
+    SUPPORT_VERSION,
+    ArtifactHeader,
+    parse_object,
+)
 from kan_engine.inference.compact_artifact import MAX_NUMBERS, NETWORKS, describe_compact, read_compact
 from kan_engine.inference.compact_member import CompactMember
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.header import NetworkHeader
 from kan_engine.network.kan import KAN
 
-BASE_VERSION = 2  # adds decision weights
-SUPPORT_VERSION = 3  # densities only: older programs would not set them to 0 outside their support
-BOUNDS_VERSION = 4  # regressions only: older programs would return values outside the bounds
-READABLE_VERSIONS = (1, 2, 3, 4)
-_VERSIONS_WITH = {"decision_weights": (2, 3, 4), "support": (SUPPORT_VERSION,), "bounds": (BOUNDS_VERSION,)}
 HEADER_LIMIT = 8 * 2**20  # bytes; sufficient for thousands of columns with their categories
 MAX_ATTACHMENTS = 16
 
@@ -57,64 +57,6 @@ _READ_ERRORS = (
 )
 
 Shapes = dict[str, tuple[str, tuple[int, ...]]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArtifactHeader:
-    """The JSON header of a saved model. Read from bytes, its values are unchecked, except ``version``.
-
-    Attributes:
-        version: Version of the format.
-        target: Name of the target.
-        classes: Labels of a classifier; None for a regression.
-        decision_weights: Weights of its classes; None also in version 1.
-        transform: Name of the transformation of the target; None for a classifier or a density.
-        encoding: See ``Encoding.to_dict``.
-        network: See ``NetworkHeader.to_dict``.
-        metadata: The JSON object stored with the model.
-        support: Ends of the support of every input of a density, of version 3; null is infinite.
-        bounds: Lower and upper bound of the predictions, of version 4.
-        compact: See ``describe_compact``; None without compact networks. Programs that do not know it ignore
-            it in every version.
-    """
-
-    version: int
-    target: str
-    classes: Sequence[Label] | None
-    decision_weights: Sequence[float] | None = None
-    transform: str | None
-    encoding: dict[str, Any]
-    network: dict[str, Any]
-    metadata: dict[str, Any]
-    support: Sequence[Sequence[float | None]] = ()
-    bounds: Sequence[float] = ()
-    compact: dict[str, Any] | None = None
-
-    def to_json(self) -> str:
-        """The text of the header."""
-        data = {name: getattr(self, name) for name in _field_names(self.version)}
-        if self.compact is not None:
-            data["compact"] = self.compact
-        return json.dumps(data, sort_keys=True, allow_nan=False, ensure_ascii=False)
-
-    @staticmethod
-    def from_json(text: str) -> ArtifactHeader:
-        """Restore the header; raise KeyError where a part is missing."""
-        data = _parse_object(text)
-        version = data["version"]
-        if version not in READABLE_VERSIONS:
-            known = ", ".join(map(str, READABLE_VERSIONS))
-            raise ArtifactError(
-                f"the model has the format version {version!r}; this program reads the versions {known}"
-            )
-        told = {name: data[name] for name in _field_names(version)}
-        return ArtifactHeader(**told, compact=data.get("compact"))
-
-
-def _field_names(version: int) -> list[str]:
-    """Names of the fields of a version."""
-    names = [field.name for field in fields(ArtifactHeader) if field.name != "compact"]
-    return [name for name in names if version in _VERSIONS_WITH.get(name, READABLE_VERSIONS)]
 
 
 def save(
@@ -201,11 +143,7 @@ def read_attached(data: bytes) -> dict[str, Float[np.ndarray, " _"]]:
         tensors = _read_tensors(data)
     except _READ_ERRORS as error:
         raise _artifact_error(error) from error
-    return {
-        name.removeprefix(_ATTACHMENT_PREFIX): tensor.numpy()
-        for name, tensor in tensors.items()
-        if name.startswith(_ATTACHMENT_PREFIX)
-    }
+    return _select_attachments(tensors)
 
 
 def _artifact_error(error: Exception) -> ArtifactError:
@@ -240,6 +178,14 @@ def _attachments(attached: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
     }
 
 
+def _select_attachments(tensors: Mapping[str, Tensor]) -> dict[str, Float[np.ndarray, " _"]]:
+    return {
+        name.removeprefix(_ATTACHMENT_PREFIX): tensor.numpy()
+        for name, tensor in tensors.items()
+        if name.startswith(_ATTACHMENT_PREFIX)
+    }
+
+
 def _read_header(data: bytes) -> tuple[ArtifactHeader, Shapes]:
     """Our header, and type and shape of every tensor according to the header of safetensors."""
     length = int.from_bytes(data[:8], "little")
@@ -247,22 +193,11 @@ def _read_header(data: bytes) -> tuple[ArtifactHeader, Shapes]:
         raise ArtifactError(
             "these bytes are not a saved model: they do not begin with the length of a header"
         )
-    outer = _parse_object(data[8 : 8 + length])
+    outer = parse_object(data[8 : 8 + length])
     header = ArtifactHeader.from_json(outer.pop("__metadata__")[_METADATA_KEY])
     if not isinstance(header.metadata, dict):
         raise TypeError("its metadata are not a JSON object")
     return header, {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in outer.items()}
-
-
-def _parse_object(text: bytes | str) -> dict[str, Any]:
-    parsed = json.loads(text, parse_constant=_refuse_constant)
-    if not isinstance(parsed, dict):
-        raise TypeError("its header is not a JSON object")
-    return parsed
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"its header contains {name}, which is not valid JSON")
 
 
 def _build_network(header: NetworkHeader, tensors: int, size: int, max_preallocated: int = 2**20) -> KAN:
@@ -376,11 +311,7 @@ def _read_compact(
     """The compact networks of a model; None if it has none."""
     if header.compact is None:
         return None
-    arrays = {
-        name.removeprefix(_ATTACHMENT_PREFIX): tensor.numpy()
-        for name, tensor in tensors.items()
-        if name.startswith(_ATTACHMENT_PREFIX)
-    }
+    arrays = _select_attachments(tensors)
     width = predictor.network.config.width
 
     def build(told: NetworkHeader) -> KAN:

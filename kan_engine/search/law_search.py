@@ -1,15 +1,12 @@
-"""Law search: structures and their formulas, and formulas of a classifier's log-odds."""
+"""Law search: structures and their formulas."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from kan_engine.assessment.residual_signal import measure_signal
-from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.scaling import Standardizer
 from kan_engine.discovery.chebyshev_surrogate import Surrogate
 from kan_engine.discovery.power_product_law import find_power_product_law
 from kan_engine.discovery.rational_law import find_rational_law
@@ -17,7 +14,6 @@ from kan_engine.discovery.univariate_law import find_univariate_law
 from kan_engine.discovery.variable_groups import Reduction, find_reduction
 from kan_engine.expressions.evaluation import Expression, Variable
 from kan_engine.inference.optimism import OptimismCorrection
-from kan_engine.network.kan import KAN
 from kan_engine.search.context import (
     FoundLaw,
     SearchContext,
@@ -34,7 +30,7 @@ from kan_engine.search.context import (
 from kan_engine.search.extraction_subtask import extract_law_once, make_extraction_subtask
 from kan_engine.structure.backward_elimination import cross_predict, eliminate_edges, refine_structure
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
-from kan_engine.structure.search import fit_additive_structure, search_structures
+from kan_engine.structure.search import search_structures
 from kan_engine.symbolic.extraction import Formula
 
 
@@ -373,39 +369,3 @@ def measure_law_errors(law: FoundLaw, run: SearchContext) -> np.ndarray:
             errors[(folds == 0).numpy()] = np.abs(law.fit.predict(held) - held.y[:, 0].numpy())
         errors += np.abs(law.fit.predict(rows) - law.fit.predict_by_splines(rows))
     return np.where(np.isnan(errors) & (folds == 0).numpy(), np.inf, errors)
-
-
-def find_log_odds_formulas(network: KAN, inputs: Standardizer, run: SearchContext) -> list[list[Formula]]:
-    """Additive formulas of a classifier's log-odds, from small networks fitted to them."""
-    if not run.config.symbolic or run.should_stop():
-        return []
-    most = run.thresholds.max_log_odds
-    logits = [compute_bounded_logits(network, inputs, part, most) for part in sample_search_rows(run)]
-    run, _ = run.select_columns()
-    parts, formulas = sample_search_rows(run), []
-    for output in range(run.data.output_count):
-        if run.should_stop():
-            return []
-        run.report("symbolic", 0.88, "extracting a formula of the log-odds")
-        fit, validation = (
-            to_sample(replace(part, y=values[:, output]), run.inputs)
-            for part, values in zip(parts, logits, strict=True)
-        )
-        structure = fit_additive_structure(
-            fit,
-            validation,
-            run.make_generator(),
-            run.should_stop,
-            thresholds=run.thresholds.structure,
-        )
-        law = add_shorter_formulas(extract_law(structure, fit, validation, run), fit, validation, run)
-        formulas.append(law.formulas)
-    return formulas
-
-
-def compute_bounded_logits(network: KAN, inputs: Standardizer, part: LabelledRows, most: float) -> np.ndarray:
-    """Logits of a classifier for these rows, clamped to ``±most`` [n, outputs]."""
-    with torch.no_grad():
-        logits = network(torch.from_numpy(inputs.forward(part.x)))
-    bounded: np.ndarray = logits.clamp(-most, most).numpy()
-    return bounded

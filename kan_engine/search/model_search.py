@@ -23,9 +23,9 @@ from kan_engine.search.compact_member import add_compact_path
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.front import add_front, list_seeds, predict_front
+from kan_engine.search.formulas.log_odds import find_log_odds_formulas
 from kan_engine.search.formulas.sparse_additive import add_additive_formulas
 from kan_engine.search.hill_climb import predict_subtasks
-from kan_engine.search.law_search import find_log_odds_formulas
 from kan_engine.search.law_subtask import find_small_law, make_law_subtask
 from kan_engine.search.linear_model import LinearKind, make_linear_classifier, make_linear_regression
 from kan_engine.search.network_search import make_task, train_network

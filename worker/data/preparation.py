@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from kan_engine import Encoding, InvalidData, LabelledRows, TrainingData
+from kan_engine import Encoding, InvalidData, LabelledRows, SearchConfig, TrainingData, exclude_outliers
 from kan_engine.data.columns import missing_mask
 from kan_engine.data.folds import encode_labels
 from kan_engine.data.labels import Label, compute_class_weights
@@ -42,6 +42,20 @@ class PreparedData(TrainingData):
         hashes = _hash_rows(self.rows)
         split = len(self.training)
         return int(np.isin(hashes[split:], hashes[:split]).sum())
+
+
+def prepare_search(table: StoredTable, request: TrainRequest, config: SearchConfig) -> PreparedData:
+    """The rows that a search reads: as a request asks, without gross errors.
+
+    Raises:
+        InvalidData: No model can be trained on the remaining rows.
+    """
+    return exclude_outliers(
+        prepare_data(table, request, config.thresholds.data),
+        seed=config.seed,
+        is_ordered=config.is_ordered,
+        thresholds=config.thresholds.assessment,
+    )
 
 
 def prepare_data(

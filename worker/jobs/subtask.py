@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from kan_engine import Callbacks, FormulaConstraints, Trial, exclude_outliers
+from kan_engine import Callbacks, FormulaConstraints, Trial
 from kan_engine.search.context import SearchContext
 from kan_engine.search.extraction_subtask import run_extraction_subtask
 from kan_engine.search.formulas.front_subtask import run_front_subtask
@@ -20,7 +20,7 @@ from kan_engine.search.subtasks import InProcess, Subtask, T
 from kan_engine.search.trials import TrialRunner
 from service.schemas.jobs import SubtaskRequest
 from service.storage.blobs import put_bytes
-from worker.data.preparation import prepare_data
+from worker.data.preparation import prepare_search
 from worker.execution.attempt import Attempt, StoredResult
 from worker.execution.outcome import JobProgress, JobStopped
 from worker.pipelines.search_config import make_search_config
@@ -50,12 +50,7 @@ def run_subtask(attempt: Attempt) -> SubtaskResult:
         config = replace(config, constraints=FormulaConstraints.from_dict(request.input["limits"]))
     attempt.report(JobProgress("prepare", 0.0, "reading the table"))
     with attempt.open_table(request.training.dataset_id) as table:
-        data = exclude_outliers(
-            prepare_data(table, request.training, config.thresholds.data),
-            seed=config.seed,
-            is_ordered=config.is_ordered,
-            thresholds=config.thresholds.assessment,
-        )
+        data = prepare_search(table, request.training, config)
     taken = _ResultRecorder()
     callbacks = Callbacks(
         report=lambda *told: attempt.report(JobProgress(*told)),

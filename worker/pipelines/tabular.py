@@ -12,7 +12,6 @@ from kan_engine import (
     SearchConfig,
     SearchResult,
     SubtaskCache,
-    exclude_outliers,
     find_model,
     load,
     read_attached,
@@ -26,7 +25,7 @@ from kan_engine.search.serialization import collect_errors, restore_result, to_m
 from service.schemas.baselines import Baseline, is_matched, make_baseline_name
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
-from worker.data.preparation import PreparedData, prepare_data
+from worker.data.preparation import PreparedData, prepare_search
 from worker.evaluation.baselines import run_baselines
 from worker.evaluation.thresholds import BaselineThresholds
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
@@ -80,12 +79,7 @@ def run_pipeline(
         return run_density(table, request, watch, thresholds)
     with watch.stage("prepare", 0.0, "reading the table"):
         config = make_search_config(request, revises.model.changes.forbid if revises else ())
-        data = exclude_outliers(
-            prepare_data(table, request, config.thresholds.data),
-            seed=config.seed,
-            is_ordered=config.is_ordered,
-            thresholds=config.thresholds.assessment,
-        )
+        data = prepare_search(table, request, config)
     callbacks = Callbacks(report=watch.report, should_stop=watch.should_stop, clock=time.monotonic)
     if revises is not None and not revises.model.needs_new_network:
         with watch.stage("symbolic", 0.1, "changing the formula"):

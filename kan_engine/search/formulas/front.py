@@ -18,8 +18,8 @@ from kan_engine.front.program import Program
 from kan_engine.front.thresholds import FrontThresholds
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.front_subtask import FrontPart, search_front
+from kan_engine.search.formulas.log_odds import compute_bounded_logits
 from kan_engine.search.formulas.sparse_additive import compute_base_log_odds
-from kan_engine.search.law_search import compute_bounded_logits
 from kan_engine.search.result import SearchResult
 from kan_engine.search.subtasks import Subtask
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm, compute_rmse

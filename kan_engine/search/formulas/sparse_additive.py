@@ -11,7 +11,7 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, variables
 from kan_engine.search.context import SearchContext, sample_search_rows
-from kan_engine.search.law_search import compute_bounded_logits
+from kan_engine.search.formulas.log_odds import compute_bounded_logits
 from kan_engine.search.result import SearchResult
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, concatenate_rows

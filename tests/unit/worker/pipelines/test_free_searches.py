@@ -48,6 +48,7 @@ QUICK: dict[str, Any] = {
     "training": {"restarts": 2},
 }
 NOISE, ROWS = 0.5, 700
+TIME_SHARES = ("search_time_share", "compact_growth_time_share", "compact_time_share")
 
 
 def inputs(rows: int, seed: int) -> dict[str, np.ndarray]:
@@ -205,8 +206,7 @@ def test_a_law_serves_where_its_error_on_rows_not_seen_is_no_larger(
 
     monkeypatch.setattr("kan_engine.search.model_search.train_network", trained)
     monkeypatch.setattr("kan_engine.search.hill_climb.list_moves", lambda _: ())
-    shares = ("search_time_share", "compact_growth_time_share", "compact_time_share")
-    set_thresholds(monkeypatch, **dict.fromkeys(shares, 100.0))  # nothing is ended by the clock
+    set_thresholds(monkeypatch, **dict.fromkeys(TIME_SHARES, 100.0))  # nothing is ended by the clock
     found, _ = searched(table_of(**noisy(120, 0)), network={}, training={}, max_seconds=4)
     assert (len(found.network.config.width) == 2 and found.network.config.groups == 1) is (serves == "law")
     assert (found.judged is found.network) is (serves == "law")
@@ -289,8 +289,7 @@ def test_of_few_rows_a_formula_answers_where_no_choice_among_forms_makes_it_so_m
 def test_larger_networks_get_their_share_of_the_time_unless_a_law_shows(
     noise: float, is_cut: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shares = ("search_time_share", "compact_growth_time_share", "compact_time_share")
-    set_thresholds(monkeypatch, law_time_share=10.0, **dict.fromkeys(shares, 1e6))
+    set_thresholds(monkeypatch, law_time_share=10.0, **dict.fromkeys(TIME_SHARES, 1e6))
     x = inputs(150, 0)
     y = np.exp(x["a"]) + x["b"] + np.random.default_rng(1).normal(0, noise, 150)
     request = request_for(baselines=False, max_seconds=2.0)
