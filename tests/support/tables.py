@@ -22,5 +22,7 @@ def table_of(**columns: Any) -> StoredTable:
 
 
 def request_for(target: str = "y", **body: Any) -> TrainRequest:
-    """A training request as a client would send it."""
-    return TrainRequest.model_validate({"dataset_id": "d", "target": target, **body})
+    """A training request as a client would send it, with compact networks of few curves unless told."""
+    return TrainRequest.model_validate(
+        {"dataset_id": "d", "target": target, "compact": {"max_edges": 4}, **body}
+    )

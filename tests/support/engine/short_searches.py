@@ -11,10 +11,10 @@ def shorten_searches(limits: SearchThresholds) -> SearchThresholds:
     """The thresholds with little work for the front of formulas and for compact networks."""
     return replace(
         limits,
-        front=replace(limits.front, max_work=3e5),
+        front=replace(limits.front, max_work=1e5),
         compact=replace(
             limits.compact,
-            rounds=1,
+            rounds=0,
             start_steps=4,
             wide_starts=1,
             max_pairs=3,

@@ -20,6 +20,7 @@ QUICK: dict[str, Any] = {
     "steps": 4,
     "restarts": 1,
     "prune": False,
+    "max_curves": 1,
     "symbolic": False,
 }
 

@@ -43,7 +43,9 @@ def test_the_same_rows_and_seed_give_the_same_predictions_and_formula(
         "_make_config",
         lambda self, seed: replace(configure(self, seed), thresholds=search_config.THRESHOLDS),
     )
-    found = make(hidden=(2,), grid=4, steps=8, restarts=1).fit(frame[split.train_rows], y[split.train_rows])
+    found = make(hidden=(2,), grid=4, steps=8, restarts=1, max_curves=4).fit(
+        frame[split.train_rows], y[split.train_rows]
+    )
     held = frame[split.test_rows]
     encoded = found.model_.predictor.encoding.transform(
         {name: np.array(held[name].to_list(), dtype=object) for name in held.columns}
