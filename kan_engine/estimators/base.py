@@ -156,6 +156,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         x: Any,
         y: np.ndarray,
         weights: np.ndarray,
+        unit_error: float | None = None,
         classes: tuple[Label, ...] | None = None,
         class_weights: np.ndarray | None = None,
         *,
@@ -171,6 +172,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         while target in columns:
             target += "_"
         data = make_training_data(columns, types, y, weights, config, target, classes, class_weights)
+        data = replace(data, rows=replace(data.rows, unit_error=unit_error))
         data = exclude_outliers(
             data,
             seed=config.seed,

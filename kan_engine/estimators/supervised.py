@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 
+from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.data.labels import class_name, compute_class_weights
 from kan_engine.errors import InvalidData
 from kan_engine.estimators.base import KANEstimator, MemberChoice, Optimizer
@@ -36,7 +37,7 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
 
     _task = "regression"
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, target_error: Any = None) -> Self:
         """Search for a model.
 
         Parameters
@@ -47,6 +48,8 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
             Numbers.
         sample_weight : array [rows], default=None
             Weight of every row.
+        target_error : array [rows], default=None
+            Known standard deviation of every target. Rows then weigh 1/σ², so ``sample_weight`` must be None.
 
         Raises
         ------
@@ -56,7 +59,15 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
         target = self._read_target(y)
         numbers = check_array(target, ensure_2d=False, dtype=np.float64, input_name="y")
         check_consistent_length(X, numbers)
-        return self._fit(X, numbers, self._check_weights(sample_weight, len(numbers)))
+        if target_error is None:
+            return self._fit(X, numbers, self._check_weights(sample_weight, len(numbers)))
+        if sample_weight is not None:
+            raise InvalidData("the weights follow from target_error; omit sample_weight")
+        errors = check_array(target_error, ensure_2d=False, dtype=np.float64, input_name="target_error")
+        check_consistent_length(X, errors)
+        if errors.min() <= 0:
+            raise InvalidData(f"target_error must be positive in every row, its minimum is {errors.min():g}")
+        return self._fit(X, numbers, *weigh_by_errors(errors, np.arange(len(errors))))
 
     def predict(self, X: Any, by: MemberChoice = "auto") -> np.ndarray:
         """Values [rows], by a member of the model; see ``predictor_`` for ``auto``."""
@@ -168,7 +179,8 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
             class_weights = compute_class_weights(
                 self._name_class_weights(), self.classes_.tolist(), codes, len(self.classes_)
             )
-        return self._fit(X, codes, weights, tuple(self.classes_.tolist()), class_weights)
+        labels = tuple(self.classes_.tolist())
+        return self._fit(X, codes, weights, classes=labels, class_weights=class_weights)
 
     def predict(self, X: Any, by: MemberChoice = "auto") -> np.ndarray:
         """The class of every row [rows], by a member of the model; see ``predictor_`` for ``auto``."""

@@ -99,6 +99,7 @@ def report_formulas(
         evidence=found.evidence,
         learnt={outputs[0]: data.training.y} if data.classes is None else None,
         seen=data.training.columns,
+        rows=data.training if data.classes is None else None,
         max_exact_error=thresholds.assessment.max_exact_error,
     )
     if report is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
+from kan_engine.assessment.chi_square import compute_chi_square
 from kan_engine.assessment.cross_validation import CrossValidation
 from kan_engine.assessment.residual_signal import measure_residual_signal
 from kan_engine.data.labelled_rows import LabelledRows
@@ -21,7 +22,7 @@ from kan_engine.search.subtasks import InProcess, SubtaskCache
 from kan_engine.search.thresholds import SearchThresholds
 from kan_engine.structure.backward_elimination import eliminate_edges
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, WeighedRows, concatenate_rows
 from kan_engine.symbolic.edge_candidates import ExtractionContext
 from kan_engine.symbolic.extraction import Formula, extract_formulas, extract_shorter_formulas
 from kan_engine.symbolic.noise_model import NoiseModel
@@ -160,7 +161,7 @@ def sample_search_rows(run: SearchContext) -> tuple[LabelledRows, LabelledRows]:
 
 def to_sample(part: LabelledRows, inputs: Standardizer) -> StructureRows:
     """Rows with scaled inputs, as the structure search takes them."""
-    return _make_sample(part.x, part.y, part.weights, inputs)
+    return replace(_make_sample(part.x, part.y, part.weights, inputs), unit_error=part.unit_error)
 
 
 def to_samples(*parts: tuple[ColumnsAndTarget, np.ndarray]) -> list[StructureRows]:
@@ -273,19 +274,26 @@ def _clamp_error(error: float, tolerance: float) -> float:
     return min(max(2 * error, 1e-6), tolerance)
 
 
-def to_columns(names: tuple[str, ...], sample: StructureRows) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def to_columns(names: tuple[str, ...], sample: StructureRows) -> ColumnsAndTarget:
     """Columns by variable, and the target, as formulas take them."""
     columns = {name: sample.raw[:, place].numpy() for place, name in enumerate(names)}
-    return columns, sample.y[:, 0].numpy()
+    weights = sample.weights.numpy()
+    return WeighedRows.create(columns, sample.y[:, 0].numpy(), weights, sample.unit_error)
 
 
 def leaves_only_noise(
     formulas: list[Formula], fit: StructureRows, validation: StructureRows, run: SearchContext
 ) -> bool:
-    """Whether the residuals of the best formula hold no detectable signal and exceed rounding error."""
+    """Whether the residuals of the best formula hold no detectable signal and exceed rounding error.
+
+    Where the errors of the rows are known, the residuals must not exceed them.
+    """
     if not formulas or formulas[0].error < run.thresholds.max_exact_error:
         return False
     rows, others = to_columns(run.names, fit), to_columns(run.names, validation)
     limits = run.thresholds
+    known = compute_chi_square(formulas[0].tree, concatenate_rows(rows, others))
+    if known is not None and known.p_value <= limits.assessment.significance_level:
+        return False
     signal = measure_residual_signal(formulas[0].tree, rows, others, limits.assessment)
     return signal < limits.min_signal_share

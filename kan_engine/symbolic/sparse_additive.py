@@ -37,7 +37,9 @@ from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
     compute_rmse,
     concatenate_rows,
+    get_weights,
     refit_constants,
+    select_rows,
 )
 from kan_engine.symbolic.constant_snapping import finalize_formula, round_constants, to_form
 from kan_engine.symbolic.extraction import Formula
@@ -97,7 +99,9 @@ def fit_additive_forms(
         constant: Value of the shortest form; the mean of the target if not given.
         thresholds: Of the selection, and of the constants of the forms.
     """
-    columns, target = concatenate_rows(fit, validation)
+    everything = concatenate_rows(fit, validation)
+    columns, target = everything
+    weights = get_weights(everything) if weights is None else weights
     weights = np.ones(len(target)) if weights is None else weights
     names = select_relevant_columns(
         (columns, target), weights, thresholds.additive.max_columns, thresholds=thresholds
@@ -105,8 +109,8 @@ def fit_additive_forms(
     table = _RegressionData({name: columns[name] for name in names}, target, weights, limits, thresholds)
     plan = _choose_plan(table)
     first, second = (
-        _select_rows(fit, plan.rows[: len(fit[1])]),
-        _select_rows(validation, plan.rows[len(fit[1]) :]),
+        select_rows(fit, plan.rows[: len(fit[1])]),
+        select_rows(validation, plan.rows[len(fit[1]) :]),
     )
     if not len(first[1]) or not len(second[1]):
         first, second = fit, validation
@@ -158,13 +162,13 @@ def cross_validation_losses(
     errors = np.empty(len(target))
     for fold in np.unique(folds):
         held = folds == fold
-        others = _select_rows(data, ~held)
+        others = select_rows(data, ~held)
         learnt = (
             refit_constants(form, others, iterations=thresholds.cross_validation_steps)
             if np.isfinite(compute_rmse(form, others))
             else form
         )
-        errors[held] = evaluate(learnt.tree, _select_rows(data, held)[0], learnt.values) - target[held]
+        errors[held] = evaluate(learnt.tree, select_rows(data, held)[0], learnt.values) - target[held]
     return clip_squared_errors(errors, target, thresholds.max_loss_deviations)
 
 
@@ -382,8 +386,3 @@ def _term_matrix(terms: list[AdditiveTerm], rows: np.ndarray) -> Array:
     if not terms:
         return np.zeros((int(rows.sum()), 0))
     return np.asarray(np.stack([term.values for term in terms], 1)[rows])
-
-
-def _select_rows(data: ColumnsAndTarget, rows: np.ndarray) -> ColumnsAndTarget:
-    columns, target = data
-    return {name: values[rows] for name, values in columns.items()}, target[rows]

@@ -166,6 +166,12 @@ class TrainRequest(RequestModel):
         "training, in the selection of the network and in probabilities; one of weight 0 is "
         "ignored. Metrics and intervals count every other row once.",
     )
+    target_error: Column | None = Field(
+        default=None,
+        description="Column with the standard deviation of the target in each row, in the target's units. "
+        "Rows then weigh 1/σ², and the noise is known: formulas are judged by χ² against these errors, and "
+        "the standard errors of constants follow from them. It excludes `weight`. A regression only.",
+    )
     network: NetworkOptions = NetworkOptions()
     training: TrainingOptions = TrainingOptions()
     split: SplitOptions = SplitOptions()
@@ -207,6 +213,12 @@ class TrainRequest(RequestModel):
         if target is None and known.data.get("task") != "density":
             raise PydanticCustomError("missing", "Field required")
         return target
+
+    @model_validator(mode="after")
+    def _check_errors_of_rows(self) -> Self:
+        if self.target_error is not None and self.weight is not None:
+            raise ValueError('the weights follow from "target_error"; omit "weight"')
+        return self
 
     @model_validator(mode="after")
     def _check_serve(self) -> Self:

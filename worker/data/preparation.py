@@ -15,6 +15,7 @@ import numpy as np
 from kan_engine import Encoding, InvalidData, LabelledRows, SearchConfig, TrainingData, exclude_outliers
 from kan_engine.data.columns import missing_mask
 from kan_engine.data.folds import encode_labels
+from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.data.labels import Label, compute_class_weights
 from kan_engine.data.splitting import Split, split_rows, split_training_rows
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
@@ -92,7 +93,7 @@ def prepare_data(
     if len(known) < len(split.test_rows):
         lost = len(split.test_rows) - len(known)
         warnings.append(f"{lost} hold-out rows have classes that no training row has")
-    weights = table.column(request.weight)[present].astype(float) if request.weight else np.ones(len(present))
+    weights, unit_error = _read_weights(table, request, present, np.concatenate([fit_rows, judge_rows]))
     class_weights, wanted = None, request.training.class_weight
     if classes is not None and target.labels is not None and wanted is not None:
         training = target.numbers[split.train_rows]
@@ -115,6 +116,7 @@ def prepare_data(
             y=target.numbers[order].astype(float),
             weights=weights[order],
             names=tuple(column.name for column in encoding.names),
+            unit_error=unit_error,
         ),
         fit_count=len(fit_rows),
         validation_count=len(judge_rows),
@@ -145,6 +147,24 @@ def _read_target(table: StoredTable, plan: TrainingPlan) -> tuple[_Target, np.nd
     if values.dtype.kind == "f" and (kind == "integer" or all(label.is_integer() for label in labels)):
         labels = [int(label) for label in labels]
     return _Target(codes, tuple(labels)), present
+
+
+def _read_weights(
+    table: StoredTable, request: TrainRequest, present: np.ndarray, training: np.ndarray
+) -> tuple[np.ndarray, float | None]:
+    """Weights of the rows with a target, and the known error of a row of weight 1 if errors are given.
+
+    Args:
+        table: The dataset.
+        request: Names the column of weights, or that of errors.
+        present: Rows with a target.
+        training: Numbers of the training rows among these, over which weights from errors have the mean 1.
+    """
+    if request.target_error is not None:
+        return weigh_by_errors(table.column(request.target_error)[present].astype(float), training)
+    if request.weight is None:
+        return np.ones(len(present)), None
+    return table.column(request.weight)[present].astype(float), None
 
 
 def _split_table(table: StoredTable, plan: TrainingPlan, target: _Target, present: np.ndarray) -> Split:

@@ -33,6 +33,7 @@ PAGES = (
     "limits",
     "trust",
     "equations",
+    "knowledge",
     "tuning",
     "http",
     "cli",

@@ -13,6 +13,14 @@ from service.schemas.training import Serve
 NOTHING = "none"
 BASELINES = ("linear", "mlp", "boosting")
 DENSITY = "density"
+PLAIN_FIELDS = (
+    "name",
+    "max_seconds",
+    "task",
+    "seed",
+    "serve",
+    "target_error",
+)  # of the body, as options name them
 
 Target = Annotated[
     str | None, typer.Option(help="Column to predict; required unless --task density.", show_default=False)
@@ -61,6 +69,13 @@ Baselines = Annotated[
         "mlp:987 one with about 987 parameters, mlp:matched one as large as the network. [default: linear]"
     ),
 ]
+TargetError = Annotated[
+    str | None,
+    typer.Option(
+        help="Column with the standard deviation of the target in each row; rows then weigh 1/σ².",
+        show_default=False,
+    ),
+]
 Picture = Annotated[
     Path | None,
     typer.Option(
@@ -94,9 +109,7 @@ def make_body(**wishes: Any) -> dict[str, Any]:
     given = {name: value for name, value in wishes.items() if value is not None}
     if given.get("task") == "auto":
         del given["task"]
-    body: dict[str, Any] = {
-        name: given[name] for name in ("name", "max_seconds", "task", "seed", "serve") if name in given
-    }
+    body: dict[str, Any] = {name: given[name] for name in PLAIN_FIELDS if name in given}
     body |= {"compact": {"max_edges": given["max_edges"]}} if "max_edges" in given else {}
     network = {"hidden": _parse_sizes(given["hidden"])} if "hidden" in given else {}
     network |= {"grid": given["grid"]} if "grid" in given else {}

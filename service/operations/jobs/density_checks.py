@@ -55,6 +55,12 @@ def check_options(plan: TrainingPlan) -> Mistakes:
                 f"a density is fitted by maximum likelihood, which does not use training.{name}; leave it out"
             )
             yield "not_for_densities", ["training", name], detail
+    if request.target_error is not None:
+        yield (
+            "not_for_densities",
+            ["target_error"],
+            "a density has no target whose error counts; leave it out",
+        )
     if request.split.kind == "stratified":
         detail = "a stratified split needs classes; use the kind random for a density"
         yield "stratified_without_classes", ["split", "kind"], detail

@@ -46,6 +46,9 @@ export function weights({ dataset, target }) {
   return dataset.columns.filter((column) => column.name !== target && isNumber(column) && !column.missing && column.min >= 0);
 }
 
+/** Columns that can hold the standard deviation of the target in each row. */
+export const targetErrors = (choice) => (isClassifier(choice) ? [] : weights(choice).filter((column) => column.min > 0));
+
 export const isNumber = (column) => ["number", "integer"].includes(column.type);
 
 /** Columns that can select the held-out rows. Columns with few values come first, as the likely ones. */

@@ -1,7 +1,7 @@
 // The settings of a training as fields of a form.
 
 import { t } from "../i18n.js";
-import { columnOf, isClassifier, splitColumns, weights } from "./columns.js";
+import { columnOf, isClassifier, splitColumns, targetErrors, weights } from "./columns.js";
 
 const SPLIT_COLUMN = { name: "split_column", kind: "column", path: ["split", "column"], columns: splitColumns, isShown: splits("column") };
 
@@ -15,6 +15,7 @@ export const GROUPS = [
     fields: [
       choice("task", ["task"], ["auto", "regression", "classification"]),
       { name: "weight", kind: "column", path: ["weight"], columns: weights, isOptional: true },
+      { name: "target_error", kind: "column", path: ["target_error"], columns: targetErrors, isOptional: true, isShown: (choice) => !isClassifier(choice) },
       { name: "class_weight", kind: "class_weight", path: ["training", "class_weight"], isShown: isClassifier },
     ],
   },

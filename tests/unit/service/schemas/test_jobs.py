@@ -21,6 +21,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "features": None,
         "types": {},
         "weight": None,
+        "target_error": None,
         "task": "auto",
         "network": {"hidden": "auto", "grid": "auto", "order": 3},
         "training": {

@@ -127,6 +127,12 @@ def test_the_task_follows_from_the_target(body: dict[str, Any], task: str, outpu
         ({"weight": "gaps"}, "invalid_weight", "#/weight"),
         ({"weight": "negative"}, "invalid_weight", "#/weight"),
         ({"weight": "zero"}, "invalid_weight", "#/weight"),
+        ({"target_error": "z"}, "unknown_column", "#/target_error"),
+        ({"target_error": "y"}, "invalid_target_error", "#/target_error"),
+        ({"target_error": "c"}, "invalid_target_error", "#/target_error"),
+        ({"target_error": "gaps"}, "invalid_target_error", "#/target_error"),
+        ({"target_error": "zero"}, "invalid_target_error", "#/target_error"),
+        ({"target_error": "w", "target": "b"}, "invalid_target_error", "#/target_error"),
         ({"training": {"grid_schedule": [5, 5]}}, "invalid_grid_schedule", "#/training/grid_schedule"),
         (
             {"network": {"grid": 3}, "training": {"grid_schedule": [5, 10]}},
