@@ -11,7 +11,8 @@ import numpy as np
 from scipy.special import chdtrc, chdtri
 from scipy.stats import ncx2
 
-from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats
+from kan_engine.expressions.evaluation import Expression, evaluate
+from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, get_unit_error, get_weights
 
 
@@ -57,7 +58,7 @@ def compute_chi_square(formula: Expression, data: ColumnsAndTarget) -> ChiSquare
     if known is None or weights is None:
         return None
     columns, target = data
-    degrees = len(target) - len(parametrize_floats(formula)[1])
+    degrees = len(target) - count_constants(formula)
     with np.errstate(all="ignore"):
         value = float(np.sum(weights * ((evaluate(formula, columns) - target) / known) ** 2))
     return ChiSquare(value if np.isfinite(value) else float("inf"), degrees) if degrees > 0 else None

@@ -23,6 +23,7 @@ from kan_engine.assessment.residual_test import ResidualTest, examine_residuals
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import apply_function, evaluate, parametrize_floats, value_and_jacobian
+from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
     ParametricForm,
@@ -186,7 +187,7 @@ def assess_formula(
         noise=_none_unless_finite(noise) if rows.unit_error is None else compute_noise_level(rows),
         explained=1 - noise**2 / variance if variance > 0 and np.isfinite(noise) else None,
         rows=len(rows),
-        constants=len(parametrize_floats(formula.tree)[1]),
+        constants=count_constants(formula.tree),
         compared_with=_compare_errors(errors, others, weights, folds.thresholds),
         beats_constant=folds.is_better(errors, others["constant"]),
         chi_square_per_dof=None if chi_square is None else _none_unless_finite(chi_square.per_degree),

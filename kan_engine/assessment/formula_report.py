@@ -23,6 +23,7 @@ from kan_engine.expressions.evaluation import (
     to_json,
     variables,
 )
+from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
     ParametricForm,
@@ -310,7 +311,7 @@ def _is_exact_in_training(
             continue
         error = evaluate(tree, seen) - truth
         is_close = np.sqrt(np.mean(error**2)) < max_error * np.std(truth)
-        if not is_close or len(parametrize_floats(tree)[1]) >= len(truth):
+        if not is_close or count_constants(tree) >= len(truth):
             return False
     return True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -77,6 +77,14 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         Largest number of nodes of a formula.
     forbid : sequence of str, default=()
         Functions that no formula may contain, such as ``"sin"``.
+    functions : sequence of str, default=None
+        The functions that formulas may contain, or sets of them: ``"polynomial"``, ``"rational"``,
+        ``"exponential"``, ``"trigonometric"``; see ``expressions.function_sets``. Arithmetic is always
+        allowed.
+    must_use : sequence of str, default=()
+        Columns that every formula and network must contain; ``x0``, ``x1`` … of an array.
+    max_constants : int, default=None
+        Largest number of measured constants of a formula.
     max_curves : int, default=20
         Largest number of curves of the compact network.
     serve : {"accurate", "compact", "formula"}, default="accurate"
@@ -109,6 +117,9 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         symbolic: bool = True,
         max_complexity: int | None = None,
         forbid: Iterable[str] = (),
+        functions: Collection[str] | None = None,
+        must_use: Iterable[str] = (),
+        max_constants: int | None = None,
         max_curves: int = 20,
         serve: Serve = "accurate",
         is_ordered: bool = False,
@@ -128,6 +139,9 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         self.symbolic = symbolic
         self.max_complexity = max_complexity
         self.forbid = forbid
+        self.functions = functions
+        self.must_use = must_use
+        self.max_constants = max_constants
         self.max_curves = max_curves
         self.serve = serve
         self.is_ordered = is_ordered
@@ -239,8 +253,12 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             restarts=self.restarts,
             prune=self.prune,
             symbolic=self.symbolic,
-            constraints=FormulaConstraints(
-                forbidden=frozenset(self.forbid), max_complexity=self.max_complexity
+            constraints=FormulaConstraints.create(
+                forbid=self.forbid,
+                max_complexity=self.max_complexity,
+                functions=self.functions,
+                must_use=self.must_use,
+                max_constants=self.max_constants,
             ),
             max_curves=self.max_curves,
             serve=self.serve,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -121,6 +121,9 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
         symbolic: bool = True,
         max_complexity: int | None = None,
         forbid: Iterable[str] = (),
+        functions: Collection[str] | None = None,
+        must_use: Iterable[str] = (),
+        max_constants: int | None = None,
         max_curves: int = 20,
         serve: Serve = "accurate",
         is_ordered: bool = False,
@@ -141,6 +144,9 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
             symbolic=symbolic,
             max_complexity=max_complexity,
             forbid=forbid,
+            functions=functions,
+            must_use=must_use,
+            max_constants=max_constants,
             max_curves=max_curves,
             serve=serve,
             is_ordered=is_ordered,

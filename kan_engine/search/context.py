@@ -65,6 +65,7 @@ class SearchContext:
         parts: SubtaskCache | None = None,
     ) -> SearchContext:
         """Create the context at the start of a search."""
+        config = replace(config, constraints=config.constraints.resolve_columns(_list_variables(data)))
         return SearchContext(
             data=data,
             config=config,
@@ -95,6 +96,15 @@ class SearchContext:
         """A generator with the job's seed, so that subtasks do not affect each other's random numbers."""
         return torch.Generator().manual_seed(self.config.seed)
 
+    @property
+    def required(self) -> tuple[frozenset[int], ...]:
+        """Indices of encoded columns, of each set of which every network must read one."""
+        groups = (
+            frozenset(self.names.index(name) for name in group if name in self.names)
+            for group in self.config.constraints.must_use
+        )
+        return tuple(group for group in groups if group)
+
     def limit_time(self, share: float) -> SearchContext:
         """A copy that stops when this share of the job's time has passed, to leave time for what follows."""
         until = self.started_at + share * self.config.max_seconds
@@ -119,11 +129,21 @@ class SearchContext:
             self.thresholds.max_selected_columns,
             thresholds=self.thresholds.symbolic,
         )
+        wanted = {name for group in self.config.constraints.must_use for name in group}
+        kept = [name for name in self.names if name in kept or name in wanted]
         places = [self.names.index(name) for name in kept]
         data = replace(self.data, rows=self.data.rows.select_columns(places))
         inputs = Standardizer.fit(data.training.x)
         folds = replace(self.cross_validation, data=data)
         return replace(self, data=data, names=tuple(kept), inputs=inputs, cross_validation=folds), places
+
+
+def _list_variables(data: TrainingData) -> dict[str, list[str]]:
+    """The variables of every column of the client."""
+    found: dict[str, list[str]] = {}
+    for column in data.encoding.names:
+        found.setdefault(column.feature, []).append(column.name)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,12 +220,13 @@ def extract_law(
 ) -> FoundLaw:
     """Prune a structure and extract its formulas."""
     if run.config.prune:
-        structure = eliminate_edges(structure, fit, validation, run.should_stop)
+        structure = eliminate_edges(structure, fit, validation, run.should_stop, required=run.required)
     if not run.config.symbolic:
         return FoundLaw(fit=structure, formulas=[])
     reading = _make_extraction_context(structure, fit, validation, run)
     formulas = extract_formulas(structure.network, reading)
-    if run.config.constraints.max_complexity is not None:
+    constraints = run.config.constraints
+    if constraints.max_complexity is not None or constraints.max_constants is not None:
         formulas += extract_shorter_formulas(structure.network, reading)
     return FoundLaw(fit=structure, formulas=sort_formulas(formulas))
 

@@ -22,6 +22,7 @@ from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.compact_member import add_compact_path
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
+from kan_engine.search.formulas.allowed import keep_allowed_formulas
 from kan_engine.search.formulas.front import add_front, list_seeds, predict_front
 from kan_engine.search.formulas.log_odds import find_log_odds_formulas
 from kan_engine.search.formulas.sparse_additive import add_additive_formulas
@@ -55,6 +56,11 @@ def find_model(
     a constant by cross-validation, a linear network is served. Networks of few curves learn from the result.
     """
     run = SearchContext.create(data, config, callbacks, parts)
+    return keep_allowed_formulas(_search(run), run)
+
+
+def _search(run: SearchContext) -> SearchResult:
+    data, config = run.data, run.config
     if data.classes is not None:
         found = _find_classifier(run)
         calibrate_on_validation_(found.network, found.judged, found.inputs, data, run.thresholds.inference)
@@ -129,7 +135,7 @@ def _fall_back_to_line(found: SearchResult, law: SmallLaw | None, run: SearchCon
     """The result if it is better than a line, its exponential and a constant; else the best of these."""
     folds, weights = run.cross_validation, run.data.training.weights
     simple = folds.measure_simple_models()
-    kind: LinearKind = "constant"
+    kind: LinearKind = "linear" if run.config.constraints.must_use else "constant"
     for other in ("linear", "log_linear"):
         if other in simple and folds.is_better(simple[other], simple[kind]):
             kind = other

@@ -132,7 +132,10 @@ class EvidenceOut(BaseModel):
     )
     explained: float | None = Field(description="Share of the target's variance that the formula explains.")
     rows: int = Field(description="Training rows.")
-    constants: int = Field(description="Measured constants of the formula.")
+    constants: int = Field(
+        description="Measured constants of the formula, also those rounded to short numbers such as 0.25; "
+        "small integers and rational exponents belong to the form."
+    )
     compared_with: dict[str, ComparisonOut] = Field(
         description="Other models: `constant`, `linear`, `log_linear` (the exponential of a line), "
         "`boosting`, `network`."

@@ -180,6 +180,24 @@ class TrainRequest(RequestModel):
         SymbolicOptions | None,
         BeforeValidator(_expand_switch({}, None), json_schema_input_type=bool | SymbolicOptions | None),
     ] = SymbolicOptions()
+    must_use: Annotated[list[Column], Field(min_length=1, max_length=50)] | None = Field(
+        default=None,
+        description="Columns that every formula offered and every network must contain. If no such formula "
+        "is found, the model has none, and a warning says so.",
+    )
+    max_constants: Annotated[int, Field(ge=0, le=100)] | None = Field(
+        default=None,
+        description="Largest number of measured constants of a formula; see `constants` of the evidence.",
+    )
+    functions: (
+        Annotated[list[Annotated[str, Field(max_length=100)]], Field(min_length=1, max_length=50)] | None
+    ) = Field(
+        default=None,
+        description="The functions that formulas may contain, such as `exp`, `log`, `sin`, `abs`, or sets of "
+        "them: `polynomial`, `rational`, `exponential`, `trigonometric`. Sums, products, quotients and "
+        "integer powers are always allowed; `polynomial` without `rational` forbids division by columns; "
+        "`sqrt` allows half-integer exponents, `power` any, and so do `exp` and `log` together.",
+    )
     compact: CompactOptions = CompactOptions()
     serve: Serve = Field(default="accurate", description=SERVE_DESCRIPTION)
     baselines: Annotated[
@@ -224,6 +242,8 @@ class TrainRequest(RequestModel):
     def _check_serve(self) -> Self:
         if self.serve != "accurate" and self.task == "density":
             raise ValueError(f'a density has no member to choose; omit "serve": "{self.serve}"')
+        if self.symbolic is None and (self.max_constants is not None or self.functions is not None):
+            raise ValueError('max_constants and functions concern formulas; omit "symbolic": false')
         if self.serve == "formula" and self.symbolic is None:
             raise ValueError('"serve": "formula" needs a formula; omit "symbolic": false')
         return self

@@ -50,6 +50,8 @@ def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResu
         constant=constant,
         thresholds=run.thresholds.symbolic,
     )
+    if not sums.formulas:  # the constraints allow none
+        return found
     rows = concatenate_rows(fit, validation)
     if known and (
         _is_exponential_line(found, sums, run) or _ranks_first(known[0], sums, rows, weights, run.thresholds)
@@ -81,10 +83,11 @@ def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResu
 def _measure_stability(best: Formula, rows: ColumnsAndTarget, run: SearchContext) -> float | None:
     """Share of resamplings that select a sum of terms with similar predictions."""
 
-    def select(learnt: np.ndarray, judged: np.ndarray) -> Formula:
+    def select(learnt: np.ndarray, judged: np.ndarray) -> Formula | None:
         first, second = (select_rows(rows, some) for some in (learnt, judged))
         limits, thresholds = run.config.constraints, run.thresholds.symbolic
-        return fit_additive_forms(first, second, limits=limits, thresholds=thresholds).formulas[0]
+        forms = fit_additive_forms(first, second, limits=limits, thresholds=thresholds).formulas
+        return forms[0] if forms else None
 
     return measure_stability(
         best,

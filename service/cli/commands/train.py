@@ -26,6 +26,9 @@ def train(
     features: training_options.Features = None,
     drop: training_options.Drop = None,
     target_error: training_options.TargetError = None,
+    must_use: training_options.MustUse = None,
+    max_constants: training_options.MaxConstants = None,
+    functions: training_options.Functions = None,
     hidden: training_options.Hidden = None,
     grid: training_options.Grid = None,
     seed: training_options.Seed = None,
@@ -49,6 +52,8 @@ def train(
         task=task,
         seed=seed,
         target_error=target_error,
+        max_constants=max_constants,
+        functions=functions,
         hidden=hidden,
         grid=grid,
         test_fraction=test_fraction,
@@ -61,6 +66,7 @@ def train(
     with connect(server, key) as client:
         with upload_dataset(client, file) as dataset:
             columns = training_options.select_features(dataset, target, features, drop)
+            columns |= training_options.select_wanted(dataset, must_use)
             job = client.submit(dataset, target, **body | columns)
         ended = wait_for_job(client, job, dataset, keep_best=keep_best)
         print_trained_model(

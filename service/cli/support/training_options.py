@@ -13,14 +13,8 @@ from service.schemas.training import Serve
 NOTHING = "none"
 BASELINES = ("linear", "mlp", "boosting")
 DENSITY = "density"
-PLAIN_FIELDS = (
-    "name",
-    "max_seconds",
-    "task",
-    "seed",
-    "serve",
-    "target_error",
-)  # of the body, as options name them
+# Fields of the body that options name as the body does
+PLAIN_FIELDS = ("name", "max_seconds", "task", "seed", "serve", "target_error", "max_constants")
 
 Target = Annotated[
     str | None, typer.Option(help="Column to predict; required unless --task density.", show_default=False)
@@ -76,6 +70,21 @@ TargetError = Annotated[
         show_default=False,
     ),
 ]
+MustUse = Annotated[
+    list[str] | None,
+    typer.Option(help="Columns that every formula and network must contain, separated by commas."),
+]
+MaxConstants = Annotated[
+    int | None, typer.Option(min=0, help="Most measured constants of a formula.", show_default=False)
+]
+Functions = Annotated[
+    str | None,
+    typer.Option(
+        help="The functions that formulas may contain, separated by commas, or sets of them: polynomial, "
+        "rational, exponential, trigonometric. Arithmetic is always allowed.",
+        show_default=False,
+    ),
+]
 Picture = Annotated[
     Path | None,
     typer.Option(
@@ -116,6 +125,8 @@ def make_body(**wishes: Any) -> dict[str, Any]:
     body |= {"network": network} if network else {}
     if "test_fraction" in given:
         body["split"] = {"kind": "random", "test_fraction": given["test_fraction"]}
+    if "functions" in given:
+        body["functions"] = _split_text(given["functions"])
     if given.get("no_formula"):
         body["symbolic"] = False
     if "baselines" in given:
@@ -144,6 +155,12 @@ def _parse_baseline(text: str) -> JsonValue:
     if len(numbers) == 1:
         return {"kind": "mlp", "parameters": int(size)}
     return {"kind": "mlp", "hidden": [int(part) for part in numbers]}
+
+
+def select_wanted(dataset: Dataset, must_use: Sequence[str] | None) -> dict[str, list[str]]:
+    """Make the member ``must_use`` of the body; empty without the option."""
+    names = [column.name for column in dataset.columns]
+    return {"must_use": _parse_columns(must_use, names)} if must_use else {}
 
 
 def select_features(

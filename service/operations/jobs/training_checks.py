@@ -12,6 +12,7 @@ from service.errors import format_names
 from service.operations.jobs import density_checks
 from service.operations.jobs.limits import DEFAULT_ADMISSION, AdmissionLimits
 from service.operations.jobs.validation_errors import Mistakes, Path, refuse_mistakes
+from service.operations.jobs.wish_checks import check_wishes
 from service.schemas.training import TrainRequest
 
 MAX_ERROR_RATIO = 1e8  # of the errors of two rows: a weight must not vanish beside another in float64
@@ -49,6 +50,7 @@ def check_training(
         _check_options,
         partial(_check_split, limits=limits),
         _check_class_weights,
+        check_wishes,
     ]
     if plan.request.task == "density":
         checks = [
@@ -65,6 +67,7 @@ def _check_columns_exist(plan: TrainingPlan) -> Mistakes:
     request = plan.request
     named: list[tuple[Path, str | None]] = [(["target"], request.target), (["weight"], request.weight)]
     named += [(["target_error"], request.target_error)]
+    named += [(["must_use", place], name) for place, name in enumerate(request.must_use or [])]
     named += [(["features", place], name) for place, name in enumerate(request.features or [])]
     named += [(["types", name], name) for name in request.types]
     named += [(["split", "column"], request.split.column)]

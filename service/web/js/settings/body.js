@@ -68,6 +68,7 @@ function requestValue(field, choice) {
     lists: () => value.split(";").filter((part) => part.trim()).map((part) => (part.trim() === "auto" ? "auto" : parseNumbers(part, field))),
     number: () => parseNumber(value),
     text: () => value.trim(),
+    words: () => value.split(",").map((word) => word.trim()).filter(Boolean),
   };
   const isEmpty = typeof value === "string" && !value.trim();
   return isEmpty && !["column", "values"].includes(field.kind) ? undefined : rest[field.kind]();
