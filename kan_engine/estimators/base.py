@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     pass
 
 Optimizer = Literal["auto", "levenberg_marquardt", "adam", "lbfgs"]
+Direction = Literal["increasing", "decreasing"]
 MemberChoice = Literal["auto", "accurate", "compact", "formula"]
 
 
@@ -85,6 +86,11 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         Columns that every formula and network must contain; ``x0``, ``x1`` … of an array.
     max_constants : int, default=None
         Largest number of measured constants of a formula.
+    monotone : mapping of str to {"increasing", "decreasing"}, default=None
+        Columns with which the target rises or falls; the networks are then sums of curves. Only of a
+        regression.
+    bounds : pair of float or None, default=None
+        Lowest and highest value of the target. Only of a regression.
     max_curves : int, default=20
         Largest number of curves of the compact network.
     serve : {"accurate", "compact", "formula"}, default="accurate"
@@ -120,6 +126,8 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         functions: Collection[str] | None = None,
         must_use: Iterable[str] = (),
         max_constants: int | None = None,
+        monotone: Mapping[str, Direction] | None = None,
+        bounds: tuple[float | None, float | None] | None = None,
         max_curves: int = 20,
         serve: Serve = "accurate",
         is_ordered: bool = False,
@@ -142,6 +150,8 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         self.functions = functions
         self.must_use = must_use
         self.max_constants = max_constants
+        self.monotone = monotone
+        self.bounds = bounds
         self.max_curves = max_curves
         self.serve = serve
         self.is_ordered = is_ordered
@@ -186,7 +196,12 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         while target in columns:
             target += "_"
         data = make_training_data(columns, types, y, weights, config, target, classes, class_weights)
-        data = replace(data, rows=replace(data.rows, unit_error=unit_error))
+        low, high = self.bounds or (None, None)
+        data = replace(
+            data,
+            rows=replace(data.rows, unit_error=unit_error),
+            bounds=(-np.inf if low is None else low, np.inf if high is None else high),
+        )
         data = exclude_outliers(
             data,
             seed=config.seed,
@@ -259,6 +274,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
                 functions=self.functions,
                 must_use=self.must_use,
                 max_constants=self.max_constants,
+                monotone=self.monotone,
             ),
             max_curves=self.max_curves,
             serve=self.serve,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import NotRequired, TypedDict
+from math import inf
+from typing import Literal, NotRequired, TypedDict
 
 from kan_engine.errors import InvalidConfig
 from kan_engine.expressions.evaluation import (
@@ -21,6 +22,10 @@ from kan_engine.expressions.evaluation import (
 from kan_engine.expressions.function_sets import FUNCTION_NAMES, Exponents, expand_functions
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.measured_constants import count_constants
+from kan_engine.expressions.shape import Box, holds_shape
+
+SEARCH_POINTS, FINAL_POINTS = 1024, 16384  # of the domain box, at which candidates and formulas are checked
+DIRECTIONS = {"increasing": 1, "decreasing": -1}
 
 MAX_HIDDEN_LAYERS = 1  # of a network from which formulas are extracted
 
@@ -39,6 +44,7 @@ class ConstraintsDocument(TypedDict):
     divides: NotRequired[bool]
     must_use: NotRequired[list[list[str]]]
     max_constants: NotRequired[int | None]
+    monotone: NotRequired[list[tuple[str, int]]]
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,9 @@ class FormulaConstraints:
         must_use: Groups of names. The formula must contain a variable of each, and so must the networks. A
             name may be that of a column until ``resolve_columns`` replaces it by its variables.
         max_constants: Largest number of measured constants; None for no limit.
+        monotone: Variables with 1 where the formula and the networks must rise, and -1 where they must fall.
+        bounds: Lowest and highest value of the formula; not stored as JSON, since they belong to the target.
+        box: Where monotone and bounds must hold: the ranges of the variables. Not stored either.
     """
 
     forbidden: frozenset[str] = frozenset()
@@ -61,6 +70,9 @@ class FormulaConstraints:
     divides: bool = True
     must_use: tuple[frozenset[str], ...] = ()
     max_constants: int | None = None
+    monotone: tuple[tuple[str, int], ...] = ()
+    bounds: tuple[float, float] = (-inf, inf)
+    box: Box = ()
 
     @staticmethod
     def create(
@@ -70,6 +82,7 @@ class FormulaConstraints:
         functions: Collection[str] | None = None,
         must_use: Iterable[str] = (),
         max_constants: int | None = None,
+        monotone: Mapping[str, Literal["increasing", "decreasing"]] | None = None,
     ) -> FormulaConstraints:
         """Translate what a client asks for.
 
@@ -79,6 +92,7 @@ class FormulaConstraints:
             functions: A closed list of ``FUNCTION_NAMES``; None allows all functions.
             must_use: Columns that every formula and network must contain.
             max_constants: As the attribute.
+            monotone: Direction by column.
 
         Raises:
             InvalidConfig: A function is unknown.
@@ -97,6 +111,7 @@ class FormulaConstraints:
             divides=divides,
             must_use=tuple(frozenset({name}) for name in dict.fromkeys(must_use)),
             max_constants=max_constants,
+            monotone=tuple((name, DIRECTIONS[word]) for name, word in (monotone or {}).items()),
         )
 
     def to_dict(self) -> ConstraintsDocument:
@@ -113,6 +128,8 @@ class FormulaConstraints:
             data["must_use"] = [sorted(group) for group in self.must_use]
         if self.max_constants is not None:
             data["max_constants"] = self.max_constants
+        if self.monotone:
+            data["monotone"] = list(self.monotone)
         return data
 
     @staticmethod
@@ -125,6 +142,7 @@ class FormulaConstraints:
             divides=data.get("divides", True),
             must_use=tuple(frozenset(group) for group in data.get("must_use", ())),
             max_constants=data.get("max_constants"),
+            monotone=tuple((name, sign) for name, sign in data.get("monotone", ())),
         )
 
     def resolve_columns(self, variables_of: Mapping[str, Collection[str]]) -> FormulaConstraints:
@@ -137,10 +155,23 @@ class FormulaConstraints:
 
     def without_columns(self) -> FormulaConstraints:
         """The same for formulas in other variables than the columns."""
-        return replace(self, must_use=())
+        return replace(self, must_use=(), monotone=(), bounds=(-inf, inf), box=())
+
+    @property
+    def has_shape(self) -> bool:
+        """Whether monotone columns or bounds are wished."""
+        return bool(self.monotone) or self.bounds != (-inf, inf)
 
     def allow(self, tree: Expression) -> bool:
         """Whether a formula satisfies the constraints."""
+        return self.allow_form(tree) and self.allow_values(tree)
+
+    def allow_values(self, tree: Expression, points: int = SEARCH_POINTS) -> bool:
+        """Whether a formula is monotone and within the bounds at the sampled points of the box."""
+        return not self.has_shape or holds_shape(tree, self.monotone, self.bounds, self.box, points)
+
+    def allow_form(self, tree: Expression) -> bool:
+        """Whether a formula satisfies the constraints that do not depend on the values of its constants."""
         is_short = self.max_complexity is None or complexity(tree) <= self.max_complexity
         return (
             is_short

@@ -119,7 +119,7 @@ class FrontSearch:
         size, limits = count_nodes(tree), self._thresholds
         free, values = parametrize_floats(tree)
         key = free, tuple(float(f"{value:.2g}") for value in values)
-        if size > limits.max_size or key in self._tried or not self._limits.allow(tree):
+        if size > limits.max_size or key in self._tried or not self._limits.allow_form(tree):
             return None
         self._tried.add(key)
         self._add_work(1)
@@ -136,7 +136,8 @@ class FrontSearch:
             if more is not None:
                 longer = make_entry(free, program, more, self._target, limits)
                 entry = min(entry, longer, key=lambda each: each.error)
-        if entry.size > limits.max_size or not self._check.accept(entry.tree):
+        is_sound = self._check.accept(entry.tree) and self._limits.allow_values(entry.tree)
+        if entry.size > limits.max_size or not is_sound:
             return None
         return entry if self.archive.insert(entry) else None
 
@@ -194,7 +195,7 @@ class FrontSearch:
             if move.predicted * ratio <= limits.prediction_slack * self.archive.limit(move.size):
                 seen.add(alike)
                 tree = move.build()
-                if not self._limits.allow(tree):
+                if not self._limits.allow_form(tree):
                     refused += 1
                     yield from self._adapt(tree)
                     if refused >= limits.max_refused_moves:

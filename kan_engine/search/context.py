@@ -65,7 +65,14 @@ class SearchContext:
         parts: SubtaskCache | None = None,
     ) -> SearchContext:
         """Create the context at the start of a search."""
-        config = replace(config, constraints=config.constraints.resolve_columns(_list_variables(data)))
+        constraints = config.constraints.resolve_columns(_list_variables(data))
+        constraints = replace(constraints, bounds=data.bounds)
+        if constraints.has_shape:
+            ends = zip(
+                data.names, data.training.x.min(0).tolist(), data.training.x.max(0).tolist(), strict=True
+            )
+            constraints = replace(constraints, box=tuple(ends))
+        config = replace(config, constraints=constraints)
         return SearchContext(
             data=data,
             config=config,

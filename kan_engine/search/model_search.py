@@ -29,6 +29,7 @@ from kan_engine.search.formulas.sparse_additive import add_additive_formulas
 from kan_engine.search.hill_climb import predict_subtasks
 from kan_engine.search.law_subtask import find_small_law, make_law_subtask
 from kan_engine.search.linear_model import LinearKind, make_linear_classifier, make_linear_regression
+from kan_engine.search.monotone_network import find_monotone_network
 from kan_engine.search.network_search import make_task, train_network
 from kan_engine.search.result import SearchResult, SmallLaw
 from kan_engine.search.subtasks import SubtaskCache
@@ -67,11 +68,23 @@ def _search(run: SearchContext) -> SearchResult:
         formulas = find_log_odds_formulas(found.network, found.inputs, run)
         found = add_compact_path(replace(found, formulas=formulas, formula_of="law"), run)
         return add_front(add_additive_formulas(found, run), list_seeds(found), run)
+    if config.constraints.monotone:
+        found = _find_monotone_regression(run)
+        return select_member(add_front(add_additive_formulas(found, run), list_seeds(found), run), run)
     found = _find_regression(run) if config.is_automatic else _find_requested_regression(run)
     with run.parts.prefetch(lambda: predict_front(found, run)):
         found = add_compact_path(replace(found, contest=run.contest), run)
     found = add_front(add_additive_formulas(found, run), list_seeds(found), run)
     return select_member(found, run)
+
+
+def _find_monotone_regression(run: SearchContext) -> SearchResult:
+    """A sum of curves that rise or fall as wished, with the formulas of a small law."""
+    found = replace(find_monotone_network(run), contest=run.contest)
+    if not run.config.symbolic or run.should_stop():
+        return found
+    law = find_small_law(run, run.thresholds.law_time_share * run.config.max_seconds)
+    return found if law is None else _add_law_formulas(found, law, run)
 
 
 def _find_classifier(run: SearchContext) -> SearchResult:

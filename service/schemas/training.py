@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from math import inf
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -133,6 +134,26 @@ class SymbolicOptions(RequestModel):
     max_complexity: Complexity | None = None
 
 
+class TargetBounds(RequestModel):
+    """What values the target can have."""
+
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("give min, max or both")
+        if self.min is not None and self.max is not None and self.min >= self.max:
+            raise ValueError(f"min must be below max, got {self.min:g} and {self.max:g}")
+        return self
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Lowest and highest value; infinite where there is no bound."""
+        return -inf if self.min is None else self.min, inf if self.max is None else self.max
+
+
 class CompactOptions(RequestModel):
     """The compact network, which every training of a number or of classes also makes."""
 
@@ -197,6 +218,17 @@ class TrainRequest(RequestModel):
         "them: `polynomial`, `rational`, `exponential`, `trigonometric`. Sums, products, quotients and "
         "integer powers are always allowed; `polynomial` without `rational` forbids division by columns; "
         "`sqrt` allows half-integer exponents, `power` any, and so do `exp` and `log` together.",
+    )
+    monotone: dict[Column, Literal["increasing", "decreasing"]] | None = Field(
+        default=None,
+        description="Columns of numbers with which the target rises or falls, all else equal. The networks "
+        "are then sums of curves whose spline coefficients rise or fall; formulas are checked over the "
+        "ranges of their columns. Only for regression.",
+    )
+    bounds: TargetBounds | None = Field(
+        default=None,
+        description='Values that the target cannot leave, such as `{"min": 0}`. Answers of networks are '
+        "clipped; formulas stay within over the ranges of their columns. Only for regression.",
     )
     compact: CompactOptions = CompactOptions()
     serve: Serve = Field(default="accurate", description=SERVE_DESCRIPTION)

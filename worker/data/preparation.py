@@ -19,6 +19,7 @@ from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.data.labels import Label, compute_class_weights
 from kan_engine.data.splitting import Split, split_rows, split_training_rows
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
+from kan_engine.expressions.constraints import FINAL_POINTS
 from service.documents.column_report import ColumnReport
 from service.documents.training_plan import TrainingPlan, explain_unusable_numbers
 from service.schemas.training import TrainRequest
@@ -122,9 +123,28 @@ def prepare_data(
         validation_count=len(judge_rows),
         classes=classes,
         class_weights=class_weights,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *describe_shape(request)),
+        bounds=request.bounds.ends if request.bounds is not None else (-np.inf, np.inf),
         numbers=present[order],
     )
+
+
+def describe_shape(request: TrainRequest) -> list[str]:
+    """How the wishes about the shape of the target are held."""
+    found = []
+    if request.monotone:
+        told = ", ".join(f"{name!r} {word}" for name, word in request.monotone.items())
+        found.append(
+            f"monotone ({told}): the networks are sums of curves of single columns, and the spline "
+            "coefficients of these columns rise or fall; formulas were checked at "
+            f"{FINAL_POINTS:,} points of the ranges"
+        )
+    if request.bounds is not None:
+        found.append(
+            "bounds: the answers of the networks are clipped to them; formulas were checked at "
+            f"{FINAL_POINTS:,} points of the ranges of their columns"
+        )
+    return found
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ def make_search_config(request: TrainRequest, forbidden: Iterable[str] = ()) -> 
             functions=request.functions,
             must_use=request.must_use or (),
             max_constants=request.max_constants,
+            monotone=request.monotone,
         ),
         max_curves=request.compact.max_edges,
         serve=request.serve,

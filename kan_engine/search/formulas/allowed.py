@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from kan_engine.expressions.constraints import NO_CONSTRAINTS
+from kan_engine.expressions.constraints import FINAL_POINTS, NO_CONSTRAINTS
 from kan_engine.search.context import SearchContext
 from kan_engine.search.result import SearchResult
 
@@ -21,7 +21,14 @@ def keep_allowed_formulas(found: SearchResult, run: SearchContext) -> SearchResu
     limits, none = run.config.constraints, np.zeros(0)
     if limits == NO_CONSTRAINTS or not run.config.symbolic:
         return found
-    kept = [[formula for formula in part if limits.allow(formula.tree)] for part in found.formulas]
+    kept = [
+        [
+            each
+            for each in part
+            if limits.allow_form(each.tree) and limits.allow_values(each.tree, FINAL_POINTS)
+        ]
+        for part in found.formulas
+    ]
     if not kept or not all(kept):
         warnings = (*found.warnings, NO_ALLOWED_FORMULA_WARNING)
         return replace(

@@ -85,6 +85,14 @@ Functions = Annotated[
         show_default=False,
     ),
 ]
+Monotone = Annotated[
+    list[str] | None,
+    typer.Option(help="Column with which the target rises or falls, as dose=increasing; repeat for several."),
+]
+Bounds = Annotated[
+    str | None,
+    typer.Option(help="Lowest and highest value of the target, as 0:100, 0: or :100.", show_default=False),
+]
 Picture = Annotated[
     Path | None,
     typer.Option(
@@ -125,6 +133,11 @@ def make_body(**wishes: Any) -> dict[str, Any]:
     body |= {"network": network} if network else {}
     if "test_fraction" in given:
         body["split"] = {"kind": "random", "test_fraction": given["test_fraction"]}
+    if "monotone" in given:
+        body["monotone"] = dict(_split_pair(text, "=", "--monotone") for text in given["monotone"])
+    if "bounds" in given:
+        ends = zip(("min", "max"), _split_pair(given["bounds"], ":", "--bounds"), strict=True)
+        body["bounds"] = {name: _parse_number(text, "--bounds") for name, text in ends if text}
     if "functions" in given:
         body["functions"] = _split_text(given["functions"])
     if given.get("no_formula"):
@@ -134,6 +147,20 @@ def make_body(**wishes: Any) -> dict[str, Any]:
             _parse_baseline(name) for name in _split_text(given["baselines"]) if name != NOTHING
         ]
     return body
+
+
+def _split_pair(text: str, separator: str, option: str) -> tuple[str, str]:
+    first, found, second = text.rpartition(separator)
+    if not found:
+        raise typer.BadParameter(f"{text!r} has no {separator!r}; see --help", param_hint=option)
+    return first.strip(), second.strip()
+
+
+def _parse_number(text: str, option: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no number", param_hint=option) from None
 
 
 def _parse_baseline(text: str) -> JsonValue:

@@ -70,6 +70,7 @@ def _check_columns_exist(plan: TrainingPlan) -> Mistakes:
     named += [(["must_use", place], name) for place, name in enumerate(request.must_use or [])]
     named += [(["features", place], name) for place, name in enumerate(request.features or [])]
     named += [(["types", name], name) for name in request.types]
+    named += [(["monotone", name], name) for name in request.monotone or {}]
     named += [(["split", "column"], request.split.column)]
     for path, name in named:
         if name is not None and name not in plan.reports:

@@ -1,7 +1,7 @@
 """Checks of the wishes about formulas and networks, from the column report alone."""
 
 from kan_engine.expressions.function_sets import FUNCTION_NAMES
-from service.documents.training_plan import TrainingPlan
+from service.documents.training_plan import NUMBER_TYPES, TrainingPlan
 from service.errors import format_names
 from service.operations.jobs.validation_errors import Mistakes, Path
 
@@ -10,6 +10,8 @@ def check_wishes(plan: TrainingPlan) -> Mistakes:
     """Check that wishes name features and functions, and do not contradict each other."""
     yield from _check_must_use(plan)
     yield from _check_functions(plan)
+    yield from _check_monotone(plan)
+    yield from _check_bounds(plan)
 
 
 def _check_must_use(plan: TrainingPlan) -> Mistakes:
@@ -46,3 +48,40 @@ def _check_functions(plan: TrainingPlan) -> Mistakes:
                 f"there is no function {name!r}; functions names some of {format_names(list(FUNCTION_NAMES))}"
             )
             yield "unknown_function", ["functions", place], detail
+
+
+def _check_monotone(plan: TrainingPlan) -> Mistakes:
+    monotone, features = plan.request.monotone, {report.name for report in plan.features}
+    if not monotone:
+        return
+    if plan.task != "regression":
+        detail = "only a number rises or falls with a column; omit monotone, or choose the task regression"
+        yield "invalid_wish", ["monotone"], detail
+    for name in monotone:
+        kind = plan.types[name]
+        if name not in features:
+            detail = f"column {name!r} is no feature; name features only, or list it in features"
+            yield "invalid_wish", ["monotone", name], detail
+        elif kind not in (*NUMBER_TYPES, "boolean"):
+            detail = f"column {name!r} is {kind}, whose values have no order; name columns of numbers"
+            yield "invalid_wish", ["monotone", name], detail
+    if plan.request.network.hidden not in ("auto", []):
+        detail = "monotone networks are sums of curves without hidden nodes; omit hidden, or give []"
+        yield "invalid_wish", ["network", "hidden"], detail
+
+
+def _check_bounds(plan: TrainingPlan) -> Mistakes:
+    bounds = plan.request.bounds
+    if bounds is None:
+        return
+    if plan.task != "regression":
+        yield (
+            "invalid_wish",
+            ["bounds"],
+            "bounds belong to a number; omit them, or choose the task regression",
+        )
+        return
+    (low, high), ends = bounds.ends, plan.target.range
+    if ends is not None and (ends[1] < low or ends[0] > high):
+        detail = f"all values of the target lie outside the bounds: they go from {ends[0]:g} to {ends[1]:g}"
+        yield "invalid_wish", ["bounds"], f"{detail}; correct the bounds"

@@ -6,7 +6,7 @@ import { columnOf, isClassifier, splitColumns, targetErrors, weights } from "./c
 const SPLIT_COLUMN = { name: "split_column", kind: "column", path: ["split", "column"], columns: splitColumns, isShown: splits("column") };
 
 /**
- * Kinds: choice, column, text, words (separated by commas), number, list (of numbers), lists (of whole numbers), switch, several, class_weight,
+ * Kinds: choice, column, text, words (separated by commas), monotone (the same, columns that rise or fall), number, list (of numbers), lists (of whole numbers), switch, several, class_weight,
  * values (of the split column). `isShown` decides whether the field is shown for a choice.
  */
 export const GROUPS = [
@@ -58,6 +58,10 @@ export const GROUPS = [
       { name: "max_constants", kind: "number", path: ["max_constants"], example: "3", isShown: ({ values }) => values.symbolic },
       { name: "functions", kind: "words", path: ["functions"], example: "exp, log", isShown: ({ values }) => values.symbolic },
       { name: "must_use", kind: "words", path: ["must_use"], example: "" },
+      { name: "increasing", kind: "monotone", path: ["monotone"], isShown: (choice) => !isClassifier(choice), example: "", direction: "increasing" },
+      { name: "decreasing", kind: "monotone", path: ["monotone"], isShown: (choice) => !isClassifier(choice), example: "", direction: "decreasing" },
+      { name: "bounds_min", kind: "number", path: ["bounds", "min"], isShown: (choice) => !isClassifier(choice), example: "0" },
+      { name: "bounds_max", kind: "number", path: ["bounds", "max"], isShown: (choice) => !isClassifier(choice), example: "100" },
       { name: "baselines", kind: "several", path: ["baselines"], options: ["linear", "mlp", "mlp_matched", "boosting"], initial: ["linear"] },
       { name: "model_name", kind: "text", path: ["name"], example: "" },
     ],

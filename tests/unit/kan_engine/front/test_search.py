@@ -204,6 +204,11 @@ WISHED = {"a": np.linspace(1, 2, 60), "b": np.sin(np.arange(60.0)) + 2, "c": np.
         FormulaConstraints.create(max_constants=1),
         FormulaConstraints.create(max_constants=0, must_use=["b"]),
         FormulaConstraints.create(functions=["polynomial"], max_constants=2),
+        FormulaConstraints(
+            monotone=(("a", 1),),
+            bounds=(0.0, 5.0),
+            box=(("a", 1.0, 2.0), ("b", 1.0, 3.0), ("c", -1.0, 1.0)),
+        ),
     ],
 )
 def test_every_formula_of_a_front_grants_the_wishes(limits: FormulaConstraints) -> None:

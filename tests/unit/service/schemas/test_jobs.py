@@ -38,6 +38,8 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "must_use": None,
         "max_constants": None,
         "functions": None,
+        "monotone": None,
+        "bounds": None,
         "compact": {"max_edges": 20},
         "serve": "accurate",
         "baselines": ["linear"],
