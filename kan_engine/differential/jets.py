@@ -56,6 +56,36 @@ class SymbolTable:
     leaves: list[Jet | str] = field(default_factory=list)
     _numbers: dict[Jet | str, int] = field(default_factory=dict, repr=False)
 
+    def find_derivative(self, name: str) -> tuple[int, tuple[int, ...]] | None:
+        """Number of the unknown, and orders of the derivative, that a name such as ``u`` or ``u_xt`` means.
+
+        None if it is another name, or if its subscripts can be read in several ways.
+        """
+        if name in self.unknowns:
+            return self.unknowns.index(name), (0,) * len(self.independent)
+        if name in self.independent or name in self.coefficients:
+            return None
+        readings = {
+            (number, orders)
+            for number, unknown in enumerate(self.unknowns)
+            if name.startswith(f"{unknown}_")
+            for orders in self._read_subscripts(name[len(unknown) + 1 :])
+        }
+        return readings.pop() if len(readings) == 1 else None
+
+    def _read_subscripts(self, text: str) -> set[tuple[int, ...]]:
+        """All orders of derivatives for which the text is a sequence of independent variables."""
+        names = self.independent
+        readings = [set[tuple[int, ...]]() for _ in range(len(text) + 1)]  # of the text up to each place
+        readings[0].add((0,) * len(names))
+        for place in range(len(text)):
+            for axis, name in enumerate(names):
+                if text.startswith(name, place):
+                    readings[place + len(name)] |= {
+                        (*orders[:axis], orders[axis] + 1, *orders[axis + 1 :]) for orders in readings[place]
+                    }
+        return readings[-1] if text else set()
+
     def leaf_parameter(self, leaf: Jet | str) -> Parameter:
         """The parameter that represents a jet, or a coefficient by its name; new leaves are added."""
         place = self._numbers.setdefault(leaf, len(self.leaves))

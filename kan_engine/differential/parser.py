@@ -8,20 +8,20 @@ The grammar is the part of SymPy's in which differential equations are written::
     power   = atom [ "**" sign ]
     atom    = number | name | name "(" arguments ")" | "(" sum ")"
 
-with ``u(x, t)``, ``Derivative(u(x, t), x, (t, 2))``, ``Subs(…, x, 0)``, ``Rational(1, 10)``, ``Eq(a, b)``,
-``pi``, ``E`` and the functions of ``FUNCTIONS``. The result is a formula of ``nodes.py`` whose parameters
-represent *jets*: unknown functions and their derivatives, at the current point or on a part of the boundary.
+with ``u``, ``u'``, ``u_xx``, ``u_t(x, 0)``, ``Derivative(u(x, t), x, (t, 2))``, ``Subs(…, x, 0)``,
+``Rational(1, 10)``, ``Eq(a, b)``, ``pi``, ``E`` and the functions of ``FUNCTIONS``. The result is a formula
+of ``nodes.py`` whose parameters represent *jets*: unknown functions and their derivatives, at the current
+point or on a part of the boundary.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from kan_engine.differential.jets import Jet, SymbolTable, fix_variable, total_derivative
+from kan_engine.differential.tokens import PRIMES, Token, read_number, tokenise
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.library import LIBRARY
@@ -55,34 +55,6 @@ def parse_equation(text: str, words: SymbolTable) -> Expression:
     return _Parser(text, words).parse()
 
 
-@dataclass(frozen=True)
-class _Token:
-    kind: str
-    text: str
-    place: int
-
-
-_TOKEN_PATTERN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d]\w*)|(?P<sign>\*\*|[-+*/(),=]))"
-)
-
-
-def _tokenise(text: str) -> Iterator[_Token]:
-    place, end = 0, len(text.rstrip())
-    while place < end:
-        found = _TOKEN_PATTERN.match(text, place)
-        if found is None:
-            wrong = text[place:].lstrip()
-            hint = "; a power is written **" if wrong[:1] == "^" else ""
-            raise InvalidEquation(
-                f"{wrong[:1]!r} is not part of the language of equations{hint}", len(text) - len(wrong)
-            )
-        kind = str(found.lastgroup)
-        yield _Token(kind, found[kind], found.start(kind))
-        place = found.end()
-    yield _Token("end", "", len(text))
-
-
 FUNCTIONS: Mapping[str, Callable[[Expression], Expression]] = {
     **{
         name: lambda u, name=name: call(name, u)  # type: ignore[misc]
@@ -110,9 +82,9 @@ class _Parser:
     """Recursive descent parser; one pass from left to right."""
 
     def __init__(self, text: str, words: SymbolTable) -> None:
-        self._tokens = list(_tokenise(text))
+        self._tokens = list(tokenise(text))
         self._at, self._depth, self._words, self._limits = 0, 0, words, words.limits
-        self._forms: Mapping[str, Callable[[_Token], Expression]] = {
+        self._forms: Mapping[str, Callable[[Token], Expression]] = {
             "Derivative": self._parse_derivative,
             "diff": self._parse_derivative,
             "Subs": self._parse_subs,
@@ -138,7 +110,7 @@ class _Parser:
         return tree
 
     @property
-    def _current(self) -> _Token:
+    def _current(self) -> Token:
         return self._tokens[self._at]
 
     def _accept(self, sign: str) -> bool:
@@ -152,7 +124,7 @@ class _Parser:
             seen = repr(self._current.text) if self._current.text else "the end"
             raise self._error(f"{sign!r} was expected here, not {seen}")
 
-    def _error(self, message: str, token: _Token | None = None) -> InvalidEquation:
+    def _error(self, message: str, token: Token | None = None) -> InvalidEquation:
         return InvalidEquation(message, (token or self._current).place)
 
     def _descend(self, what: str) -> None:
@@ -161,7 +133,7 @@ class _Parser:
         if self._depth > self._limits.max_depth:
             raise self._error(f"{what} are nested deeper than {self._limits.max_depth} levels")
 
-    def _check_formula(self, tree: Expression, token: _Token) -> Expression:
+    def _check_formula(self, tree: Expression, token: Token) -> Expression:
         """Return the formula if its numbers are finite and it is not too large."""
         most = self._limits.max_equation_nodes
         for count, node in enumerate(walk(tree)):
@@ -216,7 +188,7 @@ class _Parser:
         token = self._current
         self._at += 1
         if token.kind == "number":
-            return _read_number(token, self._limits.max_exponent)
+            return read_number(token, self._limits.max_exponent)
         if token.kind == "name":
             return self._parse_name(token)
         if token.text == "(":
@@ -227,14 +199,15 @@ class _Parser:
         seen = repr(token.text) if token.text else "the end"
         raise self._error(f"a number, a name or a bracket was expected here, not {seen}")
 
-    def _parse_name(self, token: _Token) -> Expression:
+    def _parse_name(self, token: Token) -> Expression:
         name, words = token.text, self._words
+        if (found := words.find_derivative(name)) is not None:
+            unknown, orders = found
+            return self._parse_jet(token, unknown, self._parse_primes(unknown, orders))
+        if self._current.kind == "primes":
+            told = ", ".join(words.unknowns)
+            raise self._error(f"primes are derivatives of an unknown: {told}; {name} is none")
         is_call = self._accept("(")
-        if name in words.unknowns:
-            if not is_call:
-                told = ", ".join(words.independent)
-                raise self._error(f"{name} is a function; write {name}({told})", token)
-            return self._parse_unknown(token)
         if name in words.independent or name in words.coefficients:
             if is_call:
                 raise self._error(f"{name} is not a function and takes no arguments", token)
@@ -249,17 +222,35 @@ class _Parser:
             return CONSTANTS[name]
         raise self._error(self._describe_unknown_name(name, is_call), token)
 
+    def _parse_primes(self, unknown: int, orders: tuple[int, ...]) -> tuple[int, ...]:
+        """Add the derivatives of the primes that follow a name."""
+        token = self._current
+        if token.kind != "primes":
+            return orders
+        words = self._words
+        if len(orders) > 1:
+            told = " or ".join(f"{words.unknowns[unknown]}_{name}" for name in words.independent)
+            raise self._error(f"a prime does not name the variable of the derivative; write {told}")
+        self._at += 1
+        return (orders[0] + sum(PRIMES[mark] for mark in token.text),)
+
     def _describe_unknown_name(self, name: str, is_call: bool) -> str:
         known = [*self._words.unknowns, *self._words.independent, *self._words.coefficients]
         kind = "function" if is_call else "name"
         if not is_call and name in FUNCTIONS:
             return f"{name} is a function; write {name}(…)"
+        for unknown in self._words.unknowns:
+            if name.startswith(f"{unknown}_"):
+                told = ", ".join(f"{unknown}_{variable}" for variable in self._words.independent)
+                return (
+                    f"unknown {kind} {name!r}; derivatives of {unknown} are {told} and those of higher order"
+                )
         return (
             f"unknown {kind} {name!r}; known are {', '.join(known)}, pi, E, Derivative, Subs, Rational and "
             f"{', '.join(sorted(FUNCTIONS))}"
         )
 
-    def _parse_arguments(self) -> list[tuple[_Token, Expression]]:
+    def _parse_arguments(self) -> list[tuple[Token, Expression]]:
         """Parse expressions up to the closing bracket, with their first tokens."""
         arguments = []
         while True:
@@ -268,25 +259,26 @@ class _Parser:
                 return arguments
             self._expect(",")
 
-    def _parse_unknown(self, token: _Token) -> Expression:
-        words = self._words
-        arguments = self._parse_arguments()
-        if len(arguments) != len(words.independent):
-            told = ", ".join(words.independent)
-            raise self._error(f"{token.text} is a function of {told}; got {len(arguments)} arguments", token)
-        at: list[float | None] = []
-        for name, (place, argument) in zip(words.independent, arguments, strict=True):
-            if argument == Variable(name):
-                at.append(None)
-                continue
-            at.append(
-                self._evaluate_constant(
-                    argument, f"{token.text} takes {name} or a number in this place", place
+    def _parse_jet(self, token: Token, unknown: int, orders: tuple[int, ...]) -> Expression:
+        """Parse the arguments of an unknown or a derivative; without arguments it is at the current point."""
+        words, most = self._words, self._limits.max_derivative_order
+        if max(orders) > most:
+            raise self._error(f"derivatives have at most order {most}; add an unknown for a lower one", token)
+        at: list[float | None] = [None] * len(orders)
+        if self._accept("("):
+            arguments = self._parse_arguments()
+            if len(arguments) != len(orders):
+                told = ", ".join(words.independent)
+                raise self._error(
+                    f"{token.text} is a function of {told}; got {len(arguments)} arguments", token
                 )
-            )
-        return words.leaf_parameter(Jet(words.unknowns.index(token.text), (0,) * len(at), tuple(at)))
+            for axis, (name, (place, argument)) in enumerate(zip(words.independent, arguments, strict=True)):
+                if argument != Variable(name):
+                    message = f"{token.text} takes {name} or a number in this place"
+                    at[axis] = self._evaluate_constant(argument, message, place)
+        return words.leaf_parameter(Jet(unknown, orders, tuple(at)))
 
-    def _evaluate_constant(self, tree: Expression, otherwise: str, token: _Token) -> float:
+    def _evaluate_constant(self, tree: Expression, otherwise: str, token: Token) -> float:
         """The value of a constant formula."""
         if any(isinstance(node, Variable | Parameter) for node in walk(tree)):
             raise self._error(otherwise, token)
@@ -295,7 +287,7 @@ class _Parser:
             raise self._error("this number is not finite", token)
         return value
 
-    def _parse_derivative(self, token: _Token) -> Expression:
+    def _parse_derivative(self, token: Token) -> Expression:
         tree = self._parse_sum()
         variables: list[str] = []
         while self._accept(","):
@@ -323,7 +315,7 @@ class _Parser:
         is_counted = self._current.text == "," and self._tokens[self._at + 1].kind == "number"
         if is_counted and (bracket or self._tokens[self._at + 2].text in (",", ")")):
             self._at += 1
-            counted = _read_number(self._current, self._limits.max_exponent).value
+            counted = read_number(self._current, self._limits.max_exponent).value
             most = self._limits.max_derivative_order
             if counted != int(counted) or not 1 <= counted <= most:
                 raise self._error(f"the order of a derivative is 1 to {most}, not {self._current.text}")
@@ -333,7 +325,7 @@ class _Parser:
             self._expect(")")
         return [token.text] * times
 
-    def _parse_subs(self, token: _Token) -> Expression:
+    def _parse_subs(self, token: Token) -> Expression:
         tree = self._parse_sum()
         self._expect(",")
         names = self._parse_names()
@@ -374,7 +366,7 @@ class _Parser:
             if self._accept(")"):
                 return places
 
-    def _parse_rational(self, token: _Token) -> Expression:
+    def _parse_rational(self, token: Token) -> Expression:
         arguments = self._parse_arguments()
         values = [tree.value if isinstance(tree, Number) else None for _, tree in arguments]
         if len(values) not in (1, 2) or None in values or (values[-1] == 0 and len(values) == 2):
@@ -385,26 +377,14 @@ class _Parser:
         except OverflowError:
             raise self._error("this number is too large", token) from None
 
-    def _parse_float(self, token: _Token) -> Expression:
+    def _parse_float(self, token: Token) -> Expression:
         arguments = self._parse_arguments()
         if len(arguments) != 1 or not isinstance(arguments[0][1], Number):
             raise self._error(f"{token.text} takes one number", token)
         return arguments[0][1]
 
-    def _parse_integer(self, token: _Token) -> Expression:
+    def _parse_integer(self, token: Token) -> Expression:
         tree = self._parse_float(token)
         if not isinstance(tree, Number) or tree.value != int(tree.value):
             raise self._error("Integer takes a whole number", token)
         return tree
-
-
-def _read_number(token: _Token, max_exponent: int) -> Number:
-    exponent = re.search(r"[eE]([+-]?\d+)$", token.text)
-    if len(token.text) > 400 or (exponent and abs(int(exponent[1])) > max_exponent):
-        raise InvalidEquation("this number has too many digits", token.place)
-    if token.text.isdigit() and len(token.text) < 300:
-        return number(Fraction(int(token.text)))
-    value = float(token.text)
-    if not math.isfinite(value):
-        raise InvalidEquation("this number is too large", token.place)
-    return number(value)

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from kan_engine.differential.jets import Jet, SymbolTable, compact
+from kan_engine.differential.jets import Jet, SymbolTable, compact, fix_variable
 from kan_engine.differential.parser import RESERVED, parse_equation
 from kan_engine.differential.thresholds import DEFAULT_LIMITS, EquationLimits
 from kan_engine.errors import InvalidEquation
-from kan_engine.expressions.nodes import Expression, Variable, number, substitute, variables
+from kan_engine.expressions.nodes import Expression, variables
 
 ConditionLocation = Mapping[str, float | Sequence[float]]
 
@@ -95,7 +95,7 @@ def parse_problem(
     unknowns: Sequence[str],
     domain: Mapping[str, Sequence[float]],
     equations: Sequence[str],
-    conditions: Sequence[tuple[ConditionLocation, str]],
+    conditions: Sequence[tuple[ConditionLocation, str] | str],
     coefficients: Sequence[str] = (),
     measured: Sequence[str] = (),
     limits: EquationLimits = DEFAULT_LIMITS,
@@ -107,7 +107,8 @@ def parse_problem(
         unknowns: Names of the unknown functions.
         domain: [lowest, highest] of every independent variable.
         equations: Texts of formulas that must vanish.
-        conditions: Location and text of each condition.
+        conditions: Location and text of each condition. The text alone, or an empty location, is enough
+            where the text names the places, as ``y'(0) = 1`` does.
         coefficients: Names of numbers to be estimated.
         measured: Unknowns with measured values.
         limits: What the equations may contain.
@@ -123,7 +124,8 @@ def parse_problem(
             f"{len(unknowns)} unknowns need as many equations, got {len(equations)}", None, ("equations",)
         )
     inside = [_parse_interior_equation(text, number, words) for number, text in enumerate(equations)]
-    outer = [_parse_condition(*given, number, words, box) for number, given in enumerate(conditions)]
+    located = [({}, given) if isinstance(given, str) else given for given in conditions]
+    outer = [_parse_condition(*given, number, words, box) for number, given in enumerate(located)]
     problem = DifferentialProblem(
         tuple(independent), tuple(unknowns), box, tuple(inside), tuple(outer), tuple(coefficients)
     )
@@ -189,7 +191,7 @@ def _parse_domain(
 
 def _parse_interior_equation(text: str, place: int, words: SymbolTable) -> Residual:
     path = ("equations", place)
-    tree, leaves = _parse_residual(text, words, path)
+    tree, leaves = compact(_parse_tree(text, words, path), words.leaves)
     for leaf in leaves:
         if isinstance(leaf, Jet) and any(at is not None for at in leaf.at):
             name = words.unknowns[leaf.unknown]
@@ -198,27 +200,27 @@ def _parse_interior_equation(text: str, place: int, words: SymbolTable) -> Resid
     return Residual(tree, leaves, {})
 
 
-def _parse_residual(
-    text: str, words: SymbolTable, path: tuple[str | int, ...]
-) -> tuple[Expression, tuple[Jet | str, ...]]:
+def _parse_tree(text: str, words: SymbolTable, path: tuple[str | int, ...]) -> Expression:
+    """Parse a formula in which an unknown occurs; its parameters are the leaves of ``words``."""
     try:
-        tree, leaves = compact(parse_equation(text, words), words.leaves)
+        tree = parse_equation(text, words)
     except InvalidEquation as error:
         where = "" if error.place is None else f" (character {error.place + 1})"
         raise InvalidEquation(f"{error}{where}", error.place, path) from None
     except RecursionError:
         raise InvalidEquation("this is nested too deeply", None, path) from None
-    if not any(isinstance(leaf, Jet) for leaf in leaves):
+    if not any(isinstance(leaf, Jet) for leaf in compact(tree, words.leaves)[1]):
         raise InvalidEquation(f"no unknown occurs: {', '.join(words.unknowns)}", None, path)
-    return tree, leaves
+    return tree
 
 
 def _parse_condition(
     on: ConditionLocation, text: str, index: int, words: SymbolTable, box: tuple[tuple[float, float], ...]
 ) -> Residual:
     path = ("conditions", index)
+    tree = _parse_tree(text, words, (*path, "residual"))
     fixed = {}
-    for name, given in on.items():
+    for name, given in (on or _find_places(tree, words)).items():
         if name not in words.independent:
             raise InvalidEquation(f"{name!r} is not an independent variable", None, (*path, "on", name))
         axis = words.independent.index(name)
@@ -229,10 +231,14 @@ def _parse_condition(
                 raise InvalidEquation(
                     f"{name} = {place:g} is outside of the domain, {low:g} to {high:g}",
                     None,
-                    (*path, "on", name),
+                    (*path, "on", name) if on else (*path, "residual"),
                 )
         fixed[axis] = places
-    tree, leaves = _parse_residual(text, words, (*path, "residual"))
+        if len(places) == 1:
+            tree = fix_variable(tree, name, places[0], words)
+    if not fixed:
+        raise InvalidEquation('say where it holds, such as y(0) = 1, or "on": {"x": 0}', None, (*path, "on"))
+    tree, leaves = compact(tree, words.leaves)
     jets = [leaf for leaf in leaves if isinstance(leaf, Jet)]
     for axis, name in enumerate(words.independent):
         used = {jet.at[axis] for jet in jets}
@@ -250,13 +256,19 @@ def _parse_condition(
                 None,
                 (*path, "residual"),
             )
-        if axis in fixed and len(fixed[axis]) == 1:
-            tree = substitute(tree, {Variable(name): number(fixed[axis][0])})
-        elif axis in fixed and name in variables(tree):
+        if axis in fixed and name in variables(tree):
             raise InvalidEquation(f"{name} has two values here", None, (*path, "residual"))
-    if not fixed:
-        raise InvalidEquation('say where it holds, such as "on": {"x": 0}', None, (*path, "on"))
     return Residual(tree, leaves, fixed)
+
+
+def _find_places(tree: Expression, words: SymbolTable) -> ConditionLocation:
+    """The places at which unknowns are evaluated, by independent variable."""
+    jets = [leaf for leaf in compact(tree, words.leaves)[1] if isinstance(leaf, Jet)]
+    places = {
+        name: sorted({place for jet in jets if (place := jet.at[axis]) is not None})
+        for axis, name in enumerate(words.independent)
+    }
+    return {name: some for name, some in places.items() if some}
 
 
 def _check_occurrences(problem: DifferentialProblem) -> None:

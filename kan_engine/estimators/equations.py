@@ -79,7 +79,7 @@ def solve(
     *,
     unknowns: Sequence[str],
     domain: Mapping[str, Sequence[float]],
-    conditions: Sequence[tuple[ConditionLocation, str]] = (),
+    conditions: Sequence[tuple[ConditionLocation, str] | str] = (),
     parameters: Mapping[str, float] | None = None,
     measurements: Any = None,
     grid: int | None = None,
@@ -92,11 +92,12 @@ def solve(
     """Solve ordinary or partial differential equations, and look for exact formulas of the solution.
 
     Args:
-        equations: Expressions that must vanish in the domain, such as ``"Derivative(y(x), x) + y(x)"``.
+        equations: Equations in the domain, such as ``"y' = -y"``, ``"u_t = 0.1*u_xx"`` or
+            ``"Derivative(y(x), x) + y(x)"``, which must vanish.
         unknowns: Names of the unknown functions.
         domain: Lowest and highest value of every independent variable, by its name.
-        conditions: Pairs of a place and an expression that must vanish there, such as
-            ``({"x": 0}, "y(0) - 1")``.
+        conditions: Equations that hold at places that they name, such as ``"y(0) = 1"``, or pairs of a
+            place and an equation, such as ``({"x": 0}, "y = 1")``.
         parameters: Unknown numbers in the equations, each with an initial value.
         measurements: Columns or a data frame of the independent variables and of unknowns, from which the
             parameters are estimated. Missing values are left out.

@@ -28,7 +28,7 @@ class Equations(TypedDict):
     unknowns: Sequence[str]
     domain: Mapping[str, Sequence[float]]
     equations: Sequence[str]
-    conditions: NotRequired[Sequence[Mapping[str, Any]]]
+    conditions: NotRequired[Sequence[Mapping[str, Any] | str]]
     parameters: NotRequired[Mapping[str, float]]
     measurements: NotRequired[AnyMeasurements]
     network: NotRequired[Mapping[str, Any]]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from service.schemas.common import RequestModel, Tags, require_one_of
 from service.schemas.training import Column, ModelName, Priority, Size
@@ -19,11 +19,24 @@ class ConditionOptions(RequestModel):
     kind: Literal["initial", "boundary", "periodic"] = Field(
         default="boundary", description="A label for readers; `on` defines where the condition holds."
     )
-    on: Annotated[dict[Column, BoundaryPlace], Field(min_length=1, max_length=3)] = Field(
+    on: Annotated[dict[Column, BoundaryPlace], Field(max_length=3)] = Field(
+        default={},
         description='Values of independent variables: `{"x": 0}`; for a periodic condition both ends, '
-        '`{"x": [0, 1]}`.'
+        '`{"x": [0, 1]}`. By default the places that the residual names.',
     )
-    residual: EquationText = Field(description="Expression that must be zero there: `u(0, t) - sin(t)`.")
+    residual: EquationText = Field(
+        description="Expression that must be zero there, or an equation: `u(0, t) - sin(t)`, `y'(0) = 1`."
+    )
+
+
+def _read_condition(given: Any) -> Any:
+    return {"residual": given} if isinstance(given, str) else given
+
+
+Condition = Annotated[
+    ConditionOptions,
+    BeforeValidator(_read_condition, json_schema_input_type=ConditionOptions | EquationText),
+]
 
 
 class SplineOptions(RequestModel):
@@ -94,17 +107,18 @@ EXAMPLE_REQUEST: dict[str, Any] = {
     "independent": ["x"],
     "unknowns": ["y"],
     "domain": {"x": [0, 5]},
-    "equations": ["Derivative(y(x), x) + y(x)"],
-    "conditions": [{"kind": "initial", "on": {"x": 0}, "residual": "y(0) - 1"}],
+    "equations": ["y' = -y"],
+    "conditions": ["y(0) = 1"],
 }
 
 
 class SolveRequest(RequestModel):
     """Ordinary or partial differential equations, solved by a KAN.
 
-    Equations are expressions that must be zero, in the notation of SymPy:
-    `Derivative(u(x, t), t) - Derivative(u(x, t), (x, 2))`, with `Subs(Derivative(u(x, t), x), x, 0)` for a
-    derivative at a point. The resulting model predicts the unknowns from the independent variables.
+    Equations are written with primes, `y'' + 4*y = 0`, with subscripts, `u_t = 0.1*u_xx`, or in the notation
+    of SymPy, `Derivative(u(x, t), t) - Derivative(u(x, t), (x, 2))`. Without `=` an expression must be zero.
+    A value or derivative on the boundary is `u(x, 0)`, `y'(0)`, or `Subs(Derivative(u(x, t), x), x, 0)`.
+    The resulting model predicts the unknowns from the independent variables.
     """
 
     kind: Literal["solve"]
@@ -119,10 +133,12 @@ class SolveRequest(RequestModel):
         Field(min_length=1, max_length=3),
     ] = Field(description="Lowest and highest value of every independent variable.")
     equations: Annotated[list[EquationText], Field(min_length=1, max_length=30)] = Field(
-        description="Expressions that must be zero everywhere in the domain; at least as many as unknowns."
+        description="What holds in the domain: `u_t = 0.1*u_xx`, or expressions that must be zero; at least "
+        "as many as unknowns."
     )
-    conditions: Annotated[list[ConditionOptions], Field(max_length=60)] = Field(
-        description="Expressions that must be zero on parts of the boundary."
+    conditions: Annotated[list[Condition], Field(max_length=60)] = Field(
+        description="What holds on parts of the boundary: `y(0) = 1`, with its place where the text does not "
+        "name it."
     )
     parameters: dict[Column, float] = Field(
         default={}, description="Unknown numbers in the equations, each with an initial value."

@@ -198,7 +198,7 @@ def test_equations_become_a_model_with_its_formula(page: Page, api: httpx.Client
     assert equations.evaluate("({value, selectionStart}) => value.slice(selectionStart)") == "why(x)"
     expect(page.locator("#solve-equations-wrong mark")).to_have_text("w")
     assert severe_violations(page) == []
-    equations.fill("Derivative(y(x), x) = -y(x)")
+    equations.fill("y' = -y")
     page.get_by_text("As code").click()
     told = page.get_by_role("region", name="The request with Python").inner_text()
     assert 'kan.solve(independent=["x"], unknowns=["y"], domain={"x": [0, 5]}' in told
@@ -228,6 +228,7 @@ def test_equations_become_a_model_with_its_formula(page: Page, api: httpx.Client
             {"conditions": "x = 0; t = 1: u(0, 1) - 2"},
             {"conditions": [{"on": {"x": 0, "t": 1}, "residual": "u(0, 1) - 2"}]},
         ),
+        ({"conditions": "y(0) = 1\ny'(0) = 0"}, {"conditions": ["y(0) = 1", "y'(0) = 0"]}),
         ({"parameters": "k = 1\nroom=1e1"}, {"parameters": {"k": 1, "room": 10}}),
         (
             {"measurements": "d", "name": " cooling "},
@@ -248,7 +249,7 @@ def test_equations_are_sent_as_the_service_takes_them(
     ("typed", "field"),
     [
         ({"variables": "x"}, "variables"),
-        ({"conditions": "y(0) = 1"}, "conditions"),
+        ({"conditions": "x: y(0) = 1"}, "conditions"),
         ({"conditions": "x = 0:"}, "conditions"),
         ({"parameters": "k"}, "parameters"),
     ],

@@ -23,7 +23,7 @@ STDIN = Path("-")
 KIND = "solve"
 EXAMPLE = (
     '{"independent": ["x"], "unknowns": ["y"], "domain": {"x": [0, 5]}, '
-    '"equations": ["Derivative(y(x), x) + y(x)"], "conditions": [{"on": {"x": 0}, "residual": "y(0) - 1"}]}'
+    '"equations": ["y\' = -y"], "conditions": ["y(0) = 1"]}'
 )
 
 

@@ -11,8 +11,8 @@ export const DECAY = {
   ...EMPTY,
   variables: "0 < x < 5",
   unknowns: "y",
-  equations: "Derivative(y(x), x) = -y(x)",
-  conditions: "x = 0: y(0) = 1",
+  equations: "y' = -y",
+  conditions: "y(0) = 1",
 };
 export const NEEDED = ["variables", "unknowns", "equations"];
 
@@ -31,7 +31,7 @@ export function read(values) {
     unknowns: values.unknowns.split(/[,;\s]+/).filter(Boolean),
     domain: Object.fromEntries(told("variables").map(({ name, ends }) => [name, ends])),
     equations: told("equations").map(({ text }) => text),
-    conditions: told("conditions").map(({ on, text }) => ({ on, residual: text })),
+    conditions: told("conditions").map(({ on, text }) => (on ? { on, residual: text } : text)),
   };
   if (told("parameters").length) body.parameters = Object.fromEntries(told("parameters").map(({ name, start }) => [name, start]));
   if (values.hidden.trim()) body.network = { hidden: parseNumbers(values.hidden) };
@@ -67,10 +67,10 @@ function variables(text) {
   return name && { name: name.trim(), ends: [parseNumber(low), parseNumber(high)] };
 }
 
-/** `x = 0: y(0) = 1`, or with both ends of a period, `x = 0, 1: u(0, t) = u(1, t)` */
+/** `y(0) = 1`, with its place first, `x = 0: y = 1`, or with both ends of a period, `x = 0, 1: u(0, t) = u(1, t)` */
 function conditions(line) {
   const [, where, text] = /^([^:]*=[^:]*):\s*(\S.*)$/.exec(line) ?? [];
-  if (!where) return undefined;
+  if (!where) return line.includes(":") ? undefined : { text: line };
   const places = new Map();
   let name = "";
   for (const part of where.replace(/\s*=\s*/g, "=").split(SEPARATORS).filter(Boolean)) {

@@ -119,6 +119,16 @@ def test_every_function_of_one_number_is_known_under_sympys_name(name: str) -> N
         ("Derivative(x*Derivative(y(x), x), x)", "y_x + y_xx*x"),
         ("Derivative(k*x, x)", "k"),
         ("Derivative(3, x)", "0"),
+        ("y", "y"),
+        ("y' = -k*y", "y_x + k*y"),
+        ("y'' + 0.4*y' + 4*y = 0", "y_xx + 0.4*y_x + 4*y"),
+        ("y‴ + y″ + y’*y′", "y_xxx + y_xx + y_x*y_x"),
+        ("y'**2", "y_x**2"),
+        ("y'(0) = 1", "y_x_at_0 - 1"),
+        ("y''(x)", "y_xx"),
+        ("y_xx", "y_xx"),
+        ("y_x'", "y_xx"),
+        ("Derivative(x*y', x)", "y_x + y_xx*x"),
     ],
 )
 def test_an_ordinary_equation_is_read(text: str, meant: str) -> None:
@@ -134,6 +144,9 @@ def test_an_ordinary_equation_is_read(text: str, meant: str) -> None:
         ("Derivative(Derivative(u(x, t), t), (x, 2))", "u_xxt"),
         ("Derivative(u(x, t)*v(x, t), t)", "u_t*v + v_t*u"),
         ("u(0, t) - u(1, t)", "u_at_0 - u_at_1"),
+        ("u_t = 0.1*u_xx", "u_t - 0.1*u_xx"),
+        ("u_xt = u_ttx", "u_xt - u_xtt"),
+        ("u_x(1, t) = v", "u_x_at_1 - v"),
         ("Derivative(u(0, t), t)", "u_t_at_0"),
         ("Subs(Derivative(u(x, t), x), x, 1) - t", "u_x_at_1 - t"),
         ("Subs(Derivative(u(x, t), t), (x, t), (1, 0))", "u_t_at_1_at_0"),
@@ -141,6 +154,29 @@ def test_an_ordinary_equation_is_read(text: str, meant: str) -> None:
 )
 def test_a_partial_equation_is_read(text: str, meant: str) -> None:
     assert read(text, partial()) == meant
+
+
+def test_subscripts_are_names_of_variables_in_any_order() -> None:
+    words = SymbolTable(("tau", "t"), ("u", "u_1"))
+    assert words.find_derivative("u_ttau") == (0, (1, 1))
+    assert words.find_derivative("u_1_tt") == (1, (0, 2))
+    assert words.find_derivative("u_ta") is None
+
+
+def test_a_known_name_is_no_derivative() -> None:
+    words = SymbolTable(("x",), ("u", "u_x"), ("u_xx",))
+    assert words.find_derivative("u_x") == (1, (0,))
+    assert words.find_derivative("u_xx") is None
+
+
+def test_subscripts_that_can_be_read_in_two_ways_are_refused() -> None:
+    with pytest.raises(InvalidEquation, match="unknown name 'u_xx'"):
+        parse_equation("u_xx", SymbolTable(("x", "xx"), ("u",)))
+
+
+def test_a_prime_does_not_name_one_of_several_variables() -> None:
+    with pytest.raises(InvalidEquation, match="write u_x or u_t"):
+        parse_equation("u' = 0", partial())
 
 
 def test_a_value_at_a_place_stays_where_another_is_put_in() -> None:
@@ -180,7 +216,14 @@ def test_one_jet_is_one_leaf_however_it_is_spelled() -> None:
         ("0x10", 1, "was not expected"),
         ("1_000", 1, "was not expected"),
         ("2x", 1, "was not expected"),
-        ("y", 0, r"write y\(x\)"),
+        ("(y*z)'", 5, "primes directly follow the name"),
+        ("y '", 2, "primes directly follow the name"),
+        ("x'", 1, "primes are derivatives of an unknown: y, z; x is none"),
+        ("y'''''", 0, "at most order 4"),
+        ("y_xxxxx", 0, "at most order 4"),
+        ("y_t", 0, "unknown name 'y_t'; derivatives of y are y_x"),
+        ("y_x(2*x)", 4, "takes x or a number"),
+        ("y'(0, 1)", 0, "got 2 arguments"),
         ("sin", 0, "sin is a function"),
         ("x(2)", 0, "x is not a function"),
         ("k(x)", 0, "k is not a function"),
