@@ -24,7 +24,7 @@ from .differential.low_rank_network import build_spline_network as build_spline_
 from .differential.parameter_estimation import Measurements as Measurements
 from .differential.parameter_estimation import estimate as estimate
 from .differential.problem import DifferentialProblem as DifferentialProblem
-from .differential.problem import parse_problem as parse_problem
+from .differential.problem_parser import parse_problem as parse_problem
 from .differential.solution import Estimate as Estimate
 from .differential.solution import Solution as Solution
 from .errors import ArtifactError as ArtifactError

@@ -13,7 +13,7 @@ import numpy as np
 from kan_engine.differential.adaptive_solver import solve_adaptively
 from kan_engine.differential.exact_laws import find_laws
 from kan_engine.differential.parameter_estimation import Measurements, estimate
-from kan_engine.differential.problem import ConditionLocation, parse_problem
+from kan_engine.differential.problem_parser import ConditionLocation, parse_problem
 from kan_engine.differential.solution import Estimate, Solution
 from kan_engine.differential.thresholds import DEFAULT_EQUATIONS, EquationThresholds
 from kan_engine.errors import InvalidData, NoSolution

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kan_engine.differential.jets import SymbolTable
 from kan_engine.differential.parser import FUNCTIONS, parse_equation
-from kan_engine.differential.problem import parse_problem
+from kan_engine.differential.problem_parser import parse_problem
 from kan_engine.differential.thresholds import DEFAULT_LIMITS
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.evaluation import evaluate

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from kan_engine.differential.adaptive_solver import SolverProgress, solve_adaptively
-from kan_engine.differential.problem import DifferentialProblem, parse_problem
+from kan_engine.differential.problem import DifferentialProblem
+from kan_engine.differential.problem_parser import parse_problem
 from kan_engine.differential.solution import Solution
 
 Condition = tuple[Mapping[str, Any], str]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kan_engine.differential.exact_laws import find_laws, prove_laws
-from kan_engine.differential.problem import parse_problem
+from kan_engine.differential.problem_parser import parse_problem
 from kan_engine.differential.solution import Solution, partial_derivative
 from kan_engine.discovery import univariate_law
 from kan_engine.discovery.univariate_law import INVERSE_TRANSFORMS

@@ -8,7 +8,8 @@ from scipy.optimize import curve_fit
 
 from kan_engine.differential.adaptive_solver import SolverProgress, solve_adaptively
 from kan_engine.differential.parameter_estimation import Measurements, estimate, substitute_coefficients
-from kan_engine.differential.problem import ConditionLocation, DifferentialProblem, parse_problem
+from kan_engine.differential.problem import DifferentialProblem
+from kan_engine.differential.problem_parser import ConditionLocation, parse_problem
 from kan_engine.differential.solution import Estimate, Solution
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

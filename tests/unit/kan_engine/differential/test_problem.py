@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from kan_engine.differential.jets import Jet
-from kan_engine.differential.problem import DifferentialProblem, parse_problem
+from kan_engine.differential.problem import DifferentialProblem
+from kan_engine.differential.problem_parser import parse_problem
 from kan_engine.errors import InvalidEquation
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

@@ -8,7 +8,7 @@ import pytest
 from kan_engine.differential.adaptive_solver import solve_adaptively
 from kan_engine.differential.assembly import SolverState
 from kan_engine.differential.collocation import descend
-from kan_engine.differential.problem import parse_problem
+from kan_engine.differential.problem_parser import parse_problem
 from kan_engine.differential.residual_weights import build_system
 from kan_engine.differential.thresholds import DEFAULT_SOLVER
 from kan_engine.differential.time_marching import march

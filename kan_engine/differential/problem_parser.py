@@ -1,0 +1,237 @@
+"""Problems of differential equations from texts, and what determines their solution."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+from kan_engine.differential.jets import Jet, SymbolTable, compact, fix_variable
+from kan_engine.differential.parser import RESERVED, parse_equation
+from kan_engine.differential.problem import DifferentialProblem, Residual
+from kan_engine.differential.thresholds import DEFAULT_LIMITS, EquationLimits
+from kan_engine.errors import InvalidEquation
+from kan_engine.expressions.nodes import Expression, variables
+
+ConditionLocation = Mapping[str, float | Sequence[float]]
+
+
+def parse_problem(
+    *,
+    independent: Sequence[str],
+    unknowns: Sequence[str],
+    domain: Mapping[str, Sequence[float]],
+    equations: Sequence[str],
+    conditions: Sequence[tuple[ConditionLocation, str] | str],
+    coefficients: Sequence[str] = (),
+    measured: Sequence[str] = (),
+    limits: EquationLimits = DEFAULT_LIMITS,
+) -> DifferentialProblem:
+    """Parse a problem and check that it has enough equations and conditions.
+
+    Args:
+        independent: Names of the independent variables.
+        unknowns: Names of the unknown functions.
+        domain: [lowest, highest] of every independent variable.
+        equations: Texts of formulas that must vanish.
+        conditions: Location and text of each condition. The text alone, or an empty location, is enough
+            where the text names the places, as ``y'(0) = 1`` does.
+        coefficients: Names of numbers to be estimated.
+        measured: Unknowns with measured values.
+        limits: What the equations may contain.
+
+    Raises:
+        InvalidEquation: A part is invalid; ``path`` names it and ``place`` is the character.
+    """
+    _check_names(independent, unknowns, coefficients, limits)
+    box = _parse_domain(independent, domain)
+    words = SymbolTable(tuple(independent), tuple(unknowns), tuple(coefficients), limits)
+    if len(equations) < len(unknowns):
+        raise InvalidEquation(
+            f"{len(unknowns)} unknowns need as many equations, got {len(equations)}", None, ("equations",)
+        )
+    inside = [_parse_interior_equation(text, number, words) for number, text in enumerate(equations)]
+    located = [({}, given) if isinstance(given, str) else given for given in conditions]
+    outer = [_parse_condition(*given, number, words, box) for number, given in enumerate(located)]
+    problem = DifferentialProblem(
+        tuple(independent), tuple(unknowns), box, tuple(inside), tuple(outer), tuple(coefficients)
+    )
+    _check_occurrences(problem)
+    if not measured:
+        _check_condition_count(problem)
+    return problem
+
+
+def _check_names(
+    independent: Sequence[str],
+    unknowns: Sequence[str],
+    coefficients: Sequence[str],
+    limits: EquationLimits,
+) -> None:
+    for group, names, least, most in (
+        ("independent", independent, 1, limits.max_independent),
+        ("unknowns", unknowns, 1, limits.max_unknowns),
+        ("parameters", coefficients, 0, limits.max_unknowns),
+    ):
+        if not least <= len(names) <= most:
+            raise InvalidEquation(
+                f"there must be {least} to {most} {group}, got {len(names)}", None, (group,)
+            )
+        for place, name in enumerate(names):
+            if not re.fullmatch(r"[^\W\d]\w{0,63}", name) or name in RESERVED:
+                told = "is a reserved name" if name in RESERVED else "is not a valid name"
+                raise InvalidEquation(
+                    f"{name[:64]!r} {told}; begin with a letter, and use none of "
+                    f"{', '.join(sorted(RESERVED))}",
+                    None,
+                    (group, place),
+                )
+    names = [*independent, *unknowns, *coefficients]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidEquation(f"the name {name!r} occurs twice", None, ("unknowns",))
+
+
+def _parse_domain(
+    independent: Sequence[str], domain: Mapping[str, Sequence[float]]
+) -> tuple[tuple[float, float], ...]:
+    for name in domain:
+        if name not in independent:
+            raise InvalidEquation(
+                f"{name!r} is not an independent variable", None, ("domain", name), "invalid_domain"
+            )
+    box = []
+    for name in independent:
+        ends = domain.get(name)
+        if ends is None:
+            raise InvalidEquation(f"the domain of {name!r} is missing", None, ("domain",), "invalid_domain")
+        if len(ends) != 2 or not all(map(math.isfinite, ends)) or not ends[0] < ends[1]:
+            raise InvalidEquation(
+                f"the domain of {name!r} must be [lowest, highest], two numbers, got {list(ends)}",
+                None,
+                ("domain", name),
+                "invalid_domain",
+            )
+        box.append((float(ends[0]), float(ends[1])))
+    return tuple(box)
+
+
+def _parse_interior_equation(text: str, place: int, words: SymbolTable) -> Residual:
+    path = ("equations", place)
+    tree, leaves = compact(_parse_tree(text, words, path), words.leaves)
+    for leaf in leaves:
+        if isinstance(leaf, Jet) and any(at is not None for at in leaf.at):
+            name = words.unknowns[leaf.unknown]
+            told = ", ".join(words.independent)
+            raise InvalidEquation(f"an equation holds everywhere; write {name}({told})", None, path)
+    return Residual(tree, leaves, {})
+
+
+def _parse_tree(text: str, words: SymbolTable, path: tuple[str | int, ...]) -> Expression:
+    """Parse a formula in which an unknown occurs; its parameters are the leaves of ``words``."""
+    try:
+        tree = parse_equation(text, words)
+    except InvalidEquation as error:
+        where = "" if error.place is None else f" (character {error.place + 1})"
+        raise InvalidEquation(f"{error}{where}", error.place, path) from None
+    except RecursionError:
+        raise InvalidEquation("this is nested too deeply", None, path) from None
+    if not any(isinstance(leaf, Jet) for leaf in compact(tree, words.leaves)[1]):
+        raise InvalidEquation(f"no unknown occurs: {', '.join(words.unknowns)}", None, path)
+    return tree
+
+
+def _parse_condition(
+    on: ConditionLocation, text: str, index: int, words: SymbolTable, box: tuple[tuple[float, float], ...]
+) -> Residual:
+    path = ("conditions", index)
+    tree = _parse_tree(text, words, (*path, "residual"))
+    fixed = {}
+    for name, given in (on or _find_places(tree, words)).items():
+        if name not in words.independent:
+            raise InvalidEquation(f"{name!r} is not an independent variable", None, (*path, "on", name))
+        axis = words.independent.index(name)
+        places = tuple(map(float, given)) if isinstance(given, Sequence) else (float(given),)
+        for place in places:
+            low, high = box[axis]
+            if not low <= place <= high:
+                raise InvalidEquation(
+                    f"{name} = {place:g} is outside of the domain, {low:g} to {high:g}",
+                    None,
+                    (*path, "on", name) if on else (*path, "residual"),
+                )
+        fixed[axis] = places
+        if len(places) == 1:
+            tree = fix_variable(tree, name, places[0], words)
+    if not fixed:
+        raise InvalidEquation('say where it holds, such as y(0) = 1, or "on": {"x": 0}', None, (*path, "on"))
+    tree, leaves = compact(tree, words.leaves)
+    jets = [leaf for leaf in leaves if isinstance(leaf, Jet)]
+    for axis, name in enumerate(words.independent):
+        used = {jet.at[axis] for jet in jets}
+        allowed = set[float | None](fixed.get(axis, (None,)))
+        if not used <= allowed:
+            wrong = next(iter(used - allowed))
+            seen = name if wrong is None else f"{name} = {wrong:g}"
+            told = (
+                " and ".join(f"{name} = {place:g}" for place in fixed[axis])
+                if axis in fixed
+                else f"any {name}"
+            )
+            raise InvalidEquation(
+                f"the condition is on {told}, but an unknown is evaluated at {seen}",
+                None,
+                (*path, "residual"),
+            )
+        if axis in fixed and name in variables(tree):
+            raise InvalidEquation(f"{name} has two values here", None, (*path, "residual"))
+    return Residual(tree, leaves, fixed)
+
+
+def _find_places(tree: Expression, words: SymbolTable) -> ConditionLocation:
+    """The places at which unknowns are evaluated, by independent variable."""
+    jets = [leaf for leaf in compact(tree, words.leaves)[1] if isinstance(leaf, Jet)]
+    places = {
+        name: sorted({place for jet in jets if (place := jet.at[axis]) is not None})
+        for axis, name in enumerate(words.independent)
+    }
+    return {name: some for name, some in places.items() if some}
+
+
+def _check_occurrences(problem: DifferentialProblem) -> None:
+    jets = [jet for equation in problem.equations for jet in equation.jets]
+    for place, name in enumerate(problem.unknowns):
+        if not any(jet.unknown == place for jet in jets):
+            raise InvalidEquation(f"{name!r} occurs in no equation", None, ("unknowns", place))
+    if not any(any(jet.orders) for jet in jets):
+        raise InvalidEquation(
+            "no derivative occurs: this is not a differential equation", None, ("equations",)
+        )
+    leaves = {leaf for residual in (*problem.equations, *problem.conditions) for leaf in residual.leaves}
+    for place, name in enumerate(problem.coefficients):
+        if name not in leaves:
+            raise InvalidEquation(f"{name!r} occurs in no equation", None, ("parameters", place))
+
+
+def _check_condition_count(problem: DifferentialProblem) -> None:
+    """Refuse a problem whose conditions are too few to determine the solution.
+
+    An ordinary equation of order m needs m conditions. A partial one needs, along every axis, at least as
+    many as the highest order of a derivative along it.
+    """
+    for axis, name in enumerate(problem.independent):
+        orders = [problem.order(axis, unknown) for unknown in range(len(problem.unknowns))]
+        needed = sum(orders) if len(problem.independent) == 1 else max(orders)
+        given = sum(1 for condition in problem.conditions if axis in condition.fixed)
+        if given < needed:
+            raise InvalidEquation(
+                f"too few conditions: derivatives in {name} up to order {max(orders)} need {needed} "
+                f"conditions on {name}, got {given}",
+                None,
+                ("conditions",),
+                "too_few_conditions",
+            )
+    for place, name in enumerate(problem.coefficients):
+        raise InvalidEquation(
+            f"the estimate of {name!r} needs measurements of an unknown", None, ("parameters", place)
+        )
