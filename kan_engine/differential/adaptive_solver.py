@@ -16,12 +16,14 @@ from math import prod
 import numpy as np
 
 from kan_engine.differential.assembly import SolverState
+from kan_engine.differential.characteristics import missing_conditions
 from kan_engine.differential.collocation import DescentResult, descend
 from kan_engine.differential.problem import DifferentialProblem
 from kan_engine.differential.residual_weights import build_system, step_bytes, step_multiplications
 from kan_engine.differential.solution import Solution
 from kan_engine.differential.thresholds import DEFAULT_SOLVER, SolverThresholds
 from kan_engine.differential.time_marching import march, split_axis
+from kan_engine.errors import NoSolution
 from kan_engine.expressions.differentiation import differentiate
 from kan_engine.expressions.nodes import ONE, ZERO, Expression, Parameter, walk
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
@@ -66,8 +68,40 @@ def solve_adaptively(
         Progress; the last one has the solution, if one was found before the stop.
 
     Raises:
-        NoSolution: The solution of an initial value problem cannot be continued.
+        NoSolution: The solution of an initial value problem cannot be continued, or is not determined.
     """
+    solution = None
+    for reached in _refine_adaptively(problem, grid, order, steps, thresholds, should_stop):
+        solution = reached.solution
+        yield reached
+    if solution is not None:
+        _check_inflow(solution)
+
+
+def _check_inflow(solution: Solution) -> None:
+    """Check that every end of an axis at which characteristics enter has its conditions.
+
+    Raises:
+        NoSolution: One has too few, which only the solution shows where speeds depend on it.
+    """
+    for axis in range(len(solution.problem.independent)):
+        ends = missing_conditions(solution.problem, axis, solution.jet_values)
+        if ends is not None:
+            raise NoSolution(
+                f"the solution is not determined: characteristics enter the domain at {ends}; add conditions "
+                "there, or make the domain smaller"
+            )
+
+
+def _refine_adaptively(
+    problem: DifferentialProblem,
+    grid: int | None,
+    order: int | None,
+    steps: int | None,
+    thresholds: SolverThresholds,
+    should_stop: Callable[[], bool],
+) -> Iterator[SolverProgress]:
+    """Solve on finer and finer grids."""
     turned, axes_order = _put_time_first(problem)
     steps = steps or thresholds.max_steps
     resolved = thresholds.jump_tolerances[len(problem.independent) - 1]

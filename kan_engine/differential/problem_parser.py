@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+from kan_engine.differential.characteristics import count_incoming, missing_conditions
 from kan_engine.differential.jets import Jet, SymbolTable, compact, fix_variable
 from kan_engine.differential.parser import RESERVED, parse_equation
 from kan_engine.differential.problem import DifferentialProblem, Residual
@@ -58,7 +59,7 @@ def parse_problem(
     )
     _check_occurrences(problem)
     if not measured:
-        _check_condition_count(problem)
+        _check_condition_count(problem, limits)
     return problem
 
 
@@ -213,20 +214,25 @@ def _check_occurrences(problem: DifferentialProblem) -> None:
             raise InvalidEquation(f"{name!r} occurs in no equation", None, ("parameters", place))
 
 
-def _check_condition_count(problem: DifferentialProblem) -> None:
+def _check_condition_count(problem: DifferentialProblem, limits: EquationLimits) -> None:
     """Refuse a problem whose conditions are too few to determine the solution.
 
     An ordinary equation of order m needs m conditions. A partial one needs, along every axis, at least as
-    many as the highest order of a derivative along it.
+    many as the highest order of a derivative along it, but none at ends that all characteristics leave.
     """
     for axis, name in enumerate(problem.independent):
         orders = [problem.order(axis, unknown) for unknown in range(len(problem.unknowns))]
         needed = sum(orders) if len(problem.independent) == 1 else max(orders)
         given = sum(1 for condition in problem.conditions if axis in condition.fixed)
+        incoming = count_incoming(problem, axis, limits=limits)
+        if incoming is not None:
+            needed = sum(incoming)
         if given < needed:
+            ends = missing_conditions(problem, axis)
+            where = f": characteristics enter the domain at {ends}" if ends else ""
             raise InvalidEquation(
                 f"too few conditions: derivatives in {name} up to order {max(orders)} need {needed} "
-                f"conditions on {name}, got {given}",
+                f"conditions on {name}, got {given}{where}",
                 None,
                 ("conditions",),
                 "too_few_conditions",

@@ -99,6 +99,11 @@ class Solution:
         """The unknowns at points of the box."""
         return self._evaluate_derivative(points)
 
+    def jet_values(self, jet: Jet, points: Mapping[str, Array]) -> Array:
+        """Values of an unknown or one of its derivatives at points of the box."""
+        values: Array = self._evaluate_derivative(points, jet.orders)[jet.unknown]
+        return values
+
     def _evaluate_derivative(
         self, points: Mapping[str, Array], orders: Sequence[int] | None = None
     ) -> Float[Array, "unknowns rows"]:
@@ -107,12 +112,7 @@ class Solution:
     @cached_property
     def violations(self) -> tuple[list[Violation], list[Violation]]:
         """Violations of every equation and of every condition."""
-
-        def jet_values(jet: Jet, points: Mapping[str, Array]) -> Array:
-            values: Array = self._evaluate_derivative(points, jet.orders)[jet.unknown]
-            return values
-
-        return self.jet_violations(jet_values)
+        return self.jet_violations(self.jet_values)
 
     def law_violations(self, laws: Sequence[Expression]) -> tuple[list[Violation], list[Violation]]:
         """The violations with these formulas in place of the unknowns."""

@@ -26,6 +26,8 @@ class EquationLimits:
             with the square of the product's size.
         max_equation_nodes: Each node is a number at every point of the grid.
         max_exponent: Of a number; a short text could otherwise mean a huge one.
+        max_side_points: Of a side of the domain, at which the directions of characteristics are checked.
+        min_speed: Of a characteristic that enters, relative to the fastest; a smaller one is rounding.
     """
 
     max_independent: int = 3
@@ -36,6 +38,8 @@ class EquationLimits:
     max_differentiated_nodes: int = 500
     max_equation_nodes: int = 2_000
     max_exponent: int = 10_000
+    max_side_points: int = 400
+    min_speed: float = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,144 @@
+"""Characteristics of first-order equations: at which ends of an axis the solution needs conditions.
+
+A system A_t·u_t + A_x·u_x + … = b, whose initial values are given at one end of the axis t, carries them
+along characteristics with the speeds λ, the eigenvalues of A_t⁻¹·A_x. At an end of the axis x, every speed
+that points into the domain needs a condition; an end that all characteristics leave, or run along, needs none
+(Courant and Hilbert, Methods of Mathematical Physics II, chapter V).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+from kan_engine.differential.jets import Jet
+from kan_engine.differential.problem import DifferentialProblem
+from kan_engine.differential.thresholds import DEFAULT_LIMITS, EquationLimits
+from kan_engine.expressions.evaluation import value_and_jacobian
+
+Array = np.ndarray
+JetValues = Callable[[Jet, Mapping[str, Array]], Array]
+SINGULAR = 1e-12  # least singular value over the largest, at which a matrix is singular up to rounding
+
+
+def time_axis(problem: DifferentialProblem) -> int | None:
+    """The axis along which derivatives are of first order, with a condition per unknown at one end."""
+    for axis, ends in enumerate(problem.domain):
+        places = [c.fixed[axis] for c in problem.conditions if axis in c.fixed]
+        is_one_end = len(set(places)) == 1 and places[0] in ((ends[0],), (ends[1],))
+        if is_one_end and len(places) == len(problem.unknowns) and problem.order(axis) == 1:
+            return axis
+    return None
+
+
+def count_incoming(
+    problem: DifferentialProblem,
+    axis: int,
+    jet_values: JetValues | None = None,
+    limits: EquationLimits = DEFAULT_LIMITS,
+) -> tuple[int, int] | None:
+    """Number of conditions that the lower and the upper end of an axis need.
+
+    Args:
+        problem: The problem.
+        axis: An axis along which all derivatives are of first order.
+        jet_values: Values of jets at points, on which speeds may depend; by default the initial values.
+        limits: The number of points at which speeds are computed.
+
+    Returns:
+        None if the equations have no characteristics, or if their speeds depend on unknowns without values.
+    """
+    time = time_axis(problem)
+    if time is None or time == axis or problem.order(axis) != 1:
+        return None
+    if len(problem.equations) != len(problem.unknowns):
+        return None
+    start = next(c.fixed[time][0] for c in problem.conditions if time in c.fixed)
+    needed = []
+    for end, inwards in zip(problem.domain[axis], (1.0, -1.0), strict=True):
+        points = _side_points(problem, axis, end, limits.max_side_points)
+        values = jet_values or _initial_values(problem, time, start)
+        speeds = _speeds(*(_symbol(problem, along, points, values) for along in (time, axis)))
+        if speeds is None:
+            return None
+        direction = inwards if start == problem.domain[time][0] else -inwards
+        least = limits.min_speed * max(float(np.abs(speeds).max()), np.finfo(float).tiny)
+        if np.abs(speeds.imag).max() > least:
+            return None
+        needed.append(int((direction * speeds.real > least).sum(1).max()))
+    return needed[0], needed[1]
+
+
+def missing_conditions(
+    problem: DifferentialProblem, axis: int, jet_values: JetValues | None = None
+) -> str | None:
+    """The ends of an axis at which characteristics enter, if they need more conditions than there are."""
+    incoming = count_incoming(problem, axis, jet_values)
+    given = sum(1 for condition in problem.conditions if axis in condition.fixed)
+    if incoming is None or sum(incoming) <= given:
+        return None
+    name = problem.independent[axis]
+    ends = zip(problem.domain[axis], incoming, strict=True)
+    return " and ".join(f"{name} = {end:g}" for end, count in ends if count)
+
+
+def _initial_values(problem: DifferentialProblem, time: int, start: float) -> JetValues:
+    """Values of the unknowns at the start, for points of any time; NaN where no condition states them."""
+
+    def values(jet: Jet, points: Mapping[str, Array]) -> Array:
+        rows = len(points[problem.independent[time]])
+        at_start = {**points, problem.independent[time]: np.full(rows, start)}
+        for condition in problem.conditions:
+            is_value = [(leaf.unknown, leaf.orders) for leaf in condition.jets] == [(jet.unknown, jet.orders)]
+            if time in condition.fixed and is_value and len(condition.leaves) == 1:
+                # A condition that is linear in the value.
+                residual, slopes = value_and_jacobian(condition.tree, at_start, [np.zeros(rows)])
+                return -residual / slopes[:, 0]
+        return np.full(rows, np.nan)
+
+    return values
+
+
+def _speeds(
+    along_time: Float[Array, "points equations unknowns"],
+    along_axis: Float[Array, "points equations unknowns"],
+) -> Array | None:
+    """Eigenvalues of A_t⁻¹·A_x at all points; None if a matrix is not finite, or the first one singular."""
+    if not (np.isfinite(along_time).all() and np.isfinite(along_axis).all()):
+        return None
+    singular = np.linalg.svd(along_time, compute_uv=False)
+    if (singular[:, -1] <= SINGULAR * singular[:, 0]).any():
+        return None
+    return np.linalg.eigvals(np.linalg.solve(along_time, along_axis))
+
+
+def _side_points(problem: DifferentialProblem, axis: int, end: float, most: int) -> dict[str, Array]:
+    """Points of a side of the box, by variable."""
+    per_axis = int(most ** (1 / max(1, len(problem.domain) - 1)))
+    places = [
+        np.array([end]) if number == axis else np.linspace(*ends, per_axis)
+        for number, ends in enumerate(problem.domain)
+    ]
+    grids = np.meshgrid(*places, indexing="ij")
+    return {name: grid.ravel() for name, grid in zip(problem.independent, grids, strict=True)}
+
+
+def _symbol(
+    problem: DifferentialProblem, axis: int, points: Mapping[str, Array], jet_values: JetValues
+) -> Float[Array, "points equations unknowns"]:
+    """Coefficients of the first derivatives along an axis; not finite where they depend on unknown values."""
+    rows = len(next(iter(points.values())))
+    matrix = np.zeros((rows, len(problem.equations), len(problem.unknowns)))
+    for number, equation in enumerate(problem.equations):
+        values = [
+            jet_values(leaf, points) if isinstance(leaf, Jet) else np.full(rows, np.nan)
+            for leaf in equation.leaves
+        ]
+        with np.errstate(all="ignore"):
+            _, slopes = value_and_jacobian(equation.tree, points, values)
+        for leaf, slope in zip(equation.leaves, np.moveaxis(slopes, -1, 0), strict=True):
+            if isinstance(leaf, Jet) and leaf.orders[axis]:
+                matrix[:, number, leaf.unknown] += slope
+    return matrix
