@@ -122,7 +122,9 @@ def _refine_adaptively(
             if started is not None:
                 state = started.state
                 found = _build_solution(turned, started, axes_order, np.inf, linear, thresholds)
-    before, change, worst = None, np.inf, _largest_jump(relative_jumps(state.spline))
+    # Both solutions of an initial value problem, by windows and of the whole, show each other's error.
+    before = state.spline if fraction else None
+    change, worst = np.inf, _largest_jump(relative_jumps(state.spline))
     for level in range(thresholds.max_grid_levels):
         if found is not None and step_bytes(turned, state.spline.axes) > thresholds.max_step_bytes:
             yield SolverProgress(1.0, found, _interval_counts(found.spline))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 from kan_engine.differential.adaptive_solver import solve_adaptively
 from kan_engine.differential.assembly import SolverState
@@ -85,6 +86,32 @@ def sharp_fronts(count: int = 2048, steps: int = 10_000) -> tuple[np.ndarray, np
         u = growth * u / np.sqrt(1 + (growth**2 - 1) * u**2)
         u = np.fft.irfft(fades * np.fft.rfft(u), count)
     return x, u
+
+
+def test_the_phase_of_a_relaxation_oscillation_stays_right() -> None:
+    """Van der Pol's oscillation jumps within 18; Radau's method is its reference."""
+    mu = 20
+    relaxation = parse_problem(
+        independent=["t"],
+        unknowns=["y"],
+        domain={"t": [0, 18]},
+        equations=[f"y'' = {mu}*(1 - y**2)*y' - y"],
+        conditions=["y(0) = 2", "y'(0) = 0"],
+    )
+    *_, reached = solve_adaptively(relaxation)
+    assert reached.solution is not None
+    t = np.linspace(0, 18, 501)
+    truth = solve_ivp(
+        lambda _, y: [y[1], mu * (1 - y[0] ** 2) * y[1] - y[0]],
+        (0, 18),
+        [2, 0],
+        method="Radau",
+        t_eval=t,
+        rtol=1e-11,
+        atol=1e-12,
+    ).y[0]
+    found = reached.solution.values({"t": t})[0]
+    assert np.linalg.norm(found - truth) < 1e-8 * np.linalg.norm(truth)
 
 
 def test_a_step_that_is_not_finished_in_time_counts_for_nothing() -> None:
