@@ -68,7 +68,8 @@ def find_laws(
     """
     laws = []
     for unknown in range(len(solution.spline.coef)):
-        law = _find_law(solution, unknown, thresholds, should_stop)
+        law = _find_log_law(solution, unknown, thresholds, should_stop)
+        law = law or _find_law(solution, unknown, thresholds, should_stop)
         law = law or _find_arctan_law(solution, unknown, thresholds, should_stop)
         is_known = solution.error < thresholds.max_search_error and not should_stop()
         if law is None and len(solution.spline.axes) > 1 and is_known:
@@ -92,16 +93,84 @@ def _find_arctan_law(
         return None
     quarters = np.tan(values / 4)
     spread = np.square(1 / np.cos(values / 4)).max() / 4 * np.abs(values).max() / np.abs(quarters).max()
-    spline = TensorSpline.interpolate(solution.spline.axes, quarters[None])
-    quarter = replace(solution, spline=spline, error=spread * solution.error)
-    law = _find_law(quarter, 0, thresholds, should_stop)
-    if law is None:
-        return None
-    free, measured = parametrize_floats(4 * call("atan", law))
+    law = _find_law_of_values(solution, quarters, spread, thresholds, should_stop)
+    return None if law is None else _refit(4 * call("atan", law), solution, unknown, thresholds)
+
+
+def _find_log_law(
+    solution: Solution, unknown: int, thresholds: SolutionLawThresholds, should_stop: Callable[[], bool]
+) -> Expression | None:
+    """Find a law log(v)/s, where v is a sum of exponentials in one of the variables.
+
+    If v has two rates, v″ = κ·v′ + λ·v, then u = log(v)/s satisfies u″ = -s·u′² + κ·u′ + λ/s. Such are
+    solutions of Riccati's and Hamilton-Jacobi equations (Hopf, Comm. Pure Appl. Math. 3, 1950).
+    """
+    places = [axis.interpolation_points() for axis in solution.spline.axes]
+    values = solution.spline.evaluate_grid(places)[unknown]
+    for axis in range(len(solution.spline.axes)):
+        rate = _find_log_rate(solution, unknown, axis, thresholds)
+        if rate is None or np.ptp(rate * values) > thresholds.max_log_range:
+            continue
+        middle = (values.max() + values.min()) / 2
+        powers = np.exp(rate * (values - middle))
+        spread = abs(rate) * max(float(np.abs(values).max()), 1e-300)
+        law = _find_law_of_values(solution, powers, spread, thresholds, should_stop)
+        if law is not None:
+            return _refit(
+                number(1 / rate) * call("log", law * math.exp(rate * middle)), solution, unknown, thresholds
+            )
+    return None
+
+
+def _find_log_rate(
+    solution: Solution, unknown: int, axis: int, thresholds: SolutionLawThresholds
+) -> float | None:
+    """The s of u″ = -s·u′² + κ·u′ + λ/s along an axis; None without such a relation."""
+    points = np.stack(list(solution.sample_points(thresholds.sample_rows, seed=0).values()), 1)
+    along = np.eye(points.shape[1], dtype=int)[axis]
+    slope, bend = (
+        solution.spline.evaluate_points(points, (order * along).tolist())[unknown] for order in (1, 2)
+    )
+    columns = np.stack([slope**2, slope, np.ones(len(slope))], 1)
+    units = _root_mean_square(columns)
+    constants, _, rank, _ = np.linalg.lstsq(columns / units, bend, rcond=thresholds.relation_tolerance)
+    least = thresholds.relation_tolerance * float(_root_mean_square(bend))
+    error = float(_root_mean_square(columns @ (constants / units) - bend))
+    is_logarithm = rank == len(units) and error < least < abs(constants[0])
+    return -float(constants[0] / units[0]) if is_logarithm else None
+
+
+def _root_mean_square(values: Array) -> Array:
+    return np.sqrt(np.mean(np.square(values), axis=0)) + np.finfo(float).tiny
+
+
+def _find_law_of_values(
+    solution: Solution,
+    values: Array,
+    spread: float,
+    thresholds: SolutionLawThresholds,
+    should_stop: Callable[[], bool],
+) -> Expression | None:
+    """Find the law of a function of an unknown, given at the interpolation points.
+
+    Args:
+        spread: Relative error of the function over that of the unknown.
+    """
+    spline = TensorSpline.interpolate(solution.spline.axes, values[None])
+    return _find_law(
+        replace(solution, spline=spline, error=spread * solution.error), 0, thresholds, should_stop
+    )
+
+
+def _refit(
+    law: Expression, solution: Solution, unknown: int, thresholds: SolutionLawThresholds
+) -> Expression:
+    """Refit the constants of a law to the unknown."""
+    free, measured = parametrize_floats(law)
     better = refit_constants(
         ParametricForm(free, np.array(measured)),
         _sample_unknown(solution, unknown, thresholds.sample_rows)[0],
-        iterations=thresholds.max_arctan_refit_steps,
+        iterations=thresholds.max_inverse_refit_steps,
     )
     return bind(free, better.values.tolist())
 

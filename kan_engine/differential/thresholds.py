@@ -201,7 +201,8 @@ class SolutionLawThresholds:
         proof_tolerance: Violation of an equation, relative to its terms, that counts as rounding error.
         snapping_rounds: Over all laws, since a shorter form has other constants.
         snapping_tolerance: Relative distance of a constant from a nice number.
-        max_arctan_refit_steps: Of Levenberg-Marquardt for 4·atan(v).
+        max_inverse_refit_steps: Of Levenberg-Marquardt for 4·atan(v) and log(v)/s.
+        max_log_range: Of the logarithm of v; beyond it the small values of v are rounding.
         max_direction_ratio: Second over first singular value of the gradients of a wave.
         max_products: In a sum of products of functions of one variable.
 
@@ -232,7 +233,8 @@ class SolutionLawThresholds:
     proof_tolerance: float = 1e-9
     snapping_rounds: int = 2
     snapping_tolerance: float = 1e-6
-    max_arctan_refit_steps: int = 30
+    max_inverse_refit_steps: int = 30
+    max_log_range: float = 15.0
     max_direction_ratio: float = 1e-6
     max_products: int = 6
 

@@ -16,7 +16,7 @@ from kan_engine.expressions.nodes import Expression, Variable, call, number
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
-from tests.support.engine.differential import CASES, ORDINARY, PARTIAL, Case, solved
+from tests.support.engine.differential import CASES, ORDINARY, PARTIAL, Case, last, solved
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
@@ -46,6 +46,30 @@ def test_a_wave_of_any_shape_is_found_by_its_direction() -> None:
     (law,) = laws
     points = {"x": np.linspace(-1, 1, 9), "t": np.linspace(0, 0.5, 9)}
     np.testing.assert_allclose(evaluate(law, points), case.exact(**points)[0], 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("equation", "conditions", "law"),
+    [
+        ("y'' = 1 - y'**2", ["y(0) = 0", "y'(0) = 0"], "log(cosh(x))"),
+        ("y'' = 2 - 8*y'**2", ["y(0) = 0", "y'(0) = 0"], "log(cosh(4*x))/8"),
+        ("y'' = -1 - y'**2", ["y(0) = 0", "y'(0) = 0"], "log(cos(x))"),
+        ("y' = 1 - exp(y)/2", ["y(0) = 0"], "-log(exp(-x)/2 + 1/2)"),
+    ],
+)
+def test_logarithms_of_sums_of_exponentials_are_found_by_the_relation_of_their_derivatives(
+    equation: str, conditions: list[str], law: str
+) -> None:
+    problem = parse_problem(
+        independent=["x"],
+        unknowns=["y"],
+        domain={"x": [0, 1.2]},
+        equations=[equation],
+        conditions=conditions,
+    )
+    solution = last(problem).solution
+    assert solution is not None
+    assert [to_text(each) for each in find_laws(solution) or []] == [law]
 
 
 def known(equation: str, u: Callable[..., np.ndarray]) -> Solution:
