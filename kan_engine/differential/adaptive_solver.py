@@ -2,7 +2,8 @@
 
 Every unknown is a spline of the independent variables. Its exact derivatives enter the equations at Gauss
 points of every cell. Linear equations take one step. Nonlinear initial value problems are solved window by
-window (``time_marching.py``), then all windows together, unless an unknown has no derivative in time.
+window (``time_marching.py``), then all windows together, unless an unknown has no derivative in time. Linear
+ones are solved by windows if the grid of the whole stays too coarse, since a finer one would cost too much.
 Intervals are halved where the highest derivatives of the splines jump, until the jumps or the changes are
 small enough.
 """
@@ -93,7 +94,7 @@ def _check_inflow(solution: Solution) -> None:
             )
 
 
-def _refine_adaptively(
+def _refine_adaptively(  # noqa: PLR0912 - the order of its steps is the method
     problem: DifferentialProblem,
     grid: int | None,
     order: int | None,
@@ -107,8 +108,9 @@ def _refine_adaptively(
     resolved = thresholds.jump_tolerances[len(problem.independent) - 1]
     axes = _initial_axes(turned, grid, order, thresholds)
     state, found, fraction = _constant_state(turned, axes, 0.0), None, 0.0
+    can_march = is_initial(turned, 0) and grid is None and not has_constrained_unknown(turned)
     if not (linear := is_linear(turned)):
-        if is_initial(turned, 0) and grid is None and not has_constrained_unknown(turned):
+        if can_march:
             for marched in march(turned, axes, steps=steps, thresholds=thresholds, should_stop=should_stop):
                 if isinstance(marched, SolverState):
                     state, fraction = marched, thresholds.marching_work_share
@@ -152,13 +154,66 @@ def _refine_adaptively(
             or (change < thresholds.change_tolerance and change > thresholds.stall_ratio * last)
         )
         finer = None if is_done else refine_axes(turned, state.spline.axes, jumps, thresholds)
+        is_rough = worst > thresholds.min_marching_gain * thresholds.window_jump_tolerances[len(axes) - 1]
+        is_marching = linear and can_march and finer is None and not is_done and is_rough
         levels = thresholds.max_grid_levels
-        fraction = 1.0 if finer is None else fraction + (1 - fraction) * (level + 1) / levels
+        fraction = (
+            1.0 if finer is None and not is_marching else fraction + (1 - fraction) * (level + 1) / levels
+        )
         found = _build_solution(turned, reached, axes_order, change, linear, thresholds)
         yield SolverProgress(fraction, found, _interval_counts(found.spline))
         if finer is None:
+            if is_marching:
+                yield from _march_on_finer_grids(
+                    turned,
+                    axes,
+                    axes_order,
+                    SolverProgress(fraction, found),
+                    worst,
+                    steps,
+                    thresholds,
+                    should_stop,
+                )
             return
         before, state = state.spline, replace(state, spline=state.spline.change_axes(finer))
+
+
+def _march_on_finer_grids(
+    problem: DifferentialProblem,
+    axes: Sequence[SplineAxis],
+    order: Sequence[int],
+    reached: SolverProgress,
+    jump: float,
+    steps: int,
+    thresholds: SolverThresholds,
+    should_stop: Callable[[], bool],
+) -> Iterator[SolverProgress]:
+    """Solve a linear initial value problem window by window, where a finer grid of the whole costs too much.
+
+    Args:
+        problem, axes: The problem with its time axis first, and its initial grids.
+        order: Original number of every axis.
+        reached: The solution of the whole.
+        jump: Its largest jump; the solution by windows is better if it has a smaller one.
+        steps, thresholds, should_stop: As for ``solve_adaptively``.
+    """
+    state = None
+    try:
+        for marched in march(problem, axes, steps=steps, thresholds=thresholds, should_stop=should_stop):
+            if isinstance(marched, SolverState):
+                state = marched
+            else:
+                fraction = reached.fraction + (1 - reached.fraction) * marched
+                yield replace(reached, fraction=fraction)
+    except NoSolution:
+        state = None
+    found = reached.solution
+    if state is not None and state.spline.axes[0].grid[-1] == problem.domain[0][1]:
+        jumps = _largest_jump(relative_jumps(state.spline))
+        if jumps < jump:
+            found = Solution.from_state(problem, state, order, jumps, thresholds)
+    assert found is not None  # noqa: S101 - the whole has been solved
+    yield SolverProgress(1.0, found, _interval_counts(found.spline))
 
 
 def initial_grid_cost(

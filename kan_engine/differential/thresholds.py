@@ -75,7 +75,11 @@ class SolverThresholds:
             of a solution from such a start.
         marching_work_share: Of time marching in all work; an estimate.
 
-        window_intervals: Of a window along the first axis.
+        window_intervals: Of a window along the first axis; in three variables few, since the cost of a window
+            grows with the third power of its terms.
+        min_marching_gain: Linear problems are solved by windows, too, if the jumps of the whole exceed the
+            tolerance of windows by this factor. A peak that moves in two dimensions is then right to 3e-6,
+            on the finest grid of the whole to 5e-4.
         first_window_share: Of the whole length.
         max_window_steps: Of Gauss-Newton in one window.
         max_window_damping: A shorter window is better than a strongly damped step.
@@ -136,7 +140,8 @@ class SolverThresholds:
     solved_violation: float = 1e-3
     marching_work_share: float = 0.6
 
-    window_intervals: int = 4
+    window_intervals: tuple[int, int, int] = (4, 4, 2)
+    min_marching_gain: float = 10.0
     first_window_share: float = 1 / 32
     max_window_steps: int = 12
     max_window_damping: float = 1e-3

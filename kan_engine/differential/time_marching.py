@@ -60,7 +60,7 @@ def march(
             )
         end = min(place + length, high)
         end = high if high - end < 0.2 * length else end
-        first = SplineAxis.uniform(place, end, thresholds.window_intervals, order)
+        first = SplineAxis.uniform(place, end, thresholds.window_intervals[len(axes) - 1], order)
         spline, is_solved = _solve_window(
             problem, (first, *others), windows[-1] if windows else None, steps, thresholds, should_stop
         )

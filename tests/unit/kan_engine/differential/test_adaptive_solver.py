@@ -267,3 +267,24 @@ def test_three_variables_are_solved() -> None:
         options={"grid": 2, "order": 3},
     )
     assert case.error(solved(case)) < case.tolerance
+
+
+def test_a_linear_problem_is_solved_by_windows_where_a_finer_grid_of_the_whole_costs_too_much() -> None:
+    problem = parse_problem(
+        independent=["x", "t"],
+        unknowns=["u"],
+        domain={"x": [0, 1], "t": [0, 0.5]},
+        equations=["u_t + u_x = 0"],
+        conditions=["u(x, 0) = exp(-100*(x - 1/4)**2)", "u(0, t) = exp(-100*(t + 1/4)**2)"],
+    )
+    few = replace(DEFAULT_SOLVER, max_step_multiplications=2e6)
+    reached = list(solve_adaptively(problem, thresholds=few))
+    x, t = (axis.ravel() for axis in np.meshgrid(np.linspace(0, 1, 101), np.linspace(0, 0.5, 51)))
+    truth = np.exp(-100 * (x - t - 1 / 4) ** 2)
+    errors = [
+        np.abs(each.solution.values({"x": x, "t": t})[0] - truth).max()
+        for each in reached
+        if each.solution is not None
+    ]
+    assert errors[-1] < 1e-3 * errors[-2]
+    assert errors[-1] < 1e-5
