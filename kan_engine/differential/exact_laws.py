@@ -141,7 +141,8 @@ def _find_log_rate(
 
 
 def _root_mean_square(values: Array) -> Array:
-    return np.sqrt(np.mean(np.square(values), axis=0)) + np.finfo(float).tiny
+    result: Array = np.sqrt(np.mean(np.square(values), axis=0)) + np.finfo(float).tiny
+    return result
 
 
 def _find_law_of_values(
