@@ -87,7 +87,7 @@ class _Profile:
         """Where the signed root of the profile's rise, in units of s, is ``reach``; None if nowhere near.
 
         Steps are in the constant first. Where they find no end, they are in its logarithm: constants that
-        vary by orders of magnitude, such as the factor of an exponential far from its origin, have ends there.
+        vary by orders of magnitude, such as the factor of an exponential, have ends there.
         """
         end = self._step_to_end(reach, is_logarithmic=False)
         own = self._values[self._place]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from kan_engine.expressions.thresholds import TextLimits
 
-
 _TEXT_LIMITS = TextLimits(max_characters=2_000, max_nodes=500)
 
 
