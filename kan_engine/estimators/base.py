@@ -32,6 +32,7 @@ from kan_engine.estimators.tables import (
 )
 from kan_engine.export.probe_rows import probe_columns
 from kan_engine.expressions.constraints import FormulaConstraints
+from kan_engine.forms.template import FormTemplate
 from kan_engine.inference.predictor import Predictor
 from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
 from kan_engine.search.callbacks import Callbacks, ReportProgress
@@ -170,6 +171,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         target = self._target_name
         while target in columns:
             target += "_"
+        config = replace(config, form=self._read_form(columns, target))
         data = make_training_data(columns, types, y, weights, config, target, classes, class_weights)
         data = exclude_outliers(
             data,
@@ -206,6 +208,10 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         if not hasattr(self, "n_features_in_"):
             self.n_features_in_ = len(features)
             self.feature_names_in_ = np.array([feature.name for feature in features], dtype=object)
+
+    def _read_form(self, columns: Columns, target: str) -> FormTemplate | None:  # noqa: ARG002
+        """The form to fit beside the search; by default none."""
+        return None
 
     def _read_target(self, y: Any) -> np.ndarray:
         """The target as an array [rows]; its name is kept if it has one."""

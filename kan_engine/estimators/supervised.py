@@ -10,9 +10,12 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 
+from kan_engine.assessment.formula_report import FormReport
 from kan_engine.data.labels import class_name, compute_class_weights
 from kan_engine.errors import InvalidData
 from kan_engine.estimators.base import KANEstimator, MemberChoice, Optimizer
+from kan_engine.estimators.tables import Columns
+from kan_engine.forms.template import ConstantLimits, FormTemplate, parse_form
 from kan_engine.inference.label_decision import choose_classes
 from kan_engine.search.assembly import Model
 from kan_engine.search.callbacks import ReportProgress
@@ -20,10 +23,21 @@ from kan_engine.search.config import Serve
 
 
 class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # scikit-learn is not typed
-    """A formula and a network for a number; see ``KANEstimator`` for the parameters.
+    """A formula and a network for a number; see ``KANEstimator`` for the other parameters.
+
+    Parameters
+    ----------
+    form : str, default=None
+        A form that you believe in, such as ``"a*exp(-b*t) + c"``. Names that are no columns are constants,
+        which are fitted. A column whose name is no identifier is written in backticks. The form becomes the
+        first formula, beside the best one of the free search.
+    constants : mapping, default=None
+        Bounds of constants of the form, or their values: ``{"b": {"min": 0}, "g": {"value": 9.81}}``.
 
     Attributes
     ----------
+    form_ : FormReport or None
+        The constants of the form with errors, intervals and correlation, and the best free formula.
     model_ : Model
         Predictor of the network, formulas, and the formulas as a predictor.
     formula_, verdict_, formulas_
@@ -35,6 +49,65 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
     """
 
     _task = "regression"
+
+    def __init__(
+        self,
+        *,
+        form: str | None = None,
+        constants: Mapping[str, Mapping[str, float]] | None = None,
+        hidden: Sequence[int] | None = None,
+        grid: int | None = None,
+        order: int = 3,
+        optimizer: Optimizer = "auto",
+        grid_schedule: Sequence[int] | None = None,
+        steps: int | None = None,
+        lamb: float | None = None,
+        restarts: int | None = None,
+        prune: bool = True,
+        symbolic: bool = True,
+        max_complexity: int | None = None,
+        forbid: Iterable[str] = (),
+        max_curves: int = 20,
+        serve: Serve = "accurate",
+        is_ordered: bool = False,
+        max_seconds: float = 300.0,
+        random_state: Any = 0,
+        report: ReportProgress | None = None,
+    ) -> None:
+        super().__init__(
+            hidden=hidden,
+            grid=grid,
+            order=order,
+            optimizer=optimizer,
+            grid_schedule=grid_schedule,
+            steps=steps,
+            lamb=lamb,
+            restarts=restarts,
+            prune=prune,
+            symbolic=symbolic,
+            max_complexity=max_complexity,
+            forbid=forbid,
+            max_curves=max_curves,
+            serve=serve,
+            is_ordered=is_ordered,
+            max_seconds=max_seconds,
+            random_state=random_state,
+            report=report,
+        )
+        self.form = form
+        self.constants = constants
+
+    @property
+    def form_(self) -> FormReport | None:
+        """The form with its constants, and the best formula of the free search; None without a form."""
+        report = self._report
+        return None if report is None else report.form
+
+    def _read_form(self, columns: Columns, target: str) -> FormTemplate | None:
+        if self.form is None:
+            return None
+        limits = {name: ConstantLimits(**known) for name, known in (self.constants or {}).items()}
+        return parse_form(self.form, list(columns), limits, target=target)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Search for a model.

@@ -121,7 +121,7 @@ class _Profile:
         kept = moved[self._place]
         moved = np.clip(moved, low, high)
         moved[self._place] = kept
-        return moved
+        return np.asarray(moved)
 
     def _propose(
         self, inner: tuple[float, float], outer: tuple[float, float] | None, reach: float, sign: float

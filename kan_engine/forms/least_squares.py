@@ -47,7 +47,7 @@ class FormRows:
     @cached_property
     def roots(self) -> Array:
         """Square roots of the weights [rows]."""
-        return np.sqrt(self.weights)
+        return np.asarray(np.sqrt(self.weights))
 
 
 @dataclass(frozen=True, eq=False)

@@ -183,7 +183,9 @@ class _RangeFinder:
         match tree:
             case Add(terms):
                 known = [term for term in terms if not _has_parameter(term) and variables(term)]
-                return _measure_size(sum(evaluate(term, self._columns) for term in known)) if known else None
+                if not known:
+                    return None
+                return _measure_size(np.sum([evaluate(term, self._columns) for term in known], axis=0))
             case Pow(base, Number(exponent)):
                 size = self._get_size(base)
                 return None if size is None else float(np.clip(size ** float(exponent), 1e-100, 1e100))

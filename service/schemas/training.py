@@ -28,6 +28,12 @@ SERVE_DESCRIPTION = (
     "accurate network answers, with a warning. A formula whose verdict is `exact` answers in any case."
 )
 
+FORM_DESCRIPTION = (
+    "A form that you believe in, such as `a*exp(-b*t) + c`. Names that are no columns are constants, which "
+    "are fitted. A column whose name is no identifier is written in backticks. The form becomes the first "
+    "formula of the model, beside the best one of the free search."
+)
+
 # Far beyond any use: a submission that is too large is refused with its estimated cost.
 Size = Annotated[int, Field(ge=1, le=10**15)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -141,6 +147,22 @@ class CompactOptions(RequestModel):
     )
 
 
+class ConstantOptions(RequestModel):
+    """What is known of a constant of the form: bounds, or its value."""
+
+    min: float | None = None
+    max: float | None = None
+    value: float | None = Field(default=None, description="Holds the constant at this value.")
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> Self:
+        if self.value is not None and (self.min is not None or self.max is not None):
+            raise ValueError("a constant with a value has no bounds; omit min and max")
+        if self.min is not None and self.max is not None and self.min >= self.max:
+            raise ValueError("min must be less than max; value holds a constant")
+        return self
+
+
 class TrainRequest(RequestModel):
     """A training job; only the dataset and the target are required."""
 
@@ -174,6 +196,12 @@ class TrainRequest(RequestModel):
         SymbolicOptions | None,
         BeforeValidator(_expand_switch({}, None), json_schema_input_type=bool | SymbolicOptions | None),
     ] = SymbolicOptions()
+    form: Annotated[str, Field(min_length=1, max_length=2000)] | None = Field(
+        default=None, description=FORM_DESCRIPTION
+    )
+    constants: Annotated[dict[Column, ConstantOptions], Field(max_length=50)] = Field(
+        default={}, description='Bounds of constants of `form`, or their values: `{"b": {"min": 0}}`.'
+    )
     compact: CompactOptions = CompactOptions()
     serve: Serve = Field(default="accurate", description=SERVE_DESCRIPTION)
     baselines: Annotated[
@@ -214,6 +242,14 @@ class TrainRequest(RequestModel):
             raise ValueError(f'a density has no member to choose; omit "serve": "{self.serve}"')
         if self.serve == "formula" and self.symbolic is None:
             raise ValueError('"serve": "formula" needs a formula; omit "symbolic": false')
+        return self
+
+    @model_validator(mode="after")
+    def _check_form(self) -> Self:
+        if self.form is None and self.constants:
+            raise ValueError("constants belong to a form; add form, or omit constants")
+        if self.form is not None and self.symbolic is None:
+            raise ValueError('a form is a formula; omit "symbolic": false')
         return self
 
     @property

@@ -9,7 +9,6 @@ from tests.benchmarks.sections import (
     equations,
     exercise,
     flights,
-    forms,
     front,
     grid,
     inference,
@@ -26,6 +25,7 @@ from tests.benchmarks.sections import (
     survey,
     verdicts,
 )
+from tests.benchmarks.sections.forms import textbook
 
 SECTIONS: tuple[Section, ...] = (
     grid.SECTION,
@@ -36,7 +36,7 @@ SECTIONS: tuple[Section, ...] = (
     exercise.SECTION,
     flights.SECTION,
     equations.SECTION,
-    forms.SECTION,
+    textbook.SECTION,
     survey.SECTION,
     small_tables.CONCRETE,
     small_tables.AIRFOIL,

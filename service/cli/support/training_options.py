@@ -61,6 +61,22 @@ Baselines = Annotated[
         "mlp:987 one with about 987 parameters, mlp:matched one as large as the network. [default: linear]"
     ),
 ]
+Form = Annotated[
+    str | None,
+    typer.Option(
+        help="A form that you believe in, such as 'a*exp(-b*t) + c'; names that are no columns are its "
+        "constants, which are fitted.",
+        show_default=False,
+    ),
+]
+Constants = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--constant",
+        help="What is known of a constant of the form: bounds b=0..10, b=0.. or b=..10, or a value g=9.81.",
+        show_default=False,
+    ),
+]
 Picture = Annotated[
     Path | None,
     typer.Option(
@@ -95,8 +111,12 @@ def make_body(**wishes: Any) -> dict[str, Any]:
     if given.get("task") == "auto":
         del given["task"]
     body: dict[str, Any] = {
-        name: given[name] for name in ("name", "max_seconds", "task", "seed", "serve") if name in given
+        name: given[name]
+        for name in ("name", "max_seconds", "task", "seed", "serve", "form")
+        if name in given
     }
+    constants = dict(map(_parse_constant, given.get("constants") or ()))
+    body |= {"constants": constants} if constants else {}
     body |= {"compact": {"max_edges": given["max_edges"]}} if "max_edges" in given else {}
     network = {"hidden": _parse_sizes(given["hidden"])} if "hidden" in given else {}
     network |= {"grid": given["grid"]} if "grid" in given else {}
@@ -110,6 +130,27 @@ def make_body(**wishes: Any) -> dict[str, Any]:
             _parse_baseline(name) for name in _split_text(given["baselines"]) if name != NOTHING
         ]
     return body
+
+
+def _parse_constant(text: str) -> tuple[str, dict[str, float]]:
+    """Convert ``b=0..10`` or ``g=9.81`` to a member of ``constants``.
+
+    Raises:
+        BadParameter: The text is neither.
+    """
+    name, equals, known = text.partition("=")
+    low, dots, high = known.partition("..")
+    try:
+        if not dots and equals:
+            return name.strip(), {"value": float(known)}
+        ends = {key: float(end) for key, end in (("min", low), ("max", high)) if end.strip()}
+    except ValueError:
+        ends = {}
+    if not ends or not equals:
+        raise typer.BadParameter(
+            f"{text!r} is not a limit; write b=0..10, b=0.., b=..10 or g=9.81", param_hint="--constant"
+        )
+    return name.strip(), ends
 
 
 def _parse_baseline(text: str) -> JsonValue:

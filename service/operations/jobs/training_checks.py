@@ -10,6 +10,7 @@ from service.documents.column_report import ColumnReport
 from service.documents.training_plan import NUMBER_TYPES, TrainingPlan, explain_unusable_numbers
 from service.errors import format_names
 from service.operations.jobs import density_checks
+from service.operations.jobs.form_checks import check_form
 from service.operations.jobs.limits import DEFAULT_ADMISSION, AdmissionLimits
 from service.operations.jobs.validation_errors import Mistakes, Path, refuse_mistakes
 from service.schemas.training import TrainRequest
@@ -55,6 +56,7 @@ def check_training(
             partial(density_checks.check_network, limits=limits),
         ]
     refuse_mistakes(mistake for find in checks for mistake in find(plan))
+    check_form(plan)
     return plan
 
 

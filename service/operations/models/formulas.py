@@ -72,7 +72,11 @@ class ModelFormulas:
     def to_json(self) -> dict[str, JsonValue]:
         """The body of ``GET /models/{id}/symbolic``."""
         outputs: list[JsonValue] = [output.to_json() for output in self.outputs]
-        told = {"verdict": read_verdict(self.stored), "outputs": outputs}
+        told: dict[str, JsonValue] = {"verdict": read_verdict(self.stored), "outputs": outputs}
+        form = self.stored.get("form")
+        if form is not None:
+            free = form["free"]
+            told["form"] = _drop_tree(form) | {"free": None if free is None else _drop_tree(free)}
         return {"model_id": self.model_id, **self.stored, **told}
 
     def write(self, language: str) -> str:

@@ -7,6 +7,7 @@ from kan_engine.errors import InvalidData
 from kan_engine.forms.fitted_form import FittedForm, fit_form
 from kan_engine.forms.least_squares import FormRows
 from kan_engine.forms.template import ConstantLimits, parse_form
+from kan_engine.forms.thresholds import FormThresholds
 from tests.benchmarks.subjects.textbook_forms import FORMS, fit
 
 BY_NAME = {form.name: form for form in FORMS}
@@ -18,7 +19,7 @@ def make_rows(target: np.ndarray, **columns: np.ndarray) -> FormRows:
     return FormRows(columns, target, np.ones(len(target)))
 
 
-@pytest.mark.parametrize("name", ["Hill", "damped oscillation", "Antoine"])
+@pytest.mark.parametrize("name", ["Hill", "damped oscillation"])
 def test_no_better_constants_are_found_from_the_true_ones(name: str) -> None:
     form = BY_NAME[name]
     assert fit(form, form.draw(80, 0.05, 0), seed=0)[1]
@@ -71,7 +72,8 @@ def test_a_form_without_values_is_refused() -> None:
 
 def test_the_same_seed_gives_the_same_constants() -> None:
     form, rows = BY_NAME["Hill"], BY_NAME["Hill"].draw(60, 0.05, 3)
-    first, second = (fit_form(form.template, rows, seed=4) for _ in range(2))
+    few = FormThresholds(starts=100, max_profile_rows=0)
+    first, second = (fit_form(form.template, rows, seed=4, thresholds=few) for _ in range(2))
     np.testing.assert_array_equal(first.values, second.values)
 
 

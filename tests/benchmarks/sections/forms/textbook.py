@@ -53,8 +53,8 @@ SECTION = Section(
     title="forms with free constants",
     about=(
         f"Twenty forms of textbooks, {ROWS} rows, noise of {NOISE:.0%} of the target's spread, {DRAWS} draws "
-        "each, default starts. The best constants count as found if no fit that starts at the true constants is "
-        "better. Intervals are those of 95 %."
+        "each, default starts. The best constants are found if no fit from the true constants is better. "
+        "Intervals are those of 95 %."
     ),
     tasks=tasks,
     goals=(
