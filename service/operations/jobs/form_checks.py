@@ -6,8 +6,6 @@ from service.errors import ErrorEntry, Invalid
 from service.operations.jobs.validation_errors import Path
 from service.strict_json import pointer
 
-CODE = "invalid_form"
-
 
 def check_form(plan: TrainingPlan) -> None:
     """Check that the form can be fitted to the columns of the dataset.
@@ -36,6 +34,6 @@ def check_form(plan: TrainingPlan) -> None:
 
 def _refuse(detail: str, path: Path, place: int | None = None) -> Invalid:
     character = None if place is None else place + 1
-    entry = ErrorEntry(CODE, detail, {"pointer": pointer(path)}, character)
+    entry = ErrorEntry("invalid_form", detail, {"pointer": pointer(path)}, character)
     told = detail if character is None else f"{detail} (character {character})"
-    return Invalid(CODE, told, errors=[entry])
+    return Invalid("invalid_form", told, errors=[entry])

@@ -6,7 +6,7 @@ import { columnOf, isClassifier, splitColumns, weights } from "./columns.js";
 const SPLIT_COLUMN = { name: "split_column", kind: "column", path: ["split", "column"], columns: splitColumns, isShown: splits("column") };
 
 /**
- * Kinds: choice, column, text, number, list (of numbers), lists (of whole numbers), switch, several, class_weight,
+ * Kinds: choice, column, text, number, constants (of a form), list (of numbers), lists (of whole numbers), switch, several, class_weight,
  * values (of the split column). `isShown` decides whether the field is shown for a choice.
  */
 export const GROUPS = [
@@ -54,6 +54,8 @@ export const GROUPS = [
       { name: "prune", kind: "switch", path: ["prune"] },
       { name: "symbolic", kind: "switch", path: ["symbolic"] },
       { name: "max_complexity", kind: "number", path: ["symbolic", "max_complexity"], example: "20", isShown: ({ values }) => values.symbolic },
+      { name: "form", kind: "text", path: ["form"], example: "a*exp(-b*t) + c", isShown: hasForm },
+      { name: "constants", kind: "constants", path: ["constants"], example: "b=0..10; g=9.81", isShown: (choice) => hasForm(choice) && choice.values.form.trim() !== "" },
       { name: "baselines", kind: "several", path: ["baselines"], options: ["linear", "mlp", "mlp_matched", "boosting"], initial: ["linear"] },
       { name: "model_name", kind: "text", path: ["name"], example: "" },
     ],
@@ -81,6 +83,10 @@ const OF_DENSITY = [
 
 export const TRAINING = GROUPS.flatMap((group) => group.fields);
 const FIELDS = [...TRAINING, ...STUDY.fields];
+
+function hasForm(choice) {
+  return choice.values.symbolic && !isClassifier(choice);
+}
 
 function choice(name, path, options) {
   return { name, kind: "choice", path, options };

@@ -34,6 +34,8 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "split": {"kind": "random", "test_fraction": 0.2, "seed": 0, "column": None, "test": None},
         "prune": True,
         "symbolic": {"library": "default", "max_complexity": None},
+        "form": None,
+        "constants": {},
         "compact": {"max_edges": 20},
         "serve": "accurate",
         "baselines": ["linear"],
