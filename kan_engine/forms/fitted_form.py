@@ -42,6 +42,15 @@ class FittedConstant:
     is_at_bound: bool = False
 
 
+@dataclass(frozen=True)
+class FittedFunction:
+    """An unknown function of a form that was read as a formula, with the parameters of the form."""
+
+    name: str
+    columns: tuple[str, ...]
+    tree: Expression
+
+
 @dataclass(frozen=True, kw_only=True)
 class FittedForm:
     """A form with fitted constants.
@@ -49,9 +58,11 @@ class FittedForm:
     Attributes:
         text: As the client wrote it.
         tree: With parameters for the constants that are not held.
-        constants: Those first, in the order of the parameters; then those that are held.
+        constants: Those first, in the order of the parameters, also those of the unknown functions; then
+            those that are held.
         correlation: Of those that are not held.
         warnings: What the client should know of the fit.
+        functions: The unknown functions.
     """
 
     text: str
@@ -59,6 +70,7 @@ class FittedForm:
     constants: tuple[FittedConstant, ...]
     correlation: tuple[tuple[float, ...], ...]
     warnings: tuple[str, ...] = ()
+    functions: tuple[FittedFunction, ...] = ()
 
     @property
     def values(self) -> Float[Array, " constants"]:
@@ -73,6 +85,10 @@ class FittedForm:
             "constants": [asdict(each) for each in self.constants],
             "correlation": [list(row) for row in self.correlation],
             "warnings": list(self.warnings),
+            "functions": [
+                {"name": each.name, "columns": list(each.columns), "tree": to_json(each.tree)}
+                for each in self.functions
+            ],
         }
 
     @staticmethod
@@ -84,6 +100,10 @@ class FittedForm:
             constants=tuple(FittedConstant(**each) for each in data["constants"]),
             correlation=tuple(tuple(row) for row in data["correlation"]),
             warnings=tuple(data["warnings"]),
+            functions=tuple(
+                FittedFunction(each["name"], tuple(each["columns"]), from_json(each["tree"]))
+                for each in data["functions"]
+            ),
         )
 
 

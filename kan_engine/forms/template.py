@@ -7,8 +7,8 @@ backticks: ```` `length (m)` ````.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from kan_engine.errors import InvalidExpression
@@ -109,12 +109,18 @@ class FormTemplate:
         read = [node.name for node in walk(self.tree) if isinstance(node, Variable)]
         return tuple(dict.fromkeys([*read, *(name for each in self.functions for name in each.columns)]))
 
-    def get_bounds(self) -> list[tuple[float, float]]:
-        """Bounds of every constant."""
-        return [
-            self.limits[name].ends if name in self.limits else (-INFINITY, INFINITY)
-            for name in self.constants
-        ]
+    def hold(self, values: Mapping[str, float]) -> FormTemplate:
+        """The form with these constants held."""
+        free = tuple(name for name in self.constants if name not in values)
+        moved = _renumber(list(self.constants), free, values, 0)
+        first = len(self.constants)
+        moved |= {Parameter(first + at): Parameter(len(free) + at) for at in range(len(self.functions))}
+        return replace(self, tree=substitute(self.tree, moved), constants=free, held={**self.held, **values})
+
+    def get_bounds(self, names: Sequence[str] | None = None) -> list[tuple[float, float]]:
+        """Bounds of every constant, or of those with these names, some of which may not be of the form."""
+        names = self.constants if names is None else names
+        return [self.limits[name].ends if name in self.limits else (-INFINITY, INFINITY) for name in names]
 
 
 INFINITY = float("inf")

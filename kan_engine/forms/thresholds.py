@@ -37,6 +37,14 @@ class FormThresholds:
         min_relative_gain: Relative fall of the sum of squares; a smaller one ends a refinement.
         max_bound_distance: Relative distance from a bound at which a constant counts as at it.
 
+        curve_intervals: Of the splines of unknown functions, of which cross-validation chooses.
+        max_coefficient_share: Of constants and coefficients of curves, relative to the rows.
+        max_redundant_share: Of the effect of a constant that no curve can replace; below it it is held.
+        min_function_weight: Of a row in the curve of an unknown function, relative to the mean; rows below it
+            do not determine the curve.
+        max_readings: Formulas of one unknown function that are tried in the form.
+        function_time_share: Of the time of a job, to read one unknown function as a formula.
+
         level: Of intervals.
         profile_steps: Secant steps to one end of an interval; each refits the other constants.
         profile_evaluations, profile_gain: Evaluations of such a refit, and the relative fall of the sum of
@@ -70,6 +78,13 @@ class FormThresholds:
     ridge: float = 1e-11
     min_relative_gain: float = 1e-13
     max_bound_distance: float = 1e-6
+
+    curve_intervals: tuple[int, ...] = (3, 5, 8, 12)
+    max_coefficient_share: float = 0.35
+    max_redundant_share: float = 1e-2
+    min_function_weight: float = 1e-6
+    max_readings: int = 3
+    function_time_share: float = 0.15
 
     level: float = 0.95
     profile_steps: int = 14

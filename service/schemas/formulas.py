@@ -174,6 +174,16 @@ class FreeFormulaOut(BaseModel):
     is_better: bool = Field(description="Whether it is significantly better than the form on these folds.")
 
 
+class FormFunctionOut(BaseModel):
+    """An unknown function of a form, as it was read."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    columns: list[str]
+    expression: str
+
+
 class FormOut(BaseModel):
     """The form of the request, which is the first formula, beside the best formula of the free search."""
 
@@ -190,6 +200,10 @@ class FormOut(BaseModel):
     )
     free: FreeFormulaOut | None = Field(description="Null if the search found no formula.")
     warnings: list[str] = Field(default=[], description="What limits the use of the constants.")
+    functions: list[FormFunctionOut] = Field(
+        default=[],
+        description="Unknown functions of the form. Their constants are among `constants`, such as `f[1]`.",
+    )
 
 
 class SymbolicOut(BaseModel):

@@ -16,6 +16,7 @@ from kan_engine.assessment.formula_report import (
     RatedFormula,
 )
 from kan_engine.density.maximum_likelihood import Parameter
+from kan_engine.expressions.nodes import bind
 from service.documents.model_summary import FormulaSummary, describe_formula
 from worker.results.serialization import INLINED, OMIT_NONE
 
@@ -160,7 +161,9 @@ def make_symbolic_document(report: FormulaReport, encoding: Encoding) -> Symboli
 
 def _make_form(form: FormReport, names: Mapping[str, str]) -> dict[str, Any]:
     """The form of the client, with the formula of the free search in print."""
-    data = form.to_dict()
+    data, values = form.to_dict(), form.fitted.values.tolist()
+    for entry, function in zip(data["functions"], form.fitted.functions, strict=True):
+        entry["expression"] = to_text(bind(function.tree, values), names)
     if form.free is not None:
         data["free"] |= {"expression": to_text(form.free.tree, names)}
     return data

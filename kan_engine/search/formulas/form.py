@@ -22,6 +22,7 @@ from kan_engine.forms.least_squares import FormProblem, FormRows
 from kan_engine.forms.template import FormTemplate
 from kan_engine.front.dictionary import make_measured
 from kan_engine.search.context import SearchContext, sample_search_rows
+from kan_engine.search.formulas.form_functions import fit_form_with_functions
 from kan_engine.search.result import FormResult, SearchResult
 from kan_engine.symbolic.extraction import Formula
 
@@ -55,13 +56,7 @@ def judge_form(run: SearchContext) -> JudgedForm | InvalidData | None:
         return None
     try:
         check_columns(template, run)
-        fitted = fit_form(
-            template,
-            make_form_rows(run.data.training),
-            seed=run.config.seed,
-            should_stop=run.should_stop,
-            thresholds=run.thresholds.forms,
-        )
+        fitted = _fit(template, run)
     except InvalidData as error:
         return error
     fit, validation = ((part.columns, part.y) for part in sample_search_rows(run))
@@ -78,6 +73,19 @@ def judge_form(run: SearchContext) -> JudgedForm | InvalidData | None:
         stability=lambda: 1.0,  # the form is given: other rows lead to it, too
     )
     return JudgedForm(fitted, formula, errors, evidence)
+
+
+def _fit(template: FormTemplate, run: SearchContext) -> FittedForm:
+    rows = make_form_rows(run.data.training)
+    if template.functions:
+        return fit_form_with_functions(template, rows, run)
+    return fit_form(
+        template,
+        rows,
+        seed=run.config.seed,
+        should_stop=run.should_stop,
+        thresholds=run.thresholds.forms,
+    )
 
 
 def add_form(found: SearchResult, form: JudgedForm | InvalidData | None, run: SearchContext) -> SearchResult:
@@ -136,7 +144,8 @@ def make_form_fitter(
     """A fitter that refits the constants within their bounds, in at most ``2·steps`` evaluations."""
 
     def fit(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
-        problem = FormProblem(fitted.tree, make_form_rows(rows), template.get_bounds())
+        names = [each.name for each in fitted.constants if not each.is_held]
+        problem = FormProblem(fitted.tree, make_form_rows(rows), template.get_bounds(names))
         values = problem.fit(fitted.values, 2 * steps, 1e-12)
 
         def predict(x: np.ndarray) -> np.ndarray:

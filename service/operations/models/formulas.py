@@ -76,7 +76,10 @@ class ModelFormulas:
         form = self.stored.get("form")
         if form is not None:
             free = form["free"]
-            told["form"] = _drop_tree(form) | {"free": None if free is None else _drop_tree(free)}
+            told["form"] = _drop_tree(form) | {
+                "free": None if free is None else _drop_tree(free),
+                "functions": [_drop_tree(function) for function in form["functions"]],
+            }
         return {"model_id": self.model_id, **self.stored, **told}
 
     def write(self, language: str) -> str:

@@ -1,5 +1,6 @@
 """The form of a client in a search: the first formula, compared with the free search."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,11 +10,16 @@ from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.estimators.tables import make_training_data
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.forms.template import ConstantLimits, parse_form
+from kan_engine.forms.thresholds import FormThresholds
 from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
+from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.config import SearchConfig
+from kan_engine.search.context import SearchContext
+from kan_engine.search.formulas.form import JudgedForm, judge_form
 from kan_engine.search.model_search import find_model
 from kan_engine.search.result import SearchResult
 from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
+from kan_engine.search.thresholds import SearchThresholds
 
 
 @cache
@@ -57,3 +63,22 @@ def test_a_form_and_its_comparison_survive_a_checkpoint() -> None:
     assert model.report is not None
     names = {"t": "t", "z": "z"}
     assert FormulaReport.from_dict(model.report.to_dict(names), names).form == model.report.form
+
+
+def test_an_unknown_function_is_read_as_a_formula() -> None:
+    generator = np.random.default_rng(0)
+    t, x = generator.uniform(0, 3, (2, 80))
+    y = np.exp(-0.7 * t) * (1 + x**2) + generator.normal(0, 0.01, 80)
+    form = parse_form("exp(-b*t)*f(x)", ["t", "x"])
+    thresholds = replace(SearchThresholds(), forms=FormThresholds(starts=100, curve_intervals=(3, 5)))
+    config = SearchConfig(form=form, thresholds=thresholds)
+    columns, types = {"t": t, "x": x}, {"t": "number", "x": "number"}
+    data = make_training_data(columns, types, y, np.ones(80), config, "y", None, None)
+    stopped = Callbacks(should_stop=lambda: True)  # leaves no time for the law search: f is a polynomial
+    judged = judge_form(SearchContext.create(data, config, stopped))
+    assert isinstance(judged, JudgedForm)
+    values = {each.name: each.value for each in judged.fitted.constants}
+    assert values["b"] == pytest.approx(0.7, rel=0.02)
+    assert values["f[1]"] == pytest.approx(1, abs=0.1)
+    assert values["f[3]"] == pytest.approx(1, abs=0.2)
+    assert [each.name for each in judged.fitted.functions] == ["f"]
