@@ -36,7 +36,7 @@ from kan_engine.forms.template import FormTemplate
 from kan_engine.inference.predictor import Predictor
 from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
 from kan_engine.search.callbacks import Callbacks, ReportProgress
-from kan_engine.search.config import SearchConfig, Serve
+from kan_engine.search.config import PerGroup, SearchConfig, Serve
 from kan_engine.search.model_search import find_model
 
 if TYPE_CHECKING:
@@ -171,7 +171,10 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         target = self._target_name
         while target in columns:
             target += "_"
-        config = replace(config, form=self._read_form(columns, target))
+        groups = self._read_groups()
+        if groups is not None:
+            types = {**types, groups.column: "category"}
+        config = replace(config, form=self._read_form(columns, target), per_group=groups)
         data = make_training_data(columns, types, y, weights, config, target, classes, class_weights)
         data = exclude_outliers(
             data,
@@ -208,6 +211,10 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         if not hasattr(self, "n_features_in_"):
             self.n_features_in_ = len(features)
             self.feature_names_in_ = np.array([feature.name for feature in features], dtype=object)
+
+    def _read_groups(self) -> PerGroup | None:
+        """The groups whose constants are their own; by default none."""
+        return None
 
     def _read_form(self, columns: Columns, target: str) -> FormTemplate | None:  # noqa: ARG002
         """The form to fit beside the search; by default none."""

@@ -19,7 +19,7 @@ from kan_engine.forms.template import ConstantLimits, FormTemplate, parse_form
 from kan_engine.inference.label_decision import choose_classes
 from kan_engine.search.assembly import Model
 from kan_engine.search.callbacks import ReportProgress
-from kan_engine.search.config import Serve
+from kan_engine.search.config import PerGroup, Serve
 
 
 class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # scikit-learn is not typed
@@ -33,6 +33,9 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
         first formula, beside the best one of the free search.
     constants : mapping, default=None
         Bounds of constants of the form, or their values: ``{"b": {"min": 0}, "g": {"value": 9.81}}``.
+    per_group : str or mapping, default=None
+        Column of a data frame that names groups of rows, which have constants of their own: of the form, or
+        of the best formula. ``{"column": "patient", "own": ["a"]}`` names these constants.
 
     Attributes
     ----------
@@ -55,6 +58,7 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
         *,
         form: str | None = None,
         constants: Mapping[str, Mapping[str, float]] | None = None,
+        per_group: str | Mapping[str, Any] | None = None,
         hidden: Sequence[int] | None = None,
         grid: int | None = None,
         order: int = 3,
@@ -96,12 +100,20 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
         )
         self.form = form
         self.constants = constants
+        self.per_group = per_group
 
     @property
     def form_(self) -> FormReport | None:
         """The form with its constants, and the best formula of the free search; None without a form."""
         report = self._report
         return None if report is None else report.form
+
+    def _read_groups(self) -> PerGroup | None:
+        asked = self.per_group
+        if asked is None or isinstance(asked, str):
+            return None if asked is None else PerGroup(column=asked)
+        own = asked.get("own")
+        return PerGroup(column=asked["column"], own=None if own is None else tuple(own))
 
     def _read_form(self, columns: Columns, target: str) -> FormTemplate | None:
         if self.form is None:

@@ -52,6 +52,35 @@ class FittedFunction:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FittedGroups:
+    """Which constants of a form are a group's own.
+
+    Attributes:
+        column: The column that names the groups.
+        groups: The groups; a constant ``a`` of group ``A`` is ``a[A]``.
+        own, shared: Names of the constants of each kind.
+        formula: The form with all constants, in which an unknown group has the mean of each own constant.
+    """
+
+    column: str
+    groups: tuple[str, ...]
+    own: tuple[str, ...]
+    shared: tuple[str, ...]
+    formula: Expression
+
+    def to_dict(self) -> dict[str, Any]:
+        """The groups as JSON."""
+        told = {name: list(getattr(self, name)) for name in ("groups", "own", "shared")}
+        return {"column": self.column, **told, "tree": to_json(self.formula)}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> FittedGroups:
+        """The inverse of ``to_dict``."""
+        told = {name: tuple(data[name]) for name in ("groups", "own", "shared")}
+        return FittedGroups(column=data["column"], **told, formula=from_json(data["tree"]))
+
+
+@dataclass(frozen=True, kw_only=True)
 class FittedForm:
     """A form with fitted constants.
 
@@ -63,6 +92,7 @@ class FittedForm:
         correlation: Of those that are not held.
         warnings: What the client should know of the fit.
         functions: The unknown functions.
+        groups: Which constants are a group's own; None without groups.
     """
 
     text: str
@@ -71,6 +101,7 @@ class FittedForm:
     correlation: tuple[tuple[float, ...], ...]
     warnings: tuple[str, ...] = ()
     functions: tuple[FittedFunction, ...] = ()
+    groups: FittedGroups | None = None
 
     @property
     def values(self) -> Float[Array, " constants"]:
@@ -89,6 +120,7 @@ class FittedForm:
                 {"name": each.name, "columns": list(each.columns), "tree": to_json(each.tree)}
                 for each in self.functions
             ],
+            "groups": None if self.groups is None else self.groups.to_dict(),
         }
 
     @staticmethod
@@ -104,6 +136,7 @@ class FittedForm:
                 FittedFunction(each["name"], tuple(each["columns"]), from_json(each["tree"]))
                 for each in data["functions"]
             ),
+            groups=None if data["groups"] is None else FittedGroups.from_dict(data["groups"]),
         )
 
 
@@ -134,6 +167,7 @@ def describe_form(
     problem: FormProblem,
     values: Float[Array, " constants"],
     thresholds: FormThresholds = DEFAULT_FORMS,
+    groups: FittedGroups | None = None,
 ) -> FittedForm:
     """Compute errors, intervals and correlation of the best constants of a form."""
     at_bound = [
@@ -164,6 +198,7 @@ def describe_form(
         constants=(*constants, *held),
         correlation=tuple(map(tuple, correlate(covariance).tolist())),
         warnings=_warn_of_constants(constants),
+        groups=groups,
     )
 
 

@@ -120,7 +120,8 @@ class FormTemplate:
     def get_bounds(self, names: Sequence[str] | None = None) -> list[tuple[float, float]]:
         """Bounds of every constant, or of those with these names, some of which may not be of the form."""
         names = self.constants if names is None else names
-        return [self.limits[name].ends if name in self.limits else (-INFINITY, INFINITY) for name in names]
+        known = [self.limits.get(name.partition("[")[0]) for name in names]  # a[A] has the bounds of a
+        return [(-INFINITY, INFINITY) if each is None else each.ends for each in known]
 
 
 INFINITY = float("inf")

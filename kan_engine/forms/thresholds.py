@@ -40,6 +40,10 @@ class FormThresholds:
         curve_intervals: Of the splines of unknown functions, of which cross-validation chooses.
         max_coefficient_share: Of constants and coefficients of curves, relative to the rows.
         max_redundant_share: Of the effect of a constant that no curve can replace; below it it is held.
+        searched_groups: Largest groups whose constants are searched for from all starts.
+        max_grouped_formulas: Formulas of the search whose constants are fitted to groups.
+        max_exhaustive_constants: Of a form, up to which all choices of a group's own constants are fitted.
+
         min_function_weight: Of a row in the curve of an unknown function, relative to the mean; rows below it
             do not determine the curve.
         max_readings: Formulas of one unknown function that are tried in the form.
@@ -82,6 +86,10 @@ class FormThresholds:
     curve_intervals: tuple[int, ...] = (3, 5, 8, 12)
     max_coefficient_share: float = 0.35
     max_redundant_share: float = 1e-2
+    searched_groups: int = 4
+    max_grouped_formulas: int = 5
+    max_exhaustive_constants: int = 6
+
     min_function_weight: float = 1e-6
     max_readings: int = 3
     function_time_share: float = 0.15

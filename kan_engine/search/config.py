@@ -13,6 +13,19 @@ Serve = Literal["accurate", "compact", "formula"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class PerGroup:
+    """Constants of each group of rows.
+
+    Attributes:
+        column: The column that names the groups.
+        own: Constants of the form that are a group's own; None lets the rows choose.
+    """
+
+    column: str
+    own: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SearchConfig:
     """Settings of a search. None leaves a choice to the search.
 
@@ -29,6 +42,7 @@ class SearchConfig:
         symbolic: Whether formulas are extracted.
         constraints: What formulas may contain.
         form: Form of the client, which is fitted beside the free search.
+        per_group: Fits constants of each group: of the form, or of the best formula.
         max_curves: Largest number of curves of the compact network.
         serve: The member that answers by default unless an exact formula does.
         is_ordered: Whether the rows are in time order, so that folds are blocks of consecutive rows.
@@ -49,6 +63,7 @@ class SearchConfig:
     symbolic: bool = True
     constraints: FormulaConstraints = field(default_factory=FormulaConstraints)
     form: FormTemplate | None = None
+    per_group: PerGroup | None = None
     max_curves: int = 20
     serve: Serve = "accurate"
     is_ordered: bool = False

@@ -32,7 +32,9 @@ class TrainingPlan:
     def types(self) -> dict[str, str]:
         """Types of all columns, with those that the request overrides."""
         wanted = {name: report.type for name, report in self.reports.items()} | self.request.types
-        target = self.request.target
+        target, grouping = self.request.target, self.request.per_group
+        if grouping is not None and grouping.column in wanted and grouping.column != target:
+            wanted[grouping.column] = "category"
         return {n: w if n == target else _select_encoding_type(self.reports[n], w) for n, w in wanted.items()}
 
     @property
@@ -70,10 +72,13 @@ class TrainingPlan:
 
     @property
     def _form_columns(self) -> tuple[str, ...]:
+        """Columns that the form and its groups need."""
+        grouping = self.request.per_group
+        groups = () if grouping is None else (grouping.column,)
         try:
-            return self.form.columns if self.form is not None else ()
+            return groups if self.form is None else (*self.form.columns, *groups)
         except InvalidForm:
-            return ()
+            return groups
 
     def _is_usable(self, report: ColumnReport) -> bool:
         is_told_apart = report.distinct > 1 and explain_unusable_numbers(report) is None

@@ -184,6 +184,17 @@ class FormFunctionOut(BaseModel):
     expression: str
 
 
+class FormGroupsOut(BaseModel):
+    """Which constants of a form are a group's own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    column: str
+    groups: list[str]
+    own: list[str] = Field(description="Constant `a` of group `A` is `a[A]` in `constants`.")
+    shared: list[str]
+
+
 class FormOut(BaseModel):
     """The form of the request, which is the first formula, beside the best formula of the free search."""
 
@@ -200,6 +211,7 @@ class FormOut(BaseModel):
     )
     free: FreeFormulaOut | None = Field(description="Null if the search found no formula.")
     warnings: list[str] = Field(default=[], description="What limits the use of the constants.")
+    groups: FormGroupsOut | None = Field(default=None, description="If the request had `per_group`.")
     functions: list[FormFunctionOut] = Field(
         default=[],
         description="Unknown functions of the form. Their constants are among `constants`, such as `f[1]`.",

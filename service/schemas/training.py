@@ -163,6 +163,16 @@ class ConstantOptions(RequestModel):
         return self
 
 
+class PerGroupOptions(RequestModel):
+    """Constants of each group of rows."""
+
+    column: Column = Field(description="The column that names the groups, such as a patient.")
+    own: Annotated[list[Column], Field(max_length=20)] | None = Field(
+        default=None,
+        description="Constants of `form` that are a group's own; null lets the rows choose.",
+    )
+
+
 class TrainRequest(RequestModel):
     """A training job; only the dataset and the target are required."""
 
@@ -201,6 +211,17 @@ class TrainRequest(RequestModel):
     )
     constants: Annotated[dict[Column, ConstantOptions], Field(max_length=50)] = Field(
         default={}, description='Bounds of constants of `form`, or their values: `{"b": {"min": 0}}`.'
+    )
+    per_group: Annotated[
+        PerGroupOptions | None,
+        BeforeValidator(
+            lambda given: {"column": given} if isinstance(given, str) else given,
+            json_schema_input_type=Column | PerGroupOptions | None,
+        ),
+    ] = Field(
+        default=None,
+        description="Fits constants of each group, such as each patient: of `form`, or of the best formula. "
+        "The other constants are shared by all groups.",
     )
     compact: CompactOptions = CompactOptions()
     serve: Serve = Field(default="accurate", description=SERVE_DESCRIPTION)
@@ -250,6 +271,10 @@ class TrainRequest(RequestModel):
             raise ValueError("constants belong to a form; add form, or omit constants")
         if self.form is not None and self.symbolic is None:
             raise ValueError('a form is a formula; omit "symbolic": false')
+        if self.per_group is not None and self.symbolic is None:
+            raise ValueError('per_group needs a formula; omit "symbolic": false')
+        if self.per_group is not None and self.per_group.own is not None and self.form is None:
+            raise ValueError("own names constants of a form; add form, or omit own")
         return self
 
     @property

@@ -25,7 +25,7 @@ from tests.benchmarks.sections import (
     survey,
     verdicts,
 )
-from tests.benchmarks.sections.forms import textbook
+from tests.benchmarks.sections.forms import groups, textbook
 
 SECTIONS: tuple[Section, ...] = (
     grid.SECTION,
@@ -37,6 +37,7 @@ SECTIONS: tuple[Section, ...] = (
     flights.SECTION,
     equations.SECTION,
     textbook.SECTION,
+    groups.SECTION,
     survey.SECTION,
     small_tables.CONCRETE,
     small_tables.AIRFOIL,

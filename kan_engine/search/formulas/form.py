@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from kan_engine.forms.template import FormTemplate
 from kan_engine.front.dictionary import make_measured
 from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.form_functions import fit_form_with_functions
+from kan_engine.search.formulas.form_groups import fit_form_to_groups, list_formula_templates
 from kan_engine.search.result import FormResult, SearchResult
 from kan_engine.symbolic.extraction import Formula
 
@@ -56,11 +58,29 @@ def judge_form(run: SearchContext) -> JudgedForm | InvalidData | None:
         return None
     try:
         check_columns(template, run)
-        fitted = _fit(template, run)
+        return _judge(template, _fit(template, run), run)
     except InvalidData as error:
         return error
+
+
+def judge_grouped_formulas(found: SearchResult, run: SearchContext) -> JudgedForm | InvalidData | None:
+    """The formula of the search that is best with constants of each group, if no form is given."""
+    if run.config.per_group is None or run.config.form is not None:
+        return None
+    judged, failure = list[JudgedForm](), InvalidData("no formula without the groups was found")
+    for template in islice(list_formula_templates(found, run), run.thresholds.forms.max_grouped_formulas):
+        try:
+            judged.append(_judge(template, _fit(template, run), run))
+        except InvalidData as error:
+            failure = error
+    return min(judged, key=lambda each: each.formula.bits, default=failure)
+
+
+def _judge(template: FormTemplate, fitted: FittedForm, run: SearchContext) -> JudgedForm:
+    """The fitted form as a formula, with its evidence."""
     fit, validation = ((part.columns, part.y) for part in sample_search_rows(run))
-    tree = bind_constants(fitted.tree, fitted.values)
+    groups = fitted.groups
+    tree = bind_constants(fitted.tree, fitted.values) if groups is None else groups.formula
     formula = Formula.measure(tree, fit, validation, thresholds=run.thresholds.symbolic)
     folds, steps = run.cross_validation, run.thresholds.assessment.max_refit_steps
     errors = folds.measure_errors(make_form_fitter(template, fitted, steps))
@@ -77,6 +97,8 @@ def judge_form(run: SearchContext) -> JudgedForm | InvalidData | None:
 
 def _fit(template: FormTemplate, run: SearchContext) -> FittedForm:
     rows = make_form_rows(run.data.training)
+    if run.config.per_group is not None:
+        return fit_form_to_groups(template, rows, run)
     if template.functions:
         return fit_form_with_functions(template, rows, run)
     return fit_form(

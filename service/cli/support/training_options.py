@@ -77,6 +77,14 @@ Constants = Annotated[
         show_default=False,
     ),
 ]
+PerGroup = Annotated[
+    str | None,
+    typer.Option(
+        help="Column that names groups of rows, which have constants of their own: of the form, or of the "
+        "best formula.",
+        show_default=False,
+    ),
+]
 Picture = Annotated[
     Path | None,
     typer.Option(
@@ -112,7 +120,7 @@ def make_body(**wishes: Any) -> dict[str, Any]:
         del given["task"]
     body: dict[str, Any] = {
         name: given[name]
-        for name in ("name", "max_seconds", "task", "seed", "serve", "form")
+        for name in ("name", "max_seconds", "task", "seed", "serve", "form", "per_group")
         if name in given
     }
     constants = dict(map(_parse_constant, given.get("constants") or ()))

@@ -1,5 +1,6 @@
 """Checks of the form that a training fits beside its search."""
 
+from kan_engine.data.thresholds import DEFAULT_DATA
 from kan_engine.forms.template import InvalidForm
 from service.documents.training_plan import NUMBER_TYPES, TrainingPlan
 from service.errors import ErrorEntry, Invalid
@@ -13,6 +14,7 @@ def check_form(plan: TrainingPlan) -> None:
     Raises:
         Invalid: It cannot; the error names the character or the constant.
     """
+    _check_groups(plan)
     if plan.request.form is None:
         return
     if plan.task != "regression":
@@ -23,6 +25,13 @@ def check_form(plan: TrainingPlan) -> None:
         path: Path = ["form"] if error.constant is None else ["constants", error.constant]
         raise _refuse(str(error), path, error.place) from error
     assert form is not None  # noqa: S101 - the request has one
+    asked = plan.request.per_group
+    if asked is not None and form.functions:
+        raise _refuse("constants per group need a form without unknown functions", ["per_group"])
+    for place, name in enumerate((asked and asked.own) or ()):
+        if name not in form.constants:
+            detail = f"the form has no constant {name!r} that is fitted"
+            raise _refuse(detail, ["per_group", "own", place])
     for name in form.columns:
         if plan.types[name] not in (*NUMBER_TYPES, "boolean"):
             raise _refuse(f"column {name!r} is {plan.types[name]}, but a form takes numbers", ["form"])
@@ -30,6 +39,27 @@ def check_form(plan: TrainingPlan) -> None:
             raise _refuse(f"the form uses column {name!r}; add it to features", ["form"])
         if plan.reports[name].distinct < 2:
             raise _refuse(f"column {name!r} has one value in all rows; hold a constant instead", ["form"])
+
+
+def _check_groups(plan: TrainingPlan) -> None:
+    """Check that the column of the groups names groups.
+
+    Raises:
+        Invalid: It does not.
+    """
+    asked = plan.request.per_group
+    if asked is None:
+        return
+    name, path = repr(asked.column), ["per_group", "column"]
+    if plan.task != "regression":
+        raise _refuse("constants per group need a numeric target", ["per_group"])
+    if asked.column in plan.roles:
+        raise _refuse(f"column {name} is the {plan.roles[asked.column]} and cannot name groups", path)
+    if plan.request.features is not None and asked.column not in plan.request.features:
+        raise _refuse(f"column {name} names the groups; add it to features", path)
+    most, count = DEFAULT_DATA.max_category_columns, plan.reports[asked.column].distinct
+    if not 2 <= count <= most:
+        raise _refuse(f"column {name} has {count} values; there may be 2 to {most} groups", path)
 
 
 def _refuse(detail: str, path: Path, place: int | None = None) -> Invalid:

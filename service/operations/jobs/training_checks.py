@@ -66,6 +66,7 @@ def _check_columns_exist(plan: TrainingPlan) -> Mistakes:
     named += [(["features", place], name) for place, name in enumerate(request.features or [])]
     named += [(["types", name], name) for name in request.types]
     named += [(["split", "column"], request.split.column)]
+    named += [(["per_group", "column"], request.per_group.column)] if request.per_group else []
     for path, name in named:
         if name is not None and name not in plan.reports:
             known = format_names(list(plan.reports))

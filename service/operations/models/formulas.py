@@ -78,6 +78,7 @@ class ModelFormulas:
             free = form["free"]
             told["form"] = _drop_tree(form) | {
                 "free": None if free is None else _drop_tree(free),
+                "groups": None if form["groups"] is None else _drop_tree(form["groups"]),
                 "functions": [_drop_tree(function) for function in form["functions"]],
             }
         return {"model_id": self.model_id, **self.stored, **told}

@@ -70,3 +70,55 @@ def test_a_wrong_form_is_refused_at_its_character(service: WorkedService) -> Non
             "character": 11,
         }
     ]
+
+
+@pytest.fixture(scope="module")
+def grouped(service: WorkedService) -> Document:
+    group = np.repeat([1, 2, 3], 20)
+    t = np.tile(T[:40:2], 3)
+    y = group * np.exp(-0.7 * t) + 0.5 + np.random.default_rng(0).normal(0, 0.02, 60)
+    return service.model(
+        dataset_id=service.upload(t=t, patient=group, y=y),
+        target="y",
+        form="a*exp(-b*t) + c",
+        per_group={"column": "patient", "own": ["a"]},
+        serve="formula",
+        network={"hidden": [], "grid": 3},
+        training={"restarts": 1, "steps": 2},
+        baselines=False,
+        max_seconds=4,
+    )
+
+
+def test_each_group_has_its_own_constant(service: WorkedService, grouped: Document) -> None:
+    form = service.client.get(f"/models/{grouped['id']}/symbolic").json()["form"]
+    assert form["groups"] == {
+        "column": "patient",
+        "groups": ["1", "2", "3"],
+        "own": ["a"],
+        "shared": ["b", "c"],
+    }
+    values = {each["name"]: each["value"] for each in form["constants"]}
+    assert [round(values[f"a[{name}]"]) for name in "123"] == [1, 2, 3]
+
+
+def test_a_prediction_uses_the_constants_of_its_group(service: WorkedService, grouped: Document) -> None:
+    rows = [{"t": 0.0, "patient": patient} for patient in (1, 2, 3)]
+    answer = service.client.post(f"/models/{grouped['id']}/predict", json={"rows": rows, "by": "formula"})
+    np.testing.assert_allclose(answer.json()["predictions"], [1.5, 2.5, 3.5], atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("per_group", "place"),
+    [
+        ("y", "/column"),
+        ({"column": "t"}, "/column"),
+        ({"column": "patient", "own": ["q"]}, "/own/0"),
+    ],
+)
+def test_groups_that_are_none_are_refused(service: WorkedService, per_group: object, place: str) -> None:
+    dataset = service.upload(t=T, y=Y, patient=np.repeat([1, 2], 30))
+    body = {"dataset_id": dataset, "target": "y", "form": "a*t + b", "per_group": per_group}
+    refused = service.client.post("/jobs", json=body)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == f"#/per_group{place}"

@@ -1,7 +1,7 @@
 // The settings of a training as fields of a form.
 
 import { t } from "../i18n.js";
-import { columnOf, isClassifier, splitColumns, weights } from "./columns.js";
+import { columnOf, groupColumns, isClassifier, splitColumns, weights } from "./columns.js";
 
 const SPLIT_COLUMN = { name: "split_column", kind: "column", path: ["split", "column"], columns: splitColumns, isShown: splits("column") };
 
@@ -56,6 +56,7 @@ export const GROUPS = [
       { name: "max_complexity", kind: "number", path: ["symbolic", "max_complexity"], example: "20", isShown: ({ values }) => values.symbolic },
       { name: "form", kind: "text", path: ["form"], example: "a*exp(-b*t) + c", isShown: hasForm },
       { name: "constants", kind: "constants", path: ["constants"], example: "b=0..10; g=9.81", isShown: (choice) => hasForm(choice) && choice.values.form.trim() !== "" },
+      { name: "per_group", kind: "column", path: ["per_group", "column"], columns: groupColumns, isOptional: true, isShown: hasForm },
       { name: "baselines", kind: "several", path: ["baselines"], options: ["linear", "mlp", "mlp_matched", "boosting"], initial: ["linear"] },
       { name: "model_name", kind: "text", path: ["name"], example: "" },
     ],
@@ -114,7 +115,7 @@ export function splitColumn(choice) {
 
 /** Columns that are not features, with their roles: "target", "weight" or "split_column". */
 export function rolesOf(choice) {
-  const fields = TRAINING.filter((field) => field.kind === "column" && isShown(field, choice));
+  const fields = TRAINING.filter((field) => field.kind === "column" && field.name !== "per_group" && isShown(field, choice));
   return new Map([...fields.map((field) => [chosenColumn(field, choice), field.name]), [choice.target, "target"]]);
 }
 

@@ -36,6 +36,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "symbolic": {"library": "default", "max_complexity": None},
         "form": None,
         "constants": {},
+        "per_group": None,
         "compact": {"max_edges": 20},
         "serve": "accurate",
         "baselines": ["linear"],

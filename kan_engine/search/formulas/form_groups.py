@@ -1,0 +1,74 @@
+"""Forms with constants of each group: the groups of a column, and formulas of the search as forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kan_engine.data.column_definitions import IsCategory, IsMissing
+from kan_engine.errors import InvalidData
+from kan_engine.expressions.nodes import Expression, Variable, parametrize_floats, variables
+from kan_engine.expressions.printing.infix import to_text
+from kan_engine.forms.fitted_form import FittedForm
+from kan_engine.forms.groups import Grouping, fit_groups
+from kan_engine.forms.least_squares import FormRows
+from kan_engine.forms.template import FormTemplate
+from kan_engine.search.context import SearchContext
+from kan_engine.search.result import SearchResult
+
+
+def fit_form_to_groups(template: FormTemplate, rows: FormRows, run: SearchContext) -> FittedForm:
+    """Fit a form with shared constants and constants of each group.
+
+    Raises:
+        InvalidData: There are no groups, or the form has no finite values.
+    """
+    return fit_groups(
+        template,
+        make_grouping(run),
+        rows,
+        seed=run.config.seed,
+        should_stop=run.should_stop,
+        thresholds=run.thresholds.forms,
+    )
+
+
+def make_grouping(run: SearchContext) -> Grouping:
+    """The groups of the column that the search names, by their encoded columns.
+
+    Raises:
+        InvalidData: The column has one value in all training rows.
+    """
+    asked = run.config.per_group
+    assert asked is not None  # noqa: S101 - called for a search with groups
+    encoded = [column for column in run.data.encoding.names if column.feature == asked.column]
+    if not encoded or any(column.name not in run.names for column in encoded):
+        raise InvalidData(f"the column {asked.column!r} names no groups: it is the same in all training rows")
+    if len(encoded) == 1:  # two values have one indicator
+        column = encoded[0]
+        known = Variable(column.name)
+        feature = next(each for each in run.data.encoding.features if each.name == asked.column)
+        first, second = feature.categories or ("false", "true")
+        return Grouping(asked.column, {first: 1 - known, second: known}, asked.own)
+    found: dict[str, Expression] = {}
+    for column in encoded:
+        match column.definition:
+            case IsCategory(_, category):
+                name = category
+            case IsMissing():
+                name = "missing"
+            case _:
+                name = "other"
+        found[name] = Variable(column.name)
+    return Grouping(asked.column, found, asked.own)
+
+
+def list_formula_templates(found: SearchResult, run: SearchContext) -> Iterator[FormTemplate]:
+    """The formulas of a search as forms, the best first, without those that tell groups apart themselves."""
+    asked = run.config.per_group
+    assert asked is not None  # noqa: S101 - called for a search with groups
+    groups = {column.name for column in run.data.encoding.names if column.feature == asked.column}
+    for formula in found.formulas[0] if found.formulas else []:
+        tree, values = parametrize_floats(formula.tree)
+        if values and variables(tree) and not groups & {*variables(tree)}:
+            names = tuple(f"c{number}" for number in range(1, len(values) + 1))
+            yield FormTemplate(to_text(formula.tree), tree, names)
