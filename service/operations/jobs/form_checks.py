@@ -50,7 +50,8 @@ def _check_groups(plan: TrainingPlan) -> None:
     asked = plan.request.per_group
     if asked is None:
         return
-    name, path = repr(asked.column), ["per_group", "column"]
+    name = repr(asked.column)
+    path: Path = ["per_group", "column"]
     if plan.task != "regression":
         raise _refuse("constants per group need a numeric target", ["per_group"])
     if asked.column in plan.roles:
