@@ -60,6 +60,8 @@ class FittedGroups:
         groups: The groups; a constant ``a`` of group ``A`` is ``a[A]``.
         own, shared: Names of the constants of each kind.
         formula: The form with all constants, in which an unknown group has the mean of each own constant.
+        template: The form with a parameter for each constant.
+        names: The constants in the order of these parameters.
     """
 
     column: str
@@ -67,17 +69,25 @@ class FittedGroups:
     own: tuple[str, ...]
     shared: tuple[str, ...]
     formula: Expression
+    template: Expression
+    names: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """The groups as JSON."""
-        told = {name: list(getattr(self, name)) for name in ("groups", "own", "shared")}
-        return {"column": self.column, **told, "tree": to_json(self.formula)}
+        told = {name: list(getattr(self, name)) for name in ("groups", "own", "shared", "names")}
+        return {
+            "column": self.column,
+            **told,
+            "tree": to_json(self.formula),
+            "template": to_json(self.template),
+        }
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> FittedGroups:
         """The inverse of ``to_dict``."""
-        told = {name: tuple(data[name]) for name in ("groups", "own", "shared")}
-        return FittedGroups(column=data["column"], **told, formula=from_json(data["tree"]))
+        told = {name: tuple(data[name]) for name in ("groups", "own", "shared", "names")}
+        trees = {"formula": from_json(data["tree"]), "template": from_json(data["template"])}
+        return FittedGroups(column=data["column"], **told, **trees)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -202,6 +202,8 @@ class _RoleSearch:
             own=tuple(names[place] for place in own),
             shared=tuple(name for place, name in enumerate(names) if place not in own),
             formula=substitute(self._template.tree, moved),
+            template=self._template.tree,
+            names=names,
         )
 
     def _take(self, mask: Array) -> FormRows:

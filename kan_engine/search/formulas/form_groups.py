@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kan_engine.data.column_definitions import IsCategory, IsMissing
+from kan_engine.data.encoding import Encoding
 from kan_engine.errors import InvalidData
 from kan_engine.expressions.nodes import Expression, Variable, parametrize_floats, variables
 from kan_engine.expressions.printing.infix import to_text
@@ -33,33 +34,41 @@ def fit_form_to_groups(template: FormTemplate, rows: FormRows, run: SearchContex
 
 
 def make_grouping(run: SearchContext) -> Grouping:
-    """The groups of the column that the search names, by their encoded columns.
+    """The groups of the column that the search names.
 
     Raises:
         InvalidData: The column has one value in all training rows.
     """
     asked = run.config.per_group
     assert asked is not None  # noqa: S101 - called for a search with groups
-    encoded = [column for column in run.data.encoding.names if column.feature == asked.column]
-    if not encoded or any(column.name not in run.names for column in encoded):
-        raise InvalidData(f"the column {asked.column!r} names no groups: it is the same in all training rows")
+    return Grouping(asked.column, make_indicators(asked.column, run.data.encoding), asked.own)
+
+
+def make_indicators(name: str, encoding: Encoding) -> dict[str, Expression]:
+    """By group of a column, the expression of the encoded columns that is 1 in it and 0 elsewhere.
+
+    Raises:
+        InvalidData: The column has one value in all training rows.
+    """
+    encoded = [column for column in encoding.names if column.feature == name]
+    if not encoded:
+        raise InvalidData(f"the column {name!r} names no groups: it is the same in all training rows")
     if len(encoded) == 1:  # two values have one indicator
-        column = encoded[0]
-        known = Variable(column.name)
-        feature = next(each for each in run.data.encoding.features if each.name == asked.column)
+        known = Variable(encoded[0].name)
+        feature = next(each for each in encoding.features if each.name == name)
         first, second = feature.categories or ("false", "true")
-        return Grouping(asked.column, {first: 1 - known, second: known}, asked.own)
+        return {first: 1 - known, second: known}
     found: dict[str, Expression] = {}
     for column in encoded:
         match column.definition:
             case IsCategory(_, category):
-                name = category
+                group = category
             case IsMissing():
-                name = "missing"
+                group = "missing"
             case _:
-                name = "other"
-        found[name] = Variable(column.name)
-    return Grouping(asked.column, found, asked.own)
+                group = "other"
+        found[group] = Variable(column.name)
+    return found
 
 
 def list_formula_templates(found: SearchResult, run: SearchContext) -> Iterator[FormTemplate]:

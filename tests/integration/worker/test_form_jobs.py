@@ -122,3 +122,26 @@ def test_groups_that_are_none_are_refused(service: WorkedService, per_group: obj
     refused = service.client.post("/jobs", json=body)
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["pointer"] == f"#/per_group{place}"
+
+
+def test_a_new_group_is_fitted_from_a_few_rows(service: WorkedService, grouped: Document) -> None:
+    t = np.array([0.0, 0.5, 1.0, 2.0, 3.0])
+    rows = service.upload(t=t, y=5 * np.exp(-0.7 * t) + 0.5)
+    again = service.model(
+        kind="symbolic", model_id=grouped["id"], fit_group={"name": "new", "dataset_id": rows}
+    )
+    form = service.client.get(f"/models/{again['id']}/symbolic").json()["form"]
+    assert form["groups"]["groups"] == ["1", "2", "3", "new"]
+    asked = {"rows": [{"t": 0.0, "patient": "new"}, {"t": 0.0, "patient": 2}], "by": "formula"}
+    answer = service.client.post(f"/models/{again['id']}/predict", json=asked)
+    np.testing.assert_allclose(answer.json()["predictions"], [5.5, 2.5], atol=0.1)
+
+
+def test_a_group_that_the_model_knows_is_refused(service: WorkedService, grouped: Document) -> None:
+    body = {
+        "kind": "symbolic",
+        "model_id": grouped["id"],
+        "fit_group": {"name": "2", "dataset_id": service.upload(t=T, y=Y)},
+    }
+    refused = service.client.post("/jobs", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_group")

@@ -8,6 +8,7 @@ from kan_engine.expressions.evaluation import Expression, Variable, evaluate
 from kan_engine.forms.fitted_form import FittedForm
 from kan_engine.forms.groups import Grouping, fit_groups
 from kan_engine.forms.least_squares import FormRows
+from kan_engine.forms.new_group import add_group
 from kan_engine.forms.template import parse_form
 from kan_engine.forms.thresholds import FormThresholds
 
@@ -58,3 +59,24 @@ def test_a_constant_that_the_form_lacks_cannot_be_own() -> None:
 def test_groups_survive_json() -> None:
     fitted = fit(("a",))
     assert FittedForm.from_dict(fitted.to_dict()) == fitted
+
+
+def test_a_new_group_is_fitted_with_the_shared_constants_held() -> None:
+    few = np.array([0.0, 0.5, 1.0, 2.0])
+    rows = FormRows({"t": few}, 3 * np.exp(-0.8 * few) + 0.5, np.ones(4))
+    before = fit(("a",))
+    after = add_group(before, "D", rows, INDICATORS)
+    found = {each.name: each.value for each in after.constants}
+    assert found["a[D]"] == pytest.approx(3, rel=0.05)
+    assert {name: found[name] for name in ("a[A]", "b", "c")} == {
+        each.name: each.value for each in before.constants if each.name in ("a[A]", "b", "c")
+    }
+    assert after.groups is not None
+    stranger = {"t": np.zeros(1)} | {name: np.zeros(1) for name in MARKS}
+    assert evaluate(after.groups.formula, stranger)[0] == pytest.approx(3.5, rel=0.05)
+    np.testing.assert_allclose(evaluate(after.groups.formula, ROWS.columns), TARGET, atol=0.05)
+
+
+def test_a_known_group_cannot_be_added() -> None:
+    with pytest.raises(InvalidData, match="known already"):
+        add_group(fit(("a",)), "A", ROWS, INDICATORS)
