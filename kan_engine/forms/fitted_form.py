@@ -85,9 +85,15 @@ class FittedGroups:
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> FittedGroups:
         """The inverse of ``to_dict``."""
-        told = {name: tuple(data[name]) for name in ("groups", "own", "shared", "names")}
-        trees = {"formula": from_json(data["tree"]), "template": from_json(data["template"])}
-        return FittedGroups(column=data["column"], **told, **trees)
+        return FittedGroups(
+            column=data["column"],
+            groups=tuple(data["groups"]),
+            own=tuple(data["own"]),
+            shared=tuple(data["shared"]),
+            formula=from_json(data["tree"]),
+            template=from_json(data["template"]),
+            names=tuple(data["names"]),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
