@@ -41,6 +41,8 @@ class FormThresholds:
         max_coefficient_share: Of constants and coefficients of curves, relative to the rows.
         max_redundant_share: Of the effect of a constant that no curve can replace; below it it is held.
         searched_groups: Largest groups whose constants are searched for from all starts.
+        read_groups, min_group_rows: Largest groups whose rows alone are searched for a formula, where no form
+            is given, and the rows that they must have.
         max_grouped_formulas: Formulas of the search whose constants are fitted to groups.
         max_exhaustive_constants: Of a form, up to which all choices of a group's own constants are fitted.
 
@@ -87,6 +89,8 @@ class FormThresholds:
     max_coefficient_share: float = 0.35
     max_redundant_share: float = 1e-2
     searched_groups: int = 4
+    read_groups: int = 2
+    min_group_rows: int = 15
     max_grouped_formulas: int = 5
     max_exhaustive_constants: int = 6
 

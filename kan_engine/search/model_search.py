@@ -22,7 +22,7 @@ from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.compact_member import add_compact_path
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
-from kan_engine.search.formulas.form import add_form, judge_form, judge_grouped_formulas
+from kan_engine.search.formulas.form import JudgedForm, add_form, judge_form, judge_grouped_formulas
 from kan_engine.search.formulas.front import add_front, list_seeds, predict_front
 from kan_engine.search.formulas.log_odds import find_log_odds_formulas
 from kan_engine.search.formulas.sparse_additive import add_additive_formulas
@@ -68,7 +68,9 @@ def find_model(
     with run.parts.prefetch(lambda: predict_front(found, run)):
         found = add_compact_path(replace(found, contest=run.contest), run)
     found = add_front(add_additive_formulas(found, run), list_seeds(found), run)
-    return select_member(add_form(found, form or judge_grouped_formulas(found, run), run), run)
+    if not isinstance(form, JudgedForm):
+        form = judge_grouped_formulas(found, run) or form
+    return select_member(add_form(found, form, run), run)
 
 
 def _find_classifier(run: SearchContext) -> SearchResult:

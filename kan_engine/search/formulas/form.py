@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -24,7 +24,11 @@ from kan_engine.forms.template import FormTemplate
 from kan_engine.front.dictionary import make_measured
 from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.form_functions import fit_form_with_functions
-from kan_engine.search.formulas.form_groups import fit_form_to_groups, list_formula_templates
+from kan_engine.search.formulas.form_groups import (
+    find_group_templates,
+    fit_form_to_groups,
+    list_formula_templates,
+)
 from kan_engine.search.result import FormResult, SearchResult
 from kan_engine.symbolic.extraction import Formula
 
@@ -51,12 +55,14 @@ class JudgedForm:
 def judge_form(run: SearchContext) -> JudgedForm | InvalidData | None:
     """Fit the form of the client, if there is one, and collect its evidence; return why it cannot be fitted.
 
+    Where constants per group but no form are requested, the formulas of single groups are tried as forms.
+
     This takes seconds and comes before the search, so that its time is not over yet.
     """
     template = run.config.form
-    if template is None:
-        return None
     try:
+        if template is None:
+            return None if run.config.per_group is None else _judge_templates(find_group_templates(run), run)
         check_columns(template, run)
         return _judge(template, _fit(template, run), run)
     except InvalidData as error:
@@ -64,11 +70,16 @@ def judge_form(run: SearchContext) -> JudgedForm | InvalidData | None:
 
 
 def judge_grouped_formulas(found: SearchResult, run: SearchContext) -> JudgedForm | InvalidData | None:
-    """The formula of the search that is best with constants of each group, if no form is given."""
+    """The best formula of the search with constants of each group, if groups but no form are requested."""
     if run.config.per_group is None or run.config.form is not None:
         return None
+    return _judge_templates(list_formula_templates(found, run), run)
+
+
+def _judge_templates(templates: Iterable[FormTemplate], run: SearchContext) -> JudgedForm | InvalidData:
+    """The form with the shortest description, of several with constants of each group."""
     judged, failure = list[JudgedForm](), InvalidData("no formula without the groups was found")
-    for template in islice(list_formula_templates(found, run), run.thresholds.forms.max_grouped_formulas):
+    for template in islice(templates, run.thresholds.forms.max_grouped_formulas):
         try:
             judged.append(_judge(template, _fit(template, run), run))
         except InvalidData as error:

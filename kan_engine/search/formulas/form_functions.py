@@ -63,12 +63,12 @@ def _read_function(place: int, curves: FittedCurves, rows: FormRows, run: Search
     target = curve + np.where(is_known, curves.residuals / np.where(is_known, slope, 1.0), 0.0)
     x = np.stack([rows.columns[name] for name in names], 1)
     part = LabelledRows(x[is_known], target[is_known], weights[is_known], names)
-    found = [] if run.should_stop() else _find_formulas(part, run)
+    found = [] if run.should_stop() else find_formulas(part, run)
     return [*found[: run.thresholds.forms.max_readings], _fit_polynomial(part)]
 
 
-def _find_formulas(part: LabelledRows, run: SearchContext) -> list[Expression]:
-    """Formulas of a function by the law search."""
+def find_formulas(part: LabelledRows, run: SearchContext) -> list[Expression]:
+    """Formulas of these rows by the law search, best first."""
     count = len(part)
     order = np.random.default_rng(run.config.seed).permutation(count)
     judged = max(1, int(run.thresholds.data.validation_share * count))

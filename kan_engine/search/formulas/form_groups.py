@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from kan_engine.data.column_definitions import IsCategory, IsMissing
 from kan_engine.data.encoding import Encoding
 from kan_engine.errors import InvalidData
+from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Expression, Variable, parametrize_floats, variables
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.forms.fitted_form import FittedForm
@@ -14,6 +17,7 @@ from kan_engine.forms.groups import Grouping, fit_groups
 from kan_engine.forms.least_squares import FormRows
 from kan_engine.forms.template import FormTemplate
 from kan_engine.search.context import SearchContext
+from kan_engine.search.formulas.form_functions import find_formulas
 from kan_engine.search.result import SearchResult
 
 
@@ -73,11 +77,34 @@ def make_indicators(name: str, encoding: Encoding) -> dict[str, Expression]:
 
 def list_formula_templates(found: SearchResult, run: SearchContext) -> Iterator[FormTemplate]:
     """The formulas of a search as forms, the best first, without those that tell groups apart themselves."""
+    groups = _list_group_columns(run)
+    for formula in found.formulas[0] if found.formulas else []:
+        if not groups & {*variables(formula.tree)}:
+            yield from _make_template(formula.tree)
+
+
+def find_group_templates(run: SearchContext) -> Iterator[FormTemplate]:
+    """Formulas of the rows of the largest groups as forms, in turn, the best first."""
+    rows, groups = run.data.training, _list_group_columns(run)
+    masks = [evaluate(tree, rows.columns) > 0.5 for tree in make_grouping(run).indicators.values()]
+    limits = run.thresholds.forms
+    for mask in sorted(masks, key=lambda mask: -int(mask.sum()))[: limits.read_groups]:
+        part = rows[mask]
+        varying = [p for p, name in enumerate(part.names) if name not in groups and np.ptp(part.x[:, p]) > 0]
+        if varying and len(part) >= limits.min_group_rows:
+            for tree in find_formulas(part.select_columns(varying), run)[: limits.max_readings]:
+                yield from _make_template(tree)
+
+
+def _list_group_columns(run: SearchContext) -> set[str]:
+    """The encoded columns that name the groups."""
     asked = run.config.per_group
     assert asked is not None  # noqa: S101 - called for a search with groups
-    groups = {column.name for column in run.data.encoding.names if column.feature == asked.column}
-    for formula in found.formulas[0] if found.formulas else []:
-        tree, values = parametrize_floats(formula.tree)
-        if values and variables(tree) and not groups & {*variables(tree)}:
-            names = tuple(f"c{number}" for number in range(1, len(values) + 1))
-            yield FormTemplate(to_text(formula.tree), tree, names)
+    return {column.name for column in run.data.encoding.names if column.feature == asked.column}
+
+
+def _make_template(tree: Expression) -> Iterator[FormTemplate]:
+    """A formula as a form with the constants c1, c2, …; nothing without constants or columns."""
+    form, values = parametrize_floats(tree)
+    if values and variables(tree):
+        yield FormTemplate(to_text(tree), form, tuple(f"c{number}" for number in range(1, len(values) + 1)))
