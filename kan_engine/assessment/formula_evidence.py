@@ -2,8 +2,9 @@
 
 A formula is *consistent* with the rows under four conditions. No other model is better on the same folds. A
 residual test that would detect a signal of relevant size finds none. Resampled rows lead to formulas with
-similar predictions. There are enough rows for its constants. Where the rows cannot decide, the formula is an
-*approximation*. Where it is no better than a constant, or worse than a line, it is *weak*.
+similar predictions. There are enough rows for its constants. Where the errors of the rows are known, its
+residuals do not exceed them. Where the rows cannot decide, the formula is an *approximation*. Where it is no
+better than a constant, or worse than a line, it is *weak*.
 """
 
 from __future__ import annotations
@@ -15,13 +16,20 @@ from typing import Any, Literal
 import numpy as np
 from scipy.stats import spearmanr
 
+from kan_engine.assessment.chi_square import ChiSquare, compute_chi_square
 from kan_engine.assessment.comparison import compute_rmse, is_better
 from kan_engine.assessment.cross_validation import CrossValidation
 from kan_engine.assessment.residual_test import ResidualTest, examine_residuals
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import apply_function, evaluate, parametrize_floats, value_and_jacobian
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm, refit_constants
+from kan_engine.expressions.measured_constants import count_constants
+from kan_engine.symbolic.constant_fitting import (
+    ColumnsAndTarget,
+    ParametricForm,
+    WeighedRows,
+    refit_constants,
+)
 from kan_engine.symbolic.extraction import Formula
 
 Verdict = Literal["consistent", "approximation", "weak"]
@@ -47,15 +55,16 @@ class FormulaEvidence:
     """Measured evidence for a formula.
 
     Attributes:
-        noise: Out-of-sample RMSE, in the target's units.
+        noise: Noise level in the target's units: the known one of the rows, else the out-of-sample RMSE.
         explained: Share of the target's variance that it explains out of sample.
         rows: Number of training rows.
         constants: Number of measured constants in the formula.
         compared_with: Other models on the same folds, by name.
         beats_constant: Whether the formula is better than a constant.
         p_value: For the hypothesis that the residuals are independent of the columns.
-        power: Share of signals of relevant size that the residual test detects; None without a test.
+        power: Share of signals of relevant size that the tests of the residuals detect; None without a test.
         stability: Share of resamplings that lead to similar predictions; None if not measured.
+        chi_square_per_dof: χ² of the training rows per degree of freedom; None unless their errors are known.
         thresholds: Decision numbers of the verdict; they are not stored with a model.
     """
 
@@ -68,6 +77,7 @@ class FormulaEvidence:
     p_value: float | None = None
     power: float | None = None
     stability: float | None = None
+    chi_square_per_dof: float | None = None
     thresholds: AssessmentThresholds = field(default=DEFAULT_ASSESSMENT, repr=False, compare=False)
 
     @property
@@ -85,6 +95,8 @@ class FormulaEvidence:
         better = ", ".join(name for name, other in self.compared_with.items() if other.is_better)
         sees_signal = self.p_value is not None and self.p_value <= limits.significance_level
         is_blind = self.power is not None and self.power < limits.min_power
+        chi_square = self._chi_square
+        exceeds = chi_square is not None and chi_square.p_value <= limits.significance_level
         is_stable = self.stability is None or self.stability >= limits.min_stability
         checks = (
             (not self.beats_constant, "no_better_than_constant", "a constant is as good by cross-validation"),
@@ -93,6 +105,12 @@ class FormulaEvidence:
                 self.rows < limits.min_rows_per_constant * self.constants,
                 "too_many_constants",
                 f"{self.rows} training rows are few for {self.constants} measured constants",
+            ),
+            (
+                exceeds,
+                "errors_exceeded",
+                "the residuals exceed the given errors of the target: χ² per degree of freedom is "
+                f"{self.chi_square_per_dof or 0.0:.3g}",
             ),
             (sees_signal, "signal_left", "the residuals still depend on the columns"),
             (
@@ -103,6 +121,13 @@ class FormulaEvidence:
             (not is_stable, "unstable", "resampled rows lead to formulas with different predictions"),
         )
         return {code: detail for holds, code, detail in checks if holds}
+
+    @property
+    def _chi_square(self) -> ChiSquare | None:
+        if self.chi_square_per_dof is None:
+            return None
+        degrees = self.rows - self.constants
+        return ChiSquare(self.chi_square_per_dof * degrees, degrees)
 
     @property
     def verdict(self) -> Verdict:
@@ -154,13 +179,18 @@ def assess_formula(
     rows = folds.data.training
     y, weights = rows.y, rows.weights
     noise, variance = compute_rmse(errors, weights), float(np.cov(y, aweights=weights, ddof=0))
+    known = None if rows.unit_error is None else _refit(formula, rows, folds.thresholds)
+    chi_square = (
+        None if known is None else compute_chi_square(known.numeric_tree, WeighedRows.from_rows(rows))
+    )
     evidence = FormulaEvidence(
-        noise=_none_unless_finite(noise),
+        noise=_none_unless_finite(noise) if rows.unit_error is None else compute_noise_level(rows),
         explained=1 - noise**2 / variance if variance > 0 and np.isfinite(noise) else None,
         rows=len(rows),
-        constants=len(parametrize_floats(formula.tree)[1]),
+        constants=count_constants(formula.tree),
         compared_with=_compare_errors(errors, others, weights, folds.thresholds),
         beats_constant=folds.is_better(errors, others["constant"]),
+        chi_square_per_dof=None if chi_square is None else _none_unless_finite(chi_square.per_degree),
         thresholds=folds.thresholds,
     )
     if should_stop():  # without further tests the formula cannot be consistent
@@ -174,6 +204,13 @@ def assess_formula(
     if not evidence.objections and stability is not None:
         evidence = replace(evidence, stability=stability())
     return evidence
+
+
+def compute_noise_level(rows: LabelledRows) -> float | None:
+    """Known noise that a weighted RMSE of a true formula has, in the target's units; None if unknown."""
+    if rows.unit_error is None:
+        return None
+    return float(rows.unit_error / np.sqrt(rows.weights.mean()))
 
 
 def measure_stability(
@@ -250,24 +287,40 @@ def _none_unless_finite(value: float) -> float | None:
 
 def _test_residuals(formula: Formula, rows: LabelledRows, folds: CrossValidation) -> ResidualTest:
     """Test whether the formula's residuals on the training rows depend on the columns."""
-    columns, y = rows.columns, rows.y
-    tree, values = parametrize_floats(formula.tree)
-    limits, steps = folds.thresholds, folds.thresholds.max_refit_steps
-    form = refit_constants(ParametricForm(tree, np.array(values)), (columns, y), iterations=steps)
+    columns, y, limits = rows.columns, rows.y, folds.thresholds
+    form = _refit(formula, rows, limits)
     fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
-    if y.min() > 0 and _is_noise_relative(y - fitted, fitted, limits.max_relative_noise_p_value):
-        y, form = np.log(y), ParametricForm(apply_function("log", tree), form.values)
-        form = refit_constants(form, (columns, y), iterations=steps)
+    is_known = rows.unit_error is not None
+    if (
+        not is_known
+        and y.min() > 0
+        and _is_noise_relative(y - fitted, fitted, limits.max_relative_noise_p_value)
+    ):
+        y, form = np.log(y), ParametricForm(apply_function("log", form.tree), form.values)
+        form = refit_constants(form, (columns, y), iterations=limits.max_refit_steps)
         fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
-    return examine_residuals(
+    size = _relevant_signal_variance(rows, y, fitted, limits)
+    found = examine_residuals(
         y - fitted,
         rows.x,
         rows.weights,
         tangents=tangents if np.isfinite(tangents).all() else None,
-        size=_relevant_signal_variance(y, fitted, limits),
+        size=size,
         seed=folds.seed,
         thresholds=limits,
     )
+    chi_square = compute_chi_square(form.numeric_tree, WeighedRows.from_rows(rows)) if is_known else None
+    if chi_square is None:
+        return found
+    power = chi_square.compute_power(size, limits.significance_level)
+    return replace(found, power=max(found.power, power))
+
+
+def _refit(formula: Formula, rows: LabelledRows, limits: AssessmentThresholds) -> ParametricForm:
+    """The formula with its constants fitted to these rows."""
+    tree, values = parametrize_floats(formula.tree)
+    form, data = ParametricForm(tree, np.array(values)), WeighedRows.from_rows(rows)
+    return refit_constants(form, data, iterations=limits.max_refit_steps)
 
 
 def _is_noise_relative(left: np.ndarray, fitted: np.ndarray, level: float) -> bool:
@@ -282,13 +335,16 @@ def _is_noise_relative(left: np.ndarray, fitted: np.ndarray, level: float) -> bo
     return bool(found.statistic > 0 and found.pvalue < level)
 
 
-def _relevant_signal_variance(y: np.ndarray, fitted: np.ndarray, limits: AssessmentThresholds) -> float:
-    """Variance of a signal that the test should detect, relative to the variance of the residuals.
+def _relevant_signal_variance(
+    rows: LabelledRows, y: np.ndarray, fitted: np.ndarray, limits: AssessmentThresholds
+) -> float:
+    """Variance of a signal that the test should detect, relative to the noise: the known one, else residuals.
 
     It is ``min_signal_per_noise``, a quarter of the noise variance (half the noise), or
     ``min_signal_per_spread`` of the target's variance (a tenth of its spread) if that is more, but at most 1.
     """
-    noise = float(np.mean((y - fitted) ** 2))
+    known = compute_noise_level(rows)
+    noise = float(np.mean((y - fitted) ** 2)) if known is None else known**2
     spread = float(np.var(y))
     if noise <= 0:
         return 1.0

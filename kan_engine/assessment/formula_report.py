@@ -11,6 +11,7 @@ import numpy as np
 
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import (
     Expression,
     TreeJson,
@@ -22,8 +23,14 @@ from kan_engine.expressions.evaluation import (
     to_json,
     variables,
 )
+from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.forms.fitted_form import FittedForm
-from kan_engine.symbolic.constant_fitting import ParametricForm, standard_errors
+from kan_engine.symbolic.constant_fitting import (
+    ColumnsAndTarget,
+    ParametricForm,
+    WeighedRows,
+    standard_errors,
+)
 from kan_engine.symbolic.extraction import Formula
 from kan_engine.symbolic.forward_selection import clip_squared_errors
 
@@ -296,6 +303,7 @@ def rate_formulas(
     quantity: Quantity = "value",
     seen: Columns | None = None,
     learnt: Columns | None = None,
+    rows: LabelledRows | None = None,
     evidence: FormulaEvidence | None = None,
     max_exact_error: float = DEFAULT_ASSESSMENT.max_exact_error,
 ) -> FormulaReport | None:
@@ -308,6 +316,7 @@ def rate_formulas(
         quantity: What the formulas give.
         seen: Training rows of every variable, for the domain; default: ``columns``.
         learnt: Training values of every output, for the uncertainty of constants.
+        rows: Training rows with their weights and known errors, for the same.
         evidence: For the best formula.
         max_exact_error: RMSE over the spread of an output, below which its formula is exact.
 
@@ -323,7 +332,9 @@ def rate_formulas(
             return None
         best, ranges = rated[0].tree, seen or columns
         evidence = evidence if best == found[0].tree else None
-        constants = None if seen is None or learnt is None else _measure_constants(best, seen, learnt[name])
+        constants = (
+            None if seen is None or learnt is None else _measure_constants(best, seen, learnt[name], rows)
+        )
         outputs.append(
             OutputFormulas(
                 name=name,
@@ -355,7 +366,7 @@ def _is_exact_in_training(
             continue
         error = evaluate(tree, seen) - truth
         is_close = np.sqrt(np.mean(error**2)) < max_error * np.std(truth)
-        if not is_close or len(parametrize_floats(tree)[1]) >= len(truth):
+        if not is_close or count_constants(tree) >= len(truth):
             return False
     return True
 
@@ -387,10 +398,15 @@ def _is_worse_than_mean(error: np.ndarray, truth: np.ndarray) -> bool:
     return bool(own > means)
 
 
-def _measure_constants(best: Expression, seen: Columns, learnt: np.ndarray) -> tuple[Constant, ...]:
+def _measure_constants(
+    best: Expression, seen: Columns, learnt: np.ndarray, rows: LabelledRows | None
+) -> tuple[Constant, ...]:
     tree, values = parametrize_floats(best)
     used = {name: seen[name] for name in variables(best)}
     if not used or not values:
         return ()
-    errors = standard_errors(ParametricForm(tree, np.array(values)), (used, learnt)).tolist()
+    data: ColumnsAndTarget = used, learnt
+    if rows is not None:
+        data = WeighedRows.create(used, learnt, rows.weights, rows.unit_error)
+    errors = standard_errors(ParametricForm(tree, np.array(values)), data).tolist()
     return tuple(Constant(value, error) for value, error in zip(values, errors, strict=True))

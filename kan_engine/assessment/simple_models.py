@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats
-from kan_engine.symbolic.constant_fitting import ParametricForm, refit_constants
+from kan_engine.symbolic.constant_fitting import ParametricForm, WeighedRows, refit_constants
 
 ModelFitter = Callable[[LabelledRows], Callable[[np.ndarray], np.ndarray]]
 """Fits a model to training rows; returns a function of encoded rows [n, d]."""
@@ -152,7 +152,7 @@ def fit_formula(tree: Expression, steps: int) -> ModelFitter:
     def fit(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
         again = refit_constants(
             ParametricForm(form, np.array(values)),
-            (rows.columns, rows.y),
+            WeighedRows.from_rows(rows),
             iterations=steps,
         )
 

@@ -7,7 +7,7 @@ quadratic (Hassibi and Stork, "Second order derivatives for network pruning: Opt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -48,7 +48,7 @@ def eliminate_curves(
     """
     yield fit
     while not should_stop():
-        removals = list_removals(fit)
+        removals = list_removals(fit, problem.required)
         if not removals:
             return
         excess = len(fit.curves) - max_curves
@@ -56,7 +56,7 @@ def eliminate_curves(
         curves = fit.curves
         for removal in removals[:share]:
             smaller = curves.remove(removal.edges)
-            if not has_dead_outputs(smaller):
+            if is_admissible(smaller, problem.required):
                 curves = smaller
         if len(curves) == len(fit.curves):
             return
@@ -76,7 +76,8 @@ def _fill_sizes(
 ) -> Iterator[Fit]:
     """Yield networks of all sizes between that of a fit and a smaller one, as far as single curves can go."""
     while len(fit.curves) > smallest + 1 and not should_stop():
-        single = next((removal for removal in list_removals(fit) if removal.saved == 1), None)
+        removals = list_removals(fit, problem.required)
+        single = next((removal for removal in removals if removal.saved == 1), None)
         if single is None:
             return
         curves = merge_chains(problem, fit.curves.remove(single.edges))
@@ -84,18 +85,24 @@ def _fill_sizes(
         yield fit
 
 
-def list_removals(fit: Fit) -> list[Removal]:
-    """Return what can be removed, cheapest first."""
+def list_removals(fit: Fit, required: Sequence[frozenset[int]] = ()) -> list[Removal]:
+    """Return what can be removed, cheapest first; one of every set of required sources stays."""
     options: list[tuple[Edge, ...]] = [(edge,) for edge in fit.curves.edges]
     options += [(*inner, *outer) for inner, outer in fit.curves.nodes.values()]
     found = []
     for edges in options:
         smaller = fit.curves.remove(edges)
-        if not has_dead_outputs(smaller):
+        if is_admissible(smaller, required):
             gone = tuple(edge for edge in fit.curves.edges if edge not in smaller.by_edge)
             saved = len(fit.curves) - count_merged(smaller)
             found.append(Removal(edges, _removal_cost(fit, gone), saved))
     return sorted(found, key=lambda removal: (removal.cost / removal.saved, removal.edges))
+
+
+def is_admissible(curves: Curves, required: Sequence[frozenset[int]]) -> bool:
+    """Whether every output has a curve, and one of every set of required sources is read."""
+    read = set(curves.sources)
+    return not has_dead_outputs(curves) and not any(group.isdisjoint(read) for group in required)
 
 
 def has_dead_outputs(curves: Curves) -> bool:

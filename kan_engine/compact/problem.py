@@ -26,6 +26,7 @@ class Problem:
         targets: Values or probabilities, [rows, outputs].
         weights: Of the rows; their sum is the number of independent rows.
         loss: Of the target.
+        required: Sets of sources, of each of which every network must read one.
     """
 
     bases: Sequence[CurveBasis]
@@ -34,6 +35,7 @@ class Problem:
     targets: Float[Array, "rows outputs"]
     weights: Float[Array, " rows"]
     loss: Loss
+    required: Sequence[frozenset[int]] = ()
 
     def __len__(self) -> int:
         return len(self.targets)

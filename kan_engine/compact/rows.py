@@ -42,6 +42,7 @@ class RowMaker:
         node_basis: Functions of the curves of hidden nodes.
         seed: Of the samples.
         thresholds: Decision numbers.
+        required: Sets of encoded columns, of each of which every network must read one.
     """
 
     data: TrainingData
@@ -52,6 +53,7 @@ class RowMaker:
     node_basis: NodeBasis
     seed: int
     thresholds: CompactThresholds
+    required: Sequence[frozenset[int]] = ()
 
     @staticmethod
     def create(
@@ -110,7 +112,13 @@ class RowMaker:
     def _build(self, x: Array, targets: Array, weights: Array) -> Problem:
         z = self.inputs.forward(x)
         features = [basis.evaluate(z) for basis in self.bases]
-        return Problem(self.bases, self.node_basis, features, targets, weights, self.data.loss)
+        required = [self._find_sources(group) for group in self.required]
+        return Problem(self.bases, self.node_basis, features, targets, weights, self.data.loss, required)
+
+    def _find_sources(self, columns: frozenset[int]) -> frozenset[int]:
+        return frozenset(
+            s for s, basis in enumerate(self.bases) if not columns.isdisjoint(basis.source.columns)
+        )
 
     def _read_targets(self, rows: LabelledRows) -> Float[Array, "rows outputs"]:
         if self.scaler is not None:

@@ -37,6 +37,9 @@ def screen_sources(problem: Problem, thresholds: CompactThresholds) -> list[int]
         kept.append(int(np.argmax(gains)))
         for s in kept[::-1]:
             left = left - problem.features[s] @ (hats[s] @ left)
+    for group in problem.required:
+        if group.isdisjoint(kept):
+            kept.append(min(group))
     return sorted(kept)
 
 

@@ -31,6 +31,7 @@ def find_compact_path(
     *,
     max_curves: int = 20,
     seed: int,
+    required: Sequence[frozenset[int]] = (),
     should_stop: Callable[[], bool] = lambda: False,
     should_stop_growing: Callable[[], bool] = lambda: False,
     thresholds: CompactThresholds = DEFAULT_COMPACT,
@@ -48,11 +49,12 @@ def find_compact_path(
         teacher: Outputs of the accurate network at encoded rows: scaled targets, or logits.
         max_curves: Of the largest network. Every class needs one curve at least.
         seed: Of the samples of rows and the starts of nodes.
+        required: Sets of encoded columns, of each of which every network must read one.
         should_stop: Once it returns true, the path so far is returned.
         should_stop_growing: Once it returns true, the best networks so far are fitted to all training rows.
         thresholds: Decision numbers.
     """
-    full = RowMaker.create(data, inputs, scaler, teacher, seed, thresholds)
+    full = replace(RowMaker.create(data, inputs, scaler, teacher, seed, thresholds), required=required)
     outputs = data.output_count
     rows = data.fit.sample(thresholds.count_rows(thresholds.search_rows, outputs), seed)
     kept = screen_sources(full.trim().make_problem(rows), thresholds)

@@ -17,12 +17,15 @@ class LabelledRows:
         y: Numbers, or the index of the class of every row.
         weights: Weight of every row.
         names: Variable of every column, as formulas name it.
+        unit_error: Known standard deviation of the target in a row of weight 1, if the weights are inverse
+            squared errors; None if the noise is not known.
     """
 
     x: Float[np.ndarray, "rows columns"]
     y: Float[np.ndarray, " rows"]
     weights: Float[np.ndarray, " rows"]
     names: tuple[str, ...]
+    unit_error: float | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -41,6 +44,11 @@ class LabelledRows:
         """Index of the class of every row."""
         return self.y.astype(int)
 
+    @property
+    def sigma(self) -> Float[np.ndarray, " rows"] | None:
+        """Known standard deviation of the target in every row, in its units; None if it is not known."""
+        return None if self.unit_error is None else self.unit_error / np.sqrt(self.weights)
+
     def select_columns(self, places: list[int]) -> LabelledRows:
         """The same rows with these columns alone."""
         return replace(self, x=self.x[:, places], names=tuple(self.names[place] for place in places))
@@ -53,3 +61,16 @@ class LabelledRows:
         if len(self) <= most:
             return self
         return self[np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))]
+
+
+def weigh_by_errors(
+    sigma: Float[np.ndarray, " rows"], rows: Int[np.ndarray, " some"]
+) -> tuple[Float[np.ndarray, " rows"], float]:
+    """Weights of rows with these standard deviations, and the deviation of a row of weight 1.
+
+    The weights are 1/sigma², scaled so that their mean over the given rows is 1: weights count rows, too.
+    """
+    smallest = float(sigma.min())
+    relative = (smallest / sigma) ** 2  # at most 1, whatever the units
+    mean = float(relative[rows].mean())
+    return relative / mean, smallest / mean**0.5

@@ -299,6 +299,18 @@ def add_bounds(scaler: TargetScaler, y: Float[np.ndarray, "rows ..."]) -> Target
     return replace(scaler, bounds=(low - reach, high + reach))
 
 
+def limit_bounds(scaler: TargetScaler, bounds: tuple[float, float]) -> TargetScaler:
+    """Return the scale with bounds within these, too, of which either may be infinite."""
+    if not np.isfinite(bounds).any():
+        return scaler
+    largest = float(np.finfo(float).max)
+    low, high = scaler.bounds or (-largest, largest)
+    low, high = (
+        float(np.clip(end, max(bounds[0], -largest), min(bounds[1], largest))) for end in (low, high)
+    )
+    return replace(scaler, bounds=(low, high))
+
+
 def is_defined(transform: str, y: Float[np.ndarray, "rows m"]) -> bool:
     """Whether a transform and its inverse are defined and finite for all targets; False for no targets."""
     with np.errstate(all="ignore"):

@@ -28,6 +28,7 @@ class TrainingData:
         class_weights: Weights of the classes, included in the weights of the rows; None for equal ones.
         numbers: Number of every row in the table that it comes from, from 0.
         warnings: What was left out, and why.
+        bounds: Lowest and highest value that the target can have; answers stay within them.
     """
 
     encoding: Encoding
@@ -39,6 +40,7 @@ class TrainingData:
     class_weights: Float[np.ndarray, " classes"] | None = None
     numbers: Int[np.ndarray, " rows"]
     warnings: tuple[str, ...] = ()
+    bounds: tuple[float, float] = (-np.inf, np.inf)
 
     @cached_property
     def fit(self) -> LabelledRows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     pass
 
 Optimizer = Literal["auto", "levenberg_marquardt", "adam", "lbfgs"]
+Direction = Literal["increasing", "decreasing"]
 MemberChoice = Literal["auto", "accurate", "compact", "formula"]
 
 
@@ -78,6 +79,19 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         Largest number of nodes of a formula.
     forbid : sequence of str, default=()
         Functions that no formula may contain, such as ``"sin"``.
+    functions : sequence of str, default=None
+        The functions that formulas may contain, or sets of them: ``"polynomial"``, ``"rational"``,
+        ``"exponential"``, ``"trigonometric"``; see ``expressions.function_sets``. Arithmetic is always
+        allowed.
+    must_use : sequence of str, default=()
+        Columns that every formula and network must contain; ``x0``, ``x1`` … of an array.
+    max_constants : int, default=None
+        Largest number of measured constants of a formula.
+    monotone : mapping of str to {"increasing", "decreasing"}, default=None
+        Columns with which the target rises or falls; the networks are then sums of curves. Only of a
+        regression.
+    bounds : pair of float or None, default=None
+        Lowest and highest value of the target. Only of a regression.
     max_curves : int, default=20
         Largest number of curves of the compact network.
     serve : {"accurate", "compact", "formula"}, default="accurate"
@@ -110,6 +124,14 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         symbolic: bool = True,
         max_complexity: int | None = None,
         forbid: Iterable[str] = (),
+        functions: Collection[str] | None = None,
+        must_use: Iterable[str] = (),
+        max_constants: int | None = None,
+        monotone: Mapping[str, Direction] | None = None,
+        bounds: tuple[float | None, float | None] | None = None,
+        form: str | None = None,
+        constants: Mapping[str, Mapping[str, float]] | None = None,
+        per_group: str | Mapping[str, Any] | None = None,
         max_curves: int = 20,
         serve: Serve = "accurate",
         is_ordered: bool = False,
@@ -129,6 +151,14 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         self.symbolic = symbolic
         self.max_complexity = max_complexity
         self.forbid = forbid
+        self.functions = functions
+        self.must_use = must_use
+        self.max_constants = max_constants
+        self.monotone = monotone
+        self.bounds = bounds
+        self.form = form
+        self.constants = constants
+        self.per_group = per_group
         self.max_curves = max_curves
         self.serve = serve
         self.is_ordered = is_ordered
@@ -157,6 +187,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         x: Any,
         y: np.ndarray,
         weights: np.ndarray,
+        unit_error: float | None = None,
         classes: tuple[Label, ...] | None = None,
         class_weights: np.ndarray | None = None,
         *,
@@ -176,6 +207,12 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             types = {**types, groups.column: "category"}
         config = replace(config, form=self._read_form(columns, target), per_group=groups)
         data = make_training_data(columns, types, y, weights, config, target, classes, class_weights)
+        low, high = self.bounds or (None, None)
+        data = replace(
+            data,
+            rows=replace(data.rows, unit_error=unit_error),
+            bounds=(-np.inf if low is None else low, np.inf if high is None else high),
+        )
         data = exclude_outliers(
             data,
             seed=config.seed,
@@ -250,8 +287,13 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             restarts=self.restarts,
             prune=self.prune,
             symbolic=self.symbolic,
-            constraints=FormulaConstraints(
-                forbidden=frozenset(self.forbid), max_complexity=self.max_complexity
+            constraints=FormulaConstraints.create(
+                forbid=self.forbid,
+                max_complexity=self.max_complexity,
+                functions=self.functions,
+                must_use=self.must_use,
+                max_constants=self.max_constants,
+                monotone=self.monotone,
             ),
             max_curves=self.max_curves,
             serve=self.serve,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 
 from kan_engine.assessment.formula_report import FormReport
+from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.data.labels import class_name, compute_class_weights
 from kan_engine.errors import InvalidData
 from kan_engine.estimators.base import KANEstimator, MemberChoice, Optimizer
@@ -53,55 +54,6 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
 
     _task = "regression"
 
-    def __init__(
-        self,
-        *,
-        form: str | None = None,
-        constants: Mapping[str, Mapping[str, float]] | None = None,
-        per_group: str | Mapping[str, Any] | None = None,
-        hidden: Sequence[int] | None = None,
-        grid: int | None = None,
-        order: int = 3,
-        optimizer: Optimizer = "auto",
-        grid_schedule: Sequence[int] | None = None,
-        steps: int | None = None,
-        lamb: float | None = None,
-        restarts: int | None = None,
-        prune: bool = True,
-        symbolic: bool = True,
-        max_complexity: int | None = None,
-        forbid: Iterable[str] = (),
-        max_curves: int = 20,
-        serve: Serve = "accurate",
-        is_ordered: bool = False,
-        max_seconds: float = 300.0,
-        random_state: Any = 0,
-        report: ReportProgress | None = None,
-    ) -> None:
-        super().__init__(
-            hidden=hidden,
-            grid=grid,
-            order=order,
-            optimizer=optimizer,
-            grid_schedule=grid_schedule,
-            steps=steps,
-            lamb=lamb,
-            restarts=restarts,
-            prune=prune,
-            symbolic=symbolic,
-            max_complexity=max_complexity,
-            forbid=forbid,
-            max_curves=max_curves,
-            serve=serve,
-            is_ordered=is_ordered,
-            max_seconds=max_seconds,
-            random_state=random_state,
-            report=report,
-        )
-        self.form = form
-        self.constants = constants
-        self.per_group = per_group
-
     @property
     def form_(self) -> FormReport | None:
         """The form with its constants, and the best formula of the free search; None without a form."""
@@ -121,7 +73,7 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
         limits = {name: ConstantLimits(**known) for name, known in (self.constants or {}).items()}
         return parse_form(self.form, list(columns), limits, target=target)
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, target_error: Any = None) -> Self:
         """Search for a model.
 
         Parameters
@@ -132,6 +84,8 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
             Numbers.
         sample_weight : array [rows], default=None
             Weight of every row.
+        target_error : array [rows], default=None
+            Known standard deviation of every target. Rows then weigh 1/σ², so ``sample_weight`` must be None.
 
         Raises
         ------
@@ -141,7 +95,15 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
         target = self._read_target(y)
         numbers = check_array(target, ensure_2d=False, dtype=np.float64, input_name="y")
         check_consistent_length(X, numbers)
-        return self._fit(X, numbers, self._check_weights(sample_weight, len(numbers)))
+        if target_error is None:
+            return self._fit(X, numbers, self._check_weights(sample_weight, len(numbers)))
+        if sample_weight is not None:
+            raise InvalidData("the weights follow from target_error; omit sample_weight")
+        errors = check_array(target_error, ensure_2d=False, dtype=np.float64, input_name="target_error")
+        check_consistent_length(X, errors)
+        if errors.min() <= 0:
+            raise InvalidData(f"target_error must be positive in every row, its minimum is {errors.min():g}")
+        return self._fit(X, numbers, *weigh_by_errors(errors, np.arange(len(errors))))
 
     def predict(self, X: Any, by: MemberChoice = "auto") -> np.ndarray:
         """Values [rows], by a member of the model; see ``predictor_`` for ``auto``."""
@@ -195,6 +157,9 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
         symbolic: bool = True,
         max_complexity: int | None = None,
         forbid: Iterable[str] = (),
+        functions: Collection[str] | None = None,
+        must_use: Iterable[str] = (),
+        max_constants: int | None = None,
         max_curves: int = 20,
         serve: Serve = "accurate",
         is_ordered: bool = False,
@@ -215,6 +180,9 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
             symbolic=symbolic,
             max_complexity=max_complexity,
             forbid=forbid,
+            functions=functions,
+            must_use=must_use,
+            max_constants=max_constants,
             max_curves=max_curves,
             serve=serve,
             is_ordered=is_ordered,
@@ -253,7 +221,8 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
             class_weights = compute_class_weights(
                 self._name_class_weights(), self.classes_.tolist(), codes, len(self.classes_)
             )
-        return self._fit(X, codes, weights, tuple(self.classes_.tolist()), class_weights)
+        labels = tuple(self.classes_.tolist())
+        return self._fit(X, codes, weights, classes=labels, class_weights=class_weights)
 
     def predict(self, X: Any, by: MemberChoice = "auto") -> np.ndarray:
         """The class of every row [rows], by a member of the model; see ``predictor_`` for ``auto``."""

@@ -51,7 +51,7 @@ def read_formulas(
         curves = NetworkCurves.compute(entry.network, z)
         for total in reader.read_network(curves):
             tree = _undo_scale(total, path.scaler)
-            is_short = count_nodes(tree) <= max_size and limits.allow(tree)
+            is_short = count_nodes(tree) <= max_size and limits.allow_form(tree)
             if is_short and np.isfinite(evaluate(tree, rows.columns)).all():
                 found[tree] = None
     return list(found)

@@ -126,7 +126,7 @@ def generate_terms(
 
     With many columns fewer curves of each enter products, so that there are at most about ``max_products``.
     """
-    simple = {name: list(_simple_curves(name, values)) for name, values in columns.items()}
+    simple = {name: list(generate_simple_curves(name, values)) for name, values in columns.items()}
     couples = list(combinations(columns, 2))
     each = int((thresholds.max_products / max(1, len(couples))) ** 0.5) or 1
     yield from _allow(chain.from_iterable(simple.values()), limits)
@@ -145,7 +145,7 @@ def _allow(trees: Iterable[Expression], limits: FormulaConstraints) -> Iterator[
     return (tree for tree in trees if limits.allow_part(tree, is_exponent=False))
 
 
-def _simple_curves(name: str, values: np.ndarray) -> Iterator[Expression]:
+def generate_simple_curves(name: str, values: np.ndarray) -> Iterator[Expression]:
     """Powers and the logarithm of a column, as far as they are defined; they contain no constants."""
     x, low, high = Variable(name), values.min(), values.max()
     yield x

@@ -24,14 +24,17 @@ from kan_engine.expressions.evaluation import (
     variables,
     walk,
 )
+from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.front.archive import Archive
 from kan_engine.front.check_rows import CheckRows
 from kan_engine.front.constants import Target, fit_constants
 from kan_engine.front.dictionary import Columns, Dictionary, generate_terms, make_measured
 from kan_engine.front.entry import Entry, make_entry
 from kan_engine.front.factors import merge_factors
+from kan_engine.front.fewer_constants import drop_constants
 from kan_engine.front.moves import Expansion, Move, list_reductions
 from kan_engine.front.program import Program
+from kan_engine.front.starts import complete_formula
 from kan_engine.front.thresholds import DEFAULT_FRONT, FrontThresholds
 
 
@@ -97,11 +100,14 @@ class FrontSearch:
     def run(self, seeds: Iterable[Expression] = ()) -> list[Entry]:
         """Search from a constant and from given formulas; return the front.
 
-        The constant and the seeds are always fitted. A search that is stopped at once returns their front.
+        The constant and the seeds are always fitted, each completed by the columns that it must use. A search
+        that is stopped at once returns their front. The front is empty if the limits allow no formula.
         """
-        self.fit(make_measured(float(np.average(self._target.values, weights=self._target.weights))))
-        for tree in seeds:
+        mean = make_measured(float(np.average(self._target.values, weights=self._target.weights)))
+        for tree in (mean, *seeds):
             self.fit(tree)
+            for other in self._adapt(tree):
+                self.fit(other)
         while not self.is_over and (self._expand_all(first=True) or self._expand_all(first=False)):
             parts = Dictionary.build(self._list_parts(), self._scanned, self._thresholds)
             self._dictionary = self._terms.join(parts)
@@ -113,7 +119,7 @@ class FrontSearch:
         size, limits = count_nodes(tree), self._thresholds
         free, values = parametrize_floats(tree)
         key = free, tuple(float(f"{value:.2g}") for value in values)
-        if size > limits.max_size or key in self._tried or not self._limits.allow(tree):
+        if size > limits.max_size or key in self._tried or not self._limits.allow_form(tree):
             return None
         self._tried.add(key)
         self._add_work(1)
@@ -130,9 +136,23 @@ class FrontSearch:
             if more is not None:
                 longer = make_entry(free, program, more, self._target, limits)
                 entry = min(entry, longer, key=lambda each: each.error)
-        if entry.size > limits.max_size or not self._check.accept(entry.tree):
+        is_sound = self._check.accept(entry.tree) and self._limits.allow_values(entry.tree)
+        if entry.size > limits.max_size or not is_sound:
             return None
         return entry if self.archive.insert(entry) else None
+
+    def _adapt(self, tree: Expression) -> Iterator[Expression]:
+        """Yield variants of a formula that use the wanted columns and few enough constants."""
+        limits, missing = self._limits, self._limits.list_missing(tree)
+        scale = float(np.std(self._target.values)) or 1.0
+        completed = (
+            complete_formula(tree, missing, self._columns, scale, self._thresholds) if missing else (tree,)
+        )
+        for other in completed:
+            if other != tree:
+                yield other
+            if limits.max_constants is not None and count_constants(other) > limits.max_constants:
+                yield from drop_constants(other, limits.max_constants)
 
     def _add_work(self, trials: int) -> None:
         self.work += trials * (len(self._target.values) + self._thresholds.overhead_rows)
@@ -165,7 +185,7 @@ class FrontSearch:
 
     def _select_changes(self, entry: Entry) -> Iterator[Expression]:
         """Yield the changes with the lowest predicted errors, a few per size."""
-        limits, counts, seen = self._thresholds, dict[int, int](), set[tuple[int, str]]()
+        limits, counts, seen, refused = self._thresholds, dict[int, int](), set[tuple[int, str]](), 0
         moves, ratio = self._rank_moves(entry)
         for move in sorted(moves, key=lambda move: move.predicted):
             alike = move.size, f"{move.predicted:.5g}"  # the same change at another node
@@ -174,8 +194,15 @@ class FrontSearch:
                 continue
             if move.predicted * ratio <= limits.prediction_slack * self.archive.limit(move.size):
                 seen.add(alike)
+                tree = move.build()
+                if not self._limits.allow_form(tree):
+                    refused += 1
+                    yield from self._adapt(tree)
+                    if refused >= limits.max_refused_moves:
+                        return
+                    continue
                 counts[move.size] = counts.get(move.size, 0) + 1
-                yield move.build()
+                yield tree
 
     def _rank_moves(self, entry: Entry) -> tuple[list[Move], float]:
         """Insertions and exchanges, and by how much the error on all rows exceeds that of the scan."""

@@ -56,6 +56,9 @@ class FrontThresholds:
         half_periods: In the range of a column.
         factor_exponents: Of factors that are inserted.
         max_factor_size: Of a term whose powers are inserted as factors.
+        max_start_combinations: Of curves of the columns that a formula must use, tried with every seed.
+        start_coefficient: Of such a curve before its fit, over the spread of the target.
+        max_refused_moves: Changes of a formula that the limits refuse, before others are no longer tried.
         min_part_size, max_part_size: Parts of found formulas that become terms.
     """
 
@@ -105,6 +108,9 @@ class FrontThresholds:
     half_periods: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
     factor_exponents: tuple[float, ...] = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0)
     max_factor_size: int = 5
+    max_start_combinations: int = 24
+    start_coefficient: float = 0.01
+    max_refused_moves: int = 100
     min_part_size: int = 3
     max_part_size: int = 20
 

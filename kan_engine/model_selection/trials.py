@@ -1,6 +1,6 @@
 """Train trials of shapes, penalties and input scales, and compare them on the validation rows."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from kan_engine.cost import Workload
 from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
 from kan_engine.network.kan import KAN, KANConfig, copy_network, extract_group
-from kan_engine.network.pruning import prune
+from kan_engine.network.pruning import live_inputs, prune
 from kan_engine.training.loop import TrainingConfig, TrainingRows, TrainingStep, select_optimizer, train
 from kan_engine.training.losses import Loss, loss_per_row
 from kan_engine.training.multi_start import best_start, create_network
@@ -278,6 +278,7 @@ def prune_result(
     fit: UnscaledRows,
     validation: UnscaledRows,
     *,
+    required: Sequence[frozenset[int]] = (),
     should_stop: Callable[[], bool] = lambda: False,
     thresholds: SelectionThresholds = DEFAULT_SELECTION,
 ) -> TrialResult:
@@ -285,14 +286,16 @@ def prune_result(
 
     The thresholds of the edge score are tried from the largest to the smallest. After each, a network that
     was trained by a second-order method is refitted briefly. The first result that raises the loss by at most
-    ``max_pruning_loss_ratio`` is returned, else the result is returned unchanged.
+    ``max_pruning_loss_ratio`` is returned, else the result is returned unchanged. Of every set of
+    ``required`` inputs, one stays connected.
     """
     rows, judge = fit.rows(trained.trial), validation.rows(trained.trial)
     training = replace(trained.trial.training, grid_schedule=(), steps=thresholds.pruning_refit_steps)
     is_refitted = trained.optimizer != "adam"  # a few epochs of Adam would raise the loss
     for threshold in thresholds.pruning_thresholds:
         network = prune(trained.network, rows.x[: thresholds.max_scored_rows], threshold=threshold)
-        if network.edge_count == trained.network.edge_count or not _is_connected(network):
+        is_whole = _is_connected(network) and _reads_required(network, required)
+        if network.edge_count == trained.network.edge_count or not is_whole:
             continue
         if is_refitted:
             for _ in train(network, rows, training, validation=judge, should_stop=should_stop):
@@ -301,6 +304,11 @@ def prune_result(
         if loss <= thresholds.max_pruning_loss_ratio * trained.loss:
             return replace(trained, network=network, loss=loss)
     return trained
+
+
+def _reads_required(network: KAN, required: Sequence[frozenset[int]]) -> bool:
+    live = set(torch.nonzero(live_inputs(network))[:, 0].tolist())
+    return not any(group.isdisjoint(live) for group in required)
 
 
 def _is_connected(network: KAN) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from kan_engine.assessment.formula_report import FormReport, FormulaReport, rate_formulas
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.scaling import TargetScaler, add_bounds
+from kan_engine.data.scaling import TargetScaler, add_bounds, limit_bounds
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, is_affine
 from kan_engine.inference.decision_rule import Decision, choose_decision
@@ -55,6 +55,8 @@ def _assemble_accurate(
     scaler = found.scaler
     if scaler is not None and not (found.is_straight and scaler.transform == "identity"):
         scaler = add_bounds(scaler, data.training.y)
+    if scaler is not None:
+        scaler = limit_bounds(scaler, data.bounds)
     predictor = Predictor.from_training(data, found.network, found.inputs, scaler)
     judged = replace(predictor, network=found.judged)
     if data.classes is not None:
@@ -100,6 +102,7 @@ def report_formulas(
         evidence=found.evidence,
         learnt={outputs[0]: data.training.y} if data.classes is None else None,
         seen=data.training.columns,
+        rows=data.training if data.classes is None else None,
         max_exact_error=thresholds.assessment.max_exact_error,
     )
     if report is None:
@@ -138,7 +141,8 @@ def compute_answer_bounds(trees: Sequence[Expression], data: TrainingData) -> tu
     values = data.training.y[:, None].astype(float)
     is_free = data.classes is not None or all(map(is_affine, trees))
     bounds = None if is_free else add_bounds(TargetScaler.fit(values), values).bounds
-    return bounds or (-np.inf, np.inf)
+    low, high = bounds or (-np.inf, np.inf)
+    return max(low, data.bounds[0]), min(high, data.bounds[1])
 
 
 def compute_formula_targets(

@@ -9,7 +9,7 @@ import numpy as np
 
 from kan_engine.compact.path import CompactNetwork, CompactPath
 from kan_engine.compact.search import find_compact_path
-from kan_engine.data.scaling import add_bounds
+from kan_engine.data.scaling import add_bounds, limit_bounds
 from kan_engine.data.training_data import TrainingData
 from kan_engine.inference.compact_member import CompactMember
 from kan_engine.inference.decision_rule import calibrate_on_validation_, choose_decision
@@ -40,6 +40,7 @@ def add_compact_path(found: SearchResult, run: SearchContext) -> SearchResult:
         teacher.raw_outputs,
         max_curves=count - 1 if is_compact else config.max_curves,
         seed=config.seed,
+        required=run.required,
         should_stop_growing=run.limit_time(run.thresholds.compact_growth_time_share).should_stop,
         should_stop=run.limit_time(run.thresholds.compact_time_share).should_stop,
         thresholds=run.thresholds.compact,
@@ -84,7 +85,11 @@ def make_compact_member(
     entry = path.select(max_curves)
     is_accurate, scaler = entry.network is accurate.network, path.scaler
     if scaler is not None:
-        scaler = accurate.outputs if is_accurate else add_bounds(scaler, data.training.y)
+        scaler = (
+            accurate.outputs
+            if is_accurate
+            else limit_bounds(add_bounds(scaler, data.training.y), data.bounds)
+        )
     member = CompactMember(
         path=replace(path, scaler=scaler),
         selected=next(place for place, other in enumerate(path.networks) if other is entry),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
+from kan_engine.assessment.chi_square import compute_chi_square
 from kan_engine.assessment.cross_validation import CrossValidation
 from kan_engine.assessment.residual_signal import measure_residual_signal
 from kan_engine.data.labelled_rows import LabelledRows
@@ -21,7 +22,7 @@ from kan_engine.search.subtasks import InProcess, SubtaskCache
 from kan_engine.search.thresholds import SearchThresholds
 from kan_engine.structure.backward_elimination import eliminate_edges
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, WeighedRows, concatenate_rows
 from kan_engine.symbolic.edge_candidates import ExtractionContext
 from kan_engine.symbolic.extraction import Formula, extract_formulas, extract_shorter_formulas
 from kan_engine.symbolic.noise_model import NoiseModel
@@ -64,6 +65,14 @@ class SearchContext:
         parts: SubtaskCache | None = None,
     ) -> SearchContext:
         """Create the context at the start of a search."""
+        constraints = config.constraints.resolve_columns(_list_variables(data))
+        constraints = replace(constraints, bounds=data.bounds)
+        if constraints.has_shape:
+            ends = zip(
+                data.names, data.training.x.min(0).tolist(), data.training.x.max(0).tolist(), strict=True
+            )
+            constraints = replace(constraints, box=tuple(ends))
+        config = replace(config, constraints=constraints)
         return SearchContext(
             data=data,
             config=config,
@@ -94,6 +103,15 @@ class SearchContext:
         """A generator with the job's seed, so that subtasks do not affect each other's random numbers."""
         return torch.Generator().manual_seed(self.config.seed)
 
+    @property
+    def required(self) -> tuple[frozenset[int], ...]:
+        """Indices of encoded columns, of each set of which every network must read one."""
+        groups = (
+            frozenset(self.names.index(name) for name in group if name in self.names)
+            for group in self.config.constraints.must_use
+        )
+        return tuple(group for group in groups if group)
+
     def limit_time(self, share: float) -> SearchContext:
         """A copy that stops when this share of the job's time has passed, to leave time for what follows."""
         until = self.started_at + share * self.config.max_seconds
@@ -118,11 +136,21 @@ class SearchContext:
             self.thresholds.max_selected_columns,
             thresholds=self.thresholds.symbolic,
         )
+        wanted = {name for group in self.config.constraints.must_use for name in group}
+        kept = [name for name in self.names if name in kept or name in wanted]
         places = [self.names.index(name) for name in kept]
         data = replace(self.data, rows=self.data.rows.select_columns(places))
         inputs = Standardizer.fit(data.training.x)
         folds = replace(self.cross_validation, data=data)
         return replace(self, data=data, names=tuple(kept), inputs=inputs, cross_validation=folds), places
+
+
+def _list_variables(data: TrainingData) -> dict[str, list[str]]:
+    """The variables of every column of the client."""
+    found: dict[str, list[str]] = {}
+    for column in data.encoding.names:
+        found.setdefault(column.feature, []).append(column.name)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +188,7 @@ def sample_search_rows(run: SearchContext) -> tuple[LabelledRows, LabelledRows]:
 
 def to_sample(part: LabelledRows, inputs: Standardizer) -> StructureRows:
     """Rows with scaled inputs, as the structure search takes them."""
-    return _make_sample(part.x, part.y, part.weights, inputs)
+    return replace(_make_sample(part.x, part.y, part.weights, inputs), unit_error=part.unit_error)
 
 
 def to_samples(*parts: tuple[ColumnsAndTarget, np.ndarray]) -> list[StructureRows]:
@@ -199,12 +227,13 @@ def extract_law(
 ) -> FoundLaw:
     """Prune a structure and extract its formulas."""
     if run.config.prune:
-        structure = eliminate_edges(structure, fit, validation, run.should_stop)
+        structure = eliminate_edges(structure, fit, validation, run.should_stop, required=run.required)
     if not run.config.symbolic:
         return FoundLaw(fit=structure, formulas=[])
     reading = _make_extraction_context(structure, fit, validation, run)
     formulas = extract_formulas(structure.network, reading)
-    if run.config.constraints.max_complexity is not None:
+    constraints = run.config.constraints
+    if constraints.max_complexity is not None or constraints.max_constants is not None:
         formulas += extract_shorter_formulas(structure.network, reading)
     return FoundLaw(fit=structure, formulas=sort_formulas(formulas))
 
@@ -273,19 +302,26 @@ def _clamp_error(error: float, tolerance: float) -> float:
     return min(max(2 * error, 1e-6), tolerance)
 
 
-def to_columns(names: tuple[str, ...], sample: StructureRows) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def to_columns(names: tuple[str, ...], sample: StructureRows) -> ColumnsAndTarget:
     """Columns by variable, and the target, as formulas take them."""
     columns = {name: sample.raw[:, place].numpy() for place, name in enumerate(names)}
-    return columns, sample.y[:, 0].numpy()
+    weights = sample.weights.numpy()
+    return WeighedRows.create(columns, sample.y[:, 0].numpy(), weights, sample.unit_error)
 
 
 def leaves_only_noise(
     formulas: list[Formula], fit: StructureRows, validation: StructureRows, run: SearchContext
 ) -> bool:
-    """Whether the residuals of the best formula hold no detectable signal and exceed rounding error."""
+    """Whether the residuals of the best formula hold no detectable signal and exceed rounding error.
+
+    Where the errors of the rows are known, the residuals must not exceed them.
+    """
     if not formulas or formulas[0].error < run.thresholds.max_exact_error:
         return False
     rows, others = to_columns(run.names, fit), to_columns(run.names, validation)
     limits = run.thresholds
+    known = compute_chi_square(formulas[0].tree, concatenate_rows(rows, others))
+    if known is not None and known.p_value <= limits.assessment.significance_level:
+        return False
     signal = measure_residual_signal(formulas[0].tree, rows, others, limits.assessment)
     return signal < limits.min_signal_share

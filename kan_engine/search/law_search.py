@@ -64,7 +64,9 @@ def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | No
         hunt.search_exact_laws(angles=True)
     law = hunt.law or hunt.select_best_law()
     if not law.is_read and run.config.prune:
-        law = replace(law, fit=eliminate_edges(law.fit, fit, validation, run.should_stop))
+        law = replace(
+            law, fit=eliminate_edges(law.fit, fit, validation, run.should_stop, required=run.required)
+        )
     law = add_shorter_formulas(law, fit, validation, run)
     if law.fit.is_adequate:
         law = replace(law, fit=refine_structure(law.fit, fit, validation, run.should_stop))
@@ -231,7 +233,12 @@ class LawSearch:
             for data, sample in ((rows, self._fit), (others, self._validation))
         ]
         fit, validation = to_samples((reduced, weights[0]), (judged, weights[1]))
-        inside = replace(run, names=tuple(found.groups), contest=OptimismCorrection.create_closed())
+        inside = replace(
+            run,
+            names=tuple(found.groups),
+            config=replace(run.config, constraints=run.config.constraints.without_columns()),
+            contest=OptimismCorrection.create_closed(),
+        )
         hunt = LawSearch(fit, validation, inside, is_whole=False)
         self.inner = found, hunt
         if len(found.groups) == 1:

@@ -20,6 +20,7 @@ from kan_engine.inference.linear_network import build_linear_network, linear_for
 from kan_engine.network.kan import KAN
 from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.result import SearchResult
+from kan_engine.symbolic.constant_fitting import WeighedRows
 from kan_engine.symbolic.extraction import Formula
 from kan_engine.training.loop import TrainingStep
 
@@ -74,7 +75,7 @@ def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearK
     )
     z = scaler.forward(rows.y[:, None])[:, 0]
     residuals = (line.predict(rows.x) - scaler.mean[0]) / scaler.std[0] - z
-    fit, validation = ((part.columns, part.y) for part in sample_search_rows(run))
+    fit, validation = (WeighedRows.from_rows(part) for part in sample_search_rows(run))
     symbolic = run.thresholds.symbolic
     tree = linear_formula(data.names, line.slopes, float(line.intercept))
     if is_log:  # not refitted: least squares would fit only the largest targets

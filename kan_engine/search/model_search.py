@@ -22,6 +22,7 @@ from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.compact_member import add_compact_path
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
+from kan_engine.search.formulas.allowed import keep_allowed_formulas
 from kan_engine.search.formulas.form import JudgedForm, add_form, judge_form, judge_grouped_formulas
 from kan_engine.search.formulas.front import add_front, list_seeds, predict_front
 from kan_engine.search.formulas.log_odds import find_log_odds_formulas
@@ -29,6 +30,7 @@ from kan_engine.search.formulas.sparse_additive import add_additive_formulas
 from kan_engine.search.hill_climb import predict_subtasks
 from kan_engine.search.law_subtask import find_small_law, make_law_subtask
 from kan_engine.search.linear_model import LinearKind, make_linear_classifier, make_linear_regression
+from kan_engine.search.monotone_network import find_monotone_network
 from kan_engine.search.network_search import make_task, train_network
 from kan_engine.search.result import SearchResult, SmallLaw
 from kan_engine.search.subtasks import SubtaskCache
@@ -57,12 +59,20 @@ def find_model(
     a constant by cross-validation, a linear network is served. Networks of few curves learn from the result.
     """
     run = SearchContext.create(data, config, callbacks, parts)
+    return keep_allowed_formulas(_search(run), run)
+
+
+def _search(run: SearchContext) -> SearchResult:
+    data, config = run.data, run.config
     if data.classes is not None:
         found = _find_classifier(run)
         calibrate_on_validation_(found.network, found.judged, found.inputs, data, run.thresholds.inference)
         formulas = find_log_odds_formulas(found.network, found.inputs, run)
         found = add_compact_path(replace(found, formulas=formulas, formula_of="law"), run)
         return add_front(add_additive_formulas(found, run), list_seeds(found), run)
+    if config.constraints.monotone:
+        found = _find_monotone_regression(run)
+        return select_member(add_front(add_additive_formulas(found, run), list_seeds(found), run), run)
     form = judge_form(run)
     found = _find_regression(run) if config.is_automatic else _find_requested_regression(run)
     with run.parts.prefetch(lambda: predict_front(found, run)):
@@ -71,6 +81,15 @@ def find_model(
     if not isinstance(form, JudgedForm):
         form = judge_grouped_formulas(found, run) or form
     return select_member(add_form(found, form, run), run)
+
+
+def _find_monotone_regression(run: SearchContext) -> SearchResult:
+    """A sum of curves that rise or fall as wished, with the formulas of a small law."""
+    found = replace(find_monotone_network(run), contest=run.contest)
+    if not run.config.symbolic or run.should_stop():
+        return found
+    law = find_small_law(run, run.thresholds.law_time_share * run.config.max_seconds)
+    return found if law is None else _add_law_formulas(found, law, run)
 
 
 def _find_classifier(run: SearchContext) -> SearchResult:
@@ -134,7 +153,7 @@ def _fall_back_to_line(found: SearchResult, law: SmallLaw | None, run: SearchCon
     """The result if it is better than a line, its exponential and a constant; else the best of these."""
     folds, weights = run.cross_validation, run.data.training.weights
     simple = folds.measure_simple_models()
-    kind: LinearKind = "constant"
+    kind: LinearKind = "linear" if run.config.constraints.must_use else "constant"
     for other in ("linear", "log_linear"):
         if other in simple and folds.is_better(simple[other], simple[kind]):
             kind = other

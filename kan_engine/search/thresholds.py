@@ -18,6 +18,30 @@ from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
 
 
 @dataclass(frozen=True, kw_only=True)
+class MonotoneThresholds:
+    """Sums of monotone curves.
+
+    Attributes:
+        grid_sizes: Tried on the validation rows.
+        min_rows_per_interval: Of a grid, so that a curve is not left to its smoothing alone.
+        smoothings: Penalties of the squared second differences of the coefficients, tried likewise.
+        ridge: Added to the mean squares, which determines what the rows leave open.
+        max_columns: Of a wider table, the most relevant ones: the work grows with their cube.
+        max_rows: Rows that curves are fitted to; more hardly change them.
+    """
+
+    grid_sizes: tuple[int, ...] = (2, 4, 8, 16)
+    min_rows_per_interval: int = 5
+    smoothings: tuple[float, ...] = (1e-6, 1e-4, 1e-2, 1.0)
+    ridge: float = 1e-9
+    max_columns: int = 40
+    max_rows: int = 20_000
+
+
+DEFAULT_MONOTONE = MonotoneThresholds()
+
+
+@dataclass(frozen=True, kw_only=True)
 class SearchThresholds:
     """Where the search decides one way or the other. Errors are over the spread of the target.
 
@@ -73,6 +97,7 @@ class SearchThresholds:
 
         assessment: Of comparisons and verdicts.
         compact: Of the search for networks of few curves.
+        monotone: Of networks that rise or fall with some columns.
         data: Of encoding, scaling and splitting.
         discovery: Of searches for a law without a network.
         front: Of the front of formulas.
@@ -132,6 +157,7 @@ class SearchThresholds:
 
     assessment: AssessmentThresholds = DEFAULT_ASSESSMENT
     compact: CompactThresholds = DEFAULT_COMPACT
+    monotone: MonotoneThresholds = DEFAULT_MONOTONE
     data: DataThresholds = DEFAULT_DATA
     discovery: DiscoveryThresholds = DEFAULT_DISCOVERY
     front: FrontThresholds = DEFAULT_FRONT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,11 +19,13 @@ def eliminate_edges(
     training: StructureRows,
     validation: StructureRows,
     should_stop: Callable[[], bool] = lambda: False,
+    *,
+    required: Sequence[frozenset[int]] = (),
 ) -> FittedStructure:
     """Remove edges, least important first, as long as the validation error stays within the limit.
 
     A short refit on the current grid follows each removal. Once ``should_stop`` returns true, the other
-    edges stay.
+    edges stay. Of every set of ``required`` inputs, one keeps an edge.
     """
     limits = fit.thresholds
     allowed = max(min(limits.max_error_growth * fit.error, limits.adequate_error), limits.negligible_error)
@@ -33,6 +35,8 @@ def eliminate_edges(
         if should_stop() or len(_live_edges(fit.bundle, inputs)) == 1:
             break
         place = node if node == OUTPUT_PLACE else there.index(node)
+        if _is_last_of(i, required, [i for _, i in _live_edges(fit.bundle, inputs)]):
+            continue
         limit = max(limits.max_removal_growth * fit.error, allowed)
         smaller = remove_edge(fit.bundle, place, i, inputs)
         for steps in (limits.trial_refit_steps, limits.refit_steps):
@@ -48,6 +52,11 @@ def eliminate_edges(
                 dropped[i] = fit.error, error
             fit = replace(fit, bundle=smaller, errors=(error,), dropped=dropped)
     return _replace_single_edge_nodes(fit, training, validation, allowed)
+
+
+def _is_last_of(i: int, required: Sequence[frozenset[int]], live: list[int]) -> bool:
+    """Whether the only edge from a set of required inputs comes from input i."""
+    return any(i in group and sum(other in group for other in live) == 1 for group in required)
 
 
 def _rank_edges(fit: FittedStructure, inputs: int) -> list[tuple[float, int, int]]:

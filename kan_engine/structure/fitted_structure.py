@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -63,10 +63,11 @@ class StructureRows:
     raw: Float[Tensor, "batch in_dim"]
     y: Float[Tensor, "batch 1"]
     weights: Float[Tensor, " batch"]
+    unit_error: float | None = None
 
     def __getitem__(self, places: Tensor | slice) -> StructureRows:
-        return StructureRows(
-            x=self.x[places], raw=self.raw[places], y=self.y[places], weights=self.weights[places]
+        return replace(
+            self, x=self.x[places], raw=self.raw[places], y=self.y[places], weights=self.weights[places]
         )
 
     @cached_property

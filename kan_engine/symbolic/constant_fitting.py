@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import leastsq
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import (
     Evaluation,
     Expression,
@@ -19,10 +21,59 @@ from kan_engine.expressions.evaluation import (
 
 Array = NDArray[np.float64]
 ColumnsAndTarget = tuple[Mapping[str, Array], Array]
-"""Columns by variable, and the target."""
+"""Columns by variable, and the target. ``WeighedRows`` also know the weights of their rows."""
 
 HUGE = 1e150  # residual of a form that is not finite
 MAX_SLOPE = 1e100  # derivative of a form in a constant, beyond which its square overflows
+
+
+class WeighedRows(tuple[Mapping[str, Array], Array]):
+    """Columns and target, a pair like any other, with the weight of every row.
+
+    What knows no weights reads the pair. Constants, errors and description lengths follow the weights.
+
+    Attributes:
+        weights: Of the rows, [N].
+        unit_error: Known standard deviation of the target in a row of weight 1; None if it is not known.
+    """
+
+    weights: Array
+    unit_error: float | None
+
+    @staticmethod
+    def create(
+        columns: Mapping[str, Array], target: Array, weights: Array, unit_error: float | None = None
+    ) -> ColumnsAndTarget:
+        """The rows with their weights; a plain pair if these are equal and the noise is not known."""
+        if unit_error is None and len(weights) and np.ptp(weights) == 0:
+            return columns, target
+        rows = WeighedRows((columns, target))
+        rows.weights, rows.unit_error = weights, unit_error
+        return rows
+
+    @staticmethod
+    def from_rows(rows: LabelledRows) -> ColumnsAndTarget:
+        """The rows of a table."""
+        return WeighedRows.create(rows.columns, rows.y, rows.weights, rows.unit_error)
+
+
+def get_weights(data: ColumnsAndTarget) -> Array | None:
+    """Weights of the rows; None if they are equal."""
+    return data.weights if isinstance(data, WeighedRows) else None
+
+
+def get_unit_error(data: ColumnsAndTarget) -> float | None:
+    """Known standard deviation of the target in a row of weight 1; None if it is not known."""
+    return data.unit_error if isinstance(data, WeighedRows) else None
+
+
+def select_rows(data: ColumnsAndTarget, rows: slice | NDArray[Any]) -> ColumnsAndTarget:
+    """Select rows, with their weights."""
+    columns, target = data
+    some = {name: values[rows] for name, values in columns.items()}
+    if not isinstance(data, WeighedRows):
+        return some, target[rows]
+    return WeighedRows.create(some, target[rows], data.weights[rows], data.unit_error)
 
 
 @dataclass(frozen=True)
@@ -50,19 +101,27 @@ def fix_parameter(form: ParametricForm, index: int, constant: Expression) -> Par
 def concatenate_rows(first: ColumnsAndTarget, second: ColumnsAndTarget) -> ColumnsAndTarget:
     """Append the rows of the second table to those of the first."""
     columns = {name: np.concatenate([values, second[0][name]]) for name, values in first[0].items()}
-    return columns, np.concatenate([first[1], second[1]])
+    target = np.concatenate([first[1], second[1]])
+    weights = [get_weights(part) for part in (first, second)]
+    if all(part is None for part in weights):
+        return columns, target
+    filled = [
+        np.ones(len(data[1])) if part is None else part
+        for data, part in zip((first, second), weights, strict=True)
+    ]
+    return WeighedRows.create(columns, target, np.concatenate(filled), get_unit_error(first))
 
 
 def take_coarse_rows(data: ColumnsAndTarget, most: int = 250) -> ColumnsAndTarget:
     """Return the first ``most`` rows, which suffice for a coarse fit."""
-    columns, target = data
-    return {name: values[:most] for name, values in columns.items()}, target[:most]
+    return select_rows(data, slice(most))
 
 
 def compute_rmse(form: ParametricForm, data: ColumnsAndTarget) -> float:
-    """RMSE on the given rows; infinite if the form is not finite at all of them."""
+    """Weighted RMSE on the given rows; infinite if the form is not finite at all of them."""
     columns, target = data
-    return float(np.sqrt(_mean_square(evaluate(form.tree, columns, form.values) - target)))
+    residual = evaluate(form.tree, columns, form.values) - target
+    return float(np.sqrt(_mean_square(residual, get_weights(data))))
 
 
 def refit_constants(
@@ -111,16 +170,19 @@ class _Residuals:
 
     def __init__(self, form: ParametricForm, data: ColumnsAndTarget) -> None:
         columns, self._target = data
+        weights = get_weights(data)
+        self._roots = None if weights is None else np.sqrt(weights / weights.mean())
         self._values = np.array(form.values, dtype=float)
         self._evaluation = Evaluation.at(form.tree, columns, self._values)
         self._jacobian: Array | None = None
 
     def compute(self, values: Array) -> Array:
-        """Return the residuals [N] for these constants."""
+        """Return the residuals [N] for these constants, each times the root of its weight."""
         if not np.array_equal(values, self._values):
             self._values, self._jacobian = values.copy(), None
             self._evaluation = self._evaluation.move(values)
-        return np.asarray(self._evaluation.values() - self._target)
+        residuals = self._evaluation.values() - self._target
+        return np.asarray(residuals if self._roots is None else residuals * self._roots)
 
     def compute_bounded(self, values: Array) -> Array:
         """Return the same, huge where the form is not finite, so that MINPACK steps back."""
@@ -132,6 +194,8 @@ class _Residuals:
         self.compute(values)
         if self._jacobian is None:
             found = self._evaluation.jacobian()
+            if self._roots is not None:
+                found = found * self._roots[:, None]
             self._jacobian = self._pad(np.where(np.isfinite(found), found, 0.0))
         return self._jacobian
 
@@ -141,25 +205,32 @@ class _Residuals:
         return rows if missing <= 0 else np.concatenate([rows, np.zeros((missing, *rows.shape[1:]))])
 
 
-def _mean_square(residual: Array) -> float:
+def _mean_square(residual: Array, weights: Array | None = None) -> float:
     with np.errstate(all="ignore"):
-        value = float(np.mean(residual**2))
+        value = float(np.mean(residual**2) if weights is None else np.average(residual**2, weights=weights))
     return value if np.isfinite(value) else float("inf")
 
 
 def standard_errors(form: ParametricForm, data: ColumnsAndTarget) -> Array:
     """Return the marginal standard error of every constant; it is large for redundant constants.
 
-    With more constants than rows, some combinations are undetermined and get the largest error.
+    The noise is that of the rows if it is known, else that of the residuals. With more constants than rows,
+    some combinations are undetermined and get the largest error.
     """
     columns, target = data
     v, jacobian = value_and_jacobian(form.tree, columns, form.values)
     jacobian = np.nan_to_num(np.clip(jacobian, -MAX_SLOPE, MAX_SLOPE))
+    weights = get_weights(data)
+    if weights is not None:
+        jacobian = jacobian * np.sqrt(weights)[:, None]
     scale = np.linalg.norm(jacobian, axis=0) + 1e-300
     _, singular, right = np.linalg.svd(np.linalg.qr(jacobian / scale, mode="r"))
     singular = np.pad(singular, (0, len(right) - len(singular)))
     variance = np.sum((right / np.maximum(singular, 1e-9)[:, None]) ** 2, axis=0)
-    noise = max(np.sqrt(_mean_square(v - target)), 1e-13 * float(np.std(target)))
+    noise = get_unit_error(data)
+    if noise is None:
+        left = v - target if weights is None else (v - target) * np.sqrt(weights)
+        noise = max(np.sqrt(_mean_square(left)), 1e-13 * float(np.std(target)))
     with np.errstate(over="ignore"):  # a constant without effect has a tiny scale
         errors: Array = np.sqrt(variance) / scale * noise
     return errors

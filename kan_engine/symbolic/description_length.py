@@ -3,13 +3,19 @@
 Source: Rissanen, "Modeling by shortest data description", Automatica 14, 1978. The residuals of n rows cost
 n/2 · log₂ of their mean square. A free constant c costs the digits that the data determine,
 log₂(1 + |c|/δ) + 1. δ is its standard error with all other constants held fixed: with the marginal error,
-terms that cancel each other would cost almost nothing.
+terms that cancel each other would cost almost nothing. Where the noise σ of the rows is known, the residuals
+cost Σ r²/(2σ²) · log₂ e, which is what a Gaussian code of that width takes.
 """
 
 import numpy as np
 
 from kan_engine.expressions.evaluation import complexity, value_and_jacobian
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm
+from kan_engine.symbolic.constant_fitting import (
+    ColumnsAndTarget,
+    ParametricForm,
+    get_unit_error,
+    get_weights,
+)
 from kan_engine.symbolic.function_starts import Array
 from kan_engine.symbolic.thresholds import DEFAULT_CONSTANTS, ConstantThresholds
 
@@ -31,11 +37,18 @@ def residual_and_constant_bits(
     """Return the bits of the residuals and the bits of each free constant."""
     columns, target = data
     values, jacobian = value_and_jacobian(form.tree, columns, form.values)
-    spread = float(np.std(target)) or 1.0
+    spread, known = float(np.std(target)) or 1.0, get_unit_error(data)
+    residuals, weights = (values - target) / spread, get_weights(data)
+    if weights is not None:
+        roots = np.sqrt(weights / (1.0 if known is not None else weights.mean()))
+        residuals, jacobian = residuals * roots, jacobian * roots[:, None]
     with np.errstate(all="ignore"):
         least = thresholds.min_relative_residual**2
-        mean_square = float(np.mean(((values - target) / spread) ** 2)) + least
+        mean_square = float(np.mean(residuals**2)) + least
+        noise = mean_square if known is None else (known / spread) ** 2 + least
         steep = np.linalg.norm(jacobian / spread, axis=0)
-        constants = np.log2(1 + np.abs(form.values) * steep / np.sqrt(mean_square)) + 1
+        constants = np.log2(1 + np.abs(form.values) * steep / np.sqrt(noise)) + 1
         bits = len(target) / 2 * float(np.log2(mean_square))
+        if known is not None:
+            bits = len(target) / 2 * float(np.log2(np.e) * mean_square / noise)
     return (bits if np.isfinite(bits) else float("inf")), np.where(np.isfinite(constants), constants, 1e3)

@@ -23,10 +23,12 @@ from kan_engine.expressions.evaluation import (
     add,
     apply_function,
     complexity,
+    evaluate,
     from_json,
     parametrize_floats,
     to_json,
 )
+from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.network.kan import KAN
 from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
@@ -36,9 +38,11 @@ from kan_engine.symbolic.constant_fitting import (
     refit_constants,
     take_coarse_rows,
 )
-from kan_engine.symbolic.constant_snapping import finalize_formula
+from kan_engine.symbolic.constant_snapping import finalize_formula, round_constants, to_form
 from kan_engine.symbolic.description_length import description_length
 from kan_engine.symbolic.edge_candidates import Choice, ExtractionContext
+from kan_engine.symbolic.fewer_constants import reduce_constants
+from kan_engine.symbolic.forced_columns import add_missing_columns
 from kan_engine.symbolic.network_candidates import NetworkPart, find_short_combinations, iterate_part_variants
 from kan_engine.symbolic.node_candidates import renumber_parameters, select_best_combinations
 from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
@@ -168,10 +172,37 @@ def _finalize_forms(forms: list[ParametricForm], reading: ExtractionContext) -> 
     for form in forms:
         if trees and reading.should_stop():
             break
-        trees[finalize_formula(form, *data, reading.limits.forbidden, thresholds=limits)] = None
+        tree = finalize_formula(form, *data, reading.limits.forbidden, thresholds=limits)
+        trees[tree] = None
+        if (shorter := _limit_constants(tree, reading)) is not None:
+            trees[shorter] = None
+        if reading.limits.list_missing(tree):
+            trees[_force_columns(tree, reading)] = None
     formulas = [Formula.measure(tree, *data, thresholds=limits) for tree in trees]
     allowed = [f for f in formulas if np.isfinite(f.error) and reading.limits.allow(f.tree)]
     return sorted(allowed, key=lambda formula: formula.bits)
+
+
+def _limit_constants(tree: Expression, reading: ExtractionContext) -> Expression | None:
+    """A formula with few enough constants, from one that has too many; None if it is not needed or found."""
+    most, data, limits = reading.limits.max_constants, (reading.fit, reading.validation), reading.thresholds
+    if most is None or count_constants(tree) <= most or reading.should_stop():
+        return None
+    steps = limits.max_noisy_refit_steps
+    form = reduce_constants(to_form(tree), concatenate_rows(*data), most, steps=steps)
+    if form is None:
+        return None
+    return finalize_formula(form, *data, reading.limits.forbidden, thresholds=limits)
+
+
+def _force_columns(tree: Expression, reading: ExtractionContext) -> Expression:
+    """A formula with the columns that it must use, unless these hardly change it."""
+    limits, everything = reading.thresholds, concatenate_rows(reading.fit, reading.validation)
+    longer = add_missing_columns(tree, reading.limits, everything, limits.additive)
+    change = evaluate(longer, everything[0]) - evaluate(tree, everything[0])
+    if not np.std(change) > limits.max_solved_error * float(np.std(everything[1])):
+        return tree
+    return round_constants(to_form(longer), everything, limits.constants).numeric_tree
 
 
 class _JointRefits:

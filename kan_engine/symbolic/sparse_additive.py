@@ -37,10 +37,13 @@ from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
     compute_rmse,
     concatenate_rows,
+    get_weights,
     refit_constants,
+    select_rows,
 )
 from kan_engine.symbolic.constant_snapping import finalize_formula, round_constants, to_form
 from kan_engine.symbolic.extraction import Formula
+from kan_engine.symbolic.forced_columns import add_missing_columns
 from kan_engine.symbolic.forward_selection import (
     assign_folds,
     clip_squared_errors,
@@ -63,7 +66,8 @@ class AdditiveForms:
     """Sparse additive forms of a target.
 
     Attributes:
-        formulas: Formulas by falling number of terms, from the selected number down to a constant.
+        formulas: Formulas by falling number of terms, from the selected number down to a constant, as far as
+            the constraints allow them.
         fit: Fit rows that the bits and errors of the formulas were computed on, without excluded rows.
         validation: The same of the validation rows.
         errors: Cross-validated errors at every row of both tables, with as many terms as the first formula
@@ -97,32 +101,47 @@ def fit_additive_forms(
         constant: Value of the shortest form; the mean of the target if not given.
         thresholds: Of the selection, and of the constants of the forms.
     """
-    columns, target = concatenate_rows(fit, validation)
+    everything = concatenate_rows(fit, validation)
+    columns, target = everything
+    weights = get_weights(everything) if weights is None else weights
     weights = np.ones(len(target)) if weights is None else weights
+    wanted = {name for group in limits.must_use for name in group}
     names = select_relevant_columns(
         (columns, target), weights, thresholds.additive.max_columns, thresholds=thresholds
     )
+    names = [name for name in columns if name in names or name in wanted]
     table = _RegressionData({name: columns[name] for name in names}, target, weights, limits, thresholds)
     plan = _choose_plan(table)
     first, second = (
-        _select_rows(fit, plan.rows[: len(fit[1])]),
-        _select_rows(validation, plan.rows[len(fit[1]) :]),
+        select_rows(fit, plan.rows[: len(fit[1])]),
+        select_rows(validation, plan.rows[len(fit[1]) :]),
     )
     if not len(first[1]) or not len(second[1]):
         first, second = fit, validation
     mean = float(np.average(target[plan.rows], weights=weights[plan.rows]))
     shortest = constant_formula(mean if constant is None else constant)
     trees = [shortest, *plan.trees()]  # the index of a tree is its number of terms
+    is_forced = [bool(limits.list_missing(tree)) for tree in trees]
+    rows = select_rows(everything, plan.rows)
+    trees = [add_missing_columns(tree, limits, rows, thresholds.additive) for tree in trees]
     found = {size: _build_formula(tree, first, second, table) for size, tree in enumerate(trees)}
+    is_free = not limits.must_use and limits.max_constants is None  # then a constant is allowed
     allowed = [
-        size for size, f in found.items() if size == 0 or (np.isfinite(f.error) and limits.allow(f.tree))
+        size
+        for size, f in found.items()
+        if (size == 0 and is_free) or (np.isfinite(f.error) and limits.allow(f.tree))
     ]
+    size = allowed[-1] if allowed else 0
+    errors, losses = plan.errors[size], plan.losses[size]
+    if is_forced[size]:
+        errors = cross_validation_errors(found[size].tree, everything, thresholds.additive)
+        losses = clip_squared_errors(errors, target, thresholds.additive.max_loss_deviations)
     return AdditiveForms(
         formulas=[found[size] for size in reversed(allowed)],
         fit=first,
         validation=second,
-        errors=plan.errors[allowed[-1]],
-        losses=plan.losses[allowed[-1]],
+        errors=errors,
+        losses=losses,
     )
 
 
@@ -153,19 +172,27 @@ def cross_validation_losses(
     tree: Expression, data: ColumnsAndTarget, thresholds: AdditiveThresholds = DEFAULT_ADDITIVE
 ) -> Array:
     """Return the clipped squared error at every row, with the constants fitted to the other folds."""
+    errors = cross_validation_errors(tree, data, thresholds)
+    return clip_squared_errors(errors, data[1], thresholds.max_loss_deviations)
+
+
+def cross_validation_errors(
+    tree: Expression, data: ColumnsAndTarget, thresholds: AdditiveThresholds = DEFAULT_ADDITIVE
+) -> Array:
+    """Return the error at every row, with the constants fitted to the other folds."""
     target = data[1]
     form, folds = to_form(tree), assign_folds(len(target), thresholds)
     errors = np.empty(len(target))
     for fold in np.unique(folds):
         held = folds == fold
-        others = _select_rows(data, ~held)
+        others = select_rows(data, ~held)
         learnt = (
             refit_constants(form, others, iterations=thresholds.cross_validation_steps)
             if np.isfinite(compute_rmse(form, others))
             else form
         )
-        errors[held] = evaluate(learnt.tree, _select_rows(data, held)[0], learnt.values) - target[held]
-    return clip_squared_errors(errors, target, thresholds.max_loss_deviations)
+        errors[held] = evaluate(learnt.tree, select_rows(data, held)[0], learnt.values) - target[held]
+    return errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -382,8 +409,3 @@ def _term_matrix(terms: list[AdditiveTerm], rows: np.ndarray) -> Array:
     if not terms:
         return np.zeros((int(rows.sum()), 0))
     return np.asarray(np.stack([term.values for term in terms], 1)[rows])
-
-
-def _select_rows(data: ColumnsAndTarget, rows: np.ndarray) -> ColumnsAndTarget:
-    columns, target = data
-    return {name: values[rows] for name, values in columns.items()}, target[rows]

@@ -200,6 +200,7 @@ class AdditiveThresholds:
         tail_percentiles: Between them lies the usual range of a column.
         kink_percentiles: Where an absolute value may have its kink.
         max_term_value: Largest magnitude of a term.
+        forced_slope: Of the line of a column that a form must use, before its fit, over the spreads.
     """
 
     max_terms: int = 12
@@ -223,6 +224,7 @@ class AdditiveThresholds:
     tail_percentiles: tuple[int, int] = (5, 95)
     kink_percentiles: tuple[int, ...] = (25, 50, 75)
     max_term_value: float = 1e12
+    forced_slope: float = 0.01
 
 
 DEFAULT_ADDITIVE = AdditiveThresholds()

@@ -88,7 +88,12 @@ class TrainingPlan:
     def roles(self) -> dict[str | None, str]:
         """Columns that are not features, with their roles."""
         request = self.request
-        return {request.split.column: "split column", request.weight: "weight", request.target: "target"}
+        return {
+            request.split.column: "split column",
+            request.weight: "weight",
+            request.target_error: "error of the target",
+            request.target: "target",
+        }
 
     @property
     def usable_rows(self) -> int:

@@ -126,10 +126,16 @@ class EvidenceOut(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    noise: float | None = Field(description="RMSE of the formula, in the target's units.")
+    noise: float | None = Field(
+        description="Noise level in the target's units: with `target_error` that of the given errors, else "
+        "the RMSE of the formula."
+    )
     explained: float | None = Field(description="Share of the target's variance that the formula explains.")
     rows: int = Field(description="Training rows.")
-    constants: int = Field(description="Measured constants of the formula.")
+    constants: int = Field(
+        description="Measured constants of the formula, also those rounded to short numbers such as 0.25; "
+        "small integers and rational exponents belong to the form."
+    )
     compared_with: dict[str, ComparisonOut] = Field(
         description="Other models: `constant`, `linear`, `log_linear` (the exponential of a line), "
         "`boosting`, `network`."
@@ -143,6 +149,12 @@ class EvidenceOut(BaseModel):
     stability: float | None = Field(
         description="Share of resamplings of the rows that lead to a formula with similar predictions; null "
         "if not measured."
+    )
+    chi_square_per_dof: float | None = Field(
+        default=None,
+        description="With `target_error`: χ² of the training rows per degree of freedom, their number minus "
+        "that of the constants. Near 1 the residuals are as large as the errors; far above 1 the formula "
+        "misses something, or the errors are too small; far below 1 the errors are too large.",
     )
     reasons: list[ReasonOut] = Field(description="Why the verdict is not `consistent`; empty if it is.")
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from math import inf
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -139,6 +140,26 @@ class SymbolicOptions(RequestModel):
     max_complexity: Complexity | None = None
 
 
+class TargetBounds(RequestModel):
+    """What values the target can have."""
+
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("give min, max or both")
+        if self.min is not None and self.max is not None and self.min >= self.max:
+            raise ValueError(f"min must be below max, got {self.min:g} and {self.max:g}")
+        return self
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Lowest and highest value; infinite where there is no bound."""
+        return -inf if self.min is None else self.min, inf if self.max is None else self.max
+
+
 class CompactOptions(RequestModel):
     """The compact network, which every training of a number or of classes also makes."""
 
@@ -198,6 +219,12 @@ class TrainRequest(RequestModel):
         "training, in the selection of the network and in probabilities; one of weight 0 is "
         "ignored. Metrics and intervals count every other row once.",
     )
+    target_error: Column | None = Field(
+        default=None,
+        description="Column with the standard deviation of the target in each row, in the target's units. "
+        "Rows then weigh 1/σ², and the noise is known: formulas are judged by χ² against these errors, and "
+        "the standard errors of constants follow from them. It excludes `weight`. A regression only.",
+    )
     network: NetworkOptions = NetworkOptions()
     training: TrainingOptions = TrainingOptions()
     split: SplitOptions = SplitOptions()
@@ -222,6 +249,35 @@ class TrainRequest(RequestModel):
         default=None,
         description="Fits constants of each group, such as each patient: of `form`, or of the best formula. "
         "The other constants are shared by all groups.",
+    )
+    must_use: Annotated[list[Column], Field(min_length=1, max_length=50)] | None = Field(
+        default=None,
+        description="Columns that every formula offered and every network must contain. If no such formula "
+        "is found, the model has none, and a warning says so.",
+    )
+    max_constants: Annotated[int, Field(ge=0, le=100)] | None = Field(
+        default=None,
+        description="Largest number of measured constants of a formula; see `constants` of the evidence.",
+    )
+    functions: (
+        Annotated[list[Annotated[str, Field(max_length=100)]], Field(min_length=1, max_length=50)] | None
+    ) = Field(
+        default=None,
+        description="The functions that formulas may contain, such as `exp`, `log`, `sin`, `abs`, or sets of "
+        "them: `polynomial`, `rational`, `exponential`, `trigonometric`. Sums, products, quotients and "
+        "integer powers are always allowed; `polynomial` without `rational` forbids division by columns; "
+        "`sqrt` allows half-integer exponents, `power` any, and so do `exp` and `log` together.",
+    )
+    monotone: dict[Column, Literal["increasing", "decreasing"]] | None = Field(
+        default=None,
+        description="Columns of numbers with which the target rises or falls, all else equal. The networks "
+        "are then sums of curves whose spline coefficients rise or fall; formulas are checked over the "
+        "ranges of their columns. Only for regression.",
+    )
+    bounds: TargetBounds | None = Field(
+        default=None,
+        description='Values that the target cannot leave, such as `{"min": 0}`. Answers of networks are '
+        "clipped; formulas stay within over the ranges of their columns. Only for regression.",
     )
     compact: CompactOptions = CompactOptions()
     serve: Serve = Field(default="accurate", description=SERVE_DESCRIPTION)
@@ -258,9 +314,17 @@ class TrainRequest(RequestModel):
         return target
 
     @model_validator(mode="after")
+    def _check_errors_of_rows(self) -> Self:
+        if self.target_error is not None and self.weight is not None:
+            raise ValueError('the weights follow from "target_error"; omit "weight"')
+        return self
+
+    @model_validator(mode="after")
     def _check_serve(self) -> Self:
         if self.serve != "accurate" and self.task == "density":
             raise ValueError(f'a density has no member to choose; omit "serve": "{self.serve}"')
+        if self.symbolic is None and (self.max_constants is not None or self.functions is not None):
+            raise ValueError('max_constants and functions concern formulas; omit "symbolic": false')
         if self.serve == "formula" and self.symbolic is None:
             raise ValueError('"serve": "formula" needs a formula; omit "symbolic": false')
         return self

@@ -15,9 +15,11 @@ import numpy as np
 from kan_engine import Encoding, InvalidData, LabelledRows, SearchConfig, TrainingData, exclude_outliers
 from kan_engine.data.columns import missing_mask
 from kan_engine.data.folds import encode_labels
+from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.data.labels import Label, compute_class_weights
 from kan_engine.data.splitting import Split, split_rows, split_training_rows
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
+from kan_engine.expressions.constraints import FINAL_POINTS
 from service.documents.column_report import ColumnReport
 from service.documents.training_plan import TrainingPlan, explain_unusable_numbers
 from service.schemas.training import TrainRequest
@@ -92,7 +94,7 @@ def prepare_data(
     if len(known) < len(split.test_rows):
         lost = len(split.test_rows) - len(known)
         warnings.append(f"{lost} hold-out rows have classes that no training row has")
-    weights = table.column(request.weight)[present].astype(float) if request.weight else np.ones(len(present))
+    weights, unit_error = _read_weights(table, request, present, np.concatenate([fit_rows, judge_rows]))
     class_weights, wanted = None, request.training.class_weight
     if classes is not None and target.labels is not None and wanted is not None:
         training = target.numbers[split.train_rows]
@@ -115,14 +117,34 @@ def prepare_data(
             y=target.numbers[order].astype(float),
             weights=weights[order],
             names=tuple(column.name for column in encoding.names),
+            unit_error=unit_error,
         ),
         fit_count=len(fit_rows),
         validation_count=len(judge_rows),
         classes=classes,
         class_weights=class_weights,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *describe_shape(request)),
+        bounds=request.bounds.ends if request.bounds is not None else (-np.inf, np.inf),
         numbers=present[order],
     )
+
+
+def describe_shape(request: TrainRequest) -> list[str]:
+    """How the wishes about the shape of the target are held."""
+    found = []
+    if request.monotone:
+        told = ", ".join(f"{name!r} {word}" for name, word in request.monotone.items())
+        found.append(
+            f"monotone ({told}): the networks are sums of curves of single columns, and the spline "
+            "coefficients of these columns rise or fall; formulas were checked at "
+            f"{FINAL_POINTS:,} points of the ranges"
+        )
+    if request.bounds is not None:
+        found.append(
+            "bounds: the answers of the networks are clipped to them; formulas were checked at "
+            f"{FINAL_POINTS:,} points of the ranges of their columns"
+        )
+    return found
 
 
 @dataclass(frozen=True)
@@ -145,6 +167,24 @@ def _read_target(table: StoredTable, plan: TrainingPlan) -> tuple[_Target, np.nd
     if values.dtype.kind == "f" and (kind == "integer" or all(label.is_integer() for label in labels)):
         labels = [int(label) for label in labels]
     return _Target(codes, tuple(labels)), present
+
+
+def _read_weights(
+    table: StoredTable, request: TrainRequest, present: np.ndarray, training: np.ndarray
+) -> tuple[np.ndarray, float | None]:
+    """Weights of the rows with a target, and the known error of a row of weight 1 if errors are given.
+
+    Args:
+        table: The dataset.
+        request: Names the column of weights, or that of errors.
+        present: Rows with a target.
+        training: Numbers of the training rows among these, over which weights from errors have the mean 1.
+    """
+    if request.target_error is not None:
+        return weigh_by_errors(table.column(request.target_error)[present].astype(float), training)
+    if request.weight is None:
+        return np.ones(len(present)), None
+    return table.column(request.weight)[present].astype(float), None
 
 
 def _split_table(table: StoredTable, plan: TrainingPlan, target: _Target, present: np.ndarray) -> Split:

@@ -30,8 +30,13 @@ def make_search_config(request: TrainRequest, forbidden: Iterable[str] = ()) -> 
         restarts=None if training.restarts == "auto" else training.restarts,
         prune=request.prune,
         symbolic=symbolic is not None,
-        constraints=FormulaConstraints(
-            forbidden=frozenset(forbidden), max_complexity=symbolic.max_complexity if symbolic else None
+        constraints=FormulaConstraints.create(
+            forbid=forbidden,
+            max_complexity=symbolic.max_complexity if symbolic else None,
+            functions=request.functions,
+            must_use=request.must_use or (),
+            max_constants=request.max_constants,
+            monotone=request.monotone,
         ),
         max_curves=request.compact.max_edges,
         serve=request.serve,

@@ -22,7 +22,12 @@ from kan_engine.search.formulas.log_odds import compute_bounded_logits
 from kan_engine.search.formulas.sparse_additive import compute_base_log_odds
 from kan_engine.search.result import SearchResult
 from kan_engine.search.subtasks import Subtask
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm, compute_rmse
+from kan_engine.symbolic.constant_fitting import (
+    ColumnsAndTarget,
+    ParametricForm,
+    WeighedRows,
+    compute_rmse,
+)
 from kan_engine.symbolic.constant_snapping import round_constants, to_form
 from kan_engine.symbolic.description_length import description_length
 from kan_engine.symbolic.extraction import Formula
@@ -103,7 +108,7 @@ def _to_formula(entry: Entry, rows: LabelledRows, run: SearchContext) -> Formula
     if run.data.classes is None and len(run.data.training) > len(rows):
         more = run.data.training.sample(limits.front.max_refit_rows, run.config.seed)
         form = _refit_constants(form, more, limits.front)
-    data = rows.columns, rows.y
+    data = WeighedRows.from_rows(rows)
     if run.data.classes is not None and not variables(entry.tree):  # of the rows, not of the network
         rounded = to_form(constant_formula(compute_base_log_odds(run.data, limits.max_log_odds)))
     else:
@@ -132,7 +137,7 @@ def _drop_negligible(form: ParametricForm, data: ColumnsAndTarget) -> Parametric
 
 def _measure_again(formula: Formula, rows: LabelledRows, run: SearchContext) -> Formula:
     """The formula with the error on the rows of the front, which other formulas are compared by."""
-    data = rows.columns, rows.y
+    data = WeighedRows.from_rows(rows)
     losses = cross_validation_losses(formula.tree, data, run.thresholds.symbolic.additive)
     error = float(np.average(losses, weights=rows.weights)) ** 0.5
     return replace(formula, error=error / (float(np.std(rows.y)) or 1.0))
@@ -147,7 +152,7 @@ def _stays_first(
     """
     if found.evidence is not None and found.evidence.verdict == "consistent":
         return True
-    data: ColumnsAndTarget = rows.columns, rows.y
+    data = WeighedRows.from_rows(rows)
     additive, allowed = run.thresholds.symbolic.additive, run.thresholds.chance_standard_errors
     own, others = (cross_validation_losses(formula.tree, data, additive) for formula in (known, best))
     if not is_no_worse(others, own, rows.weights, allowed):

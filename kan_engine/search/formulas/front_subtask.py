@@ -115,7 +115,8 @@ def select_front_columns(rows: LabelledRows, path: CompactPath | None, run: Sear
     for entry in path.networks if path is not None else ():
         places = torch.nonzero(live_inputs(entry.network))[:, 0].tolist()
         used |= dict.fromkeys(rows.names[place] for place in places)
-    kept = set(list(used)[:most])
+    wanted = {name for group in run.config.constraints.must_use for name in group if name in rows.names}
+    kept = wanted | set([name for name in used if name not in wanted][: max(0, most - len(wanted))])
     if len(kept) < most:
         others = {name: values for name, values in rows.columns.items() if name not in kept}
         kept |= set(
@@ -144,7 +145,8 @@ def _run_part(part: FrontPart, rows: LabelledRows, run: SearchContext) -> list[E
 
     def report(done: float, archive: Archive) -> None:
         front = archive.front
-        error = (min(entry.error for entry in front) ** 0.5) / (float(np.std(rows.y)) or 1.0)
+        lowest = min((entry.error for entry in front), default=float("inf"))
+        error = lowest**0.5 / (float(np.std(rows.y)) or 1.0) if front else None
         fraction = 0.88 + 0.02 * (part.begin + share * done)
         run.report("symbolic", fraction, f"improving {len(front)} formulas", error)
 

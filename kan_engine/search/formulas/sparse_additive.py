@@ -14,7 +14,7 @@ from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.log_odds import compute_bounded_logits
 from kan_engine.search.result import SearchResult
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, concatenate_rows
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, WeighedRows, concatenate_rows, select_rows
 from kan_engine.symbolic.extraction import Formula
 from kan_engine.symbolic.forward_selection import is_no_worse
 from kan_engine.symbolic.sparse_additive import (
@@ -50,6 +50,8 @@ def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResu
         constant=constant,
         thresholds=run.thresholds.symbolic,
     )
+    if not sums.formulas:  # the constraints allow none
+        return found
     rows = concatenate_rows(fit, validation)
     if known and (
         _is_exponential_line(found, sums, run) or _ranks_first(known[0], sums, rows, weights, run.thresholds)
@@ -80,15 +82,12 @@ def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResu
 
 def _measure_stability(best: Formula, rows: ColumnsAndTarget, run: SearchContext) -> float | None:
     """Share of resamplings that select a sum of terms with similar predictions."""
-    columns, target = rows
 
-    def select(learnt: np.ndarray, judged: np.ndarray) -> Formula:
-        first, second = (
-            ({name: values[some] for name, values in columns.items()}, target[some])
-            for some in (learnt, judged)
-        )
+    def select(learnt: np.ndarray, judged: np.ndarray) -> Formula | None:
+        first, second = (select_rows(rows, some) for some in (learnt, judged))
         limits, thresholds = run.config.constraints, run.thresholds.symbolic
-        return fit_additive_forms(first, second, limits=limits, thresholds=thresholds).formulas[0]
+        forms = fit_additive_forms(first, second, limits=limits, thresholds=thresholds).formulas
+        return forms[0] if forms else None
 
     return measure_stability(
         best,
@@ -139,7 +138,7 @@ def is_weak(
     if data.classes is not None:  # fitted to log-odds of a network that was trained on all of these rows
         return False
     part = data.training.sample(thresholds.max_stopped_rows + thresholds.max_stopped_validation_rows, seed)
-    rows = part.columns, part.y
+    rows = WeighedRows.from_rows(part)
     constant = constant_formula(float(np.average(part.y, weights=part.weights)))
     additive = thresholds.symbolic.additive
     return is_no_worse(
@@ -163,7 +162,7 @@ def _sample_rows(run: SearchContext) -> tuple[LabelledRows, LabelledRows]:
 def _make_formula_data(part: LabelledRows, found: SearchResult, run: SearchContext) -> ColumnsAndTarget:
     """Columns, and the values that formulas should give."""
     if run.data.classes is None:
-        return part.columns, part.y
+        return WeighedRows.from_rows(part)
     most = run.thresholds.max_log_odds
     return part.columns, compute_bounded_logits(found.network, found.inputs, part, most)[:, 0]
 

@@ -34,6 +34,7 @@ PAGES = (
     "trust",
     "equations",
     "forms",
+    "knowledge",
     "tuning",
     "http",
     "cli",

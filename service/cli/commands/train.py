@@ -25,6 +25,12 @@ def train(
     task: training_options.Task = "auto",
     features: training_options.Features = None,
     drop: training_options.Drop = None,
+    target_error: training_options.TargetError = None,
+    must_use: training_options.MustUse = None,
+    max_constants: training_options.MaxConstants = None,
+    functions: training_options.Functions = None,
+    monotone: training_options.Monotone = None,
+    bounds: training_options.Bounds = None,
     hidden: training_options.Hidden = None,
     grid: training_options.Grid = None,
     seed: training_options.Seed = None,
@@ -50,6 +56,11 @@ def train(
         max_seconds=max_seconds,
         task=task,
         seed=seed,
+        target_error=target_error,
+        max_constants=max_constants,
+        functions=functions,
+        monotone=monotone or None,
+        bounds=bounds,
         hidden=hidden,
         grid=grid,
         test_fraction=test_fraction,
@@ -65,6 +76,7 @@ def train(
     with connect(server, key) as client:
         with upload_dataset(client, file) as dataset:
             columns = training_options.select_features(dataset, target, features, drop)
+            columns |= training_options.select_wanted(dataset, must_use)
             job = client.submit(dataset, target, **body | columns)
         ended = wait_for_job(client, job, dataset, keep_best=keep_best)
         print_trained_model(

@@ -13,6 +13,18 @@ from service.schemas.training import Serve
 NOTHING = "none"
 BASELINES = ("linear", "mlp", "boosting")
 DENSITY = "density"
+# Fields of the body that options name as the body does
+PLAIN_FIELDS = (
+    "name",
+    "max_seconds",
+    "task",
+    "seed",
+    "serve",
+    "target_error",
+    "max_constants",
+    "form",
+    "per_group",
+)
 
 Target = Annotated[
     str | None, typer.Option(help="Column to predict; required unless --task density.", show_default=False)
@@ -85,6 +97,36 @@ PerGroup = Annotated[
         show_default=False,
     ),
 ]
+TargetError = Annotated[
+    str | None,
+    typer.Option(
+        help="Column with the standard deviation of the target in each row; rows then weigh 1/σ².",
+        show_default=False,
+    ),
+]
+MustUse = Annotated[
+    list[str] | None,
+    typer.Option(help="Columns that every formula and network must contain, separated by commas."),
+]
+MaxConstants = Annotated[
+    int | None, typer.Option(min=0, help="Most measured constants of a formula.", show_default=False)
+]
+Functions = Annotated[
+    str | None,
+    typer.Option(
+        help="The functions that formulas may contain, separated by commas, or sets of them: polynomial, "
+        "rational, exponential, trigonometric. Arithmetic is always allowed.",
+        show_default=False,
+    ),
+]
+Monotone = Annotated[
+    list[str] | None,
+    typer.Option(help="Column with which the target rises or falls, as dose=increasing; repeat for several."),
+]
+Bounds = Annotated[
+    str | None,
+    typer.Option(help="Lowest and highest value of the target, as 0:100, 0: or :100.", show_default=False),
+]
 Picture = Annotated[
     Path | None,
     typer.Option(
@@ -118,11 +160,7 @@ def make_body(**wishes: Any) -> dict[str, Any]:
     given = {name: value for name, value in wishes.items() if value is not None}
     if given.get("task") == "auto":
         del given["task"]
-    body: dict[str, Any] = {
-        name: given[name]
-        for name in ("name", "max_seconds", "task", "seed", "serve", "form", "per_group")
-        if name in given
-    }
+    body: dict[str, Any] = {name: given[name] for name in PLAIN_FIELDS if name in given}
     constants = dict(map(_parse_constant, given.get("constants") or ()))
     body |= {"constants": constants} if constants else {}
     body |= {"compact": {"max_edges": given["max_edges"]}} if "max_edges" in given else {}
@@ -131,6 +169,13 @@ def make_body(**wishes: Any) -> dict[str, Any]:
     body |= {"network": network} if network else {}
     if "test_fraction" in given:
         body["split"] = {"kind": "random", "test_fraction": given["test_fraction"]}
+    if "monotone" in given:
+        body["monotone"] = dict(_split_pair(text, "=", "--monotone") for text in given["monotone"])
+    if "bounds" in given:
+        ends = zip(("min", "max"), _split_pair(given["bounds"], ":", "--bounds"), strict=True)
+        body["bounds"] = {name: _parse_number(text, "--bounds") for name, text in ends if text}
+    if "functions" in given:
+        body["functions"] = _split_text(given["functions"])
     if given.get("no_formula"):
         body["symbolic"] = False
     if "baselines" in given:
@@ -161,6 +206,20 @@ def _parse_constant(text: str) -> tuple[str, dict[str, float]]:
     return name.strip(), ends
 
 
+def _split_pair(text: str, separator: str, option: str) -> tuple[str, str]:
+    first, found, second = text.rpartition(separator)
+    if not found:
+        raise typer.BadParameter(f"{text!r} has no {separator!r}; see --help", param_hint=option)
+    return first.strip(), second.strip()
+
+
+def _parse_number(text: str, option: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no number", param_hint=option) from None
+
+
 def _parse_baseline(text: str) -> JsonValue:
     """Convert ``mlp:29x29``, ``mlp:987`` or ``mlp:matched`` to a member of the body; other texts are names.
 
@@ -180,6 +239,12 @@ def _parse_baseline(text: str) -> JsonValue:
     if len(numbers) == 1:
         return {"kind": "mlp", "parameters": int(size)}
     return {"kind": "mlp", "hidden": [int(part) for part in numbers]}
+
+
+def select_wanted(dataset: Dataset, must_use: Sequence[str] | None) -> dict[str, list[str]]:
+    """Make the member ``must_use`` of the body; empty without the option."""
+    names = [column.name for column in dataset.columns]
+    return {"must_use": _parse_columns(must_use, names)} if must_use else {}
 
 
 def select_features(

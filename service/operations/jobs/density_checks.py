@@ -55,6 +55,9 @@ def check_options(plan: TrainingPlan) -> Mistakes:
                 f"a density is fitted by maximum likelihood, which does not use training.{name}; leave it out"
             )
             yield "not_for_densities", ["training", name], detail
+    for name in ("target_error", "must_use", "max_constants", "functions", "monotone", "bounds"):
+        if getattr(request, name) is not None:
+            yield "not_for_densities", [name], f"{name} does not apply to a density; leave it out"
     if request.split.kind == "stratified":
         detail = "a stratified split needs classes; use the kind random for a density"
         yield "stratified_without_classes", ["split", "kind"], detail

@@ -43,6 +43,9 @@ def _check_fix(revision: Revision) -> Mistakes:
     changes, width, edges = revision.changes, revision.edges["width"], revision.edges["edges"]
     if not changes.fix:
         return
+    if revision.request.monotone:
+        detail = "a function on an edge may break the wish monotone; train without it, or fix nothing"
+        yield "invalid_wish", ["fix"], detail
     most = DEFAULT_SYMBOLIC.max_edges
     if len(width) > MAX_HIDDEN_LAYERS + 2 or len(edges) > most:
         detail = (
@@ -92,6 +95,11 @@ def _check_drop(revision: Revision) -> Mistakes:
         if name not in names:
             detail = f"the model has no feature {name!r}; its features are {format_names(names)}"
             yield "unknown_column", ["drop", place], detail
+        elif name in (revision.request.must_use or ()) or name in (revision.request.monotone or {}):
+            detail = (
+                f"the model must use column {name!r}, as its training wished; train again without this wish"
+            )
+            yield "invalid_wish", ["drop", place], detail
     if set(names) <= set(changes.drop):
         yield "no_features", ["drop"], "no feature would be left; drop fewer"
 

@@ -13,7 +13,10 @@ from service.operations.jobs import density_checks
 from service.operations.jobs.form_checks import check_form
 from service.operations.jobs.limits import DEFAULT_ADMISSION, AdmissionLimits
 from service.operations.jobs.validation_errors import Mistakes, Path, refuse_mistakes
+from service.operations.jobs.wish_checks import check_wishes
 from service.schemas.training import TrainRequest
+
+MAX_ERROR_RATIO = 1e8  # of the errors of two rows: a weight must not vanish beside another in float64
 
 READABLE_AS = {
     "number": ("number", "integer", "category"),
@@ -43,10 +46,12 @@ def check_training(
         partial(_check_target, limits=limits),
         _check_features,
         _check_weight,
+        _check_target_error,
         _check_grid_schedule,
         _check_options,
         partial(_check_split, limits=limits),
         _check_class_weights,
+        check_wishes,
     ]
     if plan.request.task == "density":
         checks = [
@@ -63,8 +68,11 @@ def check_training(
 def _check_columns_exist(plan: TrainingPlan) -> Mistakes:
     request = plan.request
     named: list[tuple[Path, str | None]] = [(["target"], request.target), (["weight"], request.weight)]
+    named += [(["target_error"], request.target_error)]
+    named += [(["must_use", place], name) for place, name in enumerate(request.must_use or [])]
     named += [(["features", place], name) for place, name in enumerate(request.features or [])]
     named += [(["types", name], name) for name in request.types]
+    named += [(["monotone", name], name) for name in request.monotone or {}]
     named += [(["split", "column"], request.split.column)]
     named += [(["per_group", "column"], request.per_group.column)] if request.per_group else []
     for path, name in named:
@@ -169,6 +177,33 @@ def _check_weight(plan: TrainingPlan) -> Mistakes:
     else:
         return
     yield "invalid_weight", ["weight"], problem
+
+
+def _check_target_error(plan: TrainingPlan) -> Mistakes:
+    name = plan.request.target_error
+    if name is None:
+        return
+    report = plan.reports[name]
+    if plan.task != "regression":
+        problem = "errors of the target belong to regression; omit target_error, or name a weight column"
+    elif name == plan.request.target:
+        problem = f"column {name!r} is the target and cannot be its error; name another column or none"
+    elif report.type not in NUMBER_TYPES:
+        problem = f"errors must be numbers, column {name!r} is {report.type}; name another or none"
+    elif report.missing:
+        problem = f"every row needs an error, column {name!r} lacks {report.missing}; fill or drop these rows"
+    elif report.range and report.range[0] <= 0:
+        problem = (
+            f"errors must be positive, the minimum of {name!r} is {report.min}; correct or drop such rows"
+        )
+    elif report.range and report.range[1] > MAX_ERROR_RATIO * report.range[0]:
+        problem = (
+            f"errors in {name!r} go from {report.min} to {report.max}, by more than {MAX_ERROR_RATIO:g}: the "
+            "most precise rows alone would count; drop rows or name another column"
+        )
+    else:
+        return
+    yield "invalid_target_error", ["target_error"], problem
 
 
 def _check_grid_schedule(plan: TrainingPlan) -> Mistakes:

@@ -121,7 +121,8 @@ def _hold_out_key(model: ModelOut) -> tuple[Any, ...] | None:
     if not asked or not model.split or sha256 is None:
         return None
     decisive = [asked.get(name) for name in HOLD_OUT_SETTINGS.get(asked.get("kind", ""), ())]
-    return sha256, asked.get("kind"), decisive, request.get("weight"), model.split.get("test_rows")
+    kept = [request.get(name) for name in ("weight", "target_error")]
+    return sha256, asked.get("kind"), decisive, kept, model.split.get("test_rows")
 
 
 HOLD_OUT_SETTINGS = {

@@ -53,7 +53,10 @@ function evidence(told, model) {
     constants: told.constants,
     better: better.map(([name, other]) => `${t(`model.evidence.model.${name}`)} (${number(other.rmse)})`).join(", "),
   };
-  const noise = t("model.evidence.noise", { rmse: number(told.noise), target: model.target });
+  const chiSquare = told.chi_square_per_dof ?? null;
+  const noise = chiSquare === null
+    ? t("model.evidence.noise", { rmse: number(told.noise), target: model.target })
+    : t("model.evidence.chi_square", { chi: number(chiSquare), noise: number(told.noise), target: model.target });
   return html`<details class="evidence">
     <summary>${t("model.evidence")}</summary>
     <ul>

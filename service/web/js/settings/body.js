@@ -49,7 +49,8 @@ export function missingField(body) {
 function fillBody(body, fields, choice) {
   for (const field of fields) {
     const value = isShown(field, choice) ? requestValue(field, choice) : undefined;
-    if (value !== undefined) setPath(body, field.path, value);
+    if (value !== undefined && field.kind === "monotone") body.monotone = { ...body.monotone, ...value };
+    else if (value !== undefined) setPath(body, field.path, value);
   }
   return body;
 }
@@ -69,6 +70,8 @@ function requestValue(field, choice) {
     number: () => parseNumber(value),
     text: () => value.trim(),
     constants: () => parseConstants(value),
+    monotone: () => Object.fromEntries(value.split(",").map((word) => word.trim()).filter(Boolean).map((name) => [name, field.direction])),
+    words: () => value.split(",").map((word) => word.trim()).filter(Boolean),
   };
   const isEmpty = typeof value === "string" && !value.trim();
   return isEmpty && !["column", "values"].includes(field.kind) ? undefined : rest[field.kind]();

@@ -52,6 +52,8 @@ export function weights({ dataset, target }) {
 export function groupColumns({ dataset, target }) {
   return dataset.columns.filter(({ name, type, distinct }) => name !== target && type !== "datetime" && distinct > 1 && distinct <= MAX_GROUPS);
 }
+/** Columns that can hold the standard deviation of the target in each row. */
+export const targetErrors = (choice) => (isClassifier(choice) ? [] : weights(choice).filter((column) => column.min > 0));
 
 export const isNumber = (column) => ["number", "integer"].includes(column.type);
 

@@ -1,12 +1,12 @@
 // The settings of a training as fields of a form.
 
 import { t } from "../i18n.js";
-import { columnOf, groupColumns, isClassifier, splitColumns, weights } from "./columns.js";
+import { columnOf, groupColumns, isClassifier, splitColumns, targetErrors, weights } from "./columns.js";
 
 const SPLIT_COLUMN = { name: "split_column", kind: "column", path: ["split", "column"], columns: splitColumns, isShown: splits("column") };
 
 /**
- * Kinds: choice, column, text, number, constants (of a form), list (of numbers), lists (of whole numbers), switch, several, class_weight,
+ * Kinds: choice, column, text, words (separated by commas), monotone (the same, columns that rise or fall), number, constants (of a form), list (of numbers), lists (of whole numbers), switch, several, class_weight,
  * values (of the split column). `isShown` decides whether the field is shown for a choice.
  */
 export const GROUPS = [
@@ -15,6 +15,7 @@ export const GROUPS = [
     fields: [
       choice("task", ["task"], ["auto", "regression", "classification"]),
       { name: "weight", kind: "column", path: ["weight"], columns: weights, isOptional: true },
+      { name: "target_error", kind: "column", path: ["target_error"], columns: targetErrors, isOptional: true, isShown: (choice) => !isClassifier(choice) },
       { name: "class_weight", kind: "class_weight", path: ["training", "class_weight"], isShown: isClassifier },
     ],
   },
@@ -57,6 +58,13 @@ export const GROUPS = [
       { name: "form", kind: "text", path: ["form"], example: "a*exp(-b*t) + c", isShown: hasForm },
       { name: "constants", kind: "constants", path: ["constants"], example: "b=0..10; g=9.81", isShown: (choice) => hasForm(choice) && choice.values.form.trim() !== "" },
       { name: "per_group", kind: "column", path: ["per_group", "column"], columns: groupColumns, isOptional: true, isShown: hasForm },
+      { name: "max_constants", kind: "number", path: ["max_constants"], example: "3", isShown: ({ values }) => values.symbolic },
+      { name: "functions", kind: "words", path: ["functions"], example: "exp, log", isShown: ({ values }) => values.symbolic },
+      { name: "must_use", kind: "words", path: ["must_use"], example: "" },
+      { name: "increasing", kind: "monotone", path: ["monotone"], isShown: (choice) => !isClassifier(choice), example: "", direction: "increasing" },
+      { name: "decreasing", kind: "monotone", path: ["monotone"], isShown: (choice) => !isClassifier(choice), example: "", direction: "decreasing" },
+      { name: "bounds_min", kind: "number", path: ["bounds", "min"], isShown: (choice) => !isClassifier(choice), example: "0" },
+      { name: "bounds_max", kind: "number", path: ["bounds", "max"], isShown: (choice) => !isClassifier(choice), example: "100" },
       { name: "baselines", kind: "several", path: ["baselines"], options: ["linear", "mlp", "mlp_matched", "boosting"], initial: ["linear"] },
       { name: "model_name", kind: "text", path: ["name"], example: "" },
     ],

@@ -166,3 +166,36 @@ def test_a_formula_that_is_no_number_at_some_rows_is_told_in_json() -> None:
     found = judge(call("log", A))
     assert found.noise is None
     assert found.verdict == "weak"
+
+
+def run_with_errors(factor: float, rows: int = ROWS) -> CrossValidation:
+    """The noisy law with known errors: these times a factor."""
+    sigma = 0.3 * np.where(np.arange(rows) % 2, 1.0, 0.2)
+    y = law(X[:rows]) + NOISE[:rows] * sigma / 0.3
+    table = table_of(a=X[:rows, 0], b=X[:rows, 1], e=factor * sigma, y=y)
+    data = prepare_data(table, request_for(target_error="e"))
+    return CrossValidation(data=data, seed=0)
+
+
+def test_residuals_as_large_as_the_known_errors_are_consistent() -> None:
+    run = run_with_errors(1.0)
+    evidence = judge(LAW, run)
+    assert evidence.chi_square_per_dof == pytest.approx(1.0, abs=0.25)  # 3 deviations of χ² with 320 rows
+    assert evidence.noise == pytest.approx(run.data.training.unit_error)
+    assert evidence.verdict == "consistent"
+
+
+def test_residuals_larger_than_the_known_errors_are_not_consistent() -> None:
+    evidence = judge(LAW, run_with_errors(0.5))
+    assert codes(evidence) >= {"errors_exceeded"}
+    assert evidence.chi_square_per_dof == pytest.approx(4.0, abs=1.0)
+
+
+def test_known_errors_tell_noise_from_signal_where_rows_alone_cannot() -> None:
+    few = 60
+    known = judge(LAW, run_with_errors(1.0, few))
+    table = table_of(a=X[:few, 0], b=X[:few, 1], y=law(X[:few]) + NOISE[:few])
+    unknown = judge(LAW, CrossValidation(data=prepare_data(table, request_for()), seed=0))
+    assert known.power is not None
+    assert unknown.power is not None
+    assert known.power >= unknown.power

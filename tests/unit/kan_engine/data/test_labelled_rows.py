@@ -1,8 +1,11 @@
 """Rows of a table: selections of rows and columns keep what belongs together."""
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.labelled_rows import LabelledRows, weigh_by_errors
 
 ROWS = LabelledRows(
     x=np.arange(200.0).reshape(100, 2),
@@ -35,3 +38,13 @@ def test_a_sample_is_drawn_at_random_and_stays_in_order() -> None:
 
 def test_the_target_of_a_classification_is_the_place_of_the_class() -> None:
     assert ROWS.classes[:4].tolist() == [0, 1, 2, 0]
+
+
+@given(
+    sigma=st.lists(st.floats(1e-6, 1e6), min_size=2, max_size=20).map(np.array), unit=st.floats(1e-100, 1e100)
+)
+def test_weights_from_errors_count_rows_and_give_the_errors_back(sigma: np.ndarray, unit: float) -> None:
+    weights, unit_error = weigh_by_errors(unit * sigma, np.arange(len(sigma)))
+    rows = LabelledRows(np.zeros((len(sigma), 0)), sigma, weights, (), unit_error)
+    assert weights.mean() == pytest.approx(1.0)
+    assert rows.sigma == pytest.approx(unit * sigma)

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine.data.scaling import TRANSFORMS, Standardizer, TargetScaler, add_bounds, is_defined
+from kan_engine.data.scaling import (
+    TRANSFORMS,
+    Standardizer,
+    TargetScaler,
+    add_bounds,
+    is_defined,
+    limit_bounds,
+)
 from kan_engine.data.thresholds import DataThresholds
 from kan_engine.errors import InvalidConfig, InvalidData
 
@@ -193,3 +200,18 @@ def test_a_hair_beyond_the_range_of_a_transform_is_its_end(
     assert near == pytest.approx(expected)
     assert np.isnan(far).all()
     torch.testing.assert_close(scaler.inverse(torch.tensor([[0.01 * outwards]])).numpy(), near)
+
+
+@pytest.mark.parametrize("bounds", [(0.0, np.inf), (-np.inf, 5.0), (0.0, 5.0)])
+@pytest.mark.parametrize("known", [None, (-10.0, 10.0), (1.0, 2.0)])
+def test_wished_bounds_hold_besides_those_of_the_training(
+    bounds: tuple[float, float], known: tuple[float, float] | None
+) -> None:
+    scaler = TargetScaler("identity", np.zeros(1), np.ones(1), known)
+    values = limit_bounds(scaler, bounds).inverse(np.array([[-1e3], [1.5], [1e3]]))
+    assert (values.min() >= bounds[0], values.max() <= bounds[1], values[1, 0]) == (True, True, 1.5)
+
+
+def test_without_wished_bounds_the_scale_stays() -> None:
+    scaler = TargetScaler("identity", np.zeros(1), np.ones(1))
+    assert limit_bounds(scaler, (-np.inf, np.inf)) is scaler

@@ -179,3 +179,21 @@ def test_a_compact_network_predicts_when_asked_and_by_default_when_it_serves(ser
     assert not np.array_equal(model.predict(FRAME, by="compact"), model.predict(FRAME, by="accurate"))
     with pytest.raises(InvalidConfig, match=r"no member 'formula'.*'compact'"):
         model.predict(FRAME, by="formula")
+
+
+def test_errors_of_the_target_must_be_positive_and_exclude_weights() -> None:
+    x, y = np.linspace(0, 1, 20)[:, None], np.linspace(0, 1, 20)
+    with pytest.raises(InvalidData, match="omit sample_weight"):
+        KANRegressor().fit(x, y, sample_weight=np.ones(20), target_error=np.ones(20))
+    with pytest.raises(InvalidData, match="must be positive"):
+        KANRegressor().fit(x, y, target_error=np.zeros(20))
+
+
+def test_a_monotone_and_bounded_regressor_is_so_everywhere() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 1, (60, 2))
+    y = x[:, 0] ** 2 + rng.normal(0, 0.2, 60)
+    wishes = {"monotone": {"x0": "increasing"}, "bounds": (0.0, None)}
+    found = KANRegressor(**wishes, symbolic=False).fit(x, y, target_error=np.full(60, 0.2))
+    values = found.predict(np.column_stack([np.linspace(0, 1, 300), np.full(300, 0.5)]))
+    assert (np.diff(values).min() >= -1e-12, values.min() >= 0) == (True, True)

@@ -192,3 +192,28 @@ def test_an_odd_table_has_a_front_that_begins_with_a_constant(
     for entry in front:
         assert np.isfinite(entry.error)
         assert all(np.isfinite(float(n.value)) for n in walk(entry.tree) if isinstance(n, Number))
+
+
+WISHED = {"a": np.linspace(1, 2, 60), "b": np.sin(np.arange(60.0)) + 2, "c": np.cos(np.arange(60.0))}
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        FormulaConstraints.create(must_use=["c"]),
+        FormulaConstraints.create(max_constants=1),
+        FormulaConstraints.create(max_constants=0, must_use=["b"]),
+        FormulaConstraints.create(functions=["polynomial"], max_constants=2),
+        FormulaConstraints(
+            monotone=(("a", 1),),
+            bounds=(0.0, 5.0),
+            box=(("a", 1.0, 2.0), ("b", 1.0, 3.0), ("c", -1.0, 1.0)),
+        ),
+    ],
+)
+def test_every_formula_of_a_front_grants_the_wishes(limits: FormulaConstraints) -> None:
+    target = 2.5 * np.exp(-0.7 * WISHED["a"]) * WISHED["b"]
+    search = FrontSearch(WISHED, target, limits=limits, max_work=1e6)
+    front = search.run([Number(2.4) * call("exp", Number(-0.6) * Variable("a"))])
+    assert len(front) > 1
+    assert [entry.tree for entry in front if not limits.allow(entry.tree)] == []

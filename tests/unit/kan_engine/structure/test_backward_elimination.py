@@ -221,3 +221,14 @@ def test_the_error_over_folds_of_what_is_noise_is_as_large_as_the_noise() -> Non
     fit = fit_additive_structure(sample, sample, generator())
     assert fit.error < 0.95
     assert cross_rmse(fit, sample, torch.arange(60) % 4) > 1.0
+
+
+def test_of_every_required_set_one_input_keeps_an_edge() -> None:
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(rng.uniform(-1, 1, (120, 3)))
+    rows = StructureRows(x=x, raw=x, y=x[:, :1] ** 2, weights=torch.ones(120, dtype=torch.float64))
+    fit = fit_additive_structure(rows[:80], rows[80:], torch.Generator())
+    free = eliminate_edges(fit, rows[:80], rows[80:])
+    bound = eliminate_edges(fit, rows[:80], rows[80:], required=[frozenset({1, 2})])
+    assert set(free.dropped) == {1, 2}
+    assert len(bound.dropped) == 1

@@ -3,13 +3,20 @@
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.expressions.evaluation import Parameter, Variable, apply_function, mul, number
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.symbolic.constant_fitting import (
+    ColumnsAndTarget,
     ParametricForm,
+    WeighedRows,
     compute_rmse,
+    concatenate_rows,
     fix_parameter,
+    get_unit_error,
+    get_weights,
     refit_constants,
+    select_rows,
     standard_errors,
     take_coarse_rows,
 )
@@ -89,3 +96,37 @@ def test_a_parameter_that_becomes_a_number_is_none_any_more() -> None:
     form = fix_parameter(ParametricForm(EXPONENTIAL + Parameter(2), np.array([2.0, -0.5, 7.0])), 1, number(3))
     assert to_text(form.tree) == "c0*exp(3*x1) + c1"
     np.testing.assert_array_equal(form.values, [2.0, 7.0])
+
+
+SLOPE = ParametricForm(Parameter(0) * Variable("x"), np.array([1.0]))
+POINTS = np.linspace(1, 2, 8)
+SIGMA = np.array([0.1, 1.0] * 4)
+
+
+def weighed(target: np.ndarray) -> ColumnsAndTarget:
+    weights, unit_error = weigh_by_errors(SIGMA, np.arange(len(SIGMA)))
+    return WeighedRows.create({"x": POINTS}, target, weights, unit_error)
+
+
+def test_constants_are_those_of_weighted_least_squares() -> None:
+    target = 3 * POINTS + SIGMA * np.array([1, -1, 2, 0, -1, 1, 0, 2])
+    best = np.sum(POINTS * target / SIGMA**2) / np.sum(POINTS**2 / SIGMA**2)
+    assert refit_constants(SLOPE, weighed(target), iterations=50).values == pytest.approx([best])
+
+
+def test_standard_errors_follow_from_known_errors_whatever_the_residuals() -> None:
+    expected = np.sum(POINTS**2 / SIGMA**2) ** -0.5
+    form = ParametricForm(SLOPE.tree, np.array([3.0]))
+    assert standard_errors(form, weighed(3 * POINTS)) == pytest.approx([expected])
+    assert standard_errors(form, weighed(3 * POINTS + 5 * SIGMA)) == pytest.approx([expected])
+
+
+def test_selected_and_joined_rows_keep_their_weights() -> None:
+    data = weighed(3 * POINTS)
+    both = concatenate_rows(select_rows(data, slice(3)), select_rows(data, slice(3, None)))
+    assert get_weights(both) == pytest.approx(get_weights(data))
+    assert get_unit_error(both) == get_unit_error(data)
+
+
+def test_rows_of_equal_weight_and_unknown_noise_are_a_plain_pair() -> None:
+    assert type(WeighedRows.create({"x": POINTS}, POINTS, np.full(8, 2.0))) is tuple

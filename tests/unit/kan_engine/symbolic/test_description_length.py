@@ -1,9 +1,11 @@
 """Bits: fewer for less error, for shorter trees, and for constants that need fewer digits."""
 
 import numpy as np
+import pytest
 
+from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.expressions.evaluation import Parameter, Variable
-from kan_engine.symbolic.constant_fitting import ParametricForm
+from kan_engine.symbolic.constant_fitting import ParametricForm, WeighedRows
 from kan_engine.symbolic.description_length import description_length, residual_and_constant_bits
 
 X = Variable("x")
@@ -38,3 +40,14 @@ def test_the_unit_of_the_target_changes_nothing_for_its_constants() -> None:
 def test_what_is_no_number_takes_infinitely_many_bits() -> None:
     root = ParametricForm((Parameter(0) * X) ** 0.5, np.array([-1.0]))
     assert description_length(root, DATA) == float("inf")
+
+
+def test_known_errors_price_residuals_as_a_gaussian_code_does() -> None:
+    x, sigma = np.linspace(1, 2, 10), np.full(10, 0.1)
+    weights, unit_error = weigh_by_errors(sigma, np.arange(10))
+    form = ParametricForm(Variable("x"), np.array([]))
+    near, far = (
+        description_length(form, WeighedRows.create({"x": x}, x + shift * sigma, weights, unit_error))
+        for shift in (0, 2)
+    )
+    assert far - near == pytest.approx(10 * 2**2 / 2 * np.log2(np.e))

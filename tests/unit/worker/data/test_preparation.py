@@ -38,6 +38,14 @@ def test_weight_and_split_column_are_no_features() -> None:
     assert data.names == ("a",)
 
 
+def test_errors_of_the_target_become_weights_and_stay_known() -> None:
+    errors = [0.5, 2.0] * 20
+    data = prepared({"a": RAMP, "e": errors, "y": RAMP}, target_error="e")
+    assert data.names == ("a",)
+    assert data.rows.sigma == pytest.approx(np.array(errors)[data.numbers])
+    assert data.training.weights.mean() == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize(
     ("column", "reason"),
     [

@@ -81,6 +81,23 @@ def test_an_mlp_is_asked_for_by_its_shape_or_its_size(train: Any, played: Played
     assert "mlp:29x29" in refused.stderr
 
 
+def test_what_is_known_already_is_sent(train: Any, played: Played) -> None:
+    train(
+        *("--target", "y", "--target-error", "e", "--must-use", "x1,x2"),
+        *("--max-constants", "2", "--functions", "exp, log"),
+        *("--monotone", "x1=increasing", "--monotone", "x2=decreasing", "--bounds", "0:"),
+    )
+    assert played.asked[-1][-1] == {
+        "target_error": "e",
+        "max_constants": 2,
+        "functions": ["exp", "log"],
+        "must_use": ["x1", "x2"],
+        "monotone": {"x1": "increasing", "x2": "decreasing"},
+        "bounds": {"min": 0.0},
+    }
+    assert train("--target", "y", "--bounds", "7").exit_code == 2
+
+
 def test_a_density_has_columns_and_no_target(train: Any, played: Played) -> None:
     played.trained = DENSITY
     ended = train("--task", "density", "--features", "x1,x2")

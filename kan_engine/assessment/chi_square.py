@@ -1,0 +1,64 @@
+"""Residuals of a formula against known errors of the rows: the test of χ².
+
+Source: Bevington and Robinson, Data Reduction and Error Analysis for the Physical Sciences, chapter 11.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import chdtrc, chdtri
+from scipy.stats import ncx2
+
+from kan_engine.expressions.evaluation import Expression, evaluate
+from kan_engine.expressions.measured_constants import count_constants
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, get_unit_error, get_weights
+
+
+@dataclass(frozen=True)
+class ChiSquare:
+    """The sum of squared residuals over the squared errors of their rows.
+
+    Attributes:
+        value: χ².
+        degrees: Rows minus fitted constants.
+    """
+
+    value: float
+    degrees: int
+
+    @property
+    def per_degree(self) -> float:
+        """χ² per degree of freedom: near 1 if formula and errors are right."""
+        return self.value / self.degrees
+
+    @property
+    def p_value(self) -> float:
+        """Probability of a value at least as large if the formula and the errors are right."""
+        return float(chdtrc(self.degrees, self.value))
+
+    def compute_power(self, size: float, level: float) -> float:
+        """Probability that the test at this level notices a signal.
+
+        Args:
+            size: Variance of the signal over that of the noise.
+            level: Probability of a rejection without a signal.
+        """
+        found = ncx2.sf(chdtri(self.degrees, level), self.degrees, size * self.degrees)
+        return float(found)
+
+
+def compute_chi_square(formula: Expression, data: ColumnsAndTarget) -> ChiSquare | None:
+    """χ² of a formula with its fitted constants; None if the errors of the rows are not known.
+
+    Also None where no degree of freedom is left.
+    """
+    known, weights = get_unit_error(data), get_weights(data)
+    if known is None or weights is None:
+        return None
+    columns, target = data
+    degrees = len(target) - count_constants(formula)
+    with np.errstate(all="ignore"):
+        value = float(np.sum(weights * ((evaluate(formula, columns) - target) / known) ** 2))
+    return ChiSquare(value if np.isfinite(value) else float("inf"), degrees) if degrees > 0 else None

@@ -1,0 +1,224 @@
+"""Networks that rise or fall with some columns: sums of curves whose B-spline coefficients do.
+
+A spline whose coefficients rise rises everywhere, since its derivative is a sum of B-splines with their
+differences as coefficients (de Boor, A Practical Guide to Splines, chapter X); beyond the grid it goes on
+along its tangent. A sum of such curves and of free curves of other columns is monotone, and so is its
+exponential. The coefficients solve a least-squares problem with non-negative increments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import torch
+from scipy.linalg import cholesky, solve_triangular
+from scipy.optimize import lsq_linear
+
+from kan_engine.compact.path import CompactNetwork, CompactPath
+from kan_engine.compact.sources import list_sources
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.scaling import TargetScaler
+from kan_engine.network.kan import KAN, KANConfig
+from kan_engine.search.context import SearchContext
+from kan_engine.search.result import SearchResult
+from kan_engine.search.thresholds import MonotoneThresholds
+from kan_engine.symbolic.constant_fitting import WeighedRows
+from kan_engine.symbolic.sparse_additive import select_relevant_columns
+from kan_engine.training.loop import TrainingStep
+
+Array = np.ndarray
+
+
+def find_monotone_network(run: SearchContext) -> SearchResult:
+    """The sum of curves with the lowest validation error, and smaller ones as compact networks."""
+    fitter = MonotoneFitter(run)
+    everything = fitter.select_sources()
+    options = [
+        (transform, grid, smoothing)
+        for transform, grid, smoothing in product(
+            fitter.list_transforms(), fitter.list_grids(), run.thresholds.monotone.smoothings
+        )
+    ]
+    losses = {}
+    for number, option in enumerate(options):
+        run.report("train", 0.1 + 0.6 * number / len(options), "fitting monotone curves")
+        losses[option] = fitter.measure(fitter.fit(run.data.fit, everything, *option), *option)
+        if run.should_stop():
+            break
+    best = min(losses, key=lambda option: losses[option])
+    judged = fitter.fit(run.data.fit, everything, *best)
+    loss = losses[best]
+    network, scaler = fitter.fit(run.data.training, everything, *best), fitter.scalers[best[0]]
+
+    def refit(rows: LabelledRows) -> Callable[[Array], Array]:
+        again = fitter.fit(rows, everything, *best)
+        return lambda x: fitter.predict(again, x, scaler)
+
+    return SearchResult(
+        network=network,
+        judged=judged,
+        inputs=run.inputs,
+        scaler=scaler,
+        history=(TrainingStep(0, best[1], loss, loss),),
+        optimizer="least_squares",
+        errors=run.cross_validation.measure_errors(refit),
+        formula_of="law",
+        compact=fitter.make_path(judged, everything, best, run.config.max_curves),
+    )
+
+
+Option = tuple[str, int, float]
+"""Transform of the target, grid size and smoothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class MonotoneFitter:
+    """Fits sums of curves for one search."""
+
+    run: SearchContext
+
+    @property
+    def limits(self) -> MonotoneThresholds:
+        """Decision numbers."""
+        return self.run.thresholds.monotone
+
+    @property
+    def signs(self) -> dict[int, int]:
+        """Sign by the index of a monotone column."""
+        names = self.run.names
+        return {
+            names.index(name): sign for name, sign in self.run.config.constraints.monotone if name in names
+        }
+
+    @property
+    def scalers(self) -> dict[str, TargetScaler]:
+        """Scale of the target by transform."""
+        y = self.run.data.training.y[:, None]
+        return {name: TargetScaler.fit(y, name) for name in self.list_transforms()}
+
+    def list_transforms(self) -> list[str]:
+        """The identity, and the logarithm of a positive target."""
+        return ["identity", "log"] if float(self.run.data.training.y.min()) > 0 else ["identity"]
+
+    def list_grids(self) -> list[int]:
+        """Grid sizes that the rows allow, or the requested one."""
+        if self.run.config.grid is not None:
+            return [self.run.config.grid]
+        rows, limits = len(self.run.data.fit), self.limits
+        return [size for size in limits.grid_sizes if size * limits.min_rows_per_interval <= rows] or [1]
+
+    def select_sources(self) -> list[tuple[int, ...]]:
+        """Columns of every curve: of all, or of the most relevant ones and those that are wished."""
+        data, run = self.run.data, self.run
+        kept = set(
+            select_relevant_columns(
+                WeighedRows.from_rows(data.fit),
+                data.fit.weights,
+                self.limits.max_columns,
+                thresholds=run.thresholds.symbolic,
+            )
+        )
+        wanted = {*self.signs, *(place for group in run.required for place in group)}
+        sources = [source.columns for source in list_sources(data.encoding, data.fit.x)]
+        found = [s for s in sources if wanted & set(s) or kept & {run.names[place] for place in s}]
+        return found or sources or [(0,)]
+
+    def fit(
+        self,
+        rows: LabelledRows,
+        sources: Sequence[tuple[int, ...]],
+        transform: str,
+        grid: int,
+        smoothing: float,
+    ) -> KAN:
+        """Fit the curves of these sources by constrained least squares."""
+        order, signs = self.run.config.order, self.signs
+        network = KAN(KANConfig(width=(rows.x.shape[1], 1), grid_size=grid, order=order))
+        layer, columns = network.stack[0], [place for source in sources for place in source]
+        rows = rows.sample(self.limits.max_rows, self.run.config.seed)
+        with torch.no_grad():
+            z = torch.from_numpy(self.run.inputs.forward(rows.x))
+            basis = layer.features(z)[:, columns, :-1].numpy()  # without the base function
+        count = grid + order
+        rising = np.tril(np.ones((count, count)))[:, 1:]  # from increments to coefficients; the first is 0
+        maps = [np.eye(count) if place not in signs else signs[place] * rising for place in columns]
+        design = np.hstack([np.ones((len(rows), 1)), *(basis[:, i] @ m for i, m in enumerate(maps))])
+        target = self.scalers[transform].forward(rows.y[:, None])[:, 0]
+        places = np.cumsum([1, *(m.shape[1] for m in maps)])
+        theta = self._solve(
+            design, target, rows.weights, maps, places, smoothing, [p in signs for p in columns]
+        )
+        with torch.no_grad():
+            layer.mask.fill_(False)
+            layer.weight.zero_()
+            for i, (place, m) in enumerate(zip(columns, maps, strict=True)):
+                layer.mask[place] = True
+                layer.weight[place, :-1, 0] = torch.from_numpy(m @ theta[places[i] : places[i + 1]])
+            layer.weight[columns[0], :-1, 0] += float(theta[0])  # the basis sums to 1
+        return network
+
+    def _solve(
+        self,
+        design: Array,
+        target: Array,
+        weights: Array,
+        maps: Sequence[Array],
+        places: Array,
+        smoothing: float,
+        is_monotone: Sequence[bool],
+    ) -> Array:
+        total = float(weights.sum())
+        gram = (design * weights[:, None]).T @ design / total
+        side = design.T @ (weights * target) / total
+        low = np.full(len(side), -np.inf)
+        for i, m in enumerate(maps):
+            own = slice(places[i], places[i + 1])
+            bend = np.diff(m, n=2, axis=0) if len(m) > 2 else np.zeros((0, m.shape[1]))
+            gram[own, own] += smoothing * bend.T @ bend
+            if is_monotone[i]:
+                low[own] = 0.0
+        gram[np.diag_indices(len(gram))] += self.limits.ridge
+        upper = cholesky(gram)
+        found = lsq_linear(upper, solve_triangular(upper, side, trans="T"), (low, np.inf), method="trf")
+        theta: Array = np.maximum(found.x, low)
+        return theta
+
+    def predict(self, network: KAN, x: Array, scaler: TargetScaler) -> Array:
+        """Values of a network in the target's units."""
+        with torch.no_grad():
+            outputs = network(torch.from_numpy(self.run.inputs.forward(x))).numpy()
+        values: Array = scaler.inverse(outputs)[:, 0]
+        return values
+
+    def measure(self, network: KAN, transform: str, _grid: int = 0, _smoothing: float = 0.0) -> float:
+        """Half the mean squared error on the validation rows, over the variance of the target."""
+        rows = self.run.data.validation
+        with np.errstate(all="ignore"):
+            errors = self.predict(network, rows.x, self.scalers[transform]) - rows.y
+            loss = float(np.average(errors**2, weights=rows.weights)) / (
+                2 * float(np.var(self.run.data.fit.y))
+            )
+        return loss if np.isfinite(loss) else float("inf")
+
+    def make_path(
+        self, network: KAN, sources: list[tuple[int, ...]], best: Option, max_curves: int
+    ) -> CompactPath:
+        """The networks of the most important curves, by their number."""
+        rows, layer = self.run.data.fit, network.stack[0]
+        with torch.no_grad():
+            curves = layer.postacts(torch.from_numpy(self.run.inputs.forward(rows.x)))[:, :, 0].numpy()
+        wished = [set(group) for group in self.run.required]
+
+        def rank(source: tuple[int, ...]) -> tuple[bool, float]:
+            return not any(set(source) & group for group in wished), -float(np.var(curves[:, source].sum(1)))
+
+        ordered, entries = sorted(sources, key=rank), []
+        first = sum(any(set(source) & group for group in wished) for source in sources)
+        for count in range(max(1, first), max(1, first, min(max_curves, len(ordered))) + 1):
+            small = self.fit(rows, ordered[:count], *best)
+            again = self.fit(self.run.data.training, ordered[:count], *best)
+            entries.append(CompactNetwork(network=again, curve_count=count, loss=self.measure(small, *best)))
+        return CompactPath(networks=tuple(entries), inputs=self.run.inputs, scaler=self.scalers[best[0]])
