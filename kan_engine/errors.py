@@ -3,7 +3,8 @@
 KANEngineError
 ├── InvalidConfig       invalid configuration of a network or a training
 ├── InvalidData         data unusable for training or prediction; has the column and the row
-├── InvalidEquation     text that is not an equation; has the position of the character
+├── InvalidExpression   text that is not a formula; has the position of the character
+│   └── InvalidEquation text that is not an equation, or equations that are not well posed
 ├── NoSolution          equations without a solution, or whose solution cannot be continued
 ├── TrainingDiverged    the loss is not finite
 ├── SymbolicFitFailed   no function of the library fits an edge
@@ -38,7 +39,20 @@ class InvalidData(KANEngineError, ValueError):
 EQUATION_CODES = ("invalid_equation", "too_few_conditions", "invalid_domain")
 
 
-class InvalidEquation(KANEngineError, ValueError):
+class InvalidExpression(KANEngineError, ValueError):
+    """Text that is not a formula.
+
+    Args:
+        message: What is wrong and what to try.
+        place: Index of the character that causes the error, if it is one.
+    """
+
+    def __init__(self, message: str, place: int | None = None) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+class InvalidEquation(InvalidExpression):
     """Text that is not an equation, or equations that do not form a well-posed problem.
 
     Args:
@@ -55,8 +69,8 @@ class InvalidEquation(KANEngineError, ValueError):
         path: tuple[str | int, ...] = (),
         code: str = "invalid_equation",
     ) -> None:
-        super().__init__(message)
-        self.place, self.path, self.code = place, path, code
+        super().__init__(message, place)
+        self.path, self.code = path, code
 
 
 class NoSolution(KANEngineError):

@@ -24,6 +24,7 @@ from kan_engine.expressions.evaluation import (
     variables,
 )
 from kan_engine.expressions.measured_constants import count_constants
+from kan_engine.forms.fitted_form import FittedForm
 from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
     ParametricForm,
@@ -187,6 +188,55 @@ class OutputFormulas:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FormReport:
+    """The client's form, which is the best formula of the only output, beside that of the free search.
+
+    Attributes:
+        fitted: Its constants.
+        level: Of the intervals of its constants.
+        free: The best formula of the free search; None if there is none.
+        rmse, free_rmse: Errors of both on the same folds, with constants fitted to other rows.
+        is_free_better: Whether the free formula is significantly better there.
+    """
+
+    fitted: FittedForm
+    level: float
+    free: RatedFormula | None = None
+    rmse: float | None = None
+    free_rmse: float | None = None
+    is_free_better: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON."""
+        free: dict[str, Any] | None = None
+        if self.free is not None:
+            free = {
+                **self.free.to_dict(),
+                "out_of_sample_rmse": self.free_rmse,
+                "is_better": self.is_free_better,
+            }
+        return {
+            **self.fitted.to_dict(),
+            "level": self.level,
+            "out_of_sample_rmse": self.rmse,
+            "free": free,
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> FormReport:
+        """The inverse of ``to_dict``."""
+        free = data["free"]
+        return FormReport(
+            fitted=FittedForm.from_dict(data),
+            level=data["level"],
+            free=None if free is None else RatedFormula.from_dict(free, math.inf),
+            rmse=data["out_of_sample_rmse"],
+            free_rmse=None if free is None else free["out_of_sample_rmse"],
+            is_free_better=free is not None and free["is_better"],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class FormulaReport:
     """The formulas of a model.
 
@@ -198,6 +248,7 @@ class FormulaReport:
         serves_within: Bounds of the answers of a formula that is not exact and answers in place of the
             network; None if it does not.
         measured_on: The rows that the errors belong to.
+        form: The client's form, if it is the best formula.
     """
 
     outputs: tuple[OutputFormulas, ...]
@@ -206,6 +257,7 @@ class FormulaReport:
     evidence: FormulaEvidence | None = None
     serves_within: tuple[float, float] | None = None
     measured_on: str = "hold-out"
+    form: FormReport | None = None
 
     def to_dict(self, names: Mapping[str, str]) -> dict[str, Any]:
         """The report as JSON, with the printed ``names`` of variables."""
@@ -215,6 +267,8 @@ class FormulaReport:
         data["outputs"] = [output.to_dict(names) for output in self.outputs]
         if self.serves_within is not None:
             data["serves_within"] = [end if math.isfinite(end) else None for end in self.serves_within]
+        if self.form is not None:
+            data["form"] = self.form.to_dict()
         return data | {"measured_on": self.measured_on}
 
     @staticmethod
@@ -228,6 +282,7 @@ class FormulaReport:
             evidence=None if evidence is None else FormulaEvidence.from_dict(evidence),
             serves_within=None if within is None else _read_bounds(*within),
             measured_on=data.get("measured_on", "hold-out"),
+            form=None if data.get("form") is None else FormReport.from_dict(data["form"]),
         )
 
     @property

@@ -8,36 +8,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+from kan_engine.expressions.thresholds import TextLimits
 from kan_engine.numerics.damping_config import DampingConfig
 from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 
 
 @dataclass(frozen=True, kw_only=True)
-class EquationLimits:
-    """What an equation may contain.
+class EquationLimits(TextLimits):
+    """What an equation may contain, besides the limits of all formulas that clients write.
 
     Attributes:
         max_independent: Independent variables; the other thresholds have values for three at most.
         max_unknowns: Unknown functions, and coefficients.
-        max_characters: Of an equation.
-        max_depth: Of nested brackets and powers.
         max_derivative_order: In one variable.
         max_differentiated_nodes: Of an expression to differentiate: the size of a product's derivative grows
             with the square of the product's size.
-        max_equation_nodes: Each node is a number at every point of the grid.
-        max_exponent: Of a number; a short text could otherwise mean a huge one.
         max_side_points: Of a side of the domain, at which the directions of characteristics are checked.
         min_speed: Of a characteristic that enters, relative to the fastest; a smaller one is rounding.
     """
 
     max_independent: int = 3
     max_unknowns: int = 10
-    max_characters: int = 10_000
-    max_depth: int = 60
     max_derivative_order: int = 4
     max_differentiated_nodes: int = 500
-    max_equation_nodes: int = 2_000
-    max_exponent: int = 10_000
     max_side_points: int = 400
     min_speed: float = 1e-9
 

@@ -32,10 +32,11 @@ from kan_engine.estimators.tables import (
 )
 from kan_engine.export.probe_rows import probe_columns
 from kan_engine.expressions.constraints import FormulaConstraints
+from kan_engine.forms.template import FormTemplate
 from kan_engine.inference.predictor import Predictor
 from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
 from kan_engine.search.callbacks import Callbacks, ReportProgress
-from kan_engine.search.config import SearchConfig, Serve
+from kan_engine.search.config import PerGroup, SearchConfig, Serve
 from kan_engine.search.model_search import find_model
 
 if TYPE_CHECKING:
@@ -128,6 +129,9 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         max_constants: int | None = None,
         monotone: Mapping[str, Direction] | None = None,
         bounds: tuple[float | None, float | None] | None = None,
+        form: str | None = None,
+        constants: Mapping[str, Mapping[str, float]] | None = None,
+        per_group: str | Mapping[str, Any] | None = None,
         max_curves: int = 20,
         serve: Serve = "accurate",
         is_ordered: bool = False,
@@ -152,6 +156,9 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         self.max_constants = max_constants
         self.monotone = monotone
         self.bounds = bounds
+        self.form = form
+        self.constants = constants
+        self.per_group = per_group
         self.max_curves = max_curves
         self.serve = serve
         self.is_ordered = is_ordered
@@ -195,6 +202,10 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         target = self._target_name
         while target in columns:
             target += "_"
+        groups = self._read_groups()
+        if groups is not None:
+            types = {**types, groups.column: "category"}
+        config = replace(config, form=self._read_form(columns, target), per_group=groups)
         data = make_training_data(columns, types, y, weights, config, target, classes, class_weights)
         low, high = self.bounds or (None, None)
         data = replace(
@@ -237,6 +248,14 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         if not hasattr(self, "n_features_in_"):
             self.n_features_in_ = len(features)
             self.feature_names_in_ = np.array([feature.name for feature in features], dtype=object)
+
+    def _read_groups(self) -> PerGroup | None:
+        """The groups whose constants are their own; by default none."""
+        return None
+
+    def _read_form(self, columns: Columns, target: str) -> FormTemplate | None:  # noqa: ARG002
+        """The form to fit beside the search; by default none."""
+        return None
 
     def _read_target(self, y: Any) -> np.ndarray:
         """The target as an array [rows]; its name is kept if it has one."""

@@ -10,21 +10,38 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 
+from kan_engine.assessment.formula_report import FormReport
 from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.data.labels import class_name, compute_class_weights
 from kan_engine.errors import InvalidData
 from kan_engine.estimators.base import KANEstimator, MemberChoice, Optimizer
+from kan_engine.estimators.tables import Columns
+from kan_engine.forms.template import ConstantLimits, FormTemplate, parse_form
 from kan_engine.inference.label_decision import choose_classes
 from kan_engine.search.assembly import Model
 from kan_engine.search.callbacks import ReportProgress
-from kan_engine.search.config import Serve
+from kan_engine.search.config import PerGroup, Serve
 
 
 class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # scikit-learn is not typed
-    """A formula and a network for a number; see ``KANEstimator`` for the parameters.
+    """A formula and a network for a number; see ``KANEstimator`` for the other parameters.
+
+    Parameters
+    ----------
+    form : str, default=None
+        A form that you believe in, such as ``"a*exp(-b*t) + c"``. Names that are no columns are constants,
+        which are fitted. A column whose name is no identifier is written in backticks. The form becomes the
+        first formula, beside the best one of the free search.
+    constants : mapping, default=None
+        Bounds of constants of the form, or their values: ``{"b": {"min": 0}, "g": {"value": 9.81}}``.
+    per_group : str or mapping, default=None
+        Column of a data frame that names groups of rows, which have constants of their own: of the form, or
+        of the best formula. ``{"column": "patient", "own": ["a"]}`` names these constants.
 
     Attributes
     ----------
+    form_ : FormReport or None
+        The constants of the form with errors, intervals and correlation, and the best free formula.
     model_ : Model
         Predictor of the network, formulas, and the formulas as a predictor.
     formula_, verdict_, formulas_
@@ -36,6 +53,25 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
     """
 
     _task = "regression"
+
+    @property
+    def form_(self) -> FormReport | None:
+        """The form with its constants, and the best formula of the free search; None without a form."""
+        report = self._report
+        return None if report is None else report.form
+
+    def _read_groups(self) -> PerGroup | None:
+        asked = self.per_group
+        if asked is None or isinstance(asked, str):
+            return None if asked is None else PerGroup(column=asked)
+        own = asked.get("own")
+        return PerGroup(column=asked["column"], own=None if own is None else tuple(own))
+
+    def _read_form(self, columns: Columns, target: str) -> FormTemplate | None:
+        if self.form is None:
+            return None
+        limits = {name: ConstantLimits(**known) for name, known in (self.constants or {}).items()}
+        return parse_form(self.form, list(columns), limits, target=target)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, target_error: Any = None) -> Self:
         """Search for a model.

@@ -6,6 +6,23 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
+class TextLimits:
+    """What a formula that a client writes may contain.
+
+    Attributes:
+        max_characters: Of the text.
+        max_depth: Of nested brackets and powers.
+        max_nodes: Each node is a number in every row.
+        max_exponent: Of a number; a short text could otherwise mean a huge one.
+    """
+
+    max_characters: int = 10_000
+    max_depth: int = 60
+    max_nodes: int = 2_000
+    max_exponent: int = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
 class NiceConstantThresholds:
     """Which constants count as nice, and when a float is one of them.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kan_engine.assessment.formula_report import FormulaReport, rate_formulas
+from kan_engine.assessment.formula_report import FormReport, FormulaReport, rate_formulas
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler, add_bounds, limit_bounds
 from kan_engine.data.training_data import TrainingData
@@ -17,6 +17,7 @@ from kan_engine.inference.formula_predictor import FormulaPredictor
 from kan_engine.inference.predictor import Predictor
 from kan_engine.search.compact_member import make_compact_member
 from kan_engine.search.config import Serve
+from kan_engine.search.formulas.form import FREE_FORMULA
 from kan_engine.search.formulas.sparse_additive import is_weak
 from kan_engine.search.result import SearchResult
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
@@ -106,7 +107,8 @@ def report_formulas(
     )
     if report is None:
         return None
-    report = replace(report, measured_on="hold-out" if len(data.test) else "training")
+    form = _report_form(found, report, thresholds)
+    report = replace(report, measured_on="hold-out" if len(data.test) else "training", form=form)
     is_unrated = report.evidence is None and not report.is_exact
     if is_unrated and all(is_weak(tree, data, seed, thresholds) for tree in report.trees):
         report = replace(report, verdict="weak")
@@ -114,6 +116,24 @@ def report_formulas(
     if (serve == "accurate" and is_better) or (serve == "formula" and report.verdict != "weak"):
         return replace(report, serves_within=compute_answer_bounds(report.trees, data))
     return report
+
+
+def _report_form(
+    found: SearchResult, report: FormulaReport, thresholds: SearchThresholds
+) -> FormReport | None:
+    """The client's form beside the formula of the free search, if the form is the best formula."""
+    best = report.outputs[0].rated
+    if found.form is None or best[0].tree != found.formulas[0][0].tree or found.evidence is None:
+        return None
+    known = found.evidence.compared_with.get(FREE_FORMULA)
+    return FormReport(
+        fitted=found.form.fitted,
+        level=thresholds.forms.level,
+        free=next((rated for rated in best[1:] if rated.tree == found.form.free), None),
+        rmse=found.evidence.noise,
+        free_rmse=None if known is None else known.rmse,
+        is_free_better=known is not None and known.is_better,
+    )
 
 
 def compute_answer_bounds(trees: Sequence[Expression], data: TrainingData) -> tuple[float, float]:

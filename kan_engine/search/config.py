@@ -6,9 +6,23 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kan_engine.expressions.constraints import FormulaConstraints
+from kan_engine.forms.template import FormTemplate
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 
 Serve = Literal["accurate", "compact", "formula"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerGroup:
+    """Constants of each group of rows.
+
+    Attributes:
+        column: The column that names the groups.
+        own: Constants of the form that are a group's own; None lets the rows choose.
+    """
+
+    column: str
+    own: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +41,8 @@ class SearchConfig:
         prune: Whether edges that hardly matter are removed.
         symbolic: Whether formulas are extracted.
         constraints: What formulas may contain.
+        form: Form of the client, which is fitted beside the free search.
+        per_group: Fits constants of each group: of the form, or of the best formula.
         max_curves: Largest number of curves of the compact network.
         serve: The member that answers by default unless an exact formula does.
         is_ordered: Whether the rows are in time order, so that folds are blocks of consecutive rows.
@@ -46,6 +62,8 @@ class SearchConfig:
     prune: bool = True
     symbolic: bool = True
     constraints: FormulaConstraints = field(default_factory=FormulaConstraints)
+    form: FormTemplate | None = None
+    per_group: PerGroup | None = None
     max_curves: int = 20
     serve: Serve = "accurate"
     is_ordered: bool = False

@@ -23,6 +23,7 @@ from kan_engine.search.compact_member import add_compact_path
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.allowed import keep_allowed_formulas
+from kan_engine.search.formulas.form import JudgedForm, add_form, judge_form, judge_grouped_formulas
 from kan_engine.search.formulas.front import add_front, list_seeds, predict_front
 from kan_engine.search.formulas.log_odds import find_log_odds_formulas
 from kan_engine.search.formulas.sparse_additive import add_additive_formulas
@@ -53,7 +54,8 @@ def find_model(
     """Search for a law, train networks and extract formulas.
 
     A small law that explains the data is served itself. Otherwise the best larger network is served, and the
-    formula is the best small law: a trade-off whose error is reported. Where neither is better than a line or
+    formula is the best small law: a trade-off whose error is reported. A form of the client is fitted and
+    becomes the first formula. Where neither is better than a line or
     a constant by cross-validation, a linear network is served. Networks of few curves learn from the result.
     """
     run = SearchContext.create(data, config, callbacks, parts)
@@ -71,11 +73,14 @@ def _search(run: SearchContext) -> SearchResult:
     if config.constraints.monotone:
         found = _find_monotone_regression(run)
         return select_member(add_front(add_additive_formulas(found, run), list_seeds(found), run), run)
+    form = judge_form(run)
     found = _find_regression(run) if config.is_automatic else _find_requested_regression(run)
     with run.parts.prefetch(lambda: predict_front(found, run)):
         found = add_compact_path(replace(found, contest=run.contest), run)
     found = add_front(add_additive_formulas(found, run), list_seeds(found), run)
-    return select_member(found, run)
+    if not isinstance(form, JudgedForm):
+        form = judge_grouped_formulas(found, run) or form
+    return select_member(add_form(found, form, run), run)
 
 
 def _find_monotone_regression(run: SearchContext) -> SearchResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.compact.path import CompactPath
 from kan_engine.data.scaling import Standardizer, TargetScaler
+from kan_engine.expressions.evaluation import Expression, from_json, to_json
+from kan_engine.forms.fitted_form import FittedForm
 from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.kan import KAN
@@ -30,6 +33,24 @@ class GridStage:
     seconds: float
 
 
+@dataclass(frozen=True)
+class FormResult:
+    """A fitted form, and the best formula of the free search, None if there is none."""
+
+    fitted: FittedForm
+    free: Expression | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as JSON."""
+        return {"fitted": self.fitted.to_dict(), "free": None if self.free is None else to_json(self.free)}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> FormResult:
+        """The inverse of ``to_dict``."""
+        free = data["free"]
+        return FormResult(FittedForm.from_dict(data["fitted"]), None if free is None else from_json(free))
+
+
 @dataclass(frozen=True, kw_only=True)
 class SearchResult:
     """The network to serve, with its formulas and errors.
@@ -46,7 +67,7 @@ class SearchResult:
         formula_serves: Whether the formula answers in place of the network.
         is_cut: Whether the law search was ended early to leave time for larger networks.
         formula_of: ``network`` if the formulas were extracted from the served network, ``law`` if they were
-            found separately.
+            found separately, ``form`` if the client gave the first one.
         errors: Out-of-sample absolute errors on the training rows, NaN where unknown; of a classifier, roots
             of the log loss. See ``kan_engine.assessment.cross_validation``.
         warnings: Warnings for the client.
@@ -54,6 +75,7 @@ class SearchResult:
         dropped: For every unused input, the error relative to the spread, before and after dropping it.
         stages: The network on every grid of a requested schedule.
         compact: Networks of few curves; None until they are searched.
+        form: The client's form and the best other formula, if its form is the first one.
     """
 
     network: KAN
@@ -76,6 +98,7 @@ class SearchResult:
     dropped: dict[str, tuple[float, float]] = field(default_factory=dict)
     stages: tuple[GridStage, ...] = ()
     compact: CompactPath | None = None
+    form: FormResult | None = None
 
     def has_exact_formula(self, max_error: float) -> bool:
         """Whether the first formula of the first output has a lower error, over the spread of the target."""

@@ -22,7 +22,7 @@ from kan_engine.inference.predictor import Predictor
 from kan_engine.model_selection.trials import Trial, TrialResult
 from kan_engine.network.kan import copy_network
 from kan_engine.search.context import FoundLaw, SearchContext
-from kan_engine.search.result import SearchResult, SmallLaw
+from kan_engine.search.result import FormResult, SearchResult, SmallLaw
 from kan_engine.search.search_rows import SearchRows
 from kan_engine.structure.fitted_structure import StructureRows
 from kan_engine.structure.serialization import structure_from_json, structure_to_json
@@ -46,6 +46,7 @@ def to_metadata(found: SearchResult) -> dict[str, Any]:
         "is_cut": found.is_cut,
         "is_straight": found.is_straight,
         "formula_of": found.formula_of,
+        "form": None if found.form is None else found.form.to_dict(),
         "dropped": {
             name: [_null_unless_finite(error) for error in errors] for name, errors in found.dropped.items()
         },
@@ -81,6 +82,7 @@ def restore_result(
         is_cut=data.get("is_cut", False),
         is_straight=data.get("is_straight", False),
         formula_of=data["formula_of"],
+        form=None if data.get("form") is None else FormResult.from_dict(data["form"]),
         dropped={
             n: (_infinity_if_null(w), _infinity_if_null(wo)) for n, (w, wo) in data.get("dropped", {}).items()
         },

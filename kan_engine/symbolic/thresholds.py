@@ -253,6 +253,8 @@ class ConstantThresholds:
 
         bits_per_node: Of the description length.
         min_relative_residual: Digits of the residuals below it are rounding error.
+        min_singular_value: Of the normalised derivatives in the constants, for standard errors; below it
+            constants are redundant.
     """
 
     max_exact_error: float = 1e-9
@@ -275,6 +277,7 @@ class ConstantThresholds:
 
     bits_per_node: float = 3.0
     min_relative_residual: float = 1e-13
+    min_singular_value: float = 1e-9
 
 
 DEFAULT_CONSTANTS = ConstantThresholds()

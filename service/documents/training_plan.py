@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from kan_engine.forms.template import ConstantLimits, FormTemplate, InvalidForm, parse_form
 from service.documents.column_report import ColumnReport
 from service.schemas.training import TrainRequest
 
@@ -31,7 +32,9 @@ class TrainingPlan:
     def types(self) -> dict[str, str]:
         """Types of all columns, with those that the request overrides."""
         wanted = {name: report.type for name, report in self.reports.items()} | self.request.types
-        target = self.request.target
+        target, grouping = self.request.target, self.request.per_group
+        if grouping is not None and grouping.column in wanted and grouping.column != target:
+            wanted[grouping.column] = "category"
         return {n: w if n == target else _select_encoding_type(self.reports[n], w) for n, w in wanted.items()}
 
     @property
@@ -43,13 +46,39 @@ class TrainingPlan:
         return "classification" if is_label else "regression"
 
     @cached_property
+    def form(self) -> FormTemplate | None:
+        """The form that the request asks for, in the columns that can be features.
+
+        Raises:
+            InvalidForm: It is not a form of these columns.
+        """
+        request = self.request
+        if request.form is None:
+            return None
+        columns = [name for name in self.reports if name not in self.roles]
+        limits = {name: ConstantLimits(**options.model_dump()) for name, options in request.constants.items()}
+        return parse_form(request.form, columns, limits, target=request.target)
+
+    @cached_property
     def features(self) -> list[ColumnReport]:
         """The requested columns, or all that distinguish rows and are not free text."""
         if self.request.features is not None:
             return [self.reports[name] for name in self.request.features]
         others = [report for name, report in self.reports.items() if name not in self.roles]
         usable = [report for report in others if self._is_usable(report)]
-        return [report for report in usable if not report.is_id] or usable
+        return [
+            report for report in usable if not report.is_id or report.name in self._form_columns
+        ] or usable
+
+    @property
+    def _form_columns(self) -> tuple[str, ...]:
+        """Columns that the form and its groups need."""
+        grouping = self.request.per_group
+        groups = () if grouping is None else (grouping.column,)
+        try:
+            return groups if self.form is None else (*self.form.columns, *groups)
+        except InvalidForm:
+            return groups
 
     def _is_usable(self, report: ColumnReport) -> bool:
         is_told_apart = report.distinct > 1 and explain_unusable_numbers(report) is None

@@ -77,7 +77,7 @@ class PortableRecord(PortableSchema):
     history: list[NumberMap] = []
     grids: list[GridOut] = []
     warnings: list[str | dict[str, Any]] = []
-    formula_of: Literal["network", "law"] | None = None
+    formula_of: Literal["network", "law", "form"] | None = None
     dropped: list[DroppedOut] = []
     members: dict[Literal["formula"], PortableMember] = {}
     timings: NumberMap = {}

@@ -159,6 +159,77 @@ class EvidenceOut(BaseModel):
     reasons: list[ReasonOut] = Field(description="Why the verdict is not `consistent`; empty if it is.")
 
 
+class FormConstantOut(BaseModel):
+    """A constant of a form, with its interval."""
+
+    name: str
+    value: float
+    standard_error: float | None = Field(
+        description="Null if the constant is held, at a bound, or not determined by the rows."
+    )
+    low: float | None = Field(description="Lower end of the interval; null where the rows do not limit it.")
+    high: float | None = Field(description="Upper end of the interval; null where the rows do not limit it.")
+    is_held: bool = Field(description="Whether the request gave its value.")
+    is_at_bound: bool = Field(description="Whether the form fits better beyond a bound of the constant.")
+
+
+class FreeFormulaOut(BaseModel):
+    """The best formula of the free search, to compare a form with."""
+
+    model_config = ConfigDict(extra="allow")
+
+    expression: str
+    complexity: int
+    rmse: float | None = Field(description="On the same rows as that of the form.")
+    r2: float | None
+    out_of_sample_rmse: float | None = Field(description="On the same folds as that of the form.")
+    is_better: bool = Field(description="Whether it is significantly better than the form on these folds.")
+
+
+class FormFunctionOut(BaseModel):
+    """An unknown function of a form, as it was read."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    columns: list[str]
+    expression: str
+
+
+class FormGroupsOut(BaseModel):
+    """Which constants of a form are a group's own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    column: str
+    groups: list[str]
+    own: list[str] = Field(description="Constant `a` of group `A` is `a[A]` in `constants`.")
+    shared: list[str]
+
+
+class FormOut(BaseModel):
+    """The form of the request, which is the first formula, beside the best formula of the free search."""
+
+    model_config = ConfigDict(extra="allow")
+
+    text: str = Field(description="As in the request.")
+    level: float = Field(description="Confidence level of the intervals of constants.")
+    constants: list[FormConstantOut]
+    correlation: list[list[float]] = Field(
+        description="Correlation of the constants that are not held, in their order."
+    )
+    out_of_sample_rmse: float | None = Field(
+        description="By cross-validation, with constants fitted to other rows."
+    )
+    free: FreeFormulaOut | None = Field(description="Null if the search found no formula.")
+    warnings: list[str] = Field(default=[], description="What limits the use of the constants.")
+    groups: FormGroupsOut | None = Field(default=None, description="If the request had `per_group`.")
+    functions: list[FormFunctionOut] = Field(
+        default=[],
+        description="Unknown functions of the form. Their constants are among `constants`, such as `f[1]`.",
+    )
+
+
 class SymbolicOut(BaseModel):
     """Formulas of the model in the client's columns and units."""
 
@@ -185,6 +256,7 @@ class SymbolicOut(BaseModel):
         "because its out-of-sample error is lower. Two nulls for a line, which is not bounded. "
         "Null where the network or an exact formula answers.",
     )
+    form: FormOut | None = Field(default=None, description="If the request had a `form`.")
     outputs: list[FormulaOut]
 
 

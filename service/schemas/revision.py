@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from service.schemas.common import RequestModel, Tags
+from service.schemas.common import RequestModel, ShortText, Tags
 from service.schemas.training import (
     SERVE_DESCRIPTION,
     Column,
@@ -36,13 +36,23 @@ class FixedEdge(RequestModel):
         return (depth if is_direct else self.layer, self.in_, self.out)
 
 
+class NewGroup(RequestModel):
+    """A group of rows that a model with constants per group does not know yet."""
+
+    name: ShortText = Field(description="Its value in the column of the groups.")
+    dataset_id: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        description="Its rows, all of this group: the columns of the form and the target."
+    )
+
+
 class SymbolicRequest(RequestModel):
     """Another formula of a model, guided by a person; it becomes the next version of the model.
 
     `fix` puts functions on edges, trains the network further and extracts its formula. `drop` searches for a
     network without some columns. `forbid` and `max_complexity` search for another formula of the same
     network. `choose` selects a formula that the model already has. `serve` selects the member that answers by
-    default, and `compact` the compact network; alone or with other changes, and without training.
+    default, and `compact` the compact network; alone or with other changes, and without training. `fit_group`
+    fits the constants of a new group of rows.
     """
 
     kind: Literal["symbolic"]
@@ -63,6 +73,11 @@ class SymbolicRequest(RequestModel):
         default=None,
         description="Index in `pareto`, from 0, of the formula to select; by output, if there are several.",
     )
+    fit_group: NewGroup | None = Field(
+        default=None,
+        description="Fits the own constants of a new group to a few rows; shared constants stay. For a model "
+        "with `per_group` and at least three groups.",
+    )
     serve: Serve | None = Field(
         default=None, description="Null for the member that answers now. " + SERVE_DESCRIPTION
     )
@@ -80,8 +95,13 @@ class SymbolicRequest(RequestModel):
     def _check_changes(self) -> Self:
         if self.changes_formula and self.choose is not None:
             raise ValueError("give choose without fix, forbid, max_complexity and drop")
-        if not self.changes_formula and self.choose is None and not self.changes_member:
-            raise ValueError("give choose, serve, compact, or any of fix, forbid, max_complexity and drop")
+        if self.fit_group is not None and (self.changes_formula or self.choose is not None):
+            raise ValueError("give fit_group without fix, forbid, max_complexity, drop and choose")
+        is_empty = not self.changes_formula and self.choose is None and self.fit_group is None
+        if is_empty and not self.changes_member:
+            raise ValueError(
+                "give choose, serve, compact, fit_group, or any of fix, forbid, max_complexity and drop"
+            )
         return self
 
     @property

@@ -29,6 +29,12 @@ SERVE_DESCRIPTION = (
     "accurate network answers, with a warning. A formula whose verdict is `exact` answers in any case."
 )
 
+FORM_DESCRIPTION = (
+    "A form that you believe in, such as `a*exp(-b*t) + c`. Names that are no columns are constants, which "
+    "are fitted. A column whose name is no identifier is written in backticks. The form becomes the first "
+    "formula of the model, beside the best one of the free search."
+)
+
 # Far beyond any use: a submission that is too large is refused with its estimated cost.
 Size = Annotated[int, Field(ge=1, le=10**15)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -162,6 +168,32 @@ class CompactOptions(RequestModel):
     )
 
 
+class ConstantOptions(RequestModel):
+    """What is known of a constant of the form: bounds, or its value."""
+
+    min: float | None = None
+    max: float | None = None
+    value: float | None = Field(default=None, description="Holds the constant at this value.")
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> Self:
+        if self.value is not None and (self.min is not None or self.max is not None):
+            raise ValueError("a constant with a value has no bounds; omit min and max")
+        if self.min is not None and self.max is not None and self.min >= self.max:
+            raise ValueError("min must be less than max; value holds a constant")
+        return self
+
+
+class PerGroupOptions(RequestModel):
+    """Constants of each group of rows."""
+
+    column: Column = Field(description="The column that names the groups, such as a patient.")
+    own: Annotated[list[Column], Field(max_length=20)] | None = Field(
+        default=None,
+        description="Constants of `form` that are a group's own; null lets the rows choose.",
+    )
+
+
 class TrainRequest(RequestModel):
     """A training job; only the dataset and the target are required."""
 
@@ -201,6 +233,23 @@ class TrainRequest(RequestModel):
         SymbolicOptions | None,
         BeforeValidator(_expand_switch({}, None), json_schema_input_type=bool | SymbolicOptions | None),
     ] = SymbolicOptions()
+    form: Annotated[str, Field(min_length=1, max_length=2000)] | None = Field(
+        default=None, description=FORM_DESCRIPTION
+    )
+    constants: Annotated[dict[Column, ConstantOptions], Field(max_length=50)] = Field(
+        default={}, description='Bounds of constants of `form`, or their values: `{"b": {"min": 0}}`.'
+    )
+    per_group: Annotated[
+        PerGroupOptions | None,
+        BeforeValidator(
+            lambda given: {"column": given} if isinstance(given, str) else given,
+            json_schema_input_type=Column | PerGroupOptions | None,
+        ),
+    ] = Field(
+        default=None,
+        description="Fits constants of each group, such as each patient: of `form`, or of the best formula. "
+        "The other constants are shared by all groups.",
+    )
     must_use: Annotated[list[Column], Field(min_length=1, max_length=50)] | None = Field(
         default=None,
         description="Columns that every formula offered and every network must contain. If no such formula "
@@ -278,6 +327,18 @@ class TrainRequest(RequestModel):
             raise ValueError('max_constants and functions concern formulas; omit "symbolic": false')
         if self.serve == "formula" and self.symbolic is None:
             raise ValueError('"serve": "formula" needs a formula; omit "symbolic": false')
+        return self
+
+    @model_validator(mode="after")
+    def _check_form(self) -> Self:
+        if self.form is None and self.constants:
+            raise ValueError("constants belong to a form; add form, or omit constants")
+        if self.form is not None and self.symbolic is None:
+            raise ValueError('a form is a formula; omit "symbolic": false')
+        if self.per_group is not None and self.symbolic is None:
+            raise ValueError('per_group needs a formula; omit "symbolic": false')
+        if self.per_group is not None and self.per_group.own is not None and self.form is None:
+            raise ValueError("own names constants of a form; add form, or omit own")
         return self
 
     @property

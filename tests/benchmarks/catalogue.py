@@ -25,6 +25,7 @@ from tests.benchmarks.sections import (
     survey,
     verdicts,
 )
+from tests.benchmarks.sections.forms import groups, textbook
 
 SECTIONS: tuple[Section, ...] = (
     grid.SECTION,
@@ -35,6 +36,8 @@ SECTIONS: tuple[Section, ...] = (
     exercise.SECTION,
     flights.SECTION,
     equations.SECTION,
+    textbook.SECTION,
+    groups.SECTION,
     survey.SECTION,
     small_tables.CONCRETE,
     small_tables.AIRFOIL,

@@ -9,11 +9,12 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from kan_engine.differential.jets import SymbolTable
-from kan_engine.differential.parser import FUNCTIONS, parse_equation
+from kan_engine.differential.parser import parse_equation
 from kan_engine.differential.problem_parser import parse_problem
 from kan_engine.differential.thresholds import DEFAULT_LIMITS
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.evaluation import evaluate
+from kan_engine.expressions.parsing import FUNCTIONS
 
 SAFE = ("sin", "cos", "exp", "atan", "tanh")  # defined everywhere
 SPACES = st.sampled_from(["", "", " "])

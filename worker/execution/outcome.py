@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
     from service.db.repositories.revisions import Revision
     from worker.results.figures import ModelFigures
     from worker.results.records import ModelRecord, RevisedRecord
@@ -48,10 +52,16 @@ class JobProgress:
 
 @dataclass(frozen=True)
 class SourceModel:
-    """The model that a symbolic job revises, and the bytes of its artifact."""
+    """The model that a symbolic job revises.
+
+    Attributes:
+        artifact: The bytes of its artifact.
+        group_rows: Columns of the rows of a new group; None unless one is to be fitted.
+    """
 
     model: Revision
     artifact: bytes
+    group_rows: Mapping[str, np.ndarray] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Jobs that make a model: trainings, and symbolic jobs, which revise a model."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -75,6 +75,11 @@ class _TrainingResult:
 
 def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
     request, revises = _read_request(attempt)
+    if revises is not None and (group := revises.model.changes.fit_group) is not None:
+        with attempt.open_table(group.dataset_id) as table:
+            revises = replace(
+                revises, group_rows={report.name: table.column(report.name) for report in table.reports}
+            )
     parts = DistributedSubtasks(
         attempt.sessions,
         attempt.hold,

@@ -53,6 +53,7 @@ from worker.pipelines.member_switch import (
     describe_changed_edges,
     switch_member,
 )
+from worker.pipelines.new_group import fit_new_group
 from worker.pipelines.thresholds import DEFAULT_PIPELINE, PipelineThresholds
 from worker.results.figures import compute_figures
 from worker.results.member_metrics import measure_answering_member
@@ -84,7 +85,9 @@ def revise_model(
     if changes.fix:
         return _fix_functions(revises, predictor, data, run, thresholds)
     found = SearchResult.from_predictor(predictor)
-    if changes.choose is not None:
+    if changes.fit_group is not None:
+        found = fit_new_group(found, revises, predictor, run)
+    elif changes.choose is not None:
         found = replace(found, formulas=_reorder_formulas(revises, predictor, run))
     else:
         found = replace(_search_formulas(found, predictor, run), formula_of="law")
@@ -94,7 +97,7 @@ def revise_model(
     record = RevisedRecord(
         earlier=revises.model.record,
         members=describe_members(model, symbolic, data, run.thresholds.max_log_odds),
-        formula_of=None if changes.choose is not None else found.formula_of,
+        formula_of=found.formula_of if changes.changes_formula else None,
     )
     edges = describe_changed_edges(revises, predictor, data, run.should_stop)
     return Outcome(

@@ -21,6 +21,7 @@ from kan_engine import (
 from kan_engine.assessment.thresholds import AssessmentThresholds
 from kan_engine.inference.decision_rule import Decision
 from kan_engine.search.assembly import assemble_model, assemble_predictor
+from kan_engine.search.config import PerGroup
 from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
 from service.schemas.baselines import Baseline, is_matched, make_baseline_name
 from service.schemas.training import TrainRequest
@@ -80,6 +81,7 @@ def run_pipeline(
     with watch.stage("prepare", 0.0, "reading the table"):
         config = make_search_config(request, revises.model.changes.forbid if revises else ())
         data = prepare_search(table, request, config)
+        config = replace(config, form=data.plan.form, per_group=_read_groups(request))
     callbacks = Callbacks(report=watch.report, should_stop=watch.should_stop, clock=time.monotonic)
     if revises is not None and not revises.model.needs_new_network:
         with watch.stage("symbolic", 0.1, "changing the formula"):
@@ -130,6 +132,12 @@ def run_pipeline(
         figures=figures,
         cut_by=watch.cut_by,
     )
+
+
+def _read_groups(request: TrainRequest) -> PerGroup | None:
+    asked = request.per_group
+    own = None if asked is None or asked.own is None else tuple(asked.own)
+    return None if asked is None else PerGroup(column=asked.column, own=own)
 
 
 def _find_model(

@@ -8,8 +8,15 @@ from math import isfinite
 from typing import Any
 
 from kan_engine import Encoding, Expression, safe_names, to_text
-from kan_engine.assessment.formula_report import Constant, FormulaReport, OutputFormulas, RatedFormula
+from kan_engine.assessment.formula_report import (
+    Constant,
+    FormReport,
+    FormulaReport,
+    OutputFormulas,
+    RatedFormula,
+)
 from kan_engine.density.maximum_likelihood import Parameter
+from kan_engine.expressions.nodes import bind
 from service.documents.model_summary import FormulaSummary, describe_formula
 from worker.results.serialization import INLINED, OMIT_NONE
 
@@ -26,6 +33,7 @@ class SymbolicDocument:
         serves_within: Bounds of the answers of formulas that answer though they are not exact; None where an
             answer is unbounded.
         measured_on: Name of the rows that the errors belong to.
+        form: The form of the client, if it is the best formula.
         equation_residual: Largest relative residual of the formulas in a solved equation.
         condition_residual: The same for its conditions.
     """
@@ -36,6 +44,7 @@ class SymbolicDocument:
     outputs: Sequence[OutputDocument]
     serves_within: tuple[float | None, float | None] | None = field(default=None, metadata=OMIT_NONE)
     measured_on: str
+    form: Mapping[str, Any] | None = field(default=None, metadata=OMIT_NONE)
     equation_residual: float | None = field(default=None, metadata=OMIT_NONE)
     condition_residual: float | None = field(default=None, metadata=OMIT_NONE)
 
@@ -146,7 +155,18 @@ def make_symbolic_document(report: FormulaReport, encoding: Encoding) -> Symboli
         outputs=[_make_output(output, names, encoding) for output in report.outputs],
         serves_within=None if report.serves_within is None else finite_ends(report.serves_within),
         measured_on=report.measured_on,
+        form=None if report.form is None else _make_form(report.form, names),
     )
+
+
+def _make_form(form: FormReport, names: Mapping[str, str]) -> dict[str, Any]:
+    """The form of the client, with the formula of the free search in print."""
+    data, values = form.to_dict(), form.fitted.values.tolist()
+    for entry, function in zip(data["functions"], form.fitted.functions, strict=True):
+        entry["expression"] = to_text(bind(function.tree, values), names)
+    if form.free is not None:
+        data["free"] |= {"expression": to_text(form.free.tree, names)}
+    return data
 
 
 def finite_ends(ends: tuple[float, float]) -> tuple[float | None, float | None]:

@@ -33,6 +33,7 @@ PAGES = (
     "limits",
     "trust",
     "equations",
+    "forms",
     "knowledge",
     "tuning",
     "http",

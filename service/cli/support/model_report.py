@@ -86,6 +86,8 @@ def _print_formulas(model: Model, formulas: Symbolic, limits: ReportLimits) -> N
         print_field("formula", f"{name} = {shown}")
         for symbol, meaning in output.symbols.items():
             print_field("", f"where {symbol} is {meaning}")
+    if formulas.form is not None:
+        _print_form(formulas.form)
     verdicts = VERDICTS | TASK_VERDICTS.get(model.task, {})
     print_field("verdict", verdicts.get(formulas.verdict, formulas.verdict))
     if are_rounded:
@@ -94,6 +96,29 @@ def _print_formulas(model: Model, formulas: Symbolic, limits: ReportLimits) -> N
         )
     domain = {name: seen for output in formulas.outputs for name, seen in output.domain.items()}
     print_field("holds for", "; ".join(_format_ranges(domain, limits)))
+
+
+def _print_form(form: Any) -> None:
+    """Print the constants of the client's form, and how good the form is beside the free search."""
+    for constant in form.constants:
+        error, ends = constant.standard_error, (constant.low, constant.high)
+        told = f"{constant.name} = {constant.value:.6g}"
+        if constant.is_held:
+            told += " (held)"
+        elif error is not None:
+            told += f" ± {error:.2g}"
+        if any(end is not None for end in ends):
+            low, high = ("none" if end is None else f"{end:.6g}" for end in ends)
+            told += f", {form.level:.0%} interval {low} to {high}"
+        print_field("constant", told)
+    if form.free is not None and form.out_of_sample_rmse is not None:
+        verdict = "significantly better than the form" if form.free.is_better else "not significantly better"
+        print_field("free search", round_numbers(form.free.expression))
+        print_field(
+            "",
+            f"its RMSE is {form.free.out_of_sample_rmse:.4g} on left-out rows, that of the form "
+            f"{form.out_of_sample_rmse:.4g}: it is {verdict}",
+        )
 
 
 def _format_ranges(domain: Mapping[str, Any], limits: ReportLimits) -> Iterator[str]:

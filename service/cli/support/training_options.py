@@ -14,7 +14,17 @@ NOTHING = "none"
 BASELINES = ("linear", "mlp", "boosting")
 DENSITY = "density"
 # Fields of the body that options name as the body does
-PLAIN_FIELDS = ("name", "max_seconds", "task", "seed", "serve", "target_error", "max_constants")
+PLAIN_FIELDS = (
+    "name",
+    "max_seconds",
+    "task",
+    "seed",
+    "serve",
+    "target_error",
+    "max_constants",
+    "form",
+    "per_group",
+)
 
 Target = Annotated[
     str | None, typer.Option(help="Column to predict; required unless --task density.", show_default=False)
@@ -61,6 +71,30 @@ Baselines = Annotated[
     typer.Option(
         help=f"Models to compare with: {', '.join(BASELINES)}; or 'none'. mlp:29x29 is an MLP of that shape, "
         "mlp:987 one with about 987 parameters, mlp:matched one as large as the network. [default: linear]"
+    ),
+]
+Form = Annotated[
+    str | None,
+    typer.Option(
+        help="A form that you believe in, such as 'a*exp(-b*t) + c'; names that are no columns are its "
+        "constants, which are fitted.",
+        show_default=False,
+    ),
+]
+Constants = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--constant",
+        help="What is known of a constant of the form: bounds b=0..10, b=0.. or b=..10, or a value g=9.81.",
+        show_default=False,
+    ),
+]
+PerGroup = Annotated[
+    str | None,
+    typer.Option(
+        help="Column that names groups of rows, which have constants of their own: of the form, or of the "
+        "best formula.",
+        show_default=False,
     ),
 ]
 TargetError = Annotated[
@@ -127,6 +161,8 @@ def make_body(**wishes: Any) -> dict[str, Any]:
     if given.get("task") == "auto":
         del given["task"]
     body: dict[str, Any] = {name: given[name] for name in PLAIN_FIELDS if name in given}
+    constants = dict(map(_parse_constant, given.get("constants") or ()))
+    body |= {"constants": constants} if constants else {}
     body |= {"compact": {"max_edges": given["max_edges"]}} if "max_edges" in given else {}
     network = {"hidden": _parse_sizes(given["hidden"])} if "hidden" in given else {}
     network |= {"grid": given["grid"]} if "grid" in given else {}
@@ -147,6 +183,27 @@ def make_body(**wishes: Any) -> dict[str, Any]:
             _parse_baseline(name) for name in _split_text(given["baselines"]) if name != NOTHING
         ]
     return body
+
+
+def _parse_constant(text: str) -> tuple[str, dict[str, float]]:
+    """Convert ``b=0..10`` or ``g=9.81`` to a member of ``constants``.
+
+    Raises:
+        BadParameter: The text is neither.
+    """
+    name, equals, known = text.partition("=")
+    low, dots, high = known.partition("..")
+    try:
+        if not dots and equals:
+            return name.strip(), {"value": float(known)}
+        ends = {key: float(end) for key, end in (("min", low), ("max", high)) if end.strip()}
+    except ValueError:
+        ends = {}
+    if not ends or not equals:
+        raise typer.BadParameter(
+            f"{text!r} is not a limit; write b=0..10, b=0.., b=..10 or g=9.81", param_hint="--constant"
+        )
+    return name.strip(), ends
 
 
 def _split_pair(text: str, separator: str, option: str) -> tuple[str, str]:

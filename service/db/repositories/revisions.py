@@ -46,7 +46,8 @@ class Revision:
     @property
     def only_changes_member(self) -> bool:
         """Whether formulas and networks stay as they are."""
-        return not self.changes.changes_formula and self.changes.choose is None
+        changes = self.changes
+        return not changes.changes_formula and changes.choose is None and changes.fit_group is None
 
 
 def read_revision(changes: SymbolicRequest, session: Session) -> Revision:

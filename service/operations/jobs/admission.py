@@ -14,6 +14,7 @@ from service.db.session import Sessions
 from service.operations.jobs.batch_checks import check_batch
 from service.operations.jobs.cost_estimate import refuse_untrainable
 from service.operations.jobs.equation_checks import check_problem
+from service.operations.jobs.group_checks import check_new_group
 from service.operations.jobs.limits import AdmissionLimits
 from service.operations.jobs.revision_checks import check_revision
 from service.operations.jobs.study_checks import check_study
@@ -56,6 +57,8 @@ def _admit_training(request: TrainRequest, context: AdmissionContext) -> Admitte
 def _admit_revision(request: SymbolicRequest, context: AdmissionContext) -> AdmittedJob:
     revision = read_revision(request, context.session)
     check_revision(revision)
+    if request.fit_group is not None:
+        check_new_group(revision, Datasets(context.session).hold(request.fit_group.dataset_id))
     training = _admit_training(revision.request, context)
     return AdmittedJob(request.model_copy(update={"model_id": revision.model_id}), training.dataset_id)
 

@@ -10,6 +10,7 @@ from service.documents.column_report import ColumnReport
 from service.documents.training_plan import NUMBER_TYPES, TrainingPlan, explain_unusable_numbers
 from service.errors import format_names
 from service.operations.jobs import density_checks
+from service.operations.jobs.form_checks import check_form
 from service.operations.jobs.limits import DEFAULT_ADMISSION, AdmissionLimits
 from service.operations.jobs.validation_errors import Mistakes, Path, refuse_mistakes
 from service.operations.jobs.wish_checks import check_wishes
@@ -60,6 +61,7 @@ def check_training(
             partial(density_checks.check_network, limits=limits),
         ]
     refuse_mistakes(mistake for find in checks for mistake in find(plan))
+    check_form(plan)
     return plan
 
 
@@ -72,6 +74,7 @@ def _check_columns_exist(plan: TrainingPlan) -> Mistakes:
     named += [(["types", name], name) for name in request.types]
     named += [(["monotone", name], name) for name in request.monotone or {}]
     named += [(["split", "column"], request.split.column)]
+    named += [(["per_group", "column"], request.per_group.column)] if request.per_group else []
     for path, name in named:
         if name is not None and name not in plan.reports:
             known = format_names(list(plan.reports))

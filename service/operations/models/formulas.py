@@ -72,7 +72,15 @@ class ModelFormulas:
     def to_json(self) -> dict[str, JsonValue]:
         """The body of ``GET /models/{id}/symbolic``."""
         outputs: list[JsonValue] = [output.to_json() for output in self.outputs]
-        told = {"verdict": read_verdict(self.stored), "outputs": outputs}
+        told: dict[str, JsonValue] = {"verdict": read_verdict(self.stored), "outputs": outputs}
+        form = self.stored.get("form")
+        if form is not None:
+            free = form["free"]
+            told["form"] = _drop_tree(form) | {
+                "free": None if free is None else _drop_tree(free),
+                "groups": None if form["groups"] is None else _describe_groups(form["groups"]),
+                "functions": [_drop_tree(function) for function in form["functions"]],
+            }
         return {"model_id": self.model_id, **self.stored, **told}
 
     def write(self, language: str) -> str:
@@ -153,6 +161,10 @@ def _describe_outside(low: float | None, high: float | None) -> list[str]:
         *([f"less than {low!r}"] if low is not None else []),
         *([f"more than {high!r}"] if high is not None else []),
     ]
+
+
+def _describe_groups(groups: Mapping[str, Any]) -> dict[str, JsonValue]:
+    return {name: groups[name] for name in ("column", "groups", "own", "shared")}
 
 
 def _drop_tree(entry: Mapping[str, Any]) -> dict[str, JsonValue]:

@@ -60,7 +60,7 @@ function mistakeText(id, mistake) {
 function input(given) {
   const { id, field, value, mistake, set } = given;
   return singleField(given, html`<input id=${id} autocomplete="off" inputmode=${field.kind === "number" ? "decimal" : "text"}
-    placeholder=${field.example.replaceAll(".", decimal)} .value=${value} aria-invalid=${mistake ? "true" : "false"}
+    placeholder=${field.kind === "number" || field.kind === "list" ? field.example.replaceAll(".", decimal) : field.example} .value=${value} aria-invalid=${mistake ? "true" : "false"}
     aria-describedby="${id}-hint ${id}-wrong" @input=${(event) => set(event.target.value)} />`);
 }
 

@@ -5,6 +5,7 @@ import { count, named, number, t } from "../i18n.js";
 import { copyButton } from "../parts/copy.js";
 import { parseElement } from "../parts/inline.js";
 import { table } from "../parts/table.js";
+import { formView } from "./form.js";
 import { submit } from "./submit.js";
 import { constants, variables } from "./symbols.js";
 import { leftSide, unitOf, withUnit } from "./labels.js";
@@ -23,6 +24,7 @@ function formulaView(page) {
   const outputs = formulas.outputs.map((output, place) => outputArticle(output, typesets[place], page));
   return html`${verdict(page)}
     ${outputs}
+    ${formView(formulas.form)}
     ${formulas.outputs.some((output) => output.quantity.startsWith("log")) ? quantity(formulas.outputs[0], model) : nothing}
     <h3>${t("model.formula.take")}</h3>
     <p class="hint">${t("model.formula.take about")}</p>

@@ -69,6 +69,7 @@ function requestValue(field, choice) {
     lists: () => value.split(";").filter((part) => part.trim()).map((part) => (part.trim() === "auto" ? "auto" : parseNumbers(part, field))),
     number: () => parseNumber(value),
     text: () => value.trim(),
+    constants: () => parseConstants(value),
     monotone: () => Object.fromEntries(value.split(",").map((word) => word.trim()).filter(Boolean).map((name) => [name, field.direction])),
     words: () => value.split(",").map((word) => word.trim()).filter(Boolean),
   };
@@ -102,6 +103,20 @@ export function parseNumbers(words, { hasFractions } = {}) {
 export function parseNumber(words) {
   const value = Number(words.trim().replace(",", "."));
   return Number.isFinite(value) ? value : words.trim();
+}
+
+/** Parses what is known of the constants of a form: "b=0..10; g=9.81". Text of another kind is sent as a value. */
+function parseConstants(words) {
+  const entries = words.split(/[;\n]/).filter((part) => part.trim()).map(parseConstant);
+  return entries.length ? Object.fromEntries(entries) : undefined;
+}
+
+function parseConstant(words) {
+  const [name, ...rest] = words.split("=");
+  const known = rest.join("=");
+  if (!known.includes("..")) return [name.trim(), { value: parseNumber(known) }];
+  const ends = known.split("..").map((end) => end.trim());
+  return [name.trim(), Object.fromEntries(["min", "max"].flatMap((key, place) => (ends[place] ? [[key, parseNumber(ends[place])]] : [])))];
 }
 
 function setPath(body, path, value) {

@@ -10,6 +10,8 @@ const READABLE_AS = {
   datetime: ["datetime"],
 };
 
+const MAX_GROUPS = 20;
+
 export function readableAs(column) {
   return READABLE_AS[column.type];
 }
@@ -46,6 +48,10 @@ export function weights({ dataset, target }) {
   return dataset.columns.filter((column) => column.name !== target && isNumber(column) && !column.missing && column.min >= 0);
 }
 
+/** Columns that can name groups whose constants are their own. */
+export function groupColumns({ dataset, target }) {
+  return dataset.columns.filter(({ name, type, distinct }) => name !== target && type !== "datetime" && distinct > 1 && distinct <= MAX_GROUPS);
+}
 /** Columns that can hold the standard deviation of the target in each row. */
 export const targetErrors = (choice) => (isClassifier(choice) ? [] : weights(choice).filter((column) => column.min > 0));
 

@@ -1,12 +1,12 @@
 // The settings of a training as fields of a form.
 
 import { t } from "../i18n.js";
-import { columnOf, isClassifier, splitColumns, targetErrors, weights } from "./columns.js";
+import { columnOf, groupColumns, isClassifier, splitColumns, targetErrors, weights } from "./columns.js";
 
 const SPLIT_COLUMN = { name: "split_column", kind: "column", path: ["split", "column"], columns: splitColumns, isShown: splits("column") };
 
 /**
- * Kinds: choice, column, text, words (separated by commas), monotone (the same, columns that rise or fall), number, list (of numbers), lists (of whole numbers), switch, several, class_weight,
+ * Kinds: choice, column, text, words (separated by commas), monotone (the same, columns that rise or fall), number, constants (of a form), list (of numbers), lists (of whole numbers), switch, several, class_weight,
  * values (of the split column). `isShown` decides whether the field is shown for a choice.
  */
 export const GROUPS = [
@@ -55,6 +55,9 @@ export const GROUPS = [
       { name: "prune", kind: "switch", path: ["prune"] },
       { name: "symbolic", kind: "switch", path: ["symbolic"] },
       { name: "max_complexity", kind: "number", path: ["symbolic", "max_complexity"], example: "20", isShown: ({ values }) => values.symbolic },
+      { name: "form", kind: "text", path: ["form"], example: "a*exp(-b*t) + c", isShown: hasForm },
+      { name: "constants", kind: "constants", path: ["constants"], example: "b=0..10; g=9.81", isShown: (choice) => hasForm(choice) && choice.values.form.trim() !== "" },
+      { name: "per_group", kind: "column", path: ["per_group", "column"], columns: groupColumns, isOptional: true, isShown: hasForm },
       { name: "max_constants", kind: "number", path: ["max_constants"], example: "3", isShown: ({ values }) => values.symbolic },
       { name: "functions", kind: "words", path: ["functions"], example: "exp, log", isShown: ({ values }) => values.symbolic },
       { name: "must_use", kind: "words", path: ["must_use"], example: "" },
@@ -90,6 +93,10 @@ const OF_DENSITY = [
 export const TRAINING = GROUPS.flatMap((group) => group.fields);
 const FIELDS = [...TRAINING, ...STUDY.fields];
 
+function hasForm(choice) {
+  return choice.values.symbolic && !isClassifier(choice);
+}
+
 function choice(name, path, options) {
   return { name, kind: "choice", path, options };
 }
@@ -116,7 +123,7 @@ export function splitColumn(choice) {
 
 /** Columns that are not features, with their roles: "target", "weight" or "split_column". */
 export function rolesOf(choice) {
-  const fields = TRAINING.filter((field) => field.kind === "column" && isShown(field, choice));
+  const fields = TRAINING.filter((field) => field.kind === "column" && field.name !== "per_group" && isShown(field, choice));
   return new Map([...fields.map((field) => [chosenColumn(field, choice), field.name]), [choice.target, "target"]]);
 }
 

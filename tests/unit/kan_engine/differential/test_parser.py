@@ -5,11 +5,12 @@ from fractions import Fraction
 import pytest
 
 from kan_engine.differential.jets import Jet, SymbolTable, fix_variable
-from kan_engine.differential.parser import FUNCTIONS, parse_equation
+from kan_engine.differential.parser import parse_equation
 from kan_engine.differential.thresholds import DEFAULT_LIMITS
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Expression, Number, Variable, substitute
+from kan_engine.expressions.parsing import FUNCTIONS
 from kan_engine.expressions.printing.infix import to_text
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")  # nothing here has a shape

@@ -1,0 +1,1 @@
+"""Forms that a client believes in: their constants and unknown functions are fitted to the rows."""

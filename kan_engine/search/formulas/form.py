@@ -1,0 +1,189 @@
+"""The form that a client believes in, beside the free search: fitted, and judged on the same folds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+
+from kan_engine.assessment.formula_evidence import (
+    NETWORK,
+    FormulaEvidence,
+    add_comparisons,
+    assess_formula,
+)
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.errors import InvalidData
+from kan_engine.expressions.evaluation import Expression, evaluate
+from kan_engine.expressions.nodes import Parameter, children, rebuild
+from kan_engine.forms.fitted_form import FittedForm, fit_form
+from kan_engine.forms.least_squares import FormProblem, FormRows
+from kan_engine.forms.template import FormTemplate
+from kan_engine.front.dictionary import make_measured
+from kan_engine.search.context import SearchContext, sample_search_rows
+from kan_engine.search.formulas.form_functions import fit_form_with_functions
+from kan_engine.search.formulas.form_groups import (
+    find_group_templates,
+    fit_form_to_groups,
+    list_formula_templates,
+)
+from kan_engine.search.result import FormResult, SearchResult
+from kan_engine.symbolic.extraction import Formula
+
+FREE_FORMULA = "free_formula"  # key of the best formula of the free search among compared models
+
+
+@dataclass(frozen=True)
+class JudgedForm:
+    """A form of the client as a formula.
+
+    Attributes:
+        fitted: Its constants.
+        formula: The form with its constants.
+        errors: Out-of-sample absolute errors; see ``CrossValidation.measure_formula``.
+        evidence: Without comparisons with the results of the search.
+    """
+
+    fitted: FittedForm
+    formula: Formula
+    errors: np.ndarray
+    evidence: FormulaEvidence
+
+
+def judge_form(run: SearchContext) -> JudgedForm | InvalidData | None:
+    """Fit the form of the client, if there is one, and collect its evidence; return why it cannot be fitted.
+
+    Where constants per group but no form are requested, the formulas of single groups are tried as forms.
+
+    This takes seconds and comes before the search, so that its time is not over yet.
+    """
+    template = run.config.form
+    try:
+        if template is None:
+            return None if run.config.per_group is None else _judge_templates(find_group_templates(run), run)
+        check_columns(template, run)
+        return _judge(template, _fit(template, run), run)
+    except InvalidData as error:
+        return error
+
+
+def judge_grouped_formulas(found: SearchResult, run: SearchContext) -> JudgedForm | InvalidData | None:
+    """The best formula of the search with constants of each group, if groups but no form are requested."""
+    if run.config.per_group is None or run.config.form is not None:
+        return None
+    return _judge_templates(list_formula_templates(found, run), run)
+
+
+def _judge_templates(templates: Iterable[FormTemplate], run: SearchContext) -> JudgedForm | InvalidData:
+    """The form with the shortest description, of several with constants of each group."""
+    judged, failure = list[JudgedForm](), InvalidData("no formula without the groups was found")
+    for template in islice(templates, run.thresholds.forms.max_grouped_formulas):
+        try:
+            judged.append(_judge(template, _fit(template, run), run))
+        except InvalidData as error:
+            failure = error
+    return min(judged, key=lambda each: each.formula.bits, default=failure)
+
+
+def _judge(template: FormTemplate, fitted: FittedForm, run: SearchContext) -> JudgedForm:
+    """The fitted form as a formula, with its evidence."""
+    fit, validation = ((part.columns, part.y) for part in sample_search_rows(run))
+    groups = fitted.groups
+    tree = bind_constants(fitted.tree, fitted.values) if groups is None else groups.formula
+    formula = Formula.measure(tree, fit, validation, thresholds=run.thresholds.symbolic)
+    folds, steps = run.cross_validation, run.thresholds.assessment.max_refit_steps
+    errors = folds.measure_errors(make_form_fitter(template, fitted, steps))
+    evidence = assess_formula(
+        formula,
+        errors,
+        folds.measure_simple_models(),
+        folds,
+        should_stop=run.should_stop,
+        stability=lambda: 1.0,  # the form is given: other rows lead to it, too
+    )
+    return JudgedForm(fitted, formula, errors, evidence)
+
+
+def _fit(template: FormTemplate, run: SearchContext) -> FittedForm:
+    rows = make_form_rows(run.data.training)
+    if run.config.per_group is not None:
+        return fit_form_to_groups(template, rows, run)
+    if template.functions:
+        return fit_form_with_functions(template, rows, run)
+    return fit_form(
+        template,
+        rows,
+        seed=run.config.seed,
+        should_stop=run.should_stop,
+        thresholds=run.thresholds.forms,
+    )
+
+
+def add_form(found: SearchResult, form: JudgedForm | InvalidData | None, run: SearchContext) -> SearchResult:
+    """Place the client's form before the formulas of the free search, and compare both."""
+    if form is None:
+        return found
+    if isinstance(form, InvalidData):
+        return replace(found, warnings=(*found.warnings, f"the form could not be fitted: {form}"))
+    others, weights = dict[str, np.ndarray](), run.data.training.weights
+    if len(found.errors):
+        others[NETWORK] = found.errors
+    free = found.formulas[0] if found.formulas else []
+    if free:
+        known = found.formula_errors
+        others[FREE_FORMULA] = known if len(known) else run.cross_validation.measure_formula(free[0].tree)
+    thresholds = run.thresholds.assessment
+    return replace(
+        found,
+        formulas=[[form.formula, *free]],
+        evidence=add_comparisons(form.evidence, form.errors, others, weights, thresholds),
+        formula_errors=form.errors,
+        counts_choice=True,
+        formula_of="form",
+        form=FormResult(form.fitted, free[0].tree if free else None),
+        warnings=(*found.warnings, *(f"the form: {warning}" for warning in form.fitted.warnings)),
+    )
+
+
+def make_form_rows(part: LabelledRows) -> FormRows:
+    """Rows as forms take them, with weights whose mean is 1."""
+    return FormRows(part.columns, part.y, part.weights / part.weights.mean())
+
+
+def check_columns(template: FormTemplate, run: SearchContext) -> None:
+    """Check that the rows have all columns of the form.
+
+    Raises:
+        InvalidData: They do not, because a column is the same in all training rows.
+    """
+    missing = [name for name in template.columns if name not in run.names]
+    if missing:
+        raise InvalidData(f"its column {missing[0]!r} is the same in all training rows", column=missing[0])
+
+
+def bind_constants(tree: Expression, values: np.ndarray) -> Expression:
+    """The form with measured numbers for its parameters; nothing else is rearranged."""
+    if isinstance(tree, Parameter):
+        return make_measured(float(values[tree.index]))
+    parts = children(tree)
+    return rebuild(tree, [bind_constants(part, values) for part in parts]) if parts else tree
+
+
+def make_form_fitter(
+    template: FormTemplate, fitted: FittedForm, steps: int
+) -> Callable[[LabelledRows], Callable[[np.ndarray], np.ndarray]]:
+    """A fitter that refits the constants within their bounds, in at most ``2·steps`` evaluations."""
+
+    def fit(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
+        names = [each.name for each in fitted.constants if not each.is_held]
+        problem = FormProblem(fitted.tree, make_form_rows(rows), template.get_bounds(names))
+        values = problem.fit(fitted.values, 2 * steps, 1e-12)
+
+        def predict(x: np.ndarray) -> np.ndarray:
+            return evaluate(fitted.tree, dict(zip(rows.names, x.T, strict=True)), values)
+
+        return predict
+
+    return fit

@@ -1,0 +1,110 @@
+"""Forms with constants of each group: the groups of a column, and formulas of the search as forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from kan_engine.data.column_definitions import IsCategory, IsMissing
+from kan_engine.data.encoding import Encoding
+from kan_engine.errors import InvalidData
+from kan_engine.expressions.evaluation import evaluate
+from kan_engine.expressions.nodes import Expression, Variable, parametrize_floats, variables
+from kan_engine.expressions.printing.infix import to_text
+from kan_engine.forms.fitted_form import FittedForm
+from kan_engine.forms.groups import Grouping, fit_groups
+from kan_engine.forms.least_squares import FormRows
+from kan_engine.forms.template import FormTemplate
+from kan_engine.search.context import SearchContext
+from kan_engine.search.formulas.form_functions import find_formulas
+from kan_engine.search.result import SearchResult
+
+
+def fit_form_to_groups(template: FormTemplate, rows: FormRows, run: SearchContext) -> FittedForm:
+    """Fit a form with shared constants and constants of each group.
+
+    Raises:
+        InvalidData: There are no groups, or the form has no finite values.
+    """
+    return fit_groups(
+        template,
+        make_grouping(run),
+        rows,
+        seed=run.config.seed,
+        should_stop=run.should_stop,
+        thresholds=run.thresholds.forms,
+    )
+
+
+def make_grouping(run: SearchContext) -> Grouping:
+    """The groups of the column that the search names.
+
+    Raises:
+        InvalidData: The column has one value in all training rows.
+    """
+    asked = run.config.per_group
+    assert asked is not None  # noqa: S101 - called for a search with groups
+    return Grouping(asked.column, make_indicators(asked.column, run.data.encoding), asked.own)
+
+
+def make_indicators(name: str, encoding: Encoding) -> dict[str, Expression]:
+    """By group of a column, the expression of the encoded columns that is 1 in it and 0 elsewhere.
+
+    Raises:
+        InvalidData: The column has one value in all training rows.
+    """
+    encoded = [column for column in encoding.names if column.feature == name]
+    if not encoded:
+        raise InvalidData(f"the column {name!r} names no groups: it is the same in all training rows")
+    if len(encoded) == 1:  # two values have one indicator
+        known = Variable(encoded[0].name)
+        feature = next(each for each in encoding.features if each.name == name)
+        first, second = feature.categories or ("false", "true")
+        return {first: 1 - known, second: known}
+    found: dict[str, Expression] = {}
+    for column in encoded:
+        match column.definition:
+            case IsCategory(_, category):
+                group = category
+            case IsMissing():
+                group = "missing"
+            case _:
+                group = "other"
+        found[group] = Variable(column.name)
+    return found
+
+
+def list_formula_templates(found: SearchResult, run: SearchContext) -> Iterator[FormTemplate]:
+    """The formulas of a search as forms, the best first, without those that tell groups apart themselves."""
+    groups = _list_group_columns(run)
+    for formula in found.formulas[0] if found.formulas else []:
+        if not groups & {*variables(formula.tree)}:
+            yield from _make_template(formula.tree)
+
+
+def find_group_templates(run: SearchContext) -> Iterator[FormTemplate]:
+    """Formulas of the rows of the largest groups as forms, in turn, the best first."""
+    rows, groups = run.data.training, _list_group_columns(run)
+    masks = [evaluate(tree, rows.columns) > 0.5 for tree in make_grouping(run).indicators.values()]
+    limits = run.thresholds.forms
+    for mask in sorted(masks, key=lambda mask: -int(mask.sum()))[: limits.read_groups]:
+        part = rows[mask]
+        varying = [p for p, name in enumerate(part.names) if name not in groups and np.ptp(part.x[:, p]) > 0]
+        if varying and len(part) >= limits.min_group_rows:
+            for tree in find_formulas(part.select_columns(varying), run)[: limits.max_readings]:
+                yield from _make_template(tree)
+
+
+def _list_group_columns(run: SearchContext) -> set[str]:
+    """The encoded columns that name the groups."""
+    asked = run.config.per_group
+    assert asked is not None  # noqa: S101 - called for a search with groups
+    return {column.name for column in run.data.encoding.names if column.feature == asked.column}
+
+
+def _make_template(tree: Expression) -> Iterator[FormTemplate]:
+    """A formula as a form with the constants c1, c2, …; nothing without constants or columns."""
+    form, values = parametrize_floats(tree)
+    if values and variables(tree):
+        yield FormTemplate(to_text(tree), form, tuple(f"c{number}" for number in range(1, len(values) + 1)))

@@ -1,0 +1,70 @@
+"""Checks of the form that a training fits beside its search."""
+
+from kan_engine.data.thresholds import DEFAULT_DATA
+from kan_engine.forms.template import InvalidForm
+from service.documents.training_plan import NUMBER_TYPES, TrainingPlan
+from service.errors import ErrorEntry, Invalid
+from service.operations.jobs.validation_errors import Path
+from service.strict_json import pointer
+
+
+def check_form(plan: TrainingPlan) -> None:
+    """Check that the form can be fitted to the columns of the dataset.
+
+    Raises:
+        Invalid: It cannot; the error names the character or the constant.
+    """
+    _check_groups(plan)
+    if plan.request.form is None:
+        return
+    if plan.task != "regression":
+        raise _refuse("a form gives a number; choose a numeric target, or the task regression", ["form"])
+    try:
+        form = plan.form
+    except InvalidForm as error:
+        path: Path = ["form"] if error.constant is None else ["constants", error.constant]
+        raise _refuse(str(error), path, error.place) from error
+    assert form is not None  # noqa: S101 - the request has one
+    asked = plan.request.per_group
+    if asked is not None and form.functions:
+        raise _refuse("constants per group need a form without unknown functions", ["per_group"])
+    for place, name in enumerate((asked and asked.own) or ()):
+        if name not in form.constants:
+            detail = f"the form has no constant {name!r} that is fitted"
+            raise _refuse(detail, ["per_group", "own", place])
+    for name in form.columns:
+        if plan.types[name] not in (*NUMBER_TYPES, "boolean"):
+            raise _refuse(f"column {name!r} is {plan.types[name]}, but a form takes numbers", ["form"])
+        if plan.request.features is not None and name not in plan.request.features:
+            raise _refuse(f"the form uses column {name!r}; add it to features", ["form"])
+        if plan.reports[name].distinct < 2:
+            raise _refuse(f"column {name!r} has one value in all rows; hold a constant instead", ["form"])
+
+
+def _check_groups(plan: TrainingPlan) -> None:
+    """Check that the column of the groups names groups.
+
+    Raises:
+        Invalid: It does not.
+    """
+    asked = plan.request.per_group
+    if asked is None:
+        return
+    name = repr(asked.column)
+    path: Path = ["per_group", "column"]
+    if plan.task != "regression":
+        raise _refuse("constants per group need a numeric target", ["per_group"])
+    if asked.column in plan.roles:
+        raise _refuse(f"column {name} is the {plan.roles[asked.column]} and cannot name groups", path)
+    if plan.request.features is not None and asked.column not in plan.request.features:
+        raise _refuse(f"column {name} names the groups; add it to features", path)
+    most, count = DEFAULT_DATA.max_category_columns, plan.reports[asked.column].distinct
+    if not 2 <= count <= most:
+        raise _refuse(f"column {name} has {count} values; there may be 2 to {most} groups", path)
+
+
+def _refuse(detail: str, path: Path, place: int | None = None) -> Invalid:
+    character = None if place is None else place + 1
+    entry = ErrorEntry("invalid_form", detail, {"pointer": pointer(path)}, character)
+    told = detail if character is None else f"{detail} (character {character})"
+    return Invalid("invalid_form", told, errors=[entry])

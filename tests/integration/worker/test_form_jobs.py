@@ -1,0 +1,147 @@
+"""A form of a client over HTTP: fitted by a training, answered with its constants."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from service.main import create_app
+from service.settings import Settings
+from tests.support.servers import LOOPBACK
+from tests.support.worked_service import Document, WorkedService
+
+pytestmark = pytest.mark.usefixtures("no_suggestions")
+
+T = np.linspace(0, 6, 60)
+Y = 3 * np.exp(-0.7 * T) + 0.5 + np.random.default_rng(0).normal(0, 0.02, 60)
+
+
+@pytest.fixture(scope="module")
+def service(new_settings: Callable[[], Settings], no_suggestions: None) -> Iterator[WorkedService]:
+    settings = new_settings()
+    with TestClient(create_app(settings), base_url=LOOPBACK) as client:
+        yield WorkedService(client, settings)
+
+
+@pytest.fixture(scope="module")
+def formulas(service: WorkedService) -> Document:
+    model = service.model(
+        dataset_id=service.upload(**{"time (s)": T, "y": Y}),
+        target="y",
+        form="a*exp(-b*`time (s)`) + c",
+        constants={"b": {"min": 0}, "c": {"value": 0.5}},
+        network={"hidden": [], "grid": 3},
+        training={"restarts": 1, "steps": 2},
+        baselines=False,
+        max_seconds=4,
+    )
+    return service.client.get(f"/models/{model['id']}/symbolic").json()
+
+
+def test_the_answer_has_the_constants_of_the_form(formulas: Document) -> None:
+    form = formulas["form"]
+    assert [each["name"] for each in form["constants"]] == ["a", "b", "c"]
+    a, b, c = form["constants"]
+    assert a["low"] < 3 < a["high"]
+    assert b["low"] < 0.7 < b["high"]
+    assert c["is_held"]
+    assert len(form["correlation"]) == 2
+    assert "tree" not in form
+
+
+def test_the_best_free_formula_is_told_beside_it(formulas: Document) -> None:
+    free = formulas["form"]["free"]
+    assert "exp" in free["expression"]
+    assert free["out_of_sample_rmse"] > 0
+    assert formulas["evidence"]["compared_with"]["free_formula"]["rmse"] == free["out_of_sample_rmse"]
+    assert "tree" not in free
+
+
+def test_a_wrong_form_is_refused_at_its_character(service: WorkedService) -> None:
+    body = {"dataset_id": service.upload(t=T, y=Y), "target": "y", "form": "a*exp(-b*t"}
+    refused = service.client.post("/jobs", json=body)
+    assert refused.status_code == 422
+    assert refused.json()["errors"] == [
+        {
+            "pointer": "#/form",
+            "code": "invalid_form",
+            "detail": "')' was expected here, not the end",
+            "character": 11,
+        }
+    ]
+
+
+@pytest.fixture(scope="module")
+def grouped(service: WorkedService) -> Document:
+    group = np.repeat([1, 2, 3], 20)
+    t = np.tile(T[:40:2], 3)
+    y = group * np.exp(-0.7 * t) + 0.5 + np.random.default_rng(0).normal(0, 0.02, 60)
+    return service.model(
+        dataset_id=service.upload(t=t, patient=group, y=y),
+        target="y",
+        form="a*exp(-b*t) + c",
+        per_group={"column": "patient", "own": ["a"]},
+        serve="formula",
+        network={"hidden": [], "grid": 3},
+        training={"restarts": 1, "steps": 2},
+        baselines=False,
+        max_seconds=4,
+    )
+
+
+def test_each_group_has_its_own_constant(service: WorkedService, grouped: Document) -> None:
+    form = service.client.get(f"/models/{grouped['id']}/symbolic").json()["form"]
+    assert form["groups"] == {
+        "column": "patient",
+        "groups": ["1", "2", "3"],
+        "own": ["a"],
+        "shared": ["b", "c"],
+    }
+    values = {each["name"]: each["value"] for each in form["constants"]}
+    assert [round(values[f"a[{name}]"]) for name in "123"] == [1, 2, 3]
+
+
+def test_a_prediction_uses_the_constants_of_its_group(service: WorkedService, grouped: Document) -> None:
+    rows = [{"t": 0.0, "patient": patient} for patient in (1, 2, 3)]
+    answer = service.client.post(f"/models/{grouped['id']}/predict", json={"rows": rows, "by": "formula"})
+    np.testing.assert_allclose(answer.json()["predictions"], [1.5, 2.5, 3.5], atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("per_group", "place"),
+    [
+        ("y", "/column"),
+        ({"column": "t"}, "/column"),
+        ({"column": "patient", "own": ["q"]}, "/own/0"),
+    ],
+)
+def test_groups_that_are_none_are_refused(service: WorkedService, per_group: object, place: str) -> None:
+    dataset = service.upload(t=T, y=Y, patient=np.repeat([1, 2], 30))
+    body = {"dataset_id": dataset, "target": "y", "form": "a*t + b", "per_group": per_group}
+    refused = service.client.post("/jobs", json=body)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == f"#/per_group{place}"
+
+
+def test_a_new_group_is_fitted_from_a_few_rows(service: WorkedService, grouped: Document) -> None:
+    t = np.array([0.0, 0.5, 1.0, 2.0, 3.0])
+    rows = service.upload(t=t, y=5 * np.exp(-0.7 * t) + 0.5)
+    again = service.model(
+        kind="symbolic", model_id=grouped["id"], fit_group={"name": "new", "dataset_id": rows}
+    )
+    form = service.client.get(f"/models/{again['id']}/symbolic").json()["form"]
+    assert form["groups"]["groups"] == ["1", "2", "3", "new"]
+    asked = {"rows": [{"t": 0.0, "patient": "new"}, {"t": 0.0, "patient": 2}], "by": "formula"}
+    answer = service.client.post(f"/models/{again['id']}/predict", json=asked)
+    np.testing.assert_allclose(answer.json()["predictions"], [5.5, 2.5], atol=0.1)
+
+
+def test_a_group_that_the_model_knows_is_refused(service: WorkedService, grouped: Document) -> None:
+    body = {
+        "kind": "symbolic",
+        "model_id": grouped["id"],
+        "fit_group": {"name": "2", "dataset_id": service.upload(t=T, y=Y)},
+    }
+    refused = service.client.post("/jobs", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_group")

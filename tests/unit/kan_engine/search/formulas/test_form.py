@@ -1,0 +1,84 @@
+"""The form of a client in a search: the first formula, compared with the free search."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from kan_engine.assessment.formula_report import FormulaReport
+from kan_engine.estimators.tables import make_training_data
+from kan_engine.expressions.printing.infix import to_text
+from kan_engine.forms.template import ConstantLimits, parse_form
+from kan_engine.forms.thresholds import FormThresholds
+from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
+from kan_engine.search.callbacks import Callbacks
+from kan_engine.search.config import SearchConfig
+from kan_engine.search.context import SearchContext
+from kan_engine.search.formulas.form import JudgedForm, judge_form
+from kan_engine.search.model_search import find_model
+from kan_engine.search.result import SearchResult
+from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
+from kan_engine.search.thresholds import SearchThresholds
+
+
+@cache
+def search(text: str) -> tuple[SearchResult, Model]:
+    """A search with a form on rows of a decay, without other formulas."""
+    generator = np.random.default_rng(0)
+    t, z = generator.uniform(0, 5, 80), generator.uniform(0, 1, 80)
+    y = 3 * np.exp(-0.7 * t) + 0.5 + generator.normal(0, 0.02, 80)
+    form = parse_form(text, ["t", "z", "q"], {"b": ConstantLimits(min=0)})
+    config = SearchConfig(form=form, hidden=(), grid=3, steps=2, symbolic=False)
+    columns, types = {"t": t, "z": z}, {"t": "number", "z": "number"}
+    data = make_training_data(columns, types, y, np.ones(80), config, "y", None, None)
+    found = find_model(data, config)
+    return found, assemble_model(found, *assemble_predictor(found, data), data, seed=0)
+
+
+def test_the_form_is_the_first_formula_with_named_constants() -> None:
+    found, model = search("a*exp(-b*t) + c")
+    assert found.formula_of == "form"
+    assert model.report is not None
+    assert model.report.verdict == "consistent"
+    assert model.report.form is not None
+    constants = {each.name: each for each in model.report.form.fitted.constants}
+    for name, true in {"a": 3, "b": 0.7, "c": 0.5}.items():
+        assert constants[name].value == pytest.approx(true, rel=0.05)
+        assert constants[name].low < true < constants[name].high  # type: ignore[operator]
+    assert to_text(model.report.trees[0]).count("exp") == 1
+
+
+def test_a_form_whose_column_is_missing_leaves_a_warning() -> None:
+    found, model = search("a*exp(-b*q)")
+    assert found.form is None
+    assert "the form could not be fitted" in found.warnings[-1]
+    assert model.report is None or model.report.form is None
+
+
+def test_a_form_and_its_comparison_survive_a_checkpoint() -> None:
+    found, model = search("a*exp(-b*t) + c")
+    again = restore_result(to_metadata(found), model.predictor, collect_errors(found))
+    assert again.form == found.form
+    assert model.report is not None
+    names = {"t": "t", "z": "z"}
+    assert FormulaReport.from_dict(model.report.to_dict(names), names).form == model.report.form
+
+
+def test_an_unknown_function_is_read_as_a_formula() -> None:
+    generator = np.random.default_rng(0)
+    t, x = generator.uniform(0, 3, (2, 80))
+    y = np.exp(-0.7 * t) * (1 + x**2) + generator.normal(0, 0.01, 80)
+    form = parse_form("exp(-b*t)*f(x)", ["t", "x"])
+    thresholds = replace(SearchThresholds(), forms=FormThresholds(starts=100, curve_intervals=(3, 5)))
+    config = SearchConfig(form=form, thresholds=thresholds)
+    columns, types = {"t": t, "x": x}, {"t": "number", "x": "number"}
+    data = make_training_data(columns, types, y, np.ones(80), config, "y", None, None)
+    stopped = Callbacks(should_stop=lambda: True)  # leaves no time for the law search: f is a polynomial
+    judged = judge_form(SearchContext.create(data, config, stopped))
+    assert isinstance(judged, JudgedForm)
+    values = {each.name: each.value for each in judged.fitted.constants}
+    assert values["b"] == pytest.approx(0.7, rel=0.02)
+    assert values["f[1]"] == pytest.approx(1, abs=0.1)
+    assert values["f[3]"] == pytest.approx(1, abs=0.2)
+    assert [each.name for each in judged.fitted.functions] == ["f"]
