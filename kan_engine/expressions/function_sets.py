@@ -22,7 +22,8 @@ FUNCTION_SETS: dict[str, tuple[str, ...]] = {
 
 ROOT, POWER = "sqrt", "power"  # half-integer exponents; any exponent
 ELEMENTARY = tuple(name for name, function in LIBRARY.items() if function.elementary)
-FUNCTION_NAMES = (*FUNCTION_SETS, *ELEMENTARY, ROOT, POWER)
+SEARCHED = tuple(name for name in ELEMENTARY if LIBRARY[name].searched)
+FUNCTION_NAMES = (*FUNCTION_SETS, *SEARCHED, ROOT, POWER)
 """What a closed list may name."""
 
 

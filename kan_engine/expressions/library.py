@@ -14,6 +14,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import erf
+
+from kan_engine.expressions import error_function
 
 Values = NDArray[np.float64] | float
 NumpyFunction = Callable[[Any], Any]
@@ -32,6 +35,7 @@ class Function:
         defined: Whether f is finite on an interval [low, high].
         exponent: p if f(u) = u^p, which a formula contains as a power.
         elementary: Whether it can be a node of an expression.
+        searched: Whether searches on tables try it; not erf, which imitates tanh and atan.
         sympy: SymPy's name of an elementary function.
         form: Of a form: its expression in u, given u and ``nodes.call``.
         derived: Of an elementary function: f′(u) as an expression, given u and ``nodes.call``.
@@ -48,6 +52,7 @@ class Function:
     defined: Callable[[float, float], bool]
     exponent: Fraction | None = None
     elementary: bool = False
+    searched: bool = True
     sympy: str = ""
     form: ExpressionRule | None = None
     derived: ExpressionRule | None = None
@@ -168,6 +173,12 @@ def _define_form(
 
 def _sigmoid(u: Any) -> Any:
     return 0.5 + 0.5 * np.tanh(0.5 * u)
+
+
+def _differentiate_erf(u: Any, call: Callable[[str, Any], Any]) -> Any:
+    from kan_engine.expressions.nodes import PI  # noqa: PLC0415 - nodes imports this module
+
+    return 2 / PI**_HALF * call("exp", -(u**2))
 
 
 _POWERS = (
@@ -338,6 +349,21 @@ _ELEMENTARY = (
         undoes="tanh",
         latex=r"\operatorname{artanh}",
         spelling={"numpy": "arctanh"},
+    ),
+    _define_elementary(
+        "erf",
+        erf,
+        lambda u: 2 / np.sqrt(np.pi) * np.exp(-u * u),
+        4,
+        derived=_differentiate_erf,
+        parity="odd",
+        searched=False,
+        latex=r"\operatorname{erf}",
+        spelling={
+            "numpy": "scipy.special.erf({})",
+            "javascript": error_function.JAVASCRIPT,
+            "sql": error_function.SQL,
+        },
     ),
 )
 

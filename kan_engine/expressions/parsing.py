@@ -77,6 +77,7 @@ FUNCTIONS: Mapping[str, Callable[[Expression], Expression]] = {
     "csc": lambda u: 1 / call("sin", u),
     "sech": lambda u: 1 / call("cosh", u),
     "coth": lambda u: 1 / call("tanh", u),
+    "erfc": lambda u: 1 - call("erf", u),
     "Heaviside": lambda u: (1 + call("sign", u)) / 2,
 }
 EULER = call("exp", ONE)

@@ -56,7 +56,7 @@ class FunctionStarts:
         numbers, pairs, values = [], [], []
         for number, (name, function) in enumerate(LIBRARY.items()):
             grid = _constant_grid(name, u, constants, limits)
-            if len(grid):
+            if function.searched and len(grid):
                 with np.errstate(all="ignore"):
                     found = np.asarray(function.value(grid[:, :1] * u + grid[:, 1:]))
                 size = np.abs(found).max(1, initial=0.0)

@@ -37,6 +37,7 @@ def postgres(postgres_server_url: str) -> Iterator[psycopg.Connection]:
         x**-3,
         (x + 1) / y**2,
         call("sign", x) / 2,
+        call("erf", x / y),
     ],
     ids=to_text,
 )

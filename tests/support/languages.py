@@ -39,7 +39,7 @@ from kan_engine.expressions.printing.source_files import (
 
 Columns = Mapping[str, np.ndarray]
 
-FUNCTIONS = "acos acosh asin asinh atan atanh cos cosh exp fabs log sin sinh sqrt tan tanh"
+FUNCTIONS = "acos acosh asin asinh atan atanh cos cosh erf exp fabs log sin sinh sqrt tan tanh"
 MATH_H = "double pow(double, double);\n" + "".join(f"double {name}(double);\n" for name in FUNCTIONS.split())
 """What formulas need of <math.h>, which does not come with the compiler."""
 
@@ -140,12 +140,14 @@ def in_sympy(tree: Expression, columns: Columns) -> np.ndarray:
 def in_latex(tree: Expression, columns: Columns) -> np.ndarray:
     """What a parser reads, and KaTeX has typeset.
 
-    The parser takes x(y) for a function x and does not know sgn: it gets products with a dot, and floor.
+    The parser takes x(y) for a function x and does not know sgn and erf: it gets products with a dot,
+    floor and ceil.
     """
     typeset(to_latex(tree))
     letters = dict(zip(columns, "xyzuvw", strict=False))
     text = re.sub(r"(?<=[\w}])(?<!\\cdot) (?=\\left\()", r" \\cdot ", to_latex(tree, letters))
-    read = latex2sympy(text.replace("sgn", "floor")).replace(sympy.floor, sympy.sign).doit()
+    read = latex2sympy(text.replace("sgn", "floor").replace("erf", "ceil"))
+    read = read.replace(sympy.floor, sympy.sign).replace(sympy.ceiling, sympy.erf).doit()
     return values_of(read, {column: sympy.Symbol(letters[column]) for column in columns}, columns)
 
 
@@ -156,7 +158,7 @@ def typeset(text: str) -> str:
 
 def values_of(expression: sympy.Expr, symbols: Mapping[str, sympy.Symbol], columns: Columns) -> np.ndarray:
     with np.errstate(all="ignore"):
-        function = sympy.lambdify(list(symbols.values()), expression, "numpy")
+        function = sympy.lambdify(list(symbols.values()), expression, "scipy")
         return np.broadcast_to(function(*(columns[column] for column in symbols)), row_count(columns))
 
 

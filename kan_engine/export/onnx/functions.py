@@ -14,6 +14,7 @@ from onnx import TensorProto
 
 from kan_engine.errors import NotExportable
 from kan_engine.export.onnx.graph import Graph
+from kan_engine.expressions.error_function import FRACTIONS, POLE_RATE, SATURATION, SERIES, STEP
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.nodes import (
     CONSTANTS,
@@ -168,6 +169,23 @@ def _artanh(g: Graph, u: str) -> str:
     return g.scale(_log1p(g, g.add("Div", g.scale(u, 2.0), _one_minus(g, u))), 0.5)
 
 
+def _erf(g: Graph, u: str) -> str:
+    """The series for |u| < 1, else the sum of fractions; see ``expressions.error_function``."""
+    square = g.add("Mul", u, u)
+    series = g.constant(SERIES[-1])
+    for coefficient in SERIES[-2::-1]:
+        series = g.shift(g.add("Mul", square, series), coefficient)
+    z = g.clip(g.add("Abs", u), 0.0, SATURATION)
+    above = g.add("Mul", z, z)
+    parts = [g.add("Div", g.constant(top), g.shift(above, shift)) for shift, top in FRACTIONS]
+    bell = g.add("Mul", g.scale(z, STEP / np.pi), g.add("Exp", g.add("Neg", above)))
+    pole = g.add("Div", g.constant(2.0), g.shift(g.add("Exp", g.scale(z, POLE_RATE)), -1.0))
+    rest = g.add("Sub", g.add("Mul", bell, reduce(partial(g.add, "Add"), parts)), pole)
+    far = g.add("Mul", g.add("Sign", u), _one_minus(g, rest))
+    value = g.add("Where", g.add("Less", g.add("Abs", u), g.constant(1.0)), g.add("Mul", u, series), far)
+    return g.add("Where", g.add("IsNaN", u), u, value)
+
+
 def _softplus(g: Graph, u: str) -> str:
     """max(u, 0) + log(1 + exp(-|u|))."""
     falling = _log1p(g, g.add("Exp", g.add("Neg", g.add("Abs", u))))
@@ -211,4 +229,5 @@ WRITERS: dict[str, Writer] = {
     "asinh": _arsinh,
     "acosh": _arcosh,
     "atanh": _artanh,
+    "erf": _erf,
 }

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from kan_engine.expressions.library import LIBRARY
 
-PYTHON_WORDS = frozenset(keyword.kwlist) | {"math", "np"}
+PYTHON_WORDS = frozenset(keyword.kwlist) | {"math", "np", "scipy"}
 """Reserved words of Python, and the modules in formulas."""
 
 SYMPY_WORDS = (
@@ -35,7 +35,7 @@ C_WORDS = _split_words("""
     static_assert struct switch thread_local true typedef typeof typeof_unqual union unsigned void volatile
     while _Alignas _Alignof _Atomic _BitInt _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert
     _Thread_local
-    acos acosh asin asinh atan atanh cos cosh exp fabs log pow sin sinh sqrt tan tanh
+    acos acosh asin asinh atan atanh cos cosh erf exp fabs log pow sin sinh sqrt tan tanh
     linux unix NAN INFINITY HUGE_VAL HUGE_VALF HUGE_VALL MATH_ERRNO MATH_ERREXCEPT math_errhandling
     FP_INFINITE FP_NAN FP_NORMAL FP_SUBNORMAL FP_ZERO FP_ILOGB0 FP_ILOGBNAN
     M_E M_LOG2E M_LOG10E M_LN2 M_LN10 M_PI M_PI_2 M_PI_4 M_1_PI M_2_PI M_2_SQRTPI M_SQRT2 M_SQRT1_2

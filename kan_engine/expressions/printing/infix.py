@@ -95,7 +95,7 @@ def to_python(tree: Expression, names: Names | None = None) -> str:
 
 
 def to_numpy(tree: Expression, names: Names | None = None) -> str:
-    """Return the formula in Python for arrays, with NumPy as ``np``."""
+    """Return the formula in Python for arrays, with NumPy as ``np``, and ``scipy.special`` for erf."""
     return _Writer(_NUMPY, tree, names).write(tree)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kan_engine.expressions.nodes import Expression, variables
+from kan_engine.expressions.nodes import Call, Expression, variables, walk
 from kan_engine.expressions.printing.identifiers import (
     C_FUNCTIONS,
     C_WORDS,
@@ -44,10 +44,13 @@ def python_module(functions: Sequence[SourceFunction], *, arrays: bool = False) 
         signature = f"def {name}({', '.join(arguments.values())}):\n"
         return f"{signature}{''.join(floats)}    return {write(function.tree, arguments)}\n"
 
-    words = PYTHON_WORDS
-    return f"{head}\n\n\n" + "\n\n".join(
-        _write_functions(functions, write_function, "#", words, ascii_only=False)
-    )
+    text = "\n\n".join(_write_functions(functions, write_function, "#", PYTHON_WORDS, ascii_only=False))
+    needs_scipy = arrays and any(_contains_erf(function.tree) for function in functions)
+    return f"{head}\n{'import scipy.special' * needs_scipy}\n\n{text}"
+
+
+def _contains_erf(tree: Expression) -> bool:
+    return any(isinstance(node, Call) and node.function == "erf" for node in walk(tree))
 
 
 def c_module(functions: Sequence[SourceFunction]) -> str:

@@ -54,6 +54,10 @@ def test_a_wrong_function_is_orders_of_magnitude_behind(name: str) -> None:
     assert min(others) > 1e3 * fits[name].error
 
 
+def test_the_error_function_is_not_suggested_since_it_imitates_others() -> None:
+    assert "erf" not in {fit.function for fit in suggest(AXIS, LIBRARY["erf"].value(U))}
+
+
 def test_what_is_suggested_is_defined_on_the_whole_curve() -> None:
     u = np.linspace(-1, 1, 101)
     fits = suggest(FitPoints(u), u**3)
