@@ -2,8 +2,9 @@
 
 A law of one variable is fitted to the values of the function. A law of several variables may be a product of
 such laws, a wave f(w·x), whose gradient has the same direction everywhere, or a sum of products of
-exponentials, oscillations and powers. For other laws the caller passes a search. Every law is verified: put
-into the equations and conditions it must leave nothing but rounding error.
+exponentials, oscillations and powers. Logarithms, arc tangents and error functions of laws are found, too.
+For other laws the caller passes a search. Every law is verified: put into the equations and conditions it
+must leave nothing but rounding error.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float
 
+from kan_engine.differential.derivative_relations import find_error_function, find_log_rate, measure_levels
 from kan_engine.differential.jets import Jet
 from kan_engine.differential.low_rank_network import Term, separate_variables
 from kan_engine.differential.problem import DifferentialProblem
@@ -69,6 +71,7 @@ def find_laws(
     laws = []
     for unknown in range(len(solution.spline.coef)):
         law = _find_log_law(solution, unknown, thresholds, should_stop)
+        law = law or _find_erf_law(solution, unknown, thresholds, should_stop)
         law = law or _find_law(solution, unknown, thresholds, should_stop)
         law = law or _find_arctan_law(solution, unknown, thresholds, should_stop)
         is_known = solution.error < thresholds.max_search_error and not should_stop()
@@ -108,7 +111,7 @@ def _find_log_law(
     places = [axis.interpolation_points() for axis in solution.spline.axes]
     values = solution.spline.evaluate_grid(places)[unknown]
     for axis in range(len(solution.spline.axes)):
-        rate = _find_log_rate(solution, unknown, axis, thresholds)
+        rate = find_log_rate(solution, unknown, axis, thresholds)
         if rate is None or np.ptp(rate * values) > thresholds.max_log_range:
             continue
         middle = (values.max() + values.min()) / 2
@@ -122,27 +125,36 @@ def _find_log_law(
     return None
 
 
-def _find_log_rate(
-    solution: Solution, unknown: int, axis: int, thresholds: SolutionLawThresholds
-) -> float | None:
-    """The s of u″ = -s·u′² + κ·u′ + λ/s along an axis; None without such a relation."""
-    points = np.stack(list(solution.sample_points(thresholds.sample_rows, seed=0).values()), 1)
-    along = np.eye(points.shape[1], dtype=int)[axis]
-    slope, bend = (
-        solution.spline.evaluate_points(points, (order * along).tolist())[unknown] for order in (1, 2)
-    )
-    columns = np.stack([slope**2, slope, np.ones(len(slope))], 1)
-    units = _root_mean_square(columns)
-    constants, _, rank, _ = np.linalg.lstsq(columns / units, bend, rcond=thresholds.relation_tolerance)
-    least = thresholds.relation_tolerance * float(_root_mean_square(bend))
-    error = float(_root_mean_square(columns @ (constants / units) - bend))
-    is_logarithm = rank == len(units) and error < least < abs(constants[0])
-    return -float(constants[0] / units[0]) if is_logarithm else None
-
-
-def _root_mean_square(values: Array) -> Array:
-    result: Array = np.sqrt(np.mean(np.square(values), axis=0)) + np.finfo(float).tiny
-    return result
+def _find_erf_law(
+    solution: Solution, unknown: int, thresholds: SolutionLawThresholds, should_stop: Callable[[], bool]
+) -> Expression | None:
+    """Find a law A + B·erf(v), with laws of the other variables for A and B."""
+    for axis in range(len(solution.spline.axes)):
+        found = find_error_function(solution, unknown, axis, thresholds)
+        if found is None:
+            continue
+        levels: list[Expression | None] = [number(found.offset), number(found.factor)]
+        if not found.is_accurate and solution.error < thresholds.max_search_error:
+            measured = measure_levels(solution, unknown, axis, found.tree)
+            if measured is None:
+                continue
+            size = max(float(np.abs(level).max()) for level in measured)
+            levels = [
+                number(0)
+                if np.abs(level).max() < thresholds.negligible_bell_share * size
+                else _find_law_of_values(solution, level, 1.0, thresholds, should_stop)
+                for level in measured
+            ]
+        offset, factor = levels
+        if offset is None or factor is None:
+            continue
+        law = offset + factor * found.tree
+        if solution.error < thresholds.max_search_error:
+            return _refit(law, solution, unknown, thresholds)
+        points = solution.sample_points(thresholds.sample_rows, seed=1)
+        coarse = replace(thresholds, snapping_tolerance=thresholds.bell_tolerance)
+        return next(_snap_constants(law, points, coarse), law)
+    return None
 
 
 def _find_law_of_values(

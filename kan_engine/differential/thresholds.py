@@ -201,6 +201,11 @@ class SolutionLawThresholds:
         snapping_tolerance: Relative distance of a constant from a nice number.
         max_inverse_refit_steps: Of Levenberg-Marquardt for 4·atan(v) and log(v)/s.
         max_log_range: Of the logarithm of v; beyond it the small values of v are rounding.
+        bell_fits: Of the relation of an error function, each to the better half of the points by the one
+            before.
+        bell_tolerance: Relative error of that relation; 2e-5 for the diffusion of a step, whose solution is
+            inaccurate at the start.
+        negligible_bell_share: Of a term in that relation; 3e-4 for a step, by the same errors.
         max_direction_ratio: Second over first singular value of the gradients of a wave.
         max_products: In a sum of products of functions of one variable.
 
@@ -233,6 +238,9 @@ class SolutionLawThresholds:
     snapping_tolerance: float = 1e-6
     max_inverse_refit_steps: int = 30
     max_log_range: float = 15.0
+    bell_fits: int = 3
+    bell_tolerance: float = 1e-4
+    negligible_bell_share: float = 1e-3
     max_direction_ratio: float = 1e-6
     max_products: int = 6
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import erf
 
 from kan_engine.differential.exact_laws import find_laws, prove_laws
 from kan_engine.differential.problem_parser import parse_problem
@@ -70,6 +71,55 @@ def test_logarithms_of_sums_of_exponentials_are_found_by_the_relation_of_their_d
     solution = last(problem).solution
     assert solution is not None
     assert [to_text(each) for each in find_laws(solution) or []] == [law]
+
+
+@pytest.mark.parametrize(
+    ("domain", "equation", "conditions", "law"),
+    [
+        ({"x": [0, 2]}, "u_x = exp(-x**2)", ["u(0) = 0"], "sqrt(pi)*erf(x)/2"),
+        (
+            {"x": [0, 4], "t": [0.5, 2]},
+            "u_t = 0.3*u_xx",
+            ["u(x, 0.5) = 2*erfc(x/sqrt(0.6))", "u(0, t) = 2", "u(4, t) = 2*erfc(4/sqrt(1.2*t))"],
+            "2 - 2*erf(sqrt(30)*x/(6*sqrt(t)))",
+        ),
+        (
+            {"x": [-2, 2], "t": [0, 1]},
+            "u_t = 0.5*u_xx - u_x - 0.3*u",
+            ["u(x, 0) = 3*erf(x)"]
+            + [f"u({x}, t) = 3*exp(-0.3*t)*erf(({x} - t)/sqrt(1 + 2*t))" for x in (-2, 2)],
+            "3*exp(-0.3*t)*erf((x - t)/sqrt(2*t + 1))",
+        ),
+    ],
+    ids=["integral", "half space", "moving and decaying"],
+)
+def test_error_functions_are_found_by_the_relation_of_their_derivatives(
+    domain: dict[str, list[float]], equation: str, conditions: list[str], law: str
+) -> None:
+    problem = parse_problem(
+        independent=list(domain),
+        unknowns=["u"],
+        domain=domain,
+        equations=[equation],
+        conditions=conditions,
+    )
+    solution = last(problem).solution
+    assert solution is not None
+    assert [to_text(each) for each in find_laws(solution) or []] == [law]
+
+
+def test_the_constants_of_an_error_function_in_an_inaccurate_solution_are_rounded() -> None:
+    random = np.random.default_rng(0)
+
+    def step(x: np.ndarray, t: np.ndarray) -> np.ndarray:
+        values = erf(x / np.sqrt(0.4 * t + 0.7))
+        return np.asarray(values + 1e-7 * random.standard_normal(np.shape(values)))
+
+    solution = known("u_t = 0.1*u_xx", step)
+    free = replace(solution.problem, conditions=())  # they are as inaccurate
+    (found,) = find_laws(replace(solution, problem=free, error=0.1)) or [None]
+    assert found is not None
+    assert to_text(found) == "erf(x/sqrt(0.4*t + 0.7))"
 
 
 def known(equation: str, u: Callable[..., np.ndarray]) -> Solution:
