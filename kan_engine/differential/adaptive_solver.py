@@ -10,23 +10,26 @@ small enough.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 
 from kan_engine.differential.assembly import SolverState
-from kan_engine.differential.characteristics import missing_conditions
+from kan_engine.differential.characteristics import check_inflow, check_outflow, outflow_conditions
 from kan_engine.differential.collocation import DescentResult, descend
-from kan_engine.differential.problem import DifferentialProblem
+from kan_engine.differential.problem import (
+    DifferentialProblem,
+    has_constrained_unknown,
+    is_initial,
+    is_linear,
+)
 from kan_engine.differential.residual_weights import build_system, step_bytes, step_multiplications
 from kan_engine.differential.solution import Solution
 from kan_engine.differential.thresholds import DEFAULT_SOLVER, SolverThresholds
 from kan_engine.differential.time_marching import march, split_axis
 from kan_engine.errors import NoSolution
-from kan_engine.expressions.differentiation import differentiate
-from kan_engine.expressions.nodes import ONE, ZERO, Expression, Parameter, walk
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 
 
@@ -69,29 +72,50 @@ def solve_adaptively(
         Progress; the last one has the solution, if one was found before the stop.
 
     Raises:
-        NoSolution: The solution of an initial value problem cannot be continued, or is not determined.
+        NoSolution: The solution of an initial value problem cannot be continued, is not determined, or
+            contradicts a condition at an end that all characteristics leave.
     """
     solution = None
-    for reached in _refine_adaptively(problem, grid, order, steps, thresholds, should_stop):
-        solution = reached.solution
-        yield reached
-    if solution is not None:
-        _check_inflow(solution)
+    if leaving := outflow_conditions(problem):
+        solution = yield from _solve_without(leaving, problem, grid, order, steps, thresholds, should_stop)
+    if solution is None:
+        for reached in _refine_adaptively(problem, grid, order, steps, thresholds, should_stop):
+            solution = reached.solution
+            yield reached
+        if solution is not None:
+            check_inflow(solution)
 
 
-def _check_inflow(solution: Solution) -> None:
-    """Check that every end of an axis at which characteristics enter has its conditions.
+def _solve_without(
+    leaving: Mapping[int, tuple[int, float]],
+    problem: DifferentialProblem,
+    grid: int | None,
+    order: int | None,
+    steps: int | None,
+    thresholds: SolverThresholds,
+    should_stop: Callable[[], bool],
+) -> Generator[SolverProgress, None, Solution | None]:
+    """Solve a problem without the conditions that the initial values make unnecessary, and check these.
 
-    Raises:
-        NoSolution: One has too few, which only the solution shows where speeds depend on it.
+    Contradictory conditions would make a thin layer, in which no window of time marching is short enough.
+
+    Returns:
+        The solution; None if it is not determined without these conditions, since the speeds change.
     """
-    for axis in range(len(solution.problem.independent)):
-        ends = missing_conditions(solution.problem, axis, solution.jet_values)
-        if ends is not None:
-            raise NoSolution(
-                f"the solution is not determined: characteristics enter the domain at {ends}; add conditions "
-                "there, or make the domain smaller"
-            )
+    needed = tuple(c for number, c in enumerate(problem.conditions) if number not in leaving)
+    reduced, solution = replace(problem, conditions=needed), None
+    try:
+        for reached in _refine_adaptively(reduced, grid, order, steps, thresholds, should_stop):
+            if (solution := reached.solution) is not None:
+                solution = replace(solution, problem=replace(solution.problem, conditions=problem.conditions))
+            yield replace(reached, solution=solution)
+        if solution is not None:
+            check_inflow(replace(solution, problem=replace(solution.problem, conditions=needed)))
+    except NoSolution:
+        return None
+    if solution is not None:
+        check_outflow(solution, leaving)
+    return solution
 
 
 def _refine_adaptively(  # noqa: PLR0912 - the order of its steps is the method
@@ -277,37 +301,6 @@ def _truncate_domain(problem: DifferentialProblem, state: SolverState) -> Differ
     """The problem on the part of the first axis that the state covers."""
     low, high = (float(state.spline.axes[0].grid[end]) for end in (0, -1))
     return replace(problem, domain=((low, high), *problem.domain[1:]))
-
-
-def is_initial(problem: DifferentialProblem, axis: int) -> bool:
-    """Whether all conditions on an axis are at its start, and there are enough of them."""
-    low = problem.domain[axis][0]
-    places = [c.fixed[axis] for c in problem.conditions if axis in c.fixed]
-    needed = max(problem.order(axis, unknown) for unknown in range(len(problem.unknowns)))
-    return 0 < needed <= len(places) and all(place == (low,) for place in places)
-
-
-def has_constrained_unknown(problem: DifferentialProblem) -> bool:
-    """Whether an unknown of several variables has no derivative along the first axis.
-
-    The pressure of an incompressible flow is one: in a short window the equations hardly determine it, and
-    its errors grow with every finer grid. On the whole domain they determine it well.
-    """
-    unknowns = range(len(problem.unknowns))
-    return len(problem.independent) > 1 and any(problem.order(0, unknown) == 0 for unknown in unknowns)
-
-
-def is_linear(problem: DifferentialProblem) -> bool:
-    """Whether all unknowns and coefficients occur linearly everywhere."""
-    return all(
-        not any(isinstance(node, Parameter) for node in walk(_leaf_derivative(residual.tree, number)))
-        for residual in (*problem.equations, *problem.conditions)
-        for number, _ in enumerate(residual.leaves)
-    )
-
-
-def _leaf_derivative(tree: Expression, number: int) -> Expression:
-    return differentiate(tree, lambda leaf: ONE if leaf == Parameter(number) else ZERO)
 
 
 def _constant_state(problem: DifferentialProblem, axes: Sequence[SplineAxis], value: float) -> SolverState:

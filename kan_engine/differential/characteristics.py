@@ -8,14 +8,16 @@ that points into the domain needs a condition; an end that all characteristics l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 from jaxtyping import Float
 
 from kan_engine.differential.jets import Jet
 from kan_engine.differential.problem import DifferentialProblem
+from kan_engine.differential.solution import Solution
 from kan_engine.differential.thresholds import DEFAULT_LIMITS, EquationLimits
+from kan_engine.errors import NoSolution
 from kan_engine.expressions.evaluation import value_and_jacobian
 
 Array = np.ndarray
@@ -23,14 +25,25 @@ JetValues = Callable[[Jet, Mapping[str, Array]], Array]
 SINGULAR = 1e-12  # least singular value over the largest, at which a matrix is singular up to rounding
 
 
-def time_axis(problem: DifferentialProblem) -> int | None:
-    """The axis along which derivatives are of first order, with a condition per unknown at one end."""
-    for axis, ends in enumerate(problem.domain):
-        places = [c.fixed[axis] for c in problem.conditions if axis in c.fixed]
-        is_one_end = len(set(places)) == 1 and places[0] in ((ends[0],), (ends[1],))
-        if is_one_end and len(places) == len(problem.unknowns) and problem.order(axis) == 1:
+def time_axis(problem: DifferentialProblem, limits: EquationLimits = DEFAULT_LIMITS) -> int | None:
+    """The axis along which derivatives are of first order, with a condition per unknown at one end.
+
+    If several axes are such, one whose conditions are at its lower end, where time usually starts, and are
+    not on a characteristic.
+    """
+    candidates = [
+        (axis, ends[side])
+        for side in (0, 1)
+        for axis, ends in enumerate(problem.domain)
+        if problem.order(axis) == 1
+        and [c.fixed[axis] for c in problem.conditions if axis in c.fixed]
+        == [(ends[side],)] * len(problem.unknowns)
+    ]
+    for axis, start in candidates:
+        points = _side_points(problem, axis, start, limits.max_side_points)
+        if not _is_singular(_symbol(problem, axis, points, _initial_values(problem, axis, start))):
             return axis
-    return None
+    return candidates[0][0] if candidates else None
 
 
 def count_incoming(
@@ -50,7 +63,7 @@ def count_incoming(
     Returns:
         None if the equations have no characteristics, or if their speeds depend on unknowns without values.
     """
-    time = time_axis(problem)
+    time = time_axis(problem, limits)
     if time is None or time == axis or problem.order(axis) != 1:
         return None
     if len(problem.equations) != len(problem.unknowns):
@@ -71,17 +84,80 @@ def count_incoming(
     return needed[0], needed[1]
 
 
+def outflow_conditions(
+    problem: DifferentialProblem,
+    jet_values: JetValues | None = None,
+    limits: EquationLimits = DEFAULT_LIMITS,
+) -> dict[int, tuple[int, float]]:
+    """Conditions at ends that all characteristics leave: the other conditions determine the solution there.
+
+    Args:
+        problem, jet_values, limits: As for ``count_incoming``.
+
+    Returns:
+        Axis and end by the number of the condition.
+    """
+    found = {}
+    for axis, ends in enumerate(problem.domain):
+        incoming = count_incoming(problem, axis, jet_values, limits)
+        for end, needed in zip(ends, incoming or (1, 1), strict=True):
+            for number, condition in enumerate(problem.conditions):
+                if needed == 0 and dict(condition.fixed) == {axis: (end,)}:
+                    found[number] = axis, end
+    return found
+
+
+def count_conditions(problem: DifferentialProblem, axis: int, leaving: Collection[int]) -> int:
+    """Number of conditions on an axis, except those at ends that all characteristics leave."""
+    return sum(
+        axis in condition.fixed and number not in leaving
+        for number, condition in enumerate(problem.conditions)
+    )
+
+
 def missing_conditions(
     problem: DifferentialProblem, axis: int, jet_values: JetValues | None = None
 ) -> str | None:
     """The ends of an axis at which characteristics enter, if they need more conditions than there are."""
     incoming = count_incoming(problem, axis, jet_values)
-    given = sum(1 for condition in problem.conditions if axis in condition.fixed)
+    given = count_conditions(problem, axis, outflow_conditions(problem, jet_values))
     if incoming is None or sum(incoming) <= given:
         return None
     name = problem.independent[axis]
     ends = zip(problem.domain[axis], incoming, strict=True)
     return " and ".join(f"{name} = {end:g}" for end, count in ends if count)
+
+
+def check_inflow(solution: Solution) -> None:
+    """Check that every end of an axis at which characteristics enter has its conditions.
+
+    Raises:
+        NoSolution: One has too few, which only the solution shows where speeds depend on it.
+    """
+    for axis in range(len(solution.problem.independent)):
+        ends = missing_conditions(solution.problem, axis, solution.jet_values)
+        if ends is not None:
+            raise NoSolution(
+                f"the solution is not determined: characteristics enter the domain at {ends}; add conditions "
+                "there, or make the domain smaller"
+            )
+
+
+def check_outflow(solution: Solution, leaving: Mapping[int, tuple[int, float]]) -> None:
+    """Check that the solution, which the other conditions determine, satisfies those that it does not need.
+
+    Raises:
+        NoSolution: It violates one.
+    """
+    tolerance = max(solution.thresholds.contradiction, solution.error)
+    for number, (axis, end) in leaving.items():
+        violation = solution.violations[1][number]
+        if violation.relative > tolerance:
+            raise NoSolution(
+                f"condition {number + 1} contradicts the others, by up to {violation.largest:.3g}: all "
+                f"characteristics leave the domain at {solution.problem.independent[axis]} = {end:g}, where "
+                "no condition is needed; remove it"
+            )
 
 
 def _initial_values(problem: DifferentialProblem, time: int, start: float) -> JetValues:
@@ -95,7 +171,8 @@ def _initial_values(problem: DifferentialProblem, time: int, start: float) -> Je
             if time in condition.fixed and is_value and len(condition.leaves) == 1:
                 # A condition that is linear in the value.
                 residual, slopes = value_and_jacobian(condition.tree, at_start, [np.zeros(rows)])
-                return -residual / slopes[:, 0]
+                with np.errstate(all="ignore"):  # not finite where the condition is not linear after all
+                    return -residual / slopes[:, 0]
         return np.full(rows, np.nan)
 
     return values
@@ -108,10 +185,17 @@ def _speeds(
     """Eigenvalues of A_t⁻¹·A_x at all points; None if a matrix is not finite, or the first one singular."""
     if not (np.isfinite(along_time).all() and np.isfinite(along_axis).all()):
         return None
-    singular = np.linalg.svd(along_time, compute_uv=False)
-    if (singular[:, -1] <= SINGULAR * singular[:, 0]).any():
+    if _is_singular(along_time):
         return None
     return np.linalg.eigvals(np.linalg.solve(along_time, along_axis))
+
+
+def _is_singular(matrices: Float[Array, "points equations unknowns"]) -> bool:
+    """Whether a matrix is singular up to rounding; false if their values are not known."""
+    if not np.isfinite(matrices).all() or matrices.shape[1] != matrices.shape[2]:
+        return False
+    singular = np.linalg.svd(matrices, compute_uv=False)
+    return bool((singular[:, -1] <= SINGULAR * singular[:, 0]).any())
 
 
 def _side_points(problem: DifferentialProblem, axis: int, end: float, most: int) -> dict[str, Array]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kan_engine.differential.jets import Jet
-from kan_engine.expressions.nodes import Expression
+from kan_engine.expressions.differentiation import differentiate
+from kan_engine.expressions.nodes import ONE, ZERO, Expression, Parameter, walk
 
 
 @dataclass(frozen=True)
@@ -80,3 +81,34 @@ class DifferentialProblem:
             equations=tuple(map(permute_residual, self.equations)),
             conditions=tuple(map(permute_residual, self.conditions)),
         )
+
+
+def is_initial(problem: DifferentialProblem, axis: int) -> bool:
+    """Whether all conditions on an axis are at its start, and there are enough of them."""
+    low = problem.domain[axis][0]
+    places = [c.fixed[axis] for c in problem.conditions if axis in c.fixed]
+    needed = max(problem.order(axis, unknown) for unknown in range(len(problem.unknowns)))
+    return 0 < needed <= len(places) and all(place == (low,) for place in places)
+
+
+def has_constrained_unknown(problem: DifferentialProblem) -> bool:
+    """Whether an unknown of several variables has no derivative along the first axis.
+
+    The pressure of an incompressible flow is one: in a short window the equations hardly determine it, and
+    its errors grow with every finer grid. On the whole domain they determine it well.
+    """
+    unknowns = range(len(problem.unknowns))
+    return len(problem.independent) > 1 and any(problem.order(0, unknown) == 0 for unknown in unknowns)
+
+
+def is_linear(problem: DifferentialProblem) -> bool:
+    """Whether all unknowns and coefficients occur linearly everywhere."""
+    return all(
+        not any(isinstance(node, Parameter) for node in walk(_leaf_derivative(residual.tree, number)))
+        for residual in (*problem.equations, *problem.conditions)
+        for number, _ in enumerate(residual.leaves)
+    )
+
+
+def _leaf_derivative(tree: Expression, number: int) -> Expression:
+    return differentiate(tree, lambda leaf: ONE if leaf == Parameter(number) else ZERO)

@@ -6,7 +6,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from kan_engine.differential.characteristics import count_incoming, missing_conditions
+from kan_engine.differential.characteristics import (
+    count_conditions,
+    count_incoming,
+    missing_conditions,
+    outflow_conditions,
+)
 from kan_engine.differential.jets import Jet, SymbolTable, compact, fix_variable
 from kan_engine.differential.parser import RESERVED, parse_equation
 from kan_engine.differential.problem import DifferentialProblem, Residual
@@ -52,8 +57,7 @@ def parse_problem(
             f"{len(unknowns)} unknowns need as many equations, got {len(equations)}", None, ("equations",)
         )
     inside = [_parse_interior_equation(text, number, words) for number, text in enumerate(equations)]
-    located = [({}, given) if isinstance(given, str) else given for given in conditions]
-    outer = [_parse_condition(*given, number, words, box) for number, given in enumerate(located)]
+    outer = [_parse_condition(given, number, words, box) for number, given in enumerate(conditions)]
     problem = DifferentialProblem(
         tuple(independent), tuple(unknowns), box, tuple(inside), tuple(outer), tuple(coefficients)
     )
@@ -143,29 +147,34 @@ def _parse_tree(text: str, words: SymbolTable, path: tuple[str | int, ...]) -> E
 
 
 def _parse_condition(
-    on: ConditionLocation, text: str, index: int, words: SymbolTable, box: tuple[tuple[float, float], ...]
+    given: tuple[ConditionLocation, str] | str,
+    index: int,
+    words: SymbolTable,
+    box: tuple[tuple[float, float], ...],
 ) -> Residual:
-    path = ("conditions", index)
-    tree = _parse_tree(text, words, (*path, "residual"))
+    on, text = ({}, given) if isinstance(given, str) else given
+    path: tuple[str | int, ...] = ("conditions", index)
+    text_path, place_path = (path, path) if isinstance(given, str) else ((*path, "residual"), (*path, "on"))
+    tree = _parse_tree(text, words, text_path)
     fixed = {}
-    for name, given in (on or _find_places(tree, words)).items():
+    for name, values in (on or _find_places(tree, words)).items():
         if name not in words.independent:
-            raise InvalidEquation(f"{name!r} is not an independent variable", None, (*path, "on", name))
+            raise InvalidEquation(f"{name!r} is not an independent variable", None, (*place_path, name))
         axis = words.independent.index(name)
-        places = tuple(map(float, given)) if isinstance(given, Sequence) else (float(given),)
+        places = tuple(map(float, values)) if isinstance(values, Sequence) else (float(values),)
         for place in places:
             low, high = box[axis]
             if not low <= place <= high:
                 raise InvalidEquation(
                     f"{name} = {place:g} is outside of the domain, {low:g} to {high:g}",
                     None,
-                    (*path, "on", name) if on else (*path, "residual"),
+                    (*place_path, name) if on else text_path,
                 )
         fixed[axis] = places
         if len(places) == 1:
             tree = fix_variable(tree, name, places[0], words)
     if not fixed:
-        raise InvalidEquation('say where it holds, such as y(0) = 1, or "on": {"x": 0}', None, (*path, "on"))
+        raise InvalidEquation('say where it holds, such as y(0) = 1, or "on": {"x": 0}', None, place_path)
     tree, leaves = compact(tree, words.leaves)
     jets = [leaf for leaf in leaves if isinstance(leaf, Jet)]
     for axis, name in enumerate(words.independent):
@@ -182,10 +191,10 @@ def _parse_condition(
             raise InvalidEquation(
                 f"the condition is on {told}, but an unknown is evaluated at {seen}",
                 None,
-                (*path, "residual"),
+                text_path,
             )
         if axis in fixed and name in variables(tree):
-            raise InvalidEquation(f"{name} has two values here", None, (*path, "residual"))
+            raise InvalidEquation(f"{name} has two values here", None, text_path)
     return Residual(tree, leaves, fixed)
 
 
@@ -218,12 +227,14 @@ def _check_condition_count(problem: DifferentialProblem, limits: EquationLimits)
     """Refuse a problem whose conditions are too few to determine the solution.
 
     An ordinary equation of order m needs m conditions. A partial one needs, along every axis, at least as
-    many as the highest order of a derivative along it, but none at ends that all characteristics leave.
+    many as the highest order of a derivative along it, but none at ends that all characteristics leave. A
+    condition at such an end does not count.
     """
+    leaving = outflow_conditions(problem, limits=limits)
     for axis, name in enumerate(problem.independent):
         orders = [problem.order(axis, unknown) for unknown in range(len(problem.unknowns))]
         needed = sum(orders) if len(problem.independent) == 1 else max(orders)
-        given = sum(1 for condition in problem.conditions if axis in condition.fixed)
+        given = count_conditions(problem, axis, leaving)
         incoming = count_incoming(problem, axis, limits=limits)
         if incoming is not None:
             needed = sum(incoming)

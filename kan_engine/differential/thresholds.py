@@ -66,6 +66,8 @@ class SolverThresholds:
         start_constants: Initial values of nonlinear problems that are not solved by time marching.
         converged_change, solved_violation: Largest change in the last step, and largest relative violation,
             of a solution from such a start.
+        contradiction: Least relative violation of a condition at an end that all characteristics leave, which
+            contradicts the others; rounded values violate it less.
         marching_work_share: Of time marching in all work; an estimate.
 
         window_intervals: Of a window along the first axis; in three variables few, since the cost of a window
@@ -131,6 +133,7 @@ class SolverThresholds:
     start_constants: tuple[float, ...] = (0.0, 1.0, -1.0)
     converged_change: float = 1e-6
     solved_violation: float = 1e-3
+    contradiction: float = 1e-2
     marching_work_share: float = 0.6
 
     window_intervals: tuple[int, int, int] = (4, 4, 2)

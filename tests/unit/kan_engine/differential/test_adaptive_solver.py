@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from kan_engine.differential import adaptive_solver, time_marching
-from kan_engine.differential.adaptive_solver import is_initial, is_linear, solve_adaptively
+from kan_engine.differential.adaptive_solver import solve_adaptively
 from kan_engine.differential.assembly import SolverState
 from kan_engine.differential.collocation import DescentResult, descend
-from kan_engine.differential.problem import DifferentialProblem
+from kan_engine.differential.problem import DifferentialProblem, is_initial, is_linear
 from kan_engine.differential.problem_parser import parse_problem
 from kan_engine.differential.residual_weights import build_system
 from kan_engine.differential.solution import Solution

@@ -58,7 +58,7 @@ def test_speeds_may_follow_from_the_initial_values() -> None:
 def test_every_speed_that_enters_needs_a_condition(
     equations: list[str], start: list[str], unknowns: list[str], incoming: tuple[int, int]
 ) -> None:
-    enough = ["u(-1, t) = 0", "u(1, t) = 0"]
+    enough = [f"{name}({end}, t) = 0" for name in unknowns for end in (-1, 1)]
     problem = pose(equations, [*start, *enough], unknowns=unknowns)
     assert count_incoming(problem, 0) == incoming
     ends: Mapping[int, str] = dict(enumerate(("x = -1", "x = 1")))
@@ -79,3 +79,37 @@ def test_equations_without_characteristics_need_conditions_at_all_ends() -> None
     start = ["u(x, 0) = x", "v(x, 0) = 0"]
     problem = pose(["u_t = v_x", "v_t = -u_x"], [*start, "u(1, t) = 0"], unknowns=["u", "v"])
     assert count_incoming(problem, 0) is None
+
+
+OUTFLOW = {"domain": {"x": [0, 1], "t": [0, 1]}}
+START = ["u(x, 0) = 1 + x", "u(0, t) = 1/(1 + t)"]
+
+
+def test_a_condition_that_contradicts_the_others_where_characteristics_leave_ends_the_solution() -> None:
+    problem = pose(["u_t + u*u_x = 0"], [*START, "u(1, t) = 5"], **OUTFLOW)
+    with pytest.raises(
+        NoSolution, match=r"condition 3 contradicts .* up to 4: .* leave .* at x = 1.* remove"
+    ):
+        last(problem)
+
+
+def test_a_condition_that_agrees_with_the_others_where_characteristics_leave_is_kept() -> None:
+    problem = pose(["u_t + u*u_x = 0"], [*START, "u(1, t) = 2/(1 + t)"], **OUTFLOW)
+    assert error(problem, lambda x, t: (1 + x) / (1 + t)) < 1e-7
+    solution = last(problem).solution
+    assert solution is not None
+    assert solution.problem == problem
+
+
+def test_a_condition_where_characteristics_leave_does_not_replace_one_where_they_enter() -> None:
+    with pytest.raises(InvalidEquation, match="on x, got 0: characteristics enter the domain at x = 0"):
+        pose(["u_t + u*u_x = 0"], [START[0], "u(1, t) = 2/(1 + t)"], **OUTFLOW)
+
+
+def test_a_condition_where_the_speed_turns_inwards_later_is_used() -> None:
+    """u = u0 - 3*t along x = x0 + u0*t - 3/2*t**2 with u0 = (x0 + 1)/2."""
+    problem = pose(
+        ["u_t + u*u_x = -3"],
+        ["u(x, 0) = (x + 1)/2", "u(1, t) = ((1 - t/2 + 3*t**2/2)/(1 + t/2) + 1)/2 - 3*t"],
+    )
+    assert error(problem, lambda x, t: ((x - t / 2 + 1.5 * t**2) / (1 + t / 2) + 1) / 2 - 3 * t) < 1e-5

@@ -133,7 +133,7 @@ def place(where: Any) -> dict[str, Any]:
         (
             DECAY,
             {"conditions": ["y(7) = 1"]},
-            ("conditions", 0, "residual"),
+            ("conditions", 0),
             "invalid_equation",
             "outside of the domain",
         ),
