@@ -25,7 +25,7 @@ def read_problem(
         unknowns=request.unknowns,
         domain=request.domain,
         equations=request.equations,
-        conditions=[(condition.on, condition.residual) for condition in request.conditions],
+        conditions=[condition.source for condition in request.conditions],
         coefficients=list(request.parameters),
         measured=list(measured),
         limits=limits,

@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    TypeAdapter,
+    WrapValidator,
+    model_validator,
+)
 
 from service.schemas.common import RequestModel, Tags, require_one_of
 from service.schemas.training import Column, ModelName, Priority, Size
@@ -28,14 +36,28 @@ class ConditionOptions(RequestModel):
         description="Expression that must be zero there, or an equation: `u(0, t) - sin(t)`, `y'(0) = 1`."
     )
 
+    _is_text: bool = PrivateAttr(default=False)
 
-def _read_condition(given: Any) -> Any:
-    return {"residual": given} if isinstance(given, str) else given
+    @property
+    def source(self) -> tuple[dict[str, BoundaryPlace], str] | str:
+        """The condition as the client wrote it: place and residual, or one text."""
+        return self.residual if self._is_text else (self.on, self.residual)
+
+
+_TEXT = TypeAdapter(EquationText)
+
+
+def _read_condition(given: Any, validate: ModelWrapValidatorHandler[ConditionOptions]) -> ConditionOptions:
+    if not isinstance(given, str):
+        return validate(given)
+    condition = validate({"residual": _TEXT.validate_python(given)})
+    condition._is_text = True
+    return condition
 
 
 Condition = Annotated[
     ConditionOptions,
-    BeforeValidator(_read_condition, json_schema_input_type=ConditionOptions | EquationText),
+    WrapValidator(_read_condition, json_schema_input_type=ConditionOptions | EquationText),
 ]
 
 
