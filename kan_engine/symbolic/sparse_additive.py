@@ -43,7 +43,6 @@ from kan_engine.symbolic.constant_fitting import (
 )
 from kan_engine.symbolic.constant_snapping import finalize_formula, round_constants, to_form
 from kan_engine.symbolic.extraction import Formula
-from kan_engine.symbolic.forced_columns import add_missing_columns
 from kan_engine.symbolic.forward_selection import (
     assign_folds,
     clip_squared_errors,
@@ -59,6 +58,7 @@ from kan_engine.symbolic.thresholds import (
     AdditiveThresholds,
     SymbolicThresholds,
 )
+from kan_engine.symbolic.wishes.forced_columns import add_missing_columns
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import pytest
 from kan_engine.expressions.evaluation import Parameter, Variable, call
 from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.symbolic.constant_fitting import ParametricForm, compute_rmse, refit_constants
-from kan_engine.symbolic.fewer_constants import reduce_constants
+from kan_engine.symbolic.wishes.fewer_constants import reduce_constants
 
 X = Variable("x")
 ROWS = np.linspace(0.5, 3, 60)

@@ -4,7 +4,7 @@ import numpy as np
 
 from kan_engine.expressions.constraints import FormulaConstraints
 from kan_engine.expressions.evaluation import Number, Variable, evaluate, variables
-from kan_engine.symbolic.forced_columns import add_missing_columns
+from kan_engine.symbolic.wishes.forced_columns import add_missing_columns
 
 RNG = np.random.default_rng(0)
 COLUMNS = {"a": RNG.uniform(1, 2, 50), "p": RNG.normal(size=50), "q": np.zeros(50)}
