@@ -1,0 +1,70 @@
+"""Units in the names of columns, and abbreviations in brackets that are none."""
+
+import pytest
+
+from kan_engine.units.headers import ends_with_unit, find_header_unit
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("length (m)", "m"),
+        ("T [K]", "K"),
+        ("Fläche (m²)", "m²"),
+        ("speed, km/h", "km/h"),
+        ("p / kPa", "kPa"),
+        ("weight(kg)", "kg"),
+        ("acceleration (m/(s^2))", "m/(s^2)"),
+        ("mean (of all) [1/s]", "1/s"),
+        ("RH (%)", "%"),
+        ("T(°C)", "°C"),
+        ("time (min)", "min"),
+        ("ratio (dimensionless)", "dimensionless"),
+    ],
+)
+def test_a_unit_in_the_name_of_a_column_is_found(name: str, unit: str) -> None:
+    assert find_header_unit(name) == unit
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "length",
+        "CO(GT)",
+        "PT08.S1(CO)",
+        "x[0]",
+        "x[12]",
+        "f(t)",
+        "variant (b)",
+        "temperature (C)",
+        "soil (pH)",
+        "dust (PM10)",
+        "name (first)",
+        "population, total",
+        "w/h",
+        "ratio (-)",
+        "price ($)",
+        "9 (9**9**9**9)",
+        "(" * 60 + ")" * 60,
+    ],
+)
+def test_other_names_tell_no_unit(name: str) -> None:
+    assert find_header_unit(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "is_told"),
+    [
+        ("length (m)", "m", True),
+        ("a [m/(s^2)]", "m/(s^2)", True),
+        ("speed, km/h", "km/h", True),
+        ("p / kPa", "kPa", True),
+        ("mass", "s", False),
+        ("length (m)", "cm", False),
+        ("(m) of the rod", "m", False),
+    ],
+)
+def test_a_label_need_not_repeat_the_unit_that_the_name_ends_with(
+    name: str, unit: str, is_told: bool
+) -> None:
+    assert ends_with_unit(name, unit) is is_told
