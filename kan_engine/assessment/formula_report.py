@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
+from kan_engine.assessment.unit_labels import list_exact_units, print_unit, recognize_constant
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import (
     Expression,
@@ -24,6 +25,7 @@ from kan_engine.expressions.evaluation import (
     variables,
 )
 from kan_engine.expressions.measured_constants import count_constants
+from kan_engine.expressions.unit_system import UnitStatus, UnitSystem
 from kan_engine.forms.fitted_form import FittedForm
 from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
@@ -47,6 +49,7 @@ class FormulaDocument(TypedDict):
     size: int
     rmse: float
     r2: float | None
+    unit_status: NotRequired[UnitStatus | None]
 
 
 class OutputDocument(FormulaDocument):
@@ -57,7 +60,8 @@ class OutputDocument(FormulaDocument):
     domain: dict[str, list[float]]
     pareto: list[FormulaDocument]
     quantity: Quantity
-    constants: NotRequired[list[dict[str, float]]]
+    constants: NotRequired[list[dict[str, Any]]]
+    exact_units: NotRequired[list[list[Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +74,7 @@ class RatedFormula:
         rmse: Root mean squared error, in the units of the output.
         r2: Share of the variance that it explains; None if the output is constant.
         max_error: Largest absolute error.
+        unit_status: Whether its units add up; None if units were not told.
     """
 
     tree: Expression
@@ -77,6 +82,7 @@ class RatedFormula:
     rmse: float
     r2: float | None
     max_error: float
+    unit_status: UnitStatus | None = None
 
     def to_dict(self) -> FormulaDocument:
         """The formula and its errors as JSON."""
@@ -86,6 +92,7 @@ class RatedFormula:
             "size": self.size,
             "rmse": self.rmse,
             "r2": self.r2,
+            "unit_status": self.unit_status,
         }
 
     @staticmethod
@@ -98,6 +105,7 @@ class RatedFormula:
             rmse=math.nan if rmse is None else rmse,
             r2=data.get("r2"),
             max_error=math.nan if largest is None else largest,
+            unit_status=data.get("unit_status"),
         )
 
     @property
@@ -113,10 +121,17 @@ class RatedFormula:
 
 @dataclass(frozen=True)
 class Constant:
-    """A measured constant and its standard error."""
+    """A measured constant and its standard error.
+
+    Attributes:
+        unit: That makes the formula add up; empty for none, None if not known.
+        name: The constant of nature that it is, as far as its error tells.
+    """
 
     value: float
     standard_error: float
+    unit: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +144,7 @@ class OutputFormulas:
         rated: All formulas, the best first.
         domain: Range in training of every variable that the best formula uses.
         constants: Of the best formula, in its order; None if the training values are not known.
+        exact_units: Exact numbers in the best formula that carry a unit, with it.
     """
 
     name: str
@@ -136,6 +152,7 @@ class OutputFormulas:
     rated: tuple[RatedFormula, ...]
     domain: Mapping[str, tuple[float, float]]
     constants: tuple[Constant, ...] | None = None
+    exact_units: tuple[tuple[float, str], ...] = ()
 
     @property
     def best(self) -> RatedFormula:
@@ -153,6 +170,8 @@ class OutputFormulas:
             "rmse": best.rmse,
             "r2": best.r2,
             "max_error": best.max_error,
+            "unit_status": best.unit_status,
+            "exact_units": [list(pair) for pair in self.exact_units],
             "domain": {names[variable]: list(ends) for variable, ends in self.domain.items()},
             "pareto": [entry.to_dict() for entry in self.front],
             "quantity": self.quantity,
@@ -175,6 +194,7 @@ class OutputFormulas:
             rated=(best, *(entry for entry in reversed(front) if entry.tree != best.tree)),
             domain={variable.get(name, name): (low, high) for name, (low, high) in data["domain"].items()},
             constants=None if constants is None else tuple(Constant(**constant) for constant in constants),
+            exact_units=tuple((value, unit) for value, unit in data.get("exact_units", ())),
         )
 
     @property
@@ -285,6 +305,10 @@ class FormulaReport:
             form=None if data.get("form") is None else FormReport.from_dict(data["form"]),
         )
 
+    def add_units(self, system: UnitSystem) -> FormulaReport:
+        """The report with the units of its constants, and whether those of every formula add up."""
+        return replace(self, outputs=tuple(_add_units(output, system) for output in self.outputs))
+
     @property
     def trees(self) -> list[Expression]:
         """The best formula of every output."""
@@ -293,6 +317,22 @@ class FormulaReport:
 
 def _read_bounds(low: float | None, high: float | None) -> tuple[float, float]:
     return -math.inf if low is None else low, math.inf if high is None else high
+
+
+def _add_units(output: OutputFormulas, system: UnitSystem) -> OutputFormulas:
+    known = system.report(output.best.tree)
+    constants = output.constants
+    if constants is not None and len(constants) == len(known.measured):
+        constants = tuple(
+            replace(
+                constant,
+                unit=print_unit(unit),
+                name=recognize_constant(constant.value, constant.standard_error, unit),
+            )
+            for constant, unit in zip(constants, known.measured, strict=True)
+        )
+    rated = tuple(replace(each, unit_status=system.report(each.tree).status) for each in output.rated)
+    return replace(output, rated=rated, constants=constants, exact_units=tuple(list_exact_units(known)))
 
 
 def rate_formulas(

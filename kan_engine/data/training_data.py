@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -27,6 +28,7 @@ class TrainingData:
         classes: Labels of a classification in their own type, sorted; None for a regression.
         class_weights: Weights of the classes, included in the weights of the rows; None for equal ones.
         numbers: Number of every row in the table that it comes from, from 0.
+        units: Units of columns and of the target, by name.
         warnings: What was left out, and why.
         bounds: Lowest and highest value that the target can have; answers stay within them.
     """
@@ -39,6 +41,7 @@ class TrainingData:
     classes: tuple[Label, ...] | None = None
     class_weights: Float[np.ndarray, " classes"] | None = None
     numbers: Int[np.ndarray, " rows"]
+    units: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     bounds: tuple[float, float] = (-np.inf, np.inf)
 

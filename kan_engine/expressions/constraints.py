@@ -23,11 +23,15 @@ from kan_engine.expressions.function_sets import FUNCTION_NAMES, Exponents, expa
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.expressions.shape import Box, holds_shape
+from kan_engine.expressions.unit_system import UnitsDocument, UnitSystem
 
 SEARCH_POINTS, FINAL_POINTS = 1024, 16384  # of the domain box, at which candidates and formulas are checked
 DIRECTIONS = {"increasing": 1, "decreasing": -1}
 
 MAX_HIDDEN_LAYERS = 1  # of a network from which formulas are extracted
+
+UNBALANCED_BITS = 1e6  # any formula whose units add up comes before one whose units do not
+SCALE_BITS = 20.0  # of a constant that is 1 in the units of the table, which happens once in 2²⁰ tables
 
 PRINTABLE_FUNCTIONS = tuple(name for name, f in LIBRARY.items() if f.elementary or f.exponent is not None)
 """Functions that occur in printed formulas; all other functions are written in terms of these."""
@@ -45,6 +49,7 @@ class ConstraintsDocument(TypedDict):
     must_use: NotRequired[list[list[str]]]
     max_constants: NotRequired[int | None]
     monotone: NotRequired[list[tuple[str, int]]]
+    units: NotRequired[UnitsDocument]
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class FormulaConstraints:
         monotone: Variables with 1 where the formula and the networks must rise, and -1 where they must fall.
         bounds: Lowest and highest value of the formula; not stored as JSON, since they belong to the target.
         box: Where monotone and bounds must hold: the ranges of the variables. Not stored either.
+        units: Of the columns and the target, and what follows from them; None if they are ignored.
     """
 
     forbidden: frozenset[str] = frozenset()
@@ -73,6 +79,7 @@ class FormulaConstraints:
     monotone: tuple[tuple[str, int], ...] = ()
     bounds: tuple[float, float] = (-inf, inf)
     box: Box = ()
+    units: UnitSystem | None = None
 
     @staticmethod
     def create(
@@ -130,11 +137,14 @@ class FormulaConstraints:
             data["max_constants"] = self.max_constants
         if self.monotone:
             data["monotone"] = list(self.monotone)
+        if self.units is not None:
+            data["units"] = self.units.to_dict()
         return data
 
     @staticmethod
     def from_dict(data: ConstraintsDocument) -> FormulaConstraints:
         """Restore the constraints from ``to_dict``."""
+        units = data.get("units")
         return FormulaConstraints(
             forbidden=frozenset(data["forbidden"]),
             max_complexity=data["max_complexity"],
@@ -143,6 +153,7 @@ class FormulaConstraints:
             must_use=tuple(frozenset(group) for group in data.get("must_use", ())),
             max_constants=data.get("max_constants"),
             monotone=tuple((name, sign) for name, sign in data.get("monotone", ())),
+            units=None if units is None else UnitSystem.from_dict(units),
         )
 
     def resolve_columns(self, variables_of: Mapping[str, Collection[str]]) -> FormulaConstraints:
@@ -155,7 +166,7 @@ class FormulaConstraints:
 
     def without_columns(self) -> FormulaConstraints:
         """The same for formulas in other variables than the columns."""
-        return replace(self, must_use=(), monotone=(), bounds=(-inf, inf), box=())
+        return replace(self, must_use=(), monotone=(), bounds=(-inf, inf), box=(), units=None)
 
     @property
     def has_shape(self) -> bool:
@@ -173,12 +184,24 @@ class FormulaConstraints:
     def allow_form(self, tree: Expression) -> bool:
         """Whether a formula satisfies the constraints that do not depend on the values of its constants."""
         is_short = self.max_complexity is None or complexity(tree) <= self.max_complexity
+        must_add_up = self.units is not None and self.units.mode == "enforce"
         return (
             is_short
             and self.allow_part(tree, is_exponent=False)
             and not self.list_missing(tree)
             and (self.max_constants is None or count_constants(tree) <= self.max_constants)
+            and not (must_add_up and not self.adds_up(tree))
         )
+
+    def adds_up(self, tree: Expression) -> bool:
+        """Whether the units of a formula add up, as far as they are known and not ignored."""
+        return self.units is None or self.units.adds_up(tree)
+
+    def excess_bits(self, tree: Expression) -> float:
+        """Bits that count for a formula besides its description length: its units may not add up."""
+        if not self.adds_up(tree):
+            return UNBALANCED_BITS
+        return SCALE_BITS if self.units is not None and self.units.needs_scale(tree) else 0.0
 
     def allow_part(self, tree: Expression, *, is_exponent: bool) -> bool:
         """Whether a formula with this part can satisfy the constraints.

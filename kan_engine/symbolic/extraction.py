@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from kan_engine.data.scaling import TRANSFORMS
-from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS
+from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS, NO_CONSTRAINTS, FormulaConstraints
 from kan_engine.expressions.evaluation import (
     Call,
     Expression,
@@ -41,11 +41,11 @@ from kan_engine.symbolic.constant_fitting import (
 from kan_engine.symbolic.constant_snapping import finalize_formula, round_constants, to_form
 from kan_engine.symbolic.description_length import description_length
 from kan_engine.symbolic.edge_candidates import Choice, ExtractionContext
-from kan_engine.symbolic.fewer_constants import reduce_constants
-from kan_engine.symbolic.forced_columns import add_missing_columns
 from kan_engine.symbolic.network_candidates import NetworkPart, find_short_combinations, iterate_part_variants
 from kan_engine.symbolic.node_candidates import renumber_parameters, select_best_combinations
 from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
+from kan_engine.symbolic.wishes.fewer_constants import reduce_constants
+from kan_engine.symbolic.wishes.forced_columns import add_missing_columns
 
 
 class StoredFormula(TypedDict):
@@ -75,6 +75,7 @@ class Formula:
         tree: Expression,
         fit: ColumnsAndTarget,
         validation: ColumnsAndTarget,
+        limits: FormulaConstraints = NO_CONSTRAINTS,
         *,
         thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
     ) -> "Formula":
@@ -83,6 +84,7 @@ class Formula:
         free, values = parametrize_floats(tree)
         form = ParametricForm(free, np.array(values))
         bits = description_length(form, concatenate_rows(fit, validation), thresholds.constants)
+        bits += limits.excess_bits(tree)
         return Formula(tree, compute_rmse(ParametricForm(tree, np.array([])), validation) / spread, bits)
 
     @staticmethod
@@ -90,7 +92,7 @@ class Formula:
         tree: Expression,
         fit: ColumnsAndTarget,
         validation: ColumnsAndTarget,
-        forbidden: frozenset[str] = frozenset(),
+        limits: FormulaConstraints = NO_CONSTRAINTS,
         *,
         thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
     ) -> "Formula":
@@ -98,8 +100,8 @@ class Formula:
         free, values = parametrize_floats(tree)
         form = ParametricForm(free, np.array(values))
         form = refit_constants(form, fit, iterations=thresholds.max_refit_steps)
-        tree = finalize_formula(form, fit, validation, forbidden, thresholds=thresholds)
-        return Formula.measure(tree, fit, validation, thresholds=thresholds)
+        tree = finalize_formula(form, fit, validation, limits.forbidden, thresholds=thresholds)
+        return Formula.measure(tree, fit, validation, limits, thresholds=thresholds)
 
     def to_dict(self) -> StoredFormula:
         """The formula as JSON; an error or length that is not finite is null."""
@@ -178,7 +180,7 @@ def _finalize_forms(forms: list[ParametricForm], reading: ExtractionContext) -> 
             trees[shorter] = None
         if reading.limits.list_missing(tree):
             trees[_force_columns(tree, reading)] = None
-    formulas = [Formula.measure(tree, *data, thresholds=limits) for tree in trees]
+    formulas = [Formula.measure(tree, *data, reading.limits, thresholds=limits) for tree in trees]
     allowed = [f for f in formulas if np.isfinite(f.error) and reading.limits.allow(f.tree)]
     return sorted(allowed, key=lambda formula: formula.bits)
 
