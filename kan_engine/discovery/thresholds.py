@@ -44,6 +44,24 @@ class DiscoveryThresholds:
         max_surrogate_error: Over the spread; above it the gradients of a surrogate are useless.
         surrogate_rounding_error: Over the spread; surrogates with lower errors are equally good.
         max_degree_denominator: Of the degree of a scaling, a rational number.
+
+        max_natural_constants: Constants of nature in one law; with three, sets by chance would be many.
+        max_constant_sets: Sets of constants of nature that are tried, at a tenth of a second each.
+        group_rounding_error: Over the spread; smaller differences between sets of constants are rounding. A
+            law of relativity at ordinary speeds differs from that of Newton by 1e-10.
+        max_group_error_growth: Factor by which dimensionless groups may predict worse than all columns.
+        max_constant_choices: Sets of constants of nature whose reductions are searched.
+        max_bases: Choices of groups with the same constants that are searched.
+
+        max_enumerated_inputs: Variables of which all short expressions are listed.
+        max_operations: Of these expressions.
+        max_expressions: Their number; those with more operations are left out first.
+        max_expression_value: Largest magnitude; beyond it and below its inverse nothing is gained.
+        enumeration_rows: On which pairs of expressions are compared; the best are compared on all rows.
+        max_left_expressions: Expressions that are paired with all others.
+        max_undefined_share: Of the weight of rows, for which a transform of the target is not defined.
+        max_pairs: Of every kind, number of operations and transform, that are compared on all rows.
+        max_fitted_pairs: Whose constants are fitted.
     """
 
     max_surrogate_terms_per_row: float = 0.5
@@ -82,6 +100,23 @@ class DiscoveryThresholds:
     max_surrogate_error: float = 0.5
     surrogate_rounding_error: float = 1e-8
     max_degree_denominator: int = 3
+
+    max_natural_constants: int = 2
+    max_constant_sets: int = 30
+    group_rounding_error: float = 1e-13
+    max_group_error_growth: float = 1.2
+    max_constant_choices: int = 2
+    max_bases: int = 3
+
+    max_enumerated_inputs: int = 4
+    max_operations: int = 3
+    max_expressions: int = 20_000
+    max_expression_value: float = 1e8
+    enumeration_rows: int = 128
+    max_left_expressions: int = 1_000
+    max_undefined_share: float = 0.1
+    max_pairs: int = 6
+    max_fitted_pairs: int = 20
 
 
 DEFAULT_DISCOVERY = DiscoveryThresholds()

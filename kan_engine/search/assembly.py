@@ -12,6 +12,7 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler, add_bounds, limit_bounds
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, is_affine
+from kan_engine.expressions.unit_system import make_unit_system
 from kan_engine.inference.decision_rule import Decision, choose_decision
 from kan_engine.inference.formula_predictor import FormulaPredictor
 from kan_engine.inference.predictor import Predictor
@@ -109,6 +110,9 @@ def report_formulas(
         return None
     form = _report_form(found, report, thresholds)
     report = replace(report, measured_on="hold-out" if len(data.test) else "training", form=form)
+    units = make_unit_system(data.units, data.target if data.classes is None else None, "check")
+    if units is not None:
+        report = report.add_units(units)
     is_unrated = report.evidence is None and not report.is_exact
     if is_unrated and all(is_weak(tree, data, seed, thresholds) for tree in report.trees):
         report = replace(report, verdict="weak")

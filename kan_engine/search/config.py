@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kan_engine.expressions.constraints import FormulaConstraints
+from kan_engine.expressions.unit_system import UnitMode
 from kan_engine.forms.template import FormTemplate
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 
@@ -41,6 +42,7 @@ class SearchConfig:
         prune: Whether edges that hardly matter are removed.
         symbolic: Whether formulas are extracted.
         constraints: What formulas may contain.
+        units: What the units of the columns mean for formulas.
         form: Form of the client, which is fitted beside the free search.
         per_group: Fits constants of each group: of the form, or of the best formula.
         max_curves: Largest number of curves of the compact network.
@@ -62,6 +64,7 @@ class SearchConfig:
     prune: bool = True
     symbolic: bool = True
     constraints: FormulaConstraints = field(default_factory=FormulaConstraints)
+    units: UnitMode = "check"
     form: FormTemplate | None = None
     per_group: PerGroup | None = None
     max_curves: int = 20

@@ -14,6 +14,7 @@ from kan_engine.assessment.residual_signal import measure_residual_signal
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer
 from kan_engine.data.training_data import TrainingData
+from kan_engine.expressions.unit_system import make_unit_system
 from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.network.kan import KAN
 from kan_engine.search.callbacks import Callbacks, ReportProgress
@@ -72,7 +73,9 @@ class SearchContext:
                 data.names, data.training.x.min(0).tolist(), data.training.x.max(0).tolist(), strict=True
             )
             constraints = replace(constraints, box=tuple(ends))
-        config = replace(config, constraints=constraints)
+        target = data.target if data.classes is None else None
+        units = make_unit_system(data.units, target, config.units)
+        config = replace(config, constraints=replace(constraints, units=units))
         return SearchContext(
             data=data,
             config=config,

@@ -8,6 +8,7 @@ import numpy as np
 
 from kan_engine.assessment.residual_signal import measure_signal
 from kan_engine.discovery.chebyshev_surrogate import Surrogate
+from kan_engine.discovery.dimensional_choice import find_dimensional_reductions
 from kan_engine.discovery.power_product_law import find_power_product_law
 from kan_engine.discovery.rational_law import find_rational_law
 from kan_engine.discovery.univariate_law import find_univariate_law
@@ -28,6 +29,7 @@ from kan_engine.search.context import (
     to_samples,
 )
 from kan_engine.search.extraction_subtask import extract_law_once, make_extraction_subtask
+from kan_engine.search.formulas.reduced_laws import enumerate_formulas, expand_laws, fit_scale
 from kan_engine.structure.backward_elimination import cross_predict, eliminate_edges, refine_structure
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 from kan_engine.structure.search import search_structures
@@ -92,18 +94,27 @@ class LawSearch:
         read: The best law extracted from a structure.
         proved: A law found without a network that holds to rounding error.
         inner: The reduction to fewer variables, and the nested search.
+        direct: Formulas found without a network, shortest description first.
     """
 
     def __init__(
-        self, fit: StructureRows, validation: StructureRows, run: SearchContext, *, is_whole: bool
+        self,
+        fit: StructureRows,
+        validation: StructureRows,
+        run: SearchContext,
+        *,
+        is_whole: bool,
+        may_reduce: bool | None = None,
     ) -> None:
         self._fit, self._validation, self._run, self._is_whole = fit, validation, run, is_whole
+        self._may_reduce = is_whole if may_reduce is None else may_reduce
         self._limits = run.thresholds
         self._rows, self._others = to_columns(run.names, fit), to_columns(run.names, validation)
         self.seen = list[FittedStructure]()
         self.read: FoundLaw | None = None
         self.proved: Formula | None = None
         self.inner: tuple[Reduction, LawSearch] | None = None
+        self.direct = list[Formula]()
 
     @property
     def exact_formula(self) -> Formula | None:
@@ -149,8 +160,10 @@ class LawSearch:
             )
             self._try_direct_searches(structure)
             self.seen.append(structure)
-            law = self._extract_noisy_law(structure) if number == 1 else None
-            if law is not None and self._is_sufficient(law):
+            if number == 1 and self._is_whole:
+                self._search_dimensionless_groups()
+            law = self._find_noisy_law(structure) if number == 1 else None
+            if law is not None and (law.formulas is self.direct or self._is_sufficient(law)):
                 self.read = law
                 break
             if self.proved is not None:
@@ -162,6 +175,12 @@ class LawSearch:
                 is_done = self._update_best_law(structure, law)
                 if is_done or len(read) == limits.max_extractions or run.should_stop():
                     break
+
+    def _find_noisy_law(self, structure: FittedStructure) -> FoundLaw | None:
+        """The law found without a network if it leaves only noise, else that of the additive structure."""
+        if self._leave_only_noise(self.direct):
+            return FoundLaw(fit=structure, formulas=self.direct, is_read=False)
+        return self._extract_noisy_law(structure)
 
     def _extract_noisy_law(self, structure: FittedStructure) -> FoundLaw | None:
         """Extract the law of the closest additive structure, if no smooth surrogate is much closer."""
@@ -177,8 +196,12 @@ class LawSearch:
     def _try_direct_searches(self, structure: FittedStructure) -> None:
         """Run the direct searches that precede the first structures with one and with two hidden nodes."""
         nodes, before = len(structure.shape.nodes), len(self.seen[-1].shape.nodes) if self.seen else 0
-        if nodes and not before and self._is_whole:
+        if nodes and not before and self._may_reduce:
             self._search_variable_groups()
+            if self._is_whole and self.proved is None and not self.direct:
+                self._enumerate_laws(
+                    Reduction(groups={name: Variable(name) for name in self._rows[0]}), self._run
+                )
         if nodes > 1 and before == 1:  # structures with more nodes take seconds each
             self.search_exact_laws(angles=False)
 
@@ -214,8 +237,8 @@ class LawSearch:
 
     def _accept_if_exact(self, tree: Expression | None) -> None:
         if tree is not None and self._run.config.constraints.allow(tree):
-            formula = Formula.measure(tree, self._rows, self._others, thresholds=self._limits.symbolic)
-            self.proved = formula if formula.error < self._limits.max_exact_error else None
+            constraints, symbolic = self._run.config.constraints, self._limits.symbolic
+            self._prove(Formula.measure(tree, self._rows, self._others, constraints, thresholds=symbolic))
 
     def _search_variable_groups(self) -> None:
         """Search for a law in groups of columns that act as one variable."""
@@ -223,24 +246,81 @@ class LawSearch:
         if not run.config.symbolic or run.should_stop():
             return
         run.report("structure", 0.1, "searching for groups of inputs that act as one variable")
-        symbolic = self._limits.symbolic
         found = find_reduction(rows, others, run.should_stop, thresholds=self._limits.discovery)
-        if found is None:
+        if found is not None:
+            self.inner = found, self._search_groups(found, run, may_reduce=False)
+
+    def _search_dimensionless_groups(self) -> None:
+        """Search for laws in the dimensionless groups of the columns and of constants of nature."""
+        run, units, limits = self._run, self._run.config.constraints.units, self._limits
+        if units is None or not run.config.symbolic or run.should_stop():
             return
+        run.report("structure", 0.05, "searching for a law in dimensionless groups")
+        until = run.clock() + limits.unit_time_share * run.config.max_seconds
+        run = replace(run, should_stop=lambda: self._run.should_stop() or run.clock() > until)
+        hunts = list[tuple[Reduction, LawSearch]]()
+        for found in find_dimensional_reductions(
+            units, self._rows, self._others, run.should_stop, thresholds=limits.discovery
+        ):
+            if not found.groups:
+                self._offer(self._expand(found, [fit_scale(found, self._rows, self._fit.weights.numpy())]))
+            else:
+                self._enumerate_laws(found, run)
+            if not self._is_found() and found.groups:
+                hunts.append((found, self._search_groups(found, run, may_reduce=True)))
+            if run.should_stop() or self._is_found():
+                return
+        fitted = [(found, hunt) for found, hunt in hunts if hunt.seen]
+        if fitted and self.proved is None:
+            found, hunt = min(fitted, key=lambda pair: self._target_error(*pair))
+            law = hunt.law or hunt.select_best_law()
+            self._offer(self._expand(found, [each.tree for each in law.formulas]))
+
+    def _is_found(self) -> bool:
+        """Whether a law found without a network is exact to the last digits, or leaves only noise.
+
+        Other laws than the right one may be exact to nine digits, where it differs little from a simpler one.
+        """
+        if self.proved is not None:
+            return self.proved.error < self._limits.certain_error
+        return self._leave_only_noise(self.direct)
+
+    def _offer(self, formulas: list[Formula]) -> None:
+        """Add formulas found without a network; one that is exact ends the search."""
+        self.direct = sort_formulas([*self.direct, *formulas])
+        for formula in self.direct[:1]:
+            self._prove(formula)
+
+    def _prove(self, formula: Formula) -> None:
+        """Keep a formula that is exact, unless one with a shorter description is known."""
+        is_exact = formula.error < self._limits.max_exact_error
+        if is_exact and (self.proved is None or formula.bits < self.proved.bits):
+            self.proved = formula
+
+    def _enumerate_laws(self, found: Reduction, run: SearchContext) -> None:
+        """Try all short formulas in the variables of a reduction."""
+        weights = self._fit.weights.numpy()
+        self._offer(enumerate_formulas(found, self._rows, self._others, weights, run))
+
+    def _target_error(self, found: Reduction, hunt: LawSearch) -> float:
+        """Validation RMSE of the closest structure of a nested search, in the units of the target."""
+        scale = float(np.sqrt(np.mean(found.select_factors(self._others) ** 2)))
+        return hunt.closest_structure.error * hunt._validation.spread * scale
+
+    def _search_groups(self, found: Reduction, run: SearchContext, *, may_reduce: bool) -> LawSearch:
+        """Search for the law of the groups of a reduction; an exact one is accepted."""
+        rows, others = self._rows, self._others
+        symbolic = self._limits.symbolic
         reduced, judged = (found.reduce_data(data) for data in (rows, others))
         weights = [
             found.reduce_weights(data, sample.weights.numpy())
             for data, sample in ((rows, self._fit), (others, self._validation))
         ]
         fit, validation = to_samples((reduced, weights[0]), (judged, weights[1]))
-        inside = replace(
-            run,
-            names=tuple(found.groups),
-            config=replace(run.config, constraints=run.config.constraints.without_columns()),
-            contest=OptimismCorrection.create_closed(),
-        )
-        hunt = LawSearch(fit, validation, inside, is_whole=False)
-        self.inner = found, hunt
+        config = replace(run.config, constraints=run.config.constraints.without_columns())
+        closed = OptimismCorrection.create_closed()
+        inside = replace(run, names=tuple(found.groups), config=config, contest=closed)
+        hunt = LawSearch(fit, validation, inside, is_whole=False, may_reduce=may_reduce)
         if len(found.groups) == 1:
             hunt._accept_if_exact(
                 find_univariate_law(
@@ -258,6 +338,7 @@ class LawSearch:
             self._accept_if_exact(
                 found.expand_law(hunt.exact_formula.tree, others[0], symbolic.simplification)
             )
+        return hunt
 
     def select_best_law(self) -> FoundLaw:
         """Select a law where no structure is adequate.
@@ -270,6 +351,8 @@ class LawSearch:
         if self._is_whole and self._misses_signal():
             return self.law or FoundLaw(fit=self.closest_structure, formulas=[], is_read=False)
         best = self._find_grouped_law()
+        if self.direct and (best is None or self.direct[0].bits < best.bits):
+            best = FoundLaw(fit=self.closest_structure, formulas=self.direct, is_read=False)
         if best is not None and self._is_sufficient(best):
             return best
         near = [
@@ -315,24 +398,27 @@ class LawSearch:
         is_short = bool(law.formulas) and law.formulas[0].complexity <= self._limits.max_short_complexity
         return is_short and leaves_only_noise(law.formulas, self._fit, self._validation, self._run)
 
+    def _leave_only_noise(self, formulas: list[Formula]) -> bool:
+        """Whether formulas explain much and leave only noise; a wave of many periods looks like noise."""
+        if formulas and formulas[0].error > self._limits.max_certain_error:
+            return False
+        return leaves_only_noise(formulas, self._fit, self._validation, self._run)
+
     def _find_grouped_law(self) -> FoundLaw | None:
         """The best law in fewer variables, its constants refitted to the original rows."""
         if self.inner is None or not self.inner[1].seen or self._run.should_stop():
             return None
         found, hunt = self.inner
         law = hunt.law or hunt.select_best_law()
-        constraints, symbolic = self._run.config.constraints, self._limits.symbolic
-        formulas = []
-        for formula in law.formulas[: self._limits.max_group_formulas]:
-            tree = found.expand_law(formula.tree, self._others[0], symbolic.simplification)
-            again = Formula.refit(tree, self._rows, self._others, constraints.forbidden, thresholds=symbolic)
-            if constraints.allow(again.tree):
-                formulas.append(again)
+        formulas = self._expand(found, [each.tree for each in law.formulas])
         return (
             FoundLaw(fit=self.closest_structure, formulas=sort_formulas(formulas), is_read=False)
             if formulas
             else None
         )
+
+    def _expand(self, found: Reduction, laws: list[Expression]) -> list[Formula]:
+        return expand_laws(found, laws, self._rows, self._others, self._run)
 
 
 def _describe_structure(number: int, error: float) -> tuple[str, float | None]:

@@ -84,8 +84,7 @@ def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearK
         short = bind(form, [float(f"{value:.{digits}g}") for value in values])
         formula = Formula.measure(apply_function("exp", short), fit, validation, thresholds=symbolic)
     elif len(fit[1]) >= limits.min_rows_per_constant * (1 + len(line.slopes)):
-        forbidden = run.config.constraints.forbidden
-        formula = Formula.refit(tree, fit, validation, forbidden, thresholds=symbolic)
+        formula = Formula.refit(tree, fit, validation, run.config.constraints, thresholds=symbolic)
     else:
         formula = Formula.measure(tree, fit, validation, thresholds=symbolic)
     return SearchResult(

@@ -51,6 +51,7 @@ class SearchThresholds:
         compact_growth_time_share: Of the same; compact networks grow no further then.
         compact_time_share: Of the same; the search for compact networks ends then, however slow the machine.
             The time between is for the fit to all training rows and the cross-validation.
+        unit_time_share: Of the time of a job, after which the search in dimensionless groups ends.
         law_time_share: Of the time of a job, after which a law search without success ends.
         law_of_solution_seconds: Time of the search for the law of a solved equation.
 
@@ -59,6 +60,7 @@ class SearchThresholds:
         max_rows: Rows to fit of a law search; more do not change which law is selected.
         max_validation_rows: The same of the rows that validate.
         max_exact_error: Validation error below which a formula ends the search.
+        certain_error: Below it a formula found without a network is certainly the law.
         min_signal_share: Of the squared residuals; less explained by boosting counts as no signal.
         max_structure_signal: The same of the closest structure; with more, its formulas would not be the law,
             and their extraction takes half of the time of a search.
@@ -70,6 +72,7 @@ class SearchThresholds:
         min_surrogate_error_ratio: To the error of a structure; below it, more than noise is left.
         max_candidates: Equally close structures from which formulas are extracted.
         max_log_odds: Beyond it probabilities are practically 0 or 1; formulas need not follow.
+        max_certain_error: Of a formula found without a network; above it, what it leaves may be no noise.
         max_short_complexity: Complexity up to which a formula that leaves only noise ends the search.
         max_group_formulas: Formulas in fewer variables whose constants are refitted.
         max_repeat_error_ratio: Of two fits' errors; below it, formulas of the same shape are extracted again.
@@ -112,6 +115,7 @@ class SearchThresholds:
     search_time_share: float = 0.65
     compact_growth_time_share: float = 0.76
     compact_time_share: float = 0.82
+    unit_time_share: float = 0.3
     law_time_share: float = 0.6
     law_of_solution_seconds: float = 10.0
 
@@ -120,6 +124,7 @@ class SearchThresholds:
     max_rows: int = 1500
     max_validation_rows: int = 750
     max_exact_error: float = 1e-9
+    certain_error: float = 1e-13
     min_signal_share: float = 0.03
     max_structure_signal: float = 0.1
     max_curve_tolerance: float = 0.03
@@ -131,6 +136,7 @@ class SearchThresholds:
     min_surrogate_error_ratio: float = 0.8
     max_candidates: int = 6
     max_log_odds: float = 10.0
+    max_certain_error: float = 0.5
     max_short_complexity: int = 14
     max_group_formulas: int = 3
     max_repeat_error_ratio: float = 0.7

@@ -57,8 +57,11 @@ def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchConte
     if not front:
         return found
     formulas = [_to_formula(entry, rows, run) for entry in front]
-    lowest = min(front, key=lambda entry: entry.error)
-    place = next(i for i, entry in enumerate(front) if is_no_worse(entry.losses, lowest.losses, rows.weights))
+    adds_up = run.config.constraints.adds_up
+    balanced = [place for place, each in enumerate(formulas) if variables(each.tree) and adds_up(each.tree)]
+    places = balanced or list(range(len(front)))
+    lowest = min((front[place] for place in places), key=lambda entry: entry.error)
+    place = next(i for i in places if is_no_worse(front[i].losses, lowest.losses, rows.weights))
     best, others = formulas[place], [*formulas[place + 1 :], *formulas[:place]]
     if known and _stays_first(known[0], best, found, rows, run):
         return replace(found, formulas=[[_measure_again(known[0], rows, run), best, *others]])
@@ -148,8 +151,13 @@ def _stays_first(
 ) -> bool:
     """Whether the first formula so far is consistent, better, or shorter and no worse except by chance.
 
+    One whose units do not add up does not stay before one whose units do.
+
     The best of many formulas seems better than it is, by about ``chance_standard_errors``.
     """
+    adds_up = run.config.constraints.adds_up
+    if adds_up(best.tree) and not adds_up(known.tree):
+        return False
     if found.evidence is not None and found.evidence.verdict == "consistent":
         return True
     data = WeighedRows.from_rows(rows)

@@ -1,0 +1,126 @@
+"""Pairs of short expressions whose weighted sum or product explains a target, by matrix products.
+
+For unit vectors a, b the share of |t|² that α·a + β·b explains is (p² + q² - 2pqc)/(1 - c²) with p = a·t,
+q = b·t and c = a·b; that of α·a·b is (Σ t·a·b)²/Σ a²b². Millions of pairs take seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+Array = np.ndarray
+Kind = Literal["sum", "product"]
+BLOCK = 128  # expressions on the left at a time; a block of floats is some 20 MB
+
+
+@dataclass(frozen=True, order=True)
+class Pair:
+    """Two expressions, and the share of the squared target that they leave."""
+
+    left_over: float
+    kind: Kind
+    first: int
+    second: int
+
+
+def rank_pairs(
+    values: Float[Array, "expressions rows"],
+    target: Float[Array, " rows"],
+    weights: Float[Array, " rows"],
+    levels: Sequence[range],
+    few: int,
+    kept: int,
+) -> list[Pair]:
+    """Return the best pairs of one of the first ``few`` expressions and any other.
+
+    Args:
+        values: Of all expressions.
+        target: To explain.
+        weights: Of the rows.
+        levels: Indices of the expressions of 0, 1, 2, … operations. Longer pairs fit noise better, so that
+            every pair of levels has its own best pairs.
+        few: How many expressions are tried on the left.
+        kept: How many pairs of each kind and of each pair of levels to return.
+    """
+    root = np.sqrt(weights / (float(weights.max()) or 1.0))
+    wanted = target * root
+    wanted = wanted / (np.linalg.norm(wanted) or 1.0)
+    unit = _normalize(values * root)
+    plain = _normalize(values)
+    found: dict[tuple[str, int, int], list[Pair]] = {}
+    for number, level in enumerate(levels):
+        for start in range(level.start, min(level.stop, few), BLOCK):
+            block = slice(start, min(level.stop, few, start + BLOCK))
+            for kind, scores in _score_block(unit, plain, wanted, root, block):
+                for other, right in enumerate(levels):
+                    best = _take_best(scores[:, right.start : right.stop], kind, block, right, kept)
+                    found.setdefault((kind, number, other), []).extend(best)
+    return [pair for pairs in found.values() for pair in sorted(pairs)[:kept]]
+
+
+def rank_corrections(
+    values: Float[Array, "expressions rows"],
+    target: Float[Array, " rows"],
+    weights: Float[Array, " rows"],
+    levels: Sequence[range],
+    constant: int,
+    kept: int,
+) -> list[Pair]:
+    """Return the expressions that correlate best with the target: those of small corrections of a constant.
+
+    Args:
+        values, target, weights, levels: As for ``rank_pairs``.
+        constant: Index of a constant expression, with which they are paired.
+        kept: How many to return of each level.
+    """
+    share = weights / weights.sum()
+    moved = target - share @ target
+    centered = values - (values @ share)[:, None]
+    with np.errstate(all="ignore"):
+        explained = (centered @ (share * moved)) ** 2 / (centered**2 @ share)
+    left_over = 1 - np.nan_to_num(explained, nan=0.0) / (float(share @ moved**2) or 1.0)
+    return [
+        Pair(float(left_over[place]), "sum", constant, int(place))
+        for level in levels
+        for place in level.start + np.argsort(left_over[level.start : level.stop], kind="stable")[:kept]
+    ]
+
+
+def _take_best(scores: Array, kind: Kind, block: slice, right: range, kept: int) -> list[Pair]:
+    count = min(kept, scores.size)
+    if not count:
+        return []
+    best = np.argpartition(scores, -count, axis=None)[-count:]
+    rows, columns = np.unravel_index(best, scores.shape)
+    return [
+        Pair(1 - float(scores[i, j]), kind, block.start + int(i), right.start + int(j))
+        for i, j in zip(rows, columns, strict=True)
+    ]
+
+
+def _normalize(values: Array) -> Float[Array, "expressions rows"]:
+    norms = np.linalg.norm(values, axis=1, keepdims=True)
+    return np.asarray(values / np.where(norms > 0, norms, 1.0), dtype=np.float32)
+
+
+def _score_block(
+    unit: Array, plain: Array, wanted: Array, root: Array, block: slice
+) -> Iterator[tuple[Kind, Float[Array, "left right"]]]:
+    """Explained shares of the pairs of a block with all expressions."""
+    single = unit @ wanted.astype(np.float32)
+    angles = unit[block] @ unit.T
+    p, q = single[block, None], single[None, :]
+    with np.errstate(all="ignore"):
+        apart = 1 - angles**2
+        sums = np.where(apart > 1e-3, (p**2 + q**2 - 2 * p * q * angles) / apart, np.maximum(p**2, q**2))
+    yield "sum", np.nan_to_num(sums, nan=-1.0)
+    with np.errstate(all="ignore"):
+        weighted = plain[block] * (wanted * root).astype(np.float32)
+        squares = plain[block] ** 2 * (root**2).astype(np.float32)
+        products = (weighted @ plain.T) ** 2 / (squares @ (plain**2).T)
+    yield "product", np.nan_to_num(products, nan=-1.0, posinf=-1.0)

@@ -1,0 +1,67 @@
+"""Formulas in the columns from laws in the variables of a reduction."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kan_engine.discovery.enumerated_law import enumerate_laws
+from kan_engine.discovery.variable_groups import Reduction
+from kan_engine.expressions.evaluation import Expression, Number, Variable, mul, substitute
+from kan_engine.search.context import SearchContext
+from kan_engine.symbolic.constant_fitting import (
+    Array,
+    ColumnsAndTarget,
+    ParametricForm,
+    concatenate_rows,
+    refit_constants,
+)
+from kan_engine.symbolic.description_length import description_length
+from kan_engine.symbolic.extraction import Formula
+
+
+def expand_laws(
+    found: Reduction,
+    laws: list[Expression],
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    run: SearchContext,
+) -> list[Formula]:
+    """Return laws of a reduction as formulas whose constants are refitted to the rows of the columns.
+
+    Formulas that are not allowed are left out.
+    """
+    constraints, symbolic = run.config.constraints, run.thresholds.symbolic
+    formulas = []
+    for law in laws[: run.thresholds.max_group_formulas]:
+        tree = found.expand_law(law, validation[0], symbolic.simplification)
+        again = Formula.refit(tree, fit, validation, constraints, thresholds=symbolic)
+        if constraints.allow(again.tree):
+            formulas.append(again)
+    return formulas
+
+
+def enumerate_formulas(
+    found: Reduction,
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    weights: Array,
+    run: SearchContext,
+) -> list[Formula]:
+    """Try all short laws of a reduction; return the formulas with the shortest descriptions."""
+    symbolic = run.thresholds.symbolic
+    reduced, scaled = found.reduce_data(fit), found.reduce_weights(fit, weights)
+    forms = enumerate_laws(reduced, scaled, run.should_stop, thresholds=run.thresholds.discovery)
+    known: dict[Expression, Expression] = {Variable(name): tree for name, tree in found.groups.items()}
+    everything, rated = concatenate_rows(fit, validation), dict[Expression, float]()
+    for form in forms:
+        whole = ParametricForm(mul(found.factor, substitute(form.tree, known)), form.values)
+        fitted = refit_constants(whole, fit, iterations=symbolic.max_noisy_refit_steps)
+        rated[fitted.numeric_tree] = description_length(fitted, everything, symbolic.constants)
+    best = sorted((tree for tree, bits in rated.items() if np.isfinite(bits)), key=lambda tree: rated[tree])
+    return expand_laws(Reduction(groups={}), best, fit, validation, run)
+
+
+def fit_scale(found: Reduction, fit: ColumnsAndTarget, weights: Array) -> Expression:
+    """Return the constant of a law without groups, by least squares."""
+    _, ratios = found.reduce_data(fit)
+    return Number(float(np.average(ratios, weights=found.reduce_weights(fit, weights))))
