@@ -7,14 +7,16 @@ from unicodedata import east_asian_width
 from kan_engine.drawing.layout import Edge, NetworkLayout, edge_function
 from kan_engine.drawing.style import DEFAULT_STYLE, DiagramStyle
 from kan_engine.drawing.svg import Theme
+from kan_engine.units.headers import ends_with_unit
 
 CHARACTER_WIDTH = 0.6  # mean width of a character as a share of the font size; the reader's font is unknown
 
 
 def format_label(name: str, units: Mapping[str, str], style: DiagramStyle = DEFAULT_STYLE) -> str:
-    """Return a name with its unit, each cut to ``max_name_length`` characters."""
+    """Return a name with its unit unless it ends with it, each cut to ``max_name_length`` characters."""
     unit, most = units.get(name), style.max_name_length
-    return _shorten(name, most) + (f" [{_shorten(unit, most)}]" if unit else "")
+    label = _shorten(name, most)
+    return label if not unit or ends_with_unit(name, unit) else f"{label} [{_shorten(unit, most)}]"
 
 
 def _shorten(text: str, most: int) -> str:

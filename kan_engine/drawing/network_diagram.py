@@ -30,6 +30,7 @@ from kan_engine.drawing.panels.curves import count_curves
 from kan_engine.drawing.panels.diagram import draw_curves
 from kan_engine.drawing.style import DiagramStyle
 from kan_engine.drawing.svg import LIGHT, Theme, escape_text, number, svg_document, text_element
+from kan_engine.units.headers import ends_with_unit
 
 
 def draw_network(
@@ -88,7 +89,8 @@ def draw_network(
 
 
 def _append_unit(name: str, units: Mapping[str, str]) -> str:
-    return f"{name} [{units[name]}]" if units.get(name) else name
+    unit = units.get(name)
+    return name if not unit or ends_with_unit(name, unit) else f"{name} [{unit}]"
 
 
 def _draw_edge_line(placed: PlacedEdge, theme: Theme) -> str:

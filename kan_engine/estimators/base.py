@@ -32,6 +32,7 @@ from kan_engine.estimators.tables import (
 )
 from kan_engine.export.probe_rows import probe_columns
 from kan_engine.expressions.constraints import FormulaConstraints
+from kan_engine.expressions.unit_system import UnitMode
 from kan_engine.forms.template import FormTemplate
 from kan_engine.inference.predictor import Predictor
 from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
@@ -92,6 +93,11 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         regression.
     bounds : pair of float or None, default=None
         Lowest and highest value of the target. Only of a regression.
+    units : mapping of str to str, default=None
+        Units of columns and of the target, by name: ``{"length": "m", "period": "s"}``. The name of the
+        target is that of ``y``, or ``"y"``.
+    unit_mode : {"check", "enforce", "ignore"}, default="check"
+        Formulas whose units do not add up come behind those whose units do, or are left out.
     max_curves : int, default=20
         Largest number of curves of the compact network.
     serve : {"accurate", "compact", "formula"}, default="accurate"
@@ -132,6 +138,8 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         form: str | None = None,
         constants: Mapping[str, Mapping[str, float]] | None = None,
         per_group: str | Mapping[str, Any] | None = None,
+        units: Mapping[str, str] | None = None,
+        unit_mode: UnitMode = "check",
         max_curves: int = 20,
         serve: Serve = "accurate",
         is_ordered: bool = False,
@@ -159,6 +167,8 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         self.form = form
         self.constants = constants
         self.per_group = per_group
+        self.units = units
+        self.unit_mode = unit_mode
         self.max_curves = max_curves
         self.serve = serve
         self.is_ordered = is_ordered
@@ -206,7 +216,9 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         if groups is not None:
             types = {**types, groups.column: "category"}
         config = replace(config, form=self._read_form(columns, target), per_group=groups)
-        data = make_training_data(columns, types, y, weights, config, target, classes, class_weights)
+        data = make_training_data(
+            columns, types, y, weights, config, target, classes, class_weights, self.units or {}
+        )
         low, high = self.bounds or (None, None)
         data = replace(
             data,
@@ -295,6 +307,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
                 max_constants=self.max_constants,
                 monotone=self.monotone,
             ),
+            units=self.unit_mode,
             max_curves=self.max_curves,
             serve=self.serve,
             is_ordered=self.is_ordered,

@@ -113,7 +113,8 @@ class FittedModel:
         """The front of formulas, as a data frame of the library that the rows came in, or of pandas.
 
         None of them is both simpler and better than another. Under noise the best one, ``formula_``, need not
-        be the last: a gain that the rows cannot tell from noise is not worth a longer formula.
+        be the last: a gain that the rows cannot tell from noise is not worth a longer formula. Where
+        units are known, ``unit_status`` tells whether they add up.
         """
         report, names = self._report, self._names
         outputs = report.outputs if report else ()
@@ -125,7 +126,28 @@ class FittedModel:
             "rmse": [entry.rmse for _, entry in entries],
             "r2": [entry.r2 for _, entry in entries],
         }
+        if any(entry.unit_status for _, entry in entries):
+            table["unit_status"] = [entry.unit_status for _, entry in entries]
         return self._to_frame(table)
+
+    @property
+    def constants_(self) -> Any:
+        """The measured constants of the best formulas, as a data frame of the same library.
+
+        Columns: ``output``, ``value``, ``standard_error``, ``unit``, which makes the formula add up, and
+        ``name`` of the constant of nature that it is. Unit and name are None where they are not known.
+        """
+        outputs = self._report.outputs if self._report else ()
+        known = [(output.name, constant) for output in outputs for constant in output.constants or ()]
+        return self._to_frame(
+            {
+                "output": [name for name, _ in known],
+                "value": [constant.value for _, constant in known],
+                "standard_error": [constant.standard_error for _, constant in known],
+                "unit": [constant.unit for _, constant in known],
+                "name": [constant.name for _, constant in known],
+            }
+        )
 
     def plot(self, theme: ThemeName = "light") -> Picture:
         """Draw the network, with the curve of every edge; notebooks show the picture."""

@@ -16,6 +16,7 @@ from kan_engine.data.labels import class_name, compute_class_weights
 from kan_engine.errors import InvalidData
 from kan_engine.estimators.base import KANEstimator, MemberChoice, Optimizer
 from kan_engine.estimators.tables import Columns
+from kan_engine.expressions.unit_system import UnitMode
 from kan_engine.forms.template import ConstantLimits, FormTemplate, parse_form
 from kan_engine.inference.label_decision import choose_classes
 from kan_engine.search.assembly import Model
@@ -44,8 +45,8 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
         The constants of the form with errors, intervals and correlation, and the best free formula.
     model_ : Model
         Predictor of the network, formulas, and the formulas as a predictor.
-    formula_, verdict_, formulas_
-        The best formula, what may be said of it, and the front of formulas.
+    formula_, verdict_, formulas_, constants_
+        The best formula, what may be said of it, the front of formulas, and the constants of the best one.
     warnings_ : tuple of str
         What was left out, and what to look at.
     n_features_in_, feature_names_in_
@@ -135,7 +136,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
     ----------
     classes_ : array
         The classes, sorted.
-    model_, formula_, verdict_, formulas_, warnings_
+    model_, formula_, verdict_, formulas_, constants_, warnings_
         As in ``KANRegressor``.
     """
 
@@ -160,6 +161,8 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
         functions: Collection[str] | None = None,
         must_use: Iterable[str] = (),
         max_constants: int | None = None,
+        units: Mapping[str, str] | None = None,
+        unit_mode: UnitMode = "check",
         max_curves: int = 20,
         serve: Serve = "accurate",
         is_ordered: bool = False,
@@ -183,6 +186,8 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
             functions=functions,
             must_use=must_use,
             max_constants=max_constants,
+            units=units,
+            unit_mode=unit_mode,
             max_curves=max_curves,
             serve=serve,
             is_ordered=is_ordered,

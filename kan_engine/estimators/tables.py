@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from importlib.util import find_spec
 from typing import Any
@@ -102,6 +103,7 @@ def make_training_data(
     target: str,
     classes: tuple[Label, ...] | None,
     class_weights: np.ndarray | None,
+    units: Mapping[str, str],
 ) -> TrainingData:
     """Encode the rows, and divide them into fit and validation rows as the service does."""
     kept = np.flatnonzero(weights > 0)
@@ -131,5 +133,6 @@ def make_training_data(
         classes=classes,
         class_weights=class_weights,
         numbers=order,
+        units=units,
         warnings=tuple(f"column {name!r} is left out: it is the same in all rows" for name in constant),
     )

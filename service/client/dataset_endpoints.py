@@ -27,7 +27,8 @@ class DatasetEndpoints(EndpointGroup):
             table: A path or an open file; columns as a dict; rows as a list of dicts; or a DataFrame of
                 polars or pandas. Files and DataFrames have the highest size limit.
             name: A label; by default the name of the file.
-            units: Units by column, displayed in formulas and pictures.
+            units: Units by column, as ``m/s^2``, which are displayed and by which formulas are checked.
+                By default the name of a column tells its unit, as in ``length (m)``.
             missing: Values that mean missing, by column or under ``*`` for all columns.
         """
         if is_frame(table) or is_file(table):

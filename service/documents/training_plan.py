@@ -1,6 +1,7 @@
 """Task, column types and features of a training request, derived from the column report alone."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -17,11 +18,12 @@ MAX_MAGNITUDE, MIN_RANGE = 1e75, 1e-75  # of values and of their range: fourth p
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """A training request together with the reports of its columns."""
+    """A training request together with the reports of its columns, and their units."""
 
     request: TrainRequest
     reports: dict[str, ColumnReport]
     rows: int
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def target(self) -> ColumnReport:

@@ -14,6 +14,7 @@ from service.errors import Conflict, Invalid, format_names
 from service.ingest import TableDescription
 from service.ingest.limits import DEFAULT_INGEST, IngestLimits
 from service.ingest.missing_codes import MissingCodes
+from service.ingest.units import complete_units
 from service.operations.downloads import stream_blob
 from service.operations.entity_tags import refuse_stale
 from service.operations.quotas import refuse_more_bytes
@@ -102,13 +103,14 @@ def _store(
     settings: Settings,
 ) -> Dataset:
     _check_units(units, [column.name for column in described.columns])
+    units, guesses = complete_units(described.columns, units)
     with sessions.begin() as session:
         dataset = Dataset(
             name=name,
             rows=described.rows,
             columns=[asdict(column) for column in described.columns],
             units=units,
-            warnings=[warning.to_json() for warning in described.warnings],
+            warnings=[warning.to_json() for warning in [*described.warnings, *guesses]],
             blob_sha256=blobs.put_file(session, parquet),
             created_at=clock(session),
         )

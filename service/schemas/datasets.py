@@ -25,7 +25,10 @@ class DatasetIn(RequestModel):
 
     name: ShortText | None = None
     units: Annotated[dict[str, str], report_first_wrong(str)] = Field(
-        default={}, description="Units per column, shown in formulas and pictures."
+        default={},
+        description="Units per column, as `m/s^2`. They are shown in formulas and pictures, and formulas are "
+        "checked by them; see `units` of a training. By default the name of a column tells its unit, as in "
+        "`length (m)`; an empty text is no unit.",
     )
     missing: MissingValues = Field(default={})
     columns: Annotated[dict[str, list[Any]], report_first_wrong(list)] | None = Field(

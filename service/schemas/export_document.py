@@ -9,9 +9,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas.datasets import MAX_UNIT_CHARACTERS
-from service.schemas.formulas import ConstantOut, LawOut
+from service.schemas.formulas import LawOut, UnitStatus
 from service.schemas.models import MAX_PICTURED_EDGES, DecisionOut, DroppedOut, GridOut
 
+MAX_CONSTANTS = 1_000  # of a formula
+
+PrintedUnit = Annotated[str, Field(max_length=1_000)]  # a product of powers of units of columns
 OptionalNumber = int | float | None
 NumberMap = dict[str, OptionalNumber]
 Scalar = str | int | float | bool | None
@@ -89,6 +92,16 @@ class PortablePareto(PortableSchema):
     tree: dict[str, Any]
     rmse: OptionalNumber = None
     r2: OptionalNumber = None
+    unit_status: UnitStatus = None
+
+
+class PortableConstant(PortableSchema):
+    """A measured constant."""
+
+    value: float
+    standard_error: float
+    unit: PrintedUnit | None = None
+    name: Annotated[str, Field(max_length=100)] | None = None
 
 
 class PortableFormula(PortableSchema):
@@ -100,7 +113,9 @@ class PortableFormula(PortableSchema):
     rmse: OptionalNumber = None
     max_error: OptionalNumber = None
     domain: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
-    constants: list[ConstantOut] | None = None
+    constants: Annotated[list[PortableConstant], Field(max_length=MAX_CONSTANTS)] | None = None
+    unit_status: UnitStatus = None
+    exact_units: Annotated[list[tuple[float, PrintedUnit]], Field(max_length=MAX_CONSTANTS)] = []
     law: LawOut | None = None
     mean_log_likelihood: OptionalNumber = None
     pareto: Annotated[list[PortablePareto], Field(max_length=1_000)] = []

@@ -10,6 +10,15 @@ Size = Annotated[
 ]
 
 
+UnitStatus = Annotated[
+    Literal["adds_up", "does_not_add_up", "unknown"] | None,
+    Field(
+        description="Whether the units add up, with units of the measured constants that make them do so; "
+        "null where no column has a unit."
+    ),
+]
+
+
 class ParetoOut(BaseModel):
     """An alternative to the best formula: smaller, or more accurate."""
 
@@ -20,6 +29,7 @@ class ParetoOut(BaseModel):
     size: Size = None
     rmse: float | None
     r2: float | None
+    unit_status: UnitStatus = None
 
 
 class ConstantOut(BaseModel):
@@ -27,6 +37,14 @@ class ConstantOut(BaseModel):
 
     value: float
     standard_error: float
+    unit: str | None = Field(
+        default=None,
+        description="The unit that makes the formula add up, in the units of the columns; empty for none, "
+        "null where it is not known.",
+    )
+    name: str | None = Field(
+        default=None, description="The constant of nature with this value and unit, within the error."
+    )
 
 
 class ParameterOut(BaseModel):
@@ -101,6 +119,10 @@ class FormulaOut(BaseModel):
         default=[],
         description="Measured constants in the order of the formula's tree, without those recognised as "
         "exact, such as 2 or pi.",
+    )
+    unit_status: UnitStatus = None
+    exact_units: list[tuple[float, str]] = Field(
+        default=[], description="Exact numbers of the formula that carry a unit, in their order."
     )
     pareto: list[ParetoOut] = Field(
         default=[], description="Formulas that no other beats in size and error, the smallest first."

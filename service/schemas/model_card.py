@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from service.schemas.formulas import ConstantOut, UnitStatus
 from service.schemas.members import Member, MemberOut, Metrics
 
 
@@ -53,6 +54,8 @@ class CardFormula(BaseModel):
     rmse: float | None
     max_error: float | None
     mean_log_likelihood: float | None = Field(default=None, description="For a density.")
+    constants: list[ConstantOut] = Field(default=[], description="Measured constants, with their units.")
+    unit_status: UnitStatus = None
 
 
 class CardFormulas(BaseModel):

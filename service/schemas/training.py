@@ -29,6 +29,12 @@ SERVE_DESCRIPTION = (
     "accurate network answers, with a warning. A formula whose verdict is `exact` answers in any case."
 )
 
+UnitMode = Literal["check", "enforce", "ignore"]
+UNITS_DESCRIPTION = (
+    "What the units of the dataset mean for formulas. `check`: the search goes through dimensionless groups, "
+    "and formulas whose units do not add up are marked and come behind those whose units do. `enforce`: they "
+    "are left out. `ignore`: units are only printed."
+)
 FORM_DESCRIPTION = (
     "A form that you believe in, such as `a*exp(-b*t) + c`. Names that are no columns are constants, which "
     "are fitted. A column whose name is no identifier is written in backticks. The form becomes the first "
@@ -281,6 +287,7 @@ class TrainRequest(RequestModel):
     )
     compact: CompactOptions = CompactOptions()
     serve: Serve = Field(default="accurate", description=SERVE_DESCRIPTION)
+    units: UnitMode = Field(default="check", description=UNITS_DESCRIPTION)
     baselines: Annotated[
         Baselines,
         BeforeValidator(_expand_switch(["linear"], []), json_schema_input_type=bool | Baselines),

@@ -126,6 +126,7 @@ def prepare_data(
         warnings=(*warnings, *describe_shape(request)),
         bounds=request.bounds.ends if request.bounds is not None else (-np.inf, np.inf),
         numbers=present[order],
+        units=table.units,
     )
 
 

@@ -38,6 +38,7 @@ def make_search_config(request: TrainRequest, forbidden: Iterable[str] = ()) -> 
             max_constants=request.max_constants,
             monotone=request.monotone,
         ),
+        units=request.units,
         max_curves=request.compact.max_edges,
         serve=request.serve,
         is_ordered=request.split.kind == "tail",

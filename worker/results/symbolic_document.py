@@ -17,6 +17,7 @@ from kan_engine.assessment.formula_report import (
 )
 from kan_engine.density.maximum_likelihood import Parameter
 from kan_engine.expressions.nodes import bind
+from kan_engine.expressions.unit_system import UnitStatus
 from service.documents.model_summary import FormulaSummary, describe_formula
 from worker.results.serialization import INLINED, OMIT_NONE
 
@@ -79,7 +80,9 @@ class OutputDocument:
         max_error: Its largest absolute error; None for a density.
         domain: Range in training of every variable, by printed name.
         law: The law of a density.
-        constants: Measured constants, with standard errors.
+        constants: Measured constants, with standard errors and units.
+        unit_status: Whether the units of the best formula add up; None if units were not told.
+        exact_units: Exact numbers of it that carry a unit.
         pareto: Formulas that no other beats in size and error, the smallest first.
         quantity: What the formulas give.
     """
@@ -92,6 +95,8 @@ class OutputDocument:
     domain: Mapping[str, tuple[float, float]]
     law: LawDocument | None = field(default=None, metadata=OMIT_NONE)
     constants: Sequence[Constant] | None = field(default=None, metadata=OMIT_NONE)
+    unit_status: UnitStatus | None = field(default=None, metadata=OMIT_NONE)
+    exact_units: Sequence[tuple[float, str]] = ()
     pareto: Sequence[ParetoEntry]
     quantity: str
 
@@ -124,6 +129,7 @@ class ParetoEntry:
     expression: str
     tree: Expression
     law: str | None = field(default=None, metadata=OMIT_NONE)
+    unit_status: UnitStatus | None = field(default=None, metadata=OMIT_NONE)
     fit: FormulaFit | LawFit = field(metadata=INLINED)
 
 
@@ -185,8 +191,15 @@ def _make_output(output: OutputFormulas, names: Mapping[str, str], encoding: Enc
         max_error=best.max_error,
         domain={names[variable]: ends for variable, ends in output.domain.items()},
         constants=output.constants,
+        unit_status=best.unit_status,
+        exact_units=output.exact_units,
         pareto=[
-            ParetoEntry(expression=to_text(entry.tree, names), tree=entry.tree, fit=_make_fit(entry))
+            ParetoEntry(
+                expression=to_text(entry.tree, names),
+                tree=entry.tree,
+                unit_status=entry.unit_status,
+                fit=_make_fit(entry),
+            )
             for entry in output.front
         ],
         quantity=output.quantity,

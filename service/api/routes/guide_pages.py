@@ -35,6 +35,7 @@ PAGES = (
     "equations",
     "forms",
     "knowledge",
+    "units",
     "tuning",
     "http",
     "cli",

@@ -39,6 +39,8 @@ def train(
     form: training_options.Form = None,
     constant: training_options.Constants = None,
     per_group: training_options.PerGroup = None,
+    unit: training_options.Units = None,
+    units: training_options.UnitModes = None,
     serve: training_options.ServeOption = None,
     max_edges: training_options.MaxEdges = None,
     baselines: training_options.Baselines = None,
@@ -68,13 +70,14 @@ def train(
         form=form,
         constants=constant,
         per_group=per_group,
+        units=units,
         serve=serve,
         max_edges=max_edges,
         baselines=baselines,
     )
     picture = picture and check_picture_path(picture, "--picture")
     with connect(server, key) as client:
-        with upload_dataset(client, file) as dataset:
+        with upload_dataset(client, file, training_options.parse_units(unit)) as dataset:
             columns = training_options.select_features(dataset, target, features, drop)
             columns |= training_options.select_wanted(dataset, must_use)
             job = client.submit(dataset, target, **body | columns)

@@ -1,6 +1,6 @@
 """The service that a command connects to: the given one, the running one, or one started for the command."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -49,10 +49,10 @@ def connect(server: str | None, key: str | None, *, timeout_s: float = 300.0) ->
             yield client
 
 
-def upload_table(client: Client, file: Path) -> Dataset:
+def upload_table(client: Client, file: Path, units: Mapping[str, str] | None = None) -> Dataset:
     """Upload a table; errors about its content name the file."""
     try:
-        return client.upload(file)
+        return client.upload(file, units=units)
     except ApiError as error:
         detail = f"{file.name}: {error.detail}" if error.status in FILE_ERROR_STATUSES else error.detail
         raise ApiError(error.status, error.code, detail, error.errors, error.extra) from None

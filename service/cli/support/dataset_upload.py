@@ -1,6 +1,6 @@
 """Upload of the table for a job, with its warnings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
@@ -18,9 +18,9 @@ TableFile = Annotated[
 
 
 @contextmanager
-def upload_dataset(client: Client, file: Path) -> Iterator[Dataset]:
+def upload_dataset(client: Client, file: Path, units: Mapping[str, str] | None = None) -> Iterator[Dataset]:
     """Upload a table and yield its dataset; delete it if submitting the job within the block fails."""
-    dataset = upload_table(client, file)
+    dataset = upload_table(client, file, units)
     _print_warnings(dataset)
     try:
         yield dataset

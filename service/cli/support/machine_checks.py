@@ -21,7 +21,7 @@ MODULES = (
     "alembic", "celery", "fastapi", "fastapi_swagger", "httptools", "httpx", "jaxtyping",
     "kombu.transport.redis", "latex2mathml", "lazy_loader", "markdown_it", "mdit_py_plugins",
     "multipart", "narwhals", "numpy", "onnx",
-    "opentelemetry", "orjson", "polars", "prometheus_client", "psycopg", "pydantic",
+    "opentelemetry", "orjson", "pint", "polars", "prometheus_client", "psycopg", "pydantic",
     "pydantic_settings", "redis", "resvg_py", "rich", "safetensors", "scipy",
     "sklearn", "sqlalchemy", "starlette", "sympy", "threadpoolctl", "torch", "typer", "uuid_utils",
     "uvicorn",

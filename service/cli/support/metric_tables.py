@@ -8,7 +8,7 @@ import typer
 
 from service.cli.support.output import clean_text, print_field
 from service.client import Model, Symbolic
-from service.schemas.formulas import LawOut
+from service.schemas.formulas import ConstantOut, LawOut
 from service.schemas.members import CompactMemberOut
 
 METRIC_NAMES = {
@@ -104,6 +104,14 @@ def _estimate_rows(title: str, numbers: Iterable[Sequence[Any]]) -> Iterator[lis
     yield [title, "value", "std. error", "95 % from", "to"]
     for name, *values in numbers:
         yield [f"  {clean_text(name)}", *_format_by_error(values, values[1])]
+
+
+def format_constant(constant: ConstantOut) -> str:
+    """A measured constant as ``2.0060 ± 0.0026 s/m^(1/2)``, and the constant of nature that it is."""
+    value, error = _format_by_error((constant.value, constant.standard_error), constant.standard_error)
+    unit = f" {clean_text(constant.unit)}" if constant.unit else ""
+    name = f", the {clean_text(constant.name)}" if constant.name else ""
+    return f"{value} ± {error}{unit}{name}"
 
 
 def _format_by_error(

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.cli.support.metric_tables import print_estimates, print_law, print_quality
+from service.cli.support.metric_tables import format_constant, print_estimates, print_law, print_quality
 from service.cli.support.output import print_field
 from service.client import ApiError, Client, Model, Symbolic
+from service.schemas.formulas import FormulaOut
 
 VERDICTS = {
     "exact": "exact: as printed, its error on hold-out rows is at most 1e-7 of the spread of the target",
@@ -38,10 +39,12 @@ class ReportLimits:
     Attributes:
         max_digits: Of the numbers in a formula.
         max_ranges: Variables with their valid range.
+        max_constants: Measured constants with their errors.
     """
 
     max_digits: int = 6
     max_ranges: int = 12
+    max_constants: int = 8
 
 
 DEFAULT_LIMITS = ReportLimits()
@@ -86,6 +89,7 @@ def _print_formulas(model: Model, formulas: Symbolic, limits: ReportLimits) -> N
         print_field("formula", f"{name} = {shown}")
         for symbol, meaning in output.symbols.items():
             print_field("", f"where {symbol} is {meaning}")
+        _print_constants(output, limits, has_form=formulas.form is not None)
     if formulas.form is not None:
         _print_form(formulas.form)
     verdicts = VERDICTS | TASK_VERDICTS.get(model.task, {})
@@ -96,6 +100,23 @@ def _print_formulas(model: Model, formulas: Symbolic, limits: ReportLimits) -> N
         )
     domain = {name: seen for output in formulas.outputs for name, seen in output.domain.items()}
     print_field("holds for", "; ".join(_format_ranges(domain, limits)))
+
+
+def _print_constants(output: FormulaOut, limits: ReportLimits, *, has_form: bool) -> None:
+    """Print the measured constants with their errors and units, and that units do not add up.
+
+    The constants of a form are printed with their names; without units they need not be printed twice.
+    """
+    measured = output.constants or []
+    if not has_form or any(constant.unit for constant in measured):
+        for constant in measured[: limits.max_constants]:
+            print_field("constant", format_constant(constant))
+        if len(measured) > limits.max_constants:
+            print_field("", f"and {len(measured) - limits.max_constants} more")
+    for value, unit in output.exact_units:
+        print_field("constant", f"{value:.6g} {unit}, exact as printed")
+    if output.unit_status == "does_not_add_up":
+        print_field("units", "do not add up, whatever units the constants have")
 
 
 def _print_form(form: Any) -> None:

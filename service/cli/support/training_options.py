@@ -8,7 +8,7 @@ import typer
 from pydantic import JsonValue
 
 from service.client import Dataset
-from service.schemas.training import Serve
+from service.schemas.training import Serve, UnitMode
 
 NOTHING = "none"
 BASELINES = ("linear", "mlp", "boosting")
@@ -24,6 +24,7 @@ PLAIN_FIELDS = (
     "max_constants",
     "form",
     "per_group",
+    "units",
 )
 
 Target = Annotated[
@@ -127,6 +128,24 @@ Bounds = Annotated[
     str | None,
     typer.Option(help="Lowest and highest value of the target, as 0:100, 0: or :100.", show_default=False),
 ]
+Units = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--unit",
+        help="Unit of a column, as length=m or 'speed=km/h'; repeat for several. By default the name of a "
+        "column tells it, as in 'length (m)'; an empty unit is none.",
+        show_default=False,
+    ),
+]
+UnitModes = Annotated[
+    UnitMode | None,
+    typer.Option(
+        "--units",
+        help="What follows if the units of a formula do not add up: it comes behind those whose units do "
+        "(check), it is left out (enforce), or nothing (ignore). [default: check]",
+        show_default=False,
+    ),
+]
 Picture = Annotated[
     Path | None,
     typer.Option(
@@ -153,6 +172,15 @@ def check_goal(target: str | None, task: str, features: Sequence[str] | None) ->
     if task == DENSITY and not features:
         words = "name the one or two columns of the density, such as --features height"
         raise typer.BadParameter(words, param_hint="--features")
+
+
+def parse_units(given: Sequence[str] | None) -> dict[str, str]:
+    """Convert ``length=m`` to the units of columns.
+
+    Raises:
+        BadParameter: A text names no column.
+    """
+    return dict(_split_pair(text, "=", "--unit") for text in given or ())
 
 
 def make_body(**wishes: Any) -> dict[str, Any]:

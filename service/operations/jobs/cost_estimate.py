@@ -307,7 +307,7 @@ def refuse_untrainable(
     request: TrainRequest, dataset: Dataset, settings: Settings, limits: AdmissionLimits
 ) -> None:
     """Refuse a training that this dataset does not allow, or that exceeds the limits of cost."""
-    plan = check_training(request, read_reports(dataset.columns), dataset.rows, limits)
+    plan = check_training(request, read_reports(dataset.columns), dataset.rows, limits, units=dataset.units)
     refuse_too_costly(estimate_cost(plan, limits.costs), settings, request.max_seconds, limits)
 
 

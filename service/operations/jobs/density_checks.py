@@ -58,6 +58,8 @@ def check_options(plan: TrainingPlan) -> Mistakes:
     for name in ("target_error", "must_use", "max_constants", "functions", "monotone", "bounds"):
         if getattr(request, name) is not None:
             yield "not_for_densities", [name], f"{name} does not apply to a density; leave it out"
+    if request.units == "enforce":
+        yield "not_for_densities", ["units"], "units of a density are only printed; leave units out"
     if request.split.kind == "stratified":
         detail = "a stratified split needs classes; use the kind random for a density"
         yield "stratified_without_classes", ["split", "kind"], detail

@@ -1,9 +1,10 @@
 """Checks that a dataset suits a training job, from its column report alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import pairwise
 from math import ceil
+from types import MappingProxyType
 
 from kan_engine.data.labels import class_name
 from service.documents.column_report import ColumnReport
@@ -28,18 +29,23 @@ READABLE_AS = {
 }
 
 
+NO_UNITS: Mapping[str, str] = MappingProxyType({})
+
+
 def check_training(
     request: TrainRequest,
     columns: list[ColumnReport],
     rows: int,
     limits: AdmissionLimits = DEFAULT_ADMISSION,
+    *,
+    units: Mapping[str, str] = NO_UNITS,
 ) -> TrainingPlan:
     """Check a request against a dataset with these columns; returns the plan of the training.
 
     Raises:
         Invalid: With every mistake found; its code is that of the first.
     """
-    plan = TrainingPlan(request, {column.name: column for column in columns}, rows)
+    plan = TrainingPlan(request, {column.name: column for column in columns}, rows, units)
     refuse_mistakes(_check_columns_exist(plan))
     checks: list[Callable[[TrainingPlan], Mistakes]] = [
         _check_types,

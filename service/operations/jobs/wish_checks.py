@@ -1,6 +1,7 @@
 """Checks of the wishes about formulas and networks, from the column report alone."""
 
 from kan_engine.expressions.function_sets import FUNCTION_NAMES
+from kan_engine.units.unit import read_unit
 from service.documents.training_plan import NUMBER_TYPES, TrainingPlan
 from service.errors import format_names
 from service.operations.jobs.validation_errors import Mistakes, Path
@@ -12,6 +13,7 @@ def check_wishes(plan: TrainingPlan) -> Mistakes:
     yield from _check_functions(plan)
     yield from _check_monotone(plan)
     yield from _check_bounds(plan)
+    yield from _check_units(plan)
 
 
 def _check_must_use(plan: TrainingPlan) -> Mistakes:
@@ -85,3 +87,14 @@ def _check_bounds(plan: TrainingPlan) -> Mistakes:
     if ends is not None and (ends[1] < low or ends[0] > high):
         detail = f"all values of the target lie outside the bounds: they go from {ends[0]:g} to {ends[1]:g}"
         yield "invalid_wish", ["bounds"], f"{detail}; correct the bounds"
+
+
+def _check_units(plan: TrainingPlan) -> Mistakes:
+    used = {plan.target.name, *(report.name for report in plan.features)}
+    is_known = any(name in used and read_unit(text) is not None for name, text in plan.units.items())
+    if plan.request.units == "enforce" and not is_known:
+        detail = (
+            "no column of this training has a known unit, so none can be enforced; upload the table with "
+            "units, or omit units"
+        )
+        yield "invalid_wish", ["units"], detail

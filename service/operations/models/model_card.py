@@ -160,6 +160,9 @@ def _list_limits(
         "law.": verdict == "approximation",
         "The formula is no better than a constant: the rows show no relation between the columns and the "
         "target.": verdict == "weak",
+        "The units of the formula do not add up: it describes these rows, and is no law.": any(
+            formula.unit_status == "does_not_add_up" for formula in (formulas.outputs if formulas else [])
+        ),
         "The residuals of the formula look like noise; other formulas may fit as well.": verdict
         == "consistent",
         "The dataset is not in this service: the metrics cannot be checked against it.": not is_kept,

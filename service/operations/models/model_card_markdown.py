@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from service.errors import join_texts
+from service.schemas.formulas import ConstantOut
 from service.schemas.members import Metrics
 from service.schemas.model_card import CardData, CardFeature, CardFormula, CardMaking, CardOut, CardStep
 
@@ -162,9 +163,17 @@ def _render_formula(formula: CardFormula) -> Iterator[str]:
             f"{format_number(formula.max_error)}"
         )
     yield f"  - Errors: {errors}; complexity {formula.complexity}"
+    if formula.constants:
+        yield f"  - Constants: {_format_list(map(_describe_constant, formula.constants))}"
     for name, seen in formula.domain.items():
         meaning = f", which is {format_code(formula.symbols[name])}" if name in formula.symbols else ""
         yield f"  - Training range of {format_code(name)}{meaning}: {format_code(_to_text(seen))}"
+
+
+def _describe_constant(constant: ConstantOut) -> str:
+    """A constant as ``2.006 ± 0.003 s/m^(1/2)``, and the constant of nature that it is."""
+    parts = [f"{format_number(constant.value)} ± {constant.standard_error:.2g}", constant.unit]
+    return " ".join(filter(None, parts)) + (f" ({constant.name})" if constant.name else "")
 
 
 def _render_provenance(made: CardMaking) -> Iterator[str]:

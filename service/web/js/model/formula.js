@@ -7,7 +7,7 @@ import { parseElement } from "../parts/inline.js";
 import { table } from "../parts/table.js";
 import { formView } from "./form.js";
 import { submit } from "./submit.js";
-import { constants, variables } from "./symbols.js";
+import { constants, unitNotes, variables } from "./symbols.js";
 import { leftSide, unitOf, withUnit } from "./labels.js";
 
 const LONG = 16; // complexity from which a formula is set smaller
@@ -80,7 +80,7 @@ function outputArticle(output, mathml, page) {
       >
       ${copyButton(output.expression, t("model.formula.copy", { name: output.name }))}
     </div>
-    ${errors(output, page)} ${variables(output, page.model)} ${constants(output)}
+    ${unitNotes(output)} ${errors(output, page)} ${variables(output, page.model)} ${constants(output)}
   </article>`;
 }
 

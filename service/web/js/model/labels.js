@@ -7,6 +7,14 @@ export const unitOf = (model, name) => model.units?.[name] || "";
 /** Joins number and unit by a non-breaking space. */
 export const withUnit = (value, unit) => (unit ? `${value}\u00a0${unit}` : value);
 
+/** A name with its unit in brackets, unless it ends with the unit, as "length (m)". */
+export const labelWithUnit = (name, unit) => (!unit || endsWithUnit(name, unit) ? name : `${name} [${unit}]`);
+
+function endsWithUnit(name, unit) {
+  const open = name.trimEnd().replace(/[\])]$/, "").trimEnd();
+  return open.endsWith(unit) && /[[(,/]\s*$/.test(open.slice(0, -unit.length));
+}
+
 /** The left side of the equation of a formula. */
 export function leftSide(output, model) {
   if (output.quantity === "log-odds") return t("model.left.log-odds", { name: output.name, class: model.classes?.[1] ?? "" });

@@ -62,10 +62,13 @@ function entriesOf(output) {
   return all.sort((one, other) => one[measure] - other[measure] || other.rmse - one.rmse);
 }
 
+/** A mark on a formula whose units do not add up. */
+const unitMark = ({ unit_status: status }) => (status === "does_not_add_up" ? html` <span class="chip">${t("model.front.wrong units")}</span>` : nothing);
+
 function row(output, measure, unit, take) {
   return (entry, number_) => [
     String(number_ + 1),
-    html`<code class="long">${entry.expression}</code>`,
+    html`<code class="long">${entry.expression}</code>${unitMark(entry)}`,
     count(entry[measure]),
     withUnit(number(entry.rmse), unit),
     number(entry.r2, 5),

@@ -60,6 +60,7 @@ export const GROUPS = [
       { name: "per_group", kind: "column", path: ["per_group", "column"], columns: groupColumns, isOptional: true, isShown: hasForm },
       { name: "max_constants", kind: "number", path: ["max_constants"], example: "3", isShown: ({ values }) => values.symbolic },
       { name: "functions", kind: "words", path: ["functions"], example: "exp, log", isShown: ({ values }) => values.symbolic },
+      { ...choice("units", ["units"], ["check", "enforce", "ignore"]), isShown: ({ dataset, values }) => values.symbolic && Object.keys(dataset.units).length > 0 },
       { name: "must_use", kind: "words", path: ["must_use"], example: "" },
       { name: "increasing", kind: "monotone", path: ["monotone"], isShown: (choice) => !isClassifier(choice), example: "", direction: "increasing" },
       { name: "decreasing", kind: "monotone", path: ["monotone"], isShown: (choice) => !isClassifier(choice), example: "", direction: "decreasing" },

@@ -62,6 +62,31 @@ def test_the_front_is_a_frame_of_the_users_library(
     assert front["complexity"].is_monotonic_increasing
 
 
+@pytest.fixture(scope="module")
+def pendulum() -> KANRegressor:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"length": rng.uniform(0.2, 3, 80), "mass": rng.uniform(0.1, 1, 80)})
+    noise = 1 + rng.normal(0, 0.002, 80)
+    period = pd.Series(2 * np.pi * np.sqrt(rows["length"] / 9.81) * noise, name="period")
+    return KANRegressor(**QUICK | {"symbolic": True}, units={"length": "m", "mass": "kg", "period": "s"}).fit(
+        rows, period
+    )
+
+
+def test_units_of_columns_give_the_constant_its_unit(pendulum: KANRegressor) -> None:
+    (constant,) = pendulum.constants_.to_dict("records")
+    assert constant["unit"] == "s/m^(1/2)"
+    assert abs(constant["value"] - 2.0061) < 5 * constant["standard_error"]
+    assert "adds_up" in set(pendulum.formulas_["unit_status"])
+
+
+def test_a_saved_model_keeps_units(pendulum: KANRegressor, tmp_path: Path) -> None:
+    pendulum.save(tmp_path / "pendulum.safetensors")
+    again = KANRegressor.load(tmp_path / "pendulum.safetensors")
+    pd.testing.assert_frame_equal(again.constants_, pendulum.constants_)
+    pd.testing.assert_frame_equal(again.formulas_, pendulum.formulas_)
+
+
 def test_a_saved_model_answers_as_before_and_keeps_its_formulas(
     of_the_law: KANRegressor, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """A service that is only played: its answers, and a client that notes what is asked of it."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -166,8 +167,8 @@ class Played:
         self.drawn: list[str] = []
         self.undrawn: str | None = None
 
-    def upload(self, file: Path) -> Dataset:
-        self.asked.append(("upload", file.name))
+    def upload(self, file: Path, *, units: Mapping[str, str] | None = None) -> Dataset:
+        self.asked.append(("upload", file.name, *([units] if units else [])))
         return DATASET
 
     def submit(self, dataset: Dataset | None = None, target: str | None = None, **body: Any) -> Job:

@@ -45,6 +45,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "bounds": None,
         "compact": {"max_edges": 20},
         "serve": "accurate",
+        "units": "check",
         "baselines": ["linear"],
         "seed": 0,
         "max_seconds": 300,

@@ -2,6 +2,7 @@
 
 import { html, nothing, svg } from "../../../vendor/lit-html.js";
 import { number, t } from "../../i18n.js";
+import { labelWithUnit } from "../labels.js";
 
 const [WIDTH, HEIGHT] = [520, 300];
 const [LEFT, RIGHT, TOP, BOTTOM] = [84, 16, 16, 48];
@@ -19,7 +20,7 @@ export function curve(edge, { from, unit, value, input, label }) {
         <text class="tick" x=${LEFT - 8} y=${y(at) + 4} text-anchor="end">${number(at)}</text>`)}
       ${x.ticks.map((at) => svg`<line class="rule" x1=${x(at)} x2=${x(at)} y1=${TOP} y2=${HEIGHT - BOTTOM} />
         <text class="tick" x=${x(at)} y=${HEIGHT - BOTTOM + 20} text-anchor="middle">${number(at)}</text>`)}
-      <text class="axis" x=${(LEFT + WIDTH - RIGHT) / 2} y=${HEIGHT - 6} text-anchor="middle">${from}${unit ? ` [${unit}]` : ""}</text>
+      <text class="axis" x=${(LEFT + WIDTH - RIGHT) / 2} y=${HEIGHT - 6} text-anchor="middle">${labelWithUnit(from, unit)}</text>
       ${y(0) >= TOP && y(0) <= HEIGHT - BOTTOM ? svg`<line class="zero" x1=${LEFT} x2=${WIDTH - RIGHT} y1=${y(0)} y2=${y(0)} />` : nothing}
       <text class="axis" x="16" y=${middle} text-anchor="middle" transform="rotate(-90 16 ${middle})">${shorten(label)}<title>${label}</title></text>
       <path class="curve" d=${path(points, x, y)} />

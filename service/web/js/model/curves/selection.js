@@ -1,7 +1,7 @@
 // The curves of a network: edges, and the 0/1 columns of a category combined to one curve with a value per level.
 
 import { t } from "../../i18n.js";
-import { unitOf } from "../labels.js";
+import { labelWithUnit, unitOf } from "../labels.js";
 import { nodeName } from "../nodes.js";
 
 const AFFIXES = {
@@ -78,6 +78,5 @@ function quantity(name, model) {
   if (model.classes?.length === 2) return t("model.left.log-odds", { name, class: model.classes[1] });
   if (model.classes) return t("model.left.logit", { name });
   const [before, after] = AFFIXES[model.network.target_transform] ?? ["", ""];
-  const unit = unitOf(model, name);
-  return `${before}${name}${unit && ` [${unit}]`}${after}`;
+  return `${before}${labelWithUnit(name, unitOf(model, name))}${after}`;
 }

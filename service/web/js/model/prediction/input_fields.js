@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../../../vendor/lit-html.js";
 import { number, t } from "../../i18n.js";
-import { range, unitOf } from "../labels.js";
+import { labelWithUnit, range, unitOf } from "../labels.js";
 
 const EXTENSION_SHARE = 0.1; // share of the training range, on both sides
 
@@ -14,7 +14,7 @@ export function field(feature, value, model, change) {
   const unit = unitOf(model, feature.name);
   const kind = feature.categories ? choice : feature.type === "boolean" ? tick : feature.type === "datetime" ? when : measure;
   return html`<fieldset class="input">
-    <legend>${feature.name}${unit ? html` <span class="quiet">[${unit}]</span>` : nothing}</legend>
+    <legend>${labelWithUnit(feature.name, unit)}</legend>
     ${kind({ feature, value, unit, id, change })}
     ${feature.has_missing ? missing(feature, value, change) : nothing}
   </fieldset>`;

@@ -98,6 +98,15 @@ def test_what_is_known_already_is_sent(train: Any, played: Played) -> None:
     assert train("--target", "y", "--bounds", "7").exit_code == 2
 
 
+def test_units_go_with_the_table_and_what_follows_from_them_with_the_job(train: Any, played: Played) -> None:
+    train("--target", "y", "--unit", "x1=m/s^2", "--unit", "x2=", "--units", "enforce")
+    assert played.asked == [
+        ("upload", "table.csv", {"x1": "m/s^2", "x2": ""}),
+        ("submit", "y", {"units": "enforce"}),
+    ]
+    assert train("--target", "y", "--unit", "x1").exit_code == 2
+
+
 def test_a_density_has_columns_and_no_target(train: Any, played: Played) -> None:
     played.trained = DENSITY
     ended = train("--task", "density", "--features", "x1,x2")

@@ -49,6 +49,34 @@ def test_what_a_formula_of_a_class_gives_is_said(capsys: pytest.CaptureFixture[s
     assert "formula  " not in shown  # its errors are not those of the target
 
 
+def test_constants_have_errors_and_units(capsys: pytest.CaptureFixture[str]) -> None:
+    known = {
+        "constants": [
+            {"value": 2.00606, "standard_error": 0.00312, "unit": "s/m^(1/2)"},
+            {"value": 9.80665, "standard_error": 0.0021, "unit": "m/s^2", "name": "standard gravity g"},
+            {"value": -3.0, "standard_error": 0.0},
+        ],
+        "exact_units": [(2.0, "kg")],
+        "unit_status": "adds_up",
+    }
+    output = FORMULAS.outputs[0].model_dump() | known
+    print_report(MODEL, Symbolic.model_validate(FORMULAS.model_dump() | {"outputs": [output]}))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.removeprefix("constant:  ") for line in lines if line.startswith("constant")] == [
+        "2.0061 ± 0.0031 s/m^(1/2)",
+        "9.8066 ± 0.0021 m/s^2, the standard gravity g",
+        "-3 ± 0",
+        "2 kg, exact as printed",
+    ]
+    assert not any(line.startswith("units:") for line in lines)
+
+
+def test_units_that_do_not_add_up_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    output = FORMULAS.outputs[0].model_copy(update={"unit_status": "does_not_add_up"})
+    print_report(MODEL, FORMULAS.model_copy(update={"outputs": [output]}))
+    assert "units:     do not add up" in capsys.readouterr().out
+
+
 def test_a_density_is_told_with_its_law_beside_the_kernel(capsys: pytest.CaptureFixture[str]) -> None:
     print_report(DENSITY, FORMULAS.model_copy(update={"outputs": [OF_DENSITY]}))
     lines = capsys.readouterr().out.splitlines()

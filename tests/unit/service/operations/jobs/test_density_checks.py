@@ -58,6 +58,7 @@ def test_one_or_two_columns_of_numbers_have_a_density(features: list[str]) -> No
         ({"training": {"optimizer": "adam"}}, "not_for_densities", "#/training/optimizer"),
         ({"training": {"class_weight": "balanced"}}, "not_for_densities", "#/training/class_weight"),
         ({"split": {"kind": "stratified"}}, "stratified_without_classes", "#/split/kind"),
+        ({"units": "enforce"}, "not_for_densities", "#/units"),
         ({"baselines": ["linear"]}, "not_for_densities", "#/baselines"),
         ({"network": {"order": 1}}, "not_for_densities", "#/network/order"),
         ({"network": {"hidden": [3]}}, "not_for_densities", "#/network/hidden"),

@@ -33,7 +33,7 @@ COLUMNS = [
 
 def plan(rows: int = 100, **body: Any) -> TrainingPlan:
     request = TrainRequest.model_validate({"dataset_id": "d", "target": "y", **body})
-    return check_training(request, COLUMNS, rows)
+    return check_training(request, COLUMNS, rows, units={"x": "m", "n": "people"})
 
 
 def refusal(**body: Any) -> Invalid:
@@ -127,6 +127,7 @@ def test_the_task_follows_from_the_target(body: dict[str, Any], task: str, outpu
         ({"form": "a*x", "features": ["n"]}, "invalid_form", "#/form"),
         ({"form": "a*x", "target": "c"}, "invalid_form", "#/form"),
         ({"form": "a*x", "constants": {"q": {"min": 0}}}, "invalid_form", "#/constants/q"),
+        ({"features": ["n"], "units": "enforce"}, "invalid_wish", "#/units"),
         ({"weight": "y"}, "invalid_weight", "#/weight"),
         ({"weight": "c"}, "invalid_weight", "#/weight"),
         ({"weight": "gaps"}, "invalid_weight", "#/weight"),
@@ -268,3 +269,7 @@ def test_the_rows_to_learn_from_are_those_that_are_not_held_out(split: dict[str,
 
 def test_a_schedule_may_begin_at_the_grid_that_was_asked_for() -> None:
     assert plan(network={"grid": 3}, training={"grid_schedule": [3, 5, 10]})
+
+
+def test_units_can_be_enforced_where_one_is_known() -> None:
+    assert plan(units="enforce").request.units == "enforce"

@@ -9,6 +9,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from service.operations.models.model_card_markdown import format_code, format_number, render_card
+from service.schemas.formulas import ConstantOut
 from service.schemas.model_card import (
     CardBaseline,
     CardData,
@@ -119,6 +120,7 @@ def card_of(text: str) -> CardOut:
                     r2=0.5,
                     rmse=None,
                     max_error=None,
+                    constants=[ConstantOut(value=2.006, standard_error=0.0031, unit=text, name=text)],
                 )
             ],
         ),

@@ -1,0 +1,41 @@
+"""Units of the columns of a table: those that the client gives, and those in the names of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from kan_engine.units.headers import find_header_unit
+from kan_engine.units.unit import read_unit
+from service.documents.column_report import ColumnReport
+from service.ingest.table_warnings import TableWarning, Warnings
+
+NUMBERS = frozenset({"number", "integer"})
+
+
+def complete_units(
+    columns: Iterable[ColumnReport], given: Mapping[str, str]
+) -> tuple[dict[str, str], Warnings]:
+    """Return the given units and those in the names of other columns of numbers, with warnings.
+
+    A given unit overrides the name; "" is none. Units that are not known are kept as text, with a warning.
+    """
+    units, warnings = dict(given), Warnings()
+    for column in columns:
+        if column.name in given or column.type not in NUMBERS:
+            continue
+        found = find_header_unit(column.name)
+        if found is not None:
+            units[column.name] = found
+            detail = (
+                f"the unit {found} of column {column.name!r} was read from its name; to override it, upload "
+                f'the table with units = {{"{column.name}": "…"}}, where "" is no unit'
+            )
+            warnings.append(TableWarning(code="header_unit", detail=detail, column=column.name))
+    for name, text in given.items():
+        if read_unit(text) is None:
+            detail = (
+                f"the unit {text!r} of column {name!r} is not known: it is printed, but not checked; write "
+                "it with the symbols of the SI, as kg*m/s^2"
+            )
+            warnings.append(TableWarning(code="unknown_unit", detail=detail, column=name))
+    return units, warnings
