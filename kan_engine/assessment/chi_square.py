@@ -49,16 +49,23 @@ class ChiSquare:
         return float(found)
 
 
-def compute_chi_square(formula: Expression, data: ColumnsAndTarget) -> ChiSquare | None:
+def compute_chi_square(
+    formula: Expression, data: ColumnsAndTarget, constants: int | None = None
+) -> ChiSquare | None:
     """χ² of a formula with its fitted constants; None if the errors of the rows are not known.
 
     Also None where no degree of freedom is left.
+
+    Args:
+        formula: With numbers.
+        data: The rows that its constants were fitted to.
+        constants: Number of fitted constants; by default, of its measured numbers.
     """
     known, weights = get_unit_error(data), get_weights(data)
     if known is None or weights is None:
         return None
     columns, target = data
-    degrees = len(target) - count_constants(formula)
+    degrees = len(target) - (count_constants(formula) if constants is None else constants)
     with np.errstate(all="ignore"):
         value = float(np.sum(weights * ((evaluate(formula, columns) - target) / known) ** 2))
     return ChiSquare(value if np.isfinite(value) else float("inf"), degrees) if degrees > 0 else None

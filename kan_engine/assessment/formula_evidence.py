@@ -161,6 +161,7 @@ def assess_formula(
     others: Mapping[str, np.ndarray],
     folds: CrossValidation,
     *,
+    fitted: ParametricForm | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     stability: Callable[[], float | None] | None = None,
 ) -> FormulaEvidence:
@@ -172,6 +173,7 @@ def assess_formula(
         others: The same for other models, including ``constant``. Boosting is added if none of them is
             better.
         folds: Those that the errors were measured on.
+        fitted: The formula with its constants fitted to the training rows; by default these are fitted here.
         should_stop: Once it returns true, the remaining tests are left out.
         stability: Share of resamplings that lead to similar predictions. It is measured last, and only if
             there are no other objections.
@@ -179,15 +181,15 @@ def assess_formula(
     rows = folds.data.training
     y, weights = rows.y, rows.weights
     noise, variance = compute_rmse(errors, weights), float(np.cov(y, aweights=weights, ddof=0))
-    known = None if rows.unit_error is None else _refit(formula, rows, folds.thresholds)
-    chi_square = (
-        None if known is None else compute_chi_square(known.numeric_tree, WeighedRows.from_rows(rows))
-    )
+    constants = count_constants(formula.tree) if fitted is None else len(fitted.values)
+    if fitted is None and rows.unit_error is not None:
+        fitted = _refit(formula, rows, folds.thresholds)
+    chi_square = None if fitted is None else _compute_chi_square(fitted, rows, constants)
     evidence = FormulaEvidence(
         noise=_none_unless_finite(noise) if rows.unit_error is None else compute_noise_level(rows),
         explained=1 - noise**2 / variance if variance > 0 and np.isfinite(noise) else None,
         rows=len(rows),
-        constants=count_constants(formula.tree),
+        constants=constants,
         compared_with=_compare_errors(errors, others, weights, folds.thresholds),
         beats_constant=folds.is_better(errors, others["constant"]),
         chi_square_per_dof=None if chi_square is None else _none_unless_finite(chi_square.per_degree),
@@ -199,7 +201,8 @@ def assess_formula(
         boosting = {BOOSTING: folds.measure_boosting()}
         evidence = add_comparisons(evidence, errors, boosting, weights, folds.thresholds)
     if not evidence.objections:
-        found = _test_residuals(formula, rows, folds)
+        fitted = fitted or _refit(formula, rows, folds.thresholds)
+        found = _test_residuals(fitted, constants, rows, folds)
         evidence = replace(evidence, p_value=found.p_value, power=found.power)
     if not evidence.objections and stability is not None:
         evidence = replace(evidence, stability=stability())
@@ -285,10 +288,11 @@ def _none_unless_finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _test_residuals(formula: Formula, rows: LabelledRows, folds: CrossValidation) -> ResidualTest:
-    """Test whether the formula's residuals on the training rows depend on the columns."""
+def _test_residuals(
+    form: ParametricForm, constants: int, rows: LabelledRows, folds: CrossValidation
+) -> ResidualTest:
+    """Test whether the residuals of a fitted formula on the training rows depend on the columns."""
     columns, y, limits = rows.columns, rows.y, folds.thresholds
-    form = _refit(formula, rows, limits)
     fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
     is_known = rows.unit_error is not None
     if (
@@ -309,11 +313,15 @@ def _test_residuals(formula: Formula, rows: LabelledRows, folds: CrossValidation
         seed=folds.seed,
         thresholds=limits,
     )
-    chi_square = compute_chi_square(form.numeric_tree, WeighedRows.from_rows(rows)) if is_known else None
+    chi_square = _compute_chi_square(form, rows, constants)
     if chi_square is None:
         return found
     power = chi_square.compute_power(size, limits.significance_level)
     return replace(found, power=max(found.power, power))
+
+
+def _compute_chi_square(form: ParametricForm, rows: LabelledRows, constants: int) -> ChiSquare | None:
+    return compute_chi_square(form.numeric_tree, WeighedRows.from_rows(rows), constants)
 
 
 def _refit(formula: Formula, rows: LabelledRows, limits: AssessmentThresholds) -> ParametricForm:

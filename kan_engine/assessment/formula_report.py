@@ -31,7 +31,7 @@ from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
     ParametricForm,
     WeighedRows,
-    standard_errors,
+    estimate_standard_errors,
 )
 from kan_engine.symbolic.extraction import Formula
 from kan_engine.symbolic.forward_selection import clip_squared_errors
@@ -448,5 +448,5 @@ def _measure_constants(
     data: ColumnsAndTarget = used, learnt
     if rows is not None:
         data = WeighedRows.create(used, learnt, rows.weights, rows.unit_error)
-    errors = standard_errors(ParametricForm(tree, np.array(values)), data).tolist()
+    errors = estimate_standard_errors(ParametricForm(tree, np.array(values)), data).tolist()
     return tuple(Constant(value, error) for value, error in zip(values, errors, strict=True))

@@ -16,8 +16,7 @@ from kan_engine.forms.intervals import find_intervals
 from kan_engine.forms.least_squares import FormProblem, FormRows
 from kan_engine.forms.template import FormTemplate
 from kan_engine.forms.thresholds import DEFAULT_FORMS, FormThresholds
-from kan_engine.symbolic.constant_errors import correlate, estimate_covariance
-from kan_engine.symbolic.constant_fitting import ParametricForm, fix_parameter
+from kan_engine.symbolic.constant_fitting import ParametricForm, correlate, estimate_covariance, fix_parameter
 
 Array = np.ndarray
 
@@ -227,20 +226,16 @@ def _estimate_covariance(
     problem: FormProblem, values: Array, at_bound: list[bool]
 ) -> Float[Array, "constants constants"]:
     """The covariance, with constants at a bound held; their own variance is that without the others."""
-    rows, everything = problem.rows, range(len(values))
+    everything = range(len(values))
     free = [place for place in everything if not at_bound[place]]
     groups = [free, *([place] for place in everything if at_bound[place])]
-    freedom = len(rows) - len(free)
-    scale = 1.0 if rows.has_known_errors else (problem.measure(values) / max(freedom, 1)) ** 0.5
-    sigma = max(scale, 1e-150) / rows.roots
     covariance = np.zeros((len(values), len(values)))
     for group in groups:
         form = ParametricForm(problem.tree, values)
         for place in sorted({*everything} - {*group}, reverse=True):
             form = fix_parameter(form, place, Number(float(values[place])))
         if group:
-            own = estimate_covariance(form, (rows.columns, rows.target), sigma)
-            covariance[np.ix_(group, group)] = own if freedom > 0 or rows.has_known_errors else np.inf
+            covariance[np.ix_(group, group)] = estimate_covariance(form, problem.rows.weighed)
     return covariance
 
 

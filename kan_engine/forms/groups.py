@@ -99,7 +99,7 @@ class _RoleSearch:
         everything = FormProblem(template.tree, self._rows, bounds)
         self._pooled = fit_globally(everything, seed, should_stop=should_stop, thresholds=limits)
         known = [self._pooled]
-        problems = [FormProblem(template.tree, self._take(mask), bounds) for mask in self._masks]
+        problems = [FormProblem(template.tree, self._rows.select(mask), bounds) for mask in self._masks]
         sizes = [int(mask.sum()) for mask in self._masks]
         for place in sorted(range(len(sizes)), key=lambda place: -sizes[place])[: limits.searched_groups]:
             if sizes[place] > len(template.constants):
@@ -160,7 +160,9 @@ class _RoleSearch:
         if not 0 < squares < np.inf:
             return float("inf") if squares else float("-inf")
         rows = [count if group is None else int(self._masks[group].sum()) for _, group in places]
-        return float(count / 2 * np.log2(squares / count) + sum(np.log2(n) for n in rows) / 2)
+        known = self._rows.unit_error
+        residuals = np.log2(squares / count) if known is None else np.log2(np.e) * squares / count / known**2
+        return float(count / 2 * residuals + sum(np.log2(n) for n in rows) / 2)
 
     def expand(self, own: Sequence[int]) -> tuple[FormTemplate, list[tuple[int, int | None]]]:
         """The form with a parameter per group for its own constants; constant and group of each parameter."""
@@ -205,11 +207,6 @@ class _RoleSearch:
             template=self._template.tree,
             names=names,
         )
-
-    def _take(self, mask: Array) -> FormRows:
-        rows = self._rows
-        columns = {name: values[mask] for name, values in rows.columns.items()}
-        return FormRows(columns, rows.target[mask], rows.weights[mask], rows.has_known_errors)
 
     def _fit_alone(self, problem: FormProblem, known: Sequence[Array]) -> Float[Array, " constants"]:
         limits = self._thresholds

@@ -34,14 +34,13 @@ def find_intervals(
         covariance: Of the constants.
         thresholds: Level, and the accuracy of the ends.
     """
-    freedom = len(problem.rows) - len(values)
-    if freedom < 1:
+    freedom, known = len(problem.rows) - len(values), problem.rows.unit_error
+    if freedom < 1 and known is None:
         return [(None, None)] * len(values)
     chance = 0.5 + thresholds.level / 2
-    known = problem.rows.has_known_errors
-    reach = float(norm.ppf(chance) if known else t_distribution.ppf(chance, freedom))
+    reach = float(t_distribution.ppf(chance, freedom) if known is None else norm.ppf(chance))
     lowest = problem.measure(values)
-    variance = 1.0 if known else lowest / freedom
+    variance = lowest / freedom if known is None else known**2
     errors = np.sqrt(np.diag(covariance))
     found: list[Interval] = []
     for place, error in enumerate(errors):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from scipy.optimize import least_squares, leastsq
 
 from kan_engine.expressions.evaluation import Evaluation, Expression
-from kan_engine.symbolic.constant_fitting import HUGE
+from kan_engine.symbolic.constant_fitting import HUGE, ColumnsAndTarget, WeighedRows
 
 Array = np.ndarray
 
@@ -23,14 +23,14 @@ class FormRows:
     Attributes:
         columns: Columns by variable, each [rows].
         target: What the form should give.
-        weights: Of the squared residuals; with known standard deviations σ of the target, 1/σ².
-        has_known_errors: Whether the weights are such.
+        weights: Of the squared residuals.
+        unit_error: Known standard deviation of the target in a row of weight 1; None if it is not known.
     """
 
     columns: Mapping[str, Float[Array, " rows"]]
     target: Float[Array, " rows"]
     weights: Float[Array, " rows"]
-    has_known_errors: bool = False
+    unit_error: float | None = None
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -41,8 +41,17 @@ class FormRows:
         places = np.flatnonzero(self.weights > 0)
         if len(places) > most:
             places = np.sort(generator.choice(places, most, replace=False))
-        columns = {name: values[places] for name, values in self.columns.items()}
-        return FormRows(columns, self.target[places], self.weights[places], self.has_known_errors)
+        return self.select(places)
+
+    def select(self, rows: Bool[Array, " rows"] | Int[Array, " some"]) -> FormRows:
+        """These rows."""
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return replace(self, columns=columns, target=self.target[rows], weights=self.weights[rows])
+
+    @property
+    def weighed(self) -> ColumnsAndTarget:
+        """Columns and target, with the weights and the known error."""
+        return WeighedRows.create(self.columns, self.target, self.weights, self.unit_error)
 
     @cached_property
     def roots(self) -> Array:

@@ -1,10 +1,11 @@
-"""Joint fit of all constants of a closed form to the data."""
+"""Joint fit of all constants of a closed form to the data, and the covariance of the fitted constants."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy.optimize import leastsq
 
@@ -18,6 +19,7 @@ from kan_engine.expressions.evaluation import (
     substitute,
     value_and_jacobian,
 )
+from kan_engine.symbolic.thresholds import DEFAULT_CONSTANTS, ConstantThresholds
 
 Array = NDArray[np.float64]
 ColumnsAndTarget = tuple[Mapping[str, Array], Array]
@@ -211,26 +213,60 @@ def _mean_square(residual: Array, weights: Array | None = None) -> float:
     return value if np.isfinite(value) else float("inf")
 
 
-def standard_errors(form: ParametricForm, data: ColumnsAndTarget) -> Array:
-    """Return the marginal standard error of every constant; it is large for redundant constants.
+def estimate_covariance(
+    form: ParametricForm,
+    data: ColumnsAndTarget,
+    thresholds: ConstantThresholds = DEFAULT_CONSTANTS,
+) -> Float[Array, "constants constants"]:
+    """Estimate the covariance of fitted constants from the curvature of the sum of squares (Gauss-Newton).
 
-    The noise is that of the rows if it is known, else that of the residuals. With more constants than rows,
-    some combinations are undetermined and get the largest error.
+    It is s²·(JᵀJ)⁻¹, with the derivatives J of the form in its constants (Seber and Wild, Nonlinear
+    Regression, 1989, section 2.1). Rows of J and residuals are multiplied by the roots of the weights. s² is
+    the sum of squared residuals over n - p degrees of freedom, or the square of the known error of a row of
+    weight 1.
+
+    Redundant constants get a large variance instead of an infinite one. Without known errors and with no more
+    rows than constants, the variance is infinite.
+
+    Args:
+        form: A form with fitted constants.
+        data: The rows that they were fitted to, with their weights and known errors.
+        thresholds: Smallest singular value of J with columns of length 1.
+
+    Returns:
+        In the squared units of the constants.
     """
     columns, target = data
-    v, jacobian = value_and_jacobian(form.tree, columns, form.values)
+    values, jacobian = value_and_jacobian(form.tree, columns, form.values)
     jacobian = np.nan_to_num(np.clip(jacobian, -MAX_SLOPE, MAX_SLOPE))
-    weights = get_weights(data)
-    if weights is not None:
-        jacobian = jacobian * np.sqrt(weights)[:, None]
+    count, known, weights = len(form.values), get_unit_error(data), get_weights(data)
+    roots = np.ones(len(target)) if weights is None else np.sqrt(weights)
+    if known is None and len(target) <= count:
+        return np.full((count, count), np.inf)
+    if known is None:
+        least = thresholds.min_relative_residual * float(np.std(target))
+        squares = float(np.sum(((values - target) * roots) ** 2))
+        known = max((squares / (len(target) - count)) ** 0.5, least)
+    jacobian = jacobian * roots[:, None]
     scale = np.linalg.norm(jacobian, axis=0) + 1e-300
     _, singular, right = np.linalg.svd(np.linalg.qr(jacobian / scale, mode="r"))
-    singular = np.pad(singular, (0, len(right) - len(singular)))
-    variance = np.sum((right / np.maximum(singular, 1e-9)[:, None]) ** 2, axis=0)
-    noise = get_unit_error(data)
-    if noise is None:
-        left = v - target if weights is None else (v - target) * np.sqrt(weights)
-        noise = max(np.sqrt(_mean_square(left)), 1e-13 * float(np.std(target)))
-    with np.errstate(over="ignore"):  # a constant without effect has a tiny scale
-        errors: Array = np.sqrt(variance) / scale * noise
-    return errors
+    singular = np.pad(singular, (0, count - len(singular)))
+    directions = right / np.maximum(singular, thresholds.min_singular_value)[:, None]
+    with np.errstate(over="ignore", invalid="ignore"):  # a constant without effect has a tiny scale
+        directions = directions * (known / scale)
+        return np.asarray(directions.T @ directions)
+
+
+def estimate_standard_errors(form: ParametricForm, data: ColumnsAndTarget) -> Float[Array, " constants"]:
+    """Standard error of every constant, from ``estimate_covariance``."""
+    return np.asarray(np.sqrt(np.diag(estimate_covariance(form, data))))
+
+
+def correlate(covariance: Float[Array, "constants constants"]) -> Float[Array, "constants constants"]:
+    """Divide a covariance by the standard errors; 0 off the diagonal where one is zero or not finite."""
+    error = np.sqrt(np.diag(covariance))
+    with np.errstate(all="ignore"):
+        correlation = covariance / np.outer(error, error)
+    correlation = np.where(np.isfinite(correlation), np.clip(correlation, -1.0, 1.0), 0.0)
+    np.fill_diagonal(correlation, 1.0)
+    return correlation

@@ -12,9 +12,9 @@ from kan_engine.symbolic.constant_fitting import (
     ParametricForm,
     compute_rmse,
     concatenate_rows,
+    estimate_standard_errors,
     fix_parameter,
     refit_constants,
-    standard_errors,
     take_coarse_rows,
 )
 from kan_engine.symbolic.description_length import description_length
@@ -94,7 +94,7 @@ def _snap_constants(
     allowed = max(limits.max_error_growth * error / spread, limits.min_relative_residual)
     for _ in range(len(form.values)):
         pending = len(form.values)
-        for index in _order_by_uncertainty(form, standard_errors(form, take_coarse_rows(fit))):
+        for index in _order_by_uncertainty(form, _estimate_errors(form, take_coarse_rows(fit))):
             better = _snap_constant(form, index, fit, validation, allowed * spread, thresholds)
             if better is not None:
                 form = better
@@ -102,6 +102,12 @@ def _snap_constants(
         if len(form.values) == pending:
             return form
     return form
+
+
+def _estimate_errors(form: ParametricForm, data: ColumnsAndTarget) -> Array:
+    """Standard errors of the constants; 0 where too few rows leave them unknown: none is moved far."""
+    errors = estimate_standard_errors(form, data)
+    return np.where(np.isfinite(errors), errors, 0.0)
 
 
 def _order_by_uncertainty(form: ParametricForm, errors: Array) -> list[int]:
@@ -118,7 +124,7 @@ def _shorten_description(
     """
     limits, nice = thresholds.constants, thresholds.simplification.constants
     shortest, tried = description_length(form, data, limits), set[float]()
-    errors = standard_errors(form, data)
+    errors = _estimate_errors(form, data)
     while left := [i for i in _order_by_uncertainty(form, errors) if form.values[i] not in tried]:
         index = left[0]
         tried.add(float(form.values[index]))
@@ -134,7 +140,7 @@ def _shorten_description(
             length = description_length(shorter, data, limits)
             if length + bits < shortest:
                 form, shortest, tried = shorter, length, set()
-                errors = standard_errors(form, data)
+                errors = _estimate_errors(form, data)
                 break
     return form
 
@@ -148,7 +154,7 @@ def _snap_constant(
     thresholds: SymbolicThresholds,
 ) -> ParametricForm | None:
     value, limits = float(form.values[index]), thresholds.constants
-    error = float(standard_errors(form, take_coarse_rows(fit))[index])
+    error = float(_estimate_errors(form, take_coarse_rows(fit))[index])
     reach = max(
         limits.max_exact_standard_errors * error,
         limits.min_relative_distance * abs(value),

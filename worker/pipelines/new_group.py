@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from kan_engine import Formula, Predictor, SearchResult, safe_names
 from kan_engine.assessment.formula_report import FormulaReport
+from kan_engine.data.labelled_rows import weigh_by_errors
+from kan_engine.errors import InvalidData
 from kan_engine.forms.least_squares import FormRows
 from kan_engine.forms.new_group import add_group
 from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.form_groups import make_indicators
 from kan_engine.search.result import FormResult
+from kan_engine.symbolic.constant_fitting import WeighedRows
 from worker.execution.outcome import SourceModel
 
 
@@ -30,20 +34,15 @@ def fit_new_group(
     names = safe_names([column.name for column in encoding.names])
     report = FormulaReport.from_dict(symbolic, names)
     assert report.form is not None and report.form.fitted.groups is not None  # noqa: S101, PT018 - checked
-    column, target = report.form.fitted.groups.column, rows[predictor.target]
-    numbers = {name: values for name, values in rows.items() if values.dtype.kind == "f"}
-    known = np.isfinite(np.stack([*numbers.values()])).all(0)
     fitted = add_group(
         report.form.fitted,
         group.name,
-        FormRows(
-            {name: values[known] for name, values in numbers.items()}, target[known], np.ones(known.sum())
-        ),
-        make_indicators(column, encoding),
+        _make_rows(rows, predictor.target, revises.model.request.target_error),
+        make_indicators(report.form.fitted.groups.column, encoding),
         run.thresholds.forms,
     )
     assert fitted.groups is not None  # noqa: S101 - as above
-    fit, validation = ((part.columns, part.y) for part in sample_search_rows(run))
+    fit, validation = (WeighedRows.from_rows(part) for part in sample_search_rows(run))
     trees = [fitted.groups.formula, *(rated.tree for rated in report.outputs[0].rated[1:])]
     free = None if report.form.free is None else report.form.free.tree
     return replace(
@@ -52,3 +51,20 @@ def fit_new_group(
         evidence=report.evidence,
         form=FormResult(fitted, free),
     )
+
+
+def _make_rows(columns: Mapping[str, np.ndarray], target: str, error: str | None) -> FormRows:
+    """The rows of a new group without missing numbers, with known errors where they have that column.
+
+    Raises:
+        InvalidData: An error is not positive.
+    """
+    numbers = {name: values for name, values in columns.items() if values.dtype.kind == "f"}
+    known = np.isfinite(np.stack([*numbers.values()])).all(0)
+    numbers = {name: values[known] for name, values in numbers.items()}
+    weights, unit_error, everything = np.ones(known.sum()), None, np.arange(known.sum())
+    if error in numbers and len(everything):
+        if numbers[error].min() <= 0:
+            raise InvalidData("the errors of the target must be positive in all rows", column=error)
+        weights, unit_error = weigh_by_errors(numbers[error], everything)
+    return FormRows(numbers, numbers[target], weights, unit_error)

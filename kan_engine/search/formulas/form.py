@@ -30,6 +30,7 @@ from kan_engine.search.formulas.form_groups import (
     list_formula_templates,
 )
 from kan_engine.search.result import FormResult, SearchResult
+from kan_engine.symbolic.constant_fitting import ParametricForm, WeighedRows
 from kan_engine.symbolic.extraction import Formula
 
 FREE_FORMULA = "free_formula"  # key of the best formula of the free search among compared models
@@ -89,7 +90,7 @@ def _judge_templates(templates: Iterable[FormTemplate], run: SearchContext) -> J
 
 def _judge(template: FormTemplate, fitted: FittedForm, run: SearchContext) -> JudgedForm:
     """The fitted form as a formula, with its evidence."""
-    fit, validation = ((part.columns, part.y) for part in sample_search_rows(run))
+    fit, validation = (WeighedRows.from_rows(part) for part in sample_search_rows(run))
     groups = fitted.groups
     tree = bind_constants(fitted.tree, fitted.values) if groups is None else groups.formula
     formula = Formula.measure(tree, fit, validation, thresholds=run.thresholds.symbolic)
@@ -100,6 +101,7 @@ def _judge(template: FormTemplate, fitted: FittedForm, run: SearchContext) -> Ju
         errors,
         folds.measure_simple_models(),
         folds,
+        fitted=ParametricForm(fitted.tree, fitted.values),
         should_stop=run.should_stop,
         stability=lambda: 1.0,  # the form is given: other rows lead to it, too
     )
@@ -148,8 +150,8 @@ def add_form(found: SearchResult, form: JudgedForm | InvalidData | None, run: Se
 
 
 def make_form_rows(part: LabelledRows) -> FormRows:
-    """Rows as forms take them, with weights whose mean is 1."""
-    return FormRows(part.columns, part.y, part.weights / part.weights.mean())
+    """Rows as forms take them."""
+    return FormRows(part.columns, part.y, part.weights, part.unit_error)
 
 
 def check_columns(template: FormTemplate, run: SearchContext) -> None:

@@ -40,7 +40,7 @@ def fit_form_with_functions(template: FormTemplate, rows: FormRows, run: SearchC
         problem = FormProblem(whole.tree, rows, whole.get_bounds())
         values = problem.fit(start, thresholds.final_steps, thresholds.min_relative_gain)
         form = ParametricForm(whole.tree, values)
-        bits = description_length(form, (rows.columns, rows.target), run.thresholds.symbolic.constants)
+        bits = description_length(form, rows.weighed, run.thresholds.symbolic.constants)
         if best is None or bits < best[0]:
             best = bits, whole, problem, values, functions
     assert best is not None  # noqa: S101 - every function has a reading
@@ -58,11 +58,13 @@ def _read_function(place: int, curves: FittedCurves, rows: FormRows, run: Search
     names = curves.template.functions[place].columns
     slope, curve = curves.slopes[place], curves.functions[place]
     weights = rows.weights * slope**2
-    weights = weights / weights.mean()
+    mean = float(weights.mean())
+    weights = weights / mean
+    unit_error = None if rows.unit_error is None else rows.unit_error / mean**0.5
     is_known = weights > run.thresholds.forms.min_function_weight
     target = curve + np.where(is_known, curves.residuals / np.where(is_known, slope, 1.0), 0.0)
     x = np.stack([rows.columns[name] for name in names], 1)
-    part = LabelledRows(x[is_known], target[is_known], weights[is_known], names)
+    part = LabelledRows(x[is_known], target[is_known], weights[is_known], names, unit_error)
     found = [] if run.should_stop() else find_formulas(part, run)
     return [*found[: run.thresholds.forms.max_readings], _fit_polynomial(part)]
 

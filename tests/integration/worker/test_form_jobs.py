@@ -78,8 +78,9 @@ def grouped(service: WorkedService) -> Document:
     t = np.tile(T[:40:2], 3)
     y = group * np.exp(-0.7 * t) + 0.5 + np.random.default_rng(0).normal(0, 0.02, 60)
     return service.model(
-        dataset_id=service.upload(t=t, patient=group, y=y),
+        dataset_id=service.upload(t=t, patient=group, y=y, error=np.full(60, 0.02)),
         target="y",
+        target_error="error",
         form="a*exp(-b*t) + c",
         per_group={"column": "patient", "own": ["a"]},
         serve="formula",
@@ -91,7 +92,9 @@ def grouped(service: WorkedService) -> Document:
 
 
 def test_each_group_has_its_own_constant(service: WorkedService, grouped: Document) -> None:
-    form = service.client.get(f"/models/{grouped['id']}/symbolic").json()["form"]
+    formulas = service.client.get(f"/models/{grouped['id']}/symbolic").json()
+    form = formulas["form"]
+    assert formulas["evidence"]["chi_square_per_dof"] == pytest.approx(1, abs=0.4)
     assert form["groups"] == {
         "column": "patient",
         "groups": ["1", "2", "3"],
@@ -126,12 +129,14 @@ def test_groups_that_are_none_are_refused(service: WorkedService, per_group: obj
 
 def test_a_new_group_is_fitted_from_a_few_rows(service: WorkedService, grouped: Document) -> None:
     t = np.array([0.0, 0.5, 1.0, 2.0, 3.0])
-    rows = service.upload(t=t, y=5 * np.exp(-0.7 * t) + 0.5)
+    rows = service.upload(t=t, y=5 * np.exp(-0.7 * t) + 0.5, error=[0.1] * 5)
     again = service.model(
         kind="symbolic", model_id=grouped["id"], fit_group={"name": "new", "dataset_id": rows}
     )
     form = service.client.get(f"/models/{again['id']}/symbolic").json()["form"]
     assert form["groups"]["groups"] == ["1", "2", "3", "new"]
+    (new,) = (each for each in form["constants"] if each["name"] == "a[new]")
+    assert new["standard_error"] == pytest.approx(0.1 / np.linalg.norm(np.exp(-0.7 * t)), rel=0.02)
     asked = {"rows": [{"t": 0.0, "patient": "new"}, {"t": 0.0, "patient": 2}], "by": "formula"}
     answer = service.client.post(f"/models/{again['id']}/predict", json=asked)
     np.testing.assert_allclose(answer.json()["predictions"], [5.5, 2.5], atol=0.1)

@@ -37,6 +37,24 @@ def test_a_line_has_the_errors_and_intervals_of_linear_regression() -> None:
     np.testing.assert_allclose(half, 2.0017 * error, rtol=0.01)  # t of 58 degrees of freedom
 
 
+def test_known_errors_of_rows_determine_errors_and_intervals() -> None:
+    sigma = np.linspace(0.1, 1.0, 60)
+    rows = FormRows({"t": T}, 2 * T + 1 + NOISE, 4 / sigma**2, unit_error=2.0)
+    fitted = fit_form(parse_form("a*t + b", ["t"]), rows, seed=0)
+    design = np.stack([T, np.ones(60)], 1) / sigma[:, None]
+    error = np.sqrt(np.diag(np.linalg.inv(design.T @ design)))
+    np.testing.assert_allclose(fitted.values, np.linalg.lstsq(design, rows.target / sigma)[0], rtol=1e-8)
+    np.testing.assert_allclose([each.standard_error for each in fitted.constants], error, rtol=1e-6)
+    half = [(each.high - each.low) / 2 for each in fitted.constants]  # type: ignore[operator]
+    np.testing.assert_allclose(half, 1.96 * error, rtol=0.01)
+
+
+def test_two_rows_with_known_errors_determine_two_constants() -> None:
+    rows = FormRows({"t": T[[0, -1]]}, np.array([1.0, 3.0]), np.ones(2), unit_error=0.1)
+    b = fit_form(parse_form("a*t + b", ["t"]), rows, seed=0).constants[1]
+    assert (b.low, b.high) == pytest.approx((1 - 0.196, 1 + 0.196), rel=0.01)
+
+
 def test_constants_stay_within_their_bounds() -> None:
     limits = {"b": ConstantLimits(min=0.0, max=0.2)}
     fitted = fit_form(

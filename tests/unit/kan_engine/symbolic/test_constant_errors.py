@@ -2,9 +2,15 @@
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.expressions.evaluation import Parameter, Variable, mul
-from kan_engine.symbolic.constant_errors import correlate, estimate_covariance
-from kan_engine.symbolic.constant_fitting import ParametricForm, refit_constants
+from kan_engine.symbolic.constant_fitting import (
+    ParametricForm,
+    WeighedRows,
+    correlate,
+    estimate_covariance,
+    refit_constants,
+)
 
 X = Variable("x")
 COLUMNS = {"x": np.linspace(0.0, 2.0, 40)}
@@ -26,7 +32,9 @@ def test_the_covariance_of_a_line_is_that_of_linear_regression() -> None:
 def test_known_errors_of_rows_replace_the_residual_variance() -> None:
     sigma = np.linspace(0.1, 0.5, 40)
     expected = np.linalg.inv((DESIGN / sigma[:, None]).T @ (DESIGN / sigma[:, None]))
-    found = estimate_covariance(LINE, (COLUMNS, RANDOM_TARGET), sigma)
+    weights, unit_error = weigh_by_errors(sigma, np.arange(40))
+    rows = WeighedRows.create(COLUMNS, RANDOM_TARGET, weights, unit_error)
+    found = estimate_covariance(LINE, rows)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-15)
 
 

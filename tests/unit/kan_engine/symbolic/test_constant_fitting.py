@@ -17,7 +17,6 @@ from kan_engine.symbolic.constant_fitting import (
     get_weights,
     refit_constants,
     select_rows,
-    standard_errors,
     take_coarse_rows,
 )
 
@@ -67,31 +66,6 @@ def test_a_coarse_fit_sees_the_first_rows() -> None:
     assert len(columns["x1"]) == len(target) == 30
 
 
-def noisy(values: np.ndarray) -> np.ndarray:
-    return values + np.random.default_rng(0).normal(0, 0.1, len(values))
-
-
-def test_a_constant_is_as_uncertain_as_regression_says() -> None:
-    target = noisy(2 * U["x1"] + 1)
-    form = refit_constants(
-        ParametricForm(mul(Parameter(0), X1) + Parameter(1), np.array([1.0, 0.0])), (U, target), iterations=20
-    )
-    design = np.stack([U["x1"], np.ones(50)], axis=1)
-    residual = design @ form.values - target
-    expected = np.sqrt(np.diag(np.linalg.inv(design.T @ design)) * np.mean(residual**2))
-    np.testing.assert_allclose(standard_errors(form, (U, target)), expected, rtol=1e-6)
-
-
-def test_constants_that_can_stand_for_each_other_are_very_uncertain() -> None:
-    twice = ParametricForm(mul(Parameter(0), Parameter(1), X1), np.array([2.0, 3.0]))
-    assert standard_errors(twice, (U, noisy(6 * U["x1"]))).min() > 1e3
-
-
-def test_more_constants_than_rows_are_very_uncertain() -> None:
-    line = ParametricForm(mul(Parameter(0), X1) + Parameter(1), np.array([2.0, 3.0]))
-    assert standard_errors(line, ({"x1": np.array([1.0])}, np.array([5.5]))).min() > 1e6
-
-
 def test_a_parameter_that_becomes_a_number_is_none_any_more() -> None:
     form = fix_parameter(ParametricForm(EXPONENTIAL + Parameter(2), np.array([2.0, -0.5, 7.0])), 1, number(3))
     assert to_text(form.tree) == "c0*exp(3*x1) + c1"
@@ -112,13 +86,6 @@ def test_constants_are_those_of_weighted_least_squares() -> None:
     target = 3 * POINTS + SIGMA * np.array([1, -1, 2, 0, -1, 1, 0, 2])
     best = np.sum(POINTS * target / SIGMA**2) / np.sum(POINTS**2 / SIGMA**2)
     assert refit_constants(SLOPE, weighed(target), iterations=50).values == pytest.approx([best])
-
-
-def test_standard_errors_follow_from_known_errors_whatever_the_residuals() -> None:
-    expected = np.sum(POINTS**2 / SIGMA**2) ** -0.5
-    form = ParametricForm(SLOPE.tree, np.array([3.0]))
-    assert standard_errors(form, weighed(3 * POINTS)) == pytest.approx([expected])
-    assert standard_errors(form, weighed(3 * POINTS + 5 * SIGMA)) == pytest.approx([expected])
 
 
 def test_selected_and_joined_rows_keep_their_weights() -> None:

@@ -15,16 +15,15 @@ from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
-from kan_engine.search.formulas.form import JudgedForm, judge_form
+from kan_engine.search.formulas.form import FREE_FORMULA, JudgedForm, add_form, judge_form
 from kan_engine.search.model_search import find_model
 from kan_engine.search.result import SearchResult
 from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
 from kan_engine.search.thresholds import SearchThresholds
 
 
-@cache
-def search(text: str) -> tuple[SearchResult, Model]:
-    """A search with a form on rows of a decay, without other formulas."""
+def make_context(text: str, error: float | None = None) -> SearchContext:
+    """A search with a form on rows of a decay, with a known error or none, without other formulas."""
     generator = np.random.default_rng(0)
     t, z = generator.uniform(0, 5, 80), generator.uniform(0, 1, 80)
     y = 3 * np.exp(-0.7 * t) + 0.5 + generator.normal(0, 0.02, 80)
@@ -32,6 +31,14 @@ def search(text: str) -> tuple[SearchResult, Model]:
     config = SearchConfig(form=form, hidden=(), grid=3, steps=2, symbolic=False)
     columns, types = {"t": t, "z": z}, {"t": "number", "z": "number"}
     data = make_training_data(columns, types, y, np.ones(80), config, "y", None, None)
+    data = replace(data, rows=replace(data.rows, unit_error=error))
+    return SearchContext.create(data, config, Callbacks())
+
+
+@cache
+def search(text: str, error: float | None = None) -> tuple[SearchResult, Model]:
+    context = make_context(text, error)
+    data, config = context.data, context.config
     found = find_model(data, config)
     return found, assemble_model(found, *assemble_predictor(found, data), data, seed=0)
 
@@ -47,6 +54,39 @@ def test_the_form_is_the_first_formula_with_named_constants() -> None:
         assert constants[name].value == pytest.approx(true, rel=0.05)
         assert constants[name].low < true < constants[name].high  # type: ignore[operator]
     assert to_text(model.report.trees[0]).count("exp") == 1
+
+
+def test_a_known_error_is_that_of_the_constants_and_of_chi_squared() -> None:
+    _, model = search("a*exp(-b*t) + c", 0.02)
+    judged = judge_form(make_context("a*exp(-b*t) + c", 0.04))
+    assert isinstance(judged, JudgedForm)
+    assert model.report is not None
+    assert model.report.form is not None
+    errors, twice = (
+        [each.standard_error for each in form.constants] for form in (model.report.form.fitted, judged.fitted)
+    )
+    np.testing.assert_allclose(np.divide(twice, errors), 2, rtol=1e-3)
+    told = [each.standard_error for each in model.report.outputs[0].constants or ()]
+    np.testing.assert_allclose(sorted(told), sorted(errors), rtol=1e-6)
+    assert model.report.evidence is not None
+    assert model.report.evidence.constants == 3
+    assert model.report.evidence.chi_square_per_dof == pytest.approx(1, abs=0.4)
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.5, "approximation"), (1.0, "consistent")])
+def test_a_form_is_consistent_only_if_no_free_formula_is_significantly_better(
+    share: float, verdict: str
+) -> None:
+    context = make_context("a*exp(-b*t) + c")
+    form = judge_form(context)
+    assert isinstance(form, JudgedForm)
+    assert form.evidence.verdict == "consistent"
+    found, _ = search("a*exp(-b*t) + c")
+    free = replace(found, formulas=[[form.formula]], formula_errors=share * form.errors, errors=np.zeros(0))
+    evidence = add_form(free, form, context).evidence
+    assert evidence is not None
+    assert evidence.verdict == verdict
+    assert evidence.compared_with[FREE_FORMULA].is_better == (verdict == "approximation")
 
 
 def test_a_form_whose_column_is_missing_leaves_a_warning() -> None:
