@@ -231,11 +231,16 @@ def split_sign(tree: Expression) -> tuple[bool, Expression]:
 
 
 def split_quotient(tree: Expression) -> tuple[tuple[Expression, ...], tuple[Expression, ...]]:
-    """Return the factors of numerator (at least one) and denominator, the latter with positive exponents."""
+    """Return the factors of numerator (at least one) and denominator, the latter with positive exponents.
+
+    A fraction that is clear as a decimal is one factor of the numerator: 9.81, not 981/100.
+    """
     above: list[Expression] = []
     below: list[Expression] = []
     for factor in tree.factors if isinstance(tree, Mul) else (tree,):
         match factor:
+            case Number(Fraction() as value) if is_clear_as_decimal(value):
+                above.append(Number(float(value)))
             case Number(Fraction() as value):
                 above += [number(Fraction(value.numerator))] if value.numerator != 1 else []
                 below += [number(Fraction(value.denominator))] if value.denominator != 1 else []
@@ -244,6 +249,12 @@ def split_quotient(tree: Expression) -> tuple[tuple[Expression, ...], tuple[Expr
             case _:
                 above.append(factor)
     return tuple(above) or (ONE,), tuple(below)
+
+
+def is_clear_as_decimal(value: Fraction) -> bool:
+    """Whether a decimal is exactly this number and shorter; halves to ninths are fractions if as short."""
+    decimal, most = repr(float(value)), len(str(value)) - (value.denominator < 10)
+    return value.denominator > 1 and len(decimal) <= most and Fraction(decimal) == value
 
 
 def is_real(tree: Expression) -> bool:

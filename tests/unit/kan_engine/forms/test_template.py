@@ -3,6 +3,7 @@
 import pytest
 
 from kan_engine.expressions.nodes import parametrize_floats
+from kan_engine.expressions.printing.infix import to_text
 from kan_engine.forms.template import ConstantLimits, InvalidForm, UnknownFunction, parse_form
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")  # nothing here has a shape
@@ -33,8 +34,9 @@ def test_the_target_may_stand_before_an_equals_sign() -> None:
 
 
 def test_a_constant_with_a_value_and_a_decimal_are_exact_numbers() -> None:
-    form = parse_form("a*x + g + 0.25", ["x"], {"g": ConstantLimits(value=9.81)})
+    form = parse_form("a*x + g*x**2 + 0.25", ["x"], {"g": ConstantLimits(value=9.81)})
     assert form.constants == ("a",)
+    assert "9.81*x**2" in to_text(form.tree)
     assert form.held == {"g": 9.81}
     assert parametrize_floats(form.tree)[1] == []
 

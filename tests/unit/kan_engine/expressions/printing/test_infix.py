@@ -310,3 +310,19 @@ def test_spreadsheet_references_escape_what_has_a_meaning_in_them():
 
 def test_names_can_be_given():
     assert to_text(x + y, {"x": "a", "y": "b"}) == "a + b"
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "latex"),
+    [
+        ("9.81", "9.81*x", "9.81 x"),
+        ("-0.05", "-0.05*x", "- 0.05 x"),
+        ("1/4", "x/4", r"\frac{x}{4}"),
+        ("5/2", "5*x/2", r"\frac{5 x}{2}"),
+        ("1/3", "x/3", r"\frac{x}{3}"),
+    ],
+)
+def test_a_fraction_that_is_clear_as_a_decimal_is_written_so(value: str, text: str, latex: str) -> None:
+    tree = Number(Fraction(value)) * x
+    assert to_text(tree) == text
+    assert to_latex(tree) == latex
