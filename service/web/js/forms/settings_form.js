@@ -14,7 +14,7 @@ import { scrollBox } from "../parts/scroll.js";
  */
 export function settingsForm(choice, mistakes, change) {
   return html`${isDensity(choice) ? nothing : columns(choice, mistakes, change)}
-    ${GROUPS.map(
+    ${GROUPS.filter(({ fields }) => fields.some((field) => isShown(field, choice))).map(
       (group) => html`<fieldset class="settings-group">
         <legend>${t(`set.group.${group.name}`)}</legend>
         ${settingsFields(group, choice, mistakes, change)}

@@ -24,7 +24,7 @@ function formulaView(page) {
   const outputs = formulas.outputs.map((output, place) => outputArticle(output, typesets[place], page));
   return html`${verdict(page)}
     ${outputs}
-    ${formView(formulas.form)}
+    ${formView(formulas.form, formulas.outputs[0])}
     ${formulas.outputs.some((output) => output.quantity.startsWith("log")) ? quantity(formulas.outputs[0], model) : nothing}
     <h3>${t("model.formula.take")}</h3>
     <p class="hint">${t("model.formula.take about")}</p>
@@ -80,9 +80,11 @@ function outputArticle(output, mathml, page) {
       >
       ${copyButton(output.expression, t("model.formula.copy", { name: output.name }))}
     </div>
-    ${unitNotes(output)} ${errors(output, page)} ${variables(output, page.model)} ${constants(output)}
+    ${unitNotes(output)} ${errors(output, page)} ${variables(output, page.model)} ${page.formulas.form && !hasUnits(output) ? nothing : constants(output)}
   </article>`;
 }
+
+const hasUnits = ({ constants: measured }) => measured?.some(({ unit }) => unit);
 
 /** The formula with its left side as one MathML element. */
 function typeset(output, mathml, model) {

@@ -4,6 +4,7 @@ import { t } from "../i18n.js";
 import { columnOf, groupColumns, isClassifier, splitColumns, targetErrors, weights } from "./columns.js";
 
 const SPLIT_COLUMN = { name: "split_column", kind: "column", path: ["split", "column"], columns: splitColumns, isShown: splits("column") };
+const PER_GROUP = { name: "per_group", kind: "column", path: ["per_group", "column"], columns: groupColumns, isOptional: true, isShown: hasForm };
 
 /**
  * Kinds: choice, column, text, words (separated by commas), monotone (the same, columns that rise or fall), number, constants (of a form), list (of numbers), lists (of whole numbers), switch, several, class_weight,
@@ -17,6 +18,23 @@ export const GROUPS = [
       { name: "weight", kind: "column", path: ["weight"], columns: weights, isOptional: true },
       { name: "target_error", kind: "column", path: ["target_error"], columns: targetErrors, isOptional: true, isShown: (choice) => !isClassifier(choice) },
       { name: "class_weight", kind: "class_weight", path: ["training", "class_weight"], isShown: isClassifier },
+    ],
+  },
+  {
+    name: "knowledge",
+    fields: [
+      { name: "form", kind: "text", path: ["form"], example: "a*exp(-b*t) + c", isShown: hasForm },
+      { name: "constants", kind: "constants", path: ["constants"], example: "b=0..10; g=9.81", isShown: (choice) => hasForm(choice) && choice.values.form.trim() !== "" },
+      PER_GROUP,
+      { name: "own", kind: "words", path: ["per_group", "own"], example: "a, b", isShown: hasOwn },
+      { name: "max_constants", kind: "number", path: ["max_constants"], example: "3", isShown: ({ values }) => values.symbolic },
+      { name: "functions", kind: "words", path: ["functions"], example: "exp, log", isShown: ({ values }) => values.symbolic },
+      { ...choice("units", ["units"], ["check", "enforce", "ignore"]), isShown: ({ dataset, values }) => values.symbolic && Object.keys(dataset.units).length > 0 },
+      { name: "must_use", kind: "words", path: ["must_use"], example: "" },
+      { name: "increasing", kind: "monotone", path: ["monotone"], isShown: (choice) => !isClassifier(choice), example: "", direction: "increasing" },
+      { name: "decreasing", kind: "monotone", path: ["monotone"], isShown: (choice) => !isClassifier(choice), example: "", direction: "decreasing" },
+      { name: "bounds_min", kind: "number", path: ["bounds", "min"], isShown: (choice) => !isClassifier(choice), example: "0" },
+      { name: "bounds_max", kind: "number", path: ["bounds", "max"], isShown: (choice) => !isClassifier(choice), example: "100" },
     ],
   },
   {
@@ -55,17 +73,6 @@ export const GROUPS = [
       { name: "prune", kind: "switch", path: ["prune"] },
       { name: "symbolic", kind: "switch", path: ["symbolic"] },
       { name: "max_complexity", kind: "number", path: ["symbolic", "max_complexity"], example: "20", isShown: ({ values }) => values.symbolic },
-      { name: "form", kind: "text", path: ["form"], example: "a*exp(-b*t) + c", isShown: hasForm },
-      { name: "constants", kind: "constants", path: ["constants"], example: "b=0..10; g=9.81", isShown: (choice) => hasForm(choice) && choice.values.form.trim() !== "" },
-      { name: "per_group", kind: "column", path: ["per_group", "column"], columns: groupColumns, isOptional: true, isShown: hasForm },
-      { name: "max_constants", kind: "number", path: ["max_constants"], example: "3", isShown: ({ values }) => values.symbolic },
-      { name: "functions", kind: "words", path: ["functions"], example: "exp, log", isShown: ({ values }) => values.symbolic },
-      { ...choice("units", ["units"], ["check", "enforce", "ignore"]), isShown: ({ dataset, values }) => values.symbolic && Object.keys(dataset.units).length > 0 },
-      { name: "must_use", kind: "words", path: ["must_use"], example: "" },
-      { name: "increasing", kind: "monotone", path: ["monotone"], isShown: (choice) => !isClassifier(choice), example: "", direction: "increasing" },
-      { name: "decreasing", kind: "monotone", path: ["monotone"], isShown: (choice) => !isClassifier(choice), example: "", direction: "decreasing" },
-      { name: "bounds_min", kind: "number", path: ["bounds", "min"], isShown: (choice) => !isClassifier(choice), example: "0" },
-      { name: "bounds_max", kind: "number", path: ["bounds", "max"], isShown: (choice) => !isClassifier(choice), example: "100" },
       { name: "baselines", kind: "several", path: ["baselines"], options: ["linear", "mlp", "mlp_matched", "boosting"], initial: ["linear"] },
       { name: "model_name", kind: "text", path: ["name"], example: "" },
     ],
@@ -96,6 +103,11 @@ const FIELDS = [...TRAINING, ...STUDY.fields];
 
 function hasForm(choice) {
   return choice.values.symbolic && !isClassifier(choice);
+}
+
+/** Whether constants of the form can be a group's own. */
+function hasOwn(choice) {
+  return hasForm(choice) && choice.values.form.trim() !== "" && chosenColumn(PER_GROUP, choice) !== "";
 }
 
 function choice(name, path, options) {
