@@ -6,6 +6,7 @@ from service.cli.commands import (
     administration,
     datasets,
     doctor,
+    fit_group,
     formula,
     jobs,
     keys,
@@ -27,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # boxes take space from the text, and rich parses brackets as markup
     pretty_exceptions_show_locals=False,  # they may contain keys
 )
-for command in (train, solve, study, predict, formula, plot):
+for command in (train, solve, study, fit_group, predict, formula, plot):
     command.add_to(app)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(jobs.app, name="jobs")

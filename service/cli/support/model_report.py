@@ -132,6 +132,9 @@ def _print_form(form: Any) -> None:
             low, high = ("none" if end is None else f"{end:.6g}" for end in ends)
             told += f", {form.level:.0%} interval {low} to {high}"
         print_field("constant", told)
+    for function in form.functions:
+        known = f"{function.name}({', '.join(function.columns)})"
+        print_field("", f"where {known} = {round_numbers(function.expression)}")
     if form.free is not None and form.out_of_sample_rmse is not None:
         verdict = "significantly better than the form" if form.free.is_better else "not significantly better"
         print_field("free search", round_numbers(form.free.expression))

@@ -23,7 +23,6 @@ PLAIN_FIELDS = (
     "target_error",
     "max_constants",
     "form",
-    "per_group",
     "units",
 )
 
@@ -95,6 +94,14 @@ PerGroup = Annotated[
     typer.Option(
         help="Column that names groups of rows, which have constants of their own: of the form, or of the "
         "best formula.",
+        show_default=False,
+    ),
+]
+Own = Annotated[
+    str | None,
+    typer.Option(
+        help="Constants of the form that differ between the groups of --per-group, separated by commas; by "
+        "default the rows choose.",
         show_default=False,
     ),
 ]
@@ -191,6 +198,7 @@ def make_body(**wishes: Any) -> dict[str, Any]:
     body: dict[str, Any] = {name: given[name] for name in PLAIN_FIELDS if name in given}
     constants = dict(map(_parse_constant, given.get("constants") or ()))
     body |= {"constants": constants} if constants else {}
+    body |= _make_groups(given.get("per_group"), given.get("own"))
     body |= {"compact": {"max_edges": given["max_edges"]}} if "max_edges" in given else {}
     network = {"hidden": _parse_sizes(given["hidden"])} if "hidden" in given else {}
     network |= {"grid": given["grid"]} if "grid" in given else {}
@@ -211,6 +219,19 @@ def make_body(**wishes: Any) -> dict[str, Any]:
             _parse_baseline(name) for name in _split_text(given["baselines"]) if name != NOTHING
         ]
     return body
+
+
+def _make_groups(column: str | None, own: str | None) -> dict[str, JsonValue]:
+    """Make the member ``per_group`` of the body; empty without groups.
+
+    Raises:
+        BadParameter: There are constants of groups, but no groups.
+    """
+    if own is None:
+        return {} if column is None else {"per_group": column}
+    if column is None:
+        raise typer.BadParameter("name the column of the groups with --per-group", param_hint="--own")
+    return {"per_group": {"column": column, "own": [*_split_text(own)]}}
 
 
 def _parse_constant(text: str) -> tuple[str, dict[str, float]]:

@@ -107,6 +107,20 @@ def test_units_go_with_the_table_and_what_follows_from_them_with_the_job(train: 
     assert train("--target", "y", "--unit", "x1").exit_code == 2
 
 
+def test_a_form_is_sent_with_what_is_known_of_its_constants(train: Any, played: Played) -> None:
+    form = ("--target", "y", "--form", "a*exp(-b*x1)", "--constant", "b=0..", "--per-group", "x2")
+    train(*form)
+    assert played.asked[-1][-1] == {
+        "form": "a*exp(-b*x1)",
+        "constants": {"b": {"min": 0.0}},
+        "per_group": "x2",
+    }
+    train(*form, "--own", "a, b")
+    assert played.asked[-1][-1]["per_group"] == {"column": "x2", "own": ["a", "b"]}
+    refused = train("--target", "y", "--own", "a")
+    assert (refused.exit_code, "--per-group" in refused.stderr) == (2, True)
+
+
 def test_a_density_has_columns_and_no_target(train: Any, played: Played) -> None:
     played.trained = DENSITY
     ended = train("--task", "density", "--features", "x1,x2")

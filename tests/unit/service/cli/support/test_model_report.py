@@ -146,3 +146,24 @@ def test_conditions_are_told_if_there_are_any(
     assert told in shown
     assert "error:" not in shown
     assert "formula:   none: not requested, or no closed-form solution was found" in shown
+
+
+def test_a_form_is_told_with_its_constants_and_functions(capsys: pytest.CaptureFixture[str]) -> None:
+    constants = [
+        {"name": "b", "value": 0.7, "standard_error": 0.012, "low": 0.68, "high": 0.72},
+        {"name": "g", "value": 9.81, "standard_error": None, "low": None, "high": None, "is_held": True},
+    ]
+    form = {
+        "text": "exp(-b*x1)*f(x2) + g",
+        "level": 0.95,
+        "constants": [{"is_held": False, "is_at_bound": False} | constant for constant in constants],
+        "correlation": [[1.0]],
+        "out_of_sample_rmse": 0.5,
+        "free": None,
+        "functions": [{"name": "f", "columns": ["x2"], "expression": "3*x2**2"}],
+    }
+    print_report(MODEL, Symbolic.model_validate(FORMULAS.model_dump() | {"form": form}))
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert "constant:  b = 0.7 ± 0.012, 95% interval 0.68 to 0.72" in lines
+    assert "constant:  g = 9.81 (held)" in lines
+    assert "           where f(x2) = 3*x2**2" in lines
