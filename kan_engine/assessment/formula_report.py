@@ -216,7 +216,8 @@ class FormReport:
         level: Of the intervals of its constants.
         free: The best formula of the free search; None if there is none.
         rmse, free_rmse: Errors of both on the same folds, with constants fitted to other rows.
-        is_free_better: Whether the free formula is significantly better there.
+        is_free_better: Whether the free formula is significantly better there, and not a case of the form.
+        contains_free: Whether the form with certain constants is the free formula.
     """
 
     fitted: FittedForm
@@ -225,6 +226,7 @@ class FormReport:
     rmse: float | None = None
     free_rmse: float | None = None
     is_free_better: bool = False
+    contains_free: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON."""
@@ -234,6 +236,7 @@ class FormReport:
                 **self.free.to_dict(),
                 "out_of_sample_rmse": self.free_rmse,
                 "is_better": self.is_free_better,
+                "is_case_of_form": self.contains_free,
             }
         return {
             **self.fitted.to_dict(),
@@ -253,6 +256,7 @@ class FormReport:
             rmse=data["out_of_sample_rmse"],
             free_rmse=None if free is None else free["out_of_sample_rmse"],
             is_free_better=free is not None and free["is_better"],
+            contains_free=free is not None and free.get("is_case_of_form", False),
         )
 
 

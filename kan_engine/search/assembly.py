@@ -134,9 +134,10 @@ def _report_form(
         fitted=found.form.fitted,
         level=thresholds.forms.level,
         free=next((rated for rated in best[1:] if rated.tree == found.form.free), None),
-        rmse=found.evidence.noise,
+        rmse=found.form.rmse,
         free_rmse=None if known is None else known.rmse,
         is_free_better=known is not None and known.is_better,
+        contains_free=found.form.contains_free,
     )
 
 

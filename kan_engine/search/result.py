@@ -35,20 +35,38 @@ class GridStage:
 
 @dataclass(frozen=True)
 class FormResult:
-    """A fitted form, and the best formula of the free search, None if there is none."""
+    """A fitted form, and the best formula of the free search.
+
+    Attributes:
+        rmse: Of the form, out of sample; None if it is not finite.
+        free: None if there is no such formula.
+        contains_free: Whether the form with certain constants is that formula.
+    """
 
     fitted: FittedForm
-    free: Expression | None
+    rmse: float | None
+    free: Expression | None = None
+    contains_free: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON."""
-        return {"fitted": self.fitted.to_dict(), "free": None if self.free is None else to_json(self.free)}
+        return {
+            "fitted": self.fitted.to_dict(),
+            "rmse": self.rmse,
+            "free": None if self.free is None else to_json(self.free),
+            "contains_free": self.contains_free,
+        }
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> FormResult:
         """The inverse of ``to_dict``."""
         free = data["free"]
-        return FormResult(FittedForm.from_dict(data["fitted"]), None if free is None else from_json(free))
+        return FormResult(
+            FittedForm.from_dict(data["fitted"]),
+            data["rmse"],
+            None if free is None else from_json(free),
+            data["contains_free"],
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -205,7 +205,14 @@ class FreeFormulaOut(BaseModel):
     rmse: float | None = Field(description="On the same rows as that of the form.")
     r2: float | None
     out_of_sample_rmse: float | None = Field(description="On the same folds as that of the form.")
-    is_better: bool = Field(description="Whether it is significantly better than the form on these folds.")
+    is_better: bool = Field(
+        description="Whether it is significantly better than the form on these folds, and not a case of it."
+    )
+    is_case_of_form: bool = Field(
+        default=False,
+        description="Whether it is the form with certain constants, such as rounded ones. It then shows "
+        "nothing that the form misses, whatever its error is.",
+    )
 
 
 class FormFunctionOut(BaseModel):

@@ -82,6 +82,7 @@ def test_every_example_does_what_the_guide_says(
                 assert output.getvalue().strip(), told
             elif kind == "json" and printed is not None:
                 assert not differences(json.loads(block), json.loads(printed)), told
+            printed = printed if kind.startswith("sh") else None
             if kind != "json":
                 run += 1
     assert run > 20

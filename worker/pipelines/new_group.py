@@ -44,12 +44,12 @@ def fit_new_group(
     assert fitted.groups is not None  # noqa: S101 - as above
     fit, validation = (WeighedRows.from_rows(part) for part in sample_search_rows(run))
     trees = [fitted.groups.formula, *(rated.tree for rated in report.outputs[0].rated[1:])]
-    free = None if report.form.free is None else report.form.free.tree
+    form = report.form
     return replace(
         found,
         formulas=[[Formula.measure(tree, fit, validation) for tree in trees]],
         evidence=report.evidence,
-        form=FormResult(fitted, free),
+        form=FormResult(fitted, form.rmse, None if form.free is None else form.free.tree, form.contains_free),
     )
 
 

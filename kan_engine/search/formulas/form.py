@@ -8,6 +8,7 @@ from itertools import islice
 
 import numpy as np
 
+from kan_engine.assessment.comparison import compute_rmse
 from kan_engine.assessment.formula_evidence import (
     NETWORK,
     FormulaEvidence,
@@ -43,11 +44,13 @@ class JudgedForm:
     Attributes:
         fitted: Its constants.
         formula: The form with its constants.
+        problem: The least-squares problem that they solve.
         errors: Out-of-sample absolute errors; see ``CrossValidation.measure_formula``.
         evidence: Without comparisons with the results of the search.
     """
 
     fitted: FittedForm
+    problem: FormProblem
     formula: Formula
     errors: np.ndarray
     evidence: FormulaEvidence
@@ -105,7 +108,8 @@ def _judge(template: FormTemplate, fitted: FittedForm, run: SearchContext) -> Ju
         should_stop=run.should_stop,
         stability=lambda: 1.0,  # the form is given: other rows lead to it, too
     )
-    return JudgedForm(fitted, formula, errors, evidence)
+    problem = make_form_problem(template, fitted, run.data.training)
+    return JudgedForm(fitted, problem, formula, errors, evidence)
 
 
 def _fit(template: FormTemplate, run: SearchContext) -> FittedForm:
@@ -137,16 +141,45 @@ def add_form(found: SearchResult, form: JudgedForm | InvalidData | None, run: Se
         known = found.formula_errors
         others[FREE_FORMULA] = known if len(known) else run.cross_validation.measure_formula(free[0].tree)
     thresholds = run.thresholds.assessment
+    evidence = add_comparisons(form.evidence, form.errors, others, weights, thresholds)
+    contains_free = bool(free) and _contains(form, free[0].tree, run)
+    if contains_free:  # rounded constants may predict better, but show nothing that the form misses
+        models = dict(evidence.compared_with)
+        models[FREE_FORMULA] = replace(models[FREE_FORMULA], is_better=False)
+        evidence = replace(evidence, compared_with=models)
+    rmse = compute_rmse(form.errors, weights)
     return replace(
         found,
         formulas=[[form.formula, *free]],
-        evidence=add_comparisons(form.evidence, form.errors, others, weights, thresholds),
+        evidence=evidence,
         formula_errors=form.errors,
         counts_choice=True,
         formula_of="form",
-        form=FormResult(form.fitted, free[0].tree if free else None),
+        form=FormResult(
+            form.fitted,
+            rmse if np.isfinite(rmse) else None,
+            free[0].tree if free else None,
+            contains_free,
+        ),
         warnings=(*found.warnings, *(f"the form: {warning}" for warning in form.fitted.warnings)),
     )
+
+
+def _contains(form: JudgedForm, free: Expression, run: SearchContext) -> bool:
+    """Whether the form with certain constants has the values of a formula in the training rows."""
+    limits = run.thresholds
+    rows = form.problem.rows.sample(limits.forms.max_rows, np.random.default_rng(run.config.seed))
+    target = evaluate(free, rows.columns)
+    problem = replace(form.problem, rows=replace(rows, target=target))
+    values = problem.fit(form.fitted.values, limits.forms.final_steps, limits.forms.min_relative_gain)
+    error = (problem.measure(values) / rows.weights.sum()) ** 0.5
+    return bool(error < limits.assessment.max_exact_error * np.std(target))
+
+
+def make_form_problem(template: FormTemplate, fitted: FittedForm, part: LabelledRows) -> FormProblem:
+    """The constants of a form that are not held as a least-squares problem."""
+    names = [each.name for each in fitted.constants if not each.is_held]
+    return FormProblem(fitted.tree, make_form_rows(part), template.get_bounds(names))
 
 
 def make_form_rows(part: LabelledRows) -> FormRows:
@@ -179,8 +212,7 @@ def make_form_fitter(
     """A fitter that refits the constants within their bounds, in at most ``2·steps`` evaluations."""
 
     def fit(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
-        names = [each.name for each in fitted.constants if not each.is_held]
-        problem = FormProblem(fitted.tree, make_form_rows(rows), template.get_bounds(names))
+        problem = make_form_problem(template, fitted, rows)
         values = problem.fit(fitted.values, 2 * steps, 1e-12)
 
         def predict(x: np.ndarray) -> np.ndarray:

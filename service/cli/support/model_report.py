@@ -137,10 +137,12 @@ def _print_form(form: Any) -> None:
         print_field("", f"where {known} = {round_numbers(function.expression)}")
     if form.free is not None and form.out_of_sample_rmse is not None:
         verdict = "significantly better than the form" if form.free.is_better else "not significantly better"
-        print_field("free search", round_numbers(form.free.expression))
+        if form.free.is_case_of_form:
+            verdict = "the form with certain constants"
+        print_field("compared", f"with the free search, {round_numbers(form.free.expression)}")
         print_field(
             "",
-            f"its RMSE is {form.free.out_of_sample_rmse:.4g} on left-out rows, that of the form "
+            f"its RMSE is {form.free.out_of_sample_rmse:.4g} by cross-validation, that of the form "
             f"{form.out_of_sample_rmse:.4g}: it is {verdict}",
         )
 

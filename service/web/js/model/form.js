@@ -62,5 +62,5 @@ function freeView({ free, text, out_of_sample_rmse: rmse }, output) {
   ];
   return html`<h4>${t("model.form.compared")}</h4>
     ${table(t("model.form.compared"), head, rows, { numbers: [1, 2] })}
-    <p>${t(free.is_better ? "model.form.free is better" : "model.form.free is no better")}</p>`;
+    <p>${t(free.is_better ? "model.form.free is better" : free.is_case_of_form ? "model.form.free is a case" : "model.form.free is no better")}</p>`;
 }

@@ -8,6 +8,7 @@ import pytest
 
 from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.estimators.tables import make_training_data
+from kan_engine.expressions.nodes import Expression, Variable, apply_function
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.forms.template import ConstantLimits, parse_form
 from kan_engine.forms.thresholds import FormThresholds
@@ -20,6 +21,7 @@ from kan_engine.search.model_search import find_model
 from kan_engine.search.result import SearchResult
 from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
 from kan_engine.search.thresholds import SearchThresholds
+from kan_engine.symbolic.extraction import Formula
 
 
 def make_context(text: str, error: float | None = None) -> SearchContext:
@@ -70,20 +72,33 @@ def test_a_known_error_is_that_of_the_constants_and_of_chi_squared() -> None:
     np.testing.assert_allclose(sorted(told), sorted(errors), rtol=1e-6)
     assert model.report.evidence is not None
     assert model.report.evidence.constants == 3
+    assert model.report.form.rmse == pytest.approx(0.02, rel=0.3)
+    assert model.report.form.rmse != model.report.evidence.noise
     assert model.report.evidence.chi_square_per_dof == pytest.approx(1, abs=0.4)
 
 
-@pytest.mark.parametrize(("share", "verdict"), [(0.5, "approximation"), (1.0, "consistent")])
-def test_a_form_is_consistent_only_if_no_free_formula_is_significantly_better(
-    share: float, verdict: str
+T = Variable("t")
+
+
+@pytest.mark.parametrize(
+    ("free", "share", "verdict"),
+    [
+        (3 * apply_function("exp", -0.7 * T) + 0.5 + 0.01 * T, 0.5, "approximation"),
+        (3 * apply_function("exp", -0.7 * T) + 0.5 + 0.01 * T, 1.0, "consistent"),
+        (3 * apply_function("exp", -0.7 * T) + 0.5, 0.5, "consistent"),  # the form with rounded constants
+    ],
+)
+def test_a_form_is_consistent_only_if_no_other_formula_is_significantly_better(
+    free: Expression, share: float, verdict: str
 ) -> None:
     context = make_context("a*exp(-b*t) + c")
     form = judge_form(context)
     assert isinstance(form, JudgedForm)
     assert form.evidence.verdict == "consistent"
     found, _ = search("a*exp(-b*t) + c")
-    free = replace(found, formulas=[[form.formula]], formula_errors=share * form.errors, errors=np.zeros(0))
-    evidence = add_form(free, form, context).evidence
+    formulas = [[Formula(free, 0.1)]]
+    found = replace(found, formulas=formulas, formula_errors=share * form.errors, errors=np.zeros(0))
+    evidence = add_form(found, form, context).evidence
     assert evidence is not None
     assert evidence.verdict == verdict
     assert evidence.compared_with[FREE_FORMULA].is_better == (verdict == "approximation")

@@ -159,7 +159,15 @@ def test_a_form_is_told_with_its_constants_and_functions(capsys: pytest.CaptureF
         "constants": [{"is_held": False, "is_at_bound": False} | constant for constant in constants],
         "correlation": [[1.0]],
         "out_of_sample_rmse": 0.5,
-        "free": None,
+        "free": {
+            "expression": "x2**2 + 9.81",
+            "complexity": 3,
+            "rmse": 0.4,
+            "r2": 0.9,
+            "out_of_sample_rmse": 0.45,
+            "is_better": False,
+            "is_case_of_form": True,
+        },
         "functions": [{"name": "f", "columns": ["x2"], "expression": "3*x2**2"}],
     }
     print_report(MODEL, Symbolic.model_validate(FORMULAS.model_dump() | {"form": form}))
@@ -167,3 +175,5 @@ def test_a_form_is_told_with_its_constants_and_functions(capsys: pytest.CaptureF
     assert "constant:  b = 0.7 ± 0.012, 95% interval 0.68 to 0.72" in lines
     assert "constant:  g = 9.81 (held)" in lines
     assert "           where f(x2) = 3*x2**2" in lines
+    assert "compared:  with the free search, x2**2 + 9.81" in lines
+    assert any("that of the form 0.5: it is the form with certain constants" in line for line in lines)
