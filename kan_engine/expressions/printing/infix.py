@@ -252,9 +252,10 @@ def split_quotient(tree: Expression) -> tuple[tuple[Expression, ...], tuple[Expr
 
 
 def is_clear_as_decimal(value: Fraction) -> bool:
-    """Whether a decimal is exactly this number and shorter; halves to ninths are fractions if as short."""
+    """Whether a decimal is exactly this number and shorter: 9.81, but x/10, 5/2 and 1/3."""
     decimal, most = repr(float(value)), len(str(value)) - (value.denominator < 10)
-    return value.denominator > 1 and len(decimal) <= most and Fraction(decimal) == value
+    is_whole_part = 1 in (abs(value.numerator), value.denominator)
+    return not is_whole_part and len(decimal) <= most and Fraction(decimal) == value
 
 
 def is_real(tree: Expression) -> bool:
