@@ -32,7 +32,7 @@ def make_context(text: str, error: float | None = None) -> SearchContext:
     form = parse_form(text, ["t", "z", "q"], {"b": ConstantLimits(min=0)})
     config = SearchConfig(form=form, hidden=(), grid=3, steps=2, symbolic=False)
     columns, types = {"t": t, "z": z}, {"t": "number", "z": "number"}
-    data = make_training_data(columns, types, y, np.ones(80), config, "y", None, None)
+    data = make_training_data(columns, types, y, np.ones(80), config, "y", None, None, {})
     data = replace(data, rows=replace(data.rows, unit_error=error))
     return SearchContext.create(data, config, Callbacks())
 
@@ -128,7 +128,7 @@ def test_an_unknown_function_is_read_as_a_formula() -> None:
     thresholds = replace(SearchThresholds(), forms=FormThresholds(starts=100, curve_intervals=(3, 5)))
     config = SearchConfig(form=form, thresholds=thresholds)
     columns, types = {"t": t, "x": x}, {"t": "number", "x": "number"}
-    data = make_training_data(columns, types, y, np.ones(80), config, "y", None, None)
+    data = make_training_data(columns, types, y, np.ones(80), config, "y", None, None, {})
     stopped = Callbacks(should_stop=lambda: True)  # leaves no time for the law search: f is a polynomial
     judged = judge_form(SearchContext.create(data, config, stopped))
     assert isinstance(judged, JudgedForm)
