@@ -455,7 +455,7 @@ def form_body(page: Page, target: str, values: dict[str, Any]) -> dict[str, Any]
             const [fields, body] = await Promise.all(
                 ["fields", "body"].map((name) => import(`/assets/js/settings/${name}.js`)));
             const features = new Set(columns.map((column) => column.name));
-            const choice = {dataset: {id: "1", columns}, target, features, types: {}};
+            const choice = {dataset: {id: "1", columns, units: {}}, target, features, types: {}};
             choice.values = {...fields.initialValues(), ...values};
             const study = body.studyOf(choice);
             return body.countOf(study) ? study : body.bodyOf(choice);
