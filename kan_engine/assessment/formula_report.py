@@ -124,12 +124,13 @@ class Constant:
     """A measured constant and its standard error.
 
     Attributes:
+        standard_error: None where there are no more rows than constants.
         unit: That makes the formula add up; empty for none, None if not known.
         name: The constant of nature that it is, as far as its error tells.
     """
 
     value: float
-    standard_error: float
+    standard_error: float | None
     unit: str | None = None
     name: str | None = None
 
@@ -453,4 +454,7 @@ def _measure_constants(
     if rows is not None:
         data = WeighedRows.create(used, learnt, rows.weights, rows.unit_error)
     errors = estimate_standard_errors(ParametricForm(tree, np.array(values)), data).tolist()
-    return tuple(Constant(value, error) for value, error in zip(values, errors, strict=True))
+    return tuple(
+        Constant(value, error if math.isfinite(error) else None)
+        for value, error in zip(values, errors, strict=True)
+    )

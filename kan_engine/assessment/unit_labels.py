@@ -23,15 +23,17 @@ def list_exact_units(report: UnitReport) -> list[tuple[float, str]]:
     return [(float(value), str(unit.symbols)) for value, unit in report.exact]
 
 
-def recognize_constant(value: float, standard_error: float, unit: Unit | None) -> str | None:
+def recognize_constant(value: float, standard_error: float | None, unit: Unit | None) -> str | None:
     """The constant of nature, or power of one, with this value and unit; None if there is none.
 
     Args:
         value: In terms of ``unit``.
-        standard_error: Of the value.
+        standard_error: Of the value; None if not known.
         unit: With its size in the SI.
     """
-    if unit is None or unit.dimension.is_one or not value or not standard_error < MAX_DOUBT * abs(value):
+    if unit is None or unit.dimension.is_one or not value or standard_error is None:
+        return None
+    if not standard_error < MAX_DOUBT * abs(value):
         return None
     tolerance = max(2 * standard_error / abs(value), ROUNDED_INPUT)
     for power in POWERS:

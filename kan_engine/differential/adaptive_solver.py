@@ -17,7 +17,7 @@ from math import prod
 import numpy as np
 
 from kan_engine.differential.assembly import SolverState
-from kan_engine.differential.characteristics import check_inflow, check_outflow, outflow_conditions
+from kan_engine.differential.characteristics import outflow_conditions
 from kan_engine.differential.collocation import DescentResult, descend
 from kan_engine.differential.problem import (
     DifferentialProblem,
@@ -26,7 +26,7 @@ from kan_engine.differential.problem import (
     is_linear,
 )
 from kan_engine.differential.residual_weights import build_system, step_bytes, step_multiplications
-from kan_engine.differential.solution import Solution
+from kan_engine.differential.solution import Solution, check_inflow, check_outflow
 from kan_engine.differential.thresholds import DEFAULT_SOLVER, SolverThresholds
 from kan_engine.differential.time_marching import march, split_axis
 from kan_engine.errors import NoSolution

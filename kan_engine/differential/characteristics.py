@@ -15,9 +15,7 @@ from jaxtyping import Float
 
 from kan_engine.differential.jets import Jet
 from kan_engine.differential.problem import DifferentialProblem
-from kan_engine.differential.solution import Solution
 from kan_engine.differential.thresholds import DEFAULT_LIMITS, EquationLimits
-from kan_engine.errors import NoSolution
 from kan_engine.expressions.evaluation import value_and_jacobian
 
 Array = np.ndarray
@@ -126,38 +124,6 @@ def missing_conditions(
     name = problem.independent[axis]
     ends = zip(problem.domain[axis], incoming, strict=True)
     return " and ".join(f"{name} = {end:g}" for end, count in ends if count)
-
-
-def check_inflow(solution: Solution) -> None:
-    """Check that every end of an axis at which characteristics enter has its conditions.
-
-    Raises:
-        NoSolution: One has too few, which only the solution shows where speeds depend on it.
-    """
-    for axis in range(len(solution.problem.independent)):
-        ends = missing_conditions(solution.problem, axis, solution.jet_values)
-        if ends is not None:
-            raise NoSolution(
-                f"the solution is not determined: characteristics enter the domain at {ends}; add conditions "
-                "there, or make the domain smaller"
-            )
-
-
-def check_outflow(solution: Solution, leaving: Mapping[int, tuple[int, float]]) -> None:
-    """Check that the solution, which the other conditions determine, satisfies those that it does not need.
-
-    Raises:
-        NoSolution: It violates one.
-    """
-    tolerance = max(solution.thresholds.contradiction, solution.error)
-    for number, (axis, end) in leaving.items():
-        violation = solution.violations[1][number]
-        if violation.relative > tolerance:
-            raise NoSolution(
-                f"condition {number + 1} contradicts the others, by up to {violation.largest:.3g}: all "
-                f"characteristics leave the domain at {solution.problem.independent[axis]} = {end:g}, where "
-                "no condition is needed; remove it"
-            )
 
 
 def _initial_values(problem: DifferentialProblem, time: int, start: float) -> JetValues:

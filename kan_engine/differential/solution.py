@@ -11,9 +11,11 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine.differential.assembly import SolverState
+from kan_engine.differential.characteristics import missing_conditions
 from kan_engine.differential.jets import Jet
 from kan_engine.differential.problem import DifferentialProblem, Residual
 from kan_engine.differential.thresholds import DEFAULT_SOLVER, SolverThresholds
+from kan_engine.errors import NoSolution
 from kan_engine.expressions.differentiation import differentiate
 from kan_engine.expressions.evaluation import evaluate, value_and_jacobian
 from kan_engine.expressions.nodes import ONE, ZERO, Expression, Variable
@@ -217,3 +219,35 @@ def partial_derivative(tree: Expression, names: Sequence[str], orders: Sequence[
         for _ in range(order):
             tree = differentiate(tree, lambda leaf, name=name: ONE if leaf == Variable(name) else ZERO)  # type: ignore[misc]
     return tree
+
+
+def check_inflow(solution: Solution) -> None:
+    """Check that every end of an axis at which characteristics enter has its conditions.
+
+    Raises:
+        NoSolution: One has too few, which only the solution shows where speeds depend on it.
+    """
+    for axis in range(len(solution.problem.independent)):
+        ends = missing_conditions(solution.problem, axis, solution.jet_values)
+        if ends is not None:
+            raise NoSolution(
+                f"the solution is not determined: characteristics enter the domain at {ends}; add conditions "
+                "there, or make the domain smaller"
+            )
+
+
+def check_outflow(solution: Solution, leaving: Mapping[int, tuple[int, float]]) -> None:
+    """Check that the solution, which the other conditions determine, satisfies those that it does not need.
+
+    Raises:
+        NoSolution: It violates one.
+    """
+    tolerance = max(solution.thresholds.contradiction, solution.error)
+    for number, (axis, end) in leaving.items():
+        violation = solution.violations[1][number]
+        if violation.relative > tolerance:
+            raise NoSolution(
+                f"condition {number + 1} contradicts the others, by up to {violation.largest:.3g}: all "
+                f"characteristics leave the domain at {solution.problem.independent[axis]} = {end:g}, where "
+                "no condition is needed; remove it"
+            )

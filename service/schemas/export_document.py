@@ -99,7 +99,7 @@ class PortableConstant(PortableSchema):
     """A measured constant."""
 
     value: float
-    standard_error: float
+    standard_error: float | None = None
     unit: PrintedUnit | None = None
     name: Annotated[str, Field(max_length=100)] | None = None
 

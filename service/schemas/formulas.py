@@ -36,7 +36,7 @@ class ConstantOut(BaseModel):
     """A measured constant of a formula, with its standard error."""
 
     value: float
-    standard_error: float
+    standard_error: float | None = Field(description="Null where there are no more rows than constants.")
     unit: str | None = Field(
         default=None,
         description="The unit that makes the formula add up, in the units of the columns; empty for none, "

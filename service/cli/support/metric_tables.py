@@ -111,7 +111,7 @@ def format_constant(constant: ConstantOut) -> str:
     value, error = _format_by_error((constant.value, constant.standard_error), constant.standard_error)
     unit = f" {clean_text(constant.unit)}" if constant.unit else ""
     name = f", the {clean_text(constant.name)}" if constant.name else ""
-    return f"{value} ± {error}{unit}{name}"
+    return f"{value}{f' ± {error}' if constant.standard_error is not None else ''}{unit}{name}"
 
 
 def _format_by_error(

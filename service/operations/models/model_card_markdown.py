@@ -172,7 +172,8 @@ def _render_formula(formula: CardFormula) -> Iterator[str]:
 
 def _describe_constant(constant: ConstantOut) -> str:
     """A constant as ``2.006 ± 0.003 s/m^(1/2)``, and the constant of nature that it is."""
-    parts = [f"{format_number(constant.value)} ± {constant.standard_error:.2g}", constant.unit]
+    error = "" if constant.standard_error is None else f"± {constant.standard_error:.2g}"
+    parts = [format_number(constant.value), error, constant.unit]
     return " ".join(filter(None, parts)) + (f" ({constant.name})" if constant.name else "")
 
 

@@ -50,9 +50,9 @@ export function constants(output) {
   const columns = ["value", "error", "relative", "unit", "name"].filter((column) => known[column] ?? true);
   const cells = {
     value: ({ value }) => number(value, 6),
-    error: ({ standard_error: error }) => `± ${number(error, 2)}`,
+    error: ({ standard_error: error }) => (error === null ? "–" : `± ${number(error, 2)}`),
     relative: ({ value, standard_error: error }) =>
-      value ? t("model.percent", { value: number((100 * error) / Math.abs(value), 2) }) : "–",
+      value && error !== null ? t("model.percent", { value: number((100 * error) / Math.abs(value), 2) }) : "–",
     unit: ({ unit }) => (unit ? unit : unit === "" ? t("model.constants.no unit") : "–"),
     name: ({ name }) => (name ? naturalConstant(name) : ""),
   };
