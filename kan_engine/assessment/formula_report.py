@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired
 
 import numpy as np
 
+from kan_engine.assessment.form_report import FormReport
 from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.assessment.rated_formula import FormulaDocument, RatedFormula
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.assessment.unit_labels import list_exact_units, print_unit, recognize_constant
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import (
     Expression,
-    TreeJson,
-    complexity,
-    count_nodes,
     evaluate,
     from_json,
     parametrize_floats,
@@ -25,8 +24,7 @@ from kan_engine.expressions.evaluation import (
     variables,
 )
 from kan_engine.expressions.measured_constants import count_constants
-from kan_engine.expressions.unit_system import UnitStatus, UnitSystem
-from kan_engine.forms.fitted_form import FittedForm
+from kan_engine.expressions.unit_system import UnitSystem
 from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
     ParametricForm,
@@ -41,17 +39,6 @@ Quantity = Literal["value", "log-odds", "logit"]
 Columns = Mapping[str, np.ndarray]
 
 
-class FormulaDocument(TypedDict):
-    """A formula and its errors as JSON."""
-
-    tree: TreeJson
-    complexity: int
-    size: int
-    rmse: float
-    r2: float | None
-    unit_status: NotRequired[UnitStatus | None]
-
-
 class OutputDocument(FormulaDocument):
     """The formulas of one output as JSON: the best one, and those of the front as ``pareto``."""
 
@@ -62,61 +49,6 @@ class OutputDocument(FormulaDocument):
     quantity: Quantity
     constants: NotRequired[list[dict[str, Any]]]
     exact_units: NotRequired[list[list[Any]]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RatedFormula:
-    """A formula and its errors.
-
-    Attributes:
-        tree: In the encoded columns.
-        selection_error: The validation error that ranked it in the search.
-        rmse: Root mean squared error, in the units of the output.
-        r2: Share of the variance that it explains; None if the output is constant.
-        max_error: Largest absolute error.
-        unit_status: Whether its units add up; None if units were not told.
-    """
-
-    tree: Expression
-    selection_error: float
-    rmse: float
-    r2: float | None
-    max_error: float
-    unit_status: UnitStatus | None = None
-
-    def to_dict(self) -> FormulaDocument:
-        """The formula and its errors as JSON."""
-        return {
-            "tree": to_json(self.tree),
-            "complexity": self.complexity,
-            "size": self.size,
-            "rmse": self.rmse,
-            "r2": self.r2,
-            "unit_status": self.unit_status,
-        }
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any], selection_error: float) -> RatedFormula:
-        """The inverse of ``to_dict``; NaN where an error is not known."""
-        rmse, largest = data.get("rmse"), data.get("max_error")
-        return RatedFormula(
-            tree=from_json(data["tree"]),
-            selection_error=selection_error,
-            rmse=math.nan if rmse is None else rmse,
-            r2=data.get("r2"),
-            max_error=math.nan if largest is None else largest,
-            unit_status=data.get("unit_status"),
-        )
-
-    @property
-    def complexity(self) -> int:
-        """Number of its symbols."""
-        return complexity(self.tree)
-
-    @property
-    def size(self) -> int:
-        """Number of nodes of its tree."""
-        return count_nodes(self.tree)
 
 
 @dataclass(frozen=True)
@@ -206,59 +138,6 @@ class OutputFormulas:
             if not front or entry.selection_error < front[-1].selection_error:
                 front.append(entry)
         return tuple(front)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FormReport:
-    """The client's form, which is the best formula of the only output, beside that of the free search.
-
-    Attributes:
-        fitted: Its constants.
-        level: Of the intervals of its constants.
-        free: The best formula of the free search; None if there is none.
-        rmse, free_rmse: Errors of both on the same folds, with constants fitted to other rows.
-        is_free_better: Whether the free formula is significantly better there, and not a case of the form.
-        contains_free: Whether the form with certain constants is the free formula.
-    """
-
-    fitted: FittedForm
-    level: float
-    free: RatedFormula | None = None
-    rmse: float | None = None
-    free_rmse: float | None = None
-    is_free_better: bool = False
-    contains_free: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as JSON."""
-        free: dict[str, Any] | None = None
-        if self.free is not None:
-            free = {
-                **self.free.to_dict(),
-                "out_of_sample_rmse": self.free_rmse,
-                "is_better": self.is_free_better,
-                "is_case_of_form": self.contains_free,
-            }
-        return {
-            **self.fitted.to_dict(),
-            "level": self.level,
-            "out_of_sample_rmse": self.rmse,
-            "free": free,
-        }
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> FormReport:
-        """The inverse of ``to_dict``."""
-        free = data["free"]
-        return FormReport(
-            fitted=FittedForm.from_dict(data),
-            level=data["level"],
-            free=None if free is None else RatedFormula.from_dict(free, math.inf),
-            rmse=data["out_of_sample_rmse"],
-            free_rmse=None if free is None else free["out_of_sample_rmse"],
-            is_free_better=free is not None and free["is_better"],
-            contains_free=free is not None and free.get("is_case_of_form", False),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -164,7 +164,7 @@ class FormulaConstraints:
         )
         return replace(self, must_use=tuple(groups))
 
-    def without_columns(self) -> FormulaConstraints:
+    def drop_columns(self) -> FormulaConstraints:
         """The same for formulas in other variables than the columns."""
         return replace(self, must_use=(), monotone=(), bounds=(-inf, inf), box=(), units=None)
 

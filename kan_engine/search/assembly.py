@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kan_engine.assessment.formula_report import FormReport, FormulaReport, rate_formulas
+from kan_engine.assessment.form_report import FormReport
+from kan_engine.assessment.formula_report import FormulaReport, rate_formulas
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler, add_bounds, limit_bounds
 from kan_engine.data.training_data import TrainingData

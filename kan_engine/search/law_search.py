@@ -30,7 +30,7 @@ from kan_engine.search.context import (
 )
 from kan_engine.search.extraction_subtask import extract_law_once, make_extraction_subtask
 from kan_engine.search.formulas.reduced_laws import enumerate_formulas, expand_laws, fit_scale
-from kan_engine.structure.backward_elimination import cross_predict, eliminate_edges, refine_structure
+from kan_engine.structure.backward_elimination import eliminate_edges, refine_structure
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 from kan_engine.structure.search import search_structures
 from kan_engine.symbolic.extraction import Formula
@@ -67,7 +67,8 @@ def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | No
     law = hunt.law or hunt.select_best_law()
     if not law.is_read and run.config.prune:
         law = replace(
-            law, fit=eliminate_edges(law.fit, fit, validation, run.should_stop, required=run.required)
+            law,
+            fit=eliminate_edges(law.fit, fit, validation, run.should_stop, required=run.required_columns),
         )
     law = add_shorter_formulas(law, fit, validation, run)
     if law.fit.is_adequate:
@@ -115,6 +116,7 @@ class LawSearch:
         self.proved: Formula | None = None
         self.inner: tuple[Reduction, LawSearch] | None = None
         self.direct = list[Formula]()
+        self._is_solved = False  # by a law found without a network
 
     @property
     def exact_formula(self) -> Formula | None:
@@ -177,8 +179,8 @@ class LawSearch:
                     break
 
     def _find_noisy_law(self, structure: FittedStructure) -> FoundLaw | None:
-        """The law found without a network if it leaves only noise, else that of the additive structure."""
-        if self._leave_only_noise(self.direct):
+        """The law of dimensionless groups if it leaves only noise, else that of the additive structure."""
+        if self._is_solved and self.proved is None:
             return FoundLaw(fit=structure, formulas=self.direct, is_read=False)
         return self._extract_noisy_law(structure)
 
@@ -266,24 +268,26 @@ class LawSearch:
                 self._offer(self._expand(found, [fit_scale(found, self._rows, self._fit.weights.numpy())]))
             else:
                 self._enumerate_laws(found, run)
-            if not self._is_found() and found.groups:
+            if self._is_certain() or self._leave_only_noise(self.direct):
+                self._is_solved = True
+                return
+            if found.groups:
                 hunts.append((found, self._search_groups(found, run, may_reduce=True)))
-            if run.should_stop() or self._is_found():
+            if run.should_stop() or self._is_certain():
                 return
         fitted = [(found, hunt) for found, hunt in hunts if hunt.seen]
         if fitted and self.proved is None:
             found, hunt = min(fitted, key=lambda pair: self._target_error(*pair))
             law = hunt.law or hunt.select_best_law()
             self._offer(self._expand(found, [each.tree for each in law.formulas]))
+            self._is_solved = self._leave_only_noise(self.direct)
 
-    def _is_found(self) -> bool:
-        """Whether a law found without a network is exact to the last digits, or leaves only noise.
+    def _is_certain(self) -> bool:
+        """Whether a law found without a network is exact to the last digits.
 
         Other laws than the right one may be exact to nine digits, where it differs little from a simpler one.
         """
-        if self.proved is not None:
-            return self.proved.error < self._limits.certain_error
-        return self._leave_only_noise(self.direct)
+        return self.proved is not None and self.proved.error < self._limits.certain_error
 
     def _offer(self, formulas: list[Formula]) -> None:
         """Add formulas found without a network; one that is exact ends the search."""
@@ -317,7 +321,7 @@ class LawSearch:
             for data, sample in ((rows, self._fit), (others, self._validation))
         ]
         fit, validation = to_samples((reduced, weights[0]), (judged, weights[1]))
-        config = replace(run.config, constraints=run.config.constraints.without_columns())
+        config = replace(run.config, constraints=run.config.constraints.drop_columns())
         closed = OptimismCorrection.create_closed()
         inside = replace(run, names=tuple(found.groups), config=config, contest=closed)
         hunt = LawSearch(fit, validation, inside, is_whole=False, may_reduce=may_reduce)
@@ -442,23 +446,3 @@ def _is_worth_extracting(structure: FittedStructure, read: list[FittedStructure]
         return True
     alike = [other for other in read if other.shape == structure.shape]
     return structure.is_adequate and all(structure.error < max_ratio * other.error for other in alike)
-
-
-def measure_law_errors(law: FoundLaw, run: SearchContext) -> np.ndarray:
-    """Out-of-sample absolute errors of a law's network on the training rows, NaN for other rows.
-
-    Splines may approximate the functions of the structure poorly, such as a logarithm over ten decades. The
-    difference between both is added.
-    """
-    data, rows = run.data, to_sample(run.data.training, run.inputs)
-    errors, folds = np.full(len(data.training), np.nan), run.cross_validation.folds
-    limits = run.thresholds
-    is_certain = law.fit.is_adequate and len(data.validation) >= limits.min_validation_rows
-    with np.errstate(all="ignore"):
-        if len(errors) <= limits.selection.max_cross_validation_rows and not is_certain:
-            errors = np.abs(cross_predict(law.fit, rows, folds, run.should_stop) - rows.y[:, 0].numpy())
-        else:
-            held = rows[folds == 0]
-            errors[(folds == 0).numpy()] = np.abs(law.fit.predict(held) - held.y[:, 0].numpy())
-        errors += np.abs(law.fit.predict(rows) - law.fit.predict_by_splines(rows))
-    return np.where(np.isnan(errors) & (folds == 0).numpy(), np.inf, errors)

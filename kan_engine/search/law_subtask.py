@@ -15,10 +15,11 @@ from kan_engine.search.context import (
     to_columns,
     to_sample,
 )
-from kan_engine.search.law_search import find_law, measure_law_errors
+from kan_engine.search.law_search import find_law
 from kan_engine.search.result import SearchResult, SmallLaw
 from kan_engine.search.serialization import deserialize_small_law, serialize_small_law
 from kan_engine.search.subtasks import Subtask
+from kan_engine.structure.backward_elimination import cross_predict
 from kan_engine.symbolic.extraction import Formula
 from kan_engine.symbolic.fix_edges import add_unused_inputs
 
@@ -120,3 +121,23 @@ def _to_search_result(law: FoundLaw, run: SearchContext) -> SearchResult:
         dropped={run.names[i]: errors for i, errors in law.fit.dropped.items()},
         errors=measure_law_errors(law, run),
     )
+
+
+def measure_law_errors(law: FoundLaw, run: SearchContext) -> np.ndarray:
+    """Out-of-sample absolute errors of a law's network on the training rows, NaN for other rows.
+
+    Splines may approximate the functions of the structure poorly, such as a logarithm over ten decades. The
+    difference between both is added.
+    """
+    data, rows = run.data, to_sample(run.data.training, run.inputs)
+    errors, folds = np.full(len(data.training), np.nan), run.cross_validation.folds
+    limits = run.thresholds
+    is_certain = law.fit.is_adequate and len(data.validation) >= limits.min_validation_rows
+    with np.errstate(all="ignore"):
+        if len(errors) <= limits.selection.max_cross_validation_rows and not is_certain:
+            errors = np.abs(cross_predict(law.fit, rows, folds, run.should_stop) - rows.y[:, 0].numpy())
+        else:
+            held = rows[folds == 0]
+            errors[(folds == 0).numpy()] = np.abs(law.fit.predict(held) - held.y[:, 0].numpy())
+        errors += np.abs(law.fit.predict(rows) - law.fit.predict_by_splines(rows))
+    return np.where(np.isnan(errors) & (folds == 0).numpy(), np.inf, errors)

@@ -53,7 +53,7 @@ def train_network(run: SearchContext, then: Sequence[Subtask] = ()) -> SearchRes
             best,
             grounds.fit,
             grounds.validation,
-            required=run.required,
+            required=run.required_columns,
             should_stop=run.should_stop,
             thresholds=run.thresholds.selection,
         )

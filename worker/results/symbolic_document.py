@@ -8,13 +8,9 @@ from math import isfinite
 from typing import Any
 
 from kan_engine import Encoding, Expression, safe_names, to_text
-from kan_engine.assessment.formula_report import (
-    Constant,
-    FormReport,
-    FormulaReport,
-    OutputFormulas,
-    RatedFormula,
-)
+from kan_engine.assessment.form_report import FormReport
+from kan_engine.assessment.formula_report import Constant, FormulaReport, OutputFormulas
+from kan_engine.assessment.rated_formula import RatedFormula
 from kan_engine.density.maximum_likelihood import Parameter
 from kan_engine.expressions.nodes import bind
 from kan_engine.expressions.unit_system import UnitStatus

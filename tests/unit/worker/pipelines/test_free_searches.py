@@ -21,7 +21,7 @@ from kan_engine.inference.decision_rule import choose_decision
 from kan_engine.model_selection.thresholds import SelectionThresholds
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
-from kan_engine.search.law_search import measure_law_errors
+from kan_engine.search.law_subtask import measure_law_errors
 from kan_engine.search.model_search import find_model, select_member
 from kan_engine.search.network_search import train_network
 from kan_engine.search.result import SearchResult

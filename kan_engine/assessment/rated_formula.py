@@ -1,0 +1,84 @@
+"""A formula with its errors on some rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NotRequired, TypedDict
+
+from kan_engine.expressions.evaluation import (
+    Expression,
+    TreeJson,
+    complexity,
+    count_nodes,
+    from_json,
+    to_json,
+)
+from kan_engine.expressions.unit_system import UnitStatus
+
+
+class FormulaDocument(TypedDict):
+    """A formula and its errors as JSON."""
+
+    tree: TreeJson
+    complexity: int
+    size: int
+    rmse: float
+    r2: float | None
+    unit_status: NotRequired[UnitStatus | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatedFormula:
+    """A formula and its errors.
+
+    Attributes:
+        tree: In the encoded columns.
+        selection_error: The validation error that ranked it in the search.
+        rmse: Root mean squared error, in the units of the output.
+        r2: Share of the variance that it explains; None if the output is constant.
+        max_error: Largest absolute error.
+        unit_status: Whether its units add up; None if units were not told.
+    """
+
+    tree: Expression
+    selection_error: float
+    rmse: float
+    r2: float | None
+    max_error: float
+    unit_status: UnitStatus | None = None
+
+    def to_dict(self) -> FormulaDocument:
+        """The formula and its errors as JSON."""
+        return {
+            "tree": to_json(self.tree),
+            "complexity": self.complexity,
+            "size": self.size,
+            "rmse": self.rmse,
+            "r2": self.r2,
+            "unit_status": self.unit_status,
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any], selection_error: float) -> RatedFormula:
+        """The inverse of ``to_dict``; NaN where an error is not known."""
+        rmse, largest = data.get("rmse"), data.get("max_error")
+        return RatedFormula(
+            tree=from_json(data["tree"]),
+            selection_error=selection_error,
+            rmse=math.nan if rmse is None else rmse,
+            r2=data.get("r2"),
+            max_error=math.nan if largest is None else largest,
+            unit_status=data.get("unit_status"),
+        )
+
+    @property
+    def complexity(self) -> int:
+        """Number of its symbols."""
+        return complexity(self.tree)
+
+    @property
+    def size(self) -> int:
+        """Number of nodes of its tree."""
+        return count_nodes(self.tree)
