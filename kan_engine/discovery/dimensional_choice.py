@@ -66,19 +66,20 @@ def find_dimensional_reductions(
     known = _measure_error(None, fit, validation, thresholds)
     spread = float(np.std(validation[1])) or 1.0
     rounding, growth = thresholds.group_rounding_error * spread, thresholds.max_group_error_growth
-    found, groups = list[_Choice](), 0
-    sets = choose_constants(own, target, thresholds.max_natural_constants)
     largest = thresholds.max_surrogate_error * spread
-    for chosen in sets[: thresholds.max_constant_sets]:
-        is_found = any(choice.error <= min(growth * max(known, rounding), largest) for choice in found)
-        if should_stop() or (is_found and chosen.groups > groups):
+    enough = min(growth * max(known, rounding), largest)
+    found, groups = list[_Choice](), 0
+    for chosen in choose_constants(own, target, thresholds.max_natural_constants)[
+        : thresholds.max_constant_sets
+    ]:
+        close = [choice for choice in found if choice.error <= enough]
+        is_done = close and (chosen.groups > groups or not close[0].constants)  # none of them is needed
+        if should_stop() or is_done:
             break
         groups = chosen.groups
         choice = _try_constants(chosen.constants, own, target, fit, validation, thresholds)
         if choice is not None:
             found.append(choice)
-            if not chosen.constants and choice.error <= min(growth * max(known, rounding), largest):
-                break  # no constant of nature is needed
     lowest = max(min([known, *(c.error for c in found)]), rounding)
     # A wave of many periods is predicted by no smooth function, of whatever groups.
     near = [
@@ -131,8 +132,7 @@ def _measure_error(
     if not all(np.isfinite(each).all() for each in values):
         return float("inf")
     if not reduction.groups:
-        own = reduction.select_factors(fit)
-        scale = float(own @ (own * reduced[1])) / (float(own @ own) or 1.0)
+        scale = np.average(reduced[1], weights=reduction.select_factors(fit) ** 2)
         return float(np.sqrt(np.mean((factors * (judged[1] - scale)) ** 2)))
     smooth = Surrogate.fit(reduced, judged, factors, thresholds=thresholds)
     return float("inf") if smooth is None else smooth.error

@@ -184,14 +184,23 @@ class FormulaConstraints:
     def allow_form(self, tree: Expression) -> bool:
         """Whether a formula satisfies the constraints that do not depend on the values of its constants."""
         is_short = self.max_complexity is None or complexity(tree) <= self.max_complexity
-        must_add_up = self.units is not None and self.units.mode == "enforce"
         return (
             is_short
             and self.allow_part(tree, is_exponent=False)
             and not self.list_missing(tree)
             and (self.max_constants is None or count_constants(tree) <= self.max_constants)
-            and not (must_add_up and not self.adds_up(tree))
+            and not (self.must_add_up and not self.adds_up(tree))
         )
+
+    @property
+    def must_add_up(self) -> bool:
+        """Whether formulas whose units do not add up are left out."""
+        return self.units is not None and self.units.mode == "enforce"
+
+    @property
+    def is_binding(self) -> bool:
+        """Whether there are formulas that are not allowed."""
+        return self.must_add_up or replace(self, units=None) != NO_CONSTRAINTS
 
     def adds_up(self, tree: Expression) -> bool:
         """Whether the units of a formula add up, as far as they are known and not ignored."""

@@ -6,20 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from kan_engine.expressions.constraints import FINAL_POINTS, NO_CONSTRAINTS
+from kan_engine.expressions.constraints import FINAL_POINTS
 from kan_engine.search.context import SearchContext
 from kan_engine.search.result import SearchResult
 
 NO_ALLOWED_FORMULA_WARNING = (
     "no formula that satisfies the wishes was found: "
-    "relax must_use, max_constants, functions, monotone, bounds or max_complexity"
+    "relax must_use, max_constants, functions, monotone, bounds, max_complexity or units"
 )
 
 
 def keep_allowed_formulas(found: SearchResult, run: SearchContext) -> SearchResult:
     """The result without formulas that the constraints do not allow, with a warning if none is left."""
     limits, none = run.config.constraints, np.zeros(0)
-    if limits == NO_CONSTRAINTS or not run.config.symbolic:
+    if not limits.is_binding or not run.config.symbolic:
         return found
     kept = [
         [

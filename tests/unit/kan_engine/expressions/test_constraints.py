@@ -1,5 +1,6 @@
 """What formulas may contain."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -8,6 +9,7 @@ from kan_engine.errors import InvalidConfig
 from kan_engine.expressions.constraints import PRINTABLE_FUNCTIONS, FormulaConstraints, list_functions
 from kan_engine.expressions.evaluation import Expression, Variable, apply_function, power
 from kan_engine.expressions.library import LIBRARY
+from kan_engine.expressions.unit_system import UnitSystem
 
 X = Variable("x")
 
@@ -89,3 +91,10 @@ def test_constraints_are_restored_from_json() -> None:
     )
     assert FormulaConstraints.from_dict(limits.to_dict()) == limits
     assert FormulaConstraints.from_dict({"forbidden": ["exp"], "max_complexity": None}).forbidden == {"exp"}
+
+
+def test_units_leave_no_formula_out_unless_they_are_enforced() -> None:
+    units = UnitSystem({"x": "m"}, "s")
+    assert not FormulaConstraints(units=units).is_binding
+    assert FormulaConstraints(units=replace(units, mode="enforce")).is_binding
+    assert FormulaConstraints(units=units, max_complexity=3).is_binding
