@@ -85,7 +85,8 @@ bench-formulas: $(VENV)/installed-test
 	$(VENV)/bin/python -m tests.benchmarks.formulas --file '$(or $(FILE),$(DATA)/formulas.jsonl)' --out '$(OUT)' \
 		--jobs $(JOBS) $(if $(NOISE),--noise $(NOISE)) $(if $(SECONDS),--seconds $(SECONDS)) \
 		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(SUBSET),--subset $(SUBSET)) $(if $(SOURCE),--source $(SOURCE)) \
-		$(if $(ROWS),--rows $(ROWS)) $(if $(IRRELEVANT),--irrelevant $(IRRELEVANT)) $(if $(NETWORKS),--networks)
+		$(if $(ROWS),--rows $(ROWS)) $(if $(IRRELEVANT),--irrelevant $(IRRELEVANT)) $(if $(NETWORKS),--networks) \
+		$(if $(UNITS),--units $(UNITS)) $(if $(UNITS_OF),--units-of $(UNITS_OF))
 
 # What the image installs, with hashes; renew it with service/constraints.txt.
 lock: $(VENV)/installed

@@ -18,7 +18,7 @@ from itertools import product
 from pathlib import Path
 from threading import Lock
 
-from tests.benchmarks.formulas.lines import Conditions, Line, read, small
+from tests.benchmarks.formulas.lines import Conditions, Line, read, small, with_units
 from tests.benchmarks.formulas.report import render
 from tests.benchmarks.formulas.work import solve
 from tests.benchmarks.machine import commit, fingerprint
@@ -35,6 +35,8 @@ def main(words: Sequence[str] | None = None) -> None:
     lines = [line for line in read(asked.file) if not asked.source or line.source in asked.source]
     lines = small(lines) if asked.subset == "small" else lines
     lines = [line for line in lines if not asked.line or line.id in asked.line]
+    if asked.units:
+        lines = with_units(lines, read(asked.units_of or asked.file))
     journal, lock = Journal(asked.out / "formulas.jsonl"), Lock()
     tasks = list(_tasks(lines, asked))
     code = fingerprint(_section(), Options())
@@ -59,8 +61,9 @@ def _tasks(lines: Sequence[Line], asked: argparse.Namespace) -> Iterator[Task]:
     """Every line under every condition; ``who`` is the condition."""
     for noise, seed, line in product(asked.noise, range(asked.seeds), lines):
         conditions = Conditions(
-            seed=seed, noise=noise, irrelevant=asked.irrelevant, rows=asked.rows, networks=asked.networks
-        )
+            seed=seed, noise=noise, irrelevant=asked.irrelevant, rows=asked.rows, networks=asked.networks,
+            units=asked.units,
+        )  # fmt: skip
         yield Task(
             work=line.id,
             who=str(conditions),
@@ -96,6 +99,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--irrelevant", type=int, default=0, help="how many inputs to add that do nothing")
     parser.add_argument("--rows", type=int, help="training rows, instead of what the line says")
     parser.add_argument("--networks", action="store_true", help="only laws that are read off networks")
+    parser.add_argument(
+        "--units", choices=["check", "enforce", "ignore"], help="tell units, and what to do with them"
+    )
+    parser.add_argument("--units-of", type=Path, help="a file that has the same laws with units")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time; each has one thread")
     return parser
 

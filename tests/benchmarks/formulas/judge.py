@@ -21,6 +21,7 @@ from tests.benchmarks.formulas.lines import Drawn, Line
 from tests.benchmarks.rows import Values
 
 RECOVERED = 1e-7  # RMSE on fresh rows over the spread of the target, without noise
+RELATIVE = 1e-5  # median of the relative errors: over many decades the spread sees the largest targets alone
 RIGHT_FORM = 1e-6  # the same, once the measured constants are fitted to the truth
 ROUNDED = 3  # digits after the point of a constant, as SRBench compares
 SIMPLIFYING_S = 20
@@ -39,14 +40,17 @@ def judge(line: Line, drawn: Drawn, symbolic: Mapping[str, Any] | None) -> Value
     rmse = float(np.sqrt(np.mean(error**2))) / spread
     if not np.isfinite(rmse):
         rmse = float("inf")
+    with np.errstate(all="ignore"):
+        relative = float(np.median(np.abs(error / drawn.truth)))
     used = {name for name in drawn.fresh if name in found["domain"]}
     values, left = _on_truth(tree, drawn)
     return {
-        "recovered": float(rmse < RECOVERED),
+        "recovered": float(rmse < RECOVERED and not relative > RELATIVE),
         "exact": float(symbolic["exact"]),
         "equivalent": float(is_equivalent(line.tree, tree)),
         "R2": 1 - rmse**2 if np.isfinite(rmse) else None,
         "error": rmse if np.isfinite(rmse) else None,
+        "relative error": relative if np.isfinite(relative) else None,
         "form": float(left < RIGHT_FORM),
         "covered": _share_covered(values, found.get("constants", [])) if left < RIGHT_FORM else None,
         "snapped": float(not any(_is_measured(node) for node in walk(tree))),

@@ -25,19 +25,20 @@ def render(journal: Journal, code: str, lines: Sequence[Line]) -> str:
 
 
 ABOUT = (
-    "`recovered`: the formula's RMSE on 1,000 fresh rows without noise is below 1e-7 of the target's spread. "
-    "`exact`: what the service says. `equivalent`: the difference to the true formula, or the ratio, "
-    "simplifies to a constant (SRBench). `snapped`: of those recovered, no constant is left as measured. "
-    "`right form`: with its measured constants fitted to the truth the formula is exact. `covered`: of the "
-    "measured constants of right forms, those within three of the standard errors that the service tells. "
-    "Complexities are medians."
+    "`recovered`: on 1,000 fresh rows without noise the formula's RMSE is below 1e-7 of the target's "
+    "spread, and its median relative error below 1e-5. `exact`: what the service says. `equivalent`: the "
+    "difference to the true formula, or the ratio, simplifies to a constant (SRBench). `snapped`: of "
+    "those recovered, no constant is left as measured. `right form`: with its measured constants fitted "
+    "to the truth the formula is exact. `covered`: of the measured constants of right forms, those within "
+    "three of the standard errors that the service tells. `adds up`: of formulas with units, those whose "
+    "units do. Complexities are medians."
 )
 
 
 def _summary(rows: Sequence[Row], known: dict[str, Line]) -> str:
     columns = [
         "source", "jobs", "recovered", "exact", "false exact", "equivalent", f"R² > {GOOD}", "snapped",
-        "right form", "covered", "median s", "longest s", "complexity", "true",
+        "right form", "covered", "adds up", "median s", "longest s", "complexity", "true",
     ]  # fmt: skip
     by_source: dict[str, list[Row]] = {}
     for row in rows:
@@ -59,6 +60,7 @@ def _line(source: str, rows: list[Row]) -> list[str]:
         _share(recovered, "snapped"),
         _share(rows, "form"),
         _mean(rows, "covered"),
+        _mean(rows, "adds up"),
         _median(rows, "seconds"),
         number(max((_number(row, "seconds") for row in rows), default=float("nan"))),
         _median(rows, "complexity"),

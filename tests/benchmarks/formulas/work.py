@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from typing import Any
 from unittest.mock import patch
 
 from tests.benchmarks.formulas.judge import judge
@@ -19,7 +21,10 @@ def solve(line: Line, conditions: Conditions, max_seconds: float) -> Values:
     """Sample the line, find its formula, and compare."""
     drawn = draw(line, conditions)
     table = table_of(**drawn.table.to_dict(as_series=False))
-    request = request_for(target=TARGET, max_seconds=max_seconds, seed=conditions.seed)
+    told = {"units": conditions.units} if conditions.units else {}
+    if told:
+        table = replace(table, units={name: line.units[name] for name in (*line.names, TARGET)})
+    request = request_for(target=TARGET, max_seconds=max_seconds, seed=conditions.seed, **told)
     started = time.perf_counter()
     with _networks_alone() if conditions.networks else nullcontext():
         outcome = stored(
@@ -31,8 +36,15 @@ def solve(line: Line, conditions: Conditions, max_seconds: float) -> Values:
         "seconds": seconds,
         "cut by": outcome.cut_by,
         "formula of": outcome.record.get("formula_of"),
+        "adds up": _adds_up(outcome.symbolic),
         "network": str(outcome.record["network"]["width"]),
     }
+
+
+def _adds_up(symbolic: Mapping[str, Any] | None) -> float | None:
+    """Whether the units of the best formula do; None where there is nothing to say."""
+    status = symbolic["outputs"][0].get("unit_status") if symbolic else None
+    return float(status == "adds_up") if status else None
 
 
 @contextmanager

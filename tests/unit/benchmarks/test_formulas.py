@@ -14,13 +14,13 @@ from kan_engine.expressions.evaluation import to_json, variables
 from kan_engine.expressions.nodes import Expression, Variable, add, apply_function, mul, number, power
 from kan_engine.expressions.printing.infix import to_text
 from tests.benchmarks.formulas.judge import is_equivalent, judge
-from tests.benchmarks.formulas.lines import TARGET, Conditions, Line, draw, read, small
+from tests.benchmarks.formulas.lines import TARGET, Conditions, Input, Line, draw, read, small, with_units
 from tests.benchmarks.formulas.report import render
 from tests.benchmarks.formulas.work import solve
 from tests.benchmarks.rows import Journal, Row, Values
 
 PLANE = Line(
-    id="plane", source="ours", expression="2*x + y/4", ranges=(("x", 0.0, 1.0), ("y", 2.0, 3.0)), rows=80
+    id="plane", source="ours", expression="2*x + y/4", inputs=(Input("x", 0, 1), Input("y", 2, 3)), rows=80
 )
 X, Y = Variable("x"), Variable("y")
 
@@ -57,6 +57,43 @@ def test_irrelevant_inputs_stand_beside_the_others() -> None:
     drawn = draw(PLANE, Conditions(irrelevant=2))
     assert drawn.table.columns == ["x", "y", "other_0", "other_1", TARGET]
     assert set(drawn.fresh) == {"x", "y", "other_0", "other_1"}
+
+
+def test_inputs_over_decades_have_both_signs_and_integers_leave_the_upper_end_out() -> None:
+    inputs = (Input("x", 1e-3, 1e3, "loguniform", "both"), Input("y", 1, 4, "int"))
+    x, y, _ = draw(replace(PLANE, inputs=inputs, rows=800), Conditions()).table.to_numpy().T
+    assert np.log10(np.abs(x)).std() == pytest.approx(6 / np.sqrt(12), rel=0.1)
+    assert (x < 0).mean() == pytest.approx(0.5, abs=0.1)
+    assert set(y) == {1, 2, 3}
+
+
+def test_rows_without_a_value_of_32_bits_are_drawn_again() -> None:
+    line = replace(PLANE, expression="1/sqrt(x)", inputs=(Input("x", -1, 1),))
+    drawn = draw(line, Conditions())
+    assert (drawn.table["x"].to_numpy() > 0).all()
+    assert len(drawn.table) == 100
+
+
+def test_units_come_from_the_line_or_from_the_same_law_of_another_file(tmp_path: Path) -> None:
+    entry = {
+        "id": "a", "source": "", "expression": "x", "same_law_in_shared": "plane",
+        "variables": [{"name": n, "low": 0, "high": 1, "units": [1, -2, 0, 0, 0]} for n in "xy"],
+        "target": {"name": "z", "units": [0, 0, 0, 1, 0]},
+    }  # fmt: skip
+    path = tmp_path / "units.jsonl"
+    path.write_text(json.dumps(entry))
+    source = read(path)
+    (found,) = with_units([PLANE, replace(PLANE, id="other")], source)
+    assert found.id == "plane"
+    assert found.units["x"] == "m^1*s^-2*kg^0*K^0*V^0"
+    assert source[0].units[TARGET] == "m^0*s^0*kg^0*K^1*V^0"
+
+
+def test_a_job_is_told_the_units_of_its_line() -> None:
+    units = {"x": "m", "y": "s", TARGET: "m"}
+    values = solve(replace(PLANE, units=units), Conditions(units="check"), 10)
+    assert values["adds up"] == 1.0
+    assert solve(PLANE, Conditions(), 10)["adds up"] is None
 
 
 def test_lines_of_the_kind_are_read_and_a_small_run_has_every_source(tmp_path: Path) -> None:
