@@ -46,6 +46,8 @@ def exclude_outliers(
     y = rows.y
     residuals, usual = _robust_residuals(rows, limits)
     far = _find_gross_errors(residuals, limits)
+    if far.any() and _covers_decades(y[~far], limits):
+        far &= _find_gross_errors(_robust_residuals(_take_logarithms(rows), limits)[0], limits)
     isolated = _find_isolated(rows.x, limits) & ~far
     folds = assign_folds(y, "regression", seed, limits.fold_count, is_ordered=is_ordered)
     groups = ((far, "its target"), (isolated, "a value of its columns"))
@@ -67,6 +69,19 @@ def exclude_outliers(
         validation_count=int((kept >= data.fit_count).sum()),
         warnings=(*data.warnings, *warnings),
     )
+
+
+def _covers_decades(y: np.ndarray, limits: OutlierThresholds) -> bool:
+    """Whether a target has one sign and spreads over decades, so that large values are none of an error."""
+    low, high = np.sort(np.abs(np.quantile(y, [limits.low_quantile, 1 - limits.low_quantile])))
+    return bool(((y > 0).all() or (y < 0).all()) and high > limits.min_wide_ratio * low)
+
+
+def _take_logarithms(rows: LabelledRows) -> LabelledRows:
+    """The rows with the logarithms of the target and of all positive columns; columns of both signs stay."""
+    positive = (rows.x > 0).all(0)
+    x = np.where(positive, np.log(np.where(positive, rows.x, 1.0)), rows.x)
+    return replace(rows, x=x, y=np.log(np.abs(np.where(rows.y == 0, 1.0, rows.y))))
 
 
 def _robust_residuals(rows: LabelledRows, limits: OutlierThresholds) -> tuple[np.ndarray, float]:

@@ -15,6 +15,8 @@ class OutlierThresholds:
         max_outlier_share: Of the rows; at least one row may be an outlier.
         min_gross_deviations: Robust standard deviations of the residuals.
         min_distance_ratio: To the largest residual of all other rows.
+        low_quantile, min_wide_ratio: A target whose other quantile is so many times this one covers decades;
+            its values are far from all others only if their logarithms are, too.
         fold_count: On which residuals are predicted, and fits compared.
         tree_count: Of boosting.
         min_better_folds: In which excluding the outliers must improve the predictions.
@@ -27,6 +29,8 @@ class OutlierThresholds:
     max_outlier_share: float = 0.01
     min_gross_deviations: float = 30.0
     min_distance_ratio: float = 5.0
+    low_quantile: float = 0.1
+    min_wide_ratio: float = 100.0
     fold_count: int = 5
     tree_count: int = 50
     min_better_folds: int = 4
@@ -120,6 +124,9 @@ class AssessmentThresholds:
         min_signal_per_noise, min_signal_per_spread: Share of the variance of the noise, and of the target,
             that a signal must have so that the residual test should detect it.
         max_relative_noise_p_value: Below which errors are taken to grow with the fitted values.
+        bits_per_exponent: Price of an exponent of a product of powers, as a reference for errors.
+        min_relative_bits: By which errors that are a share of the value must describe the residuals better
+            than equal ones: 10 are odds of 1,000 to 1.
         clear_rmse_ratio: Of RMSEs, below which a model is better without a test.
         max_resamplings: Of the rows, on which the search is repeated.
         max_prediction_difference: Share of the RMS residual, within which two formulas predict similarly.
@@ -154,6 +161,8 @@ class AssessmentThresholds:
     min_signal_per_noise: float = 0.25
     min_signal_per_spread: float = 0.01
     max_relative_noise_p_value: float = 1e-3
+    bits_per_exponent: float = 6.0
+    min_relative_bits: float = 10.0
     clear_rmse_ratio: float = 0.7
     max_resamplings: int = 4
     max_prediction_difference: float = 0.5

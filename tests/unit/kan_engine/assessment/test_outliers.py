@@ -70,3 +70,14 @@ def test_classes_and_very_few_rows_are_left_as_they_are() -> None:
     assert exclude_outliers(few, seed=0) is few
     classes = prepared(x, np.where(y > 0, "up", "down"))
     assert exclude_outliers(classes, seed=0) is classes
+
+
+def test_the_largest_target_over_decades_stays_and_a_wrong_one_does_not() -> None:
+    generator = np.random.default_rng(1)
+    x = 10 ** generator.uniform(0, 3, (ROWS, 3))
+    x[WRONG] = 1_000, 1, 1
+    y = x[:, 0] ** 3 / x[:, 1] / x[:, 2] * np.exp(0.1 * generator.normal(size=ROWS))
+    data = prepared(x, y)
+    assert exclude_outliers(data, seed=0) is data
+    y[WRONG] = 1e20
+    assert WRONG not in exclude_outliers(prepared(x, y), seed=0).numbers
