@@ -6,6 +6,7 @@ Noise hides what gradients and curves would tell, but not which of millions of s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -42,6 +43,8 @@ def enumerate_laws(
     columns, target = fit
     if not 1 <= len(columns) <= thresholds.max_enumerated_inputs:
         return []
+    most = min(thresholds.max_expressions, thresholds.max_expressions_per_row * len(target))
+    thresholds = replace(thresholds, max_expressions=most)
     few = _select_rows(len(target), thresholds.enumeration_rows)
     table = ExpressionTable.build({name: values[few] for name, values in columns.items()}, thresholds)
     found: list[tuple[float, ParametricForm]] = []

@@ -28,7 +28,12 @@ from kan_engine.expressions.evaluation import (
 )
 from kan_engine.expressions.nice_constants import nice_constants
 from kan_engine.expressions.thresholds import NiceConstantThresholds
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm, compute_rmse
+from kan_engine.symbolic.constant_fitting import (
+    ColumnsAndTarget,
+    ParametricForm,
+    compute_rmse,
+    compute_spread,
+)
 from kan_engine.symbolic.constant_snapping import finalize_formula
 from kan_engine.symbolic.extraction import INVERSE_TRANSFORMS
 from kan_engine.symbolic.function_starts import Array
@@ -238,7 +243,7 @@ def _build_law(
     count = len(terms.above)
     tree = INVERSE_TRANSFORMS[transform](add(*parts[:count]) / add(*parts[count:]))
     form = ParametricForm(tree, values[free])
-    spread = float(np.std(validation[1])) or 1.0
+    spread = compute_spread(validation)
     if not compute_rmse(form, validation) < symbolic.constants.max_exact_error * spread:
         return None
     return finalize_formula(form, fit, validation, thresholds=symbolic)

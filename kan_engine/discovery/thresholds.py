@@ -56,6 +56,7 @@ class DiscoveryThresholds:
         max_enumerated_inputs: Variables of which all short expressions are listed.
         max_operations: Of these expressions.
         max_expressions: Their number; those with more operations are left out first.
+        max_expressions_per_row: To fit: among too many some agree with a few rows by chance.
         max_expression_value: Largest magnitude; beyond it and below its inverse nothing is gained.
         enumeration_rows: On which pairs of expressions are compared; the best are compared on all rows.
         max_left_expressions: Expressions that are paired with all others.
@@ -111,6 +112,7 @@ class DiscoveryThresholds:
     max_enumerated_inputs: int = 4
     max_operations: int = 3
     max_expressions: int = 20_000
+    max_expressions_per_row: int = 50
     max_expression_value: float = 1e8
     enumeration_rows: int = 128
     max_left_expressions: int = 1_000

@@ -24,6 +24,7 @@ from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
     ParametricForm,
     compute_rmse,
+    compute_spread,
     refit_constants,
 )
 from kan_engine.symbolic.constant_snapping import finalize_formula
@@ -69,7 +70,7 @@ def find_univariate_law(
         symbolic: Of closed forms and their constants.
     """
     columns, target = fit
-    spread = float(np.std(validation[1])) or 1.0
+    spread = compute_spread(validation)
     if _is_noisy(evaluate(variable, columns), target, thresholds):
         return None
     floor = thresholds.univariate_rounding_error if floor is None else floor

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import torch
 
+from kan_engine.assessment.relative_errors import weigh_relative_errors
 from kan_engine.assessment.residual_signal import measure_signal
 from kan_engine.discovery.chebyshev_surrogate import Surrogate
 from kan_engine.discovery.dimensional_choice import find_dimensional_reductions
@@ -30,9 +32,11 @@ from kan_engine.search.context import (
 )
 from kan_engine.search.extraction_subtask import extract_law_once, make_extraction_subtask
 from kan_engine.search.formulas.reduced_laws import enumerate_formulas, expand_laws, fit_scale
+from kan_engine.search.subtasks import InProcess
 from kan_engine.structure.backward_elimination import eliminate_edges, refine_structure
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 from kan_engine.structure.search import search_structures
+from kan_engine.symbolic.constant_fitting import concatenate_rows
 from kan_engine.symbolic.extraction import Formula
 
 
@@ -48,15 +52,33 @@ def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | No
     """
     fit, validation = (to_sample(part, run.inputs) for part in sample_search_rows(run))
     asked, clock, until = run.should_stop, run.clock, run.clock() + seconds
-    is_cut = False
+    is_cut, hunts = False, list[LawSearch]()
 
     def should_stop() -> bool:
         nonlocal is_cut
-        is_cut = is_cut or (clock() > until and not any(seen.is_adequate for seen in hunt.seen))
+        is_cut = is_cut or (
+            clock() > until and not any(fit.is_adequate for hunt in hunts for fit in hunt.seen)
+        )
         return is_cut or asked()
 
-    run = replace(run, should_stop=should_stop, generator=run.make_generator())
+    run = replace(run, should_stop=should_stop)
+    law = _search(fit, validation, run, hunts)
+    if law is None:
+        return None
+    weighed = _weigh_relative_errors(law, fit, validation, run)
+    if weighed is not None:
+        again = _search(*weighed, replace(run, parts=InProcess()), hunts)  # others know other weights
+        law = again if again is not None and again.formulas else law
+    return replace(law, is_cut=is_cut)
+
+
+def _search(
+    fit: StructureRows, validation: StructureRows, run: SearchContext, hunts: list[LawSearch]
+) -> FoundLaw | None:
+    """Find the law of some rows; its search is added to ``hunts`` before it starts."""
+    run = replace(run, generator=run.make_generator())
     hunt = LawSearch(fit, validation, run, is_whole=True)
+    hunts.append(hunt)
     hunt.examine_structures()
     if not hunt.seen:
         return None
@@ -74,7 +96,27 @@ def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | No
     if law.fit.is_adequate:
         law = replace(law, fit=refine_structure(law.fit, fit, validation, run.should_stop))
         record_validation_errors(law.fit, run)
-    return replace(law, is_cut=is_cut)
+    return law
+
+
+def _weigh_relative_errors(
+    law: FoundLaw, fit: StructureRows, validation: StructureRows, run: SearchContext
+) -> tuple[StructureRows, StructureRows] | None:
+    """The rows with weights for errors that grow with the target; None if they do not, or are known."""
+    is_exact = law.error < run.thresholds.max_exact_error
+    if is_exact or not run.config.symbolic or fit.unit_error is not None or run.should_stop():
+        return None
+    rows = concatenate_rows(*(to_columns(run.names, part) for part in (fit, validation)))
+    trees = [formula.tree for formula in law.formulas]
+    factors = weigh_relative_errors(trees, rows, run.thresholds.assessment)
+    if factors is None:
+        return None
+    run.report("structure", 0.36, "searching again: errors grow with the target")
+    first, second = np.split(factors, [len(fit.y)])
+    return (
+        replace(fit, weights=fit.weights * torch.from_numpy(first)),
+        replace(validation, weights=validation.weights * torch.from_numpy(second)),
+    )
 
 
 def search_exact_law(run: SearchContext) -> Expression | None:
@@ -117,6 +159,7 @@ class LawSearch:
         self.inner: tuple[Reduction, LawSearch] | None = None
         self.direct = list[Formula]()
         self._is_solved = False  # by a law found without a network
+        self._is_enumerated = False
 
     @property
     def exact_formula(self) -> Formula | None:
@@ -133,11 +176,16 @@ class LawSearch:
     @property
     def law(self) -> FoundLaw | None:
         """The best law so far; a law found without a network comes with the closest structure."""
-        if self.proved is None:
+        if self.proved is None and (self.read is None or not self._is_beaten(self.read)):
             return self.read
+        beside = self.direct if self.proved is None else [self.proved]
         if self.read is None:
-            return FoundLaw(fit=self.closest_structure, formulas=[self.proved], is_read=False)
-        return FoundLaw(fit=self.read.fit, formulas=[self.proved, *self.read.formulas], is_read=False)
+            return FoundLaw(fit=self.closest_structure, formulas=beside, is_read=False)
+        return FoundLaw(fit=self.read.fit, formulas=[*beside, *self.read.formulas], is_read=False)
+
+    def _is_beaten(self, law: FoundLaw) -> bool:
+        """Whether a formula found without a network has a shorter description."""
+        return bool(self.direct) and self.direct[0].bits < law.bits
 
     def examine_structures(self) -> None:
         """Examine structures in turn until one yields an exact formula or the limit is reached.
@@ -177,6 +225,8 @@ class LawSearch:
                 is_done = self._update_best_law(structure, law)
                 if is_done or len(read) == limits.max_extractions or run.should_stop():
                     break
+        if self._is_whole and self.exact_formula is None and len(self._fit.y) < limits.few_rows:
+            self._enumerate_whole()
 
     def _find_noisy_law(self, structure: FittedStructure) -> FoundLaw | None:
         """The law of dimensionless groups if it leaves only noise, else that of the additive structure."""
@@ -201,9 +251,7 @@ class LawSearch:
         if nodes and not before and self._may_reduce:
             self._search_variable_groups()
             if self._is_whole and self.proved is None and not self.direct:
-                self._enumerate_laws(
-                    Reduction(groups={name: Variable(name) for name in self._rows[0]}), self._run
-                )
+                self._enumerate_whole()
         if nodes > 1 and before == 1:  # structures with more nodes take seconds each
             self.search_exact_laws(angles=False)
 
@@ -306,6 +354,13 @@ class LawSearch:
         weights = self._fit.weights.numpy()
         self._offer(enumerate_formulas(found, self._rows, self._others, weights, run))
 
+    def _enumerate_whole(self) -> None:
+        """Try all short formulas in the columns, once."""
+        if not self._is_enumerated and self._run.config.symbolic and not self._run.should_stop():
+            self._is_enumerated = True
+            columns = {name: Variable(name) for name in self._rows[0]}
+            self._enumerate_laws(Reduction(groups=columns), self._run)
+
     def _target_error(self, found: Reduction, hunt: LawSearch) -> float:
         """Validation RMSE of the closest structure of a nested search, in the units of the target."""
         scale = float(np.sqrt(np.mean(found.select_factors(self._others) ** 2)))
@@ -355,7 +410,7 @@ class LawSearch:
         if self._is_whole and self._misses_signal():
             return self.law or FoundLaw(fit=self.closest_structure, formulas=[], is_read=False)
         best = self._find_grouped_law()
-        if self.direct and (best is None or self.direct[0].bits < best.bits):
+        if self.direct and (best is None or self._is_beaten(best)):
             best = FoundLaw(fit=self.closest_structure, formulas=self.direct, is_read=False)
         if best is not None and self._is_sufficient(best):
             return best

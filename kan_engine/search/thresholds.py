@@ -70,6 +70,7 @@ class SearchThresholds:
         max_extractions: Structures from which formulas are extracted before the search ends.
         min_noise_error, max_noise_error: Error of the closest structure that is attributed to noise.
         min_surrogate_error_ratio: To the error of a structure; below it, more than noise is left.
+        few_rows: To fit, below which few curves are told apart and all short formulas are tried in any case.
         max_candidates: Equally close structures from which formulas are extracted.
         max_log_odds: Beyond it probabilities are practically 0 or 1; formulas need not follow.
         max_certain_error: Of a formula found without a network; above it, what it leaves may be no noise.
@@ -134,6 +135,7 @@ class SearchThresholds:
     min_noise_error: float = 8e-3
     max_noise_error: float = 0.05
     min_surrogate_error_ratio: float = 0.8
+    few_rows: int = 100
     max_candidates: int = 6
     max_log_odds: float = 10.0
     max_certain_error: float = 0.5

@@ -72,8 +72,10 @@ class StructureRows:
 
     @cached_property
     def spread(self) -> float:
-        """Standard deviation of the target; 1 if it does not vary."""
-        return float(self.y.std(correction=0)) or 1.0
+        """Weighted standard deviation of the target; 1 if it does not vary."""
+        shares = self.weights / self.weights.sum()
+        target = self.y[:, 0]
+        return float((shares * (target - shares @ target) ** 2).sum().sqrt()) or 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,6 +69,17 @@ def get_unit_error(data: ColumnsAndTarget) -> float | None:
     return data.unit_error if isinstance(data, WeighedRows) else None
 
 
+def compute_spread(data: ColumnsAndTarget) -> float:
+    """Weighted standard deviation of the target; 1 if it does not vary."""
+    target, weights = data[1], get_weights(data)
+    if weights is None:
+        return float(np.std(target)) or 1.0
+    return (
+        float(np.sqrt(np.average((target - np.average(target, weights=weights)) ** 2, weights=weights)))
+        or 1.0
+    )
+
+
 def select_rows(data: ColumnsAndTarget, rows: slice | NDArray[Any]) -> ColumnsAndTarget:
     """Select rows, with their weights."""
     columns, target = data
@@ -244,7 +255,7 @@ def estimate_covariance(
     if known is None and len(target) <= count:
         return np.full((count, count), np.inf)
     if known is None:
-        least = thresholds.min_relative_residual * float(np.std(target))
+        least = thresholds.min_relative_residual * compute_spread(data)
         squares = float(np.sum(((values - target) * roots) ** 2))
         known = max((squares / (len(target) - count)) ** 0.5, least)
     jacobian = jacobian * roots[:, None]

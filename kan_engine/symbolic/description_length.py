@@ -13,6 +13,7 @@ from kan_engine.expressions.evaluation import complexity, value_and_jacobian
 from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
     ParametricForm,
+    compute_spread,
     get_unit_error,
     get_weights,
 )
@@ -37,7 +38,7 @@ def residual_and_constant_bits(
     """Return the bits of the residuals and the bits of each free constant."""
     columns, target = data
     values, jacobian = value_and_jacobian(form.tree, columns, form.values)
-    spread, known = float(np.std(target)) or 1.0, get_unit_error(data)
+    spread, known = compute_spread(data), get_unit_error(data)
     residuals, weights = (values - target) / spread, get_weights(data)
     if weights is not None:
         roots = np.sqrt(weights / (1.0 if known is not None else weights.mean()))

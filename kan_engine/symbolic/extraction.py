@@ -34,6 +34,7 @@ from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
     ParametricForm,
     compute_rmse,
+    compute_spread,
     concatenate_rows,
     refit_constants,
     take_coarse_rows,
@@ -80,7 +81,7 @@ class Formula:
         thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
     ) -> "Formula":
         """Compute the error on the validation rows and the description length of all rows."""
-        spread = float(np.std(validation[1])) or 1.0
+        spread = compute_spread(validation)
         free, values = parametrize_floats(tree)
         form = ParametricForm(free, np.array(values))
         bits = description_length(form, concatenate_rows(fit, validation), thresholds.constants)
@@ -202,7 +203,7 @@ def _force_columns(tree: Expression, reading: ExtractionContext) -> Expression:
     limits, everything = reading.thresholds, concatenate_rows(reading.fit, reading.validation)
     longer = add_missing_columns(tree, reading.limits, everything, limits.additive)
     change = evaluate(longer, everything[0]) - evaluate(tree, everything[0])
-    if not np.std(change) > limits.max_solved_error * float(np.std(everything[1])):
+    if not np.std(change) > limits.max_solved_error * compute_spread(everything):
         return tree
     return round_constants(to_form(longer), everything, limits.constants).numeric_tree
 
@@ -217,7 +218,7 @@ class _JointRefits:
     def __init__(self, reading: ExtractionContext) -> None:
         self._reading, self._limits = reading, reading.thresholds
         self._everything = concatenate_rows(reading.fit, reading.validation)
-        self._spread = float(np.std(reading.fit[1])) or 1.0
+        self._spread = compute_spread(reading.fit)
         self._found: list[tuple[float, ParametricForm]] = []
         self._solved: ParametricForm | None = None
         self.is_over = False

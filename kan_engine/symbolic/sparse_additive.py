@@ -36,6 +36,7 @@ from kan_engine.symbolic.constant_fitting import (
     Array,
     ColumnsAndTarget,
     compute_rmse,
+    compute_spread,
     concatenate_rows,
     get_weights,
     refit_constants,
@@ -385,7 +386,7 @@ def _build_formula(
     tree: Expression, fit: ColumnsAndTarget, validation: ColumnsAndTarget, table: _RegressionData
 ) -> Formula:
     """Build a formula with snapped constants if it is exact, else with rounded ones."""
-    form, spread = to_form(tree), float(np.std(validation[1])) or 1.0
+    form, spread = to_form(tree), compute_spread(validation)
     forbidden, thresholds = table.limits.forbidden, table.thresholds
     if compute_rmse(form, validation) / spread < thresholds.constants.max_exact_error:
         best = finalize_formula(form, fit, validation, forbidden, thresholds=thresholds)

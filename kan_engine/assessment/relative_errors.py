@@ -1,0 +1,67 @@
+"""Whether the errors of a target grow with it, as those of many instruments do.
+
+Residuals r of values p cost n/2 · log₂ mean(r²) bits if their size is the same in all rows, and
+n/2 · log₂ mean((r/p)²) + Σ log₂ |p| if it is a share of the value. The shorter description decides; rows then
+count by 1/p².
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
+from kan_engine.expressions.evaluation import Expression, evaluate
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
+
+Array = np.ndarray
+
+
+def weigh_relative_errors(
+    formulas: Iterable[Expression],
+    rows: ColumnsAndTarget,
+    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+) -> Float[Array, " rows"] | None:
+    """Return weights of the rows with a mean of 1, or None unless the errors are clearly relative.
+
+    Args:
+        formulas: What may describe the target, besides a product of powers of the columns.
+        rows: All rows that formulas are measured on.
+        thresholds: How clear it must be.
+    """
+    columns, target = rows
+    candidates = [(np.broadcast_to(evaluate(tree, columns), target.shape), 0.0) for tree in formulas]
+    if (powers := _fit_power_product(columns, target)) is not None:
+        candidates.append((powers, thresholds.bits_per_exponent * len(columns)))
+    with np.errstate(all="ignore"):
+        equal = min((_count_bits(values - target) + price for values, price in candidates), default=np.inf)
+        relative = [
+            _count_bits((values - target) / values) + float(np.log2(np.abs(values)).sum()) + price
+            for values, price in candidates
+        ]
+    if not relative or not np.nanmin(relative) + thresholds.min_relative_bits < equal:
+        return None
+    weights = 1 / np.square(candidates[int(np.nanargmin(relative))][0])
+    return np.asarray(weights / weights.mean())
+
+
+def _count_bits(residuals: Array) -> float:
+    mean_square = float(np.mean(np.square(residuals)))
+    return len(residuals) / 2 * float(np.log2(mean_square)) if np.isfinite(mean_square) else np.inf
+
+
+def _fit_power_product(columns: Mapping[str, Array], target: Array) -> Float[Array, " rows"] | None:
+    """Values of c·Πx^q of the positive columns, by least squares of the logarithm.
+
+    Returns:
+        None if the target has both signs or zeros.
+    """
+    sign = np.sign(target[0])
+    if not (sign * target > 0).all():
+        return None
+    logs = [np.log(values) for values in columns.values() if (values > 0).all()]
+    matrix = np.stack([np.ones(len(target)), *logs], 1)
+    found, *_ = np.linalg.lstsq(matrix, np.log(sign * target))
+    return np.asarray(sign * np.exp(matrix @ found))
