@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from kan_engine.expressions.evaluation import Expression, Parameter, Variable, apply_function, mul, walk
+from kan_engine.expressions.evaluation import Expression, Parameter, Variable, add, apply_function, mul, walk
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm
@@ -77,3 +77,12 @@ def test_a_small_misfit_keeps_more_digits(error: float) -> None:
     )
     shown = [float(node.value) for node in walk(tree) if isinstance(node, Number) and node.value != 0]
     assert shown == [pytest.approx(slope, abs=error)]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_slope_of_one_is_found_before_the_offset_is_rounded(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    x = generator.uniform(8, 13, 24)
+    data = {"x": x}, x + 2.08 + 0.08 * generator.normal(size=24)
+    form = ParametricForm(add(mul(Parameter(0), Variable("x")), Parameter(1)), np.array([1.01, 2.04]))
+    assert to_text(finalize_formula(form, data, data)).startswith("x + ")
