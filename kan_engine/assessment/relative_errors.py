@@ -41,9 +41,10 @@ def weigh_relative_errors(
             _count_bits((values - target) / values) + float(np.log2(np.abs(values)).sum()) + price
             for values, price in candidates
         ]
-    if not relative or not np.nanmin(relative) + thresholds.min_relative_bits < equal:
+    best = int(np.argmin(np.nan_to_num(relative, nan=np.inf))) if relative else 0
+    if not relative or not relative[best] + thresholds.min_relative_bits < equal:
         return None
-    weights = 1 / np.square(candidates[int(np.nanargmin(relative))][0])
+    weights = 1 / np.square(candidates[best][0])
     return np.asarray(weights / weights.mean())
 
 

@@ -16,7 +16,7 @@ from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThreshol
 from kan_engine.symbolic.constant_fitting import Array, ColumnsAndTarget
 
 # Degree of T(y) in y, by transform; 0 for the logarithm.
-TRANSFORM_DEGREES = {"identity": 1.0, "log": 0.0, "reciprocal": -1.0, "square": 2.0}
+TRANSFORM_DEGREES = {"identity": 1.0, "log": 0.0, "log_neg": 0.0, "reciprocal": -1.0, "square": 2.0}
 
 Columns = Mapping[str, Array]
 

@@ -22,7 +22,7 @@ from kan_engine.symbolic.thresholds import DEFAULT_CONSTANTS
 LARGEST_WEIGHT = 100.0  # over the median: where T is flat, its errors tell nothing
 BITS_PER_NODE = DEFAULT_CONSTANTS.bits_per_node
 NEAR = 0.1  # relative difference up to which a constant may be a multiple of 1/2
-OUTER_TRANSFORMS = ("identity", "square", "reciprocal", "log", "sqrt")
+OUTER_TRANSFORMS = ("identity", "square", "reciprocal", "log", "log_neg", "sqrt")
 
 
 def enumerate_laws(

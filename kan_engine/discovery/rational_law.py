@@ -6,6 +6,7 @@ sines. A law has to hold to rounding error on other rows, so noisy data give no 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, combinations_with_replacement, islice, product
@@ -25,6 +26,7 @@ from kan_engine.expressions.evaluation import (
     evaluate,
     mul,
     number,
+    power,
 )
 from kan_engine.expressions.nice_constants import nice_constants
 from kan_engine.expressions.thresholds import NiceConstantThresholds
@@ -38,6 +40,9 @@ from kan_engine.symbolic.constant_snapping import finalize_formula
 from kan_engine.symbolic.extraction import INVERSE_TRANSFORMS
 from kan_engine.symbolic.function_starts import Array
 from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
+
+Polynomial = dict[tuple[int, ...], float]
+"""Coefficients by monomial, which is a tuple of the indices of its factors."""
 
 TARGET_TRANSFORMS = ("identity", "square", "cos", "sin")
 
@@ -62,7 +67,7 @@ def find_rational_law(
         symbolic: Of the constants of the law.
     """
     columns, target = fit
-    everything = _iterate_variable_sets(list(columns))
+    everything = iterate_variable_sets(list(columns))
     bases = islice(everything, 1, None) if angles else islice(everything, 1)
     most = thresholds.max_angle_columns if angles else thresholds.max_columns
     for variables in bases:
@@ -83,7 +88,7 @@ def find_rational_law(
     return None
 
 
-def _iterate_variable_sets(names: list[str]) -> Iterator[list[Expression]]:
+def iterate_variable_sets(names: list[str]) -> Iterator[list[Expression]]:
     """Yield the columns, then sets in which one or two columns are replaced by cosines and sines."""
     variables = [Variable(name) for name in names]
     yield list(variables)
@@ -99,15 +104,15 @@ def _iterate_variable_sets(names: list[str]) -> Iterator[list[Expression]]:
 
 @dataclass(frozen=True)
 class _Quotient:
-    """A quotient P/Q: coefficients by monomial, which is a tuple of the indices of its factors.
+    """A quotient of two polynomials.
 
     Attributes:
         above: Coefficients of P.
         below: Coefficients of Q.
     """
 
-    above: dict[tuple[int, ...], float]
-    below: dict[tuple[int, ...], float]
+    above: Polynomial
+    below: Polynomial
 
     @property
     def count(self) -> int:
@@ -127,11 +132,12 @@ def _find_quotient(
     Degrees are nested: if the largest degrees that the rows allow have no null vector, smaller degrees have
     none.
     """
-    system = _MonomialSystem(values, y, thresholds)
+    system = MonomialSystem(values, y, thresholds)
     limit = min(most, int(thresholds.max_columns_per_row * len(y)))
-    degrees = product(
-        range(1, thresholds.max_numerator_degree + 1), range(thresholds.max_denominator_degree + 1)
-    )
+    least = thresholds.max_numerator_degree + 1
+    degrees = [*product(range(1, least), range(thresholds.max_denominator_degree + 1))]
+    if len(values) == 1:
+        degrees += [(p, 0) for p in range(least, thresholds.max_polynomial_degree + 1)]
     sized = sorted((system.column_count(p, q), p, q) for p, q in degrees)
     sized = [entry for entry in sized if entry[0] <= limit]
     largest = [
@@ -144,12 +150,15 @@ def _find_quotient(
             return None
         null = system.null_space(p, q)
         if len(null):
-            return system.build_quotient(null, p, q)
+            return _Quotient(*system.build_polynomials(null, p, q))
     return None
 
 
-class _MonomialSystem:
-    """Matrix of the monomials of P, and of those of Q times -y, on the unit scale."""
+class MonomialSystem:
+    """Matrix of the monomials of P, and of those of Q times -y and of R times -y², on the unit scale.
+
+    Degrees of these polynomials come in this order; what has none is absent.
+    """
 
     def __init__(self, values: list[Array], y: Array, thresholds: DiscoveryThresholds) -> None:
         self._thresholds = thresholds
@@ -157,42 +166,43 @@ class _MonomialSystem:
         self._size = float(np.abs(y).max()) or 1.0
         self._unit = [v / s for v, s in zip(values, self._scales, strict=True)]
         self._y = y / self._size
-        self._known: dict[tuple[int, int], Array] = {}
+        self._known: dict[tuple[int, ...], Array] = {}
 
-    def column_count(self, p: int, q: int) -> int:
-        """Number of columns for degrees p of P and q of Q."""
+    def column_count(self, *degrees: int) -> int:
+        """Number of columns for these degrees."""
         d = len(self._unit)
-        return comb(d + p, p) + comb(d + q, q)
+        return sum(comb(d + degree, degree) for degree in degrees)
 
-    def null_space(self, p: int, q: int) -> Array:
+    def null_space(self, *degrees: int) -> Array:
         """Orthonormal null vectors of the matrix with columns of length 1, up to rounding error."""
-        if (p, q) not in self._known:
-            matrix, _ = self._matrix(p, q)
+        if degrees not in self._known:
+            matrix, _ = self._matrix(degrees)
             triangle = np.linalg.qr(matrix, mode="r")
             _, singular, right = np.linalg.svd(triangle)
             largest = self._thresholds.max_null_singular_value * singular[0]
-            self._known[p, q] = np.asarray(right[singular < largest])
-        return self._known[p, q]
+            self._known[degrees] = np.asarray(right[singular < largest])
+        return self._known[degrees]
 
-    def build_quotient(self, null: Array, p: int, q: int) -> _Quotient:
-        """Reduce these null vectors to the sparsest one and return its quotient, in units of the columns."""
-        above, below = _monomials(len(self._unit), p), _monomials(len(self._unit), q)
-        _, norms = self._matrix(p, q)
-        everything = [*above, *below]
+    def build_polynomials(self, null: Array, *degrees: int) -> list[Polynomial]:
+        """Reduce these null vectors to the sparsest one; return its polynomials, in units of the columns."""
+        sets = [_monomials(len(self._unit), degree) for degree in degrees]
+        _, norms = self._matrix(degrees)
+        everything = [m for own in sets for m in own]
         vector = _eliminate_monomials(null, np.array([len(m) for m in everything]))
         units = norms * [np.prod([self._scales[i] for i in m]) for m in everything]
         smallest = self._thresholds.negligible_coefficient * np.abs(vector).max()
-        vector = np.where(np.abs(vector) > smallest, vector / units, 0.0)
-        top, bottom = vector[: len(above)], vector[len(above) :] / self._size
-        return _Quotient(
-            {m: float(c) for m, c in zip(above, top, strict=True) if c},
-            {m: float(c) for m, c in zip(below, bottom, strict=True) if c},
-        )
+        left = iter(np.where(np.abs(vector) > smallest, vector / units, 0.0).tolist())
+        return [
+            {m: c / self._size**place for m, c in zip(own, left, strict=False) if c}
+            for place, own in enumerate(sets)
+        ]
 
-    def _matrix(self, p: int, q: int) -> tuple[Array, Array]:
-        d = len(self._unit)
-        columns = [_product(self._unit, m) for m in _monomials(d, p)]
-        columns += [-self._y * _product(self._unit, m) for m in _monomials(d, q)]
+    def _matrix(self, degrees: tuple[int, ...]) -> tuple[Array, Array]:
+        columns = [
+            (_product(self._unit, m) if place == 0 else -(self._y**place) * _product(self._unit, m))
+            for place, degree in enumerate(degrees)
+            for m in _monomials(len(self._unit), degree)
+        ]
         matrix = np.stack(columns, 1)
         norms = np.maximum(np.linalg.norm(matrix, axis=0), 1e-300)
         return matrix / norms, norms
@@ -200,6 +210,11 @@ class _MonomialSystem:
 
 def _monomials(d: int, degree: int) -> list[tuple[int, ...]]:
     return [m for n in range(degree + 1) for m in combinations_with_replacement(range(d), n)]
+
+
+def write_monomial(monomial: tuple[int, ...], variables: list[Expression]) -> Expression:
+    """The product of the variables with these indices."""
+    return mul(*(power(variables[place], count) for place, count in Counter(monomial).items()))
 
 
 def _product(values: list[Array], monomial: tuple[int, ...]) -> Array:
@@ -238,7 +253,7 @@ def _build_law(
     free = [place for place, value in enumerate(values) if value != 1]
     slots: dict[int, Expression] = {place: Parameter(n) for n, place in enumerate(free)}
     factors = [slots.get(place, number(1)) for place in range(len(values))]
-    monomials = [mul(*(variables[i] for i in m)) for m in (*terms.above, *terms.below)]
+    monomials = [write_monomial(m, variables) for m in (*terms.above, *terms.below)]
     parts = [mul(c, m) for c, m in zip(factors, monomials, strict=True)]
     count = len(terms.above)
     tree = INVERSE_TRANSFORMS[transform](add(*parts[:count]) / add(*parts[count:]))

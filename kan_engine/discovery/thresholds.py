@@ -20,7 +20,12 @@ class DiscoveryThresholds:
         max_ratio_to_second: Of this ratio of the best product to that of the second best.
 
         max_numerator_degree, max_denominator_degree: Of a quotient of polynomials.
-        max_columns_per_row: Limits the columns of the matrix of monomials by the rows.
+        max_constant_degree, max_linear_degree: Of the polynomials of a quadratic equation without and with y.
+        max_polynomial_degree: Of a polynomial of one variable.
+        max_constant_degree: int = 4
+    max_linear_degree: int = 2
+    max_polynomial_degree: int = 16
+    max_columns_per_row: Limits the columns of the matrix of monomials by the rows.
         max_columns, max_angle_columns: Of the matrix, without and with cosines and sines of the columns.
         max_null_singular_value: Over the largest singular value.
         negligible_coefficient: Over the largest coefficient on the unit scale; smaller terms are dropped.
@@ -33,6 +38,8 @@ class DiscoveryThresholds:
         nearest_gap_divisor: The noise check uses the closest 1 in so many pairs of neighbours.
         max_noiseless_step: Their median step over the spread of the target; above it the target is noisy.
 
+        max_slope_errors: Standard errors between the slope of log |y| and the exponent of a factor.
+        min_slope_errors: Standard errors of such a slope, below which it may be 0.
         interior_share: Of the unit scale, where gradients are accurate.
         min_interior_rows: With fewer, gradients use all rows.
         max_group_inputs: Columns among which groups are searched.
@@ -76,6 +83,9 @@ class DiscoveryThresholds:
 
     max_numerator_degree: int = 6
     max_denominator_degree: int = 4
+    max_constant_degree: int = 4
+    max_linear_degree: int = 2
+    max_polynomial_degree: int = 16
     max_columns_per_row: float = 0.7
     max_columns: int = 560
     max_angle_columns: int = 250
@@ -90,6 +100,8 @@ class DiscoveryThresholds:
     nearest_gap_divisor: int = 20
     max_noiseless_step: float = 5e-3
 
+    max_slope_errors: float = 3.0
+    min_slope_errors: float = 5.0
     interior_share: float = 0.9
     min_interior_rows: int = 50
     max_group_inputs: int = 8

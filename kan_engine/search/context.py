@@ -14,6 +14,7 @@ from kan_engine.assessment.residual_signal import measure_residual_signal
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer
 from kan_engine.data.training_data import TrainingData
+from kan_engine.discovery.variable_groups import Reduction
 from kan_engine.expressions.unit_system import make_unit_system
 from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.network.kan import KAN
@@ -164,12 +165,16 @@ class FoundLaw:
         is_read: Whether the best formula was extracted from the structure; otherwise it was found
             independently.
         is_cut: Whether the search was ended early to leave time for larger networks.
+        tried_in: The variables in which all short formulas were tried, if the best one is of these.
+        has_relative_errors: Whether rows counted by the inverse square of the target.
     """
 
     fit: FittedStructure
     formulas: list[Formula]
     is_read: bool = True
     is_cut: bool = False
+    tried_in: Reduction | None = None
+    has_relative_errors: bool = False
 
     @property
     def error(self) -> float:

@@ -11,7 +11,9 @@ from kan_engine.assessment.relative_errors import weigh_relative_errors
 from kan_engine.assessment.residual_signal import measure_signal
 from kan_engine.discovery.chebyshev_surrogate import Surrogate
 from kan_engine.discovery.dimensional_choice import find_dimensional_reductions
+from kan_engine.discovery.power_factor import find_power_factors
 from kan_engine.discovery.power_product_law import find_power_product_law
+from kan_engine.discovery.quadratic_law import find_quadratic_law
 from kan_engine.discovery.rational_law import find_rational_law
 from kan_engine.discovery.univariate_law import find_univariate_law
 from kan_engine.discovery.variable_groups import Reduction, find_reduction
@@ -68,7 +70,7 @@ def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | No
     weighed = _weigh_relative_errors(law, fit, validation, run)
     if weighed is not None:
         again = _search(*weighed, replace(run, parts=InProcess()), hunts)  # others know other weights
-        law = again if again is not None and again.formulas else law
+        law = replace(again, has_relative_errors=True) if again is not None and again.formulas else law
     return replace(law, is_cut=is_cut)
 
 
@@ -83,9 +85,13 @@ def _search(
     if not hunt.seen:
         return None
     limits = run.thresholds
+    if hunt.exact_formula is None:
+        hunt.search_exact_laws(angles=False)
     is_noisy = limits.min_noise_error < hunt.closest_structure.error < limits.max_noise_error
-    if hunt.exact_formula is None and not is_noisy:
+    if hunt.exact_formula is None and (not is_noisy or len(run.names) <= limits.max_cheap_angle_inputs):
         hunt.search_exact_laws(angles=True)
+    if hunt.exact_formula is None:
+        hunt.search_power_factors()
     law = hunt.law or hunt.select_best_law()
     if not law.is_read and run.config.prune:
         law = replace(
@@ -96,7 +102,7 @@ def _search(
     if law.fit.is_adequate:
         law = replace(law, fit=refine_structure(law.fit, fit, validation, run.should_stop))
         record_validation_errors(law.fit, run)
-    return law
+    return replace(law, tried_in=hunt.tried_in.get(law.formulas[0].tree)) if law.formulas else law
 
 
 def _weigh_relative_errors(
@@ -138,6 +144,7 @@ class LawSearch:
         proved: A law found without a network that holds to rounding error.
         inner: The reduction to fewer variables, and the nested search.
         direct: Formulas found without a network, shortest description first.
+        tried_in: The variables in which all short formulas were tried, by the formulas that were found.
     """
 
     def __init__(
@@ -158,8 +165,9 @@ class LawSearch:
         self.proved: Formula | None = None
         self.inner: tuple[Reduction, LawSearch] | None = None
         self.direct = list[Formula]()
+        self.tried_in = dict[Expression, Reduction]()
         self._is_solved = False  # by a law found without a network
-        self._is_enumerated = False
+        self._is_enumerated = self._is_tried = False
 
     @property
     def exact_formula(self) -> Formula | None:
@@ -273,17 +281,39 @@ class LawSearch:
         Cosines and sines of the columns take seconds and are therefore tried last.
         """
         run, rows, others = self._run, self._rows, self._others
-        if self.proved is not None or not run.config.symbolic or run.should_stop():
+        is_done = self._is_tried and not angles
+        if is_done or self.proved is not None or not run.config.symbolic or run.should_stop():
             return
+        self._is_tried = True
         run.report("symbolic", 0.38, "searching for a law exact to rounding error")
         limits, symbolic = self._limits.discovery, self._limits.symbolic
         stop = run.should_stop
-        tree = (
-            None
-            if angles
-            else find_power_product_law(rows, others, stop, thresholds=limits, symbolic=symbolic)
-        ) or find_rational_law(rows, others, stop, angles=angles, thresholds=limits, symbolic=symbolic)
+        tree = None
+        if not angles:
+            tree = find_power_product_law(rows, others, stop, thresholds=limits, symbolic=symbolic)
+        for find in (find_rational_law, find_quadratic_law):
+            tree = tree or find(rows, others, stop, angles=angles, thresholds=limits, symbolic=symbolic)
         self._accept_if_exact(tree)
+
+    def search_power_factors(self) -> None:
+        """Search for an exact law after a factor of powers of columns, which hides it, is divided out."""
+        run = self._run
+        everything = concatenate_rows(self._rows, self._others)
+        for found in find_power_factors(everything, self._limits.discovery):
+            if self.proved is not None or not run.config.symbolic or run.should_stop():
+                return
+            run.report("structure", 0.37, "searching for a law behind a factor")
+            if not self._is_enumerated or len(found.groups) < len(self._rows[0]):
+                self._enumerate_laws(found, run)
+            hunt = self._search_groups(found, run, may_reduce=True)
+            if self.proved is None and hunt.exact_formula is None:
+                hunt.search_exact_laws(angles=False)
+                if hunt.exact_formula is not None:
+                    self._accept_if_exact(
+                        found.expand_law(
+                            hunt.exact_formula.tree, self._others[0], self._limits.symbolic.simplification
+                        )
+                    )
 
     def _accept_if_exact(self, tree: Expression | None) -> None:
         if tree is not None and self._run.config.constraints.allow(tree):
@@ -352,7 +382,9 @@ class LawSearch:
     def _enumerate_laws(self, found: Reduction, run: SearchContext) -> None:
         """Try all short formulas in the variables of a reduction."""
         weights = self._fit.weights.numpy()
-        self._offer(enumerate_formulas(found, self._rows, self._others, weights, run))
+        formulas = enumerate_formulas(found, self._rows, self._others, weights, run)
+        self.tried_in = dict.fromkeys((formula.tree for formula in formulas), found) | self.tried_in
+        self._offer(formulas)
 
     def _enumerate_whole(self) -> None:
         """Try all short formulas in the columns, once."""

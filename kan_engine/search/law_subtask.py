@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, measure_stability
+from kan_engine.expressions.evaluation import evaluate
 from kan_engine.search.context import (
     FoundLaw,
     SearchContext,
@@ -15,6 +16,7 @@ from kan_engine.search.context import (
     to_columns,
     to_sample,
 )
+from kan_engine.search.formulas.reduced_laws import enumerate_formulas
 from kan_engine.search.law_search import find_law
 from kan_engine.search.result import SearchResult, SmallLaw
 from kan_engine.search.serialization import deserialize_small_law, serialize_small_law
@@ -83,14 +85,22 @@ def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | N
 
 
 def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
-    """Share of resamplings whose extracted formula makes similar predictions.
+    """Share of resamplings whose formula makes similar predictions.
 
-    Each resampling fits the structure to two thirds of the rows and extracts its formulas again.
+    Each resampling takes two thirds of the rows and tries all short formulas again, or fits the structure and
+    extracts its formulas again.
     """
     rows = to_sample(run.data.training.sample(run.thresholds.max_rows, run.config.seed), run.inputs)
+    if law.has_relative_errors:
+        values = torch.from_numpy(evaluate(law.formulas[0].tree, to_columns(run.names, rows)[0]))
+        rows = replace(rows, weights=rows.weights / values.expand(len(rows.y)) ** 2)
 
     def extract_formula(learnt: np.ndarray, judged: np.ndarray) -> Formula | None:
         first, second = (rows[torch.from_numpy(places)] for places in (learnt, judged))
+        if law.tried_in is not None:
+            there, held = (to_columns(run.names, part) for part in (first, second))
+            found = enumerate_formulas(law.tried_in, there, held, first.weights.numpy(), run)
+            return min(found, key=lambda formula: formula.bits, default=None)
         steps = run.thresholds.max_resampling_steps
         fit = replace(law.fit, bundle=law.fit.train_coefficients(first, steps=steps))
         formulas = extract_law(

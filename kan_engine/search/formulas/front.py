@@ -41,8 +41,9 @@ from kan_engine.symbolic.sparse_additive import (
 def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchContext) -> SearchResult:
     """Add the front of formulas, if formulas were requested and there is one output.
 
-    An exact law needs none. The shortest formula of the front within one standard error of the most accurate
-    one ranks first, unless the first formula so far predicts left-out rows as well.
+    An exact law needs none. Of the formulas up to the shortest one within one standard error of the most
+    accurate, that with the shortest description ranks first: the best of millions of formulas seems better
+    on the rows it was found on. The first formula so far stays if it predicts left-out rows as well.
 
     Args:
         found: With the formulas and the compact networks so far.
@@ -61,7 +62,8 @@ def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchConte
     balanced = [place for place, each in enumerate(formulas) if variables(each.tree) and adds_up(each.tree)]
     places = balanced or list(range(len(front)))
     lowest = min((front[place] for place in places), key=lambda entry: entry.error)
-    place = next(i for i in places if is_no_worse(front[i].losses, lowest.losses, rows.weights))
+    last = next(i for i in places if is_no_worse(front[i].losses, lowest.losses, rows.weights))
+    place = min((i for i in places if i <= last), key=lambda i: formulas[i].bits)
     best, others = formulas[place], [*formulas[place + 1 :], *formulas[:place]]
     if known and _stays_first(known[0], best, found, rows, run):
         return replace(found, formulas=[[_measure_again(known[0], rows, run), best, *others]])
@@ -149,18 +151,21 @@ def _measure_again(formula: Formula, rows: LabelledRows, run: SearchContext) -> 
 def _stays_first(
     known: Formula, best: Formula, found: SearchResult, rows: LabelledRows, run: SearchContext
 ) -> bool:
-    """Whether the first formula so far is consistent, better, or shorter and no worse except by chance.
+    """Whether the first formula so far is the shorter description, better, or shorter and no worse but by chance.
 
-    One whose units do not add up does not stay before one whose units do.
+    One whose units do not add up does not stay before one whose units do. One that is consistent stays unless
+    the other describes the rows clearly more shortly.
 
     The best of many formulas seems better than it is, by about ``chance_standard_errors``.
     """
     adds_up = run.config.constraints.adds_up
     if adds_up(best.tree) and not adds_up(known.tree):
         return False
-    if found.evidence is not None and found.evidence.verdict == "consistent":
-        return True
     data = WeighedRows.from_rows(rows)
+    gain = description_length(to_form(known.tree), data, run.thresholds.symbolic.constants) - best.bits
+    is_consistent = found.evidence is not None and found.evidence.verdict == "consistent"
+    if gain <= (run.thresholds.min_gain_bits if is_consistent else 0):
+        return True
     additive, allowed = run.thresholds.symbolic.additive, run.thresholds.chance_standard_errors
     own, others = (cross_validation_losses(formula.tree, data, additive) for formula in (known, best))
     if not is_no_worse(others, own, rows.weights, allowed):

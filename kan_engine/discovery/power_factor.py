@@ -1,0 +1,51 @@
+"""A factor of a law that is a product of powers of columns, from the size of the target.
+
+The logarithm of |Πx^q · g| is a line in the logarithms of the factor's columns, however often g oscillates:
+its slopes are q wherever g is independent of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+from sklearn.linear_model import HuberRegressor
+
+from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+from kan_engine.discovery.variable_groups import Reduction
+from kan_engine.expressions.evaluation import Variable, mul, power
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
+
+
+def find_power_factors(
+    fit: ColumnsAndTarget, thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY
+) -> Iterator[Reduction]:
+    """Yield reductions by a factor Πx^q with multiples q of 1/2: to the other columns, then to all.
+
+    Nothing is yielded if no slope is clearly such a multiple.
+    """
+    columns, target = fit
+    names = [name for name, values in columns.items() if (values != 0).all() and np.ptp(np.abs(values)) > 0]
+    rows = target != 0
+    if not 1 < len(columns) <= thresholds.max_group_inputs or rows.sum() <= 2 * len(names) or not names:
+        return
+    logs = np.log(np.abs(np.stack([columns[name][rows] for name in names], 1)))
+    scale = logs.std(0)
+    line = HuberRegressor(max_iter=500, alpha=1e-6).fit(logs / scale, np.log(np.abs(target[rows])))
+    slopes = line.coef_ / scale
+    exponents = np.round(2 * slopes) / 2
+    left = np.log(np.abs(target[rows])) - logs @ slopes
+    inverse = np.linalg.pinv(np.cov(logs, rowvar=False).reshape(len(names), -1))
+    errors = left.std() * np.sqrt(np.diag(inverse) / len(left))
+    is_clear = (exponents != 0) & (np.abs(slopes - exponents) < thresholds.max_slope_errors * errors)
+    is_clear &= np.abs(slopes) > thresholds.min_slope_errors * errors
+    powers = {name: q for name, q, clear in zip(names, exponents.tolist(), is_clear, strict=True) if clear}
+    if not powers:
+        return
+    factor = mul(*(power(Variable(name), Fraction(q)) for name, q in powers.items()))
+    if len(powers) < len(columns):
+        yield Reduction(
+            groups={name: Variable(name) for name in columns if name not in powers}, factor=factor
+        )
+    yield Reduction(groups={name: Variable(name) for name in columns}, factor=factor)
