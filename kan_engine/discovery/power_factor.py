@@ -21,9 +21,9 @@ from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 def find_power_factors(
     fit: ColumnsAndTarget, thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY
 ) -> Iterator[Reduction]:
-    """Yield reductions by a factor Πx^q with multiples q of 1/2: to the other columns, then to all.
+    """Yield reductions by a factor Πx^q with integers or multiples of 1/2: to the other columns, then to all.
 
-    Nothing is yielded if no slope is clearly such a multiple.
+    Nothing is yielded if no slope is clearly such a number.
     """
     columns, target = fit
     names = [name for name, values in columns.items() if (values != 0).all() and np.ptp(np.abs(values)) > 0]
@@ -40,12 +40,13 @@ def find_power_factors(
     errors = left.std() * np.sqrt(np.diag(inverse) / len(left))
     is_clear = (exponents != 0) & (np.abs(slopes - exponents) < thresholds.max_slope_errors * errors)
     is_clear &= np.abs(slopes) > thresholds.min_slope_errors * errors
-    powers = {name: q for name, q, clear in zip(names, exponents.tolist(), is_clear, strict=True) if clear}
-    if not powers:
-        return
-    factor = mul(*(power(Variable(name), Fraction(q)) for name, q in powers.items()))
-    if len(powers) < len(columns):
-        yield Reduction(
-            groups={name: Variable(name) for name in columns if name not in powers}, factor=factor
-        )
+    is_whole = is_clear & (exponents % 1 == 0)  # a wave of few periods may look like a root of its column
+    for chosen in [is_clear, is_whole][: 2 if (is_clear != is_whole).any() else 1]:
+        powers = {name: Fraction(exponents[place]) for place, name in enumerate(names) if chosen[place]}
+        if not powers:
+            return
+        factor = mul(*(power(Variable(name), q) for name, q in powers.items()))
+        if len(powers) < len(columns):
+            rest = {name: Variable(name) for name in columns if name not in powers}
+            yield Reduction(groups=rest, factor=factor)
     yield Reduction(groups={name: Variable(name) for name in columns}, factor=factor)

@@ -151,7 +151,7 @@ def _measure_again(formula: Formula, rows: LabelledRows, run: SearchContext) -> 
 def _stays_first(
     known: Formula, best: Formula, found: SearchResult, rows: LabelledRows, run: SearchContext
 ) -> bool:
-    """Whether the first formula so far is the shorter description, better, or shorter and no worse but by chance.
+    """Whether the first formula so far describes the rows more shortly, is better, or shorter and no worse.
 
     One whose units do not add up does not stay before one whose units do. One that is consistent stays unless
     the other describes the rows clearly more shortly.

@@ -156,6 +156,20 @@ def test_a_consistent_formula_stays_first() -> None:
     assert len(found.formulas[0]) > 1
 
 
+def test_a_consistent_formula_makes_room_for_a_far_better_one() -> None:
+    run = run_of(A + 2 * B)
+    known = Formula(add(Variable("a"), mul(1.9, Variable("b"))), 0.1)
+    found = add_front(found_in(run, known, evidence=CONSISTENT), [known.tree], run)
+    assert found.formulas[0][0].error < 1e-6
+
+
+def test_a_long_formula_that_fits_noise_does_not_rank_first() -> None:
+    run = run_of(A / B + NOISE, thresholds=replace(LIMITS, front=replace(LIMITS.front, max_work=3e6)))
+    first, *others = add_front(found_in(run), [], run).formulas[0]
+    assert count_nodes(first.tree) <= 9
+    assert min(formula.error for formula in others) < first.error
+
+
 def test_a_worse_formula_does_not_stay_first() -> None:
     run = run_of(WAVE)
     found = add_front(found_in(run, Formula(LINE, 0.9)), [LINE], run)

@@ -1,0 +1,53 @@
+"""Laws of whole tables: of few rows, behind factors, and with errors that grow with the target."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from kan_engine import to_text
+from kan_engine.search.context import FoundLaw, SearchContext
+from kan_engine.search.law_search import find_law
+from tests.support.tables import request_for, table_of
+from worker.data.preparation import prepare_data
+from worker.pipelines.search_config import make_search_config
+
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
+Law = Callable[..., np.ndarray]
+
+
+def search(law: Law, rows: int, relative: float = 0.0, **ranges: tuple[float, float]) -> FoundLaw:
+    """The law behind rows whose columns cover decades."""
+    generator = np.random.default_rng(0)
+    columns = {name: np.exp(generator.uniform(*np.log(ends), rows)) for name, ends in ranges.items()}
+    target = law(**columns) * (1 + relative * generator.normal(size=rows))
+    data = prepare_data(table_of(**columns, y=target), request_for(seed=0))
+    found = find_law(SearchContext.create(data, make_search_config(data.plan.request)))
+    assert found is not None
+    return found
+
+
+def test_the_law_of_thirty_rows_over_decades_with_errors_of_ten_percent_is_found() -> None:
+    found = search(lambda r, m, n: m * n / r**2, 30, 0.1, r=(1, 1e4), m=(1, 1e5), n=(1, 1e5))
+    assert found.has_relative_errors
+    text = to_text(found.formulas[0].tree)
+    assert text.endswith("m*n/r**2"), text
+
+
+def test_seven_rows_are_enough_for_a_power() -> None:
+    found = search(lambda a: 365.25 * a**1.5, 7, 1e-3, a=(0.4, 30))
+    assert to_text(found.formulas[0].tree).endswith("a**(3/2)")
+
+
+@pytest.mark.thorough
+def test_an_oscillation_of_many_periods_is_found_behind_its_amplitude() -> None:
+    found = search(
+        lambda i, d, s, w: i * np.sin(np.pi * d * s / w) ** 2,
+        1000,
+        i=(1, 3),
+        d=(1, 5),
+        s=(0.1, 1),
+        w=(0.3, 1),
+    )
+    assert to_text(found.formulas[0].tree) == "i*sin(pi*d*s/w)**2"
