@@ -234,6 +234,8 @@ class LawSearch:
                 if is_done or len(read) == limits.max_extractions or run.should_stop():
                     break
         if self._is_whole and self.exact_formula is None and len(self._fit.y) < limits.few_rows:
+            if self.inner is None:
+                self._search_variable_groups()
             self._enumerate_whole()
 
     def _find_noisy_law(self, structure: FittedStructure) -> FoundLaw | None:

@@ -25,6 +25,11 @@ from kan_engine.structure.backward_elimination import cross_predict
 from kan_engine.symbolic.extraction import Formula
 from kan_engine.symbolic.fix_edges import add_unused_inputs
 
+RELATIVE_WARNING = (
+    "the errors of the target grow with it: for the formula, rows count by the inverse square of the target; "
+    "target_error names a column with their standard deviation"
+)
+
 
 def make_law_subtask(run: SearchContext, seconds: float | None) -> Subtask:
     """Describe the law search as a subtask.
@@ -130,6 +135,7 @@ def _to_search_result(law: FoundLaw, run: SearchContext) -> SearchResult:
         formula_of="network" if law.is_read else "law",
         dropped={run.names[i]: errors for i, errors in law.fit.dropped.items()},
         errors=measure_law_errors(law, run),
+        warnings=(RELATIVE_WARNING,) if law.has_relative_errors else (),
     )
 
 

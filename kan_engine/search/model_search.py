@@ -146,6 +146,7 @@ def _add_law_formulas(found: SearchResult, law: SmallLaw, run: SearchContext) ->
         evidence=evidence,
         is_cut=known.is_cut,
         formula_of="law",
+        warnings=(*found.warnings, *known.warnings),
     )
 
 

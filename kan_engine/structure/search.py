@@ -95,7 +95,7 @@ def search_structures(
     """
     stage = _StructureSearch(InputGrids(training, order, thresholds), validation, generator, should_stop)
     yield from _order_by_simplicity(list(stage.fit_additive_shapes()), thresholds.equal_error_factor)
-    if training.x.shape[1] == 1:
+    if training.x.shape[1] == 1 or len(training.x) < thresholds.min_rows_for_nodes:
         return
     for families, kept in zip((ONE_NODE, TWO_NODES), thresholds.max_screened_starts, strict=True):
         screened = [rough for family in families for rough in stage.screen_family(family)]

@@ -29,6 +29,7 @@ class StructureThresholds:
         max_grid_error_ratio: Of the errors after and before a doubling of the grid, above which the error
             has stopped falling.
         sufficient_error: Suffices to extract a formula; the grid is not refined further.
+        min_rows_for_nodes: Fewer rows do not determine hidden nodes; short formulas are tried instead.
         min_rows_for_transforms: With fewer rows, a transform may fit better by chance.
         equal_error_factor: Times the lowest error, up to which structures count as equally close: noise may
             have decided which is closer.
@@ -74,6 +75,7 @@ class StructureThresholds:
     simple_shape_factor: float = 0.5
     max_grid_error_ratio: float = 0.7
     sufficient_error: float = 3e-6
+    min_rows_for_nodes: int = 30
     min_rows_for_transforms: int = 20
     equal_error_factor: float = 1.35
 
