@@ -14,13 +14,12 @@ from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.discovery.bilinear_scan import Pair, rank_corrections, rank_pairs
 from kan_engine.discovery.expression_table import ExpressionTable
 from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
-from kan_engine.expressions.evaluation import Parameter, add, complexity, evaluate, mul
+from kan_engine.expressions.evaluation import Parameter, add, evaluate, mul
 from kan_engine.symbolic.constant_fitting import Array, ColumnsAndTarget, ParametricForm
+from kan_engine.symbolic.description_length import price_form
 from kan_engine.symbolic.extraction import INVERSE_TRANSFORMS
-from kan_engine.symbolic.thresholds import DEFAULT_CONSTANTS
 
 LARGEST_WEIGHT = 100.0  # over the median: where T is flat, its errors tell nothing
-BITS_PER_NODE = DEFAULT_CONSTANTS.bits_per_node
 NEAR = 0.1  # relative difference up to which a constant may be a multiple of 1/2
 OUTER_TRANSFORMS = ("identity", "square", "reciprocal", "log", "log_neg", "sqrt")
 
@@ -62,7 +61,7 @@ def enumerate_laws(
             pairs += rank_corrections(*known, table.one, kept)
         found += _measure_pairs(pairs, table, fit, moved, scaled, weights, name)
     bits = {
-        place: len(target) / 2 * np.log2(max(error, 1e-300)) + BITS_PER_NODE * complexity(form.numeric_tree)
+        place: len(target) / 2 * np.log2(max(error, 1e-300)) + price_form(form.numeric_tree)
         for place, (error, form) in enumerate(found)
     }
     order = sorted(bits, key=lambda place: bits[place])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kan_engine.expressions.evaluation import Expression, complexity, parametrize_floats
+from kan_engine.expressions.evaluation import Expression, parametrize_floats
 from kan_engine.expressions.nice_constants import nice_constants, rank_constants
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.simplification.simplify import simplify, snap_floats
@@ -18,7 +18,11 @@ from kan_engine.symbolic.constant_fitting import (
     refit_constants,
     take_coarse_rows,
 )
-from kan_engine.symbolic.description_length import description_length, residual_and_constant_bits
+from kan_engine.symbolic.description_length import (
+    description_length,
+    price_form,
+    residual_and_constant_bits,
+)
 from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, ConstantThresholds, SymbolicThresholds
 
 
@@ -164,9 +168,9 @@ def _rank_replacements(
         ]
         for bits, constant in offered[: limits.max_simple_numbers]:
             distance = (float(constant.value) - value) / error if error else 0.0
-            fixed = complexity(fix_parameter(form, index, constant).numeric_tree)
+            fixed = price_form(fix_parameter(form, index, constant).numeric_tree, limits)
             length = residuals + rows / 2 * np.log2(1 + distance**2 / rows) - float(constants[index])
-            found.append((length + limits.bits_per_node * fixed + bits, bits, index, constant))
+            found.append((length + fixed + bits, bits, index, constant))
     return sorted(found, key=lambda one: one[0])
 
 

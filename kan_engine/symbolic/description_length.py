@@ -1,15 +1,16 @@
 """Description length: the bits that encode a target by a formula, its constants and the residuals.
 
 Source: Rissanen, "Modeling by shortest data description", Automatica 14, 1978. The residuals of n rows cost
-n/2 · log₂ of their mean square. A free constant c costs the digits that the data determine,
-log₂(1 + |c|/δ) + 1. δ is its standard error with all other constants held fixed: with the marginal error,
-terms that cancel each other would cost almost nothing. Where the noise σ of the rows is known, the residuals
-cost Σ r²/(2σ²) · log₂ e, which is what a Gaussian code of that width takes.
+n/2 · log₂ of their mean square. A free constant c costs the digits that the data determine, log₂(1 + |c|/δ)
++ 1. δ is its standard error with all other constants held fixed: with the marginal error, terms that cancel
+each other would cost almost nothing. Functions cost the more, the rarer they are in textbooks. Where the
+noise σ of the rows is known, the residuals cost Σ r²/(2σ²) · log₂ e, which is what a Gaussian code of that
+width takes.
 """
 
 import numpy as np
 
-from kan_engine.expressions.evaluation import complexity, value_and_jacobian
+from kan_engine.expressions.evaluation import Call, Expression, complexity, value_and_jacobian, walk
 from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
     ParametricForm,
@@ -29,7 +30,14 @@ def description_length(
     Only differences between forms on the same rows are meaningful.
     """
     residuals, constants = residual_and_constant_bits(form, data, thresholds)
-    return residuals + float(constants.sum()) + thresholds.bits_per_node * complexity(form.numeric_tree)
+    return residuals + float(constants.sum()) + price_form(form.numeric_tree, thresholds)
+
+
+def price_form(tree: Expression, thresholds: ConstantThresholds = DEFAULT_CONSTANTS) -> float:
+    """The bits of a formula without its constants: functions take more than sums and products."""
+    prices, others = dict(thresholds.function_bits), thresholds.rare_function_bits
+    functions = sum(prices.get(node.function, others) for node in walk(tree) if isinstance(node, Call))
+    return thresholds.bits_per_node * complexity(tree) + functions
 
 
 def residual_and_constant_bits(
