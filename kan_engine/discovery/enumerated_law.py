@@ -106,9 +106,10 @@ def _measure_pairs(
         terms = parts if pair.kind == "sum" else [mul(*parts)]
         with np.errstate(all="ignore"):
             matrix = np.stack([np.broadcast_to(evaluate(t, fit[0]), moved.shape) for t in terms], 1)
-            if not np.isfinite(matrix).all():
+            weighed = matrix * root[:, None]
+            if not np.isfinite(weighed).all():
                 continue
-            found, *_ = np.linalg.lstsq(matrix * root[:, None], moved * root)
+            found, *_ = np.linalg.lstsq(weighed, moved * root)
             values = np.asarray(found, dtype=np.float64)
             rounded: Array = np.round(2 * values) / 2
             is_near = bool((np.abs(rounded - values) <= NEAR * np.abs(rounded)).all())

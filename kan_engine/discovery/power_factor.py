@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
-from sklearn.linear_model import HuberRegressor
+from jaxtyping import Float
 
 from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.discovery.variable_groups import Reduction
 from kan_engine.expressions.evaluation import Variable, mul, power
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
+from kan_engine.symbolic.constant_fitting import Array, ColumnsAndTarget
 
 
 def find_power_factors(
@@ -31,12 +31,13 @@ def find_power_factors(
     if not 1 < len(columns) <= thresholds.max_group_inputs or rows.sum() <= 2 * len(names) or not names:
         return
     logs = np.log(np.abs(np.stack([columns[name][rows] for name in names], 1)))
-    scale = logs.std(0)
-    line = HuberRegressor(max_iter=500, alpha=1e-6).fit(logs / scale, np.log(np.abs(target[rows])))
-    slopes = line.coef_ / scale
+    sizes = np.log(np.abs(target[rows]))
+    slopes, left = _fit_line(logs, sizes)
+    # near zeros of the target, its logarithm is far off
+    usual = np.abs(left) < thresholds.max_size_deviations * np.median(np.abs(left))
+    slopes, left = _fit_line(logs[usual], sizes[usual])
     exponents = np.round(2 * slopes) / 2
-    left = np.log(np.abs(target[rows])) - logs @ slopes
-    inverse = np.linalg.pinv(np.cov(logs, rowvar=False).reshape(len(names), -1))
+    inverse = np.linalg.pinv(np.cov(logs[usual], rowvar=False).reshape(len(names), -1))
     errors = left.std() * np.sqrt(np.diag(inverse) / len(left))
     is_clear = (exponents != 0) & (np.abs(slopes - exponents) < thresholds.max_slope_errors * errors)
     is_clear &= np.abs(slopes) > thresholds.min_slope_errors * errors
@@ -50,3 +51,10 @@ def find_power_factors(
             rest = {name: Variable(name) for name in columns if name not in powers}
             yield Reduction(groups=rest, factor=factor)
     yield Reduction(groups={name: Variable(name) for name in columns}, factor=factor)
+
+
+def _fit_line(columns: Float[Array, "rows columns"], target: Array) -> tuple[Array, Array]:
+    """Slopes of the line by least squares, and its residuals."""
+    centered, moved = columns - columns.mean(0), target - target.mean()
+    slopes, *_ = np.linalg.lstsq(centered, moved)
+    return np.asarray(slopes), np.asarray(moved - centered @ slopes)

@@ -204,8 +204,12 @@ class MonomialSystem:
             for m in _monomials(len(self._unit), degree)
         ]
         matrix = np.stack(columns, 1)
-        norms = np.maximum(np.linalg.norm(matrix, axis=0), 1e-300)
-        return matrix / norms, norms
+        first = np.maximum(np.linalg.norm(matrix, axis=0), 1e-300)
+        matrix = matrix / first
+        # every row counts, also where the target covers decades; null vectors stay what they are
+        matrix /= np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-300)
+        second = np.maximum(np.linalg.norm(matrix, axis=0), 1e-300)
+        return matrix / second, first * second
 
 
 def _monomials(d: int, degree: int) -> list[tuple[int, ...]]:

@@ -38,6 +38,7 @@ class DiscoveryThresholds:
         nearest_gap_divisor: The noise check uses the closest 1 in so many pairs of neighbours.
         max_noiseless_step: Their median step over the spread of the target; above it the target is noisy.
 
+        max_size_deviations: Of log |y| from its line, over their median; rows with more are left out.
         max_slope_errors: Standard errors between the slope of log |y| and the exponent of a factor.
         min_slope_errors: Standard errors of such a slope, below which it may be 0.
         interior_share: Of the unit scale, where gradients are accurate.
@@ -100,6 +101,7 @@ class DiscoveryThresholds:
     nearest_gap_divisor: int = 20
     max_noiseless_step: float = 5e-3
 
+    max_size_deviations: float = 4.0
     max_slope_errors: float = 3.0
     min_slope_errors: float = 5.0
     interior_share: float = 0.9

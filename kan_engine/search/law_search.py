@@ -87,11 +87,11 @@ def _search(
     limits = run.thresholds
     if hunt.exact_formula is None:
         hunt.search_exact_laws(angles=False)
-    is_noisy = limits.min_noise_error < hunt.closest_structure.error < limits.max_noise_error
-    if hunt.exact_formula is None and (not is_noisy or len(run.names) <= limits.max_cheap_angle_inputs):
-        hunt.search_exact_laws(angles=True)
     if hunt.exact_formula is None:
         hunt.search_power_factors()
+    is_noisy = limits.min_noise_error < hunt.closest_structure.error < limits.max_noise_error
+    if hunt.exact_formula is None and not is_noisy:
+        hunt.search_exact_laws(angles=True)
     law = hunt.law or hunt.select_best_law()
     if not law.is_read and run.config.prune:
         law = replace(
@@ -167,7 +167,8 @@ class LawSearch:
         self.direct = list[Formula]()
         self.tried_in = dict[Expression, Reduction]()
         self._is_solved = False  # by a law found without a network
-        self._is_enumerated = self._is_tried = False
+        self._is_enumerated = False
+        self._tried = set[bool]()  # without angles, with angles
 
     @property
     def exact_formula(self) -> Formula | None:
@@ -220,6 +221,8 @@ class LawSearch:
             self.seen.append(structure)
             if number == 1 and self._is_whole:
                 self._search_dimensionless_groups()
+            if number == 1 and not structure.is_adequate:
+                self._search_cheap_laws()
             law = self._find_noisy_law(structure) if number == 1 else None
             if law is not None and (law.formulas is self.direct or self._is_sufficient(law)):
                 self.read = law
@@ -283,10 +286,9 @@ class LawSearch:
         Cosines and sines of the columns take seconds and are therefore tried last.
         """
         run, rows, others = self._run, self._rows, self._others
-        is_done = self._is_tried and not angles
-        if is_done or self.proved is not None or not run.config.symbolic or run.should_stop():
+        if angles in self._tried or self.proved is not None or not run.config.symbolic or run.should_stop():
             return
-        self._is_tried = True
+        self._tried.add(angles)
         run.report("symbolic", 0.38, "searching for a law exact to rounding error")
         limits, symbolic = self._limits.discovery, self._limits.symbolic
         stop = run.should_stop
@@ -296,6 +298,12 @@ class LawSearch:
         for find in (find_rational_law, find_quadratic_law):
             tree = tree or find(rows, others, stop, angles=angles, thresholds=limits, symbolic=symbolic)
         self._accept_if_exact(tree)
+
+    def _search_cheap_laws(self) -> None:
+        """Try exact laws that take a second before structures that take a minute."""
+        self.search_exact_laws(angles=False)
+        if len(self._rows[0]) <= self._limits.max_cheap_angle_inputs:
+            self.search_exact_laws(angles=True)
 
     def search_power_factors(self) -> None:
         """Search for an exact law after a factor of powers of columns, which hides it, is divided out."""
@@ -307,15 +315,7 @@ class LawSearch:
             run.report("structure", 0.37, "searching for a law behind a factor")
             if not self._is_enumerated or len(found.groups) < len(self._rows[0]):
                 self._enumerate_laws(found, run)
-            hunt = self._search_groups(found, run, may_reduce=True)
-            if self.proved is None and hunt.exact_formula is None:
-                hunt.search_exact_laws(angles=False)
-                if hunt.exact_formula is not None:
-                    self._accept_if_exact(
-                        found.expand_law(
-                            hunt.exact_formula.tree, self._others[0], self._limits.symbolic.simplification
-                        )
-                    )
+            self._search_groups(found, run, may_reduce=True, is_exact=True)
 
     def _accept_if_exact(self, tree: Expression | None) -> None:
         if tree is not None and self._run.config.constraints.allow(tree):
@@ -400,8 +400,13 @@ class LawSearch:
         scale = float(np.sqrt(np.mean(found.select_factors(self._others) ** 2)))
         return hunt.closest_structure.error * hunt._validation.spread * scale
 
-    def _search_groups(self, found: Reduction, run: SearchContext, *, may_reduce: bool) -> LawSearch:
-        """Search for the law of the groups of a reduction; an exact one is accepted."""
+    def _search_groups(
+        self, found: Reduction, run: SearchContext, *, may_reduce: bool, is_exact: bool = False
+    ) -> LawSearch:
+        """Search for the law of the groups of a reduction; an exact one is accepted.
+
+        With ``is_exact``, laws exact to rounding error are tried before structures.
+        """
         rows, others = self._rows, self._others
         symbolic = self._limits.symbolic
         reduced, judged = (found.reduce_data(data) for data in (rows, others))
@@ -425,6 +430,8 @@ class LawSearch:
                     symbolic=symbolic,
                 )
             )
+        if is_exact:
+            hunt._search_cheap_laws()
         if hunt.exact_formula is None:
             hunt.examine_structures()
         if hunt.exact_formula is not None:

@@ -71,7 +71,7 @@ class SearchThresholds:
         min_noise_error, max_noise_error: Error of the closest structure that is attributed to noise.
         min_surrogate_error_ratio: To the error of a structure; below it, more than noise is left.
         max_cheap_angle_inputs: Columns up to which laws of their cosines and sines are tried in a second, and
-            therefore also where errors look like noise.
+            therefore before structures with hidden nodes.
         min_gain_bits: By which a formula of the front must describe the rows more shortly than a consistent
             law: 10 are odds of 1,000 to 1.
         few_rows: To fit, below which few curves are told apart and all short formulas are tried in any case.
@@ -139,7 +139,7 @@ class SearchThresholds:
     min_noise_error: float = 8e-3
     max_noise_error: float = 0.05
     min_surrogate_error_ratio: float = 0.8
-    max_cheap_angle_inputs: int = 5
+    max_cheap_angle_inputs: int = 4
     min_gain_bits: float = 10.0
     few_rows: int = 100
     max_candidates: int = 6
