@@ -17,6 +17,7 @@ from kan_engine.front.entry import Entry
 from kan_engine.front.program import Program
 from kan_engine.front.thresholds import FrontThresholds
 from kan_engine.search.context import SearchContext
+from kan_engine.search.formulas.comparison import compare_formulas
 from kan_engine.search.formulas.front_subtask import FrontPart, search_front
 from kan_engine.search.formulas.log_odds import compute_bounded_logits
 from kan_engine.search.formulas.sparse_additive import compute_base_log_odds
@@ -27,6 +28,7 @@ from kan_engine.symbolic.constant_fitting import (
     ParametricForm,
     WeighedRows,
     compute_rmse,
+    get_weights,
 )
 from kan_engine.symbolic.constant_snapping import round_constants, to_form
 from kan_engine.symbolic.description_length import description_length
@@ -161,13 +163,14 @@ def _stays_first(
     adds_up = run.config.constraints.adds_up
     if adds_up(best.tree) and not adds_up(known.tree):
         return False
-    data = WeighedRows.from_rows(rows)
-    gain = description_length(to_form(known.tree), data, run.thresholds.symbolic.constants) - best.bits
+    compared = compare_formulas(known, best, WeighedRows.from_rows(rows), run)
     is_consistent = found.evidence is not None and found.evidence.verdict == "consistent"
-    if gain <= (run.thresholds.min_gain_bits if is_consistent else 0):
+    if compared.gain <= (run.thresholds.min_gain_bits if is_consistent else 0):
         return True
+    data, weights = compared.rows, get_weights(compared.rows)
+    weights = rows.weights if weights is None else weights
     additive, allowed = run.thresholds.symbolic.additive, run.thresholds.chance_standard_errors
     own, others = (cross_validation_losses(formula.tree, data, additive) for formula in (known, best))
-    if not is_no_worse(others, own, rows.weights, allowed):
+    if not is_no_worse(others, own, weights, allowed):
         return True
-    return known.complexity <= best.complexity and is_no_worse(own, others, rows.weights, allowed)
+    return known.complexity <= best.complexity and is_no_worse(own, others, weights, allowed)

@@ -11,6 +11,7 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, variables
 from kan_engine.search.context import SearchContext, sample_search_rows
+from kan_engine.search.formulas.comparison import compare_formulas
 from kan_engine.search.formulas.log_odds import compute_bounded_logits
 from kan_engine.search.result import SearchResult
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
@@ -53,9 +54,7 @@ def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResu
     if not sums.formulas:  # the constraints allow none
         return found
     rows = concatenate_rows(fit, validation)
-    if known and (
-        _is_exponential_line(found, sums, run) or _ranks_first(known[0], sums, rows, weights, run.thresholds)
-    ):
+    if known and (_is_exponential_line(found, sums, run) or _ranks_first(known[0], sums, rows, weights, run)):
         return replace(found, formulas=[[*known, *sums.formulas]])
     found = replace(found, formulas=[[*sums.formulas, *known]], formula_of="law", evidence=None)
     found = replace(found, formula_errors=np.zeros(0))
@@ -116,8 +115,11 @@ def _ranks_first(
     sums: AdditiveForms,
     rows: ColumnsAndTarget,
     weights: np.ndarray,
-    thresholds: SearchThresholds,
+    run: SearchContext,
 ) -> bool:
+    compared, thresholds = compare_formulas(law, sums.formulas[0], rows, run), run.thresholds
+    if compared.has_relative_errors:  # sums count all rows equally
+        return compared.gain <= 0
     losses = cross_validation_losses(law.tree, rows, thresholds.symbolic.additive)
     if not is_no_worse(losses, sums.losses, weights):
         return False
