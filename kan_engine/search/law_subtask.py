@@ -17,7 +17,7 @@ from kan_engine.search.context import (
     to_sample,
 )
 from kan_engine.search.formulas.reduced_laws import enumerate_formulas
-from kan_engine.search.law_search import find_law
+from kan_engine.search.laws.find_law import find_law
 from kan_engine.search.result import SearchResult, SmallLaw
 from kan_engine.search.serialization import deserialize_small_law, serialize_small_law
 from kan_engine.search.subtasks import Subtask

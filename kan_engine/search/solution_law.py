@@ -14,7 +14,7 @@ from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
-from kan_engine.search.law_search import search_exact_law
+from kan_engine.search.laws.find_law import search_exact_law
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 
 

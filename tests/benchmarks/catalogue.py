@@ -8,7 +8,6 @@ from tests.benchmarks.sections import (
     cost,
     equations,
     exercise,
-    first_principles,
     flights,
     front,
     grid,
@@ -24,9 +23,9 @@ from tests.benchmarks.sections import (
     special,
     starts,
     survey,
-    verdicts,
 )
 from tests.benchmarks.sections.forms import groups, textbook
+from tests.benchmarks.sections.laws import first_principles, verdicts
 
 SECTIONS: tuple[Section, ...] = (
     grid.SECTION,

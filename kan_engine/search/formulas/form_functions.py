@@ -18,7 +18,7 @@ from kan_engine.forms.template import FormTemplate
 from kan_engine.front.dictionary import make_measured
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
-from kan_engine.search.law_search import find_law
+from kan_engine.search.laws.find_law import find_law
 from kan_engine.symbolic.constant_fitting import ParametricForm
 from kan_engine.symbolic.description_length import description_length
 

@@ -11,7 +11,7 @@ import pytest
 from tests.benchmarks.plan import Options
 from tests.benchmarks.rows import Measured, Row
 from tests.benchmarks.runner import is_wanted
-from tests.benchmarks.sections.verdicts import SECTION, recall, summary, tasks
+from tests.benchmarks.sections.laws.verdicts import SECTION, recall, summary, tasks
 from tests.benchmarks.verdicts.forms import FORMS, FRESH_ROWS, NOISES, TARGET, Case, draw
 from tests.benchmarks.verdicts.work import judge, solve
 

@@ -193,7 +193,7 @@ def test_a_law_serves_where_its_error_on_rows_not_seen_is_no_larger(
     factor: float, serves: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "kan_engine.search.law_search.search_structures",
+        "kan_engine.search.laws.law_search.search_structures",
         lambda *args, **options: islice(search_structures(*args, **options), 1),
     )
     monkeypatch.setattr(

@@ -319,7 +319,7 @@ def _only_additive(monkeypatch: pytest.MonkeyPatch) -> None:
     symbolic = replace(search_config.THRESHOLDS.symbolic, max_combinations=2)
     few = replace(search_config.THRESHOLDS, symbolic=symbolic)
     monkeypatch.setattr(search_config, "THRESHOLDS", few)
-    monkeypatch.setattr("kan_engine.search.law_search.search_structures", first)
+    monkeypatch.setattr("kan_engine.search.laws.law_search.search_structures", first)
     brief = SelectionThresholds(climb_time_share=1e-3)
     monkeypatch.setattr(search_config, "THRESHOLDS", replace(search_config.THRESHOLDS, selection=brief))
 

@@ -7,7 +7,7 @@ import pytest
 
 from kan_engine import to_text
 from kan_engine.search.context import FoundLaw, SearchContext
-from kan_engine.search.law_search import find_law
+from kan_engine.search.laws.find_law import find_law
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config

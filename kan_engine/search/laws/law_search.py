@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import torch
 
-from kan_engine.assessment.relative_errors import weigh_relative_errors
 from kan_engine.assessment.residual_signal import measure_signal
 from kan_engine.discovery.chebyshev_surrogate import Surrogate
 from kan_engine.discovery.dimensional_choice import find_dimensional_reductions
@@ -22,117 +20,19 @@ from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.search.context import (
     FoundLaw,
     SearchContext,
-    add_shorter_formulas,
     extract_law,
     leaves_only_noise,
     record_validation_errors,
-    sample_search_rows,
     sort_formulas,
     to_columns,
-    to_sample,
     to_samples,
 )
 from kan_engine.search.extraction_subtask import extract_law_once, make_extraction_subtask
 from kan_engine.search.formulas.reduced_laws import enumerate_formulas, expand_laws, fit_scale
-from kan_engine.search.subtasks import InProcess
-from kan_engine.structure.backward_elimination import eliminate_edges, refine_structure
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 from kan_engine.structure.search import search_structures
 from kan_engine.symbolic.constant_fitting import concatenate_rows
 from kan_engine.symbolic.extraction import Formula
-
-
-def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | None:
-    """Find the best small structure, with its formulas if the request asks for them.
-
-    Args:
-        run: The search context.
-        seconds: Time limit while no structure represents the data, which leaves time for larger networks.
-
-    Returns:
-        None if no structure was fitted.
-    """
-    fit, validation = (to_sample(part, run.inputs) for part in sample_search_rows(run))
-    asked, clock, until = run.should_stop, run.clock, run.clock() + seconds
-    is_cut, hunts = False, list[LawSearch]()
-
-    def should_stop() -> bool:
-        nonlocal is_cut
-        is_cut = is_cut or (
-            clock() > until and not any(fit.is_adequate for hunt in hunts for fit in hunt.seen)
-        )
-        return is_cut or asked()
-
-    run = replace(run, should_stop=should_stop)
-    law = _search(fit, validation, run, hunts)
-    if law is None:
-        return None
-    weighed = _weigh_relative_errors(law, fit, validation, run)
-    if weighed is not None:
-        again = _search(*weighed, replace(run, parts=InProcess()), hunts)  # others know other weights
-        law = replace(again, has_relative_errors=True) if again is not None and again.formulas else law
-    return replace(law, is_cut=is_cut)
-
-
-def _search(
-    fit: StructureRows, validation: StructureRows, run: SearchContext, hunts: list[LawSearch]
-) -> FoundLaw | None:
-    """Find the law of some rows; its search is added to ``hunts`` before it starts."""
-    run = replace(run, generator=run.make_generator())
-    hunt = LawSearch(fit, validation, run, is_whole=True)
-    hunts.append(hunt)
-    hunt.examine_structures()
-    if not hunt.seen:
-        return None
-    limits = run.thresholds
-    if hunt.exact_formula is None:
-        hunt.search_exact_laws(angles=False)
-    if hunt.exact_formula is None:
-        hunt.search_power_factors()
-    is_noisy = limits.min_noise_error < hunt.closest_structure.error < limits.max_noise_error
-    if hunt.exact_formula is None and not is_noisy:
-        hunt.search_exact_laws(angles=True)
-    law = hunt.law or hunt.select_best_law()
-    if not law.is_read and run.config.prune:
-        law = replace(
-            law,
-            fit=eliminate_edges(law.fit, fit, validation, run.should_stop, required=run.required_columns),
-        )
-    law = add_shorter_formulas(law, fit, validation, run)
-    if law.fit.is_adequate:
-        law = replace(law, fit=refine_structure(law.fit, fit, validation, run.should_stop))
-        record_validation_errors(law.fit, run)
-    return replace(law, tried_in=hunt.tried_in.get(law.formulas[0].tree)) if law.formulas else law
-
-
-def _weigh_relative_errors(
-    law: FoundLaw, fit: StructureRows, validation: StructureRows, run: SearchContext
-) -> tuple[StructureRows, StructureRows] | None:
-    """The rows with weights for errors that grow with the target; None if they do not, or are known."""
-    is_exact = law.error < run.thresholds.max_exact_error
-    if is_exact or not run.config.symbolic or fit.unit_error is not None or run.should_stop():
-        return None
-    rows = concatenate_rows(*(to_columns(run.names, part) for part in (fit, validation)))
-    trees = [formula.tree for formula in law.formulas]
-    factors = weigh_relative_errors(trees, rows, run.thresholds.assessment)
-    if factors is None:
-        return None
-    run.report("structure", 0.36, "searching again: errors grow with the target")
-    first, second = np.split(factors, [len(fit.y)])
-    return (
-        replace(fit, weights=fit.weights * torch.from_numpy(first)),
-        replace(validation, weights=validation.weights * torch.from_numpy(second)),
-    )
-
-
-def search_exact_law(run: SearchContext) -> Expression | None:
-    """A law that holds to rounding error, or None; approximate laws are not considered."""
-    fit, validation = (to_sample(part, run.inputs) for part in sample_search_rows(run))
-    hunt = LawSearch(fit, validation, replace(run, generator=run.make_generator()), is_whole=True)
-    hunt.examine_structures()
-    if hunt.exact_formula is None:
-        hunt.search_exact_laws(angles=True)
-    return None if hunt.exact_formula is None else hunt.exact_formula.tree
 
 
 class LawSearch:

@@ -1,0 +1,1 @@
+"""The search for the law behind some rows."""
