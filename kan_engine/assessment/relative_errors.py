@@ -39,9 +39,11 @@ def weigh_relative_errors(
         equal = min((_count_bits(values - target) + price for values, price in candidates), default=np.inf)
         relative = [
             _count_bits((values - target) / values) + float(np.log2(np.abs(values)).sum()) + price
+            if np.isfinite(values).all() and values.all()
+            else np.inf
             for values, price in candidates
         ]
-    best = int(np.argmin(np.nan_to_num(relative, nan=np.inf))) if relative else 0
+    best = int(np.argmin(relative)) if relative else 0
     if not relative or not relative[best] + thresholds.min_relative_bits < equal:
         return None
     weights = 1 / np.square(candidates[best][0])

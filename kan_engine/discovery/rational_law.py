@@ -204,11 +204,13 @@ class MonomialSystem:
             for m in _monomials(len(self._unit), degree)
         ]
         matrix = np.stack(columns, 1)
-        first = np.maximum(np.linalg.norm(matrix, axis=0), 1e-300)
+        first = np.linalg.norm(matrix, axis=0)
+        first = np.where(first > 0, first, 1.0)
         matrix = matrix / first
         # every row counts, also where the target covers decades; null vectors stay what they are
         matrix /= np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-300)
-        second = np.maximum(np.linalg.norm(matrix, axis=0), 1e-300)
+        second = np.linalg.norm(matrix, axis=0)
+        second = np.where(second > 0, second, 1.0)
         return matrix / second, first * second
 
 

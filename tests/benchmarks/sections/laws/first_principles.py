@@ -38,11 +38,9 @@ LAWS: dict[str, tuple[Law, ...]] = {
 
 
 def tasks(options: Options) -> Iterator[Task]:
-    if options.data is None:
-        return
     for name in LAWS:
         for seed in options.seeds(SEEDS):
-            run = partial(solve, options.data / "first_principles" / f"{name}.csv", seed)
+            run = partial(solve, options.path(f"first_principles/{name}.csv"), seed)
             yield Task(work=name, who="job", seed=seed, run=run, limit_s=SECONDS + GRACE_S)
 
 

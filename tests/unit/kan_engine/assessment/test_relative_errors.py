@@ -38,3 +38,9 @@ def test_a_target_of_both_signs_needs_a_formula_to_tell_relative_errors() -> Non
     rows = {"x": columns["x"] * signs}, target * signs
     assert weigh_relative_errors([], rows) is None
     assert weigh_relative_errors([LAW], rows) is not None
+
+
+def test_a_formula_that_is_zero_somewhere_says_nothing_of_relative_errors() -> None:
+    columns, target = draw(40, relative=0.1)
+    rows = {"x": columns["x"] - columns["x"][0]}, target - target[0]
+    assert weigh_relative_errors([LAW], rows) is None
