@@ -36,7 +36,8 @@ def find_power_factors(
     # near zeros of the target, its logarithm is far off
     usual = np.abs(left) < thresholds.max_size_deviations * np.median(np.abs(left))
     slopes, left = _fit_line(logs[usual], sizes[usual])
-    exponents = np.round(2 * slopes) / 2
+    is_positive = np.array([bool((columns[name] > 0).all()) for name in names])
+    exponents = np.where(is_positive, np.round(2 * slopes) / 2, np.round(slopes))
     inverse = np.linalg.pinv(np.cov(logs[usual], rowvar=False).reshape(len(names), -1))
     errors = left.std() * np.sqrt(np.diag(inverse) / len(left))
     is_clear = (exponents != 0) & (np.abs(slopes - exponents) < thresholds.max_slope_errors * errors)

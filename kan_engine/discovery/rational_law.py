@@ -177,6 +177,8 @@ class MonomialSystem:
         """Orthonormal null vectors of the matrix with columns of length 1, up to rounding error."""
         if degrees not in self._known:
             matrix, _ = self._matrix(degrees)
+            if not np.isfinite(matrix).all():  # powers of large values
+                return np.zeros((0, matrix.shape[1]))
             triangle = np.linalg.qr(matrix, mode="r")
             _, singular, right = np.linalg.svd(triangle)
             largest = self._thresholds.max_null_singular_value * singular[0]

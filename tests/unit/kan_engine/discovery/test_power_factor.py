@@ -31,3 +31,8 @@ def test_without_a_clear_power_there_is_no_factor() -> None:
 def test_a_column_with_zeros_is_none() -> None:
     zeros = np.where(np.arange(ROWS) % 2, A, 0.0)
     assert all("z" not in factor for _, factor in factors(zeros * K * np.cos(X), z=zeros, k=K, x=X))
+
+
+def test_columns_of_both_signs_have_no_roots() -> None:
+    found = factors(np.sqrt(A) * np.cos(X), a=SIGNS * A, k=K, x=X)
+    assert all("sqrt(a)" not in factor for _, factor in found)

@@ -69,3 +69,10 @@ def test_the_positive_root_of_any_equation_comes_back(p: int, q: int, r: int) ->
     assert tree is not None
     columns, target = rows(law, "uv", 50, 2)
     np.testing.assert_allclose(evaluate(tree, columns), target, rtol=1e-9)
+
+
+def test_values_that_are_not_finite_leave_no_such_law() -> None:
+    columns, target = rows(bound_ligand, "kpx", 100, 0)
+    broken = np.where(np.arange(100) == 3, np.inf, target)
+    with np.errstate(all="ignore"):
+        assert find_quadratic_law((columns, broken), (columns, target)) is None
