@@ -12,7 +12,7 @@ import numpy as np
 from kan_engine.assessment.form_report import FormReport
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.assessment.rated_formula import FormulaDocument, RatedFormula
-from kan_engine.assessment.relative_errors import weigh_relative_errors
+from kan_engine.assessment.relative_errors import reweigh_rows
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.assessment.unit_labels import list_exact_units, print_unit, recognize_constant
 from kan_engine.data.labelled_rows import LabelledRows
@@ -332,9 +332,8 @@ def _measure_constants(
         return ()
     data: ColumnsAndTarget = used, learnt
     if rows is not None:
-        factors = None if rows.unit_error is not None else weigh_relative_errors([best], data)
-        weights = rows.weights if factors is None else rows.weights * factors
-        data = WeighedRows.create(used, learnt, weights, rows.unit_error)
+        data = WeighedRows.create(used, learnt, rows.weights, rows.unit_error)
+        data = reweigh_rows([best], data) or data
     errors = estimate_standard_errors(ParametricForm(tree, np.array(values)), data).tolist()
     return tuple(
         Constant(value, error if math.isfinite(error) else None)

@@ -14,9 +14,31 @@ from jaxtyping import Float
 
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.expressions.evaluation import Expression, evaluate
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
+from kan_engine.symbolic.constant_fitting import (
+    Array,
+    ColumnsAndTarget,
+    WeighedRows,
+    get_unit_error,
+    get_weights,
+)
 
-Array = np.ndarray
+
+def reweigh_rows(
+    formulas: Iterable[Expression],
+    rows: ColumnsAndTarget,
+    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+) -> ColumnsAndTarget | None:
+    """Return the rows with weights for errors that grow with the target; None if they do not, or are known.
+
+    Args:
+        formulas: See ``weigh_relative_errors``, like ``thresholds``.
+        rows: Whose weights these multiply.
+    """
+    factors = None if get_unit_error(rows) is not None else weigh_relative_errors(formulas, rows, thresholds)
+    if factors is None:
+        return None
+    known = get_weights(rows)
+    return WeighedRows.create(*rows, factors if known is None else known * factors)
 
 
 def weigh_relative_errors(

@@ -7,14 +7,14 @@ Distances, the law of cosines, bound concentrations and relativistic energies ar
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice, product
+from itertools import product
 
 import numpy as np
 
-from kan_engine.discovery.rational_law import (
+from kan_engine.discovery.monomials import (
     MonomialSystem,
     Polynomial,
-    iterate_variable_sets,
+    list_variable_sets,
     write_monomial,
 )
 from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
@@ -49,8 +49,7 @@ def find_quadratic_law(
         symbolic: Of the constants of the law.
     """
     columns, target = fit
-    everything = iterate_variable_sets(list(columns))
-    for variables in islice(everything, 1, None) if angles else islice(everything, 1):
+    for variables in list_variable_sets(list(columns), angles=angles):
         system = MonomialSystem([evaluate(variable, columns) for variable in variables], target, thresholds)
         most = min(thresholds.max_angle_columns, int(thresholds.max_columns_per_row * len(target)))
         degrees = product(

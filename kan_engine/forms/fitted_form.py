@@ -235,7 +235,7 @@ def _estimate_covariance(
         for place in sorted({*everything} - {*group}, reverse=True):
             form = fix_parameter(form, place, Number(float(values[place])))
         if group:
-            covariance[np.ix_(group, group)] = estimate_covariance(form, problem.rows.weighed_rows)
+            covariance[np.ix_(group, group)] = estimate_covariance(form, problem.rows.columns_and_target)
     return covariance
 
 

@@ -49,7 +49,7 @@ class FormRows:
         return replace(self, columns=columns, target=self.target[rows], weights=self.weights[rows])
 
     @property
-    def weighed_rows(self) -> ColumnsAndTarget:
+    def columns_and_target(self) -> ColumnsAndTarget:
         """Columns and target, with the weights and the known error."""
         return WeighedRows.create(self.columns, self.target, self.weights, self.unit_error)
 

@@ -40,7 +40,7 @@ def add_compact_path(found: SearchResult, run: SearchContext) -> SearchResult:
         teacher.raw_outputs,
         max_curves=count - 1 if is_compact else config.max_curves,
         seed=config.seed,
-        required=run.required_columns,
+        required=run.column_wishes,
         should_stop_growing=run.limit_time(run.thresholds.compact_growth_time_share).should_stop,
         should_stop=run.limit_time(run.thresholds.compact_time_share).should_stop,
         thresholds=run.thresholds.compact,

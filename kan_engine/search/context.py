@@ -108,7 +108,7 @@ class SearchContext:
         return torch.Generator().manual_seed(self.config.seed)
 
     @property
-    def required_columns(self) -> tuple[frozenset[int], ...]:
+    def column_wishes(self) -> tuple[frozenset[int], ...]:
         """Indices of encoded columns, of each set of which every network must read one."""
         groups = (
             frozenset(self.names.index(name) for name in group if name in self.names)
@@ -235,9 +235,7 @@ def extract_law(
 ) -> FoundLaw:
     """Prune a structure and extract its formulas."""
     if run.config.prune:
-        structure = eliminate_edges(
-            structure, fit, validation, run.should_stop, required=run.required_columns
-        )
+        structure = eliminate_edges(structure, fit, validation, run.should_stop, required=run.column_wishes)
     if not run.config.symbolic:
         return FoundLaw(fit=structure, formulas=[])
     reading = _make_extraction_context(structure, fit, validation, run)

@@ -121,7 +121,7 @@ class MonotoneFitter:
                 thresholds=run.thresholds.symbolic,
             )
         )
-        wanted = {*self.signs, *(place for group in run.required_columns for place in group)}
+        wanted = {*self.signs, *(place for group in run.column_wishes for place in group)}
         sources = [source.columns for source in list_sources(data.encoding, data.fit.x)]
         found = [s for s in sources if wanted & set(s) or kept & {run.names[place] for place in s}]
         return found or sources or [(0,)]
@@ -210,7 +210,7 @@ class MonotoneFitter:
         rows, layer = self.run.data.fit, network.stack[0]
         with torch.no_grad():
             curves = layer.postacts(torch.from_numpy(self.run.inputs.forward(rows.x)))[:, :, 0].numpy()
-        wished = [set(group) for group in self.run.required_columns]
+        wished = [set(group) for group in self.run.column_wishes]
 
         def rank(source: tuple[int, ...]) -> tuple[bool, float]:
             return not any(set(source) & group for group in wished), -float(np.var(curves[:, source].sum(1)))

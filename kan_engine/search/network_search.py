@@ -53,7 +53,7 @@ def train_network(run: SearchContext, then: Sequence[Subtask] = ()) -> SearchRes
             best,
             grounds.fit,
             grounds.validation,
-            required=run.required_columns,
+            required=run.column_wishes,
             should_stop=run.should_stop,
             thresholds=run.thresholds.selection,
         )

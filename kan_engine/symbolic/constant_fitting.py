@@ -74,10 +74,8 @@ def compute_spread(data: ColumnsAndTarget) -> float:
     target, weights = data[1], get_weights(data)
     if weights is None:
         return float(np.std(target)) or 1.0
-    return (
-        float(np.sqrt(np.average((target - np.average(target, weights=weights)) ** 2, weights=weights)))
-        or 1.0
-    )
+    centered = target - np.average(target, weights=weights)
+    return float(np.sqrt(np.average(centered**2, weights=weights))) or 1.0
 
 
 def select_rows(data: ColumnsAndTarget, rows: slice | NDArray[Any]) -> ColumnsAndTarget:

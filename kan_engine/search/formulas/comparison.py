@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kan_engine.assessment.relative_errors import weigh_relative_errors
+from kan_engine.assessment.relative_errors import reweigh_rows
 from kan_engine.search.context import SearchContext
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, WeighedRows, get_unit_error, get_weights
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 from kan_engine.symbolic.constant_snapping import to_form
 from kan_engine.symbolic.description_length import description_length
 from kan_engine.symbolic.extraction import Formula
@@ -31,12 +31,10 @@ def compare_formulas(
     first: Formula, second: Formula, rows: ColumnsAndTarget, run: SearchContext
 ) -> Comparison:
     """Compare two formulas of a number on the rows that both were fitted to."""
-    factors = None
-    if run.data.classes is None and get_unit_error(rows) is None:
-        factors = weigh_relative_errors([first.tree, second.tree], rows, run.thresholds.assessment)
-    if factors is not None:
-        known = get_weights(rows)
-        rows = WeighedRows.create(*rows, factors if known is None else known * factors)
+    weighed = None
+    if run.data.classes is None:
+        weighed = reweigh_rows([first.tree, second.tree], rows, run.thresholds.assessment)
+    rows = rows if weighed is None else weighed
     limits = run.thresholds.symbolic.constants
     lengths = [description_length(to_form(each.tree), rows, limits) for each in (first, second)]
-    return Comparison(lengths[0] - lengths[1], rows, factors is not None)
+    return Comparison(lengths[0] - lengths[1], rows, weighed is not None)

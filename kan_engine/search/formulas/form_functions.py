@@ -40,7 +40,7 @@ def fit_form_with_functions(template: FormTemplate, rows: FormRows, run: SearchC
         problem = FormProblem(whole.tree, rows, whole.get_bounds())
         values = problem.fit(start, thresholds.final_steps, thresholds.min_relative_gain)
         form = ParametricForm(whole.tree, values)
-        bits = description_length(form, rows.weighed_rows, run.thresholds.symbolic.constants)
+        bits = description_length(form, rows.columns_and_target, run.thresholds.symbolic.constants)
         if best is None or bits < best[0]:
             best = bits, whole, problem, values, functions
     assert best is not None  # noqa: S101 - every function has a reading

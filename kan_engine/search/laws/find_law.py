@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from kan_engine.assessment.relative_errors import weigh_relative_errors
+from kan_engine.assessment.relative_errors import reweigh_rows
 from kan_engine.expressions.evaluation import Expression
 from kan_engine.search.context import (
     FoundLaw,
@@ -22,7 +22,7 @@ from kan_engine.search.laws.law_search import LawSearch
 from kan_engine.search.subtasks import InProcess
 from kan_engine.structure.backward_elimination import eliminate_edges, refine_structure
 from kan_engine.structure.fitted_structure import StructureRows
-from kan_engine.symbolic.constant_fitting import concatenate_rows
+from kan_engine.symbolic.constant_fitting import concatenate_rows, get_weights
 
 
 def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | None:
@@ -79,7 +79,7 @@ def _search(
     if not law.is_read and run.config.prune:
         law = replace(
             law,
-            fit=eliminate_edges(law.fit, fit, validation, run.should_stop, required=run.required_columns),
+            fit=eliminate_edges(law.fit, fit, validation, run.should_stop, required=run.column_wishes),
         )
     law = add_shorter_formulas(law, fit, validation, run)
     if law.fit.is_adequate:
@@ -93,19 +93,16 @@ def _weigh_relative_errors(
 ) -> tuple[StructureRows, StructureRows] | None:
     """The rows with weights for errors that grow with the target; None if they do not, or are known."""
     is_exact = law.error < run.thresholds.max_exact_error
-    if is_exact or not run.config.symbolic or fit.unit_error is not None or run.should_stop():
+    if is_exact or not run.config.symbolic or run.should_stop():
         return None
     rows = concatenate_rows(*(to_columns(run.names, part) for part in (fit, validation)))
-    trees = [formula.tree for formula in law.formulas]
-    factors = weigh_relative_errors(trees, rows, run.thresholds.assessment)
-    if factors is None:
+    weighed = reweigh_rows([formula.tree for formula in law.formulas], rows, run.thresholds.assessment)
+    weights = None if weighed is None else get_weights(weighed)
+    if weights is None:
         return None
     run.report("structure", 0.36, "searching again: errors grow with the target")
-    first, second = np.split(factors, [len(fit.y)])
-    return (
-        replace(fit, weights=fit.weights * torch.from_numpy(first)),
-        replace(validation, weights=validation.weights * torch.from_numpy(second)),
-    )
+    first, second = (torch.from_numpy(part) for part in np.split(weights, [len(fit.y)]))
+    return replace(fit, weights=first), replace(validation, weights=second)
 
 
 def search_exact_law(run: SearchContext) -> Expression | None:

@@ -183,7 +183,7 @@ class LawSearch:
     def search_exact_laws(self, *, angles: bool) -> None:
         """Search for a law that no small network represents and that holds to rounding error.
 
-        Cosines and sines of the columns take seconds and are therefore tried last.
+        Each of both kinds is tried once. Cosines and sines of many columns take a minute and come last.
         """
         run, rows, others = self._run, self._rows, self._others
         if angles in self._tried or self.proved is not None or not run.config.symbolic or run.should_stop():
