@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import rankdata
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.expressions.evaluation import Expression, evaluate
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
+from kan_engine.symbolic.constant_fitting import Array, ColumnsAndTarget, get_weights
 
 
 def measure_residual_signal(
@@ -16,9 +17,26 @@ def measure_residual_signal(
     validation: ColumnsAndTarget,
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> float:
-    """Share of the squared residuals of a formula that is signal; see ``measure_signal``."""
-    first, second = ((columns, target - evaluate(formula, columns)) for columns, target in (fit, validation))
-    return measure_signal(first, second, thresholds)
+    """Share of the weighed squared residuals of a formula that is signal; see ``measure_signal``.
+
+    Where a few residuals are so large that they decide it, the larger of this share and that of the ranks.
+    """
+    first, second = ((part[0], _weigh_residuals(formula, part)) for part in (fit, validation))
+    signal = measure_signal(first, second, thresholds)
+    usual = float(np.median(np.abs(first[1])))
+    if float(np.std(first[1])) <= thresholds.max_usual_residuals * usual:
+        return signal
+    ranks, others = (
+        (columns, rankdata(residuals) / len(residuals) - 0.5) for columns, residuals in (first, second)
+    )
+    return max(signal, measure_signal(ranks, others, thresholds))
+
+
+def _weigh_residuals(formula: Expression, rows: ColumnsAndTarget) -> Array:
+    columns, target = rows
+    weights = get_weights(rows)
+    residuals = target - evaluate(formula, columns)
+    return residuals if weights is None else residuals * np.sqrt(weights)
 
 
 def measure_signal(

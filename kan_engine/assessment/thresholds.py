@@ -140,6 +140,9 @@ class AssessmentThresholds:
 
         boosting_rounds, boosting_learning_rate: Of the signal left in residuals; slow enough that boosting
             hardly fits noise.
+        max_usual_residuals: Standard deviation of residuals over the median of their sizes, above which a few
+            residuals decide it; 1.5 for the normal distribution, 2.3 for Student's t with 3 degrees of
+            freedom.
         boosting_leaves, boosting_leaf_rows: Most leaves of its trees, and fewest rows of a leaf.
 
         outliers: Of the exclusion of rows.
@@ -175,6 +178,7 @@ class AssessmentThresholds:
     boosting_learning_rate: float = 0.05
     boosting_leaves: int = 8
     boosting_leaf_rows: int = 20
+    max_usual_residuals: float = 4.0
 
     outliers: OutlierThresholds = DEFAULT_OUTLIERS
     residual_test: ResidualTestThresholds = DEFAULT_RESIDUAL_TEST

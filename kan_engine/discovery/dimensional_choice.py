@@ -85,7 +85,8 @@ def find_dimensional_reductions(
     near = [
         choice
         for choice in found
-        if choice.error <= growth * lowest and (choice.error <= largest or choice.reductions[0].groups)
+        if choice.error <= (growth if choice.constants else thresholds.max_plain_error_growth) * lowest
+        and (choice.error <= largest or choice.reductions[0].groups)
     ]
     near.sort(key=lambda choice: (*choice.size, choice.error))
     best = near[: thresholds.max_constant_choices]

@@ -15,7 +15,8 @@ import numpy as np
 
 from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.discovery.univariate_law import find_univariate_law
-from kan_engine.expressions.evaluation import Expression, Variable, mul, power
+from kan_engine.expressions.evaluation import Expression, Number, Variable, evaluate, mul, power
+from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 
@@ -28,7 +29,7 @@ def find_power_product_law(
     thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
     symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC,
 ) -> Expression | None:
-    """Return a law y = f(Π x^q) with integer q, or None if none holds to rounding error.
+    """Return a law y = x^p · f(Π x^q) with integers, or None if none holds to rounding error.
 
     Args:
         fit: Columns, all of which have to be positive, and target.
@@ -37,14 +38,21 @@ def find_power_product_law(
         thresholds: Decision numbers.
         symbolic: Of closed forms and their constants.
     """
-    index = _find_index(fit, thresholds)
-    if index is None:
+    found = _find_index(fit, thresholds)
+    if found is None:
         return None
-    return find_univariate_law(index, fit, validation, should_stop, thresholds=thresholds, symbolic=symbolic)
+    factor, index = found
+    inner, judged = ((columns, target / evaluate(factor, columns)) for columns, target in (fit, validation))
+    tree = find_univariate_law(index, inner, judged, should_stop, thresholds=thresholds, symbolic=symbolic)
+    return (
+        None if tree is None else simplify(mul(factor, tree), judged[0], thresholds=symbolic.simplification)
+    )
 
 
-def _find_index(fit: ColumnsAndTarget, thresholds: DiscoveryThresholds) -> Expression | None:
-    """Return the product of powers along which the target is smooth, or None."""
+def _find_index(
+    fit: ColumnsAndTarget, thresholds: DiscoveryThresholds
+) -> tuple[Expression, Expression] | None:
+    """Return a power of a column, or 1, and the product of powers along which the rest is smooth, or None."""
     columns, target = fit
     names = list(columns)
     is_few = 1 < len(names) <= thresholds.max_product_inputs
@@ -54,13 +62,18 @@ def _find_index(fit: ColumnsAndTarget, thresholds: DiscoveryThresholds) -> Expre
     exponents = range(-thresholds.max_exponent, thresholds.max_exponent + 1)
     candidates = [q for q in product(exponents, repeat=len(names)) if is_primitive(q)]
     order = np.argsort(np.array(candidates) @ logs, axis=1)
-    steps = np.diff(target[order], axis=1)
-    ratios = np.mean(steps**2, axis=1) / (2 * float(np.var(target)) or 1.0)
-    best, second = np.argsort(ratios)[:2]
-    largest = min(thresholds.max_smooth_ratio, thresholds.max_ratio_to_second * ratios[second])
-    if not ratios[best] < largest:
-        return None
-    return mul(*(power(Variable(n), q) for n, q in zip(names, candidates[best], strict=True) if q))
+    found, lowest = None, thresholds.max_smooth_ratio
+    factors = [power(Variable(name), q) for name in names for q in exponents if q]
+    for factor in (Number(1), *factors):
+        values = target / evaluate(factor, columns)
+        steps = np.diff(values[order], axis=1)
+        ratios = np.mean(steps**2, axis=1) / (2 * float(np.var(values)) or 1.0)
+        best, second = np.argsort(ratios)[:2]
+        if ratios[best] < min(lowest, thresholds.max_ratio_to_second * ratios[second]):
+            powers = zip(names, candidates[best], strict=True)
+            found = factor, mul(*(power(Variable(name), q) for name, q in powers if q))
+            lowest = thresholds.max_ratio_to_second * ratios[best]
+    return found
 
 
 def is_primitive(exponents: tuple[int, ...]) -> bool:

@@ -58,6 +58,8 @@ class DiscoveryThresholds:
         group_rounding_error: Over the spread; smaller differences between sets of constants are rounding. A
             law of relativity at ordinary speeds differs from that of Newton by 1e-10.
         max_group_error_growth: Factor by which dimensionless groups may predict worse than all columns.
+        max_plain_error_growth: The same against groups with constants of nature, for groups without: a few
+            large values of a target over decades decide the errors of both.
         max_constant_choices: Sets of constants of nature whose reductions are searched.
         max_bases: Choices of groups with the same constants that are searched.
 
@@ -120,6 +122,7 @@ class DiscoveryThresholds:
     max_constant_sets: int = 30
     group_rounding_error: float = 1e-13
     max_group_error_growth: float = 1.2
+    max_plain_error_growth: float = 2.0
     max_constant_choices: int = 2
     max_bases: int = 3
 

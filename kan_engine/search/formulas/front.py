@@ -56,7 +56,8 @@ def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchConte
     if not run.config.symbolic or run.data.output_count > 1 or is_exact:
         return found
     known, rows = found.formulas[0] if found.formulas else [], _sample_rows(found, run)
-    front = search_front(rows, seeds, found.compact, run)
+    is_explained = _is_consistent(found) and known[0].complexity <= run.thresholds.max_short_complexity
+    front = search_front(rows, seeds, found.compact, run, is_explained=is_explained)
     if not front:
         return found
     formulas = [_to_formula(entry, rows, run) for entry in front]
@@ -150,6 +151,10 @@ def _measure_again(formula: Formula, rows: LabelledRows, run: SearchContext) -> 
     return replace(formula, error=error / (float(np.std(rows.y)) or 1.0))
 
 
+def _is_consistent(found: SearchResult) -> bool:
+    return found.evidence is not None and found.evidence.verdict == "consistent"
+
+
 def _stays_first(
     known: Formula, best: Formula, found: SearchResult, rows: LabelledRows, run: SearchContext
 ) -> bool:
@@ -164,8 +169,7 @@ def _stays_first(
     if adds_up(best.tree) and not adds_up(known.tree):
         return False
     compared = compare_formulas(known, best, WeighedRows.from_rows(rows), run)
-    is_consistent = found.evidence is not None and found.evidence.verdict == "consistent"
-    if compared.gain <= (run.thresholds.min_gain_bits if is_consistent else 0):
+    if compared.gain <= (run.thresholds.min_gain_bits if _is_consistent(found) else 0):
         return True
     data, weights = compared.rows, get_weights(compared.rows)
     weights = rows.weights if weights is None else weights

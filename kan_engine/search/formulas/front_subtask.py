@@ -78,7 +78,12 @@ def run_front_subtask(run: SearchContext, options: dict[str, Any]) -> None:
 
 
 def search_front(
-    rows: LabelledRows, seeds: Sequence[Expression], path: CompactPath | None, run: SearchContext
+    rows: LabelledRows,
+    seeds: Sequence[Expression],
+    path: CompactPath | None,
+    run: SearchContext,
+    *,
+    is_explained: bool = False,
 ) -> list[Entry]:
     """Search for the front of some rows.
 
@@ -90,6 +95,8 @@ def search_front(
         seeds: Formulas to begin with.
         path: Compact networks, whose formulas are seeds, too.
         run: The search context.
+        is_explained: A known formula leaves only noise: the search ends after its first part, since larger
+            formulas would describe the noise.
     """
     limits, trees, begin = run.thresholds.front, list(seeds), 0.0
     first = FrontPart.first(seeds, run) if run.data.classes is None else None
@@ -98,7 +105,8 @@ def search_front(
     if path is not None:
         trees += read_formulas(path, rows, limits.max_size, run.config.constraints, thresholds=limits.reading)
     columns = select_front_columns(rows, path, run)
-    trees = _search_part(FrontPart(seeds=tuple(trees), columns=columns, begin=begin), rows, run)
+    end = limits.first_share if is_explained else 1.0
+    trees = _search_part(FrontPart(seeds=tuple(trees), columns=columns, begin=begin, end=end), rows, run)
     target = Target.create(rows.y, rows.weights)
     return [measure_formula(tree, rows.columns, target, limits) for tree in trees]
 

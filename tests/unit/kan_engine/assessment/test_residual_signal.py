@@ -5,7 +5,7 @@ import numpy as np
 from kan_engine import Expression
 from kan_engine.assessment.residual_signal import measure_residual_signal
 from kan_engine.expressions.nodes import Variable
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
+from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, WeighedRows
 
 X, Y = Variable("x"), Variable("y")
 
@@ -30,3 +30,25 @@ def test_a_formula_without_a_term_leaves_that_term() -> None:
 
 def test_a_formula_that_is_no_number_somewhere_leaves_everything() -> None:
     assert left(X**0.5) == 1.0
+
+
+def test_a_signal_that_a_few_large_residuals_hide_is_found() -> None:
+    generator = np.random.default_rng(0)
+
+    def draw(count: int) -> ColumnsAndTarget:
+        columns = {name: generator.uniform(-1, 1, count) for name in "xy"}
+        large = 1000 * generator.standard_normal(count) * (generator.random(count) < 0.02)
+        return columns, columns["x"] + columns["y"] ** 2 + large
+
+    first, second = draw(600), draw(200)
+    assert measure_residual_signal(X, first, second) > 0.2
+    assert measure_residual_signal(X + Y**2, first, second) < 0.03
+
+
+def test_residuals_count_by_the_weights_of_their_rows() -> None:
+    columns, target = rows(600, 0)
+    far = columns["y"] > 0.5
+    target = np.where(far, target + 3 * columns["x"], target)
+    weighed = WeighedRows.create(columns, target, np.where(far, 1e-6, 1.0))
+    assert measure_residual_signal(X + Y**2, weighed, weighed) < 0.3
+    assert measure_residual_signal(X + Y**2, (columns, target), (columns, target)) > 0.7

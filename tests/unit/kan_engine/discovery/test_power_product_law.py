@@ -28,6 +28,8 @@ def rows(law: Law, inputs: str, count: int, seed: int, low: float = 1.0) -> Colu
     [
         (lambda a, b, c: np.sin(2 * np.pi * a * b / c) ** 2, "sin(2*pi*a*b/c)**2"),
         (lambda a, b, c: np.exp(-(a**2)) + 0 * b * c, "exp(-a**2)"),
+        (lambda a, b, c: a * np.cos(3 * b * c) ** 2, "a*cos(3*b*c)**2"),
+        (lambda a, b, c: np.sin(7 * a * b) / a + 0 * c, "sin(7*a*b)/a"),
     ],
 )
 def test_a_law_of_many_periods_is_found_where_several_inputs_share_an_index(
@@ -45,7 +47,7 @@ def test_a_law_of_many_periods_is_found_where_several_inputs_share_an_index(
 
 
 def test_no_index_is_found_where_there_is_none() -> None:
-    data = rows(lambda a, b: a + b**2, "ab", 300, 0)
+    data = rows(lambda a, b: np.exp(a) + b**2, "ab", 300, 0)
     assert find_power_product_law(data, data) is None
 
 

@@ -1,6 +1,8 @@
 """The search for the front in two parts, and what it takes from compact networks."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from kan_engine.network.layer import SymbolicEdge
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.front_subtask import FrontPart, search_front, select_front_columns
+from kan_engine.search.subtasks import InProcess, Subtask, T
 from kan_engine.search.thresholds import SearchThresholds
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
@@ -81,6 +84,21 @@ def test_the_second_part_is_no_worse_than_the_first() -> None:
     early = search_front(rows, [], None, replace(run, config=config))
     late = search_front(rows, [], None, run)
     assert min(entry.error for entry in late) <= min(entry.error for entry in early)
+
+
+def test_where_a_formula_leaves_only_noise_the_search_ends_after_its_first_part() -> None:
+    run = run_of()
+    first = FrontPart.first([LINE], run)
+    assert first is not None
+    parts = list[float]()
+
+    class Recorded(InProcess):
+        def get_or_compute(self, part: Subtask, work: Callable[[], T], **_: Any) -> T:
+            parts.append(part.input["work"][1] - part.input["work"][0])
+            return work()
+
+    search_front(run.data.training, [LINE], None, replace(run, parts=Recorded()), is_explained=True)
+    assert parts == [first.end, 0.0]
 
 
 def test_few_columns_are_all_variables() -> None:
