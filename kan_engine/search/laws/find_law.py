@@ -67,13 +67,10 @@ def _search(
     hunt.examine_structures()
     if not hunt.seen:
         return None
-    limits = run.thresholds
     if hunt.exact_formula is None:
         hunt.search_exact_laws(angles=False)
-    if hunt.exact_formula is None:
+    if hunt.exact_formula is None and not hunt.leaves_only_noise:
         hunt.search_power_factors()
-    is_noisy = limits.min_noise_error < hunt.closest_structure.error < limits.max_noise_error
-    if hunt.exact_formula is None and not is_noisy:
         hunt.search_exact_laws(angles=True)
     law = hunt.law or hunt.select_best_law()
     if not law.is_read and run.config.prune:

@@ -347,14 +347,13 @@ class LawSearch:
         noise all structures that can represent the data have nearly equal errors, so simpler ones are tried
         first. Where even the closest structure misses much of the signal, no law of it would be right.
         """
-        run = self._run
-        if self._is_whole and self._misses_signal():
-            return self.law or FoundLaw(fit=self.closest_structure, formulas=[], is_read=False)
-        best = self._find_grouped_law()
+        run, best = self._run, self._find_grouped_law()
         if self.direct and (best is None or self._is_beaten(best)):
             best = FoundLaw(fit=self.closest_structure, formulas=self.direct, is_read=False)
         if best is not None and self._is_sufficient(best):
             return best
+        if self._is_whole and self._misses_signal():
+            return self.law or FoundLaw(fit=self.closest_structure, formulas=[], is_read=False)
         near = [
             structure
             for structure in self.seen
@@ -374,17 +373,28 @@ class LawSearch:
         assert best is not None  # noqa: S101 - the closest structure is a candidate
         return best
 
+    @property
+    def leaves_only_noise(self) -> bool:
+        """Whether the closest structure explains much, and boosting finds nothing in what it leaves."""
+        limits, error = self._limits, self.closest_structure.error
+        if limits.min_noise_error < error < limits.max_noise_error:
+            return True
+        is_close = limits.max_noise_error <= error < limits.max_certain_error
+        return is_close and self._measure_signal() < limits.min_signal_share
+
     def _misses_signal(self) -> bool:
         """Whether boosting explains much of the residuals of the closest structure."""
+        is_close = self.closest_structure.error <= self._limits.max_noise_error
+        return not is_close and self._measure_signal() > self._limits.max_structure_signal
+
+    def _measure_signal(self) -> float:
+        """Share of the squared residuals of the closest structure that boosting explains."""
         closest = self.closest_structure
-        if closest.error <= self._limits.max_noise_error:
-            return False
         fit, validation = (
             (columns, target - closest.predict(sample))
             for (columns, target), sample in ((self._rows, self._fit), (self._others, self._validation))
         )
-        signal = measure_signal(fit, validation, self._limits.assessment)
-        return signal > self._limits.max_structure_signal
+        return measure_signal(fit, validation, self._limits.assessment)
 
     def _extract_and_offer(self, structure: FittedStructure, others: list[FittedStructure]) -> FoundLaw:
         """Extract the formulas of a structure while other workers may extract those of the next ones."""
