@@ -52,7 +52,7 @@ def test_a_worker_is_present_while_it_runs_and_withdraws_when_told_to_stop(
 def test_every_process_gets_its_share_of_the_cores(
     settings: Settings, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(__main__.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(__main__, "cpu_count", lambda: 8)
     __main__._set_thread_counts(settings)
     assert {environment[name] for name in THREAD_VARIABLES} == {"3"}
     __main__._set_thread_counts(settings.model_copy(update={"worker_threads": 0, "worker_slots": 2}))

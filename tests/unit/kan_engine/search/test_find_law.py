@@ -6,8 +6,18 @@ import numpy as np
 import pytest
 
 from kan_engine import to_text
-from kan_engine.search.context import FoundLaw, SearchContext
+from kan_engine.expressions.evaluation import Variable, evaluate
+from kan_engine.search.context import (
+    FoundLaw,
+    SearchContext,
+    sample_search_rows,
+    to_columns,
+    to_sample,
+)
 from kan_engine.search.laws.find_law import find_law
+from kan_engine.search.laws.law_search import LawSearch
+from kan_engine.structure.search import search_structures
+from kan_engine.symbolic.extraction import Formula
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
@@ -38,6 +48,23 @@ def test_the_law_of_thirty_rows_over_decades_with_errors_of_ten_percent_is_found
 def test_seven_rows_are_enough_for_a_power() -> None:
     found = search(lambda a: 365.25 * a**1.5, 7, 1e-3, a=(0.4, 30))
     assert to_text(found.formulas[0].tree).endswith("a**(3/2)")
+
+
+def test_a_law_found_without_a_network_is_kept_where_no_network_is_close() -> None:
+    generator = np.random.default_rng(0)
+    columns = {name: generator.uniform(-2, 2, 300) for name in "abcd"}
+    a, b, c, d = (Variable(name) for name in "abcd")
+    tree = ((a - b) ** 2 + (c - d) ** 2) ** 0.5
+    target = evaluate(tree, columns) + generator.normal(0, 0.05, 300)
+    data = prepare_data(table_of(**columns, y=target), request_for(seed=0))
+    run = SearchContext.create(data, make_search_config(data.plan.request))
+    fit, validation = (to_sample(part, run.inputs) for part in sample_search_rows(run))
+    hunt = LawSearch(fit, validation, run, is_whole=True)
+    additive = next(iter(search_structures(fit, validation, generator=run.generator)))
+    hunt.seen.append(additive)
+    hunt.direct = [Formula.measure(tree, *(to_columns(run.names, part) for part in (fit, validation)))]
+    assert additive.error > 0.5
+    assert hunt.select_best_law().formulas == hunt.direct
 
 
 @pytest.mark.thorough
