@@ -107,7 +107,11 @@ class Settings(BaseSettings):
     )
     poll_s: float = Field(default=0.1, gt=0, description="interval at which a worker polls the queue")
     max_attempts: int = Field(default=3, ge=1, description="number of lost workers after which a job fails")
-    worker_slots: int = Field(default=1, ge=1, description="jobs that a worker runs at the same time")
+    worker_slots: int = Field(
+        default=0,
+        ge=0,
+        description="jobs that a worker runs at the same time; 0 for as many as cores and memory allow",
+    )
     worker_queues: Annotated[str, AfterValidator(_check_queues)] = Field(
         default=",".join(QUEUES), description="queues that a worker takes jobs from"
     )

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from celery import Celery
+from joblib import cpu_count
 
 from service.db.session import Sessions, make_engine, make_sessions
 from service.observability import logs
@@ -24,6 +25,7 @@ from worker.runtime.celery_app import TASK_MODULES, make_app, run_worker
 from worker.runtime.dispatcher import Dispatcher
 from worker.runtime.housekeeping import PeriodicTask
 from worker.runtime.limits import DEFAULT_RUNTIME, RuntimeLimits
+from worker.runtime.machine import count_slots
 from worker.runtime.retention import delete_expired
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ def main(
     if settings.broker_url != EMBEDDED_BROKER_URL:
         load_transport()
     logs.configure(as_json=settings.log_format == "json")
+    settings = settings.model_copy(update={"worker_slots": count_slots(settings)})
     log_settings(settings)
     _set_thread_counts(settings)
     engine = make_engine(settings)
@@ -113,7 +116,7 @@ def _set_thread_counts(settings: Settings) -> None:
 
     It is set once, because only the same number of threads gives the same network.
     """
-    threads = settings.worker_threads or max(1, (os.cpu_count() or 1) // settings.worker_slots)
+    threads = settings.worker_threads or max(1, cpu_count() // settings.worker_slots)
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(threads)
 
