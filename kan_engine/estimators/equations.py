@@ -21,7 +21,7 @@ from kan_engine.estimators.tables import is_frame, read_frame
 from kan_engine.expressions.nodes import Expression
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.search.callbacks import Callbacks
-from kan_engine.search.solution_law import find_exact_law
+from kan_engine.search.laws.solution_law import find_exact_law
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ from kan_engine.search.formulas.front import add_front, list_seeds, predict_fron
 from kan_engine.search.formulas.log_odds import find_log_odds_formulas
 from kan_engine.search.formulas.sparse_additive import add_additive_formulas
 from kan_engine.search.hill_climb import predict_subtasks
-from kan_engine.search.law_subtask import find_small_law, make_law_subtask
+from kan_engine.search.laws.law_subtask import find_small_law, make_law_subtask
 from kan_engine.search.linear_model import LinearKind, make_linear_classifier, make_linear_regression
 from kan_engine.search.monotone_network import find_monotone_network
 from kan_engine.search.network_search import make_task, train_network

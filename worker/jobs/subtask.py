@@ -13,7 +13,7 @@ from kan_engine import Callbacks, FormulaConstraints, Trial
 from kan_engine.search.context import SearchContext
 from kan_engine.search.extraction_subtask import run_extraction_subtask
 from kan_engine.search.formulas.front_subtask import run_front_subtask
-from kan_engine.search.law_subtask import find_small_law
+from kan_engine.search.laws.law_subtask import find_small_law
 from kan_engine.search.network_search import make_task
 from kan_engine.search.search_rows import SearchRows
 from kan_engine.search.subtasks import InProcess, Subtask, T

@@ -33,7 +33,7 @@ from kan_engine.assessment.formula_report import rate_formulas
 from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.errors import NoSolution
 from kan_engine.search.callbacks import Callbacks
-from kan_engine.search.solution_law import find_exact_law
+from kan_engine.search.laws.solution_law import find_exact_law
 from service.documents.answering_member import Members
 from service.documents.equations import read_problem
 from service.schemas.equations import SolveRequest

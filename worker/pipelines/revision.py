@@ -43,7 +43,7 @@ from kan_engine.search.assembly import (
 from kan_engine.search.context import SearchContext, estimate_precision, sample_search_rows
 from kan_engine.search.formulas.log_odds import find_log_odds_formulas
 from kan_engine.search.formulas.sparse_additive import add_additive_formulas
-from kan_engine.search.law_subtask import find_small_law
+from kan_engine.search.laws.law_subtask import find_small_law
 from service.errors import Conflict
 from worker.data.preparation import PreparedData
 from worker.execution.outcome import Outcome, SourceModel

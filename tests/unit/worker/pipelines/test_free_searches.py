@@ -21,7 +21,7 @@ from kan_engine.inference.decision_rule import choose_decision
 from kan_engine.model_selection.thresholds import SelectionThresholds
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
-from kan_engine.search.law_subtask import measure_law_errors
+from kan_engine.search.laws.law_subtask import measure_law_errors
 from kan_engine.search.model_search import find_model, select_member
 from kan_engine.search.network_search import train_network
 from kan_engine.search.result import SearchResult
@@ -178,7 +178,7 @@ def test_a_very_small_table_gives_a_model_with_all_defaults(
     rows: int, classes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Laws apart, which tests of their own look for."""
-    monkeypatch.setattr("kan_engine.search.law_subtask.find_law", lambda *_: None)
+    monkeypatch.setattr("kan_engine.search.laws.law_subtask.find_law", lambda *_: None)
     monkeypatch.setattr("kan_engine.search.model_search.find_log_odds_formulas", lambda *_: [])
     x = inputs(rows, 0)
     rank = np.arange(rows) % max(classes, 1)
@@ -197,7 +197,7 @@ def test_a_law_serves_where_its_error_on_rows_not_seen_is_no_larger(
         lambda *args, **options: islice(search_structures(*args, **options), 1),
     )
     monkeypatch.setattr(
-        "kan_engine.search.law_subtask.measure_law_errors",
+        "kan_engine.search.laws.law_subtask.measure_law_errors",
         lambda _, run: np.full(len(run.data.training), factor * 0.01),
     )
 

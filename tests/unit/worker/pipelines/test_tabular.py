@@ -425,7 +425,7 @@ def test_a_law_of_a_wide_table_is_found_and_served_by_the_columns_that_matter(
 
 @pytest.mark.usefixtures("_only_additive")
 def test_a_search_that_finds_nothing_leaves_a_sparse_sum_of_terms(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kan_engine.search.law_subtask.find_law", lambda *_: None)
+    monkeypatch.setattr("kan_engine.search.laws.law_subtask.find_law", lambda *_: None)
     y = 3 * np.log(A) + B + np.random.default_rng(3).normal(0, 0.05, ROWS)
     job = run(table_of(a=A, b=B, c=C, y=y))
     assert job.outcome.symbolic is not None

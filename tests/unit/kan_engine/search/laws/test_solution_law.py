@@ -5,7 +5,7 @@ import pytest
 
 from kan_engine import ColumnsAndTarget, to_text
 from kan_engine.search.callbacks import Callbacks
-from kan_engine.search.solution_law import find_exact_law
+from kan_engine.search.laws.solution_law import find_exact_law
 
 
 def rows(count: int, seed: int) -> ColumnsAndTarget:
