@@ -138,7 +138,8 @@ class Job(TenantMixin, TableBase):
     conditional on it. ``lease_until`` is when the claim ends unless a heartbeat renews it. ``holder`` is a
     unique name of the process that has the token, so that other processes on its machine detect its end.
     ``published_at`` is when the job was last sent to the queue. ``result_sha256`` is the blob of a result
-    file, ``result_name`` its name. ``dataset_name`` is the name of its dataset, loaded only for responses to
+    file, ``result_name`` its name. ``preview`` describes the model that serves until the job has its own; see
+    ``PreviewOut``. ``dataset_name`` is the name of its dataset, loaded only for responses to
     clients.
 
     A job may have subtasks or trainings: jobs of their own with its id in ``parent_id``. A job that runs
@@ -187,6 +188,7 @@ class Job(TenantMixin, TableBase):
     result_sha256: Mapped[str | None] = mapped_column(ForeignKey("blob.sha256"), index=True)
     result_format: Mapped[str | None] = mapped_column(String(16))
     result_name: Mapped[str | None] = mapped_column(Text)
+    preview: Mapped[dict[str, Any] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -69,6 +69,14 @@ class ProgressOut(BaseModel):
     eta_seconds: float | None
 
 
+class PreviewOut(BaseModel):
+    """The first model of a training, which predicts until the job has its own."""
+
+    model_id: str = Field(description="Deleted once the job has its own model; kept if it ends without.")
+    metrics: dict[str, float | None] = Field(description="Of the hold-out rows.")
+    formula: str | None = Field(description="The formula so far.")
+
+
 class ErrorOut(BaseModel):
     """Why a job failed."""
 
@@ -88,6 +96,10 @@ class JobOut(BaseModel):
     dataset_id: str | None
     dataset_name: str | None = Field(description="Null if the dataset was deleted.")
     model_id: str | None = Field(description="The trained model; null until it exists.")
+    preview: PreviewOut | None = Field(
+        default=None,
+        description="A first model, seconds after the start of a training; null once the job has its own.",
+    )
     error: ErrorOut | None
     cut_by: str | None = Field(description="The stage that `max_seconds` or a cancellation ended early.")
     attempt: int
@@ -111,7 +123,7 @@ class JobOut(BaseModel):
     def from_submission(job: Any) -> "JobOut":
         """The job as at its submission, for a repeated submission."""
         unset = dict.fromkeys(
-            ("model_id", "error", "cut_by", "started_at", "finished_at", "cancel_requested_at")
+            ("model_id", "preview", "error", "cut_by", "started_at", "finished_at", "cancel_requested_at")
         )
         progress = ProgressOut(stage=None, fraction=0.0, message=None, eta_seconds=None)
         return JobOut.from_row(job).model_copy(

@@ -164,6 +164,9 @@ class ModelOut(BaseModel):
     warnings: list[str | dict[str, Any]] = Field(
         default=[], description="Problems of the data or the training."
     )
+    preview_of: str | None = Field(
+        default=None, description="The training of which it is only the preview; null for any other model."
+    )
     formula_of: str | None = Field(
         default=None,
         description="`network`: the formulas were extracted from the network that predicts; `law`: they "

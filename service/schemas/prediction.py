@@ -61,6 +61,10 @@ class PredictionOut(BaseModel):
 
     model_id: str
     by: Member | None = Field(default=None, description="The member of the model that answers.")
+    preview_of: str | None = Field(
+        default=None,
+        description="The training of which this model is only the preview; null for any other model.",
+    )
     predictions: list[Any] = Field(
         description="Numbers or class labels; an object `{output: value}` per row if there are several "
         "outputs."

@@ -1,5 +1,6 @@
 """Jobs that make a model: trainings, and symbolic jobs, which revise a model."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from kan_engine import SubtaskCache
 from service.db.repositories.revisions import read_revision
+from service.db.session import UNAVAILABLE_ERRORS
 from service.schemas.revision import SymbolicRequest
 from service.schemas.training import TrainRequest
 from service.storage.blobs import read_bytes
@@ -17,7 +19,9 @@ from worker.execution.attempt import Attempt, JobHandler, StoredResult
 from worker.execution.distributed_subtasks import DistributedSubtasks
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
 from worker.results.lineage import RevisionRecord
-from worker.results.model_storage import store_model
+from worker.results.model_storage import store_model, store_preview
+
+log = logging.getLogger(__name__)
 
 
 class Pipeline(Protocol):
@@ -34,6 +38,7 @@ class Pipeline(Protocol):
         checkpoint: Callable[[bytes], None],
         revises: SourceModel | None,
         parts: SubtaskCache,
+        publish: Callable[[Outcome], None],
     ) -> Outcome:
         """Train; may raise the errors of the engine, and ``JobStopped``."""
         ...
@@ -93,6 +98,15 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
         attempt.report(progress)
         parts.offer_if_due()
 
+    def publish(outcome: Outcome) -> None:
+        try:
+            with attempt.sessions.begin() as session:
+                job = attempt.hold(session)
+                if job.preview is None:  # else an earlier attempt has made it
+                    store_preview(outcome, session, job, request, request.goal)
+        except UNAVAILABLE_ERRORS as error:
+            log.warning("preview not stored", extra={"job_id": attempt.job_id, "reason": str(error.orig)})
+
     with attempt.open_table(request.dataset_id) as table:
         outcome = pipeline(
             table,
@@ -103,6 +117,7 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
             checkpoint=attempt.checkpoint,
             revises=revises,
             parts=parts,
+            publish=publish,
         )
     return _TrainingResult(attempt.job_id, request, revises, outcome)
 

@@ -20,7 +20,7 @@ from kan_engine import (
 )
 from kan_engine.assessment.thresholds import AssessmentThresholds
 from kan_engine.inference.decision_rule import Decision
-from kan_engine.search.assembly import assemble_model, assemble_predictor
+from kan_engine.search.assembly import assemble_predictor
 from kan_engine.search.config import PerGroup
 from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
 from service.schemas.baselines import Baseline, is_matched, make_baseline_name
@@ -32,18 +32,14 @@ from worker.evaluation.thresholds import BaselineThresholds
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
 from worker.execution.stage_timer import StageTimer
 from worker.pipelines.density import run_density
+from worker.pipelines.model_outcome import make_outcome
+from worker.pipelines.preview import Preview
 from worker.pipelines.revision import revise_model
 from worker.pipelines.search_config import make_search_config
 from worker.pipelines.thresholds import DEFAULT_PIPELINE, PipelineThresholds
-from worker.results.figures import compute_figures
 from worker.results.grid_stages import measure_grids
-from worker.results.member_metrics import measure_answering_member
-from worker.results.members import describe_members
-from worker.results.model_record import make_record
-from worker.results.network_pictures import describe_networks
 from worker.results.records import FittedBaseline, GridStage, ModelRecord
 from worker.results.serialization import to_json
-from worker.results.symbolic_document import make_symbolic_document
 
 
 def run_pipeline(
@@ -56,6 +52,7 @@ def run_pipeline(
     checkpoint: Callable[[bytes], None] = lambda _: None,
     revises: SourceModel | None = None,
     parts: SubtaskCache | None = None,
+    publish: Callable[[Outcome], None] | None = None,
     thresholds: PipelineThresholds = DEFAULT_PIPELINE,
 ) -> Outcome:
     """Prepare rows, search and train a network, extract formulas and measure; or revise a model.
@@ -69,6 +66,7 @@ def run_pipeline(
         checkpoint: Called once, when the network is found, with what a later run can resume from.
         revises: The model that a symbolic job revises.
         parts: Results of the search's subtasks, which other workers may compute.
+        publish: Takes the preview of a training that takes longer than seconds; None for no preview.
         thresholds: Decision numbers, except those of the search.
 
     Raises:
@@ -82,7 +80,10 @@ def run_pipeline(
         config = make_search_config(request, revises.model.changes.forbid if revises else ())
         data = prepare_search(table, request, config)
         config = replace(config, form=data.plan.form, per_group=_read_groups(request))
-    callbacks = Callbacks(report=watch.report, should_stop=watch.should_stop, clock=time.monotonic)
+    preview = Preview(data, config, publish if revises is None else None, thresholds)
+    callbacks = Callbacks(
+        report=preview.publish_after(watch.report), should_stop=watch.should_stop, clock=time.monotonic
+    )
     if revises is not None and not revises.model.needs_new_network:
         with watch.stage("symbolic", 0.1, "changing the formula"):
             outcome = revise_model(revises, data, config, callbacks, thresholds)
@@ -94,25 +95,9 @@ def run_pipeline(
             checkpoint(_make_checkpoint(found, predictor, decision, grids))
     else:
         predictor, found, decision, grids = _read_checkpoint(resume, config.thresholds.assessment)
-    with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
-        model = assemble_model(
-            found,
-            predictor,
-            decision,
-            data,
-            seed=request.seed,
-            thresholds=config.thresholds,
-            serve=config.serve,
-        )
-        symbolic = None if model.report is None else make_symbolic_document(model.report, data.encoding)
-        measures = measure_answering_member(model, data, thresholds.metrics)
-        most = thresholds.max_history_points
-        record = make_record(found, measures, model.report, data, grids, max_history_points=most)
-        members = describe_members(model, symbolic, data, config.thresholds.max_log_odds)
-    with watch.stage("symbolic", 0.92, "looking for functions that fit the activations"):
-        picture = describe_networks(predictor, data, watch.should_stop)
-    with watch.stage("figures", 0.94, "drawing what the model has learnt"):
-        figures = compute_figures(model.answering, data, picture, watch.should_stop, thresholds.figures)
+    outcome = make_outcome(found, predictor, decision, data, config, watch, thresholds, grids)
+    record = outcome.record
+    assert isinstance(record, ModelRecord)  # noqa: S101 - no revised one
     with watch.stage("baselines", 0.95, "fitting the baselines"):
         record = _add_baselines(
             record,
@@ -122,16 +107,7 @@ def run_pipeline(
             watch.should_stop,
             thresholds.baselines,
         )
-    record = replace(record, members=members, timings=watch.seconds)
-    return Outcome(
-        artifact=save(model.predictor),
-        record=record,
-        symbolic=symbolic,
-        edges=picture,
-        task=data.task,
-        figures=figures,
-        cut_by=watch.cut_by,
-    )
+    return replace(outcome, record=replace(record, timings=watch.seconds), cut_by=watch.cut_by)
 
 
 def _read_groups(request: TrainRequest) -> PerGroup | None:

@@ -30,6 +30,7 @@ class PipelineThresholds:
         min_distinct_share: Share of distinct values among the rows of a density below which a warning reports
             repeated values.
         max_history_points: Steps of the training in the record.
+        preview_after_s: Of a search, after which its preview is made; quicker ones need none.
         revision_steps: Steps of Levenberg-Marquardt after edges were fixed.
         min_function_r2: R² on an edge's activation below which a warning reports the function that replaced
             it.
@@ -42,6 +43,7 @@ class PipelineThresholds:
 
     min_distinct_share: float = 0.5
     max_history_points: int = 500
+    preview_after_s: float = 3.0
     revision_steps: int = 60
     min_function_r2: float = 0.9
     metrics: MetricThresholds = DEFAULT_METRICS

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.db.repositories import TrainedModels
-from service.storage.blobs import put_bytes
+from service.db.repositories import Jobs, TrainedModels
+from service.db.tables import Job
+from service.storage.blobs import put_bytes, release_blob
 from worker.execution.attempt import StoredResult
 from worker.results.lineage import RevisionRecord, describe_lineage, make_default_name
 from worker.results.serialization import to_json
@@ -28,8 +29,9 @@ def store_model(
     target: str,
     label: str,
     revises: RevisionRecord | None = None,
+    is_preview: bool = False,
 ) -> StoredResult:
-    """Store a model as the next version of its name.
+    """Store a model as the next version of its name, instead of the preview of its job.
 
     Args:
         outcome: The model and its records.
@@ -40,15 +42,20 @@ def store_model(
         target: What the model predicts.
         label: The same, as the beginning of a default name.
         revises: The model that was changed, and the changes.
+        is_preview: Whether the job goes on. The preview gets a name of its own, so that nobody who asks for
+            the name of the model gets it.
     """
+    _delete_preview(session, job_id)
     lineage = describe_lineage(session, job_id, request, dataset_id, revises)
     model = TrainedModels(session).add(
-        name=request.name or make_default_name(label, job_id),
+        name=f"preview-{job_id}" if is_preview else request.name or make_default_name(label, job_id),
         job_id=job_id,
         dataset_id=dataset_id,
         task=outcome.task,
         target=target,
-        record=to_json(outcome.record) | {"lineage": to_json(lineage)},
+        record=to_json(outcome.record)
+        | {"lineage": to_json(lineage)}
+        | ({"preview_of": job_id} if is_preview else {}),
         symbolic=None if outcome.symbolic is None else to_json(outcome.symbolic),
         edges=outcome.edges,
         figures=None if outcome.figures is None else to_json(outcome.figures),
@@ -56,3 +63,34 @@ def store_model(
         tags=request.tags,
     )
     return StoredResult(model_id=model.id, cut_by=outcome.cut_by)
+
+
+def store_preview(outcome: Outcome, session: Session, job: Job, request: TrainRequest, label: str) -> None:
+    """Store the first model of a training, and describe it in the job's row, which the session has locked."""
+    stored = store_model(
+        outcome,
+        session,
+        job_id=job.id,
+        request=request,
+        dataset_id=request.dataset_id,
+        target=label,
+        label=label,
+        is_preview=True,
+    )
+    model = TrainedModels(session).get_by_id(str(stored.model_id))
+    formula = None if model.symbolic is None else model.symbolic["outputs"][0]["expression"]
+    preview = {"model_id": model.id, "metrics": model.record["metrics"], "formula": formula}
+    Jobs(session).set_preview(job, preview)
+
+
+def _delete_preview(session: Session, job_id: str) -> None:
+    models = TrainedModels(session)
+    preview = models.find_by_jobs([job_id]).get(job_id)
+    if preview is None:
+        return
+    artifact = preview.artifact_sha256
+    models.delete(preview)
+    release_blob(session, artifact)
+    job = session.get(Job, job_id)
+    if job is not None:
+        Jobs(session).set_preview(job, None)

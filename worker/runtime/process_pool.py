@@ -36,8 +36,10 @@ PIPE_CLOSED_ERRORS = (EOFError, OSError)  # raised by a pipe whose other end is 
 # Environment variable: this process shares no memory with its parent
 SPAWN_VARIABLE = "FORKED_BY_MULTIPROCESSING"
 
-# Elsewhere than on Linux, libraries of the system may not survive a fork.
-context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+if sys.platform == "linux":
+    context = multiprocessing.get_context("forkserver")
+else:  # libraries of the system may not survive a fork
+    context = multiprocessing.get_context("spawn")
 PRELOADED = ["worker.jobs.registry"]
 
 

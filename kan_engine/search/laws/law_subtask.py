@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -63,10 +64,7 @@ def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | N
     )
     if law is None:
         return None
-    found = _to_search_result(law, inner)
-    if inner is not run:
-        network = add_unused_inputs(found.network, places, len(run.names))
-        found = replace(found, network=network, judged=network, inputs=run.inputs)
+    found = make_law_result(law, inner, run, places)
     folds = run.cross_validation
     simple = folds.measure_simple_models()
     if law.formulas and law.error >= run.thresholds.max_exact_error:
@@ -123,18 +121,31 @@ def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
     )
 
 
-def _to_search_result(law: FoundLaw, run: SearchContext) -> SearchResult:
+def make_law_result(
+    law: FoundLaw, inner: SearchContext, run: SearchContext, places: Sequence[int]
+) -> SearchResult:
+    """The result of a search whose law serves.
+
+    Args:
+        law: The law, in the columns of ``inner``.
+        inner: The search in the most relevant columns.
+        run: The search in all columns.
+        places: Those of the columns of ``inner`` among all; see ``SearchContext.select_columns``.
+    """
+    network = law.fit.network
+    if inner is not run:
+        network = add_unused_inputs(network, places, len(run.names))
     return SearchResult(
-        network=law.fit.network,
-        judged=law.fit.network,
+        network=network,
+        judged=network,
         inputs=run.inputs,
         scaler=law.fit.scaler,
         history=law.fit.history,
         formulas=[law.formulas],
         is_cut=law.is_cut,
         formula_of="network" if law.is_read else "law",
-        dropped={run.names[i]: errors for i, errors in law.fit.dropped.items()},
-        errors=measure_law_errors(law, run),
+        dropped={inner.names[i]: errors for i, errors in law.fit.dropped.items()},
+        errors=measure_law_errors(law, inner),
         warnings=(RELATIVE_WARNING,) if law.has_relative_errors else (),
     )
 

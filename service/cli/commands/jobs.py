@@ -80,6 +80,7 @@ def _print_job(job: Job) -> None:
         "attempt": job.attempt or None,
         "dataset": job.dataset_id,
         "model": job.model_id,
+        "preview": job.preview and job.preview.model_id,
         "retry of": job.retry_of,
         "created": job.created_at,
         "started": job.started_at,

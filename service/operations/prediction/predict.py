@@ -73,6 +73,7 @@ def predict(reference: str, request: Rows, serving: PredictionContext) -> Docume
     return {
         "model_id": model.id,
         "by": by,
+        "preview_of": model.record.get("preview_of"),
         **_predict_columns(predictor, columns, model.record["outputs"], margin, serving.limits),
     }
 

@@ -25,6 +25,7 @@ from service.caller import Caller
 from service.db.repositories import Datasets, Jobs, TrainedModels
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, Job, JobEvent, Model
+from service.errors import NotFound
 from service.settings import Settings
 from service.storage.blobs import read_bytes
 from tests.support.databases import ON_ONE_DATABASE
@@ -53,7 +54,8 @@ def outcome(artifact: bytes = b"weights", cut_by: str | None = None) -> Outcome:
 
 @dataclass
 class ToyPipeline:
-    """Does ``during`` after its first report; then works for ``lasts_s`` unless it is to stop.
+    """Publishes ``preview`` and does ``during`` after its first report; then works for ``lasts_s`` unless it
+    is to stop.
 
     With ``has_best`` it has something to return when it is stopped.
     """
@@ -61,6 +63,7 @@ class ToyPipeline:
     during: Callable[[Callable[[bytes], None]], object] = lambda checkpoint: None
     lasts_s: float = 0.0
     has_best: bool = True
+    preview: bytes | None = None
     resumed: list[bytes | None] = field(default_factory=list)
     revised: list[SourceModel | None] = field(default_factory=list)
     tables: list[Any] = field(default_factory=list)
@@ -76,11 +79,14 @@ class ToyPipeline:
         checkpoint: Callable[[bytes], None],
         revises: SourceModel | None,
         parts: SubtaskCache,
+        publish: Callable[[Outcome], None],
     ) -> Outcome:
         self.resumed.append(resume)
         self.revised.append(revises)
         self.tables.append(table)
         report(JobProgress("fit", 0.5, "half", error=0.25))
+        if self.preview is not None:
+            publish(outcome(self.preview))
         self.during(checkpoint)
         ends_at = time.monotonic() + self.lasts_s
         while time.monotonic() < ends_at:
@@ -506,3 +512,49 @@ def test_jobs_that_end_together_give_one_name_its_versions(
     with sessions.read() as session:
         assert sorted(session.scalars(select(Model.version))) == [1, 2, 3, 4]
     assert {read(sessions, job_id).status for job_id in job_ids} == {"succeeded"}
+
+
+def test_a_preview_serves_until_the_job_has_its_own_model(sessions: Sessions, submit: Any, run: Any) -> None:
+    job_id, seen = submit(name="law"), []
+
+    def look(_: Callable[[bytes], None]) -> None:
+        job = read(sessions, job_id)
+        assert job.preview is not None
+        with sessions.read() as session:
+            preview = TrainedModels(session).get_by_id(job.preview["model_id"])
+            assert preview.record["preview_of"] == job_id
+            with pytest.raises(NotFound):
+                TrainedModels(session).get("law")
+        seen.append((job.preview["metrics"]["r2"], job.preview["formula"], artifacts(sessions)))
+
+    job = run(job_id, ToyPipeline(look, preview=b"first"))
+    assert seen == [(1.0, None, [b"first"])]
+    assert (job.status, job.preview, artifacts(sessions)) == ("succeeded", None, [b"weights"])
+    assert [event.kind for event in events(sessions, job_id)].count("preview") == 1
+
+
+def test_a_cancelled_job_keeps_its_preview(sessions: Sessions, submit: Any, run: Any) -> None:
+    job_id = submit()
+    pipeline = ToyPipeline(lambda _: cancel(sessions, job_id), lasts_s=20, preview=b"first")
+    job = run(job_id, pipeline)
+    assert (job.status, job.model_id, artifacts(sessions)) == ("cancelled", None, [b"first"])
+    assert job.preview is not None
+
+
+def test_the_best_model_of_a_cancelled_job_replaces_its_preview(
+    sessions: Sessions, submit: Any, run: Any
+) -> None:
+    job_id = submit()
+    pipeline = ToyPipeline(lambda _: cancel(sessions, job_id, keep_best=True), lasts_s=20, preview=b"first")
+    job = run(job_id, pipeline)
+    assert (job.status, job.preview, artifacts(sessions)) == ("cancelled", None, [b"best so far"])
+
+
+def test_a_second_attempt_keeps_the_preview_of_the_first(sessions: Sessions, submit: Any, run: Any) -> None:
+    job_id = submit()
+    run(job_id, ToyPipeline(lambda _: lose(sessions, job_id), lasts_s=20, preview=b"first"))
+    kept = read(sessions, job_id).preview
+    assert kept is not None
+    again: list[Any] = []
+    run(job_id, ToyPipeline(lambda _: again.append(read(sessions, job_id).preview), preview=b"second"))
+    assert again == [kept]

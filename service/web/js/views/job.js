@@ -10,6 +10,7 @@ import { errorCurve } from "../charts/error_curve.js";
 import { keepFocus } from "../parts/focus.js";
 import { history, stageWords } from "../charts/history.js";
 import { jobEnd } from "../parts/job_end.js";
+import { previewPanel } from "../parts/preview.js";
 import { jobTitle, status } from "../parts/summaries.js";
 import { watchTheme } from "../parts/picture.js";
 import { problem } from "../parts/problem.js";
@@ -85,6 +86,7 @@ export default async function view({ root, params, query, signal }) {
 function applyEvent(job, { kind: what, data, created_at }) {
   if (job.finished_at) return job;
   if (what === "progress") return { ...job, progress: { ...job.progress, ...data } };
+  if (what === "preview") return { ...job, preview: data };
   const started_at = data.status === "running" ? (job.started_at ?? created_at) : job.started_at;
   return data.status === "succeeded" ? job : { ...job, status: data.status, started_at };
 }
@@ -96,6 +98,7 @@ function page({ job, events, failed, isLost, study }, { cancel, retry }) {
       ${job.parent_id ? html`<a href="#/jobs/${job.parent_id}">${t("job.part")}</a>` : nothing}</p>
     ${failed ? problem(failed) : nothing}
     ${hasEnded ? jobEnd(job, study, retry) : runningPanel(job, cancel)}
+    ${previewPanel(job)}
     ${KINDS_WITH_ERROR.includes(job.kind) && (!hasEnded || points(events).length) ? errorCurve(points(events), elapsed(job)) : nothing}
     ${history(events)}`;
 }

@@ -53,7 +53,8 @@ function head(model) {
       ${from ? html`<span aria-hidden="true">·</span> ${from}` : nothing}
       <span aria-hidden="true">·</span> <time datetime=${model.created_at}>${time(model.created_at)}</time>
       ${model.aliases.map((alias) => html`<span class="chip">@${alias}</span>`)}
-    </p>`;
+    </p>
+    ${model.preview_of ? html`<div class="note"><p>${t("model.preview")} <a href="#/jobs/${model.preview_of}">${t("model.preview job")}</a></p></div>` : nothing}`;
 }
 
 /** An observable value. */

@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 import kan_engine
 from kan_engine import Predictor
+from service.db.repositories import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import BlobChunk
 from service.main import create_app
@@ -44,6 +45,15 @@ def own_values(predictor: Predictor, rows: list[dict[str, Any]]) -> np.ndarray:
     return predictor.predict({name: np.array([row[name] for row in rows]) for name in rows[0]})
 
 
+def test_predictions_of_a_preview_name_its_training(client: TestClient, sessions: Sessions) -> None:
+    model = make_model(sessions)
+    with sessions.begin() as session:
+        row = TrainedModels(session).get_by_id(model.id)
+        row.record = row.record | {"preview_of": "training"}
+    assert predict(client, model.id).json()["preview_of"] == "training"
+    assert client.get(f"/models/{model.id}").json()["preview_of"] == "training"
+
+
 def test_a_regression_predicts_a_flat_list_of_numbers(client: TestClient, sessions: Sessions) -> None:
     predictor = make_predictor()
     model = make_model(sessions, predictor)
@@ -52,6 +62,7 @@ def test_a_regression_predicts_a_flat_list_of_numbers(client: TestClient, sessio
     assert response.json() == {
         "model_id": model.id,
         "by": "accurate",
+        "preview_of": None,
         "predictions": own_values(predictor, ROWS).tolist(),
         "probabilities": None,
         "intervals": None,

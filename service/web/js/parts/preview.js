@@ -1,0 +1,16 @@
+// The first model of a training, which predicts until the job has its own.
+
+import { html, nothing } from "../../vendor/lit-html.js";
+import { t } from "../i18n.js";
+import { quality } from "./summaries.js";
+
+export function previewPanel(job) {
+  if (!job.preview) return nothing;
+  const { model_id: id, formula } = job.preview;
+  return html`<section class="card job-preview" aria-labelledby="preview">
+    <h2 id="preview">${t("job.preview")}</h2>
+    <p class="hint">${t(job.finished_at ? "job.preview kept" : "job.preview about")}</p>
+    <p>${quality(job.preview)}${formula ? html` · <code>${formula}</code>` : nothing}</p>
+    <p class="actions"><a class="button" href="#/models/${id}">${t("job.preview open")}</a></p>
+  </section>`;
+}

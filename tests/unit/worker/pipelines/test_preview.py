@@ -1,0 +1,68 @@
+"""The first model of a training."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kan_engine import load
+from service.schemas.training import TrainRequest
+from tests.support.stored import stored
+from tests.support.tables import request_for, table_of
+from worker.execution.outcome import Outcome
+from worker.pipelines.tabular import run_pipeline
+from worker.pipelines.thresholds import DEFAULT_PIPELINE
+
+pytestmark = pytest.mark.usefixtures("small_dictionary")
+
+RNG = np.random.default_rng(0)
+ROWS = 300
+X, Z = RNG.uniform(-3, 3, ROWS), RNG.uniform(-3, 3, ROWS)
+NOISE = RNG.normal(0, 0.1, ROWS)
+
+
+def preview_of(y: np.ndarray, **options: object) -> Outcome:
+    published: list[Outcome] = []
+    request: TrainRequest = request_for(seed=0, **options)
+    run_pipeline(
+        table_of(x=X, z=Z, y=y),
+        request,
+        should_stop=lambda: bool(published),
+        publish=published.append,
+        thresholds=replace(DEFAULT_PIPELINE, preview_after_s=0.0),
+    )
+    (preview,) = published
+    return preview
+
+
+def test_a_curved_target_gets_a_sum_of_curves() -> None:
+    preview = preview_of(np.sin(2 * X) + Z**2 + NOISE)
+    assert stored(preview).record["metrics"]["r2"] > 0.95
+    assert load(preview.artifact).predict({"x": np.zeros(1), "z": np.full(1, 2.0)})[0] == pytest.approx(
+        4.0, abs=0.4
+    )
+
+
+def test_a_straight_target_gets_a_line_with_its_formula() -> None:
+    preview = preview_of(2 * X - Z + NOISE)
+    symbolic = stored(preview).symbolic
+    assert symbolic is not None
+    assert set(symbolic["outputs"][0]["expression"]) >= {"x", "z"}
+
+
+def test_classes_get_logistic_regression() -> None:
+    preview = preview_of(np.where(X + NOISE > 0, "yes", "no"))
+    assert preview.task == "classification"
+    assert stored(preview).record["metrics"]["accuracy"] > 0.9
+
+
+def test_the_preview_keeps_wishes_about_the_formula() -> None:
+    preview = preview_of(np.exp(X) + NOISE, monotone={"x": "increasing"})
+    low, high = load(preview.artifact).predict({"x": np.array([-2.0, 2.0]), "z": np.zeros(2)})
+    assert high > low
+
+
+def test_a_quick_training_has_no_preview() -> None:
+    published: list[Outcome] = []
+    run_pipeline(table_of(x=X, z=Z, y=X * Z), request_for(seed=0), publish=published.append)
+    assert published == []
