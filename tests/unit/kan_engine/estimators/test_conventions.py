@@ -33,8 +33,14 @@ def waived(_: object) -> dict[str, str]:
     }
 
 
-@parametrize_with_checks([KANRegressor(**QUICK), KANClassifier(**QUICK)], expected_failed_checks=waived)
+@parametrize_with_checks([KANRegressor(**QUICK)], expected_failed_checks=waived)
 def test_conventions(estimator: Any, check: Callable[[Any], None]) -> None:
+    check(estimator)
+
+
+@pytest.mark.thorough
+@parametrize_with_checks([KANClassifier(**QUICK)], expected_failed_checks=waived)
+def test_conventions_of_a_classifier(estimator: Any, check: Callable[[Any], None]) -> None:
     check(estimator)
 
 

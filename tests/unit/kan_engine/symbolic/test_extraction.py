@@ -69,6 +69,7 @@ def test_a_sampled_law_comes_back_as_it_was_written(law: Law, text: str) -> None
     assert formula.error < 1e-12
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("law", "low", "high", "text"),
     [

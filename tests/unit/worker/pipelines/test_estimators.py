@@ -25,7 +25,7 @@ COLUMNS: dict[str, Any] = {
 NUMBERS = np.array(COLUMNS["a"]) ** 2 + 0.3 * RNG.normal(size=ROWS)
 
 
-@pytest.mark.parametrize("task", ["regression", "classification"])
+@pytest.mark.parametrize("task", ["regression", pytest.param("classification", marks=pytest.mark.thorough)])
 def test_the_same_rows_and_seed_give_the_same_predictions_and_formula(
     task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -400,7 +400,7 @@ def test_a_single_restart_serves_a_single_network() -> None:
     assert predictor.network.config.groups == 1
 
 
-@pytest.mark.parametrize("rows", [100, 300])
+@pytest.mark.parametrize("rows", [100, pytest.param(300, marks=pytest.mark.thorough)])
 def test_as_many_networks_serve_side_by_side_as_restarts_say(
     rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
