@@ -21,7 +21,7 @@ from kan_engine.symbolic.extraction import INVERSE_TRANSFORMS
 
 LARGEST_WEIGHT = 100.0  # over the median: where T is flat, its errors tell nothing
 NEAR = 0.1  # relative difference up to which a constant may be a multiple of 1/2
-OUTER_TRANSFORMS = ("identity", "square", "reciprocal", "log", "log_neg", "sqrt")
+OUTER_TRANSFORMS = ("identity", "square", "reciprocal", "log", "log_neg", "sqrt", "reciprocal_square")
 
 
 def enumerate_laws(

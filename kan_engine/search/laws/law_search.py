@@ -163,7 +163,7 @@ class LawSearch:
         nodes, before = len(structure.shape.nodes), len(self.seen[-1].shape.nodes) if self.seen else 0
         if nodes and not before and self._may_reduce:
             self._search_variable_groups()
-            if self._is_whole and self.proved is None and not self.direct:
+            if self._is_whole and self.proved is None and not self._leave_only_noise(self.direct):
                 self._enumerate_whole()
         if nodes > 1 and before == 1:  # structures with more nodes take seconds each
             self.search_exact_laws(angles=False)
@@ -231,6 +231,8 @@ class LawSearch:
         found = find_reduction(rows, others, run.should_stop, thresholds=self._limits.discovery)
         if found is not None:
             self.inner = found, self._search_groups(found, run, may_reduce=False)
+            if self._is_whole and self.proved is None:
+                self._enumerate_laws(found, run)
 
     def _search_dimensionless_groups(self) -> None:
         """Search for laws in the dimensionless groups of the columns and of constants of nature."""

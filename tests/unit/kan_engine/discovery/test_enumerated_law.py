@@ -62,6 +62,7 @@ def test_the_pair_that_makes_up_a_target_leaves_nothing() -> None:
         (lambda a, b: (1 + a * b) / (1 + a), ("a", "b")),
         (lambda a, b: np.sqrt(1 + a**2 - 2 * a * np.cos(b)), ("a", "b")),
         (lambda a: a / (np.exp(a) - 1), ("a",)),
+        (lambda a: a**2 / np.sqrt(1 + a**2), ("a",)),
     ],
 )
 def test_a_law_behind_noise_is_among_the_first(law: Law, names: tuple[str, ...]) -> None:

@@ -68,6 +68,21 @@ def test_a_law_found_without_a_network_is_kept_where_no_network_is_close() -> No
 
 
 @pytest.mark.thorough
+def test_a_function_of_a_group_is_found_behind_noise_and_a_factor() -> None:
+    generator = np.random.default_rng(0)
+    m, v, c = generator.uniform(1, 5, 800), generator.uniform(1, 2, 800), generator.uniform(3, 10, 800)
+    clean = m * v / np.sqrt(1 - (v / c) ** 2)
+    target = clean + 0.01 * clean.std() * generator.normal(size=800)
+    data = prepare_data(table_of(m=m, v=v, c=c, y=target), request_for(seed=0))
+    found = find_law(SearchContext.create(data, make_search_config(data.plan.request)))
+    assert found is not None
+    fresh = {"m": np.array([2.0]), "v": np.array([1.9]), "c": np.array([2.0])}  # beyond the rows
+    assert evaluate(found.formulas[0].tree, fresh)[0] == pytest.approx(
+        2 * 1.9 / np.sqrt(1 - 0.9025), rel=1e-9
+    )
+
+
+@pytest.mark.thorough
 def test_an_oscillation_of_many_periods_is_found_behind_its_amplitude() -> None:
     found = search(
         lambda i, d, s, w: i * np.sin(np.pi * d * s / w) ** 2,
