@@ -43,6 +43,7 @@ def slow_pipeline(
     checkpoint: Callable[[bytes], None],
     revises: SourceModel | None,
     parts: SubtaskCache,
+    publish: Callable[[Outcome], None],
 ) -> Outcome:
     first = int(resume or b"0")
     steps, step_s = int(request.tags.get("steps", STEPS)), float(request.tags.get("step_s", STEP_S))

@@ -1,10 +1,10 @@
 """A Celery pool of spawned processes: one process per slot, each with its own pipe.
 
 In Celery's prefork pool without an event loop all processes wait on one queue under one lock. A process that
-is killed while it waits never releases the lock, and later processes get no messages. Here processes share
-nothing but the modules that a fork server has imported, so that a new one is ready at once. A thread manages
-each process: it sends one call at a time, and replaces the process when that ends for any reason. A call that
-the process had not begun goes to the next process. The state of a call that it had begun is in the job's row.
+is killed while it waits never releases the lock, and later processes get no messages. This pool shares
+nothing. A thread manages each process: it sends one call at a time, and replaces the process when that ends
+for any reason. A call that the process had not begun goes to the next process. The state of a call that it
+had begun is in the job's row.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -36,11 +35,7 @@ PIPE_CLOSED_ERRORS = (EOFError, OSError)  # raised by a pipe whose other end is 
 # Environment variable: this process shares no memory with its parent
 SPAWN_VARIABLE = "FORKED_BY_MULTIPROCESSING"
 
-if sys.platform == "linux":
-    context = multiprocessing.get_context("forkserver")
-else:  # libraries of the system may not survive a fork
-    context = multiprocessing.get_context("spawn")
-PRELOADED = ["worker.jobs.registry"]
+spawn = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,6 @@ class SlotPool(BasePool):  # type: ignore[misc]  # celery has no types
     def on_start(self) -> None:
         """Start one process per slot."""
         os.environ[SPAWN_VARIABLE] = "1"
-        context.set_forkserver_preload(PRELOADED)
         self._calls: SimpleQueue[PoolCall] = SimpleQueue()
         self._closing = threading.Event()
         self._slots = [
@@ -187,8 +181,8 @@ class PoolProcess:
 
     def __init__(self, initargs: tuple[Any, ...], end_timeout_s: float) -> None:
         self._end_timeout_s = end_timeout_s
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_execute_calls, args=(theirs, *initargs), daemon=True)
+        self._pipe, theirs = spawn.Pipe()
+        self._process = spawn.Process(target=_execute_calls, args=(theirs, *initargs), daemon=True)
         try:
             self._process.start()
         finally:
