@@ -79,8 +79,16 @@ def store_preview(outcome: Outcome, session: Session, job: Job, request: TrainRe
     )
     model = TrainedModels(session).get_by_id(str(stored.model_id))
     formula = None if model.symbolic is None else model.symbolic["outputs"][0]["expression"]
-    preview = {"model_id": model.id, "metrics": model.record["metrics"], "formula": formula}
-    Jobs(session).set_preview(job, preview)
+    own = (model.record.get("members") or {}).get("formula") or {}
+    Jobs(session).set_preview(
+        job,
+        {
+            "model_id": model.id,
+            "metrics": model.record["metrics"],
+            "formula": formula,
+            "formula_metrics": own.get("metrics"),
+        },
+    )
 
 
 def _delete_preview(session: Session, job_id: str) -> None:
