@@ -11,6 +11,7 @@ from itertools import combinations, combinations_with_replacement
 from math import comb
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 
 from kan_engine.discovery.thresholds import DiscoveryThresholds
@@ -62,8 +63,7 @@ class MonomialSystem:
             matrix, _ = self._matrix(degrees)
             if not np.isfinite(matrix).all():  # powers of large values
                 return np.zeros((0, matrix.shape[1]))
-            triangle = np.linalg.qr(matrix, mode="r")
-            _, singular, right = np.linalg.svd(triangle)
+            _, singular, right = _decompose(np.asarray(np.linalg.qr(matrix, mode="r")))
             largest = self._thresholds.max_null_singular_value * singular[0]
             self._known[degrees] = np.asarray(right[singular < largest])
         return self._known[degrees]
@@ -126,3 +126,11 @@ def _eliminatelist_monomials(null: Array, degrees: NDArray[np.int64]) -> Array:
     vector = np.empty(len(degrees))
     vector[np.argsort(-degrees, kind="stable")] = rows[0]
     return np.asarray(vector / np.abs(vector).max())
+
+
+def _decompose(triangle: Array) -> tuple[Array, Array, Array]:
+    """Singular value decomposition, by QR iteration where divide and conquer does not converge."""
+    try:
+        return np.linalg.svd(triangle)
+    except np.linalg.LinAlgError:
+        return scipy.linalg.svd(triangle, lapack_driver="gesvd")  # type: ignore[no-any-return]
