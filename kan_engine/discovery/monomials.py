@@ -73,7 +73,7 @@ class MonomialSystem:
         sets = [_list_monomials(len(self._unit), degree) for degree in degrees]
         _, norms = self._matrix(degrees)
         everything = [m for own in sets for m in own]
-        vector = _eliminatelist_monomials(null, np.array([len(m) for m in everything]))
+        vector = _eliminate_monomials(null, np.array([len(m) for m in everything]))
         units = norms * [np.prod([self._scales[i] for i in m]) for m in everything]
         smallest = self._thresholds.negligible_coefficient * np.abs(vector).max()
         left = iter(np.where(np.abs(vector) > smallest, vector / units, 0.0).tolist())
@@ -112,7 +112,7 @@ def _product(values: list[Array], monomial: tuple[int, ...]) -> Array:
     return np.prod([values[i] for i in monomial], axis=0) if monomial else np.ones_like(values[0])
 
 
-def _eliminatelist_monomials(null: Array, degrees: NDArray[np.int64]) -> Array:
+def _eliminate_monomials(null: Array, degrees: NDArray[np.int64]) -> Array:
     """Eliminate monomials, highest degrees first, until one null vector is left; return it."""
     rows = null[:, np.argsort(-degrees, kind="stable")].copy()
     column = 0

@@ -15,7 +15,7 @@ import numpy as np
 
 from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.discovery.univariate_law import find_univariate_law
-from kan_engine.expressions.evaluation import Expression, Number, Variable, evaluate, mul, power
+from kan_engine.expressions.evaluation import ONE, Expression, Variable, evaluate, mul, power
 from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
@@ -44,9 +44,9 @@ def find_power_product_law(
     factor, index = found
     inner, judged = ((columns, target / evaluate(factor, columns)) for columns, target in (fit, validation))
     tree = find_univariate_law(index, inner, judged, should_stop, thresholds=thresholds, symbolic=symbolic)
-    return (
-        None if tree is None else simplify(mul(factor, tree), judged[0], thresholds=symbolic.simplification)
-    )
+    if tree is None:
+        return None
+    return simplify(mul(factor, tree), judged[0], thresholds=symbolic.simplification)
 
 
 def _find_index(
@@ -64,7 +64,7 @@ def _find_index(
     order = np.argsort(np.array(candidates) @ logs, axis=1)
     found, lowest = None, thresholds.max_smooth_ratio
     factors = [power(Variable(name), q) for name in names for q in exponents if q]
-    for factor in (Number(1), *factors):
+    for factor in (ONE, *factors):
         values = target / evaluate(factor, columns)
         steps = np.diff(values[order], axis=1)
         ratios = np.mean(steps**2, axis=1) / (2 * float(np.var(values)) or 1.0)

@@ -74,7 +74,7 @@ class PreviewOut(BaseModel):
 
     model_id: str = Field(description="Deleted once the job has its own model; kept if it ends without.")
     metrics: dict[str, float | None] = Field(description="Of the hold-out rows.")
-    formula: str | None = Field(description="The formula so far; a sum of curves is closer to the rows.")
+    formula: str | None = Field(description="The formula so far; the model may be closer to the rows.")
     formula_metrics: dict[str, float | None] | None = Field(
         default=None, description="Of the formula, on the hold-out rows."
     )

@@ -96,9 +96,6 @@ def _delete_preview(session: Session, job_id: str) -> None:
     preview = models.find_by_jobs([job_id]).get(job_id)
     if preview is None:
         return
-    artifact = preview.artifact_sha256
     models.delete(preview)
-    release_blob(session, artifact)
-    job = session.get(Job, job_id)
-    if job is not None:
-        Jobs(session).set_preview(job, None)
+    release_blob(session, preview.artifact_sha256)
+    session.get_one(Job, job_id).preview = None

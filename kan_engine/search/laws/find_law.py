@@ -69,7 +69,7 @@ def _search(
         return None
     if hunt.exact_formula is None:
         hunt.search_exact_laws(angles=False)
-    if hunt.exact_formula is None and not hunt.leaves_only_noise:
+    if hunt.exact_formula is None and not hunt.is_noisy():
         hunt.search_power_factors()
         hunt.search_exact_laws(angles=True)
     law = hunt.law or hunt.select_best_law()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -375,22 +376,25 @@ class LawSearch:
         assert best is not None  # noqa: S101 - the closest structure is a candidate
         return best
 
-    @property
-    def leaves_only_noise(self) -> bool:
+    def is_noisy(self) -> bool:
         """Whether the closest structure explains much, and boosting finds nothing in what it leaves."""
         limits, error = self._limits, self.closest_structure.error
         if limits.min_noise_error < error < limits.max_noise_error:
             return True
         is_close = limits.max_noise_error <= error < limits.max_certain_error
-        return is_close and self._measure_signal() < limits.min_signal_share
+        return is_close and self._signal < limits.min_signal_share
 
     def _misses_signal(self) -> bool:
         """Whether boosting explains much of the residuals of the closest structure."""
         is_close = self.closest_structure.error <= self._limits.max_noise_error
-        return not is_close and self._measure_signal() > self._limits.max_structure_signal
+        return not is_close and self._signal > self._limits.max_structure_signal
 
-    def _measure_signal(self) -> float:
-        """Share of the squared residuals of the closest structure that boosting explains."""
+    @cached_property
+    def _signal(self) -> float:
+        """Share of the squared residuals of the closest structure that boosting explains.
+
+        It is read once all structures are examined.
+        """
         closest = self.closest_structure
         fit, validation = (
             (columns, target - closest.predict(sample))

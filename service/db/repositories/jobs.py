@@ -135,11 +135,10 @@ class Jobs(JobQueries):
         """Add a progress event to a job that this transaction has locked."""
         self._record_event(job, "progress", **data)
 
-    def set_preview(self, job: Job, preview: dict[str, Any] | None) -> None:
-        """Describe the first model of a held job, or remove the description."""
+    def set_preview(self, job: Job, preview: dict[str, Any]) -> None:
+        """Describe the first model of a held job."""
         job.preview = preview
-        if preview is not None:
-            self._record_event(job, "preview", **preview)
+        self._record_event(job, "preview", **preview)
 
     def set_checkpoint(self, job: Job, sha256: str | None) -> None:
         """Set the blob with the intermediate state of a held job."""
