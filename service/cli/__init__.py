@@ -2,24 +2,38 @@
 
 import typer
 
-from service.cli.commands import (
-    administration,
-    datasets,
-    doctor,
-    fit_group,
-    formula,
-    jobs,
-    keys,
-    models,
-    plot,
-    predict,
-    processes,
-    solve,
-    study,
-    train,
-)
+from service.cli.support.lazy_commands import LazyGroup, list_command
 
 ENDS = "Exit codes: 0 for success, 1 for a failure, 2 for wrong use, 130 for Ctrl-C."
+COMMANDS = (  # module, name and the first words of the help
+    ("train", "train", "Train a network on a file; print its metrics and its formula."),
+    ("solve", "solve", "Solve differential equations; print the residuals and the formula."),
+    (
+        "study",
+        "study",
+        "Train on a file with every combination of settings, and print a table of the results.",
+    ),
+    ("fit_group", "fit-group", "Fit the constants of a new group to its rows in a file"),
+    ("predict", "predict", "Predict for the rows of a file; print one JSON value per row, or write a table."),
+    ("formula", "formula", "Print the formula of a model."),
+    ("plot", "plot", "Draw a model: its network, its training, its quality, or the effects of its columns."),
+    ("datasets", "datasets", "Uploaded tables."),
+    ("jobs", "jobs", "Trainings and other jobs."),
+    ("models", "models", "Trained networks."),
+    ("processes", "serve", "Run the whole service on this machine: API and worker."),
+    ("processes", "api", "Run the API alone."),
+    ("processes", "worker", "Run a worker, which does the jobs."),
+    ("processes", "migrate", "Create or upgrade the database."),
+    ("keys", "keys", "Keys for clients on other machines."),
+    ("doctor", "doctor", "Check whether this machine can run the service, and suggest remedies."),
+    (
+        "administration",
+        "settings",
+        "Print every setting with its value and its meaning; passwords are masked.",
+    ),
+    ("administration", "backup", "Write all data of the service to a file, while the service keeps running."),
+    ("administration", "restore", "Fill the database from a backup; stop the service first."),
+)
 
 app = typer.Typer(
     help="Train Kolmogorov-Arnold Networks on tables, and print them as formulas.",
@@ -27,13 +41,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,  # boxes take space from the text, and rich parses brackets as markup
     pretty_exceptions_show_locals=False,  # they may contain keys
+    cls=LazyGroup,
 )
-for command in (train, solve, study, fit_group, predict, formula, plot):
-    command.add_to(app)
-app.add_typer(datasets.app, name="datasets")
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(models.app, name="models")
-processes.add_to(app)
-app.add_typer(keys.app, name="keys")
-doctor.add_to(app)
-administration.add_to(app)
+for module, name, summary in COMMANDS:
+    list_command(app, module, name, summary)

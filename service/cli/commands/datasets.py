@@ -16,6 +16,11 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a dataset, as liste
 app = make_group("Uploaded tables.")
 
 
+def add_to(commands: typer.Typer) -> None:
+    """Add the group to the command line."""
+    commands.add_typer(app, name="datasets")
+
+
 @app.command("list")
 def list_all(as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
     """List the datasets, newest first."""

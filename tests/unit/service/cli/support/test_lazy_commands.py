@@ -1,0 +1,41 @@
+"""Commands whose modules are imported when they are used."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from service.cli import COMMANDS, app
+from service.cli.support.lazy_commands import load_command
+
+HEAVY = ("sqlalchemy", "httpx", "pydantic", "service.client")
+
+
+@pytest.mark.parametrize(("module", "name", "summary"), COMMANDS)
+def test_the_list_tells_of_every_command_what_its_own_help_begins_with(
+    module: str, name: str, summary: str
+) -> None:
+    told = " ".join(load_command(module, name).help.split())
+
+    assert told.startswith(summary)
+
+
+def test_help_lists_all_commands_without_importing_any_of_them() -> None:
+    script = (
+        "import sys\nfrom service.cli import app\n"
+        "try: app(['--help'])\n"
+        f"except SystemExit: print('imported', [name for name in {HEAVY} if name in sys.modules])"
+    )
+
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+
+    assert all(f"  {name} " in told for _, name, _ in COMMANDS)
+    assert told.endswith("imported []\n")
+
+
+def test_a_mistyped_command_is_answered_with_the_nearest_one() -> None:
+    answer = CliRunner().invoke(app, ["trian"])
+
+    assert answer.exit_code == 2
+    assert "Did you mean 'train'?" in answer.output
