@@ -225,10 +225,9 @@ def measure_stability(
     should_stop: Callable[[], bool] = lambda: False,
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> float | None:
-    """Share of resamplings that lead to a formula with similar predictions.
+    """Share of resamplings that lead to a formula with similar predictions; see ``predicts_alike``.
 
-    Two formulas predict similarly if the RMS of their difference is at most half the RMS residual of the
-    first. Resampling ends as soon as the comparison with ``min_stability`` is decided.
+    Resampling ends as soon as the comparison with ``min_stability`` is decided.
 
     Args:
         formula: The formula found on all rows.
@@ -238,23 +237,31 @@ def measure_stability(
         should_stop: Once it returns true, the result is None.
         thresholds: Decision numbers.
     """
-    columns, target = rows
-    expected = evaluate(formula.tree, columns)
-    allowed = thresholds.max_prediction_difference * float(np.sqrt(np.mean((target - expected) ** 2)))
-    most = thresholds.max_resamplings
+    most, size = thresholds.max_resamplings, len(rows[1])
     generator, alike, needed = np.random.default_rng(seed), 0, thresholds.min_stability * most
     for number in range(most):
         if should_stop():
             return None
         if alike >= needed or alike + most - number < needed:
             return alike / number
-        order = generator.permutation(len(target))
-        part = len(order) // 3
+        order = generator.permutation(size)
+        part = size // 3
         again = find(order[part:], order[:part])
-        if again is not None:
-            difference = evaluate(again.tree, columns) - expected
-            alike += bool(np.sqrt(np.mean(difference**2)) <= allowed)
+        alike += again is not None and predicts_alike(again, formula, rows, thresholds)
     return alike / most
+
+
+def predicts_alike(
+    other: Formula,
+    formula: Formula,
+    rows: ColumnsAndTarget,
+    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+) -> bool:
+    """Whether the RMS difference of two formulas is at most half the RMS residual of the second."""
+    columns, target = rows
+    expected = evaluate(formula.tree, columns)
+    allowed = thresholds.max_prediction_difference * float(np.sqrt(np.mean((target - expected) ** 2)))
+    return bool(np.sqrt(np.mean((evaluate(other.tree, columns) - expected) ** 2)) <= allowed)
 
 
 def add_comparisons(

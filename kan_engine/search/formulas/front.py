@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from kan_engine.assessment.formula_evidence import NETWORK, assess_formula
+from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, predicts_alike
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, variables
 from kan_engine.front.check_rows import ROUNDING
@@ -70,6 +70,10 @@ def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchConte
     best, others = formulas[place], [*formulas[place + 1 :], *formulas[:place]]
     if known and _stays_first(known[0], best, found, rows, run):
         return replace(found, formulas=[[_measure_again(known[0], rows, run), best, *others]])
+    # A shorter formula of the same law shares how often resampled rows lead to it
+    before = found.evidence if known else None
+    is_alike = before is not None and predicts_alike(best, known[0], WeighedRows.from_rows(rows))
+    stability = before.stability if before is not None and is_alike else None
     found = replace(found, formulas=[[best, *others]], formula_of="law", evidence=None, counts_choice=False)
     if run.data.classes is not None:
         return replace(found, formula_errors=np.zeros(0))
@@ -77,7 +81,9 @@ def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchConte
     errors, models = folds.measure_formula(best.tree), folds.measure_simple_models()
     if len(found.errors):
         models |= {NETWORK: found.errors}
-    evidence = assess_formula(best, errors, models, folds, should_stop=run.should_stop)
+    evidence = assess_formula(
+        best, errors, models, folds, should_stop=run.should_stop, stability=lambda: stability
+    )
     return replace(found, evidence=evidence, formula_errors=errors)
 
 
@@ -160,8 +166,9 @@ def _stays_first(
 ) -> bool:
     """Whether the first formula so far describes the rows more shortly, is better, or shorter and no worse.
 
-    One whose units do not add up does not stay before one whose units do. One that is consistent stays unless
-    the other describes the rows clearly more shortly.
+    One whose units do not add up does not stay before one whose units do, nor one before another of fewer
+    nodes that is as accurate. One that is consistent stays unless the other describes the rows clearly more
+    shortly.
 
     The best of many formulas seems better than it is, by about ``chance_standard_errors``.
     """
@@ -169,12 +176,14 @@ def _stays_first(
     if adds_up(best.tree) and not adds_up(known.tree):
         return False
     compared = compare_formulas(known, best, WeighedRows.from_rows(rows), run)
-    if compared.gain <= (run.thresholds.min_gain_bits if _is_consistent(found) else 0):
-        return True
     data, weights = compared.rows, get_weights(compared.rows)
     weights = rows.weights if weights is None else weights
     additive, allowed = run.thresholds.symbolic.additive, run.thresholds.chance_standard_errors
     own, others = (cross_validation_losses(formula.tree, data, additive) for formula in (known, best))
+    if best.complexity < known.complexity and is_no_worse(others, own, weights, 0.0):
+        return False
+    if compared.gain <= (run.thresholds.min_gain_bits if _is_consistent(found) else 0):
+        return True
     if not is_no_worse(others, own, weights, allowed):
         return True
     return known.complexity <= best.complexity and is_no_worse(own, others, weights, allowed)

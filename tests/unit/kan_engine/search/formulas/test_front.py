@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from itertools import count
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from kan_engine.expressions.evaluation import (
     to_json,
     variables,
 )
+from kan_engine.expressions.nodes import Number
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.front import add_front, predict_front
@@ -154,6 +156,16 @@ def test_a_consistent_formula_stays_first() -> None:
     assert trees(found)[0] == known.tree
     assert found.evidence is CONSISTENT
     assert len(found.formulas[0]) > 1
+
+
+def test_a_consistent_formula_makes_room_for_a_shorter_one_that_is_as_accurate() -> None:
+    run = run_of(2 * A * B + NOISE)
+    slope = add(Number(Fraction(1, 20)), mul(2.0, Variable("a")))
+    known = Formula(add(Number(Fraction(1, 20)), mul(slope, Variable("b"))), 0.1)
+    found = add_front(found_in(run, known, evidence=CONSISTENT), [known.tree], run)
+    assert count_nodes(trees(found)[0]) < count_nodes(known.tree)
+    assert found.evidence is not None
+    assert found.evidence.stability == CONSISTENT.stability
 
 
 def test_a_consistent_formula_makes_room_for_a_far_better_one() -> None:
