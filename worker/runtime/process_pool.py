@@ -100,7 +100,8 @@ class Slot(threading.Thread):
         initargs: Arguments of ``process_initializer``: the app and the name of the worker. The app's setting
             ``worker_proc_alive_timeout`` is the time in seconds in which a process has to start, its setting
             ``runtime_limits`` has the other times.
-        maxtasksperchild: Number of calls after which a process is replaced.
+        maxtasksperchild: Number of calls after which a process is replaced. The next process starts while
+            the last call runs, since its imports take seconds.
     """
 
     def __init__(
@@ -119,13 +120,14 @@ class Slot(threading.Thread):
         self._start_s = float(initargs[0].conf.worker_proc_alive_timeout)
         self._limits: RuntimeLimits = initargs[0].conf.runtime_limits
         self._process: PoolProcess | None = None
+        self._next: PoolProcess | None = None
 
     def run(self) -> None:
         """Keep a process running until the pool closes."""
         pause_s = self._limits.first_restart_pause_s
         while not self._closing.is_set():
             try:
-                self._process = PoolProcess(self._initargs, self._limits.end_timeout_s)
+                self._process, self._next = self._next or self._start_process(), None
                 if self._process.wait_until_ready(self._start_s):
                     pause_s = self._limits.first_restart_pause_s
                     self._serve_calls(self._process)
@@ -137,15 +139,21 @@ class Slot(threading.Thread):
                 self._end_process()
             pause_s = min(2 * pause_s, self._limits.max_restart_pause_s)
             self._closing.wait(pause_s)
+        if self._next is not None:
+            self._next.end()
 
     def kill(self) -> None:
-        """Kill the process, if there is one."""
-        if self._process is not None:
-            self._process.kill()
+        """Kill the process, if there is one, and the next one."""
+        for process in (self._process, self._next):
+            if process is not None:
+                process.kill()
+
+    def _start_process(self) -> PoolProcess:
+        return PoolProcess(self._initargs, self._limits.end_timeout_s)
 
     def _serve_calls(self, process: PoolProcess) -> None:
         """Send calls to a process until it ends or has had ``maxtasksperchild`` calls."""
-        for _ in range(self._calls_per_process):
+        for left in reversed(range(self._calls_per_process)):
             call = self._take_call(process)
             if call is None:
                 return
@@ -153,6 +161,8 @@ class Slot(threading.Thread):
                 log.warning("process ended before it began a job", extra={"exit_code": process.exit_code})
                 self._calls.put(call)
                 return
+            if not left:
+                self._next = self._start_process()
             if not _await_result(process, call):
                 return
 
