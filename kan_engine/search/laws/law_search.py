@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from kan_engine.assessment.residual_signal import measure_signal
+from kan_engine.discovery import target_precision
 from kan_engine.discovery.chebyshev_surrogate import Surrogate
 from kan_engine.discovery.dimensional_choice import find_dimensional_reductions
 from kan_engine.discovery.power_factor import find_power_factors
@@ -56,11 +57,15 @@ class LawSearch:
         *,
         is_whole: bool,
         may_reduce: bool | None = None,
+        may_be_exact: bool | None = None,
     ) -> None:
         self._fit, self._validation, self._run, self._is_whole = fit, validation, run, is_whole
         self._may_reduce = is_whole if may_reduce is None else may_reduce
         self._limits = run.thresholds
         self._rows, self._others = to_columns(run.names, fit), to_columns(run.names, validation)
+        if may_be_exact is None:
+            may_be_exact = target_precision.may_be_exact(self._rows, self._limits.max_exact_error)
+        self._may_be_exact = may_be_exact
         self.seen = list[FittedStructure]()
         self.read: FoundLaw | None = None
         self.proved: Formula | None = None
@@ -184,10 +189,13 @@ class LawSearch:
     def search_exact_laws(self, *, angles: bool) -> None:
         """Search for a law that no small network represents and that holds to rounding error.
 
-        Each of both kinds is tried once. Cosines and sines of many columns take a minute and come last.
+        Each of both kinds is tried once. Cosines and sines of many columns take a minute and come last, and
+        are not tried for targets that no formula can be exact for.
         """
         run, rows, others = self._run, self._rows, self._others
         if angles in self._tried or self.proved is not None or not run.config.symbolic or run.should_stop():
+            return
+        if angles and not self._may_be_exact:
             return
         self._tried.add(angles)
         run.report("symbolic", 0.38, "searching for a law exact to rounding error")
@@ -216,7 +224,8 @@ class LawSearch:
             run.report("structure", 0.37, "searching for a law behind a factor")
             if not self._is_enumerated or len(found.groups) < len(self._rows[0]):
                 self._enumerate_laws(found, run)
-            self._search_groups(found, run, may_reduce=True, is_exact=True)
+            if self._may_be_exact:
+                self._search_groups(found, run, may_reduce=True, is_exact=True)
 
     def _accept_if_exact(self, tree: Expression | None) -> None:
         if tree is not None and self._run.config.constraints.allow(tree):
@@ -321,7 +330,9 @@ class LawSearch:
         config = replace(run.config, constraints=run.config.constraints.drop_columns())
         closed = OptimismCorrection.create_closed()
         inside = replace(run, names=tuple(found.groups), config=config, contest=closed)
-        hunt = LawSearch(fit, validation, inside, is_whole=False, may_reduce=may_reduce)
+        hunt = LawSearch(
+            fit, validation, inside, is_whole=False, may_reduce=may_reduce, may_be_exact=self._may_be_exact
+        )
         if len(found.groups) == 1:
             hunt._accept_if_exact(
                 find_univariate_law(
