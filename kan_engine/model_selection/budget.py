@@ -55,6 +55,13 @@ class ClimbLimits:
         return self.rows <= self.thresholds.max_cross_validation_rows and not self.is_sparse
 
     @property
+    def climb_fold_count(self) -> int:
+        """Folds that the steps of a cross-validated climb are compared on."""
+        most = self.thresholds.fold_count
+        wanted = -(-self.thresholds.min_climb_rows * (most - 1) // max(1, self.rows))
+        return min(max(2, wanted), most)
+
+    @property
     def climb_seconds(self) -> float:
         """Estimated seconds that all steps of the climb together may take."""
         factor = self.thresholds.cross_validation_time_factor if self.is_cross_validated else 1
@@ -76,7 +83,7 @@ class ClimbLimits:
         """Workload of the first network of the climb."""
         limits = self.thresholds
         groups = (
-            limits.fold_count * limits.initial_groups
+            self.climb_fold_count * limits.initial_groups
             if self.is_cross_validated
             else min(limits.initial_groups, self.groups)
         )

@@ -9,6 +9,7 @@ seconds, so that a job makes the same moves on every machine.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -41,6 +42,7 @@ def first_trial(task: SelectionTask) -> Trial:
         task.training,
         optimizer="adam",
         batch_size=task.first_workload.batch_rows,
+        learning_rate=_scale_rate(task),
         steps=task.steps or -(-task.epochs // task.thresholds.epochs_factor),
         patience=task.epochs,
         keep_last=True,
@@ -50,6 +52,13 @@ def first_trial(task: SelectionTask) -> Trial:
         task.thresholds.initial_regularization,
         task.thresholds,
     )
+
+
+def _scale_rate(task: SelectionTask) -> float:
+    """The learning rate for the batch size."""
+    limits = task.thresholds
+    factor = math.sqrt(task.first_workload.batch_rows / limits.batch_rows_of_first_rate)
+    return task.training.learning_rate * min(factor, limits.max_rate_factor)
 
 
 def list_moves(task: SelectionTask) -> tuple[Move, ...]:
@@ -86,7 +95,7 @@ def is_more_flexible(trial: Trial, other: Trial) -> bool:
 def climb_step_seconds(trial: Trial, task: SelectionTask) -> float:
     """Return the estimated time of a step of the climb; a single network is trained once per fold."""
     is_repeated = task.is_cross_validated and trial.config.groups == 1
-    times = task.thresholds.fold_count if is_repeated else 1
+    times = task.climb_fold_count if is_repeated else 1
     return times * estimate_seconds(trial, task.rows, task.thresholds)
 
 

@@ -29,11 +29,17 @@ class SelectionThresholds:
         epochs_factor: By which a move lengthens or shortens a training.
         batches_per_epoch: Unless the limits of the batch size require otherwise.
         min_batch_rows, max_batch_rows: Of a batch.
+        batch_rows_of_first_rate: At which the learning rate is that of a training; it grows with the root of
+            the batch size, as the noise of its gradient falls (Krizhevsky, arXiv:1404.5997). So batches of
+            128 rows are as accurate as those of 32, with a quarter of the updates.
+        max_rate_factor: Of the learning rate.
         large_table_rows, large_table_batch_rows: Tables of more rows have a larger maximum batch size.
         regularization_levels: Weight decay and smoothness, from weak to strong.
         initial_regularization: Index of the level of the first trial.
 
         fold_count: Of a cross-validation.
+        min_climb_rows: That steps of a climb are compared on, and therefore folds: the best step is then
+            cross-validated on all folds.
         max_cross_validation_rows: Up to so many rows the loss on one validation part is too noisy.
         cross_validation_time_factor: To the time of a climb without folds; the trainings after it take less.
 
@@ -60,13 +66,15 @@ class SelectionThresholds:
     fixed_hidden: int = 10
     fixed_steps: int = 60
 
-    training_updates: int = 3000
+    training_updates: int = 800
     min_epochs: int = 4
     max_epochs: int = 200
     epochs_factor: int = 3
-    batches_per_epoch: int = 24
-    min_batch_rows: int = 32
-    max_batch_rows: int = 256
+    batches_per_epoch: int = 6
+    min_batch_rows: int = 64
+    max_batch_rows: int = 512
+    batch_rows_of_first_rate: int = 32
+    max_rate_factor: float = 4.0
     large_table_rows: int = 100_000
     large_table_batch_rows: int = 1024
     regularization_levels: tuple[tuple[float, float], ...] = (
@@ -79,6 +87,7 @@ class SelectionThresholds:
     initial_regularization: int = 1
 
     fold_count: int = 8
+    min_climb_rows: int = 250
     max_cross_validation_rows: int = 2000
     cross_validation_time_factor: float = 1.7
 

@@ -57,8 +57,8 @@ class TrialResult:
         history: Every step of the training.
         optimizer: Name of the optimizer used.
         fold_losses: Estimated loss of every row for an ensemble of the final size that was not fitted to the
-            row; None without cross-validation.
-        folds_loss: Weighted mean of ``fold_losses``.
+            row, NaN in folds that were not held out; None without cross-validation.
+        folds_loss: Weighted mean of the known ``fold_losses``.
         stages: The best network on each grid of the schedule, if requested.
     """
 
@@ -167,6 +167,7 @@ def cross_validate(
     trial: Trial,
     rows: UnscaledRows,
     folds: Int[Tensor, " batch"],
+    held: Sequence[int],
     *,
     members: int,
     generator: torch.Generator,
@@ -175,23 +176,24 @@ def cross_validate(
 ) -> TrialResult:
     """Cross-validate a trial: evaluate every row on networks that were not fitted to it.
 
-    Parallel networks are trained together, each without one fold, and equally many without each fold. A
-    single network is trained once per fold.
+    Parallel networks are trained together, each without one fold, and equally many without each of the folds
+    that are held out. A single network is trained once per fold.
 
     Args:
-        trial: A trial of minibatch training; the number of its parallel networks is 1 or a multiple of the
-            folds.
+        trial: A trial of minibatch training; the number of its parallel networks is 1 or a multiple of that
+            of ``held``.
         rows: All rows.
         folds: Fold of every row, from 0 on.
+        held: The folds to hold out.
         members: Size of the ensemble whose loss is estimated.
         generator: Random numbers for initializations and batches.
         should_stop: Called after every step; true ends the training.
         on_step: Called with every step.
 
     Returns:
-        A network that was not fitted to fold 0, its loss there, and the estimated losses of all rows.
+        A network that was not fitted to the first of these folds, its loss there, and the estimated losses.
     """
-    everything, count = rows.rows(trial), int(folds.max()) + 1
+    everything, count = rows.rows(trial), len(held)
     training = trial.training
 
     def train_once(learnt: TrainingRows, training: TrainingConfig) -> tuple[KAN, list[TrainingStep]]:
@@ -204,24 +206,31 @@ def cross_validate(
 
     if trial.config.groups > 1:
         # Each network omits a fold of the batch; it is then fitted to as many rows as without folds.
-        batched = replace(training, batch_size=round(training.batch_size * count / (count - 1)))
-        network, history = train_once(replace(everything, folds=folds), batched)
+        numbers = torch.full_like(folds, -1)
+        for number, fold in enumerate(held):
+            numbers[folds == fold] = number
+        omitted = float((numbers >= 0).double().mean()) / count
+        batched = replace(training, batch_size=round(training.batch_size / (1 - omitted)))
+        network, history = train_once(replace(everything, folds=numbers), batched)
         alone = [extract_group(network, group) for group in range(trial.config.groups)]
     else:
-        runs = [train_once(everything[folds != fold], training) for fold in range(count)]
+        runs = [train_once(everything[folds != fold], training) for fold in held]
         alone, history = [network for network, _ in runs], runs[0][1]
-    losses = torch.empty_like(everything.weights)
-    for fold in range(count):
-        held = folds == fold
-        losses[held] = _estimate_ensemble_losses(alone[fold::count], everything[held], training.loss, members)
+    losses = torch.full_like(everything.weights, torch.nan)
+    for number, fold in enumerate(held):
+        part = folds == fold
+        losses[part] = _estimate_ensemble_losses(
+            alone[number::count], everything[part], training.loss, members
+        )
+    known = ~losses.isnan()
     return TrialResult(
         trial=trial,
         network=alone[0],
-        loss=everything[folds == 0].loss(alone[0], training.loss),
+        loss=everything[folds == held[0]].loss(alone[0], training.loss),
         history=tuple(history),
         optimizer="adam",
         fold_losses=losses,
-        folds_loss=float(losses @ everything.weights / everything.weights.sum()),
+        folds_loss=float(losses[known] @ everything.weights[known] / everything.weights[known].sum()),
     )
 
 
@@ -318,34 +327,25 @@ def _is_connected(network: KAN) -> bool:
     )
 
 
-def retrain_on_all_rows(
-    trained: TrialResult,
+def train_on_all_rows(
+    trial: Trial,
     rows: UnscaledRows,
     *,
+    pruned: KAN | None = None,
     generator: torch.Generator,
     should_stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[TrainingStep], None] = lambda _: None,
 ) -> KAN:
-    """Train a new network in the same way on all rows, including validation rows, without the pruned edges.
+    """Train the selected network on all rows, including validation rows, without the edges ``pruned`` lacks.
 
     The selection is complete, so that the validation rows can be used for fitting. Training does not continue
-    from the given network, because that would double the number of epochs found to be best. The given network
-    is returned if the training is stopped, or unless ``keep_last`` is set: the end of a training that
-    returned its best step by validation loss cannot be determined without validation rows.
+    from the selected network, because that would double the number of epochs found to be best.
     """
-    if not trained.trial.training.keep_last:
-        return trained.network
-    learnt, training = rows.rows(trained.trial), trained.trial.training
-    network = create_network(trained.network.config, len(learnt), training, generator)
-    for layer, judged in zip(network.all_layers, trained.network.all_layers, strict=True):
-        layer.mask = judged.mask.clone()
-    steps = train(
-        network,
-        learnt,
-        training,
-        generator=generator,
-        should_stop=should_stop,
-    )
-    for step in steps:
+    learnt, training = rows.rows(trial), trial.training
+    network = create_network(trial.config, len(learnt), training, generator)
+    if pruned is not None:
+        for layer, judged in zip(network.all_layers, pruned.all_layers, strict=True):
+            layer.mask = judged.mask.clone()
+    for step in train(network, learnt, training, generator=generator, should_stop=should_stop):
         on_step(step)
-    return trained.network if should_stop() else network
+    return network

@@ -12,12 +12,13 @@ from kan_engine.model_selection.moves import (
     generate_fixed_trials,
     is_more_flexible,
     list_moves,
+    replicate_networks,
 )
 from kan_engine.model_selection.trials import Trial, TrialResult
 from kan_engine.search.serialization import read_expected_loss
 from kan_engine.search.subtasks import Subtask, SubtaskCache
 from kan_engine.search.thresholds import SearchThresholds
-from kan_engine.search.trials import ClimbBudget, TrialRunner, make_step_subtask
+from kan_engine.search.trials import ClimbBudget, TrialRunner, make_folds_subtask, make_step_subtask
 
 
 @runtime_checkable
@@ -60,10 +61,24 @@ def tune_network(trials: TrialRunner, task: SelectionTask) -> TrialResult:
     last = final_trial(climbed.trial, task)
     if trials.is_time_over or (last == climbed.trial and not task.is_cross_validated):
         return climbed
-    more = trials.run(last)
     if task.is_cross_validated:
-        return replace(more, fold_losses=climbed.fold_losses, folds_loss=climbed.folds_loss)
+        return _complete_folds(trials, climbed, last, task)
+    more = trials.run_final(last)
     return more if more.loss <= trials.thresholds.selection_bias_factor * climbed.loss else climbed
+
+
+def _complete_folds(
+    trials: TrialRunner, climbed: TrialResult, last: Trial, task: SelectionTask
+) -> TrialResult:
+    """Train the network to serve; cross-validate its settings on the folds that the climb left out."""
+    count, most = task.climb_fold_count, task.thresholds.fold_count
+    rest = range(count, most)
+    groups = climbed.trial.config.groups // count * len(rest) or 1
+    trial = replicate_networks(climbed.trial, groups)
+    more = trials.run_final(last, [make_folds_subtask(trial, rest)] if rest else [])
+    if rest and not trials.is_time_over:
+        climbed = trials.join_folds(climbed, trials.cross_validate(trial, rest, task))
+    return replace(more, fold_losses=climbed.fold_losses, folds_loss=climbed.folds_loss)
 
 
 def run_hill_climb(trials: StepRunner[J_co], task: SelectionTask) -> J_co:

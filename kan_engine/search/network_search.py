@@ -16,7 +16,6 @@ from kan_engine.model_selection.trials import (
     TrialResult,
     generate_requested_trials,
     prune_result,
-    retrain_on_all_rows,
 )
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
@@ -57,15 +56,7 @@ def train_network(run: SearchContext, then: Sequence[Subtask] = ()) -> SearchRes
             should_stop=run.should_stop,
             thresholds=run.thresholds.selection,
         )
-    network, scaler = best.network, grounds.scaler
-    if not run.should_stop():
-        network = retrain_on_all_rows(
-            best,
-            grounds.everything,
-            generator=run.make_generator(),
-            should_stop=run.should_stop,
-            on_step=trials.make_step_reporter("training on all training rows", (0.75, 0.86)),
-        )
+    network, scaler = trials.retrain(best), grounds.scaler
     return SearchResult(
         network=network,
         judged=best.network,

@@ -20,7 +20,7 @@ from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThres
 from kan_engine.inference.artifact import load, read_attached, read_metadata, save
 from kan_engine.inference.predictor import Predictor
 from kan_engine.model_selection.trials import Trial, TrialResult
-from kan_engine.network.kan import copy_network
+from kan_engine.network.kan import KAN, copy_network
 from kan_engine.search.context import FoundLaw, SearchContext
 from kan_engine.search.result import FormResult, SearchResult, SmallLaw
 from kan_engine.search.search_rows import SearchRows
@@ -132,9 +132,7 @@ def serialize_trained(trained: TrialResult, grounds: SearchRows, entries: np.nda
     folds_loss = np.nan if trained.folds_loss is None else trained.folds_loss
     history = [astuple(step) for step in trained.history]
     return save(
-        Predictor.from_training(
-            grounds.data, trained.network, grounds.scales[trained.trial.quantile], grounds.scaler
-        ),
+        _make_predictor(trained.network, trained.trial, grounds),
         {"trial": trained.trial.to_dict(), "optimizer": trained.optimizer},
         {
             "losses": np.array([trained.loss, folds_loss]),
@@ -160,6 +158,20 @@ def deserialize_trained(data: bytes, thresholds: TrainingThresholds) -> tuple[Tr
         folds_loss=None if np.isnan(folds_loss) else folds_loss,
     )
     return trained, attached["entries"]
+
+
+def serialize_network(network: KAN, trial: Trial, grounds: SearchRows) -> bytes:
+    """Serialize a network that was trained as a trial on all rows."""
+    return save(_make_predictor(network, trial, grounds))
+
+
+def deserialize_network(data: bytes) -> KAN:
+    """The inverse of ``serialize_network``."""
+    return copy_network(load(data).network)  # tensors loaded from bytes are read-only
+
+
+def _make_predictor(network: KAN, trial: Trial, grounds: SearchRows) -> Predictor:
+    return Predictor.from_training(grounds.data, network, grounds.scales[trial.quantile], grounds.scaler)
 
 
 def read_expected_loss(data: bytes) -> float:

@@ -157,7 +157,7 @@ class SearchThresholds:
 
     min_second_order_gain: float = 1.5
     tie_factor: float = 1.02
-    max_retry_loss_factor: float = 1.25
+    max_retry_loss_factor: float = 1.03
     selection_bias_factor: float = 1.1
     assumed_loss_factor: float = 1.1
     max_predicted_subtasks: int = 16

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import torch
 
 from kan_engine.model_selection.moves import SelectionTask, climb_step_seconds, final_trial, is_affordable
 from kan_engine.model_selection.trials import (
@@ -11,10 +14,17 @@ from kan_engine.model_selection.trials import (
     TrialResult,
     cross_validate,
     run_trial,
+    train_on_all_rows,
 )
+from kan_engine.network.kan import KAN
 from kan_engine.search.context import SearchContext
 from kan_engine.search.search_rows import SearchRows
-from kan_engine.search.serialization import deserialize_trained, serialize_trained
+from kan_engine.search.serialization import (
+    deserialize_network,
+    deserialize_trained,
+    serialize_network,
+    serialize_trained,
+)
 from kan_engine.search.subtasks import Subtask
 from kan_engine.search.thresholds import SearchThresholds
 from kan_engine.training.loop import TrainingStep
@@ -22,12 +32,24 @@ from kan_engine.training.loop import TrainingStep
 
 def make_step_subtask(trial: Trial, task: SelectionTask) -> Subtask:
     """Describe a step of the hill climb as a subtask: cross-validation where the task asks for it."""
-    return Subtask("folds", trial.to_dict()) if task.is_cross_validated else make_training_subtask(trial)
+    if not task.is_cross_validated:
+        return make_training_subtask(trial)
+    return make_folds_subtask(trial, range(task.climb_fold_count))
+
+
+def make_folds_subtask(trial: Trial, held: Sequence[int]) -> Subtask:
+    """Describe a cross-validation that holds out these folds as a subtask."""
+    return Subtask("folds", {"trial": trial.to_dict(), "held": list(held)})
 
 
 def make_training_subtask(trial: Trial) -> Subtask:
     """Describe a training judged by the validation rows as a subtask."""
     return Subtask("network", trial.to_dict())
+
+
+def make_retraining_subtask(trial: Trial) -> Subtask:
+    """Describe a training on all rows, of a network without pruned edges, as a subtask."""
+    return Subtask("retraining", trial.to_dict())
 
 
 class ClimbBudget:
@@ -95,7 +117,22 @@ class TrialRunner:
         self._budget.spend(trial, task)
         if not task.is_cross_validated:
             return self.run(trial)
-        return self._run_subtask(make_step_subtask(trial, task), lambda: self._cross_validate(trial, task))
+        return self.cross_validate(trial, range(task.climb_fold_count), task)
+
+    def cross_validate(self, trial: Trial, held: Sequence[int], task: SelectionTask) -> TrialResult:
+        """Judge a trial by cross-validation that holds out these folds."""
+        part = make_folds_subtask(trial, held)
+        return self._run_subtask(part, lambda: self._cross_validate(trial, held, task))
+
+    def join_folds(self, first: TrialResult, second: TrialResult) -> TrialResult:
+        """The first of two results that are cross-validated on different folds, with the losses of both."""
+        assert first.fold_losses is not None  # noqa: S101 - both are cross-validated
+        assert second.fold_losses is not None  # noqa: S101
+        losses, weights = first.fold_losses, self._grounds.everything.weights
+        losses = torch.where(losses.isnan(), second.fold_losses, losses)
+        known = ~losses.isnan()
+        mean = float(losses[known] @ weights[known] / weights[known].sum())
+        return replace(first, fold_losses=losses, folds_loss=mean)
 
     def run(self, trial: Trial) -> TrialResult:
         """Train a network and judge it by the validation rows."""
@@ -108,6 +145,45 @@ class TrialRunner:
         if self._best is None or trained.loss < self._best.loss:
             self._best = trained
         return trained
+
+    def run_final(self, trial: Trial, then: Sequence[Subtask] = ()) -> TrialResult:
+        """Train and judge the network to serve, while others train it on all rows or do what follows."""
+        with self._run.parts.prefetch(lambda: [make_retraining_subtask(trial), *then]):
+            return self.run(trial)
+
+    def retrain(self, trained: TrialResult) -> KAN:
+        """Train the selected network again on all rows; return it unchanged if that is impossible.
+
+        The end of a training that returned its best step by validation loss cannot be determined without
+        validation rows.
+        """
+        if self.is_time_over or not trained.trial.training.keep_last:
+            return trained.network
+        if trained.network.edge_count < KAN(trained.trial.config).edge_count:
+            network = self._train_on_all_rows(trained.trial, trained.network)
+        else:
+            network = self.train_on_all_rows(trained.trial)
+        return trained.network if self.is_time_over else network
+
+    def train_on_all_rows(self, trial: Trial) -> KAN:
+        """Train a network without pruned edges on all rows, or load it if another worker has."""
+        grounds = self._grounds
+        return self._run.parts.get_or_compute(
+            make_retraining_subtask(trial),
+            lambda: self._train_on_all_rows(trial, None),
+            write=lambda network: serialize_network(network, trial, grounds),
+            read=deserialize_network,
+        )
+
+    def _train_on_all_rows(self, trial: Trial, pruned: KAN | None) -> KAN:
+        return train_on_all_rows(
+            trial,
+            self._grounds.everything,
+            pruned=pruned,
+            generator=self._run.make_generator(),
+            should_stop=self._run.should_stop,
+            on_step=self.make_step_reporter("training on all training rows", (0.75, 0.86)),
+        )
 
     def _run_subtask(self, part: Subtask, work: Callable[[], TrialResult]) -> TrialResult:
         """Run or load a subtask, with the validation errors that it records."""
@@ -124,11 +200,12 @@ class TrialRunner:
 
         return self._run.parts.get_or_compute(part, work, write=write, read=read)
 
-    def _cross_validate(self, trial: Trial, task: SelectionTask) -> TrialResult:
+    def _cross_validate(self, trial: Trial, held: Sequence[int], task: SelectionTask) -> TrialResult:
         return cross_validate(
             trial,
             self._grounds.everything,
             self._run.cross_validation.folds,
+            held,
             members=final_trial(trial, task).config.groups,
             generator=self._run.make_generator(),
             should_stop=lambda: self.is_time_over,

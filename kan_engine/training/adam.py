@@ -41,8 +41,8 @@ class Adam:
             self._twin.stack[-1].weight.mul_(self._groups)  # the network's outputs are their mean
         self._scales = None if is_plain else NodeScales(self._twin, config.thresholds)
         self._rows = rows.to_dtype(dtype)
-        self._folds = 1 if rows.folds is None else int(rows.folds.max()) + 1
         self._mean_weight = self._rows.weights.mean()
+        self._own_folds = self._assign_folds()
         self._sizes = config.grid_schedule or (network.stack[0].grid_size,)
         self._epochs = max(1, config.steps // len(self._sizes))
         self._batches = -(-len(rows) // config.batch_size)
@@ -139,11 +139,20 @@ class Adam:
         return objective.detach()
 
     def _group_row_weights(self, part: TrainingRows) -> Float[Tensor, "groups batch"]:
-        """Row weights for each parallel network; the mean over all folds equals the row's weight."""
-        if part.folds is None:
+        """Row weights for each parallel network; their sums over all rows are equal."""
+        if part.folds is None or self._own_folds is None:
             return part.weights.unsqueeze(0)
-        own = torch.arange(self._groups, device=part.folds.device) % self._folds
-        return part.weights * (part.folds != own.unsqueeze(1)) * (self._folds / (self._folds - 1))
+        own, factors = self._own_folds
+        return part.weights * (part.folds != own) * factors
+
+    def _assign_folds(self) -> tuple[Tensor, Tensor] | None:
+        """The fold that each parallel network omits, and the factor of its row weights, as columns."""
+        rows = self._rows
+        if rows.folds is None:
+            return None
+        own = torch.arange(self._groups, device=rows.folds.device) % (int(rows.folds.max()) + 1)
+        learnt = (rows.weights * (rows.folds != own.unsqueeze(1))).sum(1)
+        return own.unsqueeze(1), (rows.weights.sum() / learnt).unsqueeze(1)
 
     def _outputs(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "groups batch out_dim"]:
         """Outputs of each parallel network."""

@@ -17,8 +17,8 @@ class TrainingRows:
     """Inputs, targets and weights of a set of rows.
 
     Attributes:
-        folds: Fold of every row, from 0 on. Of several parallel networks, network g is not trained on fold
-            g modulo the number of folds. Only Adam uses the folds.
+        folds: Fold of every row, from 0 on; -1 for rows that all networks learn from. Of several parallel
+            networks, network g is not trained on fold g modulo the number of folds. Only Adam uses the folds.
         on_losses: Called with the loss of every row each time a network is evaluated on these rows.
     """
 

@@ -72,9 +72,14 @@ def _train_network(run: SearchContext, trial: dict[str, Any]) -> None:
     TrialRunner(run, SearchRows.prepare(run)).run(Trial.from_dict(trial, run.thresholds.training))
 
 
-def _cross_validate(run: SearchContext, trial: dict[str, Any]) -> None:
+def _train_on_all_rows(run: SearchContext, trial: dict[str, Any]) -> None:
     restored = Trial.from_dict(trial, run.thresholds.training)
-    TrialRunner(run, SearchRows.prepare(run)).run_step(restored, make_task(run))
+    TrialRunner(run, SearchRows.prepare(run)).train_on_all_rows(restored)
+
+
+def _cross_validate(run: SearchContext, options: dict[str, Any]) -> None:
+    trial = Trial.from_dict(options["trial"], run.thresholds.training)
+    TrialRunner(run, SearchRows.prepare(run)).cross_validate(trial, options["held"], make_task(run))
 
 
 SUBTASK_HANDLERS: Mapping[str, Callable[[SearchContext, dict[str, Any]], None]] = {
@@ -83,6 +88,7 @@ SUBTASK_HANDLERS: Mapping[str, Callable[[SearchContext, dict[str, Any]], None]] 
     "front": run_front_subtask,
     "network": _train_network,
     "folds": _cross_validate,
+    "retraining": _train_on_all_rows,
 }
 
 

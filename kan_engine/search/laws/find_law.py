@@ -50,7 +50,8 @@ def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | No
     law = _search(fit, validation, run, hunts)
     if law is None:
         return None
-    weighed = _weigh_relative_errors(law, fit, validation, run)
+    # Where small structures miss much of the signal, other weights lead to no law
+    weighed = None if hunts[0].misses_signal() else _weigh_relative_errors(law, fit, validation, run)
     if weighed is not None:
         again = _search(*weighed, replace(run, parts=InProcess()), hunts)  # others know other weights
         law = replace(again, has_relative_errors=True) if again is not None and again.formulas else law

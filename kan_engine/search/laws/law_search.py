@@ -366,7 +366,7 @@ class LawSearch:
             best = FoundLaw(fit=self.closest_structure, formulas=self.direct, is_read=False)
         if best is not None and self._is_sufficient(best):
             return best
-        if self._is_whole and self._misses_signal():
+        if self._is_whole and self.misses_signal():
             return self.law or FoundLaw(fit=self.closest_structure, formulas=[], is_read=False)
         near = [
             structure
@@ -395,7 +395,7 @@ class LawSearch:
         is_close = limits.max_noise_error <= error < limits.max_certain_error
         return is_close and self._signal < limits.min_signal_share
 
-    def _misses_signal(self) -> bool:
+    def misses_signal(self) -> bool:
         """Whether boosting explains much of the residuals of the closest structure."""
         is_close = self.closest_structure.error <= self._limits.max_noise_error
         return not is_close and self._signal > self._limits.max_structure_signal

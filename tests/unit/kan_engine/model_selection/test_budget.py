@@ -185,8 +185,13 @@ def test_a_climb_leaves_time_to_measure_many_values_but_never_takes_none() -> No
 
 def test_folds_are_tried_with_as_many_networks_whatever_serves_in_the_end() -> None:
     assert {first_trial(task(**SMALL, restarts=count)).config.groups for count in (1, 3, 12)} == {
-        LIMITS.fold_count * LIMITS.initial_groups
+        task(**SMALL).climb_fold_count * LIMITS.initial_groups
     }
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(50, LIMITS.fold_count), (500, 4), (2_000, 2)])
+def test_steps_are_compared_on_as_many_folds_as_their_rows_require(rows: int, expected: int) -> None:
+    assert task(**SMALL | {"rows": rows}).climb_fold_count == expected
 
 
 @pytest.mark.parametrize(
@@ -207,10 +212,10 @@ def test_it_is_lean_to_have_few_hidden_nodes_and_few_weights_between_them(
 
 def test_batches_grow_with_the_rows_in_powers_of_two() -> None:
     assert [choose_batch_rows(rows) for rows in (8, 1_000, 4_000, 50_000, 200_000)] == [
-        32,
-        32,
+        64,
         128,
-        256,
+        512,
+        512,
         1024,
     ]
 

@@ -1,5 +1,6 @@
 """Trials: which networks are tried, how one is trained, and what pruning may cost."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +15,8 @@ from kan_engine.model_selection.trials import (
     cross_validate,
     generate_requested_trials,
     prune_result,
-    retrain_on_all_rows,
     run_trial,
+    train_on_all_rows,
 )
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.training.loop import TrainingConfig, TrainingStep
@@ -58,7 +59,8 @@ def by_adam() -> TrialResult:
 
 
 def on_all(trained: TrialResult, rows: UnscaledRows, **calls: Any) -> KAN:
-    return retrain_on_all_rows(trained, rows, generator=torch.Generator().manual_seed(0), **calls)
+    generator = torch.Generator().manual_seed(0)
+    return train_on_all_rows(trained.trial, rows, generator=generator, pruned=trained.network, **calls)
 
 
 def test_the_loss_of_every_validation_row_is_heard_after_every_step() -> None:
@@ -110,12 +112,20 @@ def test_a_trial_ends_after_the_step_in_which_it_is_told_to() -> None:
 FOLDS = torch.arange(80) % 4
 
 
-def crossed(width: tuple[int, ...], groups: int = 1, *, members: int = 1, **changes: Any) -> TrialResult:
+def crossed(
+    width: tuple[int, ...],
+    groups: int = 1,
+    *,
+    members: int = 1,
+    held: Sequence[int] = range(4),
+    **changes: Any,
+) -> TrialResult:
     config = KANConfig(width=width, grid_size=4, groups=groups)
     return cross_validate(
         Trial(config=config, training=replace(BY_ADAM, steps=8), quantile=False),
         replace(inputs(), **changes),
         FOLDS,
+        held,
         members=members,
         generator=torch.Generator().manual_seed(0),
     )
@@ -135,6 +145,20 @@ def test_targets_of_a_fold_do_not_reach_the_network_that_it_judges(
     )
     assert changed.loss > 1_000 > plain.loss
     assert changed.expected_loss > 1_000 > plain.expected_loss
+
+
+@pytest.mark.parametrize(("width", "groups"), [((2, 1), 1), ((2, 8, 1), 4)])
+def test_rows_of_folds_that_are_not_held_out_are_learnt_and_not_judged(
+    width: tuple[int, ...], groups: int
+) -> None:
+    plain = crossed(width, groups, held=(1, 3))
+    targets = inputs().targets.clone()
+    targets[FOLDS == 0] += 100
+    changed = crossed(width, groups, held=(1, 3), targets=targets)
+    assert plain.fold_losses is not None
+    assert plain.fold_losses.isnan().tolist() == [fold in (0, 2) for fold in FOLDS.tolist()]
+    assert plain.expected_loss < 1
+    assert not torch.equal(plain.network.stack[0].weight, changed.network.stack[0].weight)
 
 
 def test_targets_of_other_folds_reach_a_network() -> None:
@@ -285,27 +309,3 @@ def test_every_step_on_all_rows_is_told(by_adam: TrialResult) -> None:
     told: list[TrainingStep] = []
     on_all(by_adam, inputs(), on_step=told.append)
     assert [step.number for step in told] == list(range(BY_ADAM.steps))
-
-
-def test_a_training_on_all_rows_that_is_stopped_leaves_the_network_as_it_was(by_adam: TrialResult) -> None:
-    assert on_all(by_adam, inputs(), should_stop=lambda: True) is by_adam.network
-
-
-def test_a_training_that_was_judged_at_its_best_moment_is_not_repeated_on_all_rows(
-    monkeypatch: pytest.MonkeyPatch, by_adam: TrialResult
-) -> None:
-    monkeypatch.setattr("kan_engine.model_selection.trials.train", None)
-    trial = replace(by_adam.trial, training=replace(BY_ADAM, keep_last=False))
-    assert on_all(replace(by_adam, trial=trial), inputs()) is by_adam.network
-
-
-def test_a_network_of_second_order_is_not_trained_on_all_rows(
-    monkeypatch: pytest.MonkeyPatch, fitted: TrialResult
-) -> None:
-    monkeypatch.setattr("kan_engine.model_selection.trials.train", None)
-    assert on_all(fitted, inputs()) is fitted.network
-
-
-def test_a_network_of_second_order_that_had_nothing_to_learn_stays(fitted: TrialResult) -> None:
-    """It began at its minimum, so there was no step."""
-    assert on_all(replace(fitted, history=()), inputs()) is fitted.network

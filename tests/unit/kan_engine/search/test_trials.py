@@ -103,6 +103,35 @@ def test_the_best_of_several_has_the_lowest_loss() -> None:
     assert trials().run_best([steps(1), steps(40)]).loss == losses[1]  # type: ignore[union-attr]
 
 
+def test_folds_that_were_held_out_in_two_parts_are_joined() -> None:
+    tried, count = trials(), FEW.thresholds.fold_count
+    parts = [tried.cross_validate(LINE, held, FEW) for held in (range(2), range(2, count))]
+    whole, joined = tried.cross_validate(LINE, range(count), FEW), tried.join_folds(*parts)
+    assert whole.fold_losses is not None
+    assert joined.fold_losses is not None
+    assert parts[0].fold_losses is not None
+    assert parts[0].fold_losses.isnan().any()
+    assert torch.equal(joined.fold_losses.isnan(), whole.fold_losses.isnan())
+    assert joined.expected_loss == pytest.approx(float(joined.fold_losses.mean()))
+
+
+@pytest.mark.parametrize(("is_over", "keeps_last"), [(True, True), (False, False)])
+def test_a_network_is_not_trained_again_without_time_or_after_the_choice_of_its_best_step(
+    is_over: bool, keeps_last: bool
+) -> None:
+    trial = replace(LINE, training=replace(LINE.training, keep_last=keeps_last))
+    known = replace(trained(0.1), trial=trial)
+    assert trials(is_over=is_over).retrain(known) is known.network
+
+
+def test_a_network_trained_again_on_all_rows_lacks_the_pruned_edges() -> None:
+    trial = replace(LINE, training=replace(LINE.training, keep_last=True))
+    known = replace(trained(0.1), trial=trial)
+    assert trials().retrain(known).edge_count == 1
+    known.network.stack[0].mask[:] = False
+    assert trials().retrain(known).edge_count == 0
+
+
 def test_few_rows_all_judge_a_step_of_the_climb_by_networks_that_have_not_seen_them() -> None:
     found = trials().run_step(steps(40), FEW)
     assert found.folds_loss is not None

@@ -221,9 +221,7 @@ def test_intervals_allow_for_the_luck_of_the_network_that_won_on_the_validation_
 ) -> None:
     few = SelectionThresholds(max_cross_validation_rows=50)
     monkeypatch.setattr(search_config, "THRESHOLDS", replace(search_config.THRESHOLDS, selection=few))
-    monkeypatch.setattr(
-        "kan_engine.search.network_search.retrain_on_all_rows", lambda trained, *_, **__: trained.network
-    )
+    monkeypatch.setattr("kan_engine.search.trials.TrialRunner.retrain", lambda _, trained: trained.network)
     noisy = A + np.random.default_rng(3).normal(0, 0.3, ROWS)
     body = BARE | {"network": {}, "training": {"optimizer": "adam", "steps": 8, "restarts": 1}}
     job = run(table_of(a=A, b=B, y=noisy), **body, prune=False)
