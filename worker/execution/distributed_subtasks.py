@@ -104,25 +104,38 @@ class DistributedSubtasks:
             self._offer_subtasks()
 
     def _offer_subtasks(self, own: int = 0) -> None:
-        """Offer one subtask for each free process, and for each of ``own`` processes about to become free."""
+        """Offer one subtask for each free process, and for each of ``own`` processes about to become free.
+
+        While others do subtasks and this process works, too, a further one is queued for the first of them
+        that ends.
+        """
         try:
+            self._load_results()
             with self._sessions.read() as session:
                 free = count_free_slots(session) + own
-            if free > 0:
-                self._load_results()
+                if not own and self._offered and JobSubtasks(session, self._job).are_all_taken():
+                    free += 1
+            if free > 0 or self._offered:
                 self._queue_subtasks(free)
         except UNAVAILABLE_ERRORS as error:
             log.warning("parts not offered", extra={"reason": str(error.orig)})
 
     def _queue_subtasks(self, count: int) -> None:
+        """Offer the most probable subtasks that are new, and drop those that are improbable by now."""
         known = self._done.keys() | self._offered | self._here
-        probable = chain.from_iterable(parts() for parts in reversed(self._probable))
-        wanted = islice((part for part in probable if part.key not in known), count)
+        probable = list(chain.from_iterable(parts() for parts in reversed(self._probable)))
+        stale = self._offered - {part.key for part in probable}
+        wanted = islice((part for part in probable if part.key not in known), max(0, count) + len(stale))
         requests = {part.key: self._make_request(part) for part in wanted}
+        if not requests and not stale:
+            return
+        with self._sessions.begin() as session:
+            parts = JobSubtasks(session, self._hold(session))
+            for key in stale:
+                parts.drop(key)
+            parts.offer(requests)
+        self._offered = (self._offered - stale) | requests.keys()
         if requests:
-            with self._sessions.begin() as session:
-                JobSubtasks(session, self._hold(session)).offer(requests)
-            self._offered |= requests.keys()
             self._ring()
 
     def _load_results(self) -> None:

@@ -40,6 +40,11 @@ class JobSubtasks:
         )
         return {key: sha256 for key, sha256 in rows if sha256 is not None}
 
+    def are_all_taken(self) -> bool:
+        """Whether a worker has claimed every subtask."""
+        queued = select(Job.id).where(*self._own_conditions(), Job.status == JobStatus.QUEUED)
+        return self._session.scalar(queued.limit(1)) is None
+
     def offer(self, requests: Mapping[str, dict[str, Any]]) -> list[Job]:
         """Queue subtasks by their keys; the job does not wait for them yet."""
         return [self._add(key, request) for key, request in requests.items()]
@@ -50,6 +55,13 @@ class JobSubtasks:
             delete(Job).where(*self._own_conditions(key), Job.status == JobStatus.QUEUED).returning(Job.id)
         )
         return self._session.scalar(queued) is not None
+
+    def drop(self, key: str) -> None:
+        """Withdraw a subtask that is not needed any more, or ask the process that does it to stop."""
+        if not self.withdraw(key):
+            running = (*self._own_conditions(key), Job.status == JobStatus.RUNNING)
+            asked = update(Job).where(*running).values(cancel_requested_at=clock(self._session))
+            self._session.execute(asked, execution_options={"synchronize_session": False})
 
     def wait_for(self, key: str) -> bool:
         """Mark a subtask as awaited by the job; false if it has already ended."""

@@ -95,6 +95,35 @@ def test_the_most_probable_parts_are_offered_to_those_who_have_nothing_to_do(
     assert rows(sessions, job_id).keys() == {FIRST.key}
 
 
+def test_a_further_part_waits_for_the_process_that_ends_first(
+    sessions: Sessions, job_id: str, shared: Any
+) -> None:
+    parts = shared(slots=2)
+    with parts.prefetch(lambda: [FIRST, SECOND, THIRD]):
+        parts.offer_if_due()
+        take(sessions)
+        parts.offer_if_due()
+        parts.offer_if_due()
+    assert rows(sessions, job_id).keys() == {FIRST.key, SECOND.key}
+
+
+def test_parts_that_are_not_needed_any_more_are_withdrawn_or_stopped(
+    sessions: Sessions, job_id: str, shared: Any
+) -> None:
+    parts = shared(slots=2)
+    with parts.prefetch(lambda: [FIRST, SECOND]):
+        parts.offer_if_due()
+        taken = take(sessions)
+        parts.offer_if_due()
+    with parts.prefetch(lambda: [THIRD]):
+        parts.offer_if_due()
+    found = rows(sessions, job_id)
+    assert taken.request_sha256 == FIRST.key
+    assert found.keys() == {FIRST.key, THIRD.key}
+    assert found[FIRST.key].cancel_requested_at is not None
+    assert result(parts, FIRST) == "here"
+
+
 def test_what_is_at_work_here_is_not_offered(sessions: Sessions, job_id: str, shared: Any) -> None:
     parts = shared(slots=3)
 

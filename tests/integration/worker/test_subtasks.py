@@ -268,11 +268,11 @@ def test_a_job_that_lost_its_worker_does_no_part_twice(
     made: list[Any] = []
     crossed = TrialRunner._cross_validate
 
-    def counted(self: TrialRunner, trial: Any, task: Any) -> TrialResult:
-        made.append(trial)
+    def counted(self: TrialRunner, trial: Any, held: Any, task: Any) -> TrialResult:
+        made.append((trial, tuple(held)))
         if len(made) == 2:
             raise KeyboardInterrupt  # as if the process had died
-        return crossed(self, trial, task)
+        return crossed(self, trial, held, task)
 
     alone = train_alone()
     monkeypatch.setattr(TrialRunner, "_cross_validate", counted)
