@@ -2,7 +2,7 @@
 
 import typer
 
-from service.cli.support.lazy_commands import LazyGroup, list_command
+from service.cli.support.groups import LazyGroup, list_command
 
 ENDS = "Exit codes: 0 for success, 1 for a failure, 2 for wrong use, 130 for Ctrl-C."
 COMMANDS = (  # module, name and the first words of the help

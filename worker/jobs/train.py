@@ -98,6 +98,10 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
         attempt.report(progress)
         parts.offer_if_due()
 
+    def should_stop() -> bool:
+        parts.offer_if_due()  # some steps of a search take long before they report
+        return attempt.should_stop()
+
     def publish(outcome: Outcome) -> None:
         try:
             with attempt.sessions.begin() as session:
@@ -112,7 +116,7 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
             table,
             request,
             report=report,
-            should_stop=attempt.should_stop,
+            should_stop=should_stop,
             resume=attempt.resume,
             checkpoint=attempt.checkpoint,
             revises=revises,

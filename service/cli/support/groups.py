@@ -1,11 +1,60 @@
-"""Command groups ``kan-service datasets | jobs | models``, whose default command is ``list``."""
+"""Groups of commands: the command line, which imports commands when they are used, and groups of lists."""
 
+from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_group
 
 HELP_OPTIONS = ("--help",)
+MODULES = "service.cli.commands"
+
+
+class LazyGroup(TyperGroup):
+    """A group whose ``commands`` have no more than a name and a help text until one is run.
+
+    The imports of most commands take a second.
+    """
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import the command; None if there is none of this name."""
+        listed = super().get_command(ctx, cmd_name)
+        return None if listed is None else load_command(getattr(listed.callback, "__name__", ""), cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands without importing them."""
+        self._to_plain_group().format_commands(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Complete names without importing the commands."""
+        return self._to_plain_group().shell_complete(ctx, incomplete)
+
+    def _to_plain_group(self) -> TyperGroup:
+        return TyperGroup(name=self.name, commands=dict(self.commands), params=self.params)
+
+
+def list_command(app: typer.Typer, module: str, name: str, summary: str) -> None:
+    """Add a command to a ``LazyGroup``.
+
+    Args:
+        app: The command line.
+        module: Module in ``service.cli.commands`` whose ``add_to`` adds the command.
+        name: Of the command.
+        summary: The first line of its help.
+    """
+
+    def stand_in() -> None: ...
+
+    stand_in.__name__ = module
+    app.command(name, help=summary)(stand_in)
+
+
+def load_command(module: str, name: str) -> Any:
+    """Import the module and return its command of this name."""
+    app = typer.Typer(rich_markup_mode=None)
+    import_module(f"{MODULES}.{module}").add_to(app)
+    return get_group(app).commands[name]
 
 
 class ListByDefault(TyperGroup):

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from service.cli import COMMANDS, app
-from service.cli.support.lazy_commands import load_command
+from service.cli.support.groups import load_command
 
 HEAVY = ("sqlalchemy", "httpx", "pydantic", "service.client")
 
