@@ -336,13 +336,14 @@ def train_on_all_rows(
     should_stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[TrainingStep], None] = lambda _: None,
 ) -> KAN:
-    """Train the selected network on all rows, including validation rows, without the edges ``pruned`` lacks.
+    """Train the selected network on all rows, including validation rows, or what pruning left of it.
 
     The selection is complete, so that the validation rows can be used for fitting. Training does not continue
     from the selected network, because that would double the number of epochs found to be best.
     """
     learnt, training = rows.rows(trial), trial.training
-    network = create_network(trial.config, len(learnt), training, generator)
+    config = trial.config if pruned is None else pruned.config
+    network = create_network(config, len(learnt), training, generator)
     if pruned is not None:
         for layer, judged in zip(network.all_layers, pruned.all_layers, strict=True):
             layer.mask = judged.mask.clone()

@@ -300,7 +300,7 @@ def test_larger_networks_get_their_share_of_the_time_unless_a_law_shows(
 
 @pytest.mark.parametrize("rows", [200, 4_000])
 def test_the_expected_error_of_a_network_is_about_its_error_on_fresh_rows(rows: int) -> None:
-    found, data = searched(table_of(**noisy(rows, 0)))
+    found, data = searched(table_of(**noisy(rows, 0)), max_seconds=4)
     fresh = noisy(5_000, 1)
     x = np.column_stack([fresh[name] for name in data.names])
     with torch.no_grad():

@@ -211,8 +211,8 @@ def test_the_formulas_of_a_classifier_are_measured_as_its_network_is(
 
 @pytest.fixture
 def _few_moves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The climb to better settings tries two changes of them."""
-    monkeypatch.setattr("kan_engine.search.hill_climb.list_moves", lambda task: list_moves(task)[:2])
+    """The climb to better settings tries four changes of them."""
+    monkeypatch.setattr("kan_engine.search.hill_climb.list_moves", lambda task: list_moves(task)[:4])
 
 
 @pytest.mark.usefixtures("_few_moves")

@@ -51,7 +51,7 @@ def test_a_grid_left_to_us_is_the_finest_that_the_rows_allow() -> None:
 
 
 def test_a_free_shape_has_the_weights_of_the_smallest_network_and_the_memory_of_the_largest() -> None:
-    free, small, large = (cost(rows=8_000, **body) for body in ({}, {"max_seconds": 0.1}, wide([256, 128])))
+    free, small, large = (cost(rows=3_200, **body) for body in ({}, {"max_seconds": 0.1}, wide([256, 128])))
     assert (free.layers, free.parameters) == (3, small.parameters)
     assert small.memory_bytes < free.memory_bytes == large.memory_bytes + DEFAULT_COSTS.search_overhead_bytes
 
