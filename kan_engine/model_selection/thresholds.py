@@ -74,7 +74,7 @@ class SelectionThresholds:
     min_batch_rows: int = 64
     max_batch_rows: int = 512
     batch_rows_of_first_rate: int = 32
-    max_rate_factor: float = 4.0
+    max_rate_factor: float = 3.0
     large_table_rows: int = 100_000
     large_table_batch_rows: int = 1024
     regularization_levels: tuple[tuple[float, float], ...] = (
@@ -87,7 +87,7 @@ class SelectionThresholds:
     initial_regularization: int = 1
 
     fold_count: int = 8
-    min_climb_rows: int = 250
+    min_climb_rows: int = 450
     max_cross_validation_rows: int = 2000
     cross_validation_time_factor: float = 1.7
 

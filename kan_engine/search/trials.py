@@ -8,7 +8,13 @@ from dataclasses import replace
 
 import torch
 
-from kan_engine.model_selection.moves import SelectionTask, climb_step_seconds, final_trial, is_affordable
+from kan_engine.model_selection.moves import (
+    SelectionTask,
+    add_folds,
+    climb_step_seconds,
+    final_trial,
+    is_affordable,
+)
 from kan_engine.model_selection.trials import (
     Trial,
     TrialResult,
@@ -62,7 +68,7 @@ class ClimbBudget:
     def allows(self, trial: Trial, task: SelectionTask) -> bool:
         """Whether a trial is new, not too large, and within the estimated time of the climb."""
         spent = self._spent + climb_step_seconds(trial, task)
-        is_small = is_affordable(trial, task, is_passing=task.is_cross_validated)
+        is_small = is_affordable(add_folds(trial, task), task, is_passing=task.is_cross_validated)
         return trial not in self.tried and is_small and spent <= task.climb_seconds
 
     def spend(self, trial: Trial, task: SelectionTask) -> None:

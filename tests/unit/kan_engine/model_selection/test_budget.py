@@ -189,7 +189,7 @@ def test_folds_are_tried_with_as_many_networks_whatever_serves_in_the_end() -> N
     }
 
 
-@pytest.mark.parametrize(("rows", "expected"), [(50, LIMITS.fold_count), (500, 4), (2_000, 2)])
+@pytest.mark.parametrize(("rows", "expected"), [(50, LIMITS.fold_count), (600, 6), (1_600, 2)])
 def test_steps_are_compared_on_as_many_folds_as_their_rows_require(rows: int, expected: int) -> None:
     assert task(**SMALL | {"rows": rows}).climb_fold_count == expected
 
