@@ -114,13 +114,9 @@ def estimate_seconds(trial: Trial, rows: int, thresholds: SelectionThresholds = 
     return thresholds.setup_seconds + work.seconds("adam") * trial.training.steps
 
 
-def add_folds(trial: Trial, task: SelectionTask) -> Trial:
-    """Return a step of the climb with networks for all folds, as the best one is cross-validated."""
-    if not task.is_cross_validated or trial.config.groups == 1:
-        return trial
-    return replicate_networks(
-        trial, trial.config.groups // task.climb_fold_count * task.thresholds.fold_count
-    )
+def replicate_for_folds(trial: Trial, count: int, task: SelectionTask) -> Trial:
+    """Return a step of a cross-validated climb with the parallel networks that ``count`` folds need."""
+    return replicate_networks(trial, trial.config.groups // task.climb_fold_count * count)
 
 
 def final_trial(best: Trial, task: SelectionTask) -> Trial:

@@ -222,7 +222,6 @@ def cross_validate(
         losses[part] = _estimate_ensemble_losses(
             alone[number::count], everything[part], training.loss, members
         )
-    known = ~losses.isnan()
     return TrialResult(
         trial=trial,
         network=alone[0],
@@ -230,8 +229,14 @@ def cross_validate(
         history=tuple(history),
         optimizer="adam",
         fold_losses=losses,
-        folds_loss=float(losses[known] @ everything.weights[known] / everything.weights[known].sum()),
+        folds_loss=average_known_losses(losses, everything.weights),
     )
+
+
+def average_known_losses(losses: Float[Tensor, " batch"], weights: Float[Tensor, " batch"]) -> float:
+    """Return the weighted mean of the losses that are not NaN."""
+    known = ~losses.isnan()
+    return float(losses[known] @ weights[known] / weights[known].sum())
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from kan_engine.model_selection.moves import (
     generate_fixed_trials,
     is_more_flexible,
     list_moves,
-    replicate_networks,
+    replicate_for_folds,
 )
 from kan_engine.model_selection.trials import Trial, TrialResult
 from kan_engine.search.serialization import read_expected_loss
@@ -71,13 +71,14 @@ def _complete_folds(
     trials: TrialRunner, climbed: TrialResult, last: Trial, task: SelectionTask
 ) -> TrialResult:
     """Train the network to serve; cross-validate its settings on the folds that the climb left out."""
-    count, most = task.climb_fold_count, task.thresholds.fold_count
-    rest = range(count, most)
-    groups = climbed.trial.config.groups // count * len(rest) or 1
-    trial = replicate_networks(climbed.trial, groups)
-    more = trials.run_final(last, [make_folds_subtask(trial, rest)] if rest else [])
-    if rest and not trials.is_time_over:
-        climbed = trials.join_folds(climbed, trials.cross_validate(trial, rest, task))
+    rest = range(task.climb_fold_count, task.thresholds.fold_count)
+    if rest:
+        trial = replicate_for_folds(climbed.trial, len(rest), task)
+        more = trials.run_final(last, [make_folds_subtask(trial, rest)])
+        if not trials.is_time_over:
+            climbed = trials.join_folds(climbed, trials.cross_validate(trial, rest, task))
+    else:
+        more = trials.run_final(last)
     return replace(more, fold_losses=climbed.fold_losses, folds_loss=climbed.folds_loss)
 
 

@@ -10,14 +10,15 @@ import torch
 
 from kan_engine.model_selection.moves import (
     SelectionTask,
-    add_folds,
     climb_step_seconds,
     final_trial,
     is_affordable,
+    replicate_for_folds,
 )
 from kan_engine.model_selection.trials import (
     Trial,
     TrialResult,
+    average_known_losses,
     cross_validate,
     run_trial,
     train_on_all_rows,
@@ -68,7 +69,10 @@ class ClimbBudget:
     def allows(self, trial: Trial, task: SelectionTask) -> bool:
         """Whether a trial is new, not too large, and within the estimated time of the climb."""
         spent = self._spent + climb_step_seconds(trial, task)
-        is_small = is_affordable(add_folds(trial, task), task, is_passing=task.is_cross_validated)
+        largest = trial  # the best step is cross-validated on all folds
+        if task.is_cross_validated:
+            largest = replicate_for_folds(trial, task.thresholds.fold_count, task)
+        is_small = is_affordable(largest, task, is_passing=task.is_cross_validated)
         return trial not in self.tried and is_small and spent <= task.climb_seconds
 
     def spend(self, trial: Trial, task: SelectionTask) -> None:
@@ -136,9 +140,7 @@ class TrialRunner:
         assert second.fold_losses is not None  # noqa: S101
         losses, weights = first.fold_losses, self._grounds.everything.weights
         losses = torch.where(losses.isnan(), second.fold_losses, losses)
-        known = ~losses.isnan()
-        mean = float(losses[known] @ weights[known] / weights[known].sum())
-        return replace(first, fold_losses=losses, folds_loss=mean)
+        return replace(first, fold_losses=losses, folds_loss=average_known_losses(losses, weights))
 
     def run(self, trial: Trial) -> TrialResult:
         """Train a network and judge it by the validation rows."""
@@ -165,30 +167,31 @@ class TrialRunner:
         """
         if self.is_time_over or not trained.trial.training.keep_last:
             return trained.network
-        if trained.network.edge_count < KAN(trained.trial.config).edge_count:
-            network = self._train_on_all_rows(trained.trial, trained.network)
-        else:
-            network = self.train_on_all_rows(trained.trial)
+        is_pruned = trained.network.edge_count < KAN(trained.trial.config).edge_count
+        network = self.train_on_all_rows(trained.trial, trained.network if is_pruned else None)
         return trained.network if self.is_time_over else network
 
-    def train_on_all_rows(self, trial: Trial) -> KAN:
-        """Train a network without pruned edges on all rows, or load it if another worker has."""
-        grounds = self._grounds
-        return self._run.parts.get_or_compute(
+    def train_on_all_rows(self, trial: Trial, pruned: KAN | None = None) -> KAN:
+        """Train what pruning left on all rows; an unpruned network is loaded if another worker trained it."""
+        run, grounds = self._run, self._grounds
+
+        def work() -> KAN:
+            return train_on_all_rows(
+                trial,
+                grounds.everything,
+                pruned=pruned,
+                generator=run.make_generator(),
+                should_stop=run.should_stop,
+                on_step=self.make_step_reporter("training on all training rows", (0.75, 0.86)),
+            )
+
+        if pruned is not None:
+            return work()
+        return run.parts.get_or_compute(
             make_retraining_subtask(trial),
-            lambda: self._train_on_all_rows(trial, None),
+            work,
             write=lambda network: serialize_network(network, trial, grounds),
             read=deserialize_network,
-        )
-
-    def _train_on_all_rows(self, trial: Trial, pruned: KAN | None) -> KAN:
-        return train_on_all_rows(
-            trial,
-            self._grounds.everything,
-            pruned=pruned,
-            generator=self._run.make_generator(),
-            should_stop=self._run.should_stop,
-            on_step=self.make_step_reporter("training on all training rows", (0.75, 0.86)),
         )
 
     def _run_subtask(self, part: Subtask, work: Callable[[], TrialResult]) -> TrialResult:

@@ -121,13 +121,13 @@ class DistributedSubtasks:
             log.warning("parts not offered", extra={"reason": str(error.orig)})
 
     def _queue_subtasks(self, count: int) -> None:
-        """Offer the most probable subtasks that are new, and drop those that are improbable by now."""
+        """Offer the most probable subtasks that are new, in place of those that are improbable by now."""
         known = self._done.keys() | self._offered | self._here
         probable = list(chain.from_iterable(parts() for parts in reversed(self._probable)))
         stale = self._offered - {part.key for part in probable}
         wanted = islice((part for part in probable if part.key not in known), max(0, count) + len(stale))
         requests = {part.key: self._make_request(part) for part in wanted}
-        if not requests and not stale:
+        if not requests:
             return
         with self._sessions.begin() as session:
             parts = JobSubtasks(session, self._hold(session))
@@ -135,8 +135,7 @@ class DistributedSubtasks:
                 parts.drop(key)
             parts.offer(requests)
         self._offered = (self._offered - stale) | requests.keys()
-        if requests:
-            self._ring()
+        self._ring()
 
     def _load_results(self) -> None:
         """Load the results of subtasks that others have finished.

@@ -94,12 +94,8 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
         limits=attempt.limits,
     )
 
-    def report(progress: JobProgress) -> None:
-        attempt.report(progress)
-        parts.offer_if_due()
-
     def should_stop() -> bool:
-        parts.offer_if_due()  # some steps of a search take long before they report
+        parts.offer_if_due()  # every long loop asks this, also those that report nothing
         return attempt.should_stop()
 
     def publish(outcome: Outcome) -> None:
@@ -115,7 +111,7 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
         outcome = pipeline(
             table,
             request,
-            report=report,
+            report=attempt.report,
             should_stop=should_stop,
             resume=attempt.resume,
             checkpoint=attempt.checkpoint,

@@ -71,9 +71,8 @@ def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchConte
     if known and _stays_first(known[0], best, found, rows, run):
         return replace(found, formulas=[[_measure_again(known[0], rows, run), best, *others]])
     # A shorter formula of the same law shares how often resampled rows lead to it
-    before = found.evidence if known else None
-    is_alike = before is not None and predicts_alike(best, known[0], WeighedRows.from_rows(rows))
-    stability = before.stability if before is not None and is_alike else None
+    is_same = bool(known) and predicts_alike(best, known[0], WeighedRows.from_rows(rows))
+    stability = found.evidence.stability if is_same and found.evidence is not None else None
     found = replace(found, formulas=[[best, *others]], formula_of="law", evidence=None, counts_choice=False)
     if run.data.classes is not None:
         return replace(found, formula_errors=np.zeros(0))

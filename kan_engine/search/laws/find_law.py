@@ -50,9 +50,10 @@ def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | No
     law = _search(fit, validation, run, hunts)
     if law is None:
         return None
+    weighed = _weigh_relative_errors(law, fit, validation, run)
     # Where small structures miss much of the signal, other weights lead to no law
-    weighed = None if hunts[0].misses_signal() else _weigh_relative_errors(law, fit, validation, run)
-    if weighed is not None:
+    if weighed is not None and not hunts[0].misses_signal():
+        run.report("structure", 0.36, "searching again: errors grow with the target")
         again = _search(*weighed, replace(run, parts=InProcess()), hunts)  # others know other weights
         law = replace(again, has_relative_errors=True) if again is not None and again.formulas else law
     return replace(law, is_cut=is_cut)
@@ -98,7 +99,6 @@ def _weigh_relative_errors(
     weights = None if weighed is None else get_weights(weighed)
     if weights is None:
         return None
-    run.report("structure", 0.36, "searching again: errors grow with the target")
     first, second = (torch.from_numpy(part) for part in np.split(weights, [len(fit.y)]))
     return replace(fit, weights=first), replace(validation, weights=second)
 

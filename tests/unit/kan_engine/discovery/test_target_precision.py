@@ -13,9 +13,7 @@ MAX_ERROR = 1e-9
 
 
 @given(st.integers(1, 6), st.floats(-8, 8))
-def test_a_rounded_target_has_no_exact_law_unless_rounding_hardly_changes_it(
-    digits: int, magnitude: float
-) -> None:
+def test_a_rounded_target_has_no_exact_law(digits: int, magnitude: float) -> None:
     scale = 10.0**magnitude
     law = scale * np.sin(3 * X) * X
     rounded = np.round(law, digits - int(magnitude))
