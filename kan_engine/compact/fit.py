@@ -20,7 +20,7 @@ from scipy.linalg import cho_factor, cho_solve, lapack
 
 from kan_engine.compact.curves import Curve, Curves, Edge
 from kan_engine.compact.losses import gradient_and_root, loss_per_row
-from kan_engine.compact.problem import Problem
+from kan_engine.compact.problem import Evaluation, Problem
 from kan_engine.compact.thresholds import CompactThresholds
 
 Array = np.ndarray
@@ -54,26 +54,25 @@ def fit_curves(
 ) -> Fit:
     """Take at most ``steps`` steps; the result has the covariance at its last linearisation."""
     damping = thresholds.damping.initial
-    curves = scale_nodes(problem, curves, thresholds)
+    curves, state = scale_nodes(problem, curves, problem.evaluate(curves), thresholds)
     while True:
         places = place_coefficients(curves)
         penalty = _penalty(problem, curves, places, thresholds)
-        outputs = problem.outputs(curves)
-        matrix, gradient = _linearize(problem, curves, outputs, places)
+        matrix, gradient = _linearize(problem, curves, state, places)
         if not np.isfinite(matrix).all():
             matrix, steps = np.zeros_like(matrix), 0
         values = _flatten(curves, places)
-        before = _objective(problem, outputs, values, penalty)
+        before = _objective(problem, state.outputs, values, penalty)
         gradient += penalty * values
         covariance = _invert(matrix + np.diag(penalty))
         if steps <= 0 or should_stop():
             return Fit(curves, before, covariance, places)
         steps -= 1
-        moved, after, damping = _step(
-            problem, curves, places, matrix, penalty, gradient, before, damping, thresholds
+        moved, reached, after, damping = _step(
+            problem, curves, state, places, matrix, penalty, gradient, before, damping, thresholds
         )
-        curves = _update_smoothing(problem, moved, places, covariance, penalty, outputs, thresholds)
-        curves = scale_nodes(problem, curves, thresholds)
+        curves = _update_smoothing(problem, moved, places, covariance, penalty, state.outputs, thresholds)
+        curves, state = scale_nodes(problem, curves, reached, thresholds)
         if before - after < thresholds.min_relative_gain * abs(before):
             steps = 0
 
@@ -92,17 +91,19 @@ def curvature_of(problem: Problem, edge: Edge) -> Float[Array, " terms"]:
     return problem.node_basis.curvature if edge.layer == "outer" else problem.bases[edge.start].curvature
 
 
-def scale_nodes(problem: Problem, curves: Curves, thresholds: CompactThresholds) -> Curves:
-    """Scale and refit the curves of hidden nodes whose values do not fill [-1, 1]."""
+def scale_nodes(
+    problem: Problem, curves: Curves, state: Evaluation, thresholds: CompactThresholds
+) -> tuple[Curves, Evaluation]:
+    """Scale and refit the curves of hidden nodes whose values do not fill [-1, 1]; return their values, too."""
     changes: dict[Edge, Curve] = {}
     constants = curves.constants.copy()
     share = problem.weights / problem.weights.sum()
     for node, (inner, outer) in curves.nodes.items():
-        u = problem.node_values(curves, node)
+        u, old = state.nodes[node]
         extent = float(np.quantile(np.abs(u), thresholds.inside_share))
         if thresholds.min_extent <= extent <= thresholds.max_extent or not TINY < extent < 1 / TINY:
             continue
-        old, new = problem.node_basis.evaluate(u), problem.node_basis.evaluate(u / extent)
+        new = problem.node_basis.evaluate(u / extent)
         curvature = problem.node_basis.curvature
         means = share @ new
         centered = new - means
@@ -126,10 +127,11 @@ def scale_nodes(problem: Problem, curves: Curves, thresholds: CompactThresholds)
             penalties = np.clip(np.array([curve.shrinkage, curve.smoothing]) * extent**2, *bounds).tolist()
             changes[edge] = Curve(curve.coefficients / extent, *penalties)
     if not changes:
-        return curves
+        return curves, state
     scaled = replace(curves.add(changes), constants=constants)
-    allowed = problem.mean_loss(curves) * (1 + thresholds.max_scaling_error)
-    return scaled if problem.mean_loss(scaled) <= allowed else curves
+    after = problem.evaluate(scaled)
+    allowed = problem.mean_loss_of(state.outputs) * (1 + thresholds.max_scaling_error)
+    return (scaled, after) if problem.mean_loss_of(after.outputs) <= allowed else (curves, state)
 
 
 def _carry_penalties(curve: Curve, fitted: Array, curvature: Array, thresholds: CompactThresholds) -> Curve:
@@ -171,21 +173,25 @@ def _unflatten(curves: Curves, places: dict[Edge, slice], values: Array) -> Curv
 
 
 def _linearize(
-    problem: Problem, curves: Curves, outputs: Array, places: dict[Edge, slice]
+    problem: Problem, curves: Curves, state: Evaluation, places: dict[Edge, slice]
 ) -> tuple[Float[Array, "P P"], Float[Array, " P"]]:
     """The Gauss-Newton matrix and the gradient of the loss."""
-    first, root = gradient_and_root(problem.loss, outputs, problem.targets)
-    jacobian = _jacobian(problem, curves, places)
-    gradient = np.einsum("nop,no->p", jacobian, first * problem.weights[:, None])
+    first, root = gradient_and_root(problem.loss, state.outputs, problem.targets)
+    jacobian = _jacobian(problem, curves, state, places)
+    flat = jacobian.reshape(-1, jacobian.shape[2])
+    gradient = flat.T @ (first * problem.weights[:, None]).ravel()
     root = root * np.sqrt(problem.weights)[:, None, None]
     if root.shape[1:] == (1, 1):
-        rows = jacobian[:, 0] * root[:, 0]
+        rows = flat
+        rows *= root[:, 0]
     else:
-        rows = (root @ jacobian).reshape(-1, jacobian.shape[2])
+        rows = (root @ jacobian).reshape(flat.shape)
     return rows.T @ rows, gradient
 
 
-def _jacobian(problem: Problem, curves: Curves, places: dict[Edge, slice]) -> Float[Array, "rows outputs P"]:
+def _jacobian(
+    problem: Problem, curves: Curves, state: Evaluation, places: dict[Edge, slice]
+) -> Float[Array, "rows outputs P"]:
     count, size = len(curves.constants), _size(places)
     jacobian = np.zeros((len(problem), count, size + count))
     jacobian[:, np.arange(count), size + np.arange(count)] = 1.0
@@ -193,13 +199,14 @@ def _jacobian(problem: Problem, curves: Curves, places: dict[Edge, slice]) -> Fl
         if edge.layer == "direct":
             jacobian[:, edge.end, place] = problem.features[edge.start]
     for node, (inner, outer) in curves.nodes.items():
-        u = problem.node_values(curves, node)
-        values, slopes = problem.node_basis.evaluate(u), problem.node_basis.evaluate_slopes(u)
-        for edge in outer:
+        u, values = state.nodes[node]
+        coefficients = np.stack([curves.by_edge[edge].coefficients for edge in outer], axis=1)
+        slopes = problem.node_basis.evaluate_slopes(u, coefficients)
+        for edge, slope in zip(outer, slopes.T, strict=True):
             jacobian[:, edge.end, places[edge]] = values
-            slope = slopes @ curves.by_edge[edge].coefficients
             for entering in inner:
-                jacobian[:, edge.end, places[entering]] = slope[:, None] * problem.features[entering.start]
+                columns = jacobian[:, edge.end, places[entering]]
+                np.multiply(slope[:, None], problem.features[entering.start], out=columns)
     return jacobian
 
 
@@ -224,6 +231,7 @@ def _invert(matrix: Float[Array, "P P"]) -> Float[Array, "P P"]:
 def _step(
     problem: Problem,
     curves: Curves,
+    state: Evaluation,
     places: dict[Edge, slice],
     matrix: Array,
     penalty: Array,
@@ -231,8 +239,8 @@ def _step(
     before: float,
     damping: float,
     thresholds: CompactThresholds,
-) -> tuple[Curves, float, float]:
-    """Return the curves after a step that lowers the objective, its value, and the next damping."""
+) -> tuple[Curves, Evaluation, float, float]:
+    """Return the curves after a step that lowers the objective, their values, it, and the next damping."""
     config, values = thresholds.damping, _flatten(curves, places)
     total = matrix + np.diag(penalty)
     for _ in range(config.tries):
@@ -243,11 +251,12 @@ def _step(
             damping *= config.increase
             continue
         moved = _unflatten(curves, places, values + step)
-        after = _objective(problem, problem.outputs(moved), values + step, penalty)
+        reached = problem.evaluate(moved)
+        after = _objective(problem, reached.outputs, values + step, penalty)
         if after < before:
-            return moved, after, max(damping * config.decrease, config.lowest)
+            return moved, reached, after, max(damping * config.decrease, config.lowest)
         damping = min(damping * config.increase, config.highest)
-    return curves, before, damping
+    return curves, state, before, damping
 
 
 def _update_smoothing(

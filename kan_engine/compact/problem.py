@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,19 @@ from kan_engine.compact.curves import Curves
 from kan_engine.compact.losses import Loss, loss_per_row
 
 Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The values of a network at some rows.
+
+    Attributes:
+        outputs: [rows, outputs].
+        nodes: Of every hidden node its values, [rows], and the functions of its curves there, [rows, terms].
+    """
+
+    outputs: Float[Array, "rows outputs"]
+    nodes: Mapping[int, tuple[Float[Array, " rows"], Float[Array, "rows terms"]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,19 +79,29 @@ class Problem:
         )
         return total
 
-    def outputs(self, curves: Curves) -> Float[Array, "rows outputs"]:
-        """Return the outputs of a network."""
-        total = np.tile(curves.constants, (len(self), 1))
+    def evaluate(self, curves: Curves) -> Evaluation:
+        """Return the outputs of a network, and the values of its hidden nodes."""
+        total, nodes = np.tile(curves.constants, (len(self), 1)), {}
         for edge in curves.edges:
             if edge.layer == "direct":
                 total[:, edge.end] += self.features[edge.start] @ curves.by_edge[edge].coefficients
         for node, (_, outer) in curves.nodes.items():
-            values = self.node_basis.evaluate(self.node_values(curves, node))
+            u = self.node_values(curves, node)
+            values = self.node_basis.evaluate(u)
             for edge in outer:
                 total[:, edge.end] += values @ curves.by_edge[edge].coefficients
-        return total
+            nodes[node] = u, values
+        return Evaluation(total, nodes)
+
+    def outputs(self, curves: Curves) -> Float[Array, "rows outputs"]:
+        """Return the outputs of a network."""
+        return self.evaluate(curves).outputs
 
     def mean_loss(self, curves: Curves) -> float:
         """Return the weighted mean loss of a network."""
-        losses = loss_per_row(self.loss, self.outputs(curves), self.targets)
+        return self.mean_loss_of(self.outputs(curves))
+
+    def mean_loss_of(self, outputs: Float[Array, "rows outputs"]) -> float:
+        """Return the weighted mean loss of the outputs of a network."""
+        losses = loss_per_row(self.loss, outputs, self.targets)
         return float(losses @ self.weights / self.weights.sum())

@@ -84,7 +84,7 @@ def test_a_fit_lowers_the_loss_and_finds_the_interaction() -> None:
 def test_scaling_a_node_hardly_changes_the_outputs() -> None:
     problem, _ = make_problem()
     curves = make_curves(problem)
-    scaled = scale_nodes(problem, curves, DEFAULT_COMPACT)
+    scaled, _ = scale_nodes(problem, curves, problem.evaluate(curves), DEFAULT_COMPACT)
     assert scaled is not curves
     error = problem.outputs(scaled) - problem.outputs(curves)
     assert np.sqrt(np.mean(error**2)) < 0.1 * problem.outputs(curves).std()
