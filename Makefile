@@ -15,7 +15,7 @@ PAGE ?= $(if $(WHO)$(WORK)$(QUICK),,$(if $(DATA),docs/benchmarks.md))
 
 # PyPI's torch for Linux brings gigabytes of GPU libraries along; small networks train on the CPU build.
 # A pip with sources of its own (a company mirror, a folder of wheels) is left to them, and where this index
-# cannot be reached, or is set to nothing, PyPI serves.
+# cannot be reached, or is set to nothing, PyPI serves. For training on a GPU: make install TORCH_INDEX=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 PIP  := $(VENV)/bin/pip --disable-pip-version-check

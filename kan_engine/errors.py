@@ -7,6 +7,7 @@ KANEngineError
 │   └── InvalidEquation text that is not an equation, or equations that are not well posed
 ├── NoSolution          equations without a solution, or whose solution cannot be continued
 ├── TrainingDiverged    the loss is not finite
+├── DeviceUnavailable   CUDA is requested, but torch sees none, or its memory is full
 ├── SymbolicFitFailed   no function of the library fits an edge
 ├── ArtifactError       bytes that are not a saved model
 └── NotExportable       a model that the file format cannot represent
@@ -83,6 +84,10 @@ class TrainingDiverged(KANEngineError):
     def __init__(self, step: int) -> None:
         super().__init__(f"the loss is not finite at step {step}; try a smaller grid or fewer nodes")
         self.step = step
+
+
+class DeviceUnavailable(KANEngineError):
+    """CUDA is requested, but torch sees none, or its memory is full."""
 
 
 class SymbolicFitFailed(KANEngineError):

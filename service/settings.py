@@ -118,6 +118,11 @@ class Settings(BaseSettings):
     worker_threads: int = Field(
         default=1, ge=0, description="torch threads per job; 0 divides the cores among the jobs"
     )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto",
+        description="where a worker trains by Adam unless the job says it: cpu, cuda, or auto for CUDA if "
+        "torch sees it and a batch has much work",
+    )
     drain_s: float = Field(
         default=10.0, ge=0, description="time at a stop to finish requests and to return jobs to the queue"
     )

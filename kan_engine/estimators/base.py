@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     pass
 
 Optimizer = Literal["auto", "levenberg_marquardt", "adam", "lbfgs"]
+Device = Literal["auto", "cpu", "cuda"]
 Direction = Literal["increasing", "decreasing"]
 MemberChoice = Literal["auto", "accurate", "compact", "formula"]
 
@@ -64,6 +65,8 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         Order of the splines.
     optimizer : {"auto", "levenberg_marquardt", "adam", "lbfgs"}, default="auto"
         Optimizer of larger networks.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+        Device of trainings by Adam; ``"auto"`` uses CUDA if torch sees it and the training is large.
     grid_schedule : sequence of int, default=None
         Grid sizes from coarse to fine.
     steps : int, default=None
@@ -122,6 +125,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         grid: int | None = None,
         order: int = 3,
         optimizer: Optimizer = "auto",
+        device: Device = "auto",
         grid_schedule: Sequence[int] | None = None,
         steps: int | None = None,
         lamb: float | None = None,
@@ -151,6 +155,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         self.grid = grid
         self.order = order
         self.optimizer = optimizer
+        self.device = device
         self.grid_schedule = grid_schedule
         self.steps = steps
         self.lamb = lamb
@@ -293,6 +298,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             grid=self.grid,
             order=self.order,
             optimizer=self.optimizer,
+            device=self.device,
             grid_schedule=None if self.grid_schedule is None else tuple(self.grid_schedule),
             steps=self.steps,
             lamb=self.lamb,

@@ -14,7 +14,7 @@ from kan_engine.assessment.form_report import FormReport
 from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.data.labels import class_name, compute_class_weights
 from kan_engine.errors import InvalidData
-from kan_engine.estimators.base import KANEstimator, MemberChoice, Optimizer
+from kan_engine.estimators.base import Device, KANEstimator, MemberChoice, Optimizer
 from kan_engine.estimators.tables import Columns
 from kan_engine.expressions.unit_system import UnitMode
 from kan_engine.forms.template import ConstantLimits, FormTemplate, parse_form
@@ -150,6 +150,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
         grid: int | None = None,
         order: int = 3,
         optimizer: Optimizer = "auto",
+        device: Device = "auto",
         grid_schedule: Sequence[int] | None = None,
         steps: int | None = None,
         lamb: float | None = None,
@@ -175,6 +176,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
             grid=grid,
             order=order,
             optimizer=optimizer,
+            device=device,
             grid_schedule=grid_schedule,
             steps=steps,
             lamb=lamb,

@@ -12,6 +12,7 @@ from kan_engine.cost import Workload
 from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
 from kan_engine.network.kan import KAN, KANConfig, copy_network, extract_group
 from kan_engine.network.pruning import live_inputs, prune
+from kan_engine.training.config import Device
 from kan_engine.training.loop import TrainingConfig, TrainingRows, TrainingStep, select_optimizer, train
 from kan_engine.training.losses import Loss, loss_per_row
 from kan_engine.training.multi_start import best_start, create_network
@@ -70,6 +71,11 @@ class TrialResult:
     fold_losses: Float[Tensor, " batch"] | None = None
     folds_loss: float | None = None
     stages: tuple[KAN, ...] = ()
+
+    @property
+    def device(self) -> Device:
+        """Device of the training: only Adam uses CUDA."""
+        return self.trial.training.device if self.optimizer == "adam" else "cpu"
 
     @property
     def expected_loss(self) -> float:

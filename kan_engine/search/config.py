@@ -36,6 +36,7 @@ class SearchConfig:
         order: Order of the splines.
         optimizer: Optimizer of larger networks.
         grid_schedule: Grid sizes from coarse to fine.
+        device: Device of trainings by Adam; ``auto`` uses CUDA where it may pay, see ``choose_device``.
         steps: Steps of a second-order optimizer on each grid, or epochs of Adam.
         lamb: Strength of the sparsity penalty.
         restarts: Random starts of a network.
@@ -57,6 +58,7 @@ class SearchConfig:
     grid: int | None = None
     order: int = 3
     optimizer: Literal["auto", "levenberg_marquardt", "adam", "lbfgs"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     grid_schedule: tuple[int, ...] | None = None
     steps: int | None = None
     lamb: float | None = None

@@ -34,6 +34,7 @@ from kan_engine.search.monotone_network import find_monotone_network
 from kan_engine.search.network_search import make_task, train_network
 from kan_engine.search.result import SearchResult, SmallLaw
 from kan_engine.search.subtasks import SubtaskCache
+from kan_engine.training.device import find_cuda
 
 ENDED_EARLY_WARNING = (
     "the training of larger networks was ended early to leave time for checks; increase max_seconds"
@@ -57,7 +58,12 @@ def find_model(
     formula is the best small law: a trade-off whose error is reported. A form of the client is fitted and
     becomes the first formula. Where neither is better than a line or
     a constant by cross-validation, a linear network is served. Networks of few curves learn from the result.
+
+    Raises:
+        DeviceUnavailable: CUDA is requested, but torch sees none, or its memory is full.
     """
+    if config.device == "cuda":
+        find_cuda()  # now, and not after minutes of law search
     run = SearchContext.create(data, config, callbacks, parts)
     return keep_allowed_formulas(_search(run), run)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from kan_engine.cost import affordable_grids
+from kan_engine.cost import Workload, affordable_grids
 from kan_engine.data.training_data import TrainingData
 from kan_engine.model_selection.budget import allot_climb_seconds
 from kan_engine.model_selection.moves import SelectionTask
@@ -25,6 +25,7 @@ from kan_engine.search.search_rows import SearchRows
 from kan_engine.search.subtasks import Subtask
 from kan_engine.search.trials import TrialRunner
 from kan_engine.training.config import TrainingConfig
+from kan_engine.training.device import choose_device
 from kan_engine.training.losses import loss_per_row
 
 
@@ -64,6 +65,7 @@ def train_network(run: SearchContext, then: Sequence[Subtask] = ()) -> SearchRes
         scaler=scaler,
         history=best.history,
         optimizer=best.optimizer,
+        device=best.device,
         errors=_measure_errors(best, grounds, run),
         stages=tuple(GridStage(stage, trials.measure_seconds(stage.stack[0].grid_size)) for stage in stages),
     )
@@ -102,17 +104,23 @@ def _train_requested_shape(trials: TrialRunner, hidden: tuple[int, ...], run: Se
         grids = affordable_grids(width, order, len(data.fit), limits.cost)
         training = replace(training, grid_schedule=grids)
         grid = training.grid_schedule[0]
+    finest = max((grid, *training.grid_schedule))
+    work = Workload(width=width, terms=finest + order + 1, rows=len(data.fit), batch_rows=training.batch_size)
+    training = replace(training, device=choose_device(config.device, work, training.thresholds))
     found = trials.run_best(generate_requested_trials(width, grid, order, training, len(data.fit), limits))
     assert found is not None  # noqa: S101 - there is at least one trial
     return found
 
 
 def make_task(run: SearchContext) -> SelectionTask:
-    """The learning task: sizes of the data and settings of the search."""
+    """The learning task: sizes of the data and settings of the search.
+
+    The first network decides the device of all: whoever trains one of them as a subtask uses the same.
+    """
     data, config, limits = run.data, run.config, run.thresholds.selection
     training = _make_training_config(data, config)
     schedule = training.grid_schedule
-    return SelectionTask(
+    task = SelectionTask(
         inputs=data.fit.x.shape[1],
         outputs=data.output_count,
         rows=len(data.fit),
@@ -125,6 +133,8 @@ def make_task(run: SearchContext) -> SelectionTask:
         seconds=allot_climb_seconds(config.max_seconds, data.rows.x.size, limits),
         thresholds=limits,
     )
+    device = choose_device(config.device, task.first_workload, training.thresholds)
+    return replace(task, training=replace(training, device=device))
 
 
 def _make_training_config(data: TrainingData, asked: SearchConfig) -> TrainingConfig:

@@ -78,6 +78,7 @@ class SearchResult:
         judged: The network before it was trained on the validation rows, which measures its out-of-sample
             quality; the same network if it never was.
         history: Steps of its training.
+        device: Device that it was trained on.
         formulas: Formulas in the client's columns per output, best first.
         evidence: For the best formula; only of a regression.
         formula_errors: Like ``errors``, for the best formula.
@@ -103,6 +104,7 @@ class SearchResult:
     is_straight: bool = False
     history: tuple[TrainingStep, ...] = ()
     optimizer: str = "levenberg_marquardt"
+    device: str = "cpu"
     formulas: list[list[Formula]] = field(default_factory=list)
     evidence: FormulaEvidence | None = None
     formula_errors: np.ndarray = field(default_factory=lambda: np.zeros(0))

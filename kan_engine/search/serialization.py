@@ -39,6 +39,7 @@ def to_metadata(found: SearchResult) -> dict[str, Any]:
             {name: _null_unless_finite(value) for name, value in vars(step).items()} for step in found.history
         ],
         "optimizer": found.optimizer,
+        "device": found.device,
         "formulas": [[formula.to_dict() for formula in part] for part in found.formulas],
         "evidence": None if found.evidence is None else found.evidence.to_dict(),
         "formula_serves": found.formula_serves,
@@ -73,6 +74,7 @@ def restore_result(
             for s in data["history"]
         ),
         optimizer=data["optimizer"],
+        device=data.get("device", "cpu"),
         formulas=[[Formula.from_dict(formula) for formula in part] for part in data["formulas"]],
         evidence=None if evidence is None else FormulaEvidence.from_dict(evidence, thresholds),
         errors=numbers.get("errors", none),

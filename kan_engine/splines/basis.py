@@ -145,7 +145,7 @@ def cardinal_polynomials(
     rows = [list(row) for row in _cardinal_coefficients(order)]
     for _ in range(derivative):
         rows = [[power * c for power, c in enumerate(row)][1:] or [Fraction(0)] for row in rows]
-    table = torch.tensor([[float(c) for c in row] for row in rows], dtype=dtype, device=device)
+    table = torch.tensor([[float(c) for c in row] for row in rows], dtype=dtype).to(device)
     return [column[:, None, None] for column in table.flip(1).unbind(1)]
 
 

@@ -12,6 +12,7 @@ from kan_engine.network.layer import KANLayer
 from kan_engine.numerics.adamw import AdamW
 from kan_engine.training.batch_norm import NodeScales
 from kan_engine.training.config import TrainingConfig
+from kan_engine.training.device import find_cuda
 from kan_engine.training.losses import loss_per_row
 from kan_engine.training.regularization import regularization
 from kan_engine.training.rows import TrainingRows
@@ -22,6 +23,9 @@ class Adam:
     """AdamW with a one-cycle schedule per grid; a step is an epoch, or a slice of a long epoch.
 
     The method trains a copy of the network, by default in float32, and exports its weights after every step.
+    Only the copy and its rows are on ``config.device``: all that follows reads the network where it was.
+    Random numbers are drawn on the CPU, so a seed draws the same on every device.
+
     In the copy, hidden nodes are normalised (see ``NodeScales``), and parallel networks are trained
     independently. With a sparsity penalty or a symbolic edge the scales must not change: the copy is then
     trained without normalisation, all parallel networks together. Its grids are moved to the hidden nodes
@@ -32,15 +36,16 @@ class Adam:
         self, network: KAN, rows: TrainingRows, config: TrainingConfig, *, generator: torch.Generator
     ) -> None:
         dtype = torch.float64 if config.precision == "float64" else torch.float32
+        device = find_cuda() if config.device == "cuda" else network.stack[0].weight.device
         self._network, self._config, self._generator = network, config, generator
         self._thresholds = config.thresholds
         is_plain = bool(config.lamb) or any(layer.symbolic for layer in network.all_layers)
         self._groups = 1 if is_plain else network.config.groups
-        self._twin = copy_network(network).to(dtype)
+        self._twin = copy_network(network).to(device, dtype)
         with torch.no_grad():
             self._twin.stack[-1].weight.mul_(self._groups)  # the network's outputs are their mean
         self._scales = None if is_plain else NodeScales(self._twin, config.thresholds)
-        self._rows = rows.to_dtype(dtype)
+        self._rows = rows.to(device, dtype)
         self._mean_weight = self._rows.weights.mean()
         self._own_folds = self._assign_folds()
         self._sizes = config.grid_schedule or (network.stack[0].grid_size,)
@@ -215,8 +220,9 @@ class Adam:
             self._scales.fold_(folded)
         folded.stack[-1].weight.div_(self._groups)
         for layer, other in zip(self._network.all_layers, folded.all_layers, strict=True):
-            layer.knots = other.knots.double()
-            layer.weight = torch.nn.Parameter(other.weight.detach().double())
+            device = layer.weight.device
+            layer.knots = other.knots.to(device, torch.float64)
+            layer.weight = torch.nn.Parameter(other.weight.detach().to(device, torch.float64))
 
 
 def one_cycle(share: float, thresholds: TrainingThresholds = DEFAULT_TRAINING) -> float:

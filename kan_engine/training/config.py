@@ -11,6 +11,8 @@ from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
 
 Optimizer = Literal["auto", "levenberg_marquardt", "adam", "lbfgs"]
 Precision = Literal["auto", "float32", "float64"]
+Device = Literal["cpu", "cuda"]
+DeviceChoice = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,7 @@ class TrainingConfig:
         precision: Floating-point type of Adam; ``auto`` is float32. The other methods, including L-BFGS
             after Adam, always use float64.
         polish: Number of L-BFGS steps after Adam.
+        device: ``cuda`` trains by Adam on CUDA. ``cpu`` trains where the network is; so do all other methods.
         keep_last: Whether a completed training keeps the weights of its last step instead of those with the
             lowest validation loss. A schedule can be repeated on other rows, the choice of a step cannot.
         thresholds: Decision numbers of the training; not part of its JSON object.
@@ -57,6 +60,7 @@ class TrainingConfig:
     weight_decay: float = 1e-4
     precision: Precision = "auto"
     polish: int = 0
+    device: Device = "cpu"
     keep_last: bool = False
     thresholds: TrainingThresholds = DEFAULT_TRAINING
 

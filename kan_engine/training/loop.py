@@ -10,6 +10,7 @@ from kan_engine.errors import TrainingDiverged
 from kan_engine.network.kan import KAN
 from kan_engine.training.adam import Adam
 from kan_engine.training.config import Optimizer, TrainingConfig
+from kan_engine.training.device import report_full_memory
 from kan_engine.training.full_batch_lbfgs import FullBatchLBFGS
 from kan_engine.training.grid_schedule_lm import LevenbergMarquardt
 from kan_engine.training.optimizer import IterativeOptimizer, SequentialOptimizer
@@ -77,6 +78,7 @@ def train(
 
     Raises:
         TrainingDiverged: The loss is not finite.
+        DeviceUnavailable: CUDA is requested, but torch sees none, or its memory is full.
     """
     run = Training(network, training, config, validation=validation, generator=generator)
     try:
@@ -113,7 +115,8 @@ class Training:
         self._rows, self._validation = rows, validation
         for layer in network.all_layers:  # the memory layout determines the order of sums
             layer.weight = torch.nn.Parameter(layer.weight.detach().contiguous())
-        self._method = _create_optimizer(network, rows, config, self.generator)
+        with report_full_memory():
+            self._method = _create_optimizer(network, rows, config, self.generator)
         self._best = _BestWeights(network)
         self._number, self._stale = 0, 0
         self._judged: float | None = None
@@ -124,10 +127,12 @@ class Training:
 
         Raises:
             TrainingDiverged: The loss is not finite.
+            DeviceUnavailable: The memory of the GPU is full.
         """
         if self._stale >= self.config.patience:
             return None
-        loss = self._method.advance_()
+        with report_full_memory():
+            loss = self._method.advance_()
         if loss is None:
             self._is_complete = True
             return None

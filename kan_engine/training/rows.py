@@ -44,10 +44,11 @@ class TrainingRows:
             folds=None if self.folds is None else self.folds[places],
         )
 
-    def to_dtype(self, dtype: torch.dtype) -> "TrainingRows":
-        """The same rows in another floating-point type; tensors of that type are shared."""
-        numbers = {name: getattr(self, name).to(dtype) for name in ("x", "targets", "weights")}
-        return TrainingRows(**numbers, folds=self.folds, on_losses=self.on_losses)
+    def to(self, device: torch.device, dtype: torch.dtype) -> "TrainingRows":
+        """The same rows on a device and in a floating-point type; tensors that fit already are shared."""
+        numbers = {name: getattr(self, name).to(device, dtype) for name in ("x", "targets", "weights")}
+        folds = None if self.folds is None else self.folds.to(device)
+        return TrainingRows(**numbers, folds=folds, on_losses=self.on_losses)
 
     @torch.no_grad()
     def loss(self, network: KAN, kind: Loss) -> float:

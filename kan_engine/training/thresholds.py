@@ -18,6 +18,10 @@ class TrainingThresholds:
         low_rate_share: Of the peak rate, below which patience counts epochs without improvement.
         max_early_validations: While the rate is high; with a low rate every epoch is validated.
         max_slice_batches, max_slice_work: Limits of a slice of an epoch: batches, weights times rows.
+        min_cuda_batch_work: Rows of a batch times weights, from which ``auto`` selects CUDA. A step launches
+            hundreds of kernels whatever their size, so a GPU cannot gain on small batches. At this work one
+            core calculates for at least 10 ms by the cost model, several times as long as launching should
+            take. The number is cautious, as no GPU was measured.
         adam_betas: Decay of the mean gradient and of its mean square.
         hidden_grid_reach: Grids of normalised hidden nodes are [-reach, reach]; the nodes have standard
             deviation 1.
@@ -56,6 +60,7 @@ class TrainingThresholds:
     max_early_validations: int = 25
     max_slice_batches: int = 1000
     max_slice_work: float = 5e8
+    min_cuda_batch_work: float = 1e8
     adam_betas: tuple[float, float] = (0.9, 0.99)
     hidden_grid_reach: float = 2.0
     running_decay: float = 0.95

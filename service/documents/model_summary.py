@@ -41,6 +41,7 @@ class NetworkSummary:
     target_transform: str
     input_scaling: Literal["range", "quantiles"]
     optimizer: str | None
+    device: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +77,13 @@ def _format_value(feature: Feature, value: float | None) -> float | str | None:
 
 
 def describe_network(
-    network: KAN, inputs: Standardizer, outputs: TargetScaler | None, optimizer: str | None
+    network: KAN,
+    inputs: Standardizer,
+    outputs: TargetScaler | None,
+    optimizer: str | None,
+    device: str | None = "cpu",
 ) -> NetworkSummary:
-    """Describe a network with its scalings and the optimizer that trained it."""
+    """Describe a network with its scalings, the optimizer that trained it, and the device where it did."""
     return NetworkSummary(
         width=list(network.config.width),
         grid=network.stack[0].grid_size,
@@ -90,6 +95,7 @@ def describe_network(
         target_transform=outputs.transform if outputs else "identity",
         input_scaling="range" if inputs.quantiles is None else "quantiles",
         optimizer=optimizer,
+        device=device,
     )
 
 

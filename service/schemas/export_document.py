@@ -30,6 +30,7 @@ class PortableNetwork(PortableSchema):
     """Facts about the network that it does not contain itself."""
 
     optimizer: str | None = None
+    device: str | None = None
 
 
 class PortableSource(PortableSchema):

@@ -42,6 +42,10 @@ class NetworkOut(BaseModel):
     )
     parameters: int
     edges: int
+    device: str | None = Field(
+        default=None,
+        description="Device that trained it, `cpu` or `cuda`; null if unknown.",
+    )
 
 
 class NetworkMemberOut(BaseModel):

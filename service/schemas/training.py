@@ -116,6 +116,12 @@ class TrainingOptions(RequestModel):
         "inverse of its frequency. It affects the training and the selected label, but not the "
         "probabilities: these are calibrated to the frequencies of the data.",
     )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto",
+        description="Where Adam trains; all else is done on the CPU. `auto` leaves it to the worker "
+        "(`KAN_DEVICE`): by default a GPU that it sees, for networks with much work per batch. With `cuda` "
+        "the job fails on a worker that sees no GPU (`device_unavailable`).",
+    )
 
 
 class SplitOptions(RequestModel):

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, Literal, Protocol, cast
 
 from sqlalchemy.orm import Session
 
@@ -30,6 +30,7 @@ class Attempt:
         hold: Returns the job's row, locked until the transaction ends. Raises ``JobStopped`` if another
             process holds the job.
         folder: Folder for temporary files.
+        device: Where Adam trains if the job leaves it to the worker.
         files: Keeps files open until the result is stored.
         report: Takes the progress. It may be called often: the receiver decides what to store.
         should_stop: Returns true once the time is up. Raises ``JobStopped`` if the result of this attempt
@@ -46,6 +47,7 @@ class Attempt:
     sessions: Sessions
     hold: Callable[[Session], Job]
     folder: Path
+    device: Literal["auto", "cpu", "cuda"]
     files: ExitStack
     report: Callable[[JobProgress], None]
     should_stop: Callable[[], bool]

@@ -89,6 +89,7 @@ def run_job(
             resume=held.resume,
             sessions=own,
             folder=settings.data_dir,
+            device=settings.device,
             files=files,
             report=beat.report,
             should_stop=beat.should_stop,

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import Literal, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -85,10 +85,11 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
             revises = replace(
                 revises, group_rows={report.name: table.column(report.name) for report in table.reports}
             )
+    placed = _set_device(request, attempt.device)
     parts = DistributedSubtasks(
         attempt.sessions,
         attempt.hold,
-        request,
+        placed,
         seconds_left=attempt.seconds_left,
         ring=attempt.ring,
         limits=attempt.limits,
@@ -110,7 +111,7 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
     with attempt.open_table(request.dataset_id) as table:
         outcome = pipeline(
             table,
-            request,
+            placed,
             report=attempt.report,
             should_stop=should_stop,
             resume=attempt.resume,
@@ -131,6 +132,13 @@ def _read_request(attempt: Attempt) -> tuple[TrainRequest, SourceModel | None]:
             return revision.request, SourceModel(revision, read_bytes(session, revision.artifact_sha256))
     assert isinstance(request, TrainRequest)  # noqa: S101 - these are the kinds above
     return request, None
+
+
+def _set_device(request: TrainRequest, device: Literal["auto", "cpu", "cuda"]) -> TrainRequest:
+    """Return the training on this worker's device, unless it requests one; subtasks inherit it."""
+    if request.training.device != "auto":
+        return request
+    return request.model_copy(update={"training": request.training.model_copy(update={"device": device})})
 
 
 def _describe_revision(revised: SourceModel | None) -> RevisionRecord | None:

@@ -24,6 +24,7 @@ def make_search_config(request: TrainRequest, forbidden: Iterable[str] = ()) -> 
         grid=None if network.grid == "auto" else network.grid,
         order=network.order,
         optimizer=training.optimizer,
+        device=training.device,
         grid_schedule=None if training.grid_schedule == "auto" else tuple(training.grid_schedule),
         steps=None if training.steps == "auto" else training.steps,
         lamb=None if training.lamb == "auto" else training.lamb,

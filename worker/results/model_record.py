@@ -28,7 +28,7 @@ def make_record(
         features=describe_features(data.encoding),
         outputs=data.output_names,
         classes=data.classes,
-        network=describe_network(found.network, found.inputs, found.scaler, found.optimizer),
+        network=describe_network(found.network, found.inputs, found.scaler, found.optimizer, found.device),
         formula_of=found.formula_of,
         dropped=[
             DroppedInput(input=name, error_with=with_it, error_without=without)

@@ -79,7 +79,10 @@ def build_record(predictor: Predictor, told: PortableModel | None) -> Document:
     """The record of a model, from its network and from the imported description."""
     record = told.record if told else PortableRecord(outputs=predictor.output_names)
     carried = record.model_dump(exclude={"network", "decision", "members"})
-    shape = describe_network(predictor.network, predictor.inputs, predictor.outputs, record.network.optimizer)
+    known = record.network
+    shape = describe_network(
+        predictor.network, predictor.inputs, predictor.outputs, known.optimizer, known.device
+    )
     return carried | {
         "decision": record.decision and record.decision.model_dump(exclude_unset=True),
         "threshold": predictor.threshold,

@@ -19,7 +19,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from kan_engine.errors import InvalidData, TrainingDiverged
+from kan_engine.errors import DeviceUnavailable, InvalidData, TrainingDiverged
 from kan_engine.search.subtasks import SubtaskCache
 from service.caller import Caller
 from service.db.repositories import Datasets, Jobs, TrainedModels
@@ -67,6 +67,7 @@ class ToyPipeline:
     resumed: list[bytes | None] = field(default_factory=list)
     revised: list[SourceModel | None] = field(default_factory=list)
     tables: list[Any] = field(default_factory=list)
+    devices: list[str] = field(default_factory=list)
 
     def __call__(
         self,
@@ -84,6 +85,7 @@ class ToyPipeline:
         self.resumed.append(resume)
         self.revised.append(revises)
         self.tables.append(table)
+        self.devices.append(request.training.device)
         report(JobProgress("fit", 0.5, "half", error=0.25))
         if self.preview is not None:
             publish(outcome(self.preview))
@@ -317,11 +319,24 @@ def raising(error: Exception) -> ToyPipeline:
 
 
 @ON_ONE_DATABASE
+@pytest.mark.parametrize(("asked", "set_to", "used"), [("auto", "cpu", "cpu"), ("cpu", "cuda", "cpu")])
+def test_the_worker_chooses_the_device_unless_the_job_does(
+    asked: str, set_to: str, used: str, submit: Any, sessions: Sessions, settings: Settings
+) -> None:
+    pipeline, job_id = ToyPipeline(), submit(training={"device": asked})
+    handlers = make_training_handlers(pipeline)
+    own = settings.model_copy(update={"device": set_to})
+    run_job(job_id, None, sessions, own, work_of=handlers.__getitem__)
+    assert pipeline.devices == [used]
+
+
+@ON_ONE_DATABASE
 @pytest.mark.parametrize(
     ("error", "code"),
     [
         (InvalidData("column 'x' is odd", column="x"), "invalid_data"),
         (TrainingDiverged(7), "training_diverged"),
+        (DeviceUnavailable("no GPU"), "device_unavailable"),
         (MemoryError(), "out_of_memory"),
         (OSError(errno.ENOSPC, "no space left"), "disk_full"),
         (ZeroDivisionError("secret"), "internal_error"),

@@ -36,6 +36,7 @@ ENGINE = (
     "InvalidConfig",
     "InvalidData",
     "TrainingDiverged",
+    "DeviceUnavailable",
     "SymbolicFitFailed",
     "ArtifactError",
     "NoSolution",

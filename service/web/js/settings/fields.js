@@ -49,6 +49,7 @@ export const GROUPS = [
     name: "training",
     fields: [
       choice("optimizer", ["training", "optimizer"], ["auto", "levenberg_marquardt", "adam", "lbfgs"]),
+      choice("device", ["training", "device"], ["auto", "cpu", "cuda"]),
       { name: "grid_schedule", kind: "list", path: ["training", "grid_schedule"], example: "5, 10, 20" },
       { name: "steps", kind: "number", path: ["training", "steps"], example: "100" },
       { name: "lamb", kind: "number", path: ["training", "lamb"], example: "0.001" },

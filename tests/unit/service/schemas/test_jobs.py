@@ -31,6 +31,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
             "lamb": "auto",
             "restarts": "auto",
             "class_weight": None,
+            "device": "auto",
         },
         "split": {"kind": "random", "test_fraction": 0.2, "seed": 0, "column": None, "test": None},
         "prune": True,

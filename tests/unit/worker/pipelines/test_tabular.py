@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from kan_engine import (
     Predictor,
@@ -17,6 +18,7 @@ from kan_engine import (
     read_metadata,
     save,
 )
+from kan_engine.errors import DeviceUnavailable
 from kan_engine.model_selection.moves import list_moves
 from kan_engine.model_selection.thresholds import SelectionThresholds
 from kan_engine.model_selection.trials import run_trial
@@ -376,7 +378,24 @@ def test_a_shape_that_was_asked_for_begins_at_the_best_of_so_many_starts(
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
 def test_the_optimizer_that_was_asked_for_is_used(optimizer: str) -> None:
     job = run(additive_table(), **BARE | {"training": {"steps": 3, "optimizer": optimizer}})
-    assert job.record["network"]["optimizer"] == optimizer
+    assert (job.record["network"]["optimizer"], job.record["network"]["device"]) == (optimizer, "cpu")
+
+
+def test_the_record_says_that_adam_trained_on_the_device_that_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in ("kan_engine.training.adam", "kan_engine.search.model_search"):
+        monkeypatch.setattr(f"{module}.find_cuda", lambda: torch.device("cpu"))
+    asked = {"steps": 2, "restarts": 2, "optimizer": "adam", "device": "cuda"}
+    job = run(additive_table(), **BARE | {"training": asked})
+    assert (job.record["network"]["optimizer"], job.record["network"]["device"]) == ("adam", "cuda")
+
+
+def test_cuda_without_a_gpu_is_an_error_before_any_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("kan_engine.search.model_search.SearchContext", None)
+    with pytest.raises(DeviceUnavailable):
+        run(additive_table(), **BARE | {"training": {"device": "cuda"}})
 
 
 @pytest.mark.usefixtures("_only_additive")
