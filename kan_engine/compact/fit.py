@@ -94,7 +94,7 @@ def curvature_of(problem: Problem, edge: Edge) -> Float[Array, " terms"]:
 def scale_nodes(
     problem: Problem, curves: Curves, state: Evaluation, thresholds: CompactThresholds
 ) -> tuple[Curves, Evaluation]:
-    """Scale and refit the curves of hidden nodes whose values do not fill [-1, 1]; return their values, too."""
+    """Scale and refit the curves of hidden nodes whose values do not fill [-1, 1]; with the new values."""
     changes: dict[Edge, Curve] = {}
     constants = curves.constants.copy()
     share = problem.weights / problem.weights.sum()
