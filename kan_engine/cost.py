@@ -17,6 +17,8 @@ DOUBLE_BYTES, SINGLE_BYTES = 8, 4  # bytes per number
 # Block sizes of all evaluations, which do not depend on a training
 FEATURE_BYTES = 4 * MiB  # basis values of one block of rows; a block of this size stays in the cache
 JACOBIAN_BYTES = 32 * MiB  # Jacobian of one block of rows
+# At all rows: input features, and forward passes, which a second-order step computes once
+KEPT_FEATURE_BYTES = 64 * MiB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +156,8 @@ class Workload:
             roots = self.width[-1] * self.parameters  # of one row
             rows = min(self.rows, max(1, JACOBIAN_BYTES // (DOUBLE_BYTES * roots)))
             block = rows * (cost.jacobian_copies * roots + cost.feature_copies * self.features)
-            return DOUBLE_BYTES * (cost.second_order_matrices * self.parameters**2 + block)
+            kept = min(KEPT_FEATURE_BYTES, DOUBLE_BYTES * self.rows * (self.features + self.edges))
+            return 2 * kept + DOUBLE_BYTES * (cost.second_order_matrices * self.parameters**2 + block)
         sparse = self._sparsity_rows(method) * (self.edges + self.features)
         if method == "lbfgs":
             return DOUBLE_BYTES * (cost.lbfgs_vectors * self.parameters + cost.feature_copies * sparse)

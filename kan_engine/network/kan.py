@@ -93,10 +93,18 @@ class KAN(nn.Module):
         """Number of edges that are not pruned."""
         return sum(int(layer.mask.sum()) for layer in self.all_layers)
 
-    def forward(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch out_dim"]:
-        """Outputs of the last layer, plus those of the direct edges."""
-        h = x
-        for layer in self.stack:
+    def forward(
+        self, x: Float[Tensor, "batch in_dim"], features: Float[Tensor, "batch in_dim terms"] | None = None
+    ) -> Float[Tensor, "batch out_dim"]:
+        """Outputs of the last layer, plus those of the direct edges.
+
+        Args:
+            x: Inputs.
+            features: Features of the first layer at ``x``, if they are known.
+        """
+        first, *others = self.stack
+        h: Tensor = first(x, features)
+        for layer in others:
             h = layer(h)
         return h if self.direct is None else h + self.direct(x)
 

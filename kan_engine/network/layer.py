@@ -37,12 +37,12 @@ class LayerDerivatives:
 
     Attributes:
         features: Feature tensor F.
-        slopes: ∂node/∂x along every edge.
+        slopes: ∂node/∂x along every edge; None if they were not asked for.
         others: ∂node/∂φ of every activation φ; None if all nodes are sums, where it is 1.
     """
 
     features: Float[Tensor, "batch in_dim terms"]
-    slopes: Float[Tensor, "batch in_dim out_dim"]
+    slopes: Float[Tensor, "batch in_dim out_dim"] | None
     others: Float[Tensor, "batch in_dim out_dim"] | None = None
 
 
@@ -114,12 +114,20 @@ class KANLayer(nn.Module):
         trainable = self.trainable_mask()
         return self.weight if bool(trainable.all()) else self.weight * trainable.unsqueeze(1)
 
-    def forward(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch out_dim"]:
-        """Sum, or product, of the incoming activations of every output node."""
+    def forward(
+        self, x: Float[Tensor, "batch in_dim"], features: Float[Tensor, "batch in_dim terms"] | None = None
+    ) -> Float[Tensor, "batch out_dim"]:
+        """Sum, or product, of the incoming activations of every output node.
+
+        Args:
+            x: Inputs of the layer.
+            features: Features at ``x``, if they are known; one group uses them.
+        """
         if self.products:
-            return self.combine_postacts(self.postacts(x))
+            return self.combine_postacts(self.postacts(x, features))
         if self.groups == 1:
-            out = self.features(x).flatten(1) @ self.effective_weight().flatten(0, 1)
+            features = self.features(x) if features is None else features
+            out = features.flatten(1) @ self.effective_weight().flatten(0, 1)
         else:
             out = self._forward_groups(x)
         for (i, j), edge in self._live_symbolic():
@@ -169,9 +177,12 @@ class KANLayer(nn.Module):
         blocks = weight.reshape(groups, -1, weight.shape[2])
         return torch.bmm(features, blocks).transpose(0, 1)
 
-    def postacts(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch in_dim out_dim"]:
-        """Value of every activation, before the nodes add or multiply them."""
-        values = torch.einsum("nit,ito->nio", self.features(x), self.effective_weight())
+    def postacts(
+        self, x: Float[Tensor, "batch in_dim"], features: Float[Tensor, "batch in_dim terms"] | None = None
+    ) -> Float[Tensor, "batch in_dim out_dim"]:
+        """Value of every activation, before the nodes add or multiply them; arguments as for ``forward``."""
+        features = self.features(x) if features is None else features
+        values = torch.einsum("nit,ito->nio", features, self.effective_weight())
         for (i, j), edge in self._live_symbolic():
             values[:, i, j] = symbolic_value(edge, x[:, i])
         return values
@@ -203,13 +214,21 @@ class KANLayer(nn.Module):
     def compute_derivatives(self, x: Float[Tensor, "batch in_dim"]) -> LayerDerivatives:
         """Features and derivatives at ``x``, for a backward pass."""
         features, derivative = features_and_slopes(x, self.knots, self.order, self.spacing())
+        others = self.cofactors(self.postacts(x, features)) if self.products else None
         slopes = torch.einsum("nit,ito->nio", derivative, self.effective_weight())
         for (i, j), edge in self._live_symbolic():
             slopes[:, i, j] = symbolic_slope(edge, x[:, i])
-        if not self.products:
-            return LayerDerivatives(features, slopes)
-        others = self.cofactors(self.postacts(x))
-        return LayerDerivatives(features, slopes * others, others)
+        return LayerDerivatives(features, slopes if others is None else slopes * others, others)
+
+    @torch.no_grad()
+    def compute_weight_derivatives(
+        self, x: Float[Tensor, "batch in_dim"], features: Float[Tensor, "batch in_dim terms"] | None = None
+    ) -> LayerDerivatives:
+        """``compute_derivatives`` without slopes, which inputs of the network do not need."""
+        features = self.features(x) if features is None else features
+        return LayerDerivatives(
+            features, None, self.cofactors(self.postacts(x, features)) if self.products else None
+        )
 
     def _live_symbolic(self) -> Iterator[tuple[tuple[int, int], SymbolicEdge]]:
         return ((place, edge) for place, edge in self.symbolic.items() if self.mask[place])

@@ -6,13 +6,14 @@ respect to the nodes of layer l. The Jacobian of a layer is the outer product J_
 multiplication node both are scaled by the product of the other activations.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kan_engine.cost import JACOBIAN_BYTES
+from kan_engine.cost import JACOBIAN_BYTES, KEPT_FEATURE_BYTES
 from kan_engine.network.kan import KAN
 from kan_engine.network.layer import LayerDerivatives
 from kan_engine.network.row_blocks import row_blocks
@@ -27,27 +28,70 @@ def trainable_edges(network: KAN) -> list[Bool[Tensor, "_ _"]]:
     return [layer.trainable_mask() for layer in network.all_layers]
 
 
+@dataclass(frozen=True)
+class ForwardPass:
+    """A network at a block of rows.
+
+    Attributes:
+        rows: The block.
+        share: Weights of its rows, as shares of the weights of all rows.
+        passages: Features and derivatives of each of ``all_layers``.
+        outputs: Outputs of the network.
+    """
+
+    rows: TrainingRows
+    share: Float[Tensor, " block"]
+    passages: Sequence[LayerDerivatives]
+    outputs: Float[Tensor, "block out_dim"]
+
+
+def forward_passes(network: KAN, rows: TrainingRows, loss: Loss) -> Iterator[ForwardPass]:
+    """The network at all rows, in blocks of limited memory."""
+    share, roots = rows.weights / rows.weights.sum(), _root_count(network, loss)
+    size = max(1, JACOBIAN_BYTES // (8 * max(network.parameter_count, 1) * roots))
+    for outer in row_blocks(network, len(rows)):
+        for start in range(outer.start, min(outer.stop, len(rows)), size):
+            block = slice(start, min(start + size, outer.stop))
+            yield ForwardPass(rows[block], share[block], *forward_pass(network, rows[block]))
+
+
+def keep_forward_passes(network: KAN, rows: TrainingRows, loss: Loss) -> list[ForwardPass] | None:
+    """The forward passes for several uses, or None if they take too much memory."""
+    numbers = sum(layer.weight[..., 0].numel() + layer.mask.numel() for layer in network.all_layers)
+    is_large = 8 * len(rows) * numbers > KEPT_FEATURE_BYTES
+    return None if is_large else list(forward_passes(network, rows, loss))
+
+
+def _root_count(network: KAN, loss: Loss) -> int:
+    return 1 if loss == "logistic" else network.config.width[-1]
+
+
 @torch.no_grad()
 def gauss_newton_system(
-    network: KAN, rows: TrainingRows, loss: Loss, edges: EdgeMasks
+    network: KAN,
+    rows: TrainingRows,
+    loss: Loss,
+    edges: EdgeMasks,
+    passes: Iterable[ForwardPass] | None = None,
 ) -> tuple[Float[Tensor, "P P"], Float[Tensor, " P"]]:
-    """Gauss-Newton matrix and gradient of the weighted mean loss, in the order of ``flatten_weights``."""
-    sizes = [
-        int(alive.sum()) * layer.weight.shape[1]
-        for alive, layer in zip(edges, network.all_layers, strict=True)
-    ]
-    total = sum(sizes)
+    """Gauss-Newton matrix and gradient of the weighted mean loss, in the order of ``flatten_weights``.
+
+    Args:
+        network: Its weights are the point.
+        rows: The rows.
+        loss: Loss of a row.
+        edges: Trained edges.
+        passes: The network at the rows, if known.
+    """
+    total = len(flatten_weights(network, edges))
     matrix, gradient = rows.x.new_zeros(total, total), rows.x.new_zeros(total)
-    roots = 1 if loss == "logistic" else network.config.width[-1]
-    block = max(1, JACOBIAN_BYTES // (8 * max(total, 1) * roots))
-    share = rows.weights / rows.weights.sum()
-    jacobian = rows.x.new_empty(min(block, len(rows)), roots, total)
-    for start in range(0, len(rows), block):
-        part = rows[start : start + block]
-        gradient += _fill_jacobian_(
-            jacobian[: len(part)], network, part, share[start : start + block], loss, edges
-        )
-        add_square_(matrix, jacobian[: len(part)].flatten(0, 1))
+    jacobian = rows.x.new_empty(0, _root_count(network, loss), total)
+    for at in passes or forward_passes(network, rows, loss):
+        if len(jacobian) < len(at.rows):  # the first block is the largest
+            jacobian = rows.x.new_empty(len(at.rows), *jacobian.shape[1:])
+        part = jacobian[: len(at.rows)]
+        gradient += _fill_jacobian_(part, network, at, loss, edges)
+        add_square_(matrix, part.flatten(0, 1))
     return matrix, gradient
 
 
@@ -63,14 +107,13 @@ def add_square_(matrix: Float[Tensor, "P P"], jacobian: Float[Tensor, "_ P"]) ->
 def _fill_jacobian_(
     jacobian: Float[Tensor, "block roots P"],
     network: KAN,
-    rows: TrainingRows,
-    share: Float[Tensor, " block"],
+    at: ForwardPass,
     loss: Loss,
     edges: EdgeMasks,
 ) -> Float[Tensor, " P"]:
     """Write the rows √share · R·J of a block; return its gradient Σ share · Jᵀ∂ℓ/∂f."""
-    passages, outputs = forward_pass(network, rows.x)
-    first, root = gradient_and_root(loss, outputs, rows.targets)
+    first, root = gradient_and_root(loss, at.outputs, at.rows.targets)
+    passages, share = at.passages, at.share
     # The gradient is appended as one more root, so that a single backward pass computes both.
     delta = torch.cat([root * share.sqrt()[:, None, None], (first * share[:, None]).unsqueeze(1)], 1)
     gradient, start = [], 0
@@ -89,6 +132,7 @@ def acceleration_gradient(
     loss: Loss,
     edges: EdgeMasks,
     shift: Float[Tensor, " P"],
+    passes: Iterable[ForwardPass] | None = None,
     *,
     difference_step: float = 0.1,
 ) -> Float[Tensor, " P"]:
@@ -96,35 +140,37 @@ def acceleration_gradient(
 
     f″ is computed by central differences (Transtrum and Sethna, "Improvements to the Levenberg-Marquardt
     algorithm for nonlinear least-squares minimization", arXiv:1201.5885, section 4). The weights of the
-    network are restored. ``difference_step`` is a share of ``shift``.
+    network are restored. ``difference_step`` is a share of ``shift``; for ``passes`` see
+    ``gauss_newton_system``.
     """
-    start, share = flatten_weights(network, edges), rows.weights / rows.weights.sum()
+    start = flatten_weights(network, edges)
     total = torch.zeros_like(start)
-    for block in row_blocks(network, len(rows)):
-        part = rows[block]
-        passages, outputs = forward_pass(network, part.x)
+    for at in passes or forward_passes(network, rows, loss):
+        part, outputs = at.rows, at.outputs
         set_weights_(network, edges, start + difference_step * shift)
-        ahead = network(part.x)
+        ahead = network(part.x, part.features)
         set_weights_(network, edges, start - difference_step * shift)
-        second = (ahead - 2 * outputs + network(part.x)) / difference_step**2
+        second = (ahead - 2 * outputs + network(part.x, part.features)) / difference_step**2
         set_weights_(network, edges, start)
         _, root = gradient_and_root(loss, outputs, part.targets)
-        bent = torch.einsum("nro,nrq,nq->no", root, root, second) * share[block, None]
-        deltas = backward_pass(network, passages, bent.unsqueeze(1))
-        parts = [_edge_gradient(p, d[:, 0], e) for p, d, e in zip(passages, deltas, edges, strict=True)]
+        bent = torch.einsum("nro,nrq,nq->no", root, root, second) * at.share[:, None]
+        deltas = backward_pass(network, at.passages, bent.unsqueeze(1))
+        parts = [_edge_gradient(p, d[:, 0], e) for p, d, e in zip(at.passages, deltas, edges, strict=True)]
         total += torch.cat(parts)
     return total
 
 
-def forward_pass(network: KAN, x: Tensor) -> tuple[list[LayerDerivatives], Tensor]:
+def forward_pass(network: KAN, rows: TrainingRows) -> tuple[list[LayerDerivatives], Tensor]:
     """Features and derivatives of each of ``all_layers``, and the outputs."""
-    h, passages = x, []
-    for layer in network.stack:
+    first, *others = network.stack
+    passages = [first.compute_weight_derivatives(rows.x, rows.features)]
+    h = first(rows.x, passages[0].features)
+    for layer in others:
         passages.append(layer.compute_derivatives(h))
-        h = layer(h)
+        h = layer(h, passages[-1].features)
     if network.direct is not None:
-        passages.append(network.direct.compute_derivatives(x))
-        h = h + network.direct(x)
+        passages.append(network.direct.compute_weight_derivatives(rows.x))
+        h = h + network.direct(rows.x, passages[-1].features)
     return passages, h
 
 

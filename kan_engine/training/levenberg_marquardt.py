@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -19,11 +20,13 @@ from kan_engine.numerics.damped_least_squares import (
 from kan_engine.training.evidence import Evidence
 from kan_engine.training.gauss_newton import (
     EdgeMasks,
+    ForwardPass,
     acceleration_gradient,
     add_edge_blocks_,
     flatten_edges,
     flatten_weights,
     gauss_newton_system,
+    keep_forward_passes,
     set_weights_,
     trainable_edges,
 )
@@ -119,8 +122,10 @@ def take_step_(
     Returns:
         None if no damping lowers the objective: the network is at a minimum.
     """
+    problem = replace(problem, rows=problem.rows.keep_features(network))
     edges = trainable_edges(network)
-    matrix, gradient = gauss_newton_system(network, problem.rows, problem.loss, edges)
+    passes = keep_forward_passes(network, problem.rows, problem.loss)
+    matrix, gradient = gauss_newton_system(network, problem.rows, problem.loss, edges, passes)
     if not len(gradient) or not torch.isfinite(gradient).all():
         return None
     start = flatten_weights(network, edges)
@@ -145,7 +150,7 @@ def take_step_(
         shift = damped.step(gradient[None])[0]
         predicted = -shift @ gradient - shift @ matrix @ shift / 2
         if damping.is_curved:
-            shift = _accelerate_step(network, problem, edges, damped, scale[0], shift, damping)
+            shift = _accelerate_step(network, problem, edges, damped, scale[0], shift, damping, passes)
         set_weights_(network, edges, start + shift)
         loss = problem.rows.loss(network, problem.loss)
         point = _NetworkPoint.build(shift, loss, problem.penalty_value(network))
@@ -181,9 +186,10 @@ def _accelerate_step(
     scale: Tensor,
     shift: Tensor,
     damping: TrainingDamping,
+    passes: Sequence[ForwardPass] | None,
 ) -> Tensor:
     """Add the geodesic acceleration (see ``acceleration_gradient``) unless it is unreliably large."""
-    bend = acceleration_gradient(network, problem.rows, problem.loss, edges, shift)
+    bend = acceleration_gradient(network, problem.rows, problem.loss, edges, shift, passes)
     acceleration = damped.step(bend[None])[0] / 2
     units = scale.sqrt()
     size = 2 * float((units * acceleration).norm() / (units * shift).norm().clamp_min(1e-300))

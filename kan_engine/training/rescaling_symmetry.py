@@ -36,7 +36,7 @@ def symmetry_directions(
     """
     some = rows[:: -(-len(rows) // max_sample_rows)]
     share = some.weights / some.weights.sum()
-    passages, outputs = forward_pass(network, some.x)
+    passages, outputs = forward_pass(network, some)
     _, root = gradient_and_root(loss, outputs, some.targets)
     deltas = backward_pass(network, passages, root)
     found = [rows.x.new_zeros(0, len(flatten_weights(network, edges)))]

@@ -1,12 +1,13 @@
 """Training rows: inputs, targets and weights, and the loss of a network on them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from kan_engine.cost import KEPT_FEATURE_BYTES
 from kan_engine.network.kan import KAN
 from kan_engine.network.row_blocks import row_blocks
 from kan_engine.training.losses import Loss, loss_per_row
@@ -19,6 +20,7 @@ class TrainingRows:
     Attributes:
         folds: Fold of every row, from 0 on; -1 for rows that all networks learn from. Of several parallel
             networks, network g is not trained on fold g modulo the number of folds. Only Adam uses the folds.
+        features: Features of the first layer of a network at ``x``, if they are kept.
         on_losses: Called with the loss of every row each time a network is evaluated on these rows.
     """
 
@@ -26,6 +28,7 @@ class TrainingRows:
     targets: Float[Tensor, "batch _"]
     weights: Float[Tensor, " batch"]
     folds: Int[Tensor, " batch"] | None = None
+    features: Float[Tensor, "batch in_dim terms"] | None = None
     on_losses: Callable[[Tensor], None] | None = None
 
     @staticmethod
@@ -42,6 +45,7 @@ class TrainingRows:
             targets=self.targets[places],
             weights=self.weights[places],
             folds=None if self.folds is None else self.folds[places],
+            features=None if self.features is None else self.features[places],
         )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "TrainingRows":
@@ -51,10 +55,24 @@ class TrainingRows:
         return TrainingRows(**numbers, folds=folds, on_losses=self.on_losses)
 
     @torch.no_grad()
+    def keep_features(self, network: KAN) -> "TrainingRows":
+        """The same rows with the features of the first layer, unless these take too much memory.
+
+        All evaluations on the same grid of the inputs share these features.
+        """
+        first = network.stack[0]
+        if self.x.element_size() * len(self) * first.weight[..., 0].numel() > KEPT_FEATURE_BYTES:
+            return self
+        blocks = [first.features(self.x[block]) for block in row_blocks(network, len(self))]
+        return replace(self, features=torch.cat(blocks))
+
+    @torch.no_grad()
     def loss(self, network: KAN, kind: Loss) -> float:
         """Weighted mean loss, computed in blocks of rows to bound the memory."""
         parts = (self[block] for block in row_blocks(network, len(self)))
-        losses = torch.cat([loss_per_row(kind, network(part.x), part.targets) for part in parts])
+        losses = torch.cat(
+            [loss_per_row(kind, network(part.x, part.features), part.targets) for part in parts]
+        )
         if self.on_losses:
             self.on_losses(losses)
         return float(losses @ self.weights / self.weights.sum())

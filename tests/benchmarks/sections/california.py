@@ -51,7 +51,7 @@ def theirs(path: Path, steps: int) -> Values:
     pykan.fit(model, x, (y[:, None] - center) / scale, steps=steps)
     seconds = time.perf_counter() - started
     predicted = pykan.predict(model, x_test)[:, 0] * scale + center
-    return {**baselines.regression_errors(y_test, predicted), "training s": seconds}
+    return {**baselines.regression_errors(y_test, predicted), "training s": seconds, "network s": seconds}
 
 
 def baseline(path: Path, name: str) -> Values:
@@ -67,22 +67,23 @@ SECTION = Section(
     title="California Housing",
     about=(
         "Errors on the hold-out rows, 80/20 split with seed 42. Ours through HTTP: `seconds` from the "
-        "submission to the end of the job, `training s` of its training alone; KAN[8,10,1] without "
-        "pruning, formula and baselines; the defaults with nothing but dataset, target and split. pykan "
-        "in float32 on standardised columns and target, 20 steps of L-BFGS. scikit-learn without tuning, "
-        "standardised for the MLP. One thread for everybody."
+        "submission to the end of the job, `training s` of its training stage alone, `network s` of this "
+        "without the compact networks, which follow; KAN[8,10,1] without pruning, formula and baselines; the "
+        "defaults with nothing but dataset, target and split. pykan in float32 on standardised columns and "
+        "target, 20 steps of L-BFGS. scikit-learn without tuning, standardised for the MLP. One thread for "
+        "everybody."
     ),
     tasks=tasks,
     goals=(
         Goal(
             what="MAE of KAN[8,10,1] (pykan 0.385, survey 0.37)",
-            limit=0.335,
+            limit=0.331,
             measured=methodcaller("median", "MAE", who="kan_engine"),
         ),
         Goal(
             what="its training time, of pykan's for 20 steps",
-            limit=0.25,
-            measured=methodcaller("ratio", "training s", "kan_engine", "pykan"),
+            limit=0.2,
+            measured=methodcaller("ratio", "network s", "kan_engine", "pykan"),
         ),
         Goal(
             what="MAE, defaults only (boosting 100: 0.310, 300: 0.296)",

@@ -50,11 +50,13 @@ def trained(
         beside: Further figures, of the service and the id of the model.
 
     Returns:
-        The metrics; seconds from the submission to the end of the job, and of its training stage alone;
-        the network that was chosen, and the stage that the time limit cut.
+        The metrics; seconds from the submission to the end of the job, of its training stage alone, and of
+        this while it reported networks in training (not compact ones, which follow); the network that was
+        chosen, and the stage that the time limit cut.
     """
+    stages: list[str | None] = []
     with running() as client:
-        job, seconds = finished_job(client, upload(client, table), body)
+        job, seconds = finished_job(client, upload(client, table), body, stages.append)
         if job["status"] != "succeeded":
             raise RuntimeError(f"the job {job['status']}: {job['error']}")
         model = client.get(f"/models/{job['model_id']}").raise_for_status().json()
@@ -64,6 +66,7 @@ def trained(
         **further,
         "seconds": seconds,
         "training s": model["timings"]["train"],
+        "network s": seconds * stages.count("train") / len(stages),
         "network": f"{model['network']['width']}, G = {model['network']['grid']}",
         "cut by": job["cut_by"],
     }
@@ -92,12 +95,16 @@ def probabilities(client: httpx.Client, model: str, rows: pl.DataFrame, label: s
 
 
 def finished_job(
-    client: httpx.Client, dataset_id: str | None, body: Mapping[str, Any]
+    client: httpx.Client,
+    dataset_id: str | None,
+    body: Mapping[str, Any],
+    on_stage: Callable[[str | None], None] = lambda _: None,
 ) -> tuple[dict[str, Any], float]:
     """Submit a job and wait for its end; the job, and the seconds that took.
 
     Args:
         dataset_id: None for a job that needs no dataset.
+        on_stage: Called with the stage of the job at equal intervals.
     """
     started = time.perf_counter()
     about = {} if dataset_id is None else {"dataset_id": dataset_id}
@@ -105,6 +112,7 @@ def finished_job(
     while job["finished_at"] is None:
         time.sleep(POLL_S)
         job = _checked(client.get(f"/jobs/{job['id']}"))
+        on_stage(job["progress"]["stage"])
     return job, time.perf_counter() - started
 
 

@@ -78,6 +78,25 @@ def test_a_linear_problem_without_damping_is_solved_in_one_step() -> None:
     assert not damping.is_curved
 
 
+@pytest.mark.parametrize("loss", OUTPUTS)
+@pytest.mark.parametrize(("direct", "products"), [(False, 0), (True, 0), (True, 2)])
+def test_steps_are_the_same_where_features_take_too_much_memory_to_be_kept(
+    loss: Loss, direct: bool, products: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def weights_after_steps() -> torch.Tensor:
+        network, problem = mixed_network(loss, direct=direct, products=products), problem_of(loss)
+        damping = TrainingDamping()
+        damping.is_curved = True  # a step that is accelerated uses the forward passes twice
+        for _ in range(3):
+            take_step_(network, problem, damping, loss_of(problem, network))
+        return flatten_weights(network, trainable_edges(network))
+
+    kept = weights_after_steps()
+    monkeypatch.setattr("kan_engine.training.rows.KEPT_FEATURE_BYTES", 0)
+    monkeypatch.setattr("kan_engine.training.gauss_newton.KEPT_FEATURE_BYTES", 0)
+    assert torch.equal(weights_after_steps(), kept)
+
+
 def test_a_held_node_moves_less_in_a_step() -> None:
     """Of two steps with equal trust, the firm one leaves the node's range nearly where it was."""
     x, truth = uniform_rows(200, 2), random_network((2, 1, 1))
