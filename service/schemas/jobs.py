@@ -87,6 +87,17 @@ class ErrorOut(BaseModel):
     detail: str
 
 
+class JobTimings(BaseModel):
+    """What a job has cost."""
+
+    cpu_seconds: float | None = Field(
+        default=None,
+        description="Processor time of the ended attempts, on all cores: of the processes that executed the "
+        "job, of their child processes, and of parts of its search (for a study, of its trainings) in other "
+        "processes. Attempts that were killed are not counted. Null until the first attempt has ended.",
+    )
+
+
 class JobOut(BaseModel):
     """A job as clients see it."""
 
@@ -105,6 +116,7 @@ class JobOut(BaseModel):
     )
     error: ErrorOut | None
     cut_by: str | None = Field(description="The stage that `max_seconds` or a cancellation ended early.")
+    timings: JobTimings = JobTimings()
     attempt: int
     retry_of: str | None
     created_at: datetime
@@ -119,8 +131,11 @@ class JobOut(BaseModel):
             stage=job.stage, fraction=job.fraction, message=job.message, eta_seconds=job.eta_seconds
         )
         error = ErrorOut(code=job.error_code, detail=job.error_detail or "") if job.error_code else None
-        rest = JobOut.model_fields.keys() - {"progress", "error"}
-        return JobOut(progress=progress, error=error, **{name: getattr(job, name) for name in rest})
+        timings = JobTimings(cpu_seconds=None if job.cpu_seconds is None else round(job.cpu_seconds, 3))
+        rest = JobOut.model_fields.keys() - {"progress", "error", "timings"}
+        return JobOut(
+            progress=progress, error=error, timings=timings, **{name: getattr(job, name) for name in rest}
+        )
 
     @staticmethod
     def from_submission(job: Any) -> "JobOut":
@@ -130,7 +145,13 @@ class JobOut(BaseModel):
         )
         progress = ProgressOut(stage=None, fraction=0.0, message=None, eta_seconds=None)
         return JobOut.from_row(job).model_copy(
-            update={**unset, "status": "queued", "attempt": 0, "progress": progress}
+            update={
+                **unset,
+                "status": "queued",
+                "attempt": 0,
+                "progress": progress,
+                "timings": JobTimings(),
+            }
         )
 
 

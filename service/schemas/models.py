@@ -173,7 +173,11 @@ class ModelOut(BaseModel):
         "were found separately.",
     )
     dropped: list[DroppedOut] = Field(default=[], description="Unused inputs, if the network is a small law.")
-    timings: dict[str, Any] = {}
+    timings: dict[str, Any] = Field(
+        default={},
+        description="Seconds of every stage, and in `cpu_seconds` the processor time of the job, as in its "
+        "`timings`.",
+    )
     lineage: dict[str, Any] = {}
     tags: dict[str, str]
     created_at: datetime
@@ -181,7 +185,8 @@ class ModelOut(BaseModel):
     @property
     def seconds(self) -> float | None:
         """Total time; None if not recorded."""
-        told = [value for value in self.timings.values() if isinstance(value, int | float)]
+        stages = {name: value for name, value in self.timings.items() if name != "cpu_seconds"}
+        told = [value for value in stages.values() if isinstance(value, int | float)]
         return round(sum(told), 3) if told else None
 
     @staticmethod

@@ -5,6 +5,7 @@ share: claim, heartbeat, checkpoints, failures and the transaction that stores t
 """
 
 import logging
+import os
 import re
 import time
 from collections.abc import Callable
@@ -68,6 +69,7 @@ def run_job(
     if held is None:
         log.info("job not taken", extra={"job_id": job_id})
         return
+    cpu_at_start = _cpu_seconds()
     log.info("job taken", extra={"job_id": held.job_id, "resumes": held.resume is not None})
     memory = MemoryLimit(settings.max_memory_bytes, kill_ratio=limits.memory_kill_ratio)
     beat = Heartbeat(
@@ -101,7 +103,8 @@ def run_job(
         )
         with beat:
             verdict = _run_handler(lambda: work_of(held.kind), attempt, beat, memory)
-        _commit_with_retries(lambda session: _store_verdict(verdict, held, beat, session), own, limits)
+        spent = _cpu_seconds() - cpu_at_start
+        _commit_with_retries(lambda session: _store_verdict(verdict, held, beat, spent, session), own, limits)
     ring()
 
 
@@ -243,7 +246,14 @@ def _lock_row(held: _ClaimedJob, session: Session) -> Job:
     return job
 
 
-def _store_verdict(verdict: Verdict, held: _ClaimedJob, beat: Heartbeat, session: Session) -> None:
+def _cpu_seconds() -> float:
+    """Return the processor time of this process, its threads and its ended child processes."""
+    return sum(os.times()[:4])
+
+
+def _store_verdict(
+    verdict: Verdict, held: _ClaimedJob, beat: Heartbeat, cpu_seconds: float, session: Session
+) -> None:
     """Store the result and the final state of a job; do nothing if another process holds it."""
     jobs = Jobs(session)
     job = jobs.hold(held.job_id, held.token)
@@ -252,6 +262,7 @@ def _store_verdict(verdict: Verdict, held: _ClaimedJob, beat: Heartbeat, session
         return
     for progress in beat.progress_buffer:
         jobs.record_progress(job, **asdict(progress))
+    jobs.add_cpu_seconds(job, cpu_seconds)
     if verdict is None or (job.cancel_requested_at and not job.keep_best):
         ended = jobs.release(held.job_id, held.token)
     elif isinstance(verdict, JobWaiting):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from service.db.repositories import Jobs, TrainedModels
 from service.db.tables import Job
@@ -53,7 +53,7 @@ def store_model(
         dataset_id=dataset_id,
         task=outcome.task,
         target=target,
-        record=to_json(outcome.record)
+        record=_add_cpu_seconds(to_json(outcome.record), session.get_one(Job, job_id))
         | {"lineage": to_json(lineage)}
         | ({"preview_of": job_id} if is_preview else {}),
         symbolic=None if outcome.symbolic is None else to_json(outcome.symbolic),
@@ -63,6 +63,12 @@ def store_model(
         tags=request.tags,
     )
     return StoredResult(model_id=model.id, cut_by=outcome.cut_by)
+
+
+def _add_cpu_seconds(record: dict[str, Any], job: Job) -> dict[str, Any]:
+    if job.cpu_seconds is None:  # a preview in the first attempt
+        return record
+    return record | {"timings": record["timings"] | {"cpu_seconds": round(job.cpu_seconds, 3)}}
 
 
 def store_preview(outcome: Outcome, session: Session, job: Job, request: TrainRequest, label: str) -> None:

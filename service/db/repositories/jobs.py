@@ -145,6 +145,16 @@ class Jobs(JobQueries):
         job.checkpoint_sha256 = sha256
         self._session.flush()
 
+    def add_cpu_seconds(self, job: Job, seconds: float) -> None:
+        """Add the processor time of an attempt to a held job, and to its parent unless that has ended."""
+        counts = or_(Job.id == job.id, and_(Job.id == job.parent_id, Job.status.in_(UNFINISHED)))
+        total = func.coalesce(Job.cpu_seconds, 0.0) + seconds
+        self._session.execute(
+            update(Job).where(counts).values(cpu_seconds=total),
+            execution_options={"synchronize_session": False},
+        )
+        self._session.refresh(job, ["cpu_seconds"])
+
     def release(self, job_id: str, token: str) -> Job | None:
         """Queue a job again whose worker is stopping; this does not count as an attempt."""
         if cancelled := self.stop(job_id, token):

@@ -26,6 +26,7 @@ from service.db.repositories import Datasets, Jobs, TrainedModels
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, Job, JobEvent, Model
 from service.errors import NotFound
+from service.schemas.jobs import JobOut
 from service.settings import Settings
 from service.storage.blobs import read_bytes
 from tests.support.databases import ON_ONE_DATABASE
@@ -183,6 +184,46 @@ def test_the_events_of_a_job_are_in_order(sessions: Sessions, submit: Any, run: 
         (3, "progress", "fit"),
         (4, "status", "succeeded"),
     ]
+
+
+def test_a_job_and_its_model_tell_the_cpu_seconds_of_all_attempts(
+    sessions: Sessions, submit: Any, run: Any
+) -> None:
+    told_to_end = Termination()
+    job_id = submit()
+    released = run(
+        job_id,
+        ToyPipeline(during=lambda _: (burn_cpu(0.1), told_to_end.request()), lasts_s=5),
+        termination=told_to_end,
+    )
+    assert released.status == "queued"
+    assert released.cpu_seconds >= 0.1
+    job = run(job_id, ToyPipeline(during=lambda _: burn_cpu(0.1)))
+    assert job.cpu_seconds >= released.cpu_seconds + 0.1
+    with sessions.read() as session:
+        timings = TrainedModels(session).get(job.model_id).record["timings"]
+    assert timings["cpu_seconds"] == JobOut.from_row(job).timings.cpu_seconds
+
+
+def test_the_cpu_seconds_of_a_job_include_its_parts(
+    sessions: Sessions, dataset_id: str, submit: Any, run: Any
+) -> None:
+    whole, other = submit(), submit()
+    request = read(sessions, whole).request
+    for job_id in (whole, other):
+        with sessions.begin() as session:
+            Jobs(session).claim(job_id, lease_s=60)
+    for _ in range(2):
+        part = make_job(sessions, dataset_id=dataset_id, parent_id=whole, request=request)
+        run(part.id, ToyPipeline(during=lambda _: burn_cpu(0.1)))
+    assert read(sessions, whole).cpu_seconds >= 0.2
+    assert read(sessions, other).cpu_seconds is None
+
+
+def burn_cpu(seconds: float) -> None:
+    ends_at = time.process_time() + seconds
+    while time.process_time() < ends_at:
+        pass
 
 
 @ON_ONE_DATABASE
