@@ -126,8 +126,10 @@ def _make_routes() -> tuple[BaseRoute, ...]:
     routes = APIRouter(
         generate_unique_id_function=lambda route: route.name, responses=document.ERROR_RESPONSES
     )
-    for router in [*RESOURCES, open_inference.router, docs.router, guide.router, web.router, health.router]:
+    rest = [docs.router, guide.router, web.router, health.router]
+    # Few requests are as frequent as predictions: their routes are matched first.
+    for router in [open_inference.infer_router, *RESOURCES, open_inference.router, *rest]:
         routes.include_router(router)
-    for router in [*RESOURCES, docs.router, guide.router, web.router, health.router]:
+    for router in [*RESOURCES, *rest]:
         routes.include_router(router, prefix="/v1", include_in_schema=False)
     return tuple(routes.routes)

@@ -159,6 +159,9 @@ class Encoding:
         Raises:
             InvalidData: A feature is absent, or a value is not of its type.
         """
+        plain = self._stack_numbers(columns)
+        if plain is not None:
+            return plain
         encoded = np.zeros((row_count(columns), len(self.names)))
         for feature in self.features:
             if feature.name in columns:
@@ -187,11 +190,37 @@ class Encoding:
 
     def unseen_mask(self, columns: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "rows features"]:
         """Mark values outside the training rows' ranges and categories; False for an absent column."""
+        plain = self._stack_numbers(columns)
+        if plain is not None:
+            low, high = self._ranges
+            outside: np.ndarray = (plain < low) | (plain > high)
+            return outside
         mask = np.zeros((row_count(columns), len(self.features)), dtype=bool)
         for place, feature in enumerate(self.features):
             if feature.name in columns:
                 mask[:, place] = is_unseen(feature, columns[feature.name])
         return mask
+
+    def _stack_numbers(self, columns: Mapping[str, np.ndarray]) -> Float[np.ndarray, "rows columns"] | None:
+        """Return the rows if they need no encoding, which is most of the time of a prediction of one row.
+
+        That is so if all features are numbers that were never missing in training, and all values finite.
+        """
+        if self._ranges is None:
+            return None
+        given = [columns.get(feature.name) for feature in self.features]
+        if not all(values is not None and values.dtype == np.float64 for values in given):
+            return None
+        rows = np.ascontiguousarray(np.array(given).T)
+        return rows if np.isfinite(rows).all() else None
+
+    @cached_property
+    def _ranges(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Smallest and largest training values; None unless all features are numbers without missing ones."""
+        if not all(feature.type == "number" and not feature.has_missing for feature in self.features):
+            return None
+        ends = np.array([(feature.min, feature.max) for feature in self.features], dtype=np.float64)
+        return ends[:, 0], ends[:, 1]
 
     def find_unseen_values(self, columns: Mapping[str, np.ndarray]) -> list[tuple[int, str]]:
         """Return row and feature of every marked value of ``unseen_mask``, ordered by row."""

@@ -38,6 +38,8 @@ from service.settings import PREFIX, TEST_PREFIX, Settings
 
 READER_COMMAND = (sys.executable, "-m", "service.large_requests")
 TABLE_PATHS = re.compile(r"(/v1)?/(datasets|predict|models/[^/]+/predict)|/v2/models/.+/infer")
+HEADER_LENGTH = "Inference-Header-Content-Length"  # of the JSON in a body of the Open Inference Protocol
+MAX_LENGTH_DIGITS = 20
 PREDICTION_PATHS = re.compile(r"/(predict|infer)\Z")
 
 
@@ -95,7 +97,7 @@ class LargeBodyMiddleware:
             limits, is_table = self._limits, accepts_table(scope["path"])
             limit = limits.max_inline_table_bytes if is_table else limits.max_inline_other_bytes
             beginning, is_whole = await _read_beginning(receive, limit)
-            if is_whole and _is_cheap_to_parse(beginning, limit, limits):
+            if is_whole and _is_cheap_to_parse(beginning, _find_json_length(scope), limit, limits):
                 return await self.app(scope, _replay(beginning, receive), send)
             with self._open_temporary_file() as body, self._open_temporary_file() as answer:
                 await _store_request(scope, beginning, None if is_whole else receive, body)
@@ -154,11 +156,19 @@ async def _read_beginning(receive: Receive, limit: int) -> tuple[list[Message], 
     return messages, False
 
 
-def _is_cheap_to_parse(messages: list[Message], limit: int, limits: HttpLimits) -> bool:
-    """Whether a body is small enough, and has few enough lists and objects, to parse in this process."""
-    bodies = [message.get("body", b"") for message in messages]
-    containers = sum(body.count(b"[") + body.count(b"{") for body in bodies)
-    return sum(map(len, bodies)) <= limit and containers <= limits.max_inline_containers
+def _find_json_length(scope: Scope) -> int | None:
+    """Length of the JSON before binary tensors; None if the whole body is JSON."""
+    given = Headers(scope=scope).get(HEADER_LENGTH, "") if scope["path"].startswith("/v2") else ""
+    return int(given) if given.isdecimal() and len(given) <= MAX_LENGTH_DIGITS else None
+
+
+def _is_cheap_to_parse(
+    messages: list[Message], json_length: int | None, limit: int, limits: HttpLimits
+) -> bool:
+    """Whether a body is small enough, and its JSON has few enough lists and objects, to parse it here."""
+    body = b"".join([message.get("body", b"") for message in messages])
+    header = body[:json_length]
+    return len(body) <= limit and header.count(b"[") + header.count(b"{") <= limits.max_inline_containers
 
 
 def _replay(messages: list[Message], receive: Receive) -> Receive:

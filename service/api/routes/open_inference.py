@@ -4,12 +4,14 @@ This module parses bodies instead of FastAPI: binary data may follow the JSON of
 client sends no Content-Type.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version as version_of
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
 
 from service import strict_json
 from service.api.http.dependencies import (
@@ -17,18 +19,22 @@ from service.api.http.dependencies import (
     PREDICT,
     Config,
     Directory,
-    Metrics,
     Predictors,
     Sessions,
     Stats,
     Watch,
+    find_sessions,
 )
+from service.api.http.large_bodies import HEADER_LENGTH
 from service.api.http.problems import validation_error
 from service.api.openapi.document import describe_file, schema_reference
 from service.api.routes import health
+from service.api.telemetry.request_metrics import RequestMetrics
+from service.db import session
 from service.db.tables import Model
 from service.errors import Malformed
 from service.operations.prediction import open_inference
+from service.operations.prediction.model_resolver import ModelResolver
 from service.operations.prediction.open_inference import ModelStatistics
 from service.operations.prediction.predict import load_predictor
 from service.schemas.open_inference import (
@@ -39,7 +45,6 @@ from service.schemas.open_inference import (
     ServerMetadata,
 )
 
-HEADER_LENGTH = "Inference-Header-Content-Length"
 EXTENSIONS = ["binary_tensor_data", "model_repository", "statistics"]
 BYTES_MEDIA_TYPE = "application/octet-stream"
 INFER_BODY = {
@@ -53,6 +58,7 @@ INFER_BODY = {
 }
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
+infer_router = APIRouter(prefix="/v2", tags=["open inference protocol"])  # matched early: the most requests
 
 Name = Annotated[str, Path(description="Name, id or `name@alias` of a model.")]
 Version = Annotated[str, Path(description="Number of a version.")]
@@ -60,26 +66,6 @@ HeaderLength = Annotated[
     int | None,
     Header(alias=HEADER_LENGTH, ge=0, description="Length of the JSON in bytes, if binary data follow it."),
 ]
-
-
-async def _read_body(request: Request) -> bytes:
-    return await request.body()
-
-
-@dataclass(frozen=True)
-class _InferenceDependencies:
-    """Dependencies of a prediction."""
-
-    sessions: Sessions
-    predictors: Predictors
-    directory: Directory
-    statistics: Stats
-    settings: Config
-    meters: Metrics
-
-
-Body = Annotated[bytes, Depends(_read_body)]
-InferenceDependencies = Annotated[_InferenceDependencies, Depends()]
 
 
 @router.get("/health/live", summary="Is the server alive?")
@@ -193,7 +179,7 @@ def version_stats(
     return _list_statistics(open_inference.find_version(name, version, sessions), statistics)
 
 
-@router.post(
+@infer_router.post(
     "/models/{name}/infer",
     dependencies=[PREDICT],
     summary="Predict",
@@ -201,14 +187,13 @@ def version_stats(
     responses={200: describe_file(BYTES_MEDIA_TYPE)},
     openapi_extra=INFER_BODY,
 )
-def infer(
-    name: Name, body: Body, serving: InferenceDependencies, header_length: HeaderLength = None
-) -> Response:
+async def infer(name: Name, request: Request, header_length: HeaderLength = None) -> Response:
     """A tensor of shape [rows] for every column, or one of [rows, features] for all."""
-    return _infer(serving.directory.get(name, serving.sessions), body, header_length, serving)
+    body, directory = await request.body(), cast("ModelResolver", request.app.state.directory)
+    return await run_in_threadpool(_infer, lambda of: directory.get(name, of), body, header_length, request)
 
 
-@router.post(
+@infer_router.post(
     "/models/{name}/versions/{version}/infer",
     dependencies=[PREDICT],
     summary="Predict with a version",
@@ -216,22 +201,23 @@ def infer(
     responses={200: describe_file(BYTES_MEDIA_TYPE)},
     openapi_extra=INFER_BODY,
 )
-def infer_version(
-    name: Name,
-    version: Version,
-    body: Body,
-    serving: InferenceDependencies,
-    header_length: HeaderLength = None,
+async def infer_version(
+    name: Name, version: Version, request: Request, header_length: HeaderLength = None
 ) -> Response:
     """A tensor of shape [rows] for every column, or one of [rows, features] for all."""
-    return _infer(open_inference.find_version(name, version, serving.sessions), body, header_length, serving)
+    body, find = await request.body(), partial(open_inference.find_version, name, version)
+    return await run_in_threadpool(_infer, find, body, header_length, request)
 
 
 def _list_statistics(model: Model, statistics: Stats) -> dict[str, list[ModelStatistics]]:
     return {"model_stats": [open_inference.report_statistics(model, statistics)]}
 
 
-def _infer(model: Model, body: bytes, header_length: int | None, serving: _InferenceDependencies) -> Response:
+def _infer(
+    find: Callable[[session.Sessions], Model], body: bytes, header_length: int | None, request: Request
+) -> Response:
+    sessions, state = find_sessions(request), request.app.state
+    model, meters = find(sessions), cast("RequestMetrics", state.meters)
     length = len(body) if header_length is None else header_length
     if length > len(body):
         detail = f"{HEADER_LENGTH} is {length}, but the body has {len(body)} bytes; correct the header"
@@ -242,15 +228,15 @@ def _infer(model: Model, body: bytes, header_length: int | None, serving: _Infer
     except ValidationError as error:
         found = [{**entry, "loc": ("body", *entry["loc"])} for entry in error.errors(include_url=False)]
         raise validation_error(found, header) from None
-    with serving.meters.time_prediction("infer") as count:
+    with meters.time_prediction("infer") as count:
         result = open_inference.infer(
             model,
             asked,
             memoryview(body)[length:],
-            serving.sessions,
-            serving.predictors,
-            serving.statistics,
-            serving.settings.max_predict_rows,
+            sessions,
+            state.predictors,
+            state.statistics,
+            state.settings.max_predict_rows,
         )
         count(result.outputs[0].shape[0])
     told = result.to_json()

@@ -1,21 +1,12 @@
 """Routes of predictions. They are matched before all other routes, because they are requested most often."""
 
-from typing import Annotated, Any
+from typing import Any, cast
 
 import orjson
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from service.api.http.dependencies import (
-    PREDICT,
-    Config,
-    Directory,
-    Limits,
-    Metrics,
-    Predictors,
-    Sessions,
-    StrictRoute,
-)
+from service.api.http.dependencies import PREDICT, StrictRoute, find_sessions
 from service.api.routes.models import Reference
 from service.api.telemetry.request_metrics import RequestMetrics
 from service.operations.prediction import predict as prediction
@@ -25,20 +16,10 @@ from service.schemas.prediction import PredictionOut, PredictRequest, Rows
 router = APIRouter(tags=["predictions"], route_class=StrictRoute)
 
 
-async def _get_serving(
-    sessions: Sessions, predictors: Predictors, directory: Directory, settings: Config, limits: Limits
-) -> PredictionContext:
-    most = settings.max_predict_rows
-    return PredictionContext(sessions, predictors, directory, most, limits.prediction)
-
-
-ServingContext = Annotated[PredictionContext, Depends(_get_serving)]
-
-
 @router.post("/predict", dependencies=[PREDICT], summary="Predict with a model", response_model=PredictionOut)
-async def predict(request: PredictRequest, serving: ServingContext, meters: Metrics) -> Response:
+async def predict(body: PredictRequest, request: Request) -> Response:
     """`model` is an id, a name, or `name@alias`."""
-    return await _predict_rows(request.model, request, serving, meters)
+    return await _predict_rows(body.model, body, request)
 
 
 @router.post(
@@ -47,24 +28,32 @@ async def predict(request: PredictRequest, serving: ServingContext, meters: Metr
     summary="Predict with this model",
     response_model=PredictionOut,
 )
-async def predict_with(
-    model_id: Reference, request: Rows, serving: ServingContext, meters: Metrics
-) -> Response:
+async def predict_with(model_id: Reference, body: Rows, request: Request) -> Response:
     """As `/predict`, with the model in the path."""
-    return await _predict_rows(model_id, request, serving, meters)
+    return await _predict_rows(model_id, body, request)
 
 
-async def _predict_rows(
-    reference: str, request: Rows, serving: PredictionContext, meters: RequestMetrics
-) -> Response:
+async def _predict_rows(reference: str, rows: Rows, request: Request) -> Response:
     """Predict a few rows of a loaded model on the event loop, everything else in a thread."""
-    is_quick = request.row_count <= serving.limits.max_loop_rows and serving.is_cached(reference)
+    serving, meters = _make_context(request), cast("RequestMetrics", request.app.state.meters)
+    is_quick = rows.row_count <= serving.limits.max_loop_rows and serving.is_cached(reference)
     document: Any
     with meters.time_prediction("predict") as count:
         if is_quick:
-            document = prediction.predict(reference, request, serving)
+            document = prediction.predict(reference, rows, serving)
         else:
-            document = await run_in_threadpool(prediction.predict, reference, request, serving)
-        count(request.row_count)
+            document = await run_in_threadpool(prediction.predict, reference, rows, serving)
+        count(rows.row_count)
     # No validation by Pydantic: it would take longer than the prediction.
     return Response(orjson.dumps(document), media_type="application/json")
+
+
+def _make_context(request: Request) -> PredictionContext:
+    state = request.app.state
+    return PredictionContext(
+        find_sessions(request),
+        state.predictors,
+        state.directory,
+        state.settings.max_predict_rows,
+        state.limits.prediction,
+    )

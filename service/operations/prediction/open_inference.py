@@ -278,7 +278,7 @@ def _convert_column(tensor: NamedTensor, feature: Feature) -> np.ndarray:
         detail = f"input {tensor.name!r} needs {DATATYPES[feature.type]}, got {tensor.datatype}"
         raise Invalid("invalid_tensor", detail)
     if feature.type == "number":
-        return values.astype(np.float64)
+        return values.astype(np.float64, copy=False)
     objects = np.empty(len(values), dtype=object)
     objects[:] = values.tolist()
     return objects

@@ -200,6 +200,21 @@ def test_absent_columns_are_not_reported() -> None:
     assert two_columns().find_unseen_values({"n": np.array([1.0])}) == []
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_tables_of_numbers_are_encoded_value_by_value_if_one_is_not_finite(wrong: float) -> None:
+    train = {"a": np.array([0.0, 1.0]), "b": np.array([2.0, 4.0])}
+    encoding = Encoding.fit(train, dict.fromkeys(train, "number"))
+    assert encoding.transform({"a": np.array([0.5]), "b": np.array([9.0])}).tolist() == [[0.5, 9.0]]
+    assert encoding.find_unseen_values({"a": np.array([0.5]), "b": np.array([9.0])}) == [(0, "b")]
+    columns = {"a": np.array([wrong]), "b": np.array([9.0])}
+    if np.isinf(wrong):
+        with pytest.raises(InvalidData, match="finite"):
+            encoding.transform(columns)
+    else:
+        assert encoding.transform(columns).tolist() == [[0.5, 9.0]]
+        assert encoding.find_unseen_values(columns) == [(0, "a"), (0, "b")]
+
+
 def test_every_encoded_column_says_what_it_means() -> None:
     encoding = Encoding.fit(
         {"n": np.array([1.0, np.nan]), "c": objects("a", "b")}, {"n": "number", "c": "text"}
