@@ -1,5 +1,8 @@
 """The API application: middleware, routers and shared state."""
 
+import multiprocessing
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -40,10 +43,11 @@ from service.api.routes import (
 from service.api.telemetry.job_metrics import JobMetricsCollector
 from service.api.telemetry.request_metrics import RequestMetrics
 from service.db.session import make_engine, make_sessions
-from service.observability import tracing
+from service.observability import logs, tracing
 from service.operations.prediction.model_resolver import ModelResolver
 from service.operations.prediction.open_inference import InferenceStatistics
 from service.operations.prediction.predictor_cache import PredictorCache
+from service.process_limits import end_with_parent
 from service.queue import make_queue
 from service.settings import Settings, load_settings
 
@@ -81,6 +85,18 @@ def create_app(settings: Settings | None = None, *, limits: HttpLimits = DEFAULT
     app.add_middleware(HeadRequestMiddleware)
     app.add_middleware(ResponseHeadersMiddleware, hosts=settings.hosts, meters=app.state.meters)
     return app
+
+
+def create_process_app() -> FastAPI:
+    """Make the API of a process that uvicorn starts; one of several ends with the process that started it."""
+    starter = multiprocessing.parent_process()
+    if starter is not None:
+        end_with_parent(signal.SIGTERM)  # else it would keep the port after the others were killed
+        if os.getppid() != starter.pid:
+            raise SystemExit("the process that started this one has ended")
+    settings = load_settings()
+    logs.configure(as_json=settings.log_format == "json")
+    return create_app(settings)
 
 
 def make_application(settings: Settings, limits: HttpLimits = DEFAULT_LIMITS) -> FastAPI:

@@ -81,6 +81,7 @@ class Settings(BaseSettings):
         description="address that the API listens on; any other than loopback requires keys",
     )
     port: int = Field(default=8000, ge=0, le=65535, description="port of the API; 0 takes a free one")
+    api_processes: int = Field(default=1, ge=1, le=64, description="processes of the API that share its port")
 
     allowed_hosts: str = Field(
         default="",

@@ -191,7 +191,7 @@ class Encoding:
     def unseen_mask(self, columns: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "rows features"]:
         """Mark values outside the training rows' ranges and categories; False for an absent column."""
         plain = self._stack_numbers(columns)
-        if plain is not None:
+        if plain is not None and self._ranges is not None:
             low, high = self._ranges
             outside: np.ndarray = (plain < low) | (plain > high)
             return outside

@@ -29,6 +29,10 @@ Host = Annotated[
     str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]", show_default=False)
 ]
 Port = Annotated[int | None, typer.Option(help="0 selects a free port. [default: 8000]", show_default=False)]
+Processes = Annotated[
+    int | None,
+    typer.Option(help="Processes of the API that share its port. [default: 1]", show_default=False),
+]
 Unannounced = Annotated[
     bool, typer.Option("--unannounced", hidden=True, help="Hide the service from other commands.")
 ]
@@ -58,12 +62,13 @@ def add_to(app: typer.Typer) -> None:
 def serve(
     host: Host = None,
     port: Port = None,
+    processes: Processes = None,
     open_page: OpenPage = False,
     unannounced: Unannounced = False,
 ) -> None:
     """Run the whole service on this machine: API and worker."""
     with report_setup_errors():
-        settings = _load_settings(host, port)
+        settings = _load_settings(host, port, processes)
         logs.configure(logging.WARNING)
         upgrade(settings)
         _check_keys(settings)
@@ -89,24 +94,25 @@ def serve(
         raise typer.Exit(supervisor.run())
 
 
-def api(host: Host = None, port: Port = None) -> None:
+def api(host: Host = None, port: Port = None, processes: Processes = None) -> None:
     """Run the API alone."""
     import uvicorn  # noqa: PLC0415  # the other commands do not need it
 
     from service.api.http.uvicorn_protocol import BoundedHttpProtocol  # noqa: PLC0415
 
     with report_setup_errors():
-        settings = _load_settings(host, port)
+        settings = _load_settings(host, port, processes)
         _check_keys(settings)
     os.environ |= _make_environment(settings)
     logs.configure(as_json=settings.log_format == "json")
     log_settings(settings)
     with _share_metrics_folder(settings):
         uvicorn.run(
-            "service.main:create_app",
+            "service.main:create_process_app",
             factory=True,
             host=settings.host,
             port=settings.port,
+            workers=settings.api_processes,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -145,11 +151,11 @@ def migrate(
 
 @contextmanager
 def _share_metrics_folder(settings: Settings) -> Iterator[None]:
-    """Give several API processes of uvicorn (``WEB_CONCURRENCY``) a common folder for their metrics.
+    """Give several API processes a common folder for their metrics.
 
     Prometheus reaches only one process at a time; each process then reports the metrics of all.
     """
-    if os.environ.get("WEB_CONCURRENCY", "1") == "1" or METRICS_FOLDER_VARIABLE in os.environ:
+    if settings.api_processes == 1 or METRICS_FOLDER_VARIABLE in os.environ:
         yield
         return
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -158,16 +164,17 @@ def _share_metrics_folder(settings: Settings) -> Iterator[None]:
         yield
 
 
-def _load_settings(host: str | None, port: int | None) -> Settings:
-    given = {"KAN_HOST": host, "KAN_PORT": port}
+def _load_settings(host: str | None, port: int | None, processes: int | None) -> Settings:
+    given = {"KAN_HOST": host, "KAN_PORT": port, "KAN_API_PROCESSES": processes}
     return load_settings(
         os.environ | {name: str(value) for name, value in given.items() if value is not None}
     )
 
 
 def _make_environment(settings: Settings) -> dict[str, str]:
-    """Host and port as environment variables for the child processes."""
-    return {"KAN_HOST": settings.host, "KAN_PORT": str(settings.port)}
+    """The options of the command line as environment variables for the child processes."""
+    names = ("host", "port", "api_processes")
+    return {f"KAN_{name.upper()}": str(getattr(settings, name)) for name in names}
 
 
 def _check_keys(settings: Settings) -> None:

@@ -186,12 +186,11 @@ def test_several_processes_of_one_api_count_into_one_folder(
     import uvicorn
 
     folders: list[str | None] = []
-    monkeypatch.setenv("WEB_CONCURRENCY", count)
     monkeypatch.setenv(processes.METRICS_FOLDER_VARIABLE, "")
     monkeypatch.delenv(processes.METRICS_FOLDER_VARIABLE)
     monkeypatch.setattr(
         uvicorn, "run", lambda *_, **__: folders.append(os.environ.get(processes.METRICS_FOLDER_VARIABLE))
     )
-    assert kan("api").exit_code == 0
+    assert kan("api", "--processes", count).exit_code == 0
     assert [folder is not None for folder in folders] == [together]
     assert list(tmp_path.glob("metrics-*")) == []
