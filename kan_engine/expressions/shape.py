@@ -10,7 +10,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy.stats import qmc
 
 from kan_engine.expressions.differentiation import differentiate
 from kan_engine.expressions.evaluation import ONE, ZERO, Expression, Variable, evaluate, variables
@@ -77,6 +76,8 @@ def _keeps_direction(tree: Expression, name: str, sign: int, columns: dict[str, 
 def _sample_box(box: Box, points: int) -> dict[str, np.ndarray]:
     if not box:
         return {"": np.zeros(1)}  # a constant
+    from scipy.stats import qmc  # noqa: PLC0415  # takes a second, which a service that starts saves
+
     names, low, high = zip(*box, strict=True)
     shares = qmc.Sobol(len(box), scramble=False).random(points)
     if len(box) <= MAX_CORNER_COLUMNS:

@@ -14,8 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-import redis
-
 from service.api.http.limits import DEFAULT_LIMITS, HttpLimits
 
 log = logging.getLogger(__name__)
@@ -112,6 +110,9 @@ class RedisRateLimiter:
     """Token buckets in Redis, which all processes share; timed by the clock of Redis."""
 
     def __init__(self, limit: int, url: str, limits: HttpLimits = DEFAULT_LIMITS) -> None:
+        import redis  # noqa: PLC0415  # takes half a second, which a service without Redis saves
+
+        self._errors = redis.RedisError
         self._limit, self._silent_until = limit, 0.0
         self._retry_pause_s, timeout_s = limits.redis_retry_pause_s, limits.redis_timeout_s
         client = redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
@@ -123,7 +124,7 @@ class RedisRateLimiter:
             return None
         try:
             answer = self._take(keys=[f"kan:rate:{who}"], args=[self._limit, self._limit / WINDOW_S])
-        except redis.RedisError as error:
+        except self._errors as error:
             self._silent_until = time.monotonic() + self._retry_pause_s
             log.warning("requests are not counted", extra={"reason": type(error).__name__})
             return None

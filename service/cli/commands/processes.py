@@ -22,7 +22,7 @@ from service.cli.support.supervisor import Supervisor
 from service.db.migrate import head_revision, read_database_revision, upgrade
 from service.db.session import make_engine, make_sessions
 from service.observability import logs
-from service.settings import InvalidSettings, Settings, load_settings
+from service.settings import InvalidSettings, Settings, is_loopback, load_settings
 from service.settings_report import log_settings
 
 Host = Annotated[
@@ -178,6 +178,8 @@ def _make_environment(settings: Settings) -> dict[str, str]:
 
 
 def _check_keys(settings: Settings) -> None:
+    if is_loopback(settings.host):  # needs no key, and FastAPI takes a second to import
+        return
     from service.api.http.auth import check_key_exists  # noqa: PLC0415  # imports FastAPI
 
     engine = make_engine(settings)
