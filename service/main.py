@@ -143,8 +143,9 @@ def _make_routes() -> tuple[BaseRoute, ...]:
         generate_unique_id_function=lambda route: route.name, responses=document.ERROR_RESPONSES
     )
     rest = [docs.router, guide.router, web.router, health.router]
-    # Few requests are as frequent as predictions: their routes are matched first.
-    for router in [open_inference.infer_router, *RESOURCES, open_inference.router, *rest]:
+    # Matched first, because few requests are as frequent; documented with the rest of its protocol.
+    routes.include_router(open_inference.infer_router, include_in_schema=False)
+    for router in [*RESOURCES, open_inference.router, open_inference.infer_router, *rest]:
         routes.include_router(router)
     for router in [*RESOURCES, *rest]:
         routes.include_router(router, prefix="/v1", include_in_schema=False)
