@@ -117,8 +117,17 @@ $(VENV)/installed: pyproject.toml service/constraints.txt
 	$(PIP) install --progress-bar off --quiet $(LOCK) --editable .
 	@touch $@
 
-$(VENV)/installed-test: $(VENV)/installed
+$(VENV)/installed-test: $(VENV)/installed $(VENV)/generators/installed
 	$(PIP) install --progress-bar off --quiet $(LOCK) --editable '.[test]'
+	@touch $@
+
+# Generators of clients, for the tests of the OpenAPI document. Their requirements conflict with those of the service.
+$(VENV)/generators/installed: $(VENV)/installed
+	$(PYTHON) -m venv $(VENV)/generators
+	$(VENV)/generators/bin/pip install --progress-bar off --quiet --disable-pip-version-check \
+		'openapi-python-client>=0.29.1' 'datamodel-code-generator>=0.89'
+	-@if which npm >/dev/null; then npm install --silent --no-fund --no-audit --prefix $(VENV)/generators \
+		openapi-typescript@7 typescript@5; fi
 	@touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed-test

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from service.schemas.datasets import DatasetOut, PreviewOut
+from service.schemas.datasets import DatasetOut, RowsPreviewOut
 from service.schemas.figures import FiguresOut
 from service.schemas.formulas import FormatsOut, SymbolicOut
 from service.schemas.jobs import JobOut, ProgressOut
@@ -26,7 +26,7 @@ class Dataset(DatasetOut):
     sha256: str
 
 
-class Preview(PreviewOut):
+class Preview(RowsPreviewOut):
     """The first rows of a dataset."""
 
 

@@ -19,7 +19,7 @@ from service.operations.downloads import stream_blob
 from service.operations.entity_tags import refuse_stale
 from service.operations.quotas import refuse_more_bytes
 from service.schemas.common import MAX_NAME_LENGTH
-from service.schemas.datasets import MAX_UNIT_CHARACTERS, DatasetIn, DatasetOut, PreviewOut
+from service.schemas.datasets import MAX_UNIT_CHARACTERS, DatasetIn, DatasetOut, RowsPreviewOut
 from service.settings import Settings
 from service.storage import blobs
 from service.storage.deletion import remove_dataset
@@ -79,11 +79,11 @@ def delete(dataset_id: str, sessions: Sessions, *, if_match: str | None = None) 
         remove_dataset(session, dataset)
 
 
-def preview(dataset_id: str, rows: int, sessions: Sessions, settings: Settings) -> PreviewOut:
+def preview(dataset_id: str, rows: int, sessions: Sessions, settings: Settings) -> RowsPreviewOut:
     """The columns and the first rows of a dataset, as JSON values."""
     with sessions.read() as session:
         frame = read_first_rows(session, Datasets(session).get(dataset_id), rows, settings.data_dir)
-    return PreviewOut(columns=frame.columns, rows=to_json_rows(frame))
+    return RowsPreviewOut(columns=frame.columns, rows=to_json_rows(frame))
 
 
 def open_content(dataset_id: str, sessions: Sessions) -> tuple[Dataset, int, Iterator[bytes]]:

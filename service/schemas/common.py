@@ -56,6 +56,11 @@ def require_one_of(**types: str) -> dict[str, JsonValue]:
 class Page(BaseModel, Generic[T]):
     """One page of a list, newest first."""
 
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """The name of the pages of a schema: ``JobPage`` of ``JobOut``."""
+        return f"{params[0].__name__.removesuffix('Out')}Page"
+
     items: list[T]
     next_cursor: str | None = Field(
         description="Pass it as `cursor` to get the next page; null on the last one."

@@ -114,7 +114,7 @@ class DatasetOut(BaseModel):
     created_at: datetime
 
 
-class PreviewOut(BaseModel):
+class RowsPreviewOut(BaseModel):
     """The first rows of a dataset."""
 
     columns: list[str]

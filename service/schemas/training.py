@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
 
 from service.schemas.baselines import Baselines
 from service.schemas.common import RequestModel, ShortText, Tags
@@ -42,7 +43,7 @@ FORM_DESCRIPTION = (
 )
 
 # Far beyond any use: a submission that is too large is refused with its estimated cost.
-Size = Annotated[int, Field(ge=1, le=10**15)]
+Size = TypeAliasType("Size", Annotated[int, Field(ge=1, le=10**15)])  # named in the document
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Priority = Annotated[
     int,

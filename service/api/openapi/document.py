@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from service.api.openapi.examples import add_examples
+from service.api.openapi.schemas import name_schemas
 from service.schemas.common import Problem
 from service.schemas.datasets import DatasetIn
 from service.schemas.open_inference import InferRequest
@@ -18,6 +19,18 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 SCHEMA_REFERENCE = "#/components/schemas/{model}"
 ROUTE_SCHEMAS: tuple[type[BaseModel], ...] = (DatasetIn, InferRequest, Problem)
 NULL_SCHEMA = {"type": "null"}
+SERVERS = [
+    {"url": "/v1", "description": "Version 1 of the interface, which only grows."},
+    {"url": "/", "description": "The newest version."},
+]
+ONLY_AT_ROOT = ("/v2",)  # the Open Inference Protocol, whose prefix is its own version
+REQUEST_ID = {
+    "name": "X-Request-ID",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "Your name of the request, which the answer, the log and problems repeat.",
+}
 
 Schema = dict[str, Any]
 
@@ -40,9 +53,14 @@ def describe_problem(description: str, **more: Any) -> Schema:
     }
 
 
-def describe_file(media_type: str) -> Schema:
-    """Describe a response of bytes or text."""
-    return {"content": {media_type: {"schema": {"type": "string"}}}}
+def describe_file(*media_types: str) -> Schema:
+    """Describe a response of bytes or text, of one of some media types."""
+    return {"content": {kind: {"schema": _describe_content(kind)} for kind in media_types}}
+
+
+def _describe_content(media_type: str) -> Schema:
+    is_text = media_type.startswith("text/") or media_type.endswith("+xml")
+    return {"type": "string"} if is_text else {"type": "string", "format": "binary"}
 
 
 def describe_upload(file: str, fields: dict[str, str], **others: Schema) -> Schema:
@@ -89,6 +107,11 @@ def extend_openapi(app: FastAPI) -> None:
             _add_schemas(document)
             for parameter in _list_parameters(document):
                 parameter["schema"] = _remove_null(parameter["schema"])
+            name_schemas(document)
+            _add_servers(document)
+            for item in document["paths"].values():
+                if "post" in item:
+                    item["post"].setdefault("parameters", []).append(REQUEST_ID)
             add_examples(document, PROBLEM_MEDIA_TYPE)
         return describe()
 
@@ -101,6 +124,13 @@ def _add_schemas(document: Schema) -> None:
         schema = model.model_json_schema(ref_template=SCHEMA_REFERENCE)
         schemas |= schema.pop("$defs", {})
         schemas[model.__name__] = schema
+
+
+def _add_servers(document: Schema) -> None:
+    document["servers"] = SERVERS
+    for path, item in document["paths"].items():
+        for operation in item.values() if path.startswith(ONLY_AT_ROOT) else ():
+            operation["servers"] = [{"url": "/"}]
 
 
 def _list_parameters(document: Schema) -> list[Schema]:

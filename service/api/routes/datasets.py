@@ -32,7 +32,7 @@ from service.errors import ErrorEntry, Invalid, Malformed, UnsupportedMedia
 from service.ingest.limits import IngestLimits
 from service.operations import datasets
 from service.schemas.common import Page
-from service.schemas.datasets import DatasetIn, DatasetOut, FormFields, PreviewOut
+from service.schemas.datasets import DatasetIn, DatasetOut, FormFields, RowsPreviewOut
 
 UPLOAD_BODIES = describe_upload(
     "CSV, TSV, JSON Lines or Parquet; may be gzipped.",
@@ -123,7 +123,7 @@ def preview_dataset(
     sessions: Sessions,
     settings: Config,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 20,
-) -> PreviewOut:
+) -> RowsPreviewOut:
     """The first rows as parsed; missing values are null."""
     return datasets.preview(dataset_id, limit, sessions, settings)
 

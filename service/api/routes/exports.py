@@ -23,7 +23,7 @@ from service.api.http.dependencies import (
 )
 from service.api.http.downloads import make_download_response
 from service.api.http.uploads import MODEL_FIELDS, receive_upload, validate_body
-from service.api.openapi.document import describe_upload
+from service.api.openapi.document import describe_file, describe_upload
 from service.api.routes.models import Reference
 from service.db.tables import Model
 from service.errors import UnsupportedMedia
@@ -52,7 +52,7 @@ router = APIRouter(tags=["models"], route_class=StrictRoute)
     response_class=Response,
     responses={
         200: {
-            "content": {RAW_MEDIA_TYPE: {}, "text/x-python": {}},
+            **describe_file(RAW_MEDIA_TYPE, "text/x-python"),
             "headers": {
                 DIFFERENCE_HEADER: {
                     "schema": {"type": "number"},

@@ -23,6 +23,7 @@ from service.api.http.dependencies import (
 from service.api.http.downloads import make_download_response
 from service.api.http.pagination import DEFAULT_LIMIT, MAX_LIMIT, Paging
 from service.api.live import event_stream
+from service.api.openapi.document import describe_file
 from service.db.repositories.jobs import Jobs
 from service.db.session import Sessions as AnySessions
 from service.db.tables import Job, JobStatus
@@ -131,7 +132,7 @@ def delete_job(job_id: str, sessions: Sessions, if_match: IfMatch = None) -> Non
     summary="What happened to a job",
     response_model=EventPage,
     responses={
-        200: {"content": {event_stream.MEDIA_TYPE: {}}},
+        200: describe_file(event_stream.MEDIA_TYPE),
         204: {"description": "The job has ended, and its stream has no further events"},
     },
 )
@@ -169,7 +170,7 @@ def list_events(
     dependencies=[READ],
     response_class=StreamingResponse,
     summary="Download what a job made",
-    responses={200: {"content": {media_type: {} for media_type in MEDIA_TYPES.values()}}},
+    responses={200: describe_file(*MEDIA_TYPES.values())},
 )
 def download_result(job_id: str, sessions: Sessions) -> StreamingResponse:
     """The predictions for a dataset, or the table of a study. 409 `no_result` if there is none."""

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 
 from service.api.http.dependencies import ADMIN, CurrentCaller, Metrics, StrictRoute
+from service.api.openapi.document import describe_file
 from service.caller import DEFAULT_TENANT
 from service.errors import Forbidden
 
@@ -16,7 +17,7 @@ router = APIRouter(tags=["operations"], route_class=StrictRoute)
     dependencies=[ADMIN],
     summary="Numbers for Prometheus",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {}}}},
+    responses={200: describe_file("text/plain")},
 )
 def get_metrics(meters: Metrics, who: CurrentCaller, accept: Annotated[str, Header()] = "") -> Response:
     """The metrics cover all tenants, so they need an `admin` key of the tenant `default`, the operator's."""

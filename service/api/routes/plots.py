@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from kan_engine.drawing.svg import THEMES, Theme
 from service.api.http.dependencies import READ, Drawing, Sessions, StrictRoute
+from service.api.openapi.document import describe_file
 from service.api.routes.models import NetworkQuery, Reference
 from service.operations.models import management, plots
 from service.rendering.png import to_png
@@ -26,11 +27,9 @@ PICTURE_HEADERS = {
 SVG_ROUTE: dict[str, Any] = {
     "dependencies": [READ],
     "response_class": Response,
-    "responses": {200: {"content": {SVG: {"schema": {"type": "string"}}}}},
+    "responses": {200: describe_file(SVG)},
 }
-PNG_ROUTE: dict[str, Any] = SVG_ROUTE | {
-    "responses": {200: {"content": {PNG: {"schema": {"type": "string", "format": "binary"}}}}}
-}
+PNG_ROUTE: dict[str, Any] = SVG_ROUTE | {"responses": {200: describe_file(PNG)}}
 Width = Annotated[int, Query(ge=200, le=4000, description="Pixels across; the height follows.")]
 Plot = Annotated[
     str,

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from service.api.http.dependencies import READ, Sessions, StrictRoute
 from service.api.http.pagination import Paging
+from service.api.openapi.document import describe_file
 from service.api.routes.models import Reference
 from service.db.repositories.aliases import Aliases
 from service.operations.models.comparison import MAX_MODELS, MIN_MODELS, compare_models
@@ -66,7 +67,7 @@ def compare(
     dependencies=[READ],
     summary="The model card",
     response_model=CardOut,
-    responses={200: {"content": {MARKDOWN: {}}}},
+    responses={200: describe_file(MARKDOWN)},
 )
 def get_card(
     model_id: Reference,

@@ -1,0 +1,143 @@
+"""Schemas from which clients in any language are generated: named, without unions of anonymous parts.
+
+Generators invent names for anonymous enumerations and alternatives, with numbers where these collide, and
+some drop an operation whose body they cannot read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Schema = dict[str, Any]
+
+REFERENCE = "#/components/schemas/"
+JOB_REQUEST = "JobRequest"
+
+ENUM_NAMES = {
+    frozenset(values.split()): name
+    for name, values in {
+        "CardFormat": "json markdown",
+        "ColumnType": "number integer category boolean datetime text",
+        "ConditionKind": "initial boundary periodic",
+        "Device": "auto cpu cuda",
+        "DecisionRule": "likeliest class_weight f1",
+        "ExportFormat": "safetensors onnx python",
+        "FormulaFormat": "json text latex mathml python numpy c javascript sql excel",
+        "FormulaQuantity": "value log-odds logit density",
+        "ImportanceMetric": "rmse log_loss",
+        "JobStatus": "queued running succeeded failed cancelled",
+        "Language": "en ru",
+        "LevelKind": "value other missing",
+        "MeasuredOn": "hold-out training",
+        "Member": "accurate compact formula",
+        "MemberChoice": "auto accurate compact formula",
+        "ModelPlot": "history parity residuals effects importance density solution",
+        "Monotonicity": "increasing decreasing",
+        "NetworkChoice": "served accurate compact",
+        "NetworkMember": "accurate compact",
+        "NodeOperation": "sum product",
+        "SimpleBaseline": "linear mlp boosting kernel",
+        "SolveOptimizer": "auto gauss_newton",
+        "SplitKind": "random stratified tail column none",
+        "StudyPlot": "error_by_grid error_by_parameters time_by_grid",
+        "TableFormat": "parquet csv",
+        "Task": "auto regression classification density",
+        "Theme": "light dark",
+        "TrainOptimizer": "auto levenberg_marquardt adam lbfgs",
+        "UnitMode": "check enforce ignore",
+        "UnitStatus": "adds_up does_not_add_up unknown",
+        "Verdict": "exact consistent approximation weak",
+        "WarningCode": "outside_training_range unseen_category unexpected_missing not_finite",
+    }.items()
+}
+
+
+def name_schemas(document: Schema) -> None:
+    """Name all enumerations and alternatives of a document, in place, and state what other members mean."""
+    schemas = document["components"]["schemas"]
+    for name in tuple(schemas):
+        if "oneOf" in schemas[name] and "properties" in schemas[name]:
+            _split_layouts(schemas, name)
+    _name_job_request(document, schemas)
+    for node in (*_walk(schemas), *_walk(document["paths"])):
+        _name_enum(node, schemas)
+        _state_additional_members(node)
+        if isinstance(node.get("default"), dict):
+            del node[
+                "default"
+            ]  # of an object: generators take only scalars; the schema of its members tells it
+
+
+def _split_layouts(schemas: Schema, name: str) -> None:
+    """Turn a body with exactly one of some members into a union of one schema for each of them."""
+    whole = schemas[name]
+    only = [choice["required"][0] for choice in whole.pop("oneOf")]
+    layouts = {}
+    for member in only:
+        properties = {
+            key: value for key, value in whole["properties"].items() if key not in only or key == member
+        }
+        properties[member] = _remove_null(properties[member])
+        required = [*whole.get("required", []), member]
+        title = name + "".join(part.capitalize() for part in member.removesuffix("_id").split("_"))
+        layouts[title] = {**whole, "title": title, "properties": properties, "required": required}
+    schemas |= layouts
+    schemas[name] = {
+        "title": name,
+        "description": whole.get("description", ""),
+        "anyOf": [{"$ref": REFERENCE + title} for title in layouts],
+    }
+
+
+def _remove_null(schema: Schema) -> Schema:
+    """The schema of a member that is present, and not null."""
+    kept = [choice for choice in schema["anyOf"] if choice != {"type": "null"}]
+    rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+    return rest | (kept[0] if len(kept) == 1 else {"anyOf": kept})
+
+
+def _name_job_request(document: Schema, schemas: Schema) -> None:
+    """Name the body of a submission, which is told apart by its ``kind``."""
+    content = document["paths"]["/jobs"]["post"]["requestBody"]["content"]["application/json"]
+    choices = content["schema"]["oneOf"]
+    kinds = {
+        schemas[choice["$ref"].removeprefix(REFERENCE)]["properties"]["kind"]["const"]: choice["$ref"]
+        for choice in choices
+    }
+    schemas[JOB_REQUEST] = {
+        "title": JOB_REQUEST,
+        "description": "A job of any kind. Without `kind` it is a training.",
+        "oneOf": choices,
+        "discriminator": {"propertyName": "kind", "mapping": kinds},
+    }
+    content["schema"] = {"$ref": REFERENCE + JOB_REQUEST}
+
+
+def _walk(node: Any) -> Iterator[Schema]:
+    """Yield all objects of a part of a document, except its examples and named enumerations."""
+    if isinstance(node, dict):
+        yield node
+        for key, value in tuple(node.items()):
+            if key not in ("example", "examples", "const", "mapping"):
+                yield from _walk(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _walk(value)
+
+
+def _name_enum(node: Schema, schemas: Schema) -> None:
+    """Replace an anonymous enumeration by a reference to a component."""
+    name = ENUM_NAMES.get(frozenset(node["enum"])) if isinstance(node.get("enum"), list) else None
+    if name is None or node is schemas.get(name):
+        return
+    schemas.setdefault(name, {"type": "string", "title": name, "enum": node["enum"]})
+    for key in ("enum", "type", "title"):
+        node.pop(key, None)
+    node["$ref"] = REFERENCE + name
+
+
+def _state_additional_members(node: Schema) -> None:
+    """State that objects may have further members where they may: a later version adds some to answers."""
+    if node.get("type") == "object" and "properties" in node:
+        node.setdefault("additionalProperties", True)
