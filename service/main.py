@@ -6,9 +6,11 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from typing import Any
 
 from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
 from service.api.http import problems
@@ -40,6 +42,7 @@ from service.api.routes import (
     tenant,
     web,
 )
+from service.api.routes.exports import DIFFERENCE_HEADER, MEMBERS_HEADER
 from service.api.telemetry.job_metrics import JobMetricsCollector
 from service.api.telemetry.request_metrics import RequestMetrics
 from service.db.session import make_engine, make_sessions
@@ -64,6 +67,19 @@ RESOURCES: list[APIRouter] = [
     metrics.router,
 ]
 
+# Keys go into a header of their own, so browsers need to send no cookies: credentials are never allowed.
+CORS_OPTIONS: dict[str, Any] = {
+    "allow_methods": ["GET", "POST", "PATCH", "DELETE"],
+    "allow_headers": [
+        *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID"),
+        *("Inference-Header-Content-Length", "X-Request-ID"),
+    ],
+    "expose_headers": [
+        *("Content-Disposition", "ETag", "Idempotency-Replayed", "Inference-Header-Content-Length"),
+        *("Location", "RateLimit", "Retry-After", "X-Request-ID", DIFFERENCE_HEADER, MEMBERS_HEADER),
+    ],
+}
+
 
 def create_app(settings: Settings | None = None, *, limits: HttpLimits = DEFAULT_LIMITS) -> FastAPI:
     """Make the API over one database; it connects with the first request."""
@@ -83,7 +99,14 @@ def create_app(settings: Settings | None = None, *, limits: HttpLimits = DEFAULT
         rates = make_rate_limiter(settings.rate_limit, settings.broker_url, limits)
         app.add_middleware(ApiKeyMiddleware, sessions=app.state.sessions, rates=rates)
     app.add_middleware(HeadRequestMiddleware)
-    app.add_middleware(ResponseHeadersMiddleware, hosts=settings.hosts, meters=app.state.meters)
+    if settings.origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.origins, **CORS_OPTIONS)
+    app.add_middleware(
+        ResponseHeadersMiddleware,
+        hosts=settings.hosts,
+        origins=settings.origins,
+        meters=app.state.meters,
+    )
     return app
 
 

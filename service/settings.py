@@ -9,8 +9,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "KAN_"
@@ -22,6 +23,7 @@ MiB = 2**20
 GiB = 2**30
 
 
+ANY_ORIGIN = "*"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
@@ -41,6 +43,15 @@ class InvalidSettings(ValueError):
 
 def _split_names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _check_origins(text: str) -> str:
+    for origin in _split_names(text):
+        parts = urlsplit(origin)
+        is_bare = origin == f"{parts.scheme}://{parts.netloc}" and parts.hostname and "*" not in origin
+        if origin != ANY_ORIGIN and not (parts.scheme in ("http", "https") and is_bare):
+            raise ValueError(f"{origin!r} is no origin; write https://host or https://host:port")
+    return text
 
 
 def _check_queues(text: str) -> str:
@@ -86,6 +97,11 @@ class Settings(BaseSettings):
     allowed_hosts: str = Field(
         default="",
         description="host names that requests may use, separated by commas; empty for any",
+    )
+    cors_origins: Annotated[str, AfterValidator(_check_origins)] = Field(
+        default="",
+        description="origins whose pages may call the API, such as https://lab.example, separated by commas; "
+        "* for any, if keys are required; empty for none",
     )
     rate_limit: int = Field(default=6_000, ge=0, description="requests per minute and key; 0 for no limit")
     quota_jobs: int = Field(default=1_000, ge=0, description="unfinished jobs per tenant; 0 for no limit")
@@ -161,6 +177,19 @@ class Settings(BaseSettings):
         """
         given = _split_names(self.allowed_hosts)
         return given + LOOPBACK_NAMES if given or is_loopback(self.host) else ()
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Origins whose pages may call the API."""
+        return _split_names(self.cors_origins)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _refuse_open_loopback(cls, text: str, known: ValidationInfo) -> str:
+        """Without keys every page that a browser on this machine opens could do everything."""
+        if ANY_ORIGIN in _split_names(text) and is_loopback(known.data.get("host", "")):
+            raise ValueError("* needs keys, which loopback does not ask for; name the origins")
+        return text
 
     @property
     def queues(self) -> tuple[str, ...]:

@@ -152,8 +152,14 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     """Disable the driver's own BEGIN, which comes late and is always deferred."""
     sqlite: Any = connection
     sqlite.isolation_level = None
+    sqlite.create_function("lower", 1, _lower, deterministic=True)
     for pragma in SQLITE_PRAGMAS:
         sqlite.execute(f"PRAGMA {pragma}")
+
+
+def _lower(text: str | None) -> str | None:
+    """Lower-case letters of every alphabet, as PostgreSQL has them; SQLite's own are only the Latin ones."""
+    return text.lower() if isinstance(text, str) else text
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -116,7 +116,10 @@ class BlobChunk(TableBase):
 
 
 class Dataset(TenantMixin, TableBase):
-    """A typed table of a client; its content is a Parquet blob."""
+    """A typed table of a client; its content is a Parquet blob.
+
+    ``types`` are types by which trainings read some columns; ``columns`` has those that were found.
+    """
 
     __tablename__ = "dataset"
     __table_args__ = (Index("ix_dataset_tenant_id", "tenant", "id"),)
@@ -126,6 +129,8 @@ class Dataset(TenantMixin, TableBase):
     rows: Mapped[int]
     columns: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     units: Mapped[dict[str, str]] = mapped_column(Json)
+    types: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
+    tags: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     blob_sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -9,6 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+READABLE_AS = {
+    "number": ("number", "integer", "category"),
+    "integer": ("integer", "number", "category"),
+    "boolean": ("boolean", "number", "integer", "category"),
+    "category": ("category", "text"),
+    "text": ("text", "category"),
+    "datetime": ("datetime",),
+}
+NUMBER_TYPES = ("number", "integer")
 COUNTS = ("top", "possible_missing")  # members of a report that are lists of values with their counts
 
 
@@ -76,3 +85,12 @@ def _read_report(column: Mapping[str, Any]) -> ColumnReport:
     counts = {name: [ValueCount(**entry) for entry in column.get(name, ())] for name in COUNTS}
     histogram = column.get("histogram")
     return ColumnReport(**{**column, **counts, "histogram": histogram and Histogram(**histogram)})
+
+
+def explain_unreadable(report: ColumnReport, wanted: str) -> str | None:
+    """Why a column cannot be read as another type; None if it can."""
+    is_two_valued = wanted == "boolean" and report.distinct == 2 and report.type in NUMBER_TYPES
+    if wanted in READABLE_AS[report.type] or is_two_valued:
+        return None
+    known = " or ".join(READABLE_AS[report.type])
+    return f"column {report.name!r} is {report.type} and cannot be read as {wanted}; possible: {known}"

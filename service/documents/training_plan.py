@@ -6,13 +6,12 @@ from functools import cached_property
 from typing import Literal
 
 from kan_engine.forms.template import ConstantLimits, FormTemplate, InvalidForm, parse_form
-from service.documents.column_report import ColumnReport
+from service.documents.column_report import NUMBER_TYPES, ColumnReport
 from service.schemas.training import TrainRequest
 
 TaskName = Literal["regression", "classification", "density"]
 
 LABEL_TYPES = ("category", "boolean", "text")
-NUMBER_TYPES = ("number", "integer")
 MAX_MAGNITUDE, MIN_RANGE = 1e75, 1e-75  # of values and of their range: fourth powers must be finite
 
 

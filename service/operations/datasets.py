@@ -1,15 +1,16 @@
 """Operations on datasets: add, read and delete."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import PurePath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from service import ingest, strict_json
 from service.db.repositories import Audit, Datasets
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, Dataset
+from service.documents.column_report import ColumnReport, explain_unreadable, read_reports
 from service.errors import Conflict, Invalid, format_names
 from service.ingest import TableDescription
 from service.ingest.limits import DEFAULT_INGEST, IngestLimits
@@ -19,7 +20,7 @@ from service.operations.downloads import stream_blob
 from service.operations.entity_tags import refuse_stale
 from service.operations.quotas import refuse_more_bytes
 from service.schemas.common import MAX_NAME_LENGTH
-from service.schemas.datasets import MAX_UNIT_CHARACTERS, DatasetIn, DatasetOut, RowsPreviewOut
+from service.schemas.datasets import MAX_UNIT_CHARACTERS, DatasetIn, DatasetOut, DatasetPatch, RowsPreviewOut
 from service.settings import Settings
 from service.storage import blobs
 from service.storage.deletion import remove_dataset
@@ -58,6 +59,49 @@ def add_body(
         return _store(described, parquet, body.name or DEFAULT_NAME, body.units, sessions, settings)
 
 
+def change(
+    dataset_id: str, patch: DatasetPatch, sessions: Sessions, *, if_match: str | None = None
+) -> DatasetOut:
+    """Change the fields that a patch sets.
+
+    Raises:
+        NotFound: There is no such dataset.
+        Conflict: It changes units, and an unfinished job uses the dataset.
+        Invalid: It names a column that does not exist, or a type that a column cannot be read as.
+        Stale: Its entity tag is not in ``if_match``.
+    """
+    with sessions.begin() as session:
+        datasets = Datasets(session)
+        dataset = datasets.hold_exclusively(dataset_id)
+        document = DatasetOut.model_validate(dataset)
+        refuse_stale(document, if_match, what=f"dataset {dataset_id}", code="dataset_changed")
+        reports = read_reports(dataset.columns)
+        if patch.types is not None:
+            _check_types(patch.types, reports)
+            dataset.types = dict(patch.types)
+        if patch.units is not None:
+            _refuse_in_use(datasets, dataset_id)
+            _check_units(patch.units, [report.name for report in reports])
+            named = [report for report in reports if report.name in patch.units]
+            units, guesses = complete_units(named, patch.units)
+            dataset.units = dataset.units | units
+            others = [told for told in dataset.warnings if not _is_about_units(told, patch.units)]
+            dataset.warnings = [*others, *(warning.to_json() for warning in guesses)]
+        if patch.name is not None:
+            dataset.name = patch.name
+        if patch.tags is not None:
+            dataset.tags = patch.tags
+        Audit(session).add("dataset.change", dataset_id, **patch.model_dump(exclude_unset=True))
+        session.flush()
+        return DatasetOut.model_validate(dataset)
+
+
+def _refuse_in_use(datasets: Datasets, dataset_id: str) -> None:
+    if datasets.is_in_use(dataset_id):
+        detail = f"a queued or running job uses dataset {dataset_id}; cancel it, or wait for its end"
+        raise Conflict("dataset_in_use", detail)
+
+
 def delete(dataset_id: str, sessions: Sessions, *, if_match: str | None = None) -> None:
     """Remove a dataset and its bytes. Models trained on it stay.
 
@@ -71,11 +115,7 @@ def delete(dataset_id: str, sessions: Sessions, *, if_match: str | None = None) 
         dataset = datasets.hold_exclusively(dataset_id)
         document = DatasetOut.model_validate(dataset)
         refuse_stale(document, if_match, what=f"dataset {dataset_id}", code="dataset_changed")
-        if datasets.is_in_use(dataset_id):
-            raise Conflict(
-                "dataset_in_use",
-                f"a queued or running job uses dataset {dataset_id}; cancel it, or wait for its end",
-            )
+        _refuse_in_use(datasets, dataset_id)
         remove_dataset(session, dataset)
 
 
@@ -133,6 +173,23 @@ def _check_units(units: dict[str, str], columns: list[str]) -> None:
         if fault:
             place = {"pointer": strict_json.pointer(["units", column]), "column": column}
             raise Invalid.make_at("invalid_units", fault, place)
+
+
+def _is_about_units(warning: Mapping[str, Any], columns: Container[str]) -> bool:
+    return warning["code"] in ("header_unit", "unknown_unit") and warning.get("column") in columns
+
+
+def _check_types(types: Mapping[str, str], reports: Sequence[ColumnReport]) -> None:
+    by_name = {report.name: report for report in reports}
+    for column, wanted in types.items():
+        if column not in by_name:
+            known = format_names(list(by_name))
+            fault: str | None = f"there is no column {column!r}; the columns are {known}"
+        else:
+            fault = explain_unreadable(by_name[column], wanted)
+        if fault:
+            place = {"pointer": strict_json.pointer(["types", column]), "column": column}
+            raise Invalid.make_at("unknown_column" if column not in by_name else "invalid_type", fault, place)
 
 
 def _name_from_filename(filename: str | None) -> str:

@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.schemas.common import RequestModel, ShortText, report_first_wrong, require_one_of
+from service.schemas.common import RequestModel, ShortText, Tags, report_first_wrong, require_one_of
 
 MAX_UNIT_CHARACTERS = 64
+ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
 
 MissingValues = Annotated[
     dict[str, Annotated[list[int | float | str], Field(max_length=20)]],
@@ -43,6 +44,21 @@ class DatasetIn(RequestModel):
         return self
 
 
+class DatasetPatch(RequestModel):
+    """Changes of a dataset; omitted fields stay as they are."""
+
+    name: ShortText | None = None
+    units: Annotated[dict[str, str], report_first_wrong(str)] | None = Field(
+        default=None, description="Units of the named columns; an empty text is no unit."
+    )
+    types: dict[str, ColumnType] | None = Field(
+        default=None,
+        description="Replaces the types by which trainings read columns unless they say otherwise; columns "
+        "that are not named have the type that was found.",
+    )
+    tags: Tags | None = Field(default=None, description="Replaces all tags.")
+
+
 class FormFields(RequestModel):
     """Form fields that may accompany an uploaded file."""
 
@@ -72,7 +88,7 @@ class ColumnOut(BaseModel):
     """Type and statistics of a column."""
 
     name: str
-    type: Literal["number", "integer", "category", "boolean", "datetime", "text"]
+    type: ColumnType
     missing: int
     distinct: int
     min: int | float | str | None
@@ -98,7 +114,7 @@ class ColumnOut(BaseModel):
 
 
 class DatasetOut(BaseModel):
-    """A stored table. It never changes; its SHA-256 identifies its content."""
+    """A stored table. Its values never change; its SHA-256 identifies them."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -107,6 +123,10 @@ class DatasetOut(BaseModel):
     rows: int
     columns: list[ColumnOut]
     units: dict[str, str]
+    types: dict[str, ColumnType] = Field(
+        default={}, description="Types by which trainings read columns unless they say otherwise."
+    )
+    tags: dict[str, str] = {}
     warnings: list[dict[str, Any]] = Field(
         description="What was guessed or looks wrong, and where: column, row from 0, line from 1."
     )

@@ -15,6 +15,8 @@ from service.schemas.revision import SymbolicRequest
 from service.schemas.study import StudyRequest
 from service.schemas.training import TrainRequest
 
+JobKindName = Literal["train", "symbolic", "predict", "study", "solve"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobKind:
@@ -26,7 +28,7 @@ class JobKind:
         queue: The queue of its workers, so that workers for short jobs need not wait for trainings.
     """
 
-    name: str
+    name: JobKindName
     request: type[RequestModel]
     queue: Literal["train", "short", "batch"]
 

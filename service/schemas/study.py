@@ -6,31 +6,37 @@ from itertools import product
 from math import prod
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
-from service.schemas.training import TrainRequest
+from service.schemas.training import Column, TrainRequest
 
 VariedValues = Annotated[list[Any], Field(min_length=1, max_length=1000)]
 SETTING_PATTERN = r"^[a-z_]+(\.[a-z_]+)*$"
 GRID_PATH = "network.grid"
 # Settings that cannot differ between trainings
-SHARED_SETTINGS = ("kind", "dataset_id", "vary", "refine", "format", "priority")
+SHARED_SETTINGS = ("kind", "dataset_id", "targets", "vary", "refine", "format", "priority")
 
 
 class StudyRequest(TrainRequest):
-    """A training for every combination of some settings, and a table of the results.
+    """A training for every combination of some settings, or for each of several targets, and their results.
 
     `GET /jobs/{id}/result` has a row per training: its settings, its metrics on the hold-out rows, its model
     and its formula. `max_seconds` is the time of each training.
     """
 
     kind: Literal["study"]  # type: ignore[assignment]
+    targets: Annotated[list[Column], Field(min_length=2, max_length=100)] | None = Field(
+        default=None,
+        description="Columns to predict, each by trainings of its own; none of them is an input. "
+        "It takes the place of `target`.",
+    )
     vary: Annotated[
         dict[Annotated[str, Field(pattern=SETTING_PATTERN, max_length=100)], VariedValues],
         Field(min_length=1, max_length=20),
     ] = Field(
+        default={},
         description='Settings of a training by their path, with the values to try: `{"network.grid": [3, 5, '
-        '10], "seed": [0, 1]}` makes six trainings.'
+        '10], "seed": [0, 1]}` makes six trainings.',
     )
     refine: bool = Field(
         default=False,
@@ -42,6 +48,23 @@ class StudyRequest(TrainRequest):
         default="csv",
         description="In `csv`, texts that a spreadsheet would read as a formula begin with `'`.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _vary_targets(cls, body: Any) -> Any:
+        """Treat several targets as values of a setting."""
+        if not isinstance(body, dict):
+            return body
+        targets, vary = body.get("targets"), body.get("vary", {})
+        if targets is None or not isinstance(targets, list) or not isinstance(vary, dict):
+            if "vary" not in body:
+                raise ValueError("a study compares settings or targets; give vary or targets")
+            return body
+        if body.get("target") not in (None, *targets[:1]) or vary.get("target", targets) != targets:
+            raise ValueError("targets are the columns to predict; omit target")
+        if len(set(map(str, targets))) < len(targets):
+            raise ValueError("a column is named twice in targets")
+        return body | {"target": next(iter(targets), None), "vary": {"target": targets} | vary}
 
     @property
     def paths(self) -> list[str]:
@@ -87,7 +110,7 @@ class StudyRequest(TrainRequest):
         return TrainRequest.model_validate(self._make_body(settings))
 
     def _make_body(self, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-        own = {"kind", "vary", "refine", "format"}
+        own = {"kind", "targets", "vary", "refine", "format"}
         body: dict[str, JsonValue] = self.model_dump(mode="json", exclude=own, exclude_unset=True)
         for path, value in settings.items():
             *groups, name = path.split(".")

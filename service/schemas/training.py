@@ -19,6 +19,7 @@ from typing_extensions import TypeAliasType
 
 from service.schemas.baselines import Baselines
 from service.schemas.common import RequestModel, ShortText, Tags
+from service.schemas.datasets import ColumnType
 from service.schemas.members import EDGES_DESCRIPTION
 
 MAX_GRIDS = 20  # in a schedule
@@ -52,7 +53,6 @@ Priority = Annotated[
 Column = Annotated[str, Field(min_length=1, max_length=1000)]
 Complexity = Annotated[int, Field(ge=1, le=10_000)]
 Value = bool | int | float | str
-ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
 
 
 def match_pattern(pattern: str, words: str) -> AfterValidator:

@@ -3,16 +3,19 @@
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Protocol, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query
+from pydantic import AwareDatetime, Field
 
+from service.db.repositories.lists import ListFilter, NamedOrder, Order
 from service.errors import Invalid
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+TAG_PATTERN = r'^[^"\\\\=][^"\\\\=]*(=.*)?$'  # of a key without characters that mean something in a JSON path
 # Documented here, checked by `_decode_cursor`
 CURSOR_SCHEMA: dict[str, Any] = {"pattern": "^[A-Za-z0-9_-]{22}$"}
 
@@ -49,6 +52,38 @@ def _parse_window(
 
 
 Paging = Annotated[PageWindow, Depends(_parse_window)]
+
+
+def _parse_filter(
+    search: Annotated[
+        str | None, Query(min_length=1, max_length=200, description="Text in a name, a target or a column.")
+    ] = None,
+    tag: Annotated[
+        list[Annotated[str, Field(pattern=TAG_PATTERN, max_length=1200)]],
+        Query(description="`key` or `key=value`; of several all must be there.", max_length=10),
+    ] = [],  # noqa: B006 - FastAPI copies it
+    since: Annotated[AwareDatetime | None, Query(description="Created at this time or later.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Created before this time.")] = None,
+) -> ListFilter:
+    return ListFilter(search=search, tags=tag, since=since, until=until)
+
+
+def _order_filter(
+    wanted: Annotated[ListFilter, Depends(_parse_filter)],
+    sort: Annotated[Order, Query(description="By time of creation.")] = "newest",
+) -> ListFilter:
+    return replace(wanted, order=sort)
+
+
+def _order_named_filter(
+    wanted: Annotated[ListFilter, Depends(_parse_filter)],
+    sort: Annotated[NamedOrder, Query(description="By time of creation, or by name.")] = "newest",
+) -> ListFilter:
+    return replace(wanted, order=sort)
+
+
+Wanted = Annotated[ListFilter, Depends(_order_filter)]
+WantedNamed = Annotated[ListFilter, Depends(_order_named_filter)]
 
 
 def _encode_cursor(row_id: str) -> str:

@@ -16,7 +16,7 @@ from service.api.http.problems import is_v2, problem_response
 from service.api.telemetry.request_metrics import RequestMetrics
 from service.errors import Forbidden, Malformed, ServiceError
 from service.observability import logs
-from service.settings import LOOPBACK_NAMES
+from service.settings import ANY_ORIGIN, LOOPBACK_NAMES
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +40,16 @@ class ResponseHeadersMiddleware:
         hosts: Allowed names in the Host header; any name if empty. This prevents DNS rebinding: a foreign
             page can point its own host name at this machine, but the browser still sends that name as Host.
         meters: Count every response.
+        origins: Of other pages that may change data; ``*`` for any.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Sequence[str], meters: RequestMetrics) -> None:
+    def __init__(
+        self, app: ASGIApp, hosts: Sequence[str], meters: RequestMetrics, origins: Sequence[str] = ()
+    ) -> None:
         self.app = app
         self._meters = meters
         self._hosts = frozenset(host.lower() for host in hosts)
+        self._origins = frozenset(origins)
         self._named = self._hosts - {*LOOPBACK_NAMES}  # other ports of loopback belong to other programs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,6 +103,8 @@ class ResponseHeadersMiddleware:
     def _is_cross_site(self, headers: Headers) -> bool:
         """Whether a page of another origin sends this; programs send neither Sec-Fetch-Site nor Origin."""
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        if origin in self._origins or ANY_ORIGIN in self._origins:
+            return False
         if site is not None:
             return site not in ("same-origin", "none")
         if origin is None:

@@ -23,7 +23,7 @@ from service.api.http.dependencies import (
     media_type,
 )
 from service.api.http.downloads import make_download_response
-from service.api.http.pagination import MAX_LIMIT, Paging
+from service.api.http.pagination import MAX_LIMIT, Paging, WantedNamed
 from service.api.http.uploads import TABLE_FIELDS, UploadForm, receive_upload, validate_body
 from service.api.openapi.document import QUOTA_RESPONSES, describe_file, describe_upload, schema_reference
 from service.db.repositories import Datasets
@@ -31,8 +31,9 @@ from service.db.tables import Dataset
 from service.errors import ErrorEntry, Invalid, Malformed, UnsupportedMedia
 from service.ingest.limits import IngestLimits
 from service.operations import datasets
+from service.operations.entity_tags import entity_tag
 from service.schemas.common import Page
-from service.schemas.datasets import DatasetIn, DatasetOut, FormFields, RowsPreviewOut
+from service.schemas.datasets import DatasetIn, DatasetOut, DatasetPatch, FormFields, RowsPreviewOut
 
 UPLOAD_BODIES = describe_upload(
     "CSV, TSV, JSON Lines or Parquet; may be gzipped.",
@@ -94,10 +95,16 @@ async def add_dataset(
 
 
 @router.get("", dependencies=[READ], summary="List datasets")
-def list_datasets(sessions: Sessions, paging: Paging) -> Page[DatasetOut]:
-    """All datasets, newest first."""
+def list_datasets(
+    sessions: Sessions,
+    paging: Paging,
+    wanted: WantedNamed,
+    name: Annotated[str | None, Query(description="Only the datasets of this name.")] = None,
+) -> Page[DatasetOut]:
+    """All datasets, or those that the filters leave; `search` looks into the names of columns, too."""
     with sessions.read() as session:
-        rows, next_cursor = paging.take_page(Datasets(session).page(paging.limit, paging.after))
+        found = Datasets(session).page(wanted, limit=paging.limit, after=paging.after, name=name)
+        rows, next_cursor = paging.take_page(found)
     return Page(items=[DatasetOut.model_validate(row) for row in rows], next_cursor=next_cursor)
 
 
@@ -145,6 +152,16 @@ def download_dataset(dataset_id: str, sessions: Sessions) -> StreamingResponse:
         sha256=dataset.blob_sha256,
         media_type=PARQUET_MEDIA_TYPE,
     )
+
+
+@router.patch("/{dataset_id}", dependencies=[TRAIN], summary="Rename, tag or retype a dataset")
+def change_dataset(
+    dataset_id: str, patch: DatasetPatch, response: Response, sessions: Sessions, if_match: IfMatch = None
+) -> DatasetOut:
+    """Changes only the given fields; the values of the table stay as they are."""
+    out = datasets.change(dataset_id, patch, sessions, if_match=if_match)
+    response.headers["ETag"] = entity_tag(out)
+    return out
 
 
 @router.delete("/{dataset_id}", dependencies=[TRAIN], status_code=204, summary="Delete a dataset")

@@ -21,7 +21,7 @@ from service.api.http.dependencies import (
     Watch,
 )
 from service.api.http.downloads import make_download_response
-from service.api.http.pagination import DEFAULT_LIMIT, MAX_LIMIT, Paging
+from service.api.http.pagination import DEFAULT_LIMIT, MAX_LIMIT, Paging, Wanted
 from service.api.live import event_stream
 from service.api.openapi.document import describe_file
 from service.db.repositories.jobs import Jobs
@@ -31,6 +31,7 @@ from service.operations import downloads
 from service.operations.entity_tags import entity_tag
 from service.operations.jobs import lifecycle
 from service.schemas.common import Page
+from service.schemas.job_kinds import JobKindName
 from service.schemas.jobs import EventOut, EventPage, JobOut, JobRequest
 
 MAX_WAIT_S = 60
@@ -82,12 +83,30 @@ def submit_job(
 
 
 @router.get("", dependencies=[READ], summary="List jobs")
-def list_jobs(sessions: Sessions, window: Paging, status: JobStatus | None = None) -> Page[JobOut]:
-    """Newest first."""
+def list_jobs(
+    *,
+    sessions: Sessions,
+    window: Paging,
+    wanted: Wanted,
+    status: JobStatus | None = None,
+    kind: JobKindName | None = None,
+    name: Annotated[str | None, Query(description="Name of the model that a training makes.")] = None,
+    dataset: Annotated[str | None, Query(description="Id of the dataset.")] = None,
+    model: Annotated[str | None, Query(description="Id of the model that it made or uses.")] = None,
+) -> Page[JobOut]:
+    """All jobs, or those that the filters leave; `search` looks into names and targets."""
     with sessions.read() as session:
-        jobs, cursor = window.take_page(
-            Jobs(session).page(limit=window.limit, after=window.after, status=status)
+        found = Jobs(session).page(
+            wanted,
+            limit=window.limit,
+            after=window.after,
+            status=status,
+            kind=kind,
+            name=name,
+            dataset_id=dataset,
+            model_id=model,
         )
+        jobs, cursor = window.take_page(found)
     return Page(items=[JobOut.from_row(job) for job in jobs], next_cursor=cursor)
 
 

@@ -10,7 +10,7 @@ from kan_engine.expressions.printing.languages import LANGUAGES
 from service.api.http.choices import choose_from
 from service.api.http.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, respond_with_etag
 from service.api.http.dependencies import READ, READ_OR_PREDICT, TRAIN, Directory, Sessions, StrictRoute
-from service.api.http.pagination import Paging
+from service.api.http.pagination import Paging, WantedNamed
 from service.api.openapi.document import describe_file
 from service.db.repositories.models import TrainedModels
 from service.operations.entity_tags import entity_tag
@@ -31,14 +31,21 @@ NetworkQuery = Annotated[NetworkChoice | None, Query(description=NETWORK_DESCRIP
 
 @router.get("/models", dependencies=[READ_OR_PREDICT], summary="List models")
 def list_models(
+    *,
     sessions: Sessions,
     window: Paging,
+    wanted: WantedNamed,
     name: Annotated[str | None, Query(description="Only the versions of this name.")] = None,
+    dataset: Annotated[str | None, Query(description="Id of the dataset that it learnt from.")] = None,
+    target: Annotated[str | None, Query(description="Column that it predicts.")] = None,
 ) -> Page[ModelOut]:
-    """Newest first."""
+    """All models, or those that the filters leave; `search` looks into names, targets and tags."""
     with sessions.read() as session:
         repository = TrainedModels(session)
-        page, cursor = window.take_page(repository.page(limit=window.limit, after=window.after, name=name))
+        found = repository.page(
+            wanted, limit=window.limit, after=window.after, name=name, dataset_id=dataset, target=target
+        )
+        page, cursor = window.take_page(found)
         aliases = repository.list_aliases(page)
         return Page(items=[ModelOut.from_row(model, aliases[model.id]) for model in page], next_cursor=cursor)
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import exists, select
+from sqlalchemy import Text, cast, exists, select
 from sqlalchemy.orm import Session
 
 from service.db.repositories.job_queries import UNFINISHED
+from service.db.repositories.lists import ALL, ListFilter, select_page
 from service.db.session import LOCK_FOR_CHANGE
 from service.db.tables import Dataset, Job
 from service.errors import NotFound
@@ -47,10 +48,24 @@ class Datasets:
         """
         return _require(self._session.get(Dataset, dataset_id, with_for_update=LOCK_FOR_CHANGE), dataset_id)
 
-    def page(self, limit: int, after: str | None) -> Sequence[Dataset]:
-        """Up to ``limit + 1`` datasets, newest first, that come after this id in the list."""
-        query = select(Dataset).order_by(Dataset.id.desc()).limit(limit + 1)
-        return self._session.scalars(query if after is None else query.where(Dataset.id < after)).all()
+    def page(
+        self, wanted: ListFilter = ALL, *, limit: int, after: str | None = None, name: str | None = None
+    ) -> Sequence[Dataset]:
+        """Up to ``limit + 1`` datasets that come after this id in the list; see ``select_page``.
+
+        A search looks into their names and those of their columns.
+        """
+        query = select(Dataset)
+        return select_page(
+            self._session,
+            query if name is None else query.where(Dataset.name == name),
+            Dataset,
+            wanted,
+            searched=[Dataset.name, cast(Dataset.columns, Text)],
+            tags=Dataset.tags,
+            limit=limit,
+            after=after,
+        )
 
     def is_in_use(self, dataset_id: str) -> bool:
         """Whether an unfinished job uses it."""

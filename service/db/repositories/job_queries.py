@@ -6,8 +6,9 @@ from datetime import timedelta
 from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session, undefer
 
+from service.db.repositories.lists import ALL, ListFilter, select_page
 from service.db.session import clock
-from service.db.tables import SUBTASK_KIND, Job, JobEvent, JobStatus
+from service.db.tables import SUBTASK_KIND, Dataset, Job, JobEvent, JobStatus
 from service.errors import NotFound
 
 FINAL = tuple(status for status in JobStatus if status.is_final)
@@ -34,20 +35,42 @@ class JobQueries:
         self._session.refresh(job, ["dataset_name"])
         return job
 
-    def page(self, *, limit: int, after: str | None = None, status: str | None = None) -> Sequence[Job]:
-        """Up to ``limit + 1`` jobs, newest first, older than the job ``after``."""
-        jobs = (
-            select(Job)
-            .where(Job.kind != SUBTASK_KIND)
-            .order_by(Job.id.desc())
-            .limit(limit + 1)
-            .options(WITH_DATASET_NAME)
+    def page(
+        self, wanted: ListFilter = ALL, *, limit: int, after: str | None = None, **columns: str | None
+    ) -> Sequence[Job]:
+        """Up to ``limit + 1`` jobs that come after the job ``after``; see ``select_page``.
+
+        A search looks into the names of their models and datasets, and their targets.
+
+        Args:
+            wanted: Filters and order.
+            limit: Jobs of a page.
+            after: Id of the last job of the page before.
+            columns: Values of columns, None for any: ``status``, ``kind``, ``dataset_id``; ``name`` of the
+                model, and ``model_id`` of a model that a job made or uses.
+        """
+        name, model_id = columns.pop("name", None), columns.pop("model_id", None)
+        jobs = select(Job).where(Job.kind != SUBTASK_KIND).options(WITH_DATASET_NAME)
+        for column, value in columns.items():
+            jobs = jobs if value is None else jobs.where(getattr(Job, column) == value)
+        if name is not None:
+            jobs = jobs.where(Job.request["name"].as_string() == name)
+        if model_id is not None:
+            jobs = jobs.where(or_(Job.model_id == model_id, Job.request["model"].as_string() == model_id))
+        return select_page(
+            self._session,
+            jobs,
+            Job,
+            wanted,
+            searched=[
+                Job.request["name"].as_string(),
+                Job.request["target"].as_string(),
+                select(Dataset.name).where(Dataset.id == Job.dataset_id).scalar_subquery(),
+            ],
+            tags=Job.request["tags"],
+            limit=limit,
+            after=after,
         )
-        if after is not None:
-            jobs = jobs.where(Job.id < after)
-        if status is not None:
-            jobs = jobs.where(Job.status == status)
-        return self._session.scalars(jobs).all()
 
     def kind_of(self, job_id: str) -> str | None:
         """Kind of a job; None if it has been deleted."""

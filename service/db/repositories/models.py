@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import Text, cast, delete, func, or_, select
 from sqlalchemy.orm import Session, undefer
 
 from service.db.repositories.aliases import Aliases
+from service.db.repositories.lists import ALL, ListFilter, select_page
 from service.db.session import LOCK_FOR_CHANGE, clock
 from service.db.tables import Dataset, Job, Model, ModelAlias
 from service.errors import NotFound
@@ -124,14 +125,32 @@ class TrainedModels:
             )
         return model
 
-    def page(self, *, limit: int, after: str | None = None, name: str | None = None) -> Sequence[Model]:
-        """Up to ``limit + 1`` models, newest first, that come after this id in the list."""
-        query = select(Model).order_by(Model.id.desc()).limit(limit + 1)
-        if after is not None:
-            query = query.where(Model.id < after)
-        if name is not None:
-            query = query.where(Model.name == name)
-        models = self._session.scalars(query).all()
+    def page(
+        self, wanted: ListFilter = ALL, *, limit: int, after: str | None = None, **columns: str | None
+    ) -> Sequence[Model]:
+        """Up to ``limit + 1`` models that come after this id in the list; see ``select_page``.
+
+        A search looks into names, targets and tags.
+
+        Args:
+            wanted: Filters and order.
+            limit: Models of a page.
+            after: Id of the last model of the page before.
+            columns: Values of columns, None for any: ``name``, ``task``, ``target``, ``dataset_id``.
+        """
+        query = select(Model)
+        for column, value in columns.items():
+            query = query if value is None else query.where(getattr(Model, column) == value)
+        models = select_page(
+            self._session,
+            query,
+            Model,
+            wanted,
+            searched=[Model.name, Model.target, cast(Model.tags, Text)],
+            tags=Model.tags,
+            limit=limit,
+            after=after,
+        )
         if older := [model.id for model in models if "members" not in model.record]:
             # Their members follow from their formulas; one query loads all of them.
             formulas = select(Model).where(Model.id.in_(older)).options(undefer(Model.symbolic))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
 from service.db.repositories.datasets import Datasets
 from service.db.repositories.revisions import read_revision
 from service.db.session import Sessions
+from service.db.tables import Dataset
+from service.documents.column_report import read_reports
+from service.documents.training_plan import TrainingPlan
 from service.operations.jobs.batch_checks import check_batch
 from service.operations.jobs.cost_estimate import refuse_untrainable
 from service.operations.jobs.equation_checks import check_problem
@@ -27,6 +30,8 @@ from service.schemas.revision import SymbolicRequest
 from service.schemas.study import StudyRequest
 from service.schemas.training import TrainRequest
 from service.settings import Settings
+
+Training = TypeVar("Training", TrainRequest, StudyRequest)
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,24 @@ class AdmittedJob:
 
 def _admit_training(request: TrainRequest, context: AdmissionContext) -> AdmittedJob:
     dataset = Datasets(context.session).hold(request.dataset_id)
+    request = _add_types(request, dataset)
     refuse_untrainable(request, dataset, context.settings, context.limits)
     return AdmittedJob(request, request.dataset_id)
+
+
+def _add_types(request: Training, dataset: Dataset) -> Training:
+    """The training with the types that the dataset has for its columns, where it names none itself."""
+    return request.model_copy(update={"types": dataset.types | request.types}) if dataset.types else request
+
+
+def _separate_targets(request: StudyRequest, dataset: Dataset) -> StudyRequest:
+    """A study of several targets with inputs that are none of them, unless it names its inputs."""
+    if request.targets is None or request.features is not None:
+        return request
+    reports = {report.name: report for report in read_reports(dataset.columns)}
+    plan = TrainingPlan(request, reports, dataset.rows, dataset.units)
+    inputs = [report.name for report in plan.features if report.name not in request.targets]
+    return request.model_copy(update={"features": inputs})
 
 
 def _admit_revision(request: SymbolicRequest, context: AdmissionContext) -> AdmittedJob:
@@ -72,6 +93,7 @@ def _admit_batch(request: BatchRequest, context: AdmissionContext) -> AdmittedJo
 def _admit_study(request: StudyRequest, context: AdmissionContext) -> AdmittedJob:
     refuse_more_bytes(context.session, context.settings)
     dataset = Datasets(context.session).hold(request.dataset_id)
+    request = _separate_targets(_add_types(request, dataset), dataset)
     check_study(request, dataset, context.settings, context.limits)
     return AdmittedJob(request, request.dataset_id)
 

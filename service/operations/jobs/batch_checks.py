@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.db.repositories import Datasets, TrainedModels
 from service.db.session import Sessions
-from service.documents.column_report import ColumnReport, read_reports
-from service.documents.training_plan import NUMBER_TYPES
+from service.documents.column_report import NUMBER_TYPES, ColumnReport, read_reports
 from service.errors import ErrorEntry, Invalid, NotFound, format_names
 from service.operations.prediction.input_columns import ACCEPTED_VALUES
 from service.operations.prediction.predict import interval_margin, load_members

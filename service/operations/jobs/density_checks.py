@@ -1,6 +1,7 @@
 """Checks that a density can be trained on a dataset, from its column report alone."""
 
-from service.documents.training_plan import NUMBER_TYPES, TrainingPlan
+from service.documents.column_report import NUMBER_TYPES
+from service.documents.training_plan import TrainingPlan
 from service.errors import format_names
 from service.operations.jobs.limits import AdmissionLimits
 from service.operations.jobs.validation_errors import Mistakes, Path

@@ -5,9 +5,8 @@ from math import nan
 
 from kan_engine import DifferentialProblem, DistillationPlan, InvalidEquation
 from service.db.tables import Dataset
-from service.documents.column_report import read_reports
+from service.documents.column_report import NUMBER_TYPES, read_reports
 from service.documents.equations import plan_network, read_problem
-from service.documents.training_plan import NUMBER_TYPES
 from service.errors import ErrorEntry, Invalid
 from service.operations.jobs.cost_estimate import estimate_grid, estimate_shape, refuse_too_costly
 from service.operations.jobs.limits import AdmissionLimits

@@ -2,7 +2,8 @@
 
 from kan_engine.data.thresholds import DEFAULT_DATA
 from kan_engine.forms.template import InvalidForm
-from service.documents.training_plan import NUMBER_TYPES, TrainingPlan
+from service.documents.column_report import NUMBER_TYPES
+from service.documents.training_plan import TrainingPlan
 from service.errors import ErrorEntry, Invalid
 from service.operations.jobs.validation_errors import Path
 from service.strict_json import pointer

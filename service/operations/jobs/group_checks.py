@@ -2,8 +2,7 @@
 
 from service.db.repositories.revisions import Revision
 from service.db.tables import Dataset
-from service.documents.column_report import read_reports
-from service.documents.training_plan import NUMBER_TYPES
+from service.documents.column_report import NUMBER_TYPES, read_reports
 from service.operations.jobs.validation_errors import Mistakes, refuse_mistakes
 
 MIN_GROUPS = 3  # two groups share one indicator, so that a third looks like the first

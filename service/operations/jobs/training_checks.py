@@ -7,8 +7,8 @@ from math import ceil
 from types import MappingProxyType
 
 from kan_engine.data.labels import class_name
-from service.documents.column_report import ColumnReport
-from service.documents.training_plan import NUMBER_TYPES, TrainingPlan, explain_unusable_numbers
+from service.documents.column_report import NUMBER_TYPES, ColumnReport, explain_unreadable
+from service.documents.training_plan import TrainingPlan, explain_unusable_numbers
 from service.errors import format_names
 from service.operations.jobs import density_checks
 from service.operations.jobs.form_checks import check_form
@@ -18,16 +18,6 @@ from service.operations.jobs.wish_checks import check_wishes
 from service.schemas.training import TrainRequest
 
 MAX_ERROR_RATIO = 1e8  # of the errors of two rows: a weight must not vanish beside another in float64
-
-READABLE_AS = {
-    "number": ("number", "integer", "category"),
-    "integer": ("integer", "number", "category"),
-    "boolean": ("boolean", "number", "integer", "category"),
-    "category": ("category", "text"),
-    "text": ("text", "category"),
-    "datetime": ("datetime",),
-}
-
 
 NO_UNITS: Mapping[str, str] = MappingProxyType({})
 
@@ -89,12 +79,9 @@ def _check_columns_exist(plan: TrainingPlan) -> Mistakes:
 
 def _check_types(plan: TrainingPlan) -> Mistakes:
     for name, wanted in plan.request.types.items():
-        report = plan.reports[name]
-        is_two_valued = wanted == "boolean" and report.distinct == 2 and report.type in NUMBER_TYPES
-        if wanted not in READABLE_AS[report.type] and not is_two_valued:
-            known = " or ".join(READABLE_AS[report.type])
-            detail = f"column {name!r} is {report.type} and cannot be read as {wanted}; possible: {known}"
-            yield "invalid_type", ["types", name], detail
+        fault = explain_unreadable(plan.reports[name], wanted)
+        if fault is not None:
+            yield "invalid_type", ["types", name], fault
 
 
 def _check_target(plan: TrainingPlan, limits: AdmissionLimits) -> Mistakes:

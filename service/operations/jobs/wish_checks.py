@@ -2,7 +2,8 @@
 
 from kan_engine.expressions.function_sets import FUNCTION_NAMES
 from kan_engine.units.unit import read_unit
-from service.documents.training_plan import NUMBER_TYPES, TrainingPlan
+from service.documents.column_report import NUMBER_TYPES
+from service.documents.training_plan import TrainingPlan
 from service.errors import format_names
 from service.operations.jobs.validation_errors import Mistakes, Path
 

@@ -257,6 +257,39 @@ def test_a_study_that_cannot_be_done_is_refused_with_the_setting(
     assert client.get("/jobs").json()["items"] == []
 
 
+def test_a_study_of_several_targets_trains_each_without_the_others_as_inputs(
+    client: TestClient, dataset_id: str, work: Callable[[], list[str]]
+) -> None:
+    body = {"kind": "study", "dataset_id": dataset_id, "targets": ["y", "=z"], **QUICK}
+    answer = client.post("/jobs", json=body)
+    assert answer.status_code == 202, answer.text
+    assert work() == ["study", "train", "train", "study"]
+    found = table(client, client.get(f"/jobs/{answer.json()['id']}").json())
+    assert found["target"].to_list() == ["y", "'=z"]
+    models = [client.get(f"/models/{model_id}").json() for model_id in found["model_id"]]
+    assert [[feature["name"] for feature in model["features"]] for model in models] == [["x"], ["x"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"targets": ["y", "y"]}, "validation_failed"),
+        ({"targets": ["y"]}, "validation_failed"),
+        ({"targets": ["y", "=z"], "target": "x"}, "validation_failed"),
+        ({"targets": ["y", "=z"], "vary": {"target": ["x"]}}, "validation_failed"),
+        ({"targets": ["y", "nothing"]}, "unknown_column"),
+        ({"target": "y"}, "validation_failed"),
+        ({"targets": "y"}, "validation_failed"),
+        ({"targets": [1, 2]}, "validation_failed"),
+    ],
+)
+def test_targets_that_cannot_be_are_refused(
+    client: TestClient, dataset_id: str, body: dict[str, Any], code: str
+) -> None:
+    answer = client.post("/jobs", json={"kind": "study", "dataset_id": dataset_id, **QUICK, **body})
+    assert (answer.status_code, answer.json()["code"]) == (422, code), answer.text
+
+
 def test_a_study_counts_as_one_job(client: TestClient, submit: Any, sessions: Sessions) -> None:
 
     study = submit({"seed": [0, 1, 2]}).json()

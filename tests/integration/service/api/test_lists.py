@@ -1,0 +1,144 @@
+"""Lists of datasets, jobs and models: filters, orders and search."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service.db.session import Sessions
+from service.db.tables import Job
+from service.settings import Settings
+from tests.support.factories import make_job, make_model
+
+
+def add_dataset(client: TestClient, name: str, **more: Any) -> str:
+    answer = client.post("/datasets", json={"name": name, "columns": {"x": [1, 2], "y": [1, 2]} | more})
+    return str(answer.json()["id"])
+
+
+def list_names(client: TestClient, path: str, **filters: Any) -> list[str]:
+    answer = client.get(path, params=filters)
+    assert answer.status_code == 200, answer.text
+    return [item["name"] for item in answer.json()["items"]]
+
+
+@pytest.fixture
+def three(client: TestClient) -> list[str]:
+    """Datasets b, A and c, in this order."""
+    ids = [add_dataset(client, name) for name in ("b", "A", "c")]
+    client.patch(f"/datasets/{ids[0]}", json={"tags": {"lab": "north", "kind": "raw"}})
+    client.patch(f"/datasets/{ids[2]}", json={"tags": {"lab": "south"}})
+    return ids
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        ({}, ["c", "A", "b"]),
+        ({"sort": "oldest"}, ["b", "A", "c"]),
+        ({"name": "A"}, ["A"]),
+        ({"tag": "lab"}, ["c", "b"]),
+        ({"tag": "lab=north"}, ["b"]),
+        ({"tag": ["lab", "kind=raw"]}, ["b"]),
+        ({"tag": "lab=east"}, []),
+        ({"since": "2100-01-01T00:00:00Z"}, []),
+        ({"until": "2100-01-01T00:00:00+03:00"}, ["c", "A", "b"]),
+    ],
+)
+def test_datasets_are_filtered_and_sorted(
+    client: TestClient, filters: dict[str, Any], names: Iterable[str]
+) -> None:
+    assert list_names(client, "/datasets", **filters) == names
+
+
+@pytest.mark.parametrize("sort", ["newest", "oldest", "name"])
+def test_pages_of_every_order_follow_one_another(client: TestClient, sort: str) -> None:
+    for name in ("two", "one", "two", "three", "one"):
+        add_dataset(client, name)
+    whole = client.get("/datasets", params={"sort": sort}).json()["items"]
+    cursor, seen = None, []
+    while True:
+        params = {"sort": sort, "limit": 2} | ({} if cursor is None else {"cursor": cursor})
+        page = client.get("/datasets", params=params).json()
+        seen += page["items"]
+        if (cursor := page["next_cursor"]) is None:
+            break
+    assert [item["id"] for item in seen] == [item["id"] for item in whole]
+    assert len(whole) == 5
+
+
+def test_a_list_by_name_tells_that_its_place_was_deleted(client: TestClient) -> None:
+    first, _ = add_dataset(client, "a"), add_dataset(client, "b")
+    page = client.get("/datasets", params={"sort": "name", "limit": 1}).json()
+    client.delete(f"/datasets/{first}")
+    answer = client.get("/datasets", params={"sort": "name", "cursor": page["next_cursor"]})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
+
+
+def test_a_search_ignores_case_and_takes_signs_literally(client: TestClient, settings: Settings) -> None:
+    add_dataset(client, "Прочность бетона")
+    add_dataset(client, "100% cotton")
+    add_dataset(client, "other", Druck_bar=[1.0, 2.0])
+    if "sqlite" in settings.database_url:  # PostgreSQL knows the letters of its locale, here of none
+        assert list_names(client, "/datasets", search="ПРОЧНОСТЬ") == ["Прочность бетона"]
+    assert list_names(client, "/datasets", search="рочность") == ["Прочность бетона"]
+    assert list_names(client, "/datasets", search="100%") == ["100% cotton"]
+    assert list_names(client, "/datasets", search="druck") == ["other"]
+    assert list_names(client, "/datasets", search="_%_%_%_%_%_%_%_%") == []
+
+
+@pytest.mark.parametrize("path", ["/datasets", "/jobs", "/models"])
+@pytest.mark.parametrize(
+    "wrong", [{"sort": "size"}, {"tag": 'a"b'}, {"since": "yesterday"}, {"since": "2026-01-01T00:00:00"}]
+)
+def test_a_filter_that_means_nothing_is_refused(client: TestClient, path: str, wrong: dict[str, str]) -> None:
+    assert client.get(path, params=wrong).status_code == 422
+
+
+def test_jobs_are_found_by_what_they_are_about(client: TestClient, sessions: Sessions) -> None:
+    dataset_id = add_dataset(client, "Concrete")
+    request = {"dataset_id": dataset_id, "target": "strength", "name": "law", "tags": {"who": "ann"}}
+    job = make_job(sessions, request=request, dataset_id=dataset_id)
+    other = make_job(sessions)
+
+    def ids(**filters: Any) -> list[str]:
+        return [item["id"] for item in client.get("/jobs", params=filters).json()["items"]]
+
+    assert ids() == [other.id, job.id]
+    for filters in (
+        {"dataset": dataset_id},
+        {"name": "law"},
+        {"tag": "who=ann"},
+        {"search": "STRENGTH"},
+        {"search": "concr"},
+    ):
+        assert ids(**filters) == [job.id], filters
+    assert ids(kind="solve") == []
+    assert ids(kind="train", status="queued") == [other.id, job.id]
+
+
+def test_jobs_are_found_by_their_model(client: TestClient, sessions: Sessions) -> None:
+    job, _ = make_job(sessions), make_job(sessions)
+    with sessions.begin() as session:
+        session.get_one(Job, job.id).model_id = "m"
+    assert [item["id"] for item in client.get("/jobs", params={"model": "m"}).json()["items"]] == [job.id]
+
+
+def test_models_are_found_by_name_target_dataset_and_tag(client: TestClient, sessions: Sessions) -> None:
+    model = make_model(sessions, name="Beton")
+    make_model(sessions, name="other")
+    client.patch(f"/models/{model.id}", json={"tags": {"stage": "Final"}})
+    for filters in ({"name": "Beton"}, {"tag": "stage"}, {"search": "bet"}, {"search": "final"}):
+        assert list_names(client, "/models", **filters) == ["Beton"], filters
+    assert list_names(client, "/models", sort="name") == ["Beton", "other"]
+    assert list_names(client, "/models", target="no such column") == []
+    assert list_names(client, "/models", target=model.target, sort="oldest") == ["Beton", "other"]
+
+
+def test_a_period_ends_before_its_end(client: TestClient) -> None:
+    add_dataset(client, "a")
+    created = client.get("/datasets").json()["items"][0]["created_at"]
+    assert list_names(client, "/datasets", since=created) == ["a"]
+    assert list_names(client, "/datasets", until=created) == []
