@@ -66,6 +66,7 @@ JOB = (
 )
 FIX = b'{"kind": "symbolic", "model_id": "law", "fix": [{"layer": 0, "in": 0, "out": 0, "function": "x^2"}]}'
 PREDICT = b'{"model": "law", "rows": [{"x1": 0.1, "x2": 1e-3}, {"x1": null, "x2": 2}], "interval": 0.9}'
+DATASET_PATCH = b'{"name": "b", "tags": {"a": "b"}, "units": {"x": "m"}, "types": {"x": "category"}}'
 PATCH = b'{"name": "b", "tags": {"a": "b"}, "alias": "live"}'
 TENSORS = (
     b'{"id": "a", "inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [[0.1, 2]]}],'
@@ -124,6 +125,7 @@ def answers(send: Callable[[bytes], Any], seed: bytes, number: int = 48) -> set[
         ("POST", "/jobs", FIX),
         ("POST", "/predict", PREDICT),
         ("PATCH", "/models/x", PATCH),
+        ("PATCH", "/datasets/x", DATASET_PATCH),
         ("POST", "/v2/models/law/infer", TENSORS),
     ],
 )

@@ -29,6 +29,7 @@ TENSORS = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data":
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/datasets"): {"columns": {"x": [1.0, 2.0]}},
     ("post", "/jobs"): {"dataset_id": "none", "target": "y"},
+    ("patch", "/datasets/{dataset_id}"): {"tags": {}},
     ("patch", "/models/{model_id}"): {"tags": {}},
     ("post", "/predict"): {"model": "none", "rows": [{"x1": 0.0, "x2": 0.0}]},
     ("post", "/models/{model_id}/predict"): {"rows": [{"x1": 0.0, "x2": 0.0}]},

@@ -56,7 +56,8 @@ class JobQueries:
         if name is not None:
             jobs = jobs.where(Job.request["name"].as_string() == name)
         if model_id is not None:
-            jobs = jobs.where(or_(Job.model_id == model_id, Job.request["model"].as_string() == model_id))
+            used = [Job.request[member].as_string() == model_id for member in ("model", "model_id")]
+            jobs = jobs.where(or_(Job.model_id == model_id, *used))
         return select_page(
             self._session,
             jobs,

@@ -123,7 +123,9 @@ def test_jobs_are_found_by_their_model(client: TestClient, sessions: Sessions) -
     job, _ = make_job(sessions), make_job(sessions)
     with sessions.begin() as session:
         session.get_one(Job, job.id).model_id = "m"
-    assert [item["id"] for item in client.get("/jobs", params={"model": "m"}).json()["items"]] == [job.id]
+    using = [make_job(sessions, request={member: "m"}).id for member in ("model", "model_id")]
+    found = [item["id"] for item in client.get("/jobs", params={"model": "m"}).json()["items"]]
+    assert found == [*reversed(using), job.id]
 
 
 def test_models_are_found_by_name_target_dataset_and_tag(client: TestClient, sessions: Sessions) -> None:
