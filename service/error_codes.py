@@ -50,6 +50,12 @@ def list_entry_groups(language: str = "en") -> dict[str, dict[str, str]]:
     return _load_table(language).entries
 
 
+@cache
+def load_remedies() -> dict[str, str]:
+    """What to do about each code of an error response or of a failed job."""
+    return {code.name: code.remedy for codes in list_error_groups().values() for code in codes}
+
+
 def render_error_codes(language: str = "en") -> str:
     """All codes as Markdown tables, with a heading for each group."""
     return "\n".join([*_render_errors(language), *_render_entries(language)])

@@ -19,12 +19,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from typing import Any, BinaryIO
 
 from fastapi import FastAPI
 from starlette.types import Message
 
-from service.api.http.large_bodies import LargeRequestOutcome
+from service.api.http.large_bodies import TOOLS, TORCH, LargeRequestOutcome
 from service.api.http.problems import is_v2
 from service.api.telemetry.request_metrics import PredictionCall
 from service.caller import Caller
@@ -80,12 +81,19 @@ def main(limits: ReaderLimits = DEFAULT_LIMITS) -> None:
             return
         if not asked:
             return
-        if asked == b"p":
-            use_one_torch_thread()  # imports torch once here instead of in every fork
+        _preload(asked)
         if not os.fork():
             _handle_and_exit(application, settings, limits, files)
         for file in files:
             os.close(file)
+
+
+def _preload(asked: bytes) -> None:
+    """Import once here instead of in every fork."""
+    if asked in (TOOLS, TORCH):
+        use_one_torch_thread()
+    if asked == TOOLS:
+        import_module("service.api.mcp.server")
 
 
 def _handle_and_exit(

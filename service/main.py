@@ -33,6 +33,7 @@ from service.api.routes import (
     guide,
     health,
     jobs,
+    mcp,
     metrics,
     models,
     open_inference,
@@ -65,6 +66,7 @@ RESOURCES: list[APIRouter] = [
     exports.router,
     tenant.router,
     metrics.router,
+    mcp.router,
 ]
 
 # Keys go into a header of their own, so browsers need to send no cookies: credentials are never allowed.

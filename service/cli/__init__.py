@@ -20,6 +20,7 @@ COMMANDS = (  # module, name and the first words of the help
     ("datasets", "datasets", "Uploaded tables."),
     ("jobs", "jobs", "Trainings and other jobs."),
     ("models", "models", "Trained networks."),
+    ("mcp", "mcp", "Offer a service as tools to an agent, over standard input and output (MCP)."),
     ("processes", "serve", "Run the whole service on this machine: API and worker."),
     ("processes", "api", "Run the API alone."),
     ("processes", "worker", "Run a worker, which does the jobs."),

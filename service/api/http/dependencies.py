@@ -16,7 +16,7 @@ five thread switches take longer than a prediction. Routes that predict read ``a
 ten dependencies take as long as a prediction of one row.
 """
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from email.message import Message
 from typing import Annotated, Any, cast
 
@@ -60,9 +60,17 @@ async def _get_caller(request: Request) -> Caller:
 
 
 async def _authorize(needed: SecurityScopes, request: Request, _: Annotated[Any, Depends(BEARER)]) -> None:
-    caller = _find_caller(request)
-    if not any(caller.has_scope(Scope(scope)) for scope in needed.scopes):
-        wanted = " or ".join(f"`{scope}`" for scope in needed.scopes)
+    check_scopes(_find_caller(request), [Scope(scope) for scope in needed.scopes])
+
+
+def check_scopes(caller: Caller, needed: Sequence[Scope]) -> None:
+    """Refuse a caller whose key has none of the needed scopes.
+
+    Raises:
+        Forbidden: It has none.
+    """
+    if not any(map(caller.has_scope, needed)):
+        wanted = " or ".join(f"`{scope}`" for scope in needed)
         has = ", ".join(sorted(caller.scopes))
         detail = f"this needs a key with the scope {wanted}, and yours has {has}; use another"
         raise Forbidden("scope_missing", detail)

@@ -37,10 +37,12 @@ from service.operations.prediction.open_inference import InferenceStatistics
 from service.settings import PREFIX, TEST_PREFIX, Settings
 
 READER_COMMAND = (sys.executable, "-m", "service.large_requests")
-TABLE_PATHS = re.compile(r"(/v1)?/(datasets|predict|models/[^/]+/predict)|/v2/models/.+/infer")
+TABLE_PATHS = re.compile(r"(/v1)?/(datasets|predict|mcp|models/[^/]+/predict)|/v2/models/.+/infer")
+# What the other process imports before it forks, as one import serves many requests. With tools, torch, too.
+TOOLS, TORCH, NOTHING = b"t", b"p", b"o"
+PRELOADS = {TOOLS: re.compile(r"/mcp\Z"), TORCH: re.compile(r"/(predict|infer)\Z")}
 HEADER_LENGTH = "Inference-Header-Content-Length"  # of the JSON in a body of the Open Inference Protocol
 MAX_LENGTH_DIGITS = 20
-PREDICTION_PATHS = re.compile(r"/(predict|infer)\Z")
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class LargeBodyMiddleware:
                         self._reader.answer,
                         body,
                         answer,
-                        predicts=PREDICTION_PATHS.search(scope["path"]) is not None,
+                        preload=_choose_preload(scope["path"]),
                     )
                 self._record_metrics(scope, done)
                 await _send_answer(answer, send, limits)
@@ -130,6 +132,10 @@ class LargeBodyMiddleware:
             self._meters.count_prediction(call, rows, seconds)
         for inference in done.inferences:
             self._statistics.add(*inference)
+
+
+def _choose_preload(path: str) -> bytes:
+    return next((word for word, pattern in PRELOADS.items() if pattern.search(path)), NOTHING)
 
 
 def _caller_of(scope: Scope) -> Caller:
@@ -229,17 +235,17 @@ class LargeBodyReader:
         self._line: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
-    def answer(self, body: BinaryIO, answer: BinaryIO, *, predicts: bool) -> LargeRequestOutcome:
+    def answer(self, body: BinaryIO, answer: BinaryIO, *, preload: bytes) -> LargeRequestOutcome:
         """Have a stored request answered; blocks until then.
 
         Args:
-            predicts: Whether a model answers, so that the other process imports torch.
+            preload: What the other process imports for this and for later requests.
 
         Raises:
             TooLarge: Parsing the body exceeded the limits on memory or time.
         """
         for _ in range(2):  # the process may have ended just now
-            told = self._ask(body, answer, predicts=predicts)
+            told = self._ask(body, answer, preload=preload)
             if told:
                 break
         if not told.endswith(b"\n"):
@@ -255,13 +261,13 @@ class LargeBodyReader:
         with self._lock:
             self._stop()
 
-    def _ask(self, body: BinaryIO, answer: BinaryIO, *, predicts: bool) -> bytes:
+    def _ask(self, body: BinaryIO, answer: BinaryIO, *, preload: bytes) -> bytes:
         """The process's report: empty if it did not start, without a final newline if it was terminated."""
         ours, theirs = os.pipe()
         with os.fdopen(ours, "rb") as told:
             try:
                 with self._lock:
-                    self._send(b"p" if predicts else b"o", [body.fileno(), answer.fileno(), theirs])
+                    self._send(preload, [body.fileno(), answer.fileno(), theirs])
             finally:
                 os.close(theirs)
             return told.read()

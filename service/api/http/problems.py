@@ -54,14 +54,10 @@ DETAILS_BY_TYPE = {
 
 def register(app: FastAPI) -> None:
     """Register handlers that turn every error, expected or not, into a problem."""
-    app.exception_handler(ServiceError)(_handle_service_error)
-    app.exception_handler(KANEngineError)(_handle_engine_error)
-    app.exception_handler(RequestValidationError)(_handle_validation_error)
     app.exception_handler(HTTPException)(_handle_http_exception)
     app.exception_handler(ClientDisconnect)(_handle_disconnect)
-    for unusable in UNAVAILABLE_ERRORS:
-        app.exception_handler(unusable)(_handle_database_error)
-    app.exception_handler(Exception)(_handle_unexpected_error)
+    for kind in (ServiceError, KANEngineError, RequestValidationError, *UNAVAILABLE_ERRORS, Exception):
+        app.exception_handler(kind)(_handle_error)
 
 
 def problem_response(
@@ -73,16 +69,27 @@ def problem_response(
         headers: Further headers.
         instance: URI of this occurrence, as logged; a new one if None.
     """
+    return _render(
+        error.status, _describe(error), headers=_headers(error) | (headers or {}), instance=instance
+    )
+
+
+def describe_error(error: Exception, path: str) -> dict[str, Any]:
+    """Any error of a request as the members of a problem that are its own; unexpected ones are logged.
+
+    Args:
+        path: Of the request, for the log.
+    """
+    instance = _make_instance()
+    return _describe(_to_service_error(error, path, instance)) | {"instance": instance}
+
+
+def _describe(error: ServiceError) -> dict[str, Any]:
     entries = [
         {name: _shorten(value) for name, value in entry.to_json().items()}
         for entry in error.errors[:MAX_ERROR_ENTRIES]
     ]
-    return _render(
-        error.status,
-        {"code": error.code, "detail": _shorten(error.detail), "errors": entries} | error.extra,
-        headers=_headers(error) | (headers or {}),
-        instance=instance,
-    )
+    return {"code": error.code, "detail": _shorten(error.detail), "errors": entries} | error.extra
 
 
 def _shorten(value: Any) -> Any:
@@ -156,22 +163,53 @@ def _headers(error: ServiceError) -> dict[str, str]:
     return {}
 
 
-def _handle_service_error(_: Request, error: ServiceError) -> Response:
-    return problem_response(error)
+def _handle_error(request: Request, error: Exception) -> Response:
+    instance = _make_instance()
+    return problem_response(_to_service_error(error, request.url.path, instance), instance=instance)
 
 
-def _handle_engine_error(_: Request, error: KANEngineError) -> Response:
+def _to_service_error(error: Exception, path: str, instance: str) -> ServiceError:
+    """Any error as one that clients read; those of the service itself are logged under ``instance``."""
+    if isinstance(error, ServiceError):
+        return error
+    if isinstance(error, KANEngineError):
+        return _engine_error(error)
+    if isinstance(error, RequestValidationError):
+        return validation_error(list(error.errors()), error.body)
+    facts = {"instance": instance, "path": path}
+    if isinstance(error, UNAVAILABLE_ERRORS):
+        log.error("database failed", exc_info=error, extra=facts)
+        return _database_error(error)
+    log.error("request failed", exc_info=error, extra=facts)
+    return _unexpected_error(error)
+
+
+def _engine_error(error: KANEngineError) -> Invalid:
     """Errors of the engine come from the client's request: 422."""
     code = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
     if not isinstance(error, InvalidData):
-        return problem_response(Invalid(code, str(error)))
+        return Invalid(code, str(error))
     place = {"column": error.column, "row": error.row}
     known = {name: value for name, value in place.items() if value is not None}
-    return problem_response(Invalid.make_at(code, str(error), known))
+    return Invalid.make_at(code, str(error), known)
 
 
-def _handle_validation_error(_: Request, error: RequestValidationError) -> Response:
-    return problem_response(validation_error(list(error.errors()), error.body))
+def _database_error(error: DBAPIError) -> ServiceError:
+    """The database is down, restarting, full or not migrated: the client may try again."""
+    if is_full(error):
+        detail = "the database has no space left and stored nothing; try again when there is space"
+        return OutOfSpace("disk_full", detail)
+    return Unavailable(
+        "database_unavailable", "the database is unavailable; try again, and see /health/ready"
+    )
+
+
+def _unexpected_error(error: Exception) -> ServiceError:
+    """Errors of the service itself: 500 with the traceback in the log and not in the body."""
+    if is_disk_full(error):
+        detail = "the disk of the service is full, so nothing was stored; try again when there is space"
+        return OutOfSpace("disk_full", detail)
+    return ServiceError("internal_error", "the service failed; its log has the details under this instance")
 
 
 def _handle_http_exception(request: Request, error: HTTPException) -> Response:
@@ -212,32 +250,6 @@ def _handle_disconnect(_: Request, __: ClientDisconnect) -> Response:
     return problem_response(
         Malformed("incomplete_body", "the request ended before its body did; send it again")
     )
-
-
-def _handle_database_error(request: Request, error: DBAPIError) -> Response:
-    """The database is down, restarting, full or not migrated: the client may try again."""
-    instance = _make_instance()
-    log.error("database failed", exc_info=error, extra={"instance": instance, "path": request.url.path})
-    if is_full(error):
-        detail = "the database has no space left and stored nothing; try again when there is space"
-        return problem_response(OutOfSpace("disk_full", detail), instance=instance)
-    detail = "the database is unavailable; try again, and see /health/ready"
-    return problem_response(Unavailable("database_unavailable", detail), instance=instance)
-
-
-def _handle_unexpected_error(request: Request, error: Exception) -> Response:
-    """Errors of the service itself: 500 with the traceback in the log and not in the body."""
-    instance = _make_instance()
-    log.error("request failed", exc_info=error, extra={"instance": instance, "path": request.url.path})
-    if is_disk_full(error):
-        detail = "the disk of the service is full, so nothing was stored; try again when there is space"
-        return problem_response(OutOfSpace("disk_full", detail), instance=instance)
-    members = {
-        "code": "internal_error",
-        "detail": "the service failed; its log has the details under this instance",
-        "errors": [],
-    }
-    return _render(500, members, headers={}, instance=instance)
 
 
 def _make_entry(error: dict[str, Any], body: Any) -> ErrorEntry:

@@ -1,11 +1,9 @@
 """Routes of jobs."""
 
-import time
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.concurrency import run_in_threadpool
 
 from service.api.http.conditional import IfMatch
 from service.api.http.dependencies import (
@@ -23,9 +21,9 @@ from service.api.http.dependencies import (
 from service.api.http.downloads import make_download_response
 from service.api.http.pagination import DEFAULT_LIMIT, MAX_LIMIT, Paging, Wanted
 from service.api.live import event_stream
+from service.api.live.job_following import MAX_WAIT_S, follow_job
 from service.api.openapi.document import describe_file
 from service.db.repositories.jobs import Jobs
-from service.db.session import Sessions as AnySessions
 from service.db.tables import Job, JobStatus
 from service.operations import downloads
 from service.operations.entity_tags import entity_tag
@@ -34,7 +32,6 @@ from service.schemas.common import Page
 from service.schemas.job_kinds import JobKindName
 from service.schemas.jobs import EventOut, EventPage, JobOut, JobRequest
 
-MAX_WAIT_S = 60
 MAX_EVENT_NUMBER = 2**31 - 1
 MEDIA_TYPES = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8"}
 
@@ -122,21 +119,9 @@ async def get_job(
     ] = 0,
 ) -> JobOut:
     """Its status and progress. With `wait`, the answer comes when the job has ended, or after that time."""
-    ends_at = time.monotonic() + wait
-    while True:
-        job, number = await run_in_threadpool(_read_job, job_id, sessions)
-        left_s = ends_at - time.monotonic()
-        if JobStatus(job.status).is_final or not await watch.wait_for_events(job_id, number, within_s=left_s):
-            response.headers["ETag"] = entity_tag(job)
-            return job
-
-
-def _read_job(job_id: str, sessions: AnySessions) -> tuple[JobOut, int]:
-    """The job, and the number of its newest event (0 if it has none)."""
-    with sessions.read() as session:
-        jobs = Jobs(session)
-        number = jobs.newest_events([job_id]).get(job_id, 0)
-        return JobOut.from_row(jobs.get(job_id)), number
+    *_, job = [job async for job in follow_job(job_id, sessions, watch, within_s=wait)]
+    response.headers["ETag"] = entity_tag(job)
+    return job
 
 
 @router.delete("/{job_id}", dependencies=[TRAIN], status_code=204, summary="Delete a job")

@@ -40,13 +40,25 @@ def connect(server: str | None, key: str | None, *, timeout_s: float = 300.0) ->
         key: Key for that service.
         timeout_s: Time for the answer to a request, which may be a large table.
     """
-    with report_setup_errors(), report_client_errors():
+    with (
+        find_service(server) as url,
+        report_client_errors(),
+        Client(url, key, timeout=timeout_s) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def find_service(server: str | None) -> Iterator[str]:
+    """Yield the URL of the service that a command connects to.
+
+    Args:
+        server: URL of the service; None for the one of this data folder, or a temporary one.
+    """
+    with report_setup_errors():
         known = _check_url(server) if server else find_service_url(load_settings())
-        with (
-            nullcontext(known) if known else run_embedded_service() as url,
-            Client(url, key, timeout=timeout_s) as client,
-        ):
-            yield client
+        with nullcontext(known) if known else run_embedded_service() as url:
+            yield url
 
 
 def upload_table(client: Client, file: Path, units: Mapping[str, str] | None = None) -> Dataset:
