@@ -102,7 +102,7 @@ async def _list_tools(
     context: ToolContext, _: ServerRequestContext[Any], __: PaginatedRequestParams | None
 ) -> ListToolsResult:
     return ListToolsResult(
-        tools=[_describe_tool(tool) for tool in TOOLS.values() if tool.is_open_to(context.caller)]
+        tools=[describe_tool(tool) for tool in TOOLS.values() if tool.is_open_to(context.caller)]
     )
 
 
@@ -112,7 +112,8 @@ def _get_input_schema(name: str) -> Mapping[str, Any] | None:
 
 
 @cache
-def _describe_tool(tool: Tool) -> ListedTool:
+def describe_tool(tool: Tool) -> ListedTool:
+    """A tool as clients see it."""
     return ListedTool(
         name=tool.name,
         title=tool.title,
