@@ -157,8 +157,8 @@ async def _call_tool(
         told = problem | {"remedy": load_remedies().get(code)}
         return CallToolResult(content=[_to_text(told)], is_error=True)
     finally:
-        facts = {"tool": tool.name, "error_code": code, "seconds": round(time.perf_counter() - since, 4)}
-        log.info("tool called", extra=facts)
+        facts = {"tool": tool.name, "seconds": round(time.perf_counter() - since, 4)}
+        log.info("tool called", extra=facts if code is None else facts | {"error_code": code})
 
 
 def _run(tool: Tool, *given: Any) -> CallToolResult:

@@ -40,6 +40,7 @@ PAGES = (
     "http",
     "cli",
     "from-python",
+    "agents",
     "gallery",
     "operating",
     "mathematics",

@@ -24,11 +24,13 @@ from mcp_types import CallToolResult
 
 from service.api.mcp.server import INSTRUCTIONS, TOOLS, describe_tool
 from service.api.mcp.tool import Tool
+from service.api.routes.guide_pages import LANGUAGES, read_source
 from service.caller import DEFAULT_TENANT, Caller, Scope
 from service.db.repositories import Audit
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app
+from service.schemas.figures import LanguageName
 from service.settings import Settings
 from tests.support.factories import EDGES, make_model, make_predictor
 from tests.support.servers import serving
@@ -447,3 +449,11 @@ def test_the_command_says_why_it_cannot_start(
 def test_who_does_not_speak_the_protocol_does_not_import_it(module: str) -> None:
     script = f"import {module}, sys; sys.exit(any(name in sys.modules for name in ('mcp', 'mcp_types')))"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_guide_lists_every_tool_with_its_scopes(language: LanguageName) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", read_source("agents", language), flags=re.MULTILINE)
+    assert {name: set(re.findall("[a-z]+", scopes)) - {"or"} for name, scopes in rows} == {
+        name: set(tool.scopes) for name, tool in TOOLS.items()
+    }
