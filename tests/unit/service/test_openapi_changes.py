@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from tests.support.openapi import openapi_document
-from tests.support.openapi_changes import RELEASED, list_breaking_changes, shorten
+from tests.support.openapi.changes import RELEASED, list_breaking_changes, shorten
 
 Schema = dict[str, Any]
 DOCUMENT = shorten(openapi_document())
 
 
 def test_the_document_breaks_no_client_of_the_released_one() -> None:
-    """Where a break is meant, `python -m tests.support.openapi_changes` writes the released document anew."""
+    """Where a break is meant, `python -m tests.support.openapi.changes` writes the released document anew."""
     assert list_breaking_changes(json.loads(RELEASED.read_text()), DOCUMENT) == []
 
 

@@ -1,6 +1,6 @@
 """What a new OpenAPI document takes away from clients of an older one.
 
-The last released document is kept beside this module; ``python -m tests.support.openapi_changes`` writes it
+The last released document is kept beside this module; ``python -m tests.support.openapi.changes`` writes it
 anew for a release.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 Schema = dict[str, Any]
 
-RELEASED = Path(__file__).with_name("openapi_released.json")
+RELEASED = Path(__file__).with_name("released.json")
 REFERENCE = "#/components/schemas/"
 WORDS = ("description", "summary", "title", "example", "examples")
 
