@@ -42,6 +42,7 @@ from service.api.routes import (
     registry,
     tenant,
     web,
+    webhooks,
 )
 from service.api.routes.exports import DIFFERENCE_HEADER, MEMBERS_HEADER
 from service.api.telemetry.job_metrics import JobMetricsCollector
@@ -65,6 +66,7 @@ RESOURCES: list[APIRouter] = [
     plots.router,
     exports.router,
     tenant.router,
+    webhooks.router,
     metrics.router,
     mcp.router,
 ]
@@ -143,6 +145,7 @@ def make_application(settings: Settings, limits: HttpLimits = DEFAULT_LIMITS) ->
         docs_url=None,
         redoc_url=None,
         telemetry=tracing.make_telemetry_config(),
+        webhooks=webhooks.messages,
     )
     app.state.settings, app.state.limits = settings, limits
     app.state.sessions = make_sessions(engine)

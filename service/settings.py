@@ -150,6 +150,16 @@ class Settings(BaseSettings):
         "time for a load balancer to react",
     )
 
+    webhooks: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="whether jobs may have webhooks: on, off, or auto for a service that asks for keys",
+    )
+    webhook_hosts: str = Field(
+        default="",
+        description="hosts (HOST or HOST:PORT), separated by commas, whose webhooks may use http and private "
+        "addresses",
+    )
+
     max_body_bytes: int = Field(default=2 * GiB, ge=1, description="of a request, uploads included")
     max_json_bytes: int = Field(default=64 * MiB, ge=1, description="of a request in JSON")
     max_request_bytes: int = Field(
@@ -190,6 +200,16 @@ class Settings(BaseSettings):
         if ANY_ORIGIN in _split_names(text) and is_loopback(known.data.get("host", "")):
             raise ValueError("* needs keys, which loopback does not ask for; name the origins")
         return text
+
+    @property
+    def has_webhooks(self) -> bool:
+        """Whether jobs may have webhooks. By default not where everybody on the machine may submit jobs."""
+        return self.webhooks == "on" or (self.webhooks == "auto" and not is_loopback(self.host))
+
+    @property
+    def named_webhook_hosts(self) -> tuple[str, ...]:
+        """Hosts, and hosts with ports, whose webhooks may use http and private addresses."""
+        return _split_names(self.webhook_hosts.lower())
 
     @property
     def queues(self) -> tuple[str, ...]:

@@ -27,6 +27,8 @@ from worker.runtime.housekeeping import PeriodicTask
 from worker.runtime.limits import DEFAULT_RUNTIME, RuntimeLimits
 from worker.runtime.machine import count_slots
 from worker.runtime.retention import delete_expired
+from worker.webhooks.dispatcher import WebhookDispatcher
+from worker.webhooks.limits import DEFAULT_WEBHOOKS, WebhookLimits
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +36,17 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 def main(
-    settings: Settings, tasks: Sequence[str] = TASK_MODULES, limits: RuntimeLimits = DEFAULT_RUNTIME
+    settings: Settings,
+    tasks: Sequence[str] = TASK_MODULES,
+    limits: RuntimeLimits = DEFAULT_RUNTIME,
+    webhook_limits: WebhookLimits = DEFAULT_WEBHOOKS,
 ) -> int:
     """Run a worker until a signal stops it, and return the exit code.
 
     Args:
         tasks: Modules that define the Celery tasks.
         limits: Times and numbers of the worker and its processes.
+        webhook_limits: The same for webhooks.
 
     Raises:
         BrokenTransport: The client library of the broker does not work. The worker is not registered then.
@@ -68,9 +74,13 @@ def main(
         _make_queue_task(dispatcher, sessions, settings, limits),
     ]
     thread = housekeeping.HousekeepingThread(chores, pause_s=settings.poll_s, limits=limits)
+    webhooks = WebhookDispatcher(sessions, settings, webhook_limits)
+    if settings.webhooks != "off":
+        chores += _make_webhook_tasks(webhooks, webhook_limits)
 
     def stop() -> None:
         thread.stop()
+        webhooks.close()
         dispatcher.close()
         presence.withdraw()
 
@@ -109,6 +119,17 @@ def _make_queue_task(
     return PeriodicTask(
         limits.republish_period_s, lambda: housekeeping.republish_jobs(sessions, queue, limits)
     )
+
+
+def _make_webhook_tasks(webhooks: WebhookDispatcher, limits: WebhookLimits) -> list[PeriodicTask]:
+    """Return the tasks that send messages and delete old ones.
+
+    With ``auto`` every worker sends what is there: whether jobs may have webhooks is the decision of the API.
+    """
+    return [
+        PeriodicTask(limits.poll_period_s, webhooks.dispatch),
+        PeriodicTask(limits.cleanup_period_s, webhooks.delete_old),
+    ]
 
 
 def _set_thread_counts(settings: Settings) -> None:

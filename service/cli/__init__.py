@@ -26,6 +26,7 @@ COMMANDS = (  # module, name and the first words of the help
     ("processes", "worker", "Run a worker, which does the jobs."),
     ("processes", "migrate", "Create or upgrade the database."),
     ("keys", "keys", "Keys for clients on other machines."),
+    ("webhooks", "webhooks", "Messages that tell other programs about ended jobs."),
     ("doctor", "doctor", "Check whether this machine can run the service, and suggest remedies."),
     (
         "administration",

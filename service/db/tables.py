@@ -149,6 +149,8 @@ class Job(TenantMixin, TableBase):
 
     A job may have subtasks or trainings: jobs of their own with its id in ``parent_id``. A job that runs
     without a token has left its worker and waits until all of these with ``is_awaited`` have ended.
+
+    ``webhook`` has the ``url`` that is told of its end, and the ``events``.
     """
 
     __tablename__ = "job"
@@ -195,6 +197,7 @@ class Job(TenantMixin, TableBase):
     result_name: Mapped[str | None] = mapped_column(Text)
     preview: Mapped[dict[str, Any] | None] = mapped_column(Json)
     cpu_seconds: Mapped[float | None]
+    webhook: Mapped[dict[str, Any] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -289,7 +292,7 @@ class Worker(TableBase):
 class ApiKey(TenantMixin, TableBase):
     """An API key of a client; only its hash is stored.
 
-    ``last_used_at`` is accurate to the minute.
+    ``last_used_at`` is accurate to the minute. ``webhook`` is for jobs without one of their own.
     """
 
     __tablename__ = "api_key"
@@ -304,6 +307,7 @@ class ApiKey(TenantMixin, TableBase):
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    webhook: Mapped[dict[str, Any] | None] = mapped_column(Json)
 
 
 class AuditEntry(TenantMixin, TableBase):
@@ -319,3 +323,60 @@ class AuditEntry(TenantMixin, TableBase):
     object_id: Mapped[str] = mapped_column(String(36))
     detail: Mapped[dict[str, Any]] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class WebhookAccount(TenantMixin, TableBase):
+    """The secrets that sign a tenant's webhooks, and the number of its last one.
+
+    An HMAC needs the secret itself, so it is stored as it is, readable for whoever can read all other data
+    of the tenant. ``previous_secret`` signs as well until ``previous_until``.
+    """
+
+    __tablename__ = "webhook_account"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    secret: Mapped[str] = mapped_column(Text)
+    previous_secret: Mapped[str | None] = mapped_column(Text)
+    previous_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    rotated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_number: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class DeliveryStatus(StrEnum):
+    """States of a delivery: ``pending → delivered | failed``, and back to ``pending`` on request."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class WebhookDelivery(TenantMixin, TableBase):
+    """A message about the end of a job, written in the transaction that ends it; its id never changes.
+
+    ``number`` counts the tenant's messages in the order in which their transactions committed. ``due_at`` is
+    when a worker may send it next: during an attempt, when the lease of that worker ends. ``opened_at`` is
+    when the period of attempts began. It outlives the job, so ``job_id`` is no foreign key.
+    """
+
+    __tablename__ = "webhook_delivery"
+    __table_args__ = (
+        CheckConstraint("status IN ('pending', 'delivered', 'failed')", name="status"),
+        UniqueConstraint("tenant", "number"),
+        Index("ix_webhook_delivery_tenant_id", "tenant", "id"),
+        Index("ix_webhook_delivery_status_due_at", "status", "due_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    number: Mapped[int] = mapped_column(BigInteger)
+    job_id: Mapped[str] = mapped_column(String(36), index=True)
+    event: Mapped[str] = mapped_column(String(16))
+    url: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(16), default=DeliveryStatus.PENDING)
+    attempts: Mapped[int] = mapped_column(default=0)
+    status_code: Mapped[int | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,6 +1,6 @@
-"""Shared schemas: strict requests, pages, problems."""
+"""Shared schemas: strict requests, webhooks of jobs, pages, problems."""
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -18,6 +18,7 @@ MAX_UNKNOWN_FIELDS = 100  # reported in one response
 T = TypeVar("T")
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH, strip_whitespace=True)]
 
+WebhookEvent = Literal["succeeded", "failed", "cancelled"]
 Tags = Annotated[dict[ShortText, Annotated[str, Field(max_length=1000)]], Field(max_length=64)]
 
 
@@ -34,6 +35,27 @@ class RequestModel(BaseModel):
             return body
         unknown = [name for name in body if name not in cls.model_fields]
         return {name: body[name] for name in body.keys() - set(unknown[MAX_UNKNOWN_FIELDS:])}
+
+
+class WebhookOptions(RequestModel):
+    """Where to send a message when a job ends."""
+
+    url: Annotated[str, Field(pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://", max_length=2000)] = Field(
+        description="An https URL on port 443 or 8443 of a host on the internet, or of one that the operator "
+        "has named.",
+        examples=["https://example.com/hooks"],
+    )
+    events: Annotated[list[WebhookEvent], Field(min_length=1, max_length=3)] = Field(
+        default=["succeeded", "failed", "cancelled"], description="The ends of a job that are reported."
+    )
+
+
+JobWebhook = Annotated[
+    WebhookOptions | None,
+    Field(
+        description="Where to send a message when the job ends; null for the webhook of the API key, if any."
+    ),
+]
 
 
 def report_first_wrong(kind: type) -> BeforeValidator:

@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from service.schemas.common import RequestModel, Tags, require_one_of
+from service.schemas.common import JobWebhook, RequestModel, Tags, require_one_of
 from service.schemas.training import Column, ModelName, Priority, Size
 
 EquationText = Annotated[str, Field(min_length=1, max_length=10_000)]
@@ -173,6 +173,7 @@ class SolveRequest(RequestModel):
     symbolic: bool = Field(default=True, description="Whether to search for an exact formula.")
     max_seconds: Annotated[float, Field(gt=0)] = 300
     priority: Priority = 0
+    webhook: JobWebhook = None
     name: ModelName | None = Field(
         default=None, description="Name of the model; an existing name gets a new version."
     )

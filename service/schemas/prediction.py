@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.schemas.common import RequestModel, report_first_wrong, require_one_of
+from service.schemas.common import JobWebhook, RequestModel, report_first_wrong, require_one_of
 from service.schemas.members import BY_DESCRIPTION, Member, MemberChoice
 from service.schemas.training import Priority
 
@@ -110,3 +110,4 @@ class BatchRequest(RequestModel):
     )
     max_seconds: Annotated[float, Field(gt=0)] = 300
     priority: Priority = 0
+    webhook: JobWebhook = None

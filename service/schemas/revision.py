@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from service.schemas.common import RequestModel, ShortText, Tags
+from service.schemas.common import JobWebhook, RequestModel, ShortText, Tags
 from service.schemas.training import (
     SERVE_DESCRIPTION,
     Column,
@@ -88,6 +88,7 @@ class SymbolicRequest(RequestModel):
     )
     max_seconds: Annotated[float, Field(gt=0)] = 300
     priority: Priority = 0
+    webhook: JobWebhook = None
     name: ModelName | None = Field(default=None, description="Null for a new version of the model.")
     tags: Tags | None = Field(default=None, description="Null for the tags of the model.")
 

@@ -14,7 +14,7 @@ VariedValues = Annotated[list[Any], Field(min_length=1, max_length=1000)]
 SETTING_PATTERN = r"^[a-z_]+(\.[a-z_]+)*$"
 GRID_PATH = "network.grid"
 # Settings that cannot differ between trainings
-SHARED_SETTINGS = ("kind", "dataset_id", "targets", "vary", "refine", "format", "priority")
+SHARED_SETTINGS = ("kind", "dataset_id", "targets", "vary", "refine", "format", "priority", "webhook")
 
 
 class StudyRequest(TrainRequest):
@@ -110,7 +110,7 @@ class StudyRequest(TrainRequest):
         return TrainRequest.model_validate(self._make_body(settings))
 
     def _make_body(self, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-        own = {"kind", "targets", "vary", "refine", "format"}
+        own = {"kind", "targets", "vary", "refine", "format", "webhook"}  # its trainings report to it alone
         body: dict[str, JsonValue] = self.model_dump(mode="json", exclude=own, exclude_unset=True)
         for path, value in settings.items():
             *groups, name = path.split(".")

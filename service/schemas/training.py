@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from service.schemas.baselines import Baselines
-from service.schemas.common import RequestModel, ShortText, Tags
+from service.schemas.common import JobWebhook, RequestModel, ShortText, Tags
 from service.schemas.datasets import ColumnType
 from service.schemas.members import EDGES_DESCRIPTION
 
@@ -307,6 +307,7 @@ class TrainRequest(RequestModel):
     seed: Seed = 0
     max_seconds: Annotated[float, Field(gt=0)] = 300
     priority: Priority = 0
+    webhook: JobWebhook = None
     name: ModelName | None = Field(
         default=None, description="Name of the model; an existing name gets a new version."
     )

@@ -57,7 +57,8 @@ class Terminal:
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
     """``kan-service serve``; a worker with two slots has no job wait for a fresh process."""
-    with whole_service(tmp_path, KAN_WORKER_SLOTS="2") as serving:
+    allowed = {"KAN_WEBHOOKS": "on", "KAN_WEBHOOK_HOSTS": "127.0.0.1:9000"}  # a receiver in the guide
+    with whole_service(tmp_path, KAN_WORKER_SLOTS="2", **allowed) as serving:
         yield serving.url
 
 

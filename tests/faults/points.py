@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from service.db.repositories import Jobs, TrainedModels
+from service.db.repositories import Jobs, TrainedModels, WebhookDeliveries
 
 CLAIMED = "claimed"
 ADOPTED = "adopted"  # by the process that trains, from the dispatcher; with a broker it claims by itself
@@ -26,6 +26,7 @@ CHECKPOINT_WRITTEN = "checkpoint written"  # and not committed
 ARTIFACT_WRITTEN = "artifact written"  # in the last transaction
 BEFORE_THE_LAST_COMMIT = "before the last commit"
 AFTER_THE_LAST_COMMIT = "after the last commit"  # and before the message is acknowledged
+MESSAGE_CLAIMED = "message claimed"  # by the worker, from the outbox of webhooks, and not sent
 
 LONGEST_HOLD_S = 60.0
 
@@ -41,6 +42,7 @@ def arm() -> None:
     _after(TrainedModels, "add", lambda _: reach(ARTIFACT_WRITTEN))
     _after(Jobs, "succeed", lambda session: _when(session, "before_commit", BEFORE_THE_LAST_COMMIT))
     _after(Jobs, "succeed", lambda session: _when(session, "after_commit", AFTER_THE_LAST_COMMIT))
+    _after(WebhookDeliveries, "claim", lambda session: _when(session, "after_commit", MESSAGE_CLAIMED))
 
 
 def reach(point: str) -> None:

@@ -30,7 +30,15 @@ from service.db.tables import Worker
 from service.main import create_app
 from service.schemas.training import TrainRequest
 from service.settings import Settings
-from tests.support.factories import EDGES, FIGURES, make_job, make_model, make_predictor, start_job
+from tests.support.factories import (
+    EDGES,
+    FIGURES,
+    make_delivery,
+    make_job,
+    make_model,
+    make_predictor,
+    start_job,
+)
 from tests.support.openapi import openapi_document
 from tests.support.servers import serving
 
@@ -75,7 +83,12 @@ class House:
         assert answer.status_code == 422, answer.text
 
     def _makers(self) -> dict[str, Callable[[], str]]:
-        return {"dataset_id": self._dataset, "job_id": self._job, "model_id": self._model}
+        return {
+            "dataset_id": self._dataset,
+            "job_id": self._job,
+            "model_id": self._model,
+            "delivery_id": lambda: make_delivery(self._sessions),
+        }
 
     def _dataset(self) -> str:
         answer = httpx.post(f"{self.url}/datasets", json={"columns": TABLE}, headers=self.headers)

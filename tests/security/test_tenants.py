@@ -17,20 +17,21 @@ from service.main import create_app
 from service.operations.models.management import change_model
 from service.schemas.models import ModelPatch
 from service.settings import Settings
-from tests.support.factories import EDGES, make_job, make_model, make_predictor
+from tests.support.factories import EDGES, make_delivery, make_job, make_model, make_predictor
 from tests.support.openapi import openapi_document
 from tests.support.servers import LOOPBACK
 
 METHODS = ("get", "post", "put", "patch", "delete")
 OPEN = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")
 OF_NO_TENANT = ("/v2", "/metrics")
-NO_LISTS = (*OF_NO_TENANT, "/formats", "/models/compare")
+NO_LISTS = (*OF_NO_TENANT, "/formats", "/models/compare", "/webhooks/secret")
 TENSORS = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [0.0, 0.0]}]}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/datasets"): {"columns": {"x": [1.0, 2.0]}},
     ("post", "/jobs"): {"dataset_id": "none", "target": "y"},
     ("patch", "/datasets/{dataset_id}"): {"tags": {}},
     ("patch", "/models/{model_id}"): {"tags": {}},
+    ("post", "/webhooks/secret"): {},
     ("post", "/predict"): {"model": "none", "rows": [{"x1": 0.0, "x2": 0.0}]},
     ("post", "/models/{model_id}/predict"): {"rows": [{"x1": 0.0, "x2": 0.0}]},
     ("post", "/v2/models/{name}/infer"): TENSORS,
@@ -63,6 +64,7 @@ class House:
         model = make_model(sessions, make_predictor(), dataset_id=dataset_id, name="law", edges=EDGES)
         change_model(model.id, ModelPatch(alias="live"), sessions.restrict_to(LOCAL_CALLER))
         self.ids = {"dataset_id": dataset_id, "job_id": job.id, "model_id": model.id}
+        self.ids["delivery_id"] = make_delivery(sessions)
         self.ids |= {"name": model.id, "version": "1", "plot": "history", "study_plot": "error_by_grid"}
 
     def call(self, key: str, operation: Operation, ids: dict[str, str], **change: Any) -> httpx.Response:
@@ -256,6 +258,18 @@ def test_nobody_can_name_an_owner_or_a_state_in_a_body(house: House, stranger: s
         body = BODIES["post", path] | {field: "default"}
         answer = house.client.post(path, json=body, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+
+
+def test_the_secret_of_another_tenant_is_neither_seen_nor_replaced(house: House) -> None:
+    def seen(key: str) -> tuple[int, Any]:
+        answer = house.call(key, ("get", "/webhooks/secret"), {})
+        return answer.status_code, answer.json().get("rotated_at")
+
+    owner, other = house.key(DEFAULT_TENANT), house.key("signing")
+    before = seen(owner)
+    assert (before[0], seen(other)) == (200, (404, None))
+    assert house.call(other, ("post", "/webhooks/secret"), {}).status_code == 201
+    assert seen(owner) == before
 
 
 def test_the_audit_log_tells_what_was_done_with_which_key(house: House) -> None:

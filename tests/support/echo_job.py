@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
-from service.schemas.common import RequestModel
+from service.schemas.common import JobWebhook, RequestModel
 from service.schemas.job_kinds import JOB_KINDS, JobKind
 
 
@@ -20,6 +20,7 @@ class EchoRequest(RequestModel):
     text: str
     max_seconds: float = 10
     priority: int = 0
+    webhook: JobWebhook = None
 
 
 JOB_KINDS["echo"] = JobKind(name="echo", request=EchoRequest, queue="short")  # before the API is imported

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from functools import cache
 from typing import Any
 from uuid import uuid4
@@ -13,8 +14,8 @@ import kan_engine
 from kan_engine.expressions.evaluation import Expression, complexity, to_json
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.network.kan import initialise_
-from service.caller import LOCAL_CALLER
-from service.db.repositories import Datasets, Jobs, TrainedModels
+from service.caller import DEFAULT_TENANT, LOCAL_CALLER
+from service.db.repositories import Datasets, Jobs, TrainedModels, WebhookDeliveries, WebhookSecrets
 from service.db.session import Sessions, clock
 from service.db.tables import Dataset, Job, Model
 from service.documents.column_report import ColumnReport
@@ -123,6 +124,16 @@ def finish_job(sessions: Sessions, job_id: str, token: str, *, model_id: str = "
     """The end of a job that is held."""
     with sessions.begin() as session:
         Jobs(session).succeed(job_id, token, model_id=model_id)
+
+
+def make_delivery(sessions: Sessions) -> str:
+    """The message about a job that has ended; its id."""
+    with sessions.begin() as session:
+        WebhookSecrets(session).rotate(DEFAULT_TENANT, overlap=timedelta())
+    job = make_job(sessions, webhook={"url": "https://example.com/hooks", "events": ["succeeded"]})
+    finish_job(sessions, job.id, start_job(sessions, job.id))
+    with sessions.read() as session:
+        return WebhookDeliveries(session).page(limit=1, job_id=job.id)[0].id
 
 
 def make_predictor(

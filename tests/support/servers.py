@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -241,6 +242,62 @@ def serving(app: Any, limits: ConnectionLimits | None = None) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+@dataclass
+class Received:
+    """A request that a receiver got."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Receiver:
+    """A receiver of webhooks on this machine.
+
+    Attributes:
+        requests: What arrived, in order.
+        statuses: What it answers, one after the other; then 204.
+        on_request: Called before it answers.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[Received] = []
+        self.statuses: list[int] = []
+        self.on_request: Callable[[], None] = lambda: None
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._make_handler())
+        self.host = f"127.0.0.1:{self._server.server_port}"
+        self.url = f"http://{self.host}/hook"
+
+    def __enter__(self) -> Receiver:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def ids(self) -> list[str]:
+        """The ids of the messages that arrived."""
+        return [request.headers["webhook-id"] for request in self.requests]
+
+    def _make_handler(self) -> type[BaseHTTPRequestHandler]:
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                body = self.rfile.read(int(headers["content-length"]))
+                receiver.requests.append(Received(self.path, headers, body))
+                receiver.on_request()
+                self.send_response(receiver.statuses.pop(0) if receiver.statuses else 204)
+                self.send_header("Location", "http://127.0.0.1:1/elsewhere")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None: ...
+
+        return Handler
 
 
 def free_port() -> int:

@@ -68,6 +68,11 @@ def meet_failures(tour: Tour, settings: Settings) -> None:
         tour.refused("GET", "/usage", "database_unavailable")
         client.app.state.sessions = None  # type: ignore[attr-defined]
         tour.refused("GET", "/usage", "internal_error")
+    quiet = settings.model_copy(update={"webhooks": "off"})
+    with TestClient(create_app(quiet), base_url=LOOPBACK) as client:
+        tour.client = client
+        body = {"dataset_id": dataset_of(client), "target": "y", "webhook": {"url": "https://example.com/"}}
+        tour.refused("POST", "/jobs", "webhooks_off", json=body)
     full = settings.model_copy(update={"quota_bytes": 1, "quota_jobs": 1})
     with TestClient(create_app(full), base_url=LOOPBACK) as client:
         tour.client = client
@@ -76,8 +81,13 @@ def meet_failures(tour: Tour, settings: Settings) -> None:
         tour.refused(
             "POST", "/models/import", "quota_exceeded", files={"file": ("law.safetensors", exported)}
         )
-        dataset = client.get("/datasets").json()["items"][0]["id"]
-        tour.refused("POST", "/jobs", "too_many_jobs", json={"dataset_id": dataset, "target": "height"})
+        body = {"dataset_id": dataset_of(client), "target": "height"}
+        tour.refused("POST", "/jobs", "too_many_jobs", json=body)
+
+
+def dataset_of(client: TestClient) -> str:
+    """The newest dataset."""
+    return str(client.get("/datasets").json()["items"][0]["id"])
 
 
 @contextmanager

@@ -247,3 +247,20 @@ def see_ends(tour: Tour, ids: Document) -> None:
     copy = tour.client.get("/models/copy").json()["id"]
     tour.call("DELETE", "/models/{model_id}", of={"model_id": copy})
     tour.call("DELETE", "/datasets/{dataset_id}", of={"dataset_id": ids["new_rows"]})
+
+
+def see_webhooks(tour: Tour, ids: Document) -> None:
+    """The secret, a job with a webhook, and its message, which no worker sends."""
+    job = {"dataset_id": ids["dataset_id"], "target": "y", "webhook": {"url": "https://example.com/hooks"}}
+    tour.refused("GET", "/webhooks/secret", "webhook_secret_not_found")
+    tour.refused("POST", "/jobs", "webhook_secret_missing", json=job)
+    tour.call("POST", "/webhooks/secret", json={"overlap_hours": 24})
+    tour.call("GET", "/webhooks/secret")
+    inside = {"url": "https://169.254.169.254/"}
+    tour.refused("POST", "/jobs", "webhook_url_refused", json=job | {"webhook": inside})
+    added = tour.call("POST", "/jobs", json=job, title="train, with a webhook").json()
+    tour.client.post(f"/jobs/{added['id']}/cancel")
+    page = tour.call("GET", "/webhooks/deliveries", params={"job_id": added["id"]}).json()
+    of = {"delivery_id": page["items"][0]["id"]}
+    tour.call("GET", "/webhooks/deliveries/{delivery_id}", of=of)
+    tour.call("POST", "/webhooks/deliveries/{delivery_id}/redeliver", of=of)

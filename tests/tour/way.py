@@ -13,7 +13,15 @@ from service.settings import Settings
 from tests.support.servers import LOOPBACK
 from tests.tour.noting import Document, Tour, settled
 from tests.tour.refusals import meet_failures, meet_strangers, refuse_everywhere
-from tests.tour.things import see_datasets, see_ends, see_health, see_jobs, see_models, see_protocol
+from tests.tour.things import (
+    see_datasets,
+    see_ends,
+    see_health,
+    see_jobs,
+    see_models,
+    see_protocol,
+    see_webhooks,
+)
 from worker.execution.runner import run_job
 from worker.jobs.registry import HANDLERS
 
@@ -23,7 +31,7 @@ KINDS = ("train", "predict", "study", "solve")
 def make_tour(folder: Path) -> Document:
     """Go all the way; what was noted, with ids and times that are the same each time."""
     url = f"sqlite:///{folder / 'kan.db'}"
-    settings = Settings(data_dir=folder, database_url=url, max_predict_rows=1_000)
+    settings = Settings(data_dir=folder, database_url=url, max_predict_rows=1_000, webhooks="on")
     upgrade(settings)
     app = create_app(settings)
     with TestClient(app, base_url=LOOPBACK) as client:
@@ -39,6 +47,7 @@ def make_tour(folder: Path) -> Document:
         see_models(tour, ids)
         see_protocol(tour)
         see_ends(tour, ids)
+        see_webhooks(tour, ids)
         refuse_everywhere(tour)
     meet_strangers(tour, settings, sessions)
     meet_failures(tour, settings)

@@ -51,6 +51,9 @@ ENUM_NAMES = {
         "UnitMode": "check enforce ignore",
         "UnitStatus": "adds_up does_not_add_up unknown",
         "Verdict": "exact consistent approximation weak",
+        "DeliveryStatus": "pending delivered failed",
+        "NotificationType": "job.succeeded job.failed job.cancelled",
+        "WebhookEvent": "succeeded failed cancelled",
         "WarningCode": "outside_training_range unseen_category unexpected_missing not_finite",
     }.items()
 }
@@ -63,7 +66,7 @@ def name_schemas(document: Schema) -> None:
         if "oneOf" in schemas[name] and "properties" in schemas[name]:
             _split_layouts(schemas, name)
     _name_job_request(document, schemas)
-    for node in (*_walk(schemas), *_walk(document["paths"])):
+    for node in (*_walk(schemas), *_walk(document["paths"]), *_walk(document.get("webhooks", {}))):
         _name_enum(node, schemas)
         _state_additional_members(node)
         if isinstance(node.get("default"), dict):

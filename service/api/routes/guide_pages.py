@@ -43,6 +43,7 @@ PAGES = (
     "agents",
     "gallery",
     "operating",
+    "webhooks",
     "mathematics",
     "errors",
 )

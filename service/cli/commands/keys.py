@@ -1,13 +1,15 @@
-"""``kan-service keys``: create, list and revoke API keys."""
+"""``kan-service keys``: create, list and revoke API keys, and set their webhooks."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Any
 
 import typer
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+from sqlalchemy.orm import Session
 
 from service.caller import DEFAULT_SCOPES, DEFAULT_TENANT, Scope
 from service.cli.support.errors import EXIT_WRONG_USE, report_failure, report_setup_errors
@@ -15,8 +17,12 @@ from service.cli.support.output import AsJson, print_list, print_message, print_
 from service.db.migrate import current_revision, head_revision
 from service.db.repositories import ApiKeys, Audit
 from service.db.session import Sessions, make_engine, make_sessions
+from service.errors import ServiceError
+from service.operations.webhooks import check_webhook
+from service.schemas.common import WebhookOptions
 from service.settings import load_settings
 
+JobEnd = StrEnum("JobEnd", ["SUCCEEDED", "FAILED", "CANCELLED"])
 TENANT_PATTERN = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -34,6 +40,7 @@ class KeyOut(BaseModel):
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    webhook: WebhookOptions | None
 
 
 app = typer.Typer(help="Keys for clients on other machines.", no_args_is_help=True)
@@ -62,7 +69,7 @@ def create(
     if not TENANT_PATTERN.fullmatch(tenant):
         raise typer.BadParameter("1 to 64 letters, digits, '-', '_' or '.'", param_hint="--tenant")
     lifetime = None if days is None else timedelta(days=days)
-    with _open_sessions() as sessions, sessions.begin() as session:
+    with open_sessions() as sessions, sessions.begin() as session:
         key, secret = ApiKeys(session).add(
             name, tenant=tenant, scopes=scope or DEFAULT_SCOPES, lifetime=lifetime
         )
@@ -78,7 +85,7 @@ def create(
 @app.command("list")
 def list_all(as_json: AsJson = False) -> None:
     """List the keys, each with its first characters."""
-    with _open_sessions() as sessions, sessions.read() as session:
+    with open_sessions() as sessions, sessions.read() as session:
         keys = ApiKeys(session).list()
     names = ["key", "name", "state", "tenant", "scopes", "created", "last used"]
     print_list([KeyOut.model_validate(key) for key in keys], as_json, names, _cells)
@@ -90,7 +97,7 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Revoke a key permanently."""
-    with _open_sessions() as sessions, sessions.begin() as session:
+    with open_sessions() as sessions, sessions.begin() as session:
         revoked = ApiKeys(session).revoke(key.removesuffix("…"))
         if revoked is not None:
             Audit(session).add("key.revoke", revoked.id, tenant=revoked.tenant, name=revoked.name)
@@ -98,6 +105,50 @@ def revoke(
         raise report_failure(f"there is no key {key!r}; 'kan-service keys list' shows them")
     told = f"revoked {revoked.prefix}… ({revoked.name})"
     print_result(KeyOut.model_validate(revoked), as_json, lambda: typer.echo(told))
+
+
+@app.command()
+def webhook(
+    key: Annotated[str, typer.Argument(help="The first 12 characters of the key, or its id.")],
+    url: Annotated[
+        str | None,
+        typer.Argument(help="Where to send a message when a job of the key ends; none by default."),
+    ] = None,
+    event: Annotated[
+        list[JobEnd] | None, typer.Option(help="A reported end; may be repeated [default: all]")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set the webhook of jobs that a key submits without one of their own, or remove it."""
+    with open_sessions() as sessions, sessions.begin() as session:
+        changed = ApiKeys(session).find_named(key.removesuffix("…"))
+        if changed is None:
+            raise report_failure(f"there is no key {key!r}; 'kan-service keys list' shows them")
+        changed.webhook = None if url is None else _check_webhook(url, event, session, changed.tenant)
+        Audit(session).add("key.webhook", changed.id, tenant=changed.tenant, webhook=changed.webhook)
+    told = f"{changed.prefix}… ({changed.name}): {url or 'no webhook'}"
+    print_result(KeyOut.model_validate(changed), as_json, lambda: typer.echo(told))
+
+
+def _check_webhook(url: str, events: list[JobEnd] | None, session: Session, tenant: str) -> dict[str, Any]:
+    """The webhook as it is stored.
+
+    ``auto`` means on: whoever has a key uses a service that asks for keys.
+
+    Raises:
+        Exit: The URL is refused, webhooks are off, or the tenant has no secret.
+    """
+    settings = load_settings()
+    if settings.webhooks == "auto":
+        settings = settings.model_copy(update={"webhooks": "on"})
+    chosen = {} if events is None else {"events": [str(event) for event in events]}
+    try:
+        wanted = WebhookOptions.model_validate({"url": url, **chosen})
+        return check_webhook(wanted, session, settings, tenant=tenant)
+    except ValidationError as error:
+        raise report_failure(f"{url!r} is no webhook: {error.errors()[0]['msg']}") from None
+    except ServiceError as error:
+        raise report_failure(error.detail) from None
 
 
 def _cells(key: KeyOut) -> list[object]:
@@ -120,7 +171,7 @@ def _key_state(key: KeyOut) -> str:
 
 
 @contextmanager
-def _open_sessions() -> Iterator[Sessions]:
+def open_sessions() -> Iterator[Sessions]:
     """Open the configured database.
 
     Raises:

@@ -7,4 +7,6 @@ from service.db.repositories.datasets import Datasets as Datasets
 from service.db.repositories.jobs import Jobs as Jobs
 from service.db.repositories.models import TrainedModels as TrainedModels
 from service.db.repositories.retention import ExpiredRows as ExpiredRows
+from service.db.repositories.webhooks import WebhookDeliveries as WebhookDeliveries
+from service.db.repositories.webhooks import WebhookSecrets as WebhookSecrets
 from service.db.repositories.workers import Workers as Workers

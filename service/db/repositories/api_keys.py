@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
@@ -75,17 +76,25 @@ class ApiKeys:
         """Record that a key is in use."""
         self._session.get_one(ApiKey, key_id).last_used_at = clock(self._session)
 
+    def webhook_of(self, key_id: str) -> dict[str, Any] | None:
+        """The webhook of jobs that this key submits without one of their own."""
+        return self._session.scalar(select(ApiKey.webhook).where(ApiKey.id == key_id))
+
     def has_valid_key(self) -> bool:
         """Whether there is a valid key."""
         return bool(self._session.scalar(select(exists().where(self._is_valid()))))
 
     def revoke(self, id_or_prefix: str) -> ApiKey | None:
         """Revoke a key; ``None`` if there is no such key. A second call keeps the first time."""
-        named = or_(ApiKey.id == id_or_prefix, ApiKey.prefix == id_or_prefix)
-        key = self._session.scalars(select(ApiKey).where(named)).first()
+        key = self.find_named(id_or_prefix)
         if key is not None and key.revoked_at is None:
             key.revoked_at = clock(self._session)
         return key
+
+    def find_named(self, id_or_prefix: str) -> ApiKey | None:
+        """The key with this id or these first characters, if there is one."""
+        named = or_(ApiKey.id == id_or_prefix, ApiKey.prefix == id_or_prefix)
+        return self._session.scalars(select(ApiKey).where(named)).first()
 
     def _is_valid(self) -> ColumnElement[bool]:
         is_in_time = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > clock(self._session))

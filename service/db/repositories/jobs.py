@@ -24,6 +24,7 @@ from service.db.repositories.job_queries import (
     JobQueries,
     require_visible,
 )
+from service.db.repositories.webhooks import WebhookDeliveries
 from service.db.session import LOCK_FOR_CHANGE, clock
 from service.db.tables import SUBTASK_KIND, Job, JobEvent, JobStatus
 from service.errors import Conflict
@@ -60,6 +61,7 @@ class Jobs(JobQueries):
         is_awaited: bool = False,
         priority: int = 0,
         tenant: str | None = None,
+        webhook: dict[str, Any] | None = None,
     ) -> Job:
         """Add a queued job, owned by the caller's tenant unless one is given."""
         job = Job(
@@ -73,6 +75,7 @@ class Jobs(JobQueries):
             is_awaited=is_awaited,
             priority=priority,
             tenant=tenant,
+            webhook=webhook,
             created_at=clock(self._session),
         )
         self._session.add(job)
@@ -253,7 +256,8 @@ class Jobs(JobQueries):
         """
         is_lost = or_(Job.lease_until < clock(self._session), Job.holder.in_(gone))
         lapsed = (Job.status == JobStatus.RUNNING, is_lost)
-        job_ids = self._session.scalars(select(Job.id).where(*lapsed).order_by(Job.id)).all()
+        # By tenant, because the end of a job may lock the tenant's counter of webhooks
+        job_ids = self._session.scalars(select(Job.id).where(*lapsed).order_by(Job.tenant, Job.id)).all()
         reaped = (self._reap(job_id, lapsed, max_attempts) for job_id in job_ids if self._try_lock(job_id))
         return [job for job in reaped if job is not None]
 
@@ -309,7 +313,11 @@ class Jobs(JobQueries):
     def _finish(
         self, job_id: str, conditions: tuple[ColumnElement[bool], ...], status: JobStatus, **result: Any
     ) -> Job | None:
-        """End a job, cancel its subtasks, and queue its parent if that need not wait any longer."""
+        """End a job, cancel its subtasks, queue its parent if that need not wait, and write its webhook.
+
+        Every final status is set here. The webhook comes last: its number locks a counter of the tenant, and
+        whoever has that lock waits for no other.
+        """
         parent_id = self._lock_parent(job_id)
         now = clock(self._session)
         job = self._change(*conditions, **CLEARED_VALUES, status=status, finished_at=now, **result)
@@ -325,6 +333,7 @@ class Jobs(JobQueries):
             and job.kind != SUBTASK_KIND
         ):
             self._report_study_progress(parent_id)
+        WebhookDeliveries(self._session).add(job)
         return job
 
     def _report_study_progress(self, job_id: str) -> None:

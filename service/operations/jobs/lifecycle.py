@@ -20,6 +20,7 @@ from service.operations.jobs.cost_estimate import refuse_too_long
 from service.operations.jobs.limits import DEFAULT_ADMISSION, AdmissionLimits
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.operations.quotas import refuse_more_jobs
+from service.operations.webhooks import choose_webhook
 from service.queue import TaskQueue
 from service.schemas.jobs import AnyRequest, JobOut, read_request
 from service.settings import Settings
@@ -56,9 +57,9 @@ def submit(
 
     Raises:
         NotFound: There is no such dataset or model.
-        Conflict: The model's dataset has been deleted.
-        Invalid: The dataset or the model does not allow the request, it would cost too much, or the key
-            belongs to another request.
+        Conflict: The model's dataset has been deleted, or the tenant has no secret to sign webhooks.
+        Invalid: The dataset or the model does not allow the request, it would cost too much, its webhook is
+            not allowed, or the key belongs to another request.
         OutOfSpace: The tenant is over its storage quota, and the result of the job would be a file.
         TooMany: The tenant has too many unfinished jobs.
     """
@@ -162,6 +163,7 @@ def _add_job(
     retry_of: str | None = None,
 ) -> Job:
     refuse_more_jobs(session, settings)
+    webhook = choose_webhook(request.webhook, session, settings)
     bounded = _limit_job_time(request, settings)
     context = AdmissionContext(session, sessions, settings, predictors, limits)
     admitted = ADMISSIONS[request.kind](bounded, context)
@@ -174,6 +176,7 @@ def _add_job(
         idempotency_key=idempotency_key,
         retry_of=retry_of,
         priority=request.priority,
+        webhook=webhook,
     )
     Audit(session).add("job.submit", job.id, kind=request.kind, retry_of=retry_of)
     return jobs.load_dataset_name(job)

@@ -1,0 +1,1 @@
+"""Delivery of webhooks: claims messages of the outbox, signs them, and sends them to public addresses."""
