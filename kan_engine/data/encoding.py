@@ -185,8 +185,12 @@ class Encoding:
         Raises:
             InvalidData: A value is not of the feature's type.
         """
+        encode_feature(encoded[:, self.locate(feature)], feature, values)
+
+    def locate(self, feature: Feature) -> slice:
+        """The encoded columns of one of ``features``."""
         start = self._column_offsets[feature.name]
-        encode_feature(encoded[:, start : start + len(feature.columns)], feature, values)
+        return slice(start, start + len(feature.columns))
 
     def unseen_mask(self, columns: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "rows features"]:
         """Mark values outside the training rows' ranges and categories; False for an absent column."""

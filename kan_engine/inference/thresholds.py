@@ -1,4 +1,4 @@
-"""The decision numbers of calibration, decision rule and optimism correction, each with its reason."""
+"""The decision numbers of calibration, decision rule, optimism correction and explanations, with reasons."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ class InferenceThresholds:
 
         optimism_folds: On which the selection of the network is repeated.
         max_optimism_rows: With more rows the bias is negligible: it fell from 5 % to 2 % from 20 to 50 rows.
+
+        max_interacting_features: Of a term whose Shapley values are enumerated: 2^10 sets.
+        max_explanation_operations: Activations, or operations of formulas, of all predictions of an
+            explanation: several seconds.
+        max_batch_values: Encoded values predicted at a time.
+        max_sum_error: Relative difference of a prediction and the sum of its contributions: rounding errors.
     """
 
     calibration_folds: int = 5
@@ -33,6 +39,11 @@ class InferenceThresholds:
 
     optimism_folds: int = 10
     max_optimism_rows: int = 1_000
+
+    max_interacting_features: int = 10
+    max_explanation_operations: int = 100_000_000
+    max_batch_values: int = 2_000_000
+    max_sum_error: float = 1e-6
 
 
 DEFAULT_INFERENCE = InferenceThresholds()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,9 @@ from sqlalchemy.orm import Session
 from service.db.tables import Dataset
 from service.documents.column_report import ColumnReport, read_reports
 from service.storage.blobs import read_chunks
+
+if TYPE_CHECKING:
+    from kan_engine.data.feature import Feature
 
 Array = np.ndarray[Any, Any]
 
@@ -31,6 +34,12 @@ class StoredTable:
     def column(self, name: str) -> Array:
         """All values of a column."""
         return column_values(self.frame.select(pl.col(name)).collect().to_series())
+
+
+def read_feature_column(column: pl.Series, feature: "Feature") -> Array:
+    """The values of a column as a model's feature takes them; a column without values may have any type."""
+    is_number = feature.type in ("number", "boolean")
+    return column_values(column.cast(pl.Float64) if is_number else column)
 
 
 def column_values(column: pl.Series) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn import metrics
 
 from kan_engine import LabelledRows, Predictor, choose_classes
+from kan_engine.assessment.monitoring.reliability import ReliabilityCurve, compute_reliability
 from kan_engine.data.labels import class_name
 from worker.evaluation.thresholds import DEFAULT_DIAGNOSTICS, DiagnosticThresholds
 
@@ -58,20 +59,6 @@ class RocCurve:
     true_positive_rate: Sequence[float]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReliabilityCurve:
-    """Predicted probabilities and observed frequencies per bin; None where a bin is empty.
-
-    Attributes:
-        class_: The second of two classes; None for more, whose probabilities are taken together.
-    """
-
-    class_: str | None
-    mean_probability: Sequence[float | None]
-    observed_share: Sequence[float | None]
-    count: Sequence[int]
-
-
 def compute_diagnostics(
     predictor: Predictor,
     part: LabelledRows,
@@ -114,7 +101,7 @@ def _classifier_diagnostics(
             for c in curves
             if (curve := _roc_curve(names[c], true == c, probabilities[:, c], thresholds)) is not None
         ],
-        reliability=_reliability_curve(true, probabilities, names, thresholds.reliability_bins),
+        reliability=compute_reliability(true, probabilities, names, thresholds.reliability_bins),
     )
 
 
@@ -145,25 +132,4 @@ def _roc_curve(
         auc=auc,
         false_positive_rate=false[kept].tolist(),
         true_positive_rate=true[kept].tolist(),
-    )
-
-
-def _reliability_curve(
-    true: np.ndarray, probabilities: np.ndarray, names: list[str], count: int
-) -> ReliabilityCurve:
-    """Compare predicted probabilities with observed frequencies in ``count`` bins of equal width.
-
-    For two classes these are the probabilities of the second class, for more those of all classes together.
-    """
-    if len(names) == 2:
-        told, came = probabilities[:, 1], true == 1
-    else:
-        told, came = probabilities.ravel(), (true[:, None] == np.arange(len(names))).ravel()
-    bins = np.minimum((told * count).astype(int), count - 1)
-    found = [(told[bins == place], came[bins == place]) for place in range(count)]
-    return ReliabilityCurve(
-        class_=names[1] if len(names) == 2 else None,
-        mean_probability=[float(p.mean()) if len(p) else None for p, _ in found],
-        observed_share=[float(c.mean()) if len(c) else None for _, c in found],
-        count=[len(p) for p, _ in found],
     )

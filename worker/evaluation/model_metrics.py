@@ -8,7 +8,7 @@ from kan_engine import LabelledRows, Predictor
 from kan_engine.data.labels import class_name
 from kan_engine.inference.decision_rule import Decision
 from worker.data.preparation import PreparedData
-from worker.evaluation.metrics import (
+from kan_engine.assessment.metrics import (
     class_metrics,
     classification_metrics,
     constant_guess_accuracy,

@@ -11,7 +11,7 @@ import polars as pl
 from kan_engine import Feature, Predictor
 from kan_engine.data.labels import Label, class_name
 from service.documents.prediction_warnings import NOT_FINITE, WARNING_CODES, select_warning_code
-from service.storage.stored_table import column_values
+from service.storage.stored_table import read_feature_column
 
 INT64_RANGE = range(-(2**63), 2**63)
 LABEL_TYPES = {bool: pl.Boolean, int: pl.Int64, float: pl.Float64, str: pl.String}
@@ -43,7 +43,7 @@ class PredictionColumns:
         """Predict a block that has the columns of the model; return the columns of ``schema``."""
         predictor = self._predictor
         columns = {
-            f.name: _feature_values(block[f.name], f) for f in predictor.encoding.features if f.name in block
+            f.name: read_feature_column(block[f.name], f) for f in predictor.encoding.features if f.name in block
         }
         outside = predictor.unseen_mask(columns)
         found: list[pl.Series]
@@ -104,13 +104,6 @@ class PredictionColumns:
         told = [pl.when(pl.col(code)).then(pl.lit(code)) for code in WARNING_CODES]
         joined = pl.DataFrame(found).select(pl.concat_str(told, separator=" ", ignore_nulls=True))
         return joined.to_series().replace("", None)
-
-
-def _feature_values(column: pl.Series, feature: Feature) -> np.ndarray:
-    """Convert a column to the type of its feature; a column without values may have any type."""
-    if feature.type in ("category", "datetime"):
-        return column_values(column)
-    return column_values(column.cast(pl.Float64))
 
 
 def _finite_series(values: np.ndarray) -> pl.Series:

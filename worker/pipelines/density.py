@@ -18,7 +18,7 @@ from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from worker.data.density_rows import DensityRows, mean_or_none, read_density_rows
 from worker.evaluation.kernel_density import fit_kernel_baseline
-from worker.evaluation.metrics import Metrics
+from kan_engine.assessment.metrics import Metrics
 from worker.evaluation.thresholds import MetricThresholds
 from worker.execution.outcome import Outcome
 from worker.execution.stage_timer import StageTimer

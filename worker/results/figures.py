@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kan_engine import Feature, Predictor
+from kan_engine.assessment.monitoring.reference import InputReference, summarize_inputs
 from kan_engine.assessment.partial_dependence import PartialDependence, compute_partial_dependence
 from worker.data.preparation import PreparedData
 from worker.evaluation.diagnostics import Diagnostics, compute_diagnostics
@@ -34,6 +35,7 @@ class ModelFigures:
         importance: Its permutation importance.
         density: The figure of a density.
         solution: The figure of a solved equation.
+        reference: What evaluations and explanations compare with; no part of the body.
     """
 
     measured_on: str
@@ -42,6 +44,7 @@ class ModelFigures:
     importance: PermutationImportance | None = None
     density: DensityFigure | None = field(default=None, metadata=OMIT_NONE)
     solution: SolutionFigure | None = field(default=None, metadata=OMIT_NONE)
+    reference: InputReference | None = field(default=None, metadata=OMIT_NONE)
 
 
 def compute_figures(
@@ -80,6 +83,9 @@ def compute_figures(
         diagnostics=compute_diagnostics(predictor, part, data.plan.request.seed, thresholds.diagnostics),
         effects=effects,
         importance=importance,
+        reference=summarize_inputs(
+            data.encoding, data.training, predictor.unused, seed=data.plan.request.seed
+        ),
     )
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kan_engine.data.labels import Label
     from service.documents.model_summary import FeatureSummary, NetworkSummary
     from service.schemas.members import CompactMemberOut, FormulaMemberOut
-    from worker.evaluation.metrics import Metrics
+    from kan_engine.assessment.metrics import Metrics
 
 
 @dataclass(frozen=True, kw_only=True)

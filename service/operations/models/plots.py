@@ -38,7 +38,8 @@ def read_figures(reference: str, sessions: Sessions) -> dict[str, JsonValue]:
     """
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
-        return {"model_id": model.id, **_load_figures(model)}
+        figures = {name: part for name, part in _load_figures(model).items() if name != REFERENCE}
+        return {"model_id": model.id, **figures}
 
 
 def draw_plot(reference: str, name: str, sessions: Sessions, theme: Theme) -> str:

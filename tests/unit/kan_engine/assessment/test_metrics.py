@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from worker.evaluation.metrics import (
+from kan_engine.assessment.metrics import (
     class_metrics,
     classification_metrics,
     constant_guess_accuracy,

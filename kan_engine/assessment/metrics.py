@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn import metrics
 
-from kan_engine import choose_classes
 from kan_engine.data.labels import Label, class_name
+from kan_engine.inference.label_decision import choose_classes
 
 Metrics = dict[str, float | None]
 

@@ -1,0 +1,210 @@
+"""Drift: how the values of a column differ from those that a model was trained on.
+
+The population stability index of bins with the shares p in training and q now is Σ (q - p)·ln(q / p), the
+symmetric Kullback-Leibler divergence. Without a drift it is about (bins - 1)·(1/n + 1/m) for n and m rows
+(Yurdakul and Naranjo, "Statistical properties of the population stability index", 2020), so that it exceeds
+any limit if there are few rows. A column has therefore drifted only if a test agrees: that of Kolmogorov and
+Smirnov for numbers, the chi-squared test of homogeneity for others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+from kan_engine.assessment.monitoring.reference import ColumnReference, InputReference
+from kan_engine.assessment.monitoring.thresholds import DEFAULT_MONITORING, MonitoringThresholds
+from kan_engine.data.columns import missing_mask, read_labels, read_numbers
+from kan_engine.data.encoding import Encoding
+from kan_engine.data.feature import Feature, FeatureType, is_unseen
+
+DriftTest = Literal["kolmogorov_smirnov", "chi_square"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnDrift:
+    """How the values of a column differ from those of training.
+
+    Attributes:
+        name: Of the column.
+        type: Of the feature.
+        missing: Share of missing values.
+        training_missing: The same in training; None if it is not known.
+        outside: Share of the present values outside the range of training, or in categories that training
+            did not have.
+        unseen: Some of these categories.
+        stability_index: Population stability index; None, as the following, without a known distribution.
+        test: Test of equal distributions.
+        p_value: Of this test and of that of equal shares of missing values, corrected for their number.
+        drifted: Whether the difference is significant and not small.
+    """
+
+    name: str
+    type: FeatureType
+    missing: float
+    training_missing: float | None
+    outside: float
+    unseen: list[str]
+    stability_index: float | None
+    test: DriftTest | None
+    p_value: float | None
+    drifted: bool
+
+
+def measure_drift(
+    encoding: Encoding,
+    columns: Mapping[str, np.ndarray],
+    reference: InputReference | None,
+    limits: MonitoringThresholds = DEFAULT_MONITORING,
+) -> list[ColumnDrift]:
+    """Compare columns with the training rows; the columns that drifted most come first.
+
+    Args:
+        encoding: Of the model.
+        columns: Values of its features; absent ones are left out.
+        reference: What training kept; None if nothing is known but ranges and categories.
+        limits: Decision numbers.
+
+    Raises:
+        InvalidData: A value is not of its feature's type.
+    """
+    known = {} if reference is None else {column.name: column for column in reference.columns}
+    rows = 0 if reference is None else reference.rows
+    found = [
+        _measure_column(feature, columns[feature.name], known.get(feature.name), rows, limits)
+        for feature in encoding.features
+        if feature.name in columns
+    ]
+    tested = max(1, sum(column.p_value is not None for column in found))
+    found = [_decide(column, limits.significance_level / tested, limits.min_psi) for column in found]
+    return sorted(found, key=lambda column: (-column.drifted, -(column.stability_index or 0.0)))
+
+
+def _decide(column: ColumnDrift, level: float, min_psi: float) -> ColumnDrift:
+    """Bonferroni's correction: ``level`` is that of one column."""
+    is_significant = column.p_value is not None and column.p_value <= level
+    return replace(column, drifted=is_significant and (column.stability_index or 0.0) >= min_psi)
+
+
+def _measure_column(
+    feature: Feature,
+    values: np.ndarray,
+    reference: ColumnReference | None,
+    rows: int,
+    limits: MonitoringThresholds,
+) -> ColumnDrift:
+    is_missing = missing_mask(values)
+    present = values[~is_missing]
+    outside = is_unseen(feature, present)
+    told = ColumnDrift(
+        name=feature.name,
+        type=feature.type,
+        missing=float(is_missing.mean()),
+        training_missing=None if reference is None else reference.missing,
+        outside=float(outside.mean()) if len(present) else 0.0,
+        unseen=_list_unseen(feature, present[outside], limits.max_listed),
+        stability_index=None,
+        test=None,
+        p_value=None,
+        drifted=False,
+    )
+    if reference is None or (reference.points is None and reference.shares is None):
+        return told
+    return _compare(told, feature, present, is_missing, reference, rows, limits)
+
+
+def _list_unseen(feature: Feature, values: np.ndarray, most: int) -> list[str]:
+    if feature.type != "category":
+        return []
+    return sorted({label for label in read_labels(feature.name, values) if label is not None})[:most]
+
+
+def _compare(
+    told: ColumnDrift,
+    feature: Feature,
+    present: np.ndarray,
+    is_missing: np.ndarray,
+    reference: ColumnReference,
+    rows: int,
+    limits: MonitoringThresholds,
+) -> ColumnDrift:
+    """Add index and test to the measures of a column."""
+    missing = reference.missing or 0.0
+    known = max(1, round(rows * (1 - missing)))
+    if reference.points is not None:
+        counts, expected, p = _compare_numbers(feature, present, reference, known, limits.psi_bins)
+    else:
+        counts, expected = _count_labels(feature, present, np.asarray(reference.shares))
+        p = _test_homogeneity(counts, expected * known, limits.min_expected_count)
+    if reference.missing is not None and (is_missing.any() or missing):
+        missing_counts = np.array([is_missing.sum(), (~is_missing).sum()], dtype=float)
+        of_missing = _test_homogeneity(missing_counts, np.array([missing, 1 - missing]) * rows, 0.0)
+        p = min(1.0, 2 * min(p, of_missing))
+        counts = np.append(counts, missing_counts[0])
+        expected = np.append(expected * (1 - missing), missing)
+    return replace(
+        told,
+        stability_index=_stability_index(counts, expected * rows),
+        test="kolmogorov_smirnov" if reference.points is not None else "chi_square",
+        p_value=p,
+    )
+
+
+def _compare_numbers(
+    feature: Feature, present: np.ndarray, reference: ColumnReference, known: int, bins: int
+) -> tuple[Float[np.ndarray, " bins"], Float[np.ndarray, " bins"], float]:
+    """Counts of bins, their shares in training, and the p-value of the Kolmogorov-Smirnov test.
+
+    The distance is the largest one at the kept quantiles. That of all values is hardly larger, so that the
+    test rejects slightly too rarely.
+    """
+    values = np.sort(read_numbers(feature.name, present))
+    points, cumulative = np.asarray(reference.points), np.asarray(reference.cumulative)
+    up_to = np.searchsorted(values, points, side="right")
+    inner = np.searchsorted(cumulative, np.arange(1, bins) / bins)
+    inner = np.unique(inner[cumulative[inner.clip(max=len(points) - 1)] < 1])
+    counts = np.diff(up_to[inner], prepend=0, append=len(values)).astype(float)
+    shares = np.diff(cumulative[inner], prepend=0.0, append=1.0)
+    if not len(values):
+        return counts, shares, 1.0
+    distance = float(np.abs(up_to / len(values) - cumulative).max())
+    effective = max(1, round(len(values) * known / (len(values) + known)))
+    return counts, shares, float(stats.kstwo.sf(distance, effective))
+
+
+def _count_labels(
+    feature: Feature, present: np.ndarray, shares: Float[np.ndarray, " labels"]
+) -> tuple[Float[np.ndarray, " bins"], Float[np.ndarray, " bins"]]:
+    """Counts of the categories, or of false and true, and of unseen ones; with the shares in training."""
+    if feature.type == "boolean":
+        places = read_numbers(feature.name, present, boolean=True).astype(int)
+    else:
+        labels = read_labels(feature.name, present)
+        places = np.array([feature.slots.get(label, len(shares)) for label in labels], dtype=int)
+    counts = np.bincount(places, minlength=len(shares) + 1).astype(float)
+    return counts, np.append(shares, 0.0)
+
+
+def _test_homogeneity(
+    counts: Float[np.ndarray, " bins"], known: Float[np.ndarray, " bins"], min_expected: float
+) -> float:
+    """p-value of the chi-squared test that both have the same distribution; rare bins are joined."""
+    total = counts + known
+    is_rare = total * min(counts.sum(), known.sum()) / max(total.sum(), 1e-300) < min_expected
+    table = np.stack([counts, known])
+    joined = np.column_stack([table[:, ~is_rare], table[:, is_rare].sum(1)])
+    joined = joined[:, joined.sum(0) > 0]
+    if joined.shape[1] < 2 or not joined.sum(1).all():
+        return 1.0
+    return float(stats.chi2_contingency(joined, correction=False).pvalue)
+
+
+def _stability_index(counts: Float[np.ndarray, " bins"], known: Float[np.ndarray, " bins"]) -> float:
+    """Population stability index; half a row more in every bin keeps empty ones finite."""
+    now, then = ((part + 0.5) / (part.sum() + 0.5 * len(part)) for part in (counts, known))
+    return float(((now - then) * np.log(now / then)).sum())
