@@ -28,6 +28,7 @@ from service.api.openapi import document
 from service.api.routes import (
     datasets,
     docs,
+    evaluations,
     exports,
     formats,
     guide,
@@ -63,6 +64,7 @@ RESOURCES: list[APIRouter] = [
     formats.router,
     registry.router,  # before the models, else /models/compare would mean a model named compare
     models.router,
+    evaluations.router,
     plots.router,
     exports.router,
     tenant.router,

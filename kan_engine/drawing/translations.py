@@ -52,6 +52,18 @@ RUSSIAN = {
     "{name}, version {version}": "{name}, версия {version}",
     "{count} hold-out rows": "отложенные строки ({count})",
     "{count} training rows": "строки обучения ({count})",
+    # Evaluations
+    "Error on labelled rows": "Ошибка на размеченных строках",
+    "Errors of {name} on labelled rows": "Ошибки на размеченных строках, {name}",
+    "evaluation": "оценка",
+    "accurate network": "точная сеть",
+    "compact network": "компактная сеть",
+    "formula": "формула",
+    "{member}, in training": "{member}, при обучении",
+    "{name}: {count} evaluations, the last with an error of {error} on {rows} rows.": (
+        "{name}: число оценок {count}, последняя с ошибкой {error}; число строк {rows}."
+    ),
+    "In training it was {error}.": "При обучении она была {error}.",
     # Losses
     "Loss during training": "Функция потерь при обучении",
     "Loss during the training of {name}": "Функция потерь при обучении, {name}",

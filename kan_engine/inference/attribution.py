@@ -53,7 +53,9 @@ def find_terms(predictor: Predictor) -> Terms:
     is_bounded = isinstance(predictor, FormulaPredictor) and predictor.within is not None
     is_curved = predictor.outputs is not None and predictor.outputs.transform != "identity"
     if isinstance(predictor, FormulaPredictor):
-        sets = [] if is_bounded else [_read_features(predictor, term) for term in _list_terms(predictor.trees)]
+        sets = (
+            [] if is_bounded else [_read_features(predictor, term) for term in _list_terms(predictor.trees)]
+        )
     else:
         sets = [] if is_curved else list(_combined_features(predictor))
     if not sets and used:

@@ -17,6 +17,7 @@ from service.client.results import Card as Card
 from service.client.results import Comparison as Comparison
 from service.client.results import Dataset as Dataset
 from service.client.results import Edges as Edges
+from service.client.results import Evaluation as Evaluation
 from service.client.results import Figures as Figures
 from service.client.results import Job as Job
 from service.client.results import Model as Model

@@ -13,7 +13,9 @@ from service.client.results import (
     AliasMove,
     Card,
     Comparison,
+    Dataset,
     Edges,
+    Evaluation,
     Figures,
     Formats,
     Job,
@@ -41,7 +43,13 @@ class ModelEndpoints(EndpointGroup):
         return self._transport.iterate(Model, "models", name=name)
 
     async def predict(
-        self, model: AnyModel, rows: Table, interval: float | None = None, by: MemberChoice = "auto"
+        self,
+        model: AnyModel,
+        rows: Table,
+        interval: float | None = None,
+        by: MemberChoice = "auto",
+        *,
+        explain: bool = False,
     ) -> Predictions:
         """Predict for rows as a list of dicts, columns as a dict, or a DataFrame.
 
@@ -49,11 +57,30 @@ class ModelEndpoints(EndpointGroup):
             interval: Share of true values that the intervals should cover.
             by: The member to predict with: ``accurate``, ``compact`` or ``formula``; ``auto`` selects an
                 exact formula, else the member that serves. ``by`` of the result names the member used.
+            explain: Whether to add the contributions of the columns, as ``contributions`` of the result.
         """
-        wished = {} if by == "auto" else {"by": by}  # older services do not know the field
+        wished: dict[str, Any] = {} if by == "auto" else {"by": by}  # older services do not know the fields
+        wished |= {"explain": True} if explain else {}
         body = {"model": get_id(model), "interval": interval, **wished, **encode_table(rows)}
         request = Request("POST", "/predict", body=body, is_repeatable=True)
         return await self._transport.fetch(Predictions, request)
+
+    async def evaluate(
+        self, model: AnyModel, rows: Table | Dataset | str, by: MemberChoice = "auto"
+    ) -> Evaluation:
+        """Measure a model on labelled rows, and compare them with its training; the service keeps the result.
+
+        Args:
+            rows: A dataset or its id; or rows with the true values of the target, as in ``predict``.
+            by: The member to measure.
+        """
+        table = {"dataset_id": get_id(rows)} if isinstance(rows, Dataset | str) else encode_table(rows)
+        request = Request("POST", make_path("models", get_id(model), "evaluate"), body={**table, "by": by})
+        return await self._transport.fetch(Evaluation, request)
+
+    def evaluations(self, model: AnyModel) -> AsyncIterator[Evaluation]:
+        """The evaluations of a model, newest first."""
+        return self._transport.iterate(Evaluation, "models", get_id(model), "evaluations")
 
     async def formula(self, model: AnyModel, format: str = "text") -> str:
         """The formula of a model as text in the given format, one line per output."""
@@ -100,7 +127,8 @@ class ModelEndpoints(EndpointGroup):
                 ``time_by_grid``.
             save: File to write the picture to, as PNG if its name ends with ``.png``.
             name: ``network``, ``history``, ``parity``, ``residuals``, ``effects`` or ``importance``;
-                ``density`` for a density, ``solution`` for solved equations.
+                ``density`` for a density, ``solution`` for solved equations; ``evaluations`` after
+                ``evaluate``.
             theme: ``light`` or ``dark``.
             lang: Language of the texts and numbers, ``en`` or ``ru``.
             width: Width of a PNG in pixels.

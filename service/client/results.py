@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from service.schemas.datasets import DatasetOut, RowsPreviewOut
+from service.schemas.evaluations import EvaluationOut
 from service.schemas.figures import FiguresOut
 from service.schemas.formulas import FormatsOut, SymbolicOut
 from service.schemas.jobs import JobOut, ProgressOut
@@ -99,6 +100,15 @@ class Usage(UsageOut):
     """Usage of datasets, models and jobs, and the limits."""
 
 
+class Evaluation(EvaluationOut):
+    """A model measured on labelled rows: ``verdict`` and ``summary``, error, calibration and drift."""
+
+    @property
+    def drifted(self) -> list[str]:
+        """Names of the columns that have drifted."""
+        return [column.name for column in self.drift if column.drifted]
+
+
 class Predictions(PredictionOut):
     """Predictions of the member ``by``, with ``probabilities``, ``intervals`` and ``warnings`` per row."""
 
@@ -109,6 +119,20 @@ class Predictions(PredictionOut):
     def values(self) -> list[Any]:
         """Numbers or labels per row; ``{output: value}`` per row for several outputs."""
         return self.predictions
+
+    @property
+    def contributions(self) -> list[dict[str, float] | None]:
+        """Contributions by column per row, if they were requested, to a single output.
+
+        With the ``base`` of ``explanation.outputs[0]`` they add up to the value, or to the log-odds.
+        ``explanation.outputs`` has those of several outputs.
+
+        Raises:
+            ValueError: They were not requested, or there are several outputs.
+        """
+        if self.explanation is None or len(self.explanation.outputs) != 1:
+            raise ValueError("request contributions with explain=True; see explanation for several outputs")
+        return self.explanation.outputs[0].contributions
 
     @property
     def array(self) -> np.ndarray:

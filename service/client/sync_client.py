@@ -130,6 +130,8 @@ class Client:
     model = _blocking(Endpoints.model)
     models = _blocking_iterator(Endpoints.models)
     predict = _blocking(Endpoints.predict)
+    evaluate = _blocking(Endpoints.evaluate)
+    evaluations = _blocking_iterator(Endpoints.evaluations)
     formula = _blocking(Endpoints.formula)
     formats = _blocking(Endpoints.formats)
     symbolic = _blocking(Endpoints.symbolic)

@@ -277,6 +277,24 @@ class AliasMove(TenantMixin, TableBase):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class Evaluation(TenantMixin, TableBase):
+    """A measurement of a model on labelled rows; it never changes, and is deleted with its model.
+
+    ``dataset_id`` is null for rows from a request. It is no foreign key: evaluations outlive datasets.
+    ``result`` is the body of ``EvaluationOut`` beyond the columns here.
+    """
+
+    __tablename__ = "evaluation"
+    __table_args__ = (Index("ix_evaluation_model_id_id", "model_id", "id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"))
+    dataset_id: Mapped[str | None] = mapped_column(String(36))
+    by: Mapped[str] = mapped_column(String(16))
+    result: Mapped[dict[str, Any]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Worker(TableBase):
     """A worker process that was alive at ``seen_at``."""
 

@@ -26,6 +26,10 @@ class Rows(RequestModel):
         "average over rows from the same distribution as the training rows.",
     )
     by: MemberChoice = Field(default="auto", description=BY_DESCRIPTION)
+    explain: bool = Field(
+        default=False,
+        description="Whether to add the contributions of the columns to every prediction, as `explanation`.",
+    )
 
     @model_validator(mode="after")
     def _check_one_layout(self) -> Self:
@@ -56,6 +60,36 @@ class WarningOut(BaseModel):
     )
 
 
+class OutputExplanationOut(BaseModel):
+    """Contributions to one output."""
+
+    output: str = Field(description="The target, or the class of the logit.")
+    base: float | None = Field(description="Mean output over the background rows.")
+    contributions: list[dict[str, float] | None] = Field(
+        description="Per row and column; with `base` they add up to the output. Null where the formula or "
+        "the network is undefined for a mixture of the row with a background row."
+    )
+
+
+class ExplanationOut(BaseModel):
+    """Contributions of the columns to the predictions: interventional Shapley values, computed exactly."""
+
+    method: Literal["additive", "shapley"] = Field(
+        description="`additive`: every column has a curve of its own, and contributes its curve less the "
+        "mean of the curve. `shapley`: mean increase of the output over all orders in which the columns of a "
+        "term take their values from the row, while the others are averaged over the background rows."
+    )
+    scale: Literal["value", "log-odds", "logit"] = Field(
+        description="What the contributions add up to: the prediction; for two classes the log-odds of the "
+        "second, for more the logit of each class."
+    )
+    background_rows: int = Field(description="Rows of the sample of training rows that are averaged over.")
+    terms: list[list[str]] = Field(
+        description="Columns that interact. The output is a sum over these terms; unused columns are in none."
+    )
+    outputs: list[OutputExplanationOut]
+
+
 class PredictionOut(BaseModel):
     """Predictions in the order of the rows."""
 
@@ -79,6 +113,7 @@ class PredictionOut(BaseModel):
     )
     warnings: list[WarningOut] = Field(description="The first warnings.")
     warning_count: int = Field(description="Number of all warnings.")
+    explanation: ExplanationOut | None = Field(default=None, description="If `explain` was requested.")
 
 
 class BatchRequest(RequestModel):

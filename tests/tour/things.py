@@ -221,6 +221,35 @@ def see_predictions(tour: Tour, law: Document) -> None:
     tour.refused("POST", "/predict", "model_not_found", json=rows | {"model": "nothing"})
 
 
+def see_evaluations(tour: Tour, ids: Document) -> None:
+    """A model on labelled rows, and the contributions to a prediction."""
+    law, path = {"model_id": "law"}, "/models/{model_id}/evaluate"
+    tour.refused(
+        "GET", "/models/{model_id}/plots/{plot}.svg", "no_evaluations", of=law | {"plot": "evaluations"}
+    )
+    tour.call("POST", path, of=law, json={"dataset_id": ids["dataset_id"]}, title="a dataset")
+    rows = [{"x1": 0.5, "x2": 0.0, "y": 2.7183}, {"x1": 0.0, "x2": 1.0, "y": 2.7183}]
+    tour.call("POST", path, of=law, json={"rows": rows, "by": "compact"}, title="rows, and a member")
+    wrong: Document = {
+        "dataset_not_found": {"dataset_id": "nothing"},
+        "missing_columns": {"rows": [{"x1": 0.5, "y": 1.0}]},
+        "missing_target": {"dataset_id": ids["new_rows"]},
+        "unknown_columns": {"rows": [{"x1": 0.5, "x2": 0.0, "x3": 0.0, "y": 1.0}]},
+    }
+    for code, body in wrong.items():
+        tour.refused("POST", path, code, of=law, json=body)
+    tour.call("GET", "/models/{model_id}/evaluations", of=law, params={"limit": 1})
+    tour.call("GET", "/models/{model_id}/plots/{plot}.svg", of=law | {"plot": "evaluations"})
+    explained = {"rows": [{"x1": 0.3, "x2": -0.7}], "explain": True}
+    tour.call("POST", "/predict", json=explained | {"model": "law"}, title="with contributions")
+    tour.refused(
+        "POST", "/models/{model_id}/predict", "no_explanation", of={"model_id": "copy"}, json=explained
+    )
+    models = tour.client.get("/models").json()["items"]
+    solution = {"model_id": next(model["id"] for model in models if model["task"] == "equation")}
+    tour.refused("POST", path, "not_evaluable", of=solution, json={"rows": rows})
+
+
 def see_protocol(tour: Tour) -> None:
     """The Open Inference Protocol."""
     matrix = {"name": "rows", "shape": [1, 2], "datatype": "FP64", "data": [0.3, -0.7]}

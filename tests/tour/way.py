@@ -16,6 +16,7 @@ from tests.tour.refusals import meet_failures, meet_strangers, refuse_everywhere
 from tests.tour.things import (
     see_datasets,
     see_ends,
+    see_evaluations,
     see_health,
     see_jobs,
     see_models,
@@ -45,6 +46,7 @@ def make_tour(folder: Path) -> Document:
 
         ids = see_jobs(tour, see_datasets(tour), work)
         see_models(tour, ids)
+        see_evaluations(tour, ids)
         see_protocol(tour)
         see_ends(tour, ids)
         see_webhooks(tour, ids)

@@ -21,10 +21,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from kan_engine.assessment.metrics import Metrics, classification_metrics, regression_metrics
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import Label
 from service.schemas.baselines import BaselineName, MlpBaseline, compute_hidden_layers, make_baseline_name
-from kan_engine.assessment.metrics import Metrics, classification_metrics, regression_metrics
 from worker.evaluation.mlp import Mlp, fit_mlp
 from worker.evaluation.thresholds import DEFAULT_BASELINES, BaselineThresholds
 from worker.results.records import FittedBaseline

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from kan_engine import LabelledRows, Predictor
-from kan_engine.data.labels import class_name
-from kan_engine.inference.decision_rule import Decision
-from worker.data.preparation import PreparedData
 from kan_engine.assessment.metrics import (
     class_metrics,
     classification_metrics,
     constant_guess_accuracy,
     regression_metrics,
 )
+from kan_engine.data.labels import class_name
+from kan_engine.inference.decision_rule import Decision
+from worker.data.preparation import PreparedData
 from worker.evaluation.thresholds import DEFAULT_METRICS, MetricThresholds
 from worker.results.records import DecisionRecord, ModelMeasures
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from kan_engine import Feature, Predictor
+from kan_engine import Predictor
 from kan_engine.data.labels import Label, class_name
 from service.documents.prediction_warnings import NOT_FINITE, WARNING_CODES, select_warning_code
 from service.storage.stored_table import read_feature_column
@@ -43,7 +43,9 @@ class PredictionColumns:
         """Predict a block that has the columns of the model; return the columns of ``schema``."""
         predictor = self._predictor
         columns = {
-            f.name: read_feature_column(block[f.name], f) for f in predictor.encoding.features if f.name in block
+            f.name: read_feature_column(block[f.name], f)
+            for f in predictor.encoding.features
+            if f.name in block
         }
         outside = predictor.unseen_mask(columns)
         found: list[pl.Series]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from kan_engine import Density, DensityConfig, Predictor, save
+from kan_engine.assessment.metrics import Metrics
 from kan_engine.density.law_recognition import RecognisedLaw, RecognitionResult
 from kan_engine.density.search import fit_densities, recognise_laws
 from kan_engine.density.thresholds import DensityThresholds
@@ -18,7 +19,6 @@ from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from worker.data.density_rows import DensityRows, mean_or_none, read_density_rows
 from worker.evaluation.kernel_density import fit_kernel_baseline
-from kan_engine.assessment.metrics import Metrics
 from worker.evaluation.thresholds import MetricThresholds
 from worker.execution.outcome import Outcome
 from worker.execution.stage_timer import StageTimer

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from kan_engine import FormulaPredictor, Predictor
+from kan_engine.assessment.metrics import Metrics
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from service.schemas.members import FormulaMemberOut, is_serving
-from kan_engine.assessment.metrics import Metrics
 from worker.results.member_metrics import measure_fidelity
 from worker.results.symbolic_document import SymbolicDocument
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kan_engine import KAN, Predictor, SearchResult
+from kan_engine.assessment.metrics import Metrics
 from kan_engine.inference.decision_rule import calibrate_on_validation_, choose_decision
 from kan_engine.inference.thresholds import DEFAULT_INFERENCE, InferenceThresholds
 from worker.data.preparation import PreparedData
-from kan_engine.assessment.metrics import Metrics
 from worker.evaluation.model_metrics import measure_model
 from worker.evaluation.thresholds import DEFAULT_METRICS, MetricThresholds
 from worker.results.records import GridStage

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from kan_engine import LabelledRows, Predictor
+from kan_engine.assessment.metrics import Metrics, classification_metrics, regression_metrics
 from kan_engine.search.assembly import Model
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from worker.data.preparation import PreparedData
-from kan_engine.assessment.metrics import Metrics, classification_metrics, regression_metrics
 from worker.evaluation.model_metrics import measure_model
 from worker.evaluation.thresholds import DEFAULT_METRICS, MetricThresholds
 from worker.results.records import ModelMeasures

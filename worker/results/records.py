@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from worker.results.serialization import INLINED, OMIT_NONE
 
 if TYPE_CHECKING:
+    from kan_engine.assessment.metrics import Metrics
     from kan_engine.data.labels import Label
     from service.documents.model_summary import FeatureSummary, NetworkSummary
     from service.schemas.members import CompactMemberOut, FormulaMemberOut
-    from kan_engine.assessment.metrics import Metrics
 
 
 @dataclass(frozen=True, kw_only=True)

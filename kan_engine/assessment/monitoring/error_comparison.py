@@ -72,11 +72,13 @@ def compare_errors(
         is_squared: Whether the losses are squares of the error.
         limits: Decision numbers.
     """
-    if not len(losses) or (expected is None and losses.mean() > floor):
-        return ErrorComparison(verdict="undecided")
-    if expected is None or losses.mean() <= floor:
+    mean = float(losses.mean()) if len(losses) else math.nan
+    if math.isinf(mean):
+        return ErrorComparison(verdict="fails")
+    if mean <= floor:
         return ErrorComparison(verdict="holds")
-    mean = float(losses.mean())
+    if expected is None or not len(losses):
+        return ErrorComparison(verdict="undecided")
     spread = float(losses.std()) / mean
     then = max(spread, NORMAL_SPREAD) if expected.spread is None else expected.spread
     if len(losses) < limits.min_spread_rows:

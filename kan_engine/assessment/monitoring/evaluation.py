@@ -30,8 +30,9 @@ class Coverage:
 
     Attributes:
         level: Coverage probability of the intervals.
-        share: Of the rows within the training range whose true value lies inside; ``low`` and ``high`` are the
-            ends of its 95 % interval (Wilson, Journal of the American Statistical Association 22, 1927).
+        share: Of the rows within the training range whose true value lies inside.
+        low, high: Ends of its 95 % interval (Wilson, Journal of the American Statistical Association 22,
+            1927).
         margin: Half the width of the intervals.
     """
 
@@ -118,14 +119,14 @@ def evaluate_model(
     rows = {name: values[labelled] for name, values in columns.items()}
     encoded = predictor.encoding.transform(rows, optional=predictor.unused)
     if predictor.classes is None:
-        inside = ~predictor.unseen_mask(rows).any(1)
+        outside: np.ndarray = predictor.unseen_mask(rows).any(1)
         predicted = predictor.predict(encoded).astype(float)
-        defined: np.ndarray = np.isfinite(predicted)
+        defined = _is_defined(predicted)
         floor = _find_floor(numbers[labelled])
-        measured = _measure_regression(predictor, numbers[labelled], predicted, defined, inside, limits)
+        measured = _measure_regression(predictor, numbers[labelled], predicted, defined, ~outside, limits)
     else:
         probabilities = predictor.probabilities(encoded)
-        defined, floor = np.isfinite(probabilities).all(1), limits.min_log_loss
+        defined, floor = _is_defined(probabilities), limits.min_log_loss
         measured = _measure_classifier(predictor, labels[labelled][defined], probabilities[defined], limits)
     return Evaluation(
         rows=int(labelled.sum()),
@@ -148,6 +149,11 @@ def evaluate_model(
         else examine_residuals(measured.residuals, _select_tested(predictor, encoded[defined], limits)),
         drift=measure_drift(predictor.encoding, columns, reference, limits),
     )
+
+
+def _is_defined(predictions: np.ndarray) -> Bool[np.ndarray, " rows"]:
+    defined: np.ndarray = np.isfinite(predictions.reshape(len(predictions), -1)).all(1)
+    return defined
 
 
 def _find_floor(truth: Float[np.ndarray, " rows"]) -> float:

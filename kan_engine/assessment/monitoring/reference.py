@@ -131,7 +131,9 @@ def _read_effect(effect: Mapping[str, Any]) -> ColumnReference:
         return ColumnReference(
             name=effect["name"], missing=None, points=points.tolist(), cumulative=cumulative.tolist()
         )
-    told = [share for share, value in zip(effect["shares"], effect["values"], strict=True) if value is not None]
+    told = [
+        share for share, value in zip(effect["shares"], effect["values"], strict=True) if value is not None
+    ]
     missing, total = 1 - sum(told), sum(told)
     has_missing = None in effect["values"]
     return ColumnReference(

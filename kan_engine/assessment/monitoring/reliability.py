@@ -26,7 +26,9 @@ class ReliabilityCurve:
     def error(self) -> float | None:
         """Expected calibration error: mean distance of probability and frequency over the rows."""
         bins = zip(self.mean_probability, self.observed_share, self.count, strict=True)
-        distances = [count * abs(p - share) for p, share, count in bins if p is not None and share is not None]
+        distances = [
+            count * abs(p - share) for p, share, count in bins if p is not None and share is not None
+        ]
         return sum(distances) / sum(self.count) if distances else None
 
 

@@ -38,7 +38,7 @@ Plot = Annotated[
         "true values, or the confusion matrix. `residuals`: differences of the two, or the calibration of "
         "probabilities. `effects`: how predictions change with each feature. `importance`: how much worse "
         "the model is without each feature. `density`: curve or map of a density. `solution`: curves or map "
-        "of solved equations.",
+        "of solved equations. `evaluations`: errors on labelled rows after training.",
         json_schema_extra={"enum": list(plots.PLOTS)},
     ),
 ]

@@ -36,7 +36,8 @@ async def predict_with(model_id: Reference, body: Rows, request: Request) -> Res
 async def _predict_rows(reference: str, rows: Rows, request: Request) -> Response:
     """Predict a few rows of a loaded model on the event loop, everything else in a thread."""
     serving, meters = _make_context(request), cast("RequestMetrics", request.app.state.meters)
-    is_quick = rows.row_count <= serving.limits.max_loop_rows and serving.is_cached(reference)
+    is_small = rows.row_count <= serving.limits.max_loop_rows and not rows.explain
+    is_quick = is_small and serving.is_cached(reference)
     document: Any
     with meters.time_prediction("predict") as count:
         if is_quick:

@@ -51,10 +51,10 @@ class TrainedModels:
             dataset_id=dataset_id,
             task=task,
             target=target,
-            record=asdict(_describe_dataset(dataset, record, target)) | _replace_nonfinite(record),
-            symbolic=_replace_nonfinite(symbolic),
-            edges=_replace_nonfinite(edges),
-            figures=_replace_nonfinite(figures),
+            record=asdict(_describe_dataset(dataset, record, target)) | replace_nonfinite(record),
+            symbolic=replace_nonfinite(symbolic),
+            edges=replace_nonfinite(edges),
+            figures=replace_nonfinite(figures),
             artifact_sha256=artifact_sha256,
             tags=tags or {},
             created_at=clock(self._session),
@@ -251,12 +251,12 @@ def _describe_dataset(dataset: Dataset | None, record: dict[str, Any], target: s
     return _DatasetFacts(told, dict(dataset.units), [name for name in names if name not in read])
 
 
-def _replace_nonfinite(value: Any) -> Any:
+def replace_nonfinite(value: Any) -> Any:
     """JSON with null for NaN and infinities, which PostgreSQL refuses and clients cannot parse."""
     if isinstance(value, dict):
-        return {key: _replace_nonfinite(entry) for key, entry in value.items()}
+        return {key: replace_nonfinite(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_replace_nonfinite(entry) for entry in value]
+        return [replace_nonfinite(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

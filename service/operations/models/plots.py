@@ -5,17 +5,21 @@ from dataclasses import replace
 from typing import Any
 
 from pydantic import JsonValue
+from sqlalchemy.orm import Session
 
 from kan_engine.drawing.svg import Theme
-from service.db.repositories import Jobs, TrainedModels
+from service.db.repositories import Jobs, ModelEvaluations, TrainedModels
 from service.db.repositories.subtasks import JobSubtasks
 from service.db.session import Sessions
 from service.db.tables import Dataset, Job, JobStatus, Model
 from service.errors import Conflict, NotFound
+from service.operations.models.evaluations import REFERENCE
+from service.operations.prediction.limits import DEFAULT_PREDICTION
 from service.rendering.charts.chart_frame import Subject
 from service.rendering.charts.confusion import draw_confusion
 from service.rendering.charts.density import draw_density
 from service.rendering.charts.effects import draw_effects
+from service.rendering.charts.evaluations import draw_evaluations
 from service.rendering.charts.history import draw_history
 from service.rendering.charts.importance import draw_importance
 from service.rendering.charts.parity import draw_parity, draw_residuals
@@ -53,7 +57,9 @@ def draw_plot(reference: str, name: str, sessions: Sessions, theme: Theme) -> st
         model = TrainedModels(session).get(reference)
         if name not in PLOTS:
             raise _make_unknown_plot_error(name, PLOTS)
-        figures = {} if name == "history" else _load_figures(model)
+        figures = _load_evaluations(session, model) if name == "evaluations" else {}
+        if name not in ("history", "evaluations"):
+            figures = _load_figures(model)
     return PLOTS[name](model, figures, theme)
 
 
@@ -105,6 +111,13 @@ def _draw_importance(model: Model, figures: PlotData, theme: Theme) -> str:
     return draw_importance(figures["importance"], _make_subject(model, figures, theme), theme)
 
 
+def _draw_evaluations(model: Model, figures: PlotData, theme: Theme) -> str:
+    if not figures["evaluations"]:
+        detail = f"model {model.id} has no evaluation with an error; POST /models/{{id}}/evaluate makes one"
+        raise Conflict("no_evaluations", detail)
+    return draw_evaluations(figures["evaluations"], _make_subject(model, figures, theme), theme)
+
+
 def _require_column(model: Model) -> None:
     """Refuse a model that does not predict a column of a table."""
     if model.task == "density":
@@ -125,7 +138,15 @@ PLOTS: dict[str, Callable[[Model, PlotData, Theme], str]] = {
     "importance": _draw_importance,
     "density": _draw_density,
     "solution": _draw_solution,
+    "evaluations": _draw_evaluations,
 }
+
+
+def _load_evaluations(session: Session, model: Model) -> dict[str, Any]:
+    """The newest evaluations of a model, the oldest of them first."""
+    newest = ModelEvaluations(session, model.id).page(limit=DEFAULT_PREDICTION.max_drawn_evaluations)
+    told = [{**row.result, "by": row.by} for row in reversed(newest)]
+    return {"evaluations": [entry for entry in told if entry["error"] is not None]}
 
 
 def _load_figures(model: Model) -> dict[str, JsonValue]:

@@ -18,6 +18,7 @@ from service.db.tables import Model
 from service.documents.answering_member import Members
 from service.documents.prediction_warnings import NOT_FINITE, select_warning_code
 from service.errors import Invalid
+from service.operations.prediction.explanation import explain
 from service.operations.prediction.input_columns import read_columns
 from service.operations.prediction.limits import DEFAULT_PREDICTION, PredictionLimits
 from service.operations.prediction.model_resolver import ModelResolver
@@ -54,8 +55,8 @@ def predict(reference: str, request: Rows, serving: PredictionContext) -> Docume
 
     Raises:
         NotFound: There is no such model.
-        TooLarge: There are too many rows.
-        Conflict: The model does not have the requested member.
+        TooLarge: There are too many rows, or too many to explain.
+        Conflict: The model does not have the requested member, or no explanation.
         Invalid: The rows do not have the columns and values that the model reads.
     """
     model = serving.directory.get(reference, serving.sessions)
@@ -70,12 +71,15 @@ def predict(reference: str, request: Rows, serving: PredictionContext) -> Docume
         max_rows=serving.max_rows,
         limits=serving.limits,
     )
-    return {
+    told = {
         "model_id": model.id,
         "by": by,
         "preview_of": model.record.get("preview_of"),
         **_predict_columns(predictor, columns, model.record["outputs"], margin, serving.limits),
     }
+    if request.explain:
+        told["explanation"] = explain(model, members, predictor, columns, serving.sessions)
+    return told
 
 
 def load_predictor(model: Model, sessions: Sessions, cache: PredictorCache) -> Predictor:

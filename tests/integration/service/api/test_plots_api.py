@@ -14,7 +14,7 @@ from service.operations.models.plots import PLOTS, STUDY_PLOTS
 from tests.support.factories import EDGES, FIGURES, finish_job, make_job, make_model, start_job
 from tests.support.pictures import all_words, english_in
 
-OTHERS = ("density", "solution")  # of models of another kind
+OTHERS = ("density", "solution", "evaluations")  # of models of another kind, or after an evaluation
 HISTORY = [{"step": step, "grid": 3, "loss": 0.5**step, "validation_loss": None} for step in range(5)]
 CLASSES: dict[str, Any] = {
     "parity": None,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
+from kan_engine.assessment.metrics import regression_metrics
 from kan_engine.data.labelled_rows import LabelledRows
 from service.schemas.baselines import MlpBaseline
 from worker.evaluation.baselines import run_baselines
-from kan_engine.assessment.metrics import regression_metrics
 from worker.evaluation.thresholds import BaselineThresholds, MlpThresholds
 from worker.results.serialization import to_json
 

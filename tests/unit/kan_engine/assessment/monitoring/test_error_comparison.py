@@ -61,7 +61,9 @@ def test_without_an_expected_error_nothing_is_decided() -> None:
 
 
 def test_infinite_errors_fail() -> None:
-    expected = ExpectedLoss(mean=1.0, rows=200, spread=1.4, measured_on="validation")
-    with np.errstate(invalid="ignore"):
-        found = compare_errors(np.full(50, np.inf), 1.0, expected, floor=1e-14, is_squared=True)
-    assert found.verdict != "holds"
+    found = compare_errors(np.full(50, np.inf), np.inf, None, floor=np.inf, is_squared=True)
+    assert found.verdict == "fails"
+
+
+def test_without_a_prediction_nothing_is_decided() -> None:
+    assert compare_errors(np.zeros(0), 1.0, None, floor=0.0, is_squared=True).verdict == "undecided"
