@@ -119,7 +119,7 @@ def evaluate_model(
     rows = {name: values[labelled] for name, values in columns.items()}
     encoded = predictor.encoding.transform(rows, optional=predictor.unused)
     if predictor.classes is None:
-        outside: np.ndarray = predictor.unseen_mask(rows).any(1)
+        outside = np.asarray(predictor.unseen_mask(rows).any(1))
         predicted = predictor.predict(encoded).astype(float)
         defined = _is_defined(predicted)
         floor = _find_floor(numbers[labelled])

@@ -70,7 +70,7 @@ def draw_evaluations(
         x=Scale.from_values(_find_ends(evaluations), room=0.02), y=y, theme=theme, style=layout,
         x_most=min(7, max(2, len(evaluations))),
     )  # fmt: skip
-    metric = theme.say("log loss") if evaluations[0]["metric"] == "log_loss" else "RMSE"
+    metric = "log loss" if evaluations[0]["metric"] == "log_loss" else "RMSE"
     dots = [
         panel.draw_dots(entry.x, entry.y, colour=series_style(place, theme)[0], radius=layout.dot_radius)
         for place, entry in enumerate(series)

@@ -14,7 +14,8 @@ from service.operations.models.plots import PLOTS, STUDY_PLOTS
 from tests.support.factories import EDGES, FIGURES, finish_job, make_job, make_model, start_job
 from tests.support.pictures import all_words, english_in
 
-OTHERS = ("density", "solution", "evaluations")  # of models of another kind, or after an evaluation
+OTHERS = ("density", "solution")  # of models of another kind
+OF_FIGURES = [name for name in PLOTS if name not in ("history", "evaluations")]
 HISTORY = [{"step": step, "grid": 3, "loss": 0.5**step, "validation_loss": None} for step in range(5)]
 CLASSES: dict[str, Any] = {
     "parity": None,
@@ -38,7 +39,7 @@ def model(sessions: Sessions) -> Model:
 
 def paths(model: Model, suffix: str) -> list[str]:
     return [f"/models/{model.id}/plot{suffix}"] + [
-        f"/models/{model.id}/plots/{name}{suffix}" for name in PLOTS if name not in OTHERS
+        f"/models/{model.id}/plots/{name}{suffix}" for name in PLOTS if name not in (*OTHERS, "evaluations")
     ]
 
 
@@ -101,7 +102,7 @@ def test_a_classifier_is_shown_by_its_classes_and_probabilities(
     assert titles["residuals"].startswith("Probabilities")
 
 
-@pytest.mark.parametrize("part", ["figures", *(f"plots/{name}.svg" for name in PLOTS if name != "history")])
+@pytest.mark.parametrize("part", ["figures", *(f"plots/{name}.svg" for name in OF_FIGURES)])
 def test_a_model_without_figures_says_what_to_do(client: TestClient, sessions: Sessions, part: str) -> None:
     refused = client.get(f"/models/{make_model(sessions).id}/{part}")
     assert (refused.status_code, refused.json()["code"]) == (409, "no_figures")

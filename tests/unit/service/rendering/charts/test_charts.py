@@ -14,6 +14,7 @@ from service.rendering.charts.chart_frame import Subject
 from service.rendering.charts.confusion import draw_confusion
 from service.rendering.charts.density import draw_density
 from service.rendering.charts.effects import EffectsLayout, draw_effects
+from service.rendering.charts.evaluations import draw_evaluations
 from service.rendering.charts.history import draw_history
 from service.rendering.charts.importance import draw_importance
 from service.rendering.charts.parity import draw_parity, draw_residuals
@@ -41,6 +42,14 @@ def history(*grids: int) -> list[dict[str, Any]]:
 
 def errors(*grids: int) -> list[dict[str, Any]]:
     return [{"step": place, "grid": grid, "error": 0.1**place} for place, grid in enumerate(grids, 1)]
+
+
+def evaluations(*members: str) -> list[dict[str, Any]]:
+    return [
+        {"by": by, "metric": "rmse", "error": 0.5 + place / 10, "expected_error": 0.5, "rows": 20}
+        for place in range(4)
+        for by in members
+    ]
 
 
 def parity(count: int = 30) -> dict[str, Any]:
@@ -136,6 +145,10 @@ def study(trainings: list[StudyTraining], theme: Theme = LIGHT, **options: Any) 
 PICTURES: dict[str, Callable[[str, Theme], str]] = {
     "history": lambda name, theme: draw_history(history(3, 3, 5, 5, 10), subject(name), theme),
     "history of a solution": lambda name, theme: draw_history(errors(3, 6), subject(name), theme),
+    "evaluations": lambda name, theme: draw_evaluations(
+        evaluations("formula", "compact"), subject(name), theme
+    ),
+    "one evaluation": lambda name, theme: draw_evaluations(evaluations("accurate")[:1], subject(name), theme),
     "history of one step": lambda name, theme: draw_history(history(3), subject(name), theme),
     "parity": lambda name, theme: draw_parity(parity(), subject(name, name, rmse=0.1), theme),
     "residuals": lambda name, theme: draw_residuals(parity(), subject(name, name), theme),
@@ -456,3 +469,16 @@ def test_steps_are_counted_in_whole_numbers() -> None:
 
 def test_residuals_have_the_unit_of_the_target() -> None:
     assert "true − predicted [dB]" in texts(draw_residuals(parity(), subject(), LIGHT))
+
+
+def test_evaluations_are_dots_and_the_error_of_training_a_line_for_every_member() -> None:
+    drawn = draw_evaluations(evaluations("formula", "compact"), subject(), LIGHT)
+    assert drawn.count("<circle") == 8
+    shown = texts(drawn)
+    for member in ("formula", "compact network"):
+        assert {member, f"{member}, in training"} <= set(shown)
+
+
+def test_evaluations_without_an_expected_error_have_no_line() -> None:
+    told = [entry | {"expected_error": None} for entry in evaluations("formula")]
+    assert "formula, in training" not in texts(draw_evaluations(told, subject(), LIGHT))
