@@ -41,7 +41,7 @@ class InferenceThresholds:
     max_optimism_rows: int = 1_000
 
     max_interacting_features: int = 10
-    max_explanation_operations: int = 100_000_000
+    max_explanation_operations: int = 300_000_000
     max_batch_values: int = 2_000_000
     max_sum_error: float = 1e-6
 

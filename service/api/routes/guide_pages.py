@@ -32,6 +32,7 @@ PAGES = (
     "reading",
     "limits",
     "trust",
+    "monitoring",
     "equations",
     "forms",
     "knowledge",
