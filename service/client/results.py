@@ -11,10 +11,10 @@ from service.schemas.evaluations import EvaluationOut
 from service.schemas.figures import FiguresOut
 from service.schemas.formulas import FormatsOut, SymbolicOut
 from service.schemas.jobs import JobOut, ProgressOut
-from service.schemas.model_card import CardOut
 from service.schemas.models import EdgesOut, ModelOut
 from service.schemas.prediction import PredictionOut
 from service.schemas.registry import AliasMoveOut, AliasOut, CompareOut
+from service.schemas.registry.card import CardOut
 from service.schemas.tenant import UsageOut
 
 if TYPE_CHECKING:

@@ -1,11 +1,11 @@
 """Routes of evaluations: does a model still hold on labelled rows that came after its training?"""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from service.api.http.dependencies import READ, TRAIN, Config, Sessions, StrictRoute
 from service.api.http.pagination import Paging
 from service.api.routes.models import Reference
-from service.api.routes.predictions import ServingContext
+from service.api.routes.predictions import make_prediction_context
 from service.operations.models import evaluations
 from service.schemas.common import Page
 from service.schemas.evaluations import EvaluateRequest, EvaluationOut
@@ -14,11 +14,10 @@ router = APIRouter(tags=["models"], route_class=StrictRoute)
 
 
 @router.post("/models/{model_id}/evaluate", dependencies=[TRAIN], summary="Evaluate a model on labelled rows")
-def evaluate(
-    model_id: Reference, request: EvaluateRequest, serving: ServingContext, settings: Config
-) -> EvaluationOut:
+def evaluate(model_id: Reference, body: EvaluateRequest, request: Request, settings: Config) -> EvaluationOut:
     """Error, calibration, residuals and drift, compared with training. The result is kept."""
-    return EvaluationOut.from_row(evaluations.evaluate(model_id, request, serving, settings.data_dir))
+    serving = make_prediction_context(request)
+    return EvaluationOut.from_row(evaluations.evaluate(model_id, body, serving, settings.data_dir))
 
 
 @router.get("/models/{model_id}/evaluations", dependencies=[READ], summary="The evaluations of a model")

@@ -35,7 +35,7 @@ async def predict_with(model_id: Reference, body: Rows, request: Request) -> Res
 
 async def _predict_rows(reference: str, rows: Rows, request: Request) -> Response:
     """Predict a few rows of a loaded model on the event loop, everything else in a thread."""
-    serving, meters = _make_context(request), cast("RequestMetrics", request.app.state.meters)
+    serving, meters = make_prediction_context(request), cast("RequestMetrics", request.app.state.meters)
     is_small = rows.row_count <= serving.limits.max_loop_rows and not rows.explain
     is_quick = is_small and serving.is_cached(reference)
     document: Any
@@ -49,7 +49,8 @@ async def _predict_rows(reference: str, rows: Rows, request: Request) -> Respons
     return Response(orjson.dumps(document), media_type="application/json")
 
 
-def _make_context(request: Request) -> PredictionContext:
+def make_prediction_context(request: Request) -> PredictionContext:
+    """What a prediction needs of the application, for the caller of a request."""
     state = request.app.state
     return PredictionContext(
         find_sessions(request),

@@ -12,8 +12,8 @@ from service.db.repositories.aliases import Aliases
 from service.operations.models.comparison import MAX_MODELS, MIN_MODELS, compare_models
 from service.operations.models.model_card import read_card
 from service.operations.models.model_card_markdown import render_card
-from service.schemas.model_card import CardOut
 from service.schemas.registry import AliasMoveOut, AliasOut, AliasPage, CompareOut
+from service.schemas.registry.card import CardOut
 
 MARKDOWN = "text/markdown"
 # Documented here, checked by `compare_models`.

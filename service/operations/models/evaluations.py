@@ -11,9 +11,8 @@ import numpy as np
 from service.db.repositories import Audit, Datasets, ModelEvaluations, TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Dataset, Evaluation, Model
-from service.documents.column_report import read_reports
+from service.documents.column_report import NUMBER_TYPES, read_reports
 from service.documents.evaluation import describe_evaluation
-from service.documents.training_plan import NUMBER_TYPES
 from service.errors import Conflict, Invalid, TooLarge
 from service.operations.jobs.batch_checks import check_columns
 from service.operations.prediction.input_columns import read_columns

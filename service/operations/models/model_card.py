@@ -7,7 +7,8 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Dataset
 from service.schemas.members import describe_members, read_verdict, select_automatic_member
-from service.schemas.model_card import (
+from service.schemas.models import FeatureOut, ModelOut
+from service.schemas.registry.card import (
     CardBaseline,
     CardData,
     CardFeature,
@@ -17,7 +18,6 @@ from service.schemas.model_card import (
     CardOut,
     CardStep,
 )
-from service.schemas.models import FeatureOut, ModelOut
 
 
 def read_card(reference: str, sessions: Sessions) -> CardOut:

@@ -13,7 +13,7 @@ from typing import Any
 from service.errors import join_texts
 from service.schemas.formulas import ConstantOut
 from service.schemas.members import Metrics
-from service.schemas.model_card import CardData, CardFeature, CardFormula, CardMaking, CardOut, CardStep
+from service.schemas.registry.card import CardData, CardFeature, CardFormula, CardMaking, CardOut, CardStep
 
 # With text direction marks
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")

@@ -10,7 +10,7 @@ from markdown_it.token import Token
 
 from service.operations.models.model_card_markdown import format_code, format_number, render_card
 from service.schemas.formulas import ConstantOut
-from service.schemas.model_card import (
+from service.schemas.registry.card import (
     CardBaseline,
     CardData,
     CardFeature,
