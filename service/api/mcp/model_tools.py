@@ -1,4 +1,4 @@
-"""Tools for models: describe, read the formula, predict, draw, list."""
+"""Tools for models: describe, read the formula, predict, evaluate, draw, list."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from service.api.mcp.dataset_tools import ListArguments
 from service.api.mcp.tool import Picture, ProgressReporter, Tool, ToolContext
 from service.caller import Scope
 from service.db.repositories.models import TrainedModels
-from service.operations.models import management, plots
+from service.operations.models import evaluations, management, plots
 from service.operations.models.formulas import read_formulas
 from service.operations.prediction import predict as prediction
 from service.rendering.png import to_png
 from service.schemas.common import RequestModel
+from service.schemas.evaluations import EvaluateRequest, EvaluationOut
 from service.schemas.figures import LanguageName, ThemeName
 from service.schemas.formulas import ReasonOut
 from service.schemas.members import Metrics
@@ -52,6 +53,14 @@ class PredictArguments(PredictRequest):
     """Rows as `rows` or as `columns`, with the columns that describe_model lists."""
 
     model_config = ConfigDict(json_schema_extra={})  # clients refuse `oneOf` at the top of a schema
+
+
+class EvaluateArguments(EvaluateRequest):
+    """Rows with the true values of the target: `dataset_id`, `rows` or `columns`."""
+
+    model_config = ConfigDict(json_schema_extra={})  # clients refuse `oneOf` at the top of a schema
+
+    model: Reference
 
 
 class PlotArguments(ModelArguments):
@@ -183,6 +192,14 @@ def predict(given: PredictArguments, context: ToolContext, _: ProgressReporter) 
     return document
 
 
+def evaluate(given: EvaluateArguments, context: ToolContext, _: ProgressReporter) -> EvaluationOut:
+    """Measure a model on labelled rows that came after its training: does it still hold? `verdict` and
+    `summary` tell it; `drift` names inputs whose values have changed. The result is kept.
+    """
+    folder = context.settings.data_dir
+    return EvaluationOut.from_row(evaluations.evaluate(given.model, given, context.serving, folder))
+
+
 async def draw_plot(given: PlotArguments, context: ToolContext, _: ProgressReporter) -> Picture:
     """A picture of a model as PNG: its network, its quality, or the effects of its features."""
     look = replace(THEMES[given.theme], language=given.language)
@@ -228,6 +245,13 @@ MODEL_TOOLS = (
         result=PredictionOut,
         scopes=(Scope.PREDICT,),
         is_read_only=True,
+    ),
+    Tool(
+        title="Evaluate a model",
+        run=evaluate,
+        arguments=EvaluateArguments,
+        result=EvaluationOut,
+        scopes=(Scope.TRAIN,),
     ),
     Tool(
         title="Draw a model",

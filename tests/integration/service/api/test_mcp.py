@@ -159,6 +159,8 @@ def test_an_agent_gets_from_a_table_to_a_formula(place: Place, mode: str) -> Non
             predicted = await result_of(client, "predict", model="fall", rows=[{"t": 2.0}, {"t": 9.0}])
             assert predicted["predictions"][0] == pytest.approx(19.62)
             assert predicted["warnings"] == [{"row": 1, "column": "t", "code": "outside_training_range"}]
+            measured = await result_of(client, "evaluate", model="fall", dataset_id=job["dataset_id"])
+            assert (measured["verdict"], measured["rows"]) == ("holds", 60)
             for tool, id_ in (
                 ("list_datasets", dataset["id"]),
                 ("list_jobs", job["id"]),
@@ -313,6 +315,7 @@ def test_what_another_tenant_owns_does_not_exist(place: Place) -> None:
                 ("describe_model", {"model": "own"}),
                 ("read_formula", {"model": model.id}),
                 ("predict", {"model": model.id, "rows": [{"x1": 0.0, "x2": 0.0}]}),
+                ("evaluate", {"model": model.id, "rows": [{"x1": 0.0, "x2": 0.0, "y": 0.0}]}),
                 ("draw_plot", {"model": model.id}),
             ):
                 assert (await problem_of(stranger, tool, **given))["code"].endswith("_not_found"), tool
