@@ -53,6 +53,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "priority": 0,
         "name": None,
         "tags": {},
+        "webhook": None,
     }
 
 
