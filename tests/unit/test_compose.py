@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from tests.support.compose import ROOT, compose_document, make_secrets, read_compose
+from tests.support.containers.compose import ROOT, compose_document, make_secrets, read_compose
 
 OURS = ("api", "worker", "migrate")
 ALL = (*OURS, "postgres", "redis")

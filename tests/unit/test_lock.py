@@ -1,17 +1,20 @@
 """The lock of the image, and what is told of it: every file by its hash, nothing left out."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from importlib.metadata import requires, version
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
-from tests.support.compose import ROOT
+from tests.support.containers.compose import ROOT
+from tests.support.servers import free_port
 
 ENTRY = re.compile(r"^([\w.-]+)==(\S+) ((?:\\\n    --hash=sha256:[0-9a-f]{64} ?)+)$", re.MULTILINE)
 
@@ -65,13 +68,33 @@ def test_the_image_has_the_torch_that_the_tests_run_with() -> None:
     assert pinned[1].split(".")[:2] == version("torch").split(".")[:2]
 
 
-def test_the_bill_of_materials_names_everything_with_its_hash(locked: dict[str, str], tmp_path: Path) -> None:
-    bill = tmp_path / "sbom.json"
-    command = [str(Path(sys.executable).with_name("cyclonedx-py")), "requirements", "--output-reproducible"]
-    command += ["--pyproject", str(ROOT / "pyproject.toml"), "--output-file", str(bill)]
-    subprocess.run([*command, str(ROOT / "service" / "requirements.lock")], check=True)
-    document = json.loads(bill.read_text())
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., str]:
+    """Run a target of the Makefile with what is installed here, and return what it prints."""
+    venv = Path(sys.executable).parent.parent
+    given = [f"VENV={venv}", f"SBOM={tmp_path / 'sbom.json'}", f"--old-file={venv / 'installed-test'}"]
+
+    def run(target: str, **environment: str) -> str:
+        command = ["make", "--no-print-directory", "--directory", str(ROOT), *given, target]
+        return subprocess.run(
+            command, check=True, env=os.environ | environment, stdout=subprocess.PIPE, text=True
+        ).stdout
+
+    return run
+
+
+def test_the_bill_of_materials_names_everything_with_its_hash(
+    locked: dict[str, str], make: Callable[..., str], tmp_path: Path
+) -> None:
+    make("sbom")
+    document = json.loads((tmp_path / "sbom.json").read_text())
     assert document["metadata"]["component"]["name"] == "kan-service"
-    assert {part["name"]: part["version"] for part in document["components"]} == locked
+    versions = {part["name"]: part["version"] for part in document["components"]}
+    assert versions == locked | {"torch": versions["torch"]}
     for part in document["components"]:
-        assert any(reference.get("hashes") for reference in part["externalReferences"])
+        is_hashed = any(reference.get("hashes") for reference in part["externalReferences"])
+        assert is_hashed or part["name"] == "torch"
+
+
+def test_a_network_that_fails_does_not_fail_the_audit(make: Callable[..., str]) -> None:
+    assert "audit skipped" in make("audit", HTTPS_PROXY=f"http://127.0.0.1:{free_port()}")

@@ -6,6 +6,7 @@ import runpy
 import socket
 import sys
 import tempfile
+import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -14,9 +15,10 @@ from typing import Annotated
 
 import httpx
 import typer
+from sqlalchemy.exc import OperationalError
 
 from service.cli.support.errors import report_setup_errors
-from service.cli.support.output import AsJson, print_result
+from service.cli.support.output import AsJson, print_message, print_result
 from service.cli.support.running_service import announce_service
 from service.cli.support.supervisor import Supervisor
 from service.db.migrate import head_revision, read_database_revision, upgrade
@@ -128,11 +130,14 @@ def worker() -> None:
 
 def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until another process has done it.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create or upgrade the database."""
     with report_setup_errors():
         settings = load_settings()
+        if wait:
+            _wait_for_upgrade(settings)
         before, needed = read_database_revision(settings), head_revision()
         is_to_be_done = before != needed and not dry_run
         if is_to_be_done:
@@ -147,6 +152,24 @@ def migrate(
         as_json,
         lambda: typer.echo(told),
     )
+
+
+def _wait_for_upgrade(settings: Settings, poll_s: float = 2.0) -> None:
+    """Wait until the database, which need not be reachable yet, is at the revision of this version."""
+    needed = head_revision()
+    while (obstacle := _find_obstacle(settings, needed)) is not None:
+        print_message(f"waiting: {obstacle}")
+        time.sleep(poll_s)
+
+
+def _find_obstacle(settings: Settings, needed: str) -> str | None:
+    try:
+        revision = read_database_revision(settings)
+    except OperationalError:
+        return "the database cannot be reached"
+    if revision == needed:
+        return None
+    return f"the database is at revision {revision or 'none'}, this version needs {needed}"
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 import logging
 import sys
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from typer.testing import CliRunner
 
 from service.cli import app
 from service.cli.commands import processes
-from service.db.migrate import head_revision
+from service.db.migrate import head_revision, upgrade
+from service.settings import Settings, load_settings
 from tests.support.servers import free_port
 
 
@@ -28,6 +30,25 @@ def test_migrate_says_what_it_does(kan: Any) -> None:
     assert f"revision none, this version needs {head_revision()}" in kan("migrate", "--dry-run").output
     assert f"from revision none to {head_revision()}" in kan("migrate").output
     assert f"at revision {head_revision()}" in kan("migrate").output
+
+
+def test_migrate_can_wait_until_another_process_has_upgraded_the_database(kan: Any) -> None:
+    waiting = Thread(target=processes._wait_for_upgrade, args=(load_settings(), 0.01), daemon=True)
+    waiting.start()
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    assert "at revision none" in kan("migrate", "--dry-run").output
+
+    upgrade(load_settings())
+
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert f"at revision {head_revision()}" in kan("migrate", "--wait").output
+
+
+def test_a_database_that_cannot_be_reached_is_waited_for() -> None:
+    settings = Settings(database_url=f"postgresql+psycopg://kan:secret@127.0.0.1:{free_port()}/kan")
+    assert processes._find_obstacle(settings, head_revision()) == "the database cannot be reached"
 
 
 @pytest.mark.parametrize("command", ["serve", "api", "migrate"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>\w+):-(?P<rest>[^}]*)\})")
 
 
