@@ -259,6 +259,28 @@ def test_the_member_that_answers_is_chosen_and_told(kan: Any, sessions: Sessions
         kan.predict(model, rows, by="compact")
 
 
+def test_contributions_come_with_the_predictions(kan: Any, sessions: Sessions) -> None:
+    reference = {"rows": 2, "columns": [], "background": [[0.0, 1.0], [1.0, 0.0]]}
+    model = make_model(sessions, figures=FIGURES | {"reference": reference})
+    found = kan.predict(model.id, [{"x1": 0.5, "x2": 1.0}], explain=True)
+    ((contributions,), (value,)) = found.contributions, found.values
+    assert found.explanation.outputs[0].base + sum(contributions.values()) == pytest.approx(value)
+    with pytest.raises(ValueError, match="explain=True"):
+        _ = kan.predict(model.id, [{"x1": 0.5, "x2": 1.0}]).contributions
+
+
+def test_a_model_is_evaluated_on_rows_and_on_datasets(kan: Any, sessions: Sessions) -> None:
+    model = make_model(sessions)
+    columns = {"x1": [0.5, 0.25], "x2": [1.0, 99.0], "y": [1.0, 2.0]}
+    inline = kan.evaluate(model.id, columns)
+    dataset = kan.upload(columns)
+    stored = [kan.evaluate(model.id, table, by="accurate") for table in (dataset, dataset.id)]
+    assert [entry.id for entry in kan.evaluations(model.id)] == [stored[1].id, stored[0].id, inline.id]
+    assert {entry.error for entry in stored} == {inline.error}
+    assert inline.summary
+    assert inline.drifted == []
+
+
 def test_doubts_come_with_the_predictions(kan: Any, sessions: Sessions) -> None:
     model = make_model(sessions)
     (warning,) = kan.predict(model.id, {"x1": [0.5, 99.0], "x2": [0.0, 0.0]}).warnings

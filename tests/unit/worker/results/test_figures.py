@@ -224,3 +224,21 @@ def test_a_real_network_is_measured_without_being_changed() -> None:
     found = figures(data, predictor)
     assert found["parity"]["predicted"] == before.tolist()
     assert predictor.predict(data.test.x).tolist() == before.tolist()
+
+
+def test_the_distribution_of_every_column_is_kept_those_that_are_used_first() -> None:
+    reference = figures(data_of(2 * A))["reference"]
+    assert [column["name"] for column in reference["columns"]] == ["a", "colour", "flag", "idle"]
+    numbers, colours, flags, _ = reference["columns"]
+    assert numbers["cumulative"][-1] == 1.0
+    assert sum(colours["shares"]) == pytest.approx(1.0)
+    assert sum(flags["shares"]) == pytest.approx(1.0)
+    assert 0 < colours["missing"] < 1
+
+
+def test_a_sample_of_the_training_rows_is_kept_without_the_target() -> None:
+    data = data_of(2 * A)
+    known = {tuple(row) for row in data.training.x.tolist()}
+    background = figures(data)["reference"]["background"]
+    assert len(background) == 64
+    assert {tuple(row) for row in background} <= known
