@@ -111,7 +111,7 @@ class EvaluationOut(BaseModel):
         description="Expected calibration error: mean distance of probability and frequency in `reliability`."
     )
     residual_test: ResidualTestOut | None = Field(description="Null for more than two classes.")
-    drift: list[DriftOut] = Field(description="Of every column of the model, the largest first.")
+    drift: list[DriftOut] = Field(description="Of the columns of the model, the largest first; at most 100.")
     created_at: datetime
 
     @staticmethod

@@ -62,7 +62,7 @@ def measure_drift(
     reference: InputReference | None,
     limits: MonitoringThresholds = DEFAULT_MONITORING,
 ) -> list[ColumnDrift]:
-    """Compare columns with the training rows; the columns that drifted most come first.
+    """Compare columns with the training rows; those that drifted most come first, at most a hundred.
 
     Args:
         encoding: Of the model.
@@ -82,7 +82,8 @@ def measure_drift(
     ]
     tested = max(1, sum(column.p_value is not None for column in found))
     found = [_decide(column, limits.significance_level / tested, limits.min_psi) for column in found]
-    return sorted(found, key=lambda column: (-column.drifted, -(column.stability_index or 0.0)))
+    found.sort(key=lambda column: (-column.drifted, -(column.stability_index or 0.0), -column.outside))
+    return found[: limits.max_drift_columns]
 
 
 def _decide(column: ColumnDrift, level: float, min_psi: float) -> ColumnDrift:

@@ -32,6 +32,7 @@ class MonitoringThresholds:
         significance_level: Of the tests of all columns together.
         min_expected_count: Rows expected in a bin of the chi-squared test; rarer bins are joined.
         max_listed: Unseen categories that are listed.
+        max_drift_columns: Columns that are listed, so that a history of evaluations stays small.
     """
 
     reference_points: int = 33
@@ -53,6 +54,7 @@ class MonitoringThresholds:
     significance_level: float = 0.01
     min_expected_count: float = 5.0
     max_listed: int = 20
+    max_drift_columns: int = 100
 
 
 DEFAULT_MONITORING = MonitoringThresholds()

@@ -23,6 +23,7 @@ Name = Literal[
     "importance",
     "density",
     "solution",
+    "evaluations",
     "error_by_grid",
     "error_by_parameters",
     "time_by_grid",
