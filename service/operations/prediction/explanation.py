@@ -52,9 +52,12 @@ def explain(
     encoded = predictor.encoding.transform(columns, optional=predictor.unused)
     each = attribution.count_operations(predictor) * attribution.count_evaluations(terms, 1, len(background))
     most = LIMITS.max_explanation_operations // max(1, each)
-    if len(encoded) > max(1, most):
-        detail = f"{len(encoded)} rows are too many to explain at a time; send at most {max(1, most)}"
-        raise TooLarge("explanation_too_costly", detail, limit=max(1, most))
+    if not most:
+        detail = f"one row would take {each:,} operations; explain a smaller member, as compact or formula"
+        raise Conflict.make_at("no_explanation", detail, EXPLAIN, limit=LIMITS.max_explanation_operations)
+    if len(encoded) > most:
+        detail = f"{len(encoded)} rows are too many to explain at a time; send at most {most}"
+        raise TooLarge("explanation_too_costly", detail, limit=most)
     found = attribution.attribute(predictor, encoded, background, terms)
     return {
         "method": "additive" if len(largest) <= 1 else "shapley",

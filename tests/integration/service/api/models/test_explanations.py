@@ -111,6 +111,13 @@ def test_too_many_rows_are_refused_with_the_number_that_is_allowed(
     assert f"at most {most}" in answer.json()["detail"]
 
 
+def test_a_network_that_is_too_large_for_one_row_is_refused(client: TestClient, sessions: Sessions) -> None:
+    names = [f"x{place}" for place in range(1, 11)]
+    predictor = make_predictor({name: RNG.uniform(0, 1, 20).tolist() for name in names}, hidden=(150, 150))
+    answer = explain(client, make_explained(sessions, predictor), [dict.fromkeys(names, 0.5)])
+    assert (answer.status_code, answer.json()["code"]) == (409, "no_explanation")
+
+
 def test_solved_equations_have_no_contributions(client: TestClient, sessions: Sessions) -> None:
     answer = explain(client, make_explained(sessions, task="equation"))
     assert (answer.status_code, answer.json()["code"]) == (409, "no_explanation")
