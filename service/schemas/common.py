@@ -50,10 +50,12 @@ class WebhookOptions(RequestModel):
     )
 
 
+# Not dumped: the job's row has it, while models and exported files carry the request, and a URL may be secret
 JobWebhook = Annotated[
     WebhookOptions | None,
     Field(
-        description="Where to send a message when the job ends; null for the webhook of the API key, if any."
+        exclude=True,
+        description="Where to send a message when the job ends; null for the webhook of the API key, if any.",
     ),
 ]
 

@@ -22,6 +22,7 @@ from service.operations.prediction.predictor_cache import PredictorCache
 from service.operations.quotas import refuse_more_jobs
 from service.operations.webhooks import choose_webhook
 from service.queue import TaskQueue
+from service.schemas.common import WebhookOptions
 from service.schemas.jobs import AnyRequest, JobOut, read_request
 from service.settings import Settings
 from service.storage.deletion import remove_job
@@ -106,6 +107,9 @@ def retry(
     with sessions.read() as session:
         earlier = Jobs(session).get_finished(job_id)
     request = read_request(earlier.request)
+    if earlier.webhook is not None:
+        webhook = WebhookOptions.model_validate(earlier.webhook)
+        request = request.model_copy(update={"webhook": webhook})
     preload_members(request, sessions, predictors)
     with sessions.begin() as session:
         job = _add_job(request, session, sessions, settings, predictors, limits, retry_of=job_id)
@@ -145,7 +149,7 @@ def _record_job(
 
 
 def _replay(earlier: Job, request: AnyRequest) -> Submission:
-    if earlier.request_sha256 != fingerprint(request.model_dump(mode="json")):
+    if earlier.request_sha256 != _hash_request(request):
         detail = "this Idempotency-Key was used for another request; send a new key with a new request"
         raise Invalid("idempotency_key_reused", detail)
     return Submission(earlier, is_replay=True)
@@ -171,7 +175,7 @@ def _add_job(
     job = jobs.add(
         kind=request.kind,
         request=admitted.request.model_dump(mode="json", by_alias=True),
-        request_sha256=fingerprint(request.model_dump(mode="json")),
+        request_sha256=_hash_request(request),
         dataset_id=admitted.dataset_id,
         idempotency_key=idempotency_key,
         retry_of=retry_of,
@@ -180,6 +184,12 @@ def _add_job(
     )
     Audit(session).add("job.submit", job.id, kind=request.kind, retry_of=retry_of)
     return jobs.load_dataset_name(job)
+
+
+def _hash_request(request: AnyRequest) -> str:
+    """The hash by which a repeated submission is recognised; the webhook is part of it, if there is one."""
+    webhook = {} if request.webhook is None else {"webhook": request.webhook.model_dump(mode="json")}
+    return fingerprint(request.model_dump(mode="json") | webhook)
 
 
 def _limit_job_time(request: AnyRequest, settings: Settings) -> AnyRequest:

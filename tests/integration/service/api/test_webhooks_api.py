@@ -156,6 +156,22 @@ def test_a_retried_job_has_the_webhook_of_the_first(serve: Callable[..., Service
     assert {delivery["job_id"] for delivery in service.deliveries()} == {job_id, again}
 
 
+def test_the_request_that_models_carry_has_no_webhook(serve: Callable[..., Service]) -> None:
+    service = serve()
+    job_id = service.submit(webhook=HOOK)["id"]
+    with service.sessions.read() as session:
+        job = Jobs(session).get(job_id)
+    assert (job.webhook and job.webhook["url"], "webhook" in job.request) == (HOOK["url"], False)
+
+
+def test_another_webhook_is_another_request(serve: Callable[..., Service]) -> None:
+    service = serve()
+    service.headers["Idempotency-Key"] = "mine"
+    first = service.submit(webhook=HOOK)["id"]
+    assert service.submit(webhook=HOOK)["id"] == first
+    assert service.submit()["code"] == "idempotency_key_reused"
+
+
 def test_deliveries_are_listed_newest_first_by_status_and_job(serve: Callable[..., Service]) -> None:
     service = serve()
     jobs = [service.finish(webhook=HOOK) for _ in range(2)]
