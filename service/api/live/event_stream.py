@@ -23,6 +23,16 @@ from service.errors import NotFound, Unauthorized
 from service.schemas.jobs import EventOut
 
 MEDIA_TYPE = "text/event-stream"
+EVENT_SCHEMA = {
+    "type": "object",
+    "title": "Server-sent event",
+    "required": ["data"],
+    "properties": {
+        "event": {"type": "string", "description": "The kind of the event, or `done` at the end."},
+        "data": {"type": "string", "description": "The event as JSON."},
+        "id": {"type": "string", "description": "Its number."},
+    },
+}
 STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 

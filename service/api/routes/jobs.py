@@ -136,7 +136,7 @@ def delete_job(job_id: str, sessions: Sessions, if_match: IfMatch = None) -> Non
     summary="What happened to a job",
     response_model=EventPage,
     responses={
-        200: describe_file(event_stream.MEDIA_TYPE),
+        200: {"content": {event_stream.MEDIA_TYPE: {"schema": event_stream.EVENT_SCHEMA}}},
         204: {"description": "The job has ended, and its stream has no further events"},
     },
 )

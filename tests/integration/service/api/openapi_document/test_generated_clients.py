@@ -86,8 +86,8 @@ def test_a_generated_python_client_trains_and_predicts(
     x = [i / 20 for i in range(60)]
     settings = new_settings()
     app = create_app(settings)
-    with serving(app) as url:
-        client = importlib.import_module("kan_service_client").Client(base_url=f"{url}/v1")
+    package: Any = importlib.import_module("kan_service_client")
+    with serving(app) as url, package.Client(base_url=f"{url}/v1") as client:
         table = {"name": "line", "columns": {"x": x, "y": [2 * value + 1 for value in x]}}
         dataset = call("datasets.add_dataset", body=models.DatasetInColumns.from_dict(table))
         training = models.TrainRequest(dataset_id=dataset.id, target="y", baselines=[], max_seconds=60)
