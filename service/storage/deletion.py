@@ -11,6 +11,7 @@ from service.db.repositories.audit import Audit
 from service.db.repositories.datasets import Datasets
 from service.db.repositories.jobs import Jobs
 from service.db.repositories.models import TrainedModels
+from service.db.repositories.webhooks import WebhookDeliveries
 from service.db.tables import Dataset, Job, Model
 from service.storage import blobs as storage
 
@@ -24,11 +25,12 @@ def remove_dataset(session: Session, dataset: Dataset) -> None:
 
 
 def remove_job(session: Session, job: Job) -> None:
-    """Remove a finished job with its events, its checkpoint and its result. Its model stays."""
+    """Remove a finished job with its events, checkpoint, result and sent webhooks. Its model stays."""
     jobs = Jobs(session)
     blobs = jobs.list_blobs(job)
     storage.lock_blobs(session, *blobs)
     TrainedModels(session).keep_request(job)
+    WebhookDeliveries(session).delete_of_job(job.id)
     jobs.delete(job)
     for sha256 in blobs:
         storage.release_blob(session, sha256)

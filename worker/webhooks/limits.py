@@ -14,10 +14,9 @@ class WebhookLimits:
         poll_period_s: Between two checks for messages to send.
         slots: Messages that a worker sends at the same time, so that a slow receiver does not delay others.
         connect_timeout_s: For a connection, with TLS.
-        total_timeout_s: For an attempt, after the name is resolved; a receiver that sends a byte a second
-            cannot extend it.
-        lease_s: For an attempt, with the name resolution, whose time the system limits; then another worker
-            may send the message.
+        total_timeout_s: For an attempt; a receiver that sends a byte a second cannot extend it.
+        lease_s: After it another worker may send the message. It is longer than an attempt, because the
+            system decides how long a name is resolved.
         first_pause: Pause before the second attempt; every further one doubles.
         give_up_after: Length of the period of attempts: 15 attempts in a day.
         keep: How long messages are kept once they are delivered or given up.

@@ -178,6 +178,11 @@ class WebhookDeliveries:
         self._change(WebhookDelivery.id == delivery_id, **reopened)
         return self.get(delivery_id)
 
+    def delete_of_job(self, job_id: str) -> None:
+        """Delete the messages about a job, except those that wait: their receivers still have to know."""
+        ended = delete(WebhookDelivery).where(WebhookDelivery.job_id == job_id, ~PENDING)
+        self._session.execute(ended, execution_options={"synchronize_session": False})
+
     def delete_old(self, *, keep: timedelta) -> int:
         """Delete messages that were delivered or given up, and return their number."""
         old = delete(WebhookDelivery).where(~PENDING, WebhookDelivery.due_at < clock(self._session) - keep)

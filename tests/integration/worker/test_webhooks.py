@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import pairwise
@@ -14,11 +15,12 @@ import pytest
 from sqlalchemy import update
 from standardwebhooks.webhooks import Webhook
 
-from service.caller import DEFAULT_TENANT, Caller
+from service.caller import DEFAULT_TENANT, LOCAL_CALLER, Caller
 from service.db.repositories import Jobs, WebhookDeliveries, WebhookSecrets
 from service.db.session import Sessions, clock
 from service.db.tables import SUBTASK_KIND, Job, WebhookDelivery
 from service.settings import Settings
+from service.storage.deletion import remove_job
 from tests.support.factories import finish_job, make_job, start_job
 from tests.support.servers import Receiver
 from worker.webhooks import network
@@ -157,6 +159,12 @@ def test_messages_are_numbered_by_tenant_in_the_order_of_the_ends(outbox: Outbox
     assert [numbers[job_id] for job_id in jobs] == [1, 1, 2]
 
 
+def test_jobs_that_end_at_once_have_numbers_without_gaps(outbox: Outbox) -> None:
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(lambda _: outbox.finish(), range(12)))
+    assert sorted(row.number for row in outbox.rows()) == list(range(1, 13))
+
+
 def test_a_message_is_signed_and_sent_once(outbox: Outbox) -> None:
     outbox.finish()
     outbox.send()
@@ -271,13 +279,16 @@ def test_old_messages_are_deleted_but_never_those_that_wait(outbox: Outbox) -> N
     assert [row.status for row in outbox.rows()] == ["pending"]
 
 
-def test_the_message_outlives_its_job(outbox: Outbox) -> None:
-    job_id = outbox.finish()
-    with outbox.sessions.begin() as session:
-        jobs = Jobs(session)
-        jobs.delete(jobs.get(job_id))
+def test_a_deleted_job_takes_along_what_was_sent_but_not_what_waits(outbox: Outbox) -> None:
+    sent = outbox.finish()
     outbox.send()
-    assert len(outbox.receiver.requests) == 1
+    waiting = outbox.finish()
+    for job_id in (sent, waiting):
+        with outbox.sessions.restrict_to(LOCAL_CALLER).begin() as session:
+            remove_job(session, Jobs(session).get_finished(job_id))
+    assert [row.job_id for row in outbox.rows()] == [waiting]
+    outbox.send()
+    assert len(outbox.receiver.requests) == 2
 
 
 def test_a_tenant_sees_only_its_own(outbox: Outbox) -> None:
