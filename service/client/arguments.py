@@ -1,6 +1,7 @@
 """Types of the arguments of the clients' methods."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, NotRequired, TypedDict
 
 from service.client.results import Dataset, Job, Model
@@ -10,7 +11,27 @@ AnyDataset = Dataset | str
 AnyJob = Job | str
 AnyModel = Model | str
 AnyMeasurements = AnyDataset | Columns | DataFrameLike
+JobKind = Literal["train", "symbolic", "predict", "study", "solve"]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class ListFilters(TypedDict):
+    """What the listed objects have in common."""
+
+    search: NotRequired[str | None]
+    tag: NotRequired[str | Sequence[str]]
+    since: NotRequired[datetime | str | None]
+    until: NotRequired[datetime | str | None]
+    sort: NotRequired[Literal["newest", "oldest", "name"]]
+
+
+class DatasetChanges(TypedDict):
+    """The fields of a dataset that can be changed; fields that are left out stay."""
+
+    name: NotRequired[str]
+    units: NotRequired[dict[str, str]]
+    types: NotRequired[dict[str, str]]
+    tags: NotRequired[dict[str, str]]
 
 
 class ModelChanges(TypedDict):
@@ -38,6 +59,15 @@ class Equations(TypedDict):
     priority: NotRequired[int]
     name: NotRequired[str]
     tags: NotRequired[Mapping[str, str]]
+
+
+def encode_filters(filters: ListFilters) -> dict[str, Any]:
+    """Convert filters to query parameters. Times without a zone are local."""
+    encoded: dict[str, Any] = dict(filters)
+    for name in ("since", "until"):
+        if isinstance(time := encoded.get(name), datetime):
+            encoded[name] = time.astimezone().isoformat()
+    return encoded
 
 
 def get_id(thing: AnyDataset | AnyJob | AnyModel) -> str:

@@ -9,6 +9,7 @@ import anyio
 import httpx
 
 from service.client.endpoints import Endpoints
+from service.client.environment import DEFAULT_URL, read_environment
 from service.client.limits import DEFAULT_CLIENT, ClientLimits
 from service.client.transport import Outcome, Request, Transport, connection_options, write_atomically
 
@@ -23,7 +24,7 @@ class AsyncClient(Endpoints):
 
     def __init__(
         self,
-        url: str = "http://127.0.0.1:8000",
+        url: str = DEFAULT_URL,
         key: str | None = None,
         *,
         timeout: float = 60.0,
@@ -31,6 +32,11 @@ class AsyncClient(Endpoints):
     ) -> None:
         self._http = httpx.AsyncClient(**connection_options(url, key))
         super().__init__(AsyncTransport(self._http, timeout, limits))
+
+    @classmethod
+    def from_env(cls, *, timeout: float = 60.0, limits: ClientLimits = DEFAULT_CLIENT) -> Self:
+        """A client of the service that KANSERVICE_URL and KANSERVICE_KEY name, as for the commands."""
+        return cls(*read_environment(), timeout=timeout, limits=limits)
 
     async def __aenter__(self) -> Self:
         return self

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Unpack
 
-from service.client.arguments import AnyDataset, get_id
+from service.client.arguments import AnyDataset, DatasetChanges, ListFilters, encode_filters
+from service.client.references import find_dataset, find_dataset_id
 from service.client.results import Dataset, Preview
 from service.client.table_payloads import File, Table, encode_table, is_file, is_frame, open_table
-from service.client.transport import EndpointGroup, Request
+from service.client.transport import EndpointGroup, Request, make_path
 
 
 class DatasetEndpoints(EndpointGroup):
@@ -46,14 +48,27 @@ class DatasetEndpoints(EndpointGroup):
         }
         return await self._transport.fetch(Dataset, Request("POST", "/datasets", body=body))
 
-    async def dataset(self, dataset_id: str) -> Dataset:
-        """One dataset."""
-        return await self._transport.get(Dataset, "datasets", dataset_id)
+    async def dataset(self, dataset: str) -> Dataset:
+        """A dataset by its id or its name; of several with the name, the newest."""
+        return await find_dataset(self._transport, dataset)
 
-    def datasets(self) -> AsyncIterator[Dataset]:
-        """All datasets, newest first."""
-        return self._transport.iterate(Dataset, "datasets")
+    def datasets(self, name: str | None = None, **filters: Unpack[ListFilters]) -> AsyncIterator[Dataset]:
+        """All datasets, or those that match every filter, newest first.
+
+        Args:
+            name: Only datasets of this name.
+            filters: ``search``, a text in a name or in the name of a column; ``tag``, as ``key`` or
+                ``key=value``, or several of which all match; ``since`` and ``until``, times of creation;
+                ``sort``.
+        """
+        return self._transport.iterate(Dataset, "datasets", name=name, **encode_filters(filters))
+
+    async def change_dataset(self, /, dataset: AnyDataset, **changes: Unpack[DatasetChanges]) -> Dataset:
+        """Rename a dataset, change ``units`` of the named columns, or replace ``types`` or ``tags``."""
+        where = make_path("datasets", await find_dataset_id(self._transport, dataset))
+        return await self._transport.fetch(Dataset, Request("PATCH", where, body=changes))
 
     async def preview(self, dataset: AnyDataset, limit: int = 20) -> Preview:
         """The first rows of a dataset as parsed."""
-        return await self._transport.get(Preview, "datasets", get_id(dataset), "preview", limit=limit)
+        dataset_id = await find_dataset_id(self._transport, dataset)
+        return await self._transport.get(Preview, "datasets", dataset_id, "preview", limit=limit)

@@ -8,9 +8,21 @@ from pathlib import Path
 from typing import Any, Literal, Unpack, overload
 from uuid import uuid4
 
-from service.client.arguments import AnyDataset, AnyJob, AnyMeasurements, AnyModel, Equations, Status, get_id
+from service.client.arguments import (
+    AnyDataset,
+    AnyJob,
+    AnyMeasurements,
+    AnyModel,
+    Equations,
+    JobKind,
+    ListFilters,
+    Status,
+    encode_filters,
+    get_id,
+)
 from service.client.job_progress import follow_job
 from service.client.progress_bar import ProgressOption, show_progress
+from service.client.references import find_dataset_id, find_model_id
 from service.client.results import Dataset, Job, Model
 from service.client.table_payloads import encode_table
 from service.client.transport import EndpointGroup, Request, make_get_request, make_path
@@ -83,7 +95,7 @@ class JobEndpoints(EndpointGroup):
         """
         given: dict[str, Any] = {"kind": "solve", "conditions": [], **body}
         if given.get("measurements") is not None:
-            given["measurements"] = _encode_measurements(given["measurements"])
+            given["measurements"] = await self._encode_measurements(given["measurements"])
         return await self._get_model(await self._run(None, None, given, progress))
 
     async def submit(
@@ -109,6 +121,10 @@ class JobEndpoints(EndpointGroup):
     ) -> Job:
         """Follow a job to its end; ``model_id`` is its model.
 
+        Args:
+            timeout: Longest wait in seconds; None for no limit.
+            progress: As for ``train``.
+
         Raises:
             JobFailed: The job failed.
             JobCancelled: The job was cancelled and has no model.
@@ -121,9 +137,31 @@ class JobEndpoints(EndpointGroup):
         """The current state of a job."""
         return await self._transport.get(Job, "jobs", job_id)
 
-    def jobs(self, status: Status | None = None) -> AsyncIterator[Job]:
-        """All jobs, or those with a status, newest first."""
-        return self._transport.iterate(Job, "jobs", status=status)
+    async def jobs(
+        self,
+        status: Status | None = None,
+        *,
+        kind: JobKind | None = None,
+        name: str | None = None,
+        dataset: AnyDataset | None = None,
+        model: AnyModel | None = None,
+        **filters: Unpack[ListFilters],
+    ) -> AsyncIterator[Job]:
+        """All jobs, or those that match every filter, newest first.
+
+        Args:
+            name: Name of the model that a training makes.
+            dataset: The dataset that a job uses.
+            model: The model that a job made or uses.
+            filters: As for ``datasets``; ``search`` is a text in a name or a target.
+        """
+        query = encode_filters(filters) | {"status": status, "kind": kind, "name": name}
+        if dataset is not None:
+            query["dataset"] = await find_dataset_id(self._transport, dataset)
+        if model is not None:
+            query["model"] = await find_model_id(self._transport, model)
+        async for job in self._transport.iterate(Job, "jobs", **query):
+            yield job
 
     async def cancel(self, job: AnyJob, *, keep_best: bool = False) -> Job:
         """Stop a job; with ``keep_best`` the best network so far becomes its model."""
@@ -162,18 +200,20 @@ class JobEndpoints(EndpointGroup):
         self,
         /,
         dataset: AnyDataset,
-        target: str | None,
+        target: str | Sequence[str] | None,
         vary: Mapping[str, Sequence[Any]],
         path: str | PathLike[str],
         *,
         progress: ProgressOption = True,
         **body: Any,
     ) -> Path:
-        """Train with every combination of some settings, and write a table of the results.
+        """Train with every combination of some settings, or for several targets, and write a table.
 
         Args:
-            target: The column to predict; None for ``task="density"``.
-            vary: Paths of settings with the values to try: ``{"network.grid": [3, 5, 10]}``.
+            target: The column to predict, or several, each by trainings of its own; None for
+                ``task="density"``.
+            vary: Paths of settings with the values to try: ``{"network.grid": [3, 5, 10]}``; empty for
+                several targets with the same settings.
             path: The file; CSV if its name ends with ``.csv``, else Parquet.
             body: As for ``train``; with ``refine=True`` one network is refined through the grids.
 
@@ -182,7 +222,9 @@ class JobEndpoints(EndpointGroup):
             JobCancelled: The job was cancelled.
         """
         values = {setting: list(tried) for setting, tried in vary.items()}
-        given = {"kind": "study", "vary": values, "format": _file_format(path), **body}
+        given: dict[str, Any] = {"kind": "study", "vary": values, "format": _file_format(path), **body}
+        if not isinstance(target, str | None):
+            given["targets"], target = list(target), None
         return await self.result(await self._run(dataset, target, given, progress), path)
 
     async def result(self, job: AnyJob, path: str | PathLike[str]) -> Path:
@@ -207,7 +249,8 @@ class JobEndpoints(EndpointGroup):
         body: Mapping[str, Any],
     ) -> Job:
         """Submit a job with an idempotency key, so that a retry after a lost response makes no second job."""
-        named = {"dataset_id": None if dataset is None else get_id(dataset), "target": target}
+        dataset_id = None if dataset is None else await find_dataset_id(self._transport, dataset)
+        named = {"dataset_id": dataset_id, "target": target}
         given = {**{name: value for name, value in named.items() if value is not None}, **body}
         headers = {"Idempotency-Key": idempotency_key or str(uuid4())}
         request = Request("POST", "/jobs", headers=headers, body=given, is_repeatable=True)
@@ -216,16 +259,15 @@ class JobEndpoints(EndpointGroup):
     async def _get_model(self, job: Job) -> Model:
         return await self._transport.get(Model, "models", str(job.model_id))
 
-
-def _encode_measurements(given: AnyMeasurements) -> Mapping[str, Any]:
-    """Convert measurements to the form in the body of a job."""
-    if isinstance(given, Dataset | str):
-        return {"dataset_id": get_id(given)}
-    if isinstance(given, Mapping) and given.keys() == {"dataset_id"}:
-        return given
-    return encode_table(
-        given["columns"] if isinstance(given, Mapping) and given.keys() == {"columns"} else given
-    )
+    async def _encode_measurements(self, given: AnyMeasurements) -> Mapping[str, Any]:
+        """Convert measurements to the form in the body of a job."""
+        if isinstance(given, Dataset | str):
+            return {"dataset_id": await find_dataset_id(self._transport, given)}
+        if isinstance(given, Mapping) and given.keys() == {"dataset_id"}:
+            return given
+        return encode_table(
+            given["columns"] if isinstance(given, Mapping) and given.keys() == {"columns"} else given
+        )
 
 
 def _file_format(path: str | PathLike[str]) -> str:

@@ -7,7 +7,15 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
 
-from service.client.arguments import AnyModel, ModelChanges, get_id
+from service.client.arguments import (
+    AnyDataset,
+    AnyModel,
+    ListFilters,
+    ModelChanges,
+    encode_filters,
+    get_id,
+)
+from service.client.references import find_dataset_id
 from service.client.results import (
     Alias,
     AliasMove,
@@ -38,9 +46,27 @@ class ModelEndpoints(EndpointGroup):
         """A model by its id, its name, or ``name@alias``."""
         return await self._transport.get(Model, "models", model)
 
-    def models(self, name: str | None = None) -> AsyncIterator[Model]:
-        """All models, or the versions of a name, newest first."""
-        return self._transport.iterate(Model, "models", name=name)
+    async def models(
+        self,
+        name: str | None = None,
+        *,
+        dataset: AnyDataset | None = None,
+        target: str | None = None,
+        **filters: Unpack[ListFilters],
+    ) -> AsyncIterator[Model]:
+        """All models, or those that match every filter, newest first.
+
+        Args:
+            name: Only the versions of this name.
+            dataset: The dataset on which a model was trained.
+            target: The column that a model predicts.
+            filters: As for ``datasets``; ``search`` is a text in a name, a target or a tag.
+        """
+        query = encode_filters(filters) | {"name": name, "target": target}
+        if dataset is not None:
+            query["dataset"] = await find_dataset_id(self._transport, dataset)
+        async for model in self._transport.iterate(Model, "models", **query):
+            yield model
 
     async def predict(
         self,

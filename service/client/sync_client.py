@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import httpx
 
 from service.client.endpoints import Endpoints
+from service.client.environment import DEFAULT_URL, read_environment
 from service.client.limits import DEFAULT_CLIENT, ClientLimits
 from service.client.transport import Outcome, Request, Transport, connection_options, write_atomically
 
@@ -73,9 +74,10 @@ class Client:
             model = kan.train(kan.upload("law.csv"), "y", name="law")
             print(kan.formula(model), kan.predict(model, [{"x1": 0.3, "x2": -0.7}]).values)
 
-    Arguments accept datasets, jobs and models as objects or by id, and models also by ``name`` or
-    ``name@alias``. Requests that change nothing, and submissions of jobs, are retried a few times if the
-    response is lost or the service is busy.
+    Arguments accept datasets, jobs and models as objects or by id, datasets also by name, and models by
+    ``name`` or ``name@alias``. Methods that list, such as ``jobs``, iterate over all pages. Requests that
+    change nothing, and submissions of jobs, are retried a few times if the response is lost or the service
+    is busy.
 
     Every method raises ``ApiError`` if the service refuses the request, and ``Unreachable`` if no response
     arrives.
@@ -89,7 +91,7 @@ class Client:
 
     def __init__(
         self,
-        url: str = "http://127.0.0.1:8000",
+        url: str = DEFAULT_URL,
         key: str | None = None,
         *,
         timeout: float = 60.0,
@@ -97,6 +99,11 @@ class Client:
     ) -> None:
         self._http = httpx.Client(**connection_options(url, key))
         self._endpoints = Endpoints(BlockingTransport(self._http, timeout, limits))
+
+    @classmethod
+    def from_env(cls, *, timeout: float = 60.0, limits: ClientLimits = DEFAULT_CLIENT) -> Self:
+        """A client of the service that KANSERVICE_URL and KANSERVICE_KEY name, as for the commands."""
+        return cls(*read_environment(), timeout=timeout, limits=limits)
 
     def __enter__(self) -> Self:
         return self
@@ -113,6 +120,7 @@ class Client:
     upload = _blocking(Endpoints.upload)
     dataset = _blocking(Endpoints.dataset)
     datasets = _blocking_iterator(Endpoints.datasets)
+    change_dataset = _blocking(Endpoints.change_dataset)
     preview = _blocking(Endpoints.preview)
 
     train = _blocking(Endpoints.train)

@@ -1,8 +1,10 @@
 """Shared schemas: strict requests, webhooks of jobs, pages, problems."""
 
+import re
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -11,6 +13,7 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 MAX_NAME_LENGTH = 200  # of a dataset or model
 MAX_UNKNOWN_FIELDS = 100  # reported in one response
@@ -75,6 +78,28 @@ def require_one_of(**types: str) -> dict[str, JsonValue]:
     return {
         "oneOf": [{"required": [name], "properties": {name: {"type": kind}}} for name, kind in types.items()]
     }
+
+
+def match_pattern(pattern: str, words: str) -> AfterValidator:
+    """Check a text against a pattern; the error explains the pattern in words."""
+
+    def check(text: str) -> str:
+        if re.search(pattern, text) is None:
+            raise PydanticCustomError("string_pattern_mismatch", words)
+        return text
+
+    return AfterValidator(check)
+
+
+Priority = Annotated[
+    int,
+    Field(ge=-100, le=100, description="Your queued jobs with the highest priority run first."),
+]
+ModelName = Annotated[
+    ShortText,
+    match_pattern(r"\A[^@/\x00-\x1f]+\Z", "a model's name must not contain @, / or control characters"),
+    Field(description="Without `@` and `/`.", json_schema_extra={"pattern": r"^[^@/\x00-\x1f]+$"}),
+]
 
 
 class Page(BaseModel, Generic[T]):

@@ -12,8 +12,8 @@ from pydantic import (
     model_validator,
 )
 
-from service.schemas.common import JobWebhook, RequestModel, Tags, require_one_of
-from service.schemas.training import Column, ModelName, Priority, Size
+from service.schemas.common import JobWebhook, ModelName, Priority, RequestModel, Tags, require_one_of
+from service.schemas.training import Column, Size
 
 EquationText = Annotated[str, Field(min_length=1, max_length=10_000)]
 Interval = Annotated[list[float], Field(min_length=2, max_length=2)]

@@ -5,9 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.schemas.common import RequestModel, Tags
+from service.schemas.common import ModelName, RequestModel, Tags, match_pattern
 from service.schemas.members import MemberOut, Metrics, NetworkOut, describe_members
-from service.schemas.training import ModelName, match_pattern
 
 Alias = Annotated[
     str,

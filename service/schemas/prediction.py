@@ -4,9 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.schemas.common import JobWebhook, RequestModel, report_first_wrong, require_one_of
+from service.schemas.common import JobWebhook, Priority, RequestModel, report_first_wrong, require_one_of
 from service.schemas.members import BY_DESCRIPTION, Member, MemberChoice
-from service.schemas.training import Priority
 
 
 class Rows(RequestModel):

@@ -5,14 +5,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from service.schemas.common import JobWebhook, RequestModel, ShortText, Tags
+from service.schemas.common import JobWebhook, ModelName, Priority, RequestModel, ShortText, Tags
 from service.schemas.training import (
     SERVE_DESCRIPTION,
     Column,
     CompactOptions,
     Complexity,
-    ModelName,
-    Priority,
     Serve,
 )
 

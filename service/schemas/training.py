@@ -1,12 +1,10 @@
 """Schema of a training request."""
 
-import re
 from collections.abc import Callable
 from math import inf
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -18,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from service.schemas.baselines import Baselines
-from service.schemas.common import JobWebhook, RequestModel, ShortText, Tags
+from service.schemas.common import JobWebhook, ModelName, Priority, RequestModel, Tags
 from service.schemas.datasets import ColumnType
 from service.schemas.members import EDGES_DESCRIPTION
 
@@ -46,31 +44,9 @@ FORM_DESCRIPTION = (
 # Far beyond any use: a submission that is too large is refused with its estimated cost.
 Size = TypeAliasType("Size", Annotated[int, Field(ge=1, le=10**15)])  # named in the document
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Priority = Annotated[
-    int,
-    Field(ge=-100, le=100, description="Your queued jobs with the highest priority run first."),
-]
 Column = Annotated[str, Field(min_length=1, max_length=1000)]
 Complexity = Annotated[int, Field(ge=1, le=10_000)]
 Value = bool | int | float | str
-
-
-def match_pattern(pattern: str, words: str) -> AfterValidator:
-    """Check a text against a pattern; the error explains the pattern in words."""
-
-    def check(text: str) -> str:
-        if re.search(pattern, text) is None:
-            raise PydanticCustomError("string_pattern_mismatch", words)
-        return text
-
-    return AfterValidator(check)
-
-
-ModelName = Annotated[
-    ShortText,
-    match_pattern(r"\A[^@/\x00-\x1f]+\Z", "a model's name must not contain @, / or control characters"),
-    Field(description="Without `@` and `/`.", json_schema_extra={"pattern": r"^[^@/\x00-\x1f]+$"}),
-]
 
 
 def _expand_switch(default: Any, off: Any) -> Callable[[Any], Any]:

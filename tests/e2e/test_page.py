@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from service.documents.column_report import ValueCount
-from service.schemas.jobs import read_request
+from service.schemas.job_requests import read_request
 from tests.support.browser import (
     PHONE,
     is_too_wide,

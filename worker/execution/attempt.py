@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from service.db.repositories import Datasets
 from service.db.session import Sessions
 from service.db.tables import Job
-from service.schemas.jobs import AnyRequest, SubtaskRequest
+from service.schemas.job_requests import AnyRequest, SubtaskRequest
 from service.storage.stored_table import StoredTable, open_table
 from worker.execution.limits import ExecutionLimits
 from worker.execution.outcome import JobProgress

@@ -18,7 +18,7 @@ from kan_engine.search.subtasks import Subtask, T
 from service.db.repositories.subtasks import JobSubtasks, count_free_slots
 from service.db.session import UNAVAILABLE_ERRORS, Sessions
 from service.db.tables import Job, JobStatus
-from service.schemas.jobs import SubtaskRequest
+from service.schemas.job_requests import SubtaskRequest
 from service.schemas.training import TrainRequest
 from service.storage.blobs import put_bytes, read_bytes
 from worker.execution.limits import DEFAULT_EXECUTION, ExecutionLimits

@@ -18,7 +18,7 @@ from kan_engine.search.network_search import make_task
 from kan_engine.search.search_rows import SearchRows
 from kan_engine.search.subtasks import InProcess, Subtask, T
 from kan_engine.search.trials import TrialRunner
-from service.schemas.jobs import SubtaskRequest
+from service.schemas.job_requests import SubtaskRequest
 from service.storage.blobs import put_bytes
 from worker.data.preparation import prepare_search
 from worker.execution.attempt import Attempt, StoredResult

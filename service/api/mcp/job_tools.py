@@ -15,7 +15,8 @@ from service.db.tables import JobStatus
 from service.operations.jobs import lifecycle
 from service.schemas.common import RequestModel
 from service.schemas.equations import SolveRequest
-from service.schemas.jobs import AnyRequest, JobOut
+from service.schemas.job_requests import AnyRequest
+from service.schemas.jobs import JobOut
 from service.schemas.training import TrainRequest
 
 

@@ -30,8 +30,8 @@ from service.errors import UnsupportedMedia
 from service.operations.entity_tags import entity_tag
 from service.operations.models import exports, imports
 from service.operations.models.model_formats import MODEL_FORMATS
+from service.schemas.common import ModelName
 from service.schemas.models import ImportFields, ModelOut
-from service.schemas.training import ModelName
 from service.settings import Settings
 
 DIFFERENCE_HEADER, MEMBERS_HEADER = "X-Max-Difference", "X-Members"

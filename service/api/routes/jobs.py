@@ -30,7 +30,8 @@ from service.operations.entity_tags import entity_tag
 from service.operations.jobs import lifecycle
 from service.schemas.common import Page
 from service.schemas.job_kinds import JobKindName
-from service.schemas.jobs import EventOut, EventPage, JobOut, JobRequest
+from service.schemas.job_requests import JobRequest
+from service.schemas.jobs import EventOut, EventPage, JobOut
 
 MAX_EVENT_NUMBER = 2**31 - 1
 MEDIA_TYPES = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8"}

@@ -11,7 +11,7 @@ from service.db.repositories.jobs import Jobs
 from service.db.repositories.models import TrainedModels
 from service.db.tables import Dataset, Model
 from service.errors import Conflict
-from service.schemas.jobs import read_request
+from service.schemas.job_requests import read_request
 from service.schemas.revision import SymbolicRequest
 from service.schemas.training import SymbolicOptions, TrainRequest
 

@@ -15,7 +15,7 @@ from kan_engine.errors import ArtifactError
 from kan_engine.expressions.evaluation import Number, Parameter, count_nodes, walk
 from service.db.tables import Model
 from service.documents.model_summary import describe_features, describe_formula, describe_network
-from service.schemas.export_document import (
+from service.documents.portable_model import (
     PortableCompact,
     PortableEdge,
     PortableFormula,

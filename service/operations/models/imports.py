@@ -19,13 +19,13 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model, new_id
 from service.documents.answering_member import Members
+from service.documents.portable_model import PortableModel
 from service.errors import Invalid, TooLarge
 from service.operations.models import export_document
 from service.operations.models import formulas as symbolic
 from service.operations.prediction.predict import use_one_torch_thread
 from service.operations.quotas import refuse_more_bytes
 from service.schemas.common import MAX_NAME_LENGTH
-from service.schemas.export_document import PortableModel
 from service.schemas.members import make_formula_member, read_formula_member
 from service.settings import Settings
 from service.storage import blobs

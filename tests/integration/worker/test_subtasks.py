@@ -24,7 +24,7 @@ from service.db.repositories import Jobs, Workers
 from service.db.repositories.subtasks import JobSubtasks
 from service.db.session import Sessions, clock, make_engine, make_sessions
 from service.db.tables import SUBTASK_KIND, Job, Model
-from service.schemas.jobs import SubtaskRequest
+from service.schemas.job_requests import SubtaskRequest
 from service.schemas.training import TrainRequest
 from service.settings import Settings
 from service.storage.blobs import read_bytes

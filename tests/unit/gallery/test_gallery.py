@@ -15,7 +15,7 @@ from service.api.routes.guide_pages import (
     load_gallery,
     load_pictures,
 )
-from service.schemas.jobs import read_request
+from service.schemas.job_requests import read_request
 from tests.benchmarks.subjects.baselines import precision_at
 from tests.gallery.experiments import Experiment, experiments, of_study, shown
 

@@ -10,6 +10,7 @@ from service.client import Dataset, Equations
 from service.client.endpoints import Endpoints
 from service.client.transport import Outcome, Request, Transport
 
+ID = "0190f3a1-7c4e-7b1d-9a52-3f6c8e2d1b00"
 COLUMNS = {"x": [0.0, 1.0], "y": [1.0, 0.5]}
 DECAY: Equations = {
     "independent": ["x"],
@@ -47,9 +48,9 @@ def test_measurements_of_equations_go_as_columns(measured: Any) -> None:
     assert sent(measurements=measured)["measurements"] == {"columns": COLUMNS}
 
 
-@pytest.mark.parametrize("measured", [Dataset.model_construct(id="d1"), "d1", {"dataset_id": "d1"}])
+@pytest.mark.parametrize("measured", [Dataset.model_construct(id=ID), ID, {"dataset_id": ID}])
 def test_a_dataset_of_measurements_goes_by_its_id(measured: Any) -> None:
-    assert sent(measurements=measured)["measurements"] == {"dataset_id": "d1"}
+    assert sent(measurements=measured)["measurements"] == {"dataset_id": ID}
 
 
 def test_equations_may_do_without_conditions_and_measurements() -> None:
