@@ -1,20 +1,28 @@
 """``kan-service``: commands that run the processes of the service, and commands for users."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from service.cli.support.groups import LazyGroup, list_command
 
 ENDS = "Exit codes: 0 for success, 1 for a failure, 2 for wrong use, 130 for Ctrl-C."
 COMMANDS = (  # module, name and the first words of the help
-    ("train", "train", "Train a network on a file; print its metrics and its formula."),
+    ("train", "train", "Train a network on a table; print its metrics and its formula."),
     ("solve", "solve", "Solve differential equations; print the residuals and the formula."),
     (
         "study",
         "study",
-        "Train on a file with every combination of settings, and print a table of the results.",
+        "Train on a table with every combination of settings, or for several targets; print the results.",
     ),
-    ("fit_group", "fit-group", "Fit the constants of a new group to its rows in a file"),
-    ("predict", "predict", "Predict for the rows of a file; print one JSON value per row, or write a table."),
+    ("fit_group", "fit-group", "Fit the constants of a new group to its rows in a table"),
+    ("fix", "fix", "Search another formula of a model, with functions on edges or other wishes"),
+    (
+        "predict",
+        "predict",
+        "Predict for the rows of a table; print a JSON value per row, or write a table.",
+    ),
     ("formula", "formula", "Print the formula of a model."),
     ("plot", "plot", "Draw a model: its network, its training, its quality, or the effects of its columns."),
     ("datasets", "datasets", "Uploaded tables."),
@@ -45,5 +53,22 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # they may contain keys
     cls=LazyGroup,
 )
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"kan-service {version('kan-service')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _take_options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Train Kolmogorov-Arnold Networks on tables, and print them as formulas."""
+
+
 for module, name, summary in COMMANDS:
     list_command(app, module, name, summary)

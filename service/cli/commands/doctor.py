@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import typer
 
-from service.cli.support import machine_checks, service_checks
+from service.cli.support.checks import machine_checks, service_checks
+from service.cli.support.checks.findings import Finding
 from service.cli.support.errors import EXIT_FAILED
-from service.cli.support.findings import Finding
 from service.cli.support.output import AsJson, print_result
 from service.db.migrate import database_exists
 

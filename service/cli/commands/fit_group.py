@@ -7,9 +7,9 @@ import typer
 from service.cli.support import training_options
 from service.cli.support.completion import Model
 from service.cli.support.connection import Key, Server, connect
-from service.cli.support.dataset_upload import TableFile, upload_dataset
 from service.cli.support.job_result import print_trained_model
 from service.cli.support.output import AsJson
+from service.cli.support.table_source import Table, open_dataset
 from service.cli.support.waiting import wait_for_job
 
 
@@ -21,21 +21,21 @@ def add_to(app: typer.Typer) -> None:
 def fit_group(
     *,
     model: Model,
-    file: TableFile,
+    table: Table,
     group: Annotated[str, typer.Option(help="Name of the new group in the column of the groups.")],
     name: training_options.Name = None,
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Fit the constants of a new group to its rows in a file; the result is the next version of the model.
+    """Fit the constants of a new group to its rows in a table; the result is the next version of the model.
 
     The model was trained with --per-group. Its shared constants stay.
     """
     body = training_options.make_body(name=name)
     with connect(server, key) as client:
-        with upload_dataset(client, file) as dataset:
-            asked = {"name": group, "dataset_id": dataset.id}
+        with open_dataset(client, table) as given:
+            asked = {"name": group, "dataset_id": given.dataset.id}
             job = client.submit(kind="symbolic", model_id=model, fit_group=asked, **body)
-        ended = wait_for_job(client, job, dataset, keep_best=False)
+        ended = wait_for_job(client, job, given.disposable, keep_best=False)
         print_trained_model(client, ended, picture=None, no_picture=True, as_json=as_json, server=server)

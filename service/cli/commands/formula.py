@@ -6,7 +6,8 @@ import typer
 
 from service.cli.support.completion import Model
 from service.cli.support.connection import Key, Server, connect
-from service.cli.support.output import AsJson, print_result
+from service.cli.support.output import AsJson, print_list, print_result
+from service.client import Symbolic
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,6 +24,10 @@ def formula(
             help="Language to print it in: text, latex, python, sql, excel, …",
         ),
     ] = "text",
+    all_: Annotated[
+        bool,
+        typer.Option("--all", help="Print the table of all formulas, of which 'fix --choose' selects one."),
+    ] = False,
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
@@ -31,5 +36,17 @@ def formula(
     with connect(server, key) as client:
         if as_json:
             print_result(client.symbolic(model), as_json, lambda: None)
+        elif all_:
+            _print_fronts(client.symbolic(model))
         else:
             typer.echo(client.formula(model, form))
+
+
+def _print_fronts(symbolic: Symbolic) -> None:
+    names = ["output", "choose", "complexity", "rmse", "r2", "formula"]
+    rows = [
+        [output.name, place, each.complexity, each.rmse, each.r2, each.expression]
+        for output in symbolic.outputs
+        for place, each in enumerate(output.pareto)
+    ]
+    print_list(rows, False, names, list)

@@ -6,9 +6,11 @@ import typer
 
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.groups import make_group
+from service.cli.support.list_filters import DatasetOption, Search, Since, Sort, Tag, Until, make_filters
 from service.cli.support.output import AsJson, clean_text, print_list, print_result
+from service.cli.support.table_source import find_dataset
 from service.client import Job
-from service.client.arguments import Status
+from service.client.arguments import JobKind, Status
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a job, as listed.")]
 
@@ -22,14 +24,29 @@ def add_to(commands: typer.Typer) -> None:
 
 @app.command("list")
 def list_all(
+    *,
     status: Annotated[Status | None, typer.Option(help="Only jobs with this status.")] = None,
+    kind: Annotated[JobKind | None, typer.Option(help="Only jobs of this kind.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model that a training makes.")] = None,
+    dataset: DatasetOption = None,
+    model: Annotated[
+        str | None, typer.Option(help="Id or name of the model that they made or use.", show_default=False)
+    ] = None,
+    search: Search = None,
+    tag: Tag = None,
+    since: Since = None,
+    until: Until = None,
+    sort: Sort = "newest",
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
 ) -> None:
     """List the jobs, newest first."""
     with connect(server, key) as client:
-        print_list(client.jobs(status), as_json, ["id", "kind", "status", "done", "created", "model"], _cells)
+        given = make_filters(search, tag, since, until, sort)
+        used = dataset and find_dataset(client, dataset)
+        found = client.jobs(status, kind=kind, name=name, dataset=used, model=model, **given)
+        print_list(found, as_json, ["id", "kind", "status", "done", "created", "model"], _cells)
 
 
 @app.command("show")

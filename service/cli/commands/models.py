@@ -1,17 +1,20 @@
-"""``kan-service models``: list, show, export and delete trained models."""
+"""``kan-service models``: list, show, compare, name, export, import and delete trained models."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from service.cli.support.completion import Model
+from service.cli.support.completion import Model, model_names
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.files import find_unused_path, make_file_name
 from service.cli.support.groups import make_group
-from service.cli.support.metric_tables import METRIC_NAMES
+from service.cli.support.list_filters import DatasetOption, NamedSort, Search, Since, Tag, Until, make_filters
+from service.cli.support.metric_tables import METRIC_NAMES, print_comparison
 from service.cli.support.model_report import fetch_formulas, print_report
-from service.cli.support.output import AsJson, print_list, print_result
+from service.cli.support.output import AsJson, print_list, print_message, print_result
+from service.cli.support.table_source import STDIN, find_dataset, open_file
+from service.client import Alias, Edges
 from service.client import Model as Trained
 
 QUALITY_METRICS = ("r2", "accuracy", "mean_log_likelihood", "equation_residual")  # one per kind of model
@@ -26,7 +29,15 @@ def add_to(commands: typer.Typer) -> None:
 
 @app.command("list")
 def list_all(
+    *,
     name: Annotated[str | None, typer.Option(help="Only versions of this name.")] = None,
+    dataset: DatasetOption = None,
+    target: Annotated[str | None, typer.Option(help="Column that they predict.", show_default=False)] = None,
+    search: Search = None,
+    tag: Tag = None,
+    since: Since = None,
+    until: Until = None,
+    sort: NamedSort = "newest",
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
@@ -34,7 +45,9 @@ def list_all(
     """List the models, newest first."""
     names = ["id", "name", "version", "quality", "target", "trained"]
     with connect(server, key) as client:
-        print_list(client.models(name), as_json, names, _cells)
+        given = make_filters(search, tag, since, until, sort)
+        used = dataset and find_dataset(client, dataset)
+        print_list(client.models(name, dataset=used, target=target, **given), as_json, names, _cells)
 
 
 @app.command("show")
@@ -54,6 +67,96 @@ def card(model: Model, as_json: AsJson = False, server: Server = None, key: Key 
             print_result(client.card(model), as_json, lambda: None)
         else:
             typer.echo(client.card_text(model), nl=False)
+
+
+@app.command()
+def compare(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL MODEL…", help="Two to ten models of one target.", autocompletion=model_names
+        ),
+    ],
+    as_json: AsJson = False,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Compare models of one target: metrics on the hold-out rows, formulas, and times."""
+    with connect(server, key) as client:
+        found = client.compare(*models)
+    print_result(found, as_json, lambda: print_comparison(found))
+    for warning in [] if as_json else found.warnings:
+        print_message(f"warning: {warning}")
+
+
+@app.command()
+def alias(
+    model: Model,
+    alias: Annotated[
+        str | None, typer.Argument(help="Alias to set, so that NAME@ALIAS refers to the model.")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the aliases of the model.")] = False,
+    as_json: AsJson = False,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Let name@alias refer to a model; without an alias, list the aliases of its name."""
+    if remove and alias is not None:
+        raise typer.BadParameter("--remove removes all aliases of the model; omit the alias")
+    with connect(server, key) as client:
+        found = client.model(model)
+        if remove or alias is not None:
+            client.change(found, alias=alias)
+        aliases = client.aliases(found.name)
+    _print_aliases(found, aliases, as_json)
+
+
+def _print_aliases(model: Trained, aliases: list[Alias], as_json: bool) -> None:
+    names = ["alias", "version", "id"]
+    rows = [[f"{model.name}@{each.alias}", each.version, each.model_id] for each in aliases]
+    print_list(aliases if as_json else rows, as_json, names, list)
+
+
+@app.command()
+def edges(
+    model: Model,
+    as_json: AsJson = False,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """List the edges of a model's most accurate network, as 'fix --edge' names them."""
+    names = ["edge", "score", "from", "best function", "r2"]
+    with connect(server, key) as client:
+        found = client.edges(model, "accurate")
+    if as_json:
+        print_result(found, as_json, lambda: None)
+    else:
+        listed = sorted(found.edges, key=lambda edge: edge.get("score") or 0.0, reverse=True)
+        print_list(listed, False, names, lambda edge: _edge_cells(edge, found))
+
+
+def _edge_cells(edge: dict[str, Any], found: Edges) -> list[Any]:
+    best: dict[str, Any] = next(iter(edge.get("suggestions", ())), {})
+    layers = edge["layer"] if edge["to_layer"] == edge["layer"] + 1 else f"{edge['layer']}-{edge['to_layer']}"
+    name = found.nodes[edge["layer"]][edge["in"]].name
+    return [f"{layers},{edge['in']},{edge['out']}", edge["score"], name, best.get("function"), best.get("r2")]
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[str, typer.Argument(help="File that export has written; '-' is standard input.")],
+    name: Annotated[str | None, typer.Option(help="Name of the model. [default: as in the file]")] = None,
+    as_json: AsJson = False,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Add a model from a file that export has written as safetensors."""
+    if file != STDIN and not Path(file).is_file():
+        raise typer.BadParameter(f"file {file!r} does not exist.", param_hint="'FILE'")
+    with connect(server, key) as client, open_file(file) as path:
+        found = client.import_model(path, name)
+        formulas = None if as_json else fetch_formulas(client, found)
+    print_result(found, as_json, lambda: print_report(found, formulas))
 
 
 @app.command()

@@ -10,12 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.support.completion import Model
-from service.cli.support.connection import Key, Server, connect, upload_table
+from service.cli.support.connection import Key, Server, connect
 from service.cli.support.errors import UnusableInput
 from service.cli.support.files import check_table_path, read_columns
 from service.cli.support.live_progress import show_live_progress
 from service.cli.support.output import AsJson, print_message, print_result
-from service.client import Client, ClientError, Dataset, Job, Predictions
+from service.cli.support.table_source import GivenTable, Table, is_file, open_dataset, open_file
+from service.client import Client, ClientError, Job, Predictions
 from service.schemas.members import MemberChoice
 
 
@@ -26,10 +27,7 @@ def add_to(app: typer.Typer) -> None:
 
 def predict(
     model: Model,
-    file: Annotated[
-        Path,
-        typer.Argument(exists=True, dir_okay=False, help="Rows: CSV, TSV, JSON Lines or Parquet; also .gz."),
-    ],
+    table: Table,
     out: Annotated[
         Path | None, typer.Option(help="Write the rows with their predictions to this .csv or .parquet file.")
     ] = None,
@@ -46,13 +44,17 @@ def predict(
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Predict for the rows of a file; print one JSON value per row, or write a table."""
+    """Predict for the rows of a table; print a JSON value per row, or write a table."""
     out = out and check_table_path(out, "--out")
+    if out is None and not is_file(table):
+        words = f"{table!r} is no file; predictions for a dataset are written to a file, such as rows.csv"
+        raise typer.BadParameter(words, param_hint="--out")
     with connect(server, key) as client:
         if out is None:
-            _print_predictions(list(_request_predictions(client, model, file, interval, by)), as_json)
+            with open_file(table) as file:
+                _print_predictions(list(_request_predictions(client, model, file, interval, by)), as_json)
             return
-        rows = _predict_to_file(client, model, file, out, interval, by)
+        rows = _predict_to_file(client, model, table, out, interval, by)
     told = f"wrote {rows:,} rows with their predictions to {out}"
     print_result({"out": str(out), "rows": rows}, as_json, lambda: typer.echo(told))
 
@@ -119,33 +121,33 @@ def _concatenate(answers: list[Predictions], name: str) -> list[Any] | None:
 
 
 def _predict_to_file(
-    client: Client, model: str, file: Path, out: Path, interval: float | None, by: MemberChoice
+    client: Client, model: str, table: str, out: Path, interval: float | None, by: MemberChoice
 ) -> int:
-    """Predict in a job, which reads the file as a training does; return the number of rows.
+    """Predict in a job, which reads the table as a training does; return the number of rows.
 
     The job and the uploaded dataset are deleted afterwards.
     """
-    dataset = upload_table(client, file)
-    job: Job | None = None
+    wished: dict[str, Any] = {} if interval is None else {"interval": interval}
+    wished |= {} if by == "auto" else {"by": by}
+    kind = out.suffix.lower().removeprefix(".")
+    with open_dataset(client, table) as given:
+        job = client.submit(given.dataset, kind="predict", model=model, format=kind, **wished)
     try:
-        wished: dict[str, Any] = {} if interval is None else {"interval": interval}
-        wished |= {} if by == "auto" else {"by": by}
-        kind = out.suffix.lower().removeprefix(".")
-        job = client.submit(dataset, kind="predict", model=model, format=kind, **wished)
         with show_live_progress() as progress:
             client.wait(job, progress=progress)
         client.result(job, out)
     finally:
-        _delete_job_and_dataset(client, dataset, job)
-    return dataset.rows
+        _delete_remains(client, given, job)
+    return given.dataset.rows
 
 
-def _delete_job_and_dataset(client: Client, dataset: Dataset, job: Job | None) -> None:
+def _delete_remains(client: Client, given: GivenTable, job: Job) -> None:
+    """Delete the job, and the dataset if this command has uploaded it."""
     with suppress(ClientError):  # remains only occupy space
-        if job is not None:
-            if not client.job(job.id).has_ended:
-                client.cancel(job)
-                client.wait(job, 10.0, progress=False)
-            client.delete(job)
-    with suppress(ClientError):
-        client.delete(dataset)
+        if not client.job(job.id).has_ended:
+            client.cancel(job)
+            client.wait(job, 10.0, progress=False)
+        client.delete(job)
+    if given.disposable:
+        with suppress(ClientError):
+            client.delete(given.disposable)

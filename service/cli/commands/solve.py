@@ -11,15 +11,14 @@ import typer
 
 from service.cli.support import training_options
 from service.cli.support.connection import Key, Server, connect
-from service.cli.support.dataset_upload import upload_dataset
-from service.cli.support.errors import UnusableInput, report_client_errors
+from service.cli.support.errors import UnusableInput, describe_refusal, report_client_errors
 from service.cli.support.files import check_picture_path
 from service.cli.support.job_result import print_trained_model
 from service.cli.support.output import AsJson
+from service.cli.support.table_source import STDIN, check_table, open_dataset
 from service.cli.support.waiting import wait_for_job
 from service.client import ApiError
 
-STDIN = Path("-")
 KIND = "solve"
 EXAMPLE = (
     '{"independent": ["x"], "unknowns": ["y"], "domain": {"x": [0, 5]}, '
@@ -41,12 +40,11 @@ def solve(
     name: training_options.Name = None,
     max_seconds: training_options.MaxSeconds = None,
     measurements: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            exists=True,
-            dir_okay=False,
-            help="Table of measurements, with columns named like the variables and unknowns; "
-            "parameters of the equations are estimated from it.",
+            callback=check_table,
+            help="Table of measurements, as a file or a dataset, with columns named like the variables and "
+            "unknowns; parameters of the equations are estimated from it.",
         ),
     ] = None,
     no_formula: training_options.NoFormula = False,
@@ -62,12 +60,15 @@ def solve(
     picture = picture and check_picture_path(picture, "--picture")
     with report_client_errors():
         body = _read_body(file)
+    if str(file) == measurements == STDIN:
+        words = "the equations already come from standard input; give a file"
+        raise typer.BadParameter(words, param_hint="--measurements")
     with connect(server, key) as client:
-        with upload_dataset(client, measurements) if measurements else nullcontext() as dataset:
-            wished |= {"measurements": {"dataset_id": dataset.id}} if dataset else {}
+        with open_dataset(client, measurements) if measurements else nullcontext() as given:
+            wished |= {"measurements": {"dataset_id": given.dataset.id}} if given else {}
             with _locate_errors(file, wished):
                 job = client.submit(**body | wished | {"kind": KIND})
-        ended = wait_for_job(client, job, dataset, keep_best=keep_best)
+        ended = wait_for_job(client, job, given.disposable if given else None, keep_best=keep_best)
         print_trained_model(
             client, ended, picture=picture, no_picture=no_picture, as_json=as_json, server=server
         )
@@ -80,10 +81,10 @@ def _read_body(file: Path) -> dict[str, Any]:
         BadParameter: The file does not exist.
         UnusableInput: The file does not contain the body of a solve job.
     """
-    if file != STDIN and not file.exists():
+    if str(file) != STDIN and not file.exists():
         raise typer.BadParameter(f"file {str(file)!r} does not exist.", param_hint="'file'")
     try:
-        body = json.loads(sys.stdin.read() if file == STDIN else file.read_text(encoding="utf-8-sig"))
+        body = json.loads(sys.stdin.read() if str(file) == STDIN else file.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise UnusableInput(f"{_input_name(file)} is not valid JSON: {error}; correct it") from None
     if not isinstance(body, dict):
@@ -106,8 +107,11 @@ def _locate_errors(file: Path, options: Collection[str]) -> Iterator[None]:
             raise
         where = "" if pointer in error.detail else f"{pointer}: "
         detail = f"{_input_name(file)}: {where}{error.detail}"
-        raise ApiError(error.status, error.code, detail, error.errors, error.extra) from None
+        others = [{}, *error.errors[1:]]  # the place of the first is in the detail, as the file has it
+        raise UnusableInput(
+            describe_refusal(ApiError(error.status, error.code, detail, others, error.extra))
+        ) from None
 
 
 def _input_name(file: Path) -> str:
-    return "standard input" if file == STDIN else file.name
+    return "standard input" if str(file) == STDIN else file.name

@@ -11,11 +11,11 @@ import typer
 from service.cli.commands.plot import STUDY_PLOTS
 from service.cli.support import training_options
 from service.cli.support.connection import Key, Server, connect
-from service.cli.support.dataset_upload import TableFile, upload_dataset
 from service.cli.support.files import check_table_path, find_unused_path, make_file_name, read_columns
 from service.cli.support.job_result import print_next_commands
 from service.cli.support.output import AsJson, print_message, print_result
 from service.cli.support.study_table import print_rows
+from service.cli.support.table_source import Table, open_dataset
 from service.cli.support.waiting import wait_for_job
 from service.client import ApiError, Client, Job
 from service.schemas.study import GRID_PATH
@@ -23,7 +23,7 @@ from service.schemas.study import GRID_PATH
 COMMA_PATTERN = re.compile(r",(?![^\[]*\])")  # a comma outside brackets
 
 Vary = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
         help="Path of a setting with the values to try, such as network.grid=3,10 or "
         "'network.hidden=[5],[10,5]'; repeat the option for each setting.",
@@ -38,16 +38,20 @@ def add_to(app: typer.Typer) -> None:
 
 def study(
     *,
-    file: TableFile,
+    table: Table,
     target: training_options.Target = None,
-    vary: Vary,
+    targets: Annotated[
+        list[str] | None,
+        typer.Option(help="Columns to predict, separated by commas, each by trainings of its own."),
+    ] = None,
+    vary: Vary = None,
     refine: Annotated[
         bool, typer.Option("--refine", help="Refine one network from the coarsest to the finest grid.")
     ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File for the table, .csv or .parquet. [default: FILE-study.csv in this folder]",
+            help="File for the results, .csv or .parquet. [default: TABLE-study.csv in this folder]",
             show_default=False,
         ),
     ] = None,
@@ -61,11 +65,14 @@ def study(
     task: training_options.Task = "auto",
     features: training_options.Features = None,
     drop: training_options.Drop = None,
+    weight: training_options.Weight = None,
     hidden: training_options.Hidden = None,
     grid: training_options.Grid = None,
     seed: training_options.Seed = None,
     test_fraction: training_options.TestFraction = None,
     no_formula: training_options.NoFormula = False,
+    unit: training_options.Units = None,
+    units: training_options.UnitModes = None,
     baselines: training_options.Baselines = None,
     keep_best: Annotated[
         bool, typer.Option("--keep-best", help="On Ctrl-C, keep the table of the finished trainings.")
@@ -74,35 +81,45 @@ def study(
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Train on a file with every combination of settings, and print a table of the results."""
-    training_options.check_goal(target, task, features)
+    """Train on a table with every combination of settings, or for several targets; print the results."""
+    several = training_options.split_targets(target, targets)
+    if not several:
+        training_options.check_goal(target, task, features)
+        if not vary:
+            words = "give settings with their values, such as network.grid=3,10, or several --targets"
+            raise typer.BadParameter(words, param_hint="--vary")
     body = training_options.make_body(
         name=name,
         max_seconds=max_seconds,
         task=task,
         seed=seed,
+        weight=weight,
         hidden=hidden,
         grid=grid,
         test_fraction=test_fraction,
         no_formula=no_formula,
+        units=units,
         baselines=baselines,
     )
-    varied = _parse_variations(vary)
+    varied = _parse_variations(vary or ())
     out = out and check_table_path(out, "--out")
     with connect(server, key) as client:
-        with upload_dataset(client, file) as dataset:
-            body |= training_options.select_features(dataset, target, features, drop)
+        with open_dataset(client, table, training_options.parse_units(unit)) as given:
+            goals = several or ([] if target is None else [target])
+            body |= training_options.select_features(given.dataset, goals, features, drop)
+            body |= {"targets": several} if several else {}
             body |= {"vary": varied, "refine": refine}
-            path = out or find_unused_path(Path(f"{make_file_name(dataset.name)}-study.csv"))
+            path = out or find_unused_path(Path(f"{make_file_name(given.dataset.name)}-study.csv"))
             form = path.suffix.lower().removeprefix(".")
-            job = client.submit(dataset, target, kind="study", format=form, **body)
+            job = client.submit(given.dataset, target, kind="study", format=form, **body)
         ended = wait_for_job(client, job, None, keep_best=keep_best)
         client.result(ended, path)
         drawn = list(_draw_pictures(client, ended, path)) if pictures else []
         columns = read_columns(path)
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    settings = [*(["target"] if several else []), *varied]
     result = {"job": ended, "table": str(path), "pictures": [str(each) for each in drawn], "rows": rows}
-    print_result(result, as_json, lambda: print_rows(rows, list(varied)))
+    print_result(result, as_json, lambda: print_rows(rows, settings))
     for row in rows:
         if row["error"]:
             print_message(f"training {row['training']}: {row['error']}")

@@ -1,13 +1,13 @@
-"""``kan-service train``: train a network on a file, print its formula and draw it."""
+"""``kan-service train``: train a network on a table, print its formula and draw it."""
 
 import typer
 
 from service.cli.support import training_options
 from service.cli.support.connection import Key, Server, connect
-from service.cli.support.dataset_upload import TableFile, upload_dataset
 from service.cli.support.files import check_picture_path
 from service.cli.support.job_result import print_trained_model
 from service.cli.support.output import AsJson
+from service.cli.support.table_source import Table, open_dataset
 from service.cli.support.waiting import wait_for_job
 
 
@@ -18,13 +18,14 @@ def add_to(app: typer.Typer) -> None:
 
 def train(
     *,
-    file: TableFile,
+    table: Table,
     target: training_options.Target = None,
     name: training_options.Name = None,
     max_seconds: training_options.MaxSeconds = None,
     task: training_options.Task = "auto",
     features: training_options.Features = None,
     drop: training_options.Drop = None,
+    weight: training_options.Weight = None,
     target_error: training_options.TargetError = None,
     must_use: training_options.MustUse = None,
     max_constants: training_options.MaxConstants = None,
@@ -52,13 +53,14 @@ def train(
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Train a network on a file; print its metrics and its formula. Ctrl-C cancels the job."""
+    """Train a network on a table; print its metrics and its formula. Ctrl-C cancels the job."""
     training_options.check_goal(target, task, features)
     body = training_options.make_body(
         name=name,
         max_seconds=max_seconds,
         task=task,
         seed=seed,
+        weight=weight,
         target_error=target_error,
         max_constants=max_constants,
         functions=functions,
@@ -79,11 +81,11 @@ def train(
     )
     picture = picture and check_picture_path(picture, "--picture")
     with connect(server, key) as client:
-        with upload_dataset(client, file, training_options.parse_units(unit)) as dataset:
-            columns = training_options.select_features(dataset, target, features, drop)
-            columns |= training_options.select_wanted(dataset, must_use)
-            job = client.submit(dataset, target, **body | columns)
-        ended = wait_for_job(client, job, dataset, keep_best=keep_best)
+        with open_dataset(client, table, training_options.parse_units(unit)) as given:
+            columns = training_options.select_features(given.dataset, [target or ""], features, drop)
+            columns |= training_options.select_wanted(given.dataset, must_use)
+            job = client.submit(given.dataset, target, **body | columns)
+        ended = wait_for_job(client, job, given.disposable, keep_best=keep_best)
         print_trained_model(
             client, ended, picture=picture, no_picture=no_picture, as_json=as_json, server=server
         )

@@ -1,8 +1,7 @@
 """The service that a command connects to: the given one, the running one, or one started for the command."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,24 +9,30 @@ import typer
 from service.cli.support.embedded_service import run_embedded_service
 from service.cli.support.errors import report_client_errors, report_setup_errors
 from service.cli.support.running_service import find_service_url
-from service.client import ApiError, Client, Dataset
+from service.cli.support.wording import remember_options
+from service.client import Client
+from service.client.environment import KEY_VARIABLE, URL_VARIABLE
 from service.settings import load_settings
 
-FILE_ERROR_STATUSES = (413, 415, 422)
+
+def _take_server(context: typer.Context, server: str | None) -> str | None:
+    """Return the option; its command is the one whose options messages name."""
+    remember_options(context)
+    return server
+
 
 Server = Annotated[
     str | None,
     typer.Option(
-        envvar="KANSERVICE_URL",
+        envvar=URL_VARIABLE,
+        callback=_take_server,
         help="URL of a running service; by default the one of this data folder, or a temporary one.",
         show_default=False,
     ),
 ]
 Key = Annotated[
     str | None,
-    typer.Option(
-        envvar="KANSERVICE_KEY", help="Key for that service, if it requires one.", show_default=False
-    ),
+    typer.Option(envvar=KEY_VARIABLE, help="Key for that service, if it requires one.", show_default=False),
 ]
 
 
@@ -59,15 +64,6 @@ def find_service(server: str | None) -> Iterator[str]:
         known = _check_url(server) if server else find_service_url(load_settings())
         with nullcontext(known) if known else run_embedded_service() as url:
             yield url
-
-
-def upload_table(client: Client, file: Path, units: Mapping[str, str] | None = None) -> Dataset:
-    """Upload a table; errors about its content name the file."""
-    try:
-        return client.upload(file, units=units)
-    except ApiError as error:
-        detail = f"{file.name}: {error.detail}" if error.status in FILE_ERROR_STATUSES else error.detail
-        raise ApiError(error.status, error.code, detail, error.errors, error.extra) from None
 
 
 def _check_url(server: str) -> str:

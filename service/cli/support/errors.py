@@ -10,7 +10,9 @@ import typer
 from sqlalchemy.exc import OperationalError
 
 from service.cli.support.output import print_message
+from service.cli.support.wording import find_option, name_commands, translate
 from service.client import ApiError, ClientError
+from service.client.environment import KEY_VARIABLE
 from service.db.backup.errors import BackupError
 from service.settings import InvalidSettings
 
@@ -38,9 +40,11 @@ def report_client_errors() -> Iterator[None]:
     try:
         yield
     except ApiError as error:
-        raise report_failure(_describe_refusal(error)) from None
-    except (ClientError, UnusableInput, httpx.InvalidURL) as error:
-        raise report_failure(str(error)) from None
+        raise report_failure(translate(describe_refusal(error))) from None
+    except UnusableInput as error:
+        raise report_failure(name_commands(str(error))) from None
+    except (ClientError, httpx.InvalidURL) as error:
+        raise report_failure(translate(str(error))) from None
     except OSError as error:
         if error.errno == errno.EPIPE:
             raise
@@ -54,15 +58,21 @@ def report_failure(reason: str, code: int = EXIT_FAILED) -> typer.Exit:
     return typer.Exit(code)
 
 
-def _describe_refusal(error: ApiError, *, max_further: int = 2) -> str:
-    """The message of the service, with the places of up to ``max_further`` mistakes after the first."""
-    lines = [error.detail]
-    others = [entry for entry in error.errors[1 : 1 + max_further] if entry.get("detail") not in lines]
+def describe_refusal(error: ApiError, *, max_further: int = 2) -> str:
+    """The message of the service, with the places of up to ``max_further`` mistakes after the first.
+
+    The option with the mistake comes first, unless the message names its field.
+    """
+    pointer = str(next(iter(error.errors), {}).get("pointer", ""))
+    option = find_option(pointer) if pointer not in error.detail else None
+    is_named = option is None or option in translate(error.detail)
+    lines = [error.detail if is_named else f"{option}: {error.detail}"]
+    others = [entry for entry in error.errors[1 : 1 + max_further] if entry.get("detail") != error.detail]
     lines += [f"  also {describe_place(entry)}{entry.get('detail')}" for entry in others]
     if len(error.errors) > 1 + max_further:
         lines.append(f"  and {len(error.errors) - 1 - max_further} more")
     if error.status == httpx.codes.UNAUTHORIZED:
-        lines.append("  give the key with --key, or in KANSERVICE_KEY")
+        lines.append("  give the key with --key, or in " + KEY_VARIABLE)
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from service.cli.support.output import clean_text, print_field
-from service.client import Model, Symbolic
+from service.client import Comparison, Model, Symbolic
 from service.schemas.formulas import ConstantOut, LawOut
 from service.schemas.members import CompactMemberOut
 
@@ -43,6 +43,21 @@ def print_estimates(model: Model) -> None:
             for name, found in model.parameters.items()
         ]
         _print_columns(_estimate_rows("estimates:", told))
+
+
+def print_comparison(found: Comparison) -> None:
+    """Print compared models as columns, with their metrics as rows, and their formulas below."""
+    rows: list[list[str]] = [["hold-out:", *(clean_text(each.reference) for each in found.models)]]
+    for metric, values in found.metrics.items():
+        rows.append([f"  {METRIC_NAMES.get(metric, metric.replace('_', ' '))}", *map(_format_number, values)])
+    rows.append(["  complexity", *(_format_number(each.complexity, 6) for each in found.models)])
+    rows.append(["  parameters", *(_format_number(each.network.parameters, 9) for each in found.models)])
+    rows.append(["  seconds", *(_format_number(each.seconds) for each in found.models)])
+    rows.append(["  verdict", *(each.verdict or "" for each in found.models)])
+    _print_columns(rows)
+    for each in found.models:
+        for formula in each.formulas:
+            print_field("formula", f"{each.reference}: {formula.name} = {formula.expression}")
 
 
 def print_law(law: LawOut) -> None:

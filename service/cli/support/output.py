@@ -67,7 +67,7 @@ def print_field(label: str, text: str, *, label_width: int = 11) -> None:
 
 
 def print_list(
-    items: Iterable[BaseModel],
+    items: Iterable[Any],
     as_json: bool,
     names: Sequence[str],
     cells: Callable[[Any], Sequence[Any]],

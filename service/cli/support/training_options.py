@@ -24,6 +24,7 @@ PLAIN_FIELDS = (
     "max_constants",
     "form",
     "units",
+    "weight",
 )
 
 Target = Annotated[
@@ -105,6 +106,12 @@ Own = Annotated[
         show_default=False,
     ),
 ]
+Weight = Annotated[
+    str | None,
+    typer.Option(
+        help="Column with the weight of each row: a row of weight 2 counts like two rows.", show_default=False
+    ),
+]
 TargetError = Annotated[
     str | None,
     typer.Option(
@@ -164,6 +171,21 @@ NoPicture = Annotated[bool, typer.Option("--no-picture", help="Do not draw a pic
 KeepBest = Annotated[bool, typer.Option("--keep-best", help="On Ctrl-C, keep the best network so far.")]
 
 
+def split_targets(target: str | None, targets: Sequence[str] | None) -> list[str]:
+    """The columns of --targets; empty without the option.
+
+    Raises:
+        BadParameter: There is a --target, too, or only one target.
+    """
+    if targets is None:
+        return []
+    named = [name for text in targets for name in split_text(text)]
+    if target is not None or len(named) < 2:
+        words = "name at least two columns, and omit --target"
+        raise typer.BadParameter(words, param_hint="--targets")
+    return named
+
+
 def check_goal(target: str | None, task: str, features: Sequence[str] | None) -> None:
     """Check that the task has a target, or for a density features and no target.
 
@@ -187,7 +209,16 @@ def parse_units(given: Sequence[str] | None) -> dict[str, str]:
     Raises:
         BadParameter: A text names no column.
     """
-    return dict(_split_pair(text, "=", "--unit") for text in given or ())
+    return parse_pairs(given, "--unit")
+
+
+def parse_pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
+    """Convert texts such as ``length=m``, which an option repeats.
+
+    Raises:
+        BadParameter: A text has no ``=``.
+    """
+    return dict(_split_pair(text, "=", option) for text in given or ())
 
 
 def make_body(**wishes: Any) -> dict[str, Any]:
@@ -211,12 +242,12 @@ def make_body(**wishes: Any) -> dict[str, Any]:
         ends = zip(("min", "max"), _split_pair(given["bounds"], ":", "--bounds"), strict=True)
         body["bounds"] = {name: _parse_number(text, "--bounds") for name, text in ends if text}
     if "functions" in given:
-        body["functions"] = _split_text(given["functions"])
+        body["functions"] = split_text(given["functions"])
     if given.get("no_formula"):
         body["symbolic"] = False
     if "baselines" in given:
         body["baselines"] = [
-            _parse_baseline(name) for name in _split_text(given["baselines"]) if name != NOTHING
+            _parse_baseline(name) for name in split_text(given["baselines"]) if name != NOTHING
         ]
     return body
 
@@ -231,7 +262,7 @@ def _make_groups(column: str | None, own: str | None) -> dict[str, JsonValue]:
         return {} if column is None else {"per_group": column}
     if column is None:
         raise typer.BadParameter("name the column of the groups with --per-group", param_hint="--own")
-    return {"per_group": {"column": column, "own": [*_split_text(own)]}}
+    return {"per_group": {"column": column, "own": [*split_text(own)]}}
 
 
 def _parse_constant(text: str) -> tuple[str, dict[str, float]]:
@@ -297,7 +328,7 @@ def select_wanted(dataset: Dataset, must_use: Sequence[str] | None) -> dict[str,
 
 
 def select_features(
-    dataset: Dataset, target: str | None, features: Sequence[str] | None, drop: Sequence[str] | None
+    dataset: Dataset, targets: Sequence[str], features: Sequence[str] | None, drop: Sequence[str] | None
 ) -> dict[str, list[str]]:
     """Make the member ``features`` of the body; empty if neither option is given.
 
@@ -308,7 +339,8 @@ def select_features(
     if features:
         chosen = _parse_columns(features, names)
     elif drop:
-        chosen = [column.name for column in dataset.columns if column.name != target and _is_usable(column)]
+        usable = [column.name for column in dataset.columns if _is_usable(column)]
+        chosen = [name for name in usable if name not in targets]
     else:
         return {}
     dropped = _parse_columns(drop or [], names)
@@ -329,17 +361,18 @@ def _is_usable(column: Any) -> bool:
 
 def _parse_columns(given: Sequence[str], names: Sequence[str]) -> list[str]:
     """Split names at commas, except a text that is itself a name."""
-    return [name for text in given for name in ([text] if text in names else _split_text(text))]
+    return [name for text in given for name in ([text] if text in names else split_text(text))]
 
 
 def _parse_sizes(text: str) -> list[int]:
     try:
-        return [int(size) for size in _split_text(text) if size != NOTHING]
+        return [int(size) for size in split_text(text) if size != NOTHING]
     except ValueError:
         raise typer.BadParameter(
             "give numbers separated by commas, such as 10,5", param_hint="--hidden"
         ) from None
 
 
-def _split_text(text: str) -> list[str]:
+def split_text(text: str) -> list[str]:
+    """The parts between commas."""
     return [part.strip() for part in text.split(",") if part.strip()]

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from service.cli import app
-from service.cli.support import machine_checks
-from service.cli.support.findings import report_ok
+from service.cli.support.checks import machine_checks
+from service.cli.support.checks.findings import report_ok
 from service.cli.support.running_service import announce_service
 from service.db.migrate import head_revision
 from service.db.repositories.workers import Workers

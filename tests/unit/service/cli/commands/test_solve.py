@@ -56,7 +56,7 @@ def test_measurements_without_a_job_are_taken_away_again(typed: Any, played: Pla
     played.refusal = ApiError(422, "missing_columns", "no column 't'", [entry])
     (file.parent / "cool.csv").write_text("t,T\n")
     refused = typed("solve", "decay.json", "--measurements", "cool.csv")
-    assert (refused.exit_code, "kan-service: no column 't'" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "kan-service: --measurements: no column 't'" in refused.stderr) == (1, True)
     assert played.asked[-1] == ("delete", "d1")
 
 
@@ -66,7 +66,7 @@ def test_measurements_without_a_job_are_taken_away_again(typed: Any, played: Pla
         ("#/equations/0", "unknown function 'z'", "decay.json: #/equations/0: unknown function 'z'"),
         ("#/domain", "the first: #/domain: required", "decay.json: the first: #/domain: required"),
         ("#/max_seconds", "may be at most 3600", "decay.json: #/max_seconds: may be at most 3600"),
-        ("#/name", "leave @ out", "leave @ out"),  # it comes from the option
+        ("#/name", "leave @ out", "--name: leave @ out"),  # it comes from the option
     ],
 )
 def test_a_refusal_says_where_in_the_file(

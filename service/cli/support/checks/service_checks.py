@@ -6,7 +6,13 @@ Of driver errors only the type is printed: their text may contain addresses, nam
 import redis
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from service.cli.support.findings import INSTALL_HINT, Finding, report_broken, report_ok, report_warning
+from service.cli.support.checks.findings import (
+    INSTALL_HINT,
+    Finding,
+    report_broken,
+    report_ok,
+    report_warning,
+)
 from service.db.migrate import database_exists, head_revision, is_known_revision, read_database_revision
 from service.db.repositories.workers import Workers
 from service.db.session import make_engine, make_sessions

@@ -12,7 +12,13 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from service.cli.support.findings import INSTALL_HINT, Finding, report_broken, report_ok, report_warning
+from service.cli.support.checks.findings import (
+    INSTALL_HINT,
+    Finding,
+    report_broken,
+    report_ok,
+    report_warning,
+)
 from service.cli.support.running_service import find_service_url
 from service.settings import GiB, MiB, Settings
 

@@ -1,0 +1,164 @@
+"""The table of a command: a file, standard input, or a dataset that the service already has."""
+
+import gzip
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from service.cli.support.errors import UnusableInput, describe_place
+from service.cli.support.output import print_message
+from service.client import ApiError, Client, ClientError, Dataset
+
+STDIN = "-"
+FILE_ERROR_STATUSES = (413, 415, 422)
+TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".gz")
+GZIP = b"\x1f\x8b"
+
+
+def check_table(table: str | None) -> str | None:
+    """Return the argument if it may be a table; texts that look like paths have to be files.
+
+    Raises:
+        BadParameter: It is a folder, or a file that does not exist.
+    """
+    if table is None or is_file(table):
+        return table
+    if Path(table).is_dir():
+        raise typer.BadParameter(f"{table!r} is a folder; give a file in it")
+    if os.sep in table or Path(table.lower()).suffix in TABLE_SUFFIXES:
+        raise typer.BadParameter(f"file {table!r} does not exist.")
+    return table
+
+
+FORMATS = "CSV, TSV, JSON Lines or Parquet, also .gz"
+Table = Annotated[
+    str,
+    typer.Argument(
+        callback=check_table,
+        help=f"File ({FORMATS}), '-' for standard input, or the id or name of a dataset.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class GivenTable:
+    """The dataset of a table.
+
+    Args:
+        is_uploaded: Whether the command has uploaded it, and may delete it if no job uses it.
+    """
+
+    dataset: Dataset
+    is_uploaded: bool
+
+    @property
+    def disposable(self) -> Dataset | None:
+        """The dataset to delete if nothing is kept; None if it was there before the command."""
+        return self.dataset if self.is_uploaded else None
+
+
+def is_file(table: str) -> bool:
+    """Whether the table is a file or standard input."""
+    return table == STDIN or Path(table).is_file()
+
+
+@contextmanager
+def open_dataset(client: Client, table: str, units: Mapping[str, str] | None = None) -> Iterator[GivenTable]:
+    """Yield the dataset of a table; delete an uploaded one if submitting the job within the block fails.
+
+    Raises:
+        UnusableInput: There is neither a file nor a dataset of this name.
+        BadParameter: There are units, and the service already has the dataset.
+    """
+    if not is_file(table):
+        if units:
+            hint = f"the dataset is already there; 'kan-service datasets change {table} --unit …' changes it"
+            raise typer.BadParameter(hint, param_hint="--unit")
+        yield GivenTable(_find_table(client, table), is_uploaded=False)
+        return
+    with open_file(table) as file:
+        dataset = upload_table(client, file, units)
+    _print_warnings(dataset)
+    try:
+        yield GivenTable(dataset, is_uploaded=True)
+    except (ApiError, UnusableInput, typer.BadParameter):
+        with suppress(ClientError):
+            client.delete(dataset)
+        raise
+
+
+@contextmanager
+def open_file(table: str) -> Iterator[Path]:
+    """Yield the path of a file; standard input becomes a temporary file, whose ending tells its format."""
+    if table != STDIN:
+        yield Path(table)
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "stdin")
+        with path.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+        yield path.rename(path.with_suffix(_guess_ending(path)))
+
+
+def _guess_ending(path: Path, *, head_bytes: int = 4096) -> str:
+    with path.open("rb") as file:
+        is_packed = file.read(len(GZIP)) == GZIP
+    with suppress(OSError, EOFError), gzip.open(path) if is_packed else path.open("rb") as file:
+        head = file.read(head_bytes)
+        line = head.partition(b"\n")[0]
+        if head.startswith(b"PAR1"):
+            return ".parquet"
+        if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+            ending = ".jsonl"
+        else:
+            ending = ".tsv" if line.count(b"\t") > line.count(b",") else ".csv"
+        return f"{ending}.gz" if is_packed else ending
+    return ".csv.gz"  # damaged; the service says so
+
+
+def upload_table(client: Client, file: Path, units: Mapping[str, str] | None = None) -> Dataset:
+    """Upload a table; errors about its content name the file."""
+    try:
+        return client.upload(file, units=units)
+    except ApiError as error:
+        detail = f"{file.name}: {error.detail}" if error.status in FILE_ERROR_STATUSES else error.detail
+        raise ApiError(error.status, error.code, detail, error.errors, error.extra) from None
+
+
+def find_dataset(client: Client, reference: str) -> Dataset:
+    """The dataset with this id, or the newest one with this name; say so if others have the name, too."""
+    dataset = client.dataset(reference)
+    if dataset.id != reference and len(list(islice(client.datasets(reference), 2))) > 1:
+        message = f"several datasets have the name {reference!r}; this is the newest, {dataset.id}"
+        print_message(f"{message} ('kan-service datasets list --name' lists them)")
+    return dataset
+
+
+def _find_table(client: Client, reference: str) -> Dataset:
+    try:
+        return find_dataset(client, reference)
+    except ApiError as error:
+        if error.code != "dataset_not_found":
+            raise
+        hint = "'kan-service datasets list' lists the datasets"
+        raise UnusableInput(f"there is neither a file nor a dataset {reference!r}; {hint}") from None
+
+
+def _print_warnings(dataset: Dataset, *, max_warnings: int = 5) -> None:
+    """Print the size of a table, and up to ``max_warnings`` of its warnings, before its job starts."""
+    columns = "1 column" if len(dataset.columns) == 1 else f"{len(dataset.columns)} columns"
+    print_message(f"{dataset.name}: {dataset.rows:,} rows, {columns}")
+    for warning in dataset.warnings[:max_warnings]:
+        print_message(f"  warning: {describe_place(warning)}{warning.get('detail')}")
+    if len(dataset.warnings) > max_warnings:
+        more = len(dataset.warnings) - max_warnings
+        print_message(f"  and {more} more warnings; 'kan-service datasets show {dataset.id}' shows all")

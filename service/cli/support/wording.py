@@ -1,0 +1,81 @@
+"""Messages of the service in the words of the command line: commands for requests, options for fields.
+
+The service speaks to programs: `GET /datasets lists them`, `omit "weight"`. Whoever types commands knows
+`kan-service datasets list` and `--weight`.
+"""
+
+import re
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any
+
+import typer
+
+COMMANDS = (  # request, command
+    (r"GET /models\?name=", "'kan-service models list --name NAME'"),
+    (r"GET /models/\S+/symbolic", "'kan-service formula MODEL --all'"),
+    (r"GET /models/\S+/edges", "'kan-service models edges MODEL'"),
+    (r"GET /(datasets|jobs|models)\b(?!/)", r"'kan-service \1 list'"),
+    (r"GET /(datasets|jobs|models)/([^\s/;,]+)(?!/)", r"'kan-service \1 show \2'"),
+    (r"DELETE /(datasets|models)/([^\s/;,]+)", r"'kan-service \1 delete \2'"),
+    (r"POST /jobs/([^\s/;,]+)/(cancel|retry)", r"'kan-service jobs \2 \1'"),
+    (r"POST /models/import", "'kan-service models import FILE'"),
+)
+PARAMETERS = {  # of fields whose option has another name; the paths of nested fields
+    "network.hidden": "hidden",
+    "network.grid": "grid",
+    "split.test_fraction": "test_fraction",
+    "compact.max_edges": "max_edges",
+    "compact": "max_edges",
+    "per_group.own": "own",
+    "constants": "constant",
+    "symbolic": "no_formula",
+    "fix": "edge",
+}
+POINTER = re.compile(r"#/([\w./]+)")
+QUOTED = re.compile(r'"([a-z_]+)"(?:: ("?)([\w.]+)\2)?')
+IDENTIFIER = re.compile(r"(?<![\w./'\"-])[a-z]+(?:[_.][a-z]+)+(?![\w'/=(])")
+PLAIN = re.compile(r"\b(omit|add|in) ([a-z]+)(?=[,;.]|$| or )")  # words that are names only in such places
+
+_options: ContextVar[Mapping[str, str] | None] = ContextVar("options", default=None)
+
+
+def remember_options(context: typer.Context) -> None:
+    """Let ``translate`` know the options of the command that runs."""
+    known = {str(each.name): max(each.opts, key=len) for each in context.command.params}
+    _options.set({name: option for name, option in known.items() if option.startswith("--")})
+
+
+def find_option(pointer: str) -> str | None:
+    """The option for a field, which a JSON pointer names; None if the command has none."""
+    parts = [part for part in pointer.removeprefix("#/").split("/") if part]
+    paths = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((option for path in paths if (option := _option_of(path))), None)
+
+
+def translate(message: str) -> str:
+    """The message with commands for requests, and with options for the fields that the command has."""
+    message = name_commands(message)
+    message = POINTER.sub(lambda found: find_option(found[0]) or found[0], message)
+    message = QUOTED.sub(_replace_quoted, message)
+    if "--vary" not in message:  # whose settings are the paths of fields
+        message = IDENTIFIER.sub(lambda found: _option_of(found[0]) or found[0], message)
+    return PLAIN.sub(lambda found: f"{found[1]} {_option_of(found[2]) or found[2]}", message)
+
+
+def name_commands(message: str) -> str:
+    """The message with commands for requests."""
+    for request, command in COMMANDS:
+        message = re.sub(request, command, message)
+    return message
+
+
+def _option_of(path: str) -> str | None:
+    return (_options.get() or {}).get(PARAMETERS.get(path, path))
+
+
+def _replace_quoted(found: re.Match[str]) -> Any:
+    option, value = _option_of(found[1]), found[3]
+    if option is None:
+        return found[0]
+    return option if value in (None, "true", "false") else f"{option} {value}"
