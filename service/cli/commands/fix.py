@@ -15,7 +15,7 @@ from service.cli.support.output import AsJson
 from service.cli.support.training_options import split_text
 from service.cli.support.waiting import wait_for_job
 
-EDGE_PATTERN = re.compile(r"(\d+)(?:-(\d+))?,(\d+),(\d+)=(\w+)")
+EDGE_PATTERN = re.compile(r"(\d+)(?:-(\d+))?,(\d+),(\d+)=(\S+)")
 CHOICE_PATTERN = re.compile(r"(?:(.+)=)?(\d+)")
 
 

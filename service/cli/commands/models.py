@@ -74,7 +74,7 @@ def compare(
     models: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL MODEL…", help="Two to ten models of one target.", autocompletion=model_names
+            metavar="MODEL MODEL…", help="Two or more models of one target.", autocompletion=model_names
         ),
     ],
     as_json: AsJson = False,
@@ -82,6 +82,8 @@ def compare(
     key: Key = None,
 ) -> None:
     """Compare models of one target: metrics on the hold-out rows, formulas, and times."""
+    if len(models) < 2:
+        raise typer.BadParameter("give at least two models", param_hint="MODEL")
     with connect(server, key) as client:
         found = client.compare(*models)
     print_result(found, as_json, lambda: print_comparison(found))

@@ -13,8 +13,10 @@ import typer
 
 COMMANDS = (  # request, command
     (r"GET /models\?name=", "'kan-service models list --name NAME'"),
-    (r"GET /models/\S+/symbolic", "'kan-service formula MODEL --all'"),
-    (r"GET /models/\S+/edges", "'kan-service models edges MODEL'"),
+    (r"(?:GET )?/models/([^\s/]+)/symbolic", r"'kan-service formula \1 --all'"),
+    (r"\bat /models/([^\s/?,;]+)/edges(?:\?[^\s,;]*)?", r"listed by 'kan-service models edges \1'"),
+    (r"\bit is at /models/([^\s/?,;]+)", r"'kan-service models show \1' shows it"),
+    (r'a job with "symbolic": true', "'kan-service train' without --no-formula"),
     (r"GET /(datasets|jobs|models)\b(?!/)", r"'kan-service \1 list'"),
     (r"GET /(datasets|jobs|models)/([^\s/;,]+)(?!/)", r"'kan-service \1 show \2'"),
     (r"DELETE /(datasets|models)/([^\s/;,]+)", r"'kan-service \1 delete \2'"),
@@ -32,10 +34,12 @@ PARAMETERS = {  # of fields whose option has another name; the paths of nested f
     "symbolic": "no_formula",
     "fix": "edge",
 }
+ROOT = "#: "  # the place of a mistake in the body as a whole
 POINTER = re.compile(r"#/([\w./]+)")
 QUOTED = re.compile(r'"([a-z_]+)"(?:: ("?)([\w.]+)\2)?')
 IDENTIFIER = re.compile(r"(?<![\w./'\"-])[a-z]+(?:[_.][a-z]+)+(?![\w'/=(])")
-PLAIN = re.compile(r"\b(omit|add|in) ([a-z]+)(?=[,;.]|$| or )")  # words that are names only in such places
+# Words that are names of fields only in such places
+PLAIN = re.compile(r"\b(omit|add|in|lower) ([a-z]+)(?: or ([a-z]+))?(?=[,;.]|$| or )")
 
 _options: ContextVar[Mapping[str, str] | None] = ContextVar("options", default=None)
 
@@ -60,7 +64,7 @@ def translate(message: str) -> str:
     message = QUOTED.sub(_replace_quoted, message)
     if "--vary" not in message:  # whose settings are the paths of fields
         message = IDENTIFIER.sub(lambda found: _option_of(found[0]) or found[0], message)
-    return PLAIN.sub(lambda found: f"{found[1]} {_option_of(found[2]) or found[2]}", message)
+    return PLAIN.sub(_replace_plain, message).replace(ROOT, "")
 
 
 def name_commands(message: str) -> str:
@@ -72,6 +76,11 @@ def name_commands(message: str) -> str:
 
 def _option_of(path: str) -> str | None:
     return (_options.get() or {}).get(PARAMETERS.get(path, path))
+
+
+def _replace_plain(found: re.Match[str]) -> str:
+    names = " or ".join(_option_of(name) or name for name in found.groups()[1:] if name)
+    return f"{found[1]} {names}"
 
 
 def _replace_quoted(found: re.Match[str]) -> Any:

@@ -1,4 +1,4 @@
-"""Datasets and models by name, lists by filters over all pages, and the service that the environment names."""
+"""Datasets and models by name, lists by filters over all pages, and the service in the environment."""
 
 import os
 import subprocess

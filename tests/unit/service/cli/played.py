@@ -1,6 +1,6 @@
 """A service that is only played: its answers, and a client that notes what is asked of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -160,6 +160,7 @@ class Played:
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
+        self.stored: dict[str, list[Dataset]] = {}
         self.ends: list[Job | BaseException] = [JOB]
         self.formulas: Symbolic | ApiError = FORMULAS
         self.trained = MODEL
@@ -170,6 +171,14 @@ class Played:
     def upload(self, file: Path, *, units: Mapping[str, str] | None = None) -> Dataset:
         self.asked.append(("upload", file.name, *([units] if units else [])))
         return DATASET
+
+    def dataset(self, reference: str) -> Dataset:
+        if reference not in self.stored:
+            raise ApiError(404, "dataset_not_found", "GET /datasets lists them")
+        return self.stored[reference][0]
+
+    def datasets(self, name: str) -> Iterator[Dataset]:
+        return iter(self.stored[name])
 
     def submit(self, dataset: Dataset | None = None, target: str | None = None, **body: Any) -> Job:
         self.asked.append(("submit", target, body))

@@ -190,3 +190,23 @@ def test_an_interrupt_keeps_the_table_if_that_was_wished(typed: Any, played: Pla
     ended = typed(*VARIED, "--keep-best")
     assert (ended.exit_code, len(ended.stdout.splitlines())) == (0, 3)
     assert played.asked[-1] == ("cancel", "j1", True)
+
+
+def test_several_targets_have_trainings_of_their_own(typed: Any, played: Played) -> None:
+    ended = typed("study", "table.csv", "--targets", "x1,y", "--drop", "x2", "--unit", "y=m", "--weight", "w")
+    assert ended.exit_code == 0
+    assert played.asked[0] == ("upload", "table.csv", {"y": "m"})
+    (_, target, body) = played.asked[1]
+    assert (target, body["targets"], body["vary"], body["features"]) == (None, ["x1", "y"], {}, [])
+    assert body["weight"] == "w"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [("--targets y", "at least two columns"), ("--targets x1,y --target y", "omit --target")],
+)
+def test_targets_are_several_and_not_beside_a_target(
+    typed: Any, played: Played, options: str, told: str
+) -> None:
+    ended = typed("study", "table.csv", *options.split())
+    assert (ended.exit_code, told in ended.stderr, played.asked) == (2, True, [])
