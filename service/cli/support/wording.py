@@ -33,6 +33,9 @@ PARAMETERS = {  # of fields whose option has another name; the paths of nested f
     "constants": "constant",
     "symbolic": "no_formula",
     "fix": "edge",
+    "types": "kind",
+    "units.*": "unit",  # of a column; "units" alone is the mode
+    "tags": "tag",
 }
 ROOT = "#: "  # the place of a mistake in the body as a whole
 POINTER = re.compile(r"#/([\w./]+)")
@@ -53,7 +56,8 @@ def remember_options(context: typer.Context) -> None:
 def find_option(pointer: str) -> str | None:
     """The option for a field, which a JSON pointer names; None if the command has none."""
     parts = [part for part in pointer.removeprefix("#/").split("/") if part]
-    paths = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    paths = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    paths[-1:-1] = [f"{parts[0]}.*"] if len(parts) > 1 else []
     return next((option for path in paths if (option := _option_of(path))), None)
 
 

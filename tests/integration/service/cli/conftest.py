@@ -36,11 +36,11 @@ def url(settings: Settings) -> Iterator[str]:
 
 @pytest.fixture
 def kan(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Type a command, in an empty folder."""
+    """Type a command, in an empty folder, with what it reads from standard input."""
     from service.cli import app
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(logging.root, "handlers", [])  # the service beside it logs to the same standard error
     monkeypatch.setenv("KANSERVICE_URL", url)
     monkeypatch.setattr(connection, "Client", partial(Client, limits=ClientLimits(first_pause_s=0.001)))
-    return lambda *words: CliRunner().invoke(app, list(words))
+    return lambda *words, text=None: CliRunner().invoke(app, list(words), input=text)

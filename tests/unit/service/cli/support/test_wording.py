@@ -85,7 +85,14 @@ def test_settings_of_a_study_keep_their_paths() -> None:
 
 @pytest.mark.parametrize(
     ("pointer", "option"),
-    [("#/network/hidden/0", "--hidden"), ("#/weight", "--weight"), ("#/domain", None), ("", None)],
+    [
+        ("#/network/hidden/0", "--hidden"),
+        ("#/weight", "--weight"),
+        ("#/units/x", "--unit"),
+        ("#/units", "--units"),
+        ("#/domain", None),
+        ("", None),
+    ],
 )
 def test_a_place_in_a_body_is_an_option(pointer: str, option: str | None) -> None:
     assert find_option(pointer) == option
