@@ -68,6 +68,7 @@ def test_every_example_does_what_the_guide_says(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KANSERVICE_URL", url)
     terminal, names = Terminal(tmp_path, url), dict[str, Any]()
     run = 0
     for name, examples in [("README", readme_blocks()), *((name, blocks(name)) for name in PAGES)]:

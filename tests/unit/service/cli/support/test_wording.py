@@ -9,17 +9,8 @@ from service.cli.support.errors import describe_refusal
 from service.cli.support.wording import find_option, remember_options, translate
 from service.client import ApiError
 
-OPTIONS = (
-    "target",
-    "weight",
-    "target_error",
-    "grid",
-    "hidden",
-    "no_formula",
-    "constant",
-    "form",
-    "max_seconds",
-)
+OPTIONS = "target weight target_error grid hidden no_formula constant form max_seconds serve drop"
+UNITS = "unit units"
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +18,7 @@ def _train() -> None:
     """A command with options and an argument."""
     known: list[Any] = [
         SimpleNamespace(name=name, opts=[f"--{name.replace('_', '-')}"])
-        for name in (*OPTIONS, "serve", "drop")
+        for name in f"{OPTIONS} {UNITS}".split()
     ]
     argument: Any = SimpleNamespace(name="table", opts=["table"])
     context: Any = SimpleNamespace(command=SimpleNamespace(params=[argument, *known]))
