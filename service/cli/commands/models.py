@@ -1,10 +1,11 @@
-"""``kan-service models``: list, show, compare, name, export, import and delete trained models."""
+"""``kan-service models``: list, show, compare, evaluate, name, export, import and delete trained models."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from service.cli.commands.evaluate import evaluate
 from service.cli.support.completion import Model, model_names
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.files import find_unused_path, make_file_name
@@ -89,6 +90,22 @@ def compare(
     print_result(found, as_json, lambda: print_comparison(found))
     for warning in [] if as_json else found.warnings:
         print_message(f"warning: {warning}")
+
+
+app.command()(evaluate)
+
+
+@app.command()
+def evaluations(model: Model, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
+    """List the evaluations of a model, newest first."""
+    names = ["verdict", "error", "expected", "rows", "measured"]
+    with connect(server, key) as client:
+        print_list(
+            client.evaluations(client.model(model)),
+            as_json,
+            names,
+            lambda each: [each.verdict, each.error, each.expected_error, each.rows, each.created_at],
+        )
 
 
 @app.command()

@@ -155,6 +155,24 @@ def test_many_rows_are_asked_for_in_parts(
     assert document(kan("predict", law.name, "rows.csv", "--json")) == whole
 
 
+def test_a_model_is_measured_on_labelled_rows_and_the_result_listed(
+    kan: Kan, law: Model, url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.csv"
+    rows = [(x / 30, 1 - x / 30) for x in range(30)]
+    file.write_text("x1,x2,y\n" + "".join(f"{x1},{x2},{x1 + x2**2}\n" for x1, x2 in rows))
+    told = kan("evaluate", law.name, str(file)).stdout
+    assert told.startswith("verdict:")
+    assert "rmse" in told
+    measured = document(kan("models", "evaluate", law.name, str(file), "--by", "formula", "--json"))
+    assert (measured["by"], measured["rows"], measured["verdict"]) == ("formula", 30, "holds")
+    listed = document(kan("models", "evaluations", law.name, "--json"))["items"]
+    assert listed[0]["by"] == "formula"
+    assert len(listed) == 2
+    with Client(url) as client:
+        assert [each.name for each in client.datasets("rows")] == []
+
+
 def test_datasets_are_listed_shown_and_deleted(kan: Kan, dataset: Dataset) -> None:
     (mine,) = [line for line in kan("datasets").stdout.splitlines() if line.startswith(dataset.id)]
     assert mine.split("\t")[1:4] == ["line", "30", "2"]

@@ -1,0 +1,49 @@
+"""``kan-service evaluate``: measure a model on labelled rows that came after its training."""
+
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from service.cli.support.completion import Model
+from service.cli.support.connection import Key, Server, connect
+from service.cli.support.output import AsJson, print_field, print_result
+from service.cli.support.table_source import Table, open_dataset
+from service.client import ClientError, Evaluation
+from service.schemas.members import MemberChoice
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(evaluate)
+
+
+def evaluate(
+    model: Model,
+    table: Table,
+    by: Annotated[MemberChoice, typer.Option(help="Member to measure.")] = "auto",
+    as_json: AsJson = False,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Measure a model on rows with known answers; print whether it still holds, and which columns changed."""
+    with connect(server, key) as client, open_dataset(client, table) as given:
+        try:
+            found = client.evaluate(model, given.dataset, by)
+        finally:
+            if given.disposable:
+                with suppress(ClientError):
+                    client.delete(given.disposable)
+    print_result(found, as_json, lambda: _print_evaluation(found))
+
+
+def _print_evaluation(found: Evaluation) -> None:
+    print_field("verdict", f"{found.verdict}: {found.summary}")
+    known = {name: value for name, value in found.metrics.items() if value is not None}
+    print_field("metrics", ", ".join(f"{name} {value:.4g}" for name, value in known.items()))
+    for coverage in found.coverage:
+        print_field("intervals", f"of {coverage.level:.0%} cover {coverage.share:.1%} of the true values")
+    for column in found.drift:
+        if column.drifted:
+            outside = f", {column.outside:.1%} outside the training range" if column.outside else ""
+            print_field("drift", f"{column.name} (stability index {column.stability_index:.2g}{outside})")
