@@ -140,7 +140,7 @@ class Transport(ABC):
         """Send a GET request and parse its response."""
         return await self.fetch(kind, make_get_request(*parts, **params))
 
-    async def iterate(self, kind: type[Out], *places: str, **filters: Any) -> AsyncIterator[Out]:
+    async def iterate(self, kind: type[Out], /, *places: str, **filters: Any) -> AsyncIterator[Out]:
         """Iterate over all items of a resource, page by page."""
         page_type = Page[kind]  # type: ignore[valid-type]  # the schema is created at run time
         cursor: str | None = ""
