@@ -78,7 +78,10 @@ class Tour:
             noted["bodies"].setdefault("multipart/form-data", {})[title] = fields | how.get("data", {})
         media_type = answer.headers.get("content-type", "").partition(";")[0]
         if media_type and media_type not in BINARY and answer.content:
-            shown = answer.json() if media_type == "application/json" else answer.text
+            shown: Any = answer.json() if media_type == "application/json" else answer.text
+            if media_type == "text/event-stream":  # the schema is that of one event
+                lines = [line for line in shown.splitlines() if line.startswith(("event", "data", "id"))]
+                shown = dict(line.split(": ", 1) for line in lines[:3])
             noted["answers"].setdefault(str(answer.status_code), {}).setdefault(media_type, shortened(shown))
 
 

@@ -2,13 +2,14 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Protocol, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from service.db.repositories.lists import ListFilter, NamedOrder, Order
 from service.errors import Invalid
@@ -16,6 +17,7 @@ from service.errors import Invalid
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 TAG_PATTERN = r'^[^"\\\\=][^"\\\\=]*(=.*)?$'  # of a key without characters that mean something in a JSON path
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 # Documented here, checked by `_decode_cursor`
 CURSOR_SCHEMA: dict[str, Any] = {"pattern": "^[A-Za-z0-9_-]{22}$"}
 
@@ -54,6 +56,16 @@ def _parse_window(
 Paging = Annotated[PageWindow, Depends(_parse_window)]
 
 
+def _require_date(given: str) -> str:
+    """Refuse a number, which Pydantic reads as seconds since 1970."""
+    if DATE.match(given) is None:
+        raise ValueError("write a time with its zone, such as 2026-01-31T12:00:00Z")
+    return given
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_require_date)]
+
+
 def _parse_filter(
     search: Annotated[
         str | None, Query(min_length=1, max_length=200, description="Text in a name, a target or a column.")
@@ -62,8 +74,8 @@ def _parse_filter(
         list[Annotated[str, Field(pattern=TAG_PATTERN, max_length=1200)]],
         Query(description="`key` or `key=value`; of several all must be there.", max_length=10),
     ] = [],  # noqa: B006 - FastAPI copies it
-    since: Annotated[AwareDatetime | None, Query(description="Created at this time or later.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Created before this time.")] = None,
+    since: Annotated[Time | None, Query(description="Created at this time or later.")] = None,
+    until: Annotated[Time | None, Query(description="Created before this time.")] = None,
 ) -> ListFilter:
     return ListFilter(search=search, tags=tag, since=since, until=until)
 

@@ -91,7 +91,7 @@ def test_a_search_ignores_case_and_takes_signs_literally(client: TestClient, set
 
 @pytest.mark.parametrize("path", ["/datasets", "/jobs", "/models"])
 @pytest.mark.parametrize(
-    "wrong", [{"sort": "size"}, {"tag": 'a"b'}, {"since": "yesterday"}, {"since": "2026-01-01T00:00:00"}]
+    "wrong", [{"sort": "size"}, {"tag": 'a"b'}, {"since": "yesterday"}, {"since": "2026-01-01T00:00:00"}, {"until": "0.5"}]
 )
 def test_a_filter_that_means_nothing_is_refused(client: TestClient, path: str, wrong: dict[str, str]) -> None:
     assert client.get(path, params=wrong).status_code == 422

@@ -85,7 +85,7 @@ def test_an_unknown_path_is_a_problem(client: TestClient) -> None:
         ("/health/live", "GET, HEAD"),
         ("/datasets", "GET, HEAD, POST"),
         ("/predict", "POST"),
-        ("/v1/datasets/x", "DELETE, GET, HEAD"),
+        ("/v1/datasets/x", "DELETE, GET, HEAD, PATCH"),
         ("/openapi.json", "GET, HEAD"),
     ],
 )
@@ -119,8 +119,8 @@ def test_a_path_without_get_has_no_head_either(client: TestClient) -> None:
     ("method", "path", "possible"),
     [
         ("POST", "/jobs/x/cancel?kep=best", "possible here: keep"),
-        ("GET", "/v1/datasets?size=10", "possible here: cursor, limit"),
-        ("GET", "/models?limit=1&nam=law", "possible here: cursor, limit, name"),
+        ("GET", "/v1/datasets?size=10", "possible here: cursor, limit, name"),
+        ("GET", "/models?limit=1&nam=law", "possible here: cursor, dataset, limit, name"),
         ("DELETE", "/datasets/x?force", "none is possible here"),
         ("POST", "/predict?verbose=1", "none is possible here"),
     ],

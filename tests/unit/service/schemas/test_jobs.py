@@ -53,7 +53,6 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "priority": 0,
         "name": None,
         "tags": {},
-        "webhook": None,
     }
 
 
