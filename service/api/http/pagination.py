@@ -16,10 +16,10 @@ from service.errors import Invalid
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
-TAG_PATTERN = r'^[^"\\\\=][^"\\\\=]*(=.*)?$'  # of a key without characters that mean something in a JSON path
+TAG_PATTERN = r'^[^"\\=\x00]+(=[^\x00]*)?$'  # of a key without characters that mean something in a JSON path
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 # Documented here, checked by `_decode_cursor`
-CURSOR_SCHEMA: dict[str, Any] = {"pattern": "^[A-Za-z0-9_-]{22}$"}
+CURSOR_SCHEMA: dict[str, Any] = {"pattern": "^[A-Za-z0-9_-]{22}(\\.([0-9a-f]{2})*)?$"}
 
 
 class HasId(Protocol):
@@ -37,11 +37,15 @@ class PageWindow:
 
     limit: int
     after: str | None
+    after_name: str = ""
 
-    def take_page(self, rows: Sequence[Row]) -> tuple[list[Row], str | None]:
+    def take_page(self, rows: Sequence[Row], order: NamedOrder = "newest") -> tuple[list[Row], str | None]:
         """The page and the cursor of the next page (None at the end), from up to ``limit + 1`` rows."""
         page = list(rows[: self.limit])
-        return page, _encode_cursor(page[-1].id) if len(rows) > self.limit else None
+        if len(rows) <= self.limit:
+            return page, None
+        last: Any = page[-1]
+        return page, _encode_cursor(last.id, last.name if order == "name" else None)
 
 
 def _parse_window(
@@ -50,7 +54,7 @@ def _parse_window(
         str | None, Query(description="`next_cursor` of the previous page", json_schema_extra=CURSOR_SCHEMA)
     ] = None,
 ) -> PageWindow:
-    return PageWindow(limit, None if cursor is None else _decode_cursor(cursor))
+    return PageWindow(limit, None) if cursor is None else PageWindow(limit, *_decode_cursor(cursor))
 
 
 Paging = Annotated[PageWindow, Depends(_parse_window)]
@@ -89,22 +93,27 @@ def _order_filter(
 
 def _order_named_filter(
     wanted: Annotated[ListFilter, Depends(_parse_filter)],
+    window: Paging,
     sort: Annotated[NamedOrder, Query(description="By time of creation, or by name.")] = "newest",
 ) -> ListFilter:
-    return replace(wanted, order=sort)
+    return replace(wanted, order=sort, after_name=window.after_name)
 
 
 Wanted = Annotated[ListFilter, Depends(_order_filter)]
 WantedNamed = Annotated[ListFilter, Depends(_order_named_filter)]
 
 
-def _encode_cursor(row_id: str) -> str:
-    return base64.urlsafe_b64encode(UUID(row_id).bytes).decode().rstrip("=")
+def _encode_cursor(row_id: str, name: str | None) -> str:
+    """The id of the last row, and its name in a list by name: the row may be deleted before the next page."""
+    place = base64.urlsafe_b64encode(UUID(row_id).bytes).decode().rstrip("=")
+    return place if name is None else f"{place}.{name.encode().hex()}"
 
 
-def _decode_cursor(cursor: str) -> str:
+def _decode_cursor(cursor: str) -> tuple[str, str]:
+    place, _, name = cursor.partition(".")
     try:
-        return str(UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True)))
+        row_id = str(UUID(bytes=base64.b64decode(place + "==", altchars=b"-_", validate=True)))
+        return row_id, bytes.fromhex(name).decode(errors="replace").replace("\0", "")
     except (ValueError, binascii.Error):
         detail = "the cursor is invalid; pass next_cursor of the previous page, or omit it for the first page"
         raise Invalid.make_at("invalid_cursor", detail, {"parameter": "cursor", "in": "query"}) from None

@@ -18,6 +18,7 @@ from service.schemas.open_inference import InferRequest
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 SCHEMA_REFERENCE = "#/components/schemas/{model}"
 ROUTE_SCHEMAS: tuple[type[BaseModel], ...] = (DatasetIn, InferRequest, Problem)
+NO_NUL = r"^[^\x00]*$"  # in a URL, see ``RequestLimitMiddleware``
 NULL_SCHEMA = {"type": "null"}
 SERVERS = [
     {"url": "/v1", "description": "Version 1 of the interface, which only grows."},
@@ -107,6 +108,8 @@ def extend_openapi(app: FastAPI) -> None:
             _add_schemas(document)
             for parameter in _list_parameters(document):
                 parameter["schema"] = _remove_null(parameter["schema"])
+                if parameter["in"] == "query" and parameter["schema"].get("type") == "string":
+                    parameter["schema"].setdefault("pattern", NO_NUL)
             name_schemas(document)
             _add_servers(document)
             for item in document["paths"].values():

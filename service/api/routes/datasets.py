@@ -104,7 +104,7 @@ def list_datasets(
     """All datasets, or those that the filters leave; `search` looks into the names of columns, too."""
     with sessions.read() as session:
         found = Datasets(session).page(wanted, limit=paging.limit, after=paging.after, name=name)
-        rows, next_cursor = paging.take_page(found)
+        rows, next_cursor = paging.take_page(found, wanted.order)
     return Page(items=[DatasetOut.model_validate(row) for row in rows], next_cursor=next_cursor)
 
 

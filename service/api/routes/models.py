@@ -45,7 +45,7 @@ def list_models(
         found = repository.page(
             wanted, limit=window.limit, after=window.after, name=name, dataset_id=dataset, target=target
         )
-        page, cursor = window.take_page(found)
+        page, cursor = window.take_page(found, wanted.order)
         aliases = repository.list_aliases(page)
         return Page(items=[ModelOut.from_row(model, aliases[model.id]) for model in page], next_cursor=cursor)
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import ColumnElement, Select, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, literal, or_, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service.db.tables import Dataset, Job, Model
-from service.errors import Invalid
 
 Order = Literal["newest", "oldest"]
 NamedOrder = Literal["newest", "oldest", "name"]
@@ -27,6 +26,7 @@ class ListFilter:
         tags: Tags that the rows have: ``key``, or ``key=value``.
         since, until: First time of creation, and the first one that is too late.
         order: By time of creation, or by name.
+        after_name: In a list by name, that of the last row of the page before.
     """
 
     search: str | None = None
@@ -34,6 +34,7 @@ class ListFilter:
     since: datetime | None = None
     until: datetime | None = None
     order: NamedOrder = "newest"
+    after_name: str = ""
 
 
 ALL = ListFilter()
@@ -52,7 +53,7 @@ def select_page(
 ) -> Sequence[Row]:
     """Return up to ``limit + 1`` rows of a list, in its order, that come after the row with the id ``after``.
 
-    Ids sort by time of creation. A list by name goes on behind the name of the last row.
+    Ids sort by time of creation.
 
     Args:
         session: The transaction.
@@ -63,9 +64,6 @@ def select_page(
         tags: The column, or the member of one, that holds the tags.
         limit: Rows of a page.
         after: Id of the last row of the page before; None for the first page.
-
-    Raises:
-        Invalid: The list is sorted by name, and the row ``after`` was deleted.
     """
     if wanted.search is not None:
         found = [column.icontains(wanted.search, autoescape=True) for column in searched]
@@ -82,11 +80,7 @@ def select_page(
         name: Any = getattr(table, "name")  # noqa: B009 - jobs have none, and no such order
         query = query.order_by(name, table.id)
         if after is not None:
-            last = session.scalar(select(name).where(table.id == after))
-            if last is None:
-                detail = "the last item of the page before was deleted; begin again without a cursor"
-                raise Invalid.make_at("invalid_cursor", detail, {"parameter": "cursor", "in": "query"})
-            query = query.where(tuple_(name, table.id) > tuple_(literal(last), literal(after)))
+            query = query.where(tuple_(name, table.id) > tuple_(literal(wanted.after_name), literal(after)))
     elif wanted.order == "oldest":
         query = query.order_by(table.id)
         query = query if after is None else query.where(table.id > after)

@@ -13,11 +13,11 @@ import pytest
 
 from kan_engine import InvalidData, Predictor, load
 from kan_engine.assessment.thresholds import AssessmentThresholds
+from service.documents.column_report import READABLE_AS
 from service.documents.training_plan import LABEL_TYPES
 from service.errors import Invalid
 from service.ingest import read_upload
 from service.operations.jobs.batch_checks import check_columns
-from service.documents.column_report import READABLE_AS
 from service.operations.jobs.training_checks import check_training
 from service.operations.prediction.input_columns import read_columns
 from service.schemas.prediction import Rows

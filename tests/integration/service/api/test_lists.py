@@ -69,12 +69,11 @@ def test_pages_of_every_order_follow_one_another(client: TestClient, sort: str) 
     assert len(whole) == 5
 
 
-def test_a_list_by_name_tells_that_its_place_was_deleted(client: TestClient) -> None:
-    first, _ = add_dataset(client, "a"), add_dataset(client, "b")
+def test_a_list_by_name_goes_on_behind_what_was_deleted(client: TestClient) -> None:
+    first, _ = add_dataset(client, "ä"), add_dataset(client, "ö")
     page = client.get("/datasets", params={"sort": "name", "limit": 1}).json()
     client.delete(f"/datasets/{first}")
-    answer = client.get("/datasets", params={"sort": "name", "cursor": page["next_cursor"]})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
+    assert list_names(client, "/datasets", sort="name", cursor=page["next_cursor"]) == ["ö"]
 
 
 def test_a_search_ignores_case_and_takes_signs_literally(client: TestClient, settings: Settings) -> None:
@@ -91,7 +90,14 @@ def test_a_search_ignores_case_and_takes_signs_literally(client: TestClient, set
 
 @pytest.mark.parametrize("path", ["/datasets", "/jobs", "/models"])
 @pytest.mark.parametrize(
-    "wrong", [{"sort": "size"}, {"tag": 'a"b'}, {"since": "yesterday"}, {"since": "2026-01-01T00:00:00"}, {"until": "0.5"}]
+    "wrong",
+    [
+        {"sort": "size"},
+        {"tag": 'a"b'},
+        {"since": "yesterday"},
+        {"since": "2026-01-01T00:00:00"},
+        {"until": "0.5"},
+    ],
 )
 def test_a_filter_that_means_nothing_is_refused(client: TestClient, path: str, wrong: dict[str, str]) -> None:
     assert client.get(path, params=wrong).status_code == 422
