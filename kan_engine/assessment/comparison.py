@@ -36,6 +36,8 @@ def is_better(
     others: np.ndarray,
     weights: np.ndarray,
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+    *,
+    of_classes: bool = False,
 ) -> bool:
     """Whether one candidate is significantly better than another, on the rows where both errors are known.
 
@@ -44,6 +46,9 @@ def is_better(
     whose standard error is itself uncertain. Or the candidate has the smaller error on clearly more than half
     of the rows: where a few rows hold nearly all of the squared error, the gain and its standard error are
     about equal.
+
+    Most of the log loss of classes that overlap cannot be explained, so a small share of it may be most of
+    the rest: a smaller gain counts there, too, if it exceeds several standard errors.
     """
     known = ~(np.isnan(errors) | np.isnan(others))
     mine, theirs, w = errors[known], others[known], weights[known]
@@ -53,9 +58,9 @@ def is_better(
         return True
     gains = (theirs**2 - mine**2) * (w / w.mean())
     gain, rows = float(gains.mean()), len(gains)
-    if gain <= thresholds.min_relative_gain * float(np.average(theirs**2, weights=w)):
-        return False
-    ahead = float(np.average(mine < theirs, weights=w))
     chance = (1 + thresholds.small_sample_rows / rows) * float(gains.std()) / rows**0.5
+    if gain <= thresholds.min_relative_gain * float(np.average(theirs**2, weights=w)):
+        return of_classes and gain > thresholds.small_gain_standard_errors * chance
+    ahead = float(np.average(mine < theirs, weights=w))
     clear = 0.5 + thresholds.min_share_standard_errors * 0.5 / rows**0.5
     return bool(gain > chance or ahead > clear)

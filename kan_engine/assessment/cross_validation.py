@@ -91,7 +91,9 @@ class CrossValidation:
 
     def is_better(self, errors: np.ndarray, others: np.ndarray) -> bool:
         """Whether one candidate is significantly better than another; see ``comparison.is_better``."""
-        return is_better(errors, others, self.data.training.weights, self.thresholds)
+        of_classes = self.data.classes is not None
+        weights = self.data.training.weights
+        return is_better(errors, others, weights, self.thresholds, of_classes=of_classes)
 
     def measure_formula(self, tree: Expression) -> np.ndarray:
         """Errors of a formula whose measured constants are refitted without the rows that it predicts."""

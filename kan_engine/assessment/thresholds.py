@@ -109,6 +109,7 @@ class AssessmentThresholds:
 
     Attributes:
         min_relative_gain: Of the mean squared error; a smaller gain is ignored.
+        small_gain_standard_errors: Of the paired differences, that a smaller gain in log loss must exceed.
         small_sample_rows: With so many rows a gain must be two standard errors, with many more rows one.
         min_share_standard_errors: Above one half, for the share of rows on which a candidate is better.
 
@@ -150,6 +151,7 @@ class AssessmentThresholds:
     """
 
     min_relative_gain: float = 0.02
+    small_gain_standard_errors: float = 2.0
     small_sample_rows: int = 100
     min_share_standard_errors: float = 2.0
 

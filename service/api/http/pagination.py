@@ -39,6 +39,10 @@ class PageWindow:
     after: str | None
     after_name: str = ""
 
+    def place(self, wanted: ListFilter) -> ListFilter:
+        """The filter of a list by name that goes on behind the last row of the page before."""
+        return replace(wanted, after_name=self.after_name)
+
     def take_page(self, rows: Sequence[Row], order: NamedOrder = "newest") -> tuple[list[Row], str | None]:
         """The page and the cursor of the next page (None at the end), from up to ``limit + 1`` rows."""
         page = list(rows[: self.limit])
@@ -93,10 +97,9 @@ def _order_filter(
 
 def _order_named_filter(
     wanted: Annotated[ListFilter, Depends(_parse_filter)],
-    window: Paging,
     sort: Annotated[NamedOrder, Query(description="By time of creation, or by name.")] = "newest",
 ) -> ListFilter:
-    return replace(wanted, order=sort, after_name=window.after_name)
+    return replace(wanted, order=sort)
 
 
 Wanted = Annotated[ListFilter, Depends(_order_filter)]

@@ -103,7 +103,9 @@ def list_datasets(
 ) -> Page[DatasetOut]:
     """All datasets, or those that the filters leave; `search` looks into the names of columns, too."""
     with sessions.read() as session:
-        found = Datasets(session).page(wanted, limit=paging.limit, after=paging.after, name=name)
+        found = Datasets(session).page(
+            paging.place(wanted), limit=paging.limit, after=paging.after, name=name
+        )
         rows, next_cursor = paging.take_page(found, wanted.order)
     return Page(items=[DatasetOut.model_validate(row) for row in rows], next_cursor=next_cursor)
 

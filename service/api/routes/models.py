@@ -43,7 +43,12 @@ def list_models(
     with sessions.read() as session:
         repository = TrainedModels(session)
         found = repository.page(
-            wanted, limit=window.limit, after=window.after, name=name, dataset_id=dataset, target=target
+            window.place(wanted),
+            limit=window.limit,
+            after=window.after,
+            name=name,
+            dataset_id=dataset,
+            target=target,
         )
         page, cursor = window.take_page(found, wanted.order)
         aliases = repository.list_aliases(page)

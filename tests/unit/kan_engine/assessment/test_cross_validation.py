@@ -133,6 +133,20 @@ def test_a_difference_within_its_standard_error_is_chance() -> None:
     assert sum(is_better(*np.abs(RNG.normal(size=(2, ROWS))), ONES) for _ in range(100)) < 35
 
 
+def test_a_small_gain_in_log_loss_counts_if_it_is_no_chance() -> None:
+    """Of classes that overlap, most of the loss is that of the best possible model, too."""
+    generator = np.random.default_rng(0)
+    losses = generator.uniform(0.35, 0.55, size=1000)
+    theirs, mine = np.sqrt(losses), np.sqrt(losses - 0.005)  # 1.1 % lower
+    weights = np.ones(len(losses))
+    assert is_better(mine, theirs, weights, of_classes=True)
+    assert not is_better(mine, theirs, weights)
+    chance = generator.permutation(np.linspace(-0.3, 0.3, 1000))
+    uncertain = np.sqrt(losses - 0.005 + chance)
+    assert not is_better(uncertain, theirs, weights, of_classes=True)
+    assert not is_better(theirs, mine, weights, of_classes=True)
+
+
 def test_who_is_better_but_for_one_row_far_off_is_not_better() -> None:
     errors = np.abs(NOISE)
     absurd = 0.9 * errors
