@@ -23,6 +23,7 @@ MiB = 2**20
 GiB = 2**30
 
 
+DeviceChoice = Literal["auto", "cpu", "cuda"]
 ANY_ORIGIN = "*"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -135,7 +136,7 @@ class Settings(BaseSettings):
     worker_threads: int = Field(
         default=1, ge=0, description="torch threads per job; 0 divides the cores among the jobs"
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(
+    device: DeviceChoice = Field(
         default="auto",
         description="where a worker trains by Adam unless the job says it: cpu, cuda, or auto for CUDA if "
         "torch sees it and a batch has much work",
@@ -207,7 +208,7 @@ class Settings(BaseSettings):
         return self.webhooks == "on" or (self.webhooks == "auto" and not is_loopback(self.host))
 
     @property
-    def named_webhook_hosts(self) -> tuple[str, ...]:
+    def webhook_host_names(self) -> tuple[str, ...]:
         """Hosts, and hosts with ports, whose webhooks may use http and private addresses."""
         return _split_names(self.webhook_hosts.lower())
 

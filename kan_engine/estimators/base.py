@@ -39,12 +39,11 @@ from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
 from kan_engine.search.callbacks import Callbacks, ReportProgress
 from kan_engine.search.config import PerGroup, SearchConfig, Serve
 from kan_engine.search.model_search import find_model
+from kan_engine.training.config import DeviceChoice, Optimizer
 
 if TYPE_CHECKING:
     pass
 
-Optimizer = Literal["auto", "levenberg_marquardt", "adam", "lbfgs"]
-Device = Literal["auto", "cpu", "cuda"]
 Direction = Literal["increasing", "decreasing"]
 MemberChoice = Literal["auto", "accurate", "compact", "formula"]
 
@@ -125,7 +124,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         grid: int | None = None,
         order: int = 3,
         optimizer: Optimizer = "auto",
-        device: Device = "auto",
+        device: DeviceChoice = "auto",
         grid_schedule: Sequence[int] | None = None,
         steps: int | None = None,
         lamb: float | None = None,

@@ -14,7 +14,7 @@ from kan_engine.assessment.form_report import FormReport
 from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.data.labels import class_name, compute_class_weights
 from kan_engine.errors import InvalidData
-from kan_engine.estimators.base import Device, KANEstimator, MemberChoice, Optimizer
+from kan_engine.estimators.base import KANEstimator, MemberChoice
 from kan_engine.estimators.tables import Columns
 from kan_engine.expressions.unit_system import UnitMode
 from kan_engine.forms.template import ConstantLimits, FormTemplate, parse_form
@@ -22,6 +22,7 @@ from kan_engine.inference.label_decision import choose_classes
 from kan_engine.search.assembly import Model
 from kan_engine.search.callbacks import ReportProgress
 from kan_engine.search.config import PerGroup, Serve
+from kan_engine.training.config import DeviceChoice, Optimizer
 
 
 class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # scikit-learn is not typed
@@ -150,7 +151,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
         grid: int | None = None,
         order: int = 3,
         optimizer: Optimizer = "auto",
-        device: Device = "auto",
+        device: DeviceChoice = "auto",
         grid_schedule: Sequence[int] | None = None,
         steps: int | None = None,
         lamb: float | None = None,

@@ -57,7 +57,7 @@ def find_terms(predictor: Predictor) -> Terms:
             [] if is_bounded else [_read_features(predictor, term) for term in _list_terms(predictor.trees)]
         )
     else:
-        sets = [] if is_curved else list(_combined_features(predictor))
+        sets = [] if is_curved else list(_list_combined_features(predictor))
     if not sets and used:
         sets = [frozenset(used)]
     return _join_overlapping(sets)
@@ -85,7 +85,7 @@ def attribute(
         limits: Decision numbers.
     """
     features = predictor.encoding.features
-    output = explained_outputs(predictor, background)
+    output = compute_explained_outputs(predictor, background)
     contributions = np.zeros((len(encoded), len(features), output.shape[1]))
     places = {feature.name: number for number, feature in enumerate(features)}
     for term in terms:
@@ -95,14 +95,14 @@ def attribute(
         shares = _enumerate_shares(predictor, encoded, background, inputs, limits.max_batch_values)
         for player, share in zip(players, shares, strict=True):
             contributions[:, player] = share
-    base, told = output.mean(0), explained_outputs(predictor, encoded)
+    base, told = output.mean(0), compute_explained_outputs(predictor, encoded)
     gaps = np.abs(base + contributions.sum(1) - told)
     is_sum = gaps <= limits.max_sum_error * (np.abs(told) + np.abs(contributions).sum(1) + np.abs(base))
     contributions[~is_sum.all(1)] = np.nan
     return Attribution(terms=terms, base=base, contributions=contributions)
 
 
-def explained_outputs(
+def compute_explained_outputs(
     predictor: Predictor, encoded: Float[np.ndarray, "rows inputs"]
 ) -> Float[np.ndarray, "rows outputs"]:
     """What contributions add up to: values of a regression, log-odds of two classes, logits of more."""
@@ -151,7 +151,7 @@ def _mean_output(
     if not members:
         table = np.tile(background[:1], (len(others), 1))
         table[:, mixed] = others[:, mixed]
-        mean = explained_outputs(predictor, table).mean(0)
+        mean = compute_explained_outputs(predictor, table).mean(0)
         return np.tile(mean, (len(encoded), 1))
     found = []
     for start in range(0, len(encoded), step := max(1, max_values // (len(others) * encoded.shape[1]))):
@@ -159,7 +159,7 @@ def _mean_output(
         table = np.tile(background[:1], (len(rows) * len(others), 1))
         table[:, mixed] = np.tile(others[:, mixed], (len(rows), 1))
         table[:, own] = np.repeat(rows[:, own], len(others), axis=0)
-        outputs = explained_outputs(predictor, table)
+        outputs = compute_explained_outputs(predictor, table)
         found.append(outputs.reshape(len(rows), len(others), -1).mean(1))
     return np.concatenate(found)
 
@@ -183,7 +183,7 @@ def _read_features(predictor: Predictor, term: Expression) -> frozenset[str]:
     return frozenset(column.feature for column in predictor.encoding.names if column.name in read)
 
 
-def _combined_features(predictor: Predictor) -> Iterator[frozenset[str]]:
+def _list_combined_features(predictor: Predictor) -> Iterator[frozenset[str]]:
     """The features that lead to each node before the outputs, and those of the direct edges."""
     network, names = predictor.network, predictor.encoding.names
     features = sorted({column.feature for column in names})

@@ -9,6 +9,7 @@ from kan_engine.expressions.constraints import FormulaConstraints
 from kan_engine.expressions.unit_system import UnitMode
 from kan_engine.forms.template import FormTemplate
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
+from kan_engine.training.config import DeviceChoice, Optimizer
 
 Serve = Literal["accurate", "compact", "formula"]
 
@@ -57,8 +58,8 @@ class SearchConfig:
     hidden: tuple[int, ...] | None = None
     grid: int | None = None
     order: int = 3
-    optimizer: Literal["auto", "levenberg_marquardt", "adam", "lbfgs"] = "auto"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    optimizer: Optimizer = "auto"
+    device: DeviceChoice = "auto"
     grid_schedule: tuple[int, ...] | None = None
     steps: int | None = None
     lamb: float | None = None

@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from service.client.results import Dataset, Job, Model
 from service.client.table_payloads import Columns, DataFrameLike
+from service.schemas.common import NamedOrder
 
 AnyDataset = Dataset | str
 AnyJob = Job | str
 AnyModel = Model | str
 AnyMeasurements = AnyDataset | Columns | DataFrameLike
-JobKind = Literal["train", "symbolic", "predict", "study", "solve"]
-Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
 class ListFilters(TypedDict):
@@ -22,7 +21,7 @@ class ListFilters(TypedDict):
     tag: NotRequired[str | Sequence[str]]
     since: NotRequired[datetime | str | None]
     until: NotRequired[datetime | str | None]
-    sort: NotRequired[Literal["newest", "oldest", "name"]]
+    sort: NotRequired[NamedOrder]
 
 
 class DatasetChanges(TypedDict):

@@ -14,9 +14,7 @@ from service.client.arguments import (
     AnyMeasurements,
     AnyModel,
     Equations,
-    JobKind,
     ListFilters,
-    Status,
     encode_filters,
     get_id,
 )
@@ -26,6 +24,7 @@ from service.client.references import find_dataset_id, find_model_id
 from service.client.results import Dataset, Job, Model
 from service.client.table_payloads import encode_table
 from service.client.transport import EndpointGroup, Request, make_get_request, make_path
+from service.schemas.common import JobKindName, JobStatusName
 
 
 class JobEndpoints(EndpointGroup):
@@ -139,9 +138,9 @@ class JobEndpoints(EndpointGroup):
 
     async def jobs(
         self,
-        status: Status | None = None,
+        status: JobStatusName | None = None,
         *,
-        kind: JobKind | None = None,
+        kind: JobKindName | None = None,
         name: str | None = None,
         dataset: AnyDataset | None = None,
         model: AnyModel | None = None,

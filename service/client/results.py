@@ -104,7 +104,7 @@ class Evaluation(EvaluationOut):
     """A model measured on labelled rows: ``verdict`` and ``summary``, error, calibration and drift."""
 
     @property
-    def drifted(self) -> list[str]:
+    def drifted_columns(self) -> list[str]:
         """Names of the columns that have drifted."""
         return [column.name for column in self.drift if column.drifted]
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from service.schemas.common import RequestModel
+from service.schemas.common import JobKindName, RequestModel
 from service.schemas.equations import SolveRequest
 from service.schemas.prediction import BatchRequest
 from service.schemas.revision import SymbolicRequest
 from service.schemas.study import StudyRequest
 from service.schemas.training import TrainRequest
-
-JobKindName = Literal["train", "symbolic", "predict", "study", "solve"]
 
 
 @dataclass(frozen=True, kw_only=True)

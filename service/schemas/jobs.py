@@ -1,9 +1,11 @@
 """Schemas of jobs as clients see them."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field
+
+from service.schemas.common import JobStatusName
 
 
 class ProgressOut(BaseModel):
@@ -51,7 +53,7 @@ class JobOut(BaseModel):
     kind: str
     priority: int
     parent_id: str | None = Field(description="The study to which a training belongs.")
-    status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    status: JobStatusName
     progress: ProgressOut
     dataset_id: str | None
     dataset_name: str | None = Field(description="Null if the dataset was deleted.")

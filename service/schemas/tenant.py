@@ -1,9 +1,11 @@
 """Schemas of a tenant: its usage, and its audit log."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from service.schemas.common import JobStatusName
 
 
 class Stored(BaseModel):
@@ -27,7 +29,7 @@ class UsageOut(BaseModel):
     datasets: Stored
     models: Stored
     results: Stored = Field(description="Result files of jobs.")
-    jobs: dict[Literal["queued", "running", "succeeded", "failed", "cancelled"], int]
+    jobs: dict[JobStatusName, int]
     limits: UsageLimits
 
 

@@ -67,7 +67,7 @@ def is_named(url: httpx.URL, settings: Settings) -> bool:
     """Whether ``KAN_WEBHOOK_HOSTS`` names the host, and the port if it is an unusual one."""
     host, port = url.raw_host.decode("ascii").lower(), url.port or DEFAULT_PORTS[url.scheme]
     shown = f"[{host}]" if ":" in host else host
-    names = settings.named_webhook_hosts
+    names = settings.webhook_host_names
     return f"{shown}:{port}" in names or (shown in names and port in NAMED_PORTS)
 
 

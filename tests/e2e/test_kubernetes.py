@@ -1,4 +1,4 @@
-"""The pods of deploy/kubernetes, each container run by its own command and settings against real servers.
+"""The pods of service/kubernetes, each container run by its own command and settings against real servers.
 
 There is no cluster here: a container is a process of this machine, in whose environment only the addresses
 differ.

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO, Literal, Protocol, cast
+from typing import BinaryIO, Protocol, cast
 
 from sqlalchemy.orm import Session
 
@@ -13,6 +13,7 @@ from service.db.repositories import Datasets
 from service.db.session import Sessions
 from service.db.tables import Job
 from service.schemas.job_requests import AnyRequest, SubtaskRequest
+from service.settings import DeviceChoice
 from service.storage.stored_table import StoredTable, open_table
 from worker.execution.limits import ExecutionLimits
 from worker.execution.outcome import JobProgress
@@ -47,7 +48,7 @@ class Attempt:
     sessions: Sessions
     hold: Callable[[Session], Job]
     folder: Path
-    device: Literal["auto", "cpu", "cuda"]
+    device: DeviceChoice
     files: ExitStack
     report: Callable[[JobProgress], None]
     should_stop: Callable[[], bool]

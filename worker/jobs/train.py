@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, Protocol
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
@@ -13,6 +13,7 @@ from service.db.repositories.revisions import read_revision
 from service.db.session import UNAVAILABLE_ERRORS
 from service.schemas.revision import SymbolicRequest
 from service.schemas.training import TrainRequest
+from service.settings import DeviceChoice
 from service.storage.blobs import read_bytes
 from service.storage.stored_table import StoredTable
 from worker.execution.attempt import Attempt, JobHandler, StoredResult
@@ -134,7 +135,7 @@ def _read_request(attempt: Attempt) -> tuple[TrainRequest, SourceModel | None]:
     return request, None
 
 
-def _set_device(request: TrainRequest, device: Literal["auto", "cpu", "cuda"]) -> TrainRequest:
+def _set_device(request: TrainRequest, device: DeviceChoice) -> TrainRequest:
     """Return the training on this worker's device, unless it requests one; subtasks inherit it."""
     if request.training.device != "auto":
         return request

@@ -11,8 +11,9 @@ from uuid import UUID
 from fastapi import Depends, Query
 from pydantic import AwareDatetime, BeforeValidator, Field
 
-from service.db.repositories.lists import ListFilter, NamedOrder, Order
+from service.db.repositories.lists import ListFilter
 from service.errors import Invalid
+from service.schemas.common import NamedOrder, Order
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200

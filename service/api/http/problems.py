@@ -173,18 +173,18 @@ def _to_service_error(error: Exception, path: str, instance: str) -> ServiceErro
     if isinstance(error, ServiceError):
         return error
     if isinstance(error, KANEngineError):
-        return _engine_error(error)
+        return _make_engine_error(error)
     if isinstance(error, RequestValidationError):
         return validation_error(list(error.errors()), error.body)
     facts = {"instance": instance, "path": path}
     if isinstance(error, UNAVAILABLE_ERRORS):
         log.error("database failed", exc_info=error, extra=facts)
-        return _database_error(error)
+        return _make_database_error(error)
     log.error("request failed", exc_info=error, extra=facts)
-    return _unexpected_error(error)
+    return _make_unexpected_error(error)
 
 
-def _engine_error(error: KANEngineError) -> Invalid:
+def _make_engine_error(error: KANEngineError) -> Invalid:
     """Errors of the engine come from the client's request: 422."""
     code = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
     if not isinstance(error, InvalidData):
@@ -194,7 +194,7 @@ def _engine_error(error: KANEngineError) -> Invalid:
     return Invalid.make_at(code, str(error), known)
 
 
-def _database_error(error: DBAPIError) -> ServiceError:
+def _make_database_error(error: DBAPIError) -> ServiceError:
     """The database is down, restarting, full or not migrated: the client may try again."""
     if is_full(error):
         detail = "the database has no space left and stored nothing; try again when there is space"
@@ -204,7 +204,7 @@ def _database_error(error: DBAPIError) -> ServiceError:
     )
 
 
-def _unexpected_error(error: Exception) -> ServiceError:
+def _make_unexpected_error(error: Exception) -> ServiceError:
     """Errors of the service itself: 500 with the traceback in the log and not in the body."""
     if is_disk_full(error):
         detail = "the disk of the service is full, so nothing was stored; try again when there is space"

@@ -28,8 +28,7 @@ from service.db.tables import Job, JobStatus
 from service.operations import downloads
 from service.operations.entity_tags import entity_tag
 from service.operations.jobs import lifecycle
-from service.schemas.common import Page
-from service.schemas.job_kinds import JobKindName
+from service.schemas.common import JobKindName, Page
 from service.schemas.job_requests import JobRequest
 from service.schemas.jobs import EventOut, EventPage, JobOut
 

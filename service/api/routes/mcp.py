@@ -14,19 +14,17 @@ from fastapi import APIRouter, Body, Request, Response
 from service.api.http.dependencies import (
     Config,
     CurrentCaller,
-    Directory,
     Drawing,
     Limits,
     Metrics,
     Parsing,
-    Predictors,
     Queue,
     Sessions,
     StrictRoute,
     Watch,
 )
 from service.api.mcp.tool import ToolContext
-from service.operations.prediction.predict import PredictionContext
+from service.api.routes.predictions import make_prediction_context
 
 router = APIRouter(route_class=StrictRoute, include_in_schema=False)
 
@@ -40,8 +38,6 @@ async def answer_message(
     sessions: Sessions,
     settings: Config,
     queue: Queue,
-    predictors: Predictors,
-    directory: Directory,
     watch: Watch,
     parsing: Parsing,
     drawing: Drawing,
@@ -54,9 +50,7 @@ async def answer_message(
         sessions=sessions,
         settings=settings,
         queue=queue,
-        serving=PredictionContext(
-            sessions, predictors, directory, settings.max_predict_rows, limits.prediction
-        ),
+        serving=make_prediction_context(request),
         watch=watch,
         parsing=parsing,
         drawing=drawing,

@@ -1,6 +1,5 @@
 """``kan-service evaluate``: measure a model on labelled rows that came after its training."""
 
-from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -9,7 +8,7 @@ from service.cli.support.completion import Model
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.output import AsJson, print_field, print_result
 from service.cli.support.table_source import Table, open_dataset
-from service.client import ClientError, Evaluation
+from service.client import Evaluation
 from service.schemas.members import MemberChoice
 
 
@@ -31,9 +30,7 @@ def evaluate(
         try:
             found = client.evaluate(model, given.dataset, by)
         finally:
-            if given.disposable:
-                with suppress(ClientError):
-                    client.delete(given.disposable)
+            given.delete_upload(client)
     print_result(found, as_json, lambda: _print_evaluation(found))
 
 

@@ -10,7 +10,7 @@ from service.cli.support.list_filters import DatasetOption, Search, Since, Sort,
 from service.cli.support.output import AsJson, clean_text, print_list, print_result
 from service.cli.support.table_source import find_dataset
 from service.client import Job
-from service.client.arguments import JobKind, Status
+from service.schemas.common import JobKindName, JobStatusName
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a job, as listed.")]
 
@@ -25,8 +25,8 @@ def add_to(commands: typer.Typer) -> None:
 @app.command("list")
 def list_all(
     *,
-    status: Annotated[Status | None, typer.Option(help="Only jobs with this status.")] = None,
-    kind: Annotated[JobKind | None, typer.Option(help="Only jobs of this kind.")] = None,
+    status: Annotated[JobStatusName | None, typer.Option(help="Only jobs with this status.")] = None,
+    kind: Annotated[JobKindName | None, typer.Option(help="Only jobs of this kind.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model that a training makes.")] = None,
     dataset: DatasetOption = None,
     model: Annotated[

@@ -148,6 +148,4 @@ def _delete_remains(client: Client, given: GivenTable, job: Job) -> None:
             client.cancel(job)
             client.wait(job, 10.0, progress=False)
         client.delete(job)
-    if given.disposable:
-        with suppress(ClientError):
-            client.delete(given.disposable)
+    given.delete_upload(client)

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
+
+from service.schemas.common import NamedOrder, Order
 
 TIME_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"]
 
@@ -29,10 +31,8 @@ Until = Annotated[
 DatasetOption = Annotated[
     str | None, typer.Option("--dataset", help="Id or name of the dataset that they use.", show_default=False)
 ]
-Sort = Annotated[Literal["newest", "oldest"], typer.Option(help="Order by time of creation.")]
-NamedSort = Annotated[
-    Literal["newest", "oldest", "name"], typer.Option(help="Order by time of creation, or by name.")
-]
+Sort = Annotated[Order, typer.Option(help="Order by time of creation.")]
+NamedSort = Annotated[NamedOrder, typer.Option(help="Order by time of creation, or by name.")]
 
 
 def make_filters(

@@ -65,6 +65,12 @@ class GivenTable:
         """The dataset to delete if nothing is kept; None if it was there before the command."""
         return self.dataset if self.is_uploaded else None
 
+    def delete_upload(self, client: Client) -> None:
+        """Delete a dataset that this command has uploaded; if that fails, it only occupies space."""
+        if self.is_uploaded:
+            with suppress(ClientError):
+                client.delete(self.dataset)
+
 
 def is_file(table: str) -> bool:
     """Whether the table is a file or standard input."""
@@ -88,11 +94,11 @@ def open_dataset(client: Client, table: str, units: Mapping[str, str] | None = N
     with open_file(table) as file:
         dataset = upload_table(client, file, units)
     _print_warnings(dataset)
+    given = GivenTable(dataset, is_uploaded=True)
     try:
-        yield GivenTable(dataset, is_uploaded=True)
+        yield given
     except (ApiError, UnusableInput, typer.BadParameter):
-        with suppress(ClientError):
-            client.delete(dataset)
+        given.delete_upload(client)
         raise
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, literal, or_, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service.db.tables import Dataset, Job, Model
+from service.schemas.common import NamedOrder
 
-Order = Literal["newest", "oldest"]
-NamedOrder = Literal["newest", "oldest", "name"]
 Row = TypeVar("Row", Dataset, Job, Model)
 
 

@@ -63,7 +63,7 @@ def explain(
         "method": "additive" if len(largest) <= 1 else "shapley",
         "scale": _name_scale(predictor),
         "background_rows": len(background),
-        "terms": [_in_order(predictor, term) for term in terms],
+        "terms": [_sort_names(predictor, term) for term in terms],
         "outputs": _list_outputs(predictor, found),
     }
 
@@ -108,7 +108,7 @@ def _name_scale(predictor: Predictor) -> str:
     return "log-odds" if len(predictor.classes) == 2 else "logit"
 
 
-def _in_order(predictor: Predictor, term: frozenset[str]) -> list[str]:
+def _sort_names(predictor: Predictor, term: frozenset[str]) -> list[str]:
     return [feature.name for feature in predictor.encoding.features if feature.name in term]
 
 

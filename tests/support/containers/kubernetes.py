@@ -1,4 +1,4 @@
-"""The manifests of deploy/kubernetes as `kubectl apply -k` sends them."""
+"""The manifests of service/kubernetes as `kubectl apply -k` sends them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.containers.compose import ROOT
 
 Manifest = dict[str, Any]
 
-MANIFESTS = ROOT / "deploy" / "kubernetes"
+MANIFESTS = ROOT / "service" / "kubernetes"
 OVERLAYS = sorted(path.name for path in (MANIFESTS / "overlays").iterdir())
 
 

@@ -278,7 +278,7 @@ def test_a_model_is_evaluated_on_rows_and_on_datasets(kan: Any, sessions: Sessio
     assert [entry.id for entry in kan.evaluations(model.id)] == [stored[1].id, stored[0].id, inline.id]
     assert {entry.error for entry in stored} == {inline.error}
     assert inline.summary
-    assert inline.drifted == []
+    assert inline.drifted_columns == []
 
 
 def test_doubts_come_with_the_predictions(kan: Any, sessions: Sessions) -> None:

@@ -9,7 +9,12 @@ import torch
 
 from kan_engine import FormulaPredictor, Predictor, Variable
 from kan_engine.expressions.nodes import call
-from kan_engine.inference.attribution import attribute, count_evaluations, explained_outputs, find_terms
+from kan_engine.inference.attribution import (
+    attribute,
+    compute_explained_outputs,
+    count_evaluations,
+    find_terms,
+)
 from tests.support.factories import make_predictor
 
 RNG = np.random.default_rng(0)
@@ -30,14 +35,14 @@ def enumerate_orders(predictor: Predictor, row: np.ndarray, background: np.ndarr
     """Shapley values by their definition: the mean over all orders of joining."""
     features = predictor.encoding.features
     orders = list(permutations(range(len(features))))
-    shares = np.zeros((len(features), explained_outputs(predictor, row[None]).shape[1]))
+    shares = np.zeros((len(features), compute_explained_outputs(predictor, row[None]).shape[1]))
     for order in orders:
         table = background.copy()
-        before = explained_outputs(predictor, table).mean(0)
+        before = compute_explained_outputs(predictor, table).mean(0)
         for place in order:
             columns = predictor.encoding.locate(features[place])
             table[:, columns] = row[columns]
-            after = explained_outputs(predictor, table).mean(0)
+            after = compute_explained_outputs(predictor, table).mean(0)
             shares[place] += (after - before) / len(orders)
             before = after
     return shares
@@ -53,7 +58,7 @@ def test_contributions_are_shapley_values(classes: Any, hidden: tuple[int, ...])
     for row, shares in zip(rows, found.contributions, strict=True):
         np.testing.assert_allclose(shares, enumerate_orders(predictor, row, background), atol=1e-9)
     total = found.base + found.contributions.sum(1)
-    np.testing.assert_allclose(total, explained_outputs(predictor, rows), atol=1e-9)
+    np.testing.assert_allclose(total, compute_explained_outputs(predictor, rows), atol=1e-9)
 
 
 def test_a_network_without_hidden_nodes_is_additive() -> None:
