@@ -97,10 +97,13 @@ class ModelEndpoints(EndpointGroup):
         """Measure a model on labelled rows, and compare them with its training; the service keeps the result.
 
         Args:
-            rows: A dataset or its id; or rows with the true values of the target, as in ``predict``.
+            rows: A dataset, its id or name; or rows with the true values of the target, as in ``predict``.
             by: The member to measure.
         """
-        table = {"dataset_id": get_id(rows)} if isinstance(rows, Dataset | str) else encode_table(rows)
+        if isinstance(rows, Dataset | str):
+            table = {"dataset_id": await find_dataset_id(self._transport, rows)}
+        else:
+            table = encode_table(rows)
         request = Request("POST", make_path("models", get_id(model), "evaluate"), body={**table, "by": by})
         return await self._transport.fetch(Evaluation, request)
 

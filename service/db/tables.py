@@ -144,8 +144,8 @@ class Job(TenantMixin, TableBase):
     unique name of the process that has the token, so that other processes on its machine detect its end.
     ``published_at`` is when the job was last sent to the queue. ``result_sha256`` is the blob of a result
     file, ``result_name`` its name. ``preview`` describes the model that serves until the job has its own; see
-    ``PreviewOut``. ``cpu_seconds`` counts ended attempts and those of
-    subtasks. ``dataset_name`` is the name of its dataset, loaded only for responses to clients.
+    ``PreviewOut``. ``cpu_seconds`` counts ended attempts and those of subtasks. ``dataset_name`` is the name
+    of its dataset, loaded only for responses to clients.
 
     A job may have subtasks or trainings: jobs of their own with its id in ``parent_id``. A job that runs
     without a token has left its worker and waits until all of these with ``is_awaited`` have ended.

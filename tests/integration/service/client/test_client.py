@@ -273,9 +273,11 @@ def test_a_model_is_evaluated_on_rows_and_on_datasets(kan: Any, sessions: Sessio
     model = make_model(sessions)
     columns = {"x1": [0.5, 0.25], "x2": [1.0, 99.0], "y": [1.0, 2.0]}
     inline = kan.evaluate(model.id, columns)
-    dataset = kan.upload(columns)
-    stored = [kan.evaluate(model.id, table, by="accurate") for table in (dataset, dataset.id)]
-    assert [entry.id for entry in kan.evaluations(model.id)] == [stored[1].id, stored[0].id, inline.id]
+    dataset = kan.upload(columns, name=f"labelled {model.id}")
+    tables = (dataset, dataset.id, dataset.name)
+    stored = [kan.evaluate(model.id, table, by="accurate") for table in tables]
+    kept = [entry.id for entry in kan.evaluations(model.id)]
+    assert kept == [*(entry.id for entry in reversed(stored)), inline.id]
     assert {entry.error for entry in stored} == {inline.error}
     assert inline.summary
     assert inline.drifted_columns == []
