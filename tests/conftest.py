@@ -91,7 +91,9 @@ def small_dictionary() -> Iterator[None]:
 def no_suggestions() -> Iterator[None]:
     """Fitting the library to every edge of a picture takes longer than a small training; it has own tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kan_engine.drawing.network_curves.suggest_symbolic", lambda _x, _y: [])
+        patch.setattr(
+            "kan_engine.drawing.network_curves.suggest_symbolic", lambda curves: [[] for _ in curves]
+        )
         yield
 
 

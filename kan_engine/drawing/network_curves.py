@@ -258,16 +258,18 @@ def _add_suggestions_(
     edges: list[EdgeCurve], should_stop: Callable[[], bool], thresholds: EdgeThresholds
 ) -> None:
     """Add ranked functions to the strongest edges, as in the table of pykan's ``suggest_symbolic``."""
-    strongest = sorted(range(len(edges)), key=lambda place: -edges[place].score)
-    for place in strongest[: thresholds.max_suggested_edges]:
+    order = sorted(range(len(edges)), key=lambda place: -edges[place].score)
+    strongest, size = order[: thresholds.max_suggested_edges], thresholds.curves_per_batch
+    for start in range(0, len(strongest), size):
         if should_stop():
             return
-        edge = edges[place]
-        fits = suggest_symbolic(np.array(edge.x), np.array(edge.y))
-        found = [_rate_suggestion(fit, thresholds) for fit in fits]
-        best = {each.function: each for each in sorted(found, key=lambda each: -each.total)}
-        ranked = sorted(best.values(), key=lambda each: each.total)[: thresholds.max_suggestions]
-        edges[place] = replace(edge, suggestions=ranked)
+        batch = strongest[start : start + size]
+        fits = suggest_symbolic([(np.array(edges[place].x), np.array(edges[place].y)) for place in batch])
+        for place, found in zip(batch, fits, strict=True):
+            rated = [_rate_suggestion(fit, thresholds) for fit in found]
+            best = {each.function: each for each in sorted(rated, key=lambda each: -each.total)}
+            ranked = sorted(best.values(), key=lambda each: each.total)[: thresholds.max_suggestions]
+            edges[place] = replace(edges[place], suggestions=ranked)
 
 
 def _rate_suggestion(fit: Suggestion, thresholds: EdgeThresholds) -> SuggestedFunction:

@@ -24,7 +24,7 @@ class ReadingThresholds:
     tolerances: tuple[float, ...] = (0.01, 0.003)
     fits: FunctionFitThresholds = field(
         default_factory=lambda: FunctionFitThresholds(
-            max_points=60, starts_per_function=1, max_steps=4, min_steps=1, min_relative_gain=0.05
+            max_points=60, starts_per_function=1, rounds=2, steps_per_round=2, min_relative_gain=0.05
         )
     )
 

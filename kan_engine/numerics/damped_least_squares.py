@@ -50,6 +50,12 @@ class Damping:
         """μ before the first step."""
         return Damping(config, torch.full((problems,), config.initial, dtype=torch.float64))
 
+    def select(self, problems: Bool[Tensor, " problem"]) -> Damping:
+        """μ of some of the problems."""
+        selected = Damping(self.config, self.value[problems])
+        selected.growth = self.growth[problems]
+        return selected
+
     def update_(
         self, accepted: Bool[Tensor, " problem"], ratio: Float[Tensor, " problem"] | None = None
     ) -> None:

@@ -26,8 +26,8 @@ class FunctionFitThresholds:
         center_count, phase_count: Of values of b, of other and of periodic functions.
         far_shifts: Over half the range: for nearly straight curves, such as log(1 + x) at small x.
         damping, ridge: Of the refinement; the ridge is relative to the diagonal of the normal matrix.
-        max_steps: Of the refinement.
-        min_steps, min_relative_gain: The refinement then ends once no start reduces its error by this share.
+        steps_per_round, rounds, min_relative_gain: Of the refinement. A start whose error fell by at most
+            this share in every step of a round takes no part in the next one.
         min_reach: Of a·u; over a shorter range f is nearly linear.
         max_relative_shift: Over the range or its ends.
         max_relative_constant: Of d, over the values of the curve; a larger one cancels.
@@ -46,8 +46,8 @@ class FunctionFitThresholds:
         decrease=0.1, increase=8.0, lowest=1e-14, highest=1e10, min_diagonal=0.0
     )
     ridge: float = 1e-12
-    max_steps: int = 40
-    min_steps: int = 5
+    steps_per_round: int = 6
+    rounds: int = 7
     min_relative_gain: float = 1e-3
     min_reach: float = 0.1
     max_relative_shift: float = 40.0

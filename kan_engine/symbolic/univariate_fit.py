@@ -6,7 +6,7 @@ Levenberg-Marquardt refines them, with the starts of all functions in one batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, groupby
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from kan_engine.expressions.library import LIBRARY, Function
@@ -107,14 +108,14 @@ class FitPoints:
         return FunctionStarts.build(self.u, "both", self.thresholds)
 
 
-def suggest_symbolic(x: Array, y: Array) -> list[Suggestion]:
-    """Return fits c·f(a·x + b) + d of the curve of an edge by every function of the library, best first.
+def suggest_symbolic(curves: Sequence[tuple[Array, Array]]) -> list[list[Suggestion]]:
+    """Return fits c·f(a·x + b) + d of curves of edges by every function of the library, best first.
 
     Args:
-        x: Inputs of the edge.
-        y: Its activations, one per input.
+        curves: Inputs and activations of every edge; all have equally many.
     """
-    return suggest(FitPoints(x), y)
+    axes = [FitPoints(x) for x, _ in curves]
+    return _fit_curves([(axis, axis.subsample(y)) for axis, (_, y) in zip(axes, curves, strict=True)])
 
 
 def suggest(axis: FitPoints, v: Array, *, beside_a_line: bool = False) -> list[Suggestion]:
@@ -126,14 +127,9 @@ def suggest(axis: FitPoints, v: Array, *, beside_a_line: bool = False) -> list[S
         beside_a_line: Whether the fit includes a linear term e·u.
     """
     at = axis.subsample(v)
-
-    def fit() -> list[Suggestion]:
-        found = fit_plain_functions(axis, v, beside_a_line=beside_a_line)
-        for starts in (axis.one_constant_starts, axis.two_constant_starts):
-            found += _fit_functions(starts, axis, at, beside_a_line)
-        return sorted(found, key=lambda fit: fit.error)
-
-    return axis.fit_once(at, ("functions", beside_a_line), fit)
+    return axis.fit_once(
+        at, ("functions", beside_a_line), lambda: _fit_curves([(axis, at)], beside_a_line=beside_a_line)[0]
+    )
 
 
 def fit_plain_functions(axis: FitPoints, v: Array, *, beside_a_line: bool = False) -> list[Suggestion]:
@@ -143,14 +139,23 @@ def fit_plain_functions(axis: FitPoints, v: Array, *, beside_a_line: bool = Fals
     return _select_suggestions(names, parameters, axis, at)
 
 
-def _fit_functions(
-    starts: FunctionStarts, axis: FitPoints, v: Array, beside_a_line: bool
-) -> list[Suggestion]:
-    """Refine the best starts of every function and return the best fit of each function."""
-    most = axis.thresholds.starts_per_function
-    names, parameters = _fit_starts(starts, most, axis.u, v, beside_a_line)
-    refined = _refine_constants(names, parameters, axis, v, (*starts.free, beside_a_line))
-    return _select_suggestions(names, refined, axis, v)
+def _fit_curves(
+    curves: Sequence[tuple[FitPoints, Array]], *, beside_a_line: bool = False
+) -> list[list[Suggestion]]:
+    """Return the best fits of each function to each curve, the best starts of all refined in one batch."""
+    batches = [
+        _Starts.select(starts, axis, v, beside_a_line)
+        for axis, v in curves
+        for starts in (axis.one_constant_starts, axis.two_constant_starts)
+    ]
+    refined = iter(_refine_constants(batches, curves[0][0].thresholds))
+    found = []
+    for axis, v in curves:
+        names, parameters = _fit_starts(axis.constant_free_starts, 1, axis.u, v, beside_a_line)
+        fits = _select_suggestions(names, parameters, axis, v)
+        fits += _select_suggestions(*next(refined), axis, v) + _select_suggestions(*next(refined), axis, v)
+        found.append(sorted(fits, key=lambda fit: fit.error))
+    return found
 
 
 def _fit_starts(
@@ -189,33 +194,89 @@ def _select_suggestions(names: list[str], parameters: Array, axis: FitPoints, v:
     return list(found.values())
 
 
+@dataclass(frozen=True, eq=False)
+class _Starts:
+    """Functions with the (a, b, c, d, e) from which their fits to a curve start.
+
+    Attributes:
+        names: Of the functions.
+        parameters: The constants [starts, 5].
+        may_move: Which of them are fitted; a of scale-free functions stays fixed.
+        u, v: The curve.
+    """
+
+    names: list[str]
+    parameters: Array
+    may_move: Array
+    u: Array
+    v: Array
+
+    @staticmethod
+    def select(starts: FunctionStarts, axis: FitPoints, v: Array, beside_a_line: bool) -> _Starts:
+        """The best starts of every function."""
+        most = axis.thresholds.starts_per_function
+        names, parameters = _fit_starts(starts, most, axis.u, v, beside_a_line)
+        may_move = np.ones_like(parameters)
+        may_move[:, 0] = [starts.free[0] and name not in SCALE_FREE for name in names]
+        may_move[:, 1] = [starts.free[1] or name in SCALE_FREE for name in names]
+        may_move[:, 4] = beside_a_line
+        return _Starts(names, parameters, may_move, axis.u, v)
+
+
 def _refine_constants(
-    names: list[str], parameters: Array, axis: FitPoints, v: Array, free: tuple[bool, bool, bool]
-) -> Array:
-    """Refine (a, b, c, d, e) of all starts in one batch; a of scale-free functions stays fixed."""
-    may_move = np.ones_like(parameters)
-    may_move[:, 0] = [free[0] and name not in SCALE_FREE for name in names]
-    may_move[:, 1] = [free[1] or name in SCALE_FREE for name in names]
-    may_move[:, 4] = free[2]
-    limits = axis.thresholds
-    point = _Curves(_group_functions(names), axis.u, v, may_move, limits.ridge).at(parameters)
-    steps = descend(point, Damping.start(limits.damping, len(names)), steps=limits.max_steps)
-    for number, step in enumerate(steps):
-        point = step.point
-        if number >= limits.min_steps and not bool((step.gain > limits.min_relative_gain).any()):
+    batches: Sequence[_Starts], limits: FunctionFitThresholds
+) -> list[tuple[list[str], Array]]:
+    """Refine the constants of all starts side by side; return them with the names of the functions."""
+    names = [name for batch in batches for name in batch.names]
+    order = np.argsort(names, kind="stable")  # equal functions are evaluated together
+
+    def gather(parts: Iterable[Array]) -> Array:
+        return np.concatenate(list(parts))[order]
+
+    curves = _Curves(
+        [names[place] for place in order],
+        gather(np.broadcast_to(batch.u, (len(batch.names), len(batch.u))) for batch in batches),
+        gather(np.broadcast_to(batch.v, (len(batch.names), len(batch.v))) for batch in batches),
+        gather(batch.may_move for batch in batches),
+        limits.ridge,
+    )
+    parameters = gather(batch.parameters for batch in batches)
+    active, damping = np.arange(len(names)), Damping.start(limits.damping, len(names))
+    for _ in range(limits.rounds):
+        gain = np.zeros(len(active))
+        point = curves.select(active).at(parameters[active])
+        for step in descend(point, damping, steps=limits.steps_per_round):
+            point, gain = step.point, np.maximum(gain, step.gain.numpy())
+        parameters[active] = point.parameters
+        goes_on = gain > limits.min_relative_gain
+        active, damping = active[goes_on], damping.select(torch.from_numpy(goes_on))
+        if not len(active):
             break
-    return point.parameters
+    refined = np.empty_like(parameters)
+    refined[order] = parameters
+    stops = np.cumsum([len(batch.names) for batch in batches])[:-1]
+    return [(batch.names, part) for batch, part in zip(batches, np.split(refined, stops), strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
 class _Curves:
-    """A curve and the functions to fit to it; ``may_move`` marks the constants that are fitted."""
+    """Functions to fit, each to a curve [functions, points]; ``may_move`` marks the fitted constants."""
 
-    groups: list[tuple[Function, slice]]
+    names: list[str]
     u: Array
     v: Array
     may_move: Array
     ridge: float
+
+    def select(self, rows: NDArray[np.int64]) -> _Curves:
+        """Some of the functions."""
+        names = [self.names[row] for row in rows]
+        return _Curves(names, self.u[rows], self.v[rows], self.may_move[rows], self.ridge)
+
+    @cached_property
+    def groups(self) -> list[tuple[Function, slice]]:
+        """Neighbouring rows of one library function, with the function."""
+        return _group_functions(self.names)
 
     def at(self, parameters: Array) -> _CurvesPoint:
         values = _apply_functions(self.groups, parameters, self.u)

@@ -14,7 +14,10 @@ def describe_networks(
     predictor: Predictor, data: PreparedData, should_stop: Callable[[], bool] = lambda: False
 ) -> dict[str, Any]:
     """The edges of the accurate network as JSON, and under ``compact`` those of the compact one."""
-    return _describe(predictor, data, should_stop) | describe_compact_network(predictor, data, should_stop)
+    accurate, compact = _describe(predictor, data, should_stop), predictor.compact_predictor
+    if compact is not None and compact.network is predictor.network:
+        return accurate | {"compact": accurate}
+    return accurate | describe_compact_network(predictor, data, should_stop)
 
 
 def describe_compact_network(
