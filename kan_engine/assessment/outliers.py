@@ -95,12 +95,12 @@ def _robust_residuals(rows: LabelledRows, limits: OutlierThresholds) -> tuple[np
     line = t - HuberRegressor(max_iter=500, alpha=1e-6).fit(z, t, sample_weight=rows.weights).predict(z)
     smallest = np.abs(line)
     if (smallest > limits.min_gross_deviations * _robust_deviation(line)).any():
-        smallest = np.minimum(smallest, np.abs(t - _predict_by_trees(x, t, rows.weights, limits)))
+        smallest = np.minimum(smallest, np.abs(t - _predict_by_trees(x, t, rows.unequal_weights, limits)))
     return smallest * spread, _robust_deviation(smallest) * spread
 
 
 def _predict_by_trees(
-    x: np.ndarray, t: np.ndarray, weights: np.ndarray, limits: OutlierThresholds
+    x: np.ndarray, t: np.ndarray, weights: np.ndarray | None, limits: OutlierThresholds
 ) -> np.ndarray:
     folds = np.arange(len(t)) % limits.fold_count
     predicted = np.empty(len(t))
@@ -113,7 +113,7 @@ def _predict_by_trees(
             model.fit(
                 x[~held],
                 np.clip(t[~held], -limits.min_gross_deviations, limits.min_gross_deviations),
-                sample_weight=weights[~held],
+                sample_weight=None if weights is None else weights[~held],
             )
             predicted[held] = model.predict(x[held])
     return predicted

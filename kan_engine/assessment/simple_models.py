@@ -135,7 +135,7 @@ def fit_boosting(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
     """Fit histogram gradient boosting with scikit-learn's defaults, in one thread."""
     model = HistGradientBoostingRegressor(early_stopping=False, random_state=0)
     with threadpool_limits(1):
-        model.fit(rows.x, rows.y, sample_weight=rows.weights)
+        model.fit(rows.x, rows.y, sample_weight=rows.unequal_weights)
 
     def predict(x: np.ndarray) -> np.ndarray:
         with threadpool_limits(1):

@@ -49,6 +49,11 @@ class LabelledRows:
         """Known standard deviation of the target in every row, in its units; None if it is not known."""
         return None if self.unit_error is None else self.unit_error / np.sqrt(self.weights)
 
+    @property
+    def unequal_weights(self) -> Float[np.ndarray, " rows"] | None:
+        """The weights; None if all are equal, where the weighted quantiles of boosting would take longest."""
+        return self.weights if (self.weights != self.weights[:1]).any() else None
+
     def select_columns(self, places: list[int]) -> LabelledRows:
         """The same rows with these columns alone."""
         return replace(self, x=self.x[:, places], names=tuple(self.names[place] for place in places))

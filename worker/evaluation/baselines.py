@@ -176,7 +176,7 @@ def _fit_boosting(
         if should_stop():
             return None
         with threadpool_limits(1 if rows.x.size < thresholds.max_single_thread_values else None):
-            model.fit(rows.x, y, sample_weight=rows.weights)
+            model.fit(rows.x, y, sample_weight=rows.unequal_weights)
         if model.n_iter_ < model.max_iter or model.max_iter >= thresholds.boosting_rounds:
             return model
         model.max_iter += thresholds.boosting_step
