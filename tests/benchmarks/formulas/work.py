@@ -24,7 +24,7 @@ def solve(line: Line, conditions: Conditions, max_seconds: float) -> Values:
     told = {"units": conditions.units} if conditions.units else {}
     if told:
         table = replace(table, units={name: line.units[name] for name in (*line.names, TARGET)})
-    request = request_for(target=TARGET, max_seconds=max_seconds, seed=conditions.seed, **told)
+    request = request_for(target=TARGET, max_seconds=max_seconds, seed=conditions.seed, compact={}, **told)
     started = time.perf_counter()
     with _networks_alone() if conditions.networks else nullcontext():
         outcome = stored(

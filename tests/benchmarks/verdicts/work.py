@@ -75,7 +75,7 @@ def _in_process(case: Case, max_seconds: float) -> tuple[Mapping[str, Any] | Non
     from worker.pipelines.tabular import run_pipeline
 
     table = table_of(**{name: values.tolist() for name, values in case.columns.items()})
-    request = request_for(target=TARGET, max_seconds=max_seconds)
+    request = request_for(target=TARGET, max_seconds=max_seconds, compact={})
     deadline = time.perf_counter() + max_seconds
     outcome = stored(run_pipeline(table, request, should_stop=lambda: time.perf_counter() > deadline))
     return outcome.symbolic, outcome.record["metrics"]

@@ -52,7 +52,7 @@ def solve(path: Path, seed: int) -> Values:
     from worker.pipelines.tabular import run_pipeline
 
     frame = pl.read_csv(path)
-    request = request_for(target=TARGET, max_seconds=SECONDS, seed=seed)
+    request = request_for(target=TARGET, max_seconds=SECONDS, seed=seed, compact={})
     started = time.perf_counter()
     table = table_of(**frame.to_dict(as_series=False))
     outcome = stored(
