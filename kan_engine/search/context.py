@@ -103,9 +103,13 @@ class SearchContext:
         """Decision numbers of the search."""
         return self.config.thresholds
 
-    def make_generator(self) -> torch.Generator:
-        """A generator with the job's seed, so that subtasks do not affect each other's random numbers."""
-        return torch.Generator().manual_seed(self.config.seed)
+    def make_generator(self, number: int = 0) -> torch.Generator:
+        """A generator with the job's seed, so that subtasks do not affect each other's random numbers.
+
+        Args:
+            number: Of a part of a step; other parts have other random numbers.
+        """
+        return torch.Generator().manual_seed(self.config.seed + number)
 
     @property
     def column_wishes(self) -> tuple[frozenset[int], ...]:

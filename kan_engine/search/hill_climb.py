@@ -18,7 +18,7 @@ from kan_engine.model_selection.trials import Trial, TrialResult
 from kan_engine.search.serialization import read_expected_loss
 from kan_engine.search.subtasks import Subtask, SubtaskCache
 from kan_engine.search.thresholds import SearchThresholds
-from kan_engine.search.trials import ClimbBudget, TrialRunner, make_folds_subtask, make_step_subtask
+from kan_engine.search.trials import ClimbBudget, TrialRunner, make_folds_subtask, make_step_subtasks
 
 
 @runtime_checkable
@@ -143,13 +143,15 @@ class _DryRun:
 
     def run_step(self, trial: Trial, task: SelectionTask) -> _EstimatedTrial:
         self._budget.spend(trial, task)
-        part = make_step_subtask(trial, task)
-        loss = self._lookup_loss(part)
-        if loss is None:
-            self.unknown.append(part)
+        parts = make_step_subtasks(trial, task, self.thresholds)
+        losses = [self._lookup_loss(part) for part in parts]
+        known = [loss for loss in losses if loss is not None]
+        if len(known) < len(parts):
+            self.unknown += [part for part, loss in zip(parts, losses, strict=True) if loss is None]
             is_first = self._lowest == float("inf")
             assumed = 1.0 if is_first else self.thresholds.assumed_loss_factor * self._lowest
             return _EstimatedTrial(trial, assumed)
+        loss = sum(known) / len(known)
         self._lowest = min(self._lowest, loss)
         return _EstimatedTrial(trial, loss)
 

@@ -94,6 +94,7 @@ class SearchThresholds:
         max_retry_loss_factor: Of losses, above which a change is not tried again.
         selection_bias_factor: By which fewer networks may seem better on validation rows than more networks.
         assumed_loss_factor: Of an unfinished step to the lowest loss: neither the best nor beyond a retry.
+        min_split_seconds: Estimated seconds of a cross-validated step of the climb from which it is split.
         max_predicted_subtasks: Steps of the climb that other workers may do in advance.
         max_loss_factor: Of the best loss, above which a trial is stopped after ``min_steps``.
         min_steps: Steps on its last grid before a trial is stopped.
@@ -160,6 +161,7 @@ class SearchThresholds:
     max_retry_loss_factor: float = 1.03
     selection_bias_factor: float = 1.1
     assumed_loss_factor: float = 1.1
+    min_split_seconds: float = 2.0
     max_predicted_subtasks: int = 16
     max_loss_factor: float = 1.1
     min_steps: int = 15

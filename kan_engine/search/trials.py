@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -37,11 +37,39 @@ from kan_engine.search.thresholds import SearchThresholds
 from kan_engine.training.loop import TrainingStep
 
 
-def make_step_subtask(trial: Trial, task: SelectionTask) -> Subtask:
-    """Describe a step of the hill climb as a subtask: cross-validation where the task asks for it."""
+@dataclass(frozen=True)
+class FoldsPart:
+    """A part of a cross-validation, which another worker may execute.
+
+    Attributes:
+        trial: With the parallel networks that its folds need.
+        held: The folds that it holds out.
+    """
+
+    trial: Trial
+    held: range
+
+    def to_subtask(self) -> Subtask:
+        """Describe it as a subtask."""
+        return make_folds_subtask(self.trial, self.held)
+
+
+def split_step(trial: Trial, task: SelectionTask, thresholds: SearchThresholds) -> list[FoldsPart]:
+    """Split a long step of a cross-validated climb by its folds, so that two workers share it.
+
+    Of a short step, the start in another process would take as long as is saved.
+    """
+    count = task.climb_fold_count
+    half = count if climb_step_seconds(trial, task) < thresholds.min_split_seconds else -(-count // 2)
+    held = range(half), range(half, count)
+    return [FoldsPart(replicate_for_folds(trial, len(part), task), part) for part in held if part]
+
+
+def make_step_subtasks(trial: Trial, task: SelectionTask, thresholds: SearchThresholds) -> list[Subtask]:
+    """Describe a step of the hill climb as subtasks: a cross-validation where the task asks for it."""
     if not task.is_cross_validated:
-        return make_training_subtask(trial)
-    return make_folds_subtask(trial, range(task.climb_fold_count))
+        return [make_training_subtask(trial)]
+    return [part.to_subtask() for part in split_step(trial, task, thresholds)]
 
 
 def make_folds_subtask(trial: Trial, held: Sequence[int]) -> Subtask:
@@ -127,7 +155,12 @@ class TrialRunner:
         self._budget.spend(trial, task)
         if not task.is_cross_validated:
             return self.run(trial)
-        return self.cross_validate(trial, range(task.climb_fold_count), task)
+        first, *rest = split_step(trial, task, self.thresholds)
+        with self._run.parts.prefetch(lambda: [part.to_subtask() for part in rest]):
+            found = self.cross_validate(first.trial, first.held, task)
+        for part in rest:
+            found = self.join_folds(found, self.cross_validate(part.trial, part.held, task))
+        return replace(found, trial=trial)
 
     def cross_validate(self, trial: Trial, held: Sequence[int], task: SelectionTask) -> TrialResult:
         """Judge a trial by cross-validation that holds out these folds."""
@@ -216,7 +249,7 @@ class TrialRunner:
             self._run.cross_validation.folds,
             held,
             members=final_trial(trial, task).config.groups,
-            generator=self._run.make_generator(),
+            generator=self._run.make_generator(held[0]),
             should_stop=lambda: self.is_time_over,
             on_step=self._make_reporter(trial),
         )

@@ -35,6 +35,7 @@ class DistributedSubtasks:
         hold: Returns the locked row of the job; raises ``JobStopped`` if another process holds it.
         training: The training that the subtasks belong to.
         seconds_left: Returns the remaining time of the job.
+        should_stop: Whether the job has to stop.
         ring: Notifies workers that subtasks were queued.
         limits: When results are stored and subtasks are offered.
     """
@@ -46,13 +47,16 @@ class DistributedSubtasks:
         training: TrainRequest,
         *,
         seconds_left: Callable[[], float],
+        should_stop: Callable[[], bool],
         ring: Callable[[], None],
         limits: ExecutionLimits = DEFAULT_EXECUTION,
     ) -> None:
         self._sessions, self._hold, self._training = sessions, hold, training
-        self._seconds_left, self._ring, self._limits = seconds_left, ring, limits
+        self._seconds_left, self._should_stop = seconds_left, should_stop
+        self._ring, self._limits = ring, limits
         self._probable: list[Callable[[], Sequence[Subtask]]] = []
-        self._looked_at = time.monotonic()
+        self._looked_at = self._started = time.monotonic()
+        self._kept_s = 0.0  # of this process's time, what it spent on stored results
         self._here = set[str]()  # keys of subtasks that this process has started
         with sessions.begin() as session:
             self._job = hold(session)
@@ -75,6 +79,7 @@ class DistributedSubtasks:
         found = work()
         if time.monotonic() - started >= self._limits.min_stored_duration_s and self._seconds_left() > 0:
             self._store_result(part, write(found))
+            self._kept_s += time.monotonic() - started
         return found
 
     def peek(self, part: Subtask) -> bytes | None:
@@ -155,6 +160,7 @@ class DistributedSubtasks:
         Raises:
             JobWaiting: Another worker executes the subtask. This process is then free for another subtask.
         """
+        self._wait_for_end(part)
         with self._sessions.begin() as session:
             parts = JobSubtasks(session, self._hold(session))
             is_elsewhere = not parts.withdraw(part.key) and parts.wait_for(part.key)
@@ -164,6 +170,19 @@ class DistributedSubtasks:
             raise JobWaiting(f"waiting for another worker to finish the subtask {part.name}")
         self._offered.discard(part.key)
         return self.peek(part)
+
+    def _wait_for_end(self, part: Subtask) -> None:
+        """Wait while another worker executes a subtask, at most as long as the next attempt would repeat.
+
+        To wait that long costs at most twice the time of the better choice, whichever that is.
+        """
+        now = time.monotonic()
+        repeated_s = now - self._started - self._kept_s
+        while time.monotonic() - now < repeated_s and not self._should_stop():
+            with self._sessions.read() as session:
+                if not JobSubtasks(session, self._job).is_running(part.key):
+                    return
+            time.sleep(self._limits.poll_period_s)
 
     def _store_result(self, part: Subtask, result: bytes) -> None:
         try:

@@ -16,7 +16,7 @@ class ExecutionLimits:
         min_work_time_share: Least share of ``max_seconds`` until ``should_stop``, in the shortest jobs.
         retry_pauses_s: Pauses between attempts to write, while a database restarts.
         max_beat_period_s: Longest time between two beats, and so until a cancellation is noticed.
-        poll_period_s: Time between two checks for a reason to beat at once.
+        poll_period_s: Time between two checks for a reason to beat at once, or for the end of a subtask.
         release_retry_period_s: Time between attempts to release a job.
         cancel_grace_s: Time for a cancelled job to stop.
         grace_share: Time from the deadline to the end of the process, as a share of ``max_seconds``.
@@ -40,8 +40,8 @@ class ExecutionLimits:
     grace_s: float = 4.0
     min_eta_fraction: float = 0.1
     memory_kill_ratio: float = 1.1
-    min_stored_duration_s: float = 1.0
-    offer_period_s: float = 2.0
+    min_stored_duration_s: float = 0.5
+    offer_period_s: float = 0.5
 
 
 DEFAULT_EXECUTION = ExecutionLimits()

@@ -92,6 +92,7 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
         attempt.hold,
         placed,
         seconds_left=attempt.seconds_left,
+        should_stop=attempt.should_stop,
         ring=attempt.ring,
         limits=attempt.limits,
     )

@@ -45,6 +45,11 @@ class JobSubtasks:
         queued = select(Job.id).where(*self._own_conditions(), Job.status == JobStatus.QUEUED)
         return self._session.scalar(queued.limit(1)) is None
 
+    def is_running(self, key: str) -> bool:
+        """Whether a worker executes a subtask."""
+        running = select(Job.id).where(*self._own_conditions(key), Job.status == JobStatus.RUNNING)
+        return self._session.scalar(running) is not None
+
     def offer(self, requests: Mapping[str, dict[str, Any]]) -> list[Job]:
         """Queue subtasks by their keys; the job does not wait for them yet."""
         return [self._add(key, request) for key, request in requests.items()]

@@ -1,5 +1,7 @@
 """What becomes of parts that were offered: done elsewhere, taken back, or waited for."""
 
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -51,6 +53,7 @@ def shared(sessions: Sessions, job_id: str) -> Callable[..., DistributedSubtasks
             hold,
             request_for(),
             seconds_left=lambda: 60.0,
+            should_stop=lambda: False,
             ring=lambda: None,
             limits=ExecutionLimits(offer_period_s=0.0, min_stored_duration_s=kept_from_s),
         )
@@ -157,6 +160,21 @@ def test_a_part_that_was_done_elsewhere_is_not_done_again(sessions: Sessions, sh
         parts.offer_if_due()
     end(sessions, take(sessions))
     assert result(parts, FIRST) == "elsewhere"
+
+
+def test_a_process_waits_itself_for_a_part_that_ends_sooner_than_its_own_work_would_be_repeated(
+    sessions: Sessions, job_id: str, shared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = shared()
+    with parts.prefetch(lambda: [FIRST]):
+        parts.offer_if_due()
+    taken = take(sessions)
+    monkeypatch.setattr(parts, "_started", time.monotonic() - 60)  # so much would be repeated
+    ending = threading.Timer(0.3, lambda: end(sessions, taken))
+    ending.start()
+    assert result(parts, FIRST) == "elsewhere"
+    ending.join()
+    assert not rows(sessions, job_id)[FIRST.key].is_awaited
 
 
 def test_a_part_that_is_at_work_elsewhere_is_waited_for_and_the_process_may_do_a_further_one(

@@ -21,7 +21,7 @@ from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
 from kan_engine.search.search_rows import SearchRows
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS as LIMITS
-from kan_engine.search.trials import EarlyStopping, TrialRunner
+from kan_engine.search.trials import EarlyStopping, TrialRunner, split_step
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
@@ -136,6 +136,13 @@ def test_few_rows_all_judge_a_step_of_the_climb_by_networks_that_have_not_seen_t
     found = trials().run_step(steps(40), FEW)
     assert found.folds_loss is not None
     assert found.expected_loss == found.folds_loss != found.loss
+
+
+@pytest.mark.parametrize(("count", "parts"), [(40, 1), (1_000_000, 2)])
+def test_a_step_that_takes_long_is_split_by_its_folds(count: int, parts: int) -> None:
+    split = split_step(steps(count), FEW, LIMITS)
+    assert len(split) == parts
+    assert [fold for part in split for fold in part.held] == list(range(FEW.climb_fold_count))
 
 
 def test_of_many_rows_the_validation_rows_judge_a_step_of_the_climb() -> None:
