@@ -25,7 +25,7 @@ IMAGE_PACKAGES := { cat service/requirements.lock; sed -n 's/^ARG TORCH_VERSION=
 # Tests start hundreds of processes: without compiled files each would compile the project anew.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(VENV)/bin/pytest --dist worksteal -n
 
-.PHONY: install demo serve test coverage test-faults browser chaos check gallery bench bench-service \
+.PHONY: install demo serve test coverage test-faults browser chaos check gallery charts bench bench-service \
 	bench-formulas lock sbom audit secrets
 
 install: $(VENV)/installed
@@ -71,6 +71,11 @@ chaos: $(VENV)/installed-test
 	$(VENV)/bin/python -m tests.faults.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(SLOTS),--slots $(SLOTS)) \
 		$(if $(filter command environment,$(firstword $(origin JOBS))),--jobs $(JOBS))
+
+# The chart library of the page in one file, which the repository keeps: only its renewal needs Node.js.
+charts:
+	cd .ci/charts && npm install --silent --no-package-lock && npx esbuild plot.js --bundle --minify --format=esm \
+		--target=es2022 --legal-comments=none --outfile=../../service/web/vendor/plot.js
 
 gallery: $(VENV)/installed-test
 	$(VENV)/bin/python -m tests.gallery --data '$(DATA)' $(JOB)
