@@ -81,9 +81,10 @@ function drawFigure(Plot, state, area) {
   const width = Math.max(240, area.clientWidth);
   const options = chart.options({ Plot, width });
   const height = Math.round(chart.height?.(width) ?? Math.min(420, 0.6 * width));
-  const whole = { width, height, style: { background: "none", overflow: "visible", fontSize: "12px" }, ...options };
+  const whole = { width, height, className: "plot", style: { overflow: "visible", fontSize: "12px" }, ...options };
   if (!chart.isFixed) state.base = readScales(Plot.plot(whole));
   const figure = Plot.plot(transform.k === 1 ? whole : { ...whole, clip: true, ...zoomScales(state.base, transform, options) });
+  figure.querySelectorAll("style").forEach((rules) => rules.remove()); // the page's security policy refuses them; see style.css
   const svg = figure.matches("svg") ? figure : figure.querySelector("svg:last-of-type");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", chart.words);
