@@ -159,3 +159,27 @@ class FiguresOut(ExtensibleModel):
     importance: ImportanceOut | None = Field(description="Null for a density and for a solution.")
     density: DensityOut | None = Field(default=None, description="For a density.")
     solution: SolutionOut | None = Field(default=None, description="For solved equations.")
+
+
+class ModelColumnOut(BaseModel):
+    """Values of an input of a model in the rows."""
+
+    name: str
+    importance: float | None = Field(
+        description="Increase of the error when the values of the input are shuffled, if it is known."
+    )
+    values: list[Any] = Field(description="One per row; null is missing.")
+
+
+class ModelRowsOut(BaseModel):
+    """A sample of the rows that a model was trained and measured on."""
+
+    model_id: str
+    dataset_id: str
+    numbers: list[int] = Field(description="Numbers of the rows in the dataset, from 0, in ascending order.")
+    parts: list[Literal["training", "hold-out"]] | None = Field(
+        description="One per row: `hold-out` rows are those of `metrics`. Null for models of earlier "
+        "versions, which did not keep this; the rows are then a sample of the dataset."
+    )
+    inputs: list[ModelColumnOut] = Field(description="The most important first.")
+    target: list[Any] = Field(description="One per row; null is missing.")

@@ -176,6 +176,7 @@ def see_models(tour: Tour, ids: Document) -> None:
     tour.call("GET", "/models/{model_id}/symbolic", of=law)
     tour.call("GET", "/models/{model_id}/symbolic", of=law, params={"format": "sql"})
     tour.call("GET", "/models/{model_id}/edges", of=law)
+    tour.call("GET", "/models/{model_id}/rows", of=law, params={"limit": 3})
     see_pictures(tour, law | {"plot": "effects"})
     tour.call("GET", "/models/{model_id}/export", of=law, params={"format": "python"})
     exported = tour.call("GET", "/models/{model_id}/export", of=law).content

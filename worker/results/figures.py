@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kan_engine import Feature, Predictor
 from kan_engine.assessment.monitoring.reference import InputReference, summarize_inputs
 from kan_engine.assessment.partial_dependence import PartialDependence, compute_partial_dependence
@@ -36,6 +38,7 @@ class ModelFigures:
         density: The figure of a density.
         solution: The figure of a solved equation.
         reference: What evaluations and explanations compare with; no part of the body.
+        sample: Rows that are drawn with the model; no part of the body.
     """
 
     measured_on: str
@@ -45,6 +48,20 @@ class ModelFigures:
     density: DensityFigure | None = field(default=None, metadata=OMIT_NONE)
     solution: SolutionFigure | None = field(default=None, metadata=OMIT_NONE)
     reference: InputReference | None = field(default=None, metadata=OMIT_NONE)
+    sample: RowSample | None = field(default=None, metadata=OMIT_NONE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowSample:
+    """Numbers of rows of the dataset, from 0, in ascending order.
+
+    Attributes:
+        training: Rows that the model was fitted and chosen on.
+        hold_out: Rows that it was measured on.
+    """
+
+    training: Sequence[int]
+    hold_out: Sequence[int]
 
 
 def compute_figures(
@@ -86,7 +103,18 @@ def compute_figures(
         reference=summarize_inputs(
             data.encoding, data.training, predictor.unused, seed=data.plan.request.seed
         ),
+        sample=_sample_rows(data, thresholds.max_sample_rows),
     )
+
+
+def _sample_rows(data: PreparedData, most: int) -> RowSample:
+    """At most this many rows, with about the share of hold-out rows that all rows have."""
+    total, split = len(data.numbers), len(data.training)
+    random = np.random.default_rng(data.plan.request.seed)
+    chosen = random.permutation(total)[:most]
+    parts = (chosen[chosen < split], chosen[chosen >= split])
+    training, hold_out = (sorted(data.numbers[part].tolist()) for part in parts)
+    return RowSample(training=training, hold_out=hold_out)
 
 
 def _never() -> bool:

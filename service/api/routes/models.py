@@ -9,15 +9,24 @@ from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.printing.languages import LANGUAGES
 from service.api.http.choices import choose_from
 from service.api.http.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, respond_with_etag
-from service.api.http.dependencies import READ, READ_OR_PREDICT, TRAIN, Directory, Sessions, StrictRoute
+from service.api.http.dependencies import (
+    READ,
+    READ_OR_PREDICT,
+    TRAIN,
+    Config,
+    Directory,
+    Sessions,
+    StrictRoute,
+)
 from service.api.http.pagination import Paging, WantedNamed
 from service.api.openapi.document import describe_file
 from service.db.repositories.models import TrainedModels
 from service.operations.entity_tags import entity_tag
 from service.operations.models import formulas as symbolic
-from service.operations.models import management
+from service.operations.models import management, rows
 from service.operations.models.pictured_network import select_network
 from service.schemas.common import Page
+from service.schemas.figures import ModelRowsOut
 from service.schemas.formulas import SymbolicOut
 from service.schemas.models import NETWORK_DESCRIPTION, EdgesOut, ModelOut, ModelPatch, NetworkChoice
 
@@ -125,6 +134,24 @@ def get_edges(model_id: Reference, sessions: Sessions, network: NetworkQuery = N
         shown = select_network(model, network)
         told = {"model_id": model.id, "network": shown.name, **shown.edges, "functions": list(LIBRARY)}
     return _json_response(told)
+
+
+@router.get(
+    "/models/{model_id}/rows",
+    dependencies=[READ],
+    summary="Rows of a model",
+    response_model=ModelRowsOut,
+)
+def get_rows(
+    model_id: Reference,
+    sessions: Sessions,
+    settings: Config,
+    limit: Annotated[int, Query(ge=1, le=2000)] = 2000,
+) -> Response:
+    """Inputs and target of a sample of the rows that the model was trained and measured on, to draw them
+    with its predictions; fewer than `limit` for very many inputs. 404 `dataset_not_found` after a deletion.
+    """
+    return _json_response(rows.read_rows(model_id, limit, sessions, settings.data_dir))
 
 
 def _json_response(document: Any) -> Response:

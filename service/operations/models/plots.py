@@ -14,6 +14,7 @@ from service.db.session import Sessions
 from service.db.tables import Dataset, Job, JobStatus, Model
 from service.errors import Conflict, NotFound
 from service.operations.models.evaluations import REFERENCE
+from service.operations.models.rows import SAMPLE
 from service.operations.prediction.limits import DEFAULT_PREDICTION
 from service.rendering.charts.chart_frame import Subject
 from service.rendering.charts.confusion import draw_confusion
@@ -42,7 +43,9 @@ def read_figures(reference: str, sessions: Sessions) -> dict[str, JsonValue]:
     """
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
-        figures = {name: part for name, part in _load_figures(model).items() if name != REFERENCE}
+        figures = {
+            name: part for name, part in _load_figures(model).items() if name not in (REFERENCE, SAMPLE)
+        }
         return {"model_id": model.id, **figures}
 
 

@@ -242,3 +242,18 @@ def test_a_sample_of_the_training_rows_is_kept_without_the_target() -> None:
     background = figures(data)["reference"]["background"]
     assert len(background) == 64
     assert {tuple(row) for row in background} <= known
+
+
+def test_the_sample_names_rows_of_the_table_by_the_part_that_they_are_in() -> None:
+    data = data_of([None, *(2 * A + 0.1 * B)[1:]])  # the first row has no target
+    sample = figures(data)["sample"]
+    split = len(data.training)
+    assert sample["training"] == sorted(data.numbers[:split].tolist())
+    assert sample["hold_out"] == sorted(data.numbers[split:].tolist())
+    assert sorted(sample["training"] + sample["hold_out"]) == list(range(1, ROWS))
+
+
+def test_the_sample_of_a_large_table_is_small_and_has_both_parts() -> None:
+    sample = figures(REGRESSION, thresholds=FigureThresholds(max_sample_rows=50))["sample"]
+    assert len(sample["training"]) + len(sample["hold_out"]) == 50
+    assert 1 <= len(sample["hold_out"]) <= 25

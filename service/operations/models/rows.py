@@ -1,0 +1,84 @@
+"""The rows of its dataset that are drawn with a model."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.db.repositories import Datasets, TrainedModels
+from service.db.session import Sessions
+from service.db.tables import Dataset, Model
+from service.errors import Conflict, NotFound
+from service.storage.stored_table import open_table
+
+SAMPLE = "sample"  # among the figures of a model
+TASKS = ("regression", "classification")
+MAX_VALUES = 200_000  # of the inputs: about two megabytes of JSON
+
+
+def read_rows(reference: str, limit: int, sessions: Sessions, folder: Path) -> dict[str, Any]:
+    """The JSON of ``ModelRowsOut`` with at most ``limit`` rows, fewer for a model of very many inputs.
+
+    Raises:
+        NotFound: There is no such model, or its dataset was deleted.
+        Conflict: It is no model of a target over inputs.
+    """
+    with sessions.read() as session:
+        model = TrainedModels(session).get(reference)
+        if model.task not in TASKS:
+            detail = f"model {model.id} predicts no column of a table; read the rows of its dataset instead"
+            raise Conflict("no_figures", detail)
+        if model.dataset_id is None:
+            detail = f"model {model.id} was imported without its dataset; train it again to draw its rows"
+            raise NotFound("dataset_not_found", detail)
+        dataset = Datasets(session).get(model.dataset_id)
+        inputs = _sort_inputs(session, model)
+        rows = min(limit, max(1, MAX_VALUES // max(1, len(inputs))))
+        numbers, parts = _choose_rows(session, model, dataset, rows)
+        with open_table(session, dataset, folder) as table:
+            values = {
+                name: _read_values(table.frame, name, numbers)
+                for name in (*(n for n, _ in inputs), model.target)
+            }
+    return {
+        "model_id": model.id,
+        "dataset_id": dataset.id,
+        "numbers": numbers,
+        "parts": parts,
+        "inputs": [
+            {"name": name, "importance": importance, "values": values[name]} for name, importance in inputs
+        ],
+        "target": values[model.target],
+    }
+
+
+def _sort_inputs(session: Session, model: Model) -> list[tuple[str, float | None]]:
+    """The inputs that the model uses with their importance, the most important first."""
+    stored = session.scalar(select(Model.figures["importance"]).where(Model.id == model.id)) or {}
+    known = {entry["name"]: entry["mean"] for entry in stored.get("features") or ()}
+    idle = {entry["input"] for entry in model.record.get("dropped") or ()}
+    used = [feature["name"] for feature in model.record["features"] if feature["name"] not in idle]
+    return sorted(((name, known.get(name)) for name in used), key=lambda entry: -(entry[1] or 0.0))
+
+
+def _choose_rows(
+    session: Session, model: Model, dataset: Dataset, most: int
+) -> tuple[list[int], list[str] | None]:
+    """Numbers of at most this many rows, ascending, and the part of the split of each, if it is known."""
+    random = np.random.default_rng(0)
+    sample = session.scalar(select(Model.figures[SAMPLE]).where(Model.id == model.id))
+    if not sample:
+        return sorted(random.permutation(dataset.rows)[:most].tolist()), None
+    known = [(number, "training") for number in sample["training"]]
+    known += [(number, "hold-out") for number in sample["hold_out"]]
+    chosen = sorted(known[place] for place in random.permutation(len(known))[:most].tolist())
+    return [number for number, _ in chosen], [part for _, part in chosen]
+
+
+def _read_values(frame: pl.LazyFrame, name: str, numbers: list[int]) -> list[Any]:
+    """Values of a column in these rows; only one column of a table is in memory at a time."""
+    column = frame.select(pl.col(name).gather(numbers)).collect().to_series()
+    return (column.dt.to_string("iso:strict") if column.dtype == pl.Datetime else column).to_list()
