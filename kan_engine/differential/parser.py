@@ -1,17 +1,20 @@
 """Parser of the language of equations: it accepts a closed set of names and executes nothing.
 
-To the formulas of ``expressions.parsing`` it adds ``u``, ``u'``, ``u_xx``, ``u_t(x, 0)``,
-``Derivative(u(x, t), x, (t, 2))``, ``Subs(…, x, 0)``, ``Eq(a, b)`` and ``a = b``. The result is a formula of
-``nodes.py`` whose parameters represent *jets*: unknown functions and their derivatives, at the current point
-or on a part of the boundary.
+To the formulas of ``expressions.parsing`` it adds ``u``, ``u'``, ``u_xx``, ``u_t(x, 0)``, ``du/dt``,
+``d2u/dx2``, ``d/dx(u^2)``, ``Derivative(u(x, t), x, (t, 2))``, ``Subs(…, x, 0)``, ``Eq(a, b)`` and ``a = b``,
+and signs as in print: ``^``, ``·``, ``−``, ``π``. The result is a formula of ``nodes.py`` whose parameters
+represent *jets*: unknown functions and their derivatives, at the current point or on a part of the boundary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from kan_engine.differential.jets import Jet, SymbolTable, fix_variable, total_derivative
+from kan_engine.differential.notation.quotients import Quotient, compile_quotients, read_quotient
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.nodes import Expression, Variable, walk
 from kan_engine.expressions.parsing import CONSTANTS, FUNCTIONS, ExpressionParser, Token, compile_tokens
@@ -23,13 +26,25 @@ def parse_equation(text: str, words: SymbolTable) -> Expression:
     Raises:
         InvalidEquation: The text is not in this language; ``place`` is the character.
     """
-    return _Parser(text, words).parse()
+    left, right = parse_sides(text, words)
+    return left if right is None else left - right
+
+
+def parse_sides(text: str, words: SymbolTable) -> tuple[Expression, Expression | None]:
+    """Parse one equation to its two sides; the second is None if the text has no ``=``.
+
+    Raises:
+        InvalidEquation: As for ``parse_equation``.
+    """
+    return _Parser(text, words).parse_sides()
 
 
 RESERVED = frozenset(
     {*FUNCTIONS, *CONSTANTS, "Derivative", "diff", "Subs", "Rational", "Integer", "Float", "Eq", "I"}
 )
 _PRIMES = {"'": 1, "’": 1, "′": 1, "″": 2, "‴": 3}
+_PRINTED_SIGNS = {"^": "**", "−": "-", "·": "*", "⋅": "*", "×": "*"}
+_PRINTED_NAMES = {"π": "pi"}
 
 
 class _Parser(ExpressionParser):
@@ -37,7 +52,11 @@ class _Parser(ExpressionParser):
 
     error = InvalidEquation
     noun, language = "an equation", "equations"
-    token_pattern = compile_tokens(rf"(?<=\w)(?P<primes>[{''.join(_PRIMES)}]+)")
+    token_pattern = compile_tokens(
+        rf"(?<=\w)(?P<primes>[{''.join(_PRIMES)}]+)",
+        rf"(?P<printed>[{re.escape(''.join(_PRINTED_SIGNS))}])",
+        r"(?P<partial>∂)",
+    )
     hints: ClassVar[Mapping[str, str]] = {
         **ExpressionParser.hints,
         **dict.fromkeys(_PRIMES, "; primes directly follow the name of an unknown"),
@@ -45,7 +64,8 @@ class _Parser(ExpressionParser):
 
     def __init__(self, text: str, words: SymbolTable) -> None:
         super().__init__(text, words.limits)
-        self._words = words
+        self._text, self._words = text, words
+        self._quotients = compile_quotients(words)
         self._forms = {
             **self._forms,
             "Derivative": self._parse_derivative,
@@ -53,23 +73,52 @@ class _Parser(ExpressionParser):
             "Subs": self._parse_subs,
         }
 
-    def parse(self) -> Expression:
-        """Parse the whole equation to the formula that must vanish."""
+    def parse_sides(self) -> tuple[Expression, Expression | None]:
+        """Parse the whole equation to its two sides; the second is None of an expression that must vanish."""
+        right = None
         if self._current.text == "Eq" and self._tokens[self._at + 1].text == "(":
             self._at += 2
-            tree = self._parse_sum()
+            left = self._parse_sum()
             self._expect(",")
-            tree = tree - self._parse_sum()
+            right = self._parse_sum()
             self._expect(")")
         else:
-            tree = self._parse_sum()
+            left = self._parse_sum()
             if self._accept("="):
-                tree = tree - self._parse_sum()
+                right = self._parse_sum()
         self._expect_end()
-        return tree
+        return left, right
+
+    def _tokenise(self, text: str) -> Iterator[Token]:
+        for token in super()._tokenise(text):
+            if token.kind == "printed":
+                yield replace(token, kind="sign", text=_PRINTED_SIGNS[token.text])
+            else:
+                yield replace(token, kind="name") if token.kind == "partial" else token
+
+    def _parse_quotient(self, token: Token, quotient: Quotient) -> Expression:
+        """Parse what follows ``dy/dx`` or ``d/dx``."""
+        while self._current.kind != "end" and self._current.place < quotient.end:
+            self._at += 1
+        if quotient.order != sum(quotient.orders):
+            raise self._error(
+                f"{quotient.text} has order {quotient.order} above and {sum(quotient.orders)} below; write "
+                "d2y/dx2 for a second derivative, (dy/dx)^2 for a square",
+                token,
+            )
+        if quotient.unknown is not None:
+            return self._parse_jet(replace(token, text=quotient.text), quotient.unknown, quotient.orders)
+        if not self._accept("("):
+            raise self._error(f"write what {quotient.text} applies to in brackets: {quotient.text}(…)")
+        tree = self._parse_sum()
+        self._expect(")")
+        names = zip(self._words.independent, quotient.orders, strict=True)
+        return self._differentiate(tree, [name for name, order in names for _ in range(order)], token)
 
     def _parse_name(self, token: Token) -> Expression:
-        name, words = token.text, self._words
+        name, words = _PRINTED_NAMES.get(token.text, token.text), self._words
+        if (quotient := read_quotient(self._text, token.place, self._quotients, words)) is not None:
+            return self._parse_quotient(token, quotient)
         if (found := words.find_derivative(name)) is not None:
             unknown, orders = found
             return self._parse_jet(token, unknown, self._parse_primes(unknown, orders))
@@ -81,7 +130,7 @@ class _Parser(ExpressionParser):
             if is_call:
                 raise self._error(f"{name} is not a function and takes no arguments", token)
             return Variable(name) if name in words.independent else words.leaf_parameter(name)
-        known = self._parse_known_name(token, is_call=is_call)
+        known = self._parse_known_name(replace(token, text=name), is_call=is_call)
         if known is not None:
             return known
         raise self._error(self._describe_unknown_name(name, is_call), token)
@@ -103,6 +152,11 @@ class _Parser(ExpressionParser):
         kind = "function" if is_call else "name"
         if not is_call and name in FUNCTIONS:
             return f"{name} is a function; write {name}(…)"
+        if name == "e":
+            return "unknown name 'e'; write exp(x) for a power of the number e, or E for the number"
+        if re.fullmatch(r"d\d?\w", name) and name[-1] in self._words.unknowns:
+            told = " or ".join(f"d{name[-1]}/d{variable}" for variable in self._words.independent)
+            return f"unknown {kind} {name!r}; a derivative is written {told}"
         for unknown in self._words.unknowns:
             if name.startswith(f"{unknown}_"):
                 told = ", ".join(f"{unknown}_{variable}" for variable in self._words.independent)
@@ -141,6 +195,9 @@ class _Parser(ExpressionParser):
         self._expect(")")
         if not variables:
             raise self._error(f"{token.text} needs the variable of the derivative", token)
+        return self._differentiate(tree, variables, token)
+
+    def _differentiate(self, tree: Expression, variables: list[str], token: Token) -> Expression:
         for name in variables:
             if sum(1 for _ in walk(tree)) > self._words.limits.max_differentiated_nodes:
                 raise self._error(

@@ -134,7 +134,7 @@ class ExpressionParser(ABC):
 
     def _expect_end(self) -> None:
         if self._current.kind != "end":
-            raise self._error(f"{self._current.text!r} was not expected here")
+            raise self._error(f"{self._current.text!r} was not expected here{self._suggest_product()}")
 
     def _tokenise(self, text: str) -> Iterator[Token]:
         place, end = 0, len(text.rstrip())
@@ -165,7 +165,12 @@ class ExpressionParser(ABC):
     def _expect(self, sign: str) -> None:
         if not self._accept(sign):
             seen = repr(self._current.text) if self._current.text else "the end"
-            raise self._error(f"{sign!r} was expected here, not {seen}")
+            raise self._error(f"{sign!r} was expected here, not {seen}{self._suggest_product()}")
+
+    def _suggest_product(self) -> str:
+        """What to write where two operands follow each other."""
+        is_operand = self._current.kind in ("number", "name", "quoted") or self._current.text == "("
+        return "; write * between factors" if is_operand and self._at else ""
 
     def _error(self, message: str, token: Token | None = None) -> InvalidExpression:
         return self.error(message, (token or self._current).place)

@@ -137,8 +137,9 @@ EXAMPLE_REQUEST: dict[str, Any] = {
 class SolveRequest(RequestModel):
     """Ordinary or partial differential equations, solved by a KAN.
 
-    Equations are written with primes, `y'' + 4*y = 0`, with subscripts, `u_t = 0.1*u_xx`, or in the notation
-    of SymPy, `Derivative(u(x, t), t) - Derivative(u(x, t), (x, 2))`. Without `=` an expression must be zero.
+    Equations are written with primes, `y'' + 4*y = 0`, with subscripts, `u_t = 0.1*u_xx`, as quotients,
+    `d2y/dx2 = -y^2`, or in the notation of SymPy, `Derivative(u(x, t), t) - Derivative(u(x, t), (x, 2))`.
+    Without `=` an expression must be zero.
     A value or derivative on the boundary is `u(x, 0)`, `y'(0)`, or `Subs(Derivative(u(x, t), x), x, 0)`.
     The resulting model predicts the unknowns from the independent variables.
     """

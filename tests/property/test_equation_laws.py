@@ -54,6 +54,7 @@ WORDS = [
         "\x00",
         "9**9**9",
     ),
+    *("d", "du", "dx", "d2u", "/dx2", "du/dx", "∂²u/∂x∂t", "d/dt(", "·", "−", "π"),
     *("Derivative(u(x,t),x)", "Subs(Derivative(u(x,t),t),t,0)", *FUNCTIONS),
 ]
 
@@ -100,6 +101,70 @@ def test_arithmetic_means_what_it_means_to_sympy(text: str) -> None:
     assume(theirs.imag == 0 and in_floats(text) == pytest.approx(theirs.real, rel=1e-11, abs=0))
     mine = float(evaluate(parse_equation(text, SymbolTable(("x",), ("y",))), {"x": PLACE}))
     assert mine == pytest.approx(theirs.real, rel=1e-8, abs=0)
+
+
+Written = tuple[str, str]  # as one types it, and in the language of SymPy
+
+
+def derivative(axes: str) -> st.SearchStrategy[Written]:
+    """A derivative of u(x, t) in each notation, beside SymPy's."""
+    counts = {name: axes.count(name) for name in sorted(set(axes))}
+    powers = {name: "" if count == 1 else str(count) for name, count in counts.items()}
+    order = "" if len(axes) == 1 else str(len(axes))
+    typed = [f"u_{axes}"]
+    for d in "d∂":
+        for sign in ("", "^", "**"):
+            below = "".join(f"{d}{name}{sign if power else ''}{power}" for name, power in powers.items())
+            typed += [f"{d}{sign if order else ''}{order}u/{below}", f"{d}{order} u / ({below})"]
+    by = ", ".join(f"({name}, {count})" for name, count in counts.items())
+    return st.sampled_from(typed).map(lambda text: (text, f"Derivative(u(x, t), {by})"))
+
+
+LEAVES = st.one_of(
+    st.sampled_from([("u", "u(x, t)"), ("x", "x"), ("π", "pi"), ("2", "2"), ("0.5", "0.5")]),
+    st.text("xt", min_size=1, max_size=4).flatmap(derivative),
+)
+
+
+def combine(inner: st.SearchStrategy[Written]) -> st.SearchStrategy[Written]:
+    """Sums, products, squares and sines, in both notations."""
+    signs = st.sampled_from([("+", "+"), ("-", "-"), ("−", "-"), ("*", "*"), ("·", "*")])
+    return st.one_of(
+        st.builds(
+            lambda a, sign, b: (f"({a[0]}) {sign[0]} ({b[0]})", f"({a[1]}) {sign[1]} ({b[1]})"),
+            inner,
+            signs,
+            inner,
+        ),
+        inner.map(lambda a: (f"({a[0]})^2", f"({a[1]})**2")),
+        inner.map(lambda a: (f"sin({a[0]})", f"sin({a[1]})")),
+    )
+
+
+@given(st.recursive(LEAVES, combine, max_leaves=6), st.recursive(LEAVES, combine, max_leaves=3))
+def test_typed_and_sympy_notation_are_the_same_equation(left: Written, right: Written) -> None:
+    words = SymbolTable(("x", "t"), ("u",))
+    expected = parse_equation(f"Eq({left[1]}, {right[1]})", words)
+    assert parse_equation(f"{left[0]} = {right[0]}", words) == expected
+
+
+@given(st.integers(1, 3), st.sampled_from(["0", "1", "2/3", "-π"]), st.data())
+def test_typed_and_sympy_conditions_are_the_same(order: int, place: str, data: st.DataObject) -> None:
+    power = "" if order == 1 else str(order)
+    derivatives = [*(order * mark for mark in "'′’"), f"_{'x' * order}"]
+    typed = data.draw(st.sampled_from([*(f"y{slope}" for slope in derivatives), f"d{power}y/dx{power}"]))
+    place_of_sympy = place.replace("π", "pi")
+    problems = [
+        parse_problem(
+            independent=["x"],
+            unknowns=["y"],
+            domain={"x": [-4, 4]},
+            equations=["y_xxxx = y"],
+            conditions=[text, "y(0) = 1", "y(1) = 0", "y(2) = 0"],
+        )
+        for text in (f"{typed}({place}) = 1", f"Subs(Derivative(y(x), x, {order}), x, {place_of_sympy}) - 1")
+    ]
+    assert problems[0].conditions == problems[1].conditions
 
 
 def refusal(text: str) -> InvalidEquation | None:

@@ -160,7 +160,7 @@ def place(where: Any) -> dict[str, Any]:
         ),
         (
             DECAY,
-            {"conditions": [({"x": 0}, "y(0) ^ 2")]},
+            {"conditions": [({"x": 0}, "y(0) % 2")]},
             ("conditions", 0, "residual"),
             "invalid_equation",
             r"character 6\)",

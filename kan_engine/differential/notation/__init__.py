@@ -1,0 +1,1 @@
+"""How equations are written: derivatives as quotients, and typeset equations."""
