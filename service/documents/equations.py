@@ -1,15 +1,20 @@
-"""A request to solve differential equations, as the engine reads it."""
+"""A request to solve differential equations, as the engine reads and typesets it."""
 
 from collections.abc import Collection
 
-from kan_engine import DifferentialProblem, DistillationPlan, parse_problem
+from kan_engine import DifferentialProblem, DistillationPlan, InvalidEquation, parse_problem
+from kan_engine.differential.jets import SymbolTable
+from kan_engine.differential.notation.typesetting import typeset_equation
 from kan_engine.differential.thresholds import (
     DEFAULT_DISTILLATION,
     DEFAULT_LIMITS,
     DistillationThresholds,
     EquationLimits,
 )
-from service.schemas.equations import SolveRequest
+from kan_engine.expressions.printing.mathml import to_mathml
+from service.schemas.equations import SolveRequest, TypesetLineOut, TypesetOut, TypesetRequest
+
+_MOST_LATEX = 3_000  # characters; a longer equation is not for reading
 
 
 def read_problem(
@@ -49,3 +54,22 @@ def plan_network(
         is_second_order=request.training.optimizer == "gauss_newton",
         thresholds=thresholds,
     )
+
+
+def typeset_equations(request: TypesetRequest, *, limits: EquationLimits = DEFAULT_LIMITS) -> TypesetOut:
+    """Typeset every line; a wrong line has the reason instead."""
+    names = tuple(request.independent), tuple(request.unknowns), tuple(request.parameters)
+    return TypesetOut(
+        equations=[_typeset_line(text, SymbolTable(*names, limits)) for text in request.equations],
+        conditions=[_typeset_line(text, SymbolTable(*names, limits)) for text in request.conditions],
+    )
+
+
+def _typeset_line(text: str, words: SymbolTable) -> TypesetLineOut:
+    try:
+        latex = typeset_equation(text, words)
+    except InvalidEquation as error:
+        character = None if error.place is None else error.place + 1
+        return TypesetLineOut(latex=None, mathml=None, detail=str(error), character=character)
+    mathml = to_mathml(latex) if len(latex) <= _MOST_LATEX else None
+    return TypesetLineOut(latex=latex, mathml=mathml, detail=None, character=None)

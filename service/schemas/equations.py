@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    BaseModel,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -16,6 +17,7 @@ from service.schemas.common import JobWebhook, ModelName, Priority, RequestModel
 from service.schemas.training import Column, Size
 
 EquationText = Annotated[str, Field(min_length=1, max_length=10_000)]
+ShortText = Annotated[str, Field(max_length=1_000)]
 Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
 BoundaryPlace = float | Interval
 MAX_SPLINE_ORDER = 10  # order k of splines
@@ -122,6 +124,40 @@ class MeasurementOptions(RequestModel):
         if (self.dataset_id is None) == (self.columns is None):
             raise ValueError("give either dataset_id or columns")
         return self
+
+
+class TypesetRequest(RequestModel):
+    """Equations and conditions to typeset, with the names of a `solve` job."""
+
+    independent: Annotated[list[Column], Field(min_length=1, max_length=3)]
+    unknowns: Annotated[list[Column], Field(min_length=1, max_length=10)]
+    parameters: Annotated[list[Column], Field(max_length=10)] = Field(
+        default=[], description="Names of unknown numbers."
+    )
+    equations: Annotated[list[ShortText], Field(max_length=30)] = Field(default=[])
+    conditions: Annotated[list[ShortText], Field(max_length=60)] = Field(default=[])
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"independent": ["x"], "unknowns": ["y"], "equations": ["dy/dx = -y^2"]}]
+        }
+    )
+
+
+class TypesetLineOut(BaseModel):
+    """A line as it was read, or why it could not be read."""
+
+    latex: str | None = Field(description="Null if the line is wrong.")
+    mathml: str | None = Field(description="The same as one `<math>` element; null for very long equations.")
+    detail: str | None = Field(description="What is wrong, and what to write instead.")
+    character: int | None = Field(description="The first wrong character, counted from 1.")
+
+
+class TypesetOut(BaseModel):
+    """The lines in their order."""
+
+    equations: list[TypesetLineOut]
+    conditions: list[TypesetLineOut]
 
 
 EXAMPLE_REQUEST: dict[str, Any] = {

@@ -173,6 +173,8 @@ def see_models(tour: Tour, ids: Document) -> None:
     tour.call("GET", "/models/{model_id}/card", of=law)
     tour.call("GET", "/models/{model_id}/card", of=law, params={"format": "markdown"})
     tour.call("GET", "/formats")
+    lines = {"equations": ["d2u/dx2 = -4*u"], "conditions": ["u(0) = 1", "u(1) = 2u"]}
+    tour.call("POST", "/formats/equations", json={"independent": ["x"], "unknowns": ["u"], **lines})
     tour.call("GET", "/models/{model_id}/symbolic", of=law)
     tour.call("GET", "/models/{model_id}/symbolic", of=law, params={"format": "sql"})
     tour.call("GET", "/models/{model_id}/edges", of=law)

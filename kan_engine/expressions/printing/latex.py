@@ -62,6 +62,11 @@ def to_latex(tree: Expression, names: Mapping[str, str] | None = None) -> str:
     return _piece(tree, symbols(names))[0]
 
 
+def write_latex(tree: Expression, symbols: Mapping[str, str]) -> str:
+    """Return the formula for LaTeX's mathematical mode, given the LaTeX of every variable in it."""
+    return _piece(tree, symbols)[0]
+
+
 def symbols(names: Mapping[str, str]) -> dict[str, str]:
     """Return a unique symbol for each column: of ``x1`` and ``x_1`` only the first becomes x₁.
 

@@ -1,10 +1,12 @@
-"""What formulas are printed in, and what models are exported as."""
+"""What formulas are printed in, what models are exported as, and how equations look in print."""
 
 from fastapi import APIRouter
 
 from kan_engine.expressions.printing.languages import LANGUAGES
 from service.api.http.dependencies import READ, StrictRoute
+from service.documents.equations import typeset_equations
 from service.operations.models.model_formats import MODEL_FORMATS
+from service.schemas.equations import TypesetOut, TypesetRequest
 from service.schemas.formulas import FormatsOut, LanguageOut, ModelFormatOut
 
 router = APIRouter(tags=["models"], route_class=StrictRoute)
@@ -20,3 +22,9 @@ def list_formats() -> FormatsOut:
             for each in MODEL_FORMATS.values()
         ],
     )
+
+
+@router.post("/formats/equations", dependencies=[READ], summary="Equations as they are printed")
+def typeset(request: TypesetRequest) -> TypesetOut:
+    """Each line as LaTeX and MathML, or what is wrong in it and at which character. Nothing is solved."""
+    return typeset_equations(request)

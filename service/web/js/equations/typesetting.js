@@ -1,0 +1,36 @@
+// Equations and conditions as they are printed, while they are typed. The service reads and typesets them.
+
+import { send } from "../api.js";
+import { parseElement } from "../parts/inline.js";
+
+const PAUSE_MS = 200; // after the last key
+
+/**
+ * The lines of a problem, each as `{ math, detail, character }`: an element, or what is wrong at which character.
+ *
+ * @param problem The body of a `solve` job.
+ */
+export async function typesetProblem({ independent, unknowns, parameters = {}, equations, conditions }, options) {
+  const texts = conditions.map((condition) => condition.residual ?? condition);
+  const body = { independent, unknowns, parameters: Object.keys(parameters), equations, conditions: texts };
+  const printed = await send("POST", "formats/equations", body, options);
+  const elements = (lines) => lines.map((line) => ({ ...line, math: parseElement(line.mathml, "math") }));
+  return { equations: elements(printed.equations), conditions: elements(printed.conditions) };
+}
+
+/** A function that typesets a problem when the typing pauses, and calls `show` with its lines; null where none can be read. */
+export function typesetWhileTyping(show, { signal }) {
+  let waiting = 0;
+  let last = "";
+  return (problem) => {
+    const asked = JSON.stringify([problem.independent, problem.unknowns, problem.parameters, problem.equations, problem.conditions]);
+    if (asked === last) return;
+    last = asked;
+    clearTimeout(waiting);
+    waiting = setTimeout(async () => {
+      const hasNames = problem.independent.length && problem.unknowns.length;
+      const lines = hasNames ? await typesetProblem(problem, { signal }).catch(() => null) : null; // typing goes on without it
+      if (asked === last && !signal.aborted) show(lines);
+    }, PAUSE_MS);
+  };
+}

@@ -1,0 +1,91 @@
+"""Equations on the page: typeset while they are typed, and problems to start from."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from service.documents.equations import read_problem
+from service.schemas.equations import SolveRequest
+from tests.support.browser import PHONE, is_too_wide, severe_violations, visiting
+
+GALLERY = "Object.keys((await import('/assets/js/equations/gallery.js')).GALLERY)"
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    with visiting(browser, url) as page:
+        open_form(page)
+        yield page
+
+
+def open_form(page: Page) -> None:
+    page.goto("/")
+    page.get_by_text("Solve equations").press("Enter")
+
+
+def test_equations_are_typeset_while_they_are_typed(page: Page) -> None:
+    page.get_by_label("Independent variables").fill("0 < t < 10")
+    page.get_by_label("Unknown functions").fill("y")
+    page.get_by_label("Equations", exact=True).fill("d2y/dt2 = -4*y")
+    printed = page.get_by_role("region", name="The equations in print")
+    expect(printed.locator("math")).to_have_text(re.compile(r"^y\W″\W=−4\s*y$|^y″=−4y$"))
+    page.get_by_label("Conditions", exact=True).fill("y(0) = 1\nt = 0: y' = 0")
+    expect(page.get_by_role("region", name="The conditions in print").locator("math")).to_have_count(2)
+    expect(page.get_by_role("region", name="The conditions in print")).to_contain_text("t = 0")
+
+
+def test_a_wrong_line_is_marked_while_the_others_stay_typeset(page: Page) -> None:
+    page.get_by_label("Independent variables").fill("0 < t < 10")
+    page.get_by_label("Unknown functions").fill("y")
+    equations = page.get_by_label("Equations", exact=True)
+    equations.fill("y' = -y\n\n y'' = 4y")
+    printed = page.get_by_role("region", name="The equations in print")
+    expect(printed).to_contain_text("Line 3: 'y' was not expected here; write * between factors")
+    expect(printed.locator("mark")).to_have_text("y")
+    expect(printed.locator("math")).to_have_count(1)
+    assert equations.get_attribute("aria-invalid") == "false"
+    assert severe_violations(page) == []
+
+
+def test_every_problem_of_the_gallery_is_one_that_the_service_takes(page: Page) -> None:
+    names = page.evaluate(f"async () => {GALLERY}")
+    assert len(names) >= 10
+    for name in names:
+        request = SolveRequest(**body_of(page, name))
+        problem = read_problem(request)
+        assert problem.unknowns == tuple(request.unknowns)
+
+
+def test_a_problem_of_the_gallery_is_solved_after_one_click(page: Page, api: httpx.Client) -> None:
+    page.get_by_role("group", name="Start from").get_by_role("button", name="Heat", exact=True).click()
+    expect(page.get_by_label("Equations", exact=True)).to_have_value("u_t = 0.1*u_xx")
+    expect(page.locator("#status")).to_have_text("Heat is filled in")
+    page.get_by_role("button", name="Solve").click()
+    page.wait_for_url("**/#/models/*", timeout=60_000)
+    formula = api.get(f"/models/{page.url.rpartition('/')[2]}/symbolic").json()["outputs"][0]
+    assert formula["expression"] == "exp(-pi**2*t/10)*sin(pi*x)"
+
+
+def test_the_form_fits_a_phone(browser: Browser, url: str) -> None:
+    with visiting(browser, url, size=PHONE) as page:
+        open_form(page)
+        page.get_by_role("button", name="Burgers' equation").click()
+        expect(page.get_by_role("region", name="The conditions in print").locator("math")).to_have_count(3)
+        assert not is_too_wide(page)
+
+
+def body_of(page: Page, name: str) -> dict[str, Any]:
+    """What is sent after a click on a problem of the gallery."""
+    body: dict[str, Any] = page.evaluate(
+        """async (name) => {
+            const { GALLERY } = await import("/assets/js/equations/gallery.js");
+            const { read } = await import("/assets/js/equations/body.js");
+            return read(GALLERY[name]).body;
+        }""",
+        name,
+    )
+    return body
