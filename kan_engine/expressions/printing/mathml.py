@@ -2,7 +2,8 @@
 
 ``latex2mathml`` converts the LaTeX of the engine. It copies escape sequences inside words unchanged into
 the XML. Therefore placeholders replace the names of columns during the conversion, and this module escapes
-the names.
+the names. Browsers give a bracket that may stretch the width of its largest size: only those around
+fractions and roots stretch.
 """
 
 import re
@@ -15,6 +16,10 @@ from kan_engine.expressions.printing import latex
 _NAME_COMMAND = re.compile(r"\\(?:mathrm|textrm)\{((?:\\.|\$[^$]*\$|[^{}\\$])*)\}")
 _BETWEEN_FACTORS = re.compile(r"(?<![+-])(?<!\\cdot) (?![+-]|\\cdot)")
 _FIRST_PLACEHOLDER = ord("\ue000")  # for private use: each becomes one symbol, and no name contains them
+_NAMED_OPERATOR = re.compile(r"<mo>(\w{2,})</mo>")
+_FENCE = re.compile(r'<mo stretchy="true" fence="true" form="(prefix|postfix)">(.*?)</mo>')
+_TALL = ("<mfrac>", "<msqrt>")
+_VERTICAL_BAR = "&#x0007C;"
 _PLACEHOLDER = re.compile("<mi>([\ue000-\uf8ff])</mi>")
 
 
@@ -30,7 +35,34 @@ def to_mathml(formula: str) -> str:
         return chr(_FIRST_PLACEHOLDER + len(names) - 1)
 
     placed = _BETWEEN_FACTORS.sub(r" \\, ", _NAME_COMMAND.sub(store_name, formula))
-    return _PLACEHOLDER.sub(lambda match: _name_element(names, match[1]), convert(placed, display="block"))
+    converted = _fit_brackets(_NAMED_OPERATOR.sub(r"<mi>\1</mi>", convert(placed, display="block")))
+    return _PLACEHOLDER.sub(lambda match: _name_element(names, match[1]), converted)
+
+
+def _fit_brackets(mathml: str) -> str:
+    """Let only brackets around something tall stretch, and separate bars from what they enclose."""
+    written: list[str] = []
+    opened: list[int] = []
+    for at, piece in enumerate(pieces := _FENCE.split(mathml)):
+        match at % 3:
+            case 0:
+                written.append(piece)
+            case 1 if piece == "prefix":
+                opened.append(len(written))
+                written.append("")
+            case 2 if pieces[at - 1] == "prefix":
+                written[-1] = piece
+            case 2:
+                start = opened.pop()
+                stretchy = any(tag in part for part in written[start + 1 :] for tag in _TALL)
+                written[start] = _fence("prefix", written[start], stretchy=stretchy)
+                written.append(_fence("postfix", piece, stretchy=stretchy))
+    return "".join(written)
+
+
+def _fence(form: str, sign: str, *, stretchy: bool) -> str:
+    space = ' lspace="0.12em" rspace="0.12em"' if sign == _VERTICAL_BAR else ""
+    return f'<mo stretchy="{str(stretchy).lower()}" fence="true" form="{form}"{space}>{sign}</mo>'
 
 
 def _name_element(names: list[str], place: str) -> str:

@@ -22,10 +22,12 @@ MEDIA_TYPES = {
     "js": "text/javascript",
     "json": "application/json",
     "svg": "image/svg+xml",
+    "woff2": "font/woff2",
 }
 PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' blob: data:; base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
+    "connect-src 'self'; img-src 'self' blob: data:; base-uri 'self'; form-action 'self'; "
+    "frame-ancestors 'none'",
     "Vary": "Accept-Language",
 }
 
@@ -41,7 +43,7 @@ def page(request: Request, accept_language: Annotated[str, Header()] = "") -> HT
 
 @router.get("/assets/{path:path}")
 def asset(path: str, if_none_match: IfNoneMatch = None) -> Response:
-    """A script, a style sheet, a translation or a picture."""
+    """A script, a style sheet, a translation, a picture or a font."""
     kind = MEDIA_TYPES.get(path.rpartition(".")[2])
     if kind is None or path not in _asset_paths():
         raise NotFound("path_not_found", f"there is no asset {path!r}")

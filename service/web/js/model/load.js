@@ -7,6 +7,7 @@ import { shownNetwork } from "./members.js";
 const PICTURES = ["parity", "residuals", "effects", "importance", "history"];
 const OF_OTHERS = { density: ["density", "history"], equation: ["solution", "history"] };
 const MAX_EDGES_AT_ONCE = 1500; // edges; more have many megabytes of curves, which are fetched on demand
+const FONT_WAIT_MS = 1500;
 
 export async function collect(model, signal) {
   const options = { signal };
@@ -23,11 +24,12 @@ export async function collect(model, signal) {
     get(`models?limit=50&name=${encodeURIComponent(model.name)}`, options),
     ...pictures,
   ]);
+  const [texts] = await Promise.all([textsOf(path, formulas && formats, options), formulas && fontOfFormulas()]);
   return {
     path,
     formats,
     formulas,
-    texts: await textsOf(path, formulas && formats, options),
+    texts,
     shown,
     drawing,
     edges: memoize(edges, () => get(`${path}/edges`, options)),
@@ -49,6 +51,10 @@ async function textsOf(path, formats, options) {
   const texts = await Promise.all(names.map((name) => text(`${path}/symbolic?format=${name}`, options)));
   return Object.fromEntries(names.map((name, at) => [name, texts[at].trimEnd()]));
 }
+
+/** Loads the font, so that formulas do not change their size later. A slow font is not waited for. */
+const fontOfFormulas = () =>
+  Promise.race([document.fonts.load('1em "STIX Two Math"').catch(() => null), new Promise((end) => setTimeout(end, FONT_WAIT_MS))]);
 
 async function tolerateStatus(status, asked) {
   const told = await attempt(asked);
