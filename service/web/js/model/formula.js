@@ -2,8 +2,8 @@
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, named, number, t } from "../i18n.js";
+import { equation } from "../math/equation.js";
 import { copyButton } from "../parts/copy.js";
-import { parseElement } from "../parts/inline.js";
 import { table } from "../parts/table.js";
 import { formView } from "./form.js";
 import { submit } from "./submit.js";
@@ -86,16 +86,11 @@ function outputArticle(output, mathml, page) {
 
 const hasUnits = ({ constants: measured }) => measured?.some(({ unit }) => unit);
 
-/** The formula with its left side as one MathML element. */
+/** The formula with its left side; as text if its MathML is invalid. */
 function typeset(output, mathml, model) {
-  const math = parseElement(mathml, "math");
-  if (!math) return html`<code>${leftSide(output, model)} = ${output.expression}</code>`;
-  const make = (tag, words) => Object.assign(document.createElementNS(math.namespaceURI, tag), { textContent: words });
   const isSymbol = output.quantity === "value" && [...output.name].length === 1;
-  const row = make("mrow", "");
-  row.append(make(isSymbol ? "mi" : "mtext", leftSide(output, model)), make("mo", "="), ...math.childNodes);
-  math.append(row);
-  return math;
+  const left = leftSide(output, model);
+  return equation(mathml, left, isSymbol) ?? html`<code>${left} = ${output.expression}</code>`;
 }
 
 /** The error of the formula on held-out rows. */
