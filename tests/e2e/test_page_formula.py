@@ -1,11 +1,13 @@
 """Formulas of the page: their font, their lines, their constants and their verdict."""
 
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route, expect
 
 from kan_engine.expressions.printing.mathml import to_mathml
 from tests.support.browser import PHONE, is_too_wide, severe_violations, show, visiting
@@ -24,6 +26,13 @@ def law(api: httpx.Client) -> str:
     done = api.get(f"/jobs/{job['id']}", params={"wait": JOB_TIMEOUT_S}).json()
     assert done["status"] == "succeeded", done
     return str(done["model_id"])
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    with visiting(browser, url) as page:
+        show(page, "/models")
+        yield page
 
 
 def test_formulas_are_set_in_the_font_of_the_page_which_no_other_view_loads(
@@ -70,6 +79,59 @@ def test_a_term_wider_than_the_screen_scrolls_alone(browser: Browser, url: str, 
         show_formula(page, law, " ".join(rf"\sin\left({number} x_{{1}}\right)" for number in range(2, 12)))
         assert page.locator(".formula").evaluate("formula => formula.scrollWidth > formula.clientWidth")
         assert not is_too_wide(page)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (2.5302, 0.0416, "2.530 ± 0.042"),
+        (-4.906, 0.0996, "−4.91 ± 0.10"),
+        (12345.6, 234.5, "12,350 ± 230"),
+        (1.2343e-7, 1.2e-9, "(1.234 ± 0.012)·10⁻⁷"),
+        (2.5, None, "2.5"),
+    ],
+)
+def test_a_measured_number_has_the_digits_that_its_error_leaves(
+    page: Page, value: float, error: float | None, shown: str
+) -> None:
+    told = page.evaluate(
+        "async told => (await import('/assets/js/math/measured.js')).measured(...told)", [value, error]
+    )
+    assert told.replace("\u00a0", " ") == shown
+
+
+def test_constants_are_listed_with_errors_and_units_and_marked_in_the_formula(
+    browser: Browser, url: str, law: str
+) -> None:
+    constants = [
+        {"value": -1.5e-7, "standard_error": 2e-9, "unit": "m/s^2", "name": None},
+        {"value": 3.25, "standard_error": 0.04, "unit": "", "name": None},
+    ]
+    with visiting(browser, url) as page:
+        change_formula(page, constants=constants, exact_units=[[2.0, "m"]])
+        show_formula(page, law, r"3.25 x_{1} - 1.5 \cdot 10^{-7} x_{2}^{2} + 2")
+        listed = page.get_by_role("list", name="Fitted constants").get_by_role("listitem")
+        expect(listed).to_have_text(["(−1.500 ± 0.020)·10⁻⁷ m/s²", "3.250 ± 0.040", "2 m exact"])
+        marked = page.locator(".formula mn.marked")
+        listed.nth(0).hover()
+        expect(marked).to_have_text(["1.5"])
+        listed.nth(2).hover()
+        expect(marked).to_have_count(0)
+        listed.nth(1).focus()
+        expect(marked).to_have_text(["3.25"])
+        assert severe_violations(page) == []
+
+
+def change_formula(page: Page, evidence: dict[str, Any] | None = None, **changes: Any) -> None:
+    """Answer with other facts about the formula of a model."""
+
+    def answer(route: Route) -> None:
+        told = route.fetch().json()
+        told["outputs"][0] |= changes
+        told |= evidence or {}
+        route.fulfill(json=told)
+
+    page.route("**/symbolic", answer)
 
 
 def show_formula(page: Page, model: str, latex: str) -> None:

@@ -49,9 +49,11 @@ export function number(value, digits = 4) {
 /** Formats 1.5e-7 as 1.5·10⁻⁷. */
 function powerOfTen(text) {
   const [mantissa, exponent] = text.split("e");
-  const raised = [...exponent.replace("+", "")].map((sign) => (sign === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[sign])).join("");
-  return `${mantissa.replace(".", decimal)}·10${raised}`;
+  return `${mantissa.replace(".", decimal)}·10${raise(exponent)}`;
 }
+
+/** A whole number in raised digits. */
+export const raise = (exponent) => [...String(exponent).replace("+", "")].map((sign) => (sign === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[sign])).join("");
 
 export function time(iso) {
   return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));

@@ -2,12 +2,13 @@
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, named, number, t } from "../i18n.js";
+import { constantsList, constantsTable } from "../math/constants.js";
 import { equation } from "../math/equation.js";
 import { copyButton } from "../parts/copy.js";
 import { table } from "../parts/table.js";
 import { formView } from "./form.js";
 import { submit } from "./submit.js";
-import { constants, unitNotes, variables } from "./symbols.js";
+import { unitNotes, variables } from "./symbols.js";
 import { leftSide, unitOf, withUnit } from "./labels.js";
 
 const LONG = 16; // complexity from which a formula is set smaller
@@ -74,13 +75,14 @@ function outputArticle(output, mathml, page) {
     <div class=${`formula scroll ${output.complexity > LONG ? "long" : ""}`} tabindex="0" role="region" aria-label=${t("model.formula.region", { name: output.name })}>
       ${typeset(output, mathml, page.model)}
     </div>
+    ${constantsList(output, page.formulas.form)}
     <div class="as-text">
       <code class="scroll" tabindex="0" role="region" aria-label=${t("model.formula.as text", { name: output.name })}
         >${output.expression}</code
       >
       ${copyButton(output.expression, t("model.formula.copy", { name: output.name }))}
     </div>
-    ${unitNotes(output)} ${errors(output, page)} ${variables(output, page.model)} ${page.formulas.form && !hasUnits(output) ? nothing : constants(output)}
+    ${unitNotes(output)} ${errors(output, page)} ${variables(output, page.model)} ${page.formulas.form && !hasUnits(output) ? nothing : constantsTable(output)}
   </article>`;
 }
 

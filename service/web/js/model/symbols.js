@@ -1,7 +1,7 @@
-// The variables of a formula, their valid ranges, and the accuracy of the constants.
+// The variables of a formula, their valid ranges, and what their units say.
 
 import { html, nothing } from "../../vendor/lit-html.js";
-import { named, number, t } from "../i18n.js";
+import { number, t } from "../i18n.js";
 import { table } from "../parts/table.js";
 import { range, unitOf, withUnit } from "./labels.js";
 
@@ -43,39 +43,6 @@ function derivedWords({ column, ...rule }) {
   return t("model.symbols.is missing", { column });
 }
 
-export function constants(output) {
-  if (!output.constants?.length) return nothing;
-  const { constants: measured } = output;
-  const known = { unit: measured.some(({ unit }) => unit), name: measured.some(({ name }) => name) };
-  const columns = ["value", "error", "relative", "unit", "name"].filter((column) => known[column] ?? true);
-  const cells = {
-    value: ({ value }) => number(value, 6),
-    error: ({ standard_error: error }) => (error === null ? "–" : `± ${number(error, 2)}`),
-    relative: ({ value, standard_error: error }) =>
-      value && error !== null ? t("model.percent", { value: number((100 * error) / Math.abs(value), 2) }) : "–",
-    unit: ({ unit }) => (unit ? unit : unit === "" ? t("model.constants.no unit") : "–"),
-    name: ({ name }) => (name ? naturalConstant(name) : ""),
-  };
-  const title = t("model.constants.title", { count: measured.length });
-  const head = columns.map((column) => t(`model.constants.${column}`));
-  const rows = measured.map((constant) => columns.map((column) => cells[column](constant)));
-  return html`<details class="more" ?open=${known.unit}>
-    <summary>${title}</summary>
-    ${table(title, head, rows, { numbers: [0, 1, 2] })}
-    <p class="hint">${t("model.constants.about")}</p>
-  </details>`;
-}
-
-/** The name of a constant of nature, as "speed of light c" or "c^2, of the speed of light c". */
-function naturalConstant(told) {
-  const [, power, name, symbol] = told.match(/^(?:(\S+), of the )?(.+) (\S+)$/) ?? [null, null, told, ""];
-  return html`${named("model.nature", name)} <code>${power ?? symbol}</code>`;
-}
-
-/** What units say of the formula: that they do not add up, or which exact numbers carry one. */
-export function unitNotes(output) {
-  if (output.unit_status === "does_not_add_up") return html`<p class="warning">${t("model.units.wrong")}</p>`;
-  if (!output.exact_units?.length) return nothing;
-  const shown = output.exact_units.map(([value, unit]) => withUnit(number(value, 6), unit)).join("; ");
-  return html`<p class="hint">${t("model.units.exact", { numbers: shown })}</p>`;
-}
+/** What units say of the formula: whether they do not add up. */
+export const unitNotes = ({ unit_status: status }) =>
+  status === "does_not_add_up" ? html`<p class="warning">${t("model.units.wrong")}</p>` : nothing;
