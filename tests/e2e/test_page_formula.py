@@ -13,6 +13,17 @@ from kan_engine.expressions.printing.mathml import to_mathml
 from tests.support.browser import PHONE, is_too_wide, severe_violations, show, visiting
 
 JOB_TIMEOUT_S = 60
+EVIDENCE = {
+    "noise": 0.13,
+    "explained": 0.99,
+    "rows": 160,
+    "constants": 2,
+    "compared_with": {},
+    "p_value": None,
+    "power": None,
+    "stability": None,
+    "reasons": [],
+}
 FONT = "/assets/fonts/STIXTwoMath.woff2"
 
 
@@ -120,6 +131,35 @@ def test_constants_are_listed_with_errors_and_units_and_marked_in_the_formula(
         listed.nth(1).focus()
         expect(marked).to_have_text(["3.25"])
         assert severe_violations(page) == []
+
+
+@pytest.mark.parametrize(
+    ("measured_on", "shown"),
+    [
+        (
+            "hold-out",
+            "≈ Consistent with the data, with a typical error of 0.123 m (RMSE on 40 held-out rows).",
+        ),
+        (
+            "training",
+            "≈ Consistent with the data, with a typical error of 0.123 m (RMSE on the training rows).",
+        ),
+    ],
+)
+def test_the_verdict_is_a_sentence_with_the_error_and_its_evidence_is_folded(
+    browser: Browser, url: str, law: str, measured_on: str, shown: str
+) -> None:
+    with visiting(browser, url) as page:
+        told = {"verdict": "consistent", "measured_on": measured_on, "evidence": EVIDENCE}
+        change_formula(page, told, rmse=0.12345)
+        show(page, f"/models/{law}")
+        verdict = page.locator("#section-formula .verdict")
+        expect(verdict.locator("p").first).to_have_text(shown)
+        reason = verdict.get_by_text("The residuals look like measurement noise")
+        expect(reason).to_be_hidden()
+        verdict.get_by_text("Evidence", exact=True).click()
+        expect(reason).to_be_visible()
+        expect(verdict.get_by_text("its RMSE for y is 0.13.")).to_be_visible()
 
 
 def change_formula(page: Page, evidence: dict[str, Any] | None = None, **changes: Any) -> None:

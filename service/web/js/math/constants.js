@@ -8,9 +8,10 @@ import { measured, unitText } from "./measured.js";
 /** @param form The form of the request with names of the constants, if there is one. */
 export function constantsList({ constants = [], exact_units: exact = [] }, form) {
   if (!constants.length && !exact.length) return nothing;
+  const title = t(constants.length ? "model.constants.list" : "model.constants.with unit");
   const mark = (place, isOn) => (event) => find(event.currentTarget, constants)[place]?.classList.toggle("marked", isOn);
-  return html`<p class="hint">${t("model.constants.list")}</p>
-    <ul class="constants" aria-label=${t("model.constants.list")}>
+  return html`<p class="hint">${title}</p>
+    <ul class="constants" aria-label=${title}>
       ${constants.map(
         (constant, place) => html`<li tabindex="0" @pointerenter=${mark(place, true)} @focus=${mark(place, true)}
           @pointerleave=${mark(place, false)} @blur=${mark(place, false)}>${describe(constant, form)}</li>`,

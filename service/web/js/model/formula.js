@@ -4,6 +4,7 @@ import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, named, number, t } from "../i18n.js";
 import { constantsList, constantsTable } from "../math/constants.js";
 import { equation } from "../math/equation.js";
+import { unitText } from "../math/measured.js";
 import { copyButton } from "../parts/copy.js";
 import { table } from "../parts/table.js";
 import { formView } from "./form.js";
@@ -37,14 +38,29 @@ function formulaView(page) {
     </ul>`;
 }
 
+/** The verdict in a sentence with the error of the formula; what it means, and why it is given, is folded. */
 function verdict({ formulas, model }) {
   const name = formulas.verdict;
   const isProved = name === "exact" && model.task === "equation";
+  const about = html`<p>${t(isProved ? "model.verdict.proved about" : `model.verdict.${name} about`)}</p>`;
+  const error = name === "exact" ? nothing : typicalError(formulas, model);
+  const reasons = formulas.evidence && name !== "exact" ? evidence(formulas.evidence, model) : nothing;
+  const folded = [error === nothing ? nothing : about, reasons];
   return html`<div class="verdict ${name}">
-    <p><strong><span aria-hidden="true">${SIGNS[name]}</span> ${t(`model.verdict.${name}`)}</strong></p>
-    <p>${t(isProved ? "model.verdict.proved about" : `model.verdict.${name} about`)}</p>
-    ${formulas.evidence && name !== "exact" ? evidence(formulas.evidence, model) : nothing}
+    <p><strong><span aria-hidden="true">${SIGNS[name]}</span> ${t(`model.verdict.${name}`)}</strong>${error}</p>
+    ${error === nothing ? about : nothing}
+    ${folded.some((part) => part !== nothing)
+      ? html`<details class="evidence"><summary>${t("model.evidence")}</summary>${folded}</details>`
+      : nothing}
   </div>`;
+}
+
+/** The error of the only formula of a value, as the end of a sentence. */
+function typicalError({ outputs: [output, ...others], measured_on: where }, model) {
+  if (others.length || output.quantity !== "value" || output.rmse === null) return nothing;
+  const words = { rmse: withUnit(number(output.rmse, 3), unitText(unitOf(model, output.name))), count: model.split.test_rows ?? 0 };
+  const key = { training: "training", "points of the domain": "domain" }[where] ?? "holdout";
+  return t(`model.verdict.error ${key}`, words);
 }
 
 function evidence(told, model) {
@@ -58,15 +74,12 @@ function evidence(told, model) {
   const noise = chiSquare === null
     ? t("model.evidence.noise", { rmse: number(told.noise), target: model.target })
     : t("model.evidence.chi_square", { chi: number(chiSquare), noise: number(told.noise), target: model.target });
-  return html`<details class="evidence">
-    <summary>${t("model.evidence")}</summary>
-    <ul>
-      <li>${noise}</li>
-      ${told.reasons.map(({ code }) => html`<li>${t(`model.evidence.${code}`, words)}</li>`)}
-      ${told.p_value === null ? nothing : html`<li>${t("model.evidence.test", { p: number(told.p_value), power: percent(told.power) })}</li>`}
-      ${told.stability === null ? nothing : html`<li>${t("model.evidence.stability", { share: percent(told.stability) })}</li>`}
-    </ul>
-  </details>`;
+  return html`<ul>
+    <li>${noise}</li>
+    ${told.reasons.map(({ code }) => html`<li>${t(`model.evidence.${code}`, words)}</li>`)}
+    ${told.p_value === null ? nothing : html`<li>${t("model.evidence.test", { p: number(told.p_value), power: percent(told.power) })}</li>`}
+    ${told.stability === null ? nothing : html`<li>${t("model.evidence.stability", { share: percent(told.stability) })}</li>`}
+  </ul>`;
 }
 
 function outputArticle(output, mathml, page) {
@@ -110,8 +123,11 @@ function errors(output, { formulas, model }) {
     ["r2", number(output.r2, 6)],
     ["complexity", count(output.complexity)],
   ];
-  return html`<p class="hint">${isValue ? where : t("model.formula.beside the network")}</p>
-    ${factsList(facts)}`;
+  return html`<details class="more">
+    <summary>${t("model.formula.errors")}</summary>
+    <p class="hint">${isValue ? where : t("model.formula.beside the network")}</p>
+    ${factsList(facts)}
+  </details>`;
 }
 
 /** The law, its log-likelihood, and its parameters with their intervals. */
