@@ -35,7 +35,7 @@ from service.client.table_payloads import File, Table, encode_table, open_table
 from service.client.transport import EndpointGroup, Request, make_get_request, make_path
 from service.schemas.figures import LanguageName, ThemeName
 from service.schemas.members import MemberChoice
-from service.schemas.models import NetworkChoice
+from service.schemas.models import ModelTask, NetworkChoice
 from service.schemas.registry import AliasPage
 
 
@@ -52,6 +52,8 @@ class ModelEndpoints(EndpointGroup):
         *,
         dataset: AnyDataset | None = None,
         target: str | None = None,
+        task: ModelTask | None = None,
+        previews: bool = True,
         **filters: Unpack[ListFilters],
     ) -> AsyncIterator[Model]:
         """All models, or those that match every filter, newest first.
@@ -60,9 +62,13 @@ class ModelEndpoints(EndpointGroup):
             name: Only the versions of this name.
             dataset: The dataset on which a model was trained.
             target: The column that a model predicts.
+            task: What a model was trained for.
+            previews: Whether to list the first models of trainings that still run.
             filters: As for ``datasets``; ``search`` is a text in a name, a target or a tag.
         """
-        query = encode_filters(filters) | {"name": name, "target": target}
+        query = encode_filters(filters) | {"name": name, "target": target, "task": task}
+        if not previews:
+            query["previews"] = "false"
         if dataset is not None:
             query["dataset"] = await find_dataset_id(self._transport, dataset)
         async for model in self._transport.iterate(Model, "models", **query):

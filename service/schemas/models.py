@@ -20,6 +20,7 @@ Alias = Annotated[
     ),
 ]
 
+ModelTask = Literal["regression", "classification", "density", "equation"]
 NetworkChoice = Literal["served", "accurate", "compact"]
 NETWORK_DESCRIPTION = (
     "`served`: the compact network if the job asked it to serve, else the accurate one; `accurate`; "

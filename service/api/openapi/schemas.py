@@ -46,6 +46,7 @@ ENUM_NAMES = {
         "SimpleBaseline": "linear mlp boosting kernel",
         "SolveOptimizer": "auto gauss_newton",
         "Order": "newest oldest",
+        "ModelTask": "regression classification density equation",
         "NamedOrder": "newest oldest name",
         "SplitKind": "random stratified tail column none",
         "StudyPlot": "error_by_grid error_by_parameters time_by_grid",

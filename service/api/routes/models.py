@@ -28,7 +28,14 @@ from service.operations.models.pictured_network import select_network
 from service.schemas.common import Page
 from service.schemas.figures import ModelRowsOut
 from service.schemas.formulas import SymbolicOut
-from service.schemas.models import NETWORK_DESCRIPTION, EdgesOut, ModelOut, ModelPatch, NetworkChoice
+from service.schemas.models import (
+    NETWORK_DESCRIPTION,
+    EdgesOut,
+    ModelOut,
+    ModelPatch,
+    ModelTask,
+    NetworkChoice,
+)
 
 FormulaFormat = Annotated[str, *choose_from(LANGUAGES, "json")]
 
@@ -47,6 +54,10 @@ def list_models(
     name: Annotated[str | None, Query(description="Only the versions of this name.")] = None,
     dataset: Annotated[str | None, Query(description="Id of the dataset that it learnt from.")] = None,
     target: Annotated[str | None, Query(description="Column that it predicts.")] = None,
+    task: Annotated[ModelTask | None, Query(description="What it was trained for.")] = None,
+    previews: Annotated[
+        bool, Query(description="Whether to list the first models of trainings, which have `preview_of`.")
+    ] = True,
 ) -> Page[ModelOut]:
     """All models, or those that the filters leave; `search` looks into names, targets and tags."""
     with sessions.read() as session:
@@ -58,6 +69,8 @@ def list_models(
             name=name,
             dataset_id=dataset,
             target=target,
+            task=task,
+            has_previews=previews,
         )
         page, cursor = window.take_page(found, wanted.order)
         aliases = repository.list_aliases(page)

@@ -17,6 +17,7 @@ from service.cli.support.output import AsJson, print_list, print_message, print_
 from service.cli.support.table_source import STDIN, find_dataset, open_file
 from service.client import Alias, Edges
 from service.client import Model as Trained
+from service.schemas.models import ModelTask
 
 QUALITY_METRICS = ("r2", "accuracy", "mean_log_likelihood", "equation_residual")  # one per kind of model
 
@@ -34,6 +35,7 @@ def list_all(
     name: Annotated[str | None, typer.Option(help="Only versions of this name.")] = None,
     dataset: DatasetOption = None,
     target: Annotated[str | None, typer.Option(help="Column that they predict.", show_default=False)] = None,
+    task: Annotated[ModelTask | None, typer.Option(help="What they predict.", show_default=False)] = None,
     search: Search = None,
     tag: Tag = None,
     since: Since = None,
@@ -48,7 +50,9 @@ def list_all(
     with connect(server, key) as client:
         given = make_filters(search, tag, since, until, sort)
         used = dataset and find_dataset(client, dataset)
-        print_list(client.models(name, dataset=used, target=target, **given), as_json, names, _cells)
+        print_list(
+            client.models(name, dataset=used, target=target, task=task, **given), as_json, names, _cells
+        )
 
 
 @app.command("show")

@@ -126,7 +126,13 @@ class TrainedModels:
         return model
 
     def page(
-        self, wanted: ListFilter = ALL, *, limit: int, after: str | None = None, **columns: str | None
+        self,
+        wanted: ListFilter = ALL,
+        *,
+        limit: int,
+        after: str | None = None,
+        has_previews: bool = True,
+        **columns: str | None,
     ) -> Sequence[Model]:
         """Up to ``limit + 1`` models that come after this id in the list; see ``select_page``.
 
@@ -136,11 +142,14 @@ class TrainedModels:
             wanted: Filters and order.
             limit: Models of a page.
             after: Id of the last model of the page before.
+            has_previews: Whether the first models of trainings are in the list.
             columns: Values of columns, None for any: ``name``, ``task``, ``target``, ``dataset_id``.
         """
         query = select(Model)
         for column, value in columns.items():
             query = query if value is None else query.where(getattr(Model, column) == value)
+        if not has_previews:
+            query = query.where(Model.record["preview_of"].as_string().is_(None))
         models = select_page(
             self._session,
             query,

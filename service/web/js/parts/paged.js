@@ -4,52 +4,90 @@ import { html, nothing, render } from "../../vendor/lit-html.js";
 import { announce } from "../screen_reader.js";
 import { get } from "../api.js";
 import { t } from "../i18n.js";
+import { keepFocus } from "./focus.js";
+import { filterBar, readWanted } from "./list_filters.js";
 import { problem } from "./problem.js";
 import { scrollBox } from "./scroll.js";
 
 const PAGE = 50;
 
 /**
- * @param path API path of the list.
+ * @param query Query of the address: which part of the list is wanted.
+ * @param path API path of the list, and address of the view.
  * @param title Heading of the list.
  * @param columns Column headings; a heading with "#" marks a numeric column.
  * @param row Returns the cells of an item, with its name first.
  * @param empty Content of an empty list, with the first action to take.
+ * @param filters, sorts As of `readWanted`.
+ * @param given Returns further parameters of a request for the wanted part.
  */
-export async function pagedTable({ root, signal, path, title, columns, row, empty }) {
-  const items = [];
+export async function pagedTable({ root, signal, query, path, title, columns, row, empty, filters = [], sorts = ["newest", "oldest"], given }) {
+  const wanted = readWanted(query, filters, sorts);
+  let items = [];
   let cursor = null;
   let failed = null;
+  let latest = 0;
 
-  const load = async () => {
-    const page = await get(`${path}?limit=${PAGE}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { signal });
-    items.push(...page.items);
+  const load = async (after) => {
+    const mine = ++latest;
+    const asked = new URLSearchParams({ ...given?.(wanted), limit: PAGE, ...(after && { cursor: after }) });
+    for (const [name, value] of wanted) asked.append(name, value);
+    const page = await get(`${path}?${asked}`, { signal });
+    if (mine !== latest) return false; // another part is wanted by now
+    items = after ? [...items, ...page.items] : page.items;
     cursor = page.next_cursor;
+    return true;
   };
-  const more = async () => {
-    const first = items.length;
+  const reload = async (after, told) => {
     try {
       failed = null;
-      await load();
-      announce(t("list.more shown", { count: items.length - first }));
+      if (!(await load(after))) return;
+      announce(told());
     } catch (error) {
       if (error.name === "AbortError") return;
       failed = error;
     }
-    show();
+    keepFocus(root, show);
+  };
+  const more = async () => {
+    const first = items.length;
+    await reload(cursor, () => t("list.more shown", { count: items.length - first }));
     if (!failed) root.querySelectorAll("tbody tr")[first]?.querySelector("a")?.focus();
   };
-  const show = () =>
+  const change = () => {
+    const text = wanted.toString();
+    history.replaceState(null, "", `#/${path}${text && `?${text}`}`);
+    return reload(null, () => countWords(items, cursor));
+  };
+  const clear = async () => {
+    for (const name of [...wanted.keys()]) wanted.delete(name);
+    await change();
+    root.querySelector("#list-search")?.focus();
+  };
+  const show = () => {
+    const isFiltered = [...wanted.keys()].some((name) => name !== "sort");
     render(
       html`<h1>${title}</h1>
-        ${items.length ? scrollBox(title, table(title, columns, items.map(row))) : empty}
+        ${items.length || isFiltered || filters.some(({ options }) => !options) ? filterBar({ wanted, filters, sorts, change }) : nothing}
+        ${items.length || isFiltered ? html`<p class="hint list-count">${countWords(items, cursor)}</p>` : nothing}
+        ${items.length ? scrollBox(title, table(title, columns, items.map(row))) : isFiltered ? nothingFound(clear) : empty}
         ${failed ? problem(failed) : nothing}
         ${cursor ? html`<p class="actions"><button type="button" @click=${more}>${t("list.more")}</button></p>` : nothing}`,
       root,
     );
+  };
 
   await load();
   show();
+}
+
+function countWords(items, cursor) {
+  return t(cursor ? "list.count more" : "list.count", { count: items.length });
+}
+
+function nothingFound(clear) {
+  return html`<p>${t("list.nothing")}</p>
+    <p class="actions"><button type="button" @click=${clear}>${t("list.clear")}</button></p>`;
 }
 
 /** The roles are explicit, because the layout for phones (stacked cells) would remove the implicit ones. */

@@ -1,16 +1,24 @@
-// All jobs, the newest first.
+// Jobs: all of them, or those that the filters leave.
 
 import { html } from "../../vendor/lit-html.js";
 import { t, time } from "../i18n.js";
 import { jobTitle, status } from "../parts/summaries.js";
 import { pagedTable } from "../parts/paged.js";
 
-export default function view({ root, signal }) {
+const STATUSES = ["queued", "running", "succeeded", "failed", "cancelled"];
+const KINDS = ["train", "symbolic", "predict", "study", "solve"];
+
+export default function view({ root, query, signal }) {
   return pagedTable({
     root,
+    query,
     signal,
     path: "jobs",
     title: t("jobs"),
+    filters: [
+      { name: "status", label: t("list.status"), options: STATUSES.map((name) => [name, t(`status.${name}`)]) },
+      { name: "kind", label: t("list.kind"), options: KINDS.map((name) => [name, t(`kind.${name}`)]) },
+    ],
     columns: [t("list.job"), t("list.status"), t("list.submitted"), t("list.result")],
     row: (job) => [
       html`<a href="#/jobs/${job.id}">${jobTitle(job)}</a>`,

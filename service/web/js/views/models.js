@@ -1,19 +1,29 @@
-// All models, the newest first.
+// Models: all of them but the first models of running jobs, or those that the filters leave.
 
 import { html } from "../../vendor/lit-html.js";
 import { t, time } from "../i18n.js";
 import { modelTitle, quality } from "../parts/summaries.js";
+import { tagLinks } from "../parts/list_filters.js";
 import { pagedTable } from "../parts/paged.js";
 
-export default function view({ root, signal }) {
+const TASKS = ["regression", "classification", "density", "equation"];
+
+export default function view({ root, query, signal }) {
   return pagedTable({
     root,
+    query,
     signal,
     path: "models",
     title: t("models"),
+    filters: [
+      { name: "task", label: t("list.task"), options: TASKS.map((name) => [name, t(`list.task.${name}`)]) },
+      { name: "previews", label: t("list.previews") },
+    ],
+    sorts: ["newest", "oldest", "name"],
+    given: (wanted) => (wanted.has("previews") ? {} : { previews: false }),
     columns: [t("list.name"), t("list.target"), t("list.quality"), t("list.made")],
     row: (model) => [
-      html`<a href="#/models/${model.id}">${modelTitle(model)}</a>`,
+      html`<a href="#/models/${model.id}">${modelTitle(model)}</a>${tagLinks("models", model.tags)}`,
       model.target,
       quality(model),
       time(model.created_at),

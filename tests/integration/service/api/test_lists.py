@@ -145,6 +145,18 @@ def test_models_are_found_by_name_target_dataset_and_tag(client: TestClient, ses
     assert list_names(client, "/models", target=model.target, sort="oldest") == ["Beton", "other"]
 
 
+def test_models_are_found_by_task_and_without_first_models_of_trainings(
+    client: TestClient, sessions: Sessions
+) -> None:
+    model = make_model(sessions, name="whole")
+    make_model(sessions, name="first", record={**model.record, "preview_of": "a training"})
+    make_model(sessions, name="classes", task="classification")
+    assert list_names(client, "/models") == ["classes", "first", "whole"]
+    assert list_names(client, "/models", previews=False) == ["classes", "whole"]
+    assert list_names(client, "/models", previews=False, task="regression") == ["whole"]
+    assert client.get("/models", params={"task": "nothing"}).status_code == 422
+
+
 def test_a_period_ends_before_its_end(client: TestClient) -> None:
     add_dataset(client, "a")
     created = client.get("/datasets").json()["items"][0]["created_at"]
