@@ -105,3 +105,25 @@ def test_lists_are_for_everyone(address: str, browser: Browser, url: str, page: 
     with visiting(browser, url, size=PHONE, locale="ru-RU") as phone:
         show(phone, address)
         assert not is_too_wide(phone)
+
+
+def test_the_language_is_changed_in_the_same_view_and_kept(page: Page, tables: dict[str, str]) -> None:
+    show(page, f"/datasets/{tables['tide']}")
+    page.get_by_role("link", name="Русский").click()
+    expect(page.locator("html")).to_have_attribute("lang", "ru")
+    expect(page.get_by_role("heading", level=1)).to_have_text("tide")
+    expect(page).to_have_url(re.compile(rf"/#/datasets/{tables['tide']}$"))
+    page.goto("/")
+    expect(page.get_by_role("link", name="Задачи")).to_be_visible()
+    assert page.get_by_role("link", name="Руководство").get_attribute("href") == "guide?lang=ru"
+    page.get_by_role("link", name="English").click()
+    expect(page.get_by_role("link", name="Jobs")).to_be_visible()
+
+
+def test_the_language_can_be_changed_without_scripts(browser: Browser, url: str) -> None:
+    with visiting(browser, url, java_script_enabled=False) as page:
+        page.goto("/")
+        page.get_by_role("link", name="Русский").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("На входе таблица, на выходе формула")
+        page.goto("/")
+        expect(page.locator("html")).to_have_attribute("lang", "ru")

@@ -5,10 +5,10 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from string import Template
-from typing import Annotated
+from typing import Annotated, Literal
 from xml.sax.saxutils import escape
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Cookie, Header, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from service.api.http.conditional import IfNoneMatch
@@ -16,7 +16,9 @@ from service.errors import NotFound
 from service.operations.entity_tags import is_listed_tag
 
 WEB_FOLDER = files("service") / "web"
-LANGUAGES = ("en", "ru")
+LANGUAGES = {"en": "English", "ru": "Русский"}
+LANGUAGE_COOKIE = "kan_language"
+YEAR_S = 365 * 24 * 3600
 MEDIA_TYPES = {
     "css": "text/css",
     "js": "text/javascript",
@@ -28,17 +30,28 @@ PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
     "connect-src 'self'; img-src 'self' blob: data:; base-uri 'self'; form-action 'self'; "
     "frame-ancestors 'none'",
-    "Vary": "Accept-Language",
+    "Vary": "Accept-Language, Cookie",
 }
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-def page(request: Request, accept_language: Annotated[str, Header()] = "") -> HTMLResponse:
-    """The HTML document; scripts create its content through the API."""
+def page(
+    request: Request,
+    lang: Annotated[Literal["en", "ru"] | None, Query()] = None,
+    kept: Annotated[str, Cookie(alias=LANGUAGE_COOKIE)] = "",
+    accept_language: Annotated[str, Header()] = "",
+) -> HTMLResponse:
+    """The HTML document; scripts create its content through the API. A cookie keeps a chosen language."""
     root = str(request.scope.get("root_path", "")).rstrip("/")
-    return HTMLResponse(render_document(choose_language(accept_language), root), headers=PAGE_HEADERS)
+    language = lang or (kept if kept in LANGUAGES else choose_language(accept_language))
+    answer = HTMLResponse(
+        render_document(language, root), headers=PAGE_HEADERS | {"Content-Language": language}
+    )
+    if lang is not None:
+        answer.set_cookie(LANGUAGE_COOKIE, lang, max_age=YEAR_S, path=f"{root}/", samesite="lax")
+    return answer
 
 
 @router.get("/assets/{path:path}")
@@ -58,7 +71,7 @@ def choose_language(accept_language: str) -> str:
     """The most preferred supported language (RFC 9110, 12.5.4); English if none is supported."""
     wanted = [_parse_preference(part) for part in accept_language.split(",")]
     known = [(weight, language) for weight, language in wanted if language in LANGUAGES and weight > 0]
-    return max(known, key=lambda found: found[0])[1] if known else LANGUAGES[0]
+    return max(known, key=lambda found: found[0])[1] if known else "en"
 
 
 def _parse_preference(part: str) -> tuple[float, str]:
@@ -78,9 +91,11 @@ def render_document(language: str, root: str) -> str:
         root: Path prefix of the service behind a proxy.
     """
     words = json.loads(_read_asset(f"i18n/{language}.json"))
+    other = next(name for name in LANGUAGES if name != language)
+    names = {"language": language, "other_language": other, "other_name": LANGUAGES[other]}
     told = {key: escape(text, {'"': "&quot;"}) for key, text in words.items() if isinstance(text, str)}
     page = Template(_read_asset("index.html").decode())
-    return page.substitute(told, language=language, root=escape(root, {'"': "&quot;"}))
+    return page.substitute(told, **names, root=escape(root, {'"': "&quot;"}))
 
 
 @cache

@@ -87,7 +87,17 @@ function askForKey() {
   dialog.showModal();
 }
 
+/** Changes the language in the same view. The address is tidy again once the cookie keeps the choice. */
+function prepareLanguage() {
+  const link = document.querySelector(".language");
+  link.addEventListener("click", () => (link.hash = location.hash));
+  if (location.search && document.cookie.includes(`kan_language=${document.documentElement.lang}`)) {
+    history.replaceState(null, "", location.pathname + location.hash);
+  }
+}
+
 addEventListener("hashchange", show);
 addEventListener("key-wanted", () => document.querySelector("dialog[open]") || askForKey());
+prepareLanguage();
 await loadWords();
 show();

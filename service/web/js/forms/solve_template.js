@@ -3,7 +3,7 @@
 import { html, nothing } from "../../vendor/lit-html.js";
 import { read } from "../equations/body.js";
 import { GALLERY } from "../equations/gallery.js";
-import { t } from "../i18n.js";
+import { language, t } from "../i18n.js";
 import { labelledField } from "../parts/labelled.js";
 import { problem } from "../parts/problem.js";
 import { recipes } from "../parts/code_recipes.js";
@@ -15,7 +15,7 @@ export function solveTemplate({ values, isOpen, mistakes, failed, isSending, tab
   const field = (name, control, words = t(`solve.${name}`), hint = t(`solve.${name}.hint`)) => solveField({ name, control, words, hint, mistakes, values, change });
   return html`<details class="card solve" ?open=${isOpen} @toggle=${toggle}>
     <summary>${t("solve.title")}</summary>
-    <p class="hint">${t("solve.about")} <a href="guide/equations">${t("solve.language")}</a></p>
+    <p class="hint">${t("solve.about")} <a href="guide/equations?lang=${language}">${t("solve.language")}</a></p>
     <div class="gallery" role="group" aria-label=${t("solve.gallery")}>
       <span class="hint" aria-hidden="true">${t("solve.gallery")}</span>
       ${Object.keys(GALLERY).map((name) => html`<button type="button" class="small" @click=${() => start(name)}>${t(`solve.gallery.${name}`)}</button>`)}

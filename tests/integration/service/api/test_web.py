@@ -36,7 +36,22 @@ def test_the_page_speaks_the_language_that_the_browser_prefers(
     assert choose_language(accepted) == language
     page = client.get("/", headers={"Accept-Language": accepted} if accepted else {})
     assert f'<html lang="{language}">' in page.text
-    assert page.headers["vary"] == "Accept-Language"
+    assert page.headers["vary"] == "Accept-Language, Cookie"
+
+
+def test_a_chosen_language_is_kept_and_goes_before_the_preference(client: TestClient) -> None:
+    russian = {"Accept-Language": "ru"}
+    assert '<html lang="ru">' in client.get("/", headers=russian).text
+    chosen = client.get("/?lang=en", headers=russian)
+    assert '<a class="language" href="?lang=ru" hreflang="ru" lang="ru">Русский</a>' in chosen.text
+    assert "SameSite=lax" in chosen.headers["set-cookie"]
+    assert '<html lang="en">' in client.get("/", headers=russian).text
+    assert client.get("/?lang=de").status_code == 422
+
+
+def test_a_cookie_with_another_value_is_ignored(client: TestClient) -> None:
+    headers = {"Accept-Language": "ru", "Cookie": "kan_language=<b>"}
+    assert '<html lang="ru">' in client.get("/", headers=headers).text
 
 
 def test_the_document_itself_says_what_can_be_done(client: TestClient) -> None:
