@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -127,3 +128,67 @@ def test_the_language_can_be_changed_without_scripts(browser: Browser, url: str)
         expect(page.get_by_role("heading", level=1)).to_have_text("На входе таблица, на выходе формула")
         page.goto("/")
         expect(page.locator("html")).to_have_attribute("lang", "ru")
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("reading the table", "reads the table"),
+        (
+            "KAN [8, 192, 96, 1], step 12: loss 0.013",
+            "tries a network with 8 inputs, hidden layers of 192 and 96 nodes, step 12",
+        ),
+        ("KAN [2, 1], step 1: loss 0.5", "tries a network with 2 inputs, no hidden layer, step 1"),
+        ("shape 3 with 2 hidden nodes: error 1.1e-08", "tries small network no. 3 (2 hidden nodes)"),
+        ("shape 1 with 0 hidden nodes: error 0.5", "tries small network no. 1 (no hidden layer)"),
+        ("shape 8: does not fit", "tries small network no. 8"),
+        (
+            "training a network of shape [1, 5, 1]: on 10 intervals, error 1.0e-3",
+            "trains a network with 1 input, a hidden layer of 5 nodes, 10 grid intervals",
+        ),
+        ("12 x 8 intervals: violation 1.0e-3", "solves on a grid of 12 × 8 intervals"),
+        ("improving 1 formulas", "improves 1 formula"),
+        ("1,024 of 20,480 rows", "1,024 of 20,480 rows"),
+        ("3 of 9 trainings have ended", "3 of 9 trainings have ended"),
+        ("something new", None),
+    ],
+)
+def test_what_a_job_does_is_told_in_plain_words(message: str, words: str | None, scripts: Page) -> None:
+    told = "async (told) => (await import('/assets/js/parts/progress_words.js')).progressWords(told)"
+    assert scripts.evaluate(told, message) == words
+
+
+def test_errors_of_a_running_job_are_a_chart_with_the_shapes(page: Page, api: httpx.Client) -> None:
+    job = api.post("/jobs", json=long_training(api)).json()
+    show(page, f"/jobs/{job['id']}")
+    chart = page.get_by_role("img", name=re.compile("The lowest error so far is .*, of [0-9]+ measured"))
+    expect(chart).to_be_visible(timeout=60_000)
+    expect(page.locator(".job-doing")).to_have_text(
+        re.compile("tries a network with 2 inputs, a hidden layer of 3 nodes, step [0-9,]+: error")
+    )
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text("The job was cancelled and has no result.")).to_be_visible()
+    assert severe_violations(page) == []
+    dot = chart.locator("[data-mark=dot] circle").last.bounding_box()
+    assert dot
+    page.mouse.move(dot["x"] + 3, dot["y"] + 3)
+    expect(chart).to_contain_text("layer of 3 nodes")
+
+
+def long_training(api: httpx.Client) -> dict[str, Any]:
+    """Of many seconds on any machine."""
+    x1, x2 = np.random.default_rng(0).uniform(-1, 1, (2, 200))
+    columns = {"x1": x1.tolist(), "x2": x2.tolist(), "y": (2 * x1 + np.sin(x2)).tolist()}
+    dataset = api.post("/datasets", json={"name": "long", "columns": columns}).json()
+    training, network = {"optimizer": "adam", "steps": 20_000}, {"hidden": [3], "grid": 5}
+    body = {"dataset_id": dataset["id"], "target": "y", "network": network, "training": training}
+    return body | {"symbolic": False, "prune": False, "baselines": False}
+
+
+@pytest.fixture(scope="module")
+def scripts(browser: Browser, url: str) -> Iterator[Page]:
+    """A page whose scripts are asked what they would say."""
+    with visiting(browser, url) as page:
+        page.goto("/")
+        page.wait_for_selector("main .view h1")
+        yield page

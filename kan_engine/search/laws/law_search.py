@@ -120,9 +120,7 @@ class LawSearch:
         )
         for number, structure in enumerate(structures, 1):
             record_validation_errors(structure, run)
-            run.report(
-                "structure", min(0.35, 0.05 + 0.01 * number), *_describe_structure(number, structure.error)
-            )
+            run.report("structure", min(0.35, 0.05 + 0.01 * number), *_describe_structure(number, structure))
             self._try_direct_searches(structure)
             self.seen.append(structure)
             if number == 1 and self._is_whole:
@@ -448,11 +446,13 @@ class LawSearch:
         return expand_laws(found, laws, self._rows, self._others, self._run)
 
 
-def _describe_structure(number: int, error: float) -> tuple[str, float | None]:
+def _describe_structure(number: int, structure: FittedStructure) -> tuple[str, float | None]:
     """Progress message for a structure, and its error if finite."""
+    nodes, error = len(structure.shape.nodes), structure.error
+    told = f"shape {number} with {nodes} hidden node{'' if nodes == 1 else 's'}"
     if not np.isfinite(error):
-        return f"shape {number}: does not fit", None
-    return f"shape {number}: error {error:.1e}", error
+        return f"{told}: does not fit", None
+    return f"{told}: error {error:.1e}", error
 
 
 def _size_key(structure: FittedStructure) -> tuple[int, bool, float]:

@@ -34,6 +34,14 @@ def test_every_stage_of_a_job_has_words() -> None:
     assert [stage for stage in STAGES if stage and f"stage.{stage}" not in WORDS] == []
 
 
+def test_every_message_of_a_job_has_words() -> None:
+    sources = [path.read_text() for folder in ("worker", "kan_engine") for path in Path(folder).rglob("*.py")]
+    told = r'(?:report|stage|JobProgress)\(\s*"\w+",\s[^"\n]+,\s"([^"\n]+)"'
+    messages = {message for source in sources for message in re.findall(told, source)}
+    assert len(messages) > 20
+    assert [message for message in messages if f"doing.{message}" not in WORDS] == []
+
+
 def test_all_words_are_asked_for() -> None:
     named = re.findall(r'named\("([^"]+)"', SOURCE)
     asked = [re.escape(group) + r"\..+" for group in named]

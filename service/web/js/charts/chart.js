@@ -88,6 +88,10 @@ function drawFigure(Plot, state, area) {
   const svg = figure.matches("svg") ? figure : figure.querySelector("svg:last-of-type");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", chart.words);
+  for (const mark of svg.querySelectorAll("g[aria-label]")) { // parts of an image have no names of their own
+    mark.dataset.mark = mark.getAttribute("aria-label");
+    mark.removeAttribute("aria-label");
+  }
   figure.addEventListener("input", () => figure.dispatchEvent(new CustomEvent("chart-hover", { bubbles: true, detail: figure.value })));
   state.figure = figure;
   area.replaceChildren(figure);

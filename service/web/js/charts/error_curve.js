@@ -1,60 +1,61 @@
-// Error over time: dots for the networks tried, and a line for the best so far.
+// Error over time: a dot for every network that was measured, and the best so far as a line.
 
-import { html, svg } from "../../vendor/lit-html.js";
 import { number, seconds, t } from "../i18n.js";
+import { progressWords } from "../parts/progress_words.js";
+import { showChart } from "./chart.js";
 
-const WIDTH = 1000;
-const HEIGHT = 200;
-const MOST_LABELS = 5;
+const MAX_TICKS = 6;
 
-/** @param points { at: seconds since the start, error } in order of time. */
-export function errorCurve(points, now) {
-  const [low, high] = decades(points);
-  const until = Math.max(now, points.at(-1)?.at ?? 0, 1);
-  const x = (at) => (at / until) * WIDTH;
-  const y = (error) => ((high - Math.log10(error)) / (high - low)) * HEIGHT;
-  const words = points.length ? t("job.curve words", { best: number(lowest(points), 2) }) : t("job.curve none");
-  return html`<figure class="curve">
-    <figcaption id="curve-title">${t("job.curve")}</figcaption>
-    <div class="curve-box">
-      <div class="curve-levels" aria-hidden="true">${labels(low, high).map((power) => html`<span>${level(power)}</span>`)}</div>
-      <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label=${words}>
-        ${labels(low, high).map((power) => svg`<line class="level" x1="0" x2=${WIDTH} y1=${y(10 ** power)} y2=${y(10 ** power)}></line>`)}
-        ${points.map(({ at, error }) => svg`<line class="dot" x1=${x(at)} x2=${x(at)} y1=${y(error)} y2=${y(error)}></line>`)}
-        ${points.length ? svg`<path class="best" d=${best(points, x, y)}></path>` : ""}
-      </svg>
-      <div class="curve-times" aria-hidden="true"><span>0</span><span>${seconds(until)}</span></div>
-    </div>
-    <p class="hint">${points.length ? t("job.curve about") : t("job.curve none")}</p>
-  </figure>`;
+/** A function that shows the chart in an element: `show(points)` with { at: seconds since the start, error, message } in order of time. */
+export function errorChart(host) {
+  let update = null;
+  let shown = 0;
+  return async (points) => {
+    if (points.length === shown || host.matches(":has(.chart-area:hover)")) return; // what someone points at stays
+    shown = points.length;
+    const chart = describeChart(points);
+    if (update) (await update)(chart);
+    else update = showChart(host, chart);
+  };
 }
 
-const lowest = (points) => Math.min(...points.map((point) => point.error));
-
-/** The range of integer powers of ten around all errors. */
-function decades(points) {
-  if (!points.length) return [-3, 0];
-  const powers = points.map((point) => Math.log10(point.error));
-  const low = Math.floor(Math.min(...powers));
-  return [low, Math.max(Math.ceil(Math.max(...powers)), low + 1)];
+function describeChart(points) {
+  const ticks = errorTicks(points);
+  let lowest = Infinity;
+  const best = points.map(({ at, error }) => ({ at, error: (lowest = Math.min(lowest, error)) }));
+  return {
+    title: t("job.curve"),
+    about: t("job.curve about"),
+    words: t("job.curve words", { best: number(lowest, 2), count: points.length, first: number(points[0].error, 2), time: seconds(points.at(-1).at) }),
+    filename: "errors",
+    height: (width) => Math.min(260, 0.6 * width),
+    options: ({ Plot }) => ({
+      marginLeft: 60,
+      marginBottom: 40,
+      x: { label: t("job.curve time"), zero: true, ticks: 6 },
+      y: { type: "log", label: t("job.curve error"), grid: true, ticks, domain: [ticks[0], ticks.at(-1)], tickFormat: (error) => number(error, 1).replace(/^1·/, "") },
+      marks: [
+        Plot.line(best, { x: "at", y: "error", curve: "step-after", stroke: "var(--accent)", strokeWidth: 2.5 }),
+        Plot.dot(points, { x: "at", y: "error", r: 3.5, fill: "var(--quiet)", title: pointWords, tip: { lineWidth: 40 } }),
+      ],
+    }),
+  };
 }
 
-function labels(low, high) {
-  const step = Math.ceil((high - low) / (MOST_LABELS - 1));
-  const count = Math.floor((high - low) / step);
-  return Array.from({ length: count + 1 }, (_, place) => high - place * step);
+/** Ticks around all errors: powers of ten, and within two of them 1, 2 and 5 of each. */
+function errorTicks(points) {
+  const errors = points.map(({ error }) => error);
+  const [least, most] = [Math.min(...errors), Math.max(...errors)];
+  const [low, high] = [Math.floor(Math.log10(least)), Math.ceil(Math.log10(most)) + 1];
+  const digits = high - low > 3 ? [1] : [1, 2, 5];
+  const all = Array.from({ length: high - low + 1 }, (_, place) => low + place).flatMap((power) => digits.map((digit) => digit * 10 ** power));
+  const first = all.findLastIndex((tick) => tick <= least);
+  const last = all.findIndex((tick) => tick >= most && tick > all[first]);
+  const step = Math.ceil((last - first) / MAX_TICKS);
+  return all.slice(first, last + 1).filter((_, place) => place % step === 0 || place === last - first);
 }
 
-function level(power) {
-  return number(10 ** power, 1).replace(/^1·/, "");
-}
-
-function best(points, x, y) {
-  let top = Infinity;
-  const steps = points.map(({ at, error }) => {
-    const before = top;
-    top = Math.min(top, error);
-    return before === Infinity ? `M${x(at)} ${y(top)}` : `H${x(at)}V${y(top)}`;
-  });
-  return `${steps.join("")}H${WIDTH}`;
+function pointWords({ at, error, message }) {
+  const words = (message && progressWords(message)) ?? message ?? "";
+  return [words, t("doing.error", { error: number(error, 2) }), t("job.curve after", { time: seconds(at) })].filter(Boolean).join("\n");
 }

@@ -2,6 +2,7 @@
 
 import { html } from "../../vendor/lit-html.js";
 import { count, named, seconds, t } from "../i18n.js";
+import { doing } from "../parts/progress_words.js";
 
 const MAX_EVENTS = 200;
 
@@ -18,7 +19,7 @@ export function history(events) {
 function describeEvent({ kind, data }) {
   if (kind === "status") return html`<strong>${t(`status.${data.status}`)}</strong>`;
   const words = data.stage ? stageWords(data.stage) : "";
-  return html`${words}${data.message ? html`: <span lang="en">${data.message}</span>` : ""}`;
+  return html`${words}${data.message ? html`: ${doing(data)}` : ""}`;
 }
 
 /** The translated name of a stage, or its name in the service if it is unknown. */

@@ -6,11 +6,12 @@ import { get, send } from "../api.js";
 import { eventsOf } from "../events.js";
 import { go } from "../navigate.js";
 import { count, seconds, t, time } from "../i18n.js";
-import { errorCurve } from "../charts/error_curve.js";
+import { errorChart } from "../charts/error_curve.js";
 import { keepFocus } from "../parts/focus.js";
 import { history, stageWords } from "../charts/history.js";
 import { jobEnd } from "../parts/job_end.js";
 import { previewPanel } from "../parts/preview.js";
+import { doing } from "../parts/progress_words.js";
 import { jobTitle, status } from "../parts/summaries.js";
 import { watchTheme } from "../parts/picture.js";
 import { problem } from "../parts/problem.js";
@@ -24,10 +25,14 @@ export default async function view({ root, params, query, signal }) {
   const job = await get(path, { signal });
   const isNew = query.has("new");
   if (isNew) window.history.replaceState(null, "", `#/jobs/${params.id}`); // so that going back does not open the model again
-  let state = { job, events: [], failed: null, isLost: false, study: null };
+  const chart = document.createElement("div");
+  const showErrors = errorChart(chart);
+  let state = { job, events: [], failed: null, isLost: false, study: null, chart };
   const set = (changes) => {
     state = { ...state, ...changes };
     keepFocus(root, () => render(page(state, { cancel, retry }), root));
+    const measured = points(state.events);
+    if (chart.isConnected && measured.length) showErrors(measured);
   };
 
   async function cancel(keep) {
@@ -91,7 +96,7 @@ function applyEvent(job, { kind: what, data, created_at }) {
   return data.status === "succeeded" ? job : { ...job, status: data.status, started_at };
 }
 
-function page({ job, events, failed, isLost, study }, { cancel, retry }) {
+function page({ job, events, failed, isLost, study, chart }, { cancel, retry }) {
   const hasEnded = !!job.finished_at;
   return html`<h1>${jobTitle(job)}</h1>
     <p class="job-facts">${status(job)} <span class=${isLost ? "lost" : "quiet"} role="status">${isLost ? t("job.lost") : when(job)}</span>
@@ -99,7 +104,7 @@ function page({ job, events, failed, isLost, study }, { cancel, retry }) {
     ${failed ? problem(failed) : nothing}
     ${hasEnded ? jobEnd(job, study, retry) : runningPanel(job, cancel)}
     ${previewPanel(job)}
-    ${KINDS_WITH_ERROR.includes(job.kind) && (!hasEnded || points(events).length) ? errorCurve(points(events), elapsed(job)) : nothing}
+    ${KINDS_WITH_ERROR.includes(job.kind) && (!hasEnded || points(events).length) ? html`<section class="curve" aria-label=${t("job.curve")}>${chart}${points(events).length ? nothing : html`<p class="hint">${t("job.curve none")}</p>`}</section>` : nothing}
     ${history(events)}`;
 }
 
@@ -110,10 +115,11 @@ function when(job) {
 }
 
 function runningPanel(job, cancel) {
-  const { fraction, message, eta_seconds: left } = job.progress;
+  const { fraction, eta_seconds: left } = job.progress;
   const words = job.status === "queued" ? t("job.waits") : stageWords(stageOf(job));
   return html`<section class="card job-now" aria-label=${t("job.now")}>
-    <p class="job-stage">${words}${KINDS_WITH_ERROR.includes(job.kind) || !message ? nothing : html` <span class="hint" lang="en">${message}</span>`}</p>
+    <p class="job-stage">${words}</p>
+    <p class="job-doing">${doing(job.progress)}</p>
     <progress max="1" .value=${fraction} aria-label=${t("job.progress")}></progress>
     <dl class="job-numbers">
       <div><dt>${t("job.done")}</dt><dd>${count(Math.round(100 * fraction))} %</dd></div>
@@ -142,13 +148,14 @@ function elapsed(job) {
   return Math.max(0, ((job.finished_at ? Date.parse(job.finished_at) : Date.now()) - Date.parse(job.started_at)) / 1000);
 }
 
-/** Errors over time since the last start. A job that lost its worker starts again. */
+/** Errors over time in the last attempt. A job that lost its worker starts again; one that waited for others goes on. */
 function points(events) {
-  const start = events.findLastIndex((event) => event.data.attempt);
+  const { attempt } = events.findLast((event) => event.data.attempt)?.data ?? {};
+  const start = events.findIndex((event) => event.data.attempt && event.data.attempt === attempt);
   if (start < 0) return [];
   const began = Date.parse(events[start].created_at);
   return events
     .slice(start)
     .filter((event) => event.data.error > 0)
-    .map((event) => ({ at: (Date.parse(event.created_at) - began) / 1000, error: event.data.error }));
+    .map((event) => ({ at: (Date.parse(event.created_at) - began) / 1000, error: event.data.error, message: event.data.message }));
 }
