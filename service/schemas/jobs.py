@@ -15,6 +15,13 @@ class ProgressOut(BaseModel):
     fraction: float
     message: str | None
     eta_seconds: float | None
+    eta_range: list[float] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=2,
+        description="Seconds in which a running job ends in four of five cases, from earlier jobs of its "
+        "kind on tables of its size and from its own progress. Null if unknown, and in lists of jobs.",
+    )
 
 
 class PreviewOut(BaseModel):

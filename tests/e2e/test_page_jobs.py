@@ -158,6 +158,25 @@ def test_what_a_job_does_is_told_in_plain_words(message: str, words: str | None,
     assert scripts.evaluate(told, message) == words
 
 
+@pytest.mark.parametrize(
+    ("progress", "words"),
+    [
+        ({"eta_range": [12, 22], "eta_seconds": 15}, "10 to 20 seconds"),
+        ({"eta_range": [2.2, 2.4], "eta_seconds": 15}, "a few seconds"),
+        ({"eta_range": [62, 182], "eta_seconds": None}, "1 to 3 minutes"),
+        ({"eta_range": [1202, 1502], "eta_seconds": None}, "20 to 25 minutes"),
+        ({"eta_range": [122, 123], "eta_seconds": None}, "about 2 minutes"),
+        ({"eta_range": None, "eta_seconds": 40}, "about 40 seconds"),
+        ({"eta_range": None, "eta_seconds": None}, "not known yet"),
+    ],
+)
+def test_the_time_left_is_a_range_two_seconds_after_its_estimate(
+    progress: dict[str, Any], words: str, scripts: Page
+) -> None:
+    told = "async (told) => (await import('/assets/js/parts/time_left.js')).timeLeft(told, 2)"
+    assert scripts.evaluate(told, progress) == words
+
+
 def test_errors_of_a_running_job_are_a_chart_with_the_shapes(page: Page, api: httpx.Client) -> None:
     job = api.post("/jobs", json=long_training(api)).json()
     show(page, f"/jobs/{job['id']}")

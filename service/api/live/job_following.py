@@ -11,6 +11,7 @@ from service.api.live.job_watch import JobWatch
 from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.db.tables import JobStatus
+from service.operations.jobs.time_left import estimate_range
 from service.schemas.jobs import JobOut
 
 MAX_WAIT_S = 60  # proxies and clients end requests that take much longer
@@ -38,4 +39,7 @@ def _read_job(job_id: str, sessions: Sessions) -> tuple[JobOut, int]:
     with sessions.read() as session:
         jobs = Jobs(session)
         number = jobs.newest_events([job_id]).get(job_id, 0)
-        return JobOut.from_row(jobs.get(job_id)), number
+        row = jobs.get(job_id)
+        job = JobOut.from_row(row)
+        job.progress.eta_range = estimate_range(row, jobs)
+        return job, number

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import Float, cast, exists, func, or_, select
 from sqlalchemy.orm import Session, undefer
 
 from service.db.repositories.lists import ALL, ListFilter, select_page
@@ -13,6 +13,7 @@ from service.errors import NotFound
 
 FINAL = tuple(status for status in JobStatus if status.is_final)
 UNFINISHED = tuple(status for status in JobStatus if not status.is_final)
+MIN_SAME_TABLE = 3  # jobs on the same table that say more than others on similar ones
 WITH_DATASET_NAME = undefer(Job.dataset_name)  # loads the dataset's name in the same query
 
 
@@ -72,6 +73,36 @@ class JobQueries:
             limit=limit,
             after=after,
         )
+
+    def list_earlier_seconds(self, job: Job, *, factor: float, limit: int) -> list[float]:
+        """Durations of the newest succeeded jobs like this one, which had at least as much time.
+
+        They have its kind, and a table with as many cells up to a factor; if there are three on the same
+        table, only these.
+        """
+        is_postgresql = self._session.get_bind().dialect.name == "postgresql"
+        count = func.jsonb_array_length if is_postgresql else func.json_array_length
+        cells = cast(Dataset.rows, Float) * count(Dataset.columns)
+        own = self._session.scalar(select(cells).where(Dataset.id == job.dataset_id))
+        if own is None:
+            return []
+        is_similar = cells.between(own / factor, own * factor)
+        ended = select(Job.dataset_id, Job.started_at, Job.finished_at, Job.request["max_seconds"].as_float())
+        ended = ended.join(Dataset, Dataset.id == Job.dataset_id)
+        ended = ended.where(Job.kind == job.kind, Job.status == JobStatus.SUCCEEDED, is_similar)
+        rows = self._session.execute(ended.order_by(Job.id.desc()).limit(limit)).all()
+        limit_s = job.request.get("max_seconds") or 0.0
+        found = [
+            (dataset_id, (finished_at - started_at).total_seconds())
+            for dataset_id, started_at, finished_at, given_s in rows
+            if started_at and finished_at and (given_s is None or given_s >= limit_s)
+        ]
+        same = [seconds for dataset_id, seconds in found if dataset_id == job.dataset_id]
+        return same if len(same) >= MIN_SAME_TABLE else [seconds for _, seconds in found]
+
+    def measure_seconds(self, job: Job) -> float:
+        """Time since the start of a job."""
+        return (clock(self._session) - job.started_at).total_seconds() if job.started_at else 0.0
 
     def kind_of(self, job_id: str) -> str | None:
         """Kind of a job; None if it has been deleted."""

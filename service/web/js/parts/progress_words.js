@@ -27,12 +27,12 @@ export function progressWords(message) {
   return named("doing", message, null);
 }
 
-/** What a job does just now with the error of the latest network, as text for the page. */
+/** What a job does just now, as text for the page; where it is a network, with its error. */
 export function doing({ message, error }) {
   if (!message) return nothing;
   const words = progressWords(message);
   if (!words) return html`<span lang="en">${message}</span>`;
-  return error > 0 ? `${words}: ${t("doing.error", { error: number(error, 2) })}` : words;
+  return error > 0 && /\d/.test(message) ? `${words}: ${t("doing.error", { error: number(error, 2) })}` : words;
 }
 
 const hiddenWords = (nodes) => (nodes ? t("doing.hidden", { count: nodes }) : t("doing.no layers"));

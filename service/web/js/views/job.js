@@ -2,7 +2,7 @@
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { announce } from "../screen_reader.js";
-import { get, send } from "../api.js";
+import { attempt, get, send } from "../api.js";
 import { eventsOf } from "../events.js";
 import { go } from "../navigate.js";
 import { count, seconds, t, time } from "../i18n.js";
@@ -13,11 +13,13 @@ import { jobEnd } from "../parts/job_end.js";
 import { previewPanel } from "../parts/preview.js";
 import { doing } from "../parts/progress_words.js";
 import { jobTitle, status } from "../parts/summaries.js";
+import { timeLeft } from "../parts/time_left.js";
 import { watchTheme } from "../parts/picture.js";
 import { problem } from "../parts/problem.js";
 import { resultOf } from "../charts/study.js";
 
 const TICK_MS = 1000;
+const ESTIMATE_MS = 5000; // between two requests for the time left
 const KINDS_WITH_ERROR = ["train", "symbolic"]; // kinds of jobs that report an error
 
 export default async function view({ root, params, query, signal }) {
@@ -27,7 +29,7 @@ export default async function view({ root, params, query, signal }) {
   if (isNew) window.history.replaceState(null, "", `#/jobs/${params.id}`); // so that going back does not open the model again
   const chart = document.createElement("div");
   const showErrors = errorChart(chart);
-  let state = { job, events: [], failed: null, isLost: false, study: null, chart };
+  let state = { job, events: [], failed: null, isLost: false, study: null, chart, estimatedAt: Date.now() };
   const set = (changes) => {
     state = { ...state, ...changes };
     keepFocus(root, () => render(page(state, { cancel, retry }), root));
@@ -73,6 +75,13 @@ export default async function view({ root, params, query, signal }) {
     if (state.isLost === isConnected) set({ isLost: !isConnected });
   }
 
+  /** Events do not carry the range of the time left. */
+  async function updateEstimate() {
+    if (state.job.finished_at || document.hidden) return;
+    const { body } = await attempt(get(path, { signal })).catch(() => ({})); // the events say when the service is lost
+    if (body && !state.job.finished_at) set({ job: { ...state.job, progress: { ...state.job.progress, eta_range: body.progress.eta_range } }, estimatedAt: Date.now() });
+  }
+
   function take(event) {
     const before = state.job.progress.stage;
     set({ job: applyEvent(state.job, event), events: [...state.events, event] });
@@ -82,8 +91,9 @@ export default async function view({ root, params, query, signal }) {
 
   set({});
   watchTheme(() => state.study && showStudy(), signal);
-  const timer = setInterval(() => state.job.finished_at || set({}), TICK_MS);
-  signal.addEventListener("abort", () => clearInterval(timer));
+  const tick = () => state.job.finished_at || set({});
+  const timers = [setInterval(tick, TICK_MS), setInterval(updateEstimate, ESTIMATE_MS)];
+  signal.addEventListener("abort", () => timers.forEach(clearInterval));
   follow().catch((error) => error.name === "AbortError" || signal.aborted || set({ failed: error }));
 }
 
@@ -96,13 +106,13 @@ function applyEvent(job, { kind: what, data, created_at }) {
   return data.status === "succeeded" ? job : { ...job, status: data.status, started_at };
 }
 
-function page({ job, events, failed, isLost, study, chart }, { cancel, retry }) {
+function page({ job, events, failed, isLost, study, chart, estimatedAt }, { cancel, retry }) {
   const hasEnded = !!job.finished_at;
   return html`<h1>${jobTitle(job)}</h1>
     <p class="job-facts">${status(job)} <span class=${isLost ? "lost" : "quiet"} role="status">${isLost ? t("job.lost") : when(job)}</span>
       ${job.parent_id ? html`<a href="#/jobs/${job.parent_id}">${t("job.part")}</a>` : nothing}</p>
     ${failed ? problem(failed) : nothing}
-    ${hasEnded ? jobEnd(job, study, retry) : runningPanel(job, cancel)}
+    ${hasEnded ? jobEnd(job, study, retry) : runningPanel(job, estimatedAt, cancel)}
     ${previewPanel(job)}
     ${KINDS_WITH_ERROR.includes(job.kind) && (!hasEnded || points(events).length) ? html`<section class="curve" aria-label=${t("job.curve")}>${chart}${points(events).length ? nothing : html`<p class="hint">${t("job.curve none")}</p>`}</section>` : nothing}
     ${history(events)}`;
@@ -114,8 +124,8 @@ function when(job) {
   return t("job.took", { when: submitted, time: seconds(elapsed(job)) });
 }
 
-function runningPanel(job, cancel) {
-  const { fraction, eta_seconds: left } = job.progress;
+function runningPanel(job, estimatedAt, cancel) {
+  const { fraction } = job.progress;
   const words = job.status === "queued" ? t("job.waits") : stageWords(stageOf(job));
   return html`<section class="card job-now" aria-label=${t("job.now")}>
     <p class="job-stage">${words}</p>
@@ -124,7 +134,7 @@ function runningPanel(job, cancel) {
     <dl class="job-numbers">
       <div><dt>${t("job.done")}</dt><dd>${count(Math.round(100 * fraction))} %</dd></div>
       <div><dt>${t("job.elapsed")}</dt><dd>${job.started_at ? seconds(elapsed(job)) : "–"}</dd></div>
-      <div><dt>${t("job.left")}</dt><dd>${left === null ? t("job.unknown") : t("job.at most", { time: seconds(left) })}</dd></div>
+      <div><dt>${t("job.left")}</dt><dd>${timeLeft(job.progress, (Date.now() - estimatedAt) / 1000)}</dd></div>
     </dl>
     <div class="job-below">${job.cancel_requested_at ? html`<p class="hint">${t("job.cancelling")}</p>` : stopButtons(job, cancel)}</div>
   </section>`;

@@ -1,6 +1,7 @@
 """Jobs over HTTP; no worker runs, so that a test decides what happens to them."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import event
 
 from service.db.repositories import Datasets, Jobs
 from service.db.session import Sessions
+from service.db.tables import Job
 from service.main import create_app
 from service.settings import Settings
 from tests.support.databases import ON_ONE_DATABASE
@@ -41,6 +43,21 @@ def run(client: TestClient, job_id: str) -> str:
     return job.token
 
 
+def test_a_running_job_tells_how_long_others_like_it_went_on(client: TestClient, dataset_id: str) -> None:
+    ids = [submit(client, dataset_id).json()["id"] for _ in range(4)]
+    with sessions_of(client).begin() as session:
+        for earlier_id, seconds in zip(ids, (60, 70, 80, 90), strict=True):
+            job = session.get_one(Job, earlier_id)
+            job.status, job.started_at = "succeeded", job.created_at
+            job.finished_at = job.created_at + timedelta(seconds=seconds)
+    job_id = submit(client, dataset_id).json()["id"]
+    assert client.get(f"/jobs/{job_id}").json()["progress"]["eta_range"] is None
+    run(client, job_id)
+    low, high = client.get(f"/jobs/{job_id}").json()["progress"]["eta_range"]
+    assert 50 < low < 70 < high < 90
+    assert client.get("/jobs").json()["items"][0]["progress"]["eta_range"] is None
+
+
 def finish(client: TestClient, job_id: str) -> None:
     token = run(client, job_id)
     with sessions_of(client).begin() as session:
@@ -54,7 +71,8 @@ def test_a_submitted_job_is_queued_and_found_under_its_location(client: TestClie
     assert response.headers["location"] == f"/jobs/{job['id']}"
     assert client.get(response.headers["location"]).json() == job
     assert job["status"] == "queued"
-    assert job["progress"] == {"stage": None, "fraction": 0.0, "message": None, "eta_seconds": None}
+    unknown = {"stage": None, "message": None, "eta_seconds": None, "eta_range": None}
+    assert job["progress"] == {**unknown, "fraction": 0.0}
     assert (job["kind"], job["attempt"], job["error"], job["model_id"]) == ("train", 0, None, None)
 
 

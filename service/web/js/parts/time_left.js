@@ -1,0 +1,16 @@
+// The time that a job will still take, in words.
+
+import { count, seconds, t } from "../i18n.js";
+
+/** The time left as a range, `since` seconds after it was estimated. */
+export function timeLeft({ eta_range: range, eta_seconds: left }, since) {
+  if (!range) return left === null ? t("job.unknown") : t("job.about", { time: seconds(left) });
+  const unit = range[1] - since < 90 ? 1 : 60;
+  const [low, high] = range.map((value) => roundTime((value - since) / unit));
+  if (high <= 1) return t(unit === 1 ? "job.soon" : "job.about", { time: seconds(unit) });
+  const words = unit === 1 ? "seconds" : "minutes";
+  return low < high ? t("job.range", { low: count(low), high: t(words, { count: count(high) }) }) : t("job.about", { time: t(words, { count: count(high) }) });
+}
+
+/** Whole, from 20 on in fives: a range of seconds is not more certain. */
+const roundTime = (value) => Math.max(0, value < 20 ? Math.round(value) : 5 * Math.round(value / 5));
