@@ -1,15 +1,17 @@
-// The statistics of a column, with a button that makes it the target.
+// The statistics of a column, with its unit and type to edit, and buttons for what can be learnt of it.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { count, number, t, time } from "../i18n.js";
 import { spread } from "../charts/histogram.js";
+import { editFields } from "./column_edits.js";
 
-export function columnCard(column, dataset, target, choose) {
+/** @param act What the card does: choose and showDensity with the column, and `save` of column edits. */
+export function columnCard(column, { dataset, target, canHaveDensity, edit }, act) {
   const unit = dataset.units[column.name];
   const isTarget = column.name === target;
   return html`<li class="card column ${isTarget ? "chosen" : ""}">
-    <h3>${column.name}${unit ? html` <span class="unit">${unit}</span>` : nothing}</h3>
-    <p class="column-type">${t(`type.${column.type}`)}</p>
+    <h3>${column.name}</h3>
+    ${editFields(column, dataset, edit, act.save)}
     <div class="column-spread">${spread(column, dataset.rows, unit)}</div>
     <dl class="facts">
       ${range(column)}
@@ -17,7 +19,9 @@ export function columnCard(column, dataset, target, choose) {
       ${fact(t("dataset.distinct"), count(column.distinct))}
       ${fact(t("dataset.missing"), column.missing ? count(column.missing) : t("dataset.none missing"))}
     </dl>
-    <label class="check"><input type="radio" name="target" value=${column.name} .checked=${isTarget} @change=${() => choose(column.name)} />
+    ${column.type === "datetime" ? html`<p class="hint">${t("dataset.parts")}</p>` : nothing}
+    ${canHaveDensity ? html`<p><button type="button" class="plain-link" @click=${() => act.showDensity(column.name)}>${t("dataset.distribution")}<span class="visually-hidden">: ${column.name}</span></button></p>` : nothing}
+    <label class="check"><input type="radio" name="target" value=${column.name} .checked=${isTarget} @change=${() => act.choose(column.name)} />
       ${t("dataset.understand")}<span class="visually-hidden">: ${column.name}</span></label>
   </li>`;
 }

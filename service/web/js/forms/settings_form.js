@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { decimal, t } from "../i18n.js";
-import { columnOf, isUsable, knownValues, readableAs } from "../settings/columns.js";
+import { columnOf, isUsable, knownValues, readAs, readableAs } from "../settings/columns.js";
 import { GROUPS, chosenColumn, isDensity, isShown, rolesOf, splitColumn } from "../settings/fields.js";
 import { labelledField } from "../parts/labelled.js";
 import { scrollBox } from "../parts/scroll.js";
@@ -152,25 +152,18 @@ function columns(choice, mistakes, change) {
 }
 
 /** @param role The role of a column that is not a feature. */
-function columnRow(one, role, { features, types }, change) {
+function columnRow(one, role, choice, change) {
+  const { features, types } = choice;
   const learn = (event) => {
     const others = new Set(features);
     if (event.target.checked) others.add(one.name);
     else others.delete(one.name);
     change({ features: others });
   };
-  const readAs = (event) => {
-    const { [one.name]: _, ...others } = types;
-    const now = event.target.value === one.type ? others : { ...others, [one.name]: event.target.value };
-    const learnt = new Set(features);
-    if (isUsable(one, now)) learnt.add(one.name); // a user who sets the type of a column wants to use it
-    else learnt.delete(one.name);
-    change({ types: now, features: learnt });
-  };
   return html`<tr>
     <td><label class="check"><input type="checkbox" .checked=${!role && features.has(one.name)} ?disabled=${!!role} @change=${learn} />
       <span>${one.name}${role ? html` <span class="hint-inline">${t(`set.role.${role}`)}</span>` : nothing}</span></label></td>
-    <td><select aria-label=${t("set.columns.type of", { name: one.name })} @change=${readAs}>
+    <td><select aria-label=${t("set.columns.type of", { name: one.name })} @change=${(event) => change(readAs(choice, one, event.target.value))}>
       ${readableAs(one).map((type) => html`<option value=${type} .selected=${type === (types[one.name] || one.type)}>${t(`type.${type}`)}</option>`)}
     </select></td>
   </tr>`;

@@ -4,7 +4,7 @@
 // service reports the error.
 
 import { decimal } from "../i18n.js";
-import { densityColumns, isNumber, isUsable, knownValues } from "./columns.js";
+import { changedTypes, densityColumns, isNumber, isUsable, knownValues } from "./columns.js";
 import { STUDY, TRAINING, chosenColumn, isDensity, isShown, rolesOf, splitColumn } from "./fields.js";
 
 const MATCHED = { kind: "mlp", parameters: "matched" };
@@ -15,7 +15,8 @@ const MATCHED = { kind: "mlp", parameters: "matched" };
  */
 export function bodyOf(choice) {
   const { dataset, target, features, types } = choice;
-  const read = Object.keys(types).length ? { types } : {};
+  const changed = changedTypes(choice);
+  const read = Object.keys(changed).length ? { types: changed } : {};
   if (isDensity(choice)) {
     return fillBody({ dataset_id: dataset.id, task: "density", features: densityColumns(choice).filter(Boolean), ...read }, TRAINING, choice);
   }

@@ -21,6 +21,22 @@ export function isUsable(column, types = {}) {
   return column.distinct > 1 && !column.is_id && (types[column.name] || column.type) !== "text";
 }
 
+/** The change of the form when a column is read as another type: it becomes a feature if it can be one. */
+export function readAs({ types, features }, column, type) {
+  const { [column.name]: _, ...others } = types;
+  const now = type === column.type ? others : { ...others, [column.name]: type };
+  const learnt = new Set(features);
+  if (isUsable(column, now)) learnt.add(column.name); // a user who sets the type of a column wants to use it
+  else learnt.delete(column.name);
+  return { types: now, features: learnt };
+}
+
+/** Types that a request names: those that differ from the types stored with the dataset. */
+export function changedTypes({ dataset: { columns, types: stored = {} }, types }) {
+  const changed = columns.filter(({ name, type }) => (types[name] ?? type) !== (stored[name] ?? type));
+  return Object.fromEntries(changed.map(({ name, type }) => [name, types[name] ?? type]));
+}
+
 /** Whether the task is a classification, by the same rule as in the service. */
 export function isClassifier({ dataset, target, types, values }) {
   if (values.task !== "auto") return values.task === "classification";

@@ -6,6 +6,7 @@ import { get, send } from "../api.js";
 import { go } from "../navigate.js";
 import { count, t, time } from "../i18n.js";
 import { columnCard } from "../forms/column_card.js";
+import { columnEdits } from "../forms/column_edits.js";
 import { askConfirmation } from "../parts/confirm.js";
 import { saveButton } from "../parts/downloads.js";
 import { keepFocus } from "../parts/focus.js";
@@ -14,7 +15,7 @@ import { entryItem } from "../parts/problem.js";
 import { entryText } from "../parts/problem_text.js";
 import { trainPanel } from "../forms/train_panel.js";
 import { bodyOf, missingField, studyOf } from "../settings/body.js";
-import { isUsable } from "../settings/columns.js";
+import { densities, isUsable } from "../settings/columns.js";
 import { fieldOf, initialValues } from "../settings/fields.js";
 
 const CARDS = 60; // cards per page
@@ -23,9 +24,10 @@ const ROWS = 20;
 export default async function view({ root, params, signal }) {
   const path = `datasets/${encodeURIComponent(params.id)}`;
   const [dataset, first] = await Promise.all([get(path, { signal }), get(`${path}/preview?limit=${ROWS}`, { signal })]);
-  const usable = dataset.columns.filter((column) => isUsable(column)).map((column) => column.name);
+  const usable = dataset.columns.filter((column) => isUsable(column, dataset.types)).map((column) => column.name);
   let state = {
-    choice: { dataset, target: suggestTarget(dataset), features: new Set(usable), types: {}, values: initialValues() },
+    choice: { dataset, target: suggestTarget(dataset), features: new Set(usable), types: dataset.types, values: initialValues() },
+    edits: {},
     mistakes: {},
     failed: null,
     isSending: false,
@@ -33,10 +35,18 @@ export default async function view({ root, params, signal }) {
   };
   const set = (changes) => {
     state = { ...state, ...changes };
-    keepFocus(root, () => render(page(state, first, { change, train, study, more, remove }), root));
+    keepFocus(root, () => render(page(state, first, { change, train, study, more, remove, showDensity, save }), root));
   };
   const change = (changes) => set({ choice: { ...state.choice, ...changes }, mistakes: {}, failed: null });
   const more = () => set({ cards: state.cards + CARDS });
+
+  const save = columnEdits({ path, signal, set, choice: () => state.choice, edits: () => state.edits });
+  const showDensity = (name) => {
+    change({ target: null, density: [name, ""] });
+    const field = root.querySelector("#set-density-first");
+    field.closest("section").scrollIntoView({ block: "nearest" });
+    field.focus({ preventScroll: true });
+  };
 
   const train = () => submit(bodyOf(state.choice), t("dataset.submitted"));
   const study = () => submit(studyOf(state.choice), t("dataset.study submitted"));
@@ -75,8 +85,8 @@ export default async function view({ root, params, signal }) {
 }
 
 /** The last usable column, because measured quantities usually come last. */
-function suggestTarget({ columns }) {
-  const possible = columns.filter((column) => isUsable(column));
+function suggestTarget({ columns, types }) {
+  const possible = columns.filter((column) => isUsable(column, types));
   return (possible.at(-1) || columns.at(-1)).name;
 }
 
@@ -104,15 +114,18 @@ function focusFirstMistake(root, mistakes) {
   announce(root.querySelector(`#set-${name}-wrong`).textContent);
 }
 
-function page({ cards, ...panel }, first, { change, train, study, more, remove }) {
+function page({ cards, edits, ...panel }, first, { change, train, study, more, remove, showDensity, save }) {
   const { dataset, target } = panel.choice;
+  const possible = densities(panel.choice);
+  const card = (column) => ({ dataset, target, canHaveDensity: possible.includes(column.name), edit: edits[column.name] });
+  const act = { save, showDensity, choose: (name) => change({ target: name }) };
   return html`<h1>${dataset.name}</h1>
     <p class="lead">${t("dataset.size", { rows: t("count.rows", { count: dataset.rows, shown: count(dataset.rows) }), columns: t("count.columns", { count: dataset.columns.length }), when: time(dataset.created_at) })}</p>
     ${warnings(dataset.warnings)}
     ${trainPanel({ ...panel, change, train, study })}
     <h2 id="columns-title">${t("list.columns")}</h2>
     <ul class="columns grid" aria-labelledby="columns-title">
-      ${dataset.columns.slice(0, cards).map((column) => columnCard(column, dataset, target, (name) => change({ target: name })))}
+      ${dataset.columns.slice(0, cards).map((column) => columnCard(column, card(column), act))}
     </ul>
     ${dataset.columns.length > cards
       ? html`<p class="actions"><button type="button" @click=${more}>${t("dataset.more columns", { count: dataset.columns.length - cards })}</button></p>`

@@ -1,0 +1,101 @@
+"""The page of a dataset in a real browser: its columns are edited, and what is odd about them is mended."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.browser import PHONE, is_too_wide, severe_violations, show, visiting
+
+DAYS = [f"{day:02}.01.2024" for day in range(1, 29)]
+X = [day / 4 for day in range(28)]
+COLUMNS = {
+    "day": DAYS,
+    "mass (kg)": [(day * 7) % 10 + 1.5 for day in range(28)],
+    "note": [f"seen by chance on {day}" for day in DAYS],
+    "batch": [1, 2, 3, 4] * 7,
+    "p": [-999.0 if day % 9 == 0 else 1 + day % 5 / 7 for day in range(28)],
+    "y": [2 * x + (-1) ** day for day, x in enumerate(X)],
+    "x": X,
+}
+
+
+@pytest.fixture
+def dataset(api: httpx.Client) -> str:
+    return str(api.post("/datasets", json={"name": "odd", "columns": COLUMNS}).json()["id"])
+
+
+@pytest.fixture
+def page(browser: Browser, url: str, dataset: str) -> Iterator[Page]:
+    with visiting(browser, url) as page:
+        show(page, f"/datasets/{dataset}")
+        yield page
+
+
+def test_a_unit_is_saved_when_it_is_changed_and_can_be_undone(
+    page: Page, api: httpx.Client, dataset: str
+) -> None:
+    unit = page.get_by_label("Unit: x")
+    unit.fill("m/s")
+    unit.press("Tab")
+    expect(page.locator("#status")).to_have_text("Saved. Unit of x: m/s")
+    assert api.get(f"/datasets/{dataset}").json()["units"] == {"mass (kg)": "kg", "x": "m/s"}
+    page.get_by_role("button", name=re.compile("Undo ?: x")).click()
+    expect(unit).to_have_value("")
+    assert api.get(f"/datasets/{dataset}").json()["units"]["x"] == ""
+
+
+def test_what_is_wrong_with_a_unit_is_told_under_its_field(page: Page, api: httpx.Client) -> None:
+    unit = page.get_by_label("Unit: x")
+    unit.fill("wibble")
+    unit.press("Tab")
+    expect(page.locator(".column-field", has=unit)).to_contain_text("Unknown unit: it is printed")
+    page.route("**/datasets/*", lambda route: route.fulfill(status=409, json={"detail": "a job uses it"}))
+    unit.fill("m")
+    unit.press("Tab")
+    expect(unit).to_have_attribute("aria-invalid", "true")
+    expect(unit).to_have_accessible_description("a job uses it")
+    expect(page.locator("#status")).to_have_text("a job uses it")
+
+
+def test_a_type_is_saved_with_the_dataset_and_used_by_the_training(
+    page: Page, api: httpx.Client, dataset: str
+) -> None:
+    page.locator(".column").get_by_label("Read as: batch").select_option("category")
+    expect(page.locator("#status")).to_have_text("Saved. batch is read as: category")
+    assert api.get(f"/datasets/{dataset}").json()["types"] == {"batch": "category"}
+    page.get_by_text("Settings", exact=True).click()
+    expect(page.get_by_label("Read batch as")).to_have_value("category")
+    assert "types" not in sent_job(page)  # the service knows
+    page.get_by_label("Read batch as").select_option("integer")
+    assert sent_job(page)["types"] == {"batch": "integer"}
+    expect(page.get_by_label("Read as: batch")).to_have_value("category")
+
+
+def test_a_column_leads_to_its_density(page: Page, dataset: str) -> None:
+    page.get_by_role("button", name=re.compile("Distribution .*: p")).click()
+    expect(page.locator("#set-density-first")).to_be_focused()
+    assert sent_job(page) == {"dataset_id": dataset, "task": "density", "features": ["p"]}
+
+
+def test_a_time_tells_which_parts_of_it_a_training_takes(page: Page) -> None:
+    expect(page.locator(".column", has_text="date or time")).to_contain_text("year, month, day")
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ru-RU"])
+def test_nobody_is_kept_out_of_the_dataset(browser: Browser, url: str, dataset: str, locale: str) -> None:
+    with visiting(browser, url, size=PHONE, locale=locale, color_scheme="dark") as page:
+        show(page, f"/datasets/{dataset}")
+        assert severe_violations(page) == []
+        assert not is_too_wide(page)
+
+
+def sent_job(page: Page) -> Any:
+    """What the button sends."""
+    page.route("**/jobs", lambda route: route.fulfill(status=503, json={"detail": "not now"}))
+    with page.expect_request("**/jobs") as sent:
+        page.locator(".train .primary").click()
+    return sent.value.post_data_json
