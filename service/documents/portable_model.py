@@ -15,6 +15,7 @@ from service.schemas.models import MAX_PICTURED_EDGES, DecisionOut, DroppedOut, 
 MAX_CONSTANTS = 1_000  # of a formula
 
 PrintedUnit = Annotated[str, Field(max_length=1_000)]  # a product of powers of units of columns
+JSON_PAIR = Field(strict=False)  # JSON has lists, which strict validation does not take as tuples
 OptionalNumber = int | float | None
 NumberMap = dict[str, OptionalNumber]
 Scalar = str | int | float | bool | None
@@ -116,7 +117,9 @@ class PortableFormula(PortableSchema):
     domain: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
     constants: Annotated[list[PortableConstant], Field(max_length=MAX_CONSTANTS)] | None = None
     unit_status: UnitStatus = None
-    exact_units: Annotated[list[tuple[float, PrintedUnit]], Field(max_length=MAX_CONSTANTS)] = []
+    exact_units: Annotated[
+        list[Annotated[tuple[float, PrintedUnit], JSON_PAIR]], Field(max_length=MAX_CONSTANTS)
+    ] = []
     law: LawOut | None = None
     mean_log_likelihood: OptionalNumber = None
     pareto: Annotated[list[PortablePareto], Field(max_length=1_000)] = []
@@ -156,7 +159,7 @@ class PortableSymbolic(PortableSchema):
     exact: bool
     verdict: Literal["exact", "consistent", "approximation", "weak"] | None = None
     evidence: PortableEvidence | None = None
-    serves_within: tuple[float | None, float | None] | None = None
+    serves_within: Annotated[tuple[float | None, float | None], JSON_PAIR] | None = None
     measured_on: Literal["hold-out", "training"] | None = None
     outputs: list[PortableFormula]
 
