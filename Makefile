@@ -25,7 +25,7 @@ IMAGE_PACKAGES := { cat service/requirements.lock; sed -n 's/^ARG TORCH_VERSION=
 # Tests start hundreds of processes: without compiled files each would compile the project anew.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(VENV)/bin/pytest --dist worksteal -n
 
-.PHONY: install demo serve test coverage test-faults browser chaos check gallery charts bench bench-service \
+.PHONY: install demo serve test coverage test-faults browser chaos check gallery charts example bench bench-service \
 	bench-formulas lock sbom audit secrets
 
 install: $(VENV)/installed
@@ -76,6 +76,10 @@ chaos: $(VENV)/installed-test
 charts:
 	cd .ci/charts && npm install --silent --no-package-lock && npx esbuild plot.js --bundle --minify --format=esm \
 		--target=es2022 --legal-comments=none --outfile=../../service/web/vendor/plot.js
+
+# The trained example of the start page: table, model, formula and pictures in service/web/example.
+example: $(VENV)/installed
+	PYTHONPATH=. $(VENV)/bin/python .ci/example.py
 
 gallery: $(VENV)/installed-test
 	$(VENV)/bin/python -m tests.gallery --data '$(DATA)' $(JOB)

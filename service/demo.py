@@ -37,7 +37,7 @@ class DemoFailed(Exception):
 def main() -> int:
     """Run the demo; returns the exit code, 0 on success."""
     try:
-        with _run_service() as client:
+        with run_service() as client:
             law, airfoil = _upload_law(client), _upload_airfoil(client)
             law_job = client.submit(law, "y")
             airfoil_job = client.submit(airfoil, AIRFOIL_TARGET, max_seconds=AIRFOIL_MAX_SECONDS)
@@ -137,7 +137,7 @@ def _save_picture(client: Client, model: Model, name: str) -> None:
 
 
 @contextmanager
-def _run_service() -> Iterator[Client]:
+def run_service() -> Iterator[Client]:
     """Run a service with default settings over a fresh folder until the block ends; yields a client of it."""
     with tempfile.TemporaryDirectory(prefix="kan-demo-") as folder, (Path(folder) / "log").open("w+b") as log:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("KAN_")}

@@ -1,5 +1,6 @@
 """The page of a dataset in a real browser: its columns are edited, and what is odd about them is mended."""
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -99,3 +100,35 @@ def sent_job(page: Page) -> Any:
     with page.expect_request("**/jobs") as sent:
         page.locator(".train .primary").click()
     return sent.value.post_data_json
+
+
+def test_a_visitor_of_an_empty_service_sees_a_result_and_opens_it_without_training(
+    browser: Browser, url: str, api: httpx.Client
+) -> None:
+    with visiting(browser, url) as page:
+        page.route("**/models?limit=4", lambda route: route.fulfill(json={"items": [], "next_cursor": None}))
+        show(page, "/")
+        result = page.get_by_role("region", name="What you get: an example")
+        expect(result.locator("math")).to_contain_text("rate=2500000")
+        picture = result.get_by_role("img")
+        assert picture.evaluate("image => image.complete && image.naturalWidth") == 480
+        assert severe_violations(page) == []
+        result.get_by_role("button", name="Show the example").click()
+        page.wait_for_url("**/#/models/*", timeout=60_000)  # the first import loads torch
+        model = api.get(f"/models/{page.url.rpartition('/')[2]}").json()
+    formula = api.get(f"/models/{model['id']}/symbolic").json()
+    assert (model["name"], formula["exact"]) == ("reaction-rate", True)
+    row = {"concentration": 2, "temperature": 300}
+    (answer,) = api.post(f"/models/{model['id']}/predict", json={"rows": [row]}).json()["predictions"]
+    assert answer == pytest.approx(2.5e6 * 2**2 * math.exp(-50_000 / (8.314462618 * 300)), rel=1e-6)
+    assert api.get("/datasets?name=reaction-rates").json()["items"]
+
+
+def test_a_service_with_models_shows_them_and_no_example(browser: Browser, url: str) -> None:
+    line = {"id": "1", "name": "fall", "version": 1, "task": "regression", "target": "y", "metrics": {}}
+    model = line | {"created_at": "2026-01-01T00:00:00Z", "members": {}, "tags": {}, "aliases": []}
+    with visiting(browser, url) as page:
+        page.route("**/models?limit=4", lambda route: route.fulfill(json={"items": [model]}))
+        show(page, "/")
+        expect(page.get_by_role("link", name="fall")).to_be_visible()
+        expect(page.get_by_role("button", name="Show the example")).to_have_count(0)

@@ -21,8 +21,10 @@ LANGUAGE_COOKIE = "kan_language"
 YEAR_S = 365 * 24 * 3600
 MEDIA_TYPES = {
     "css": "text/css",
+    "csv": "text/csv",
     "js": "text/javascript",
     "json": "application/json",
+    "safetensors": "application/octet-stream",
     "svg": "image/svg+xml",
     "woff2": "font/woff2",
 }
@@ -56,7 +58,7 @@ def page(
 
 @router.get("/assets/{path:path}")
 def asset(path: str, if_none_match: IfNoneMatch = None) -> Response:
-    """A script, a style sheet, a translation, a picture or a font."""
+    """A script, a style sheet, a translation, a picture, a font or a file of the example."""
     kind = MEDIA_TYPES.get(path.rpartition(".")[2])
     if kind is None or path not in _asset_paths():
         raise NotFound("path_not_found", f"there is no asset {path!r}")

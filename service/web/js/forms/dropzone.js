@@ -16,7 +16,7 @@ export function dropZone({ signal, onUploaded }) {
   let state = { isOver: false, name: "", share: null, failed: null, stop: null };
   const set = (changes) => {
     state = { ...state, ...changes };
-    keepFocus(host, () => render(template(state, { onFile: take, onExample: () => take(example()) }), host));
+    keepFocus(host, () => render(template(state, { onFile: take, onExample: async () => take(await example()) }), host));
   };
 
   async function take(given) {

@@ -5,6 +5,7 @@ import { get } from "../api.js";
 import { go } from "../navigate.js";
 import { t } from "../i18n.js";
 import { dropZone } from "../forms/dropzone.js";
+import { exampleResult } from "../forms/example_result.js";
 import { jobLine, modelLine } from "../parts/summaries.js";
 import { solveForm } from "../forms/solve_form.js";
 
@@ -16,6 +17,7 @@ export default async function view({ root, signal }) {
   );
   const zone = dropZone({ signal, onUploaded: (dataset) => go(`/datasets/${dataset.id}`) });
   const equations = solveForm({ signal });
+  const result = models.length ? nothing : await exampleResult({ signal });
   let note = "";
   const tell = (words) => {
     note = words;
@@ -25,7 +27,7 @@ export default async function view({ root, signal }) {
     render(
       html`<h1>${t("headline")}</h1>
         <p class="lead">${t("about")}</p>
-        ${zone.host}
+        ${zone.host} ${result}
         <ol class="steps">
           ${step("upload", null, () => zone.choose())}
           ${step("train", datasets[0] && `#/datasets/${datasets[0].id}`, () => tell(t("start.train first")))}
