@@ -21,6 +21,7 @@ COLUMNS = {
     "p": [-999.0 if day % 9 == 0 else 1 + day % 5 / 7 for day in range(28)],
     "y": [2 * x + (-1) ** day for day, x in enumerate(X)],
     "x": X,
+    "doubled": [2 * x + 1 for x in X],
 }
 
 
@@ -132,3 +133,40 @@ def test_a_service_with_models_shows_them_and_no_example(browser: Browser, url: 
         show(page, "/")
         expect(page.get_by_role("link", name="fall")).to_be_visible()
         expect(page.get_by_role("button", name="Show the example")).to_have_count(0)
+
+
+def test_a_number_that_means_missing_is_read_so_by_one_click(
+    page: Page, api: httpx.Client, dataset: str
+) -> None:
+    page.get_by_role("button", name=re.compile("Read -999 as missing")).click()
+    page.wait_for_url(re.compile(rf"/datasets/(?!{dataset})"))
+    copy = api.get(f"/datasets/{page.url.rpartition('/')[2]}").json()
+    known = api.get(f"/datasets/{dataset}").json()
+    missing = {column["name"]: column["missing"] for column in copy["columns"]}
+    assert (missing["p"], missing["x"]) == (4, 0)
+    assert (copy["name"], copy["rows"], copy["units"]) == (known["name"], known["rows"], known["units"])
+
+
+def test_a_column_that_repeats_the_target_is_left_out_by_one_click(page: Page) -> None:
+    page.get_by_label("What do you want to understand?").select_option("doubled")
+    finding = page.locator(".findings li", has_text="x repeats doubled up to scale and shift")
+    finding.get_by_role("button", name="Leave out of the training").click()
+    expect(page.locator(".left-out")).to_have_text("Left out of this training: x")
+    assert "x" not in sent_job(page)["features"]
+    finding.get_by_role("button", name="Use in the training again").click()
+    expect(page.locator(".left-out")).to_have_count(0)
+    assert "features" not in sent_job(page)
+
+
+def test_free_text_is_read_as_categories_by_one_click(page: Page, api: httpx.Client, dataset: str) -> None:
+    finding = page.locator(".findings li", has_text="note is free text")
+    finding.get_by_role("button", name="Read as: category").click()
+    expect(finding.get_by_role("button", name="Read as: text")).to_be_focused()
+    assert api.get(f"/datasets/{dataset}").json()["types"] == {"note": "category"}
+
+
+def test_a_unit_read_from_a_name_is_removed_by_one_click(page: Page, api: httpx.Client, dataset: str) -> None:
+    page.get_by_role("button", name=re.compile("No unit")).click()
+    expect(page.get_by_label("Unit: mass (kg)")).to_have_value("")
+    expect(page.get_by_role("button", name=re.compile("No unit"))).to_have_count(0)
+    assert api.get(f"/datasets/{dataset}").json()["units"] == {"mass (kg)": ""}

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { decimal, t } from "../i18n.js";
-import { columnOf, isUsable, knownValues, readAs, readableAs } from "../settings/columns.js";
+import { columnOf, isUsable, knownValues, leaveOut, readAs, readableAs } from "../settings/columns.js";
 import { GROUPS, chosenColumn, isDensity, isShown, rolesOf, splitColumn } from "../settings/fields.js";
 import { labelledField } from "../parts/labelled.js";
 import { scrollBox } from "../parts/scroll.js";
@@ -154,12 +154,7 @@ function columns(choice, mistakes, change) {
 /** @param role The role of a column that is not a feature. */
 function columnRow(one, role, choice, change) {
   const { features, types } = choice;
-  const learn = (event) => {
-    const others = new Set(features);
-    if (event.target.checked) others.add(one.name);
-    else others.delete(one.name);
-    change({ features: others });
-  };
+  const learn = (event) => change({ features: leaveOut(choice, one.name, !event.target.checked) });
   return html`<tr>
     <td><label class="check"><input type="checkbox" .checked=${!role && features.has(one.name)} ?disabled=${!!role} @change=${learn} />
       <span>${one.name}${role ? html` <span class="hint-inline">${t(`set.role.${role}`)}</span>` : nothing}</span></label></td>

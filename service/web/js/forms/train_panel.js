@@ -3,13 +3,15 @@
 import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
 import { bodyOf } from "../settings/body.js";
-import { densities, densityColumns } from "../settings/columns.js";
-import { isDensity } from "../settings/fields.js";
+import { densities, densityColumns, isUsable } from "../settings/columns.js";
+import { isDensity, rolesOf } from "../settings/fields.js";
 import { labelledField } from "../parts/labelled.js";
 import { problem } from "../parts/problem.js";
 import { recipes } from "../parts/code_recipes.js";
 import { settingsForm } from "./settings_form.js";
 import { studyForm } from "./study_form.js";
+
+const MOST_NAMES = 8;
 
 /** @param panel Its state { choice, mistakes, failed, isSending } and its actions { change, train, study }. */
 export function trainPanel(panel) {
@@ -38,6 +40,7 @@ export function trainPanel(panel) {
       </div>
       <p class="hint" id="set-target-hint">${t(isDensity(choice) ? "dataset.density about" : "dataset.target about")}</p>
       <p class="wrong" id="set-target-wrong">${mistakes.target ?? ""}</p>
+      ${leftOut(choice)}
       ${isDensity(choice) ? columnsOfDensity(choice, mistakes, change) : nothing}
       ${failed ? problem(failed) : nothing}
       <details>
@@ -53,6 +56,15 @@ export function trainPanel(panel) {
       ${recipes(bodyOf(choice))}
     </details>
   </section>`;
+}
+
+/** The columns that a training would use by default, and that this one leaves out. */
+function leftOut(choice) {
+  const { dataset, types, features } = choice;
+  const roles = rolesOf(choice);
+  const names = dataset.columns.filter((one) => isUsable(one, types) && !features.has(one.name) && !roles.has(one.name)).map(({ name }) => name);
+  if (isDensity(choice) || !names.length) return nothing;
+  return html`<p class="left-out">${t("dataset.left out", { names: names.slice(0, MOST_NAMES).join(", "), more: names.length > MOST_NAMES ? "…" : "" })}</p>`;
 }
 
 function columnsOfDensity(choice, mistakes, change) {

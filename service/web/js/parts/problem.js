@@ -12,7 +12,7 @@ export function problem(error) {
   const entries = (error.errors || []).filter((entry) => entry.detail && !isRepeated(entry, error.message));
   return html`<div class="problem" role="alert">
     <p>${words}</p>
-    ${entries.length ? html`<ul>${entries.slice(0, MAX_ENTRIES).map(entryItem)}</ul>` : nothing}
+    ${entries.length ? html`<ul>${entries.slice(0, MAX_ENTRIES).map((entry) => entryItem(entry))}</ul>` : nothing}
   </div>`;
 }
 
@@ -20,8 +20,8 @@ function isRepeated(entry, words) {
   return words.startsWith(entry.detail) && !place(entry);
 }
 
-/** An entry of an error or a warning with its location. */
-export function entryItem(entry) {
+/** An entry of an error or a warning with its location, and what can be done about it, if anything. */
+export function entryItem(entry, actions = nothing) {
   const where = place(entry);
-  return html`<li>${where ? html`<strong>${where}:</strong> ` : nothing}${entryText(entry)}</li>`;
+  return html`<li>${where ? html`<strong>${where}:</strong> ` : nothing}${entryText(entry)} ${actions}</li>`;
 }

@@ -31,6 +31,14 @@ export function readAs({ types, features }, column, type) {
   return { types: now, features: learnt };
 }
 
+/** The features without a column, or with it again. */
+export function leaveOut({ features }, name, isOut) {
+  const others = new Set(features);
+  if (isOut) others.delete(name);
+  else others.add(name);
+  return others;
+}
+
 /** Types that a request names: those that differ from the types stored with the dataset. */
 export function changedTypes({ dataset: { columns, types: stored = {} }, types }) {
   const changed = columns.filter(({ name, type }) => (types[name] ?? type) !== (stored[name] ?? type));

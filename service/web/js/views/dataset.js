@@ -2,16 +2,16 @@
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { announce } from "../screen_reader.js";
-import { get, send } from "../api.js";
+import { attempt, get, send } from "../api.js";
 import { go } from "../navigate.js";
 import { count, t, time } from "../i18n.js";
 import { columnCard } from "../forms/column_card.js";
-import { columnEdits } from "../forms/column_edits.js";
+import { columnEdits, unitId } from "../forms/column_edits.js";
 import { askConfirmation } from "../parts/confirm.js";
 import { saveButton } from "../parts/downloads.js";
 import { keepFocus } from "../parts/focus.js";
+import { findings, readAsMissing } from "../forms/findings.js";
 import { preview } from "../forms/preview.js";
-import { entryItem } from "../parts/problem.js";
 import { entryText } from "../parts/problem_text.js";
 import { trainPanel } from "../forms/train_panel.js";
 import { bodyOf, missingField, studyOf } from "../settings/body.js";
@@ -19,11 +19,14 @@ import { densities, isUsable } from "../settings/columns.js";
 import { fieldOf, initialValues } from "../settings/fields.js";
 
 const CARDS = 60; // cards per page
-const ROWS = 20;
+const ROWS = 20; // shown
+const SAMPLE = 200; // rows that charts and findings see, the most that the service gives
+const WIDE = 60; // columns from which only the shown rows are fetched
 
 export default async function view({ root, params, signal }) {
   const path = `datasets/${encodeURIComponent(params.id)}`;
-  const [dataset, first] = await Promise.all([get(path, { signal }), get(`${path}/preview?limit=${ROWS}`, { signal })]);
+  const dataset = await get(path, { signal });
+  const first = await get(`${path}/preview?limit=${dataset.columns.length > WIDE ? ROWS : SAMPLE}`, { signal });
   const usable = dataset.columns.filter((column) => isUsable(column, dataset.types)).map((column) => column.name);
   let state = {
     choice: { dataset, target: suggestTarget(dataset), features: new Set(usable), types: dataset.types, values: initialValues() },
@@ -35,7 +38,7 @@ export default async function view({ root, params, signal }) {
   };
   const set = (changes) => {
     state = { ...state, ...changes };
-    keepFocus(root, () => render(page(state, first, { change, train, study, more, remove, showDensity, save }), root));
+    keepFocus(root, () => render(page(state, first, { change, train, study, more, remove, showDensity, focusUnit, readMissing, save }), root));
   };
   const change = (changes) => set({ choice: { ...state.choice, ...changes }, mistakes: {}, failed: null });
   const more = () => set({ cards: state.cards + CARDS });
@@ -46,6 +49,16 @@ export default async function view({ root, params, signal }) {
     const field = root.querySelector("#set-density-first");
     field.closest("section").scrollIntoView({ block: "nearest" });
     field.focus({ preventScroll: true });
+  };
+
+  const focusUnit = (name) => {
+    const place = state.choice.dataset.columns.findIndex((column) => column.name === name);
+    set({ cards: Math.max(state.cards, place + 1) });
+    document.getElementById(unitId(dataset, name)).focus();
+  };
+  const readMissing = async (warning) => {
+    const { problem } = await attempt(readAsMissing(state.choice.dataset, warning, signal));
+    if (problem) set({ failed: problem });
   };
 
   const train = () => submit(bodyOf(state.choice), t("dataset.submitted"));
@@ -114,14 +127,14 @@ function focusFirstMistake(root, mistakes) {
   announce(root.querySelector(`#set-${name}-wrong`).textContent);
 }
 
-function page({ cards, edits, ...panel }, first, { change, train, study, more, remove, showDensity, save }) {
+function page({ cards, edits, ...panel }, first, { change, train, study, more, remove, showDensity, focusUnit, readMissing, save }) {
   const { dataset, target } = panel.choice;
   const possible = densities(panel.choice);
   const card = (column) => ({ dataset, target, canHaveDensity: possible.includes(column.name), edit: edits[column.name] });
   const act = { save, showDensity, choose: (name) => change({ target: name }) };
   return html`<h1>${dataset.name}</h1>
     <p class="lead">${t("dataset.size", { rows: t("count.rows", { count: dataset.rows, shown: count(dataset.rows) }), columns: t("count.columns", { count: dataset.columns.length }), when: time(dataset.created_at) })}</p>
-    ${warnings(dataset.warnings)}
+    ${findings(panel.choice, first.rows, { change, save, focusUnit, readMissing })}
     ${trainPanel({ ...panel, change, train, study })}
     <h2 id="columns-title">${t("list.columns")}</h2>
     <ul class="columns grid" aria-labelledby="columns-title">
@@ -131,17 +144,9 @@ function page({ cards, edits, ...panel }, first, { change, train, study, more, r
       ? html`<p class="actions"><button type="button" @click=${more}>${t("dataset.more columns", { count: dataset.columns.length - cards })}</button></p>`
       : nothing}
     <h2>${t("dataset.preview")}</h2>
-    ${preview(first, dataset)}
+    ${preview({ ...first, rows: first.rows.slice(0, ROWS) }, dataset)}
     <p class="actions">
       ${saveButton(`datasets/${dataset.id}/content`, `${dataset.name}.parquet`, t("dataset.download"), { look: "" })}
       <button type="button" class="danger" @click=${remove}>${t("delete")}</button>
     </p>`;
-}
-
-function warnings(found) {
-  if (!found.length) return nothing;
-  return html`<section class="warning" aria-labelledby="warnings-title">
-    <h2 id="warnings-title">${t("dataset.warnings", { count: found.length })}</h2>
-    <ul>${found.map(entryItem)}</ul>
-  </section>`;
 }
