@@ -170,3 +170,23 @@ def test_a_unit_read_from_a_name_is_removed_by_one_click(page: Page, api: httpx.
     expect(page.get_by_label("Unit: mass (kg)")).to_have_value("")
     expect(page.get_by_role("button", name=re.compile("No unit"))).to_have_count(0)
     assert api.get(f"/datasets/{dataset}").json()["units"] == {"mass (kg)": ""}
+
+
+def test_columns_are_drawn_over_each_other_and_a_pair_is_enlarged(page: Page) -> None:
+    page.get_by_text("Columns over each other").click()
+    matrix = page.locator(".matrix svg[role=img]").first
+    expect(matrix).to_have_attribute("aria-label", re.compile("Strongest .*: x and doubled: correlation 1;"))
+    assert matrix.locator("[data-mark=dot] circle").count() == 6 * 5 * 28
+    expect(
+        page.get_by_role("heading", name="doubled over mass (kg)")
+    ).to_be_visible()  # the target and its neighbour
+    page.get_by_label("Vertical").select_option("p")
+    expect(page.get_by_role("heading", name="p over mass (kg)")).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile(r"mass \(kg\) and p: correlation 0$"))).to_be_visible()
+    box = matrix.bounding_box()
+    assert box is not None
+    side = box["width"] / 6
+    page.mouse.move(box["x"] + 1.5 * side, box["y"] + 2.5 * side)
+    page.mouse.click(box["x"] + 1.5 * side, box["y"] + 2.5 * side)
+    expect(page.get_by_role("heading", name="batch over mass (kg)")).to_be_visible()
+    assert severe_violations(page) == []

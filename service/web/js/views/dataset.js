@@ -5,6 +5,7 @@ import { announce } from "../screen_reader.js";
 import { attempt, get, send } from "../api.js";
 import { go } from "../navigate.js";
 import { count, t, time } from "../i18n.js";
+import { matrixColumns, scatterMatrix } from "../charts/scatter_matrix.js";
 import { columnCard } from "../forms/column_card.js";
 import { columnEdits, unitId } from "../forms/column_edits.js";
 import { askConfirmation } from "../parts/confirm.js";
@@ -143,10 +144,25 @@ function page({ cards, edits, ...panel }, first, { change, train, study, more, r
     ${dataset.columns.length > cards
       ? html`<p class="actions"><button type="button" @click=${more}>${t("dataset.more columns", { count: dataset.columns.length - cards })}</button></p>`
       : nothing}
+    ${matrix(panel.choice, first.rows)}
     <h2>${t("dataset.preview")}</h2>
     ${preview({ ...first, rows: first.rows.slice(0, ROWS) }, dataset)}
     <p class="actions">
       ${saveButton(`datasets/${dataset.id}/content`, `${dataset.name}.parquet`, t("dataset.download"), { look: "" })}
       <button type="button" class="danger" @click=${remove}>${t("delete")}</button>
     </p>`;
+}
+
+/** Drawn when it is opened, since it needs the chart library. */
+function matrix(choice, rows) {
+  if (matrixColumns(choice).length < 2 || rows.length < 3) return nothing;
+  const draw = ({ target }) => {
+    const host = target.querySelector(".matrix");
+    if (target.open && !host.hasChildNodes()) scatterMatrix(host, choice, rows);
+  };
+  return html`<details class="matrix-section" @toggle=${draw}>
+    <summary>${t("dataset.matrix")}</summary>
+    <p class="hint">${t("dataset.matrix rows", { shown: count(rows.length), rows: count(choice.dataset.rows) })}</p>
+    <div class="matrix"></div>
+  </details>`;
 }
