@@ -113,7 +113,7 @@ def test_a_curve_is_fixed_with_the_keyboard_alone(page: Page, api: httpx.Client,
 
 
 def test_the_prediction_follows_the_inputs(page: Page, api: httpx.Client, law: str) -> None:
-    slider = page.get_by_role("slider", name="x1")
+    slider = page.locator(".inputs").get_by_role("slider", name="x1")
     before = float(slider.input_value())
     with page.expect_response("**/predict"):
         slider.press("ArrowRight")
@@ -166,9 +166,9 @@ def test_a_classifier_is_told_and_tried_in_its_own_way(
             page.get_by_role("button", name="Centre all inputs").click()
         with page.expect_response("**/predict"):
             page.get_by_role("checkbox", name="missing (z)").check()
-        expect(page.get_by_role("slider", name="z")).to_be_disabled()
+        expect(page.locator(".inputs").get_by_role("slider", name="z")).to_be_disabled()
         with page.expect_response("**/predict"):
-            page.get_by_role("combobox", name="kind").select_option("b")
+            page.locator(".inputs").get_by_role("combobox", name="kind").select_option("b")
         row = page.get_by_role("region", name="The request with Python").inner_text()
         assert '"z": None' in row
         assert '"kind": "b"' in row

@@ -25,7 +25,7 @@ export function realRows(model, preview) {
 }
 
 /** Rounds to six digits, which fit into a field without a visible change of the prediction. */
-const short = (value) => (typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value);
+export const short = (value) => (typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value);
 
 function isUsable(value, model, name) {
   return value !== null || model.features.find((feature) => feature.name === name).has_missing;

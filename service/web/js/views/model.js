@@ -5,6 +5,7 @@ import { get } from "../api.js";
 import { count, t, time } from "../i18n.js";
 import { collect } from "../model/load.js";
 import { contents, follow, goTo } from "../model/contents.js";
+import { fitSection, hasFit } from "../model/fit/section.js";
 import { elsewhere } from "../model/export_panel.js";
 import { formulaSection } from "../model/formula.js";
 import { automatic } from "../model/members.js";
@@ -15,12 +16,13 @@ import { quality } from "../model/quality.js";
 import { tryOut } from "../model/prediction/form.js";
 
 // Sections in the order of the page. Each renders into its own element.
-const SECTIONS = { formula: formulaSection, simpler: paretoSection, network, quality, try: tryOut, elsewhere, origin };
+const SECTIONS = { formula: formulaSection, fit: fitSection, simpler: paretoSection, network, quality, try: tryOut, elsewhere, origin };
 
 export default async function view({ root, params, query, signal }) {
   const model = await get(`models/${encodeURIComponent(params.id)}`, { signal });
-  const page = { model, signal, ...(await collect(model, signal)), row: observable(null), by: observable(automatic(model)) };
-  const names = Object.keys(SECTIONS).filter((name) => name !== "simpler" || page.formulas);
+  const page = { model, signal, ...(await collect(model, signal)), row: observable(null), truths: new WeakMap(), by: observable(automatic(model)) };
+  const isHidden = { simpler: !page.formulas, fit: !hasFit(model) };
+  const names = Object.keys(SECTIONS).filter((name) => !isHidden[name]);
   render(frame(page, names), root);
   for (const name of names) {
     const place = root.querySelector(`#section-${name}`);

@@ -18,7 +18,7 @@ export function tryOut(root, page) {
   const { model } = page;
   const rows = realRows(model, page.preview);
   const state = { row: rows.length ? rows[0].row : middle(model), from: rows.length ? 0 : -1 };
-  const ask = createPredictor(page, state, (told) => render(answer(told, model, truth(rows, state)), root.querySelector(".prediction")));
+  const ask = createPredictor(page, state, (told) => render(answer(told, model, truth(page, rows, state)), root.querySelector(".prediction")));
 
   const change = (name, value) => {
     state.row = { ...state.row, [name]: value };
@@ -44,6 +44,12 @@ export function tryOut(root, page) {
     page.row.set(state.row);
     ask(pause);
   };
+
+  page.row.listen((row) => {
+    if (row === state.row) return;
+    Object.assign(state, { row, from: -1 }); // selected elsewhere on the page
+    changed(0);
+  });
 
   render(frame(), root);
   render(answer({}, model), root.querySelector(".prediction"));
@@ -85,7 +91,7 @@ function collapsedFields(key, fields) {
 }
 
 /** The true target value of the current row, if no input was changed. */
-const truth = (rows, state) => rows[state.from]?.truth;
+const truth = ({ truths }, rows, state) => truths.get(state.row) ?? rows[state.from]?.truth;
 
 /** Requests a prediction after a pause since the last change, and aborts the previous request. */
 function createPredictor({ model, path, by, signal }, state, show) {

@@ -1,0 +1,98 @@
+// What stands around the charts: legend, axes, the values of the other inputs, and the selected row.
+
+import { html, nothing } from "../../../vendor/lit-html.js";
+import { count, number, t } from "../../i18n.js";
+import { labelledField } from "../../parts/labelled.js";
+import { goTo } from "../contents.js";
+import { labelWithUnit, unitOf, valueText, withUnit } from "../labels.js";
+import { isAxis } from "./rows.js";
+
+const SHOWN = 8; // inputs shown at once; the others are collapsed
+const STEPS = 200; // of a slider
+
+export function content({ model }, table, state, members, act) {
+  const isSlice = table.inputs.length > 1;
+  return html`<p>${t(isSlice ? "model.fit.about slices" : "model.fit.about")}</p>
+    ${legend(model, table, members)}
+    <div class=${state.axes.length > 1 ? "fit-charts pair" : "fit-charts"}>
+      ${state.axes.map((_, place) => html`<div>${axisField(table, state, place, act)}<div class="fit-chart"></div></div>`)}
+    </div>
+    ${isSlice ? slice(model, table, state, act) : nothing}
+    ${model.classes?.length > 2 ? classField(model, state, act) : nothing} ${selection(model, table, state, act)}`;
+}
+
+function legend(model, { rows }, members) {
+  const isSplit = rows.some(({ part }) => part);
+  const entry = (kind, key) => html`<li><span class="sign ${kind}" aria-hidden="true"></span>${t(key)}</li>`;
+  return html`<ul class="legend">
+    ${isSplit ? html`${entry("training", "model.fit.training rows")}${entry("held", "model.fit.held-out rows")}` : entry("training", "model.fit.rows")}
+    ${members.map((name, member) => entry(member ? "other" : "serving", `model.fit.curve.${name}`))}
+    ${model.task === "regression" ? entry("band", "model.fit.band") : nothing}
+  </ul>`;
+}
+
+function axisField(table, state, place, { change }) {
+  const axes = table.inputs.filter(isAxis);
+  if (axes.length <= state.axes.length) return nothing;
+  const changed = (event) => change({ axes: state.axes.with(place, axes[event.target.selectedIndex]), curves: state.curves.with(place, []) });
+  return labelledField(`fit-axis-${place}`, t("model.fit.axis"), "", (id) => html`<select id=${id} @change=${changed}>
+    ${axes.map((axis) => html`<option .selected=${axis === state.axes[place]}>${axis.name}</option>`)}
+  </select>`);
+}
+
+function classField(model, state, { change }) {
+  return labelledField("fit-class", t("model.fit.class"), "", (id) => html`<select id=${id} @change=${(event) => change({ label: model.classes[event.target.selectedIndex] })}>
+    ${model.classes.map((label) => html`<option .selected=${label === state.label}>${valueText(label)}</option>`)}
+  </select>`);
+}
+
+function slice(model, { inputs }, state, { move }) {
+  const known = inputs.filter((feature) => isAxis(feature) || feature.categories || feature.type === "boolean");
+  const one = (feature) => control(model, feature, state.at[feature.name], (value) => move(feature.name, value));
+  const more = known.slice(SHOWN);
+  return html`<fieldset class="slice">
+    <legend>${t("model.fit.fixed")}</legend>
+    <div class="fields">${known.slice(0, SHOWN).map(one)}</div>
+    ${more.length ? html`<details class="more"><summary>${t("model.try.more", { count: more.length })}</summary><div class="fields">${more.map(one)}</div></details>` : nothing}
+  </fieldset>`;
+}
+
+function control(model, feature, value, changed) {
+  const unit = unitOf(model, feature.name);
+  const input = isAxis(feature) ? slider(feature, value, unit, changed) : choice(feature, value, changed);
+  return html`<label class="fixed"><span>${labelWithUnit(feature.name, unit)}</span>${input}
+    ${isAxis(feature) ? html`<output>${number(value)}</output>` : nothing}</label>`;
+}
+
+function slider({ min, max, type, name }, value, unit, changed) {
+  return html`<input type="range" min=${min} max=${max} step=${type === "integer" ? 1 : (max - min) / STEPS}
+    aria-label=${t("model.fit.value of", { name })} aria-valuetext=${withUnit(number(value, 6), unit)}
+    .value=${String(value)} @input=${(event) => changed(event.target.valueAsNumber)} />`;
+}
+
+function choice({ categories, name }, value, changed) {
+  const values = categories ?? [false, true];
+  return html`<select aria-label=${t("model.fit.value of", { name })} @change=${(event) => changed(values[event.target.selectedIndex])}>
+    ${values.map((one) => html`<option .selected=${one === value}>${valueText(one)}</option>`)}
+  </select>`;
+}
+
+function selection(model, table, { selected }, { step, through }) {
+  const line = ([name, value]) => html`<span>${name} = ${withUnit(valueText(value), unitOf(model, name))}</span>`;
+  const isSlice = table.inputs.length > 1;
+  return html`<div class="selected-row">
+    <p>
+      ${selected
+        ? html`<strong>${rowTitle(selected)}</strong> ${[[model.target, selected.target], ...table.inputs.map(({ name }) => [name, selected.inputs[name]])].map(line)}`
+        : t("model.fit.select")}
+    </p>
+    <p class="actions tight">
+      <button type="button" class="small" @click=${() => step(-1)}>${t("model.fit.previous")}</button>
+      <button type="button" class="small" @click=${() => step(1)}>${t("model.fit.next")}</button>
+      ${isSlice ? html`<button type="button" class="small" ?disabled=${!selected} @click=${through}>${t("model.fit.through")}</button>` : nothing}
+      <button type="button" class="small" ?disabled=${!selected} @click=${() => goTo("try")}>${t("model.fit.show in form")}</button>
+    </p>
+  </div>`;
+}
+
+export const rowTitle = ({ number: of, part }) => t(part ? `model.fit.row ${part}` : "model.fit.row", { number: count(of) });

@@ -1,0 +1,61 @@
+// The rows of a model: inputs and target by row, typical values, and how near rows are to a slice.
+
+import { middle, short } from "../rows.js";
+
+const WIDTH = 0.12; // of a slice, as a share of the ranges of the other inputs
+const FAINT = 0.08; // opacity of the rows that are far from it
+const STRONG = 0.8; // opacity of the rows in it
+
+/** Whether an input can be the axis of a chart. */
+export const isAxis = ({ type, min, max, categories }) => ["number", "integer"].includes(type) && !categories && max > min;
+
+/** Rows with their inputs as the prediction form takes them; `inputs` are the features used, the most important first. */
+export function readRows({ numbers, parts, inputs, target }, model) {
+  const otherwise = middle(model);
+  const features = new Map(model.features.map((feature) => [feature.name, feature]));
+  const rows = numbers.map((number, place) => ({
+    number: number + 1,
+    part: parts?.[place] ?? null,
+    target: target[place],
+    inputs: { ...otherwise, ...Object.fromEntries(inputs.map(({ name, values }) => [name, short(values[place])])) },
+  }));
+  return {
+    inputs: inputs.map(({ name, importance }) => ({ ...features.get(name), importance })),
+    rows: rows.filter((row) => row.target !== null),
+  };
+}
+
+/** The median of every number and the most frequent value of every other input. */
+export function typicalValues({ inputs, rows }) {
+  return Object.fromEntries(inputs.map((feature) => {
+    const values = rows.map((row) => row.inputs[feature.name]).filter((value) => value !== null);
+    return [feature.name, (isAxis(feature) ? median(values) : mode(values)) ?? null];
+  }));
+}
+
+const median = (values) => values.sort((one, other) => one - other)[values.length >> 1];
+
+function mode(values) {
+  const counts = new Map();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].sort(([, one], [, other]) => other - one)[0]?.[0];
+}
+
+/** The rows with their opacity beside a curve over `axis` at the values `at` of the others, the strongest last. */
+export function rowsNear({ inputs, rows }, axis, at) {
+  const others = inputs.filter(({ name }) => name !== axis);
+  const weights = others.map(({ importance }) => Math.max(importance ?? 1, 0));
+  const total = weights.reduce((sum, weight) => sum + weight, 0) || 1;
+  const distance = (row) => others.reduce((sum, feature, place) => sum + (weights[place] / total) * gap(feature, row, at) ** 2, 0);
+  return rows
+    .filter((row) => row.inputs[axis] !== null)
+    .map((row) => ({ ...row, row, x: row.inputs[axis], opacity: FAINT + (STRONG - FAINT) * Math.exp(-distance(row) / (2 * WIDTH ** 2)) }))
+    .sort((one, other) => one.opacity - other.opacity);
+}
+
+/** How far a row is from a value of an input, as a share of the range of a number. */
+function gap(feature, row, at) {
+  const [one, other] = [row.inputs[feature.name], at[feature.name]];
+  if (one === other) return 0;
+  return isAxis(feature) && one !== null && other !== null ? Math.abs(one - other) / (feature.max - feature.min) : 1;
+}

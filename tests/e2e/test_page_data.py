@@ -1,0 +1,201 @@
+"""The rows with the formula through them in a real browser: slices, hover, and the row that is selected."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.support.browser import PHONE, is_too_wide, severe_violations, visiting
+from tests.support.servers import wait_until
+
+JOB_TIMEOUT_S = 60
+ROWS = 200
+CURVE = "g[data-mark='line'] g[stroke-width='3'] path"  # of the member that predicts
+
+
+def trained(api: httpx.Client, columns: dict[str, Any], **body: Any) -> str:
+    table = {name: np.asarray(values).tolist() for name, values in columns.items()}
+    dataset = api.post("/datasets", json={"columns": table, "name": "drawn"}).json()
+    job = api.post("/jobs", json={"dataset_id": dataset["id"], **body}).json()
+    job = api.get(f"/jobs/{job['id']}", params={"wait": JOB_TIMEOUT_S}).json()
+    assert job["status"] == "succeeded", job
+    return str(job["model_id"])
+
+
+@pytest.fixture(scope="module")
+def table() -> dict[str, Any]:
+    x1, x2 = np.random.default_rng(0).uniform(-2, 2, (2, ROWS))
+    return {"x1": x1, "x2": x2, "y": 3 * x1 + np.sin(2 * x2)}
+
+
+@pytest.fixture(scope="module")
+def law(api: httpx.Client, table: dict[str, Any]) -> str:
+    return trained(api, table, target="y")
+
+
+@pytest.fixture(scope="module")
+def curve(api: httpx.Client) -> str:
+    """A model of one input, with noise."""
+    random = np.random.default_rng(1)
+    x = random.uniform(0, 4, ROWS)
+    columns = {"x": x, "y": x**2 + 0.3 * random.normal(size=ROWS)}
+    return trained(api, columns, target="y", network={"hidden": [], "grid": 3}, symbolic=False)
+
+
+@pytest.fixture(scope="module")
+def classes(api: httpx.Client) -> str:
+    random = np.random.default_rng(2)
+    z, kind = random.normal(size=ROWS), random.choice(["a", "b"], ROWS)
+    columns = {"z": z, "kind": kind, "is it": np.where(z + (kind == "b") > 0.5, "yes", "no")}
+    body: dict[str, Any] = {"network": {"hidden": [], "grid": 3}, "training": {"steps": 20}}
+    return trained(api, columns, target="is it", **body)
+
+
+@pytest.fixture
+def page(browser: Browser, url: str, law: str) -> Iterator[Page]:
+    with visiting(browser, url) as page:
+        show_fit(page, law)
+        yield page
+
+
+def show_fit(page: Page, model_id: str) -> None:
+    """Open a model, and wait for the curves through its rows."""
+    page.goto(f"/#/models/{model_id}")
+    page.locator(f"#section-fit {CURVE}").first.wait_for(state="attached")
+
+
+def section(page: Page) -> Locator:
+    return page.get_by_role("region", name="Data and model")
+
+
+def chart(page: Page, axis: str, target: str = "y") -> Locator:
+    return section(page).get_by_role("figure").filter(has_text=f"{target} over {axis}")
+
+
+def rows(of: Locator) -> Locator:
+    return of.locator("g[data-mark='dot'] circle")
+
+
+def line(of: Locator) -> str | None:
+    return of.locator(CURVE).get_attribute("d")
+
+
+def test_all_rows_are_drawn_and_those_held_out_look_different(
+    page: Page, api: httpx.Client, law: str
+) -> None:
+    held = api.get(f"/models/{law}").json()["split"]["test_rows"]
+    for axis in ("x1", "x2"):
+        assert rows(chart(page, axis)).count() == ROWS
+        assert rows(chart(page, axis)).and_(page.locator("[stroke='var(--warn)']")).count() == held
+        words = chart(page, axis).get_by_role("img").get_attribute("aria-label") or ""
+        assert f"y over {axis}: {ROWS} rows, {held} of them held out. The formula goes from" in words
+    expect(section(page).get_by_role("listitem")).to_have_text(
+        ["training rows", "held-out rows", "formula", "network", "90 % prediction interval"]
+    )
+
+
+def test_a_slider_moves_the_slice_of_the_other_input(page: Page) -> None:
+    over_x1, over_x2 = line(chart(page, "x1")), line(chart(page, "x2"))
+    slider = section(page).get_by_role("slider", name="x1 in the charts")
+    with page.expect_request("**/predict") as sent:
+        slider.press("End")
+    columns = sent.value.post_data_json["columns"]
+    assert len(set(columns["x1"][101:])) == len(set(columns["x2"][:101])) == 1
+    assert columns["x1"][101] == pytest.approx(2, abs=0.1)
+    wait_until(lambda: line(chart(page, "x2")) != over_x2, timeout_s=15)
+    assert abs(ordinates(line(chart(page, "x1"))) - ordinates(over_x1)).max() < 1
+
+
+def ordinates(path: str | None) -> np.ndarray:
+    return np.array([float(y) for y in re.findall(r",(-?[\d.]+)", path or "")])
+
+
+def test_rows_are_fainter_the_farther_they_are_from_the_slice(page: Page, table: dict[str, Any]) -> None:
+    hints = rows(chart(page, "x1")).evaluate_all("all => all.map(one => Number(one.getAttribute('opacity')))")
+    distance = np.sort(abs(table["x2"] - np.sort(table["x2"])[ROWS // 2]))[::-1]
+    assert hints == sorted(hints)  # the strongest are drawn last
+    assert hints[0] < 0.1
+    assert hints[-1] > 0.7
+    assert sum(opacity > 0.4 for opacity in hints) == pytest.approx((distance < 0.59).sum(), abs=10)
+
+
+def test_a_row_under_the_pointer_tells_its_values_and_a_click_predicts_it(
+    page: Page, table: dict[str, Any]
+) -> None:
+    chart(page, "x1").scroll_into_view_if_needed()
+    place = rows(chart(page, "x1")).last.bounding_box()
+    assert place is not None
+    page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    tip = chart(page, "x1").locator("g[aria-label='tip']")
+    expect(tip).to_contain_text(re.compile(r"Row \d+ \((training|held out)\)"))
+    number = int(re.findall(r"Row (\d+)", tip.text_content() or "")[0])
+    x1, y = float(table["x1"][number - 1]), float(table["y"][number - 1])
+    with page.expect_response("**/predict"):
+        page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    expect(section(page)).to_contain_text(f"Row {number} (")
+    field = page.get_by_role("spinbutton", name="x1, as a number")
+    assert float(field.input_value()) == pytest.approx(x1, rel=1e-5)
+    truth = page.locator(".prediction .truth")
+    expect(truth).to_contain_text("In the data:")
+    assert float(truth.inner_text().split()[-1]) == pytest.approx(y, rel=1e-4)
+
+
+def test_rows_are_selected_with_the_keyboard_alone(page: Page, table: dict[str, Any]) -> None:
+    section(page).get_by_role("button", name="Next row").press("Enter")
+    expect(section(page)).to_contain_text("Row 1 (")
+    with page.expect_response("**/predict"):
+        section(page).get_by_role("button", name="Move the charts to this row").press("Enter")
+    value = float(section(page).get_by_role("slider", name="x1 in the charts").input_value())
+    assert value == pytest.approx(table["x1"][0], abs=0.03)
+    section(page).get_by_role("button", name="Predict this row").press("Enter")
+    expect(page.get_by_role("heading", name="Try it")).to_be_focused()
+
+
+def test_one_input_needs_one_chart_and_no_slider(browser: Browser, url: str, curve: str) -> None:
+    with visiting(browser, url) as page:
+        show_fit(page, curve)
+        assert section(page).get_by_role("figure").count() == 1
+        assert section(page).get_by_role("slider").count() == 0
+        band = section(page).locator("g[data-mark='area'] path")
+        assert ordinates(band.get_attribute("d")).std() > 10
+        assert severe_violations(page) == []
+
+
+def test_a_classifier_shows_a_probability_between_the_rows_of_both_classes(
+    browser: Browser, url: str, classes: str
+) -> None:
+    with visiting(browser, url) as page:
+        show_fit(page, classes)
+        one = chart(page, "z", "is it")
+        expect(one).to_contain_text("probability that is it is yes")
+        heights = rows(one).evaluate_all("all => all.map(one => Number(one.getAttribute('cy')))")
+        curve = ordinates(line(one))
+        assert len(heights) == ROWS
+        assert all(height < curve.min() + 3 or height > curve.max() - 3 for height in heights)
+        kind, before = section(page).get_by_role("combobox", name="kind in the charts"), line(one)
+        kind.select_option("a" if kind.input_value() == "b" else "b")
+        wait_until(lambda: line(one) != before, timeout_s=15)
+        assert severe_violations(page) == []
+
+
+def test_a_phone_shows_the_charts_below_each_other(browser: Browser, url: str, law: str) -> None:
+    with visiting(browser, url, size=PHONE) as page:
+        show_fit(page, law)
+        assert not is_too_wide(page)
+        tops = [chart(page, axis).evaluate("one => one.getBoundingClientRect().top") for axis in ("x1", "x2")]
+        assert tops[1] > tops[0] + 200
+
+
+def test_a_model_without_its_dataset_says_that_its_rows_are_gone(
+    browser: Browser, url: str, api: httpx.Client
+) -> None:
+    x = np.linspace(0, 1, 40)
+    model_id = trained(api, {"x": x, "y": 2 * x + 1}, target="y")
+    api.delete(f"/datasets/{api.get(f'/models/{model_id}').json()['dataset_id']}")
+    with visiting(browser, url) as page:
+        page.goto(f"/#/models/{model_id}")
+        expect(section(page)).to_contain_text("The dataset of this model was deleted")
