@@ -39,6 +39,14 @@ from service.schemas.models import (
 
 FormulaFormat = Annotated[str, *choose_from(LANGUAGES, "json")]
 
+FrontQuery = Annotated[
+    bool,
+    Query(
+        description="The formulas of `pareto` of every output instead, a line each: as `text`, `latex` or "
+        "`mathml`. JSON has them anyway."
+    ),
+]
+
 router = APIRouter(tags=["models"], route_class=StrictRoute)
 
 Reference = Annotated[str, Path(description="Id, name or `name@alias`.")]
@@ -126,12 +134,14 @@ def delete_model(model_id: str, sessions: Sessions, directory: Directory, if_mat
     response_model=SymbolicOut,
     responses={200: describe_file("text/plain")},
 )
-def get_formulas(model_id: Reference, sessions: Sessions, format: FormulaFormat = "json") -> Response:
+def get_formulas(
+    model_id: Reference, sessions: Sessions, format: FormulaFormat = "json", front: FrontQuery = False
+) -> Response:
     """JSON with errors and domains, or text in the requested language with one formula per output."""
     formulas = symbolic.read_formulas(model_id, sessions)
     if format == "json":
         return _json_response(formulas.to_json())
-    return Response(formulas.write(format), media_type="text/plain")
+    return Response(formulas.write(format, front=front), media_type="text/plain")
 
 
 @router.get(

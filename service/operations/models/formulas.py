@@ -1,7 +1,7 @@
 """The formulas of a model, as JSON and in other languages."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import JsonValue
@@ -12,11 +12,13 @@ from kan_engine.expressions.evaluation import from_json, variables
 from kan_engine.expressions.printing import derived_variables
 from kan_engine.expressions.printing.derived_variables import VariableDefinitions
 from kan_engine.expressions.printing.languages import LANGUAGES, PrintableFormula
+from kan_engine.expressions.printing.latex import to_latex
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.errors import Conflict
 from service.schemas.members import read_verdict
 
+FRONT_LANGUAGES = ("text", "latex", "mathml")  # the others need the definitions of all derived variables
 PREFIXES = {"value": "", "density": "", "log-odds": "log_odds_of_", "logit": "logit_of_"}
 
 
@@ -42,6 +44,15 @@ class OutputFormula:
         pareto: list[JsonValue] = [_drop_tree(entry) for entry in self.stored["pareto"]]
         units: dict[str, JsonValue] = {**self.units}
         return {**_drop_tree(self.stored), "quantity": self.quantity, "units": units, "pareto": pareto}
+
+    def list_front(self) -> list[PrintableFormula]:
+        """The formulas of the front as printers of mathematics take them."""
+        names = {column: name for name, column in self.stored["symbols"].items()}
+        trees = [from_json(entry["tree"]) for entry in self.stored["pareto"]]
+        return [
+            replace(self.to_printable(), tree=tree, text=entry["expression"], latex=to_latex(tree, names))
+            for entry, tree in zip(self.stored["pareto"], trees, strict=True)
+        ]
 
     def to_printable(self) -> PrintableFormula:
         """The formula as printers take it."""
@@ -83,14 +94,26 @@ class ModelFormulas:
             }
         return {"model_id": self.model_id, **self.stored, **told}
 
-    def write(self, language: str) -> str:
+    def write(self, language: str, *, front: bool = False) -> str:
         """Print every formula in a language: from the document, or from its tree.
 
+        Args:
+            language: Name of the language.
+            front: Whether to print the formulas of all fronts instead.
+
         Raises:
-            Conflict: The language cannot express the formula.
+            Conflict: The language cannot express the formula, or prints no fronts.
         """
+        if front and language not in FRONT_LANGUAGES:
+            known = ", ".join(FRONT_LANGUAGES)
+            raise Conflict("not_exportable", f"a front is printed in {known} alone, not in {language}")
+        formulas = [
+            formula
+            for output in self.outputs
+            for formula in (output.list_front() if front else [output.to_printable()])
+        ]
         try:
-            return LANGUAGES[language].write([output.to_printable() for output in self.outputs]) + "\n"
+            return LANGUAGES[language].write(formulas) + "\n"
         except NotExportable as error:
             raise Conflict("not_exportable", str(error)) from error
 

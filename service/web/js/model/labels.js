@@ -36,6 +36,10 @@ function formatValue(value) {
   return typeof value === "number" ? number(value, 6) : String(value);
 }
 
+/** The name of a baseline, with the shape of an MLP, because there may be several. */
+export const baselineName = (name, { hidden }) =>
+  Array.isArray(hidden) ? t("model.baseline.mlp shape", { shape: hidden.join(", ") }) : t(`model.baseline.${name}`);
+
 /** The metrics of each task. */
 export const METRICS = {
   regression: ["rmse", "mae", "r2"],

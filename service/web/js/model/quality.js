@@ -4,7 +4,7 @@ import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, number, t } from "../i18n.js";
 import { table } from "../parts/table.js";
 import { pictures } from "./plots.js";
-import { METRICS, isShare, isSmallerBetter, unitOf, withUnit } from "./labels.js";
+import { METRICS, baselineName, isShare, isSmallerBetter, unitOf, withUnit } from "./labels.js";
 
 export function quality(root, page) {
   const { model } = page;
@@ -57,11 +57,6 @@ function estimates({ parameters }) {
   ]);
   const head = ["parameter", "value", "low", "high"].map((name) => t(`model.law.${name}`));
   return rows.length ? table(t("model.quality.estimates"), head, rows, { numbers: [1, 2, 3] }) : nothing;
-}
-
-/** The name of a baseline, with the shape of an MLP, because there may be several. */
-function baselineName(name, { hidden }) {
-  return Array.isArray(hidden) ? t("model.baseline.mlp shape", { shape: hidden.join(", ") }) : t(`model.baseline.${name}`);
 }
 
 function cell(name, entry, entries, model) {

@@ -8,15 +8,15 @@ import { contents, follow, goTo } from "../model/contents.js";
 import { fitSection, hasFit } from "../model/fit/section.js";
 import { elsewhere } from "../model/export_panel.js";
 import { formulaSection } from "../model/formula.js";
+import { frontSection } from "../model/front/section.js";
 import { automatic } from "../model/members.js";
 import { network } from "../model/network.js";
 import { origin } from "../model/lineage.js";
-import { paretoSection } from "../model/pareto.js";
 import { quality } from "../model/quality.js";
 import { tryOut } from "../model/prediction/form.js";
 
 // Sections in the order of the page. Each renders into its own element.
-const SECTIONS = { formula: formulaSection, fit: fitSection, simpler: paretoSection, network, quality, try: tryOut, elsewhere, origin };
+const SECTIONS = { formula: formulaSection, fit: fitSection, simpler: frontSection, network, quality, try: tryOut, elsewhere, origin };
 
 export default async function view({ root, params, query, signal }) {
   const model = await get(`models/${encodeURIComponent(params.id)}`, { signal });

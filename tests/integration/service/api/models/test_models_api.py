@@ -251,6 +251,18 @@ def test_a_formula_can_be_had_in_other_languages(
     assert part.replace(" ", "") in response.text.replace(" ", "")
 
 
+def test_the_formulas_of_a_front_are_typeset_a_line_for_each(client: TestClient, sessions: Sessions) -> None:
+    front = [{"expression": to_text(tree), "tree": to_json(tree)} for tree in (X1, X1**2)]
+    recorded = symbolic(y=LAW)
+    recorded["outputs"][0]["pareto"] = front
+    url = f"/models/{make_model(sessions, symbolic=recorded).id}/symbolic"
+    assert client.get(url, params={"format": "text", "front": True}).text == "x1\nx1**2\n"
+    typeset = client.get(url, params={"format": "mathml", "front": True}).text.splitlines()
+    assert ["<msub>" in typeset[0], "<msubsup>" in typeset[1]] == [True, True]
+    refused = client.get(url, params={"format": "python", "front": True})
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_exportable")
+
+
 def test_formulas_as_text_and_python_give_the_values_of_the_law(
     client: TestClient, sessions: Sessions
 ) -> None:

@@ -1,0 +1,31 @@
+// The point of the front that was selected: its formula typeset, its error, and a button to use it.
+
+import { html, nothing } from "../../../vendor/lit-html.js";
+import { count, number, t } from "../../i18n.js";
+import { parseElement } from "../../parts/inline.js";
+import { leftSide, withUnit } from "../labels.js";
+
+/** @param mathml The formula of `entry` typeset; null until it is loaded. */
+export function detail({ entry, mathml, output, model, measure, unit, take }) {
+  const facts = [
+    [entry.isNetwork ? t("model.front.curves") : t(`model.front.${measure}`), count(entry.length)],
+    [t("model.front.rmse"), withUnit(number(entry.rmse), unit)],
+    [t("model.front.r2"), number(entry.r2, 5)],
+  ];
+  const title = entry.isNetwork ? t("model.member.compact", { count: entry.edges }) : t("model.front.number", { number: entry.number });
+  return html`<h4>${title}</h4>
+    ${entry.isNetwork ? html`<p>${t("model.front.network about", { fidelity: number(entry.fidelity, 4) })}</p>` : formula(entry, mathml, output, model)}
+    <dl class="facts-list">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+    <p class="actions tight">
+      ${entry.isChosen
+        ? html`<span class="chip">${t("model.front.chosen")}</span>`
+        : html`<button @click=${(event) => take(entry, event.currentTarget)}>${t(entry.isNetwork ? "model.front.use network" : "model.front.use this")}</button>`}
+    </p>`;
+}
+
+function formula({ expression }, mathml, output, model) {
+  const math = parseElement(mathml, "math");
+  return html`<div class="formula scroll" tabindex="0" role="region" aria-label=${t("model.front.region", { name: output.name })}>
+    ${math ? html`<span>${leftSide(output, model)} =</span> ${math}` : html`<code>${expression}</code>`}
+  </div>`;
+}

@@ -1,0 +1,119 @@
+// Simpler and more accurate formulas: the Pareto front as a chart and a table, with a button to use another formula.
+
+import { html, nothing, render } from "../../../vendor/lit-html.js";
+import { attempt, text } from "../../api.js";
+import { showChart } from "../../charts/chart.js";
+import { count, number, t } from "../../i18n.js";
+import { table } from "../../parts/table.js";
+import { submit } from "../submit.js";
+import { unitOf, withUnit } from "../labels.js";
+import { frontChart } from "./chart.js";
+import { detail } from "./detail.js";
+import { entriesOf, lengthOf, networksOf, referencesOf } from "./entries.js";
+
+export function frontSection(root, page) {
+  const { outputs } = page.formulas;
+  const takeFrom = (output) => (entry, button) => {
+    const choose = outputs.length > 1 ? { [output.name]: entry.place } : entry.place;
+    const change = entry.isNetwork ? { compact: { max_edges: entry.edges } } : { choose };
+    submit({ kind: "symbolic", model_id: page.model.id, ...change }, button, root.querySelector(".answer"));
+  };
+  const typesets = memoizeTypesets(page);
+  render(
+    html`<p>${t("model.front.about")}</p>
+      ${outputs.map((output) => html`${outputs.length > 1 ? html`<h3>${output.name}</h3>` : nothing}<div class="front"></div>`)}
+      <div class="answer"></div>`,
+    root,
+  );
+  outputs.forEach((output, at) => front(root.querySelectorAll(".front")[at], output, page, { take: takeFrom(output), typesets }));
+}
+
+function front(root, output, page, { take, typesets }) {
+  const networks = networksOf(output, page.model);
+  const others = output.pareto.filter(({ expression }) => expression !== output.expression);
+  if (!others.length && networks.length < 2) return render(html`<p class="note">${t("model.front.alone")}</p>`, root);
+  if (output.quantity === "density") return render(laws(output), root);
+  const entries = entriesOf(output);
+  const unit = output.quantity === "value" ? unitOf(page.model, output.name) : "";
+  const references = referencesOf(output, page.model);
+  const given = { entries, networks, references, measure: lengthOf(entries), unit, name: output.name };
+  let shown = entries.find((entry) => entry.isChosen);
+  let update = () => {};
+  const draw = (mathml) => {
+    render(view({ ...given, shown, output, model: page.model, take, show, mathml }), root);
+    update(frontChart({ ...given, shown }));
+  };
+  const show = async (entry) => {
+    shown = entry;
+    const mathml = entry.isNetwork ? null : await typesets(output, entry);
+    if (shown === entry) draw(mathml);
+  };
+  draw(page.texts.mathml.split("\n")[page.formulas.outputs.indexOf(output)]);
+  showChart(root.querySelector(".front-chart"), { ...frontChart({ ...given, shown }), onSelect: show }).then((redraw) => {
+    update = redraw;
+  });
+}
+
+function view({ entries, measure, unit, shown, output, model, take, show, mathml }) {
+  const head = ["formula", measure, "rmse", "r2", "use"].map((name) => t(`model.front.${name}`));
+  const select = ({ target }) => {
+    const row = target.closest("tbody tr");
+    if (row && !target.closest(".use")) show(entries[row.rowIndex - 1]);
+  };
+  return html`<div class="front-chart"></div>
+    <div class="card front-detail" aria-live="polite">${detail({ entry: shown, mathml, output, model, measure, unit, take })}</div>
+    <div class="front-table" @click=${select}>
+      ${table(t("model.front.caption", { name: output.name }), ["№", ...head], entries.map(row(shown, unit, take)), {
+        numbers: [2, 3, 4],
+        current: entries.findIndex((entry) => entry.isChosen),
+      })}
+    </div>`;
+}
+
+/** The typeset formulas of the front: requested when one of them is shown. */
+function memoizeTypesets({ path, formulas: { outputs }, texts, signal }) {
+  let asked = null;
+  return async (output, { place }) => {
+    const at = outputs.indexOf(output);
+    if (place === null) return texts.mathml.split("\n")[at];
+    asked ??= attempt(text(`${path}/symbolic?format=mathml&front=true`, { signal }));
+    const { body } = await asked;
+    const before = outputs.slice(0, at).reduce((sum, { pareto }) => sum + pareto.length, 0);
+    return body?.split("\n")[before + place] ?? null;
+  };
+}
+
+/** Other candidate laws. */
+function laws(output) {
+  const head = ["formula", "complexity"].map((name) => t(`model.front.${name}`));
+  const rows = output.pareto.map((entry) => [
+    html`<code class="long">${entry.expression}</code>`,
+    count(entry.complexity),
+    number(entry.mean_log_likelihood, 5),
+  ]);
+  return table(t("model.front.caption", { name: output.name }), [...head, t("model.metric.mean_log_likelihood")], rows, {
+    numbers: [1, 2],
+  });
+}
+
+/** A mark on a formula whose units do not add up. */
+const unitMark = ({ unit_status: status }) => (status === "does_not_add_up" ? html` <span class="chip">${t("model.front.wrong units")}</span>` : nothing);
+
+function row(shown, unit, take) {
+  return (entry) => [
+    html`<button class="small" aria-pressed=${String(entry === shown)} aria-label=${t("model.front.number", { number: entry.number })}>${entry.number}</button>`,
+    html`<code class="long">${entry.expression}</code>${unitMark(entry)}`,
+    count(entry.length),
+    withUnit(number(entry.rmse), unit),
+    number(entry.r2, 5),
+    entry.isChosen
+      ? html`<span class="chip">${t("model.front.chosen")}</span>`
+      : html`<button
+          class="small use"
+          aria-label=${t("model.front.use number", { number: entry.number })}
+          @click=${(event) => take(entry, event.currentTarget)}
+        >
+          ${t("model.front.use this")}
+        </button>`,
+  ];
+}

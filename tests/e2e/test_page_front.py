@@ -1,0 +1,92 @@
+"""The front of formulas on the view of a model: a chart with selection, and what is served beside it."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.test_page_model import show_model, trained
+from tests.support.browser import PHONE, is_too_wide, severe_violations, visiting
+
+
+@pytest.fixture(scope="module")
+def model(api: httpx.Client) -> str:
+    """A model with a front of several formulas, by its id."""
+    random = np.random.default_rng(3)
+    x1, x2 = random.uniform(-2, 2, (2, 200))
+    columns = {"x1": x1, "x2": x2, "y": 2 * x1 + np.sin(x2) + 0.05 * random.normal(size=200)}
+    small: dict[str, Any] = {"network": {"hidden": [2], "grid": 3}, "training": {"steps": 20}}
+    return trained(api, columns, target="y", name="front", units={"y": "kJ"}, **small)
+
+
+@pytest.fixture
+def page(browser: Browser, url: str, model: str) -> Iterator[Page]:
+    with visiting(browser, url) as page:
+        show_model(page, model)
+        page.locator(".front-chart svg[role=img]").wait_for()
+        yield page
+
+
+def test_the_chart_tells_the_errors_of_formulas_networks_and_baselines(
+    page: Page, api: httpx.Client, model: str
+) -> None:
+    told = page.locator(".front-chart svg[role=img]").get_attribute("aria-label") or ""
+    front = api.get(f"/models/{model}/symbolic").json()["outputs"][0]["pareto"]
+    assert told.startswith(f"{len(front)} formulas: from size {front[0]['size']} with the error")
+    linear = api.get(f"/models/{model}").json()["baselines"]["linear"]["metrics"]["rmse"]
+    assert f"Linear model: {linear:.4g}\u00a0kJ" in told
+    assert "The compact network, 1 curve: " in told
+
+
+def test_the_error_of_a_small_network_follows_from_its_r2(page: Page, api: httpx.Client, model: str) -> None:
+    members = api.get(f"/models/{model}").json()["members"]
+    served = members["accurate"]["metrics"]
+    last = members["compact"]["path"][-1]
+    rmse = served["rmse"] * ((1 - last["r2"]) / (1 - served["r2"])) ** 0.5
+    told = page.locator(".front-chart svg[role=img]").get_attribute("aria-label") or ""
+    assert f"{last['edges']} curves: {rmse:.4g}\u00a0kJ" in told
+
+
+def test_a_row_of_the_table_shows_its_formula_typeset_by_keyboard(page: Page) -> None:
+    detail = page.locator(".front-detail")
+    expect(detail).to_contain_text("in use")
+    button = page.locator(".front-table").get_by_role("button", name="Formula 2", exact=True)
+    button.press("Enter")
+    expect(detail.get_by_role("heading")).to_have_text("Formula 2")
+    expect(detail.locator("math")).to_have_text("2x1")
+    expect(detail.get_by_role("button", name="Use this one")).to_be_visible()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(button).to_be_focused()
+
+
+def test_a_point_of_the_chart_shows_its_formula(page: Page) -> None:
+    dots = page.locator(".front-chart svg[role=img] g[data-mark=dot]").nth(1).locator("circle")
+    dots.first.hover(force=True)
+    expect(page.locator(".front-chart g[aria-label=tip]")).to_contain_text("Formula 1")
+    dots.first.click(force=True)
+    expect(page.locator(".front-detail").get_by_role("heading")).to_have_text("Formula 1")
+
+
+def test_a_formula_of_the_front_becomes_that_of_the_model(page: Page, api: httpx.Client, model: str) -> None:
+    page.locator(".front-table").get_by_role("button", name="Formula 2", exact=True).click()
+    page.locator(".front-detail").get_by_role("button", name="Use this one").click()
+    page.wait_for_url("**/#/jobs/*")
+    job = api.get(f"/jobs/{page.url.rpartition('/')[2]}", params={"wait": 60}).json()
+    outputs = api.get(f"/models/{job['model_id']}/symbolic").json()["outputs"]
+    front = api.get(f"/models/{model}/symbolic").json()["outputs"][0]["pareto"]
+    assert outputs[0]["expression"] == front[1]["expression"]
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ru-RU"])
+def test_nothing_of_the_front_keeps_people_out(browser: Browser, url: str, model: str, locale: str) -> None:
+    with visiting(browser, url, size=PHONE, locale=locale) as page:
+        show_model(page, model)
+        page.locator(".front-chart svg[role=img]").wait_for()
+        assert not is_too_wide(page)
+        assert severe_violations(page) == []
+        words = page.locator(".front-chart svg[role=img]").get_attribute("aria-label") or ""
+        assert bool(re.search("[а-я]{4}", words)) == (locale == "ru-RU")
