@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
+from kan_engine.search.model_search import SIMPLE_MODEL_NAMES
 from tests.e2e.test_page_model import show_model, trained
 from tests.support.browser import PHONE, is_too_wide, severe_violations, visiting
 
@@ -90,3 +91,70 @@ def test_nothing_of_the_front_keeps_people_out(browser: Browser, url: str, model
         assert severe_violations(page) == []
         words = page.locator(".front-chart svg[role=img]").get_attribute("aria-label") or ""
         assert bool(re.search("[а-я]{4}", words)) == (locale == "ru-RU")
+
+
+@pytest.mark.parametrize(
+    ("warning", "title"),
+    [
+        *[
+            (
+                f"no network is better than {name} by cross-validation (RMSE 2, of {name} 1): {name} serves",
+                told,
+            )
+            for name, told in zip(
+                SIMPLE_MODEL_NAMES.values(),
+                [
+                    "These columns do not predict y",
+                    "no better than a straight line",
+                    "no better than the exponential",
+                ],
+                strict=True,
+            )
+        ],
+        (
+            "no network is better than logistic regression by cross-validation (log losses 2 and 1)",
+            "no better than logistic regression",
+        ),
+        (
+            "a straight line is better by cross-validation (RMSE 1) than the requested network (2)",
+            "straight line",
+        ),
+    ],
+)
+def test_a_model_no_better_than_a_simple_one_says_so_first(
+    browser: Browser, url: str, model: str, warning: str, title: str
+) -> None:
+    with visiting(browser, url) as page:
+        change_model(page, model, warnings=[warning])
+        show_model(page, model)
+        banner = page.locator(".view > .problem")
+        expect(banner.locator("strong")).to_contain_text(title)
+        served = "This simple model serves" if warning.endswith("serves") else "The requested network serves"
+        expect(banner).to_contain_text(served)
+        expect(banner).to_contain_text("Typical error on 40 held-out rows")
+        assert severe_violations(page) == []
+
+
+def test_a_model_better_than_a_line_has_no_such_banner(page: Page) -> None:
+    expect(page.locator("#section-formula")).to_be_visible()
+    expect(page.locator("[data-plain]")).to_have_count(0)
+
+
+def test_a_linear_model_that_is_as_good_on_the_hold_out_rows_is_told(
+    browser: Browser, url: str, api: httpx.Client, model: str
+) -> None:
+    found = api.get(f"/models/{model}").json()
+    found["baselines"]["linear"]["metrics"]["rmse"] = 0.001
+    with visiting(browser, url) as page:
+        change_model(page, model, baselines=found["baselines"])
+        show_model(page, model)
+        expect(page.locator(".view > .problem")).to_contain_text("of the linear model: 0.001\u00a0kJ")
+
+
+def change_model(page: Page, model: str, **changes: Any) -> None:
+    """Let the page read another document of a model."""
+
+    def answer(route: Route) -> None:
+        route.fulfill(json=route.fetch().json() | changes)
+
+    page.route(re.compile(rf"/models/{model}$"), answer)

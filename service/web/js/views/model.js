@@ -13,6 +13,7 @@ import { automatic } from "../model/members.js";
 import { network } from "../model/network.js";
 import { origin } from "../model/lineage.js";
 import { quality } from "../model/quality.js";
+import { plainModelBanner } from "../model/plain_model.js";
 import { tryOut } from "../model/prediction/form.js";
 
 // Sections in the order of the page. Each renders into its own element.
@@ -33,7 +34,7 @@ export default async function view({ root, params, query, signal }) {
 }
 
 function frame(page, names) {
-  return html`${head(page.model)}
+  return html`${head(page)}
     <div class="model">
       ${contents(names, page.model)}
       <div class="sections">
@@ -47,7 +48,7 @@ function frame(page, names) {
     </div>`;
 }
 
-function head(model) {
+function head({ model, formulas }) {
   const from = model.dataset ? t("model.of rows", { name: model.dataset.name, rows: count(model.dataset.rows) }) : "";
   return html`<h1>${model.name} <span class="quiet version">${t("model.version", { version: model.version })}</span></h1>
     <p class="lead about-line">
@@ -56,7 +57,8 @@ function head(model) {
       <span aria-hidden="true">·</span> <time datetime=${model.created_at}>${time(model.created_at)}</time>
       ${model.aliases.map((alias) => html`<span class="chip">@${alias}</span>`)}
     </p>
-    ${model.preview_of ? html`<div class="note"><p>${t("model.preview")} <a href="#/jobs/${model.preview_of}">${t("model.preview job")}</a></p></div>` : nothing}`;
+    ${model.preview_of ? html`<div class="note"><p>${t("model.preview")} <a href="#/jobs/${model.preview_of}">${t("model.preview job")}</a></p></div>` : nothing}
+    ${plainModelBanner(model, formulas)}`;
 }
 
 /** An observable value. */
