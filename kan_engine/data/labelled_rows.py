@@ -59,13 +59,17 @@ class LabelledRows:
         return replace(self, x=self.x[:, places], names=tuple(self.names[place] for place in places))
 
     def sample(self, most: int, seed: int) -> LabelledRows:
-        """Draw at most ``most`` rows at random, in their order.
+        """Draw at most ``most`` rows at random, in their order."""
+        return self if len(self) <= most else self[self.draw_places(most, seed)]
+
+    def draw_places(self, most: int, seed: int) -> Int[np.ndarray, " drawn"]:
+        """The places of the rows that ``sample`` draws.
 
         Every n-th row would be biased where the rows have a periodic pattern.
         """
         if len(self) <= most:
-            return self
-        return self[np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))]
+            return np.arange(len(self))
+        return np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))
 
 
 def weigh_by_errors(

@@ -119,10 +119,13 @@ def delete(dataset_id: str, sessions: Sessions, *, if_match: str | None = None) 
         remove_dataset(session, dataset)
 
 
-def preview(dataset_id: str, rows: int, sessions: Sessions, settings: Settings) -> RowsPreviewOut:
-    """The columns and the first rows of a dataset, as JSON values."""
+def preview(
+    dataset_id: str, rows: int, sessions: Sessions, settings: Settings, *, offset: int = 0
+) -> RowsPreviewOut:
+    """The columns and the first rows of a dataset, or those behind an offset, as JSON values."""
     with sessions.read() as session:
-        frame = read_first_rows(session, Datasets(session).get(dataset_id), rows, settings.data_dir)
+        dataset = Datasets(session).get(dataset_id)
+        frame = read_first_rows(session, dataset, rows, settings.data_dir, offset=offset)
     return RowsPreviewOut(columns=frame.columns, rows=to_json_rows(frame))
 
 

@@ -20,6 +20,10 @@ class ParityOut(ExtensibleModel):
 
     true: NumberList
     predicted: NumberList
+    numbers: list[int] | None = Field(
+        default=None,
+        description="Number of each row in the dataset, from 0; null in models of earlier versions.",
+    )
 
 
 class ConfusionOut(ExtensibleModel):

@@ -78,10 +78,12 @@ def open_parquet(session: Session, dataset: Dataset, folder: Path) -> Iterator[B
         yield cast("BinaryIO", file)
 
 
-def read_first_rows(session: Session, dataset: Dataset, rows: int, folder: Path) -> pl.DataFrame:
-    """The first rows of a dataset as it was ingested."""
+def read_first_rows(
+    session: Session, dataset: Dataset, rows: int, folder: Path, *, offset: int = 0
+) -> pl.DataFrame:
+    """The first rows of a dataset as it was ingested, or those behind an offset."""
     with open_parquet(session, dataset, folder) as file:
-        return pl.scan_parquet(file).head(rows).collect()
+        return pl.scan_parquet(file).slice(offset, rows).collect()
 
 
 def to_json_rows(frame: pl.DataFrame) -> list[dict[str, str | float | None]]:

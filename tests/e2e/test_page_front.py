@@ -158,3 +158,46 @@ def change_model(page: Page, model: str, **changes: Any) -> None:
         route.fulfill(json=route.fetch().json() | changes)
 
     page.route(re.compile(rf"/models/{model}$"), answer)
+
+
+def test_the_rows_with_the_largest_errors_are_listed_and_lead_to_the_form(
+    page: Page, api: httpx.Client, model: str
+) -> None:
+    parity = api.get(f"/models/{model}/figures").json()["parity"]
+    errors = {
+        number: abs(guess - true)
+        for true, guess, number in zip(parity["true"], parity["predicted"], parity["numbers"], strict=True)
+    }
+    worst = max(errors, key=lambda number: errors[number])
+    table = page.get_by_role("table", name="Rows with the largest errors")
+    expect(table.get_by_role("rowheader").first).to_have_text(str(worst + 1))
+    with page.expect_response("**/predict"):
+        table.get_by_role("button", name=f"Predict row {worst + 1}").press("Enter")
+    dataset = api.get(f"/models/{model}").json()["dataset_id"]
+    preview = api.get(f"/datasets/{dataset}/preview", params={"limit": 1, "offset": worst}).json()
+    for name in ("x1", "x2"):
+        value = page.get_by_role("spinbutton", name=f"{name}, as a number").input_value()
+        assert float(value) == pytest.approx(preview["rows"][0][name], rel=1e-5)
+    expect(page.locator("#heading-try")).to_be_focused()
+
+
+def test_a_point_of_the_errors_tells_its_row(page: Page, api: httpx.Client, model: str) -> None:
+    chart = page.locator(".row-chart").first
+    expect(chart.locator("svg[role=img]")).to_have_attribute("aria-label", re.compile("of 40 rows between"))
+    chart.locator("g[data-mark=dot] circle").first.hover(force=True)
+    expect(chart.locator("g[aria-label=tip]")).to_have_text(re.compile(r"Row \d+.*True: .*kJ.*Error: .*kJ"))
+
+
+def test_rows_of_older_models_have_errors_without_numbers(browser: Browser, url: str, model: str) -> None:
+    with visiting(browser, url) as page:
+        page.route("**/figures", lambda route: route.fulfill(json=without_numbers(route.fetch().json())))
+        show_model(page, model)
+        table = page.get_by_role("table", name="Rows with the largest errors")
+        expect(table.get_by_role("columnheader")).to_have_text(["True", "Predicted", "Error"])
+        expect(table.get_by_role("button")).to_have_count(0)
+
+
+def without_numbers(figures: dict[str, Any]) -> dict[str, Any]:
+    """Figures as earlier versions stored them."""
+    del figures["parity"]["numbers"]
+    return figures

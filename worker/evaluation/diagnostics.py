@@ -35,10 +35,11 @@ class Diagnostics:
 
 @dataclass(frozen=True, kw_only=True)
 class ParityPlot:
-    """True and predicted values of the same rows."""
+    """True and predicted values of the same rows, and their numbers in the dataset, from 0."""
 
     true: Sequence[float]
     predicted: Sequence[float]
+    numbers: Sequence[int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,7 @@ class RocCurve:
 def compute_diagnostics(
     predictor: Predictor,
     part: LabelledRows,
+    numbers: np.ndarray,
     seed: int,
     thresholds: DiagnosticThresholds = DEFAULT_DIAGNOSTICS,
 ) -> Diagnostics:
@@ -70,17 +72,20 @@ def compute_diagnostics(
     Args:
         predictor: The model.
         part: Rows with the true values.
+        numbers: Their numbers in the dataset.
         seed: Seed of the sample if there are too many rows.
         thresholds: Sizes of the curves.
     """
     if predictor.classes is None:
-        return _regression_diagnostics(predictor, part.sample(thresholds.max_parity_rows, seed))
+        drawn = part.draw_places(thresholds.max_parity_rows, seed)
+        return _regression_diagnostics(predictor, part[drawn], numbers[drawn])
     return _classifier_diagnostics(predictor, part.sample(thresholds.max_classifier_rows, seed), thresholds)
 
 
-def _regression_diagnostics(predictor: Predictor, part: LabelledRows) -> Diagnostics:
-    true, predicted = part.y, predictor.predict(part.x).astype(float)
-    return Diagnostics(rows=len(part), parity=ParityPlot(true=true.tolist(), predicted=predicted.tolist()))
+def _regression_diagnostics(predictor: Predictor, part: LabelledRows, numbers: np.ndarray) -> Diagnostics:
+    predicted = predictor.predict(part.x).astype(float)
+    parity = ParityPlot(true=part.y.tolist(), predicted=predicted.tolist(), numbers=numbers.tolist())
+    return Diagnostics(rows=len(part), parity=parity)
 
 
 def _classifier_diagnostics(

@@ -83,6 +83,7 @@ def compute_figures(
     """
     is_measured = len(data.test) > 0
     part = data.test if is_measured else data.training
+    numbers = data.numbers[-len(part) :] if is_measured else data.numbers[: len(part)]
     work = thresholds.max_activations
     stop, work = (_never, work // 10) if should_stop() else (should_stop, work)
     used = [feature for feature in data.encoding.features if feature.name not in predictor.unused]
@@ -97,7 +98,9 @@ def compute_figures(
     )
     return ModelFigures(
         measured_on="hold-out" if is_measured else "training",
-        diagnostics=compute_diagnostics(predictor, part, data.plan.request.seed, thresholds.diagnostics),
+        diagnostics=compute_diagnostics(
+            predictor, part, numbers, data.plan.request.seed, thresholds.diagnostics
+        ),
         effects=effects,
         importance=importance,
         reference=summarize_inputs(

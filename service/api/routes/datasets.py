@@ -47,6 +47,7 @@ UPLOAD_BODIES = describe_upload(
 JSON_FIELDS = {"units": '{"column": "unit"}', "missing": '{"column": [-999]}'}
 PARQUET_MEDIA_TYPE = "application/vnd.apache.parquet"
 
+MAX_OFFSET = 1_000_000_000  # more rows than any table has
 router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=StrictRoute)
 
 
@@ -132,9 +133,10 @@ def preview_dataset(
     sessions: Sessions,
     settings: Config,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 20,
+    offset: Annotated[int, Query(ge=0, le=MAX_OFFSET, description="Number of rows before them.")] = 0,
 ) -> RowsPreviewOut:
-    """The first rows as parsed; missing values are null."""
-    return datasets.preview(dataset_id, limit, sessions, settings)
+    """The first rows as parsed, or those from another on; missing values are null."""
+    return datasets.preview(dataset_id, limit, sessions, settings, offset=offset)
 
 
 @router.get(

@@ -4,8 +4,12 @@ import { attempt, get, text } from "../api.js";
 import { picture } from "../parts/picture.js";
 import { shownNetwork } from "./members.js";
 
-const PICTURES = ["parity", "residuals", "effects", "importance", "history"];
-const OF_OTHERS = { density: ["density", "history"], equation: ["solution", "history"] };
+const PICTURES = {
+  regression: ["effects", "importance", "history"],
+  classification: ["effects", "importance", "parity", "residuals", "history"],
+  density: ["density", "history"],
+  equation: ["solution", "history"],
+};
 const MAX_EDGES_AT_ONCE = 1500; // edges; more have many megabytes of curves, which are fetched on demand
 const FONT_WAIT_MS = 1500;
 
@@ -15,13 +19,14 @@ export async function collect(model, signal) {
   const names = picturesOf(model);
   const shown = shownNetwork(model);
   const pictures = names.map((name) => picture(`${path}/plots/${name}.svg`, options));
-  const [formats, formulas, drawing, edges, preview, versions, ...figures] = await Promise.all([
+  const [formats, formulas, drawing, edges, preview, versions, measured, ...figures] = await Promise.all([
     get("formats", options),
     formulasOf(path, options),
     picture(`${path}/plot.svg`, options),
     model.members[shown].network.edges <= MAX_EDGES_AT_ONCE ? get(`${path}/edges`, options) : null,
     model.dataset_id ? tolerateStatus(404, get(`datasets/${model.dataset_id}/preview?limit=50`, options)) : null,
     get(`models?limit=50&name=${encodeURIComponent(model.name)}`, options),
+    model.task === "regression" ? attempt(get(`${path}/figures`, options)) : null,
     ...pictures,
   ]);
   const [texts] = await Promise.all([textsOf(path, formulas && formats, options), formulas && fontOfFormulas()]);
@@ -35,12 +40,13 @@ export async function collect(model, signal) {
     edges: memoize(edges, () => get(`${path}/edges`, options)),
     preview: preview?.body || null,
     versions: versions.items,
+    measured: measured?.body ?? null,
     figures: Object.fromEntries(names.map((name, place) => [name, figures[place]])),
   };
 }
 
 /** The pictures available for a model. */
-export const picturesOf = (model) => OF_OTHERS[model.task] ?? PICTURES;
+export const picturesOf = (model) => PICTURES[model.task];
 
 /** The formulas; null if the model has none. */
 const formulasOf = async (path, options) => (await tolerateStatus(409, get(`${path}/symbolic`, options))).body;

@@ -15,22 +15,21 @@ export function pictures(root, page) {
 }
 
 function show(root, page, figures) {
-  const kind = page.model.task === "classification" ? "classification" : "regression";
   const hasCourse = page.model.history.length > 1; // one step is no curve
   const names = picturesOf(page.model);
   const shown = names.filter((name) => figures[name].body && (name !== "history" || hasCourse));
   const hasNone = names.some((name) => figures[name].problem?.code === "no_figures");
   render(
     html`${shown.length || hasNone ? html`<h3>${t("model.pictures")}</h3>` : nothing}
-      ${shown.map((name) => modelFigure(name, figures[name].body, kind, page))}
+      ${shown.map((name) => modelFigure(name, figures[name].body, page))}
       ${hasNone ? html`<p class="note">${t("model.pictures.none")}</p>` : nothing}`,
     root,
   );
 }
 
-function modelFigure(name, source, kind, page) {
+function modelFigure(name, source, page) {
   const history = page.model.task === "equation" ? "refinement" : "history";
-  const key = { parity: `parity.${kind}`, residuals: `residuals.${kind}`, history }[name] ?? name;
+  const key = { parity: "parity.classification", residuals: "residuals.classification", history }[name] ?? name;
   return figure({
     name,
     source,

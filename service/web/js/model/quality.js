@@ -3,6 +3,7 @@
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, number, t } from "../i18n.js";
 import { table } from "../parts/table.js";
+import { rowErrors } from "./errors.js";
 import { pictures } from "./plots.js";
 import { METRICS, baselineName, isShare, isSmallerBetter, unitOf, withUnit } from "./labels.js";
 
@@ -15,9 +16,11 @@ export function quality(root, page) {
           ? html`<p>${t("model.quality.equation")}</p>`
           : html`<p class="warning">${t("model.quality.no holdout")}</p>`}
       ${comparisonTable(page)} ${estimates(model)} ${classes(model)} ${decision(model)} ${warnings(model)}
+      <div class="row-errors"></div>
       <div class="pictures"></div>`,
     root,
   );
+  rowErrors(root.querySelector(".row-errors"), page);
   pictures(root.querySelector(".pictures"), page);
 }
 

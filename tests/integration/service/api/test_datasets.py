@@ -95,6 +95,13 @@ def test_every_text_format_gives_the_same_table(filename: str, content: bytes, c
     assert preview == {"columns": ["x", "y"], "rows": [{"x": 1, "y": 2}, {"x": 3, "y": 4}]}
 
 
+def test_rows_are_shown_from_any_on(client: TestClient) -> None:
+    url = f"/datasets/{upload(client).json()['id']}/preview"
+    rows = client.get(url).json()["rows"]
+    assert client.get(url, params={"limit": 1, "offset": 1}).json()["rows"] == rows[1:2]
+    assert client.get(url, params={"offset": len(rows)}).json()["rows"] == []
+
+
 @ON_ONE_DATABASE
 def test_parquet_gives_the_same_table(client: TestClient) -> None:
     file = io.BytesIO()

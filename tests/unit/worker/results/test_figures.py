@@ -11,6 +11,7 @@ from kan_engine.assessment.partial_dependence import OTHER_CATEGORIES
 from kan_engine.network.kan import initialise_
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
+from worker.evaluation.thresholds import DiagnosticThresholds
 from worker.results.figures import compute_figures
 from worker.results.serialization import to_json
 from worker.results.thresholds import DEFAULT_FIGURES, FigureThresholds
@@ -78,7 +79,15 @@ def test_parity_has_the_hold_out_rows_as_they_are() -> None:
     assert found["measured_on"] == "hold-out"
     assert found["parity"]["true"] == REGRESSION.test.y.tolist()
     assert found["parity"]["predicted"] == (2 * REGRESSION.test.x[:, 0]).tolist()
+    assert found["parity"]["numbers"] == REGRESSION.numbers[-len(REGRESSION.test) :].tolist()
     assert found["confusion"] is found["roc"] is found["reliability"] is None
+
+
+def test_a_sample_of_the_rows_keeps_their_numbers_in_the_dataset() -> None:
+    few = FigureThresholds(diagnostics=DiagnosticThresholds(max_parity_rows=5))
+    parity = figures(REGRESSION, thresholds=few)["parity"]
+    assert parity["true"] == [2 * A[number] + 0.1 * B[number] for number in parity["numbers"]]
+    assert len(parity["true"]) == 5
 
 
 def test_without_hold_out_rows_those_of_the_training_are_taken_and_it_is_said() -> None:

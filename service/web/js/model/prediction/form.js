@@ -54,6 +54,11 @@ export function tryOut(root, page) {
   render(frame(), root);
   render(answer({}, model), root.querySelector(".prediction"));
   predictFile(root.querySelector(".file"), page);
+  page.row.listen((row) => {
+    if (row === state.row) return;
+    Object.assign(state, { row, from: -1 });
+    changed(0);
+  });
   changed(0);
 }
 
