@@ -73,15 +73,23 @@ def write_text(
 
 
 def wrap_sentences(sentences: Sequence[str], room: float, size: float) -> list[str]:
-    """Join sentences to lines of at most the given width; a longer sentence has a line of its own."""
+    """Join sentences to lines of at most the given width. A longer sentence has lines of its own."""
     lines: list[str] = []
     for sentence in sentences:
-        longer = f"{lines[-1]} {sentence}" if lines else ""
-        if longer and text_width(longer, size) <= room:
-            lines[-1] = longer
+        if text_width(sentence, size) <= room:
+            lines = _append_or_break(lines, sentence, room, size)
         else:
-            lines.append(sentence)
+            words: list[str] = []
+            for word in sentence.split(" "):
+                words = _append_or_break(words, word, room, size)
+            lines += words
     return lines
+
+
+def _append_or_break(lines: list[str], part: str, room: float, size: float) -> list[str]:
+    """Add a part to the last line, or as a new line where it does not fit."""
+    longer = " ".join([*lines[-1:], part])
+    return [*lines[:-1], longer] if text_width(longer, size) <= room else [*lines, part]
 
 
 def list_names(names: Sequence[str], room: float, size: float, count_rest: Callable[[int], str]) -> str:

@@ -51,7 +51,7 @@ def draw_network(
         theme: Colours, language and measures.
     """
     style = theme.diagram
-    if count_curves(picture) <= style.panels.max_curves:
+    if style.panels.is_cut or count_curves(picture) <= style.panels.max_curves:
         labels = [f"{before}{_append_unit(name, units)}{after}" for name in picture["outputs"]]
         return draw_curves(picture, units=units, outputs=labels, theme=theme)
     inputs = [format_label(name, units, style) for name in picture["inputs"]]
@@ -135,9 +135,9 @@ def _edge_attributes(edge: Edge) -> str:
 
 
 def _draw_function_name(function: str, x: float, top: float, width: float, theme: Theme) -> str:
-    if not function:
+    size = theme.diagram.caption_size
+    if not function or len(function) * size > 1.6 * width:  # the tooltip has what would be illegible
         return ""
-    size = min(11.0, 1.6 * width / len(function))
     y = top + theme.diagram.label_height - 2.5
     return text_element(function, x, y, size=size, anchor="middle", fill=theme.symbolic)
 

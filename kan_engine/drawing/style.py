@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,6 +12,7 @@ class PanelStyle:
 
     Attributes:
         max_curves: A network of at most so many curves gets this diagram.
+        is_cut: Whether a network of more curves gets this diagram of its ``max_curves`` strongest ones.
         width: Of the diagram at most. At this width, texts have their sizes below; 11 pixels are legible.
         min_width: Of the diagram at least; the caption needs it.
         margin: Of the diagram.
@@ -41,6 +42,7 @@ class PanelStyle:
     """
 
     max_curves: int = 20
+    is_cut: bool = False
     width: float = 1_000.0
     min_width: float = 480.0
     margin: float = 20.0
@@ -77,6 +79,16 @@ class PanelStyle:
         """Width of a panel, such that ``columns`` of them and a hidden node fit into a row."""
         gaps = self.node_gap + (self.columns - 2) * self.gap
         return math.floor((self.width - 2 * self.margin - self.trunk - gaps) / self.columns)
+
+    def fit(self, width: float) -> PanelStyle:
+        """Return the measures for this width: on a narrow page fewer panels are side by side."""
+        if width >= self.width:
+            return self
+        columns = max(2, min(self.columns, int(width / (self.width / self.columns - self.gap))))
+        fitted = replace(self, width=width, min_width=min(self.min_width, width), columns=columns)
+        return (
+            fitted if columns > 2 else replace(fitted, margin=self.padding, max_gutter=0.75 * self.max_gutter)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +155,14 @@ class DiagramStyle:
         """Extent of a slanted name of length 1, to the left and downwards."""
         angle = math.radians(self.slant_degrees)
         return math.cos(angle), math.sin(angle)
+
+    def fit(self, width: float) -> DiagramStyle:
+        """Return the measures for this width. The diagram of many curves keeps its own."""
+        return replace(self, panels=self.panels.fit(width))
+
+    def show_strongest(self, count: int) -> DiagramStyle:
+        """Return the measures of a diagram of at most so many curves."""
+        return replace(self, panels=replace(self.panels, max_curves=count, is_cut=True))
 
 
 DEFAULT_STYLE = DiagramStyle()

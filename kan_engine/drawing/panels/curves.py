@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,6 +63,27 @@ def read_curves(picture: Mapping[str, Any], style: DiagramStyle = DEFAULT_STYLE)
     for curve in curves:
         highest[curve.target[0]] = max(highest.get(curve.target[0], 0.0), curve.score)
     return [_rate_strength(curve, highest[curve.target[0]]) for curve in curves]
+
+
+def keep_strongest(curves: Sequence[Curve], most: int, outputs: Collection[Place]) -> list[Curve]:
+    """Return the strongest curves that lead to an output; lines from hidden nodes do not count.
+
+    Args:
+        curves: All curves, the highest scores first.
+        most: How many of them.
+        outputs: Places of the outputs.
+    """
+    kept, count = [], 0
+    for curve in curves:
+        count += not curve.is_line
+        if count <= most or curve.is_line:
+            kept.append(curve)
+    while True:
+        left = {curve.source for curve in kept}
+        joined = [curve for curve in kept if curve.target in outputs or curve.target in left]
+        if len(joined) == len(kept):
+            return kept
+        kept = joined
 
 
 def count_curves(picture: Mapping[str, Any]) -> int:

@@ -7,7 +7,14 @@ from typing import Any
 
 from kan_engine.drawing.fitted_text import list_names, text_width, wrap_sentences, write_text
 from kan_engine.drawing.labels import is_product_node, node_name
-from kan_engine.drawing.panels.curves import Curve, Place, list_unused_inputs, mean_output, read_curves
+from kan_engine.drawing.panels.curves import (
+    Curve,
+    Place,
+    keep_strongest,
+    list_unused_inputs,
+    mean_output,
+    read_curves,
+)
 from kan_engine.drawing.panels.layout import CurveLayout, PlacedLine, PlacedNode, lay_out_curves
 from kan_engine.drawing.panels.panel import draw_panel, opacity
 from kan_engine.drawing.panels.plot import measure_gutter
@@ -27,8 +34,9 @@ def draw_curves(
         theme: Colours, language and measures.
     """
     style, last = theme.diagram.panels, len(picture["width"]) - 1
-    curves = read_curves(picture, theme.diagram)
+    every = read_curves(picture, theme.diagram)
     places = [(last, number_) for number_ in range(len(outputs))]
+    curves = keep_strongest(every, style.max_curves, places)
     head_room = style.label_size + style.text_size + 14
     means = [_write_mean(picture, number_, theme) for number_ in range(len(outputs))]
     longest = max(
@@ -37,7 +45,7 @@ def draw_curves(
     )
     most = (style.width - 2 * style.margin) / min(style.max_sections, len(outputs))
     layout = lay_out_curves(curves, places, style, head_room=head_room, label_width=min(longest, most))
-    footer = _write_footer(picture, layout, theme)
+    footer = _write_footer(picture, layout, len(every) - len(curves), theme)
     line_height = style.text_size + 5
     gutter = measure_gutter(curves, theme)
     return svg_document(
@@ -164,7 +172,9 @@ def _describe(picture: Mapping[str, Any], curves: list[Curve], outputs: list[str
     return " ".join(sentence for sentence in told if sentence)
 
 
-def _write_footer(picture: Mapping[str, Any], layout: CurveLayout, theme: Theme) -> list[tuple[str, str]]:
+def _write_footer(
+    picture: Mapping[str, Any], layout: CurveLayout, left_out: int, theme: Theme
+) -> list[tuple[str, str]]:
     """Return the lines below the diagram: how to read it, and the unused inputs, with their tooltips."""
     style = theme.diagram.panels
     room = layout.width - 2 * style.margin
@@ -173,6 +183,8 @@ def _write_footer(picture: Mapping[str, Any], layout: CurveLayout, theme: Theme)
     if is_relative:
         told.append(theme.say("Contributions to sums are relative to their means."))
     told.append(theme.say("The more opaque an edge, the higher its score within its layer."))
+    if left_out:
+        told.append(theme.say("{count} weaker edges are not drawn.", count=left_out))
     lines = [(line, "") for line in wrap_sentences(told, room, style.text_size)]
     unused = list_unused_inputs(picture)
     if unused:

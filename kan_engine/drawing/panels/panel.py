@@ -135,8 +135,12 @@ def _draw_range(curve: Curve, plot: Plot, unit: str, theme: Theme) -> Iterator[s
     size = theme.diagram.panels.number_size
     y = plot.bottom + theme.diagram.panels.number_room
     xs = [x for x in curve.x if is_finite(x)]
-    low, high = (theme.localise_number(format_end(x)) for x in (min(xs), max(xs)))
-    if low == high:
+    low = high = ""
+    for digits in (3, 2, 1):  # fewer where the ends would touch
+        low, high = (theme.localise_number(format_end(x, digits)) for x in (min(xs), max(xs)))
+        if text_width(low, size) + text_width(high, size) + 6 <= plot.right - plot.left:
+            break
+    if min(xs) == max(xs):
         yield text_element(low, (plot.left + plot.right) / 2, y, size=size, anchor="middle", fill=theme.quiet)
         return
     yield text_element(low, plot.left, y, size=size, fill=theme.quiet)

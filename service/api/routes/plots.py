@@ -31,6 +31,19 @@ SVG_ROUTE: dict[str, Any] = {
 }
 PNG_ROUTE: dict[str, Any] = SVG_ROUTE | {"responses": {200: describe_file(PNG)}}
 Width = Annotated[int, Query(ge=200, le=4000, description="Pixels across; the height follows.")]
+LayoutWidth = Annotated[
+    int | None,
+    Query(
+        ge=240,
+        le=4000,
+        description="Pixels across that the picture may take: the narrower, the fewer curves side by side. "
+        "A network of very many curves is wider.",
+    ),
+]
+MostCurves = Annotated[
+    int | None,
+    Query(ge=1, le=60, description="Draw at most so many curves, the strongest. By default, all."),
+]
 Plot = Annotated[
     str,
     Path(
@@ -63,11 +76,29 @@ ThemeQuery = Annotated[Theme, Depends(_get_theme)]
 router = APIRouter(tags=["pictures"], route_class=StrictRoute)
 
 
+async def _get_network_theme(look: ThemeQuery, curves: MostCurves = None) -> Theme:
+    return look if curves is None else replace(look, diagram=look.diagram.show_strongest(curves))
+
+
+NetworkTheme = Annotated[Theme, Depends(_get_network_theme)]
+
+
 # SVG and PNG routes share the parameters of a picture; the routes call the returned function to draw it.
 async def _prepare_network(
-    model_id: Reference, sessions: Sessions, look: ThemeQuery, network: NetworkQuery = None
+    model_id: Reference, sessions: Sessions, look: NetworkTheme, network: NetworkQuery = None
 ) -> Draw:
     return partial(management.draw_model, model_id, sessions, look, network=network)
+
+
+async def _prepare_network_svg(
+    model_id: Reference,
+    sessions: Sessions,
+    look: NetworkTheme,
+    network: NetworkQuery = None,
+    width: LayoutWidth = None,
+) -> Draw:
+    fitted = look if width is None else replace(look, diagram=look.diagram.fit(width))
+    return partial(management.draw_model, model_id, sessions, fitted, network=network)
 
 
 async def _prepare_plot(model_id: Reference, plot: Plot, sessions: Sessions, look: ThemeQuery) -> Draw:
@@ -94,7 +125,7 @@ def get_figures(model_id: Reference, sessions: Sessions) -> Response:
 
 
 @router.get("/models/{model_id}/plot.svg", summary="The network as a picture", **SVG_ROUTE)
-def get_network(draw: Annotated[Draw, Depends(_prepare_network)]) -> Response:
+def get_network(draw: Annotated[Draw, Depends(_prepare_network_svg)]) -> Response:
     """Every edge with its activation; more important edges are drawn stronger."""
     return _svg_response(draw)
 

@@ -2,6 +2,7 @@
 
 import { attempt, get, text } from "../api.js";
 import { picture } from "../parts/picture.js";
+import { fetchDrawing } from "./curves/drawing.js";
 import { shownNetwork } from "./members.js";
 
 const PICTURES = {
@@ -10,10 +11,11 @@ const PICTURES = {
   density: ["density", "history"],
   equation: ["solution", "history"],
 };
-const MAX_EDGES_AT_ONCE = 1500; // edges; more have many megabytes of curves, which are fetched on demand
+export const MAX_EDGES_AT_ONCE = 1500; // edges; more have many megabytes of curves, which are fetched on demand
 const FONT_WAIT_MS = 1500;
 
-export async function collect(model, signal) {
+/** @param width Of the place of the diagram, in pixels. */
+export async function collect(model, signal, width) {
   const options = { signal };
   const path = `models/${model.id}`;
   const names = picturesOf(model);
@@ -22,8 +24,8 @@ export async function collect(model, signal) {
   const [formats, formulas, drawing, edges, preview, versions, measured, ...figures] = await Promise.all([
     get("formats", options),
     formulasOf(path, options),
-    picture(`${path}/plot.svg`, options),
-    model.members[shown].network.edges <= MAX_EDGES_AT_ONCE ? get(`${path}/edges`, options) : null,
+    fetchDrawing(path, { network: shown }, width, options),
+    model.members[shown].network.edges <= MAX_EDGES_AT_ONCE ? get(edgesPath(path, shown), options) : null,
     model.dataset_id ? tolerateStatus(404, get(`datasets/${model.dataset_id}/preview?limit=50`, options)) : null,
     get(`models?limit=50&name=${encodeURIComponent(model.name)}`, options),
     model.task === "regression" ? attempt(get(`${path}/figures`, options)) : null,
@@ -36,14 +38,20 @@ export async function collect(model, signal) {
     formulas,
     texts,
     shown,
+    width,
     drawing,
-    edges: memoize(edges, () => get(`${path}/edges`, options)),
+    edges: memoize(edges, () => get(edgesPath(path, shown), options)),
     preview: preview?.body || null,
     versions: versions.items,
     measured: measured?.body ?? null,
     figures: Object.fromEntries(names.map((name, place) => [name, figures[place]])),
   };
 }
+
+/** The edges of a network of the page: a function that fetches them on demand. */
+export const edgesOf = ({ path, signal }, name) => memoize(null, () => get(edgesPath(path, name), { signal }));
+
+const edgesPath = (path, network) => `${path}/edges?network=${network}`;
 
 /** The pictures available for a model. */
 export const picturesOf = (model) => PICTURES[model.task];

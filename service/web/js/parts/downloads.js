@@ -5,11 +5,11 @@ import { download } from "../api.js";
 import { language, t } from "../i18n.js";
 import { problem } from "./problem.js";
 
-/** Buttons for a picture as SVG and PNG in the language of the page. */
-export function downloads(path, filename, what) {
+/** Buttons for a picture as SVG and PNG in the language of the page. `query` is added to the address. */
+export function downloads(path, filename, what, query = "") {
   const button = (kind) => {
     const label = kind.toUpperCase();
-    return saveButton(`${path}.${kind}?lang=${language}`, `${filename}.${kind}`, label, { name: t("model.save", { what, kind: label }) });
+    return saveButton(`${path}.${kind}?lang=${language}${query}`, `${filename}.${kind}`, label, { name: t("model.save", { what, kind: label }) });
   };
   return html`<p class="actions tight">${["svg", "png"].map(button)}</p>`;
 }

@@ -9,9 +9,9 @@ import { scrollBox } from "./scroll.js";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-/** Resolves to its source: {body} or {problem}. */
-export function picture(path, options) {
-  return attempt(text(`${path}?lang=${language}&theme=${dark.matches ? "dark" : "light"}`, options));
+/** Resolves to its source: {body} or {problem}. `query` is added to the address. */
+export function picture(path, options, query = "") {
+  return attempt(text(`${path}?lang=${language}&theme=${dark.matches ? "dark" : "light"}${query}`, options));
 }
 
 /** Calls the listener when the preferred colour scheme changes. */

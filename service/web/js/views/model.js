@@ -19,9 +19,11 @@ import { tryOut } from "../model/prediction/form.js";
 // Sections in the order of the page. Each renders into its own element.
 const SECTIONS = { formula: formulaSection, fit: fitSection, simpler: frontSection, network, quality, try: tryOut, elsewhere, origin };
 
+const CONTENTS_REM = 13.75; // width of the contents with their gap, as in model.css
+
 export default async function view({ root, params, query, signal }) {
   const model = await get(`models/${encodeURIComponent(params.id)}`, { signal });
-  const page = { model, signal, ...(await collect(model, signal)), row: observable(null), truths: new WeakMap(), by: observable(automatic(model)) };
+  const page = { model, signal, ...(await collect(model, signal, sectionWidth(root))), row: observable(null), truths: new WeakMap(), by: observable(automatic(model)) };
   const isHidden = { simpler: !page.formulas, fit: !hasFit(model) };
   const names = Object.keys(SECTIONS).filter((name) => !isHidden[name]);
   render(frame(page, names), root);
@@ -31,6 +33,12 @@ export default async function view({ root, params, query, signal }) {
   }
   follow(root, signal);
   if (names.includes(query.get("section"))) requestAnimationFrame(() => goTo(query.get("section")));
+}
+
+/** The width that the sections will have: beside their contents on a wide window. */
+function sectionWidth(root) {
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  return root.clientWidth - (matchMedia("(min-width: 62rem)").matches ? CONTENTS_REM * rem : 0);
 }
 
 function frame(page, names) {

@@ -157,6 +157,38 @@ def test_texts_are_at_least_11_pixels_high_at_a_width_of_1000(picture: dict[str,
 
 @every_shape
 @pytest.mark.parametrize("language", ["en", "ru"])
+def test_on_a_phone_texts_are_as_large_and_do_not_overlap(picture: dict[str, Any], language: Any) -> None:
+    theme = replace(LIGHT, language=language, diagram=DEFAULT_STYLE.fit(358))
+    root = parsed(picture, theme=theme)
+    assert all(float(text.attrib["font-size"]) >= 11 for text in root.iter(f"{SVG}text"))
+    for one, other in combinations(text_boxes(root), 2):
+        across = min(one[3], other[3]) - max(one[1], other[1])
+        up = min(one[4], other[4]) - max(one[2], other[2])
+        assert min(across, up) <= 0.2, (one, other)
+
+
+@pytest.mark.parametrize("width", [320, 358, 600, 804, 1000, 2000])
+@pytest.mark.parametrize("name", ["twenty", "long names", "pairs", "one node of many inputs"])
+def test_a_picture_is_as_narrow_as_its_page(name: str, width: int) -> None:
+    root = parsed(SHAPES[name], theme=replace(LIGHT, diagram=DEFAULT_STYLE.fit(width)))
+    assert float(root.attrib["width"]) <= width
+
+
+def test_the_strongest_curves_are_drawn_with_what_they_enter_and_the_others_are_counted() -> None:
+    weak = [make_edge(0, i, 1, i % 3, score=0.1 + 0.01 * i) for i in range(9)]
+    strong = [make_edge(1, 0, 2, 0, score=0.9), make_edge(1, 1, 2, 0, score=0.8)]
+    lost = make_edge(1, 2, 2, 0, score=0.01)  # without it, nothing of its node reaches the output
+    picture = make_picture((9, 3, 1), [*weak, *strong, lost])
+    root = parsed(picture, theme=replace(LIGHT, diagram=DEFAULT_STYLE.show_strongest(6)))
+    drawn = [
+        (int(group.attrib["data-layer"]), int(group.attrib["data-in"])) for group in root.findall(f"{SVG}g")
+    ]
+    assert sorted(drawn) == [(0, 6), (0, 7), (1, 0), (1, 1)]
+    assert any("8 weaker edges are not drawn." in text for text in texts(root))
+
+
+@every_shape
+@pytest.mark.parametrize("language", ["en", "ru"])
 def test_no_text_overlaps_another(picture: dict[str, Any], language: Any) -> None:
     boxes = list(text_boxes(parsed(picture, theme=replace(LIGHT, language=language))))
     for one, other in combinations(boxes, 2):

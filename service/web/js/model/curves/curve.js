@@ -1,55 +1,78 @@
-// The curve of an edge, with both axes: the value that enters, and what it contributes.
+// The chart of an edge: what it contributes over the value that enters, a function beside it, and the rows.
 
-import { html, nothing, svg } from "../../../vendor/lit-html.js";
 import { number, t } from "../../i18n.js";
-import { labelWithUnit } from "../labels.js";
+import { functionWords, labelWithUnit } from "../labels.js";
+import { suggestedCurve } from "./library.js";
 
-const [WIDTH, HEIGHT] = [520, 300];
-const [LEFT, RIGHT, TOP, BOTTOM] = [84, 16, 16, 48];
-const MAX_LABEL_LENGTH = 42; // characters of a label beside the axis
+const [MIN_HEIGHT, MAX_HEIGHT] = [230, 380]; // pixels
+const ROOM = 0.06; // above and below the curve, as a share of its range
+const ROWS_SHARE = 0.2; // height of the bars of the rows, as a share of the range
 
-export function curve(edge, { from, unit, value, input, label }) {
-  const points = edge.x.map((x, at) => [Number.isFinite(x) ? input(x) : null, Number.isFinite(edge.y[at]) ? value(edge.y[at]) : null]);
-  const seen = points.filter((point) => point.every(Number.isFinite));
-  if (!seen.length) return html`<p class="note">${t("model.edge.no curve")}</p>`;
-  const [x, y] = [scale(seen.map(([x]) => x), LEFT, WIDTH - RIGHT), scale(seen.map(([, y]) => y), HEIGHT - BOTTOM, TOP)];
-  const middle = (TOP + HEIGHT - BOTTOM) / 2;
-  return html`<figure class="picture chart">
-    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label=${describeCurve(seen, from)}>
-      ${y.ticks.map((at) => svg`<line class="rule" x1=${LEFT} x2=${WIDTH - RIGHT} y1=${y(at)} y2=${y(at)} />
-        <text class="tick" x=${LEFT - 8} y=${y(at) + 4} text-anchor="end">${number(at)}</text>`)}
-      ${x.ticks.map((at) => svg`<line class="rule" x1=${x(at)} x2=${x(at)} y1=${TOP} y2=${HEIGHT - BOTTOM} />
-        <text class="tick" x=${x(at)} y=${HEIGHT - BOTTOM + 20} text-anchor="middle">${number(at)}</text>`)}
-      <text class="axis" x=${(LEFT + WIDTH - RIGHT) / 2} y=${HEIGHT - 6} text-anchor="middle">${labelWithUnit(from, unit)}</text>
-      ${y(0) >= TOP && y(0) <= HEIGHT - BOTTOM ? svg`<line class="zero" x1=${LEFT} x2=${WIDTH - RIGHT} y1=${y(0)} y2=${y(0)} />` : nothing}
-      <text class="axis" x="16" y=${middle} text-anchor="middle" transform="rotate(-90 16 ${middle})">${shorten(label)}<title>${label}</title></text>
-      <path class="curve" d=${path(points, x, y)} />
-    </svg>
-  </figure>`;
+/**
+ * The chart of a curve for `showChart`; null if it has no finite values.
+ *
+ * @param fit A suggestion to draw beside the curve, or null.
+ * @param histogram Of the values that enter in the rows, or null.
+ */
+export function curveChart(edge, { from, unit, value, input, label }, fit, histogram) {
+  const points = edge.x.map((x, at) => ({ x: input(x), y: isNumber(edge.y[at]) ? value(edge.y[at]) : NaN }));
+  const seen = points.filter(({ x, y }) => isNumber(x) && isNumber(y));
+  if (!seen.length) return null;
+  const f = fit && suggestedCurve(fit);
+  const fitted = f ? edge.x.map((x) => ({ x: input(x), y: value(f(x)) })) : [];
+  const domain = rangeOf(seen.map(({ y }) => y), histogram ? ROWS_SHARE : 0);
+  const name = f ? functionWords(fit.function) : "";
+  const told = f ? t("model.edge.curve fit", { function: name, r2: number(fit.r2, 6) }) : "";
+  return {
+    title: label,
+    words: [describeCurve(seen, from), told].filter(Boolean).join(" "),
+    filename: from,
+    about: [t("model.edge.curve legend"), told, histogram ? t("model.edge.curve rows") : ""].filter(Boolean).join(" "),
+    height: (width) => Math.max(MIN_HEIGHT, Math.min(MAX_HEIGHT, 0.6 * width)),
+    options: ({ Plot }) => ({
+      marginLeft: 64,
+      marginBottom: 44,
+      x: { label: labelWithUnit(from, unit), tickFormat: write },
+      y: { label: null, domain, ticks: 6, grid: true, tickFormat: write },
+      marks: [
+        histogram ? Plot.rectY(barsOf(histogram, domain), { x1: "x1", x2: "x2", y1: "y1", y2: "y2", fill: "var(--quiet)", fillOpacity: 0.25 }) : null,
+        Plot.ruleY([0].filter((zero) => zero >= domain[0] && zero <= domain[1]), { stroke: "var(--quiet)", strokeDasharray: "4 3" }),
+        Plot.line(points, {
+          x: "x", y: "y", stroke: "var(--accent)", strokeWidth: 3, tip: "x",
+          title: (point) => `${from}: ${number(point.x, 4)}\n${label}: ${number(point.y, 4)}`,
+        }),
+        Plot.line(fitted, { x: "x", y: "y", stroke: "var(--warn)", strokeWidth: 2, strokeDasharray: "7 5", clip: true }),
+      ],
+    }),
+  };
 }
 
-/** A gap where the function is not defined. */
-function path(points, x, y) {
-  let isOpen = false;
-  return points
-    .map((point) => {
-      const isSeen = point.every(Number.isFinite);
-      const step = isSeen ? `${isOpen ? "L" : "M"}${x(point[0]).toFixed(1)},${y(point[1]).toFixed(1)}` : "";
-      isOpen = isSeen;
-      return step;
-    })
-    .join("");
-}
+const isNumber = Number.isFinite;
+const write = (value) => number(value, 4);
 
-const shorten = (text) => (text.length <= MAX_LABEL_LENGTH ? text : `${text.slice(0, MAX_LABEL_LENGTH - 1)}…`);
-
-/** A linear scale with some room at both ends, and its ticks. */
-export function scale(values, start, end) {
+function rangeOf(values, share) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const room = (high - low || Math.abs(high) || 1) * 0.06;
-  const [from, to] = [low - room, high + room];
-  const place = (value) => start + ((value - from) / (to - from)) * (end - start);
-  return Object.assign(place, { ticks: ticks(from, to) });
+  const room = high - low || Math.abs(high) || 1;
+  return [low - room * (share + ROOM), high + room * ROOM];
+}
+
+/** A bar per class of the values, in the lowest part of the chart. */
+function barsOf({ low, high, counts }, [bottom, top]) {
+  const most = Math.max(...counts);
+  const step = (high - low) / counts.length;
+  const unit = ((top - bottom) * ROWS_SHARE) / (1 + ROWS_SHARE) / most;
+  return counts.map((count, at) => ({ x1: low + at * step, x2: low + (at + 1) * step, y1: bottom, y2: bottom + count * unit }));
+}
+
+/** Where it begins, ends and turns, for those who cannot see it. */
+function describeCurve(seen, from) {
+  const by = (better) => seen.reduce((one, other) => (better(other.y, one.y) ? other : one));
+  const [lowest, highest] = [by((one, other) => one < other), by((one, other) => one > other)];
+  const at = ({ x, y }) => ({ x: number(x, 3), y: number(y, 3) });
+  const [first, last, low, high] = [seen[0], seen.at(-1), lowest, highest].map(at);
+  return t("model.edge.curve in words", {
+    from, x1: first.x, y1: first.y, x2: last.x, y2: last.y, xl: low.x, yl: low.y, xh: high.x, yh: high.y,
+  });
 }
 
 /** Four to seven round numbers within a range. */
@@ -60,15 +83,4 @@ export function ticks(from, to) {
   const first = Math.ceil(from / step);
   const found = Array.from({ length: Math.floor(to / step) - first + 1 }, (_, at) => (first + at) * step);
   return found.map((value) => Number(value.toPrecision(12)));
-}
-
-/** Where it begins, ends and turns, for those who cannot see it. */
-function describeCurve(seen, from) {
-  const by = (better) => seen.reduce((one, other) => (better(other[1], one[1]) ? other : one));
-  const [lowest, highest] = [by((one, other) => one < other), by((one, other) => one > other)];
-  const at = ([x, y]) => ({ x: number(x, 3), y: number(y, 3) });
-  const [first, last, low, high] = [seen[0], seen.at(-1), lowest, highest].map(at);
-  return t("model.edge.curve in words", {
-    from, x1: first.x, y1: first.y, x2: last.x, y2: last.y, xl: low.x, yl: low.y, xh: high.x, yh: high.y,
-  });
 }

@@ -435,6 +435,20 @@ def test_a_compact_network_of_a_model_that_has_none_is_a_conflict(
         assert (answer.status_code, answer.json()["code"]) == (409, "no_compact_network")
 
 
+def test_the_picture_fits_the_page_and_its_strongest_curves_can_be_asked_for(
+    client: TestClient, sessions: Sessions
+) -> None:
+    path = f"/models/{make_model(sessions, edges=EDGES).id}/plot"
+    narrow, whole = (
+        ElementTree.fromstring(client.get(f"{path}.svg?{asked}").text)
+        for asked in ("width=320", "width=1000")
+    )
+    assert float(narrow.attrib["width"]) <= 320 < float(whole.attrib["width"])
+    assert client.get(f"{path}.png?curves=1&width=300").headers["content-type"] == "image/png"
+    for wrong in ("width=100", "curves=0", "curves=61"):
+        assert client.get(f"{path}.svg?{wrong}").status_code == 422
+
+
 def test_the_picture_is_svg_that_may_run_nothing(client: TestClient, sessions: Sessions) -> None:
     response = client.get(f"/models/{make_model(sessions, edges=EDGES).id}/plot.svg")
     assert response.headers["content-type"] == "image/svg+xml"
