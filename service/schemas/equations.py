@@ -17,7 +17,6 @@ from service.schemas.common import JobWebhook, ModelName, Priority, RequestModel
 from service.schemas.training import Column, Size
 
 EquationText = Annotated[str, Field(min_length=1, max_length=10_000)]
-ShortText = Annotated[str, Field(max_length=1_000)]
 Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
 BoundaryPlace = float | Interval
 MAX_SPLINE_ORDER = 10  # order k of splines
@@ -134,8 +133,8 @@ class TypesetRequest(RequestModel):
     parameters: Annotated[list[Column], Field(max_length=10)] = Field(
         default=[], description="Names of unknown numbers."
     )
-    equations: Annotated[list[ShortText], Field(max_length=30)] = Field(default=[])
-    conditions: Annotated[list[ShortText], Field(max_length=60)] = Field(default=[])
+    equations: Annotated[list[str], Field(max_length=30)] = Field(default=[])
+    conditions: Annotated[list[str], Field(max_length=60)] = Field(default=[])
 
     model_config = ConfigDict(
         json_schema_extra={

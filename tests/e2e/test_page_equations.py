@@ -78,6 +78,76 @@ def test_the_form_fits_a_phone(browser: Browser, url: str) -> None:
         assert not is_too_wide(page)
 
 
+def solved(api: httpx.Client, **body: Any) -> str:
+    """The id of the model of solved equations."""
+    job = api.post("/jobs", json={"kind": "solve", "symbolic": False, **body}).json()
+    return str(api.get(f"/jobs/{job['id']}", params={"wait": 60}).json()["model_id"])
+
+
+@pytest.fixture(scope="module")
+def heat(api: httpx.Client) -> str:
+    return solved(
+        api,
+        name="bar",
+        independent=["x", "t"],
+        unknowns=["u"],
+        domain={"x": [0, 1], "t": [0, 1]},
+        equations=["du/dt = 0.1*d2u/dx2"],
+        conditions=["u(0, t) = 0", {"on": {"x": 1}, "residual": "u = 0"}, "u(x, 0) = sin(pi*x)"],
+    )
+
+
+def test_a_solution_is_shown_with_its_equations_and_residuals(page: Page, api: httpx.Client) -> None:
+    model = solved(
+        api,
+        independent=["t"],
+        unknowns=["y", "z"],
+        domain={"t": [0, 3]},
+        equations=["y' = z", "z' = -y"],
+        conditions=["y(0) = 1", "z(0) = 0"],
+    )
+    page.goto(f"/#/models/{model}")
+    section = page.locator("#section-solution")
+    expect(
+        section.get_by_role("region", name="The equations and their conditions").locator("math")
+    ).to_have_count(4)
+    expect(section).to_contain_text("0 ≤ t ≤ 3")
+    expect(section).to_contain_text("Residual of the equations:")
+    expect(section.get_by_role("img", name="y from -0.99 to 1; z from -1 to 0")).to_be_visible()
+    assert severe_violations(page) == []
+
+
+def test_a_slice_of_a_solution_follows_the_slider(page: Page, heat: str) -> None:
+    page.goto(f"/#/models/{heat}")
+    section = page.locator("#section-solution")
+    expect(section.get_by_role("region", name="The equations and their conditions")).to_contain_text("x = 1")
+    expect(section.get_by_role("img", name="u from 0 to 1", exact=True)).to_be_visible()
+    expect(section.get_by_role("img", name="t = 0. u from 0 to 1")).to_be_visible()
+    section.get_by_role("slider", name="Value of t").press("End")
+    expect(section.get_by_role("img", name="t = 1. u from 0 to 0.3727")).to_be_visible()
+    section.get_by_role("button", name="Zoom in: u over the domain").click()
+    assert severe_violations(page) == []
+
+
+def test_a_solution_plays_and_pauses(page: Page, heat: str) -> None:
+    page.goto(f"/#/models/{heat}")
+    page.get_by_role("button", name="Play: u").click()
+    slider = page.get_by_role("slider", name="Value of t")
+    expect(slider).to_have_js_property("value", "3")
+    page.get_by_role("button", name="Pause: u").click()
+    at = slider.input_value()
+    page.wait_for_timeout(300)
+    assert slider.input_value() == at
+
+
+def test_nothing_plays_for_those_who_want_no_motion(browser: Browser, url: str, heat: str) -> None:
+    with visiting(browser, url, size=PHONE, reduced_motion="reduce") as page:
+        page.goto(f"/#/models/{heat}")
+        expect(page.get_by_role("slider", name="Value of t")).to_be_visible()
+        assert page.get_by_role("button", name="Play").count() == 0
+        assert not is_too_wide(page)
+
+
 def body_of(page: Page, name: str) -> dict[str, Any]:
     """What is sent after a click on a problem of the gallery."""
     body: dict[str, Any] = page.evaluate(

@@ -6,7 +6,8 @@ import { parseElement } from "../parts/inline.js";
 const PAUSE_MS = 200; // after the last key
 
 /**
- * The lines of a problem, each as `{ math, detail, character }`: an element, or what is wrong at which character.
+ * The lines of a problem, each as `{ math, place, detail, character }`: an element and where it holds, if the text does
+ * not say it, or what is wrong at which character.
  *
  * @param problem The body of a `solve` job.
  */
@@ -15,7 +16,11 @@ export async function typesetProblem({ independent, unknowns, parameters = {}, e
   const body = { independent, unknowns, parameters: Object.keys(parameters), equations, conditions: texts };
   const printed = await send("POST", "formats/equations", body, options);
   const elements = (lines) => lines.map((line) => ({ ...line, math: parseElement(line.mathml, "math") }));
-  return { equations: elements(printed.equations), conditions: elements(printed.conditions) };
+  const places = conditions.map(({ on = {} }) => Object.entries(on).map(([name, at]) => `${name} = ${[at].flat().join(", ")}`).join("; "));
+  return {
+    equations: elements(printed.equations),
+    conditions: elements(printed.conditions).map((line, at) => ({ ...line, place: places[at] })),
+  };
 }
 
 /** A function that typesets a problem when the typing pauses, and calls `show` with its lines; null where none can be read. */

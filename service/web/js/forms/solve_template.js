@@ -76,13 +76,9 @@ function printedLines(name, lines, printed) {
   const read = lines.filter(({ told }) => told);
   const isTyped = printed && printed.length === read.length;
   return html`<div class="printed scroll" tabindex="0" role="region" aria-label=${t(`solve.printed ${name}`)}>
-    ${isTyped ? printed.map((line, at) => (line.math ? html`<p>${line.math} ${placeWords(read[at])}</p>` : mistake({ line: read[at], character: line.character, words: line.detail }))) : nothing}
+    ${isTyped ? printed.map((line, at) => (line.math ? html`<p>${line.math} <span class="hint">${line.place}</span></p>` : mistake({ line: read[at], character: line.character, words: line.detail }))) : nothing}
   </div>`;
 }
-
-/** Where a condition holds, if it was typed in front of it. */
-const placeWords = ({ told: { on } }) =>
-  on ? html`<span class="hint">${Object.entries(on).map(([name, place]) => `${name} = ${[place].flat().join(", ")}`).join("; ")}</span>` : nothing;
 
 /** An error with its line and, if known, the character in the line. */
 function mistake({ line, character, words }) {

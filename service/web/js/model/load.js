@@ -4,6 +4,7 @@ import { attempt, get, text } from "../api.js";
 import { picture } from "../parts/picture.js";
 import { fetchDrawing } from "./curves/drawing.js";
 import { shownNetwork } from "./members.js";
+import { loadSolution } from "./solution/section.js";
 
 const PICTURES = {
   regression: ["effects", "importance", "history"],
@@ -21,7 +22,7 @@ export async function collect(model, signal, width) {
   const names = picturesOf(model);
   const shown = shownNetwork(model);
   const pictures = names.map((name) => picture(`${path}/plots/${name}.svg`, options));
-  const [formats, formulas, drawing, edges, preview, versions, measured, ...figures] = await Promise.all([
+  const [formats, formulas, drawing, edges, preview, versions, measured, solution, ...figures] = await Promise.all([
     get("formats", options),
     formulasOf(path, options),
     fetchDrawing(path, { network: shown }, width, options),
@@ -29,6 +30,7 @@ export async function collect(model, signal, width) {
     model.dataset_id ? tolerateStatus(404, get(`datasets/${model.dataset_id}/preview?limit=50`, options)) : null,
     get(`models?limit=50&name=${encodeURIComponent(model.name)}`, options),
     model.task === "regression" ? attempt(get(`${path}/figures`, options)) : null,
+    loadSolution(model, options),
     ...pictures,
   ]);
   const [texts] = await Promise.all([textsOf(path, formulas && formats, options), formulas && fontOfFormulas()]);
@@ -44,6 +46,7 @@ export async function collect(model, signal, width) {
     preview: preview?.body || null,
     versions: versions.items,
     measured: measured?.body ?? null,
+    solution,
     figures: Object.fromEntries(names.map((name, place) => [name, figures[place]])),
   };
 }

@@ -1,4 +1,4 @@
-// A model: its formula, network, quality, predictions, exports and lineage.
+// A model: its solution or formula, network, quality, predictions, exports and lineage.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { get } from "../api.js";
@@ -14,17 +14,18 @@ import { network } from "../model/network.js";
 import { origin } from "../model/lineage.js";
 import { quality } from "../model/quality.js";
 import { plainModelBanner } from "../model/plain_model.js";
+import { solutionSection } from "../model/solution/section.js";
 import { tryOut } from "../model/prediction/form.js";
 
 // Sections in the order of the page. Each renders into its own element.
-const SECTIONS = { formula: formulaSection, fit: fitSection, simpler: frontSection, network, quality, try: tryOut, elsewhere, origin };
+const SECTIONS = { solution: solutionSection, formula: formulaSection, fit: fitSection, simpler: frontSection, network, quality, try: tryOut, elsewhere, origin };
 
 const CONTENTS_REM = 13.75; // width of the contents with their gap, as in model.css
 
 export default async function view({ root, params, query, signal }) {
   const model = await get(`models/${encodeURIComponent(params.id)}`, { signal });
   const page = { model, signal, ...(await collect(model, signal, sectionWidth(root))), row: observable(null), truths: new WeakMap(), by: observable(automatic(model)) };
-  const isHidden = { simpler: !page.formulas, fit: !hasFit(model) };
+  const isHidden = { solution: page.solution === null, simpler: !page.formulas, fit: !hasFit(model) };
   const names = Object.keys(SECTIONS).filter((name) => !isHidden[name]);
   render(frame(page, names), root);
   for (const name of names) {
