@@ -54,7 +54,7 @@ def test_what_is_wrong_with_a_unit_is_told_under_its_field(page: Page, api: http
     unit = page.get_by_label("Unit: x")
     unit.fill("wibble")
     unit.press("Tab")
-    expect(page.locator(".column-field", has=unit)).to_contain_text("Unknown unit: it is printed")
+    expect(unit).to_have_accessible_description(re.compile("Unknown unit: it is printed"))
     page.route("**/datasets/*", lambda route: route.fulfill(status=409, json={"detail": "a job uses it"}))
     unit.fill("m")
     unit.press("Tab")

@@ -20,7 +20,7 @@ export function columnCard(column, { dataset, target, canHaveDensity, edit }, ac
       ${fact(t("dataset.missing"), column.missing ? count(column.missing) : t("dataset.none missing"))}
     </dl>
     ${column.type === "datetime" ? html`<p class="hint">${t("dataset.parts")}</p>` : nothing}
-    ${canHaveDensity ? html`<p><button type="button" class="plain-link" @click=${() => act.showDensity(column.name)}>${t("dataset.distribution")}<span class="visually-hidden">: ${column.name}</span></button></p>` : nothing}
+    ${canHaveDensity ? html`<p class="column-density"><button type="button" class="plain-link" @click=${() => act.showDensity(column.name)}>${t("dataset.distribution")}<span class="visually-hidden">: ${column.name}</span></button></p>` : nothing}
     <label class="check"><input type="radio" name="target" value=${column.name} .checked=${isTarget} @change=${() => act.choose(column.name)} />
       ${t("dataset.understand")}<span class="visually-hidden">: ${column.name}</span></label>
   </li>`;

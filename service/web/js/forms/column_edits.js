@@ -59,14 +59,17 @@ export const unitId = (dataset, name) => idOf(dataset, { name }, "unit");
 /** The fields of a column, and the undo of its last edit. */
 export function editFields(column, dataset, edit, save) {
   const about = dataset.warnings.find(({ code, column: name }) => name === column.name && UNIT_WARNINGS.includes(code));
-  const field = (name, control, note = nothing) => {
+  const field = (name, control) => {
     const id = idOf(dataset, column, name);
-    const wrong = edit?.field === name ? edit.wrong : null;
+    const isWrong = edit?.field === name && edit.wrong ? "true" : "false";
     return html`<div class="column-field">
       <label for=${id}>${t(`dataset.${name}`)}<span class="visually-hidden">: ${column.name}</span></label>
-      ${control({ id, describedBy: `${id}-wrong`, isWrong: wrong ? "true" : "false" })}
-      <span class=${wrong ? "wrong" : "hint"} id="${id}-wrong">${wrong ?? note}</span>
+      ${control({ id, describedBy: `${id}-wrong`, isWrong })}
     </div>`;
+  };
+  const note = (name, words = nothing) => {
+    const wrong = edit?.field === name ? edit.wrong : null;
+    return html`<span class="column-note ${wrong ? "wrong" : "hint"}" id=${idOf(dataset, column, name, "wrong")}>${wrong ?? words}</span>`;
   };
   const type = ({ id, describedBy, isWrong }) => html`<select id=${id} aria-describedby=${describedBy} aria-invalid=${isWrong} @change=${(event) => save.type(column, event.target.value)}>
     ${readableAs(column).map((one) => html`<option value=${one} .selected=${one === (dataset.types[column.name] ?? column.type)}>${t(`type.${one}`)}</option>`)}
@@ -76,7 +79,8 @@ export function editFields(column, dataset, edit, save) {
   const undo = () => save[edit.field](column, edit.before);
   return html`<div class="column-fields">
       ${readableAs(column).length > 1 ? field("type", type) : html`<p class="column-type">${t(`type.${column.type}`)}</p>`}
-      ${isNumber(column) || dataset.units[column.name] ? field("unit", unit, about ? t(`dataset.${about.code}`) : nothing) : nothing}
+      ${isNumber(column) || dataset.units[column.name] ? field("unit", unit) : nothing}
+      ${note("type")} ${note("unit", about ? t(`dataset.${about.code}`) : nothing)}
     </div>
     ${edit?.before === undefined ? nothing : html`<p class="column-saved">${t("dataset.saved")} <button class="small" type="button" @click=${undo}>${t("dataset.undo")}<span class="visually-hidden">: ${column.name}</span></button></p>`}`;
 }
