@@ -158,6 +158,17 @@ def test_what_a_job_does_is_told_in_plain_words(message: str, words: str | None,
     assert scripts.evaluate(told, message) == words
 
 
+def test_a_russian_page_translates_warnings_of_models(browser: Browser, url: str) -> None:
+    with visiting(browser, url, locale="ru-RU") as page:
+        page.goto("/")
+        page.wait_for_selector("main .view h1")
+        told = "async (told) => (await import('/assets/js/i18n.js')).warningWords(told)"
+        warning = "column 'a $1 b' is left out: it is text with 90 distinct values; give it another type"
+        translated = page.evaluate(told, warning)
+        assert translated.startswith("Столбец «a $1 b» не используется: различных значений в нём 90.")
+        assert page.evaluate(told, "something new") == ""
+
+
 @pytest.mark.parametrize(
     ("progress", "words"),
     [

@@ -4,10 +4,12 @@ export const language = document.documentElement.lang || "en";
 
 let words = {};
 let codes = { errors: {}, entries: {} };
+let warnings = []; // forms of the English texts of warnings, and their translations
 
 export async function loadWords() {
   const isEnglish = language === "en"; // the service sends English texts with each code
-  [words, codes] = await Promise.all([read(language), isEnglish ? codes : read(`codes.${language}`)]);
+  const more = isEnglish ? [codes, warnings] : ["codes", "warnings"].map((name) => read(`${name}.${language}`));
+  [words, codes, warnings] = await Promise.all([read(language), ...more]);
 }
 
 async function read(name) {
@@ -18,6 +20,15 @@ async function read(name) {
 export function codeWords(code, kind = "errors") {
   const known = Object.assign({}, ...Object.values(codes[kind]));
   return [known[code] ?? []].flat().join(" ");
+}
+
+/** The translation of a warning without a code, by the form of its English text; empty in English and for unknown forms. */
+export function warningWords(detail) {
+  for (const [form, translation] of warnings) {
+    const found = new RegExp(form).exec(detail);
+    if (found) return translation.replace(/\$(\d)/g, (_, place) => found[place]);
+  }
+  return "";
 }
 
 /** The text of a key with `{name}` replaced. Plural forms are an object by the Intl.PluralRules category of `count`. */

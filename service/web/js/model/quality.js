@@ -2,6 +2,7 @@
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, number, t } from "../i18n.js";
+import { warningText } from "../parts/problem_text.js";
 import { table } from "../parts/table.js";
 import { rowErrors } from "./errors.js";
 import { pictures } from "./plots.js";
@@ -128,9 +129,8 @@ function decision({ decision: told, threshold, classes: names, metrics }) {
 
 function warnings(model) {
   if (!model.warnings.length) return nothing;
-  const words = (told) => (typeof told === "string" ? told : told.detail || told.message || JSON.stringify(told));
   return html`<div class="warning">
     <p><strong>${t("model.warnings")}</strong></p>
-    <ul>${model.warnings.map((told) => html`<li lang="en">${words(told)}</li>`)}</ul>
+    <ul>${model.warnings.map((told) => html`<li>${warningText(told)}</li>`)}</ul>
   </div>`;
 }
