@@ -174,6 +174,7 @@ def test_a_russian_page_translates_warnings_of_models(browser: Browser, url: str
     [
         ({"eta_range": [12, 22], "eta_seconds": 15}, "10 to 20 seconds"),
         ({"eta_range": [2.2, 2.4], "eta_seconds": 15}, "a few seconds"),
+        ({"eta_range": [1, 6.8], "eta_seconds": 3}, "a few seconds"),
         ({"eta_range": [62, 182], "eta_seconds": None}, "1 to 3 minutes"),
         ({"eta_range": [1202, 1502], "eta_seconds": None}, "20 to 25 minutes"),
         ({"eta_range": [122, 123], "eta_seconds": None}, "about 2 minutes"),

@@ -7,7 +7,7 @@ export function timeLeft({ eta_range: range, eta_seconds: left }, since) {
   if (!range) return left === null ? t("job.unknown") : t("job.about", { time: seconds(left) });
   const unit = range[1] - since < 90 ? 1 : 60;
   const [low, high] = range.map((value) => roundTime((value - since) / unit));
-  if (high <= 1) return t(unit === 1 ? "job.soon" : "job.about", { time: seconds(unit) });
+  if (unit === 1 && high <= 5) return t("job.soon");
   const words = unit === 1 ? "seconds" : "minutes";
   return low < high ? t("job.range", { low: count(low), high: t(words, { count: count(high) }) }) : t("job.about", { time: t(words, { count: count(high) }) });
 }
