@@ -16,7 +16,8 @@ export async function typesetProblem({ independent, unknowns, parameters = {}, e
   const body = { independent, unknowns, parameters: Object.keys(parameters), equations, conditions: texts };
   const printed = await send("POST", "formats/equations", body, options);
   const elements = (lines) => lines.map((line) => ({ ...line, math: parseElement(line.mathml, "math") }));
-  const places = conditions.map(({ on = {} }) => Object.entries(on).map(([name, at]) => `${name} = ${[at].flat().join(", ")}`).join("; "));
+  const inWords = ([name, at]) => `${name} = ${[at].flat().join(", ")}`;
+  const places = conditions.map(({ on = {} }) => Object.entries(on).map(inWords).join("; "));
   return {
     equations: elements(printed.equations),
     conditions: elements(printed.conditions).map((line, at) => ({ ...line, place: places[at] })),
@@ -28,12 +29,13 @@ export function typesetWhileTyping(show, { signal }) {
   let waiting = 0;
   let last = "";
   return (problem) => {
-    const asked = JSON.stringify([problem.independent, problem.unknowns, problem.parameters, problem.equations, problem.conditions]);
+    const { independent, unknowns, parameters, equations, conditions } = problem;
+    const asked = JSON.stringify([independent, unknowns, parameters, equations, conditions]);
     if (asked === last) return;
     last = asked;
     clearTimeout(waiting);
     waiting = setTimeout(async () => {
-      const hasNames = problem.independent.length && problem.unknowns.length;
+      const hasNames = independent.length && unknowns.length;
       const lines = hasNames ? await typesetProblem(problem, { signal }).catch(() => null) : null; // typing goes on without it
       if (asked === last && !signal.aborted) show(lines);
     }, PAUSE_MS);

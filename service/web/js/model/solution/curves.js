@@ -7,8 +7,9 @@ const COLOURS = ["var(--accent)", "var(--good)", "var(--warn)", "var(--bad)", "c
 
 export function showCurves(host, { model, solution: { values } }) {
   const [variable] = values.independent;
-  const points = values.unknowns.flatMap(({ name, values: along }) => along.map((value, at) => ({ name, at: values.axes[0][at], value })));
-  const ends = points.filter((_, at) => (at + 1) % values.axes[0].length === 0);
+  const [axis] = values.axes;
+  const points = values.unknowns.flatMap(({ name, values: along }) => along.map((value, at) => ({ name, at: axis[at], value })));
+  const ends = points.filter((_, at) => (at + 1) % axis.length === 0);
   const names = values.unknowns.map(({ name }) => name);
   const measured = values.unknowns.flatMap(({ name, measured: dots }) => (dots ?? []).map(([at, value]) => ({ name, at, value })));
   return showChart(host, {

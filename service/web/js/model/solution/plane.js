@@ -10,7 +10,8 @@ const TIMES = ["t", "time", "tau", "τ"];
 
 export async function showPlane(host, { model, solution: { values }, unknown, signal }) {
   const cut = TIMES.includes(values.independent[0]) ? 0 : 1; // the variable of the slices, the time if there is one
-  const plane = { ...values, unknown, cut, along: 1 - cut, range: rangeOf(unknown.values.flat()), filename: `${model.name}-${unknown.name}` };
+  const range = rangeOf(unknown.values.flat());
+  const plane = { ...values, unknown, cut, along: 1 - cut, range, filename: `${model.name}-${unknown.name}` };
   const state = { at: 0, timer: 0 };
   const last = values.axes[cut].length - 1;
   const draw = () => render(frame(plane, state, { move, toggle }), host);
@@ -42,19 +43,25 @@ export async function showPlane(host, { model, solution: { values }, unknown, si
 function frame({ independent, axes, cut, at: fixed, range, unknown }, { at, timer }, { move, toggle }) {
   const name = independent[cut];
   const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const motion = t(timer ? "model.solution.pause" : "model.solution.play");
   const place = `${name} = ${number(axes[cut][at], 3)}`;
   const slice = Object.entries(fixed).map(([other, value]) => `${other} = ${number(value)}`);
   return html`<div class="plane">
     <div>
       <div class="plane-map"></div>
-      <p class="ramp"><span>${number(range[0], 3)}</span><i class=${isDiverging(range) ? "diverging" : ""} aria-hidden="true"></i><span>${number(range[1], 3)}</span></p>
+      <p class="ramp">
+        <span>${number(range[0], 3)}</span><i class=${isDiverging(range) ? "diverging" : ""} aria-hidden="true"></i><span>${number(range[1], 3)}</span>
+      </p>
       ${slice.length ? html`<p class="hint">${t("model.solution.fixed", { place: slice.join(", ") })}</p>` : nothing}
     </div>
     <div>
       <div class="plane-slice"></div>
       <p class="slider">
-        ${isStill ? nothing : html`<button type="button" class="small" aria-label=${`${t(timer ? "model.solution.pause" : "model.solution.play")}: ${unknown.name}`} @click=${toggle}>${timer ? "❚❚" : "▶"}</button>`}
-        <input type="range" min="0" max=${axes[cut].length - 1} .value=${String(at)} aria-label=${t("model.solution.slice at", { name })} aria-valuetext=${place} @input=${(event) => move(event.target.valueAsNumber)} />
+        ${isStill
+          ? nothing
+          : html`<button type="button" class="small" aria-label=${`${motion}: ${unknown.name}`} @click=${toggle}>${timer ? "❚❚" : "▶"}</button>`}
+        <input type="range" min="0" max=${axes[cut].length - 1} .value=${String(at)} @input=${(event) => move(event.target.valueAsNumber)}
+          aria-label=${t("model.solution.slice at", { name })} aria-valuetext=${place} />
         <output>${place}</output>
       </p>
     </div>
@@ -65,7 +72,10 @@ function frame({ independent, axes, cut, at: fixed, range, unknown }, { at, time
 function mapChart({ independent, axes, unknown, cut, range, filename }, { at }) {
   const [across, up] = axes;
   const flat = up.flatMap((_, row) => across.map((_, column) => unknown.values[column][row]));
-  const points = across.flatMap((x, column) => up.map((y, row) => ({ [independent[0]]: x, [independent[1]]: y, [unknown.name]: unknown.values[column][row] })));
+  const points = across.flatMap((x, column) => up.map((y, row) => ({ x, y, value: unknown.values[column][row] })));
+  const names = { x: independent[0], y: independent[1], value: unknown.name };
+  const title = (point) => Object.entries(names).map(([key, name]) => `${name} = ${number(point[key])}`).join("\n");
+  const box = { x1: across[0], x2: across.at(-1), y1: up[0], y2: up.at(-1) };
   const largest = Math.max(...range.map(Math.abs));
   const ends = (axis) => [axis[0], axis.at(-1)];
   return {
@@ -79,9 +89,10 @@ function mapChart({ independent, axes, unknown, cut, range, filename }, { at }) 
       y: { label: independent[1], domain: ends(up) },
       color: isDiverging(range) ? { scheme: "RdBu", domain: [largest, -largest] } : { scheme: "viridis", domain: range },
       marks: [
-        Plot.raster(flat, { width: across.length, height: up.length, x1: across[0], x2: across.at(-1), y1: up[0], y2: up.at(-1), fill: (value) => value, clip: true }),
+        Plot.raster(flat, { width: across.length, height: up.length, ...box, fill: (value) => value, clip: true }),
+        Plot.dot(unknown.measured ?? [], { x: "0", y: "1", r: 2, fill: "currentColor" }),
         (cut ? Plot.ruleY : Plot.ruleX)([axes[cut][at]], { stroke: "currentColor", strokeWidth: 1.5, strokeDasharray: "4 3" }),
-        Plot.tip(points, Plot.pointer({ x: independent[0], y: independent[1], title: (point) => Object.entries(point).map(([name, value]) => `${name} = ${number(value)}`).join("\n") })),
+        Plot.tip(points, Plot.pointer({ x: "x", y: "y", title })),
       ],
     }),
   };
@@ -89,7 +100,8 @@ function mapChart({ independent, axes, unknown, cut, range, filename }, { at }) 
 
 /** The unknown along one variable at the chosen value of the other, before its course at the first value. */
 function sliceChart({ independent, axes, unknown, cut, along, range, filename }, { at }) {
-  const values = (place) => axes[along].map((x, which) => ({ x, value: cut ? unknown.values[which][place] : unknown.values[place][which] }));
+  const valueAt = (which, place) => (cut ? unknown.values[which][place] : unknown.values[place][which]);
+  const values = (place) => axes[along].map((x, which) => ({ x, value: valueAt(which, place) }));
   const place = `${independent[cut]} = ${number(axes[cut][at], 3)}`;
   const points = values(at);
   return {

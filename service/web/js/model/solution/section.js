@@ -44,5 +44,6 @@ function problemView({ domain }, { equations, conditions }) {
 /** The largest violations, relative to the terms that cancel. */
 function residuals({ metrics }) {
   const told = RESIDUALS.filter((name) => Number.isFinite(metrics[name]));
-  return html`<p class="residuals">${told.map((name) => html`<span>${t(`model.solution.${name}`)} <strong>${number(metrics[name], 2)}</strong></span>`)}</p>`;
+  const view = (name) => html`<span>${t(`model.solution.${name}`)} <strong>${number(metrics[name], 2)}</strong></span>`;
+  return html`<p class="residuals">${told.map(view)}</p>`;
 }
