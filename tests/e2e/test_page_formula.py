@@ -92,6 +92,22 @@ def test_a_term_wider_than_the_screen_scrolls_alone(browser: Browser, url: str, 
         assert not is_too_wide(page)
 
 
+def test_a_long_sum_in_brackets_wraps_within_its_term_and_its_decimals_are_rounded(
+    browser: Browser, url: str, law: str
+) -> None:
+    long = " - ".join(rf"{number}.4952405625273 x_{{{number}}}" for number in range(1, 7))
+    with visiting(browser, url, size=PHONE) as page:
+        show_formula(page, law, rf"\left({long}\right) x_{{1}} + 0.25")
+        formula = page.locator(".formula")
+        assert formula.evaluate("formula => formula.scrollWidth <= formula.clientWidth")
+        pieces = formula.locator(".term math")
+        assert pieces.count() == 6
+        assert pieces.first.text_content() == "(1.49524x1"
+        assert pieces.last.text_content() == "−6.49524x6)x1"
+        tops = pieces.evaluate_all("terms => terms.map(term => Math.round(term.getBoundingClientRect().top))")
+        assert len(set(tops)) >= 3
+
+
 @pytest.mark.parametrize(
     ("value", "error", "shown"),
     [
@@ -100,6 +116,7 @@ def test_a_term_wider_than_the_screen_scrolls_alone(browser: Browser, url: str, 
         (12345.6, 234.5, "12,350 ± 230"),
         (1.2343e-7, 1.2e-9, "(1.234 ± 0.012)·10⁻⁷"),
         (2.5, None, "2.5"),
+        (2.4952405, 3052090.7, "2.5 ± 3·10⁶"),
     ],
 )
 def test_a_measured_number_has_the_digits_that_its_error_leaves(

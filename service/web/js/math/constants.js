@@ -7,7 +7,7 @@ import { measured, unitText } from "./measured.js";
 
 /** @param form The form of the request with names of the constants, if there is one. */
 export function constantsList({ constants = [], exact_units: exact = [] }, form) {
-  if (!constants.length && !exact.length) return nothing;
+  if (form?.groups || (!constants.length && !exact.length)) return nothing; // a form shows those of its groups in a table
   const title = t(constants.length ? "model.constants.list" : "model.constants.with unit");
   const mark = (place, isOn) => (event) => find(event.currentTarget, constants)[place]?.classList.toggle("marked", isOn);
   return html`<p class="hint">${title}</p>
@@ -30,7 +30,7 @@ function describe({ value, standard_error: error, unit, name }, form) {
 function find(item, constants) {
   const numbers = [...item.closest(".output").querySelectorAll(".terms mn")];
   return constants.map(({ value }) => {
-    const place = numbers.findIndex((node) => Number(node.textContent + exponent(node)) === Math.abs(value));
+    const place = numbers.findIndex((node) => Number(node.dataset.value + exponent(node)) === Math.abs(value));
     return place < 0 ? null : numbers.splice(place, 1)[0];
   });
 }

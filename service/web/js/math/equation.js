@@ -4,6 +4,7 @@ import { html } from "../../vendor/lit-html.js";
 import { parseElement } from "../parts/inline.js";
 
 const SIGNS = ["+", "−"];
+const MAX_DIGITS = 6; // of a number on the screen; copies of the formula have all
 
 /**
  * An equation as elements; null if the MathML is invalid.
@@ -12,34 +13,46 @@ const SIGNS = ["+", "−"];
 export function equation(mathml, left, isSymbol = false) {
   const math = parseElement(mathml, "math");
   if (!math) return null;
+  math.querySelectorAll("mn").forEach(shorten);
   const make = (tag, words) => Object.assign(document.createElementNS(math.namespaceURI, tag), { textContent: words });
   const isRow = math.children.length === 1 && math.firstElementChild.localName === "mrow";
-  const terms = [...(isRow ? math.firstElementChild : math).children];
   const equals = make("mo", "=");
   equals.setAttribute("form", "infix");
-  const all = [make(isSymbol ? "mi" : "mtext", left), equals, ...terms];
-  const pieces = splitTerms(all).map((nodes) => wrap(math, make("mrow", ""), nodes.map((node) => node.cloneNode(true))));
-  return html`<span class="visually-hidden">${wrap(math, make("mrow", ""), all)}</span><span class="terms" aria-hidden="true">${pieces}</span>`;
+  const start = [make(isSymbol ? "mi" : "mtext", left), equals];
+  const terms = [...(isRow ? math.firstElementChild : math).children];
+  const wrap = (nodes) => {
+    const [whole, row] = [math.cloneNode(false), make("mrow", "")];
+    row.append(...nodes);
+    whole.append(row);
+    return whole;
+  };
+  const show = (nodes) => wrap(nodes.map((node) => node.cloneNode(true)));
+  const shown = [[start], ...splitAtSigns(terms).map((term) => splitAtSigns(term.flatMap(openBracket)))].map((pieces) =>
+    pieces.length > 1 ? html`<span class="term">${pieces.map(show)}</span>` : show(pieces[0]));
+  return html`<span class="visually-hidden">${wrap([...start, ...terms])}</span><span class="terms" aria-hidden="true">${shown}</span>`;
 }
 
-/** Splits behind the equals sign, and before the signs between terms. */
-function splitTerms([left, equals, ...terms]) {
-  const pieces = [[left, equals], []];
-  terms.forEach((node, place) => {
-    if (place && isSign(node)) {
+/** Rounds a decimal with many digits. Its `data-value` has all. */
+function shorten(node) {
+  const words = node.textContent;
+  node.dataset.value = words;
+  if (words.includes(".") && words.replace(/^0\.0*|\./, "").length > MAX_DIGITS) node.textContent = Number(Number(words).toPrecision(MAX_DIGITS));
+}
+
+/** Splits before the signs between terms. At the start of a <math> they would be signs of a number, without spaces. */
+function splitAtSigns(nodes) {
+  const pieces = [[]];
+  nodes.forEach((node, place) => {
+    const isSign = node.localName === "mo" && SIGNS.includes(node.textContent);
+    if (isSign && place > 0 && !nodes[place - 1].hasAttribute("fence")) {
       pieces.push([]);
-      node.setAttribute("form", "infix"); // at the start of a <math> it would be the sign of a number, without spaces
+      node.setAttribute("form", "infix");
     }
     pieces.at(-1).push(node);
   });
   return pieces;
 }
 
-const isSign = (node) => node.localName === "mo" && SIGNS.includes(node.textContent);
-
-function wrap(like, row, nodes) {
-  const math = like.cloneNode(false);
-  row.append(...nodes);
-  math.append(row);
-  return math;
-}
+/** The content of a bracket that does not stretch, with its signs: a long one wraps, too. */
+const openBracket = (node) =>
+  node.localName === "mrow" && node.firstElementChild?.getAttribute("stretchy") === "false" ? [...node.children] : [node];

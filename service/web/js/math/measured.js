@@ -5,6 +5,7 @@ import { language, number, raise } from "../i18n.js";
 /** As "2.530 ± 0.042" with two digits of the error, or "(1.234 ± 0.012)·10⁻⁷"; the number alone if no error is known. */
 export function measured(value, error) {
   if (!error) return number(value, 6);
+  if (error > 10 * Math.abs(value)) return `${number(value, 3)}\u00a0±\u00a0${number(error, 2)}`; // it leaves no digit
   const size = Math.max(Math.abs(value), error);
   const power = size >= 1e6 || size < 1e-3 ? exponent(size) : 0;
   const place = exponent(Number(error.toPrecision(2))) - 1 - power; // of the last digit
