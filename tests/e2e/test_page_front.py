@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from kan_engine.search.model_search import SIMPLE_MODEL_NAMES
 from tests.e2e.test_page_model import show_model, trained
-from tests.support.browser import PHONE, is_too_wide, severe_violations, visiting
+from tests.support.browser import PHONE, is_too_wide, severe_violations, show, visiting
 
 
 @pytest.fixture(scope="module")
@@ -201,3 +201,34 @@ def without_numbers(figures: dict[str, Any]) -> dict[str, Any]:
     """Figures as earlier versions stored them."""
     del figures["parity"]["numbers"]
     return figures
+
+
+def test_the_view_goes_from_the_formula_to_what_is_looked_up_rarely(page: Page) -> None:
+    names = page.locator(".sections > section").evaluate_all("sections => sections.map(one => one.id)")
+    order = ["formula", "simpler", "network", "effects", "quality", "try", "more"]
+    assert [name for name in names if name.removeprefix("section-") in order] == [
+        f"section-{name}" for name in order
+    ]
+
+
+def test_tabs_are_changed_by_arrow_keys(page: Page) -> None:
+    tabs = page.get_by_role("tablist", name="Use, versions and lineage")
+    expect(page.get_by_role("tabpanel")).to_have_accessible_name("Use and export")
+    tabs.get_by_role("tab", selected=True).press("ArrowRight")
+    chosen = tabs.get_by_role("tab", name="Versions and names")
+    expect(chosen).to_be_focused()
+    expect(chosen).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("tabpanel")).to_have_accessible_name("Versions and names")
+    expect(page.get_by_role("textbox", name="Name", exact=True)).to_be_visible()
+    page.keyboard.press("End")
+    expect(page.get_by_role("tabpanel")).to_have_accessible_name("Training")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tabpanel")).to_have_accessible_name("Use and export")
+    expect(page.get_by_role("region", name="The request with Python")).to_be_visible()
+
+
+def test_an_address_leads_to_a_tab(browser: Browser, url: str, model: str) -> None:
+    with visiting(browser, url) as page:
+        show(page, f"/models/{model}?section=origin")
+        expect(page.get_by_role("tabpanel")).to_have_accessible_name("Lineage")
+        expect(page.locator("#heading-more")).to_be_focused()

@@ -1,4 +1,4 @@
-// Use and export of a model: code to copy, files to download, versions and names.
+// Use and export of a model: code to copy, files to download; its versions and names.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { named, number, t, time } from "../i18n.js";
@@ -13,15 +13,21 @@ export function elsewhere(root, page) {
       <p>${t("model.code.about")}</p>
       <div class="code"></div>
       <h3>${t("model.export.title")}</h3>
-      ${files(page)}
-      <h3>${t("model.versions.title", { name: page.model.name })}</h3>
-      ${versions(page)}
-      <div class="manage"></div>`,
+      ${files(page)}`,
     root,
   );
   const show = () => render(code(page.model, page.row.get(), page.by.get()), root.querySelector(".code"));
   [page.row, page.by].forEach((value) => value.listen(show));
   show();
+}
+
+export function registry(root, page) {
+  render(
+    html`<h3>${t("model.versions.title", { name: page.model.name })}</h3>
+      ${versions(page)}
+      <div class="manage"></div>`,
+    root,
+  );
   manage(root.querySelector(".manage"), page);
 }
 

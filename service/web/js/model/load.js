@@ -57,7 +57,7 @@ export const edgesOf = ({ path, signal }, name) => memoize(null, () => get(edges
 const edgesPath = (path, network) => `${path}/edges?network=${network}`;
 
 /** The pictures available for a model. */
-export const picturesOf = (model) => PICTURES[model.task];
+const picturesOf = (model) => PICTURES[model.task];
 
 /** The formulas; null if the model has none. */
 const formulasOf = async (path, options) => (await tolerateStatus(409, get(`${path}/symbolic`, options))).body;

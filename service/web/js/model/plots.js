@@ -1,31 +1,30 @@
-// Charts of the model, each with an explanation.
+// Charts of the model, drawn by the service, each with an explanation.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
 import { figure, watchTheme, picture } from "../parts/picture.js";
-import { picturesOf } from "./load.js";
 
-export function pictures(root, page) {
-  show(root, page, page.figures);
+/** Whether there is one of these charts to show. A training of one step has no curve. */
+export const hasPictures = ({ figures, model }, names) =>
+  names.some((name) => figures[name]?.body && (name !== "history" || model.history.length > 1));
+
+/** Renders those of the named charts that the model has. */
+export function pictures(root, page, names) {
+  const known = names.filter((name) => hasPictures(page, [name]));
+  show(root, page, known, page.figures);
   watchTheme(async () => {
-    const names = picturesOf(page.model).filter((name) => page.figures[name].body);
-    const found = await Promise.all(names.map((name) => picture(`${page.path}/plots/${name}.svg`, { signal: page.signal })));
-    show(root, page, { ...page.figures, ...Object.fromEntries(names.map((name, at) => [name, found[at]])) });
+    const found = await Promise.all(known.map((name) => picture(`${page.path}/plots/${name}.svg`, { signal: page.signal })));
+    show(root, page, known, Object.fromEntries(known.map((name, at) => [name, found[at]])));
   }, page.signal);
 }
 
-function show(root, page, figures) {
-  const hasCourse = page.model.history.length > 1; // one step is no curve
-  const names = picturesOf(page.model);
-  const shown = names.filter((name) => figures[name].body && (name !== "history" || hasCourse));
-  const hasNone = names.some((name) => figures[name].problem?.code === "no_figures");
-  render(
-    html`${shown.length || hasNone ? html`<h3>${t("model.pictures")}</h3>` : nothing}
-      ${shown.map((name) => modelFigure(name, figures[name].body, page))}
-      ${hasNone ? html`<p class="note">${t("model.pictures.none")}</p>` : nothing}`,
-    root,
-  );
+function show(root, page, names, figures) {
+  render(names.map((name) => modelFigure(name, figures[name].body, page)), root);
 }
+
+/** A note where a model has no charts; nothing for others. */
+export const missingNote = ({ figures }) =>
+  Object.values(figures).some(({ problem }) => problem?.code === "no_figures") ? html`<p class="note">${t("model.pictures.none")}</p>` : nothing;
 
 function modelFigure(name, source, page) {
   const history = page.model.task === "equation" ? "refinement" : "history";

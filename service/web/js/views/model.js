@@ -6,26 +6,37 @@ import { count, t, time } from "../i18n.js";
 import { collect } from "../model/load.js";
 import { contents, follow, goTo } from "../model/contents.js";
 import { fitSection, hasFit } from "../model/fit/section.js";
-import { elsewhere } from "../model/export_panel.js";
 import { formulaSection } from "../model/formula.js";
 import { frontSection } from "../model/front/section.js";
 import { automatic } from "../model/members.js";
 import { network } from "../model/network.js";
-import { origin } from "../model/lineage.js";
+import { more, tabNames } from "../model/more.js";
+import { hasPictures, pictures } from "../model/plots.js";
 import { quality } from "../model/quality.js";
 import { plainModelBanner } from "../model/plain_model.js";
 import { solutionSection } from "../model/solution/section.js";
 import { tryOut } from "../model/prediction/form.js";
 
 // Sections in the order of the page. Each renders into its own element.
-const SECTIONS = { solution: solutionSection, formula: formulaSection, fit: fitSection, simpler: frontSection, network, quality, try: tryOut, elsewhere, origin };
+const EFFECTS = ["effects", "importance"];
+const SECTIONS = {
+  solution: solutionSection,
+  formula: formulaSection,
+  fit: fitSection,
+  simpler: frontSection,
+  network,
+  effects: (root, page) => pictures(root, page, EFFECTS),
+  quality,
+  try: tryOut,
+  more,
+};
 
 const CONTENTS_REM = 13.75; // width of the contents with their gap, as in model.css
 
 export default async function view({ root, params, query, signal }) {
   const model = await get(`models/${encodeURIComponent(params.id)}`, { signal });
   const page = { model, signal, ...(await collect(model, signal, sectionWidth(root))), row: observable(null), truths: new WeakMap(), by: observable(automatic(model)) };
-  const isHidden = { solution: page.solution === null, simpler: !page.formulas, fit: !hasFit(model) };
+  const isHidden = { solution: page.solution === null, simpler: !page.formulas, fit: !hasFit(model), effects: !hasPictures(page, EFFECTS) };
   const names = Object.keys(SECTIONS).filter((name) => !isHidden[name]);
   render(frame(page, names), root);
   for (const name of names) {
@@ -33,7 +44,10 @@ export default async function view({ root, params, query, signal }) {
     SECTIONS[name](place.querySelector(".content"), page);
   }
   follow(root, signal);
-  if (names.includes(query.get("section"))) requestAnimationFrame(() => goTo(query.get("section")));
+  const section = query.get("section");
+  if (tabNames.includes(section)) root.querySelector(`#tab-${section}`)?.click();
+  const place = tabNames.includes(section) ? "more" : section;
+  if (names.includes(place)) requestAnimationFrame(() => goTo(place));
 }
 
 /** The width that the sections will have: beside their contents on a wide window. */

@@ -1,0 +1,18 @@
+// What is looked up rarely, in tabs: use and export, versions and names, lineage, and the training.
+
+import { t } from "../i18n.js";
+import { showTabs } from "../parts/tabs.js";
+import { elsewhere, registry } from "./export_panel.js";
+import { origin } from "./lineage.js";
+import { hasPictures, pictures } from "./plots.js";
+
+const TABS = { elsewhere, registry, origin, history: (root, page) => pictures(root, page, ["history"]) };
+
+/** The names of the tabs, which addresses may name as sections. */
+export const tabNames = Object.keys(TABS);
+
+export function more(root, page) {
+  const names = tabNames.filter((name) => name !== "history" || hasPictures(page, ["history"]));
+  const tabs = names.map((name) => ({ name, title: t(`model.tab.${name}`), fill: (panel) => TABS[name](panel, page) }));
+  showTabs(root, t("model.section.more"), tabs);
+}
