@@ -4,7 +4,7 @@ import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, number, t } from "../i18n.js";
 import { warningText } from "../parts/problem_text.js";
 import { table } from "../parts/table.js";
-import { rowErrors } from "./errors.js";
+import { rowErrors } from "./errors/section.js";
 import { missingNote, pictures } from "./plots.js";
 import { METRICS, baselineName, isShare, isSmallerBetter, unitOf, withUnit } from "./labels.js";
 

@@ -1,23 +1,24 @@
-// The errors of single rows: predicted against true values, residuals, and the rows with the largest errors.
+// The errors of single rows: two charts, and the rows with the largest errors, which lead to the prediction form.
 
-import { html, nothing, render } from "../../vendor/lit-html.js";
-import { get } from "../api.js";
-import { showChart } from "../charts/chart.js";
-import { count, number, t } from "../i18n.js";
-import { problem } from "../parts/problem.js";
-import { table } from "../parts/table.js";
-import { goTo } from "./contents.js";
-import { labelWithUnit, unitOf, withUnit } from "./labels.js";
-import { realRows } from "./rows.js";
+import { html, nothing, render } from "../../../vendor/lit-html.js";
+import { get } from "../../api.js";
+import { showChart } from "../../charts/chart.js";
+import { count, number, t } from "../../i18n.js";
+import { problem } from "../../parts/problem.js";
+import { table } from "../../parts/table.js";
+import { goTo } from "../contents.js";
+import { unitOf, withUnit } from "../labels.js";
+import { realRows } from "../rows.js";
+import { parityChart, residualChart } from "./charts.js";
 
 const MAX_LISTED_ROWS = 10; // of the table, and marked in the charts
-const HEIGHT = 320;
 
 /** Renders nothing for models without such rows: classifiers, densities and solutions. */
 export function rowErrors(root, page) {
   const { parity, measured_on: place } = page.measured ?? {};
   if (!parity) return;
   const rows = rowsOf(parity);
+  if (!rows.length) return;
   const unit = unitOf(page.model, page.model.target);
   const show = (row) => showRow(row, page, root.querySelector(".answer"));
   const largest = [...rows].sort((one, other) => Math.abs(other.error) - Math.abs(one.error)).slice(0, MAX_LISTED_ROWS);
@@ -34,7 +35,6 @@ export function rowErrors(root, page) {
   [parityChart(given), residualChart(given)].forEach((chart, at) =>
     showChart(root.querySelectorAll(".row-chart")[at], {
       ...chart,
-      height: () => HEIGHT,
       filename: `${page.model.name}-${at ? "residuals" : "parity"}`,
       onSelect: (row) => page.model.dataset_id && row.number !== undefined && show(row),
     }),
@@ -45,61 +45,6 @@ export function rowErrors(root, page) {
 function rowsOf({ true: values, predicted, numbers }) {
   const rows = values.map((value, at) => ({ number: numbers?.[at], true: value, predicted: predicted[at], error: predicted[at] - value }));
   return rows.filter((row) => row.true !== null && row.predicted !== null);
-}
-
-const nameOf = ({ number: at }) => (at === undefined ? t("model.errors.unnumbered") : t("model.errors.row", { number: count(at + 1) }));
-
-function parityChart({ rows, largest, target, unit }) {
-  const ends = rows.flatMap((row) => [row.true, row.predicted]);
-  const [low, high] = [ends.reduce((one, other) => Math.min(one, other)), ends.reduce((one, other) => Math.max(one, other))];
-  const worst = [...largest][0];
-  const facts = { rows: count(rows.length), low: number(low), high: number(high), error: withUnit(number(Math.abs(worst.error)), unit) };
-  return {
-    title: t("model.picture.parity.regression"),
-    about: t("model.picture.parity.regression about"),
-    words: `${t("model.errors.parity words", facts)} ${nameOf(worst)}`,
-    options: ({ Plot }) => ({
-      ...axes(labelWithUnit(t("model.errors.true", { target }), unit), labelWithUnit(t("model.errors.predicted", { target }), unit)),
-      marks: [
-        Plot.line([low, high], { x: (value) => value, y: (value) => value, stroke: "var(--quiet)", strokeDasharray: "4 3" }),
-        dots(Plot, rows, largest, unit, { x: "true", y: "predicted" }),
-      ],
-    }),
-  };
-}
-
-function residualChart({ rows, largest, target, unit }) {
-  const mean = rows.reduce((sum, { error }) => sum + error, 0) / rows.length;
-  return {
-    title: t("model.picture.residuals.regression"),
-    about: t("model.picture.residuals.regression about"),
-    words: t("model.errors.residual words", { rows: count(rows.length), mean: withUnit(number(mean, 3), unit) }),
-    options: ({ Plot }) => ({
-      ...axes(labelWithUnit(t("model.errors.predicted", { target }), unit), labelWithUnit(t("model.errors.error"), unit)),
-      marks: [
-        Plot.ruleY([0], { stroke: "var(--quiet)", strokeDasharray: "4 3" }),
-        dots(Plot, rows, largest, unit, { x: "predicted", y: "error" }),
-      ],
-    }),
-  };
-}
-
-const axes = (x, y) => ({
-  marginLeft: 64,
-  x: { label: x, inset: 8, grid: true, ticks: 5, tickFormat: (value) => number(value) },
-  y: { label: y, inset: 8, grid: true, ticks: 5, tickFormat: (value) => number(value) },
-});
-
-function dots(Plot, rows, largest, unit, places) {
-  return Plot.dot(rows, {
-    ...places,
-    r: 3,
-    fill: (row) => (largest.has(row) ? "var(--bad)" : "var(--accent)"),
-    fillOpacity: rows.length > 500 ? 0.4 : 0.7,
-    title: (row) =>
-      [nameOf(row), ...["true", "predicted", "error"].map((name) => `${t(`model.errors.${name} short`)}: ${withUnit(number(row[name]), unit)}`)].join("\n"),
-    tip: { fill: "var(--raised)" },
-  });
 }
 
 function largestTable(rows, unit, show) {
