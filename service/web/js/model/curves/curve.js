@@ -74,13 +74,3 @@ function describeCurve(seen, from) {
     from, x1: first.x, y1: first.y, x2: last.x, y2: last.y, xl: low.x, yl: low.y, xh: high.x, yh: high.y,
   });
 }
-
-/** Four to seven round numbers within a range. */
-export function ticks(from, to) {
-  const rough = (to - from) / 5;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((times) => times * power >= rough);
-  const first = Math.ceil(from / step);
-  const found = Array.from({ length: Math.floor(to / step) - first + 1 }, (_, at) => (first + at) * step);
-  return found.map((value) => Number(value.toPrecision(12)));
-}
