@@ -6,14 +6,18 @@ import { rowTitle } from "./controls.js";
 
 const RUG = 0.1; // height of the band of rows with or without a class, beyond the probabilities 1 and 0
 const GOLDEN = 0.618; // spreads consecutive row numbers evenly over the band
+const PROBABILITIES = { domain: [-RUG, 1 + RUG], ticks: [0, 0.25, 0.5, 0.75, 1], tickFormat: (value) => number(value) };
 const SHOWN_INPUTS = 6; // of a row on hover
 
 export function fitChart({ model, axis, near, members, state, curve = [], table }) {
   const isClass = state.label !== undefined;
-  const points = curve.map(({ members: told, ...point }) => ({ ...point, values: told.map((value) => (isClass ? value?.[state.label] : value)) }));
+  const valueOf = (told) => (isClass ? told?.[state.label] : told);
+  const points = curve.map(({ members: told, ...point }) => ({ ...point, values: told.map(valueOf) }));
   const rows = near.map((row) => ({ ...row, y: isClass ? rug(row, state.label) : row.target }));
   const unit = unitOf(model, axis.name);
-  const label = isClass ? t("model.fit.probability", { target: model.target, class: state.label }) : labelWithUnit(model.target, unitOf(model, model.target));
+  const label = isClass
+    ? t("model.fit.probability", { target: model.target, class: state.label })
+    : labelWithUnit(model.target, unitOf(model, model.target));
   return {
     title: t("model.fit.title", { target: model.target, axis: axis.name }),
     words: words({ model, axis, near, members, state, points }),
@@ -21,7 +25,7 @@ export function fitChart({ model, axis, near, members, state, curve = [], table 
     height: (width) => Math.min(380, Math.max(260, 0.7 * width)),
     options: ({ Plot }) => ({
       x: { label: labelWithUnit(axis.name, unit), grid: true },
-      y: { label, grid: true, ...(isClass ? { domain: [-RUG, 1 + RUG], ticks: [0, 0.25, 0.5, 0.75, 1], tickFormat: (value) => number(value) } : { nice: true }) },
+      y: { label, grid: true, ...(isClass ? PROBABILITIES : { nice: true }) },
       inset: 6, // rows at the ends of the range are whole
       marginLeft: 52,
       marks: marks(Plot, { rows, points, members, model, axis, state, table }),
@@ -35,8 +39,15 @@ function marks(Plot, { rows, points, members, model, axis, state, table }) {
   const chosen = rows.filter(({ row }) => row === state.selected);
   const place = { x: "x", y: "y", clip: true };
   return [
-    table.inputs.length > 1 ? Plot.ruleX([state.at[axis.name]], { stroke: "var(--quiet)", strokeDasharray: "2 4" }) : null,
-    Plot.areaY(points.filter(({ low, high }) => low !== null && high !== null), { x: "x", y1: "low", y2: "high", fill: "var(--accent)", fillOpacity: 0.16, clip: true }),
+    state.axes.length > 1 ? Plot.ruleX([state.at[axis.name]], { stroke: "var(--quiet)", strokeDasharray: "2 4" }) : null,
+    Plot.areaY(points.filter(({ low, high }) => low !== null && high !== null), {
+      x: "x",
+      y1: "low",
+      y2: "high",
+      fill: "var(--accent)",
+      fillOpacity: 0.16,
+      clip: true,
+    }),
     Plot.dot(rows, {
       ...place,
       r: 3,
@@ -67,7 +78,8 @@ function rug({ number: of, target }, label) {
 function hover(row, model, table) {
   const { inputs, target } = row;
   const line = (name, value) => `${name} = ${withUnit(valueText(value), unitOf(model, name))}`;
-  return [rowTitle(row), line(model.target, target), ...table.inputs.slice(0, SHOWN_INPUTS).map(({ name }) => line(name, inputs[name]))].join("\n");
+  const shown = table.inputs.slice(0, SHOWN_INPUTS);
+  return [rowTitle(row), line(model.target, target), ...shown.map(({ name }) => line(name, inputs[name]))].join("\n");
 }
 
 /** The chart in numbers. */
@@ -82,6 +94,6 @@ function curveWords(name, points, member) {
   if (!seen.length) return "";
   const [low, high] = [Math.min, Math.max].map((pick) => seen.find(({ y }) => y === pick(...seen.map((point) => point.y))));
   const told = { start: seen[0], end: seen.at(-1), low, high };
-  const values = Object.entries(told).flatMap(([key, { x, y }]) => [[`${key}X`, number(x, 3)], [`${key}Y`, number(y, 4)]]);
+  const values = Object.entries(told).flatMap(([key, { x, y }]) => [[`${key}X`, number(x, 3)], [`${key}Y`, number(y)]]);
   return t("model.fit.words curve", { member: t(`model.fit.curve.${name}`), ...Object.fromEntries(values) });
 }

@@ -25,7 +25,8 @@ function legend(model, { rows }, members) {
   const isSplit = rows.some(({ part }) => part);
   const entry = (kind, key) => html`<li><span class="sign ${kind}" aria-hidden="true"></span>${t(key)}</li>`;
   return html`<ul class="legend">
-    ${isSplit ? html`${entry("training", "model.fit.training rows")}${entry("held", "model.fit.held-out rows")}` : entry("training", "model.fit.rows")}
+    ${entry("training", isSplit ? "model.fit.training rows" : "model.fit.rows")}
+    ${isSplit ? entry("held", "model.fit.held-out rows") : nothing}
     ${members.map((name, member) => entry(member ? "other" : "serving", `model.fit.curve.${name}`))}
     ${model.task === "regression" ? entry("band", "model.fit.band") : nothing}
   </ul>`;
@@ -34,26 +35,36 @@ function legend(model, { rows }, members) {
 function axisField(table, state, place, { change }) {
   const axes = table.inputs.filter(isAxis);
   if (axes.length <= state.axes.length) return nothing;
-  const changed = (event) => change({ axes: state.axes.with(place, axes[event.target.selectedIndex]), curves: state.curves.with(place, []) });
+  const changed = (event) => {
+    change({ axes: state.axes.with(place, axes[event.target.selectedIndex]), curves: state.curves.with(place, []) });
+  };
   return labelledField(`fit-axis-${place}`, t("model.fit.axis"), "", (id) => html`<select id=${id} @change=${changed}>
     ${axes.map((axis) => html`<option .selected=${axis === state.axes[place]}>${axis.name}</option>`)}
   </select>`);
 }
 
 function classField(model, state, { change }) {
-  return labelledField("fit-class", t("model.fit.class"), "", (id) => html`<select id=${id} @change=${(event) => change({ label: model.classes[event.target.selectedIndex] })}>
+  const changed = (event) => change({ label: model.classes[event.target.selectedIndex] });
+  return labelledField("fit-class", t("model.fit.class"), "", (id) => html`<select id=${id} @change=${changed}>
     ${model.classes.map((label) => html`<option .selected=${label === state.label}>${valueText(label)}</option>`)}
   </select>`);
 }
 
 function slice(model, { inputs }, state, { move }) {
-  const known = inputs.filter((feature) => isAxis(feature) || feature.categories || feature.type === "boolean");
+  const isVaried = (feature) => state.axes.length === 1 && feature === state.axes[0]; // in the only chart
+  const isKnown = (feature) => isAxis(feature) || feature.categories || feature.type === "boolean";
+  const known = inputs.filter((feature) => isKnown(feature) && !isVaried(feature));
   const one = (feature) => control(model, feature, state.at[feature.name], (value) => move(feature.name, value));
   const more = known.slice(SHOWN);
   return html`<fieldset class="slice">
     <legend>${t("model.fit.fixed")}</legend>
     <div class="fields">${known.slice(0, SHOWN).map(one)}</div>
-    ${more.length ? html`<details class="more"><summary>${t("model.try.more", { count: more.length })}</summary><div class="fields">${more.map(one)}</div></details>` : nothing}
+    ${more.length
+      ? html`<details class="more">
+          <summary>${t("model.try.more", { count: more.length })}</summary>
+          <div class="fields">${more.map(one)}</div>
+        </details>`
+      : nothing}
   </fieldset>`;
 }
 
@@ -61,7 +72,7 @@ function control(model, feature, value, changed) {
   const unit = unitOf(model, feature.name);
   const input = isAxis(feature) ? slider(feature, value, unit, changed) : choice(feature, value, changed);
   return html`<label class="fixed"><span>${labelWithUnit(feature.name, unit)}</span>${input}
-    ${isAxis(feature) ? html`<output>${number(value)}</output>` : nothing}</label>`;
+    ${isAxis(feature) ? html`<output>${number(value, 3)}</output>` : nothing}</label>`;
 }
 
 function slider({ min, max, type, name }, value, unit, changed) {
@@ -72,27 +83,30 @@ function slider({ min, max, type, name }, value, unit, changed) {
 
 function choice({ categories, name }, value, changed) {
   const values = categories ?? [false, true];
-  return html`<select aria-label=${t("model.fit.value of", { name })} @change=${(event) => changed(values[event.target.selectedIndex])}>
+  const chosen = (event) => changed(values[event.target.selectedIndex]);
+  return html`<select aria-label=${t("model.fit.value of", { name })} @change=${chosen}>
     ${values.map((one) => html`<option .selected=${one === value}>${valueText(one)}</option>`)}
   </select>`;
 }
 
 function selection(model, table, { selected }, { step, through }) {
-  const line = ([name, value]) => html`<span>${name} = ${withUnit(valueText(value), unitOf(model, name))}</span>`;
+  const line = (name, value) => html`<span>${name} = ${withUnit(valueText(value), unitOf(model, name))}</span>`;
   const isSlice = table.inputs.length > 1;
   return html`<div class="selected-row">
     <p>
       ${selected
-        ? html`<strong>${rowTitle(selected)}</strong> ${[[model.target, selected.target], ...table.inputs.map(({ name }) => [name, selected.inputs[name]])].map(line)}`
+        ? html`<strong>${rowTitle(selected)}</strong> ${line(model.target, selected.target)}
+            ${table.inputs.slice(0, SHOWN).map(({ name }) => line(name, selected.inputs[name]))}`
         : t("model.fit.select")}
     </p>
     <p class="actions tight">
-      <button type="button" class="small" @click=${() => step(-1)}>${t("model.fit.previous")}</button>
-      <button type="button" class="small" @click=${() => step(1)}>${t("model.fit.next")}</button>
-      ${isSlice ? html`<button type="button" class="small" ?disabled=${!selected} @click=${through}>${t("model.fit.through")}</button>` : nothing}
-      <button type="button" class="small" ?disabled=${!selected} @click=${() => goTo("try")}>${t("model.fit.show in form")}</button>
+      ${button("previous", () => step(-1))} ${button("next", () => step(1))}
+      ${isSlice ? button("through", through, !selected) : nothing} ${button("show in form", () => goTo("try"), !selected)}
     </p>
   </div>`;
 }
+
+const button = (name, does, isDisabled = false) =>
+  html`<button type="button" class="small" ?disabled=${isDisabled} @click=${does}>${t(`model.fit.${name}`)}</button>`;
 
 export const rowTitle = ({ number: of, part }) => t(part ? `model.fit.row ${part}` : "model.fit.row", { number: count(of) });

@@ -23,7 +23,9 @@ export function createPredictor({ model, path, signal }, members) {
     const values = axes.map(pointsOf);
     const columns = columnsOf(model, axes, at, values);
     const options = { signal: AbortSignal.any([signal, asked.signal]) };
-    const told = await Promise.all(members.map((by) => post(`${path}/predict`, { columns, ...memberRequest(model, by) }, options)));
+    const told = await Promise.all(
+      members.map((by) => post(`${path}/predict`, { columns, ...memberRequest(model, by) }, options)),
+    );
     let start = 0;
     return values.map((points) => {
       const from = start;
@@ -47,6 +49,7 @@ function pointsOf({ min, max, type }) {
 
 function columnsOf(model, axes, at, values) {
   const fixed = { ...middle(model), ...at };
-  const column = (name) => axes.flatMap((axis, place) => (axis.name === name ? values[place] : values[place].map(() => fixed[name])));
+  const part = (name, axis, points) => (axis.name === name ? points : points.map(() => fixed[name]));
+  const column = (name) => axes.flatMap((axis, place) => part(name, axis, values[place]));
   return Object.fromEntries(model.features.map(({ name }) => [name, column(name)]));
 }

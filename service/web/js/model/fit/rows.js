@@ -2,7 +2,8 @@
 
 import { middle, short } from "../rows.js";
 
-const WIDTH = 0.12; // of a slice, as a share of the ranges of the other inputs
+const WIDTHS = [0.12, 0.2]; // least and greatest width of a slice, as a share of the ranges of the other inputs
+const NEAREST = 0.05; // share of the rows that the slice has within its width, if it is not wider than that
 const FAINT = 0.08; // opacity of the rows that are far from it
 const STRONG = 0.8; // opacity of the rows in it
 
@@ -45,11 +46,16 @@ function mode(values) {
 export function rowsNear({ inputs, rows }, axis, at) {
   const others = inputs.filter(({ name }) => name !== axis);
   const weights = others.map(({ importance }) => Math.max(importance ?? 1, 0));
-  const total = weights.reduce((sum, weight) => sum + weight, 0) || 1;
-  const distance = (row) => others.reduce((sum, feature, place) => sum + (weights[place] / total) * gap(feature, row, at) ** 2, 0);
-  return rows
+  const most = Math.max(...weights, 0) || 1;
+  const part = (row) => (feature, place) => (weights[place] / most) * gap(feature, row, at) ** 2;
+  const distance = (row) => Math.sqrt(others.map(part(row)).reduce((sum, one) => sum + one, 0));
+  const drawn = rows
     .filter((row) => row.inputs[axis] !== null)
-    .map((row) => ({ ...row, row, x: row.inputs[axis], opacity: FAINT + (STRONG - FAINT) * Math.exp(-distance(row) / (2 * WIDTH ** 2)) }))
+    .map((row) => ({ ...row, row, x: row.inputs[axis], distance: distance(row) }));
+  const nearest = drawn.map((row) => row.distance).sort((one, other) => one - other)[Math.floor(NEAREST * drawn.length)] ?? 0;
+  const width = Math.min(Math.max(nearest, WIDTHS[0]), WIDTHS[1]);
+  return drawn
+    .map((row) => ({ ...row, opacity: FAINT + (STRONG - FAINT) * Math.exp(-((row.distance / width) ** 2) / 2) }))
     .sort((one, other) => one.opacity - other.opacity);
 }
 

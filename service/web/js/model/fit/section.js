@@ -22,7 +22,8 @@ export function hasFit({ task, outputs, dataset_id: dataset, features }) {
 
 export async function fitSection(root, page) {
   const { model, path, signal } = page;
-  render(html`<div class="fit-place"></div>`, root); // the height that the charts need
+  const isPair = model.features.filter(isAxis).length - model.dropped.length > 1;
+  render(html`<div class=${isPair ? "fit-place pair" : "fit-place"}></div>`, root); // the height that the charts need
   const told = await attempt(get(`${path}/rows`, { signal })).catch(() => null);
   if (!told) return; // the view was left
   if (told.problem) render(told.problem.status === 404 ? html`<p>${t("model.fit.no dataset")}</p>` : problem(told.problem), root);
@@ -61,7 +62,10 @@ function startCharts(root, page, table) {
   const act = {
     change,
     move: (name, value) => change({ at: { ...state.at, [name]: value } }, PAUSE_MS),
-    step: (by) => select(table.rows.at((table.rows.indexOf(state.selected) + by + (by < 0 && !state.selected)) % table.rows.length)),
+    step: (by) => {
+      const before = state.selected ? table.rows.indexOf(state.selected) : by < 0 ? 0 : -1;
+      select(table.rows.at((before + by) % table.rows.length));
+    },
     through: () => change({ at: valuesOf(state.selected, state.at) }),
   };
   const show = () => {
