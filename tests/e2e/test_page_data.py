@@ -155,6 +155,30 @@ def test_rows_are_selected_with_the_keyboard_alone(page: Page, table: dict[str, 
     expect(page.get_by_role("heading", name="Try it")).to_be_focused()
 
 
+def test_contributions_of_the_inputs_add_up_to_the_prediction_and_follow_it(page: Page) -> None:
+    why = page.get_by_role("list", name="Why this prediction?")
+    for key in ("Home", "End"):
+        page.locator(".inputs").get_by_role("slider", name="x1").press(key)
+        with page.expect_response(lambda response: '"explain":true' in (response.request.post_data or "")):
+            page.get_by_role("spinbutton", name="x2, as a number").fill("1")
+        wait_until(lambda: total(page) == pytest.approx(predicted(page), abs=0.05), timeout_s=15)
+        expect(why.get_by_role("listitem").first).to_contain_text(
+            re.compile(r"x1\s*" + ("−" if key == "Home" else r"\+"))
+        )
+        page.get_by_role("spinbutton", name="x2, as a number").fill("0.5")
+
+
+def predicted(page: Page) -> float:
+    return float(page.locator(".prediction data").get_attribute("value") or "nan")
+
+
+def total(page: Page) -> float:
+    """The mean prediction and all contributions."""
+    base = re.findall(r"prediction is (-?[\d.]+\d)", page.locator(".contributions .hint").inner_text())
+    shares = page.locator(".contributions .share").all_inner_texts()
+    return sum(float(number.replace("−", "-")) for number in [*base, *shares])
+
+
 def test_one_input_needs_one_chart_and_no_slider(browser: Browser, url: str, curve: str) -> None:
     with visiting(browser, url) as page:
         show_fit(page, curve)

@@ -4,6 +4,7 @@ import { html, nothing, render } from "../../../vendor/lit-html.js";
 import { announce } from "../../screen_reader.js";
 import { t } from "../../i18n.js";
 import { answer, describePrediction } from "./answer.js";
+import { createExplainer } from "./contributions.js";
 import { field } from "./input_fields.js";
 import { predictFile } from "./batch_predict.js";
 import { createPoster } from "./interval.js";
@@ -11,6 +12,7 @@ import { memberField, memberRequest } from "../members.js";
 import { middle, realRows } from "../rows.js";
 
 const PAUSE_MS = 60; // between the last change and the request
+const EXPLAIN_PAUSE_MS = 150; // the same for the contributions, which take longer
 const SILENCE_MS = 900; // between the last response and its announcement
 const SHOWN = 24; // fields shown at once; the others are collapsed
 
@@ -19,6 +21,8 @@ export function tryOut(root, page) {
   const rows = realRows(model, page.preview);
   const state = { row: rows.length ? rows[0].row : middle(model), from: rows.length ? 0 : -1 };
   const ask = createPredictor(page, state, (told) => render(answer(told, model, truth(page, rows, state)), root.querySelector(".prediction")));
+  render(frame(), root);
+  const explain = createExplainer(page, state, root.querySelector(".contributions"));
 
   const change = (name, value) => {
     state.row = { ...state.row, [name]: value };
@@ -43,6 +47,7 @@ export function tryOut(root, page) {
     render(form(page, state, { rows, change, another, centre, answeredBy }), root.querySelector(".inputs"));
     page.row.set(state.row);
     ask(pause);
+    explain(pause && EXPLAIN_PAUSE_MS);
   };
 
   page.row.listen((row) => {
@@ -51,7 +56,6 @@ export function tryOut(root, page) {
     changed(0);
   });
 
-  render(frame(), root);
   render(answer({}, model), root.querySelector(".prediction"));
   predictFile(root.querySelector(".file"), page);
   page.row.listen((row) => {
@@ -66,7 +70,10 @@ function frame() {
   return html`<p>${t("model.try.about")}</p>
     <div class="try">
       <div class="inputs"></div>
-      <div class="prediction card"></div>
+      <div class="told">
+        <div class="prediction card"></div>
+        <div class="contributions"></div>
+      </div>
     </div>
     <div class="file"></div>`;
 }
