@@ -103,7 +103,9 @@ def test_a_slider_moves_the_slice_of_the_other_input(page: Page) -> None:
     slider = section(page).get_by_role("slider", name="x1 in the charts")
     with page.expect_request("**/predict") as sent:
         slider.press("End")
-    columns = sent.value.post_data_json["columns"]
+    body = sent.value.post_data_json
+    assert body is not None
+    columns = body["columns"]
     assert len(set(columns["x1"][101:])) == len(set(columns["x2"][:101])) == 1
     assert columns["x1"][101] == pytest.approx(2, abs=0.1)
     wait_until(lambda: line(chart(page, "x2")) != over_x2, timeout_s=15)
