@@ -154,7 +154,7 @@ def test_the_language_can_be_changed_without_scripts(browser: Browser, url: str)
     ],
 )
 def test_what_a_job_does_is_told_in_plain_words(message: str, words: str | None, scripts: Page) -> None:
-    told = "async (told) => (await import('/assets/js/parts/progress_words.js')).progressWords(told)"
+    told = "async (told) => (await import('/assets/js/job/progress_words.js')).progressWords(told)"
     assert scripts.evaluate(told, message) == words
 
 

@@ -1,7 +1,7 @@
 // Error over time: a dot for every network that was measured, and the best so far as a line.
 
 import { number, seconds, t } from "../i18n.js";
-import { progressWords } from "../parts/progress_words.js";
+import { progressWords } from "../job/progress_words.js";
 import { showChart } from "./chart.js";
 
 const MAX_TICKS = 6;

@@ -2,7 +2,7 @@
 
 import { html } from "../../vendor/lit-html.js";
 import { count, named, seconds, t } from "../i18n.js";
-import { doing } from "../parts/progress_words.js";
+import { doing } from "../job/progress_words.js";
 
 const MAX_EVENTS = 200;
 

@@ -2,9 +2,9 @@
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
-import { saveButton } from "./downloads.js";
+import { saveButton } from "../parts/downloads.js";
 import { stageWords } from "../charts/history.js";
-import { problemText } from "./problem_text.js";
+import { problemText } from "../parts/problem_text.js";
 
 export function jobEnd(job, study, retry) {
   if (job.status === "failed") return failedPanel(job, retry);

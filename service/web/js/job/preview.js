@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
-import { quality } from "./summaries.js";
+import { quality } from "../parts/summaries.js";
 
 export function previewPanel(job) {
   if (!job.preview) return nothing;
