@@ -185,7 +185,7 @@ def test_a_russian_page_translates_warnings_of_models(browser: Browser, url: str
 def test_the_time_left_is_a_range_two_seconds_after_its_estimate(
     progress: dict[str, Any], words: str, scripts: Page
 ) -> None:
-    told = "async (told) => (await import('/assets/js/parts/time_left.js')).timeLeft(told, 2)"
+    told = "async (told) => (await import('/assets/js/job/time_left.js')).timeLeft(told, 2)"
     assert scripts.evaluate(told, progress) == words
 
 
