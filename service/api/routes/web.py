@@ -1,5 +1,6 @@
 """The web page: static files of the package, and an HTML document in the reader's language."""
 
+import gzip
 import json
 from functools import cache
 from hashlib import sha256
@@ -28,6 +29,7 @@ MEDIA_TYPES = {
     "svg": "image/svg+xml",
     "woff2": "font/woff2",
 }
+UNPACKED = ("font/woff2",)  # compressed already
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
     "connect-src 'self'; img-src 'self' blob: data:; base-uri 'self'; form-action 'self'; "
@@ -57,13 +59,22 @@ def page(
 
 
 @router.get("/assets/{path:path}")
-def asset(path: str, if_none_match: IfNoneMatch = None) -> Response:
+def asset(
+    path: str, if_none_match: IfNoneMatch = None, accept_encoding: Annotated[str, Header()] = ""
+) -> Response:
     """A script, a style sheet, a translation, a picture, a font or a file of the example."""
     kind = MEDIA_TYPES.get(path.rpartition(".")[2])
     if kind is None or path not in _asset_paths():
         raise NotFound("path_not_found", f"there is no asset {path!r}")
-    content = _read_asset(path)
-    headers = {"ETag": f'"{sha256(content).hexdigest()}"', "Cache-Control": "no-cache"}
+    is_packed = "gzip" in accept_encoding and kind not in UNPACKED
+    content = _pack_asset(path) if is_packed else _read_asset(path)
+    headers = {
+        "ETag": f'"{sha256(content).hexdigest()}"',
+        "Cache-Control": "no-cache",
+        "Vary": "Accept-Encoding",
+    }
+    if is_packed:
+        headers["Content-Encoding"] = "gzip"
     if if_none_match is not None and is_listed_tag(headers["ETag"], if_none_match.replace("W/", "")):
         return Response(status_code=304, headers=headers)
     return Response(content, media_type=kind, headers=headers)
@@ -98,6 +109,11 @@ def render_document(language: str, root: str) -> str:
     told = {key: escape(text, {'"': "&quot;"}) for key, text in words.items() if isinstance(text, str)}
     page = Template(_read_asset("index.html").decode())
     return page.substitute(told, **names, root=escape(root, {'"': "&quot;"}))
+
+
+@cache
+def _pack_asset(path: str) -> bytes:
+    return gzip.compress(_read_asset(path), mtime=0)
 
 
 @cache

@@ -65,6 +65,17 @@ def test_the_page_runs_nothing_but_its_own_files(client: TestClient) -> None:
     assert not re.findall(r"<script(?![^>]*src=)|\son\w+=|style=", answer.text)
 
 
+@pytest.mark.parametrize(("accepted", "encoding"), [("gzip, br", "gzip"), ("identity", None)])
+def test_an_asset_is_packed_for_those_who_unpack_it(
+    client: TestClient, accepted: str, encoding: str | None
+) -> None:
+    whole = client.get("/assets/vendor/plot.js", headers={"Accept-Encoding": "identity"})
+    found = client.get("/assets/vendor/plot.js", headers={"Accept-Encoding": accepted})
+    assert found.headers.get("content-encoding") == encoding
+    assert found.headers["vary"] == "Accept-Encoding"
+    assert found.content == whole.content
+
+
 def test_an_asset_is_not_sent_again_to_who_has_it(client: TestClient) -> None:
     first = client.get("/assets/js/app.js")
     assert first.headers["content-type"].startswith("text/javascript")
