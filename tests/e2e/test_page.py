@@ -515,7 +515,7 @@ def drop(page: Page, name: str, content: str) -> None:
 
 
 def choice_of(page: Page, column: str) -> Locator:
-    return page.get_by_role("listitem").filter(has_text=column).get_by_role("radio")
+    return page.get_by_role("radio", name=f": {column}")
 
 
 def reached_model(page: Page) -> str:
