@@ -173,7 +173,7 @@ def test_a_unit_read_from_a_name_is_removed_by_one_click(page: Page, api: httpx.
 
 
 def test_columns_are_drawn_over_each_other_and_a_pair_is_enlarged(page: Page) -> None:
-    page.get_by_text("Columns over each other").click()
+    page.get_by_text("Scatter plots of pairs of columns").click()
     matrix = page.locator(".matrix svg[role=img]").first
     expect(matrix).to_have_attribute("aria-label", re.compile("Strongest .*: x and doubled: correlation 1;"))
     assert matrix.locator("[data-mark=dot] circle").count() == 6 * 5 * 28
