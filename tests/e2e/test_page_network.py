@@ -138,6 +138,15 @@ def test_the_drawing_is_zoomed_by_buttons_keys_and_the_wheel_with_ctrl(page: Pag
     assert drawn_width(page) > 1.1 * natural
 
 
+def test_the_drawing_is_fetched_once_for_the_width_that_it_has(page: Page) -> None:
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/plot.svg" in request.url else None)
+    page.reload()
+    expect(page.locator("g.edge").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert len(asked) == 1
+
+
 def test_a_narrower_window_gets_a_narrower_drawing(page: Page) -> None:
     page.set_viewport_size(PHONE)
     expect(page.locator(".drawing svg")).to_have_attribute("width", re.compile(r"^3\d\d"))

@@ -83,7 +83,7 @@ WRONG = {
 
 @pytest.mark.parametrize("request_", WRONG.values(), ids=WRONG.keys())
 def test_what_is_no_request_is_refused_and_leads_nowhere(port: int, request_: bytes) -> None:
-    statuses = said(port, request_)
+    statuses = said(port, request_) or said(port, request_)  # the end of a connection may overtake the answer
     assert statuses
     assert all(400 <= status < 500 for status in statuses)
 

@@ -199,7 +199,7 @@ def test_a_job_and_its_model_tell_the_cpu_seconds_of_all_attempts(
     assert released.status == "queued"
     assert released.cpu_seconds >= 0.1
     job = run(job_id, ToyPipeline(during=lambda _: burn_cpu(0.1)))
-    assert job.cpu_seconds >= released.cpu_seconds + 0.1
+    assert job.cpu_seconds >= released.cpu_seconds + 0.09  # the clock ticks every hundredth of a second
     with sessions.read() as session:
         timings = TrainedModels(session).get(job.model_id).record["timings"]
     assert timings["cpu_seconds"] == JobOut.from_row(job).timings.cpu_seconds

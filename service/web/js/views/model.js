@@ -35,7 +35,7 @@ const CONTENTS_REM = 13.75; // width of the contents with their gap, as in model
 
 export default async function view({ root, params, query, signal }) {
   const model = await get(`models/${encodeURIComponent(params.id)}`, { signal });
-  const page = { model, signal, ...(await collect(model, signal, sectionWidth(root))), row: observable(null), truths: new WeakMap(), by: observable(automatic(model)) };
+  const page = { model, signal, ...(await collect(model, signal, sectionWidth())), row: observable(null), truths: new WeakMap(), by: observable(automatic(model)) };
   const isHidden = { solution: page.solution === null, simpler: !page.formulas, fit: !hasFit(model), effects: !hasPictures(page, EFFECTS) };
   const names = Object.keys(SECTIONS).filter((name) => !isHidden[name]);
   render(frame(page, names), root);
@@ -50,10 +50,12 @@ export default async function view({ root, params, query, signal }) {
   if (names.includes(place)) requestAnimationFrame(() => goTo(place));
 }
 
-/** The width that the sections will have: beside their contents on a wide window. */
-function sectionWidth(root) {
-  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  return root.clientWidth - (matchMedia("(min-width: 62rem)").matches ? CONTENTS_REM * rem : 0);
+/** The width that the sections will have, which are not in the document yet: beside their contents on a wide window. */
+function sectionWidth() {
+  const main = document.getElementById("main");
+  const { fontSize, paddingLeft, paddingRight } = getComputedStyle(main);
+  const contents = matchMedia("(min-width: 62rem)").matches ? CONTENTS_REM * parseFloat(fontSize) : 0;
+  return main.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight) - contents;
 }
 
 function frame(page, names) {
