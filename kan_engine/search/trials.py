@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 
@@ -37,39 +37,24 @@ from kan_engine.search.thresholds import SearchThresholds
 from kan_engine.training.loop import TrainingStep
 
 
-@dataclass(frozen=True)
-class FoldsPart:
-    """A part of a cross-validation, which another worker may execute.
-
-    Attributes:
-        trial: With the parallel networks that its folds need.
-        held: The folds that it holds out.
-    """
-
-    trial: Trial
-    held: range
-
-    def to_subtask(self) -> Subtask:
-        """Describe it as a subtask."""
-        return make_folds_subtask(self.trial, self.held)
-
-
-def split_step(trial: Trial, task: SelectionTask, thresholds: SearchThresholds) -> list[FoldsPart]:
+def split_step(trial: Trial, task: SelectionTask, thresholds: SearchThresholds) -> list[tuple[Trial, range]]:
     """Split a long step of a cross-validated climb by its folds, so that two workers share it.
+
+    Each part has the parallel networks that its folds need.
 
     Of a short step, the start in another process would take as long as is saved.
     """
     count = task.climb_fold_count
     half = count if climb_step_seconds(trial, task) < thresholds.min_split_seconds else -(-count // 2)
     held = range(half), range(half, count)
-    return [FoldsPart(replicate_for_folds(trial, len(part), task), part) for part in held if part]
+    return [(replicate_for_folds(trial, len(part), task), part) for part in held if part]
 
 
 def make_step_subtasks(trial: Trial, task: SelectionTask, thresholds: SearchThresholds) -> list[Subtask]:
     """Describe a step of the hill climb as subtasks: a cross-validation where the task asks for it."""
     if not task.is_cross_validated:
         return [make_training_subtask(trial)]
-    return [part.to_subtask() for part in split_step(trial, task, thresholds)]
+    return [make_folds_subtask(*part) for part in split_step(trial, task, thresholds)]
 
 
 def make_folds_subtask(trial: Trial, held: Sequence[int]) -> Subtask:
@@ -156,10 +141,10 @@ class TrialRunner:
         if not task.is_cross_validated:
             return self.run(trial)
         first, *rest = split_step(trial, task, self.thresholds)
-        with self._run.parts.prefetch(lambda: [part.to_subtask() for part in rest]):
-            found = self.cross_validate(first.trial, first.held, task)
+        with self._run.parts.prefetch(lambda: [make_folds_subtask(*part) for part in rest]):
+            found = self.cross_validate(*first, task)
         for part in rest:
-            found = self.join_folds(found, self.cross_validate(part.trial, part.held, task))
+            found = self.join_folds(found, self.cross_validate(*part, task))
         return replace(found, trial=trial)
 
     def cross_validate(self, trial: Trial, held: Sequence[int], task: SelectionTask) -> TrialResult:

@@ -59,7 +59,7 @@ def to_latex(tree: Expression, names: Mapping[str, str] | None = None) -> str:
     """
     names = dict(names or {})
     names |= {name: name for name in variables(tree) if name not in names}
-    return _piece(tree, symbols(names))[0]
+    return write_latex(tree, symbols(names))
 
 
 def write_latex(tree: Expression, symbols: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from string import Template
-from typing import Annotated, Literal
+from typing import Annotated
 from xml.sax.saxutils import escape
 
 from fastapi import APIRouter, Cookie, Header, Query, Request, Response
@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse
 from service.api.http.conditional import IfNoneMatch
 from service.errors import NotFound
 from service.operations.entity_tags import is_listed_tag
+from service.schemas.figures import LanguageName
 
 WEB_FOLDER = files("service") / "web"
 LANGUAGES = {"en": "English", "ru": "Русский"}
@@ -43,7 +44,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 def page(
     request: Request,
-    lang: Annotated[Literal["en", "ru"] | None, Query()] = None,
+    lang: Annotated[LanguageName | None, Query()] = None,
     kept: Annotated[str, Cookie(alias=LANGUAGE_COOKIE)] = "",
     accept_language: Annotated[str, Header()] = "",
 ) -> HTMLResponse:

@@ -4,7 +4,7 @@ import { html, nothing, render } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
 import { downloadFigure } from "./download_figure.js";
 
-const FACTOR = 1.5; // of a zoom step by button or key
+export const FACTOR = 1.5; // of a zoom step by button or key
 const MAX_ZOOM = 200;
 
 let library = null;
@@ -29,20 +29,28 @@ export const loadPlot = () => (library ??= import("../../vendor/plot.js"));
  */
 export async function showChart(host, chart) {
   const Plot = await loadPlot();
-  const state = { chart, figure: null, base: null, transform: Plot.zoomIdentity };
-  render(frame(chart, state, (step) => step(Plot, zoomer, area)), host);
+  const state = { chart, figure: null, scales: null, transform: Plot.zoomIdentity };
+  const act = {
+    zoomBy: (factor) =>
+      factor ? zoomer.scaleBy(Plot.select(area), factor) : zoomer.transform(Plot.select(area), Plot.zoomIdentity),
+    download: (kind) => downloadFigure(state.figure, kind, state.chart.filename),
+  };
+  render(frame(chart, act), host);
   const area = host.querySelector(".chart-area");
-  const draw = () => drawFigure(Plot, state, area);
+  const draw = () => {
+    state.scales = null;
+    drawFigure(Plot, state, area);
+  };
   const zoomer = Plot.zoom()
     .scaleExtent([1, MAX_ZOOM])
     .filter((event) => isZoom(event, state))
     .on("zoom", ({ transform }) => {
       state.transform = transform;
-      draw();
+      drawFigure(Plot, state, area);
     });
   if (!chart.isFixed) {
     Plot.select(area).call(zoomer).on("dblclick.zoom", null);
-    area.addEventListener("keydown", (event) => moveByKey(event, Plot, zoomer, area));
+    area.addEventListener("keydown", (event) => moveByKey(event, act, (x, y) => pan(Plot, zoomer, area, x, y)));
   }
   area.addEventListener("click", (event) => {
     if (state.figure?.value && !event.defaultPrevented) state.chart.onSelect?.(state.figure.value, event);
@@ -56,22 +64,27 @@ export async function showChart(host, chart) {
   }).observe(area);
   return (changes) => {
     state.chart = { ...state.chart, ...changes };
-    render(frame(state.chart, state, (step) => step(Plot, zoomer, area)), host);
+    render(frame(state.chart, act), host);
     draw();
   };
 }
 
-function frame({ title, about, filename, isFixed }, state, act) {
-  const zoomBy = (factor) => () => act((Plot, zoomer, area) => zoomer.scaleBy(Plot.select(area), factor));
-  const reset = () => act((Plot, zoomer, area) => zoomer.transform(Plot.select(area), Plot.zoomIdentity));
-  const button = (name, sign, does) => html`<button type="button" class="small" aria-label=${`${t(`chart.${name}`)}: ${title}`} title=${t(`chart.${name}`)} @click=${does}>${sign}</button>`;
+/** A button of a picture, which its label names, too. */
+const toolButton = (what, name, sign, act) => html`<button type="button" class="small"
+  aria-label=${`${t(`chart.${name}`)}: ${what}`} title=${t(`chart.${name}`)} @click=${act}>${sign}</button>`;
+
+/** Buttons to zoom a picture; without a factor all of it is shown. */
+export const zoomButtons = (what, zoomBy) => html`${toolButton(what, "zoom in", "+", () => zoomBy(FACTOR))}
+  ${toolButton(what, "zoom out", "−", () => zoomBy(1 / FACTOR))}${toolButton(what, "whole", "⤢", () => zoomBy())}`;
+
+function frame({ title, about, isFixed }, { zoomBy, download }) {
   return html`<figure class="picture interactive">
     <h4>${title}</h4>
     <div class="chart-area" tabindex=${isFixed ? nothing : "0"} role="group" aria-label=${title}></div>
     ${about ? html`<figcaption>${about}</figcaption>` : nothing}
     <p class="chart-tools">
-      ${isFixed ? nothing : html`${button("zoom in", "+", zoomBy(FACTOR))}${button("zoom out", "−", zoomBy(1 / FACTOR))}${button("whole", "⤢", reset)}`}
-      ${["svg", "png"].map((kind) => button(`download ${kind}`, kind.toUpperCase(), () => downloadFigure(state.figure, kind, filename)))}
+      ${isFixed ? nothing : zoomButtons(title, zoomBy)}
+      ${["svg", "png"].map((kind) => toolButton(title, `download ${kind}`, kind.toUpperCase(), () => download(kind)))}
     </p>
   </figure>`;
 }
@@ -82,8 +95,12 @@ function drawFigure(Plot, state, area) {
   const options = chart.options({ Plot, width });
   const height = Math.round(chart.height?.(width) ?? Math.min(420, 0.6 * width));
   const whole = { width, height, className: "plot", style: { overflow: "visible", fontSize: "12px" }, ...options };
-  if (!chart.isFixed) state.base = readScales(Plot.plot(whole));
-  const figure = Plot.plot(transform.k === 1 ? whole : { ...whole, clip: true, ...zoomScales(state.base, transform, options) });
+  let figure = null;
+  if (transform.k === 1 || !state.scales) {
+    figure = Plot.plot(whole);
+    state.scales = { x: figure.scale("x"), y: figure.scale("y") };
+  }
+  if (transform.k !== 1) figure = Plot.plot({ ...whole, clip: true, ...zoomScales(state.scales, transform, options) });
   figure.querySelectorAll("style").forEach((rules) => rules.remove()); // the page's security policy refuses them; see style.css
   const svg = figure.matches("svg") ? figure : figure.querySelector("svg:last-of-type");
   svg.setAttribute("role", "img");
@@ -92,12 +109,9 @@ function drawFigure(Plot, state, area) {
     mark.dataset.mark = mark.getAttribute("aria-label");
     mark.removeAttribute("aria-label");
   }
-  figure.addEventListener("input", () => figure.dispatchEvent(new CustomEvent("chart-hover", { bubbles: true, detail: figure.value })));
   state.figure = figure;
   area.replaceChildren(figure);
 }
-
-const readScales = (figure) => ({ x: figure.scale("x"), y: figure.scale("y") });
 
 /** The domains that a zoom shows; categories are not zoomed. */
 function zoomScales({ x, y }, transform, options) {
@@ -116,17 +130,19 @@ function isZoom(event, { transform }) {
   return !event.button && transform.k > 1;
 }
 
-function moveByKey(event, Plot, zoomer, area) {
-  const chosen = Plot.select(area);
-  const step = area.clientWidth / 8;
-  const moves = { ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
-  if (event.target !== area) return;
-  if (event.key === "+" || event.key === "=") zoomer.scaleBy(chosen, FACTOR);
-  else if (event.key === "-") zoomer.scaleBy(chosen, 1 / FACTOR);
-  else if (event.key === "0") zoomer.transform(chosen, Plot.zoomIdentity);
-  else if (event.key in moves) {
-    const { k } = Plot.zoomTransform(area);
-    zoomer.translateBy(chosen, moves[event.key][0] / k, moves[event.key][1] / k);
-  } else return;
+function moveByKey(event, { zoomBy }, panBy) {
+  if (event.target !== event.currentTarget) return;
+  const moves = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+  if (event.key === "+" || event.key === "=") zoomBy(FACTOR);
+  else if (event.key === "-") zoomBy(1 / FACTOR);
+  else if (event.key === "0") zoomBy();
+  else if (event.key in moves) panBy(...moves[event.key]);
+  else return;
   event.preventDefault();
+}
+
+/** Pans by eighths of the width. */
+function pan(Plot, zoomer, area, x, y) {
+  const step = area.clientWidth / 8 / Plot.zoomTransform(area).k;
+  zoomer.translateBy(Plot.select(area), x * step, y * step);
 }

@@ -14,7 +14,7 @@ const MOST_TEXTS = 20; // columns of free text that are listed
 const AS_CATEGORY = ["large_integers", "mixed_types", "mixed_units"];
 
 /** Columns that have nearly the values of the target, up to scale and shift, in these rows. */
-export function copiesOf(target, columns, rows) {
+function copiesOf(target, columns, rows) {
   const isNumeric = (name) => columns.some((column) => column.name === name && isNumber(column));
   if (!isNumeric(target)) return [];
   const others = columns.filter(({ name }) => name !== target && isNumeric(name));

@@ -7,7 +7,7 @@ import { downloads } from "../parts/downloads.js";
 import { watchTheme } from "../parts/picture.js";
 import { problem } from "../parts/problem.js";
 import { table } from "../parts/table.js";
-import { makeZoomable, placePicture, zoomButtons } from "../parts/zoom.js";
+import { boxButtons, makeZoomable, placePicture } from "../parts/zoom.js";
 import { curveGroups, drawingQuery, edgeLabel, fetchDrawing, makeDrawing } from "./curves/drawing.js";
 import { curvesOf, findCurve, placeOf, sourceName } from "./curves/selection.js";
 import { edgeDialog } from "./edge.js";
@@ -74,7 +74,7 @@ function frame(state, drawn, open) {
     <figure class="picture">
       <div class="drawing" tabindex="0" role="region" aria-label=${t("model.network.region")}></div>
       <p class="chart-tools">
-        ${zoomButtons(t("model.network.picture"), () => root.querySelector(".drawing"))}
+        ${boxButtons(t("model.network.picture"), () => root.querySelector(".drawing"))}
       </p>
       <figcaption>
         ${t("model.network.shape", { width: shape.width.join(" → "), edges: count(shape.edges), grid: shape.grid, order: shape.order })}

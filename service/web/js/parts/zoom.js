@@ -1,19 +1,13 @@
 // Zoom and pan of a picture in a box that scrolls: by buttons and keys, Ctrl + wheel, two fingers, and drag.
 
-import { html } from "../../vendor/lit-html.js";
-import { loadPlot } from "../charts/chart.js";
-import { t } from "../i18n.js";
+import { FACTOR, loadPlot, zoomButtons } from "../charts/chart.js";
 
-const FACTOR = 1.5; // of a zoom step by button or key
 const MAX_SCALE = 6;
 const MAX_SHARE = 0.8; // height of the box of a picture that is wider than the box, as a share of the window
 
 /** Buttons for the picture in the box that `find()` returns. */
-export function zoomButtons(what, find) {
-  const button = (name, sign, act) => html`<button type="button" class="small" aria-label=${`${t(`chart.${name}`)}: ${what}`}
-    title=${t(`chart.${name}`)} @click=${() => find().dispatchEvent(new CustomEvent("zoom-by", { detail: act }))}>${sign}</button>`;
-  return html`${button("zoom in", "+", FACTOR)}${button("zoom out", "−", 1 / FACTOR)}${button("whole", "⤢", 0)}`;
-}
+export const boxButtons = (what, find) =>
+  zoomButtons(what, (factor = 0) => find().dispatchEvent(new CustomEvent("zoom-by", { detail: factor })));
 
 /** Shows a picture in a box in its own size, in which it is legible; a wider picture scrolls. */
 export function placePicture(box, svg) {

@@ -142,7 +142,7 @@ def test_few_rows_all_judge_a_step_of_the_climb_by_networks_that_have_not_seen_t
 def test_a_step_that_takes_long_is_split_by_its_folds(count: int, parts: int) -> None:
     split = split_step(steps(count), FEW, LIMITS)
     assert len(split) == parts
-    assert [fold for part in split for fold in part.held] == list(range(FEW.climb_fold_count))
+    assert [fold for _, held in split for fold in held] == list(range(FEW.climb_fold_count))
 
 
 def test_of_many_rows_the_validation_rows_judge_a_step_of_the_climb() -> None:

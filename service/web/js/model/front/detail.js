@@ -1,6 +1,6 @@
 // The point of the front that was selected: its formula typeset, its error, and a button to use it.
 
-import { html, nothing } from "../../../vendor/lit-html.js";
+import { html } from "../../../vendor/lit-html.js";
 import { count, number, t } from "../../i18n.js";
 import { parseElement } from "../../parts/inline.js";
 import { leftSide, withUnit } from "../labels.js";
