@@ -134,8 +134,13 @@ def number(value: float) -> str:
 
 
 def escape_text(value: str) -> str:
-    """Escape markup, and replace characters that XML forbids with U+FFFD."""
-    return escape("".join(char if _is_xml(ord(char)) else "\ufffd" for char in value), {'"': "&quot;"})
+    """Escape markup, and replace characters that XML forbids."""
+    return escape(replace_invalid(value), {'"': "&quot;"})
+
+
+def replace_invalid(value: str) -> str:
+    """Replace characters that XML forbids with U+FFFD."""
+    return "".join(char if _is_xml(ord(char)) else "\ufffd" for char in value)
 
 
 def _is_xml(code: int) -> bool:

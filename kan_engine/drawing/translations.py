@@ -105,7 +105,6 @@ RUSSIAN = {
     "{count} rows without a prediction are omitted.": "Пропущено строк без предсказания: {count}.",
     "{count} of {all} predictions are too low.": "Занижено предсказаний: {count} из {all}.",
     "count": "количество",
-    "maximum: {count}": "наибольшее: {count}",
     # Confusion matrix
     "Confusion matrix": "Матрица ошибок",
     "Confusion matrix of {name} for {target}": "Матрица ошибок для {target}, {name}",
@@ -119,9 +118,6 @@ RUSSIAN = {
     ),
     "Most frequent error, {count} times: {true} predicted as {decided}.": (
         "Самая частая ошибка: «{true}» предсказано как «{decided}» (раз: {count})."
-    ),
-    "{true}, predicted as {decided}: {count} of {all}": (
-        "«{true}» предсказано как «{decided}»: {count} из {all}"
     ),
     # Probabilities
     "Reliability diagram and ROC curves": "Калибровочная диаграмма и кривые ROC",
@@ -196,8 +192,8 @@ RUSSIAN = {
     "Slice at {place}, the middle of the range.": "Срез в середине области: {place}.",
     "{name} is {value} everywhere": "{name} всюду равно {value}",
     "Line: solution; dots: measurements.": "Линия: решение; точки: измерения.",
-    "Lines: contours, labelled with their values, wider where the value is higher.": (
-        "Линии: уровни с подписанными значениями, чем шире линия, тем выше значение."
+    "Colours: values by the scale beside the map; lines: contours.": (
+        "Цвета: значения по шкале рядом с картой; линии: уровни."
     ),
     "Dashed lines: values below 0.": "Штриховые линии: значения меньше 0.",
     "Dots: points of measurement.": "Точки: места измерений.",
@@ -246,7 +242,7 @@ def format_number(value: float | None, digits: int = 3) -> str:
     if value is None or not math.isfinite(value):
         return "?"
     told = f"{value:.{digits}g}"
-    return format_power_of_ten(float(told)) if "e" in told else told.replace("-", "−")
+    return format_power_of_ten(value, digits) if "e" in told else told.replace("-", "−")
 
 
 def format_end(value: float, digits: int = 3) -> str:

@@ -1,5 +1,7 @@
 """Plots of models and of studies, and their data."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,17 +18,7 @@ from service.errors import Conflict, NotFound
 from service.operations.models.evaluations import REFERENCE
 from service.operations.models.rows import SAMPLE
 from service.operations.prediction.limits import DEFAULT_PREDICTION
-from service.rendering.charts.chart_frame import Subject
-from service.rendering.charts.confusion import draw_confusion
-from service.rendering.charts.density import draw_density
-from service.rendering.charts.effects import draw_effects
-from service.rendering.charts.evaluations import draw_evaluations
-from service.rendering.charts.history import draw_history
-from service.rendering.charts.importance import draw_importance
-from service.rendering.charts.parity import draw_parity, draw_residuals
-from service.rendering.charts.reliability_and_roc import draw_probabilities
-from service.rendering.charts.solution import draw_solution
-from service.rendering.charts.study import StudyTraining, StudyView, draw_study
+from service.rendering import charts
 from service.schemas.study import StudyRequest, TrainingSummary, summarize_training
 
 PlotData = Mapping[str, Any]
@@ -72,30 +64,30 @@ def _draw_history(model: Model, figures: PlotData, theme: Theme) -> str:
     if not history:
         detail = f"model {model.id} has no recorded training steps; train a network to record them"
         raise Conflict("no_history", detail)
-    return draw_history(history, _make_subject(model, figures, theme), theme)
+    return charts.draw_history(history, _make_subject(model, figures, theme), theme)
 
 
 def _draw_density(model: Model, figures: PlotData, theme: Theme) -> str:
     if figures.get("density") is None:
         raise _make_no_plot_error(model, "it is not a density")
-    return draw_density(figures, _make_subject(model, figures, theme), theme)
+    return charts.draw_density(figures, _make_subject(model, figures, theme), theme)
 
 
 def _draw_solution(model: Model, figures: PlotData, theme: Theme) -> str:
     if figures.get("solution") is None:
         raise _make_no_plot_error(model, "it is not a solution of equations")
-    return draw_solution(figures, _make_subject(model, figures, theme), theme)
+    return charts.draw_solution(figures, _make_subject(model, figures, theme), theme)
 
 
 def _draw_parity(model: Model, figures: PlotData, theme: Theme) -> str:
     _require_column(model)
-    draw = draw_parity if figures["parity"] is not None else draw_confusion
+    draw = charts.draw_parity if figures["parity"] is not None else charts.draw_confusion
     return draw(figures, _make_subject(model, figures, theme), theme)
 
 
 def _draw_residuals(model: Model, figures: PlotData, theme: Theme) -> str:
     _require_column(model)
-    draw = draw_residuals if figures["parity"] is not None else draw_probabilities
+    draw = charts.draw_residuals if figures["parity"] is not None else charts.draw_probabilities
     return draw(figures, _make_subject(model, figures, theme), theme)
 
 
@@ -106,19 +98,19 @@ def _draw_effects(model: Model, figures: PlotData, theme: Theme) -> str:
             f"the network of model {model.id} uses no feature, or its job ended before it computed any effect"
         )
         raise Conflict("no_figures", f"{detail}; train again with a longer max_seconds")
-    return draw_effects(figures["effects"], _make_subject(model, figures, theme), theme)
+    return charts.draw_effects(figures["effects"], _make_subject(model, figures, theme), theme)
 
 
 def _draw_importance(model: Model, figures: PlotData, theme: Theme) -> str:
     _require_column(model)
-    return draw_importance(figures["importance"], _make_subject(model, figures, theme), theme)
+    return charts.draw_importance(figures["importance"], _make_subject(model, figures, theme), theme)
 
 
 def _draw_evaluations(model: Model, figures: PlotData, theme: Theme) -> str:
     if not figures["evaluations"]:
         detail = f"model {model.id} has no evaluation with an error; POST /models/{{id}}/evaluate makes one"
         raise Conflict("no_evaluations", detail)
-    return draw_evaluations(figures["evaluations"], _make_subject(model, figures, theme), theme)
+    return charts.draw_evaluations(figures["evaluations"], _make_subject(model, figures, theme), theme)
 
 
 def _require_column(model: Model) -> None:
@@ -162,8 +154,8 @@ def _load_figures(model: Model) -> dict[str, JsonValue]:
     return model.figures
 
 
-def _make_subject(model: Model, figures: PlotData, theme: Theme) -> Subject:
-    return Subject(
+def _make_subject(model: Model, figures: PlotData, theme: Theme) -> charts.Subject:
+    return charts.Subject(
         name=theme.say("{name}, version {version}", name=model.name, version=model.version),
         target=model.target,
         units=model.record.get("units") or {},
@@ -205,13 +197,13 @@ def draw_study_plot(job_id: str, name: str, sessions: Sessions, theme: Theme) ->
     ):
         drawn = [replace(each, settings=", ".join(filter(None, ("KAN", each.settings)))) for each in drawn]
         drawn += mlps
-    return draw_study(drawn, view, title=title, theme=theme)
+    return charts.draw_study(drawn, view, title=title, theme=theme)
 
 
-def _make_view(name: str, models: list[Model]) -> StudyView:
+def _make_view(name: str, models: list[Model]) -> charts.StudyView:
     has_classes = any("log_loss" in model.record["metrics"] for model in models)
     is_error = name != "time_by_grid"
-    return StudyView(
+    return charts.StudyView(
         across="parameters" if name == "error_by_parameters" else "grid",
         up="error" if is_error else "seconds",
         metric="log loss" if has_classes else "RMSE",
@@ -229,12 +221,12 @@ def _read_study(job: Job) -> StudyRequest:
     return StudyRequest.model_validate(job.request)
 
 
-def _list_training_results(request: StudyRequest, job: Job, model: Model) -> Iterator[StudyTraining]:
+def _list_training_results(request: StudyRequest, job: Job, model: Model) -> Iterator[charts.StudyTraining]:
     """The result of a training on each of its grids; none without an error to plot."""
     settings, network = ", ".join(_list_varied_settings(request, job)), model.record["network"]
     for grid, told in _list_grid_results(request, model):
         if error := _error_metric(told.metrics):
-            yield StudyTraining(
+            yield charts.StudyTraining(
                 settings=settings,
                 grid=grid or network["grid"],
                 order=network["order"],
@@ -244,12 +236,14 @@ def _list_training_results(request: StudyRequest, job: Job, model: Model) -> Ite
             )
 
 
-def _list_mlp_results(request: StudyRequest, model: Model) -> Iterator[StudyTraining]:
+def _list_mlp_results(request: StudyRequest, model: Model) -> Iterator[charts.StudyTraining]:
     """The results of the MLP baselines of a training."""
     for _, told in _list_grid_results(request, model):
         for baseline in told.baselines.values():
             if "hidden" in baseline and (error := _error_metric(baseline["metrics"])):
-                yield StudyTraining("MLP", grid=0, order=None, parameters=baseline["parameters"], error=error)
+                yield charts.StudyTraining(
+                    "MLP", grid=0, order=None, parameters=baseline["parameters"], error=error
+                )
 
 
 def _list_grid_results(request: StudyRequest, model: Model) -> Iterator[tuple[int | None, TrainingSummary]]:

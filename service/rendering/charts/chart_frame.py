@@ -1,12 +1,53 @@
-"""The frame of a chart: its subject, headline, notes and legend."""
+"""The frame of a chart: its subject, title, notes, legend, and the style of its axes."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from kan_engine.drawing.fitted_text import fit_label, text_width, wrap_sentences
 from kan_engine.drawing.labels import format_label
-from kan_engine.drawing.svg import DASHES, Theme, text_element
-from service.rendering.charts.axes import Panel, Value, draw_path, shorten_text, text_width
-from service.rendering.charts.chart_style import ChartStyle
+from kan_engine.drawing.svg import DASHES, Theme, replace_invalid
+from service.rendering.charts.svg_output import write_svg
+from service.rendering.charts.tick_formats import format_log_ticks, format_ticks
+
+MARGIN, TITLE_SIZE, NOTE_SIZE, LABEL_SIZE, LINE_HEIGHT = 16.0, 15.0, 11.5, 11.0, 16.0
+LEGEND_NAME_WIDTH = 300.0
+MAX_MAGNITUDE = 1e140  # of a shown value, so that squares and ratios stay finite
+# Colours depend on the theme of the picture, so the axes get them one by one.
+matplotlib.rcParams.update(
+    {
+        "svg.fonttype": "none",  # text stays text
+        "svg.hashsalt": "kan-service",  # equal input gives equal bytes
+        "text.parse_math": False,  # a column may be called "$x$"
+        "font.family": "DejaVu Sans",  # it comes with Matplotlib, and is wide: other fonts fit into its room
+        "font.size": 10.0,
+        "axes.labelsize": LABEL_SIZE,
+        "axes.titlesize": 12.0,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.linewidth": 1.0,
+        "lines.linewidth": 1.8,
+        "lines.scale_dashes": False,
+        "legend.fontsize": NOTE_SIZE,
+        "legend.frameon": False,
+        "legend.handlelength": 2.6,
+    }
+)
+# Readers have fonts for characters that the font of the layout lacks, such as Chinese.
+warnings.filterwarnings("ignore", "Glyph .* missing from font")
+Value = float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,84 +84,147 @@ class Subject:
         return self.label(self.target)
 
 
-def draw_headline(
-    title: str, notes: Sequence[str], width: float, theme: Theme, style: ChartStyle
-) -> tuple[list[str], float]:
-    """Draw the title and the notes above the axes, and return their height."""
-    room = width - 2 * style.margin
-    drawn = [
-        text_element(
-            shorten_text(title, style.title_size, room),
-            style.margin,
-            28,
-            size=style.title_size,
-            fill=theme.ink,
-            is_bold=True,
+class Chart:
+    """A picture of a given width: title and notes above the axes, remarks below them.
+
+    Args:
+        heading: The title, shortened to the width.
+        notes: Sentences below the title.
+        width, height: Of the picture, and of the axes with their labels, in pixels.
+        theme: Colours and language.
+        remarks: Sentences below the axes.
+    """
+
+    def __init__(
+        self,
+        heading: str,
+        notes: Sequence[str],
+        *,
+        width: float,
+        height: float,
+        theme: Theme,
+        remarks: Iterable[str] = (),
+    ) -> None:
+        room = width - 2 * MARGIN
+        above, below = (
+            [fit_label(line, room, NOTE_SIZE) for line in wrap_sentences(told, room, NOTE_SIZE)]
+            for told in ([" ".join(filter(None, notes))], list(filter(None, remarks)))
         )
-    ]
-    lines = wrap_text(notes, style.note_size, room)
-    for place, line in enumerate(lines):
-        drawn.append(
-            text_element(
-                line, style.margin, 47 + style.line_height * place, size=style.note_size, fill=theme.quiet
-            )
-        )
-    return drawn, 42 + style.line_height * len(lines)
+        head, foot = 44 + LINE_HEIGHT * len(above), 14 + LINE_HEIGHT * len(below)
+        self.theme, self._width, self._height, self._body = theme, width, head + height + foot, height
+        self.figure = Figure((width / 72, self._height / 72), dpi=72, facecolor="none")
+        self.figure.set_layout_engine(
+            "constrained",
+            rect=(0, foot / self._height, 1, height / self._height),
+            w_pad=8 / 72, h_pad=6 / 72, wspace=0.03, hspace=0.03,
+        )  # fmt: skip
+        self._write(fit_label(heading, room, TITLE_SIZE), 28, TITLE_SIZE, theme.ink, weight="bold")
+        for place, line in enumerate(above):
+            self._write(line, 47 + LINE_HEIGHT * place, NOTE_SIZE, theme.quiet)
+        for place, line in enumerate(below):
+            self._write(line, head + height + LINE_HEIGHT * place + 16, NOTE_SIZE, theme.quiet)
+
+    def _write(self, text: str, y: float, size: float, colour: str, **options: Any) -> None:
+        place = MARGIN / self._width, 1 - y / self._height
+        self.figure.text(*place, replace_invalid(text), size=size, color=colour, in_layout=False, **options)
+
+    def make_axes(self, rows: int = 1, columns: int = 1, **options: Any) -> list[Axes]:
+        """Make panels in the style of our pictures, row by row."""
+        made: list[Axes] = self.figure.subplots(rows, columns, squeeze=False, **options).ravel().tolist()
+        for axes in made:
+            axes.set_facecolor("none")
+            axes.spines[:].set_color(self.theme.line)
+            axes.grid(color=self.theme.grid)
+            axes.tick_params(color=self.theme.line, labelcolor=self.theme.quiet)
+            for axis in (axes.xaxis, axes.yaxis):
+                format_ticks(axis, self.theme)
+                axis.get_offset_text().set_color(self.theme.quiet)
+        return made
+
+    def label(self, axes: Axes, x: str = "", y: str = "", title: str = "") -> None:
+        """Label the axes of a panel, and the panel; long texts are shortened."""
+        room, quiet = self._panel_width(axes), self.theme.quiet
+        rows = axes.get_gridspec().nrows  # type: ignore[union-attr]
+        axes.set_xlabel(replace_invalid(fit_label(x, room, LABEL_SIZE)), color=quiet)
+        axes.set_ylabel(replace_invalid(fit_label(y, self._body / rows - 40, LABEL_SIZE)), color=quiet)
+        axes.set_title(replace_invalid(fit_label(title, room, 12)), color=self.theme.ink)
+
+    def add_legend(
+        self, axes: Axes, names: Sequence[str], handles: Sequence[Any], *, is_below: bool = False
+    ) -> None:
+        """Name the series above or below the panel, in as many columns as fit; nothing without names."""
+        if not names:
+            return
+        fitted = [replace_invalid(fit_label(name, LEGEND_NAME_WIDTH, NOTE_SIZE)) for name in names]
+        widest = max(text_width(name, NOTE_SIZE) for name in fitted) + 52
+        axes.legend(
+            handles, fitted, borderaxespad=0.2,
+            loc="upper left" if is_below else "lower left", bbox_to_anchor=(0, -0.16 if is_below else 1.0),
+            ncols=min(len(fitted), max(1, int(self._panel_width(axes) / widest))), labelcolor=self.theme.ink,
+        )  # fmt: skip
+
+    def _panel_width(self, axes: Axes) -> float:
+        """Estimate the width of a panel from below, in pixels."""
+        return self._width / axes.get_gridspec().ncols - 60  # type: ignore[union-attr]
+
+    def write(self, *, title: str, description: str) -> str:
+        """Return the picture as SVG. Screen readers read ``title`` and ``description``."""
+        return write_svg(self.figure, title=title, description=description, theme=self.theme)
 
 
-def draw_footnote(
-    notes: Sequence[str], top: float, width: float, theme: Theme, style: ChartStyle
-) -> tuple[list[str], float]:
-    """Draw the notes below the axes, and return the y of their lower end."""
-    lines = wrap_text(notes, style.note_size, width - 2 * style.margin)
-    drawn = [
-        text_element(
-            line, style.margin, top + style.line_height * (place + 1), size=style.note_size, fill=theme.quiet
-        )
-        for place, line in enumerate(lines)
-    ]
-    return drawn, top + style.line_height * len(lines) + 14
+def to_array(values: ArrayLike) -> NDArray[np.float64]:
+    """Return values as an array: NaN where one is missing, infinite or undefined, magnitudes clipped."""
+    array: NDArray[np.float64] = np.array(values, dtype=float)
+    array[~np.isfinite(array)] = math.nan
+    return array.clip(-MAX_MAGNITUDE, MAX_MAGNITUDE)
 
 
-def wrap_text(sentences: Iterable[str], size: float, room: float) -> list[str]:
-    """Break sentences between words into lines that fit into ``room`` pixels."""
-    lines = [""]
-    for word in " ".join(sentence for sentence in sentences if sentence).split(" "):
-        longer = f"{lines[-1]} {word}".strip()
-        if text_width(longer, size) <= room or not lines[-1]:
-            lines[-1] = shorten_text(longer, size, room)
-        else:
-            lines.append(shorten_text(word, size, room))
-    return [line for line in lines if line]
+def use_log_axis(
+    axes: Axes, values: Iterable[Value], theme: Theme, *, along: str = "y", room: float = 0.04
+) -> None:
+    """Make an axis logarithmic, around the positive ones of the values."""
+    shown = [value for value in values if value is not None and 0 < value < math.inf]
+    ends = (min(shown, default=1.0), max(shown, default=10.0))
+    low, high = (math.log10(min(max(end, 1 / MAX_MAGNITUDE), MAX_MAGNITUDE)) for end in ends)
+    wider = room * (high - low) if high - low > 1e-6 else 0.5
+    if along == "x":
+        axes.set_xscale("log")
+        axes.set_xlim(10 ** (low - wider), 10 ** (high + wider))
+    else:
+        axes.set_yscale("log")
+        axes.set_ylim(10 ** (low - wider), 10 ** (high + wider))
+    axis = axes.xaxis if along == "x" else axes.yaxis
+    format_log_ticks(axis, theme, decades=high - low + 2 * wider)
 
 
-def draw_legend(
-    entries: Sequence[str], left: float, top: float, room: float, theme: Theme, style: ChartStyle
-) -> tuple[list[str], float]:
-    """Draw a line sample with a name for every series, in rows that fit, and return the total height."""
-    drawn: list[str] = []
-    x, y = left, top + 12
-    for place, entry in enumerate(entries):
-        label = shorten_text(entry, style.note_size, min(room - 44, 300))
-        taken = 34 + text_width(label, style.note_size) + 16
-        if x > left and x + taken > left + room:
-            x, y = left, y + style.line_height + 2
-        colour, dash = series_style(place, theme)
-        drawn.append(draw_path(f"M{x:.1f},{y - 4:.1f}h28", colour, dash, 2.2))
-        drawn.append(text_element(label, x + 34, y, size=style.note_size, fill=theme.ink))
-        x += taken
-    return drawn, y + 6 - top if entries else 0.0
+def draw_series(
+    axes: Axes, xs: ArrayLike, ys: ArrayLike, theme: Theme, place: int, width: float = 1.8
+) -> Any:
+    """Draw a curve with gaps where it is undefined. A single value between gaps is a dot."""
+    x, y = to_array(xs), to_array(ys)
+    if axes.get_yscale() == "log":
+        y[y <= 0] = math.nan
+    known = np.isfinite(x + y)
+    beside = np.concatenate(([False], known, [False]))
+    alone = known & ~beside[:-2] & ~beside[2:]
+    style = series_style(place, theme)
+    (line,) = axes.plot(x, y, linewidth=width, gid="series", **style)
+    if alone.any():
+        draw_dots(axes, x[alone], y[alone], colour=style["color"], radius=2 * width)
+    return line
 
 
-def draw_lines(
-    panel: Panel, curves: Iterable[tuple[Sequence[Value], Sequence[Value]]], width: float = 1.8
-) -> Iterator[str]:
-    """Draw a line for every series in the style of the legend."""
-    for place, (xs, ys) in enumerate(curves):
-        colour, dash = series_style(place, panel.theme)
-        yield panel.draw_line(xs, ys, colour=colour, dash=dash, width=width)
+def draw_dots(
+    axes: Axes, xs: ArrayLike, ys: ArrayLike, *, colour: str, radius: float, opacity: float = 1.0
+) -> None:
+    """Draw a dot for every pair that is defined."""
+    axes.plot(
+        to_array(xs), to_array(ys), "o", color=colour, markersize=2 * radius, markeredgewidth=0,
+        alpha=opacity, gid="dots",
+    )  # fmt: skip
 
 
-def series_style(place: int, theme: Theme) -> tuple[str, str]:
+def series_style(place: int, theme: Theme) -> dict[str, Any]:
     """Return colour and dashes of a series. The first 70 combinations are distinct."""
-    return theme.series[place % len(theme.series)], DASHES[place % len(DASHES)]
+    dashes = [float(length) for length in DASHES[place % len(DASHES)].split()]
+    return {"color": theme.series[place % len(theme.series)], "linestyle": (0, dashes or None)}

@@ -4,35 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kan_engine.drawing.svg import Theme, svg_document
-from service.rendering.charts.axes import Panel, Scale, marks_width
-from service.rendering.charts.chart_frame import (
-    Subject,
-    draw_headline,
-    draw_legend,
-    draw_lines,
-    series_style,
-)
-from service.rendering.charts.chart_style import ChartStyle
+from kan_engine.drawing.svg import Theme
+from service.rendering.charts.chart_frame import Chart, Subject, draw_dots, draw_series, series_style
+from service.rendering.charts.tick_formats import format_ticks
 
 Evaluation = Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvaluationLayout(ChartStyle):
-    """Proportions of the plot of evaluations.
-
-    Attributes:
-        width, height: Of the chart, and of its panel.
-        dot_radius: Of an evaluation.
-    """
-
-    width: float = 680.0
-    height: float = 300.0
-    dot_radius: float = 3.2
-
-
-DEFAULT_LAYOUT = EvaluationLayout()
+WIDTH, HEIGHT, DOT_RADIUS = 680.0, 370.0, 3.2
 
 
 @dataclass(frozen=True)
@@ -45,13 +24,7 @@ class Series:
     is_measured: bool
 
 
-def draw_evaluations(
-    evaluations: Sequence[Evaluation],
-    subject: Subject,
-    theme: Theme,
-    *,
-    layout: EvaluationLayout = DEFAULT_LAYOUT,
-) -> str:
+def draw_evaluations(evaluations: Sequence[Evaluation], subject: Subject, theme: Theme) -> str:
     """Draw the error of every evaluation, with the error in training as a line, for every member.
 
     Args:
@@ -61,34 +34,19 @@ def draw_evaluations(
     """
     series = _list_series(evaluations, theme)
     told = _describe(evaluations, subject, theme)
-    head, top = draw_headline(theme.say("Error on labelled rows"), [told], layout.width, theme, layout)
-    key, height = draw_legend([entry.name for entry in series], 70, top, layout.width - 90, theme, layout)
-    y = Scale.from_values([0.0, *(value for entry in series for value in entry.y)])
-    left = 42 + marks_width(y, 6, layout)
-    panel = Panel(
-        left=left, top=top + height + 14, width=layout.width - left - 24, height=layout.height,
-        x=Scale.from_values(_find_ends(evaluations), room=0.02), y=y, theme=theme, style=layout,
-        x_most=min(7, max(2, len(evaluations))),
-    )  # fmt: skip
+    chart = Chart(theme.say("Error on labelled rows"), [told], width=WIDTH, height=HEIGHT, theme=theme)
+    (axes,) = chart.make_axes()
+    lines = [draw_series(axes, entry.x, entry.y, theme, place) for place, entry in enumerate(series)]
+    for place, entry in enumerate(series):
+        if entry.is_measured:
+            draw_dots(axes, entry.x, entry.y, colour=series_style(place, theme)["color"], radius=DOT_RADIUS)
+    axes.set_ylim(0.0, axes.get_ylim()[1])
+    format_ticks(axes.xaxis, theme, is_whole=True)
     metric = "log loss" if evaluations[0]["metric"] == "log_loss" else "RMSE"
-    dots = [
-        panel.draw_dots(entry.x, entry.y, colour=series_style(place, theme)[0], radius=layout.dot_radius)
-        for place, entry in enumerate(series)
-        if entry.is_measured
-    ]
-    return svg_document(
-        layout.width,
-        panel.bottom + 48,
-        title=theme.say("Errors of {name} on labelled rows", name=subject.name),
-        description=told,
-        theme=theme,
-        body=[
-            *head,
-            *key,
-            *panel.draw_frame(theme.say("evaluation"), metric),
-            *draw_lines(panel, ((entry.x, entry.y) for entry in series)),
-            *dots,
-        ],
+    chart.label(axes, theme.say("evaluation"), metric)
+    chart.add_legend(axes, [entry.name for entry in series], lines)
+    return chart.write(
+        title=theme.say("Errors of {name} on labelled rows", name=subject.name), description=told
     )
 
 

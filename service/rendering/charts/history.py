@@ -5,27 +5,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from kan_engine.drawing.svg import Theme, number, svg_document, text_element
-from service.rendering.charts.axes import Panel, Scale, draw_path, marks_width
-from service.rendering.charts.chart_frame import Subject, draw_headline, draw_legend, draw_lines
-from service.rendering.charts.chart_style import ChartStyle
+from matplotlib.axes import Axes
 
+from kan_engine.drawing.svg import Theme
+from service.rendering.charts.chart_frame import Chart, Subject, draw_series, use_log_axis
+from service.rendering.charts.tick_formats import format_ticks
 
-@dataclass(frozen=True, kw_only=True)
-class HistoryLayout(ChartStyle):
-    """Proportions of the plot of a history.
-
-    Attributes:
-        width, height: Of the chart, and of its panel.
-        min_label_spacing: Grid refinements closer than this get a line without a label.
-    """
-
-    width: float = 680.0
-    height: float = 330.0
-    min_label_spacing: float = 34.0
-
-
-DEFAULT_LAYOUT = HistoryLayout()
+WIDTH, HEIGHT = 680.0, 400.0
+MIN_LABEL_SPACING = 0.06  # share of the axis; grid refinements closer than this get a line without a label
 
 
 @dataclass(frozen=True)
@@ -46,13 +33,7 @@ class HistoryTexts:
     told: str
 
 
-def draw_history(
-    history: Sequence[Mapping[str, Any]],
-    subject: Subject,
-    theme: Theme,
-    *,
-    layout: HistoryLayout = DEFAULT_LAYOUT,
-) -> str:
+def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> str:
     """Draw training and validation loss per step on a logarithmic axis, with the steps that refined the grid.
 
     Args:
@@ -65,35 +46,23 @@ def draw_history(
     if any(b <= a for a, b in pairwise(steps)):
         steps = [float(place) for place in range(len(history))]  # steps restart in every round of training
     course = (_equation_texts if "error" in history[0] else _training_texts)(history, subject, theme)
-    losses = {
+    losses: dict[str, list[Any]] = {
         course.values: [entry.get(course.name) for entry in history],
         theme.say("validation loss"): [entry.get("validation_loss") for entry in history],
     }
     shown = {name: values for name, values in losses.items() if any(value for value in values)}
     told = _describe_history(history, course, subject, theme)
-    head, top = draw_headline(course.heading, [told], layout.width, theme, layout)
-    key, height = draw_legend(list(shown), 70, top, layout.width - 90, theme, layout)
-    y = Scale.from_values([value for values in shown.values() for value in values], is_log=True)
-    left = 42 + marks_width(y, 6, layout)
-    panel = Panel(
-        left=left, top=top + height + 22, width=layout.width - left - 24, height=layout.height,
-        x=Scale.from_values(steps, room=0.02), y=y, theme=theme, style=layout,
-        x_most=min(7, max(2, len(steps))),
-    )  # fmt: skip
-    return svg_document(
-        layout.width,
-        panel.bottom + 48,
-        title=course.title,
-        description=told,
-        theme=theme,
-        body=[
-            *head,
-            *key,
-            *panel.draw_frame(theme.say("step"), course.unit),
-            *_draw_refinements(history, steps, panel, layout),
-            *draw_lines(panel, ((steps, values) for values in shown.values())),
-        ],
-    )
+    chart = Chart(course.heading, [told], width=WIDTH, height=HEIGHT, theme=theme)
+    (axes,) = chart.make_axes()
+    use_log_axis(axes, [value for values in shown.values() for value in values], theme)
+    lines = [draw_series(axes, steps, values, theme, place) for place, values in enumerate(shown.values())]
+    if len(steps) == 1:
+        axes.set_xlim(steps[0] - 1, steps[0] + 1)
+    format_ticks(axes.xaxis, theme, is_whole=True)
+    _draw_refinements(history, steps, axes, theme)
+    chart.label(axes, theme.say("step"), course.unit)
+    chart.add_legend(axes, list(shown), lines)
+    return chart.write(title=course.title, description=told)
 
 
 def _training_texts(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> HistoryTexts:
@@ -143,22 +112,19 @@ def _describe_history(
 
 
 def _draw_refinements(
-    history: Sequence[Mapping[str, Any]], steps: Sequence[float], panel: Panel, layout: HistoryLayout
-) -> list[str]:
+    history: Sequence[Mapping[str, Any]], steps: Sequence[float], axes: Axes, theme: Theme
+) -> None:
     """Draw a line where the grid was refined, with the new number of intervals."""
-    drawn: list[str] = []
-    labelled = 0.0
+    start, end = axes.get_xlim()
+    labelled = -1.0
     for step, before, entry in zip(steps[1:], history, history[1:], strict=False):
         if entry["grid"] == before["grid"]:
             continue
-        x = panel.to_x(step)
-        drawn.append(
-            draw_path(f"M{number(x)},{number(panel.top)}V{number(panel.bottom)}", panel.theme.line, "3 3", 1)
-        )
-        if x - labelled > layout.min_label_spacing:
-            labelled = x
-            label = f"G = {entry['grid']}"
-            drawn.append(
-                text_element(label, x, panel.top - 5, size=10, anchor="middle", fill=panel.theme.quiet)
-            )
-    return drawn
+        axes.axvline(step, color=theme.line, linestyle=(0, (3, 3)), linewidth=1.0)
+        share = (step - start) / (end - start)
+        if share - labelled > MIN_LABEL_SPACING:
+            labelled = share
+            axes.annotate(
+                f"G = {entry['grid']}", (step, 1), xycoords=axes.get_xaxis_transform(), xytext=(3, -3),
+                textcoords="offset points", va="top", color=theme.quiet,
+            )  # fmt: skip

@@ -3,35 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
-from kan_engine.drawing.svg import Theme, number, svg_document, text_element
+from matplotlib.axes import Axes
+
+from kan_engine.drawing.svg import Theme
 from kan_engine.drawing.translations import SUPERSCRIPTS
-from service.rendering.charts.axes import Panel, Scale, draw_path, marks_width
-from service.rendering.charts.chart_frame import draw_headline, draw_legend, series_style
-from service.rendering.charts.chart_style import ChartStyle
+from service.rendering.charts.chart_frame import Chart, draw_dots, draw_series, series_style, use_log_axis
+
+WIDTH, HEIGHT = 650.0, 470.0
+MAX_SERIES = 10  # settings; the best ones are drawn
 
 XQuantity = Literal["grid", "parameters"]
 YQuantity = Literal["error", "seconds"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudyLayout(ChartStyle):
-    """Proportions of the plot of a study.
-
-    Attributes:
-        width, height: Of the panel.
-        max_series: Settings; the best ones are drawn.
-        bar_end_half_width: Of the bar of a range.
-    """
-
-    width: float = 520.0
-    height: float = 400.0
-    max_series: int = 10
-    bar_end_half_width: float = 3.0
-
-
-DEFAULT_LAYOUT = StudyLayout()
 
 
 @dataclass(frozen=True)
@@ -89,14 +73,7 @@ class _SeriesPoint:
     high: float
 
 
-def draw_study(
-    trainings: Sequence[StudyTraining],
-    view: StudyView,
-    *,
-    title: str,
-    theme: Theme,
-    layout: StudyLayout = DEFAULT_LAYOUT,
-) -> str:
+def draw_study(trainings: Sequence[StudyTraining], view: StudyView, *, title: str, theme: Theme) -> str:
     """Draw error or time against grid intervals or parameters, both axes logarithmic.
 
     The error of splines of order k decreases as G^-(k+1) (theorem 2.1 of the KAN paper). For a fixed shape,
@@ -110,37 +87,26 @@ def draw_study(
         theme: Colours and language.
     """
     groups = _group_by_settings(trainings, view)
-    shown = dict(sorted(groups.items(), key=lambda item: min(p.middle for p in item[1]))[: layout.max_series])
+    shown = dict(sorted(groups.items(), key=lambda item: min(p.middle for p in item[1]))[:MAX_SERIES])
     places = [place for group in shown.values() for place in group]
     orders = _slope_origins(trainings, shown) if view.has_slope else {}
-    y = Scale.from_values([end for p in places for end in (p.low, p.high)], is_log=True, room=0.08)
-    left = 46 + marks_width(y, 7, layout)
-    width = left + layout.width + 70
     across, up = _x_label(view, theme), _y_label(view, theme)
     told = list(_describe_study(shown, len(groups), view, across, theme))
-    head, top = draw_headline(title, told, width, theme, layout)
-    key, height = draw_legend(
-        _legend_entries(shown), layout.margin, top, width - 2 * layout.margin, theme, layout
-    )
-    panel = Panel(
-        left=left, top=top + height + 14, width=layout.width, height=layout.height,
-        x=Scale.from_values([place.x for place in places], is_log=True, room=0.08),
-        y=y, theme=theme, style=layout, y_most=7,
-    )  # fmt: skip
-    body = [*head, *key, *panel.draw_frame(across, up)]
+    names = list(shown) if len(shown) > 1 or next(iter(shown)) else []
+    chart = Chart(title, told, width=WIDTH, height=HEIGHT + 16 * len(names), theme=theme)
+    (axes,) = chart.make_axes()
+    use_log_axis(axes, [end for p in places for end in (p.low, p.high)], theme, room=0.08)
+    use_log_axis(axes, [place.x for place in places], theme, along="x", room=0.08)
     for order, settings in sorted(orders.items()):
-        body += _draw_slope(order, shown[settings][0], view.across, panel)
-    for place, group in enumerate(shown.values()):
-        body += _draw_series(group, place, panel, layout)
-    return svg_document(
-        width,
-        panel.bottom + 50,
+        _draw_slope(order, shown[settings][0], view.across, axes, theme)
+    lines = [_draw_series(group, place, axes, theme) for place, group in enumerate(shown.values())]
+    chart.label(axes, across, up)
+    chart.add_legend(axes, names, lines)
+    return chart.write(
         title=theme.say(
             "{title}: {metric} against {axis}", title=title, metric=_y_quantity(view, theme), axis=across
         ),
         description=" ".join(told),
-        theme=theme,
-        body=body,
     )
 
 
@@ -182,10 +148,6 @@ def _y_quantity(view: StudyView, theme: Theme) -> str:
     return theme.say("seconds of training") if view.up == "seconds" else view.metric
 
 
-def _legend_entries(shown: Mapping[str, object]) -> list[str]:
-    return list(shown) if len(shown) > 1 or next(iter(shown)) else []
-
-
 def _describe_study(
     shown: Mapping[str, Sequence[_SeriesPoint]], count: int, view: StudyView, across: str, theme: Theme
 ) -> list[str]:
@@ -215,40 +177,30 @@ def _describe_ends(
     return f"{settings}: {told}" if settings else told
 
 
-def _draw_series(group: Sequence[_SeriesPoint], place: int, panel: Panel, layout: StudyLayout) -> list[str]:
+def _draw_series(group: Sequence[_SeriesPoint], place: int, axes: Axes, theme: Theme) -> Any:
     """Draw a line through the medians, and the range of each."""
-    colour, dash = series_style(place, panel.theme)
+    colour = series_style(place, theme)["color"]
     xs, middles = [p.x for p in group], [p.middle for p in group]
-    ranges = "".join(_range_path(p, panel, layout) for p in group if p.low < p.high)
-    dots = panel.draw_dots(xs, middles, colour=colour, radius=3.6, opacity=0.85)
-    return [
-        *([draw_path(ranges, colour, "", 1.1)] if ranges else []),
-        panel.draw_line(xs, middles, colour=colour, dash=dash),
-        dots,
-    ]
+    wide = [p for p in group if p.low < p.high]
+    axes.errorbar(
+        [p.x for p in wide], [p.middle for p in wide],
+        yerr=[[p.middle - p.low for p in wide], [p.high - p.middle for p in wide]],
+        fmt="none", ecolor=colour, elinewidth=1.1, capsize=3,
+    )  # fmt: skip
+    line = draw_series(axes, xs, middles, theme, place)
+    draw_dots(axes, xs, middles, colour=colour, radius=3.6, opacity=0.85)
+    return line
 
 
-def _range_path(place: _SeriesPoint, panel: Panel, layout: StudyLayout) -> str:
-    """Return the path of a vertical bar with ends."""
-    x, low, high = panel.to_x(place.x), panel.to_y(place.low), panel.to_y(place.high)
-    ends = "".join(
-        f"M{number(x - layout.bar_end_half_width)},{number(y)}h{number(2 * layout.bar_end_half_width)}"
-        for y in (low, high)
-    )
-    return f"M{number(x)},{number(low)}V{number(high)}{ends}"
-
-
-def _draw_slope(order: int, start: _SeriesPoint, axis: XQuantity, panel: Panel) -> list[str]:
+def _draw_slope(order: int, start: _SeriesPoint, axis: XQuantity, axes: Axes, theme: Theme) -> None:
     """Draw a line with the slope -(k + 1) on the logarithmic axes, clipped to the panel."""
-    theme, power = panel.theme, order + 1
-    end = min(panel.x.high, start.x * (start.middle / panel.y.low) ** (1 / power))
+    power = order + 1
+    end = min(axes.get_xlim()[1], start.x * (start.middle / axes.get_ylim()[0]) ** (1 / power))
     error = start.middle * (end / start.x) ** -power
-    x, y = panel.to_x(end), panel.to_y(error)
-    path = f"M{number(panel.to_x(start.x))},{number(panel.to_y(start.middle))}L{number(x)},{number(y)}"
+    axes.plot(
+        [start.x, end], [start.middle, error], color=theme.quiet, linestyle=(0, (6, 4)), linewidth=1.4,
+        gid="slope",
+    )  # fmt: skip
     letter = "G" if axis == "grid" else "P"
     label = f"∝ {letter}{str(-power).translate(SUPERSCRIPTS)}"
-    is_below = y > panel.bottom - 14
-    return [
-        draw_path(path, theme.quiet, "6 4", 1.4),
-        text_element(label, x + 6, y - 4 if is_below else y + 4, size=11, fill=theme.quiet),
-    ]
+    axes.annotate(label, (end, error), xytext=(6, 4), textcoords="offset points", size=11, color=theme.quiet)
