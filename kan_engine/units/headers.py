@@ -31,6 +31,14 @@ def find_header_unit(name: str) -> str | None:
     return None
 
 
+def drop_header_unit(name: str) -> str:
+    """Return the name of a column without the unit that it ends with: ``height [m]`` becomes ``height``."""
+    unit = find_header_unit(name)
+    if unit is None:
+        return name
+    return re.sub(rf"\s*[\[(,/]\s*{re.escape(unit)}\s*[\])]?\s*$", "", name)
+
+
 def ends_with_unit(name: str, unit: str) -> bool:
     """Whether the name of a column ends with this unit, so that a label need not repeat it."""
     return re.search(rf"[\[(,/]\s*{re.escape(unit)}\s*[\])]?\s*$", name) is not None

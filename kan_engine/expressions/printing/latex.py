@@ -27,6 +27,7 @@ from kan_engine.expressions.printing.infix import (
     split_quotient,
     split_sign,
 )
+from kan_engine.units.headers import drop_header_unit
 
 _GREEK_LETTERS = (
     "α alpha β beta γ gamma δ delta ε epsilon ζ zeta η eta θ theta ι iota κ kappa λ lambda μ mu ν nu ξ xi "
@@ -70,15 +71,20 @@ def write_latex(tree: Expression, symbols: Mapping[str, str]) -> str:
 def symbols(names: Mapping[str, str]) -> dict[str, str]:
     """Return a unique symbol for each column: of ``x1`` and ``x_1`` only the first becomes x₁.
 
+    A column that ends with its unit is written without it: ``height [m]`` is no height with the index m.
+
     Args:
         names: Display names by column; columns with their own name take precedence.
     """
     found: dict[str, str] = {}
     taken = {r"\pi", "e"}  # constants: columns of these names are set in upright letters
     for column, name in sorted(names.items(), key=lambda item: item[0] != item[1]):
+        short = drop_header_unit(column)
+        short = name if short == column else short
         spelled = _typeset_upright(name)
         numbered = (f"{spelled}_{{({number})}}" for number in count(2))
-        found[column] = next(text for text in chain([symbol(name), spelled], numbered) if text not in taken)
+        candidates = chain([symbol(short), symbol(name), spelled], numbered)
+        found[column] = next(text for text in candidates if text not in taken)
         taken.add(found[column])
     return found
 

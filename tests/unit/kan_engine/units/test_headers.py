@@ -2,7 +2,7 @@
 
 import pytest
 
-from kan_engine.units.headers import ends_with_unit, find_header_unit
+from kan_engine.units.headers import drop_header_unit, ends_with_unit, find_header_unit
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,14 @@ from kan_engine.units.headers import ends_with_unit, find_header_unit
 )
 def test_a_unit_in_the_name_of_a_column_is_found(name: str, unit: str) -> None:
     assert find_header_unit(name) == unit
+    assert unit not in drop_header_unit(name).split()
+    assert drop_header_unit(name) == drop_header_unit(name).strip()
+
+
+def test_without_its_unit_a_column_has_its_bare_name() -> None:
+    names = ["height [m]", "wall height (m)", "speed, km/h", "p / kPa", "RH(%)", "x[0]", "length"]
+    short = ["height", "wall height", "speed", "p", "RH", "x[0]", "length"]
+    assert [drop_header_unit(name) for name in names] == short
 
 
 @pytest.mark.parametrize(

@@ -269,6 +269,15 @@ def test_a_column_keeps_its_symbol_in_a_formula_without_the_other():
     assert to_latex(Variable("x-1"), names) == r"\mathrm{x\_1\_}"
 
 
+def test_a_column_that_ends_with_its_unit_is_written_without_it() -> None:
+    names = {"height [m]": "height_m", "speed [m/s]": "speed_m_s", "wall height (m)": "wall_height_m"}
+    tree = Variable("height [m]") * Variable("speed [m/s]")
+    assert to_latex(tree, names) == r"\mathrm{height} \cdot \mathrm{speed}"
+    assert to_latex(Variable("wall height (m)"), names) == r"\textrm{wall\ height}"
+    both = {"t [s]": "t_s", "t [min]": "t_min"}
+    assert [to_latex(Variable(name), both) for name in both] == ["t", r"t_{\mathrm{min}}"]
+
+
 @pytest.mark.parametrize("name", ["pi", "pi_", "π", "e"])
 def test_a_column_does_not_look_like_a_constant(name):
     assert to_latex(Variable(name)).startswith((r"\mathrm", r"\textrm"))
