@@ -13,6 +13,7 @@ from service.rendering.charts.chart_frame import Chart, draw_dots, draw_series, 
 
 WIDTH, HEIGHT = 650.0, 470.0
 MAX_SERIES = 10  # settings; the best ones are drawn
+MAX_GRID_TICKS = 12  # so many grids have a tick each
 
 XQuantity = Literal["grid", "parameters"]
 YQuantity = Literal["error", "seconds"]
@@ -97,6 +98,9 @@ def draw_study(trainings: Sequence[StudyTraining], view: StudyView, *, title: st
     (axes,) = chart.make_axes()
     use_log_axis(axes, [end for p in places for end in (p.low, p.high)], theme, room=0.08)
     use_log_axis(axes, [place.x for place in places], theme, along="x", room=0.08)
+    grids = sorted({place.x for place in places})
+    if view.across == "grid" and len(grids) <= MAX_GRID_TICKS:
+        axes.set_xticks(grids)
     for order, settings in sorted(orders.items()):
         _draw_slope(order, shown[settings][0], view.across, axes, theme)
     lines = [_draw_series(group, place, axes, theme) for place, group in enumerate(shown.values())]

@@ -10,7 +10,7 @@ const MAX_DIGITS = 6; // of a number on the screen; copies of the formula have a
  * An equation as elements; null if the MathML is invalid.
  * Screen readers read it whole from a hidden element. The terms that are shown are hidden from them.
  */
-export function equation(mathml, left, isSymbol = false) {
+export function equation(mathml, left) {
   const math = parseElement(mathml, "math");
   if (!math) return null;
   math.querySelectorAll("mn").forEach(shorten);
@@ -18,7 +18,7 @@ export function equation(mathml, left, isSymbol = false) {
   const isRow = math.children.length === 1 && math.firstElementChild.localName === "mrow";
   const equals = make("mo", "=");
   equals.setAttribute("form", "infix");
-  const start = [make(isSymbol ? "mi" : "mtext", left), equals];
+  const start = [make("mi", left), equals];
   const terms = [...(isRow ? math.firstElementChild : math).children];
   const wrap = (nodes) => {
     const [whole, row] = [math.cloneNode(false), make("mrow", "")];

@@ -103,9 +103,8 @@ const hasUnits = ({ constants: measured }) => measured?.some(({ unit }) => unit)
 
 /** The formula with its left side; as text if its MathML is invalid. */
 function typeset(output, mathml, model) {
-  const isSymbol = output.quantity === "value" && [...output.name].length === 1;
   const left = leftSide(output, model);
-  return equation(mathml, left, isSymbol) ?? html`<code>${left} = ${output.expression}</code>`;
+  return equation(mathml, left) ?? html`<code>${left} = ${output.expression}</code>`;
 }
 
 /** The error of the formula on held-out rows. */

@@ -9,7 +9,8 @@ export function variables(output, model) {
   const names = Object.keys(output.domain);
   if (!names.length) return html`<p>${t("model.symbols.none")}</p>`;
   const hasFills = Object.keys(output.fills).length > 0;
-  const head = [t("model.symbols.name"), t("model.symbols.meaning"), t("model.symbols.range")];
+  const isSolved = model.task === "equation";
+  const head = [t("model.symbols.name"), t("model.symbols.meaning"), t(isSolved ? "model.symbols.domain" : "model.symbols.range")];
   const rows = names.map((name) => {
     const told = describeVariable(name, output, model);
     return [html`<code>${name}</code>`, told.words, told.range, ...(hasFills ? [told.fill] : [])];
@@ -27,8 +28,9 @@ function describeVariable(name, output, model) {
   const feature = model.features.find((known) => known.name === column);
   const unit = unitOf(model, column);
   const isBoolean = feature?.type === "boolean";
+  const meaning = isBoolean ? "boolean" : model.task === "equation" ? "independent" : "column";
   return {
-    words: t(isBoolean ? "model.symbols.boolean" : "model.symbols.column", { column }),
+    words: t(`model.symbols.${meaning}`, { column }),
     range: isBoolean ? t("model.symbols.zero or one") : range(output.domain[name], unit),
     fill: column in output.fills ? withUnit(number(output.fills[column]), unit) : "–",
   };
