@@ -202,6 +202,12 @@ class Job(TenantMixin, TableBase):
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
+    @property
+    def name(self) -> str | None:
+        """The requested name of its model."""
+        name: str | None = self.request.get("name")
+        return name
+
 
 class JobEvent(TableBase):
     """An event of a job, numbered from 1 without gaps."""

@@ -58,6 +58,7 @@ class JobOut(BaseModel):
 
     id: str
     kind: str
+    name: str | None = Field(default=None, description="The requested name of its model, if any.")
     priority: int
     parent_id: str | None = Field(description="The study to which a training belongs.")
     status: JobStatusName

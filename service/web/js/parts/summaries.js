@@ -14,7 +14,8 @@ export function jobLine(job) {
 
 export function jobTitle(job) {
   const kind = t(`kind.${job.kind}`);
-  return job.dataset_name ? `${kind}: ${job.dataset_name}` : kind;
+  const name = job.name ?? job.dataset_name;
+  return name ? `${kind}: ${name}` : kind;
 }
 
 export function modelLine(model) {

@@ -91,6 +91,12 @@ def test_a_job_names_its_dataset_wherever_it_is_shown(client: TestClient, datase
     assert [job["dataset_name"] for job in shown] == [name] * len(shown)
 
 
+def test_a_job_tells_the_name_that_its_model_is_to_have(client: TestClient, dataset_id: str) -> None:
+    submit(client, dataset_id)
+    submit(client, dataset_id, name="brake")
+    assert [job["name"] for job in client.get("/jobs").json()["items"]] == ["brake", None]
+
+
 def test_a_job_goes_on_without_a_name_when_its_dataset_is_deleted(
     client: TestClient, dataset_id: str
 ) -> None:
