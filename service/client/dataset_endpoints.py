@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Unpack
+from typing import Literal, Unpack
 
 from service.client.arguments import AnyDataset, DatasetChanges, ListFilters, encode_filters
 from service.client.references import find_dataset, find_dataset_id
@@ -22,6 +22,7 @@ class DatasetEndpoints(EndpointGroup):
         name: str | None = None,
         units: Mapping[str, str] | None = None,
         missing: Mapping[str, Sequence[float | str]] | None = None,
+        repeated_rows: Literal["keep", "drop"] = "keep",
     ) -> Dataset:
         """Add a dataset.
 
@@ -32,10 +33,13 @@ class DatasetEndpoints(EndpointGroup):
             units: Units by column, as ``m/s^2``, which are displayed and by which formulas are checked.
                 By default the name of a column tells its unit, as in ``length (m)``.
             missing: Values that mean missing, by column or under ``*`` for all columns.
+            repeated_rows: ``drop`` leaves out rows that repeat an earlier row.
         """
+        drops = {"repeated_rows": "drop"} if repeated_rows == "drop" else {}
         if is_frame(table) or is_file(table):
             fields = {"name": name, "units": json.dumps(units) if units else None}
             fields["missing"] = json.dumps(missing) if missing else None
+            fields |= drops
             form = {field: text for field, text in fields.items() if text is not None}
             with open_table(table) as file:
                 request = Request("POST", "/datasets", form=form, files={"file": file})
@@ -44,6 +48,7 @@ class DatasetEndpoints(EndpointGroup):
             "name": name,
             "units": dict(units or {}),
             "missing": dict(missing or {}),
+            **drops,
             **encode_table(table),
         }
         return await self._transport.fetch(Dataset, Request("POST", "/datasets", body=body))

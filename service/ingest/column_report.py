@@ -20,6 +20,7 @@ from service.ingest.missing_codes import (
     warn_declared_codes,
     warn_proposed_codes,
 )
+from service.ingest.repeated_rows import RepeatedRows, drop_repeated_rows, warn_repeated_rows
 from service.ingest.table_warnings import TableWarning, Warnings
 
 EXACT_INTEGER = 2**53  # a double represents all integers up to here exactly
@@ -45,7 +46,11 @@ class IngestedTable:
 
 
 def check_and_describe(
-    raw: RawTable, missing: MissingCodes | None = None, limits: IngestLimits = DEFAULT_INGEST
+    raw: RawTable,
+    missing: MissingCodes | None = None,
+    limits: IngestLimits = DEFAULT_INGEST,
+    *,
+    repeated_rows: RepeatedRows = "keep",
 ) -> IngestedTable:
     """Check the values, and describe the table.
 
@@ -53,6 +58,7 @@ def check_and_describe(
         raw: As it was read.
         missing: By column, or for ``*``, the values that mean missing.
         limits: The limits.
+        repeated_rows: Whether rows that repeat an earlier row stay.
 
     Raises:
         Invalid: A text contains NUL, which PostgreSQL cannot store, or ``missing`` names an unknown column.
@@ -63,6 +69,10 @@ def check_and_describe(
         finite, found = _mask_infinities(_refuse_nul(column))
         columns.append(mask_codes(finite, missing or {}))
         warnings += found + warn_declared_codes(finite, columns[-1])
+    table, lines = pl.DataFrame(columns), raw.lines
+    if repeated_rows == "drop":
+        table, lines, warnings = drop_repeated_rows(table, lines, warnings)
+        columns = table.get_columns()
     proposed = propose_codes(columns, limits)
     forms = {warning.column: warning.form for warning in raw.warnings if warning.form is not None}
     reports = [
@@ -72,25 +82,8 @@ def check_and_describe(
     for report in reports:
         warnings += _warn_unusable(report)
     warnings += warn_proposed_codes(proposed, columns)
-    warnings += _warn_repeated_rows(pl.DataFrame(columns))
-    return IngestedTable(
-        pl.DataFrame(columns), reports, [_add_line(warning, raw.lines) for warning in warnings]
-    )
-
-
-def _warn_repeated_rows(table: pl.DataFrame) -> Warnings:
-    """Warn about repeated rows, found by hashes: even for a large table these take little memory."""
-    hashes = table.hash_rows()
-    repeated = ~hashes.is_first_distinct()
-    count = int(repeated.sum())
-    if not count or table.width == 1:
-        return []
-    rows = "1 row repeats" if count == 1 else f"{count} rows repeat"
-    detail = (
-        f"{rows} an earlier row; test rows that also occur in training inflate the scores, "
-        "so remove repeated rows unless they are separate measurements"
-    )
-    return [TableWarning(code="repeated_rows", row=find_first_row(repeated), detail=detail)]
+    warnings += warn_repeated_rows(table)
+    return IngestedTable(table, reports, [_add_line(warning, lines) for warning in warnings])
 
 
 def _refuse_nul(column: pl.Series) -> pl.Series:

@@ -13,7 +13,9 @@ import os
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -24,6 +26,7 @@ from service.ingest.column_report import IngestedTable
 from service.ingest.limits import DEFAULT_INGEST, IngestLimits
 from service.ingest.missing_codes import MissingCodes
 from service.ingest.readers import read_upload
+from service.ingest.repeated_rows import RepeatedRows
 from service.ingest.sniffing import GZIP, PARQUET
 from service.ingest.table_warnings import TableWarning, Warnings
 from service.process_limits import limit_process
@@ -71,6 +74,7 @@ def convert_upload(
     missing: MissingCodes | None = None,
     *,
     limits: IngestLimits = DEFAULT_INGEST,
+    repeated_rows: RepeatedRows = "keep",
 ) -> TableDescription:
     """Read an uploaded file, and write its table to ``parquet``.
 
@@ -79,7 +83,8 @@ def convert_upload(
         TooLarge: The decompressed file is over the limit.
     """
     if is_safe_in_process(file, limits=limits):
-        return write_parquet(read_upload(file, filename, settings, missing, limits=limits), parquet)
+        table = read_upload(file, filename, settings, missing, limits=limits, repeated_rows=repeated_rows)
+        return write_parquet(table, parquet)
     cpu_s = limits.base_cpu_s + file.seek(0, 2) * limits.cpu_s_per_mib // MiB
     asked = {
         "file": file.fileno(),
@@ -88,6 +93,7 @@ def convert_upload(
         "settings": settings.model_dump(mode="json", include=set(LIMIT_SETTINGS)),
         "limits": asdict(limits),
         "missing": missing or {},
+        "repeated_rows": repeated_rows,
         "cpu_s": cpu_s,
     }
     try:
@@ -142,20 +148,24 @@ def main() -> None:
     limits = IngestLimits(**asked["limits"])
     limit_process(limits.base_memory_bytes + limits.memory_factor * settings.max_memory_bytes, asked["cpu_s"])
     with os.fdopen(asked["file"], "rb") as file, os.fdopen(asked["parquet"], "wb") as parquet:
-        answer = _convert_in_child(file, asked["filename"], parquet, settings, asked["missing"], limits)
+        read = partial(
+            read_upload,
+            file,
+            asked["filename"],
+            settings,
+            asked["missing"],
+            limits=limits,
+            repeated_rows=asked["repeated_rows"],
+        )
+        answer = _convert_in_child(read, parquet)
     json.dump(asdict(answer), sys.stdout)
 
 
 def _convert_in_child(
-    file: BinaryIO,
-    filename: str | None,
-    parquet: BinaryIO,
-    settings: Settings,
-    missing: MissingCodes,
-    limits: IngestLimits,
+    read: Callable[[], IngestedTable], parquet: BinaryIO
 ) -> TableDescription | _Refusal | _Bug:
     try:
-        return write_parquet(read_upload(file, filename, settings, missing, limits=limits), parquet)
+        return write_parquet(read(), parquet)
     except ServiceError as error:
         return _Refusal(type(error).__name__, error.code, error.detail, list(error.errors), error.extra)
     except MemoryError:

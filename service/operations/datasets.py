@@ -15,6 +15,7 @@ from service.errors import Conflict, Invalid, format_names
 from service.ingest import TableDescription
 from service.ingest.limits import DEFAULT_INGEST, IngestLimits
 from service.ingest.missing_codes import MissingCodes
+from service.ingest.repeated_rows import RepeatedRows
 from service.ingest.units import complete_units
 from service.operations.downloads import stream_blob
 from service.operations.entity_tags import refuse_stale
@@ -39,10 +40,13 @@ def add_upload(
     sessions: Sessions,
     settings: Settings,
     limits: IngestLimits = DEFAULT_INGEST,
+    repeated_rows: RepeatedRows = "keep",
 ) -> Dataset:
     """Store an uploaded file as a dataset; its default name is that of the file."""
     with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
-        described = ingest.convert_upload(file, filename, parquet, settings, missing, limits=limits)
+        described = ingest.convert_upload(
+            file, filename, parquet, settings, missing, limits=limits, repeated_rows=repeated_rows
+        )
         return _store(described, parquet, name or _name_from_filename(filename), units, sessions, settings)
 
 
@@ -50,10 +54,15 @@ def add_body(
     body: DatasetIn, *, sessions: Sessions, settings: Settings, limits: IngestLimits = DEFAULT_INGEST
 ) -> Dataset:
     """Store a table from a JSON body as a dataset."""
+    repeated_rows = body.repeated_rows
     if body.columns is not None:
-        ingested = ingest.read_columns(body.columns, settings, body.missing, limits=limits)
+        ingested = ingest.read_columns(
+            body.columns, settings, body.missing, limits=limits, repeated_rows=repeated_rows
+        )
     else:
-        ingested = ingest.read_rows(body.rows or [], settings, body.missing, limits=limits)
+        ingested = ingest.read_rows(
+            body.rows or [], settings, body.missing, limits=limits, repeated_rows=repeated_rows
+        )
     with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
         described = ingest.write_parquet(ingested, parquet)
         return _store(described, parquet, body.name or DEFAULT_NAME, body.units, sessions, settings)

@@ -18,6 +18,14 @@ MissingValues = Annotated[
     ),
 ]
 
+RepeatedRows = Annotated[
+    Literal["keep", "drop"],
+    Field(
+        description="Whether rows that repeat an earlier row are dropped. Repeats among the test rows make a "
+        "model look better than it is; keep them if they are separate measurements."
+    ),
+]
+
 
 class DatasetIn(RequestModel):
     """A table in the request body, by columns or by rows; `null` is a missing value."""
@@ -32,6 +40,7 @@ class DatasetIn(RequestModel):
         "`length (m)`; an empty text is no unit.",
     )
     missing: MissingValues = Field(default={})
+    repeated_rows: RepeatedRows = "keep"
     columns: Annotated[dict[str, list[Any]], report_first_wrong(list)] | None = Field(
         default=None, examples=[{"x": [0, 1, 2], "y": [0, 1, 4]}]
     )
@@ -65,6 +74,7 @@ class FormFields(RequestModel):
     name: ShortText | None = None
     units: Annotated[dict[str, str], report_first_wrong(str)]
     missing: MissingValues = Field(default={})
+    repeated_rows: RepeatedRows = "keep"
 
 
 class HistogramOut(BaseModel):

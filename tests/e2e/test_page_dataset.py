@@ -172,6 +172,40 @@ def test_a_unit_read_from_a_name_is_removed_by_one_click(page: Page, api: httpx.
     assert api.get(f"/datasets/{dataset}").json()["units"] == {"mass (kg)": ""}
 
 
+def test_repeated_rows_are_removed_in_a_copy_by_one_click(
+    browser: Browser, url: str, api: httpx.Client
+) -> None:
+    columns = {"x (m)": [*X, 1.0, 1.0], "y": [*(x**2 for x in X), 1.0, 1.0]}
+    body = {"name": "twice", "columns": columns, "units": {"y": "kg"}}
+    dataset = api.post("/datasets", json=body).json()["id"]
+    with visiting(browser, url) as page:
+        show(page, f"/datasets/{dataset}")
+        finding = page.locator(".warning li", has_text="2 rows repeat earlier rows")
+        finding.get_by_role("button", name="Remove repeated rows").click()
+        page.wait_for_url(re.compile(rf"/datasets/(?!{dataset})"))
+        expect(page.locator("#status")).to_have_text("The table has been copied without its repeated rows")
+        expect(page.locator(".note li")).to_have_text("2 rows that repeated earlier rows were left out.")
+        expect(page.locator(".warning")).to_have_count(0)
+        copy = api.get(f"/datasets/{page.url.rpartition('/')[2]}").json()
+    assert (copy["name"], copy["rows"], copy["units"]) == ("twice", 28, {"x (m)": "m", "y": "kg"})
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [
+        ("en-US", "The unit kg was read from the heading mass (kg)."),
+        ("ru-RU", "Единица kg прочитана из заголовка mass (kg)."),
+    ],
+)
+def test_a_unit_read_from_a_heading_is_a_note_and_no_warning(
+    browser: Browser, url: str, dataset: str, locale: str, words: str
+) -> None:
+    with visiting(browser, url, locale=locale) as page:
+        show(page, f"/datasets/{dataset}")
+        expect(page.locator(".note.findings li")).to_contain_text([words])
+        expect(page.locator(".warning.findings", has_text="kg")).to_have_count(0)
+
+
 def test_columns_are_drawn_over_each_other_and_a_pair_is_enlarged(page: Page) -> None:
     page.get_by_text("Scatter plots of pairs of columns").click()
     matrix = page.locator(".matrix svg[role=img]").first

@@ -41,6 +41,7 @@ UPLOAD_BODIES = describe_upload(
         "name": "A label; the file's name if absent.",
         "units": 'JSON: `{"column": "unit"}`.',
         "missing": 'JSON: values that stand for missing ones, `{"column": [-999]}`, or `{"*": [-999]}`.',
+        "repeated_rows": "`drop`: rows that repeat an earlier row are left out; `keep` is the default.",
     },
     **{"application/json": schema_reference(DatasetIn)},
 )
@@ -183,6 +184,7 @@ def _add_form(form: UploadForm, *, sessions: Sessions, settings: Config, limits:
         name=fields.name,
         units=fields.units,
         missing=fields.missing,
+        repeated_rows=fields.repeated_rows,
         sessions=sessions,
         settings=settings,
         limits=limits,

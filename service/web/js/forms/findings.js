@@ -1,4 +1,4 @@
-// What is odd about a table, each with a click that mends it where the page can.
+// What is odd about a table, each with a click that mends it where the page can, and how the table was read.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { request, send, upload } from "../api.js";
@@ -11,6 +11,10 @@ import { columnOf, isNumber, isUsable, leaveOut } from "../settings/columns.js";
 
 const SAME = 0.9999; // correlation with the target from which a column looks computed from it
 const MOST_TEXTS = 20; // columns of free text that are listed
+const NOTES = [ // what was done with a table in which nothing is wrong
+  "header_unit", "declared_missing", "dropped_rows", "missing_words", "units_in_cells",
+  "separator", "decimal_comma", "thousands_comma", "empty_columns", "empty_rows",
+];
 const AS_CATEGORY = ["large_integers", "mixed_types", "mixed_units"];
 
 /** Columns that have nearly the values of the target, up to scale and shift, in these rows. */
@@ -24,11 +28,17 @@ function copiesOf(target, columns, rows) {
 /**
  * @param choice The state of the training form.
  * @param rows The first rows.
- * @param act Functions: change (the form), save (units and types), focusUnit (of a column) and readMissing (a warning).
+ * @param act Functions: change (the form), save (units and types), focusUnit (of a column), and readMissing and
+ *   dropRepeats (of a warning), which copy the table.
  */
 export function findings(choice, rows, act) {
   const { dataset, target } = choice;
-  const warned = dataset.warnings.map((entry) => entryItem(entry, actions(entry.code, entry, choice, act)));
+  const isNote = ({ code }) => NOTES.includes(code);
+  const item = (entry) => {
+    const [words, found] = [wordsOf(entry, dataset), actions(entry.code, entry, choice, act)];
+    return words ? html`<li>${words} ${found}</li>` : entryItem(entry, found);
+  };
+  const warned = dataset.warnings.filter((entry) => !isNote(entry)).map(item);
   const isWarned = (name) => dataset.warnings.some((entry) => entry.column === name && AS_CATEGORY.includes(entry.code));
   const texts = dataset.columns.filter(({ name, type, is_id }) => type === "text" && !is_id && !isWarned(name)).slice(0, MOST_TEXTS);
   const own = [
@@ -36,14 +46,24 @@ export function findings(choice, rows, act) {
     ...copiesOf(target, dataset.columns, rows).map((name) => ["copy", name, t("dataset.copy", { name, target, rows: count(rows.length) })]),
   ].map(([code, column, words]) => html`<li>${words} ${actions(code, { column }, choice, act)}</li>`);
   const items = [...warned, ...own];
-  if (!items.length) return nothing;
-  return html`<section class="warning findings" aria-labelledby="warnings-title">
-    <h2 id="warnings-title">${t("dataset.warnings", { count: items.length })}</h2>
-    <ul>${items}</ul>
+  const list = (kind, title, found) => html`<section class="${kind} findings" aria-labelledby="${kind}-title">
+    <h2 id="${kind}-title">${title}</h2>
+    <ul>${found}</ul>
   </section>`;
+  const notes = dataset.warnings.filter(isNote).map(item);
+  return html`${items.length ? list("warning", t("dataset.warnings", { count: items.length }), items) : nothing}
+    ${notes.length ? list("note", t("dataset.notes"), notes) : nothing}`;
 }
 
-function actions(code, entry, choice, { change, save, focusUnit, readMissing }) {
+/** What the page says of an entry in place of the API, if anything. */
+function wordsOf({ code, column, count: rows }, { units }) {
+  if (code === "header_unit") return t("dataset.unit read", { name: column, unit: units[column] });
+  const name = { repeated_rows: "repeats", dropped_rows: "dropped" }[code];
+  return name && rows ? t(`dataset.${name}`, { count: rows, shown: count(rows) }) : null;
+}
+
+function actions(code, entry, choice, { change, save, focusUnit, readMissing, dropRepeats }) {
+  if (code === "repeated_rows") return html`<span class="mend"><button type="button" class="small" @click=${dropRepeats}>${t("dataset.drop repeats")}</button></span>`;
   const column = columnOf(choice.dataset, entry.column);
   if (!column) return nothing;
   const { name } = column;
@@ -66,10 +86,20 @@ function actions(code, entry, choice, { change, save, focusUnit, readMissing }) 
 
 /** Uploads the table again with a value of a column read as missing, and shows the new dataset. */
 export async function readAsMissing(dataset, { column, value }, signal) {
+  await copy(dataset, { missing: { [column]: [value] } }, signal);
+  announce(t("dataset.missing read", { value, name: column }));
+}
+
+/** Uploads the table again without rows that repeat an earlier one, and shows the new dataset. */
+export async function dropRepeatedRows(dataset, signal) {
+  await copy(dataset, { repeatedRows: "drop" }, signal);
+  announce(t("dataset.repeats dropped"));
+}
+
+async function copy(dataset, changes, signal) {
   const content = await (await request("GET", `datasets/${dataset.id}/content`, { signal })).blob();
   const { name, units, types } = dataset;
-  const copy = await upload(new File([content], `${name}.parquet`), { name, units, missing: { [column]: [value] }, signal });
-  if (Object.keys(types).length) await send("PATCH", `datasets/${copy.id}`, { types }, { signal });
-  announce(t("dataset.missing read", { value, name: column }));
-  go(`/datasets/${copy.id}`);
+  const made = await upload(new File([content], `${name}.parquet`), { name, units, ...changes, signal });
+  if (Object.keys(types).length) await send("PATCH", `datasets/${made.id}`, { types }, { signal });
+  go(`/datasets/${made.id}`);
 }

@@ -11,7 +11,7 @@ import { columnEdits, unitId } from "../forms/column_edits.js";
 import { askConfirmation } from "../parts/confirm.js";
 import { saveButton } from "../parts/downloads.js";
 import { keepFocus } from "../parts/focus.js";
-import { findings, readAsMissing } from "../forms/findings.js";
+import { dropRepeatedRows, findings, readAsMissing } from "../forms/findings.js";
 import { preview } from "../forms/preview.js";
 import { entryText } from "../parts/problem_text.js";
 import { trainPanel } from "../forms/train_panel.js";
@@ -39,7 +39,7 @@ export default async function view({ root, params, signal }) {
   };
   const set = (changes) => {
     state = { ...state, ...changes };
-    keepFocus(root, () => render(page(state, first, { change, train, study, more, remove, showDensity, focusUnit, readMissing, save }), root));
+    keepFocus(root, () => render(page(state, first, { change, train, study, more, remove, showDensity, focusUnit, readMissing, dropRepeats, save }), root));
   };
   const change = (changes) => set({ choice: { ...state.choice, ...changes }, mistakes: {}, failed: null });
   const more = () => set({ cards: state.cards + CARDS });
@@ -57,10 +57,12 @@ export default async function view({ root, params, signal }) {
     set({ cards: Math.max(state.cards, place + 1) });
     document.getElementById(unitId(dataset, name)).focus();
   };
-  const readMissing = async (warning) => {
-    const { problem } = await attempt(readAsMissing(state.choice.dataset, warning, signal));
+  const mend = async (copied) => {
+    const { problem } = await attempt(copied);
     if (problem) set({ failed: problem });
   };
+  const readMissing = (warning) => mend(readAsMissing(state.choice.dataset, warning, signal));
+  const dropRepeats = () => mend(dropRepeatedRows(state.choice.dataset, signal));
 
   const train = () => submit(bodyOf(state.choice), t("dataset.submitted"));
   const study = () => submit(studyOf(state.choice), t("dataset.study submitted"));
@@ -128,14 +130,14 @@ function focusFirstMistake(root, mistakes) {
   announce(root.querySelector(`#set-${name}-wrong`).textContent);
 }
 
-function page({ cards, edits, ...panel }, first, { change, train, study, more, remove, showDensity, focusUnit, readMissing, save }) {
+function page({ cards, edits, ...panel }, first, { change, train, study, more, remove, showDensity, focusUnit, readMissing, dropRepeats, save }) {
   const { dataset, target } = panel.choice;
   const possible = densities(panel.choice);
   const card = (column) => ({ dataset, target, canHaveDensity: possible.includes(column.name), edit: edits[column.name] });
   const act = { save, showDensity, choose: (name) => change({ target: name }) };
   return html`<h1>${dataset.name}</h1>
     <p class="lead">${t("dataset.size", { rows: t("count.rows", { count: dataset.rows, shown: count(dataset.rows) }), columns: t("count.columns", { count: dataset.columns.length }), when: time(dataset.created_at) })}</p>
-    ${findings(panel.choice, first.rows, { change, save, focusUnit, readMissing })}
+    ${findings(panel.choice, first.rows, { change, save, focusUnit, readMissing, dropRepeats })}
     ${trainPanel({ ...panel, change, train, study })}
     <h2 id="columns-title">${t("list.columns")}</h2>
     <ul class="columns grid" aria-labelledby="columns-title">

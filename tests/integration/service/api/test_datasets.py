@@ -67,6 +67,34 @@ def test_codes_for_missing_values_are_proposed_and_taken_when_an_upload_names_th
     assert body["columns"][0]["missing"] == 2
 
 
+REPEATS = "x,y\n1,2\n1,2\n3,4\n"
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize("table", ["small", "large", "columns"])
+def test_an_upload_leaves_repeated_rows_out_on_request(client: TestClient, table: str) -> None:
+    content = REPEATS + ("5,6\n" * 600_000 if table == "large" else "")  # read by a process of its own
+    if table == "columns":
+        columns = {"x": [1, 1, 3], "y": [2, 2, 4]}
+        told = client.post("/datasets", json={"columns": columns, "repeated_rows": "drop"}).json()
+    else:
+        told = upload(client, content.encode(), repeated_rows="drop").json()
+    assert told["rows"] == (3 if table == "large" else 2)
+    assert [warning["code"] for warning in told["warnings"]] == ["dropped_rows"]
+
+
+@ON_ONE_DATABASE
+def test_repeated_rows_stay_unless_the_upload_says_otherwise(client: TestClient) -> None:
+    told = upload(client, REPEATS.encode()).json()
+    assert (told["rows"], told["warnings"][0]["code"], told["warnings"][0]["count"]) == (
+        3,
+        "repeated_rows",
+        1,
+    )
+    refused = upload(client, REPEATS.encode(), repeated_rows="perhaps")
+    assert (refused.status_code, refused.json()["code"]) == (422, "validation_failed")
+
+
 @ON_ONE_DATABASE
 @pytest.mark.parametrize(
     ("missing", "code"),

@@ -19,9 +19,9 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path, max_columns=2_000, max_rows=100)
 
 
-def read(content: str | bytes, settings: Settings, filename: str = "data.csv") -> IngestedTable:
+def read(content: str | bytes, settings: Settings, filename: str = "data.csv", **rules: Any) -> IngestedTable:
     content = content.encode() if isinstance(content, str) else content
-    return read_upload(io.BytesIO(content), filename, settings)
+    return read_upload(io.BytesIO(content), filename, settings, **rules)
 
 
 def refusal(content: str | bytes, settings: Settings, filename: str = "data.csv") -> Invalid:
@@ -278,6 +278,26 @@ def test_rows_that_repeat_others_are_counted_with_the_first(settings: Settings) 
     assert (found.row, found.line, found.detail[:6]) == (2, 4, "2 rows")
     once = warning(read("x,y\n1,a\n2,b\n1,a\n", settings), "repeated_rows")
     assert once.detail.startswith("1 row repeats an earlier row;")
+
+
+def test_repeated_rows_are_dropped_on_request_and_what_follows_them_keeps_its_line(
+    settings: Settings,
+) -> None:
+    table = read("x,y\n1,7\n1,7\n,8\n2,9\n,8\n3,inf\n", settings, repeated_rows="drop")
+    assert table.frame.rows() == [(1, 7.0), (None, 8.0), (2, 9.0), (3, None)]
+    assert table.columns[0].missing == 1
+    assert "repeated_rows" not in codes(table)
+    assert warning(table, "dropped_rows").count == 2
+    infinite = warning(table, "infinite")
+    assert (infinite.row, infinite.line) == (3, 7)
+
+
+def test_rows_that_only_look_alike_after_missing_values_are_read_count_as_repeated(
+    settings: Settings,
+) -> None:
+    content = "x,y\n-999,1\n,1\n5,1\n"
+    table = read(content, settings, missing={"x": [-999]}, repeated_rows="drop")
+    assert table.frame["x"].to_list() == [None, 5]
 
 
 @pytest.mark.parametrize(

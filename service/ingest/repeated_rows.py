@@ -1,0 +1,55 @@
+"""Rows that repeat earlier rows: reported to the client, and dropped only on request."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from service.ingest.table_warnings import TableWarning, Warnings
+
+RepeatedRows = Literal["keep", "drop"]
+Lines = np.ndarray[Any, Any] | None
+
+
+def warn_repeated_rows(table: pl.DataFrame) -> Warnings:
+    """Warn about repeated rows, found by hashes: even for a large table these take little memory."""
+    hashes = table.hash_rows()
+    repeated = ~hashes.is_first_distinct()
+    count = int(repeated.sum())
+    if not count or table.width == 1:
+        return []
+    rows = "1 row repeats" if count == 1 else f"{count} rows repeat"
+    detail = (
+        f"{rows} an earlier row; test rows that also occur in training inflate the scores, so unless they "
+        'are separate measurements, upload the table with repeated_rows = "drop"'
+    )
+    first = int(repeated.arg_max() or 0)
+    return [TableWarning(code="repeated_rows", row=first, count=count, detail=detail)]
+
+
+def drop_repeated_rows(
+    table: pl.DataFrame, lines: Lines, warnings: Warnings
+) -> tuple[pl.DataFrame, Lines, Warnings]:
+    """Keep the first of equal rows, compared by value, since hashes of different rows may be equal.
+
+    Args:
+        table: The table.
+        lines: The line of each row, if the source is lines of text.
+        warnings: So far; their rows are numbered anew.
+
+    Returns:
+        What is left of the table, the lines of its rows, and the warnings with one about the dropped rows.
+    """
+    kept = table.select(pl.struct(pl.all()).is_first_distinct()).to_series()
+    count = len(kept) - int(kept.sum())
+    if not count:
+        return table, lines, warnings
+    places = kept.cum_sum().cast(pl.Int64) - 1
+    moved = [w if w.row is None else replace(w, row=max(0, places[w.row])) for w in warnings]
+    rows = "1 row that repeats" if count == 1 else f"{count} rows that repeat"
+    detail = f"{rows} an earlier row: dropped, as requested"
+    told = TableWarning(code="dropped_rows", count=count, detail=detail)
+    return table.filter(kept), None if lines is None else lines[kept.to_numpy()], [*moved, told]
