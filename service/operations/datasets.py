@@ -21,13 +21,21 @@ from service.operations.downloads import stream_blob
 from service.operations.entity_tags import refuse_stale
 from service.operations.quotas import refuse_more_bytes
 from service.schemas.common import MAX_NAME_LENGTH
-from service.schemas.datasets import MAX_UNIT_CHARACTERS, DatasetIn, DatasetOut, DatasetPatch, RowsPreviewOut
+from service.schemas.datasets import (
+    MAX_UNIT_CHARACTERS,
+    DatasetIn,
+    DatasetOut,
+    DatasetPatch,
+    RowsPreviewOut,
+    RowsSampleOut,
+)
 from service.settings import Settings
 from service.storage import blobs
 from service.storage.deletion import remove_dataset
-from service.storage.stored_table import read_first_rows, to_json_rows
+from service.storage.stored_table import open_table, read_first_rows, read_rows, to_json_rows
 
 DEFAULT_NAME = "dataset"
+MAX_SAMPLE_VALUES = 200_000  # about two megabytes of JSON
 
 
 def add_upload(
@@ -136,6 +144,17 @@ def preview(
         dataset = Datasets(session).get(dataset_id)
         frame = read_first_rows(session, dataset, rows, settings.data_dir, offset=offset)
     return RowsPreviewOut(columns=frame.columns, rows=to_json_rows(frame))
+
+
+def sample(dataset_id: str, limit: int, sessions: Sessions, settings: Settings) -> RowsSampleOut:
+    """At most ``limit`` rows spread evenly over a dataset, fewer of one with very many columns."""
+    with sessions.read() as session:
+        dataset = Datasets(session).get(dataset_id)
+        count = min(limit, dataset.rows, max(1, MAX_SAMPLE_VALUES // len(dataset.columns)))
+        numbers = [place * dataset.rows // count for place in range(count)]
+        with open_table(session, dataset, settings.data_dir) as table:
+            frame = read_rows(table, numbers)
+    return RowsSampleOut(columns=frame.columns, numbers=numbers, rows=to_json_rows(frame))
 
 
 def open_content(dataset_id: str, sessions: Sessions) -> tuple[Dataset, int, Iterator[bytes]]:

@@ -149,3 +149,11 @@ class RowsPreviewOut(BaseModel):
 
     columns: list[str]
     rows: list[dict[str, Any]]
+
+
+class RowsSampleOut(BaseModel):
+    """Rows spread evenly over a dataset."""
+
+    columns: list[str]
+    numbers: list[int] = Field(description="Of the rows, counted from 0.")
+    rows: list[dict[str, Any]]

@@ -1,7 +1,7 @@
 """Stored datasets as columns, which the worker reads one at a time."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +84,14 @@ def read_first_rows(
     """The first rows of a dataset as it was ingested, or those behind an offset."""
     with open_parquet(session, dataset, folder) as file:
         return pl.scan_parquet(file).slice(offset, rows).collect()
+
+
+def read_rows(table: StoredTable, numbers: Sequence[int]) -> pl.DataFrame:
+    """Rows of a table by their numbers; only one column of the table is in memory at a time."""
+    names = table.types
+    return pl.DataFrame(
+        [table.frame.select(pl.col(name).gather(numbers)).collect().to_series() for name in names]
+    )
 
 
 def to_json_rows(frame: pl.DataFrame) -> list[dict[str, str | float | None]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support.browser import PHONE, is_too_wide, severe_violations, show, visiting
 
@@ -204,6 +204,57 @@ def test_a_unit_read_from_a_heading_is_a_note_and_no_warning(
         show(page, f"/datasets/{dataset}")
         expect(page.locator(".note.findings li")).to_contain_text([words])
         expect(page.locator(".warning.findings", has_text="kg")).to_have_count(0)
+
+
+@pytest.fixture(scope="module")
+def long(api: httpx.Client) -> str:
+    """A table whose columns show what they are only behind its first rows."""
+    count = 3_000
+    y = [math.sin(place) for place in range(count)]
+    columns = {
+        "late": [None if place < 300 else 3 * value for place, value in enumerate(y)],
+        "step": [float(place // 500) for place in range(count)],
+        "y": y,
+    }
+    return str(api.post("/datasets", json={"name": "long", "columns": columns}).json()["id"])
+
+
+def test_charts_and_findings_see_rows_of_the_whole_table(browser: Browser, url: str, long: str) -> None:
+    with visiting(browser, url) as page:
+        show(page, f"/datasets/{long}")
+        expect(page.locator(".findings")).to_contain_text("In 1,000 of 3,000 rows, late repeats y")
+        page.get_by_text("Scatter plots of pairs of columns").click()
+        page.get_by_label("Horizontal").select_option("step")
+        expect(page.locator(".matrix figcaption").last).to_contain_text("; 1,000 of 3,000 rows")
+        steps = page.locator(".matrix svg[role=img]").last.locator("[data-mark=dot] circle")
+        assert len({dot.get_attribute("cx") for dot in steps.all()}) == 6
+
+
+def test_a_matrix_that_is_opened_early_is_drawn_anew_with_the_sample(
+    browser: Browser, url: str, long: str
+) -> None:
+    with visiting(browser, url) as page:
+        waiting: list[Route] = []
+
+        def hold(route: Route) -> None:
+            waiting.append(route)
+
+        page.route("**/sample?*", hold)
+        show(page, f"/datasets/{long}")
+        page.get_by_text("Scatter plots of pairs of columns").click()
+        expect(page.locator(".matrix figcaption").first).to_contain_text("200 of 3,000 rows.")
+        waiting[0].continue_()
+        expect(page.locator(".matrix figcaption").first).to_contain_text("1,000 of 3,000 rows.")
+
+
+def test_the_page_works_with_the_first_rows_where_no_sample_comes(
+    browser: Browser, url: str, long: str
+) -> None:
+    with visiting(browser, url) as page:
+        page.route("**/sample?*", lambda route: route.fulfill(status=503, json={"detail": "not now"}))
+        show(page, f"/datasets/{long}")
+        page.get_by_text("Scatter plots of pairs of columns").click()
+        expect(page.locator(".matrix figcaption").first).to_contain_text("200 of 3,000 rows.")
 
 
 def test_columns_are_drawn_over_each_other_and_a_pair_is_enlarged(page: Page) -> None:

@@ -45,6 +45,7 @@ def see_datasets(tour: Tour) -> Document:
     tour.call("GET", "/datasets", params={"limit": 1})
     tour.call("GET", "/datasets/{dataset_id}", of=of)
     tour.call("GET", "/datasets/{dataset_id}/preview", of=of, params={"limit": 2})
+    tour.call("GET", "/datasets/{dataset_id}/sample", of=of, params={"limit": 2})
     changes = {"name": "a law", "tags": {"lab": "north"}}
     tour.call("PATCH", "/datasets/{dataset_id}", of=of, json=changes, title="name and tags")
     tour.refused("PATCH", "/datasets/{dataset_id}", "unknown_column", of=of, json={"types": {"z": "number"}})

@@ -33,7 +33,14 @@ from service.ingest.limits import IngestLimits
 from service.operations import datasets
 from service.operations.entity_tags import entity_tag
 from service.schemas.common import Page
-from service.schemas.datasets import DatasetIn, DatasetOut, DatasetPatch, FormFields, RowsPreviewOut
+from service.schemas.datasets import (
+    DatasetIn,
+    DatasetOut,
+    DatasetPatch,
+    FormFields,
+    RowsPreviewOut,
+    RowsSampleOut,
+)
 
 UPLOAD_BODIES = describe_upload(
     "CSV, TSV, JSON Lines or Parquet; may be gzipped.",
@@ -48,6 +55,7 @@ UPLOAD_BODIES = describe_upload(
 JSON_FIELDS = {"units": '{"column": "unit"}', "missing": '{"column": [-999]}'}
 PARQUET_MEDIA_TYPE = "application/vnd.apache.parquet"
 
+MAX_SAMPLE = 1_000  # rows
 MAX_OFFSET = 1_000_000_000  # more rows than any table has
 router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=StrictRoute)
 
@@ -138,6 +146,17 @@ def preview_dataset(
 ) -> RowsPreviewOut:
     """The first rows as parsed, or those from another on; missing values are null."""
     return datasets.preview(dataset_id, limit, sessions, settings, offset=offset)
+
+
+@router.get("/{dataset_id}/sample", dependencies=[READ], summary="Show rows of the whole table")
+def sample_dataset(
+    dataset_id: str,
+    sessions: Sessions,
+    settings: Config,
+    limit: Annotated[int, Query(ge=1, le=MAX_SAMPLE)] = 200,
+) -> RowsSampleOut:
+    """Rows spread evenly over the table, to draw them; a table with very many columns gives fewer."""
+    return datasets.sample(dataset_id, limit, sessions, settings)
 
 
 @router.get(

@@ -8,6 +8,7 @@ import { correlate } from "./correlation.js";
 
 const MOST_COLUMNS = 8;
 const CELL_WIDTH = 80; // least width in pixels; on narrow screens there are fewer columns
+const MOST_DOTS = 12_000; // in the cells, since a browser draws about 30,000 a second
 const MOST_WORDS = 5; // pairs that a screen reader hears of
 
 /** The numeric columns, the target first. */
@@ -16,12 +17,12 @@ export function matrixColumns({ dataset, target }) {
   return [...names.filter((name) => name === target), ...names.filter((name) => name !== target)];
 }
 
-/** Draws the matrix and the pair that is chosen in it into an element. */
+/** Draws the matrix and the pair that is chosen in it into an element, from a sample of the rows. */
 export async function scatterMatrix(host, choice, rows) {
   const { dataset } = choice;
   const all = matrixColumns(choice);
-  const names = all.slice(0, Math.max(2, Math.min(MOST_COLUMNS, Math.floor(host.clientWidth / CELL_WIDTH))));
-  let pair = { x: all[1], y: all[0] };
+  const names = chooseColumns(all, rows, Math.max(2, Math.min(MOST_COLUMNS, Math.floor(host.clientWidth / CELL_WIDTH))));
+  let pair = { x: names[1], y: names[0] };
   const [small, large] = [document.createElement("div"), document.createElement("div")];
   const select = (axis) => html`<label>${t(`dataset.pair ${axis}`)}
     <select @change=${(event) => show({ [axis]: event.target.value })}>${all.map((name) => html`<option .selected=${name === pair[axis]}>${name}</option>`)}</select></label>`;
@@ -39,12 +40,20 @@ export async function scatterMatrix(host, choice, rows) {
   await showChart(small, { ...matrixChart(names, rows, dataset), onSelect: ({ x, y }) => show({ x, y }) });
 }
 
+/** Of too many columns the first one, which is the target, and those that go with it most. */
+function chooseColumns([first, ...others], rows, most) {
+  if (others.length < most) return [first, ...others];
+  const strength = new Map(others.map((name) => [name, Math.abs(correlate(rows, first, name)) || 0]));
+  return [first, ...others.sort((one, other) => strength.get(other) - strength.get(one)).slice(0, most - 1)];
+}
+
 function matrixChart(names, rows, dataset) {
   const spans = new Map(names.map((name) => [name, spanOf(rows, name)]));
   const share = (row, name) => (row[name] - spans.get(name).low) / spans.get(name).width;
   const pairs = names.flatMap((y) => names.filter((x) => x !== y).map((x) => ({ x, y })));
+  const drawn = thin(rows, Math.floor(MOST_DOTS / pairs.length));
   const data = pairs.flatMap(({ x, y }) =>
-    rows.filter((row) => isGiven(row, x, y)).map((row) => ({ x, y, across: share(row, x), up: share(row, y), title: titleOf(row, x, y, dataset) })),
+    drawn.filter((row) => isGiven(row, x, y)).map((row) => ({ x, y, across: share(row, x), up: share(row, y), title: titleOf(row, x, y, dataset) })),
   );
   const options = ({ Plot }) => ({
     margin: 2,
@@ -62,7 +71,7 @@ function matrixChart(names, rows, dataset) {
   strongest.sort((one, other) => Math.abs(other.r || 0) - Math.abs(one.r || 0));
   const words = strongest.slice(0, MOST_WORDS).map(({ x, y, r }) => correlationWords(x, y, r)).join("; ");
   return {
-    title: t("dataset.matrix title"), words: t("dataset.matrix words", { columns: count(names.length), words }), about: t("dataset.matrix about"),
+    title: t("dataset.matrix title"), words: t("dataset.matrix words", { columns: count(names.length), words }), about: t("dataset.matrix about", shownOf(drawn, dataset)),
     filename: `${dataset.name}-matrix`, options, height: (width) => width, isFixed: true,
   };
 }
@@ -71,14 +80,14 @@ function pairChart({ x, y }, rows, dataset) {
   const data = rows.filter((row) => isGiven(row, x, y));
   const label = (name) => (dataset.units[name] ? `${name} [${dataset.units[name]}]` : name);
   const options = ({ Plot }) => ({
-    x: { label: label(x), nice: true },
-    y: { label: label(y), nice: true },
+    x: { label: label(x), nice: true, tickFormat: (value) => number(value) },
+    y: { label: label(y), nice: true, tickFormat: (value) => number(value) },
     grid: true,
     marginLeft: 60,
     marks: [Plot.dot(data, { x, y, r: 3, fill: "var(--accent)", fillOpacity: 0.6, title: (row) => titleOf(row, x, y, dataset), tip: true })],
   });
   const words = correlationWords(x, y, correlate(rows, x, y));
-  return { title: t("dataset.pair", { x, y }), words, about: words, filename: `${dataset.name}-pair`, options };
+  return { title: t("dataset.pair", { x, y }), words, about: t("dataset.pair about", { words, ...shownOf(data, dataset) }), filename: `${dataset.name}-pair`, options };
 }
 
 const correlationWords = (x, y, r) => t("dataset.correlation", { x, y, r: number(Math.round(100 * r) / 100) });
@@ -87,6 +96,14 @@ const isGiven = (row, ...names) => names.every((name) => Number.isFinite(row[nam
 
 function titleOf(row, x, y, { units }) {
   return [...new Set([x, y])].map((name) => `${name}: ${number(row[name])} ${units[name] ?? ""}`.trim()).join("\n");
+}
+
+const shownOf = (drawn, { rows }) => ({ shown: count(drawn.length), rows: count(rows) });
+
+/** At most this many rows, evenly spaced. */
+function thin(rows, most) {
+  const step = Math.max(1, rows.length / most);
+  return Array.from({ length: Math.floor(rows.length / step) }, (_, place) => rows[Math.floor(place * step)]);
 }
 
 function spanOf(rows, name) {

@@ -27,7 +27,7 @@ function copiesOf(target, columns, rows) {
 
 /**
  * @param choice The state of the training form.
- * @param rows The first rows.
+ * @param rows A sample of the rows.
  * @param act Functions: change (the form), save (units and types), focusUnit (of a column), and readMissing and
  *   dropRepeats (of a warning), which copy the table.
  */
@@ -43,7 +43,7 @@ export function findings(choice, rows, act) {
   const texts = dataset.columns.filter(({ name, type, is_id }) => type === "text" && !is_id && !isWarned(name)).slice(0, MOST_TEXTS);
   const own = [
     ...texts.map(({ name }) => ["free_text", name, t("dataset.free text", { name })]),
-    ...copiesOf(target, dataset.columns, rows).map((name) => ["copy", name, t("dataset.copy", { name, target, rows: count(rows.length) })]),
+    ...copiesOf(target, dataset.columns, rows).map((name) => ["copy", name, t("dataset.copy", { name, target, rows: count(rows.length), all: count(dataset.rows) })]),
   ].map(([code, column, words]) => html`<li>${words} ${actions(code, { column }, choice, act)}</li>`);
   const items = [...warned, ...own];
   const list = (kind, title, found) => html`<section class="${kind} findings" aria-labelledby="${kind}-title">

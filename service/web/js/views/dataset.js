@@ -21,13 +21,14 @@ import { fieldOf, initialValues } from "../settings/fields.js";
 
 const CARDS = 60; // cards per page
 const ROWS = 20; // shown
-const SAMPLE = 200; // rows that charts and findings see, the most that the service gives
-const WIDE = 60; // columns from which only the shown rows are fetched
+const FIRST = 200; // rows that charts and findings see until the sample has come
+const SAMPLE = 1000;
+const WIDE = 60; // columns from which only the shown rows are fetched, and a smaller sample
 
 export default async function view({ root, params, signal }) {
   const path = `datasets/${encodeURIComponent(params.id)}`;
   const dataset = await get(path, { signal });
-  const first = await get(`${path}/preview?limit=${dataset.columns.length > WIDE ? ROWS : SAMPLE}`, { signal });
+  const first = await get(`${path}/preview?limit=${dataset.columns.length > WIDE ? ROWS : FIRST}`, { signal });
   const usable = dataset.columns.filter((column) => isUsable(column, dataset.types)).map((column) => column.name);
   let state = {
     choice: { dataset, target: suggestTarget(dataset), features: new Set(usable), types: dataset.types, values: initialValues() },
@@ -35,6 +36,7 @@ export default async function view({ root, params, signal }) {
     mistakes: {},
     failed: null,
     isSending: false,
+    rows: first.rows,
     cards: CARDS,
   };
   const set = (changes) => {
@@ -98,6 +100,17 @@ export default async function view({ root, params, signal }) {
   }
 
   set({});
+  sample(dataset, path, first.rows, signal).then((rows) => {
+    set({ rows });
+    root.querySelector(".matrix-section")?.dispatchEvent(new Event("toggle"));
+  }, () => {}); // without a sample the first rows are good enough
+}
+
+/** Resolves to rows spread evenly over the table. */
+async function sample(dataset, path, rows, signal) {
+  if (rows.length === dataset.rows) return rows;
+  const limit = Math.ceil(SAMPLE * Math.min(1, WIDE / dataset.columns.length));
+  return (await get(`${path}/sample?limit=${limit}`, { signal })).rows;
 }
 
 /** The last usable column, because measured quantities usually come last. */
@@ -130,14 +143,14 @@ function focusFirstMistake(root, mistakes) {
   announce(root.querySelector(`#set-${name}-wrong`).textContent);
 }
 
-function page({ cards, edits, ...panel }, first, { change, train, study, more, remove, showDensity, focusUnit, readMissing, dropRepeats, save }) {
+function page({ cards, edits, rows, ...panel }, first, { change, train, study, more, remove, showDensity, focusUnit, readMissing, dropRepeats, save }) {
   const { dataset, target } = panel.choice;
   const possible = densities(panel.choice);
   const card = (column) => ({ dataset, target, canHaveDensity: possible.includes(column.name), edit: edits[column.name] });
   const act = { save, showDensity, choose: (name) => change({ target: name }) };
   return html`<h1>${dataset.name}</h1>
     <p class="lead">${t("dataset.size", { rows: t("count.rows", { count: dataset.rows, shown: count(dataset.rows) }), columns: t("count.columns", { count: dataset.columns.length }), when: time(dataset.created_at) })}</p>
-    ${findings(panel.choice, first.rows, { change, save, focusUnit, readMissing, dropRepeats })}
+    ${findings(panel.choice, rows, { change, save, focusUnit, readMissing, dropRepeats })}
     ${trainPanel({ ...panel, change, train, study })}
     <h2 id="columns-title">${t("list.columns")}</h2>
     <ul class="columns grid" aria-labelledby="columns-title">
@@ -146,7 +159,7 @@ function page({ cards, edits, ...panel }, first, { change, train, study, more, r
     ${dataset.columns.length > cards
       ? html`<p class="actions"><button type="button" @click=${more}>${t("dataset.more columns", { count: dataset.columns.length - cards })}</button></p>`
       : nothing}
-    ${matrix(panel.choice, first.rows)}
+    ${matrix(panel.choice, rows)}
     <h2>${t("dataset.preview")}</h2>
     ${preview({ ...first, rows: first.rows.slice(0, ROWS) }, dataset)}
     <p class="actions">
@@ -155,16 +168,17 @@ function page({ cards, edits, ...panel }, first, { change, train, study, more, r
     </p>`;
 }
 
-/** Drawn when it is opened, since it needs the chart library. */
+/** Drawn when it is opened, since it needs the chart library, and again when the sample has come. */
 function matrix(choice, rows) {
   if (matrixColumns(choice).length < 2 || rows.length < 3) return nothing;
   const draw = ({ target }) => {
     const host = target.querySelector(".matrix");
-    if (target.open && !host.hasChildNodes()) scatterMatrix(host, choice, rows);
+    if (!target.open || host.rows === rows) return;
+    host.rows = rows;
+    scatterMatrix(host, choice, rows);
   };
   return html`<details class="matrix-section" @toggle=${draw}>
     <summary>${t("dataset.matrix")}</summary>
-    <p class="hint">${t("dataset.matrix rows", { shown: count(rows.length), rows: count(choice.dataset.rows) })}</p>
     <div class="matrix"></div>
   </details>`;
 }

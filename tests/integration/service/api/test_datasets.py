@@ -67,6 +67,21 @@ def test_codes_for_missing_values_are_proposed_and_taken_when_an_upload_names_th
     assert body["columns"][0]["missing"] == 2
 
 
+@ON_ONE_DATABASE
+def test_a_sample_is_spread_over_the_whole_table(client: TestClient) -> None:
+    moments = [f"2024-01-{day:02}" for day in range(1, 11)]
+    columns = {"x": [*range(9), None], "when": moments}
+    dataset = client.post("/datasets", json={"columns": columns}).json()["id"]
+    told = client.get(f"/datasets/{dataset}/sample", params={"limit": 4}).json()
+    assert (told["columns"], told["numbers"]) == (["x", "when"], [0, 2, 5, 7])
+    assert [row["x"] for row in told["rows"]] == [0, 2, 5, 7]
+    assert told["rows"][1]["when"].startswith("2024-01-03T00:00")
+    whole = client.get(f"/datasets/{dataset}/sample").json()
+    assert (whole["numbers"], whole["rows"][-1]["x"]) == (list(range(10)), None)
+    assert client.get(f"/datasets/{dataset}/sample", params={"limit": 1001}).status_code == 422
+    assert client.get("/datasets/none/sample").status_code == 404
+
+
 REPEATS = "x,y\n1,2\n1,2\n3,4\n"
 
 
