@@ -110,6 +110,8 @@ class OutputFormulas:
             "pareto": [entry.to_dict() for entry in self.front],
             "quantity": self.quantity,
         }
+        if best.log_loss is not None:
+            data["log_loss"] = best.log_loss
         if self.constants is not None:
             data["constants"] = [asdict(constant) for constant in self.constants]
         return data

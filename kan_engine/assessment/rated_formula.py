@@ -27,6 +27,7 @@ class FormulaDocument(TypedDict):
     rmse: float
     r2: float | None
     unit_status: NotRequired[UnitStatus | None]
+    log_loss: NotRequired[float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,7 @@ class RatedFormula:
         r2: Share of the variance that it explains; None if the output is constant.
         max_error: Largest absolute error.
         unit_status: Whether its units add up; None if units were not told.
+        log_loss: Of a classifier with this formula; None for a regression.
     """
 
     tree: Expression
@@ -48,10 +50,11 @@ class RatedFormula:
     r2: float | None
     max_error: float
     unit_status: UnitStatus | None = None
+    log_loss: float | None = None
 
     def to_dict(self) -> FormulaDocument:
         """The formula and its errors as JSON."""
-        return {
+        data: FormulaDocument = {
             "tree": to_json(self.tree),
             "complexity": self.complexity,
             "size": self.size,
@@ -59,6 +62,9 @@ class RatedFormula:
             "r2": self.r2,
             "unit_status": self.unit_status,
         }
+        if self.log_loss is not None:
+            data["log_loss"] = self.log_loss
+        return data
 
     @staticmethod
     def from_dict(data: Mapping[str, Any], selection_error: float) -> RatedFormula:
@@ -71,6 +77,7 @@ class RatedFormula:
             r2=data.get("r2"),
             max_error=math.nan if largest is None else largest,
             unit_status=data.get("unit_status"),
+            log_loss=data.get("log_loss"),
         )
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 
 from kan_engine.assessment.form_report import FormReport
 from kan_engine.assessment.formula_report import FormulaReport, rate_formulas
+from kan_engine.assessment.log_losses import add_log_losses
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler, add_bounds, limit_bounds
 from kan_engine.data.training_data import TrainingData
@@ -109,6 +110,8 @@ def report_formulas(
     )
     if report is None:
         return None
+    if data.classes is not None:
+        report = add_log_losses(report, part)
     form = _report_form(found, report, thresholds)
     report = replace(report, measured_on="hold-out" if len(data.test) else "training", form=form)
     units = make_unit_system(data.units, data.target if data.classes is None else None, "check")

@@ -94,6 +94,7 @@ class PortablePareto(PortableSchema):
     tree: dict[str, Any]
     rmse: OptionalNumber = None
     r2: OptionalNumber = None
+    log_loss: OptionalNumber = None
     unit_status: UnitStatus = None
 
 
@@ -114,6 +115,7 @@ class PortableFormula(PortableSchema):
     r2: OptionalNumber = None
     rmse: OptionalNumber = None
     max_error: OptionalNumber = None
+    log_loss: OptionalNumber = None
     domain: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
     constants: Annotated[list[PortableConstant], Field(max_length=MAX_CONSTANTS)] | None = None
     unit_status: UnitStatus = None

@@ -10,6 +10,14 @@ Size = Annotated[
 ]
 
 
+LogLoss = Annotated[
+    float | None,
+    Field(
+        description="Of the classifier with this formula and the formulas of all other outputs, on the rows "
+        "of the other errors; null for a regression, and in models of earlier versions."
+    ),
+]
+
 UnitStatus = Annotated[
     Literal["adds_up", "does_not_add_up", "unknown"] | None,
     Field(
@@ -29,6 +37,7 @@ class ParetoOut(BaseModel):
     size: Size = None
     rmse: float | None
     r2: float | None
+    log_loss: LogLoss = None
     unit_status: UnitStatus = None
 
 
@@ -106,6 +115,7 @@ class FormulaOut(BaseModel):
     r2: float | None
     rmse: float | None
     max_error: float | None
+    log_loss: LogLoss = None
     mean_log_likelihood: float | None = Field(
         default=None,
         description="For a density, on the hold-out rows. It replaces `rmse`, `r2` and `max_error`, which "

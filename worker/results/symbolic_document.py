@@ -105,6 +105,7 @@ class FormulaFit:
     size: int
     rmse: float
     r2: float | None
+    log_loss: float | None = field(default=None, metadata=OMIT_NONE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,4 +204,10 @@ def _make_output(output: OutputFormulas, names: Mapping[str, str], encoding: Enc
 
 
 def _make_fit(formula: RatedFormula) -> FormulaFit:
-    return FormulaFit(complexity=formula.complexity, size=formula.size, rmse=formula.rmse, r2=formula.r2)
+    return FormulaFit(
+        complexity=formula.complexity,
+        size=formula.size,
+        rmse=formula.rmse,
+        r2=formula.r2,
+        log_loss=formula.log_loss,
+    )

@@ -137,13 +137,15 @@ def _print_formula(told: PortableFormula, encoding: Encoding) -> Document:
             {"expression": to_text(other, names), "tree": to_json(other)}
             | {"complexity": complexity(other), "size": count_nodes(other)}
             | {"rmse": entry.rmse, "r2": entry.r2}
-            | entry.model_dump(include={"unit_status"}, exclude_none=True)
+            | entry.model_dump(include={"unit_status", "log_loss"}, exclude_none=True)
             for entry in told.pareto
             for other in [_read_tree(entry.tree, names)]
         ],
         "tree": to_json(tree),
         "exact_units": told.exact_units,
-        **told.model_dump(include={"law", "mean_log_likelihood", "unit_status"}, exclude_none=True),
+        **told.model_dump(
+            include={"law", "mean_log_likelihood", "unit_status", "log_loss"}, exclude_none=True
+        ),
         **({} if told.constants is None else told.model_dump(include={"constants"})),
     }
 
