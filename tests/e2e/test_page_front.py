@@ -82,6 +82,54 @@ def test_a_formula_of_the_front_becomes_that_of_the_model(page: Page, api: httpx
     assert outputs[0]["expression"] == front[1]["expression"]
 
 
+@pytest.fixture(scope="module")
+def classes(api: httpx.Client) -> str:
+    """A model of three classes."""
+    random = np.random.default_rng(5)
+    x1, x2 = random.uniform(-2, 2, (2, 400))
+    scores = np.stack([2 * x1, 2 * x2, -x1 * x2]) + random.gumbel(size=(3, 400))
+    columns = {"x1": x1, "x2": x2, "kind": np.array(["a", "b", "c"])[scores.argmax(0)]}
+    small: dict[str, Any] = {"network": {"hidden": [2], "grid": 3}, "training": {"steps": 20}}
+    return trained(api, columns, target="kind", name="kinds", **small)
+
+
+def test_the_log_losses_of_a_classifier_stand_beside_those_of_its_networks_and_baselines(
+    browser: Browser, url: str, api: httpx.Client, classes: str
+) -> None:
+    model = api.get(f"/models/{classes}").json()
+    formulas = api.get(f"/models/{classes}/symbolic").json()["outputs"]
+    assert formulas[0]["log_loss"] == pytest.approx(model["members"]["formula"]["metrics"]["log_loss"])
+    with visiting(browser, url) as page:
+        show_model(page, classes)
+        chart = page.locator(".front-chart svg[role=img]").first
+        told = chart.get_attribute("aria-label") or ""
+        assert f"with the error {formulas[0]['log_loss']:.4g}" in told
+        assert f"Linear model: {model['baselines']['linear']['metrics']['log_loss']:.4g}" in told
+        step = model["members"]["compact"]["path"][0]
+        assert f"{step['edges']} curves: {step['log_loss']:.4g}" in told
+        expect(page.locator(".front-table th").filter(has_text="Log loss")).to_have_count(3)
+        expect(page.locator(".front-chart figcaption").first).to_contain_text("in use for the other classes")
+
+
+def test_formulas_of_older_classifiers_have_the_errors_that_are_known(
+    browser: Browser, url: str, classes: str
+) -> None:
+    with visiting(browser, url) as page:
+        page.route("**/symbolic", lambda route: route.fulfill(json=without_losses(route.fetch().json())))
+        show_model(page, classes)
+        told = page.locator(".front-chart svg[role=img]").first.get_attribute("aria-label") or ""
+        assert "Linear model" not in told
+        expect(page.locator(".front-table th").filter(has_text="Typical error")).to_have_count(3)
+
+
+def without_losses(formulas: dict[str, Any]) -> dict[str, Any]:
+    """Formulas as earlier versions stored them."""
+    for output in formulas["outputs"]:
+        for entry in (output, *output["pareto"]):
+            del entry["log_loss"]
+    return formulas
+
+
 @pytest.mark.parametrize("locale", ["en-US", "ru-RU"])
 def test_nothing_of_the_front_keeps_people_out(browser: Browser, url: str, model: str, locale: str) -> None:
     with visiting(browser, url, size=PHONE, locale=locale) as page:

@@ -11,29 +11,30 @@ const MAX_LABELS = 8; // of an axis; with more, only 1, 2 and 5 of each decade a
 
 /**
  * @param given An object with `entries` (formulas), `networks`, `references` (see entries.js), `measure`, `unit`,
- *   `name` (of the output) and `shown` (the entry that is shown below the chart).
+ *   `name` (of the output), `hasOthers` (whether there are other outputs) and `shown` (the entry that is shown below the chart).
  */
-export function frontChart({ entries, networks, references, measure, unit, name, shown }) {
-  const points = [...entries, ...networks].filter(({ rmse }) => Number.isFinite(rmse));
+export function frontChart({ entries, networks, references, measure, unit, name, hasOthers, shown }) {
+  const points = [...entries, ...networks].filter((point) => Number.isFinite(point.error));
   const floor = errorFloor(points);
-  const y = ({ rmse }) => Math.max(rmse, floor);
-  const error = ({ rmse }) => withUnit(number(rmse), unit);
+  const y = (point) => Math.max(point.error, floor);
+  const error = (point) => withUnit(number(point.error), unit);
+  const [{ metric }] = entries;
   return {
     title: t("model.front.chart", { name }),
     words: describe(entries, networks, references, error),
     filename: `front-${name}`,
-    about: t(networks.length ? "model.front.chart networks" : "model.front.chart about"),
+    about: [t(`model.front.chart ${networks.length ? "networks" : "about"}`), hasOthers && metric === "log_loss" ? t("model.front.chart whole") : ""].join(" "),
     height: (width) => (width < 500 ? 320 : 360),
     options: ({ Plot, width }) => ({
       marginLeft: 64,
       marginRight: width >= MIN_MARGIN_WIDTH && references.length ? MARGIN : 16,
       x: { label: t(`model.front.axis ${networks.length ? "both" : measure}`), inset: 14, ticks: Math.min(10, width / 60), tickFormat: wholeTick },
-      y: { type: "log", label: withUnit(t("model.front.rmse"), unit && `[${unit}]`), grid: true, inset: 16, ticks: 5, tickFormat: logTick },
+      y: { type: "log", label: withUnit(t(`model.front.${metric}`), unit && `[${unit}]`), grid: true, inset: 16, ticks: 5, tickFormat: logTick },
       marks: [
-        Plot.ruleY(references, { y: "rmse", stroke: "var(--quiet)", strokeDasharray: "4 3" }),
+        Plot.ruleY(references, { y: "error", stroke: "var(--quiet)", strokeDasharray: "4 3" }),
         Plot.text(labelsOf(references, points), {
-          y: "rmse", text: "name", frameAnchor: "right", fill: "var(--quiet)", stroke: "var(--paper)", strokeWidth: 3,
-          ...(width >= MIN_MARGIN_WIDTH ? { textAnchor: "start", dx: 6, lineWidth: MARGIN / LABEL } : { textAnchor: "end", dy: -7 }),
+          y: "error", text: "name", frameAnchor: "right", fill: "var(--quiet)", stroke: "var(--paper)", strokeWidth: 3,
+          ...(width >= MIN_MARGIN_WIDTH ? { textAnchor: "start", dx: 6, lineWidth: MARGIN / LABEL - 2 } : { textAnchor: "end", dy: -7 }),
         }),
         Plot.line(bestSoFar(entries, points), { x: "length", y, curve: "step-after", stroke: "var(--accent)", strokeOpacity: 0.6 }),
         Plot.dot(networks, { x: "length", y, symbol: "square", r: 4, stroke: "var(--quiet)", fill: "var(--paper)", strokeWidth: 1.5 }),
@@ -47,32 +48,32 @@ export function frontChart({ entries, networks, references, measure, unit, name,
 
 /** The least error shown: errors of 0, which have no logarithm, lie on the lower edge. */
 function errorFloor(points) {
-  const positive = points.map(({ rmse }) => rmse).filter((rmse) => rmse > 0);
+  const positive = points.map(({ error }) => error).filter((error) => error > 0);
   return positive.length ? Math.min(...positive) / (positive.length < points.length ? 20 : 1) : 1e-16;
 }
 
 /** The most accurate formula of every size, up to the largest size shown. */
 function bestSoFar(entries, points) {
   let best = Infinity;
-  const steps = entries.map(({ length, rmse }) => ({ length, rmse: (best = Math.min(best, rmse)) }));
-  return [...steps, { length: Math.max(...points.map((point) => point.length)), rmse: best }];
+  const steps = entries.map(({ length, error }) => ({ length, error: (best = Math.min(best, error)) }));
+  return [...steps, { length: Math.max(...points.map((point) => point.length)), error: best }];
 }
 
 /** One label for lines that lie so close together that their labels would overlap. */
 function labelsOf(references, points) {
-  const errors = [...references, ...points].map(({ rmse }) => rmse).filter((rmse) => rmse > 0);
+  const errors = [...references, ...points].map(({ error }) => error).filter((error) => error > 0);
   const isClose = (one, other) => Math.log(one / other) < (LABEL / 280) * Math.log(Math.max(...errors) / Math.min(...errors));
   const labels = [];
-  for (const { name, rmse } of [...references].sort((one, other) => other.rmse - one.rmse)) {
+  for (const { name, error } of [...references].sort((one, other) => other.error - one.error)) {
     const above = labels.at(-1);
-    if (above && isClose(above.rmse, rmse)) above.name += `, ${name}`;
-    else labels.push({ name, rmse });
+    if (above && isClose(above.error, error)) above.name += `, ${name}`;
+    else labels.push({ name, error });
   }
   return labels;
 }
 
 function tipText(point, error) {
-  const facts = [t("model.front.tip error", { error: error(point) })];
+  const facts = [`${t(`model.front.${point.metric}`)}: ${error(point)}`];
   if (point.isNetwork) return [t("model.member.compact", { count: point.edges }), ...facts].join("\n");
   const { expression } = point;
   const text = expression.length > MAX_SHOWN_TEXT ? `${expression.slice(0, MAX_SHOWN_TEXT)}…` : expression;
@@ -91,5 +92,5 @@ const wholeTick = (value) => (Number.isInteger(value) ? count(value) : "");
 
 function logTick(value, _, ticks = []) {
   const leading = Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9));
-  return ticks.length <= MAX_LABELS || (ticks.at(-1) / ticks[0] < 100 ? [1, 2, 5] : [1]).includes(leading) ? number(value, 2) : "";
+  return ticks.length <= MAX_LABELS || (ticks.at(-1) / ticks[0] < 100 ? [1, 2, 5] : [1]).includes(leading) ? number(value, 3) : "";
 }

@@ -9,7 +9,7 @@ import { leftSide, withUnit } from "../labels.js";
 export function detail({ entry, mathml, output, model, measure, unit, take }) {
   const facts = [
     [entry.isNetwork ? t("model.front.curves") : t(`model.front.${measure}`), count(entry.length)],
-    [t("model.front.rmse"), withUnit(number(entry.rmse), unit)],
+    [t(`model.front.${entry.metric}`), withUnit(number(entry.error), unit)],
     [t("model.front.r2"), number(entry.r2, 5)],
   ];
   const title = entry.isNetwork ? t("model.member.compact", { count: entry.edges }) : t("model.front.number", { number: entry.number });

@@ -29,14 +29,14 @@ export function frontSection(root, page) {
 }
 
 function front(root, output, page, { take, typesets }) {
-  const networks = networksOf(output, page.model);
   const others = output.pareto.filter(({ expression }) => expression !== output.expression);
+  const entries = entriesOf(output);
+  const networks = networksOf(entries, output, page.model);
   if (!others.length && networks.length < 2) return render(html`<p class="note">${t("model.front.alone")}</p>`, root);
   if (output.quantity === "density") return render(laws(output), root);
-  const entries = entriesOf(output);
   const unit = output.quantity === "value" ? unitOf(page.model, output.name) : "";
-  const references = referencesOf(output, page.model);
-  const given = { entries, networks, references, measure: lengthOf(entries), unit, name: output.name };
+  const references = referencesOf(entries, output, page.model);
+  const given = { entries, networks, references, measure: lengthOf(entries), unit, name: output.name, hasOthers: page.formulas.outputs.length > 1 };
   let shown = entries.find((entry) => entry.isChosen);
   let update = () => {};
   const draw = (mathml) => {
@@ -55,7 +55,7 @@ function front(root, output, page, { take, typesets }) {
 }
 
 function view({ entries, measure, unit, shown, output, model, take, show, mathml }) {
-  const head = ["formula", measure, "rmse", "r2", "use"].map((name) => t(`model.front.${name}`));
+  const head = ["formula", measure, entries[0].metric, "r2", "use"].map((name) => t(`model.front.${name}`));
   const select = ({ target }) => {
     const row = target.closest("tbody tr");
     if (row && !target.closest(".use")) show(entries[row.rowIndex - 1]);
@@ -104,7 +104,7 @@ function row(shown, unit, take) {
     html`<button class="small" aria-pressed=${String(entry === shown)} aria-label=${t("model.front.number", { number: entry.number })}>${entry.number}</button>`,
     html`<code class="long">${entry.expression}</code>${unitMark(entry)}`,
     count(entry.length),
-    withUnit(number(entry.rmse), unit),
+    withUnit(number(entry.error), unit),
     number(entry.r2, 5),
     entry.isChosen
       ? html`<span class="chip">${t("model.front.chosen")}</span>`
