@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 
 @runtime_checkable
@@ -12,6 +12,36 @@ class ReportProgress(Protocol):
     """Callback that takes the stage, its fraction of the job, a message and the error so far."""
 
     def __call__(self, stage: str, fraction: float, message: str, error: float | None = None) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialReport:
+    """A network that a search has trained and evaluated.
+
+    Attributes:
+        kind: ``structure`` in the search for a small law, else ``network``.
+        width: Nodes per layer of one network; an ensemble has several of them.
+        grid: Intervals of its finest grid.
+        error: Error on rows that it was not fitted to: for a regression relative to the standard deviation
+            of the target, for a classification the log loss.
+        optimizer: Of a network, like what follows; None for a structure.
+        steps: Steps of the training; epochs with Adam.
+        weight_decay: Strength of the regularization.
+        quantile: Whether inputs are scaled by their quantiles instead of their range.
+    """
+
+    kind: Literal["structure", "network"]
+    width: tuple[int, ...]
+    grid: int
+    error: float
+    optimizer: str | None = None
+    steps: int | None = None
+    weight_decay: float | None = None
+    quantile: bool | None = None
+
+
+def ignore_trial(trial: TrialReport) -> None:
+    """Report to nobody."""
 
 
 def _ignore_progress(stage: str, fraction: float, message: str, error: float | None = None) -> None:
@@ -24,11 +54,13 @@ class Callbacks:
 
     Attributes:
         report: Takes the progress. It is called often.
+        record_trial: Takes every network that was tried, once, if its error is finite.
         should_stop: Once it returns true, the search returns the best result so far.
         clock: Seconds from any start. The engine reads no clock of its own: with a clock that stands still
             no stage ends because its time is up.
     """
 
     report: ReportProgress = _ignore_progress
+    record_trial: Callable[[TrialReport], None] = ignore_trial
     should_stop: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = lambda: 0.0

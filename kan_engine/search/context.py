@@ -18,7 +18,7 @@ from kan_engine.discovery.variable_groups import Reduction
 from kan_engine.expressions.unit_system import make_unit_system
 from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.network.kan import KAN
-from kan_engine.search.callbacks import Callbacks, ReportProgress
+from kan_engine.search.callbacks import Callbacks, ReportProgress, TrialReport, ignore_trial
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.subtasks import InProcess, SubtaskCache
 from kan_engine.search.thresholds import SearchThresholds
@@ -39,7 +39,7 @@ class SearchContext:
         names: Variable per encoded column.
         inputs: Scale of the encoded columns, by their ranges.
         generator: Source of randomness of the law search.
-        report: See ``Callbacks``, like ``should_stop`` and ``clock``.
+        report: See ``Callbacks``, like ``should_stop``, ``clock`` and ``record_trial``.
         contest: Records the validation errors of all candidates that are compared.
         parts: Subtasks of the search that other workers do, or have done.
         cross_validation: Folds and simple models that candidates are compared on.
@@ -58,6 +58,7 @@ class SearchContext:
     cross_validation: CrossValidation
     parts: SubtaskCache = field(default_factory=InProcess)
     started_at: float = 0.0
+    record_trial: Callable[[TrialReport], None] = ignore_trial
 
     @staticmethod
     def create(
@@ -96,6 +97,7 @@ class SearchContext:
             generator=torch.Generator().manual_seed(config.seed),
             parts=parts or InProcess(),
             started_at=callbacks.clock(),
+            record_trial=callbacks.record_trial,
         )
 
     @property

@@ -24,6 +24,7 @@ from kan_engine.model_selection.trials import (
     train_on_all_rows,
 )
 from kan_engine.network.kan import KAN
+from kan_engine.search.callbacks import TrialReport
 from kan_engine.search.context import SearchContext
 from kan_engine.search.search_rows import SearchRows
 from kan_engine.search.serialization import (
@@ -145,7 +146,9 @@ class TrialRunner:
             found = self.cross_validate(*first, task)
         for part in rest:
             found = self.join_folds(found, self.cross_validate(*part, task))
-        return replace(found, trial=trial)
+        found = replace(found, trial=trial)
+        self._record(found)
+        return found
 
     def cross_validate(self, trial: Trial, held: Sequence[int], task: SelectionTask) -> TrialResult:
         """Judge a trial by cross-validation that holds out these folds."""
@@ -170,7 +173,27 @@ class TrialRunner:
             trained = self._train(trial)
         if self._best is None or trained.loss < self._best.loss:
             self._best = trained
+        self._record(trained)
         return trained
+
+    def _record(self, found: TrialResult) -> None:
+        """Report the settings of a trial and its error on new rows."""
+        error = self._to_reported_error(found.expected_loss)
+        if error is None:
+            return
+        config, training = found.trial.config, found.trial.training
+        hidden = (nodes // config.groups for nodes in config.width[1:-1])
+        trial = TrialReport(
+            kind="network",
+            width=(config.width[0], *hidden, config.width[-1]),
+            grid=(config.grid_size, *training.grid_schedule)[-1],
+            error=error,
+            optimizer=found.optimizer,
+            steps=training.steps,
+            weight_decay=training.weight_decay,
+            quantile=found.trial.quantile,
+        )
+        self._run.record_trial(trial)
 
     def run_final(self, trial: Trial, then: Sequence[Subtask] = ()) -> TrialResult:
         """Train and judge the network to serve, while others train it on all rows or do what follows."""
@@ -282,16 +305,15 @@ class TrialRunner:
         def report_step(step: TrainingStep) -> None:
             share = low + (high - low) * step.number / (step.number + 20)  # the number of steps is unknown
             message = f"{what}, step {step.number + 1}: loss {step.validation_loss:.3g}"
-            self._run.report("train", share, message, self._to_reported_error(step))
+            self._run.report("train", share, message, self._to_reported_error(step.validation_loss))
 
         return report_step
 
-    def _to_reported_error(self, step: TrainingStep) -> float | None:
+    def _to_reported_error(self, loss: float) -> float | None:
         """The RMSE of a regression (the loss is half the mean square), else the loss; None if not finite."""
-        loss, is_regression = step.validation_loss, self._run.data.classes is None
         if not math.isfinite(loss):
             return None
-        return math.sqrt(2 * loss) if is_regression else loss
+        return math.sqrt(2 * loss) if self._run.data.classes is None else loss
 
 
 class EarlyStopping:

@@ -116,7 +116,13 @@ class EventOut(BaseModel):
 
     number: int = Field(description="Counts from 1 without gaps.")
     kind: str
-    data: dict[str, Any]
+    data: dict[str, Any] = Field(
+        description="Of `progress`: `stage`, `fraction`, `message`, `eta_seconds`, the lowest `error` since "
+        "the last event, and `trials`, the networks tried since then. A trial has its `kind` (`structure` in "
+        "the search for a small law, or `network`), `width`, `grid`, `error` on rows it was not fitted to, "
+        "and `age_seconds`, the time from its end to the event; a network also has `optimizer`, `steps`, "
+        "`weight_decay` and `quantile`."
+    )
     created_at: datetime
 
 

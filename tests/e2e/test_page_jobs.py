@@ -158,6 +158,44 @@ def test_what_a_job_does_is_told_in_plain_words(message: str, words: str | None,
     assert scripts.evaluate(told, message) == words
 
 
+@pytest.mark.parametrize(
+    ("trial", "words"),
+    [
+        (
+            {"kind": "structure", "width": [2, 1, 1], "grid": 5},
+            "small network: 2 inputs, 1 hidden node, 5 grid intervals",
+        ),
+        (
+            {
+                "kind": "network",
+                "width": [8, 64, 32, 1],
+                "grid": 3,
+                "optimizer": "adam",
+                "steps": 40,
+                "weight_decay": 0.01,
+                "quantile": True,
+            },
+            "network: 8 inputs, hidden layers of 64 and 32 nodes, 3 grid intervals, 40 passes over the rows, "
+            "weight decay 0.01, inputs scaled by quantiles",
+        ),
+        (
+            {
+                "kind": "network",
+                "width": [2, 1],
+                "grid": 3,
+                "optimizer": "lbfgs",
+                "steps": 1,
+                "weight_decay": 0,
+            },
+            "network: 2 inputs, no hidden layer, 3 grid intervals, 1 step of training",
+        ),
+    ],
+)
+def test_what_was_tried_is_told_in_plain_words(trial: dict[str, Any], words: str, scripts: Page) -> None:
+    told = "async (told) => (await import('/assets/js/job/progress_words.js')).trialWords(told)"
+    assert scripts.evaluate(told, trial) == words
+
+
 def test_a_russian_page_translates_warnings_of_models(browser: Browser, url: str) -> None:
     with visiting(browser, url, locale="ru-RU") as page:
         page.goto("/")
@@ -204,6 +242,24 @@ def test_errors_of_a_running_job_are_a_chart_with_the_shapes(page: Page, api: ht
     assert dot
     page.mouse.move(dot["x"] + 3, dot["y"] + 3)
     expect(chart).to_contain_text("layer of 3 nodes")
+
+
+def test_an_ended_job_shows_every_network_that_it_tried(page: Page, api: httpx.Client) -> None:
+    x1, x2 = np.random.default_rng(0).uniform(-1, 1, (2, 200))
+    columns = {"x1": x1.tolist(), "x2": x2.tolist(), "y": (2 * x1 + np.sin(x2)).tolist()}
+    dataset = api.post("/datasets", json={"name": "quick", "columns": columns}).json()
+    job = api.post("/jobs", json={"dataset_id": dataset["id"], "target": "y"}).json()
+    api.get(f"/jobs/{job['id']}", params={"wait": 60})
+    found = api.get(f"/jobs/{job['id']}/events", params={"limit": 200}).json()["items"]
+    tried = [trial for event in found for trial in event["data"].get("trials", ())]
+    show(page, f"/jobs/{job['id']}")
+    chart = page.get_by_role("img", name=re.compile("The lowest error so far is"))
+    large = chart.locator("[data-mark=dot] circle[r='3.5']")
+    expect(large).to_have_count(len(tried))
+    assert tried
+    large.last.hover()
+    expect(chart).to_contain_text("small network: 2 inputs")
+    assert severe_violations(page) == []
 
 
 def long_training(api: httpx.Client) -> dict[str, Any]:

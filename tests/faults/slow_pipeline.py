@@ -13,6 +13,7 @@ import numpy as np
 from celery import signals
 from sqlalchemy.orm import Session
 
+from kan_engine.search.callbacks import TrialReport
 from kan_engine.search.subtasks import SubtaskCache
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
@@ -38,6 +39,7 @@ def slow_pipeline(
     request: TrainRequest,
     *,
     report: Callable[[JobProgress], None],
+    record_trial: Callable[[TrialReport], None],
     should_stop: Callable[[], bool],
     resume: bytes | None,
     checkpoint: Callable[[bytes], None],

@@ -9,6 +9,7 @@ from typing import BinaryIO, Protocol, cast
 
 from sqlalchemy.orm import Session
 
+from kan_engine.search.callbacks import TrialReport
 from service.db.repositories import Datasets
 from service.db.session import Sessions
 from service.db.tables import Job
@@ -33,6 +34,7 @@ class Attempt:
         folder: Folder for temporary files.
         device: Where Adam trains if the job leaves it to the worker.
         files: Keeps files open until the result is stored.
+        record_trial: Takes a network that was tried.
         report: Takes the progress. It may be called often: the receiver decides what to store.
         should_stop: Returns true once the time is up. Raises ``JobStopped`` if the result of this attempt
             would be discarded.
@@ -50,6 +52,7 @@ class Attempt:
     folder: Path
     device: DeviceChoice
     files: ExitStack
+    record_trial: Callable[[TrialReport], None]
     report: Callable[[JobProgress], None]
     should_stop: Callable[[], bool]
     checkpoint: Callable[[bytes], None]

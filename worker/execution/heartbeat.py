@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from kan_engine.search.callbacks import TrialReport
 from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.settings import Settings
@@ -32,9 +33,26 @@ end_process = os._exit
 
 @dataclass(frozen=True)
 class BufferedProgress(JobProgress):
-    """Progress with an estimate of the remaining time, None while it is too uncertain."""
+    """Progress with an estimate of the remaining time, None while it is too uncertain.
+
+    Attributes:
+        trials: Networks that were tried, each with the time of ``time.monotonic()`` of its end.
+    """
 
     eta_seconds: float | None = None
+    trials: tuple[tuple[TrialReport, float], ...] = ()
+
+    def to_event(self) -> dict[str, Any]:
+        """The data of an event; of its trials the fields that are known, and their ages at that time."""
+        data, now = asdict(replace(self, trials=())), time.monotonic()
+        del data["trials"]
+        if self.trials:
+            data["trials"] = [
+                {name: value for name, value in asdict(trial).items() if value is not None}
+                | {"age_seconds": round(now - at, 2)}
+                for trial, at in self.trials
+            ]
+        return data
 
 
 @dataclass
@@ -82,6 +100,7 @@ class Heartbeat:
         self._termination = termination
         self._pending: list[BufferedProgress] = []
         self._latest: BufferedProgress | None = None
+        self._trial_count, self._lowest_error = 0, math.inf
         self._lock = threading.Lock()
         self._has_ended = self._has_news = False
         self._is_lost = self._is_cancelled = self._winds_down = False
@@ -122,17 +141,32 @@ class Heartbeat:
         """Buffer progress for the next beat; of each stage only the latest report with the lowest error."""
         with self._lock:
             self._has_news |= self._latest is None or progress.stage != self._latest.stage
-            error = progress.error
-            if self._pending and self._pending[-1].stage == progress.stage:
-                error = _lowest_error(error, self._pending.pop().error)
-            self._latest = BufferedProgress(
+            latest = BufferedProgress(
                 progress.stage,
                 progress.fraction,
                 progress.message,
-                error,
+                progress.error,
                 self._eta_seconds(progress.fraction),
             )
+            if self._pending and self._pending[-1].stage == progress.stage:
+                before = self._pending.pop()
+                error = _lowest_error(progress.error, before.error)
+                latest = replace(latest, error=error, trials=before.trials)
+            self._latest = latest
             self._pending.append(self._latest)
+
+    def record_trial(self, trial: TrialReport) -> None:
+        """Buffer a network that was tried; after ``max_trials`` of them only a better one than all."""
+        with self._lock:
+            is_better, self._lowest_error = (
+                trial.error < self._lowest_error,
+                min(trial.error, self._lowest_error),
+            )
+            if self._latest is None or (self._trial_count >= self._limits.max_trials and not is_better):
+                return
+            self._trial_count += 1
+            last = self._pending.pop() if self._pending else replace(self._latest, error=None, trials=())
+            self._pending.append(replace(last, trials=(*last.trials, (trial, time.monotonic()))))
 
     def should_stop(self) -> bool:
         """Return whether to finish with the best network so far.
@@ -209,13 +243,14 @@ class Heartbeat:
                 return
             # The row has the current state of the job; errors are only in its events, which form a curve.
             now = {} if latest is None else asdict(latest)
-            now.pop("error", None)
+            for name in ("error", "trials"):
+                now.pop(name, None)
             job = jobs.heartbeat(self._job_id, self._token, lease_s=self._settings.lease_s, **now)
             if job is None:
                 self._is_lost = True
                 return
             for progress in batch:
-                jobs.record_progress(job, **asdict(progress))
+                jobs.record_progress(job, **progress.to_event())
             if job.cancel_requested_at is not None:
                 self._winds_down, self._is_cancelled = job.keep_best, not job.keep_best
                 if self._is_cancelled:

@@ -25,6 +25,7 @@ class ExecutionLimits:
         memory_kill_ratio: Multiple of the memory limit at which the process is ended; above 1, so that
             allocations fail first.
         min_stored_duration_s: A subtask that took less is faster to repeat than to store.
+        max_trials: Trials of an attempt in its events; further ones only where they are better than all.
         offer_period_s: Time between two checks for free workers; a job that ends sooner needs no help.
     """
 
@@ -41,6 +42,7 @@ class ExecutionLimits:
     min_eta_fraction: float = 0.1
     memory_kill_ratio: float = 1.1
     min_stored_duration_s: float = 0.5
+    max_trials: int = 1000
     offer_period_s: float = 0.5
 
 

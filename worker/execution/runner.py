@@ -93,6 +93,7 @@ def run_job(
             folder=settings.data_dir,
             device=settings.device,
             files=files,
+            record_trial=beat.record_trial,
             report=beat.report,
             should_stop=beat.should_stop,
             hold=lambda session: _lock_row(held, session),
@@ -261,7 +262,7 @@ def _store_verdict(
         log.info("job given up", extra={"job_id": held.job_id})
         return
     for progress in beat.progress_buffer:
-        jobs.record_progress(job, **asdict(progress))
+        jobs.record_progress(job, **progress.to_event())
     jobs.add_cpu_seconds(job, cpu_seconds)
     if verdict is None or (job.cancel_requested_at and not job.keep_best):
         ended = jobs.release(held.job_id, held.token)

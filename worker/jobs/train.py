@@ -9,6 +9,7 @@ from typing import Protocol
 from sqlalchemy.orm import Session
 
 from kan_engine import SubtaskCache
+from kan_engine.search.callbacks import TrialReport
 from service.db.repositories.revisions import read_revision
 from service.db.session import UNAVAILABLE_ERRORS
 from service.schemas.revision import SymbolicRequest
@@ -34,6 +35,7 @@ class Pipeline(Protocol):
         request: TrainRequest,
         *,
         report: Callable[[JobProgress], None],
+        record_trial: Callable[[TrialReport], None],
         should_stop: Callable[[], bool],
         resume: bytes | None,
         checkpoint: Callable[[bytes], None],
@@ -115,6 +117,7 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
             table,
             placed,
             report=attempt.report,
+            record_trial=attempt.record_trial,
             should_stop=should_stop,
             resume=attempt.resume,
             checkpoint=attempt.checkpoint,

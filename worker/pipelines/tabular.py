@@ -21,6 +21,7 @@ from kan_engine import (
 from kan_engine.assessment.thresholds import AssessmentThresholds
 from kan_engine.inference.decision_rule import Decision
 from kan_engine.search.assembly import assemble_predictor
+from kan_engine.search.callbacks import TrialReport, ignore_trial
 from kan_engine.search.config import PerGroup
 from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
 from service.schemas.baselines import Baseline, is_matched, make_baseline_name
@@ -47,6 +48,7 @@ def run_pipeline(
     request: TrainRequest,
     *,
     report: Callable[[JobProgress], None] = lambda _: None,
+    record_trial: Callable[[TrialReport], None] = ignore_trial,
     should_stop: Callable[[], bool] = lambda: False,
     resume: bytes | None = None,
     checkpoint: Callable[[bytes], None] = lambda _: None,
@@ -61,6 +63,7 @@ def run_pipeline(
         table: The dataset.
         request: The training.
         report: Takes the progress. It is called often: the receiver decides what to store.
+        record_trial: Takes every network that was tried.
         should_stop: Once it returns true, the best network so far is used, and ``cut_by`` names the stage.
         resume: The last checkpoint of an earlier run of the same job; None without one.
         checkpoint: Called once, when the network is found, with what a later run can resume from.
@@ -82,7 +85,10 @@ def run_pipeline(
         config = replace(config, form=data.plan.form, per_group=_read_groups(request))
     preview = Preview(data, config, publish if revises is None else None, thresholds)
     callbacks = Callbacks(
-        report=preview.publish_after(watch.report), should_stop=watch.should_stop, clock=time.monotonic
+        report=preview.publish_after(watch.report),
+        record_trial=record_trial,
+        should_stop=watch.should_stop,
+        clock=time.monotonic,
     )
     if revises is not None and not revises.model.needs_new_network:
         with watch.stage("symbolic", 0.1, "changing the formula"):

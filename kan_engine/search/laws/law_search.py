@@ -19,6 +19,7 @@ from kan_engine.discovery.univariate_law import find_univariate_law
 from kan_engine.discovery.variable_groups import Reduction, find_reduction
 from kan_engine.expressions.evaluation import Expression, Variable
 from kan_engine.inference.optimism import OptimismCorrection
+from kan_engine.search.callbacks import TrialReport
 from kan_engine.search.context import (
     FoundLaw,
     SearchContext,
@@ -121,6 +122,7 @@ class LawSearch:
         for number, structure in enumerate(structures, 1):
             record_validation_errors(structure, run)
             run.report("structure", min(0.35, 0.05 + 0.01 * number), *_describe_structure(number, structure))
+            self._record_trial(structure)
             self._try_direct_searches(structure)
             self.seen.append(structure)
             if number == 1 and self._is_whole:
@@ -144,6 +146,14 @@ class LawSearch:
             if self.inner is None:
                 self._search_variable_groups()
             self._enumerate_whole()
+
+    def _record_trial(self, structure: FittedStructure) -> None:
+        """Report a structure; errors of nested searches are relative to other targets."""
+        if self._is_whole and np.isfinite(structure.error):
+            config = structure.network.config
+            width, grid = config.width, config.grid_size
+            trial = TrialReport(kind="structure", width=width, grid=grid, error=structure.error)
+            self._run.record_trial(trial)
 
     def _find_noisy_law(self, structure: FittedStructure) -> FoundLaw | None:
         """The law of dimensionless groups if it leaves only noise, else that of the additive structure."""

@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from kan_engine.errors import DeviceUnavailable, InvalidData, TrainingDiverged
+from kan_engine.search.callbacks import TrialReport
 from kan_engine.search.subtasks import SubtaskCache
 from service.caller import Caller
 from service.db.repositories import Datasets, Jobs, TrainedModels
@@ -76,6 +77,7 @@ class ToyPipeline:
         request: Any,
         *,
         report: Callable[[JobProgress], None],
+        record_trial: Callable[[TrialReport], None],
         should_stop: Callable[[], bool],
         resume: bytes | None,
         checkpoint: Callable[[bytes], None],
@@ -88,6 +90,7 @@ class ToyPipeline:
         self.tables.append(table)
         self.devices.append(request.training.device)
         report(JobProgress("fit", 0.5, "half", error=0.25))
+        record_trial(TrialReport(kind="structure", width=(1, 1), grid=5, error=0.25))
         if self.preview is not None:
             publish(outcome(self.preview))
         self.during(checkpoint)
@@ -230,6 +233,14 @@ def burn_cpu(seconds: float) -> None:
 def test_events_tell_the_error_of_what_was_fitted(sessions: Sessions, submit: Any, run: Any) -> None:
     job = run(submit(), ToyPipeline())
     assert [e.data["error"] for e in events(sessions, job.id) if e.kind == "progress"] == [0.25]
+
+
+@ON_ONE_DATABASE
+def test_events_have_the_trials(sessions: Sessions, submit: Any, run: Any) -> None:
+    job = run(submit(), ToyPipeline())
+    (trial,) = [t for e in events(sessions, job.id) for t in e.data.get("trials", ())]
+    assert 0 <= trial.pop("age_seconds") < 10
+    assert trial == {"kind": "structure", "width": [1, 1], "grid": 5, "error": 0.25}
 
 
 def test_progress_is_visible_while_the_job_runs(sessions: Sessions, submit: Any, run: Any) -> None:

@@ -1,12 +1,12 @@
-// Error over time: a dot for every network that was measured, and the best so far as a line.
+// Error over time: a large dot for every network that was tried, a small one for its training, and the best so far as a line.
 
 import { number, seconds, t } from "../i18n.js";
-import { progressWords } from "../job/progress_words.js";
+import { progressWords, trialWords } from "../job/progress_words.js";
 import { showChart } from "./chart.js";
 
 const MAX_TICKS = 6;
 
-/** A function that shows the chart in an element: `show(points)` with { at: seconds since the start, error, message } in order of time. */
+/** A function that shows the chart in an element: `show(points)` with { at: seconds since the start, error, and message or trial } in order of time. */
 export function errorChart(host) {
   let update = null;
   let shown = 0;
@@ -22,21 +22,23 @@ export function errorChart(host) {
 function describeChart(points) {
   const ticks = errorTicks(points);
   let lowest = Infinity;
+  const trials = points.filter(({ trial }) => trial);
   const best = points.map(({ at, error }) => ({ at, error: (lowest = Math.min(lowest, error)) }));
   return {
     title: t("job.curve"),
     about: t("job.curve about"),
-    words: t("job.curve words", { best: number(lowest, 2), count: points.length, first: number(points[0].error, 2), time: seconds(points.at(-1).at) }),
+    words: t("job.curve words", { best: number(lowest, 2), count: trials.length || points.length, first: number(points[0].error, 2), time: seconds(points.at(-1).at) }),
     filename: "errors",
     height: (width) => Math.min(260, 0.6 * width),
-    options: ({ Plot }) => ({
+    options: ({ Plot, width }) => ({
       marginLeft: 60,
       marginBottom: 40,
       x: { label: t("job.curve time"), zero: true, ticks: 6 },
       y: { type: "log", label: t("job.curve error"), grid: true, ticks, domain: [ticks[0], ticks.at(-1)], tickFormat: (error) => number(error, 1).replace(/^1·/, "") },
+      r: { type: "identity" },
       marks: [
         Plot.line(best, { x: "at", y: "error", curve: "step-after", stroke: "var(--accent)", strokeWidth: 2.5 }),
-        Plot.dot(points, { x: "at", y: "error", r: 3.5, fill: "var(--quiet)", title: pointWords, tip: { lineWidth: 40 } }),
+        Plot.dot(points, { x: "at", y: "error", r: ({ trial }) => (trial || !trials.length ? 3.5 : 1.5), fill: "var(--quiet)", title: pointWords, tip: { lineWidth: Math.min(40, width / 18) } }),
       ],
     }),
   };
@@ -55,7 +57,7 @@ function errorTicks(points) {
   return all.slice(first, last + 1).filter((_, place) => place % step === 0 || place === last - first);
 }
 
-function pointWords({ at, error, message }) {
-  const words = (message && progressWords(message)) ?? message ?? "";
+function pointWords({ at, error, message, trial }) {
+  const words = trial ? trialWords(trial) : ((message && progressWords(message)) ?? message ?? "");
   return [words, t("doing.error", { error: number(error, 2) }), t("job.curve after", { time: seconds(at) })].filter(Boolean).join("\n");
 }

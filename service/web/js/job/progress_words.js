@@ -46,6 +46,16 @@ function amounts(texts) {
 function shapeWords(width) {
   const [inputs, ...layers] = width.split(",").map(Number);
   const hidden = layers.slice(0, -1).map(count);
-  const layerWords = hidden.length ? t("doing.layers", { count: hidden.length, nodes: both.format(hidden) }) : t("doing.no layers");
+  const isOne = layers.length === 2 && layers[0] === 1;
+  const layerWords = isOne ? hiddenWords(1) : hidden.length ? t("doing.layers", { count: hidden.length, nodes: both.format(hidden) }) : t("doing.no layers");
   return `${t("doing.inputs", { count: inputs })}, ${layerWords}`;
+}
+
+/** A network that was tried, in words: its shape and, of a larger network, the settings that the search varies. */
+export function trialWords({ kind, width, grid, optimizer, steps, weight_decay: decay, quantile }) {
+  const words = [`${t(`doing.tried ${kind}`)}: ${shapeWords(width.join())}`, t("doing.intervals", { count: grid })];
+  if (kind === "structure") return words.join(", ");
+  const training = t(optimizer === "adam" ? "doing.epochs" : "doing.steps", { count: steps });
+  const settings = [decay && t("doing.decay", { decay: number(decay, 2) }), quantile && t("doing.quantiles")];
+  return [...words, training, ...settings.filter(Boolean)].join(", ");
 }

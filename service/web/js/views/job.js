@@ -158,14 +158,18 @@ function elapsed(job) {
   return Math.max(0, ((job.finished_at ? Date.parse(job.finished_at) : Date.now()) - Date.parse(job.started_at)) / 1000);
 }
 
-/** Errors over time in the last attempt. A job that lost its worker starts again; one that waited for others goes on. */
+/**
+ * Errors over time in the last attempt: every network that was tried, with its `trial`, and the errors between. A job that lost its
+ * worker starts again; one that waited for others goes on.
+ */
 function points(events) {
   const { attempt } = events.findLast((event) => event.data.attempt)?.data ?? {};
   const start = events.findIndex((event) => event.data.attempt && event.data.attempt === attempt);
   if (start < 0) return [];
   const began = Date.parse(events[start].created_at);
-  return events
-    .slice(start)
-    .filter((event) => event.data.error > 0)
-    .map((event) => ({ at: (Date.parse(event.created_at) - began) / 1000, error: event.data.error, message: event.data.message }));
+  const found = events.slice(start).flatMap(({ created_at, data: { error, message, trials } }) => {
+    const at = (Date.parse(created_at) - began) / 1000;
+    return trials?.map((trial) => ({ at: Math.max(0, at - trial.age_seconds), error: trial.error, trial })) ?? [{ at, error, message }];
+  });
+  return found.filter(({ error }) => error > 0).sort((one, other) => one.at - other.at);
 }

@@ -17,7 +17,7 @@ from kan_engine import (
 )
 from kan_engine.model_selection.moves import SelectionTask, estimate_seconds
 from kan_engine.model_selection.trials import TrialResult, UnscaledRows
-from kan_engine.search.callbacks import Callbacks
+from kan_engine.search.callbacks import Callbacks, TrialReport
 from kan_engine.search.context import SearchContext
 from kan_engine.search.search_rows import SearchRows
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS as LIMITS
@@ -41,11 +41,14 @@ LINE = Trial(
 )
 
 
-def trials(reports: list[str] | None = None, *, is_over: bool = False) -> TrialRunner:
+def trials(
+    reports: list[str] | None = None, *, tried: list[TrialReport] | None = None, is_over: bool = False
+) -> TrialRunner:
     request = request_for(split={"kind": "none"})
     data = prepare_data(table_of(x=X[:, 0], y=X[:, 0] ** 2), request)
     callbacks = Callbacks(
         report=lambda stage, share, message, error=None: None if reports is None else reports.append(message),
+        record_trial=lambda trial: None if tried is None else tried.append(trial),
         should_stop=lambda: is_over,
     )
     run = SearchContext.create(data, make_search_config(request), callbacks)
@@ -70,6 +73,21 @@ def behind(optimizer: Any, loss: float, best: TrialResult | None, step: int = LI
     for number in range(step + 1):
         told.update(TrainingStep(number, 3, loss, loss))
     return told.is_hopeless
+
+
+def test_every_trial_is_reported_with_its_settings_and_error() -> None:
+    tried: list[TrialReport] = []
+    runner = trials(tried=tried)
+    found = [runner.run(steps(count)) for count in (2, 3)]
+    assert [(trial.width, trial.grid, trial.steps) for trial in tried] == [((1, 1), 3, 2), ((1, 1), 3, 3)]
+    assert [trial.error for trial in tried] == [(2 * each.loss) ** 0.5 for each in found]
+
+
+def test_an_ensemble_is_reported_by_the_shape_of_one_of_its_networks() -> None:
+    tried: list[TrialReport] = []
+    config = KANConfig(width=(1, 6, 1), grid_size=3, groups=3)
+    trials(tried=tried).run(replace(LINE, config=config))
+    assert tried[0].width == (1, 2, 1)
 
 
 def test_what_was_tried_is_not_worth_another_try() -> None:

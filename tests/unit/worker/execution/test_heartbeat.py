@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from kan_engine.search.callbacks import TrialReport
 from service.settings import Settings
 from worker.execution.heartbeat import Heartbeat, Termination
 from worker.execution.limits import DEFAULT_EXECUTION, ExecutionLimits
@@ -46,6 +47,39 @@ def test_within_a_stage_the_lowest_error_counts() -> None:
     for stage, error in [("a", None), ("a", 0.1), ("a", 0.3), ("a", None), ("b", None)]:
         beat.report(JobProgress(stage, 0.5, error=error))
     assert [p.error for p in beat.progress_buffer] == [0.1, None]
+
+
+def trial(error: float) -> TrialReport:
+    return TrialReport(kind="structure", width=(2, 1), grid=5, error=error)
+
+
+def errors_of_trials(beat: Heartbeat) -> list[list[float]]:
+    return [[found["error"] for found in p.to_event().get("trials", ())] for p in beat.progress_buffer]
+
+
+def test_every_trial_is_in_the_event_of_its_stage() -> None:
+    beat = heartbeat()
+    for stage, error in [("a", 0.5), ("a", 0.3), ("b", 0.4)]:
+        beat.report(JobProgress(stage, 0.5))
+        beat.record_trial(trial(error))
+    assert errors_of_trials(beat) == [[0.5, 0.3], [0.4]]
+
+
+def test_a_trial_after_a_beat_is_in_the_next_event_without_the_error_of_the_last_one() -> None:
+    beat = heartbeat()
+    beat.report(JobProgress("a", 0.5, error=0.1))
+    beat._pending.clear()
+    beat.record_trial(trial(0.5))
+    assert [(p.stage, p.error) for p in beat.progress_buffer] == [("a", None)]
+    assert errors_of_trials(beat) == [[0.5]]
+
+
+def test_of_very_many_trials_only_the_first_and_those_better_than_all_are_kept() -> None:
+    beat = heartbeat(limits=replace(DEFAULT_EXECUTION, max_trials=2))
+    beat.report(JobProgress("a", 0.5))
+    for error in [0.5, 0.4, 0.45, 0.3, 0.35]:
+        beat.record_trial(trial(error))
+    assert errors_of_trials(beat) == [[0.5, 0.4, 0.3]]
 
 
 def test_every_word_tells_the_time_left_once_that_can_be_guessed() -> None:

@@ -22,6 +22,7 @@ from kan_engine.errors import DeviceUnavailable
 from kan_engine.model_selection.moves import list_moves
 from kan_engine.model_selection.thresholds import SelectionThresholds
 from kan_engine.model_selection.trials import run_trial
+from kan_engine.search.callbacks import TrialReport, ignore_trial
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from kan_engine.structure.fitted_structure import FittedStructure
 from kan_engine.structure.search import search_structures
@@ -83,6 +84,7 @@ def run(
     *,
     resume: bytes | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    record_trial: Callable[[TrialReport], None] = ignore_trial,
     thresholds: PipelineThresholds = DEFAULT_PIPELINE,
     **body: Any,
 ) -> Job:
@@ -93,6 +95,7 @@ def run(
             table,
             request_for(**body),
             report=reports.append,
+            record_trial=record_trial,
             should_stop=should_stop,
             resume=resume,
             checkpoint=checkpoints.append,
@@ -250,6 +253,18 @@ def test_progress_goes_from_stage_to_stage_and_never_back(law: Job) -> None:
 def test_a_shape_is_told_with_its_error_in_the_spread_of_the_target(law: Job) -> None:
     errors = [report.error for report in law.reports if report.message.startswith("shape")]
     assert 0 < min(error for error in errors if error is not None) < 1e-4  # a law without noise
+
+
+def test_every_small_network_and_every_step_of_the_climb_is_a_trial() -> None:
+    tried: list[TrialReport] = []
+    noisy = A + np.random.default_rng(3).normal(0, 0.3, ROWS)
+    body = BARE | {"network": {}, "training": {"steps": 8, "restarts": 1}, "prune": False}
+    job = run(table_of(a=A, b=B, y=noisy), record_trial=tried.append, **body)
+    shapes = [report.error for report in job.reports if report.message.startswith("shape") and report.error]
+    assert [trial.error for trial in tried if trial.kind == "structure"] == shapes
+    networks = [trial for trial in tried if trial.kind == "network"]
+    assert len({(t.width, t.grid, t.steps, t.weight_decay, t.quantile) for t in networks}) > 2
+    assert all(0.1 < trial.error < 3 for trial in networks)
 
 
 def test_the_time_of_every_stage_is_told(law: Job) -> None:
