@@ -206,7 +206,7 @@ def test_equations_become_a_model_with_its_formula(page: Page, api: httpx.Client
     assert formula_of(reached_model(page), api) == ("exp(-x)", True)
     expect(page.get_by_role("region", name="Formula for y as text")).to_have_text("exp(-x)")
     expect(page.get_by_text("it is the solution itself")).to_be_visible()
-    expect(page.get_by_role("img", name="Solution y of")).to_be_visible()
+    expect(page.locator("#section-solution").get_by_role("img", name="y from 0.006738 to 1")).to_be_visible()
     assert severe_violations(page) == []
 
 

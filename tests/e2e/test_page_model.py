@@ -73,6 +73,21 @@ def test_a_density_shows_its_law_its_likelihood_and_its_picture(
         assert severe_violations(page) == []
 
 
+def test_an_imported_model_is_asked_only_for_what_it_has(
+    browser: Browser, url: str, api: httpx.Client, law: str
+) -> None:
+    exported = api.get(f"/models/{law}/export").content
+    copy = api.post("/models/import", files={"file": ("law.safetensors", exported)}, data={"name": "copy"})
+    with visiting(browser, url) as page:
+        refused: list[str] = []
+        page.on("response", lambda answer: refused.append(answer.url) if answer.status >= 400 else None)
+        show_model(page, copy.json()["id"])
+        expect(page.get_by_text("There are no charts of this model: it was imported")).to_be_visible()
+        expect(page.get_by_text("an imported model does not have")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        assert refused == []
+
+
 def test_a_curve_of_the_drawing_opens_in_large(page: Page) -> None:
     curve = page.get_by_role("button", name="x1 to y: sine, score")
     curve.first.click()

@@ -10,7 +10,7 @@ const PICTURES = {
   regression: ["effects", "importance", "history"],
   classification: ["effects", "importance", "parity", "residuals", "history"],
   density: ["density", "history"],
-  equation: ["solution", "history"],
+  equation: ["history"],
 };
 export const MAX_EDGES_AT_ONCE = 1500; // edges; more have many megabytes of curves, which are fetched on demand
 const FONT_WAIT_MS = 1500;
@@ -29,8 +29,8 @@ export async function collect(model, signal, width) {
     model.members[shown].network.edges <= MAX_EDGES_AT_ONCE ? get(edgesPath(path, shown), options) : null,
     model.dataset_id ? tolerateStatus(404, get(`datasets/${model.dataset_id}/preview?limit=50`, options)) : null,
     get(`models?limit=50&name=${encodeURIComponent(model.name)}`, options),
-    model.task === "regression" ? attempt(get(`${path}/figures`, options)) : null,
-    loadSolution(model, options),
+    model.task === "regression" && isMeasured(model) ? attempt(get(`${path}/figures`, options)) : null,
+    loadSolution(model, isMeasured(model), options),
     ...pictures,
   ]);
   const [texts] = await Promise.all([textsOf(path, formulas && formats, options), formulas && fontOfFormulas()]);
@@ -56,11 +56,14 @@ export const edgesOf = ({ path, signal }, name) => memoize(null, () => get(edges
 
 const edgesPath = (path, network) => `${path}/edges?network=${network}`;
 
-/** The pictures available for a model. */
-const picturesOf = (model) => PICTURES[model.task];
-
 /** The formulas; null if the model has none. */
 const formulasOf = async (path, options) => (await tolerateStatus(409, get(`${path}/symbolic`, options))).body;
+
+/** Whether the service has the numbers of the charts: only of models that it has trained. */
+export const isMeasured = ({ lineage }) => !lineage.imported;
+
+/** The pictures of a model: of an imported one only that of its training; a training of one step has none. */
+const picturesOf = (model) => PICTURES[model.task].filter((name) => (name === "history" ? model.history.length > 1 : isMeasured(model)));
 
 /** The formulas in every language, by its name; none without formats. */
 async function textsOf(path, formats, options) {

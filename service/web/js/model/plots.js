@@ -2,11 +2,11 @@
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
+import { isMeasured } from "./load.js";
 import { figure, watchTheme, picture } from "../parts/picture.js";
 
-/** Whether there is one of these charts to show. A training of one step has no curve. */
-export const hasPictures = ({ figures, model }, names) =>
-  names.some((name) => figures[name]?.body && (name !== "history" || model.history.length > 1));
+/** Whether there is one of these charts to show. */
+export const hasPictures = ({ figures }, names) => names.some((name) => figures[name]?.body);
 
 /** Renders those of the named charts that the model has. */
 export function pictures(root, page, names) {
@@ -23,8 +23,8 @@ function show(root, page, names, figures) {
 }
 
 /** A note where a model has no charts; nothing for others. */
-export const missingNote = ({ figures }) =>
-  Object.values(figures).some(({ problem }) => problem?.code === "no_figures") ? html`<p class="note">${t("model.pictures.none")}</p>` : nothing;
+export const missingNote = ({ figures, model }) =>
+  !isMeasured(model) || Object.values(figures).some(({ problem }) => problem?.code === "no_figures") ? html`<p class="note">${t("model.pictures.none")}</p>` : nothing;
 
 function modelFigure(name, source, page) {
   const history = page.model.task === "equation" ? "refinement" : "history";

@@ -4,6 +4,7 @@ import { html, nothing, render, svg } from "../../../vendor/lit-html.js";
 import { send } from "../../api.js";
 import { number, t } from "../../i18n.js";
 import { unitOf, withUnit } from "../labels.js";
+import { isMeasured } from "../load.js";
 import { memberRequest } from "../members.js";
 
 const SHOWN = 10; // bars; the sum of the weaker ones is one more
@@ -12,12 +13,16 @@ const REFUSED = ["no_explanation", "explanation_too_costly"];
 /** Returns a function that requests the contributions to the current row after a pause, and shows them in `root`. */
 export function createExplainer({ model, path, by, signal }, state, root) {
   if (!["regression", "classification"].includes(model.task)) return () => {};
+  if (!isMeasured(model)) {
+    render(refusal("imported"), root);
+    return () => {};
+  }
   const refused = new Set(); // members without contributions
   let [timer, asked] = [0, new AbortController()];
   const show = (told) => render(told ? bars(told, model) : nothing, root);
   const explain = async () => {
     const member = by.get();
-    if (refused.has(member)) return render(refusal(), root);
+    if (refused.has(member)) return render(refusal("refused"), root);
     asked.abort();
     asked = new AbortController();
     try {
@@ -26,7 +31,7 @@ export function createExplainer({ model, path, by, signal }, state, root) {
     } catch (error) {
       if (error.name === "AbortError") return;
       if (REFUSED.includes(error.code)) refused.add(member);
-      render(refused.has(member) ? refusal() : nothing, root); // the prediction tells any other error
+      render(refused.has(member) ? refusal("refused") : nothing, root); // the prediction tells any other error
     }
   };
   signal.addEventListener("abort", () => clearTimeout(timer));
@@ -37,7 +42,7 @@ export function createExplainer({ model, path, by, signal }, state, root) {
 }
 
 const title = () => html`<h3>${t("model.why.title")}</h3>`;
-const refusal = () => html`${title()}<p class="hint">${t("model.why.refused")}</p>`;
+const refusal = (why) => html`${title()}<p class="hint">${t(`model.why.${why}`)}</p>`;
 
 function bars({ explanation, predictions }, model) {
   const { outputs, scale } = explanation;

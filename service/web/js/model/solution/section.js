@@ -10,11 +10,11 @@ import { showPlane } from "./plane.js";
 const RESIDUALS = ["equation_residual", "condition_residual", "estimated_error"];
 
 /** What the section shows, fetched with the rest of the page; null for models that solve no equations. */
-export async function loadSolution({ id, task, lineage }, options) {
+export async function loadSolution({ id, task, lineage }, isMeasured, options) {
   if (task !== "equation") return null;
   const problem = lineage.request?.equations && lineage.request;
   const [figures, printed] = await Promise.all([
-    attempt(get(`models/${id}/figures`, options)),
+    isMeasured ? attempt(get(`models/${id}/figures`, options)) : {},
     problem ? attempt(typesetProblem(problem, options)) : {},
   ]);
   return { values: figures.body?.solution, problem, printed: printed.body };
