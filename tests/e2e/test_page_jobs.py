@@ -200,7 +200,11 @@ def test_a_russian_page_translates_warnings_of_models(browser: Browser, url: str
     with visiting(browser, url, locale="ru-RU") as page:
         page.goto("/")
         page.wait_for_selector("main .view h1")
-        told = "async (told) => (await import('/assets/js/i18n.js')).warningWords(told)"
+        told = """async (told) => {
+            const { loadCodes, warningWords } = await import('/assets/js/i18n.js');
+            await loadCodes();
+            return warningWords(told);
+        }"""
         warning = "column 'a $1 b' is left out: it is text with 90 distinct values; give it another type"
         translated = page.evaluate(told, warning)
         assert translated.startswith("Столбец «a $1 b» не используется: различных значений в нём 90.")

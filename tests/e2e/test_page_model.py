@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from tests.support.browser import PHONE, is_too_wide, severe_violations, show, visiting
 from tests.support.servers import wait_until
@@ -86,6 +86,20 @@ def test_an_imported_model_is_asked_only_for_what_it_has(
         expect(page.get_by_text("an imported model does not have")).to_be_visible()
         page.wait_for_load_state("networkidle")
         assert refused == []
+
+
+@pytest.mark.parametrize(("locale", "most_kB"), [("en-US", 245), ("ru-RU", 245)])
+def test_a_model_loads_little(browser: Browser, url: str, law: str, locale: str, most_kB: int) -> None:
+    with visiting(browser, url, locale=locale) as page:
+        loaded: list[Request] = []
+        page.on(
+            "requestfinished", lambda request: loaded.append(request) if "/assets/" in request.url else None
+        )
+        page.goto(f"/#/models/{law}")
+        page.locator(".prediction data").wait_for()
+        page.wait_for_load_state("networkidle")
+        assert any("plot.js" in request.url for request in loaded)
+        assert sum(request.sizes()["responseBodySize"] for request in loaded) <= 1000 * most_kB
 
 
 def test_a_curve_of_the_drawing_opens_in_large(page: Page) -> None:

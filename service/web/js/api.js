@@ -1,5 +1,7 @@
 // HTTP client of the service. Paths are relative, so that the prefix of a proxy is kept.
 
+import { loadCodes } from "./i18n.js";
+
 const KEY = "kan-service key";
 
 class Problem extends Error {
@@ -33,7 +35,7 @@ export async function request(method, path, { body, headers = {}, signal } = {})
     throw new Problem(0, { code: "unreachable", detail: error.message });
   }
   if (!answer.ok) {
-    const told = await answer.json().catch(() => ({}));
+    const [told] = await Promise.all([answer.json().catch(() => ({})), loadCodes()]);
     if (answer.status === 401) dispatchEvent(new CustomEvent("key-wanted"));
     throw new Problem(answer.status, told);
   }
@@ -82,7 +84,7 @@ export function upload(file, { name, units, missing, repeatedRows, onProgress = 
       const told = parseJson(call.responseText);
       if (call.status === 201) return resolve(told);
       if (call.status === 401) dispatchEvent(new CustomEvent("key-wanted"));
-      return reject(new Problem(call.status, told));
+      return loadCodes().then(() => reject(new Problem(call.status, told)));
     };
     signal?.addEventListener("abort", () => call.abort());
     call.send(form);

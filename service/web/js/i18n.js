@@ -7,10 +7,17 @@ let codes = { errors: {}, entries: {} };
 let warnings = []; // forms of the English texts of warnings, and their translations
 
 export async function loadWords() {
-  const isEnglish = language === "en"; // the service sends English texts with each code
-  const more = isEnglish ? [codes, warnings] : ["codes", "warnings"].map((name) => read(`${name}.${language}`));
-  [words, codes, warnings] = await Promise.all([read(language), ...more]);
+  words = await read(language);
 }
+
+let asked = language === "en" ? Promise.resolve() : null; // the service sends English texts with each code
+
+/** Loads the texts of codes and warnings, before the first of them is shown. Without them the English ones are shown. */
+export const loadCodes = () =>
+  (asked ??= Promise.all(["codes", "warnings"].map((name) => read(`${name}.${language}`))).then(
+    (found) => ([codes, warnings] = found),
+    () => (asked = null),
+  ));
 
 async function read(name) {
   return (await fetch(`assets/i18n/${name}.json`)).json();

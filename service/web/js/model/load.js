@@ -1,10 +1,10 @@
 // The data of the page, requested in parallel and rendered together, so that the layout does not shift.
 
 import { attempt, get, text } from "../api.js";
+import { loadCodes } from "../i18n.js";
 import { picture } from "../parts/picture.js";
 import { fetchDrawing } from "./curves/drawing.js";
 import { shownNetwork } from "./members.js";
-import { loadSolution } from "./solution/section.js";
 
 const PICTURES = {
   regression: ["effects", "importance", "history"],
@@ -30,10 +30,14 @@ export async function collect(model, signal, width) {
     model.dataset_id ? tolerateStatus(404, get(`datasets/${model.dataset_id}/preview?limit=50`, options)) : null,
     get(`models?limit=50&name=${encodeURIComponent(model.name)}`, options),
     model.task === "regression" && isMeasured(model) ? attempt(get(`${path}/figures`, options)) : null,
-    loadSolution(model, isMeasured(model), options),
+    model.task === "equation" ? solutionOf(model, options) : null,
     ...pictures,
   ]);
-  const [texts] = await Promise.all([textsOf(path, formulas && formats, options), formulas && fontOfFormulas()]);
+  const [texts] = await Promise.all([
+    textsOf(path, formulas && formats, options),
+    formulas && fontOfFormulas(),
+    model.warnings.length && loadCodes(),
+  ]);
   return {
     path,
     formats,
@@ -64,6 +68,9 @@ export const isMeasured = ({ lineage }) => !lineage.imported;
 
 /** The pictures of a model: of an imported one only that of its training; a training of one step has none. */
 const picturesOf = (model) => PICTURES[model.task].filter((name) => (name === "history" ? model.history.length > 1 : isMeasured(model)));
+
+/** The solution of equations with its section, whose scripts other models do without. */
+const solutionOf = async (model, options) => (await import("./solution/section.js")).loadSolution(model, isMeasured(model), options);
 
 /** The formulas in every language, by its name; none without formats. */
 async function textsOf(path, formats, options) {

@@ -5,7 +5,7 @@ import { announce } from "../screen_reader.js";
 import { attempt, get, send } from "../api.js";
 import { eventsOf } from "../events.js";
 import { go } from "../navigate.js";
-import { count, seconds, t, time } from "../i18n.js";
+import { count, loadCodes, seconds, t, time } from "../i18n.js";
 import { errorChart } from "../charts/error_curve.js";
 import { keepFocus } from "../parts/focus.js";
 import { history, stageWords } from "../charts/history.js";
@@ -24,7 +24,12 @@ const KINDS_WITH_ERROR = ["train", "symbolic"]; // kinds of jobs that report an 
 
 export default async function view({ root, params, query, signal }) {
   const path = `jobs/${encodeURIComponent(params.id)}`;
-  const job = await get(path, { signal });
+  const getJob = async () => {
+    const found = await get(path, { signal });
+    if (found.error) await loadCodes();
+    return found;
+  };
+  const job = await getJob();
   const isNew = query.has("new");
   if (isNew) window.history.replaceState(null, "", `#/jobs/${params.id}`); // so that going back does not open the model again
   const chart = document.createElement("div");
@@ -59,7 +64,7 @@ export default async function view({ root, params, query, signal }) {
   async function follow() {
     const wasRunning = isNew || !job.finished_at;
     for await (const event of eventsOf(params.id, signal, setConnected)) take(event);
-    const ended = await get(path, { signal });
+    const ended = await getJob();
     set({ job: ended });
     if (ended.kind === "study" && ended.status === "succeeded") await showStudy();
     if (!wasRunning || signal.aborted) return;

@@ -14,13 +14,12 @@ import { more, tabNames } from "../model/more.js";
 import { hasPictures, pictures } from "../model/plots.js";
 import { quality } from "../model/quality.js";
 import { plainModelBanner } from "../model/plain_model.js";
-import { solutionSection } from "../model/solution/section.js";
 import { tryOut } from "../model/prediction/form.js";
 
 // Sections in the order of the page. Each renders into its own element.
 const EFFECTS = ["effects", "importance"];
 const SECTIONS = {
-  solution: solutionSection,
+  solution: (root, page) => page.solution.show(root, page),
   formula: formulaSection,
   fit: fitSection,
   simpler: frontSection,

@@ -76,6 +76,16 @@ def test_an_asset_is_packed_for_those_who_unpack_it(
     assert found.content == whole.content
 
 
+def test_a_packed_script_is_without_the_comments_on_lines_of_their_own(client: TestClient) -> None:
+    plain = client.get("/assets/js/i18n.js", headers={"Accept-Encoding": "identity"}).text
+    packed = client.get("/assets/js/i18n.js", headers={"Accept-Encoding": "gzip"}).text
+    assert "/** Formats 1.5e-7" in plain
+    assert not re.search(r"/\*\*|^ *//", packed, re.MULTILINE)
+    left = zip(packed.split("\n"), plain.split("\n"), strict=True)  # lines keep their numbers
+    assert all(line in ("", whole) for line, whole in left)
+    assert "export const count = (value) => whole.format(value);" in packed
+
+
 def test_an_asset_is_not_sent_again_to_who_has_it(client: TestClient) -> None:
     first = client.get("/assets/js/app.js")
     assert first.headers["content-type"].startswith("text/javascript")

@@ -9,18 +9,17 @@ import { showPlane } from "./plane.js";
 
 const RESIDUALS = ["equation_residual", "condition_residual", "estimated_error"];
 
-/** What the section shows, fetched with the rest of the page; null for models that solve no equations. */
-export async function loadSolution({ id, task, lineage }, isMeasured, options) {
-  if (task !== "equation") return null;
+/** What the section shows, fetched with the rest of the page, and the function that renders it. */
+export async function loadSolution({ id, lineage }, isMeasured, options) {
   const problem = lineage.request?.equations && lineage.request;
   const [figures, printed] = await Promise.all([
     isMeasured ? attempt(get(`models/${id}/figures`, options)) : {},
     problem ? attempt(typesetProblem(problem, options)) : {},
   ]);
-  return { values: figures.body?.solution, problem, printed: printed.body };
+  return { values: figures.body?.solution, problem, printed: printed.body, show: solutionSection };
 }
 
-export function solutionSection(root, page) {
+function solutionSection(root, page) {
   const { values, problem, printed } = page.solution;
   const unknowns = values?.axes.length > 1 ? values.unknowns : (values && [values]) || [];
   render(
