@@ -67,7 +67,7 @@ def test_a_row_of_the_table_shows_its_formula_typeset_by_keyboard(page: Page) ->
 def test_a_point_of_the_chart_shows_its_formula(page: Page) -> None:
     dots = page.locator(".front-chart svg[role=img] g[data-mark=dot]").nth(1).locator("circle")
     dots.first.hover(force=True)
-    expect(page.locator(".front-chart g[aria-label=tip]")).to_contain_text("Formula 1")
+    expect(page.locator(".front-chart g[data-mark=tip]")).to_contain_text("Formula 1")
     dots.first.click(force=True)
     expect(page.locator(".front-detail").get_by_role("heading")).to_have_text("Formula 1")
 
@@ -233,7 +233,7 @@ def test_a_point_of_the_errors_tells_its_row(page: Page, api: httpx.Client, mode
     chart = page.locator(".row-chart").first
     expect(chart.locator("svg[role=img]")).to_have_attribute("aria-label", re.compile("of 40 rows between"))
     chart.locator("g[data-mark=dot] circle").first.hover(force=True)
-    expect(chart.locator("g[aria-label=tip]")).to_have_text(re.compile(r"Row \d+.*True: .*kJ.*Error: .*kJ"))
+    expect(chart.locator("g[data-mark=tip]")).to_have_text(re.compile(r"Row \d+.*True: .*kJ.*Error: .*kJ"))
 
 
 def test_rows_of_older_models_have_errors_without_numbers(browser: Browser, url: str, model: str) -> None:

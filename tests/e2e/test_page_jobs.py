@@ -262,7 +262,8 @@ def test_an_ended_job_shows_every_network_that_it_tried(page: Page, api: httpx.C
     expect(large).to_have_count(len(tried))
     assert tried
     large.last.hover()
-    expect(chart).to_contain_text("small network: 2 inputs")
+    expect(chart.locator("[data-mark=tip]")).to_contain_text("small network: 2 inputs")
+    expect(chart.locator("[aria-label]")).to_have_count(0)
     assert severe_violations(page) == []
 
 

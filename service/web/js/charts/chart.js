@@ -105,12 +105,18 @@ function drawFigure(Plot, state, area) {
   const svg = figure.matches("svg") ? figure : figure.querySelector("svg:last-of-type");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", chart.words);
-  for (const mark of svg.querySelectorAll("g[aria-label]")) { // parts of an image have no names of their own
+  removeNames(svg);
+  new MutationObserver(() => removeNames(svg)).observe(svg, { childList: true, subtree: true }); // the pointer brings new marks
+  state.figure = figure;
+  area.replaceChildren(figure);
+}
+
+/** Parts of an image have no names of their own. */
+function removeNames(svg) {
+  for (const mark of svg.querySelectorAll("g[aria-label]")) {
     mark.dataset.mark = mark.getAttribute("aria-label");
     mark.removeAttribute("aria-label");
   }
-  state.figure = figure;
-  area.replaceChildren(figure);
 }
 
 /** The domains that a zoom shows; categories are not zoomed. */
