@@ -16,9 +16,11 @@ from .results import Evaluation as Evaluation
 from .results import Figures as Figures
 from .results import Job as Job
 from .results import Model as Model
+from .results import ModelRows as ModelRows
 from .results import Predictions as Predictions
 from .results import Preview as Preview
 from .results import Progress as Progress
 from .results import Symbolic as Symbolic
+from .results import TypesetEquations as TypesetEquations
 from .results import Usage as Usage
 from .sync_client import Client as Client

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
@@ -28,8 +28,10 @@ from service.client.results import (
     Formats,
     Job,
     Model,
+    ModelRows,
     Predictions,
     Symbolic,
+    TypesetEquations,
 )
 from service.client.table_payloads import File, Table, encode_table, open_table
 from service.client.transport import EndpointGroup, Request, make_get_request, make_path
@@ -126,6 +128,34 @@ class ModelEndpoints(EndpointGroup):
         """The languages that formulas are printed in, and the file formats of models."""
         return await self._transport.get(Formats, "formats")
 
+    async def typeset(
+        self,
+        equations: Sequence[str],
+        conditions: Sequence[str] = (),
+        *,
+        independent: Sequence[str],
+        unknowns: Sequence[str],
+        parameters: Sequence[str] = (),
+    ) -> TypesetEquations:
+        """Every equation and condition as LaTeX and MathML, or what is wrong in it; nothing is solved.
+
+        Args:
+            equations: As in ``solve``.
+            conditions: Values on the boundary, such as ``y(0) = 1``.
+            independent: Names of the independent variables.
+            unknowns: Names of the unknown functions.
+            parameters: Names of the unknown numbers.
+        """
+        body = {
+            "equations": list(equations),
+            "conditions": list(conditions),
+            "independent": list(independent),
+            "unknowns": list(unknowns),
+            "parameters": list(parameters),
+        }
+        request = Request("POST", "/formats/equations", body=body, is_repeatable=True)
+        return await self._transport.fetch(TypesetEquations, request)
+
     async def symbolic(self, model: AnyModel) -> Symbolic:
         """The formulas of a model with their errors, domains and alternatives."""
         return await self._transport.get(Symbolic, "models", get_id(model), "symbolic")
@@ -143,6 +173,15 @@ class ModelEndpoints(EndpointGroup):
     async def figures(self, model: AnyModel) -> Figures:
         """The data of the pictures of a model."""
         return await self._transport.get(Figures, "models", get_id(model), "figures")
+
+    async def rows(self, model: AnyModel, limit: int | None = None) -> ModelRows:
+        """Inputs and target of a sample of the rows that a model was trained and measured on.
+
+        Args:
+            limit: At most so many rows; by default, and at most, 2000.
+        """
+        request = make_get_request("models", get_id(model), "rows", limit=limit)
+        return await self._transport.fetch(ModelRows, request)
 
     async def plot(
         self,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from service.schemas.datasets import DatasetOut, RowsPreviewOut
+from service.schemas.equations import TypesetOut
 from service.schemas.evaluations import EvaluationOut
-from service.schemas.figures import FiguresOut
+from service.schemas.figures import FiguresOut, ModelRowsOut
 from service.schemas.formulas import FormatsOut, SymbolicOut
 from service.schemas.jobs import JobOut, ProgressOut
 from service.schemas.models import EdgesOut, ModelOut
@@ -82,6 +83,14 @@ class Figures(FiguresOut):
 
 class Card(CardOut):
     """The model card, including the limitations of the model."""
+
+
+class ModelRows(ModelRowsOut):
+    """Inputs and target of a sample of the rows that a model was trained and measured on."""
+
+
+class TypesetEquations(TypesetOut):
+    """Equations and conditions as LaTeX and MathML, or what is wrong in them."""
 
 
 class Comparison(CompareOut):

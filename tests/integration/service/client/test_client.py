@@ -212,6 +212,26 @@ def test_further_pictures_and_their_numbers_come_in_the_form_that_the_file_asks_
         kan.plot(model, name="nothing")
 
 
+def test_rows_of_a_model_come_with_their_part_of_the_split(kan: Any, sessions: Sessions) -> None:
+    dataset = kan.upload({"x1": [0.0, 1.0, 2.0], "x2": [5.0, 4.0, 3.0], "y": [5.0, 6.0, 7.0]})
+    sample = {"training": [0, 2], "hold_out": [1]}
+    model = make_model(sessions, dataset_id=dataset.id, figures=FIGURES | {"sample": sample})
+    found = kan.rows(model.id)
+    assert (found.target, found.parts) == ([5.0, 6.0, 7.0], ["training", "hold-out", "training"])
+    assert {column.name: column.values for column in found.inputs}["x2"] == [5.0, 4.0, 3.0]
+    assert len(kan.rows(model.id, 2).target) == 2
+
+
+def test_equations_are_typeset_and_told_what_is_wrong_in_them(kan: Any) -> None:
+    found = kan.typeset(
+        ["dy/dx = -k*y", "4y = 0"], ["y(0) = 1"], independent=["x"], unknowns=["y"], parameters=["k"]
+    )
+    right, wrong = found.equations
+    assert right.latex == "{y'} = - k y"
+    assert (wrong.latex, wrong.character) == (None, 2)
+    assert found.conditions[0].mathml.startswith("<math")
+
+
 def test_pictures_of_a_job_are_asked_for_at_the_job(kan: Any, sessions: Sessions) -> None:
     job = kan.job(make_job(sessions).id)
     with pytest.raises(ApiError) as refused:
