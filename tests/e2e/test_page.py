@@ -85,20 +85,21 @@ def test_a_table_that_is_refused_says_where_and_what_to_do(page: Page) -> None:
     expect(page.get_by_label("Upload", exact=True)).to_be_enabled()
 
 
-def test_a_russian_page_tells_mistakes_in_russian_above_the_english(browser: Browser, url: str) -> None:
+def test_a_russian_page_tells_mistakes_in_russian(browser: Browser, url: str) -> None:
     with visiting(browser, url, locale="ru-RU") as page:
         page.goto("/")
         drop(page, "ragged.csv", "a,b\n1,2\n3,4,5\n")
         told = page.get_by_role("alert")
-        expect(told).to_contain_text("В некоторых строках ячеек больше или меньше, чем в заголовке.")
-        expect(told.locator("small[lang=en]").first).to_contain_text("line 3 has 3 cells, the header has 2")
+        expect(told).to_contain_text("На строке 3 ячеек 3, а в заголовке 2. Дайте каждой строке столько же")
+        expect(told.locator("[lang=en]")).to_have_count(0)
         drop(page, "words.csv", "a,b\n" + "1.5,NA\n2.5,7\n" * 9)
         warned = page.get_by_role("region", name="предупреждени")
-        expect(warned).to_contain_text("Слова вроде NA прочитаны как пропуски.")
+        expect(warned).to_contain_text("Прочитаны как пропуски: «NA», всего 9.")
         page.get_by_text("Настройки", exact=True).click()
         page.get_by_label("Сетка", exact=True).fill("many")
         page.get_by_role("button", name="Обучить").click()
         expect(page.locator("#set-grid-wrong")).to_contain_text("Такое значение не подходит.")
+        expect(page.locator("#set-grid-wrong [lang=en]").first).to_be_visible()
 
 
 def test_mistakes_are_told_beside_the_settings_that_they_are_about(

@@ -196,19 +196,38 @@ def test_what_was_tried_is_told_in_plain_words(trial: dict[str, Any], words: str
     assert scripts.evaluate(told, trial) == words
 
 
-def test_a_russian_page_translates_warnings_of_models(browser: Browser, url: str) -> None:
-    with visiting(browser, url, locale="ru-RU") as page:
-        page.goto("/")
-        page.wait_for_selector("main .view h1")
-        told = """async (told) => {
-            const { loadCodes, warningWords } = await import('/assets/js/i18n.js');
-            await loadCodes();
-            return warningWords(told);
-        }"""
-        warning = "column 'a $1 b' is left out: it is text with 90 distinct values; give it another type"
-        translated = page.evaluate(told, warning)
-        assert translated.startswith("Столбец «a $1 b» не используется: различных значений в нём 90.")
-        assert page.evaluate(told, "something new") == ""
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (
+            "column 'a $1 b' is left out: it is text with 90 distinct values; give it another type to use it",
+            "Столбец «a $1 b» не используется: различных значений в нём 90.",
+        ),
+        (
+            "equations or conditions are violated by 2.5e-03 relative to their terms: they contradict each "
+            "other, or the solution is not smooth; see residuals",
+            "Уравнения или условия нарушены на 2,5·10⁻³ относительно своих слагаемых",
+        ),
+        (
+            "the RMSE on the hold-out rows, 12345.5, is far above that on validation, 0.50: row 7 of the "
+            "dataset, counted from 1, may be an outlier; on the other rows it is 0.25",
+            "Ошибка (RMSE) на отложенных строках, 12\u00a0345,5, намного больше, чем на проверочных, 0,50: "
+            "строка 7 таблицы (счёт с 1) может быть выбросом; на остальных строках она 0,25.",
+        ),
+        ("'x' occurs in no equation (character 3)", "«x» нет ни в одном уравнении (символ 3)."),
+        ("something new happened (character 3)", ""),
+        ("something new", ""),
+    ],
+)
+def test_a_russian_page_translates_texts_of_the_service(told: str, words: str, russian: Page) -> None:
+    translate = """async (told) => {
+        const { loadCodes, translate } = await import('/assets/js/i18n.js');
+        await loadCodes();
+        return translate(told);
+    }"""
+    translated = russian.evaluate(translate, told)
+    assert translated.startswith(words)
+    assert bool(translated) == bool(words)
 
 
 @pytest.mark.parametrize(
@@ -281,6 +300,14 @@ def long_training(api: httpx.Client) -> dict[str, Any]:
 def scripts(browser: Browser, url: str) -> Iterator[Page]:
     """A page whose scripts are asked what they would say."""
     with visiting(browser, url) as page:
+        page.goto("/")
+        page.wait_for_selector("main .view h1")
+        yield page
+
+
+@pytest.fixture(scope="module")
+def russian(browser: Browser, url: str) -> Iterator[Page]:
+    with visiting(browser, url, locale="ru-RU") as page:
         page.goto("/")
         page.wait_for_selector("main .view h1")
         yield page

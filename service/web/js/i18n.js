@@ -4,7 +4,7 @@ export const language = document.documentElement.lang || "en";
 
 let words = {};
 let codes = { errors: {}, entries: {} };
-let warnings = []; // forms of the English texts of warnings, and their translations
+let details = []; // forms of the English texts of errors and warnings, and their translations
 
 export async function loadWords() {
   words = await read(language);
@@ -12,10 +12,10 @@ export async function loadWords() {
 
 let asked = language === "en" ? Promise.resolve() : null; // the service sends English texts with each code
 
-/** Loads the texts of codes and warnings, before the first of them is shown. Without them the English ones are shown. */
+/** Loads the texts of codes, errors and warnings, before the first of them is shown. Without them the English ones are shown. */
 export const loadCodes = () =>
-  (asked ??= Promise.all(["codes", "warnings"].map((name) => read(`${name}.${language}`))).then(
-    (found) => ([codes, warnings] = found),
+  (asked ??= Promise.all(["codes", "details"].map((name) => read(`${name}.${language}`))).then(
+    ([found, forms]) => ([codes, details] = [found, Object.entries(forms).map(readForm)]),
     () => (asked = null),
   ));
 
@@ -29,13 +29,46 @@ export function codeWords(code, kind = "errors") {
   return [known[code] ?? []].flat().join(" ");
 }
 
-/** The translation of a warning without a code, by the form of its English text; empty in English and for unknown forms. */
-export function warningWords(detail) {
-  for (const [form, translation] of warnings) {
-    const found = new RegExp(form).exec(detail);
-    if (found) return translation.replace(/\$(\d)/g, (_, place) => found[place]);
+/** A form is an English text with gaps, such as "line {n}". Quotation marks may be those of Python for any text. */
+function readForm([form, translation]) {
+  const parts = form.split(/\{(\w+)\}/);
+  const pattern = parts.map((part, at) => (at % 2 ? "(.*?)" : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll("'", `['"]`)));
+  return { pattern: new RegExp(`^${pattern.join("")}$`, "s"), names: parts.filter((_, at) => at % 2), translation };
+}
+
+/** The translation of a text of the service by its form; empty in English and for texts that are not known as a whole. */
+export function translate(text) {
+  for (const { pattern, names, translation } of details) {
+    const found = pattern.exec(text);
+    const told = found && fillForm(translation, (name) => found[names.indexOf(name) + 1]);
+    if (told) return told;
   }
   return "";
+}
+
+/** Fills the gaps of a translation; a gap in capitals is a sentence or list to translate. Null if one is not known. */
+function fillForm(translation, gap) {
+  let isKnown = true;
+  const told = translation.replace(/\{(\w+)\}/g, (_, name) => {
+    const part = gap(name.toLowerCase());
+    const words = name === name.toLowerCase() ? value(part) : translate(part) || listWords(part);
+    isKnown &&= words !== null;
+    return words?.replace(/\.$/, "");
+  });
+  return isKnown ? told : null;
+}
+
+/** Values and translated parts of a list; null for other words. */
+function listWords(text) {
+  const parts = text.split(", ").map((part) => translate(part) || value(part));
+  return parts.some((part) => /(^|[^«\w])[a-z]{2,} [a-z]{2,}/.test(part)) ? null : parts.join(", ");
+}
+
+/** A number as it is written here, and names in the quotation marks of here. */
+function value(text) {
+  const [, whole, fraction = "", exponent] = /^(-?\d[\d,]*)(\.\d+)?(e[+-]\d+)?$/.exec(text) ?? [];
+  if (exponent) return powerOfTen(text);
+  return whole ? count(whole.replaceAll(",", "")) + fraction.replace(".", decimal) : text.replace(/(['"])(.*?)\1/g, "«$2»");
 }
 
 /** The text of a key with `{name}` replaced. Plural forms are an object by the Intl.PluralRules category of `count`. */
@@ -67,7 +100,7 @@ export function number(value, digits = 4) {
 /** Formats 1.5e-7 as 1.5·10⁻⁷. */
 function powerOfTen(text) {
   const [mantissa, exponent] = text.split("e");
-  return `${mantissa.replace(".", decimal)}·10${raise(exponent)}`;
+  return `${mantissa.replace(".", decimal)}·10${raise(Number(exponent))}`;
 }
 
 /** A whole number in raised digits. */

@@ -7,11 +7,7 @@ from pathlib import Path
 import pytest
 
 from kan_engine.expressions.library import LIBRARY
-from kan_engine.search.formulas.allowed import NO_ALLOWED_FORMULA_WARNING
-from kan_engine.search.laws.law_subtask import RELATIVE_WARNING
-from kan_engine.search.model_search import ENDED_EARLY_WARNING
 from service.cli.support.live_progress import STAGES
-from worker.data.preparation import NO_FEATURE_WARNING
 
 WEB = Path("service/web")
 WORDS = json.loads((WEB / "i18n/en.json").read_text())
@@ -44,27 +40,6 @@ def test_every_message_of_a_job_has_words() -> None:
     messages = {message for source in sources for message in re.findall(told, source)}
     assert len(messages) > 20
     assert [message for message in messages if f"doing.{message}" not in WORDS] == []
-
-
-@pytest.mark.parametrize(
-    ("warning", "words"),
-    [
-        (NO_FEATURE_WARNING, "ни один столбец не меняется"),
-        (ENDED_EARLY_WARNING, "закончено раньше"),
-        (RELATIVE_WARNING, "растут вместе с ней"),
-        (NO_ALLOWED_FORMULA_WARNING, "отвечает всем пожеланиям"),
-        ("column 'time of day' is left out: it is constant", "одно значение"),
-        (
-            "column 'n' is left out: it is text with 90 distinct values; give it another type",
-            "смените его тип",
-        ),
-        ("the accuracy of 0.5000 is no higher than that of a constant guess (0.6000)", "не выше"),
-    ],
-)
-def test_a_warning_has_russian_words(warning: str, words: str) -> None:
-    forms = json.loads((WEB / "i18n/warnings.ru.json").read_text())
-    translation = next(translated for form, translated in forms if re.search(form, warning))
-    assert words in translation
 
 
 def test_all_words_are_asked_for() -> None:

@@ -1,6 +1,7 @@
 // Equations and conditions as they are printed, while they are typed. The service reads and typesets them.
 
 import { send } from "../api.js";
+import { loadCodes } from "../i18n.js";
 import { parseElement } from "../parts/inline.js";
 
 const PAUSE_MS = 200; // after the last key
@@ -14,7 +15,7 @@ const PAUSE_MS = 200; // after the last key
 export async function typesetProblem({ independent, unknowns, parameters = {}, equations, conditions }, options) {
   const texts = conditions.map((condition) => condition.residual ?? condition);
   const body = { independent, unknowns, parameters: Object.keys(parameters), equations, conditions: texts };
-  const printed = await send("POST", "formats/equations", body, options);
+  const [printed] = await Promise.all([send("POST", "formats/equations", body, options), loadCodes()]);
   const elements = (lines) => lines.map((line) => ({ ...line, math: parseElement(line.mathml, "math") }));
   const inWords = ([name, at]) => `${name} = ${[at].flat().join(", ")}`;
   const places = conditions.map(({ on = {} }) => Object.entries(on).map(inWords).join("; "));

@@ -1,21 +1,19 @@
-// The text of an error or a warning: translated by its code, with the original English message below.
+// The text of an error or a warning: translated by its form, or else by its code with the original English message below.
 
 import { html, nothing } from "../../vendor/lit-html.js";
-import { codeWords, language, t, warningWords } from "../i18n.js";
+import { codeWords, language, t, translate } from "../i18n.js";
 
-export function problemText({ code, detail }) {
-  return joinOriginal(codeWords(code), detail);
-}
+export const problemText = ({ code, detail }) => translate(detail) || joinOriginal(codeWords(code), detail);
 
 /** The text of an entry or a warning. Some have codes of errors; other codes get the text for an invalid value. */
 export function entryText({ code, detail }) {
-  return joinOriginal(codeWords(code, "entries") || codeWords(code) || t("wrong value"), detail);
+  return translate(detail) || joinOriginal(codeWords(code, "entries") || codeWords(code) || t("wrong value"), detail);
 }
 
 /** The text of a warning of a model: an English text, or an object with a code. */
 export function warningText(told) {
   const detail = typeof told === "string" ? told : told.detail || told.message || JSON.stringify(told);
-  return joinOriginal(codeWords(told.code, "entries") || codeWords(told.code) || warningWords(detail), detail);
+  return translate(detail) || joinOriginal(codeWords(told.code, "entries") || codeWords(told.code), detail);
 }
 
 function joinOriginal(words, detail) {

@@ -4,7 +4,7 @@ import { html, nothing, render } from "../../vendor/lit-html.js";
 import { announce } from "../screen_reader.js";
 import { attempt, get, send } from "../api.js";
 import { go } from "../navigate.js";
-import { count, t, time } from "../i18n.js";
+import { count, loadCodes, t, time } from "../i18n.js";
 import { matrixColumns, scatterMatrix } from "../charts/scatter_matrix.js";
 import { columnCard } from "../forms/column_card.js";
 import { columnEdits, unitId } from "../forms/column_edits.js";
@@ -27,7 +27,7 @@ const WIDE = 60; // columns from which only the shown rows are fetched, and a sm
 
 export default async function view({ root, params, signal }) {
   const path = `datasets/${encodeURIComponent(params.id)}`;
-  const dataset = await get(path, { signal });
+  const [dataset] = await Promise.all([get(path, { signal }), loadCodes()]);
   const first = await get(`${path}/preview?limit=${dataset.columns.length > WIDE ? ROWS : FIRST}`, { signal });
   const usable = dataset.columns.filter((column) => isUsable(column, dataset.types)).map((column) => column.name);
   let state = {

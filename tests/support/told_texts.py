@@ -1,0 +1,262 @@
+"""The English texts that clients are told, followed through the source without running it.
+
+A text is what an expression can become: constants, f-strings, joined texts, local names, arguments at every
+call, and what functions return. A gap in a text is filled by a sample.
+"""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice, product
+from pathlib import Path
+
+QUOTED, PLAIN = "'x1'", "7"
+TEXT_FIELDS = {"refused"}  # fields of results that are texts for clients
+TEXT_PLACES = {  # the place of the text among the arguments of an error or an entry
+    **dict.fromkeys(
+        (
+            "_error",
+            "error",
+            "InvalidForm",
+            "InvalidEquation",
+            "InvalidData",
+            "NoSolution",
+            "DeviceUnavailable",
+        ),
+        0,
+    ),
+    **dict.fromkeys(("Invalid", "Conflict", "NotFound", "TooLarge", "TooMany"), 1),
+    **dict.fromkeys(("ErrorEntry", "make_at", "_Failure", "_make_refusal", "_make_entries"), 1),
+}
+MOST, MOST_IN_GAP = 200, 12  # texts of one expression
+
+Function = ast.FunctionDef
+
+
+@dataclass
+class Source:
+    """Functions, constants, assignments and calls of some packages, by name."""
+
+    functions: dict[str, list[Function]] = field(default_factory=lambda: defaultdict(list))
+    constants: dict[str, list[ast.expr]] = field(default_factory=lambda: defaultdict(list))
+    assigned: dict[str, list[tuple[Function | None, ast.expr]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    calls: dict[str, list[tuple[Function | None, ast.Call]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    attributes: dict[str, list[tuple[Function | None, ast.expr]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    mistakes: list[tuple[Function | None, ast.expr]] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, packages: Iterable[str]) -> "Source":
+        found = cls()
+        for package in packages:
+            for path in sorted(Path(package).rglob("*.py")) or [Path(package)]:
+                found._add(ast.parse(path.read_text(encoding="utf-8")), None)
+        return found
+
+    def _add(self, node: ast.AST, function: Function | None) -> None:
+        for child in ast.iter_child_nodes(node):
+            match child:
+                case ast.FunctionDef(name=name):
+                    self.functions[name].append(child)
+                case ast.Call(func=called) if ast.unparse(called) != "log.error":
+                    self.calls[_name(called)].append((function, child))
+                    for word in child.keywords:
+                        self.attributes[word.arg or ""].append((function, word.value))
+                case ast.Yield(value=ast.Tuple(elts=[ast.Constant(value=str()), _, told])):
+                    self.mistakes.append((function, told))
+                case ast.Assign(targets=[target], value=value):
+                    self._assign(target, value, function)
+                case ast.AnnAssign(target=target, value=ast.expr() as value):
+                    self._assign(target, value, function)
+                case ast.AugAssign(target=target, value=value) | ast.NamedExpr(target=target, value=value):
+                    self._assign(target, value, function)
+                case ast.For(target=target, iter=ast.Tuple(elts=values) | ast.List(elts=values)):
+                    for value in values:
+                        self._assign(target, value, function)
+            self._add(child, child if isinstance(child, ast.FunctionDef) else function)
+
+    def _assign(self, target: ast.expr, value: ast.expr, function: Function | None) -> None:
+        match target, value:
+            case ast.Tuple(elts=targets), ast.Tuple(elts=values) if len(targets) == len(values):
+                for one, own in zip(targets, values, strict=True):
+                    self._assign(one, own, function)
+            case ast.Name(id=name), _:
+                self.assigned[name].append((function, value))
+                if function is None:
+                    self.constants[name].append(value)
+
+
+@dataclass
+class TextFollower:
+    """Finds the texts of expressions; ``unknown`` collects those that cannot be followed."""
+
+    source: Source
+    unknown: list[str] = field(default_factory=list)
+    _known: dict[int, set[str] | None] = field(default_factory=dict)
+
+    def list_texts(self, node: ast.expr, function: Function | None) -> set[str]:
+        """All texts that an expression can become, or that are in the list that it becomes."""
+        found = self._follow(node, function)
+        if found is None:
+            self.unknown.append(f"{function.name if function else 'module'}: {ast.unparse(node)}")
+        return {text for text in found or () if text}
+
+    def _follow(self, node: ast.expr, function: Function | None) -> set[str] | None:
+        if id(node) not in self._known:
+            self._known[id(node)] = set()  # of a text that is made of itself
+            found = self._follow_new(node, function)
+            self._known[id(node)] = None if found and len(found) > MOST else found
+        return self._known[id(node)]
+
+    def _follow_new(self, node: ast.expr, function: Function | None) -> set[str] | None:  # noqa: PLR0911
+        match node:
+            case ast.Constant(value=str() as text):
+                return {text}
+            case ast.JoinedStr(values=parts):
+                options = [self._fill(part, function) for part in parts]
+                return {"".join(pieces) for pieces in islice(product(*options), MOST)}
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                return self._join(left, right, function)
+            case ast.IfExp(body=body, orelse=other):
+                return self._unite([body, other], function)
+            case ast.BoolOp(values=values) | ast.Tuple(elts=values) | ast.List(elts=values):
+                return self._unite(values, function)
+            case ast.Starred(value=value) | ast.NamedExpr(value=value):
+                return self._follow(value, function)
+            case (
+                ast.ListComp(elt=elt, generators=[first, *_])
+                | ast.GeneratorExp(elt=elt, generators=[first, *_])
+            ):
+                is_read_back = "'warnings'" in ast.unparse(first.iter)
+                return set() if is_read_back else self._follow(elt, function)
+            case (
+                ast.Constant(value=None)
+                | ast.Attribute(attr="warnings")  # filled elsewhere, where it is followed
+                | ast.Subscript(slice=ast.Constant(value="warnings"))
+                | ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value="warnings"), *_])
+            ):
+                return set()
+            case ast.Attribute(attr=name) if name in TEXT_FIELDS:
+                places = self.source.attributes[name] + self.source.assigned[name]
+                return self._unite_places(places)
+            case ast.Name(id=name):
+                return self._follow_name(name, function)
+            case ast.Call(func=called, args=arguments):
+                return self._follow_call(_name(called), arguments, function)
+        return None
+
+    def _join(self, left: ast.expr, right: ast.expr, function: Function | None) -> set[str] | None:
+        first, second = self._follow(left, function), self._follow(right, function)
+        if first is None and second is None:
+            return None
+        if isinstance(left, (ast.List, ast.ListComp)) or isinstance(right, (ast.List, ast.ListComp)):
+            return (first or set()) | (second or set())
+        return {a + b for a, b in islice(product(first or {PLAIN}, second or {PLAIN}), MOST)}
+
+    def _unite(self, nodes: Iterable[ast.expr], function: Function | None) -> set[str] | None:
+        return self._unite_places([(function, node) for node in nodes])
+
+    def _unite_places(self, places: Iterable[tuple[Function | None, ast.expr]]) -> set[str] | None:
+        found = [self._follow(node, function) for function, node in places]
+        known = [each for each in found if each is not None]
+        return set().union(*known) if known or not found else None
+
+    def _follow_name(self, name: str, function: Function | None) -> set[str] | None:
+        own = [place for place in self.source.assigned[name] if place[0] is function and function is not None]
+        appended = [
+            (function, call.args[0])
+            for verb in ("append", "extend")
+            for where, call in self.source.calls[verb]
+            if where is function and ast.unparse(call.func) == f"{name}.{verb}"
+        ]
+        if own or appended:
+            return self._unite_places([*own, *appended])
+        if function is not None and name in (places := _parameters(function)):
+            return self._unite_places(self._arguments(function, name, places))
+        return self._unite_places((None, value) for value in self.source.constants[name]) or None
+
+    def _arguments(
+        self, function: Function, name: str, places: list[str]
+    ) -> Iterator[tuple[Function | None, ast.expr]]:
+        is_method = places[0] in ("self", "cls")
+        place = places.index(name) - is_method
+        for where, call in self.source.calls[function.name]:
+            if 0 <= place < len(call.args):
+                yield where, call.args[place]
+            yield from ((where, word.value) for word in call.keywords if word.arg == name)
+
+    def _follow_call(
+        self, name: str, arguments: list[ast.expr], function: Function | None
+    ) -> set[str] | None:
+        if name in ("tuple", "filter"):
+            return self._follow(arguments[-1], function)
+        returns = [
+            (called, node.value)
+            for called in self.source.functions[name]
+            for node in ast.walk(called)
+            if isinstance(node, (ast.Return, ast.Yield)) and node.value is not None
+        ]
+        return self._unite_places(returns) or None
+
+    def _fill(self, part: ast.expr, function: Function | None) -> list[str]:
+        match part:
+            case ast.Constant(value=text):
+                return [str(text)]
+            case ast.FormattedValue(conversion=114):
+                return [QUOTED]
+            case ast.FormattedValue(value=ast.Name(id=name), format_spec=None):
+                known = self.source.assigned[name]
+                own = [place for place in known if place[0] is (None if name.isupper() else function)]
+                return self._limit(self._unite_places(own))
+            case ast.FormattedValue(value=ast.Call() | ast.IfExp() as value, format_spec=None):
+                return self._limit(self._follow(value, function))
+        return [PLAIN]
+
+    def _limit(self, found: set[str] | None) -> list[str]:
+        """The ways to fill a gap; more than a few are values, not words."""
+        return sorted(found) if found and len(found) <= MOST_IN_GAP else [PLAIN]
+
+
+def _name(called: ast.expr) -> str:
+    return getattr(called, "id", getattr(called, "attr", ""))
+
+
+def _parameters(function: Function) -> list[str]:
+    own = function.args
+    return [each.arg for each in (*own.posonlyargs, *own.args, *own.kwonlyargs)]
+
+
+def list_warnings(packages: Iterable[str]) -> tuple[set[str], list[str]]:
+    """Texts of warnings, and the expressions among warnings that cannot be followed."""
+    source = Source.read(packages)
+    follower = TextFollower(source)
+    found: set[str] = set()
+    for function, node in [*source.attributes["warnings"], *source.assigned["warnings"]]:
+        found |= follower.list_texts(node, function)
+    for function, call in source.calls["TableWarning"]:
+        found |= follower.list_texts(_argument(call, "detail"), function)
+    return found, follower.unknown
+
+
+def list_errors(packages: Iterable[str]) -> set[str]:
+    """Texts of the errors that some packages raise."""
+    source = Source.read(packages)
+    follower = TextFollower(source)
+    places = [
+        (function, argument)
+        for kind, place in TEXT_PLACES.items()
+        for function, call in source.calls[kind]
+        for argument in call.args[place : place + 1]
+    ]
+    texts = (follower.list_texts(node, function) for function, node in [*places, *source.mistakes])
+    return set().union(*texts)
+
+
+def _argument(call: ast.Call, name: str) -> ast.expr:
+    return next((word.value for word in call.keywords if word.arg == name), ast.Constant(None))

@@ -1,0 +1,102 @@
+"""Every text of an error or a warning that the page can show has a Russian translation."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.told_texts import list_errors, list_warnings
+
+FORMS: dict[str, str] = json.loads(Path("service/web/i18n/details.ru.json").read_text(encoding="utf-8"))
+GAP = re.compile(r"\{(\w+)\}")
+PATTERNS = {form: re.compile("(.*?)".join(map(re.escape, GAP.split(form)[::2])), re.DOTALL) for form in FORMS}
+ENGLISH = re.compile(r"(^|[^«\w])[a-z]{2,} [a-z]{2,}")
+TOLD_ELSEWHERE = {
+    "7",
+    "line 7: 7",
+}  # texts of the engine or of the reader of tables, which are followed there
+NO_WARNINGS = {  # read back from a file that the engine wrote
+    "read_model: [str(warning) for warning in described.get('record', {}).get('warnings', [])]",
+}
+
+
+def is_translated(text: str) -> bool:
+    """As the page decides it: a form fits, and so do forms or values in its gaps that are in capitals."""
+    return any(is_filled(form, found) for form in FORMS if (found := PATTERNS[form].fullmatch(text)))
+
+
+def is_filled(form: str, found: re.Match[str]) -> bool:
+    parts = dict(zip(GAP.findall(form), found.groups(), strict=True))
+    texts = [parts[name.lower()] for name in GAP.findall(FORMS[form]) if name.isupper()]
+    return all(is_translated(text) or is_list(text) for text in texts)
+
+
+def is_list(text: str) -> bool:
+    return not any(ENGLISH.search(part) for part in text.split(", ") if not is_translated(part))
+
+
+def test_every_warning_of_a_model_is_found_and_has_russian_words() -> None:
+    warnings, unknown = list_warnings(["kan_engine", "worker"])
+    assert {*unknown} - NO_WARNINGS == set()
+    assert len(warnings) > 40
+    assert sorted(text for text in warnings if not is_translated(text)) == []
+
+
+@pytest.mark.parametrize(
+    "packages",
+    [
+        ["kan_engine/differential", "kan_engine/expressions"],
+        ["kan_engine/forms", "kan_engine/expressions"],
+        ["service/ingest"],
+        ["service/operations/jobs"],
+        ["service/operations/prediction/input_columns.py", "service/operations/prediction/explanation.py"],
+        ["service/documents"],
+        ["kan_engine/data", "kan_engine/density", "kan_engine/inference", "kan_engine/symbolic"],
+        ["worker"],
+    ],
+    ids=" ".join,
+)
+def test_every_error_that_the_page_can_show_has_russian_words(packages: list[str]) -> None:
+    errors = list_errors(packages)
+    assert len(errors) > 1
+    assert sorted(text for text in errors - TOLD_ELSEWHERE if not is_translated(text)) == []
+
+
+def test_every_warning_of_a_table_has_russian_words() -> None:
+    warnings, _ = list_warnings(["service/ingest"])
+    assert len(warnings) > 20
+    assert sorted(text for text in warnings if not is_translated(text)) == []
+
+
+def test_a_new_warning_is_found(tmp_path: Path) -> None:
+    source = """
+def describe(count):
+    return f"{count} rows are blue"
+
+def measure(rows):
+    warnings = []
+    warnings.append("all rows are green; " + describe(len(rows)))
+    return Record(warnings=[*warnings, "a row is red" if rows else "no row"])
+"""
+    (tmp_path / "rows.py").write_text(source)
+    warnings, unknown = list_warnings([str(tmp_path)])
+    assert warnings == {"all rows are green; 7 rows are blue", "a row is red", "no row"}
+    assert unknown == []
+    assert not any(map(is_translated, warnings))
+
+
+@pytest.mark.parametrize(("form", "translation"), FORMS.items(), ids=FORMS)
+def test_a_translation_has_only_gaps_of_its_form(form: str, translation: str) -> None:
+    assert {name.lower() for name in GAP.findall(translation)} <= {*GAP.findall(form)}
+
+
+def test_no_translation_is_left_in_english() -> None:
+    """Names of functions, settings and file formats stay; two English words in a row do not."""
+    assert list(english_words()) == []
+
+
+def english_words() -> Iterator[str]:
+    for translation in FORMS.values():
+        yield from re.findall(r"\b[a-z]{2,} [a-z]{2,}\b", GAP.sub("7", translation))
