@@ -2,7 +2,7 @@
 
 import { html } from "../../../vendor/lit-html.js";
 import { count, number, t } from "../../i18n.js";
-import { parseElement } from "../../parts/inline.js";
+import { equation } from "../../math/equation.js";
 import { leftSide, withUnit } from "../labels.js";
 
 /** @param mathml The formula of `entry` typeset; null until it is loaded. */
@@ -24,8 +24,7 @@ export function detail({ entry, mathml, output, model, measure, unit, take }) {
 }
 
 function formula({ expression }, mathml, output, model) {
-  const math = parseElement(mathml, "math");
   return html`<div class="formula scroll" tabindex="0" role="region" aria-label=${t("model.front.region", { name: output.name })}>
-    ${math ? html`<span>${leftSide(output, model)} =</span> ${math}` : html`<code>${expression}</code>`}
+    ${equation(mathml, leftSide(output, model)) ?? html`<code>${expression}</code>`}
   </div>`;
 }
