@@ -147,6 +147,36 @@ def test_a_number_that_means_missing_is_read_so_by_one_click(
     assert (copy["name"], copy["rows"], copy["units"]) == (known["name"], known["rows"], known["units"])
 
 
+def test_a_number_that_means_missing_in_several_columns_is_read_so_in_all_of_them(
+    browser: Browser, url: str, api: httpx.Client
+) -> None:
+    gaps = {
+        name: [-200.0 if day % every == 0 else 1 + day % 5 / 7 for day in range(28)]
+        for name, every in (("a", 9), ("b", 7))
+    }
+    dataset = api.post("/datasets", json={"name": "gaps", "columns": gaps | {"y": X}}).json()["id"]
+    with visiting(browser, url) as page:
+        show(page, f"/datasets/{dataset}")
+        finding = page.locator(".findings li", has_text="-200 in a (4 rows), b (4 rows)")
+        finding.get_by_role("button", name="Read -200 as missing").click()
+        page.wait_for_url(re.compile(rf"/datasets/(?!{dataset})"))
+        columns = api.get(f"/datasets/{page.url.rpartition('/')[2]}").json()["columns"]
+    assert {column["name"]: column["missing"] for column in columns} == {"a": 4, "b": 4, "y": 0}
+
+
+def test_dates_and_times_of_day_are_shown_without_what_they_do_not_have(
+    browser: Browser, url: str, api: httpx.Client
+) -> None:
+    table = "day,at,y\n" + "".join(f"{day}.03.2024,{day}.30.00,{day}\n" for day in range(13, 24))
+    dataset = api.post("/datasets", files={"file": ("times.csv", table)}).json()["id"]
+    with visiting(browser, url) as page:
+        show(page, f"/datasets/{dataset}")
+        cells = page.locator(".preview tbody tr").first.locator("td")
+        expect(cells).to_have_text(["2024-03-13", "13:30:00", "13"])
+        ranges = page.locator(".column dd", has_text=" to ")
+        expect(ranges).to_have_text(["Mar 13, 2024 to Mar 23, 2024", "1:30 PM to 11:30 PM", "13 to 23"])
+
+
 def test_a_column_that_repeats_the_target_is_left_out_by_one_click(page: Page) -> None:
     page.get_by_label("What do you want to understand?").select_option("doubled")
     finding = page.locator(".findings li", has_text="x repeats doubled up to scale and shift")
@@ -262,9 +292,8 @@ def test_columns_are_drawn_over_each_other_and_a_pair_is_enlarged(page: Page) ->
     matrix = page.locator(".matrix svg[role=img]").first
     expect(matrix).to_have_attribute("aria-label", re.compile("Strongest .*: x and doubled: correlation 1;"))
     assert matrix.locator("[data-mark=dot] circle").count() == 6 * 5 * 28
-    expect(
-        page.get_by_role("heading", name="doubled over mass (kg)")
-    ).to_be_visible()  # the target and its neighbour
+    expect(page.get_by_role("heading", name="doubled over x")).to_be_visible()  # the strongest correlation
+    page.get_by_label("Horizontal").select_option("mass (kg)")
     page.get_by_label("Vertical").select_option("p")
     expect(page.get_by_role("heading", name="p over mass (kg)")).to_be_visible()
     expect(page.get_by_role("img", name=re.compile(r"mass \(kg\) and p: correlation 0$"))).to_be_visible()

@@ -13,7 +13,7 @@ const MOST_WORDS = 5; // pairs that a screen reader hears of
 
 /** The numeric columns, the target first. */
 export function matrixColumns({ dataset, target }) {
-  const names = dataset.columns.filter((column) => isNumber(column) && column.distinct > 1).map(({ name }) => name);
+  const names = dataset.columns.filter((column) => isNumber(column) && column.distinct > 1 && !column.is_id).map(({ name }) => name);
   return [...names.filter((name) => name === target), ...names.filter((name) => name !== target)];
 }
 
@@ -21,8 +21,10 @@ export function matrixColumns({ dataset, target }) {
 export async function scatterMatrix(host, choice, rows) {
   const { dataset } = choice;
   const all = matrixColumns(choice);
-  const names = chooseColumns(all, rows, Math.max(2, Math.min(MOST_COLUMNS, Math.floor(host.clientWidth / CELL_WIDTH))));
-  let pair = { x: names[1], y: names[0] };
+  const related = sortByCorrelation(all, rows);
+  const most = Math.max(2, Math.min(MOST_COLUMNS, Math.floor(host.clientWidth / CELL_WIDTH)));
+  const names = all.length > most ? [all[0], ...related.slice(0, most - 1)] : all;
+  let pair = { x: related[0], y: all[0] };
   const [small, large] = [document.createElement("div"), document.createElement("div")];
   const select = (axis) => html`<label>${t(`dataset.pair ${axis}`)}
     <select @change=${(event) => show({ [axis]: event.target.value })}>${all.map((name) => html`<option .selected=${name === pair[axis]}>${name}</option>`)}</select></label>`;
@@ -40,11 +42,10 @@ export async function scatterMatrix(host, choice, rows) {
   await showChart(small, { ...matrixChart(names, rows, dataset), onSelect: ({ x, y }) => show({ x, y }) });
 }
 
-/** Of too many columns the first one, which is the target, and those that go with it most. */
-function chooseColumns([first, ...others], rows, most) {
-  if (others.length < most) return [first, ...others];
+/** The columns but the first one, which is the target, those that go with it most at the beginning. */
+function sortByCorrelation([first, ...others], rows) {
   const strength = new Map(others.map((name) => [name, Math.abs(correlate(rows, first, name)) || 0]));
-  return [first, ...others.sort((one, other) => strength.get(other) - strength.get(one)).slice(0, most - 1)];
+  return others.sort((one, other) => strength.get(other) - strength.get(one));
 }
 
 function matrixChart(names, rows, dataset) {

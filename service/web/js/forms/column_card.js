@@ -1,8 +1,9 @@
 // The statistics of a column, with its unit and type to edit, and buttons for what can be learnt of it.
 
 import { html, nothing } from "../../vendor/lit-html.js";
-import { count, number, t, time } from "../i18n.js";
+import { count, number, t } from "../i18n.js";
 import { spread } from "../charts/histogram.js";
+import { moment } from "../parts/moment.js";
 import { editFields } from "./column_edits.js";
 
 /** @param act What the card does: choose and showDensity with the column, and `save` of column edits. */
@@ -28,8 +29,9 @@ export function columnCard(column, { dataset, target, canHaveDensity, edit }, ac
 
 const fact = (name, value) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
 
-function range({ type, min, max }) {
+function range(column) {
+  const { type, min, max } = column;
   if (min === null || min === undefined) return nothing;
-  const shown = type === "datetime" ? time : typeof min === "number" ? number : String;
+  const shown = type === "datetime" ? (iso) => moment(iso, column) : typeof min === "number" ? number : String;
   return fact(t("dataset.range"), t("dataset.from to", { low: shown(min), high: shown(max) }));
 }

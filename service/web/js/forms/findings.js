@@ -28,24 +28,27 @@ function copiesOf(target, columns, rows) {
 /**
  * @param choice The state of the training form.
  * @param rows A sample of the rows.
- * @param act Functions: change (the form), save (units and types), focusUnit (of a column), and readMissing and
- *   dropRepeats (of a warning), which copy the table.
+ * @param act Functions: change (the form), save (units and types), focusUnit (of a column), and readMissing (a value in
+ *   columns) and dropRepeats, which copy the table.
  */
 export function findings(choice, rows, act) {
   const { dataset, target } = choice;
   const isNote = ({ code }) => NOTES.includes(code);
+  const isMissing = ({ code }) => code === "possible_missing";
   const item = (entry) => {
     const [words, found] = [wordsOf(entry, dataset), actions(entry.code, entry, choice, act)];
     return words ? html`<li>${words} ${found}</li>` : entryItem(entry, found);
   };
-  const warned = dataset.warnings.filter((entry) => !isNote(entry)).map(item);
+  const warned = dataset.warnings.filter((entry) => !isNote(entry) && !isMissing(entry)).map(item);
+  const codes = new Set(dataset.warnings.filter(isMissing).map(({ value }) => value));
+  const missing = [...codes].map((value) => missingItem(value, dataset.warnings.filter((entry) => isMissing(entry) && entry.value === value), choice, act));
   const isWarned = (name) => dataset.warnings.some((entry) => entry.column === name && AS_CATEGORY.includes(entry.code));
   const texts = dataset.columns.filter(({ name, type, is_id }) => type === "text" && !is_id && !isWarned(name)).slice(0, MOST_TEXTS);
   const own = [
     ...texts.map(({ name }) => ["free_text", name, t("dataset.free text", { name })]),
     ...copiesOf(target, dataset.columns, rows).map((name) => ["copy", name, t("dataset.copy", { name, target, rows: count(rows.length), all: count(dataset.rows) })]),
   ].map(([code, column, words]) => html`<li>${words} ${actions(code, { column }, choice, act)}</li>`);
-  const items = [...warned, ...own];
+  const items = [...missing, ...warned, ...own];
   const list = (kind, title, found) => html`<section class="${kind} findings" aria-labelledby="${kind}-title">
     <h2 id="${kind}-title">${title}</h2>
     <ul>${found}</ul>
@@ -55,6 +58,14 @@ export function findings(choice, rows, act) {
     ${notes.length ? list("note", t("dataset.notes"), notes) : nothing}`;
 }
 
+/** A number that may mean a missing value, in all columns that have it. */
+function missingItem(value, entries, choice, act) {
+  const names = entries.map(({ column, count: rows }) => `${column} (${t("count.rows", { count: rows, shown: count(rows) })})`).join(", ");
+  const button = html`<button type="button" class="small" @click=${() => act.readMissing(value, entries.map(({ column }) => column))}>${t("dataset.read missing", { value })}</button>`;
+  const others = entries.length === 1 ? actions("possible_missing", entries[0], choice, act) : nothing;
+  return html`<li>${t("dataset.possible missing", { value, names })} <span class="mend">${button}${others}</span></li>`;
+}
+
 /** What the page says of an entry in place of the API, if anything. */
 function wordsOf({ code, column, count: rows }, { units }) {
   if (code === "header_unit") return t("dataset.unit read", { name: column, unit: units[column] });
@@ -62,14 +73,13 @@ function wordsOf({ code, column, count: rows }, { units }) {
   return name && rows ? t(`dataset.${name}`, { count: rows, shown: count(rows) }) : null;
 }
 
-function actions(code, entry, choice, { change, save, focusUnit, readMissing, dropRepeats }) {
+function actions(code, entry, choice, { change, save, focusUnit, dropRepeats }) {
   if (code === "repeated_rows") return html`<span class="mend"><button type="button" class="small" @click=${dropRepeats}>${t("dataset.drop repeats")}</button></span>`;
   const column = columnOf(choice.dataset, entry.column);
   if (!column) return nothing;
   const { name } = column;
   const found = [];
   const offer = (words, act) => found.push(html`<button type="button" class="small" @click=${act}>${words}<span class="visually-hidden">: ${name}</span></button>`);
-  if (code === "possible_missing") offer(t("dataset.read missing", { value: entry.value }), () => readMissing(entry));
   if (code === "header_unit") offer(t("dataset.remove unit"), () => save.unit(column, ""));
   if (code === "unknown_unit") offer(t("dataset.correct unit"), () => focusUnit(name));
   if (code === "free_text" || AS_CATEGORY.includes(code)) {
@@ -77,17 +87,17 @@ function actions(code, entry, choice, { change, save, focusUnit, readMissing, dr
     const other = isCategory ? column.type : "category";
     offer(t("dataset.read as", { type: t(`type.${other}`) }), () => save.type(column, other));
   }
-  if (name !== choice.target && isUsable(column, choice.types) && !code.endsWith("_unit")) {
+  if (name !== choice.target && isUsable(column, choice.types) && !code.endsWith("_unit") && !NOTES.includes(code)) {
     const isUsed = choice.features.has(name);
     offer(t(isUsed ? "dataset.leave out" : "dataset.use again"), () => change({ features: leaveOut(choice, name, isUsed) }));
   }
   return found.length ? html`<span class="mend">${found}</span>` : nothing;
 }
 
-/** Uploads the table again with a value of a column read as missing, and shows the new dataset. */
-export async function readAsMissing(dataset, { column, value }, signal) {
-  await copy(dataset, { missing: { [column]: [value] } }, signal);
-  announce(t("dataset.missing read", { value, name: column }));
+/** Uploads the table again with a value of some columns read as missing, and shows the new dataset. */
+export async function readAsMissing(dataset, value, columns, signal) {
+  await copy(dataset, { missing: Object.fromEntries(columns.map((name) => [name, [value]])) }, signal);
+  announce(t("dataset.missing read", { value, name: columns.join(", ") }));
 }
 
 /** Uploads the table again without rows that repeat an earlier one, and shows the new dataset. */

@@ -63,7 +63,7 @@ export default async function view({ root, params, signal }) {
     const { problem } = await attempt(copied);
     if (problem) set({ failed: problem });
   };
-  const readMissing = (warning) => mend(readAsMissing(state.choice.dataset, warning, signal));
+  const readMissing = (value, columns) => mend(readAsMissing(state.choice.dataset, value, columns, signal));
   const dropRepeats = () => mend(dropRepeatedRows(state.choice.dataset, signal));
 
   const train = () => submit(bodyOf(state.choice), t("dataset.submitted"));
