@@ -1,4 +1,4 @@
-"""Parse dates and times in common written forms: 31.12.2026, 12/31/2026 18:00, 18.00.00."""
+"""Parse dates and times in common written forms: 31.12.2026, 12/31/2026 18:00, 31 Dec 2026, 18.00.00."""
 
 from __future__ import annotations
 
@@ -8,16 +8,29 @@ from service.ingest.table_warnings import TableWarning, Warnings
 
 DATE = r"^(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?:[ T](\d{1,2}[:.]\d{2}(?:[:.]\d{2})?))?$"
 TIME = r"^\d{1,2}(:\d{2}(:\d{2})?|\.\d{2}\.\d{2})$"
+YEAR_FIRST = r"\d{4}\.\d{1,2}\.\d{1,2}"
+NAMED_MONTH = r"\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{4}|[A-Za-z]{3,9} \d{1,2},? \d{4}"
+ONE_ORDER = rf"^(?:{YEAR_FIRST}|{NAMED_MONTH})$"
+FORMS = (  # in one order; polars reads Dec as %B, too, Python only as %b
+    "%Y.%m.%d",
+    *(
+        form.replace("%b", month)
+        for month in ("%b", "%B")
+        for form in ("%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%b %d %Y")
+    ),
+)
 MONTHS = 12
 
 
 def parse_times(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
-    """Parse dates that end with the year, or times of day.
+    """Parse dates that end with the year, name the month or begin with the year, or times of day.
 
     Returns the times and a note with their format as ``form``; None and no note if a value has no such form.
     """
     if values.str.contains(TIME).all():
         return _parse_times_of_day(values)
+    if values.str.contains(ONE_ORDER).all():
+        return _parse_dates_in_one_order(values)
     if not values.str.contains(DATE).all():
         return None, []
     first, mark, second = (values.str.extract(DATE, group) for group in (1, 2, 3))
@@ -31,6 +44,16 @@ def parse_times(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     times = values.str.to_datetime(form, time_unit="us", strict=False)
     order = "the day first" if day_first else "the month first"
     return times, [_make_note(values, form, f"dates were read with {order}, {why}, as in")]
+
+
+def _parse_dates_in_one_order(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
+    for form in FORMS:
+        dates = values.str.to_date(form, strict=False)
+        if dates.null_count() == values.null_count():
+            return dates.cast(pl.Datetime("us")), [
+                _make_note(values, form, f"dates were read as {form}, such as")
+            ]
+    return None, []
 
 
 def _is_day_first(values: pl.Series, first: pl.Series, second: pl.Series) -> tuple[bool, str]:

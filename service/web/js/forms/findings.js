@@ -11,6 +11,7 @@ import { columnOf, isNumber, isUsable, leaveOut } from "../settings/columns.js";
 
 const SAME = 0.9999; // correlation with the target from which a column looks computed from it
 const MOST_TEXTS = 20; // columns of free text that are listed
+const FEW = 3; // notes that are open at first
 const NOTES = [ // what was done with a table in which nothing is wrong
   "header_unit", "declared_missing", "dropped_rows", "missing_words", "units_in_cells",
   "separator", "decimal_comma", "thousands_comma", "empty_columns", "empty_rows",
@@ -49,13 +50,14 @@ export function findings(choice, rows, act) {
     ...copiesOf(target, dataset.columns, rows).map((name) => ["copy", name, t("dataset.copy", { name, target, rows: count(rows.length), all: count(dataset.rows) })]),
   ].map(([code, column, words]) => html`<li>${words} ${actions(code, { column }, choice, act)}</li>`);
   const items = [...missing, ...warned, ...own];
-  const list = (kind, title, found) => html`<section class="${kind} findings" aria-labelledby="${kind}-title">
-    <h2 id="${kind}-title">${title}</h2>
-    <ul>${found}</ul>
-  </section>`;
   const notes = dataset.warnings.filter(isNote).map(item);
-  return html`${items.length ? list("warning", t("dataset.warnings", { count: items.length }), items) : nothing}
-    ${notes.length ? list("note", t("dataset.notes"), notes) : nothing}`;
+  return html`${items.length
+      ? html`<section class="warning findings" aria-labelledby="warnings-title">
+          <h2 id="warnings-title">${t("dataset.warnings", { count: items.length })}</h2>
+          <ul>${items}</ul>
+        </section>`
+      : nothing}
+    ${notes.length ? html`<details class="note findings" ?open=${notes.length <= FEW}><summary>${t("dataset.notes")}</summary><ul>${notes}</ul></details>` : nothing}`;
 }
 
 /** A number that may mean a missing value, in all columns that have it. */

@@ -2,8 +2,10 @@
 
 import { language, time } from "../i18n.js";
 
-const isTimeOfDay = ({ form }) => Boolean(form) && !form.includes("%d");
+const NO_DATE = "1970-01-01T"; // before a time of day
 const MIDNIGHT = /T00:00:00(\.0+)?$/;
+
+const isTimeOfDay = ({ min, max }) => String(min).startsWith(NO_DATE) && String(max).startsWith(NO_DATE);
 
 /** A moment in words: the date, the time of day, or both. */
 export function moment(iso, column) {

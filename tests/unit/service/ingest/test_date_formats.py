@@ -35,6 +35,12 @@ def note(table: IngestedTable) -> TableWarning:
         (("31-12-2026", "01-02-2026"), "%d-%m-%Y", "2026-12-31T00:00:00"),
         (("31.12.2026 18:30", "01.02.2026 07:05"), "%d.%m.%Y %H:%M", "2026-12-31T18:30:00"),
         (("12/31/2026 18:30:15", "1/2/2026 7:05:00"), "%m/%d/%Y %H:%M:%S", "2026-12-31T18:30:15"),
+        (("2026.12.31", "2026.2.1"), "%Y.%m.%d", "2026-12-31T00:00:00"),
+        (("31 Dec 2026", "1 May 2026"), "%d %b %Y", "2026-12-31T00:00:00"),
+        (("31-DEC-2026", "01-feb-2026"), "%d-%b-%Y", "2026-12-31T00:00:00"),
+        (("Dec 31, 2026", "May 1, 2026"), "%b %d, %Y", "2026-12-31T00:00:00"),
+        (("31 December 2026", "1 May 2026"), "%d %B %Y", "2026-12-31T00:00:00"),
+        (("December 31, 2026", "May 1, 2026"), "%B %d, %Y", "2026-12-31T00:00:00"),
         (("18.00.00", "07.30.00"), "%H.%M.%S", "1970-01-01T18:00:00"),
         (("18:00", "7:30"), "%H:%M", "1970-01-01T18:00:00"),
     ],
@@ -43,6 +49,14 @@ def test_a_form_is_recognised_and_kept(cells: tuple[str, ...], form: str, expect
     table = read(*cells, "")
     assert (table.columns[0].type, table.columns[0].form) == ("datetime", form)
     assert (first(table), note(table).form) == (expected, form)
+
+
+@pytest.mark.parametrize(
+    "cell", ["31 Dez 2026", "Dec 32, 2026", "2026.13.01", "Type 12 2026", "12 apples 2026"]
+)
+def test_what_only_looks_like_a_date_stays_text(cell: str) -> None:
+    assert read("31 Dec 2026", cell).columns[0].type == "category"
+    assert read(cell, cell).columns[0].form is None
 
 
 def test_what_comes_first_is_decided_over_the_whole_column_and_said() -> None:
