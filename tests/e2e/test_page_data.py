@@ -225,3 +225,39 @@ def test_a_model_without_its_dataset_says_that_its_rows_are_gone(
     with visiting(browser, url) as page:
         page.goto(f"/#/models/{model_id}")
         expect(section(page)).to_contain_text("The dataset of this model was deleted")
+
+
+@pytest.mark.parametrize(("locale", "decimal"), [("en-US", "."), ("ru-RU", ",")])
+def test_numbers_of_charts_and_formulas_are_written_as_in_the_language(
+    locale: str, decimal: str, browser: Browser, url: str, law: str
+) -> None:
+    with visiting(browser, url, locale=locale) as page:
+        show_fit(page, law)
+        ticks = "async (name) => (await import('/assets/js/charts/chart.js')).showChart(document.body, {"
+        ticks += " title: name, words: name, filename: name, options: ({ Plot }) => ({ marks: ["
+        ticks += " Plot.dot([[0, 1000.1], [1, 1000.2]], { x: '0', y: '1' })] }) })"
+        page.evaluate(ticks, "ticks")
+        labels = page.locator("svg[aria-label=ticks] [data-mark$='tick label'] text").all_text_contents()
+        assert {f"0{decimal}2", "1"} <= {*labels}
+        assert any(label.endswith(f"000{decimal}12") for label in labels)
+        page.evaluate(
+            "async () => { const { parseMath } = await import('/assets/js/parts/inline.js');"
+            " const namespace = 'http://www.w3.org/1998/Math/MathML';"
+            " document.body.append(parseMath(`<math xmlns='${namespace}'><mn>1.5</mn></math>`)) }"
+        )
+        number = page.locator("body > math mn")
+        expect(number).to_have_text(f"1{decimal}5")
+        expect(number).to_have_attribute("data-value", "1.5")
+
+
+def test_the_formula_of_a_first_model_is_typeset(page: Page, law: str) -> None:
+    page.evaluate(
+        "async (id) => { const { previewPanel } = await import('/assets/js/job/preview.js');"
+        " const { render } = await import('/assets/vendor/lit-html.js');"
+        " const preview = { model_id: id, formula: 'text', metrics: {}, formula_metrics: { r2: 1 } };"
+        " render(previewPanel({ preview }), document.body.appendChild(document.createElement('div'))) }",
+        law,
+    )
+    formula = page.get_by_role("region", name="Formula of the first model")
+    expect(formula.locator(".terms math").first).to_be_visible()
+    expect(formula.locator(".terms")).to_contain_text("sin")

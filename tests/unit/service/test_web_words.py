@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.expressions.library import LIBRARY
 from service.cli.support.live_progress import STAGES
 
@@ -28,6 +29,26 @@ def test_a_script_has_its_words(script: Path) -> None:
 
 def test_every_function_of_the_library_has_words() -> None:
     assert [name for name in LIBRARY if f"model.function.{name}" not in WORDS] == []
+
+
+def test_every_transform_of_a_target_has_words() -> None:
+    assert [name for name in TRANSFORMS if f"model.transform.{name}" not in WORDS] == []
+
+
+def test_every_law_of_a_density_has_words() -> None:
+    source = "".join(
+        Path(f"kan_engine/density/{name}.py").read_text() for name in ("distributions", "law_recognition")
+    )
+    laws = re.findall(r'name="([^"]+)"(?: if sign > 0 else "([^"]+)")?,', source)
+    names = [name for found in laws for name in found if name]
+    parameters = [
+        name.rstrip("+")
+        for listed in re.findall(r"parameters=\(([^)]*)\)", source)
+        for name in re.findall(r'"([^"]+)"', listed)
+    ]
+    assert min(len(names), len(parameters)) > 12
+    assert [name for name in names if f"model.law name.{name}" not in WORDS] == []
+    assert [name for name in parameters if f"model.law parameter.{name}" not in WORDS] == []
 
 
 def test_every_stage_of_a_job_has_words() -> None:

@@ -1,7 +1,7 @@
 // Interactive charts over Observable Plot: values on hover, zoom and pan, selection, downloads.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { t } from "../i18n.js";
+import { number, t } from "../i18n.js";
 import { downloadFigure } from "./download_figure.js";
 
 export const FACTOR = 1.5; // of a zoom step by button or key
@@ -20,7 +20,8 @@ export const loadPlot = () => (library ??= import("../../vendor/plot.js"));
  *   title: heading of the figure;
  *   words: what the chart shows, in words, for those who do not see it;
  *   filename: of downloads, without extension;
- *   options({ Plot, width }): options of `Plot.plot`; `x` and `y` are scales that can be zoomed;
+ *   options({ Plot, width }): options of `Plot.plot`; `x` and `y` are scales that can be zoomed. Numbers at their ticks are
+ *     written as everywhere on the page; `tip: true` of a mark needs a `title` for that;
  *   height(width): the height; by default 3/5 of the width;
  *   about: text below the chart, if any;
  *   onSelect(datum, event): called with the datum under the pointer that was clicked, if there is such a function;
@@ -92,7 +93,8 @@ function frame({ title, about, isFixed }, { zoomBy, download }) {
 function drawFigure(Plot, state, area) {
   const { chart, transform } = state;
   const width = Math.max(240, area.clientWidth);
-  const options = chart.options({ Plot, width });
+  const given = chart.options({ Plot, width });
+  const options = { ...given, x: { tickFormat: tick, ...given.x }, y: { tickFormat: tick, ...given.y } };
   const height = Math.round(chart.height?.(width) ?? Math.min(420, 0.6 * width));
   const whole = { width, height, className: "plot", style: { overflow: "visible", fontSize: "12px" }, ...options };
   let figure = null;
@@ -117,6 +119,14 @@ function removeNames(svg) {
     mark.dataset.mark = mark.getAttribute("aria-label");
     mark.removeAttribute("aria-label");
   }
+}
+
+/** A value at a tick, with the digits that distinguish the ticks. */
+function tick(value, _, ticks) {
+  if (typeof value !== "number") return value;
+  const step = Math.abs(ticks[1] - ticks[0]) || Math.abs(value) || 1;
+  const digits = 2 + Math.ceil(Math.log10(Math.max(step, ...ticks.map(Math.abs)) / step));
+  return number(value, digits + 1).replace(/[.,]?0+·/, "·").replace("-", "−");
 }
 
 /** The domains that a zoom shows; categories are not zoomed. */

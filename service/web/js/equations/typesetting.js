@@ -2,7 +2,7 @@
 
 import { send } from "../api.js";
 import { loadCodes } from "../i18n.js";
-import { parseElement } from "../parts/inline.js";
+import { parseMath } from "../parts/inline.js";
 
 const PAUSE_MS = 200; // after the last key
 
@@ -16,7 +16,7 @@ export async function typesetProblem({ independent, unknowns, parameters = {}, e
   const texts = conditions.map((condition) => condition.residual ?? condition);
   const body = { independent, unknowns, parameters: Object.keys(parameters), equations, conditions: texts };
   const [printed] = await Promise.all([send("POST", "formats/equations", body, options), loadCodes()]);
-  const elements = (lines) => lines.map((line) => ({ ...line, math: parseElement(line.mathml, "math") }));
+  const elements = (lines) => lines.map((line) => ({ ...line, math: parseMath(line.mathml) }));
   const inWords = ([name, at]) => `${name} = ${[at].flat().join(", ")}`;
   const places = conditions.map(({ on = {} }) => Object.entries(on).map(inWords).join("; "));
   return {

@@ -4,7 +4,7 @@ import { html, nothing, render } from "../../vendor/lit-html.js";
 import { request, upload } from "../api.js";
 import { count, language, t } from "../i18n.js";
 import { go } from "../navigate.js";
-import { parseElement } from "../parts/inline.js";
+import { parseMath } from "../parts/inline.js";
 import { problem } from "../parts/problem.js";
 import { example } from "../sample_table.js";
 
@@ -49,7 +49,7 @@ function template({ target, mathml, rows }, { isOpening, failed }, open) {
     <div class="example-parts">
       <div>
         <p>${t("example.data", { rows: count(rows) })}</p>
-        <div class="formula scroll" tabindex="0" role="region" aria-label=${t("model.formula.region", { name: target })}>${parseElement(mathml, "math")}</div>
+        <div class="formula scroll" tabindex="0" role="region" aria-label=${t("model.formula.region", { name: target })}>${parseMath(mathml)}</div>
         <p>${t("example.formula")}</p>
         <p>${t("example.picture")}</p>
         <p class="actions">

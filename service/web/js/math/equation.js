@@ -1,7 +1,8 @@
 // An equation in MathML whose terms wrap. Browsers do not break lines inside of a <math> element: each term is one.
 
 import { html } from "../../vendor/lit-html.js";
-import { parseElement } from "../parts/inline.js";
+import { decimal } from "../i18n.js";
+import { parseMath } from "../parts/inline.js";
 
 const SIGNS = ["+", "−"];
 const MAX_DIGITS = 6; // of a number on the screen; copies of the formula have all
@@ -11,7 +12,7 @@ const MAX_DIGITS = 6; // of a number on the screen; copies of the formula have a
  * Screen readers read it whole from a hidden element. The terms that are shown are hidden from them.
  */
 export function equation(mathml, left) {
-  const math = parseElement(mathml, "math");
+  const math = parseMath(mathml);
   if (!math) return null;
   math.querySelectorAll("mn").forEach(shorten);
   const make = (tag, words) => Object.assign(document.createElementNS(math.namespaceURI, tag), { textContent: words });
@@ -34,9 +35,9 @@ export function equation(mathml, left) {
 
 /** Rounds a decimal with many digits. Its `data-value` has all. */
 function shorten(node) {
-  const words = node.textContent;
-  node.dataset.value = words;
-  if (words.includes(".") && words.replace(/^0\.0*|\./, "").length > MAX_DIGITS) node.textContent = Number(Number(words).toPrecision(MAX_DIGITS));
+  const { value } = node.dataset;
+  if (!value.includes(".") || value.replace(/^0\.0*|\./, "").length <= MAX_DIGITS) return;
+  node.textContent = String(Number(Number(value).toPrecision(MAX_DIGITS))).replace(".", decimal);
 }
 
 /** Splits before the signs between terms. At the start of a <math> they would be signs of a number, without spaces. */

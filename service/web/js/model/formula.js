@@ -132,12 +132,12 @@ function errors(output, { formulas, model }) {
 /** The law, its log-likelihood, and its parameters with their intervals. */
 function density({ law, mean_log_likelihood: likelihood, complexity }) {
   const facts = [
-    ...(law ? [["law", law.name]] : []),
+    ...(law ? [["law", named("model.law name", law.name)]] : []),
     ["mean_log_likelihood", number(likelihood, 5)],
     ["complexity", count(complexity)],
   ];
   const head = ["parameter", "value", "low", "high"].map((name) => t(`model.law.${name}`));
-  const rows = (law?.parameters ?? []).map(({ name, value, low, high }) => [name, ...[value, low, high].map((told) => number(told, 4))]);
+  const rows = (law?.parameters ?? []).map(({ name, value, low, high }) => [named("model.law parameter", name), ...[value, low, high].map((told) => number(told, 4))]);
   return html`${factsList(facts)}
     ${rows.length ? table(t("model.law.caption"), head, rows, { numbers: [1, 2, 3] }) : nothing}`;
 }

@@ -14,9 +14,9 @@ export function origin(root, { model }) {
     ["id", html`<code>${model.id}</code>`],
     ["made", time(model.created_at)],
     ["took", trainingTime(model.timings)],
-    ["split", t("model.origin.split words", { training: count(split.training_rows ?? 0), validation: count(split.validation_rows ?? 0), test: count(split.test_rows ?? 0), kind: named("set.split_kind", split.kind ?? "–"), seed: split.seed ?? "–" })],
+    ["split", split.training_rows && t("model.origin.split words", { training: count(split.training_rows ?? 0), validation: count(split.validation_rows ?? 0), test: count(split.test_rows ?? 0), kind: named("set.split_kind", split.kind ?? "–"), seed: split.seed ?? "–" })],
     ["shape", t("model.origin.shape words", { width: network.width.join(" → "), grid: network.grid, order: network.order, parameters: count(network.parameters), edges: count(network.edges) })],
-    ["optimizer", network.optimizer && t("model.origin.optimizer words", { optimizer: named("set.optimizer", network.optimizer), scaling: network.input_scaling ?? "–", transform: network.target_transform ?? "–" })],
+    ["optimizer", network.optimizer && t("model.origin.optimizer words", { optimizer: named("set.optimizer", network.optimizer), scaling: named("model.scaling", network.input_scaling, "–"), transform: named("model.transform", network.target_transform) })],
     ["dropped", dropped(model)],
     ["ignored", model.ignored_columns.join(", ")],
     ["tags", Object.entries(model.tags).map(([name, value]) => html`<span class="chip">${name}: ${value}</span> `)],
@@ -45,7 +45,7 @@ function dataset(model) {
 }
 
 function trainingTime(timings) {
-  const told = Object.entries(timings).filter(([, value]) => Number.isFinite(value));
+  const told = Object.entries(timings).filter(([stage, value]) => stage !== "cpu_seconds" && Number.isFinite(value));
   const all = told.reduce((sum, [, value]) => sum + value, 0);
   if (!told.length) return "";
   const longest = told.reduce((one, other) => (other[1] > one[1] ? other : one));

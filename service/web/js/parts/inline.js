@@ -1,5 +1,7 @@
 // SVG and MathML of the service as elements. They are parsed as XML, which never runs scripts.
 
+import { decimal } from "../i18n.js";
+
 /** Parses an element; null if the text is invalid. Unexpected elements, such as links and scripts, are removed. */
 export function parseElement(source, tag) {
   if (!source) return null;
@@ -7,6 +9,16 @@ export function parseElement(source, tag) {
   if (node.localName !== tag || node.querySelector("parsererror")) return null;
   for (const foreign of node.querySelectorAll("script, foreignObject, a, use, image, style")) foreign.remove();
   return document.importNode(node, true);
+}
+
+/** Parses a formula. Its numbers are written as on the rest of the page; `data-value` has them as they came. */
+export function parseMath(source) {
+  const math = parseElement(source, "math");
+  for (const node of math?.querySelectorAll("mn") ?? []) {
+    node.dataset.value = node.textContent;
+    node.textContent = node.textContent.replace(".", decimal);
+  }
+  return math;
 }
 
 const MIN_SCALE = 0.75; // least scale of a picture; wider pictures scroll, so that they stay legible…

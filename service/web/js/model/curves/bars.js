@@ -22,7 +22,7 @@ export function barsChart(curve, { from, value, label }) {
     options: ({ Plot }) => ({
       marginLeft: 16 + CHARACTER * Math.max(...levels.map(({ name }) => shorten(name).length)),
       marginBottom: AXIS - 6,
-      x: { label: null, tickFormat: (place) => number(place, 4) },
+      x: { label: null },
       y: { type: "band", label: null, domain: levels.map((_, at) => at), tickFormat: (at) => shorten(levels[at].name) },
       marks: [
         Plot.gridX({ ticks: 5 }),

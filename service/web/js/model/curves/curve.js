@@ -32,8 +32,8 @@ export function curveChart(edge, { from, unit, value, input, label }, fit, histo
     options: ({ Plot }) => ({
       marginLeft: 64,
       marginBottom: 44,
-      x: { label: labelWithUnit(from, unit), tickFormat: write },
-      y: { label: null, domain, ticks: 6, grid: true, tickFormat: write },
+      x: { label: labelWithUnit(from, unit) },
+      y: { label: null, domain, ticks: 6, grid: true },
       marks: [
         histogram ? Plot.rectY(barsOf(histogram, domain), { x1: "x1", x2: "x2", y1: "y1", y2: "y2", fill: "var(--quiet)", fillOpacity: 0.25 }) : null,
         Plot.ruleY([0].filter((zero) => zero >= domain[0] && zero <= domain[1]), { stroke: "var(--quiet)", strokeDasharray: "4 3" }),
@@ -48,7 +48,6 @@ export function curveChart(edge, { from, unit, value, input, label }, fit, histo
 }
 
 const isNumber = Number.isFinite;
-const write = (value) => number(value, 4);
 
 function rangeOf(values, share) {
   const [low, high] = [Math.min(...values), Math.max(...values)];

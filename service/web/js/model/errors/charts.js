@@ -48,8 +48,8 @@ const nameOf = ({ number: at }) => (at === undefined ? t("model.errors.unnumbere
 const axes = (x, y) => ({
   marginLeft: 64,
   marginBottom: 40,
-  x: { label: x, inset: 8, grid: true, ticks: 5, tickFormat: (value) => number(value) },
-  y: { label: y, inset: 8, grid: true, ticks: 5, tickFormat: (value) => number(value) },
+  x: { label: x, inset: 8, grid: true, ticks: 5 },
+  y: { label: y, inset: 8, grid: true, ticks: 5 },
 });
 
 function dots(Plot, rows, largest, unit, places) {

@@ -6,7 +6,7 @@ import { rowTitle } from "./controls.js";
 
 const RUG = 0.1; // height of the band of rows with or without a class, beyond the probabilities 1 and 0
 const GOLDEN = 0.618; // spreads consecutive row numbers evenly over the band
-const PROBABILITIES = { domain: [-RUG, 1 + RUG], ticks: [0, 0.25, 0.5, 0.75, 1], tickFormat: (value) => number(value) };
+const PROBABILITIES = { domain: [-RUG, 1 + RUG], ticks: [0, 0.25, 0.5, 0.75, 1] };
 const SHOWN_INPUTS = 6; // of a row on hover
 
 export function fitChart({ model, axis, near, members, state, curve = [], table }) {

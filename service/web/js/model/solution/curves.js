@@ -12,6 +12,7 @@ export function showCurves(host, { model, solution: { values } }) {
   const ends = points.filter((_, at) => (at + 1) % axis.length === 0);
   const names = values.unknowns.map(({ name }) => name);
   const measured = values.unknowns.flatMap(({ name, measured: dots }) => (dots ?? []).map(([at, value]) => ({ name, at, value })));
+  const pointWords = ({ name, at, value }) => `${variable} = ${number(at)}\n${name} = ${number(value)}`;
   return showChart(host, {
     title: t("model.solution.of", { names: names.join(", ") }),
     words: values.unknowns.map((unknown) => rangeWords(unknown.name, unknown.values)).join("; "),
@@ -23,7 +24,7 @@ export function showCurves(host, { model, solution: { values } }) {
       color: { domain: names, range: names.map((_, at) => COLOURS[at % COLOURS.length]) },
       marks: [
         Plot.dot(measured, { x: "at", y: "value", stroke: "name", r: 2.5 }),
-        Plot.lineY(points, { x: "at", y: "value", z: "name", stroke: "name", strokeWidth: 2, tip: true }),
+        Plot.lineY(points, { x: "at", y: "value", z: "name", stroke: "name", strokeWidth: 2, title: pointWords, tip: true }),
         Plot.text(ends, { x: "at", y: "value", text: "name", fill: "name", dx: 8, textAnchor: "start", fontSize: 14 }),
       ],
     }),

@@ -104,6 +104,7 @@ function sliceChart({ independent, axes, unknown, cut, along, range, filename },
   const values = (place) => axes[along].map((x, which) => ({ x, value: valueAt(which, place) }));
   const place = `${independent[cut]} = ${number(axes[cut][at], 3)}`;
   const points = values(at);
+  const pointWords = ({ x, value }) => `${independent[along]} = ${number(x)}\n${unknown.name} = ${number(value)}`;
   return {
     title: t("model.solution.slice", { name: unknown.name, variable: independent[cut] }),
     words: `${place}. ${rangeWords(unknown.name, points.map(({ value }) => value))}`,
@@ -114,7 +115,7 @@ function sliceChart({ independent, axes, unknown, cut, along, range, filename },
       y: { label: unknown.name, domain: range, nice: true, grid: true },
       marks: [
         Plot.lineY(values(0), { x: "x", y: "value", stroke: "var(--quiet)", strokeDasharray: "3 3" }),
-        Plot.lineY(points, { x: "x", y: "value", stroke: "var(--accent)", strokeWidth: 2.2, tip: true }),
+        Plot.lineY(points, { x: "x", y: "value", stroke: "var(--accent)", strokeWidth: 2.2, title: pointWords, tip: true }),
       ],
     }),
   };
