@@ -3,7 +3,7 @@
 import { html, nothing } from "../../vendor/lit-html.js";
 import { read } from "../equations/body.js";
 import { GALLERY } from "../equations/gallery.js";
-import { language, t } from "../i18n.js";
+import { language, t, translate } from "../i18n.js";
 import { labelledField } from "../parts/labelled.js";
 import { problem } from "../parts/problem.js";
 import { recipes } from "../parts/code_recipes.js";
@@ -76,7 +76,7 @@ function printedLines(name, lines, printed) {
   const read = lines.filter(({ told }) => told);
   const isTyped = printed && printed.length === read.length;
   return html`<div class="printed scroll" tabindex="0" role="region" aria-label=${t(`solve.printed ${name}`)}>
-    ${isTyped ? printed.map((line, at) => (line.math ? html`<p>${line.math} <span class="hint">${line.place}</span></p>` : mistake({ line: read[at], character: line.character, words: line.detail }))) : nothing}
+    ${isTyped ? printed.map((line, at) => (line.math ? html`<p>${line.math} <span class="hint">${line.place}</span></p>` : mistake({ line: read[at], character: line.character, words: translate(line.detail) || line.detail }))) : nothing}
   </div>`;
 }
 
