@@ -24,6 +24,7 @@ MAX_FEATURES = 12  # the most important ones are drawn
 PANELS_PER_ROW = 3
 PANEL_WIDTH, PANEL_HEIGHT = 242.0, 210.0
 MAX_CATEGORY_WIDTH = 84.0  # of its name
+LEAST_RANGE = 1e-6  # of predictions, relative to them; less is rounding
 
 
 def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> str:
@@ -56,6 +57,9 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
             chart.add_legend(axes, outputs if len(outputs) > 1 else [], lines)
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
+    low, high = panels[0].get_ylim()
+    if high - low < LEAST_RANGE * max(abs(low), abs(high)):
+        panels[0].set_ylim(low - abs(low) / 2, high + abs(high) / 2)
     if is_probability:
         highest = panels[0].get_ylim()[1]
         panels[0].set_ylim(0.0, 1.0 if highest > 0.6 else highest)

@@ -23,7 +23,9 @@ function describeChart(points) {
   const ticks = errorTicks(points);
   let lowest = Infinity;
   const trials = points.filter(({ trial }) => trial);
-  const best = points.map(({ at, error }) => ({ at, error: (lowest = Math.min(lowest, error)) }));
+  const measured = trials.length ? trials : points; // errors in training may be those of the training rows
+  const best = measured.map(({ at, error }) => ({ at, error: (lowest = Math.min(lowest, error)) }));
+  best.push({ at: points.at(-1).at, error: lowest });
   return {
     title: t("job.curve"),
     about: t("job.curve about"),

@@ -337,6 +337,14 @@ def test_effects_of_the_most_important_features_are_drawn_and_it_is_said() -> No
     assert "The 12 most important of 14 features are drawn." in " ".join(shown)
 
 
+def test_rounding_of_a_constant_prediction_is_not_shown_as_an_effect() -> None:
+    constant = effect("x", "y")
+    constant["curves"][0] |= {"mean": [0.02 + place % 2 * 1e-17 for place in range(41)], "low": None}
+    (path,) = drawn(draw_effects([constant], subject(), LIGHT), "series")
+    heights = [y for _, y in points(path)]
+    assert max(heights) - min(heights) < 0.1
+
+
 def test_effects_of_several_classes_differ_in_more_than_colour() -> None:
     svg = draw_effects([effect("x", "a", "b", "c")], subject(log_loss=1.0), LIGHT)
     shown = {path.get("stroke"): path.get("stroke-dasharray") for path in drawn(svg, "series")}
