@@ -94,13 +94,13 @@ export function number(value, digits = 4) {
   if (value === 0) return "0";
   const size = Math.abs(value);
   if (size >= 1e6 || size < 1e-3) return powerOfTen(value.toExponential(Math.max(0, digits - 2)));
-  return new Intl.NumberFormat(language, { maximumSignificantDigits: digits }).format(value);
+  return new Intl.NumberFormat(language, { maximumSignificantDigits: digits }).format(value).replace("-", "−");
 }
 
 /** Formats 1.5e-7 as 1.5·10⁻⁷. */
 function powerOfTen(text) {
   const [mantissa, exponent] = text.split("e");
-  return `${mantissa.replace(".", decimal)}·10${raise(Number(exponent))}`;
+  return `${mantissa.replace(".", decimal).replace("-", "−")}·10${raise(Number(exponent))}`;
 }
 
 /** A whole number in raised digits. */

@@ -126,7 +126,7 @@ function tick(value, _, ticks) {
   if (typeof value !== "number") return value;
   const step = Math.abs(ticks[1] - ticks[0]) || Math.abs(value) || 1;
   const digits = 2 + Math.ceil(Math.log10(Math.max(step, ...ticks.map(Math.abs)) / step));
-  return number(value, digits + 1).replace(/[.,]?0+·/, "·").replace("-", "−");
+  return number(value, digits + 1).replace(/[.,]?0+·/, "·");
 }
 
 /** The domains that a zoom shows; categories are not zoomed. */
