@@ -23,6 +23,7 @@ class DatasetEndpoints(EndpointGroup):
         units: Mapping[str, str] | None = None,
         missing: Mapping[str, Sequence[float | str]] | None = None,
         repeated_rows: Literal["keep", "drop"] = "keep",
+        swap_day_and_month: Sequence[str] = (),
     ) -> Dataset:
         """Add a dataset.
 
@@ -34,12 +35,17 @@ class DatasetEndpoints(EndpointGroup):
                 By default the name of a column tells its unit, as in ``length (m)``.
             missing: Values that mean missing, by column or under ``*`` for all columns.
             repeated_rows: ``drop`` leaves out rows that repeat an earlier row.
+            swap_day_and_month: Columns of dates whose day and month are exchanged, where their order was
+                guessed wrong.
         """
         drops = {"repeated_rows": "drop"} if repeated_rows == "drop" else {}
         if is_frame(table) or is_file(table):
             fields = {"name": name, "units": json.dumps(units) if units else None}
             fields["missing"] = json.dumps(missing) if missing else None
             fields |= drops
+            fields["swap_day_and_month"] = (
+                json.dumps(list(swap_day_and_month)) if swap_day_and_month else None
+            )
             form = {field: text for field, text in fields.items() if text is not None}
             with open_table(table) as file:
                 request = Request("POST", "/datasets", form=form, files={"file": file})
@@ -49,6 +55,7 @@ class DatasetEndpoints(EndpointGroup):
             "units": dict(units or {}),
             "missing": dict(missing or {}),
             **drops,
+            **({"swap_day_and_month": list(swap_day_and_month)} if swap_day_and_month else {}),
             **encode_table(table),
         }
         return await self._transport.fetch(Dataset, Request("POST", "/datasets", body=body))

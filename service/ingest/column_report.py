@@ -11,6 +11,7 @@ import polars as pl
 
 from service.documents.column_report import ColumnReport, Histogram, ValueCount
 from service.errors import Invalid, Place
+from service.ingest.corrections import NO_CORRECTIONS, Corrections
 from service.ingest.limits import DEFAULT_INGEST, IngestLimits
 from service.ingest.missing_codes import (
     MissingCodes,
@@ -20,7 +21,8 @@ from service.ingest.missing_codes import (
     warn_declared_codes,
     warn_proposed_codes,
 )
-from service.ingest.repeated_rows import RepeatedRows, drop_repeated_rows, warn_repeated_rows
+from service.ingest.repeated_rows import drop_repeated_rows, warn_repeated_rows
+from service.ingest.swapped_dates import swap_days_and_months
 from service.ingest.table_warnings import TableWarning, Warnings
 
 EXACT_INTEGER = 2**53  # a double represents all integers up to here exactly
@@ -50,7 +52,7 @@ def check_and_describe(
     missing: MissingCodes | None = None,
     limits: IngestLimits = DEFAULT_INGEST,
     *,
-    repeated_rows: RepeatedRows = "keep",
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> IngestedTable:
     """Check the values, and describe the table.
 
@@ -58,23 +60,25 @@ def check_and_describe(
         raw: As it was read.
         missing: By column, or for ``*``, the values that mean missing.
         limits: The limits.
-        repeated_rows: Whether rows that repeat an earlier row stay.
+        corrections: What else the client asks to change.
 
     Raises:
-        Invalid: A text contains NUL, which PostgreSQL cannot store, or ``missing`` names an unknown column.
+        Invalid: A text contains NUL, which PostgreSQL cannot store, or ``missing`` or the
+            corrections do not fit the columns.
     """
     refuse_unknown_columns(missing or {}, raw.frame.columns)
-    columns, warnings = [], list(raw.warnings)
-    for column in raw.frame.iter_columns():
+    frame, warnings = swap_days_and_months(raw.frame, list(raw.warnings), corrections.swapped_dates)
+    forms = {warning.column: warning.form for warning in warnings if warning.form is not None}
+    columns = []
+    for column in frame.iter_columns():
         finite, found = _mask_infinities(_refuse_nul(column))
         columns.append(mask_codes(finite, missing or {}))
         warnings += found + warn_declared_codes(finite, columns[-1])
     table, lines = pl.DataFrame(columns), raw.lines
-    if repeated_rows == "drop":
+    if corrections.repeated_rows == "drop":
         table, lines, warnings = drop_repeated_rows(table, lines, warnings)
         columns = table.get_columns()
     proposed = propose_codes(columns, limits)
-    forms = {warning.column: warning.form for warning in raw.warnings if warning.form is not None}
     reports = [
         _report_column(column, proposed.get(column.name, []), forms.get(column.name), limits)
         for column in columns

@@ -43,7 +43,9 @@ def parse_times(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     )
     times = values.str.to_datetime(form, time_unit="us", strict=False)
     order = "the day first" if day_first else "the month first"
-    return times, [_make_note(values, form, f"dates were read with {order}, {why}, as in")]
+    note = _make_note(values, form, f"dates were read with {order}, {why}, as in")
+    is_told_apart = any((numbers.cast(pl.Int64) > MONTHS).any() for numbers in (first, second))
+    return times, [note] if is_told_apart or separator == "." else [note, *_warn_ambiguous(values, order)]
 
 
 def _parse_dates_in_one_order(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
@@ -94,6 +96,15 @@ def _parse_times_of_day(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     days = pl.Series(values.name, ["1970-01-01 "] * len(values)) + values
     times = days.str.to_datetime(f"%Y-%m-%d {form}", time_unit="us", strict=False)
     return times, [_make_note(values, form, "times of day were read, as in")]
+
+
+def _warn_ambiguous(values: pl.Series, order: str) -> Warnings:
+    row = int(values.is_not_null().arg_max() or 0)
+    detail = (
+        f"both numbers of the dates could be months, as in {values[row]!r}; {order} was assumed; if that is "
+        f'wrong, upload the table with swap_day_and_month = ["{values.name}"]'
+    )
+    return [TableWarning(code="ambiguous_dates", column=values.name, row=row, detail=detail)]
 
 
 def _make_note(values: pl.Series, form: str, what: str) -> TableWarning:

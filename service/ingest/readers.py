@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from service.ingest import csv_reader, json_reader, parquet_reader
 from service.ingest.column_report import IngestedTable, check_and_describe
+from service.ingest.corrections import NO_CORRECTIONS, Corrections
 from service.ingest.limits import DEFAULT_INGEST, IngestLimits
 from service.ingest.missing_codes import MissingCodes
-from service.ingest.repeated_rows import RepeatedRows
 from service.ingest.sniffing import decompress, detect_format
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ def read_upload(
     missing: MissingCodes | None = None,
     *,
     limits: IngestLimits = DEFAULT_INGEST,
-    repeated_rows: RepeatedRows = "keep",
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> IngestedTable:
     """Read a CSV, TSV, JSON Lines or Parquet file, plain or gzipped.
 
     The content decides the format; the name only distinguishes text formats. ``missing`` and
-    ``repeated_rows`` are as in `check_and_describe`.
+    ``corrections`` are as in `check_and_describe`.
 
     Raises:
         Invalid: The file holds no readable table; the error says where and what to do.
@@ -42,7 +42,7 @@ def read_upload(
                 raw = json_reader.read_lines(plain, settings, limits)
             case _:
                 raw = csv_reader.read(plain, filename, settings, missing, limits)
-        return check_and_describe(raw, missing, limits, repeated_rows=repeated_rows)
+        return check_and_describe(raw, missing, limits, corrections=corrections)
 
 
 def read_columns(
@@ -51,11 +51,11 @@ def read_columns(
     missing: MissingCodes | None = None,
     *,
     limits: IngestLimits = DEFAULT_INGEST,
-    repeated_rows: RepeatedRows = "keep",
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> IngestedTable:
     """Read a table given as ``{name: [values]}``."""
     raw = json_reader.read_columns(columns, settings, limits)
-    return check_and_describe(raw, missing, limits, repeated_rows=repeated_rows)
+    return check_and_describe(raw, missing, limits, corrections=corrections)
 
 
 def read_rows(
@@ -64,8 +64,8 @@ def read_rows(
     missing: MissingCodes | None = None,
     *,
     limits: IngestLimits = DEFAULT_INGEST,
-    repeated_rows: RepeatedRows = "keep",
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> IngestedTable:
     """Read a table given as ``[{name: value}]``."""
     raw = json_reader.read_rows(rows, settings, limits)
-    return check_and_describe(raw, missing, limits, repeated_rows=repeated_rows)
+    return check_and_describe(raw, missing, limits, corrections=corrections)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from service.ingest.table_warnings import TableWarning, Warnings
 
-RepeatedRows = Literal["keep", "drop"]
 Lines = np.ndarray[Any, Any] | None
 
 

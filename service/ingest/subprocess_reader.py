@@ -23,10 +23,10 @@ from service import errors
 from service.documents.column_report import ColumnReport, read_reports
 from service.errors import ErrorEntry, Invalid, ServiceError
 from service.ingest.column_report import IngestedTable
+from service.ingest.corrections import NO_CORRECTIONS, Corrections
 from service.ingest.limits import DEFAULT_INGEST, IngestLimits
 from service.ingest.missing_codes import MissingCodes
 from service.ingest.readers import read_upload
-from service.ingest.repeated_rows import RepeatedRows
 from service.ingest.sniffing import GZIP, PARQUET
 from service.ingest.table_warnings import TableWarning, Warnings
 from service.process_limits import limit_process
@@ -74,7 +74,7 @@ def convert_upload(
     missing: MissingCodes | None = None,
     *,
     limits: IngestLimits = DEFAULT_INGEST,
-    repeated_rows: RepeatedRows = "keep",
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> TableDescription:
     """Read an uploaded file, and write its table to ``parquet``.
 
@@ -83,7 +83,7 @@ def convert_upload(
         TooLarge: The decompressed file is over the limit.
     """
     if is_safe_in_process(file, limits=limits):
-        table = read_upload(file, filename, settings, missing, limits=limits, repeated_rows=repeated_rows)
+        table = read_upload(file, filename, settings, missing, limits=limits, corrections=corrections)
         return write_parquet(table, parquet)
     cpu_s = limits.base_cpu_s + file.seek(0, 2) * limits.cpu_s_per_mib // MiB
     asked = {
@@ -93,7 +93,7 @@ def convert_upload(
         "settings": settings.model_dump(mode="json", include=set(LIMIT_SETTINGS)),
         "limits": asdict(limits),
         "missing": missing or {},
-        "repeated_rows": repeated_rows,
+        "corrections": asdict(corrections),
         "cpu_s": cpu_s,
     }
     try:
@@ -155,7 +155,7 @@ def main() -> None:
             settings,
             asked["missing"],
             limits=limits,
-            repeated_rows=asked["repeated_rows"],
+            corrections=Corrections(**asked["corrections"]),
         )
         answer = _convert_in_child(read, parquet)
     json.dump(asdict(answer), sys.stdout)

@@ -13,9 +13,9 @@ from service.db.tables import Blob, Dataset
 from service.documents.column_report import ColumnReport, explain_unreadable, read_reports
 from service.errors import Conflict, Invalid, format_names
 from service.ingest import TableDescription
+from service.ingest.corrections import NO_CORRECTIONS, Corrections
 from service.ingest.limits import DEFAULT_INGEST, IngestLimits
 from service.ingest.missing_codes import MissingCodes
-from service.ingest.repeated_rows import RepeatedRows
 from service.ingest.units import complete_units
 from service.operations.downloads import stream_blob
 from service.operations.entity_tags import refuse_stale
@@ -26,6 +26,7 @@ from service.schemas.datasets import (
     DatasetIn,
     DatasetOut,
     DatasetPatch,
+    FormFields,
     RowsPreviewOut,
     RowsSampleOut,
 )
@@ -48,12 +49,12 @@ def add_upload(
     sessions: Sessions,
     settings: Settings,
     limits: IngestLimits = DEFAULT_INGEST,
-    repeated_rows: RepeatedRows = "keep",
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> Dataset:
     """Store an uploaded file as a dataset; its default name is that of the file."""
     with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
         described = ingest.convert_upload(
-            file, filename, parquet, settings, missing, limits=limits, repeated_rows=repeated_rows
+            file, filename, parquet, settings, missing, limits=limits, corrections=corrections
         )
         return _store(described, parquet, name or _name_from_filename(filename), units, sessions, settings)
 
@@ -62,18 +63,23 @@ def add_body(
     body: DatasetIn, *, sessions: Sessions, settings: Settings, limits: IngestLimits = DEFAULT_INGEST
 ) -> Dataset:
     """Store a table from a JSON body as a dataset."""
-    repeated_rows = body.repeated_rows
+    corrections = read_corrections(body)
     if body.columns is not None:
         ingested = ingest.read_columns(
-            body.columns, settings, body.missing, limits=limits, repeated_rows=repeated_rows
+            body.columns, settings, body.missing, limits=limits, corrections=corrections
         )
     else:
         ingested = ingest.read_rows(
-            body.rows or [], settings, body.missing, limits=limits, repeated_rows=repeated_rows
+            body.rows or [], settings, body.missing, limits=limits, corrections=corrections
         )
     with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
         described = ingest.write_parquet(ingested, parquet)
         return _store(described, parquet, body.name or DEFAULT_NAME, body.units, sessions, settings)
+
+
+def read_corrections(told: DatasetIn | FormFields) -> Corrections:
+    """What a request asks to change in its table."""
+    return Corrections(told.repeated_rows, tuple(dict.fromkeys(told.swap_day_and_month)))
 
 
 def change(

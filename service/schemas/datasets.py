@@ -26,6 +26,15 @@ RepeatedRows = Annotated[
     ),
 ]
 
+SwappedDates = Annotated[
+    list[str],
+    Field(
+        max_length=2_000,
+        description="Columns of dates whose day and month are exchanged, where their order was guessed wrong "
+        "(`ambiguous_dates`).",
+    ),
+]
+
 
 class DatasetIn(RequestModel):
     """A table in the request body, by columns or by rows; `null` is a missing value."""
@@ -41,6 +50,7 @@ class DatasetIn(RequestModel):
     )
     missing: MissingValues = Field(default={})
     repeated_rows: RepeatedRows = "keep"
+    swap_day_and_month: SwappedDates = Field(default=[])
     columns: Annotated[dict[str, list[Any]], report_first_wrong(list)] | None = Field(
         default=None, examples=[{"x": [0, 1, 2], "y": [0, 1, 4]}]
     )
@@ -72,9 +82,10 @@ class FormFields(RequestModel):
     """Form fields that may accompany an uploaded file."""
 
     name: ShortText | None = None
-    units: Annotated[dict[str, str], report_first_wrong(str)]
+    units: Annotated[dict[str, str], report_first_wrong(str)] = Field(default={})
     missing: MissingValues = Field(default={})
     repeated_rows: RepeatedRows = "keep"
+    swap_day_and_month: SwappedDates = Field(default=[])
 
 
 class HistogramOut(BaseModel):

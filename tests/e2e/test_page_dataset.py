@@ -164,6 +164,22 @@ def test_a_number_that_means_missing_in_several_columns_is_read_so_in_all_of_the
     assert {column["name"]: column["missing"] for column in columns} == {"a": 4, "b": 4, "y": 0}
 
 
+def test_day_and_month_are_exchanged_in_a_copy_by_one_click(
+    browser: Browser, url: str, api: httpx.Client
+) -> None:
+    table = "day,y\n" + "".join(f"0{month}/0{month + 1}/2026,{month}\n" for month in range(1, 7))
+    dataset = api.post("/datasets", files={"file": ("days.csv", table)}).json()["id"]
+    with visiting(browser, url) as page:
+        show(page, f"/datasets/{dataset}")
+        before = page.locator(".preview tbody td").first.text_content()
+        finding = page.locator(".warning li", has_text="In day, day and month could be the other way round")
+        finding.get_by_role("button", name="Exchange day and month").click()
+        page.wait_for_url(re.compile(rf"/datasets/(?!{dataset})"))
+        expect(page.locator("#status")).to_contain_text("day and month of day exchanged")
+        (other,) = {"2026-01-02", "2026-02-01"} - {before}
+        expect(page.locator(".preview tbody td").first).to_have_text(other)
+
+
 def test_dates_and_times_of_day_are_shown_without_what_they_do_not_have(
     browser: Browser, url: str, api: httpx.Client
 ) -> None:

@@ -19,7 +19,13 @@ from service.api.http.limits import DEFAULT_LIMITS, HttpLimits
 from service.errors import ErrorEntry, Invalid, Malformed
 
 FILE_FIELD = "file"
-TABLE_FIELDS = ("name", "units", "missing", "repeated_rows")  # optional fields beside a table
+TABLE_FIELDS = (
+    "name",
+    "units",
+    "missing",
+    "repeated_rows",
+    "swap_day_and_month",
+)  # optional fields beside a table
 MODEL_FIELDS = ("name",)
 
 T = TypeVar("T", bound=BaseModel)

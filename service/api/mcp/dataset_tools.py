@@ -122,7 +122,7 @@ async def upload_table(given: TableArguments, context: ToolContext, _: ProgressR
             name=given.name,
             units=given.units,
             missing=given.missing,
-            repeated_rows=given.repeated_rows,
+            corrections=datasets.read_corrections(given),
             sessions=context.sessions,
             settings=context.settings,
             limits=context.limits.ingest,

@@ -48,11 +48,16 @@ UPLOAD_BODIES = describe_upload(
         "name": "A label; the file's name if absent.",
         "units": 'JSON: `{"column": "unit"}`.',
         "missing": 'JSON: values that stand for missing ones, `{"column": [-999]}`, or `{"*": [-999]}`.',
+        "swap_day_and_month": 'JSON: columns of dates whose day and month are exchanged, `["day"]`.',
         "repeated_rows": "`drop`: rows that repeat an earlier row are left out; `keep` is the default.",
     },
     **{"application/json": schema_reference(DatasetIn)},
 )
-JSON_FIELDS = {"units": '{"column": "unit"}', "missing": '{"column": [-999]}'}
+JSON_FIELDS = {
+    "units": '{"column": "unit"}',
+    "missing": '{"column": [-999]}',
+    "swap_day_and_month": '["column"]',
+}
 PARQUET_MEDIA_TYPE = "application/vnd.apache.parquet"
 
 MAX_SAMPLE = 1_000  # rows
@@ -195,7 +200,9 @@ def delete_dataset(dataset_id: str, sessions: Sessions, if_match: IfMatch = None
 
 
 def _add_form(form: UploadForm, *, sessions: Sessions, settings: Config, limits: IngestLimits) -> Dataset:
-    told = form.fields | {name: _parse_json_field(form, name, such) for name, such in JSON_FIELDS.items()}
+    told = {name: text for name, text in form.fields.items() if name not in JSON_FIELDS}
+    parsed = {name: _parse_json_field(form, name, such) for name, such in JSON_FIELDS.items()}
+    told |= {name: value for name, value in parsed.items() if value is not None}
     fields = validate_body(FormFields, told, source="form")
     return datasets.add_upload(
         form.file,
@@ -203,7 +210,7 @@ def _add_form(form: UploadForm, *, sessions: Sessions, settings: Config, limits:
         name=fields.name,
         units=fields.units,
         missing=fields.missing,
-        repeated_rows=fields.repeated_rows,
+        corrections=datasets.read_corrections(fields),
         sessions=sessions,
         settings=settings,
         limits=limits,
@@ -211,14 +218,14 @@ def _add_form(form: UploadForm, *, sessions: Sessions, settings: Config, limits:
 
 
 def _parse_json_field(form: UploadForm, name: str, such: str) -> Any:
-    """Parse a form field that holds JSON text; ``{}`` if it is absent or empty.
+    """Parse a form field that holds JSON text; None if it is absent or empty.
 
     Args:
         such: Example for the error message.
     """
     text = form.fields.get(name)
     if not text:
-        return {}
+        return None
     try:
         return strict_json.parse(text.encode())
     except Malformed as error:

@@ -66,12 +66,13 @@ export async function attempt(asked) {
 }
 
 /** Uploads a file with progress from 0 to 1. It uses XMLHttpRequest, because fetch reports no upload progress. */
-export function upload(file, { name, units, missing, repeatedRows, onProgress = () => {}, signal } = {}) {
+export function upload(file, { name, units, missing, repeatedRows, swapped, onProgress = () => {}, signal } = {}) {
   const form = new FormData();
   form.append("file", file, file.name);
   if (name) form.append("name", name);
   if (units) form.append("units", JSON.stringify(units));
   if (missing) form.append("missing", JSON.stringify(missing));
+  if (swapped) form.append("swap_day_and_month", JSON.stringify(swapped));
   if (repeatedRows) form.append("repeated_rows", repeatedRows);
   return new Promise((resolve, reject) => {
     const call = new XMLHttpRequest();

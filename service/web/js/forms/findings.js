@@ -13,7 +13,7 @@ const SAME = 0.9999; // correlation with the target from which a column looks co
 const MOST_TEXTS = 20; // columns of free text that are listed
 const FEW = 3; // notes that are open at first
 const NOTES = [ // what was done with a table in which nothing is wrong
-  "header_unit", "declared_missing", "dropped_rows", "missing_words", "units_in_cells",
+  "header_unit", "declared_missing", "dropped_rows", "swapped_dates", "date_form", "missing_words", "units_in_cells",
   "separator", "decimal_comma", "thousands_comma", "empty_columns", "empty_rows",
 ];
 const AS_CATEGORY = ["large_integers", "mixed_types", "mixed_units"];
@@ -30,7 +30,7 @@ function copiesOf(target, columns, rows) {
  * @param choice The state of the training form.
  * @param rows A sample of the rows.
  * @param act Functions: change (the form), save (units and types), focusUnit (of a column), and readMissing (a value in
- *   columns) and dropRepeats, which copy the table.
+ *   columns), dropRepeats and swapDates (of a column), which copy the table.
  */
 export function findings(choice, rows, act) {
   const { dataset, target } = choice;
@@ -71,17 +71,19 @@ function missingItem(value, entries, choice, act) {
 /** What the page says of an entry in place of the API, if anything. */
 function wordsOf({ code, column, count: rows }, { units }) {
   if (code === "header_unit") return t("dataset.unit read", { name: column, unit: units[column] });
+  if (code === "ambiguous_dates") return t("dataset.ambiguous dates", { name: column });
   const name = { repeated_rows: "repeats", dropped_rows: "dropped" }[code];
   return name && rows ? t(`dataset.${name}`, { count: rows, shown: count(rows) }) : null;
 }
 
-function actions(code, entry, choice, { change, save, focusUnit, dropRepeats }) {
+function actions(code, entry, choice, { change, save, focusUnit, dropRepeats, swapDates }) {
   if (code === "repeated_rows") return html`<span class="mend"><button type="button" class="small" @click=${dropRepeats}>${t("dataset.drop repeats")}</button></span>`;
   const column = columnOf(choice.dataset, entry.column);
   if (!column) return nothing;
   const { name } = column;
   const found = [];
   const offer = (words, act) => found.push(html`<button type="button" class="small" @click=${act}>${words}<span class="visually-hidden">: ${name}</span></button>`);
+  if (code === "ambiguous_dates") offer(t("dataset.swap dates"), () => swapDates(name));
   if (code === "header_unit") offer(t("dataset.remove unit"), () => save.unit(column, ""));
   if (code === "unknown_unit") offer(t("dataset.correct unit"), () => focusUnit(name));
   if (code === "free_text" || AS_CATEGORY.includes(code)) {
@@ -106,6 +108,12 @@ export async function readAsMissing(dataset, value, columns, signal) {
 export async function dropRepeatedRows(dataset, signal) {
   await copy(dataset, { repeatedRows: "drop" }, signal);
   announce(t("dataset.repeats dropped"));
+}
+
+/** Uploads the table again with day and month of a column exchanged, and shows the new dataset. */
+export async function swapDayAndMonth(dataset, name, signal) {
+  await copy(dataset, { swapped: [name] }, signal);
+  announce(t("dataset.dates swapped", { name }));
 }
 
 async function copy(dataset, changes, signal) {

@@ -5,13 +5,13 @@ import { announce } from "../screen_reader.js";
 import { attempt, get, send } from "../api.js";
 import { go } from "../navigate.js";
 import { count, loadCodes, t, time } from "../i18n.js";
-import { matrixColumns, scatterMatrix } from "../charts/scatter_matrix.js";
 import { columnCard } from "../forms/column_card.js";
 import { columnEdits, unitId } from "../forms/column_edits.js";
 import { askConfirmation } from "../parts/confirm.js";
 import { saveButton } from "../parts/downloads.js";
 import { keepFocus } from "../parts/focus.js";
-import { dropRepeatedRows, findings, readAsMissing } from "../forms/findings.js";
+import { dropRepeatedRows, findings, readAsMissing, swapDayAndMonth } from "../forms/findings.js";
+import { loadSample, matrixSection, WIDE } from "../forms/matrix_section.js";
 import { preview } from "../forms/preview.js";
 import { entryText } from "../parts/problem_text.js";
 import { trainPanel } from "../forms/train_panel.js";
@@ -22,8 +22,6 @@ import { fieldOf, initialValues } from "../settings/fields.js";
 const CARDS = 60; // cards per page
 const ROWS = 20; // shown
 const FIRST = 200; // rows that charts and findings see until the sample has come
-const SAMPLE = 1000;
-const WIDE = 60; // columns from which only the shown rows are fetched, and a smaller sample
 
 export default async function view({ root, params, signal }) {
   const path = `datasets/${encodeURIComponent(params.id)}`;
@@ -41,7 +39,7 @@ export default async function view({ root, params, signal }) {
   };
   const set = (changes) => {
     state = { ...state, ...changes };
-    keepFocus(root, () => render(page(state, first, { change, train, study, more, remove, showDensity, focusUnit, readMissing, dropRepeats, save }), root));
+    keepFocus(root, () => render(page(state, first, { change, train, study, more, remove, showDensity, focusUnit, readMissing, dropRepeats, swapDates, save }), root));
   };
   const change = (changes) => set({ choice: { ...state.choice, ...changes }, mistakes: {}, failed: null });
   const more = () => set({ cards: state.cards + CARDS });
@@ -64,6 +62,7 @@ export default async function view({ root, params, signal }) {
     if (problem) set({ failed: problem });
   };
   const readMissing = (value, columns) => mend(readAsMissing(state.choice.dataset, value, columns, signal));
+  const swapDates = (name) => mend(swapDayAndMonth(state.choice.dataset, name, signal));
   const dropRepeats = () => mend(dropRepeatedRows(state.choice.dataset, signal));
 
   const train = () => submit(bodyOf(state.choice), t("dataset.submitted"));
@@ -100,17 +99,10 @@ export default async function view({ root, params, signal }) {
   }
 
   set({});
-  sample(dataset, path, first.rows, signal).then((rows) => {
+  loadSample(dataset, path, first.rows, signal).then((rows) => {
     set({ rows });
     root.querySelector(".matrix-section")?.dispatchEvent(new Event("toggle"));
   }, () => {}); // without a sample the first rows are good enough
-}
-
-/** Resolves to rows spread evenly over the table. */
-async function sample(dataset, path, rows, signal) {
-  if (rows.length === dataset.rows) return rows;
-  const limit = Math.ceil(SAMPLE * Math.min(1, WIDE / dataset.columns.length));
-  return (await get(`${path}/sample?limit=${limit}`, { signal })).rows;
 }
 
 /** The last usable column, because measured quantities usually come last. */
@@ -143,14 +135,14 @@ function focusFirstMistake(root, mistakes) {
   announce(root.querySelector(`#set-${name}-wrong`).textContent);
 }
 
-function page({ cards, edits, rows, ...panel }, first, { change, train, study, more, remove, showDensity, focusUnit, readMissing, dropRepeats, save }) {
+function page({ cards, edits, rows, ...panel }, first, { change, train, study, more, remove, showDensity, focusUnit, readMissing, dropRepeats, swapDates, save }) {
   const { dataset, target } = panel.choice;
   const possible = densities(panel.choice);
   const card = (column) => ({ dataset, target, canHaveDensity: possible.includes(column.name), edit: edits[column.name] });
   const act = { save, showDensity, choose: (name) => change({ target: name }) };
   return html`<h1>${dataset.name}</h1>
     <p class="lead">${t("dataset.size", { rows: t("count.rows", { count: dataset.rows, shown: count(dataset.rows) }), columns: t("count.columns", { count: dataset.columns.length }), when: time(dataset.created_at) })}</p>
-    ${findings(panel.choice, rows, { change, save, focusUnit, readMissing, dropRepeats })}
+    ${findings(panel.choice, rows, { change, save, focusUnit, readMissing, dropRepeats, swapDates })}
     ${trainPanel({ ...panel, change, train, study })}
     <h2 id="columns-title">${t("list.columns")}</h2>
     <ul class="columns grid" aria-labelledby="columns-title">
@@ -159,26 +151,11 @@ function page({ cards, edits, rows, ...panel }, first, { change, train, study, m
     ${dataset.columns.length > cards
       ? html`<p class="actions"><button type="button" @click=${more}>${t("dataset.more columns", { count: dataset.columns.length - cards })}</button></p>`
       : nothing}
-    ${matrix(panel.choice, rows)}
+    ${matrixSection(panel.choice, rows)}
     <h2>${t("dataset.preview")}</h2>
     ${preview({ ...first, rows: first.rows.slice(0, ROWS) }, dataset)}
     <p class="actions">
       ${saveButton(`datasets/${dataset.id}/content`, `${dataset.name}.parquet`, t("dataset.download"), { look: "" })}
       <button type="button" class="danger" @click=${remove}>${t("delete")}</button>
     </p>`;
-}
-
-/** Drawn when it is opened, since it needs the chart library, and again when the sample has come. */
-function matrix(choice, rows) {
-  if (matrixColumns(choice).length < 2 || rows.length < 3) return nothing;
-  const draw = ({ target }) => {
-    const host = target.querySelector(".matrix");
-    if (!target.open || host.rows === rows) return;
-    host.rows = rows;
-    scatterMatrix(host, choice, rows);
-  };
-  return html`<details class="matrix-section" @toggle=${draw}>
-    <summary>${t("dataset.matrix")}</summary>
-    <div class="matrix"></div>
-  </details>`;
 }

@@ -99,6 +99,19 @@ def test_an_upload_leaves_repeated_rows_out_on_request(client: TestClient, table
 
 
 @ON_ONE_DATABASE
+def test_day_and_month_are_exchanged_where_an_upload_says_so(client: TestClient) -> None:
+    table = b"day,y\n01/02/2026,1\n03/04/2026,2\n"
+    guessed = upload(client, table).json()
+    assert [warning["code"] for warning in guessed["warnings"]] == ["date_form", "ambiguous_dates"]
+    copy = client.get(f"/datasets/{guessed['id']}/content").content
+    swapped = upload(client, copy, "copy.parquet", swap_day_and_month='["day"]').json()
+    assert swapped["columns"][0]["max"].startswith("2026-03-04")
+    refused = upload(client, table, swap_day_and_month='["y"]')
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_dates")
+    assert upload(client, table, swap_day_and_month='{"day": 1}').status_code == 422
+
+
+@ON_ONE_DATABASE
 def test_repeated_rows_stay_unless_the_upload_says_otherwise(client: TestClient) -> None:
     told = upload(client, REPEATS.encode()).json()
     assert (told["rows"], told["warnings"][0]["code"], told["warnings"][0]["count"]) == (

@@ -9,6 +9,7 @@ import pytest
 from service.documents.column_report import ColumnReport, ValueCount
 from service.errors import Invalid
 from service.ingest import IngestedTable, read_upload
+from service.ingest.corrections import Corrections
 from service.ingest.limits import DEFAULT_INGEST
 from service.ingest.table_warnings import TableWarning
 from service.settings import Settings
@@ -280,10 +281,13 @@ def test_rows_that_repeat_others_are_counted_with_the_first(settings: Settings) 
     assert once.detail.startswith("1 row repeats an earlier row;")
 
 
+DROP = Corrections(repeated_rows="drop")
+
+
 def test_repeated_rows_are_dropped_on_request_and_what_follows_them_keeps_its_line(
     settings: Settings,
 ) -> None:
-    table = read("x,y\n1,7\n1,7\n,8\n2,9\n,8\n3,inf\n", settings, repeated_rows="drop")
+    table = read("x,y\n1,7\n1,7\n,8\n2,9\n,8\n3,inf\n", settings, corrections=DROP)
     assert table.frame.rows() == [(1, 7.0), (None, 8.0), (2, 9.0), (3, None)]
     assert table.columns[0].missing == 1
     assert "repeated_rows" not in codes(table)
@@ -296,7 +300,7 @@ def test_rows_that_only_look_alike_after_missing_values_are_read_count_as_repeat
     settings: Settings,
 ) -> None:
     content = "x,y\n-999,1\n,1\n5,1\n"
-    table = read(content, settings, missing={"x": [-999]}, repeated_rows="drop")
+    table = read(content, settings, missing={"x": [-999]}, corrections=DROP)
     assert table.frame["x"].to_list() == [None, 5]
 
 

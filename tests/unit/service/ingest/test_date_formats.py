@@ -2,19 +2,26 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from service.errors import Invalid
 from service.ingest import IngestedTable, read_columns, read_upload
+from service.ingest.corrections import Corrections
 from service.ingest.table_warnings import TableWarning
 from service.settings import Settings
 
 SETTINGS = Settings(data_dir=Path())
 
 
-def read(*cells: str) -> IngestedTable:
+def read(*cells: str, **rules: Any) -> IngestedTable:
     rows = "\n".join(f"{cell};{number}" for number, cell in enumerate(cells))
-    return read_upload(io.BytesIO(f"t;y\n{rows}\n".encode()), "t.csv", SETTINGS)
+    return read_upload(io.BytesIO(f"t;y\n{rows}\n".encode()), "t.csv", SETTINGS, **rules)
+
+
+def codes(table: IngestedTable) -> list[str]:
+    return [warning.code for warning in table.warnings]
 
 
 def first(table: IngestedTable) -> str:
@@ -57,6 +64,43 @@ def test_a_form_is_recognised_and_kept(cells: tuple[str, ...], form: str, expect
 def test_what_only_looks_like_a_date_stays_text(cell: str) -> None:
     assert read("31 Dec 2026", cell).columns[0].type == "category"
     assert read(cell, cell).columns[0].form is None
+
+
+DOUBTFUL = ("01/02/2026", "03/04/2026", "12/05/2026", "")
+
+
+def test_day_and_month_that_could_be_the_other_way_round_are_exchanged_on_request() -> None:
+    table = read(*DOUBTFUL)
+    assert (note(table).form, first(table)[:10]) == ("%d/%m/%Y", "2026-02-01")
+    assert "ambiguous_dates" in codes(table)
+    swapped = read(*DOUBTFUL, corrections=Corrections(swapped_dates=("t",)))
+    assert [str(day)[:10] for day in swapped.frame["t"]] == ["2026-01-02", "2026-03-04", "2026-12-05", "None"]
+    assert swapped.columns[0].form == "%m/%d/%Y"
+    assert "ambiguous_dates" not in codes(swapped)
+    assert "swapped_dates" in codes(swapped)
+
+
+@pytest.mark.parametrize(
+    "cells", [("1.2.2026", "3.4.2026"), ("01/02/2026", "13/02/2026"), ("1 Feb 2026",) * 2]
+)
+def test_an_order_that_follows_from_the_dates_or_from_custom_is_not_doubtful(cells: tuple[str, ...]) -> None:
+    assert "ambiguous_dates" not in codes(read(*cells))
+
+
+@pytest.mark.parametrize(
+    ("cells", "name", "fault"),
+    [
+        (DOUBTFUL, "z", "does not have"),
+        (DOUBTFUL, "y", "holds no dates"),
+        (("13/02/2026", "01/02/2026"), "t", "a day is over 12"),
+    ],
+)
+def test_day_and_month_are_exchanged_only_where_both_could_be(
+    cells: tuple[str, ...], name: str, fault: str
+) -> None:
+    with pytest.raises(Invalid, match=fault) as refused:
+        read(*cells, corrections=Corrections(swapped_dates=(name,)))
+    assert refused.value.code == "invalid_dates"
 
 
 def test_what_comes_first_is_decided_over_the_whole_column_and_said() -> None:
