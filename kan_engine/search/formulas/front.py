@@ -45,7 +45,8 @@ def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchConte
 
     An exact law needs none. Of the formulas up to the shortest one within one standard error of the most
     accurate, that with the shortest description ranks first: the best of millions of formulas seems better
-    on the rows it was found on. The first formula so far stays if it predicts left-out rows as well.
+    on the rows it was found on. The first formula so far stays if it predicts left-out rows as well. Longer
+    formulas follow where they are clearly better.
 
     Args:
         found: With the formulas and the compact networks so far.
@@ -67,7 +68,8 @@ def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchConte
     lowest = min((front[place] for place in places), key=lambda entry: entry.error)
     last = next(i for i in places if is_no_worse(front[i].losses, lowest.losses, rows.weights))
     place = min((i for i in places if i <= last), key=lambda i: formulas[i].bits)
-    best, others = formulas[place], [*formulas[place + 1 :], *formulas[:place]]
+    longer = _list_closer(front, place, rows, run.thresholds.chance_standard_errors)
+    best, others = formulas[place], [*(formulas[i] for i in longer), *formulas[:place]]
     if known and _stays_first(known[0], best, found, rows, run):
         return replace(found, formulas=[[_measure_again(known[0], rows, run), best, *others]])
     # A shorter formula of the same law shares how often resampled rows lead to it
@@ -128,6 +130,18 @@ def _to_formula(entry: Entry, rows: LabelledRows, run: SearchContext) -> Formula
         rounded = round_constants(_drop_negligible(form, data), data, limits.symbolic.constants)
     bits = description_length(rounded, data, limits.symbolic.constants)
     return Formula(rounded.numeric_tree, entry.error**0.5 / (float(np.std(rows.y)) or 1.0), bits)
+
+
+def _list_closer(front: Sequence[Entry], place: int, rows: LabelledRows, standard_errors: float) -> list[int]:
+    """Places of the longer formulas, each of which is better than the one before by more than chance.
+
+    The others fit the noise: among millions of formulas of a size, some do so a little.
+    """
+    found = [place]
+    for other in range(place + 1, len(front)):
+        if not is_no_worse(front[found[-1]].losses, front[other].losses, rows.weights, standard_errors):
+            found.append(other)
+    return found[1:]
 
 
 def _refit_constants(form: ParametricForm, rows: LabelledRows, thresholds: FrontThresholds) -> ParametricForm:

@@ -26,10 +26,11 @@ from kan_engine.expressions.evaluation import (
     variables,
 )
 from kan_engine.expressions.nodes import Number
+from kan_engine.front.entry import Entry
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
-from kan_engine.search.formulas.front import add_front, predict_front
-from kan_engine.search.formulas.front_subtask import run_front_subtask
+from kan_engine.search.formulas.front import _list_closer, add_front, predict_front
+from kan_engine.search.formulas.front_subtask import run_front_subtask, search_front
 from kan_engine.search.subtasks import InProcess, Subtask
 from kan_engine.search.thresholds import SearchThresholds
 from tests.support.engine.networks import random_network
@@ -175,11 +176,24 @@ def test_a_consistent_formula_makes_room_for_a_far_better_one() -> None:
     assert found.formulas[0][0].error < 1e-6
 
 
-def test_a_long_formula_that_fits_noise_does_not_rank_first() -> None:
+def test_long_formulas_that_fit_noise_are_left_out() -> None:
     run = run_of(A / B + NOISE, thresholds=replace(LIMITS, front=replace(LIMITS.front, max_work=3e6)))
     first, *others = add_front(found_in(run), [], run).formulas[0]
     assert count_nodes(first.tree) <= 9
-    assert min(formula.error for formula in others) < first.error
+    front = search_front(run.data.training, [], None, run, is_explained=False)
+    lowest = min(entry.error for entry in front) ** 0.5 / float(np.std(run.data.training.y))
+    assert lowest < first.error  # by chance
+    assert min(formula.error for formula in others) > first.error
+
+
+@pytest.mark.parametrize(("gains", "kept"), [([0.0], []), ([0.5], [1]), ([0.001, 0.5, 0.501], [2])])
+def test_longer_formulas_follow_where_each_is_clearly_better(gains: list[float], kept: list[int]) -> None:
+    rows = run_of(WAVE).data.training
+    first, *others = np.random.default_rng(0).uniform(0, 1, (1 + len(gains), len(rows)))
+    noise = [other - other.mean() for other in others]
+    losses = [first, *(first - gain + 0.1 * own for gain, own in zip(gains, noise, strict=True))]
+    front = [Entry(Variable("a"), 1, float(own.mean()), 0.0, own, own) for own in losses]
+    assert _list_closer(front, 0, rows, 2.0) == kept
 
 
 def test_a_worse_formula_does_not_stay_first() -> None:
