@@ -25,7 +25,7 @@ class TrialReport:
         error: Error on rows that it was not fitted to: for a regression relative to the standard deviation
             of the target, for a classification the log loss.
         optimizer: Of a network, like what follows; None for a structure.
-        steps: Steps of the training; epochs with Adam.
+        steps: Steps of the training, if it has any; epochs with Adam.
         weight_decay: Strength of the regularization.
         quantile: Whether inputs are scaled by their quantiles instead of their range.
     """

@@ -22,6 +22,7 @@ from kan_engine.compact.sources import list_sources
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler
 from kan_engine.network.kan import KAN, KANConfig
+from kan_engine.search.callbacks import TrialReport
 from kan_engine.search.context import SearchContext
 from kan_engine.search.result import SearchResult
 from kan_engine.search.thresholds import MonotoneThresholds
@@ -45,7 +46,14 @@ def find_monotone_network(run: SearchContext) -> SearchResult:
     losses = {}
     for number, option in enumerate(options):
         run.report("train", 0.1 + 0.6 * number / len(options), "fitting monotone curves")
-        losses[option] = fitter.measure(fitter.fit(run.data.fit, everything, *option), *option)
+        fitted = fitter.fit(run.data.fit, everything, *option)
+        losses[option] = fitter.measure(fitted, *option)
+        if np.isfinite(losses[option]):
+            error, width = (2 * losses[option]) ** 0.5, fitted.config.width
+            trial = TrialReport(
+                kind="network", width=width, grid=option[1], error=error, optimizer="least_squares"
+            )
+            run.record_trial(trial)
         if run.should_stop():
             break
     best = min(losses, key=lambda option: losses[option])

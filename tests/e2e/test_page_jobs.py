@@ -189,6 +189,10 @@ def test_what_a_job_does_is_told_in_plain_words(message: str, words: str | None,
             },
             "network: 2 inputs, no hidden layer, 3 grid intervals, 1 step of training",
         ),
+        (
+            {"kind": "network", "width": [1, 1], "grid": 3, "optimizer": "least_squares"},
+            "network: 1 input, no hidden layer, 3 grid intervals",
+        ),
     ],
 )
 def test_what_was_tried_is_told_in_plain_words(trial: dict[str, Any], words: str, scripts: Page) -> None:

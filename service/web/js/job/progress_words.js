@@ -55,7 +55,7 @@ function shapeWords(width) {
 export function trialWords({ kind, width, grid, optimizer, steps, weight_decay: decay, quantile }) {
   const words = [`${t(`doing.tried ${kind}`)}: ${shapeWords(width.join())}`, t("doing.intervals", { count: grid })];
   if (kind === "structure") return words.join(", ");
-  const training = t(optimizer === "adam" ? "doing.epochs" : "doing.steps", { count: steps });
+  const training = steps && t(optimizer === "adam" ? "doing.epochs" : "doing.steps", { count: steps });
   const settings = [decay && t("doing.decay", { decay: number(decay, 2) }), quantile && t("doing.quantiles")];
-  return [...words, training, ...settings.filter(Boolean)].join(", ");
+  return [...words, training, ...settings].filter(Boolean).join(", ");
 }

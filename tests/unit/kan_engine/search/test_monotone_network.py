@@ -1,11 +1,13 @@
 """Networks that rise or fall with columns, at every point."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from kan_engine.search.assembly import assemble_predictor
+from kan_engine.search.callbacks import TrialReport
 from kan_engine.search.context import SearchContext
 from kan_engine.search.monotone_network import find_monotone_network
 from tests.support.tables import request_for, table_of
@@ -24,6 +26,16 @@ def prepare(**wishes: Any) -> tuple[PreparedData, SearchContext]:
     request = request_for(symbolic=False, **wishes)
     data = prepare_data(table_of(dose=DOSE, age=AGE, kind=KIND, y=NOISY), request)
     return data, SearchContext.create(data, make_search_config(request))
+
+
+def test_every_fit_is_a_trial_and_the_lowest_error_is_that_of_the_network() -> None:
+    _, run = prepare(monotone={"dose": "increasing"})
+    tried: list[TrialReport] = []
+    found = find_monotone_network(replace(run, record_trial=tried.append))
+    assert len(tried) > 3
+    assert {trial.width for trial in tried} == {found.network.config.width}
+    lowest = min(tried, key=lambda trial: trial.error)
+    assert lowest.error == pytest.approx((2 * found.history[0].validation_loss) ** 0.5)
 
 
 @pytest.mark.parametrize("direction", ["increasing", "decreasing"])
