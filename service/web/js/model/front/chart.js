@@ -5,9 +5,9 @@ import { withUnit } from "../labels.js";
 
 const MAX_SHOWN_TEXT = 60; // letters of a formula in its tip
 const TIP_WIDTH = 24; // letters of width 1 em in a line of a tip
-const LABEL = 12; // height of a label in pixels
+const LABEL = 12; // height of a line of a label in pixels
 const [MIN_MARGIN_WIDTH, MARGIN] = [600, 150]; // from this width the labels of lines stand in the right margin
-const MAX_LABELS = 8; // of an axis; with more, only 1, 2 and 5 of each decade are labelled
+const TICKS = 12; // of the axis of errors; with fewer, d3 leaves out the labels of most ticks of a logarithmic axis
 
 /**
  * @param given An object with `entries` (formulas), `networks`, `references` (see entries.js), `measure`, `unit`,
@@ -29,7 +29,7 @@ export function frontChart({ entries, networks, references, measure, unit, name,
       marginLeft: 64,
       marginRight: width >= MIN_MARGIN_WIDTH && references.length ? MARGIN : 16,
       x: { label: t(`model.front.axis ${networks.length ? "both" : measure}`), inset: 14, ticks: Math.min(10, width / 60), tickFormat: wholeTick },
-      y: { type: "log", label: withUnit(t(`model.front.${metric}`), unit && `[${unit}]`), grid: true, inset: 16, ticks: 5, tickFormat: logTick },
+      y: { type: "log", label: withUnit(t(`model.front.${metric}`), unit && `[${unit}]`), grid: true, inset: 16, ticks: TICKS, tickFormat: (value) => number(value, 3) },
       marks: [
         Plot.ruleY(references, { y: "error", stroke: "var(--quiet)", strokeDasharray: "4 3" }),
         Plot.text(labelsOf(references, points), {
@@ -62,7 +62,7 @@ function bestSoFar(entries, points) {
 /** One label for lines that lie so close together that their labels would overlap. */
 function labelsOf(references, points) {
   const errors = [...references, ...points].map(({ error }) => error).filter((error) => error > 0);
-  const isClose = (one, other) => Math.log(one / other) < (LABEL / 280) * Math.log(Math.max(...errors) / Math.min(...errors));
+  const isClose = (one, other) => Math.log(one / other) < ((1.7 * LABEL) / 280) * Math.log(Math.max(...errors) / Math.min(...errors));
   const labels = [];
   for (const { name, error } of [...references].sort((one, other) => other.error - one.error)) {
     const above = labels.at(-1);
@@ -89,8 +89,3 @@ function describe(entries, networks, references, error) {
 }
 
 const wholeTick = (value) => (Number.isInteger(value) ? count(value) : "");
-
-function logTick(value, _, ticks = []) {
-  const leading = Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9));
-  return ticks.length <= MAX_LABELS || (ticks.at(-1) / ticks[0] < 100 ? [1, 2, 5] : [1]).includes(leading) ? number(value, 3) : "";
-}
