@@ -119,8 +119,9 @@ class TextFollower:
             case ast.Constant(value=str() as text):
                 return {text}
             case ast.JoinedStr(values=parts):
-                options = [self._fill(part, function) for part in parts]
-                return {"".join(pieces) for pieces in islice(product(*options), MOST)}
+                filled = {ast.unparse(part): self._fill(part, function) for part in parts}  # the same alike
+                choices = (dict(zip(filled, each, strict=True)) for each in product(*filled.values()))
+                return {"".join(each[ast.unparse(part)] for part in parts) for each in islice(choices, MOST)}
             case ast.BinOp(left=left, op=ast.Add(), right=right):
                 return self._join(left, right, function)
             case ast.IfExp(body=body, orelse=other):
@@ -142,6 +143,9 @@ class TextFollower:
                 | ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value="warnings"), *_])
             ):
                 return set()
+            case ast.Subscript(value=ast.Name(id=name)):
+                tables = [value for value in self.source.constants[name] if isinstance(value, ast.Dict)]
+                return self._unite_places((None, value) for table in tables for value in table.values)
             case ast.Attribute(attr=name) if name in TEXT_FIELDS:
                 places = self.source.attributes[name] + self.source.assigned[name]
                 return self._unite_places(places)

@@ -12,8 +12,8 @@ from service.errors import NotFound
 
 ASSETS = {"guide.css": ("guide/guide.css", "text/css"), "law.svg": ("examples/law.svg", "image/svg+xml")}
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Cache-Control": "public, max-age=300",
     "Vary": "Accept-Language",
 }

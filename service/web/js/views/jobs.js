@@ -4,6 +4,7 @@ import { html } from "../../vendor/lit-html.js";
 import { t, time } from "../i18n.js";
 import { jobTitle, status } from "../parts/summaries.js";
 import { pagedTable } from "../parts/paged.js";
+import { problemText } from "../parts/problem_text.js";
 
 const STATUSES = ["queued", "running", "succeeded", "failed", "cancelled"];
 const KINDS = ["train", "symbolic", "predict", "study", "solve"];
@@ -33,5 +34,5 @@ export default function view({ root, query, signal }) {
 
 function result(job) {
   if (job.model_id) return html`<a href="#/models/${job.model_id}">${t("list.model")}</a>`;
-  return job.error ? html`<span class="hint">${job.error.code}</span>` : "";
+  return job.error ? html`<span class="hint">${problemText(job.error)}</span>` : "";
 }

@@ -208,6 +208,15 @@ def test_style_and_picture_are_kept_by_browsers(guide: TestClient, name: str, me
     assert "http" not in re.sub(r"http://www\.w3\.org/2000/svg", "", answer.text)
 
 
+def test_formulas_of_the_guide_have_the_font_of_the_page(guide: TestClient) -> None:
+    answer = guide.get("/guide/assets/guide.css")
+    assert 'math { font-family: "STIX Two Math"' in answer.text
+    (font,) = re.findall(r'url\("([^"]+)"\)', answer.text)
+    address = urljoin("/guide/assets/guide.css", font)
+    assert guide.get(address).headers["content-type"] == "font/woff2"
+    assert "font-src 'self'" in guide.get("/guide").headers["content-security-policy"]
+
+
 def test_the_style_knows_the_dark_the_narrow_and_paper(guide: TestClient) -> None:
     style = guide.get("/guide/assets/guide.css").text
     for media in ("prefers-color-scheme: dark", "min-width", "@media print"):
