@@ -61,6 +61,20 @@ def test_formulas_are_set_in_the_font_of_the_page_which_no_other_view_loads(
         assert family.startswith('"STIX Two Math"')
 
 
+def test_primes_of_the_font_are_as_tall_as_exponents(browser: Browser, url: str, law: str) -> None:
+    """They are written raised and smaller, as in y′; the primes of other fonts are raised already."""
+    with visiting(browser, url) as page:
+        show(page, f"/models/{law}")
+        page.evaluate("() => document.fonts.ready")
+        ends = """sign => { const drawn = document.createElement("canvas").getContext("2d");
+            drawn.font = '100px "STIX Two Math"'; const size = drawn.measureText(sign);
+            return [-size.actualBoundingBoxDescent, size.actualBoundingBoxAscent]; }"""
+        for sign in "′″‴":
+            low, high = page.evaluate(ends, sign)
+            assert low < 10
+            assert 40 < high < 55
+
+
 def test_a_long_formula_wraps_before_its_signs_with_a_hanging_indent(
     browser: Browser, url: str, law: str
 ) -> None:
