@@ -51,6 +51,20 @@ def test_a_wrong_line_is_marked_while_the_others_stay_typeset(page: Page) -> Non
     assert severe_violations(page) == []
 
 
+def test_a_russian_page_tells_in_russian_what_is_wrong_in_a_line(browser: Browser, url: str) -> None:
+    with visiting(browser, url, locale="ru-RU") as page:
+        page.goto("/")
+        page.get_by_text("Решить уравнения").press("Enter")
+        page.get_by_label("Независимые переменные").fill("0 < t < 10")
+        page.get_by_label("Неизвестные функции").fill("y")
+        page.get_by_label("Уравнения", exact=True).fill("y'' = 4y")
+        printed = page.get_by_role("region", name="Уравнения в печатном виде")
+        expect(printed).to_contain_text("«y» здесь лишнее; между множителями пишите *.")
+        page.get_by_label("Уравнения", exact=True).fill("y' = foo(t)")
+        expect(printed).to_contain_text("Неизвестная функция «foo»; известны y, t, pi, E")
+        expect(printed.locator("[lang=en]")).to_have_count(0)
+
+
 def test_every_problem_of_the_gallery_is_one_that_the_service_takes(page: Page) -> None:
     names = page.evaluate(f"async () => {GALLERY}")
     assert len(names) >= 10

@@ -5,6 +5,7 @@ import { text } from "../api.js";
 import { named, number, t } from "../i18n.js";
 import { settingWords } from "../settings/fields.js";
 import { figure, picture } from "../parts/picture.js";
+import { problemText } from "../parts/problem_text.js";
 import { scrollBox } from "../parts/scroll.js";
 import { studyBars } from "./study_bars.js";
 
@@ -74,9 +75,16 @@ function baselineWords(name) {
 }
 
 function formatCell(name, cell) {
+  if (name === "error" && cell) return errorWords(cell);
   if (name === "verdict") return named("model.verdict", cell);
   if (name === "model_id") return cell ? html`<a href="#/models/${cell}">${t("list.model")}</a>` : "–";
   return cell !== "" && Number.isFinite(Number(cell)) ? number(Number(cell)) : cell;
+}
+
+/** The error of a training, as "code: detail". */
+function errorWords(cell) {
+  const [, code, detail] = /^(\w+): (.*)$/s.exec(cell) ?? ["", "", cell];
+  return problemText({ code, detail });
 }
 
 /** Parses CSV (RFC 4180). */
