@@ -180,6 +180,22 @@ def test_day_and_month_are_exchanged_in_a_copy_by_one_click(
         expect(page.locator(".preview tbody td").first).to_have_text(other)
 
 
+@pytest.mark.parametrize("outlier", [1234.5, -70.25])
+def test_a_value_far_from_all_others_is_read_as_missing_by_one_click(
+    browser: Browser, url: str, api: httpx.Client, outlier: float
+) -> None:
+    columns = {"a": [*X[:-1], outlier], "y": [x**2 for x in X]}
+    dataset = api.post("/datasets", json={"name": "outlier", "columns": columns}).json()["id"]
+    with visiting(browser, url) as page:
+        show(page, f"/datasets/{dataset}")
+        findings = page.locator(".findings li")
+        expect(findings).to_contain_text(["in a is far from all other values. If it is an error"])
+        findings.get_by_role("button", name=f"Read {outlier} as missing").click()
+        page.wait_for_url(re.compile(rf"/datasets/(?!{dataset})"))
+        copy = api.get(f"/datasets/{page.url.rpartition('/')[2]}").json()["columns"][0]
+    assert (copy["missing"], copy["min"], copy["max"]) == (1, 0, X[-2])
+
+
 def test_dates_and_times_of_day_are_shown_without_what_they_do_not_have(
     browser: Browser, url: str, api: httpx.Client
 ) -> None:

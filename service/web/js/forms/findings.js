@@ -3,13 +3,14 @@
 import { html, nothing } from "../../vendor/lit-html.js";
 import { request, send, upload } from "../api.js";
 import { correlate } from "../charts/correlation.js";
-import { count, t } from "../i18n.js";
+import { count, number, t } from "../i18n.js";
 import { go } from "../navigate.js";
 import { entryItem } from "../parts/problem.js";
 import { announce } from "../screen_reader.js";
 import { columnOf, isNumber, isUsable, leaveOut } from "../settings/columns.js";
 
 const SAME = 0.9999; // correlation with the target from which a column looks computed from it
+const LEAST_ROWS = 20; // from which a lone value is told
 const MOST_TEXTS = 20; // columns of free text that are listed
 const FEW = 3; // notes that are open at first
 const NOTES = [ // what was done with a table in which nothing is wrong
@@ -45,11 +46,13 @@ export function findings(choice, rows, act) {
   const missing = [...codes].map((value) => missingItem(value, dataset.warnings.filter((entry) => isMissing(entry) && entry.value === value), choice, act));
   const isWarned = (name) => dataset.warnings.some((entry) => entry.column === name && AS_CATEGORY.includes(entry.code));
   const texts = dataset.columns.filter(({ name, type, is_id }) => type === "text" && !is_id && !isWarned(name)).slice(0, MOST_TEXTS);
+  const lone = dataset.columns.map((column) => [column, loneValue(column)]).filter(([{ is_id, possible_missing: known }, value]) => value !== null && !is_id && !known.length)
+    .map(([{ name }, value]) => html`<li>${t("dataset.outlier", { name, value: number(value) })} <span class="mend">${missingButton(value, [name], act)}</span></li>`);
   const own = [
     ...texts.map(({ name }) => ["free_text", name, t("dataset.free text", { name })]),
     ...copiesOf(target, dataset.columns, rows).map((name) => ["copy", name, t("dataset.copy", { name, target, rows: count(rows.length), all: count(dataset.rows) })]),
   ].map(([code, column, words]) => html`<li>${words} ${actions(code, { column }, choice, act)}</li>`);
-  const items = [...missing, ...warned, ...own];
+  const items = [...missing, ...warned, ...own, ...lone];
   const notes = dataset.warnings.filter(isNote).map(item);
   return html`${items.length
       ? html`<section class="warning findings" aria-labelledby="warnings-title">
@@ -63,9 +66,19 @@ export function findings(choice, rows, act) {
 /** A number that may mean a missing value, in all columns that have it. */
 function missingItem(value, entries, choice, act) {
   const names = entries.map(({ column, count: rows }) => `${column} (${t("count.rows", { count: rows, shown: count(rows) })})`).join(", ");
-  const button = html`<button type="button" class="small" @click=${() => act.readMissing(value, entries.map(({ column }) => column))}>${t("dataset.read missing", { value })}</button>`;
+  const button = missingButton(value, entries.map(({ column }) => column), act);
   const others = entries.length === 1 ? actions("possible_missing", entries[0], choice, act) : nothing;
   return html`<li>${t("dataset.possible missing", { value, names })} <span class="mend">${button}${others}</span></li>`;
+}
+
+const missingButton = (value, names, { readMissing }) => html`<button type="button" class="small" @click=${() => readMissing(value, names)}>${t("dataset.read missing", { value })}</button>`;
+
+/** The smallest or largest value if half of the range between it and all others is empty, else null. */
+function loneValue({ histogram, min, max }) {
+  const counts = histogram?.counts ?? [];
+  if (counts.reduce((sum, found) => sum + found, 0) < LEAST_ROWS) return null;
+  const isLone = ([end, ...others]) => end === 1 && others.slice(0, counts.length / 2).every((found) => !found);
+  return isLone(counts) ? min : isLone([...counts].reverse()) ? max : null;
 }
 
 /** What the page says of an entry in place of the API, if anything. */
