@@ -127,7 +127,7 @@ def test_a_solution_is_shown_with_its_equations_and_residuals(page: Page, api: h
     ).to_have_count(4)
     expect(section).to_contain_text("0 ≤ t ≤ 3")
     expect(section).to_contain_text("Residual of the equations:")
-    expect(section.get_by_role("img", name="y from -0.99 to 1; z from -1 to 0")).to_be_visible()
+    expect(section.get_by_role("img", name="y from −0.99 to 1; z from −1 to 0")).to_be_visible()
     expect(page.locator("#section-quality table")).to_be_visible()
     expect(page.locator("#section-quality svg")).to_have_count(0)  # the solution is drawn once
     assert severe_violations(page) == []
