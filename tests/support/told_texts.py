@@ -74,6 +74,9 @@ class Source:
                     self._assign(target, value, function)
                 case ast.AnnAssign(target=target, value=ast.expr() as value):
                     self._assign(target, value, function)
+                case ast.AugAssign(target=target, value=ast.Constant() | ast.JoinedStr() as value):
+                    longer = ast.BinOp(ast.Name(ast.unparse(target)), ast.Add(), value)
+                    self._assign(target, longer, function)
                 case ast.AugAssign(target=target, value=value) | ast.NamedExpr(target=target, value=value):
                     self._assign(target, value, function)
                 case ast.For(target=target, iter=ast.Tuple(elts=values) | ast.List(elts=values)):
@@ -101,11 +104,11 @@ class TextFollower:
     _known: dict[int, set[str] | None] = field(default_factory=dict)
 
     def list_texts(self, node: ast.expr, function: Function | None) -> set[str]:
-        """All texts that an expression can become, or that are in the list that it becomes."""
+        """All texts with words that an expression can become, or that are in the list that it becomes."""
         found = self._follow(node, function)
         if found is None:
             self.unknown.append(f"{function.name if function else 'module'}: {ast.unparse(node)}")
-        return {text for text in found or () if text}
+        return {text for text in found or () if any(map(str.isalpha, text))}
 
     def _follow(self, node: ast.expr, function: Function | None) -> set[str] | None:
         if id(node) not in self._known:

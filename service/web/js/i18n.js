@@ -15,7 +15,7 @@ let asked = language === "en" ? Promise.resolve() : null; // the service sends E
 /** Loads the texts of codes, errors and warnings, before the first of them is shown. Without them the English ones are shown. */
 export const loadCodes = () =>
   (asked ??= Promise.all(["codes", "details"].map((name) => read(`${name}.${language}`))).then(
-    ([found, forms]) => ([codes, details] = [found, Object.entries(forms).map(readForm)]),
+    ([found, forms]) => ([codes, details] = [found, Object.entries(forms).map(readForm).sort((one, other) => other.size - one.size)]),
     () => (asked = null),
   ));
 
@@ -29,11 +29,12 @@ export function codeWords(code, kind = "errors") {
   return [known[code] ?? []].flat().join(" ");
 }
 
-/** A form is an English text with gaps, such as "line {n}". Quotation marks may be those of Python for any text. */
+/** A form is an English text with gaps, such as "line {n}". Of several that fit, the longest tells. Quotation marks may be double. */
 function readForm([form, translation]) {
   const parts = form.split(/\{(\w+)\}/);
   const pattern = parts.map((part, at) => (at % 2 ? "(.*?)" : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll("'", `['"]`)));
-  return { pattern: new RegExp(`^${pattern.join("")}$`, "s"), names: parts.filter((_, at) => at % 2), translation };
+  const size = form.replace(/\{\w+\}/g, "").length;
+  return { pattern: new RegExp(`^${pattern.join("")}$`, "s"), names: parts.filter((_, at) => at % 2), size, translation };
 }
 
 /** The translation of a text of the service by its form; empty in English and for texts that are not known as a whole. */

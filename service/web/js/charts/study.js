@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { text } from "../api.js";
-import { named, number, t } from "../i18n.js";
+import { loadCodes, named, number, t } from "../i18n.js";
 import { settingWords } from "../settings/fields.js";
 import { figure, picture } from "../parts/picture.js";
 import { problemText } from "../parts/problem_text.js";
@@ -18,8 +18,9 @@ const BASELINE_SHOWN = ["rmse", "log_loss", "parameters"];
 
 export async function resultOf(job, signal) {
   const path = `jobs/${job.id}`;
-  const [content, ...sources] = await Promise.all([
+  const [content, , ...sources] = await Promise.all([
     text(`${path}/result`, { signal }),
+    loadCodes(),
     ...PICTURES.map((name) => picture(`${path}/plots/${name}.svg`, { signal })),
   ]);
   const pictures = PICTURES.map((name, place) =>

@@ -1,7 +1,7 @@
 // Jobs: all of them, or those that the filters leave.
 
 import { html } from "../../vendor/lit-html.js";
-import { t, time } from "../i18n.js";
+import { loadCodes, t, time } from "../i18n.js";
 import { jobTitle, status } from "../parts/summaries.js";
 import { pagedTable } from "../parts/paged.js";
 import { problemText } from "../parts/problem_text.js";
@@ -9,7 +9,8 @@ import { problemText } from "../parts/problem_text.js";
 const STATUSES = ["queued", "running", "succeeded", "failed", "cancelled"];
 const KINDS = ["train", "symbolic", "predict", "study", "solve"];
 
-export default function view({ root, query, signal }) {
+export default async function view({ root, query, signal }) {
+  await loadCodes();
   return pagedTable({
     root,
     query,
