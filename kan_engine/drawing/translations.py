@@ -215,6 +215,24 @@ RUSSIAN = {
     ),
 }
 
+LAWS = {  # of densities, as the page names them
+    "normal": "нормальный",
+    "log-normal": "логнормальный",
+    "exponential": "экспоненциальный",
+    "gamma": "гамма-распределение",
+    "Weibull": "Вейбулла",
+    "beta": "бета-распределение",
+    "uniform": "равномерный",
+    "Laplace": "Лапласа",
+    "logistic": "логистический",
+    "Student t": "Стьюдента",
+    "Cauchy": "Коши",
+    "Gumbel of maxima": "Гумбеля для максимумов",
+    "Gumbel of minima": "Гумбеля для минимумов",
+    "mixture of two normal laws": "смесь двух нормальных",
+    "bivariate normal": "двумерный нормальный",
+}
+
 
 def say(language: LanguageName, sentence: str, **values: str | float | None) -> str:
     """Translate a sentence and insert values in the notation of the language.
@@ -226,6 +244,11 @@ def say(language: LanguageName, sentence: str, **values: str | float | None) -> 
     """
     told = sentence if language == "en" else RUSSIAN[sentence]
     return told.format(**{name: _format_value(language, value) for name, value in values.items()})
+
+
+def name_law(language: LanguageName, law: str) -> str:
+    """The name of a recognised distribution; an unknown one stays English."""
+    return law if language == "en" else LAWS.get(law, law)
 
 
 def _format_value(language: LanguageName, value: str | float | None) -> str:

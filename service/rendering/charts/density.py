@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from kan_engine.drawing.svg import Theme
+from kan_engine.drawing.translations import name_law
 from service.rendering.charts.chart_frame import Chart, Subject, draw_dots, draw_series, series_style
 
 WIDTH, HEIGHT = 640.0, 400.0
@@ -71,7 +72,10 @@ def _draw_bivariate(told: Figures, notes: Sequence[str], subject: Subject, theme
 
 def _legend_entries(told: Figures, theme: Theme) -> list[str]:
     """Return the names of the curves for the legend."""
-    return [theme.say("network"), *([theme.say("law: {name}", name=told["law"])] if told["law"] else [])]
+    return [
+        theme.say("network"),
+        *([theme.say("law: {name}", name=name_law(theme.language, told["law"]))] if told["law"] else []),
+    ]
 
 
 def _describe_fit(figures: Figures, subject: Subject, theme: Theme) -> list[str]:
@@ -80,7 +84,8 @@ def _describe_fit(figures: Figures, subject: Subject, theme: Theme) -> list[str]
     if mean is not None:
         told.append(theme.say("Mean log-likelihood of the network: {mean}.", mean=mean))
     if law is not None:
-        told.append(theme.say("Of the law {name}: {mean}.", name=figures["density"]["law"] or "?", mean=law))
+        name = name_law(theme.language, figures["density"]["law"] or "?")
+        told.append(theme.say("Of the law {name}: {mean}.", name=name, mean=law))
     return told
 
 

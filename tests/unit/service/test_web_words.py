@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kan_engine.data.scaling import TRANSFORMS
+from kan_engine.drawing.translations import LAWS
 from kan_engine.expressions.library import LIBRARY
 from service.cli.support.live_progress import STAGES
 
@@ -47,6 +48,8 @@ def test_every_law_of_a_density_has_words() -> None:
         for name in re.findall(r'"([^"]+)"', listed)
     ]
     assert min(len(names), len(parameters)) > 12
+    russian = json.loads((WEB / "i18n/ru.json").read_text())
+    assert {name: russian[f"model.law name.{name}"] for name in names} == LAWS
     assert [name for name in names if f"model.law name.{name}" not in WORDS] == []
     assert [name for name in parameters if f"model.law parameter.{name}" not in WORDS] == []
 

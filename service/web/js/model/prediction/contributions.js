@@ -12,7 +12,10 @@ const REFUSED = ["no_explanation", "explanation_too_costly"];
 
 /** Returns a function that requests the contributions to the current row after a pause, and shows them in `root`. */
 export function createExplainer({ model, path, by, signal }, state, root) {
-  if (!["regression", "classification"].includes(model.task)) return () => {};
+  if (!["regression", "classification"].includes(model.task)) {
+    root.remove(); // nothing will need its room
+    return () => {};
+  }
   if (!isMeasured(model)) {
     render(refusal("imported"), root);
     return () => {};
