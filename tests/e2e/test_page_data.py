@@ -250,6 +250,17 @@ def test_numbers_of_charts_and_formulas_are_written_as_in_the_language(
         expect(number).to_have_attribute("data-value", "1.5")
 
 
+@pytest.mark.parametrize(("locale", "decimal"), [("en-US", "."), ("ru-RU", ",")])
+def test_the_first_rows_of_a_table_have_the_decimal_sign_of_the_language(
+    locale: str, decimal: str, browser: Browser, url: str, api: httpx.Client, law: str
+) -> None:
+    dataset = api.get(f"/models/{law}").json()["dataset_id"]
+    (row,) = api.get(f"/datasets/{dataset}/preview", params={"limit": 1}).json()["rows"]
+    with visiting(browser, url, locale=locale) as page:
+        page.goto(f"/#/datasets/{dataset}")
+        expect(page.locator(".preview tbody td").first).to_have_text(str(row["x1"]).replace(".", decimal))
+
+
 def test_the_formula_of_a_first_model_is_typeset(page: Page, law: str) -> None:
     page.evaluate(
         "async (id) => { const { previewPanel } = await import('/assets/js/job/preview.js');"

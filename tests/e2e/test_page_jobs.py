@@ -149,6 +149,7 @@ def test_the_language_can_be_changed_without_scripts(browser: Browser, url: str)
         ("12 x 8 intervals: violation 1.0e-3", "solves on a grid of 12 × 8 intervals"),
         ("improving 1 formulas", "improves 1 formula"),
         ("1,024 of 20,480 rows", "1,024 of 20,480 rows"),
+        ("6 trainings", "starts 6 trainings"),
         ("3 of 9 trainings have ended", "3 of 9 trainings have ended"),
         ("something new", None),
     ],
@@ -232,6 +233,19 @@ def test_a_russian_page_translates_texts_of_the_service(told: str, words: str, r
     translated = russian.evaluate(translate, told)
     assert translated.startswith(words)
     assert bool(translated) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("prune", "true", "да"),
+        ("training.optimizer", "levenberg_marquardt", "Левенберг — Марквардт"),
+        ("network.hidden", "[5]", "[5]"),
+    ],
+)
+def test_a_study_names_the_values_of_settings(path: str, value: str, words: str, russian: Page) -> None:
+    named = "async (of) => (await import('/assets/js/settings/fields.js')).settingValue(...of)"
+    assert russian.evaluate(named, [path, value]) == words
 
 
 @pytest.mark.parametrize(

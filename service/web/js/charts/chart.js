@@ -4,6 +4,7 @@ import { html, nothing, render } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
 import { downloadFigure } from "./download_figure.js";
 
+const MARGIN_BOTTOM = 40; // room for the label of an axis below those of its ticks
 export const FACTOR = 1.5; // of a zoom step by button or key
 const MAX_ZOOM = 200;
 
@@ -96,7 +97,7 @@ function drawFigure(Plot, state, area) {
   const given = chart.options({ Plot, width });
   const options = { ...given, x: { tickFormat: tick, ...given.x }, y: { tickFormat: tick, ...given.y } };
   const height = Math.round(chart.height?.(width) ?? Math.min(420, 0.6 * width));
-  const whole = { width, height, className: "plot", style: { overflow: "visible", fontSize: "12px" }, ...options };
+  const whole = { width, height, marginBottom: MARGIN_BOTTOM, className: "plot", style: { overflow: "visible", fontSize: "12px" }, ...options };
   let figure = null;
   if (transform.k === 1 || !state.scales) {
     figure = Plot.plot(whole);

@@ -34,7 +34,6 @@ function describeChart(points) {
     height: (width) => Math.min(260, 0.6 * width),
     options: ({ Plot, width }) => ({
       marginLeft: 60,
-      marginBottom: 40,
       x: { label: t("job.curve time"), zero: true, ticks: 6 },
       y: { type: "log", label: t("job.curve error"), grid: true, ticks, domain: [ticks[0], ticks.at(-1)], tickFormat: (error) => number(error, 1).replace(/^1·/, "") },
       r: { type: "identity" },

@@ -3,7 +3,7 @@
 import { html, nothing } from "../../vendor/lit-html.js";
 import { text } from "../api.js";
 import { loadCodes, named, number, t } from "../i18n.js";
-import { settingWords } from "../settings/fields.js";
+import { settingValue, settingWords } from "../settings/fields.js";
 import { figure, picture } from "../parts/picture.js";
 import { problemText } from "../parts/problem_text.js";
 import { scrollBox } from "../parts/scroll.js";
@@ -79,7 +79,7 @@ function formatCell(name, cell) {
   if (name === "error" && cell) return errorWords(cell);
   if (name === "verdict") return named("model.verdict", cell);
   if (name === "model_id") return cell ? html`<a href="#/models/${cell}">${t("list.model")}</a>` : "–";
-  return cell !== "" && Number.isFinite(Number(cell)) ? number(Number(cell)) : cell;
+  return cell !== "" && Number.isFinite(Number(cell)) ? number(Number(cell)) : settingValue(name, cell);
 }
 
 /** The error of a training, as "code: detail". */

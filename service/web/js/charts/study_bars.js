@@ -2,7 +2,7 @@
 
 import { html, nothing, svg } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
-import { settingWords } from "../settings/fields.js";
+import { settingValue, settingWords } from "../settings/fields.js";
 
 const METRICS = ["rmse", "log_loss"]; // of regressions and classifications; smaller is better
 const WIDE = 100; // ratio of values from which the bars are logarithmic
@@ -26,7 +26,7 @@ export function studyBars(names, rows) {
 /** Labels such as "Grid 3, Hidden nodes [1]". */
 function labelOf(names, row) {
   const settings = names.slice(1, names.findIndex((name) => /^(mae|accuracy)$/.test(name)));
-  return settings.map((name, place) => `${settingWords(name)} ${row[place + 1]}`).join(", ");
+  return settings.map((name, place) => `${settingWords(name)} ${settingValue(name, row[place + 1])}`).join(", ");
 }
 
 function scaleOf(values) {

@@ -1,7 +1,7 @@
 // The first rows of a table, as parsed.
 
 import { html } from "../../vendor/lit-html.js";
-import { count, t } from "../i18n.js";
+import { count, decimal, t } from "../i18n.js";
 import { momentDigits } from "../parts/moment.js";
 import { scrollBox } from "../parts/scroll.js";
 
@@ -22,8 +22,9 @@ export function preview({ columns, rows }, dataset) {
   );
 }
 
-/** Shows data unchanged: numbers are neither rounded nor grouped. */
+/** Shows data unchanged: numbers are neither rounded nor grouped, but have the decimal sign of the language. */
 function formatCell(value, column) {
   if (value === null || value === undefined) return html`<span class="missing">${t("dataset.empty cell")}</span>`;
-  return column.type === "datetime" ? momentDigits(value, column) : String(value);
+  if (column.type === "datetime") return momentDigits(value, column);
+  return typeof value === "number" ? String(value).replace(".", decimal) : String(value);
 }

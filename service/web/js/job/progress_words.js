@@ -15,6 +15,7 @@ const FORMS = [
   [/^improving (\d+) formulas/, "formulas", ([, formulas]) => ({ count: Number(formulas) })],
   [/^waiting for another worker/, "waiting", () => ({})],
   [/^([\d,]+) of ([\d,]+) rows$/, "rows", ([, ...rows]) => amounts(rows)],
+  [/^(\d+) trainings$/, "study", ([, trainings]) => ({ count: Number(trainings) })],
   [/^(\d+) of (\d+) trainings have ended/, "trainings", ([, ...trainings]) => amounts(trainings)],
 ];
 

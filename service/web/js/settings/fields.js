@@ -1,6 +1,6 @@
 // The settings of a training as fields of a form.
 
-import { t } from "../i18n.js";
+import { named, t } from "../i18n.js";
 import { columnOf, groupColumns, isClassifier, splitColumns, targetErrors, weights } from "./columns.js";
 
 const SPLIT_COLUMN = { name: "split_column", kind: "column", path: ["split", "column"], columns: splitColumns, isShown: splits("column") };
@@ -155,6 +155,12 @@ export function initialValues() {
 export function settingWords(path) {
   const found = TRAINING.find((field) => field.path.join(".") === path);
   return found ? t(`set.${found.name}`) : path;
+}
+
+/** A value of a setting of a study, as its field names it. */
+export function settingValue(path, value) {
+  if (["true", "false"].includes(value)) return t(`model.${value}`);
+  return path === "training.optimizer" ? named("set.optimizer", value) : value;
 }
 
 /** The field of an error: its name, "target", "columns", or null. An error of several fields belongs to the first. */

@@ -47,7 +47,6 @@ const nameOf = ({ number: at }) => (at === undefined ? t("model.errors.unnumbere
 
 const axes = (x, y) => ({
   marginLeft: 64,
-  marginBottom: 40,
   x: { label: x, inset: 8, grid: true, ticks: 5 },
   y: { label: y, inset: 8, grid: true, ticks: 5 },
 });
