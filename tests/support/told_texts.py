@@ -6,29 +6,20 @@ call, and what functions return. A gap in a text is filled by a sample.
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice, product
 from pathlib import Path
 
 QUOTED, PLAIN = "'x1'", "7"
 TEXT_FIELDS = {"refused"}  # fields of results that are texts for clients
+ENGINE_ERRORS = ("InvalidForm", "InvalidEquation", "InvalidData", "NoSolution", "DeviceUnavailable")
 TEXT_PLACES = {  # the place of the text among the arguments of an error or an entry
-    **dict.fromkeys(
-        (
-            "_error",
-            "error",
-            "InvalidForm",
-            "InvalidEquation",
-            "InvalidData",
-            "NoSolution",
-            "DeviceUnavailable",
-        ),
-        0,
-    ),
+    **dict.fromkeys((*ENGINE_ERRORS, "_error", "error"), 0),
     **dict.fromkeys(("Invalid", "Conflict", "NotFound", "TooLarge", "TooMany"), 1),
     **dict.fromkeys(("ErrorEntry", "make_at", "_Failure", "_make_refusal", "_make_entries"), 1),
 }
+CHECKS_OF_BODIES = {"ValueError": 0, "PydanticCustomError": 1}
 MOST, MOST_IN_GAP = 200, 12  # texts of one expression
 
 Function = ast.FunctionDef
@@ -251,13 +242,13 @@ def list_warnings(packages: Iterable[str]) -> tuple[set[str], list[str]]:
     return found, follower.unknown
 
 
-def list_errors(packages: Iterable[str]) -> set[str]:
+def list_errors(packages: Iterable[str], kinds: Mapping[str, int] = TEXT_PLACES) -> set[str]:
     """Texts of the errors that some packages raise."""
     source = Source.read(packages)
     follower = TextFollower(source)
     places = [
         (function, argument)
-        for kind, place in TEXT_PLACES.items()
+        for kind, place in kinds.items()
         for function, call in source.calls[kind]
         for argument in call.args[place : place + 1]
     ]

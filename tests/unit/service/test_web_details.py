@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.told_texts import list_errors, list_warnings
+from tests.support.told_texts import CHECKS_OF_BODIES, list_errors, list_warnings
 
 FORMS: dict[str, str] = json.loads(Path("service/web/i18n/details.ru.json").read_text(encoding="utf-8"))
 GAP = re.compile(r"\{(\w+)\}")
@@ -46,6 +46,7 @@ def test_every_warning_of_a_model_is_found_and_has_russian_words() -> None:
         ["kan_engine/differential", "kan_engine/expressions"],
         ["kan_engine/forms", "kan_engine/expressions"],
         ["service/ingest"],
+        ["service/operations/datasets.py"],
         ["service/operations/jobs"],
         ["service/operations/prediction/input_columns.py", "service/operations/prediction/explanation.py"],
         ["service/documents"],
@@ -57,6 +58,12 @@ def test_every_warning_of_a_model_is_found_and_has_russian_words() -> None:
 def test_every_error_that_the_page_can_show_has_russian_words(packages: list[str]) -> None:
     errors = list_errors(packages)
     assert len(errors) > 1
+    assert sorted(text for text in errors if not is_translated(text)) == []
+
+
+def test_every_check_of_a_request_has_russian_words() -> None:
+    errors = list_errors(["service/schemas", "service/api/http"], CHECKS_OF_BODIES)
+    assert len(errors) > 20
     assert sorted(text for text in errors if not is_translated(text)) == []
 
 
