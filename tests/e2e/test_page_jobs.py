@@ -220,6 +220,10 @@ def test_what_was_tried_is_told_in_plain_words(trial: dict[str, Any], words: str
             "строка 7 таблицы (счёт с 1) может быть выбросом; на остальных строках она 0,25.",
         ),
         ("'x' occurs in no equation (character 3)", "«x» нет ни в одном уравнении (символ 3)."),
+        (
+            "commas were read as decimal signs, as in '8,65'",
+            "Запятые прочитаны как десятичные, например «8,65».",
+        ),
         ("something new happened (character 3)", ""),
         ("something new", ""),
     ],

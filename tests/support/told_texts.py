@@ -5,6 +5,7 @@ call, and what functions return. A gap in a text is filled by a sample.
 """
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -80,6 +81,9 @@ class Source:
             case ast.Tuple(elts=targets), ast.Tuple(elts=values) if len(targets) == len(values):
                 for one, own in zip(targets, values, strict=True):
                     self._assign(one, own, function)
+            case ast.Tuple(elts=targets), ast.Call():
+                for place, one in enumerate(targets):
+                    self._assign(one, ast.Subscript(value, ast.Constant(place)), function)
             case ast.Name(id=name), _:
                 self.assigned[name].append((function, value))
                 if function is None:
@@ -108,7 +112,7 @@ class TextFollower:
             self._known[id(node)] = None if found and len(found) > MOST else found
         return self._known[id(node)]
 
-    def _follow_new(self, node: ast.expr, function: Function | None) -> set[str] | None:  # noqa: PLR0911
+    def _follow_new(self, node: ast.expr, function: Function | None) -> set[str] | None:  # noqa: PLR0911, PLR0912
         match node:
             case ast.Constant(value=str() as text):
                 return {text}
@@ -137,6 +141,8 @@ class TextFollower:
                 | ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value="warnings"), *_])
             ):
                 return set()
+            case ast.Subscript(value=ast.Call(func=called), slice=ast.Constant(value=int() as place)):
+                return self._follow_member(_name(called), place)
             case ast.Subscript(value=ast.Name(id=name)):
                 tables = [value for value in self.source.constants[name] if isinstance(value, ast.Dict)]
                 return self._unite_places((None, value) for table in tables for value in table.values)
@@ -202,6 +208,18 @@ class TextFollower:
         ]
         return self._unite_places(returns) or None
 
+    def _follow_member(self, name: str, place: int) -> set[str] | None:
+        """Texts of one member of the tuples that a function returns."""
+        members = [
+            (called, part.elts[place])
+            for called in self.source.functions[name]
+            for node in ast.walk(called)
+            if isinstance(node, ast.Return) and node.value is not None
+            for part in ast.walk(node.value)
+            if isinstance(part, ast.Tuple) and len(part.elts) > place
+        ]
+        return self._unite_places(members) or None
+
     def _fill(self, part: ast.expr, function: Function | None) -> list[str]:
         match part:
             case ast.Constant(value=text):
@@ -211,10 +229,17 @@ class TextFollower:
             case ast.FormattedValue(value=ast.Name(id=name), format_spec=None):
                 known = self.source.assigned[name]
                 own = [place for place in known if place[0] is (None if name.isupper() else function)]
-                return self._limit(self._unite_places(own))
+                return self._limit(self._unite_places(own) or self._list_phrases(name, function))
             case ast.FormattedValue(value=ast.Call() | ast.IfExp() as value, format_spec=None):
                 return self._limit(self._follow(value, function))
         return [PLAIN]
+
+    def _list_phrases(self, name: str, function: Function | None) -> set[str]:
+        """Texts of several words that calls give a parameter; single words are names."""
+        if function is None or name not in (places := _parameters(function)):
+            return set()
+        found = self._unite_places(self._arguments(function, name, places)) or set()
+        return {text for text in found if re.search(r"[a-z] [a-z]", text)}
 
     def _limit(self, found: set[str] | None) -> list[str]:
         """The ways to fill a gap; more than a few are values, not words."""

@@ -15,7 +15,7 @@ let asked = language === "en" ? Promise.resolve() : null; // the service sends E
 /** Loads the texts of codes, errors and warnings, before the first of them is shown. Without them the English ones are shown. */
 export const loadCodes = () =>
   (asked ??= Promise.all(["codes", "details"].map((name) => read(`${name}.${language}`))).then(
-    ([found, forms]) => ([codes, details] = [found, Object.entries(forms).map(readForm).sort((one, other) => other.size - one.size)]),
+    ([found, forms]) => ([codes, details] = [found, readForms(forms)]),
     () => (asked = null),
   ));
 
@@ -29,29 +29,34 @@ export function codeWords(code, kind = "errors") {
   return [known[code] ?? []].flat().join(" ");
 }
 
-/** A form is an English text with gaps, such as "line {n}". Of several that fit, the longest tells. Quotation marks may be double. */
+/** Forms are English texts with gaps, such as "line {n}"; of several that fit, the longest tells. */
+const readForms = (forms) => Object.entries(forms).map(readForm).sort((one, other) => other.size - one.size);
+
 function readForm([form, translation]) {
   const parts = form.split(/\{(\w+)\}/);
-  const pattern = parts.map((part, at) => (at % 2 ? "(.*?)" : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll("'", `['"]`)));
+  const literal = (part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll("'", `['"]`); // as Python quotes any text
+  const pattern = parts.map((part, at) => (at % 2 ? "(.*?)" : literal(part)));
+  const quoted = parts.filter((_, at) => at % 2 && parts[at - 1].endsWith("'"));
   const size = form.replace(/\{\w+\}/g, "").length;
-  return { pattern: new RegExp(`^${pattern.join("")}$`, "s"), names: parts.filter((_, at) => at % 2), size, translation };
+  return { pattern: new RegExp(`^${pattern.join("")}$`, "s"), names: parts.filter((_, at) => at % 2), quoted, size, translation };
 }
 
 /** The translation of a text of the service by its form; empty in English and for texts that are not known as a whole. */
 export function translate(text) {
-  for (const { pattern, names, translation } of details) {
+  for (const { pattern, names, quoted, translation } of details) {
     const found = pattern.exec(text);
-    const told = found && fillForm(translation, (name) => found[names.indexOf(name) + 1]);
+    const told = found && fillForm(translation, (name) => found[names.indexOf(name) + 1], quoted);
     if (told) return told;
   }
   return "";
 }
 
 /** Fills the gaps of a translation; a gap in capitals is a sentence or list to translate. Null if one is not known. */
-function fillForm(translation, gap) {
+function fillForm(translation, gap, quoted) {
   let isKnown = true;
   const told = translation.replace(/\{(\w+)\}/g, (_, name) => {
     const part = gap(name.toLowerCase());
+    if (quoted.includes(name)) return part; // a name or a cell as it is
     const words = name === name.toLowerCase() ? value(part) : translate(part) || listWords(part);
     isKnown &&= words !== null;
     return words?.replace(/\.$/, "");
@@ -67,7 +72,7 @@ function listWords(text) {
 
 /** A number as it is written here, and names in the quotation marks of here. */
 function value(text) {
-  const [, whole, fraction = "", exponent] = /^(-?\d[\d,]*)(\.\d+)?(e[+-]\d+)?$/.exec(text) ?? [];
+  const [, whole, fraction = "", exponent] = /^(-?\d+|-?\d{1,3}(?:,\d{3})+)(\.\d+)?(e[+-]\d+)?$/.exec(text) ?? [];
   if (exponent) return powerOfTen(text);
   return whole ? count(whole.replaceAll(",", "")) + fraction.replace(".", decimal) : text.replace(/(['"])(.*?)\1/g, "«$2»");
 }

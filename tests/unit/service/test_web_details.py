@@ -14,6 +14,7 @@ GAP = re.compile(r"\{(\w+)\}")
 PATTERNS = {form: re.compile("(.*?)".join(map(re.escape, GAP.split(form)[::2])), re.DOTALL) for form in FORMS}
 ENGLISH = re.compile(r"(^|[^«\w])[a-z]{2,} [a-z]{2,}")
 NO_WARNINGS = {  # read back from a file that the engine wrote
+    "load: model_files.read_model(Path(path).read_bytes())[1]",
     "read_model: [str(warning) for warning in described.get('record', {}).get('warnings', [])]",
 }
 
