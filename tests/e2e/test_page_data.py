@@ -132,7 +132,7 @@ def test_a_row_under_the_pointer_tells_its_values_and_a_click_predicts_it(
     place = rows(chart(page, "x1")).last.bounding_box()
     assert place is not None
     page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
-    tip = chart(page, "x1").locator("g[aria-label='tip']")
+    tip = chart(page, "x1").locator("g[data-mark='tip']")
     expect(tip).to_contain_text(re.compile(r"Row \d+ \((training|held out)\)"))
     number = int(re.findall(r"Row (\d+)", tip.text_content() or "")[0])
     x1, y = float(table["x1"][number - 1]), float(table["y"][number - 1])
@@ -143,7 +143,7 @@ def test_a_row_under_the_pointer_tells_its_values_and_a_click_predicts_it(
     assert float(field.input_value()) == pytest.approx(x1, rel=1e-5)
     truth = page.locator(".prediction .truth")
     expect(truth).to_contain_text("In the data:")
-    assert float(truth.inner_text().split()[-1]) == pytest.approx(y, rel=1e-4)
+    assert float(truth.inner_text().split()[-1].replace("−", "-")) == pytest.approx(y, rel=1e-4)
 
 
 def test_rows_are_selected_with_the_keyboard_alone(page: Page, table: dict[str, Any]) -> None:
