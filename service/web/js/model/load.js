@@ -7,8 +7,8 @@ import { fetchDrawing } from "./curves/drawing.js";
 import { shownNetwork } from "./members.js";
 
 const PICTURES = {
-  regression: ["effects", "importance", "history"],
-  classification: ["effects", "importance", "parity", "residuals", "history"],
+  regression: ["history"],
+  classification: ["parity", "residuals", "history"],
   density: ["density", "history"],
   equation: ["history"],
 };
@@ -29,7 +29,7 @@ export async function collect(model, signal, width) {
     model.members[shown].network.edges <= MAX_EDGES_AT_ONCE ? get(edgesPath(path, shown), options) : null,
     model.dataset_id ? tolerateStatus(404, get(`datasets/${model.dataset_id}/preview?limit=50`, options)) : null,
     get(`models?limit=50&name=${encodeURIComponent(model.name)}`, options),
-    model.task === "regression" && isMeasured(model) ? attempt(get(`${path}/figures`, options)) : null,
+    model.task !== "equation" && isMeasured(model) ? attempt(get(`${path}/figures`, options)) : null,
     model.task === "equation" ? solutionOf(model, options) : null,
     ...pictures,
   ]);
@@ -50,6 +50,7 @@ export async function collect(model, signal, width) {
     preview: preview?.body || null,
     versions: versions.items,
     measured: measured?.body ?? null,
+    isUnmeasured: !isMeasured(model) || measured?.problem?.code === "no_figures",
     solution,
     figures: Object.fromEntries(names.map((name, place) => [name, figures[place]])),
   };

@@ -2,7 +2,6 @@
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
-import { isMeasured } from "./load.js";
 import { figure, watchTheme, picture } from "../parts/picture.js";
 
 /** Whether there is one of these charts to show. */
@@ -23,8 +22,7 @@ function show(root, page, names, figures) {
 }
 
 /** A note where a model has no charts; nothing for others. */
-export const missingNote = ({ figures, model }) =>
-  !isMeasured(model) || Object.values(figures).some(({ problem }) => problem?.code === "no_figures") ? html`<p class="note">${t("model.pictures.none")}</p>` : nothing;
+export const missingNote = ({ isUnmeasured }) => (isUnmeasured ? html`<p class="note">${t("model.pictures.none")}</p>` : nothing);
 
 function modelFigure(name, source, page) {
   const history = page.model.task === "equation" ? "refinement" : "history";

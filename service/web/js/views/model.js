@@ -5,26 +5,25 @@ import { get } from "../api.js";
 import { count, t, time } from "../i18n.js";
 import { collect } from "../model/load.js";
 import { contents, follow, goTo } from "../model/contents.js";
+import { effectsSection, hasEffects } from "../model/figures/effects.js";
 import { fitSection, hasFit } from "../model/fit/section.js";
 import { formulaSection } from "../model/formula.js";
 import { frontSection } from "../model/front/section.js";
 import { automatic } from "../model/members.js";
 import { network } from "../model/network.js";
 import { more, tabNames } from "../model/more.js";
-import { hasPictures, pictures } from "../model/plots.js";
 import { quality } from "../model/quality.js";
 import { plainModelBanner } from "../model/plain_model.js";
 import { tryOut } from "../model/prediction/form.js";
 
 // Sections in the order of the page. Each renders into its own element.
-const EFFECTS = ["effects", "importance"];
 const SECTIONS = {
   solution: (root, page) => page.solution.show(root, page),
   formula: formulaSection,
   fit: fitSection,
   simpler: frontSection,
   network,
-  effects: (root, page) => pictures(root, page, EFFECTS),
+  effects: effectsSection,
   quality,
   try: tryOut,
   more,
@@ -35,7 +34,7 @@ const CONTENTS_REM = 13.75; // width of the contents with their gap, as in model
 export default async function view({ root, params, query, signal }) {
   const model = await get(`models/${encodeURIComponent(params.id)}`, { signal });
   const page = { model, signal, ...(await collect(model, signal, sectionWidth())), row: observable(null), truths: new WeakMap(), by: observable(automatic(model)) };
-  const isHidden = { solution: page.solution === null, simpler: !page.formulas, fit: !hasFit(model), effects: !hasPictures(page, EFFECTS) };
+  const isHidden = { solution: page.solution === null, simpler: !page.formulas, fit: !hasFit(model), effects: !hasEffects(page) };
   const names = Object.keys(SECTIONS).filter((name) => !isHidden[name]);
   render(frame(page, names), root);
   for (const name of names) {

@@ -1,0 +1,124 @@
+"""Charts of a model in a real browser: what they say on hover and in words."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.e2e.test_page_model import show_model, trained
+from tests.support.browser import visiting
+
+ROWS = 200
+SMALL: dict[str, Any] = {"network": {"hidden": [], "grid": 3}, "training": {"steps": 20}}
+
+
+@pytest.fixture(scope="module")
+def sums(api: httpx.Client) -> str:
+    """A model of eight inputs, x1 with the largest effect and x8 with the least."""
+    random = np.random.default_rng(4)
+    columns = {f"x{place}": random.uniform(-1, 1, ROWS) for place in range(1, 9)}
+    columns["y"] = sum((9 - place) * columns[f"x{place}"] for place in range(1, 9))
+    return trained(api, columns, target="y", name="sums", units={"y": "kJ", "x1": "m"}, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def kinds(api: httpx.Client) -> str:
+    """A classifier of three classes over a number and a category."""
+    random = np.random.default_rng(5)
+    z, place = random.normal(size=ROWS), random.choice(["north", "south"], ROWS)
+    sum_ = z + 0.5 * (place == "north") + 0.3 * random.normal(size=ROWS)
+    columns = {"z": z, "place": place, "kind": np.digitize(sum_, [-0.5, 0.6]).astype(str)}
+    columns["kind"] = np.array(["ash", "beech", "oak"])[columns["kind"].astype(int)]
+    return trained(api, columns, target="kind", name="kinds", **SMALL)
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    with visiting(browser, url) as page:
+        yield page
+
+
+def test_effects_are_drawn_with_one_scale_and_the_most_important_first(
+    page: Page, api: httpx.Client, sums: str
+) -> None:
+    show_model(page, sums)
+    panels = page.locator(".panel")
+    expect(panels.locator("svg[role=img]")).to_have_count(6)
+    effects = api.get(f"/models/{sums}/figures").json()["effects"]
+    assert panels.locator("h4").all_text_contents() == [effect["name"] for effect in effects[:6]]
+    scales = [
+        panel.locator("g[data-mark='y-axis tick label'] text").all_text_contents() for panel in panels.all()
+    ]
+    assert scales[0]
+    assert scales == [scales[0]] * 6
+
+
+def test_the_effects_of_less_important_inputs_are_behind_a_button(page: Page, sums: str) -> None:
+    show_model(page, sums)
+    page.get_by_role("button", name="Show 2 more inputs").press("Enter")
+    expect(page.locator(".panel svg[role=img]")).to_have_count(8)
+    expect(page.locator(".panel").nth(6).locator(".chart-area")).to_be_focused()
+
+
+def test_pointing_at_an_effect_tells_its_value_its_mean_and_its_band(page: Page, sums: str) -> None:
+    show_model(page, sums)
+    panel = page.locator(".panel").first
+    point_at(page, panel)
+    expect(tip(panel)).to_have_text(re.compile(r"-?[\d.]+.m.*mean: -?[\d.]+.kJ.*90 %: .*kJ.*10 %: .*kJ"))
+
+
+def test_an_effect_is_heard_in_numbers(page: Page, api: httpx.Client, sums: str) -> None:
+    show_model(page, sums)
+    curve = api.get(f"/models/{sums}/figures").json()["effects"][0]["curves"][0]["mean"]
+    chart = page.locator(".panel").first.get_by_role("img")
+    expect(chart).to_have_attribute("aria-label", re.compile(r"^y \[kJ\]: from "))
+    told = re.findall(r"-?\d+\.\d+", chart.get_attribute("aria-label") or "")
+    assert float(told[0]) == pytest.approx(curve[0], rel=1e-3)
+    assert float(told[2]) == pytest.approx(curve[-1], rel=1e-3)
+
+
+def test_effects_on_several_classes_are_lines_with_a_legend_and_dots_by_category(
+    page: Page, kinds: str
+) -> None:
+    show_model(page, kinds)
+    expect(page.locator(".effects .legend li")).to_have_text(["ash", "beech", "oak"])
+    number = page.locator(".panel", has=page.get_by_role("heading", name="z", exact=True))
+    expect(number.locator("g[data-mark=line] path")).to_have_count(3)
+    category = page.locator(".panel", has=page.get_by_role("heading", name="place"))
+    expect(category.get_by_role("img")).to_have_attribute(
+        "aria-label", re.compile(r"oak: north 0\.\d+; south")
+    )
+    point_at(page, category)
+    expect(tip(category)).to_have_text(re.compile(r"(north|south).*(ash|beech|oak): 0\.\d+.*% of the rows"))
+
+
+def test_importance_has_a_bar_with_its_deviation_for_every_input(
+    page: Page, api: httpx.Client, sums: str
+) -> None:
+    show_model(page, sums)
+    chart = page.locator(".importance")
+    expect(chart.locator("g[data-mark=bar] rect")).to_have_count(8)
+    first = api.get(f"/models/{sums}/figures").json()["importance"]["features"][0]
+    words = chart.get_by_role("img").get_attribute("aria-label") or ""
+    value, deviation = re.findall(r"x1: ([\d.]+) ± ([\d.]+)", words)[0]
+    assert float(value) == pytest.approx(first["mean"], rel=1e-2)
+    assert float(deviation) == pytest.approx(first["std"], rel=0.1)
+    point_at(page, chart)
+    expect(tip(chart)).to_have_text(re.compile(r"x\d.*± [\d.]+.kJ"))
+
+
+def point_at(page: Page, chart: Locator) -> None:
+    """Move the mouse to the middle of a chart, once it is drawn."""
+    drawing = chart.locator("svg[role=img]")
+    drawing.scroll_into_view_if_needed()
+    box = drawing.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.45 * box["width"], box["y"] + 0.5 * box["height"])
+
+
+def tip(chart: Locator) -> Locator:
+    return chart.locator("g[aria-label=tip]")
