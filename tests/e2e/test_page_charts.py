@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.test_page_model import show_model, trained
-from tests.support.browser import visiting
+from tests.support.browser import severe_violations, visiting
 
 ROWS = 200
 SMALL: dict[str, Any] = {"network": {"hidden": [], "grid": 3}, "training": {"steps": 20}}
@@ -34,6 +34,21 @@ def kinds(api: httpx.Client) -> str:
     columns = {"z": z, "place": place, "kind": np.digitize(sum_, [-0.5, 0.6]).astype(str)}
     columns["kind"] = np.array(["ash", "beech", "oak"])[columns["kind"].astype(int)]
     return trained(api, columns, target="kind", name="kinds", **SMALL)
+
+
+@pytest.fixture(scope="module")
+def heights(api: httpx.Client) -> str:
+    """A density of one column, which follows a normal law."""
+    columns = {"height": np.random.default_rng(2).normal(172, 7, 300)}
+    return trained(api, columns, task="density", features=["height"], name="heights", units={"height": "cm"})
+
+
+@pytest.fixture(scope="module")
+def people(api: httpx.Client) -> str:
+    """A density of two columns."""
+    height = np.random.default_rng(6).normal(172, 7, 300)
+    columns = {"height": height, "weight": 0.8 * height - 68 + np.random.default_rng(7).normal(0, 5, 300)}
+    return trained(api, columns, task="density", features=["height", "weight"], name="people")
 
 
 @pytest.fixture
@@ -109,6 +124,44 @@ def test_importance_has_a_bar_with_its_deviation_for_every_input(
     assert float(deviation) == pytest.approx(first["std"], rel=0.1)
     point_at(page, chart)
     expect(tip(chart)).to_have_text(re.compile(r"x\d.*± [\d.]+.kJ"))
+
+
+def test_a_density_is_a_curve_with_its_law_over_the_histogram_of_the_rows(
+    page: Page, api: httpx.Client, heights: str
+) -> None:
+    show_model(page, heights)
+    density = api.get(f"/models/{heights}/figures").json()["density"]
+    section = page.locator("#section-fit")
+    expect(section.locator(".legend li")).to_have_text(["histogram of the rows", "network", "law: normal"])
+    expect(section.locator("g[data-mark=rect] rect")).to_have_count(len(density["bars"]))
+    words = section.get_by_role("img").get_attribute("aria-label") or ""
+    peak, place = re.findall(r"is highest, (0\.\d+), at ([\d.]+).cm", words)[0]
+    assert float(peak) == pytest.approx(max(density["density"]), rel=1e-2)
+    assert density["axes"][0][0] < float(place) < density["axes"][0][-1]
+    point_at(page, section)
+    expect(tip(section)).to_have_text(
+        re.compile(r"height: 1[\d.]+.cm.*network: 0.*law: normal: 0.*histogram")
+    )
+
+
+def test_a_density_of_two_columns_is_a_map_with_the_rows_beside_the_map_of_its_law(
+    page: Page, api: httpx.Client, people: str
+) -> None:
+    show_model(page, people)
+    maps = page.locator("#section-fit .density-map")
+    density = api.get(f"/models/{people}/figures").json()["density"]
+    (left, *_, right), (low, *_, high) = density["axes"]
+    shown = sum(left <= x <= right and low <= y <= high for x, y in density["dots"])
+    assert shown > 50
+    expect(maps.locator("h4")).to_have_text(
+        ["Density by the network", re.compile("Density by the law: .*normal")]
+    )
+    for place in range(2):
+        expect(maps.nth(place).locator("g[data-mark=raster] image")).to_have_count(1)
+        expect(maps.nth(place).locator("g[data-mark=dot] circle")).to_have_count(shown)
+    point_at(page, maps.first)
+    expect(tip(maps.first)).to_have_text(re.compile(r"height: 1\d\d.*weight: \d\d.*network: "))
+    assert severe_violations(page, "svg-img-alt", "color-contrast", "scrollable-region-focusable") == []
 
 
 def point_at(page: Page, chart: Locator) -> None:

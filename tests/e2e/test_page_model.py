@@ -69,7 +69,7 @@ def test_a_density_shows_its_law_its_likelihood_and_its_picture(
         expect(law.get_by_role("row", name=re.compile("mean 17"))).to_be_visible()
         expect(page.get_by_role("row", name=re.compile("Log-likelihood")).first).to_be_visible()
         expect(page.get_by_role("columnheader", name="Kernel estimate")).to_be_visible()
-        expect(page.get_by_text("Density estimate").first).to_be_visible()
+        expect(page.get_by_role("img", name="Density of height")).to_be_visible()
         assert severe_violations(page) == []
 
 

@@ -9,7 +9,7 @@ import { shownNetwork } from "./members.js";
 const PICTURES = {
   regression: ["history"],
   classification: ["parity", "residuals", "history"],
-  density: ["density", "history"],
+  density: ["history"],
   equation: ["history"],
 };
 export const MAX_EDGES_AT_ONCE = 1500; // edges; more have many megabytes of curves, which are fetched on demand
@@ -22,7 +22,7 @@ export async function collect(model, signal, width) {
   const names = picturesOf(model);
   const shown = shownNetwork(model);
   const pictures = names.map((name) => picture(`${path}/plots/${name}.svg`, options));
-  const [formats, formulas, drawing, edges, preview, versions, measured, solution, ...figures] = await Promise.all([
+  const [formats, formulas, drawing, edges, preview, versions, measured, solution, density, ...figures] = await Promise.all([
     get("formats", options),
     formulasOf(path, options),
     fetchDrawing(path, { network: shown }, width, options),
@@ -31,6 +31,7 @@ export async function collect(model, signal, width) {
     get(`models?limit=50&name=${encodeURIComponent(model.name)}`, options),
     model.task !== "equation" && isMeasured(model) ? attempt(get(`${path}/figures`, options)) : null,
     model.task === "equation" ? solutionOf(model, options) : null,
+    model.task === "density" ? import("./figures/density.js") : null,
     ...pictures,
   ]);
   const [texts] = await Promise.all([
@@ -52,6 +53,7 @@ export async function collect(model, signal, width) {
     measured: measured?.body ?? null,
     isUnmeasured: !isMeasured(model) || measured?.problem?.code === "no_figures",
     solution,
+    density: measured?.body?.density ? density : null,
     figures: Object.fromEntries(names.map((name, place) => [name, figures[place]])),
   };
 }

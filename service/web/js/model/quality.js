@@ -23,7 +23,7 @@ export function quality(root, page) {
     root,
   );
   rowErrors(root.querySelector(".row-errors"), page);
-  pictures(root.querySelector(".pictures"), page, ["parity", "residuals", "density"]);
+  pictures(root.querySelector(".pictures"), page, ["parity", "residuals"]);
 }
 
 const rowsOf = (split) => (split.training_rows ?? 0) + (split.validation_rows ?? 0) + (split.test_rows ?? 0);
