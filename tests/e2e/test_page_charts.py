@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.test_page_model import show_model, trained
-from tests.support.browser import severe_violations, visiting
+from tests.support.browser import PHONE, is_too_wide, severe_violations, visiting
 
 ROWS = 200
 SMALL: dict[str, Any] = {"network": {"hidden": [], "grid": 3}, "training": {"steps": 20}}
@@ -162,6 +162,51 @@ def test_a_density_of_two_columns_is_a_map_with_the_rows_beside_the_map_of_its_l
     point_at(page, maps.first)
     expect(tip(maps.first)).to_have_text(re.compile(r"height: 1\d\d.*weight: \d\d.*network: "))
     assert severe_violations(page, "svg-img-alt", "color-contrast", "scrollable-region-focusable") == []
+
+
+def test_the_confusion_matrix_has_a_cell_for_every_pair_of_classes(
+    page: Page, api: httpx.Client, kinds: str
+) -> None:
+    show_model(page, kinds)
+    counts = api.get(f"/models/{kinds}/figures").json()["confusion"]["counts"]
+    chart = page.locator(".confusion")
+    expect(chart.locator("g[data-mark=cell] rect")).to_have_count(9)
+    expect(chart.locator("g[data-mark=text] text")).to_have_text([str(n) for row in counts for n in row if n])
+    right, rows = sum(counts[place][place] for place in range(3)), sum(map(sum, counts))
+    words = re.compile(rf"^Of {rows} rows, {right} are predicted correctly")
+    expect(chart.get_by_role("img")).to_have_attribute("aria-label", words)
+    chart.locator("g[data-mark=cell] rect").first.hover(position={"x": 5, "y": 5})
+    share = 100 * counts[0][0] / sum(counts[0])
+    expect(tip(chart)).to_have_text(
+        re.compile(rf"{counts[0][0]} rows? of ash predicted as ash, {share:.3g} % of")
+    )
+
+
+def test_probabilities_have_their_reliability_with_counts_and_a_roc_curve_for_every_class(
+    page: Page, api: httpx.Client, kinds: str
+) -> None:
+    show_model(page, kinds)
+    figures = api.get(f"/models/{kinds}/figures").json()
+    reliability, roc = page.locator(".class-charts .row-chart").all()
+    counts = [str(n) for n in figures["reliability"]["count"] if n]
+    expect(reliability.locator("g[data-mark=text] text")).to_have_text(counts)
+    expect(reliability.get_by_role("img")).to_have_attribute(
+        "aria-label", re.compile(rf"observed .*{counts[0]} rows?")
+    )
+    areas = {f"{curve['class']}: AUC {curve['auc']:.3g}" for curve in figures["roc"]}
+    assert set(roc.locator(".legend li").all_text_contents()) == areas
+    assert severe_violations(page) == []
+
+
+def test_a_phone_shows_the_charts_of_a_classifier_without_scrolling_sideways(
+    browser: Browser, url: str, kinds: str
+) -> None:
+    with visiting(browser, url, size=PHONE, locale="ru-RU") as page:
+        show_model(page, kinds)
+        expect(page.locator(":is(.panel, .importance, .confusion, .row-chart) svg[role=img]")).to_have_count(
+            6
+        )
+        assert not is_too_wide(page)
 
 
 def point_at(page: Page, chart: Locator) -> None:

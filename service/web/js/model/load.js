@@ -8,9 +8,13 @@ import { shownNetwork } from "./members.js";
 
 const PICTURES = {
   regression: ["history"],
-  classification: ["parity", "residuals", "history"],
+  classification: ["history"],
   density: ["history"],
   equation: ["history"],
+};
+const CHARTS = { // of one task, which models of others do not load
+  classification: () => import("./figures/classification.js"),
+  density: () => import("./figures/density.js"),
 };
 export const MAX_EDGES_AT_ONCE = 1500; // edges; more have many megabytes of curves, which are fetched on demand
 const FONT_WAIT_MS = 1500;
@@ -22,7 +26,7 @@ export async function collect(model, signal, width) {
   const names = picturesOf(model);
   const shown = shownNetwork(model);
   const pictures = names.map((name) => picture(`${path}/plots/${name}.svg`, options));
-  const [formats, formulas, drawing, edges, preview, versions, measured, solution, density, ...figures] = await Promise.all([
+  const [formats, formulas, drawing, edges, preview, versions, measured, solution, charts, ...figures] = await Promise.all([
     get("formats", options),
     formulasOf(path, options),
     fetchDrawing(path, { network: shown }, width, options),
@@ -31,7 +35,7 @@ export async function collect(model, signal, width) {
     get(`models?limit=50&name=${encodeURIComponent(model.name)}`, options),
     model.task !== "equation" && isMeasured(model) ? attempt(get(`${path}/figures`, options)) : null,
     model.task === "equation" ? solutionOf(model, options) : null,
-    model.task === "density" ? import("./figures/density.js") : null,
+    CHARTS[model.task]?.(),
     ...pictures,
   ]);
   const [texts] = await Promise.all([
@@ -53,7 +57,7 @@ export async function collect(model, signal, width) {
     measured: measured?.body ?? null,
     isUnmeasured: !isMeasured(model) || measured?.problem?.code === "no_figures",
     solution,
-    density: measured?.body?.density ? density : null,
+    charts: charts ?? {},
     figures: Object.fromEntries(names.map((name, place) => [name, figures[place]])),
   };
 }

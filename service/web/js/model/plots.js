@@ -26,7 +26,7 @@ export const missingNote = ({ isUnmeasured }) => (isUnmeasured ? html`<p class="
 
 function modelFigure(name, source, page) {
   const history = page.model.task === "equation" ? "refinement" : "history";
-  const key = { parity: "parity.classification", residuals: "residuals.classification", history }[name] ?? name;
+  const key = { history }[name] ?? name;
   return figure({
     name,
     source,

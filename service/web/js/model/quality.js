@@ -5,7 +5,7 @@ import { count, number, t } from "../i18n.js";
 import { warningText } from "../parts/problem_text.js";
 import { table } from "../parts/table.js";
 import { rowErrors } from "./errors/section.js";
-import { missingNote, pictures } from "./plots.js";
+import { missingNote } from "./plots.js";
 import { METRICS, baselineName, isShare, isSmallerBetter, unitOf, withUnit } from "./labels.js";
 
 export function quality(root, page) {
@@ -18,12 +18,12 @@ export function quality(root, page) {
           : html`<p class="warning">${t("model.quality.no holdout")}</p>`}
       ${comparisonTable(page)} ${estimates(model)} ${classes(model)} ${decision(model)} ${warnings(model)}
       <div class="row-errors"></div>
-      <div class="pictures"></div>
+      <div class="class-charts"></div>
       ${missingNote(page)}`,
     root,
   );
   rowErrors(root.querySelector(".row-errors"), page);
-  pictures(root.querySelector(".pictures"), page, ["parity", "residuals"]);
+  page.charts.showClassification?.(root.querySelector(".class-charts"), page);
 }
 
 const rowsOf = (split) => (split.training_rows ?? 0) + (split.validation_rows ?? 0) + (split.test_rows ?? 0);

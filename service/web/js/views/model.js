@@ -20,7 +20,7 @@ import { tryOut } from "../model/prediction/form.js";
 const SECTIONS = {
   solution: (root, page) => page.solution.show(root, page),
   formula: formulaSection,
-  fit: (root, page) => (page.density?.densitySection ?? fitSection)(root, page),
+  fit: (root, page) => (page.charts.densitySection ?? fitSection)(root, page),
   simpler: frontSection,
   network,
   effects: effectsSection,
@@ -34,7 +34,7 @@ const CONTENTS_REM = 13.75; // width of the contents with their gap, as in model
 export default async function view({ root, params, query, signal }) {
   const model = await get(`models/${encodeURIComponent(params.id)}`, { signal });
   const page = { model, signal, ...(await collect(model, signal, sectionWidth())), row: observable(null), truths: new WeakMap(), by: observable(automatic(model)) };
-  const isHidden = { solution: page.solution === null, simpler: !page.formulas, fit: !hasFit(model) && !page.density, effects: !hasEffects(page) };
+  const isHidden = { solution: page.solution === null, simpler: !page.formulas, fit: !hasFit(model) && !page.measured?.density, effects: !hasEffects(page) };
   const names = Object.keys(SECTIONS).filter((name) => !isHidden[name]);
   render(frame(page, names), root);
   for (const name of names) {
