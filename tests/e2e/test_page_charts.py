@@ -37,6 +37,15 @@ def kinds(api: httpx.Client) -> str:
 
 
 @pytest.fixture(scope="module")
+def refined(api: httpx.Client) -> str:
+    """A model whose grid was refined once in its training."""
+    x = np.random.default_rng(8).uniform(-2, 2, ROWS)
+    columns = {"x": x, "y": np.sin(3 * x) + 0.1 * np.random.default_rng(9).normal(size=ROWS)}
+    body: dict[str, Any] = {"network": {"hidden": [], "grid": 3}, "training": {"grid_schedule": [3, 6]}}
+    return trained(api, columns, target="y", name="refined", symbolic=False, **body)
+
+
+@pytest.fixture(scope="module")
 def heights(api: httpx.Client) -> str:
     """A density of one column, which follows a normal law."""
     columns = {"height": np.random.default_rng(2).normal(172, 7, 300)}
@@ -198,6 +207,33 @@ def test_probabilities_have_their_reliability_with_counts_and_a_roc_curve_for_ev
     assert severe_violations(page) == []
 
 
+def test_the_training_is_a_chart_of_its_losses_with_the_refinements_of_the_grid(
+    page: Page, api: httpx.Client, refined: str
+) -> None:
+    show_model(page, refined)
+    history = api.get(f"/models/{refined}").json()["history"]
+    page.get_by_role("tab", name="Training").click()
+    chart = page.locator("#panel-history")
+    expect(chart.locator(".legend li")).to_have_text(["training loss", "validation loss"])
+    expect(chart.locator("g[data-mark=text] text")).to_have_text(["G = 6"])
+    first = float(history[0]["loss"])
+    words = chart.get_by_role("img").get_attribute("aria-label") or ""
+    assert as_number(re.findall(r"training loss: from (\S+) to", words)[0]) == pytest.approx(first, rel=0.05)
+    assert words.endswith("G = 3, 6.")
+    point_at(page, chart)
+    expect(tip(chart)).to_have_text(re.compile(r"step \d+, G = [36].training loss: .*.validation loss: "))
+
+
+def test_a_model_asks_the_service_for_no_picture_but_its_diagram(page: Page, sums: str, kinds: str) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for model in (sums, kinds):
+        show_model(page, model)
+        expect(page.locator(".importance svg[role=img]")).to_have_count(1)
+    assert [url for url in asked if "/plots/" in url] == []
+    assert any("/figures" in url for url in asked)
+
+
 def test_a_phone_shows_the_charts_of_a_classifier_without_scrolling_sideways(
     browser: Browser, url: str, kinds: str
 ) -> None:
@@ -207,6 +243,12 @@ def test_a_phone_shows_the_charts_of_a_classifier_without_scrolling_sideways(
             6
         )
         assert not is_too_wide(page)
+
+
+def as_number(text: str) -> float:
+    """A number as the page writes it, such as 1.5·10⁻⁷."""
+    mantissa, _, power = text.partition("·10")
+    return float(mantissa) * 10.0 ** int(power.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")) or 0)
 
 
 def point_at(page: Page, chart: Locator) -> None:

@@ -3,8 +3,7 @@
 import { number, seconds, t } from "../i18n.js";
 import { progressWords, trialWords } from "../job/progress_words.js";
 import { showChart } from "./chart.js";
-
-const MAX_TICKS = 6;
+import { logAxis } from "./log_axis.js";
 
 /** A function that shows the chart in an element: `show(points)` with { at: seconds since the start, error, and message or trial } in order of time. */
 export function errorChart(host) {
@@ -20,7 +19,6 @@ export function errorChart(host) {
 }
 
 function describeChart(points) {
-  const ticks = errorTicks(points);
   let lowest = Infinity;
   const trials = points.filter(({ trial }) => trial);
   const measured = trials.length ? trials : points; // errors in training may be those of the training rows
@@ -35,7 +33,7 @@ function describeChart(points) {
     options: ({ Plot, width }) => ({
       marginLeft: 60,
       x: { label: t("job.curve time"), zero: true, ticks: 6 },
-      y: { type: "log", label: t("job.curve error"), grid: true, ticks, domain: [ticks[0], ticks.at(-1)], tickFormat: (error) => number(error, 1).replace(/^1·/, "") },
+      y: { ...logAxis(points.map(({ error }) => error)), label: t("job.curve error") },
       r: { type: "identity" },
       marks: [
         Plot.line(best, { x: "at", y: "error", curve: "step-after", stroke: "var(--accent)", strokeWidth: 2.5 }),
@@ -43,19 +41,6 @@ function describeChart(points) {
       ],
     }),
   };
-}
-
-/** Ticks around all errors: powers of ten, and within two of them 1, 2 and 5 of each. */
-function errorTicks(points) {
-  const errors = points.map(({ error }) => error);
-  const [least, most] = [Math.min(...errors), Math.max(...errors)];
-  const [low, high] = [Math.floor(Math.log10(least)), Math.ceil(Math.log10(most)) + 1];
-  const digits = high - low > 3 ? [1] : [1, 2, 5];
-  const all = Array.from({ length: high - low + 1 }, (_, place) => low + place).flatMap((power) => digits.map((digit) => digit * 10 ** power));
-  const first = all.findLastIndex((tick) => tick <= least);
-  const last = all.findIndex((tick) => tick >= most && tick > all[first]);
-  const step = Math.ceil((last - first) / MAX_TICKS);
-  return all.slice(first, last + 1).filter((_, place) => place % step === 0 || place === last - first);
 }
 
 function pointWords({ at, error, message, trial }) {

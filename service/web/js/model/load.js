@@ -2,16 +2,9 @@
 
 import { attempt, get, text } from "../api.js";
 import { loadCodes } from "../i18n.js";
-import { picture } from "../parts/picture.js";
 import { fetchDrawing } from "./curves/drawing.js";
 import { shownNetwork } from "./members.js";
 
-const PICTURES = {
-  regression: ["history"],
-  classification: ["history"],
-  density: ["history"],
-  equation: ["history"],
-};
 const CHARTS = { // of one task, which models of others do not load
   classification: () => import("./figures/classification.js"),
   density: () => import("./figures/density.js"),
@@ -23,10 +16,8 @@ const FONT_WAIT_MS = 1500;
 export async function collect(model, signal, width) {
   const options = { signal };
   const path = `models/${model.id}`;
-  const names = picturesOf(model);
   const shown = shownNetwork(model);
-  const pictures = names.map((name) => picture(`${path}/plots/${name}.svg`, options));
-  const [formats, formulas, drawing, edges, preview, versions, measured, solution, charts, ...figures] = await Promise.all([
+  const [formats, formulas, drawing, edges, preview, versions, measured, solution, charts] = await Promise.all([
     get("formats", options),
     formulasOf(path, options),
     fetchDrawing(path, { network: shown }, width, options),
@@ -36,7 +27,6 @@ export async function collect(model, signal, width) {
     model.task !== "equation" && isMeasured(model) ? attempt(get(`${path}/figures`, options)) : null,
     model.task === "equation" ? solutionOf(model, options) : null,
     CHARTS[model.task]?.(),
-    ...pictures,
   ]);
   const [texts] = await Promise.all([
     textsOf(path, formulas && formats, options),
@@ -58,7 +48,6 @@ export async function collect(model, signal, width) {
     isUnmeasured: !isMeasured(model) || measured?.problem?.code === "no_figures",
     solution,
     charts: charts ?? {},
-    figures: Object.fromEntries(names.map((name, place) => [name, figures[place]])),
   };
 }
 
@@ -72,9 +61,6 @@ const formulasOf = async (path, options) => (await tolerateStatus(409, get(`${pa
 
 /** Whether the service has the numbers of the charts: only of models that it has trained. */
 export const isMeasured = ({ lineage }) => !lineage.imported;
-
-/** The pictures of a model: of an imported one only that of its training; a training of one step has none. */
-const picturesOf = (model) => PICTURES[model.task].filter((name) => (name === "history" ? model.history.length > 1 : isMeasured(model)));
 
 /** The solution of equations with its section, whose scripts other models do without. */
 const solutionOf = async (model, options) => (await import("./solution/section.js")).loadSolution(model, isMeasured(model), options);

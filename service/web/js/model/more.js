@@ -4,15 +4,20 @@ import { t } from "../i18n.js";
 import { showTabs } from "../parts/tabs.js";
 import { elsewhere, registry } from "./export_panel.js";
 import { origin } from "./lineage.js";
-import { hasPictures, pictures } from "./plots.js";
 
-const TABS = { elsewhere, registry, origin, history: (root, page) => pictures(root, page, ["history"]) };
+const TABS = { elsewhere, registry, origin, history };
 
 /** The names of the tabs, which addresses may name as sections. */
 export const tabNames = Object.keys(TABS);
 
 export function more(root, page) {
-  const names = tabNames.filter((name) => name !== "history" || hasPictures(page, ["history"]));
+  // A training of one step has no course to show.
+  const names = tabNames.filter((name) => name !== "history" || page.model.history.length > 1);
   const tabs = names.map((name) => ({ name, title: t(`model.tab.${name}`), fill: (panel) => TABS[name](panel, page) }));
   showTabs(root, t("model.section.more"), tabs);
+}
+
+async function history(root, page) {
+  const { showHistory } = await import("./figures/history.js");
+  await showHistory(root, page);
 }

@@ -5,7 +5,6 @@ import { count, number, t } from "../i18n.js";
 import { warningText } from "../parts/problem_text.js";
 import { table } from "../parts/table.js";
 import { rowErrors } from "./errors/section.js";
-import { missingNote } from "./plots.js";
 import { METRICS, baselineName, isShare, isSmallerBetter, unitOf, withUnit } from "./labels.js";
 
 export function quality(root, page) {
@@ -19,7 +18,7 @@ export function quality(root, page) {
       ${comparisonTable(page)} ${estimates(model)} ${classes(model)} ${decision(model)} ${warnings(model)}
       <div class="row-errors"></div>
       <div class="class-charts"></div>
-      ${missingNote(page)}`,
+      ${page.isUnmeasured ? html`<p class="note">${t("model.pictures.none")}</p>` : nothing}`,
     root,
   );
   rowErrors(root.querySelector(".row-errors"), page);

@@ -1,0 +1,24 @@
+// A logarithmic axis whose ticks have short labels.
+
+import { number } from "../i18n.js";
+
+const MAX_TICKS = 6;
+
+/** Options of a scale around these values, which are positive. */
+export function logAxis(values) {
+  const ticks = logTicks(values);
+  const tickFormat = (value) => number(value, 1).replace(/^1·/, "");
+  return { type: "log", grid: true, ticks, domain: [ticks[0], ticks.at(-1)], tickFormat };
+}
+
+/** Ticks around all values: powers of ten, and within two of them 1, 2 and 5 of each. */
+function logTicks(values) {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const [low, high] = [Math.floor(Math.log10(least)), Math.ceil(Math.log10(most)) + 1];
+  const digits = high - low > 3 ? [1] : [1, 2, 5];
+  const all = Array.from({ length: high - low + 1 }, (_, place) => low + place).flatMap((power) => digits.map((digit) => digit * 10 ** power));
+  const first = all.findLastIndex((tick) => tick <= least);
+  const last = all.findIndex((tick) => tick >= most && tick > all[first]);
+  const step = Math.ceil((last - first) / MAX_TICKS);
+  return all.slice(first, last + 1).filter((_, place) => place % step === 0 || place === last - first);
+}
