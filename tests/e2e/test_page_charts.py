@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.test_page_model import show_model, trained
-from tests.support.browser import PHONE, is_too_wide, severe_violations, visiting
+from tests.support.browser import PHONE, is_too_wide, severe_violations, show, visiting
 
 ROWS = 200
 SMALL: dict[str, Any] = {"network": {"hidden": [], "grid": 3}, "training": {"steps": 20}}
@@ -43,6 +43,21 @@ def refined(api: httpx.Client) -> str:
     columns = {"x": x, "y": np.sin(3 * x) + 0.1 * np.random.default_rng(9).normal(size=ROWS)}
     body: dict[str, Any] = {"network": {"hidden": [], "grid": 3}, "training": {"grid_schedule": [3, 6]}}
     return trained(api, columns, target="y", name="refined", symbolic=False, **body)
+
+
+@pytest.fixture(scope="module")
+def study(api: httpx.Client) -> str:
+    """A study of two grids and two seeds, by the id of its job."""
+    x = np.random.default_rng(10).uniform(-2, 2, ROWS)
+    columns = {"x": x.tolist(), "y": np.sin(4 * x).tolist()}
+    dataset = api.post("/datasets", json={"name": "wave", "columns": columns}).json()
+    settings = {"network": {"hidden": []}, "symbolic": False, "baselines": [{"kind": "mlp", "hidden": [4]}]}
+    vary = {"network.grid": [3, 12], "seed": [0, 1]}
+    body = {"kind": "study", "dataset_id": dataset["id"], "target": "y", "vary": vary} | settings
+    job = api.post("/jobs", json=body).json()
+    ended = api.get(f"/jobs/{job['id']}", params={"wait": 60}).json()
+    assert ended["status"] == "succeeded", ended
+    return str(ended["id"])
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +247,26 @@ def test_a_model_asks_the_service_for_no_picture_but_its_diagram(page: Page, sum
         expect(page.locator(".importance svg[role=img]")).to_have_count(1)
     assert [url for url in asked if "/plots/" in url] == []
     assert any("/figures" in url for url in asked)
+
+
+def test_a_study_of_grids_is_charts_of_error_and_time_by_grid(page: Page, study: str) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    show(page, f"/jobs/{study}")
+    charts = page.locator(".study-chart")
+    expect(charts.locator("svg[role=img]")).to_have_count(3)
+    expect(charts.locator("h4")).to_have_text(["Error by grid", "Error by parameters", "Time by grid"])
+    words = charts.first.get_by_role("img").get_attribute("aria-label") or ""
+    errors = [as_number(value) for value in re.findall(r"\b(?:3|12): (\S+)[;.]", words)]
+    assert len(errors) == 2
+    assert errors[1] < errors[0] / 10  # a finer grid follows the wave
+    expect(charts.first.locator("g[data-mark=text] text")).to_have_text(["∝ G⁻⁴"])
+    expect(charts.nth(1).locator(".legend li")).to_have_text(["KAN", "MLP"])
+    dot = charts.first.locator("g[data-mark=dot] circle").last
+    dot.scroll_into_view_if_needed()
+    dot.hover(force=True)
+    expect(tip(charts.first)).to_have_text(re.compile(r"G = 12.RMSE: "))
+    assert [url for url in asked if "/plots/" in url] == []
 
 
 def test_a_phone_shows_the_charts_of_a_classifier_without_scrolling_sideways(

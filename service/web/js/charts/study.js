@@ -1,47 +1,42 @@
-// The result of a study: bars, a table with a row for every training, and pictures if grids vary.
+// The result of a study: bars, a table with a row for every training, and charts if grids vary.
 
 import { html, nothing } from "../../vendor/lit-html.js";
-import { text } from "../api.js";
+import { attempt, get, text } from "../api.js";
 import { loadCodes, named, number, t } from "../i18n.js";
 import { settingValue, settingWords } from "../settings/fields.js";
-import { figure, picture } from "../parts/picture.js";
 import { problemText } from "../parts/problem_text.js";
 import { scrollBox } from "../parts/scroll.js";
 import { studyBars } from "./study_bars.js";
+import { studyCharts } from "./study_charts.js";
 
 const SHOWN = 200;
 const HIDDEN = ["model_id", "job_id", "model", "status"];
 
-const PICTURES = ["error_by_grid", "error_by_parameters", "time_by_grid"];
 const BASELINE = /^(linear|mlp\w*|boosting)\.(\w+)$/;
 const BASELINE_SHOWN = ["rmse", "log_loss", "parameters"];
 
+/** The result of a study: its view, with places for the charts if there are any. */
 export async function resultOf(job, signal) {
-  const path = `jobs/${job.id}`;
-  const [content, , ...sources] = await Promise.all([
-    text(`${path}/result`, { signal }),
-    loadCodes(),
-    ...PICTURES.map((name) => picture(`${path}/plots/${name}.svg`, { signal })),
-  ]);
-  const pictures = PICTURES.map((name, place) =>
-    figure({
-      name,
-      source: sources[place].body,
-      title: t(`job.study.${name}`),
-      about: t(`job.study.${name} about`),
-      path: `${path}/plots/${name}`,
-      filename: `${job.dataset_name ?? "study"}-${name}`,
-    }),
-  );
-  return html`${tableOf(content)}${pictures}`;
+  const [content] = await Promise.all([text(`jobs/${job.id}/result`, { signal }), loadCodes()]);
+  if (content.startsWith("PAR1")) return { view: nothing, charts: [] };
+  const [names, ...rows] = parseCsv(content);
+  const charts = studyCharts({ names, rows }, await orderOf(names, rows, signal), job.dataset_name ?? "study");
+  const view = html`${tableOf(names, rows)} ${charts.map(() => html`<div class="study-chart"></div>`)}`;
+  return { view, charts };
 }
 
-/** The result as bars and a table; nothing for a Parquet result. */
-function tableOf(content) {
-  if (content.startsWith("PAR1")) return nothing;
-  const table = parseCsv(content);
-  const [names, ...rows] = selectColumns(table);
-  return html`${studyBars(table[0], table.slice(1, SHOWN + 1))}
+/** The order of the splines, which is the same in all trainings; null if it varies or is unknown. */
+async function orderOf(names, rows, signal) {
+  const id = rows.map((row) => row[names.indexOf("model_id")]).find(Boolean);
+  if (!id || names.includes("network.order")) return null;
+  const { body } = await attempt(get(`models/${id}`, { signal }));
+  return body?.network.order ?? null;
+}
+
+/** The result as bars and a table. */
+function tableOf(allNames, allRows) {
+  const [names, ...rows] = selectColumns([allNames, ...allRows]);
+  return html`${studyBars(allNames, allRows.slice(0, SHOWN))}
   ${scrollBox(
     t("job.study"),
     html`<table class="preview">

@@ -9,7 +9,7 @@ const WIDE = 100; // ratio of values from which the bars are logarithmic
 
 /** @param names Names of the columns; the settings that vary come first. */
 export function studyBars(names, rows) {
-  const metric = names.find((name) => METRICS.includes(name));
+  const metric = metricOf(names);
   const place = names.indexOf(metric);
   const bars = rows.filter((row) => row[place] !== "").map((row) => ({ label: labelOf(names, row), value: Number(row[place]) }));
   if (!metric || bars.length < 2) return nothing;
@@ -23,10 +23,13 @@ export function studyBars(names, rows) {
   </figure>`;
 }
 
-/** Labels such as "Grid 3, Hidden nodes [1]". */
-function labelOf(names, row) {
+/** The main metric of a table; none without errors. */
+export const metricOf = (names) => names.find((name) => METRICS.includes(name));
+
+/** Labels such as "Grid 3, Hidden nodes [1]", without some of the settings. */
+export function labelOf(names, row, without = []) {
   const settings = names.slice(1, names.findIndex((name) => /^(mae|accuracy)$/.test(name)));
-  return settings.map((name, place) => `${settingWords(name)} ${settingValue(name, row[place + 1])}`).join(", ");
+  return settings.flatMap((name, place) => (without.includes(name) ? [] : [`${settingWords(name)} ${settingValue(name, row[place + 1])}`])).join(", ");
 }
 
 function scaleOf(values) {

@@ -6,6 +6,7 @@ import { attempt, get, send } from "../api.js";
 import { eventsOf } from "../events.js";
 import { go } from "../navigate.js";
 import { count, loadCodes, seconds, t, time } from "../i18n.js";
+import { showChart } from "../charts/chart.js";
 import { errorChart } from "../charts/error_curve.js";
 import { keepFocus } from "../parts/focus.js";
 import { history, stageWords } from "../charts/history.js";
@@ -14,7 +15,6 @@ import { previewPanel } from "../job/preview.js";
 import { doing } from "../job/progress_words.js";
 import { jobTitle, status } from "../parts/summaries.js";
 import { timeLeft } from "../job/time_left.js";
-import { watchTheme } from "../parts/picture.js";
 import { problem } from "../parts/problem.js";
 import { resultOf } from "../charts/study.js";
 
@@ -73,7 +73,9 @@ export default async function view({ root, params, query, signal }) {
   }
 
   async function showStudy() {
-    set({ study: await resultOf(state.job, signal) });
+    const { view, charts } = await resultOf(state.job, signal);
+    set({ study: view });
+    root.querySelectorAll(".study-chart").forEach((host, at) => showChart(host, charts[at]));
   }
 
   function setConnected(isConnected) {
@@ -95,7 +97,6 @@ export default async function view({ root, params, query, signal }) {
   }
 
   set({});
-  watchTheme(() => state.study && showStudy(), signal);
   const tick = () => state.job.finished_at || set({});
   const timers = [setInterval(tick, TICK_MS), setInterval(updateEstimate, ESTIMATE_MS)];
   signal.addEventListener("abort", () => timers.forEach(clearInterval));
