@@ -84,7 +84,7 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
 def test_effects_are_drawn_with_one_scale_and_the_most_important_first(
     page: Page, api: httpx.Client, sums: str
 ) -> None:
-    show_model(page, sums)
+    show_effects(page, sums)
     panels = page.locator(".panel")
     expect(panels.locator("svg[role=img]")).to_have_count(6)
     effects = api.get(f"/models/{sums}/figures").json()["effects"]
@@ -97,33 +97,33 @@ def test_effects_are_drawn_with_one_scale_and_the_most_important_first(
 
 
 def test_the_effects_of_less_important_inputs_are_behind_a_button(page: Page, sums: str) -> None:
-    show_model(page, sums)
+    show_effects(page, sums)
     page.get_by_role("button", name="Show 2 more inputs").press("Enter")
     expect(page.locator(".panel svg[role=img]")).to_have_count(8)
     expect(page.locator(".panel").nth(6).locator(".chart-area")).to_be_focused()
 
 
 def test_pointing_at_an_effect_tells_its_value_its_mean_and_its_band(page: Page, sums: str) -> None:
-    show_model(page, sums)
+    show_effects(page, sums)
     panel = page.locator(".panel").first
     point_at(page, panel)
-    expect(tip(panel)).to_have_text(re.compile(r"-?[\d.]+.m.*mean: -?[\d.]+.kJ.*90 %: .*kJ.*10 %: .*kJ"))
+    expect(tip(panel)).to_have_text(re.compile(r"[\d.]+.m.*mean: −?[\d.]+.kJ.*90 %: .*kJ.*10 %: .*kJ"))
 
 
 def test_an_effect_is_heard_in_numbers(page: Page, api: httpx.Client, sums: str) -> None:
-    show_model(page, sums)
+    show_effects(page, sums)
     curve = api.get(f"/models/{sums}/figures").json()["effects"][0]["curves"][0]["mean"]
     chart = page.locator(".panel").first.get_by_role("img")
     expect(chart).to_have_attribute("aria-label", re.compile(r"^y \[kJ\]: from "))
-    told = re.findall(r"-?\d+\.\d+", chart.get_attribute("aria-label") or "")
-    assert float(told[0]) == pytest.approx(curve[0], rel=1e-3)
-    assert float(told[2]) == pytest.approx(curve[-1], rel=1e-3)
+    told = [as_number(value) for value in re.findall(r"−?\d+(?:\.\d+)?", chart.get_attribute("aria-label") or "")]
+    assert told[0] == pytest.approx(curve[0], rel=1e-3)
+    assert told[2] == pytest.approx(curve[-1], rel=1e-3)
 
 
 def test_effects_on_several_classes_are_lines_with_a_legend_and_dots_by_category(
     page: Page, kinds: str
 ) -> None:
-    show_model(page, kinds)
+    show_effects(page, kinds)
     expect(page.locator(".effects .legend li")).to_have_text(["ash", "beech", "oak"])
     number = page.locator(".panel", has=page.get_by_role("heading", name="z", exact=True))
     expect(number.locator("g[data-mark=line] path")).to_have_count(3)
@@ -138,7 +138,7 @@ def test_effects_on_several_classes_are_lines_with_a_legend_and_dots_by_category
 def test_importance_has_a_bar_with_its_deviation_for_every_input(
     page: Page, api: httpx.Client, sums: str
 ) -> None:
-    show_model(page, sums)
+    show_effects(page, sums)
     chart = page.locator(".importance")
     expect(chart.locator("g[data-mark=bar] rect")).to_have_count(8)
     first = api.get(f"/models/{sums}/figures").json()["importance"]["features"][0]
@@ -243,7 +243,7 @@ def test_a_model_asks_the_service_for_no_picture_but_its_diagram(page: Page, sum
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     for model in (sums, kinds):
-        show_model(page, model)
+        show_effects(page, model)
         expect(page.locator(".importance svg[role=img]")).to_have_count(1)
     assert [url for url in asked if "/plots/" in url] == []
     assert any("/figures" in url for url in asked)
@@ -273,7 +273,7 @@ def test_a_phone_shows_the_charts_of_a_classifier_without_scrolling_sideways(
     browser: Browser, url: str, kinds: str
 ) -> None:
     with visiting(browser, url, size=PHONE, locale="ru-RU") as page:
-        show_model(page, kinds)
+        show_effects(page, kinds)
         expect(page.locator(":is(.panel, .importance, .confusion, .row-chart) svg[role=img]")).to_have_count(
             6
         )
@@ -282,8 +282,14 @@ def test_a_phone_shows_the_charts_of_a_classifier_without_scrolling_sideways(
 
 def as_number(text: str) -> float:
     """A number as the page writes it, such as 1.5·10⁻⁷."""
-    mantissa, _, power = text.partition("·10")
+    mantissa, _, power = text.replace("−", "-").partition("·10")
     return float(mantissa) * 10.0 ** int(power.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")) or 0)
+
+
+def show_effects(page: Page, model: str) -> None:
+    """Open the view of a model, and go to its effects, whose charts come when they are near."""
+    show_model(page, model)
+    page.locator(".importance").scroll_into_view_if_needed()
 
 
 def point_at(page: Page, chart: Locator) -> None:
@@ -296,4 +302,4 @@ def point_at(page: Page, chart: Locator) -> None:
 
 
 def tip(chart: Locator) -> Locator:
-    return chart.locator("g[aria-label=tip]")
+    return chart.locator("g[data-mark=tip]")

@@ -182,6 +182,7 @@ def test_a_russian_page_shows_russian_pictures(browser: Browser, url: str, law: 
     with visiting(browser, url, locale="ru-RU") as page:
         show_model(page, law)
         names = [title.text_content() or "" for title in page.locator("svg[role] > title").all()]
+        page.locator(".importance").scroll_into_view_if_needed()
         expect(page.locator(":is(.row-chart, .panel, .importance) svg[role=img]")).to_have_count(5)
         charts = page.locator(".chart-area svg[role=img]")
         names += [chart.get_attribute("aria-label") or "" for chart in charts.all()]

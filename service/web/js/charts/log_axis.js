@@ -16,7 +16,8 @@ function logTicks(values) {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const [low, high] = [Math.floor(Math.log10(least)), Math.ceil(Math.log10(most)) + 1];
   const digits = high - low > 3 ? [1] : [1, 2, 5];
-  const all = Array.from({ length: high - low + 1 }, (_, place) => low + place).flatMap((power) => digits.map((digit) => digit * 10 ** power));
+  const powers = Array.from({ length: high - low + 1 }, (_, place) => low + place);
+  const all = powers.flatMap((power) => digits.map((digit) => digit * 10 ** power));
   const first = all.findLastIndex((tick) => tick <= least);
   const last = all.findIndex((tick) => tick >= most && tick > all[first]);
   const step = Math.ceil((last - first) / MAX_TICKS);

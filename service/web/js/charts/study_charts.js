@@ -25,11 +25,21 @@ export function studyCharts({ names, rows }, order, filename) {
   const pick = (row, name) => Number(row[at(name)] || NaN);
   if (!metric || at(GRID) < 0) return [];
   const own = rows.map((row) => ({
-    label: labelOf(names, row, [GRID, SEED]), grid: pick(row, GRID), parameters: pick(row, "parameters"), error: pick(row, metric), seconds: pick(row, "training_seconds"),
+    label: labelOf(names, row, [GRID, SEED]),
+    grid: pick(row, GRID),
+    parameters: pick(row, "parameters"),
+    error: pick(row, metric),
+    seconds: pick(row, "training_seconds"),
     order: at(ORDER) < 0 ? order : pick(row, ORDER),
   }));
   const mlps = names.map((name) => MLP.exec(name)?.[1]).filter(Boolean);
-  const others = rows.flatMap((row) => mlps.map((name) => ({ label: "MLP", parameters: pick(row, `${name}.parameters`), error: pick(row, `${name}.${metric}`) })));
+  const mlpOf = (row, name) => ({
+    label: "MLP",
+    parameters: pick(row, `${name}.parameters`),
+    error: pick(row, `${name}.${metric}`),
+  });
+  const others = rows.flatMap((row) => mlps.map((name) => mlpOf(row, name)));
+  if (new Set(own.filter(({ error }) => error > 0).map(({ grid }) => grid)).size < 2) return [];
   const hasSlopes = metric === "rmse";
   const kan = mlps.length ? own.map((one) => ({ ...one, label: ["KAN", one.label].filter(Boolean).join(", ") })) : own;
   const charts = [
@@ -37,7 +47,7 @@ export function studyCharts({ names, rows }, order, filename) {
     studyChart("error_by_parameters", [...kan, ...others], "parameters", "error", { metric, hasSlopes }),
     studyChart("time_by_grid", own, "grid", "seconds", { metric }),
   ];
-  return new Set(own.filter(({ error }) => error > 0).map(({ grid }) => grid)).size < 2 ? [] : charts.map((chart) => ({ ...chart, filename: `${filename}-${chart.name}` }));
+  return charts.map((chart) => ({ ...chart, filename: `${filename}-${chart.name}` }));
 }
 
 function studyChart(name, trainings, across, up, { metric, hasSlopes = false }) {
@@ -45,14 +55,16 @@ function studyChart(name, trainings, across, up, { metric, hasSlopes = false }) 
   const points = series.flatMap((one) => one.points);
   const places = [...new Set(points.map(({ x }) => x))].sort((one, other) => one - other);
   const y = logAxis(points.flatMap(({ low, high }) => [low, high]));
-  const x = { ...(across === "grid" && places.length <= MAX_TICKS ? { type: "log", ticks: places, tickFormat: count } : logAxis(places)), domain: [places[0], places.at(-1)], grid: false };
+  const hasTicks = across === "grid" && places.length <= MAX_TICKS;
+  const x = hasTicks ? { type: "log", ticks: places, tickFormat: count } : { ...logAxis(places), grid: false };
   const slopes = hasSlopes ? slopesOf(series, places.at(-1), y.domain[0]) : [];
   const what = { error: t(`model.metric.${metric}`), seconds: t("job.study.column.seconds") }[up];
   const title = (point) => pointWords(point, across, what);
+  const signs = series.map(({ label }, at) => [lineSign(seriesStyle(at)), label]);
   return {
     name,
     title: t(`job.study.${name}`),
-    about: html`${t(`job.study.${name} about`)} ${series.length > 1 ? legend(series.map(({ label }, at) => [lineSign(seriesStyle(at)), label])) : nothing}`,
+    about: html`${t(`job.study.${name} about`)} ${series.length > 1 ? legend(signs) : nothing}`,
     words: series.map((one) => seriesWords(one, across, what)).join(" "),
     height: (width) => Math.min(380, 0.75 * width),
     options: ({ Plot }) => ({
@@ -60,11 +72,14 @@ function studyChart(name, trainings, across, up, { metric, hasSlopes = false }) 
       marginRight: 44,
       marginBottom: 40,
       inset: 8,
-      x: { ...x, label: t(`job.study.axis ${across}`), labelAnchor: "center" },
+      x: { ...x, domain: [places[0], places.at(-1)], label: t(`job.study.axis ${across}`), labelAnchor: "center" },
       y: { ...y, label: what },
       marks: [
         Plot.line(slopes.flat(), { x: "x", y: "y", z: "power", stroke: "var(--quiet)", strokeDasharray: "6 4" }),
-        Plot.text(slopes.map(([, end]) => end), { x: "x", y: "y", text: ({ power }) => t(`job.study.slope ${across}`, { power: raise(-power) }), textAnchor: "start", dx: 4, dy: -6, fill: "var(--quiet)" }),
+        Plot.text(slopes.map(([, end]) => end), {
+          x: "x", y: "y", text: ({ power }) => t(`job.study.slope ${across}`, { power: raise(-power) }),
+          textAnchor: "start", dx: 4, dy: -6, fill: "var(--quiet)",
+        }),
         ...series.flatMap((one, at) => [
           Plot.ruleX(one.points, { x: "x", y1: "low", y2: "high", stroke: seriesStyle(at).stroke }),
           Plot.line(one.points, { x: "x", y: "y", ...seriesStyle(at) }),
@@ -81,7 +96,8 @@ function seriesOf(trainings, across, up) {
   const labels = Map.groupBy(trainings.filter((one) => one[up] > 0 && one[across] > 0), ({ label }) => label);
   const series = [...labels].map(([label, members]) => {
     const places = [...Map.groupBy(members, (one) => one[across])].sort(([one], [other]) => one - other);
-    return { label, order: members[0].order ?? null, points: places.map(([x, found]) => ({ label, x, ...spread(found.map((one) => one[up])) })) };
+    const points = places.map(([x, found]) => ({ label, x, ...spread(found.map((one) => one[up])) }));
+    return { label, order: members[0].order ?? null, points };
   });
   const least = ({ points }) => Math.min(...points.map(({ y }) => y));
   return series.sort((one, other) => least(one) - least(other)).slice(0, MAX_SERIES);

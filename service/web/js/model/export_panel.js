@@ -3,9 +3,9 @@
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { named, number, t, time } from "../i18n.js";
 import { saveButton } from "../parts/downloads.js";
+import { whenNear } from "../parts/near.js";
 import { table } from "../parts/table.js";
 import { code } from "./prediction/code.js";
-import { manage } from "./registry_panel.js";
 
 export function elsewhere(root, page) {
   render(
@@ -28,7 +28,8 @@ export function registry(root, page) {
       <div class="manage"></div>`,
     root,
   );
-  manage(root.querySelector(".manage"), page);
+  const place = root.querySelector(".manage");
+  whenNear(place, async () => (await import("./registry_panel.js")).manage(place, page));
 }
 
 function files({ path, model, formats }) {

@@ -5,7 +5,7 @@ import { get } from "../api.js";
 import { count, t, time } from "../i18n.js";
 import { collect } from "../model/load.js";
 import { contents, follow, goTo } from "../model/contents.js";
-import { effectsSection, hasEffects } from "../model/figures/effects.js";
+import { effectsSection, hasEffects } from "../model/figures/section.js";
 import { fitSection, hasFit } from "../model/fit/section.js";
 import { formulaSection } from "../model/formula.js";
 import { frontSection } from "../model/front/section.js";

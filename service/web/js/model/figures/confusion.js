@@ -11,7 +11,10 @@ const own = (value) => ({ value, scale: null }); // a colour or opacity, not dat
 export function confusionChart({ classes, counts }, model) {
   const totals = counts.map((row) => row.reduce((sum, rows) => sum + rows, 0));
   const cells = counts.flatMap((row, at) =>
-    row.map((rows, to) => ({ rows, true: classes[at], predicted: classes[to], isRight: at === to, share: rows / (totals[at] || 1) })),
+    row.map((rows, to) => {
+      const names = { true: classes[at], predicted: classes[to] };
+      return { ...names, rows, isRight: at === to, share: rows / (totals[at] || 1) };
+    }),
   );
   return {
     title: t("model.picture.confusion"),
@@ -28,14 +31,19 @@ export function confusionChart({ classes, counts }, model) {
         ...margins,
         marginTop: 24,
         marginRight: MARGIN,
-        x: { ...scale, label: t("model.confusion.predicted"), labelAnchor: "center", labelArrow: "none", labelOffset: margins.marginBottom - 6, tickRotate: isTurned ? -90 : 0 },
+        x: {
+          ...scale, label: t("model.confusion.predicted"), labelAnchor: "center", labelArrow: "none",
+          labelOffset: margins.marginBottom - 6, tickRotate: isTurned ? -90 : 0,
+        },
         y: { ...scale, label: t("model.confusion.true"), labelAnchor: "top", labelArrow: "none" },
         marks: [
           Plot.cell(cells, {
-            x: "predicted", y: "true", fill: "var(--accent)", fillOpacity: own("share"), stroke: "var(--line)", title: cellWords, tip: { lineWidth: 22, maxRadius: MAX_SIDE },
+            x: "predicted", y: "true", fill: "var(--accent)", fillOpacity: own("share"), stroke: "var(--line)",
+            title: cellWords, tip: { lineWidth: 22, maxRadius: MAX_SIDE },
           }),
           ...(side < MIN_COUNTED ? [] : [Plot.text(cells.filter(({ rows }) => rows), {
-            x: "predicted", y: "true", text: ({ rows }) => count(rows), fill: own(({ share }) => (share > DARK ? "var(--on-accent)" : "currentColor")),
+            x: "predicted", y: "true", text: ({ rows }) => count(rows),
+            fill: own(({ share }) => (share > DARK ? "var(--on-accent)" : "currentColor")),
           })]),
         ],
       };
@@ -57,12 +65,14 @@ function layout(classes, width) {
   };
 }
 
-const cellWords = ({ rows, share, ...names }) => t("model.confusion.cell", { ...names, count: count(rows), share: number(100 * share, 3) });
+const cellWords = ({ rows, share, ...names }) =>
+  t("model.confusion.cell", { ...names, count: count(rows), share: number(100 * share, 3) });
 
 function describe(cells) {
   const sum = (some) => some.reduce((total, { rows }) => total + rows, 0);
   const [all, right] = [sum(cells), sum(cells.filter(({ isRight }) => isRight))];
   const wrong = cells.filter(({ isRight, rows }) => !isRight && rows).sort((one, other) => other.rows - one.rows);
   const share = number((100 * right) / (all || 1), 3);
-  return [t("model.confusion.words", { rows: count(all), right: count(right), share }), ...wrong.slice(0, 3).map(cellWords)].join(" ");
+  const words = t("model.confusion.words", { rows: count(all), right: count(right), share });
+  return [words, ...wrong.slice(0, 3).map(cellWords)].join(" ");
 }

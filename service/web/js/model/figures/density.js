@@ -17,11 +17,12 @@ export function densitySection(root, page) {
   const isMap = density.columns.length > 1;
   const members = density.law_density ? ["density", "law_density"] : ["density"];
   const top = Math.max(...members.flatMap((name) => density[name].flat()));
+  const kind = isMap ? "map" : "curve";
+  const about = ["about", ...(density.law_density ? ["law"] : [])].map((part) => t(`model.density.${kind} ${part}`));
   const charts = isMap ? members.map((name) => mapChart(given, name, top)) : [curveChart(given)];
   render(
-    html`<p>${["about", ...(density.law_density ? ["law"] : [])].map((part) => `${t(`model.density.${isMap ? "map" : "curve"} ${part}`)} `)}
-        ${t(`model.density.${place}`)}</p>
-      ${legend(isMap ? [[svg`<circle cx="13" cy="7" r="3" fill="#fff" stroke="#000"></circle>`, t("model.fit.rows")]] : curveSigns(density))}
+    html`<p>${[...about, t(`model.density.${place}`)].join(" ")}</p>
+      ${legend(isMap ? [rowSign()] : curveSigns(density))}
       <div class="plane">${charts.map(() => html`<div class=${isMap ? "density-map" : "density-curve"}></div>`)}</div>
       ${isMap ? html`<p class="ramp"><span>0</span><i aria-hidden="true"></i><span>${number(top, 3)}</span></p>` : nothing}`,
     root,
@@ -30,6 +31,8 @@ export function densitySection(root, page) {
 }
 
 const lawName = ({ law }) => t("model.density.law", { name: named("model.law name", law) });
+
+const rowSign = () => [svg`<circle cx="13" cy="7" r="3" fill="#fff" stroke="#000"></circle>`, t("model.fit.rows")];
 
 const curveSigns = ({ law, law_density: known }) => [
   [areaSign(...BARS), t("model.density.histogram")],
@@ -50,7 +53,8 @@ function curveChart({ model, rows, columns: [name], axes: [axis], density, law, 
       `${t("model.density.histogram")}: ${number(barAt(x), 3)}`,
     ].join("\n");
   const peak = points.reduce((one, other) => (other.network > one.network ? other : one));
-  const facts = { name, rows: count(rows), low: number(axis[0]), high: withUnit(number(axis.at(-1)), unit), peak: number(peak.network, 3), at: withUnit(number(peak.x), unit) };
+  const ends = { low: number(axis[0]), high: withUnit(number(axis.at(-1)), unit) };
+  const facts = { name, rows: count(rows), ...ends, peak: number(peak.network, 3), at: withUnit(number(peak.x), unit) };
   return {
     title: t("model.density.of", { name }),
     words: [t("model.density.curve words", facts), ...(known ? [`${lawName({ law })}.`] : [])].join(" "),
@@ -59,8 +63,8 @@ function curveChart({ model, rows, columns: [name], axes: [axis], density, law, 
     options: ({ Plot, width }) => ({
       marginLeft: 56,
       marginBottom: 40,
-      x: { label: labelWithUnit(name, unit), labelAnchor: "center", ticks: width / 80, tickFormat: (value) => number(value) },
-      y: { label: t("model.density.axis"), grid: true, ticks: 5, tickFormat: (value) => number(value, 3) },
+      x: { label: labelWithUnit(name, unit), labelAnchor: "center", ticks: width / 80 },
+      y: { label: t("model.density.axis"), grid: true, ticks: 5 },
       marks: [
         Plot.rectY(boxes, { x1: "from", x2: "to", y1: 0, y2: "height", fill: BARS[0], fillOpacity: BARS[1], inset: 0.5 }),
         Plot.ruleY([0], { stroke: "var(--quiet)" }),
@@ -80,22 +84,24 @@ function mapChart({ model, columns, axes: [across, up], dots, law, ...values }, 
   const name = member === "density" ? t("model.fit.curve.accurate") : lawName({ law });
   const peak = points.reduce((one, other) => (other.value > one.value ? other : one));
   const ends = (axis) => [axis[0], axis.at(-1)];
-  const isInside = ([x, y]) => x >= across[0] && x <= across.at(-1) && y >= up[0] && y <= up.at(-1);
+  const box = { x1: across[0], x2: across.at(-1), y1: up[0], y2: up.at(-1) };
+  const title = (point) => [...place(point), `${name}: ${number(point.value, 3)}`].join("\n");
+  const isInside = ([x, y]) => x >= box.x1 && x <= box.x2 && y >= box.y1 && y <= box.y2;
   return {
-    title: member === "density" ? t("model.density.map network") : t("model.density.map by law", { name: named("model.law name", law) }),
+    title: t(`model.density.map ${member === "density" ? "network" : "by law"}`, { name: named("model.law name", law) }),
     words: t("model.density.map words", { name, peak: number(peak.value, 3), at: place(peak).join(", ") }),
     filename: `${model.name}-${member}`,
     height: (width) => Math.min(400, 0.95 * width),
     options: ({ Plot, width }) => ({
       marginLeft: 52,
       marginBottom: 40,
-      x: { label: labelWithUnit(columns[0], units[0]), labelAnchor: "center", domain: ends(across), ticks: width / 80, tickFormat: (value) => number(value) },
-      y: { label: labelWithUnit(columns[1], units[1]), domain: ends(up), ticks: 6, tickFormat: (value) => number(value) },
+      x: { label: labelWithUnit(columns[0], units[0]), labelAnchor: "center", domain: ends(across), ticks: width / 80 },
+      y: { label: labelWithUnit(columns[1], units[1]), domain: ends(up), ticks: 6 },
       color: { scheme: "viridis", domain: [0, top] },
       marks: [
-        Plot.raster(flat, { width: across.length, height: up.length, x1: across[0], x2: across.at(-1), y1: up[0], y2: up.at(-1), fill: (value) => value, clip: true }),
+        Plot.raster(flat, { width: across.length, height: up.length, ...box, fill: (value) => value, clip: true }),
         Plot.dot(dots.filter(isInside), { x: "0", y: "1", ...ROW }),
-        Plot.tip(points, Plot.pointer({ x: "x", y: "y", title: (point) => [...place(point), `${name}: ${number(point.value, 3)}`].join("\n") })),
+        Plot.tip(points, Plot.pointer({ x: "x", y: "y", title })),
       ],
     }),
   };

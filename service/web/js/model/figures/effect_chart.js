@@ -16,7 +16,10 @@ export function effectChart(effect, range, model) {
   const place = (value) => (isNumber ? value : valueText(value));
   const series = effect.curves.map(({ output, mean, low, high }) =>
     effect.values
-      .map((value, at) => ({ output, value, x: place(value), y: mean[at], low: low?.[at], high: high?.[at], share: effect.shares?.[at] }))
+      .map((value, at) => {
+        const told = { y: mean[at], low: low?.[at], high: high?.[at], share: effect.shares?.[at] };
+        return { output, value, x: place(value), ...told };
+      })
       .filter(({ value, y }) => y !== null && !(isNumber && value === null)),
   );
   const label = labelWithUnit(effect.name, unitOf(model, effect.name));
@@ -33,10 +36,13 @@ export function effectChart(effect, range, model) {
       marginLeft: 52,
       marginRight: 12,
       marginBottom: 38,
-      x: { label, labelAnchor: "center", tickSize: 0, ...(isNumber ? { ticks: width / 70, tickFormat: (value) => number(value) } : {}) },
-      y: { label: up, domain: range, grid: true, ticks: 4, tickFormat: (value) => number(value) },
+      x: { label, labelAnchor: "center", tickSize: 0, ...(isNumber ? { ticks: width / 70 } : {}) },
+      y: { label: up, domain: range, grid: true, ticks: 4 },
       ...(isNumber ? {} : categoryAxis(names, label, width)),
-      marks: [Plot.ruleY([range[0]], { stroke: "var(--quiet)" }), ...(isNumber ? curves : dots)(Plot, series, title, effect, range)],
+      marks: [
+        Plot.ruleY([range[0]], { stroke: "var(--quiet)" }),
+        ...(isNumber ? curves : dots)(Plot, series, title, effect, range),
+      ],
     }),
   };
 }
@@ -52,14 +58,20 @@ function curves(Plot, series, title, { deciles }, range) {
 }
 
 /** One tip of all series: of the nearest point, or of the nearest place where there is one series. */
-const tip = (Plot, series, title) =>
-  Plot.dot(series.flat(), { x: "x", y: "y", fill: "transparent", title, tip: { preferredAnchor: "bottom", lineWidth: 14, ...(series.length > 1 ? {} : { pointer: "x" }) } });
+function tip(Plot, series, title) {
+  const pointer = series.length > 1 ? "xy" : "x";
+  return Plot.dot(series.flat(), {
+    x: "x", y: "y", fill: "transparent", title, tip: { preferredAnchor: "bottom", lineWidth: 14, pointer },
+  });
+}
 
 /** Bars of the band with dots; lines join the dots of a class, so that dashes tell them apart. */
 function dots(Plot, series, title) {
   const isOne = series.length === 1;
   return [
-    Plot.ruleX(series[0].filter(hasBand), { x: "x", y1: "low", y2: "high", stroke: BAND.fill, strokeOpacity: 0.3, strokeWidth: 9 }),
+    Plot.ruleX(series[0].filter(hasBand), {
+      x: "x", y1: "low", y2: "high", stroke: BAND.fill, strokeOpacity: 0.3, strokeWidth: 9,
+    }),
     ...(isOne ? [] : series.map((points, at) => Plot.lineY(points, { x: "x", y: "y", ...seriesStyle(at), strokeOpacity: 0.5 }))),
     ...series.map((points, at) => Plot.dot(points, { x: "x", y: "y", r: 4, fill: seriesStyle(at).stroke })),
     tip(Plot, series, title),
@@ -79,7 +91,8 @@ function categoryAxis(names, label, width) {
   return {
     marginBottom: 38 + height,
     x: {
-      type: "point", padding: 0.6, domain: names, label, labelAnchor: "center", tickSize: 0, ticks: names.filter((_, at) => at % step === 0),
+      type: "point", padding: 0.6, domain: names, label, labelAnchor: "center", tickSize: 0,
+      ticks: names.filter((_, at) => at % step === 0),
       tickFormat: (name) => (name.length > MAX_NAME ? `${name.slice(0, MAX_NAME - 1)}…` : name),
       ...(height ? { tickRotate: -40, labelOffset: 32 + height } : {}),
     },
@@ -98,10 +111,11 @@ function tipText(point, name, model, isOne) {
   const { output, value, y, low, high, share } = point;
   const unit = model.task === "classification" ? "" : unitOf(model, output);
   const known = typeof value === "number" ? withUnit(number(value, 3), unitOf(model, name)) : valueText(value);
+  const ends = hasBand(point) ? [[90, high], [10, low]] : [];
   return [
     known,
     `${isOne ? t("model.effects.tip mean") : output}: ${withUnit(number(y, 3), unit)}`,
-    ...(hasBand(point) ? [[90, high], [10, low]].map(([percent, end]) => `${t("model.percent", { value: percent })}: ${withUnit(number(end, 3), unit)}`) : []),
+    ...ends.map(([percent, end]) => `${t("model.percent", { value: percent })}: ${withUnit(number(end, 3), unit)}`),
     ...(share === undefined ? [] : [t("model.effects.tip share", { share: number(100 * share, 3) })]),
   ].join("\n");
 }
@@ -113,5 +127,6 @@ function describe(points, isNumber, name) {
   const low = points.reduce((one, other) => (other.y < one.y ? other : one));
   const high = points.reduce((one, other) => (other.y > one.y ? other : one));
   const told = Object.entries({ start: points[0], end: points.at(-1), low, high });
-  return t("model.effects.words", { name, ...Object.fromEntries(told.flatMap(([key, { x, y }]) => [[`${key}X`, number(x, 3)], [`${key}Y`, number(y)]])) });
+  const values = told.flatMap(([key, { x, y }]) => [[`${key}X`, number(x, 3)], [`${key}Y`, number(y)]]);
+  return t("model.effects.words", { name, ...Object.fromEntries(values) });
 }

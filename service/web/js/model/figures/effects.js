@@ -6,22 +6,18 @@ import { count, t } from "../../i18n.js";
 import { effectChart } from "./effect_chart.js";
 import { areaSign, legend, lineSign, seriesStyle } from "./series.js";
 import { importanceChart } from "./importance.js";
+import { SHOWN_EFFECTS } from "./section.js";
 
-const SHOWN = 6; // inputs at first
 const ROUND_UP = 0.6; // probabilities that reach this are drawn up to 1
 const NOISE = 1e-9; // relative width of curves that are constant but for rounding
 
-/** Whether a model has this section. */
-export const hasEffects = ({ measured }) => Boolean(measured?.effects.length || measured?.importance);
-
-export function effectsSection(root, page) {
-  render(html`<div class="effects"></div><div class="importance"></div>`, root);
-  const [effects, importance] = root.children;
-  if (page.measured.effects.length) showEffects(effects, page);
+/** Shows the effects and the importance in their places. */
+export function showEffects(effects, importance, page) {
+  if (page.measured.effects.length) showPanels(effects, page);
   if (page.measured.importance) showChart(importance, importanceChart(page));
 }
 
-function showEffects(root, page) {
+function showPanels(root, page) {
   const { effects } = page.measured;
   const outputs = effects[0].curves.map(({ output }) => output);
   const range = rangeOf(effects, page.model.task === "classification");
@@ -29,19 +25,22 @@ function showEffects(root, page) {
   const show = async (size) => {
     const old = shown;
     shown = Math.min(size, effects.length);
-    const more = shown < effects.length;
+    const hidden = effects.length - shown;
     render(
       html`<p>${t(`model.picture.effects ${outputs.length > 1 ? "classes" : "about"}`)}</p>
         ${legend(outputs.length > 1 ? outputs.map((name, at) => [lineSign(seriesStyle(at)), name]) : signs(effects))}
         <div class="panels">${effects.slice(0, shown).map(() => html`<div class="panel"></div>`)}</div>
-        ${more ? html`<button type="button" @click=${() => show(Infinity)}>${t("model.effects.more", { count: count(effects.length - shown) })}</button>` : nothing}`,
+        ${hidden
+          ? html`<button type="button" @click=${() => show(Infinity)}
+              >${t("model.effects.more", { count: count(hidden) })}</button>`
+          : nothing}`,
       root,
     );
     const panels = [...root.querySelectorAll(".panel")].slice(old);
     await Promise.all(panels.map((panel, at) => showChart(panel, effectChart(effects[old + at], range, page.model))));
     if (old) panels[0].querySelector(".chart-area").focus(); // the button with the focus is gone
   };
-  return show(SHOWN);
+  return show(SHOWN_EFFECTS);
 }
 
 const signs = (effects) => [
@@ -50,13 +49,16 @@ const signs = (effects) => [
   ...(effects.some(({ deciles }) => deciles) ? [decileSign()] : []),
 ];
 
-const decileSign = () => [svg`<path d="M3 14v-8M9 14v-8M13 14v-8M22 14v-8" stroke="currentColor"></path>`, t("model.effects.deciles")];
+const decileSign = () => [
+  svg`<path d="M3 14v-8M9 14v-8M13 14v-8M22 14v-8" stroke="currentColor"></path>`,
+  t("model.effects.deciles"),
+];
 
 /** The vertical scale of all panels: all curves and bands; probabilities begin at 0. */
 function rangeOf(effects, isShare) {
   const curves = effects.flatMap((effect) => effect.curves);
   const values = curves.flatMap(({ mean, low, high }) => [...mean, ...(low ?? []), ...(high ?? [])]).filter(Number.isFinite);
-  const [least, most] = values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+  const [least, most] = [Math.min, Math.max].map((pick) => values.reduce((one, other) => pick(one, other)));
   if (isShare) return [0, most > ROUND_UP ? 1 : most];
   const width = most - least;
   const room = width > NOISE * Math.abs(most) ? 0.06 * width : Math.abs(most) || 1;

@@ -12,7 +12,8 @@ export const showHistory = (root, { model }) => showChart(root, historyChart(mod
 
 function historyChart({ name, task, history }) {
   const isOrdered = history.every(({ step }, at) => !at || step > history[at - 1].step);
-  const points = history.map((entry, at) => ({ ...entry, x: isOrdered ? entry.step : at })); // steps may begin anew in every round
+  // Steps may begin anew in every round.
+  const points = history.map((entry, at) => ({ ...entry, x: isOrdered ? entry.step : at }));
   const isCourse = (key) => points.some((point) => point[key] > 0);
   const courses = (task === "equation" ? ["error"] : ["loss", "validation_loss"]).filter(isCourse);
   const values = courses.flatMap((key) => points.map((point) => point[key])).filter((value) => value > 0);
@@ -29,13 +30,20 @@ function historyChart({ name, task, history }) {
       marginRight: 50, // for the label of the last refinement
       marginTop: 30,
       marginBottom: 40,
-      x: { label: t("model.history.step"), labelAnchor: "center", ticks: Math.min(width / 60, points.length - 1), tickFormat: (step) => (Number.isInteger(step) ? count(step) : "") },
+      x: {
+        label: t("model.history.step"), labelAnchor: "center", ticks: Math.min(width / 60, points.length - 1),
+        tickFormat: (step) => (Number.isInteger(step) ? count(step) : ""),
+      },
       y: { ...logAxis(values), label: t(`model.history.${task === "equation" ? "error" : "axis"}`) },
       marks: [
         Plot.ruleX(refinements(points), { x: "x", stroke: "var(--quiet)", strokeDasharray: "2 4" }),
-        Plot.text(labelled(refinements(points), points), { x: "x", text: ({ grid }) => `G = ${grid}`, frameAnchor: "top", textAnchor: "start", dx: 4, dy: -4, fill: "var(--quiet)" }),
+        Plot.text(labelled(refinements(points), points), {
+          x: "x", text: ({ grid }) => `G = ${grid}`, frameAnchor: "top", textAnchor: "start", dx: 4, dy: -4, fill: "var(--quiet)",
+        }),
         ...courses.map((key, at) => Plot.line(points, { x: "x", y: ({ [key]: y }) => (y > 0 ? y : NaN), ...seriesStyle(at) })),
-        Plot.dot(points, { x: "x", y: courses[0], r: 3, fill: "var(--accent)", title: (point) => tipText(point, courses), tip: { pointer: "x" } }),
+        Plot.dot(points, {
+          x: "x", y: courses[0], r: 3, fill: "var(--accent)", title: (point) => tipText(point, courses), tip: { pointer: "x" },
+        }),
       ],
     }),
   };
@@ -60,7 +68,8 @@ function describe(points, courses) {
   const [first, last] = [points[0], points.at(-1)];
   const told = courses.map((key) => {
     const lowest = Math.min(...points.map((point) => point[key]).filter((value) => value > 0));
-    return t("model.history.words", { name: t(`model.history.${key}`), first: number(first[key], 3), last: number(last[key], 3), lowest: number(lowest, 3), count: points.length });
+    const facts = { first: number(first[key], 3), last: number(last[key], 3), lowest: number(lowest, 3), count: points.length };
+    return t("model.history.words", { name: t(`model.history.${key}`), ...facts });
   });
   return [...told, `G = ${[...new Set(points.map(({ grid }) => grid))].join(", ")}.`].join(" ");
 }

@@ -6,7 +6,11 @@ const COLOURS = ["var(--accent)", "var(--warn)", "var(--good)", "var(--bad)", "c
 const DASHES = [null, "7 3", "2 3", "9 3 2 3"];
 
 /** The style of one of several curves: twelve pairs of colour and dashes. */
-export const seriesStyle = (at) => ({ stroke: COLOURS[at % COLOURS.length], strokeDasharray: DASHES[at % DASHES.length], strokeWidth: 2 });
+export const seriesStyle = (at) => ({
+  stroke: COLOURS[at % COLOURS.length],
+  strokeDasharray: DASHES[at % DASHES.length],
+  strokeWidth: 2,
+});
 
 /** @param entries Pairs of a sign, SVG within 26 × 14 pixels, and its name. */
 export const legend = (entries) => html`<ul class="legend">${entries.map(
@@ -15,7 +19,8 @@ export const legend = (entries) => html`<ul class="legend">${entries.map(
 
 /** The sign of a curve. */
 export function lineSign({ stroke, strokeDasharray, strokeWidth }) {
-  return svg`<line x2="26" y1="7" y2="7" stroke=${stroke} stroke-width=${strokeWidth} stroke-dasharray=${strokeDasharray ?? "none"}></line>`;
+  const dashes = strokeDasharray ?? "none";
+  return svg`<line x2="26" y1="7" y2="7" stroke=${stroke} stroke-width=${strokeWidth} stroke-dasharray=${dashes}></line>`;
 }
 
 /** The sign of an area. */
