@@ -115,7 +115,9 @@ def test_an_effect_is_heard_in_numbers(page: Page, api: httpx.Client, sums: str)
     curve = api.get(f"/models/{sums}/figures").json()["effects"][0]["curves"][0]["mean"]
     chart = page.locator(".panel").first.get_by_role("img")
     expect(chart).to_have_attribute("aria-label", re.compile(r"^y \[kJ\]: from "))
-    told = [as_number(value) for value in re.findall(r"−?\d+(?:\.\d+)?", chart.get_attribute("aria-label") or "")]
+    told = [
+        as_number(value) for value in re.findall(r"−?\d+(?:\.\d+)?", chart.get_attribute("aria-label") or "")
+    ]
     assert told[0] == pytest.approx(curve[0], rel=1e-3)
     assert told[2] == pytest.approx(curve[-1], rel=1e-3)
 
