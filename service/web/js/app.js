@@ -2,7 +2,7 @@
 
 import { html, render } from "../vendor/lit-html.js";
 import { key } from "./api.js";
-import { loadWords, t } from "./i18n.js";
+import { loadFormWords, loadWords, t } from "./i18n.js";
 import { problem } from "./parts/problem.js";
 
 // Patterns of the address after `#`, and modules whose default export is view({ root, params, query, signal }).
@@ -31,7 +31,7 @@ async function show() {
   root.className = `view view-${name}`;
   markCurrentLink(path);
   try {
-    const { default: view } = await import(`./views/${name}.js`);
+    const [{ default: view }] = await Promise.all([import(`./views/${name}.js`), name === "model" || loadFormWords()]);
     const params = pattern ? decodeParams(path.match(pattern).groups || {}) : {};
     await view({ root, params, query: new URLSearchParams(search), signal });
   } catch (error) {

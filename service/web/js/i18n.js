@@ -10,14 +10,21 @@ export async function loadWords() {
   words = await read(language);
 }
 
-let asked = language === "en" ? Promise.resolve() : null; // the service sends English texts with each code
+const loaded = {}; // promises by file
 
-/** Loads the texts of codes, errors and warnings, before the first of them is shown. Without them the English ones are shown. */
-export const loadCodes = () =>
-  (asked ??= Promise.all(["codes", "details"].map((name) => read(`${name}.${language}`))).then(
-    ([found, forms]) => ([codes, details] = [found, readForms(forms)]),
-    () => (asked = null),
-  ));
+const load = (name, add) => (loaded[name] ??= read(`${name}.${language}`).then(add, () => (loaded[name] = null)));
+/** Forms are English texts with gaps, such as "line {n}"; of several that fit, the longest tells. */
+const addForms = (found) => (details = [...details, ...Object.entries(found).map(readForm)].sort((one, other) => other.size - one.size));
+
+/** Loads the words of the forms, before a view with one is shown. */
+export const loadFormWords = () => load("forms", (found) => Object.assign(words, found));
+
+/** Loads the texts of the warnings of models. The service sends English ones itself, which are shown without these. */
+export const loadWarnings = async () => language !== "en" && load("warnings", addForms);
+
+/** Loads the texts of codes, errors and all warnings. */
+export const loadCodes = async () =>
+  language !== "en" && Promise.all([load("codes", (found) => (codes = found)), load("details", addForms), loadWarnings()]);
 
 async function read(name) {
   return (await fetch(`assets/i18n/${name}.json`)).json();
@@ -28,9 +35,6 @@ export function codeWords(code, kind = "errors") {
   const known = Object.assign({}, ...Object.values(codes[kind]));
   return [known[code] ?? []].flat().join(" ");
 }
-
-/** Forms are English texts with gaps, such as "line {n}"; of several that fit, the longest tells. */
-const readForms = (forms) => Object.entries(forms).map(readForm).sort((one, other) => other.size - one.size);
 
 function readForm([form, translation]) {
   const parts = form.split(/\{(\w+)\}/);

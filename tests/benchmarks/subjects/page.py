@@ -21,7 +21,7 @@ from tests.support.servers import wait_until, whole_service
 ROWS = 500
 SETTLED_MS = 2_000  # after the heading: pictures and lists have come, and moved what they move
 WEB = Path(str(files("service") / "web"))
-LOADED = ("index.html", "*.svg", "*.css", "css/*.css", "js/**/*.js", "vendor/*.js", "i18n/en.json")
+LOADED = ("index.html", "*.svg", "*.css", "css/*.css", "js/**/*.js", "vendor/*.js", "i18n/*en.json")
 OBSERVED = """
 window.seen = { largest: 0, shift: 0 };
 const observe = (type, take) =>

@@ -2,14 +2,18 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.support.told_texts import CHECKS_OF_BODIES, list_errors, list_warnings
 
-FORMS: dict[str, str] = json.loads(Path("service/web/i18n/details.ru.json").read_text(encoding="utf-8"))
+WARNINGS, OTHERS = (
+    json.loads(Path(f"service/web/i18n/{name}.ru.json").read_text(encoding="utf-8"))
+    for name in ("warnings", "details")
+)
+FORMS: dict[str, str] = WARNINGS | OTHERS
 GAP = re.compile(r"\{(\w+)\}")
 PATTERNS = {form: re.compile("(.*?)".join(map(re.escape, GAP.split(form)[::2])), re.DOTALL) for form in FORMS}
 ENGLISH = re.compile(r"(^|[^«\w])[a-z]{2,} [a-z]{2,}")
@@ -19,26 +23,30 @@ NO_WARNINGS = {  # read back from a file that the engine wrote
 }
 
 
-def is_translated(text: str) -> bool:
+def is_translated(text: str, forms: Mapping[str, str] = FORMS) -> bool:
     """As the page decides it: a form fits, and so do forms or values in its gaps that are in capitals."""
-    return any(is_filled(form, found) for form in FORMS if (found := PATTERNS[form].fullmatch(text)))
+    return any(is_filled(form, found, forms) for form in forms if (found := PATTERNS[form].fullmatch(text)))
 
 
-def is_filled(form: str, found: re.Match[str]) -> bool:
+def is_filled(form: str, found: re.Match[str], forms: Mapping[str, str]) -> bool:
     parts = dict(zip(GAP.findall(form), found.groups(), strict=True))
-    texts = [parts[name.lower()] for name in GAP.findall(FORMS[form]) if name.isupper()]
-    return all(is_translated(text) or is_list(text) for text in texts)
+    texts = [parts[name.lower()] for name in GAP.findall(forms[form]) if name.isupper()]
+    return all(is_translated(text, forms) or is_list(text, forms) for text in texts)
 
 
-def is_list(text: str) -> bool:
-    return not any(ENGLISH.search(part) for part in text.split(", ") if not is_translated(part))
+def is_list(text: str, forms: Mapping[str, str]) -> bool:
+    return not any(ENGLISH.search(part) for part in text.split(", ") if not is_translated(part, forms))
 
 
 def test_every_warning_of_a_model_is_found_and_has_russian_words() -> None:
     warnings, unknown = list_warnings(["kan_engine", "worker"])
     assert {*unknown} - NO_WARNINGS == set()
     assert len(warnings) > 40
-    assert sorted(text for text in warnings if not is_translated(text)) == []
+    assert sorted(text for text in warnings if not is_translated(text, WARNINGS)) == []
+
+
+def test_a_text_is_translated_once() -> None:
+    assert WARNINGS.keys() & OTHERS.keys() == set()
 
 
 @pytest.mark.parametrize(

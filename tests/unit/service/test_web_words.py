@@ -12,7 +12,11 @@ from kan_engine.expressions.library import LIBRARY
 from service.cli.support.live_progress import STAGES
 
 WEB = Path("service/web")
-WORDS = json.loads((WEB / "i18n/en.json").read_text())
+WORDS = {
+    key: words
+    for name in ("en", "forms.en")
+    for key, words in json.loads((WEB / f"i18n/{name}.json").read_text()).items()
+}
 SCRIPTS = sorted(path for path in (WEB / "js").rglob("*.js"))
 SOURCE = "".join(script.read_text() for script in SCRIPTS)
 TEMPLATE = re.compile(r"(?:t\(|named\(|[=?:(]) *`([^`\n]*)`")

@@ -15,7 +15,7 @@ const PAUSE_MS = 200; // after the last key
 export async function typesetProblem({ independent, unknowns, parameters = {}, equations, conditions }, options) {
   const texts = conditions.map((condition) => condition.residual ?? condition);
   const body = { independent, unknowns, parameters: Object.keys(parameters), equations, conditions: texts };
-  const [printed] = await Promise.all([send("POST", "formats/equations", body, options), loadCodes()]);
+  const printed = await send("POST", "formats/equations", body, options);
   const elements = (lines) => lines.map((line) => ({ ...line, math: parseMath(line.mathml) }));
   const inWords = ([name, at]) => `${name} = ${[at].flat().join(", ")}`;
   const places = conditions.map(({ on = {} }) => Object.entries(on).map(inWords).join("; "));
@@ -37,7 +37,8 @@ export function typesetWhileTyping(show, { signal }) {
     clearTimeout(waiting);
     waiting = setTimeout(async () => {
       const hasNames = independent.length && unknowns.length;
-      const lines = hasNames ? await typesetProblem(problem, { signal }).catch(() => null) : null; // typing goes on without it
+      const typeset = hasNames ? typesetProblem(problem, { signal }).catch(() => null) : null; // typing goes on without it
+      const [lines] = await Promise.all([typeset, loadCodes()]); // lines may say what is wrong
       if (asked === last && !signal.aborted) show(lines);
     }, PAUSE_MS);
   };

@@ -1,7 +1,7 @@
 // The data of the page, requested in parallel and rendered together, so that the layout does not shift.
 
 import { attempt, get, text } from "../api.js";
-import { loadCodes } from "../i18n.js";
+import { loadWarnings } from "../i18n.js";
 import { fetchDrawing } from "./curves/drawing.js";
 import { shownNetwork } from "./members.js";
 
@@ -31,7 +31,7 @@ export async function collect(model, signal, width) {
   const [texts] = await Promise.all([
     textsOf(path, formulas && formats, options),
     formulas && fontOfFormulas(),
-    model.warnings.length && loadCodes(),
+    model.warnings.length && loadWarnings(),
   ]);
   return {
     path,

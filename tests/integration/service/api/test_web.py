@@ -100,8 +100,9 @@ def test_no_other_file_can_be_had(path: str, client: TestClient) -> None:
     assert client.get(f"/assets/{path}").status_code == 404
 
 
-def test_both_languages_have_the_same_words(client: TestClient) -> None:
-    english, russian = (client.get(f"/assets/i18n/{language}.json").json() for language in ("en", "ru"))
+@pytest.mark.parametrize("part", ["", "forms."])
+def test_both_languages_have_the_same_words(part: str, client: TestClient) -> None:
+    english, russian = (client.get(f"/assets/i18n/{part}{language}.json").json() for language in ("en", "ru"))
     assert english.keys() == russian.keys()
     for key, words in english.items():
         assert isinstance(words, str) == isinstance(russian[key], str)
