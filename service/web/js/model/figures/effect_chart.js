@@ -36,9 +36,9 @@ export function effectChart(effect, range, model) {
       marginLeft: 52,
       marginRight: 12,
       marginBottom: 38,
-      x: { label, labelAnchor: "center", tickSize: 0, ...(isNumber ? { ticks: width / 70 } : {}) },
-      y: { label: up, domain: range, grid: true, ticks: 4 },
-      ...(isNumber ? {} : categoryAxis(names, label, width)),
+      x: { label: fit(label, width), labelAnchor: "center", tickSize: 0, ...(isNumber ? { ticks: width / 70 } : {}) },
+      y: { label: fit(up, width), domain: range, grid: true, ticks: 4 },
+      ...(isNumber ? {} : categoryAxis(names, fit(label, width), width)),
       marks: [
         Plot.ruleY([range[0]], { stroke: "var(--quiet)" }),
         ...(isNumber ? curves : dots)(Plot, series, title, effect, range),
@@ -78,6 +78,11 @@ function dots(Plot, series, title) {
   ];
 }
 
+const shorten = (text, letters) => (text.length > letters ? `${text.slice(0, letters - 1)}…` : text);
+
+/** The label of an axis, with as many letters as there is room for. */
+const fit = (label, width) => shorten(label, Math.floor((width - 60) / LETTER));
+
 /** Height that names of categories need beyond one line: they are turned where they are wide. */
 function turnedHeight(names, width) {
   const longest = Math.min(MAX_NAME, Math.max(...names.map((name) => name.length)));
@@ -93,7 +98,7 @@ function categoryAxis(names, label, width) {
     x: {
       type: "point", padding: 0.6, domain: names, label, labelAnchor: "center", tickSize: 0,
       ticks: names.filter((_, at) => at % step === 0),
-      tickFormat: (name) => (name.length > MAX_NAME ? `${name.slice(0, MAX_NAME - 1)}…` : name),
+      tickFormat: (name) => shorten(name, MAX_NAME),
       ...(height ? { tickRotate: -40, labelOffset: 32 + height } : {}),
     },
   };
