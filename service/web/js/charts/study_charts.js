@@ -9,7 +9,7 @@ import { logAxis } from "./log_axis.js";
 const GRID = "network.grid";
 const ORDER = "network.order";
 const SEED = "seed"; // trainings that differ by it alone are one series
-const MAX_SERIES = 10; // those with the smallest values are drawn
+const MAX_SERIES = 10; // those with the smallest errors are drawn
 const MAX_TICKS = 12; // so many grids have a tick each
 const MLP = /^(mlp\w*)\.parameters$/;
 
@@ -56,7 +56,8 @@ function studyChart(name, trainings, across, up, { metric, hasSlopes = false }) 
   const places = [...new Set(points.map(({ x }) => x))].sort((one, other) => one - other);
   const y = logAxis(points.flatMap(({ low, high }) => [low, high]));
   const hasTicks = across === "grid" && places.length <= MAX_TICKS;
-  const x = hasTicks ? { type: "log", ticks: places, tickFormat: count } : { ...logAxis(places), grid: false };
+  const ends = [places[0], places.at(-1)];
+  const x = hasTicks ? { type: "log", domain: ends, ticks: places, tickFormat: count } : { ...logAxis(places), grid: false };
   const slopes = hasSlopes ? slopesOf(series, places.at(-1), y.domain[0]) : [];
   const what = { error: t(`model.metric.${metric}`), seconds: t("job.study.column.seconds") }[up];
   const title = (point) => pointWords(point, across, what);
@@ -70,9 +71,8 @@ function studyChart(name, trainings, across, up, { metric, hasSlopes = false }) 
     options: ({ Plot }) => ({
       marginLeft: 60,
       marginRight: 44,
-      marginBottom: 40,
       inset: 8,
-      x: { ...x, domain: [places[0], places.at(-1)], label: t(`job.study.axis ${across}`), labelAnchor: "center" },
+      x: { ...x, label: t(`job.study.axis ${across}`), labelAnchor: "center" },
       y: { ...y, label: what },
       marks: [
         Plot.line(slopes.flat(), { x: "x", y: "y", z: "power", stroke: "var(--quiet)", strokeDasharray: "6 4" }),
@@ -91,16 +91,16 @@ function studyChart(name, trainings, across, up, { metric, hasSlopes = false }) 
   };
 }
 
-/** The median and the range of the trainings at each place, by label, the smallest values first. */
+/** The median and the range of the trainings at each place, by label: KANs before MLPs, the smallest errors first. */
 function seriesOf(trainings, across, up) {
   const labels = Map.groupBy(trainings.filter((one) => one[up] > 0 && one[across] > 0), ({ label }) => label);
   const series = [...labels].map(([label, members]) => {
     const places = [...Map.groupBy(members, (one) => one[across])].sort(([one], [other]) => one - other);
     const points = places.map(([x, found]) => ({ label, x, ...spread(found.map((one) => one[up])) }));
-    return { label, order: members[0].order ?? null, points };
+    const [{ grid, order = null }] = members;
+    return { label, order, isKan: grid !== undefined, least: Math.min(...members.map(({ error }) => error || Infinity)), points };
   });
-  const least = ({ points }) => Math.min(...points.map(({ y }) => y));
-  return series.sort((one, other) => least(one) - least(other)).slice(0, MAX_SERIES);
+  return series.sort((one, other) => other.isKan - one.isKan || one.least - other.least).slice(0, MAX_SERIES);
 }
 
 function spread(values) {

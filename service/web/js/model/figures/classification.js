@@ -82,7 +82,6 @@ function rocChart(roc, model) {
 
 const frame = (x, y) => ({
   marginLeft: 48,
-  marginBottom: 40,
   inset: 6,
   x: { ...SHARES, label: x },
   y: { ...SHARES, label: y, labelAnchor: "top" },

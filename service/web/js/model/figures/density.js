@@ -62,7 +62,6 @@ function curveChart({ model, rows, columns: [name], axes: [axis], density, law, 
     height: (width) => Math.min(380, Math.max(260, 0.6 * width)),
     options: ({ Plot, width }) => ({
       marginLeft: 56,
-      marginBottom: 40,
       x: { label: labelWithUnit(name, unit), labelAnchor: "center", ticks: width / 80 },
       y: { label: t("model.density.axis"), grid: true, ticks: 5 },
       marks: [
@@ -94,7 +93,6 @@ function mapChart({ model, columns, axes: [across, up], dots, law, ...values }, 
     height: (width) => Math.min(400, 0.95 * width),
     options: ({ Plot, width }) => ({
       marginLeft: 52,
-      marginBottom: 40,
       x: { label: labelWithUnit(columns[0], units[0]), labelAnchor: "center", domain: ends(across), ticks: width / 80 },
       y: { label: labelWithUnit(columns[1], units[1]), domain: ends(up), ticks: 6 },
       color: { scheme: "viridis", domain: [0, top] },

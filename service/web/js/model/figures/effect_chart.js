@@ -35,7 +35,6 @@ export function effectChart(effect, range, model) {
     options: ({ Plot, width }) => ({
       marginLeft: 52,
       marginRight: 12,
-      marginBottom: 38,
       x: { label: fit(label, width), labelAnchor: "center", tickSize: 0, ...(isNumber ? { ticks: width / 70 } : {}) },
       y: { label: fit(up, width), domain: range, grid: true, ticks: 4 },
       ...(isNumber ? {} : categoryAxis(names, fit(label, width), width)),
@@ -94,12 +93,12 @@ function categoryAxis(names, label, width) {
   const height = turnedHeight(names, width);
   const step = Math.ceil(names.length / MAX_NAMES);
   return {
-    marginBottom: 38 + height,
+    marginBottom: 40 + height,
     x: {
       type: "point", padding: 0.6, domain: names, label, labelAnchor: "center", tickSize: 0,
       ticks: names.filter((_, at) => at % step === 0),
       tickFormat: (name) => shorten(name, MAX_NAME),
-      ...(height ? { tickRotate: -40, labelOffset: 32 + height } : {}),
+      ...(height ? { tickRotate: -40, labelOffset: 34 + height } : {}),
     },
   };
 }

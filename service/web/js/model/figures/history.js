@@ -29,7 +29,6 @@ function historyChart({ name, task, history }) {
       marginLeft: 60,
       marginRight: 50, // for the label of the last refinement
       marginTop: 30,
-      marginBottom: 40,
       x: {
         label: t("model.history.step"), labelAnchor: "center", ticks: Math.min(width / 60, points.length - 1),
         tickFormat: (step) => (Number.isInteger(step) ? count(step) : ""),

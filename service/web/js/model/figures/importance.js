@@ -36,7 +36,6 @@ export function importanceChart({ model, measured: { importance } }) {
       return {
         marginLeft: names,
         marginRight: 56,
-        marginBottom: 40,
         x: { label, domain, labelAnchor: "center", grid: true, ticks: width / 90 },
         y: { label: null, domain: bars.map(({ name }) => name), tickSize: 0, tickFormat: shorten, padding: 0.35 },
         marks: [
