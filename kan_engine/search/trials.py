@@ -310,8 +310,11 @@ class TrialRunner:
         return report_step
 
     def _to_reported_error(self, loss: float) -> float | None:
-        """The RMSE of a regression (the loss is half the mean square), else the loss; None if not finite."""
-        if not math.isfinite(loss):
+        """The RMSE of a regression (the loss is half the mean square), else the loss.
+
+        None if the loss is not positive and finite: the loss to expect of odd rows may be negative.
+        """
+        if not 0 < loss < math.inf:
             return None
         return math.sqrt(2 * loss) if self._run.data.classes is None else loss
 

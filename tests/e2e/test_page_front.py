@@ -108,6 +108,7 @@ def test_the_log_losses_of_a_classifier_stand_beside_those_of_its_networks_and_b
         step = model["members"]["compact"]["path"][0]
         assert f"{step['edges']} curves: {step['log_loss']:.4g}" in told
         expect(page.locator(".front-table th").filter(has_text="Log loss")).to_have_count(3)
+        expect(page.locator(".front-table th").filter(has_text="R²")).to_have_count(0)
         assert page.locator(".front-chart").first.locator("[data-mark='y-axis tick label'] text").count() >= 3
         expect(page.locator(".front-chart figcaption").first).to_contain_text("in use for the other classes")
 

@@ -26,8 +26,8 @@ MIN_PYTHON = (3, 11)
 MODULES = (
     "alembic", "celery", "fastapi", "fastapi_swagger", "httpcore", "httptools", "httpx", "httpx2",
     "jaxtyping", "joblib",
-    "kombu.transport.redis", "latex2mathml", "lazy_loader", "markdown_it", "mcp", "mdit_py_plugins",
-    "multipart", "narwhals", "numpy", "onnx",
+    "kombu.transport.redis", "latex2mathml", "lazy_loader", "markdown_it", "matplotlib", "mcp",
+    "mdit_py_plugins", "multipart", "narwhals", "numpy", "onnx",
     "opentelemetry", "orjson", "pint", "polars", "prometheus_client", "psycopg", "pydantic",
     "pydantic_settings", "redis", "resvg_py", "rich", "safetensors", "scipy",
     "sklearn", "sqlalchemy", "starlette", "sympy", "threadpoolctl", "torch", "typer", "uuid_utils",

@@ -133,9 +133,10 @@ function tick(value, _, ticks) {
 /** The domains that a zoom shows; categories are not zoomed. */
 function zoomScales({ x, y }, transform, options) {
   const shown = (scale, invert) => scale.range.map((place) => scale.invert(invert(place)));
+  const ticks = (axis) => (Array.isArray(axis.ticks) ? undefined : axis.ticks); // a list of them is that of the whole
   const zoomed = {};
-  if (x?.invert) zoomed.x = { ...options.x, domain: shown(x, (place) => transform.invertX(place)), nice: false };
-  if (y?.invert) zoomed.y = { ...options.y, domain: shown(y, (place) => transform.invertY(place)), nice: false };
+  if (x?.invert) zoomed.x = { ...options.x, ticks: ticks(options.x), domain: shown(x, (place) => transform.invertX(place)), nice: false };
+  if (y?.invert) zoomed.y = { ...options.y, ticks: ticks(options.y), domain: shown(y, (place) => transform.invertY(place)), nice: false };
   if (zoomed.y && options.y?.reverse) zoomed.y.reverse = false;
   return zoomed;
 }

@@ -2,13 +2,23 @@
 
 import { number } from "../i18n.js";
 
-const MAX_TICKS = 6;
+const [ENOUGH_TICKS, MAX_TICKS] = [3, 6];
 
 /** Options of a scale around these values, which are positive. */
 export function logAxis(values) {
   const ticks = logTicks(values);
   const tickFormat = (value) => number(value, 1).replace(/^1·/, "");
   return { type: "log", grid: true, ticks, domain: [ticks[0], ticks.at(-1)], tickFormat };
+}
+
+/** Ticks between positive values: powers of ten, with 2 and 5 or all digits where these are few; `otherwise` where all are. */
+export function ticksBetween(values, otherwise) {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const low = Math.floor(Math.log10(least));
+  const powers = Array.from({ length: Math.ceil(Math.log10(most)) - low + 1 }, (_, place) => low + place);
+  const choices = [[1], [1, 2, 5], [1, 2, 3, 4, 5, 6, 7, 8, 9]].map((digits) =>
+    powers.flatMap((power) => digits.map((digit) => digit * 10 ** power)).filter((tick) => least <= tick && tick <= most));
+  return choices.find((ticks) => ticks.length >= ENOUGH_TICKS) ?? otherwise;
 }
 
 /** Ticks around all values: powers of ten, and within two of them 1, 2 and 5 of each. */

@@ -113,7 +113,7 @@ def test_what_the_contract_does_not_know_is_refused(body: dict[str, Any]) -> Non
 
 
 def test_a_failed_job_shows_its_error() -> None:
-    job = Job(id="j", kind="train", status=JobStatus.FAILED, fraction=0.5, attempt=1, priority=0)
+    job = Job(id="j", kind="train", status=JobStatus.FAILED, fraction=0.5, attempt=1, priority=0, request={})
     job.error_code, job.error_detail = "invalid_data", "row 3"
     job.created_at = job.finished_at = datetime.now(UTC)
     shown = JobOut.from_row(job)

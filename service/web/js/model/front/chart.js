@@ -1,5 +1,6 @@
 // The front as a chart: error against size, formulas as dots, networks as squares, other models as lines.
 
+import { ticksBetween } from "../../charts/log_axis.js";
 import { count, number, t } from "../../i18n.js";
 import { withUnit } from "../labels.js";
 
@@ -29,7 +30,7 @@ export function frontChart({ entries, networks, references, measure, unit, name,
       marginLeft: 64,
       marginRight: width >= MIN_MARGIN_WIDTH && references.length ? MARGIN : 16,
       x: { label: t(`model.front.axis ${networks.length ? "both" : measure}`), inset: 14, ticks: Math.min(10, width / 60), tickFormat: wholeTick },
-      y: { type: "log", label: withUnit(t(`model.front.${metric}`), unit && `[${unit}]`), grid: true, inset: 16, ticks: TICKS, tickFormat: (value) => number(value, 3) },
+      y: { type: "log", label: withUnit(t(`model.front.${metric}`), unit && `[${unit}]`), grid: true, inset: 16, ticks: ticksBetween([...points, ...references].map(y), TICKS), tickFormat: (value) => number(value, 3) },
       marks: [
         Plot.ruleY(references, { y: "error", stroke: "var(--quiet)", strokeDasharray: "4 3" }),
         Plot.text(labelsOf(references, points), {

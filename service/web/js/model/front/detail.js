@@ -5,12 +5,15 @@ import { count, number, t } from "../../i18n.js";
 import { equation } from "../../math/equation.js";
 import { leftSide, withUnit } from "../labels.js";
 
+/** Whether R² tells how well a formula predicts. That of a classifier compares it with the network. */
+export const hasR2 = ({ metric }) => metric !== "log_loss";
+
 /** @param mathml The formula of `entry` typeset; null until it is loaded. */
 export function detail({ entry, mathml, output, model, measure, unit, take }) {
   const facts = [
     [entry.isNetwork ? t("model.front.curves") : t(`model.front.${measure}`), count(entry.length)],
     [t(`model.front.${entry.metric}`), withUnit(number(entry.error), unit)],
-    [t("model.front.r2"), number(entry.r2, 5)],
+    ...(hasR2(entry) ? [[t("model.front.r2"), number(entry.r2, 5)]] : []),
   ];
   const title = entry.isNetwork ? t("model.member.compact", { count: entry.edges }) : t("model.front.number", { number: entry.number });
   return html`<h4>${title}</h4>

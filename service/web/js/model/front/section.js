@@ -8,8 +8,10 @@ import { table } from "../../parts/table.js";
 import { submit } from "../submit.js";
 import { unitOf, withUnit } from "../labels.js";
 import { frontChart } from "./chart.js";
-import { detail } from "./detail.js";
+import { detail, hasR2 } from "./detail.js";
 import { entriesOf, lengthOf, networksOf, referencesOf } from "./entries.js";
+
+const MAX_OPEN = 15; // rows of a table that is open from the start
 
 export function frontSection(root, page) {
   const { outputs } = page.formulas;
@@ -55,19 +57,21 @@ function front(root, output, page, { take, typesets }) {
 }
 
 function view({ entries, measure, unit, shown, output, model, take, show, mathml }) {
-  const head = ["formula", measure, entries[0].metric, "r2", "use"].map((name) => t(`model.front.${name}`));
+  const shares = hasR2(entries[0]) ? ["r2"] : [];
+  const head = ["formula", measure, entries[0].metric, ...shares, "use"].map((name) => t(`model.front.${name}`));
   const select = ({ target }) => {
     const row = target.closest("tbody tr");
     if (row && !target.closest(".use")) show(entries[row.rowIndex - 1]);
   };
   return html`<div class="front-chart"></div>
     <div class="card front-detail" aria-live="polite">${detail({ entry: shown, mathml, output, model, measure, unit, take })}</div>
-    <div class="front-table" @click=${select}>
+    <details class="more front-table" ?open=${entries.length <= MAX_OPEN} @click=${select}>
+      <summary>${t("model.front.table", { count: entries.length })}</summary>
       ${table(t("model.front.caption", { name: output.name }), ["№", ...head], entries.map(row(shown, unit, take)), {
-        numbers: [2, 3, 4],
+        numbers: [2, 3, 4].slice(0, 2 + shares.length),
         current: entries.findIndex((entry) => entry.isChosen),
       })}
-    </div>`;
+    </details>`;
 }
 
 /** The typeset formulas of the front: requested when one of them is shown. */
@@ -105,7 +109,7 @@ function row(shown, unit, take) {
     html`<code class="long">${entry.expression}</code>${unitMark(entry)}`,
     count(entry.length),
     withUnit(number(entry.error), unit),
-    number(entry.r2, 5),
+    ...(hasR2(entry) ? [number(entry.r2, 5)] : []),
     entry.isChosen
       ? html`<span class="chip">${t("model.front.chosen")}</span>`
       : html`<button
