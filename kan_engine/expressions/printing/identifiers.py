@@ -80,7 +80,7 @@ def safe_names(
     taken = set(good) | reserved
     for column in columns:
         if column not in good:
-            names[column] = _make_identifier(column, taken)
+            names[column] = _make_identifier(column, taken, ascii_only)
             taken.add(names[column])
     return {column: names[column] for column in columns}
 
@@ -96,10 +96,14 @@ def _is_safe(name: str, reserved: frozenset[str], ascii_only: bool) -> bool:
     )
 
 
-def _make_identifier(column: str, taken: set[str] | frozenset[str]) -> str:
-    decomposed = unicodedata.normalize("NFKD", column).encode("ascii", "ignore").decode()
-    stem = re.sub(r"\W+", "_", decomposed).strip("_")[:40]
-    if not stem or not stem[0].isalpha():
+def _make_identifier(column: str, taken: set[str] | frozenset[str], ascii_only: bool) -> str:
+    if ascii_only:
+        letters = unicodedata.normalize("NFKD", column).encode("ascii", "ignore").decode()
+    else:
+        letters = unicodedata.normalize("NFKC", column)
+    allowed = (letter if f"x{letter}".isidentifier() else " " for letter in letters)
+    stem = re.sub(r"\W+", "_", "".join(allowed)).strip("_")[:40]
+    if not stem.isidentifier() or not stem[0].isalpha():
         stem = f"x_{stem}".rstrip("_")
     if stem in taken:
         stem = f"{stem}_"

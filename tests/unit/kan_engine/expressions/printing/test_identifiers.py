@@ -1,6 +1,9 @@
 import keyword
+import unicodedata
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from kan_engine.expressions.printing.identifiers import C_FUNCTIONS, C_WORDS, JAVASCRIPT_WORDS, safe_names
 
@@ -26,10 +29,22 @@ def test_identifiers_keep_their_names():
         ('"); import os #', "import_os"),
         ("ﬁeld", "field"),
         ("x\ny", "x_y"),
+        ("длина (м)", "длина_м"),
+        ("Fläche (m²)", "Fläche_m2"),
+        ("½ größe", "x_1_2_größe"),
     ],
 )
 def test_other_columns_get_a_readable_identifier(column, expected):
     assert safe_names([column]) == {column: expected}
+
+
+@example("\u0345a", False)
+@given(st.text(max_size=60), st.booleans())
+def test_every_column_gets_a_valid_identifier(column, ascii_only):
+    name = safe_names([column], ascii_only=ascii_only)[column]
+    assert name.isidentifier()
+    assert unicodedata.normalize("NFKC", name) == name
+    assert name.isascii() or not ascii_only
 
 
 def test_substitutes_clash_neither_with_columns_nor_with_each_other():
