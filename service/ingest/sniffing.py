@@ -42,6 +42,8 @@ BYTE_ORDER_MARKS = {  # UTF-32 first: its mark begins with that of UTF-16
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
+CYRILLIC_WORDS = re.compile(rb"[\xa8\xb8\xc0-\xff][\xb8\xe0-\xff]{2,}")  # of windows-1251, in lower case
 CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 REMEDY = "upload CSV, TSV, JSON Lines or Parquet (each may be gzipped)"
 
@@ -114,11 +116,18 @@ def detect_encoding(file: BinaryIO, limits: IngestLimits) -> tuple[str, Warnings
             return encoding, []
         reason = "its byte order mark says so" if marked else "every second byte of it is NUL"
         return encoding, [_make_encoding_warning(encoding, reason)]
-    if encoding == "utf-8" and _find_undecodable_line(file, "cp1252", limits) is None:
-        return "cp1252", [_make_encoding_warning("cp1252", f"line {wrong} is not UTF-8", wrong)]
+    for guess in ("cp1251", "cp1252") if _is_cyrillic(head) else ("cp1252",):
+        if encoding == "utf-8" and _find_undecodable_line(file, guess, limits) is None:
+            return guess, [_make_encoding_warning(guess, f"line {wrong} is not UTF-8", wrong)]
     raise Invalid(
         "not_text", f"the file is neither UTF-8 nor UTF-16 text, see line {wrong}; {REMEDY}", line=wrong
     )
+
+
+def _is_cyrillic(head: bytes) -> bool:
+    """Whether the letters beyond ASCII form words in windows-1251; in Western Europe they stand alone."""
+    letters = b"".join(CYRILLIC_WORDS.findall(head))
+    return 2 * len(letters) > len(BEYOND_ASCII.findall(head))
 
 
 def _detect_utf16(head: bytes, limits: IngestLimits) -> str | None:

@@ -148,6 +148,18 @@ def test_windows_text_is_read_with_a_warning_that_names_the_line(settings: Setti
     assert warning(table, "encoding").line == 3
 
 
+def test_russian_windows_text_keeps_its_letters(settings: Settings) -> None:
+    table = read("Город;длина (м)\nТверь;1\nУфа;2\n".encode("cp1251"), settings)
+    assert table.frame.columns == ["Город", "длина (м)"]
+    assert table.frame["Город"].to_list() == ["Тверь", "Уфа"]
+    assert "cp1251" in warning(table, "encoding").detail
+
+
+@pytest.mark.parametrize("name", ["Größe", "température", "année", "cañón", "°C", "«œuvre»", "ÄÖÜ"])
+def test_letters_of_western_europe_are_not_taken_for_russian(name: str, settings: Settings) -> None:
+    assert read(f"{name},y\n1,2\n".encode("cp1252"), settings).frame.columns == [name, "y"]
+
+
 @pytest.mark.parametrize("word", ["", "  ", "NA", "n/a", "NaN", "null", "None", "?", "-"])
 def test_words_for_missing_values_are_missing(word: str, settings: Settings) -> None:
     assert read(f"x,y\n1,1\n{word},2\n", settings).frame["x"].to_list() == [1, None]
