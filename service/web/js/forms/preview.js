@@ -2,6 +2,7 @@
 
 import { html } from "../../vendor/lit-html.js";
 import { count, decimal, t } from "../i18n.js";
+import { endsWithUnit } from "../model/labels.js";
 import { momentDigits } from "../parts/moment.js";
 import { scrollBox } from "../parts/scroll.js";
 
@@ -10,7 +11,7 @@ const NUMBERS = ["number", "integer"];
 export function preview({ columns, rows }, dataset) {
   const known = new Map(dataset.columns.map((column) => [column.name, column]));
   const kind = (name) => (NUMBERS.includes(known.get(name).type) ? "number" : "");
-  const heading = (name) => html`<th scope="col" class=${kind(name)}>${name}${dataset.units[name] ? html` <span class="unit">${dataset.units[name]}</span>` : ""}</th>`;
+  const heading = (name) => html`<th scope="col" class=${kind(name)}>${name}${dataset.units[name] && !endsWithUnit(name, dataset.units[name]) ? html` <span class="unit">${dataset.units[name]}</span>` : ""}</th>`;
   const words = t("dataset.first rows", { shown: count(rows.length), rows: count(dataset.rows) });
   return scrollBox(
     words,

@@ -1,10 +1,11 @@
 // An equation in MathML whose terms wrap. Browsers do not break lines inside of a <math> element: each term is one.
 
-import { html } from "../../vendor/lit-html.js";
+import { html, nothing } from "../../vendor/lit-html.js";
 import { decimal } from "../i18n.js";
 import { parseMath } from "../parts/inline.js";
 
 const SIGNS = ["+", "−"];
+const MAX_SYMBOL = 24; // letters of a left side that is set like a symbol
 const MAX_DIGITS = 6; // of a number on the screen; copies of the formula have all
 
 /**
@@ -28,9 +29,10 @@ export function equation(mathml, left) {
     return whole;
   };
   const show = (nodes) => wrap(nodes.map((node) => node.cloneNode(true)));
-  const shown = [[start], ...splitAtSigns(terms).map((term) => splitAtSigns(term.flatMap(openBracket)))].map((pieces) =>
+  const isLong = left.length > MAX_SYMBOL; // words, which wrap, as <math> does not
+  const shown = [...(isLong ? [] : [[start]]), ...splitAtSigns(terms).map((term) => splitAtSigns(term.flatMap(openBracket)))].map((pieces) =>
     pieces.length > 1 ? html`<span class="term">${pieces.map(show)}</span>` : show(pieces[0]));
-  return html`<span class="visually-hidden">${wrap([...start, ...terms])}</span><span class="terms" aria-hidden="true">${shown}</span>`;
+  return html`<span class="visually-hidden">${wrap([...start, ...terms])}</span><span class="terms" aria-hidden="true">${isLong ? html`<span class="words">${left} =</span> ` : nothing}${shown}</span>`;
 }
 
 /** Rounds a decimal with many digits. Its `data-value` has all. */

@@ -10,7 +10,8 @@ export const withUnit = (value, unit) => (unit ? `${value}\u00a0${unit}` : value
 /** A name with its unit in brackets, unless it ends with the unit, as "length (m)". */
 export const labelWithUnit = (name, unit) => (!unit || endsWithUnit(name, unit) ? name : `${name} [${unit}]`);
 
-function endsWithUnit(name, unit) {
+/** Whether a name ends with its unit in brackets, or after a comma or slash. */
+export function endsWithUnit(name, unit) {
   const open = name.trimEnd().replace(/[\])]$/, "").trimEnd();
   return open.endsWith(unit) && /[[(,/]\s*$/.test(open.slice(0, -unit.length));
 }
