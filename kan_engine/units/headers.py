@@ -36,12 +36,17 @@ def drop_header_unit(name: str) -> str:
     unit = find_header_unit(name)
     if unit is None:
         return name
-    return re.sub(rf"\s*[\[(,/]\s*{re.escape(unit)}\s*[\])]?\s*$", "", name)
+    return re.sub(_match_ending(unit), "", name)
 
 
 def ends_with_unit(name: str, unit: str) -> bool:
     """Whether the name of a column ends with this unit, so that a label need not repeat it."""
-    return re.search(rf"[\[(,/]\s*{re.escape(unit)}\s*[\])]?\s*$", name) is not None
+    return re.search(_match_ending(unit), name) is not None
+
+
+def _match_ending(unit: str) -> str:
+    """The pattern of a unit at the end of a name, in brackets or after a comma or slash."""
+    return rf"\s*[\[(,/]\s*{re.escape(unit)}\s*[\])]?\s*$"
 
 
 def _is_likely(text: str) -> bool:

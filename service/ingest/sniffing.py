@@ -116,9 +116,9 @@ def detect_encoding(file: BinaryIO, limits: IngestLimits) -> tuple[str, Warnings
             return encoding, []
         reason = "its byte order mark says so" if marked else "every second byte of it is NUL"
         return encoding, [_make_encoding_warning(encoding, reason)]
-    for guess in ("cp1251", "cp1252") if _is_cyrillic(head) else ("cp1252",):
-        if encoding == "utf-8" and _find_undecodable_line(file, guess, limits) is None:
-            return guess, [_make_encoding_warning(guess, f"line {wrong} is not UTF-8", wrong)]
+    guess = "cp1251" if _is_cyrillic(head) else "cp1252"
+    if encoding == "utf-8" and _find_undecodable_line(file, guess, limits) is None:
+        return guess, [_make_encoding_warning(guess, f"line {wrong} is not UTF-8", wrong)]
     raise Invalid(
         "not_text", f"the file is neither UTF-8 nor UTF-16 text, see line {wrong}; {REMEDY}", line=wrong
     )

@@ -44,13 +44,12 @@ class BufferedProgress(JobProgress):
 
     def to_event(self) -> dict[str, Any]:
         """The data of an event; of its trials the fields that are known, and their ages at that time."""
-        data, now = asdict(replace(self, trials=())), time.monotonic()
-        del data["trials"]
-        if self.trials:
+        data, now = asdict(self), time.monotonic()
+        if trials := data.pop("trials"):
             data["trials"] = [
-                {name: value for name, value in asdict(trial).items() if value is not None}
+                {name: value for name, value in trial.items() if value is not None}
                 | {"age_seconds": round(now - at, 2)}
-                for trial, at in self.trials
+                for trial, at in trials
             ]
         return data
 
@@ -158,10 +157,8 @@ class Heartbeat:
     def record_trial(self, trial: TrialReport) -> None:
         """Buffer a network that was tried; after ``max_trials`` of them only a better one than all."""
         with self._lock:
-            is_better, self._lowest_error = (
-                trial.error < self._lowest_error,
-                min(trial.error, self._lowest_error),
-            )
+            is_better = trial.error < self._lowest_error
+            self._lowest_error = min(trial.error, self._lowest_error)
             if self._latest is None or (self._trial_count >= self._limits.max_trials and not is_better):
                 return
             self._trial_count += 1

@@ -1,7 +1,7 @@
 """Ticks of axes with numbers in the notation of the picture's language."""
 
 from matplotlib.axis import Axis
-from matplotlib.ticker import Formatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
 from kan_engine.drawing.svg import Theme
 from kan_engine.drawing.translations import SUPERSCRIPTS, format_number
@@ -38,9 +38,4 @@ def format_log_ticks(axis: Axis, theme: Theme, *, decades: float, most: int = 7)
     steps = (1.0,) if decades > DECADES_OF_POWERS else (1.0, 2.0, 5.0)
     axis.set_major_locator(LogLocator(subs=steps, numticks=most))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(make_number_formatter(theme))
-
-
-def make_number_formatter(theme: Theme) -> Formatter:
-    """Return a formatter that writes each number by itself, with three digits."""
-    return FuncFormatter(lambda value, _: theme.localise_number(format_number(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: theme.localise_number(format_number(value))))

@@ -95,11 +95,13 @@ export function upload(file, { name, units, missing, repeatedRows, swapped, onPr
 /** Saves the response of a path under the filename that the service gives. A link could not send the key. */
 export async function download(path, filename = "") {
   const answer = await request("GET", path);
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(await answer.blob());
-  link.download = filenameOf(answer) || filename;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  saveBlob(await answer.blob(), filenameOf(answer) || filename);
+}
+
+export function saveBlob(blob, filename) {
+  const address = URL.createObjectURL(blob);
+  Object.assign(document.createElement("a"), { href: address, download: filename }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
 function filenameOf(answer) {

@@ -2,9 +2,9 @@
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
-import { downloadFigure } from "./download_figure.js";
+import { downloadFigure, svgOf } from "./download_figure.js";
 
-const MARGIN_BOTTOM = 40; // room for the label of an axis below those of its ticks
+export const MARGIN_BOTTOM = 40; // room for the label of an axis below those of its ticks
 export const FACTOR = 1.5; // of a zoom step by button or key
 const MAX_ZOOM = 200;
 
@@ -105,7 +105,7 @@ function drawFigure(Plot, state, area) {
   }
   if (transform.k !== 1) figure = Plot.plot({ ...whole, clip: true, ...zoomScales(state.scales, transform, options) });
   figure.querySelectorAll("style").forEach((rules) => rules.remove()); // the page's security policy refuses them; see style.css
-  const svg = figure.matches("svg") ? figure : figure.querySelector("svg:last-of-type");
+  const svg = svgOf(figure);
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", chart.words);
   removeNames(svg);

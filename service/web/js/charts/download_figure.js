@@ -1,11 +1,16 @@
 // A chart of the page as a file: SVG as it is shown, or PNG in twice its size.
 
+import { saveBlob } from "../api.js";
+
 const SCALE = 2;
 
+/** The drawing of a figure of Plot, which may have legends beside it. */
+export const svgOf = (figure) => (figure.matches("svg") ? figure : figure.querySelector("svg:last-of-type"));
+
 export async function downloadFigure(figure, kind, filename) {
-  const svg = figure.matches("svg") ? figure : figure.querySelector("svg:last-of-type");
+  const svg = svgOf(figure);
   const source = new Blob([serialize(svg)], { type: "image/svg+xml" });
-  save(kind === "svg" ? source : await paint(source, svg), `${filename}.${kind}`);
+  saveBlob(kind === "svg" ? source : await paint(source, svg), `${filename}.${kind}`);
 }
 
 /** The source with the colours of the page, which a file alone would not have. */
@@ -30,10 +35,4 @@ async function paint(source, svg) {
   const canvas = Object.assign(document.createElement("canvas"), { width: SCALE * width, height: SCALE * height });
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
   return new Promise((done) => canvas.toBlob(done, "image/png"));
-}
-
-function save(blob, name) {
-  const address = URL.createObjectURL(blob);
-  Object.assign(document.createElement("a"), { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }

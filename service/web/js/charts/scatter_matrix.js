@@ -5,10 +5,13 @@ import { count, number, t } from "../i18n.js";
 import { isNumber } from "../settings/columns.js";
 import { showChart } from "./chart.js";
 import { correlate } from "./correlation.js";
+import { shorten } from "../parts/shorten.js";
+import { labelWithUnit, withUnit } from "../model/labels.js";
 
 const MOST_COLUMNS = 8;
 const CELL_WIDTH = 80; // least width in pixels; on narrow screens there are fewer columns
 const MOST_DOTS = 12_000; // in the cells, since a browser draws about 30,000 a second
+const MAX_LETTERS = 11; // of a name in a cell
 const MOST_WORDS = 5; // pairs that a screen reader hears of
 
 /** The numeric columns, the target first. */
@@ -65,7 +68,7 @@ function matrixChart(names, rows, dataset) {
     marks: [
       Plot.frame({ stroke: "var(--line)" }),
       Plot.dot(data, { fx: "x", fy: "y", x: "across", y: "up", r: 1.5, fill: "var(--accent)", fillOpacity: 0.6, title: "title", tip: true }),
-      Plot.text(names, { fx: (name) => name, fy: (name) => name, frameAnchor: "middle", text: (name) => shorten(name), fontSize: 11, fill: "currentColor" }),
+      Plot.text(names, { fx: (name) => name, fy: (name) => name, frameAnchor: "middle", text: (name) => shorten(name, MAX_LETTERS), fontSize: 11, fill: "currentColor" }),
     ],
   });
   const strongest = pairs.filter(({ x, y }) => names.indexOf(x) > names.indexOf(y)).map((one) => ({ ...one, r: correlate(rows, one.x, one.y) }));
@@ -79,10 +82,10 @@ function matrixChart(names, rows, dataset) {
 
 function pairChart({ x, y }, rows, dataset) {
   const data = rows.filter((row) => isGiven(row, x, y));
-  const label = (name) => (dataset.units[name] ? `${name} [${dataset.units[name]}]` : name);
+  const label = (name) => labelWithUnit(name, dataset.units[name]);
   const options = ({ Plot }) => ({
-    x: { label: label(x), nice: true, tickFormat: (value) => number(value) },
-    y: { label: label(y), nice: true, tickFormat: (value) => number(value) },
+    x: { label: label(x), nice: true },
+    y: { label: label(y), nice: true },
     grid: true,
     marginLeft: 60,
     marks: [Plot.dot(data, { x, y, r: 3, fill: "var(--accent)", fillOpacity: 0.6, title: (row) => titleOf(row, x, y, dataset), tip: true })],
@@ -96,7 +99,7 @@ const correlationWords = (x, y, r) => t("dataset.correlation", { x, y, r: number
 const isGiven = (row, ...names) => names.every((name) => Number.isFinite(row[name]));
 
 function titleOf(row, x, y, { units }) {
-  return [...new Set([x, y])].map((name) => `${name}: ${number(row[name])} ${units[name] ?? ""}`.trim()).join("\n");
+  return [...new Set([x, y])].map((name) => `${name}: ${withUnit(number(row[name]), units[name])}`).join("\n");
 }
 
 const shownOf = (drawn, { rows }) => ({ shown: count(drawn.length), rows: count(rows) });
@@ -112,5 +115,3 @@ function spanOf(rows, name) {
   const low = Math.min(...values);
   return { low, width: Math.max(...values) - low || 1 };
 }
-
-const shorten = (name) => (name.length > 11 ? `${name.slice(0, 10)}…` : name);

@@ -3,7 +3,7 @@
 import { decimal } from "../i18n.js";
 
 /** Parses an element; null if the text is invalid. Unexpected elements, such as links and scripts, are removed. */
-export function parseElement(source, tag) {
+function parseElement(source, tag) {
   if (!source) return null;
   const node = new DOMParser().parseFromString(source, "application/xml").documentElement;
   if (node.localName !== tag || node.querySelector("parsererror")) return null;

@@ -3,6 +3,7 @@
 import { html } from "../../../vendor/lit-html.js";
 import { number, t } from "../../i18n.js";
 import { table } from "../../parts/table.js";
+import { shorten } from "../../parts/shorten.js";
 
 const ROW = 26; // pixels per level
 const [CHARACTER, AXIS] = [7, 46]; // pixels of a character of a name, and for the axis below
@@ -20,10 +21,9 @@ export function barsChart(curve, { from, value, label }) {
     isFixed: true,
     height: () => ROW * levels.length + AXIS,
     options: ({ Plot }) => ({
-      marginLeft: 16 + CHARACTER * Math.max(...levels.map(({ name }) => shorten(name).length)),
-      marginBottom: AXIS - 6,
+      marginLeft: 16 + CHARACTER * Math.max(...levels.map(({ name }) => shorten(name, MAX_NAME_LENGTH).length)),
       x: { label: null },
-      y: { type: "band", label: null, domain: levels.map((_, at) => at), tickFormat: (at) => shorten(levels[at].name) },
+      y: { type: "band", label: null, domain: levels.map((_, at) => at), tickFormat: (at) => shorten(levels[at].name, MAX_NAME_LENGTH) },
       marks: [
         Plot.gridX({ ticks: 5 }),
         Plot.barX(known, {
@@ -45,7 +45,6 @@ function levelsOf(curve, value) {
   return curve.levels.map((level, at) => ({ at, name: levelName(level), value: Number.isFinite(level.value) ? value(level.value) : null }));
 }
 
-const shorten = (name) => (name.length <= MAX_NAME_LENGTH ? name : `${name.slice(0, MAX_NAME_LENGTH - 1)}…`);
 
 function levelName({ level, kind }) {
   if (kind === "other") return t("model.edge.other level");

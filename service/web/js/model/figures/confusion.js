@@ -1,6 +1,7 @@
 // The confusion matrix: a row for every true class, a column for every predicted one, cells by their share of the row.
 
 import { count, number, t } from "../../i18n.js";
+import { shorten } from "../../parts/shorten.js";
 
 const [MIN_COUNTED, MAX_SIDE] = [24, 64]; // pixels of a cell that shows its count, and of the largest
 const DARK = 0.7; // share from which a cell is so dark that its count is light
@@ -25,8 +26,7 @@ export function confusionChart({ classes, counts }, model) {
     height: (width) => layout(classes, width).height,
     options: ({ Plot, width }) => {
       const { side, names, letters, isTurned, ...margins } = layout(classes, width);
-      const tickFormat = (name) => (name.length > letters ? `${name.slice(0, letters - 1)}…` : name);
-      const scale = { domain: classes, padding: 0, tickSize: 0, tickFormat };
+      const scale = { domain: classes, padding: 0, tickSize: 0, tickFormat: (name) => shorten(name, letters) };
       return {
         ...margins,
         marginTop: 24,

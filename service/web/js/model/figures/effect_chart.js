@@ -1,8 +1,10 @@
 // The effect of one input: the mean prediction over it with the band of the rows, or a dot and a bar for each category.
 
+import { MARGIN_BOTTOM } from "../../charts/chart.js";
 import { number, t } from "../../i18n.js";
 import { labelWithUnit, unitOf, valueText, withUnit } from "../labels.js";
 import { seriesStyle } from "./series.js";
+import { shorten } from "../../parts/shorten.js";
 
 const HEIGHT = 220; // pixels
 const MARK = 0.05; // height of the marks of deciles, as a share of the scale
@@ -77,8 +79,6 @@ function dots(Plot, series, title) {
   ];
 }
 
-const shorten = (text, letters) => (text.length > letters ? `${text.slice(0, letters - 1)}…` : text);
-
 /** The label of an axis, with as many letters as there is room for. */
 const fit = (label, width) => shorten(label, Math.floor((width - 60) / LETTER));
 
@@ -93,7 +93,7 @@ function categoryAxis(names, label, width) {
   const height = turnedHeight(names, width);
   const step = Math.ceil(names.length / MAX_NAMES);
   return {
-    marginBottom: 40 + height,
+    marginBottom: MARGIN_BOTTOM + height,
     x: {
       type: "point", padding: 0.6, domain: names, label, labelAnchor: "center", tickSize: 0,
       ticks: names.filter((_, at) => at % step === 0),

@@ -20,8 +20,8 @@ function historyChart({ name, task, history }) {
   const what = task === "equation" ? "refinement" : "history";
   const signs = courses.map((key, at) => [lineSign(seriesStyle(at)), t(`model.history.${key}`)]);
   return {
-    title: t(`model.picture.${what}`),
-    about: html`${t(`model.picture.${what} about`)} ${courses.length > 1 ? legend(signs) : ""}`,
+    title: task === "equation" ? t("model.picture.refinement") : t("model.picture.history"),
+    about: html`${task === "equation" ? t("model.picture.refinement about") : t("model.picture.history about")} ${courses.length > 1 ? legend(signs) : ""}`,
     words: describe(points, courses),
     filename: `${name}-${what}`,
     height: (width) => Math.min(340, 0.7 * width),

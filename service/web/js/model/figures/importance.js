@@ -3,6 +3,7 @@
 import { count, number, t } from "../../i18n.js";
 import { unitOf, withUnit } from "../labels.js";
 import { SHOWN_BARS } from "./section.js";
+import { shorten } from "../../parts/shorten.js";
 
 const BAR = 26; // height of a bar with its gap
 const LETTER = 7; // mean width in pixels
@@ -31,13 +32,12 @@ export function importanceChart({ model, measured: { importance } }) {
     options: ({ Plot, width }) => {
       const names = Math.max(MIN_NAMES, Math.min(longest, MAX_NAMES * width)) + 12;
       const letters = Math.floor((names - 12) / LETTER);
-      const shorten = (name) => (name.length > letters ? `${name.slice(0, letters - 1)}…` : name);
       const label = withUnit(t("model.importance.axis", facts), unit && `[${unit}]`);
       return {
         marginLeft: names,
         marginRight: 56,
         x: { label, domain, labelAnchor: "center", grid: true, ticks: width / 90 },
-        y: { label: null, domain: bars.map(({ name }) => name), tickSize: 0, tickFormat: shorten, padding: 0.35 },
+        y: { label: null, domain: bars.map(({ name }) => name), tickSize: 0, tickFormat: (name) => shorten(name, letters), padding: 0.35 },
         marks: [
           Plot.barX(bars, {
             x: "mean", y: "name", fill: "var(--accent)", fillOpacity: 0.75,

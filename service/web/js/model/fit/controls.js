@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../../../vendor/lit-html.js";
 import { count, number, t } from "../../i18n.js";
-import { labelledField } from "../../parts/labelled.js";
+import { collapsedFields, labelledField } from "../../parts/labelled.js";
 import { goTo } from "../contents.js";
 import { labelWithUnit, unitOf, valueText, withUnit } from "../labels.js";
 import { isAxis } from "./rows.js";
@@ -55,16 +55,10 @@ function slice(model, { inputs }, state, { move }) {
   const isKnown = (feature) => isAxis(feature) || feature.categories || feature.type === "boolean";
   const known = inputs.filter((feature) => isKnown(feature) && !isVaried(feature));
   const one = (feature) => control(model, feature, state.at[feature.name], (value) => move(feature.name, value));
-  const more = known.slice(SHOWN);
   return html`<fieldset class="slice">
     <legend>${t("model.fit.fixed")}</legend>
     <div class="fields">${known.slice(0, SHOWN).map(one)}</div>
-    ${more.length
-      ? html`<details class="more">
-          <summary>${t("model.try.more", { count: more.length })}</summary>
-          <div class="fields">${more.map(one)}</div>
-        </details>`
-      : nothing}
+    ${collapsedFields("model.try.more", known.slice(SHOWN).map(one))}
   </fieldset>`;
 }
 

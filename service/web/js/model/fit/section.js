@@ -73,8 +73,8 @@ function startCharts(root, page, table) {
     state.axes.forEach((axis, place) => {
       const near = rowsNear(table, axis.name, state.at);
       const chart = fitChart({ model, axis, near, members, state, curve: state.curves[place], table });
-      charts[place] ??= showChart(root.querySelectorAll(".fit-chart")[place], { ...chart, onSelect: ({ row }) => select(row) });
-      charts[place].then((update) => update(chart));
+      if (charts[place]) charts[place].then((update) => update(chart));
+      else charts[place] = showChart(root.querySelectorAll(".fit-chart")[place], { ...chart, onSelect: ({ row }) => select(row) });
     });
   };
   let timer = 0;

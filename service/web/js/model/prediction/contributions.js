@@ -25,8 +25,8 @@ export function createExplainer({ model, path, by, signal }, state, root) {
   const show = (told) => render(told ? bars(told, model) : nothing, root);
   const explain = async () => {
     const member = by.get();
-    if (refused.has(member)) return render(refusal("refused"), root);
     asked.abort();
+    if (refused.has(member)) return render(refusal("refused"), root);
     asked = new AbortController();
     try {
       const body = { rows: [state.row], explain: true, ...memberRequest(model, member) };

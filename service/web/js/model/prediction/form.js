@@ -1,6 +1,7 @@
 // The prediction form: a change of an input updates the prediction.
 
 import { html, nothing, render } from "../../../vendor/lit-html.js";
+import { collapsedFields } from "../../parts/labelled.js";
 import { announce } from "../../screen_reader.js";
 import { t } from "../../i18n.js";
 import { answer, describePrediction } from "./answer.js";
@@ -92,14 +93,6 @@ function form({ model, by }, state, { rows, change, another, centre, answeredBy 
     <div class="fields">${used.slice(0, SHOWN).map(one)}</div>
     ${collapsedFields("model.try.more", used.slice(SHOWN).map(one))} ${collapsedFields("model.try.unused", unused.map(one))}
   </form>`;
-}
-
-function collapsedFields(key, fields) {
-  if (!fields.length) return nothing;
-  return html`<details class="more">
-    <summary>${t(key, { count: fields.length })}</summary>
-    <div class="fields">${fields}</div>
-  </details>`;
 }
 
 /** The true target value of the current row, if no input was changed. */
