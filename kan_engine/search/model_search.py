@@ -39,6 +39,10 @@ from kan_engine.training.device import find_cuda
 ENDED_EARLY_WARNING = (
     "the training of larger networks was ended early to leave time for checks; increase max_seconds"
 )
+FORMULAS_ENDED_EARLY_WARNING = (
+    "the time was over before the search for formulas ended: with more they may be better; "
+    "increase max_seconds"
+)
 SIMPLE_MODEL_NAMES = {
     "constant": "a constant",
     "linear": "a straight line",
@@ -65,7 +69,10 @@ def find_model(
     if config.device == "cuda":
         find_cuda()  # now, and not after minutes of law search
     run = SearchContext.create(data, config, callbacks, parts)
-    return keep_allowed_formulas(_search(run), run)
+    found = _search(run)
+    if config.symbolic and not found.has_exact_formulas(run.thresholds.max_exact_error) and run.should_stop():
+        found = replace(found, warnings=(*found.warnings, FORMULAS_ENDED_EARLY_WARNING))
+    return keep_allowed_formulas(found, run)
 
 
 def _search(run: SearchContext) -> SearchResult:
@@ -102,6 +109,8 @@ def _find_classifier(run: SearchContext) -> SearchResult:
     """The best network, or logistic regression if that is as good and no network was requested."""
     training = run.limit_time(run.thresholds.search_time_share) if run.config.is_automatic else run
     found, weights = train_network(training), run.data.training.weights
+    if training.should_stop() and not run.should_stop():
+        found = replace(found, warnings=(ENDED_EARLY_WARNING,))
     folds = run.cross_validation
     simple = folds.measure_simple_models()
     is_beaten = folds.is_better(simple["constant"], simple["linear"])
@@ -112,9 +121,10 @@ def _find_classifier(run: SearchContext) -> SearchResult:
     )
     told = f"no network is better than logistic regression by cross-validation (log losses {losses})"
     if not run.config.is_automatic:
-        return replace(found, warnings=(told,))
+        return replace(found, warnings=(*found.warnings, told))
     return replace(
-        make_linear_classifier(run, simple["linear"]), warnings=(f"{told}: a linear network serves",)
+        make_linear_classifier(run, simple["linear"]),
+        warnings=(*found.warnings, f"{told}: a linear network serves"),
     )
 
 

@@ -124,6 +124,10 @@ class SearchResult:
         """Whether the first formula of the first output has a lower error, over the spread of the target."""
         return bool(self.formulas and self.formulas[0]) and self.formulas[0][0].error < max_error
 
+    def has_exact_formulas(self, max_error: float) -> bool:
+        """Whether the first formula of every output has a lower error, over the spread of the target."""
+        return bool(self.formulas) and all(part and part[0].error < max_error for part in self.formulas)
+
     @staticmethod
     def from_predictor(predictor: Predictor, **fields: Any) -> SearchResult:
         """A result that serves the network of a predictor, with these further fields."""

@@ -103,6 +103,7 @@ class SearchThresholds:
         chance_standard_errors: Allows for the selection bias among many formulas.
         max_stopped_rows, max_stopped_validation_rows: Of the fallback formulas once the time is over; they
             take a tenth of a second.
+        max_stopped_classes: With more, each has only a constant formula once the time is over.
 
         assessment: Of comparisons and verdicts.
         compact: Of the search for networks of few curves.
@@ -170,6 +171,7 @@ class SearchThresholds:
     chance_standard_errors: float = 2.0
     max_stopped_rows: int = 400
     max_stopped_validation_rows: int = 200
+    max_stopped_classes: int = 10
 
     assessment: AssessmentThresholds = DEFAULT_ASSESSMENT
     compact: CompactThresholds = DEFAULT_COMPACT

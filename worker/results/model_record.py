@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from kan_engine import SearchResult
 from kan_engine.assessment.comparison import describe_formula_gain
 from kan_engine.assessment.formula_report import FormulaReport
+from kan_engine.search.formulas.allowed import NO_ALLOWED_FORMULA_WARNING
 from service.documents.model_summary import describe_features, describe_network
 from worker.data.preparation import PreparedData
 from worker.results.records import DroppedInput, GridStage, LossPoint, ModelMeasures, ModelRecord, SplitRecord
@@ -57,11 +58,16 @@ def make_record(
 
 
 def _warn_of_formula(found: SearchResult, report: FormulaReport | None, data: PreparedData) -> list[str]:
-    """Report that an inexact formula answers because it is better, or that none could as requested."""
+    """Report that an inexact formula answers because it is better, or that there is none, or none could."""
     asked = data.plan.request.serve
     is_useful = report is not None and (report.is_exact or report.serves_within is not None)
     if asked == "formula" and not is_useful:
         return ["no useful formula was found: the accurate network serves"]
+    if data.plan.request.symbolic and report is None and NO_ALLOWED_FORMULA_WARNING not in found.warnings:
+        return [
+            "no useful formula was found: on the hold-out rows every formula of an output is undefined or "
+            "worse than the mean; see the curves of the network instead"
+        ]
     if asked != "accurate" or report is None or report.serves_within is None:
         return []
     told = describe_formula_gain(found.formula_errors, found.errors, data.training.weights)

@@ -18,35 +18,60 @@ from kan_engine.search.context import (
     to_sample,
 )
 from kan_engine.structure.search import fit_additive_structure
+from kan_engine.symbolic.constant_fitting import WeighedRows
 from kan_engine.symbolic.extraction import Formula
+from kan_engine.symbolic.sparse_additive import fit_additive_forms
 
 
 def find_log_odds_formulas(network: KAN, inputs: Standardizer, run: SearchContext) -> list[list[Formula]]:
-    """Additive formulas of a classifier's log-odds, from small networks fitted to them."""
-    if not run.config.symbolic or run.should_stop():
+    """Additive formulas of a classifier's log-odds, from small networks fitted to them.
+
+    Of more than two classes each has one, however slow the machine is: sums of few terms down to a constant
+    follow the others, and once the time is over they are all there is. For the only output of two classes
+    ``add_additive_formulas`` does so.
+    """
+    if not run.config.symbolic:
         return []
-    most = run.thresholds.max_log_odds
+    most, count = run.thresholds.max_log_odds, run.data.output_count
     logits = [compute_bounded_logits(network, inputs, part, most) for part in sample_search_rows(run)]
     run, _ = run.select_columns()
-    parts, formulas = sample_search_rows(run), []
-    for output in range(run.data.output_count):
-        if run.should_stop():
-            return []
+    formulas = list[list[Formula]]()
+    for output in range(count):
         run.report("symbolic", 0.88, "extracting a formula of the log-odds")
         fit, validation = (
-            to_sample(replace(part, y=values[:, output]), run.inputs)
-            for part, values in zip(parts, logits, strict=True)
+            replace(part, y=values[:, output])
+            for part, values in zip(sample_search_rows(run), logits, strict=True)
         )
-        structure = fit_additive_structure(
-            fit,
-            validation,
-            run.make_generator(),
-            run.should_stop,
-            thresholds=run.thresholds.structure,
-        )
-        law = add_shorter_formulas(extract_law(structure, fit, validation, run), fit, validation, run)
-        formulas.append(law.formulas)
-    return formulas
+        extracted = [] if run.should_stop() else _extract_formulas(fit, validation, run)
+        formulas.append(extracted if count == 1 else [*extracted, *_fit_sums(fit, validation, run)])
+    return formulas if all(formulas) else []
+
+
+def _extract_formulas(fit: LabelledRows, validation: LabelledRows, run: SearchContext) -> list[Formula]:
+    """Formulas of a small additive network, from the longest to the shortest."""
+    first, second = to_sample(fit, run.inputs), to_sample(validation, run.inputs)
+    structure = fit_additive_structure(
+        first, second, run.make_generator(), run.should_stop, thresholds=run.thresholds.structure
+    )
+    return add_shorter_formulas(extract_law(structure, first, second, run), first, second, run).formulas
+
+
+def _fit_sums(fit: LabelledRows, validation: LabelledRows, run: SearchContext) -> list[Formula]:
+    """Sums of few terms, on so few rows that the time limit may be ignored; the last one is a constant."""
+    seed, limits, constraints = run.config.seed, run.thresholds, run.config.constraints
+    thresholds = limits.symbolic
+    if run.data.output_count > limits.max_stopped_classes and run.should_stop():
+        thresholds = replace(thresholds, additive=replace(thresholds.additive, max_terms=0))
+    sums = fit_additive_forms(
+        WeighedRows.from_rows(fit.sample(limits.max_stopped_rows, seed)),
+        WeighedRows.from_rows(validation.sample(limits.max_stopped_validation_rows, seed)),
+        limits=constraints,
+        thresholds=thresholds,
+    )
+    rows = WeighedRows.from_rows(fit), WeighedRows.from_rows(validation)  # as the other formulas are measured
+    return [
+        Formula.measure(each.tree, *rows, constraints, thresholds=limits.symbolic) for each in sums.formulas
+    ]
 
 
 def compute_bounded_logits(network: KAN, inputs: Standardizer, part: LabelledRows, most: float) -> np.ndarray:

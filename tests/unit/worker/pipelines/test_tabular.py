@@ -11,7 +11,9 @@ import pytest
 import torch
 
 from kan_engine import (
+    Formula,
     Predictor,
+    Variable,
     evaluate,
     from_json,
     load,
@@ -19,10 +21,12 @@ from kan_engine import (
     save,
 )
 from kan_engine.errors import DeviceUnavailable
+from kan_engine.expressions.evaluation import add, apply_function
 from kan_engine.model_selection.moves import list_moves
 from kan_engine.model_selection.thresholds import SelectionThresholds
 from kan_engine.model_selection.trials import run_trial
 from kan_engine.search.callbacks import TrialReport, ignore_trial
+from kan_engine.search.model_search import FORMULAS_ENDED_EARLY_WARNING
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from kan_engine.structure.fitted_structure import FittedStructure
 from kan_engine.structure.search import search_structures
@@ -37,6 +41,7 @@ from worker.execution.outcome import JobProgress
 from worker.pipelines import search_config
 from worker.pipelines.tabular import run_pipeline
 from worker.pipelines.thresholds import DEFAULT_PIPELINE, PipelineThresholds
+from worker.results.records import ModelRecord
 
 pytestmark = pytest.mark.usefixtures("few_candidates", "no_suggestions")
 
@@ -574,7 +579,43 @@ def test_log_odds_of_two_classes_have_a_formula_where_none_can_be_read(
 
 def test_three_classes_without_a_formula_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kan_engine.search.model_search.find_log_odds_formulas", lambda *_: [])
-    assert run(table_of(a=A, b=B, y=labels(3)), **BRIEF).outcome.symbolic is None
+    job = run(table_of(a=A, b=B, y=labels(3)), **BRIEF)
+    assert job.outcome.symbolic is None
+    assert "no useful formula was found" in " ".join(job.record["warnings"])
+
+
+def test_three_classes_have_formulas_however_little_time_there_is() -> None:
+    table = table_of(a=A, b=B, y=labels(3))
+    done = run_pipeline(table, request_for(**BRIEF), should_stop=lambda: True)
+    assert done.symbolic is not None
+    assert [output.name for output in done.symbolic.outputs] == ["low", "mid", "top"]
+    assert all(output.fit.r2 is not None and output.fit.r2 > 0.8 for output in done.symbolic.outputs)
+    assert isinstance(done.record, ModelRecord)
+    assert FORMULAS_ENDED_EARLY_WARNING in done.record.warnings
+
+
+def test_of_many_classes_without_time_each_has_a_constant(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = replace(search_config.THRESHOLDS, max_stopped_classes=2)
+    monkeypatch.setattr(search_config, "THRESHOLDS", few)
+    done = run_pipeline(table_of(a=A, b=B, y=labels(3)), request_for(**BRIEF), should_stop=lambda: True)
+    assert done.symbolic is not None
+    assert [output.fit.complexity for output in done.symbolic.outputs] == [1, 1, 1]
+
+
+def test_a_search_that_had_time_is_not_said_to_be_cut(three: Job) -> None:
+    assert FORMULAS_ENDED_EARLY_WARNING not in three.record["warnings"]
+
+
+def test_a_class_whose_formulas_fail_on_the_hold_out_rows_keeps_a_sum_of_terms(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    beyond = apply_function("log", add(Variable("a"), -1e6))  # undefined at every row
+    monkeypatch.setattr(
+        "kan_engine.search.formulas.log_odds._extract_formulas", lambda *_: [Formula(beyond, 0.0)]
+    )
+    job = run(table_of(a=A, b=B, y=labels(3)), **BRIEF)
+    assert [formula["name"] for formula in job.formulas] == ["low", "mid", "top"]
+    assert all("000000" not in formula["expression"] for formula in job.formulas)
 
 
 def test_balanced_classes_are_found_more_often_if_they_are_rare() -> None:
@@ -690,8 +731,7 @@ def stopped(request: pytest.FixtureRequest) -> Job:
 def test_a_job_that_is_stopped_at_once_still_gives_a_model(stopped: Job) -> None:
     assert stopped.outcome.cut_by is not None
     assert len(stopped.predictor.predict({"a": A, "b": B})) == ROWS
-    is_classifier = stopped.outcome.task == "classification"  # of three classes
-    assert (stopped.outcome.symbolic is None) == is_classifier
+    assert stopped.outcome.symbolic is not None
 
 
 def test_a_cut_network_is_no_checkpoint(stopped: Job) -> None:
