@@ -24,6 +24,7 @@ class DatasetEndpoints(EndpointGroup):
         missing: Mapping[str, Sequence[float | str]] | None = None,
         repeated_rows: Literal["keep", "drop"] = "keep",
         swap_day_and_month: Sequence[str] = (),
+        encoding: str | None = None,
     ) -> Dataset:
         """Add a dataset.
 
@@ -37,12 +38,13 @@ class DatasetEndpoints(EndpointGroup):
             repeated_rows: ``drop`` leaves out rows that repeat an earlier row.
             swap_day_and_month: Columns of dates whose day and month are exchanged, where their order was
                 guessed wrong.
+            encoding: Of a text file, as ``cp1251``; it is detected by default.
         """
         drops = {"repeated_rows": "drop"} if repeated_rows == "drop" else {}
         if is_frame(table) or is_file(table):
             fields = {"name": name, "units": json.dumps(units) if units else None}
             fields["missing"] = json.dumps(missing) if missing else None
-            fields |= drops
+            fields |= {**drops, "encoding": encoding}
             fields["swap_day_and_month"] = (
                 json.dumps(list(swap_day_and_month)) if swap_day_and_month else None
             )

@@ -15,10 +15,12 @@ class Corrections:
     Attributes:
         repeated_rows: Whether rows that repeat an earlier row stay.
         swapped_dates: Columns of dates whose day and month are exchanged.
+        encoding: Of a text file, as Python names it; None to detect it.
     """
 
     repeated_rows: RepeatedRows = "keep"
     swapped_dates: tuple[str, ...] = ()
+    encoding: str | None = None
 
 
 NO_CORRECTIONS = Corrections()

@@ -22,8 +22,8 @@ from service.ingest.column_names import check_names, check_size
 from service.ingest.column_report import RawTable
 from service.ingest.limits import IngestLimits
 from service.ingest.missing_codes import MissingCodes, mask_codes, warn_declared_codes
-from service.ingest.sniffing import detect_encoding
 from service.ingest.table_warnings import TableWarning, Warnings
+from service.ingest.text_encoding import detect_encoding
 from service.ingest.type_inference import infer_type
 
 if TYPE_CHECKING:
@@ -42,15 +42,16 @@ def read(
     settings: Settings,
     missing: MissingCodes | None,
     limits: IngestLimits,
+    encoding: str | None = None,
 ) -> RawTable:
     """Read a typed table, with warnings about everything that was guessed.
 
-    The values in ``missing`` do not count for the type of their column.
+    The values in ``missing`` do not count for the type of their column. Without ``encoding`` it is guessed.
 
     Raises:
         Invalid: The text is not a table.
     """
-    encoding, warnings = detect_encoding(file, limits)
+    encoding, warnings = detect_encoding(file, limits, encoding)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="")
     try:

@@ -15,8 +15,8 @@ from service.errors import ErrorEntry, Invalid, Malformed, Place
 from service.ingest.column_names import check_names, check_size
 from service.ingest.column_report import RawTable
 from service.ingest.limits import IngestLimits
-from service.ingest.sniffing import detect_encoding
 from service.ingest.table_warnings import TableWarning, Warnings
+from service.ingest.text_encoding import detect_encoding
 from service.ingest.type_inference import parse_iso_times
 
 if TYPE_CHECKING:
@@ -56,9 +56,11 @@ def read_rows(rows: list[Any], settings: Settings, limits: IngestLimits) -> RawT
     return _build_table(iter([rows]), locate_value, settings, limits)
 
 
-def read_lines(file: BinaryIO, settings: Settings, limits: IngestLimits) -> RawTable:
+def read_lines(
+    file: BinaryIO, settings: Settings, limits: IngestLimits, encoding: str | None = None
+) -> RawTable:
     """Read a table from a file with one JSON object per line; blank lines are skipped."""
-    encoding, warnings = detect_encoding(file, limits)
+    encoding, warnings = detect_encoding(file, limits, encoding)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="\n")
     line_of: list[int] = []

@@ -16,6 +16,7 @@ class IngestLimits:
         number_cell_bytes, text_cell_bytes: The same in a file that stores typed columns.
 
         chunk_bytes: Read from a file at once.
+        encoding_words: Different words, from which an encoding is guessed.
         head_bytes: Of a file, from which its format and encoding are guessed.
         max_control_share: Of the characters of a text that may be control characters.
         min_nul_share: Among every second byte, from which a file is UTF-16: digits and separators are half of
@@ -51,6 +52,7 @@ class IngestLimits:
     text_cell_bytes: int = 40
 
     chunk_bytes: int = 2**20
+    encoding_words: int = 500
     head_bytes: int = 64 * 1024
     max_control_share: float = 0.01
     min_nul_share: float = 0.5

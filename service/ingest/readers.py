@@ -39,9 +39,9 @@ def read_upload(
             case "parquet":
                 raw = parquet_reader.read(plain, settings, limits)
             case "jsonl":
-                raw = json_reader.read_lines(plain, settings, limits)
+                raw = json_reader.read_lines(plain, settings, limits, corrections.encoding)
             case _:
-                raw = csv_reader.read(plain, filename, settings, missing, limits)
+                raw = csv_reader.read(plain, filename, settings, missing, limits, corrections.encoding)
         return check_and_describe(raw, missing, limits, corrections=corrections)
 
 

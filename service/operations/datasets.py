@@ -79,7 +79,8 @@ def add_body(
 
 def read_corrections(told: DatasetIn | FormFields) -> Corrections:
     """What a request asks to change in its table."""
-    return Corrections(told.repeated_rows, tuple(dict.fromkeys(told.swap_day_and_month)))
+    encoding = told.encoding if isinstance(told, FormFields) else None
+    return Corrections(told.repeated_rows, tuple(dict.fromkeys(told.swap_day_and_month)), encoding)
 
 
 def change(

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from service.schemas.common import RequestModel, ShortText, Tags, report_first_wrong, require_one_of
 
@@ -78,6 +78,18 @@ class DatasetPatch(RequestModel):
     tags: Tags | None = Field(default=None, description="Replaces all tags.")
 
 
+def _check_encoding(name: str) -> str:
+    """The name, if Python can read text in this encoding."""
+    try:
+        "x".encode(name)
+    except (LookupError, ValueError):
+        raise ValueError(
+            "this encoding is not known; give its name, such as utf-8, cp1251, koi8-r, cp1252 or gb18030, "
+            "or leave it out to have it detected"
+        ) from None
+    return name
+
+
 class FormFields(RequestModel):
     """Form fields that may accompany an uploaded file."""
 
@@ -86,6 +98,9 @@ class FormFields(RequestModel):
     missing: MissingValues = Field(default={})
     repeated_rows: RepeatedRows = "keep"
     swap_day_and_month: SwappedDates = Field(default=[])
+    encoding: Annotated[str, AfterValidator(_check_encoding)] | None = Field(
+        default=None, description="Of the text, such as `cp1251`; it is detected by default."
+    )
 
 
 class HistogramOut(BaseModel):

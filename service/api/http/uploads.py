@@ -25,6 +25,7 @@ TABLE_FIELDS = (
     "missing",
     "repeated_rows",
     "swap_day_and_month",
+    "encoding",
 )  # optional fields beside a table
 MODEL_FIELDS = ("name",)
 

@@ -49,6 +49,7 @@ UPLOAD_BODIES = describe_upload(
         "units": 'JSON: `{"column": "unit"}`.',
         "missing": 'JSON: values that stand for missing ones, `{"column": [-999]}`, or `{"*": [-999]}`.',
         "swap_day_and_month": 'JSON: columns of dates whose day and month are exchanged, `["day"]`.',
+        "encoding": "Of the text, such as `cp1251` or `utf-8`; detected if absent.",
         "repeated_rows": "`drop`: rows that repeat an earlier row are left out; `keep` is the default.",
     },
     **{"application/json": schema_reference(DatasetIn)},

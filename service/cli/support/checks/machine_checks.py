@@ -24,7 +24,7 @@ from service.settings import GiB, MiB, Settings
 
 MIN_PYTHON = (3, 11)
 MODULES = (
-    "alembic", "celery", "fastapi", "fastapi_swagger", "httpcore", "httptools", "httpx", "httpx2",
+    "alembic", "celery", "chardet", "fastapi", "fastapi_swagger", "httpcore", "httptools", "httpx", "httpx2",
     "jaxtyping", "joblib",
     "kombu.transport.redis", "latex2mathml", "lazy_loader", "markdown_it", "matplotlib", "mcp",
     "mdit_py_plugins", "multipart", "narwhals", "numpy", "onnx",

@@ -112,6 +112,25 @@ def test_day_and_month_are_exchanged_where_an_upload_says_so(client: TestClient)
 
 
 @ON_ONE_DATABASE
+def test_an_upload_may_name_its_encoding(client: TestClient) -> None:
+    table = "кг,y\n1,2\n3,4\n".encode("cp866")
+    told = upload(client, table, encoding="cp866").json()
+    assert [column["name"] for column in told["columns"]] == ["кг", "y"]
+    large = upload(client, table + b"5,6\n" * 600_000, encoding="CP866").json()
+    assert large["columns"][0]["name"] == "кг"  # read by a process of its own
+    assert upload(client, table, encoding="utf-8").json()["code"] == "not_text"
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize("name", ["klingon", "base64", "undefined", ""])
+def test_an_unknown_encoding_is_refused_with_known_ones(client: TestClient, name: str) -> None:
+    refused = upload(client, b"x,y\n1,2\n", encoding=name)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["field"] == "encoding"
+    assert "such as utf-8, cp1251" in refused.json()["errors"][0]["detail"]
+
+
+@ON_ONE_DATABASE
 def test_repeated_rows_stay_unless_the_upload_says_otherwise(client: TestClient) -> None:
     told = upload(client, REPEATS.encode()).json()
     assert (told["rows"], told["warnings"][0]["code"], told["warnings"][0]["count"]) == (

@@ -155,7 +155,7 @@ def test_russian_windows_text_keeps_its_letters(settings: Settings) -> None:
     assert "cp1251" in warning(table, "encoding").detail
 
 
-@pytest.mark.parametrize("name", ["Größe", "température", "année", "cañón", "°C", "«œuvre»", "ÄÖÜ"])
+@pytest.mark.parametrize("name", ["Größe", "température", "année", "cañón", "°C", "«œuvre»", "MÄRZ"])
 def test_letters_of_western_europe_are_not_taken_for_russian(name: str, settings: Settings) -> None:
     assert read(f"{name},y\n1,2\n".encode("cp1252"), settings).frame.columns == [name, "y"]
 

@@ -94,11 +94,6 @@ def test_utf16_without_a_byte_order_mark_is_read_with_a_warning(encoding: str, s
     assert encoding in table.warnings[0].detail
 
 
-def test_text_in_no_known_encoding_is_refused_with_its_line(settings: Settings) -> None:
-    refused = refusal(b"x,y\n1,2\n\x81,\x8d\n", settings)
-    assert (refused.code, refused.extra["line"]) == ("not_text", 3)
-
-
 def test_broken_utf16_is_refused(settings: Settings) -> None:
     assert refusal(b"\xff\xfex\x00\x00\xd8\x00", settings).code == "not_text"
 
