@@ -8,7 +8,7 @@ from kan_engine.units.unit import DIMENSIONLESS_WORDS, read_unit
 
 _FORMS = (
     re.compile(r"^.*\S\s*\[(?P<unit>[^\[\]]*)\]\s*$"),
-    re.compile(r"^.*\S\s*\((?P<unit>(?:[^()]|\([^()]*\))*)\)\s*$"),
+    re.compile(r"^.*[^\s/*·]\s*\((?P<unit>(?:[^()]|\([^()]*\))*)\)\s*$"),  # not the end of W/(m K)
     re.compile(r"^.*\S\s*,\s*(?P<unit>[^,]+)$"),
     re.compile(r"^.*\S\s+/\s+(?P<unit>.+)$"),
 )
@@ -18,7 +18,7 @@ _UNLIKELY = re.compile(r"[GTE](?!Hz|Pa|W|Wh|J|eV|B|V|N)[A-Za-z]+|P[MH]\d*|pH|am|
 # Words that pint knows, but that name a part of a table more often than a unit.
 _WORDS = frozenset({"cat", "count", "counts", "foot", "hand", "link", "mass", "point", "rod"})
 # Of single letters most are labels, functions of time as f(t), or ambiguous, as C and F of temperatures.
-_LETTERS = frozenset("AHJKLNTVWdghlmsΩÅ%‰°℃")
+_LETTERS = frozenset("AHJKLNTVWdghlmsΩÅ%‰°℃" + "АВКНглмстч")  # the latter Cyrillic
 
 
 def find_header_unit(name: str) -> str | None:
@@ -51,7 +51,7 @@ def _match_ending(unit: str) -> str:
 
 def _is_likely(text: str) -> bool:
     if text.lower() in DIMENSIONLESS_WORDS:
-        return text.lower() in {"dimensionless", "unitless"}
+        return text.lower() in {"dimensionless", "unitless", "безразм.", "отн. ед."}
     if len(text) == 1:
         return text in _LETTERS
     is_number = re.fullmatch(r"[\d.eE+-]+", text) is not None  # as x[12]

@@ -1,4 +1,4 @@
-"""Reads the text of a unit: ``m/s^2``, ``kg·m²``, ``J/(mol K)``, ``km h-1``, ``µg/m3``, ``°C``.
+"""Reads the text of a unit: ``m/s^2``, ``kg·m²``, ``J/(mol K)``, ``km h-1``, ``µg/m3``, ``°C``, ``м/с``.
 
 Pint knows the units by name. The text itself is read here: pint computes with any number in it, so that a few
 characters could cost minutes.
@@ -15,10 +15,14 @@ from math import isfinite
 from typing import Any
 
 from kan_engine.units.monomial import ONE, Monomial
+from kan_engine.units.russian_symbols import translate_symbol
 
 MAX_EXPONENT = 12
 MAX_CHARACTERS = 100
-DIMENSIONLESS_WORDS = frozenset({"", "1", "-", "–", "none", "dimensionless", "unitless", "ratio"})
+DIMENSIONLESS_WORDS = frozenset(
+    {"", "1", "-", "–", "none", "dimensionless", "unitless", "ratio", "безразм.", "отн. ед."}
+)
+MERCURY = re.compile(r"мм\s*рт\.?\s*ст\.?")
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 _TOKEN = re.compile(
@@ -61,7 +65,7 @@ def read_unit(text: str) -> Unit | None:
     if len(text) > MAX_CHARACTERS:
         return None
     try:
-        unit = _Reader(text).read()
+        unit = _Reader(MERCURY.sub("mmHg", text)).read()
     except (ValueError, OverflowError, ZeroDivisionError):
         return None
     return unit if isfinite(unit.scale) and unit.scale > 0 else None
@@ -106,7 +110,7 @@ class _Reader:
         if kind == "number":
             base = Unit(scale=float(self._take().replace("−", "-")))
         elif kind == "name":
-            base = _look_up(self._take())
+            base = _look_up(translate_symbol(self._take()))
         elif kind == "open":
             self._take()
             base = self._read_product()

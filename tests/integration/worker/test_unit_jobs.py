@@ -59,6 +59,19 @@ def test_the_constant_of_the_formula_has_a_unit(service: WorkedService, model: D
     assert {entry["unit_status"] for entry in formula["pareto"]} <= {"adds_up", "does_not_add_up"}
 
 
+def test_units_in_russian_are_checked_as_others_are(service: WorkedService) -> None:
+    names = {"длина, см": 100 * LENGTH, "масса [кг]": MASS, "период (с)": PERIOD}
+    table = service.upload(**names)
+    assert service.get(f"/datasets/{table}")["units"] == {
+        "длина, см": "см",
+        "масса [кг]": "кг",
+        "период (с)": "с",
+    }
+    formula = service.formula(service.model(dataset_id=table, target="период (с)", **BRIEF))
+    assert formula["unit_status"] == "adds_up"
+    assert [constant["unit"] for constant in formula["constants"]] == ["s/cm^(1/2)"]
+
+
 def test_the_card_has_the_constant_with_its_unit(service: WorkedService, model: Document) -> None:
     (formula,) = service.get(f"/models/{model['id']}/card")["formulas"]["outputs"]
     assert [constant["unit"] for constant in formula["constants"]] == ["s/m^(1/2)"]

@@ -40,6 +40,37 @@ def test_a_unit_is_read(text: str, printed: str, dimension: Monomial, scale: flo
     assert unit.scale == pytest.approx(scale)
 
 
+@pytest.mark.parametrize(
+    ("russian", "text"),
+    [
+        ("м/с²", "m/s^2"),
+        ("кг·м/с^2", "kg*m/s^2"),
+        ("мкс", "µs"),
+        ("мс", "ms"),
+        ("см", "cm"),
+        ("См", "S"),
+        ("Мм", "Mm"),
+        ("мин", "min"),
+        ("моль/л", "mol/L"),
+        ("Ом", "Ω"),
+        ("кОм", "kΩ"),
+        ("МГц", "MHz"),
+        ("Дж/(моль·К)", "J/(mol K)"),
+        ("гПа", "hPa"),
+        ("кВт·ч", "kW h"),
+        ("мкКл", "µC"),
+        ("т", "t"),
+        ("°С", "°C"),
+        ("град", "degree"),
+        ("мм рт. ст.", "mmHg"),
+        ("даН", "daN"),
+    ],
+)
+def test_russian_symbols_mean_the_international_ones(russian: str, text: str) -> None:
+    assert read_unit(russian) == read_unit(text)
+    assert read_unit(text) is not None
+
+
 def test_a_denominator_in_parentheses_and_two_slashes_are_the_same() -> None:
     assert read_unit("J/(mol K)") == read_unit("J/mol/K")
     assert read_unit("J/(mol K)") != read_unit("J/mol K")
@@ -59,6 +90,8 @@ def test_a_denominator_in_parentheses_and_two_slashes_are_the_same() -> None:
         "m" * (MAX_CHARACTERS + 1),
         "$",
         "people",
+        "людей",
+        "ммм",
         "__import__('os')",
         "m; s",
     ],
