@@ -64,43 +64,39 @@ JAVASCRIPT_WORDS = _split_words("""
 """Reserved words of JavaScript, and the names in formulas."""
 
 
-def safe_names(
-    columns: Iterable[str], *, reserved: frozenset[str] = SYMPY_WORDS, ascii_only: bool = False
-) -> dict[str, str]:
+def safe_names(columns: Iterable[str], *, reserved: frozenset[str] = SYMPY_WORDS) -> dict[str, str]:
     """Return a unique identifier for each column: its name if that is valid, else a readable substitute.
+
+    The letters of any language are valid: those of Python (XID_Start, XID_Continue) also in JavaScript since
+    ECMAScript 2015, and in C as GCC 10 and Clang 3.3 read it.
 
     Args:
         columns: Names of columns, without duplicates.
         reserved: Reserved words of the language.
-        ascii_only: Whether identifiers may contain only ASCII letters.
     """
     columns = list(columns)
-    good = {name for name in columns if _is_safe(name, reserved, ascii_only)}
+    good = {name for name in columns if _is_safe(name, reserved)}
     names = {name: name for name in good}
     taken = set(good) | reserved
     for column in columns:
         if column not in good:
-            names[column] = _make_identifier(column, taken, ascii_only)
+            names[column] = _make_identifier(column, taken)
             taken.add(names[column])
     return {column: names[column] for column in columns}
 
 
-def _is_safe(name: str, reserved: frozenset[str], ascii_only: bool) -> bool:
+def _is_safe(name: str, reserved: frozenset[str]) -> bool:
     """Whether a name is a valid identifier; names that Python normalises or that start with __ are not."""
     return (
         name.isidentifier()
         and name not in reserved
         and not name.startswith("__")
         and unicodedata.normalize("NFKC", name) == name
-        and (name.isascii() or not ascii_only)
     )
 
 
-def _make_identifier(column: str, taken: set[str] | frozenset[str], ascii_only: bool) -> str:
-    if ascii_only:
-        letters = unicodedata.normalize("NFKD", column).encode("ascii", "ignore").decode()
-    else:
-        letters = unicodedata.normalize("NFKC", column)
+def _make_identifier(column: str, taken: set[str] | frozenset[str]) -> str:
+    letters = unicodedata.normalize("NFKC", column)
     allowed = (letter if f"x{letter}".isidentifier() else " " for letter in letters)
     stem = re.sub(r"\W+", "_", "".join(allowed)).strip("_")[:40]
     if not stem.isidentifier() or not stem[0].isalpha():

@@ -321,14 +321,14 @@ _NUMPY = Dialect(
     pi="np.pi",
 )
 _C = Dialect(
-    names=partial(safe_names, reserved=C_WORDS, ascii_only=True),
+    names=partial(safe_names, reserved=C_WORDS),
     functions=_spellings("c"),
     power="pow({base}, {exponent})",
     real_power="pow({base}, {exponent})",
     whole="{}.0",
 )
 _JAVASCRIPT = Dialect(
-    names=partial(safe_names, reserved=JAVASCRIPT_WORDS, ascii_only=True),
+    names=partial(safe_names, reserved=JAVASCRIPT_WORDS),
     function="Math.{name}({})",
     functions=_spellings("javascript"),
     power="Math.pow({base}, {exponent})",

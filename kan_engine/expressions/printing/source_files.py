@@ -44,7 +44,7 @@ def python_module(functions: Sequence[SourceFunction], *, arrays: bool = False) 
         signature = f"def {name}({', '.join(arguments.values())}):\n"
         return f"{signature}{''.join(floats)}    return {write(function.tree, arguments)}\n"
 
-    text = "\n\n".join(_write_functions(functions, write_function, "#", PYTHON_WORDS, ascii_only=False))
+    text = "\n\n".join(_write_functions(functions, write_function, "#", PYTHON_WORDS))
     needs_scipy = arrays and any(_contains_erf(function.tree) for function in functions)
     return f"{head}\n{'import scipy.special' * needs_scipy}\n\n{text}"
 
@@ -81,19 +81,23 @@ def _write_functions(
     comment: str,
     words: frozenset[str],
     library: frozenset[str] = frozenset(),
-    *,
-    ascii_only: bool = True,
 ) -> list[str]:
-    """Return every function with its comments; names differ from those of other functions and arguments."""
-    arguments = [
-        safe_names(variables(function.tree), reserved=words, ascii_only=ascii_only) for function in functions
-    ]
+    """Return every function with its comments; names differ from those of other functions and arguments.
+
+    A comment also says what is called otherwise than in the table.
+    """
+    arguments = [safe_names(variables(function.tree), reserved=words) for function in functions]
     taken = words | library | {name for names in arguments for name in names.values()}
-    names = safe_names([function.name for function in functions], reserved=taken, ascii_only=ascii_only)
+    names = safe_names([function.name for function in functions], reserved=taken)
     written = []
     for function, own in zip(functions, arguments, strict=True):
-        meanings = function.meanings or {}
+        meanings, title = function.meanings or {}, {function.name: names[function.name]}
         told = [f"{own[column]}: {meaning}" for column, meaning in meanings.items() if column in own]
+        renamed = [
+            *title.items(),
+            *((column, name) for column, name in own.items() if column not in meanings),
+        ]
+        told += [f"{name}: {column}" for column, name in renamed if name != column]
         lines = [f"{comment} {to_single_line(line)}\n" for line in [*function.remarks, *told]]
         written.append("".join(lines) + text(names[function.name], function, own))
     return written

@@ -2,6 +2,9 @@
 
 import ast
 import math
+import re
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -77,7 +80,7 @@ def test_a_function_is_not_called_like_one_of_its_arguments():
 
 def test_the_c_function_avoids_the_names_of_the_mathematical_library():
     source = c_module(named(y1=x + 1))
-    assert source == "#include <math.h>\n\ndouble y1_(double x) {\n    return x + 1.0;\n}\n"
+    assert source == "#include <math.h>\n\n// y1_: y1\ndouble y1_(double x) {\n    return x + 1.0;\n}\n"
 
 
 def test_a_c_function_of_nothing_takes_void():
@@ -95,6 +98,33 @@ def test_comments_say_what_arguments_mean_by_the_names_that_they_have():
     )
     assert "\n# A law.\n# color_is_red: 1 where so\ndef y(" in python_module([function])
     assert "\n// A law.\n// color_is_red: 1 where so\ndouble y(" in c_module([function])
+
+
+RUSSIAN = Variable("длина (м)") * Variable("масса") + Variable("größe")
+
+
+def test_c_and_javascript_keep_the_letters_of_a_language():
+    columns = {"длина (м)": np.array([2.0]), "масса": np.array([3.0]), "größe": np.array([1.0])}
+    assert languages.in_c(RUSSIAN, columns) == languages.in_javascript(RUSSIAN, columns) == [7.0]
+    for source in (c_module(named(период=RUSSIAN)), javascript_module(named(период=RUSSIAN))):
+        assert {"длина_м", "масса", "größe", "период"} <= set(re.findall(r"\w+", source))
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+@pytest.mark.parametrize("standard", ["c99", "c11"])
+def test_gcc_takes_letters_beyond_ascii(standard, tmp_path):
+    (tmp_path / "formula.c").write_text(c_module(named(период=RUSSIAN)), encoding="utf-8")
+    command = ["gcc", f"-std={standard}", "-Wall", "-Werror", "-c", "formula.c", "-o", "formula.o"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize(
+    ("write", "comment"), [(python_module, "#"), (c_module, "//"), (javascript_module, "//")]
+)
+def test_a_comment_names_what_is_called_otherwise_than_in_the_table(write, comment):
+    source = write([SourceFunction(name="my y", tree=x * Variable("temp (°C)"))])
+    assert f"\n{comment} my_y: my y\n{comment} temp_C: temp (°C)\n" in f"\n{source}"
+    assert f"{comment} x:" not in source
 
 
 @pytest.mark.parametrize(
