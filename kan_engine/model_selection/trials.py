@@ -33,6 +33,11 @@ class Trial:
     training: TrainingConfig
     quantile: bool
 
+    @property
+    def last_grid(self) -> int:
+        """Intervals of the grid on which the training ends."""
+        return (self.config.grid_size, *self.training.grid_schedule)[-1]
+
     def to_dict(self) -> dict[str, Any]:
         """The trial as JSON, without the thresholds of its training."""
         return asdict(self) | {"training": self.training.to_dict()}

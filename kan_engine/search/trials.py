@@ -186,7 +186,7 @@ class TrialRunner:
         trial = TrialReport(
             kind="network",
             width=(config.width[0], *hidden, config.width[-1]),
-            grid=(config.grid_size, *training.grid_schedule)[-1],
+            grid=found.trial.last_grid,
             error=error,
             optimizer=found.optimizer,
             steps=training.steps,
@@ -332,7 +332,7 @@ class EarlyStopping:
         if best is not None and is_told:
             self._limit = thresholds.max_loss_factor * best.loss
         self._min_steps = thresholds.min_steps
-        self._last_grid = (trial.config.grid_size, *trial.training.grid_schedule)[-1]
+        self._last_grid = trial.last_grid
         self._lowest, self._steps = float("inf"), 0
 
     def update(self, step: TrainingStep) -> None:
