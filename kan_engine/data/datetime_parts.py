@@ -29,6 +29,7 @@ SECONDS_PER_DAY = 86_400.0
 MIN_TIMESTAMP, MAX_TIMESTAMP = -62_135_596_800.0, 253_402_300_799.0  # seconds from the year 1 to 9999
 PERIODS = {"month": (1.0, 12.0), "weekday": (0.0, 7.0), "hour": (0.0, 24.0)}  # first value, and length
 WAVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"sin": np.sin, "cos": np.cos}
+WAVE_DECIMALS = 15  # sin(π) is 0, else formulas have constants such as 1.2e-16
 PART_NAMES = ("year", "month", "day", "weekday", "hour")
 PART_TITLES = {"weekday": "day of the week"}
 
@@ -57,7 +58,7 @@ def encode_part(seconds: Float[np.ndarray, " rows"], part: DatetimePart) -> Floa
     if not wave:
         return values
     first, period = PERIODS[name]
-    return np.asarray(WAVES[wave](2 * math.pi * (values - first) / period))
+    return np.round(WAVES[wave](2 * math.pi * (values - first) / period), WAVE_DECIMALS)
 
 
 def extract_part(seconds: Float[np.ndarray, " rows"], name: str) -> Float[np.ndarray, " rows"]:

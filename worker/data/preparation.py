@@ -83,7 +83,7 @@ def prepare_data(
         share=thresholds.validation_share,
     )
     encoding, warnings = _fit_encoding(table, plan, present[split.train_rows], thresholds)
-    warnings += _sentinel_warnings(plan, encoding)
+    warnings += [*_sentinel_warnings(plan, encoding), *_warn_of_time_order(table, plan, present, thresholds)]
     if split.is_rescued:
         warnings.append(
             "a random split left only one class in the training rows; the hold-out rows were drawn by class"
@@ -245,6 +245,28 @@ def _sentinel_warnings(plan: TrainingPlan, encoding: Encoding) -> list[str]:
         f'{{"{next(iter(counts)) if len(counts) == 1 else "*"}": [{value}]}}'
         for value, counts in holders.items()
     ]
+
+
+def _warn_of_time_order(
+    table: StoredTable, plan: TrainingPlan, present: np.ndarray, thresholds: DataThresholds
+) -> list[str]:
+    """Warn of hold-out rows that were drawn among rows in the order of time.
+
+    Such rows resemble their neighbours, which the model learns from.
+    """
+    if plan.request.split.kind not in ("random", "stratified"):
+        return []
+    for name, report in plan.reports.items():
+        if plan.types[name] != "datetime" or report.distinct < thresholds.min_ordered_times or report.missing:
+            continue
+        times = table.column(name)[present]
+        if (times[1:] >= times[:-1]).all():
+            return [
+                f"the rows are in the order of time by {name!r}, and hold-out rows were drawn between the "
+                "others: on later times the model may be worse than its metrics; hold out the last rows "
+                'with split = {"kind": "tail"}'
+            ]
+    return []
 
 
 def _list_counts(counts: Mapping[str, int], most: int = 20) -> str:

@@ -140,7 +140,8 @@ def _encode_times(values: Values, feature: Model) -> Array:
     for name, wave, first, period in feature["parts"]:
         part = np.array([_time_part(second, name) for second in filled.tolist()])
         angle = 2 * np.pi * (part - first) / period
-        columns.append(np.sin(angle) if wave == "sin" else np.cos(angle) if wave == "cos" else part)
+        values = np.sin(angle) if wave == "sin" else np.cos(angle) if wave == "cos" else part
+        columns.append(np.round(values, 15) if wave else values)
     return np.stack([*columns, missing] if feature["has_missing"] else columns, axis=1)
 
 

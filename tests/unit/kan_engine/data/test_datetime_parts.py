@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kan_engine.data.datetime_parts import PART_NAMES, extract_part, find_varying_parts, read_times
+from kan_engine.data.datetime_parts import (
+    PART_NAMES,
+    encode_part,
+    extract_part,
+    find_varying_parts,
+    read_times,
+)
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.feature import Feature
 from kan_engine.errors import InvalidConfig, InvalidData, NotExportable
@@ -47,6 +53,12 @@ def test_only_what_varies_is_a_part_and_whole_cycles_are_waves() -> None:
     assert find_varying_parts(seconds(*MONTH)) == (("day", ""), *waves[2:4])
     assert find_varying_parts(seconds(*(timedelta(hours=number) for number in range(6)))) == (("hour", ""),)
     assert find_varying_parts(seconds(timedelta(), timedelta())) == ()
+
+
+def test_half_a_cycle_is_zero_and_no_rounding_error() -> None:
+    july = seconds(timedelta(days=182))  # 1 July 2024
+    assert encode_part(july, ("month", "sin")).tolist() == [0.0]
+    assert encode_part(july, ("month", "cos")).tolist() == [-1.0]
 
 
 def test_december_is_next_to_january() -> None:

@@ -78,6 +78,28 @@ def test_of_times_the_parts_that_vary_are_learnt_from() -> None:
     assert data.names == tuple(f"{wave} of {part} of t" for part in parts for wave in ("sin", "cos"))
 
 
+DAYS = [datetime(2020, 1 + i // 28, 1 + i % 28) for i in range(ROWS)]
+UPS = [float(i * 7 % 11) for i in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("days", "split", "is_told"),
+    [
+        (DAYS, {}, True),
+        (DAYS, {"split": TAIL}, False),
+        (DAYS[::-1], {}, False),
+        ([DAYS[i * 7 % ROWS] for i in range(ROWS)], {}, False),
+        ([DAYS[i // 20] for i in range(ROWS)], {}, False),
+    ],
+    ids=["random", "tail", "backwards", "shuffled", "two days"],
+)
+def test_rows_held_out_between_the_times_of_others_are_told(
+    days: list[datetime], split: dict[str, Any], is_told: bool
+) -> None:
+    told = " ".join(prepared({"t": days, "a": UPS, "y": RAMP}, **split).warnings)
+    assert ("in the order of time by 't'" in told) is is_told
+
+
 def test_columns_that_were_not_asked_for_need_no_reason() -> None:
     assert prepared({"a": RAMP, "b": [1.0] * ROWS, "y": RAMP}, features=["a"]).warnings == ()
 
