@@ -26,9 +26,14 @@ def find_header_unit(name: str) -> str | None:
     for form in _FORMS:
         match = form.match(name)
         text = match["unit"].strip() if match is not None else ""
-        if _is_likely(text) and read_unit(text) is not None:
+        if is_likely_unit(text):
             return text
     return None
+
+
+def is_likely_unit(text: str) -> bool:
+    """Whether a text beside a name or a number is a unit, and no label or abbreviation."""
+    return _is_likely(text) and read_unit(text) is not None
 
 
 def drop_header_unit(name: str) -> str:

@@ -6,19 +6,21 @@ from collections.abc import Callable
 
 import polars as pl
 
+from kan_engine.units.headers import is_likely_unit
+from kan_engine.units.russian_symbols import translate_symbol
 from service.ingest.table_warnings import TableWarning, Warnings
 
 Parser = Callable[[pl.Series], tuple[pl.Series | None, Warnings]]
 
 CURRENCY_SIGNS = "[$€£¥₽]"
-CELL = rf"^({CURRENCY_SIGNS})?\s*([+-]?[\d.,]*\d)\s*({CURRENCY_SIGNS}|[%‰°]?[A-Za-zµ°]{{0,6}})\+?$"
+CELL = rf"^({CURRENCY_SIGNS})?\s*([+-]?[\d.,]*\d)\s*({CURRENCY_SIGNS}|[%‰°]?[A-Za-zА-Яа-яµ°]{{0,6}})\+?$"
 THOUSANDS = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9}
 UNIT_FAMILIES: tuple[dict[str, float], ...] = (
     {"kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12},
     {"mg": 1e-3, "g": 1.0, "kg": 1e3, "t": 1e6},
     {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "km": 1e3},
     {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0},
-    {"ml": 1e-3, "l": 1.0},
+    {"ml": 1e-3, "l": 1.0, "mL": 1e-3, "L": 1.0},
     {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6, "GHz": 1e9},
 )
 
@@ -57,7 +59,8 @@ def parse_units(values: pl.Series, attempts: list[Parser]) -> tuple[pl.Series | 
         f"numbers were read without {_describe_units(known)}, as in "
         f"{values[row]!r}{_describe_scales(known, scales)}"
     )
-    note = TableWarning(code="units_in_cells", column=values.name, row=row, detail=detail)
+    unit = known[0] if _is_unit(known) else None
+    note = TableWarning(code="units_in_cells", column=values.name, row=row, unit=unit, detail=detail)
     return (bare.cast(pl.Float64) * factors if is_scaled else bare), [*notes, note]
 
 
@@ -68,8 +71,15 @@ def _find_scales(units: list[str]) -> dict[str, float] | None:
         return {unit: THOUSANDS.get(unit, 1.0) for unit in units} if given != {"K"} else {"K": 1.0}  # kelvin
     if len(given) == 1:
         return {units[0]: 1.0}
-    family = next((family for family in UNIT_FAMILIES if given <= family.keys()), None)
-    return family and {unit: family[unit] / family[units[0]] for unit in units}
+    symbols = {unit: translate_symbol(unit) for unit in units}
+    family = next((family for family in UNIT_FAMILIES if family.keys() >= set(symbols.values())), None)
+    return family and {unit: family[symbols[unit]] / family[symbols[units[0]]] for unit in units}
+
+
+def _is_unit(units: list[str]) -> bool:
+    """Whether the most frequent unit is one, and not a number as M for millions."""
+    is_number = set(units) <= THOUSANDS.keys() | {""} and set(units) != {"K"}
+    return not is_number and is_likely_unit(units[0])
 
 
 def _describe_units(units: list[str]) -> str:

@@ -14,6 +14,7 @@ class TableWarning:
         value, count: The value that may mean a missing one, and its number of occurrences.
         row: First row that it applies to, counted from 0.
         form: Format of the times in the column.
+        unit: Of the numbers in the column, as its cells say.
         line: Line of the file, counted from 1.
     """
 
@@ -23,6 +24,7 @@ class TableWarning:
     count: int | None = None
     row: int | None = None
     form: str | None = None
+    unit: str | None = None
     detail: str
     line: int | None = None
 

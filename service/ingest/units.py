@@ -13,15 +13,16 @@ NUMBERS = frozenset({"number", "integer"})
 
 
 def complete_units(
-    columns: Iterable[ColumnReport], given: Mapping[str, str]
+    columns: Iterable[ColumnReport], given: Mapping[str, str], in_cells: Mapping[str, str] | None = None
 ) -> tuple[dict[str, str], Warnings]:
     """Return the given units and those in the names of other columns of numbers, with warnings.
 
-    A given unit overrides the name; "" is none. Units that are not known are kept as text, with a warning.
+    A given unit overrides the name, "" is none, and a unit in the cells stands between both. Units that are
+    not known are kept as text, with a warning.
     """
-    units, warnings = dict(given), Warnings()
+    units, warnings = {**(in_cells or {}), **given}, Warnings()
     for column in columns:
-        if column.name in given or column.type not in NUMBERS:
+        if column.name in units or column.type not in NUMBERS:
             continue
         found = find_header_unit(column.name)
         if found is not None:

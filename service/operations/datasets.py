@@ -181,7 +181,8 @@ def _store(
     settings: Settings,
 ) -> Dataset:
     _check_units(units, [column.name for column in described.columns])
-    units, guesses = complete_units(described.columns, units)
+    in_cells = {told.column: told.unit for told in described.warnings if told.column and told.unit}
+    units, guesses = complete_units(described.columns, units, in_cells)
     with sessions.begin() as session:
         dataset = Dataset(
             name=name,

@@ -112,6 +112,14 @@ def test_day_and_month_are_exchanged_where_an_upload_says_so(client: TestClient)
 
 
 @ON_ONE_DATABASE
+def test_units_in_cells_are_those_of_the_columns(client: TestClient) -> None:
+    told = upload(client, b"mass,y\n1kg,2\n900g,4\n2kg,5\n").json()
+    assert told["units"] == {"mass": "kg"}
+    assert told["warnings"][0]["unit"] == "kg"
+    assert upload(client, b"mass,y\n1kg,2\n2kg,4\n", units='{"mass": ""}').json()["units"] == {"mass": ""}
+
+
+@ON_ONE_DATABASE
 def test_an_upload_may_name_its_encoding(client: TestClient) -> None:
     table = "кг,y\n1,2\n3,4\n".encode("cp866")
     told = upload(client, table, encoding="cp866").json()

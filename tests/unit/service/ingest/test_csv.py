@@ -361,6 +361,28 @@ def test_numbers_with_units_are_read_as_numbers_with_a_note(
     assert warning(table, "units_in_cells").line in (2, 3)
 
 
+@pytest.mark.parametrize(
+    ("cells", "values", "unit"),
+    [
+        ("1.37kg 2kg 900g", [1.37, 2, 0.9], "kg"),
+        ("8GB 16GB 4GB", [8, 16, 4], "GB"),
+        ("2кг 900г 3кг", [2, 0.9, 3], "кг"),
+        ("20°C 21°C 19°C", [20, 21, 19], "°C"),
+        ("290K 300K 310K", [290, 300, 310], "K"),
+        ("19M 3M 200k", [19e6, 3e6, 2e5], None),
+        ("$4 $5 $6", [4, 5, 6], None),
+        ("10+ 20+ 30+", [10, 20, 30], None),
+        ("20C 21C 19C", [20, 21, 19], None),
+    ],
+)
+def test_a_unit_in_the_cells_is_that_of_the_column(
+    cells: str, values: list[float], unit: str | None, settings: Settings
+) -> None:
+    table = read("x\n" + "\n".join(cells.split()) + "\n", settings)
+    assert table.frame["x"].to_list() == pytest.approx(values)
+    assert warning(table, "units_in_cells").unit == unit
+
+
 def test_decimal_commas_may_have_units(settings: Settings) -> None:
     assert read("x;y\n1,5 kg;1\n2,25 kg;2\n", settings).frame["x"].to_list() == [1.5, 2.25]
 

@@ -23,6 +23,12 @@ def test_a_given_unit_overrides_the_name(given: str) -> None:
     assert complete_units([describe("length (m)")], {"length (m)": given}) == ({"length (m)": given}, [])
 
 
+def test_a_unit_in_the_cells_overrides_the_name_and_gives_way_to_a_given_one() -> None:
+    columns = [describe("length (m)")]
+    assert complete_units(columns, {}, {"length (m)": "cm"}) == ({"length (m)": "cm"}, [])
+    assert complete_units(columns, {"length (m)": "mm"}, {"length (m)": "cm"})[0] == {"length (m)": "mm"}
+
+
 def test_only_columns_of_numbers_have_units_in_their_names() -> None:
     assert complete_units([describe("group (A)", "category")], {}) == ({}, [])
 
