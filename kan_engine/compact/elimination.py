@@ -43,16 +43,16 @@ def eliminate_curves(
 ) -> Iterator[Fit]:
     """Yield the given network and then ever smaller ones, down to the smallest.
 
-    Far above ``max_curves`` several curves are removed between two fits. Below, where the cheapest removal
-    skips sizes, networks of these sizes are yielded, too.
+    Far above ``max_curves`` several curves are removed between two fits; without time, all that are too
+    many. Below, where the cheapest removal skips sizes, networks of these sizes are yielded, too.
     """
     yield fit
-    while not should_stop():
+    while (is_in_time := not should_stop()) or len(fit.curves) > max_curves:
         removals = list_removals(fit, problem.required)
         if not removals:
             return
         excess = len(fit.curves) - max_curves
-        share = max(1, int(thresholds.bulk_share * excess))
+        share = max(1, int(thresholds.bulk_share * excess) if is_in_time else excess)
         curves = fit.curves
         for removal in removals[:share]:
             smaller = curves.remove(removal.edges)
@@ -63,7 +63,9 @@ def eliminate_curves(
         curves = merge_chains(problem, curves)
         if excess <= 0:
             yield from _fill_sizes(problem, fit, len(curves), thresholds, should_stop)
-        fit = fit_curves(problem, curves, thresholds.elimination_steps, thresholds, should_stop)
+        least = thresholds.least_steps if len(fit.curves) > max_curves else 0
+        steps = thresholds.elimination_steps
+        fit = fit_curves(problem, curves, steps, thresholds, should_stop, least_steps=least)
         yield fit
 
 

@@ -51,9 +51,14 @@ def fit_curves(
     steps: int,
     thresholds: CompactThresholds,
     should_stop: Callable[[], bool] = lambda: False,
+    *,
+    least_steps: int = 0,
 ) -> Fit:
-    """Take at most ``steps`` steps; the result has the covariance at its last linearisation."""
-    damping = thresholds.damping.initial
+    """Take at most ``steps`` steps; the result has the covariance at its last linearisation.
+
+    The first ``least_steps`` are taken even if it should stop.
+    """
+    damping, taken = thresholds.damping.initial, 0
     curves, state = scale_nodes(problem, curves, problem.evaluate(curves), thresholds)
     while True:
         places = place_coefficients(curves)
@@ -65,9 +70,9 @@ def fit_curves(
         before = _objective(problem, state.outputs, values, penalty)
         gradient += penalty * values
         covariance = _invert(matrix + np.diag(penalty))
-        if steps <= 0 or should_stop():
+        if steps <= 0 or (taken >= least_steps and should_stop()):
             return Fit(curves, before, covariance, places)
-        steps -= 1
+        steps, taken = steps - 1, taken + 1
         moved, reached, after, damping = _step(
             problem, curves, state, places, matrix, penalty, gradient, before, damping, thresholds
         )

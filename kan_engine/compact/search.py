@@ -50,7 +50,8 @@ def find_compact_path(
         max_curves: Of the largest network. Every class needs one curve at least.
         seed: Of the samples of rows and the starts of nodes.
         required: Sets of encoded columns, of each of which every network must read one.
-        should_stop: Once it returns true, the path so far is returned.
+        should_stop: Once it returns true, the path so far is returned; there is always a network of at most
+            ``max_curves`` curves that has learnt something.
         should_stop_growing: Once it returns true, the best networks so far are fitted to all training rows.
         thresholds: Decision numbers.
     """
@@ -62,14 +63,15 @@ def find_compact_path(
     maker = full.trim()
 
     def must_finish() -> bool:
-        return should_stop() or should_stop_growing()
+        return should_stop_growing() or should_stop()
 
     guard = maker.make_guard(rows)
     problem = maker.make_problem(rows).append(guard)
     judges = data.validation.sample(thresholds.validation_rows, seed)
     best = BestNetworks(maker.make_problem(judges))
     start = make_additive(problem, range(len(kept)), thresholds)
-    fit = fit_curves(problem, start, thresholds.start_steps, thresholds, must_finish)
+    least = thresholds.least_steps
+    fit = fit_curves(problem, start, thresholds.start_steps, thresholds, must_finish, least_steps=least)
     for smaller in eliminate_curves(problem, fit, thresholds, must_finish, max_curves=max_curves):
         best.record_(smaller)
     sources = rank_sources(fit)[: thresholds.node_sources]

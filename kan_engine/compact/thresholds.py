@@ -43,6 +43,8 @@ class CompactThresholds:
         min_relative_gain: Decrease of the objective below which a fit ends.
 
         start_steps: Of the fit of the largest additive network.
+        least_steps: Of this fit, and after removals down to the largest network, however little time is left:
+            one step solves for the curves, the other with the smoothness that the evidence then chooses.
         elimination_steps, bulk_share: Steps after a removal, and the share of the excess curves that is
             removed at once: the first ones matter little.
         wide_starts, max_pairs: Random starts of a node that reads all sources, and pairs that are tried. Six
@@ -106,6 +108,7 @@ class CompactThresholds:
     min_relative_gain: float = 1e-4
 
     start_steps: int = 12
+    least_steps: int = 2
     elimination_steps: int = 3
     bulk_share: float = 0.2
     wide_starts: int = 3

@@ -18,6 +18,10 @@ from kan_engine.search.context import SearchContext
 from kan_engine.search.result import SearchResult
 from kan_engine.search.thresholds import SearchThresholds
 
+COMPACT_ENDED_EARLY_WARNING = (
+    "the search for a network of few curves was ended early to leave time for formulas; increase max_seconds"
+)
+
 
 def add_compact_path(found: SearchResult, run: SearchContext) -> SearchResult:
     """Add the compact networks that learn from the rows and from the network of the result.
@@ -32,6 +36,13 @@ def add_compact_path(found: SearchResult, run: SearchContext) -> SearchResult:
     if is_compact and (is_exact or count <= data.output_count):
         return replace(found, compact=_append_network(found))
     run.report("compact", 0.87, "looking for a network of few curves")
+    growth, is_cut = run.limit_time(run.thresholds.compact_growth_time_share), False
+
+    def should_stop_growing() -> bool:
+        nonlocal is_cut
+        is_cut = is_cut or growth.should_stop()
+        return is_cut
+
     teacher = Predictor.from_training(data, found.network, found.inputs, scaler)
     path = find_compact_path(
         data,
@@ -41,10 +52,12 @@ def add_compact_path(found: SearchResult, run: SearchContext) -> SearchResult:
         max_curves=count - 1 if is_compact else config.max_curves,
         seed=config.seed,
         required=run.column_wishes,
-        should_stop_growing=run.limit_time(run.thresholds.compact_growth_time_share).should_stop,
+        should_stop_growing=should_stop_growing,
         should_stop=run.limit_time(run.thresholds.compact_time_share).should_stop,
         thresholds=run.thresholds.compact,
     )
+    if is_cut:
+        found = replace(found, warnings=(*found.warnings, COMPACT_ENDED_EARLY_WARNING))
     for entry in path.networks if data.classes is not None else ():
         calibrate_on_validation_(entry.network, entry.network, path.inputs, data, run.thresholds.inference)
     return replace(found, compact=_append_network(found, path.networks) if is_compact else path)

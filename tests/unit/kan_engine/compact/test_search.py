@@ -137,7 +137,18 @@ def test_every_one_of_many_classes_has_a_curve() -> None:
 def test_a_search_that_must_stop_at_once_returns_a_network() -> None:
     columns = numbers()
     data = make_data(columns, additive(np.stack([*columns.values()], 1)))
-    assert len(search(data, additive, should_stop=lambda: True).networks) >= 1
+    path = search(data, additive, should_stop=lambda: True)
+    error = outputs(path, 20, data.rows.x)[:, 0] - data.rows.y
+    assert np.var(error) < 0.05 * np.var(data.rows.y)
+
+
+def test_without_time_a_network_has_no_more_curves_than_allowed() -> None:
+    columns = numbers(columns=6)
+    data = make_data(columns, additive(np.stack([*columns.values()], 1)))
+    path = search(data, additive, should_stop=lambda: True, max_curves=3)
+    assert path.select(3).curve_count <= 3
+    error = outputs(path, 3, data.rows.x)[:, 0] - data.rows.y
+    assert np.var(error) < 0.05 * np.var(data.rows.y)
 
 
 def test_networks_that_may_not_grow_are_fitted_to_all_training_rows() -> None:

@@ -26,6 +26,7 @@ from kan_engine.model_selection.moves import list_moves
 from kan_engine.model_selection.thresholds import SelectionThresholds
 from kan_engine.model_selection.trials import run_trial
 from kan_engine.search.callbacks import TrialReport, ignore_trial
+from kan_engine.search.compact_member import COMPACT_ENDED_EARLY_WARNING
 from kan_engine.search.model_search import FORMULAS_ENDED_EARLY_WARNING
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from kan_engine.structure.fitted_structure import FittedStructure
@@ -732,6 +733,7 @@ def test_a_job_that_is_stopped_at_once_still_gives_a_model(stopped: Job) -> None
     assert stopped.outcome.cut_by is not None
     assert len(stopped.predictor.predict({"a": A, "b": B})) == ROWS
     assert stopped.outcome.symbolic is not None
+    assert COMPACT_ENDED_EARLY_WARNING in stopped.record["warnings"]
 
 
 def test_a_cut_network_is_no_checkpoint(stopped: Job) -> None:
