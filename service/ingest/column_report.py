@@ -28,6 +28,10 @@ from service.ingest.table_warnings import TableWarning, Warnings
 EXACT_INTEGER = 2**53  # a double represents all integers up to here exactly
 ID_NAME = re.compile(r"(?i:(^|[^a-z])(id|uuid|guid|index|idx|rownames?))$|[a-z](ID|Id)$")  # ends of names
 
+CODE_NAME = re.compile(  # ends of names of numbers that are names
+    r"(?i:zip|postal|(zip|post)[ _-]?code|phone|(^|[^a-z])code|(^|[^а-я])код|почтовый индекс)$|[a-z]Code$"
+)
+
 
 @dataclass(frozen=True)
 class RawTable:
@@ -200,6 +204,12 @@ def _warn_unusable(report: ColumnReport) -> Warnings:
     if report.type == "integer" and report.range and max(-report.range[0], report.range[1]) > EXACT_INTEGER:
         detail = f"integers beyond {EXACT_INTEGER} are rounded in training"
         return [TableWarning(code="large_integers", column=name, detail=detail)]
+    if report.type == "integer" and report.distinct > 2 and CODE_NAME.search(name):
+        detail = (
+            "its name is that of a code, but its numbers would be used as quantities: leave the column out, "
+            "or give it the type category"
+        )
+        return [TableWarning(code="code_numbers", column=name, detail=detail)]
     return []
 
 

@@ -339,6 +339,26 @@ def test_a_column_that_names_the_rows_is_told_from_others(
 
 
 @pytest.mark.parametrize(
+    ("name", "is_code"),
+    [
+        ("ZipCode", True),
+        ("zip_code", True),
+        ("Postcode", True),
+        ("area code", True),
+        ("phone", True),
+        ("почтовый индекс", True),
+        ("код", True),
+        ("decode", False),
+        ("x", False),
+        ("заход", False),
+    ],
+)
+def test_numbers_with_the_name_of_a_code_are_told(name: str, is_code: bool, settings: Settings) -> None:
+    table = read(f"{name},y\n90001,1\n90002,2\n90003,5\n90001,4\n", settings)
+    assert ("code_numbers" in codes(table)) is is_code
+
+
+@pytest.mark.parametrize(
     ("cells", "values"),
     [
         ("8GB 16GB 4GB", [8, 16, 4]),
