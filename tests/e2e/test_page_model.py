@@ -1,5 +1,6 @@
 """The view of a model in a real browser: its formula, its curves, and predictions that follow the inputs."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from tests.support.servers import wait_until
 
 LAW = "exp(sin(pi*x1) + x2**2)"
 JOB_TIMEOUT_S = 60
+MOST_KB = 250  # packed
 
 
 @pytest.fixture(scope="module")
@@ -78,28 +80,50 @@ def test_an_imported_model_is_asked_only_for_what_it_has(
 ) -> None:
     exported = api.get(f"/models/{law}/export").content
     copy = api.post("/models/import", files={"file": ("law.safetensors", exported)}, data={"name": "copy"})
-    with visiting(browser, url) as page:
-        refused: list[str] = []
-        page.on("response", lambda answer: refused.append(answer.url) if answer.status >= 400 else None)
+    with visiting(browser, url) as page, refusing_nothing(page):
         show_model(page, copy.json()["id"])
         expect(page.get_by_text("There are no charts of this model: it was imported")).to_be_visible()
         expect(page.get_by_text("an imported model does not have")).to_be_visible()
-        page.wait_for_load_state("networkidle")
-        assert refused == []
 
 
-@pytest.mark.parametrize(("locale", "most_kB"), [("en-US", 245), ("ru-RU", 245)])
-def test_a_model_loads_little(browser: Browser, url: str, law: str, locale: str, most_kB: int) -> None:
+def test_a_model_without_a_formula_is_not_asked_for_one(
+    browser: Browser, url: str, api: httpx.Client
+) -> None:
+    x = np.random.default_rng(3).uniform(-1, 1, 100)
+    bare = trained(api, {"x": x, "y": x**2}, target="y", name="bare", symbolic=False)
+    with visiting(browser, url) as page, refusing_nothing(page):
+        show_model(page, bare)
+        expect(page.get_by_text("This model has no formula")).to_be_visible()
+
+
+@contextlib.contextmanager
+def refusing_nothing(page: Page) -> Iterator[None]:
+    """No request of the page is answered with an error, which the console of the browser would list."""
+    refused: list[str] = []
+    page.on("response", lambda answer: refused.append(answer.url) if answer.status >= 400 else None)
+    yield
+    page.wait_for_load_state("networkidle")
+    assert refused == []
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ru-RU"])
+@pytest.mark.parametrize("name", ["law", "classes"])
+def test_a_model_that_is_scrolled_to_its_end_loads_little(
+    name: str, locale: str, browser: Browser, url: str, request: pytest.FixtureRequest
+) -> None:
     with visiting(browser, url, locale=locale) as page:
         loaded: list[Request] = []
         page.on(
             "requestfinished", lambda request: loaded.append(request) if "/assets/" in request.url else None
         )
-        page.goto(f"/#/models/{law}")
+        page.goto(f"/#/models/{request.getfixturevalue(name)}")
         page.locator(".prediction data").wait_for()
+        for section in page.locator(".sections > section").all():
+            section.scroll_into_view_if_needed()
+        page.locator("#section-effects svg.plot").first.wait_for()
         page.wait_for_load_state("networkidle")
         assert any("plot.js" in request.url for request in loaded)
-        assert sum(request.sizes()["responseBodySize"] for request in loaded) <= 1000 * most_kB
+        assert sum(request.sizes()["responseBodySize"] for request in loaded) <= 1000 * MOST_KB
 
 
 def test_a_curve_of_the_drawing_opens_in_large(page: Page) -> None:

@@ -19,7 +19,7 @@ export async function collect(model, signal, width) {
   const shown = shownNetwork(model);
   const [formats, formulas, drawing, edges, preview, versions, measured, solution, charts] = await Promise.all([
     get("formats", options),
-    formulasOf(path, options),
+    model.members.formula ? get(`${path}/symbolic`, options) : null,
     fetchDrawing(path, { network: shown }, width, options),
     model.members[shown].network.edges <= MAX_EDGES_AT_ONCE ? get(edgesPath(path, shown), options) : null,
     model.dataset_id ? tolerateStatus(404, get(`datasets/${model.dataset_id}/preview?limit=50`, options)) : null,
@@ -55,9 +55,6 @@ export async function collect(model, signal, width) {
 export const edgesOf = ({ path, signal }, name) => memoize(null, () => get(edgesPath(path, name), { signal }));
 
 const edgesPath = (path, network) => `${path}/edges?network=${network}`;
-
-/** The formulas; null if the model has none. */
-const formulasOf = async (path, options) => (await tolerateStatus(409, get(`${path}/symbolic`, options))).body;
 
 /** Whether the service has the numbers of the charts: only of models that it has trained. */
 export const isMeasured = ({ lineage }) => !lineage.imported;

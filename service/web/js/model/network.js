@@ -10,7 +10,6 @@ import { table } from "../parts/table.js";
 import { boxButtons, makeZoomable, placePicture } from "../parts/zoom.js";
 import { curveGroups, drawingQuery, edgeLabel, fetchDrawing, makeDrawing } from "./curves/drawing.js";
 import { curvesOf, findCurve, placeOf, sourceName } from "./curves/selection.js";
-import { edgeDialog } from "./edge.js";
 import { edgesOf, MAX_EDGES_AT_ONCE } from "./load.js";
 import { functionOf, nodeName } from "./nodes.js";
 import { functionWords } from "./labels.js";
@@ -106,7 +105,7 @@ function choices(state, drawn) {
 async function openEdge(place, { edges, page, root }) {
   try {
     if (!edges.found) announce(t("model.loading"));
-    const document_ = await edges();
+    const [document_, { edgeDialog }] = await Promise.all([edges(), import("./edge.js")]); // few readers open a curve
     const edge = findCurve(document_, place);
     if (edge && !page.signal.aborted) edgeDialog(edge, document_, page);
   } catch (error) {
