@@ -145,6 +145,22 @@ def test_a_slice_of_a_solution_follows_the_slider(page: Page, heat: str) -> None
     assert severe_violations(page) == []
 
 
+def test_only_the_line_of_a_slice_moves_over_the_map_and_stays_when_the_map_is_zoomed(
+    page: Page, heat: str
+) -> None:
+    page.goto(f"/#/models/{heat}")
+    chart = page.locator(".plane-map .chart-area")
+    drawn, line = chart.locator("svg.plot").element_handle(), chart.locator("[data-mark=rule] line")
+    bottom = float(line.get_attribute("y1") or "nan")
+    page.get_by_role("slider", name="Value of t").press("End")
+    top = float(line.get_attribute("y1") or "nan")
+    assert top < bottom - 100
+    assert drawn.evaluate("svg => svg.isConnected")
+    page.get_by_role("button", name="Zoom in: u over the domain").click()
+    assert not drawn.evaluate("svg => svg.isConnected")
+    assert float(line.get_attribute("y1") or "nan") < top  # t = 1 is above the part that is seen
+
+
 def test_a_solution_plays_and_pauses(page: Page, heat: str) -> None:
     page.goto(f"/#/models/{heat}")
     page.get_by_role("button", name="Play: u").click()

@@ -4,6 +4,7 @@ import { html, nothing, render, svg } from "../../../vendor/lit-html.js";
 import { showChart } from "../../charts/chart.js";
 import { count, named, number, t } from "../../i18n.js";
 import { labelWithUnit, unitOf, withUnit } from "../labels.js";
+import { mapChart, mapPoints, ramp } from "./map.js";
 import { areaSign, legend, lineSign } from "./series.js";
 
 const NETWORK = { stroke: "var(--accent)", strokeWidth: 2.5 };
@@ -19,12 +20,12 @@ export function densitySection(root, page) {
   const top = Math.max(...members.flatMap((name) => density[name].flat()));
   const kind = isMap ? "map" : "curve";
   const about = ["about", ...(density.law_density ? ["law"] : [])].map((part) => t(`model.density.${kind} ${part}`));
-  const charts = isMap ? members.map((name) => mapChart(given, name, top)) : [curveChart(given)];
+  const charts = isMap ? members.map((name) => densityMap(given, name, top)) : [curveChart(given)];
   render(
     html`<p>${[...about, t(`model.density.${place}`)].join(" ")}</p>
       ${legend(isMap ? [rowSign()] : curveSigns(density))}
       <div class="plane">${charts.map(() => html`<div class=${isMap ? "density-map" : "density-curve"}></div>`)}</div>
-      ${isMap ? html`<p class="ramp"><span>0</span><i aria-hidden="true"></i><span>${number(top, 3)}</span></p>` : nothing}`,
+      ${isMap ? ramp([0, top]) : nothing}`,
     root,
   );
   root.querySelectorAll(".plane > div").forEach((host, at) => showChart(host, charts[at]));
@@ -75,32 +76,23 @@ function curveChart({ model, rows, columns: [name], axes: [axis], density, law, 
 }
 
 /** @param member "density" of the network, or "law_density". */
-function mapChart({ model, columns, axes: [across, up], dots, law, ...values }, member, top) {
-  const flat = up.flatMap((_, row) => across.map((_, column) => values[member][column][row]));
-  const points = up.flatMap((y, row) => across.map((x, column) => ({ x, y, value: values[member][column][row] })));
+function densityMap({ model, columns, axes, dots, law, ...values }, member, top) {
+  const points = mapPoints(axes, values[member]);
   const units = columns.map((name) => unitOf(model, name));
   const place = ({ x, y }) => [x, y].map((value, at) => `${columns[at]}: ${withUnit(number(value), units[at])}`);
   const name = member === "density" ? t("model.fit.curve.accurate") : lawName({ law });
   const peak = points.reduce((one, other) => (other.value > one.value ? other : one));
-  const ends = (axis) => [axis[0], axis.at(-1)];
-  const box = { x1: across[0], x2: across.at(-1), y1: up[0], y2: up.at(-1) };
-  const title = (point) => [...place(point), `${name}: ${number(point.value, 3)}`].join("\n");
-  const isInside = ([x, y]) => x >= box.x1 && x <= box.x2 && y >= box.y1 && y <= box.y2;
-  return {
+  const isInside = ({ x1, x2, y1, y2 }) => ([x, y]) => x >= x1 && x <= x2 && y >= y1 && y <= y2;
+  return mapChart({
+    axes,
+    labels: columns.map((column, at) => labelWithUnit(column, units[at])),
+    points,
+    describe: (point) => [...place(point), `${name}: ${number(point.value, 3)}`],
+    range: [0, top],
+    marks: (Plot, box) => [Plot.dot(dots.filter(isInside(box)), { x: "0", y: "1", ...ROW })],
     title: t(`model.density.map ${member === "density" ? "network" : "by law"}`, { name: named("model.law name", law) }),
     words: t("model.density.map words", { name, peak: number(peak.value, 3), at: place(peak).join(", ") }),
     filename: `${model.name}-${member}`,
     height: (width) => Math.min(400, 0.95 * width),
-    options: ({ Plot, width }) => ({
-      marginLeft: 52,
-      x: { label: labelWithUnit(columns[0], units[0]), labelAnchor: "center", domain: ends(across), ticks: width / 80 },
-      y: { label: labelWithUnit(columns[1], units[1]), domain: ends(up), ticks: 6 },
-      color: { scheme: "viridis", domain: [0, top] },
-      marks: [
-        Plot.raster(flat, { width: across.length, height: up.length, ...box, fill: (value) => value, clip: true }),
-        Plot.dot(dots.filter(isInside), { x: "0", y: "1", ...ROW }),
-        Plot.tip(points, Plot.pointer({ x: "x", y: "y", title })),
-      ],
-    }),
-  };
+  });
 }

@@ -3,9 +3,11 @@
 import { html, nothing, render } from "../../../vendor/lit-html.js";
 import { showChart } from "../../charts/chart.js";
 import { number, t } from "../../i18n.js";
+import { mapChart, mapPoints, ramp } from "../figures/map.js";
 import { rangeWords } from "./curves.js";
 
 const FRAME_MS = 90;
+const heightFor = (width) => Math.min(360, 0.8 * width);
 const TIMES = ["t", "time", "tau", "τ"];
 
 export async function showPlane(host, { model, solution: { values }, unknown, signal }) {
@@ -17,13 +19,13 @@ export async function showPlane(host, { model, solution: { values }, unknown, si
   const draw = () => render(frame(plane, state, { move, toggle }), host);
   draw();
   const [map, slice] = host.querySelectorAll(".plane-map, .plane-slice");
-  const updates = await Promise.all([showChart(map, mapChart(plane, state)), showChart(slice, sliceChart(plane, state))]);
+  const [, updateSlice] = await Promise.all([showChart(map, planeMap(plane, state)), showChart(slice, sliceChart(plane, state))]);
 
   function move(at) {
     state.at = at;
     draw();
-    updates[0](mapChart(plane, state));
-    updates[1](sliceChart(plane, state));
+    moveRule(map, plane, at);
+    updateSlice(sliceChart(plane, state));
   }
 
   function toggle() {
@@ -49,9 +51,7 @@ function frame({ independent, axes, cut, at: fixed, range, unknown }, { at, time
   return html`<div class="plane">
     <div>
       <div class="plane-map"></div>
-      <p class="ramp">
-        <span>${number(range[0], 3)}</span><i class=${isDiverging(range) ? "diverging" : ""} aria-hidden="true"></i><span>${number(range[1], 3)}</span>
-      </p>
+      ${ramp(range)}
       ${slice.length ? html`<p class="hint">${t("model.solution.fixed", { place: slice.join(", ") })}</p>` : nothing}
     </div>
     <div>
@@ -68,34 +68,33 @@ function frame({ independent, axes, cut, at: fixed, range, unknown }, { at, time
   </div>`;
 }
 
-/** The map; its first variable runs to the right. */
-function mapChart({ independent, axes, unknown, cut, range, filename }, { at }) {
-  const [across, up] = axes;
-  const flat = up.flatMap((_, row) => across.map((_, column) => unknown.values[column][row]));
-  const points = across.flatMap((x, column) => up.map((y, row) => ({ x, y, value: unknown.values[column][row] })));
+/** The map; its first variable runs to the right. It is drawn with the line of the slice at its present place. */
+function planeMap({ independent, axes, unknown, cut, range, filename }, state) {
   const names = { x: independent[0], y: independent[1], value: unknown.name };
-  const title = (point) => Object.entries(names).map(([key, name]) => `${name} = ${number(point[key])}`).join("\n");
-  const box = { x1: across[0], x2: across.at(-1), y1: up[0], y2: up.at(-1) };
-  const largest = Math.max(...range.map(Math.abs));
-  const ends = (axis) => [axis[0], axis.at(-1)];
-  return {
+  return mapChart({
+    axes,
+    labels: independent,
+    points: mapPoints(axes, unknown.values),
+    describe: (point) => Object.entries(names).map(([key, name]) => `${name} = ${number(point[key])}`),
+    range,
+    marks: (Plot) => [
+      Plot.dot(unknown.measured ?? [], { x: "0", y: "1", r: 2, fill: "currentColor" }),
+      (cut ? Plot.ruleY : Plot.ruleX)([axes[cut][state.at]], { stroke: "currentColor", strokeWidth: 1.5, strokeDasharray: "4 3" }),
+    ],
     title: t("model.solution.map", { name: unknown.name }),
     words: rangeWords(unknown.name, unknown.values),
     filename: `${filename}-map`,
-    height: (width) => Math.min(360, 0.8 * width),
-    options: ({ Plot }) => ({
-      marginRight: 30,
-      x: { label: independent[0], domain: ends(across) },
-      y: { label: independent[1], domain: ends(up) },
-      color: isDiverging(range) ? { scheme: "RdBu", domain: [largest, -largest] } : { scheme: "viridis", domain: range },
-      marks: [
-        Plot.raster(flat, { width: across.length, height: up.length, ...box, fill: (value) => value, clip: true }),
-        Plot.dot(unknown.measured ?? [], { x: "0", y: "1", r: 2, fill: "currentColor" }),
-        (cut ? Plot.ruleY : Plot.ruleX)([axes[cut][at]], { stroke: "currentColor", strokeWidth: 1.5, strokeDasharray: "4 3" }),
-        Plot.tip(points, Plot.pointer({ x: "x", y: "y", title })),
-      ],
-    }),
-  };
+    height: heightFor,
+  });
+}
+
+/** Moves the line of the slice over the map, which is not drawn again: that would take longer than a frame. */
+function moveRule(map, { axes, cut }, at) {
+  const figure = map.querySelector(".plot");
+  const name = cut ? "y" : "x";
+  const place = figure.scale(name).apply(axes[cut][at]);
+  const line = figure.querySelector('[data-mark="rule"] line');
+  for (const end of [1, 2]) line.setAttribute(name + end, place);
 }
 
 /** The unknown along one variable at the chosen value of the other, before its course at the first value. */
@@ -109,9 +108,9 @@ function sliceChart({ independent, axes, unknown, cut, along, range, filename },
     title: t("model.solution.slice", { name: unknown.name, variable: independent[cut] }),
     words: `${place}. ${rangeWords(unknown.name, points.map(({ value }) => value))}`,
     filename: `${filename}-slice`,
-    height: (width) => Math.min(360, 0.8 * width),
+    height: heightFor,
     options: ({ Plot }) => ({
-      x: { label: independent[along] },
+      x: { label: independent[along], labelAnchor: "center" },
       y: { label: unknown.name, domain: range, nice: true, grid: true },
       marks: [
         Plot.lineY(values(0), { x: "x", y: "value", stroke: "var(--quiet)", strokeDasharray: "3 3" }),
@@ -120,8 +119,6 @@ function sliceChart({ independent, axes, unknown, cut, along, range, filename },
     }),
   };
 }
-
-const isDiverging = ([low, high]) => low < 0 && high > 0;
 
 /** The lowest and the highest value; a constant gets a range around it. */
 function rangeOf(values) {
