@@ -1,11 +1,11 @@
 // A density: its curve and its law over the histogram of the rows, or maps of two columns with the rows as dots.
 
-import { html, nothing, render, svg } from "../../../vendor/lit-html.js";
+import { html, nothing, render } from "../../../vendor/lit-html.js";
 import { showChart } from "../../charts/chart.js";
 import { count, named, number, t } from "../../i18n.js";
 import { labelWithUnit, unitOf, withUnit } from "../labels.js";
 import { mapChart, mapPoints, ramp } from "./map.js";
-import { areaSign, legend, lineSign } from "./series.js";
+import { areaSign, dotSign, legend, lineSign } from "./series.js";
 
 const NETWORK = { stroke: "var(--accent)", strokeWidth: 2.5 };
 const LAW = { stroke: "currentColor", strokeWidth: 1.6, strokeDasharray: "6 4" };
@@ -23,7 +23,7 @@ export function densitySection(root, page) {
   const charts = isMap ? members.map((name) => densityMap(given, name, top)) : [curveChart(given)];
   render(
     html`<p>${[...about, t(`model.density.${place}`)].join(" ")}</p>
-      ${legend(isMap ? [rowSign()] : curveSigns(density))}
+      ${legend(isMap ? [[dotSign(ROW), t("model.fit.rows")]] : curveSigns(density))}
       <div class="plane">${charts.map(() => html`<div class=${isMap ? "density-map" : "density-curve"}></div>`)}</div>
       ${isMap ? ramp([0, top]) : nothing}`,
     root,
@@ -32,8 +32,6 @@ export function densitySection(root, page) {
 }
 
 const lawName = ({ law }) => t("model.density.law", { name: named("model.law name", law) });
-
-const rowSign = () => [svg`<circle cx="13" cy="7" r="3" fill="#fff" stroke="#000"></circle>`, t("model.fit.rows")];
 
 const curveSigns = ({ law, law_density: known }) => [
   [areaSign(...BARS), t("model.density.histogram")],

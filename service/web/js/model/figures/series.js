@@ -25,3 +25,7 @@ export function lineSign({ stroke, strokeDasharray, strokeWidth }) {
 
 /** The sign of an area. */
 export const areaSign = (fill, opacity) => svg`<rect width="26" height="14" fill=${fill} fill-opacity=${opacity}></rect>`;
+
+/** The sign of a row. */
+export const dotSign = ({ r, fill, stroke, strokeWidth }) =>
+  svg`<circle cx="13" cy="7" r=${1.3 * r} fill=${fill} stroke=${stroke} stroke-width=${strokeWidth}></circle>`;

@@ -2,8 +2,15 @@
 
 import { count, number, t } from "../../i18n.js";
 import { labelWithUnit, unitOf, valueText, withUnit } from "../labels.js";
-import { rowTitle } from "./controls.js";
+import { rowTitle } from "./rows.js";
 
+export const ROW = { r: 3, fill: "currentColor", stroke: "none", strokeWidth: 1.8 };
+export const HELD_ROW = { ...ROW, fill: "var(--paper)", stroke: "var(--warn)" };
+export const CURVES = [ // of the member that answers, and of the other
+  { stroke: "var(--accent)", strokeWidth: 3, strokeDasharray: null },
+  { stroke: "currentColor", strokeWidth: 1.4, strokeDasharray: "5 4" },
+];
+export const BAND = ["var(--accent)", 0.16]; // fill and opacity
 const RUG = 0.1; // height of the band of rows with or without a class, beyond the probabilities 1 and 0
 const GOLDEN = 0.618; // spreads consecutive row numbers evenly over the band
 const PROBABILITIES = { domain: [-RUG, 1 + RUG], ticks: [0, 0.25, 0.5, 0.75, 1] };
@@ -35,7 +42,7 @@ export function fitChart({ model, axis, near, members, state, curve = [], table 
 
 function marks(Plot, { rows, points, members, model, axis, state, table }) {
   const own = (value) => ({ value, scale: null }); // a colour or opacity, not data
-  const isHeld = ({ part }) => part === "hold-out";
+  const style = ({ part }) => (part === "hold-out" ? HELD_ROW : ROW);
   const chosen = rows.filter(({ row }) => row === state.selected);
   const place = { x: "x", y: "y", clip: true };
   return [
@@ -44,24 +51,21 @@ function marks(Plot, { rows, points, members, model, axis, state, table }) {
       x: "x",
       y1: "low",
       y2: "high",
-      fill: "var(--accent)",
-      fillOpacity: 0.16,
+      fill: BAND[0],
+      fillOpacity: BAND[1],
       clip: true,
     }),
     Plot.dot(rows, {
       ...place,
-      r: 3,
-      fill: own((row) => (isHeld(row) ? "var(--paper)" : "currentColor")),
-      stroke: own((row) => (isHeld(row) ? "var(--warn)" : "none")),
-      strokeWidth: 1.8,
+      ...ROW,
+      fill: own((row) => style(row).fill),
+      stroke: own((row) => style(row).stroke),
       opacity: own(({ opacity }) => opacity),
     }),
     ...members.map((_, member) => Plot.line(points, {
       x: "x",
       y: ({ values }) => values[member] ?? NaN,
-      stroke: member ? "currentColor" : "var(--accent)",
-      strokeWidth: member ? 1.4 : 3,
-      strokeDasharray: member ? "5 4" : null,
+      ...CURVES[member],
       clip: true,
     })),
     Plot.dot(chosen, { ...place, r: 8, stroke: "var(--bad)", strokeWidth: 2.5 }),

@@ -1,11 +1,13 @@
 // What stands around the charts: legend, axes, the values of the other inputs, and the selected row.
 
 import { html, nothing } from "../../../vendor/lit-html.js";
-import { count, number, t } from "../../i18n.js";
+import { number, t } from "../../i18n.js";
 import { collapsedFields, labelledField } from "../../parts/labelled.js";
 import { goTo } from "../contents.js";
+import { areaSign, dotSign, legend, lineSign } from "../figures/series.js";
 import { labelWithUnit, unitOf, valueText, withUnit } from "../labels.js";
-import { isAxis } from "./rows.js";
+import { BAND, CURVES, HELD_ROW, ROW } from "./chart.js";
+import { isAxis, rowTitle } from "./rows.js";
 
 const SHOWN = 8; // inputs shown at once; the others are collapsed
 const STEPS = 200; // of a slider
@@ -13,7 +15,7 @@ const STEPS = 200; // of a slider
 export function content({ model }, table, state, members, act) {
   const isSlice = table.inputs.length > 1;
   return html`<p>${t(isSlice ? "model.fit.about slices" : "model.fit.about")}</p>
-    ${legend(model, table, members)}
+    ${legend(signs(model, table, members))}
     <div class=${state.axes.length > 1 ? "fit-charts pair" : "fit-charts"}>
       ${state.axes.map((_, place) => html`<div>${axisField(table, state, place, act)}<div class="fit-chart"></div></div>`)}
     </div>
@@ -21,15 +23,14 @@ export function content({ model }, table, state, members, act) {
     ${model.classes?.length > 2 ? classField(model, state, act) : nothing} ${selection(model, table, state, act)}`;
 }
 
-function legend(model, { rows }, members) {
+function signs(model, { rows }, members) {
   const isSplit = rows.some(({ part }) => part);
-  const entry = (kind, key) => html`<li><span class="sign ${kind}" aria-hidden="true"></span>${t(key)}</li>`;
-  return html`<ul class="legend">
-    ${entry("training", isSplit ? "model.fit.training rows" : "model.fit.rows")}
-    ${isSplit ? entry("held", "model.fit.held-out rows") : nothing}
-    ${members.map((name, member) => entry(member ? "other" : "serving", `model.fit.curve.${name}`))}
-    ${model.task === "regression" ? entry("band", "model.fit.band") : nothing}
-  </ul>`;
+  return [
+    [dotSign(ROW), t(isSplit ? "model.fit.training rows" : "model.fit.rows")],
+    ...(isSplit ? [[dotSign(HELD_ROW), t("model.fit.held-out rows")]] : []),
+    ...members.map((name, member) => [lineSign(CURVES[member]), t(`model.fit.curve.${name}`)]),
+    ...(model.task === "regression" ? [[areaSign(...BAND), t("model.fit.band")]] : []),
+  ];
 }
 
 function axisField(table, state, place, { change }) {
@@ -102,5 +103,3 @@ function selection(model, table, { selected }, { step, through }) {
 
 const button = (name, does, isDisabled = false) =>
   html`<button type="button" class="small" ?disabled=${isDisabled} @click=${does}>${t(`model.fit.${name}`)}</button>`;
-
-export const rowTitle = ({ number: of, part }) => t(part ? `model.fit.row ${part}` : "model.fit.row", { number: count(of) });

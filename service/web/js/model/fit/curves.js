@@ -13,16 +13,12 @@ export function drawnMembers(model) {
   return [serving, ...(model.members[other] ? [other] : [])];
 }
 
-/** Returns a function that resolves to the curve over every axis; a later call aborts an earlier one. */
-export function createPredictor({ model, path, signal }, members) {
+/** Returns a function that resolves to the curve over every axis. */
+export function createPredictor({ model, path }, members) {
   const post = createPoster(model);
-  let asked = new AbortController();
-  return async function predict(axes, at) {
-    asked.abort();
-    asked = new AbortController();
+  return async function predict({ axes, at }, options) {
     const values = axes.map(pointsOf);
     const columns = columnsOf(model, axes, at, values);
-    const options = { signal: AbortSignal.any([signal, asked.signal]) };
     const told = await Promise.all(
       members.map((by) => post(`${path}/predict`, { columns, ...memberRequest(model, by) }, options)),
     );

@@ -6,10 +6,11 @@ import { t } from "../../i18n.js";
 import { showChart } from "../../charts/chart.js";
 import { problem } from "../../parts/problem.js";
 import { announce } from "../../screen_reader.js";
+import { latest } from "../latest.js";
 import { fitChart } from "./chart.js";
-import { content, rowTitle } from "./controls.js";
+import { content } from "./controls.js";
 import { createPredictor, drawnMembers } from "./curves.js";
-import { isAxis, readRows, rowsNear, typicalValues } from "./rows.js";
+import { isAxis, readRows, rowsNear, rowTitle, typicalValues } from "./rows.js";
 
 const PAUSE_MS = 80; // between the last move of a slider and the request
 const CHARTS = 2; // side by side
@@ -77,17 +78,10 @@ function startCharts(root, page, table) {
       else charts[place] = showChart(root.querySelectorAll(".fit-chart")[place], { ...chart, onSelect: ({ row }) => select(row) });
     });
   };
-  let timer = 0;
-  const ask = (pause) => {
-    clearTimeout(timer);
-    timer = setTimeout(async () => {
-      const told = await attempt(predict(state.axes, state.at)).catch(() => null);
-      if (!told || signal.aborted) return; // a later request takes its place
-      Object.assign(state, told.problem ? { error: told.problem } : { curves: told.body, error: null });
-      show();
-    }, pause);
-  };
-  signal.addEventListener("abort", () => clearTimeout(timer));
+  const ask = latest(signal, (options) => predict(state, options), ({ body, problem: error }) => {
+    Object.assign(state, error ? { error } : { curves: body, error: null });
+    show();
+  });
   render(nothing, root);
   change({});
 }

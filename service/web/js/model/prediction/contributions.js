@@ -4,6 +4,7 @@ import { html, nothing, render, svg } from "../../../vendor/lit-html.js";
 import { send } from "../../api.js";
 import { number, t } from "../../i18n.js";
 import { unitOf, withUnit } from "../labels.js";
+import { latest } from "../latest.js";
 import { isMeasured } from "../load.js";
 import { memberRequest } from "../members.js";
 
@@ -21,27 +22,16 @@ export function createExplainer({ model, path, by, signal }, state, root) {
     return () => {};
   }
   const refused = new Set(); // members without contributions
-  let [timer, asked] = [0, new AbortController()];
-  const show = (told) => render(told ? bars(told, model) : nothing, root);
-  const explain = async () => {
-    const member = by.get();
-    asked.abort();
-    if (refused.has(member)) return render(refusal("refused"), root);
-    asked = new AbortController();
-    try {
-      const body = { rows: [state.row], explain: true, ...memberRequest(model, member) };
-      show(await send("POST", `${path}/predict`, body, { signal: AbortSignal.any([signal, asked.signal]) }));
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      if (REFUSED.includes(error.code)) refused.add(member);
-      render(refused.has(member) ? refusal("refused") : nothing, root); // the prediction tells any other error
-    }
+  let member = by.get();
+  const ask = (options) => {
+    member = by.get();
+    const body = { rows: [state.row], explain: true, ...memberRequest(model, member) };
+    return refused.has(member) ? null : send("POST", `${path}/predict`, body, options);
   };
-  signal.addEventListener("abort", () => clearTimeout(timer));
-  return (pause) => {
-    clearTimeout(timer);
-    timer = setTimeout(explain, pause);
-  };
+  return latest(signal, ask, ({ body, problem }) => {
+    if (REFUSED.includes(problem?.code)) refused.add(member);
+    render(refused.has(member) ? refusal("refused") : body ? bars(body, model) : nothing, root); // the prediction tells any other error
+  });
 }
 
 const title = () => html`<h3>${t("model.why.title")}</h3>`;

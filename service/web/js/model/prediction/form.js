@@ -9,6 +9,7 @@ import { createExplainer } from "./contributions.js";
 import { field } from "./input_fields.js";
 import { predictFile } from "./batch_predict.js";
 import { createPoster } from "./interval.js";
+import { latest } from "../latest.js";
 import { memberField, memberRequest } from "../members.js";
 import { middle, realRows } from "../rows.js";
 
@@ -59,11 +60,6 @@ export function tryOut(root, page) {
 
   render(answer({}, model), root.querySelector(".prediction"));
   predictFile(root.querySelector(".file"), page);
-  page.row.listen((row) => {
-    if (row === state.row) return;
-    Object.assign(state, { row, from: -1 });
-    changed(0);
-  });
   changed(0);
 }
 
@@ -98,26 +94,17 @@ function form({ model, by }, state, { rows, change, another, centre, answeredBy 
 /** The true target value of the current row, if no input was changed. */
 const truth = ({ truths }, rows, state) => truths.get(state.row) ?? rows[state.from]?.truth;
 
-/** Requests a prediction after a pause since the last change, and aborts the previous request. */
+/** Returns a function that requests a prediction after a pause. The first one is not announced. */
 function createPredictor({ model, path, by, signal }, state, show) {
   const post = createPoster(model);
-  let [timer, voice, asked, isFirst] = [0, 0, new AbortController(), true];
-  const predict = async () => {
-    asked.abort();
-    asked = new AbortController();
-    try {
-      const told = await post(`${path}/predict`, { rows: [state.row], ...memberRequest(model, by.get()) }, { signal: AbortSignal.any([signal, asked.signal]) });
-      show({ told });
-      clearTimeout(voice);
-      if (!isFirst) voice = setTimeout(() => announce(describePrediction(told)), SILENCE_MS);
-      isFirst = false; // the first prediction is not announced
-    } catch (error) {
-      if (error.name !== "AbortError") show({ error });
-    }
-  };
-  signal.addEventListener("abort", () => [timer, voice].forEach(clearTimeout));
-  return (pause) => {
-    clearTimeout(timer);
-    timer = setTimeout(predict, pause);
-  };
+  let [voice, isFirst] = [0, true];
+  const ask = (options) => post(`${path}/predict`, { rows: [state.row], ...memberRequest(model, by.get()) }, options);
+  signal.addEventListener("abort", () => clearTimeout(voice));
+  return latest(signal, ask, ({ body: told, problem: error }) => {
+    if (error) return show({ error });
+    show({ told });
+    clearTimeout(voice);
+    if (!isFirst) voice = setTimeout(() => announce(describePrediction(told)), SILENCE_MS);
+    isFirst = false;
+  });
 }
