@@ -103,6 +103,17 @@ def test_the_effects_of_less_important_inputs_are_behind_a_button(page: Page, su
     expect(page.locator(".panel").nth(6).locator(".chart-area")).to_be_focused()
 
 
+def test_charts_are_printed_that_nobody_has_scrolled_to(page: Page, sums: str) -> None:
+    page.goto(f"/#/models/{sums}")
+    page.locator(".prediction data").wait_for()
+    expect(page.locator(".panel svg[role=img]")).to_have_count(6)
+    expect(page.locator(".importance svg[role=img]")).to_have_count(1)
+    assert page.evaluate("scrollY") == 0
+    page.emulate_media(media="print")
+    expect(page.locator(".importance svg[role=img]")).to_be_visible()
+    expect(page.locator(".chart-tools:visible, button:visible")).to_have_count(0)
+
+
 def test_pointing_at_an_effect_tells_its_value_its_mean_and_its_band(page: Page, sums: str) -> None:
     show_effects(page, sums)
     panel = page.locator(".panel").first
