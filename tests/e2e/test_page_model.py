@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Request, expect
 
 from tests.support.browser import PHONE, is_too_wide, severe_violations, show, visiting
 from tests.support.servers import wait_until
+from tests.support.told_texts import list_warnings
 
 LAW = "exp(sin(pi*x1) + x2**2)"
 JOB_TIMEOUT_S = 60
@@ -124,6 +125,30 @@ def test_a_model_that_is_scrolled_to_its_end_loads_little(
         page.wait_for_load_state("networkidle")
         assert any("plot.js" in request.url for request in loaded)
         assert sum(request.sizes()["responseBodySize"] for request in loaded) <= 1000 * MOST_KB
+
+
+def test_decisions_of_a_training_are_notes_beside_its_warnings(
+    browser: Browser, url: str, api: httpx.Client, law: str
+) -> None:
+    texts, _ = list_warnings(["kan_engine", "worker"])
+    told = api.get(f"/models/{law}").json() | {"warnings": sorted(texts)}
+    with visiting(browser, url) as page:
+        page.route(f"**/models/{law}", lambda route: route.fulfill(json=told))
+        show_model(page, law)
+        notes = page.locator(".note", has_text="What the training decided").get_by_role("listitem")
+        warnings = page.locator(".warning", has_text="Warnings").get_by_role("listitem")
+        expect(warnings.or_(notes)).to_have_count(len(texts))
+        assert [note[:40] for note in notes.all_inner_texts()] == [
+            "bounds: the answers of the networks are ",
+            "column 'x1' is left out: it has no value",
+            "column 'x1' is left out: it identifies t",
+            "column 'x1' is left out: it is constant",
+            "column 'x1' is left out: it is the same ",
+            "column 'x1' is left out: it is the same ",
+            "monotone (7): the networks are sums of c",
+            "the errors of the target grow with it: f",
+            "the formula is better than the network b",
+        ]
 
 
 def test_a_curve_of_the_drawing_opens_in_large(page: Page) -> None:

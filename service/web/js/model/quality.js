@@ -7,6 +7,13 @@ import { table } from "../parts/table.js";
 import { rowErrors } from "./errors/section.js";
 import { METRICS, baselineName, isShare, isSmallerBetter, unitOf, withUnit } from "./labels.js";
 
+// Warnings of the service that tell of a decision, in which nothing is wrong.
+const NOTE = new RegExp(
+  "^(the formula is better than .*; the formula answers$|column .* is left out: it (is constant|has no values|is the same|identifies)|" +
+    "bounds: |monotone \\(|the errors of the target grow)",
+  "s",
+);
+
 export function quality(root, page) {
   const { model } = page;
   render(
@@ -127,10 +134,15 @@ function decision({ decision: told, threshold, classes: names, metrics }) {
       : nothing}`;
 }
 
+/** What is wrong, and what was only decided. */
 function warnings(model) {
-  if (!model.warnings.length) return nothing;
-  return html`<div class="warning">
-    <p><strong>${t("model.warnings")}</strong></p>
-    <ul>${model.warnings.map((told) => html`<li>${warningText(told)}</li>`)}</ul>
-  </div>`;
+  const isNote = (told) => NOTE.test(told);
+  return ["warnings", "notes"].map((kind) => {
+    const items = model.warnings.filter((told) => isNote(told) === (kind === "notes"));
+    if (!items.length) return nothing;
+    return html`<div class=${kind === "notes" ? "note" : "warning"}>
+      <p><strong>${t(`model.${kind}`)}</strong></p>
+      <ul>${items.map((told) => html`<li>${warningText(told)}</li>`)}</ul>
+    </div>`;
+  });
 }
