@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
+
 import polars as pl
 
 from service.ingest.table_warnings import TableWarning, Warnings
@@ -20,6 +24,10 @@ FORMS = (  # in one order; polars reads Dec as %B, too, Python only as %b
     ),
 )
 MONTHS = 12
+KEY = "kan-service.date_formats"  # of the formats in the metadata of a Parquet file
+KNOWN_FORM = re.compile(r"(?:%[dmYbBHMS][ ./:,T-]{0,2}){2,6}")
+DATES_READ, TIMES_READ = "dates were read as {}, such as", "times of day were read, as in"
+DAY_OF_TIMES = "1970-01-01 "  # before times of day
 
 
 def parse_times(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
@@ -48,13 +56,42 @@ def parse_times(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     return times, [note] if is_told_apart or separator == "." else [note, *_warn_ambiguous(values, order)]
 
 
+def make_metadata(forms: Mapping[str, str]) -> dict[str, str] | None:
+    """Metadata of a Parquet file that keep the formats of its columns; None without formats."""
+    return {KEY: json.dumps(forms)} if forms else None
+
+
+def read_metadata(metadata: Mapping[str, str], frame: pl.DataFrame) -> Warnings:
+    """Notes of the formats that the dates had in the table that a Parquet file was made from.
+
+    A format from elsewhere counts only if it writes all the times of its column.
+    """
+    try:
+        forms = json.loads(metadata.get(KEY, "{}"))
+    except ValueError:
+        return []
+    known = forms.items() if isinstance(forms, dict) else ()
+    columns = ((frame[name], form) for name, form in known if name in frame.columns)
+    return [
+        _make_note(times.dt.to_string(form), form, DATES_READ.format(form) if "%Y" in form else TIMES_READ)
+        for times, form in columns
+        if times.dtype == pl.Datetime and _writes_all(times, form)
+    ]
+
+
+def _writes_all(times: pl.Series, form: object) -> bool:
+    if not isinstance(form, str) or not KNOWN_FORM.fullmatch(form) or times.null_count() == len(times):
+        return False
+    day, day_form = ("", "") if "%Y" in form else (DAY_OF_TIMES, "%Y-%m-%d ")
+    written = times.dt.to_string(day + form)
+    return written.str.to_datetime(day_form + form, time_unit="us", strict=False).equals(times)
+
+
 def _parse_dates_in_one_order(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     for form in FORMS:
         dates = values.str.to_date(form, strict=False)
         if dates.null_count() == values.null_count():
-            return dates.cast(pl.Datetime("us")), [
-                _make_note(values, form, f"dates were read as {form}, such as")
-            ]
+            return dates.cast(pl.Datetime("us")), [_make_note(values, form, DATES_READ.format(form))]
     return None, []
 
 
@@ -93,9 +130,9 @@ def _detect_time_format(text: str) -> str:
 
 def _parse_times_of_day(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     form = _detect_time_format(values.drop_nulls()[0])
-    days = pl.Series(values.name, ["1970-01-01 "] * len(values)) + values
+    days = pl.Series(values.name, [DAY_OF_TIMES] * len(values)) + values
     times = days.str.to_datetime(f"%Y-%m-%d {form}", time_unit="us", strict=False)
-    return times, [_make_note(values, form, "times of day were read, as in")]
+    return times, [_make_note(values, form, TIMES_READ)]
 
 
 def _warn_ambiguous(values: pl.Series, order: str) -> Warnings:

@@ -10,6 +10,7 @@ import polars as pl
 from service.errors import ErrorEntry, Invalid
 from service.ingest.column_names import check_names, check_size
 from service.ingest.column_report import RawTable
+from service.ingest.date_formats import read_metadata
 from service.ingest.limits import IngestLimits
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def read(file: BinaryIO, settings: Settings, limits: IngestLimits) -> RawTable:
         rows = int(pl.scan_parquet(file).select(pl.len()).collect().item())
         check_size(rows, len(names), settings, cell_bytes=_mean_cell_bytes(schema, limits))
         file.seek(0)
+        metadata = pl.read_parquet_metadata(file)
+        file.seek(0)
         frame = pl.read_parquet(file)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
@@ -35,7 +38,8 @@ def read(file: BinaryIO, settings: Settings, limits: IngestLimits) -> RawTable:
     if not rows or not names:
         raise Invalid("no_rows", "the Parquet file has no rows; add at least one")
     frame.columns = names
-    return RawTable(frame.select(_convert_column(name, dtype) for name, dtype in frame.schema.items()))
+    table = frame.select(_convert_column(name, dtype) for name, dtype in frame.schema.items())
+    return RawTable(table, read_metadata(metadata, table))
 
 
 def _refuse_foreign_types(schema: Mapping[str, pl.DataType], limits: IngestLimits) -> None:

@@ -24,6 +24,7 @@ from service.documents.column_report import ColumnReport, read_reports
 from service.errors import ErrorEntry, Invalid, ServiceError
 from service.ingest.column_report import IngestedTable
 from service.ingest.corrections import NO_CORRECTIONS, Corrections
+from service.ingest.date_formats import make_metadata
 from service.ingest.limits import DEFAULT_INGEST, IngestLimits
 from service.ingest.missing_codes import MissingCodes
 from service.ingest.readers import read_upload
@@ -125,8 +126,9 @@ def is_safe_in_process(file: BinaryIO, *, limits: IngestLimits = DEFAULT_INGEST)
 
 
 def write_parquet(ingested: IngestedTable, parquet: BinaryIO) -> TableDescription:
-    """Write a table as Parquet, and describe it."""
-    ingested.frame.write_parquet(parquet)
+    """Write a table as Parquet with the formats of its dates, and describe it."""
+    forms = {column.name: column.form for column in ingested.columns if column.form is not None}
+    ingested.frame.write_parquet(parquet, metadata=make_metadata(forms))
     return TableDescription(ingested.frame.height, ingested.columns, ingested.warnings)
 
 

@@ -178,6 +178,9 @@ def test_day_and_month_are_exchanged_in_a_copy_by_one_click(
         expect(page.locator("#status")).to_contain_text("day and month of day exchanged")
         (other,) = {"2026-01-02", "2026-02-01"} - {before}
         expect(page.locator(".preview tbody td").first).to_have_text(other)
+        copy = page.url.rpartition("/")[2]
+    forms = {api.get(f"/datasets/{one}").json()["columns"][0]["form"] for one in (dataset, copy)}
+    assert forms == {"%d/%m/%Y", "%m/%d/%Y"}  # predictions take dates as the table had them
 
 
 @pytest.mark.parametrize("outlier", [1234.5, -70.25])

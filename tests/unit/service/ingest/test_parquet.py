@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from service.errors import Invalid
-from service.ingest import IngestedTable, read_upload
+from service.ingest import IngestedTable, read_upload, write_parquet
+from service.ingest.date_formats import KEY
 from service.ingest.limits import DEFAULT_INGEST
 from service.settings import Settings
 
@@ -107,3 +108,47 @@ def test_numbers_leave_room_for_more_cells_than_texts(tmp_path: Path) -> None:
     assert read(parquet({"x": [1.0] * 10}), small).frame.height == 10
     assert refusal(parquet({"x": [1.0] * 11}), small).code == "too_many_cells"
     assert refusal(parquet({"x": ["a"] * 10}), small).code == "too_many_cells"
+
+
+@pytest.mark.parametrize(
+    ("cell", "form"),
+    [("31.12.2026", "%d.%m.%Y"), ("12/31/2026 18:05", "%m/%d/%Y %H:%M"), ("31 Dec 2026", "%d %b %Y")],
+)
+def test_a_table_that_is_uploaded_again_keeps_the_format_of_its_dates(
+    cell: str, form: str, settings: Settings
+) -> None:
+    kept = upload_again(read_upload(io.BytesIO(f"t;y\n{cell};1\n;2".encode()), "t.csv", settings), settings)
+    assert kept.columns[0].form == form
+    assert [(told.code, told.form) for told in kept.warnings] == [("date_form", form)]
+    assert cell in kept.warnings[0].detail
+
+
+def test_times_of_day_keep_their_format(settings: Settings) -> None:
+    kept = upload_again(read_upload(io.BytesIO(b"t,y\n18:05,1\n09:30,2"), "t.csv", settings), settings)
+    assert kept.columns[0].form == "%H:%M"
+    assert kept.warnings[0].detail == "times of day were read, as in '18:05'"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        '{"t": "%d.%m.%Y"}',  # would lose the time
+        '{"t": "%H:%M"}',  # would lose the day
+        '{"t": "%d %Q"}',
+        '{"t": 3, "z": "%d.%m.%Y"}',
+        '["t"]',
+        "{",
+    ],
+)
+def test_a_format_of_dates_that_does_not_fit_is_ignored(told: str, settings: Settings) -> None:
+    file = io.BytesIO()
+    pl.DataFrame({"t": [datetime(2026, 5, 4, 18, 5)]}).write_parquet(file, metadata={KEY: told})
+    table = read(file.getvalue(), settings)
+    assert table.columns[0].form is None
+    assert table.frame["t"].to_list() == [datetime(2026, 5, 4, 18, 5)]
+
+
+def upload_again(table: IngestedTable, settings: Settings) -> IngestedTable:
+    file = io.BytesIO()
+    write_parquet(table, file)
+    return read(file.getvalue(), settings)
