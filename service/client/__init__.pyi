@@ -20,6 +20,7 @@ from .results import ModelRows as ModelRows
 from .results import Predictions as Predictions
 from .results import Preview as Preview
 from .results import Progress as Progress
+from .results import Sample as Sample
 from .results import Symbolic as Symbolic
 from .results import TypesetEquations as TypesetEquations
 from .results import Usage as Usage

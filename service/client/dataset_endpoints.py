@@ -8,7 +8,7 @@ from typing import Literal, Unpack
 
 from service.client.arguments import AnyDataset, DatasetChanges, ListFilters, encode_filters
 from service.client.references import find_dataset, find_dataset_id
-from service.client.results import Dataset, Preview
+from service.client.results import Dataset, Preview, Sample
 from service.client.table_payloads import File, Table, encode_table, is_file, is_frame, open_table
 from service.client.transport import EndpointGroup, Request, make_path
 
@@ -86,3 +86,12 @@ class DatasetEndpoints(EndpointGroup):
         """The first rows of a dataset as parsed."""
         dataset_id = await find_dataset_id(self._transport, dataset)
         return await self._transport.get(Preview, "datasets", dataset_id, "preview", limit=limit)
+
+    async def sample(self, dataset: AnyDataset, limit: int | None = None) -> Sample:
+        """Rows spread evenly over a dataset, with their numbers, as for a chart of it.
+
+        Args:
+            limit: At most so many rows, fewer of a table with very many columns; by default 200.
+        """
+        dataset_id = await find_dataset_id(self._transport, dataset)
+        return await self._transport.get(Sample, "datasets", dataset_id, "sample", limit=limit)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from service.schemas.datasets import DatasetOut, RowsPreviewOut
+from service.schemas.datasets import DatasetOut, RowsPreviewOut, RowsSampleOut
 from service.schemas.equations import TypesetOut
 from service.schemas.evaluations import EvaluationOut
 from service.schemas.figures import FiguresOut, ModelRowsOut
@@ -30,6 +30,10 @@ class Dataset(DatasetOut):
 
 class Preview(RowsPreviewOut):
     """The first rows of a dataset."""
+
+
+class Sample(RowsSampleOut):
+    """Rows spread evenly over a dataset, with their numbers."""
 
 
 class Formats(FormatsOut):

@@ -122,6 +122,7 @@ class Client:
     datasets = _blocking_iterator(Endpoints.datasets)
     change_dataset = _blocking(Endpoints.change_dataset)
     preview = _blocking(Endpoints.preview)
+    sample = _blocking(Endpoints.sample)
 
     train = _blocking(Endpoints.train)
     solve = _blocking(Endpoints.solve)

@@ -9,13 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.commands.plot import STUDY_PLOTS
-from service.cli.support import training_options
+from service.cli.support import table_source, training_options
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.files import check_table_path, find_unused_path, make_file_name, read_columns
 from service.cli.support.job_result import print_next_commands
 from service.cli.support.output import AsJson, print_message, print_result
 from service.cli.support.study_table import print_rows
-from service.cli.support.table_source import Table, open_dataset
 from service.cli.support.waiting import wait_for_job
 from service.client import ApiError, Client, Job
 from service.schemas.study import GRID_PATH
@@ -38,7 +37,7 @@ def add_to(app: typer.Typer) -> None:
 
 def study(
     *,
-    table: Table,
+    table: table_source.Table,
     target: training_options.Target = None,
     targets: Annotated[
         list[str] | None,
@@ -73,6 +72,9 @@ def study(
     no_formula: training_options.NoFormula = False,
     unit: training_options.Units = None,
     units: training_options.UnitModes = None,
+    missing: table_source.Missing = None,
+    repeated_rows: table_source.RepeatedRows = "keep",
+    swap_day_and_month: table_source.SwapDayAndMonth = None,
     baselines: training_options.Baselines = None,
     keep_best: Annotated[
         bool, typer.Option("--keep-best", help="On Ctrl-C, keep the table of the finished trainings.")
@@ -103,8 +105,9 @@ def study(
     )
     varied = _parse_variations(vary or ())
     out = out and check_table_path(out, "--out")
+    corrections = table_source.read_corrections(unit, missing, repeated_rows, swap_day_and_month)
     with connect(server, key) as client:
-        with open_dataset(client, table, training_options.parse_units(unit)) as given:
+        with table_source.open_dataset(client, table, **corrections) as given:
             goals = several or ([] if target is None else [target])
             body |= training_options.select_features(given.dataset, goals, features, drop)
             body |= {"targets": several} if several else {}

@@ -2,12 +2,11 @@
 
 import typer
 
-from service.cli.support import training_options
+from service.cli.support import table_source, training_options
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.files import check_picture_path
 from service.cli.support.job_result import print_trained_model
 from service.cli.support.output import AsJson
-from service.cli.support.table_source import Table, open_dataset
 from service.cli.support.waiting import wait_for_job
 
 
@@ -18,7 +17,7 @@ def add_to(app: typer.Typer) -> None:
 
 def train(
     *,
-    table: Table,
+    table: table_source.Table,
     target: training_options.Target = None,
     name: training_options.Name = None,
     max_seconds: training_options.MaxSeconds = None,
@@ -43,6 +42,9 @@ def train(
     own: training_options.Own = None,
     unit: training_options.Units = None,
     units: training_options.UnitModes = None,
+    missing: table_source.Missing = None,
+    repeated_rows: table_source.RepeatedRows = "keep",
+    swap_day_and_month: table_source.SwapDayAndMonth = None,
     serve: training_options.ServeOption = None,
     max_edges: training_options.MaxEdges = None,
     baselines: training_options.Baselines = None,
@@ -80,8 +82,9 @@ def train(
         baselines=baselines,
     )
     picture = picture and check_picture_path(picture, "--picture")
+    corrections = table_source.read_corrections(unit, missing, repeated_rows, swap_day_and_month)
     with connect(server, key) as client:
-        with open_dataset(client, table, training_options.parse_units(unit)) as given:
+        with table_source.open_dataset(client, table, **corrections) as given:
             columns = training_options.select_features(given.dataset, [target or ""], features, drop)
             columns |= training_options.select_wanted(given.dataset, must_use)
             job = client.submit(given.dataset, target, **body | columns)

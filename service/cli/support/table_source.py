@@ -4,18 +4,20 @@ import gzip
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Literal, TypedDict, Unpack
 
 import typer
 
 from service.cli.support.errors import UnusableInput, describe_place
 from service.cli.support.output import print_message
+from service.cli.support.training_options import parse_pairs
 from service.client import ApiError, Client, ClientError, Dataset
 
 STDIN = "-"
@@ -47,6 +49,33 @@ Table = Annotated[
         help=f"File ({FORMATS}), '-' for standard input, or the id or name of a dataset.",
     ),
 ]
+Missing = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Value that means missing, as -999 in all columns or width=-999 in one; repeat for several.",
+        show_default=False,
+    ),
+]
+RepeatedRows = Annotated[
+    Literal["keep", "drop"], typer.Option(help="What happens to rows that repeat an earlier row.")
+]
+SwapDayAndMonth = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Column of dates whose day and month are exchanged, where their order was guessed wrong; "
+        "repeat for several.",
+        show_default=False,
+    ),
+]
+
+
+class Corrections(TypedDict, total=False):
+    """What an upload changes in a table, as ``Client.upload`` takes it."""
+
+    units: dict[str, str]
+    missing: dict[str, list[float | str]]
+    repeated_rows: Literal["keep", "drop"]
+    swap_day_and_month: list[str]
 
 
 @dataclass(frozen=True)
@@ -77,22 +106,52 @@ def is_file(table: str) -> bool:
     return table == STDIN or Path(table).is_file()
 
 
+def read_corrections(
+    unit: Sequence[str] | None,
+    missing: Sequence[str] | None,
+    repeated_rows: Literal["keep", "drop"],
+    swapped: Sequence[str] | None,
+) -> Corrections:
+    """Convert the options of a table to what its upload changes.
+
+    Raises:
+        BadParameter: A unit names no column.
+    """
+    wanted: Corrections = {}
+    if unit:
+        wanted["units"] = parse_pairs(unit, "--unit")
+    for text in missing or ():
+        column, _, value = text.rpartition("=")
+        wanted.setdefault("missing", {}).setdefault(column.strip() or "*", []).append(_parse_value(value))
+    if repeated_rows == "drop":
+        wanted["repeated_rows"] = repeated_rows
+    if swapped:
+        wanted["swap_day_and_month"] = list(swapped)
+    return wanted
+
+
+def _parse_value(text: str) -> float | str:
+    try:
+        number = float(text)
+    except ValueError:
+        return text.strip()
+    return number if isfinite(number) else text.strip()
+
+
 @contextmanager
-def open_dataset(client: Client, table: str, units: Mapping[str, str] | None = None) -> Iterator[GivenTable]:
+def open_dataset(client: Client, table: str, **corrections: Unpack[Corrections]) -> Iterator[GivenTable]:
     """Yield the dataset of a table; delete an uploaded one if submitting the job within the block fails.
 
     Raises:
         UnusableInput: There is neither a file nor a dataset of this name.
-        BadParameter: There are units, and the service already has the dataset.
+        BadParameter: There are corrections, and the service already has the dataset.
     """
     if not is_file(table):
-        if units:
-            hint = f"the dataset is already there; 'kan-service datasets change {table} --unit …' changes it"
-            raise typer.BadParameter(hint, param_hint="--unit")
+        _refuse_corrections(table, corrections)
         yield GivenTable(_find_table(client, table), is_uploaded=False)
         return
     with open_file(table) as file:
-        dataset = upload_table(client, file, units)
+        dataset = upload_table(client, file, **corrections)
     _print_warnings(dataset)
     given = GivenTable(dataset, is_uploaded=True)
     try:
@@ -100,6 +159,15 @@ def open_dataset(client: Client, table: str, units: Mapping[str, str] | None = N
     except (ApiError, UnusableInput, typer.BadParameter):
         given.delete_upload(client)
         raise
+
+
+def _refuse_corrections(table: str, corrections: Corrections) -> None:
+    if "units" in corrections:
+        hint = f"the dataset is already there; 'kan-service datasets change {table} --unit …' changes it"
+        raise typer.BadParameter(hint, param_hint="--unit")
+    for name in corrections:
+        hint = f"the dataset {table!r} is already there, and only an upload changes values; name the file"
+        raise typer.BadParameter(hint, param_hint=f"--{name.replace('_', '-')}")
 
 
 @contextmanager
@@ -131,10 +199,10 @@ def _guess_ending(path: Path, *, head_bytes: int = 4096) -> str:
     return ".csv.gz"  # damaged; the service says so
 
 
-def upload_table(client: Client, file: Path, units: Mapping[str, str] | None = None) -> Dataset:
+def upload_table(client: Client, file: Path, **corrections: Unpack[Corrections]) -> Dataset:
     """Upload a table; errors about its content name the file."""
     try:
-        return client.upload(file, units=units)
+        return client.upload(file, **corrections)
     except ApiError as error:
         detail = f"{file.name}: {error.detail}" if error.status in FILE_ERROR_STATUSES else error.detail
         raise ApiError(error.status, error.code, detail, error.errors, error.extra) from None

@@ -203,15 +203,6 @@ def check_goal(target: str | None, task: str, features: Sequence[str] | None) ->
         raise typer.BadParameter(words, param_hint="--features")
 
 
-def parse_units(given: Sequence[str] | None) -> dict[str, str]:
-    """Convert ``length=m`` to the units of columns.
-
-    Raises:
-        BadParameter: A text names no column.
-    """
-    return parse_pairs(given, "--unit")
-
-
 def parse_pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
     """Convert texts such as ``length=m``, which an option repeats.
 

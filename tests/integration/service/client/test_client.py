@@ -212,6 +212,14 @@ def test_further_pictures_and_their_numbers_come_in_the_form_that_the_file_asks_
         kan.plot(model, name="nothing")
 
 
+def test_a_sample_is_spread_over_the_whole_table(kan: Any) -> None:
+    dataset = kan.upload({"x": list(range(1000)), "y": [0.5] * 1000})
+    assert len(kan.sample(dataset).rows) == 200
+    sample = kan.sample(dataset.id, limit=4)
+    assert (sample.columns, sample.numbers) == (["x", "y"], [0, 250, 500, 750])
+    assert [row["x"] for row in sample.rows] == sample.numbers
+
+
 def test_rows_of_a_model_come_with_their_part_of_the_split(kan: Any, sessions: Sessions) -> None:
     dataset = kan.upload({"x1": [0.0, 1.0, 2.0], "x2": [5.0, 4.0, 3.0], "y": [5.0, 6.0, 7.0]})
     sample = {"training": [0, 2], "hold_out": [1]}

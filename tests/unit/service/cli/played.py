@@ -1,6 +1,6 @@
 """A service that is only played: its answers, and a client that notes what is asked of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -168,8 +168,8 @@ class Played:
         self.drawn: list[str] = []
         self.undrawn: str | None = None
 
-    def upload(self, file: Path, *, units: Mapping[str, str] | None = None) -> Dataset:
-        self.asked.append(("upload", file.name, *([units] if units else [])))
+    def upload(self, file: Path, **corrections: Any) -> Dataset:
+        self.asked.append(("upload", file.name, *([corrections] if corrections else [])))
         return DATASET
 
     def dataset(self, reference: str) -> Dataset:

@@ -195,7 +195,7 @@ def test_an_interrupt_keeps_the_table_if_that_was_wished(typed: Any, played: Pla
 def test_several_targets_have_trainings_of_their_own(typed: Any, played: Played) -> None:
     ended = typed("study", "table.csv", "--targets", "x1,y", "--drop", "x2", "--unit", "y=m", "--weight", "w")
     assert ended.exit_code == 0
-    assert played.asked[0] == ("upload", "table.csv", {"y": "m"})
+    assert played.asked[0] == ("upload", "table.csv", {"units": {"y": "m"}})
     (_, target, body) = played.asked[1]
     assert (target, body["targets"], body["vary"], body["features"]) == (None, ["x1", "y"], {}, [])
     assert body["weight"] == "w"

@@ -101,10 +101,26 @@ def test_what_is_known_already_is_sent(train: Any, played: Played) -> None:
 def test_units_go_with_the_table_and_what_follows_from_them_with_the_job(train: Any, played: Played) -> None:
     train("--target", "y", "--unit", "x1=m/s^2", "--unit", "x2=", "--units", "enforce")
     assert played.asked == [
-        ("upload", "table.csv", {"x1": "m/s^2", "x2": ""}),
+        ("upload", "table.csv", {"units": {"x1": "m/s^2", "x2": ""}}),
         ("submit", "y", {"units": "enforce"}),
     ]
     assert train("--target", "y", "--unit", "x1").exit_code == 2
+
+
+def test_a_table_is_corrected_when_it_is_uploaded(train: Any, played: Played) -> None:
+    train(
+        *("--target", "y", "--missing", "-999", "--missing", "x1=nan", "--missing", "x1=0"),
+        *("--repeated-rows", "drop", "--swap-day-and-month", "day", "--swap-day-and-month", "end"),
+    )
+    assert played.asked[0] == (
+        "upload",
+        "table.csv",
+        {
+            "missing": {"*": [-999.0], "x1": ["nan", 0.0]},
+            "repeated_rows": "drop",
+            "swap_day_and_month": ["day", "end"],
+        },
+    )
 
 
 def test_a_form_is_sent_with_what_is_known_of_its_constants(train: Any, played: Played) -> None:

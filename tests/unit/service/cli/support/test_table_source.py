@@ -53,6 +53,19 @@ def test_units_of_a_stored_dataset_are_changed_elsewhere(typed: Any, stored: Pla
 
 
 @pytest.mark.parametrize(
+    "option", [("--missing", "-999"), ("--repeated-rows", "drop"), ("--swap-day-and-month", "day")]
+)
+def test_values_of_a_stored_dataset_are_not_changed(
+    typed: Any, stored: Played, option: tuple[str, str]
+) -> None:
+    ended = typed(*TRAIN, *option)
+    assert ended.exit_code == 2
+    assert option[0] in ended.stderr
+    assert "only an upload changes values" in " ".join(ended.stderr.replace("│", " ").split())
+    assert stored.asked == []
+
+
+@pytest.mark.parametrize(
     ("table", "code", "told"),
     [
         ("weights", 1, "there is neither a file nor a dataset 'weights'; 'kan-service datasets list'"),
