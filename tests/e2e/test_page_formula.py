@@ -61,6 +61,25 @@ def test_formulas_are_set_in_the_font_of_the_page_which_no_other_view_loads(
         assert family.startswith('"STIX Two Math"')
 
 
+def test_a_formula_with_a_day_of_the_week_is_shown_without_the_languages_that_have_none(
+    browser: Browser, url: str, api: httpx.Client, law: str
+) -> None:
+    told = api.get(f"/models/{law}/symbolic").json()
+    told["outputs"][0]["derived"] = {"x1": {"column": "day", "part": "weekday", "wave": "sin"}}
+    with visiting(browser, url) as page:
+        page.route(f"**/models/{law}/symbolic", lambda route: route.fulfill(json=told))
+        page.route("**/symbolic?format=c", lambda route: route.fulfill(status=409, json={"detail": "no"}))
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url.rpartition("format=")[2]))
+        show(page, f"/models/{law}")
+        buttons = page.locator(".formats button")
+        expect(buttons).to_have_count(6)
+        expect(page.get_by_role("button", name="Copy the formula as Python")).to_be_visible()
+        expect(page.get_by_role("cell", name="sin: weekday (day)")).to_be_visible()
+    assert "python" in asked
+    assert not {"sql", "excel"} & {*asked}
+
+
 def test_primes_of_the_font_are_as_tall_as_exponents(browser: Browser, url: str, law: str) -> None:
     """They are written raised and smaller, as in y′; the primes of other fonts are raised already."""
     with visiting(browser, url) as page:

@@ -31,7 +31,7 @@ function formulaView(page) {
     <h3>${t("model.formula.take")}</h3>
     <p class="hint">${t("model.formula.take about")}</p>
     <ul class="formats">
-      ${page.formats.formulas.map(({ name, title }) => {
+      ${page.formats.formulas.filter(({ name }) => name in page.texts).map(({ name, title }) => {
         const label = named("model.format", name, title);
         return html`<li><span>${label}</span> ${copyButton(page.texts[name], t("model.formula.copy as", { format: label }))}</li>`;
       })}

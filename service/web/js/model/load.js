@@ -10,6 +10,7 @@ const CHARTS = { // of one task, which models of others do not load
   density: () => import("./figures/density.js"),
 };
 export const MAX_EDGES_AT_ONCE = 1500; // edges; more have many megabytes of curves, which are fetched on demand
+const TIMELESS = ["sql", "excel"]; // languages that have no parts of times, such as the day of the week
 const FONT_WAIT_MS = 1500;
 
 /** @param width Of the place of the diagram, in pixels. */
@@ -29,7 +30,7 @@ export async function collect(model, signal, width) {
     CHARTS[model.task]?.(),
   ]);
   const [texts] = await Promise.all([
-    textsOf(path, formulas && formats, options),
+    formulas ? textsOf(path, formulas, formats, options) : {},
     formulas && fontOfFormulas(),
     model.warnings.length && loadWarnings(),
   ]);
@@ -62,11 +63,12 @@ export const isMeasured = ({ lineage }) => !lineage.imported;
 /** The solution of equations with its section, whose scripts other models do without. */
 const solutionOf = async (model, options) => (await import("./solution/section.js")).loadSolution(model, isMeasured(model), options);
 
-/** The formulas in every language, by its name; none without formats. */
-async function textsOf(path, formats, options) {
-  const names = (formats?.formulas ?? []).map(({ name }) => name);
-  const texts = await Promise.all(names.map((name) => text(`${path}/symbolic?format=${name}`, options)));
-  return Object.fromEntries(names.map((name, at) => [name, texts[at].trimEnd()]));
+/** The formulas by the name of the language, in those that can express them. */
+async function textsOf(path, { outputs }, formats, options) {
+  const hasTimes = outputs.some(({ derived }) => Object.values(derived).some((rule) => "part" in rule));
+  const names = formats.formulas.map(({ name }) => name).filter((name) => !(hasTimes && TIMELESS.includes(name)));
+  const told = await Promise.all(names.map((name) => tolerateStatus(409, text(`${path}/symbolic?format=${name}`, options))));
+  return Object.fromEntries(names.flatMap((name, at) => (told[at].body ? [[name, told[at].body.trimEnd()]] : [])));
 }
 
 /** Loads the font, so that formulas do not change their size later. A slow font is not waited for. */
