@@ -75,7 +75,10 @@ def test_a_formula_with_a_day_of_the_week_is_shown_without_the_languages_that_ha
         buttons = page.locator(".formats button")
         expect(buttons).to_have_count(6)
         expect(page.get_by_role("button", name="Copy the formula as Python")).to_be_visible()
-        expect(page.get_by_role("cell", name="sin: weekday (day)")).to_be_visible()
+        variable = page.get_by_role(
+            "row", name="x1 sin(2π·n/7), where n is the day of the week of day, 0 on Monday"
+        )
+        expect(variable.get_by_role("cell").last).to_contain_text("to 0.99")  # not 0 or 1, as of other parts
     assert "python" in asked
     assert not {"sql", "excel"} & {*asked}
 
@@ -159,6 +162,12 @@ def test_a_measured_number_has_the_digits_that_its_error_leaves(
         "async told => (await import('/assets/js/math/measured.js')).measured(...told)", [value, error]
     )
     assert told.replace("\u00a0", " ") == shown
+
+
+def test_units_are_written_with_raised_exponents_and_roots(page: Page) -> None:
+    script = "async unit => (await import('/assets/js/math/measured.js')).unitText(unit)"
+    assert page.evaluate(script, "kg*m^2/s^-1") == "kg·m²/s⁻¹"
+    assert page.evaluate(script, "s/m^(1/2)") == "s/√m"
 
 
 def test_constants_are_listed_with_errors_and_units_and_marked_in_the_formula(

@@ -210,6 +210,20 @@ def test_the_prediction_follows_the_inputs(page: Page, api: httpx.Client, law: s
     assert '"x2": 2' in page.get_by_role("region", name="The request with Python").inner_text()
 
 
+def test_a_date_is_typed_as_a_date(browser: Browser, url: str, api: httpx.Client) -> None:
+    days = np.arange("2026-01-01", "2026-08-29", dtype="datetime64[D]")
+    columns = {"day": days.astype(str), "y": np.arange(days.size, dtype=float)}
+    model = trained(api, columns, target="y", name="days", symbolic=False)
+    with visiting(browser, url) as page:
+        show_model(page, model)
+        field = page.get_by_role("textbox", name="day", exact=True)
+        expect(field).to_have_value("2026-01-01")
+        expect(field).to_have_accessible_description("training range: Jan 1, 2026 to Aug 28, 2026")
+        row = page.get_by_role("region", name="The request with Python").inner_text()
+        assert '"day": "2026-01-01"' in row
+        assert severe_violations(page) == []
+
+
 def test_the_form_says_who_answers_and_lets_people_choose(page: Page, api: httpx.Client, law: str) -> None:
     answer = page.locator(".prediction")
     expect(answer).to_contain_text("Predicted by the formula.")

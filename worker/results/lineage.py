@@ -68,7 +68,7 @@ def describe_lineage(
 
 def make_default_name(target: str, job_id: str) -> str:
     """The target, and the last six characters of the job id."""
-    readable = re.sub(r"[^\w.-]+", "-", target)[:100]
+    readable = re.sub(r"[^\w.-]+", "-", target)[:100].rstrip("-")
     return f"{readable}-{job_id[-6:]}"
 
 

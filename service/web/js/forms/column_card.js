@@ -16,7 +16,7 @@ export function columnCard(column, { dataset, target, canHaveDensity, edit }, ac
     <div class="column-spread">${spread(column, dataset.rows, unit)}</div>
     <dl class="facts">
       ${range(column)}
-      ${column.mean === null ? nothing : fact(t("dataset.mean"), `${number(column.mean)} ± ${number(column.std, 3)}`)}
+      ${column.mean === null ? nothing : fact(t("dataset.mean"), `${number(column.mean)}\u00a0±\u00a0${number(column.std, 3)}`)}
       ${fact(t("dataset.distinct"), count(column.distinct))}
       ${fact(t("dataset.missing"), column.missing ? count(column.missing) : t("dataset.none missing"))}
     </dl>

@@ -22,5 +22,5 @@ function round(value, place) {
   return format.format(step > 1 ? step * Math.round(value / step) : value).replace("-", "−");
 }
 
-/** A unit with raised exponents: m/s^2 as m/s². */
-export const unitText = (unit) => unit.replace(/(?:\^|\*\*)(-?\d+)/g, (_, digits) => raise(digits)).replaceAll("*", "·");
+/** A unit with raised exponents, m/s^2 as m/s², and roots, m^(1/2) as √m. */
+export const unitText = (unit) => unit.replace(/(\p{L}+)(?:\^|\*\*)\(1\/2\)/gu, "√$1").replace(/(?:\^|\*\*)(-?\d+)/g, (_, digits) => raise(digits)).replaceAll("*", "·");

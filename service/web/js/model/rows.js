@@ -8,7 +8,7 @@ export function middle(model) {
 function middleOf(feature) {
   if (feature.categories?.length) return feature.categories[0];
   if (feature.type === "boolean") return Boolean(feature.fill);
-  if (feature.type === "datetime") return feature.fill;
+  if (feature.type === "datetime") return short(feature.fill, feature.type);
   if (feature.min === null || feature.max === null) return feature.fill ?? 0;
   const value = (feature.min + feature.max) / 2;
   return feature.type === "integer" ? Math.round(value) : Number(value.toPrecision(4));
@@ -19,13 +19,16 @@ export function realRows(model, preview) {
   const names = model.features.map((feature) => feature.name);
   const rows = preview?.rows.filter((row) => names.every((name) => name in row && isUsable(row[name], model, name))) ?? [];
   return rows.slice(0, 20).map((row) => ({
-    row: Object.fromEntries(names.map((name) => [name, short(row[name])])),
+    row: Object.fromEntries(model.features.map(({ name, type }) => [name, short(row[name], type)])),
     truth: row[model.target],
   }));
 }
 
-/** Rounds to six digits, which fit into a field without a visible change of the prediction. */
-export const short = (value) => (typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value);
+/** A value without what nobody types: digits beyond the sixth, which change no prediction visibly, and a time of midnight. */
+export function short(value, type) {
+  if (type === "datetime") return value?.replace(/\.0+$/, "").replace(/T00:00:00$/, "") ?? null;
+  return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
+}
 
 function isUsable(value, model, name) {
   return value !== null || model.features.find((feature) => feature.name === name).has_missing;

@@ -5,6 +5,8 @@ import { number, t } from "../i18n.js";
 import { table } from "../parts/table.js";
 import { range, unitOf, withUnit } from "./labels.js";
 
+const PHASES = { month: "(n − 1)/12", weekday: "n/7", hour: "n/24" }; // of the parts of times that are cycles
+
 export function variables(output, model) {
   const names = Object.keys(output.domain);
   if (!names.length) return html`<p>${t("model.symbols.none")}</p>`;
@@ -23,7 +25,10 @@ export function variables(output, model) {
 /** Describes a variable: a column, an alias of one, or an indicator of a value of one. */
 function describeVariable(name, output, model) {
   const derived = Object.entries(output.derived).find(([variable]) => variable === name || safe(variable) === name)?.[1];
-  if (derived) return { words: derivedWords(derived), range: t("model.symbols.zero or one"), fill: "–" };
+  if (derived) {
+    const told = "part" in derived ? range(output.domain[name]) : t("model.symbols.zero or one");
+    return { words: derivedWords(derived), range: told, fill: "–" };
+  }
   const column = output.symbols[name] ?? name;
   const feature = model.features.find((known) => known.name === column);
   const unit = unitOf(model, column);
@@ -39,7 +44,7 @@ function describeVariable(name, output, model) {
 const safe = (name) => name.replace(/[^\p{L}\p{N}_]/gu, "_");
 
 function derivedWords({ column, ...rule }) {
-  if ("part" in rule) return `${rule.wave ? `${rule.wave}: ` : ""}${rule.part} (${column})`;
+  if ("part" in rule) return t(rule.wave ? "model.symbols.wave" : "model.symbols.part", { wave: rule.wave, phase: PHASES[rule.part], part: t(`model.part.${rule.part}`, { column }) });
   if ("equals" in rule) return t("model.symbols.equals", { column, value: rule.equals });
   if ("other_than" in rule) return t("model.symbols.other", { column, values: [rule.other_than].flat().join(", ") });
   return t("model.symbols.is missing", { column });

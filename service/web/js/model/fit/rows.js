@@ -21,7 +21,7 @@ export function readRows({ numbers, parts, inputs, target }, model) {
     number: number + 1,
     part: parts?.[place] ?? null,
     target: target[place],
-    inputs: { ...otherwise, ...Object.fromEntries(inputs.map(({ name, values }) => [name, short(values[place])])) },
+    inputs: { ...otherwise, ...Object.fromEntries(inputs.map(({ name, values }) => [name, short(values[place], features.get(name).type)])) },
   }));
   return {
     inputs: inputs.map(({ name, importance }) => ({ ...features.get(name), importance })),

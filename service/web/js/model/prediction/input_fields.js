@@ -2,7 +2,9 @@
 
 import { html, nothing } from "../../../vendor/lit-html.js";
 import { number, t } from "../../i18n.js";
+import { moment } from "../../parts/moment.js";
 import { labelWithUnit, range, unitOf } from "../labels.js";
+import { short } from "../rows.js";
 
 const EXTENSION_SHARE = 0.1; // share of the training range, on both sides
 
@@ -91,11 +93,13 @@ function when({ feature, value, id, change }) {
   return html`<input
     type="text"
     id=${id}
-    aria-label=${t("model.try.value of", { name: feature.name })}
+    aria-label=${feature.name}
+    aria-describedby="${id}-range"
     .value=${value ?? ""}
     ?disabled=${value === null}
     @change=${(event) => change(event.target.value)}
-  />`;
+  />
+  ${feature.min === null ? nothing : html`<span class="hint" id="${id}-range">${t("model.try.seen", { range: t("model.range", { low: moment(feature.min, feature), high: moment(feature.max, feature) }) })}</span>`}`;
 }
 
 function tick({ feature, value, id, change }) {
@@ -116,6 +120,6 @@ function missing(feature, value, change) {
 function defaultValue(feature) {
   if (feature.categories?.length) return feature.categories[0];
   if (feature.type === "boolean") return Boolean(feature.fill);
-  if (feature.type === "datetime") return feature.fill;
+  if (feature.type === "datetime") return short(feature.fill, feature.type);
   return Number((feature.fill ?? feature.min ?? 0).toPrecision(4));
 }
