@@ -125,6 +125,23 @@ def test_rows_are_fainter_the_farther_they_are_from_the_slice(page: Page, table:
     assert sum(opacity > 0.4 for opacity in hints) == pytest.approx((distance < 0.59).sum(), abs=10)
 
 
+def test_a_row_of_a_near_time_is_stronger_than_one_of_another_season(page: Page) -> None:
+    near = """async () => {
+      const { rowsNear, typicalValues } = await import("/assets/js/model/fit/rows.js");
+      const day = { name: "day", type: "datetime", min: "2026-01-01T00:00:00", max: "2026-12-31T00:00:00" };
+      const x = { name: "x", type: "number", min: 0, max: 1 };
+      const dates = ["2026-01-01", "2026-06-10", "2026-06-15", "2026-06-15T18:00:00", "2026-12-31"];
+      const rows = dates.map((day, number) => ({ number, inputs: { x: 0.5, day } }));
+      const table = { inputs: [x, day], rows };
+      const at = typicalValues(table);
+      const drawn = rowsNear(table, "x", at).sort((one, other) => one.number - other.number);
+      return [at.day, ...drawn.map(({ opacity }) => opacity)];
+    }"""
+    typical, *opacities = page.evaluate(near)
+    assert typical == "2026-06-15"
+    assert [opacity > 0.7 for opacity in opacities] == [False, True, True, True, False]
+
+
 def test_a_row_under_the_pointer_tells_its_values_and_a_click_predicts_it(
     page: Page, table: dict[str, Any]
 ) -> None:

@@ -29,15 +29,17 @@ export function readRows({ numbers, parts, inputs, target }, model) {
   };
 }
 
-/** The median of every number and the most frequent value of every other input. */
+/** The median of every number and time, and the most frequent value of every other input. */
 export function typicalValues({ inputs, rows }) {
   return Object.fromEntries(inputs.map((feature) => {
     const values = rows.map((row) => row.inputs[feature.name]).filter((value) => value !== null);
-    return [feature.name, (isAxis(feature) ? median(values) : mode(values)) ?? null];
+    return [feature.name, (isOrdered(feature) ? median(values) : mode(values)) ?? null];
   }));
 }
 
-const median = (values) => values.sort((one, other) => one - other)[values.length >> 1];
+const isOrdered = (feature) => isAxis(feature) || feature.type === "datetime";
+
+const median = (values) => values.sort((one, other) => (one > other) - (one < other))[values.length >> 1];
 
 function mode(values) {
   const counts = new Map();
@@ -62,9 +64,12 @@ export function rowsNear({ inputs, rows }, axis, at) {
     .sort((one, other) => one.opacity - other.opacity);
 }
 
-/** How far a row is from a value of an input, as a share of the range of a number. */
+/** How far a row is from a value of an input, as a share of the range of a number or a time. */
 function gap(feature, row, at) {
-  const [one, other] = [row.inputs[feature.name], at[feature.name]];
-  if (one === other) return 0;
-  return isAxis(feature) && one !== null && other !== null ? Math.abs(one - other) / (feature.max - feature.min) : 1;
+  const { name, type, min, max } = feature;
+  const given = [row.inputs[name], at[name]];
+  if (given[0] === given[1]) return 0;
+  if (!isOrdered(feature) || given.includes(null)) return 1;
+  const [one, other, low, high] = [...given, min, max].map((value) => (type === "datetime" ? Date.parse(value) : value));
+  return Math.abs(one - other) / (high - low);
 }
