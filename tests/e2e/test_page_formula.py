@@ -221,6 +221,21 @@ def test_the_verdict_is_a_sentence_with_the_error_and_its_evidence_is_folded(
         expect(verdict.get_by_text("its RMSE for y is 0.13.")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("beats_constant", "shown"),
+    [(False, "show little or no dependence"), (True, "A straight line predicts rows left out better")],
+)
+def test_a_weak_formula_is_no_better_than_a_constant_or_worse_than_a_line(
+    browser: Browser, url: str, law: str, beats_constant: bool, shown: str
+) -> None:
+    with visiting(browser, url) as page:
+        evidence = EVIDENCE | {"beats_constant": beats_constant}
+        change_formula(page, {"verdict": "weak", "evidence": evidence}, rmse=0.5)
+        show(page, f"/models/{law}")
+        page.locator(".verdict").get_by_text("Evidence", exact=True).click()
+        expect(page.locator(".verdict")).to_contain_text(shown)
+
+
 def change_formula(page: Page, evidence: dict[str, Any] | None = None, **changes: Any) -> None:
     """Answer with other facts about the formula of a model."""
 

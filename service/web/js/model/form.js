@@ -6,7 +6,6 @@ import { table } from "../parts/table.js";
 
 /** @param output The only output, whose formula is the form. */
 export function formView(form, output) {
-  if (!form) return nothing;
   const head = ["name", "value", "error", "interval"].map((name) => t(`model.form.${name}`));
   const level = number(100 * form.level);
   const ofGroups = new Set((form.groups?.groups ?? []).flatMap((group) => form.groups.own.map((name) => ofGroup(name, group))));

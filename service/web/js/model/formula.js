@@ -7,7 +7,6 @@ import { equation } from "../math/equation.js";
 import { unitText } from "../math/measured.js";
 import { copyButton } from "../parts/copy.js";
 import { table } from "../parts/table.js";
-import { formView } from "./form.js";
 import { submit } from "./submit.js";
 import { unitNotes, variables } from "./symbols.js";
 import { leftSide, unitOf, withUnit } from "./labels.js";
@@ -26,7 +25,7 @@ function formulaView(page) {
   const outputs = formulas.outputs.map((output, place) => outputArticle(output, typesets[place], page));
   return html`${verdict(page)}
     ${outputs}
-    ${formView(formulas.form, formulas.outputs[0])}
+    ${page.formView?.(formulas.form, formulas.outputs[0])}
     ${formulas.outputs.some((output) => output.quantity.startsWith("log")) ? quantity(formulas.outputs[0], model) : nothing}
     <h3>${t("model.formula.take")}</h3>
     <p class="hint">${t("model.formula.take about")}</p>
@@ -42,7 +41,8 @@ function formulaView(page) {
 function verdict({ formulas, model }) {
   const name = formulas.verdict;
   const isProved = name === "exact" && model.task === "equation";
-  const about = html`<p>${t(isProved ? "model.verdict.proved about" : `model.verdict.${name} about`)}</p>`;
+  const isWorseThanLine = name === "weak" && formulas.evidence?.beats_constant;
+  const about = html`<p>${t(`model.verdict.${isProved ? "proved" : isWorseThanLine ? "line" : name} about`)}</p>`;
   const error = name === "exact" ? nothing : typicalError(formulas, model);
   const reasons = formulas.evidence && name !== "exact" ? evidence(formulas.evidence, model) : nothing;
   const folded = [error === nothing ? nothing : about, reasons];

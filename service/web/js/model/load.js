@@ -4,8 +4,10 @@ import { attempt, get, text } from "../api.js";
 import { loadWarnings } from "../i18n.js";
 import { fetchDrawing } from "./curves/drawing.js";
 import { shownNetwork } from "./members.js";
+import { isAxis } from "./rows.js";
 
 const CHARTS = { // of one task, which models of others do not load
+  regression: () => import("./errors/section.js"),
   classification: () => import("./figures/classification.js"),
   density: () => import("./figures/density.js"),
 };
@@ -18,7 +20,7 @@ export async function collect(model, signal, width) {
   const options = { signal };
   const path = `models/${model.id}`;
   const shown = shownNetwork(model);
-  const [formats, formulas, drawing, edges, preview, versions, measured, solution, charts] = await Promise.all([
+  const [formats, formulas, drawing, edges, preview, versions, measured, solution, ...charts] = await Promise.all([
     get("formats", options),
     model.members.formula ? get(`${path}/symbolic`, options) : null,
     fetchDrawing(path, { network: shown }, width, options),
@@ -28,9 +30,11 @@ export async function collect(model, signal, width) {
     model.task !== "equation" && isMeasured(model) ? attempt(get(`${path}/figures`, options)) : null,
     model.task === "equation" ? solutionOf(model, options) : null,
     CHARTS[model.task]?.(),
+    hasFit(model) && import("./fit/section.js"),
   ]);
-  const [texts] = await Promise.all([
+  const [texts, form] = await Promise.all([
     formulas ? textsOf(path, formulas, formats, options) : {},
+    formulas?.form && import("./form.js"),
     formulas && fontOfFormulas(),
     model.warnings.length && loadWarnings(),
   ]);
@@ -48,7 +52,8 @@ export async function collect(model, signal, width) {
     measured: measured?.body ?? null,
     isUnmeasured: !isMeasured(model) || measured?.problem?.code === "no_figures",
     solution,
-    charts: charts ?? {},
+    charts: Object.assign({}, ...charts),
+    formView: form?.formView,
   };
 }
 
@@ -59,6 +64,12 @@ const edgesPath = (path, network) => `${path}/edges?network=${network}`;
 
 /** Whether the service has the numbers of the charts: only of models that it has trained. */
 export const isMeasured = ({ lineage }) => !lineage.imported;
+
+/** Whether a model can be drawn through its rows: it predicts one column over numbers, and came from a dataset. */
+function hasFit({ task, outputs, dataset_id: dataset, features }) {
+  const isOne = task === "classification" || (task === "regression" && outputs.length === 1);
+  return isOne && dataset !== null && features.some(isAxis);
+}
 
 /** The solution of equations with its section, whose scripts other models do without. */
 const solutionOf = async (model, options) => (await import("./solution/section.js")).loadSolution(model, isMeasured(model), options);

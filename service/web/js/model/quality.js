@@ -4,7 +4,6 @@ import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, number, t } from "../i18n.js";
 import { warningText } from "../parts/problem_text.js";
 import { table } from "../parts/table.js";
-import { rowErrors } from "./errors/section.js";
 import { METRICS, baselineName, isShare, isSmallerBetter, unitOf, withUnit } from "./labels.js";
 
 // Warnings of the service that tell of a decision, in which nothing is wrong.
@@ -28,7 +27,7 @@ export function quality(root, page) {
       ${page.isUnmeasured ? html`<p class="note">${t("model.pictures.none")}</p>` : nothing}`,
     root,
   );
-  rowErrors(root.querySelector(".row-errors"), page);
+  page.charts.rowErrors?.(root.querySelector(".row-errors"), page);
   page.charts.showClassification?.(root.querySelector(".class-charts"), page);
 }
 

@@ -1,4 +1,4 @@
-// Initial rows of the prediction form.
+// Rows of inputs: those of the prediction form at first, and what their values are.
 
 /** A row with every input at the middle of its training range. */
 export function middle(model) {
@@ -33,3 +33,6 @@ export function short(value, type) {
 function isUsable(value, model, name) {
   return value !== null || model.features.find((feature) => feature.name === name).has_missing;
 }
+
+/** Whether an input can be the axis of a chart. */
+export const isAxis = ({ type, min, max, categories }) => ["number", "integer"].includes(type) && !categories && max > min;

@@ -6,7 +6,6 @@ import { count, t, time } from "../i18n.js";
 import { collect } from "../model/load.js";
 import { contents, follow, goTo } from "../model/contents.js";
 import { effectsSection, hasEffects } from "../model/figures/section.js";
-import { fitSection, hasFit } from "../model/fit/section.js";
 import { formulaSection } from "../model/formula.js";
 import { frontSection } from "../model/front/section.js";
 import { automatic } from "../model/members.js";
@@ -20,7 +19,7 @@ import { tryOut } from "../model/prediction/form.js";
 const SECTIONS = {
   solution: (root, page) => page.solution.show(root, page),
   formula: formulaSection,
-  fit: (root, page) => (page.charts.densitySection ?? fitSection)(root, page),
+  fit: (root, page) => (page.charts.densitySection ?? page.charts.fitSection)(root, page),
   simpler: frontSection,
   network,
   effects: effectsSection,
@@ -34,7 +33,8 @@ const CONTENTS_REM = 13.75; // width of the contents with their gap, as in model
 export default async function view({ root, params, query, signal }) {
   const model = await get(`models/${encodeURIComponent(params.id)}`, { signal });
   const page = { model, signal, ...(await collect(model, signal, sectionWidth())), row: observable(null), truths: new WeakMap(), by: observable(automatic(model)) };
-  const isHidden = { solution: page.solution === null, simpler: !page.formulas, fit: !hasFit(model) && !page.measured?.density, effects: !hasEffects(page) };
+  const hasFit = page.charts.fitSection || page.measured?.density;
+  const isHidden = { solution: page.solution === null, simpler: !page.formulas, fit: !hasFit, effects: !hasEffects(page) };
   const names = Object.keys(SECTIONS).filter((name) => !isHidden[name]);
   render(frame(page, names), root);
   for (const name of names) {

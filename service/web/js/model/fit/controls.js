@@ -6,8 +6,9 @@ import { collapsedFields, labelledField } from "../../parts/labelled.js";
 import { goTo } from "../contents.js";
 import { areaSign, dotSign, legend, lineSign } from "../figures/series.js";
 import { labelWithUnit, unitOf, valueText, withUnit } from "../labels.js";
+import { isAxis } from "../rows.js";
 import { BAND, CURVES, HELD_ROW, ROW } from "./chart.js";
-import { isAxis, rowTitle } from "./rows.js";
+import { rowTitle } from "./rows.js";
 
 const SHOWN = 8; // inputs shown at once; the others are collapsed
 const STEPS = 200; // of a slider

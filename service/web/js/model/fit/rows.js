@@ -1,7 +1,7 @@
 // The rows of a model: inputs and target by row, typical values, and how near rows are to a slice.
 
 import { count, t } from "../../i18n.js";
-import { middle, short } from "../rows.js";
+import { isAxis, middle, short } from "../rows.js";
 
 const WIDTHS = [0.12, 0.2]; // least and greatest width of a slice, as a share of the ranges of the other inputs
 const NEAREST = 0.05; // share of the rows that the slice has within its width, if it is not wider than that
@@ -9,9 +9,6 @@ const FAINT = 0.08; // opacity of the rows that are far from it
 const STRONG = 0.8; // opacity of the rows in it
 
 export const rowTitle = ({ number, part }) => t(part ? `model.fit.row ${part}` : "model.fit.row", { number: count(number) });
-
-/** Whether an input can be the axis of a chart. */
-export const isAxis = ({ type, min, max, categories }) => ["number", "integer"].includes(type) && !categories && max > min;
 
 /** Rows with their inputs as the prediction form takes them; `inputs` are the features used, the most important first. */
 export function readRows({ numbers, parts, inputs, target }, model) {

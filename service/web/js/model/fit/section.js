@@ -7,19 +7,14 @@ import { showChart } from "../../charts/chart.js";
 import { problem } from "../../parts/problem.js";
 import { announce } from "../../screen_reader.js";
 import { latest } from "../latest.js";
+import { isAxis } from "../rows.js";
 import { fitChart } from "./chart.js";
 import { content } from "./controls.js";
 import { createPredictor, drawnMembers } from "./curves.js";
-import { isAxis, readRows, rowsNear, rowTitle, typicalValues } from "./rows.js";
+import { readRows, rowsNear, rowTitle, typicalValues } from "./rows.js";
 
 const PAUSE_MS = 80; // between the last move of a slider and the request
 const CHARTS = 2; // side by side
-
-/** Whether a model has this section: it predicts one column over numbers, and came from a dataset. */
-export function hasFit({ task, outputs, dataset_id: dataset, features }) {
-  const isOne = task === "classification" || (task === "regression" && outputs.length === 1);
-  return isOne && dataset !== null && features.some(isAxis);
-}
 
 export async function fitSection(root, page) {
   const { model, path, signal } = page;
