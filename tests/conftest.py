@@ -9,10 +9,11 @@ that can have neither fails. Every xdist worker has its own servers.
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -43,6 +44,17 @@ hypothesis.settings.register_profile("kan", deadline=None, max_examples=30)
 hypothesis.settings.load_profile("kan")
 
 ENGINE = Path(__file__).parent / "unit" / "kan_engine"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without looking for garbage, and never look for it in what was collected: that all stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

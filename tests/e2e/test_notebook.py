@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "from-python.ipynb"
 
@@ -13,6 +11,9 @@ NOTEBOOK = Path(__file__).parents[2] / "docs" / "from-python.ipynb"
 @pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore")  # of the kernel's own connections
 def test_every_cell_prints_what_it_shows() -> None:
+    import nbformat  # takes longer than most tests, and every process collects this one
+    from nbclient import NotebookClient
+
     shown = nbformat.read(NOTEBOOK, as_version=4)
     again = nbformat.read(NOTEBOOK, as_version=4)
     NotebookClient(again, timeout=300, resources={"metadata": {"path": str(NOTEBOOK.parents[1])}}).execute()
