@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.test_page_model import show_model, trained
-from tests.support.browser import PHONE, is_too_wide, severe_violations, show, visiting
+from tests.support.browser import PHONE, is_too_wide, severe_violations, show, show_model, visiting
+from tests.support.trained import done, trained
 
 ROWS = 200
 SMALL: dict[str, Any] = {"network": {"hidden": [], "grid": 3}, "training": {"steps": 20}}
@@ -23,17 +23,6 @@ def sums(api: httpx.Client) -> str:
     columns = {f"x{place}": random.uniform(-1, 1, ROWS) for place in range(1, 9)}
     columns["y"] = sum((9 - place) * columns[f"x{place}"] for place in range(1, 9))
     return trained(api, columns, target="y", name="sums", units={"y": "kJ", "x1": "m"}, **SMALL)
-
-
-@pytest.fixture(scope="module")
-def kinds(api: httpx.Client) -> str:
-    """A classifier of three classes over a number and a category."""
-    random = np.random.default_rng(5)
-    z, place = random.normal(size=ROWS), random.choice(["north", "south"], ROWS)
-    sum_ = z + 0.5 * (place == "north") + 0.3 * random.normal(size=ROWS)
-    columns = {"z": z, "place": place, "kind": np.digitize(sum_, [-0.5, 0.6]).astype(str)}
-    columns["kind"] = np.array(["ash", "beech", "oak"])[columns["kind"].astype(int)]
-    return trained(api, columns, target="kind", name="kinds", **SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +43,7 @@ def study(api: httpx.Client) -> str:
     settings = {"network": {"hidden": []}, "symbolic": False, "baselines": [{"kind": "mlp", "hidden": [4]}]}
     vary = {"network.grid": [3, 12], "seed": [0, 1]}
     body = {"kind": "study", "dataset_id": dataset["id"], "target": "y", "vary": vary} | settings
-    job = api.post("/jobs", json=body).json()
-    ended = api.get(f"/jobs/{job['id']}", params={"wait": 60}).json()
-    assert ended["status"] == "succeeded", ended
-    return str(ended["id"])
-
-
-@pytest.fixture(scope="module")
-def heights(api: httpx.Client) -> str:
-    """A density of one column, which follows a normal law."""
-    columns = {"height": np.random.default_rng(2).normal(172, 7, 300)}
-    return trained(api, columns, task="density", features=["height"], name="heights", units={"height": "cm"})
+    return str(done(api, **body)["id"])
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from service.documents.equations import read_problem
 from service.schemas.equations import SolveRequest
 from tests.support.browser import PHONE, is_too_wide, severe_violations, visiting
+from tests.support.trained import done
 
 GALLERY = "Object.keys((await import('/assets/js/equations/gallery.js')).GALLERY)"
 
@@ -94,8 +95,7 @@ def test_the_form_fits_a_phone(browser: Browser, url: str) -> None:
 
 def solved(api: httpx.Client, **body: Any) -> str:
     """The id of the model of solved equations."""
-    job = api.post("/jobs", json={"kind": "solve", "symbolic": False, **body}).json()
-    return str(api.get(f"/jobs/{job['id']}", params={"wait": 60}).json()["model_id"])
+    return str(done(api, kind="solve", symbolic=False, **body)["model_id"])
 
 
 @pytest.fixture(scope="module")

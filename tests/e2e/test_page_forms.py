@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.support.browser import PHONE, is_too_wide, severe_violations, show, visiting
+from tests.support.trained import done
 
 T = np.tile(np.linspace(0, 5, 25), 4)
 PATIENT = np.repeat([*"ABCD"], 25)
 OWN = {"A": 1.0, "B": 2.0, "C": 3.0, "D": 4.0}
-JOB_TIMEOUT_S = 60
 BRIEF = {"network": {"hidden": [], "grid": 3}, "training": {"restarts": 1, "steps": 2}, "max_seconds": 4}
 
 
@@ -101,8 +101,4 @@ def test_an_unknown_function_is_shown_with_its_formula(browser: Browser, url: st
 
 def trained(api: httpx.Client, dataset: str, **body: Any) -> str:
     """Id of the model of a job."""
-    job = api.post("/jobs", json={"dataset_id": dataset, "target": "y", "baselines": False} | BRIEF | body)
-    assert job.status_code == 202, job.text
-    done = api.get(f"/jobs/{job.json()['id']}", params={"wait": JOB_TIMEOUT_S}).json()
-    assert done["status"] == "succeeded", done
-    return str(done["model_id"])
+    return str(done(api, dataset_id=dataset, target="y", baselines=False, **BRIEF, **body)["model_id"])

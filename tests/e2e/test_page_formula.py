@@ -5,14 +5,19 @@ from itertools import pairwise
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from kan_engine.expressions.printing.mathml import to_mathml
-from tests.support.browser import PHONE, is_too_wide, severe_violations, show, visiting
+from tests.support.browser import (
+    PHONE,
+    change_answers,
+    is_too_wide,
+    severe_violations,
+    show,
+    visiting,
+)
 
-JOB_TIMEOUT_S = 60
 EVIDENCE = {
     "noise": 0.13,
     "explained": 0.99,
@@ -25,18 +30,6 @@ EVIDENCE = {
     "reasons": [],
 }
 FONT = "/assets/fonts/STIXTwoMath.woff2"
-
-
-@pytest.fixture(scope="module")
-def law(api: httpx.Client) -> str:
-    """A model of a law with units, by its id."""
-    x1, x2 = np.random.default_rng(0).uniform(-1, 1, (2, 200))
-    columns = {"x1": x1.tolist(), "x2": x2.tolist(), "y": (2 * x1 + np.sin(x2)).tolist()}
-    dataset = api.post("/datasets", json={"name": "law", "columns": columns, "units": {"y": "m"}}).json()
-    job = api.post("/jobs", json={"dataset_id": dataset["id"], "target": "y", "name": "law"}).json()
-    done = api.get(f"/jobs/{job['id']}", params={"wait": JOB_TIMEOUT_S}).json()
-    assert done["status"] == "succeeded", done
-    return str(done["model_id"])
 
 
 @pytest.fixture
@@ -197,11 +190,11 @@ def test_constants_are_listed_with_errors_and_units_and_marked_in_the_formula(
     [
         (
             "hold-out",
-            "≈ Consistent with the data, with a typical error of 0.123 m (RMSE on 40 held-out rows).",
+            "≈ Consistent with the data, with a typical error of 0.123 kJ (RMSE on 40 held-out rows).",
         ),
         (
             "training",
-            "≈ Consistent with the data, with a typical error of 0.123 m (RMSE on the training rows).",
+            "≈ Consistent with the data, with a typical error of 0.123 kJ (RMSE on the training rows).",
         ),
     ],
 )
@@ -239,13 +232,11 @@ def test_a_weak_formula_is_no_better_than_a_constant_or_worse_than_a_line(
 def change_formula(page: Page, evidence: dict[str, Any] | None = None, **changes: Any) -> None:
     """Answer with other facts about the formula of a model."""
 
-    def answer(route: Route) -> None:
-        told = route.fetch().json()
+    def changed(told: Any) -> Any:
         told["outputs"][0] |= changes
-        told |= evidence or {}
-        route.fulfill(json=told)
+        return told | (evidence or {})
 
-    page.route("**/symbolic", answer)
+    change_answers(page, "**/symbolic", changed)
 
 
 def show_formula(page: Page, model: str, latex: str) -> None:

@@ -7,11 +7,19 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from kan_engine.search.model_search import SIMPLE_MODEL_NAMES
-from tests.e2e.test_page_model import show_model, trained
-from tests.support.browser import PHONE, is_too_wide, severe_violations, show, visiting
+from tests.support.browser import (
+    PHONE,
+    change_answers,
+    is_too_wide,
+    severe_violations,
+    show,
+    show_model,
+    visiting,
+)
+from tests.support.trained import trained
 
 
 @pytest.fixture(scope="module")
@@ -82,25 +90,14 @@ def test_a_formula_of_the_front_becomes_that_of_the_model(page: Page, api: httpx
     assert outputs[0]["expression"] == front[1]["expression"]
 
 
-@pytest.fixture(scope="module")
-def classes(api: httpx.Client) -> str:
-    """A model of three classes."""
-    random = np.random.default_rng(5)
-    x1, x2 = random.uniform(-2, 2, (2, 400))
-    scores = np.stack([2 * x1, 2 * x2, -x1 * x2]) + random.gumbel(size=(3, 400))
-    columns = {"x1": x1, "x2": x2, "kind": np.array(["a", "b", "c"])[scores.argmax(0)]}
-    small: dict[str, Any] = {"network": {"hidden": [2], "grid": 3}, "training": {"steps": 20}}
-    return trained(api, columns, target="kind", name="kinds", **small)
-
-
 def test_the_log_losses_of_a_classifier_stand_beside_those_of_its_networks_and_baselines(
-    browser: Browser, url: str, api: httpx.Client, classes: str
+    browser: Browser, url: str, api: httpx.Client, kinds: str
 ) -> None:
-    model = api.get(f"/models/{classes}").json()
-    formulas = api.get(f"/models/{classes}/symbolic").json()["outputs"]
+    model = api.get(f"/models/{kinds}").json()
+    formulas = api.get(f"/models/{kinds}/symbolic").json()["outputs"]
     assert formulas[0]["log_loss"] == pytest.approx(model["members"]["formula"]["metrics"]["log_loss"])
     with visiting(browser, url) as page:
-        show_model(page, classes)
+        show_model(page, kinds)
         chart = page.locator(".front-chart svg[role=img]").first
         told = chart.get_attribute("aria-label") or ""
         assert f"with the error {formulas[0]['log_loss']:.4g}" in told
@@ -114,11 +111,11 @@ def test_the_log_losses_of_a_classifier_stand_beside_those_of_its_networks_and_b
 
 
 def test_formulas_of_older_classifiers_have_the_errors_that_are_known(
-    browser: Browser, url: str, classes: str
+    browser: Browser, url: str, kinds: str
 ) -> None:
     with visiting(browser, url) as page:
-        page.route("**/symbolic", lambda route: route.fulfill(json=without_losses(route.fetch().json())))
-        show_model(page, classes)
+        change_answers(page, "**/symbolic", without_losses)
+        show_model(page, kinds)
         told = page.locator(".front-chart svg[role=img]").first.get_attribute("aria-label") or ""
         assert "Linear model" not in told
         expect(page.locator(".front-table th").filter(has_text="Typical error")).to_have_count(3)
@@ -203,11 +200,7 @@ def test_a_linear_model_that_is_as_good_on_the_hold_out_rows_is_told(
 
 def change_model(page: Page, model: str, **changes: Any) -> None:
     """Let the page read another document of a model."""
-
-    def answer(route: Route) -> None:
-        route.fulfill(json=route.fetch().json() | changes)
-
-    page.route(re.compile(rf"/models/{model}$"), answer)
+    change_answers(page, re.compile(rf"/models/{model}$"), lambda told: told | changes)
 
 
 def test_the_rows_with_the_largest_errors_are_listed_and_lead_to_the_form(
@@ -240,7 +233,7 @@ def test_a_point_of_the_errors_tells_its_row(page: Page, api: httpx.Client, mode
 
 def test_rows_of_older_models_have_errors_without_numbers(browser: Browser, url: str, model: str) -> None:
     with visiting(browser, url) as page:
-        page.route("**/figures", lambda route: route.fulfill(json=without_numbers(route.fetch().json())))
+        change_answers(page, "**/figures", without_numbers)
         show_model(page, model)
         table = page.get_by_role("table", name="Rows with the largest errors")
         expect(table.get_by_role("columnheader")).to_have_text(["True", "Predicted", "Error"])

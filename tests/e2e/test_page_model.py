@@ -10,39 +10,13 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from tests.support.browser import PHONE, is_too_wide, severe_violations, show, visiting
+from tests.support.browser import PHONE, is_too_wide, severe_violations, show_model, visiting
 from tests.support.servers import wait_until
 from tests.support.told_texts import list_warnings
+from tests.support.trained import JOB_TIMEOUT_S, trained
 
 LAW = "exp(sin(pi*x1) + x2**2)"
-JOB_TIMEOUT_S = 60
 MOST_KB = 250  # packed
-
-
-@pytest.fixture(scope="module")
-def law(api: httpx.Client) -> str:
-    """A model of the law, by its id."""
-    x1, x2 = np.random.default_rng(0).uniform(-1, 1, (2, 200))
-    columns = {"x1": x1, "x2": x2, "y": np.exp(np.sin(np.pi * x1) + x2**2)}
-    return trained(api, columns, target="y", name="law", units={"y": "kJ"})
-
-
-@pytest.fixture(scope="module")
-def classes(api: httpx.Client) -> str:
-    """A small classifier with a category, true and false, and missing values."""
-    random = np.random.default_rng(1)
-    z, flag = random.normal(size=200), random.random(200) < 0.5
-    columns = {"z": z, "kind": random.choice(["a", "b"], 200), "flag": flag}
-    columns["is it"] = np.where(z + flag + 0.3 * random.normal(size=200) > 0.4, "yes", "no")
-    body: dict[str, Any] = {"network": {"hidden": [], "grid": 3}, "training": {"steps": 20}}
-    return trained(api, columns, target="is it", name="classes", gap="z", **body)
-
-
-@pytest.fixture(scope="module")
-def heights(api: httpx.Client) -> str:
-    """A density."""
-    columns = {"height": np.random.default_rng(2).normal(172, 7, 300)}
-    return trained(api, columns, task="density", features=["height"], name="heights")
 
 
 @pytest.fixture
@@ -295,34 +269,6 @@ def test_a_phone_shows_a_model_without_scrolling_sideways(
         for model in (law, classes):
             show_model(page, model)
             assert not is_too_wide(page)
-
-
-def trained(
-    api: httpx.Client,
-    columns: dict[str, Any],
-    *,
-    name: str,
-    target: str | None = None,
-    gap: str | None = None,
-    units: dict[str, str] | None = None,
-    **body: Any,
-) -> str:
-    """Id of a model; ``gap`` names a column of which some values are missing."""
-    lists = {column: values.tolist() for column, values in columns.items()}
-    if gap:
-        lists[gap][::10] = [None] * len(lists[gap][::10])
-    dataset = api.post("/datasets", json={"name": name, "columns": lists, "units": units or {}}).json()
-    asked = {"dataset_id": dataset["id"], "target": target, "name": name} | body
-    job = api.post("/jobs", json=asked).json()
-    done = api.get(f"/jobs/{job['id']}", params={"wait": JOB_TIMEOUT_S}).json()
-    assert done["status"] == "succeeded", done
-    return str(done["model_id"])
-
-
-def show_model(page: Page, model: str) -> None:
-    """Open the view of a model, and wait for its first prediction."""
-    show(page, f"/models/{model}")
-    page.locator(".prediction data").wait_for()
 
 
 def shown(page: Page) -> float:

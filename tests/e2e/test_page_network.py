@@ -12,11 +12,11 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from kan_engine.expressions.library import LIBRARY
 from tests.support.browser import is_too_wide, severe_violations, show, visiting
+from tests.support.trained import trained
 
 DESK: Any = {"width": 1280, "height": 900}
 PHONE: Any = {"width": 390, "height": 844}
 MIN_LABEL = 11  # pixels
-JOB_TIMEOUT_S = 60
 SIZES = """drawing => [...drawing.querySelectorAll("text")].map(text => {
     const { a, b } = text.getScreenCTM();
     return parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b);
@@ -30,33 +30,22 @@ def wide(api: httpx.Client) -> str:
     target = (
         2 * x[0] + np.sin(3 * x[1]) + x[2] ** 2 * x[3] + np.exp(x[4]) + 0.3 * x[5] * x[6] + 0.2 * np.abs(x[7])
     )
-    columns = {f"measured quantity {place}": column.tolist() for place, column in enumerate(x)}
+    columns = {f"measured quantity {place}": column for place, column in enumerate(x)}
     body = {
         "network": {"hidden": [5], "grid": 3},
         "training": {"steps": 10, "restarts": 1},
         "max_seconds": 15,
     }
-    return trained(api, columns, target, **body)
+    return trained(api, columns | {"y": target}, target="y", symbolic=False, **body)
 
 
 @pytest.fixture(scope="module")
 def additive(api: httpx.Client) -> str:
     """A model of two curves, with suggestions for both; by its id."""
     x = np.random.default_rng(1).uniform(-1, 1, (2, 200))
-    columns = {"measured quantity 0": x[0].tolist(), "measured quantity 1": x[1].tolist()}
+    columns = {"measured quantity 0": x[0], "measured quantity 1": x[1], "y": np.tanh(3 * x[0]) + x[1] ** 3}
     body = {"network": {"hidden": [], "grid": 5}, "training": {"steps": 20}}
-    return trained(api, columns, np.tanh(3 * x[0]) + x[1] ** 3, **body)
-
-
-def trained(api: httpx.Client, columns: dict[str, list[float]], target: Any, **body: Any) -> str:
-    table = {"name": "table", "columns": columns | {"y": target.tolist()}}
-    dataset = api.post("/datasets", json=table).json()
-    job = api.post(
-        "/jobs", json={"dataset_id": dataset["id"], "target": "y", "symbolic": False} | body
-    ).json()
-    done = api.get(f"/jobs/{job['id']}", params={"wait": JOB_TIMEOUT_S}).json()
-    assert done["status"] == "succeeded", done
-    return str(done["model_id"])
+    return trained(api, columns, target="y", symbolic=False, **body)
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -86,6 +87,17 @@ def show(page: Page, address: str) -> None:
     if not is_new:
         page.reload()  # an address that differs behind `#` alone is no new page
     page.wait_for_selector("main .view h1")
+
+
+def show_model(page: Page, model: str) -> None:
+    """Open the view of a model, and wait for its first prediction."""
+    show(page, f"/models/{model}")
+    page.locator(".prediction data").wait_for()
+
+
+def change_answers(page: Page, address: str | re.Pattern[str], change: Callable[[Any], Any]) -> None:
+    """Let the page read other answers than the service gives at an address."""
+    page.route(address, lambda route: route.fulfill(json=change(route.fetch().json())))
 
 
 def tab_to(page: Page, selector: str) -> None:
