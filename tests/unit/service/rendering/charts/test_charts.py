@@ -1,5 +1,6 @@
 """Every picture is well-formed, tells in words what it shows, and is harmless whatever names are."""
 
+import functools
 import math
 import re
 from collections.abc import Callable
@@ -31,6 +32,7 @@ from service.rendering.charts import (
 from tests.support.pictures import english_in
 
 SVG = "{http://www.w3.org/2000/svg}"
+NAME = "a name of a column"
 HOSTILE = "</text><script>alert(1)</script>\"' onload='x' &#0; nul\x00 half\ud800"
 RESIDUALS = {"equation_residual": 2.5e-9, "condition_residual": 0.0}
 NUMBERS = [0.1 * place for place in range(41)]
@@ -192,6 +194,12 @@ PICTURES: dict[str, Callable[[str, Theme], str]] = {
 }
 
 
+@functools.cache
+def picture_of(picture: str, theme: Theme) -> str:
+    """A picture that several tests look at."""
+    return PICTURES[picture](NAME, theme)
+
+
 def texts(svg: str) -> list[str]:
     return [element.text or "" for element in ElementTree.fromstring(svg).iter(f"{SVG}text")]
 
@@ -217,13 +225,13 @@ def dots(svg: str) -> list[tuple[float, float]]:
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 @pytest.mark.parametrize("picture", PICTURES)
 def test_a_picture_tells_in_words_and_numbers_what_it_shows(picture: str, theme: Theme) -> None:
-    root = ElementTree.fromstring(PICTURES[picture]("some name", theme))
+    root = ElementTree.fromstring(picture_of(picture, theme))
     assert root.attrib["role"] == "img"
     assert root.attrib["aria-labelledby"].split() == [
         root.find(f"{SVG}{tag}").attrib["id"]  # type: ignore[union-attr]
         for tag in ("title", "desc")
     ]
-    assert "some name" in root.findtext(f"{SVG}title", "")
+    assert NAME in root.findtext(f"{SVG}title", "")
     assert re.search(r"\d", root.findtext(f"{SVG}desc", ""))
     ground = root.find(f"{SVG}rect")
     assert ground is not None
@@ -251,7 +259,7 @@ def test_no_name_can_break_out_of_its_text_or_off_the_sheet(picture: str, name: 
 
 @pytest.mark.parametrize("picture", PICTURES)
 def test_all_that_is_drawn_lies_on_the_sheet(picture: str) -> None:
-    svg = PICTURES[picture]("a name of a column", LIGHT)
+    svg = picture_of(picture, LIGHT)
     root = ElementTree.fromstring(svg)
     width, height = float(root.attrib["width"]), float(root.attrib["height"])
     for element in root.iter():
@@ -262,7 +270,7 @@ def test_all_that_is_drawn_lies_on_the_sheet(picture: str) -> None:
 
 @pytest.mark.parametrize("picture", PICTURES)
 def test_the_same_numbers_give_the_same_bytes(picture: str) -> None:
-    assert PICTURES[picture]("a", LIGHT) == PICTURES[picture]("a", LIGHT)
+    assert PICTURES[picture](NAME, LIGHT) == picture_of(picture, LIGHT)
 
 
 def test_a_history_of_one_step_is_a_dot_for_each_loss() -> None:
