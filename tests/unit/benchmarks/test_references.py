@@ -10,9 +10,9 @@ PROBLEMS = equations.problems(equations.FURTHER)
 def test_burgers_shock_has_the_slope_of_basdevant() -> None:
     """Basdevant et al. (Computers & Fluids 14, 1986): the steepest slope is 152.00516 at t = 0.5105."""
     problem = {**PROBLEMS["pde-burgers"], "domain": {"x": [-1, 1], "t": [0.5105, 0.5105]}}
-    points, values = references.by_cole_hopf(problem, count=20_001, times=1)
+    points, values = references.by_cole_hopf(problem, count=10_001, times=1)
     at = int(np.argmin(np.abs(points["x"])))
-    slope = (8 * (values[0, at + 1] - values[0, at - 1]) - values[0, at + 2] + values[0, at - 2]) / 12e-4
+    slope = (8 * (values[0, at + 1] - values[0, at - 1]) - values[0, at + 2] + values[0, at - 2]) / 24e-4
     assert abs(slope + 152.00516) < 1e-3
 
 
