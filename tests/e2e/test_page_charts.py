@@ -40,7 +40,12 @@ def study(api: httpx.Client) -> str:
     x = np.random.default_rng(10).uniform(-2, 2, ROWS)
     columns = {"x": x.tolist(), "y": np.sin(4 * x).tolist()}
     dataset = api.post("/datasets", json={"name": "wave", "columns": columns}).json()
-    settings = {"network": {"hidden": []}, "symbolic": False, "baselines": [{"kind": "mlp", "hidden": [4]}]}
+    settings = {
+        "network": {"hidden": []},
+        "training": {"restarts": 1},
+        "symbolic": False,
+        "baselines": [{"kind": "mlp", "hidden": [4]}],
+    }
     vary = {"network.grid": [3, 12], "seed": [0, 1]}
     body = {"kind": "study", "dataset_id": dataset["id"], "target": "y", "vary": vary} | settings
     return str(done(api, **body)["id"])
