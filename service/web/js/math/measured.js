@@ -23,4 +23,8 @@ function round(value, place) {
 }
 
 /** A unit with raised exponents, m/s^2 as m/s², and roots, m^(1/2) as √m. */
-export const unitText = (unit) => unit.replace(/(\p{L}+)(?:\^|\*\*)\(1\/2\)/gu, "√$1").replace(/(?:\^|\*\*)(-?\d+)/g, (_, digits) => raise(digits)).replaceAll("*", "·");
+export const unitText = (unit) =>
+  unit
+    .replace(/(\p{L}+)(?:\^|\*\*)\(1\/2\)/gu, "√$1")
+    .replace(/(?:\^|\*\*)(-?\d+)/g, (_, digits) => raise(digits))
+    .replaceAll("*", "·");

@@ -8,7 +8,8 @@ import { METRICS, baselineName, isShare, isSmallerBetter, unitOf, withUnit } fro
 
 // Warnings of the service that tell of a decision, in which nothing is wrong.
 const NOTE = new RegExp(
-  "^(the formula is better than .*; the formula answers$|column .* is left out: it (is constant|has no values|is the same|identifies)|" +
+  "^(the formula is better than .*; the formula answers$|" +
+    "column .* is left out: it (is constant|has no values|is the same|identifies)|" +
     "bounds: |monotone \\(|the errors of the target grow)",
   "s",
 );

@@ -44,7 +44,10 @@ function describeVariable(name, output, model) {
 const safe = (name) => name.replace(/[^\p{L}\p{N}_]/gu, "_");
 
 function derivedWords({ column, ...rule }) {
-  if ("part" in rule) return t(rule.wave ? "model.symbols.wave" : "model.symbols.part", { wave: rule.wave, phase: PHASES[rule.part], part: t(`model.part.${rule.part}`, { column }) });
+  if ("part" in rule) {
+    const words = { wave: rule.wave, phase: PHASES[rule.part], part: t(`model.part.${rule.part}`, { column }) };
+    return t(rule.wave ? "model.symbols.wave" : "model.symbols.part", words);
+  }
   if ("equals" in rule) return t("model.symbols.equals", { column, value: rule.equals });
   if ("other_than" in rule) return t("model.symbols.other", { column, values: [rule.other_than].flat().join(", ") });
   return t("model.symbols.is missing", { column });

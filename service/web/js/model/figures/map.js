@@ -38,7 +38,8 @@ export function mapChart({ axes: [across, up], labels, points, describe, range, 
 
 /** The colours of a map with the values of the first and the last. */
 export const ramp = (range) => html`<p class="ramp">
-  <span>${number(range[0], 3)}</span><i class=${isDiverging(range) ? "diverging" : ""} aria-hidden="true"></i><span>${number(range[1], 3)}</span>
+  <span>${number(range[0], 3)}</span><i class=${isDiverging(range) ? "diverging" : ""} aria-hidden="true"></i>
+  <span>${number(range[1], 3)}</span>
 </p>`;
 
 const isDiverging = ([low, high]) => low < 0 && high > 0;

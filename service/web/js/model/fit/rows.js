@@ -14,11 +14,12 @@ export const rowTitle = ({ number, part }) => t(part ? `model.fit.row ${part}` :
 export function readRows({ numbers, parts, inputs, target }, model) {
   const otherwise = middle(model);
   const features = new Map(model.features.map((feature) => [feature.name, feature]));
+  const valueAt = (place) => ({ name, values }) => [name, short(values[place], features.get(name).type)];
   const rows = numbers.map((number, place) => ({
     number: number + 1,
     part: parts?.[place] ?? null,
     target: target[place],
-    inputs: { ...otherwise, ...Object.fromEntries(inputs.map(({ name, values }) => [name, short(values[place], features.get(name).type)])) },
+    inputs: { ...otherwise, ...Object.fromEntries(inputs.map(valueAt(place))) },
   }));
   return {
     inputs: inputs.map(({ name, importance }) => ({ ...features.get(name), importance })),

@@ -30,7 +30,8 @@ export function createExplainer({ model, path, by, signal }, state, root) {
   };
   return latest(signal, ask, ({ body, problem }) => {
     if (REFUSED.includes(problem?.code)) refused.add(member);
-    render(refused.has(member) ? refusal("refused") : body ? bars(body, model) : nothing, root); // the prediction tells any other error
+    const shown = body ? bars(body, model) : nothing; // the prediction tells any other error
+    render(refused.has(member) ? refusal("refused") : shown, root);
   });
 }
 

@@ -90,6 +90,8 @@ function choice({ feature, value, id, change }) {
 }
 
 function when({ feature, value, id, change }) {
+  const { min, max } = feature;
+  const times = () => t("model.range", { low: moment(min, feature), high: moment(max, feature) });
   return html`<input
     type="text"
     id=${id}
@@ -99,7 +101,7 @@ function when({ feature, value, id, change }) {
     ?disabled=${value === null}
     @change=${(event) => change(event.target.value)}
   />
-  ${feature.min === null ? nothing : html`<span class="hint" id="${id}-range">${t("model.try.seen", { range: t("model.range", { low: moment(feature.min, feature), high: moment(feature.max, feature) }) })}</span>`}`;
+  <span class="hint" id="${id}-range">${min === null ? nothing : t("model.try.seen", { range: times() })}</span>`;
 }
 
 function tick({ feature, value, id, change }) {
