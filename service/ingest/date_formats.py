@@ -24,7 +24,9 @@ FORMS = (  # in one order; polars reads Dec as %B, too, Python only as %b
     ),
 )
 MONTHS = 12
-KEY = "kan-service.date_formats"  # of the formats in the metadata of a Parquet file
+KEY = "kan-service.date_formats"  # in the metadata of a Parquet file
+DOUBT = "ambiguous_dates"
+FIRST = {True: "the day first", False: "the month first"}  # by whether the day is
 KNOWN_FORM = re.compile(r"(?:%[dmYbBHMS][ ./:,T-]{0,2}){2,6}")
 DATES_READ, TIMES_READ = "dates were read as {}, such as", "times of day were read, as in"
 DAY_OF_TIMES = "1970-01-01 "  # before times of day
@@ -50,37 +52,42 @@ def parse_times(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
         values
     )
     times = values.str.to_datetime(form, time_unit="us", strict=False)
-    order = "the day first" if day_first else "the month first"
+    order = FIRST[day_first]
     note = _make_note(values, form, f"dates were read with {order}, {why}, as in")
     is_told_apart = any((numbers.cast(pl.Int64) > MONTHS).any() for numbers in (first, second))
     return times, [note] if is_told_apart or separator == "." else [note, *_warn_ambiguous(values, order)]
 
 
-def make_metadata(forms: Mapping[str, str]) -> dict[str, str] | None:
-    """Metadata of a Parquet file that keep the formats of its columns; None without formats."""
-    return {KEY: json.dumps(forms)} if forms else None
+def make_metadata(warnings: Warnings) -> dict[str, str] | None:
+    """Metadata of a Parquet file with the formats of its dates and doubts about them; None without any."""
+    forms = {warning.column: warning.form for warning in warnings if warning.form is not None}
+    doubtful = [warning.column for warning in warnings if warning.code == DOUBT]
+    return {KEY: json.dumps({"forms": forms, "doubtful": doubtful})} if forms else None
 
 
 def read_metadata(metadata: Mapping[str, str], frame: pl.DataFrame) -> Warnings:
-    """Notes of the formats that the dates had in the table that a Parquet file was made from.
+    """Warnings about the dates of a Parquet file that was made from a table: formats, and doubts about them.
 
     A format from elsewhere counts only if it writes all the times of its column.
     """
     try:
-        forms = json.loads(metadata.get(KEY, "{}"))
-    except ValueError:
+        told = json.loads(metadata.get(KEY, "{}"))
+        forms, doubtful = dict(told.get("forms", {})), list(told.get("doubtful", []))
+    except (ValueError, TypeError, AttributeError):
         return []
-    known = forms.items() if isinstance(forms, dict) else ()
-    columns = ((frame[name], form) for name, form in known if name in frame.columns)
-    return [
-        _make_note(times.dt.to_string(form), form, DATES_READ.format(form) if "%Y" in form else TIMES_READ)
-        for times, form in columns
-        if times.dtype == pl.Datetime and _writes_all(times, form)
-    ]
+    found: Warnings = []
+    for name in frame.columns:
+        times, form = frame[name], forms.get(name)
+        if times.dtype == pl.Datetime and isinstance(form, str) and _writes_all(times, form):
+            written = times.dt.to_string(form)
+            found.append(_make_note(written, form, DATES_READ.format(form) if "%Y" in form else TIMES_READ))
+            if name in doubtful:
+                found += _warn_ambiguous(written, FIRST[form.startswith("%d")])
+    return found
 
 
-def _writes_all(times: pl.Series, form: object) -> bool:
-    if not isinstance(form, str) or not KNOWN_FORM.fullmatch(form) or times.null_count() == len(times):
+def _writes_all(times: pl.Series, form: str) -> bool:
+    if not KNOWN_FORM.fullmatch(form) or times.null_count() == len(times):
         return False
     day, day_form = ("", "") if "%Y" in form else (DAY_OF_TIMES, "%Y-%m-%d ")
     written = times.dt.to_string(day + form)
@@ -141,7 +148,7 @@ def _warn_ambiguous(values: pl.Series, order: str) -> Warnings:
         f"both numbers of the dates could be months, as in {values[row]!r}; {order} was assumed; if that is "
         f'wrong, upload the table with swap_day_and_month = ["{values.name}"]'
     )
-    return [TableWarning(code="ambiguous_dates", column=values.name, row=row, detail=detail)]
+    return [TableWarning(code=DOUBT, column=values.name, row=row, detail=detail)]
 
 
 def _make_note(values: pl.Series, form: str, what: str) -> TableWarning:

@@ -127,8 +127,7 @@ def is_safe_in_process(file: BinaryIO, *, limits: IngestLimits = DEFAULT_INGEST)
 
 def write_parquet(ingested: IngestedTable, parquet: BinaryIO) -> TableDescription:
     """Write a table as Parquet with the formats of its dates, and describe it."""
-    forms = {column.name: column.form for column in ingested.columns if column.form is not None}
-    ingested.frame.write_parquet(parquet, metadata=make_metadata(forms))
+    ingested.frame.write_parquet(parquet, metadata=make_metadata(ingested.warnings))
     return TableDescription(ingested.frame.height, ingested.columns, ingested.warnings)
 
 

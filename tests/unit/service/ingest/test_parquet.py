@@ -1,6 +1,7 @@
 """Parquet: types from the file, limits from its footer."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from service.errors import Invalid
 from service.ingest import IngestedTable, read_upload, write_parquet
+from service.ingest.corrections import Corrections
 from service.ingest.date_formats import KEY
 from service.ingest.limits import DEFAULT_INGEST
 from service.settings import Settings
@@ -129,13 +131,25 @@ def test_times_of_day_keep_their_format(settings: Settings) -> None:
     assert kept.warnings[0].detail == "times of day were read, as in '18:05'"
 
 
+def test_a_doubt_about_dates_is_kept_until_they_are_exchanged(settings: Settings) -> None:
+    table = read_upload(io.BytesIO(b"t,y\n01/02/2026,1\n03/04/2026,2"), "t.csv", settings)
+    kept = upload_again(table, settings)
+    assert [told.code for told in kept.warnings] == ["date_form", "ambiguous_dates"]
+    assert kept.warnings[1] == replace(table.warnings[1], line=None)
+    swapped = upload_again(kept, settings, corrections=Corrections(swapped_dates=("t",)))
+    again = upload_again(swapped, settings)
+    assert [told.code for told in again.warnings] == ["date_form"]
+    assert {kept.columns[0].form, again.columns[0].form} == {"%d/%m/%Y", "%m/%d/%Y"}
+
+
 @pytest.mark.parametrize(
     "told",
     [
-        '{"t": "%d.%m.%Y"}',  # would lose the time
-        '{"t": "%H:%M"}',  # would lose the day
-        '{"t": "%d %Q"}',
-        '{"t": 3, "z": "%d.%m.%Y"}',
+        '{"forms": {"t": "%d.%m.%Y"}}',  # would lose the time
+        '{"forms": {"t": "%H:%M"}}',  # would lose the day
+        '{"forms": {"t": "%d %Q"}}',
+        '{"forms": {"t": 3, "z": "%d.%m.%Y"}, "doubtful": ["t"]}',
+        '{"forms": 3, "doubtful": 3}',
         '["t"]',
         "{",
     ],
@@ -148,7 +162,8 @@ def test_a_format_of_dates_that_does_not_fit_is_ignored(told: str, settings: Set
     assert table.frame["t"].to_list() == [datetime(2026, 5, 4, 18, 5)]
 
 
-def upload_again(table: IngestedTable, settings: Settings) -> IngestedTable:
+def upload_again(table: IngestedTable, settings: Settings, **rules: Any) -> IngestedTable:
     file = io.BytesIO()
     write_parquet(table, file)
-    return read(file.getvalue(), settings)
+    file.seek(0)
+    return read_upload(file, "data.parquet", settings, **rules)
