@@ -1,6 +1,8 @@
 """Schemas of datasets."""
 
 from datetime import datetime
+from encodings import normalize_encoding
+from encodings.aliases import aliases
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -8,6 +10,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from service.schemas.common import RequestModel, ShortText, Tags, report_first_wrong, require_one_of
 
 MAX_UNIT_CHARACTERS = 64
+NO_TEXT = frozenset(
+    "base64_codec bz2_codec hex_codec mbcs quopri_codec rot_13 utf_7 uu_codec zlib_codec".split()
+)
+ENCODINGS = frozenset({*aliases.values(), "koi8_u", "utf_8_sig"}) - NO_TEXT
+"""Of text. Others of Python translate bytes to bytes, or take quadratic time, as punycode does."""
 ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
 
 MissingValues = Annotated[
@@ -79,14 +86,13 @@ class DatasetPatch(RequestModel):
 
 
 def _check_encoding(name: str) -> str:
-    """The name, if Python can read text in this encoding."""
-    try:
-        "x".encode(name)
-    except (LookupError, ValueError):
+    """The name, if it is one of ``ENCODINGS``. Python keeps every name that it has ever looked up."""
+    plain = normalize_encoding(name).lower()
+    if aliases.get(plain, plain) not in ENCODINGS:
         raise ValueError(
             "this encoding is not known; give its name, such as utf-8, cp1251, koi8-r, cp1252 or gb18030, "
             "or leave it out to have it detected"
-        ) from None
+        )
     return name
 
 

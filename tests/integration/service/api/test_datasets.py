@@ -130,7 +130,7 @@ def test_an_upload_may_name_its_encoding(client: TestClient) -> None:
 
 
 @ON_ONE_DATABASE
-@pytest.mark.parametrize("name", ["klingon", "base64", "undefined", ""])
+@pytest.mark.parametrize("name", ["klingon", "base64", "undefined", "punycode", "x" * 5000, ""])
 def test_an_unknown_encoding_is_refused_with_known_ones(client: TestClient, name: str) -> None:
     refused = upload(client, b"x,y\n1,2\n", encoding=name)
     assert refused.status_code == 422
