@@ -10,10 +10,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from service.schemas.common import RequestModel, ShortText, Tags, report_first_wrong, require_one_of
 
 MAX_UNIT_CHARACTERS = 64
-NO_TEXT = frozenset(
-    "base64_codec bz2_codec hex_codec mbcs quopri_codec rot_13 utf_7 uu_codec zlib_codec".split()
-)
-ENCODINGS = frozenset({*aliases.values(), "koi8_u", "utf_8_sig"}) - NO_TEXT
+ENCODINGS = frozenset({*aliases.values(), "koi8_u", "utf_8_sig"}) - {
+    *(
+        "base64_codec",
+        "bz2_codec",
+        "hex_codec",
+        "mbcs",
+        "quopri_codec",
+        "rot_13",
+        "utf_7",
+        "uu_codec",
+        "zlib_codec",
+    )
+}
 """Of text. Others of Python translate bytes to bytes, or take quadratic time, as punycode does."""
 ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
 

@@ -237,6 +237,21 @@ def test_a_unit_read_from_a_name_is_removed_by_one_click(page: Page, api: httpx.
     assert api.get(f"/datasets/{dataset}").json()["units"] == {"mass (kg)": ""}
 
 
+def test_a_file_is_read_again_in_the_encoding_that_is_chosen(browser: Browser, url: str) -> None:
+    rows = "\n".join(f"{place},{place**2}" for place in range(1, 20))
+    file = {"name": "mass.csv", "mimeType": "text/csv", "buffer": f"кг,y\n{rows}".encode("cp866")}
+    with visiting(browser, url) as page:
+        page.goto("/")
+        page.locator("#drop-file").set_input_files(file)
+        expect(page.get_by_role("heading", name="кг", exact=True)).to_be_visible()
+        assert severe_violations(page) == []
+        encoding = page.get_by_label("Read the file as")
+        encoding.select_option(label="cp1251 (Cyrillic)")
+        expect(page.get_by_role("heading", name="ЄЈ", exact=True)).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_have_text("mass")
+        expect(encoding).to_have_count(0)
+
+
 def test_repeated_rows_are_removed_in_a_copy_by_one_click(
     browser: Browser, url: str, api: httpx.Client
 ) -> None:

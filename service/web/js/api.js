@@ -65,14 +65,20 @@ export async function attempt(asked) {
   }
 }
 
+const uploaded = { id: "", file: null };
+
+/** The file of a dataset that was the last to be uploaded since the page was opened, else null. */
+export const uploadedFile = (id) => (uploaded.id === id ? uploaded.file : null);
+
 /** Uploads a file with progress from 0 to 1. It uses XMLHttpRequest, because fetch reports no upload progress. */
-export function upload(file, { name, units, missing, repeatedRows, swapped, onProgress = () => {}, signal } = {}) {
+export function upload(file, { name, units, missing, repeatedRows, swapped, encoding, onProgress = () => {}, signal } = {}) {
   const form = new FormData();
   form.append("file", file, file.name);
   if (name) form.append("name", name);
   if (units) form.append("units", JSON.stringify(units));
   if (missing) form.append("missing", JSON.stringify(missing));
   if (swapped) form.append("swap_day_and_month", JSON.stringify(swapped));
+  if (encoding) form.append("encoding", encoding);
   if (repeatedRows) form.append("repeated_rows", repeatedRows);
   return new Promise((resolve, reject) => {
     const call = new XMLHttpRequest();
@@ -83,7 +89,7 @@ export function upload(file, { name, units, missing, repeatedRows, swapped, onPr
     call.onerror = () => reject(new Problem(0, { code: "unreachable" }));
     call.onload = () => {
       const told = parseJson(call.responseText);
-      if (call.status === 201) return resolve(told);
+      if (call.status === 201) return resolve(Object.assign(uploaded, { id: told.id, file }) && told);
       if (call.status === 401) dispatchEvent(new CustomEvent("key-wanted"));
       return loadCodes().then(() => reject(new Problem(call.status, told)));
     };

@@ -1,9 +1,9 @@
 // What is odd about a table, each with a click that mends it where the page can, and how the table was read.
 
 import { html, nothing } from "../../vendor/lit-html.js";
-import { request, send, upload } from "../api.js";
+import { request, send, upload, uploadedFile } from "../api.js";
 import { correlate } from "../charts/correlation.js";
-import { count, number, t } from "../i18n.js";
+import { count, language, number, t } from "../i18n.js";
 import { go } from "../navigate.js";
 import { entryItem } from "../parts/problem.js";
 import { announce } from "../screen_reader.js";
@@ -17,7 +17,11 @@ const NOTES = [ // what was done with a table in which nothing is wrong
   "header_unit", "declared_missing", "dropped_rows", "swapped_dates", "date_form", "missing_words", "units_in_cells",
   "separator", "decimal_comma", "thousands_comma", "empty_columns", "empty_rows",
 ];
-const AS_CATEGORY = ["large_integers", "mixed_types", "mixed_units"];
+const AS_CATEGORY = ["large_integers", "mixed_types", "mixed_units", "code_numbers"];
+const ENCODINGS = [ // and what they write
+  ["cp1251", "Cyrl"], ["koi8-r", "Cyrl"], ["cp866", "Cyrl"], ["cp1252", "Latn"], ["cp1250", "Latn"], ["cp1253", "Grek"],
+  ["gb18030", "Hans"], ["big5", "Hant"], ["shift_jis", "Jpan"], ["cp949", "Kore"],
+];
 
 /** Columns that have nearly the values of the target, up to scale and shift, in these rows. */
 function copiesOf(target, columns, rows) {
@@ -31,7 +35,7 @@ function copiesOf(target, columns, rows) {
  * @param choice The state of the training form.
  * @param rows A sample of the rows.
  * @param act Functions: change (the form), save (units and types), focusUnit (of a column), and readMissing (a value in
- *   columns), dropRepeats and swapDates (of a column), which copy the table.
+ *   columns), dropRepeats and swapDates (of a column), which copy the table, and readAs (an encoding).
  */
 export function findings(choice, rows, act) {
   const { dataset, target } = choice;
@@ -89,7 +93,8 @@ function wordsOf({ code, column, count: rows }, { units }) {
   return name && rows ? t(`dataset.${name}`, { count: rows, shown: count(rows) }) : null;
 }
 
-function actions(code, entry, choice, { change, save, focusUnit, dropRepeats, swapDates }) {
+function actions(code, entry, choice, { change, save, focusUnit, dropRepeats, swapDates, readAs }) {
+  if (code === "encoding") return uploadedFile(choice.dataset.id) ? encodingField(readAs) : nothing;
   if (code === "repeated_rows") return html`<span class="mend"><button type="button" class="small" @click=${dropRepeats}>${t("dataset.drop repeats")}</button></span>`;
   const column = columnOf(choice.dataset, entry.column);
   if (!column) return nothing;
@@ -109,6 +114,21 @@ function actions(code, entry, choice, { change, save, focusUnit, dropRepeats, sw
     offer(t(isUsed ? "dataset.leave out" : "dataset.use again"), () => change({ features: leaveOut(choice, name, isUsed) }));
   }
   return found.length ? html`<span class="mend">${found}</span>` : nothing;
+}
+
+function encodingField(readAs) {
+  const scripts = new Intl.DisplayNames(language, { type: "script" });
+  const options = ENCODINGS.map(([name, script]) => html`<option value=${name}>${name} (${scripts.of(script)})</option>`);
+  return html`<label class="mend">${t("dataset.encoding")} <select @change=${(event) => event.target.value && readAs(event.target.value)}>
+    <option value="">${t("dataset.encoding guessed")}</option>${options}
+  </select></label>`;
+}
+
+/** Uploads the file again in another encoding, and shows the new dataset. */
+export async function readInEncoding({ id, name }, encoding, signal) {
+  const { id: made } = await upload(uploadedFile(id), { name, encoding, signal });
+  go(`/datasets/${made}`);
+  announce(t("dataset.encoding read", { encoding }));
 }
 
 /** Uploads the table again with a value of some columns read as missing, and shows the new dataset. */

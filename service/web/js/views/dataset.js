@@ -10,7 +10,7 @@ import { columnEdits, unitId } from "../forms/column_edits.js";
 import { askConfirmation } from "../parts/confirm.js";
 import { saveButton } from "../parts/downloads.js";
 import { keepFocus } from "../parts/focus.js";
-import { dropRepeatedRows, findings, readAsMissing, swapDayAndMonth } from "../forms/findings.js";
+import { dropRepeatedRows, findings, readAsMissing, readInEncoding, swapDayAndMonth } from "../forms/findings.js";
 import { loadSample, matrixSection, WIDE } from "../forms/matrix_section.js";
 import { preview } from "../forms/preview.js";
 import { entryText } from "../parts/problem_text.js";
@@ -39,7 +39,7 @@ export default async function view({ root, params, signal }) {
   };
   const set = (changes) => {
     state = { ...state, ...changes };
-    keepFocus(root, () => render(page(state, first, { change, train, study, more, remove, showDensity, focusUnit, readMissing, dropRepeats, swapDates, save }), root));
+    keepFocus(root, () => render(page(state, first, { change, train, study, more, remove, showDensity, focusUnit, readMissing, dropRepeats, swapDates, readAs, save }), root));
   };
   const change = (changes) => set({ choice: { ...state.choice, ...changes }, mistakes: {}, failed: null });
   const more = () => set({ cards: state.cards + CARDS });
@@ -63,6 +63,7 @@ export default async function view({ root, params, signal }) {
   };
   const readMissing = (value, columns) => mend(readAsMissing(state.choice.dataset, value, columns, signal));
   const swapDates = (name) => mend(swapDayAndMonth(state.choice.dataset, name, signal));
+  const readAs = (encoding) => mend(readInEncoding(state.choice.dataset, encoding, signal));
   const dropRepeats = () => mend(dropRepeatedRows(state.choice.dataset, signal));
 
   const train = () => submit(bodyOf(state.choice), t("dataset.submitted"));
@@ -135,14 +136,14 @@ function focusFirstMistake(root, mistakes) {
   announce(root.querySelector(`#set-${name}-wrong`).textContent);
 }
 
-function page({ cards, edits, rows, ...panel }, first, { change, train, study, more, remove, showDensity, focusUnit, readMissing, dropRepeats, swapDates, save }) {
+function page({ cards, edits, rows, ...panel }, first, { change, train, study, more, remove, showDensity, focusUnit, readMissing, dropRepeats, swapDates, readAs, save }) {
   const { dataset, target } = panel.choice;
   const possible = densities(panel.choice);
   const card = (column) => ({ dataset, target, canHaveDensity: possible.includes(column.name), edit: edits[column.name] });
   const act = { save, showDensity, choose: (name) => change({ target: name }) };
   return html`<h1>${dataset.name}</h1>
     <p class="lead">${t("dataset.size", { rows: t("count.rows", { count: dataset.rows, shown: count(dataset.rows) }), columns: t("count.columns", { count: dataset.columns.length }), when: time(dataset.created_at) })}</p>
-    ${findings(panel.choice, rows, { change, save, focusUnit, readMissing, dropRepeats, swapDates })}
+    ${findings(panel.choice, rows, { change, save, focusUnit, readMissing, dropRepeats, swapDates, readAs })}
     ${trainPanel({ ...panel, change, train, study })}
     <h2 id="columns-title">${t("list.columns")}</h2>
     <ul class="columns grid" aria-labelledby="columns-title">
