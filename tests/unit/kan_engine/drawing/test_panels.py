@@ -1,5 +1,6 @@
 """The picture of a network of few curves: legible, complete, in the client's units."""
 
+import functools
 import math
 import re
 from collections import Counter
@@ -127,7 +128,13 @@ SHAPES = {
     "no curve": make_picture((3, 1), [], unused=["x1", "x2", "x3"]),
     "Chinese": additive(5, inputs=["温度の測定値の平均と標準偏差と中央値"] * 5),
 }
-every_shape = pytest.mark.parametrize("picture", SHAPES.values(), ids=SHAPES.keys())
+every_shape = pytest.mark.parametrize("shape", SHAPES)
+
+
+@functools.cache
+def svg_of(shape: str, language: Any = "en") -> str:
+    """A picture that several tests look at."""
+    return draw_network(SHAPES[shape], theme=replace(LIGHT, language=language))
 
 
 def parsed(picture: dict[str, Any], **options: Any) -> ElementTree.Element:
@@ -149,17 +156,17 @@ def text_boxes(root: ElementTree.Element) -> Iterator[tuple[str, float, float, f
 
 @every_shape
 @pytest.mark.parametrize("language", ["en", "ru"])
-def test_texts_are_at_least_11_pixels_high_at_a_width_of_1000(picture: dict[str, Any], language: Any) -> None:
-    root = parsed(picture, theme=replace(LIGHT, language=language))
+def test_texts_are_at_least_11_pixels_high_at_a_width_of_1000(shape: str, language: Any) -> None:
+    root = ElementTree.fromstring(svg_of(shape, language))
     scale = 1000 / float(root.attrib["viewBox"].split()[2])
     assert all(float(text.attrib["font-size"]) * scale >= 11 for text in root.iter(f"{SVG}text"))
 
 
 @every_shape
 @pytest.mark.parametrize("language", ["en", "ru"])
-def test_on_a_phone_texts_are_as_large_and_do_not_overlap(picture: dict[str, Any], language: Any) -> None:
+def test_on_a_phone_texts_are_as_large_and_do_not_overlap(shape: str, language: Any) -> None:
     theme = replace(LIGHT, language=language, diagram=DEFAULT_STYLE.fit(358))
-    root = parsed(picture, theme=theme)
+    root = parsed(SHAPES[shape], theme=theme)
     assert all(float(text.attrib["font-size"]) >= 11 for text in root.iter(f"{SVG}text"))
     for one, other in combinations(text_boxes(root), 2):
         across = min(one[3], other[3]) - max(one[1], other[1])
@@ -189,8 +196,8 @@ def test_the_strongest_curves_are_drawn_with_what_they_enter_and_the_others_are_
 
 @every_shape
 @pytest.mark.parametrize("language", ["en", "ru"])
-def test_no_text_overlaps_another(picture: dict[str, Any], language: Any) -> None:
-    boxes = list(text_boxes(parsed(picture, theme=replace(LIGHT, language=language))))
+def test_no_text_overlaps_another(shape: str, language: Any) -> None:
+    boxes = list(text_boxes(ElementTree.fromstring(svg_of(shape, language))))
     for one, other in combinations(boxes, 2):
         across = min(one[3], other[3]) - max(one[1], other[1])
         up = min(one[4], other[4]) - max(one[2], other[2])
@@ -198,8 +205,8 @@ def test_no_text_overlaps_another(picture: dict[str, Any], language: Any) -> Non
 
 
 @every_shape
-def test_no_text_is_cut_by_the_picture_or_its_panel(picture: dict[str, Any]) -> None:
-    root = parsed(picture)
+def test_no_text_is_cut_by_the_picture_or_its_panel(shape: str) -> None:
+    root = ElementTree.fromstring(svg_of(shape))
     width, height = (float(root.attrib[name]) for name in ("width", "height"))
     for text, left, top, right, bottom in text_boxes(root):
         assert (left >= 0, top >= 0, right <= width, bottom <= height) == (True,) * 4, text
@@ -212,7 +219,8 @@ def test_no_text_is_cut_by_the_picture_or_its_panel(picture: dict[str, Any]) -> 
 
 
 @every_shape
-def test_panels_do_not_overlap_and_every_curve_has_one(picture: dict[str, Any]) -> None:
+def test_panels_do_not_overlap_and_every_curve_has_one(shape: str) -> None:
+    picture = SHAPES[shape]
     layout = lay_out(picture)
     assert len(layout.panels) == len(read_curves(picture))
     for one, other in combinations(layout.panels, 2):
@@ -228,7 +236,8 @@ def lay_out(picture: dict[str, Any]) -> CurveLayout:
 
 
 @every_shape
-def test_no_line_crosses_a_panel(picture: dict[str, Any]) -> None:
+def test_no_line_crosses_a_panel(shape: str) -> None:
+    picture = SHAPES[shape]
     layout = lay_out(picture)
     for line in layout.lines:
         (x, y), (to_x, to_y) = line.points
@@ -406,8 +415,9 @@ def test_a_hidden_node_that_several_curves_leave_is_drawn_once() -> None:
 
 
 @every_shape
-def test_a_russian_picture_has_no_english_words(picture: dict[str, Any]) -> None:
-    svg = draw_network(picture, theme=replace(LIGHT, language="ru"))
+def test_a_russian_picture_has_no_english_words(shape: str) -> None:
+    picture = SHAPES[shape]
+    svg = svg_of(shape, "ru")
     names = [*picture["inputs"], *picture["outputs"], *picture["unused"], "kind", "h level month to car W"]
     levels = [str(level["level"]) for curve in picture["level_curves"] for level in curve["levels"]]
     assert english_in(svg, *names, *levels) - {"None"} - shortened(svg) == set()
