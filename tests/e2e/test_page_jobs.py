@@ -115,10 +115,10 @@ def test_the_language_is_changed_in_the_same_view_and_kept(page: Page, tables: d
     expect(page.get_by_role("heading", level=1)).to_have_text("tide")
     expect(page).to_have_url(re.compile(rf"/#/datasets/{tables['tide']}$"))
     page.goto("/")
-    expect(page.get_by_role("link", name="Задачи")).to_be_visible()
+    expect(page.get_by_role("link", name="Задачи", exact=True)).to_be_visible()
     assert page.get_by_role("link", name="Руководство").get_attribute("href") == "guide?lang=ru"
     page.get_by_role("link", name="English").click()
-    expect(page.get_by_role("link", name="Jobs")).to_be_visible()
+    expect(page.get_by_role("link", name="Jobs", exact=True)).to_be_visible()
 
 
 def test_the_language_can_be_changed_without_scripts(browser: Browser, url: str) -> None:
