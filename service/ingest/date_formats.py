@@ -25,7 +25,6 @@ FORMS = (  # in one order; polars reads Dec as %B, too, Python only as %b
 )
 MONTHS = 12
 KEY = "kan-service.date_formats"  # in the metadata of a Parquet file
-DOUBT = "ambiguous_dates"
 FIRST = {True: "the day first", False: "the month first"}  # by whether the day is
 KNOWN_FORM = re.compile(r"(?:%[dmYbBHMS][ ./:,T-]{0,2}){2,6}")
 DATES_READ, TIMES_READ = "dates were read as {}, such as", "times of day were read, as in"
@@ -61,7 +60,7 @@ def parse_times(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
 def make_metadata(warnings: Warnings) -> dict[str, str] | None:
     """Metadata of a Parquet file with the formats of its dates and doubts about them; None without any."""
     forms = {warning.column: warning.form for warning in warnings if warning.form is not None}
-    doubtful = [warning.column for warning in warnings if warning.code == DOUBT]
+    doubtful = [warning.column for warning in warnings if warning.code == "ambiguous_dates"]
     return {KEY: json.dumps({"forms": forms, "doubtful": doubtful})} if forms else None
 
 
@@ -148,7 +147,7 @@ def _warn_ambiguous(values: pl.Series, order: str) -> Warnings:
         f"both numbers of the dates could be months, as in {values[row]!r}; {order} was assumed; if that is "
         f'wrong, upload the table with swap_day_and_month = ["{values.name}"]'
     )
-    return [TableWarning(code=DOUBT, column=values.name, row=row, detail=detail)]
+    return [TableWarning(code="ambiguous_dates", column=values.name, row=row, detail=detail)]
 
 
 def _make_note(values: pl.Series, form: str, what: str) -> TableWarning:

@@ -1,5 +1,6 @@
 """Write the formulas of a model as functions in one Python, C or JavaScript file."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -106,6 +107,7 @@ def _write_functions(
 def to_single_line(text: str) -> str:
     """Return the text as the content of a line comment.
 
-    Characters that end, continue or reorder the line are replaced.
+    Characters that end, continue or reorder the line are replaced; in C, ??/ may mean a backslash.
     """
-    return "".join(c if c.isprintable() else " " for c in text).replace("\\", "/")
+    line = "".join(c if c.isprintable() else " " for c in text).replace("\\", "/")
+    return re.sub(r"\?{2,}/", "?/", line)

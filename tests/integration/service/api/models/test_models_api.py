@@ -366,6 +366,9 @@ def test_a_formula_has_the_units_of_its_columns_and_of_its_output(
     assert formula["units"] == {"x1": "m", "y": "kJ"}
 
 
+COMMENTS = ("# ", "// ")
+
+
 @pytest.mark.parametrize("language", ["python", "numpy", "c", "sql", "javascript", "excel", "text", "latex"])
 def test_a_column_s_name_cannot_leave_its_place(
     client: TestClient, sessions: Sessions, language: str
@@ -374,8 +377,9 @@ def test_a_column_s_name_cannot_leave_its_place(
     model = make_model(sessions, symbolic=symbolic(**{'y"\nDROP': evil + 1}))
     text = client.get(f"/models/{model.id}/symbolic", params={"format": language}).text
     if language not in ("sql", "excel"):
-        assert "DROP TABLE" not in text
-        assert ";--" not in text.replace(" ", "")
+        code = "\n".join(line for line in text.splitlines() if not line.startswith(COMMENTS))
+        assert "DROP TABLE" not in code
+        assert ";--" not in code.replace(" ", "")
     if language == "sql":
         outside_quotes = "".join(text.split('"')[::2])
         assert "DROP" not in outside_quotes

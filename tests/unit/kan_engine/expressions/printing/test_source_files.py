@@ -143,9 +143,11 @@ def test_words_of_a_language_are_no_names_in_it(write, run, words):
     run(write([SourceFunction(name=word, tree=Variable(word) + 1) for word in sorted(words)]))
 
 
-@pytest.mark.parametrize("text", ["a\nimport os", "a\r\u2028\x85b", "ends in \\", "\u202eback"])
+@pytest.mark.parametrize(
+    "text", ["a\nimport os", "a\r\u2028\x85b", "ends in \\", "ends in ??/", "ends in ???\\", "\u202eback"]
+)
 def test_a_comment_cannot_end_or_go_on_after_its_line(text):
     line = to_single_line(text)
     assert len(line.splitlines()) == 1
-    assert not line.endswith("\\")
+    assert not line.endswith(("\\", "??/"))
     assert line.isprintable()
