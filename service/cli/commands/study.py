@@ -75,6 +75,7 @@ def study(
     missing: table_source.Missing = None,
     repeated_rows: table_source.RepeatedRows = "keep",
     swap_day_and_month: table_source.SwapDayAndMonth = None,
+    encoding: table_source.Encoding = None,
     baselines: training_options.Baselines = None,
     keep_best: Annotated[
         bool, typer.Option("--keep-best", help="On Ctrl-C, keep the table of the finished trainings.")
@@ -105,7 +106,7 @@ def study(
     )
     varied = _parse_variations(vary or ())
     out = out and check_table_path(out, "--out")
-    corrections = table_source.read_corrections(unit, missing, repeated_rows, swap_day_and_month)
+    corrections = table_source.read_corrections(unit, missing, repeated_rows, swap_day_and_month, encoding)
     with connect(server, key) as client:
         with table_source.open_dataset(client, table, **corrections) as given:
             goals = several or ([] if target is None else [target])

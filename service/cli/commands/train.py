@@ -45,6 +45,7 @@ def train(
     missing: table_source.Missing = None,
     repeated_rows: table_source.RepeatedRows = "keep",
     swap_day_and_month: table_source.SwapDayAndMonth = None,
+    encoding: table_source.Encoding = None,
     serve: training_options.ServeOption = None,
     max_edges: training_options.MaxEdges = None,
     baselines: training_options.Baselines = None,
@@ -82,7 +83,7 @@ def train(
         baselines=baselines,
     )
     picture = picture and check_picture_path(picture, "--picture")
-    corrections = table_source.read_corrections(unit, missing, repeated_rows, swap_day_and_month)
+    corrections = table_source.read_corrections(unit, missing, repeated_rows, swap_day_and_month, encoding)
     with connect(server, key) as client:
         with table_source.open_dataset(client, table, **corrections) as given:
             columns = training_options.select_features(given.dataset, [target or ""], features, drop)

@@ -68,6 +68,11 @@ SwapDayAndMonth = Annotated[
     ),
 ]
 
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="Of a text file, as cp1251, where the guess was wrong.", show_default=False),
+]
+
 
 class Corrections(TypedDict, total=False):
     """What an upload changes in a table, as ``Client.upload`` takes it."""
@@ -76,6 +81,7 @@ class Corrections(TypedDict, total=False):
     missing: dict[str, list[float | str]]
     repeated_rows: Literal["keep", "drop"]
     swap_day_and_month: list[str]
+    encoding: str
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,7 @@ def read_corrections(
     missing: Sequence[str] | None,
     repeated_rows: Literal["keep", "drop"],
     swapped: Sequence[str] | None,
+    encoding: str | None,
 ) -> Corrections:
     """Convert the options of a table to what its upload changes.
 
@@ -127,6 +134,8 @@ def read_corrections(
         wanted["repeated_rows"] = repeated_rows
     if swapped:
         wanted["swap_day_and_month"] = list(swapped)
+    if encoding:
+        wanted["encoding"] = encoding
     return wanted
 
 

@@ -111,6 +111,7 @@ def test_a_table_is_corrected_when_it_is_uploaded(train: Any, played: Played) ->
     train(
         *("--target", "y", "--missing", "-999", "--missing", "x1=nan", "--missing", "x1=0"),
         *("--repeated-rows", "drop", "--swap-day-and-month", "day", "--swap-day-and-month", "end"),
+        *("--encoding", "cp866"),
     )
     assert played.asked[0] == (
         "upload",
@@ -119,6 +120,7 @@ def test_a_table_is_corrected_when_it_is_uploaded(train: Any, played: Played) ->
             "missing": {"*": [-999.0], "x1": ["nan", 0.0]},
             "repeated_rows": "drop",
             "swap_day_and_month": ["day", "end"],
+            "encoding": "cp866",
         },
     )
 

@@ -53,7 +53,13 @@ def test_units_of_a_stored_dataset_are_changed_elsewhere(typed: Any, stored: Pla
 
 
 @pytest.mark.parametrize(
-    "option", [("--missing", "-999"), ("--repeated-rows", "drop"), ("--swap-day-and-month", "day")]
+    "option",
+    [
+        ("--missing", "-999"),
+        ("--repeated-rows", "drop"),
+        ("--swap-day-and-month", "day"),
+        ("--encoding", "cp1251"),
+    ],
 )
 def test_values_of_a_stored_dataset_are_not_changed(
     typed: Any, stored: Played, option: tuple[str, str]
