@@ -1,10 +1,10 @@
 // The time that a job will still take, in words.
 
-import { count, seconds, t } from "../i18n.js";
+import { count, t } from "../i18n.js";
 
-/** The time left as a range, `since` seconds after it was estimated. */
-export function timeLeft({ eta_range: range, eta_seconds: left }, since) {
-  if (!range) return left === null ? t("job.unknown") : t("job.about", { time: seconds(left) });
+/** The time left as a range, `since` seconds after it was estimated. A single number would be more than is known. */
+export function timeLeft({ eta_range: range }, since) {
+  if (!range) return t("job.unknown");
   const unit = range[1] - since < 90 ? 1 : 60;
   const [low, high] = range.map((value) => roundTime((value - since) / unit));
   if (unit === 1 && high <= 5) return t("job.soon");

@@ -16,8 +16,10 @@ def test_earlier_jobs_alone_give_the_range_of_most_of_them() -> None:
     assert combine_estimates(EARLIER, own=None, fraction=0.0) == pytest.approx([44, 76])
 
 
-def test_the_own_progress_alone_is_uncertain_by_a_factor() -> None:
-    assert combine_estimates([], own=10.0, fraction=0.5) == pytest.approx([6, 18])
+def test_the_own_progress_alone_may_be_far_too_low_at_first() -> None:
+    assert combine_estimates([], own=10.0, fraction=0.5) == pytest.approx([6, 98])
+    assert combine_estimates([], own=10.0, fraction=1.0) == pytest.approx([6, 50])
+    assert combine_estimates([], own=10.0, fraction=0.0, at_most=60.0) == pytest.approx([6, 60])
 
 
 def test_the_own_progress_counts_more_towards_the_end() -> None:
