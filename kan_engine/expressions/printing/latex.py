@@ -189,7 +189,7 @@ def _power(tree: Pow, symbols: Mapping[str, str]) -> tuple[str, Precedence]:
 
 
 def _call(function: str, argument: str) -> tuple[str, Precedence]:
-    if function == "exp":
+    if function == "exp" and argument.count(r"\frac") <= 1:  # several would be too small to read
         return f"e^{{{argument}}}", POWER
     if function == "abs":
         return rf"\left|{argument}\right|", ATOM

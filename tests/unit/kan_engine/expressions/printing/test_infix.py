@@ -198,6 +198,8 @@ def test_floats_are_written_so_that_they_read_back_the_same():
         (Fraction(1, 4) * PI**-1 * x * Variable("epsilon") ** -1, r"\frac{x}{4 \pi \epsilon}"),
         (call("sin", x) ** 2, r"\sin^{2}\left(x\right)"),
         (call("exp", x) ** 2, r"\left(e^{x}\right)^{2}"),
+        (call("exp", x / (2 * y)), r"e^{\frac{x}{2 y}}"),
+        (call("exp", (1 + x / y) / y), r"\exp\left(\frac{1 + \frac{x}{y}}{y}\right)"),
         ((x + y) ** HALF, r"\sqrt{x + y}"),
         (call("abs", x - y), r"\left|x - y\right|"),
         (call("asin", x), r"\arcsin\left(x\right)"),
