@@ -105,7 +105,11 @@ def guess_encodings(words: bytes) -> list[str]:
         except UnicodeError:
             continue
         rated = chardet.detect_all(
-            small, include_encodings=candidates, compat_names=False, ignore_threshold=True
+            small,
+            include_encodings=candidates,
+            no_match_encoding=candidates[0],
+            compat_names=False,
+            ignore_threshold=True,
         )
         name = codecs.lookup(encoding).name
         found = (each["confidence"] for each in rated if _is_named(each["encoding"], name))
