@@ -58,7 +58,7 @@ def fit_curves(
 
     The first ``least_steps`` are taken even if it should stop.
     """
-    damping, taken = thresholds.damping.initial, 0
+    damping = thresholds.damping.initial
     curves, state = scale_nodes(problem, curves, problem.evaluate(curves), thresholds)
     while True:
         places = place_coefficients(curves)
@@ -70,9 +70,9 @@ def fit_curves(
         before = _objective(problem, state.outputs, values, penalty)
         gradient += penalty * values
         covariance = _invert(matrix + np.diag(penalty))
-        if steps <= 0 or (taken >= least_steps and should_stop()):
+        if steps <= 0 or (least_steps <= 0 and should_stop()):
             return Fit(curves, before, covariance, places)
-        steps, taken = steps - 1, taken + 1
+        steps, least_steps = steps - 1, least_steps - 1
         moved, reached, after, damping = _step(
             problem, curves, state, places, matrix, penalty, gradient, before, damping, thresholds
         )

@@ -89,7 +89,10 @@ export function upload(file, { name, units, missing, repeatedRows, swapped, enco
     call.onerror = () => reject(new Problem(0, { code: "unreachable" }));
     call.onload = () => {
       const told = parseJson(call.responseText);
-      if (call.status === 201) return resolve(Object.assign(uploaded, { id: told.id, file }) && told);
+      if (call.status === 201) {
+        Object.assign(uploaded, { id: told.id, file });
+        return resolve(told);
+      }
       if (call.status === 401) dispatchEvent(new CustomEvent("key-wanted"));
       return loadCodes().then(() => reject(new Problem(call.status, told)));
     };
