@@ -100,6 +100,9 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         target is that of ``y``, or ``"y"``.
     unit_mode : {"check", "enforce", "ignore"}, default="check"
         Formulas whose units do not add up come behind those whose units do, or are left out.
+    compact : bool, default=True
+        Whether the compact network, of few curves, is searched for. Where ``hidden`` is given and
+        ``symbolic=False``, that network is trained and nothing else, unless the compact one serves.
     max_curves : int, default=20
         Largest number of curves of the compact network.
     serve : {"accurate", "compact", "formula"}, default="accurate"
@@ -143,6 +146,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         per_group: str | Mapping[str, Any] | None = None,
         units: Mapping[str, str] | None = None,
         unit_mode: UnitMode = "check",
+        compact: bool = True,
         max_curves: int = 20,
         serve: Serve = "accurate",
         is_ordered: bool = False,
@@ -173,6 +177,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         self.per_group = per_group
         self.units = units
         self.unit_mode = unit_mode
+        self.compact = compact
         self.max_curves = max_curves
         self.serve = serve
         self.is_ordered = is_ordered
@@ -313,6 +318,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
                 monotone=self.monotone,
             ),
             units=self.unit_mode,
+            compact=self.compact,
             max_curves=self.max_curves,
             serve=self.serve,
             is_ordered=self.is_ordered,

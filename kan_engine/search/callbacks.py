@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from kan_engine.search.result import SearchResult
 
 
 @runtime_checkable
@@ -56,6 +59,7 @@ class Callbacks:
         report: Takes the progress. It is called often.
         record_trial: Takes every network that was tried, once, if its error is finite.
         should_stop: Once it returns true, the search returns the best result so far.
+        keep: Takes the result of every stage that could be the last one before the time is up.
         clock: Seconds from any start. The engine reads no clock of its own: with a clock that stands still
             no stage ends because its time is up.
     """
@@ -63,4 +67,5 @@ class Callbacks:
     report: ReportProgress = _ignore_progress
     record_trial: Callable[[TrialReport], None] = ignore_trial
     should_stop: Callable[[], bool] = lambda: False
+    keep: Callable[[SearchResult], None] = lambda _: None
     clock: Callable[[], float] = lambda: 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -30,6 +31,9 @@ from kan_engine.symbolic.extraction import Formula, extract_formulas, extract_sh
 from kan_engine.symbolic.noise_model import NoiseModel
 from kan_engine.symbolic.sparse_additive import select_relevant_columns
 
+if TYPE_CHECKING:
+    from kan_engine.search.result import SearchResult
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchContext:
@@ -39,7 +43,7 @@ class SearchContext:
         names: Variable per encoded column.
         inputs: Scale of the encoded columns, by their ranges.
         generator: Source of randomness of the law search.
-        report: See ``Callbacks``, like ``should_stop``, ``clock`` and ``record_trial``.
+        report: See ``Callbacks``, like ``should_stop``, ``clock``, ``record_trial`` and ``keep``.
         contest: Records the validation errors of all candidates that are compared.
         parts: Subtasks of the search that other workers do, or have done.
         cross_validation: Folds and simple models that candidates are compared on.
@@ -59,6 +63,7 @@ class SearchContext:
     parts: SubtaskCache = field(default_factory=InProcess)
     started_at: float = 0.0
     record_trial: Callable[[TrialReport], None] = ignore_trial
+    keep: Callable[[SearchResult], None] = lambda _: None
 
     @staticmethod
     def create(
@@ -98,6 +103,7 @@ class SearchContext:
             parts=parts or InProcess(),
             started_at=callbacks.clock(),
             record_trial=callbacks.record_trial,
+            keep=callbacks.keep,
         )
 
     @property

@@ -80,17 +80,22 @@ def _search(run: SearchContext) -> SearchResult:
     if data.classes is not None:
         found = _find_classifier(run)
         calibrate_on_validation_(found.network, found.judged, found.inputs, data, run.thresholds.inference)
+        run.keep(found)
         formulas = find_log_odds_formulas(found.network, found.inputs, run)
         found = add_compact_path(replace(found, formulas=formulas, formula_of="law"), run)
         return add_front(add_additive_formulas(found, run), list_seeds(found), run)
     if config.constraints.monotone:
         found = _find_monotone_regression(run)
+        run.keep(found)
         return select_member(add_front(add_additive_formulas(found, run), list_seeds(found), run), run)
     form = judge_form(run)
     found = _find_regression(run) if config.is_automatic else _find_requested_regression(run)
+    found = replace(found, contest=run.contest)
+    run.keep(found)
     with run.parts.prefetch(lambda: predict_front(found, run)):
-        found = add_compact_path(replace(found, contest=run.contest), run)
+        found = add_compact_path(found, run)
     found = add_front(add_additive_formulas(found, run), list_seeds(found), run)
+    run.keep(found)
     if not isinstance(form, JudgedForm):
         form = judge_grouped_formulas(found, run) or form
     return select_member(add_form(found, form, run), run)
@@ -137,6 +142,8 @@ def _find_regression(run: SearchContext) -> SearchResult:
     if law is not None and law.is_clear:
         found = law.found
     else:
+        if law is not None:
+            run.keep(law.found)
         with run.parts.prefetch(lambda: predict_front(law.found if law else None, run)):
             found = train_network(training)
         if training.should_stop() and not run.should_stop():

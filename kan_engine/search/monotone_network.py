@@ -74,7 +74,9 @@ def find_monotone_network(run: SearchContext) -> SearchResult:
         optimizer="least_squares",
         errors=run.cross_validation.measure_errors(refit),
         formula_of="law",
-        compact=fitter.make_path(judged, everything, best, run.config.max_curves),
+        compact=fitter.make_path(judged, everything, best, run.config.max_curves)
+        if run.config.makes_compact
+        else None,
     )
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+from sklearn.linear_model import OrthogonalMatchingPursuit
+
 from kan_engine.data.training_data import TrainingData
+from kan_engine.expressions.evaluation import variables
+from kan_engine.inference.linear_network import linear_formula
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import FoundLaw, SearchContext, sample_search_rows, to_sample
 from kan_engine.search.formulas.allowed import keep_allowed_formulas
@@ -13,13 +18,15 @@ from kan_engine.search.linear_model import LinearKind, make_linear_classifier, m
 from kan_engine.search.monotone_network import find_monotone_network
 from kan_engine.search.result import SearchResult
 from kan_engine.structure.search import search_structures
+from kan_engine.symbolic.constant_fitting import WeighedRows
+from kan_engine.symbolic.extraction import Formula
 
 
 def find_preview(data: TrainingData, config: SearchConfig) -> SearchResult:
     """Find a model within seconds: a line with its formula, or a sum of curves where that is better.
 
-    A line, or its exponential, is compared with the curves by cross-validation. Classes get logistic
-    regression, wished directions a monotone sum of curves.
+    A line, or its exponential, is compared with the curves by cross-validation. Its formula has only the
+    strongest of many columns. Classes get logistic regression, wished directions a monotone sum of curves.
     """
     run = SearchContext.create(data, config)
     folds = run.cross_validation
@@ -31,11 +38,39 @@ def find_preview(data: TrainingData, config: SearchConfig) -> SearchResult:
     kind: LinearKind = "linear"
     if "log_linear" in simple and folds.is_better(simple["log_linear"], simple["linear"]):
         kind = "log_linear"
-    line = make_linear_regression(run, simple[kind], kind)
+    line = _shorten_formula(make_linear_regression(run, simple[kind], kind), run)
     curves = _fit_curves(run)
     if curves is not None and folds.is_better(curves.errors, line.errors):
         line = replace(curves, formulas=line.formulas)
     return keep_allowed_formulas(line, run)
+
+
+def _shorten_formula(line: SearchResult, run: SearchContext, max_terms: int = 5) -> SearchResult:
+    """Replace a formula of many columns by a line of the columns that orthogonal matching pursuit selects.
+
+    Source: Pati, Rezaiifar and Krishnaprasad (1993), by scikit-learn.
+
+    Args:
+        line: The line.
+        run: The search context.
+        max_terms: Columns of a formula that is read at a glance.
+    """
+    trees = [formula.tree for part in line.formulas for formula in part]
+    if not trees or len(variables(trees[0])) <= max_terms:
+        return line
+    parts = sample_search_rows(run)
+    rows, root = parts[0], np.sqrt(parts[0].weights)[:, None]
+    center = np.average(rows.x, axis=0, weights=rows.weights)
+    scale = np.sqrt(np.average((rows.x - center) ** 2, axis=0, weights=rows.weights))
+    design = root * (rows.x - center) / np.where(scale > 0, scale, 1.0)
+    level = float(np.average(rows.y, weights=rows.weights))
+    pursuit = OrthogonalMatchingPursuit(n_nonzero_coefs=max_terms, fit_intercept=False)
+    slopes = pursuit.fit(design, root[:, 0] * (rows.y - level)).coef_ / np.where(scale > 0, scale, 1.0)
+    tree = linear_formula(run.data.names, slopes, float(level - center @ slopes))
+    fit, validation = (WeighedRows.from_rows(part) for part in parts)
+    constraints = run.config.constraints
+    short = Formula.refit(tree, fit, validation, constraints, thresholds=run.thresholds.symbolic)
+    return replace(line, formulas=[[short]] if constraints.allow(short.tree) else [])
 
 
 def _fit_curves(run: SearchContext) -> SearchResult | None:

@@ -25,9 +25,13 @@ class ProgressOut(BaseModel):
 
 
 class PreviewOut(BaseModel):
-    """The first model of a training, which predicts until the job has its own."""
+    """The best model so far of a job, which predicts until the job has its own."""
 
-    model_id: str = Field(description="Deleted once the job has its own model; kept if it ends without.")
+    model_id: str = Field(
+        description="Replaced by better ones, and deleted once the job has its own model. It becomes that "
+        "model if the time ends first, and is kept if the job fails."
+    )
+    name: str | None = Field(default=None, description="Name that the model of the job will have.")
     metrics: dict[str, float | None] = Field(description="Of the hold-out rows.")
     formula: str | None = Field(description="The formula so far; the model may be closer to the rows.")
     formula_metrics: dict[str, float | None] | None = Field(
@@ -68,7 +72,8 @@ class JobOut(BaseModel):
     model_id: str | None = Field(description="The trained model; null until it exists.")
     preview: PreviewOut | None = Field(
         default=None,
-        description="A first model, seconds after the start of a training; null once the job has its own.",
+        description="The best model so far, from seconds after the start of a training; null once the job "
+        "has its own.",
     )
     error: ErrorOut | None
     cut_by: str | None = Field(description="The stage that `max_seconds` or a cancellation ended early.")

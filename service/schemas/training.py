@@ -150,7 +150,7 @@ class TargetBounds(RequestModel):
 
 
 class CompactOptions(RequestModel):
-    """The compact network, which every training of a number or of classes also makes."""
+    """The compact network, which every training of numbers or classes makes unless it is left out."""
 
     max_edges: Annotated[int, Field(ge=1, le=200)] = Field(
         default=20, description="Largest number of its curves. " + EDGES_DESCRIPTION
@@ -268,7 +268,14 @@ class TrainRequest(RequestModel):
         description='Values that the target cannot leave, such as `{"min": 0}`. Answers of networks are '
         "clipped; formulas stay within over the ranges of their columns. Only for regression.",
     )
-    compact: CompactOptions = CompactOptions()
+    compact: Annotated[
+        CompactOptions | None,
+        BeforeValidator(_expand_switch({}, None), json_schema_input_type=bool | CompactOptions | None),
+    ] = Field(
+        default=CompactOptions(),
+        description="The network of few curves; `false` leaves it out. Where `network.hidden` is given and "
+        "`symbolic` is `false`, that network is trained and nothing else, unless the compact one serves.",
+    )
     serve: Serve = Field(default="accurate", description=SERVE_DESCRIPTION)
     units: UnitMode = Field(default="check", description=UNITS_DESCRIPTION)
     baselines: Annotated[
@@ -314,6 +321,8 @@ class TrainRequest(RequestModel):
     def _check_serve(self) -> Self:
         if self.serve != "accurate" and self.task == "density":
             raise ValueError(f'a density has no member to choose; omit "serve": "{self.serve}"')
+        if self.serve == "compact" and self.compact is None:
+            raise ValueError('"serve": "compact" needs the compact network; omit "compact": false')
         if self.symbolic is None and (self.max_constants is not None or self.functions is not None):
             raise ValueError('max_constants and functions concern formulas; omit "symbolic": false')
         if self.serve == "formula" and self.symbolic is None:

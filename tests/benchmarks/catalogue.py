@@ -23,6 +23,7 @@ from tests.benchmarks.sections import (
     special,
     starts,
     survey,
+    time_limits,
 )
 from tests.benchmarks.sections.forms import groups, textbook
 from tests.benchmarks.sections.laws import first_principles, verdicts
@@ -47,6 +48,7 @@ SECTIONS: tuple[Section, ...] = (
     kernels.SECTION,
     inference.SECTION,
     many_rows.SECTION,
+    time_limits.SECTION,
     cost.SECTION,
     serving.SECTION,
     lifecycle.SECTION,

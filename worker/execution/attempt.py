@@ -1,5 +1,6 @@
 """Input and result of a job handler, the same for every kind of job."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,13 +12,15 @@ from sqlalchemy.orm import Session
 
 from kan_engine.search.callbacks import TrialReport
 from service.db.repositories import Datasets
-from service.db.session import Sessions
+from service.db.session import UNAVAILABLE_ERRORS, Sessions
 from service.db.tables import Job
 from service.schemas.job_requests import AnyRequest, SubtaskRequest
 from service.settings import DeviceChoice
 from service.storage.stored_table import StoredTable, open_table
 from worker.execution.limits import ExecutionLimits
 from worker.execution.outcome import JobProgress
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,17 @@ class Attempt:
     seconds_left: Callable[[], float]
     ring: Callable[[], None]
     limits: ExecutionLimits
+
+    def publish(self, store: Callable[[Session, Job], object]) -> None:
+        """Store the best result so far, in a transaction of its own, with the job's row locked.
+
+        If the database cannot be reached, the job goes on without it.
+        """
+        try:
+            with self.sessions.begin() as session:
+                store(session, self.hold(session))
+        except UNAVAILABLE_ERRORS as error:
+            log.warning("preview not stored", extra={"job_id": self.job_id, "reason": str(error.orig)})
 
     def open_temporary_file(self) -> BinaryIO:
         """Open an unnamed file, for a result that does not fit in memory."""

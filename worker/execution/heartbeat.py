@@ -22,6 +22,7 @@ from kan_engine.search.callbacks import TrialReport
 from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.settings import Settings
+from worker.execution.best_model import end_with_best_model
 from worker.execution.limits import DEFAULT_EXECUTION, ExecutionLimits
 from worker.execution.memory_limit import CAN_POLL_MEMORY, MemoryLimit
 from worker.execution.outcome import JobProgress, JobStopped
@@ -72,7 +73,9 @@ class Heartbeat:
 
     Args:
         deadline: Time of ``time.monotonic()`` from which ``should_stop`` returns true.
-        max_seconds: Time limit of the job. A process that still runs after a grace period is ended.
+        ends_at: Time at which the job ends with the model that it has published so far.
+        first_model_s: Time after it at which a job fails that has published none.
+        max_seconds: Time limit of the job.
         memory: Memory limit of the job. A process that exceeds it is ended.
         limits: Periods and times of grace.
     """
@@ -85,6 +88,8 @@ class Heartbeat:
         settings: Settings,
         *,
         deadline: float,
+        ends_at: float = math.inf,
+        first_model_s: float = 0.0,
         termination: Termination,
         max_seconds: float = math.inf,
         memory: MemoryLimit | None = None,
@@ -94,8 +99,7 @@ class Heartbeat:
         self._sessions, self._settings = sessions, settings
         self._began, self._deadline = time.monotonic(), deadline
         self._max_seconds, self._memory, self._limits = max_seconds, memory, limits
-        self._ends_at = deadline + limits.grace_share * max_seconds + limits.grace_s
-        self._cancelled_at = math.inf
+        self._ends_at, self._first_model_s, self._cancelled_at = ends_at, first_model_s, math.inf
         self._termination = termination
         self._pending: list[BufferedProgress] = []
         self._latest: BufferedProgress | None = None
@@ -118,12 +122,13 @@ class Heartbeat:
 
     @contextmanager
     def pause_clock(self) -> Iterator[None]:
-        """Stop the clock of the job during the block, while its modules are imported."""
-        since, ends_at, self._ends_at = time.monotonic(), self._ends_at, math.inf
+        """Stop the clock of the job during the block, while its modules are imported.
+
+        The end of the job does not move: the client waits for it, whatever the process does.
+        """
+        since = time.monotonic()
         yield
-        pause = time.monotonic() - since
-        self._deadline += pause
-        self._ends_at = ends_at + pause
+        self._deadline += time.monotonic() - since
 
     @property
     def is_interrupted(self) -> bool:
@@ -217,10 +222,24 @@ class Heartbeat:
         if self._memory is not None and self._memory.is_exceeded:
             self._end_process(code="out_of_memory", detail=self._memory.describe_excess())
         elif now > self._ends_at:
-            detail = f"the job did not end within max_seconds = {self._max_seconds:g}; raise max_seconds"
-            self._end_process(code="time_limit", detail=detail)
+            self._end_in_time(now)
         elif now > self._cancelled_at + self._limits.cancel_grace_s:
             self._end_process(code="time_limit", detail="the job did not stop after it was cancelled")
+
+    def _end_in_time(self, now: float) -> None:
+        """End the job with its best model so far, and this process; without a model, fail a little later."""
+        if self._has_ended:
+            return
+        with suppress(SQLAlchemyError):
+            with self._sessions.begin() as session:
+                kept = end_with_best_model(session, self._job_id, self._token)
+            if kept is not None:
+                facts = {"job_id": self._job_id, "cut_by": kept.cut_by}
+                log.warning("job ended with its best model so far", extra=facts)
+                end_process(1)
+        if now > self._ends_at + self._first_model_s:
+            detail = f"the job did not end within max_seconds = {self._max_seconds:g}; raise max_seconds"
+            self._end_process(code="time_limit", detail=detail)
 
     def _end_process(self, *, code: str, detail: str) -> None:
         """Record the failure and end this process: a library may not call ``should_stop`` for hours."""
@@ -250,8 +269,11 @@ class Heartbeat:
                 jobs.record_progress(job, **progress.to_event())
             if job.cancel_requested_at is not None:
                 self._winds_down, self._is_cancelled = job.keep_best, not job.keep_best
+                now_s = time.monotonic()
                 if self._is_cancelled:
-                    self._cancelled_at = min(self._cancelled_at, time.monotonic())
+                    self._cancelled_at = min(self._cancelled_at, now_s)
+                else:
+                    self._ends_at = min(self._ends_at, now_s + self._limits.overrun_s)
 
     def _eta_seconds(self, fraction: float) -> float | None:
         if fraction < self._limits.min_eta_fraction:

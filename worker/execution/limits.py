@@ -19,8 +19,10 @@ class ExecutionLimits:
         poll_period_s: Time between two checks for a reason to beat at once, or for the end of a subtask.
         release_retry_period_s: Time between attempts to release a job.
         cancel_grace_s: Time for a cancelled job to stop.
-        grace_share: Time from the deadline to the end of the process, as a share of ``max_seconds``.
-        grace_s: Time added to it.
+        overrun_s: Time beyond ``max_seconds``, or after a request to stop with the best result, at which a
+            job ends with the best model that it has published. Clients are promised at most 20 seconds, of
+            which a busy machine needs some for the transaction.
+        first_model_s: Further time for a job that has published none, before it fails.
         min_eta_fraction: Completed share of a job below which its remaining time is too uncertain to report.
         memory_kill_ratio: Multiple of the memory limit at which the process is ended; above 1, so that
             allocations fail first.
@@ -37,8 +39,8 @@ class ExecutionLimits:
     poll_period_s: float = 0.1
     release_retry_period_s: float = 0.1
     cancel_grace_s: float = 10.0
-    grace_share: float = 0.13
-    grace_s: float = 4.0
+    overrun_s: float = 12.0
+    first_model_s: float = 120.0
     min_eta_fraction: float = 0.1
     memory_kill_ratio: float = 1.1
     min_stored_duration_s: float = 0.5

@@ -76,6 +76,7 @@ class Outcome:
         task: ``regression``, ``classification`` or ``density``.
         figures: Numbers for further figures; None if there are none.
         cut_by: The stage that the time limit cut short; None if none was.
+        is_first: Whether it is only the first model of a training, which replaces no other.
     """
 
     artifact: bytes
@@ -85,3 +86,4 @@ class Outcome:
     task: str
     figures: ModelFigures | None = None
     cut_by: str | None = None
+    is_first: bool = False

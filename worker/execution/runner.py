@@ -27,6 +27,7 @@ from service.schemas.job_requests import AnyRequest, SubtaskRequest, read_reques
 from service.settings import Settings
 from service.storage.blobs import put_bytes, read_bytes, release_blob
 from worker.execution.attempt import Attempt, JobHandler, JobResult
+from worker.execution.best_model import end_with_best_model
 from worker.execution.heartbeat import Heartbeat, Termination
 from worker.execution.limits import DEFAULT_EXECUTION, ExecutionLimits
 from worker.execution.memory_limit import MemoryLimit, allocation_size, is_out_of_memory, limit_allocations
@@ -34,6 +35,8 @@ from worker.execution.outcome import JobStopped, JobWaiting
 from worker.execution.process_identity import current_holder
 
 log = logging.getLogger(__name__)
+
+TIME_LIMIT = "time_limit"
 
 T = TypeVar("T")
 
@@ -63,7 +66,7 @@ def run_job(
     """
 
     def claim(session: Session) -> _ClaimedJob | None:
-        return _claim_or_adopt(job_id, token, session, settings, limits)
+        return _claim_or_adopt(job_id, token, session, settings)
 
     held = _commit_with_retries(claim, sessions, limits)
     if held is None:
@@ -72,13 +75,16 @@ def run_job(
     cpu_at_start = _cpu_seconds()
     log.info("job taken", extra={"job_id": held.job_id, "resumes": held.resume is not None})
     memory = MemoryLimit(settings.max_memory_bytes, kill_ratio=limits.memory_kill_ratio)
+    began, whole = time.monotonic() - held.seconds_spent, held.request.max_seconds
     beat = Heartbeat(
         held.job_id,
         held.token,
         sessions,
         settings,
-        deadline=time.monotonic() + held.seconds_left,
-        max_seconds=held.request.max_seconds,
+        deadline=began + _working_seconds(whole, limits),
+        ends_at=began + whole + limits.overrun_s,
+        first_model_s=0.0 if held.kind == SUBTASK_KIND else limits.first_model_s,
+        max_seconds=whole,
         memory=memory,
         termination=termination or Termination(),
         limits=limits,
@@ -115,7 +121,7 @@ class _ClaimedJob:
 
     Attributes:
         owner: Owner of the job and of its result.
-        seconds_left: Time for this attempt.
+        seconds_spent: Time of the limit that earlier attempts and the start of this one have used.
         resume: The last checkpoint of an earlier attempt; None without one.
     """
 
@@ -124,12 +130,12 @@ class _ClaimedJob:
     kind: str
     owner: Caller
     request: AnyRequest | SubtaskRequest
-    seconds_left: float
+    seconds_spent: float
     resume: bytes | None
 
 
 def _claim_or_adopt(
-    job_id: str, token: str | None, session: Session, settings: Settings, limits: ExecutionLimits
+    job_id: str, token: str | None, session: Session, settings: Settings
 ) -> _ClaimedJob | None:
     """Claim the next job, or adopt the claim of the dispatcher; None if neither is possible."""
     jobs, lease_s, holder = Jobs(session), settings.lease_s, current_holder()
@@ -149,23 +155,21 @@ def _claim_or_adopt(
         request=SubtaskRequest.model_validate(job.request)
         if job.kind == SUBTASK_KIND
         else read_request(job.request),
-        seconds_left=_attempt_seconds(job, jobs, limits),
+        seconds_spent=_sum_seconds_spent(job, jobs),
         resume=read_bytes(session, job.checkpoint_sha256) if job.checkpoint_sha256 else None,
     )
 
 
-def _attempt_seconds(job: Job, jobs: Jobs, limits: ExecutionLimits) -> float:
-    """Return the time for this attempt.
-
-    Without a checkpoint or subtasks of earlier attempts it is the whole time until ``should_stop``, otherwise
-    what earlier attempts left of it.
-    """
+def _sum_seconds_spent(job: Job, jobs: Jobs) -> float:
+    """Return the used time of a job; an earlier attempt counts if it left a checkpoint or subtasks."""
     earlier, present = jobs.seconds_worked(job.id)
-    spent = present + (earlier if job.checkpoint_sha256 or jobs.has_subtasks(job.id) else 0.0)
-    whole = float(job.request["max_seconds"])
+    return present + (earlier if job.checkpoint_sha256 or jobs.has_subtasks(job.id) else 0.0)
+
+
+def _working_seconds(whole: float, limits: ExecutionLimits) -> float:
+    """Return the time of a job until ``should_stop``; the rest is for evaluating and storing."""
     usual = min(limits.work_time_share * whole, whole - limits.min_finish_s)
-    working = max(limits.min_work_time_share * whole, usual)
-    return max(0.0, working - spent)
+    return max(limits.min_work_time_share * whole, usual)
 
 
 @dataclass(frozen=True)
@@ -196,7 +200,7 @@ def _run_handler(
             return None
         limit = attempt.request.max_seconds
         detail = f"{stopped.lacking} within max_seconds = {limit:g}; raise max_seconds"
-        return _Failure("time_limit", detail)
+        return _Failure(TIME_LIMIT, detail)
     except UNAVAILABLE_ERRORS as error:
         log.warning("database failed", extra={"job_id": attempt.job_id, "reason": str(error.orig)})
         return None
@@ -264,16 +268,25 @@ def _store_verdict(
     for progress in beat.progress_buffer:
         jobs.record_progress(job, **progress.to_event())
     jobs.add_cpu_seconds(job, cpu_seconds)
-    if verdict is None or (job.cancel_requested_at and not job.keep_best):
-        ended = jobs.release(held.job_id, held.token)
-    elif isinstance(verdict, JobWaiting):
-        ended = jobs.wait(held.job_id, held.token, message=str(verdict))
-    elif isinstance(verdict, _Failure):
-        ended = jobs.fail(held.job_id, held.token, code=verdict.code, detail=verdict.detail)
-    else:
-        end = jobs.stop if job.cancel_requested_at else jobs.succeed
-        ended = end(held.job_id, held.token, **asdict(verdict.store(session)))
+    ended = _end_job(verdict, job, held, session)
     log.info("job ended", extra={"job_id": held.job_id, "status": ended and ended.status})
+
+
+def _end_job(verdict: Verdict, job: Job, held: _ClaimedJob, session: Session) -> Job | None:
+    """Move a held job to the status that follows from how its attempt ended."""
+    jobs, key = Jobs(session), (held.job_id, held.token)
+    is_cancelled = job.cancel_requested_at is not None
+    is_late = isinstance(verdict, _Failure) and verdict.code == TIME_LIMIT
+    if (is_late or (verdict is None and is_cancelled)) and (kept := end_with_best_model(session, *key)):
+        return kept
+    if verdict is None or (is_cancelled and not job.keep_best):
+        return jobs.release(*key)
+    if isinstance(verdict, JobWaiting):
+        return jobs.wait(*key, message=str(verdict))
+    if isinstance(verdict, _Failure):
+        return jobs.fail(*key, code=verdict.code, detail=verdict.detail)
+    end = jobs.stop if is_cancelled else jobs.succeed
+    return end(*key, **asdict(verdict.store(session)))
 
 
 def _commit_with_retries(work: Callable[[Session], T], sessions: Sessions, limits: ExecutionLimits) -> T:

@@ -1,6 +1,5 @@
 """Jobs that make a model: trainings, and symbolic jobs, which revise a model."""
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,7 +10,7 @@ from sqlalchemy.orm import Session
 from kan_engine import SubtaskCache
 from kan_engine.search.callbacks import TrialReport
 from service.db.repositories.revisions import read_revision
-from service.db.session import UNAVAILABLE_ERRORS
+from service.db.tables import Job
 from service.schemas.revision import SymbolicRequest
 from service.schemas.training import TrainRequest
 from service.settings import DeviceChoice
@@ -22,8 +21,6 @@ from worker.execution.distributed_subtasks import DistributedSubtasks
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
 from worker.results.lineage import RevisionRecord
 from worker.results.model_storage import store_model, store_preview
-
-log = logging.getLogger(__name__)
 
 
 class Pipeline(Protocol):
@@ -80,6 +77,20 @@ class _TrainingResult:
             revises=_describe_revision(self.revises),
         )
 
+    def store_preview(self, session: Session, job: Job) -> None:
+        """Store it as the best model so far; a first model only where no attempt has published one."""
+        request = self.request
+        if job.preview is None or not self.outcome.is_first:
+            store_preview(
+                self.outcome,
+                session,
+                job,
+                request=request,
+                dataset_id=request.dataset_id,
+                target=request.goal,
+                label=request.goal,
+            )
+
 
 def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
     request, revises = _read_request(attempt)
@@ -104,13 +115,7 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
         return attempt.should_stop()
 
     def publish(outcome: Outcome) -> None:
-        try:
-            with attempt.sessions.begin() as session:
-                job = attempt.hold(session)
-                if job.preview is None:  # else an earlier attempt has made it
-                    store_preview(outcome, session, job, request, request.goal)
-        except UNAVAILABLE_ERRORS as error:
-            log.warning("preview not stored", extra={"job_id": attempt.job_id, "reason": str(error.orig)})
+        attempt.publish(_TrainingResult(attempt.job_id, request, revises, outcome).store_preview)
 
     with attempt.open_table(request.dataset_id) as table:
         outcome = pipeline(

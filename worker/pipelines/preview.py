@@ -1,4 +1,4 @@
-"""The preview of a training: a first model that serves while the search goes on."""
+"""The best model so far of a training: it serves while the search goes on, and remains if the time ends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from kan_engine import SearchConfig
+from kan_engine import SearchConfig, SearchResult
 from kan_engine.search.assembly import assemble_predictor
 from kan_engine.search.callbacks import ReportProgress
 from kan_engine.search.preview import find_preview
@@ -18,12 +18,15 @@ from worker.pipelines.thresholds import PipelineThresholds
 
 
 class Preview:
-    """Makes and publishes the preview, once, when a search has taken some seconds.
+    """Publishes a first model early in a search, and then the result of every stage that took long.
+
+    A job whose process has to be ended at its time limit keeps the last of them. None of them affects the
+    search: the same job has the same result, whatever was published.
 
     Args:
         data: The rows.
         config: Settings of the search.
-        publish: Takes the preview; None for no preview.
+        publish: Takes the models; None for no preview.
         thresholds: Decision numbers of the pipeline.
     """
 
@@ -35,23 +38,55 @@ class Preview:
         thresholds: PipelineThresholds,
     ) -> None:
         self._data, self._config, self._publish, self._thresholds = data, config, publish, thresholds
-        self._due = time.monotonic() + thresholds.preview_after_s
+        self._first: SearchResult | None = None
+        is_large = data.rows.x.size >= thresholds.preview_at_once_cells
+        is_short = config.max_seconds < thresholds.preview_at_once_s
+        wait_s = 0.0 if is_large or is_short else thresholds.preview_after_s
+        self._due = time.monotonic() + wait_s
+        self._next = time.monotonic() + thresholds.preview_after_s
+
+    def publish_if_due(self) -> None:
+        """Publish the first model once, when the search has taken some seconds."""
+        if self._publish is None or self._first is not None or time.monotonic() < self._due:
+            return
+        self._first = find_preview(self._data, self._config)
+        self._publish(replace(self._make_outcome(self._first), is_first=True))
+        self._next = time.monotonic() + self._thresholds.preview_period_s
 
     def publish_after(self, report: ReportProgress) -> ReportProgress:
-        """Return a callback that also publishes the preview once it is due."""
+        """Return a callback that also publishes the first model once it is due."""
 
         def report_and_publish(stage: str, fraction: float, message: str, error: float | None = None) -> None:
             report(stage, fraction, message, error)
-            if self._publish is not None and time.monotonic() >= self._due:
-                publish, self._publish = self._publish, None
-                publish(self._make())
+            self.publish_if_due()
 
         return report_and_publish
 
-    def _make(self) -> Outcome:
+    def publish_before(self, should_stop: Callable[[], bool]) -> Callable[[], bool]:
+        """Return a callback that does so, too: every long loop asks it, also those that report nothing."""
+
+        def publish_and_ask() -> bool:
+            self.publish_if_due()
+            return should_stop()
+
+        return publish_and_ask
+
+    def keep(self, found: SearchResult) -> None:
+        """Publish the result of a stage in place of the model before, at most once in a period.
+
+        A network without a formula has that of the first model.
+        """
+        if self._publish is None or self._first is None or time.monotonic() < self._next:
+            return
+        best = found if found.formulas else replace(found, formulas=self._first.formulas)
+        self._publish(self._make_outcome(best))
+        self._next = time.monotonic() + self._thresholds.preview_period_s
+
+    def _make_outcome(self, found: SearchResult) -> Outcome:
+        """Measure a model; of the work for its pictures only the smallest share is done."""
         data, thresholds = self._data, self._thresholds
         config = replace(self._config, serve="accurate")
-        found = find_preview(data, config)
         predictor, decision = assemble_predictor(found, data, config.thresholds)
-        silent = StageTimer(lambda _: None, lambda: False)
-        return make_outcome(found, predictor, decision, data, config, silent, thresholds)
+        hurried = StageTimer(lambda _: None, lambda: True)
+        outcome = make_outcome(found, predictor, decision, data, config, hurried, thresholds)
+        return replace(outcome, cut_by=None)

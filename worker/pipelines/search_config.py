@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from kan_engine import FormulaConstraints, SearchConfig
 from kan_engine.search.thresholds import SearchThresholds
-from service.schemas.training import TrainRequest
+from service.schemas.training import CompactOptions, TrainRequest
 
 THRESHOLDS = SearchThresholds()  # of all searches of the service
 
@@ -40,7 +40,8 @@ def make_search_config(request: TrainRequest, forbidden: Iterable[str] = ()) -> 
             monotone=request.monotone,
         ),
         units=request.units,
-        max_curves=request.compact.max_edges,
+        compact=request.compact is not None,
+        max_curves=request.compact.max_edges if request.compact else CompactOptions().max_edges,
         serve=request.serve,
         is_ordered=request.split.kind == "tail",
         seed=request.seed,

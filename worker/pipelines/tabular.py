@@ -69,7 +69,7 @@ def run_pipeline(
         checkpoint: Called once, when the network is found, with what a later run can resume from.
         revises: The model that a symbolic job revises.
         parts: Results of the search's subtasks, which other workers may compute.
-        publish: Takes the preview of a training that takes longer than seconds; None for no preview.
+        publish: Takes the best model so far, if the training takes longer than seconds; None for none.
         thresholds: Decision numbers, except those of the search.
 
     Raises:
@@ -87,8 +87,9 @@ def run_pipeline(
     callbacks = Callbacks(
         report=preview.publish_after(watch.report),
         record_trial=record_trial,
-        should_stop=watch.should_stop,
+        should_stop=preview.publish_before(watch.should_stop),
         clock=time.monotonic,
+        keep=preview.keep,
     )
     if revises is not None and not revises.model.needs_new_network:
         with watch.stage("symbolic", 0.1, "changing the formula"):
@@ -96,6 +97,7 @@ def run_pipeline(
         timed = replace(outcome.record, timings=watch.seconds)
         return replace(outcome, record=timed, cut_by=watch.cut_by)
     if resume is None:
+        preview.publish_if_due()
         predictor, found, decision, grids = _find_model(data, config, callbacks, parts, watch, thresholds)
         if watch.cut_by is None:
             checkpoint(_make_checkpoint(found, predictor, decision, grids))

@@ -31,6 +31,11 @@ class PipelineThresholds:
             repeated values.
         max_history_points: Steps of the training in the record.
         preview_after_s: Of a search, after which its preview is made; quicker ones need none.
+        preview_at_once_s: Time limit below which the preview is made before the search: one long step on a
+            busy machine could take the time.
+        preview_at_once_cells: Rows times columns from which it is made before the search, for that reason.
+        preview_period_s: Least time between two models that are published; each takes some tenths of a second
+            for 1,000 rows.
         revision_steps: Steps of Levenberg-Marquardt after edges were fixed.
         min_function_r2: R² on an edge's activation below which a warning reports the function that replaced
             it.
@@ -44,6 +49,9 @@ class PipelineThresholds:
     min_distinct_share: float = 0.5
     max_history_points: int = 500
     preview_after_s: float = 3.0
+    preview_at_once_s: float = 60.0
+    preview_at_once_cells: int = 200_000
+    preview_period_s: float = 5.0
     revision_steps: int = 60
     min_function_r2: float = 0.9
     metrics: MetricThresholds = DEFAULT_METRICS

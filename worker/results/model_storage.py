@@ -48,7 +48,7 @@ def store_model(
     _delete_preview(session, job_id)
     lineage = describe_lineage(session, job_id, request, dataset_id, revises)
     model = TrainedModels(session).add(
-        name=f"preview-{job_id}" if is_preview else request.name or make_default_name(label, job_id),
+        name=f"preview-{job_id}" if is_preview else _choose_name(request, label, job_id),
         job_id=job_id,
         dataset_id=dataset_id,
         task=outcome.task,
@@ -71,15 +71,24 @@ def _add_cpu_seconds(record: dict[str, Any], job: Job) -> dict[str, Any]:
     return record | {"timings": record["timings"] | {"cpu_seconds": round(job.cpu_seconds, 3)}}
 
 
-def store_preview(outcome: Outcome, session: Session, job: Job, request: TrainRequest, label: str) -> None:
-    """Store the first model of a training, and describe it in the job's row, which the session has locked."""
+def store_preview(
+    outcome: Outcome,
+    session: Session,
+    job: Job,
+    *,
+    request: TrainRequest | SolveRequest,
+    dataset_id: str | None,
+    target: str,
+    label: str,
+) -> None:
+    """Store the best model so far of a job, and describe it in the job's row, which is locked."""
     stored = store_model(
         outcome,
         session,
         job_id=job.id,
         request=request,
-        dataset_id=request.dataset_id,
-        target=label,
+        dataset_id=dataset_id,
+        target=target,
         label=label,
         is_preview=True,
     )
@@ -90,11 +99,16 @@ def store_preview(outcome: Outcome, session: Session, job: Job, request: TrainRe
         job,
         {
             "model_id": model.id,
+            "name": _choose_name(request, label, job.id),
             "metrics": model.record["metrics"],
             "formula": formula,
             "formula_metrics": own.get("metrics"),
         },
     )
+
+
+def _choose_name(request: TrainRequest | SolveRequest, label: str, job_id: str) -> str:
+    return request.name or make_default_name(label, job_id)
 
 
 def _delete_preview(session: Session, job_id: str) -> None:

@@ -70,6 +70,7 @@ def study(
     seed: training_options.Seed = None,
     test_fraction: training_options.TestFraction = None,
     no_formula: training_options.NoFormula = False,
+    no_compact: training_options.NoCompact = False,
     unit: training_options.Units = None,
     units: training_options.UnitModes = None,
     missing: table_source.Missing = None,
@@ -101,6 +102,7 @@ def study(
         grid=grid,
         test_fraction=test_fraction,
         no_formula=no_formula,
+        no_compact=no_compact,
         units=units,
         baselines=baselines,
     )

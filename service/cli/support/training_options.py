@@ -53,6 +53,7 @@ TestFraction = Annotated[
     float | None, typer.Option(help="Fraction of the rows that are held out for the metrics. [default: 0.2]")
 ]
 NoFormula = Annotated[bool, typer.Option("--no-formula", help="Do not search for a formula.")]
+NoCompact = Annotated[bool, typer.Option("--no-compact", help="Do not look for a network of few curves.")]
 ServeOption = Annotated[
     Serve | None,
     typer.Option(
@@ -234,6 +235,8 @@ def make_body(**wishes: Any) -> dict[str, Any]:
         body["bounds"] = {name: _parse_number(text, "--bounds") for name, text in ends if text}
     if "functions" in given:
         body["functions"] = split_text(given["functions"])
+    if given.get("no_compact"):
+        body["compact"] = False
     if given.get("no_formula"):
         body["symbolic"] = False
     if "baselines" in given:

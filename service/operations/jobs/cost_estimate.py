@@ -267,7 +267,8 @@ def _evaluation_bytes(plan: TrainingPlan, networks: list[_NetworkWorkload], cost
 
 def _compact_bytes(plan: TrainingPlan, inputs: int, costs: CostModel) -> int:
     """Memory of all compact networks: one for every number of curves, from one curve per output up."""
-    networks = max(1, plan.request.compact.max_edges - plan.outputs + 1)
+    options = plan.request.compact
+    networks = 0 if options is None else max(1, options.max_edges - plan.outputs + 1)
     return DOUBLE_BYTES * networks * inputs * plan.outputs * costs.compact_terms
 
 

@@ -43,7 +43,7 @@ from worker.jobs.train import Pipeline, make_training_handlers
 LEASE_S = 0.3  # beats every 0.1 s
 
 
-def outcome(artifact: bytes = b"weights", cut_by: str | None = None) -> Outcome:
+def outcome(artifact: bytes = b"weights", cut_by: str | None = None, *, is_first: bool = False) -> Outcome:
     return Outcome(
         artifact=artifact,
         record=bare_record(r2=1.0),
@@ -51,21 +51,24 @@ def outcome(artifact: bytes = b"weights", cut_by: str | None = None) -> Outcome:
         edges={"edges": []},
         task="regression",
         cut_by=cut_by,
+        is_first=is_first,
     )
 
 
 @dataclass
 class ToyPipeline:
-    """Publishes ``preview`` and does ``during`` after its first report; then works for ``lasts_s`` unless it
-    is to stop.
+    """Publishes ``preview`` and ``better`` and does ``during`` after its first report; then works for
+    ``lasts_s`` unless it is to stop.
 
-    With ``has_best`` it has something to return when it is stopped.
+    With ``has_best`` it has something to return when it is stopped; if ``is_deaf``, it does not ask.
     """
 
     during: Callable[[Callable[[bytes], None]], object] = lambda checkpoint: None
     lasts_s: float = 0.0
     has_best: bool = True
     preview: bytes | None = None
+    better: bytes | None = None
+    is_deaf: bool = False
     resumed: list[bytes | None] = field(default_factory=list)
     revised: list[SourceModel | None] = field(default_factory=list)
     tables: list[Any] = field(default_factory=list)
@@ -92,11 +95,13 @@ class ToyPipeline:
         report(JobProgress("fit", 0.5, "half", error=0.25))
         record_trial(TrialReport(kind="structure", width=(1, 1), grid=5, error=0.25))
         if self.preview is not None:
-            publish(outcome(self.preview))
+            publish(outcome(self.preview, is_first=True))
+        if self.better is not None:
+            publish(outcome(self.better))
         self.during(checkpoint)
         ends_at = time.monotonic() + self.lasts_s
         while time.monotonic() < ends_at:
-            if should_stop():
+            if not self.is_deaf and should_stop():
                 if self.has_best:
                     return outcome(b"best so far", cut_by="fit")
                 raise JobStopped
@@ -625,3 +630,65 @@ def test_a_second_attempt_keeps_the_preview_of_the_first(sessions: Sessions, sub
     again: list[Any] = []
     run(job_id, ToyPipeline(lambda _: again.append(read(sessions, job_id).preview), preview=b"second"))
     assert again == [kept]
+
+
+def test_a_better_model_replaces_the_preview_and_no_first_model_replaces_it(
+    sessions: Sessions, submit: Any, run: Any
+) -> None:
+    job_id = submit()
+    seen: list[Any] = []
+    run(job_id, ToyPipeline(lambda _: lose(sessions, job_id), preview=b"first", better=b"better"))
+    run(job_id, ToyPipeline(lambda _: seen.append(artifacts(sessions)), preview=b"first again"))
+    assert seen == [[b"better"]]
+
+
+@ON_ONE_DATABASE
+def test_a_job_that_does_not_ask_for_the_time_ends_with_the_model_that_it_has_published(
+    sessions: Sessions, submit: Any, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr("worker.execution.heartbeat.end_process", ended.append)
+    job_id = submit(max_seconds=0.2, name="law")
+    pipeline = ToyPipeline(preview=b"first", better=b"better", lasts_s=1.5, is_deaf=True)
+    job = run(job_id, pipeline, limits=ExecutionLimits(overrun_s=0.1))
+    assert ended == [1]
+    assert (job.status, job.cut_by, job.error_code, job.preview) == ("succeeded", "fit", None, None)
+    with sessions.read() as session:
+        model = TrainedModels(session).get("law")
+    assert (model.id, model.version, artifacts(sessions)) == (job.model_id, 1, [b"better"])
+    assert "preview_of" not in model.record
+    assert model.record["warnings"][-1] == (
+        "the time limit ended the job in its stage 'fit': this is its best model until then"
+    )
+
+
+@ON_ONE_DATABASE
+def test_a_job_without_a_model_at_the_end_of_its_time_gets_a_little_more(
+    sessions: Sessions, submit: Any, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.execution.heartbeat.end_process", lambda _: None)
+    pipeline = ToyPipeline(lambda _: time.sleep(1), preview=None, better=None, lasts_s=0.0)
+    limits = ExecutionLimits(overrun_s=0.1, first_model_s=30)
+    assert run(submit(max_seconds=0.2), pipeline, limits=limits).status == "succeeded"
+
+
+@ON_ONE_DATABASE
+def test_a_job_that_finds_nothing_in_its_time_keeps_its_preview_as_its_model(
+    sessions: Sessions, submit: Any, run: Any
+) -> None:
+    pipeline = ToyPipeline(preview=b"first", lasts_s=30, has_best=False)
+    job = run(submit(max_seconds=0.5), pipeline)
+    assert (job.status, job.cut_by, artifacts(sessions)) == ("succeeded", "fit", [b"first"])
+
+
+@ON_ONE_DATABASE
+def test_a_client_who_stops_a_job_and_keeps_the_best_gets_its_preview_if_there_is_nothing_better(
+    sessions: Sessions, submit: Any, run: Any
+) -> None:
+    job_id = submit()
+    keep_best = ToyPipeline(
+        lambda _: cancel(sessions, job_id, keep_best=True), lasts_s=30, has_best=False, preview=b"first"
+    )
+    job = run(job_id, keep_best)
+    assert (job.status, job.model_id is not None) == ("cancelled", True)
+    assert artifacts(sessions) == [b"first"]

@@ -1,0 +1,32 @@
+"""The end of a job whose time is over: its best model so far becomes its model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from service.db.repositories import Jobs, TrainedModels
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from service.db.tables import Job
+
+
+def end_with_best_model(session: Session, job_id: str, token: str) -> Job | None:
+    """End a job with the model that it has published; None without one, or if another process holds the job.
+
+    A job whose client cancelled it and asked for the best result ends as cancelled, any other as succeeded.
+    """
+    jobs, models = Jobs(session), TrainedModels(session)
+    job = jobs.hold(job_id, token)
+    if job is None or job.preview is None or (job.cancel_requested_at and not job.keep_best):
+        return None
+    model, stage = models.get_by_id(job.preview["model_id"]), job.stage or "train"
+    models.rename(model, job.preview["name"])
+    cause = "the time limit" if job.cancel_requested_at is None else "the client"
+    warning = f"{cause} ended the job in its stage {stage!r}: this is its best model until then"
+    kept = {name: value for name, value in model.record.items() if name != "preview_of"}
+    model.record = kept | {"warnings": [*kept.get("warnings", ()), warning]}
+    job.preview = None
+    end = jobs.succeed if job.cancel_requested_at is None else jobs.stop
+    return end(job_id, token, model_id=model.id, cut_by=stage)
