@@ -55,7 +55,7 @@ class ModelEndpoints(EndpointGroup):
         dataset: AnyDataset | None = None,
         target: str | None = None,
         task: ModelTask | None = None,
-        previews: bool = True,
+        previews: bool = False,
         **filters: Unpack[ListFilters],
     ) -> AsyncIterator[Model]:
         """All models, or those that match every filter, newest first.
@@ -65,12 +65,12 @@ class ModelEndpoints(EndpointGroup):
             dataset: The dataset on which a model was trained.
             target: The column that a model predicts.
             task: What a model was trained for.
-            previews: Whether to list the first models of trainings that still run.
+            previews: Whether to list the models of trainings that still run, too.
             filters: As for ``datasets``; ``search`` is a text in a name, a target or a tag.
         """
         query = encode_filters(filters) | {"name": name, "target": target, "task": task}
-        if not previews:
-            query["previews"] = "false"
+        if previews:
+            query["previews"] = "true"
         if dataset is not None:
             query["dataset"] = await find_dataset_id(self._transport, dataset)
         async for model in self._transport.iterate(Model, "models", **query):

@@ -268,6 +268,6 @@ def test_the_formula_of_a_first_model_is_typeset(page: Page, law: str) -> None:
         " render(previewPanel({ preview }), document.body.appendChild(document.createElement('div'))) }",
         law,
     )
-    formula = page.get_by_role("region", name="Formula of the first model")
+    formula = page.get_by_role("region", name="Formula of the best model so far")
     expect(formula.locator(".terms math").first).to_be_visible()
     expect(formula.locator(".terms")).to_contain_text("sin")

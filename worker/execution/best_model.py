@@ -23,8 +23,10 @@ def end_with_best_model(session: Session, job_id: str, token: str) -> Job | None
         return None
     model, stage = models.get_by_id(job.preview["model_id"]), job.stage or "train"
     models.rename(model, job.preview["name"])
-    cause = "the time limit" if job.cancel_requested_at is None else "the client"
-    warning = f"{cause} ended the job in its stage {stage!r}: this is its best model until then"
+    if job.cancel_requested_at is None:
+        warning = f"the time limit ended the job in its stage {stage!r}: this is its best model until then"
+    else:
+        warning = f"the job was stopped in its stage {stage!r}: this is its best model until then"
     kept = {name: value for name, value in model.record.items() if name != "preview_of"}
     model.record = kept | {"warnings": [*kept.get("warnings", ()), warning]}
     job.preview = None

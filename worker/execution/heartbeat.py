@@ -104,6 +104,8 @@ class Heartbeat:
         self._pending: list[BufferedProgress] = []
         self._latest: BufferedProgress | None = None
         self._trial_count, self._lowest_error = 0, math.inf
+        self._shown = self._reached = 0.0
+        self._reached_at = self._began
         self._lock = threading.Lock()
         self._has_ended = self._has_news = False
         self._is_lost = self._is_cancelled = self._winds_down = False
@@ -147,7 +149,7 @@ class Heartbeat:
             self._has_news |= self._latest is None or progress.stage != self._latest.stage
             latest = BufferedProgress(
                 progress.stage,
-                progress.fraction,
+                max(progress.fraction, self._shown),
                 progress.message,
                 progress.error,
                 self._eta_seconds(progress.fraction),
@@ -187,7 +189,8 @@ class Heartbeat:
     def beat(self) -> None:
         """Write one beat; ``should_stop`` then reflects a cancellation or the loss of the job."""
         with self._lock:
-            batch, self._pending, latest = self._pending, [], self._latest
+            batch, self._pending = self._pending, []
+            latest = None if self._latest is None else replace(self._latest, fraction=self._advance())
             self._has_news = False
         try:
             self._write(batch, latest)
@@ -195,6 +198,21 @@ class Heartbeat:
             log.warning("heartbeat failed", extra={"job_id": self._job_id, "reason": type(error).__name__})
             with self._lock:
                 self._pending = batch + self._pending
+
+    def _advance(self) -> float:
+        """Return the fraction of the job to show: it grows with the time while a stage reports nothing.
+
+        Between two reports it approaches the middle of what was left, so that a later report seldom finds it
+        too high; it never falls.
+        """
+        now, reported = time.monotonic(), 0.0 if self._latest is None else self._latest.fraction
+        if reported > self._shown:
+            self._shown = self._reached = reported
+            self._reached_at = now
+        usual_s = self._limits.creep_time_share * max(1.0, self._deadline - self._began)
+        share = 1 - math.exp(-(now - self._reached_at) / usual_s)
+        self._shown = max(self._shown, self._reached + (1 - self._reached) / 2 * share)
+        return self._shown
 
     def _run(self) -> None:
         while not (self._has_ended or self._is_lost):

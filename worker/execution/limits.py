@@ -23,6 +23,8 @@ class ExecutionLimits:
             job ends with the best model that it has published. Clients are promised at most 20 seconds, of
             which a busy machine needs some for the transaction.
         first_model_s: Further time for a job that has published none, before it fails.
+        creep_time_share: Share of the time of a job in which its shown progress goes two thirds of the way to
+            the middle of what is left while a stage reports nothing.
         min_eta_fraction: Completed share of a job below which its remaining time is too uncertain to report.
         memory_kill_ratio: Multiple of the memory limit at which the process is ended; above 1, so that
             allocations fail first.
@@ -41,6 +43,7 @@ class ExecutionLimits:
     cancel_grace_s: float = 10.0
     overrun_s: float = 12.0
     first_model_s: float = 120.0
+    creep_time_share: float = 0.3
     min_eta_fraction: float = 0.1
     memory_kill_ratio: float = 1.1
     min_stored_duration_s: float = 0.5

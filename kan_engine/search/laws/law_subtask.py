@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import torch
 
 from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, measure_stability
 from kan_engine.expressions.evaluation import evaluate
+from kan_engine.search.callbacks import ReportProgress
 from kan_engine.search.context import (
     FoundLaw,
     SearchContext,
@@ -59,6 +61,7 @@ def find_small_law(run: SearchContext, seconds: float | None = None) -> SmallLaw
 
 def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | None:
     inner, places = run.select_columns()
+    inner = replace(inner, report=_report_by_time(run))
     law = find_law(
         inner.limit_time(run.thresholds.search_time_share), float("inf") if seconds is None else seconds
     )
@@ -85,6 +88,25 @@ def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | N
     )
     is_exact = law.error < run.thresholds.max_exact_error
     return SmallLaw(found=found, is_clear=is_exact or is_consistent or is_adequate)
+
+
+def _report_by_time(run: SearchContext, first: float = 0.05, last: float = 0.38) -> ReportProgress:
+    """A receiver of progress that replaces the fractions of a law search by the share of its usual time.
+
+    How many structures and formulas it will try is unknown, and the first ones take a fraction of a second.
+
+    Args:
+        run: The search context.
+        first: Fraction of the job at the start of the search.
+        last: Fraction that it approaches.
+    """
+    began, usual_s = run.clock(), run.thresholds.law_time_share * run.config.max_seconds / 4
+
+    def report(stage: str, _fraction: float, message: str, error: float | None = None) -> None:
+        share = 1 - math.exp(-(run.clock() - began) / usual_s)
+        run.report(stage, first + (last - first) * share, message, error)
+
+    return report
 
 
 def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:

@@ -64,8 +64,9 @@ def list_models(
     target: Annotated[str | None, Query(description="Column that it predicts.")] = None,
     task: Annotated[ModelTask | None, Query(description="What it was trained for.")] = None,
     previews: Annotated[
-        bool, Query(description="Whether to list the first models of trainings, which have `preview_of`.")
-    ] = True,
+        bool,
+        Query(description="Whether to list models of trainings that still run, which have `preview_of`, too."),
+    ] = False,
 ) -> Page[ModelOut]:
     """All models, or those that the filters leave; `search` looks into names, targets and tags."""
     with sessions.read() as session:

@@ -3,6 +3,7 @@
 import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
 import { saveButton } from "../parts/downloads.js";
+import { statusKey } from "../parts/summaries.js";
 import { stageWords } from "../charts/history.js";
 import { problemText } from "../parts/problem_text.js";
 
@@ -16,7 +17,8 @@ export function jobEnd(job, study, retry) {
 }
 
 function succeededPanel(job, study) {
-  return html`${job.cut_by ? html`<div class="note"><p>${t("job.cut", { stage: stageWords(job.cut_by) })}</p></div>` : nothing}
+  const cut = () => t(`job.cut.${statusKey(job)}`, { stage: stageWords(job.cut_by) });
+  return html`${job.cut_by ? html`<div class="note"><p>${cut()}</p></div>` : nothing}
     <p class="actions">
       ${job.model_id
         ? html`<a class="button primary" href="#/models/${job.model_id}">${t("job.open model")}</a>`

@@ -1,4 +1,4 @@
-// The first model of a training, which predicts until the job has its own.
+// The best model so far of a training, which predicts until the job has its own.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { get, text } from "../api.js";

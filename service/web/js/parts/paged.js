@@ -19,9 +19,8 @@ const PAGE = 50;
  * @param row Returns the cells of an item, with its name first.
  * @param empty Content of an empty list, with the first action to take.
  * @param filters, sorts As of `readWanted`.
- * @param given Returns further parameters of a request for the wanted part.
  */
-export async function pagedTable({ root, signal, query, path, title, columns, row, empty, filters = [], sorts = ["newest", "oldest"], given }) {
+export async function pagedTable({ root, signal, query, path, title, columns, row, empty, filters = [], sorts = ["newest", "oldest"] }) {
   const wanted = readWanted(query, filters, sorts);
   let items = [];
   let cursor = null;
@@ -30,7 +29,7 @@ export async function pagedTable({ root, signal, query, path, title, columns, ro
 
   const load = async (after) => {
     const mine = ++latest;
-    const asked = new URLSearchParams({ ...given?.(wanted), limit: PAGE, ...(after && { cursor: after }) });
+    const asked = new URLSearchParams({ limit: PAGE, ...(after && { cursor: after }) });
     for (const [name, value] of wanted) asked.append(name, value);
     const page = await get(`${path}?${asked}`, { signal });
     if (mine !== latest) return false; // another part is wanted by now

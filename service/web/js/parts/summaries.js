@@ -4,7 +4,13 @@ import { html } from "../../vendor/lit-html.js";
 import { number, t, time } from "../i18n.js";
 
 export function status(job) {
-  return html`<span class="status ${job.status}">${t(`status.${job.status}`)}</span>`;
+  return html`<span class="status ${job.status}">${t(`status.${statusKey(job)}`)}</span>`;
+}
+
+/** How a job ended, or its status: one that was cut short and kept its best result has a word of its own. */
+export function statusKey({ status, model_id, cut_by }) {
+  if (status === "cancelled" && model_id) return "stopped";
+  return status === "succeeded" && cut_by ? "timed_out" : status;
 }
 
 export function jobLine(job) {

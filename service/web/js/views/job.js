@@ -13,7 +13,7 @@ import { history, stageWords } from "../charts/history.js";
 import { jobEnd } from "../job/job_end.js";
 import { previewPanel } from "../job/preview.js";
 import { doing } from "../job/progress_words.js";
-import { jobTitle, status } from "../parts/summaries.js";
+import { jobTitle, status, statusKey } from "../parts/summaries.js";
 import { timeLeft } from "../job/time_left.js";
 import { problem } from "../parts/problem.js";
 import { resultOf } from "../charts/study.js";
@@ -68,7 +68,7 @@ export default async function view({ root, params, query, signal }) {
     set({ job: ended });
     if (ended.kind === "study" && ended.status === "succeeded") await showStudy();
     if (!wasRunning || signal.aborted) return;
-    announce(t(`job.ended.${ended.status}`));
+    announce(t(`job.ended.${statusKey(ended)}`));
     if (ended.model_id) go(`/models/${ended.model_id}`);
   }
 

@@ -1,4 +1,4 @@
-// Models: all of them but the first models of running jobs, or those that the filters leave.
+// Models: all of them but those of running jobs, or those that the filters leave.
 
 import { html } from "../../vendor/lit-html.js";
 import { t, time } from "../i18n.js";
@@ -20,7 +20,6 @@ export default function view({ root, query, signal }) {
       { name: "previews", label: t("list.previews") },
     ],
     sorts: ["newest", "oldest", "name"],
-    given: (wanted) => (wanted.has("previews") ? {} : { previews: false }),
     columns: [t("list.name"), t("list.target"), t("list.quality"), t("list.made")],
     row: (model) => [
       html`<a href="#/models/${model.id}">${modelTitle(model)}</a>${tagLinks("models", model.tags)}`,

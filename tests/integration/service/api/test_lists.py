@@ -151,9 +151,9 @@ def test_models_are_found_by_task_and_without_first_models_of_trainings(
     model = make_model(sessions, name="whole")
     make_model(sessions, name="first", record={**model.record, "preview_of": "a training"})
     make_model(sessions, name="classes", task="classification")
-    assert list_names(client, "/models") == ["classes", "first", "whole"]
-    assert list_names(client, "/models", previews=False) == ["classes", "whole"]
-    assert list_names(client, "/models", previews=False, task="regression") == ["whole"]
+    assert list_names(client, "/models") == ["classes", "whole"]
+    assert list_names(client, "/models", previews=True) == ["classes", "first", "whole"]
+    assert list_names(client, "/models", task="regression") == ["whole"]
     assert client.get("/models", params={"task": "nothing"}).status_code == 422
 
 

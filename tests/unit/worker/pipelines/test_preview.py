@@ -64,5 +64,5 @@ def test_the_preview_keeps_wishes_about_the_formula() -> None:
 
 def test_a_quick_training_has_no_preview() -> None:
     published: list[Outcome] = []
-    run_pipeline(table_of(x=X, z=Z, y=X * Z), request_for(seed=0), publish=published.append)
+    run_pipeline(table_of(x=X, z=Z, y=X * Z), request_for(seed=0, max_seconds=300), publish=published.append)
     assert published == []
