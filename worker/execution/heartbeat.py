@@ -138,6 +138,11 @@ class Heartbeat:
         return self._is_lost or self._is_cancelled or self._winds_down or self._termination.requested
 
     @property
+    def stage(self) -> str:
+        """The stage that was reported last."""
+        return "starting" if self._latest is None else self._latest.stage
+
+    @property
     def progress_buffer(self) -> list[BufferedProgress]:
         """Progress that no beat has stored."""
         with self._lock:
@@ -250,7 +255,7 @@ class Heartbeat:
             return
         with suppress(SQLAlchemyError):
             with self._sessions.begin() as session:
-                kept = end_with_best_model(session, self._job_id, self._token)
+                kept = end_with_best_model(session, self._job_id, self._token, self.stage)
             if kept is not None:
                 facts = {"job_id": self._job_id, "cut_by": kept.cut_by}
                 log.warning("job ended with its best model so far", extra=facts)

@@ -268,16 +268,18 @@ def _store_verdict(
     for progress in beat.progress_buffer:
         jobs.record_progress(job, **progress.to_event())
     jobs.add_cpu_seconds(job, cpu_seconds)
-    ended = _end_job(verdict, job, held, session)
+    ended = _end_job(verdict, job, held, beat.stage, session)
     log.info("job ended", extra={"job_id": held.job_id, "status": ended and ended.status})
 
 
-def _end_job(verdict: Verdict, job: Job, held: _ClaimedJob, session: Session) -> Job | None:
+def _end_job(verdict: Verdict, job: Job, held: _ClaimedJob, stage: str, session: Session) -> Job | None:
     """Move a held job to the status that follows from how its attempt ended."""
     jobs, key = Jobs(session), (held.job_id, held.token)
     is_cancelled = job.cancel_requested_at is not None
     is_late = isinstance(verdict, _Failure) and verdict.code == TIME_LIMIT
-    if (is_late or (verdict is None and is_cancelled)) and (kept := end_with_best_model(session, *key)):
+    if (is_late or (verdict is None and is_cancelled)) and (
+        kept := end_with_best_model(session, *key, stage)
+    ):
         return kept
     if verdict is None or (is_cancelled and not job.keep_best):
         return jobs.release(*key)

@@ -20,7 +20,7 @@ from worker.execution.attempt import Attempt, JobHandler, StoredResult
 from worker.execution.distributed_subtasks import DistributedSubtasks
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
 from worker.results.lineage import RevisionRecord
-from worker.results.model_storage import store_model, store_preview
+from worker.results.model_storage import ModelSource, store_model, store_preview
 
 
 class Pipeline(Protocol):
@@ -65,31 +65,24 @@ class _TrainingResult:
 
     def store(self, session: Session) -> StoredResult:
         """Store the artifact and the model."""
+        revises = _describe_revision(self.revises)
+        return store_model(self.outcome, session, self._source, revises=revises)
+
+    def store_preview(self, session: Session, job: Job) -> None:
+        """Store it as the best model so far; a first model only where no attempt has published one."""
+        if job.preview is None or not self.outcome.is_first:
+            store_preview(self.outcome, session, job, self._source)
+
+    @property
+    def _source(self) -> ModelSource:
         request = self.request
-        return store_model(
-            self.outcome,
-            session,
+        return ModelSource(
             job_id=self.job_id,
             request=request,
             dataset_id=request.dataset_id,
             target=request.goal,
             label=request.goal,
-            revises=_describe_revision(self.revises),
         )
-
-    def store_preview(self, session: Session, job: Job) -> None:
-        """Store it as the best model so far; a first model only where no attempt has published one."""
-        request = self.request
-        if job.preview is None or not self.outcome.is_first:
-            store_preview(
-                self.outcome,
-                session,
-                job,
-                request=request,
-                dataset_id=request.dataset_id,
-                target=request.goal,
-                label=request.goal,
-            )
 
 
 def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:

@@ -34,6 +34,7 @@ from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.errors import NoSolution
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.laws.solution_law import find_exact_law
+from service.db.tables import Job
 from service.documents.answering_member import Members
 from service.documents.equations import read_problem
 from service.schemas.equations import SolveRequest
@@ -49,7 +50,7 @@ from worker.pipelines.equation_networks import (
 from worker.pipelines.solution_record import make_solution_record
 from worker.pipelines.thresholds import DEFAULT_EQUATION_JOB, EquationJobThresholds
 from worker.results.formula_member import describe_formula_member
-from worker.results.model_storage import store_model
+from worker.results.model_storage import ModelSource, store_model, store_preview
 from worker.results.records import (
     ErrorPoint,
 )
@@ -75,10 +76,16 @@ class _SolveResult:
 
     def store(self, session: Session) -> StoredResult:
         """Store the artifact and the model."""
+        return store_model(self.outcome, session, self._source)
+
+    def store_preview(self, session: Session, job: Job) -> None:
+        """Store it as the best model so far."""
+        store_preview(self.outcome, session, job, self._source)
+
+    @property
+    def _source(self) -> ModelSource:
         request = self.request
-        return store_model(
-            self.outcome,
-            session,
+        return ModelSource(
             job_id=self.job_id,
             request=request,
             dataset_id=request.measurements.dataset_id if request.measurements else None,
@@ -113,8 +120,12 @@ def solve_equations(
     )
     cut_by = "solve" if should_stop() else None
     timings = {"solve": round(time.monotonic() - started, 3)}
-    attempt.report(JobProgress("symbolic", solving, "looking for an exact formula"))
     points = solution.sample_points(thresholds.comparison_points, seed=2)
+    describe = partial(_make_outcome, request, solution, measured, points, thresholds=thresholds)
+    if timings["solve"] > thresholds.preview_after_s or request.max_seconds < thresholds.preview_at_once_s:
+        so_far = describe(convert_solution(solution, history, thresholds), timings=timings)
+        attempt.publish(_SolveResult(attempt.job_id, request, so_far).store_preview)
+    attempt.report(JobProgress("symbolic", solving, "looking for an exact formula"))
     symbolic = None
     if request.symbolic and not cut_by:
         symbolic = _find_symbolic(request, solution, points, should_stop, thresholds.equations.laws)
@@ -127,16 +138,32 @@ def solve_equations(
         served = train_on_solution(request, hidden, solution, attempt, thresholds)
         timings["train"] = round(time.monotonic() - started - sum(timings.values()), 3)
         cut_by = cut_by or ("train" if attempt.should_stop() else None)
-    predictor = _make_predictor(request, solution, served)
     attempt.report(JobProgress("figures", 0.95, "drawing the network and the solution"))
-    rows = np.stack(list(points.values()), 1)
+    outcome = describe(served, symbolic=symbolic, timings=timings, should_stop=attempt.should_stop)
+    return _SolveResult(attempt.job_id, request, replace(outcome, cut_by=cut_by))
+
+
+def _make_outcome(
+    request: SolveRequest,
+    solution: Solution,
+    measured: MeasurementsByUnknown,
+    points: Mapping[str, np.ndarray],
+    served: ServedNetwork,
+    *,
+    thresholds: EquationJobThresholds,
+    timings: Mapping[str, float],
+    symbolic: SymbolicDocument | None = None,
+    should_stop: Callable[[], bool] = lambda: True,
+) -> Outcome:
+    """Describe and draw the model of a solution; once ``should_stop``, without functions of its edges."""
+    predictor, rows = _make_predictor(request, solution, served), np.stack(list(points.values()), 1)
     edges = describe_edges(
         predictor.network,
         predictor.inputs,
         predictor.encoding,
         rows,
         request.unknowns,
-        attempt.should_stop,
+        should_stop,
         scaler=predictor.outputs,
     ).to_dict()
     record = replace(
@@ -144,7 +171,7 @@ def solve_equations(
         members=_make_members(predictor, symbolic, rows),
         timings=timings,
     )
-    outcome = Outcome(
+    return Outcome(
         artifact=save(predictor),
         record=record,
         symbolic=symbolic,
@@ -153,9 +180,7 @@ def solve_equations(
         figures=make_solution_figures(
             solution, _make_evaluator(predictor), request.unknowns, measured, thresholds.figures
         ),
-        cut_by=cut_by,
     )
-    return _SolveResult(attempt.job_id, request, outcome)
 
 
 def _make_evaluator(predictor: Predictor) -> EvaluateSolution:

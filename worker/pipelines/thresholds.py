@@ -69,6 +69,8 @@ class EquationJobThresholds:
         solved_progress: Progress of the job once the functions are found.
         solved_progress_before_training: The same if a network is trained on them; then also the share of the
             time to solve.
+        preview_after_s: A solution that took longer is published before its law is searched for.
+        preview_at_once_s: Time limit below which any solution is.
         training_start: Progress at the start of the training of a network.
         training_end: Progress at its end.
         comparison_points: Points at which formulas are compared with the functions.
@@ -82,6 +84,8 @@ class EquationJobThresholds:
 
     solved_progress: float = 0.7
     solved_progress_before_training: float = 0.4
+    preview_after_s: float = 3.0
+    preview_at_once_s: float = 60.0
     training_start: float = 0.5
     training_end: float = 0.95
     comparison_points: int = 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from service.db.repositories import Jobs, TrainedModels
@@ -19,15 +20,34 @@ if TYPE_CHECKING:
     from worker.execution.outcome import Outcome
 
 
+@dataclass(frozen=True, kw_only=True)
+class ModelSource:
+    """The job that makes a model.
+
+    Attributes:
+        request: What the job was asked for; its ``name`` is the model's if there is one.
+        dataset_id: The training data; None if they are not a dataset.
+        target: What the model predicts.
+        label: The same, as the beginning of a default name.
+    """
+
+    job_id: str
+    request: TrainRequest | SolveRequest
+    dataset_id: str | None
+    target: str
+    label: str
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model of the job."""
+        return self.request.name or make_default_name(self.label, self.job_id)
+
+
 def store_model(
     outcome: Outcome,
     session: Session,
+    source: ModelSource,
     *,
-    job_id: str,
-    request: TrainRequest | SolveRequest,
-    dataset_id: str | None,
-    target: str,
-    label: str,
     revises: RevisionRecord | None = None,
     is_preview: bool = False,
 ) -> StoredResult:
@@ -36,23 +56,20 @@ def store_model(
     Args:
         outcome: The model and its records.
         session: The transaction that ends the job.
-        job_id: The job.
-        request: What the job was asked for; its ``name`` is the model's if there is one.
-        dataset_id: The training data; None if they are not a dataset.
-        target: What the model predicts.
-        label: The same, as the beginning of a default name.
+        source: The job.
         revises: The model that was changed, and the changes.
         is_preview: Whether the job goes on. The preview gets a name of its own, so that nobody who asks for
             the name of the model gets it.
     """
+    job_id, request = source.job_id, source.request
     _delete_preview(session, job_id)
-    lineage = describe_lineage(session, job_id, request, dataset_id, revises)
+    lineage = describe_lineage(session, job_id, request, source.dataset_id, revises)
     model = TrainedModels(session).add(
-        name=f"preview-{job_id}" if is_preview else _choose_name(request, label, job_id),
+        name=f"preview-{job_id}" if is_preview else source.model_name,
         job_id=job_id,
-        dataset_id=dataset_id,
+        dataset_id=source.dataset_id,
         task=outcome.task,
-        target=target,
+        target=source.target,
         record=_add_cpu_seconds(to_json(outcome.record), session.get_one(Job, job_id))
         | {"lineage": to_json(lineage)}
         | ({"preview_of": job_id} if is_preview else {}),
@@ -71,27 +88,9 @@ def _add_cpu_seconds(record: dict[str, Any], job: Job) -> dict[str, Any]:
     return record | {"timings": record["timings"] | {"cpu_seconds": round(job.cpu_seconds, 3)}}
 
 
-def store_preview(
-    outcome: Outcome,
-    session: Session,
-    job: Job,
-    *,
-    request: TrainRequest | SolveRequest,
-    dataset_id: str | None,
-    target: str,
-    label: str,
-) -> None:
+def store_preview(outcome: Outcome, session: Session, job: Job, source: ModelSource) -> None:
     """Store the best model so far of a job, and describe it in the job's row, which is locked."""
-    stored = store_model(
-        outcome,
-        session,
-        job_id=job.id,
-        request=request,
-        dataset_id=dataset_id,
-        target=target,
-        label=label,
-        is_preview=True,
-    )
+    stored = store_model(outcome, session, source, is_preview=True)
     model = TrainedModels(session).get_by_id(str(stored.model_id))
     formula = None if model.symbolic is None else model.symbolic["outputs"][0]["expression"]
     own = (model.record.get("members") or {}).get("formula") or {}
@@ -99,16 +98,12 @@ def store_preview(
         job,
         {
             "model_id": model.id,
-            "name": _choose_name(request, label, job.id),
+            "name": source.model_name,
             "metrics": model.record["metrics"],
             "formula": formula,
             "formula_metrics": own.get("metrics"),
         },
     )
-
-
-def _choose_name(request: TrainRequest | SolveRequest, label: str, job_id: str) -> str:
-    return request.name or make_default_name(label, job_id)
 
 
 def _delete_preview(session: Session, job_id: str) -> None:

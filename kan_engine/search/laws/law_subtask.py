@@ -102,7 +102,7 @@ def _report_by_time(run: SearchContext, first: float = 0.05, last: float = 0.38)
     """
     began, usual_s = run.clock(), run.thresholds.law_time_share * run.config.max_seconds / 4
 
-    def report(stage: str, _fraction: float, message: str, error: float | None = None) -> None:
+    def report(stage: str, fraction: float, message: str, error: float | None = None) -> None:  # noqa: ARG001
         share = 1 - math.exp(-(run.clock() - began) / usual_s)
         run.report(stage, first + (last - first) * share, message, error)
 

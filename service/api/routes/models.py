@@ -65,7 +65,7 @@ def list_models(
     task: Annotated[ModelTask | None, Query(description="What it was trained for.")] = None,
     previews: Annotated[
         bool,
-        Query(description="Whether to list models of trainings that still run, which have `preview_of`, too."),
+        Query(description="Whether to list models of running trainings, which have `preview_of`, too."),
     ] = False,
 ) -> Page[ModelOut]:
     """All models, or those that the filters leave; `search` looks into names, targets and tags."""

@@ -16,6 +16,7 @@ from service.schemas.equations import EXAMPLE_REQUEST
 from service.settings import Settings
 from tests.support.flows import taylor_green
 from tests.support.servers import LOOPBACK
+from worker.execution.outcome import JobStopped
 from worker.execution.runner import run_job
 from worker.jobs.registry import HANDLERS, make_handlers
 from worker.pipelines.thresholds import EquationJobThresholds
@@ -89,6 +90,23 @@ def decay(client: TestClient, solve: Callable[..., dict[str, Any]], no_suggestio
 def model_of(client: TestClient, job: dict[str, Any]) -> dict[str, Any]:
     assert job["status"] == "succeeded", job["error"]
     return dict(client.get(f"/models/{job['model_id']}").json())
+
+
+def test_a_solution_whose_job_runs_out_of_time_later_is_its_model(
+    client: TestClient, solve: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_out_of_time(*_: Any, **__: Any) -> None:
+        raise JobStopped
+
+    monkeypatch.setattr("worker.pipelines.equations.find_laws", run_out_of_time)
+    job = solve(EXAMPLE_REQUEST, name="cut", max_seconds=20)
+    assert job["cut_by"] == "symbolic"
+    model = model_of(client, job)
+    assert model["name"] == "cut"
+    assert model["metrics"]["equation_residual"] < 1e-10
+    answer = client.post("/models/cut/predict", json={"columns": {"x": [1.0]}}).json()
+    assert answer["predictions"] == pytest.approx([np.exp(-1.0)], rel=1e-9)
+    assert client.get(f"/models/{model['id']}/plots/solution.svg").status_code == 200
 
 
 def test_a_solved_equation_is_a_model_of_its_unknown(client: TestClient, decay: dict[str, Any]) -> None:
