@@ -130,6 +130,10 @@ class Settings(BaseSettings):
         ge=0,
         description="jobs that a worker runs at the same time; 0 for as many as cores and memory allow",
     )
+    short_jobs: Literal["on", "off"] = Field(
+        default="on",
+        description="whether a worker has one more process, of at most 1 GiB, for jobs that take seconds",
+    )
     worker_queues: Annotated[str, AfterValidator(_check_queues)] = Field(
         default=",".join(QUEUES), description="queues that a worker takes jobs from"
     )

@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from celery import Celery
 from joblib import cpu_count
@@ -27,6 +27,8 @@ from worker.runtime.housekeeping import PeriodicTask
 from worker.runtime.limits import DEFAULT_RUNTIME, RuntimeLimits
 from worker.runtime.machine import count_slots
 from worker.runtime.retention import delete_expired
+from worker.runtime.short_jobs import ShortJobs
+from worker.tasks import work_shortly
 from worker.webhooks.dispatcher import WebhookDispatcher
 from worker.webhooks.limits import DEFAULT_WEBHOOKS, WebhookLimits
 
@@ -40,6 +42,7 @@ def main(
     tasks: Sequence[str] = TASK_MODULES,
     limits: RuntimeLimits = DEFAULT_RUNTIME,
     webhook_limits: WebhookLimits = DEFAULT_WEBHOOKS,
+    run_short: Callable[[str, str], object] = work_shortly,
 ) -> int:
     """Run a worker until a signal stops it, and return the exit code.
 
@@ -47,6 +50,7 @@ def main(
         tasks: Modules that define the Celery tasks.
         limits: Times and numbers of the worker and its processes.
         webhook_limits: The same for webhooks.
+        run_short: Executes a short job in its process, by its id and token.
 
     Raises:
         BrokenTransport: The client library of the broker does not work. The worker is not registered then.
@@ -73,6 +77,10 @@ def main(
         PeriodicTask(limits.cleanup_period_s, lambda: delete_expired(sessions, settings, limits)),
         _make_queue_task(dispatcher, sessions, settings, limits),
     ]
+    short = None
+    if settings.short_jobs == "on":
+        short = ShortJobs(app, sessions, settings, run_short, limits)
+        chores.append(PeriodicTask(settings.poll_s, short.dispatch))
     thread = housekeeping.HousekeepingThread(chores, pause_s=settings.poll_s, limits=limits)
     webhooks = WebhookDispatcher(sessions, settings, webhook_limits)
     if settings.webhooks != "off":
@@ -82,8 +90,12 @@ def main(
         thread.stop()
         webhooks.close()
         dispatcher.close()
+        if short is not None:
+            short.close(settings.drain_s)
         presence.withdraw()
 
+    if short is not None:
+        short.start()
     thread.start()
     return run_worker(app, queues=settings.queues, on_stop=stop, drain_s=settings.drain_s, limits=limits)
 

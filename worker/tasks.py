@@ -11,6 +11,7 @@ from service.queue import JOB_TASK
 from worker.execution.attempt import JobHandler
 from worker.execution.runner import run_job
 from worker.runtime.child_process import handle_termination, notify_workers, sessions, settings
+from worker.runtime.limits import DEFAULT_RUNTIME
 
 
 @shared_task(name=JOB_TASK)  # type: ignore[untyped-decorator]
@@ -26,6 +27,26 @@ def work(job_id: str, token: str | None = None) -> None:
             termination=termination,
             ring=notify_workers,
         )
+
+
+def work_shortly(job_id: str, token: str) -> tuple[bool, None, float]:
+    """Execute a job that is expected to be short; returns what the pool expects of a call: no failure."""
+    limits, own = DEFAULT_RUNTIME, settings()
+    bounded = own.model_copy(
+        update={"max_memory_bytes": min(own.max_memory_bytes, limits.max_short_job_bytes)}
+    )
+    with handle_termination() as termination, trace_job(job_id):
+        run_job(
+            job_id,
+            token,
+            sessions(),
+            bounded,
+            work_of=find_handler,
+            termination=termination,
+            ring=notify_workers,
+            max_run_s=limits.max_short_job_s,
+        )
+    return False, None, 0.0
 
 
 def find_handler(kind: str) -> JobHandler:

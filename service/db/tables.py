@@ -144,8 +144,9 @@ class Job(TenantMixin, TableBase):
     unique name of the process that has the token, so that other processes on its machine detect its end.
     ``published_at`` is when the job was last sent to the queue. ``result_sha256`` is the blob of a result
     file, ``result_name`` its name. ``preview`` describes the model that serves until the job has its own; see
-    ``PreviewOut``. ``cpu_seconds`` counts ended attempts and those of subtasks. ``dataset_name`` is the name
-    of its dataset, loaded only for responses to clients.
+    ``PreviewOut``. ``cpu_seconds`` counts ended attempts and those of subtasks. ``estimated_seconds`` is None
+    unless the job is expected to be short. ``dataset_name`` is the name of its dataset, loaded only for
+    responses to clients.
 
     A job may have subtasks or trainings: jobs of their own with its id in ``parent_id``. A job that runs
     without a token has left its worker and waits until all of these with ``is_awaited`` have ended.
@@ -197,6 +198,7 @@ class Job(TenantMixin, TableBase):
     result_name: Mapped[str | None] = mapped_column(Text)
     preview: Mapped[dict[str, Any] | None] = mapped_column(Json)
     cpu_seconds: Mapped[float | None]
+    estimated_seconds: Mapped[float | None]
     webhook: Mapped[dict[str, Any] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,11 +1,23 @@
 """Schemas of jobs as clients see them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from service.schemas.common import JobStatusName
+
+QueueReason = Literal["no_worker", "earlier_jobs", "busy"]
+
+
+class QueuePlace(BaseModel):
+    """Why a job waits."""
+
+    position: int = Field(description="1 for the next of your jobs; tenants take turns.")
+    reason: QueueReason = Field(
+        description="`no_worker`: no worker is running; `earlier_jobs`: other jobs of yours come first; "
+        "`busy`: all workers are busy with other jobs."
+    )
 
 
 class ProgressOut(BaseModel):
@@ -75,6 +87,9 @@ class JobOut(BaseModel):
         description="The best model so far, from seconds after the start of a training; null once the job "
         "has its own.",
     )
+    queue: QueuePlace | None = Field(
+        default=None, description="Of a queued job: its place. Null in lists of jobs, and once it runs."
+    )
     error: ErrorOut | None
     cut_by: str | None = Field(description="The stage that `max_seconds` or a cancellation ended early.")
     timings: JobTimings = JobTimings()
@@ -93,7 +108,7 @@ class JobOut(BaseModel):
         )
         error = ErrorOut(code=job.error_code, detail=job.error_detail or "") if job.error_code else None
         timings = JobTimings(cpu_seconds=None if job.cpu_seconds is None else round(job.cpu_seconds, 3))
-        rest = JobOut.model_fields.keys() - {"progress", "error", "timings"}
+        rest = JobOut.model_fields.keys() - {"progress", "queue", "error", "timings"}
         return JobOut(
             progress=progress, error=error, timings=timings, **{name: getattr(job, name) for name in rest}
         )

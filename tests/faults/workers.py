@@ -54,7 +54,7 @@ class Workers:
         """Start another process of the service with the same settings."""
         own = self.settings.model_dump(include=self.settings.model_fields_set)
         environment = os.environ | {f"KAN_{name.upper()}": str(value) for name, value in own.items()}
-        environment |= {"KAN_TEST_NOTES": str(self._notes)}
+        environment |= {"KAN_TEST_NOTES": str(self._notes), "KAN_SHORT_JOBS": "off"}
         with self._output.open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
@@ -81,10 +81,11 @@ class Workers:
         request = {"dataset_id": dataset_id, "target": "y", "max_seconds": max_seconds, "tags": tags}
         return make_job(self.sessions, dataset_id=dataset_id, request=request).id
 
-    def submit_prediction(self) -> str:
+    def submit_prediction(self, **fields: Any) -> str:
         """Queue a job of another kind, which ends at once."""
         request = {"kind": "predict", "model": "m", "dataset_id": self.add_dataset(), "max_seconds": 300}
-        return make_job(self.sessions, kind="predict", dataset_id=request["dataset_id"], request=request).id
+        dataset_id = request["dataset_id"]
+        return make_job(self.sessions, kind="predict", dataset_id=dataset_id, request=request, **fields).id
 
     def add_dataset(self) -> str:
         """A table that says it has more rows than it has; the pipeline does not mind."""

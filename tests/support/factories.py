@@ -98,8 +98,11 @@ def make_job(sessions: Sessions, **fields: Any) -> Job:
     """A queued job."""
     request = fields.pop("request", {"dataset_id": "d", "target": "y"})
     usual = {"kind": "train", "request": request, "request_sha256": "0" * 64, "dataset_id": "d"}
+    estimated_seconds = fields.pop("estimated_seconds", None)
     with sessions.restrict_to(LOCAL_CALLER).begin() as session:
-        return Jobs(session).add(**{**usual, **fields})
+        job = Jobs(session).add(**{**usual, **fields})
+        job.estimated_seconds = estimated_seconds
+        return job
 
 
 def start_job(sessions: Sessions, job_id: str) -> str:

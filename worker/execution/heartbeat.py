@@ -76,6 +76,7 @@ class Heartbeat:
         ends_at: Time at which the job ends with the model that it has published so far.
         first_model_s: Time after it at which a job fails that has published none.
         max_seconds: Time limit of the job.
+        max_run_s: Time after which the job goes back to the queue, for another process.
         memory: Memory limit of the job. A process that exceeds it is ended.
         limits: Periods and times of grace.
     """
@@ -92,6 +93,7 @@ class Heartbeat:
         first_model_s: float = 0.0,
         termination: Termination,
         max_seconds: float = math.inf,
+        max_run_s: float = math.inf,
         memory: MemoryLimit | None = None,
         limits: ExecutionLimits = DEFAULT_EXECUTION,
     ) -> None:
@@ -99,6 +101,7 @@ class Heartbeat:
         self._sessions, self._settings = sessions, settings
         self._began, self._deadline = time.monotonic(), deadline
         self._max_seconds, self._memory, self._limits = max_seconds, memory, limits
+        self._leaves_at = self._began + max_run_s
         self._ends_at, self._first_model_s, self._cancelled_at = ends_at, first_model_s, math.inf
         self._termination = termination
         self._pending: list[BufferedProgress] = []
@@ -108,7 +111,7 @@ class Heartbeat:
         self._reached_at = self._began
         self._lock = threading.Lock()
         self._has_ended = self._has_news = False
-        self._is_lost = self._is_cancelled = self._winds_down = False
+        self._is_lost = self._has_left = self._is_cancelled = self._winds_down = False
         self._thread = threading.Thread(target=self._run, name=f"heartbeat {job_id}", daemon=True)
 
     def __enter__(self) -> Self:
@@ -136,6 +139,11 @@ class Heartbeat:
     def is_interrupted(self) -> bool:
         """Whether the job has to end for another reason than the time limit."""
         return self._is_lost or self._is_cancelled or self._winds_down or self._termination.requested
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the job was expected to be short, and goes back to the queue if it is not."""
+        return self._leaves_at < math.inf
 
     @property
     def stage(self) -> str:
@@ -228,6 +236,10 @@ class Heartbeat:
                 time.sleep(self._limits.release_retry_period_s)
             if self._termination.requested:
                 time.sleep(self._limits.release_retry_period_s)
+        if self._has_left and not self._has_ended:  # the process has to be free for the next short job
+            self._termination.wake.wait(self._limits.cancel_grace_s)
+            if not self._has_ended:
+                end_process(1)
 
     def _pause(self) -> None:
         """Wait until the next beat is due, or until a new stage, a termination or the end of the job."""
@@ -269,7 +281,11 @@ class Heartbeat:
         if self._has_ended:
             return
         with suppress(SQLAlchemyError), self._sessions.begin() as session:
-            Jobs(session).fail(self._job_id, self._token, code=code, detail=detail)
+            jobs = Jobs(session)
+            if self.is_short and code == "out_of_memory":  # elsewhere it may use more
+                jobs.requeue_as_long(self._job_id, self._token)
+            else:
+                jobs.fail(self._job_id, self._token, code=code, detail=detail)
         log.error("process of a job ended", extra={"job_id": self._job_id, "code": code, "reason": detail})
         end_process(1)
 
@@ -279,6 +295,10 @@ class Heartbeat:
             if self._termination.requested:
                 jobs.release(self._job_id, self._token)
                 self._is_lost = True
+                return
+            if time.monotonic() > self._leaves_at:
+                jobs.requeue_as_long(self._job_id, self._token)
+                self._is_lost = self._has_left = True
                 return
             # The row has the current state of the job; errors are only in its events, which form a curve.
             now = {} if latest is None else asdict(latest)

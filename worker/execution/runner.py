@@ -5,6 +5,7 @@ share: claim, heartbeat, checkpoints, failures and the transaction that stores t
 """
 
 import logging
+import math
 import os
 import re
 import time
@@ -36,7 +37,7 @@ from worker.execution.process_identity import current_holder
 
 log = logging.getLogger(__name__)
 
-TIME_LIMIT = "time_limit"
+TIME_LIMIT, OUT_OF_MEMORY = "time_limit", "out_of_memory"
 
 T = TypeVar("T")
 
@@ -50,6 +51,7 @@ def run_job(
     work_of: Callable[[str], JobHandler],
     termination: Termination | None = None,
     ring: Callable[[], None] = lambda: None,
+    max_run_s: float = math.inf,
     limits: ExecutionLimits = DEFAULT_EXECUTION,
 ) -> None:
     """Claim and execute a job; do nothing if no job can be claimed.
@@ -62,6 +64,7 @@ def run_job(
             engine, and ``JobStopped``. ``work_of`` is called after the claim, because it may import modules.
         termination: Reports when this process has to end.
         ring: Notifies workers that jobs were queued.
+        max_run_s: Time after which the job goes back to the queue: it was expected to be short.
         limits: Times and shares of the execution.
     """
 
@@ -85,6 +88,7 @@ def run_job(
         ends_at=began + whole + limits.overrun_s,
         first_model_s=0.0 if held.kind == SUBTASK_KIND else limits.first_model_s,
         max_seconds=whole,
+        max_run_s=max_run_s,
         memory=memory,
         termination=termination or Termination(),
         limits=limits,
@@ -216,7 +220,7 @@ def _to_failure(error: Exception, job_id: str, memory: MemoryLimit) -> _Failure:
         return _Failure(_snake_case(type(error).__name__), str(error))
     if is_out_of_memory(error):
         log.warning("job ran out of memory", extra={"job_id": job_id, "reason": str(error)})
-        return _Failure("out_of_memory", memory.describe_excess(allocation_size(error)))
+        return _Failure(OUT_OF_MEMORY, memory.describe_excess(allocation_size(error)))
     if is_disk_full(error):
         return _Failure("disk_full", "the disk of the worker is full; retry the job once there is space")
     log.error("job failed", exc_info=error, extra={"job_id": job_id})
@@ -268,23 +272,25 @@ def _store_verdict(
     for progress in beat.progress_buffer:
         jobs.record_progress(job, **progress.to_event())
     jobs.add_cpu_seconds(job, cpu_seconds)
-    ended = _end_job(verdict, job, held, beat.stage, session)
+    ended = _end_job(verdict, job, held, beat, session)
     log.info("job ended", extra={"job_id": held.job_id, "status": ended and ended.status})
 
 
-def _end_job(verdict: Verdict, job: Job, held: _ClaimedJob, stage: str, session: Session) -> Job | None:
+def _end_job(verdict: Verdict, job: Job, held: _ClaimedJob, beat: Heartbeat, session: Session) -> Job | None:
     """Move a held job to the status that follows from how its attempt ended."""
     jobs, key = Jobs(session), (held.job_id, held.token)
     is_cancelled = job.cancel_requested_at is not None
     is_late = isinstance(verdict, _Failure) and verdict.code == TIME_LIMIT
     if (is_late or (verdict is None and is_cancelled)) and (
-        kept := end_with_best_model(session, *key, stage)
+        kept := end_with_best_model(session, *key, beat.stage)
     ):
         return kept
     if verdict is None or (is_cancelled and not job.keep_best):
         return jobs.release(*key)
     if isinstance(verdict, JobWaiting):
         return jobs.wait(*key, message=str(verdict))
+    if isinstance(verdict, _Failure) and verdict.code == OUT_OF_MEMORY and beat.is_short:
+        return jobs.requeue_as_long(*key)  # another process may use more
     if isinstance(verdict, _Failure):
         return jobs.fail(*key, code=verdict.code, detail=verdict.detail)
     end = jobs.stop if is_cancelled else jobs.succeed

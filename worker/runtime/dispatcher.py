@@ -1,7 +1,7 @@
-"""The dispatcher of a worker without a broker: it claims as many queued jobs as processes are free.
+"""The dispatcher of a worker without a broker, and of the process for short jobs of any worker.
 
-One process is both publisher and consumer of ``memory://``, so the broker holds only jobs that were just
-claimed. If the process dies, their leases expire.
+It claims as many queued jobs as processes are free. One process is both publisher and consumer of
+``memory://``, so the broker holds only jobs that were just claimed. If the process dies, their leases expire.
 """
 
 import logging
@@ -37,8 +37,10 @@ class Dispatcher:
     replaced it on adoption. Until the adoption the dispatcher renews the lease.
 
     Args:
-        send: Sends a job, by its kind, id and token, to a queue of this worker.
+        send: Sends a job, by its kind, id and token, to a process of this worker.
         limits: Times for a process to adopt a job.
+        slots: Number of processes; by default that of the settings.
+        max_seconds: Estimated time of the jobs to claim; None for any job.
     """
 
     def __init__(
@@ -47,15 +49,19 @@ class Dispatcher:
         settings: Settings,
         send: Callable[[str, str, str], None],
         limits: RuntimeLimits = DEFAULT_RUNTIME,
+        *,
+        slots: int | None = None,
+        max_seconds: float | None = None,
     ) -> None:
         self._sessions, self._settings, self._send, self._limits = sessions, settings, send, limits
+        self._slots, self._max_seconds = slots or settings.worker_slots, max_seconds
         self._kinds = list_kinds(settings.queues)
         self._claims: dict[str, Claim] = {}
 
     def dispatch(self) -> None:
         """Run one round: drop ended jobs, renew jobs that are not adopted yet, and send new jobs."""
         self._update_claims()
-        while len(self._claims) < self._settings.worker_slots and self._claim_next():
+        while len(self._claims) < self._slots and self._claim_next():
             pass
 
     @property
@@ -96,7 +102,10 @@ class Dispatcher:
             return False
         with self._sessions.begin() as session:
             job = Jobs(session).claim_next(
-                kinds=self._kinds, lease_s=self._settings.lease_s, holder=current_holder()
+                kinds=self._kinds,
+                lease_s=self._settings.lease_s,
+                holder=current_holder(),
+                max_seconds=self._max_seconds,
             )
         if job is None or job.token is None:
             return False
@@ -109,4 +118,4 @@ class Dispatcher:
     def _is_anything_queued(self) -> bool:
         """Check with a read, so that an idle worker does not take SQLite's write lock ten times a second."""
         with self._sessions.read() as session:
-            return Jobs(session).is_any_queued(self._kinds)
+            return Jobs(session).is_any_queued(self._kinds, self._max_seconds)

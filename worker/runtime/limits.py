@@ -27,6 +27,9 @@ class RuntimeLimits:
         republish_after_s: Age of a message before it is repeated; a shorter time floods the queue with
             messages about jobs that wait their turn.
         pause_after_failure_s: Least pause of a periodic task that failed.
+        short_job_s: Estimated time of the jobs that the process for short jobs takes.
+        max_short_job_s: Time after which such a job goes back to the queue and waits for another process.
+        max_short_job_bytes: Memory of such a job, besides the limit of all jobs.
         retention_batch_rows: Rows per kind and round of retention, so that a backlog does not delay other
             periodic tasks.
     """
@@ -45,6 +48,9 @@ class RuntimeLimits:
     republish_period_s: float = 1.0
     republish_after_s: float = 60.0
     pause_after_failure_s: float = 2.0
+    short_job_s: float = 10.0
+    max_short_job_s: float = 30.0
+    max_short_job_bytes: int = 2**30
     retention_batch_rows: int = 100
 
 

@@ -11,6 +11,7 @@ from service.api.live.job_watch import JobWatch
 from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.db.tables import JobStatus
+from service.operations.jobs.queue_place import find_place
 from service.operations.jobs.time_left import estimate_range
 from service.schemas.jobs import JobOut
 
@@ -42,4 +43,5 @@ def _read_job(job_id: str, sessions: Sessions) -> tuple[JobOut, int]:
         row = jobs.get(job_id)
         job = JobOut.from_row(row)
         job.progress.eta_range = estimate_range(row, jobs)
+        job.queue = find_place(row, session)
         return job, number

@@ -84,6 +84,13 @@ def retry(job: Id, as_json: AsJson = False, server: Server = None, key: Key = No
     )
 
 
+WAITING_REASONS = {
+    "no_worker": "no worker is running",
+    "earlier_jobs": "{earlier} of your jobs come first",
+    "busy": "it is next: all workers are busy",
+}
+
+
 def _cells(job: Job) -> list[object]:
     return [job.id, job.kind, job.status, f"{job.progress.fraction:.0%}", job.created_at, job.model_id]
 
@@ -96,6 +103,7 @@ def _print_job(job: Job) -> None:
         "status": job.status,
         "progress": f"{now.fraction:.0%}",
         "stage": stage,
+        "waits": job.queue and WAITING_REASONS[job.queue.reason].format(earlier=job.queue.position - 1),
         "left": None if job.has_ended or now.eta_seconds is None else f"about {now.eta_seconds:.0f} s",
         "error": job.error and f"{job.error.detail} ({job.error.code})",
         "cut by": job.cut_by,

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from sqlalchemy import Float, cast, exists, func, or_, select
+from sqlalchemy import Float, and_, cast, exists, func, or_, select
 from sqlalchemy.orm import Session, undefer
 
+from service.db.repositories.fair_share import is_waiting
 from service.db.repositories.lists import ALL, ListFilter, select_page
 from service.db.session import clock
 from service.db.tables import SUBTASK_KIND, Dataset, Job, JobEvent, JobStatus
@@ -108,10 +109,20 @@ class JobQueries:
         """Kind of a job; None if it has been deleted."""
         return self._session.scalar(select(Job.kind).where(Job.id == job_id))
 
-    def is_any_queued(self, kinds: Collection[str]) -> bool:
-        """Whether a job of these kinds is queued."""
-        queued = select(exists().where(Job.status == JobStatus.QUEUED, Job.kind.in_(kinds)))
-        return bool(self._session.scalar(queued))
+    def is_any_queued(self, kinds: Collection[str], max_seconds: float | None = None) -> bool:
+        """Whether a job of these kinds is queued, of those estimated at ``max_seconds`` at most."""
+        return bool(self._session.scalar(select(exists().where(is_waiting(Job, kinds, max_seconds)))))
+
+    def count_queued_before(self, job: Job, kinds: Collection[str]) -> int:
+        """Queued jobs of these kinds and of the same tenant that come before this one; see ``fair_share``."""
+        age, own_age = func.coalesce(Job.parent_id, Job.id), job.parent_id or job.id
+        is_before = or_(
+            Job.priority > job.priority,
+            and_(Job.priority == job.priority, age < own_age),
+            and_(Job.priority == job.priority, age == own_age, Job.id < job.id),
+        )
+        queued = select(func.count()).where(is_waiting(Job, kinds), Job.tenant == job.tenant, is_before)
+        return int(self._session.scalar(queued) or 0)
 
     def measure_stall(self) -> timedelta:
         """How long queued jobs have waited while no job runs; zero if none is queued or one runs."""

@@ -97,11 +97,26 @@ class Jobs(JobQueries):
         """Claim this job if it is queued; the returned row has the caller's ``token``."""
         return self._claim(Job.id == job_id, lease_s, holder)
 
-    def claim_next(self, *, kinds: Collection[str], lease_s: float, holder: str | None = None) -> Job | None:
-        """Claim the next job of these kinds; see ``fair_share``."""
-        tenants = order_tenants(self._session, kinds)
+    def claim_next(
+        self,
+        *,
+        kinds: Collection[str],
+        lease_s: float,
+        holder: str | None = None,
+        max_seconds: float | None = None,
+    ) -> Job | None:
+        """Claim the next job of these kinds; see ``fair_share``.
+
+        Args:
+            kinds: Kinds of jobs.
+            lease_s: Time until another process may take it, unless it is renewed.
+            holder: The process that claims it.
+            max_seconds: Longest estimated time; None for any job.
+        """
+        tenants = order_tenants(self._session, kinds, max_seconds)
         claims = (
-            self._claim(Job.id == select_first_job(tenant, kinds), lease_s, holder) for tenant in tenants
+            self._claim(Job.id == select_first_job(tenant, kinds, max_seconds), lease_s, holder)
+            for tenant in tenants
         )
         return next((job for job in claims if job is not None), None)
 
@@ -164,6 +179,14 @@ class Jobs(JobQueries):
             return cancelled
         job = self._change(*_token_conditions(job_id, token), **QUEUED_VALUES, attempt=Job.attempt - 1)
         return job and self._record_status(job, status=JobStatus.QUEUED, reason="worker_stopped")
+
+    def requeue_as_long(self, job_id: str, token: str) -> Job | None:
+        """Queue a job again that takes longer than estimated; it counts as long from now on."""
+        if cancelled := self.stop(job_id, token):
+            return cancelled
+        values = {**QUEUED_VALUES, "attempt": Job.attempt - 1, "estimated_seconds": None}
+        job = self._change(*_token_conditions(job_id, token), **values)
+        return job and self._record_status(job, status=JobStatus.QUEUED, reason="longer_than_estimated")
 
     def wait(self, job_id: str, token: str, *, message: str) -> Job | None:
         """Leave the worker until every awaited subtask has ended; the last of them queues the job again."""

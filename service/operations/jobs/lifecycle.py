@@ -17,7 +17,8 @@ from service.operations.entity_tags import refuse_stale
 from service.operations.jobs.admission import ADMISSIONS, AdmissionContext
 from service.operations.jobs.batch_checks import preload_members
 from service.operations.jobs.cost_estimate import refuse_too_long
-from service.operations.jobs.limits import DEFAULT_ADMISSION, AdmissionLimits
+from service.operations.jobs.duration_estimate import estimate_seconds
+from service.operations.jobs.limits import DEFAULT_ADMISSION, DEFAULT_DURATIONS, AdmissionLimits
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.operations.quotas import refuse_more_jobs
 from service.operations.webhooks import choose_webhook
@@ -183,6 +184,7 @@ def _add_job(
         priority=request.priority,
         webhook=webhook,
     )
+    job.estimated_seconds = estimate_seconds(job, admitted.request, session, DEFAULT_DURATIONS)
     Audit(session).add("job.submit", job.id, kind=request.kind, retry_of=retry_of)
     return jobs.load_dataset_name(job)
 

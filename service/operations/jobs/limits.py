@@ -68,6 +68,34 @@ DEFAULT_COSTS = CostModel()
 
 
 @dataclass(frozen=True, kw_only=True)
+class DurationModel:
+    """The numbers of the estimate of a job's time; see ``duration_estimate``.
+
+    Attributes:
+        choice_seconds: To choose another formula or member of a model; measured at 0.5 to 3 s.
+        start_seconds: To load a model for a file of predictions.
+        seconds_per_row: To read, predict and write a row; a formula takes a tenth of it.
+        max_variables: Independent variables of equations that are usually solved in seconds.
+        equation_seconds: For them.
+        size_factor: A table has up to this times as many cells as that of an earlier, similar training.
+        max_earlier: Earlier trainings that count.
+        min_earlier: With fewer, nothing is known but the time limit.
+    """
+
+    choice_seconds: float = 5.0
+    start_seconds: float = 1.0
+    seconds_per_row: float = 2e-5
+    max_variables: int = 1
+    equation_seconds: float = 10.0
+    size_factor: float = 2.0
+    max_earlier: int = 10
+    min_earlier: int = 3
+
+
+DEFAULT_DURATIONS = DurationModel()
+
+
+@dataclass(frozen=True, kw_only=True)
 class AdmissionLimits:
     """What a job must have, and may have at most, to be admitted. The settings have the operator's limits.
 

@@ -15,9 +15,9 @@ def submit(sessions: Sessions, tenant: str, **fields: object) -> str:
         return Jobs(session).add(**{**usual, **fields}).id  # type: ignore[arg-type]
 
 
-def take(sessions: Sessions) -> Job | None:
+def take(sessions: Sessions, max_seconds: float | None = None) -> Job | None:
     with sessions.begin() as session:
-        return Jobs(session).claim_next(kinds=("train", "part"), lease_s=60)
+        return Jobs(session).claim_next(kinds=("train", "part"), lease_s=60, max_seconds=max_seconds)
 
 
 def take_all(sessions: Sessions, *, finish: bool) -> list[str]:
@@ -37,6 +37,18 @@ def test_tenants_take_turns_however_many_jobs_one_of_them_has(sessions: Sessions
         submit(sessions, tenant)
     taken = take_all(sessions, finish=finish)
     assert taken == ["crowd", "quiet", "crowd", "quiet", "crowd", "crowd"]
+
+
+def test_of_short_jobs_tenants_take_turns_as_well(sessions: Sessions) -> None:
+    for tenant, seconds in (("a", None), ("a", 5.0), ("a", 9.0), ("b", 60.0), ("b", 10.0), ("c", None)):
+        job_id = submit(sessions, tenant)
+        with sessions.begin() as session:
+            session.get_one(Job, job_id).estimated_seconds = seconds
+    taken = []
+    while job := take(sessions, max_seconds=10.0):
+        taken.append((job.tenant, job.estimated_seconds))
+    assert taken == [("a", 5.0), ("b", 10.0), ("a", 9.0)]
+    assert take(sessions) is not None
 
 
 def test_a_tenant_cannot_jump_the_queue_of_others_by_priority(sessions: Sessions) -> None:

@@ -649,6 +649,19 @@ def test_a_second_attempt_keeps_the_preview_of_the_first(sessions: Sessions, sub
     assert again == [kept]
 
 
+def test_a_job_that_is_longer_than_it_was_expected_to_be_goes_back_to_the_queue(
+    sessions: Sessions, submit: Any, run: Any
+) -> None:
+    job_id = submit()
+    with sessions.begin() as session:
+        session.get_one(Job, job_id).estimated_seconds = 5.0
+    job = run(job_id, ToyPipeline(lasts_s=30), max_run_s=0.2)
+    assert (job.status, job.attempt, job.estimated_seconds, job.token) == ("queued", 0, None, None)
+    reasons = [event.data.get("reason") for event in events(sessions, job_id) if event.kind == "status"]
+    assert reasons[-1] == "longer_than_estimated"
+    assert run(job_id, ToyPipeline()).status == "succeeded"
+
+
 def test_a_better_model_replaces_the_preview_and_no_first_model_replaces_it(
     sessions: Sessions, submit: Any, run: Any
 ) -> None:

@@ -132,7 +132,7 @@ function when(job) {
 
 function runningPanel(job, estimatedAt, cancel) {
   const { fraction } = job.progress;
-  const words = job.status === "queued" ? t("job.waits") : stageWords(stageOf(job));
+  const words = job.status === "queued" ? waiting(job.queue) : stageWords(stageOf(job));
   return html`<section class="card job-now" aria-label=${t("job.now")}>
     <p class="job-stage">${words}</p>
     <p class="job-doing">${doing(job.progress)}</p>
@@ -144,6 +144,10 @@ function runningPanel(job, estimatedAt, cancel) {
     </dl>
     <div class="job-below">${job.cancel_requested_at ? html`<p class="hint">${t("job.cancelling")}</p>` : stopButtons(job, cancel)}</div>
   </section>`;
+}
+
+function waiting(place) {
+  return place ? t(`job.waits.${place.reason}`, { earlier: count(place.position - 1) }) : t("job.waits");
 }
 
 /** The stage of a job. Studies have no stages, because they wait for their trainings. */

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from sqlalchemy import event
 
-from service.db.repositories import Datasets, Jobs
+from service.db.repositories import Datasets, Jobs, Workers
 from service.db.session import Sessions
 from service.db.tables import Job
 from service.main import create_app
@@ -69,7 +69,8 @@ def test_a_submitted_job_is_queued_and_found_under_its_location(client: TestClie
     assert response.status_code == 202
     job = response.json()
     assert response.headers["location"] == f"/jobs/{job['id']}"
-    assert client.get(response.headers["location"]).json() == job
+    place = {"position": 1, "reason": "no_worker"}
+    assert client.get(response.headers["location"]).json() == job | {"queue": place}
     assert job["status"] == "queued"
     unknown = {"stage": None, "message": None, "eta_seconds": None, "eta_range": None}
     assert job["progress"] == {**unknown, "fraction": 0.0}
@@ -116,6 +117,21 @@ def test_a_list_of_jobs_is_one_query(client: TestClient, dataset_id: str) -> Non
         event.listen(engine, "before_cursor_execute", lambda *told: sent.append(told[2]))
         client.get("/jobs")
     assert len([statement for statement in sent if "FROM job" in statement]) == 1
+
+
+def test_a_queued_job_tells_its_place_and_why_it_waits(client: TestClient, dataset_id: str) -> None:
+    body = {"dataset_id": dataset_id, "target": "y"}
+    ids = [client.post("/jobs", json=body).json()["id"] for _ in range(2)]
+    ids.append(client.post("/jobs", json=body | {"priority": 5}).json()["id"])
+    places = [client.get(f"/jobs/{job_id}").json()["queue"] for job_id in ids]
+    assert [place["position"] for place in places] == [2, 3, 1]
+    assert {place["reason"] for place in places} == {"no_worker"}
+    with client.app.state.sessions.begin() as session:  # type: ignore[attr-defined]  # the app is a FastAPI
+        Workers(session).report("w", host="h", pid=1, slots=1)
+    places = [client.get(f"/jobs/{job_id}").json()["queue"] for job_id in ids]
+    assert [place["reason"] for place in places] == ["earlier_jobs", "earlier_jobs", "busy"]
+    client.post(f"/jobs/{ids[0]}/cancel")
+    assert client.get(f"/jobs/{ids[0]}").json()["queue"] is None
 
 
 def test_a_client_of_v1_stays_there(client: TestClient, dataset_id: str) -> None:

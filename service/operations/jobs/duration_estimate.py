@@ -1,0 +1,37 @@
+"""Which jobs are expected to be short, so that they need not wait for long ones."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from service.db.repositories.jobs import Jobs
+from service.db.tables import Dataset, Job
+from service.operations.jobs.limits import DurationModel
+from service.schemas.equations import SolveRequest
+from service.schemas.job_requests import AnyRequest
+from service.schemas.prediction import BatchRequest
+from service.schemas.revision import SymbolicRequest
+from service.schemas.training import TrainRequest
+
+
+def estimate_seconds(job: Job, request: AnyRequest, session: Session, model: DurationModel) -> float | None:
+    """Seconds that a new job will probably take; None if that is unknown, or long.
+
+    A worker returns a job to the queue that takes much longer, so that a wrong guess costs little.
+    """
+    limit = float(request.max_seconds)
+    if isinstance(request, SymbolicRequest):
+        is_choice = not request.changes_formula and request.fit_group is None
+        return min(limit, model.choice_seconds) if is_choice else None
+    if isinstance(request, BatchRequest):
+        dataset = session.get(Dataset, request.dataset_id)
+        rows = dataset.rows if dataset is not None else 0
+        return min(limit, model.start_seconds + rows * model.seconds_per_row)
+    if isinstance(request, SolveRequest):
+        is_small = len(request.independent) <= model.max_variables and request.hidden is None
+        return min(limit, model.equation_seconds) if is_small and not request.measurements else None
+    if isinstance(request, TrainRequest):
+        earlier = Jobs(session).list_earlier_seconds(job, factor=model.size_factor, limit=model.max_earlier)
+        known = max(earlier) if len(earlier) >= model.min_earlier else limit
+        return min(limit, known)
+    return None
