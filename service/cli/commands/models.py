@@ -17,6 +17,7 @@ from service.cli.support.output import AsJson, print_list, print_message, print_
 from service.cli.support.table_source import STDIN, find_dataset, open_file
 from service.client import Alias, Edges
 from service.client import Model as Trained
+from service.documents.readable_numbers import format_metric
 from service.schemas.models import ModelTask
 
 QUALITY_METRICS = ("r2", "accuracy", "mean_log_likelihood", "equation_residual")  # one per kind of model
@@ -215,7 +216,8 @@ def export(
 
 def _cells(model: Trained) -> list[object]:
     measure = next((name for name in QUALITY_METRICS if model.metrics.get(name) is not None), None)
-    quality = (
-        measure and f"{METRIC_NAMES.get(measure, measure.replace('_', ' '))} {model.metrics[measure]:.4g}"
+    quality = measure and (
+        f"{METRIC_NAMES.get(measure, measure.replace('_', ' '))} "
+        f"{format_metric(measure, model.metrics[measure])}"
     )
     return [model.id, model.name, model.version, quality, model.target, model.created_at]

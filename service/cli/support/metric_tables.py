@@ -1,6 +1,5 @@
 """Quality of a model for its task: tables of metrics and estimates, and residuals."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ import typer
 
 from service.cli.support.output import clean_text, print_field
 from service.client import Comparison, Model, Symbolic
+from service.documents.readable_numbers import format_by_error, format_metric
 from service.schemas.formulas import ConstantOut, LawOut
 from service.schemas.members import CompactMemberOut
 
@@ -49,7 +49,12 @@ def print_comparison(found: Comparison) -> None:
     """Print compared models as columns, with their metrics as rows, and their formulas below."""
     rows: list[list[str]] = [["hold-out:", *(clean_text(each.reference) for each in found.models)]]
     for metric, values in found.metrics.items():
-        rows.append([f"  {METRIC_NAMES.get(metric, metric.replace('_', ' '))}", *map(_format_number, values)])
+        rows.append(
+            [
+                f"  {METRIC_NAMES.get(metric, metric.replace('_', ' '))}",
+                *(format_metric(metric, each) for each in values),
+            ]
+        )
     rows.append(["  complexity", *(_format_number(each.complexity, 6) for each in found.models)])
     rows.append(["  parameters", *(_format_number(each.network.parameters, 9) for each in found.models)])
     rows.append(["  seconds", *(_format_number(each.seconds) for each in found.models)])
@@ -98,7 +103,7 @@ def _metric_rows(model: Model, formulas: Symbolic | None) -> Iterator[list[str]]
     for metric in model.metrics:
         if metric != LAW_METRIC:
             name = METRIC_NAMES.get(metric, metric.replace("_", " "))
-            yield [f"  {name}", *(_format_number(of.get(metric)) for of in measured.values())]
+            yield [f"  {name}", *(format_metric(metric, of.get(metric)) for of in measured.values())]
     yield from _cost_rows(model, measured)
 
 
@@ -118,28 +123,17 @@ def _estimate_rows(title: str, numbers: Iterable[Sequence[Any]]) -> Iterator[lis
     """Rows of estimates: value, standard error, and ends of the 95 % interval."""
     yield [title, "value", "std. error", "95 % from", "to"]
     for name, *values in numbers:
-        yield [f"  {clean_text(name)}", *_format_by_error(values, values[1])]
+        yield [f"  {clean_text(name)}", *(format_by_error(value, values[1]) for value in values)]
 
 
 def format_constant(constant: ConstantOut) -> str:
     """A measured constant as ``2.0060 ± 0.0026 s/m^(1/2)``, and the constant of nature that it is."""
-    value, error = _format_by_error((constant.value, constant.standard_error), constant.standard_error)
+    error = constant.standard_error
+    value, told = (format_by_error(each, error) for each in (constant.value, error))
+    symbol = f"{clean_text(constant.symbol)} = " if constant.symbol else ""
     unit = f" {clean_text(constant.unit)}" if constant.unit else ""
     name = f", the {clean_text(constant.name)}" if constant.name else ""
-    return f"{value}{f' ± {error}' if constant.standard_error is not None else ''}{unit}{name}"
-
-
-def _format_by_error(
-    values: Iterable[float | None], error: float | None, *, max_decimals: int = 9
-) -> Iterator[str]:
-    """Format values with the decimals that are significant given the standard error: two digits of it.
-
-    Numbers that need more than ``max_decimals`` decimals get an exponent.
-    """
-    decimals = 1 - math.floor(math.log10(error)) if error else -1
-    for value in values:
-        is_plain = value is not None and 0 <= decimals <= max_decimals
-        yield f"{value:.{decimals}f}" if is_plain else _format_number(value, 6)
+    return f"{symbol}{value}{f' ± {told}' if told else ''}{unit}{name}"
 
 
 def _format_number(value: float | None, digits: int = 4) -> str:

@@ -1,6 +1,5 @@
 """Report on a trained model: metrics, formula, and the valid range of the formula."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from service.cli.support.metric_tables import format_constant, print_estimates, print_law, print_quality
 from service.cli.support.output import print_field
 from service.client import ApiError, Client, Model, Symbolic
+from service.documents.readable_numbers import round_numbers
 from service.schemas.formulas import FormulaOut
 
 VERDICTS = {
@@ -29,7 +29,6 @@ TASK_NO_FORMULA = {
     "density": "not requested, or the rows follow none of the known laws",
     "equation": "not requested, or no closed-form solution was found; the network is the solution",
 }
-LONG_NUMBER = re.compile(r"(?<![\w.])\d+\.\d+(?:e[+-]?\d+)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +81,14 @@ def _print_formulas(model: Model, formulas: Symbolic, limits: ReportLimits) -> N
     for output in formulas.outputs:
         if output.law is not None:
             print_law(output.law)
-        shown = round_numbers(output.expression, limits=limits)
+        shown = round_numbers(output.expression, limits.max_digits)
         are_rounded |= shown != output.expression
         is_named_so = output.quantity in ("value", "density")  # p(x) needs no quantity in front
         name = output.name if is_named_so else f"{output.quantity} of {output.name}"
         print_field("formula", f"{name} = {shown}")
         for symbol, meaning in output.symbols.items():
             print_field("", f"where {symbol} is {meaning}")
-        _print_constants(output, limits, has_form=formulas.form is not None)
+        _print_constants(output, limits, formulas)
     if formulas.form is not None:
         _print_form(formulas.form)
     verdicts = VERDICTS | TASK_VERDICTS.get(model.task, {})
@@ -102,19 +101,21 @@ def _print_formulas(model: Model, formulas: Symbolic, limits: ReportLimits) -> N
     print_field("holds for", "; ".join(_format_ranges(domain, limits)))
 
 
-def _print_constants(output: FormulaOut, limits: ReportLimits, *, has_form: bool) -> None:
+def _print_constants(output: FormulaOut, limits: ReportLimits, formulas: Symbolic) -> None:
     """Print the measured constants with their errors and units, and that units do not add up.
 
-    The constants of a form are printed with their names; without units they need not be printed twice.
+    The constants of a form are printed with their intervals; without units they need not be printed twice.
     """
     measured = output.constants or []
-    if not has_form or any(constant.unit for constant in measured):
-        for constant in measured[: limits.max_constants]:
-            print_field("constant", format_constant(constant))
+    unknown = {place for places in output.undetermined for place in places}
+    if formulas.form is None or any(constant.unit for constant in measured):
+        for place, constant in enumerate(measured[: limits.max_constants]):
+            told = ", which the rows do not determine beside the others" if place in unknown else ""
+            print_field("constant", format_constant(constant) + told)
         if len(measured) > limits.max_constants:
             print_field("", f"and {len(measured) - limits.max_constants} more")
     for value, unit in output.exact_units:
-        print_field("constant", f"{value:.6g} {unit}, exact as printed")
+        print_field("constant", f"{value:.6g} {unit}, {'exact as printed' if formulas.exact else 'rounded'}")
     if output.unit_status == "does_not_add_up":
         print_field("units", "do not add up, whatever units the constants have")
 
@@ -157,14 +158,3 @@ def _format_ranges(domain: Mapping[str, Any], limits: ReportLimits) -> Iterator[
         yield f"{name} from {seen[0]:.6g} to {seen[1]:.6g}" if is_range else f"{name} in {seen}"
     if len(domain) > limits.max_ranges:
         yield f"and {len(domain) - limits.max_ranges} more"
-
-
-def round_numbers(expression: str, *, limits: ReportLimits = DEFAULT_LIMITS) -> str:
-    """Round the long numbers of a formula to ``max_digits`` digits."""
-
-    def shorten(number: re.Match[str]) -> str:
-        digits = re.sub(r"e.*|\.|^0\.0*", "", number[0])
-        is_short = len(digits) <= limits.max_digits
-        return number[0] if is_short else f"{float(number[0]):.{limits.max_digits}g}"
-
-    return LONG_NUMBER.sub(shorten, expression)

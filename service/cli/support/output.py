@@ -15,6 +15,8 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel
 
+from service.documents.readable_numbers import format_metric
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print only one JSON document.")]
 
 
@@ -84,7 +86,8 @@ def print_list(
     if as_json:
         typer.echo(json.dumps({"items": [_to_plain(item) for item in items]}, indent=2, ensure_ascii=False))
     elif sys.stdout.isatty():
-        _print_table(names, [[_format_cell(cell) for cell in cells(item)] for item in items], style)
+        rows = [[*map(_format_cell, names, cells(item))] for item in items]
+        _print_table(names, rows, style)
     else:
         print_lines(cells(item) for item in items)
 
@@ -128,10 +131,10 @@ def _truncate(cell: str, style: TableStyle) -> str:
     return cell if len(cell) <= width else f"{cell[: width - 1]}…"
 
 
-def _format_cell(value: Any) -> str:
+def _format_cell(name: str, value: Any) -> str:
     """Format a value for people."""
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return format_metric(name, value, 6)
     return f"{value.astimezone():%Y-%m-%d %H:%M}" if isinstance(value, datetime) else _format_exact(value)
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from service.cli.support.metric_tables import METRIC_NAMES
-from service.cli.support.model_report import round_numbers
 from service.cli.support.output import TableStyle, clean_text, print_lines, print_message
+from service.documents.readable_numbers import format_metric, round_numbers
 
 METRICS = ("rmse", "r2", "accuracy", "log_loss", "mean_log_likelihood")
 FORMULA = "formula"
@@ -109,4 +109,4 @@ def _format_cell(name: str, value: Any, style: StudyTableStyle) -> str:
     if name == FORMULA:
         formula, length = round_numbers(value), style.max_formula_length
         return clean_text(formula if len(formula) <= length else f"{formula[: length - 1]}…")
-    return f"{value:.4g}" if isinstance(value, float) else clean_text(str(value).strip('"'))
+    return format_metric(name, value) if isinstance(value, float) else clean_text(str(value).strip('"'))

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from kan_engine.drawing.svg import Theme
 from kan_engine.drawing.translations import format_number
+from service.documents.readable_numbers import SHARES, format_share
 from service.rendering.charts.chart_frame import Chart, Subject, draw_dots, to_array
 from service.rendering.charts.tick_formats import format_ticks
 
@@ -101,7 +102,7 @@ def _describe_errors(pairs: Pairs, lost: int, subject: Subject, theme: Theme) ->
     """Describe the errors in sentences."""
     errors = sorted(abs(true - predicted) for true, predicted in pairs)
     metrics = [
-        f"{name} {theme.localise_number(format_number(subject.metrics[key]))}"
+        f"{name} {theme.localise_number(_format_metric(key, subject.metrics[key]))}"
         for key, name in (("rmse", "RMSE"), ("mae", "MAE"), ("r2", "R²"))
         if subject.metrics.get(key) is not None
     ]
@@ -115,6 +116,12 @@ def _describe_errors(pairs: Pairs, lost: int, subject: Subject, theme: Theme) ->
     if lost:
         told.append(theme.say("{count} rows without a prediction are omitted.", count=lost))
     return told
+
+
+def _format_metric(name: str, value: float | None) -> str:
+    if value is not None and name in SHARES and math.isfinite(value):
+        return format_share(value).replace("-", "−")
+    return format_number(value)
 
 
 def _describe_balance(residuals: Sequence[float], theme: Theme) -> str:

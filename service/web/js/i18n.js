@@ -107,6 +107,14 @@ export function number(value, digits = 4) {
   return new Intl.NumberFormat(language, { maximumSignificantDigits: digits }).format(value).replace("-", "−");
 }
 
+/** Formats a share such as R², of which 1 is all, with fixed decimals: 0.0000, never −0.0000 or −8·10⁻⁵. */
+export function share(value, decimals = 4) {
+  if (!Number.isFinite(value)) return "–";
+  const rounded = Number(value.toFixed(decimals)) || 0;
+  const format = new Intl.NumberFormat(language, { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  return format.format(rounded).replace("-", "−");
+}
+
 /** Formats 1.5e-7 as 1.5·10⁻⁷. */
 function powerOfTen(text) {
   const [mantissa, exponent] = text.split("e");

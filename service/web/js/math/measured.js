@@ -13,6 +13,15 @@ export function measured(value, error) {
   return power ? `(${words})·10${raise(power)}` : words;
 }
 
+const LONG_NUMBER = /(?<![\w.])\d+\.\d+(?:e[+-]?\d+)?/g;
+const MAX_DIGITS = 6;
+
+/** The text of a formula with six digits of each number, to read; what is copied has all. */
+export const readable = (expression) =>
+  expression.replace(LONG_NUMBER, (told) =>
+    told.replace(/e.*|\.|^0\.0*/g, "").length <= MAX_DIGITS ? told : String(Number(Number(told).toPrecision(MAX_DIGITS))),
+  );
+
 const exponent = (size) => Number(size.toExponential().split("e")[1]);
 
 function round(value, place) {

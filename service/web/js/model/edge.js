@@ -3,7 +3,7 @@
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { attempt, get } from "../api.js";
 import { showChart } from "../charts/chart.js";
-import { number, t } from "../i18n.js";
+import { number, share, t } from "../i18n.js";
 import { labelledField } from "../parts/labelled.js";
 import { table } from "../parts/table.js";
 import { barsChart, levelTable } from "./curves/bars.js";
@@ -103,7 +103,7 @@ function suggestions(state) {
   const rows = edge.suggestions.map((fit) => [
     html`<button type="button" class="small" aria-pressed=${fit === chosen} @click=${() => choose(state, fit === chosen ? null : fit)}>
       ${functionWords(fit.function)}</button> <code class="quiet">${fit.function}</code>`,
-    number(fit.r2, 6),
+    share(fit.r2, 6),
     fit.complexity,
   ]);
   return html`<h3>${t("model.edge.fits")}</h3>

@@ -2,6 +2,7 @@
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { count, number, t } from "../i18n.js";
+import { readable } from "../math/measured.js";
 import { table } from "../parts/table.js";
 
 /** @param output The only output, whose formula is the form. */
@@ -47,7 +48,7 @@ function groupsView({ constants, groups }) {
 /** What was learnt of each unknown function. Its constants are among those of the form. */
 function functionsView(functions) {
   const head = ["function", "reading"].map((name) => t(`model.form.${name}`));
-  const rows = functions.map(({ name, columns, expression }) => [`${name}(${columns.join(", ")})`, expression].map((words) => html`<code>${words}</code>`));
+  const rows = functions.map(({ name, columns, expression }) => [`${name}(${columns.join(", ")})`, readable(expression)].map((words) => html`<code>${words}</code>`));
   return html`<h4>${t("model.form.functions")}</h4>
     ${table(t("model.form.functions"), head, rows)}`;
 }
@@ -57,7 +58,7 @@ function freeView({ free, text, out_of_sample_rmse: rmse }, output) {
   const head = ["formula", "rmse", "complexity"].map((name) => t(`model.form.compared ${name}`));
   const rows = [
     [html`<code>${text}</code>`, number(rmse), count(output.complexity)],
-    [html`<code>${free.expression}</code>`, number(free.out_of_sample_rmse), count(free.complexity)],
+    [html`<code>${readable(free.expression)}</code>`, number(free.out_of_sample_rmse), count(free.complexity)],
   ];
   return html`<h4>${t("model.form.compared")}</h4>
     ${table(t("model.form.compared"), head, rows, { numbers: [1, 2] })}

@@ -1,7 +1,7 @@
 // The quality of the model: comparison with baselines, metrics by class, charts, and warnings.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { count, number, t } from "../i18n.js";
+import { count, number, share, t } from "../i18n.js";
 import { warningText } from "../parts/problem_text.js";
 import { table } from "../parts/table.js";
 import { METRICS, baselineName, isShare, isSmallerBetter, unitOf, withUnit } from "./labels.js";
@@ -99,7 +99,8 @@ function metric(name, value, model) {
   if (!Number.isFinite(value)) return "–";
   if (isShare(name)) return t("model.percent", { value: number(100 * value, 3) });
   const hasUnit = ["rmse", "mae"].includes(name) && model.outputs.length === 1;
-  return withUnit(number(value, name === "r2" ? 5 : 4), hasUnit ? unitOf(model, model.target) : "");
+  if (name === "r2") return share(value);
+  return withUnit(number(value), hasUnit ? unitOf(model, model.target) : "");
 }
 
 function classes(model) {

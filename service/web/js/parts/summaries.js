@@ -1,7 +1,7 @@
 // Short summaries of jobs and models.
 
 import { html } from "../../vendor/lit-html.js";
-import { number, t, time } from "../i18n.js";
+import { number, share, t, time } from "../i18n.js";
 
 export function status(job) {
   return html`<span class="status ${job.status}">${t(`status.${statusKey(job)}`)}</span>`;
@@ -35,7 +35,7 @@ export const modelTitle = (model) => (model.version > 1 ? `${model.name} v${mode
 export function quality(model) {
   const { r2, accuracy, mean_log_likelihood: likelihood, equation_residual: residual } = model.metrics || {};
   if (accuracy !== undefined && accuracy !== null) return `${t("models.accuracy")} ${number(accuracy, 3)}`;
-  if (r2 !== undefined && r2 !== null) return `R² ${number(r2, 5)}`;
+  if (r2 !== undefined && r2 !== null) return `R² ${share(r2)}`;
   if (likelihood !== undefined && likelihood !== null) return `${t("models.likelihood")} ${number(likelihood, 4)}`;
   if (residual !== undefined && residual !== null) return `${t("models.residual")} ${number(residual, 3)}`;
   return "–";

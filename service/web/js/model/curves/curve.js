@@ -1,6 +1,6 @@
 // The chart of an edge: what it contributes over the value that enters, a function beside it, and the rows.
 
-import { number, t } from "../../i18n.js";
+import { number, share, t } from "../../i18n.js";
 import { functionWords, labelWithUnit } from "../labels.js";
 import { suggestedCurve } from "./library.js";
 
@@ -22,7 +22,7 @@ export function curveChart(edge, { from, unit, value, input, label }, fit, histo
   const fitted = f ? edge.x.map((x) => ({ x: input(x), y: value(f(x)) })) : [];
   const domain = rangeOf(seen.map(({ y }) => y), histogram ? ROWS_SHARE : 0);
   const name = f ? functionWords(fit.function) : "";
-  const told = f ? t("model.edge.curve fit", { function: name, r2: number(fit.r2, 6) }) : "";
+  const told = f ? t("model.edge.curve fit", { function: name, r2: share(fit.r2, 6) }) : "";
   return {
     title: label,
     words: [describeCurve(seen, from), told].filter(Boolean).join(" "),

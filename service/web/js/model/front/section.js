@@ -3,7 +3,8 @@
 import { html, nothing, render } from "../../../vendor/lit-html.js";
 import { attempt, text } from "../../api.js";
 import { showChart } from "../../charts/chart.js";
-import { count, number, t } from "../../i18n.js";
+import { count, number, share, t } from "../../i18n.js";
+import { readable } from "../../math/measured.js";
 import { table } from "../../parts/table.js";
 import { submit } from "../submit.js";
 import { unitOf, withUnit } from "../labels.js";
@@ -91,7 +92,7 @@ function memoizeTypesets({ path, formulas: { outputs }, texts, signal }) {
 function laws(output) {
   const head = ["formula", "complexity"].map((name) => t(`model.front.${name}`));
   const rows = output.pareto.map((entry) => [
-    html`<code class="long">${entry.expression}</code>`,
+    html`<code class="long">${readable(entry.expression)}</code>`,
     count(entry.complexity),
     number(entry.mean_log_likelihood, 5),
   ]);
@@ -106,10 +107,10 @@ const unitMark = ({ unit_status: status }) => (status === "does_not_add_up" ? ht
 function row(shown, unit, take) {
   return (entry) => [
     html`<button class="small" aria-pressed=${String(entry === shown)} aria-label=${t("model.front.number", { number: entry.number })}>${entry.number}</button>`,
-    html`<code class="long">${entry.expression}</code>${unitMark(entry)}`,
+    html`<code class="long">${readable(entry.expression)}</code>${unitMark(entry)}`,
     count(entry.length),
     withUnit(number(entry.error), unit),
-    ...(hasR2(entry) ? [number(entry.r2, 5)] : []),
+    ...(hasR2(entry) ? [share(entry.r2)] : []),
     entry.isChosen
       ? html`<span class="chip">${t("model.front.chosen")}</span>`
       : html`<button

@@ -135,7 +135,7 @@ def test_a_terminal_gets_what_people_read(
         "verdict",
         "formula",
     ]
-    assert first[:9] == ["1", "3", "auto", "0", "0.0576", "0.99", "succeeded", "42", "1.5"]
+    assert first[:9] == ["1", "3", "auto", "0", "0.0576", "0.9900", "succeeded", "42", "1.5"]
     assert first[9:] == ["y-1 1", "consistent", "y = 1.23457*x1"]
     assert second == ["2", "10", "[2]", "0", "failed"]
 

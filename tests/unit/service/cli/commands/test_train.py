@@ -53,7 +53,7 @@ def test_the_result_reads_well(train: Any, tmp_path: Path) -> None:
     assert lines[2:7] == [
         "hold-out:     network  formula  linear",
         "  RMSE            0.5     0.75    1.25",
-        "  R²              0.9      0.8     0.4",
+        "  R²           0.9000   0.8000  0.4000",
         "  parameters       20                3",
         "  seconds         2.5             0.01",
     ]
