@@ -9,29 +9,28 @@ from typing import Any, Literal, NotRequired
 
 import numpy as np
 
+from kan_engine.assessment.constant_report import (
+    Constant,
+    MeasuredConstants,
+    list_form_constants,
+    measure_constants,
+    read_constants,
+)
 from kan_engine.assessment.form_report import FormReport
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.assessment.rated_formula import FormulaDocument, RatedFormula
-from kan_engine.assessment.relative_errors import reweigh_rows
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
-from kan_engine.assessment.unit_labels import list_exact_units, print_unit, recognize_constant
+from kan_engine.assessment.unit_labels import list_exact_units
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import (
     Expression,
     evaluate,
     from_json,
-    parametrize_floats,
     to_json,
     variables,
 )
 from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.expressions.unit_system import UnitSystem
-from kan_engine.symbolic.constant_fitting import (
-    ColumnsAndTarget,
-    ParametricForm,
-    WeighedRows,
-    estimate_standard_errors,
-)
 from kan_engine.symbolic.extraction import Formula
 from kan_engine.symbolic.forward_selection import clip_squared_errors
 
@@ -49,23 +48,8 @@ class OutputDocument(FormulaDocument):
     pareto: list[FormulaDocument]
     quantity: Quantity
     constants: NotRequired[list[dict[str, Any]]]
+    undetermined: NotRequired[list[list[int]]]
     exact_units: NotRequired[list[list[Any]]]
-
-
-@dataclass(frozen=True)
-class Constant:
-    """A measured constant and its standard error.
-
-    Attributes:
-        standard_error: None where there are no more rows than constants.
-        unit: That makes the formula add up; empty for none, None if not known.
-        name: The constant of nature that it is, as far as its error tells.
-    """
-
-    value: float
-    standard_error: float | None
-    unit: str | None = None
-    name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,16 +61,21 @@ class OutputFormulas:
         quantity: What the formulas give: a value, or log-odds or a logit of a classifier.
         rated: All formulas, the best first.
         domain: Range in training of every variable that the best formula uses.
-        constants: Of the best formula, in its order; None if the training values are not known.
-        exact_units: Exact numbers in the best formula that carry a unit, with it.
+        measured: The constants of the best formula; None if the training values are not known.
+        exact_units: Numbers of the best formula that are not measured and carry a unit, with it.
     """
 
     name: str
     quantity: Quantity
     rated: tuple[RatedFormula, ...]
     domain: Mapping[str, tuple[float, float]]
-    constants: tuple[Constant, ...] | None = None
+    measured: MeasuredConstants | None = None
     exact_units: tuple[tuple[float, str], ...] = ()
+
+    @property
+    def constants(self) -> tuple[Constant, ...] | None:
+        """The measured constants of the best formula; None if the training values are not known."""
+        return None if self.measured is None else self.measured.constants
 
     @property
     def best(self) -> RatedFormula:
@@ -112,8 +101,9 @@ class OutputFormulas:
         }
         if best.log_loss is not None:
             data["log_loss"] = best.log_loss
-        if self.constants is not None:
-            data["constants"] = [asdict(constant) for constant in self.constants]
+        if self.measured is not None:
+            data["constants"] = [asdict(constant) for constant in self.measured.constants]
+            data["undetermined"] = [list(places) for places in self.measured.undetermined]
         return data
 
     @staticmethod
@@ -123,13 +113,12 @@ class OutputFormulas:
         front = [RatedFormula.from_dict(entry, -place) for place, entry in enumerate(data.get("pareto", ()))]
         places = {entry.tree: entry.selection_error for entry in front}
         best = RatedFormula.from_dict(data, places.get(from_json(data["tree"]), math.inf))
-        constants = data.get("constants")
         return OutputFormulas(
             name=data["name"],
             quantity=data.get("quantity", "value"),
             rated=(best, *(entry for entry in reversed(front) if entry.tree != best.tree)),
             domain={variable.get(name, name): (low, high) for name, (low, high) in data["domain"].items()},
-            constants=None if constants is None else tuple(Constant(**constant) for constant in constants),
+            measured=read_constants(data),
             exact_units=tuple((value, unit) for value, unit in data.get("exact_units", ())),
         )
 
@@ -192,9 +181,21 @@ class FormulaReport:
             form=None if data.get("form") is None else FormReport.from_dict(data["form"]),
         )
 
+    def add_form(self, form: FormReport) -> FormulaReport:
+        """The report with the client's form as the best formula, which has the constants of the form."""
+        (output,) = self.outputs
+        return replace(self, form=form, outputs=(replace(output, measured=list_form_constants(form.fitted)),))
+
     def add_units(self, system: UnitSystem) -> FormulaReport:
         """The report with the units of its constants, and whether those of every formula add up."""
         return replace(self, outputs=tuple(_add_units(output, system) for output in self.outputs))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the client should know of the constants of formulas that the search has found."""
+        if self.form is not None:  # whose own warnings name its constants
+            return []
+        return [warning for output in self.outputs if output.measured for warning in output.measured.warnings]
 
     @property
     def trees(self) -> list[Expression]:
@@ -207,19 +208,11 @@ def _read_bounds(low: float | None, high: float | None) -> tuple[float, float]:
 
 
 def _add_units(output: OutputFormulas, system: UnitSystem) -> OutputFormulas:
-    known = system.report(output.best.tree)
-    constants = output.constants
-    if constants is not None and len(constants) == len(known.measured):
-        constants = tuple(
-            replace(
-                constant,
-                unit=print_unit(unit),
-                name=recognize_constant(constant.value, constant.standard_error, unit),
-            )
-            for constant, unit in zip(constants, known.measured, strict=True)
-        )
+    measured, numbers = output.measured, system.report(output.best.tree)
+    if measured is not None:
+        measured, numbers = measured.add_units(system)
     rated = tuple(replace(each, unit_status=system.report(each.tree).status) for each in output.rated)
-    return replace(output, rated=rated, constants=constants, exact_units=tuple(list_exact_units(known)))
+    return replace(output, rated=rated, measured=measured, exact_units=tuple(list_exact_units(numbers)))
 
 
 def rate_formulas(
@@ -259,16 +252,12 @@ def rate_formulas(
             return None
         best, ranges = rated[0].tree, seen or columns
         evidence = evidence if best == found[0].tree else None
-        constants = (
-            None if seen is None or learnt is None else _measure_constants(best, seen, learnt[name], rows)
-        )
         outputs.append(
             OutputFormulas(
                 name=name,
                 quantity=quantity,
                 rated=rated,
                 domain={v: (float(ranges[v].min()), float(ranges[v].max())) for v in variables(best)},
-                constants=constants,
             )
         )
     if not outputs:
@@ -278,6 +267,14 @@ def rate_formulas(
         is_close and quantity == "value" and _is_exact_in_training(outputs, seen, learnt, max_exact_error)
     )
     verdict: Verdict = "exact" if is_exact else "approximation" if evidence is None else evidence.verdict
+    if seen is not None and learnt is not None:
+        outputs = [
+            replace(
+                each,
+                measured=measure_constants(each.best.tree, seen, learnt[each.name], rows, is_exact=is_exact),
+            )
+            for each in outputs
+        ]
     return FormulaReport(outputs=tuple(outputs), is_exact=is_exact, verdict=verdict, evidence=evidence)
 
 
@@ -323,21 +320,3 @@ def _is_worse_than_mean(error: np.ndarray, truth: np.ndarray) -> bool:
     """Compare clipped squared errors, so that a single wrong value does not decide."""
     own, means = (clip_squared_errors(values, truth).mean() for values in (error, truth - truth.mean()))
     return bool(own > means)
-
-
-def _measure_constants(
-    best: Expression, seen: Columns, learnt: np.ndarray, rows: LabelledRows | None
-) -> tuple[Constant, ...]:
-    tree, values = parametrize_floats(best)
-    used = {name: seen[name] for name in variables(best)}
-    if not used or not values:
-        return ()
-    data: ColumnsAndTarget = used, learnt
-    if rows is not None:
-        data = WeighedRows.create(used, learnt, rows.weights, rows.unit_error)
-        data = reweigh_rows([best], data) or data
-    errors = estimate_standard_errors(ParametricForm(tree, np.array(values)), data).tolist()
-    return tuple(
-        Constant(value, error if math.isfinite(error) else None)
-        for value, error in zip(values, errors, strict=True)
-    )

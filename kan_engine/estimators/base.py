@@ -257,7 +257,8 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
                 serve=config.serve,
             )
         self._rows = data.training.sample(max_kept_rows, 0)
-        self._adopt(model, (*data.warnings, *found.warnings))
+        of_formula = () if model.report is None else model.report.warnings
+        self._adopt(model, (*data.warnings, *found.warnings, *of_formula))
         return self
 
     def _adopt(self, model: Model, warnings: Sequence[str]) -> None:

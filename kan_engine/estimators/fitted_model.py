@@ -136,6 +136,8 @@ class FittedModel:
 
         Columns: ``output``, ``value``, ``standard_error``, ``unit``, which makes the formula add up, and
         ``name`` of the constant of nature that it is. Unit and name are None where they are not known.
+        ``symbol`` is the name of the constant in the client's form, such as ``a`` or ``a[A]``; None without
+        one. A constant that the rows do not determine beside the others has no standard error.
         """
         outputs = self._report.outputs if self._report else ()
         known = [(output.name, constant) for output in outputs for constant in output.constants or ()]
@@ -146,6 +148,7 @@ class FittedModel:
                 "standard_error": [constant.standard_error for _, constant in known],
                 "unit": [constant.unit for _, constant in known],
                 "name": [constant.name for _, constant in known],
+                "symbol": [constant.symbol for _, constant in known],
             }
         )
 
@@ -243,6 +246,10 @@ class FittedModel:
 def _describe_worth(report: FormulaReport) -> str:
     """The verdict on a formula, and R² on rows left out if that was measured."""
     if report.evidence is not None and report.evidence.explained is not None:
-        return f"{report.verdict}; R² {report.evidence.explained:.4g} on rows left out"
-    errors = ", ".join(f"R² {each.best.r2:.4g}" for each in report.outputs if each.best.r2 is not None)
+        return f"{report.verdict}; {_describe_share(report.evidence.explained)} on rows left out"
+    errors = ", ".join(_describe_share(each.best.r2) for each in report.outputs if each.best.r2 is not None)
     return f"{report.verdict}; {errors or 'constant'} on the {report.measured_on} rows"
+
+
+def _describe_share(r2: float) -> str:
+    return f"R² {round(r2, 4) + 0.0:.4f}"  # no -0.0000

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from kan_engine.errors import InvalidData
 from kan_engine.expressions.evaluation import Expression, Number, from_json, to_json
@@ -16,7 +16,13 @@ from kan_engine.forms.intervals import find_intervals
 from kan_engine.forms.least_squares import FormProblem, FormRows
 from kan_engine.forms.template import FormTemplate
 from kan_engine.forms.thresholds import DEFAULT_FORMS, FormThresholds
-from kan_engine.symbolic.constant_fitting import ParametricForm, correlate, estimate_covariance, fix_parameter
+from kan_engine.symbolic.constant_fitting import (
+    ParametricForm,
+    correlate,
+    estimate_covariance,
+    find_redundant_constants,
+    fix_parameter,
+)
 
 Array = np.ndarray
 
@@ -188,11 +194,11 @@ def describe_form(
     at_bound = [
         _is_at_bound(value, ends, thresholds) for value, ends in zip(values, problem.bounds, strict=True)
     ]
-    covariance = _estimate_covariance(problem, values, at_bound)
+    covariance, redundant = _estimate_covariance(problem, values, at_bound)
     errors = np.sqrt(np.diag(covariance))
     intervals = find_intervals(problem, values, covariance, thresholds)
     sizes = np.maximum(np.abs(values), 1e-300)
-    is_determined = errors < thresholds.max_relative_error * sizes
+    is_determined = (errors < thresholds.max_relative_error * sizes) & ~redundant
     constants = [
         FittedConstant(
             name=name,
@@ -224,19 +230,25 @@ def _is_at_bound(value: float, ends: tuple[float, float], thresholds: FormThresh
 
 def _estimate_covariance(
     problem: FormProblem, values: Array, at_bound: list[bool]
-) -> Float[Array, "constants constants"]:
-    """The covariance, with constants at a bound held; their own variance is that without the others."""
+) -> tuple[Float[Array, "constants constants"], Bool[Array, " constants"]]:
+    """The covariance, with constants at a bound held; their own variance is that without the others.
+
+    Also marks the constants that the rows do not determine beside the others.
+    """
     everything = range(len(values))
     free = [place for place in everything if not at_bound[place]]
     groups = [free, *([place] for place in everything if at_bound[place])]
-    covariance = np.zeros((len(values), len(values)))
+    covariance, redundant = np.zeros((len(values), len(values))), np.zeros(len(values), dtype=bool)
+    data = problem.rows.columns_and_target
     for group in groups:
         form = ParametricForm(problem.tree, values)
         for place in sorted({*everything} - {*group}, reverse=True):
             form = fix_parameter(form, place, Number(float(values[place])))
         if group:
-            covariance[np.ix_(group, group)] = estimate_covariance(form, problem.rows.columns_and_target)
-    return covariance
+            covariance[np.ix_(group, group)] = estimate_covariance(form, data)
+            for places in find_redundant_constants(form, data):
+                redundant[np.array(group)[list(places)]] = True
+    return covariance, redundant
 
 
 def _warn_of_constants(constants: list[FittedConstant]) -> tuple[str, ...]:

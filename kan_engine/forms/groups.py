@@ -187,23 +187,21 @@ class _RoleSearch:
 
     def describe(self, own: Sequence[int], values: Array) -> FittedGroups:
         """The groups, and the formula in which another group has the mean of each constant."""
-        moved: dict[Expression, Expression] = {}
-        _, places = self.expand(own)
-        for constant in range(len(self._template.constants)):
-            mine = [values[at] for at, (which, _) in enumerate(places) if which == constant]
-            mean = float(np.mean(mine))
-            terms: list[Expression] = [_measure(mean)]
-            if constant in own:
-                indicators = self._grouping.indicators.values()
-                terms += [mul(_measure(v - mean), tree) for v, tree in zip(mine, indicators, strict=True)]
-            moved[Parameter(constant)] = add(*terms)
-        names = self._template.constants
+        names, (_, places) = self._template.constants, self.expand(own)
+        found = [
+            [float(value) for (which, _), value in zip(places, values, strict=True) if which == constant]
+            for constant in range(len(names))
+        ]
+        means = [Number(float(np.mean(each))) for each in found]
+        indicators = [*self._grouping.indicators.values()]
         return FittedGroups(
             column=self._grouping.column,
             groups=tuple(self._groups),
             own=tuple(names[place] for place in own),
             shared=tuple(name for place, name in enumerate(names) if place not in own),
-            formula=substitute(self._template.tree, moved),
+            formula=insert_constants(
+                self._template.tree, [[*map(Number, each)] for each in found], means, indicators
+            ),
             template=self._template.tree,
             names=names,
         )
@@ -216,5 +214,27 @@ class _RoleSearch:
         return min(tried, key=problem.measure)
 
 
-def _measure(value: float) -> Number:
-    return Number(float(value))
+def insert_constants(
+    template: Expression,
+    constants: Sequence[Sequence[Expression]],
+    others: Sequence[Expression],
+    indicators: Sequence[Expression],
+) -> Expression:
+    """Write a form with the constants of its groups: ``(1.01*is_A + 2.01*is_B + …)*exp(-0.79*t)``.
+
+    Args:
+        template: The form.
+        constants: For each of its constants: one that all groups share, or one of each group.
+        others: The constants of a row that belongs to no group. Two groups have one indicator, which tells
+            no such rows.
+        indicators: Of the groups.
+    """
+    no_group = add(1, *(mul(-1, indicator) for indicator in indicators))
+    moved: dict[Expression, Expression] = {}
+    for place, (own, other) in enumerate(zip(constants, others, strict=True)):
+        if len(own) == 1:
+            moved[Parameter(place)] = own[0]
+            continue
+        terms = [mul(each, indicator) for each, indicator in zip(own, indicators, strict=True)]
+        moved[Parameter(place)] = add(*terms, *([mul(other, no_group)] if len(own) > 2 else []))
+    return substitute(template, moved)

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from kan_engine.errors import InvalidData
-from kan_engine.expressions.nodes import Expression, Number, Parameter, add, mul, substitute
+from kan_engine.expressions.nodes import Expression, Number, Parameter, substitute
 from kan_engine.forms.fitted_form import FittedForm, FittedGroups, describe_form
+from kan_engine.forms.groups import insert_constants
 from kan_engine.forms.least_squares import FormProblem, FormRows
 from kan_engine.forms.template import FormTemplate
 from kan_engine.forms.thresholds import DEFAULT_FORMS, FormThresholds
@@ -53,16 +54,17 @@ def add_group(
     best = min(fits, key=problem.measure)
     names = tuple(f"{each}[{name}]" for each in groups.own)
     described = describe_form(FormTemplate(fitted.text, problem.tree, names), problem, best, thresholds)
-    held = [each for each in fitted.constants if each.is_held]
-    free = [each for each in fitted.constants if not each.is_held]
+    free = [*(each for each in fitted.constants if not each.is_held), *described.constants]
+    known = [indicators[each] for each in groups.groups]
     return replace(
         fitted,
-        constants=(*free, *described.constants, *held),
+        tree=_insert(groups, name, {each.name: Parameter(place) for place, each in enumerate(free)}, known),
+        constants=(*free, *(each for each in fitted.constants if each.is_held)),
         correlation=_join(fitted.correlation, described.correlation),
         groups=replace(
             groups,
             groups=(*groups.groups, name),
-            formula=_write_formula(groups, values, own, best, [indicators[each] for each in groups.groups]),
+            formula=_insert(groups, name, {each.name: Number(each.value) for each in free}, known),
         ),
         warnings=(*fitted.warnings, *(f"{name}: {warning}" for warning in described.warnings)),
     )
@@ -86,23 +88,20 @@ def _hold_shared(groups: FittedGroups, values: Mapping[str, float]) -> Expressio
     return substitute(groups.template, moved)
 
 
-def _write_formula(
-    groups: FittedGroups,
-    values: Mapping[str, float],
-    own: Sequence[Mapping[str, float]],
-    best: Array,
-    indicators: Sequence[Expression],
+def _insert(
+    groups: FittedGroups, new: str, constants: Mapping[str, Expression], indicators: Sequence[Expression]
 ) -> Expression:
-    """The form in which a row of no known group has the constants of the new one."""
-    moved: dict[Expression, Expression] = {}
-    for place, name in enumerate(groups.names):
-        if name not in groups.own:
-            moved[Parameter(place)] = Number(values[name])
-            continue
-        new = float(best[groups.own.index(name)])
-        terms = [mul(Number(known[name] - new), tree) for known, tree in zip(own, indicators, strict=True)]
-        moved[Parameter(place)] = add(Number(new), *terms)
-    return substitute(groups.template, moved)
+    """The form with its constants, by name, in which a row of no known group has those of the new one."""
+
+    def list_own(name: str) -> list[Expression]:
+        return [constants[f"{name}[{group}]"] for group in groups.groups]
+
+    return insert_constants(
+        groups.template,
+        [list_own(name) if name in groups.own else [constants[name]] for name in groups.names],
+        [constants[f"{name}[{new}]" if name in groups.own else name] for name in groups.names],
+        indicators,
+    )
 
 
 def _join(

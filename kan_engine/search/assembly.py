@@ -113,7 +113,9 @@ def report_formulas(
     if data.classes is not None:
         report = add_log_losses(report, part)
     form = _report_form(found, report, thresholds)
-    report = replace(report, measured_on="hold-out" if len(data.test) else "training", form=form)
+    report = replace(report, measured_on="hold-out" if len(data.test) else "training")
+    if form is not None:
+        report = report.add_form(form)
     units = make_unit_system(data.units, data.target if data.classes is None else None, "check")
     if units is not None:
         report = report.add_units(units)

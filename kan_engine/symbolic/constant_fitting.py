@@ -245,25 +245,62 @@ def estimate_covariance(
     Returns:
         In the squared units of the constants.
     """
-    columns, target = data
-    values, jacobian = value_and_jacobian(form.tree, columns, form.values)
-    jacobian = np.nan_to_num(np.clip(jacobian, -MAX_SLOPE, MAX_SLOPE))
+    target = data[1]
+    values, jacobian = evaluate_derivatives(form, data)
     count, known, weights = len(form.values), get_unit_error(data), get_weights(data)
-    roots = np.ones(len(target)) if weights is None else np.sqrt(weights)
     if known is None and len(target) <= count:
         return np.full((count, count), np.inf)
     if known is None:
         least = thresholds.min_relative_residual * compute_spread(data)
+        roots = 1.0 if weights is None else np.sqrt(weights)
         squares = float(np.sum(((values - target) * roots) ** 2))
         known = max((squares / (len(target) - count)) ** 0.5, least)
-    jacobian = jacobian * roots[:, None]
-    scale = np.linalg.norm(jacobian, axis=0) + 1e-300
-    _, singular, right = np.linalg.svd(np.linalg.qr(jacobian / scale, mode="r"))
-    singular = np.pad(singular, (0, count - len(singular)))
+    scale, singular, right = _decompose(jacobian)
     directions = right / np.maximum(singular, thresholds.min_singular_value)[:, None]
     with np.errstate(over="ignore", invalid="ignore"):  # a constant without effect has a tiny scale
         directions = directions * (known / scale)
         return np.asarray(directions.T @ directions)
+
+
+def find_redundant_constants(
+    form: ParametricForm,
+    data: ColumnsAndTarget,
+    thresholds: ConstantThresholds = DEFAULT_CONSTANTS,
+) -> list[tuple[int, ...]]:
+    """Find the sets of constants that rows do not determine one by one: other values of a set fit as well.
+
+    A constant without any effect is a set of its own. Arguments as those of ``estimate_covariance``.
+    """
+    if not len(form.values):
+        return []
+    _, singular, right = _decompose(evaluate_derivatives(form, data)[1])
+    directions = right[singular < thresholds.min_singular_value]
+    shares = np.abs(directions.T @ directions) > thresholds.min_redundant_share
+    sets: list[set[int]] = []
+    for place in np.flatnonzero(shares.diagonal()).tolist():
+        joined = {place, *np.flatnonzero(shares[place]).tolist()}
+        joined.update(*(known for known in sets if known & joined))
+        sets = [*(known for known in sets if not known & joined), joined]
+    return [tuple(sorted(each)) for each in sets]
+
+
+def evaluate_derivatives(
+    form: ParametricForm, data: ColumnsAndTarget
+) -> tuple[Float[Array, " rows"], Float[Array, "rows constants"]]:
+    """Values of a form, and its derivatives in its constants times the roots of the weights."""
+    values, jacobian = value_and_jacobian(form.tree, data[0], form.values)
+    jacobian = np.nan_to_num(np.clip(jacobian, -MAX_SLOPE, MAX_SLOPE))
+    weights = get_weights(data)
+    return values, jacobian if weights is None else jacobian * np.sqrt(weights)[:, None]
+
+
+def _decompose(
+    jacobian: Float[Array, "rows constants"],
+) -> tuple[Float[Array, " constants"], Float[Array, " constants"], Float[Array, "constants constants"]]:
+    """Lengths of the columns of J, and singular values and right singular vectors of J with columns of 1."""
+    scale = np.linalg.norm(jacobian, axis=0) + 1e-300
+    _, singular, right = np.linalg.svd(np.linalg.qr(jacobian / scale, mode="r"))
+    return scale, np.pad(singular, (0, len(scale) - len(singular))), right
 
 
 def estimate_standard_errors(form: ParametricForm, data: ColumnsAndTarget) -> Float[Array, " constants"]:

@@ -258,6 +258,8 @@ class ConstantThresholds:
         min_relative_residual: Digits of the residuals below it are rounding error.
         min_singular_value: Of the normalised derivatives in the constants, for standard errors; below it
             constants are redundant.
+        min_redundant_share: Of a constant in redundant directions; rounding errors of the directions are far
+            below it.
     """
 
     max_exact_error: float = 1e-9
@@ -283,6 +285,7 @@ class ConstantThresholds:
     rare_function_bits: float = 6.0
     min_relative_residual: float = 1e-13
     min_singular_value: float = 1e-9
+    min_redundant_share: float = 1e-6
 
 
 DEFAULT_CONSTANTS = ConstantThresholds()

@@ -105,6 +105,7 @@ class PortableConstant(PortableSchema):
     standard_error: float | None = None
     unit: PrintedUnit | None = None
     name: Annotated[str, Field(max_length=100)] | None = None
+    symbol: Annotated[str, Field(max_length=200)] | None = None
 
 
 class PortableFormula(PortableSchema):
@@ -118,6 +119,7 @@ class PortableFormula(PortableSchema):
     log_loss: OptionalNumber = None
     domain: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
     constants: Annotated[list[PortableConstant], Field(max_length=MAX_CONSTANTS)] | None = None
+    undetermined: Annotated[list[list[int]], Field(max_length=MAX_CONSTANTS)] = []
     unit_status: UnitStatus = None
     exact_units: Annotated[
         list[Annotated[tuple[float, PrintedUnit], JSON_PAIR]], Field(max_length=MAX_CONSTANTS)

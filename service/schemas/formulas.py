@@ -45,7 +45,11 @@ class ConstantOut(BaseModel):
     """A measured constant of a formula, with its standard error."""
 
     value: float
-    standard_error: float | None = Field(description="Null where there are no more rows than constants.")
+    standard_error: float | None = Field(
+        description="With all constants of the formula free, also those that the search has rounded. Null "
+        "where there are no more rows than constants, where the rows do not determine the constant beside "
+        "the others (see `undetermined`), and at a bound of a form."
+    )
     unit: str | None = Field(
         default=None,
         description="The unit that makes the formula add up, in the units of the columns; empty for none, "
@@ -53,6 +57,11 @@ class ConstantOut(BaseModel):
     )
     name: str | None = Field(
         default=None, description="The constant of nature with this value and unit, within the error."
+    )
+    symbol: str | None = Field(
+        default=None,
+        description="Its name in the form of the request, such as `a`, or `a[A]` of group `A`; null without "
+        "a form.",
     )
 
 
@@ -127,8 +136,14 @@ class FormulaOut(BaseModel):
     )
     constants: list[ConstantOut] = Field(
         default=[],
-        description="Measured constants in the order of the formula's tree, without those recognised as "
-        "exact, such as 2 or pi.",
+        description="Measured constants in the order of the formula's tree, or those of the form. If the "
+        "formula is exact, numbers recognised as exact, such as 2 or pi, are not among them. If it is not, "
+        "numbers such as 5 or 1/4 are rounded measured ones, and are.",
+    )
+    undetermined: list[list[int]] = Field(
+        default=[],
+        description="Sets of indices of `constants` that the rows do not determine one by one: other values "
+        "of a set fit as well, so that its constants have no standard errors.",
     )
     unit_status: UnitStatus = None
     exact_units: list[tuple[float, str]] = Field(

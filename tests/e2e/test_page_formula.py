@@ -171,7 +171,7 @@ def test_constants_are_listed_with_errors_and_units_and_marked_in_the_formula(
         {"value": 3.25, "standard_error": 0.04, "unit": "", "name": None},
     ]
     with visiting(browser, url) as page:
-        change_formula(page, constants=constants, exact_units=[[2.0, "m"]])
+        change_formula(page, {"exact": True}, constants=constants, exact_units=[[2.0, "m"]])
         show_formula(page, law, r"3.25 x_{1} - 1.5 \cdot 10^{-7} x_{2}^{2} + 2")
         listed = page.get_by_role("list", name="Fitted constants").get_by_role("listitem")
         expect(listed).to_have_text(["(−1.500 ± 0.020)·10⁻⁷ m/s²", "3.250 ± 0.040", "2 m exact"])
@@ -183,6 +183,38 @@ def test_constants_are_listed_with_errors_and_units_and_marked_in_the_formula(
         listed.nth(1).focus()
         expect(marked).to_have_text(["3.25"])
         assert severe_violations(page) == []
+
+
+def test_constants_of_an_approximation_are_rounded_and_may_be_undetermined(
+    browser: Browser, url: str, law: str
+) -> None:
+    constants = [
+        {"value": 5.0, "standard_error": 0.012, "unit": None, "name": None, "symbol": "a[A]"},
+        {"value": 3.88774, "standard_error": None, "unit": None, "name": None, "symbol": None},
+    ]
+    facts = {"constants": constants, "undetermined": [[1]], "exact_units": [[2.0, "m"]]}
+    with visiting(browser, url) as page:
+        change_formula(page, {"exact": False, "verdict": "approximation"}, **facts)
+        show(page, f"/models/{law}")
+        listed = page.get_by_role("list", name="Fitted constants").get_by_role("listitem")
+        undetermined = "3.88774 not determined: other values fit as well"
+        expect(listed).to_have_text(["a[A] = 5.000 ± 0.012", undetermined, "2 m rounded"])
+
+
+def test_numbers_are_written_for_people_and_copied_with_all_digits(
+    browser: Browser, url: str, law: str
+) -> None:
+    text = "0.12345678901234568*x1 - 12.000000000000002"
+    with visiting(browser, url) as page:
+        change_formula(page, {"exact": False, "verdict": "approximation"}, expression=text, r2=-8.086e-5)
+        show(page, f"/models/{law}")
+        expect(page.get_by_label("Formula for y as text")).to_have_text("0.123457*x1 - 12")
+        page.get_by_text("Errors and complexity", exact=True).click()
+        expect(page.locator(".facts-list div").filter(has_text="R²").first).to_contain_text("−0.0001")
+    with visiting(browser, url, locale="ru-RU") as page:
+        share = "async told => (await import('/assets/js/i18n.js')).share(told)"
+        show(page, "/models")
+        assert [page.evaluate(share, told) for told in (-8e-6, 0.99996)] == ["0,0000", "1,0000"]
 
 
 @pytest.mark.parametrize(

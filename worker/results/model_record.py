@@ -50,6 +50,7 @@ def make_record(
             *data.warnings,
             *found.warnings,
             *_warn_of_formula(found, report, data),
+            *([] if report is None else report.warnings),
             *measures.warnings,
             *_warn_of_repeated_rows(data),
             *_warn_of_cut(found),

@@ -8,8 +8,9 @@ from math import isfinite
 from typing import Any
 
 from kan_engine import Encoding, Expression, safe_names, to_text
+from kan_engine.assessment.constant_report import Constant
 from kan_engine.assessment.form_report import FormReport
-from kan_engine.assessment.formula_report import Constant, FormulaReport, OutputFormulas
+from kan_engine.assessment.formula_report import FormulaReport, OutputFormulas
 from kan_engine.assessment.rated_formula import RatedFormula
 from kan_engine.density.maximum_likelihood import Parameter
 from kan_engine.expressions.nodes import bind
@@ -77,6 +78,7 @@ class OutputDocument:
         domain: Range in training of every variable, by printed name.
         law: The law of a density.
         constants: Measured constants, with standard errors and units.
+        undetermined: Sets of them that the rows do not determine one by one.
         unit_status: Whether the units of the best formula add up; None if units were not told.
         exact_units: Exact numbers of it that carry a unit.
         pareto: Formulas that no other beats in size and error, the smallest first.
@@ -91,6 +93,7 @@ class OutputDocument:
     domain: Mapping[str, tuple[float, float]]
     law: LawDocument | None = field(default=None, metadata=OMIT_NONE)
     constants: Sequence[Constant] | None = field(default=None, metadata=OMIT_NONE)
+    undetermined: Sequence[Sequence[int]] | None = field(default=None, metadata=OMIT_NONE)
     unit_status: UnitStatus | None = field(default=None, metadata=OMIT_NONE)
     exact_units: Sequence[tuple[float, str]] = ()
     pareto: Sequence[ParetoEntry]
@@ -188,6 +191,7 @@ def _make_output(output: OutputFormulas, names: Mapping[str, str], encoding: Enc
         max_error=best.max_error,
         domain={names[variable]: ends for variable, ends in output.domain.items()},
         constants=output.constants,
+        undetermined=None if output.measured is None else output.measured.undetermined,
         unit_status=best.unit_status,
         exact_units=output.exact_units,
         pareto=[

@@ -143,6 +143,7 @@ def _print_formula(told: PortableFormula, encoding: Encoding) -> Document:
         ],
         "tree": to_json(tree),
         "exact_units": told.exact_units,
+        "undetermined": told.undetermined,
         **told.model_dump(
             include={"law", "mean_log_likelihood", "unit_status", "log_loss"}, exclude_none=True
         ),

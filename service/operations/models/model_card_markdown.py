@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from service.documents.readable_numbers import format_by_error, format_metric, round_numbers
 from service.errors import join_texts
 from service.schemas.formulas import ConstantOut
 from service.schemas.members import Metrics
@@ -131,7 +132,8 @@ def _render_table(columns: Sequence[tuple[str, Metrics]]) -> Iterator[str]:
     yield _render_row(["metric", *(_to_words(name) for name, _ in columns)])
     yield _render_row(["---"] * (len(columns) + 1))
     for metric in columns[0][1]:
-        yield _render_row([_to_words(metric), *(format_number(told.get(metric)) for _, told in columns)])
+        cells = (format_metric(metric, told.get(metric), 6) or "unknown" for _, told in columns)
+        yield _render_row([_to_words(metric), *cells])
 
 
 def _render_row(cells: Iterable[str]) -> str:
@@ -154,27 +156,39 @@ def _render_formulas(card: CardOut) -> Iterator[str]:
 
 def _render_formula(formula: CardFormula) -> Iterator[str]:
     of = "" if formula.quantity == "value" else f", the {_to_words(formula.quantity)}"
-    yield f"- {format_code(formula.name)}{of}: {format_code(formula.expression)}"
+    yield f"- {format_code(formula.name)}{of}: {format_code(round_numbers(formula.expression))}"
     if formula.quantity == "density":
         errors = f"mean log-likelihood {format_number(formula.mean_log_likelihood)}"
     else:
         errors = (
-            f"R² {format_number(formula.r2)}, RMSE {format_number(formula.rmse)}, at most "
+            f"R² {format_metric('r2', formula.r2) or 'unknown'}, RMSE {format_number(formula.rmse)}, at most "
             f"{format_number(formula.max_error)}"
         )
     yield f"  - Errors: {errors}; complexity {formula.complexity}"
     if formula.constants:
         yield f"  - Constants: {_format_list(map(_describe_constant, formula.constants))}"
+    for places in formula.undetermined:
+        known = [formula.constants[place] for place in places if place in range(len(formula.constants))]
+        yield (
+            f"  - The rows do not determine {_format_list(map(_name_constant, known))} one by one: other "
+            "values fit as well, so they have no standard errors"
+        )
     for name, seen in formula.domain.items():
         meaning = f", which is {format_code(formula.symbols[name])}" if name in formula.symbols else ""
         yield f"  - Training range of {format_code(name)}{meaning}: {format_code(_to_text(seen))}"
 
 
 def _describe_constant(constant: ConstantOut) -> str:
-    """A constant as ``2.006 ± 0.003 s/m^(1/2)``, and the constant of nature that it is."""
-    error = "" if constant.standard_error is None else f"± {constant.standard_error:.2g}"
-    parts = [format_number(constant.value), error, constant.unit]
+    """A constant as ``a = 2.0060 ± 0.0026 s/m^(1/2)``, and the constant of nature that it is."""
+    error = constant.standard_error
+    value, told = (format_by_error(each, error) for each in (constant.value, error))
+    symbol, error_text = f"{constant.symbol} =" if constant.symbol else "", f"± {told}" if told else ""
+    parts = [symbol, value, error_text, constant.unit]
     return " ".join(filter(None, parts)) + (f" ({constant.name})" if constant.name else "")
+
+
+def _name_constant(constant: ConstantOut) -> str:
+    return constant.symbol or format_number(constant.value)
 
 
 def _render_provenance(made: CardMaking) -> Iterator[str]:

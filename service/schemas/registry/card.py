@@ -55,6 +55,9 @@ class CardFormula(BaseModel):
     max_error: float | None
     mean_log_likelihood: float | None = Field(default=None, description="For a density.")
     constants: list[ConstantOut] = Field(default=[], description="Measured constants, with their units.")
+    undetermined: list[list[int]] = Field(
+        default=[], description="Sets of indices of `constants` that the rows do not determine one by one."
+    )
     unit_status: UnitStatus = None
 
 

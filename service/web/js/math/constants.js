@@ -5,23 +5,26 @@ import { named, number, t } from "../i18n.js";
 import { table } from "../parts/table.js";
 import { measured, unitText } from "./measured.js";
 
-/** @param form The form of the request with names of the constants, if there is one. */
-export function constantsList({ constants = [], exact_units: exact = [] }, form) {
-  if (form?.groups || (!constants.length && !exact.length)) return nothing; // a form shows those of its groups in a table
+/** @param formulas All of the model: whether they are exact, and the form of the request, if there is one. */
+export function constantsList({ constants = [], undetermined = [], exact_units: others = [] }, { form, exact: isExact }) {
+  if (form?.groups || (!constants.length && !others.length)) return nothing; // a form shows those of its groups in a table
   const title = t(constants.length ? "model.constants.list" : "model.constants.with unit");
+  const unknown = new Set(undetermined.flat());
   const mark = (place, isOn) => (event) => find(event.currentTarget, constants)[place]?.classList.toggle("marked", isOn);
   return html`<p class="hint">${title}</p>
     <ul class="constants" aria-label=${title}>
       ${constants.map(
         (constant, place) => html`<li tabindex="0" @pointerenter=${mark(place, true)} @focus=${mark(place, true)}
-          @pointerleave=${mark(place, false)} @blur=${mark(place, false)}>${describe(constant, form)}</li>`,
+          @pointerleave=${mark(place, false)} @blur=${mark(place, false)}>${describe(constant, form)}${unknown.has(place) ? undeterminedNote() : nothing}</li>`,
       )}
-      ${exact.map(([value, unit]) => html`<li>${number(value, 6)} ${unitText(unit)} <span class="quiet">${t("model.constants.exact")}</span></li>`)}
+      ${others.map(([value, unit]) => html`<li>${number(value, 6)} ${unitText(unit)} <span class="quiet">${t(`model.constants.${isExact ? "exact" : "rounded"}`)}</span></li>`)}
     </ul>`;
 }
 
-function describe({ value, standard_error: error, unit, name }, form) {
-  const letter = form?.constants.find((known) => known.value === value)?.name;
+const undeterminedNote = () => html` <span class="quiet">${t("model.constants.undetermined")}</span>`;
+
+function describe({ value, standard_error: error, unit, name, symbol }, form) {
+  const letter = symbol ?? form?.constants.find((known) => known.value === value)?.name;
   return html`${letter ? html`<i>${letter}</i> = ` : nothing}${measured(value, error)}${unit ? `\u00a0${unitText(unit)}` : nothing}
     ${name ? naturalConstant(name) : nothing}`;
 }

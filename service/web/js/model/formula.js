@@ -1,10 +1,10 @@
 // The formula: typeset, its verdict, its valid range, and buttons to copy it.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { count, named, number, t } from "../i18n.js";
+import { count, named, number, share, t } from "../i18n.js";
 import { constantsList, constantsTable } from "../math/constants.js";
 import { equation } from "../math/equation.js";
-import { unitText } from "../math/measured.js";
+import { readable, unitText } from "../math/measured.js";
 import { copyButton } from "../parts/copy.js";
 import { table } from "../parts/table.js";
 import { submit } from "./submit.js";
@@ -88,10 +88,10 @@ function outputArticle(output, mathml, page) {
     <div class=${`formula scroll ${output.complexity > LONG ? "long" : ""}`} tabindex="0" role="region" aria-label=${t("model.formula.region", { name: output.name })}>
       ${typeset(output, mathml, page.model)}
     </div>
-    ${constantsList(output, page.formulas.form)}
+    ${constantsList(output, page.formulas)}
     <div class="as-text">
       <code class="scroll" tabindex="0" role="region" aria-label=${t("model.formula.as text", { name: output.name })}
-        >${output.expression}</code
+        >${readable(output.expression)}</code
       >
       ${copyButton(output.expression, t("model.formula.copy", { name: output.name }))}
     </div>
@@ -104,7 +104,7 @@ const hasUnits = ({ constants: measured }) => measured?.some(({ unit }) => unit)
 /** The formula with its left side; as text if its MathML is invalid. */
 function typeset(output, mathml, model) {
   const left = leftSide(output, model);
-  return equation(mathml, left) ?? html`<code>${left} = ${output.expression}</code>`;
+  return equation(mathml, left) ?? html`<code>${left} = ${readable(output.expression)}</code>`;
 }
 
 /** The error of the formula on held-out rows. */
@@ -119,7 +119,7 @@ function errors(output, { formulas, model }) {
   const facts = [
     ["rmse", withUnit(number(output.rmse), unit)],
     ["max_error", withUnit(number(output.max_error), unit)],
-    ["r2", number(output.r2, 6)],
+    ["r2", share(output.r2)],
     ["complexity", count(output.complexity)],
   ];
   return html`<details class="more">

@@ -222,3 +222,22 @@ def test_a_monotone_and_bounded_regressor_is_so_everywhere() -> None:
     found = KANRegressor(**wishes, symbolic=False).fit(x, y, target_error=np.full(60, 0.2))
     values = found.predict(np.column_stack([np.linspace(0, 1, 300), np.full(300, 0.5)]))
     assert (np.diff(values).min() >= -1e-12, values.min() >= 0) == (True, True)
+
+
+def test_constants_of_groups_are_those_of_the_form() -> None:
+    table = pd.DataFrame({"t": np.tile(np.linspace(0, 4, 20), 3), "patient": np.repeat(["A", "B", "C"], 20)})
+    own = table.patient.map({"A": 1.0, "B": 2.0, "C": 4.0})
+    y = own * np.exp(-0.8 * table.t) + 0.5 + np.random.default_rng(0).normal(0, 0.02, 60)  # as in the guide
+    found = KANRegressor(
+        **QUICK | {"symbolic": True}, form="a*exp(-b*t) + c", per_group="patient", max_seconds=4
+    )
+    found.fit(table, y)
+    told = found.constants_.set_index("symbol")
+    assert found.form_ is not None
+    known = {each.name: (each.value, each.standard_error) for each in found.form_.fitted.constants}
+    assert {name: (told.value[name], told.standard_error[name]) for name in told.index} == known
+    assert known["a[A]"] == pytest.approx((1.0140, 0.0121), abs=0.0003)
+    assert f"{known['a[A]'][0]!r}*patient_is_A" in str(found.formula_)
+    stranger = found.predict(pd.DataFrame({"t": [0.0], "patient": ["Z"]}), by="formula")
+    mean = np.mean([known[f"a[{name}]"][0] for name in "ABC"])
+    assert stranger == pytest.approx(mean + known["c"][0])

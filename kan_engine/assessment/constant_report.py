@@ -1,0 +1,199 @@
+"""The measured constants of a formula, with standard errors that hold for all of them together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from kan_engine.assessment.relative_errors import reweigh_rows
+from kan_engine.assessment.unit_labels import print_unit, recognize_constant
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.expressions.evaluation import Expression, Number, parametrize_floats, variables
+from kan_engine.expressions.measured_constants import bind_unfolded, count_constants, release_numbers
+from kan_engine.expressions.unit_system import UnitReport, UnitSystem
+from kan_engine.forms.fitted_form import FittedForm
+from kan_engine.symbolic.constant_fitting import (
+    ColumnsAndTarget,
+    ParametricForm,
+    WeighedRows,
+    estimate_standard_errors,
+    evaluate_derivatives,
+    find_redundant_constants,
+    fix_parameter,
+)
+from kan_engine.units.unit import Unit
+
+Columns = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A measured constant and its standard error.
+
+    Attributes:
+        value: As the formula has it, which may be rounded.
+        standard_error: Of all constants together. None where there are no more rows than constants, where
+            the rows do not determine it beside the others, and at a bound of a form.
+        unit: That makes the formula add up; empty for none, None if not known.
+        name: The constant of nature that it is, as far as its error tells.
+        symbol: Its name in the client's form, as ``a`` or ``a[A]`` of group A; None without a form.
+    """
+
+    value: float
+    standard_error: float | None
+    unit: str | None = None
+    name: str | None = None
+    symbol: str | None = None
+
+
+@dataclass(frozen=True)
+class MeasuredConstants:
+    """The measured constants of a formula.
+
+    Attributes:
+        constants: In the order of the formula, or of the client's form.
+        undetermined: Sets of their indices that the rows do not determine one by one: other values of a set
+            fit as well.
+        tree: The formula with a parameter for each of them, for their units; None where they were stored.
+    """
+
+    constants: tuple[Constant, ...] = ()
+    undetermined: tuple[tuple[int, ...], ...] = ()
+    tree: Expression | None = field(default=None, compare=False)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the client should know of each undetermined set."""
+        return [
+            f"the rows do not determine the constants {', '.join(map(self._describe, places))} of the "
+            "formula one by one: other values fit as well, so they have no standard errors"
+            for places in self.undetermined
+        ]
+
+    def _describe(self, place: int) -> str:
+        constant = self.constants[place]
+        return constant.symbol or f"{constant.value:.4g}"
+
+    def add_units(self, system: UnitSystem) -> tuple[MeasuredConstants, UnitReport]:
+        """Find their units, and the constants of nature among them; also those of the other numbers."""
+        assert self.tree is not None  # noqa: S101 - units are found before a report is stored
+        tree, places = bind_unfolded(self.tree, [each.value for each in self.constants])
+        known = system.report(tree)
+        units = dict[int | None, Unit | None]()
+        for place, unit in zip(places, known.measured, strict=bool(known.measured)):
+            units.setdefault(place, unit)
+        constants = tuple(
+            replace(
+                each,
+                unit=print_unit(units.get(place)),
+                name=recognize_constant(each.value, each.standard_error, units.get(place)),
+            )
+            for place, each in enumerate(self.constants)
+        )
+        return replace(self, constants=constants), known
+
+
+def measure_constants(
+    tree: Expression, seen: Columns, learnt: np.ndarray, rows: LabelledRows | None, *, is_exact: bool
+) -> MeasuredConstants:
+    """Estimate the standard errors of all measured constants of a formula together.
+
+    Args:
+        tree: The formula.
+        seen: Training rows of every variable.
+        learnt: Training values of the output.
+        rows: Training rows with their weights and known errors.
+        is_exact: Whether the formula is exact. In one that is not, exact numbers are rounded measured ones.
+    """
+    used = {name: seen[name] for name in variables(tree)}
+    if not used:
+        return MeasuredConstants(tree=tree)
+    data: ColumnsAndTarget = used, learnt
+    if rows is not None:
+        data = WeighedRows.create(used, learnt, rows.weights, rows.unit_error)
+        data = reweigh_rows([tree], data) or data
+    form = _release_floats(tree) if is_exact else _release_numbers(tree, data)
+    if not len(form.values):
+        return MeasuredConstants(tree=form.tree)
+    undetermined = tuple(find_redundant_constants(form, data))
+    unknown = {place for places in undetermined for place in places}
+    errors = estimate_standard_errors(form, data).tolist()
+    return MeasuredConstants(
+        tuple(
+            Constant(value, error if math.isfinite(error) and place not in unknown else None)
+            for place, (value, error) in enumerate(zip(form.values.tolist(), errors, strict=True))
+        ),
+        undetermined,
+        form.tree,
+    )
+
+
+def list_form_constants(form: FittedForm) -> MeasuredConstants:
+    """The constants of a client's form that are not held, as it has them."""
+    free = [each for each in form.constants if not each.is_held]
+    unknown = [
+        place for place, each in enumerate(free) if each.standard_error is None and not each.is_at_bound
+    ]
+    return MeasuredConstants(
+        tuple(Constant(each.value, each.standard_error, symbol=each.name) for each in free),
+        (tuple(unknown),) if unknown else (),
+        form.tree,
+    )
+
+
+def read_constants(data: Mapping[str, Any]) -> MeasuredConstants | None:
+    """Restore the constants of a stored formula; None if it has none."""
+    constants = data.get("constants")
+    if constants is None:
+        return None
+    return MeasuredConstants(
+        tuple(Constant(**each) for each in constants),
+        tuple(map(tuple, data.get("undetermined", ()))),
+    )
+
+
+def _release_floats(tree: Expression) -> ParametricForm:
+    free, values = parametrize_floats(tree)
+    return ParametricForm(free, np.array(values))
+
+
+def _release_numbers(
+    tree: Expression, data: ColumnsAndTarget, min_independent_share: float = 1e-6
+) -> ParametricForm:
+    """The formula with a parameter for each measured number, also for those that the search has rounded.
+
+    An exact number stays where the other parameters replace it: 2 in (2·x + 1.2)/(3·y + 0.5) sets the scale.
+
+    Args:
+        tree: The formula.
+        data: Its rows.
+        min_independent_share: Of the effect of a number that no others have. Far above the rounding errors
+            of derivatives, far below the share of a number whose error is of use.
+    """
+    released = release_numbers(tree)
+    form = ParametricForm(released.tree, np.array(released.values))
+    _, jacobian = evaluate_derivatives(form, data)
+    columns = jacobian / (np.linalg.norm(jacobian, axis=0) + 1e-300)
+    basis, fixed = np.zeros((len(columns), 0)), list[int]()
+    for place in sorted(range(len(form.values)), key=lambda place: _rank_number(released.exact.get(place))):
+        rest = columns[:, place]
+        for _ in range(2):  # the second time against rounding errors
+            rest = rest - basis @ (basis.T @ rest)
+        share = float(np.linalg.norm(rest))
+        is_new = share > min_independent_share and basis.shape[1] + 1 < len(columns)
+        if is_new:
+            basis = np.column_stack([basis, rest / share])
+        elif place in released.exact:
+            fixed.append(place)
+    for place in sorted(fixed, reverse=True):
+        form = fix_parameter(form, place, released.exact[place])
+    return form
+
+
+def _rank_number(exact: Number | None) -> int:
+    """Floats come first, then numbers that hardly belong to the form, and small integers last."""
+    return 0 if exact is None else 2 - count_constants(exact)

@@ -1,0 +1,101 @@
+"""The constants of formulas over HTTP: one parametrisation, and errors of all of them together."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from service.main import create_app
+from service.settings import Settings
+from tests.support.servers import LOOPBACK
+from tests.support.worked_service import Document, WorkedService
+
+pytestmark = pytest.mark.usefixtures("no_suggestions")
+
+T = np.tile(np.linspace(0, 4, 20), 3)
+PATIENT = np.repeat(["A", "B", "C"], 20)
+OWN = np.repeat([1.0, 2.0, 4.0], 20)
+DECAY = OWN * np.exp(-0.8 * T) + 0.5 + np.random.default_rng(0).normal(0, 0.02, 60)  # as in the guide
+BRIEF = {
+    "network": {"hidden": [], "grid": 3},
+    "training": {"restarts": 1, "steps": 2},
+    "baselines": False,
+    "max_seconds": 5,
+}
+
+
+@pytest.fixture(scope="module")
+def service(new_settings: Callable[[], Settings], no_suggestions: None) -> Iterator[WorkedService]:
+    settings = new_settings()
+    with TestClient(create_app(settings), base_url=LOOPBACK) as client:
+        yield WorkedService(client, settings)
+
+
+@pytest.fixture(scope="module")
+def grouped(service: WorkedService) -> Document:
+    """The model of the guide's example, with units."""
+    table = service.upload(**{"t (s)": T, "patient": PATIENT, "y (m)": DECAY})
+    form = {"form": "a*exp(-b*`t (s)`) + c", "per_group": "patient"}
+    return service.model(dataset_id=table, target="y (m)", split={"kind": "none"}, **form, **BRIEF)
+
+
+def test_a_formula_with_groups_has_the_constants_of_its_form(
+    service: WorkedService, grouped: Document
+) -> None:
+    symbolic = service.get(f"/models/{grouped['id']}/symbolic")
+    (output,), form = symbolic["outputs"], symbolic["form"]
+    told = {each["symbol"]: (each["value"], each["standard_error"]) for each in output["constants"]}
+    assert told == {each["name"]: (each["value"], each["standard_error"]) for each in form["constants"]}
+    assert list(told) == ["a[A]", "a[B]", "a[C]", "b", "c"]
+    assert told["a[A]"] == pytest.approx((1.0140, 0.0121), abs=0.0003)
+    assert f"{told['a[A]'][0]!r}*patient_is_A" in output["expression"]
+    assert output["undetermined"] == []
+    units = {each["symbol"]: each["unit"] for each in output["constants"]}
+    assert (units["b"], units["c"]) == ("1/s", "m")
+
+
+def test_the_card_has_the_constants_of_the_form(service: WorkedService, grouped: Document) -> None:
+    card = service.client.get(f"/models/{grouped['id']}/card", params={"format": "markdown"}).text
+    assert "`a[A] = 1.014 ± 0.012`, " in card
+    assert "`c = 0.4890 ± 0.0054 m`" in card
+    assert "e+0" not in card
+
+
+def test_an_exported_model_keeps_the_constants_of_its_form(service: WorkedService, grouped: Document) -> None:
+    file = service.client.get(f"/models/{grouped['id']}/export", params={"format": "safetensors"}).content
+    octets = {"Content-Type": "application/octet-stream"}
+    imported = service.client.post("/models/import", content=file, headers=octets)
+    assert imported.status_code == 201, imported.text
+    known, again = (service.formula(model) for model in (grouped, imported.json()))
+    assert again["constants"] == known["constants"]
+
+
+def test_constants_that_the_rows_do_not_determine_have_no_error(service: WorkedService) -> None:
+    table = service.upload(t=T, y=6 * T + np.random.default_rng(1).normal(0, 0.02, 60))
+    model = service.model(dataset_id=table, target="y", form="a*b*t + c", **BRIEF)
+    output = service.formula(model)
+    assert [(each["symbol"], each["standard_error"] is None) for each in output["constants"]] == [
+        ("a", True),
+        ("b", True),
+        ("c", False),
+    ]
+    assert output["undetermined"] == [[0, 1]]
+    card = service.client.get(f"/models/{model['id']}/card", params={"format": "markdown"}).text
+    assert "The rows do not determine `a`, `b` one by one" in card
+
+
+@pytest.mark.parametrize("factor", [3, 5])
+def test_a_rounded_number_keeps_its_error_and_adds_to_that_of_others(
+    service: WorkedService, factor: int
+) -> None:
+    x = np.linspace(1, 4, 200)
+    y = factor / x**2 + 0.7 + np.random.default_rng(4).normal(0, 0.01, 200)
+    table = service.upload(x=x, y=y)
+    output = service.formula(service.model(dataset_id=table, target="y", split={"kind": "none"}, **BRIEF))
+    assert output["expression"] in (f"{factor}/x**2 + 0.7", f"{factor}/x**2 + 7/10")
+    matrix = np.stack([x**-2.0, np.ones(200)], 1)
+    residual = y - matrix @ [factor, 0.7]
+    errors = np.sqrt(np.diag(np.linalg.inv(matrix.T @ matrix)) * (residual @ residual) / 198)
+    told = {each["value"]: each["standard_error"] for each in output["constants"]}
+    assert told == {factor: pytest.approx(errors[0]), 0.7: pytest.approx(errors[1])}
