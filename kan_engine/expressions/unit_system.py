@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from math import isclose
 from typing import Literal, TypedDict
 
 from kan_engine.expressions.balance import Balance, balance_units
 from kan_engine.expressions.nodes import Expression, variables
 from kan_engine.units.monomial import Monomial
+from kan_engine.units.reduction import compute_scale, reduce_unit, write_base_units
 from kan_engine.units.unit import Unit, read_unit
 
 UnitMode = Literal["check", "enforce", "ignore"]
@@ -131,15 +131,8 @@ class UnitSystem:
         )
 
     def _make_unit(self, dimension: Monomial, words: Monomial | None) -> Unit:
-        if words is None:
-            words = Monomial.create({SI_SYMBOLS.get(base, base): p for base, p in dimension.powers})
-        scale = 1.0
-        for name, p in words.powers:
-            unit = read_unit(name)
-            scale *= (unit.scale if unit is not None else 1.0) ** float(p)
-        if dimension.is_one and isclose(scale, 1.0, rel_tol=1e-9):
-            words = Monomial()  # such as J·s²/(kg·m²)
-        return Unit(words, dimension, scale)
+        words = write_base_units(dimension) if words is None else words
+        return reduce_unit(Unit(words, dimension, compute_scale(words)))
 
     def to_dict(self) -> UnitsDocument:
         """The units as JSON."""
@@ -163,14 +156,3 @@ def make_unit_system(units: Mapping[str, str], target: str | None, mode: UnitMod
     if mode == "ignore" or all(read_unit(text) is None for text in units.values()):
         return None
     return UnitSystem(columns, "" if target is None else units.get(target), mode)
-
-
-SI_SYMBOLS = {
-    "[length]": "m",
-    "[mass]": "kg",
-    "[time]": "s",
-    "[current]": "A",
-    "[temperature]": "K",
-    "[substance]": "mol",
-    "[luminosity]": "cd",
-}

@@ -93,3 +93,13 @@ def test_a_formula_that_does_not_add_up_is_offered_unless_units_are_enforced(
     formula = service.formula(service.model(dataset_id=table, target="y (m)", units=mode, **BRIEF))
     statuses = {formula["unit_status"], *(entry["unit_status"] for entry in formula["pareto"])}
     assert ("does_not_add_up" in statuses) == is_offered
+
+
+def test_the_unit_of_a_constant_has_few_factors(service: WorkedService) -> None:
+    width = np.random.default_rng(2).uniform(1, 3, 60)
+    depth = 0.25 * width**2 * (1 + np.random.default_rng(3).normal(0, 0.01, 60))
+    table = service.upload(**{"width (mm)": width, "depth (m)": depth})
+    model = service.model(dataset_id=table, target="depth (m)", form="k*`width (mm)`**2", **BRIEF)
+    (constant,) = service.formula(model)["constants"]
+    assert (constant["symbol"], constant["unit"]) == ("k", "1/um")  # m/mm^2, of the same size
+    assert constant["value"] == pytest.approx(0.25, rel=0.02)
