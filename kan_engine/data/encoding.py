@@ -220,10 +220,10 @@ class Encoding:
 
     @cached_property
     def _ranges(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Smallest and largest training values; None unless all features are numbers without missing ones."""
+        """Ends of all ranges, with margins; None unless all features are numbers without missing ones."""
         if not all(feature.type == "number" and not feature.has_missing for feature in self.features):
             return None
-        ends = np.array([(feature.min, feature.max) for feature in self.features], dtype=np.float64)
+        ends = np.array([feature.reach for feature in self.features], dtype=np.float64)
         return ends[:, 0], ends[:, 1]
 
     def find_unseen_values(self, columns: Mapping[str, np.ndarray]) -> list[tuple[int, str]]:

@@ -45,7 +45,7 @@ _FEATURE_TYPES: dict[str, FeatureType] = {
     "datetime": "datetime",
 }
 # Fields that models of earlier versions lack, with their defaults
-ADDED_FIELD_DEFAULTS = {"parts": (), "form": None}
+ADDED_FIELD_DEFAULTS = {"parts": (), "form": None, "margin": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,7 @@ class Feature:
         has_missing: Whether values are missing in the training rows.
         parts: The encoded parts of a time, see ``datetime_parts``.
         form: Format of the times in the table, for ``strptime``; None for ISO 8601.
+        margin: How far beyond min and max a number still lies within the range.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Feature:
     has_missing: bool = False
     parts: tuple[DatetimePart, ...] = ()
     form: str | None = None
+    margin: float = 0.0
 
     def __post_init__(self) -> None:
         """Reject features that ``fit`` cannot return: a saved model may hold any value."""
@@ -88,6 +90,8 @@ class Feature:
             float, self.max
         ):
             raise InvalidConfig(f"the range of {self.name!r} is invalid: {self.min!r} to {self.max!r}")
+        if not _is_finite(self.margin) or self.margin < 0:
+            raise InvalidConfig(f"the margin of {self.name!r} is invalid: {self.margin!r}")
         if self.type == "datetime":
             _check_parts(self)
 
@@ -118,7 +122,14 @@ class Feature:
             return _fit_times(name, values, form, thresholds)
         if kind == "category":
             return _fit_category(name, values, thresholds)
-        return _fit_number(name, values, kind)
+        return _fit_number(name, values, kind, thresholds)
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Smallest and largest number within the range; infinite for a category."""
+        if self.min is None or self.max is None:
+            return -math.inf, math.inf
+        return self.min - self.margin, self.max + self.margin
 
     @cached_property
     def slots(self) -> dict[str | None, int]:
@@ -182,7 +193,12 @@ def _fit_times(name: str, values: np.ndarray, form: str | None, thresholds: Data
     )
 
 
-def _fit_number(name: str, values: np.ndarray, kind: FeatureType) -> Feature:
+def _fit_number(name: str, values: np.ndarray, kind: FeatureType, thresholds: DataThresholds) -> Feature:
+    """Determine range, margin and fill value.
+
+    Of n numbers drawn from a range, the smallest lies 1/(n + 1) of its width above its end on average. Such a
+    margin leaves out the next number of a series, which is 1/(n - 1) away.
+    """
     numbers = read_numbers(name, values, boolean=kind == "boolean")
     seen = numbers[~np.isnan(numbers)]
     if not len(seen):
@@ -195,6 +211,9 @@ def _fit_number(name: str, values: np.ndarray, kind: FeatureType) -> Feature:
         max=float(seen.max()),
         fill=float(median >= 0.5) if kind == "boolean" else median,
         has_missing=len(seen) < len(numbers),
+        margin=float(np.ptp(seen)) * min(1 / (len(seen) + 1), thresholds.max_margin_share)
+        if kind == "number"
+        else 0.0,
     )
 
 
@@ -253,7 +272,8 @@ def is_unseen(feature: Feature, values: np.ndarray) -> Bool[np.ndarray, " rows"]
             [label not in feature.slots for label in read_labels(feature.name, values)], dtype=bool
         )
     numbers = _read_numeric(feature, values)
-    outside = (numbers < feature.min) | (numbers > feature.max)
+    low, high = feature.reach
+    outside = (numbers < low) | (numbers > high)
     return outside if feature.has_missing else outside | np.isnan(numbers)
 
 

@@ -18,6 +18,8 @@ class DataThresholds:
         quantile_count: Of the scale of an input.
         max_quantile_rows: Quantiles of more rows come from a sample, accurate to 0.2 % of all rows.
         validation_share: Of the training rows.
+        max_margin_share: Of the range of a number, which still counts as within it: its ends are often given
+            with three digits. The grids of networks reach 20 times as far.
     """
 
     max_category_columns: int = 20
@@ -28,6 +30,7 @@ class DataThresholds:
     quantile_count: int = 257
     max_quantile_rows: int = 100_000
     validation_share: float = 0.2
+    max_margin_share: float = 1e-3
 
 
 DEFAULT_DATA = DataThresholds()

@@ -142,7 +142,7 @@ class FormulaPredictor(Predictor):
         self, encoded: Float[np.ndarray, "rows inputs"]
     ) -> Bool[np.ndarray, " rows"]:
         within = np.ones(len(encoded), dtype=bool)
-        ranges = {f.name: (f.min, f.max) for f in self.encoding.features if f.type == "number"}
+        ranges = {f.name: f.reach for f in self.encoding.features if f.type == "number"}
         for place, column in self._input_columns:
             low, high = ranges.get(column.feature, (-np.inf, np.inf))
             within &= (encoded[:, place] >= low) & (encoded[:, place] <= high)

@@ -25,6 +25,7 @@ class FeatureSummary:
     categories: list[Label] | None
     has_missing: bool
     fill: float | str | None
+    margin: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,7 @@ def describe_features(encoding: Encoding) -> list[FeatureSummary]:
             categories=list(feature.categories) or None,
             has_missing=feature.has_missing,
             fill=None if feature.type == "category" else _format_value(feature, feature.fill),
+            margin=feature.margin,
         )
         for feature in encoding.features
     ]

@@ -48,6 +48,11 @@ class FeatureOut(BaseModel):
     fill: float | str | None = Field(
         default=None, description="Value that replaces a missing number, boolean or time."
     )
+    margin: float = Field(
+        default=0.0,
+        description="How far beyond `min` and `max` a number still lies within the training range: it has an "
+        "interval and no warning. At most a thousandth of the range.",
+    )
 
 
 class SourceOut(BaseModel):

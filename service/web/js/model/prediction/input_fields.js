@@ -35,7 +35,8 @@ function measure({ feature, value, unit, id, change }) {
     const next = event.target.value === "" ? NaN : Number(event.target.value.replace(",", "."));
     if (Number.isFinite(next)) change(next);
   };
-  const isOutside = hasRange && !isMissing && (value < feature.min || value > feature.max);
+  const { margin = 0 } = feature; // of models of earlier versions
+  const isOutside = hasRange && !isMissing && (value < feature.min - margin || value > feature.max + margin);
   return html`<div class="measure">
       ${hasRange ? slider(feature, isMissing ? feature.fill : value, id, isMissing, typed) : nothing}
       <input

@@ -183,6 +183,17 @@ def test_a_row_with_a_value_outside_of_training_has_a_warning_and_no_interval(
     assert isinstance(body["predictions"][1], float)
 
 
+def test_a_value_at_the_border_of_training_has_an_interval_and_no_warning(
+    client: TestClient, sessions: Sessions
+) -> None:
+    columns = {"x": [1.0001, *np.linspace(1.1, 4.9, 48).tolist(), 4.9999], "step": [*range(1, 51)]}
+    model = make_model(sessions, make_predictor(columns))
+    rows = [{"x": 1.0, "step": 1}, {"x": 5.0, "step": 50}, {"x": 0.99, "step": 1}, {"x": 1.0, "step": 51}]
+    body = predict(client, model.id, rows, interval=0.9).json()
+    assert [interval is None for interval in body["intervals"]] == [False, False, True, True]
+    assert [(warning["row"], warning["column"]) for warning in body["warnings"]] == [(2, "x"), (3, "step")]
+
+
 def test_only_the_first_warnings_are_listed_but_all_are_counted(
     client: TestClient, sessions: Sessions
 ) -> None:
