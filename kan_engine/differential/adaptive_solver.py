@@ -39,13 +39,11 @@ class SolverProgress:
 
     Attributes:
         fraction: Estimated share of the work that is done, 0 to 1.
-        solution: The best solution so far; None before the first one.
-        intervals: Grid intervals along every axis.
+        solution: The best solution so far; None before the first one, and while windows are solved.
     """
 
     fraction: float
-    solution: Solution | None
-    intervals: tuple[int, ...] = ()
+    solution: Solution | None = None
 
 
 def solve_adaptively(
@@ -142,7 +140,7 @@ def _refine_adaptively(  # noqa: PLR0912 - the order of its steps is the method
                     reached = DescentResult(marched, np.inf, 0.0, 1)
                     found = _build_solution(turned, reached, axes_order, np.inf, linear, thresholds)
                 else:
-                    yield SolverProgress(thresholds.marching_work_share * marched, None)
+                    yield SolverProgress(thresholds.marching_work_share * marched)
         else:
             started = _select_start(turned, axes, steps, thresholds, should_stop)
             if started is not None:
@@ -153,7 +151,7 @@ def _refine_adaptively(  # noqa: PLR0912 - the order of its steps is the method
     change, worst = np.inf, _largest_jump(relative_jumps(state.spline))
     for level in range(thresholds.max_grid_levels):
         if found is not None and step_bytes(turned, state.spline.axes) > thresholds.max_step_bytes:
-            yield SolverProgress(1.0, found, _interval_counts(found.spline))
+            yield SolverProgress(1.0, found)
             return
         reached = descend(
             build_system(turned, state.spline.axes, state, thresholds=thresholds),
@@ -165,7 +163,7 @@ def _refine_adaptively(  # noqa: PLR0912 - the order of its steps is the method
         )
         if not reached.steps and should_stop():
             if found is not None:
-                yield SolverProgress(1.0, found, _interval_counts(found.spline))
+                yield SolverProgress(1.0, found)
             return
         state = reached.state
         last, change = change, relative_change(before, state.spline)
@@ -185,7 +183,7 @@ def _refine_adaptively(  # noqa: PLR0912 - the order of its steps is the method
             1.0 if finer is None and not is_marching else fraction + (1 - fraction) * (level + 1) / levels
         )
         found = _build_solution(turned, reached, axes_order, change, linear, thresholds)
-        yield SolverProgress(fraction, found, _interval_counts(found.spline))
+        yield SolverProgress(fraction, found)
         if finer is None:
             if is_marching:
                 yield from _march_on_finer_grids(
@@ -227,8 +225,7 @@ def _march_on_finer_grids(
             if isinstance(marched, SolverState):
                 state = marched
             else:
-                fraction = reached.fraction + (1 - reached.fraction) * marched
-                yield replace(reached, fraction=fraction)
+                yield SolverProgress(reached.fraction + (1 - reached.fraction) * marched)
     except NoSolution:
         state = None
     found = reached.solution
@@ -237,7 +234,7 @@ def _march_on_finer_grids(
         if jumps < jump:
             found = Solution.from_state(problem, state, order, jumps, thresholds)
     assert found is not None  # noqa: S101 - the whole has been solved
-    yield SolverProgress(1.0, found, _interval_counts(found.spline))
+    yield SolverProgress(1.0, found)
 
 
 def initial_grid_cost(
@@ -276,10 +273,6 @@ def _build_solution(
     jumps = _largest_jump(relative_jumps(reached.state.spline))
     error = max(change if np.isfinite(change) else jumps, 0.0 if linear else reached.moved**2)
     return Solution.from_state(problem, reached.state, order, error, thresholds)
-
-
-def _interval_counts(spline: TensorSpline) -> tuple[int, ...]:
-    return tuple(axis.size for axis in spline.axes)
 
 
 def spline_order(problem: DifferentialProblem, thresholds: SolverThresholds) -> int:

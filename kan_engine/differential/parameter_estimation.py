@@ -81,9 +81,9 @@ def estimate(
     k = order or spline_order(problem, thresholds)
     axes = tuple(SplineAxis.uniform(low, high, size, k) for low, high in problem.domain)
     begun = [_fit_measurements(data, axes, starts, should_stop)]
-    yield SolverProgress(0.3, None)
+    yield SolverProgress(0.3)
     begun += _solve_at_starts(data, starts, should_stop)
-    yield SolverProgress(0.6, None)
+    yield SolverProgress(0.6)
     state = min(begun, key=lambda each: data.misfit(each, thresholds.start_weights[-1]))
     before, change, (weight, *lower) = None, np.inf, thresholds.refinement_weights
     for level in range(thresholds.max_grid_levels):
@@ -99,7 +99,7 @@ def estimate(
         solution = Solution.from_state(problem, state, range(count), error, thresholds)
         solution = replace(solution, estimates=data.estimates(state))
         fraction = 1.0 if is_done else 0.6 + 0.4 * (level + 1) / thresholds.max_grid_levels
-        yield SolverProgress(fraction, solution, _interval_counts(state))
+        yield SolverProgress(fraction, solution)
         if is_done:
             return
         if lower and (finer is None or change < thresholds.small_change):
@@ -108,10 +108,6 @@ def estimate(
             state.spline,
             replace(state, spline=state.spline.change_axes(finer or state.spline.axes)),
         )
-
-
-def _interval_counts(state: SolverState) -> tuple[int, ...]:
-    return tuple(axis.size for axis in state.spline.axes)
 
 
 class _MeasuredProblem:

@@ -89,6 +89,11 @@ class Solution:
             problem.permute_axes(back), moved.spline, moved.coefficients, error, thresholds=thresholds
         )
 
+    @property
+    def intervals(self) -> tuple[int, ...]:
+        """Grid intervals along every axis."""
+        return tuple(axis.size for axis in self.spline.axes)
+
     def sample_points(self, count: int, seed: int) -> dict[str, Array]:
         """Random points of the box, by variable."""
         random = np.random.default_rng(seed)

@@ -218,8 +218,8 @@ def _find_solution(
         message, error = "continuing the solution from its start", None
         if reached.solution is not None:
             solution, error = reached.solution, largest_violation(reached.solution.violations)
-            message = f"{' x '.join(map(str, reached.intervals))} intervals: violation {error:.1e}"
-            history.append(ErrorPoint(step=len(history) + 1, grid=max(reached.intervals), error=error))
+            message = f"{' x '.join(map(str, solution.intervals))} intervals: violation {error:.1e}"
+            history.append(ErrorPoint(step=len(history) + 1, grid=max(solution.intervals), error=error))
         report(JobProgress("solve", share * reached.fraction, message, error))
     if solution is None:
         raise JobStopped("no solution was found")

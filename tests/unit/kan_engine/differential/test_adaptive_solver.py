@@ -92,16 +92,16 @@ def test_grids_become_finer_where_the_solution_bends() -> None:
 
 
 def test_a_grid_that_is_given_stays() -> None:
-    reached = list(solve_adaptively(CASES["heat"].problem(), grid=6))
-    assert [each.intervals for each in reached] == [(6, 6)]
-    problem = ORDINARY["logistic"].problem()
-    reached = list(solve_adaptively(problem, grid=12, order=5))
-    assert reached[-1].intervals == (12,)
-    assert reached[-1].solution is not None
-    spline = reached[-1].solution.spline
+    (reached,) = solve_adaptively(CASES["heat"].problem(), grid=6)
+    assert reached.solution is not None
+    assert reached.solution.intervals == (6, 6)
+    solution = last(ORDINARY["logistic"].problem(), grid=12, order=5).solution
+    assert solution is not None
+    assert solution.intervals == (12,)
+    spline = solution.spline
     assert spline.axes[0].order == 5
     np.testing.assert_allclose(np.diff(spline.axes[0].grid), 5 / 12)
-    assert ORDINARY["logistic"].error(reached[-1].solution) < 1e-4  # of width 0.4 and order 5
+    assert ORDINARY["logistic"].error(solution) < 1e-4  # of width 0.4 and order 5
 
 
 @pytest.mark.parametrize("name", ["decay", "logistic", "heat"])
