@@ -1,9 +1,12 @@
 """Parser of the language of equations: it accepts a closed set of names and executes nothing.
 
 To the formulas of ``expressions.parsing`` it adds ``u``, ``u'``, ``u_xx``, ``u_t(x, 0)``, ``du/dt``,
-``d2u/dx2``, ``d/dx(u^2)``, ``Derivative(u(x, t), x, (t, 2))``, ``Subs(…, x, 0)``, ``Eq(a, b)`` and ``a = b``,
-and signs as in print: ``^``, ``·``, ``−``, ``π``. The result is a formula of ``nodes.py`` whose parameters
-represent *jets*: unknown functions and their derivatives, at the current point or on a part of the boundary.
+``d2u/dx2``, ``d/dx(u^2)``, ``Derivative(u(x, t), x, (t, 2))``, ``Subs(…, x, 0)``, ``Eq(a, b)`` and ``a = b``.
+The result is a formula of ``nodes.py`` whose parameters represent *jets*: unknown functions and their
+derivatives, at the current point or on a part of the boundary.
+
+Names of the problem come first: with a parameter ``E`` or an unknown ``pi``, these are no numbers. Only
+functions of the language stay what they are where brackets follow: ``exp(x)`` beside a parameter ``exp``.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from kan_engine.differential.jets import Jet, SymbolTable, fix_variable, total_d
 from kan_engine.differential.notation.quotients import Quotient, compile_quotients, read_quotient
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.nodes import Expression, Variable, walk
-from kan_engine.expressions.parsing import CONSTANTS, FUNCTIONS, ExpressionParser, Token, compile_tokens
+from kan_engine.expressions.parsing import FUNCTIONS, ExpressionParser, Token, compile_tokens
 
 
 def parse_equation(text: str, words: SymbolTable) -> Expression:
@@ -39,12 +42,10 @@ def parse_sides(text: str, words: SymbolTable) -> tuple[Expression, Expression |
     return _Parser(text, words).parse_sides()
 
 
-RESERVED = frozenset(
-    {*FUNCTIONS, *CONSTANTS, "Derivative", "diff", "Subs", "Rational", "Integer", "Float", "Eq", "I"}
-)
+CALLED = frozenset({*FUNCTIONS, "Derivative", "diff", "Subs", "Eq", "Rational", "Integer", "Float"})
+"""Names that mean something of the language where brackets follow."""
+
 _PRIMES = {"'": 1, "’": 1, "′": 1, "″": 2, "‴": 3}
-_PRINTED_SIGNS = {"^": "**", "−": "-", "·": "*", "⋅": "*", "×": "*"}
-_PRINTED_NAMES = {"π": "pi"}
 
 
 class _Parser(ExpressionParser):
@@ -54,13 +55,11 @@ class _Parser(ExpressionParser):
     noun, language = "an equation", "equations"
     token_pattern = compile_tokens(
         rf"(?<=\w)(?P<primes>[{''.join(_PRIMES)}]+)",
-        rf"(?P<printed>[{re.escape(''.join(_PRINTED_SIGNS))}])",
         r"(?P<partial>∂)",
     )
-    hints: ClassVar[Mapping[str, str]] = {
-        **ExpressionParser.hints,
-        **dict.fromkeys(_PRIMES, "; primes directly follow the name of an unknown"),
-    }
+    hints: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        _PRIMES, "; primes directly follow the name of an unknown"
+    )
 
     def __init__(self, text: str, words: SymbolTable) -> None:
         super().__init__(text, words.limits)
@@ -91,10 +90,7 @@ class _Parser(ExpressionParser):
 
     def _tokenise(self, text: str) -> Iterator[Token]:
         for token in super()._tokenise(text):
-            if token.kind == "printed":
-                yield replace(token, kind="sign", text=_PRINTED_SIGNS[token.text])
-            else:
-                yield replace(token, kind="name") if token.kind == "partial" else token
+            yield replace(token, kind="name") if token.kind == "partial" else token
 
     def _parse_quotient(self, token: Token, quotient: Quotient) -> Expression:
         """Parse what follows ``dy/dx`` or ``d/dx``."""
@@ -116,7 +112,7 @@ class _Parser(ExpressionParser):
         return self._differentiate(tree, [name for name, order in names for _ in range(order)], token)
 
     def _parse_name(self, token: Token) -> Expression:
-        name, words = _PRINTED_NAMES.get(token.text, token.text), self._words
+        name, words = token.text, self._words
         if (quotient := read_quotient(self._text, token.place, self._quotients, words)) is not None:
             return self._parse_quotient(token, quotient)
         if (found := words.find_derivative(name)) is not None:
@@ -126,11 +122,12 @@ class _Parser(ExpressionParser):
             told = ", ".join(words.unknowns)
             raise self._error(f"primes are derivatives of an unknown: {told}; {name} is none")
         is_call = self._accept("(")
-        if name in words.independent or name in words.coefficients:
+        is_own = name in words.independent or name in words.coefficients
+        if is_own and not (is_call and name in CALLED):
             if is_call:
                 raise self._error(f"{name} is not a function and takes no arguments", token)
             return Variable(name) if name in words.independent else words.leaf_parameter(name)
-        known = self._parse_known_name(replace(token, text=name), is_call=is_call)
+        known = self._parse_known_name(token, is_call=is_call)
         if known is not None:
             return known
         raise self._error(self._describe_unknown_name(name, is_call), token)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 
 from kan_engine.differential.characteristics import (
@@ -13,11 +12,12 @@ from kan_engine.differential.characteristics import (
     outflow_conditions,
 )
 from kan_engine.differential.jets import Jet, SymbolTable, compact, fix_variable
-from kan_engine.differential.parser import RESERVED, parse_equation
+from kan_engine.differential.parser import CALLED, parse_equation
 from kan_engine.differential.problem import DifferentialProblem, Residual
 from kan_engine.differential.thresholds import DEFAULT_LIMITS, EquationLimits
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.nodes import Expression, variables
+from kan_engine.expressions.parsing import is_name
 
 ConditionLocation = Mapping[str, float | Sequence[float]]
 
@@ -49,7 +49,7 @@ def parse_problem(
     Raises:
         InvalidEquation: A part is invalid; ``path`` names it and ``place`` is the character.
     """
-    _check_names(independent, unknowns, coefficients, limits)
+    check_names(independent, unknowns, coefficients, limits=limits)
     box = _parse_domain(independent, domain)
     words = SymbolTable(tuple(independent), tuple(unknowns), tuple(coefficients), limits)
     if len(equations) < len(unknowns):
@@ -67,12 +67,22 @@ def parse_problem(
     return problem
 
 
-def _check_names(
+def check_names(
     independent: Sequence[str],
     unknowns: Sequence[str],
-    coefficients: Sequence[str],
-    limits: EquationLimits,
+    coefficients: Sequence[str] = (),
+    *,
+    limits: EquationLimits = DEFAULT_LIMITS,
 ) -> None:
+    """Check that all names are different identifiers, and that none has two meanings in an equation.
+
+    Any identifier is a name, also ``E``, ``pi`` or ``lambda``. Only an unknown cannot be called ``exp``: its
+    value at a point, ``exp(0)``, would be written as the function is.
+
+    Raises:
+        InvalidEquation: One is not; ``path`` names it.
+    """
+    seen = set[str]()
     for group, names, least, most in (
         ("independent", independent, 1, limits.max_independent),
         ("unknowns", unknowns, 1, limits.max_unknowns),
@@ -83,18 +93,22 @@ def _check_names(
                 f"there must be {least} to {most} {group}, got {len(names)}", None, (group,)
             )
         for place, name in enumerate(names):
-            if not re.fullmatch(r"[^\W\d]\w{0,63}", name) or name in RESERVED:
-                told = "is a reserved name" if name in RESERVED else "is not a valid name"
+            if not is_name(name) or len(name) > limits.max_name_characters:
                 raise InvalidEquation(
-                    f"{name[:64]!r} {told}; begin with a letter, and use none of "
-                    f"{', '.join(sorted(RESERVED))}",
+                    f"{name[:64]!r} is not a valid name; begin with a letter, and use letters, digits and _",
                     None,
                     (group, place),
                 )
-    names = [*independent, *unknowns, *coefficients]
-    for name in names:
-        if names.count(name) > 1:
-            raise InvalidEquation(f"the name {name!r} occurs twice", None, ("unknowns",))
+            if group == "unknowns" and name in CALLED:
+                raise InvalidEquation(
+                    f"{name!r} cannot be an unknown: {name}(…) is a function of equations; choose another "
+                    f"name, such as {name}_1",
+                    None,
+                    (group, place),
+                )
+            if name in seen:
+                raise InvalidEquation(f"the name {name!r} occurs twice", None, (group, place))
+            seen.add(name)
 
 
 def _parse_domain(

@@ -20,6 +20,7 @@ class EquationLimits(TextLimits):
     Attributes:
         max_independent: Independent variables; the other thresholds have values for three at most.
         max_unknowns: Unknown functions, and coefficients.
+        max_name_characters: Of each of them; longer ones are hardly names.
         max_derivative_order: In one variable.
         max_differentiated_nodes: Of an expression to differentiate: the size of a product's derivative grows
             with the square of the product's size.
@@ -29,6 +30,7 @@ class EquationLimits(TextLimits):
 
     max_independent: int = 3
     max_unknowns: int = 10
+    max_name_characters: int = 64
     max_derivative_order: int = 4
     max_differentiated_nodes: int = 500
     max_side_points: int = 400

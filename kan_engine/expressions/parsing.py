@@ -8,7 +8,8 @@ The grammar is the part of SymPy's in which formulas are written::
     power   = atom [ "**" sign ]
     atom    = number | name | name "(" arguments ")" | "(" sum ")" | "`" column "`"
 
-with ``Rational(1, 10)`` and the functions of ``FUNCTIONS``. What other names mean, a subclass decides.
+with ``Rational(1, 10)``, the functions of ``FUNCTIONS``, and signs as in print: ``^``, ``·``, ``−``, ``π``.
+What other names mean, a subclass decides.
 """
 
 from __future__ import annotations
@@ -52,12 +53,17 @@ class Token:
     place: int
 
 
+_NAME = re.compile(r"[^\W\d]\w*")  # as far as regular expressions know
+PRINTED_SIGNS: Mapping[str, str] = {"^": "**", "−": "-", "·": "*", "⋅": "*", "×": "*"}
+
+
 def compile_tokens(*more: str) -> re.Pattern[str]:
     """The pattern of a token; each alternative is a group that is named after the token's kind."""
     known = (
         r"(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)",
-        r"(?P<name>[^\W\d]\w*)",
+        rf"(?P<name>{_NAME.pattern})",
         r"(?P<sign>\*\*|[-+*/(),=])",
+        rf"(?P<printed>[{re.escape(''.join(PRINTED_SIGNS))}])",
         r"`(?P<quoted>[^`]+)`",
     )
     return re.compile(rf"\s*(?:{'|'.join((*known, *more))})")
@@ -81,7 +87,7 @@ FUNCTIONS: Mapping[str, Callable[[Expression], Expression]] = {
     "Heaviside": lambda u: (1 + call("sign", u)) / 2,
 }
 EULER = call("exp", ONE)
-CONSTANTS: Mapping[str, Expression] = {"pi": PI, "E": EULER}
+CONSTANTS: Mapping[str, Expression] = {"pi": PI, "π": PI, "E": EULER}
 
 
 class ExpressionParser(ABC):
@@ -99,7 +105,7 @@ class ExpressionParser(ABC):
     noun: ClassVar[str] = "a formula"
     language: ClassVar[str] = "formulas"
     token_pattern: ClassVar[re.Pattern[str]] = compile_tokens()
-    hints: ClassVar[Mapping[str, str]] = {"^": "; a power is written **"}
+    hints: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, text: str, limits: TextLimits) -> None:
         most = limits.max_characters
@@ -147,9 +153,14 @@ class ExpressionParser(ABC):
                     f"{wrong[:1]!r} is not part of the language of {self.language}{hint}",
                     len(text) - len(wrong),
                 )
-            kind = str(found.lastgroup)
-            yield Token(kind, found[kind], found.start(kind))
-            place = found.end()
+            kind, place = str(found.lastgroup), found.end()
+            if kind == "name":
+                place = _find_end_of_name(text, place)
+                yield Token(kind, text[found.start(kind) : place], found.start(kind))
+            elif kind == "printed":
+                yield Token("sign", PRINTED_SIGNS[found[kind]], found.start(kind))
+            else:
+                yield Token(kind, found[kind], found.start(kind))
         yield Token("end", "", len(text))
 
     @property
@@ -300,3 +311,16 @@ class ExpressionParser(ABC):
         if not math.isfinite(value):
             raise self._error("this number is too large", token)
         return number(value)
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is one name of this language: letters of any script, digits and underscores."""
+    found = _NAME.match(text)
+    return found is not None and _find_end_of_name(text, found.end()) == len(text)
+
+
+def _find_end_of_name(text: str, place: int) -> int:
+    """The end of a name that goes on with marks, such as vowels of Devanagari: ``\\w`` omits them."""
+    while place < len(text) and text[place] not in PRINTED_SIGNS and f"x{text[place]}".isidentifier():
+        place += 1
+    return place

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from kan_engine import DifferentialProblem, DistillationPlan, InvalidEquation, parse_problem
 from kan_engine.differential.jets import SymbolTable
 from kan_engine.differential.notation.typesetting import typeset_equation
+from kan_engine.differential.problem_parser import check_names
 from kan_engine.differential.thresholds import (
     DEFAULT_DISTILLATION,
     DEFAULT_LIMITS,
@@ -57,8 +58,13 @@ def plan_network(
 
 
 def typeset_equations(request: TypesetRequest, *, limits: EquationLimits = DEFAULT_LIMITS) -> TypesetOut:
-    """Typeset every line; a wrong line has the reason instead."""
+    """Typeset every line; a wrong line has the reason instead.
+
+    Raises:
+        InvalidEquation: A name is none, or has two meanings.
+    """
     names = tuple(request.independent), tuple(request.unknowns), tuple(request.parameters)
+    check_names(*names, limits=limits)
     return TypesetOut(
         equations=[_typeset_line(text, SymbolTable(*names, limits)) for text in request.equations],
         conditions=[_typeset_line(text, SymbolTable(*names, limits)) for text in request.conditions],

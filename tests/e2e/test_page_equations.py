@@ -66,6 +66,17 @@ def test_a_russian_page_tells_in_russian_what_is_wrong_in_a_line(browser: Browse
         expect(printed.locator("[lang=en]")).to_have_count(0)
 
 
+def test_a_name_that_a_job_would_refuse_is_refused_while_one_types(page: Page) -> None:
+    page.get_by_label("Independent variables").fill("0 < t < 5")
+    page.get_by_label("Unknown functions").fill("S, exp")
+    page.get_by_label("Equations", exact=True).fill("S' = -S")
+    wrong = page.locator("#solve-unknowns-wrong")
+    expect(wrong).to_contain_text("'exp' cannot be an unknown")
+    page.get_by_label("Unknown functions").fill("S, I")
+    expect(wrong).to_be_empty()
+    expect(page.get_by_role("region", name="The equations in print").locator("math")).to_have_count(1)
+
+
 def test_every_problem_of_the_gallery_is_one_that_the_service_takes(page: Page) -> None:
     names = page.evaluate(f"async () => {GALLERY}")
     assert len(names) >= 10

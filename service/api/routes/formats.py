@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from kan_engine.expressions.printing.languages import LANGUAGES
 from service.api.http.dependencies import READ, StrictRoute
-from service.documents.equations import typeset_equations
+from service.operations.jobs import equation_checks
 from service.operations.models.model_formats import MODEL_FORMATS
 from service.schemas.equations import TypesetOut, TypesetRequest
 from service.schemas.formulas import FormatsOut, LanguageOut, ModelFormatOut
@@ -26,5 +26,8 @@ def list_formats() -> FormatsOut:
 
 @router.post("/formats/equations", dependencies=[READ], summary="Equations as they are printed")
 def typeset(request: TypesetRequest) -> TypesetOut:
-    """Each line as LaTeX and MathML, or what is wrong in it and at which character. Nothing is solved."""
-    return typeset_equations(request)
+    """Each line as LaTeX and MathML, or what is wrong in it and at which character. Nothing is solved.
+
+    Names are refused as a job would refuse them.
+    """
+    return equation_checks.typeset(request)

@@ -6,12 +6,12 @@ from math import nan
 from kan_engine import DifferentialProblem, DistillationPlan, InvalidEquation
 from service.db.tables import Dataset
 from service.documents.column_report import NUMBER_TYPES, read_reports
-from service.documents.equations import plan_network, read_problem
+from service.documents.equations import plan_network, read_problem, typeset_equations
 from service.errors import ErrorEntry, Invalid
 from service.operations.jobs.cost_estimate import estimate_grid, estimate_shape, refuse_too_costly
 from service.operations.jobs.limits import AdmissionLimits
 from service.operations.jobs.validation_errors import Mistake, Mistakes, Path, refuse_mistakes
-from service.schemas.equations import MAX_SPLINE_ORDER, SolveRequest
+from service.schemas.equations import MAX_SPLINE_ORDER, SolveRequest, TypesetOut, TypesetRequest
 from service.settings import Settings
 from service.strict_json import pointer
 
@@ -51,6 +51,18 @@ def check_problem(
     shape = plan_network(request, problem, request.hidden)
     refuse_mistakes(_check_shape(problem, shape, limits))
     refuse_too_costly(estimate_shape(shape), settings, request.max_seconds, limits)
+
+
+def typeset(request: TypesetRequest) -> TypesetOut:
+    """Typeset equations, with the names that a job takes.
+
+    Raises:
+        Invalid: A job would refuse a name.
+    """
+    try:
+        return typeset_equations(request)
+    except InvalidEquation as error:
+        raise _make_refusal(error) from error
 
 
 def _make_refusal(error: InvalidEquation) -> Invalid:

@@ -204,6 +204,65 @@ def test_a_system_predicts_each_of_its_unknowns(
     assert [each["expression"] for each in formulas] == ["sin(2*t)", "2*cos(2*t)"]
 
 
+def test_unknowns_of_an_epidemic_keep_their_names(
+    client: TestClient, solve: Callable[..., dict[str, Any]]
+) -> None:
+    epidemic = {
+        "kind": "solve",
+        "independent": ["t"],
+        "unknowns": ["S", "I", "R"],
+        "domain": {"t": [0, 5]},
+        "equations": ["dS/dt = -2*S*I", "dI/dt = 2*S*I - I", "R' = I"],
+        "conditions": ["S(0) = 0.9", "I(0) = 0.1", "R(0) = 0"],
+    }
+    model = model_of(client, solve(epidemic))
+    assert model["outputs"] == ["S", "I", "R"]
+    rows = {"rows": [{"t": 0}, {"t": 5}]}
+    first, last = client.post(f"/models/{model['id']}/predict", json=rows).json()["predictions"]
+    assert first == pytest.approx({"S": 0.9, "I": 0.1, "R": 0.0}, abs=1e-7)
+    assert sum(last.values()) == pytest.approx(1)
+    assert last["S"] == pytest.approx(0.9 * np.exp(-2 * last["R"]))  # dS/dR = -2*S
+
+
+@pytest.mark.parametrize(
+    ("time", "unknown", "rate"),
+    [("lambda", "E", "beta"), ("pi", "Q", "gamma"), ("zeta", "I", "exp"), ("S", "N", "pi"), ("E", "pi", "S")],
+)
+def test_any_name_works_in_every_role(
+    time: str, unknown: str, rate: str, client: TestClient, solve: Callable[..., dict[str, Any]]
+) -> None:
+    columns = {time: TIMES.tolist(), unknown: (2 * np.exp(-0.5 * TIMES)).tolist()}
+    job = solve(
+        {
+            "kind": "solve",
+            "independent": [time],
+            "unknowns": [unknown],
+            "domain": {time: [0, 4]},
+            "equations": [f"d{unknown}/d{time} = -{rate}*{unknown}"],
+            "conditions": [f"{unknown}(0) = 2"],
+            "parameters": {rate: 1.0},
+            "measurements": {"columns": columns},
+        }
+    )
+    model = model_of(client, job)
+    path = f"/models/{model['id']}"
+    assert model["parameters"][rate]["value"] == pytest.approx(0.5)
+    answer = client.post(f"{path}/predict", json={"columns": {time: [0, 2]}, "by": "formula"}).json()
+    assert answer["predictions"] == pytest.approx([2, 2 / np.e])
+    (formula,) = client.get(f"{path}/symbolic").json()["outputs"]
+    (printed,) = formula["domain"]
+    assert formula["expression"] == f"2*exp(-{printed}/2)"
+    assert formula["symbols"].get(printed, printed) == time
+    source = client.get(f"{path}/symbolic?format=python").text
+    functions: dict[str, Any] = {}
+    exec(source, functions)
+    (function,) = (
+        value for value in functions.values() if getattr(value, "__name__", "").startswith(unknown)
+    )
+    assert function(2.0) == pytest.approx(2 / np.e)
+    assert client.get(f"{path}/plots/solution.svg").status_code == 200
+
+
 def test_without_symbolic_no_formula_is_looked_for(
     client: TestClient, solve: Callable[..., dict[str, Any]]
 ) -> None:

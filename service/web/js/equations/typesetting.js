@@ -25,7 +25,10 @@ export async function typesetProblem({ independent, unknowns, parameters = {}, e
   };
 }
 
-/** A function that typesets a problem when the typing pauses, and calls `show` with its lines; null where none can be read. */
+/**
+ * A function that typesets a problem when the typing pauses, and calls `show` with its lines, null where none can be read,
+ * and with the error that a job would have.
+ */
 export function typesetWhileTyping(show, { signal }) {
   let waiting = 0;
   let last = "";
@@ -37,9 +40,9 @@ export function typesetWhileTyping(show, { signal }) {
     clearTimeout(waiting);
     waiting = setTimeout(async () => {
       const hasNames = independent.length && unknowns.length;
-      const typeset = hasNames ? typesetProblem(problem, { signal }).catch(() => null) : null; // typing goes on without it
-      const [lines] = await Promise.all([typeset, loadCodes()]); // lines may say what is wrong
-      if (asked === last && !signal.aborted) show(lines);
+      const typeset = hasNames ? typesetProblem(problem, { signal }).then((lines) => [lines], (error) => [null, error]) : [null];
+      const [[lines, error]] = await Promise.all([typeset, loadCodes()]); // both may say what is wrong
+      if (asked === last && !signal.aborted) show(lines, error);
     }, PAUSE_MS);
   };
 }

@@ -23,7 +23,10 @@ export function solveForm({ signal }) {
     state = { ...state, ...changes };
     keepFocus(host, () => render(solveTemplate({ ...state, ...kept }, { change, fill, start, submit, toggle }), host));
   };
-  const typeset = typesetWhileTyping((printed) => set({ printed }), { signal });
+  const typeset = typesetWhileTyping((printed, error) => {
+    const { mistakes = state.mistakes } = error ? groupMistakes(error, read(kept.values).lines) : {}; // typing goes on with others
+    set({ printed, mistakes });
+  }, { signal });
   const change = (values) => {
     kept = { ...kept, values: { ...kept.values, ...values } };
     set({ mistakes: {}, failed: null });
@@ -93,7 +96,7 @@ function findMistakes(lines, values) {
 /** Groups the entries of an error by field. Without any field, the error is shown as a whole. */
 function groupMistakes(error, lines) {
   const mistakes = {};
-  for (const entry of error.errors) {
+  for (const entry of error.errors ?? []) {
     const place = placeOf(entry, lines);
     if (place) (mistakes[place.field] ??= []).push({ line: place.line, character: entry.character, words: entryText(entry) });
   }

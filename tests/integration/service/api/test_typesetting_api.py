@@ -38,12 +38,43 @@ def test_a_wrong_line_has_its_character_and_the_others_are_typeset(client: TestC
     assert right["mathml"]
 
 
-def test_a_name_is_not_markup(client: TestClient) -> None:
-    name = "<script>"
-    response = client.post(
-        "/formats/equations", json={"independent": ["t"], "unknowns": [name], "equations": [f"`{name}` = 1"]}
+@pytest.mark.parametrize(
+    ("names", "pointer", "remedy"),
+    [
+        (
+            {"unknowns": ["S", "exp"]},
+            "#/unknowns/1",
+            "exp(…) is a function of equations; choose another name",
+        ),
+        ({"unknowns": ["<script>"]}, "#/unknowns/0", "begin with a letter"),
+        ({"independent": ["2t"]}, "#/independent/0", "begin with a letter"),
+        ({"parameters": ["y"]}, "#/parameters/0", "the name 'y' occurs twice"),
+    ],
+)
+def test_names_are_refused_as_a_job_refuses_them(
+    client: TestClient, names: dict[str, list[str]], pointer: str, remedy: str
+) -> None:
+    body = {"independent": ["t"], "unknowns": ["y"], "equations": ["y' = 1"], **names}
+    typeset = client.post("/formats/equations", json=body)
+    times = {name: [0, 1] for name in body["independent"]}
+    job = {"kind": "solve", "domain": times, "conditions": ["y(0) = 1"], **body}
+    job["parameters"] = dict.fromkeys(names.get("parameters", []), 1.0)
+    submitted = client.post("/jobs", json=job)
+    assert (typeset.status_code, submitted.status_code) == (422, 422)
+    assert typeset.json()["errors"] == submitted.json()["errors"]
+    (entry,) = typeset.json()["errors"]
+    assert (entry["code"], entry["pointer"]) == ("invalid_equation", pointer)
+    assert remedy in entry["detail"]
+
+
+def test_the_names_of_an_epidemic_are_typeset(client: TestClient) -> None:
+    printed = typeset(
+        client, unknowns=["S", "I", "R"], parameters=["beta", "N"], equations=["S' = -beta*S*I/N", "R' = I"]
     )
-    assert "<script>" not in str([line["mathml"] for line in response.json()["equations"]])
+    assert [line["latex"] for line in printed["equations"]] == [
+        r"{S'} = - \frac{\beta S I}{N}",
+        "{R'} = I",
+    ]
 
 
 def test_a_very_long_equation_has_no_mathml(client: TestClient) -> None:

@@ -200,6 +200,24 @@ def test_a_known_name_is_no_derivative() -> None:
     assert words.find_derivative("u_xx") is None
 
 
+@pytest.mark.parametrize(
+    ("names", "text", "meant"),
+    [
+        ((("t",), ("S", "I"), ("beta", "N")), "S' = -beta*S*I/N", "S_t + beta*S*I/N"),
+        ((("t",), ("E",), ("Q", "lambda")), "E' = Q*exp(1) - lambda*E", "E_t - (Q*exp(1) - lambda_*E)"),
+        ((("pi",), ("zeta",), ("gamma",)), "zeta' = gamma*π - pi", "zeta_pi - (gamma*pi - pi_)"),
+        (
+            (("sec",), ("u",), ("exp",)),
+            "u_sec = exp*exp(-sec) + sec(sec)",
+            "u_sec - (exp_*exp(-sec) + 1/cos(sec))",
+        ),
+        ((("x",), ("Ω", "तापमान"), ()), "तापमान' = Ω", "तापमान_x - Ω"),
+    ],
+)
+def test_any_identifier_is_a_name(names: tuple[tuple[str, ...], ...], text: str, meant: str) -> None:
+    assert read(text, SymbolTable(*names)) == meant
+
+
 def test_subscripts_that_can_be_read_in_two_ways_are_refused() -> None:
     with pytest.raises(InvalidEquation, match="unknown name 'u_xx'"):
         parse_equation("u_xx", SymbolTable(("x", "xx"), ("u",)))
