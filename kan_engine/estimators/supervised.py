@@ -32,8 +32,9 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
     ----------
     form : str, default=None
         A form that you believe in, such as ``"a*exp(-b*t) + c"``. Names that are no columns are constants,
-        which are fitted. A column whose name is no identifier is written in backticks. The form becomes the
-        first formula, beside the best one of the free search.
+        which are fitted. A column whose name is no identifier is written in backticks, or as formulas print
+        it: ``Q [mL/min]`` is ``Q_mL_min`` or ``Q``. The form becomes the first formula, beside the best one
+        of the free search.
     constants : mapping, default=None
         Bounds of constants of the form, or their values: ``{"b": {"min": 0}, "g": {"value": 9.81}}``.
     per_group : str or mapping, default=None

@@ -1,8 +1,8 @@
 """A form that a client writes, such as ``a*exp(-b*t) + c`` or ``a*f(x) + g(y, z)``.
 
-Names of columns are columns. A name before a bracket that is no known function is an unknown function of
-columns. All other names are constants, except ``pi``. A column whose name is no identifier is written in
-backticks: ```` `length (m)` ````.
+Names of columns are columns. A column whose name is no identifier is written in backticks,
+```` `length (m)` ````, or as formulas print it, ``length_m`` or ``length``. A name before a bracket that is
+no known function is an unknown function of columns. All other names are constants, except ``pi``.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from kan_engine.expressions.nodes import (
     walk,
 )
 from kan_engine.expressions.parsing import FUNCTIONS, ExpressionParser, Token
+from kan_engine.forms.column_names import ColumnNames
 from kan_engine.forms.thresholds import DEFAULT_FORMS, FormThresholds
 
 
@@ -148,7 +149,7 @@ def parse_form(
         InvalidForm: The text is no form of these columns, or a limit belongs to no constant of it.
     """
     limits = limits or {}
-    parser = _FormParser(text, columns, target, thresholds)
+    parser = _FormParser(text, columns, limits, target, thresholds)
     tree = parser.parse()
     names, functions = parser.constants, parser.functions
     for name in limits:
@@ -191,8 +192,6 @@ def _check_form(template: FormTemplate, thresholds: FormThresholds) -> None:
     if len(template.constants) > thresholds.max_constants:
         most, count = thresholds.max_constants, len(template.constants)
         raise InvalidForm(f"a form may have {most} constants that are not held, this one has {count}", 0)
-    if not template.constants and not template.functions:
-        raise InvalidForm("the form has no constant and no unknown function: nothing can be fitted", 0)
 
 
 class _FormParser(ExpressionParser):
@@ -202,17 +201,23 @@ class _FormParser(ExpressionParser):
     noun, language = "a form", "forms"
 
     def __init__(
-        self, text: str, columns: Collection[str], target: str | None, thresholds: FormThresholds
+        self,
+        text: str,
+        columns: Collection[str],
+        limited: Collection[str],
+        target: str | None,
+        thresholds: FormThresholds,
     ) -> None:
         super().__init__(text, thresholds.text)
-        self._columns, self._target, self._most_functions = columns, target, thresholds.max_functions
-        self._most_arguments = thresholds.max_arguments
+        self._columns, self._limited, self._names = columns, limited, ColumnNames(columns)
+        self._target_names = ColumnNames(() if target is None else (target,))
+        self._most_functions, self._most_arguments = thresholds.max_functions, thresholds.max_arguments
         self.constants = list[str]()
         self.functions = dict[str, UnknownFunction]()
 
     def parse(self) -> Expression:
         """Parse the whole text; exact numbers stay exact, and so do decimals."""
-        if self._current.text == self._target and self._tokens[self._at + 1].text == "=":
+        if self._target_names.find(self._current.text) and self._tokens[self._at + 1].text == "=":
             self._at += 2
         tree = self._parse_sum()
         self._expect_end()
@@ -220,22 +225,41 @@ class _FormParser(ExpressionParser):
 
     def _parse_name(self, token: Token) -> Expression:
         name = token.text
-        is_call = self._accept("(")
-        if name in self._columns:
-            if is_call:
-                raise self._error(f"{name} is a column and takes no arguments; write {name}*(…)", token)
-            return Variable(name)
-        if name == self._target:
-            raise self._error(f"{name} is the target and cannot be part of its form", token)
-        if is_call:
-            return self._parse_known_name(token, is_call=True) or self._parse_unknown(token)
-        if name == "pi":
+        if self._accept("("):
+            return self._parse_call(token)
+        if name == "pi":  # as it is printed; a column of this name is pi_ in print
             return PI
+        if (column := self._find_column(token)) is not None:
+            return Variable(column)
+        if name == "π":
+            return PI
+        if name not in self._limited and self._target_names.find(name):
+            raise self._error(f"{name} is the target and cannot be part of its form", token)
         if name in FUNCTIONS or name in self.functions:
             raise self._error(f"{name} is a function; write {name}(…)", token)
         if name not in self.constants:
             self.constants.append(name)
         return Parameter(self.constants.index(name))
+
+    def _parse_call(self, token: Token) -> Expression:
+        """Parse the arguments of a function of the language, or of an unknown one."""
+        name = token.text
+        if (known := self._parse_known_name(token, is_call=True)) is not None:
+            return known
+        if name in self._columns:
+            raise self._error(f"{name} is a column and takes no arguments; write {name}*(…)", token)
+        if self._target_names.find(name):
+            raise self._error(f"{name} is the target and cannot be part of its form", token)
+        return self._parse_unknown(token)
+
+    def _find_column(self, token: Token) -> str | None:
+        """The column that a name means; None for a constant, as every name with limits of its own is."""
+        name = token.text
+        found = () if name in self._limited and name not in self._columns else self._names.find(name)
+        if len(found) > 1:
+            told = " or ".join(f"`{column}`" for column in found)
+            raise self._error(f"{name} may be several columns; write {told}", token)
+        return found[0] if found else None
 
     def _parse_quoted(self, token: Token) -> Expression:
         if token.text not in self._columns:

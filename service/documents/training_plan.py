@@ -57,6 +57,8 @@ class TrainingPlan:
         if request.form is None:
             return None
         columns = [name for name in self.reports if name not in self.roles]
+        features = {*(request.features or (name for name in columns if self._is_usable(self.reports[name])))}
+        columns.sort(key=lambda name: name not in features)  # which are printed, as columns are numbered
         limits = {name: ConstantLimits(**options.model_dump()) for name, options in request.constants.items()}
         return parse_form(request.form, columns, limits, target=request.target)
 

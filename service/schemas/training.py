@@ -37,7 +37,8 @@ UNITS_DESCRIPTION = (
 )
 FORM_DESCRIPTION = (
     "A form that you believe in, such as `a*exp(-b*t) + c`. Names that are no columns are constants, which "
-    "are fitted. A column whose name is no identifier is written in backticks. The form becomes the first "
+    "are fitted; without constants it is judged as it is. A column whose name is no identifier is written in "
+    "backticks, or as formulas print it: `Q [mL/min]` is `Q_mL_min` or `Q`. The form becomes the first "
     "formula of the model, beside the best one of the free search."
 )
 

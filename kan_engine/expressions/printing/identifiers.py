@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from kan_engine.expressions.library import LIBRARY
+from kan_engine.expressions.parsing import is_name
 
 PYTHON_WORDS = frozenset(keyword.kwlist) | {"math", "np", "scipy"}
 """Reserved words of Python, and the modules in formulas."""
@@ -86,9 +87,10 @@ def safe_names(columns: Iterable[str], *, reserved: frozenset[str] = SYMPY_WORDS
 
 
 def _is_safe(name: str, reserved: frozenset[str]) -> bool:
-    """Whether a name is a valid identifier; names that Python normalises or that start with __ are not."""
+    """Whether a name is a valid identifier, also of forms; no name that Python normalises or with __."""
     return (
         name.isidentifier()
+        and is_name(name)
         and name not in reserved
         and not name.startswith("__")
         and unicodedata.normalize("NFKC", name) == name

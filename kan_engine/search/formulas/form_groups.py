@@ -25,8 +25,10 @@ def fit_form_to_groups(template: FormTemplate, rows: FormRows, run: SearchContex
     """Fit a form with shared constants and constants of each group.
 
     Raises:
-        InvalidData: There are no groups, or the form has no finite values.
+        InvalidData: There are no groups, or the form has no constants or no finite values.
     """
+    if not template.constants:
+        raise InvalidData("constants per group need a form with constants that are fitted")
     return fit_groups(
         template,
         make_grouping(run),

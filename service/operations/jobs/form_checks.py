@@ -29,6 +29,8 @@ def check_form(plan: TrainingPlan) -> None:
     asked = plan.request.per_group
     if asked is not None and form.functions:
         raise _refuse("constants per group need a form without unknown functions", ["per_group"])
+    if asked is not None and not form.constants:
+        raise _refuse("constants per group need a form with constants that are fitted", ["per_group"])
     for place, name in enumerate((asked and asked.own) or ()):
         if name not in form.constants:
             detail = f"the form has no constant {name!r} that is fitted"

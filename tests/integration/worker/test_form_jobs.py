@@ -150,3 +150,63 @@ def test_a_group_that_the_model_knows_is_refused(service: WorkedService, grouped
     }
     refused = service.client.post("/jobs", json=body)
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_group")
+
+
+NASTY = {
+    "L [m]": np.linspace(1, 3, 40),
+    "Q [mL/min]": np.tile([1.0, 2.0, 4.0, 5.0], 10),
+    "I": np.repeat([1.0, 1.5, 2.0, 4.0], 10),
+    "lambda": np.tile([3.0, 1.0, 2.0, 5.0, 4.0], 8),
+    "pi": np.sqrt(np.arange(1.0, 41)),
+}
+FAST = {
+    "network": {"hidden": [], "grid": 3},
+    "training": {"restarts": 1, "steps": 2},
+    "baselines": False,
+    "max_seconds": 4,
+}
+
+
+@pytest.fixture(scope="module")
+def resistance(service: WorkedService) -> Document:
+    """The formulas of a model, and its dataset."""
+    length, flow, current, *_ = NASTY.values()
+    dropped = np.pi * length * flow / current + 0.01 * NASTY["lambda"] * NASTY["pi"]
+    dataset = service.upload(**NASTY, **{"dp [mPa]": dropped})
+    model = service.model(dataset_id=dataset, target="dp [mPa]", **FAST)
+    return {"dataset": dataset, **service.get(f"/models/{model['id']}/symbolic")}
+
+
+def test_every_printed_formula_is_taken_as_a_form_of_a_new_job(
+    service: WorkedService, resistance: Document
+) -> None:
+    (output,) = resistance["outputs"]
+    texts = [output["expression"], *(entry["expression"] for entry in output["pareto"])]
+    texts = [text for text in dict.fromkeys(texts) if any(name in text for name in ("L_m", "Q_mL_min", "I"))]
+    assert texts
+    for text in [*texts, texts[-1].replace("**", "^"), f"dp_mPa = {texts[-1]}"]:
+        body = {"dataset_id": resistance["dataset"], "target": "dp [mPa]", "form": text, **FAST}
+        answer = service.client.post("/jobs", json=body)
+        assert answer.status_code == 202, (text, answer.text)
+        service.client.post(f"/jobs/{answer.json()['id']}/cancel")
+
+
+def test_a_form_in_printed_names_is_fitted_to_its_columns(
+    service: WorkedService, resistance: Document
+) -> None:
+    form = "pi*L*Q_mL_min/I^n + k*lambda_*pi_"
+    model = service.model(dataset_id=resistance["dataset"], target="dp [mPa]", form=form, **FAST)
+    formulas = service.get(f"/models/{model['id']}/symbolic")
+    values = {each["name"]: each["value"] for each in formulas["form"]["constants"]}
+    assert values == pytest.approx({"n": 1, "k": 0.01})
+    names = formulas["outputs"][0]["symbols"]
+    assert {names[name] for name in ("L_m", "Q_mL_min", "lambda_", "pi_")} == {*NASTY} - {"I"}
+
+
+def test_a_form_without_constants_is_judged_as_it_is(service: WorkedService, resistance: Document) -> None:
+    form = "pi*L*Q/I + 0.01*lambda*pi_"
+    model = service.model(dataset_id=resistance["dataset"], target="dp [mPa]", form=form, **FAST)
+    formulas = service.get(f"/models/{model['id']}/symbolic")
+    assert formulas["form"]["constants"] == []
+    assert formulas["form"]["out_of_sample_rmse"] < 1e-12
+    assert formulas["outputs"][0]["r2"] == pytest.approx(1)
