@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kan_engine.expressions.thresholds import TextLimits
 
-_TEXT_LIMITS = TextLimits(max_characters=2_000, max_nodes=500)
+_TEXT_LIMITS = TextLimits()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +14,7 @@ class FormThresholds:
     """What a form may contain, and how its constants are searched for.
 
     Attributes:
-        text: Of the text.
+        text: Of the text; formulas that are printed, of up to 110 terms, are within.
         max_constants: That are fitted; the search for a global optimum covers no more.
         max_functions, max_arguments: Unknown functions, and columns of each.
 

@@ -223,7 +223,7 @@ class TrainRequest(RequestModel):
         SymbolicOptions | None,
         BeforeValidator(_expand_switch({}, None), json_schema_input_type=bool | SymbolicOptions | None),
     ] = SymbolicOptions()
-    form: Annotated[str, Field(min_length=1, max_length=2000)] | None = Field(
+    form: Annotated[str, Field(min_length=1, max_length=10_000)] | None = Field(
         default=None, description=FORM_DESCRIPTION
     )
     constants: Annotated[dict[Column, ConstantOptions], Field(max_length=50)] = Field(
