@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("job", sa.Column("estimated_seconds", sa.Float(), nullable=True))
+    op.add_column("job", sa.Column("estimated_seconds", sa.Double(), nullable=True))
 
 
 def downgrade() -> None:
