@@ -21,7 +21,6 @@ from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.estimators import model_files
 from kan_engine.estimators.picture import Picture
 from kan_engine.estimators.tables import select_backend
-from kan_engine.expressions.evaluation import variables
 from kan_engine.expressions.printing.derived_variables import VariableDefinitions
 from kan_engine.expressions.printing.identifiers import safe_names
 from kan_engine.expressions.printing.infix import to_text
@@ -93,20 +92,23 @@ class FittedModel:
                     text=to_text(output.best.tree, names),
                     latex=to_latex(output.best.tree, names),
                     definitions=definitions,
+                    symbols=names,
                 )
                 for output in report.outputs
             ]
         )
 
     def sympy(self) -> sympy.Expr | dict[str, sympy.Expr] | None:
-        """The best formula as an expression of SymPy, in symbols with the names of the columns."""
+        """The best formula as an expression of SymPy, in the symbols of ``formula_``.
+
+        A column ``pressure (bar)`` is the symbol ``pressure_bar`` in both.
+        """
         from sympy import Symbol  # noqa: PLC0415  # SymPy takes half a second
 
         from kan_engine.expressions.sympy_bridge import to_sympy  # noqa: PLC0415  # as above
 
-        return self._write_formulas(
-            lambda tree, _: to_sympy(tree, {name: Symbol(name) for name in variables(tree)})
-        )
+        symbols = {column: Symbol(name) for column, name in self._names.items()}
+        return self._write_formulas(lambda tree, _: to_sympy(tree, symbols))
 
     @property
     def formulas_(self) -> Any:

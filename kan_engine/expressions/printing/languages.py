@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from kan_engine.expressions.nodes import Expression, variables
 from kan_engine.expressions.printing import derived_variables, infix, source_files
 from kan_engine.expressions.printing.derived_variables import VariableDefinitions
+from kan_engine.expressions.printing.infix import Names
 from kan_engine.expressions.printing.mathml import to_mathml
 from kan_engine.expressions.printing.source_files import SourceFunction
 
@@ -23,6 +24,7 @@ class PrintableFormula:
         latex: Printed in LaTeX.
         remarks: Comments, one line each.
         definitions: How its variables follow from the columns of the client.
+        symbols: Names of the variables in ``text``, also for other languages.
     """
 
     name: str
@@ -31,6 +33,7 @@ class PrintableFormula:
     latex: str
     remarks: Sequence[str] = ()
     definitions: VariableDefinitions = field(default_factory=VariableDefinitions)
+    symbols: Names | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,7 @@ def _make_function(formula: PrintableFormula) -> SourceFunction:
         tree=formula.tree,
         remarks=formula.remarks,
         meanings=derived_variables.describe_variables(variables(formula.tree), formula.definitions),
+        symbols=formula.symbols,
     )
 
 

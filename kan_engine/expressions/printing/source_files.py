@@ -24,12 +24,15 @@ class SourceFunction:
         tree: The formula.
         remarks: Comments above the function, one line each.
         meanings: Descriptions of the arguments that are not columns of the client.
+        symbols: Names of the variables where the formula is printed as text; arguments have the same, unless
+            the language reserves them.
     """
 
     name: str
     tree: Expression
     remarks: Sequence[str] = ()
     meanings: Names | None = None
+    symbols: Names | None = None
 
 
 def python_module(functions: Sequence[SourceFunction], *, arrays: bool = False) -> str:
@@ -87,7 +90,7 @@ def _write_functions(
 
     A comment also says what is called otherwise than in the table.
     """
-    arguments = [safe_names(variables(function.tree), reserved=words) for function in functions]
+    arguments = [_name_arguments(function, words) for function in functions]
     taken = words | library | {name for names in arguments for name in names.values()}
     names = safe_names([function.name for function in functions], reserved=taken)
     written = []
@@ -102,6 +105,14 @@ def _write_functions(
         lines = [f"{comment} {to_single_line(line)}\n" for line in [*function.remarks, *told]]
         written.append("".join(lines) + text(names[function.name], function, own))
     return written
+
+
+def _name_arguments(function: SourceFunction, words: frozenset[str]) -> dict[str, str]:
+    """The name of the argument of every variable."""
+    symbols = function.symbols or {}
+    printed = {column: symbols.get(column, column) for column in variables(function.tree)}
+    safe = safe_names(printed.values(), reserved=words)
+    return {column: safe[symbol] for column, symbol in printed.items()}
 
 
 def to_single_line(text: str) -> str:

@@ -47,10 +47,14 @@ class OutputFormula:
 
     def list_front(self) -> list[PrintableFormula]:
         """The formulas of the front as printers of mathematics take them."""
-        names = {column: name for name, column in self.stored["symbols"].items()}
         trees = [from_json(entry["tree"]) for entry in self.stored["pareto"]]
         return [
-            replace(self.to_printable(), tree=tree, text=entry["expression"], latex=to_latex(tree, names))
+            replace(
+                self.to_printable(),
+                tree=tree,
+                text=entry["expression"],
+                latex=to_latex(tree, self.printed_names),
+            )
             for entry, tree in zip(self.stored["pareto"], trees, strict=True)
         ]
 
@@ -69,7 +73,13 @@ class OutputFormula:
                 fills=self.stored.get("fills") or {},
                 booleans=self.booleans,
             ),
+            symbols=self.printed_names,
         )
+
+    @property
+    def printed_names(self) -> dict[str, str]:
+        """Printed name by column, of the columns that are printed under another name."""
+        return {column: name for name, column in (self.stored.get("symbols") or {}).items()}
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,25 @@ def test_the_formula_is_written_in_other_languages(of_the_law: KANRegressor) -> 
         of_the_law.write("cobol")
 
 
+@pytest.fixture(scope="module")
+def gas() -> KANRegressor:
+    """Of columns whose names are no identifiers, and would be the same one."""
+    rows = pd.DataFrame({"pressure-bar": TEMPERATURE, "pressure (bar)": PRESSURE})
+    return KANRegressor(**QUICK | {"symbolic": True}).fit(
+        rows, pd.Series(TEMPERATURE * PRESSURE**2, name="rate")
+    )
+
+
+def test_a_name_with_a_space_is_one_symbol_as_text_for_sympy_and_in_programs(gas: KANRegressor) -> None:
+    assert "pressure_bar_**2" in str(gas.formula_)
+    derivative = gas.sympy().diff("pressure_bar_").subs({"pressure_bar_": 3.0, "pressure_bar": 0.5})
+    assert float(derivative) == pytest.approx(3.0)
+    for language in ("python", "numpy", "c", "javascript"):
+        written = str(gas.write(language))
+        assert "pressure_bar: pressure-bar" in written
+        assert "pressure_bar_: pressure (bar)" in written
+
+
 def test_the_front_is_a_frame_of_the_users_library(
     of_the_law: KANRegressor,
 ) -> None:
