@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import time
+from html import escape
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from kan_engine.data.encoding import Encoding
 from kan_engine.density.estimation import DensityConfig
 from kan_engine.density.law_recognition import RecognitionResult
+from kan_engine.density.maximum_likelihood import Parameter
 from kan_engine.density.search import check_density_rows, fit_densities, recognise_laws
+from kan_engine.drawing.svg import ThemeName
 from kan_engine.errors import InvalidData
+from kan_engine.estimators.picture import NotebookDisplay, Picture, draw_predictor
 from kan_engine.expressions.printing.identifiers import safe_names
 from kan_engine.expressions.printing.infix import to_text
+from kan_engine.expressions.printing.latex import to_latex
+from kan_engine.expressions.printing.mathml import to_mathml
 from kan_engine.inference.predictor import Predictor
 
 
-class KANDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
+class KANDensity(NotebookDisplay, DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
     """The density of one or two columns, p(x) = exp(f(x)) / Z with a network f, and the law that it follows.
 
     Parameters
@@ -103,6 +110,7 @@ class KANDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         densities = fit_densities(x, weights, config, should_stop)
         columns = dict(zip(names, x.T, strict=True))
         encoding = Encoding.fit(columns, dict.fromkeys(names, "number"))
+        self._rows = _sample_rows(x)
         self.predictor_: Predictor = densities[1].to_predictor(encoding, "density")
         found = RecognitionResult()
         if self.symbolic:
@@ -128,7 +136,31 @@ class KANDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         check_is_fitted(self, "predictor_")
         if self._tree is None:
             return None
-        return to_text(self._tree, safe_names([column.name for column in self.predictor_.encoding.names]))
+        return to_text(self._tree, self._names)
+
+    @property
+    def _names(self) -> dict[str, str]:
+        """Printed name of every column."""
+        return safe_names([column.name for column in self.predictor_.encoding.names])
+
+    def plot(self, theme: ThemeName = "light") -> Picture:
+        """Draw the network f, whose exponential is the density; notebooks show the picture."""
+        check_is_fitted(self, "predictor_")
+        return draw_predictor(self.predictor_, self._rows, theme)
+
+    def _repr_html_(self) -> str:
+        """The law with its parameters, and the network; the parameters of the estimator before ``fit``."""
+        if not hasattr(self, "predictor_"):
+            return str(estimator_html_repr(self))
+        parts = []
+        if self._tree is not None:
+            parts = [
+                f"<p>{escape(str(self.law_))}</p>",
+                f"<p>{to_mathml(to_latex(self._tree, self._names))}</p>",
+            ]
+        parts += [f"<p>{escape(_describe_parameter(each))}</p>" for each in self.law_parameters_]
+        parts += [f"<p>{escape(warning)}</p>" for warning in self.warnings_]
+        return f"<div>{''.join(parts)}{self.plot().svg}</div>"
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Log-density of every row [rows], in the units of the columns; -inf outside the support."""
@@ -141,3 +173,24 @@ class KANDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
         """Mean log-density of the rows. (Unlike ``KernelDensity``, which returns the sum.)"""
         return float(self.score_samples(X).mean())
+
+
+def _sample_rows(x: np.ndarray, max_kept_rows: int = 2_000) -> np.ndarray:
+    """Rows for pictures, spread evenly."""
+    places = np.linspace(0, len(x) - 1, min(len(x), max_kept_rows))
+    return np.asarray(x[places.astype(int)])
+
+
+def _describe_parameter(parameter: Parameter) -> str:
+    """A parameter of a law with its standard error and its interval."""
+    value, error, low, high = (
+        _format_number(parameter[key]) for key in ("value", "standard_error", "low", "high")
+    )
+    text = f"{parameter['name']} = {value}"
+    if error:
+        text += f" ± {error}"
+    return f"{text} (95 %: {low} to {high})" if low and high else text
+
+
+def _format_number(value: float | str | None) -> str:
+    return f"{value:.6g}" if isinstance(value, int | float) else value or ""

@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from html import escape
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -18,13 +20,15 @@ from kan_engine.differential.solution import Estimate, Solution
 from kan_engine.differential.thresholds import DEFAULT_EQUATIONS, EquationThresholds
 from kan_engine.errors import InvalidData, NoSolution
 from kan_engine.estimators.tables import is_frame, read_frame
-from kan_engine.expressions.nodes import Expression
+from kan_engine.expressions.nodes import Expression, Variable
 from kan_engine.expressions.printing.infix import to_text
+from kan_engine.expressions.printing.latex import to_latex
+from kan_engine.expressions.printing.mathml import to_mathml
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.laws.solution_law import find_exact_law
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SolvedEquations:
     """The unknown functions of differential equations.
 
@@ -60,6 +64,31 @@ class SolvedEquations:
         """The estimated parameters with their standard errors."""
         return {each.name: each for each in self.solution.estimates}
 
+    def __repr__(self) -> str:
+        lines = [f"{name} = {formula}" for name, formula in (self.formulas or {}).items()]
+        return f"<SolvedEquations {'; '.join([*lines, *self._describe_quality()])}>"
+
+    def _repr_html_(self) -> str:
+        """The exact formulas, the estimated parameters, and how well the equations hold."""
+        lines = [
+            to_mathml(f"{to_latex(Variable(name))} = {to_latex(law)}")
+            for name, law in zip(
+                self.solution.problem.unknowns, self.laws or (), strict=self.laws is not None
+            )
+        ]
+        lines += [escape(line) for line in self._describe_quality()]
+        return f"<div>{''.join(f'<p>{line}</p>' for line in lines)}</div>"
+
+    def _describe_quality(self) -> list[str]:
+        """The parameters with their errors, the error of the solution and the violation, as texts."""
+        unknowns = ", ".join(self.solution.problem.unknowns)
+        return [
+            *([] if self.laws else [f"{unknowns}: no exact formula"]),
+            *map(_describe_estimate, self.solution.estimates),
+            f"largest error {self.error:.2g}",
+            f"largest violation {self.violation:.2g}",
+        ]
+
     def predict(self, points: Any) -> dict[str, np.ndarray]:
         """The unknowns at points: columns or a data frame of the independent variables.
 
@@ -72,6 +101,12 @@ class SolvedEquations:
             raise InvalidData(f"the column {absent[0]!r} is absent", column=absent[0])
         values = self.solution.values({name: columns[name] for name in names})
         return dict(zip(self.solution.problem.unknowns, values, strict=True))
+
+
+def _describe_estimate(estimate: Estimate) -> str:
+    if not isfinite(estimate.standard_error):
+        return f"{estimate.name} is not determined by the measurements"
+    return f"{estimate.name} = {estimate.value:.6g} ± {estimate.standard_error:.2g}"
 
 
 def solve(

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import narwhals as nw
+from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
 from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.assessment.partial_dependence import compute_partial_dependence
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.drawing.network_curves import describe_edges
-from kan_engine.drawing.network_diagram import draw_network
-from kan_engine.drawing.svg import THEMES, ThemeName
+from kan_engine.drawing.svg import ThemeName
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.estimators import model_files
-from kan_engine.estimators.picture import Picture
+from kan_engine.estimators.picture import NotebookDisplay, Picture, draw_predictor
 from kan_engine.estimators.tables import select_backend
 from kan_engine.expressions.printing.derived_variables import VariableDefinitions
 from kan_engine.expressions.printing.identifiers import safe_names
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 Formulas = str | dict[str, str] | None
 
 
-class FittedModel:
+class FittedModel(NotebookDisplay):
     """Formulas, pictures and files of the model that an estimator has found."""
 
     model_: Model
@@ -157,20 +156,7 @@ class FittedModel:
     def plot(self, theme: ThemeName = "light") -> Picture:
         """Draw the network, with the curve of every edge; notebooks show the picture."""
         check_is_fitted(self, "model_")
-        predictor = self.model_.predictor
-        return Picture(
-            draw_network(
-                describe_edges(
-                    predictor.network,
-                    predictor.inputs,
-                    predictor.encoding,
-                    self._rows.x,
-                    predictor.output_names,
-                    scaler=predictor.outputs,
-                ).to_dict(),
-                theme=THEMES[theme],
-            )
-        )
+        return draw_predictor(self.model_.predictor, self._rows.x, theme)
 
     def partial_dependence(self, feature: str) -> Any:
         """How predictions change with one feature while the others are kept, as a data frame.
@@ -201,9 +187,9 @@ class FittedModel:
         )
 
     def _repr_html_(self) -> str:
-        """The formula, what may be said of it, and the network, for notebooks."""
+        """The formula, what may be said of it, and the network; the parameters before ``fit``."""
         if not hasattr(self, "model_"):
-            return f"<pre>{escape(repr(self))}</pre>"
+            return str(estimator_html_repr(self))
         parts = []
         if (report := self._report) is not None:
             parts = [f"<p>{to_mathml(to_latex(tree, self._names))}</p>" for tree in report.trees]

@@ -1,9 +1,17 @@
-"""A picture that notebooks show."""
+"""What notebooks show: pictures, and the display of an estimator."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kan_engine.drawing.network_curves import describe_edges
+from kan_engine.drawing.network_diagram import draw_network
+from kan_engine.drawing.svg import THEMES, ThemeName
+from kan_engine.inference.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -18,3 +26,29 @@ class Picture:
     def save(self, path: str | Path) -> None:
         """Write the picture as an SVG file."""
         Path(path).write_text(self.svg, encoding="utf-8")
+
+
+class NotebookDisplay:
+    """Shows an estimator in notebooks as ``_repr_html_`` does.
+
+    IPython prefers ``_repr_mimebundle_``, and scikit-learn's shows parameters alone.
+    """
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+    def _repr_html_(self) -> str:
+        raise NotImplementedError
+
+
+def draw_predictor(predictor: Predictor, rows: np.ndarray, theme: ThemeName) -> Picture:
+    """Draw the network of a predictor, with the curve of every edge over the range of encoded rows."""
+    edges = describe_edges(
+        predictor.network,
+        predictor.inputs,
+        predictor.encoding,
+        rows,
+        predictor.output_names,
+        scaler=predictor.outputs,
+    )
+    return Picture(draw_network(edges.to_dict(), theme=THEMES[theme]))

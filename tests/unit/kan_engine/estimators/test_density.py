@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from kan_engine import InvalidData, KANDensity
+from tests.support.engine.notebooks import display
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
@@ -31,6 +32,14 @@ def test_the_log_density_is_near_that_of_the_law_and_integrates_to_one(of_height
     density = np.exp(of_heights.score_samples(pd.DataFrame({"height": x})))
     assert np.trapezoid(density, x) == pytest.approx(1.0, abs=1e-3)
     assert of_heights.score(HEIGHTS) == pytest.approx(-np.log(8 * np.sqrt(2 * np.pi * np.e)), abs=0.1)
+
+
+def test_a_notebook_shows_the_law_its_parameters_and_the_network(of_heights: KANDensity) -> None:
+    shown = display(of_heights)["text/html"]
+    assert "<math" in shown
+    assert "mean = 1" in shown
+    assert "<svg" in shown
+    assert "Not fitted" in display(KANDensity())["text/html"]
 
 
 def test_a_density_can_be_pickled(of_heights: KANDensity) -> None:

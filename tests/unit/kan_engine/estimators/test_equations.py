@@ -11,6 +11,7 @@ from kan_engine.differential.thresholds import (
     SolutionLawThresholds,
     SolverThresholds,
 )
+from tests.support.engine.notebooks import display
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
@@ -35,6 +36,13 @@ def test_a_solution_predicts_and_names_its_formula(oscillation: SolvedEquations)
     assert oscillation.error < 1e-6
 
 
+def test_a_notebook_shows_the_exact_formula_and_how_well_it_holds(oscillation: SolvedEquations) -> None:
+    shown = display(oscillation)
+    assert "<math" in shown["text/html"]
+    assert "largest violation" in shown["text/html"]
+    assert shown["text/plain"].startswith("<SolvedEquations y = cos(2*x); largest error ")
+
+
 def test_a_variable_that_is_absent_is_named(oscillation: SolvedEquations) -> None:
     with pytest.raises(InvalidData, match="'x' is absent"):
         oscillation.predict({"t": [1.0]})
@@ -51,6 +59,7 @@ def test_a_parameter_is_estimated_from_measurements() -> None:
         **DECAY,
     )
     assert found.formulas is None
+    assert "k = 1.7" in display(found)["text/html"]
     assert found.parameters["k"].value == pytest.approx(1.7, abs=4 * found.parameters["k"].standard_error)
 
 

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kan_engine import InvalidConfig, InvalidData, KANClassifier, KANRegressor
+from tests.support.engine.notebooks import display
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
@@ -120,11 +121,17 @@ def test_a_saved_model_answers_as_before_and_keeps_its_formulas(
 
 
 def test_a_notebook_shows_formula_verdict_and_network(of_the_law: KANRegressor) -> None:
-    shown = of_the_law._repr_html_()
-    assert "<math" in shown
-    assert "exact" in shown
-    assert "<svg" in shown
-    assert "KANRegressor" in KANRegressor()._repr_html_()
+    shown = display(of_the_law)
+    assert "<math" in shown["text/html"]
+    assert "exact" in shown["text/html"]
+    assert "<svg" in shown["text/html"]
+    assert shown["text/plain"].startswith("KANRegressor(")
+
+
+def test_a_notebook_shows_the_parameters_of_a_model_before_its_fit() -> None:
+    shown = display(KANRegressor(grid=7))
+    assert "grid" in shown["text/html"]
+    assert "Not fitted" in shown["text/html"]
 
 
 def test_an_effect_is_a_frame_over_the_range_of_the_feature(of_the_law: KANRegressor) -> None:
