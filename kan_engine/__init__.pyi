@@ -31,6 +31,7 @@ from .errors import ArtifactError as ArtifactError
 from .errors import InvalidConfig as InvalidConfig
 from .errors import InvalidData as InvalidData
 from .errors import InvalidEquation as InvalidEquation
+from .errors import UnseenCategory as UnseenCategory
 from .estimators.density import KANDensity as KANDensity
 from .estimators.equations import SolvedEquations as SolvedEquations
 from .estimators.equations import solve as solve

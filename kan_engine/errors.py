@@ -1,4 +1,4 @@
-"""Exceptions of the engine.
+"""Exceptions and warnings of the engine.
 
 KANEngineError
 ├── InvalidConfig       invalid configuration of a network or a training
@@ -11,6 +11,8 @@ KANEngineError
 ├── SymbolicFitFailed   no function of the library fits an edge
 ├── ArtifactError       bytes that are not a saved model
 └── NotExportable       a model that the file format cannot represent
+
+UnseenCategory          warning of a prediction for categories that the training rows do not have
 """
 
 
@@ -104,3 +106,7 @@ class ArtifactError(KANEngineError):
 
 class NotExportable(KANEngineError):
     """A model that the file format cannot represent."""
+
+
+class UnseenCategory(UserWarning):
+    """Rows to predict have categories that the training rows do not have."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
+from warnings import warn
 
 import narwhals as nw
 import numpy as np
@@ -19,12 +20,14 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from kan_engine.assessment.outliers import exclude_outliers
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import Label
-from kan_engine.errors import InvalidConfig, InvalidData
+from kan_engine.errors import InvalidConfig, InvalidData, UnseenCategory
 from kan_engine.estimators import model_files
 from kan_engine.estimators.fitted_model import FittedModel
+from kan_engine.estimators.parameters import check_columns
 from kan_engine.estimators.tables import (
     Columns,
     Types,
+    describe_unseen,
     is_frame,
     make_training_data,
     read_array,
@@ -36,15 +39,13 @@ from kan_engine.expressions.unit_system import UnitMode
 from kan_engine.forms.template import FormTemplate
 from kan_engine.inference.predictor import Predictor
 from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
-from kan_engine.search.callbacks import Callbacks, ReportProgress
+from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.config import PerGroup, SearchConfig, Serve
 from kan_engine.search.model_search import find_model
 from kan_engine.training.config import DeviceChoice, Optimizer
 
-if TYPE_CHECKING:
-    pass
-
 Direction = Literal["increasing", "decreasing"]
+Report = Callable[[str, float, str, float | None], object]
 MemberChoice = Literal["auto", "accurate", "compact", "formula"]
 
 
@@ -115,7 +116,8 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
     random_state : int, RandomState or None, default=0
         Seed. The service uses 0, too.
     report : callable, default=None
-        Takes progress: ``report(stage, fraction, message, error)``.
+        Takes progress, ``report(stage, fraction, message, error)``: a word, the fraction of the fit from 0 to
+        1, a text, and the best error so far, which is None where it is not known.
     """
 
     n_features_in_: int
@@ -152,7 +154,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         is_ordered: bool = False,
         max_seconds: float = 300.0,
         random_state: Any = 0,
-        report: ReportProgress | None = None,
+        report: Report | None = None,
     ) -> None:
         self.hidden = hidden
         self.grid = grid
@@ -221,8 +223,12 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         target = self._target_name
         while target in columns:
             target += "_"
+        check_columns("must_use", list(self.must_use), columns)
+        check_columns("monotone", list(self.monotone or {}), columns)
+        check_columns("units", list(self.units or {}), [*columns, target])
         groups = self._read_groups()
         if groups is not None:
+            check_columns("per_group", [groups.column], columns)
             types = {**types, groups.column: "category"}
         config = replace(config, form=self._read_form(columns, target), per_group=groups)
         data = make_training_data(
@@ -243,7 +249,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         until = time.monotonic() + config.max_seconds
         callbacks = Callbacks(should_stop=lambda: time.monotonic() > until, clock=time.monotonic)
         if self.report is not None:
-            callbacks = replace(callbacks, report=self.report)
+            callbacks = replace(callbacks, report=self._report_progress)
         with _one_torch_thread():
             found = find_model(data, config, callbacks)
             model = assemble_model(
@@ -260,6 +266,11 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         of_formula = () if model.report is None else model.report.warnings
         self._adopt(model, (*data.warnings, *found.warnings, *of_formula))
         return self
+
+    def _report_progress(self, stage: str, fraction: float, message: str, error: float | None = None) -> None:
+        """Call ``report`` with all its arguments, whether or not an error is known."""
+        if self.report is not None:
+            self.report(stage, fraction, message, error)
 
     def _adopt(self, model: Model, warnings: Sequence[str]) -> None:
         """Take over a model."""
@@ -369,6 +380,15 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
     def _encode(self, x: Any, predictor: Predictor) -> np.ndarray:
         """The encoded rows of a table, for a member."""
         columns, _ = self._read_columns(x, reset=False)
+        unseen = [
+            description
+            for feature in predictor.encoding.features
+            if feature.name in columns and feature.name not in predictor.unused
+            if (description := describe_unseen(feature, columns[feature.name]))
+        ]
+        if unseen:
+            detail = f"{'; '.join(unseen)}. They count as none of the known categories; check their spelling"
+            warn(detail, UnseenCategory, stacklevel=3)
         return predictor.encoding.transform(columns, optional=predictor.unused)
 
     def __sklearn_tags__(self) -> Any:

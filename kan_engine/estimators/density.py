@@ -18,6 +18,7 @@ from kan_engine.density.maximum_likelihood import Parameter
 from kan_engine.density.search import check_density_rows, fit_densities, recognise_laws
 from kan_engine.drawing.svg import ThemeName
 from kan_engine.errors import InvalidData
+from kan_engine.estimators.parameters import DENSITY_RULES, check_parameters
 from kan_engine.estimators.picture import NotebookDisplay, Picture, draw_predictor
 from kan_engine.expressions.printing.identifiers import safe_names
 from kan_engine.expressions.printing.infix import to_text
@@ -87,9 +88,12 @@ class KANDensity(NotebookDisplay, DensityMixin, BaseEstimator):  # type: ignore[
 
         Raises
         ------
+        InvalidConfig
+            A parameter has a value that it cannot have; a ``ValueError``.
         InvalidData
             There are too few rows, a column is constant, or two are collinear; a ``ValueError``.
         """
+        check_parameters(self.get_params(deep=False), DENSITY_RULES)
         x = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         weights = _check_sample_weight(
             sample_weight, x, ensure_non_negative=True, allow_all_zero_weights=False

@@ -19,6 +19,7 @@ from kan_engine.differential.problem_parser import ConditionLocation, parse_prob
 from kan_engine.differential.solution import Estimate, Solution
 from kan_engine.differential.thresholds import DEFAULT_EQUATIONS, EquationThresholds
 from kan_engine.errors import InvalidData, NoSolution
+from kan_engine.estimators.parameters import EQUATION_RULES, check_parameters
 from kan_engine.estimators.tables import is_frame, read_frame
 from kan_engine.expressions.nodes import Expression, Variable
 from kan_engine.expressions.printing.infix import to_text
@@ -144,9 +145,25 @@ def solve(
         thresholds: Decision numbers of the solver and of the search for formulas.
 
     Raises:
+        InvalidConfig: An argument has a value that it cannot have; a ``ValueError``.
         InvalidEquation: A text is not an equation, or the problem is not well posed; a ``ValueError``.
         NoSolution: No solution was found, or it cannot be continued.
     """
+    check_parameters(
+        {
+            "equations": equations,
+            "unknowns": unknowns,
+            "domain": domain,
+            "conditions": conditions,
+            "parameters": parameters,
+            "grid": grid,
+            "order": order,
+            "steps": steps,
+            "symbolic": symbolic,
+            "max_seconds": max_seconds,
+        },
+        EQUATION_RULES,
+    )
     until = time.monotonic() + max_seconds
     callbacks = Callbacks(should_stop=lambda: time.monotonic() > until, clock=time.monotonic)
     should_stop = callbacks.should_stop

@@ -14,13 +14,13 @@ from kan_engine.assessment.form_report import FormReport
 from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.data.labels import class_name, compute_class_weights
 from kan_engine.errors import InvalidData
-from kan_engine.estimators.base import KANEstimator, MemberChoice
+from kan_engine.estimators.base import KANEstimator, MemberChoice, Report
+from kan_engine.estimators.parameters import ESTIMATOR_RULES, check_parameters
 from kan_engine.estimators.tables import Columns
 from kan_engine.expressions.unit_system import UnitMode
 from kan_engine.forms.template import ConstantLimits, FormTemplate, parse_form
 from kan_engine.inference.label_decision import choose_classes
 from kan_engine.search.assembly import Model
-from kan_engine.search.callbacks import ReportProgress
 from kan_engine.search.config import PerGroup, Serve
 from kan_engine.training.config import DeviceChoice, Optimizer
 
@@ -92,9 +92,12 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
 
         Raises
         ------
+        InvalidConfig
+            A parameter has a value that it cannot have; a ``ValueError``.
         InvalidData
             No model can be trained on the rows; a ``ValueError``.
         """
+        check_parameters(self.get_params(deep=False), ESTIMATOR_RULES)
         target = self._read_target(y)
         numbers = check_array(target, ensure_2d=False, dtype=np.float64, input_name="y")
         check_consistent_length(X, numbers)
@@ -172,7 +175,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
         is_ordered: bool = False,
         max_seconds: float = 300.0,
         random_state: Any = 0,
-        report: ReportProgress | None = None,
+        report: Report | None = None,
     ) -> None:
         super().__init__(
             hidden=hidden,
@@ -217,9 +220,12 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
 
         Raises
         ------
+        InvalidConfig
+            A parameter has a value that it cannot have; a ``ValueError``.
         InvalidData
             No model can be trained on the rows; a ``ValueError``.
         """
+        check_parameters(self.get_params(deep=False), ESTIMATOR_RULES)
         target = self._read_target(y)
         check_classification_targets(target)
         check_consistent_length(X, target)

@@ -11,7 +11,9 @@ import narwhals as nw
 import numpy as np
 from narwhals.dependencies import is_into_dataframe
 
+from kan_engine.data.columns import read_labels
 from kan_engine.data.encoding import Encoding
+from kan_engine.data.feature import Feature, is_unseen
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import Label
 from kan_engine.data.splitting import split_training_rows
@@ -92,6 +94,20 @@ def _to_objects(values: list[Any]) -> np.ndarray:
     found = np.empty(len(values), dtype=object)
     found[:] = values
     return found
+
+
+def describe_unseen(feature: Feature, values: np.ndarray, max_listed: int = 5) -> str | None:
+    """Describe the categories of a column that the training rows do not have; None if there are none."""
+    if feature.type != "category":
+        return None
+    labels = set(read_labels(feature.name, values[is_unseen(feature, values)]))
+    if not labels:
+        return None
+    listed = ["missing values"] * (None in labels) + [
+        repr(label) for label in sorted(labels - {None}, key=str)
+    ]
+    more = f" and {len(listed) - max_listed} more" if len(listed) > max_listed else ""
+    return f"column {feature.name!r} has {', '.join(listed[:max_listed])}{more}, which training did not have"
 
 
 def make_training_data(

@@ -14,7 +14,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from kan_engine import InvalidConfig, InvalidData, KANClassifier, KANRegressor
+from kan_engine import InvalidConfig, InvalidData, KANClassifier, KANRegressor, UnseenCategory
 from tests.support.engine.notebooks import display
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -182,6 +182,16 @@ def test_texts_times_booleans_and_missing_values_of_a_frame_are_features(library
         found.partial_dependence("day")
 
 
+def test_a_category_that_training_did_not_have_is_warned_of_once_per_call() -> None:
+    frame = mixed(pd)[["kind", "wet"]]
+    found = KANClassifier(**QUICK).fit(frame, frame["kind"] == "oak")
+    rows = frame.assign(kind=["elm", "fir", "ash"] * (ROWS // 3))
+    with pytest.warns(UnseenCategory, match="column 'kind' has 'elm', 'fir', which training") as told:
+        found.predict(rows)
+    assert len(told) == 1
+    found.predict(frame)  # whose categories are known
+
+
 def test_a_column_of_lists_is_refused_by_its_name() -> None:
     with pytest.raises(InvalidData, match="'x' holds values of the types list"):
         KANRegressor(**QUICK).fit(pl.DataFrame({"x": [[1], [2], [3]]}), [1.0, 2.0, 3.0])
@@ -210,7 +220,12 @@ def test_a_copy_has_the_parameters_and_a_pickle_the_model(of_the_law: KANRegress
 
 def test_progress_is_reported() -> None:
     told: list[str] = []
-    KANRegressor(report=lambda stage, *_: told.append(stage), **QUICK).fit(FRAME, LAW)
+
+    def report(stage: str, fraction: float, message: str, error: float | None) -> None:
+        told.append(stage)
+        assert 0 <= fraction <= 1
+
+    KANRegressor(report=report, **QUICK).fit(FRAME, LAW)
     assert "train" in told
 
 
