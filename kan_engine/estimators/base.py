@@ -42,6 +42,7 @@ from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.config import PerGroup, SearchConfig, Serve
 from kan_engine.search.model_search import find_model
+from kan_engine.search.time_warnings import merge_time_warnings
 from kan_engine.training.config import DeviceChoice, Optimizer
 
 Direction = Literal["increasing", "decreasing"]
@@ -264,7 +265,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             )
         self._rows = data.training.sample(max_kept_rows, 0)
         of_formula = () if model.report is None else model.report.warnings
-        self._adopt(model, (*data.warnings, *found.warnings, *of_formula))
+        self._adopt(model, merge_time_warnings([*data.warnings, *found.warnings, *of_formula]))
         return self
 
     def _report_progress(self, stage: str, fraction: float, message: str, error: float | None = None) -> None:

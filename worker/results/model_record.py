@@ -9,6 +9,7 @@ from kan_engine import SearchResult
 from kan_engine.assessment.comparison import describe_formula_gain
 from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.search.formulas.allowed import NO_ALLOWED_FORMULA_WARNING
+from kan_engine.search.time_warnings import LAW_ENDED_EARLY_WARNING, merge_time_warnings
 from service.documents.model_summary import describe_features, describe_network
 from worker.data.preparation import PreparedData
 from worker.results.records import DroppedInput, GridStage, LossPoint, ModelMeasures, ModelRecord, SplitRecord
@@ -46,15 +47,17 @@ def make_record(
         ),
         history=_thin_history(found, max_history_points),
         grids=grids,
-        warnings=[
-            *data.warnings,
-            *found.warnings,
-            *_warn_of_formula(found, report, data),
-            *([] if report is None else report.warnings),
-            *measures.warnings,
-            *_warn_of_repeated_rows(data),
-            *_warn_of_cut(found),
-        ],
+        warnings=merge_time_warnings(
+            [
+                *data.warnings,
+                *found.warnings,
+                *_warn_of_formula(found, report, data),
+                *([] if report is None else report.warnings),
+                *measures.warnings,
+                *_warn_of_repeated_rows(data),
+                *([LAW_ENDED_EARLY_WARNING] if found.is_cut else []),
+            ]
+        ),
     )
 
 
@@ -84,12 +87,6 @@ def _warn_of_repeated_rows(data: PreparedData) -> list[str]:
         "on new rows the model may be worse than its metrics; remove duplicates or hold out whole groups "
         "by a column"
     ]
-
-
-def _warn_of_cut(found: SearchResult) -> list[str]:
-    if not found.is_cut:
-        return []
-    return ["the law search was ended early to leave time for larger networks; increase max_seconds"]
 
 
 def _thin_history(found: SearchResult, most: int) -> list[LossPoint]:

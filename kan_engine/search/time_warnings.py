@@ -1,0 +1,26 @@
+"""One warning for all stages of a search that the time limit ended early."""
+
+from collections.abc import Collection
+
+from kan_engine.search.compact_member import COMPACT_ENDED_EARLY_WARNING
+from kan_engine.search.model_search import ENDED_EARLY_WARNING, FORMULAS_ENDED_EARLY_WARNING
+
+LAW_ENDED_EARLY_WARNING = (
+    "the law search was ended early to leave time for larger networks; increase max_seconds"
+)
+STAGES = {
+    LAW_ENDED_EARLY_WARNING: "the law search",
+    ENDED_EARLY_WARNING: "the training of larger networks",
+    COMPACT_ENDED_EARLY_WARNING: "the search for a network of few curves",
+    FORMULAS_ENDED_EARLY_WARNING: "the search for formulas",
+}
+"""The stage that each of the warnings is about."""
+
+
+def merge_time_warnings(warnings: Collection[str]) -> list[str]:
+    """Replace the warnings of several stages by one that names them all; one alone stays as it is."""
+    ended = [stage for warning, stage in STAGES.items() if warning in warnings]
+    if len(ended) < 2:
+        return [*warnings]
+    others, stages = [warning for warning in warnings if warning not in STAGES], ", ".join(ended)
+    return [*others, f"the time limit ended these stages early: {stages}; increase max_seconds"]
