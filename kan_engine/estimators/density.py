@@ -55,6 +55,12 @@ class KANDensity(NotebookDisplay, DensityMixin, BaseEstimator):  # type: ignore[
         Its parameters, with standard errors and 95 % confidence intervals.
     formula_ : str or None
         The law as a formula.
+
+    Examples
+    --------
+    >>> heights = np.random.default_rng(0).normal(172, 7, (300, 1))
+    >>> KANDensity().fit(heights).law_
+    'normal'
     """
 
     def __init__(

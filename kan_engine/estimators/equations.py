@@ -148,6 +148,10 @@ def solve(
         InvalidConfig: An argument has a value that it cannot have; a ``ValueError``.
         InvalidEquation: A text is not an equation, or the problem is not well posed; a ``ValueError``.
         NoSolution: No solution was found, or it cannot be continued.
+
+    Example:
+        >>> solve(["y' = -y"], unknowns=["y"], domain={"x": (0, 1)}, conditions=["y(0) = 1"]).formulas
+        {'y': 'exp(-x)'}
     """
     check_parameters(
         {

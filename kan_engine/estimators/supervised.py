@@ -53,6 +53,13 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
         What was left out, and what to look at.
     n_features_in_, feature_names_in_
         As in every estimator.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).uniform(1, 2, (60, 2))
+    >>> model = KANRegressor(max_complexity=9).fit(x, x[:, 0] * x[:, 1])
+    >>> model.formula_, model.verdict_
+    ('x0*x1', 'exact')
     """
 
     _task = "regression"

@@ -113,6 +113,15 @@ def suggest_symbolic(curves: Sequence[tuple[Array, Array]]) -> list[list[Suggest
 
     Args:
         curves: Inputs and activations of every edge; all have equally many.
+
+    Returns:
+        One list for each curve.
+
+    Example:
+        >>> x = np.linspace(-1, 1, 100)
+        >>> [suggestions] = suggest_symbolic([(x, 2 * np.exp(-x) + 1)])
+        >>> suggestions[0].function
+        'exp'
     """
     axes = [FitPoints(x) for x, _ in curves]
     return _fit_curves([(axis, axis.subsample(y)) for axis, (_, y) in zip(axes, curves, strict=True)])

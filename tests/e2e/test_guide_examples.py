@@ -1,8 +1,9 @@
-"""Every example of the README and the guide, as a reader runs it: in one terminal and one Python.
+"""The examples of the README and the guide, as a reader runs them: in one terminal and one Python.
 
-The README comes first, then the guide page by page. Blocks in ``sh`` and ``python`` are run, of the README
-those that call curl; in ``sh refused`` the service has to say no. JSON right behind a block of the shell is
-what that prints: each of its keys has to be there, with a value of the same kind.
+The README comes first, then the guide page by page. ``tests/support/examples/blocks.py`` says which blocks
+are run; in ``sh refused`` the service has to say no. JSON right behind a block of the shell is what that
+prints: each of its keys has to be there, with a value of the same kind. The pages in Russian have the same
+blocks (``tests/unit/test_examples.py``).
 """
 
 import contextlib
@@ -16,15 +17,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from markdown_it import MarkdownIt
 
-from service.api.routes.guide_pages import ENGLISH, PAGES, read_source
 from service.schemas.training import TrainRequest
+from tests.support.engine.short_searches import short_estimator_searches
+from tests.support.examples.blocks import WALKED, Block, list_blocks
 from tests.support.servers import whole_service
 
-README = Path(__file__).parents[2] / "README.md"
 WRITTEN = "http://127.0.0.1:8000"
-TIMEOUT_S = 120
+TIMEOUT_S = 600
+WAIT_LONGER = """
+curl() {  # a job that takes longer than the reader waits, because other tests run beside it, may take longer
+    for word in "$@"; do
+        case "$word" in *"?wait=60")
+            while command curl -s "$word" | grep -qE '"status": ?"(queued|running)"'; do :; done ;;
+        esac
+    done
+    command curl "$@"
+}
+"""
 
 
 class Terminal:
@@ -40,7 +50,7 @@ class Terminal:
     def run(self, block: str) -> tuple[bool, str]:
         """Whether all of it succeeded, and what it printed."""
         known = self._folder / "variables"
-        before = f"set -euo pipefail\n[ ! -f '{known}' ] || . '{known}' 2> /dev/null\n"
+        before = f"{WAIT_LONGER}set -euo pipefail\n[ ! -f '{known}' ] || . '{known}' 2> /dev/null\n"
         after = f"\n{{ declare -p S DATASET 2> /dev/null || true; declare -f; }} > '{known}'\n"
         done = subprocess.run(
             ["bash", "-c", before + block + after],
@@ -54,6 +64,17 @@ class Terminal:
         return done.returncode == 0, done.stdout
 
 
+def needs_engine_only(block: Block) -> bool:
+    return block.runner == "engine"
+
+
+def run_python(block: Block, names: dict[str, Any], url: str = WRITTEN) -> None:
+    """Run a block with the names of those before it; it has to print something."""
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        exec(compile(block.content.replace(WRITTEN, url), str(block), "exec"), names)
+    assert output.getvalue().strip(), str(block)
+
+
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
     """``kan-service serve``; a worker with two slots has no job wait for a fresh process."""
@@ -63,35 +84,45 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(900)  # about fifty jobs, one after the other
+@pytest.mark.timeout(1800)  # about fifty jobs, one after the other
 def test_every_example_does_what_the_guide_says(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KANSERVICE_URL", url)
     terminal, names = Terminal(tmp_path, url), dict[str, Any]()
-    run = 0
-    for name, examples in [("README", readme_blocks()), *((name, blocks(name)) for name in PAGES)]:
+    for document in WALKED:
         printed = None
-        for kind, block in examples:
-            told = f"{name}.md:\n{block}"
-            if kind in ("sh", "sh refused"):
-                succeeded, printed = terminal.run(block.replace(WRITTEN, url))
-                assert succeeded is (kind == "sh"), f"{told}\nprinted {printed}"
-            elif kind == "python":
-                with contextlib.redirect_stdout(io.StringIO()) as output:
-                    exec(compile(block.replace(WRITTEN, url), f"{name}.md", "exec"), names)
-                assert output.getvalue().strip(), told
-            elif kind == "json" and printed is not None:
-                assert not differences(json.loads(block), json.loads(printed)), told
-            printed = printed if kind.startswith("sh") else None
-            if kind != "json":
-                run += 1
-    assert run > 20
+        for block in list_blocks(document):
+            if block.runner is None and block.info == "json" and printed is not None:
+                assert not differences(json.loads(block.content), json.loads(printed)), str(block)
+            printed = None
+            if block.runner == "dry" or block.runner is None:
+                continue
+            if block.info.startswith("python"):
+                run_python(block, names, url)
+            else:
+                succeeded, printed = terminal.run(block.content.replace(WRITTEN, url))
+                assert succeeded is (block.info == "sh"), f"{block} printed {printed}"
+
+
+@pytest.mark.filterwarnings("ignore")  # a short search may end without what the guide shows
+@pytest.mark.parametrize(
+    "document", [each for each in WALKED if any(map(needs_engine_only, list_blocks(each)))]
+)
+def test_examples_of_the_engine_need_no_service(
+    document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = dict[str, Any]()
+    with short_estimator_searches():
+        for block in filter(needs_engine_only, list_blocks(document)):
+            run_python(block, names)
 
 
 def test_the_body_that_is_written_out_has_all_defaults() -> None:
-    body = json.loads(next(block for kind, block in blocks("tuning") if kind == "json"))
+    tuning = list_blocks("service/guide/en/tuning.md")
+    body = json.loads(next(block.content for block in tuning if block.info == "json"))
     shown = TrainRequest.model_validate(body)
     plain = TrainRequest(dataset_id=body["dataset_id"], target=body["target"])
     assert shown == plain
@@ -103,24 +134,6 @@ def test_answers_that_differ_in_kind_are_noticed() -> None:
     assert differences(shown, {"a": [{"b": 2.5, "more": 0}, {}], "c": "x", "d": None}) == []
     assert differences(shown, {"a": [{}], "c": 1}) == ["/a/0/b", "/c", "/d"]
     assert differences(shown, {"a": [], "c": "", "d": 0}) == ["/a/0", "/d"]
-
-
-def blocks(name: str) -> list[tuple[str, str]]:
-    """The blocks of code of a page of the guide, with the words behind their fences."""
-    return fences(read_source(name, ENGLISH))
-
-
-def readme_blocks() -> list[tuple[str, str]]:
-    """The blocks of the README that call a service."""
-    found = [(kind, block) for kind, block in fences(README.read_text(encoding="utf-8")) if "curl" in block]
-    assert found, "the README has no example"
-    return found
-
-
-def fences(text: str) -> list[tuple[str, str]]:
-    """Blocks of code in Markdown, with the words behind their fences."""
-    tokens = MarkdownIt().parse(text)
-    return [(token.info, token.content) for token in tokens if token.type == "fence"]
 
 
 def differences(shown: Any, answer: Any, place: str = "") -> list[str]:

@@ -3,10 +3,7 @@
 A service bound to loopback asks for no key. A service bound to any other address does not start until a key
 exists: the command line calls ``check_key_exists`` before it binds. Every request then needs
 ``Authorization: Bearer <key>``, except for the health probes, the guide, the web page and the API
-documentation, with or without ``/v1``. ``create_app`` adds the middleware::
-
-    if needs_key(settings.host):
-        app.add_middleware(ApiKeyMiddleware, sessions=app.state.sessions, rates=rates)
+documentation, with or without ``/v1``. ``create_app`` adds the middleware if ``needs_key(settings.host)``.
 """
 
 from starlette.concurrency import run_in_threadpool

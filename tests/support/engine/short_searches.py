@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
+import pytest
+
+from kan_engine.estimators.base import KANEstimator
 from kan_engine.search.thresholds import SearchThresholds
 
 
@@ -24,3 +30,17 @@ def shorten_searches(limits: SearchThresholds) -> SearchThresholds:
             max_cross_validated_rows=0,
         ),
     )
+
+
+@contextmanager
+def short_estimator_searches() -> Iterator[None]:
+    """Estimators search briefly for fronts and compact networks."""
+    make_config = KANEstimator._make_config
+
+    def make_short_config(self: KANEstimator, seed: int) -> Any:
+        config = make_config(self, seed)
+        return replace(config, thresholds=shorten_searches(config.thresholds))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(KANEstimator, "_make_config", make_short_config)
+        yield

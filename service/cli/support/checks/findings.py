@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-INSTALL_HINT = "run `make install`, or `pip install kan-service` into this Python"
+INSTALL_HINT = "run `make install`, or `pip install .` in the folder of the repository"
 
 State = Literal["ok", "warning", "broken"]
 

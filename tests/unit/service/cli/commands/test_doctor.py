@@ -148,4 +148,4 @@ def test_a_broker_without_its_driver_is_broken(
     monkeypatch.setenv("KAN_BROKER_URL", REDIS.format(port=free_port()))
     broker = findings(exit_code=1)["broker"]
     assert (broker["state"], "packaging" in broker["fact"]) == ("broken", True)
-    assert "pip install kan-service" in broker["remedy"]
+    assert "pip install ." in broker["remedy"]
