@@ -11,6 +11,7 @@ import numpy as np
 from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.drawing.network_diagram import draw_network
 from kan_engine.drawing.svg import THEMES, ThemeName
+from kan_engine.errors import InvalidConfig
 from kan_engine.inference.predictor import Predictor
 
 
@@ -42,7 +43,13 @@ class NotebookDisplay:
 
 
 def draw_predictor(predictor: Predictor, rows: np.ndarray, theme: ThemeName) -> Picture:
-    """Draw the network of a predictor, with the curve of every edge over the range of encoded rows."""
+    """Draw the network of a predictor, with the curve of every edge over the range of encoded rows.
+
+    Raises:
+        InvalidConfig: There is no such theme.
+    """
+    if theme not in THEMES:
+        raise InvalidConfig(f"theme must be one of {', '.join(map(repr, THEMES))}; got {theme!r}")
     edges = describe_edges(
         predictor.network,
         predictor.inputs,

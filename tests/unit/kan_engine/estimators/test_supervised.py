@@ -128,6 +128,11 @@ def test_a_notebook_shows_formula_verdict_and_network(of_the_law: KANRegressor) 
     assert shown["text/plain"].startswith("KANRegressor(")
 
 
+def test_a_theme_that_does_not_exist_is_refused(of_the_law: KANRegressor) -> None:
+    with pytest.raises(InvalidConfig, match="theme must be one of 'light', 'dark'; got 'blue'"):
+        of_the_law.plot(theme="blue")  # type: ignore[arg-type]
+
+
 def test_a_notebook_shows_the_parameters_of_a_model_before_its_fit() -> None:
     shown = display(KANRegressor(grid=7))
     assert "grid" in shown["text/html"]
