@@ -102,9 +102,9 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         target is that of ``y``, or ``"y"``.
     unit_mode : {"check", "enforce", "ignore"}, default="check"
         Formulas whose units do not add up come behind those whose units do, or are left out.
-    compact : bool, default=True
-        Whether the compact network, of few curves, is searched for. Where ``hidden`` is given and
-        ``symbolic=False``, that network is trained and nothing else, unless the compact one serves.
+    compact : bool, default=None
+        Whether the compact network, of few curves, is searched for. By default it is, unless ``hidden`` is
+        given and ``symbolic=False``: then that network is trained and nothing else.
     max_curves : int, default=20
         Largest number of curves of the compact network.
     serve : {"accurate", "compact", "formula"}, default="accurate"
@@ -149,7 +149,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         per_group: str | Mapping[str, Any] | None = None,
         units: Mapping[str, str] | None = None,
         unit_mode: UnitMode = "check",
-        compact: bool = True,
+        compact: bool | None = None,
         max_curves: int = 20,
         serve: Serve = "accurate",
         is_ordered: bool = False,
@@ -331,13 +331,19 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
                 monotone=self.monotone,
             ),
             units=self.unit_mode,
-            compact=self.compact,
+            compact=self._makes_compact,
             max_curves=self.max_curves,
             serve=self.serve,
             is_ordered=self.is_ordered,
             seed=seed,
             max_seconds=self.max_seconds,
         )
+
+    @property
+    def _makes_compact(self) -> bool:
+        if self.compact is not None:
+            return self.compact
+        return self.symbolic or self.hidden is None or self.serve == "compact"
 
     def _read_columns(self, x: Any, *, reset: bool) -> tuple[Columns, Types]:
         """Read the columns of a table, and check that they are those of ``fit`` unless these are new."""

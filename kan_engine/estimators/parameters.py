@@ -188,7 +188,7 @@ ESTIMATOR_RULES: Mapping[str, Rule] = {
         'a mapping of columns to units, such as {"length": "m"}',
     ).or_none(),
     "unit_mode": _one_of(*get_args(UnitMode)),
-    "compact": _SWITCH,
+    "compact": _SWITCH.or_none(),
     "max_curves": _whole(1),
     "serve": _one_of(*get_args(Serve)),
     "is_ordered": _SWITCH,

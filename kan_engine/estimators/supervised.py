@@ -176,7 +176,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
         max_constants: int | None = None,
         units: Mapping[str, str] | None = None,
         unit_mode: UnitMode = "check",
-        compact: bool = True,
+        compact: bool | None = None,
         max_curves: int = 20,
         serve: Serve = "accurate",
         is_ordered: bool = False,

@@ -30,7 +30,7 @@ def add_compact_path(found: SearchResult, run: SearchContext) -> SearchResult:
     so none of fewer curves is preferred to it. Beside an exact law it is the only one.
     """
     data, config = run.data, run.config
-    if not config.makes_compact:
+    if not config.compact:
         return found
     count, scaler = found.network.edge_count, found.scaler
     is_compact = count <= config.max_curves

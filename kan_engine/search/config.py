@@ -47,7 +47,7 @@ class SearchConfig:
         units: What the units of the columns mean for formulas.
         form: Form of the client, which is fitted beside the free search.
         per_group: Fits constants of each group: of the form, or of the best formula.
-        compact: Whether networks of few curves are searched; see ``makes_compact``.
+        compact: Whether networks of few curves are searched.
         max_curves: Largest number of curves of the compact network.
         serve: The member that answers by default unless an exact formula does.
         is_ordered: Whether the rows are in time order, so that folds are blocks of consecutive rows.
@@ -84,15 +84,6 @@ class SearchConfig:
         """Whether no shape, grid or training option was requested, so that the search chooses all of them."""
         asked = self.hidden, self.grid, self.grid_schedule, self.steps, self.lamb
         return self.optimizer == "auto" and all(option is None for option in asked)
-
-    @property
-    def makes_compact(self) -> bool:
-        """Whether networks of few curves are searched: not where one network without a formula was requested.
-
-        Who wants the compact network to answer gets it in any case.
-        """
-        is_useful = self.symbolic or self.hidden is None or self.serve == "compact"
-        return self.compact and is_useful
 
     @property
     def has_stages(self) -> bool:

@@ -75,7 +75,7 @@ def find_monotone_network(run: SearchContext) -> SearchResult:
         errors=run.cross_validation.measure_errors(refit),
         formula_of="law",
         compact=fitter.make_path(judged, everything, best, run.config.max_curves)
-        if run.config.makes_compact
+        if run.config.compact
         else None,
     )
 

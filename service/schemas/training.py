@@ -274,8 +274,8 @@ class TrainRequest(RequestModel):
         BeforeValidator(_expand_switch({}, None), json_schema_input_type=bool | CompactOptions | None),
     ] = Field(
         default=CompactOptions(),
-        description="The network of few curves; `false` leaves it out. Where `network.hidden` is given and "
-        "`symbolic` is `false`, that network is trained and nothing else, unless the compact one serves.",
+        description="The network of few curves; `false` leaves it out. Without it, a job with "
+        "`network.hidden` and `symbolic: false` trains that network and nothing else.",
     )
     serve: Serve = Field(default="accurate", description=SERVE_DESCRIPTION)
     units: UnitMode = Field(default="check", description=UNITS_DESCRIPTION)
@@ -328,6 +328,14 @@ class TrainRequest(RequestModel):
             raise ValueError('max_constants and functions concern formulas; omit "symbolic": false')
         if self.serve == "formula" and self.symbolic is None:
             raise ValueError('"serve": "formula" needs a formula; omit "symbolic": false')
+        return self
+
+    @model_validator(mode="after")
+    def _train_one_network_alone(self) -> Self:
+        """Leave the compact network out where one network and no formula was requested, and it was not."""
+        is_alone = self.network.hidden != "auto" and self.symbolic is None and self.serve != "compact"
+        if is_alone and "compact" not in self.model_fields_set:
+            self.compact = None
         return self
 
     @model_validator(mode="after")

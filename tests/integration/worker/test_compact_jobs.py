@@ -68,6 +68,32 @@ def refuse(service: WorkedService, **body: Any) -> Document:
     return dict(answer.json())
 
 
+@pytest.mark.parametrize("given", [{}, {"compact": False}])
+def test_one_requested_network_without_a_formula_is_trained_and_nothing_else(
+    service: WorkedService, dataset_id: str, given: Document
+) -> None:
+    body = {**BRIEF, "dataset_id": dataset_id, "target": "y", **given}
+    job = service.work(service.client.post("/jobs", json=body).json()["id"])
+    model = service.get(f"/models/{job['model_id']}")
+    assert list(model["members"]) == ["accurate"]
+    assert model["lineage"]["request"]["compact"] is None
+    stages = {event["data"].get("stage") for event in service.get(f"/jobs/{job['id']}/events")["items"]}
+    assert "compact" not in stages
+    assert service.client.get(f"/models/{model['id']}/plot.svg").status_code == 200
+    assert predict(service, model)["by"] == "accurate"
+
+
+def test_a_search_without_a_compact_network_has_a_formula(service: WorkedService, dataset_id: str) -> None:
+    body = {**BRIEF, "symbolic": True, "compact": False, "max_seconds": 10}
+    model = service.model(**body, dataset_id=dataset_id, target="y")
+    assert list(model["members"]) == ["accurate", "formula"]
+
+
+def test_a_compact_network_that_is_left_out_cannot_serve(service: WorkedService, dataset_id: str) -> None:
+    refused = refuse(service, dataset_id=dataset_id, target="y", serve="compact", compact=False)
+    assert "needs the compact network" in refused["errors"][0]["detail"]
+
+
 def test_a_training_also_makes_a_network_of_few_curves_with_metrics_of_its_own(model: Document) -> None:
     accurate, compact = model["members"]["accurate"], model["members"]["compact"]
     assert list(model["members"]) == ["accurate", "compact"]

@@ -1,6 +1,8 @@
 """The first model of a training."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -21,11 +23,13 @@ X, Z = RNG.uniform(-3, 3, ROWS), RNG.uniform(-3, 3, ROWS)
 NOISE = RNG.normal(0, 0.1, ROWS)
 
 
-def preview_of(y: np.ndarray, **options: object) -> Outcome:
+def preview_of(
+    y: np.ndarray, columns: Mapping[str, np.ndarray] = MappingProxyType({"x": X, "z": Z}), **options: object
+) -> Outcome:
     published: list[Outcome] = []
     request: TrainRequest = request_for(seed=0, **options)
     run_pipeline(
-        table_of(x=X, z=Z, y=y),
+        table_of(**columns, y=y),
         request,
         should_stop=lambda: bool(published),
         publish=published.append,
@@ -48,6 +52,18 @@ def test_a_straight_target_gets_a_line_with_its_formula() -> None:
     symbolic = stored(preview).symbolic
     assert symbolic is not None
     assert set(symbolic["outputs"][0]["expression"]) >= {"x", "z"}
+
+
+def test_the_formula_of_many_columns_has_only_the_strongest() -> None:
+    random = np.random.default_rng(1)
+    columns = {f"c{place}": random.normal(size=ROWS) for place in range(30)}
+    y = 5 * columns["c3"] - 4 * columns["c17"] + sum(columns.values()) / 10 + NOISE
+    preview = preview_of(y, columns=columns)
+    symbolic = stored(preview).symbolic
+    assert symbolic is not None
+    used = set(symbolic["outputs"][0]["domain"])
+    assert {"c3", "c17"} <= used
+    assert len(used) <= 5
 
 
 def test_classes_get_logistic_regression() -> None:
