@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kan_engine.data.screening.thresholds import DEFAULT_SCREENING, ScreeningThresholds
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataThresholds:
@@ -20,6 +22,7 @@ class DataThresholds:
         validation_share: Of the training rows.
         max_margin_share: Of the range of a number, which still counts as within it: its ends are often given
             with three digits. The grids of networks reach 20 times as far.
+        screening: Of the columns of wide tables.
     """
 
     max_category_columns: int = 20
@@ -31,6 +34,7 @@ class DataThresholds:
     max_quantile_rows: int = 100_000
     validation_share: float = 0.2
     max_margin_share: float = 1e-3
+    screening: ScreeningThresholds = DEFAULT_SCREENING
 
 
 DEFAULT_DATA = DataThresholds()

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int, Shaped
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import Label, name_outputs
+from kan_engine.data.screening.screening import Screening
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class TrainingData:
         units: Units of columns and of the target, by name.
         warnings: What was left out, and why.
         bounds: Lowest and highest value that the target can have; answers stay within them.
+        screening: Which columns of a wide table were kept; None for other tables.
     """
 
     encoding: Encoding
@@ -44,6 +46,7 @@ class TrainingData:
     units: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     bounds: tuple[float, float] = (-np.inf, np.inf)
+    screening: Screening | None = None
 
     @cached_property
     def fit(self) -> LabelledRows:

@@ -232,8 +232,18 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             check_columns("per_group", [groups.column], columns)
             types = {**types, groups.column: "category"}
         config = replace(config, form=self._read_form(columns, target), per_group=groups)
+        late = time.monotonic() + config.thresholds.data.screening.time_share * config.max_seconds
         data = make_training_data(
-            columns, types, y, weights, config, target, classes, class_weights, self.units or {}
+            columns,
+            types,
+            y,
+            weights,
+            config,
+            target,
+            classes,
+            class_weights,
+            self.units or {},
+            is_late=lambda: time.monotonic() > late,
         )
         low, high = self.bounds or (None, None)
         data = replace(

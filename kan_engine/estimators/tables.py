@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from importlib.util import find_spec
 from typing import Any
@@ -16,6 +16,7 @@ from kan_engine.data.encoding import Encoding
 from kan_engine.data.feature import Feature, is_unseen
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import Label
+from kan_engine.data.screening.columns import screen_columns
 from kan_engine.data.splitting import split_training_rows
 from kan_engine.data.training_data import TrainingData
 from kan_engine.errors import InvalidData
@@ -120,8 +121,12 @@ def make_training_data(
     classes: tuple[Label, ...] | None,
     class_weights: np.ndarray | None,
     units: Mapping[str, str],
+    is_late: Callable[[], bool] = lambda: False,
 ) -> TrainingData:
-    """Encode the rows, and divide them into fit and validation rows as the service does."""
+    """Encode the rows, and divide them into fit and validation rows as the service does.
+
+    ``is_late`` tells when the screening of a wide table has used up its time.
+    """
     kept = np.flatnonzero(weights > 0)
     if len(kept) < 2:
         raise InvalidData("n_samples = 1 is too few with a positive weight: training needs at least 2 rows")
@@ -135,6 +140,22 @@ def make_training_data(
     share = config.thresholds.data.validation_share
     fit, validation = split_training_rows(kept, y, task, config.seed, kind=kind, share=share)
     order = np.concatenate([fit, validation])
+    screening = None
+    if config.hidden is None:
+        screening = screen_columns(
+            encoding,
+            lambda chosen: encoding.transform({n: values[order[chosen]] for n, values in columns.items()}),
+            y[order],
+            weights[order],
+            is_classification=classes is not None,
+            required=config.required_columns,
+            seed=config.seed,
+            is_ordered=config.is_ordered,
+            is_late=is_late,
+            thresholds=config.thresholds.data.screening,
+        )
+    if screening is not None:
+        encoding = screening.narrow(encoding)
     return TrainingData(
         encoding=encoding,
         target=target,
@@ -150,5 +171,9 @@ def make_training_data(
         class_weights=class_weights,
         numbers=order,
         units=units,
-        warnings=tuple(f"column {name!r} is left out: it is the same in all rows" for name in constant),
+        warnings=(
+            *(f"column {name!r} is left out: it is the same in all rows" for name in constant),
+            *(screening.warnings if screening else ()),
+        ),
+        screening=screening,
     )

@@ -86,6 +86,15 @@ class SearchConfig:
         return self.optimizer == "auto" and all(option is None for option in asked)
 
     @property
+    def required_columns(self) -> frozenset[str]:
+        """Columns of the client that the wishes name, before their variables replace them."""
+        named = {name for group in self.constraints.must_use for name in group}
+        named |= {name for name, _ in self.constraints.monotone}
+        if self.form is not None:
+            named |= set(self.form.columns)
+        return frozenset(named if self.per_group is None else {*named, self.per_group.column})
+
+    @property
     def has_stages(self) -> bool:
         """Whether one network is refined through several requested grids, each of which is reported."""
         return self.hidden is not None and self.grid_schedule is not None and len(self.grid_schedule) > 1

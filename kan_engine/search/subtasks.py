@@ -56,6 +56,10 @@ class SubtaskCache(Protocol):
         """Return the serialised result of a subtask, or None if it is not known."""
         ...
 
+    def select_features(self, names: Sequence[str]) -> None:
+        """Declare the columns of the client that the search reads, so that no subtask screens them again."""
+        ...
+
     def prefetch(self, probable: Callable[[], Sequence[Subtask]]) -> AbstractContextManager[None]:
         """Declare the subtasks that are probably needed next while the block runs, the most probable first.
 
@@ -81,6 +85,9 @@ class InProcess:
     def peek(self, part: Subtask) -> bytes | None:  # noqa: ARG002
         """Return None: no results are stored."""
         return None
+
+    def select_features(self, names: Sequence[str]) -> None:
+        """Do nothing: no other process takes part."""
 
     def prefetch(self, probable: Callable[[], Sequence[Subtask]]) -> AbstractContextManager[None]:  # noqa: ARG002
         """Do nothing: no other process takes part."""

@@ -10,7 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas.datasets import MAX_UNIT_CHARACTERS
 from service.schemas.formulas import LawOut, UnitStatus
-from service.schemas.models import MAX_PICTURED_EDGES, DecisionOut, DroppedOut, GridOut
+from service.schemas.models import (
+    MAX_PICTURED_EDGES,
+    DecisionOut,
+    DroppedOut,
+    GridOut,
+    ScreeningOut,
+)
 
 MAX_CONSTANTS = 1_000  # of a formula
 
@@ -84,6 +90,7 @@ class PortableRecord(PortableSchema):
     warnings: list[str | dict[str, Any]] = []
     formula_of: Literal["network", "law", "form"] | None = None
     dropped: list[DroppedOut] = []
+    screening: ScreeningOut | None = None
     members: dict[Literal["formula"], PortableMember] = {}
     timings: NumberMap = {}
 

@@ -74,6 +74,17 @@ class TrainingPlan:
         ] or usable
 
     @property
+    def is_screened(self) -> bool:
+        """Whether a wide table is screened: a requested shape of the network has all columns as inputs."""
+        return self.request.network.hidden == "auto"
+
+    @property
+    def required_features(self) -> frozenset[str]:
+        """Features that the request needs, so that a screening keeps them."""
+        wished = {*(self.request.must_use or ()), *(self.request.monotone or ()), *self._form_columns}
+        return frozenset(report.name for report in self.features if report.name in wished)
+
+    @property
     def _form_columns(self) -> tuple[str, ...]:
         """Columns that the form and its groups need."""
         grouping = self.request.per_group

@@ -112,6 +112,44 @@ class DroppedOut(BaseModel):
     error_without: float
 
 
+class KeptColumnOut(BaseModel):
+    """A column that the search reads."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    reason: Literal["single", "product", "line", "required", "first"] = Field(
+        description="`single`: its own effect stands out from chance; `product`: that of its product with "
+        "`partner`; `line`: it is among the strongest of a line through all columns, which predicts better "
+        "than those that stand out; `required`: the request names it; `first`: no column stands out, and a "
+        "network needs one."
+    )
+    partner: str | None = None
+    p_value: float | None = Field(
+        default=None, description="Probability that chance explains as much in one given test."
+    )
+    stability: float | None = Field(
+        default=None, description="Share of random halves of the rows on which it is selected again."
+    )
+
+
+class ScreeningOut(BaseModel):
+    """Which columns of a wide table the search read. Only training rows were tested."""
+
+    model_config = ConfigDict(extra="allow")
+
+    columns: int = Field(description="Number of columns before.")
+    rows: int = Field(description="Training rows that were tested.")
+    level: float = Field(
+        description="Probability that chance keeps any column of a table in which none has an effect."
+    )
+    line_r2: float = Field(
+        description="R² of the scores of the target, by cross-validation, of a line through all columns."
+    )
+    selected_r2: float = Field(description="The same of the columns that stand out.")
+    kept: list[KeptColumnOut]
+
+
 class ModelOut(BaseModel):
     """A trained model. Metrics are on the hold-out rows, in the target's units."""
 
@@ -178,6 +216,11 @@ class ModelOut(BaseModel):
         "were found separately.",
     )
     dropped: list[DroppedOut] = Field(default=[], description="Unused inputs, if the network is a small law.")
+    screening: ScreeningOut | None = Field(
+        default=None,
+        description="Which columns of a wide table the search read; the others are in `ignored_columns`. "
+        "Null for tables that are not wide.",
+    )
     timings: dict[str, Any] = Field(
         default={},
         description="Seconds of every stage, and in `cpu_seconds` the processor time of the job, as in its "

@@ -6,6 +6,7 @@ it, so that a large table is in memory only once.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,8 @@ from kan_engine.data.columns import missing_mask
 from kan_engine.data.folds import encode_labels
 from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.data.labels import Label, compute_class_weights
+from kan_engine.data.screening.columns import screen_columns
+from kan_engine.data.screening.screening import Screening
 from kan_engine.data.splitting import Split, split_rows, split_training_rows
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
 from kan_engine.expressions.constraints import FINAL_POINTS
@@ -83,7 +86,7 @@ def prepare_data(
         share=thresholds.validation_share,
     )
     encoding, warnings = _fit_encoding(table, plan, present[split.train_rows], thresholds)
-    warnings += [*_sentinel_warnings(plan, encoding), *_warn_of_time_order(table, plan, present, thresholds)]
+    warnings += _warn_of_time_order(table, plan, present, thresholds)
     if split.is_rescued:
         warnings.append(
             "a random split left only one class in the training rows; the hold-out rows were drawn by class"
@@ -107,7 +110,15 @@ def prepare_data(
                 column=request.weight,
             )
     fit_rows, judge_rows, known = (rows[weights[rows] > 0] for rows in (fit_rows, judge_rows, known))
-    order = np.concatenate([fit_rows, judge_rows, known])
+    training = np.concatenate([fit_rows, judge_rows])
+    screening = _screen_columns(
+        table, plan, encoding, present[training], target.numbers[training], weights[training], thresholds
+    )
+    if screening is not None:
+        encoding = screening.narrow(encoding)
+        warnings += screening.warnings
+    warnings += _sentinel_warnings(plan, encoding)
+    order = np.concatenate([training, known])
     return PreparedData(
         plan=plan,
         encoding=encoding,
@@ -127,6 +138,7 @@ def prepare_data(
         bounds=request.bounds.ends if request.bounds is not None else (-np.inf, np.inf),
         numbers=present[order],
         units=table.units,
+        screening=screening,
     )
 
 
@@ -219,6 +231,34 @@ def _fit_encoding(
     )
     warnings += [f"column {name!r} is left out: it is the same in all training rows" for name in constant]
     return encoding, [*warnings, NO_FEATURE_WARNING] if len(constant) == len(chosen) else warnings
+
+
+def _screen_columns(
+    table: StoredTable,
+    plan: TrainingPlan,
+    encoding: Encoding,
+    rows: np.ndarray,
+    y: np.ndarray,
+    weights: np.ndarray,
+    thresholds: DataThresholds,
+) -> Screening | None:
+    """Screen the columns of a wide table on its training rows; None where the search reads all columns."""
+    request = plan.request
+    if not plan.is_screened:
+        return None
+    until = time.monotonic() + thresholds.screening.time_share * request.max_seconds
+    return screen_columns(
+        encoding,
+        lambda chosen: _encode_rows(table, encoding, rows[chosen]),
+        y,
+        weights,
+        is_classification=plan.task == "classification",
+        required=plan.required_features,
+        seed=request.seed,
+        is_ordered=request.split.kind == "tail",
+        is_late=lambda: time.monotonic() > until,
+        thresholds=thresholds.screening,
+    )
 
 
 def _exclusion_reason(report: ColumnReport, plan: TrainingPlan) -> str:

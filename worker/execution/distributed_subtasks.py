@@ -90,6 +90,10 @@ class DistributedSubtasks:
         with self._sessions.read() as session:
             return read_bytes(session, sha256)
 
+    def select_features(self, names: Sequence[str]) -> None:
+        """See ``SubtaskCache``."""
+        self._training = self._training.model_copy(update={"features": list(names)})
+
     @contextmanager
     def prefetch(self, probable: Callable[[], Sequence[Subtask]]) -> Iterator[None]:
         """See ``SubtaskCache``."""

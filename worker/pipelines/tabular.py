@@ -83,6 +83,8 @@ def run_pipeline(
         config = make_search_config(request, revises.model.changes.forbid if revises else ())
         data = prepare_search(table, request, config)
         config = replace(config, form=data.plan.form, per_group=_read_groups(request))
+        if parts is not None and data.screening is not None:
+            parts.select_features([feature.name for feature in data.encoding.features])
     preview = Preview(data, config, publish if revises is None else None, thresholds)
     callbacks = Callbacks(
         report=preview.publish_after(watch.report),

@@ -12,7 +12,15 @@ from kan_engine.search.formulas.allowed import NO_ALLOWED_FORMULA_WARNING
 from kan_engine.search.time_warnings import LAW_ENDED_EARLY_WARNING, merge_time_warnings
 from service.documents.model_summary import describe_features, describe_network
 from worker.data.preparation import PreparedData
-from worker.results.records import DroppedInput, GridStage, LossPoint, ModelMeasures, ModelRecord, SplitRecord
+from worker.results.records import (
+    DroppedInput,
+    GridStage,
+    LossPoint,
+    ModelMeasures,
+    ModelRecord,
+    ScreeningRecord,
+    SplitRecord,
+)
 
 
 def make_record(
@@ -36,6 +44,7 @@ def make_record(
             DroppedInput(input=name, error_with=with_it, error_without=without)
             for name, (with_it, without) in found.dropped.items()
         ],
+        screening=_describe_screening(data),
         measures=measures,
         split=SplitRecord(
             kind=split.kind,
@@ -58,6 +67,20 @@ def make_record(
                 *([LAW_ENDED_EARLY_WARNING] if found.is_cut else []),
             ]
         ),
+    )
+
+
+def _describe_screening(data: PreparedData) -> ScreeningRecord | None:
+    screening = data.screening
+    if screening is None:
+        return None
+    return ScreeningRecord(
+        columns=screening.columns,
+        rows=screening.rows,
+        level=screening.level,
+        line_r2=screening.line.line_share,
+        selected_r2=screening.line.selected_share,
+        kept=screening.kept,
     )
 
 

@@ -11,6 +11,7 @@ from worker.results.serialization import INLINED, OMIT_NONE
 if TYPE_CHECKING:
     from kan_engine.assessment.metrics import Metrics
     from kan_engine.data.labels import Label
+    from kan_engine.data.screening.screening import KeptColumn
     from service.documents.model_summary import FeatureSummary, NetworkSummary
     from service.schemas.members import CompactMemberOut, FormulaMemberOut
 
@@ -27,6 +28,7 @@ class ModelRecord:
         network: Shape of the network, and the scaling of its inputs and target.
         formula_of: What the formulas were extracted from.
         dropped: Inputs that the search removed.
+        screening: Which columns of a wide table the search read; None for other tables.
         measures: Metrics.
         density: Properties of a density.
         split: How the rows were split.
@@ -45,6 +47,7 @@ class ModelRecord:
     network: NetworkSummary
     formula_of: str | None
     dropped: Sequence[DroppedInput] = ()
+    screening: ScreeningRecord | None = field(default=None, metadata=OMIT_NONE)
     measures: ModelMeasures | EquationMeasures = field(metadata=INLINED)
     density: DensityProperties | None = field(default=None, metadata=OMIT_NONE)
     split: SplitRecord
@@ -92,6 +95,18 @@ class DroppedInput:
     input: str
     error_with: float
     error_without: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScreeningRecord:
+    """A screening, as in ``kan_engine.data.screening.screening.Screening``."""
+
+    columns: int
+    rows: int
+    level: float
+    line_r2: float
+    selected_r2: float
+    kept: Sequence[KeptColumn]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,7 +89,7 @@ def _change_request(request: TrainRequest, changes: SymbolicRequest, model: Mode
         features = [name for name in features if name not in changes.drop]
     return request.model_copy(
         update={
-            "features": features if changes.drop else request.features,
+            "features": features if changes.drop or model.record.get("screening") else request.features,
             "symbolic": symbolic.model_copy(
                 update={"max_complexity": changes.max_complexity or symbolic.max_complexity}
             ),

@@ -53,18 +53,21 @@ def estimate_cost(plan: TrainingPlan, costs: CostModel = DEFAULT_COSTS) -> Cost:
     """
     if plan.task == "density":
         return _estimate_density(plan, costs)
-    inputs = count_encoded_inputs(plan.features, plan.types, costs)
+    columns = count_encoded_inputs(plan.features, plan.types, costs)
+    inputs = _count_read_inputs(plan, columns, costs)
     networks = list(_list_networks(plan, inputs, costs))
     beyond = costs.search_overhead_bytes * (len(networks) > 1)
     smallest = networks[0].finest
     training = beyond + max(network.memory_bytes for network in networks)
-    reading = costs.value_seconds * plan.rows * (inputs + 1)
+    reading = costs.value_seconds * plan.rows * (columns + 1)
     return Cost(
         layers=len(smallest.width) - 1,
         parameters=smallest.parameters,
         memory_bytes=_table_bytes(plan, inputs, costs)
         + _comparison_bytes(plan, inputs, costs)
-        + max(training, _evaluation_bytes(plan, networks, costs)),
+        + max(
+            training, _evaluation_bytes(plan, networks, costs), _screening_bytes(plan, columns, inputs, costs)
+        ),
         seconds=float(f"{reading + min(network.seconds for network in networks):.3g}"),
     )
 
@@ -111,9 +114,21 @@ def estimate_shape(shape: DistillationPlan) -> Cost:
 
 
 def refuse_too_costly(
-    cost: Cost, settings: Settings, max_seconds: float, limits: AdmissionLimits = DEFAULT_ADMISSION
+    cost: Cost,
+    settings: Settings,
+    max_seconds: float,
+    limits: AdmissionLimits = DEFAULT_ADMISSION,
+    *,
+    smaller: str = "lower hidden or grid, or use fewer features or rows",
 ) -> None:
     """Refuse a cost over the limits.
+
+    Args:
+        cost: The estimate.
+        settings: The limits of the service.
+        max_seconds: Time of the job.
+        limits: Further limits.
+        smaller: What makes the network smaller.
 
     Raises:
         Invalid: ``cost_too_high``, with the estimate and the limits.
@@ -125,7 +140,7 @@ def refuse_too_costly(
     excess = " and ".join(
         f"{getattr(cost, name):,} {_COST_LABELS[name]} (at most {getattr(most, name):,})" for name in over
     )
-    detail = f"the network would need {excess}; {_suggest_remedy(over)}"
+    detail = f"the network would need {excess}; {_suggest_remedy(over, smaller)}"
     place = {"pointer": "#/max_seconds" if over == ["seconds"] else "#/network"}
     raise Invalid.make_at("cost_too_high", detail, place, estimate=asdict(cost), limit=asdict(most))
 
@@ -135,6 +150,30 @@ def count_encoded_inputs(
 ) -> int:
     """Upper bound of the network's inputs for these columns."""
     return sum(_count_inputs(column, types[column.name], costs) for column in columns)
+
+
+def _count_read_inputs(plan: TrainingPlan, columns: int, costs: CostModel) -> int:
+    """Inputs of the networks at most: a screening of a wide table keeps few, and those that are required."""
+    if not plan.is_screened:
+        return columns
+    required = [report for report in plan.features if report.name in plan.required_features]
+    kept = costs.screening.max_inputs_of(plan.training_rows)
+    return min(columns, kept + count_encoded_inputs(required, plan.types, costs))
+
+
+def _screening_bytes(plan: TrainingPlan, columns: int, inputs: int, costs: CostModel) -> int:
+    """Memory of the screening, before the rows are encoded; 0 where no column is left out."""
+    if inputs == columns:
+        return 0
+    screening = costs.screening
+    rows = min(plan.training_rows, screening.max_rows)
+    functions = min(rows * columns * max(screening.degrees), screening.max_basis_numbers)
+    pairs = min(columns, screening.max_product_inputs) ** 2
+    return DOUBLE_BYTES * (
+        costs.screened_copies * rows * columns
+        + costs.function_copies * functions // 2
+        + costs.pair_copies * pairs
+    )
 
 
 def _count_inputs(column: ColumnReport, kind: str, costs: CostModel) -> int:
@@ -287,10 +326,10 @@ def _mlp_bytes(
     )
 
 
-def _suggest_remedy(over: list[str]) -> str:
+def _suggest_remedy(over: list[str], smaller: str) -> str:
     remedies = ["give hidden fewer layers"] if "layers" in over else []
     if {"parameters", "memory_bytes"} & set(over):
-        remedies.append("lower hidden or grid, or use fewer features or rows")
+        remedies.append(smaller)
     if "seconds" in over:
         remedies.append("raise max_seconds, or use fewer rows")
     return "; ".join(remedies)
@@ -309,7 +348,20 @@ def refuse_untrainable(
 ) -> None:
     """Refuse a training that this dataset does not allow, or that exceeds the limits of cost."""
     plan = check_training(request, read_reports(dataset.columns), dataset.rows, limits, units=dataset.units)
-    refuse_too_costly(estimate_cost(plan, limits.costs), settings, request.max_seconds, limits)
+    cost = estimate_cost(plan, limits.costs)
+    refuse_too_costly(cost, settings, request.max_seconds, limits, smaller=_suggest_smaller_network(plan))
+
+
+def _suggest_smaller_network(plan: TrainingPlan) -> str:
+    network = plan.request.network
+    if not plan.is_screened:
+        return (
+            "lower hidden or grid, or use fewer features or rows; without hidden the service chooses the "
+            "network, and of a wide table the columns"
+        )
+    if network.grid != "auto":
+        return "lower grid, or use fewer features or rows"
+    return "use fewer features or rows"
 
 
 def refuse_too_long(max_seconds: float, settings: Settings) -> None:

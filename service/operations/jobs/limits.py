@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from kan_engine.compact.thresholds import DEFAULT_COMPACT
+from kan_engine.data.screening.thresholds import DEFAULT_SCREENING, ScreeningThresholds
 from kan_engine.data.thresholds import DEFAULT_DATA
 from kan_engine.density.thresholds import DEFAULT_DENSITY
 
@@ -30,6 +31,11 @@ class CostModel:
         edge_bytes: Of an activation in the picture: its curve as numbers and as text.
         compact_terms: Numbers of an edge of a compact network, dead or alive.
 
+        screening: Sizes of the screening of wide tables.
+        screened_copies: Of the encoded rows of a screening: themselves, standardised, of a fold, its kernel.
+        function_copies: Of the functions of the inputs, in single precision, with their transpose.
+        pair_copies: Of numbers for all pairs of inputs: variances of three kinds, squares, temporary ones.
+
         density_nodes: Of the hidden layer for two columns.
         density_grids: Finest grid for one column, and for two.
         density_points: Quadrature points per interval.
@@ -55,6 +61,11 @@ class CostModel:
     prediction_copies: int = 8
     edge_bytes: int = 8_000
     compact_terms: int = DEFAULT_COMPACT.grid_size + DEFAULT_COMPACT.order + 1
+
+    screening: ScreeningThresholds = DEFAULT_SCREENING
+    screened_copies: int = 4
+    function_copies: int = 2
+    pair_copies: int = 6
 
     density_nodes: int = DEFAULT_DENSITY.joint_nodes
     density_grids: tuple[int, int] = (max(DEFAULT_DENSITY.grid_sizes), DEFAULT_DENSITY.joint_grid_size)

@@ -325,3 +325,34 @@ def test_hold_out_rows_that_repeat_training_rows_are_counted() -> None:
 def test_a_row_with_another_target_repeats_nothing() -> None:
     data = prepared({"a": [*RAMP[:30], *RAMP[:10]], "y": RAMP}, split=TAIL)
     assert data.duplicate_count == 0
+
+
+def test_a_wide_table_keeps_columns_with_an_effect_and_those_that_the_request_needs() -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, (150, 200))
+    columns = {f"x{place}": values for place, values in enumerate(x)}
+    body = {"must_use": ["x3"], "monotone": {"x9": "increasing"}}
+    data = prepared({**columns, "y": x[7] ** 2}, **body)
+    assert data.names == ("x3", "x7", "x9")
+    assert data.screening is not None
+    assert {column.name: column.reason for column in data.screening.kept} == {
+        "x3": "required",
+        "x7": "single",
+        "x9": "required",
+    }
+
+
+def test_only_training_rows_decide_which_columns_of_a_wide_table_are_kept() -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, (150, 250))
+    held = np.arange(250) >= 200
+    columns = {f"x{place}": values for place, values in enumerate(x)}
+    y = np.where(held, 50 * x[20], 3 * x[7])
+    data = prepared({**columns, "y": y}, split={"kind": "tail", "test_fraction": 0.2})
+    assert data.names == ("x7",)
+
+
+def test_a_requested_shape_reads_all_columns_of_a_wide_table() -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, (150, 60))
+    columns = {f"x{place}": values for place, values in enumerate(x)}
+    data = prepared({**columns, "y": x[7]}, network={"hidden": [2]})
+    assert len(data.names) == 150
+    assert data.screening is None

@@ -98,9 +98,16 @@ def test_the_remedy_is_for_what_is_too_much(network: dict[str, Any], remedy: str
 
 
 def test_too_many_values_are_refused_for_their_memory() -> None:
-    refused = refusal(cost(inputs=2000, rows=10_000_000))
+    body = {"network": {"hidden": [10]}}
+    refused = refusal(cost(inputs=2000, rows=10_000_000, **body))
     assert "bytes of memory" in refused.detail
     assert refused.extra["estimate"]["memory_bytes"] > 160 * GiB  # of which the values alone are 149
+
+
+def test_a_wide_table_without_a_requested_shape_costs_what_the_kept_columns_cost() -> None:
+    wide, narrow = (cost(inputs, rows=2000) for inputs in (2000, 100))
+    assert wide.parameters == narrow.parameters
+    assert narrow.memory_bytes < wide.memory_bytes < 4 * GiB
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Which columns of a wide table the search reads."""

@@ -1,0 +1,78 @@
+"""Whether a line through all columns predicts better than the columns that stand out."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Int
+from sklearn.linear_model import RidgeCV
+
+from kan_engine.data.screening.screening import LineComparison
+from kan_engine.data.screening.thresholds import ScreeningThresholds
+
+
+def compare_with_line(
+    inputs: Float[np.ndarray, "rows inputs"],
+    directions: Float[np.ndarray, "rows functions"],
+    scores: Float[np.ndarray, "rows outputs"],
+    folds: Int[np.ndarray, " rows"],
+    thresholds: ScreeningThresholds,
+) -> LineComparison:
+    """Compare ridge regression on all inputs with one on the functions of the selected inputs.
+
+    That on all inputs selects nothing, so its errors are honest. The others are those of functions that were
+    selected on the same rows, which favours them.
+
+    Args:
+        inputs: Standardised inputs.
+        directions: Functions of the selected inputs.
+        scores: Scores of the target.
+        folds: Fold of every row.
+        thresholds: Decision numbers.
+    """
+    whole = (scores**2).sum(1)
+    errors = [
+        _measure_errors(values, scores, folds, thresholds) if values.shape[1] else whole
+        for values in (inputs, directions)
+    ]
+    gains = errors[1] - errors[0]
+    deviation = float(gains.std()) / len(gains) ** 0.5
+    mean = float(gains.mean())
+    is_better = mean > thresholds.min_line_gain * deviation and mean > thresholds.min_line_gain_share * float(
+        errors[1].mean()
+    )
+    line_share, selected_share = (1 - float(part.sum() / whole.sum()) for part in errors)
+    return LineComparison(line_share=line_share, selected_share=selected_share, is_better=is_better)
+
+
+def rank_by_line(
+    inputs: Float[np.ndarray, "rows inputs"],
+    scores: Float[np.ndarray, "rows outputs"],
+    thresholds: ScreeningThresholds,
+) -> Int[np.ndarray, " inputs"]:
+    """The inputs by falling size of their slopes in a line through all of them."""
+    slopes = _fit_ridge(inputs, scores, thresholds).coef_.reshape(-1, inputs.shape[1])
+    found: np.ndarray = np.argsort(-np.abs(slopes).max(0), kind="stable")
+    return found
+
+
+def _measure_errors(
+    values: Float[np.ndarray, "rows columns"],
+    scores: Float[np.ndarray, "rows outputs"],
+    folds: Int[np.ndarray, " rows"],
+    thresholds: ScreeningThresholds,
+) -> Float[np.ndarray, " rows"]:
+    errors = np.empty(len(scores))
+    for fold in np.unique(folds):
+        held = folds == fold
+        model = _fit_ridge(values[~held], scores[~held], thresholds)
+        errors[held] = ((model.predict(values[held]).reshape(held.sum(), -1) - scores[held]) ** 2).sum(1)
+    return errors
+
+
+def _fit_ridge(
+    values: Float[np.ndarray, "rows columns"],
+    scores: Float[np.ndarray, "rows outputs"],
+    thresholds: ScreeningThresholds,
+) -> RidgeCV:
+    """Ridge regression with the penalty by generalised cross-validation."""
+    return RidgeCV(alphas=thresholds.line_penalties).fit(values, scores)
