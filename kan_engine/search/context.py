@@ -137,7 +137,8 @@ class SearchContext:
         """The context on the most relevant columns, and their indices.
 
         With at most ``max_structure_inputs`` columns all are kept. With more, a law search would not end in
-        time, so ``max_selected_columns`` are selected on the training rows.
+        time, so ``max_selected_columns`` are selected on the training rows. This bounds the work; whether a
+        column has an effect at all is decided before, by ``kan_engine.data.screening``.
         """
         if len(self.names) <= self.thresholds.max_structure_inputs:
             return self, list(range(len(self.names)))

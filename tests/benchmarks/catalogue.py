@@ -24,6 +24,7 @@ from tests.benchmarks.sections import (
     starts,
     survey,
     time_limits,
+    wide_tables,
 )
 from tests.benchmarks.sections.forms import groups, textbook
 from tests.benchmarks.sections.laws import first_principles, verdicts
@@ -49,6 +50,7 @@ SECTIONS: tuple[Section, ...] = (
     inference.SECTION,
     many_rows.SECTION,
     time_limits.SECTION,
+    wide_tables.SECTION,
     cost.SECTION,
     serving.SECTION,
     lifecycle.SECTION,

@@ -61,6 +61,19 @@ def test_a_job_takes_the_memory_that_was_estimated(
     assert LEAST < found / estimate_cost(plan).memory_bytes < 1
 
 
+def test_a_wide_table_takes_the_memory_that_was_estimated(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, (2_000, 2_000))
+    columns = {f"x{place}": values for place, values in enumerate(x)}
+    table = check_and_describe(RawTable(pl.DataFrame(columns | {"y": x[7] + x[8] * x[9]})))
+    table.frame.write_parquet(tmp_path / "table.parquet")
+    reports = [asdict(report) for report in table.columns]
+    found = peak_bytes("job", parquet=str(tmp_path / "table.parquet"), reports=reports, body=SEARCHED)
+    plan = TrainingPlan(request_for(**SEARCHED), {report.name: report for report in table.columns}, 2_000)
+    estimate = estimate_cost(plan).memory_bytes
+    assert LEAST < found / estimate < 1
+    assert estimate < Settings().max_memory_bytes
+
+
 def test_reading_a_column_does_not_take_the_memory_of_the_table(tmp_path: Path) -> None:
     path = tmp_path / "table.parquet"
     x = np.random.default_rng(0).uniform(size=(300_000, 40))
