@@ -210,7 +210,7 @@ def test_once_time_is_up_further_features_are_left_out() -> None:
 
 def test_of_very_many_features_those_with_the_strongest_edges_are_looked_at() -> None:
     columns = {f"x{place}": RNG.normal(size=60) for place in range(MAX_FEATURES + 10)}
-    data = prepare_data(table_of(**columns, y=columns["x0"]), request_for())
+    data = prepare_data(table_of(**columns, y=columns["x0"]), request_for(network={"hidden": []}))
     edges = [{"layer": 0, "in": place, "score": float(place)} for place in range(len(columns))]
     found = to_json(compute_figures(Straight(data), data, {"edges": edges}))  # type: ignore[arg-type]
     looked_at = {each["name"] for each in found["effects"]}
