@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from service.db.tables import Job
 
 
-def end_with_best_model(session: Session, job_id: str, token: str, stage: str) -> Job | None:
+def end_with_best_model(session: Session, job_id: str, token: str, stage: str | None) -> Job | None:
     """End a job with the model that it has published; None without one, or if another process holds the job.
 
     A job whose client cancelled it and asked for the best result ends as cancelled, any other as succeeded.
@@ -21,12 +21,13 @@ def end_with_best_model(session: Session, job_id: str, token: str, stage: str) -
         session: The transaction.
         job_id: The job.
         token: Token of the process that holds it.
-        stage: Stage in which it ends.
+        stage: Stage in which it ends; None if the process has reported none.
     """
     jobs, models = Jobs(session), TrainedModels(session)
     job = jobs.hold(job_id, token)
     if job is None or job.preview is None or (job.cancel_requested_at and not job.keep_best):
         return None
+    stage = stage or jobs.find_last_stage(job_id) or "train"
     model = models.get_by_id(job.preview["model_id"])
     models.rename(model, job.preview["name"])
     if job.cancel_requested_at is None:

@@ -161,13 +161,16 @@ class DistributedSubtasks:
     def _reclaim(self, part: Subtask) -> bytes | None:
         """Return the result of an offered subtask, or withdraw it and return None: then compute it here.
 
+        Once the time is up nobody waits for it: what can be computed here without time is enough.
+
         Raises:
             JobWaiting: Another worker executes the subtask. This process is then free for another subtask.
         """
         self._wait_for_end(part)
         with self._sessions.begin() as session:
             parts = JobSubtasks(session, self._hold(session))
-            is_elsewhere = not parts.withdraw(part.key) and parts.wait_for(part.key)
+            is_elsewhere = not parts.withdraw(part.key) and self._seconds_left() > 0
+            is_elsewhere = is_elsewhere and parts.wait_for(part.key)
             self._done |= parts.results({part.key})
         if is_elsewhere:
             self._offer_subtasks(own=1)
@@ -178,11 +181,14 @@ class DistributedSubtasks:
     def _wait_for_end(self, part: Subtask) -> None:
         """Wait while another worker executes a subtask, at most as long as the next attempt would repeat.
 
-        To wait that long costs at most twice the time of the better choice, whichever that is.
+        To wait that long costs at most twice the time of the better choice, whichever that is. A job with
+        little time left waits until its time is up: it would have none for another attempt.
         """
         now = time.monotonic()
-        repeated_s = now - self._started - self._kept_s
-        while time.monotonic() - now < repeated_s and not self._should_stop():
+        longest_s = now - self._started - self._kept_s
+        if self._seconds_left() < self._limits.min_attempt_s:
+            longest_s = self._seconds_left()
+        while time.monotonic() - now < longest_s and not self._should_stop():
             with self._sessions.read() as session:
                 if not JobSubtasks(session, self._job).is_running(part.key):
                     return

@@ -146,9 +146,9 @@ class Heartbeat:
         return self._leaves_at < math.inf
 
     @property
-    def stage(self) -> str:
-        """The stage that was reported last."""
-        return "starting" if self._latest is None else self._latest.stage
+    def stage(self) -> str | None:
+        """The stage that was reported last; None if there was none."""
+        return None if self._latest is None else self._latest.stage
 
     @property
     def progress_buffer(self) -> list[BufferedProgress]:

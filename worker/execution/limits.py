@@ -22,6 +22,7 @@ class ExecutionLimits:
         overrun_s: Time beyond ``max_seconds``, or after a request to stop with the best result, at which a
             job ends with the best model that it has published. Clients are promised at most 20 seconds, of
             which a busy machine needs some for the transaction.
+        min_attempt_s: Time left below which a job does not leave its process to wait for a subtask.
         first_model_s: Further time for a job that has published none, before it fails.
         creep_time_share: Share of the time of a job in which its shown progress goes two thirds of the way to
             the middle of what is left while a stage reports nothing.
@@ -42,6 +43,7 @@ class ExecutionLimits:
     release_retry_period_s: float = 0.1
     cancel_grace_s: float = 10.0
     overrun_s: float = 12.0
+    min_attempt_s: float = 30.0
     first_model_s: float = 120.0
     creep_time_share: float = 0.3
     min_eta_fraction: float = 0.1

@@ -168,6 +168,12 @@ class JobQueries:
                 since = event.created_at
         return earlier, (clock(self._session) - since).total_seconds() if since else 0.0
 
+    def find_last_stage(self, job_id: str) -> str | None:
+        """The stage that any attempt of a job reported last."""
+        reported = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind == "progress")
+        last = self._session.scalar(reported.order_by(JobEvent.number.desc()).limit(1))
+        return None if last is None else last.data.get("stage")
+
     def events(self, job_id: str, *, after: int = 0, limit: int) -> Sequence[JobEvent]:
         """Up to ``limit + 1`` events, in order, from the one after number ``after``."""
         events = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.number > after)
