@@ -102,7 +102,7 @@ def read_times(name: str, values: np.ndarray, form: str | None) -> Float[np.ndar
 def parse_time(value: object, form: str | None) -> float | None:
     """Return seconds since 1970, NaN for NaN, None if the value is not a time.
 
-    A time with a zone is converted to UTC. With a format without ``%Y`` the date is 1970-01-01.
+    A time with a zone counts in UTC. With a format without ``%Y`` the date is 1970-01-01.
     """
     if not isinstance(value, str):
         return math.nan if isinstance(value, float) and math.isnan(value) else None
@@ -115,9 +115,8 @@ def parse_time(value: object, form: str | None) -> float | None:
             return None
         if form is not None and "%Y" not in form:
             time = datetime.combine(EPOCH, time.time())
-    if time.tzinfo is not None:
-        time = time.astimezone(UTC).replace(tzinfo=None)
-    return (time - EPOCH) / timedelta(seconds=1)
+    # Not converted to UTC before: the result may be outside the years 1 to 9999
+    return (time - (EPOCH if time.tzinfo is None else EPOCH.replace(tzinfo=UTC))) / timedelta(seconds=1)
 
 
 def format_iso_time(seconds: float) -> str:

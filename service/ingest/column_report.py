@@ -67,14 +67,15 @@ def check_and_describe(
         corrections: What else the client asks to change.
 
     Raises:
-        Invalid: A text contains NUL, which PostgreSQL cannot store, or ``missing`` or the
-            corrections do not fit the columns.
+        Invalid: A text contains NUL, which PostgreSQL cannot store, a time is out of range, or ``missing``
+            or the corrections do not fit the columns.
     """
     refuse_unknown_columns(missing or {}, raw.frame.columns)
     frame, warnings = swap_days_and_months(raw.frame, list(raw.warnings), corrections.swapped_dates)
     forms = {warning.column: warning.form for warning in warnings if warning.form is not None}
     columns = []
     for column in frame.iter_columns():
+        refuse_far_times(column)
         finite, found = _mask_infinities(_refuse_nul(column))
         columns.append(mask_codes(finite, missing or {}))
         warnings += found + warn_declared_codes(finite, columns[-1])
@@ -102,6 +103,21 @@ def _refuse_nul(column: pl.Series) -> pl.Series:
             detail = f"a text in column {column.name!r} contains the character NUL; remove it"
             raise Invalid.make_at("nul_character", detail, place)
     return column
+
+
+def refuse_far_times(column: pl.Series) -> None:
+    """Refuse dates and times outside the years 1 to 9999, which Python and ISO 8601 do not write."""
+    if column.dtype not in (pl.Date, pl.Datetime) or getattr(column.dtype, "time_unit", None) == "ns":
+        return  # nanoseconds in 64 bits reach from 1677 to 2262
+    first, last = pl.Series([datetime.min, datetime.max]).cast(column.dtype).to_physical()
+    is_far = ~column.to_physical().is_between(first, last)
+    if is_far.any():
+        place: Place = {"column": column.name, "row": find_first_row(is_far)}
+        detail = (
+            f"a time in column {column.name!r} is not within the years 1 to 9999; correct it, or leave it "
+            "empty"
+        )
+        raise Invalid.make_at("time_out_of_range", detail, place)
 
 
 def _mask_infinities(column: pl.Series) -> tuple[pl.Series, Warnings]:

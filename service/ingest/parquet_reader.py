@@ -9,13 +9,14 @@ import polars as pl
 
 from service.errors import ErrorEntry, Invalid
 from service.ingest.column_names import check_names, check_size
-from service.ingest.column_report import RawTable
+from service.ingest.column_report import RawTable, refuse_far_times
 from service.ingest.date_formats import read_metadata
 from service.ingest.limits import IngestLimits
 
 if TYPE_CHECKING:
     from service.settings import Settings
 
+UNITS_PER_SECOND = {"ms": 1e3, "us": 1e6, "ns": 1e9}
 REMEDY = "write it again as plain Parquet, or send CSV"
 
 
@@ -24,6 +25,8 @@ def read(file: BinaryIO, settings: Settings, limits: IngestLimits) -> RawTable:
     try:
         schema = pl.read_parquet_schema(file)
         names = check_names(list(schema), settings, limits)
+        if not names:
+            raise Invalid("no_columns", "the Parquet file has no columns; add at least one")
         _refuse_foreign_types(schema, limits)
         file.seek(0)
         rows = int(pl.scan_parquet(file).select(pl.len()).collect().item())
@@ -35,10 +38,10 @@ def read(file: BinaryIO, settings: Settings, limits: IngestLimits) -> RawTable:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise Invalid("unreadable_parquet", f"the Parquet file cannot be read ({reason}); {REMEDY}") from None
-    if not rows or not names:
+    if not rows:
         raise Invalid("no_rows", "the Parquet file has no rows; add at least one")
     frame.columns = names
-    table = frame.select(_convert_column(name, dtype) for name, dtype in frame.schema.items())
+    table = frame.select(_convert_column(column) for column in frame.iter_columns())
     return RawTable(table, read_metadata(metadata, table))
 
 
@@ -70,19 +73,24 @@ def _is_known(dtype: pl.DataType) -> bool:
     )  # fmt: skip
 
 
-def _convert_column(name: str, dtype: pl.DataType) -> pl.Expr:
+def _convert_column(column: pl.Series) -> pl.Series:
     """The column converted to a type of ingested tables; a duration becomes seconds."""
-    column = pl.col(name)
-    if dtype in (pl.UInt64, pl.Null):
+    dtype = column.dtype
+    if dtype.is_integer() and dtype != pl.UInt64:
+        return _convert_integers(column)
+    if dtype.is_numeric() or dtype == pl.Null:
         return column.cast(pl.Float64)
-    if dtype.is_integer():
-        return column.cast(pl.Int64)
-    if dtype.is_numeric():
-        return column.cast(pl.Float64)
-    if dtype == pl.Duration:
-        return column.dt.total_microseconds() / 1e6
+    if isinstance(dtype, pl.Duration):
+        return column.to_physical().cast(pl.Float64) / UNITS_PER_SECOND[dtype.time_unit]
     if dtype in (pl.Datetime, pl.Date):
+        refuse_far_times(column)
         zoned = isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
         local = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zoned else column
         return local.cast(pl.Datetime("us"))
     return column if dtype == pl.Boolean else column.cast(pl.String)
+
+
+def _convert_integers(column: pl.Series) -> pl.Series:
+    """Int64; Float64 if a value of a wider type does not fit into it."""
+    fitting = column.cast(pl.Int64, strict=False)
+    return fitting if fitting.null_count() == column.null_count() else column.cast(pl.Float64)

@@ -180,6 +180,8 @@ def _find_undecodable_line(file: BinaryIO, encoding: str, limits: IngestLimits) 
             text = decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
             return line + error.object[: error.start].count(b"\n")
+        except UnicodeError:  # utf-16 and utf-32 without a byte order mark
+            return line
         _refuse_nul(text, line)
         line += text.count("\n")
     return None

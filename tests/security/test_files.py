@@ -131,6 +131,49 @@ def test_a_parquet_bomb_hurts_nobody(bomb: bytes, code: str, steady: TestClient)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
 
 
+def column(dtype: pl.DataType | type[pl.DataType], *values: Any) -> bytes:
+    """A Parquet file with a column of a type, given by the numbers that the file stores."""
+    return parquet(x=pl.Series(values).cast(dtype))
+
+
+ENDS = (2**63 - 1, 1 - 2**63)
+TYPED: dict[str, tuple[bytes, Any]] = {  # the values that are read, or the code of the refusal
+    "small Int128": (column(pl.Int128, 1, -2), [1, -2]),
+    "large Int128": (parquet(x=pl.Series([2**63, -(2**100)], dtype=pl.Int128)), [2.0**63, -(2.0**100)]),
+    "large UInt64": (parquet(x=pl.Series([2**64 - 1], dtype=pl.UInt64)), [2.0**64]),
+    "Float16": (column(pl.Float16, 1.5, 65_504.0), [1.5, 65_504.0]),
+    "decimals": (parquet(x=pl.Series(["1.25", "9" * 30]).cast(pl.Decimal(38, 2))), [1.25, 1e30]),
+    "nanoseconds": (column(pl.Duration("ns"), 1_500_000_000), [1.5]),
+    "the longest durations": (column(pl.Duration("ms"), *ENDS), [2.0**63 / 1000, -(2.0**63) / 1000]),
+    "an enumeration": (parquet(x=pl.Series(["b", None], dtype=pl.Enum(["a", "b"]))), ["b", None]),
+    "nothing but nulls": (parquet(x=[None, None]), [None, None]),
+    "no columns": (parquet(), "no_columns"),
+    "no rows": (column(pl.Float64), "no_rows"),
+    "days beyond the calendar": (column(pl.Date, 2**31 - 1, -(2**31)), "time_out_of_range"),
+    "microseconds beyond it": (column(pl.Datetime("us"), *ENDS), "time_out_of_range"),
+    "milliseconds beyond it": (column(pl.Datetime("ms", "Asia/Tokyo"), *ENDS), "time_out_of_range"),
+    "the year 10000": (column(pl.Datetime("us"), 253_402_300_800_000_000, 0), "time_out_of_range"),
+    "the year 0": (column(pl.Datetime("us"), -62_135_596_800_000_001, 0), "time_out_of_range"),
+    "times of day": (parquet(x=pl.Series([0]).cast(pl.Time)), "unknown_type"),
+    "bytes": (parquet(x=[b"\xff"]), "unknown_type"),
+    "arrays": (parquet(x=pl.Series([[1, 2]], dtype=pl.Array(pl.Int64, 2))), "unknown_type"),
+    "structures": (parquet(x=[{"a": 1}]), "unknown_type"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "expected"), TYPED.values(), ids=TYPED.keys())
+def test_a_column_of_any_type_is_read_right_or_refused(
+    content: bytes, expected: Any, client: TestClient
+) -> None:
+    answer = upload(client, content, "a.parquet")
+    if isinstance(expected, str):
+        assert (answer.status_code, answer.json()["code"]) == (422, expected)
+        return
+    assert answer.status_code == 201, answer.text
+    rows = client.get(f"/datasets/{answer.json()['id']}/preview").json()["rows"]
+    assert [row["x"] for row in rows] == expected
+
+
 FOREIGN = {
     "a NumPy archive": zipped(**{"x.npy": bytes(100)}),
     "a PyTorch file": zipped(**{"model/data.pkl": pickle.dumps([1])}),
@@ -179,6 +222,40 @@ def test_a_hostile_text_is_a_table_of_texts_or_refused(
     assert answer.status_code == status, answer.text
     if status == 201:
         assert client.get(f"/datasets/{answer.json()['id']}/preview").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-16", "utf_16", "UTF-32", "utf-8-sig", "shift_jis", "hz", "iso2022_jp"]
+)
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+@pytest.mark.parametrize(
+    "content", [b"x,y\n1,2\n3,4", b"\x1b$B\xff\n", b"\xd8\x00\xd8\x00,\n"], ids=["plain", "shifts", "halves"]
+)
+def test_a_text_that_is_not_in_the_named_encoding_is_refused_or_read(
+    encoding: str, name: str, content: bytes, client: TestClient
+) -> None:
+    answer = client.post("/datasets", files={"file": (name, content)}, data={"encoding": encoding})
+    assert answer.status_code in (201, 422), answer.text
+
+
+TIMES = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+
+
+@pytest.mark.parametrize("time", TIMES)
+def test_a_time_that_utc_does_not_have_is_refused_in_a_table(time: str, client: TestClient) -> None:
+    for answer in (
+        client.post("/datasets", json={"columns": {"t": [time, "2026-01-01T00:00:00Z"]}}),
+        upload(client, f"t,y\n{time},1\n2026-01-01T00:00:00Z,2\n".encode()),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (422, "time_out_of_range")
+
+
+@pytest.mark.parametrize("time", TIMES)
+def test_a_model_predicts_at_the_ends_of_time(time: str, sessions: Sessions, client: TestClient) -> None:
+    days = [f"2026-01-{day:02}T00:00:00" for day in range(1, 29)]
+    model = make_model(sessions, make_predictor({"t": days}, types={"t": "datetime"}))
+    answer = client.post("/predict", json={"model": model.id, "rows": [{"t": time}]})
+    assert answer.status_code == 200, answer.text
 
 
 @pytest.mark.parametrize("protocol", [0, pickle.HIGHEST_PROTOCOL])

@@ -5,11 +5,12 @@ import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Annotated, Any, Protocol, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from service.db.repositories.lists import ListFilter
 from service.errors import Invalid
@@ -72,7 +73,15 @@ def _require_date(given: str) -> str:
     return given
 
 
-Time = Annotated[AwareDatetime, BeforeValidator(_require_date)]
+def _to_utc(given: datetime) -> datetime:
+    """The time in UTC, which the database compares; within a day of the ends of time there may be none."""
+    try:
+        return given.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("in UTC this time is not within the years 1 to 9999; give one that is") from None
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_require_date), AfterValidator(_to_utc)]
 
 
 def _parse_filter(

@@ -97,6 +97,8 @@ def test_a_search_ignores_case_and_takes_signs_literally(client: TestClient, set
         {"since": "yesterday"},
         {"since": "2026-01-01T00:00:00"},
         {"until": "0.5"},
+        {"since": "0001-01-01T00:00:00+14:00"},
+        {"until": "9999-12-31T23:59:59-14:00"},
     ],
 )
 def test_a_filter_that_means_nothing_is_refused(client: TestClient, path: str, wrong: dict[str, str]) -> None:
