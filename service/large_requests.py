@@ -105,7 +105,7 @@ def _handle_and_exit(
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(limits.wall_time_factor * limits.cpu_timeout_s)
         gc.disable()  # JSON has no cycles; the collector would traverse millions of lists
-        os.write(files[2], b"!")
+        os.write(files[2], b"%d\n" % os.getpid())
         body_bytes = limits.memory_per_body_byte * settings.max_json_bytes
         limit_process(limits.base_memory_bytes + body_bytes, limits.cpu_timeout_s)
         with os.fdopen(files[0], "rb") as request, os.fdopen(files[1], "wb") as answer:

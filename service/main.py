@@ -93,7 +93,7 @@ def create_app(settings: Settings | None = None, *, limits: HttpLimits = DEFAULT
     app = make_application(settings, limits)
     app.add_middleware(
         LargeBodyMiddleware,
-        folder=settings.data_dir,
+        settings=settings,
         slots=app.state.parsing,
         reader=app.state.reader,
         meters=app.state.meters,

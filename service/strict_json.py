@@ -129,9 +129,13 @@ def _refuse_deep_nesting(value: Any) -> None:
         level = [child for parent in level for child in _child_containers(parent)]
         if not level:
             return
-    raise Malformed(
-        "too_deep", f"the JSON is nested more than {MAX_DEPTH} levels deep; flatten it", limit=MAX_DEPTH
-    )
+    raise make_depth_error()
+
+
+def make_depth_error() -> Malformed:
+    """The refusal of lists and objects that are nested too deeply."""
+    detail = f"the JSON is nested more than {MAX_DEPTH} levels deep; flatten it"
+    return Malformed("too_deep", detail, limit=MAX_DEPTH)
 
 
 def _child_containers(parent: Any) -> list[Any]:

@@ -18,6 +18,9 @@ class IngestLimits:
         chunk_bytes: Read from a file at once.
         encoding_words: Different words, from which an encoding is guessed.
         head_bytes: Of a file, from which its format and encoding are guessed.
+        max_inflation: Bytes of a gzip file per byte that was sent: cells that are almost all empty or zero
+            have 220, one row that repeats without end has over 500.
+        min_inflated_bytes: That any gzip file may have; so many are read in a second.
         max_control_share: Of the characters of a text that may be control characters.
         min_nul_share: Among every second byte, from which a file is UTF-16: digits and separators are half of
             any such table.
@@ -54,6 +57,8 @@ class IngestLimits:
     chunk_bytes: int = 2**20
     encoding_words: int = 500
     head_bytes: int = 64 * 1024
+    max_inflation: int = 250
+    min_inflated_bytes: int = 64 * 2**20
     max_control_share: float = 0.01
     min_nul_share: float = 0.5
 

@@ -39,11 +39,14 @@ def decompress(file: BinaryIO, space: BinaryIO, limit: int, limits: IngestLimits
     """The file itself, or ``space`` with the content of a gzip file.
 
     Raises:
-        TooLarge: The decompressed content is over the limit; a few megabytes can expand to a terabyte.
+        TooLarge: The decompressed content is over the limit, or so many times the file that it can hold
+            only repetitions; a few megabytes can expand to a terabyte.
         Invalid: The gzip file is damaged.
     """
     if read_head(file, len(GZIP)) != GZIP:
         return file
+    plausible = max(limits.min_inflated_bytes, limits.max_inflation * file.seek(0, 2))
+    file.seek(0)
     written = 0
     try:
         with gzip.open(file) as packed:
@@ -54,6 +57,13 @@ def decompress(file: BinaryIO, space: BinaryIO, limit: int, limits: IngestLimits
                         "unpacked_too_large",
                         f"the gzip file holds more than the limit of {limit} bytes; send less, or Parquet",
                         limit=limit,
+                    )
+                if written > plausible:
+                    raise TooLarge(
+                        "unpacked_too_large",
+                        f"the gzip file holds more than {limits.max_inflation} times its size, which only "
+                        "endless repetitions do; send less, or Parquet",
+                        limit=plausible,
                     )
                 space.write(chunk)
     except (OSError, EOFError, zlib.error) as error:

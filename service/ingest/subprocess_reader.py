@@ -20,6 +20,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from service import errors
+from service.client_work import ClientWork
 from service.documents.column_report import ColumnReport, read_reports
 from service.errors import ErrorEntry, Invalid, ServiceError
 from service.ingest.column_report import IngestedTable
@@ -76,8 +77,9 @@ def convert_upload(
     *,
     limits: IngestLimits = DEFAULT_INGEST,
     corrections: Corrections = NO_CORRECTIONS,
+    work: ClientWork | None = None,
 ) -> TableDescription:
-    """Read an uploaded file, and write its table to ``parquet``.
+    """Read an uploaded file, and write its table to ``parquet``; the process ends with its client's ``work``.
 
     Raises:
         Invalid: The file holds no readable table, or reading it takes too much memory or time.
@@ -97,23 +99,33 @@ def convert_upload(
         "corrections": asdict(corrections),
         "cpu_s": cpu_s,
     }
-    try:
-        finished = subprocess.run(  # noqa: S603  # our own command
-            COMMAND,
-            input=json.dumps(asked).encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # a parser that fails prints the data it read
-            pass_fds=(file.fileno(), parquet.fileno()),
-            check=True,
-            timeout=limits.wall_time_factor * cpu_s,
-        )
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+    reply = _ask_child(asked, limits.wall_time_factor * cpu_s, work or ClientWork())
+    if reply is None:
         raise Invalid(
             "unreadable_file",
             "reading the file exceeded the limit of memory or time, or the file is damaged; "
             "write it again, or send fewer rows or columns",
-        ) from None
-    return _parse_reply(json.loads(finished.stdout))
+        )
+    return _parse_reply(json.loads(reply))
+
+
+def _ask_child(asked: dict[str, Any], timeout_s: float, work: ClientWork) -> bytes | None:
+    """What the child process replies; None if it failed, or was ended after this time or with its client."""
+    child = subprocess.Popen(  # noqa: S603  # our own command
+        COMMAND,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # a parser that fails prints the data it read
+        pass_fds=(asked["file"], asked["parquet"]),
+    )
+    with child, work.ended_by(child.kill):
+        try:
+            reply, _ = child.communicate(json.dumps(asked).encode(), timeout_s)
+        except subprocess.TimeoutExpired:
+            reply = b""
+        finally:
+            child.kill()  # without effect on a process that has ended
+    return reply if child.returncode == 0 else None
 
 
 def is_safe_in_process(file: BinaryIO, *, limits: IngestLimits = DEFAULT_INGEST) -> bool:

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any, BinaryIO
 
 from service import ingest, strict_json
+from service.client_work import ClientWork
 from service.db.repositories import Audit, Datasets
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, Dataset
@@ -50,11 +51,12 @@ def add_upload(
     settings: Settings,
     limits: IngestLimits = DEFAULT_INGEST,
     corrections: Corrections = NO_CORRECTIONS,
+    work: ClientWork | None = None,
 ) -> Dataset:
     """Store an uploaded file as a dataset; its default name is that of the file."""
     with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
         described = ingest.convert_upload(
-            file, filename, parquet, settings, missing, limits=limits, corrections=corrections
+            file, filename, parquet, settings, missing, limits=limits, corrections=corrections, work=work
         )
         return _store(described, parquet, name or _name_from_filename(filename), units, sessions, settings)
 

@@ -174,6 +174,18 @@ def test_a_column_of_any_type_is_read_right_or_refused(
     assert [row["x"] for row in rows] == expected
 
 
+def test_a_gzip_file_of_endless_repetitions_is_refused_while_it_is_unpacked(client: TestClient) -> None:
+    bomb = gzip.compress(b"x,y\n" + b"1.25,2.5\n" * 8_000_000, 9)
+    answer = upload(client, bomb, "a.csv.gz")
+    assert (answer.status_code, answer.json()["code"]) == (413, "unpacked_too_large")
+    assert answer.json()["limit"] == 64 * MiB
+
+
+def test_a_table_that_is_almost_all_zeros_is_unpacked(client: TestClient) -> None:
+    content = b"x,y\n" + b"".join(b"0,0\n" * 400 + b"%d,1\n" % number for number in range(200))
+    assert upload(client, gzip.compress(content, 9), "a.csv.gz").status_code == 201
+
+
 FOREIGN = {
     "a NumPy archive": zipped(**{"x.npy": bytes(100)}),
     "a PyTorch file": zipped(**{"model/data.pkl": pickle.dumps([1])}),

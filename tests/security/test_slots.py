@@ -1,16 +1,26 @@
 """Uploads that stand for far more than they look like: who sends something small does not wait for them."""
 
 import gzip
+import os
+import socket
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from service.errors import Invalid
 from service.ingest import convert_upload
 from service.ingest.limits import IngestLimits
 from service.settings import GiB, MiB, Settings
+from tests.support.servers import wait_until
+
+JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture
@@ -20,8 +30,8 @@ def database_url(sqlite_url: str) -> str:
 
 @pytest.fixture(scope="module")
 def bomb() -> bytes:
-    """Three hundred times as large when it is unpacked."""
-    return gzip.compress(b"x,y\n" + b"1.25,2.5\n" * 12_000_000, 9)
+    """Two hundred times as large when it is unpacked."""
+    return gzip.compress(b"x,y\n" + b"".join(b"1.25,2.5\n" * 140 + b"%d,2.5\n" % i for i in range(85_000)), 9)
 
 
 @pytest.mark.thorough
@@ -62,3 +72,69 @@ def _converted(content: bytes, settings: Settings, limits: IngestLimits) -> None
     with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as parquet:
         file.write(content)
         convert_upload(file, "a.csv.gz", parquet, settings, limits=limits)
+
+
+EMPTIES = {
+    "lists": b"[" + b"[]," * (6 * MiB) + b"[]]",
+    "lists in a column": b'{"columns": {"x": [' + b"[]," * (6 * MiB) + b"[]]}}",
+    "rows without values": b'{"rows": [' + b"{}," * (6 * MiB) + b"{}]}",
+    "lists behind a text": b'{"name": "\\\\\\"[", "rows": [' + b"[]," * (6 * MiB) + b"{}]}",
+    "lists in an argument": b'{"jsonrpc": "2.0", "id": 1, "params": [' + b"[]," * (6 * MiB) + b"[]]}",
+}
+
+
+@pytest.mark.parametrize("path", ["/datasets", "/predict", "/mcp", "/v2/models/law/infer"])
+@pytest.mark.parametrize("body", EMPTIES.values(), ids=EMPTIES.keys())
+def test_a_body_of_empty_lists_is_refused_before_anything_parses_it(
+    path: str, body: bytes, client: TestClient, app: FastAPI
+) -> None:
+    answer = client.post(path, content=body, headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_costly")
+    assert app.state.reader._process is None
+
+
+@pytest.mark.parametrize("path", ["/datasets", "/predict", "/mcp", "/v2/models/law/infer"])
+def test_nesting_that_never_ends_is_refused_before_anything_parses_it(
+    path: str, client: TestClient, app: FastAPI
+) -> None:
+    answer = client.post(path, content=b'{"a":' * 50_000 + b"1" + b"}" * 50_000, headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (400, "too_deep")
+    assert app.state.reader._process is None
+
+
+def test_brackets_in_texts_are_no_lists(client: TestClient) -> None:
+    text = 'a [bracket] {and} \\"[[[[[[[[[[[['
+    answer = client.post("/datasets", json={"columns": {"x": [text] * 30_000}})
+    assert answer.status_code == 201
+    assert answer.json()["columns"][0]["top"][0]["value"] == text
+
+
+TEXTS = b'{"columns": {"x": [' + b'"[[[[",' * (3 * MiB) + b'""]}}'  # takes some seconds
+FORM = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv.gz"\r\n\r\n%s\r\n--b--\r\n'
+
+
+@pytest.mark.parametrize("kind", ["a body of JSON", "a file"])
+def test_the_work_for_a_client_that_left_ends(kind: str, server: str, app: FastAPI, bomb: bytes) -> None:
+    is_file = kind == "a file"
+    body, head = (FORM % bomb, "multipart/form-data; boundary=b") if is_file else (TEXTS, "application/json")
+    at = urlsplit(server)
+    with socket.create_connection((at.hostname, at.port)) as client:
+        lines = ("POST /datasets HTTP/1.1", "Host: 127.0.0.1", f"Content-Type: {head}")
+        client.sendall("\r\n".join((*lines, f"Content-Length: {len(body)}\r\n\r\n")).encode() + body)
+        wait_until(lambda: bool(list_readers(app, is_file=is_file)), timeout_s=60)
+    wait_until(lambda: not list_readers(app, is_file=is_file), timeout_s=60)
+    assert httpx.get(f"{server}/datasets").json()["items"] == []
+
+
+def list_readers(app: FastAPI, *, is_file: bool) -> list[str]:
+    """The processes that read a file for this one, or the forks that read a body."""
+    if not is_file and app.state.reader._process is None:
+        return []
+    parent = os.getpid() if is_file else app.state.reader._process.pid
+    command = "service.ingest.subprocess_reader" if is_file else "service.large_requests"
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            number = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            found += [path.name] if number == parent and command in (path / "cmdline").read_text() else []
+    return found

@@ -1,8 +1,9 @@
 """Requests with large JSON bodies, answered by a separate process with limits on memory and time.
 
 The cost of parsing depends on the content: 60 MiB can become 3 GB of lists, or block this process for half a
-minute. A large body is therefore written to disk while it arrives. A copy of the application then answers the
-request (``service.large_requests``) and is terminated if it exceeds its limits.
+minute. A large body is therefore written to disk while it arrives, unless a scan sees that no table has so
+many lists or is so deep. A copy of the application then answers the
+request (``service.large_requests``) and is terminated if it exceeds its limits or the client leaves.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +19,7 @@ import tempfile
 import threading
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from functools import partial
 from types import SimpleNamespace
 from typing import BinaryIO, cast
 
@@ -25,12 +27,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.http.departures import run_for_client
 from service.api.http.dependencies import is_json
+from service.api.http.json_scan import JsonBounds, JsonScan
 from service.api.http.limits import DEFAULT_LIMITS, HttpLimits
 from service.api.http.problems import problem_response
 from service.api.http.slots import Slots
 from service.api.telemetry.request_metrics import PredictionCall, RequestMetrics
 from service.caller import LOCAL_CALLER, Caller
+from service.client_work import ClientWork
 from service.errors import Malformed, OutOfSpace, ServiceError, TooLarge, is_disk_full
 from service.observability import logs
 from service.operations.prediction.open_inference import InferenceStatistics
@@ -70,7 +75,7 @@ class LargeBodyMiddleware:
     """ASGI middleware that hands large bodies to another process. It comes after the key and size checks.
 
     Args:
-        folder: Where bodies and answers are stored temporarily.
+        settings: The folder where bodies and answers are stored temporarily, and the size of tables.
         slots: Limit the number of large bodies that are read at a time.
         reader: The other process.
         meters, statistics: Count the work of the other process.
@@ -80,7 +85,7 @@ class LargeBodyMiddleware:
     def __init__(
         self,
         app: ASGIApp,
-        folder: Path,
+        settings: Settings,
         slots: Slots,
         reader: LargeBodyReader,
         meters: RequestMetrics,
@@ -88,7 +93,7 @@ class LargeBodyMiddleware:
         limits: HttpLimits = DEFAULT_LIMITS,
     ) -> None:
         self.app, self._limits = app, limits
-        self._folder, self._slots, self._reader = folder, slots, reader
+        self._settings, self._slots, self._reader = settings, slots, reader
         self._meters, self._statistics = meters, statistics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,14 +107,11 @@ class LargeBodyMiddleware:
             if is_whole and _is_cheap_to_parse(beginning, _find_json_length(scope), limit, limits):
                 return await self.app(scope, _replay(beginning, receive), send)
             with self._open_temporary_file() as body, self._open_temporary_file() as answer:
-                await _store_request(scope, beginning, None if is_whole else receive, body)
+                keep = _BodyWriter(body, JsonScan(self._make_bounds()), _find_json_length(scope))
+                await _store_request(scope, beginning, None if is_whole else receive, keep)
+                ask = partial(self._reader.answer, body, answer, preload=_choose_preload(scope["path"]))
                 async with self._slots.hold(_caller_of(scope).tenant):
-                    done = await run_in_threadpool(
-                        self._reader.answer,
-                        body,
-                        answer,
-                        preload=_choose_preload(scope["path"]),
-                    )
+                    done = await run_for_client(receive, ask)
                 self._record_metrics(scope, done)
                 await _send_answer(answer, send, limits)
         except ServiceError as error:
@@ -121,7 +123,15 @@ class LargeBodyMiddleware:
             await problem_response(OutOfSpace("disk_full", detail))(scope, receive, send)
 
     def _open_temporary_file(self) -> BinaryIO:
-        return cast("BinaryIO", tempfile.TemporaryFile(dir=self._folder))
+        return cast("BinaryIO", tempfile.TemporaryFile(dir=self._settings.data_dir))
+
+    def _make_bounds(self) -> JsonBounds:
+        spare = self._limits.max_inline_containers  # so many take no time
+        return JsonBounds(
+            max_lists=self._settings.max_predict_rows + self._settings.max_columns + spare,
+            max_objects=self._settings.max_rows + spare,
+            spare_objects=spare,
+        )
 
     def _record_metrics(self, scope: Scope, done: LargeRequestOutcome) -> None:
         """Count the work of the other process as this process's own."""
@@ -186,8 +196,27 @@ def _replay(messages: list[Message], receive: Receive) -> Receive:
     return receive_again
 
 
+class _BodyWriter:
+    """Writes a body to a file, and scans its JSON.
+
+    Args:
+        json_length: Length of the JSON before binary tensors; None if the whole body is JSON.
+    """
+
+    def __init__(self, file: BinaryIO, scan: JsonScan, json_length: int | None) -> None:
+        self.file, self._scan, self._json_left = file, scan, json_length
+
+    def add(self, chunk: bytes) -> None:
+        """Write the next bytes, or refuse them; see `JsonScan`."""
+        scanned = chunk[: self._json_left]
+        if self._json_left is not None:
+            self._json_left -= len(scanned)
+        self._scan.feed(scanned)
+        self.file.write(chunk)
+
+
 async def _store_request(
-    scope: Scope, beginning: list[Message], receive: Receive | None, file: BinaryIO
+    scope: Scope, beginning: list[Message], receive: Receive | None, keep: _BodyWriter
 ) -> None:
     """Write a JSON line that describes the request, then its body.
 
@@ -203,17 +232,16 @@ async def _store_request(
         "caller": asdict(caller) | {"scopes": sorted(caller.scopes)},
         "facts": logs.current_facts(),
     }
-    file.write(json.dumps(told).encode() + b"\n")
-    for message in beginning:
-        file.write(message.get("body", b""))
+    keep.file.write(json.dumps(told).encode() + b"\n")
+    await run_in_threadpool(keep.add, b"".join([message.get("body", b"") for message in beginning]))
     while receive is not None:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Malformed("incomplete_body", "the request ended before its body did; send it again")
-        await run_in_threadpool(file.write, message.get("body", b""))
+        await run_in_threadpool(keep.add, message.get("body", b""))
         if not message.get("more_body", False):
             break
-    await run_in_threadpool(file.flush)
+    await run_in_threadpool(keep.file.flush)
 
 
 async def _send_answer(answer: BinaryIO, send: Send, limits: HttpLimits) -> None:
@@ -235,34 +263,37 @@ class LargeBodyReader:
         self._line: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
-    def answer(self, body: BinaryIO, answer: BinaryIO, *, preload: bytes) -> LargeRequestOutcome:
+    def answer(
+        self, body: BinaryIO, answer: BinaryIO, work: ClientWork, *, preload: bytes
+    ) -> LargeRequestOutcome:
         """Have a stored request answered; blocks until then.
 
         Args:
+            work: Of the client, which ends when it leaves.
             preload: What the other process imports for this and for later requests.
 
         Raises:
-            TooLarge: Parsing the body exceeded the limits on memory or time.
+            TooLarge: Parsing the body exceeded the limits on memory or time, or the client has left.
         """
         for _ in range(2):  # the process may have ended just now
-            told = self._ask(body, answer, preload=preload)
-            if told:
+            told = self._ask(body, answer, work, preload=preload)
+            if told is not None:
                 break
-        if not told.endswith(b"\n"):
+        if not told:
             raise TooLarge(
                 "body_too_costly",
                 "parsing the body took more memory or time than the limits allow; "
                 "send fewer rows, or upload a file",
             )
-        return LargeRequestOutcome(**json.loads(told[1:]))
+        return LargeRequestOutcome(**json.loads(told))
 
     def close(self) -> None:
         """End the process."""
         with self._lock:
             self._stop()
 
-    def _ask(self, body: BinaryIO, answer: BinaryIO, *, preload: bytes) -> bytes:
-        """The process's report: empty if it did not start, without a final newline if it was terminated."""
+    def _ask(self, body: BinaryIO, answer: BinaryIO, work: ClientWork, *, preload: bytes) -> bytes | None:
+        """The report of the fork: empty if it was terminated, None if it did not start."""
         ours, theirs = os.pipe()
         with os.fdopen(ours, "rb") as told:
             try:
@@ -270,7 +301,11 @@ class LargeBodyReader:
                     self._send(preload, [body.fileno(), answer.fileno(), theirs])
             finally:
                 os.close(theirs)
-            return told.read()
+            number = told.readline()
+            if not number:
+                return None
+            with work.ended_by(partial(_kill, int(number))):
+                return told.readline()
 
     def _send(self, word: bytes, descriptors: list[int]) -> None:
         for _ in range(2):
@@ -297,6 +332,11 @@ class LargeBodyReader:
         if self._process is not None:
             self._process.wait()
             self._process = None
+
+
+def _kill(number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(number, signal.SIGKILL)
 
 
 def _is_not_setting(name: str) -> bool:

@@ -22,7 +22,7 @@ class HttpLimits:
         chunk_bytes: Of an answer of the other process that are sent at once.
 
         max_parsed_bodies: Large uploads and bodies parsed at once: each may hold a whole table in memory.
-        max_parsed_bodies_of_tenant: The same for a tenant, so that none can hold all slots.
+        max_parsed_bodies_of_tenant: The same for a tenant, so that none can hold all slots; see ``Slots``.
         max_waiting_per_tenant: Large requests of a tenant: each has its body on disk while it waits.
         slot_timeout_s: After which a request that waits for a slot is refused.
         max_rendered_images: Rendered as pixels at once: each takes a processor.

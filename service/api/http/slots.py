@@ -1,9 +1,9 @@
-"""A limit on expensive requests at a time, with a lower limit per tenant so that none can hold all slots."""
+"""A limit on expensive requests at a time, whose slots tenants share fairly."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,17 +14,17 @@ from service.errors import TooMany, Unavailable
 class Slots:
     """Slots for requests that occupy a processor and much memory.
 
+    A free slot goes to the tenant that holds the fewest, then to the request that has waited longest. The
+    last free one is kept for a tenant that holds none.
+
     Args:
         limits: Slots of this process and of a tenant, and how long and how many requests may wait.
     """
 
     def __init__(self, limits: HttpLimits = DEFAULT_LIMITS) -> None:
         self._limits = limits
-        self._all = asyncio.Semaphore(limits.max_parsed_bodies)
-        self._own = defaultdict[str, asyncio.Semaphore](
-            lambda: asyncio.Semaphore(limits.max_parsed_bodies_of_tenant)
-        )
-        self._present = defaultdict[str, int](int)
+        self._held = Counter[str]()
+        self._waiting: list[tuple[str, asyncio.Event]] = []  # in the order of their arrival
 
     @asynccontextmanager
     async def hold(self, tenant: str) -> AsyncIterator[None]:
@@ -35,36 +35,38 @@ class Slots:
             Unavailable: No slot became free in time.
         """
         most = self._limits.max_waiting_per_tenant
-        if self._present[tenant] >= most:
+        if self._held[tenant] + sum(name == tenant for name, _ in self._waiting) >= most:
             detail = f"{most} of your large requests are in progress; send them one after the other"
             raise TooMany("too_many_large_requests", detail, limit=most)
-        self._present[tenant] += 1
+        request = tenant, asyncio.Event()
+        self._waiting.append(request)
         try:
-            async with self._acquire(tenant):
-                yield
-        finally:
-            self._present[tenant] -= 1
-            if not self._present[tenant]:
-                del self._present[tenant]
-                self._own.pop(tenant, None)
-
-    @asynccontextmanager
-    async def _acquire(self, tenant: str) -> AsyncIterator[None]:
-        own, holds_own = self._own[tenant], False
-        try:
-            async with asyncio.timeout(self._limits.slot_timeout_s):
-                await own.acquire()
-                holds_own = True
-                await self._all.acquire()
-        except BaseException as error:
-            if holds_own:
-                own.release()
-            if isinstance(error, TimeoutError):
-                detail = "other large requests are in progress; try again later"
-                raise Unavailable("too_busy", detail) from None
-            raise
-        try:
+            await self._wait(request)
             yield
         finally:
-            self._all.release()
-            own.release()
+            if request in self._waiting:
+                self._waiting.remove(request)
+            else:
+                self._held[tenant] -= 1
+            self._held += Counter()  # forget tenants that hold none
+            self._give_slots()
+
+    async def _wait(self, request: tuple[str, asyncio.Event]) -> None:
+        self._give_slots()
+        try:
+            async with asyncio.timeout(self._limits.slot_timeout_s):
+                await request[1].wait()
+        except TimeoutError:
+            detail = "other large requests are in progress; try again later"
+            raise Unavailable("too_busy", detail) from None
+
+    def _give_slots(self) -> None:
+        while allowed := [request for request in self._waiting if self._may_hold(request[0])]:
+            request = min(allowed, key=lambda request: self._held[request[0]])
+            self._waiting.remove(request)
+            self._held[request[0]] += 1
+            request[1].set()
+
+    def _may_hold(self, tenant: str) -> bool:
+        free, held = self._limits.max_parsed_bodies - self._held.total(), self._held[tenant]
+        return free > (held > 0) and held < self._limits.max_parsed_bodies_of_tenant

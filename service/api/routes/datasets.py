@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from service import ingest, strict_json
 from service.api.http.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, respond_with_etag
+from service.api.http.departures import run_for_client
 from service.api.http.dependencies import (
     READ,
     TRAIN,
@@ -26,6 +27,7 @@ from service.api.http.downloads import make_download_response
 from service.api.http.pagination import MAX_LIMIT, Paging, WantedNamed
 from service.api.http.uploads import TABLE_FIELDS, UploadForm, receive_upload, validate_body
 from service.api.openapi.document import QUOTA_RESPONSES, describe_file, describe_upload, schema_reference
+from service.client_work import ClientWork
 from service.db.repositories import Datasets
 from service.db.tables import Dataset
 from service.errors import ErrorEntry, Invalid, Malformed, UnsupportedMedia
@@ -95,7 +97,7 @@ async def add_dataset(
             add = partial(_add_form, form, sessions=sessions, settings=settings, limits=limits.ingest)
             is_small = ingest.is_safe_in_process(form.file, limits=limits.ingest)
             async with nullcontext() if is_small else parsing.hold(sessions.tenant):
-                dataset = await run_in_threadpool(add)
+                dataset = await run_for_client(request.receive, add)
     elif is_json(content_type):
         add = partial(
             _add_body, await request.json(), sessions=sessions, settings=settings, limits=limits.ingest
@@ -200,7 +202,9 @@ def delete_dataset(dataset_id: str, sessions: Sessions, if_match: IfMatch = None
     datasets.delete(dataset_id, sessions, if_match=if_match)
 
 
-def _add_form(form: UploadForm, *, sessions: Sessions, settings: Config, limits: IngestLimits) -> Dataset:
+def _add_form(
+    form: UploadForm, work: ClientWork, *, sessions: Sessions, settings: Config, limits: IngestLimits
+) -> Dataset:
     told = {name: text for name, text in form.fields.items() if name not in JSON_FIELDS}
     parsed = {name: _parse_json_field(form, name, such) for name, such in JSON_FIELDS.items()}
     told |= {name: value for name, value in parsed.items() if value is not None}
@@ -215,6 +219,7 @@ def _add_form(form: UploadForm, *, sessions: Sessions, settings: Config, limits:
         sessions=sessions,
         settings=settings,
         limits=limits,
+        work=work,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Body, Request, Response
+from fastapi.responses import JSONResponse
 
 from service.api.http.dependencies import (
     Config,
@@ -26,13 +27,15 @@ from service.api.http.dependencies import (
 from service.api.mcp.tool import ToolContext
 from service.api.routes.predictions import make_prediction_context
 
+INVALID_REQUEST = -32_600  # of JSON-RPC
+
 router = APIRouter(route_class=StrictRoute, include_in_schema=False)
 
 
 @router.post("/mcp")
 async def answer_message(
     *,
-    _: Annotated[dict[str, Any], Body()],  # parsed strictly; the protocol parses it again
+    message: Annotated[dict[str, Any], Body()],  # parsed strictly; the protocol parses it again
     request: Request,
     caller: CurrentCaller,
     sessions: Sessions,
@@ -45,6 +48,8 @@ async def answer_message(
     limits: Limits,
 ) -> Response:
     """Answer one message; each tool checks the scopes of the key."""
+    if fault := _find_fault(message):
+        return _make_invalid_request(message, fault)
     context = ToolContext(
         caller=caller,
         sessions=sessions,
@@ -60,6 +65,33 @@ async def answer_message(
     server = await to_thread.run_sync(_import_server)
     response: Response = server.McpResponse(await request.body(), context)
     return response
+
+
+def _find_fault(message: dict[str, Any]) -> str | None:
+    """What makes a message no JSON-RPC 2.0; a notification is a request without an id."""
+    if message.get("jsonrpc") != "2.0":
+        return 'jsonrpc must be "2.0"'
+    if "id" in message and not _is_id(message["id"]):
+        return "id must be a text or an integer"
+    if "method" not in message:
+        is_answer = "id" in message and ("result" in message) != ("error" in message)
+        return None if is_answer else "a request has a method, an answer has an id and a result or an error"
+    if not isinstance(message["method"], str):
+        return "method must be a text"
+    if not isinstance(message.get("params", {}), dict):
+        return "params must be an object"
+    return None
+
+
+def _is_id(given: object) -> bool:
+    return isinstance(given, str | int) and not isinstance(given, bool)
+
+
+def _make_invalid_request(message: dict[str, Any], fault: str) -> Response:
+    given = message.get("id")
+    error = {"code": INVALID_REQUEST, "message": f"{fault}; correct the message"}
+    body = {"jsonrpc": "2.0", "id": given if _is_id(given) else None, "error": error}
+    return JSONResponse(body, status_code=400)
 
 
 @cache

@@ -373,6 +373,33 @@ def test_a_number_that_json_does_not_have_is_refused_before_any_tool_sees_it(pla
     assert (answer.status_code, answer.json()["code"]) == (400, "not_a_number")
 
 
+WRONG_MESSAGES: dict[str, dict[str, Any]] = {
+    "an object": {"id": {"a": 1}},
+    "a list": {"id": [1]},
+    "a boolean": {"id": True},
+    "a fraction": {"id": 1.5},
+    "null": {"id": None},
+    "no version": {"jsonrpc": "1.0"},
+    "a method that is a number": {"method": 1},
+    "arguments in a list": {"params": [1]},
+}
+
+
+@pytest.mark.parametrize("change", WRONG_MESSAGES.values(), ids=WRONG_MESSAGES.keys())
+def test_a_message_that_is_no_json_rpc_is_refused_at_once(place: Place, change: dict[str, Any]) -> None:
+    answer = place.post(place.key(), json=CALL | change)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == -32600
+    assert answer.json()["error"]["message"]
+    assert answer.json()["id"] == (None if "id" in change else 1)
+
+
+def test_a_message_without_a_method_is_refused_unless_it_is_an_answer(place: Place) -> None:
+    key = place.key()
+    assert place.post(key, json={"jsonrpc": "2.0", "id": 1}).status_code == 400
+    assert place.post(key, json={"jsonrpc": "2.0", "id": 1, "result": {}}).status_code == 202
+
+
 def test_pages_of_other_sites_are_refused(place: Place) -> None:
     headers = ACCEPT | {"Authorization": f"Bearer {place.key()}", "Origin": "https://evil.example"}
     answer = place.post(None, headers=headers)

@@ -51,6 +51,32 @@ async def test_who_waits_gets_the_slot_that_comes_free() -> None:
 
 
 @in_a_loop
+async def test_a_free_slot_goes_to_the_tenant_that_holds_the_fewest() -> None:
+    slots = Slots(HttpLimits(max_parsed_bodies=3, max_parsed_bodies_of_tenant=2))
+    order = []
+
+    async def work(name: str) -> None:
+        async with slots.hold(name):
+            order.append(name)
+            await asyncio.sleep(0.01)
+
+    await asyncio.gather(*map(work, "aaaaaabbbbbbc"))
+    assert order[:3] == ["a", "a", "b"]
+    assert "c" in order[3:5]
+    assert order[3:7].count("b") >= 1
+
+
+@in_a_loop
+async def test_the_last_free_slot_is_kept_for_a_tenant_without_one() -> None:
+    slots = Slots(HttpLimits(max_parsed_bodies=3, max_parsed_bodies_of_tenant=2, slot_timeout_s=0.05))
+    async with slots.hold("a"), slots.hold("b"):
+        with pytest.raises(Unavailable):
+            await _hold(slots)
+        async with slots.hold("c"):
+            pass
+
+
+@in_a_loop
 async def test_more_than_so_many_of_a_tenant_do_not_even_wait() -> None:
     slots = Slots(HttpLimits(max_parsed_bodies=1, max_parsed_bodies_of_tenant=1, max_waiting_per_tenant=4))
     async with slots.hold("a"):
