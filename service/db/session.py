@@ -22,6 +22,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_c
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.caller import LOCAL_CALLER, Caller
+from service.db.search import set_search_texts
 from service.db.tables import TenantMixin
 from service.settings import Settings
 
@@ -97,6 +98,7 @@ def make_sessions(engine: Engine) -> Sessions:
     for maker in makers:
         event.listen(maker, "do_orm_execute", _filter_by_tenant)
         event.listen(maker, "before_flush", _set_tenant)
+        event.listen(maker, "before_flush", set_search_texts)
     writing, reading = makers
     return Sessions(writing, reading)
 
@@ -152,14 +154,8 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     """Disable the driver's own BEGIN, which comes late and is always deferred."""
     sqlite: Any = connection
     sqlite.isolation_level = None
-    sqlite.create_function("lower", 1, _lower, deterministic=True)
     for pragma in SQLITE_PRAGMAS:
         sqlite.execute(f"PRAGMA {pragma}")
-
-
-def _lower(text: str | None) -> str | None:
-    """Lower-case letters of every alphabet, as PostgreSQL has them; SQLite's own are only the Latin ones."""
-    return text.lower() if isinstance(text, str) else text
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -80,6 +80,20 @@ class TenantMixin:
     tenant: Mapped[str] = mapped_column(String(64))
 
 
+class SearchMixin:
+    """A text by which rows are found; ``service.db.search`` writes it."""
+
+    search_text: Mapped[str] = mapped_column(Text, default="", server_default="", deferred=True)
+
+    def list_searched_texts(self) -> list[str | None]:
+        """What a search looks into."""
+        raise NotImplementedError
+
+
+def _list_tags(tags: dict[str, str] | None) -> list[str | None]:
+    return [text for tag in (tags or {}).items() for text in tag]
+
+
 class JobStatus(StrEnum):
     """States of a job: ``queued → running → final``, and back to ``queued`` when a worker is lost."""
 
@@ -115,7 +129,7 @@ class BlobChunk(TableBase):
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class Dataset(TenantMixin, TableBase):
+class Dataset(SearchMixin, TenantMixin, TableBase):
     """A typed table of a client; its content is a Parquet blob.
 
     ``types`` are types by which trainings read some columns; ``columns`` has those that were found.
@@ -135,8 +149,12 @@ class Dataset(TenantMixin, TableBase):
     blob_sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
+    def list_searched_texts(self) -> list[str | None]:
+        """Its name, those of its columns, and its tags."""
+        return [self.name, *(column["name"] for column in self.columns), *_list_tags(self.tags)]
 
-class Job(TenantMixin, TableBase):
+
+class Job(SearchMixin, TenantMixin, TableBase):
     """A job; this row is authoritative, not the message in the queue.
 
     ``token`` is the fencing token of the worker that claimed the job: every write to a running job is
@@ -210,6 +228,10 @@ class Job(TenantMixin, TableBase):
         name: str | None = self.request.get("name")
         return name
 
+    def list_searched_texts(self) -> list[str | None]:
+        """The requested name of its model, and its target; its dataset has a text of its own."""
+        return [self.name, self.request.get("target")]
+
 
 class JobEvent(TableBase):
     """An event of a job, numbered from 1 without gaps."""
@@ -223,7 +245,7 @@ class JobEvent(TableBase):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Model(TenantMixin, TableBase):
+class Model(SearchMixin, TenantMixin, TableBase):
     """A trained network that the service keeps; one per job.
 
     ``record`` holds the body of ``GET /models/{id}`` beyond the columns here, ``symbolic`` the formulas (null
@@ -252,6 +274,10 @@ class Model(TenantMixin, TableBase):
     figures: Mapped[dict[str, Any] | None] = mapped_column(Json, deferred=True)
     artifact_sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    def list_searched_texts(self) -> list[str | None]:
+        """Its name, its target and its tags."""
+        return [self.name, self.target, *_list_tags(self.tags)]
 
 
 class ModelAlias(TenantMixin, TableBase):

@@ -86,7 +86,8 @@ Time = Annotated[AwareDatetime, BeforeValidator(_require_date), AfterValidator(_
 
 def _parse_filter(
     search: Annotated[
-        str | None, Query(min_length=1, max_length=200, description="Text in a name, a target or a column.")
+        str | None,
+        Query(min_length=1, max_length=200, description="Text in a name, target, column or tag."),
     ] = None,
     tag: Annotated[
         list[Annotated[str, Field(pattern=TAG_PATTERN, max_length=1200)]],

@@ -119,7 +119,7 @@ def list_datasets(
     wanted: WantedNamed,
     name: Annotated[str | None, Query(description="Only the datasets of this name.")] = None,
 ) -> Page[DatasetOut]:
-    """All datasets, or those that the filters leave; `search` looks into the names of columns, too."""
+    """All datasets, or those that the filters leave; `search` looks into names of columns and tags, too."""
     with sessions.read() as session:
         found = Datasets(session).page(
             paging.place(wanted), limit=paging.limit, after=paging.after, name=name

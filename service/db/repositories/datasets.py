@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Text, cast, exists, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from service.db.repositories.job_queries import UNFINISHED
@@ -53,7 +53,7 @@ class Datasets:
     ) -> Sequence[Dataset]:
         """Up to ``limit + 1`` datasets that come after this id in the list; see ``select_page``.
 
-        A search looks into their names and those of their columns.
+        A search looks into their names, those of their columns, and their tags.
         """
         query = select(Dataset)
         return select_page(
@@ -61,7 +61,6 @@ class Datasets:
             query if name is None else query.where(Dataset.name == name),
             Dataset,
             wanted,
-            searched=[Dataset.name, cast(Dataset.columns, Text)],
             tags=Dataset.tags,
             limit=limit,
             after=after,

@@ -42,7 +42,7 @@ class JobQueries:
     ) -> Sequence[Job]:
         """Up to ``limit + 1`` jobs that come after the job ``after``; see ``select_page``.
 
-        A search looks into the names of their models and datasets, and their targets.
+        A search looks into the names of their models, their targets, and their datasets.
 
         Args:
             wanted: Filters and order.
@@ -65,14 +65,10 @@ class JobQueries:
             jobs,
             Job,
             wanted,
-            searched=[
-                Job.request["name"].as_string(),
-                Job.request["target"].as_string(),
-                select(Dataset.name).where(Dataset.id == Job.dataset_id).scalar_subquery(),
-            ],
             tags=Job.request["tags"],
             limit=limit,
             after=after,
+            parents=[Job.dataset_id],
         )
 
     def list_earlier_seconds(self, job: Job, *, factor: float, limit: int) -> list[float]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, literal, or_, tuple_
+from sqlalchemy import Select, literal, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from service.db.search import fold_text
 from service.db.tables import Dataset, Job, Model
 from service.schemas.common import NamedOrder
 
@@ -21,7 +22,7 @@ class ListFilter:
     """What rows of a list have in common.
 
     Attributes:
-        search: Text that one of the searched columns contains, in upper or lower case.
+        search: Text that the search text of a row contains, in upper or lower case of any script.
         tags: Tags that the rows have: ``key``, or ``key=value``.
         since, until: First time of creation, and the first one that is too late.
         order: By time of creation, or by name.
@@ -45,10 +46,10 @@ def select_page(
     table: type[Row],
     wanted: ListFilter,
     *,
-    searched: Sequence[ColumnElement[Any] | InstrumentedAttribute[Any]],
     tags: Any,
     limit: int,
     after: str | None,
+    parents: Sequence[InstrumentedAttribute[str]] = (),
 ) -> Sequence[Row]:
     """Return up to ``limit + 1`` rows of a list, in its order, that come after the row with the id ``after``.
 
@@ -59,14 +60,16 @@ def select_page(
         query: The list with its own filters.
         table: Of the rows.
         wanted: Filters and order.
-        searched: Columns that a search looks into.
         tags: The column, or the member of one, that holds the tags.
         limit: Rows of a page.
         after: Id of the last row of the page before; None for the first page.
+        parents: Columns with ids of datasets, whose search texts count as well.
     """
     if wanted.search is not None:
-        found = [column.icontains(wanted.search, autoescape=True) for column in searched]
-        query = query.where(or_(*found))
+        text = fold_text(wanted.search)
+        found = Dataset.search_text.contains(text, autoescape=True)
+        of_parents = (select(Dataset.id).where(Dataset.id == parent, found).exists() for parent in parents)
+        query = query.where(or_(table.search_text.contains(text, autoescape=True), *of_parents))
     for tag in wanted.tags:
         key, equals, value = tag.partition("=")
         own = tags[key].as_string()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import Text, cast, delete, func, or_, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session, undefer
 
 from service.db.repositories.aliases import Aliases
@@ -155,7 +155,6 @@ class TrainedModels:
             query,
             Model,
             wanted,
-            searched=[Model.name, Model.target, cast(Model.tags, Text)],
             tags=Model.tags,
             limit=limit,
             after=after,

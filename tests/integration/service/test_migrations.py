@@ -10,7 +10,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import DateTime, Engine, MetaData, inspect, select, text
+from sqlalchemy import DateTime, Engine, MetaData, Table, inspect, select, text
 from sqlalchemy.orm import Session
 
 from service.caller import DEFAULT_TENANT
@@ -101,6 +101,35 @@ def test_a_database_of_every_earlier_revision_is_upgraded_with_all_its_rows(
             if mapper.local_table.name in before:  # type: ignore[union-attr]
                 (row,) = session.scalars(select(mapper.class_)).all()
                 assert not isinstance(row, TenantMixin) or row.tenant == owner
+
+
+def test_rows_of_earlier_versions_are_found_by_their_names(settings: Settings, engine: Engine) -> None:
+    from alembic import command
+
+    from service.db import migrate
+
+    with engine.begin() as connection:
+        command.upgrade(migrate._make_config(connection), "0012")
+        table = Table("dataset", MetaData(), autoload_with=connection)
+        blob = {"sha256": "a", "size": 1, "created_at": datetime.now(UTC)}
+        connection.execute(Table("blob", MetaData(), autoload_with=connection).insert(), blob)
+        row = {
+            **{
+                "tenant": DEFAULT_TENANT,
+                "name": "ГРУНТ",
+                "rows": 1,
+                "units": {},
+                "types": {},
+                "warnings": [],
+            },
+            **{"columns": [{"name": "Größe", "std": None}], "tags": {"lab": "Nord"}, "blob_sha256": "a"},
+            "created_at": datetime.now(UTC),
+        }
+        connection.execute(table.insert(), [{**row, "id": f"{number:036}"} for number in range(501)])
+    upgrade(settings)
+    with engine.connect() as connection:
+        texts = connection.execute(text("SELECT DISTINCT search_text FROM dataset")).scalars().all()
+    assert texts == ["грунт\ngrösse\nlab\nnord"]
 
 
 def test_every_step_can_be_undone(settings: Settings, engine: Engine) -> None:

@@ -8,7 +8,6 @@ from fastapi.testclient import TestClient
 
 from service.db.session import Sessions
 from service.db.tables import Job
-from service.settings import Settings
 from tests.support.factories import make_job, make_model
 
 
@@ -76,16 +75,67 @@ def test_a_list_by_name_goes_on_behind_what_was_deleted(client: TestClient) -> N
     assert list_names(client, "/datasets", sort="name", cursor=page["next_cursor"]) == ["ö"]
 
 
-def test_a_search_ignores_case_and_takes_signs_literally(client: TestClient, settings: Settings) -> None:
+def test_a_search_ignores_case_and_takes_signs_literally(client: TestClient) -> None:
     add_dataset(client, "Прочность бетона")
     add_dataset(client, "100% cotton")
     add_dataset(client, "other", Druck_bar=[1.0, 2.0])
-    if "sqlite" in settings.database_url:  # PostgreSQL knows the letters of its locale, here of none
-        assert list_names(client, "/datasets", search="ПРОЧНОСТЬ") == ["Прочность бетона"]
+    assert list_names(client, "/datasets", search="ПРОЧНОСТЬ") == ["Прочность бетона"]
     assert list_names(client, "/datasets", search="рочность") == ["Прочность бетона"]
     assert list_names(client, "/datasets", search="100%") == ["100% cotton"]
     assert list_names(client, "/datasets", search="druck") == ["other"]
     assert list_names(client, "/datasets", search="_%_%_%_%_%_%_%_%") == []
+
+
+@pytest.mark.parametrize("text", ["std", "null", "{", '"', "histogram", "\\u0418", "number", "0.5"])
+def test_a_search_does_not_look_into_what_is_stored_besides_names(
+    client: TestClient, sessions: Sessions, text: str
+) -> None:
+    dataset_id = add_dataset(client, "Имя")
+    client.patch(f"/datasets/{dataset_id}", json={"tags": {"Ä": "б"}})
+    model = make_model(sessions, name="Имя")
+    client.patch(f"/models/{model.id}", json={"tags": {"Ä": "б"}})
+    make_job(
+        sessions, request={"dataset_id": dataset_id, "target": "Имя", "seed": None}, dataset_id=dataset_id
+    )
+    for path in ("/datasets", "/models", "/jobs"):
+        assert client.get(path, params={"search": text}).json()["items"] == [], path
+
+
+@pytest.mark.parametrize(
+    ("stored", "sought"),
+    [
+        ("Имя", "ИМЯ"),
+        ("größe (m)", "GRÖSSE"),
+        ("Größe", "gro\u0308ße"),  # the mark as a character of its own
+        ("Μήκος", "ΜΉΚΟΣ"),
+        ("İstanbul", "istanbul".replace("i", "i\u0307", 1)),
+        ("長さ", "長"),
+        ('x"y', 'X"Y'),
+    ],
+)
+def test_names_columns_and_tags_of_any_script_are_found(
+    client: TestClient, sessions: Sessions, stored: str, sought: str
+) -> None:
+    by_name, by_column = add_dataset(client, stored), add_dataset(client, "columns", **{stored: [1, 2]})
+    by_tag = add_dataset(client, "tags")
+    client.patch(f"/datasets/{by_tag}", json={"tags": {"lab": stored}})
+    add_dataset(client, "another")
+    assert set(list_names(client, "/datasets", search=sought)) == {stored, "columns", "tags"}
+    client.patch(f"/datasets/{by_name}", json={"name": "renamed"})
+    assert set(list_names(client, "/datasets", search=sought)) == {"columns", "tags"}
+    model = make_model(sessions, name=stored)
+    make_model(sessions, name="another")
+    assert list_names(client, "/models", search=sought) == [stored]
+    client.patch(f"/models/{model.id}", json={"tags": {stored: "x"}, "name": "renamed"})
+    assert list_names(client, "/models", search=sought) == ["renamed"]
+    jobs = [
+        make_job(sessions, request={"name": stored}),
+        make_job(sessions, request={"target": stored}),
+        make_job(sessions, request={}, dataset_id=by_column),
+    ]
+    make_job(sessions)
+    found = client.get("/jobs", params={"search": sought}).json()["items"]
+    assert {job["id"] for job in found} == {job.id for job in jobs}
 
 
 @pytest.mark.parametrize("path", ["/datasets", "/jobs", "/models"])
