@@ -113,6 +113,10 @@ class Settings(BaseSettings):
     retention_days_datasets: int = Field(
         default=0, ge=0, le=36_500, description="the same for an unused dataset without models"
     )
+    delete_figures: bool = Field(
+        default=False,
+        description="on: figures of models, which hold true values of rows, are deleted with their dataset",
+    )
     keep_versions: int = Field(
         default=0,
         ge=0,

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from service import ingest, strict_json
 from service.client_work import ClientWork
 from service.db.repositories import Audit, Datasets
+from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, Dataset
 from service.documents.column_report import ColumnReport, explain_unreadable, read_reports
@@ -128,8 +129,10 @@ def _refuse_in_use(datasets: Datasets, dataset_id: str) -> None:
         raise Conflict("dataset_in_use", detail)
 
 
-def delete(dataset_id: str, sessions: Sessions, *, if_match: str | None = None) -> None:
-    """Remove a dataset and its bytes. Models trained on it stay.
+def delete(
+    dataset_id: str, sessions: Sessions, *, if_match: str | None = None, with_figures: bool = False
+) -> None:
+    """Remove a dataset and its bytes. Models trained on it stay, with or without their figures.
 
     Raises:
         NotFound: There is no such dataset.
@@ -142,6 +145,8 @@ def delete(dataset_id: str, sessions: Sessions, *, if_match: str | None = None) 
         document = DatasetOut.model_validate(dataset)
         refuse_stale(document, if_match, what=f"dataset {dataset_id}", code="dataset_changed")
         _refuse_in_use(datasets, dataset_id)
+        if with_figures:
+            TrainedModels(session).delete_figures(dataset_id)
         remove_dataset(session, dataset)
 
 

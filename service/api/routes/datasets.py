@@ -197,9 +197,9 @@ def change_dataset(
 
 
 @router.delete("/{dataset_id}", dependencies=[TRAIN], status_code=204, summary="Delete a dataset")
-def delete_dataset(dataset_id: str, sessions: Sessions, if_match: IfMatch = None) -> None:
+def delete_dataset(dataset_id: str, sessions: Sessions, settings: Config, if_match: IfMatch = None) -> None:
     """Delete the dataset and its content. 409 while a queued or running job uses it; trained models stay."""
-    datasets.delete(dataset_id, sessions, if_match=if_match)
+    datasets.delete(dataset_id, sessions, if_match=if_match, with_figures=settings.delete_figures)
 
 
 def _add_form(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session, undefer
 
 from service.db.repositories.aliases import Aliases
@@ -173,6 +173,10 @@ class TrainedModels:
         for row in self._session.scalars(query):
             found[row.model_id].append(row.alias)
         return found
+
+    def delete_figures(self, dataset_id: str) -> None:
+        """Delete the figures of the models that were trained on a dataset: they hold values of its rows."""
+        self._session.execute(update(Model).where(Model.dataset_id == dataset_id).values(figures=None))
 
     def rename(self, model: Model, name: str) -> None:
         """Make a model the next version of another name, and remove its aliases."""

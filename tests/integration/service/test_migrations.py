@@ -114,15 +114,13 @@ def test_rows_of_earlier_versions_are_found_by_their_names(settings: Settings, e
         blob = {"sha256": "a", "size": 1, "created_at": datetime.now(UTC)}
         connection.execute(Table("blob", MetaData(), autoload_with=connection).insert(), blob)
         row = {
+            **{"tenant": DEFAULT_TENANT, "name": "ГРУНТ", "rows": 1, "units": {}, "types": {}},
             **{
-                "tenant": DEFAULT_TENANT,
-                "name": "ГРУНТ",
-                "rows": 1,
-                "units": {},
-                "types": {},
                 "warnings": [],
+                "columns": [{"name": "Größe", "std": None}],
+                "tags": {"lab": "Nord"},
+                "blob_sha256": "a",
             },
-            **{"columns": [{"name": "Größe", "std": None}], "tags": {"lab": "Nord"}, "blob_sha256": "a"},
             "created_at": datetime.now(UTC),
         }
         connection.execute(table.insert(), [{**row, "id": f"{number:036}"} for number in range(501)])

@@ -6,7 +6,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.db.session import Sessions
-from tests.support.factories import make_job
+from service.db.tables import Model
+from service.main import create_app
+from service.settings import Settings
+from tests.support.factories import make_job, make_model
+from tests.support.servers import LOOPBACK
 
 COLUMNS = {"length (m)": [1.5, 2.5, 3.5] * 20, "day": [1, 2, 3] * 20, "word": ["a", "b", "c"] * 20}
 
@@ -83,3 +87,23 @@ def test_units_stay_while_a_job_needs_them(
 
 def test_a_dataset_that_does_not_exist_is_not_changed(client: TestClient) -> None:
     assert client.patch("/datasets/none", json={"name": "a"}).status_code == 404
+
+
+@pytest.mark.parametrize("are_deleted", [False, True])
+def test_true_values_in_figures_go_with_their_dataset_if_the_operator_wants_it(
+    settings: Settings, sessions: Sessions, *, are_deleted: bool
+) -> None:
+    app = create_app(settings.model_copy(update={"delete_figures": are_deleted}))
+    with TestClient(app, base_url=LOOPBACK) as client:
+        dataset_id = client.post("/datasets", json={"columns": COLUMNS}).json()["id"]
+        figures = {"measured_on": "hold-out", "rows": 1, "parity": {"true": [12.5], "predicted": [12.0]}}
+        model, other = (
+            make_model(sessions, dataset_id=owner, name=name, figures=figures)
+            for owner, name in ((dataset_id, "own"), (None, "other"))
+        )
+        assert client.delete(f"/datasets/{dataset_id}").status_code == 204
+        assert client.get(f"/models/{model.id}").status_code == 200
+        assert (client.get(f"/models/{model.id}/figures").status_code == 200) is not are_deleted
+    with sessions.read() as session:
+        stored = [session.get_one(Model, id_).figures for id_ in (model.id, other.id)]
+    assert stored == [None if are_deleted else figures, figures]
