@@ -1,12 +1,17 @@
 """Streams of stored blobs for downloads."""
 
+import tempfile
 from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
 
 from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.db.tables import Blob, Job
 from service.errors import Conflict
 from service.storage import blobs
+from service.storage.stored_table import to_json_rows
 
 
 def stream_blob(sha256: str, sessions: Sessions) -> Iterator[bytes]:
@@ -34,6 +39,23 @@ def open_result(job_id: str, sessions: Sessions) -> tuple[Job, int, Iterator[byt
             raise Conflict("no_result", _explain_missing_result(job), job_status=job.status)
         blob = session.get_one(Blob, job.result_sha256)
     return job, blob.size, stream_blob(blob.sha256, sessions)
+
+
+def read_result_rows(job_id: str, offset: int, limit: int, sessions: Sessions) -> dict[str, Any]:
+    """Columns, number of rows, and some rows of the result file of a job as JSON values.
+
+    Raises:
+        NotFound: There is no such job.
+        Conflict: The job has no result file, or not yet.
+    """
+    job, _, chunks = open_result(job_id, sessions)
+    with tempfile.TemporaryFile() as file:
+        file.writelines(chunks)
+        file.seek(0)
+        is_csv = job.result_format == "csv"
+        frame = pl.read_csv(file, infer_schema_length=None) if is_csv else pl.read_parquet(file)
+    rows = to_json_rows(frame.slice(offset, limit))
+    return {"columns": frame.columns, "row_count": frame.height, "rows": rows}
 
 
 def _explain_missing_result(job: Job) -> str:

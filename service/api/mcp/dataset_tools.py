@@ -1,4 +1,4 @@
-"""Tools for tables: upload, describe, list."""
+"""Tools for tables: upload, describe, change, list."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from service.db.repositories import Datasets
 from service.db.tables import Dataset
 from service.operations import datasets
 from service.schemas.common import RequestModel
-from service.schemas.datasets import DatasetIn
+from service.schemas.datasets import DatasetIn, DatasetOut, DatasetPatch
 
 MAX_LISTED = 100
 ItemCount = Annotated[int, Field(ge=1, le=MAX_LISTED)]
@@ -48,6 +48,12 @@ class DescribeArguments(RequestModel):
     dataset_id: ItemId
     max_columns: Annotated[int, Field(ge=1, le=2_000)] = 50
     max_rows: Annotated[int, Field(ge=0, le=100)] = 5
+
+
+class ChangeDatasetArguments(DatasetPatch):
+    """Which dataset, and what changes; omitted fields stay as they are."""
+
+    dataset_id: ItemId
 
 
 class ListArguments(RequestModel):
@@ -145,6 +151,12 @@ def describe_dataset(given: DescribeArguments, context: ToolContext, _: Progress
     )
 
 
+def change_dataset(given: ChangeDatasetArguments, context: ToolContext, _: ProgressReporter) -> DatasetOut:
+    """Rename or tag a dataset, or correct units and types of its columns; its values stay."""
+    patch = DatasetPatch.model_validate(given.model_dump(exclude_unset=True, exclude={"dataset_id"}))
+    return datasets.change(given.dataset_id, patch, context.sessions)
+
+
 def list_datasets(given: ListArguments, context: ToolContext, _: ProgressReporter) -> DatasetEntries:
     """The stored tables, newest first."""
     with context.sessions.read() as session:
@@ -192,6 +204,13 @@ DATASET_TOOLS = (
         result=DatasetReport,
         scopes=(Scope.READ,),
         is_read_only=True,
+    ),
+    Tool(
+        title="Change a dataset",
+        run=change_dataset,
+        arguments=ChangeDatasetArguments,
+        result=DatasetOut,
+        scopes=(Scope.TRAIN,),
     ),
     Tool(
         title="List datasets",

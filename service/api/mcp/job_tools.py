@@ -1,8 +1,8 @@
-"""Tools for jobs: train, solve equations, wait, cancel, list."""
+"""Tools for jobs: train, solve equations, change a formula, predict a dataset, study, wait, list."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -12,11 +12,15 @@ from service.api.mcp.tool import ProgressReporter, Tool, ToolContext
 from service.caller import Scope
 from service.db.repositories import Jobs
 from service.db.tables import JobStatus
+from service.operations.downloads import read_result_rows
 from service.operations.jobs import lifecycle
 from service.schemas.common import RequestModel
 from service.schemas.equations import SolveRequest
 from service.schemas.job_requests import AnyRequest
 from service.schemas.jobs import JobOut
+from service.schemas.prediction import BatchRequest
+from service.schemas.revision import SymbolicRequest
+from service.schemas.study import StudyRequest
 from service.schemas.training import TrainRequest
 
 
@@ -24,6 +28,45 @@ class SolveArguments(SolveRequest):
     """Equations with their domain and conditions."""
 
     kind: Literal["solve"] = "solve"
+
+
+class ChangeArguments(SymbolicRequest):
+    """Which model, and what becomes another: its formula, or the member that answers."""
+
+    kind: Literal["symbolic"] = "symbolic"
+
+
+class TableArguments(BatchRequest):
+    """Which model predicts which dataset."""
+
+    kind: Literal["predict"] = "predict"
+
+
+class StudyArguments(StudyRequest):
+    """A training, and the settings or targets to compare."""
+
+    kind: Literal["study"] = "study"
+
+
+class JobArguments(RequestModel):
+    """Which job."""
+
+    job_id: ItemId
+
+
+class ResultArguments(JobArguments):
+    """Which rows of which result."""
+
+    offset: Annotated[int, Field(ge=0)] = 0
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 50
+
+
+class ResultRows(BaseModel):
+    """Rows of a result."""
+
+    columns: list[str]
+    row_count: int = Field(description="Of the whole result.")
+    rows: list[dict[str, Any]]
 
 
 class WaitArguments(RequestModel):
@@ -55,7 +98,7 @@ class JobEntries(BaseModel):
 
 def train(given: TrainRequest, context: ToolContext, _: ProgressReporter) -> JobOut:
     """Start the search for a formula of `target`, and for a network that predicts it. `dataset_id` and
-    `target` suffice. It also takes every other field of a training of `POST /jobs`. Then call wait_for_job.
+    `target` suffice. Then call wait_for_job.
     """
     return _submit(given, context)
 
@@ -65,6 +108,43 @@ def solve_equations(given: SolveArguments, context: ToolContext, _: ProgressRepo
     with conditions such as `y(0) = 1`. Then call wait_for_job, and read_formula of the model.
     """
     return _submit(given, context)
+
+
+def change_formula(given: ChangeArguments, context: ToolContext, _: ProgressReporter) -> JobOut:
+    """Make the next version of a model with another formula: one of `pareto` (`choose`), with functions on
+    edges (`fix`), without columns or functions; or let another member answer. Then call wait_for_job.
+    """
+    return _submit(given, context)
+
+
+def predict_table(given: TableArguments, context: ToolContext, _: ProgressReporter) -> JobOut:
+    """Start the prediction of every row of a dataset. Then call wait_for_job and read_result."""
+    return _submit(given, context)
+
+
+def run_study(given: StudyArguments, context: ToolContext, _: ProgressReporter) -> JobOut:
+    """Start trainings that differ in settings (`vary`) or in `targets`. Then call wait_for_job and
+    read_result, which has a row per training.
+    """
+    return _submit(given, context)
+
+
+def retry_job(given: JobArguments, context: ToolContext, _: ProgressReporter) -> JobOut:
+    """Submit the request of an ended job again, as a new job."""
+    job = lifecycle.retry(
+        given.job_id,
+        context.sessions,
+        context.queue,
+        context.settings,
+        context.serving.predictors,
+        limits=context.limits.admission,
+    )
+    return JobOut.from_row(job)
+
+
+def read_result(given: ResultArguments, context: ToolContext, _: ProgressReporter) -> ResultRows:
+    """Rows of the result of predict_table or run_study."""
+    return ResultRows(**read_result_rows(given.job_id, given.offset, given.limit, context.sessions))
 
 
 async def wait_for_job(given: WaitArguments, context: ToolContext, report: ProgressReporter) -> JobOut:
@@ -111,20 +191,6 @@ JOB_TOOLS = (
         arguments=TrainRequest,
         result=JobOut,
         scopes=(Scope.TRAIN,),
-        properties=(
-            "dataset_id",
-            "target",
-            "features",
-            "task",
-            "types",
-            "form",
-            "must_use",
-            "functions",
-            "max_constants",
-            "units",
-            "max_seconds",
-            "name",
-        ),
     ),
     Tool(
         title="Solve differential equations",
@@ -132,17 +198,42 @@ JOB_TOOLS = (
         arguments=SolveArguments,
         result=JobOut,
         scopes=(Scope.TRAIN,),
-        properties=(
-            "independent",
-            "unknowns",
-            "domain",
-            "equations",
-            "conditions",
-            "parameters",
-            "measurements",
-            "max_seconds",
-            "name",
-        ),
+    ),
+    Tool(
+        title="Change the formula of a model",
+        run=change_formula,
+        arguments=ChangeArguments,
+        result=JobOut,
+        scopes=(Scope.TRAIN,),
+    ),
+    Tool(
+        title="Predict a dataset",
+        run=predict_table,
+        arguments=TableArguments,
+        result=JobOut,
+        scopes=(Scope.TRAIN,),
+    ),
+    Tool(
+        title="Run a study",
+        run=run_study,
+        arguments=StudyArguments,
+        result=JobOut,
+        scopes=(Scope.TRAIN,),
+    ),
+    Tool(
+        title="Retry a job",
+        run=retry_job,
+        arguments=JobArguments,
+        result=JobOut,
+        scopes=(Scope.TRAIN,),
+    ),
+    Tool(
+        title="Read a result",
+        run=read_result,
+        arguments=ResultArguments,
+        result=ResultRows,
+        scopes=(Scope.READ,),
+        is_read_only=True,
     ),
     Tool(
         title="Wait for a job",

@@ -1,4 +1,4 @@
-"""Tools for models: describe, read the formula, predict, evaluate, draw, list."""
+"""Tools for models: describe, read the formula and the activations, export, predict, evaluate, draw, list."""
 
 from __future__ import annotations
 
@@ -11,25 +11,30 @@ from anyio import to_thread
 from pydantic import BaseModel, ConfigDict, Field
 
 from kan_engine.drawing.svg import THEMES
+from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.printing.languages import LANGUAGES
 from service.api.http.choices import choose_from
 from service.api.mcp.dataset_tools import ListArguments
-from service.api.mcp.tool import Picture, ProgressReporter, Tool, ToolContext
+from service.api.mcp.tool import ExportedFile, Picture, ProgressReporter, Tool, ToolContext
 from service.caller import Scope
 from service.db.repositories.models import TrainedModels
-from service.operations.models import evaluations, management, plots
+from service.operations.models import comparison, evaluations, exports, management, plots
 from service.operations.models.formulas import read_formulas
+from service.operations.models.model_formats import MODEL_FORMATS
+from service.operations.models.pictured_network import select_network
 from service.operations.prediction import predict as prediction
 from service.rendering.png import to_png
 from service.schemas.common import RequestModel
 from service.schemas.evaluations import EvaluateRequest, EvaluationOut
 from service.schemas.figures import LanguageName, ThemeName
-from service.schemas.formulas import ReasonOut
+from service.schemas.formulas import ReasonOut, SymbolicOut
 from service.schemas.members import Metrics
-from service.schemas.models import FeatureOut, ModelOut
+from service.schemas.models import FeatureOut, ModelOut, ModelPatch, NetworkChoice
 from service.schemas.prediction import PredictionOut, PredictRequest
+from service.schemas.registry import CompareOut
 
 NETWORK = "network"
+CURVES = ("x", "y", "preacts", "postacts", "points")  # of an edge; they are for pictures
 Reference = Annotated[
     str, Field(min_length=1, max_length=300, description="Id, name or `name@alias` of a model.")
 ]
@@ -74,6 +79,18 @@ class PlotArguments(ModelArguments):
     width: Annotated[int, Field(ge=200, le=2_000, description="Pixels.")] = 1_000
     theme: ThemeName = "light"
     language: LanguageName = "en"
+
+
+class ChangeModelArguments(ModelPatch):
+    """Which model, and what changes; omitted fields stay as they are."""
+
+    model: Reference
+
+
+class CompareArguments(RequestModel):
+    """Which models."""
+
+    models: Annotated[list[Reference], Field(min_length=2, max_length=20)]
 
 
 class ListModelsArguments(ListArguments):
@@ -126,42 +143,43 @@ class ModelEntries(BaseModel):
     has_more: bool
 
 
-class AlternativeFormula(BaseModel):
-    """A smaller or a more accurate formula."""
+class FormulaReport(SymbolicOut):
+    """The formulas of a model with their constants, and how far they can be trusted."""
 
-    expression: str
-    complexity: int
-    rmse: float | None
-    r2: float | None
-
-
-class OutputFormulaReport(BaseModel):
-    """The formula of an output, with its errors on the hold-out rows."""
-
-    name: str
-    quantity: str = Field(description="What it gives: `value`, `density`, `log-odds` or `logit`.")
-    expression: str
-    latex: str
-    symbols: dict[str, str] = Field(description="What names mean that are no columns.")
-    units: dict[str, str]
-    domain: dict[str, Any] = Field(description="Range of each variable in training; no claim beyond it.")
-    complexity: int
-    rmse: float | None
-    r2: float | None
-    pareto: list[AlternativeFormula]
-
-
-class FormulaReport(BaseModel):
-    """The formulas of a model, and how far they can be trusted."""
-
-    model_id: str
-    verdict: str = Field(
-        description="`exact`; `consistent` with the data; `approximation`: not the law; `weak`: no better "
-        "than a line or a constant."
-    )
     reasons: list[ReasonOut] = Field(description="Why the verdict is not better.")
-    outputs: list[OutputFormulaReport]
     code: str | None = Field(description="In the requested language.")
+
+
+class EdgesArguments(ModelArguments):
+    """Which model, and how many of its activations."""
+
+    network: NetworkChoice | None = Field(
+        default=None,
+        description="`accurate`, whose edges `fix` takes, or `compact`; null for the accurate one.",
+    )
+    max_edges: Annotated[int, Field(ge=1, le=1_000)] = 50
+
+
+class EdgesReport(BaseModel):
+    """Activations with the functions that fit them; `layer`, `in` and `out` are those of `fix`."""
+
+    network: str
+    width: list[int]
+    inputs: list[str]
+    outputs: list[str]
+    edge_count: int
+    edges: list[dict[str, Any]] = Field(description="Those with the highest scores first, without curves.")
+    functions: list[str] = Field(description="All functions that `fix` can put on an edge.")
+
+
+class ExportArguments(ModelArguments):
+    """Which model, and the format of the file."""
+
+    format: Annotated[str, *choose_from(MODEL_FORMATS)] = Field(
+        default="python",
+        description="`python`: a file that needs only NumPy. `onnx`: a graph. `safetensors`: for another "
+        "KAN service.",
+    )
 
 
 def describe_model(given: ModelArguments, context: ToolContext, _: ProgressReporter) -> ModelReport:
@@ -182,6 +200,33 @@ def read_formula(given: FormulaArguments, context: ToolContext, _: ProgressRepor
     evidence = document.get("evidence") or {}
     code = None if given.language is None else formulas.write(given.language)
     return FormulaReport.model_validate(document | {"reasons": evidence.get("reasons") or [], "code": code})
+
+
+def read_edges(given: EdgesArguments, context: ToolContext, _: ProgressReporter) -> EdgesReport:
+    """The activations of a network with the functions that fit them, for `fix` of change_formula."""
+    with context.sessions.read() as session:
+        shown = select_network(TrainedModels(session).get(given.model), given.network)
+        document: dict[str, Any] = {"network": shown.name, **shown.edges}
+    ranked = sorted(document["edges"], key=lambda edge: -(edge.get("score") or 0.0))
+    edges = [
+        {key: value for key, value in edge.items() if key not in CURVES} for edge in ranked[: given.max_edges]
+    ]
+    counted = {"edges": edges, "edge_count": len(ranked), "functions": list(LIBRARY)}
+    return EdgesReport.model_validate(document | counted)
+
+
+def export_model(given: ExportArguments, context: ToolContext, _: ProgressReporter) -> ExportedFile:
+    """The model as a file, after a check that its predictions are those of the model."""
+    file = exports.export_model(given.model, given.format, context.sessions, context.serving.predictors)
+    facts = {
+        "filename": file.filename,
+        "bytes": len(file.data),
+        "sha256": file.sha256,
+        "members": list(file.members),
+        "max_difference": file.difference,
+    }
+    uri = f"kan://files/{file.filename}"
+    return ExportedFile(uri, file.media_type, file.data, facts)
 
 
 def predict(given: PredictArguments, context: ToolContext, _: ProgressReporter) -> dict[str, Any]:
@@ -212,6 +257,21 @@ async def draw_plot(given: PlotArguments, context: ToolContext, _: ProgressRepor
     return Picture(png)
 
 
+def change_model(given: ChangeModelArguments, context: ToolContext, _: ProgressReporter) -> ModelReport:
+    """Rename or tag a model, or let an alias such as `production` refer to it."""
+    patch = ModelPatch.model_validate(given.model_dump(exclude_unset=True, exclude={"model"}))
+    with context.sessions.read() as session:
+        model_id = TrainedModels(session).get(given.model).id
+    out = management.change_model(model_id, patch, context.sessions)
+    context.serving.directory.clear()
+    return ModelReport.model_validate(out)
+
+
+def compare_models(given: CompareArguments, context: ToolContext, _: ProgressReporter) -> CompareOut:
+    """Metrics and formulas of models of the same target side by side, with warnings about differences."""
+    return comparison.compare_models(given.models, context.sessions)
+
+
 def list_models(given: ListModelsArguments, context: ToolContext, _: ProgressReporter) -> ModelEntries:
     """Trained models with their errors, newest first."""
     with context.sessions.read() as session:
@@ -239,6 +299,22 @@ MODEL_TOOLS = (
         is_read_only=True,
     ),
     Tool(
+        title="Read the activations",
+        run=read_edges,
+        arguments=EdgesArguments,
+        result=EdgesReport,
+        scopes=(Scope.READ,),
+        is_read_only=True,
+    ),
+    Tool(
+        title="Export a model",
+        run=export_model,
+        arguments=ExportArguments,
+        result=None,
+        scopes=(Scope.READ,),
+        is_read_only=True,
+    ),
+    Tool(
         title="Predict",
         run=predict,
         arguments=PredictArguments,
@@ -258,6 +334,21 @@ MODEL_TOOLS = (
         run=draw_plot,
         arguments=PlotArguments,
         result=None,
+        scopes=(Scope.READ,),
+        is_read_only=True,
+    ),
+    Tool(
+        title="Change a model",
+        run=change_model,
+        arguments=ChangeModelArguments,
+        result=ModelReport,
+        scopes=(Scope.TRAIN,),
+    ),
+    Tool(
+        title="Compare models",
+        run=compare_models,
+        arguments=CompareArguments,
+        result=CompareOut,
         scopes=(Scope.READ,),
         is_read_only=True,
     ),

@@ -22,16 +22,19 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
+    BlobResourceContents,
     CallToolRequestParams,
     CallToolResult,
+    EmbeddedResource,
     ImageContent,
     ListToolsResult,
     PaginatedRequestParams,
     TextContent,
+    TextResourceContents,
     ToolAnnotations,
 )
 from mcp_types import Tool as ListedTool
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Message, Receive, Scope, Send
 
@@ -41,7 +44,9 @@ from service.api.http.uploads import validate_body
 from service.api.mcp.dataset_tools import DATASET_TOOLS
 from service.api.mcp.job_tools import JOB_TOOLS
 from service.api.mcp.model_tools import MODEL_TOOLS
-from service.api.mcp.tool import Picture, Tool, ToolContext
+from service.api.mcp.resources import list_resources, list_templates, read_resource
+from service.api.mcp.tool import ExportedFile, Picture, Tool, ToolContext
+from service.api.mcp.wording import name_tools
 from service.error_codes import load_remedies
 
 log = logging.getLogger(__name__)
@@ -54,8 +59,11 @@ This service turns a table into a formula: it trains Kolmogorov-Arnold networks 
 2. describe_dataset. `types` of train corrects a wrong type, `missing` of an upload a code for missing values.
 3. train with dataset_id and target, then wait_for_job until the status is succeeded: seconds to minutes.
 4. read_formula with the model_id of the job. State the verdict and the error with the formula.
-5. predict, draw_plot, describe_model.
+5. predict, draw_plot, describe_model; export_model for a file.
+To take another formula: change_formula with `choose`, or with `fix` and the edges of read_edges.
+For every row of a dataset: predict_table; to compare settings: run_study. Then wait_for_job, read_result.
 For differential equations: solve_equations, wait_for_job, read_formula.
+Resources hold the guide and the cards of models: kan://guide/en/reading explains verdicts and errors.
 An error is JSON with code, detail and remedy. The name of a model means its newest version.
 """
 
@@ -95,6 +103,9 @@ def make_server(context: ToolContext) -> Server[Any]:
         get_tool_input_schema=_get_input_schema,
         on_list_tools=partial(_list_tools, context),
         on_call_tool=partial(_call_tool, context),
+        on_list_resources=partial(list_resources, context),
+        on_list_resource_templates=list_templates,
+        on_read_resource=partial(read_resource, context),
     )
 
 
@@ -119,7 +130,7 @@ def describe_tool(tool: Tool) -> ListedTool:
         title=tool.title,
         description=" ".join((tool.run.__doc__ or "").split()),
         input_schema=_describe_arguments(tool),
-        output_schema=tool.result and tool.result.model_json_schema(mode="serialization"),
+        output_schema=tool.result and name_tools(tool.result.model_json_schema(mode="serialization")),
         annotations=ToolAnnotations(
             read_only_hint=tool.is_read_only, destructive_hint=False, open_world_hint=False
         ),
@@ -128,13 +139,9 @@ def describe_tool(tool: Tool) -> ListedTool:
 
 @cache
 def _describe_arguments(tool: Tool) -> dict[str, Any]:
-    """The schema of the arguments that clients see."""
-    if not tool.properties:
-        return tool.arguments.model_json_schema()
-    fields = tool.arguments.model_fields
-    shown: dict[str, Any] = {name: (fields[name].annotation, fields[name]) for name in tool.properties}
-    advertised: type[BaseModel] = create_model(tool.arguments.__name__, **shown)
-    return advertised.model_json_schema()
+    """The schema of the arguments, that of HTTP."""
+    described: dict[str, Any] = name_tools(tool.arguments.model_json_schema())
+    return described
 
 
 async def _call_tool(
@@ -154,7 +161,7 @@ async def _call_tool(
     except Exception as error:
         problem = describe_error(error, f"/mcp {tool.name}")
         code = problem["code"]
-        told = problem | {"remedy": load_remedies().get(code)}
+        told = name_tools(problem | {"remedy": load_remedies().get(code)})
         return CallToolResult(content=[_to_text(told)], is_error=True)
     finally:
         facts = {"tool": tool.name, "seconds": round(time.perf_counter() - since, 4)}
@@ -165,14 +172,27 @@ def _run(tool: Tool, *given: Any) -> CallToolResult:
     return _to_content(tool.run(*given))
 
 
-def _to_content(result: BaseModel | dict[str, Any] | Picture) -> CallToolResult:
-    """A result as text for agents, and as JSON or an image for programs."""
+def _to_content(result: BaseModel | dict[str, Any] | Picture | ExportedFile) -> CallToolResult:
+    """A result as text for agents, and as JSON, an image or a file for programs."""
+    if isinstance(result, ExportedFile):
+        return CallToolResult(content=[_to_text(result.facts), _embed(result)])
     if isinstance(result, Picture):
         data = base64.b64encode(result.png).decode()
         return CallToolResult(content=[ImageContent(data=data, mime_type="image/png")])
     document = result if isinstance(result, dict) else result.model_dump(mode="json")
     text = _to_text(document)
     return CallToolResult(content=[text], structured_content=orjson.loads(text.text))
+
+
+def _embed(file: ExportedFile) -> EmbeddedResource:
+    contents: TextResourceContents | BlobResourceContents
+    if file.media_type.startswith("text/"):
+        text = file.data.decode()
+        contents = TextResourceContents(uri=file.uri, mime_type=file.media_type, text=text)
+    else:
+        blob = base64.b64encode(file.data).decode()
+        contents = BlobResourceContents(uri=file.uri, mime_type=file.media_type, blob=blob)
+    return EmbeddedResource(resource=contents)
 
 
 def _to_text(document: dict[str, Any]) -> TextContent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from service.db.session import Sessions
 from service.operations.prediction.predict import PredictionContext
 from service.queue import TaskQueue
 from service.schemas.common import RequestModel
+from service.schemas.figures import LanguageName
 from service.settings import Settings
 
 
@@ -26,6 +27,18 @@ class ProgressReporter(Protocol):
 
     def __call__(self, progress: float, total: float | None, message: str | None) -> Awaitable[None]:
         """Send it, if the client asked for progress."""
+        ...
+
+
+class Guide(Protocol):
+    """The pages of the guide."""
+
+    def list_pages(self) -> Sequence[tuple[str, str]]:
+        """Names and titles."""
+        ...
+
+    def read_page(self, name: str, language: LanguageName) -> str:
+        """The Markdown of a page."""
         ...
 
 
@@ -43,6 +56,7 @@ class ToolContext:
     drawing: CapacityLimiter
     meters: RequestMetrics
     limits: HttpLimits
+    guide: Guide
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,16 @@ class Picture:
     png: bytes
 
 
+@dataclass(frozen=True)
+class ExportedFile:
+    """The result of a tool that makes a file; ``facts`` describe it."""
+
+    uri: str
+    media_type: str
+    data: bytes
+    facts: dict[str, Any]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tool:
     """A tool; its description is the documentation of its function.
@@ -59,10 +83,8 @@ class Tool:
     Attributes:
         run: Takes the arguments, the context and a reporter of progress. A plain function runs in a thread.
         arguments: Their schema.
-        result: The schema of the result; None for a picture.
+        result: The schema of the result; None for a picture or a file.
         scopes: A key needs one of them.
-        properties: The arguments that clients see; all if empty. A rarely used one is accepted unseen: an
-            agent reads the schemas of all tools before its first word.
     """
 
     title: str
@@ -71,7 +93,6 @@ class Tool:
     result: type[BaseModel] | None
     scopes: tuple[Scope, ...]
     is_read_only: bool = False
-    properties: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

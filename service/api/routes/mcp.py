@@ -25,7 +25,9 @@ from service.api.http.dependencies import (
     Watch,
 )
 from service.api.mcp.tool import ToolContext
+from service.api.routes.guide_pages import ENGLISH, PAGES, read_source, read_title
 from service.api.routes.predictions import make_prediction_context
+from service.schemas.figures import LanguageName
 
 INVALID_REQUEST = -32_600  # of JSON-RPC
 
@@ -61,10 +63,21 @@ async def answer_message(
         drawing=drawing,
         meters=meters,
         limits=limits,
+        guide=_GuidePages(),
     )
     server = await to_thread.run_sync(_import_server)
     response: Response = server.McpResponse(await request.body(), context)
     return response
+
+
+class _GuidePages:
+    """The guide, whose pages belong to another route."""
+
+    def list_pages(self) -> list[tuple[str, str]]:
+        return [(name, read_title(name, ENGLISH)) for name in PAGES]
+
+    def read_page(self, name: str, language: LanguageName) -> str:
+        return read_source(name, language)
 
 
 def _find_fault(message: dict[str, Any]) -> str | None:

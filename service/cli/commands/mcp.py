@@ -14,7 +14,16 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server import Server, ServerRequestContext
 from mcp.server.stdio import stdio_server
-from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, PaginatedRequestParams
+from mcp_types import (
+    CallToolRequestParams,
+    CallToolResult,
+    ListResourcesResult,
+    ListResourceTemplatesResult,
+    ListToolsResult,
+    PaginatedRequestParams,
+    ReadResourceRequestParams,
+    ReadResourceResult,
+)
 
 from service.cli.support.connection import Key, find_service
 from service.cli.support.connection import Server as Address
@@ -78,6 +87,23 @@ def make_server(service: Client) -> Server[Any]:
             params.name, params.arguments, progress_callback=request.session.report_progress
         )
 
+    async def list_resources(
+        _: ServerRequestContext[Any], params: PaginatedRequestParams | None
+    ) -> ListResourcesResult:
+        return await service.list_resources(cursor=params.cursor if params else None, cache_mode="refresh")
+
+    async def list_templates(
+        _: ServerRequestContext[Any], params: PaginatedRequestParams | None
+    ) -> ListResourceTemplatesResult:
+        return await service.list_resource_templates(
+            cursor=params.cursor if params else None, cache_mode="refresh"
+        )
+
+    async def read_resource(
+        _: ServerRequestContext[Any], params: ReadResourceRequestParams
+    ) -> ReadResourceResult:
+        return await service.read_resource(params.uri, cache_mode="refresh")
+
     known = service.server_info
     return Server(
         known.name if known else "kan-service",
@@ -86,4 +112,7 @@ def make_server(service: Client) -> Server[Any]:
         instructions=service.instructions,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+        on_list_resources=list_resources,
+        on_list_resource_templates=list_templates,
+        on_read_resource=read_resource,
     )

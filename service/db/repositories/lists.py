@@ -49,7 +49,7 @@ def select_page(
     tags: Any,
     limit: int,
     after: str | None,
-    parents: Sequence[InstrumentedAttribute[str]] = (),
+    parents: Sequence[InstrumentedAttribute[str | None]] = (),
 ) -> Sequence[Row]:
     """Return up to ``limit + 1`` rows of a list, in its order, that come after the row with the id ``after``.
 

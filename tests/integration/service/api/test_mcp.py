@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import json
+import math
 import os
 import re
 import subprocess
@@ -31,6 +33,8 @@ from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app
 from service.schemas.figures import LanguageName
+from service.schemas.study import StudyRequest
+from service.schemas.training import TrainRequest
 from service.settings import Settings
 from tests.support.factories import EDGES, make_model, make_predictor
 from tests.support.servers import serving
@@ -176,6 +180,158 @@ def test_an_agent_gets_from_a_table_to_a_formula(place: Place, mode: str) -> Non
     played(scene())
 
 
+def test_an_agent_does_with_a_model_what_the_page_does(place: Place) -> None:
+    async def scene() -> None:
+        async with place.agent(place.key(tenant="workshop")) as client:
+
+            async def done(tool: str, **given: Any) -> dict[str, Any]:
+                job = await result_of(client, tool, **given)
+                await place.work(job["id"])
+                ended = await result_of(client, "wait_for_job", job_id=job["id"])
+                assert ended["status"] == "succeeded", ended["error"]
+                return ended
+
+            noisy = [4.905 * t * t + 2 + 0.05 * math.sin(40 * i * i) for i, t in enumerate(X)]
+            table = {"t": X, "s": noisy, "sigma": [0.05] * len(X)}
+            dataset = await result_of(client, "upload_table", columns=table, name="falling")
+            wishes = {"features": ["t"], "target_error": "sigma", "form": "a*t**2 + c", "name": "fall"}
+            wishes |= {"constants": {"a": {"min": 0}}, "bounds": {"min": 0}, "baselines": []}
+            job = await done("train", dataset_id=dataset["id"], target="s", **wishes)
+            formula = await result_of(client, "read_formula", model=job["model_id"])
+            a, c = formula["form"]["constants"]
+            assert (a["name"], a["value"], c["value"]) == (
+                "a",
+                pytest.approx(4.905, abs=0.05),
+                pytest.approx(2, abs=0.1),
+            )
+            assert a["low"] < a["value"] < a["high"]
+            output = formula["outputs"][0]
+            assert all(constant["standard_error"] is not None for constant in output["constants"])
+            assert output["max_error"] is not None
+            assert formula["evidence"]["chi_square_per_dof"] is not None
+
+            changed = await done("change_formula", model_id="fall", choose=0)
+            version = await result_of(client, "describe_model", model=changed["model_id"])
+            assert (version["name"], version["version"]) == ("fall", 2)
+            again = await result_of(client, "read_formula", model=changed["model_id"])
+            assert again["outputs"][0]["expression"] == output["pareto"][0]["expression"]
+
+            predicted = await done("predict_table", model=job["model_id"], dataset_id=dataset["id"])
+            result = await result_of(client, "read_result", job_id=predicted["id"], offset=58)
+            assert result["row_count"] == 60
+            assert [row["t"] for row in result["rows"]] == X[58:]
+            assert result["rows"][0]["s_predicted"] == pytest.approx(noisy[58], abs=0.2)
+
+            vary = {"network.grid": [3, 4]}
+            small = {"network": {"hidden": []}, "symbolic": False, "baselines": [], "training": {"steps": 2}}
+            study = await result_of(
+                client, "run_study", dataset_id=dataset["id"], target="s", vary=vary, **small
+            )
+            cancelled = await result_of(client, "cancel_job", job_id=study["id"])
+            assert (study["kind"], cancelled["status"]) == ("study", "cancelled")
+            assert (await result_of(client, "retry_job", job_id=study["id"]))["retry_of"] == study["id"]
+
+    played(scene())
+
+
+def test_an_agent_reads_exports_names_and_compares_models(place: Place) -> None:
+    shelf = place.of("shelf")
+    models = [make_model(shelf, make_predictor(), name="law", edges=EDGES) for _ in range(2)]
+
+    async def scene() -> None:
+        async with place.agent(place.key(tenant="shelf")) as client:
+            edges = await result_of(client, "read_edges", model="law", max_edges=1)
+            (edge,) = edges["edges"]
+            assert (edge["layer"], "sin" in edges["functions"]) == (0, True)
+            assert not {"x", "y"} & edge.keys()
+            exported = await client.call_tool("export_model", {"model": "law", "format": "onnx"})
+            facts, file = exported.content
+            assert len(base64.b64decode(file.resource.blob)) == json.loads(facts.text)["bytes"]
+            exported = await client.call_tool("export_model", {"model": "law", "format": "python"})
+            compile(exported.content[1].resource.text, "model.py", "exec")
+            named = await result_of(client, "change_model", model=models[0].id, alias="best", tags={"a": "b"})
+            assert named["aliases"] == ["best"]
+            compared = await result_of(client, "compare_models", models=["law", "law@best"])
+            assert [each["version"] for each in compared["models"]] == [2, 1]
+            dataset = await result_of(client, "upload_table", **LAW)
+            changes = {"name": "fall", "units": {"t": "ms"}, "types": {"t": "category"}}
+            changed = await result_of(client, "change_dataset", dataset_id=dataset["id"], **changes)
+            assert (changed["units"]["t"], changed["types"]) == ("ms", {"t": "category"})
+
+    played(scene())
+
+
+@pytest.mark.parametrize("mode", ERAS)
+def test_an_agent_reads_the_guide_and_the_cards_of_models(place: Place, mode: str) -> None:
+    async def scene() -> None:
+        owner, stranger = (place.key(tenant=f"{name} {mode}") for name in ("cards", "stranger"))
+        model = make_model(place.of(f"cards {mode}"), make_predictor(), name="own", edges=EDGES)
+        async with place.agent(owner, mode) as client, place.agent(stranger, mode) as other:
+            resources = {str(each.uri): each for each in (await client.list_resources()).resources}
+            assert resources["kan://guide/en/agents"].title == "From an agent"
+            assert {uri for uri in resources if "/models/" in uri} == {f"kan://models/{model.id}"}
+            templates = (await client.list_resource_templates()).resource_templates
+            assert {each.uri_template for each in templates} == {
+                "kan://models/{model}",
+                "kan://guide/{language}/{page}",
+            }
+            for uri, beginning in (
+                (f"kan://models/{model.id}", "# Model `own`"),
+                ("kan://models/own", "# Model `own`"),
+                ("kan://guide/ru/agents", "# "),
+            ):
+                (content,) = (await client.read_resource(uri)).contents
+                assert content.text.startswith(beginning), content.text[:80]
+            assert not [
+                each for each in (await other.list_resources()).resources if "/models/" in str(each.uri)
+            ]
+            for uri in (f"kan://models/{model.id}", "kan://guide/en/none", "file:///etc/passwd"):
+                with pytest.raises(MCPError, match="there is no"):
+                    await other.read_resource(uri)
+
+    played(scene())
+
+
+def test_progress_is_told_as_notifications_of_the_answer_to_a_call(place: Place) -> None:
+    key = place.key(tenant="progress")
+
+    async def scene() -> str:
+        async with place.agent(key) as client:
+            dataset = await result_of(client, "upload_table", **LAW)
+            return str((await result_of(client, "train", dataset_id=dataset["id"], target="s"))["id"])
+
+    job_id = asyncio.run(scene())
+    params = {"name": "wait_for_job", "arguments": {"job_id": job_id, "max_seconds": 0.1}}
+    params["_meta"] = {"progressToken": "mine"}
+    answer = place.post(key, json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    lines = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
+    told = [line["params"] for line in lines if line.get("method") == "notifications/progress"]
+    assert [(each["progressToken"], each["progress"], each["total"]) for each in told] == [("mine", 0.0, 1.0)]
+    assert lines[-1]["id"] == 1
+
+
+@pytest.mark.parametrize("tool", ["train", "run_study"])
+def test_a_training_has_the_schema_that_it_has_over_http(tool: str) -> None:
+    request = {"train": TrainRequest, "run_study": StudyRequest}[tool]
+    shown = describe_tool(TOOLS[tool]).input_schema["properties"]
+    assert shown.keys() == request.model_json_schema()["properties"].keys()
+    assert {
+        "target_error",
+        "constants",
+        "per_group",
+        "monotone",
+        "bounds",
+        "weight",
+        "network",
+    } <= shown.keys()
+
+
+@pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS)
+def test_what_a_tool_tells_names_tools_and_no_routes(tool: Tool) -> None:
+    assert re.findall(r"(?:GET|POST|PATCH|DELETE) /\S*", describe_tool(tool).model_dump_json()) == []
+
+
 def test_an_agent_has_equations_solved(place: Place) -> None:
     async def scene() -> None:
         async with place.agent() as client:
@@ -255,6 +411,7 @@ def test_an_error_says_what_is_wrong_and_what_to_do(
         assert problem["code"] == code
         assert problem["detail"]
         assert problem["remedy"]
+        assert not re.search("(GET|POST) /", str(problem))
         if place_of_it:
             assert [entry["pointer"] for entry in problem["errors"]] == [place_of_it]
 
@@ -317,6 +474,16 @@ def test_what_another_tenant_owns_does_not_exist(place: Place) -> None:
                 ("predict", {"model": model.id, "rows": [{"x1": 0.0, "x2": 0.0}]}),
                 ("evaluate", {"model": model.id, "rows": [{"x1": 0.0, "x2": 0.0, "y": 0.0}]}),
                 ("draw_plot", {"model": model.id}),
+                ("change_dataset", {"dataset_id": dataset["id"], "name": "mine"}),
+                ("change_formula", {"model_id": model.id, "choose": 0}),
+                ("predict_table", {"model": model.id, "dataset_id": dataset["id"]}),
+                ("run_study", {"dataset_id": dataset["id"], "target": "s", "vary": {"seed": [0, 1]}}),
+                ("retry_job", {"job_id": job["id"]}),
+                ("read_result", {"job_id": job["id"]}),
+                ("read_edges", {"model": model.id}),
+                ("export_model", {"model": model.id}),
+                ("change_model", {"model": model.id, "alias": "mine"}),
+                ("compare_models", {"models": [model.id, "own"]}),
             ):
                 assert (await problem_of(stranger, tool, **given))["code"].endswith("_not_found"), tool
             for tool in ("list_datasets", "list_jobs", "list_models"):
@@ -443,6 +610,10 @@ def test_an_agent_that_starts_a_program_has_the_same_tools(place: Place, mode: s
             dataset = await result_of(client, "upload_table", **LAW)
             listed = await result_of(directly, "list_datasets")
             assert [item["id"] for item in listed["items"]] == [dataset["id"]]
+            resources = [str(each.uri) for each in (await client.list_resources()).resources]
+            assert "kan://guide/en/reading" in resources
+            assert (await client.read_resource("kan://guide/en/reading")).contents[0].text.startswith("# ")
+            assert len((await client.list_resource_templates()).resource_templates) == 2
             problem = await problem_of(client, "predict", model="none", rows=[{"x": 1}])
             assert problem["code"] == "scope_missing"
             told: list[float | None] = []
