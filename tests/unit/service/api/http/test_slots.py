@@ -32,7 +32,7 @@ async def test_one_tenant_leaves_a_slot_for_another() -> None:
         await held.enter_async_context(slots.hold("b"))
         with pytest.raises(Unavailable):
             await held.enter_async_context(slots.hold("c"))
-    async with slots.hold("c"), slots.hold("a"), slots.hold("a"):
+    async with slots.hold("a"), slots.hold("a"), slots.hold("c"):
         pass
 
 
