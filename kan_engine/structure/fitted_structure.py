@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from kan_engine.cost import DOUBLE_BYTES, MiB
 from kan_engine.data.scaling import TargetScaler
 from kan_engine.network.kan import KAN
 from kan_engine.splines.knots import extend_knots, robust_range, uniform_grid
@@ -174,13 +175,29 @@ class FittedStructure:
         self, sample: StructureRows, bundle: NetworkBatch | None = None
     ) -> Float[np.ndarray, " batch"]:
         """Predict the target at other rows, by these or other coefficients on the same grid."""
-        output = compute_outputs(bundle or self.bundle, self.frame.terms(sample, self.terms.grid_size))
-        return self.scaler.inverse(output.T.numpy())[:, 0]
+
+        def predict_block(part: StructureRows) -> Tensor:
+            return compute_outputs(bundle or self.bundle, self.frame.terms(part, self.terms.grid_size)).T
+
+        return self._predict_in_blocks(predict_block, sample)
 
     def predict_by_splines(self, sample: StructureRows) -> Float[np.ndarray, " batch"]:
         """Predict the target by ``network``, in which splines replace the given curves."""
         with torch.no_grad():
-            return np.asarray(self.scaler.inverse(self.network(sample.x).numpy())[:, 0])
+            return self._predict_in_blocks(lambda part: self.network(part.x), sample)
+
+    def _predict_in_blocks(
+        self,
+        predict: Callable[[StructureRows], Float[Tensor, "block 1"]],
+        sample: StructureRows,
+        *,
+        block_bytes: int = 16 * MiB,
+    ) -> Float[np.ndarray, " batch"]:
+        """Predict block by block; ``block_bytes`` of basis values hold all rows of a law search at once."""
+        inputs, terms = self.terms.values.shape[1:]
+        size = max(1, block_bytes // (DOUBLE_BYTES * inputs * terms))
+        blocks = [predict(sample[start : start + size]) for start in range(0, max(1, len(sample.y)), size)]
+        return np.asarray(self.scaler.inverse(torch.cat(blocks).numpy())[:, 0])
 
     def relative_error(self, sample: StructureRows, bundle: NetworkBatch | None = None) -> float:
         """RMSE over the spread of the target on other rows, by these or other coefficients."""

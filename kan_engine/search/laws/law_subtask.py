@@ -178,15 +178,14 @@ def measure_law_errors(law: FoundLaw, run: SearchContext) -> np.ndarray:
     Splines may approximate the functions of the structure poorly, such as a logarithm over ten decades. The
     difference between both is added.
     """
-    data, rows = run.data, to_sample(run.data.training, run.inputs)
-    errors, folds = np.full(len(data.training), np.nan), run.cross_validation.folds
-    limits = run.thresholds
+    data, limits, folds = run.data, run.thresholds, run.cross_validation.folds
+    errors = np.full(len(data.training), np.nan)
     is_certain = law.fit.is_adequate and len(data.validation) >= limits.min_validation_rows
+    is_crossed = len(errors) <= limits.selection.max_cross_validation_rows and not is_certain
+    known = slice(0 if is_crossed else len(data.fit), len(errors))
+    rows = to_sample(data.training[known], run.inputs)
     with np.errstate(all="ignore"):
-        if len(errors) <= limits.selection.max_cross_validation_rows and not is_certain:
-            errors = np.abs(cross_predict(law.fit, rows, folds, run.should_stop) - rows.y[:, 0].numpy())
-        else:
-            held = rows[folds == 0]
-            errors[(folds == 0).numpy()] = np.abs(law.fit.predict(held) - held.y[:, 0].numpy())
-        errors += np.abs(law.fit.predict(rows) - law.fit.predict_by_splines(rows))
+        own = law.fit.predict(rows)
+        fresh = cross_predict(law.fit, rows, folds, run.should_stop) if is_crossed else own
+        errors[known] = np.abs(fresh - rows.y[:, 0].numpy()) + np.abs(own - law.fit.predict_by_splines(rows))
     return np.where(np.isnan(errors) & (folds == 0).numpy(), np.inf, errors)
