@@ -58,6 +58,13 @@ class LabelledRows:
         """The same rows with these columns alone."""
         return replace(self, x=self.x[:, places], names=tuple(self.names[place] for place in places))
 
+    def append(self, other: LabelledRows) -> LabelledRows:
+        """These rows and then those of another part of the same table."""
+        x, y, weights = (
+            np.concatenate([getattr(part, name) for part in (self, other)]) for name in ("x", "y", "weights")
+        )
+        return replace(self, x=x, y=y, weights=weights)
+
     def sample(self, most: int, seed: int) -> LabelledRows:
         """Draw at most ``most`` rows at random, in their order."""
         return self if len(self) <= most else self[self.draw_places(most, seed)]

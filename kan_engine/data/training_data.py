@@ -1,4 +1,9 @@
-"""The rows that a model is trained on, and how they follow from the columns of a client."""
+"""The rows that a model is trained on, and how they follow from the columns of a client.
+
+Of a large table, every choice (structure, settings, formulas) is made on a random sample of the training
+rows: more of them would hardly change it, and time and memory do not grow with the table. The others are a
+reserve, from which a network is fitted to more rows as long as that lowers its error.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +34,8 @@ class TrainingData:
         classes: Labels of a classification in their own type, sorted; None for a regression.
         class_weights: Weights of the classes, included in the weights of the rows; None for equal ones.
         numbers: Number of every row in the table that it comes from, from 0.
+        reserve: Further training rows in random order; None if all are fit or validation rows.
+        left_out: Number of training rows of the table that are none of these.
         units: Units of columns and of the target, by name.
         warnings: What was left out, and why.
         bounds: Lowest and highest value that the target can have; answers stay within them.
@@ -43,6 +50,8 @@ class TrainingData:
     classes: tuple[Label, ...] | None = None
     class_weights: Float[np.ndarray, " classes"] | None = None
     numbers: Int[np.ndarray, " rows"]
+    reserve: LabelledRows | None = None
+    left_out: int = 0
     units: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     bounds: tuple[float, float] = (-np.inf, np.inf)
@@ -67,6 +76,11 @@ class TrainingData:
     def test(self) -> LabelledRows:
         """Hold-out rows, read once: for the reported metrics."""
         return self.rows[self.fit_count + self.validation_count :]
+
+    @property
+    def available_count(self) -> int:
+        """Number of training rows of the table, used or not."""
+        return len(self.training) + len(self.reserve or ()) + self.left_out
 
     @property
     def names(self) -> tuple[str, ...]:

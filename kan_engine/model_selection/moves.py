@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import wraps
 
-from kan_engine.cost import Workload
+from kan_engine.cost import Method, Workload
 from kan_engine.model_selection.budget import ClimbLimits, is_size_allowed
 from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
 from kan_engine.model_selection.trials import Trial
@@ -99,8 +99,10 @@ def climb_step_seconds(trial: Trial, task: SelectionTask) -> float:
     return times * estimate_seconds(trial, task.rows, task.thresholds)
 
 
-def estimate_seconds(trial: Trial, rows: int, thresholds: SelectionThresholds = DEFAULT_SELECTION) -> float:
-    """Return the estimated time of a training by Adam on one core."""
+def estimate_seconds(
+    trial: Trial, rows: int, thresholds: SelectionThresholds = DEFAULT_SELECTION, method: Method = "adam"
+) -> float:
+    """Return the estimated time of a training on one core."""
     config = trial.config
     work = Workload(
         width=config.width,
@@ -111,7 +113,7 @@ def estimate_seconds(trial: Trial, rows: int, thresholds: SelectionThresholds = 
         batch_rows=trial.training.batch_size,
         cost=thresholds.cost,
     )
-    return thresholds.setup_seconds + work.seconds("adam") * trial.training.steps
+    return thresholds.setup_seconds + work.seconds(method) * trial.training.steps
 
 
 def replicate_for_folds(trial: Trial, count: int, task: SelectionTask) -> Trial:

@@ -115,7 +115,7 @@ def _find_classifier(run: SearchContext) -> SearchResult:
     training = run.limit_time(run.thresholds.search_time_share) if run.config.is_automatic else run
     found, weights = train_network(training), run.data.training.weights
     if training.should_stop() and not run.should_stop():
-        found = replace(found, warnings=(ENDED_EARLY_WARNING,))
+        found = replace(found, warnings=(*found.warnings, ENDED_EARLY_WARNING))
     folds = run.cross_validation
     simple = folds.measure_simple_models()
     is_beaten = folds.is_better(simple["constant"], simple["linear"])
@@ -259,5 +259,5 @@ def _find_requested_regression(run: SearchContext) -> SearchResult:
             f"than the requested network ({of_network:.4g}): "
             "omit its shape so that the service chooses it"
         )
-        found = replace(found, warnings=(warning,))
+        found = replace(found, warnings=(*found.warnings, warning))
     return found if law is None else _add_law_formulas(found, law, run)

@@ -19,6 +19,7 @@ from kan_engine.model_selection.trials import (
 )
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
+from kan_engine.search.further_rows import fit_further_rows
 from kan_engine.search.hill_climb import predict_subtasks, tune_network
 from kan_engine.search.result import GridStage, SearchResult
 from kan_engine.search.search_rows import SearchRows
@@ -46,6 +47,8 @@ def train_network(run: SearchContext, then: Sequence[Subtask] = ()) -> SearchRes
                 best = tune_network(trials, task)
         else:
             best = _train_requested_shape(trials, config.hidden, run)
+    further = fit_further_rows(best, trials, grounds, run)
+    best = further.best
     stages = best.stages
     if config.prune and not run.should_stop():
         run.report("prune", 0.72, "pruning the network")
@@ -67,6 +70,8 @@ def train_network(run: SearchContext, then: Sequence[Subtask] = ()) -> SearchRes
         optimizer=best.optimizer,
         device=best.device,
         errors=_measure_errors(best, grounds, run),
+        warnings=further.warnings,
+        fitted_rows=further.rows,
         stages=tuple(GridStage(stage, trials.measure_seconds(stage.stack[0].grid_size)) for stage in stages),
     )
 

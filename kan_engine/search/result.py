@@ -91,6 +91,7 @@ class SearchResult:
             of the log loss. See ``kan_engine.assessment.cross_validation``.
         warnings: Warnings for the client.
         contest: The errors of all compared candidates, for the optimism correction of a regression.
+        fitted_rows: Number of rows that the network is fitted to; None for the fit rows.
         dropped: For every unused input, the error relative to the spread, before and after dropping it.
         stages: The network on every grid of a requested schedule.
         compact: Networks of few curves; None until they are searched.
@@ -116,6 +117,7 @@ class SearchResult:
     warnings: tuple[str, ...] = ()
     contest: OptimismCorrection | None = None
     dropped: dict[str, tuple[float, float]] = field(default_factory=dict)
+    fitted_rows: int | None = None
     stages: tuple[GridStage, ...] = ()
     compact: CompactPath | None = None
     form: FormResult | None = None

@@ -49,6 +49,12 @@ class SearchRows:
             data=data, fit=fit, validation=validation, everything=everything, scales=scales, scaler=scaler
         )
 
+    def make_fit_rows(self, count: int) -> UnscaledRows:
+        """The fit rows and the first of the reserve, together ``count``."""
+        data = self.data
+        assert data.reserve is not None  # noqa: S101 - only with a reserve are there so many rows
+        return _make_inputs(data.fit.append(data.reserve[: count - len(data.fit)]), self.scales, self.scaler)
+
 
 def _record_losses(contest: OptimismCorrection, scaler: TargetScaler, losses: torch.Tensor) -> None:
     """Convert losses, half a squared error in scaled units, to absolute errors and record them."""

@@ -46,6 +46,7 @@ def to_metadata(found: SearchResult) -> dict[str, Any]:
         "warnings": list(found.warnings),
         "is_cut": found.is_cut,
         "is_straight": found.is_straight,
+        "fitted_rows": found.fitted_rows,
         "formula_of": found.formula_of,
         "form": None if found.form is None else found.form.to_dict(),
         "dropped": {
@@ -83,6 +84,7 @@ def restore_result(
         warnings=tuple(data.get("warnings", ())),
         is_cut=data.get("is_cut", False),
         is_straight=data.get("is_straight", False),
+        fitted_rows=data.get("fitted_rows"),
         formula_of=data["formula_of"],
         form=None if data.get("form") is None else FormResult.from_dict(data["form"]),
         dropped={

@@ -100,6 +100,9 @@ class SearchThresholds:
         min_steps: Steps on its last grid before a trial is stopped.
         max_rows_for_starts: Of a second-order training; with more, bad minima are rare, and starts slow.
 
+        row_growth_factor: Of the rows of a large table from one fit of the selected network to the next. All
+            fits together take half as long again as the last.
+
         chance_standard_errors: Allows for the selection bias among many formulas.
         max_stopped_rows, max_stopped_validation_rows: Of the fallback formulas once the time is over; they
             take a tenth of a second.
@@ -167,6 +170,8 @@ class SearchThresholds:
     max_loss_factor: float = 1.1
     min_steps: int = 15
     max_rows_for_starts: int = 5000
+
+    row_growth_factor: int = 3
 
     chance_standard_errors: float = 2.0
     max_stopped_rows: int = 400

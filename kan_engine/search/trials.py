@@ -18,6 +18,7 @@ from kan_engine.model_selection.moves import (
 from kan_engine.model_selection.trials import (
     Trial,
     TrialResult,
+    UnscaledRows,
     average_known_losses,
     cross_validate,
     run_trial,
@@ -197,16 +198,18 @@ class TrialRunner:
 
     def run_final(self, trial: Trial, then: Sequence[Subtask] = ()) -> TrialResult:
         """Train and judge the network to serve, while others train it on all rows or do what follows."""
-        with self._run.parts.prefetch(lambda: [make_retraining_subtask(trial), *then]):
+        again = [make_retraining_subtask(trial)] if self._run.data.reserve is None else []
+        with self._run.parts.prefetch(lambda: [*again, *then]):
             return self.run(trial)
 
     def retrain(self, trained: TrialResult) -> KAN:
         """Train the selected network again on all rows; return it unchanged if that is impossible.
 
         The end of a training that returned its best step by validation loss cannot be determined without
-        validation rows.
+        validation rows. Beside a reserve of rows the validation rows would hardly add to the others.
         """
-        if self.is_time_over or not trained.trial.training.keep_last:
+        is_last_kept = trained.trial.training.keep_last
+        if self.is_time_over or not is_last_kept or self._run.data.reserve is not None:
             return trained.network
         is_pruned = trained.network.edge_count < KAN(trained.trial.config).edge_count
         network = self.train_on_all_rows(trained.trial, trained.network if is_pruned else None)
@@ -262,7 +265,11 @@ class TrialRunner:
             on_step=self._make_reporter(trial),
         )
 
-    def _train(self, trial: Trial) -> TrialResult:
+    def train_on(self, fit: UnscaledRows, trial: Trial) -> TrialResult:
+        """Train a network on other fit rows and judge it by the same validation rows."""
+        return self._train(trial, fit)
+
+    def _train(self, trial: Trial, fit: UnscaledRows | None = None) -> TrialResult:
         behind = EarlyStopping(trial, self._best, self.thresholds)
         tell = self._make_reporter(trial)
         seconds, started = self._seconds.setdefault(trial, {}), self._run.clock()
@@ -274,7 +281,7 @@ class TrialRunner:
 
         return run_trial(
             trial,
-            self._grounds.fit,
+            fit or self._grounds.fit,
             self._grounds.validation,
             generator=self._run.make_generator(),
             starts=self._start_count,

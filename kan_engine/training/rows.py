@@ -68,11 +68,14 @@ class TrainingRows:
 
     @torch.no_grad()
     def loss(self, network: KAN, kind: Loss) -> float:
-        """Weighted mean loss, computed in blocks of rows to bound the memory."""
-        parts = (self[block] for block in row_blocks(network, len(self)))
-        losses = torch.cat(
-            [loss_per_row(kind, network(part.x, part.features), part.targets) for part in parts]
-        )
+        """Weighted mean loss."""
+        losses = self.losses(network, kind)
         if self.on_losses:
             self.on_losses(losses)
         return float(losses @ self.weights / self.weights.sum())
+
+    @torch.no_grad()
+    def losses(self, network: KAN, kind: Loss) -> Float[Tensor, " batch"]:
+        """Loss of every row, computed in blocks of rows to bound the memory."""
+        parts = (self[block] for block in row_blocks(network, len(self)))
+        return torch.cat([loss_per_row(kind, network(part.x, part.features), part.targets) for part in parts])

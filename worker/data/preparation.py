@@ -20,7 +20,7 @@ from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.data.labels import Label, compute_class_weights
 from kan_engine.data.screening.columns import screen_columns
 from kan_engine.data.screening.screening import Screening
-from kan_engine.data.splitting import Split, split_rows, split_training_rows
+from kan_engine.data.splitting import Split, draw_choice_rows, split_rows, split_training_rows
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
 from kan_engine.expressions.constraints import FINAL_POINTS
 from service.documents.column_report import ColumnReport
@@ -44,9 +44,8 @@ class PreparedData(TrainingData):
     @cached_property
     def duplicate_count(self) -> int:
         """Number of hold-out rows whose encoded columns and target equal those of a training row."""
-        hashes = _hash_rows(self.rows)
-        split = len(self.training)
-        return int(np.isin(hashes[split:], hashes[:split]).sum())
+        known = [_hash_rows(part) for part in (self.training, self.reserve) if part is not None]
+        return int(np.isin(_hash_rows(self.test), np.concatenate(known)).sum())
 
 
 def prepare_search(table: StoredTable, request: TrainRequest, config: SearchConfig) -> PreparedData:
@@ -110,6 +109,13 @@ def prepare_data(
                 column=request.weight,
             )
     fit_rows, judge_rows, known = (rows[weights[rows] > 0] for rows in (fit_rows, judge_rows, known))
+    fit_rows, judge_rows, others = draw_choice_rows(
+        fit_rows,
+        judge_rows,
+        request.seed,
+        most=thresholds.max_choice_rows,
+        classes=None if classes is None else target.numbers,
+    )
     training = np.concatenate([fit_rows, judge_rows])
     screening = _screen_columns(
         table, plan, encoding, present[training], target.numbers[training], weights[training], thresholds
@@ -118,28 +124,48 @@ def prepare_data(
         encoding = screening.narrow(encoding)
         warnings += screening.warnings
     warnings += _sentinel_warnings(plan, encoding)
-    order = np.concatenate([training, known])
+    reserve = others[: thresholds.max_reserve_values // max(1, len(encoding.names))]
+    order = np.concatenate([training, known, reserve])
+    encoded = LabelledRows(
+        x=_encode_rows(table, encoding, present[order]),
+        y=target.numbers[order].astype(float),
+        weights=weights[order],
+        names=tuple(column.name for column in encoding.names),
+        unit_error=unit_error,
+    )
+    count = len(order) - len(reserve)
     return PreparedData(
         plan=plan,
         encoding=encoding,
         target=request.goal,
-        rows=LabelledRows(
-            x=_encode_rows(table, encoding, present[order]),
-            y=target.numbers[order].astype(float),
-            weights=weights[order],
-            names=tuple(column.name for column in encoding.names),
-            unit_error=unit_error,
-        ),
+        rows=encoded[:count],
+        reserve=encoded[count:] if len(reserve) else None,
+        left_out=len(others) - len(reserve),
         fit_count=len(fit_rows),
         validation_count=len(judge_rows),
         classes=classes,
         class_weights=class_weights,
-        warnings=(*warnings, *describe_shape(request)),
+        warnings=(*warnings, *_warn_of_sample(fit_rows, judge_rows, others, known), *describe_shape(request)),
         bounds=request.bounds.ends if request.bounds is not None else (-np.inf, np.inf),
-        numbers=present[order],
+        numbers=present[order[:count]],
         units=table.units,
         screening=screening,
     )
+
+
+def _warn_of_sample(
+    fit_rows: np.ndarray, judge_rows: np.ndarray, others: np.ndarray, held: np.ndarray
+) -> list[str]:
+    """Report that choices were made on a sample of the training rows."""
+    if not len(others):
+        return []
+    drawn = len(fit_rows) + len(judge_rows)
+    total = drawn + len(others)
+    told = (
+        f"structure, settings and formulas were chosen on {drawn:,} of {total:,} training rows, drawn at "
+        "random: more hardly change them"
+    )
+    return [f"{told}; the metrics are of all {len(held):,} hold-out rows" if len(held) else told]
 
 
 def describe_shape(request: TrainRequest) -> list[str]:

@@ -205,13 +205,20 @@ class DensityProperties:
 
 @dataclass(frozen=True, kw_only=True)
 class SplitRecord:
-    """The split of the rows; ``repeated_rows`` counts the hold-out rows that equal a training row."""
+    """The split of the rows.
+
+    Attributes:
+        training_rows: Rows that the network is fitted to.
+        unused_rows: Training rows of a large table that are neither fitted to nor validate; None if all are.
+        repeated_rows: Hold-out rows that equal a training row.
+    """
 
     kind: str
     seed: int | None
     training_rows: int
     validation_rows: int
     test_rows: int
+    unused_rows: int | None = field(default=None, metadata=OMIT_NONE)
     repeated_rows: int | None = field(default=None, metadata=OMIT_NONE)
 
 

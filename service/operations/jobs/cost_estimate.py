@@ -55,18 +55,21 @@ def estimate_cost(plan: TrainingPlan, costs: CostModel = DEFAULT_COSTS) -> Cost:
         return _estimate_density(plan, costs)
     columns = count_encoded_inputs(plan.features, plan.types, costs)
     inputs = _count_read_inputs(plan, columns, costs)
-    networks = list(_list_networks(plan, inputs, costs))
+    rows = _RowCounts.of(plan, inputs, costs)
+    networks = list(_list_networks(plan, inputs, rows))
     beyond = costs.search_overhead_bytes * (len(networks) > 1)
     smallest = networks[0].finest
-    training = beyond + max(network.memory_bytes for network in networks)
+    training = beyond + max(network.memory_bytes(rows) for network in networks)
     reading = costs.value_seconds * plan.rows * (columns + 1)
     return Cost(
         layers=len(smallest.width) - 1,
         parameters=smallest.parameters,
-        memory_bytes=_table_bytes(plan, inputs, costs)
-        + _comparison_bytes(plan, inputs, costs)
+        memory_bytes=_table_bytes(plan, inputs, rows, costs)
+        + _comparison_bytes(inputs, rows, costs)
         + max(
-            training, _evaluation_bytes(plan, networks, costs), _screening_bytes(plan, columns, inputs, costs)
+            training,
+            _evaluation_bytes(plan, networks, rows, costs),
+            _screening_bytes(plan, columns, inputs, costs),
         ),
         seconds=float(f"{reading + min(network.seconds for network in networks):.3g}"),
     )
@@ -86,7 +89,7 @@ def _estimate_density(plan: TrainingPlan, costs: CostModel) -> Cost:
         layers=2 if nodes else 1,
         parameters=parameters,
         memory_bytes=DOUBLE_BYTES
-        * (plan.rows * (columns + costs.extra_numbers_per_row) + places * parameters + parameters**2),
+        * (plan.rows * (columns + costs.read_numbers_per_row) + places * parameters + parameters**2),
         seconds=float(f"{reading + costs.density_term_seconds * (places + rows) * parameters:.3g}"),
     )
 
@@ -186,6 +189,37 @@ def _count_inputs(column: ColumnReport, kind: str, costs: CostModel) -> int:
 
 
 @dataclass(frozen=True)
+class _RowCounts:
+    """Rows that a job reads into memory; see ``kan_engine.data.training_data``.
+
+    Attributes:
+        fit, validation: On which choices are made.
+        reserve: Further training rows.
+        test: Hold-out rows.
+    """
+
+    fit: int
+    validation: int
+    reserve: int
+    test: int
+
+    @staticmethod
+    def of(plan: TrainingPlan, inputs: int, costs: CostModel) -> "_RowCounts":
+        choices = min(plan.training_rows, costs.max_choice_rows)
+        fit = max(1, round(choices * (1 - costs.validation_share)))
+        reserve = min(plan.training_rows - choices, costs.max_reserve_values // max(1, inputs))
+        return _RowCounts(fit, choices - fit, reserve, plan.rows - plan.training_rows)
+
+    @property
+    def choices(self) -> int:
+        return self.fit + self.validation
+
+    @property
+    def total(self) -> int:
+        return self.choices + self.reserve + self.test
+
+
+@dataclass(frozen=True)
 class _NetworkWorkload:
     """Workloads of a network on its first and on its finest grid."""
 
@@ -194,33 +228,35 @@ class _NetworkWorkload:
     method: Method
     kept: int = 0  # parameters on all grids of a schedule, which reports each of them
 
-    @property
-    def memory_bytes(self) -> int:
-        return self.finest.memory_bytes(self.method) + DOUBLE_BYTES * self.kept
+    def memory_bytes(self, rows: _RowCounts) -> int:
+        """Peak memory of its trainings, of which the last is on all rows of the reserve, copied, as well."""
+        most = replace(self.finest, rows=rows.fit + rows.reserve)
+        copied = most.rows * (most.width[0] + 2) if rows.reserve else 0
+        return most.memory_bytes(self.method) + DOUBLE_BYTES * (self.kept + copied)
 
     @property
     def seconds(self) -> float:
         return self.first.seconds(self.method)
 
 
-def _list_networks(plan: TrainingPlan, inputs: int, costs: CostModel) -> Iterator[_NetworkWorkload]:
+def _list_networks(plan: TrainingPlan, inputs: int, rows: _RowCounts) -> Iterator[_NetworkWorkload]:
     """The requested network, or those that the search may try, smallest first."""
     hidden = plan.request.network.hidden
     if hidden == "auto":
-        yield from _list_searched_networks(plan, inputs, costs)
+        yield from _list_searched_networks(plan, inputs, rows)
     else:
-        yield _make_requested_network(plan, (inputs, *hidden, plan.outputs), costs)
+        yield _make_requested_network(plan, (inputs, *hidden, plan.outputs), rows)
 
 
-def _make_requested_network(plan: TrainingPlan, width: tuple[int, ...], costs: CostModel) -> _NetworkWorkload:
+def _make_requested_network(plan: TrainingPlan, width: tuple[int, ...], rows: _RowCounts) -> _NetworkWorkload:
     network, training = plan.request.network, plan.request.training
     asked = _list_grids(plan)
-    grids = asked or affordable_grids(width, network.order, _count_fitting_rows(plan, costs))
+    grids = asked or affordable_grids(width, network.order, rows.fit)
     first = Workload(
         width=width,
         terms=grids[0] + network.order + 1,
-        rows=_count_fitting_rows(plan, costs),
-        validation_rows=plan.training_rows - _count_fitting_rows(plan, costs),
+        rows=rows.fit,
+        validation_rows=rows.validation,
         is_sparse=_is_sparse(plan),
     )
     finest = replace(first, terms=grids[-1] + network.order + 1)
@@ -229,23 +265,23 @@ def _make_requested_network(plan: TrainingPlan, width: tuple[int, ...], costs: C
     return _NetworkWorkload(first, finest, method, kept)
 
 
-def _list_searched_networks(plan: TrainingPlan, inputs: int, costs: CostModel) -> Iterator[_NetworkWorkload]:
+def _list_searched_networks(plan: TrainingPlan, inputs: int, rows: _RowCounts) -> Iterator[_NetworkWorkload]:
     """The smallest and the largest networks of the search in ``kan_engine.search.model_search``."""
     request, training, grids = plan.request, plan.request.training, _list_grids(plan)
     climb = ClimbLimits(
         inputs=inputs,
         outputs=plan.outputs,
-        rows=_count_fitting_rows(plan, costs),
+        rows=rows.fit,
         order=request.network.order,
         grid=grids[0] if grids else None,
         steps=None if training.steps == "auto" else training.steps,
         restarts=None if training.restarts == "auto" else training.restarts,
         is_sparse=_is_sparse(plan),
-        seconds=allot_climb_seconds(request.max_seconds, plan.rows * inputs),
+        seconds=allot_climb_seconds(request.max_seconds, (rows.choices + rows.test) * inputs),
     )
 
     def make_network(work: Workload, method: Method) -> _NetworkWorkload:
-        first = replace(work, validation_rows=plan.training_rows - _count_fitting_rows(plan, costs))
+        first = replace(work, validation_rows=rows.validation)
         finest = replace(first, terms=grids[-1] + request.network.order + 1) if grids else first
         return _NetworkWorkload(first, finest, method)
 
@@ -266,39 +302,33 @@ def _list_grids(plan: TrainingPlan) -> tuple[int, ...]:
     return () if grid == "auto" else (grid,)
 
 
-def _count_fitting_rows(plan: TrainingPlan, costs: CostModel) -> int:
-    return max(1, round(plan.training_rows * (1 - costs.validation_share)))
-
-
 def _is_sparse(plan: TrainingPlan) -> bool:
     return plan.request.training.lamb not in ("auto", 0)
 
 
-def _table_bytes(plan: TrainingPlan, inputs: int, costs: CostModel) -> int:
-    """Memory of all encoded rows, which the job holds from start to end."""
+def _table_bytes(plan: TrainingPlan, inputs: int, rows: _RowCounts, costs: CostModel) -> int:
+    """Memory of the encoded rows, which the job holds from start to end, and of reading all rows."""
     read = [*plan.features, plan.target]
     labels = max(report.distinct * (plan.types[report.name] in LABEL_TYPES) for report in read)
-    return DOUBLE_BYTES * plan.rows * (inputs + costs.extra_numbers_per_row) + costs.label_bytes * int(labels)
+    numbers = rows.total * (inputs + costs.kept_numbers_per_row) + plan.rows * costs.read_numbers_per_row
+    return DOUBLE_BYTES * numbers + costs.label_bytes * int(labels)
 
 
-def _comparison_bytes(plan: TrainingPlan, inputs: int, costs: CostModel) -> int:
-    """Memory of the comparisons with simple models, on a sample of the rows."""
-    return (
-        costs.comparison_copies
-        * DOUBLE_BYTES
-        * min(plan.rows, costs.max_comparison_rows)
-        * (inputs + costs.extra_numbers_per_row)
-    )
+def _comparison_bytes(inputs: int, rows: _RowCounts, costs: CostModel) -> int:
+    """Memory of the comparisons with simple models, on the rows of choices."""
+    return costs.comparison_copies * DOUBLE_BYTES * rows.choices * (inputs + costs.kept_numbers_per_row)
 
 
-def _evaluation_bytes(plan: TrainingPlan, networks: list[_NetworkWorkload], costs: CostModel) -> int:
+def _evaluation_bytes(
+    plan: TrainingPlan, networks: list[_NetworkWorkload], rows: _RowCounts, costs: CostModel
+) -> int:
     """Memory after training, when its rows have been freed: the maximum over the later stages."""
     is_compared = bool(plan.request.baselines)
-    baselines = (
-        is_compared * costs.baseline_copies * DOUBLE_BYTES * plan.training_rows * networks[0].first.width[0]
+    baselines = is_compared * costs.baseline_copies * DOUBLE_BYTES * rows.choices * networks[0].first.width[0]
+    baselines += max(
+        (_mlp_bytes(mlp, plan, networks, rows, costs) for mlp in plan.request.baselines), default=0
     )
-    baselines += max((_mlp_bytes(mlp, plan, networks, costs) for mlp in plan.request.baselines), default=0)
-    answers = costs.prediction_copies * DOUBLE_BYTES * plan.rows * (plan.outputs + 1)
+    answers = costs.prediction_copies * DOUBLE_BYTES * (rows.choices + rows.test) * (plan.outputs + 1)
     pictured = min(MAX_PICTURED_EDGES, max(network.first.edges for network in networks))
     compact = _compact_bytes(plan, networks[0].first.width[0], costs)
     return compact + max(baselines + answers, costs.edge_bytes * pictured)
@@ -312,7 +342,11 @@ def _compact_bytes(plan: TrainingPlan, inputs: int, costs: CostModel) -> int:
 
 
 def _mlp_bytes(
-    baseline: Baseline, plan: TrainingPlan, networks: list[_NetworkWorkload], costs: CostModel
+    baseline: Baseline,
+    plan: TrainingPlan,
+    networks: list[_NetworkWorkload],
+    rows: _RowCounts,
+    costs: CostModel,
 ) -> int:
     """Memory of training an MLP; 0 for other baselines."""
     if baseline in ("linear", "boosting"):
@@ -320,7 +354,7 @@ def _mlp_bytes(
     inputs = networks[0].first.width[0]
     matched = max(network.finest.parameters for network in networks)
     hidden = compute_hidden_layers(baseline, inputs, plan.outputs, matched)
-    nodes = min(plan.training_rows * sum(hidden), costs.max_mlp_node_values)
+    nodes = min(rows.choices * sum(hidden), costs.max_mlp_node_values)
     return DOUBLE_BYTES * (
         costs.mlp_vectors * count_parameters(hidden, inputs, plan.outputs) + costs.mlp_row_copies * nodes
     )

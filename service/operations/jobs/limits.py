@@ -13,16 +13,17 @@ class CostModel:
     """The factors of the estimate of memory and time.
 
     Attributes:
-        validation_share: Of the training rows.
+        validation_share: Of the training rows that choices are made on.
+        max_choice_rows, max_reserve_values: Of the training rows, as in the engine.
         max_time_inputs: Inputs of a time: the year, and sine and cosine of three cycles.
         max_encoded_categories: Categories that the engine encodes as a column each.
-        extra_numbers_per_row: Besides the inputs: target, weight, places in the table, a column being read.
+        kept_numbers_per_row: Besides the inputs: target, weight, place in the table.
+        read_numbers_per_row: Of the whole table while it is read: a column, the target, weights, the split.
         label_bytes: Of a text, shared by all rows with it.
         value_seconds: To read and encode a value.
 
         search_overhead_bytes: Measured: what a search takes beyond the estimate of its largest network.
-        comparison_copies, max_comparison_rows: Copies of the encoded rows in the comparisons with simple
-            models, measured with this many rows, the largest sample.
+        comparison_copies: Copies of the encoded rows of choices in the comparisons with simple models.
         baseline_copies: Of the training rows: scaled, centred, and two in the solver.
         mlp_vectors: Copies of an MLP's parameters: L-BFGS if they are few, else Adam in single precision.
         mlp_row_copies: Of the hidden nodes at all rows.
@@ -45,15 +46,17 @@ class CostModel:
     """
 
     validation_share: float = DEFAULT_DATA.validation_share
+    max_choice_rows: int = DEFAULT_DATA.max_choice_rows
+    max_reserve_values: int = DEFAULT_DATA.max_reserve_values
     max_time_inputs: int = 7
     max_encoded_categories: int = 20
-    extra_numbers_per_row: int = 14
+    kept_numbers_per_row: int = 4
+    read_numbers_per_row: int = 10
     label_bytes: int = 200
     value_seconds: float = 1e-7
 
     search_overhead_bytes: int = 32 * 2**20
     comparison_copies: int = 7
-    max_comparison_rows: int = 100_000
     baseline_copies: int = 4
     mlp_vectors: int = 54
     mlp_row_copies: int = 6

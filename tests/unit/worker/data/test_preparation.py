@@ -1,5 +1,6 @@
 """What a table and a request become: features, rows, classes, weights, and what is said about the rest."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from kan_engine import InvalidData
 from kan_engine.data.splitting import split_rows
+from kan_engine.data.thresholds import DEFAULT_DATA
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import NO_FEATURE_WARNING, PreparedData, prepare_data
 
@@ -356,3 +358,44 @@ def test_a_requested_shape_reads_all_columns_of_a_wide_table() -> None:
     data = prepared({**columns, "y": x[7]}, network={"hidden": [2]})
     assert len(data.names) == 150
     assert data.screening is None
+
+
+# --- Large tables --------------------------------------------------------------------------------------
+
+
+def sampled(choices: int, values: int, **body: Any) -> PreparedData:
+    few = replace(DEFAULT_DATA, max_choice_rows=choices, max_reserve_values=values)
+    return prepare_data(table_of(a=RAMP, b=RAMP[::-1], y=RAMP), request_for(**body), few)
+
+
+def test_the_training_rows_beyond_those_of_choices_are_a_reserve_in_random_order() -> None:
+    data = sampled(10, 1000)
+    assert (data.fit_count, data.validation_count, len(data.test)) == (7, 2, 8)
+    assert data.reserve is not None
+    every = np.concatenate([data.rows.y, data.reserve.y])
+    assert sorted(every.tolist()) == RAMP
+    assert (np.diff(data.fit.y) > 0).all()
+    assert not (np.diff(data.reserve.y) > 0).all()
+
+
+def test_the_reserve_has_at_most_so_many_values() -> None:
+    data = sampled(10, 12)
+    assert data.reserve is not None
+    assert data.reserve.x.shape == (6, 2)
+    assert (data.left_out, data.available_count) == (32 - 9 - 6, 32)
+
+
+def test_a_reserve_of_no_hold_out_rows_is_told_without_them() -> None:
+    (warning,) = sampled(10, 1000, split={"kind": "none"}).warnings
+    assert warning.startswith("structure, settings and formulas were chosen on 10 of 40 training rows")
+    assert "hold-out" not in warning
+
+
+def test_a_table_of_few_rows_has_no_reserve() -> None:
+    assert sampled(32, 1000).reserve is None
+
+
+def test_repetitions_of_rows_in_reserve_are_counted() -> None:
+    few = replace(DEFAULT_DATA, max_choice_rows=4)
+    data = prepare_data(table_of(a=[1.0, 2.0] * 20, y=[3.0, 4.0] * 20), request_for(), few)
+    assert data.duplicate_count == len(data.test)
