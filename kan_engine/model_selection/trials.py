@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.cost import Workload
+from kan_engine.cost import Method, Workload
 from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
 from kan_engine.network.kan import KAN, KANConfig, copy_network, extract_group
 from kan_engine.network.pruning import live_inputs, prune
@@ -72,7 +72,7 @@ class TrialResult:
     network: KAN
     loss: float
     history: tuple[TrainingStep, ...]
-    optimizer: str
+    optimizer: Method
     fold_losses: Float[Tensor, " batch"] | None = None
     folds_loss: float | None = None
     stages: tuple[KAN, ...] = ()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from kan_engine.cost import select_method
+from kan_engine.cost import Method, select_method
 from kan_engine.errors import TrainingDiverged
 from kan_engine.network.kan import KAN
 from kan_engine.training.adam import Adam
@@ -45,7 +45,7 @@ class TrainingStep:
     validation_loss: float
 
 
-def select_optimizer(network: KAN, rows: int, config: TrainingConfig) -> Optimizer:
+def select_optimizer(network: KAN, rows: int, config: TrainingConfig) -> Method:
     """The configured optimiser; for ``auto``, the one that the cost model selects."""
     if config.optimizer != "auto":
         return config.optimizer
