@@ -1,6 +1,7 @@
 """What is estimated before a job is queued holds: no process takes more memory, nor a small part of it."""
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,19 +9,23 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from fastapi.testclient import TestClient
 
 from kan_engine import Workload
 from service.documents.training_plan import TrainingPlan
 from service.ingest.column_report import RawTable, check_and_describe
+from service.main import create_app
 from service.operations.jobs.cost_estimate import estimate_cost
 from service.settings import Settings
 from tests.support.flows import taylor_green
 from tests.support.peak import peak_bytes
+from tests.support.servers import LOOPBACK
 from tests.support.tables import request_for
+from tests.support.worked_service import WorkedService
 
 pytestmark = pytest.mark.thorough
 
-ROWS = 100_000
+ROWS, MILLION = 100_000, 1_000_000
 LEAST = 1 / 4  # of the estimate: whatever refuses less than it could do is a nuisance
 
 
@@ -44,11 +49,15 @@ ASKED = {"network": {"hidden": [10], "grid": 5}, "training": {"optimizer": "adam
 SEARCHED = {"network": {"grid": 8}, "training": {"steps": 1}, "max_seconds": 8}
 
 
-@pytest.mark.parametrize(("body", "classes"), [(ASKED, 5), (SEARCHED, 0)], ids=["asked", "searched"])
+@pytest.mark.parametrize(
+    ("body", "rows", "classes"),
+    [(ASKED, ROWS, 5), (SEARCHED, ROWS, 0), (ASKED, MILLION, 0)],
+    ids=["asked", "searched", "a million rows"],
+)
 def test_a_job_takes_the_memory_that_was_estimated(
-    body: dict[str, Any], classes: int, tmp_path: Path
+    body: dict[str, Any], rows: int, classes: int, tmp_path: Path
 ) -> None:
-    table = check_and_describe(RawTable(rows_of(ROWS, classes)))
+    table = check_and_describe(RawTable(rows_of(rows, classes)))
     table.frame.write_parquet(tmp_path / "table.parquet")
     body = body | {"baselines": ["linear"]}
     found = peak_bytes(
@@ -57,7 +66,7 @@ def test_a_job_takes_the_memory_that_was_estimated(
         reports=[asdict(report) for report in table.columns],
         body=body | {"symbolic": False},
     )
-    plan = TrainingPlan(request_for(**body), {report.name: report for report in table.columns}, ROWS)
+    plan = TrainingPlan(request_for(**body), {report.name: report for report in table.columns}, rows)
     assert LEAST < found / estimate_cost(plan).memory_bytes < 1
 
 
@@ -72,6 +81,25 @@ def test_a_wide_table_takes_the_memory_that_was_estimated(tmp_path: Path) -> Non
     estimate = estimate_cost(plan).memory_bytes
     assert LEAST < found / estimate < 1
     assert estimate < Settings().max_memory_bytes
+
+
+@pytest.mark.parametrize(
+    ("body", "classes"),
+    [({}, 0), ({"network": {"hidden": [8]}}, 0), ({"symbolic": False}, 0), ({}, 3)],
+    ids=["defaults", "asked", "without formulas", "classes"],
+)
+def test_a_million_rows_of_twenty_columns_train_in_the_memory_of_a_job(
+    body: dict[str, Any], classes: int, new_settings: Callable[[], Settings], tmp_path: Path
+) -> None:
+    """Each ended as out_of_memory after minutes."""
+    rows_of(MILLION, classes).write_parquet(tmp_path / "table.parquet")
+    settings = new_settings()
+    with TestClient(create_app(settings), base_url=LOOPBACK) as client:
+        with (tmp_path / "table.parquet").open("rb") as file:
+            dataset = client.post("/datasets", files={"file": ("table.parquet", file)}).json()["id"]
+        service = WorkedService(client, settings)
+        model = service.model(dataset_id=dataset, target="y", max_seconds=60, **body)
+    assert model["split"]["test_rows"] == MILLION // 5
 
 
 def test_reading_a_column_does_not_take_the_memory_of_the_table(tmp_path: Path) -> None:
