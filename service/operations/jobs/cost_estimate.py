@@ -60,17 +60,16 @@ def estimate_cost(plan: TrainingPlan, costs: CostModel = DEFAULT_COSTS) -> Cost:
     beyond = costs.search_overhead_bytes * (len(networks) > 1)
     smallest = networks[0].finest
     training = beyond + max(network.memory_bytes(rows) for network in networks)
+    searching = _comparison_bytes(inputs, rows, costs) + max(
+        training, _evaluation_bytes(plan, networks, rows, costs)
+    )
+    reading_bytes = DOUBLE_BYTES * plan.rows * costs.read_numbers_per_row
+    screening = reading_bytes + _screening_bytes(plan, columns, inputs, costs)
     reading = costs.value_seconds * plan.rows * (columns + 1)
     return Cost(
         layers=len(smallest.width) - 1,
         parameters=smallest.parameters,
-        memory_bytes=_table_bytes(plan, inputs, rows, costs)
-        + _comparison_bytes(inputs, rows, costs)
-        + max(
-            training,
-            _evaluation_bytes(plan, networks, rows, costs),
-            _screening_bytes(plan, columns, inputs, costs),
-        ),
+        memory_bytes=_table_bytes(plan, inputs, rows, costs) + max(screening, searching),
         seconds=float(f"{reading + min(network.seconds for network in networks):.3g}"),
     )
 
@@ -307,11 +306,10 @@ def _is_sparse(plan: TrainingPlan) -> bool:
 
 
 def _table_bytes(plan: TrainingPlan, inputs: int, rows: _RowCounts, costs: CostModel) -> int:
-    """Memory of the encoded rows, which the job holds from start to end, and of reading all rows."""
+    """Memory of the encoded rows, which the job holds from start to end."""
     read = [*plan.features, plan.target]
     labels = max(report.distinct * (plan.types[report.name] in LABEL_TYPES) for report in read)
-    numbers = rows.total * (inputs + costs.kept_numbers_per_row) + plan.rows * costs.read_numbers_per_row
-    return DOUBLE_BYTES * numbers + costs.label_bytes * int(labels)
+    return DOUBLE_BYTES * rows.total * (inputs + costs.kept_numbers_per_row) + costs.label_bytes * int(labels)
 
 
 def _comparison_bytes(inputs: int, rows: _RowCounts, costs: CostModel) -> int:
