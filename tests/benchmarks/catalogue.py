@@ -14,20 +14,17 @@ from tests.benchmarks.sections import (
     inference,
     kernels,
     lifecycle,
-    many_rows,
     orders,
     page,
     scaling,
     serving,
-    small_tables,
     special,
     starts,
     survey,
-    time_limits,
-    wide_tables,
 )
 from tests.benchmarks.sections.forms import groups, textbook
 from tests.benchmarks.sections.laws import first_principles, verdicts
+from tests.benchmarks.sections.tables import many_rows, small_tables, time_limits, wide_tables
 
 SECTIONS: tuple[Section, ...] = (
     grid.SECTION,
