@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from service.documents.column_report import ValueCount
 from service.errors import Invalid
 from service.ingest.limits import IngestLimits
 from service.ingest.table_warnings import TableWarning, Warnings
 from service.strict_json import pointer
+
+if TYPE_CHECKING:
+    import polars as pl
 
 MissingCodes = Mapping[str, Sequence[float | str]]
 
@@ -30,6 +32,8 @@ KNOWN_CODES = {
 
 def mask_codes(column: pl.Series, missing: MissingCodes) -> pl.Series:
     """The column with null in place of the codes that the client declared."""
+    import polars as pl  # noqa: PLC0415  # the API starts without it
+
     codes = {*missing.get(ALL_COLUMNS, ()), *missing.get(column.name, ())}
     if column.dtype.is_numeric():
         numbers = [float(code) for code in codes if not isinstance(code, str)]
@@ -95,7 +99,7 @@ class _ExtremeCode:
 
 def _find_extreme_codes(column: pl.Series, limits: IngestLimits) -> list[_ExtremeCode]:
     """The codes at both ends that are apart; after removing one, the next value may be another."""
-    values, found = column.drop_nulls().cast(pl.Float64), list[_ExtremeCode]()
+    values, found = column.drop_nulls().cast(float), list[_ExtremeCode]()
     while values.n_unique() > limits.min_other_values:
         low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
         ends = [

@@ -1,10 +1,12 @@
 """Operations on datasets: add, read and delete."""
 
+from __future__ import annotations
+
 import tempfile
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import PurePath
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from service import ingest, strict_json
 from service.client_work import ClientWork
@@ -14,7 +16,6 @@ from service.db.session import Sessions, clock
 from service.db.tables import Blob, Dataset
 from service.documents.column_report import ColumnReport, explain_unreadable, read_reports
 from service.errors import Conflict, Invalid, format_names
-from service.ingest import TableDescription
 from service.ingest.corrections import NO_CORRECTIONS, Corrections
 from service.ingest.limits import DEFAULT_INGEST, IngestLimits
 from service.ingest.missing_codes import MissingCodes
@@ -36,6 +37,9 @@ from service.settings import Settings
 from service.storage import blobs
 from service.storage.deletion import remove_dataset
 from service.storage.stored_table import open_table, read_first_rows, read_rows, to_json_rows
+
+if TYPE_CHECKING:
+    from service.ingest import TableDescription
 
 DEFAULT_NAME = "dataset"
 MAX_SAMPLE_VALUES = 200_000  # about two megabytes of JSON

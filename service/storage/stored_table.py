@@ -1,5 +1,7 @@
 """Stored datasets as columns, which the worker reads one at a time."""
 
+from __future__ import annotations
+
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
-import polars as pl
 from sqlalchemy.orm import Session
 
 from service.db.tables import Dataset
@@ -16,6 +17,8 @@ from service.documents.column_report import ColumnReport, read_reports
 from service.storage.blobs import read_chunks
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from kan_engine.data.feature import Feature
 
 Array = np.ndarray[Any, Any]
@@ -33,13 +36,13 @@ class StoredTable:
 
     def column(self, name: str) -> Array:
         """All values of a column."""
-        return column_values(self.frame.select(pl.col(name)).collect().to_series())
+        return column_values(self.frame.select(name).collect().to_series())
 
 
-def read_feature_column(column: pl.Series, feature: "Feature") -> Array:
+def read_feature_column(column: pl.Series, feature: Feature) -> Array:
     """The values of a column as a model's feature takes them; a column without values may have any type."""
     is_number = feature.type in ("number", "boolean")
-    return column_values(column.cast(pl.Float64) if is_number else column)
+    return column_values(column.cast(float) if is_number else column)
 
 
 def column_values(column: pl.Series) -> Array:
@@ -50,7 +53,7 @@ def column_values(column: pl.Series) -> Array:
     share one object.
     """
     if column.dtype.is_numeric():
-        return column.cast(pl.Float64).fill_null(float("nan")).to_numpy(writable=True)
+        return column.cast(float).fill_null(float("nan")).to_numpy(writable=True)
     return _to_objects(column)
 
 
@@ -61,6 +64,8 @@ def open_table(session: Session, dataset: Dataset, folder: Path) -> Iterator[Sto
     The file is an unnamed temporary file in ``folder``: its bytes are not held in memory, and it vanishes
     when it is closed.
     """
+    import polars as pl  # noqa: PLC0415  # the API starts without it
+
     reports = read_reports(dataset.columns)
     types = {report.name: report.type for report in reports}
     with open_parquet(session, dataset, folder) as file:
@@ -82,12 +87,16 @@ def read_first_rows(
     session: Session, dataset: Dataset, rows: int, folder: Path, *, offset: int = 0
 ) -> pl.DataFrame:
     """The first rows of a dataset as it was ingested, or those behind an offset."""
+    import polars as pl  # noqa: PLC0415  # the API starts without it
+
     with open_parquet(session, dataset, folder) as file:
         return pl.scan_parquet(file).slice(offset, rows).collect()
 
 
 def read_rows(table: StoredTable, numbers: Sequence[int]) -> pl.DataFrame:
     """Rows of a table by their numbers; only one column of the table is in memory at a time."""
+    import polars as pl  # noqa: PLC0415  # the API starts without it
+
     names = table.types
     return pl.DataFrame(
         [table.frame.select(pl.col(name).gather(numbers)).collect().to_series() for name in names]
@@ -96,6 +105,8 @@ def read_rows(table: StoredTable, numbers: Sequence[int]) -> pl.DataFrame:
 
 def to_json_rows(frame: pl.DataFrame) -> list[dict[str, str | float | None]]:
     """Rows as dictionaries of JSON values; times are ISO 8601 text."""
+    import polars as pl  # noqa: PLC0415  # the API starts without it
+
     times = pl.selectors.datetime()
     return frame.with_columns(times.dt.to_string("iso:strict")).rows(named=True)
 
@@ -109,6 +120,6 @@ def _to_objects(column: pl.Series, *, block_rows: int = 100_000) -> Array:
     known: dict[Any, Any] = {}
     for start in range(0, len(column), block_rows):
         piece = column.slice(start, block_rows)
-        texts = piece.dt.to_string("iso:strict") if piece.dtype == pl.Datetime else piece
+        texts = piece.dt.to_string("iso:strict") if piece.dtype.is_temporal() else piece
         values[start : start + block_rows] = [known.setdefault(text, text) for text in texts.to_list()]
     return values

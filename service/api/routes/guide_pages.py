@@ -4,28 +4,30 @@ Formulas between dollar signs become MathML, which browsers display and screen r
 pages are links between files (``trust.md#domain``), so that they also work in the source folder.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from html import escape
 from importlib.resources import files
 from itertools import pairwise
 from string import Template
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from latex2mathml.converter import convert
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-from mdit_py_plugins.anchors import anchors_plugin
-from mdit_py_plugins.dollarmath import dollarmath_plugin
 from pydantic import JsonValue
 
 from kan_engine.drawing.translations import localise_number
 from service.error_codes import render_error_codes as codes_as_markdown
 from service.schemas.figures import LanguageName
 from service.settings_report import render_settings as settings_as_markdown
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 PAGES = (
     "first-formula",
@@ -150,9 +152,10 @@ def load_pictures(language: LanguageName) -> dict[str, bytes]:
 
 def _parse_page(name: str, language: LanguageName) -> list[Token]:
     """Parse a page. Headings of a translation get the anchors of the English page, so that links work."""
-    tokens = MARKDOWN.parse(read_source(name, language))
+    parse = _make_markdown().parse
+    tokens = parse(read_source(name, language))
     if language != ENGLISH:
-        original = _find_headings(MARKDOWN.parse(read_source(name, ENGLISH)))
+        original = _find_headings(parse(read_source(name, ENGLISH)))
         for (heading, words), (same, _) in zip(_find_headings(tokens), original, strict=True):
             anchor = str(same.attrGet("id"))
             heading.attrSet("id", anchor)
@@ -172,7 +175,8 @@ def _render_tokens(tokens: Sequence[Token], language: LanguageName, root: str, q
             target = token.attrGet(attribute)
             if isinstance(target, str):
                 token.attrSet(attribute, _resolve_link(target, language, root, query))
-    return str(MARKDOWN.renderer.render(tokens, MARKDOWN.options, {}))
+    markdown = _make_markdown()
+    return str(markdown.renderer.render(tokens, markdown.options, {}))
 
 
 def _child_tokens(tokens: Sequence[Token]) -> list[Token]:
@@ -222,14 +226,16 @@ def _convert_to_mathml(tex: str, how: dict[str, Any]) -> str:
     return str(convert(tex, display="block" if how["display_mode"] else "inline"))
 
 
+@cache
 def _make_markdown() -> MarkdownIt:
     """A renderer for CommonMark with tables and formulas, without HTML. Keyboards can scroll wide tables."""
+    from markdown_it import MarkdownIt  # noqa: PLC0415  # the API starts without what renders its guide
+    from mdit_py_plugins.anchors import anchors_plugin  # noqa: PLC0415
+    from mdit_py_plugins.dollarmath import dollarmath_plugin  # noqa: PLC0415
+
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     markdown.use(dollarmath_plugin, renderer=_convert_to_mathml, double_inline=True, allow_digits=False)
     markdown.use(anchors_plugin, min_level=2, max_level=3, permalink=True, permalinkSymbol="#")
     markdown.renderer.rules["table_open"] = lambda *_: '<div class="wide" tabindex="0"><table>\n'  # type: ignore[attr-defined]
     markdown.renderer.rules["table_close"] = lambda *_: "</table></div>\n"  # type: ignore[attr-defined]
     return markdown
-
-
-MARKDOWN = _make_markdown()

@@ -4,14 +4,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import redis
 from fastapi import APIRouter
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.api.http import dependencies
 from service.api.live.job_watch import JobWatch
-from service.db.migrate import current_revision, head_revision
 from service.db.repositories import Jobs
 from service.db.repositories.workers import Workers
 from service.db.session import Sessions
@@ -71,8 +69,12 @@ def _run_check(probe: Callable[[], str]) -> Check:
         return Check(ok=True, detail=probe())
     except _NotReady as error:
         return Check(ok=False, detail=str(error))
-    except (SQLAlchemyError, redis.RedisError) as error:
-        return Check(ok=False, detail=f"cannot be reached ({type(error).__name__})")
+    except SQLAlchemyError as error:
+        return Check(ok=False, detail=_describe_outage(error))
+
+
+def _describe_outage(error: Exception) -> str:
+    return f"cannot be reached ({type(error).__name__})"
 
 
 def _check_process(watch: JobWatch) -> str:
@@ -88,6 +90,9 @@ def _check_database(sessions: Sessions) -> str:
 
 
 def _check_migrations(sessions: Sessions) -> str:
+    # Alembic takes longer to import than all routes; the API starts without it.
+    from service.db.migrate import current_revision, head_revision  # noqa: PLC0415
+
     with sessions.read() as session:
         current = current_revision(session.connection())
     if current != head_revision():
@@ -102,14 +107,19 @@ def _check_broker(settings: Settings, *, timeout_s: float = 1.0) -> str:
     """A broker has ``timeout_s`` to answer."""
     if not settings.broker_url.startswith(("redis://", "rediss://")):
         return "none needed: the worker polls the database"
+    import redis  # noqa: PLC0415  # a service without Redis starts without it
+
     try:
         load_transport()
     except BrokenTransport as error:
         raise _NotReady(f"{error}; `kan-service doctor` shows how to fix it") from None
-    with redis.Redis.from_url(
-        settings.broker_url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s
-    ) as client:
-        client.ping()
+    try:
+        with redis.Redis.from_url(
+            settings.broker_url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s
+        ) as client:
+            client.ping()
+    except redis.RedisError as error:
+        raise _NotReady(_describe_outage(error)) from None
     return "redis"
 
 

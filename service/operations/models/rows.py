@@ -1,10 +1,11 @@
 """The rows of its dataset that are drawn with a model."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -13,6 +14,9 @@ from service.db.session import Sessions
 from service.db.tables import Dataset, Model
 from service.errors import Conflict, NotFound
 from service.storage.stored_table import open_table
+
+if TYPE_CHECKING:
+    import polars as pl
 
 SAMPLE = "sample"  # among the figures of a model
 TASKS = ("regression", "classification")
@@ -80,5 +84,7 @@ def _choose_rows(
 
 def _read_values(frame: pl.LazyFrame, name: str, numbers: list[int]) -> list[Any]:
     """Values of a column in these rows; only one column of a table is in memory at a time."""
+    import polars as pl  # noqa: PLC0415  # the API starts without it
+
     column = frame.select(pl.col(name).gather(numbers)).collect().to_series()
     return (column.dt.to_string("iso:strict") if column.dtype == pl.Datetime else column).to_list()
