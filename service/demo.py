@@ -143,7 +143,7 @@ def run_service() -> Iterator[Client]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("KAN_")}
         try:
             with (
-                run_embedded_service(environment | {"KAN_DATA_DIR": folder}, log) as url,
+                run_embedded_service(environment | {"KAN_DATA_DIR": folder}, log) as (url, _),
                 Client(url) as client,
             ):
                 _print_line(f"The service runs at {url}; its data are in {folder}.")

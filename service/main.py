@@ -1,8 +1,5 @@
 """The API application: middleware, routers and shared state."""
 
-import multiprocessing
-import os
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -14,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
 from service.api.http import problems
-from service.api.http.auth import ApiKeyMiddleware, needs_key
+from service.api.http.auth import ApiKeyMiddleware
 from service.api.http.head_requests import HeadRequestMiddleware
 from service.api.http.large_bodies import LargeBodyMiddleware, LargeBodyReader
 from service.api.http.limits import DEFAULT_LIMITS, HttpLimits
@@ -49,11 +46,10 @@ from service.api.routes.exports import DIFFERENCE_HEADER, MEMBERS_HEADER
 from service.api.telemetry.job_metrics import JobMetricsCollector
 from service.api.telemetry.request_metrics import RequestMetrics
 from service.db.session import make_engine, make_sessions
-from service.observability import logs, tracing
+from service.observability import tracing
 from service.operations.prediction.model_resolver import ModelResolver
 from service.operations.prediction.open_inference import InferenceStatistics
 from service.operations.prediction.predictor_cache import PredictorCache
-from service.process_limits import end_with_parent
 from service.queue import make_queue
 from service.settings import Settings, load_settings
 
@@ -87,10 +83,19 @@ CORS_OPTIONS: dict[str, Any] = {
 }
 
 
-def create_app(settings: Settings | None = None, *, limits: HttpLimits = DEFAULT_LIMITS) -> FastAPI:
-    """Make the API over one database; it connects with the first request."""
+def create_app(
+    settings: Settings | None = None, *, limits: HttpLimits = DEFAULT_LIMITS, session_key: str | None = None
+) -> FastAPI:
+    """Make the API over one database; it connects with the first request.
+
+    Args:
+        settings: By default from the environment.
+        limits: Of requests.
+        session_key: The session of this machine (``service.local_session``); None for none.
+    """
     settings = settings or load_settings()
     app = make_application(settings, limits)
+    app.state.session_key = session_key
     app.add_middleware(
         LargeBodyMiddleware,
         settings=settings,
@@ -101,9 +106,13 @@ def create_app(settings: Settings | None = None, *, limits: HttpLimits = DEFAULT
         limits=limits,
     )
     app.add_middleware(RequestLimitMiddleware, settings=settings)
-    if needs_key(settings.host):
-        rates = make_rate_limiter(settings.rate_limit, settings.broker_url, limits)
-        app.add_middleware(ApiKeyMiddleware, sessions=app.state.sessions, rates=rates)
+    app.add_middleware(
+        ApiKeyMiddleware,
+        sessions=app.state.sessions,
+        settings=settings,
+        rates=make_rate_limiter(settings.rate_limit, settings.broker_url, limits),
+        session_key=session_key,
+    )
     app.add_middleware(HeadRequestMiddleware)
     if settings.origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.origins, **CORS_OPTIONS)
@@ -114,18 +123,6 @@ def create_app(settings: Settings | None = None, *, limits: HttpLimits = DEFAULT
         meters=app.state.meters,
     )
     return app
-
-
-def create_process_app() -> FastAPI:
-    """Make the API of a process that uvicorn starts; one of several ends with the process that started it."""
-    starter = multiprocessing.parent_process()
-    if starter is not None:
-        end_with_parent(signal.SIGTERM)  # else it would keep the port after the others were killed
-        if os.getppid() != starter.pid:
-            raise SystemExit("the process that started this one has ended")
-    settings = load_settings()
-    logs.configure(as_json=settings.log_format == "json")
-    return create_app(settings)
 
 
 def make_application(settings: Settings, limits: HttpLimits = DEFAULT_LIMITS) -> FastAPI:

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "KAN_"
 TEST_PREFIX = "KAN_TEST_"
-SECRETS = ("database_url", "broker_url")
+SECRETS = ("database_url", "broker_url", "api_key")
 QUEUES = ("train", "short", "batch")  # of the workers; `service.queue` maps kinds of jobs to queues
 
 MiB = 2**20
@@ -24,6 +24,7 @@ GiB = 2**30
 
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 ANY_ORIGIN = "*"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -52,6 +53,15 @@ def _check_origins(text: str) -> str:
         is_bare = origin == f"{parts.scheme}://{parts.netloc}" and parts.hostname and "*" not in origin
         if origin != ANY_ORIGIN and not (parts.scheme in ("http", "https") and is_bare):
             raise ValueError(f"{origin!r} is no origin; write https://host or https://host:port")
+    return text
+
+
+def _check_networks(text: str) -> str:
+    for name in _split_names(text):
+        try:
+            ipaddress.ip_network(name)
+        except ValueError:
+            raise ValueError(f"{name!r} is no address; write 10.0.0.7 or 10.0.0.0/24") from None
     return text
 
 
@@ -103,6 +113,20 @@ class Settings(BaseSettings):
         default="",
         description="origins whose pages may call the API, such as https://lab.example, separated by commas; "
         "* for any, if keys are required; empty for none",
+    )
+    open_loopback: Literal["on", "off"] = Field(
+        default="off", description="on: requests on loopback need no key although keys exist"
+    )
+    trusted_proxies: Annotated[str, AfterValidator(_check_networks)] = Field(
+        default="",
+        description="addresses or networks of proxies, separated by commas, who may say that a client is on "
+        "this machine; other forwarded requests need a key",
+    )
+    api_key: str = Field(
+        default="",
+        repr=False,
+        description="key with which commands ask the service of their data folder; without it they use the "
+        "session that `serve` makes for its machine",
     )
     rate_limit: int = Field(default=6_000, ge=0, description="requests per minute and key; 0 for no limit")
     quota_jobs: int = Field(default=1_000, ge=0, description="unfinished jobs per tenant; 0 for no limit")
@@ -161,7 +185,7 @@ class Settings(BaseSettings):
 
     webhooks: Literal["auto", "on", "off"] = Field(
         default="auto",
-        description="whether jobs may have webhooks: on, off, or auto for a service that asks for keys",
+        description="whether jobs may have webhooks: on, off, or auto: not on loopback",
     )
     webhook_hosts: str = Field(
         default="",
@@ -214,6 +238,11 @@ class Settings(BaseSettings):
     def has_webhooks(self) -> bool:
         """Whether jobs may have webhooks. By default not where everybody on the machine may submit jobs."""
         return self.webhooks == "on" or (self.webhooks == "auto" and not is_loopback(self.host))
+
+    @property
+    def proxies(self) -> tuple[IPNetwork, ...]:
+        """Networks of trusted proxies."""
+        return tuple(map(ipaddress.ip_network, _split_names(self.trusted_proxies)))
 
     @property
     def webhook_host_names(self) -> tuple[str, ...]:

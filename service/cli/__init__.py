@@ -31,6 +31,7 @@ COMMANDS = (  # module, name and the first words of the help
     ("models", "models", "Trained networks."),
     ("mcp", "mcp", "Offer a service as tools to an agent, over standard input and output (MCP)."),
     ("processes", "serve", "Run the whole service on this machine: API and worker."),
+    ("page", "open", "Open the page of the running service without a key; print a link that works once."),
     ("processes", "api", "Run the API alone."),
     ("processes", "worker", "Run a worker, which does the jobs."),
     ("processes", "migrate", "Create or upgrade the database."),

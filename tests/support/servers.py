@@ -231,6 +231,7 @@ def serving(app: Any, limits: ConnectionLimits | None = None) -> Iterator[str]:
         log_config=None,
         lifespan="on",
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)

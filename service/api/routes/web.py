@@ -1,4 +1,4 @@
-"""The web page: static files of the package, and an HTML document in the reader's language."""
+"""The web page: static files of the package, an HTML document in the reader's language, and its session."""
 
 import gzip
 import json
@@ -12,9 +12,12 @@ from xml.sax.saxutils import escape
 
 from fastapi import APIRouter, Cookie, Header, Query, Request, Response
 from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, Field
 
 from service.api.http.conditional import IfNoneMatch
-from service.errors import NotFound
+from service.api.http.dependencies import Config, StrictRoute
+from service.errors import NotFound, Unauthorized
+from service.local_session import take_ticket
 from service.operations.entity_tags import is_listed_tag
 from service.schemas.figures import LanguageName
 
@@ -40,7 +43,19 @@ PAGE_HEADERS = {
     "Vary": "Accept-Language, Cookie",
 }
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=StrictRoute)
+
+
+class TicketIn(BaseModel):
+    """The ticket in the link to the page."""
+
+    ticket: str = Field(max_length=100)
+
+
+class SessionOut(BaseModel):
+    """The key of the session of this machine."""
+
+    key: str
 
 
 @router.get("/")
@@ -59,6 +74,16 @@ def page(
     if lang is not None:
         answer.set_cookie(LANGUAGE_COOKIE, lang, max_age=YEAR_S, path=f"{root}/", samesite="lax")
     return answer
+
+
+@router.post("/session")
+def open_session(body: TicketIn, request: Request, settings: Config) -> SessionOut:
+    """Exchange a ticket, which is not valid any more then, for the session of this machine."""
+    key = request.app.state.session_key
+    if key is None or not take_ticket(settings.data_dir, body.ticket):
+        detail = "this link was used or is too old; `kan-service open` makes a new one"
+        raise Unauthorized("invalid_key", detail)
+    return SessionOut(key=key)
 
 
 @router.get("/assets/{path:path}")

@@ -46,6 +46,7 @@ def _run_checks() -> Iterator[Finding]:
     yield (database := service_checks.check_database(settings))
     yield service_checks.check_broker(settings)
     if database.state == "ok" and database_exists(settings):
+        yield service_checks.check_access(settings)
         yield service_checks.check_worker(settings)
 
 

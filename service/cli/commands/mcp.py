@@ -43,8 +43,8 @@ def mcp(server: Address = None, key: Key = None) -> None:
     Enter `kan-service mcp` as the command of a server where your agent lists its MCP servers. An agent that
     reaches the service itself uses its URL with /mcp instead.
     """
-    with find_service(server) as url:
-        asyncio.run(_serve(f"{url}/mcp", key))
+    with find_service(server, key) as (url, own_key):
+        asyncio.run(_serve(f"{url}/mcp", own_key))
 
 
 async def _serve(url: str, key: str | None) -> None:

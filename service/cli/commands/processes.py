@@ -7,7 +7,6 @@ import socket
 import sys
 import tempfile
 import time
-import webbrowser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -19,10 +18,13 @@ from sqlalchemy.exc import OperationalError
 
 from service.cli.support.errors import report_setup_errors
 from service.cli.support.output import AsJson, print_message, print_result
+from service.cli.support.page_link import PageLink, make_page_link
 from service.cli.support.running_service import announce_service
 from service.cli.support.supervisor import Supervisor
 from service.db.migrate import head_revision, read_database_revision, upgrade
-from service.db.session import make_engine, make_sessions
+from service.db.repositories.api_keys import ApiKeys
+from service.db.session import Sessions, make_engine, make_sessions
+from service.local_session import SESSION_VARIABLE, make_session_key
 from service.observability import logs
 from service.settings import InvalidSettings, Settings, is_loopback, load_settings
 from service.settings_report import log_settings
@@ -41,10 +43,17 @@ Unannounced = Annotated[
 
 OpenPage = Annotated[bool, typer.Option("--open", help="Open the page in a browser if there is a desktop.")]
 
+# A name, so that a process of several first answers its supervisor and then imports the application.
+PROTOCOL = "service.api.http.uvicorn_protocol:BoundedHttpProtocol"
+# After which the supervisor replaces a process that does not answer: a start takes longer than uvicorn's five
+# seconds where all cores are busy. A process that has ended is replaced at once.
+PROCESS_TIMEOUT_S = 30
+LINK_HINT = """
+The link replaces a key, once and for ten minutes; `kan-service open` makes another. Programs send keys."""
 METRICS_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it at import
 
 BANNER = """
-KAN service: open {url} in a browser.
+KAN service: open {page} in a browser.{hint}
 Its data is in {data}. Ctrl-C stops it.
 
 Or, in another terminal:
@@ -74,8 +83,10 @@ def serve(
         logs.configure(logging.WARNING)
         upgrade(settings)
         _check_keys(settings)
+        needs_link = _does_page_need_key(settings)
         port = _find_port(settings)
     settings = settings.model_copy(update={"port": port})
+    session_key = os.environ.get(SESSION_VARIABLE) or make_session_key()
     commands = {name: _make_command(name) for name in ("api", "worker")}
     url = f"http://{_client_host(settings.host)}:{port}"
     with ExitStack() as until_it_ends:
@@ -84,23 +95,24 @@ def serve(
             if not _is_alive(url):
                 return False
             if not unannounced:
-                until_it_ends.enter_context(announce_service(url, settings))
-            typer.echo(BANNER.format(url=url, data=settings.data_dir))
-            if open_page and _has_desktop():
-                webbrowser.open(url)
+                until_it_ends.enter_context(announce_service(url, session_key, settings))
+            page, hint = PageLink(url), ""
+            with suppress(OSError):  # the service also runs if the folder is not writable
+                if needs_link:
+                    page, hint = make_page_link(url, settings), LINK_HINT
+            typer.echo(BANNER.format(url=url, page=page.text, hint=hint, data=settings.data_dir))
+            if open_page:
+                page.open()
             return True
 
-        supervisor = Supervisor(
-            commands, os.environ | _make_environment(settings), drain_s=settings.drain_s, on_look=greet
-        )
+        environment = os.environ | _make_environment(settings) | {SESSION_VARIABLE: session_key}
+        supervisor = Supervisor(commands, environment, drain_s=settings.drain_s, on_look=greet)
         raise typer.Exit(supervisor.run())
 
 
 def api(host: Host = None, port: Port = None, processes: Processes = None) -> None:
     """Run the API alone."""
     import uvicorn  # noqa: PLC0415  # the other commands do not need it
-
-    from service.api.http.uvicorn_protocol import BoundedHttpProtocol  # noqa: PLC0415
 
     with report_setup_errors():
         settings = _load_settings(host, port, processes)
@@ -110,7 +122,7 @@ def api(host: Host = None, port: Port = None, processes: Processes = None) -> No
     log_settings(settings)
     with _share_metrics_folder(settings):
         uvicorn.run(
-            "service.main:create_process_app",
+            "service.api_process:create_process_app",
             factory=True,
             host=settings.host,
             port=settings.port,
@@ -118,8 +130,10 @@ def api(host: Host = None, port: Port = None, processes: Processes = None) -> No
             log_config=None,
             access_log=False,
             server_header=False,
-            http=BoundedHttpProtocol,
+            http=PROTOCOL,
+            proxy_headers=False,  # `service.api.http.forwarding` judges them by the true peer
             timeout_graceful_shutdown=int(settings.drain_s),
+            timeout_worker_healthcheck=PROCESS_TIMEOUT_S,
         )
 
 
@@ -201,13 +215,26 @@ def _make_environment(settings: Settings) -> dict[str, str]:
 
 
 def _check_keys(settings: Settings) -> None:
-    if is_loopback(settings.host):  # needs no key, and FastAPI takes a second to import
+    if is_loopback(settings.host):  # needs no key to start, and FastAPI takes a second to import
         return
     from service.api.http.auth import check_key_exists  # noqa: PLC0415  # imports FastAPI
 
+    with _open_sessions(settings) as sessions:
+        check_key_exists(settings.host, sessions)
+
+
+def _does_page_need_key(settings: Settings) -> bool:
+    if not is_loopback(settings.host):
+        return True
+    with _open_sessions(settings) as sessions, sessions.read() as session:
+        return settings.open_loopback == "off" and ApiKeys(session).has_key()
+
+
+@contextmanager
+def _open_sessions(settings: Settings) -> Iterator[Sessions]:
     engine = make_engine(settings)
     try:
-        check_key_exists(settings.host, make_sessions(engine))
+        yield make_sessions(engine)
     finally:
         engine.dispose()
 
@@ -227,12 +254,6 @@ def _find_port(settings: Settings) -> int:
             where = f"{settings.host} port {settings.port}"
             raise InvalidSettings(f"cannot listen on {where}: {error.strerror}; try --port 0") from None
         return int(listener.getsockname()[1])
-
-
-def _has_desktop() -> bool:
-    """Whether a graphical browser can open; a text browser would take over this terminal."""
-    is_unix = sys.platform not in ("win32", "darwin")
-    return not is_unix or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
 
 
 def _make_command(name: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from service.cli.support.running_service import find_service_url
+from service.cli.support.running_service import choose_key, find_service_url
 from service.client.environment import KEY_VARIABLE, URL_VARIABLE
 from service.settings import load_settings
 
@@ -15,10 +15,12 @@ from service.settings import load_settings
 def model_names(context: typer.Context, incomplete: str) -> list[str]:
     """Names and aliases that start with ``incomplete``; none on any error. Starts no service."""
     with suppress(Exception):
-        given = context.params
-        url = given.get("server") or os.environ.get(URL_VARIABLE) or find_service_url(load_settings())
-        key = given.get("key") or os.environ.get(KEY_VARIABLE)
-        return [name for name in _fetch_names(url, key) if name.startswith(incomplete)] if url else []
+        given, settings = context.params, load_settings()
+        url = given.get("server") or os.environ.get(URL_VARIABLE) or find_service_url(settings)
+        if url is None:
+            return []
+        key = given.get("key") or os.environ.get(KEY_VARIABLE) or choose_key(url, settings)
+        return [name for name in _fetch_names(url, key) if name.startswith(incomplete)]
     return []
 
 

@@ -4,6 +4,7 @@ It may run beside other services on that folder. All state is in the database, a
 finishes it or returns it to the queue.
 """
 
+import os
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from typing import IO
 import httpx
 
 from service.cli.support.errors import report_failure
+from service.local_session import SESSION_VARIABLE, make_session_key
 from service.process_limits import end_with_parent
 
 
@@ -44,19 +46,19 @@ DEFAULT_LIMITS = EmbeddedServiceLimits()
 
 @contextmanager
 def run_embedded_service(
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] = os.environ,
     log: IO[bytes] | None = None,
     *,
     limits: EmbeddedServiceLimits = DEFAULT_LIMITS,
-) -> Iterator[str]:
-    """Run a service within the block; yield its URL.
+) -> Iterator[tuple[str, str]]:
+    """Run a service within the block; yield its URL and the key of its session.
 
     Args:
         environment: Environment that configures the service; by default this process's own.
         log: File for the log; by default a temporary file, of which the end is printed on failure.
         limits: Times to wait.
     """
-    port = _find_free_port()
+    port, session_key = _find_free_port(), make_session_key()
     where = ["--host", "127.0.0.1", "--port", str(port)]
     command = [sys.executable, "-m", "service.cli", "serve", "--unannounced", *where]
     with (
@@ -65,7 +67,7 @@ def run_embedded_service(
             command,
             stdout=subprocess.DEVNULL,
             stderr=output,
-            env=environment,
+            env={**environment, SESSION_VARIABLE: session_key},
             process_group=0,  # Ctrl-C reaches only the command, which then cancels its job here
             # Safe: a command has only one thread.
             preexec_fn=partial(end_with_parent, signal.SIGTERM),  # noqa: PLW1509
@@ -74,7 +76,7 @@ def run_embedded_service(
         try:
             if not _wait_until_ready(f"http://127.0.0.1:{port}", process, limits):
                 raise report_failure(f"the service did not start:\n{_read_tail(output, limits)}")
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", session_key
         finally:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):

@@ -1,7 +1,9 @@
 """Address file of a running service: ``serve`` writes its URL into the data folder, other commands read it.
 
-The service locks the file while it runs. The system releases the lock when the process ends in any way. A
-file without a lock is therefore stale, even if another process now has the same port or process id.
+The key of its session is in a file of its own, which only its user can read.
+
+The service locks the address file while it runs. The system releases the lock when the process ends in any
+way. A file without a lock is therefore stale, even if another process now has the same port or process id.
 """
 
 import hashlib
@@ -10,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import IO
 
+from service.local_session import keep_session_key, read_session_key
 from service.settings import Settings
 
 ADDRESS_FILE = "service.json"
@@ -17,11 +20,12 @@ READ_ERRORS = (OSError, ValueError, KeyError, ImportError)  # treated as no runn
 
 
 @contextmanager
-def announce_service(url: str, settings: Settings) -> Iterator[None]:
+def announce_service(url: str, session_key: str, settings: Settings) -> Iterator[None]:
     """Let commands find the service within the block; they find the first service of a data folder."""
     with ExitStack() as while_it_runs:
         with suppress(OSError):  # the service also runs if the folder is not writable
             while_it_runs.enter_context(_write_address(url, settings))
+            while_it_runs.enter_context(keep_session_key(settings.data_dir, session_key))
         yield
 
 
@@ -49,6 +53,13 @@ def find_service_url(settings: Settings) -> str | None:
             told = json.load(file)
             return str(told["url"]) if told["database"] == _hash_database_url(settings) else None
     return None
+
+
+def choose_key(url: str, settings: Settings) -> str | None:
+    """The key for the service of this data folder, configured or of its session; None for another service."""
+    if find_service_url(settings) != url:
+        return None
+    return settings.api_key or read_session_key(settings.data_dir)
 
 
 def _lock_file(file: IO[str], *, is_shared: bool) -> None:

@@ -80,6 +80,10 @@ class ApiKeys:
         """The webhook of jobs that this key submits without one of their own."""
         return self._session.scalar(select(ApiKey.webhook).where(ApiKey.id == key_id))
 
+    def has_key(self) -> bool:
+        """Whether a key was ever made."""
+        return bool(self._session.scalar(select(exists().select_from(ApiKey))))
+
     def has_valid_key(self) -> bool:
         """Whether there is a valid key."""
         return bool(self._session.scalar(select(exists().where(self._is_valid()))))

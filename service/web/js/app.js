@@ -1,7 +1,7 @@
 // The page: routes addresses to views, and handles the navigation and the key dialog.
 
 import { html, render } from "../vendor/lit-html.js";
-import { key } from "./api.js";
+import { attempt, key, send } from "./api.js";
 import { loadFormWords, loadWords, t } from "./i18n.js";
 import { problem } from "./parts/problem.js";
 
@@ -16,12 +16,15 @@ const VIEWS = [
   [/^\/models\/(?<id>[^/]+)$/, "model"],
 ];
 
+const TICKET = "#ticket=";
+
 const main = document.getElementById("main");
 let leaving = new AbortController();
 let isFirst = true;
 
 async function show() {
   if (location.hash === "#main") return; // the skip link
+  if (location.hash.startsWith(TICKET)) await openSession(location.hash.slice(TICKET.length));
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
@@ -63,6 +66,13 @@ function markCurrentLink(path) {
     if (isHere) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+}
+
+/** Exchanges the ticket of a link for a key. The address keeps neither. */
+async function openSession(ticket) {
+  history.replaceState(null, "", location.pathname + location.search);
+  const { body } = await attempt(send("POST", "session", { ticket }));
+  if (body) key.set(body.key);
 }
 
 function askForKey() {

@@ -1,4 +1,4 @@
-"""Checks of the service: settings, database, broker, workers.
+"""Checks of the service: settings, database, keys, broker, workers.
 
 Of driver errors only the type is printed: their text may contain addresses, names and passwords.
 """
@@ -14,10 +14,11 @@ from service.cli.support.checks.findings import (
     report_warning,
 )
 from service.db.migrate import database_exists, head_revision, is_known_revision, read_database_revision
+from service.db.repositories.api_keys import ApiKeys
 from service.db.repositories.workers import Workers
 from service.db.session import make_engine, make_sessions
 from service.queue import BrokenTransport, load_transport
-from service.settings import InvalidSettings, Settings, load_settings
+from service.settings import InvalidSettings, Settings, is_loopback, load_settings
 
 START_HINT = "run `kan-service serve`, or `kan-service worker` if the API already runs"
 
@@ -53,6 +54,32 @@ def check_database(read: Settings) -> Finding:
     if revision is not None and not is_known_revision(revision):
         return report_broken("database", fact, "a newer version created it; install that version")
     return report_warning("database", fact, "run `kan-service migrate`")
+
+
+def check_access(read: Settings) -> Finding:
+    """Check who gets in without a key.
+
+    A proxy on this machine that adds no header of forwarding looks like a user of this machine.
+    """
+    engine = make_engine(read)
+    try:
+        with make_sessions(engine).read() as session:
+            has_key = ApiKeys(session).has_key()
+    except SQLAlchemyError:
+        return report_warning(
+            "access", "unknown, because the database cannot be read", "repair the database first"
+        )
+    finally:
+        engine.dispose()
+    if not is_loopback(read.host):
+        return report_ok("access", "every request needs a key")
+    if has_key and read.open_loopback == "off":
+        return report_ok("access", "keys exist, so requests need one; commands of this user need none")
+    fact = "requests on loopback need no key, also those of a proxy here that adds no X-Forwarded-For"
+    if has_key or read.allowed_hosts or read.trusted_proxies:  # as with a proxy
+        remedy = "have requests judged by keys: `kan-service keys create NAME`, without KAN_OPEN_LOOPBACK"
+        return report_warning("access", fact, remedy)
+    return report_ok("access", fact)
 
 
 def check_broker(read: Settings, *, timeout_s: float = 2.0) -> Finding:

@@ -114,7 +114,10 @@ def test_a_port_is_held_by_another_program() -> None:
 
 def test_a_port_is_held_by_the_service_of_this_folder() -> None:
     settings = load_settings()
-    with socket.socket() as listener, announce_service(f"http://127.0.0.1:{settings.port}", settings):
+    with (
+        socket.socket() as listener,
+        announce_service(f"http://127.0.0.1:{settings.port}", "kan_session_of_a_test", settings),
+    ):
         listener.bind(("127.0.0.1", settings.port))
         listener.listen()
         port = findings()["port"]
@@ -149,3 +152,27 @@ def test_a_broker_without_its_driver_is_broken(
     broker = findings(exit_code=1)["broker"]
     assert (broker["state"], "packaging" in broker["fact"]) == ("broken", True)
     assert "pip install ." in broker["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("has_key", "variables", "state", "told"),
+    [
+        (False, {}, "ok", "need no key, also those of a proxy"),
+        (False, {"KAN_ALLOWED_HOSTS": "kan.example"}, "warning", "need no key, also those of a proxy"),
+        (False, {"KAN_TRUSTED_PROXIES": "127.0.0.1"}, "warning", "need no key, also those of a proxy"),
+        (True, {"KAN_OPEN_LOOPBACK": "on"}, "warning", "need no key, also those of a proxy"),
+        (True, {"KAN_ALLOWED_HOSTS": "kan.example"}, "ok", "keys exist"),
+        (True, {"KAN_HOST": "0.0.0.0"}, "ok", "every request needs a key"),
+    ],
+)
+def test_it_says_who_gets_in_without_a_key(
+    monkeypatch: pytest.MonkeyPatch, has_key: bool, variables: dict[str, str], state: str, told: str
+) -> None:
+    CliRunner().invoke(app, ["migrate"])
+    if has_key:
+        CliRunner().invoke(app, ["keys", "create", "lab"])
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    access = findings()["access"]
+    assert (access["state"], told in access["fact"]) == (state, True)
+    assert (access["remedy"] is None) == (state == "ok")

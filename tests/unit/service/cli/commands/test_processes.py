@@ -1,5 +1,6 @@
 import logging
 import sys
+import webbrowser
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -129,13 +130,12 @@ def test_the_worker_is_started_by_its_name(monkeypatch: Any, kan: Any) -> None:
 def test_the_api_listens_where_it_was_told_to(monkeypatch: Any, kan: Any) -> None:
     import uvicorn
 
-    from service.api.http.uvicorn_protocol import BoundedHttpProtocol
-
     calls: list[dict[str, Any]] = []
     monkeypatch.setattr(uvicorn, "run", lambda app, **options: calls.append(options))
     assert kan("api", "--port", "8123").exit_code == 0
     assert (calls[0]["host"], calls[0]["port"]) == ("127.0.0.1", 8123)
-    assert calls[0]["http"] is BoundedHttpProtocol  # as in the tests of hostile requests
+    assert calls[0]["http"] == "service.api.http.uvicorn_protocol:BoundedHttpProtocol"
+    assert calls[0]["proxy_headers"] is False  # as in the tests of hostile requests
 
 
 def test_the_greeting_waits_for_the_service(
@@ -171,7 +171,7 @@ def test_the_page_is_opened_where_there_is_a_desktop(
 
     monkeypatch.setattr(processes, "Supervisor", Looking)
     monkeypatch.setattr(processes, "_is_alive", lambda _: True)
-    monkeypatch.setattr(processes.webbrowser, "open", opened.append)
+    monkeypatch.setattr(webbrowser, "open", opened.append)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setenv("DISPLAY", desktop)
     assert kan("serve", "--open", "--port", "0").exit_code == 0
