@@ -57,7 +57,7 @@ def check_url(text: str, settings: Settings) -> httpx.URL:
         raise _refusal(text, "it needs https:// and a host")
     if url.userinfo:
         raise _refusal(text, "it contains a user name; put a token into its path")
-    port = url.port or DEFAULT_PORTS[url.scheme]
+    port = _port_of(url)
     if is_named(url, settings):
         return url
     if url.scheme != "https":
@@ -71,7 +71,7 @@ def check_url(text: str, settings: Settings) -> httpx.URL:
 
 def is_named(url: httpx.URL, settings: Settings) -> bool:
     """Whether ``KAN_WEBHOOK_HOSTS`` names the host, and the port if it is an unusual one."""
-    host, port = url.raw_host.decode("ascii").lower(), url.port or DEFAULT_PORTS[url.scheme]
+    host, port = url.raw_host.decode("ascii").lower(), _port_of(url)
     shown = f"[{host}]" if ":" in host else host
     names = settings.webhook_host_names
     return f"{shown}:{port}" in names or (shown in names and port in NAMED_PORTS)
@@ -86,6 +86,10 @@ def is_public(address: str) -> bool:
     if ip.version == 6 and ip not in GLOBAL_IPV6:
         return False
     return ip.is_global and not ip.is_multicast and not any(ip in network for network in EXCLUDED)
+
+
+def _port_of(url: httpx.URL) -> int:
+    return DEFAULT_PORTS[url.scheme] if url.port is None else url.port
 
 
 def _may_be_public(host: str) -> bool:

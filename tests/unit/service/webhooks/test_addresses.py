@@ -73,6 +73,7 @@ def test_hosts_that_are_not_public_are_refused(host: str) -> None:
         "http://example.com/",
         "ftp://example.com/",
         "https:///path",
+        "https://example.com:0/",
         "https://example.com:22/",
         "https://example.com:6379/",
         "https://user:secret@example.com/",
