@@ -25,6 +25,7 @@ CLOSE = b"Connection: close\r\n\r\n"
 @pytest.fixture(scope="module")
 def port(new_settings: Callable[[], Settings]) -> Iterator[int]:
     with serving(create_app(new_settings())) as url:
+        httpx.post(f"{url}/datasets", content=TABLE, headers={"Content-Type": "application/json"})  # imports
         yield int(url.rpartition(":")[2])
 
 
@@ -105,6 +106,28 @@ def test_a_request_cannot_hide_another_from_a_proxy(port: int, headers: bytes) -
     hidden = b"0\r\n\r\n" + SMUGGLED
     statuses = said(port, b"POST /predict HTTP/1.1\r\n" + HOST + JSON + headers + b"\r\n", hidden)
     assert statuses == [400]
+
+
+def test_a_request_without_a_host_is_refused_whatever_names_are_allowed(
+    new_settings: Callable[[], Settings],
+) -> None:
+    with serving(create_app(new_settings().model_copy(update={"host": "0.0.0.0"}))) as url:
+        port = int(url.rpartition(":")[2])
+        assert said(port, b"GET /health/live HTTP/1.1\r\n" + CLOSE) == [400]
+        assert said(port, b"GET /health/live HTTP/1.0\r\n" + CLOSE) == [200]
+        assert said(port, LIVE + CLOSE) == [200]
+
+
+def test_an_answer_to_a_failure_of_the_service_announces_the_end_of_its_connection(
+    new_settings: Callable[[], Settings],
+) -> None:
+    app = create_app(new_settings())
+    app.router.add_api_route("/fails", lambda: 1 / 0)
+    with serving(app) as url, httpx.Client(base_url=url) as client:
+        failed = client.get("/fails")
+        assert (failed.status_code, failed.headers["connection"]) == (500, "close")
+        assert client.get("/fails").status_code == 500  # on another connection
+        assert "connection" not in client.get("/health/live").headers
 
 
 def test_requests_one_after_the_other_are_answered_in_their_order(port: int) -> None:

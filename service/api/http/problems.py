@@ -56,8 +56,9 @@ def register(app: FastAPI) -> None:
     """Register handlers that turn every error, expected or not, into a problem."""
     app.exception_handler(HTTPException)(_handle_http_exception)
     app.exception_handler(ClientDisconnect)(_handle_disconnect)
-    for kind in (ServiceError, KANEngineError, RequestValidationError, *UNAVAILABLE_ERRORS, Exception):
+    for kind in (ServiceError, KANEngineError, RequestValidationError, *UNAVAILABLE_ERRORS):
         app.exception_handler(kind)(_handle_error)
+    app.exception_handler(Exception)(_handle_unexpected_error)
 
 
 def problem_response(
@@ -166,6 +167,13 @@ def _headers(error: ServiceError) -> dict[str, str]:
 def _handle_error(request: Request, error: Exception) -> Response:
     instance = _make_instance()
     return problem_response(_to_service_error(error, request.url.path, instance), instance=instance)
+
+
+def _handle_unexpected_error(request: Request, error: Exception) -> Response:
+    """The framework raises the error again after the response, so the server closes the connection."""
+    answer = _handle_error(request, error)
+    answer.headers["Connection"] = "close"
+    return answer
 
 
 def _to_service_error(error: Exception, path: str, instance: str) -> ServiceError:

@@ -77,7 +77,7 @@ class ResponseHeadersMiddleware:
         is_v2.set(scope["path"].startswith("/v2"))
         with logs.bind_facts(request_id=request_id):
             try:
-                if refusal := self._find_refusal(scope["method"], headers):
+                if refusal := self._find_refusal(scope, headers):
                     await problem_response(refusal, headers={"Connection": "close"})(
                         scope, receive, send_with_headers
                     )
@@ -88,7 +88,9 @@ class ResponseHeadersMiddleware:
                 self._meters.count_request(scope, status, seconds)
                 self._log_request(scope, status, seconds)
 
-    def _find_refusal(self, method: str, headers: Headers) -> ServiceError | None:
+    def _find_refusal(self, scope: Scope, headers: Headers) -> ServiceError | None:
+        if "host" not in headers and scope["http_version"] != "1.0":  # RFC 9112, 3.2
+            return Malformed("malformed_request", "the request has no Host; send one")
         if self._hosts and _host_name(headers.get("host", "")) not in self._hosts:
             return _host_error()
         if len(headers.getlist("host")) > 1:
@@ -96,7 +98,7 @@ class ResponseHeadersMiddleware:
         coding = headers.get("transfer-encoding")
         if coding is not None and (coding.lower() != "chunked" or "content-length" in headers):
             return _framing_error()
-        if method not in SAFE_METHODS and self._is_cross_site(headers):
+        if scope["method"] not in SAFE_METHODS and self._is_cross_site(headers):
             return _cross_site_error()
         return None
 

@@ -268,8 +268,14 @@ def test_an_unknown_asset_is_not_found(name: str, client: TestClient) -> None:
 
 def test_a_client_that_leaves_is_no_fault_of_ours(app: FastAPI, caplog: pytest.LogCaptureFixture) -> None:
     """The framework's own client cannot hang up, so this speaks ASGI."""
-    headers = [(b"content-type", b"application/json")]
-    scope = {"type": "http", "method": "POST", "path": "/datasets", "query_string": b"", "headers": headers}
+    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/datasets",
+        "query_string": b"",
+    }
     messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
     sent: list[Any] = []
 
@@ -279,7 +285,7 @@ def test_a_client_that_leaves_is_no_fault_of_ours(app: FastAPI, caplog: pytest.L
     async def send(message: Any) -> None:
         sent.append(message)
 
-    anyio.run(app, scope, receive, send)
+    anyio.run(app, scope | {"headers": headers}, receive, send)
     assert sent[0]["status"] == 400
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
