@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from service.api.http.auth import check_key_exists, needs_key
 from service.db.repositories.api_keys import ApiKeys
@@ -210,6 +211,16 @@ def test_where_a_key_exists_loopback_needs_one(client: TestClient, sessions: Ses
 @pytest.mark.parametrize("path", ["/", "/health/live", "/v2/health/live", "/guide", "/docs"])
 def test_what_tells_nothing_of_tenants_is_open_where_a_key_exists(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 200
+
+
+def test_a_key_that_was_seen_is_not_forgotten_while_the_database_is_away(
+    client: TestClient, key: str, sessions: Sessions
+) -> None:
+    assert client.get("/models", headers=bearer(key)).status_code == 200
+    with sessions.begin() as session:
+        session.execute(text("ALTER TABLE api_key RENAME TO elsewhere"))
+    assert client.get("/models").status_code == 401
+    assert client.get("/models", headers=bearer(key)).status_code == 503
 
 
 @pytest.mark.usefixtures("key")

@@ -12,8 +12,7 @@ Health probes, the guide, the web page and the API documentation need no key, wi
 """
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from enum import Enum, auto
 
 from starlette.concurrency import run_in_threadpool
@@ -147,6 +146,7 @@ class ApiKeyMiddleware:
             return LOCAL_CALLER, None
         secret = _parse_bearer_key(authorization)
         if origin is Origin.THIS_MACHINE and self._is_session(secret):
+            await self._find_whether_keys_exist()
             return LOCAL_CALLER, None
         return await run_in_threadpool(self._identify_caller, secret)
 
@@ -157,12 +157,17 @@ class ApiKeyMiddleware:
             raise Unauthorized("key_required", KEY_DETAIL)
 
     async def _find_whether_keys_exist(self) -> bool:
+        """Whether a key was ever made, as far as is known while the database is unavailable.
+
+        A process that does not know it has admitted nobody, so it has no data to protect either.
+        """
         if not self._has_keys:
-            self._has_keys = await run_in_threadpool(self._read_whether_keys_exist)
+            with suppress(*UNAVAILABLE_ERRORS):
+                self._has_keys = await run_in_threadpool(self._read_whether_keys_exist)
         return self._has_keys
 
     def _read_whether_keys_exist(self) -> bool:
-        with _report_unavailable(), self._sessions.read() as session:
+        with self._sessions.read() as session:
             return ApiKeys(session).has_key()
 
     def _is_session(self, secret: str) -> bool:
@@ -170,7 +175,7 @@ class ApiKeyMiddleware:
         return known is not None and secrets.compare_digest(secret.encode(), known.encode())
 
     def _identify_caller(self, secret: str) -> tuple[Caller, Allowance | None]:
-        with _report_unavailable():
+        try:
             with self._sessions.read() as session:
                 keys = ApiKeys(session)
                 key = keys.find(secret)
@@ -178,20 +183,15 @@ class ApiKeyMiddleware:
             if key is not None and is_to_be_noted:
                 with self._sessions.begin() as session:
                     ApiKeys(session).record_use(key.id)
+        except UNAVAILABLE_ERRORS as error:
+            detail = "the key cannot be checked because the database is unavailable; try again"
+            raise Unavailable("database_unavailable", detail) from error
         if key is None:
             raise Unauthorized("invalid_key", "this key is unknown, expired or revoked; ask for a new one")
+        self._has_keys = True
         scopes = frozenset(map(Allowed, key.scopes))
         caller = Caller(tenant=key.tenant, scopes=scopes, key_id=key.id, name=key.name)
         return caller, self._rates.take(str(caller.key_id)) if self._rates else None
-
-
-@contextmanager
-def _report_unavailable() -> Iterator[None]:
-    try:
-        yield
-    except UNAVAILABLE_ERRORS as error:
-        detail = "the key cannot be checked because the database is unavailable; try again"
-        raise Unavailable("database_unavailable", detail) from error
 
 
 def _is_open(scope: Scope, headers: Headers) -> bool:
