@@ -75,6 +75,7 @@ CORS_OPTIONS: dict[str, Any] = {
     "allow_headers": [
         *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID"),
         *("Inference-Header-Content-Length", "X-Request-ID"),
+        *("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id"),
     ],
     "expose_headers": [
         *("Content-Disposition", "ETag", "Idempotency-Replayed", "Inference-Header-Content-Length"),

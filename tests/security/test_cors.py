@@ -35,6 +35,22 @@ def test_a_page_of_a_named_origin_uploads_and_reads(start: Callable[..., TestCli
     assert "access-control-allow-credentials" not in added.headers
 
 
+def test_an_agent_in_a_page_of_a_named_origin_speaks_its_protocol(start: Callable[..., TestClient]) -> None:
+    client = start(cors_origins=LAB)
+    names = "content-type, mcp-protocol-version, mcp-method, mcp-name, mcp-session-id"
+    allowed = client.options("/mcp", headers=PREFLIGHT | {"Access-Control-Request-Headers": names})
+    assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, LAB)
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    sent = {
+        "Origin": LAB,
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": "2025-06-18",
+    }
+    answer = client.post("/mcp", json=asked, headers=sent)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, LAB)
+    assert "mcp-session-id" not in answer.headers  # which would have to be exposed
+
+
 def test_an_answer_that_refuses_is_readable_for_a_named_origin_too(start: Callable[..., TestClient]) -> None:
     client = start(cors_origins=LAB, host="0.0.0.0")
     refused = client.get("/datasets", headers={"Origin": LAB})
