@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -19,20 +20,52 @@ from tests.support.servers import free_port, wait_until
 START_S = 60.0
 
 
+# Of a slow import in every process that uvicorn starts: more than uvicorn's own patience of 5 s.
+SLOW_S = 7
+SLOW_IMPORT = f"""
+import sys, time
+class Slow:
+    def find_spec(self, name, *_):
+        if name == "fastapi" and "spawn_main" in " ".join(sys.orig_argv):
+            time.sleep({SLOW_S})
+sys.meta_path.insert(0, Slow())
+"""
+
+
+@dataclass
+class Api:
+    """An API of several processes, and all of them that there were until it answered."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    seen: set[int]
+
+
 @pytest.fixture
-def api(settings: Settings) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def api(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Api]:
+    """Two processes; their imports are slow if the parameter says so."""
     upgrade(settings)
-    port = free_port()
+    port, folders = free_port(), [str(Path.cwd())]
+    if getattr(request, "param", None) == "slow":
+        (settings.data_dir / "sitecustomize.py").write_text(SLOW_IMPORT)
+        folders.insert(0, str(settings.data_dir))
     environment = os.environ | {
         "KAN_DATA_DIR": str(settings.data_dir),
         "KAN_DATABASE_URL": settings.database_url,
-        "PYTHONPATH": str(Path.cwd()),
+        "PYTHONPATH": os.pathsep.join(folders),
     }
     command = [sys.executable, "-m", "service.cli", "api", "--port", str(port), "--processes", "2"]
     with subprocess.Popen(command, env=environment) as process:
         try:
-            wait_until(lambda: len(servers(process.pid)) == 2 and is_up(port), lambda: None, START_S)
-            yield process, f"http://127.0.0.1:{port}"
+            seen = set[int]()
+
+            def is_ready() -> bool:
+                running = servers(process.pid)
+                seen.update(running)
+                return len(running) == 2 and is_up(port)
+
+            wait_until(is_ready, lambda: None, START_S)
+            yield Api(process, f"http://127.0.0.1:{port}", seen)
         finally:
             process.kill()
 
@@ -43,9 +76,9 @@ def database_url(sqlite_url: str) -> str:
 
 
 def test_processes_share_port_database_and_metrics_and_none_outlives_the_first(
-    api: tuple[subprocess.Popen[bytes], str],
+    api: Api,
 ) -> None:
-    process, url = api
+    process, url = api.process, api.url
 
     def upload(number: int) -> int:
         return httpx.post(
@@ -66,6 +99,11 @@ def test_processes_share_port_database_and_metrics_and_none_outlives_the_first(
     running = servers(process.pid)
     process.kill()
     wait_until(lambda: not any(map(is_running, running)), lambda: None, START_S)
+
+
+@pytest.mark.parametrize("api", ["slow"], indirect=True)
+def test_a_process_that_imports_for_long_is_left_alone(api: Api) -> None:
+    assert sorted(servers(api.process.pid)) == sorted(api.seen)
 
 
 def servers(parent: int) -> list[int]:
