@@ -113,6 +113,7 @@ def create_app(
         settings=settings,
         rates=make_rate_limiter(settings.rate_limit, settings.broker_url, limits),
         session_key=session_key,
+        limits=limits,
     )
     app.add_middleware(HeadRequestMiddleware)
     if settings.origins:

@@ -119,8 +119,8 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[str, AfterValidator(_check_networks)] = Field(
         default="",
-        description="addresses or networks of proxies, separated by commas, who may say that a client is on "
-        "this machine; other forwarded requests need a key",
+        description="addresses or networks of proxies on this machine, separated by commas, that may say "
+        "that a client is on it, too; other forwarded requests need a key",
     )
     api_key: str = Field(
         default="",

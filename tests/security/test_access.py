@@ -13,12 +13,13 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from service.api.http.auth import check_key_exists, needs_key
+from service.api.http.limits import HttpLimits
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.local_session import write_link
 from service.main import create_app
 from service.settings import InvalidSettings, Settings, load_settings
-from tests.support.servers import LOOPBACK, serving
+from tests.support.servers import LOOPBACK, serving, wait_until
 
 SESSION = "kan_session_of_a_test"
 
@@ -195,16 +196,24 @@ def test_a_key_counts_on_loopback_as_on_other_addresses(client: TestClient, sess
 
 
 @pytest.mark.parametrize("path", ["/models", "/v1/models", "/v2/models/law", "/metrics", "/mcp", "/nowhere"])
-def test_where_a_key_exists_loopback_needs_one(client: TestClient, sessions: Sessions, path: str) -> None:
-    before = client.get(path).status_code
+def test_where_a_key_exists_loopback_needs_one(settings: Settings, sessions: Sessions, path: str) -> None:
+    app = create_app(settings, limits=HttpLimits(key_check_interval_s=0))
+    with TestClient(app, base_url=LOOPBACK) as client:
+        assert client.get(path).status_code != 401
+        with sessions.begin() as session:
+            key = ApiKeys(session).add("lab")[0]
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (401, "key_required")
+        with sessions.begin() as session:
+            ApiKeys(session).revoke(key.id)
+        assert client.get(path).status_code == 401  # what was protected does not become open by itself
+
+
+def test_a_first_key_counts_soon(client: TestClient, sessions: Sessions) -> None:
+    assert client.get("/models").status_code == 200
     with sessions.begin() as session:
-        key = ApiKeys(session).add("lab")[0]
-    answer = client.get(path)
-    assert (answer.status_code, answer.json()["code"]) == (401, "key_required")
-    with sessions.begin() as session:
-        ApiKeys(session).revoke(key.id)
-    assert client.get(path).status_code == 401  # what was protected does not become open by itself
-    assert before != 401
+        ApiKeys(session).add("lab")
+    wait_until(lambda: client.get("/models").status_code == 401)
 
 
 @pytest.mark.usefixtures("key")
@@ -282,6 +291,15 @@ def test_a_trusted_proxy_vouches_for_clients_on_its_machine(
     trusting = settings.model_copy(update={"trusted_proxies": "10.0.0.0/8, 127.0.0.1"})
     with serving(create_app(trusting)) as url:
         assert httpx.get(f"{url}/models", headers=headers).status_code == status
+
+
+@pytest.mark.usefixtures("key")
+def test_the_loopback_of_a_proxy_elsewhere_is_not_that_of_this_machine(settings: Settings) -> None:
+    trusting = settings.model_copy(update={"trusted_proxies": "10.0.0.0/8", "host": "0.0.0.0"})
+    app = create_app(trusting, session_key=SESSION)
+    headers = bearer(SESSION) | {"X-Forwarded-For": "127.0.0.1"}
+    with TestClient(app, base_url=LOOPBACK, client=("10.0.0.7", 4711)) as client:
+        assert client.get("/models", headers=headers).status_code == 401
 
 
 def test_a_proxy_that_is_not_named_vouches_for_nobody(settings: Settings) -> None:

@@ -10,7 +10,9 @@ from service.api.http.limits import HttpLimits
 from service.api.http.rate_limit import LocalRateLimiter, RedisRateLimiter, make_rate_limiter
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
-from tests.support.servers import ValkeyServer
+from service.main import create_app
+from service.settings import Settings
+from tests.support.servers import ValkeyServer, serving
 
 TABLE = {"columns": {"x": [float(i) for i in range(40)], "y": [float(i * i) for i in range(40)]}}
 
@@ -121,6 +123,19 @@ def test_all_processes_count_together_where_there_is_a_redis(redis_url: str) -> 
     assert [t.is_allowed for t in taken if t] == [True, True, False]
     assert taken[2] is not None
     assert taken[2].retry_after_s > 1
+
+
+@pytest.mark.parametrize(("has_redis", "allowed"), [(True, 4), (False, 8)])
+def test_a_key_may_call_so_often_over_all_processes_with_a_redis_and_each_without(
+    settings: Settings, key: dict[str, str], redis_url: str, has_redis: bool, allowed: int
+) -> None:
+    """As the guide tells of `--processes`; two applications count as two processes do."""
+    broker_url = redis_url if has_redis else settings.broker_url
+    limited = settings.model_copy(update={"rate_limit": 4, "broker_url": broker_url})
+    with serving(create_app(limited)) as first, serving(create_app(limited)) as second:
+        urls = [first, second] * 6
+        statuses = [httpx.get(f"{url}/models", headers=key).status_code for url in urls]
+    assert statuses == [200] * allowed + [429] * (12 - allowed)
 
 
 def test_requests_pass_while_redis_is_away(valkey: ValkeyServer) -> None:

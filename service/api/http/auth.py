@@ -11,7 +11,9 @@ A request with ``Authorization`` is judged by it, wherever it comes from. One wi
 Health probes, the guide, the web page and the API documentation need no key, with or without ``/v1``.
 """
 
+import math
 import secrets
+import time
 from contextlib import suppress
 from enum import Enum, auto
 
@@ -20,6 +22,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.http.forwarding import is_client_local, is_forwarded
+from service.api.http.limits import DEFAULT_LIMITS, HttpLimits
 from service.api.http.problems import problem_response
 from service.api.http.rate_limit import Allowance, RateLimiter
 from service.api.http.response_headers import SAFE_METHODS
@@ -82,6 +85,7 @@ class ApiKeyMiddleware:
         settings: Of the service.
         rates: Count requests by key; None for no limit.
         session_key: The session of this machine; None for none.
+        limits: How often to look for a first key.
     """
 
     def __init__(
@@ -91,12 +95,13 @@ class ApiKeyMiddleware:
         settings: Settings,
         rates: RateLimiter | None,
         session_key: str | None,
+        limits: HttpLimits = DEFAULT_LIMITS,
     ) -> None:
-        self.app = app
+        self.app, self._limits = app, limits
         self._sessions, self._rates, self._session_key = sessions, rates, session_key
         self._is_on_loopback, self._proxies = is_loopback(settings.host), settings.proxies
         self._is_open = settings.open_loopback == "on"
-        self._has_keys = False  # known keys stay: a revoked one is not deleted
+        self._has_keys, self._asks_again_at = False, -math.inf  # keys stay: a revoked one is not deleted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with 401, 429 or 503."""
@@ -161,9 +166,10 @@ class ApiKeyMiddleware:
 
         A process that does not know it has admitted nobody, so it has no data to protect either.
         """
-        if not self._has_keys:
+        if not self._has_keys and time.monotonic() >= self._asks_again_at:
             with suppress(*UNAVAILABLE_ERRORS):
                 self._has_keys = await run_in_threadpool(self._read_whether_keys_exist)
+                self._asks_again_at = time.monotonic() + self._limits.key_check_interval_s
         return self._has_keys
 
     def _read_whether_keys_exist(self) -> bool:
@@ -180,18 +186,22 @@ class ApiKeyMiddleware:
                 keys = ApiKeys(session)
                 key = keys.find(secret)
                 is_to_be_noted = key is not None and keys.is_use_record_due(key)
-            if key is not None and is_to_be_noted:
-                with self._sessions.begin() as session:
-                    ApiKeys(session).record_use(key.id)
         except UNAVAILABLE_ERRORS as error:
             detail = "the key cannot be checked because the database is unavailable; try again"
             raise Unavailable("database_unavailable", detail) from error
+        if key is not None and is_to_be_noted:
+            with suppress(*UNAVAILABLE_ERRORS):  # of a database that takes no writes for a while
+                self._record_use(key.id)
         if key is None:
             raise Unauthorized("invalid_key", "this key is unknown, expired or revoked; ask for a new one")
         self._has_keys = True
         scopes = frozenset(map(Allowed, key.scopes))
         caller = Caller(tenant=key.tenant, scopes=scopes, key_id=key.id, name=key.name)
         return caller, self._rates.take(str(caller.key_id)) if self._rates else None
+
+    def _record_use(self, key_id: str) -> None:
+        with self._sessions.begin() as session:
+            ApiKeys(session).record_use(key_id)
 
 
 def _is_open(scope: Scope, headers: Headers) -> bool:

@@ -23,17 +23,17 @@ def is_forwarded(headers: Headers) -> bool:
 
 
 def is_client_local(peer: str, headers: Headers, trusted: Sequence[IPNetwork]) -> bool:
-    """Whether the client of a forwarded request is on this machine, by the word of a trusted proxy.
+    """Whether the client of a forwarded request is on this machine, by the word of a trusted proxy on it.
 
     Every address must be of loopback: a client may write addresses into the headers, before which or behind
-    which the proxy adds its own.
+    which the proxy adds its own. The loopback of a proxy on another machine is not that of this one.
 
     Args:
         peer: Address that the connection comes from.
         headers: Of the request.
         trusted: Networks of trusted proxies.
     """
-    if not _is_in(peer, trusted):
+    if not is_loopback(peer) or not _is_in(peer, trusted):
         return False
     clients = list(_list_clients(headers))
     return bool(clients) and all(map(is_loopback, clients))

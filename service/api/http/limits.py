@@ -36,6 +36,8 @@ class HttpLimits:
         redis_retry_pause_s: Without another attempt after Redis was unreachable: not every request should
             wait for it.
         max_buckets: Number of buckets above which full ones are dropped.
+        key_check_interval_s: After which a service without keys looks for a first one again: the look takes
+            as long as a prediction of one row, and a key takes longer to make.
 
         live, ingest, admission, prediction: Handed down to event streams, readers, admission and predictions.
     """
@@ -60,6 +62,7 @@ class HttpLimits:
     redis_timeout_s: float = 0.2
     redis_retry_pause_s: float = 5.0
     max_buckets: int = 10_000
+    key_check_interval_s: float = 0.2
 
     live: LiveLimits = DEFAULT_LIVE
     ingest: IngestLimits = DEFAULT_INGEST
