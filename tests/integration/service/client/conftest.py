@@ -156,6 +156,15 @@ def service(settings: Settings) -> Iterator[tuple[str, Way]]:
         yield url, way
 
 
+@pytest.fixture(scope="module")
+def key(service: tuple[str, Way]) -> str:
+    from service.caller import Scope
+    from service.db.repositories.api_keys import ApiKeys
+
+    with service[1].app.state.sessions.begin() as session:
+        return ApiKeys(session).add("a client", scopes=tuple(Scope))[1]
+
+
 @pytest.fixture
 def way(service: tuple[str, Way]) -> Iterator[Way]:
     yield service[1]
@@ -175,14 +184,14 @@ def limits() -> ClientLimits:
 
 @pytest.fixture(params=["sync", "async"])
 def kan(
-    request: pytest.FixtureRequest, service: tuple[str, Way], way: Way, limits: ClientLimits
+    request: pytest.FixtureRequest, service: tuple[str, Way], way: Way, limits: ClientLimits, key: str
 ) -> Iterator[Any]:
     url, _ = service
     if request.param == "sync":
-        with Client(url, "a key", limits=limits) as client:
+        with Client(url, key, limits=limits) as client:
             yield client
         return
     with asyncio.Runner() as runner:
-        client = AsyncClient(url, "a key", limits=limits)
+        client = AsyncClient(url, key, limits=limits)
         yield InLoop(client, runner)
         runner.run(client.close())

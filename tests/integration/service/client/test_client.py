@@ -334,9 +334,9 @@ def test_what_there_is_is_told(kan: Any) -> None:
     assert kan.usage().datasets.count == before + 1
 
 
-def test_the_key_goes_with_every_request(kan: Any, way: Way) -> None:
+def test_the_key_goes_with_every_request(kan: Any, way: Way, key: str) -> None:
     kan.usage()
-    assert way.asked("GET /usage")[0]["authorization"] == "Bearer a key"
+    assert way.asked("GET /usage")[0]["authorization"] == f"Bearer {key}"
 
 
 def test_a_refusal_says_what_is_wrong_and_where(kan: Any) -> None:
