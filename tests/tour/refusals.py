@@ -62,6 +62,7 @@ def meet_strangers(tour: Tour, settings: Settings, sessions: Sessions) -> None:
 
 def meet_failures(tour: Tour, settings: Settings) -> None:
     """What clients are told when something is not there, full, or broken."""
+    settings = settings.model_copy(update={"open_loopback": "on"})  # the keys of strangers exist by now
     away = settings.model_copy(update={"database_url": f"sqlite:///{settings.data_dir / 'away' / 'kan.db'}"})
     with unlogged(), TestClient(create_app(away), base_url=LOOPBACK, raise_server_exceptions=False) as client:
         tour.client = client

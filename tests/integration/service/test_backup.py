@@ -50,9 +50,10 @@ def sqlite(sqlite_url: str, tmp_path: Path) -> Settings:
     return Settings(database_url=sqlite_url, data_dir=tmp_path)
 
 
-def predictions(settings: Settings) -> Any:
+def predictions(settings: Settings, key: str) -> Any:
+    headers = {"Authorization": f"Bearer {key}"}
     with TestClient(create_app(settings), base_url=LOOPBACK) as client:
-        answer = client.post("/predict", json={"model": "law", "rows": ROWS})
+        answer = client.post("/predict", json={"model": "law", "rows": ROWS}, headers=headers)
     assert answer.status_code == 200
     return answer.json()
 
@@ -93,7 +94,7 @@ def test_a_backup_that_is_taken_while_a_job_runs_brings_everything_back(
         worker.join()
 
     assert restore(fresh, tmp_path / "kan.backup") == head_revision()
-    assert predictions(fresh) == predictions(settings)
+    assert predictions(fresh, key) == predictions(settings, key)
     engine = make_engine(fresh)
     restored = make_sessions(engine)
     with restored.begin() as session:

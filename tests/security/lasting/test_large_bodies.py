@@ -195,9 +195,12 @@ def test_nothing_of_a_large_body_is_kept_for_one_without_a_key(settings: Setting
         assert keyed.app.state.reader._process is None  # type: ignore[attr-defined]
 
 
-def test_the_process_that_reads_is_started_anew_when_it_has_died(client: TestClient, app: FastAPI) -> None:
+def test_the_process_that_reads_is_started_anew_when_it_has_died(
+    client: TestClient, app: FastAPI, key_of: Callable[..., dict[str, str]]
+) -> None:
+    headers = JSON | key_of("mine")
     body = b"[" + b"1," * DEFAULT_LIMITS.max_inline_other_bytes + b"1]"
-    assert client.post("/jobs", content=body, headers=JSON).status_code == 422
+    assert client.post("/jobs", content=body, headers=headers).status_code == 422
     app.state.reader._process.kill()
     app.state.reader._process.wait()
-    assert client.post("/jobs", content=body, headers=JSON).status_code == 422
+    assert client.post("/jobs", content=body, headers=headers).status_code == 422
