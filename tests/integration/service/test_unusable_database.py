@@ -1,12 +1,12 @@
 """A database that takes no writes for a while: clients are told to come again."""
 
-from typing import Any, cast
+from typing import cast
 
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
-READ_ONLY = {"sqlite": "PRAGMA query_only = {}", "postgresql": "SET default_transaction_read_only = {}"}
+READ_ONLY = {"sqlite": "PRAGMA query_only = {}", "postgresql": "SET transaction_read_only = {}"}
 
 
 def test_what_cannot_be_written_now_is_asked_for_again_later(client: TestClient) -> None:
@@ -22,11 +22,10 @@ def test_what_cannot_be_written_now_is_asked_for_again_later(client: TestClient)
 
 
 def set_read_only(engine: Engine, on: str) -> None:
-    """On every connection from now on, as after a failover to a standby."""
+    """For every transaction from now on, as after a failover to a standby, which takes no wish to write."""
 
-    def tell(connection: Any, _: Any) -> None:
-        connection.execute(READ_ONLY[engine.dialect.name].format(on))
-        connection.commit()
+    def tell(connection: Connection) -> None:
+        connection.exec_driver_sql(READ_ONLY[engine.dialect.name].format(on))
 
     engine.dispose()
-    event.listen(engine, "connect", tell)
+    event.listen(engine, "begin", tell, insert=True)
