@@ -43,6 +43,7 @@ ENUM_NAMES = {
         "NetworkChoice": "served accurate compact",
         "NetworkMember": "accurate compact",
         "NodeOperation": "sum product",
+        "QueueReason": "no_worker earlier_jobs busy",
         "RepeatedRows": "keep drop",
         "SimpleBaseline": "linear mlp boosting kernel",
         "SolveOptimizer": "auto gauss_newton",

@@ -95,7 +95,14 @@ class _Comparison:
         self._seen = set[tuple[str, str]]()
 
     def compare(self, before: Schema, after: Schema, name: str) -> Iterator[str]:
-        """Yield what the new schema of a value takes away."""
+        """Yield what the new schema of a value takes away.
+
+        A request may be given more choices than its one schema was, and an answer may keep one of several.
+        """
+        if self._is_request:
+            after = _pick_choice(after, before)
+        else:
+            before = _pick_choice(before, after)
         key = json.dumps(before, sort_keys=True), json.dumps(after, sort_keys=True)
         if key in self._seen:
             return
@@ -145,6 +152,14 @@ def _resolve(schema: Schema, document: Schema) -> Schema:
         resolved: Schema = document["components"]["schemas"][schema["$ref"].removeprefix(REFERENCE)]
         return resolved
     return schema
+
+
+def _pick_choice(union: Schema, schema: Schema) -> Schema:
+    """The choice of a union that has the name or type of a schema that is no union; else the union itself."""
+    if "anyOf" in schema or "oneOf" in schema:
+        return union
+    choices = [*union.get("anyOf", []), *union.get("oneOf", [])]
+    return next((choice for choice in choices if _name_choice(choice) == _name_choice(schema)), union)
 
 
 def _name_choice(choice: Schema) -> str:

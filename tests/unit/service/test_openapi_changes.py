@@ -51,6 +51,11 @@ def change_type(new: Schema) -> None:
     new["components"]["schemas"]["TrainRequest"]["properties"]["seed"]["type"] = "string"
 
 
+def widen_answer(new: Schema) -> None:
+    members = new["components"]["schemas"]["JobOut"]["properties"]
+    members["id"] = {"anyOf": [members["id"], {"type": "integer"}]}
+
+
 def require_parameter(new: Schema) -> None:
     new["paths"]["/jobs"]["get"]["parameters"][0]["required"] = True
 
@@ -66,6 +71,7 @@ def require_parameter(new: Schema) -> None:
         (remove_member, "GET /jobs/{job_id} 200.cut_by is gone"),
         (forbid_kind, "POST /jobs body: #/components/schemas/SolveRequest is no longer allowed"),
         (change_type, "POST /jobs body.seed: the type was integer and is string"),
+        (widen_answer, "GET /jobs/{job_id} 200.id: the type was string and is None"),
         (require_parameter, "GET /jobs: the parameter"),
     ],
 )
@@ -81,6 +87,8 @@ def test_what_only_adds_breaks_nothing() -> None:
     new["components"]["schemas"]["JobOut"]["properties"]["added"] = {"type": "string"}
     new["components"]["schemas"]["TrainRequest"]["properties"]["added"] = {"type": "string"}
     new["components"]["schemas"]["Task"]["enum"].append("ranking")
+    settings = new["components"]["schemas"]["TrainRequest"]["properties"]
+    settings["seed"] = {"anyOf": [{"type": "boolean"}, settings["seed"]]}
     assert list_breaking_changes(DOCUMENT, new) == []
 
 
