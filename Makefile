@@ -142,7 +142,7 @@ $(VENV)/generators/installed: $(VENV)/installed
 	$(VENV)/generators/bin/pip install --progress-bar off --quiet --disable-pip-version-check \
 		'openapi-python-client>=0.29.1' 'datamodel-code-generator>=0.89'
 	-@if which npm >/dev/null; then npm install --silent --no-fund --no-audit --prefix $(VENV)/generators \
-		openapi-typescript@7 typescript@5; fi
+		openapi-typescript@7 openapi-fetch@0.17 @hey-api/openapi-ts@0.99 typescript@5; fi
 	@touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed-test

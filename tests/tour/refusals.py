@@ -78,6 +78,8 @@ def meet_failures(tour: Tour, settings: Settings) -> None:
     with TestClient(create_app(full), base_url=LOOPBACK) as client:
         tour.client = client
         tour.refused("POST", "/datasets", "quota_exceeded", json={"columns": {"x": [1, 2]}})
+        table = {"file": ("table.csv", "x\n1\n2\n")}
+        tour.refused("POST", "/datasets/upload", "quota_exceeded", files=table)
         exported = client.get("/models/law/export").content
         tour.refused(
             "POST", "/models/import", "quota_exceeded", files={"file": ("law.safetensors", exported)}

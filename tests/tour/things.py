@@ -276,7 +276,11 @@ def see_protocol(tour: Tour) -> None:
 
 
 def see_ends(tour: Tour, ids: Document) -> None:
-    """What is deleted."""
+    """What is deleted, and what is added once more and not needed."""
+    file = ("law.csv", law_table())
+    again = tour.call("POST", "/datasets/upload", files={"file": file}, data={"name": "a law"}).json()
+    tour.refused("POST", "/datasets/upload", "unsupported_media_type", json={"columns": {"x": [1, 2]}})
+    tour.client.delete(f"/datasets/{again['id']}")
     copy = tour.client.get("/models/copy").json()["id"]
     tour.call("DELETE", "/models/{model_id}", of={"model_id": copy})
     tour.call("DELETE", "/datasets/{dataset_id}", of={"dataset_id": ids["new_rows"]})

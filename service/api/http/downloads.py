@@ -1,9 +1,21 @@
 """Responses that are files."""
 
 from collections.abc import Iterable, Mapping
+from typing import Annotated
 from urllib.parse import quote
 
+from fastapi import Depends, Request
 from fastapi.responses import StreamingResponse
+
+OCTETS = "application/octet-stream"
+VARY = {"Vary": "Accept"}
+
+
+async def _wants_octets(request: Request) -> bool:
+    return OCTETS in request.headers.get("accept", "")
+
+
+AsOctets = Annotated[bool, Depends(_wants_octets)]  # whether the client asks for bytes of no particular type
 
 
 def make_download_response(

@@ -55,12 +55,16 @@ def describe_problem(description: str, **more: Any) -> Schema:
 
 
 def describe_file(*media_types: str) -> Schema:
-    """Describe a response of bytes or text, of one of some media types."""
+    """Describe a response of bytes or text, of one of some media types.
+
+    Some generators leave out an answer that is neither JSON, text nor octets: its route also answers as
+    ``downloads.OCTETS`` to clients that ask for it.
+    """
     return {"content": {kind: {"schema": _describe_content(kind)} for kind in media_types}}
 
 
 def _describe_content(media_type: str) -> Schema:
-    is_text = media_type.startswith("text/") or media_type.endswith("+xml")
+    is_text = media_type.startswith("text/")
     return {"type": "string"} if is_text else {"type": "string", "format": "binary"}
 
 

@@ -112,18 +112,12 @@ def _remove_null(schema: Schema) -> Schema:
 
 
 def _name_job_request(document: Schema, schemas: Schema) -> None:
-    """Name the body of a submission, which is told apart by its ``kind``."""
+    """Name the body of a submission. A discriminator would make generators require its ``kind``."""
     content = document["paths"]["/jobs"]["post"]["requestBody"]["content"]["application/json"]
-    choices = content["schema"]["oneOf"]
-    kinds = {
-        schemas[choice["$ref"].removeprefix(REFERENCE)]["properties"]["kind"]["const"]: choice["$ref"]
-        for choice in choices
-    }
     schemas[JOB_REQUEST] = {
         "title": JOB_REQUEST,
         "description": "A job of any kind. Without `kind` it is a training.",
-        "oneOf": choices,
-        "discriminator": {"propertyName": "kind", "mapping": kinds},
+        "oneOf": content["schema"]["oneOf"],
     }
     content["schema"] = {"$ref": REFERENCE + JOB_REQUEST}
 

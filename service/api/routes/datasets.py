@@ -23,7 +23,7 @@ from service.api.http.dependencies import (
     is_json,
     media_type,
 )
-from service.api.http.downloads import make_download_response
+from service.api.http.downloads import OCTETS, VARY, AsOctets, make_download_response
 from service.api.http.pagination import MAX_LIMIT, Paging, WantedNamed
 from service.api.http.uploads import TABLE_FIELDS, UploadForm, receive_upload, validate_body
 from service.api.openapi.document import QUOTA_RESPONSES, describe_file, describe_upload, schema_reference
@@ -44,38 +44,39 @@ from service.schemas.datasets import (
     RowsSampleOut,
 )
 
-UPLOAD_BODIES = describe_upload(
-    "CSV, TSV, JSON Lines or Parquet; may be gzipped.",
-    {
-        "name": "A label; the file's name if absent.",
-        "units": 'JSON: `{"column": "unit"}`.',
-        "missing": 'JSON: values that stand for missing ones, `{"column": [-999]}`, or `{"*": [-999]}`.',
-        "swap_day_and_month": 'JSON: columns of dates whose day and month are exchanged, `["day"]`.',
-        "encoding": "Of the text, such as `cp1251` or `utf-8`; detected if absent.",
-        "repeated_rows": "`drop`: rows that repeat an earlier row are left out; `keep` is the default.",
-    },
-    **{"application/json": schema_reference(DatasetIn)},
-)
+FILE = "CSV, TSV, JSON Lines or Parquet; may be gzipped."
+FILE_FIELDS = {
+    "name": "A label; the file's name if absent.",
+    "units": 'JSON: `{"column": "unit"}`.',
+    "missing": 'JSON: values that stand for missing ones, `{"column": [-999]}`, or `{"*": [-999]}`.',
+    "swap_day_and_month": 'JSON: columns of dates whose day and month are exchanged, `["day"]`.',
+    "encoding": "Of the text, such as `cp1251` or `utf-8`; detected if absent.",
+    "repeated_rows": "`drop`: rows that repeat an earlier row are left out; `keep` is the default.",
+}
 JSON_FIELDS = {
     "units": '{"column": "unit"}',
     "missing": '{"column": [-999]}',
     "swap_day_and_month": '["column"]',
 }
+FORM_MEDIA_TYPE = "multipart/form-data"
 PARQUET_MEDIA_TYPE = "application/vnd.apache.parquet"
 
 MAX_SAMPLE = 1_000  # rows
 MAX_OFFSET = 1_000_000_000  # more rows than any table has
 router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=StrictRoute)
+ADD_ROUTE: dict[str, Any] = {
+    "dependencies": [TRAIN],
+    "status_code": 201,
+    "response_model": DatasetOut,
+    "responses": QUOTA_RESPONSES,
+}
 
 
 @router.post(
     "",
-    dependencies=[TRAIN],
-    status_code=201,
-    response_model=DatasetOut,
-    responses=QUOTA_RESPONSES,
-    openapi_extra=UPLOAD_BODIES,
+    openapi_extra=describe_upload(FILE, FILE_FIELDS, **{"application/json": schema_reference(DatasetIn)}),
     summary="Add a dataset",
+    **ADD_ROUTE,
 )
 async def add_dataset(
     *,
@@ -92,22 +93,40 @@ async def add_dataset(
     Separators, encodings, decimal signs and types are detected; `warnings` lists uncertain guesses.
     """
     content_type = request.headers.get("content-type", "")
-    if media_type(content_type) == "multipart/form-data":
-        async with receive_upload(request, settings.data_dir, TABLE_FIELDS, limits) as form:
-            add = partial(_add_form, form, sessions=sessions, settings=settings, limits=limits.ingest)
-            is_small = ingest.is_safe_in_process(form.file, limits=limits.ingest)
-            async with nullcontext() if is_small else parsing.hold(sessions.tenant):
-                dataset = await run_for_client(request.receive, add)
+    if media_type(content_type) == FORM_MEDIA_TYPE:
+        dataset = await _receive_form(request, sessions, settings, parsing, limits)
     elif is_json(content_type):
         add = partial(
             _add_body, await request.json(), sessions=sessions, settings=settings, limits=limits.ingest
         )
         dataset = await run_in_threadpool(add)
     else:
-        raise UnsupportedMedia(
-            "unsupported_media_type",
-            f"got {content_type or 'no Content-Type'!r}; send multipart/form-data or application/json",
-        )
+        raise _media_type_error(content_type, f"{FORM_MEDIA_TYPE} or application/json")
+    response.headers["Location"] = here(f"/datasets/{dataset.id}")
+    return dataset
+
+
+@router.post(
+    "/upload",
+    openapi_extra=describe_upload(FILE, FILE_FIELDS),
+    summary="Upload a table as a file",
+    **ADD_ROUTE,
+)
+async def upload_dataset(
+    *,
+    request: Request,
+    response: Response,
+    sessions: Sessions,
+    settings: Config,
+    parsing: Parsing,
+    limits: Limits,
+    here: VersionedPath,
+) -> Dataset:
+    """The form of `POST /datasets` alone, as generators that know one kind of body per operation need it."""
+    content_type = request.headers.get("content-type", "")
+    if media_type(content_type) != FORM_MEDIA_TYPE:
+        raise _media_type_error(content_type, FORM_MEDIA_TYPE)
+    dataset = await _receive_form(request, sessions, settings, parsing, limits)
     response.headers["Location"] = here(f"/datasets/{dataset.id}")
     return dataset
 
@@ -171,10 +190,10 @@ def sample_dataset(
     "/{dataset_id}/content",
     dependencies=[READ],
     response_class=StreamingResponse,
-    responses={200: describe_file(PARQUET_MEDIA_TYPE)},
+    responses={200: describe_file(PARQUET_MEDIA_TYPE, OCTETS)},
     summary="Download as Parquet",
 )
-def download_dataset(dataset_id: str, sessions: Sessions) -> StreamingResponse:
+def download_dataset(dataset_id: str, sessions: Sessions, as_octets: AsOctets) -> StreamingResponse:
     """The whole table with its types, as jobs read it."""
     dataset, size, chunks = datasets.open_content(dataset_id, sessions)
     return make_download_response(
@@ -182,7 +201,8 @@ def download_dataset(dataset_id: str, sessions: Sessions) -> StreamingResponse:
         name=f"{dataset.name}.parquet",
         size=size,
         sha256=dataset.blob_sha256,
-        media_type=PARQUET_MEDIA_TYPE,
+        media_type=OCTETS if as_octets else PARQUET_MEDIA_TYPE,
+        headers=VARY,
     )
 
 
@@ -200,6 +220,23 @@ def change_dataset(
 def delete_dataset(dataset_id: str, sessions: Sessions, settings: Config, if_match: IfMatch = None) -> None:
     """Delete the dataset and its content. 409 while a queued or running job uses it; trained models stay."""
     datasets.delete(dataset_id, sessions, if_match=if_match, with_figures=settings.delete_figures)
+
+
+def _media_type_error(content_type: str, possible: str) -> UnsupportedMedia:
+    return UnsupportedMedia(
+        "unsupported_media_type", f"got {content_type or 'no Content-Type'!r}; send {possible}"
+    )
+
+
+async def _receive_form(
+    request: Request, sessions: Sessions, settings: Config, parsing: Parsing, limits: Limits
+) -> Dataset:
+    """Store the table of a form; a large one waits for its turn to be parsed."""
+    async with receive_upload(request, settings.data_dir, TABLE_FIELDS, limits) as form:
+        add = partial(_add_form, form, sessions=sessions, settings=settings, limits=limits.ingest)
+        is_small = ingest.is_safe_in_process(form.file, limits=limits.ingest)
+        async with nullcontext() if is_small else parsing.hold(sessions.tenant):
+            return await run_for_client(request.receive, add)
 
 
 def _add_form(

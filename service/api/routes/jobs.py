@@ -18,7 +18,7 @@ from service.api.http.dependencies import (
     VersionedPath,
     Watch,
 )
-from service.api.http.downloads import make_download_response
+from service.api.http.downloads import OCTETS, VARY, AsOctets, make_download_response
 from service.api.http.pagination import DEFAULT_LIMIT, MAX_LIMIT, Paging, Wanted
 from service.api.live import event_stream
 from service.api.live.job_following import MAX_WAIT_S, follow_job
@@ -174,9 +174,9 @@ def list_events(
     dependencies=[READ],
     response_class=StreamingResponse,
     summary="Download what a job made",
-    responses={200: describe_file(*MEDIA_TYPES.values())},
+    responses={200: describe_file(MEDIA_TYPES["parquet"], OCTETS, MEDIA_TYPES["csv"])},
 )
-def download_result(job_id: str, sessions: Sessions) -> StreamingResponse:
+def download_result(job_id: str, sessions: Sessions, as_octets: AsOctets) -> StreamingResponse:
     """The predictions for a dataset, or the table of a study. 409 `no_result` if there is none."""
     job, size, chunks = downloads.open_result(job_id, sessions)
     return make_download_response(
@@ -184,7 +184,8 @@ def download_result(job_id: str, sessions: Sessions) -> StreamingResponse:
         name=job.result_name or job.id,
         size=size,
         sha256=str(job.result_sha256),
-        media_type=MEDIA_TYPES[job.result_format or "parquet"],
+        media_type=OCTETS if as_octets else MEDIA_TYPES[job.result_format or "parquet"],
+        headers=VARY,
     )
 
 

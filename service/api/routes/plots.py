@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from kan_engine.drawing.svg import THEMES, Theme
 from service.api.http.dependencies import READ, Drawing, Sessions, StrictRoute
+from service.api.http.downloads import OCTETS, VARY, AsOctets
 from service.api.openapi.document import describe_file
 from service.api.routes.models import NetworkQuery, Reference
 from service.operations.models import management, plots
@@ -23,13 +24,13 @@ SVG, PNG = "image/svg+xml", "image/png"
 PICTURE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
-}
+} | VARY
 SVG_ROUTE: dict[str, Any] = {
     "dependencies": [READ],
     "response_class": Response,
-    "responses": {200: describe_file(SVG)},
+    "responses": {200: describe_file(SVG, OCTETS)},
 }
-PNG_ROUTE: dict[str, Any] = SVG_ROUTE | {"responses": {200: describe_file(PNG)}}
+PNG_ROUTE: dict[str, Any] = SVG_ROUTE | {"responses": {200: describe_file(PNG, OCTETS)}}
 Width = Annotated[int, Query(ge=200, le=4000, description="Pixels across; the height follows.")]
 LayoutWidth = Annotated[
     int | None,
@@ -125,52 +126,58 @@ def get_figures(model_id: Reference, sessions: Sessions) -> Response:
 
 
 @router.get("/models/{model_id}/plot.svg", summary="The network as a picture", **SVG_ROUTE)
-def get_network(draw: Annotated[Draw, Depends(_prepare_network_svg)]) -> Response:
+def get_network(draw: Annotated[Draw, Depends(_prepare_network_svg)], as_octets: AsOctets) -> Response:
     """Every edge with its activation; more important edges are drawn stronger."""
-    return _svg_response(draw)
+    return _svg_response(draw, as_octets)
 
 
 @router.get("/models/{model_id}/plot.png", summary="The network as PNG", **PNG_ROUTE)
 async def get_network_png(
-    draw: Annotated[Draw, Depends(_prepare_network)], drawing: Drawing, width: Width = 1200
+    draw: Annotated[Draw, Depends(_prepare_network)],
+    drawing: Drawing,
+    as_octets: AsOctets,
+    width: Width = 1200,
 ) -> Response:
     """The same picture in pixels."""
-    return await _png_response(draw, width, drawing)
+    return await _png_response(draw, width, drawing, as_octets)
 
 
 @router.get("/models/{model_id}/plots/{plot}.svg", summary="A picture of a model", **SVG_ROUTE)
-def get_plot(draw: Annotated[Draw, Depends(_prepare_plot)]) -> Response:
+def get_plot(draw: Annotated[Draw, Depends(_prepare_plot)], as_octets: AsOctets) -> Response:
     """A plot of what the model learnt, or of its quality. 409 if the model lacks the data."""
-    return _svg_response(draw)
+    return _svg_response(draw, as_octets)
 
 
 @router.get("/models/{model_id}/plots/{plot}.png", summary="A picture of a model as PNG", **PNG_ROUTE)
 async def get_plot_png(
-    draw: Annotated[Draw, Depends(_prepare_plot)], drawing: Drawing, width: Width = 1200
+    draw: Annotated[Draw, Depends(_prepare_plot)], drawing: Drawing, as_octets: AsOctets, width: Width = 1200
 ) -> Response:
     """The same picture in pixels."""
-    return await _png_response(draw, width, drawing)
+    return await _png_response(draw, width, drawing, as_octets)
 
 
 @router.get("/jobs/{job_id}/plots/{study_plot}.svg", summary="A picture of a study", **SVG_ROUTE)
-def get_study_plot(draw: Annotated[Draw, Depends(_prepare_study_plot)]) -> Response:
+def get_study_plot(draw: Annotated[Draw, Depends(_prepare_study_plot)], as_octets: AsOctets) -> Response:
     """Error or time of its trainings on logarithmic axes. 409 `no_plot` without grids or before its end."""
-    return _svg_response(draw)
+    return _svg_response(draw, as_octets)
 
 
 @router.get("/jobs/{job_id}/plots/{study_plot}.png", summary="A picture of a study as PNG", **PNG_ROUTE)
 async def get_study_plot_png(
-    draw: Annotated[Draw, Depends(_prepare_study_plot)], drawing: Drawing, width: Width = 1200
+    draw: Annotated[Draw, Depends(_prepare_study_plot)],
+    drawing: Drawing,
+    as_octets: AsOctets,
+    width: Width = 1200,
 ) -> Response:
     """The same picture in pixels."""
-    return await _png_response(draw, width, drawing)
+    return await _png_response(draw, width, drawing, as_octets)
 
 
-def _svg_response(draw: Draw) -> Response:
-    return Response(draw(), media_type=SVG, headers=PICTURE_HEADERS)
+def _svg_response(draw: Draw, as_octets: bool) -> Response:
+    return Response(draw(), media_type=OCTETS if as_octets else SVG, headers=PICTURE_HEADERS)
 
 
-async def _png_response(draw: Draw, width: int, drawing: CapacityLimiter) -> Response:
+async def _png_response(draw: Draw, width: int, drawing: CapacityLimiter, as_octets: bool) -> Response:
     """Draw a PNG in a thread. Requests beyond the limit wait here without occupying a thread."""
     png = await to_thread.run_sync(lambda: to_png(draw(), width), limiter=drawing)
-    return Response(png, media_type=PNG, headers=PICTURE_HEADERS)
+    return Response(png, media_type=OCTETS if as_octets else PNG, headers=PICTURE_HEADERS)

@@ -258,6 +258,23 @@ def test_the_content_is_the_whole_table_as_parquet(client: TestClient) -> None:
     assert answer.headers["etag"] == f'"sha256-{dataset["sha256"]}"'
 
 
+def test_a_file_has_an_upload_of_its_own_that_takes_nothing_else(client: TestClient) -> None:
+    answer = client.post("/datasets/upload", files={"file": ("data.csv", CSV)}, data={"name": "mine"})
+    assert answer.status_code == 201
+    assert answer.headers["location"] == f"/datasets/{answer.json()['id']}"
+    assert client.get(answer.headers["location"]).json()["name"] == "mine"
+    assert client.post("/datasets/upload", json={"columns": {"x": [1]}}).status_code == 415
+
+
+def test_the_content_comes_as_bytes_of_no_type_where_these_are_asked_for(client: TestClient) -> None:
+    path = f"/datasets/{upload(client).json()['id']}/content"
+    plain, octets = client.get(path), client.get(path, headers={"Accept": "application/octet-stream"})
+    assert octets.content == plain.content
+    assert plain.headers["content-type"] == "application/vnd.apache.parquet"
+    assert octets.headers["content-type"] == "application/octet-stream"
+    assert octets.headers["vary"] == plain.headers["vary"] == "Accept"
+
+
 def test_a_large_table_travels_in_chunks(client: TestClient) -> None:
     values = np.random.default_rng(0).standard_normal((30_000, 5))
     lines = "\n".join(",".join(map(repr, row)) for row in values.tolist())

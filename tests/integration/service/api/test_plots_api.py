@@ -76,6 +76,17 @@ def test_every_picture_is_also_a_png_of_the_width_that_was_asked_for(
             assert struct.unpack(">I", response.content[16:20]) == (width,)
 
 
+@pytest.mark.parametrize("suffix", [".svg", ".png"])
+def test_a_picture_comes_as_bytes_of_no_type_where_these_are_asked_for(
+    suffix: str, client: TestClient, model: Model
+) -> None:
+    for path in paths(model, suffix):
+        answer = client.get(path, headers={"Accept": "application/octet-stream"})
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert answer.headers["vary"] == "Accept"
+        assert answer.content == client.get(path).content
+
+
 def test_every_picture_speaks_russian_where_it_is_asked_to(client: TestClient, model: Model) -> None:
     for path in paths(model, ".svg"):
         svg = client.get(path, params={"lang": "ru"}).text

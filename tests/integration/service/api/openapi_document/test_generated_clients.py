@@ -1,6 +1,7 @@
-"""Clients that generators make of the OpenAPI document are whole, and work."""
+"""Clients that generators make of the OpenAPI document are whole: they upload, train, predict and draw."""
 
 import importlib
+import io
 import json
 import re
 import shutil
@@ -21,17 +22,15 @@ from worker.jobs.registry import HANDLERS
 
 # Their requirements conflict with those of the service, so `make` installs them beside it.
 GENERATORS = Path(sys.prefix) / "generators"
-# What the generator of Python asks for files that are neither JSON nor octets; the guide tells it, too.
-MEDIA_TYPES = ("image/svg+xml", "image/png", "application/vnd.apache.parquet", "text/event-stream")
-OVERRIDES = "content_type_overrides:\n" + "".join(
-    f"  {kind}: application/octet-stream\n" for kind in MEDIA_TYPES
-)
+NODE_TOOLS = GENERATORS / "node_modules/.bin"
+PROGRAMS = Path(__file__).with_name("clients")  # in TypeScript, one for each client
+TABLE = "x,y\n" + "".join(f"{i / 20},{i / 10 + 1}\n" for i in range(60))  # y = 2 x + 1
 
 needs_generators = pytest.mark.skipif(
     not (GENERATORS / "bin/openapi-python-client").exists(), reason="`make test` installs the generators"
 )
 needs_node = pytest.mark.skipif(
-    not (GENERATORS / "node_modules/.bin/openapi-typescript").exists() or shutil.which("node") is None,
+    not (NODE_TOOLS / "openapi-ts").exists() or shutil.which("node") is None,
     reason="npm was not there when the generators were installed",
 )
 
@@ -53,8 +52,8 @@ def run(*command: str | Path) -> str:
 @pytest.fixture(scope="module")
 def python_client(document: Path) -> tuple[Path, str]:
     """The folder of the package, and what the generator told."""
-    config, made = document.with_name("config.yaml"), document.with_name("generated")
-    config.write_text(OVERRIDES + "post_hooks: []\n")
+    made, config = document.with_name("generated"), document.with_name("config.yaml")
+    config.write_text("post_hooks: []\n")  # those that format the code
     command = GENERATORS / "bin/openapi-python-client"
     told = run(command, "generate", "--config", config, "--path", document, "--output-path", made)
     return made / "kan_service_client", told
@@ -73,32 +72,37 @@ def test_openapi_python_client_warns_of_nothing_and_has_every_operation(
 
 
 @needs_generators
-def test_a_generated_python_client_trains_and_predicts(
+def test_a_generated_python_client_uploads_trains_predicts_and_draws(
     python_client: tuple[Path, str], new_settings: Callable[[], Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(python_client[0].parent))
     models: Any = importlib.import_module("kan_service_client.models")
+    types: Any = importlib.import_module("kan_service_client.types")
+    package: Any = importlib.import_module("kan_service_client")
 
     def call(operation: str, *args: Any, **options: Any) -> Any:
         module: Any = importlib.import_module(f"kan_service_client.api.{operation}")
         return module.sync(*args, client=client, **options)
 
-    x = [i / 20 for i in range(60)]
     settings = new_settings()
     app = create_app(settings)
-    package: Any = importlib.import_module("kan_service_client")
     with serving(app) as url, package.Client(base_url=f"{url}/v1") as client:
-        table = {"name": "line", "columns": {"x": x, "y": [2 * value + 1 for value in x]}}
-        dataset = call("datasets.add_dataset", body=models.DatasetInColumns.from_dict(table))
-        training = models.TrainRequest(dataset_id=dataset.id, target="y", baselines=[], max_seconds=60)
-        job = call("jobs.submit_job", body=training)
+        file = types.File(payload=io.BytesIO(TABLE.encode()), file_name="line.csv")
+        dataset = call("datasets.upload_dataset", body=models.UploadDatasetBody(file=file))
+        assert dataset.name == "line"
+        smallest = models.TrainRequest(dataset_id=dataset.id, target="y", max_seconds=10)
+        job = call("jobs.submit_job", body=smallest)
         assert job.status == models.JobStatus.QUEUED
         run_job(job.id, None, app.state.sessions, settings, work_of=HANDLERS.__getitem__)
         job = call("jobs.get_job", job.id)
         assert job.status == models.JobStatus.SUCCEEDED
         rows = models.PredictRequestColumns.from_dict({"model": job.model_id, "columns": {"x": [0.5, 1.0]}})
         answer = call("predictions.predict", body=rows)
+        picture = call("pictures.get_network_png", job.model_id)
+        table = call("datasets.download_dataset", dataset.id)
     assert answer.predictions == pytest.approx([2.0, 3.0], abs=1e-6)
+    assert picture.payload.read(4) == b"\x89PNG"
+    assert table.payload.read(4) == b"PAR1"
 
 
 @needs_generators
@@ -111,17 +115,46 @@ def test_datamodel_codegen_warns_of_nothing_and_numbers_no_class(document: Path)
     assert re.findall(r"^class \w+\d\(.*", made.read_text(), re.MULTILINE) == []
 
 
+@pytest.fixture(scope="module")
+def node_clients(document: Path) -> tuple[Path, str]:
+    """The folder of the compiled programs, and what generators and compiler told."""
+    folder = document.with_name("node")
+    shutil.copytree(PROGRAMS, folder)
+    (folder / "node_modules").symlink_to(GENERATORS / "node_modules")
+    told = run(NODE_TOOLS / "openapi-ts", "--input", document, "--output", folder / "hey_api")
+    options = ("--default-non-nullable", "false", "--output", folder / "schema.d.ts")
+    told += run(NODE_TOOLS / "openapi-typescript", document, *options)
+    made = ("--target", "es2022", "--module", "commonjs", "--outDir", folder / "js")
+    told += run(NODE_TOOLS / "tsc", "--strict", "--skipLibCheck", *made, *folder.glob("*.ts"))
+    return folder / "js", told
+
+
 @needs_generators
 @needs_node
-def test_openapi_typescript_makes_types_that_compile(document: Path) -> None:
-    tools, made = GENERATORS / "node_modules/.bin", document.with_name("schema.ts")
-    told = run(tools / "openapi-typescript", document, "--default-non-nullable", "false", "--output", made)
-    assert "warn" not in told.lower()
-    use = document.with_name("use.ts")
-    use.write_text(
-        'import type { components, operations } from "./schema";\n'
-        'const job: components["schemas"]["JobRequest"] = { kind: "train", dataset_id: "d", target: "y" };\n'
-        'type Sent = operations["submit_job"]["requestBody"]["content"]["application/json"];\n'
-        "export const sent: Sent = job;\n"
-    )
-    run(tools / "tsc", "--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", use)
+def test_generators_of_typescript_warn_of_nothing(node_clients: tuple[Path, str]) -> None:
+    assert not re.search("warn|⚠|error", node_clients[1], re.IGNORECASE)
+
+
+@needs_generators
+@needs_node
+@pytest.mark.parametrize("program", ["hey_api", "openapi_fetch"])
+def test_a_generated_typescript_client_uploads_trains_predicts_and_draws(
+    program: str, node_clients: tuple[Path, str], new_settings: Callable[[], Settings]
+) -> None:
+    settings = new_settings()
+    app = create_app(settings)
+    with serving(app) as url:
+        command = ("node", node_clients[0] / f"{program}.js", f"{url}/v1", TABLE)
+        client = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        with client:
+            assert client.stdout is not None
+            try:
+                if job_id := client.stdout.readline().strip():
+                    run_job(job_id, None, app.state.sessions, settings, work_of=HANDLERS.__getitem__)
+                told, failure = client.communicate(timeout=60)
+            finally:
+                client.kill()
+    assert client.returncode == 0, failure
+    answer = json.loads(told)
+    assert answer["predictions"] == pytest.approx([2.0, 3.0], abs=1e-6)
+    assert answer["picture"] == "PNG"
