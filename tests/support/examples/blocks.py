@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from service.api.routes.guide_pages import ENGLISH, PAGES, RUSSIAN
 from tests.support.containers.compose import ROOT
 
-Runner = Literal["service", "engine", "dry"]
+Runner = Literal["service", "engine", "dry", "clients"]
 
 RUNNERS: Mapping[str, Runner | None] = {
     "sh": "service",
@@ -21,6 +21,7 @@ RUNNERS: Mapping[str, Runner | None] = {
     "python": "service",
     "python engine": "engine",
     "sh dry": "dry",
+    "ts": "clients",
     "json": None,
     "text": None,
     "yaml": None,
@@ -32,6 +33,7 @@ RUNNERS: Mapping[str, Runner | None] = {
 - ``service``: ``make test-faults``, one after the other with a whole service (``test_guide_examples.py``).
 - ``engine``: also ``make test``, without a service and with short searches (``test_guide_examples.py``).
 - ``dry``: ``make test`` checks syntax, commands, options and names (``tests/unit/test_examples.py``).
+- ``clients``: ``make test`` compiles it with generated clients (``test_generated_clients.py``).
 """
 
 PACKAGES = ("kan_engine", "service", "worker", "migrations")

@@ -90,6 +90,15 @@ def test_the_file_of_a_job_counts_in_the_usage(client: TestClient, result: Any) 
     assert client.get("/usage").json()["results"] == {"count": 1, "bytes": size}
 
 
+def test_a_result_comes_as_bytes_of_no_type_where_these_are_asked_for(
+    client: TestClient, result: Any
+) -> None:
+    plain = result()
+    octets = client.get(plain.request.url.path, headers={"Accept": "application/octet-stream"})
+    assert octets.content == plain.content
+    assert octets.headers["content-type"] == "application/octet-stream"
+
+
 def test_there_is_no_result_before_the_end(client: TestClient, submit: Any) -> None:
     job_id = submit().json()["id"]
     for status in ("queued", "cancelled"):

@@ -15,6 +15,7 @@ import pytest
 
 from service.main import create_app
 from service.settings import Settings
+from tests.support.examples.blocks import ENGLISH_GUIDE, list_blocks
 from tests.support.openapi import openapi_document
 from tests.support.servers import serving
 from worker.execution.runner import run_job
@@ -25,6 +26,13 @@ GENERATORS = Path(sys.prefix) / "generators"
 NODE_TOOLS = GENERATORS / "node_modules/.bin"
 PROGRAMS = Path(__file__).with_name("clients")  # in TypeScript, one for each client
 TABLE = "x,y\n" + "".join(f"{i / 20},{i / 10 + 1}\n" for i in range(60))  # y = 2 x + 1
+# What the guide does not say again in its blocks of TypeScript.
+GUIDE_NAMES = """import createClient from "openapi-fetch";
+import { uploadDataset } from "./hey_api/sdk.gen";
+import type { paths } from "./schema";
+declare const text: string;
+const client = createClient<paths>();
+"""
 
 needs_generators = pytest.mark.skipif(
     not (GENERATORS / "bin/openapi-python-client").exists(), reason="`make test` installs the generators"
@@ -121,6 +129,8 @@ def node_clients(document: Path) -> tuple[Path, str]:
     folder = document.with_name("node")
     shutil.copytree(PROGRAMS, folder)
     (folder / "node_modules").symlink_to(GENERATORS / "node_modules")
+    shown = [block.content for page in ENGLISH_GUIDE for block in list_blocks(page) if block.info == "ts"]
+    (folder / "guide.ts").write_text(GUIDE_NAMES + "".join(f"void (async () => {{\n{b}}});\n" for b in shown))
     told = run(NODE_TOOLS / "openapi-ts", "--input", document, "--output", folder / "hey_api")
     options = ("--default-non-nullable", "false", "--output", folder / "schema.d.ts")
     told += run(NODE_TOOLS / "openapi-typescript", document, *options)
