@@ -45,6 +45,7 @@ ENUM_NAMES = {
         "NodeOperation": "sum product",
         "QueueReason": "no_worker earlier_jobs busy",
         "RepeatedRows": "keep drop",
+        "ScreeningReason": "single product line required first",
         "SimpleBaseline": "linear mlp boosting kernel",
         "SolveOptimizer": "auto gauss_newton",
         "Order": "newest oldest",
