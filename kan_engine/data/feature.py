@@ -203,17 +203,16 @@ def _fit_number(name: str, values: np.ndarray, kind: FeatureType, thresholds: Da
     seen = numbers[~np.isnan(numbers)]
     if not len(seen):
         raise InvalidData(f"the column {name!r} has no values; leave it out", column=name)
-    median = float(np.median(seen))
+    median, low, high = float(np.median(seen)), float(seen.min()), float(seen.max())
+    share = min(1 / (len(seen) + 1), thresholds.max_margin_share) if kind == "number" else 0.0
     return Feature(
         name=name,
         type=kind,
-        min=float(seen.min()),
-        max=float(seen.max()),
+        min=low,
+        max=high,
         fill=float(median >= 0.5) if kind == "boolean" else median,
         has_missing=len(seen) < len(numbers),
-        margin=float(np.ptp(seen)) * min(1 / (len(seen) + 1), thresholds.max_margin_share)
-        if kind == "number"
-        else 0.0,
+        margin=share * high - share * low,  # a range may be wider than numbers are
     )
 
 

@@ -22,7 +22,7 @@ from kan_engine.data.screening.thresholds import DEFAULT_SCREENING, ScreeningThr
 def screen_columns(
     encoding: Encoding,
     read: Callable[[Int[np.ndarray, " some"]], Float[np.ndarray, "some inputs"]],
-    y: Float[np.ndarray, " rows"],
+    y: Float[np.ndarray, " rows"] | Int[np.ndarray, " rows"],
     weights: Float[np.ndarray, " rows"],
     *,
     is_classification: bool,
