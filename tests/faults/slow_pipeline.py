@@ -55,6 +55,9 @@ def slow_pipeline(
     note(f"start {os.getpid()} at {first}")
     if "number" in request.tags:
         note(f"number {request.tags['number']} {os.getpid()}")
+    if "publishes" in request.tags:
+        report(JobProgress("slow", 0.0, "publishing"))
+        publish(outcome())
     while "deaf" in request.tags:
         time.sleep(step_s)
     for step in range(first, steps):

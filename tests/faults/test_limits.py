@@ -25,14 +25,15 @@ def test_a_job_that_takes_too_much_memory_fails_at_once_and_alone(workers: Worke
 
 
 @pytest.mark.thorough
-def test_a_job_that_does_not_ask_for_the_time_is_ended(workers: Workers) -> None:
+def test_a_job_that_does_not_ask_for_the_time_ends_with_its_best_model_so_far(workers: Workers) -> None:
     workers.start(KAN_LEASE_S=LONG)
-    job_id = workers.submit(deaf="", max_seconds="2")
+    job_id = workers.submit(publishes="", deaf="", max_seconds="2")
     workers.wait_for_note("start")
     began = time.monotonic()
     job = workers.wait_for_end(job_id)
-    assert time.monotonic() - began < 30  # 5.2 seconds, and what a busy machine takes
-    assert (job.status, job.error_code, job.attempt) == ("failed", "time_limit", 1)
+    assert time.monotonic() - began < 40  # 14 seconds, and what a busy machine takes
+    assert (job.status, job.cut_by, job.attempt) == ("succeeded", "slow", 1)
+    assert job.model_id is not None
     workers.assert_done_once(workers.submit(steps="1"))
 
 
