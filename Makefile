@@ -1,5 +1,5 @@
-# What README.md, CONTRIBUTING.md and docs/ name: install demo serve test test-faults coverage browser chaos check gallery
-# bench bench-service bench-formulas. Each installs first what it needs.
+# What README.md, CONTRIBUTING.md and docs/ name: install demo serve test check-kernels test-faults coverage browser chaos
+# check gallery bench bench-service bench-formulas. Each installs first what it needs.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -25,7 +25,7 @@ IMAGE_PACKAGES := { cat service/requirements.lock; sed -n 's/^ARG TORCH_VERSION=
 # Tests start hundreds of processes: without compiled files each would compile the project anew.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(VENV)/bin/pytest --dist worksteal -n
 
-.PHONY: install demo serve test coverage test-faults browser chaos check gallery charts example bench bench-service \
+.PHONY: install demo serve test check-kernels coverage test-faults browser chaos check gallery charts example bench bench-service \
 	bench-formulas lock sbom audit secrets
 
 install: $(VENV)/installed
@@ -48,6 +48,11 @@ test: $(VENV)/installed-test
 	-@$(MAKE) --no-print-directory browser
 	$(PYTEST) $(JOBS) -m shaped tests/unit/kan_engine
 	KAN_TEST_SHAPES=off $(PYTEST) $$(($(JOBS) + 1)) -m 'not shaped and not thorough' tests
+
+# Numeric tests and some of the page under two kernels of OpenBLAS, whose last digits differ.
+check-kernels: $(VENV)/installed-test
+	-@$(MAKE) --no-print-directory browser
+	KAN_TEST_SHAPES=off $(VENV)/bin/python .ci/kernels.py $(PYTEST) $$(($(JOBS) + 1)) -q -m 'not thorough'
 
 # What the tests of the parts reach.
 coverage: $(VENV)/installed-test
