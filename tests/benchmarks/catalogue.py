@@ -16,6 +16,7 @@ from tests.benchmarks.sections import (
     lifecycle,
     orders,
     page,
+    processors,
     scaling,
     serving,
     special,
@@ -53,4 +54,5 @@ SECTIONS: tuple[Section, ...] = (
     lifecycle.SECTION,
     scaling.SECTION,
     page.SECTION,
+    processors.SECTION,
 )
