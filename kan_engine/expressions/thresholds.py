@@ -33,7 +33,8 @@ class NiceConstantThresholds:
         max_fraction_value: Of the values that fractions are tried for.
         max_decimal_digits: Significant digits of a decimal.
         max_recognised_bits: A constant of so few bits equals a float of 53 bits by chance only rarely.
-        relative_rounding: Error of a few operations on floats.
+        relative_rounding: Error of the sums from which constants are computed; other processors compute
+            other last digits. A constant of ``max_recognised_bits`` is as near by chance once in 4 million.
     """
 
     max_small_denominator: int = 12
@@ -42,7 +43,7 @@ class NiceConstantThresholds:
     max_fraction_value: float = 1e15
     max_decimal_digits: int = 6
     max_recognised_bits: float = 24.0
-    relative_rounding: float = 4e-16
+    relative_rounding: float = 1e-14
 
 
 DEFAULT_NICE_CONSTANTS = NiceConstantThresholds()
@@ -64,6 +65,8 @@ class SimplificationThresholds:
         max_expanded_terms: Of an expanded sum.
         max_expanded_power: Of a sum that is expanded.
         max_paired_terms: Of a sum whose terms are combined in pairs.
+        max_rescaled_terms: Of a sum that is written in other scales.
+        max_division_steps: Of the long division of sums.
         max_factors_tried: Factors of a node that are moved into or out of sums.
         max_number_characters: Of each number left after a number is factored out: 2.4, 0.25, 15.0.
 
@@ -87,6 +90,8 @@ class SimplificationThresholds:
     max_expanded_terms: int = 36
     max_expanded_power: int = 6
     max_paired_terms: int = 12
+    max_rescaled_terms: int = 4
+    max_division_steps: int = 4
     max_factors_tried: int = 6
     max_number_characters: int = 4
 

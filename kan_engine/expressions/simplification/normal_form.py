@@ -173,6 +173,8 @@ def canonical_power(base: Expression, exponent: Expression, sample: CheckRows) -
     match base:
         case Call("exp", argument):
             result = canonical_call("exp", canonical_product([exponent, argument], sample), sample)
+        case Add() if is_even(exponent) and starts_negative(base):
+            result = power(negate(base), exponent)
         case Call("abs", argument) if is_even(exponent):
             result = canonical_power(argument, exponent, sample)
         case Pow(inner, first) if is_whole(exponent) or sample.sign(inner) == 1:

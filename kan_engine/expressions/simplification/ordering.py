@@ -5,14 +5,30 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from kan_engine.expressions.nodes import Add, Expression, Mul, Number, Pow, Variable, is_constant, variables
+from kan_engine.expressions.nodes import (
+    Add,
+    Expression,
+    Mul,
+    Number,
+    Pow,
+    Variable,
+    children,
+    is_constant,
+    rebuild,
+    variables,
+)
 from kan_engine.expressions.printing.infix import is_whole, to_text
+from kan_engine.expressions.simplification.terms import split_coefficient
 
 
 @lru_cache(maxsize=10_000)
 def term_order(term: Expression) -> tuple[Any, ...]:
-    """Return a sort key: constants last, else by variables, higher degrees first: x**2 + x + x*y + y + 1."""
-    return is_constant(term), _natural_key(sorted(variables(term))), -_degree(term), to_text(term)
+    """Return a sort key: constants last, else by variables, higher degrees first: x**2 + x + x*y + y + 1.
+
+    Terms that differ by their coefficients alone follow those; other terms are sorted without them.
+    """
+    names, degree = _natural_key(sorted(variables(term))), round(-_degree(term), ORDER_DIGITS)
+    return is_constant(term), names, degree, rounded_text(split_coefficient(term)[2]), rounded_text(term)
 
 
 @lru_cache(maxsize=10_000)
@@ -21,7 +37,22 @@ def factor_order(factor: Expression) -> tuple[Any, ...]:
 
     Example: 3*pi*x*(y + 1)*sqrt(z)*exp(t).
     """
-    return _rank(factor), _natural_key(sorted(variables(factor))), to_text(factor)
+    return _rank(factor), _natural_key(sorted(variables(factor))), rounded_text(factor)
+
+
+def rounded_text(tree: Expression) -> str:
+    """Return the formula as text with measured numbers rounded: no order depends on their last digits."""
+    return to_text(_round_numbers(tree))
+
+
+def _round_numbers(tree: Expression) -> Expression:
+    if isinstance(tree, Number):
+        return Number(float(f"{tree.value:.{ORDER_DIGITS}g}")) if isinstance(tree.value, float) else tree
+    parts = children(tree)
+    return rebuild(tree, [_round_numbers(part) for part in parts]) if parts else tree
+
+
+ORDER_DIGITS = 10  # Of measured numbers in a comparison of formulas; rounding errors are several digits below
 
 
 def _rank(factor: Expression) -> int:

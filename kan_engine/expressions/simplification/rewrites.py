@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import reduce
 from itertools import combinations, permutations
+from math import isclose, pi
 
 from kan_engine.expressions.evaluation import complexity
 from kan_engine.expressions.nodes import (
     HALF,
     MINUS_ONE,
     ONE,
+    ZERO,
     Add,
     Call,
     Expression,
@@ -28,6 +30,7 @@ from kan_engine.expressions.nodes import (
     number,
     power,
     rebuild,
+    variables,
 )
 from kan_engine.expressions.printing.infix import is_whole
 from kan_engine.expressions.simplification.normal_form import (
@@ -36,7 +39,8 @@ from kan_engine.expressions.simplification.normal_form import (
     canonical_sum,
 )
 from kan_engine.expressions.simplification.numeric_equivalence import CheckRows
-from kan_engine.expressions.simplification.terms import split_coefficient
+from kan_engine.expressions.simplification.ordering import ORDER_DIGITS
+from kan_engine.expressions.simplification.terms import contains_float, flat_parts, split_coefficient
 
 
 def generate_rewrites(node: Expression, sample: CheckRows) -> Iterator[Expression]:
@@ -50,6 +54,27 @@ def generate_rewrites(node: Expression, sample: CheckRows) -> Iterator[Expressio
             yield from _rewrite_power(base, exponent, sample)
     if isinstance(node, Pow | Call):
         yield from _rewrite_inner_sum(node, sample)
+    yield from _turn_phases(node, sample)
+
+
+def _turn_phases(node: Expression, sample: CheckRows) -> Iterator[Expression]:
+    """Yield a product with a measured phase turned by quarters: sin(x + 1) for cos(x - 0.57…)."""
+    factors = _factors(node)
+    for factor in factors:
+        match factor:
+            case Call("sin" | "cos" as name, Add(terms)) if any(
+                is_constant(term) and contains_float(term) for term in terms
+            ):
+                others = [other for other in factors if other != factor]
+                turns = ("sin", "cos") if name == "sin" else ("cos", "sin")
+                for quarters, sign in (
+                    (1, 1 if name == "cos" else -1),
+                    (2, -1),
+                    (3, -1 if name == "cos" else 1),
+                ):
+                    shift = number(quarters * pi / 2)
+                    turned = call(turns[quarters % 2], canonical_sum([*terms, shift], sample))
+                    yield mul(sign, *others, turned)
 
 
 def _rewrite_inner_sum(node: Pow | Call, sample: CheckRows) -> Iterator[Expression]:
@@ -140,9 +165,9 @@ def factor_out_common(tree: Expression, sample: CheckRows) -> Expression | None:
             if base in bases
         }
     factor = mul(*(power(base, number(exponent)) for base, exponent in shared.items() if exponent))
-    sizes: set[Fraction | float] = {_magnitude(split_coefficient(term)[0]) for term in terms}
+    sizes = _count_sizes(terms)
     if len(sizes) == 1:
-        factor = mul(number(sizes.pop()), factor)
+        factor = mul(number(next(iter(sizes))), factor)
     if _are_all_negative(terms):
         factor = mul(MINUS_ONE, factor)
     return None if factor == ONE or len(terms) < 2 else _factor_out(factor, terms, (), sample)
@@ -183,12 +208,37 @@ def _factor_out(
 
 
 def _factor_out_number(node: Add, sample: CheckRows) -> Iterator[Expression]:
-    """Yield c · (…) for coefficients c of several terms, if no long numbers result."""
-    sizes = Counter(_magnitude(split_coefficient(term)[0]) for term in node.terms)
-    longest = sample.thresholds.max_number_characters
+    """Yield c · (…) for coefficients c of several terms, or measured ones, if no long numbers result."""
+    sizes = _count_sizes(node.terms)
     for size, count in sizes.items():
-        if size != 1 and count > 1 and all(len(repr(float(other / size))) <= longest for other in sizes):
+        is_shared = count > 1 or isinstance(size, float)
+        if size != 1 and is_shared and all(_is_short(other / size, sample) for other in sizes):
             yield _factor_out(number(size), node.terms, (), sample)
+        if size != 1 and 1 < count < len(node.terms):
+            alike = tuple(term for term in node.terms if _is_close(_size(term), size))
+            yield _factor_out(number(size), alike, tuple(t for t in node.terms if t not in alike), sample)
+
+
+def _count_sizes(terms: tuple[Expression, ...]) -> dict[Fraction | float, int]:
+    """Return the absolute values of the coefficients and how many terms have each, to rounding."""
+    counts: dict[Fraction | float, int] = {}
+    for term in terms:
+        size = next((other for other in counts if _is_close(other, _size(term))), _size(term))
+        counts[size] = counts.get(size, 0) + 1
+    return counts
+
+
+def _size(term: Expression) -> Fraction | float:
+    return _magnitude(split_coefficient(term)[0])
+
+
+def _is_close(a: Fraction | float, b: Fraction | float) -> bool:
+    return isclose(a, b, rel_tol=10.0**-ORDER_DIGITS)
+
+
+def _is_short(value: Fraction | float, sample: CheckRows) -> bool:
+    """Whether a number has few digits: 2.4, 0.25, 15."""
+    return len(f"{float(value):.{ORDER_DIGITS}g}") <= sample.thresholds.max_number_characters
 
 
 def _factor_out_partially(node: Add, sample: CheckRows) -> Iterator[Expression]:
@@ -318,6 +368,26 @@ def _complete_squares(terms: tuple[Expression, ...], sample: CheckRows) -> Itera
             if third in terms:
                 rest = (term for term in terms if term not in (first, second, third))
                 yield add(power(add(p, mul(sign, q)), 2), *rest)
+    yield from _complete_squares_with_rest(terms, sample)
+
+
+def _complete_squares_with_rest(terms: tuple[Expression, ...], sample: CheckRows) -> Iterator[Expression]:
+    """Rewrite a·u² + b·u + c as a·(u + b/(2a))² + c - b²/(4a), if no long numbers result."""
+    parts = {varying: (c, symbolic) for c, symbolic, varying in map(split_coefficient, terms)}
+    for varying, (a, symbolic) in parts.items():
+        root = _square_root(varying)
+        if root not in parts or parts[root][1] != symbolic or root == ONE or root is None:
+            continue
+        b = parts[root][0]
+        shift, constant = b / (2 * a), -b * b / (4 * a)
+        others = [term for term in terms if split_coefficient(term)[2] not in (varying, root)]
+        if any({*variables(root)} & {*variables(term)} for term in others):
+            continue
+        rest = canonical_sum([*others, canonical_product([number(constant), symbolic], sample)], sample)
+        left = split_coefficient(next((t for t in flat_parts([rest], Add) if is_constant(t)), ZERO))[0]
+        if _is_short(shift, sample) and _is_short(left, sample):
+            square = power(add(root, sample.recognise(float(shift))), 2)
+            yield add(mul(number(a), symbolic, square), rest)
 
 
 def _square_root(term: Expression) -> Expression | None:
@@ -345,6 +415,7 @@ def _rewrite_product(factors: tuple[Expression, ...], sample: CheckRows) -> Iter
     yield from _distribute_factors(factors, sample)
     yield from _join_function_pairs(factors, sample)
     yield _merge_absolute_values(factors)
+    yield from _multiply_alike(factors, sample)
     for factor in factors:
         match factor:
             case Pow(Add() as base, exponent):
@@ -375,6 +446,17 @@ def _distribute_factors(factors: tuple[Expression, ...], sample: CheckRows) -> I
             if sign == 1 and complexity(summed) > complexity(inner):
                 continue
             yield mul(*(f for f in factors if f not in (holder, factor)), power(summed, sign))
+
+
+def _multiply_alike(factors: tuple[Expression, ...], sample: CheckRows) -> Iterator[Expression]:
+    """Rewrite (a + b)^e · (a - b)^e as (a² - b²)^e."""
+    sums = [(f.base, f.exponent) if isinstance(f, Pow) else (f, ONE) for f in factors]
+    for (first, a), (second, b) in combinations(sums, 2):
+        if a == b and isinstance(first, Add) and isinstance(second, Add):
+            product = expand_tree(mul(first, second), sample)
+            if product is not None:
+                gone = (power(first, a), power(second, b))
+                yield mul(*(factor for factor in factors if factor not in gone), power(product, a))
 
 
 def _is_exponential(tree: Expression) -> bool:

@@ -5,9 +5,11 @@ module selects the shortest form, from the leaves to the root. Algebra alone doe
 step is evaluated on the data, and discarded if it changes a value by more than rounding.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
+from functools import lru_cache
+from math import isclose
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,9 @@ from kan_engine.expressions.constraints import list_functions
 from kan_engine.expressions.evaluation import complexity
 from kan_engine.expressions.nice_constants import nice_constants
 from kan_engine.expressions.nodes import (
+    ONE,
     Add,
+    Call,
     Expression,
     Mul,
     Number,
@@ -26,6 +30,7 @@ from kan_engine.expressions.nodes import (
     Pow,
     Variable,
     children,
+    is_constant,
     rebuild,
     substitute,
     variables,
@@ -34,7 +39,15 @@ from kan_engine.expressions.nodes import (
 from kan_engine.expressions.simplification.display_form import to_display_form
 from kan_engine.expressions.simplification.normal_form import canonicalize
 from kan_engine.expressions.simplification.numeric_equivalence import CheckRows
+from kan_engine.expressions.simplification.ordering import ORDER_DIGITS, rounded_text
+from kan_engine.expressions.simplification.quotients import combine_all_fractions, generate_quotients
 from kan_engine.expressions.simplification.rewrites import generate_rewrites
+from kan_engine.expressions.simplification.terms import (
+    flat_parts,
+    is_negative,
+    split_coefficient,
+    starts_negative,
+)
 from kan_engine.expressions.sympy_bridge import from_sympy, to_sympy
 from kan_engine.expressions.thresholds import (
     DEFAULT_NICE_CONSTANTS,
@@ -77,7 +90,8 @@ def simplify(
     for sample in (some_rows, every_row):
         for form in _generate_forms(tree, sample, should_stop):
             for result in (to_display_form(form), form):
-                is_short = complexity(result) <= complexity(tree) + thresholds.max_extra_nodes
+                longest = complexity(tree) + thresholds.max_extra_nodes
+                is_short = complexity(result) <= longest or cost(result) < cost(tree)
                 if is_short and every_row.are_equal(tree, result) and not unwanted & list_functions(result):
                     return result
     return tree
@@ -130,6 +144,10 @@ def _generate_forms(
     start, limits = canonicalize(tree, sample), sample.thresholds
     search = _Search(sample, should_stop)
     best = search.find_shortest(start)
+    if complexity(start) <= limits.max_sympy_nodes and not should_stop():
+        common = canonicalize(combine_all_fractions(start, sample), sample)
+        if sample.are_equal(start, common):
+            best = min(search.find_shortest(common), best, key=cost)
     if complexity(best) <= limits.max_sympy_nodes and not should_stop():
         for form in _sympy_forms(best, limits):
             candidate = canonicalize(form, sample)
@@ -139,16 +157,95 @@ def _generate_forms(
     yield start
 
 
-def cost(tree: Expression) -> tuple[int, int]:
-    """Return the sort key of forms: complexity plus the number of sums, then the digits of floats.
+@lru_cache(maxsize=10_000)
+def cost(
+    tree: Expression, *, nested_price: int = 3, hidden_limit_price: int = 3
+) -> tuple[int, int, int, int, str]:
+    """Return the sort key of forms: complexity plus the number of sums, and prices of what reads badly.
 
-    Counting sums prefers x**2 + x*y + y**2 to x*(x + y) + y**2.
+    Counting sums prefers x**2 + x*y + y**2 to x*(x + y) + y**2. Of forms of equal length, the one with fewer
+    sums, then with fewer signs as in 1 - x and -2*x, then the shorter text is first, so that the order
+    depends neither on the form that was found first nor on the last digits of the constants.
+
+    Args:
+        tree: A form.
+        nested_price: Of fractions in the sums of a fraction, and of exponentials in a sum times another:
+            1/(1/x + 1/y) is one symbol shorter than x*y/(x + y), 1/(5/(x*y) - 1/6) is three, and
+            exp(-x)*(exp(-2*x) + 3) one than exp(-3*x) + 3*exp(-x).
+        hidden_limit_price: Of an exponential and a measured constant below the bar: 0.11/(exp(-x) + 0.045) is
+            two symbols shorter than 2.5/(22*exp(-x) + 1), which shows the limit 2.5; and of tanh(x) + 1.
     """
-    nodes = list(walk(to_display_form(tree)))
-    digits = sum(
-        len(repr(abs(n.value))) for n in nodes if isinstance(n, Number) and isinstance(n.value, float)
-    )
-    return complexity(nodes[0]) + sum(isinstance(node, Add) for node in nodes), digits
+    form = to_display_form(tree)
+    nodes, text = list(walk(form)), rounded_text(form)
+    sums = sum(isinstance(node, Add) for node in nodes)
+    below = [terms for node in nodes if (terms := _terms_below(node))]
+    nested = sum(map(_contains_fraction, below)) + sum(map(_nests_divisors, nodes))
+    hidden = sum(map(_hides_limit, below)) + sum(map(_is_logistic, nodes))
+    price = nested_price * nested + hidden_limit_price * hidden
+    signs = sum(map(_starts_with_sign, nodes))
+    return (
+        complexity(form) + sums + price,
+        sums + nested,
+        signs,
+        len(text),
+        text.replace("(", "~"),
+    )  # 3*(x + 1) before (3*x + 3)
+
+
+def _starts_with_sign(node: Expression) -> bool:
+    if isinstance(node, Add):
+        return not is_constant(node) and starts_negative(node)
+    return isinstance(node, Mul) and split_coefficient(node)[0] < 0
+
+
+def _terms_below(node: Expression) -> tuple[Expression, ...]:
+    """Return the terms of a sum with a negative exponent; nothing of another node."""
+    match node:
+        case Pow(Add(terms), Number(exponent)) if exponent < 0:
+            return terms
+    return ()
+
+
+def _contains_fraction(terms: tuple[Expression, ...]) -> bool:
+    """Whether terms below the bar have a bar of their own, unless they are 1 and small: 1 + u*v/c**2."""
+    for term in terms:
+        above = [factor for factor in flat_parts([term], Mul) if not is_constant(factor)]
+        inner = [factor for factor in above if isinstance(factor, Pow) and is_negative(factor.exponent)]
+        if inner and (len(inner) == len(above) or ONE not in terms):
+            return True
+    return False
+
+
+def _hides_limit(terms: tuple[Expression, ...]) -> bool:
+    is_measured = any(isinstance(split_coefficient(term)[0], float) for term in terms)
+    return ONE not in terms and is_measured and any(map(is_constant, terms)) and _contains_exponential(terms)
+
+
+def _is_logistic(node: Expression) -> bool:
+    """Whether a node is ±tanh(u) ± 1, a logistic function."""
+    if not isinstance(node, Add) or len(node.terms) != 2:
+        return False
+    first, second = sorted(node.terms, key=is_constant)
+    (size, _, wave), (offset, _, constant) = split_coefficient(first), split_coefficient(second)
+    is_wave = isinstance(wave, Call) and wave.function == "tanh" and constant == ONE
+    return is_wave and isclose(abs(size), abs(offset), rel_tol=10.0**-ORDER_DIGITS)
+
+
+def _nests_divisors(node: Expression) -> bool:
+    """Whether a sum of fractions or exponentials is divided, or multiplied by an exponential, once more."""
+    if not isinstance(node, Mul):
+        return False
+    sums = [factor.terms for factor in node.factors if isinstance(factor, Add)]
+    if _contains_exponential([node]) and any(map(_contains_exponential, sums)):
+        return True
+    divisors = [
+        f for f in node.factors if isinstance(f, Pow) and is_negative(f.exponent) and not is_constant(f)
+    ]
+    return bool(divisors) and any(map(_contains_fraction, sums))
+
+
+def _contains_exponential(terms: Iterable[Expression]) -> bool:
+    return any(isinstance(factor, Call) and factor.function == "exp" for factor in flat_parts(terms, Mul))
 
 
 class _Search:
@@ -173,6 +270,8 @@ class _Search:
         for _ in range(self._sample.thresholds.max_rounds):
             better = self._improve(best)
             if better == best:
+                better = self._rescale(best)
+            if better == best:
                 break
             best = better
         return best
@@ -192,6 +291,17 @@ class _Search:
                 candidate = self._shorten_parts(candidate)
                 best = min(best, candidate, key=cost)
         return best
+
+    def _rescale(self, node: Expression) -> Expression:
+        """Return the best of the node and the other ways to write it as a quotient, whose parts stay."""
+        if self._should_stop():
+            return node
+        forms = {canonicalize(form, self._sample) for form in generate_quotients(node, self._sample)}
+        shorter = sorted((form for form in forms if cost(form) < cost(node)), key=cost)
+        return next((form for form in shorter if self._is_allowed(form, node)), node)
+
+    def _is_allowed(self, form: Expression, node: Expression) -> bool:
+        return self._sample.are_equal(node, form) and not self._sample.forbidden & list_functions(form)
 
     def _shorten_parts(self, tree: Expression) -> Expression:
         parts = children(tree)

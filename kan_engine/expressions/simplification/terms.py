@@ -43,6 +43,11 @@ def is_even(exponent: Expression) -> bool:
     return isinstance(exponent, Number) and exponent.value % 2 == 0
 
 
+def is_negative(exponent: Expression) -> bool:
+    """Whether an exponent is a negative number."""
+    return isinstance(exponent, Number) and exponent.value < 0
+
+
 def negate(tree: Expression) -> Expression:
     """Return the negated tree; a sum is negated term by term."""
     if isinstance(tree, Add):
