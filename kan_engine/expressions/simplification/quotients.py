@@ -39,7 +39,13 @@ from kan_engine.expressions.simplification.normal_form import (
 )
 from kan_engine.expressions.simplification.numeric_equivalence import CheckRows
 from kan_engine.expressions.simplification.rewrites import combine_fractions, expand_tree
-from kan_engine.expressions.simplification.terms import flat_parts, is_negative, negate, split_coefficient
+from kan_engine.expressions.simplification.terms import (
+    flat_parts,
+    is_negative,
+    magnitude,
+    negate,
+    split_coefficient,
+)
 
 
 def combine_all_fractions(tree: Expression, sample: CheckRows) -> Expression:
@@ -174,12 +180,12 @@ def _rescale(others: Expression, base: Add, exponent: Expression, sample: CheckR
     with which exact coefficients become whole.
     """
     outer, coefficients = split_coefficient(others)[0], [split_coefficient(term)[0] for term in base.terms]
-    scales: list[Fraction | float] = [abs(value) for value in coefficients]
+    scales: list[Fraction | float] = [magnitude(value) for value in coefficients]
     if all(isinstance(value, Fraction) for value in coefficients):
         scales.append(_find_content([Fraction(value) for value in coefficients]))
     is_odd = is_whole(exponent) and isinstance(exponent, Number) and exponent.value % 2 == 1
     if exponent in (ONE, MINUS_ONE) and outer:
-        scales.append(abs(1 / outer if exponent == ONE else outer))
+        scales.append(magnitude(1 / outer if exponent == ONE else outer))
     for scale in dict.fromkeys(scales):
         for sign in (1, -1) if is_odd else (1,):
             if sign * scale != 1:

@@ -40,7 +40,12 @@ from kan_engine.expressions.simplification.normal_form import (
 )
 from kan_engine.expressions.simplification.numeric_equivalence import CheckRows
 from kan_engine.expressions.simplification.ordering import ORDER_DIGITS
-from kan_engine.expressions.simplification.terms import contains_float, flat_parts, split_coefficient
+from kan_engine.expressions.simplification.terms import (
+    contains_float,
+    flat_parts,
+    magnitude,
+    split_coefficient,
+)
 
 
 def generate_rewrites(node: Expression, sample: CheckRows) -> Iterator[Expression]:
@@ -187,11 +192,7 @@ def _bases(term: Expression) -> Iterator[tuple[Expression, Fraction | float]]:
 
 def _common_exponent(a: Fraction | float, b: Fraction | float) -> Fraction | float:
     """Return the common exponent of two powers of one base; 0 if their signs differ."""
-    return Fraction(0) if a * b < 0 else a if _magnitude(a) <= _magnitude(b) else b
-
-
-def _magnitude(value: Fraction | float) -> Fraction | float:
-    return -value if value < 0 else value
+    return Fraction(0) if a * b < 0 else a if magnitude(a) <= magnitude(b) else b
 
 
 def _are_all_negative(terms: tuple[Expression, ...]) -> bool:
@@ -211,7 +212,7 @@ def _factor_out_number(node: Add, sample: CheckRows) -> Iterator[Expression]:
     """Yield c · (…) for coefficients c of several terms, or measured ones, if no long numbers result."""
     sizes = _count_sizes(node.terms)
     for size, count in sizes.items():
-        is_shared = count > 1 or isinstance(size, float)
+        is_shared = count > 1 or (isinstance(size, float) and not any(map(is_constant, node.terms)))
         if size != 1 and is_shared and all(_is_short(other / size, sample) for other in sizes):
             yield _factor_out(number(size), node.terms, (), sample)
         if size != 1 and 1 < count < len(node.terms):
@@ -229,7 +230,7 @@ def _count_sizes(terms: tuple[Expression, ...]) -> dict[Fraction | float, int]:
 
 
 def _size(term: Expression) -> Fraction | float:
-    return _magnitude(split_coefficient(term)[0])
+    return magnitude(split_coefficient(term)[0])
 
 
 def _is_close(a: Fraction | float, b: Fraction | float) -> bool:

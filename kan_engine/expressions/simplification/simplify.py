@@ -228,7 +228,7 @@ def _is_logistic(node: Expression) -> bool:
     first, second = sorted(node.terms, key=is_constant)
     (size, _, wave), (offset, _, constant) = split_coefficient(first), split_coefficient(second)
     is_wave = isinstance(wave, Call) and wave.function == "tanh" and constant == ONE
-    return is_wave and isclose(abs(size), abs(offset), rel_tol=10.0**-ORDER_DIGITS)
+    return is_wave and isclose(abs(float(size)), abs(float(offset)), rel_tol=10.0**-ORDER_DIGITS)
 
 
 def _nests_divisors(node: Expression) -> bool:

@@ -48,6 +48,11 @@ def is_negative(exponent: Expression) -> bool:
     return isinstance(exponent, Number) and exponent.value < 0
 
 
+def magnitude(value: Fraction | float) -> Fraction | float:
+    """Return the absolute value of a coefficient."""
+    return -value if value < 0 else value
+
+
 def negate(tree: Expression) -> Expression:
     """Return the negated tree; a sum is negated term by term."""
     if isinstance(tree, Add):
