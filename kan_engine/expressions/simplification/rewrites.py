@@ -78,13 +78,24 @@ def _turn_phases(node: Expression, sample: CheckRows) -> Iterator[Expression]:
                     (3, -1 if name == "cos" else 1),
                 ):
                     shift = number(quarters * pi / 2)
-                    turned = call(turns[quarters % 2], canonical_sum([*terms, shift], sample))
-                    yield mul(sign, *others, turned)
+                    turned = canonical_sum([*terms, shift], sample)
+                    if all(map(_has_few_digits, flat_parts([turned], Add))):
+                        yield mul(sign, *others, call(turns[quarters % 2], turned))
+
+
+def _has_few_digits(term: Expression, digits: int = 6) -> bool:
+    """Whether a term is no measured constant with more digits: a phase of many is as long in every quarter."""
+    if not isinstance(term, Number) or isinstance(term.value, Fraction):
+        return True
+    return _is_close(abs(float(f"{term.value:.{digits}g}")), abs(term.value))
 
 
 def _rewrite_inner_sum(node: Pow | Call, sample: CheckRows) -> Iterator[Expression]:
     """Yield the node with other forms of the sum inside it, which may be longer by themselves."""
     inner, *others = children(node)
+    match inner:
+        case Mul((Number(), Add())) if isinstance(node, Call):
+            yield rebuild(node, [expand_tree(inner, sample) or inner])
     if isinstance(inner, Add):
         for form in (
             factor_out_common(inner, sample),

@@ -164,8 +164,8 @@ def cost(
     """Return the sort key of forms: complexity plus the number of sums, and prices of what reads badly.
 
     Counting sums prefers x**2 + x*y + y**2 to x*(x + y) + y**2. Of forms of equal length, the one with fewer
-    sums, then with fewer signs as in 1 - x and -2*x, then the shorter text is first, so that the order
-    depends neither on the form that was found first nor on the last digits of the constants.
+    sums, then the shorter text, then the one with fewer signs as in 1 - x and -2*x is first, so that the
+    order depends neither on the form that was found first nor on the last digits of the constants.
 
     Args:
         tree: A form.
@@ -186,8 +186,8 @@ def cost(
     return (
         complexity(form) + sums + price,
         sums + nested,
-        signs,
         len(text),
+        signs,
         text.replace("(", "~"),
     )  # 3*(x + 1) before (3*x + 3)
 

@@ -30,7 +30,7 @@ def found(law: Law, inputs: str, *, noise: float = 0.0, angles: bool = False) ->
     ("law", "inputs", "text"),
     [
         (lambda u, v, c: (u + v) / (1 + u * v / c**2), "uvc", "(u + v)/(u*v/c**2 + 1)"),
-        (lambda a, n: 2 * a * n / (5 - a * n / 3), "an", "-6*a*n/(a*n - 15)"),
+        (lambda a, n: 2 * a * n / (5 - a * n / 3), "an", "6*a*n/(15 - a*n)"),
         (lambda a, b: a**2 - 3 * a * b + 0.5, "ab", "a**2 - 3*a*b + 1/2"),
     ],
 )

@@ -134,6 +134,8 @@ def test_sums_and_products_are_collected(tree, expected):
         (-sin(float(np.pi) * x + float(np.pi)), "sin(pi*x)"),
         (sin(x + PI / 2), "cos(x)"),
         (cos(x + PI / 2), "-sin(x)"),
+        (cos(x + (1 - float(np.pi) / 2)), "sin(x + 1)"),
+        (cos(x + 0.123456789012), "cos(x + 0.123456789012)"),
         (cos(x - 1.5 * PI), "-sin(x)"),
         (sin(x - PI / 2), "-cos(x)"),
         (call("tan", x + PI), "tan(x)"),
