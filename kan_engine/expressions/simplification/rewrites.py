@@ -84,7 +84,7 @@ def _turn_phases(node: Expression, sample: CheckRows) -> Iterator[Expression]:
 
 
 def _has_few_digits(term: Expression, digits: int = 6) -> bool:
-    """Whether a term is no measured constant with more digits: a phase of many is as long in every quarter."""
+    """Whether a term is no measured constant with more digits, which is as long in every quarter."""
     if not isinstance(term, Number) or isinstance(term.value, Fraction):
         return True
     return _is_close(abs(float(f"{term.value:.{digits}g}")), abs(term.value))

@@ -85,9 +85,9 @@ WRITINGS: dict[str, Callable[[float, float, float], Sequence[Expression]]] = {
     ],
     "decay": lambda a, _, c: [a * exp(-c * x), exp(log(a) - c * x), a / exp(c * x)],
     "phase": lambda a, b, c: [
-        a * sin(c * x + b),
-        a * call("cos", c * x + (b - pi / 2)),
-        -a * sin(c * x + (b + pi)),
+        a * sin(c * x + b / 10),
+        a * call("cos", c * x + (b / 10 - pi / 2)),
+        -a * sin(c * x + (b / 10 + pi)),
     ],
     "quotient": lambda a, b, _: [
         (x + a * y) / (z + b * y),
