@@ -4,8 +4,6 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-import polars as pl
-
 from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.db.tables import Blob, Job
@@ -49,6 +47,8 @@ def read_result_rows(job_id: str, offset: int, limit: int, sessions: Sessions) -
         Conflict: The job has no result file, or not yet.
     """
     job, _, chunks = open_result(job_id, sessions)
+    import polars as pl  # noqa: PLC0415  # the API starts without it
+
     with tempfile.TemporaryFile() as file:
         file.writelines(chunks)
         file.seek(0)

@@ -35,8 +35,7 @@ def preview_of(
         publish=published.append,
         thresholds=replace(DEFAULT_PIPELINE, preview_after_s=0.0),
     )
-    (preview,) = published
-    return preview
+    return published[0]
 
 
 def test_a_curved_target_gets_a_sum_of_curves() -> None:
@@ -80,5 +79,7 @@ def test_the_preview_keeps_wishes_about_the_formula() -> None:
 
 def test_a_quick_training_has_no_preview() -> None:
     published: list[Outcome] = []
-    run_pipeline(table_of(x=X, z=Z, y=X * Z), request_for(seed=0, max_seconds=300), publish=published.append)
+    table, request = table_of(x=X, z=Z, y=X * Z), request_for(seed=0, max_seconds=300)
+    late = replace(DEFAULT_PIPELINE, preview_after_s=100.0)
+    run_pipeline(table, request, publish=published.append, thresholds=late)
     assert published == []
