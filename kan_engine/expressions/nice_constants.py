@@ -45,10 +45,17 @@ def nice_constants(
 
 @lru_cache(maxsize=4096)
 def recognise_constant(
-    value: float, thresholds: NiceConstantThresholds = DEFAULT_NICE_CONSTANTS
+    value: float, thresholds: NiceConstantThresholds = DEFAULT_NICE_CONSTANTS, size: float = 0.0
 ) -> Expression:
-    """Return the constant that a float equals to within rounding, or the float if there is none."""
-    bits, tree = next(iter(rank_constants(value, 0.0, thresholds)), (inf, ZERO))
+    """Return the constant that a float equals to within rounding, or the float if there is none.
+
+    Args:
+        value: The float.
+        thresholds: The constants, and the relative rounding error.
+        size: Of the numbers whose sum it is: their rounding error is larger than that of a small sum.
+    """
+    tolerance = thresholds.relative_rounding * size
+    bits, tree = next(iter(rank_constants(value, tolerance, thresholds)), (inf, ZERO))
     return tree if bits <= thresholds.max_recognised_bits else number(value)
 
 

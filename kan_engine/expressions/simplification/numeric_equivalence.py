@@ -50,9 +50,9 @@ class CheckRows:
             return 0
         return 1 if (values > 0).all() else -1 if (values < 0).all() else 0
 
-    def recognise(self, value: float) -> Expression:
-        """Return the constant that a float equals to within rounding, or the float if there is none."""
-        return recognise_constant(value, self.thresholds.constants)
+    def recognise(self, value: float, size: float = 0.0) -> Expression:
+        """Return the constant that a float equals to within rounding; see ``recognise_constant``."""
+        return recognise_constant(value, self.thresholds.constants, size)
 
     def are_equal(self, before: Expression, after: Expression) -> bool:
         """Whether both have the same values, to rounding, where the first is finite; False if it never is."""

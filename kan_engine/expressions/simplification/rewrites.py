@@ -4,7 +4,7 @@ The forms are not checked here. A form may be longer than the node, or invalid f
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import reduce
 from itertools import combinations, permutations
@@ -77,10 +77,22 @@ def _turn_phases(node: Expression, sample: CheckRows) -> Iterator[Expression]:
                     (2, -1),
                     (3, -1 if name == "cos" else 1),
                 ):
-                    shift = number(quarters * pi / 2)
-                    turned = canonical_sum([*terms, shift], sample)
+                    turned = _turn_sum(terms, quarters * pi / 2, sample)
                     if all(map(_has_few_digits, flat_parts([turned], Add))):
                         yield mul(sign, *others, call(turns[quarters % 2], turned))
+
+
+def _turn_sum(terms: Sequence[Expression], shift: float, sample: CheckRows) -> Expression:
+    """Return the sum plus a shift, with its number recognised to the rounding error of both."""
+    size = shift + sum(abs(float(sample.values(term))) for term in terms if is_constant(term))
+    turned = canonical_sum([*terms, number(shift)], sample)
+    parts = [
+        sample.recognise(term.value, size)
+        if isinstance(term, Number) and isinstance(term.value, float)
+        else term
+        for term in flat_parts([turned], Add)
+    ]
+    return canonical_sum(parts, sample)
 
 
 def _has_few_digits(term: Expression, digits: int = 6) -> bool:
