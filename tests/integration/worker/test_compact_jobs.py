@@ -1,16 +1,11 @@
 """The compact network of a model over HTTP: made by a training, asked, drawn, chosen, exported."""
 
 import io
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 
-from service.main import create_app
-from service.settings import Settings
-from tests.support.servers import LOOPBACK
 from tests.support.worked_service import Document, WorkedService
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")
@@ -28,13 +23,6 @@ BRIEF: Document = {
     "symbolic": False,
     "baselines": False,
 }
-
-
-@pytest.fixture(scope="module")
-def service(new_settings: Callable[[], Settings], no_suggestions: None) -> Iterator[WorkedService]:
-    settings = new_settings()
-    with TestClient(create_app(settings), base_url=LOOPBACK) as client:
-        yield WorkedService(client, settings)
 
 
 @pytest.fixture(scope="module")

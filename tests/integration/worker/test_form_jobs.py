@@ -1,27 +1,14 @@
 """A form of a client over HTTP: fitted by a training, answered with its constants."""
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 
-from service.main import create_app
-from service.settings import Settings
-from tests.support.servers import LOOPBACK
 from tests.support.worked_service import Document, WorkedService
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")
 
 T = np.linspace(0, 6, 60)
 Y = 3 * np.exp(-0.7 * T) + 0.5 + np.random.default_rng(0).normal(0, 0.02, 60)
-
-
-@pytest.fixture(scope="module")
-def service(new_settings: Callable[[], Settings], no_suggestions: None) -> Iterator[WorkedService]:
-    settings = new_settings()
-    with TestClient(create_app(settings), base_url=LOOPBACK) as client:
-        yield WorkedService(client, settings)
 
 
 @pytest.fixture(scope="module")

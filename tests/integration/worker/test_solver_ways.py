@@ -7,19 +7,15 @@ number of intervals. They come first for nonlinear problems, and last for linear
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 
 from kan_engine.differential.thresholds import DEFAULT_SOLVER, EquationThresholds, SolverThresholds
-from service.main import create_app
-from service.settings import Settings
-from tests.support.servers import LOOPBACK
 from tests.support.worked_service import Document, WorkedService
 from worker.jobs.registry import HANDLERS, make_handlers
 from worker.pipelines.thresholds import EquationJobThresholds
@@ -223,13 +219,6 @@ WAYS = {
         more={"network": {"hidden": [2]}, "training": {"steps": 8}},
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def service(new_settings: Callable[[], Settings], no_suggestions: None) -> Iterator[WorkedService]:
-    settings = new_settings()
-    with TestClient(create_app(settings), base_url=LOOPBACK) as client:
-        yield WorkedService(client, settings)
 
 
 @pytest.mark.parametrize("name", WAYS)

@@ -1,14 +1,8 @@
 """Units of a table over HTTP: from the names of its columns to the constants of its formula."""
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 
-from service.main import create_app
-from service.settings import Settings
-from tests.support.servers import LOOPBACK
 from tests.support.worked_service import Document, WorkedService
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")
@@ -23,13 +17,6 @@ BRIEF = {
     "baselines": False,
     "max_seconds": 4,
 }
-
-
-@pytest.fixture(scope="module")
-def service(new_settings: Callable[[], Settings], no_suggestions: None) -> Iterator[WorkedService]:
-    settings = new_settings()
-    with TestClient(create_app(settings), base_url=LOOPBACK) as client:
-        yield WorkedService(client, settings)
 
 
 @pytest.fixture(scope="module")

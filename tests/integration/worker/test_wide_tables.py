@@ -1,15 +1,10 @@
 """Wide tables over HTTP: hundreds of columns train with defaults, and the model tells which it read."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 
-from service.main import create_app
-from service.settings import Settings
-from tests.support.servers import LOOPBACK
 from tests.support.worked_service import Document, WorkedService
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")
@@ -18,13 +13,6 @@ RNG = np.random.default_rng(0)
 COLUMNS = RNG.uniform(-1, 1, (400, 300))
 LAW = 2 * COLUMNS[7] + 3 * COLUMNS[33] ** 2 + COLUMNS[250] * COLUMNS[90]
 QUICK: dict[str, Any] = {"compact": {"max_edges": 4}, "max_seconds": 60}
-
-
-@pytest.fixture(scope="module")
-def service(new_settings: Callable[[], Settings], no_suggestions: None) -> Iterator[WorkedService]:
-    settings = new_settings()
-    with TestClient(create_app(settings), base_url=LOOPBACK) as client:
-        yield WorkedService(client, settings)
 
 
 @pytest.fixture(scope="module")
