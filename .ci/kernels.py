@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 TESTS = (
-    "tests/property/test_equal_formulas.py",
+    "tests/property/formulas/test_equal_formulas.py",
     "tests/unit/kan_engine/expressions/simplification",
     "tests/unit/kan_engine/differential/test_exact_laws.py",
     "tests/unit/kan_engine/discovery",
