@@ -224,7 +224,7 @@ def test_the_cpu_seconds_of_a_job_include_its_parts(
     for _ in range(2):
         part = make_job(sessions, dataset_id=dataset_id, parent_id=whole, request=request)
         run(part.id, ToyPipeline(during=lambda _: burn_cpu(0.1)))
-    assert read(sessions, whole).cpu_seconds >= 0.2
+    assert read(sessions, whole).cpu_seconds >= 0.18  # the clock ticks every hundredth of a second
     assert read(sessions, other).cpu_seconds is None
 
 
