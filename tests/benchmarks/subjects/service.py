@@ -30,7 +30,7 @@ def running() -> Iterator[httpx.Client]:
     with (
         tempfile.TemporaryDirectory() as folder,
         (Path(folder) / "log").open("wb") as log,
-        run_embedded_service({**os.environ, "KAN_DATA_DIR": folder}, log) as url,
+        run_embedded_service({**os.environ, "KAN_DATA_DIR": folder}, log) as (url, _),
         httpx.Client(base_url=url, timeout=600) as client,
     ):
         yield client
