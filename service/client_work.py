@@ -16,7 +16,7 @@ class ClientWork:
         self.is_abandoned = False
 
     @contextmanager
-    def ended_by(self, kill: Callable[[], None]) -> Iterator[None]:
+    def kill_on_departure(self, kill: Callable[[], None]) -> Iterator[None]:
         """Within the block, ``kill`` is called once the client has left; at once if it has left before."""
         with self._lock:
             self._kill = kill

@@ -29,10 +29,10 @@ class ColumnNames:
             return (name,)
         if name in self._printed:
             return (self._printed[name],)
-        return tuple(self._without_units.get(name, ()))
+        return tuple(self._names_by_short_name.get(name, ()))
 
     @cached_property
-    def _without_units(self) -> dict[str, list[str]]:
+    def _names_by_short_name(self) -> dict[str, list[str]]:
         found = dict[str, list[str]]()
         for column in self._columns:
             short = drop_header_unit(column)

@@ -118,7 +118,7 @@ def _ask_child(asked: dict[str, Any], timeout_s: float, work: ClientWork) -> byt
         stderr=subprocess.DEVNULL,  # a parser that fails prints the data it read
         pass_fds=(asked["file"], asked["parquet"]),
     )
-    with child, work.ended_by(child.kill):
+    with child, work.kill_on_departure(child.kill):
         try:
             reply, _ = child.communicate(json.dumps(asked).encode(), timeout_s)
         except subprocess.TimeoutExpired:

@@ -28,7 +28,7 @@ def term_order(term: Expression) -> tuple[Any, ...]:
     Terms that differ by their coefficients alone follow those; other terms are sorted without them.
     """
     names, degree = _natural_key(sorted(variables(term))), round(-_degree(term), ORDER_DIGITS)
-    return is_constant(term), names, degree, rounded_text(split_coefficient(term)[2]), rounded_text(term)
+    return is_constant(term), names, degree, write_rounded(split_coefficient(term)[2]), write_rounded(term)
 
 
 @lru_cache(maxsize=10_000)
@@ -37,10 +37,10 @@ def factor_order(factor: Expression) -> tuple[Any, ...]:
 
     Example: 3*pi*x*(y + 1)*sqrt(z)*exp(t).
     """
-    return _rank(factor), _natural_key(sorted(variables(factor))), rounded_text(factor)
+    return _rank(factor), _natural_key(sorted(variables(factor))), write_rounded(factor)
 
 
-def rounded_text(tree: Expression) -> str:
+def write_rounded(tree: Expression) -> str:
     """Return the formula as text with measured numbers rounded: no order depends on their last digits."""
     return to_text(_round_numbers(tree))
 

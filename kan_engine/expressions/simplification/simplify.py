@@ -39,7 +39,7 @@ from kan_engine.expressions.nodes import (
 from kan_engine.expressions.simplification.display_form import to_display_form
 from kan_engine.expressions.simplification.normal_form import canonicalize
 from kan_engine.expressions.simplification.numeric_equivalence import CheckRows
-from kan_engine.expressions.simplification.ordering import ORDER_DIGITS, rounded_text
+from kan_engine.expressions.simplification.ordering import ORDER_DIGITS, write_rounded
 from kan_engine.expressions.simplification.quotients import combine_all_fractions, generate_quotients
 from kan_engine.expressions.simplification.rewrites import generate_rewrites
 from kan_engine.expressions.simplification.terms import (
@@ -176,7 +176,7 @@ def cost(
             two symbols shorter than 2.5/(22*exp(-x) + 1), which shows the limit 2.5; and of tanh(x) + 1.
     """
     form = to_display_form(tree)
-    nodes, text = list(walk(form)), rounded_text(form)
+    nodes, text = list(walk(form)), write_rounded(form)
     sums = sum(isinstance(node, Add) for node in nodes)
     below = [terms for node in nodes if (terms := _terms_below(node))]
     nested = sum(map(_contains_fraction, below)) + sum(map(_nests_divisors, nodes))

@@ -304,7 +304,7 @@ class LargeBodyReader:
             number = told.readline()
             if not number:
                 return None
-            with work.ended_by(partial(_kill, int(number))):
+            with work.kill_on_departure(partial(_kill, int(number))):
                 return told.readline()
 
     def _send(self, word: bytes, descriptors: list[int]) -> None:

@@ -55,7 +55,7 @@ def estimate_cost(plan: TrainingPlan, costs: CostModel = DEFAULT_COSTS) -> Cost:
         return _estimate_density(plan, costs)
     columns = count_encoded_inputs(plan.features, plan.types, costs)
     inputs = _count_read_inputs(plan, columns, costs)
-    rows = _RowCounts.of(plan, inputs, costs)
+    rows = _RowCounts.count(plan, inputs, costs)
     networks = list(_list_networks(plan, inputs, rows))
     beyond = costs.search_overhead_bytes * (len(networks) > 1)
     smallest = networks[0].finest
@@ -203,7 +203,7 @@ class _RowCounts:
     test: int
 
     @staticmethod
-    def of(plan: TrainingPlan, inputs: int, costs: CostModel) -> "_RowCounts":
+    def count(plan: TrainingPlan, inputs: int, costs: CostModel) -> "_RowCounts":
         choices = min(plan.training_rows, costs.max_choice_rows)
         fit = max(1, round(choices * (1 - costs.validation_share)))
         reserve = min(plan.training_rows - choices, costs.max_reserve_values // max(1, inputs))

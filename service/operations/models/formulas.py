@@ -53,7 +53,7 @@ class OutputFormula:
                 self.to_printable(),
                 tree=tree,
                 text=entry["expression"],
-                latex=to_latex(tree, self.printed_names),
+                latex=to_latex(tree, self.symbols),
             )
             for entry, tree in zip(self.stored["pareto"], trees, strict=True)
         ]
@@ -73,11 +73,11 @@ class OutputFormula:
                 fills=self.stored.get("fills") or {},
                 booleans=self.booleans,
             ),
-            symbols=self.printed_names,
+            symbols=self.symbols,
         )
 
     @property
-    def printed_names(self) -> dict[str, str]:
+    def symbols(self) -> dict[str, str]:
         """Printed name by column, of the columns that are printed under another name."""
         return {column: name for name, column in (self.stored.get("symbols") or {}).items()}
 

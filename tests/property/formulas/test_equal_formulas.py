@@ -20,7 +20,7 @@ from kan_engine.expressions.nodes import (
     power,
     rebuild,
 )
-from kan_engine.expressions.simplification.ordering import rounded_text
+from kan_engine.expressions.simplification.ordering import write_rounded
 from kan_engine.expressions.simplification.simplify import simplify
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -121,7 +121,7 @@ def shifted(tree: Expression, bits: Sequence[int]) -> Expression:
 )
 def test_a_formula_has_one_printed_form(name: str, constants: Constants, bits: list[int]) -> None:
     texts = {
-        rounded_text(simplify(shifted(writing, bits), COLUMNS)): rounded_text(writing)
+        write_rounded(simplify(shifted(writing, bits), COLUMNS)): write_rounded(writing)
         for writing in WRITINGS[name](*constants)
     }
     assert len(texts) == 1, texts
@@ -132,11 +132,11 @@ def test_a_formula_has_one_printed_form(name: str, constants: Constants, bits: l
 @given(constants=st.tuples(MEASURED, MEASURED, MEASURED))
 def test_a_printed_form_stays_as_it_is(name: str, constants: Constants) -> None:
     once = simplify(WRITINGS[name](*constants)[-1], COLUMNS)
-    assert rounded_text(simplify(once, COLUMNS)) == rounded_text(once)
+    assert write_rounded(simplify(once, COLUMNS)) == write_rounded(once)
 
 
 @settings(max_examples=20, deadline=None)
 @given(bits=st.lists(st.integers(-LAST_BITS, LAST_BITS), min_size=5, max_size=5))
 def test_the_order_of_terms_does_not_hang_on_the_last_digits(bits: list[int]) -> None:
     tree = mul(Number(1.0), sin(x)) + mul(Number(0.7), call("cos", x)) + mul(Number(1.3), exp(-x))
-    assert rounded_text(simplify(shifted(tree, bits), COLUMNS)) == rounded_text(simplify(tree, COLUMNS))
+    assert write_rounded(simplify(shifted(tree, bits), COLUMNS)) == write_rounded(simplify(tree, COLUMNS))
