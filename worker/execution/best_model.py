@@ -24,12 +24,11 @@ def end_with_best_model(session: Session, job_id: str, token: str, stage: str | 
         stage: Stage in which it ends; None if the process has reported none.
     """
     jobs, models = Jobs(session), TrainedModels(session)
-    job = jobs.hold(job_id, token)
-    if job is None or job.preview is None or (job.cancel_requested_at and not job.keep_best):
+    job, model = jobs.hold(job_id, token), models.find_by_jobs([job_id]).get(job_id)  # a client may delete it
+    if job is None or model is None or (job.cancel_requested_at and not job.keep_best):
         return None
     stage = stage or jobs.find_last_stage(job_id) or "train"
-    model = models.get_by_id(job.preview["model_id"])
-    models.rename(model, job.preview["name"])
+    models.rename(model, (job.preview or {}).get("name") or model.name)
     if job.cancel_requested_at is None:
         warning = f"the time limit ended the job in its stage {stage!r}: this is its best model until then"
     else:

@@ -6,7 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from kan_engine import SearchConfig, SearchResult
+from kan_engine.assessment.comparison import compute_paired_rmse
 from kan_engine.search.assembly import assemble_predictor
 from kan_engine.search.callbacks import ReportProgress
 from kan_engine.search.preview import find_preview
@@ -38,7 +41,7 @@ class Preview:
         thresholds: PipelineThresholds,
     ) -> None:
         self._data, self._config, self._publish, self._thresholds = data, config, publish, thresholds
-        self._first: SearchResult | None = None
+        self._best: SearchResult | None = None
         is_large = data.rows.x.size >= thresholds.preview_at_once_cells
         is_short = config.max_seconds < thresholds.preview_at_once_s
         wait_s = 0.0 if is_large or is_short else thresholds.preview_after_s
@@ -47,10 +50,10 @@ class Preview:
 
     def publish_if_due(self) -> None:
         """Publish the first model once, when the search has taken some seconds."""
-        if self._publish is None or self._first is not None or time.monotonic() < self._due:
+        if self._publish is None or self._best is not None or time.monotonic() < self._due:
             return
-        self._first = find_preview(self._data, self._config)
-        self._publish(replace(self._make_outcome(self._first), is_first=True))
+        self._best = find_preview(self._data, self._config)
+        self._publish(replace(self._make_outcome(self._best), is_first=True))
         self._next = time.monotonic() + self._thresholds.preview_period_s
 
     def publish_after(self, report: ReportProgress) -> ReportProgress:
@@ -72,15 +75,26 @@ class Preview:
         return publish_and_ask
 
     def keep(self, found: SearchResult) -> None:
-        """Publish the result of a stage in place of the model before, at most once in a period.
+        """Publish the result of a stage in place of a model that is no better, at most once in a period.
 
-        A network without a formula has that of the first model.
+        A network without a formula has that of the model before.
         """
-        if self._publish is None or self._first is None or time.monotonic() < self._next:
+        if self._publish is None or self._best is None or time.monotonic() < self._next:
             return
-        best = found if found.formulas else replace(found, formulas=self._first.formulas)
-        self._publish(self._make_outcome(best))
+        if self._config.is_automatic and not self._is_as_good(found, self._best):
+            return
+        self._best = found if found.formulas else replace(found, formulas=self._best.formulas)
+        self._publish(self._make_outcome(self._best))
         self._next = time.monotonic() + self._thresholds.preview_period_s
+
+    def _is_as_good(self, found: SearchResult, other: SearchResult) -> bool:
+        """Whether a result has no larger error out of sample than another, on the rows that both have."""
+        if not len(found.errors) or not len(other.errors):
+            return True
+        if not (~np.isnan(found.errors + other.errors)).any():
+            return True
+        own, before = compute_paired_rmse(found.errors, other.errors, self._data.training.weights)
+        return own <= before
 
     def _make_outcome(self, found: SearchResult) -> Outcome:
         """Measure a model; of the work for its pictures only the smallest share is done."""

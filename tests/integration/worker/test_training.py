@@ -712,6 +712,20 @@ def test_a_job_that_finds_nothing_in_its_time_keeps_its_preview_as_its_model(
 
 
 @ON_ONE_DATABASE
+def test_a_job_whose_model_so_far_a_client_has_deleted_has_none(
+    sessions: Sessions, submit: Any, run: Any
+) -> None:
+    def delete(_: Any) -> None:
+        with sessions.begin() as session:
+            models = TrainedModels(session)
+            models.delete(models.get_by_id(read(sessions, job_id).preview["model_id"]))  # type: ignore[index]
+
+    job_id = submit(max_seconds=0.5)
+    job = run(job_id, ToyPipeline(delete, preview=b"first", lasts_s=30, has_best=False))
+    assert (job.status, job.error_code) == ("failed", "time_limit")
+
+
+@ON_ONE_DATABASE
 def test_a_client_who_stops_a_job_and_keeps_the_best_gets_its_preview_if_there_is_nothing_better(
     sessions: Sessions, submit: Any, run: Any
 ) -> None:

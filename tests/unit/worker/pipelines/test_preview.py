@@ -7,11 +7,14 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from kan_engine import load
+from kan_engine import SearchConfig, load
+from kan_engine.search.preview import find_preview
 from service.schemas.training import TrainRequest
 from tests.support.stored import stored
 from tests.support.tables import request_for, table_of
+from worker.data.preparation import prepare_data
 from worker.execution.outcome import Outcome
+from worker.pipelines.preview import Preview
 from worker.pipelines.tabular import run_pipeline
 from worker.pipelines.thresholds import DEFAULT_PIPELINE
 
@@ -83,3 +86,16 @@ def test_a_quick_training_has_no_preview() -> None:
     late = replace(DEFAULT_PIPELINE, preview_after_s=100.0)
     run_pipeline(table, request, publish=published.append, thresholds=late)
     assert published == []
+
+
+def test_a_result_replaces_a_better_model_so_far_only_where_its_shape_was_requested() -> None:
+    published: list[Outcome] = []
+    data = prepare_data(table_of(x=X, z=Z, y=2 * X - Z + NOISE), request_for(seed=0))
+    thresholds = replace(DEFAULT_PIPELINE, preview_after_s=0.0, preview_period_s=0.0)
+    worse = replace(find_preview(data, SearchConfig()), errors=np.full(len(data.training), 9.0))
+    for config, count in ((SearchConfig(), 1), (SearchConfig(hidden=(1,)), 2)):
+        published.clear()
+        preview = Preview(data, config, published.append, thresholds)
+        preview.publish_if_due()
+        preview.keep(worse)
+        assert len(published) == count
