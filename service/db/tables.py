@@ -163,8 +163,8 @@ class Job(SearchMixin, TenantMixin, TableBase):
     ``published_at`` is when the job was last sent to the queue. ``result_sha256`` is the blob of a result
     file, ``result_name`` its name. ``preview`` describes the model that serves until the job has its own; see
     ``PreviewOut``. ``cpu_seconds`` counts ended attempts and those of subtasks. ``estimated_seconds`` is None
-    unless the job is expected to be short. ``dataset_name`` is the name of its dataset, loaded only for
-    responses to clients.
+    where it is not known; see ``duration_estimate``. ``dataset_name`` is the name of its dataset, loaded only
+    for responses to clients.
 
     A job may have subtasks or trainings: jobs of their own with its id in ``parent_id``. A job that runs
     without a token has left its worker and waits until all of these with ``is_awaited`` have ended.
