@@ -19,6 +19,7 @@ from kan_engine.discovery.monomials import (
 )
 from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.expressions.evaluation import Expression, Parameter, add, apply_function, evaluate, mul
+from kan_engine.numerics.ties import round_rank
 from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
     ParametricForm,
@@ -83,7 +84,7 @@ def _build_law(
     constant, linear, leading = polynomials
     if not leading or sum(map(len, polynomials)) > thresholds.max_quotient_terms:
         return None
-    unit = max(leading.values(), key=abs)
+    unit = max(leading.values(), key=lambda c: round_rank(abs(c)))
     constant, leading = ({m: c / unit for m, c in own.items()} for own in (constant, leading))
     half = {m: c / unit / 2 for m, c in linear.items()}
     below_root = _add(_multiply(half, half), _multiply(leading, constant), thresholds.negligible_coefficient)

@@ -24,6 +24,7 @@ from kan_engine.expressions.evaluation import (
 )
 from kan_engine.expressions.nice_constants import nice_constants
 from kan_engine.expressions.thresholds import NiceConstantThresholds
+from kan_engine.numerics.ties import round_rank
 from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
     ParametricForm,
@@ -143,6 +144,6 @@ def _find_nicest_unit(values: Array, thresholds: NiceConstantThresholds) -> floa
 
     def rate_unit(unit: float) -> tuple[int, float]:
         others = [float(v) for v in values / unit]
-        return sum(bool(nice_constants(v, 1e-8 * abs(v), thresholds)) for v in others), -abs(unit)
+        return sum(bool(nice_constants(v, 1e-8 * abs(v), thresholds)) for v in others), -round_rank(abs(unit))
 
     return max((float(v) for v in values), key=rate_unit)

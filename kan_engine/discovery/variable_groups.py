@@ -24,6 +24,7 @@ from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThreshol
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, evaluate, mul, power, substitute
 from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.expressions.thresholds import DEFAULT_SIMPLIFICATION, SimplificationThresholds
+from kan_engine.numerics.ties import rank_error
 from kan_engine.symbolic.constant_fitting import Array, ColumnsAndTarget
 
 GroupsAndFactor = tuple[dict[str, Expression], Expression]
@@ -134,7 +135,8 @@ def _eliminate_variable(
     rounding = thresholds.surrogate_rounding_error * (float(np.std(validation[1])) or 1.0)
     largest = max(thresholds.max_error_growth * surrogate.error, rounding)
     tried = _find_conditions(surrogate, found.reduce_data(fit)[0], thresholds)
-    conditions = sorted((c for c in tried if c.misfit < thresholds.max_misfit), key=lambda c: c.misfit)
+    conditions = [condition for condition in tried if condition.misfit < thresholds.max_misfit]
+    conditions.sort(key=lambda condition: rank_error(condition.misfit))
     passed = []
     for condition in conditions[: thresholds.max_tried_conditions]:
         further = found.compose(condition.groups, condition.factor)
@@ -142,11 +144,15 @@ def _eliminate_variable(
         factors = further.select_factors(validation)
         other = Surrogate.fit(further.reduce_data(fit), there, factors, thresholds=thresholds)
         if other is not None and other.error <= largest:
-            passed.append((condition.size, other.error, further, other))
+            passed.append((condition.size, rank_error(max(other.error, rounding)), further, other))
     if not passed:
         return None
     near = thresholds.similar_error_ratio * min(error for _, error, _, _ in passed)
-    *_, further, other = min((p for p in passed if p[1] <= max(near, rounding)), key=lambda p: p[:2])
+    # Of equally good ones that without a factor comes first: it leaves a function of fewer columns.
+    *_, further, other = min(
+        (p for p in passed if p[1] <= max(near, rounding)),
+        key=lambda p: (*p[:2], p[2].factor != found.factor),
+    )
     return further, other
 
 

@@ -22,6 +22,7 @@ from kan_engine.forms.global_fit import fit_globally
 from kan_engine.forms.least_squares import FormProblem, FormRows
 from kan_engine.forms.template import FormTemplate
 from kan_engine.forms.thresholds import DEFAULT_FORMS, FormThresholds
+from kan_engine.numerics.ties import ROUNDING, round_rank
 
 Array = np.ndarray
 
@@ -156,13 +157,15 @@ class _RoleSearch:
 
     def _count_bits(self, squares: float, places: Sequence[tuple[int, int | None]]) -> float:
         """Description length: of the residuals, and of every constant by the rows that determine it."""
-        count = len(self._rows)
-        if not 0 < squares < np.inf:
-            return float("inf") if squares else float("-inf")
+        count, target = len(self._rows), self._rows.target
+        if not np.isfinite(squares):
+            return float("inf")
+        # Below this a fit is exact, and what its residuals are is rounding
+        squares = max(squares, float(self._rows.weights @ target**2) * ROUNDING**2, 1e-300)
         rows = [count if group is None else int(self._masks[group].sum()) for _, group in places]
         known = self._rows.unit_error
         residuals = np.log2(squares / count) if known is None else np.log2(np.e) * squares / count / known**2
-        return float(count / 2 * residuals + sum(np.log2(n) for n in rows) / 2)
+        return round_rank(count / 2 * float(residuals) + float(sum(np.log2(n) for n in rows)) / 2)
 
     def expand(self, own: Sequence[int]) -> tuple[FormTemplate, list[tuple[int, int | None]]]:
         """The form with a parameter per group for its own constants; constant and group of each parameter."""

@@ -36,6 +36,7 @@ from kan_engine.front.moves import Expansion, Move, list_reductions
 from kan_engine.front.program import Program
 from kan_engine.front.starts import complete_formula
 from kan_engine.front.thresholds import DEFAULT_FRONT, FrontThresholds
+from kan_engine.numerics.ties import rank_error, round_rank
 
 
 class FrontSearch:
@@ -135,7 +136,7 @@ class FrontSearch:
             more = fit_constants(program, fitted.values, self._target, steps, thresholds=limits)
             if more is not None:
                 longer = make_entry(free, program, more, self._target, limits)
-                entry = min(entry, longer, key=lambda each: each.error)
+                entry = min(entry, longer, key=lambda each: rank_error(each.error))
         is_sound = self._check.accept(entry.tree) and self._limits.allow_values(entry.tree)
         if entry.size > limits.max_size or not is_sound:
             return None
@@ -187,7 +188,7 @@ class FrontSearch:
         """Yield the changes with the lowest predicted errors, a few per size."""
         limits, counts, seen, refused = self._thresholds, dict[int, int](), set[tuple[int, str]](), 0
         moves, ratio = self._rank_moves(entry)
-        for move in sorted(moves, key=lambda move: move.predicted):
+        for move in sorted(moves, key=lambda move: round_rank(move.predicted)):
             alike = move.size, f"{move.predicted:.5g}"  # the same change at another node
             is_full = counts.get(move.size, 0) >= limits.fits_per_size
             if is_full or alike in seen or move.size > limits.max_size:

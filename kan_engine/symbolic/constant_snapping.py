@@ -6,6 +6,7 @@ from kan_engine.expressions.evaluation import Expression, parametrize_floats
 from kan_engine.expressions.nice_constants import nice_constants, rank_constants
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.simplification.simplify import simplify, snap_floats
+from kan_engine.numerics.ties import round_rank, round_ranks
 from kan_engine.symbolic.constant_fitting import (
     Array,
     ColumnsAndTarget,
@@ -116,7 +117,8 @@ def _estimate_errors(form: ParametricForm, data: ColumnsAndTarget) -> Array:
 
 
 def _order_by_uncertainty(form: ParametricForm, errors: Array) -> list[int]:
-    return [int(i) for i in np.argsort(-errors / (np.abs(form.values) + 1e-300))]
+    shares = round_ranks(errors / (np.abs(form.values) + 1e-300))
+    return [int(i) for i in np.argsort(-shares, kind="stable")]
 
 
 def _shorten_description(
@@ -170,7 +172,7 @@ def _rank_replacements(
             distance = (float(constant.value) - value) / error if error else 0.0
             fixed = price_form(fix_parameter(form, index, constant).numeric_tree, limits)
             length = residuals + rows / 2 * np.log2(1 + distance**2 / rows) - float(constants[index])
-            found.append((length + fixed + bits, bits, index, constant))
+            found.append((round_rank(length + fixed + bits), bits, index, constant))
     return sorted(found, key=lambda one: one[0])
 
 

@@ -11,6 +11,7 @@ width takes.
 import numpy as np
 
 from kan_engine.expressions.evaluation import Call, Expression, complexity, value_and_jacobian, walk
+from kan_engine.numerics.ties import round_rank
 from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
     ParametricForm,
@@ -30,7 +31,7 @@ def description_length(
     Only differences between forms on the same rows are meaningful.
     """
     residuals, constants = residual_and_constant_bits(form, data, thresholds)
-    return residuals + float(constants.sum()) + price_form(form.numeric_tree, thresholds)
+    return round_rank(residuals + float(constants.sum()) + price_form(form.numeric_tree, thresholds))
 
 
 def price_form(tree: Expression, thresholds: ConstantThresholds = DEFAULT_CONSTANTS) -> float:

@@ -28,6 +28,7 @@ from kan_engine.expressions.nodes import (
     number,
     substitute,
 )
+from kan_engine.numerics.ties import round_ranks
 from kan_engine.symbolic.constant_fitting import ParametricForm, refit_constants
 from kan_engine.symbolic.function_starts import MAX_FUNCTION_VALUE, SCALE_FREE, Array
 from kan_engine.symbolic.noise_model import NoiseModel
@@ -239,7 +240,7 @@ class _Projection:
     def score(self, explained: Array, price: Array) -> Array:
         """Score as in ``NoiseModel.score``, from the explained sum of squares and the complexity."""
         share = np.maximum((self.left - explained) / self.whole, 0.0)
-        return 0.5 * np.log10(share + self.known.noise**2) + self.known.price * price
+        return round_ranks(0.5 * np.log10(share + self.known.noise**2) + self.known.price * price)
 
 
 def _score_pairs(match: _Projection, gram: Array, least: float) -> Array:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kan_engine.numerics.ties import round_rank
 from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 
 
@@ -55,7 +56,7 @@ class NoiseModel:
 
     def score(self, error: float, complexity: float) -> float:
         """log₁₀ √(error² + noise²) plus the price of the complexity; lower is better."""
-        return float(np.log10(np.hypot(error, self.noise))) + self.price * complexity
+        return round_rank(float(np.log10(np.hypot(error, self.noise))) + self.price * complexity)
 
     def scale_to_part(self, part: float, whole: float) -> NoiseModel:
         """Model of a part of a curve: the relative errors of a small part are larger.

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from kan_engine.expressions.library import LIBRARY, Function
 from kan_engine.numerics.damped_least_squares import Damping, NormalEquations, Point, descend
+from kan_engine.numerics.ties import rank_error
 from kan_engine.symbolic.function_starts import SCALE_FREE, Array, FunctionStarts
 from kan_engine.symbolic.thresholds import DEFAULT_FUNCTION_FIT, FunctionFitThresholds
 
@@ -163,7 +164,7 @@ def _fit_curves(
         names, parameters = _fit_starts(axis.constant_free_starts, 1, axis.u, v, beside_a_line)
         fits = _select_suggestions(names, parameters, axis, v)
         fits += _select_suggestions(*next(refined), axis, v) + _select_suggestions(*next(refined), axis, v)
-        found.append(sorted(fits, key=lambda fit: fit.error))
+        found.append(sorted(fits, key=lambda fit: rank_error(fit.error)))
     return found
 
 
@@ -193,7 +194,7 @@ def _select_suggestions(names: list[str], parameters: Array, axis: FitPoints, v:
     mse = _mean_square_errors(_apply_functions(_group_functions(names), parameters, u), parameters, u, v)
     spread = float(np.var(v)) or 1e-300
     found: dict[str, Suggestion] = {}
-    for place in np.argsort(mse, kind="stable"):
+    for place in np.argsort([rank_error(value) for value in np.sqrt(mse / spread)], kind="stable"):
         name = names[place]
         a, b, c, d, e = map(float, parameters[place])
         if name in found or not np.isfinite(mse[place]) or _is_degenerate((name, a, b, c, d), axis, v):

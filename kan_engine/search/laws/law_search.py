@@ -19,6 +19,7 @@ from kan_engine.discovery.univariate_law import find_univariate_law
 from kan_engine.discovery.variable_groups import Reduction, find_reduction
 from kan_engine.expressions.evaluation import Expression, Variable
 from kan_engine.inference.optimism import OptimismCorrection
+from kan_engine.numerics.ties import rank_error
 from kan_engine.search.callbacks import TrialReport
 from kan_engine.search.context import (
     FoundLaw,
@@ -87,7 +88,7 @@ class LawSearch:
     @property
     def closest_structure(self) -> FittedStructure:
         """The structure with the lowest error."""
-        return min(self.seen, key=lambda structure: structure.error)
+        return min(self.seen, key=lambda structure: rank_error(structure.error))
 
     @property
     def law(self) -> FoundLaw | None:
@@ -381,7 +382,8 @@ class LawSearch:
             for structure in self.seen
             if structure.error <= self._limits.structure.equal_error_factor * self.closest_structure.error
         ]
-        distinct = {structure.shape: structure for structure in sorted(near, key=lambda s: -s.error)}
+        near.sort(key=lambda structure: -rank_error(structure.error))
+        distinct = {structure.shape: structure for structure in near}
         contenders = sorted(distinct.values(), key=_size_key)[: self._limits.max_candidates]
         for number, structure in enumerate(contenders, 1):
             run.report("symbolic", 0.36, "extracting a formula from a small structure")

@@ -25,7 +25,8 @@ def test_under_noise_rows_tell_bits_and_complexity_costs_some() -> None:
     known, rows = NoiseModel.noisy(1e-3, 0.01, 1000), 1000
     assert known.is_noisy
     bits = rows * 3.3219280949  # of a digit of the error
-    assert (known.score(0.02, 5) - known.score(0.02, 4)) * bits == pytest.approx(LIMITS.bits_per_complexity)
+    price = (known.score(0.02, 5) - known.score(0.02, 4)) * bits
+    assert price == pytest.approx(LIMITS.bits_per_complexity, abs=0.01)
     assert known.score(0.1, 1) > known.score(0.01, 9)  # more rows than the other form has constants to waste
 
 
