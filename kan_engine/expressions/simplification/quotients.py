@@ -179,13 +179,16 @@ def _rescale(others: Expression, base: Add, exponent: Expression, sample: CheckR
     The scales are those with which a coefficient of the base, or that of the whole product, becomes 1, and
     with which exact coefficients become whole.
     """
-    outer, coefficients = split_coefficient(others)[0], [split_coefficient(term)[0] for term in base.terms]
+    (outer, symbolic, _), coefficients = (
+        split_coefficient(others),
+        [split_coefficient(term)[0] for term in base.terms],
+    )
     scales: list[Fraction | float] = [magnitude(value) for value in coefficients]
     if all(isinstance(value, Fraction) for value in coefficients):
         scales.append(_find_content([Fraction(value) for value in coefficients]))
     is_odd = is_whole(exponent) and isinstance(exponent, Number) and exponent.value % 2 == 1
-    if exponent in (ONE, MINUS_ONE) and outer:
-        scales.append(magnitude(1 / outer if exponent == ONE else outer))
+    if isinstance(exponent, Number) and outer and (inverse := 1 / exponent.value) == int(inverse):
+        scales.append(_invert(outer, symbolic, int(inverse), sample))
     for scale in dict.fromkeys(scales):
         for sign in (1, -1) if is_odd else (1,):
             if sign * scale != 1:
@@ -195,6 +198,16 @@ def _rescale(others: Expression, base: Add, exponent: Expression, sample: CheckR
                 yield mul(front, inner)
                 if sign < 0 and (negated := _negate_sum(front)) is not None:
                     yield mul(negated, inner)
+
+
+def _invert(
+    coefficient: Fraction | float, symbolic: Expression, degree: int, sample: CheckRows
+) -> Fraction | float:
+    """Return the scale of a sum to the power 1/``degree`` with which the number before it is 1."""
+    if symbolic == ONE:
+        return magnitude(coefficient) ** -degree
+    whole = sample.recognise(abs(float(coefficient) * float(sample.values(symbolic))) ** -degree)
+    return whole.value if isinstance(whole, Number) else magnitude(coefficient) ** -degree
 
 
 def _negate_sum(tree: Expression) -> Expression | None:

@@ -173,14 +173,15 @@ def cost(
             1/(1/x + 1/y) is one symbol shorter than x*y/(x + y), 1/(5/(x*y) - 1/6) is three, and
             exp(-x)*(exp(-2*x) + 3) one than exp(-3*x) + 3*exp(-x).
         hidden_limit_price: Of an exponential and a measured constant below the bar: 0.11/(exp(-x) + 0.045) is
-            two symbols shorter than 2.5/(22*exp(-x) + 1), which shows the limit 2.5; and of tanh(x) + 1.
+            two symbols shorter than 2.5/(22*exp(-x) + 1), which shows the limit 2.5; of tanh(x) + 1; and of
+            the square in 1.23*(x + 2.300648)**2 - 4.186540, which is 1.23*x**2 + 5.68*x + 2.35.
     """
     form = to_display_form(tree)
     nodes, text = list(walk(form)), write_rounded(form)
     sums = sum(isinstance(node, Add) for node in nodes)
     below = [terms for node in nodes if (terms := _terms_below(node))]
     nested = sum(map(_contains_fraction, below)) + sum(map(_nests_divisors, nodes))
-    hidden = sum(map(_hides_limit, below)) + sum(map(_is_logistic, nodes))
+    hidden = sum(map(_hides_limit, below)) + sum(map(_is_logistic, nodes)) + sum(map(_is_long_square, nodes))
     price = nested_price * nested + hidden_limit_price * hidden
     signs = sum(map(_starts_with_sign, nodes))
     return (
@@ -229,6 +230,19 @@ def _is_logistic(node: Expression) -> bool:
     (size, _, wave), (offset, _, constant) = split_coefficient(first), split_coefficient(second)
     is_wave = isinstance(wave, Call) and wave.function == "tanh" and constant == ONE
     return is_wave and isclose(abs(float(size)), abs(float(offset)), rel_tol=10.0**-ORDER_DIGITS)
+
+
+def _is_long_square(node: Expression, characters: int = 6) -> bool:
+    """Whether a node is a completed square plus a constant, with a shift of many digits."""
+    if not isinstance(node, Add) or not any(map(is_constant, node.terms)):
+        return False
+    squares = [
+        factor.base.terms
+        for factor in flat_parts(node.terms, Mul)
+        if isinstance(factor, Pow) and factor.exponent == Number(Fraction(2)) and isinstance(factor.base, Add)
+    ]
+    shifts = [term for terms in squares for term in terms if isinstance(term, Number)]
+    return any(len(write_rounded(shift)) > characters for shift in shifts)
 
 
 def _nests_divisors(node: Expression) -> bool:
